@@ -1,0 +1,16 @@
+/** Where the schemas of the records read come from: the schema registry, seen from decoding. */
+
+export interface SchemaSource {
+  /**
+   * The Avro schema registered under `id`, as parsed JSON; null where the registry says that it has no such id.
+   * Settled answers may be cached for ever: an id never changes its schema.
+   *
+   * @throws RegistryUnavailableError where the registry gave no usable answer. That says nothing about the record.
+   */
+  schemaById(id: number): Promise<object | null>;
+}
+
+/** The registry is unreachable, slow or broken: wait and ask again; nothing is poison for it. */
+export class RegistryUnavailableError extends Error {
+  override readonly name = 'RegistryUnavailableError';
+}

@@ -1,0 +1,180 @@
+import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from './rows.js';
+
+/**
+ * The rows of one company that are in memory, and what has changed in them since the last `settle`.
+ *
+ * A row that was never loaded is `undefined`; a row known not to exist is `null`. Asking for a row that was not loaded
+ * is a programming error and throws: a rule must never take "not loaded" for "not there".
+ *
+ * The first change of a row since the last `settle` keeps the value it had (its prior): the changelog needs the changed
+ * rows, the undo needs the priors. A batch that fails is not rolled back here; its `CompanyRows` are thrown away.
+ */
+export class CompanyRows {
+  /** Every row of the company is in memory; then what is missing does not exist. */
+  whole = false;
+
+  #company: CompanyRow | null | undefined;
+  #info: InfoRow | null | undefined;
+  readonly #datasets = new Map<string, DatasetRow | null>();
+  readonly #holds = new Map<string, HoldRow | null>();
+
+  #priorCompany: CompanyRow | null | undefined;
+  #priorInfo: InfoRow | null | undefined;
+  #priorDatasets: Map<string, DatasetRow | null> | undefined;
+  #priorHolds: Map<string, HoldRow | null> | undefined;
+
+  constructor(readonly companyId: string) {}
+
+  /** How many rows are held in memory: the unit in which the cache is bounded. */
+  get size(): number {
+    return 2 + this.#datasets.size + this.#holds.size;
+  }
+
+  get company(): CompanyRow | null {
+    return loaded(this.#company, 'company', this.companyId);
+  }
+
+  get info(): InfoRow | null {
+    return loaded(this.whole ? (this.#info ?? null) : this.#info, 'info', this.companyId);
+  }
+
+  dataset(datasetId: string): DatasetRow | null {
+    const row = this.#datasets.get(datasetId);
+    return row === undefined && this.whole ? null : loaded(row, 'dataset', datasetId);
+  }
+
+  hold(holdId: string): HoldRow | null {
+    const row = this.#holds.get(holdId);
+    return row === undefined && this.whole ? null : loaded(row, 'hold', holdId);
+  }
+
+  /** All existing dataset rows; the company must be `whole`. */
+  *datasets(): IterableIterator<[datasetId: string, row: DatasetRow]> {
+    this.#mustBeWhole();
+    for (const entry of this.#datasets) if (entry[1] !== null) yield entry as [string, DatasetRow];
+  }
+
+  /** All existing hold rows; the company must be `whole`. */
+  *holds(): IterableIterator<[holdId: string, row: HoldRow]> {
+    this.#mustBeWhole();
+    for (const entry of this.#holds) if (entry[1] !== null) yield entry as [string, HoldRow];
+  }
+
+  // ---- loading: what the store says, never over what is already in memory
+
+  hasCompany(): boolean {
+    return this.#company !== undefined;
+  }
+
+  hasInfo(): boolean {
+    return this.whole || this.#info !== undefined;
+  }
+
+  hasDataset(datasetId: string): boolean {
+    return this.whole || this.#datasets.has(datasetId);
+  }
+
+  hasHold(holdId: string): boolean {
+    return this.whole || this.#holds.has(holdId);
+  }
+
+  /** A company without a company row has no other rows either, so that it is whole at once. */
+  loadCompany(row: CompanyRow | null): void {
+    if (this.#company !== undefined) return;
+    this.#company = row;
+    if (row === null) this.whole = true;
+  }
+
+  loadInfo(row: InfoRow | null): void {
+    if (this.#info === undefined) this.#info = row;
+  }
+
+  loadDataset(datasetId: string, row: DatasetRow | null): void {
+    if (!this.#datasets.has(datasetId)) this.#datasets.set(datasetId, row);
+  }
+
+  loadHold(holdId: string, row: HoldRow | null): void {
+    if (!this.#holds.has(holdId)) this.#holds.set(holdId, row);
+  }
+
+  // ---- changing
+
+  setCompany(row: CompanyRow): void {
+    if (this.#priorCompany === undefined) this.#priorCompany = this.company;
+    this.#company = row;
+  }
+
+  setInfo(row: InfoRow | null): void {
+    if (this.#priorInfo === undefined) this.#priorInfo = this.info;
+    this.#info = row;
+  }
+
+  setDataset(datasetId: string, row: DatasetRow | null): void {
+    this.#priorDatasets ??= new Map();
+    if (!this.#priorDatasets.has(datasetId)) this.#priorDatasets.set(datasetId, this.dataset(datasetId));
+    this.#datasets.set(datasetId, row);
+  }
+
+  setHold(holdId: string, row: HoldRow | null): void {
+    this.#priorHolds ??= new Map();
+    if (!this.#priorHolds.has(holdId)) this.#priorHolds.set(holdId, this.hold(holdId));
+    this.#holds.set(holdId, row);
+  }
+
+  /** Leaves nothing but the final company row. The company must be `whole`, or rows would be left behind. */
+  reduceTo(final: CompanyRow): void {
+    for (const [datasetId] of this.datasets()) this.setDataset(datasetId, null);
+    for (const [holdId] of this.holds()) this.setHold(holdId, null);
+    if (this.info !== null) this.setInfo(null);
+    this.setCompany(final);
+  }
+
+  // ---- what changed
+
+  get changed(): boolean {
+    return (
+      this.#priorCompany !== undefined ||
+      this.#priorInfo !== undefined ||
+      this.#priorDatasets !== undefined ||
+      this.#priorHolds !== undefined
+    );
+  }
+
+  /** Tells `visitor` each row changed since the last `settle`, with its prior and its present value. */
+  visitChanges(visitor: ChangeVisitor): void {
+    if (this.#priorCompany !== undefined) visitor.company(this.companyId, this.#priorCompany, this.company);
+    if (this.#priorInfo !== undefined) visitor.info(this.companyId, this.#priorInfo, this.info);
+    if (this.#priorDatasets !== undefined)
+      for (const [id, prior] of this.#priorDatasets) visitor.dataset(this.companyId, id, prior, this.dataset(id));
+    if (this.#priorHolds !== undefined)
+      for (const [id, prior] of this.#priorHolds) visitor.hold(this.companyId, id, prior, this.hold(id));
+  }
+
+  /** The changes are in the committed log: from here on the present rows are the prior ones. */
+  settle(): void {
+    this.#priorCompany = undefined;
+    this.#priorInfo = undefined;
+    this.#priorDatasets = undefined;
+    this.#priorHolds = undefined;
+    if (this.#company != null && this.#company.outcome !== 'pending') {
+      this.#datasets.clear();
+      this.#holds.clear();
+    }
+  }
+
+  #mustBeWhole(): void {
+    if (!this.whole) throw new Error(`company ${this.companyId}: all of its rows are needed and were not loaded`);
+  }
+}
+
+export interface ChangeVisitor {
+  company(companyId: string, prior: CompanyRow | null, now: CompanyRow | null): void;
+  info(companyId: string, prior: InfoRow | null, now: InfoRow | null): void;
+  dataset(companyId: string, datasetId: string, prior: DatasetRow | null, now: DatasetRow | null): void;
+  hold(companyId: string, holdId: string, prior: HoldRow | null, now: HoldRow | null): void;
+}
+
+function loaded<T>(row: T | undefined, kind: string, id: string): T {
+  if (row === undefined) throw new Error(`${kind} row ${id} was asked for and not loaded`);
+  return row;
+}

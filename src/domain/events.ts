@@ -1,0 +1,74 @@
+/** The events that the rules work on: what `decode/` makes of an input record. Plain data, no I/O. */
+
+/**
+ * An offset of a Kafka log. Kafka's int64 as a JavaScript number: exact up to 2^53 - 1, which a partition that takes
+ * a million records a second reaches after 285 years; `kafka/` refuses larger ones at the boundary.
+ */
+export type Offset = number;
+
+/** Milliseconds since the epoch. */
+export type TimestampMs = number;
+
+export interface ManifestDataset {
+  readonly datasetId: string;
+  readonly dataType: string;
+}
+
+/** `LinkSyncQueued`: datasets queued by linking a connection; `isFinal` seals the link. */
+export interface LinkSyncQueued {
+  readonly kind: 'manifest';
+  readonly linkId: string;
+  readonly connectionId: string;
+  readonly sourceType: string;
+  readonly companyName: string;
+  readonly datasets: readonly ManifestDataset[];
+  readonly isFinal: boolean;
+}
+
+export type SyncTrigger = 'LINK' | 'REFRESH' | 'UNKNOWN';
+
+/** `DatasetStatusChanged`: a dataset's pull moved to `status`. */
+export interface DatasetStatusChanged {
+  readonly kind: 'status';
+  readonly datasetId: string;
+  readonly status: string;
+  readonly trigger: SyncTrigger;
+  /** Grows by each change of the dataset where the source numbers them; bigint only beyond 2^53. */
+  readonly revision: number | bigint | null;
+}
+
+/** `ConnectionUnlinked`: the connection is gone, its unfinished datasets will never finish. */
+export interface ConnectionUnlinked {
+  readonly kind: 'unlinked';
+  readonly connectionId: string;
+}
+
+/** `CompanyDeleted`: the company is gone for good. */
+export interface CompanyDeleted {
+  readonly kind: 'deleted';
+}
+
+export type Payload = LinkSyncQueued | DatasetStatusChanged | ConnectionUnlinked | CompanyDeleted;
+
+/** One decoded input record. */
+export interface InputEvent {
+  readonly companyId: string;
+  readonly clientId: string;
+  readonly offset: Offset;
+  /** The record's Kafka timestamp: decides the policy, and is the `synchronizedAt` of what it completes. */
+  readonly timestamp: TimestampMs;
+  /** `<partition>/<offset>` of each poison record that this one replaces; nearly always empty. */
+  readonly repairs: readonly string[];
+  readonly payload: Payload;
+}
+
+/** Why a record is poison, in the order in which the codes apply. */
+export const POISON_CODES = [
+  'missing-key',
+  'bad-framing',
+  'unknown-schema',
+  'undecodable',
+  'key-mismatch',
+  'too-many-datasets',
+] as const;
+export type PoisonCode = (typeof POISON_CODES)[number];

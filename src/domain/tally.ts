@@ -1,0 +1,52 @@
+/** How datasets count for their company, and how the counts follow each change of a dataset. */
+import type { DatasetRow, PendingCompany } from './rows.js';
+import { classOf, type StatusClass } from './statuses.js';
+
+/**
+ * The class a named dataset counts in. While its own status is not terminal and its link has ended, it counts as
+ * ended ("Cancelled"): derived at each look, never stored, so that a link named anew brings its own status back.
+ */
+export function effectiveClass(dataset: DatasetRow, endedLinks: bigint): StatusClass {
+  const own = classOf(dataset.status);
+  return own === 'in-progress' && inEndedLink(dataset, endedLinks) ? 'ended' : own;
+}
+
+export function inEndedLink(dataset: DatasetRow, endedLinks: bigint): boolean {
+  return endedLinks !== 0n && dataset.place !== null && ((endedLinks >> BigInt(dataset.place.link)) & 1n) === 1n;
+}
+
+/**
+ * The company row after one of its datasets went from `before` to `after` (null: not there).
+ * The very same object where no count changes, so that the row need not be written.
+ */
+export function countDataset(
+  company: PendingCompany,
+  before: DatasetRow | null,
+  after: DatasetRow | null,
+): PendingCompany {
+  const early = earlyOf(after) - earlyOf(before);
+  const named = namedOf(after) - namedOf(before);
+  const { endedLinks } = company;
+  const unfinished = countsAs(after, 'in-progress', endedLinks) - countsAs(before, 'in-progress', endedLinks);
+  const succeeded = countsAs(after, 'succeeded', endedLinks) - countsAs(before, 'succeeded', endedLinks);
+  if (early === 0 && named === 0 && unfinished === 0 && succeeded === 0) return company;
+  return {
+    ...company,
+    early: company.early + early,
+    named: company.named + named,
+    unfinished: company.unfinished + unfinished,
+    succeeded: company.succeeded + succeeded,
+  };
+}
+
+function earlyOf(dataset: DatasetRow | null): number {
+  return dataset !== null && dataset.place === null ? 1 : 0;
+}
+
+function namedOf(dataset: DatasetRow | null): number {
+  return dataset !== null && dataset.place !== null ? 1 : 0;
+}
+
+function countsAs(dataset: DatasetRow | null, wanted: StatusClass, endedLinks: bigint): number {
+  return dataset !== null && dataset.place !== null && effectiveClass(dataset, endedLinks) === wanted ? 1 : 0;
+}

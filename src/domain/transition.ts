@@ -1,0 +1,156 @@
+/**
+ * The rules: what one input event does to the rows of its company.
+ *
+ * Pure: no I/O, no clock, no randomness. Everything comes in through the arguments; the rows given are changed in
+ * memory only. What an event needs beyond the rows that `rows-needed.ts` names is asked for by the outcome
+ * `needs-whole-company`, before anything has been changed.
+ */
+import { assertNever } from '../lib/assert-never.js';
+import { forgetEarlyDatasets } from './early-datasets.js';
+import type { CompanyRows } from './company-rows.js';
+import type { DatasetStatusChanged, InputEvent, PoisonCode, TimestampMs } from './events.js';
+import { MAX_EARLY_DATASETS } from './limits.js';
+import { applyManifest, namesTooManyDatasets } from './manifest.js';
+import type { Policy } from './policy.js';
+import { NEW_COMPANY, withProgress } from './pending-company.js';
+import type { DatasetRow, PendingCompany } from './rows.js';
+import { countDataset } from './tally.js';
+import { endLinks, linksToEnd } from './unlinking.js';
+
+export type Outcome =
+  /** Nothing changed, and nothing can be announced. */
+  | { readonly kind: 'ignored'; readonly why: 'final' | 'refresh' | 'stale' | 'nothing-to-do' }
+  /** Rows may have changed; the company is not announced by this event. */
+  | { readonly kind: 'applied' }
+  /** The event completed the company: `announce` (announcement.ts) must follow before any other event of it. */
+  | { readonly kind: 'completed'; readonly policy: Policy }
+  /** Nothing was changed yet: load all rows of the company and apply the event again. */
+  | { readonly kind: 'needs-whole-company' }
+  /** Nothing was changed: the record is poison and its company must be held. */
+  | { readonly kind: 'too-many-datasets' };
+
+const APPLIED: Outcome = { kind: 'applied' };
+const NEEDS_WHOLE: Outcome = { kind: 'needs-whole-company' };
+
+/**
+ * Applies one event to its company.
+ *
+ * @param policy the policy in force for this record (policy.ts)
+ */
+export function transition(rows: CompanyRows, event: InputEvent, policy: Policy): Outcome {
+  const company = rows.company;
+  if (company !== null && company.outcome !== 'pending') return { kind: 'ignored', why: 'final' };
+  const { payload } = event;
+
+  switch (payload.kind) {
+    case 'deleted':
+      if (!rows.whole) return NEEDS_WHOLE;
+      rows.reduceTo({ outcome: 'deleted', offset: event.offset, timestamp: event.timestamp });
+      return APPLIED;
+
+    case 'manifest': {
+      if (namesTooManyDatasets(rows, payload)) return { kind: 'too-many-datasets' };
+      liftHolds(rows, event.repairs);
+      applyManifest(rows, event, payload);
+      return judge(rows, policy);
+    }
+
+    case 'unlinked': {
+      const ending = linksToEnd(rows, payload);
+      if (ending.length > 0 && !rows.whole) return NEEDS_WHOLE;
+      liftHolds(rows, event.repairs);
+      if (ending.length > 0) endLinks(rows, event, ending);
+      return judge(rows, policy);
+    }
+
+    case 'status': {
+      const refusal = refusalOf(rows, payload);
+      if (refusal === null && !rows.whole && wouldForget(rows, payload)) return NEEDS_WHOLE;
+      const lifted = liftHolds(rows, event.repairs);
+      if (refusal === null) applyStatus(rows, event, payload);
+      else if (!lifted) return { kind: 'ignored', why: refusal };
+      return judge(rows, policy);
+    }
+
+    default:
+      return assertNever(payload);
+  }
+}
+
+/**
+ * Holds the company of a poison record: it cannot be announced until the record is repaired.
+ *
+ * @param holdId `<partition>/<offset>` of the poison record
+ * @returns whether the company is now held by it; an announced or deleted company is not
+ */
+export function hold(rows: CompanyRows, holdId: string, code: PoisonCode, timestamp: TimestampMs): boolean {
+  const company = rows.company ?? NEW_COMPANY;
+  if (company.outcome !== 'pending') return false;
+  if (rows.hold(holdId) !== null) return true;
+  rows.setHold(holdId, { code, timestamp });
+  rows.setCompany({ ...company, holds: company.holds + 1 });
+  return true;
+}
+
+function judge(rows: CompanyRows, policy: Policy): Outcome {
+  const company = rows.company;
+  if (company === null) return { kind: 'ignored', why: 'nothing-to-do' };
+  if (company.outcome !== 'pending') throw new Error(`company ${rows.companyId} is judged after its outcome`);
+  return isSynchronized(company, policy) ? { kind: 'completed', policy } : APPLIED;
+}
+
+/** Whether nothing is left to wait for. A company with a succeeded dataset has seen a manifest, for only those count. */
+export function isSynchronized(company: PendingCompany, policy: Policy): boolean {
+  if (company.holds > 0 || company.succeeded === 0) return false;
+  switch (policy) {
+    case 'FIRST_DATASET':
+      return true;
+    case 'ALL_DATASETS':
+      return company.unsealed === 0 && company.unfinished === 0;
+    default:
+      return assertNever(policy);
+  }
+}
+
+function liftHolds(rows: CompanyRows, repairs: readonly string[]): boolean {
+  let lifted = false;
+  for (const holdId of repairs) {
+    const company = rows.company;
+    if (company === null || company.outcome !== 'pending' || company.holds === 0) break;
+    if (rows.hold(holdId) === null) continue;
+    rows.setHold(holdId, null);
+    rows.setCompany({ ...company, holds: company.holds - 1 });
+    lifted = true;
+  }
+  return lifted;
+}
+
+function refusalOf(rows: CompanyRows, status: DatasetStatusChanged): 'refresh' | 'stale' | null {
+  if (status.trigger === 'REFRESH') return 'refresh';
+  if (status.revision === null) return null;
+  const known = rows.dataset(status.datasetId)?.revision ?? null;
+  return known !== null && status.revision <= known ? 'stale' : null;
+}
+
+function wouldForget(rows: CompanyRows, status: DatasetStatusChanged): boolean {
+  const company = rows.company as PendingCompany | null;
+  return company !== null && company.early >= MAX_EARLY_DATASETS && rows.dataset(status.datasetId) === null;
+}
+
+function applyStatus(rows: CompanyRows, event: InputEvent, status: DatasetStatusChanged): void {
+  if (wouldForget(rows, status)) forgetEarlyDatasets(rows);
+  const before = rows.dataset(status.datasetId);
+  const after: DatasetRow = {
+    place: before === null ? null : before.place,
+    status: status.status,
+    revision: status.revision ?? before?.revision ?? null,
+    offset: event.offset,
+    timestamp: event.timestamp,
+  };
+  rows.setDataset(status.datasetId, after);
+
+  const company = (rows.company as PendingCompany | null) ?? NEW_COMPANY;
+  const counted = countDataset(company, before, after);
+  const progressed = withProgress(counted, event.timestamp);
+  if (progressed !== rows.company) rows.setCompany(progressed);
+}

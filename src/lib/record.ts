@@ -1,0 +1,30 @@
+/** Records of a Kafka log as plain data, and where they lie. */
+
+export interface Header {
+  readonly key: string;
+  readonly value: Buffer | null;
+}
+
+/** A record read from a log. Buffers may be slices of a larger response: copy what outlives the batch. */
+export interface LogRecord {
+  readonly offset: number;
+  /** Milliseconds since the epoch, as the log has it. */
+  readonly timestamp: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: readonly Header[];
+}
+
+/** A record to be written; its Kafka timestamp is the time of writing. */
+export interface RecordToWrite {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: readonly Header[];
+}
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export const NO_HEADERS: readonly Header[] = Object.freeze([]);

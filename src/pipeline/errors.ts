@@ -1,0 +1,46 @@
+/** The closed catalogue of what can go wrong with a partition; each class says how far recovery must go. */
+
+/** Another owner has fenced this producer (or its transaction timed out): take over anew, if still a group member. */
+export class FencedError extends Error {
+  override readonly name = 'FencedError';
+}
+
+/** Kafka or the network failed: discard the producer and take the partition over anew, with backoff. */
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError';
+}
+
+/** The position lies outside the log: records were lost, or the topic is another one. */
+export class OffsetOutOfRangeError extends Error {
+  override readonly name = 'OffsetOutOfRangeError';
+}
+
+/** The reader was closed while someone waited for it: not a fault. */
+export class ReaderClosedError extends Error {
+  override readonly name = 'ReaderClosedError';
+}
+
+/** A record does not fit its topic: the partition waits, and goes on by itself once the limit is raised. */
+export class RecordTooLargeError extends Error {
+  override readonly name = 'RecordTooLargeError';
+  constructor(
+    readonly topic: string,
+    /** Size of the refused batch in bytes. */
+    readonly bytes: number,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `a record batch of ${bytes} bytes does not fit topic ${topic}: raise its max.message.bytes ` +
+        `(and the broker's replica.fetch.max.bytes if lower); the partition goes on by itself then`,
+      options,
+    );
+  }
+}
+
+/**
+ * Running on would announce twice or never, so the partition stops until an operator consents by setting the group's
+ * offset to the number in the message.
+ */
+export class InconsistentPositionError extends Error {
+  override readonly name = 'InconsistentPositionError';
+}

@@ -1,0 +1,93 @@
+/**
+ * What the pipeline needs of the world. `kafka/` implements these with kafkajs; a simulation can implement them from
+ * one seed. Every promise is a point at which anything may happen.
+ */
+import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
+
+/** What one read gave. `records` may be empty while `nextOffset` moves: over markers, aborted or compacted records. */
+export interface LogBatch {
+  readonly records: readonly LogRecord[];
+  /** Where the next read starts. */
+  readonly nextOffset: number;
+  /** The last stable offset when this was read: `endOffset - nextOffset` is the lag. */
+  readonly endOffset: number;
+}
+
+/** Reads one partition forward, read_committed. Holds a bounded number of bytes. */
+export interface LogReader {
+  /**
+   * The next records, at most `maxRecords`; waits until there is something new, or `nextOffset` has moved.
+   * @throws OffsetOutOfRangeError where the position is not in the log; ReaderClosedError after `close`; transient
+   * broker trouble is retried inside and reported by `ConnectionTrouble` only when it lasts
+   */
+  next(maxRecords: number): Promise<LogBatch>;
+  /** Pending and later calls of `next` end with ReaderClosedError. Idempotent. */
+  close(): void;
+}
+
+export interface LogBounds {
+  /** First offset still in the log. */
+  readonly start: number;
+  /** Last stable offset: all below is decided. */
+  readonly end: number;
+}
+
+export interface Logs {
+  reader(at: TopicPartition, from: number): LogReader;
+  bounds(at: TopicPartition): Promise<LogBounds>;
+  /** The group's committed offset of an input partition; null where there is none. Final only after fencing. */
+  committedOffset(at: TopicPartition): Promise<number | null>;
+}
+
+/**
+ * The transactions of one input partition. Any error and any unknown outcome ends the producer: `discard` it and fence
+ * anew. One transaction at a time.
+ */
+export interface TransactionalProducer {
+  /** Adds the partitions that will be written, and the group's offsets, to a new transaction. */
+  begin(partitions: readonly TopicPartition[]): Promise<void>;
+  /**
+   * Writes records to one partition, cut into as many requests as needed, in order.
+   * @returns the offset after the last record written
+   * @throws RecordTooLargeError, FencedError
+   */
+  produce(to: TopicPartition, records: readonly RecordToWrite[]): Promise<number>;
+  /** Makes `offset` the group's position in the input partition, when the transaction commits. */
+  sendOffset(input: TopicPartition, offset: number): Promise<void>;
+  commit(): Promise<void>;
+  /** Waits for the requests in flight to settle and closes the connections. Never throws. Idempotent. */
+  discard(): Promise<void>;
+}
+
+export interface Transactions {
+  /**
+   * Initialises the transactional id: when it returns, no earlier owner of the id can write, its open transaction has
+   * ended, and committed offsets and last stable offsets are final.
+   */
+  fence(transactionalId: string): Promise<TransactionalProducer>;
+}
+
+/** Partition counts of the topics written, and where a key goes. */
+export interface Partitioner {
+  /** The same-numbered partition when the counts are equal, else the default (murmur2) partitioner on the key. */
+  partitionFor(topic: string, key: Buffer | null, inputPartition: number): number;
+}
+
+export interface GroupMembership {
+  /** Joins, and from then on calls `onAssigned` with all partitions assigned, at each completed rebalance. */
+  start(onAssigned: (partitions: readonly number[]) => void): Promise<void>;
+  /**
+   * Resolves true once a heartbeat that was sent after this call has succeeded, in the assignment that was current
+   * at the call; false when that assignment is over.
+   */
+  stillMember(): Promise<boolean>;
+  /** Leaves the group. */
+  stop(): Promise<void>;
+}
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after `ms`, or early when `signal` aborts. Never rejects. */
+  delay(ms: number, signal?: AbortSignal): Promise<void>;
+}
