@@ -84,10 +84,3 @@ export interface GroupMembership {
   /** Leaves the group. */
   stop(): Promise<void>;
 }
-
-export interface Clock {
-  /** Milliseconds since the epoch. */
-  now(): number;
-  /** Resolves after `ms`, or early when `signal` aborts. Never rejects. */
-  delay(ms: number, signal?: AbortSignal): Promise<void>;
-}
