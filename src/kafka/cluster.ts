@@ -1,0 +1,154 @@
+/**
+ * The part of kafkajs below its clients: cluster, broker and connection objects, typed as far as they are used here.
+ *
+ * kafkajs does not export them, but every `Kafka` object keeps the factory that its own clients use under a symbol.
+ * The version of kafkajs is pinned exactly, and `createCluster` fails at once where the factory is not there.
+ */
+import { Kafka, type KafkaConfig as KafkaJsConfig } from 'kafkajs';
+
+/** How to reach the brokers; what kafkajs takes, less what would change how it behaves. */
+export type KafkaConfig = Pick<
+  KafkaJsConfig,
+  | 'brokers'
+  | 'clientId'
+  | 'ssl'
+  | 'sasl'
+  | 'logLevel'
+  | 'logCreator'
+  | 'retry'
+  | 'requestTimeout'
+  | 'connectionTimeout'
+  | 'authenticationTimeout'
+>;
+
+/** Kafka's own numbers (FindCoordinator). */
+export const COORDINATOR_OF_GROUP = 0;
+export const COORDINATOR_OF_TRANSACTION = 1;
+
+/** What a request encodes to: kafkajs copies `buffer` behind the request header. `buf` is there to be recognised by. */
+export interface EncodedRequest {
+  readonly buf: Buffer;
+  readonly buffer: Buffer;
+}
+
+/** A message of the Kafka protocol with its answer of type T. */
+export interface ProtocolCall<T extends object> {
+  readonly request: {
+    readonly apiKey: number;
+    readonly apiVersion: number;
+    readonly apiName: string;
+    encode(): EncodedRequest | Promise<EncodedRequest>;
+  };
+  readonly response: {
+    /** Decodes the body. A property `clientSideThrottleTime` (ms) of the result delays later requests (KIP-219). */
+    decode(body: Buffer): Promise<T>;
+    /** Turns error codes of the decoded answer into a rejection, or gives it back. */
+    parse(decoded: T): Promise<T>;
+  };
+  /** Milliseconds; below the configured request time-out it has no effect. */
+  readonly requestTimeout?: number;
+  /** Whether kafkajs logs an error for a rejection of `parse`; it does unless this is false. */
+  readonly logResponseError?: boolean;
+}
+
+export interface ConnectionPool {
+  readonly host: string;
+  readonly port: number;
+  /** Sends over the broker's one connection for this kind of request (Fetch has its own), connecting where needed. */
+  send<T extends object>(call: ProtocolCall<T>): Promise<T>;
+}
+
+export interface TopicPartitions {
+  readonly topic: string;
+  readonly partitions: readonly number[];
+}
+
+/** The fields that every request of a transaction carries. */
+export interface TransactionIdentity {
+  readonly transactionalId: string;
+  readonly producerId: string;
+  readonly producerEpoch: number;
+}
+
+/** Protocol errors reject with kafkajs's KafkaJSProtocolError, see protocol-errors.ts. */
+export interface Broker {
+  readonly nodeId: number | string | null;
+  readonly connectionPool: ConnectionPool;
+  isConnected(): boolean;
+  initProducerId(request: {
+    transactionalId: string;
+    transactionTimeout: number;
+  }): Promise<{ producerId: string; producerEpoch: number }>;
+  addPartitionsToTxn(request: TransactionIdentity & { topics: readonly TopicPartitions[] }): Promise<unknown>;
+  addOffsetsToTxn(request: TransactionIdentity & { groupId: string }): Promise<unknown>;
+  txnOffsetCommit(
+    request: TransactionIdentity & {
+      groupId: string;
+      topics: readonly { topic: string; partitions: readonly { partition: number; offset: number }[] }[];
+    },
+  ): Promise<unknown>;
+  endTxn(request: TransactionIdentity & { transactionResult: boolean }): Promise<unknown>;
+  /** Offset `'-1'` where the group has committed none. */
+  offsetFetch(request: {
+    groupId: string;
+    topics: readonly { topic: string; partitions: readonly { partition: number }[] }[];
+  }): Promise<{
+    responses: { topic: string; partitions: { partition: number; offset: string; errorCode: number }[] }[];
+  }>;
+}
+
+export interface PartitionMetadata {
+  readonly partitionId: number;
+  /** Node id; -1 where there is none. */
+  readonly leader: number;
+  readonly partitionErrorCode: number;
+}
+
+export interface Cluster {
+  connect(): Promise<void>;
+  /** Waits for the requests in flight, then closes all connections. */
+  disconnect(): Promise<void>;
+  /** Asks for the metadata of all topics added so far. */
+  refreshMetadata(): Promise<void>;
+  /** Adds topics to those whose metadata is kept, and fetches it where one is new. */
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+  /** From the metadata kept; empty for a topic that is not there. */
+  findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
+  /** From the metadata kept: node id to the partitions that it leads. A partition that does not exist is left out. */
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
+  /** Connects to the broker where that is not done yet. */
+  findBroker(node: { nodeId: number | string }): Promise<Broker>;
+  findGroupCoordinator(request: {
+    /** Of the group, or the transactional id. */
+    groupId: string;
+    coordinatorType: typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION;
+  }): Promise<Broker>;
+  /** First offset in the log (`fromBeginning`), else the last stable offset. The topics must have been added. */
+  fetchTopicsOffset(
+    topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[],
+  ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
+}
+
+interface ClusterOptions {
+  allowAutoTopicCreation: boolean;
+  metadataMaxAge: number;
+  isolationLevel: number;
+}
+
+const FACTORY_SYMBOL = 'private:Kafka:createCluster';
+const METADATA_MAX_AGE_MS = 300_000;
+const READ_COMMITTED = 1;
+
+/** A cluster with connections of its own, shared with nobody. It never makes the broker create a topic. */
+export function createCluster(config: KafkaConfig): Cluster {
+  const kafka = new Kafka(config);
+  const symbol = Object.getOwnPropertySymbols(kafka).find((s) => s.description === FACTORY_SYMBOL);
+  if (symbol === undefined) throw new Error(`kafkajs keeps no ${FACTORY_SYMBOL}: is it another version than 2.2.4?`);
+  const factory = (kafka as unknown as Record<symbol, (options: ClusterOptions) => Cluster>)[symbol];
+  if (factory === undefined) throw new Error(`kafkajs's ${FACTORY_SYMBOL} is empty`);
+  return factory({
+    allowAutoTopicCreation: false,
+    metadataMaxAge: METADATA_MAX_AGE_MS,
+    isolationLevel: READ_COMMITTED,
+  });
+}
