@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import type { Profile } from './cluster.js';
+
+export interface BrokerPorts {
+  readonly client: number;
+  readonly controller: number;
+}
+
+export interface BrokerConfigInput {
+  /** 1 and up, the index in `ports` plus one. */
+  readonly id: number;
+  /** Of all brokers. */
+  readonly ports: readonly BrokerPorts[];
+  readonly dir: string;
+  readonly profile: Profile;
+  readonly overrides: Readonly<Record<string, string>>;
+}
+
+/** How the broker count decides replication: every internal topic on all brokers, writable while one is down. */
+export function replicationSettings(brokers: number): Record<string, string> {
+  const factor = String(brokers);
+  const minIsr = String(Math.max(1, brokers - 1));
+  return {
+    'default.replication.factor': factor,
+    'min.insync.replicas': minIsr,
+    'offsets.topic.replication.factor': factor,
+    'transaction.state.log.replication.factor': factor,
+    'transaction.state.log.min.isr': minIsr,
+    'share.coordinator.state.topic.replication.factor': factor,
+    'share.coordinator.state.topic.min.isr': minIsr,
+  };
+}
+
+/** Settings that do not depend on how the broker is reached; Docker and jars share them. */
+export function commonSettings(brokers: number, profile: Profile): Record<string, string> {
+  return {
+    'auto.create.topics.enable': 'false',
+    'group.initial.rebalance.delay.ms': '0',
+    // Few, since each is opened and replicated at the start; more than one, since clients must cope with several.
+    'offsets.topic.num.partitions': '5',
+    'transaction.state.log.num.partitions': '5',
+    ...replicationSettings(brokers),
+    ...(profile === 'test' ? smallSettings : {}),
+  };
+}
+
+/** The log cleaner would take 128 MiB of each heap for its map; test topics have few keys. */
+const smallSettings = { 'log.cleaner.dedupe.buffer.size': String(8 * 1024 * 1024) };
+
+/** server.properties of one broker, which is a controller too. */
+export function serverProperties(input: BrokerConfigInput): string {
+  const { id, ports, dir, profile, overrides } = input;
+  const own = ports[id - 1];
+  if (own === undefined) throw new RangeError(`no ports for broker ${id}`);
+  const settings = {
+    'process.roles': 'broker,controller',
+    'node.id': String(id),
+    'controller.quorum.voters': ports.map((port, index) => `${index + 1}@127.0.0.1:${port.controller}`).join(','),
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    listeners: `PLAINTEXT://127.0.0.1:${own.client},CONTROLLER://127.0.0.1:${own.controller}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${own.client}`,
+    'log.dirs': join(dir, 'data'),
+    ...commonSettings(ports.length, profile),
+    ...overrides,
+  };
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+}
+
+/** Warnings and worse to one file in `dir`. */
+export function log4jConfig(dir: string): string {
+  return `Configuration:
+  Properties: {}
+  Appenders:
+    File:
+      name: File
+      fileName: '${join(dir, 'server.log')}'
+      PatternLayout: { pattern: '[%d] %p %m (%c)%n' }
+  Loggers:
+    Root:
+      level: WARN
+      AppenderRef: { ref: File }
+`;
+}

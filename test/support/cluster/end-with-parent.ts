@@ -1,0 +1,59 @@
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
+
+/**
+ * Processes and folders that must not outlive this process. Three ways out are covered: `exit` (also after an uncaught
+ * error), a signal that nobody else handles, and, where the system has setpriv(1), even kill -9 of this process:
+ * commands started through `diesWithParent` are killed by the kernel.
+ */
+const children = new Set<ChildProcess>();
+const folders = new Set<string>();
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+let installed = false;
+
+export function endWithParent(child: ChildProcess): void {
+  install();
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+}
+
+/** Until `keepFolder`, the folder is removed when this process ends. */
+export function removeWithParent(folder: string): void {
+  install();
+  folders.add(folder);
+}
+
+export function keepFolder(folder: string): void {
+  folders.delete(folder);
+}
+
+const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
+
+/** Whether the kernel itself ends children of a killed parent (Linux with util-linux; elsewhere not). */
+export const kernelEndsChildren = setpriv !== undefined;
+
+/** The command and its arguments, wrapped so that the kernel kills it when this process dies (PR_SET_PDEATHSIG). */
+export function diesWithParent(command: string, args: readonly string[]): [string, string[]] {
+  return setpriv === undefined ? [command, [...args]] : [setpriv, ['--pdeathsig', 'KILL', '--', command, ...args]];
+}
+
+function install(): void {
+  if (installed) return;
+  installed = true;
+  process.once('exit', cleanUp);
+  for (const signal of signals) {
+    const handler = (): void => {
+      // Another listener means that somebody stops in order and will exit by itself.
+      if (process.listenerCount(signal) > 1) return;
+      cleanUp();
+      process.removeListener(signal, handler);
+      process.kill(process.pid, signal);
+    };
+    process.on(signal, handler);
+  }
+}
+
+function cleanUp(): void {
+  for (const child of children) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+}

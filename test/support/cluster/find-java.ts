@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Kafka's brokers need Java 17. */
+export const oldestJava = 17;
+
+/** Says what to install. */
+export function missingJava(): Error {
+  return new Error(
+    'no Java of release 17 or later was found (JAVA_HOME, /usr/lib/jvm, PATH): install a JDK and Maven, or Docker',
+  );
+}
+
+export interface Java {
+  /** Path of the `java` executable. */
+  readonly path: string;
+  /** The feature release: 17, 21, 25. */
+  readonly release: number;
+}
+
+/** Every usable Java of this machine, newest first: JAVA_HOME, /usr/lib/jvm/*, macOS's folder, the PATH. */
+export async function findJavas(env: NodeJS.ProcessEnv): Promise<Java[]> {
+  const homes = [env['JAVA_HOME'], ...childrenOf('/usr/lib/jvm'), ...childrenOf('/Library/Java/JavaVirtualMachines')];
+  const candidates = homes
+    .filter((home): home is string => home !== undefined && home !== '')
+    .flatMap((home) => [join(home, 'bin/java'), join(home, 'Contents/Home/bin/java')]);
+  const onPath = (env['PATH'] ?? '').split(':').map((folder) => join(folder, 'java'));
+  const paths = [...new Set([...candidates, ...onPath].filter((path) => existsSync(path)).map((p) => realpathSync(p)))];
+  const javas = await Promise.all(paths.map(async (path) => ({ path, release: await releaseOf(path) })));
+  return javas.filter(({ release }) => release >= oldestJava).sort((a, b) => b.release - a.release);
+}
+
+function childrenOf(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+}
+
+/** 0 for something that does not run or does not call itself Java. */
+function releaseOf(path: string): Promise<number> {
+  return new Promise((resolve) => {
+    execFile(path, ['-version'], { timeout: 20_000 }, (error, _stdout, stderr) => {
+      const version = /version "(\d+)/.exec(stderr)?.[1];
+      resolve(error === null && version !== undefined ? Number(version) : 0);
+    });
+  });
+}

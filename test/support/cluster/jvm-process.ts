@@ -1,0 +1,122 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ClusterNode } from './cluster.js';
+import { diesWithParent, endWithParent, kernelEndsChildren } from './end-with-parent.js';
+import { pollUntil } from './poll-until.js';
+
+export interface JvmCommand {
+  readonly name: string;
+  readonly java: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  /** Gets console.log, the standard output and error of every start. */
+  readonly dir: string;
+  /** Further log files that logTail shows. */
+  readonly logFiles: readonly string[];
+  /** Asks the process whether it serves; a rejection means "not yet". */
+  readonly answers: () => Promise<boolean>;
+}
+
+/** From start to the first good answer; generous, since a busy machine starts three brokers on two cores. */
+const startTimeoutMs = 90_000;
+
+/** From SIGTERM to SIGKILL. */
+const stopTimeoutMs = 30_000;
+
+const logTailLines = 30;
+
+/** A Java program that is started, ended and started again with the same command line. */
+export class JvmProcess implements ClusterNode {
+  readonly name: string;
+  readonly #command: JvmCommand;
+  #running: { child: ChildProcess; exited: Promise<void> } | undefined;
+
+  constructor(command: JvmCommand) {
+    this.name = command.name;
+    this.#command = command;
+  }
+
+  async start(): Promise<void> {
+    if (this.#running !== undefined) throw new Error(`${this.name} is running already`);
+    const { child, exited } = this.#spawn();
+    const died = exited.then((): never => {
+      throw new Error(`${this.name} ended while starting (exit code ${child.exitCode}, signal ${child.signalCode})`);
+    });
+    died.catch(() => undefined); // It ends some day, long after the race below.
+    try {
+      await pollUntil(this.#command.answers, { what: `${this.name} serves`, timeoutMs: startTimeoutMs, abort: died });
+    } catch (cause) {
+      await this.kill();
+      throw new Error(`${this.name} did not start; its logs end with\n${await this.logTail()}`, { cause });
+    }
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    running.child.kill('SIGTERM');
+    const timer = setTimeout(() => running.child.kill('SIGKILL'), stopTimeoutMs);
+    await running.exited;
+    clearTimeout(timer);
+  }
+
+  async kill(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    running.child.kill('SIGKILL');
+    await running.exited;
+  }
+
+  pause(): Promise<void> {
+    return this.#signal('SIGSTOP');
+  }
+
+  resume(): Promise<void> {
+    return this.#signal('SIGCONT');
+  }
+
+  async logTail(): Promise<string> {
+    const files = [join(this.#command.dir, 'console.log'), ...this.#command.logFiles];
+    const tails = await Promise.all(files.map(async (file) => `--- ${file}\n${await tailOf(file)}`));
+    return tails.join('\n');
+  }
+
+  #signal(signal: NodeJS.Signals): Promise<void> {
+    if (this.#running === undefined) return Promise.reject(new Error(`${this.name} is not running`));
+    this.#running.child.kill(signal);
+    return Promise.resolve();
+  }
+
+  #spawn(): { child: ChildProcess; exited: Promise<void> } {
+    const [file, args] = diesWithParent(this.#command.java, this.#command.args);
+    const console = openSync(join(this.#command.dir, 'console.log'), 'a');
+    // A process group of its own, so that Ctrl-C reaches only this process, which then stops things in order; not where
+    // nothing but that Ctrl-C would end the child of a killed parent.
+    const child = spawn(file, args, {
+      cwd: this.#command.cwd,
+      stdio: ['ignore', console, console],
+      detached: kernelEndsChildren,
+    });
+    closeSync(console);
+    endWithParent(child);
+    const exited = new Promise<void>((resolve) => {
+      child.once('exit', () => resolve());
+      child.once('error', () => resolve());
+    }).then(() => {
+      this.#running = undefined;
+    });
+    this.#running = { child, exited };
+    return this.#running;
+  }
+}
+
+async function tailOf(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).trimEnd().split('\n').slice(-logTailLines).join('\n');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '(no such file yet)';
+    throw error;
+  }
+}

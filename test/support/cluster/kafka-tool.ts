@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import type { ToolHost } from './cluster.js';
+import { findJavas, missingJava } from './find-java.js';
+import { toolJvmFlags } from './jvm-flags.js';
+import { cacheDir, kafkaJars } from './maven-artifacts.js';
+import { runToEnd } from './run-to-end.js';
+
+/** See Cluster.kafkaTool; `bootstrap` is how this machine reaches the cluster. */
+export async function runKafkaTool(
+  host: ToolHost,
+  bootstrap: string,
+  mainClass: string,
+  args: readonly string[],
+): Promise<string> {
+  switch (host.kind) {
+    case 'jars': {
+      const [java] = await findJavas(process.env);
+      if (java === undefined) throw missingJava();
+      const jars = await kafkaJars(cacheDir(process.env), (line) => process.stderr.write(`${line}\n`));
+      const tool = [mainClass, '--bootstrap-server', bootstrap, ...args];
+      return runToEnd(java.path, [...toolJvmFlags, '-cp', join(jars, '*'), ...tool]);
+    }
+    case 'container': {
+      const tool = [mainClass, '--bootstrap-server', host.bootstrap, ...args];
+      return runToEnd('docker', ['exec', host.id, '/opt/kafka/bin/kafka-run-class.sh', ...tool]);
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { runToEnd } from './run-to-end.js';
+
+/** The plugin's version is fixed so that the command means the same with every Maven. */
+const dependencyPlugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
+
+export const kafkaVersion = '4.3.1';
+
+/** Kafka writes its log through slf4j 1.7, which finds log4j 2 only through this bridge; versions as Kafka's own. */
+const log4jVersion = '2.25.4';
+
+/** Folder for what Maven resolved: COMPANY_SYNC_CACHE_DIR, or company-sync in the user's cache folder. */
+export function cacheDir(env: NodeJS.ProcessEnv): string {
+  return env['COMPANY_SYNC_CACHE_DIR'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'company-sync');
+}
+
+/** Kafka's broker and command-line tools as a folder of jars, resolved once; returns the folder. */
+export function kafkaJars(cache: string, onProgress: (line: string) => void): Promise<string> {
+  const version = kafkaVersion;
+  return once(join(cache, `kafka-${version}`), async (dir) => {
+    onProgress(`resolving Apache Kafka ${version} through Maven (about 55 MB, once)`);
+    const kafka = ['kafka_2.13', 'kafka-tools', 'kafka-storage'].map((artifact) =>
+      dependency('org.apache.kafka', artifact, version),
+    );
+    await writeFile(
+      join(dir, 'pom.xml'),
+      `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>companysync</groupId><artifactId>test-cluster</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>
+${[...kafka, dependency('org.apache.logging.log4j', 'log4j-slf4j-impl', log4jVersion)].join('\n')}
+  </dependencies>
+</project>
+`,
+    );
+    await maven(dir, [`${dependencyPlugin}:copy-dependencies`, `-DoutputDirectory=${dir}`, '-DincludeScope=runtime']);
+  });
+}
+
+/** Apicurio Registry's application, unpacked, resolved once; returns the folder. */
+export function registryApp(cache: string, version: string, onProgress: (line: string) => void): Promise<string> {
+  return once(join(cache, `apicurio-registry-${version}`), async (dir) => {
+    onProgress(`resolving Apicurio Registry ${version} through Maven (about 160 MB, once)`);
+    const artifact = `io.apicurio:apicurio-registry-app:${version}:tar.gz:all`;
+    await maven(dir, [`${dependencyPlugin}:copy`, `-Dartifact=${artifact}`, `-DoutputDirectory=${dir}`]);
+    const archive = (await readdir(dir)).find((name) => name.endsWith('.tar.gz'));
+    if (archive === undefined) throw new Error(`Maven left no archive of ${artifact} in ${dir}`);
+    await runToEnd('tar', ['-xzf', archive], dir);
+    await rm(join(dir, archive));
+  });
+}
+
+function dependency(groupId: string, artifactId: string, version: string): string {
+  return `    <dependency><groupId>${groupId}</groupId><artifactId>${artifactId}</artifactId><version>${version}</version></dependency>`;
+}
+
+/**
+ * Fills a folder beside `target` and renames it: what is at `target` is always complete. Of two processes that race the
+ * second one's rename fails, and it uses what the first one made.
+ */
+async function once(target: string, fill: (dir: string) => Promise<void>): Promise<string> {
+  if (existsSync(target)) return target;
+  await mkdir(dirname(target), { recursive: true });
+  const draft = await mkdtemp(`${target}.draft-`);
+  try {
+    await fill(draft);
+    await rename(draft, target);
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    if (!existsSync(target)) throw error;
+  }
+  return target;
+}
+
+async function maven(dir: string, args: readonly string[]): Promise<void> {
+  await runToEnd('mvn', ['--batch-mode', '--quiet', ...args], dir);
+}

@@ -1,0 +1,40 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+const pollIntervalMs = 100;
+
+export interface PollOptions {
+  /** Names what is awaited, for the error. */
+  readonly what: string;
+  readonly timeoutMs: number;
+  /** Ends the wait early by rejecting: for instance when the process that should answer has exited. */
+  readonly abort?: Promise<never>;
+}
+
+/**
+ * Asks `probe` again and again until it resolves to true. A probe that rejects counts as "not yet"; the last reason is
+ * the cause of the error that is thrown after `timeoutMs`.
+ */
+export async function pollUntil(probe: () => Promise<boolean>, options: PollOptions): Promise<void> {
+  let over = false;
+  const asking = async (): Promise<void> => {
+    const deadline = Date.now() + options.timeoutMs;
+    let reason: unknown;
+    while (!over) {
+      try {
+        if (await probe()) return;
+        reason = undefined;
+      } catch (error) {
+        reason = error;
+      }
+      if (Date.now() > deadline) {
+        throw new Error(`${options.what}: not within ${options.timeoutMs / 1_000} s`, { cause: reason });
+      }
+      await delay(pollIntervalMs);
+    }
+  };
+  try {
+    await (options.abort === undefined ? asking() : Promise.race([asking(), options.abort]));
+  } finally {
+    over = true;
+  }
+}

@@ -1,0 +1,25 @@
+import { spawn } from 'node:child_process';
+
+const outputShownOnFailure = 4_000;
+
+/** Runs a command to its end; resolves to its standard output, rejects with all output when it exits non-zero. */
+export function runToEnd(command: string, args: readonly string[], cwd?: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let all = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      all += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (all += text));
+    child.once('error', (cause) => reject(new Error(`${command} could not be run`, { cause })));
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve(stdout);
+      else {
+        const line = [command, ...args].join(' ');
+        reject(new Error(`exit ${code ?? signal} of ${line}:\n${all.slice(-outputShownOnFailure)}`));
+      }
+    });
+  });
+}
