@@ -77,10 +77,10 @@ export interface GroupMembership {
   /** Joins, and from then on calls `onAssigned` with all partitions assigned, at each completed rebalance. */
   start(onAssigned: (partitions: readonly number[]) => void): Promise<void>;
   /**
-   * Resolves true once a heartbeat that was sent after this call has succeeded, in the assignment that was current
-   * at the call; false when that assignment is over.
+   * Resolves once the group has confirmed this member after the call: by a heartbeat that was sent after it, or by a
+   * new assignment; also when `signal` aborts. Never rejects.
    */
-  stillMember(): Promise<boolean>;
+  confirmed(signal: AbortSignal): Promise<void>;
   /** Leaves the group. */
   stop(): Promise<void>;
 }

@@ -1,0 +1,81 @@
+/**
+ * One batch's transaction. What the world sees (changelog, outbound events, dead letters, the group's offset) becomes
+ * visible together or not at all, and offsets are sent only after the local store has applied the state.
+ */
+import { settleAll } from '../lib/settle-all.js';
+import type { RecordToWrite, TopicPartition } from '../lib/record.js';
+import { NO_HEADERS } from '../lib/record.js';
+import { encodeChanges, type StateChange } from '../store/state-changes.js';
+import type { PipelineContext } from './context.js';
+import type { Decisions } from './decide.js';
+import type { OwnedPartition } from './take-over.js';
+
+interface Write {
+  readonly to: TopicPartition;
+  readonly records: RecordToWrite[];
+}
+
+/**
+ * Applies and commits the decisions of a batch that ends before input offset `nextOffset`.
+ * After an error the producer and the cache must be thrown away and the partition taken over anew; the outcome of the
+ * transaction is then unknown here and settled by the take-over.
+ *
+ * @returns the number of rows changed
+ */
+export async function commitBatch(
+  context: PipelineContext,
+  partition: number,
+  owned: OwnedPartition,
+  decisions: Decisions,
+  nextOffset: number,
+): Promise<number> {
+  const { producer, store } = owned;
+  const { observer, topics } = context;
+  const input = { topic: topics.input, partition };
+  const position = { topic: topics.input, offset: nextOffset };
+  const changes = encodeChanges(decisions.touched, position, await store.position());
+  const changelog = { to: { topic: topics.changelog, partition }, records: changes.map(changelogRecord) };
+  const outbound = outboundWrites(context, partition, decisions);
+
+  const partitions = [changelog, ...outbound].map((write) => write.to);
+  const begun = producer.begin(partitions).then(() => observer.step(partition, 'begun'));
+  const applied = store.apply(changes, position, context.clock.now()).then(() => observer.step(partition, 'applied'));
+  await settleAll([begun, applied]);
+
+  const produced = Promise.all([
+    producer.produce(changelog.to, changelog.records),
+    ...outbound.map((write) => producer.produce(write.to, write.records)),
+  ]);
+  const offsetSent = producer.sendOffset(input, nextOffset).then(() => observer.step(partition, 'offset-sent'));
+  await settleAll<unknown>([produced.then(() => observer.step(partition, 'produced')), offsetSent]);
+
+  await producer.commit();
+  observer.step(partition, 'committed');
+  const [changelogEnd] = await produced;
+  store.confirm(changelogEnd);
+  for (const rows of decisions.touched) rows.settle();
+  observer.step(partition, 'confirmed');
+  return changes.length;
+}
+
+function changelogRecord(change: StateChange): RecordToWrite {
+  return { key: change.key, value: change.value, headers: NO_HEADERS };
+}
+
+/** Announcements and dead letters, grouped by the partition that each goes to. */
+function outboundWrites(context: PipelineContext, partition: number, decisions: Decisions): Write[] {
+  const { topics, partitioner } = context;
+  const input = { topic: topics.input, partition };
+  const writes = new Map<string, Write>();
+  const add = (topic: string, record: RecordToWrite) => {
+    const to = { topic, partition: partitioner.partitionFor(topic, record.key, partition) };
+    const id = `${to.topic}/${to.partition}`;
+    const write = writes.get(id);
+    if (write === undefined) writes.set(id, { to, records: [record] });
+    else write.records.push(record);
+  };
+  for (const { announcement, completing } of decisions.announcements)
+    add(topics.synchronized, context.encodeAnnouncement(announcement, input, completing));
+  for (const poison of decisions.poison) add(topics.deadLetter, context.encodeDeadLetter(poison, input));
+  return [...writes.values()];
+}

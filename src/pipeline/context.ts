@@ -1,0 +1,54 @@
+import type { Announcement } from '../domain/announcement.js';
+import type { Policy } from '../domain/policy.js';
+import type { Decoded, Poison } from '../decode/sync-event-decoder.js';
+import type { Clock } from '../lib/clock.js';
+import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
+import type { StateDirectory } from '../store/key-value-store.js';
+import type { PipelineObserver } from './observer.js';
+import type { GroupMembership, Logs, Partitioner, Transactions } from './ports.js';
+
+export interface PipelineTopics {
+  readonly input: string;
+  readonly changelog: string;
+  readonly synchronized: string;
+  readonly deadLetter: string;
+}
+
+/** Everything that the tasks of all partitions share: settings resolved once, and the ports to the world. */
+export interface PipelineContext {
+  readonly applicationId: string;
+  readonly clusterId: string;
+  readonly topics: PipelineTopics;
+  /** Records stamped from then on are judged by ALL_DATASETS; milliseconds since the epoch. */
+  readonly allDatasetsFrom: number;
+  /** The changelog's delete.retention.ms: a folder away for longer may hold what tombstones have removed. */
+  readonly deleteRetentionMs: number;
+  /** Rows that one partition may keep in memory between batches, at present. */
+  readonly cacheRows: () => number;
+
+  readonly inputLogs: Logs;
+  /** A connection of its own, so that a restore does not slow the partitions that run. */
+  readonly changelogLogs: Logs;
+  readonly transactions: Transactions;
+  readonly membership: GroupMembership;
+  readonly partitioner: Partitioner;
+  readonly state: StateDirectory;
+  readonly clock: Clock;
+  readonly observer: PipelineObserver;
+
+  readonly decode: (records: readonly LogRecord[], signal: AbortSignal) => Promise<Decoded[]>;
+  readonly settings: ClientPolicies;
+  readonly encodeAnnouncement: (
+    announcement: Announcement,
+    input: TopicPartition,
+    completing: LogRecord,
+  ) => RecordToWrite;
+  readonly encodeDeadLetter: (poison: Poison, input: TopicPartition) => RecordToWrite;
+}
+
+/** The clients' own choices of policy. */
+export interface ClientPolicies {
+  /** Resolves once all settings that were there at the start have been read: no decision before that. */
+  ready(): Promise<void>;
+  policyOf(clientId: string): Policy | undefined;
+}

@@ -1,0 +1,66 @@
+/** What the pipeline tells of itself: for logs, metrics and readiness, and for tests that stop it between two steps. */
+import type { Announcement } from '../domain/announcement.js';
+import type { Poison } from '../decode/sync-event-decoder.js';
+
+export type PartitionState =
+  /** Waiting to be confirmed by the group, or backing off after an error. */
+  | 'waiting'
+  | 'fencing'
+  | 'restoring'
+  | 'running'
+  /** The registry gives no usable answer: nothing is read until it does. */
+  | 'waiting-for-registry'
+  /** Stopped until an operator consents (InconsistentPositionError) or raises a limit (RecordTooLargeError). */
+  | 'blocked'
+  | 'closed';
+
+export interface PartitionStatus {
+  readonly state: PartitionState;
+  /** Why, in words for an operator; null where there is nothing to explain. */
+  readonly reason: string | null;
+}
+
+/** Where a batch stands, in this order: see the sequence diagram in docs/architecture.md. */
+export const BATCH_STEPS = [
+  'fetched',
+  'decided',
+  'begun',
+  'applied',
+  'produced',
+  'offset-sent',
+  'committed',
+  'confirmed',
+] as const;
+export type BatchStep = (typeof BATCH_STEPS)[number];
+
+export interface BatchReport {
+  readonly records: number;
+  readonly announced: number;
+  readonly changes: number;
+  /** From the fetch's answer to the commit's. */
+  readonly durationMs: number;
+  /** Input position after the batch. */
+  readonly position: number;
+  /** Records between the position and the last stable offset known. */
+  readonly lag: number;
+}
+
+export interface RestoreProgress {
+  readonly position: number;
+  readonly start: number;
+  readonly end: number;
+  readonly records: number;
+}
+
+export interface PipelineObserver {
+  state(partition: number, status: PartitionStatus): void;
+  step(partition: number, step: BatchStep): void;
+  batch(partition: number, report: BatchReport): void;
+  restore(partition: number, progress: RestoreProgress): void;
+  announced(partition: number, announcement: Announcement): void;
+  poison(partition: number, poison: Poison): void;
+  unknownStatus(status: string, companyId: string): void;
+  forgotEarlyDatasets(companyId: string, count: number): void;
+  setAside(partition: number, why: string): void;
+  error(partition: number, error: unknown): void;
+}

@@ -1,0 +1,107 @@
+/**
+ * Taking over a partition: one routine for a start, a rebalance and after any error.
+ *
+ *   fence -> open the folder (undo the last batch) -> replay the changelog -> check -> the input's start offset
+ *
+ * The order is what makes it right. Once fenced, no earlier owner can write, so that the committed offset and the
+ * changelog's end are final. The undo does not ask whether the last batch was committed: the replay brings it back if
+ * it was. Rows in the changelog are absolute, so that replaying too much is harmless.
+ */
+import { openPartitionStore, type PartitionStore } from '../store/partition-store.js';
+import type { PipelineContext } from './context.js';
+import { InconsistentPositionError } from './errors.js';
+import { startOffset } from './position-check.js';
+import type { TransactionalProducer } from './ports.js';
+
+/** A partition that is ours: its producer is fenced in, its store is at the changelog's end. */
+export interface OwnedPartition {
+  readonly producer: TransactionalProducer;
+  readonly store: PartitionStore;
+  /** Where the input is read on. */
+  readonly from: number;
+}
+
+const HOUR_MS = 3_600_000;
+/** Records of the changelog replayed by one read. */
+const REPLAY_RECORDS = 50_000;
+
+/** @throws what the ports throw; InconsistentPositionError. Nothing stays open after an error. */
+export async function takeOver(
+  context: PipelineContext,
+  partition: number,
+  signal: AbortSignal,
+): Promise<OwnedPartition> {
+  const { observer, topics } = context;
+  observer.state(partition, { state: 'fencing', reason: null });
+  const producer = await context.transactions.fence(`${context.applicationId}-${topics.input}-${partition}`);
+  let store: PartitionStore | undefined;
+  try {
+    const input = { topic: topics.input, partition };
+    const [committed, inputBounds, changelogEnd] = await Promise.all([
+      context.inputLogs.committedOffset(input),
+      context.inputLogs.bounds(input),
+      endOfChangelog(context, partition),
+    ]);
+    store = await openStore(context, partition, changelogEnd);
+    await restore(context, partition, store, changelogEnd, signal);
+    const changelog = await store.position();
+    const facts = { applicationId: context.applicationId, ...input, changelog, committed, input: inputBounds };
+    return { producer, store, from: startOffset(facts) };
+  } catch (error) {
+    await producer.discard();
+    await store?.close();
+    throw error;
+  }
+}
+
+async function endOfChangelog(context: PipelineContext, partition: number): Promise<number> {
+  const topic = context.topics.changelog;
+  const { start, end } = await context.changelogLogs.bounds({ topic, partition });
+  if (start === 0) return end;
+  throw new InconsistentPositionError(
+    `partition ${partition} is stopped: changelog ${topic}/${partition} starts at offset ${start}, so records of it ` +
+      `were deleted. State cannot be restored from it: recreate the topic (topics create) and then build the state anew`,
+  );
+}
+
+function openStore(context: PipelineContext, partition: number, changelogEnd: number): Promise<PartitionStore> {
+  const { applicationId, clusterId, topics, clock, observer } = context;
+  return openPartitionStore(context.state, partition, {
+    identity: { clusterId, applicationId, topic: topics.input, partition },
+    changelogEnd,
+    maxAwayMs: Math.max(0, context.deleteRetentionMs - HOUR_MS),
+    now: clock.now(),
+    onSetAside: (why) => observer.setAside(partition, why),
+  });
+}
+
+/** Replays the changelog from the store's position to `end`. */
+async function restore(
+  context: PipelineContext,
+  partition: number,
+  store: PartitionStore,
+  end: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const start = store.changelogPosition;
+  if (start < end) {
+    context.observer.state(partition, { state: 'restoring', reason: `changelog offsets ${start} to ${end}` });
+    const reader = context.changelogLogs.reader({ topic: context.topics.changelog, partition }, start);
+    const close = () => reader.close();
+    signal.addEventListener('abort', close);
+    try {
+      let records = 0;
+      for (let position = start; position < end;) {
+        const batch = await reader.next(REPLAY_RECORDS);
+        await store.replay(batch.records, batch.nextOffset);
+        position = batch.nextOffset;
+        records += batch.records.length;
+        context.observer.restore(partition, { position, start, end, records });
+      }
+    } finally {
+      signal.removeEventListener('abort', close);
+      reader.close();
+    }
+  }
+  store.noteAtEnd(context.clock.now());
+}
