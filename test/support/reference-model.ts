@@ -1,0 +1,405 @@
+/**
+ * A second statement of the rules, made to be obviously right instead of fast: it keeps the records that count as plain
+ * lists and, after each record, works everything out again from those lists. It shares no code and no types with `src`,
+ * so that a mistake there cannot hide here. Its words are those of the contract; numbers in brackets are the points of
+ * its fine print.
+ *
+ * The property tests compare the rules with it; an audit of real topics can do the same: read the records of one company
+ * in the order of their offsets, decode them, and compare `judgeCompany(...).announcement` with what was published.
+ */
+import { createHash } from 'node:crypto';
+
+export type TriggerPolicy = 'FIRST_DATASET' | 'ALL_DATASETS';
+
+export type ReferencePayload =
+  | {
+      readonly type: 'LinkSyncQueued';
+      readonly linkId: string;
+      readonly connectionId: string;
+      readonly sourceType: string;
+      readonly companyName: string;
+      readonly datasets: readonly { readonly datasetId: string; readonly dataType: string }[];
+      readonly isFinal: boolean;
+    }
+  | {
+      readonly type: 'DatasetStatusChanged';
+      readonly datasetId: string;
+      readonly status: string;
+      readonly trigger: 'LINK' | 'REFRESH' | 'UNKNOWN';
+      readonly revision: number | bigint | null;
+    }
+  | { readonly type: 'ConnectionUnlinked'; readonly connectionId: string }
+  | { readonly type: 'CompanyDeleted' };
+
+interface RecordPlace {
+  readonly offset: number;
+  /** Kafka timestamp, milliseconds since the epoch. */
+  readonly timestamp: number;
+}
+
+/** A record that could be decoded. */
+export interface EventRecord extends RecordPlace {
+  readonly kind: 'event';
+  readonly clientId: string;
+  /** The client's `synchronizedTrigger` in force when the record was judged; null where the client has none. */
+  readonly clientSetting: TriggerPolicy | null;
+  /** Values of the `repairs` headers, `<partition>/<offset>` each. */
+  readonly repairs: readonly string[];
+  readonly payload: ReferencePayload;
+}
+
+/** A record with the company's key that could not be decoded. */
+export interface PoisonRecord extends RecordPlace {
+  readonly kind: 'poison';
+  readonly code: 'bad-framing' | 'unknown-schema' | 'undecodable' | 'key-mismatch';
+}
+
+export type HistoryRecord = EventRecord | PoisonRecord;
+
+/** Where a history was read, and the settings of the processor that read it. */
+export interface HistoryContext {
+  readonly companyId: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** ALL_DATASETS_FROM in milliseconds since the epoch. */
+  readonly allDatasetsFrom: number;
+  /** EVENT_NAMESPACE: the application id where it was not set. */
+  readonly eventNamespace: string;
+}
+
+/** The fields of the outbound record. `connections` and `datasets` are sets: here sorted by id. */
+export interface ReferenceAnnouncement {
+  readonly eventId: string;
+  readonly companyId: string;
+  readonly clientId: string;
+  readonly companyName: string;
+  readonly synchronizedAt: number;
+  readonly trigger: TriggerPolicy;
+  readonly connections: readonly { readonly connectionId: string; readonly sourceType: string }[];
+  readonly datasets: readonly ReferenceDataset[];
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly ended: number;
+  readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
+}
+
+export interface ReferenceDataset {
+  readonly datasetId: string;
+  readonly dataType: string;
+  readonly connectionId: string;
+  readonly status: string;
+  readonly decidedAtOffset: number;
+}
+
+/** How a pending company stands after a record. Lists are sorted. */
+export interface Standing {
+  readonly links: number;
+  readonly unsealedLinks: readonly string[];
+  /** Datasets named by manifests. */
+  readonly named: number;
+  /** Ids of the named datasets that are not terminal. */
+  readonly waitingFor: readonly string[];
+  readonly succeeded: number;
+  /** Datasets with a status that no manifest has named. */
+  readonly early: number;
+  /** Early datasets dropped because there were too many, since the company began. */
+  readonly forgotten: number;
+  /** `<partition>/<offset>` of each poison record not repaired. */
+  readonly heldBy: readonly string[];
+}
+
+export interface Verdict {
+  readonly outcome: 'pending' | 'announced' | 'deleted';
+  readonly announcement: ReferenceAnnouncement | null;
+  /** Offsets of the records that are poison because they name too many datasets. */
+  readonly tooManyDatasets: readonly number[];
+  /** Holds open at the end, sorted; none of an announced or deleted company. */
+  readonly openHolds: readonly string[];
+  /** The company after each record: `standings[i]` after `records[i]`; null from its outcome on. */
+  readonly standings: readonly (Standing | null)[];
+}
+
+type Payload<T extends ReferencePayload['type']> = Extract<ReferencePayload, { type: T }>;
+type Manifest = EventRecord & { readonly payload: Payload<'LinkSyncQueued'> };
+type Status = EventRecord & { readonly payload: Payload<'DatasetStatusChanged'> };
+type Unlinking = EventRecord & { readonly payload: Payload<'ConnectionUnlinked'> };
+
+/** The records that count, in order. */
+interface Past {
+  readonly manifests: Manifest[];
+  readonly unlinkings: Unlinking[];
+  /** Applied statuses of datasets that are remembered. */
+  statuses: Status[];
+  readonly holds: Set<string>;
+  forgotten: number;
+}
+
+const MOST_NAMED_DATASETS = 10_000;
+const MOST_EARLY_DATASETS = 1_000;
+const DATASETS_FORGOTTEN_AT_ONCE = 500;
+
+/**
+ * The verdict on one company.
+ *
+ * @param records all records with the company's key, in the order of their offsets; records without a readable key and
+ * records of aborted transactions are none of them
+ */
+export function judgeCompany(records: readonly HistoryRecord[], context: HistoryContext): Verdict {
+  const past: Past = { manifests: [], unlinkings: [], statuses: [], holds: new Set(), forgotten: 0 };
+  const tooManyDatasets: number[] = [];
+  const standings: (Standing | null)[] = [];
+  let outcome: Verdict['outcome'] = 'pending';
+  let announcement: ReferenceAnnouncement | null = null;
+
+  let previousOffset = -1;
+  for (const record of records) {
+    if (record.offset <= previousOffset) throw new RangeError(`offset ${record.offset} follows ${previousOffset}`);
+    previousOffset = record.offset;
+
+    if (outcome === 'pending') {
+      const effect = take(past, record, context.partition);
+      if (effect === 'too-many-datasets') tooManyDatasets.push(record.offset);
+      if (effect === 'deleted') outcome = 'deleted';
+      if (effect === 'judged' && record.kind === 'event') {
+        const trigger = policyInForce(record, context);
+        if (isSynchronized(past, trigger)) {
+          outcome = 'announced';
+          announcement = announcementOf(past, record, trigger, context);
+        }
+      }
+    }
+    standings.push(outcome === 'pending' ? standingOf(past) : null);
+  }
+
+  const openHolds = outcome === 'pending' ? [...past.holds].sort() : [];
+  return { outcome, announcement, tooManyDatasets, openHolds, standings };
+}
+
+/** What a record does to a pending company: it joins the records that count, or does not. */
+type Effect = 'judged' | 'not-judged' | 'deleted' | 'too-many-datasets';
+
+function take(past: Past, record: HistoryRecord, partition: number): Effect {
+  const ownHold = `${partition}/${record.offset}`;
+  if (record.kind === 'poison') {
+    past.holds.add(ownHold); // [13]
+    return 'not-judged';
+  }
+  const { payload } = record;
+
+  switch (payload.type) {
+    case 'CompanyDeleted':
+      return 'deleted';
+
+    case 'LinkSyncQueued': {
+      const named = namedDatasets(past);
+      for (const dataset of payload.datasets) named.add(dataset.datasetId);
+      if (named.size > MOST_NAMED_DATASETS) {
+        past.holds.add(ownHold);
+        return 'too-many-datasets';
+      }
+      lift(past, record);
+      past.manifests.push({ ...record, payload });
+      return 'judged';
+    }
+
+    case 'ConnectionUnlinked':
+      lift(past, record);
+      past.unlinkings.push({ ...record, payload });
+      return 'judged';
+
+    case 'DatasetStatusChanged': {
+      const lifted = lift(past, record); // [14]
+      const status: Status = { ...record, payload };
+      if (payload.trigger === 'REFRESH' || isStale(past, status)) return lifted ? 'judged' : 'not-judged'; // [7]
+      makeRoomFor(past, payload.datasetId);
+      past.statuses.push(status);
+      return 'judged';
+    }
+  }
+}
+
+/** Lifts the holds that the record repairs, and says whether there were any. */
+function lift(past: Past, record: EventRecord): boolean {
+  let lifted = false;
+  for (const hold of record.repairs) if (past.holds.delete(hold)) lifted = true;
+  return lifted;
+}
+
+function isStale(past: Past, status: Status): boolean {
+  const { datasetId, revision } = status.payload;
+  if (revision === null) return false;
+  return past.statuses.some(
+    (earlier) =>
+      earlier.payload.datasetId === datasetId &&
+      earlier.payload.revision !== null &&
+      BigInt(earlier.payload.revision) >= BigInt(revision),
+  );
+}
+
+/** Forgets the 500 early datasets heard of least recently where one more would be more than 1,000. */
+function makeRoomFor(past: Past, datasetId: string): void {
+  const heardOfAt = earlyDatasets(past);
+  if (namedDatasets(past).has(datasetId) || heardOfAt.has(datasetId) || heardOfAt.size < MOST_EARLY_DATASETS) return;
+  const longestAgo = [...heardOfAt].sort(([, a], [, b]) => a - b).slice(0, DATASETS_FORGOTTEN_AT_ONCE);
+  const forgotten = new Set(longestAgo.map(([id]) => id));
+  past.statuses = past.statuses.filter((status) => !forgotten.has(status.payload.datasetId));
+  past.forgotten += forgotten.size;
+}
+
+function namedDatasets(past: Past): Set<string> {
+  return new Set(past.manifests.flatMap((manifest) => manifest.payload.datasets.map((dataset) => dataset.datasetId)));
+}
+
+/** Datasets with a status that no manifest has named, and the offset of the latest status of each. */
+function earlyDatasets(past: Past): Map<string, number> {
+  const named = namedDatasets(past);
+  const early = past.statuses.filter((status) => !named.has(status.payload.datasetId));
+  return new Map(early.map((status) => [status.payload.datasetId, status.offset]));
+}
+
+interface ReferenceLink {
+  readonly linkId: string;
+  readonly sealed: boolean;
+  /** Offset of the first unlinking of its connection after its first manifest. */
+  readonly endedAt: number | undefined;
+}
+
+function linksOf(past: Past): Map<string, ReferenceLink> {
+  const links = new Map<string, ReferenceLink>();
+  for (const linkId of new Set(past.manifests.map((manifest) => manifest.payload.linkId))) {
+    const parts = past.manifests.filter((manifest) => manifest.payload.linkId === linkId);
+    const first = parts[0] as Manifest;
+    const end = past.unlinkings.find(
+      // [2, 5] the link's connection is that of its first manifest
+      (unlinking) => unlinking.payload.connectionId === first.payload.connectionId && unlinking.offset > first.offset,
+    );
+    links.set(linkId, { linkId, sealed: parts.some((part) => part.payload.isFinal), endedAt: end?.offset });
+  }
+  return links;
+}
+
+function unsealedLinks(past: Past): string[] {
+  const open = [...linksOf(past).values()].filter((link) => !link.sealed && link.endedAt === undefined);
+  return open.map((link) => link.linkId).sort();
+}
+
+/** The datasets named by manifests, as they count now. */
+function datasetsOf(past: Past): ReferenceDataset[] {
+  const links = linksOf(past);
+  const latestStatus = new Map(past.statuses.map((status) => [status.payload.datasetId, status]));
+  const firstNaming = new Map<string, Manifest>();
+  const latestNaming = new Map<string, { dataType: string; manifest: Manifest }>();
+  for (const manifest of past.manifests)
+    for (const { datasetId, dataType } of manifest.payload.datasets) {
+      if (!firstNaming.has(datasetId)) firstNaming.set(datasetId, manifest);
+      latestNaming.set(datasetId, { dataType, manifest }); // [4]
+    }
+
+  const datasets: ReferenceDataset[] = [];
+  for (const [datasetId, { dataType, manifest }] of latestNaming) {
+    const { connectionId, linkId } = manifest.payload;
+    const own = latestStatus.get(datasetId);
+    const status = own?.payload.status ?? 'Queued';
+    const decidedAtOffset = own?.offset ?? (firstNaming.get(datasetId) as Manifest).offset; // [5, 8]
+    const endedAt = links.get(linkId)?.endedAt;
+    if (endedAt !== undefined && !isTerminal(status))
+      datasets.push({ datasetId, dataType, connectionId, status: 'Cancelled', decidedAtOffset: endedAt }); // [3]
+    else datasets.push({ datasetId, dataType, connectionId, status, decidedAtOffset });
+  }
+  return datasets.sort((a, b) => compare(a.datasetId, b.datasetId));
+}
+
+function connectionsOf(past: Past): { connectionId: string; sourceType: string }[] {
+  const latest = new Map(past.manifests.map(({ payload }) => [payload.connectionId, payload.sourceType]));
+  const connections = [...latest].map(([connectionId, sourceType]) => ({ connectionId, sourceType }));
+  return connections.sort((a, b) => compare(a.connectionId, b.connectionId));
+}
+
+function standingOf(past: Past): Standing {
+  const datasets = datasetsOf(past);
+  return {
+    links: linksOf(past).size,
+    unsealedLinks: unsealedLinks(past),
+    named: datasets.length,
+    waitingFor: datasets.filter((dataset) => !isTerminal(dataset.status)).map((dataset) => dataset.datasetId),
+    succeeded: datasets.filter((dataset) => SUCCESS.includes(dataset.status)).length,
+    early: earlyDatasets(past).size,
+    forgotten: past.forgotten,
+    heldBy: [...past.holds].sort(),
+  };
+}
+
+function policyInForce(record: EventRecord, context: HistoryContext): TriggerPolicy {
+  if (record.timestamp >= context.allDatasetsFrom) return 'ALL_DATASETS';
+  return record.clientSetting ?? 'FIRST_DATASET';
+}
+
+function isSynchronized(past: Past, trigger: TriggerPolicy): boolean {
+  const datasets = datasetsOf(past);
+  const oneIsComplete = datasets.some((dataset) => SUCCESS.includes(dataset.status));
+  const nothingHoldsIt = past.holds.size === 0;
+  if (trigger === 'FIRST_DATASET') return nothingHoldsIt && oneIsComplete;
+  return (
+    nothingHoldsIt &&
+    past.manifests.length > 0 &&
+    unsealedLinks(past).length === 0 &&
+    datasets.every((dataset) => isTerminal(dataset.status)) &&
+    oneIsComplete
+  );
+}
+
+function announcementOf(
+  past: Past,
+  record: EventRecord,
+  trigger: TriggerPolicy,
+  { companyId, topic, partition, eventNamespace }: HistoryContext,
+): ReferenceAnnouncement {
+  const datasets = datasetsOf(past);
+  const countOf = (words: readonly string[]) => datasets.filter((dataset) => words.includes(dataset.status)).length;
+  return {
+    eventId: eventIdOf(companyId, eventNamespace),
+    companyId,
+    clientId: record.clientId, // [5] that of the latest record, which is the one that completes the company
+    companyName: (past.manifests.at(-1) as Manifest).payload.companyName,
+    synchronizedAt: record.timestamp,
+    trigger,
+    connections: connectionsOf(past),
+    datasets,
+    succeeded: countOf(SUCCESS),
+    failed: countOf(FAILURE),
+    ended: countOf(ENDED),
+    source: { topic, partition, offset: record.offset },
+  };
+}
+
+const SUCCESS = ['Complete'];
+const FAILURE = (
+  'FetchError MapError InternalError ProcessingError ValidationError AuthError RateLimitError PermissionsError ' +
+  'PrerequisiteNotMet'
+).split(' ');
+const ENDED = ['Cancelled', 'NotSupported'];
+
+function isTerminal(status: string): boolean {
+  return SUCCESS.includes(status) || FAILURE.includes(status) || ENDED.includes(status);
+}
+
+/** Where the URL namespace of UUIDv5 begins (RFC 9562, appendix A). */
+const URL_NAMESPACE = '6ba7b811-9dad-11d1-80b4-00c04fd430c8';
+
+export function eventIdOf(companyId: string, eventNamespace: string): string {
+  return uuidV5(companyId, uuidV5(`company-sync:${eventNamespace}`, URL_NAMESPACE));
+}
+
+/** RFC 9562, section 5.5. */
+function uuidV5(name: string, namespace: string): string {
+  const namespaceBytes = Buffer.from(namespace.replaceAll('-', ''), 'hex');
+  const bytes = createHash('sha1').update(namespaceBytes).update(name, 'utf8').digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x50;
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,221 @@
+/**
+ * Drives the rules over a store of rows as the pipeline does, with nothing but a Map for the store: it loads the rows
+ * that a batch of records names and no others, all rows when the rules ask for them, and writes what changed at the end
+ * of the batch. Wherever the rules break a promise to the pipeline, it throws.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { announce, type Announcement } from '../../../src/domain/announcement.js';
+import { CompanyRows, type ChangeVisitor } from '../../../src/domain/company-rows.js';
+import type { InputEvent, Payload, PoisonCode } from '../../../src/domain/events.js';
+import { policyFor, type Policy } from '../../../src/domain/policy.js';
+import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
+import { visitRowsNeeded } from '../../../src/domain/rows-needed.js';
+import { hold, transition, type Outcome } from '../../../src/domain/transition.js';
+import {
+  eventIdOf,
+  type EventRecord,
+  type HistoryContext,
+  type HistoryRecord,
+  type ReferenceAnnouncement,
+  type ReferencePayload,
+} from '../../support/reference-model.js';
+
+/** Rows of one company by their place: what a crash leaves. The values are frozen. */
+export interface StoredRows {
+  readonly company: Map<'', CompanyRow>;
+  readonly info: Map<'', InfoRow>;
+  readonly datasets: Map<string, DatasetRow>;
+  readonly holds: Map<string, HoldRow>;
+}
+
+export class CompanyInStore {
+  readonly stored: StoredRows = { company: new Map(), info: new Map(), datasets: new Map(), holds: new Map() };
+  readonly announcements: ReferenceAnnouncement[] = [];
+  readonly tooManyDatasets: number[] = [];
+  #rows: CompanyRows;
+  #settledAnnouncements = 0;
+  #settledTooMany = 0;
+
+  constructor(readonly context: HistoryContext) {
+    this.#rows = new CompanyRows(context.companyId);
+  }
+
+  /** The company row as it is in memory. */
+  get company(): CompanyRow | null {
+    return this.#rows.company;
+  }
+
+  /** Applies a batch of records; `settle` writes it. */
+  apply(...records: readonly HistoryRecord[]): void {
+    this.#rows.loadCompany(this.stored.company.get('') ?? null);
+    for (const record of records) if (record.kind === 'event') this.#loadRowsNeeded(eventOf(record, this.context));
+    for (const record of records) this.#applyOne(record);
+  }
+
+  /** Ends the batch: writes its changes, after proving that their priors would lead back. */
+  settle(): void {
+    const before = copyOf(this.stored);
+    this.#rows.visitChanges(writerTo(this.stored, (_prior, now) => now));
+    const undone = copyOf(this.stored);
+    this.#rows.visitChanges(writerTo(undone, (prior) => prior));
+    if (!isDeepStrictEqual(undone, before))
+      throw new Error('the priors of a batch do not lead back to the rows before');
+    this.#rows.settle();
+    if (this.#rows.changed) throw new Error('changes are left after they were settled');
+    this.#settledAnnouncements = this.announcements.length;
+    this.#settledTooMany = this.tooManyDatasets.length;
+  }
+
+  /** Drops the rows in memory, as a cache may after `settle`. */
+  evict(): void {
+    this.#rows = new CompanyRows(this.context.companyId);
+  }
+
+  /** Everything since the last `settle` did not happen. */
+  crash(): void {
+    this.evict();
+    this.announcements.length = this.#settledAnnouncements;
+    this.tooManyDatasets.length = this.#settledTooMany;
+  }
+
+  #loadRowsNeeded(event: InputEvent): void {
+    const rows = this.#rows;
+    const { info, datasets, holds } = this.stored;
+    visitRowsNeeded(event, {
+      info: () => rows.hasInfo() || rows.loadInfo(info.get('') ?? null),
+      dataset: (id) => rows.hasDataset(id) || rows.loadDataset(id, datasets.get(id) ?? null),
+      hold: (id) => rows.hasHold(id) || rows.loadHold(id, holds.get(id) ?? null),
+    });
+  }
+
+  #loadWhole(): void {
+    const { info, datasets, holds } = this.stored;
+    this.#rows.loadInfo(info.get('') ?? null);
+    for (const [id, row] of datasets) this.#rows.loadDataset(id, row);
+    for (const [id, row] of holds) this.#rows.loadHold(id, row);
+    this.#rows.whole = true;
+  }
+
+  #applyOne(record: HistoryRecord): void {
+    if (record.kind === 'poison') {
+      this.#hold(record, record.code);
+      return;
+    }
+    const event = eventOf(record, this.context);
+    const policy = policyFor(record.timestamp, this.context.allDatasetsFrom, record.clientSetting ?? undefined);
+    let outcome = this.#transition(event, policy);
+    if (outcome.kind === 'needs-whole-company') {
+      this.#loadWhole();
+      outcome = this.#transition(event, policy);
+    }
+    switch (outcome.kind) {
+      case 'needs-whole-company':
+        throw new Error('all rows were loaded and the rules ask for them again');
+      case 'too-many-datasets':
+        this.tooManyDatasets.push(record.offset);
+        this.#hold(record, outcome.kind);
+        return;
+      case 'completed':
+        this.#loadWhole();
+        this.announcements.push(published(announce(this.#rows, event, outcome.policy), this.context));
+        return;
+      case 'applied':
+      case 'ignored':
+        return;
+    }
+  }
+
+  /** One transition; outcomes that promise to have changed nothing are held to it. */
+  #transition(event: InputEvent, policy: Policy): Outcome {
+    const before = changesOf(this.#rows);
+    const outcome = transition(this.#rows, event, policy);
+    const mayChange = outcome.kind === 'applied' || outcome.kind === 'completed';
+    if (!mayChange && !isDeepStrictEqual(changesOf(this.#rows), before))
+      throw new Error(`rows changed although the outcome was ${outcome.kind}`);
+    return outcome;
+  }
+
+  #hold(record: HistoryRecord, code: PoisonCode): void {
+    const holdId = `${this.context.partition}/${record.offset}`;
+    this.#rows.loadHold(holdId, this.stored.holds.get(holdId) ?? null);
+    const held = hold(this.#rows, holdId, code, record.timestamp);
+    if (held !== (this.company?.outcome === 'pending'))
+      throw new Error(`held: ${held}, which is not what the company is`);
+  }
+}
+
+function changesOf(rows: CompanyRows): unknown[] {
+  const changes: unknown[] = [];
+  const note = (...change: unknown[]) => changes.push(change);
+  rows.visitChanges({ company: note, info: note, dataset: note, hold: note });
+  return changes;
+}
+
+function writerTo(rows: StoredRows, pick: <T>(prior: T, now: T) => T): ChangeVisitor {
+  return {
+    company: (_companyId, prior, now) => put(rows.company, '', pick(prior, now)),
+    info: (_companyId, prior, now) => put(rows.info, '', pick(prior, now)),
+    dataset: (_companyId, id, prior, now) => put(rows.datasets, id, pick(prior, now)),
+    hold: (_companyId, id, prior, now) => put(rows.holds, id, pick(prior, now)),
+  };
+}
+
+function put<K, V extends object>(rows: Map<K, V>, key: K, row: V | null): void {
+  if (row === null) rows.delete(key);
+  else rows.set(key, deepFrozen(row));
+}
+
+/** Rows are immutable values: one that a rule changes in place makes it throw. */
+function deepFrozen<T extends object>(row: T): T {
+  for (const value of Object.values(row)) if (typeof value === 'object' && value !== null) deepFrozen(value as object);
+  return Object.freeze(row);
+}
+
+function copyOf(rows: StoredRows): StoredRows {
+  return {
+    company: new Map(rows.company),
+    info: new Map(rows.info),
+    datasets: new Map(rows.datasets),
+    holds: new Map(rows.holds),
+  };
+}
+
+function eventOf({ offset, timestamp, clientId, repairs, payload }: EventRecord, context: HistoryContext): InputEvent {
+  return { companyId: context.companyId, clientId, offset, timestamp, repairs, payload: payloadOf(payload) };
+}
+
+function payloadOf(payload: ReferencePayload): Payload {
+  switch (payload.type) {
+    case 'LinkSyncQueued': {
+      const { linkId, connectionId, sourceType, companyName, datasets, isFinal } = payload;
+      return { kind: 'manifest', linkId, connectionId, sourceType, companyName, datasets, isFinal };
+    }
+    case 'DatasetStatusChanged': {
+      const { datasetId, status, trigger, revision } = payload;
+      return { kind: 'status', datasetId, status, trigger, revision };
+    }
+    case 'ConnectionUnlinked':
+      return { kind: 'unlinked', connectionId: payload.connectionId };
+    case 'CompanyDeleted':
+      return { kind: 'deleted' };
+  }
+}
+
+/** The announcement in the words of the reference model; its lists sorted, with repetitions if it has any. */
+function published(announcement: Announcement, context: HistoryContext): ReferenceAnnouncement {
+  const { companyId, clientId, companyName, synchronizedAt, policy, succeeded, failed, ended, offset } = announcement;
+  return {
+    eventId: eventIdOf(companyId, context.eventNamespace),
+    companyId,
+    clientId,
+    companyName,
+    synchronizedAt,
+    trigger: policy,
+    connections: announcement.connections.toSorted((a, b) => (a.connectionId < b.connectionId ? -1 : 1)),
+    datasets: announcement.datasets.toSorted((a, b) => (a.datasetId < b.datasetId ? -1 : 1)),
+    succeeded,
+    failed,
+    ended,
+    source: { topic: context.topic, partition: context.partition, offset },
+  };
+}

@@ -1,0 +1,171 @@
+/**
+ * The rules against the reference model, over random histories of one company.
+ *
+ * FC_RUNS sets the number of histories (2,000 by default); FC_SEED and FC_PATH repeat a failure as fast-check printed it:
+ * `FC_RUNS=1000000 npx jest --selectProjects unit test/unit/domain/properties --testTimeout 36000000`
+ */
+import { isDeepStrictEqual } from 'node:util';
+import * as fc from 'fast-check';
+import { companyHistory, CONTEXT } from '../../support/company-history.js';
+import { judgeCompany, type HistoryRecord, type Standing, type Verdict } from '../../support/reference-model.js';
+import { CompanyInStore } from './company-in-store.js';
+
+const RUNS = Number(process.env['FC_RUNS'] ?? 2_000);
+const PARAMETERS: fc.Parameters<unknown> = {
+  numRuns: RUNS,
+  ...(process.env['FC_SEED'] === undefined ? {} : { seed: Number(process.env['FC_SEED']) }),
+  ...(process.env['FC_PATH'] === undefined ? {} : { path: process.env['FC_PATH'] }),
+};
+
+/** What happens after each record, over and over: the batch goes on, ends, or ends and the rows leave memory. */
+const batching = fc.array(fc.constantFrom('go-on', 'settle', 'settle-and-evict', 'crash'), {
+  minLength: 1,
+  maxLength: 8,
+});
+type AfterRecord = 'go-on' | 'settle' | 'settle-and-evict' | 'crash';
+
+describe('random histories of a company', () => {
+  test('are judged as the reference model does, with all rows in memory, and counted so after every record', () => {
+    fc.assert(
+      fc.property(companyHistory, (history) => {
+        const verdict = judgeCompany(history, CONTEXT);
+        const company = new CompanyInStore(CONTEXT);
+        history.forEach((record, i) => {
+          company.apply(record);
+          expectStanding(company, verdict.standings[i] ?? null);
+        });
+        company.settle();
+        expectVerdict(company, verdict);
+      }),
+      PARAMETERS,
+    );
+  });
+
+  test('are judged as the reference model does with only the rows that each record names, loaded anew each time', () => {
+    fc.assert(
+      fc.property(companyHistory, (history) => {
+        const verdict = judgeCompany(history, CONTEXT);
+        const company = new CompanyInStore(CONTEXT);
+        history.forEach((record, i) => {
+          company.evict();
+          company.apply(record);
+          expectStanding(company, verdict.standings[i] ?? null);
+          company.settle();
+        });
+        expectVerdict(company, verdict);
+      }),
+      PARAMETERS,
+    );
+  });
+
+  test('are judged as the reference model does in batches of any size, kept in memory, dropped or crashed', () => {
+    fc.assert(
+      fc.property(companyHistory, batching, (history, afterRecord) => {
+        const company = applyInBatches(history, afterRecord);
+        expectVerdict(company, judgeCompany(history, CONTEXT));
+      }),
+      PARAMETERS,
+    );
+  });
+
+  test('leave the same rows however they are cut into batches', () => {
+    fc.assert(
+      fc.property(companyHistory, batching, batching, (history, oneWay, another) => {
+        const rows = applyInBatches(history, oneWay).stored;
+        if (!isDeepStrictEqual(applyInBatches(history, another).stored, rows)) expect(rows).toBe('the same rows');
+      }),
+      PARAMETERS,
+    );
+  });
+
+  test('leave nothing but one small row of a company that was announced or deleted', () => {
+    fc.assert(
+      fc.property(companyHistory, batching, (history, afterRecord) => {
+        const { outcome, announcement } = judgeCompany(history, CONTEXT);
+        fc.pre(outcome !== 'pending');
+        const { stored } = applyInBatches(history, afterRecord);
+        expect([stored.info.size, stored.datasets.size, stored.holds.size]).toEqual([0, 0, 0]);
+        expect(stored.company.get('')).toMatchObject(
+          announcement === null
+            ? { outcome: 'deleted' }
+            : {
+                outcome,
+                policy: announcement.trigger,
+                offset: announcement.source.offset,
+                synchronizedAt: announcement.synchronizedAt,
+                named: announcement.datasets.length,
+                succeeded: announcement.succeeded,
+                failed: announcement.failed,
+                ended: announcement.ended,
+              },
+        );
+      }),
+      PARAMETERS,
+    );
+  });
+});
+
+function applyInBatches(history: readonly HistoryRecord[], afterRecord: readonly AfterRecord[]): CompanyInStore {
+  const company = new CompanyInStore(CONTEXT);
+  let batch: HistoryRecord[] = [];
+  history.forEach((record, i) => {
+    batch.push(record);
+    const after = i === history.length - 1 ? 'settle' : (afterRecord[i % afterRecord.length] as AfterRecord);
+    if (after === 'go-on') return;
+    company.apply(...batch);
+    if (after === 'crash') {
+      company.crash();
+      company.apply(...batch);
+    }
+    company.settle();
+    if (after === 'settle-and-evict') company.evict();
+    batch = [];
+  });
+  return company;
+}
+
+function expectStanding(company: CompanyInStore, standing: Standing | null): void {
+  const row = company.company;
+  const pending = row === null || row.outcome === 'pending' ? row : undefined;
+  if (standing === null) return expect(pending).toBeUndefined();
+  const counts = pending ?? {
+    links: 0,
+    unsealed: 0,
+    named: 0,
+    unfinished: 0,
+    succeeded: 0,
+    early: 0,
+    forgotten: 0,
+    holds: 0,
+  };
+  const { links, unsealed, named, unfinished, succeeded, early, forgotten, holds } = counts;
+  const counted = { links, unsealed, named, unfinished, succeeded, early, forgotten, holds };
+  const recounted = {
+    links: standing.links,
+    unsealed: standing.unsealedLinks.length,
+    named: standing.named,
+    unfinished: standing.waitingFor.length,
+    succeeded: standing.succeeded,
+    early: standing.early,
+    forgotten: standing.forgotten,
+    holds: standing.heldBy.length,
+  };
+  if (!isDeepStrictEqual(counted, recounted)) expect(counted).toEqual(recounted);
+}
+
+/** `company` must be settled. */
+function expectVerdict(company: CompanyInStore, verdict: Verdict): void {
+  const judged = {
+    outcome: company.company?.outcome ?? 'pending',
+    announcements: company.announcements,
+    tooManyDatasets: company.tooManyDatasets,
+    openHolds: [...company.stored.holds.keys()].sort(),
+  };
+  const expected = {
+    outcome: verdict.outcome,
+    announcements: verdict.announcement === null ? [] : [verdict.announcement],
+    tooManyDatasets: verdict.tooManyDatasets,
+    openHolds: verdict.openHolds,
+  };
+  if (!isDeepStrictEqual(judged, expected)) expect(judged).toEqual(expected);
+}
