@@ -58,36 +58,11 @@ export interface ConnectionPool {
   send<T extends object>(call: ProtocolCall<T>): Promise<T>;
 }
 
-export interface TopicPartitions {
-  readonly topic: string;
-  readonly partitions: readonly number[];
-}
-
-/** The fields that every request of a transaction carries. */
-export interface TransactionIdentity {
-  readonly transactionalId: string;
-  readonly producerId: string;
-  readonly producerEpoch: number;
-}
-
-/** Protocol errors reject with kafkajs's KafkaJSProtocolError, see protocol-errors.ts. */
+/** Protocol errors of these methods reject with kafkajs's KafkaJSProtocolError. */
 export interface Broker {
-  readonly nodeId: number | string | null;
+  readonly nodeId: number | string;
   readonly connectionPool: ConnectionPool;
   isConnected(): boolean;
-  initProducerId(request: {
-    transactionalId: string;
-    transactionTimeout: number;
-  }): Promise<{ producerId: string; producerEpoch: number }>;
-  addPartitionsToTxn(request: TransactionIdentity & { topics: readonly TopicPartitions[] }): Promise<unknown>;
-  addOffsetsToTxn(request: TransactionIdentity & { groupId: string }): Promise<unknown>;
-  txnOffsetCommit(
-    request: TransactionIdentity & {
-      groupId: string;
-      topics: readonly { topic: string; partitions: readonly { partition: number; offset: number }[] }[];
-    },
-  ): Promise<unknown>;
-  endTxn(request: TransactionIdentity & { transactionResult: boolean }): Promise<unknown>;
   /** Offset `'-1'` where the group has committed none. */
   offsetFetch(request: {
     groupId: string;

@@ -1,0 +1,30 @@
+/** The protocol primitives of kafkajs, which it ships without types; as far as they are used here. */
+
+declare module 'kafkajs/src/protocol/encoder.js' {
+  export default class Encoder {
+    constructor(initialSize?: number);
+    /** The whole space; `buffer` is the part written. */
+    readonly buf: Buffer;
+    readonly buffer: Buffer;
+    writeInt8(value: number): this;
+    writeInt16(value: number): this;
+    writeInt32(value: number): this;
+    writeInt64(value: number | string | bigint): this;
+    writeBoolean(value: boolean): this;
+    writeString(value: string | null): this;
+    writeArray(values: readonly Encoder[], type: 'object'): this;
+  }
+}
+
+declare module 'kafkajs/src/protocol/decoder.js' {
+  export default class Decoder {
+    constructor(buffer: Buffer);
+    readInt8(): number;
+    readInt16(): number;
+    readInt32(): number;
+    /** A `Long` of kafkajs. */
+    readInt64(): { toString(): string };
+    readString(): string | null;
+    readArray<T>(read: (decoder: Decoder) => T): T[];
+  }
+}

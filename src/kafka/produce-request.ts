@@ -1,0 +1,81 @@
+/** Produce, version 7: one batch to one partition, written straight into the buffer that is sent. */
+import Decoder from 'kafkajs/src/protocol/decoder.js';
+import type { RecordToWrite, TopicPartition } from '../lib/record.js';
+import type { ProtocolCall } from './cluster.js';
+import { encodeBatch, type BatchCut, type BatchOrigin } from './record-batch-encoder.js';
+import type { Answer } from './transaction-requests.js';
+
+export interface ProduceRequest {
+  readonly transactionalId: string;
+  readonly to: TopicPartition;
+  readonly records: readonly RecordToWrite[];
+  /** Index of the first record of the batch. */
+  readonly start: number;
+  readonly cut: BatchCut;
+  readonly origin: BatchOrigin;
+  /** How long the leader may wait for the in-sync replicas, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+export interface ProduceAnswer extends Answer {
+  /** Offset of the batch's first record. */
+  readonly baseOffset: number;
+}
+
+const API_KEY = 0;
+const ACKS_ALL = -1;
+
+export function produce(request: ProduceRequest): ProtocolCall<ProduceAnswer> {
+  return {
+    request: {
+      apiKey: API_KEY,
+      apiName: 'Produce',
+      apiVersion: 7,
+      encode: () => {
+        const body = encodeBody(request);
+        return { buf: body, buffer: body };
+      },
+    },
+    response: {
+      decode: (body) => Promise.resolve(readAnswer(body, request.to)),
+      parse: (decoded) => Promise.resolve(decoded),
+    },
+  };
+}
+
+function encodeBody({ transactionalId, to, records, start, cut, origin, timeoutMs }: ProduceRequest): Buffer {
+  const idBytes = Buffer.byteLength(transactionalId);
+  const topicBytes = Buffer.byteLength(to.topic);
+  const out = Buffer.allocUnsafe(2 + idBytes + 2 + 4 + 4 + 2 + topicBytes + 4 + 4 + 4 + cut.bytes);
+  let at = out.writeInt16BE(idBytes, 0);
+  at += out.write(transactionalId, at);
+  at = out.writeInt16BE(ACKS_ALL, at);
+  at = out.writeInt32BE(timeoutMs, at);
+  at = out.writeInt32BE(1, at);
+  at = out.writeInt16BE(topicBytes, at);
+  at += out.write(to.topic, at);
+  at = out.writeInt32BE(1, at);
+  at = out.writeInt32BE(to.partition, at);
+  at = out.writeInt32BE(cut.bytes, at);
+  encodeBatch(out, at, records, start, cut, origin);
+  return out;
+}
+
+function readAnswer(body: Buffer, to: TopicPartition): ProduceAnswer {
+  const decoder = new Decoder(body);
+  const partitions = decoder.readArray((ofTopic) => {
+    ofTopic.readString();
+    return ofTopic.readArray((d) => {
+      d.readInt32(); // partition
+      const errorCode = d.readInt16();
+      const baseOffset = Number(d.readInt64().toString());
+      d.readInt64(); // log append time
+      d.readInt64(); // log start offset
+      return { errorCode, baseOffset };
+    });
+  });
+  const clientSideThrottleTime = decoder.readInt32();
+  const answer = partitions.flat()[0];
+  if (answer === undefined) throw new Error(`Produce to ${to.topic}-${to.partition} was answered without a result`);
+  return { ...answer, clientSideThrottleTime };
+}

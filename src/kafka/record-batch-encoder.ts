@@ -1,0 +1,158 @@
+/**
+ * Records to the bytes of a Produce request: record batches of magic 2 (KIP-98), transactional, not compressed.
+ *
+ * This is a hot path, up to 200,000 records a second: one pass over the records finds where to cut and how many bytes
+ * that is, a second writes them into a buffer of just that size. Nothing is allocated for a single record.
+ */
+import type { Header, RecordToWrite } from '../lib/record.js';
+import { crc32c } from './crc32c.js';
+
+/** Who writes a batch and when: the same for all of its records. */
+export interface BatchOrigin {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  /** Sequence number of the first record, 0 to 2^31 - 1. */
+  readonly firstSequence: number;
+  /** Milliseconds since the epoch: the Kafka timestamp of every record of the batch. */
+  readonly timestamp: number;
+}
+
+/** Which of the records go into one batch. */
+export interface BatchCut {
+  /** Index of the first record that does not. */
+  readonly end: number;
+  /** Size of the batch, header included. */
+  readonly bytes: number;
+}
+
+const MAGIC = 2;
+const ATTRIBUTE_TRANSACTIONAL = 0x10;
+const NO_LEADER_EPOCH = -1;
+/** Everything before the first record. */
+const BATCH_HEADER_BYTES = 61;
+/** Offset and length: what the length field does not count. */
+const LENGTH_COUNTS_FROM = 12;
+const CRC_AT = 17;
+/** What the checksum covers begins with the attributes. */
+const CRC_COVERS_FROM = 21;
+const NULL_LENGTH = -1;
+
+/**
+ * As many records from `start` as fit, at least one: a record that is larger than `maxBytes` goes alone, so that a
+ * broker's refusal is about that record.
+ *
+ * @param maxBytes of the whole batch
+ */
+export function cutBatch(
+  records: readonly RecordToWrite[],
+  start: number,
+  maxBytes: number,
+  maxRecords: number,
+): BatchCut {
+  const limit = Math.min(records.length, start + maxRecords);
+  let bytes = BATCH_HEADER_BYTES;
+  let end = start;
+  while (end < limit) {
+    const body = bodySize(records[end]!, end - start);
+    const size = varintSize(body) + body;
+    if (end > start && bytes + size > maxBytes) break;
+    bytes += size;
+    end++;
+  }
+  return { end, bytes };
+}
+
+/**
+ * Writes the records from `start` to the end of `cut` as one batch into `out` at `at`.
+ *
+ * @returns where the batch ends in `out`
+ */
+export function encodeBatch(
+  out: Buffer,
+  at: number,
+  records: readonly RecordToWrite[],
+  start: number,
+  cut: BatchCut,
+  origin: BatchOrigin,
+): number {
+  const end = at + cut.bytes;
+  let pos = at + BATCH_HEADER_BYTES;
+  for (let i = start; i < cut.end; i++) pos = writeRecord(out, pos, records[i]!, i - start);
+  if (pos !== end) throw new Error(`a record batch took ${pos - at} bytes where ${cut.bytes} were counted`);
+
+  const timestamp = BigInt(origin.timestamp);
+  const count = cut.end - start;
+  out.writeBigInt64BE(0n, at);
+  out.writeInt32BE(cut.bytes - LENGTH_COUNTS_FROM, at + 8);
+  out.writeInt32BE(NO_LEADER_EPOCH, at + 12);
+  out.writeInt8(MAGIC, at + 16);
+  out.writeInt16BE(ATTRIBUTE_TRANSACTIONAL, at + CRC_COVERS_FROM);
+  out.writeInt32BE(count - 1, at + 23);
+  out.writeBigInt64BE(timestamp, at + 27);
+  out.writeBigInt64BE(timestamp, at + 35);
+  out.writeBigInt64BE(origin.producerId, at + 43);
+  out.writeInt16BE(origin.producerEpoch, at + 51);
+  out.writeInt32BE(origin.firstSequence, at + 53);
+  out.writeInt32BE(count, at + 57);
+  out.writeUInt32BE(crc32c(out, at + CRC_COVERS_FROM, end), at + CRC_AT);
+  return end;
+}
+
+/** Bytes of a record after its length field. */
+function bodySize(record: RecordToWrite, offsetDelta: number): number {
+  const { headers } = record;
+  let size = 2 + varintSize(offsetDelta) + nullableSize(record.key) + nullableSize(record.value);
+  size += varintSize(headers.length);
+  for (const header of headers) size += headerSize(header);
+  return size;
+}
+
+function headerSize(header: Header): number {
+  const key = Buffer.byteLength(header.key);
+  return varintSize(key) + key + nullableSize(header.value);
+}
+
+function nullableSize(bytes: Buffer | null): number {
+  return bytes === null ? 1 : varintSize(bytes.length) + bytes.length;
+}
+
+function writeRecord(out: Buffer, at: number, record: RecordToWrite, offsetDelta: number): number {
+  const { headers } = record;
+  let pos = writeVarint(out, at, bodySize(record, offsetDelta));
+  out[pos++] = 0; // attributes: none are defined
+  out[pos++] = 0; // timestamp delta: all records of a batch are written now
+  pos = writeVarint(out, pos, offsetDelta);
+  pos = writeNullable(out, pos, record.key);
+  pos = writeNullable(out, pos, record.value);
+  pos = writeVarint(out, pos, headers.length);
+  for (const header of headers) {
+    pos = writeVarint(out, pos, Buffer.byteLength(header.key));
+    pos += out.write(header.key, pos);
+    pos = writeNullable(out, pos, header.value);
+  }
+  return pos;
+}
+
+function writeNullable(out: Buffer, at: number, bytes: Buffer | null): number {
+  if (bytes === null) return writeVarint(out, at, NULL_LENGTH);
+  const pos = writeVarint(out, at, bytes.length);
+  out.set(bytes, pos);
+  return pos + bytes.length;
+}
+
+/** Bytes of a zigzag varint; for 0 to 2^30 - 1. */
+function varintSize(value: number): number {
+  return value < 0x40 ? 1 : value < 0x2000 ? 2 : value < 0x10_0000 ? 3 : value < 0x800_0000 ? 4 : 5;
+}
+
+/** A zigzag varint; for -1 to 2^30 - 1. */
+function writeVarint(out: Buffer, at: number, value: number): number {
+  let rest = ((value << 1) ^ (value >> 31)) >>> 0;
+  let pos = at;
+  while (rest > 0x7f) {
+    out[pos++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  out[pos++] = rest;
+  return pos;
+}

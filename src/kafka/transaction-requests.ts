@@ -1,0 +1,125 @@
+/**
+ * The requests of a transaction apart from Produce, each at its last version before the flexible ones (KIP-482).
+ *
+ * kafkajs has them too, but reports an error code by an exception of its own that loses codes it does not know, and by
+ * an error in the log, where CONCURRENT_TRANSACTIONS is an every-day answer.
+ */
+import Decoder from 'kafkajs/src/protocol/decoder.js';
+import Encoder from 'kafkajs/src/protocol/encoder.js';
+import type { TopicPartition } from '../lib/record.js';
+import type { ProtocolCall } from './cluster.js';
+import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
+
+/** The producer session that a transaction belongs to. */
+export interface ProducerSession {
+  readonly transactionalId: string;
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
+/** Every answer; `clientSideThrottleTime` (ms) is for kafkajs, which heeds it (KIP-219). */
+export interface Answer {
+  readonly errorCode: number;
+  readonly clientSideThrottleTime: number;
+}
+
+/** Of a request about partitions: the first error and where it was. */
+export interface PartitionsAnswer extends Answer {
+  readonly at: TopicPartition | undefined;
+}
+
+export interface InitProducerIdAnswer extends Answer {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
+/** @param transactionTimeoutMs the coordinator aborts a transaction that is open for longer */
+export function initProducerId(
+  transactionalId: string,
+  transactionTimeoutMs: number,
+): ProtocolCall<InitProducerIdAnswer> {
+  const body = new Encoder().writeString(transactionalId).writeInt32(transactionTimeoutMs);
+  return protocolCall(22, 'InitProducerId', 1, body, (decoder) => ({
+    ...readAnswer(decoder),
+    producerId: BigInt(decoder.readInt64().toString()),
+    producerEpoch: decoder.readInt16(),
+  }));
+}
+
+export function addPartitionsToTxn(
+  session: ProducerSession,
+  partitions: readonly TopicPartition[],
+): ProtocolCall<PartitionsAnswer> {
+  const topics = [...new Set(partitions.map((at) => at.topic))].map((topic) => {
+    const ids = partitions.filter((at) => at.topic === topic).map((at) => new Encoder(4).writeInt32(at.partition));
+    return new Encoder().writeString(topic).writeArray(ids, 'object');
+  });
+  const body = writeSession(session).writeArray(topics, 'object');
+  return protocolCall(24, 'AddPartitionsToTxn', 1, body, readPartitionsAnswer);
+}
+
+export function addOffsetsToTxn(session: ProducerSession, groupId: string): ProtocolCall<Answer> {
+  return protocolCall(25, 'AddOffsetsToTxn', 1, writeSession(session).writeString(groupId), readAnswer);
+}
+
+export function endTxn(session: ProducerSession, outcome: 'commit' | 'abort'): ProtocolCall<Answer> {
+  return protocolCall(26, 'EndTxn', 1, writeSession(session).writeBoolean(outcome === 'commit'), readAnswer);
+}
+
+/** For the group's coordinator, where the others go to the transaction's. */
+export function txnOffsetCommit(
+  session: ProducerSession,
+  groupId: string,
+  input: TopicPartition,
+  offset: number,
+): ProtocolCall<PartitionsAnswer> {
+  const position = new Encoder().writeInt32(input.partition).writeInt64(offset).writeString(null);
+  const topic = new Encoder().writeString(input.topic).writeArray([position], 'object');
+  const body = new Encoder()
+    .writeString(session.transactionalId)
+    .writeString(groupId)
+    .writeInt64(session.producerId.toString())
+    .writeInt16(session.producerEpoch)
+    .writeArray([topic], 'object');
+  return protocolCall(28, 'TxnOffsetCommit', 1, body, readPartitionsAnswer);
+}
+
+function writeSession(session: ProducerSession): Encoder {
+  return new Encoder()
+    .writeString(session.transactionalId)
+    .writeInt64(session.producerId.toString())
+    .writeInt16(session.producerEpoch);
+}
+
+function readAnswer(decoder: Decoder): Answer {
+  const clientSideThrottleTime = decoder.readInt32();
+  return { clientSideThrottleTime, errorCode: decoder.readInt16() };
+}
+
+/** Where one partition fails, the others answer OPERATION_NOT_ATTEMPTED: that is nobody's fault. */
+function readPartitionsAnswer(decoder: Decoder): PartitionsAnswer {
+  const clientSideThrottleTime = decoder.readInt32();
+  const errors = decoder.readArray((ofTopic) => {
+    const topic = ofTopic.readString() ?? '';
+    return ofTopic.readArray((d) => ({ at: { topic, partition: d.readInt32() }, errorCode: d.readInt16() }));
+  });
+  const failed = errors.flat().filter(({ errorCode }) => errorCode !== NO_ERROR);
+  const first = failed.find(({ errorCode }) => errorCode !== ERROR_CODES.OPERATION_NOT_ATTEMPTED) ?? failed[0];
+  return { clientSideThrottleTime, errorCode: first?.errorCode ?? NO_ERROR, at: first?.at };
+}
+
+function protocolCall<T extends Answer>(
+  apiKey: number,
+  apiName: string,
+  apiVersion: number,
+  body: Encoder,
+  read: (decoder: Decoder) => T,
+): ProtocolCall<T> {
+  return {
+    request: { apiKey, apiName, apiVersion, encode: () => body },
+    response: {
+      decode: (answer) => Promise.resolve(read(new Decoder(answer))),
+      parse: (decoded) => Promise.resolve(decoded),
+    },
+  };
+}
