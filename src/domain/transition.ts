@@ -50,7 +50,7 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
 
     case 'manifest': {
       if (namesTooManyDatasets(rows, payload)) return { kind: 'too-many-datasets' };
-      liftHolds(rows, event.repairs);
+      liftHolds(rows, event);
       applyManifest(rows, event, payload);
       return judge(rows, policy);
     }
@@ -58,7 +58,7 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
     case 'unlinked': {
       const ending = linksToEnd(rows, payload);
       if (ending.length > 0 && !rows.whole) return NEEDS_WHOLE;
-      liftHolds(rows, event.repairs);
+      liftHolds(rows, event);
       if (ending.length > 0) endLinks(rows, event, ending);
       return judge(rows, policy);
     }
@@ -66,7 +66,7 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
     case 'status': {
       const refusal = refusalOf(rows, payload);
       if (refusal === null && !rows.whole && wouldForget(rows, payload)) return NEEDS_WHOLE;
-      const lifted = liftHolds(rows, event.repairs);
+      const lifted = liftHolds(rows, event);
       if (refusal === null) applyStatus(rows, event, payload);
       else if (!lifted) return { kind: 'ignored', why: refusal };
       return judge(rows, policy);
@@ -84,7 +84,7 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
  * @returns whether the company is now held by it; an announced or deleted company is not
  */
 export function hold(rows: CompanyRows, holdId: string, code: PoisonCode, timestamp: TimestampMs): boolean {
-  const company = rows.company ?? NEW_COMPANY;
+  const company = rows.company ?? withProgress(NEW_COMPANY, timestamp);
   if (company.outcome !== 'pending') return false;
   if (rows.hold(holdId) !== null) return true;
   rows.setHold(holdId, { code, timestamp });
@@ -112,14 +112,14 @@ export function isSynchronized(company: PendingCompany, policy: Policy): boolean
   }
 }
 
-function liftHolds(rows: CompanyRows, repairs: readonly string[]): boolean {
+function liftHolds(rows: CompanyRows, { repairs, timestamp }: InputEvent): boolean {
   let lifted = false;
   for (const holdId of repairs) {
     const company = rows.company;
     if (company === null || company.outcome !== 'pending' || company.holds === 0) break;
     if (rows.hold(holdId) === null) continue;
     rows.setHold(holdId, null);
-    rows.setCompany({ ...company, holds: company.holds - 1 });
+    rows.setCompany(withProgress({ ...company, holds: company.holds - 1 }, timestamp));
     lifted = true;
   }
   return lifted;
