@@ -1,7 +1,7 @@
 /**
  * The rules against the reference model, over random histories of one company.
  *
- * FC_RUNS sets the number of histories (2,000 by default); FC_SEED and FC_PATH repeat a failure as fast-check printed it:
+ * FC_RUNS sets the number of histories (1,000 by default); FC_SEED and FC_PATH repeat a failure as fast-check printed it:
  * `FC_RUNS=1000000 npx jest --selectProjects unit test/unit/domain/properties --testTimeout 36000000`
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -10,7 +10,7 @@ import { companyHistory, CONTEXT } from '../../support/company-history.js';
 import { judgeCompany, type HistoryRecord, type Standing, type Verdict } from '../../support/reference-model.js';
 import { CompanyInStore } from './company-in-store.js';
 
-const RUNS = Number(process.env['FC_RUNS'] ?? 2_000);
+const RUNS = Number(process.env['FC_RUNS'] ?? 1_000);
 const PARAMETERS: fc.Parameters<unknown> = {
   numRuns: RUNS,
   ...(process.env['FC_SEED'] === undefined ? {} : { seed: Number(process.env['FC_SEED']) }),

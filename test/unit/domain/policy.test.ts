@@ -1,0 +1,24 @@
+import { policyFor } from '../../../src/domain/policy.js';
+
+const FROM = Date.parse('2023-10-10T00:00:00Z');
+
+test.each([undefined, 'FIRST_DATASET', 'ALL_DATASETS'] as const)(
+  'a record stamped at the date or later is judged by ALL_DATASETS, whatever the client chose: %s',
+  (setting) => {
+    expect([policyFor(FROM, FROM, setting), policyFor(FROM + 1, FROM, setting)]).toEqual([
+      'ALL_DATASETS',
+      'ALL_DATASETS',
+    ]);
+  },
+);
+
+test.each([
+  [undefined, 'FIRST_DATASET'],
+  ['FIRST_DATASET', 'FIRST_DATASET'],
+  ['ALL_DATASETS', 'ALL_DATASETS'],
+] as const)(
+  'a record stamped before the date is judged by the choice of the client: %s gives %s',
+  (setting, policy) => {
+    expect(policyFor(FROM - 1, FROM, setting)).toBe(policy);
+  },
+);
