@@ -1,0 +1,80 @@
+/**
+ * How fast input records are decoded, without Kafka: `npx tsx bench/decode.ts`.
+ * One record in twenty is a manifest of twenty datasets, the others are statuses. Prints records per second.
+ */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import avro from 'avsc';
+import { isPoison } from '../src/decode/poison.js';
+import { loadReaderSchemas } from '../src/decode/reader-schemas.js';
+import { SchemaResolution } from '../src/decode/schema-resolution.js';
+import { SyncEventDecoder } from '../src/decode/sync-event-decoder.js';
+import { SyncEventSchema } from '../src/decode/sync-event-reader.js';
+import { NO_HEADERS, type LogRecord } from '../src/lib/record.js';
+
+const SCHEMA_ID = 7;
+const BATCH_RECORDS = 10_000;
+const WARM_UP_BATCHES = 20;
+const MEASURED_BATCHES = 100;
+const DATASETS = 20;
+
+const { syncEvent } = await loadReaderSchemas(join(import.meta.dirname, '..', 'schemas'));
+const writer = avro.Type.forSchema(syncEvent as avro.Schema);
+const records = Array.from({ length: BATCH_RECORDS }, (_, offset) => recordAt(offset));
+const bytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0) / BATCH_RECORDS;
+
+const decoder = new SyncEventDecoder(
+  new SchemaResolution({
+    source: { schemaById: (id) => Promise.resolve(id === SCHEMA_ID ? syncEvent : null) },
+    clock: { now: Date.now, delay: () => Promise.reject(new Error('nothing is to be waited for')) },
+    compile: (schema) => new SyncEventSchema(syncEvent).compile(schema),
+    knownId: SCHEMA_ID,
+  }),
+);
+const { signal } = new AbortController();
+
+for (let i = 0; i < WARM_UP_BATCHES; i++) await decoder.decodeBatch(records, signal);
+const rates: number[] = [];
+for (let i = 0; i < MEASURED_BATCHES; i++) {
+  const startedAt = performance.now();
+  const decoded = await decoder.decodeBatch(records, signal);
+  rates.push((BATCH_RECORDS / (performance.now() - startedAt)) * 1_000);
+  if (decoded.some(isPoison)) throw new Error('the workload has a record that does not decode');
+}
+rates.sort((a, b) => a - b);
+const median = rates[MEASURED_BATCHES / 2] as number;
+console.log(
+  `decode: ${Math.round(median).toLocaleString('en')} records/s (median), ${Math.round(bytes)} bytes a value`,
+);
+
+function recordAt(offset: number): LogRecord {
+  const companyId = randomUUID();
+  const connectionId = randomUUID();
+  const payload =
+    offset % DATASETS === 0
+      ? {
+          'companysync.LinkSyncQueued': {
+            linkId: randomUUID(),
+            connectionId,
+            sourceType: 'Accounting',
+            companyName: 'Example Ltd',
+            datasets: Array.from({ length: DATASETS }, () => ({ datasetId: randomUUID(), dataType: 'invoices' })),
+            isFinal: true,
+          },
+        }
+      : {
+          'companysync.DatasetStatusChanged': {
+            datasetId: randomUUID(),
+            connectionId,
+            dataType: 'invoices',
+            status: 'Fetching',
+            trigger: 'LINK',
+            revision: offset,
+            errorMessage: null,
+          },
+        };
+  const event = { eventId: randomUUID(), companyId, clientId: randomUUID(), occurredAt: 1_700_000_000_000, payload };
+  const frame = Buffer.from([0, 0, 0, 0, SCHEMA_ID]);
+  const value = Buffer.concat([frame, writer.toBuffer(event)]);
+  return { offset, timestamp: 1_700_000_000_000, key: Buffer.from(companyId), value, headers: NO_HEADERS };
+}

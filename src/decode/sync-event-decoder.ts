@@ -1,0 +1,108 @@
+/** Input records -> events of the domain, or poison. */
+import { isUtf8 } from 'node:buffer';
+import type { PoisonCode } from '../domain/events.js';
+import type { Header, LogRecord } from '../lib/record.js';
+import { framingFault, schemaIdOf } from './framing.js';
+import type { Decoded, Poison } from './poison.js';
+import type { ReadableSchema } from './readable-schema.js';
+import type { SchemaResolution } from './schema-resolution.js';
+import type { SyncEventReader, SyncEventValue } from './sync-event-reader.js';
+
+/** Names the poison records that a record replaces: `<partition>/<offset>` in each header of this key. */
+const REPAIRS_HEADER = 'repairs';
+const NO_REPAIRS: readonly string[] = Object.freeze([]);
+/** avsc's reasons may quote whole schemas. */
+const MAX_REASON_CHARACTERS = 300;
+/** What text has in place of bytes that are not UTF-8; as a character of its own it is rare. */
+const REPLACEMENT = '\uFFFD';
+
+/**
+ * Decodes batches of one or more partitions. Schemas are awaited once for a batch; then each record is decoded
+ * synchronously, without a promise or a closure of its own.
+ */
+export class SyncEventDecoder {
+  readonly #schemas: SchemaResolution<ReadableSchema<SyncEventReader>>;
+
+  constructor(schemas: SchemaResolution<ReadableSchema<SyncEventReader>>) {
+    this.#schemas = schemas;
+  }
+
+  /**
+   * One result for each record, in their order. Nothing of an event is a slice of the record's buffers.
+   *
+   * @throws RegistryUnavailableError where a schema could not be asked for: decode the batch again later;
+   * DecodingAbortedError where `signal` aborted
+   */
+  async decodeBatch(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[]> {
+    const missing = this.#missingSchemas(records);
+    if (missing.size > 0) await this.#schemas.resolve(missing, signal);
+    const decoded = new Array<Decoded>(records.length);
+    for (let i = 0; i < records.length; i++) decoded[i] = this.#decode(records[i] as LogRecord);
+    return decoded;
+  }
+
+  #missingSchemas(records: readonly LogRecord[]): ReadonlySet<number> {
+    const missing = new Set<number>();
+    for (const { key, value } of records) {
+      if (key === null || key.length === 0 || value === null || framingFault(value) !== null) continue;
+      const id = schemaIdOf(value);
+      if (this.#schemas.get(id) === undefined) missing.add(id);
+    }
+    return missing;
+  }
+
+  /** The codes of poison apply in the order in which they stand here. */
+  #decode(record: LogRecord): Decoded {
+    const { key, value } = record;
+    if (key === null || key.length === 0) return poison(record, 'missing-key', 'the record has no key');
+
+    const fault = framingFault(value);
+    if (fault !== null || value === null) return poison(record, 'bad-framing', fault ?? 'the value is null');
+
+    const id = schemaIdOf(value);
+    const schema = this.#schemas.get(id);
+    if (schema === undefined) return poison(record, 'unknown-schema', `the schema registry has no schema ${id}`);
+    if (schema.kind === 'unreadable') return undecodable(record, id, schema.why);
+
+    let event: SyncEventValue;
+    try {
+      event = schema.reader.read(value);
+    } catch (error) {
+      // Whatever went wrong in reading these bytes lies in these bytes: this record must not stop the others.
+      return undecodable(record, id, (error as Error).message);
+    }
+    const { companyId, clientId, payload } = event;
+
+    const keyText = key.toString(undefined, 0, key.length);
+    if (keyText !== companyId) return poison(record, 'key-mismatch', 'the key is not the companyId of the value');
+    if (keyText.includes(REPLACEMENT) && !(isUtf8(key) && schema.reader.companyIdBytes(value).equals(key)))
+      return poison(record, 'key-mismatch', 'the key is not, byte by byte, the companyId of the value, in UTF-8');
+
+    const repairs = record.headers.length === 0 ? NO_REPAIRS : repairsOf(record.headers);
+    return { companyId, clientId, offset: record.offset, timestamp: record.timestamp, repairs, payload };
+  }
+}
+
+function undecodable(record: LogRecord, schemaId: number, why: string): Poison {
+  return poison(
+    record,
+    'undecodable',
+    `it cannot be read as a SyncEvent from schema ${schemaId}: ${why.slice(0, MAX_REASON_CHARACTERS)}`,
+  );
+}
+
+function poison(record: LogRecord, code: PoisonCode, what: string): Poison {
+  const { key } = record;
+  const heldCompanyId = key !== null && key.length > 0 && isUtf8(key) ? key.toString() : null;
+  const message =
+    `offset ${record.offset}: ${what}; send what it should have been to the same topic again, with a header ` +
+    `${REPAIRS_HEADER} = <partition>/${record.offset}`;
+  return { record, code, message, heldCompanyId };
+}
+
+/** Any bytes are let through: those that name no hold lift none. */
+function repairsOf(headers: readonly Header[]): readonly string[] {
+  const repairs: string[] = [];
+  for (const { key, value } of headers) if (key === REPAIRS_HEADER && value !== null) repairs.push(value.toString());
+  return repairs.length === 0 ? NO_REPAIRS : repairs;
+}

@@ -1,0 +1,103 @@
+/** An announcement -> the outbound `CompanySynchronized` record: Avro in Confluent framing, CloudEvents 1.0 headers. */
+import type avro from 'avsc';
+import type { Announcement } from '../domain/announcement.js';
+import type { TimestampMs } from '../domain/events.js';
+import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
+import { frame } from './confluent-frame.js';
+import { eventIdNamespace, eventIdOf } from './event-id.js';
+import { textHeader } from './text-header.js';
+import { traceparentOf } from './trace-context.js';
+
+export interface CompanySynchronizedOptions {
+  /** EventTypes.companySynchronized */
+  readonly type: avro.Type;
+  /** The id that the type's schema is registered under. */
+  readonly schemaId: number;
+  readonly applicationId: string;
+  /** EVENT_NAMESPACE */
+  readonly eventNamespace: string;
+}
+
+/** The last instant that RFC 3339 can write, in milliseconds since the epoch. */
+const MAX_RFC3339_MS = Date.parse('9999-12-31T23:59:59.999Z');
+const MIN_RFC3339_MS = Date.parse('0000-01-01T00:00:00.000Z');
+/** The largest long that avsc writes. */
+const MAX_LONG = Number.MAX_SAFE_INTEGER - 1;
+
+/** Binary content mode of the CloudEvents Kafka binding, but for `ce_id`, `ce_source`, `ce_subject`, `ce_time`. */
+const SPEC_VERSION = textHeader('ce_specversion', '1.0');
+const EVENT_TYPE = textHeader('ce_type', 'company.synchronized.v1');
+const CONTENT_TYPE = textHeader('content-type', 'application/avro');
+
+export class CompanySynchronizedRecords {
+  readonly #options: CompanySynchronizedOptions;
+  readonly #namespace: string;
+
+  constructor(options: CompanySynchronizedOptions) {
+    this.#options = options;
+    this.#namespace = eventIdNamespace(options.eventNamespace);
+  }
+
+  /**
+   * @param input the partition that `completing` was read from
+   * @param completing the input record that completed the company; its trace is carried on
+   */
+  recordOf(announcement: Announcement, input: TopicPartition, completing: LogRecord): RecordToWrite {
+    const eventId = eventIdOf(announcement.companyId, this.#namespace);
+    const avroValue = this.#options.type.toBuffer(valueOf(announcement, input, eventId));
+    return {
+      key: Buffer.from(announcement.companyId),
+      value: frame(this.#options.schemaId, avroValue),
+      headers: this.#headersOf(announcement, input, eventId, completing),
+    };
+  }
+
+  #headersOf(
+    { companyId, synchronizedAt }: Announcement,
+    { topic, partition }: TopicPartition,
+    eventId: string,
+    completing: LogRecord,
+  ): readonly Header[] {
+    const headers = [
+      SPEC_VERSION,
+      textHeader('ce_id', eventId),
+      EVENT_TYPE,
+      textHeader('ce_source', `/${this.#options.applicationId}/${topic}/${partition}`),
+      textHeader('ce_subject', companyId),
+      textHeader('ce_time', rfc3339(synchronizedAt)),
+      textHeader('ce_partitionkey', companyId),
+      CONTENT_TYPE,
+    ];
+    const traceparent = traceparentOf(completing.headers);
+    if (traceparent !== null) headers.push(traceparent);
+    return headers;
+  }
+}
+
+/** The fields of schemas/company-synchronized-value. */
+function valueOf(announcement: Announcement, { topic, partition }: TopicPartition, eventId: string): object {
+  const { companyId, clientId, companyName, connections, datasets, succeeded, failed, ended } = announcement;
+  return {
+    eventId,
+    companyId,
+    clientId,
+    companyName,
+    synchronizedAt: within(announcement.synchronizedAt, -MAX_LONG, MAX_LONG),
+    trigger: announcement.policy,
+    connections,
+    datasets,
+    succeeded,
+    failed,
+    ended,
+    source: { topic, partition, offset: announcement.offset },
+  };
+}
+
+/** A producer can stamp its record with any int64. One that no calendar has must not keep its company from being told. */
+function rfc3339(timestamp: TimestampMs): string {
+  return new Date(within(timestamp, MIN_RFC3339_MS, MAX_RFC3339_MS)).toISOString();
+}
+
+function within(n: number, min: number, max: number): number {
+  return Math.min(Math.max(n, min), max);
+}

@@ -1,0 +1,14 @@
+/** The ids of outbound events: a function of the company and the deployment's namespace, and of nothing else. */
+import { v5 as uuidv5 } from 'uuid';
+
+/**
+ * The UUID that all event ids of a deployment are made in.
+ * @param eventNamespace EVENT_NAMESPACE; must never change for a deployment, or companies would get second ids
+ */
+export function eventIdNamespace(eventNamespace: string): string {
+  return uuidv5(`company-sync:${eventNamespace}`, uuidv5.URL);
+}
+
+export function eventIdOf(companyId: string, namespace: string): string {
+  return uuidv5(companyId, namespace);
+}

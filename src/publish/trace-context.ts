@@ -1,0 +1,15 @@
+/** W3C trace context in record headers (https://www.w3.org/TR/trace-context/#traceparent-header). */
+import type { Header } from '../lib/record.js';
+
+export const TRACEPARENT = 'traceparent';
+
+const IDS = '(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}';
+/** Version 00 ends with its flags; a later one may go on. Version ff is not allowed. */
+const VALID = new RegExp(`^(?:00-${IDS}|(?!00|ff)[0-9a-f]{2}-${IDS}(?:-.*)?)$`);
+
+/** The record's `traceparent`, of several the last, as it stands there; null where there is none or it is not valid. */
+export function traceparentOf(headers: readonly Header[]): Header | null {
+  const header = headers.findLast(({ key }) => key === TRACEPARENT);
+  if (header === undefined || header.value === null) return null;
+  return VALID.test(header.value.toString('latin1')) ? header : null;
+}
