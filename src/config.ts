@@ -1,0 +1,243 @@
+/** Environment and flags -> one validated, frozen Config. Pure: whoever calls passes them in. */
+import { changelogOf } from './setting-values.js';
+import {
+  SETTINGS,
+  fileVariableOf,
+  flagOf,
+  settingFlags,
+  type Setting,
+  type SettingKey,
+  type SettingValues,
+} from './settings.js';
+
+export interface Tls {
+  /** PEM; the well-known authorities where null. */
+  readonly ca: string | null;
+  /** PEM; both or neither. */
+  readonly client: { readonly cert: string; readonly key: string } | null;
+}
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface Sasl extends Credentials {
+  readonly mechanism: NonNullable<SettingValues['kafkaSaslMechanism']>;
+}
+
+/** Names of the topics read and written. */
+export interface TopicNames {
+  readonly syncEvents: string;
+  readonly companySynchronized: string;
+  readonly companyState: string;
+  readonly deadLetter: string;
+  readonly clientSettings: string;
+  readonly companySyncStalled: string;
+}
+
+export interface Config {
+  readonly applicationId: string;
+  readonly kafka: {
+    readonly brokers: readonly string[];
+    /** Null: no TLS. */
+    readonly tls: Tls | null;
+    readonly sasl: Sasl | null;
+  };
+  readonly schemaRegistry: {
+    /** Without a slash at the end. */
+    readonly url: string;
+    readonly credentials: Credentials | null;
+  };
+  readonly topics: TopicNames;
+  readonly stateDir: string;
+  /** Milliseconds since the epoch. */
+  readonly allDatasetsFrom: number;
+  readonly http: { readonly host: string; readonly port: number; readonly token: string | null };
+  readonly eventNamespace: string;
+  readonly numStandby: number;
+  readonly stateRetentionMs: number;
+  readonly stalledAfterMs: number;
+  readonly logLevel: SettingValues['logLevel'];
+}
+
+/** Everything that is wrong with the settings, at once. Never holds the value of a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(readonly faults: readonly string[]) {
+    super(faults.join('\n'));
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+/** Flags without their dashes; true where the flag stands without a value. */
+export type Flags = Readonly<Record<string, string | true | undefined>>;
+
+/**
+ * @param env an empty variable counts as unset
+ * @param readFile gives the text of a file, or throws; called for `<NAME>_FILE` of secrets only
+ * @throws ConfigError with every fault found
+ */
+export function loadConfig(env: Environment, flags: Flags, readFile: (path: string) => string): Config {
+  const faults = unknownFlags(flags);
+  const values = Object.fromEntries(
+    Object.entries<Setting>(SETTINGS).map(([key, setting]) => [key, valueOf(setting, env, flags, readFile, faults)]),
+  ) as Partial<SettingValues>;
+  checkTopics(values, faults);
+  checkSecurity(values, faults);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return freeze(configOf(values as SettingValues));
+}
+
+interface Given {
+  /** The name to blame: a variable or a flag. */
+  readonly name: string;
+  readonly text: string;
+}
+
+function unknownFlags(flags: Flags): string[] {
+  const known = new Set(settingFlags());
+  return Object.keys(flags).flatMap((flag) => (known.has(flag) ? [] : [`--${flag} is no known flag`]));
+}
+
+/** Null where the setting is unset; undefined where it is at fault, and `faults` has grown. */
+function valueOf(
+  setting: Setting,
+  env: Environment,
+  flags: Flags,
+  readFile: (path: string) => string,
+  faults: string[],
+): unknown {
+  let given: Given | null;
+  try {
+    given = fromFlags(setting, flags, readFile) ?? fromEnvironment(setting, env, readFile);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    faults.push(...error.faults);
+    return undefined;
+  }
+  const text = given?.text ?? setting.default;
+  if (text === null) return null;
+  const parsed = setting.value.safeParse(text);
+  if (parsed.success) return parsed.data;
+  const shown = setting.secret ? 'not usable' : JSON.stringify(text);
+  faults.push(`${given?.name ?? setting.env} is ${shown}: expected ${setting.expected}`);
+  return undefined;
+}
+
+function fromFlags(setting: Setting, flags: Flags, readFile: (path: string) => string): Given | null {
+  const valueAt = (flag: string): Given | null => {
+    const text = flags[flag];
+    if (text === undefined) return null;
+    if (text === true) throw new ConfigError([`--${flag} needs a value: expected ${setting.expected}`]);
+    return { name: `--${flag}`, text };
+  };
+  const direct = valueAt(flagOf(setting.env));
+  return setting.secret ? orFromFile(direct, valueAt(flagOf(fileVariableOf(setting.env))), readFile) : direct;
+}
+
+function fromEnvironment(setting: Setting, env: Environment, readFile: (path: string) => string): Given | null {
+  const valueAt = (name: string): Given | null => {
+    const text = env[name];
+    return text === undefined || text === '' ? null : { name, text };
+  };
+  const direct = valueAt(setting.env);
+  return setting.secret ? orFromFile(direct, valueAt(fileVariableOf(setting.env)), readFile) : direct;
+}
+
+function orFromFile(direct: Given | null, file: Given | null, readFile: (path: string) => string): Given | null {
+  if (file === null) return direct;
+  if (direct !== null) throw new ConfigError([`${direct.name} and ${file.name} are both set: expected one of them`]);
+  try {
+    return { name: `the text of ${file.name}`, text: readFile(file.text).trim() };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([`${file.name} is ${JSON.stringify(file.text)}: cannot be read (${reason})`]);
+  }
+}
+
+function topicNames(values: SettingValues): TopicNames {
+  return {
+    syncEvents: values.topicSyncEvents,
+    companySynchronized: values.topicCompanySynchronized,
+    companyState: changelogOf(values.applicationId),
+    deadLetter: values.topicDeadLetter,
+    clientSettings: values.topicClientSettings,
+    companySyncStalled: values.topicCompanySyncStalled,
+  };
+}
+
+/** Two roles in one topic would read each other's records. Kafka itself refuses names that differ in . and _ alone. */
+function checkTopics(values: Partial<SettingValues>, faults: string[]): void {
+  const id = values.applicationId;
+  const named: readonly (readonly [by: string, name: string | undefined])[] = [
+    ['TOPIC_SYNC_EVENTS', values.topicSyncEvents],
+    ['TOPIC_COMPANY_SYNCHRONIZED', values.topicCompanySynchronized],
+    ['TOPIC_DEAD_LETTER', values.topicDeadLetter],
+    ['TOPIC_CLIENT_SETTINGS', values.topicClientSettings],
+    ['TOPIC_COMPANY_SYNC_STALLED', values.topicCompanySyncStalled],
+    ['the changelog of APPLICATION_ID', id === undefined ? undefined : changelogOf(id)],
+  ];
+  const takenBy = new Map<string, string>();
+  for (const [by, name] of named) {
+    if (name === undefined) continue;
+    const collidesAs = name.replaceAll('.', '_');
+    const other = takenBy.get(collidesAs);
+    if (other === undefined) takenBy.set(collidesAs, by);
+    else faults.push(`${by} is ${JSON.stringify(name)}: expected another topic than that of ${other}`);
+  }
+}
+
+function checkSecurity(values: Partial<SettingValues>, faults: string[]): void {
+  const together = (group: readonly SettingKey[]): void => {
+    const missing = group.filter((key) => values[key] === null);
+    if (missing.length === 0 || missing.length === group.length) return;
+    const given = group.filter((key) => values[key] !== null).map((key) => SETTINGS[key].env);
+    for (const key of missing) faults.push(`${SETTINGS[key].env} is not set: expected with ${given.join(' and ')}`);
+  };
+  together(['kafkaSaslMechanism', 'kafkaSaslUsername', 'kafkaSaslPassword']);
+  together(['schemaRegistryUsername', 'schemaRegistryPassword']);
+  together(['kafkaSslCert', 'kafkaSslKey']);
+  if (values.kafkaSsl === false && hasCertificates(values))
+    faults.push('KAFKA_SSL is "false": expected true with KAFKA_SSL_CA, KAFKA_SSL_CERT or KAFKA_SSL_KEY');
+}
+
+function hasCertificates(values: Partial<SettingValues>): boolean {
+  return values.kafkaSslCa !== null || values.kafkaSslCert !== null || values.kafkaSslKey !== null;
+}
+
+function configOf(values: SettingValues): Config {
+  const { kafkaSslCert: cert, kafkaSslKey: key, kafkaSaslMechanism: mechanism } = values;
+  const tls: Tls = { ca: values.kafkaSslCa, client: cert === null || key === null ? null : { cert, key } };
+  const login = credentialsOf(values.kafkaSaslUsername, values.kafkaSaslPassword);
+  return {
+    applicationId: values.applicationId,
+    kafka: {
+      brokers: values.kafkaBrokers,
+      tls: (values.kafkaSsl ?? hasCertificates(values)) ? tls : null,
+      sasl: mechanism === null || login === null ? null : { mechanism, ...login },
+    },
+    schemaRegistry: {
+      url: values.schemaRegistryUrl,
+      credentials: credentialsOf(values.schemaRegistryUsername, values.schemaRegistryPassword),
+    },
+    topics: topicNames(values),
+    stateDir: values.stateDir,
+    allDatasetsFrom: values.allDatasetsFrom,
+    http: { host: values.httpHost, port: values.httpPort, token: values.httpToken },
+    eventNamespace: values.eventNamespace ?? values.applicationId,
+    numStandby: values.numStandby,
+    stateRetentionMs: values.stateRetentionMs,
+    stalledAfterMs: values.stalledAfterMs,
+    logLevel: values.logLevel,
+  };
+}
+
+function credentialsOf(username: string | null, password: string | null): Credentials | null {
+  return username === null || password === null ? null : { username, password };
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const part of Object.values(value) as unknown[]) if (typeof part === 'object' && part !== null) freeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,77 @@
+/** How the text of each kind of setting is read: zod schemas from text to the value used. No I/O. */
+import { z } from 'zod';
+
+const unitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const maxDurationMs = 3_650 * unitsMs.d;
+const duration = /^(\d{1,12})(ms|s|m|h|d)$/;
+
+const hostName = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+const brokerAddress = /^(\[[0-9A-Fa-f:.]+\]|[^:[\]]+):(\d{1,5})$/;
+
+/** What Kafka allows in names of topics; group and transactional ids are held to the same. */
+const legalName = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
+const maxTopicNameLength = 249;
+/** The longest name derived from an application id is that of the changelog. */
+const changelogSuffix = '-company-state';
+
+export function changelogOf(applicationId: string): string {
+  return `${applicationId}${changelogSuffix}`;
+}
+
+const text = z.string();
+
+function wholeNumber(min: number, max: number) {
+  return text
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+}
+
+export const topicName = text.regex(legalName).max(maxTopicNameLength);
+
+export const applicationId = text.regex(legalName).max(maxTopicNameLength - changelogSuffix.length);
+
+export const brokerList = text
+  .transform((list) => list.split(',').map((address) => address.trim()))
+  .pipe(z.array(text.refine(isBrokerAddress)));
+
+/** Root of an HTTP API, without a slash at the end. Credentials have settings of their own: URLs are logged. */
+export const httpRoot = text.refine(isHttpRoot).transform((url) => url.replace(/\/+$/, ''));
+
+/** 500ms, 30s, 5m, 24h, 7d; gives milliseconds. */
+export const durationMs = text.regex(duration).transform(toMs).pipe(z.number().min(1).max(maxDurationMs));
+
+/** ISO 8601 with seconds and a zone; gives milliseconds since the epoch. */
+export const instantMs = z.iso.datetime({ offset: true }).transform((iso) => Date.parse(iso));
+
+export const listenHost = text.refine((host) => hostName.test(host) || /^[0-9A-Fa-f:.]+$/.test(host));
+export const listenPort = wholeNumber(0, 65_535);
+export const standbyCount = wholeNumber(0, 100);
+
+export const yesOrNo = z.enum(['true', 'false']).transform((word) => word === 'true');
+export const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']);
+export const saslMechanism = z.enum(['plain', 'scram-sha-256', 'scram-sha-512']);
+
+export const path = text.min(1).refine((value) => !value.includes('\0'));
+export const label = text.min(1).max(256);
+export const secret = text.min(1);
+/** Must fit into an HTTP header as it is. */
+export const bearerToken = text.regex(/^[\x21-\x7e]+$/);
+export const pem = text.regex(/-----BEGIN [A-Z0-9 ]+-----/);
+
+function toMs(value: string): number {
+  const [, amount, unit] = duration.exec(value) ?? [];
+  return Number(amount) * unitsMs[unit as keyof typeof unitsMs];
+}
+
+function isBrokerAddress(address: string): boolean {
+  const [, host, port] = brokerAddress.exec(address) ?? [];
+  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) return false;
+  return host.startsWith('[') || hostName.test(host);
+}
+
+function isHttpRoot(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const url = new URL(value);
+  return /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && url.search + url.hash === '';
+}

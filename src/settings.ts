@@ -1,0 +1,245 @@
+/**
+ * The table of settings: one row for each, from which both parsing (config.ts) and `--help` are made.
+ *
+ * A setting is an environment variable and a flag of the same name: KAFKA_BROKERS is `--kafka-brokers`. A secret can
+ * also be given as the path of a file that holds it: HTTP_TOKEN_FILE, `--http-token-file`.
+ */
+import type { z } from 'zod';
+import * as values from './setting-values.js';
+
+export interface Setting<T = unknown> {
+  /** The environment variable; `flagOf` makes the flag of it. */
+  readonly env: string;
+  /** As it would be written; null where the setting is unset without a value. */
+  readonly default: string | null;
+  readonly meaning: string;
+  /** What a value looks like, for messages. */
+  readonly expected: string;
+  /** Never printed; can be read from a file. */
+  readonly secret: boolean;
+  readonly value: z.ZodType<T, string>;
+}
+
+type Row<T> = Omit<Setting<T>, 'secret' | 'default'>;
+type WithDefault<T> = Setting<T> & { readonly default: string };
+type WithoutDefault<T> = Setting<T> & { readonly default: null };
+
+function plain<T>(row: Row<T> & { readonly default: string }): WithDefault<T> {
+  return { ...row, secret: false };
+}
+
+function optional<T>(row: Row<T>): WithoutDefault<T> {
+  return { ...row, default: null, secret: false };
+}
+
+function secret<T>(row: Row<T>): WithoutDefault<T> {
+  return { ...row, default: null, secret: true };
+}
+
+function topic(env: string, name: string, meaning: string): WithDefault<string> {
+  return plain({
+    env,
+    default: name,
+    meaning,
+    expected: 'a topic name: 1 to 249 of A-Z a-z 0-9 . _ -',
+    value: values.topicName,
+  });
+}
+
+const DURATION = 'a duration such as 500ms, 30s, 5m, 24h or 7d, at most 3650d';
+const PEM = 'PEM text (-----BEGIN ...)';
+const NOT_EMPTY = 'a value that is not empty';
+
+export const SETTINGS = Object.freeze({
+  kafkaBrokers: plain({
+    env: 'KAFKA_BROKERS',
+    default: 'localhost:9092',
+    meaning: 'Kafka brokers to start from, comma-separated',
+    expected: 'host:port, or several separated by commas',
+    value: values.brokerList,
+  }),
+  schemaRegistryUrl: plain({
+    env: 'SCHEMA_REGISTRY_URL',
+    default: 'http://localhost:8081',
+    meaning: 'root of a Confluent-compatible schema registry API',
+    expected: 'an http or https URL without credentials, query or fragment',
+    value: values.httpRoot,
+  }),
+  applicationId: plain({
+    env: 'APPLICATION_ID',
+    default: 'company-sync',
+    meaning: 'consumer group, and prefix of the transactional ids and of the changelog; one input topic for each',
+    expected: '1 to 235 of A-Z a-z 0-9 . _ -',
+    value: values.applicationId,
+  }),
+  stateDir: plain({
+    env: 'STATE_DIR',
+    default: './state',
+    meaning: 'folder of this instance for its state, one RocksDB per partition',
+    expected: 'a path',
+    value: values.path,
+  }),
+  topicSyncEvents: topic('TOPIC_SYNC_EVENTS', 'sync-events', 'topic read: events of the data-sync platform'),
+  topicCompanySynchronized: topic(
+    'TOPIC_COMPANY_SYNCHRONIZED',
+    'company-synchronized',
+    'topic written: announcements, one for each company',
+  ),
+  topicDeadLetter: topic('TOPIC_DEAD_LETTER', 'sync-events-dead-letter', 'topic written: records that cannot be read'),
+  topicClientSettings: topic('TOPIC_CLIENT_SETTINGS', 'client-settings', 'topic read: the policy each client chose'),
+  topicCompanySyncStalled: topic(
+    'TOPIC_COMPANY_SYNC_STALLED',
+    'company-sync-stalled',
+    'topic written: companies that make no progress',
+  ),
+  allDatasetsFrom: plain({
+    env: 'ALL_DATASETS_FROM',
+    default: '2023-10-10T00:00:00Z',
+    meaning: 'records stamped from then on are judged by ALL_DATASETS, whatever the client chose',
+    expected: 'an ISO 8601 time with seconds and zone, such as 2023-10-10T00:00:00Z',
+    value: values.instantMs,
+  }),
+  httpHost: plain({
+    env: 'HTTP_HOST',
+    default: '127.0.0.1',
+    meaning: 'address that health, metrics, inspection and status page listen on',
+    expected: 'a host name or IP address',
+    value: values.listenHost,
+  }),
+  httpPort: plain({
+    env: 'HTTP_PORT',
+    default: '8080',
+    meaning: 'port of the same; 0 picks a free one',
+    expected: 'a whole number from 0 to 65535',
+    value: values.listenPort,
+  }),
+  eventNamespace: optional({
+    env: 'EVENT_NAMESPACE',
+    meaning: 'part of the event ids, must never change for a deployment; the application id where unset',
+    expected: '1 to 256 characters',
+    value: values.label,
+  }),
+  numStandby: plain({
+    env: 'NUM_STANDBY',
+    default: '0',
+    meaning: 'standby replicas of each partition',
+    expected: 'a whole number from 0 to 100',
+    value: values.standbyCount,
+  }),
+  stateRetentionMs: plain({
+    env: 'STATE_RETENTION',
+    default: '24h',
+    meaning: 'how long the state of partitions given up is kept',
+    expected: DURATION,
+    value: values.durationMs,
+  }),
+  stalledAfterMs: plain({
+    env: 'STALLED_AFTER',
+    default: '60h',
+    meaning: 'time without progress after which a company counts as stalled',
+    expected: DURATION,
+    value: values.durationMs,
+  }),
+  httpToken: secret({
+    env: 'HTTP_TOKEN',
+    meaning: 'bearer token for everything but the probes and metrics',
+    expected: 'printable ASCII without spaces',
+    value: values.bearerToken,
+  }),
+  logLevel: plain({
+    env: 'LOG_LEVEL',
+    default: 'info',
+    meaning: 'least severe level that is logged, as JSON lines on stdout',
+    expected: 'one of fatal, error, warn, info, debug, trace, silent',
+    value: values.logLevel,
+  }),
+  kafkaSsl: optional({
+    env: 'KAFKA_SSL',
+    meaning: 'TLS to the brokers; true where a certificate below is given, else false',
+    expected: 'true or false',
+    value: values.yesOrNo,
+  }),
+  kafkaSslCa: secret({
+    env: 'KAFKA_SSL_CA',
+    meaning: 'certificate authorities that sign the brokers, instead of the well-known ones',
+    expected: PEM,
+    value: values.pem,
+  }),
+  kafkaSslCert: secret({
+    env: 'KAFKA_SSL_CERT',
+    meaning: 'client certificate for mutual TLS',
+    expected: PEM,
+    value: values.pem,
+  }),
+  kafkaSslKey: secret({
+    env: 'KAFKA_SSL_KEY',
+    meaning: 'private key of the client certificate',
+    expected: PEM,
+    value: values.pem,
+  }),
+  kafkaSaslMechanism: optional({
+    env: 'KAFKA_SASL_MECHANISM',
+    meaning: 'how to authenticate at the brokers',
+    expected: 'one of plain, scram-sha-256, scram-sha-512',
+    value: values.saslMechanism,
+  }),
+  kafkaSaslUsername: secret({
+    env: 'KAFKA_SASL_USERNAME',
+    meaning: 'user name at the brokers',
+    expected: NOT_EMPTY,
+    value: values.secret,
+  }),
+  kafkaSaslPassword: secret({
+    env: 'KAFKA_SASL_PASSWORD',
+    meaning: 'password at the brokers',
+    expected: NOT_EMPTY,
+    value: values.secret,
+  }),
+  schemaRegistryUsername: secret({
+    env: 'SCHEMA_REGISTRY_USERNAME',
+    meaning: 'user name at the schema registry (basic authentication)',
+    expected: NOT_EMPTY,
+    value: values.secret,
+  }),
+  schemaRegistryPassword: secret({
+    env: 'SCHEMA_REGISTRY_PASSWORD',
+    meaning: 'password at the schema registry',
+    expected: NOT_EMPTY,
+    value: values.secret,
+  }),
+});
+
+export type SettingKey = keyof typeof SETTINGS;
+
+/** What parsing makes of each row: null only where the setting has no default. */
+export type SettingValues = {
+  readonly [K in SettingKey]:
+    z.output<(typeof SETTINGS)[K]['value']> | ((typeof SETTINGS)[K]['default'] extends string ? never : null);
+};
+
+/** Without the dashes: `kafka-brokers` for KAFKA_BROKERS. */
+export function flagOf(env: string): string {
+  return env.toLowerCase().replaceAll('_', '-');
+}
+
+/** Where a secret's path is given: `<NAME>_FILE`. */
+export function fileVariableOf(env: string): string {
+  return `${env}_FILE`;
+}
+
+/** Every flag that names a setting, without the dashes. */
+export function settingFlags(): readonly string[] {
+  return Object.values(SETTINGS).flatMap(({ env, secret }) =>
+    secret ? [flagOf(env), flagOf(fileVariableOf(env))] : [flagOf(env)],
+  );
+}
+
+/** The table as the lines of `--help`. */
+export function describeSettings(): string {
+  return Object.values<Setting>(SETTINGS)
+    .map(({ env, default: preset, meaning, secret }) => {
+      const names = `--${flagOf(env)}, ${env}${secret ? ` (or ${fileVariableOf(env)})` : ''}`;
+      return `  ${names}\n      ${meaning}${preset === null ? '' : ` (default: ${preset})`}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,231 @@
+import { ConfigError, loadConfig, type Environment, type Flags } from '../../src/config.js';
+import { SETTINGS, describeSettings, flagOf, type Setting } from '../../src/settings.js';
+
+const noFiles = (path: string): string => {
+  throw new Error(`ENOENT: no such file, open '${path}'`);
+};
+const load = (env: Environment = {}, flags: Flags = {}, readFile = noFiles) => loadConfig(env, flags, readFile);
+
+function faultsOf(env: Environment, flags: Flags = {}, readFile = noFiles): readonly string[] {
+  try {
+    load(env, flags, readFile);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+const pem = (what: string) => `-----BEGIN ${what}-----\nMIIB\n-----END ${what}-----`;
+
+describe('defaults', () => {
+  test('nothing given is a complete configuration', () => {
+    expect(load()).toEqual({
+      applicationId: 'company-sync',
+      kafka: { brokers: ['localhost:9092'], tls: null, sasl: null },
+      schemaRegistry: { url: 'http://localhost:8081', credentials: null },
+      topics: {
+        syncEvents: 'sync-events',
+        companySynchronized: 'company-synchronized',
+        companyState: 'company-sync-company-state',
+        deadLetter: 'sync-events-dead-letter',
+        clientSettings: 'client-settings',
+        companySyncStalled: 'company-sync-stalled',
+      },
+      stateDir: './state',
+      allDatasetsFrom: Date.UTC(2023, 9, 10),
+      http: { host: '127.0.0.1', port: 8080, token: null },
+      eventNamespace: 'company-sync',
+      numStandby: 0,
+      stateRetentionMs: 24 * 3_600_000,
+      stalledAfterMs: 60 * 3_600_000,
+      logLevel: 'info',
+    });
+  });
+
+  test('the configuration cannot be changed, not in its depth either', () => {
+    const config = load();
+    expect(() => Object.assign(config, { logLevel: 'debug' })).toThrow(TypeError);
+    expect(() => Object.assign(config.topics, { deadLetter: 'x' })).toThrow(TypeError);
+    expect(() => (config.kafka.brokers as string[]).push('x:1')).toThrow(TypeError);
+  });
+
+  test('the event namespace and the changelog follow the application id', () => {
+    const config = load({ APPLICATION_ID: 'eu.sync' });
+    expect(config.eventNamespace).toBe('eu.sync');
+    expect(config.topics.companyState).toBe('eu.sync-company-state');
+  });
+});
+
+describe('where a value comes from', () => {
+  test('a flag wins over the environment', () => {
+    expect(load({ HTTP_PORT: '1' }, { 'http-port': '2' }).http.port).toBe(2);
+  });
+
+  test('an empty variable counts as unset', () => {
+    expect(load({ HTTP_PORT: '', HTTP_TOKEN: '', HTTP_TOKEN_FILE: '' })).toEqual(load());
+  });
+
+  test('a secret is read from its file, without the newline at the end', () => {
+    const files = (path: string) => (path === '/run/token' ? 's3cret\n' : noFiles(path));
+    expect(load({ HTTP_TOKEN_FILE: '/run/token' }, {}, files).http.token).toBe('s3cret');
+    expect(load({}, { 'http-token-file': '/run/token' }, files).http.token).toBe('s3cret');
+    expect(load({ HTTP_TOKEN: 'other' }, { 'http-token-file': '/run/token' }, files).http.token).toBe('s3cret');
+  });
+
+  test('only secrets are read from files', () => {
+    expect(load({ LOG_LEVEL_FILE: '/run/level' }).logLevel).toBe('info');
+    expect(faultsOf({}, { 'log-level-file': '/run/level' })).toEqual(['--log-level-file is no known flag']);
+  });
+
+  test('every setting can be given as variable and as flag', () => {
+    const sample: Record<string, string> = {
+      KAFKA_BROKERS: 'a:1',
+      SCHEMA_REGISTRY_URL: 'https://r/x',
+      ALL_DATASETS_FROM: '2024-01-01T00:00:00Z',
+      LOG_LEVEL: 'warn',
+      KAFKA_SSL: 'true',
+      KAFKA_SASL_MECHANISM: 'plain',
+      KAFKA_SSL_CA: pem('CERTIFICATE'),
+      KAFKA_SSL_CERT: pem('CERTIFICATE'),
+      KAFKA_SSL_KEY: pem('PRIVATE KEY'),
+      HTTP_PORT: '1',
+      NUM_STANDBY: '1',
+      STATE_RETENTION: '1d',
+      STALLED_AFTER: '1h',
+    };
+    const env = Object.fromEntries(Object.values<Setting>(SETTINGS).map(({ env }) => [env, sample[env] ?? `x-${env}`]));
+    const flags = Object.fromEntries(Object.entries(env).map(([name, value]) => [flagOf(name), value]));
+    const fromFlags = load({}, flags);
+    expect(fromFlags).toEqual(load(env));
+    expect(fromFlags.kafka.sasl).toEqual({
+      mechanism: 'plain',
+      username: 'x-KAFKA_SASL_USERNAME',
+      password: 'x-KAFKA_SASL_PASSWORD',
+    });
+    expect(fromFlags.kafka.tls).toEqual({
+      ca: sample.KAFKA_SSL_CA,
+      client: { cert: sample.KAFKA_SSL_CERT, key: sample.KAFKA_SSL_KEY },
+    });
+  });
+});
+
+describe('faults', () => {
+  test('all are listed at once, each with its name, value and what is expected', () => {
+    expect(
+      faultsOf({ KAFKA_BROKERS: 'kafka', HTTP_PORT: '70000' }, { 'stalled-after': '3 days', nonsense: '1' }),
+    ).toEqual([
+      '--nonsense is no known flag',
+      'KAFKA_BROKERS is "kafka": expected host:port, or several separated by commas',
+      'HTTP_PORT is "70000": expected a whole number from 0 to 65535',
+      '--stalled-after is "3 days": expected a duration such as 500ms, 30s, 5m, 24h or 7d, at most 3650d',
+    ]);
+  });
+
+  test('a flag without a value is one', () => {
+    expect(faultsOf({}, { 'kafka-ssl': true })).toEqual(['--kafka-ssl needs a value: expected true or false']);
+  });
+
+  test('the value of a secret is never printed', () => {
+    const env = { HTTP_TOKEN: 'two words', KAFKA_SSL_CA: 'hush', KAFKA_SASL_PASSWORD: 'hush' };
+    const faults = faultsOf(env);
+    expect(faults).toContain('HTTP_TOKEN is not usable: expected printable ASCII without spaces');
+    expect(faults.join()).not.toMatch(/two words|hush/);
+    expect(faultsOf({ HTTP_TOKEN_FILE: '/t' }, {}, () => 'two words').join()).not.toContain('two words');
+  });
+
+  test('a secret given twice is one, and a file that cannot be read', () => {
+    expect(faultsOf({ HTTP_TOKEN: 'a', HTTP_TOKEN_FILE: '/b' })).toEqual([
+      'HTTP_TOKEN and HTTP_TOKEN_FILE are both set: expected one of them',
+    ]);
+    expect(faultsOf({ HTTP_TOKEN_FILE: '/b' })).toEqual([
+      `HTTP_TOKEN_FILE is "/b": cannot be read (ENOENT: no such file, open '/b')`,
+    ]);
+  });
+
+  test('two roles cannot share a topic, nor names that Kafka takes for the same', () => {
+    expect(faultsOf({ TOPIC_DEAD_LETTER: 'sync.events', TOPIC_SYNC_EVENTS: 'sync_events' })).toEqual([
+      'TOPIC_DEAD_LETTER is "sync.events": expected another topic than that of TOPIC_SYNC_EVENTS',
+    ]);
+    expect(faultsOf({ TOPIC_CLIENT_SETTINGS: 'company-sync-company-state' })).toEqual([
+      'the changelog of APPLICATION_ID is "company-sync-company-state": ' +
+        'expected another topic than that of TOPIC_CLIENT_SETTINGS',
+    ]);
+  });
+
+  test('half of a pair of credentials is one', () => {
+    expect(faultsOf({ KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'u' })).toEqual([
+      'KAFKA_SASL_PASSWORD is not set: expected with KAFKA_SASL_MECHANISM and KAFKA_SASL_USERNAME',
+    ]);
+    expect(faultsOf({ SCHEMA_REGISTRY_PASSWORD: 'p' })).toEqual([
+      'SCHEMA_REGISTRY_USERNAME is not set: expected with SCHEMA_REGISTRY_PASSWORD',
+    ]);
+  });
+
+  test('a mechanism that is no mechanism is not called missing', () => {
+    const env = { KAFKA_SASL_MECHANISM: 'gssapi', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' };
+    expect(faultsOf(env)).toEqual([
+      'KAFKA_SASL_MECHANISM is "gssapi": expected one of plain, scram-sha-256, scram-sha-512',
+    ]);
+  });
+
+  test.each([
+    ['KAFKA_BROKERS', ['a', 'a:0', 'a:65536', 'a:1,', ':9', 'http://a:1', 'a b:1', '::1:9092']],
+    ['SCHEMA_REGISTRY_URL', ['localhost:8081', 'ftp://a', 'http://u:p@a', 'http://a?x=1', 'http://a#x']],
+    ['APPLICATION_ID', ['a/b', '.', '..', 'a b', 'a'.repeat(236)]],
+    ['TOPIC_SYNC_EVENTS', ['a/b', '.', 'ä', 'a'.repeat(250)]],
+    ['ALL_DATASETS_FROM', ['2023-10-10', '2023-10-10T00:00:00', '2023-02-30T00:00:00Z', 'now', '1696896000000']],
+    ['HTTP_PORT', ['-1', '1.5', '0x10', '65536', '80 ']],
+    ['NUM_STANDBY', ['-1', '101', 'one']],
+    ['STATE_RETENTION', ['0h', '24', '1w', '-1h', '1.5h', '3651d']],
+    ['LOG_LEVEL', ['INFO', 'verbose']],
+    ['KAFKA_SSL', ['yes', '1', 'TRUE']],
+    ['KAFKA_SSL_CA', ['/etc/ca.pem']],
+    ['HTTP_HOST', ['a b', 'http://a']],
+  ])('%s refuses what is not its kind', (name, bad) => {
+    for (const value of bad) expect([value, faultsOf({ [name]: value }).length]).toEqual([value, 1]);
+  });
+});
+
+describe('values', () => {
+  test.each([
+    ['500ms', 500],
+    ['30s', 30_000],
+    ['5m', 300_000],
+    ['60h', 216_000_000],
+    ['7d', 604_800_000],
+  ])('%s is a duration', (given, ms) => {
+    expect(load({ STALLED_AFTER: given }).stalledAfterMs).toBe(ms);
+  });
+
+  test('several brokers, with spaces and IPv6', () => {
+    expect(load({ KAFKA_BROKERS: 'a:1, b.c-d:65535,[::1]:9092' }).kafka.brokers).toEqual([
+      'a:1',
+      'b.c-d:65535',
+      '[::1]:9092',
+    ]);
+  });
+
+  test('an instant in any zone', () => {
+    expect(load({ ALL_DATASETS_FROM: '2023-10-10T02:00:00+02:00' }).allDatasetsFrom).toBe(Date.UTC(2023, 9, 10));
+  });
+
+  test('a registry URL loses the slash at its end', () => {
+    expect(load({ SCHEMA_REGISTRY_URL: 'http://a/apis/v7/' }).schemaRegistry.url).toBe('http://a/apis/v7');
+  });
+
+  test('a certificate turns TLS on, and contradicts KAFKA_SSL=false', () => {
+    expect(load({ KAFKA_SSL_CA: pem('CERTIFICATE') }).kafka.tls).toEqual({ ca: pem('CERTIFICATE'), client: null });
+    expect(load({ KAFKA_SSL: 'true' }).kafka.tls).toEqual({ ca: null, client: null });
+    expect(faultsOf({ KAFKA_SSL: 'false', KAFKA_SSL_CA: pem('CERTIFICATE') })).toHaveLength(1);
+  });
+});
+
+test('the help shows every setting with its flag, variable, default and meaning', () => {
+  const help = describeSettings();
+  for (const { env, default: preset, meaning } of Object.values<Setting>(SETTINGS)) {
+    expect(help).toContain(`--${flagOf(env)}, ${env}`);
+    expect(help).toContain(preset === null ? meaning : `${meaning} (default: ${preset})`);
+  }
+  expect(help).toContain('HTTP_TOKEN (or HTTP_TOKEN_FILE)');
+});
