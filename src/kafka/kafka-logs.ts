@@ -1,0 +1,104 @@
+/** The pipeline's port for reading, on a real cluster. */
+import type { Clock } from '../lib/clock.js';
+import type { TopicPartition } from '../lib/record.js';
+import { OffsetOutOfRangeError } from '../pipeline/errors.js';
+import type { LogBounds, LogReader, Logs } from '../pipeline/ports.js';
+import { BrokerConnections } from './broker-connections.js';
+import type { KafkaConfig } from './cluster.js';
+import { LeaderDirectory, nameOf } from './leader-directory.js';
+import { LogBoundsReader } from './log-bounds.js';
+import { LogFetcher, type OnTrouble } from './log-fetcher.js';
+import { PartitionReader } from './log-reader.js';
+
+export interface KafkaLogsOptions {
+  readonly config: KafkaConfig;
+  /** Whose committed offsets `committedOffset` asks for. */
+  readonly groupId: string;
+  readonly clock: Clock;
+  /** Told of each failure that is being retried. */
+  readonly onTrouble: OnTrouble;
+  /** Bytes of one partition in one fetch; a reader holds about 1.5 times as much. */
+  readonly maxPartitionBytes?: number;
+}
+
+const DEFAULT_MAX_PARTITION_BYTES = 1024 * 1024;
+const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
+/**
+ * How long a fetch at the end of the logs waits. A reader that has just caught up joins that fetch only when it
+ * returns, so this bounds what it may be late by; shorter costs idle CPU.
+ */
+const TAIL_WAIT_MS = 50;
+const CLOSE_PATIENCE_MS = 2_000;
+
+export class KafkaLogs implements Logs {
+  readonly #closing = new AbortController();
+  readonly #readers = new Set<PartitionReader>();
+  readonly #allConnections: readonly BrokerConnections[];
+  readonly #bounds: LogBoundsReader;
+  readonly #fetcher: LogFetcher;
+  readonly #clock: Clock;
+  readonly #maxPartitionBytes: number;
+
+  constructor({ config, groupId, clock, onTrouble, maxPartitionBytes }: KafkaLogsOptions) {
+    const { signal } = this.#closing;
+    this.#clock = clock;
+    this.#maxPartitionBytes = maxPartitionBytes ?? DEFAULT_MAX_PARTITION_BYTES;
+    const limits = { maxPartitionBytes: this.#maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
+    const tail = { connections: new BrokerConnections(config), limits: { ...limits, maxWaitMs: TAIL_WAIT_MS } };
+    const catchUp = { connections: new BrokerConnections(config), limits: { ...limits, maxWaitMs: 0 } };
+    this.#allConnections = [tail.connections, catchUp.connections];
+    // Fetches have a connection of their own within each: these short requests wait behind none.
+    const leaders = new LeaderDirectory(config, tail.connections);
+    this.#bounds = new LogBoundsReader(groupId, tail.connections, leaders, clock, onTrouble, signal);
+    const onOutOfRange = (at: TopicPartition, offset: number): Promise<Error | null> => this.#judgeRange(at, offset);
+    this.#fetcher = new LogFetcher({ tail, catchUp }, leaders, clock, onTrouble, onOutOfRange, signal);
+  }
+
+  reader(at: TopicPartition, from: number): LogReader {
+    const reader = new PartitionReader(at, from, this.#maxPartitionBytes, {
+      drained: () => this.#fetcher.drained(),
+      ended: (ended) => {
+        this.#readers.delete(ended);
+        this.#fetcher.ended(ended);
+      },
+    });
+    if (this.#closing.signal.aborted) reader.close();
+    else {
+      this.#readers.add(reader);
+      this.#fetcher.serve(reader);
+    }
+    return reader;
+  }
+
+  bounds(at: TopicPartition): Promise<LogBounds> {
+    return this.#bounds.bounds(at);
+  }
+
+  committedOffset(at: TopicPartition): Promise<number | null> {
+    return this.#bounds.committedOffset(at);
+  }
+
+  /**
+   * Closes all readers and connections. Bounded in time: a connection whose broker does not answer is left to its
+   * request time-out. Idempotent; never throws.
+   */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const reader of [...this.#readers]) reader.close();
+    const enough = new AbortController();
+    await Promise.race([
+      Promise.all(this.#allConnections.map((connections) => connections.close())),
+      this.#clock.delay(CLOSE_PATIENCE_MS, enough.signal),
+    ]);
+    enough.abort();
+  }
+
+  /** What a refused offset means: an error where it lies outside the log, null where a new leader has it after all. */
+  async #judgeRange(at: TopicPartition, offset: number): Promise<Error | null> {
+    const { start, end } = await this.#bounds.bounds(at);
+    if (offset >= start && offset <= end) return null;
+    return new OffsetOutOfRangeError(
+      `offset ${offset} of ${nameOf(at)} is not in the log, which has ${start} to ${end}`,
+    );
+  }
+}

@@ -1,0 +1,128 @@
+/** Where a partition's log begins and ends, and where the group stands in it. */
+import type { Clock } from '../lib/clock.js';
+import type { TopicPartition } from '../lib/record.js';
+import { BrokerError } from '../pipeline/errors.js';
+import type { LogBounds } from '../pipeline/ports.js';
+import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';
+import { COORDINATOR_OF_GROUP } from './cluster.js';
+import { nameOf, type LeaderDirectory } from './leader-directory.js';
+import type { OnTrouble } from './log-fetcher.js';
+
+const EARLIEST = -2;
+/** With read_committed: the last stable offset. */
+const LATEST = -1;
+const NO_REPLICA = -1;
+const READ_COMMITTED = 1;
+const NOTHING_COMMITTED = -1;
+
+const BACKOFF_MIN_MS = 20;
+const BACKOFF_MAX_MS = 500;
+/** A moving leader or coordinator settles within seconds; after that the caller should know. */
+const PATIENCE_MS = 30_000;
+
+export class LogBoundsReader {
+  /** host:port of the group's coordinator, as far as known. */
+  #coordinator: string | undefined;
+
+  constructor(
+    private readonly groupId: string,
+    private readonly connections: BrokerConnections,
+    private readonly leaders: LeaderDirectory,
+    private readonly clock: Clock,
+    private readonly onTrouble: OnTrouble,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** @throws BrokerError where the cluster gave no answer for long, or refuses */
+  bounds(at: TopicPartition): Promise<LogBounds> {
+    return this.#retry(at, async () => {
+      const leader = await this.leaders.find(at);
+      try {
+        const broker = await this.connections.to(leader);
+        // Sent in this order over one connection, and answered in it: start is never above end.
+        const [start, end] = await Promise.all([offsetAt(broker, at, EARLIEST), offsetAt(broker, at, LATEST)]);
+        return { start, end };
+      } catch (error) {
+        this.leaders.forget(at);
+        if (!isProtocolError(error)) this.connections.drop(leader);
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * The group's committed offset; null where there is none. While a transaction that holds a later one is open it
+   * silently is the one before: fence first.
+   * @throws BrokerError as `bounds`
+   */
+  committedOffset(at: TopicPartition): Promise<number | null> {
+    return this.#retry(at, async () => {
+      const coordinator = (this.#coordinator ??= await this.#findCoordinator());
+      try {
+        const broker = await this.connections.to(coordinator);
+        const { topic, partition } = at;
+        const answer = await broker.offsetFetch({
+          groupId: this.groupId,
+          topics: [{ topic, partitions: [{ partition }] }],
+        });
+        const offset = safeOffset(answer.responses[0]?.partitions[0]?.offset);
+        return offset === NOTHING_COMMITTED ? null : offset;
+      } catch (error) {
+        this.#coordinator = undefined;
+        if (!isProtocolError(error)) this.connections.drop(coordinator);
+        throw error;
+      }
+    });
+  }
+
+  async #findCoordinator(): Promise<string> {
+    const address = await this.leaders.anyBroker();
+    try {
+      const broker = await this.connections.to(address);
+      const { coordinator } = await broker.findGroupCoordinator({
+        groupId: this.groupId,
+        coordinatorType: COORDINATOR_OF_GROUP,
+      });
+      return `${coordinator.host}:${coordinator.port}`;
+    } catch (error) {
+      if (!isProtocolError(error)) this.leaders.avoid(address);
+      throw error;
+    }
+  }
+
+  async #retry<T>(at: TopicPartition, ask: () => Promise<T>): Promise<T> {
+    const deadline = this.clock.now() + PATIENCE_MS;
+    for (let backoffMs = BACKOFF_MIN_MS; ; backoffMs = Math.min(BACKOFF_MAX_MS, backoffMs * 2)) {
+      try {
+        return await ask();
+      } catch (error) {
+        const permanent = isProtocolError(error) && !error.retriable;
+        if (permanent || this.signal.aborted || this.clock.now() + backoffMs > deadline)
+          throw new BrokerError(`the offsets of ${nameOf(at)} cannot be had: ${String(error)}`, { cause: error });
+        this.onTrouble(at, error as Error);
+      }
+      await this.clock.delay(backoffMs, this.signal);
+    }
+  }
+}
+
+async function offsetAt(broker: ConnectedBroker, at: TopicPartition, timestamp: number): Promise<number> {
+  const { topic, partition } = at;
+  const answer = await broker.listOffsets({
+    replicaId: NO_REPLICA,
+    isolationLevel: READ_COMMITTED,
+    topics: [{ topic, partitions: [{ partition, timestamp }] }],
+  });
+  return safeOffset(answer.responses[0]?.partitions[0]?.offset);
+}
+
+function safeOffset(text: string | undefined): number {
+  const offset = Number(text);
+  if (!Number.isSafeInteger(offset)) throw new BrokerError(`the broker gave ${text ?? 'nothing'} as an offset`);
+  return offset;
+}
+
+/** The broker answered with an error code: the connection is sound. */
+function isProtocolError(error: unknown): error is Error & { readonly retriable: boolean } {
+  return error instanceof Error && error.name === 'KafkaJSProtocolError';
+}

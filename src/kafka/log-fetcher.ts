@@ -1,0 +1,200 @@
+/**
+ * Keeps the open readers fed: which partitions to ask which broker for, and when.
+ *
+ * A broker answers the requests of one connection in turn, so a fetch that waits for new records would hold up a reader
+ * that has records to catch up on. Hence two lanes to each broker, each a connection with at most one fetch in flight:
+ *
+ *   tail      readers that have reached the end; the broker holds the answer until something is written
+ *   catch-up  readers that are new or known to be behind; answered at once. Silent while there are none
+ *
+ *            +-- new ---> catch-up --- answer reached the end ---> tail --+
+ *            |               ^                                           |
+ *   reader --+               +--------- answer left more to fetch -------+
+ *            |
+ *            +-- buffer full, look-up of the leader, back-off: in no lane until that is over
+ *
+ * Partitions are asked for in the order in which they were served, longest ago first. The broker fills its answer in
+ * that order, and a batch larger than the limits comes only if it is the first: so each one gets its turn.
+ */
+import type { Clock } from '../lib/clock.js';
+import type { TopicPartition } from '../lib/record.js';
+import { BrokerError } from '../pipeline/errors.js';
+import type { BrokerConnections } from './broker-connections.js';
+import {
+  FETCH_OFFSET_OUT_OF_RANGE,
+  FETCH_OK,
+  fetchCall,
+  type FetchedPartition,
+  type FetchLimits,
+  type FetchResponse,
+} from './fetch-protocol.js';
+import { UnknownPartitionError, nameOf, type LeaderDirectory } from './leader-directory.js';
+import type { PartitionReader, ReaderEvents } from './log-reader.js';
+
+/** Told of each failure that is being retried. Must not throw. */
+export type OnTrouble = (at: TopicPartition, error: Error) => void;
+
+/** One kind of fetch, with connections of its own. */
+export interface Lane {
+  readonly connections: BrokerConnections;
+  readonly limits: FetchLimits;
+}
+
+interface Lanes {
+  readonly tail: Lane;
+  readonly catchUp: Lane;
+}
+
+const BACKOFF_MIN_MS = 20;
+const BACKOFF_MAX_MS = 1_000;
+/** A topic just created may be unknown to a broker for a moment; one unknown for longer is not there. */
+const UNKNOWN_TOPIC_PATIENCE_MS = 10_000;
+
+/** A reader as it is served. */
+interface Served {
+  readonly reader: PartitionReader;
+  lane: keyof Lanes;
+  /** Part of a fetch, a look-up or a back-off now. */
+  busy: boolean;
+  failures: number;
+  unknownSince: number | null;
+}
+
+export class LogFetcher implements ReaderEvents {
+  /** In the order served, longest ago first. */
+  readonly #served = new Map<PartitionReader, Served>();
+  readonly #inFlight = { tail: new Set<string>(), catchUp: new Set<string>() };
+  #scheduled = false;
+
+  /**
+   * @param onOutOfRange what to fail a reader with whose position is not in the log; null to fetch again
+   * @param signal aborts when everything is being closed
+   */
+  constructor(
+    private readonly lanes: Lanes,
+    private readonly leaders: LeaderDirectory,
+    private readonly clock: Clock,
+    private readonly onTrouble: OnTrouble,
+    private readonly onOutOfRange: (at: TopicPartition, offset: number) => Promise<Error | null>,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  serve(reader: PartitionReader): void {
+    this.#served.set(reader, { reader, lane: 'catchUp', busy: false, failures: 0, unknownSince: null });
+    this.drained();
+  }
+
+  ended(reader: PartitionReader): void {
+    this.#served.delete(reader);
+  }
+
+  /** Fetches for whoever wants more; once for all that happens in this turn of the event loop. */
+  drained(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      if (!this.signal.aborted) this.#fetchWanted();
+    });
+  }
+
+  #fetchWanted(): void {
+    const groups = { tail: new Map<string, Served[]>(), catchUp: new Map<string, Served[]>() };
+    for (const served of this.#served.values()) {
+      if (served.busy || !served.reader.wantsMore) continue;
+      const leader = this.leaders.known(served.reader.at);
+      if (leader === undefined) void this.#lookUp(served);
+      else if (!this.#inFlight[served.lane].has(leader)) {
+        const group = groups[served.lane].get(leader);
+        if (group === undefined) groups[served.lane].set(leader, [served]);
+        else group.push(served);
+      }
+    }
+    for (const lane of ['tail', 'catchUp'] as const)
+      for (const [leader, group] of groups[lane]) void this.#fetch(lane, leader, group);
+  }
+
+  /** Never rejects. */
+  async #fetch(lane: keyof Lanes, leader: string, group: readonly Served[]): Promise<void> {
+    const { connections, limits } = this.lanes[lane];
+    this.#inFlight[lane].add(leader);
+    for (const served of group) served.busy = true;
+    try {
+      const wanted = group.map(({ reader }) => ({ ...reader.at, fromOffset: reader.fetchOffset }));
+      const broker = await connections.to(leader);
+      const response = await broker.connectionPool.send(fetchCall(wanted, limits));
+      for (const served of group) served.busy = false;
+      this.#hand(group, response);
+    } catch (error) {
+      connections.drop(leader);
+      for (const served of group) void this.#retryLater(served, error as Error);
+    }
+    this.#inFlight[lane].delete(leader);
+    this.drained();
+  }
+
+  #hand(group: readonly Served[], response: FetchResponse): void {
+    if (response.errorCode !== FETCH_OK) throw new BrokerError(`a fetch was refused: error code ${response.errorCode}`);
+    const byName = new Map(group.map((served) => [nameOf(served.reader.at), served]));
+    for (const answer of response.partitions) {
+      const served = byName.get(nameOf(answer));
+      if (served === undefined || !this.#served.has(served.reader)) continue;
+      if (answer.errorCode === FETCH_OK) this.#receive(served, answer);
+      else if (answer.errorCode === FETCH_OFFSET_OUT_OF_RANGE) void this.#outOfRange(served);
+      else void this.#retryLater(served, new BrokerError(`a fetch was refused: error code ${answer.errorCode}`));
+    }
+  }
+
+  #receive(served: Served, answer: FetchedPartition): void {
+    served.failures = 0;
+    served.unknownSince = null;
+    if (answer.records.length > 0) {
+      this.#served.delete(served.reader);
+      this.#served.set(served.reader, served);
+    }
+    served.lane = served.reader.receive(answer) ? 'catchUp' : 'tail';
+  }
+
+  /** Never rejects. */
+  async #lookUp(served: Served): Promise<void> {
+    served.busy = true;
+    try {
+      await this.leaders.find(served.reader.at);
+      served.busy = false;
+      this.drained();
+    } catch (error) {
+      if (error instanceof UnknownPartitionError) {
+        served.unknownSince ??= this.clock.now();
+        if (this.clock.now() - served.unknownSince >= UNKNOWN_TOPIC_PATIENCE_MS)
+          served.reader.fail(new BrokerError(error.message, { cause: error }));
+      }
+      await this.#retryLater(served, error as Error);
+    }
+  }
+
+  /** Never rejects. */
+  async #outOfRange(served: Served): Promise<void> {
+    const { at, fetchOffset } = served.reader;
+    served.busy = true;
+    try {
+      const failure = await this.onOutOfRange(at, fetchOffset);
+      if (failure !== null) served.reader.fail(failure);
+      else await this.#retryLater(served, new BrokerError(`offset ${fetchOffset} was refused and is in the log`));
+    } catch (error) {
+      await this.#retryLater(served, error as Error);
+    }
+  }
+
+  /** Whatever went wrong, the leader may have moved: it is looked up anew after a while. Never rejects. */
+  async #retryLater(served: Served, error: Error): Promise<void> {
+    served.busy = true;
+    this.leaders.forget(served.reader.at);
+    if (this.signal.aborted || !this.#served.has(served.reader)) return;
+    this.onTrouble(served.reader.at, error);
+    const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** served.failures);
+    served.failures++;
+    await this.clock.delay(backoffMs, this.signal);
+    served.busy = false;
+    this.drained();
+  }
+}

@@ -1,0 +1,137 @@
+/** The primitive types of the Kafka protocol (big-endian, non-flexible versions) to and from bytes. */
+import { BrokerError } from '../pipeline/errors.js';
+
+const TWO_TO_32 = 2 ** 32;
+/** Above this the high word of an int64 would take the number beyond 2^53. */
+const MAX_SAFE_HIGH_WORD = 2 ** 21;
+
+/**
+ * An int64 as a number: offsets, counts and milliseconds.
+ * @throws BrokerError beyond 2^53, where a number would silently be another one
+ */
+export function readSafeInt64(bytes: Buffer, at: number): number {
+  const high = bytes.readInt32BE(at);
+  if (high >= MAX_SAFE_HIGH_WORD || high < -MAX_SAFE_HIGH_WORD)
+    throw new BrokerError(`the broker sent ${bytes.readBigInt64BE(at)}, which is beyond the exact numbers (2^53)`);
+  return high * TWO_TO_32 + bytes.readUInt32BE(at + 4);
+}
+
+/** Reads the fields of an answer one after the other. Reading past the end throws a RangeError. */
+export class WireReader {
+  #at = 0;
+
+  constructor(private readonly bytes: Buffer) {}
+
+  int16(): number {
+    return this.bytes.readInt16BE(this.#skip(2));
+  }
+
+  int32(): number {
+    return this.bytes.readInt32BE(this.#skip(4));
+  }
+
+  safeInt64(): number {
+    return readSafeInt64(this.bytes, this.#skip(8));
+  }
+
+  int64(): bigint {
+    return this.bytes.readBigInt64BE(this.#skip(8));
+  }
+
+  boolean(): boolean {
+    return this.bytes.readInt8(this.#skip(1)) !== 0;
+  }
+
+  /** Empty for null. */
+  string(): string {
+    const length = Math.max(0, this.int16());
+    return this.#take(length).toString('utf8');
+  }
+
+  /** A slice of the answer, not a copy. Empty for null. */
+  byteArray(): Buffer {
+    return this.#take(Math.max(0, this.int32()));
+  }
+
+  /** Empty for null. */
+  array<T>(item: () => T): T[] {
+    const items: T[] = [];
+    for (let left = this.int32(); left > 0; left--) items.push(item());
+    return items;
+  }
+
+  #skip(length: number): number {
+    const start = this.#at;
+    this.#at += length;
+    return start;
+  }
+
+  #take(length: number): Buffer {
+    const start = this.#skip(length);
+    if (this.#at > this.bytes.length)
+      throw new RangeError(`an answer of ${this.bytes.length} bytes ends inside a field that ends at ${this.#at}`);
+    return this.bytes.subarray(start, this.#at);
+  }
+}
+
+/** Writes the fields of a request one after the other. */
+export class WireWriter {
+  #bytes: Buffer;
+  #at = 0;
+
+  /** @param capacity bytes to start with; it grows */
+  constructor(capacity: number) {
+    this.#bytes = Buffer.allocUnsafe(capacity);
+  }
+
+  int8(value: number): this {
+    const at = this.#reserve(1);
+    this.#bytes.writeInt8(value, at);
+    return this;
+  }
+
+  int16(value: number): this {
+    const at = this.#reserve(2);
+    this.#bytes.writeInt16BE(value, at);
+    return this;
+  }
+
+  int32(value: number): this {
+    const at = this.#reserve(4);
+    this.#bytes.writeInt32BE(value, at);
+    return this;
+  }
+
+  int64(value: number): this {
+    const at = this.#reserve(8);
+    this.#bytes.writeBigInt64BE(BigInt(value), at);
+    return this;
+  }
+
+  string(value: string): this {
+    const length = Buffer.byteLength(value, 'utf8');
+    this.int16(length);
+    const at = this.#reserve(length);
+    this.#bytes.write(value, at, 'utf8');
+    return this;
+  }
+
+  /** What was written so far. */
+  finish(): Buffer {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  /** May replace `#bytes`: call it before reading that field, never inside the arguments of a call on it. */
+  #reserve(length: number): number {
+    const start = this.#at;
+    if (start + length > this.#bytes.length) this.#grow(start + length);
+    this.#at += length;
+    return start;
+  }
+
+  #grow(needed: number): void {
+    const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(grown, 0, 0, this.#at);
+    this.#bytes = grown;
+  }
+}
