@@ -36,6 +36,12 @@ const CRC_AT = 17;
 /** What the checksum covers begins with the attributes. */
 const CRC_COVERS_FROM = 21;
 const NULL_LENGTH = -1;
+const SEQUENCE_NUMBERS = 2 ** 31;
+
+/** The sequence number after `count` records: those of a partition start again at 0 after 2^31 - 1 (KIP-98). */
+export function nextSequence(firstSequence: number, count: number): number {
+  return (firstSequence + count) % SEQUENCE_NUMBERS;
+}
 
 /**
  * As many records from `start` as fit, at least one: a record that is larger than `maxBytes` goes alone, so that a

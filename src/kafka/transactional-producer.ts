@@ -7,7 +7,7 @@ import type { BatchSizeLimits } from './batch-size-limits.js';
 import type { Broker, Cluster, ProtocolCall } from './cluster.js';
 import { produce } from './produce-request.js';
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
-import { cutBatch, type BatchCut } from './record-batch-encoder.js';
+import { cutBatch, nextSequence, type BatchCut } from './record-batch-encoder.js';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
@@ -35,8 +35,6 @@ export interface SessionParts {
 type State = 'idle' | 'beginning' | 'open' | 'committing';
 
 const MAX_RECORDS_PER_BATCH = 10_000;
-/** Sequence numbers are those of a partition, go on over transactions, and start again after 2^31 - 1 (KIP-98). */
-const SEQUENCE_NUMBERS = 2 ** 31;
 /** EndTxn answers before the markers are written, which takes 1 to 3 ms; until then nothing new can begin. */
 const MARKERS_RETRY_MS = 1;
 /** Markers this late mean that a leader is gone. */
@@ -65,7 +63,7 @@ export class FencedProducer implements TransactionalProducer {
   #over: Error | null = null;
   /** The calls of this object that have not settled; each settles only when all of its requests have. */
   readonly #inFlight = new Set<Promise<unknown>>();
-  /** By partition, the sequence number of the next record. */
+  /** By partition, the sequence number of the next record. They go on over transactions. */
   readonly #sequences = new Map<string, number>();
   #discarded: Promise<void> | null = null;
 
@@ -147,7 +145,7 @@ export class FencedProducer implements TransactionalProducer {
     const count = cut.end - start;
     const partition = `${to.topic}-${to.partition}`;
     const firstSequence = this.#sequences.get(partition) ?? 0;
-    this.#sequences.set(partition, (firstSequence + count) % SEQUENCE_NUMBERS);
+    this.#sequences.set(partition, nextSequence(firstSequence, count));
 
     const { transactionalId, producerId, producerEpoch } = session;
     const origin = { producerId, producerEpoch, firstSequence, timestamp: clock.now() };

@@ -1,0 +1,316 @@
+import { logLevel } from 'kafkajs';
+import { randomUUID } from 'node:crypto';
+import { COORDINATOR_OF_TRANSACTION, createCluster, type KafkaConfig } from '../../src/kafka/cluster.js';
+import { produce } from '../../src/kafka/produce-request.js';
+import { cutBatch, nextSequence } from '../../src/kafka/record-batch-encoder.js';
+import { addPartitionsToTxn, endTxn, initProducerId } from '../../src/kafka/transaction-requests.js';
+import { kafkaTransactions } from '../../src/kafka/transactions.js';
+import { NO_HEADERS, type RecordToWrite, type TopicPartition } from '../../src/lib/record.js';
+import { BrokerError, FencedError, RecordTooLargeError } from '../../src/pipeline/errors.js';
+import type { TransactionalProducer, Transactions } from '../../src/pipeline/ports.js';
+import { currentCluster } from '../support/cluster/current.js';
+import { systemClock } from '../support/system-clock.js';
+import { createTopic, plainClient, readCommitted } from '../support/topics.js';
+
+const { bootstrap } = currentCluster();
+const config: KafkaConfig = { brokers: bootstrap.split(','), clientId: 'test', logLevel: logLevel.NOTHING };
+
+/** One application: its input and output topic, group and transactional id, and the producers to discard. */
+class Application {
+  readonly groupId = `group-${randomUUID()}`;
+  readonly transactionalId = `id-${randomUUID()}`;
+  readonly input: TopicPartition;
+  readonly output: TopicPartition;
+  readonly #transactions: Transactions;
+  readonly #producers: TransactionalProducer[] = [];
+
+  private constructor(input: string, output: string) {
+    this.input = { topic: input, partition: 0 };
+    this.output = { topic: output, partition: 0 };
+    this.#transactions = kafkaTransactions(config, {
+      groupId: this.groupId,
+      topics: [output],
+      transactionTimeoutMs: 60_000,
+      clock: systemClock,
+    });
+  }
+
+  static async create(outputConfig: Parameters<typeof createTopic>[1] = {}): Promise<Application> {
+    return new Application(await createTopic(bootstrap), await createTopic(bootstrap, outputConfig));
+  }
+
+  async fence(): Promise<TransactionalProducer> {
+    const producer = await this.#transactions.fence(this.transactionalId);
+    this.#producers.push(producer);
+    return producer;
+  }
+
+  /** A producer in a transaction that the output partition is part of. */
+  async begun(): Promise<TransactionalProducer> {
+    const producer = await this.fence();
+    await producer.begin([this.output]);
+    return producer;
+  }
+
+  async visibleValues(): Promise<string[]> {
+    return (await readCommitted(bootstrap, this.output.topic)).map(({ value }) => String(value));
+  }
+
+  async committedOffset(): Promise<string | undefined> {
+    const admin = plainClient(bootstrap).admin();
+    await admin.connect();
+    const [offsets] = await admin.fetchOffsets({ groupId: this.groupId, topics: [this.input.topic] });
+    await admin.disconnect();
+    return offsets?.partitions[0]?.offset;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#producers.map((producer) => producer.discard()));
+  }
+}
+
+const applications: Application[] = [];
+
+async function application(outputConfig?: Parameters<typeof createTopic>[1]): Promise<Application> {
+  const created = await Application.create(outputConfig);
+  applications.push(created);
+  return created;
+}
+
+afterEach(async () => {
+  await Promise.all(applications.splice(0).map((created) => created.close()));
+});
+
+function records(...values: string[]): RecordToWrite[] {
+  return values.map((value) => ({
+    key: Buffer.from(`key of ${value}`),
+    value: Buffer.from(value),
+    headers: NO_HEADERS,
+  }));
+}
+
+test('committed records are visible as they were written: place, key, value, headers, time of writing', async () => {
+  const app = await application({ numPartitions: 2 });
+  const { output } = app;
+  const other = { ...output, partition: 1 };
+  const headers = [
+    { key: 'twice', value: Buffer.from('1') },
+    { key: 'twice', value: Buffer.from('2') },
+    { key: 'binary', value: Buffer.from([0, 255]) },
+    { key: 'null', value: null },
+  ];
+  const producer = await app.fence();
+  const before = Date.now();
+  await producer.begin([output, other]);
+  const ends = await Promise.all([
+    producer.produce(output, [...records('a', 'b'), { key: null, value: null, headers }]),
+    producer.produce(other, records('c')),
+  ]);
+  await producer.commit();
+  const after = Date.now();
+
+  expect(ends).toEqual([3, 1]);
+  const visible = await readCommitted(bootstrap, output.topic);
+  const place = (r: { partition: number; offset: string }) => `${r.partition}/${r.offset}`;
+  const byPlace = new Map(visible.map((record) => [place(record), record]));
+  expect([...byPlace.keys()].sort()).toEqual(['0/0', '0/1', '0/2', '1/0']);
+  expect(byPlace.get('0/0')).toMatchObject({ key: Buffer.from('key of a'), value: Buffer.from('a'), headers: {} });
+  expect(byPlace.get('0/1')).toMatchObject({ value: Buffer.from('b') });
+  expect(byPlace.get('1/0')).toMatchObject({ value: Buffer.from('c') });
+  expect(byPlace.get('0/2')).toMatchObject({
+    key: null,
+    value: null,
+    headers: { twice: [Buffer.from('1'), Buffer.from('2')], binary: Buffer.from([0, 255]), null: null },
+  });
+  for (const { timestamp } of visible) {
+    expect(Number(timestamp)).toBeGreaterThanOrEqual(before);
+    expect(Number(timestamp)).toBeLessThanOrEqual(after);
+  }
+});
+
+test('the next transaction goes on where the last one ended, behind its marker', async () => {
+  const app = await application();
+  const producer = await app.begun();
+  expect(await producer.produce(app.output, records('a', 'b'))).toBe(2);
+  await producer.commit();
+  await producer.begin([app.output]);
+  expect(await producer.produce(app.output, records('c'))).toBe(4);
+  expect(await producer.produce(app.output, records('d'))).toBe(5);
+  await producer.commit();
+  expect(await app.visibleValues()).toEqual(['a', 'b', 'c', 'd']);
+});
+
+test('what a discarded producer wrote is never seen, and readers need not wait for the next owner', async () => {
+  const app = await application();
+  const producer = await app.begun();
+  await producer.produce(app.output, records('never'));
+  await producer.discard();
+  expect(await app.visibleValues()).toEqual([]);
+});
+
+test('fencing ends the transaction of the owner before', async () => {
+  const app = await application();
+  const zombie = await app.begun();
+  await zombie.produce(app.output, records('never'));
+  await app.fence();
+  expect(await app.visibleValues()).toEqual([]);
+});
+
+describe('a fenced owner', () => {
+  const attempts: Record<string, (zombie: TransactionalProducer, app: Application) => Promise<unknown>> = {
+    produce: (zombie, app) => zombie.produce(app.output, records('zombie')),
+    sendOffset: (zombie, app) => zombie.sendOffset(app.input, 7),
+    commit: (zombie) => zombie.commit(),
+  };
+
+  test.each(Object.entries(attempts))('cannot %s', async (_name, attempt) => {
+    const app = await application();
+    const zombie = await app.begun();
+    await zombie.produce(app.output, records('never'));
+    const owner = await app.begun();
+    await expect(attempt(zombie, app)).rejects.toThrow(FencedError);
+
+    await owner.produce(app.output, records('owner'));
+    await owner.sendOffset(app.input, 1);
+    await owner.commit();
+    expect(await app.visibleValues()).toEqual(['owner']);
+    expect(await app.committedOffset()).toBe('1');
+  });
+
+  test('cannot begin', async () => {
+    const app = await application();
+    const zombie = await app.fence();
+    await app.fence();
+    await expect(zombie.begin([app.output])).rejects.toThrow(FencedError);
+  });
+});
+
+test("the group's offset moves with the commit, and only with it", async () => {
+  const app = await application();
+  const first = await app.begun();
+  await first.produce(app.output, records('a'));
+  await first.sendOffset(app.input, 5);
+  await first.commit();
+
+  const second = await app.begun();
+  await second.sendOffset(app.input, 9);
+  await second.discard();
+
+  const third = await app.fence();
+  expect(await app.committedOffset()).toBe('5');
+  await third.begin([app.output]);
+  await third.sendOffset(app.input, 9);
+  await third.commit();
+  await app.fence();
+  expect(await app.committedOffset()).toBe('9');
+});
+
+describe('a topic that takes little', () => {
+  const little = { configEntries: [{ name: 'max.message.bytes', value: '20000' }] };
+  const ofBytes = (bytes: number) => ({ key: null, value: Buffer.alloc(bytes, 'x'), headers: NO_HEADERS });
+
+  test('refuses a record that is too large by name, and nothing of its transaction is seen', async () => {
+    const app = await application(little);
+    const producer = await app.begun();
+    await producer.produce(app.output, records('small'));
+    const refused = await producer.produce(app.output, [ofBytes(30_000)]).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(RecordTooLargeError);
+    expect(refused).toMatchObject({ topic: app.output.topic });
+    expect((refused as RecordTooLargeError).bytes).toBeGreaterThan(30_000);
+    await expect(producer.commit()).rejects.toBe(refused);
+    await producer.discard();
+    expect(await app.visibleValues()).toEqual([]);
+  });
+
+  test('gets records that fit, cut smaller by the producers that follow the refused one', async () => {
+    const app = await application(little);
+    const fitting = Array.from({ length: 20 }, () => ofBytes(9_000));
+    let refusals = 0;
+    for (let done = false; !done;) {
+      const producer = await app.begun();
+      done = await producer.produce(app.output, fitting).then(
+        () => true,
+        async (error: unknown) => {
+          expect(error).toBeInstanceOf(BrokerError);
+          refusals++;
+          await producer.discard();
+          return false;
+        },
+      );
+      if (done) await producer.commit();
+    }
+    expect(refusals).toBe(3); // batches of 180, 81 and 36 kB
+    expect(await app.visibleValues()).toHaveLength(20);
+  });
+});
+
+test('many transactions, some of them cut into several batches, keep every record in its order', async () => {
+  const app = await application();
+  const producer = await app.fence();
+  const written: string[] = [];
+  for (let transaction = 0; transaction < 30; transaction++) {
+    const count = transaction % 10 === 5 ? 2_500 : 3; // 2.5 MB in one transaction, or next to nothing
+    const values = Array.from({ length: count }, (_, i) => `${transaction}/${i}/`.padEnd(1_000, '.'));
+    await producer.begin([app.output]);
+    await producer.produce(app.output, records(...values));
+    await producer.sendOffset(app.input, transaction);
+    await producer.commit();
+    written.push(...values);
+  }
+  expect(await app.visibleValues()).toEqual(written);
+});
+
+test('a broker takes sequence numbers that start again at 0', async () => {
+  const app = await application();
+  const cluster = createCluster(config);
+  try {
+    const { transactionalId, output } = app;
+    await cluster.connect();
+    await cluster.addMultipleTargetTopics([output.topic]);
+    const coordinator = await cluster.findGroupCoordinator({
+      groupId: transactionalId,
+      coordinatorType: COORDINATOR_OF_TRANSACTION,
+    });
+    const leader = await cluster.findBroker({
+      nodeId: cluster.findTopicPartitionMetadata(output.topic)[0]?.leader ?? -1,
+    });
+    const { producerId, producerEpoch } = await coordinator.connectionPool.send(
+      initProducerId(transactionalId, 60_000),
+    );
+    const session = { transactionalId, producerId, producerEpoch };
+    await coordinator.connectionPool.send(addPartitionsToTxn(session, [output]));
+
+    let firstSequence = 2 ** 31 - 3;
+    for (const batch of [records('a', 'b', 'c', 'd', 'e'), records('f')]) {
+      const origin = { producerId, producerEpoch, firstSequence, timestamp: Date.now() };
+      const cut = cutBatch(batch, 0, 1_000_000, 100);
+      const request = { transactionalId, to: output, records: batch, start: 0, cut, origin, timeoutMs: 30_000 };
+      expect(await leader.connectionPool.send(produce(request))).toMatchObject({ errorCode: 0 });
+      firstSequence = nextSequence(firstSequence, batch.length);
+    }
+    expect(firstSequence).toBe(3);
+    await coordinator.connectionPool.send(endTxn(session, 'commit'));
+    expect(await app.visibleValues()).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+  } finally {
+    await cluster.disconnect();
+  }
+});
+
+test('a topic that does not exist is an error, and is not created', async () => {
+  const app = await application();
+  const producer = await app.fence();
+  const missing = { topic: `missing-${randomUUID()}`, partition: 0 };
+  await expect(producer.begin([missing])).rejects.toThrow(BrokerError);
+  const admin = plainClient(bootstrap).admin();
+  await admin.connect();
+  expect(await admin.listTopics()).not.toContain(missing.topic);
+  await admin.disconnect();
+});
+
+test('fencing through addresses where nothing listens is a BrokerError', async () => {
+  const nowhere = kafkaTransactions(
+    { ...config, brokers: ['127.0.0.1:1'], retry: { retries: 0 } },
+    { groupId: 'g', topics: ['t'], transactionTimeoutMs: 60_000, clock: systemClock },
+  );
+  await expect(nowhere.fence('id')).rejects.toThrow(BrokerError);
+});
