@@ -1,0 +1,186 @@
+/** The layout of src/ and its one-way imports, enforced; and the proof that the check sees what it is meant to see. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { architectureViolations, type Sources } from './support/architecture-rules.js';
+
+const SRC = join(__dirname, '..', 'src');
+
+function readSources(): Sources {
+  const entries = readdirSync(SRC, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return new Map(
+    entries.map((entry) => {
+      const path = join(entry.parentPath, entry.name);
+      return [relative(SRC, path).split(sep).join('/'), readFileSync(path, 'utf8')];
+    }),
+  );
+}
+
+function violationsOf(sources: Record<string, string>): string[] {
+  return architectureViolations(new Map(Object.entries(sources)));
+}
+
+test('the source keeps its rules', () => {
+  const sources = readSources();
+  expect(sources.size).toBeGreaterThan(10);
+  expect(architectureViolations(sources)).toEqual([]);
+});
+
+test('the reference model shares nothing with the source', () => {
+  const text = readFileSync(join(__dirname, 'support', 'reference-model.ts'), 'utf8');
+  expect([...text.matchAll(/from '(.*)'/g)].map(([, specifier]) => specifier)).toEqual(['node:crypto']);
+});
+
+test('imports towards lib are allowed, in every form', () => {
+  const everyForm = `
+    import { a } from '../lib/a.js';
+    import type { B } from '../domain/b.js';
+    export * from './other.js';
+    const c = await import('../store/c.js');
+    type D = import('../lib/a.js').D;`;
+  expect(
+    violationsOf({
+      'lib/a.ts': '',
+      'domain/b.ts': '',
+      'store/c.ts': '',
+      'pipeline/other.ts': '',
+      'pipeline/task.ts': everyForm,
+    }),
+  ).toEqual([]);
+});
+
+describe('an import against the direction is a violation', () => {
+  const others = {
+    'lib/a.ts': '',
+    'domain/a.ts': '',
+    'store/a.ts': '',
+    'kafka/a.ts': '',
+    'service.ts': '',
+    'config.ts': '',
+  };
+
+  test.each([
+    ['lib/x.ts', `import { a } from '../domain/a.js'`, 'lib must not know domain'],
+    ['domain/x.ts', `import type { A } from '../store/a.js'`, 'domain must not know store'],
+    ['decode/x.ts', `export { a } from '../store/a.js'`, 'decode must not know store'],
+    ['pipeline/x.ts', `const a = await import('../kafka/a.js')`, 'pipeline must not know kafka'],
+    ['pipeline/x.ts', `type A = import('../kafka/a.js').A`, 'pipeline must not know kafka'],
+    ['pipeline/x.ts', `import { config } from '../config.js'`, 'pipeline must not know settings'],
+    ['ops/x.ts', `const a = require('../kafka/a.js')`, 'ops must not know kafka'],
+    ['kafka/deep/x.ts', `import '../../service.js'`, 'kafka must not know service'],
+  ])('%s: %s', (path, text, violation) => {
+    expect(violationsOf({ ...others, [path]: text })).toEqual([expect.stringContaining(violation)]);
+  });
+
+  test('and so is one of a file that is not there', () => {
+    expect(violationsOf({ 'lib/x.ts': `import './gone.js'` })).toEqual([
+      'lib/x.ts: imports ./gone.js, which is no source file',
+    ]);
+  });
+});
+
+test('a file outside of the layout is a violation', () => {
+  expect(violationsOf({ 'utils/x.ts': '', 'x.ts': '' })).toEqual([
+    'utils/x.ts: lies in no folder of the layout',
+    'x.ts: lies in no folder of the layout',
+  ]);
+});
+
+test('a circular import is a violation, of types too', () => {
+  expect(
+    violationsOf({
+      'lib/a.ts': `import './b.js'`,
+      'lib/b.ts': `import type { C } from './c.js'`,
+      'lib/c.ts': `export * from './b.js'`,
+    }),
+  ).toEqual(['lib/b.ts: imports itself by way of lib/b.ts -> lib/c.ts -> lib/b.ts']);
+});
+
+describe('a package out of its place is a violation', () => {
+  test.each([
+    ['pipeline/x.ts', 'kafkajs', 1],
+    ['ops/x.ts', 'kafkajs/src/cluster/index.js', 1],
+    ['kafka/x.ts', 'kafkajs', 0],
+    ['kafka/x.ts', 'rocksdb', 1],
+    ['store/x.ts', 'rocksdb', 0],
+    ['domain/x.ts', 'zod', 1],
+    ['pipeline/x.ts', '@opentelemetry/api', 1],
+    ['ops/x.ts', '@opentelemetry/api', 0],
+    ['domain/x.ts', 'node:fs', 1],
+    ['pipeline/x.ts', 'node:timers/promises', 1],
+    ['pipeline/x.ts', 'net', 1],
+    ['pipeline/x.ts', 'node:assert', 0],
+    ['store/x.ts', 'node:fs/promises', 0],
+  ])('%s imports %s: %d', (path, name, violations) => {
+    expect(violationsOf({ [path]: `import x from '${name}'` })).toHaveLength(violations);
+  });
+});
+
+describe('arguments and environment are read by main.ts alone', () => {
+  test.each([
+    'const home = process.env.HOME',
+    `const home = process['env'].HOME`,
+    'const home = globalThis.process.env.HOME',
+    'const [, , command] = process.argv',
+    'const { env } = process',
+    'start(process)',
+    'start({ process })',
+    `import { env } from 'node:process'`,
+  ])('%s', (text) => {
+    expect(violationsOf({ 'ops/x.ts': text })).toHaveLength(1);
+    expect(violationsOf({ 'main.ts': text })).toEqual([]);
+  });
+
+  test.each([
+    'process.memoryUsage()',
+    'task.process(1)',
+    'function f(process: Task): void {}',
+    `/* process.env */ 'process.env'`,
+  ])('but this is something else: %s', (text) => {
+    expect(violationsOf({ 'ops/x.ts': text })).toEqual([]);
+  });
+});
+
+describe('domain/ and pipeline/ touch no clock, randomness or timer', () => {
+  test.each([
+    'setTimeout(f, 1)',
+    'const later = setTimeout',
+    'globalThis.setInterval(f, 1)',
+    'const now = Date.now()',
+    'const now = new Date()',
+    'const x = Math.random()',
+    'const x = crypto.randomUUID()',
+    'const x = performance.now()',
+  ])('%s', (text) => {
+    expect(violationsOf({ 'domain/x.ts': text })).toHaveLength(1);
+    expect(violationsOf({ 'pipeline/x.ts': text })).toHaveLength(1);
+    expect(violationsOf({ 'kafka/x.ts': text })).toEqual([]);
+  });
+
+  test.each([
+    'clock.now()',
+    'new Date(timestamp)',
+    'options.setTimeout(f)',
+    'interface Clock { setTimeout(f: F): void }',
+  ])('but this is something else: %s', (text) => {
+    expect(violationsOf({ 'domain/x.ts': text })).toEqual([]);
+  });
+});
+
+describe('a file of more than 300 lines', () => {
+  const longer = 'f();\n'.repeat(301);
+
+  test('is a violation', () => {
+    expect(violationsOf({ 'lib/x.ts': longer })).toHaveLength(1);
+    expect(violationsOf({ 'lib/x.ts': `/** A file. */\n${longer}/* more than 300 lines */` })).toHaveLength(1);
+  });
+
+  test('is allowed where its first comment says why', () => {
+    expect(
+      violationsOf({ 'lib/x.ts': `/** More than 300 lines: one table, of no use in parts. */\n${longer}` }),
+    ).toEqual([]);
+  });
+
+  test('begins with the 301st', () => {
+    expect(violationsOf({ 'lib/x.ts': 'f();\n'.repeat(300) })).toEqual([]);
+  });
+});

@@ -1,0 +1,227 @@
+/**
+ * The rules that the source must keep, as one function over its text: which folder may import which, what may touch the
+ * world, how long a file may be. Pure, so that its own test can show it violations that the source does not have.
+ */
+import { isBuiltin } from 'node:module';
+import { posix } from 'node:path';
+import ts from 'typescript';
+
+/** Text of each source file by its path below src/, with forward slashes. */
+export type Sources = ReadonlyMap<string, string>;
+
+/** Imports go from later layers to earlier ones, never sideways within a layer's group. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['lib'],
+  ['domain'],
+  ['decode', 'store', 'publish'],
+  ['pipeline'],
+  ['settings'],
+  ['kafka', 'ops'],
+  ['service'],
+  ['main'],
+];
+
+/** Files directly in src/, and the layer of each; every other file lies in a folder named as its layer. */
+const ROOT_FILES: ReadonlyMap<string, string> = new Map([
+  ['setting-values.ts', 'settings'],
+  ['settings.ts', 'settings'],
+  ['config.ts', 'settings'],
+  ['service.ts', 'service'],
+  ['main.ts', 'main'],
+]);
+const FOLDERS = ['lib', 'domain', 'decode', 'store', 'publish', 'pipeline', 'kafka', 'ops'];
+
+/** The layers that are a function of their arguments: they run on a simulated world too. */
+const PURE_LAYERS = ['domain', 'pipeline'];
+const BUILTINS_WITHOUT_IO = ['assert', 'buffer', 'util', 'util/types'];
+/** Packages that only one layer may know. */
+const CONFINED_PACKAGES: ReadonlyMap<string, string> = new Map([
+  ['kafkajs', 'kafka'],
+  ['rocksdb', 'store'],
+  ['rocksdb-native', 'store'],
+]);
+
+const IMPURE_GLOBALS = [
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'queueMicrotask',
+  'performance',
+  'crypto',
+  'fetch',
+  'process',
+  'console',
+];
+const IMPURE_PROPERTIES = ['Date.now', 'Math.random'];
+
+const MAX_LINES = 300;
+/** What the first comment of a longer file must speak of, giving the reason. */
+const LENGTH_EXPLAINED = /300 lines/;
+
+/** Every violation, as `<file>: <what is wrong>`. */
+export function architectureViolations(sources: Sources): string[] {
+  const violations: string[] = [];
+  const graph = new Map<string, string[]>();
+  for (const [path, text] of sources) {
+    const report = (violation: string) => violations.push(`${path}: ${violation}`);
+    const layer = layerOf(path);
+    if (layer === null) {
+      report('lies in no folder of the layout');
+      continue;
+    }
+    const file = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext, true);
+    const imported = importsOf(file);
+    graph.set(path, checkImports(path, layer, imported, sources, report));
+    if (path !== 'main.ts') checkProcess(file, report);
+    if (PURE_LAYERS.includes(layer)) checkPurity(file, report);
+    checkLength(text, report);
+  }
+  for (const cycle of cyclesOf(graph)) violations.push(`${cycle[0]}: imports itself by way of ${cycle.join(' -> ')}`);
+  return violations;
+}
+
+type Report = (violation: string) => void;
+
+function layerOf(path: string): string | null {
+  const slash = path.indexOf('/');
+  if (slash === -1) return ROOT_FILES.get(path) ?? null;
+  const folder = path.slice(0, slash);
+  return FOLDERS.includes(folder) ? folder : null;
+}
+
+/** Every module specifier of the file: import and export, with types, dynamic and in types, and require. */
+function importsOf(file: ts.SourceFile): string[] {
+  const specifiers: string[] = [];
+  const note = (node: ts.Node | undefined) => {
+    if (node !== undefined && ts.isStringLiteralLike(node)) specifiers.push(node.text);
+  };
+  walk(file, (node) => {
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) note(node.moduleSpecifier);
+    else if (ts.isExternalModuleReference(node)) note(node.expression);
+    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) note(node.argument.literal);
+    else if (ts.isCallExpression(node) && isImportCall(node)) note(node.arguments[0]);
+  });
+  return specifiers;
+}
+
+function isImportCall({ expression }: ts.CallExpression): boolean {
+  return (
+    expression.kind === ts.SyntaxKind.ImportKeyword || (ts.isIdentifier(expression) && expression.text === 'require')
+  );
+}
+
+/** Reports what the file must not import, and returns the source files that it imports. */
+function checkImports(path: string, layer: string, specifiers: string[], sources: Sources, report: Report): string[] {
+  const files: string[] = [];
+  for (const specifier of specifiers) {
+    if (!specifier.startsWith('.')) {
+      checkExternal(layer, specifier, report);
+      continue;
+    }
+    const target = resolve(path, specifier, sources);
+    if (target === null) {
+      report(`imports ${specifier}, which is no source file`);
+      continue;
+    }
+    files.push(target);
+    const other = layerOf(target);
+    if (other !== null && other !== layer && rankOf(other) >= rankOf(layer))
+      report(`imports ${target}, and ${layer} must not know ${other}`);
+  }
+  return files;
+}
+
+function resolve(from: string, specifier: string, sources: Sources): string | null {
+  const base = posix.join(posix.dirname(from), specifier).replace(/\.js$/, '');
+  return [`${base}.ts`, `${base}.d.ts`].find((path) => sources.has(path)) ?? null;
+}
+
+function rankOf(layer: string): number {
+  return LAYERS.findIndex((group) => group.includes(layer));
+}
+
+function checkExternal(layer: string, specifier: string, report: Report): void {
+  if (isBuiltin(specifier)) {
+    const name = specifier.replace(/^node:/, '');
+    if (PURE_LAYERS.includes(layer) && !BUILTINS_WITHOUT_IO.includes(name))
+      report(`imports ${specifier}, and ${layer} reaches the world only through its arguments`);
+    return;
+  }
+  const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+  const home = CONFINED_PACKAGES.get(name);
+  if (home !== undefined && home !== layer) report(`imports ${specifier}, which only ${home} may know`);
+  else if (PURE_LAYERS.includes(layer)) report(`imports ${specifier}, and ${layer} depends on no package`);
+}
+
+/** Arguments and environment are read by main.ts alone, whatever way is used to get at them. */
+function checkProcess(file: ts.SourceFile, report: Report): void {
+  walk(file, (node) => {
+    if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier !== undefined) {
+      if (/^['"](node:)?process['"]$/.test(node.moduleSpecifier.getText())) report('imports process: it is a global');
+    } else if (ts.isIdentifier(node) && node.text === 'process' && isValue(node)) {
+      const used = propertyUsed(node);
+      if (used === null) report('passes process on, with the arguments and the environment that only main.ts may read');
+      else if (used === 'argv' || used === 'env') report(`reads process.${used}, which only main.ts may do`);
+    }
+  });
+}
+
+/** Name of the property read of `process` or `globalThis.process`; null where the object itself is used. */
+function propertyUsed(identifier: ts.Identifier): string | null {
+  const { parent } = identifier;
+  const object = ts.isPropertyAccessExpression(parent) && parent.name === identifier ? parent : identifier;
+  const use = object.parent;
+  if (ts.isPropertyAccessExpression(use) && use.expression === object) return use.name.text;
+  if (ts.isElementAccessExpression(use) && ts.isStringLiteralLike(use.argumentExpression))
+    return use.argumentExpression.text;
+  return null;
+}
+
+/** Whether the identifier is the global of that name, not a property, parameter or type that happens to be called so. */
+function isValue(identifier: ts.Identifier): boolean {
+  const { parent } = identifier;
+  if (ts.isPropertyAccessExpression(parent) && parent.name === identifier)
+    return ts.isIdentifier(parent.expression) && parent.expression.text === 'globalThis';
+  if (ts.isShorthandPropertyAssignment(parent)) return true;
+  const named = (parent as { name?: ts.Node }).name;
+  return named !== identifier && !ts.isTypeNode(parent) && !ts.isQualifiedName(parent);
+}
+
+function checkPurity(file: ts.SourceFile, report: Report): void {
+  walk(file, (node) => {
+    if (ts.isIdentifier(node) && IMPURE_GLOBALS.includes(node.text) && isValue(node)) report(`uses ${node.text}`);
+    else if (ts.isPropertyAccessExpression(node) && IMPURE_PROPERTIES.includes(node.getText()))
+      report(`uses ${node.getText()}`);
+    else if (ts.isNewExpression(node) && node.expression.getText() === 'Date' && !node.arguments?.length)
+      report('uses new Date(), which is the time now');
+  });
+}
+
+function checkLength(text: string, report: Report): void {
+  const lines = text.trimEnd().split('\n').length;
+  if (lines <= MAX_LINES) return;
+  const [first] = ts.getLeadingCommentRanges(text, 0) ?? [];
+  const comment = first === undefined ? '' : text.slice(first.pos, first.end);
+  if (!LENGTH_EXPLAINED.test(comment))
+    report(`has ${lines} lines, and its first comment does not say why it exceeds 300 lines`);
+}
+
+/** One cycle for each file at which a depth-first walk meets its own path again. */
+function cyclesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const cycles: string[][] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    const start = path.indexOf(file);
+    if (start !== -1) cycles.push([...path.slice(start), file]);
+    if (start !== -1 || done.has(file)) return;
+    for (const imported of graph.get(file) ?? []) visit(imported, [...path, file]);
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  return cycles;
+}
+
+function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
+  visit(node);
+  ts.forEachChild(node, (child) => walk(child, visit));
+}
