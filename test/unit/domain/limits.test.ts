@@ -1,6 +1,6 @@
 /** The two bounds on one company, at their real size and at both sides of the edge. */
 import { CONTEXT } from '../../support/company-history.js';
-import { judgeCompany } from '../../support/reference-model.js';
+import { judgeCompany, type HistoryRecord } from '../../support/reference-model.js';
 import { CompanyInStore } from './company-in-store.js';
 import { companyAfter, historyOf, manifest, part, repairing, status, unlinked, type Draft } from './histories.js';
 
@@ -68,13 +68,13 @@ describe('more than 1,000 early datasets in one company', () => {
   const full = ids('early-', 1_000).map((id) => status(id, 'Complete', { revision: 5 }));
 
   test('1,000 are remembered', () => {
-    const company = inOneBatch(full);
+    const company = afterMany(full);
     expect(company.stored.company.get('')).toMatchObject({ early: 1_000, forgotten: 0 });
   });
 
   test('the next one makes the 500 with the lowest latest offset forgotten', () => {
     // early-0 is heard of again, so that it is not among the 500 and early-500 is
-    const company = inOneBatch([...full, status('early-0', 'Complete'), status('one-more', 'Fetching')]);
+    const company = afterMany([...full, status('early-0', 'Complete'), status('one-more', 'Fetching')]);
     expect(company.stored.company.get('')).toMatchObject({ early: 501, forgotten: 500 });
     expect(company.stored.datasets.size).toBe(501);
     for (const kept of ['early-0', 'early-501', 'early-999', 'one-more'])
@@ -83,12 +83,12 @@ describe('more than 1,000 early datasets in one company', () => {
   });
 
   test('again and again', () => {
-    const company = inOneBatch(ids('early-', 2_501).map((id) => status(id, 'Complete')));
+    const company = afterMany(ids('early-', 2_501).map((id) => status(id, 'Complete')));
     expect(company.stored.company.get('')).toMatchObject({ early: 501, forgotten: 2_000 });
   });
 
   test('a status that is refused, repeats an early dataset, or is of a named one makes none forgotten', () => {
-    const company = inOneBatch([
+    const company = afterMany([
       ...full,
       status('new', 'Complete', { trigger: 'REFRESH' }),
       status('early-1', 'Complete', { revision: 5 }),
@@ -101,7 +101,7 @@ describe('more than 1,000 early datasets in one company', () => {
   });
 
   test('named datasets are never forgotten', () => {
-    const company = inOneBatch([
+    const company = afterMany([
       manifest('l', 'c', ['named']),
       status('named', 'Mapping'),
       ...full,
@@ -112,8 +112,8 @@ describe('more than 1,000 early datasets in one company', () => {
 
   test('a forgotten status no longer counts for a manifest, nor its revision against a later status', () => {
     const forgotten = [...full, status('one-more', 'Fetching'), manifest('l', 'c', ['early-0', 'early-999'])];
-    expect(inOneBatch(forgotten).announcements).toEqual([]);
-    expect(inOneBatch([...forgotten, status('early-0', 'NotSupported', { revision: 1 })]).announcements).toMatchObject([
+    expect(afterMany(forgotten).announcements).toEqual([]);
+    expect(afterMany([...forgotten, status('early-0', 'NotSupported', { revision: 1 })]).announcements).toMatchObject([
       { succeeded: 1, ended: 1, source: { offset: 1_002 } },
     ]);
   });
@@ -130,7 +130,7 @@ describe('more than 1,000 early datasets in one company', () => {
   });
 
   test('a repair among them lifts its hold once', () => {
-    const company = inOneBatch([
+    const company = afterMany([
       ...full,
       { kind: 'poison', code: 'undecodable', timestamp: CONTEXT.allDatasetsFrom },
       repairing([1_000], status('one-more', 'Complete')),
@@ -140,26 +140,28 @@ describe('more than 1,000 early datasets in one company', () => {
 });
 
 test('a company of 10,000 datasets over many links is announced with all of them', () => {
-  const links = ids('link-', 100).map((link) => manifest(link, `connection-of-${link}`, ids(`${link}-`, 100)));
+  const links = ids('link-', 100);
+  const manifests = links.map((link) => manifest(link, `connection-of-${link}`, ids(`${link}-`, 100)));
+  const statuses = links.flatMap((link) => ids(`${link}-`, 100).map((id) => status(id, 'Complete')));
   const company = new CompanyInStore(CONTEXT);
-  const records = historyOf(links);
-  const complete = ids('link-', 100).flatMap((link) => ids(`${link}-`, 100).map((id) => status(id, 'Complete')));
-  const statuses = historyOf([...links, ...complete]).slice(links.length);
-  company.apply(...records);
-  company.settle();
-  company.apply(...statuses);
-  company.settle();
+  applyInBatches(company, historyOf([...manifests, ...statuses]));
   expect(company.announcements).toMatchObject([{ succeeded: 10_000, failed: 0, source: { offset: 10_099 } }]);
   expect(company.announcements[0]?.datasets).toHaveLength(10_000);
   expect(company.stored.datasets.size).toBe(0);
 });
 
-/** As `companyAfter`, in one batch: thousands of records need not each be a write. */
-function inOneBatch(drafts: readonly Draft[]): CompanyInStore {
+function applyInBatches(company: CompanyInStore, records: readonly HistoryRecord[]): void {
+  for (let start = 0; start < records.length; start += 100) {
+    company.apply(...records.slice(start, start + 100));
+    company.settle();
+  }
+}
+
+/** As `companyAfter`, in batches with the rows kept in memory: thousands of records need not each be a write. */
+function afterMany(drafts: readonly Draft[]): CompanyInStore {
   const records = historyOf(drafts);
   const company = new CompanyInStore(CONTEXT);
-  company.apply(...records);
-  company.settle();
+  applyInBatches(company, records);
   const { announcement, standings } = judgeCompany(records, CONTEXT);
   expect(company.announcements).toEqual(announcement === null ? [] : [announcement]);
   const standing = standings.at(-1);

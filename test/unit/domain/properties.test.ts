@@ -1,8 +1,9 @@
 /**
  * The rules against the reference model, over random histories of one company.
  *
- * FC_RUNS sets the number of histories (1,000 by default); FC_SEED and FC_PATH repeat a failure as fast-check printed it:
- * `FC_RUNS=1000000 npx jest --selectProjects unit test/unit/domain/properties --testTimeout 36000000`
+ * By default 1,000 histories a property, or as many as 4 s allow. FC_RUNS sets another number, without limit of time;
+ * FC_SEED and FC_PATH repeat a failure as fast-check printed it:
+ * `FC_RUNS=1000000 npx jest test/unit/domain/properties --selectProjects unit --testTimeout 36000000`
  */
 import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
@@ -10,11 +11,14 @@ import { companyHistory, CONTEXT } from '../../support/company-history.js';
 import { judgeCompany, type HistoryRecord, type Standing, type Verdict } from '../../support/reference-model.js';
 import { CompanyInStore } from './company-in-store.js';
 
-const RUNS = Number(process.env['FC_RUNS'] ?? 1_000);
+const TIME_LIMIT_MS = 4_000;
+const { FC_RUNS, FC_SEED, FC_PATH } = process.env;
 const PARAMETERS: fc.Parameters<unknown> = {
-  numRuns: RUNS,
-  ...(process.env['FC_SEED'] === undefined ? {} : { seed: Number(process.env['FC_SEED']) }),
-  ...(process.env['FC_PATH'] === undefined ? {} : { path: process.env['FC_PATH'] }),
+  ...(FC_RUNS === undefined
+    ? { numRuns: 1_000, interruptAfterTimeLimit: TIME_LIMIT_MS }
+    : { numRuns: Number(FC_RUNS) }),
+  ...(FC_SEED === undefined ? {} : { seed: Number(FC_SEED) }),
+  ...(FC_PATH === undefined ? {} : { path: FC_PATH }),
 };
 
 /** What happens after each record, over and over: the batch goes on, ends, or ends and the rows leave memory. */
