@@ -1,0 +1,75 @@
+/**
+ * What a transaction costs, on the broker given:
+ *   npx tsx bench/transactions.ts --brokers host:port [--transactions 200] [--records 1]
+ *
+ * It runs transactions of one producer back to back, each as the pipeline does it: begin; then the records and the
+ * offset; then commit. Times are milliseconds.
+ */
+import { Kafka, logLevel } from 'kafkajs';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { kafkaTransactions } from '../src/kafka/transactions.js';
+import { NO_HEADERS } from '../src/lib/record.js';
+
+const { values } = parseArgs({
+  options: {
+    brokers: { type: 'string', default: 'localhost:9092' },
+    transactions: { type: 'string', default: '200' },
+    records: { type: 'string', default: '1' },
+    'pause-ms': { type: 'string', default: '0' },
+  },
+});
+const config = { brokers: values.brokers.split(','), clientId: 'bench', logLevel: logLevel.NOTHING };
+const transactions = Number(values.transactions);
+const pauseMs = Number(values['pause-ms']);
+const records = Array.from({ length: Number(values.records) }, (_, i) => ({
+  key: Buffer.from(`company/dataset/${i}`.padEnd(40, '.')),
+  value: Buffer.alloc(50, 'v'),
+  headers: NO_HEADERS,
+}));
+
+const output = { topic: `bench-${randomUUID()}`, partition: 0 };
+const input = { topic: `bench-${randomUUID()}`, partition: 0 };
+const admin = new Kafka(config).admin();
+await admin.connect();
+await admin.createTopics({ topics: [{ topic: output.topic }, { topic: input.topic }], waitForLeaders: true });
+
+const producer = await kafkaTransactions(config, {
+  groupId: `bench-${randomUUID()}`,
+  topics: [output.topic],
+  transactionTimeoutMs: 60_000,
+  clock: { now: () => Date.now(), delay: (ms) => delay(ms) },
+}).fence(`bench-${randomUUID()}`);
+
+const WARM_UP = 50;
+const phases = { begin: [] as number[], write: [] as number[], commit: [] as number[], whole: [] as number[] };
+let started = 0;
+for (let i = -WARM_UP; i < transactions; i++) {
+  if (i === 0) started = performance.now();
+  if (pauseMs > 0) await delay(pauseMs);
+  const t0 = performance.now();
+  await producer.begin([output]);
+  const t1 = performance.now();
+  await Promise.all([producer.produce(output, records), producer.sendOffset(input, i + WARM_UP)]);
+  const t2 = performance.now();
+  await producer.commit();
+  const t3 = performance.now();
+  if (i < 0) continue;
+  phases.begin.push(t1 - t0);
+  phases.write.push(t2 - t1);
+  phases.commit.push(t3 - t2);
+  phases.whole.push(t3 - t0);
+}
+const seconds = (performance.now() - started) / 1_000;
+
+for (const [phase, times] of Object.entries(phases)) {
+  times.sort((a, b) => a - b);
+  const quantile = (q: number) => (times[Math.ceil(q * times.length) - 1] ?? NaN).toFixed(2).padStart(8);
+  console.log(`${phase.padEnd(8)} p50 ${quantile(0.5)}  p99 ${quantile(0.99)}  max ${quantile(1)}`);
+}
+console.log(`${((transactions * records.length) / seconds).toFixed(0)} records/s, pauses included`);
+
+await producer.discard();
+await admin.deleteTopics({ topics: [output.topic, input.topic] });
+await admin.disconnect();
