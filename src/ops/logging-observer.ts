@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Announcement } from '../domain/announcement.js';
-import type { Poison } from '../decode/sync-event-decoder.js';
+import type { Poison } from '../decode/poison.js';
 import { FencedError, InconsistentPositionError, RecordTooLargeError } from '../pipeline/errors.js';
 import type { PartitionStatus, PipelineObserver, RestoreProgress } from '../pipeline/observer.js';
 

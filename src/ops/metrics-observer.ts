@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Announcement } from '../domain/announcement.js';
-import type { Poison } from '../decode/sync-event-decoder.js';
+import type { Poison } from '../decode/poison.js';
 import type {
   BatchReport,
   PartitionState,

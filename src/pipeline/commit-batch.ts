@@ -33,7 +33,7 @@ export async function commitBatch(
   const { observer, topics } = context;
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset };
-  const changes = encodeChanges(decisions.touched, position, await store.position());
+  const changes = encodeChanges(decisions.touched, position, store.position());
   const changelog = { to: { topic: topics.changelog, partition }, records: changes.map(changelogRecord) };
   const outbound = outboundWrites(context, partition, decisions);
 

@@ -1,6 +1,6 @@
 import type { Announcement } from '../domain/announcement.js';
 import type { Policy } from '../domain/policy.js';
-import type { Decoded, Poison } from '../decode/sync-event-decoder.js';
+import type { Decoded, Poison } from '../decode/poison.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import type { StateDirectory } from '../store/key-value-store.js';

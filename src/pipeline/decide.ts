@@ -5,7 +5,7 @@ import type { InputEvent } from '../domain/events.js';
 import { policyFor } from '../domain/policy.js';
 import { isKnownStatus } from '../domain/statuses.js';
 import { hold, transition } from '../domain/transition.js';
-import { isPoison, type Decoded, type Poison } from '../decode/sync-event-decoder.js';
+import { isPoison, type Decoded, type Poison } from '../decode/poison.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { LogRecord } from '../lib/record.js';
 import type { CompanyCache } from '../store/company-cache.js';
@@ -125,7 +125,6 @@ class BatchDecisions implements Decisions {
     load.wantHold(event.companyId, this.holdIdOf(record));
     await load.run(this.at.store);
     this.holdCompany({
-      kind: 'poison',
       record,
       code: 'too-many-datasets',
       message:

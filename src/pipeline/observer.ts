@@ -1,6 +1,6 @@
 /** What the pipeline tells of itself: for logs, metrics and readiness, and for tests that stop it between two steps. */
 import type { Announcement } from '../domain/announcement.js';
-import type { Poison } from '../decode/sync-event-decoder.js';
+import type { Poison } from '../decode/poison.js';
 
 export type PartitionState =
   /** Waiting to be confirmed by the group, or backing off after an error. */

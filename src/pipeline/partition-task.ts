@@ -1,5 +1,5 @@
 import { RegistryUnavailableError } from '../decode/schema-source.js';
-import type { Decoded } from '../decode/sync-event-decoder.js';
+import type { Decoded } from '../decode/poison.js';
 import { Backoff } from '../lib/backoff.js';
 import { CompanyCache } from '../store/company-cache.js';
 import { commitBatch } from './commit-batch.js';
@@ -72,7 +72,7 @@ export class PartitionTask {
     try {
       await this.context.settings.ready();
       await this.#process(owned, signal);
-      await owned.store.flush(this.context.clock.now());
+      await owned.store.flush();
     } finally {
       await owned.producer.discard();
       await owned.store.close();
@@ -107,7 +107,7 @@ export class PartitionTask {
       const idle = clock.delay(IDLE_FLUSH_MS, waiting.signal).then(() => 'idle' as const);
       const first = await Promise.race([next, idle]);
       waiting.abort();
-      if (first === 'idle') await settled(store.flush(clock.now()), next);
+      if (first === 'idle') await settled(store.flush(), next);
     }
     return next;
   }

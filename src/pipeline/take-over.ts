@@ -37,6 +37,7 @@ export async function takeOver(
   let store: PartitionStore | undefined;
   try {
     const input = { topic: topics.input, partition };
+    const askedAt = context.clock.now();
     const [committed, inputBounds, changelogEnd] = await Promise.all([
       context.inputLogs.committedOffset(input),
       context.inputLogs.bounds(input),
@@ -44,7 +45,8 @@ export async function takeOver(
     ]);
     store = await openStore(context, partition, changelogEnd);
     await restore(context, partition, store, changelogEnd, signal);
-    const changelog = await store.position();
+    store.noteAtEnd(askedAt);
+    const changelog = store.position();
     const facts = { applicationId: context.applicationId, ...input, changelog, committed, input: inputBounds };
     return { producer, store, from: startOffset(facts) };
   } catch (error) {
@@ -103,5 +105,4 @@ async function restore(
       reader.close();
     }
   }
-  store.noteAtEnd(context.clock.now());
 }
