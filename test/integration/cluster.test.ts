@@ -1,7 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
 import { currentCluster } from '../support/cluster/current.js';
-import { startCluster } from '../support/cluster/start-cluster.js';
+import { startOwnCluster } from '../support/cluster/start-cluster.js';
 
 const consumerGroupCommand = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand';
 
@@ -38,7 +38,7 @@ test("Kafka's own tool sets a group's offset", async () => {
 });
 
 test('a broker killed with -9 and the registry come back on their ports with what they held', async () => {
-  const cluster = await startCluster();
+  const cluster = await startOwnCluster();
   try {
     const { bootstrap, registryUrl, brokers, registry } = cluster;
     await createTopic(bootstrap, 'kept', 1);

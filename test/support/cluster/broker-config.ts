@@ -40,12 +40,17 @@ export function commonSettings(brokers: number, profile: Profile): Record<string
     'offsets.topic.num.partitions': '5',
     'transaction.state.log.num.partitions': '5',
     ...replicationSettings(brokers),
-    ...(profile === 'test' ? smallSettings : {}),
+    ...(profile === 'test' ? testSettings : {}),
   };
 }
 
-/** The log cleaner would take 128 MiB of each heap for its map; test topics have few keys. */
-const smallSettings = { 'log.cleaner.dedupe.buffer.size': String(8 * 1024 * 1024) };
+const testSettings = {
+  // The log cleaner would take 128 MiB of each heap for its map; test topics have few keys.
+  'log.cleaner.dedupe.buffer.size': String(8 * 1024 * 1024),
+  // A killed broker may come back only when its old session has ended, by default after 9 s.
+  'broker.session.timeout.ms': '4000',
+  'broker.heartbeat.interval.ms': '500',
+};
 
 /** server.properties of one broker, which is a controller too. */
 export function serverProperties(input: BrokerConfigInput): string {

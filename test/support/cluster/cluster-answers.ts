@@ -1,8 +1,16 @@
 import { Kafka, logLevel } from 'kafkajs';
+import type { Broker } from './cluster.js';
+import { pollUntil } from './poll-until.js';
+
+/** Where Apicurio Registry has its Confluent-compatible API. */
+export const confluentApiPath = '/apis/ccompat/v7';
 
 const requestTimeoutMs = 3_000;
 
-/** Whether each broker of `bootstrap` is among the cluster's members, as Kafka's own metadata says. */
+/** Brokers know each other within milliseconds of serving. */
+const joinTimeoutMs = 30_000;
+
+/** Whether each of the brokers `expected` is among the cluster's members, as the metadata at `bootstrap` says. */
 export async function brokersAnswer(bootstrap: string, expected: readonly number[]): Promise<boolean> {
   const kafka = new Kafka({
     clientId: 'readiness',
@@ -20,6 +28,15 @@ export async function brokersAnswer(bootstrap: string, expected: readonly number
     return controller !== null && expected.every((id) => members.has(id));
   } finally {
     await admin.disconnect();
+  }
+}
+
+/** Resolves when each broker names all of them as members. */
+export async function allBrokersKnown(brokers: readonly Broker[]): Promise<void> {
+  const ids = brokers.map(({ id }) => id);
+  for (const { name, address } of brokers) {
+    const what = `${name} knows all brokers`;
+    await pollUntil(() => brokersAnswer(address, ids), { what, timeoutMs: joinTimeoutMs });
   }
 }
 

@@ -5,13 +5,6 @@ import { join } from 'node:path';
 /** Kafka's brokers need Java 17. */
 export const oldestJava = 17;
 
-/** Says what to install. */
-export function missingJava(): Error {
-  return new Error(
-    'no Java of release 17 or later was found (JAVA_HOME, /usr/lib/jvm, PATH): install a JDK and Maven, or Docker',
-  );
-}
-
 export interface Java {
   /** Path of the `java` executable. */
   readonly path: string;

@@ -1,81 +1,86 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { BrokerPorts } from './broker-config.js';
 import type { Cluster, ClusterOptions } from './cluster.js';
-import { brokersAnswer } from './cluster-answers.js';
+import { allBrokersKnown } from './cluster-answers.js';
+import { newClusterId } from './cluster-id.js';
 import { keepFolder, removeWithParent } from './end-with-parent.js';
 import type { Java } from './find-java.js';
-import { freePorts } from './free-ports.js';
-import { JarBroker, newClusterId } from './jar-broker.js';
+import { freePort } from './free-port.js';
+import { JarBroker } from './jar-broker.js';
 import { JarRegistry } from './jar-registry.js';
 import { runKafkaTool } from './kafka-tool.js';
-import { cacheDir, kafkaJars, kafkaVersion } from './maven-artifacts.js';
-import { pollUntil } from './poll-until.js';
+import { cacheDir, kafkaJars, registryApp } from './maven-artifacts.js';
+import { kafkaVersion, registryReleases } from './versions.js';
 
-/** The brokers know each other within milliseconds of serving. */
-const joinTimeoutMs = 30_000;
+/** Another process may take a port between our look at it and the broker's; then all is started anew elsewhere. */
+const mostTries = 3;
 
-/** A cluster of Java processes from the jars that Maven resolves. `javas` is not empty, newest first. */
-export async function startJarCluster(options: ClusterOptions, javas: readonly Java[]): Promise<Cluster> {
+/** What Maven resolved, and what runs it. */
+interface Programs {
+  readonly java: Java;
+  readonly jars: string;
+  readonly registry: { readonly app: string; readonly launch: readonly string[] } | undefined;
+}
+
+/** A cluster of Java processes from jars that Maven resolves once. `javas` are newest first. */
+export async function startJarCluster(options: ClusterOptions, javas: readonly [Java, ...Java[]]): Promise<Cluster> {
   const onProgress = options.onProgress ?? (() => undefined);
   const cache = cacheDir(process.env);
-  const [newest] = javas;
-  if (newest === undefined) throw new Error('no Java given');
+  const [java] = javas;
   const jars = await kafkaJars(cache, onProgress);
-  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'company-sync-cluster-')));
-  if (options.dir === undefined) removeWithParent(dir);
-  await mkdir(dir, { recursive: true });
+  const release = registryReleases.find((candidate) => candidate.java <= java.release);
+  if (release === undefined) throw new Error(`no release of the registry runs on Java ${java.release}`);
+  const { version, launch } = release;
+  const registry =
+    options.registry === false ? undefined : { app: await registryApp(cache, version, onProgress), launch };
+  for (let tries = 1; ; tries++) {
+    try {
+      onProgress(`starting Kafka ${kafkaVersion} with Java ${java.release}, brokers: ${options.brokers ?? 1}`);
+      return await startOnce(options, { java, jars, registry });
+    } catch (error) {
+      if (tries === mostTries || !String(error).includes('Address already in use')) throw error;
+    }
+  }
+}
 
-  const count = options.brokers ?? 1;
-  const ports = await freePorts(2 * count + 2);
-  const brokerPorts = Array.from({ length: count }, (_, i) => ({
-    client: at(ports, 2 * i),
-    controller: at(ports, 2 * i + 1),
-  }));
+async function startOnce(options: ClusterOptions, programs: Programs): Promise<Cluster> {
+  const java = programs.java.path;
+  const { jars } = programs;
+  const taken = new Set<number>();
+  const ports: BrokerPorts[] = [];
+  for (let id = 1; id <= (options.brokers ?? 1); id++) {
+    ports.push({ client: await freePort(taken), controller: await freePort(taken) });
+  }
+  const registryPorts = { http: await freePort(taken), management: await freePort(taken) };
+  const folder = await clusterFolder(options.dir);
+  const profile = options.profile ?? 'test';
+  const overrides = options.brokerConfig ?? {};
   const clusterId = newClusterId();
-  const prepareBrokers = Promise.all(
-    brokerPorts.map((_, index) =>
-      JarBroker.prepare({
-        id: index + 1,
-        ports: brokerPorts,
-        dir: join(dir, `broker-${index + 1}`),
-        profile: options.profile ?? 'test',
-        overrides: options.brokerConfig ?? {},
-        java: newest.path,
-        jars,
-        clusterId,
-      }),
-    ),
-  );
-  const registryPorts = { http: at(ports, 2 * count), management: at(ports, 2 * count + 1) };
-  const prepareRegistry =
-    options.registry === false
+  const brokers = ports.map((_, index) => {
+    const dir = join(folder.path, `broker-${index + 1}`);
+    return new JarBroker({ id: index + 1, ports, dir, profile, overrides, java, jars, clusterId });
+  });
+  const registry =
+    programs.registry === undefined
       ? undefined
-      : JarRegistry.prepare({ javas, cache, ports: registryPorts, dir: join(dir, 'registry'), onProgress });
-  const [brokers, registry] = await Promise.all([prepareBrokers, prepareRegistry]);
+      : new JarRegistry({ java, ...programs.registry, ports: registryPorts, dir: join(folder.path, 'registry') });
   const nodes = registry === undefined ? brokers : [...brokers, registry];
+  const starting = nodes.map((node) => node.create());
   const stop = async (): Promise<void> => {
+    await Promise.allSettled(starting);
     await Promise.all(nodes.map((node) => node.kill()));
-    if (options.dir === undefined) {
-      await rm(dir, { recursive: true, force: true });
-      keepFolder(dir);
-    }
+    await folder.release();
   };
-  const bootstrap = brokers.map(({ address }) => address).join(',');
-  onProgress(`starting Kafka ${kafkaVersion} (${count} broker${count === 1 ? '' : 's'}) with Java ${newest.release}`);
   try {
-    await Promise.all(nodes.map((node) => node.start()));
-    const ids = brokers.map(({ id }) => id);
-    for (const { address, name } of brokers) {
-      await pollUntil(() => brokersAnswer(address, ids), {
-        what: `${name} knows all brokers`,
-        timeoutMs: joinTimeoutMs,
-      });
-    }
+    await Promise.all(starting);
+    await allBrokersKnown(brokers);
   } catch (error) {
     await stop();
     throw error;
   }
+  const bootstrap = brokers.map(({ address }) => address).join(',');
   const toolHost = { kind: 'jars' } as const;
   return {
     kind: 'jars',
@@ -89,8 +94,17 @@ export async function startJarCluster(options: ClusterOptions, javas: readonly J
   };
 }
 
-function at(ports: readonly number[], index: number): number {
-  const port = ports[index];
-  if (port === undefined) throw new RangeError(`no port ${index}`);
-  return port;
+/** The caller's folder, which stays, or a temporary one. */
+async function clusterFolder(dir: string | undefined): Promise<{ path: string; release: () => Promise<void> }> {
+  if (dir !== undefined) {
+    await mkdir(dir, { recursive: true });
+    return { path: dir, release: () => Promise.resolve() };
+  }
+  const path = await mkdtemp(join(tmpdir(), 'company-sync-cluster-'));
+  removeWithParent(path);
+  const release = async (): Promise<void> => {
+    await rm(path, { recursive: true, force: true, maxRetries: 5 });
+    keepFolder(path);
+  };
+  return { path, release };
 }

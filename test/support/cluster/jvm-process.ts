@@ -20,12 +20,12 @@ export interface JvmCommand {
 }
 
 /** From start to the first good answer; generous, since a busy machine starts three brokers on two cores. */
-const startTimeoutMs = 90_000;
+const startTimeoutMs = 120_000;
 
 /** From SIGTERM to SIGKILL. */
 const stopTimeoutMs = 30_000;
 
-const logTailLines = 30;
+const logTailLines = 60;
 
 /** A Java program that is started, ended and started again with the same command line. */
 export class JvmProcess implements ClusterNode {

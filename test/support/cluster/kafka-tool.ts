@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { ToolHost } from './cluster.js';
-import { findJavas, missingJava } from './find-java.js';
+import { findJavas } from './find-java.js';
 import { toolJvmFlags } from './jvm-flags.js';
 import { cacheDir, kafkaJars } from './maven-artifacts.js';
 import { runToEnd } from './run-to-end.js';
+import { nothingToRunKafka } from './what-to-install.js';
 
 /** See Cluster.kafkaTool; `bootstrap` is how this machine reaches the cluster. */
 export async function runKafkaTool(
@@ -15,7 +16,7 @@ export async function runKafkaTool(
   switch (host.kind) {
     case 'jars': {
       const [java] = await findJavas(process.env);
-      if (java === undefined) throw missingJava();
+      if (java === undefined) throw nothingToRunKafka('no Java of release 17 or later');
       const jars = await kafkaJars(cacheDir(process.env), (line) => process.stderr.write(`${line}\n`));
       const tool = [mainClass, '--bootstrap-server', bootstrap, ...args];
       return runToEnd(java.path, [...toolJvmFlags, '-cp', join(jars, '*'), ...tool]);

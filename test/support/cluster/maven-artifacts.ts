@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runToEnd } from './run-to-end.js';
+import { kafkaVersion } from './versions.js';
+import { nothingToRunKafka } from './what-to-install.js';
 
 /** The plugin's version is fixed so that the command means the same with every Maven. */
 const dependencyPlugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
-
-export const kafkaVersion = '4.3.1';
 
 /** Kafka writes its log through slf4j 1.7, which finds log4j 2 only through this bridge; versions as Kafka's own. */
 const log4jVersion = '2.25.4';
@@ -48,7 +48,7 @@ export function registryApp(cache: string, version: string, onProgress: (line: s
     await maven(dir, [`${dependencyPlugin}:copy`, `-Dartifact=${artifact}`, `-DoutputDirectory=${dir}`]);
     const archive = (await readdir(dir)).find((name) => name.endsWith('.tar.gz'));
     if (archive === undefined) throw new Error(`Maven left no archive of ${artifact} in ${dir}`);
-    await runToEnd('tar', ['-xzf', archive], dir);
+    await runToEnd('tar', ['-xzf', archive], { cwd: dir });
     await rm(join(dir, archive));
   });
 }
@@ -76,5 +76,10 @@ async function once(target: string, fill: (dir: string) => Promise<void>): Promi
 }
 
 async function maven(dir: string, args: readonly string[]): Promise<void> {
-  await runToEnd('mvn', ['--batch-mode', '--quiet', ...args], dir);
+  try {
+    await runToEnd('mvn', ['--batch-mode', '--quiet', ...args], { cwd: dir });
+  } catch (error) {
+    const reason = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+    throw reason?.code === 'ENOENT' ? nothingToRunKafka('no Maven', error) : error;
+  }
 }

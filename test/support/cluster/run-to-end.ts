@@ -1,11 +1,18 @@
 import { spawn } from 'node:child_process';
 
+export interface RunOptions {
+  readonly cwd?: string;
+  /** The command is killed after that; without it, it may take its time. */
+  readonly timeoutMs?: number;
+}
+
 const outputShownOnFailure = 4_000;
 
 /** Runs a command to its end; resolves to its standard output, rejects with all output when it exits non-zero. */
-export function runToEnd(command: string, args: readonly string[], cwd?: string): Promise<string> {
+export function runToEnd(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const { cwd, timeoutMs } = options;
+    const child = spawn(command, args, { cwd, timeout: timeoutMs, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let all = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -7,16 +7,18 @@ import { createServer } from 'node:net';
  */
 const lowestPort = 20_000;
 const portAfterHighest = 32_000;
+const mostTries = 1_000;
 
-/** `count` different ports of 127.0.0.1 on which nothing listens now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const found = new Set<number>();
-  for (let tries = 0; found.size < count; tries++) {
-    if (tries > 1_000) throw new Error(`no free port between ${lowestPort} and ${portAfterHighest - 1}`);
+/** A port of 127.0.0.1 on which nothing listens now and that is not in `taken`; it is added there. */
+export async function freePort(taken: Set<number>): Promise<number> {
+  for (let tries = 0; tries < mostTries; tries++) {
     const port = randomInt(lowestPort, portAfterHighest);
-    if (!found.has(port) && (await isFree(port))) found.add(port);
+    if (!taken.has(port) && (await isFree(port))) {
+      taken.add(port);
+      return port;
+    }
   }
-  return [...found];
+  throw new Error(`no free port between ${lowestPort} and ${portAfterHighest - 1}`);
 }
 
 function isFree(port: number): Promise<boolean> {

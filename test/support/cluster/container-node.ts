@@ -1,0 +1,68 @@
+import type { ClusterNode } from './cluster.js';
+import { pollUntil } from './poll-until.js';
+import { runToEnd } from './run-to-end.js';
+
+export interface ContainerNodeInput {
+  readonly name: string;
+  /** Of a container that has been started, with its ports bound to fixed ports of the engine's host. */
+  readonly containerId: string;
+  readonly answers: () => Promise<boolean>;
+}
+
+const startTimeoutMs = 120_000;
+const stopTimeoutSeconds = 30;
+const logTailLines = 60;
+
+/** A process of the cluster in a container. testcontainers made it; the docker command stops and starts it. */
+export class ContainerNode implements ClusterNode {
+  readonly name: string;
+  readonly containerId: string;
+  readonly #answers: () => Promise<boolean>;
+
+  constructor(input: ContainerNodeInput) {
+    this.name = input.name;
+    this.containerId = input.containerId;
+    this.#answers = input.answers;
+  }
+
+  async start(): Promise<void> {
+    await this.#docker('start');
+    await this.serves();
+  }
+
+  /** Resolves when the process answers; also for its first start. */
+  async serves(): Promise<void> {
+    try {
+      await pollUntil(this.#answers, { what: `${this.name} serves`, timeoutMs: startTimeoutMs });
+    } catch (cause) {
+      throw new Error(`${this.name} did not start; its log ends with\n${await this.logTail()}`, { cause });
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#docker('stop', '--time', String(stopTimeoutSeconds));
+  }
+
+  async kill(): Promise<void> {
+    const running = await this.#docker('inspect', '--format', '{{.State.Running}}');
+    if (running.trim() !== 'true') return;
+    await this.#docker('kill');
+    await this.#docker('wait');
+  }
+
+  async pause(): Promise<void> {
+    await this.#docker('pause');
+  }
+
+  async resume(): Promise<void> {
+    await this.#docker('unpause');
+  }
+
+  logTail(): Promise<string> {
+    return this.#docker('logs', '--tail', String(logTailLines));
+  }
+
+  #docker(command: string, ...options: string[]): Promise<string> {
+    return runToEnd('docker', [command, ...options, this.containerId]);
+  }
+}

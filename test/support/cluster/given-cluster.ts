@@ -1,0 +1,25 @@
+import type { Cluster } from './cluster.js';
+import { brokersAnswer, registryAnswers } from './cluster-answers.js';
+import { runKafkaTool } from './kafka-tool.js';
+import { pollUntil } from './poll-until.js';
+
+/** A cluster that runs already should answer at once. */
+const answerTimeoutMs = 10_000;
+
+/** A cluster that somebody else runs: it is only asked whether it is there, and never stopped. */
+export async function givenCluster(bootstrap: string, registryUrl: string): Promise<Cluster> {
+  await pollUntil(() => brokersAnswer(bootstrap, []), { what: `Kafka at ${bootstrap}`, timeoutMs: answerTimeoutMs });
+  const url = registryUrl.replace(/\/+$/, '');
+  await pollUntil(() => registryAnswers(url), { what: `the registry at ${url}`, timeoutMs: answerTimeoutMs });
+  const toolHost = { kind: 'jars' } as const;
+  return {
+    kind: 'given',
+    bootstrap,
+    registryUrl: url,
+    brokers: [],
+    registry: undefined,
+    toolHost,
+    kafkaTool: (mainClass, args) => runKafkaTool(toolHost, bootstrap, mainClass, args),
+    stop: () => Promise.resolve(),
+  };
+}
