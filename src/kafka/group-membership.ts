@@ -1,0 +1,213 @@
+/**
+ * Membership of the consumer group, by a kafkajs consumer that never fetches.
+ *
+ * kafkajs joins, heartbeats and rejoins inside its fetch loop. With all of its partitions paused that loop does nothing
+ * else: each turn waits `loopPauseMs` and sends a heartbeat when one is due. Records are read elsewhere, so that a slow
+ * batch never delays a heartbeat and a rebalance never loses what was fetched.
+ */
+import { Kafka, type Consumer, type PartitionAssigner } from 'kafkajs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { GroupMembership } from '../pipeline/ports.js';
+import type { KafkaConfig } from './cluster.js';
+import { removeMember } from './remove-member.js';
+
+export interface GroupMembershipOptions {
+  readonly kafka: KafkaConfig;
+  readonly groupId: string;
+  /** The input topic, the only one subscribed. */
+  readonly topic: string;
+  readonly assigner: PartitionAssigner;
+  /** Milliseconds without a heartbeat after which the group goes on without this member. */
+  readonly sessionTimeoutMs?: number;
+  /** Membership ended by itself and will not come back. Not called for what kafkajs recovers from by joining again. */
+  readonly onCrash: (error: Error) => void;
+  readonly logger: Logger;
+}
+
+export const defaultSessionTimeoutMs = 10_000;
+
+/** A rebalance is noticed at a heartbeat, and whoever joins waits for the slowest member to notice. */
+const heartbeatIntervalMs = 500;
+/** Heartbeats are late by this much at most; shorter only costs CPU. */
+const loopPauseMs = 100;
+const leaveTimeoutMs = 2_000;
+const removeTimeoutMs = 1_000;
+
+/**
+ * kafkajs keeps asking the same coordinator until its retries are used up, and looks for the new one only when it
+ * starts over. So few retries, quickly: a coordinator that moved is found again within about a second.
+ */
+const retries = { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 };
+
+interface Waiting {
+  heartbeatsToSee: number;
+  readonly done: () => void;
+}
+
+export class KafkaGroupMembership implements GroupMembership {
+  readonly #consumer: Consumer;
+  readonly #options: GroupMembershipOptions;
+  readonly #waiting = new Set<Waiting>();
+  #memberId: string | null = null;
+  #generation: number | null = null;
+  #stopping = false;
+  /** Settles when every member id that this consumer has lost is out of the group, or given up. */
+  #removals: Promise<void> = Promise.resolve();
+
+  constructor(options: GroupMembershipOptions) {
+    this.#options = options;
+    const sessionTimeout = options.sessionTimeoutMs ?? defaultSessionTimeoutMs;
+    this.#consumer = new Kafka(options.kafka).consumer({
+      groupId: options.groupId,
+      partitionAssigners: [this.#refusingToJoinWhenStopping(options.assigner)],
+      sessionTimeout,
+      rebalanceTimeout: sessionTimeout,
+      heartbeatInterval: heartbeatIntervalMs,
+      maxWaitTimeInMs: loopPauseMs,
+      allowAutoTopicCreation: false,
+      retry: { ...retries, restartOnFailure: () => Promise.resolve(!this.#stopping) },
+    });
+  }
+
+  /** As the group's coordinator knows this member; null before the first join. Set before `onAssigned` is called. */
+  get memberId(): string | null {
+    return this.#memberId;
+  }
+
+  /** The group's generation; null from a rebalance until the first heartbeat after it. */
+  get generation(): number | null {
+    return this.#generation;
+  }
+
+  /** @throws kafkajs's errors where the brokers cannot be reached or the topic does not exist */
+  async start(onAssigned: (partitions: readonly number[]) => void): Promise<void> {
+    this.#listen(onAssigned);
+    await this.#consumer.connect();
+    await this.#consumer.subscribe({ topic: this.#options.topic });
+    await this.#consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: refuseBatch });
+  }
+
+  /**
+   * kafkajs sends one heartbeat at a time (`sharedPromiseTo` in its consumerGroup.js) and reports each that succeeded
+   * before it can send the next. The first one reported after this call may have been sent before it; the second was
+   * not. Takes one to two heartbeat intervals.
+   */
+  confirmed(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const waiting: Waiting = { heartbeatsToSee: 2, done };
+      const waitingFor = this.#waiting;
+      function done(): void {
+        waitingFor.delete(waiting);
+        signal.removeEventListener('abort', done);
+        resolve();
+      }
+      waitingFor.add(waiting);
+      signal.addEventListener('abort', done);
+    });
+  }
+
+  /**
+   * Never throws, and takes no longer than about 3 s. kafkajs leaves only after a join in flight has ended, which may
+   * wait for other members; then this member is removed from outside instead.
+   */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const left = Promise.all([this.#consumer.disconnect(), this.#removals]);
+    if (await this.#succeeds('leave the group', left, leaveTimeoutMs)) return;
+    if (this.#memberId === null) return;
+    const { kafka, groupId } = this.#options;
+    await this.#succeeds('be removed from the group', removeMember(kafka, groupId, this.#memberId), removeTimeoutMs);
+  }
+
+  #listen(onAssigned: (partitions: readonly number[]) => void): void {
+    const { events } = this.#consumer;
+    const { topic, onCrash } = this.#options;
+    // Silent rejoins have this event too. It comes before any fetch of the new assignment, and after a restart of the
+    // consumer, which has forgotten what was paused.
+    this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
+      this.#consumer.pause([{ topic }]);
+      this.#memberId = payload.memberId;
+      this.#generation = null;
+      if (this.#stopping) return;
+      for (const { done } of [...this.#waiting]) done();
+      onAssigned([...(payload.memberAssignment[topic] ?? [])].sort((a, b) => a - b));
+    });
+    this.#consumer.on(events.HEARTBEAT, ({ payload }) => this.#heartbeatSucceeded(payload.groupGenerationId));
+    this.#consumer.on(events.CRASH, ({ payload }) => {
+      this.#generation = null;
+      if (this.#stopping) return;
+      if (!payload.restart) return onCrash(payload.error);
+      this.#removeLostMember();
+    });
+  }
+
+  #heartbeatSucceeded(generation: number): void {
+    this.#generation = generation;
+    for (const waiting of [...this.#waiting]) {
+      waiting.heartbeatsToSee--;
+      if (waiting.heartbeatsToSee === 0) waiting.done();
+    }
+  }
+
+  /** kafkajs joins anew under another id; the group would wait for the old one until its session times out. */
+  #removeLostMember(): void {
+    const lost = this.#memberId;
+    this.#memberId = null;
+    if (lost === null) return;
+    const { kafka, groupId, logger } = this.#options;
+    const removal = removeMember(kafka, groupId, lost).then(
+      () => undefined,
+      (error: unknown) => logger.warn({ err: error, memberId: lost }, 'a lost group member waits for its time-out'),
+    );
+    this.#removals = Promise.all([this.#removals, removal]).then(() => undefined);
+  }
+
+  /** Whether `attempt` has succeeded within `timeoutMs`; it goes on by itself where it has not. */
+  async #succeeds(what: string, attempt: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+    const over = new AbortController();
+    const outcome = attempt.then(
+      () => true,
+      (error: unknown) => {
+        this.#options.logger.warn({ err: error }, `could not ${what}`);
+        return false;
+      },
+    );
+    const timeout = delay(timeoutMs, false, { signal: over.signal }).catch(() => false);
+    const succeeded = await Promise.race([outcome, timeout]);
+    over.abort();
+    return succeeded;
+  }
+
+  /** A join that is under way when `stop` is called would else be tried again behind its back. */
+  #refusingToJoinWhenStopping(createAssigner: PartitionAssigner): PartitionAssigner {
+    return (context) => {
+      const assigner = createAssigner(context);
+      return {
+        name: assigner.name,
+        version: assigner.version,
+        assign: (group) => assigner.assign(group),
+        protocol: (subscription) => {
+          if (this.#stopping) throw new JoinRefusedError('stopping: not joining the group again');
+          return assigner.protocol(subscription);
+        },
+      };
+    };
+  }
+}
+
+/** kafkajs neither retries nor restarts after an error that is marked so. */
+class JoinRefusedError extends Error {
+  override readonly name = 'JoinRefusedError';
+  readonly retriable = false;
+}
+
+class UnexpectedFetchError extends Error {
+  override readonly name = 'UnexpectedFetchError';
+  readonly retriable = false;
+}
+
+function refuseBatch(): Promise<never> {
+  return Promise.reject(new UnexpectedFetchError('the membership consumer fetched, though its topic is paused'));
+}

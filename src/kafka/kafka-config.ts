@@ -1,0 +1,66 @@
+/** How to reach the brokers, from our settings: what kafkajs takes, with its log lines going through pino. */
+import { logLevel, type LogEntry, type SASLOptions } from 'kafkajs';
+import type { Logger } from 'pino';
+import type { KafkaConfig } from './cluster.js';
+
+/** The settings that matter here; `Config` has them. */
+export interface KafkaConnection {
+  /** Becomes the client id, by which brokers name us in logs and quotas. */
+  readonly applicationId: string;
+  readonly kafka: {
+    /** host:port */
+    readonly brokers: readonly string[];
+    readonly tls: {
+      readonly ca: string | null;
+      readonly client: { readonly cert: string; readonly key: string } | null;
+    } | null;
+    readonly sasl: {
+      readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+      readonly username: string;
+      readonly password: string;
+    } | null;
+  };
+}
+
+/** kafkajs's own 1 s is short for a TLS handshake across zones. */
+const connectionTimeoutMs = 3_000;
+
+export function kafkaConfigOf({ applicationId, kafka }: KafkaConnection, logger: Logger): KafkaConfig {
+  const { tls, sasl } = kafka;
+  return {
+    clientId: applicationId,
+    brokers: [...kafka.brokers],
+    ...(tls === null ? {} : { ssl: { ...(tls.ca === null ? {} : { ca: [tls.ca] }), ...tls.client } }),
+    ...(sasl === null ? {} : { sasl: { ...sasl } as SASLOptions }),
+    connectionTimeout: connectionTimeoutMs,
+    logLevel: kafkajsLevelFor(logger),
+    logCreator: () => (entry) => writeTo(logger, entry),
+  };
+}
+
+/** What the logger would drop is not even put together. */
+function kafkajsLevelFor(logger: Logger): logLevel {
+  if (logger.isLevelEnabled('trace')) return logLevel.DEBUG;
+  if (logger.isLevelEnabled('debug')) return logLevel.INFO;
+  if (logger.isLevelEnabled('warn')) return logLevel.WARN;
+  if (logger.isLevelEnabled('error')) return logLevel.ERROR;
+  return logLevel.NOTHING;
+}
+
+/** One level lower than kafkajs below a warning: its INFO tells of each join and pause. */
+function writeTo(logger: Logger, { level, namespace, log }: LogEntry): void {
+  const { message, ...fields } = log;
+  const line = { ...fields, logger: `kafkajs ${namespace}`.trimEnd(), timestamp: undefined };
+  switch (level) {
+    case logLevel.ERROR:
+      return logger.error(line, message);
+    case logLevel.WARN:
+      return logger.warn(line, message);
+    case logLevel.INFO:
+      return logger.debug(line, message);
+    case logLevel.DEBUG:
+      return logger.trace(line, message);
+    case logLevel.NOTHING:
+      return;
+  }
+}

@@ -1,0 +1,209 @@
+import { AssignerProtocol, PartitionAssigners, type PartitionAssigner } from 'kafkajs';
+import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
+import { KafkaGroupMembership, type GroupMembershipOptions } from '../../src/kafka/group-membership.js';
+import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
+import { removeMember } from '../../src/kafka/remove-member.js';
+import { currentCluster } from '../support/cluster/current.js';
+import { createTopic, plainClient } from '../support/topics.js';
+
+const { bootstrap } = currentCluster();
+const logger = pino({ level: 'silent' });
+const kafka = kafkaConfigOf(
+  { applicationId: 'test', kafka: { brokers: bootstrap.split(','), tls: null, sasl: null } },
+  logger,
+);
+const never = new AbortController().signal;
+
+let topic: string;
+let groupId: string;
+let members: Member[];
+
+beforeEach(async () => {
+  topic = await createTopic(bootstrap, { numPartitions: 3 });
+  groupId = `group-${randomUUID()}`;
+  members = [];
+});
+
+afterEach(async () => {
+  await Promise.all(members.map(({ membership }) => membership.stop()));
+});
+
+/** A member and everything that it was told, in order. */
+class Member {
+  readonly membership: KafkaGroupMembership;
+  readonly assignments: (readonly number[])[] = [];
+  readonly crashes: Error[] = [];
+  #onChange: () => void = () => undefined;
+
+  constructor(options: Partial<GroupMembershipOptions> = {}) {
+    this.membership = new KafkaGroupMembership({
+      ...{ kafka, groupId, topic, logger, assigner: PartitionAssigners.roundRobin },
+      onCrash: (error) => {
+        this.crashes.push(error);
+        this.#onChange();
+      },
+      ...options,
+    });
+    members.push(this);
+  }
+
+  async start(): Promise<this> {
+    await this.membership.start((partitions) => {
+      this.assignments.push(partitions);
+      this.#onChange();
+    });
+    return this;
+  }
+
+  async until(condition: (member: Member) => boolean): Promise<void> {
+    while (!condition(this)) await new Promise<void>((resolve) => (this.#onChange = resolve));
+  }
+
+  untilAssigned(...partitions: number[]): Promise<void> {
+    return this.until(({ assignments }) => JSON.stringify(assignments.at(-1)) === JSON.stringify(partitions));
+  }
+}
+
+async function produceOneToEach(): Promise<void> {
+  const producer = plainClient(bootstrap).producer({ allowAutoTopicCreation: false });
+  await producer.connect();
+  await producer.send({ topic, messages: [0, 1, 2].map((partition) => ({ partition, value: 'x' })) });
+  await producer.disconnect();
+}
+
+test('one member has all partitions, and shares them with the next one until that leaves', async () => {
+  const first = await new Member().start();
+  await first.untilAssigned(0, 1, 2);
+  const second = await new Member().start();
+  await first.until(({ assignments }) => assignments.length === 2);
+  await second.until(({ assignments }) => assignments.length > 0);
+  const shared = [...(first.assignments[1] ?? []), ...(second.assignments[0] ?? [])];
+  expect(shared.sort()).toEqual([0, 1, 2]);
+  await second.membership.stop();
+  await first.untilAssigned(0, 1, 2);
+});
+
+test('a member that gets no partition is told so', async () => {
+  topic = await createTopic(bootstrap, { numPartitions: 1 });
+  const first = await new Member().start();
+  await first.untilAssigned(0);
+  const second = await new Member().start();
+  await first.until(({ assignments }) => assignments.length === 2);
+  await second.until(({ assignments }) => assignments.length === 1);
+  expect([first.assignments[1], second.assignments[0]].sort()).toEqual([[], [0]]);
+});
+
+test('it never fetches a record, not after a rebalance either', async () => {
+  await produceOneToEach();
+  const first = await new Member().start();
+  await first.untilAssigned(0, 1, 2);
+  await first.membership.confirmed(never);
+  const second = await new Member().start();
+  await first.until(({ assignments }) => assignments.length === 2);
+  await second.membership.stop();
+  await first.untilAssigned(0, 1, 2);
+  await first.membership.confirmed(never);
+  await first.membership.confirmed(never);
+  expect(first.crashes).toEqual([]);
+  expect(second.crashes).toEqual([]);
+});
+
+test('it is confirmed by a heartbeat sent after the question, and knows its generation then', async () => {
+  const { membership } = await new Member().start();
+  const asked = performance.now();
+  await membership.confirmed(never);
+  // Not by the heartbeat that may have been on its way: two of them, 500 ms apart.
+  expect(performance.now() - asked).toBeGreaterThan(450);
+  expect(membership.generation).toBe(1);
+  expect(membership.memberId).toMatch(/^test-/);
+});
+
+test('whoever asks for confirmation gets it by a new assignment, or gives up by its signal', async () => {
+  const first = await new Member().start();
+  const givesUp = new AbortController();
+  const given = first.membership.confirmed(givesUp.signal);
+  givesUp.abort();
+  await given;
+  await first.membership.confirmed(givesUp.signal);
+  const memberId = first.membership.memberId ?? '';
+  await removeMember(kafka, groupId, memberId);
+  await first.membership.confirmed(never);
+  expect(first.membership.memberId).not.toBe(memberId);
+  expect(first.assignments).toEqual([
+    [0, 1, 2],
+    [0, 1, 2],
+  ]);
+});
+
+test('removing a member that is not there says so', async () => {
+  await new Member().start();
+  expect(await removeMember(kafka, groupId, 'nobody')).toBe(false);
+});
+
+test('a member that stops is out of the group at once', async () => {
+  const first = await new Member().start();
+  await first.membership.stop();
+  const started = performance.now();
+  const second = await new Member().start();
+  await second.untilAssigned(0, 1, 2);
+  expect(performance.now() - started).toBeLessThan(3_000);
+});
+
+test('a member that stops while the group waits for another one is out within 3 s', async () => {
+  // Answers no heartbeat and joins no rebalance: the group waits for it until its session times out.
+  const deaf = plainClient(bootstrap).consumer({ groupId, sessionTimeout: 30_000, heartbeatInterval: 29_000 });
+  await deaf.connect();
+  await deaf.subscribe({ topic });
+  await new Promise<void>((resolve, reject) => {
+    deaf.on(deaf.events.GROUP_JOIN, () => resolve());
+    deaf.run({ eachMessage: () => Promise.resolve() }).catch(reject);
+  });
+  const first = new Member();
+  const starting = first.start();
+  await membersKnown(2);
+  const asked = performance.now();
+  await first.membership.stop();
+  expect(performance.now() - asked).toBeLessThan(3_500);
+  await deaf.disconnect();
+  await starting;
+  expect(first.assignments).toEqual([]);
+});
+
+test('a topic that does not exist is refused and not created', async () => {
+  const missing = `missing-${randomUUID()}`;
+  await expect(new Member({ topic: missing }).start()).rejects.toThrow(/does not host this topic/);
+  const admin = plainClient(bootstrap).admin();
+  await admin.connect();
+  expect(await admin.listTopics()).not.toContain(missing);
+  await admin.disconnect();
+});
+
+test('an assignor that fails ends the membership loudly', async () => {
+  const failing: PartitionAssigner = () => ({
+    name: 'failing',
+    version: 0,
+    protocol: ({ topics }) => ({
+      name: 'failing',
+      metadata: AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) }),
+    }),
+    assign: () => Promise.reject(new TypeError('no plan')),
+  });
+  const member = new Member({ assigner: failing });
+  await member.start();
+  await member.until(({ crashes }) => crashes.length > 0);
+  expect(String(member.crashes[0])).toContain('no plan');
+});
+
+async function membersKnown(count: number): Promise<void> {
+  const admin = plainClient(bootstrap).admin();
+  await admin.connect();
+  try {
+    for (;;) {
+      const { groups } = await admin.describeGroups([groupId]);
+      if (groups[0]?.members.length === count) return;
+    }
+  } finally {
+    await admin.disconnect();
+  }
+}
