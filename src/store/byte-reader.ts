@@ -1,0 +1,94 @@
+/**
+ * Reads what `ByteWriter` wrote. What it returns shares no memory with the bytes read, unless it says so. Bytes that
+ * cannot be what was written (cut short, longer than they say, a number beyond 2^53) are a CorruptStoreError.
+ */
+import { UUID_BYTES } from './byte-writer.js';
+import { CorruptStoreError } from './key-value-store.js';
+
+export class ByteReader {
+  #at = 0;
+
+  /** @param what names the bytes in errors, such as `dataset row` */
+  constructor(
+    private readonly bytes: Buffer,
+    private readonly what: string,
+  ) {}
+
+  get atEnd(): boolean {
+    return this.#at === this.bytes.length;
+  }
+
+  byte(): number {
+    const value = this.bytes[this.#at++];
+    if (value === undefined) throw this.#cutShort();
+    return value;
+  }
+
+  varint(): number {
+    let value = 0;
+    let unit = 1;
+    for (;;) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * unit;
+      if (byte < 0x80) break;
+      unit *= 0x80;
+    }
+    if (value > Number.MAX_SAFE_INTEGER) throw new CorruptStoreError(`${this.what}: a number beyond 2^53`);
+    return value;
+  }
+
+  signedVarint(): number {
+    const zigzag = this.varint();
+    return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+  }
+
+  int64(): bigint {
+    const start = this.#skip(8);
+    return this.bytes.readBigInt64LE(start);
+  }
+
+  text(): string {
+    return this.#utf8(this.varint());
+  }
+
+  textToEnd(): string {
+    return this.#utf8(this.bytes.length - this.#at);
+  }
+
+  id(): string {
+    const lengthAndKind = this.varint();
+    const length = Math.floor(lengthAndKind / 2);
+    if (lengthAndKind % 2 === 0) return this.#utf8(length);
+    if (length !== UUID_BYTES) throw new CorruptStoreError(`${this.what}: a UUID of ${length} bytes`);
+    const start = this.#skip(UUID_BYTES);
+    const hex = this.bytes.toString('hex', start, start + UUID_BYTES);
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  }
+
+  /** A slice, not a copy. */
+  slice(length: number): Buffer {
+    const start = this.#skip(length);
+    return this.bytes.subarray(start, this.#at);
+  }
+
+  /** Everything must have been read: bytes left over mean that they are not what they were taken for. */
+  end(): void {
+    if (!this.atEnd) throw new CorruptStoreError(`${this.what}: ${this.bytes.length - this.#at} bytes left over`);
+  }
+
+  #utf8(length: number): string {
+    const start = this.#skip(length);
+    return this.bytes.toString('utf8', start, this.#at);
+  }
+
+  #skip(length: number): number {
+    const start = this.#at;
+    this.#at += length;
+    if (this.#at > this.bytes.length) throw this.#cutShort();
+    return start;
+  }
+
+  #cutShort(): CorruptStoreError {
+    return new CorruptStoreError(`${this.what}: cut short at ${this.bytes.length} bytes`);
+  }
+}

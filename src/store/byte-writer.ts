@@ -1,0 +1,159 @@
+/**
+ * Writes many small byte strings into few large chunks.
+ *
+ * Each string is what is written between `begin` and `end`; `end` gives it as a slice of the chunk, not as a copy. A
+ * chunk that is full is left to its slices and a larger one is begun, so that nothing that was given out ever moves.
+ */
+const FIRST_CHUNK_BYTES = 4 * 1024;
+const LARGEST_CHUNK_BYTES = 256 * 1024;
+/** Up to this length a loop over the characters is faster than a call into the runtime. */
+const SHORT_TEXT_CHARS = 48;
+const MAX_VARINT_BYTES = 8;
+const TWO_POW_28 = 0x1000_0000;
+
+export class ByteWriter {
+  #chunk: Buffer;
+  #start = 0;
+  #at = 0;
+
+  constructor(firstChunkBytes = FIRST_CHUNK_BYTES) {
+    this.#chunk = Buffer.allocUnsafeSlow(firstChunkBytes);
+  }
+
+  begin(): void {
+    this.#start = this.#at;
+  }
+
+  end(): Buffer {
+    return this.#chunk.subarray(this.#start, this.#at);
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#chunk[this.#at++] = value;
+  }
+
+  /** @param value an integer from 0 to 2^53 - 1 */
+  varint(value: number): void {
+    if (!(value >= 0 && Number.isSafeInteger(value))) throw new RangeError(`not an unsigned integer: ${value}`);
+    this.#reserve(MAX_VARINT_BYTES);
+    const chunk = this.#chunk;
+    let rest = value;
+    if (rest >= TWO_POW_28) {
+      const low = rest % TWO_POW_28;
+      rest = (rest - low) / TWO_POW_28;
+      chunk[this.#at++] = (low & 0x7f) | 0x80;
+      chunk[this.#at++] = ((low >>> 7) & 0x7f) | 0x80;
+      chunk[this.#at++] = ((low >>> 14) & 0x7f) | 0x80;
+      chunk[this.#at++] = (low >>> 21) | 0x80;
+    }
+    while (rest >= 0x80) {
+      chunk[this.#at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    chunk[this.#at++] = rest;
+  }
+
+  /** Zigzag, so that small negative numbers stay small. @param value an integer of less than 2^52 in magnitude */
+  signedVarint(value: number): void {
+    this.varint(value >= 0 ? value * 2 : -value * 2 - 1);
+  }
+
+  int64(value: bigint): void {
+    this.#reserve(8);
+    this.#at = this.#chunk.writeBigInt64LE(value, this.#at);
+  }
+
+  bytes(value: Uint8Array): void {
+    this.#reserve(value.length);
+    this.#chunk.set(value, this.#at);
+    this.#at += value.length;
+  }
+
+  /** Length in bytes, then UTF-8. */
+  text(value: string): void {
+    this.#lengthAndText(value, 0);
+  }
+
+  /** UTF-8 up to the end of the byte string, without a length. */
+  textToEnd(value: string): void {
+    this.#reserve(value.length * 3);
+    this.#at += this.#chunk.write(value, this.#at, 'utf8');
+  }
+
+  /**
+   * varint((byte length << 1) | is UUID), then the bytes: 16 for a canonical lower-case UUID, else UTF-8. Delimits
+   * itself, and gives every well-formed string back exactly.
+   */
+  id(value: string): void {
+    if (value.length === UUID_CHARS && this.#uuid(value)) return;
+    this.#lengthAndText(value, 1);
+  }
+
+  #lengthAndText(value: string, shift: number): void {
+    const { length } = value;
+    if (length <= SHORT_TEXT_CHARS && this.#shortAscii(value, shift)) return;
+    const byteLength = Buffer.byteLength(value);
+    this.varint(byteLength * (1 << shift));
+    this.#reserve(byteLength);
+    this.#at += this.#chunk.write(value, this.#at, 'utf8');
+  }
+
+  /** Writes nothing and says false where a character is not ASCII. The length fits one byte. */
+  #shortAscii(value: string, shift: number): boolean {
+    const { length } = value;
+    this.#reserve(1 + length);
+    const chunk = this.#chunk;
+    const start = this.#at;
+    chunk[start] = length << shift;
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code >= 0x80) return false;
+      chunk[start + 1 + i] = code;
+    }
+    this.#at = start + 1 + length;
+    return true;
+  }
+
+  /** Writes nothing and says false where the text is not a canonical lower-case UUID. */
+  #uuid(value: string): boolean {
+    this.#reserve(1 + UUID_BYTES);
+    const chunk = this.#chunk;
+    let at = this.#at;
+    chunk[at++] = (UUID_BYTES << 1) | 1;
+    for (let i = 0; i < UUID_CHARS;) {
+      if (i === 8 || i === 13 || i === 18 || i === 23) {
+        if (value.charCodeAt(i++) !== DASH) return false;
+      }
+      const high = hexDigit(value.charCodeAt(i++));
+      const low = hexDigit(value.charCodeAt(i++));
+      if (high < 0 || low < 0) return false;
+      chunk[at++] = (high << 4) | low;
+    }
+    this.#at = at;
+    return true;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#at + bytes > this.#chunk.length) this.#growBy(bytes);
+  }
+
+  #growBy(bytes: number): void {
+    const begun = this.#chunk.subarray(this.#start, this.#at);
+    const next = Math.min(this.#chunk.length * 2, LARGEST_CHUNK_BYTES);
+    this.#chunk = Buffer.allocUnsafeSlow(Math.max(next, (begun.length + bytes) * 2));
+    this.#chunk.set(begun);
+    this.#start = 0;
+    this.#at = begun.length;
+  }
+}
+
+export const UUID_CHARS = 36;
+export const UUID_BYTES = 16;
+const DASH = 0x2d;
+
+/** The value of a lower-case hexadecimal digit; negative for any other character. */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
+}

@@ -1,0 +1,37 @@
+/** The changelog's records as the store takes them. */
+import type { KeyChange } from './key-value-store.js';
+import { decodePositionRow, type PositionRow } from './row-codec.js';
+import { isPositionKey } from './row-keys.js';
+
+/** A changelog record: an absolute row; a null value is a tombstone. A compacted topic has no records without a key. */
+export interface ChangelogRow {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+}
+
+/** Records `from` up to and without `to`, as writes: the very same objects. */
+export function changesOf(records: readonly ChangelogRow[], from: number, to: number): KeyChange[] {
+  const changes: KeyChange[] = [];
+  for (let i = from; i < to; i++) {
+    const record = records[i] as ChangelogRow;
+    if (!hasKey(record)) throw new Error('the changelog has a record without a key: it is not a changelog');
+    changes.push(record);
+  }
+  return changes;
+}
+
+function hasKey(record: ChangelogRow): record is KeyChange {
+  return record.key !== null;
+}
+
+/**
+ * The last position row among the records, or `known` where none is. Every transaction ends with one, so that it is
+ * near the end. @throws UnknownRowVersionError, CorruptStoreError
+ */
+export function latestPositionRow(records: readonly ChangelogRow[], known: PositionRow | null): PositionRow | null {
+  for (let i = records.length - 1; i >= 0; i--) {
+    const { key, value } = records[i] as ChangelogRow;
+    if (key !== null && isPositionKey(key)) return value === null ? null : decodePositionRow(value);
+  }
+  return known;
+}

@@ -1,0 +1,139 @@
+/** Company rows. What follows the version depends on the outcome. */
+import { assertNever } from '../lib/assert-never.js';
+import type { Policy } from '../domain/policy.js';
+import type { AnnouncedCompany, CompanyRow, DeletedCompany, PendingCompany } from '../domain/rows.js';
+import type { ByteReader } from './byte-reader.js';
+import type { ByteWriter } from './byte-writer.js';
+import { beginRow, readRow } from './row-version.js';
+import { UnknownRowVersionError } from './unknown-row-version-error.js';
+
+/** Stored codes: never change one. */
+const OUTCOME = { pending: 0, announced: 1, deleted: 2, pendingAndStalled: 3 } as const;
+const POLICY_CODE = { FIRST_DATASET: 0, ALL_DATASETS: 1 } as const satisfies Record<Policy, number>;
+
+export function writeCompanyRow(to: ByteWriter, row: CompanyRow): void {
+  beginRow(to);
+  switch (row.outcome) {
+    case 'pending':
+      return writePending(to, row);
+    case 'announced':
+      return writeAnnounced(to, row);
+    case 'deleted':
+      return writeDeleted(to, row);
+    default:
+      return assertNever(row);
+  }
+}
+
+/** @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeCompanyRow(bytes: Buffer): CompanyRow {
+  const from = readRow(bytes, 'company row');
+  const row = readOutcome(from);
+  from.end();
+  return row;
+}
+
+function readOutcome(from: ByteReader): CompanyRow {
+  const outcome = from.byte();
+  switch (outcome) {
+    case OUTCOME.pending:
+      return readPending(from, false);
+    case OUTCOME.pendingAndStalled:
+      return readPending(from, true);
+    case OUTCOME.announced:
+      return readAnnounced(from);
+    case OUTCOME.deleted:
+      return { outcome: 'deleted', offset: from.varint(), timestamp: from.signedVarint() };
+    default:
+      throw new UnknownRowVersionError('company outcome code', outcome);
+  }
+}
+
+function writePending(to: ByteWriter, row: PendingCompany): void {
+  to.byte(row.stalled ? OUTCOME.pendingAndStalled : OUTCOME.pending);
+  to.varint(row.named);
+  to.varint(row.unfinished);
+  to.varint(row.succeeded);
+  to.varint(row.early);
+  to.varint(row.forgotten);
+  to.varint(row.holds);
+  to.varint(row.links);
+  to.varint(row.unsealed);
+  to.signedVarint(row.progressHour);
+  writeBits(to, row.endedLinks);
+}
+
+function readPending(from: ByteReader, stalled: boolean): PendingCompany {
+  return {
+    outcome: 'pending',
+    named: from.varint(),
+    unfinished: from.varint(),
+    succeeded: from.varint(),
+    early: from.varint(),
+    forgotten: from.varint(),
+    holds: from.varint(),
+    links: from.varint(),
+    unsealed: from.varint(),
+    progressHour: from.signedVarint(),
+    endedLinks: readBits(from),
+    stalled,
+  };
+}
+
+function writeAnnounced(to: ByteWriter, row: AnnouncedCompany): void {
+  to.byte(OUTCOME.announced);
+  to.byte(POLICY_CODE[row.policy]);
+  to.varint(row.offset);
+  to.signedVarint(row.synchronizedAt);
+  to.varint(row.named);
+  to.varint(row.succeeded);
+  to.varint(row.failed);
+  to.varint(row.ended);
+}
+
+function readAnnounced(from: ByteReader): AnnouncedCompany {
+  return {
+    outcome: 'announced',
+    policy: policyOf(from.byte()),
+    offset: from.varint(),
+    synchronizedAt: from.signedVarint(),
+    named: from.varint(),
+    succeeded: from.varint(),
+    failed: from.varint(),
+    ended: from.varint(),
+  };
+}
+
+function writeDeleted(to: ByteWriter, row: DeletedCompany): void {
+  to.byte(OUTCOME.deleted);
+  to.varint(row.offset);
+  to.signedVarint(row.timestamp);
+}
+
+function policyOf(code: number): Policy {
+  switch (code) {
+    case POLICY_CODE.FIRST_DATASET:
+      return 'FIRST_DATASET';
+    case POLICY_CODE.ALL_DATASETS:
+      return 'ALL_DATASETS';
+    default:
+      throw new UnknownRowVersionError('policy code', code);
+  }
+}
+
+/** Number of bytes, then the bytes, highest first; no bytes for zero. */
+function writeBits(to: ByteWriter, bits: bigint): void {
+  if (bits === 0n) {
+    to.varint(0);
+    return;
+  }
+  const hex = bits.toString(16);
+  const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');
+  to.varint(bytes.length);
+  to.bytes(bytes);
+}
+
+function readBits(from: ByteReader): bigint {
+  const length = from.varint();
+  return length === 0 ? 0n : BigInt(`0x${from.slice(length).toString('hex')}`);
+}

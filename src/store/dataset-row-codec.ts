@@ -1,0 +1,86 @@
+/**
+ * Dataset rows: by far the most numerous and most often written, so a flags byte says what follows.
+ *
+ *     version flags (status code | status text) [revision] offset timestamp [link connection dataType]
+ */
+import type { DatasetPlace, DatasetRow } from '../domain/rows.js';
+import { KNOWN_STATUSES } from '../domain/statuses.js';
+import type { ByteReader } from './byte-reader.js';
+import type { ByteWriter } from './byte-writer.js';
+import { CorruptStoreError } from './key-value-store.js';
+import { beginRow, readRow } from './row-version.js';
+import { UnknownRowVersionError } from './unknown-row-version-error.js';
+
+const NAMED = 0b0001;
+const STATUS_AS_TEXT = 0b0010;
+const REVISION_SHIFT = 2;
+const REVISION_MASK = 0b11;
+const REVISION = { none: 0, unsigned: 1, negative: 2, int64: 3 } as const;
+const ALL_FLAGS = 0b1111;
+
+const codes = new Map(KNOWN_STATUSES.map((status, code) => [status, code]));
+
+export function writeDatasetRow(to: ByteWriter, row: DatasetRow): void {
+  const { place, status, revision } = row;
+  const statusCode = codes.get(status);
+  const revisionKind = revisionKindOf(revision);
+
+  beginRow(to);
+  to.byte(
+    (place === null ? 0 : NAMED) | (statusCode === undefined ? STATUS_AS_TEXT : 0) | (revisionKind << REVISION_SHIFT),
+  );
+  if (statusCode === undefined) to.text(status);
+  else to.byte(statusCode);
+  if (typeof revision === 'bigint') to.int64(revision);
+  else if (revision !== null) to.varint(revision >= 0 ? revision : -1 - revision);
+  to.varint(row.offset);
+  to.signedVarint(row.timestamp);
+  if (place === null) return;
+  to.varint(place.link);
+  to.varint(place.connection);
+  to.text(place.dataType);
+}
+
+/** @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeDatasetRow(bytes: Buffer): DatasetRow {
+  const from = readRow(bytes, 'dataset row');
+  const flags = from.byte();
+  if (flags > ALL_FLAGS) throw new CorruptStoreError(`dataset row: flags ${flags}`);
+  const status = (flags & STATUS_AS_TEXT) === 0 ? statusOf(from.byte()) : from.text();
+  const revision = readRevision(from, (flags >> REVISION_SHIFT) & REVISION_MASK);
+  const offset = from.varint();
+  const timestamp = from.signedVarint();
+  const place = (flags & NAMED) === 0 ? null : readPlace(from);
+  from.end();
+  return { place, status, revision, offset, timestamp };
+}
+
+function readPlace(from: ByteReader): DatasetPlace {
+  return { link: from.varint(), connection: from.varint(), dataType: from.text() };
+}
+
+function revisionKindOf(revision: DatasetRow['revision']): number {
+  if (revision === null) return REVISION.none;
+  if (typeof revision === 'bigint') return REVISION.int64;
+  return revision >= 0 ? REVISION.unsigned : REVISION.negative;
+}
+
+function readRevision(from: ByteReader, kind: number): DatasetRow['revision'] {
+  switch (kind) {
+    case REVISION.none:
+      return null;
+    case REVISION.unsigned:
+      return from.varint();
+    case REVISION.negative:
+      return -1 - from.varint();
+    default:
+      return from.int64();
+  }
+}
+
+/** Words are only ever appended to the known ones: a code beyond them is of a newer release. */
+function statusOf(code: number): string {
+  const status = KNOWN_STATUSES[code];
+  if (status === undefined) throw new UnknownRowVersionError('dataset status code', code);
+  return status;
+}

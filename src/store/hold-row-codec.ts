@@ -1,0 +1,37 @@
+/** Hold rows. */
+import type { PoisonCode } from '../domain/events.js';
+import type { HoldRow } from '../domain/rows.js';
+import type { ByteWriter } from './byte-writer.js';
+import { beginRow, readRow } from './row-version.js';
+import { UnknownRowVersionError } from './unknown-row-version-error.js';
+
+/** Stored codes: never change one. */
+const STORED_CODE = {
+  'missing-key': 0,
+  'bad-framing': 1,
+  'unknown-schema': 2,
+  undecodable: 3,
+  'key-mismatch': 4,
+  'too-many-datasets': 5,
+} as const satisfies Record<PoisonCode, number>;
+
+const poisonCodes = new Map(
+  Object.entries(STORED_CODE).map(([code, stored]) => [stored as number, code as PoisonCode]),
+);
+
+export function writeHoldRow(to: ByteWriter, row: HoldRow): void {
+  beginRow(to);
+  to.byte(STORED_CODE[row.code]);
+  to.signedVarint(row.timestamp);
+}
+
+/** @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeHoldRow(bytes: Buffer): HoldRow {
+  const from = readRow(bytes, 'hold row');
+  const stored = from.byte();
+  const code = poisonCodes.get(stored);
+  if (code === undefined) throw new UnknownRowVersionError('poison code', stored);
+  const timestamp = from.signedVarint();
+  from.end();
+  return { code, timestamp };
+}

@@ -1,0 +1,56 @@
+/** Info rows: written only by manifests and unlinking, read with them and with the announcement. */
+import type { Connection, InfoRow, Link } from '../domain/rows.js';
+import type { ByteReader } from './byte-reader.js';
+import type { ByteWriter } from './byte-writer.js';
+import { CorruptStoreError } from './key-value-store.js';
+import { beginRow, readRow } from './row-version.js';
+
+const SEALED = 0b01;
+const ENDED = 0b10;
+
+export function writeInfoRow(to: ByteWriter, row: InfoRow): void {
+  beginRow(to);
+  to.id(row.clientId);
+  to.text(row.companyName);
+  to.varint(row.connections.length);
+  for (const { connectionId, sourceType } of row.connections) {
+    to.id(connectionId);
+    to.text(sourceType);
+  }
+  to.varint(row.links.length);
+  for (const link of row.links) writeLink(to, link);
+}
+
+/** @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeInfoRow(bytes: Buffer): InfoRow {
+  const from = readRow(bytes, 'info row');
+  const clientId = from.id();
+  const companyName = from.text();
+  const connections: Connection[] = [];
+  for (let left = from.varint(); left > 0; left--)
+    connections.push({ connectionId: from.id(), sourceType: from.text() });
+  const links: Link[] = [];
+  for (let left = from.varint(); left > 0; left--) links.push(readLink(from));
+  from.end();
+  return { clientId, companyName, connections, links };
+}
+
+function writeLink(to: ByteWriter, link: Link): void {
+  to.id(link.linkId);
+  to.varint(link.connection);
+  to.byte((link.sealed ? SEALED : 0) | (link.endedAt === null ? 0 : ENDED));
+  if (link.endedAt !== null) to.varint(link.endedAt);
+}
+
+function readLink(from: ByteReader): Link {
+  const linkId = from.id();
+  const connection = from.varint();
+  const flags = from.byte();
+  if (flags > (SEALED | ENDED)) throw new CorruptStoreError(`info row: link flags ${flags}`);
+  return {
+    linkId,
+    connection,
+    sealed: (flags & SEALED) !== 0,
+    endedAt: (flags & ENDED) === 0 ? null : from.varint(),
+  };
+}

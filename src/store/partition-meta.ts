@@ -1,0 +1,122 @@
+/**
+ * What a store keeps about itself, under keys that never go to the changelog: whose state it holds, up to where it has
+ * followed the changelog, and how to undo the last batch.
+ */
+import { ByteWriter } from './byte-writer.js';
+import { KEY_KIND } from './row-keys.js';
+import { beginRow, readRow } from './row-version.js';
+import type { KeyChange } from './key-value-store.js';
+
+const localKey = (name: string) => Buffer.concat([Buffer.of(KEY_KIND.local), Buffer.from(name)]);
+export const IDENTITY_KEY = localKey('identity');
+export const CHANGELOG_POSITION_KEY = localKey('position');
+export const UNDO_KEY = localKey('undo');
+
+/** Whose state this is. Any difference makes it someone else's. */
+export interface StoreIdentity {
+  readonly clusterId: string;
+  readonly applicationId: string;
+  /** Input topic and partition. */
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export interface ChangelogPosition {
+  /** A lower bound: everything below it in the changelog is in the store. */
+  readonly offset: number;
+  /**
+   * A time (milliseconds since the epoch) at which the store missed nothing of the changelog below its end. A tombstone
+   * may vanish `delete.retention.ms` after it was written, so a store that has missed changes for longer than that may
+   * keep rows for ever that were deleted.
+   */
+  readonly atEndMs: number;
+}
+
+/** A change with the value that the key had before. */
+export interface StateChange extends KeyChange {
+  readonly prior: Buffer | null;
+}
+
+export function encodeIdentity(identity: StoreIdentity): Buffer {
+  const to = new ByteWriter();
+  to.begin();
+  beginRow(to);
+  to.text(identity.clusterId);
+  to.text(identity.applicationId);
+  to.text(identity.topic);
+  to.varint(identity.partition);
+  return to.end();
+}
+
+/** @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeIdentity(bytes: Buffer): StoreIdentity {
+  const from = readRow(bytes, 'store identity');
+  const identity = {
+    clusterId: from.text(),
+    applicationId: from.text(),
+    topic: from.text(),
+    partition: from.varint(),
+  };
+  from.end();
+  return identity;
+}
+
+const CHANGELOG_POSITION_BYTES = 32;
+
+export function encodeChangelogPosition(position: ChangelogPosition): Buffer {
+  const to = new ByteWriter(CHANGELOG_POSITION_BYTES);
+  to.begin();
+  beginRow(to);
+  to.varint(position.offset);
+  to.varint(position.atEndMs);
+  return to.end();
+}
+
+/** @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeChangelogPosition(bytes: Buffer): ChangelogPosition {
+  const from = readRow(bytes, 'changelog position');
+  const position = { offset: from.varint(), atEndMs: from.varint() };
+  from.end();
+  return position;
+}
+
+const UNDO_BYTES_PER_ENTRY = 16;
+
+/**
+ * All keys of a batch with their priors: `version (key length, key, prior length + 1 or 0, prior)...`. A key that
+ * appears twice is given its first prior, for entries are undone last to first.
+ */
+export function encodeUndo(changes: readonly StateChange[]): Buffer {
+  const to = new ByteWriter(sizeOfUndo(changes));
+  to.begin();
+  beginRow(to);
+  for (const { key, prior } of changes) {
+    to.varint(key.length);
+    to.bytes(key);
+    if (prior === null) to.varint(0);
+    else {
+      to.varint(prior.length + 1);
+      to.bytes(prior);
+    }
+  }
+  return to.end();
+}
+
+/** The writes that return every key to its prior. @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeUndo(bytes: Buffer): KeyChange[] {
+  const from = readRow(bytes, 'undo');
+  const changes: KeyChange[] = [];
+  while (!from.atEnd) {
+    const key = from.slice(from.varint());
+    const lengthAndOne = from.varint();
+    changes.push({ key, value: lengthAndOne === 0 ? null : from.slice(lengthAndOne - 1) });
+  }
+  return changes.reverse();
+}
+
+/** At least what the encoding takes, so that it is written into one piece. */
+function sizeOfUndo(changes: readonly StateChange[]): number {
+  let bytes = UNDO_BYTES_PER_ENTRY;
+  for (const { key, prior } of changes) bytes += key.length + (prior?.length ?? 0) + UNDO_BYTES_PER_ENTRY;
+  return bytes;
+}

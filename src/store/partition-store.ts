@@ -1,0 +1,268 @@
+/**
+ * The state of one partition on the local disk, and how it survives a crash at any point.
+ *
+ *     apply:    ONE write = the batch's rows + one undo value (all priors) + the changelog position known by then
+ *     confirm:  the batch's transaction has committed; the position is remembered and goes with the next write
+ *     flush:    writes that position, drops the undo
+ *     reopen:   an undo that is there is applied, always; what was committed comes back from the changelog
+ *
+ * Two invariants follow, whatever is killed when: after the undo the rows are those of the state before the undone
+ * batch; and everything below the stored position of the changelog is in the store, for a position is only written with
+ * or after the rows that it speaks of. The undo of a batch is overwritten only by a batch that follows its `confirm`.
+ */
+import { changesOf, latestPositionRow, type ChangelogRow } from './changelog-rows.js';
+import {
+  CorruptStoreError,
+  StoreUnavailableError,
+  type KeyChange,
+  type KeyValueStore,
+  type StateDirectory,
+} from './key-value-store.js';
+import { beginStore, examineStore, type Expectations, type Trusted, type Untrusted } from './examine-store.js';
+import {
+  CHANGELOG_POSITION_KEY,
+  encodeChangelogPosition,
+  encodeUndo,
+  UNDO_KEY,
+  type ChangelogPosition,
+  type StateChange,
+} from './partition-meta.js';
+import type { PositionRow } from './row-codec.js';
+
+/** Writes of a replay are cut into pieces of so many rows: large enough to be fast, small enough not to block. */
+const REPLAY_WRITE_ROWS = 2_000;
+
+/** Calls that write (`replay`, `apply`, `flush`) must not overlap. */
+export class PartitionStore {
+  #changelog: ChangelogPosition;
+  #positionRow: PositionRow | null;
+  /** The store has an undo on disk. */
+  #hasUndo = false;
+  /** The time given to the `apply` whose transaction is still open; null where none is. */
+  #unconfirmedSinceMs: number | null = null;
+  /** What is known of the changelog is not on disk yet. */
+  #positionIsNews = false;
+  /** Why nothing can be written any more: a write failed, and what it did is known only after opening anew. */
+  #failure: unknown;
+  #writing = false;
+  #corruption: CorruptStoreError | undefined;
+  #closed: Promise<void> | undefined;
+
+  /**
+   * Use `openPartitionStore`. The store must have no undo.
+   *
+   * @param setAside takes the closed folder out of the way
+   */
+  constructor(
+    private readonly store: KeyValueStore,
+    private readonly setAside: (why: string) => Promise<void>,
+    changelog: ChangelogPosition,
+    positionRow: PositionRow | null,
+  ) {
+    this.#changelog = changelog;
+    this.#positionRow = positionRow;
+  }
+
+  /** A lower bound: every changelog record below it is in the store, or will be with the next write. 0 when fresh. */
+  get changelogPosition(): number {
+    return this.#changelog.offset;
+  }
+
+  /** The position row as the store has it; null where the changelog had none yet. */
+  position(): PositionRow | null {
+    return this.#positionRow;
+  }
+
+  /**
+   * Writes rows read from the changelog, and with the last of them the position after them. Replaying rows once more is
+   * harmless.
+   *
+   * @param nextPosition where the next read of the changelog starts
+   */
+  async replay(records: readonly ChangelogRow[], nextPosition: number): Promise<void> {
+    this.#mustBeConfirmed('replay');
+    let from = 0;
+    for (; records.length - from > REPLAY_WRITE_ROWS; from += REPLAY_WRITE_ROWS)
+      await this.#write(changesOf(records, from, from + REPLAY_WRITE_ROWS));
+
+    const changelog = { ...this.#changelog, offset: nextPosition };
+    const last = changesOf(records, from, records.length);
+    last.push({ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(changelog) });
+    await this.#write(last);
+    this.#changelog = changelog;
+    this.#positionIsNews = false;
+    this.#positionRow = latestPositionRow(records, this.#positionRow);
+  }
+
+  /**
+   * Notes that the store misses nothing of the changelog. Goes to disk with the next write of the position.
+   *
+   * @param now milliseconds since the epoch, read before the end of the changelog was asked for
+   */
+  noteAtEnd(now: number): void {
+    this.#changelog = { ...this.#changelog, atEndMs: now };
+    this.#positionIsNews = true;
+  }
+
+  /**
+   * Writes a batch, all or nothing, so that it can be undone.
+   *
+   * @param position the position row that is among the changes
+   * @param now milliseconds since the epoch; where the batch is confirmed, the store was at the changelog's end then
+   * @throws StoreUnavailableError, CorruptStoreError; the store must be opened anew then
+   */
+  async apply(changes: readonly StateChange[], position: PositionRow, now: number): Promise<void> {
+    this.#mustBeConfirmed('apply');
+    const writes: KeyChange[] = changes.slice();
+    writes.push({ key: UNDO_KEY, value: encodeUndo(changes) });
+    if (this.#positionIsNews)
+      writes.push({ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(this.#changelog) });
+    this.#unconfirmedSinceMs = now;
+    await this.#write(writes);
+    this.#hasUndo = true;
+    this.#positionIsNews = false;
+    this.#positionRow = position;
+  }
+
+  /**
+   * The transaction of the batch applied last has committed. Nothing is written: the next write carries it.
+   *
+   * @param position the changelog's position after that transaction, its commit marker included
+   */
+  confirm(position: number): void {
+    if (this.#unconfirmedSinceMs === null) throw new Error('nothing was applied that could be confirmed');
+    if (position < this.#changelog.offset)
+      throw new RangeError(`the changelog went from ${this.#changelog.offset} back to ${position}`);
+    // The owner was alone in writing when the batch was applied: a fenced one could not have committed it.
+    this.#changelog = { offset: position, atEndMs: this.#unconfirmedSinceMs };
+    this.#unconfirmedSinceMs = null;
+    this.#positionIsNews = true;
+  }
+
+  /** Writes what was confirmed and drops the undo. One write; none where there is nothing new. */
+  async flush(): Promise<void> {
+    this.#mustBeConfirmed('flush');
+    const writes: KeyChange[] = [];
+    if (this.#hasUndo) writes.push({ key: UNDO_KEY, value: null });
+    if (this.#positionIsNews)
+      writes.push({ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(this.#changelog) });
+    if (writes.length === 0) return;
+    await this.#write(writes);
+    this.#hasUndo = false;
+    this.#positionIsNews = false;
+  }
+
+  /** Nothing is left for `flush` to do. */
+  get atRest(): boolean {
+    return !this.#hasUndo && !this.#positionIsNews;
+  }
+
+  /** The values of `keys`, in their order; null where there is none. @throws StoreUnavailableError, CorruptStoreError */
+  read(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
+    return this.#noticingCorruption(this.store.read(keys));
+  }
+
+  /** Every pair whose key starts with `prefix`, in key order. @throws StoreUnavailableError, CorruptStoreError */
+  scan(prefix: Buffer): Promise<{ key: Buffer; value: Buffer }[]> {
+    return this.#noticingCorruption(this.store.scan(prefix));
+  }
+
+  /**
+   * Writes nothing: an unconfirmed batch is undone by the next opening. A store that has turned out to be corrupt is
+   * set aside then, for opening it would not show it. Idempotent.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.store.close();
+    if (this.#corruption !== undefined) await this.setAside(this.#corruption.message);
+  }
+
+  async #write(changes: readonly KeyChange[]): Promise<void> {
+    if (this.#failure !== undefined)
+      throw new StoreUnavailableError('a write has failed before: open the store anew', { cause: this.#failure });
+    if (this.#writing) throw new Error('two writes of one partition store overlap');
+    this.#writing = true;
+    try {
+      await this.#noticingCorruption(this.store.write(changes));
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  async #noticingCorruption<T>(result: Promise<T>): Promise<T> {
+    try {
+      return await result;
+    } catch (error) {
+      if (error instanceof CorruptStoreError) this.#corruption = error;
+      throw error;
+    }
+  }
+
+  /** Until its transaction is decided, only the undo on disk knows how to take a batch back. */
+  #mustBeConfirmed(what: string): void {
+    if (this.#unconfirmedSinceMs !== null) throw new Error(`${what} before the last batch was confirmed`);
+  }
+}
+
+export interface OpenOptions extends Expectations {
+  /** Told after a folder has been set aside, before an empty one is begun. */
+  readonly onSetAside: (why: string) => void;
+}
+
+/**
+ * Opens the store of a partition and undoes its last batch if an undo is there, always: whether that batch was
+ * committed is for the changelog to say. What cannot be trusted is set aside, and an empty store is begun.
+ *
+ * @throws StoreUnavailableError where the disk cannot be used now: wait; UnknownRowVersionError where a newer release
+ * wrote the store: run that. Nothing is set aside for either.
+ */
+export async function openPartitionStore(
+  directory: StateDirectory,
+  partition: number,
+  options: OpenOptions,
+): Promise<PartitionStore> {
+  const setAside = async (why: string) => {
+    await directory.setAside(partition, why);
+    options.onSetAside(why);
+  };
+  const opened = await openTrusted(directory, partition, options);
+  if (opened.trusted) return new PartitionStore(opened.store, setAside, opened.changelog, opened.positionRow);
+  await setAside(opened.why);
+  const store = await directory.open(partition);
+  const { changelog, positionRow } = await closingOnError(store, () => beginStore(store, options));
+  return new PartitionStore(store, setAside, changelog, positionRow);
+}
+
+type Opened = (Trusted & { readonly store: KeyValueStore }) | Untrusted;
+
+/** The store without an undo, or why it cannot be trusted; then it is closed. */
+async function openTrusted(directory: StateDirectory, partition: number, options: OpenOptions): Promise<Opened> {
+  try {
+    const store = await directory.open(partition);
+    return await closingOnError(store, async () => {
+      const examined = await examineStore(store, options);
+      if (examined.trusted) return { ...examined, store };
+      await store.close();
+      return examined;
+    });
+  } catch (error) {
+    if (error instanceof CorruptStoreError) return { trusted: false, why: error.message };
+    throw error;
+  }
+}
+
+async function closingOnError<T>(store: KeyValueStore, use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+/** STATE_DIR on disk: one RocksDB folder for each partition. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../lib/clock.js';
+import { StoreUnavailableError, type KeyValueStore, type StateDirectory } from './key-value-store.js';
+import { RocksDbStore } from './rocks-db-store.js';
+import { setAsideFolder } from './set-aside-folder.js';
+
+export class RocksStateDirectory implements StateDirectory {
+  constructor(
+    private readonly root: string,
+    private readonly clock: Pick<Clock, 'now'>,
+  ) {}
+
+  async open(partition: number): Promise<KeyValueStore> {
+    try {
+      await mkdir(this.root, { recursive: true });
+    } catch (cause) {
+      throw new StoreUnavailableError(`cannot create ${this.root}: ${(cause as Error).message}`, { cause });
+    }
+    return RocksDbStore.open(this.folderOf(partition));
+  }
+
+  async setAside(partition: number, why: string): Promise<void> {
+    await setAsideFolder(this.folderOf(partition), why, this.clock.now());
+  }
+
+  folderOf(partition: number): string {
+    return join(this.root, `partition-${partition}`);
+  }
+}

@@ -1,0 +1,61 @@
+/** The part of rocksdb-native (installed as `rocksdb`) that the store uses; the package ships no types of its own. */
+declare module 'rocksdb' {
+  class FilterPolicy {
+    constructor(bitsPerKey: number);
+  }
+
+  interface Options {
+    readonly createIfMissing?: boolean;
+    readonly maxBackgroundJobs?: number;
+    readonly skipStatsUpdateOnOpen?: boolean;
+    readonly walRecoveryMode?: number;
+    readonly writeBufferSize?: number;
+    readonly maxWriteBufferNumber?: number;
+    readonly tableBlockSize?: number;
+    readonly tableCacheIndexAndFilterBlocks?: boolean;
+    readonly optimizeFiltersForMemory?: boolean;
+    readonly unpartitionedPinningTier?: number;
+    readonly topLevelIndexPinningTier?: number;
+    readonly partitionPinningTier?: number;
+    readonly filterPolicy?: FilterPolicy | null;
+  }
+
+  interface BatchOptions {
+    /** Operations that the batch has room for before it must grow. */
+    readonly capacity: number;
+    /** Frees the batch once it is flushed. */
+    readonly autoDestroy: boolean;
+  }
+
+  interface ReadBatch {
+    get(key: Uint8Array): Promise<Buffer | null>;
+    tryFlush(): void;
+  }
+
+  interface WriteBatch {
+    tryPut(key: Uint8Array, value: Uint8Array): void;
+    tryDelete(key: Uint8Array): void;
+    flush(): Promise<void>;
+  }
+
+  interface Range {
+    readonly gte?: Uint8Array;
+    readonly lt?: Uint8Array;
+    /** Pairs fetched at a time. */
+    readonly capacity?: number;
+  }
+
+  export default class RocksDB {
+    static readonly BloomFilterPolicy: typeof FilterPolicy;
+    static readonly constants: {
+      readonly pinningTier: { readonly NONE: number; readonly FLUSHED_AND_SIMILAR: number; readonly ALL: number };
+      readonly walRecoveryMode: { readonly POINT_IN_TIME: number };
+    };
+    constructor(path: string, options?: Options);
+    ready(): Promise<void>;
+    close(): Promise<void>;
+    read(options: BatchOptions): ReadBatch;
+    write(options: BatchOptions): WriteBatch;
+    iterator(range: Range): AsyncIterable<{ key: Buffer; value: Buffer }>;
+  }
+}

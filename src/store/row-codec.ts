@@ -1,0 +1,9 @@
+/**
+ * How rows are stored, in the store and in the changelog alike: one file for each kind of row. Each begins with a
+ * version byte (row-version.ts); numbers are varints; ids and texts are as `ByteWriter` writes them.
+ */
+export { decodeCompanyRow, writeCompanyRow } from './company-row-codec.js';
+export { decodeDatasetRow, writeDatasetRow } from './dataset-row-codec.js';
+export { decodeHoldRow, writeHoldRow } from './hold-row-codec.js';
+export { decodeInfoRow, writeInfoRow } from './info-row-codec.js';
+export { decodePositionRow, writePositionRow, type PositionRow } from './position-row-codec.js';

@@ -1,0 +1,124 @@
+/**
+ * The keys of a partition's rows, in the store and in the changelog alike. One letter for the kind, then ids that
+ * delimit themselves (`ByteWriter.id`), so that the rows of one company have a common prefix for each kind.
+ *
+ *     C id(company)                company row
+ *     I id(company)                info row
+ *     D id(company) id(dataset)    dataset row
+ *     H id(company) text           hold row; the text is `<partition>/<offset>`
+ *     P                            position row
+ *     M...                         local to this store, never in the changelog (partition-meta.ts)
+ */
+import { ByteReader } from './byte-reader.js';
+import { ByteWriter } from './byte-writer.js';
+import { CorruptStoreError } from './key-value-store.js';
+
+export const KEY_KIND = {
+  company: 0x43,
+  info: 0x49,
+  dataset: 0x44,
+  hold: 0x48,
+  position: 0x50,
+  local: 0x4d,
+} as const;
+
+export const POSITION_KEY = Buffer.of(KEY_KIND.position);
+
+export type RowKey =
+  | { readonly kind: 'company' | 'info'; readonly companyId: string }
+  | { readonly kind: 'dataset'; readonly companyId: string; readonly datasetId: string }
+  | { readonly kind: 'hold'; readonly companyId: string; readonly holdId: string }
+  | { readonly kind: 'position' };
+
+export function writeCompanyKey(to: ByteWriter, companyId: string): void {
+  to.byte(KEY_KIND.company);
+  to.id(companyId);
+}
+
+export function writeInfoKey(to: ByteWriter, companyId: string): void {
+  to.byte(KEY_KIND.info);
+  to.id(companyId);
+}
+
+export function writeDatasetKey(to: ByteWriter, companyId: string, datasetId: string): void {
+  to.byte(KEY_KIND.dataset);
+  to.id(companyId);
+  to.id(datasetId);
+}
+
+export function writeHoldKey(to: ByteWriter, companyId: string, holdId: string): void {
+  to.byte(KEY_KIND.hold);
+  to.id(companyId);
+  to.textToEnd(holdId);
+}
+
+export function companyKey(companyId: string): Buffer {
+  return oneKey((to) => writeCompanyKey(to, companyId));
+}
+
+export function infoKey(companyId: string): Buffer {
+  return oneKey((to) => writeInfoKey(to, companyId));
+}
+
+export function datasetKey(companyId: string, datasetId: string): Buffer {
+  return oneKey((to) => writeDatasetKey(to, companyId, datasetId));
+}
+
+export function holdKey(companyId: string, holdId: string): Buffer {
+  return oneKey((to) => writeHoldKey(to, companyId, holdId));
+}
+
+/** What the keys of all datasets of a company start with, and no other key. */
+export function datasetPrefix(companyId: string): Buffer {
+  return oneKey((to) => {
+    to.byte(KEY_KIND.dataset);
+    to.id(companyId);
+  });
+}
+
+/** What the keys of all holds of a company start with, and no other key. */
+export function holdPrefix(companyId: string): Buffer {
+  return oneKey((to) => {
+    to.byte(KEY_KIND.hold);
+    to.id(companyId);
+  });
+}
+
+/** @throws CorruptStoreError where the key is not one of a row */
+export function parseRowKey(key: Buffer): RowKey {
+  const from = new ByteReader(key, 'row key');
+  const parsed = parseFrom(from);
+  from.end();
+  return parsed;
+}
+
+function parseFrom(from: ByteReader): RowKey {
+  const kind = from.byte();
+  switch (kind) {
+    case KEY_KIND.company:
+      return { kind: 'company', companyId: from.id() };
+    case KEY_KIND.info:
+      return { kind: 'info', companyId: from.id() };
+    case KEY_KIND.dataset:
+      return { kind: 'dataset', companyId: from.id(), datasetId: from.id() };
+    case KEY_KIND.hold:
+      return { kind: 'hold', companyId: from.id(), holdId: from.textToEnd() };
+    case KEY_KIND.position:
+      return { kind: 'position' };
+    default:
+      throw new CorruptStoreError(`row key: kind ${kind} is none of a row`);
+  }
+}
+
+export function isPositionKey(key: Buffer): boolean {
+  return key.length === 1 && key[0] === KEY_KIND.position;
+}
+
+const ONE_KEY_BYTES = 128;
+
+function oneKey(write: (to: ByteWriter) => void): Buffer {
+  const to = new ByteWriter(ONE_KEY_BYTES);
+  to.begin();
+  write(to);
+  return to.end();
+}

@@ -1,0 +1,202 @@
+/** Brings rows into memory: what a batch of events needs in one read, or one whole company. */
+import type { CompanyRows } from '../domain/company-rows.js';
+import type { InputEvent } from '../domain/events.js';
+import { visitRowsNeeded, type RowsNeeded } from '../domain/rows-needed.js';
+import { ByteReader } from './byte-reader.js';
+import { ByteWriter } from './byte-writer.js';
+import type { CompanyCache } from './company-cache.js';
+import type { KeyValueStore } from './key-value-store.js';
+import { decodeCompanyRow, decodeDatasetRow, decodeHoldRow, decodeInfoRow } from './row-codec.js';
+import {
+  companyKey,
+  datasetPrefix,
+  holdPrefix,
+  infoKey,
+  KEY_KIND,
+  writeCompanyKey,
+  writeDatasetKey,
+  writeHoldKey,
+  writeInfoKey,
+} from './row-keys.js';
+
+/** What loading needs of a store. */
+export type RowSource = Pick<KeyValueStore, 'read' | 'scan'>;
+
+/**
+ * The rows that one batch needs and that are not in memory, each once. Tell it the events, `run` it once, then throw it
+ * away. The `CompanyRows` that it returns are those of the cache.
+ */
+export class RowLoad implements RowsNeeded {
+  readonly #keys: Buffer[] = [];
+  /** For each key, the company and the dataset or hold that it is of. */
+  readonly #companies: CompanyRows[] = [];
+  readonly #ids: string[] = [];
+  readonly #asked = new Map<CompanyRows, AskedRows>();
+  readonly #to = new ByteWriter();
+  /** The company that the next row is of. */
+  #rows: CompanyRows | undefined;
+
+  constructor(private readonly cache: CompanyCache) {}
+
+  /** Everything that `transition` will look at for this event. */
+  want(event: InputEvent): CompanyRows {
+    const rows = this.wantCompany(event.companyId);
+    if (!rows.whole) {
+      this.#rows = rows;
+      visitRowsNeeded(event, this);
+    }
+    return rows;
+  }
+
+  /** The company row alone. */
+  wantCompany(companyId: string): CompanyRows {
+    const rows = this.cache.get(companyId);
+    if (!rows.hasCompany() && !this.#asked.has(rows)) {
+      this.#asked.set(rows, new AskedRows());
+      this.#to.begin();
+      writeCompanyKey(this.#to, companyId);
+      this.#push(rows, '');
+    }
+    return rows;
+  }
+
+  /** The company row and one hold: for a poison record. */
+  wantHold(companyId: string, holdId: string): CompanyRows {
+    this.#rows = this.wantCompany(companyId);
+    this.hold(holdId);
+    return this.#rows;
+  }
+
+  /** For `visitRowsNeeded`. */
+  info(): void {
+    const rows = this.#current();
+    if (rows.hasInfo()) return;
+    const asked = this.#askedOf(rows);
+    if (asked.info) return;
+    asked.info = true;
+    this.#to.begin();
+    writeInfoKey(this.#to, rows.companyId);
+    this.#push(rows, '');
+  }
+
+  /** For `visitRowsNeeded`. */
+  dataset(datasetId: string): void {
+    const rows = this.#current();
+    if (rows.hasDataset(datasetId)) return;
+    const { datasets } = this.#askedOf(rows);
+    if (datasets.has(datasetId)) return;
+    datasets.add(datasetId);
+    this.#to.begin();
+    writeDatasetKey(this.#to, rows.companyId, datasetId);
+    this.#push(rows, datasetId);
+  }
+
+  /** For `visitRowsNeeded`. */
+  hold(holdId: string): void {
+    const rows = this.#current();
+    if (rows.hasHold(holdId)) return;
+    const { holds } = this.#askedOf(rows);
+    if (holds.has(holdId)) return;
+    holds.add(holdId);
+    this.#to.begin();
+    writeHoldKey(this.#to, rows.companyId, holdId);
+    this.#push(rows, holdId);
+  }
+
+  /** Reads what was asked for and is not in memory. @throws what the store or the row codec throws */
+  async run(store: RowSource): Promise<void> {
+    if (this.#keys.length === 0) return;
+    const values = await store.read(this.#keys);
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] ?? null;
+      const rows = this.#companies[i];
+      const kind = this.#keys[i]?.[0];
+      if (rows !== undefined && kind !== undefined) fill(rows, kind, this.#ids[i] ?? '', value);
+    }
+  }
+
+  #push(rows: CompanyRows, id: string): void {
+    this.#keys.push(this.#to.end());
+    this.#companies.push(rows);
+    this.#ids.push(id);
+  }
+
+  #askedOf(rows: CompanyRows): AskedRows {
+    let asked = this.#asked.get(rows);
+    if (asked === undefined) this.#asked.set(rows, (asked = new AskedRows()));
+    return asked;
+  }
+
+  #current(): CompanyRows {
+    if (this.#rows === undefined) throw new Error('a row was named before its company');
+    return this.#rows;
+  }
+}
+
+class AskedRows {
+  info = false;
+  #datasets: Set<string> | undefined;
+  #holds: Set<string> | undefined;
+
+  get datasets(): Set<string> {
+    return (this.#datasets ??= new Set());
+  }
+
+  get holds(): Set<string> {
+    return (this.#holds ??= new Set());
+  }
+}
+
+/**
+ * Loads every row of a company. Rows in memory, changed or known not to exist, win over what is stored.
+ * @throws what the store or the row codec throws
+ */
+export async function loadWholeCompany(store: RowSource, rows: CompanyRows): Promise<void> {
+  if (rows.whole) return;
+  const { companyId } = rows;
+  const prefixOfDatasets = datasetPrefix(companyId);
+  const prefixOfHolds = holdPrefix(companyId);
+  const [[company, info], datasets, holds] = await Promise.all([
+    store.read([companyKey(companyId), infoKey(companyId)]),
+    store.scan(prefixOfDatasets),
+    store.scan(prefixOfHolds),
+  ]);
+  fill(rows, KEY_KIND.company, '', company ?? null);
+  fill(rows, KEY_KIND.info, '', info ?? null);
+  for (const { key, value } of datasets)
+    fill(rows, KEY_KIND.dataset, restOf(key, prefixOfDatasets, 'dataset key').id(), value);
+  for (const { key, value } of holds)
+    fill(rows, KEY_KIND.hold, restOf(key, prefixOfHolds, 'hold key').textToEnd(), value);
+  rows.whole = true;
+}
+
+function restOf(key: Buffer, prefix: Buffer, what: string): ByteReader {
+  return new ByteReader(key.subarray(prefix.length), what);
+}
+
+/** Nothing is kept of `value`: the codecs copy. */
+function fill(rows: CompanyRows, kind: number, id: string, value: Buffer | null): void {
+  switch (kind) {
+    case KEY_KIND.company:
+      return fillCompany(rows, value);
+    case KEY_KIND.info:
+      if (!rows.hasInfo()) rows.loadInfo(value === null ? null : decodeInfoRow(value));
+      return;
+    case KEY_KIND.dataset:
+      if (!rows.hasDataset(id)) rows.loadDataset(id, value === null ? null : decodeDatasetRow(value));
+      return;
+    case KEY_KIND.hold:
+      if (!rows.hasHold(id)) rows.loadHold(id, value === null ? null : decodeHoldRow(value));
+      return;
+    default:
+      throw new Error(`no row has a key of kind ${kind}`);
+  }
+}
+
+/** The final row of a company is its only one, so that nothing more of it is ever read. */
+function fillCompany(rows: CompanyRows, value: Buffer | null): void {
+  if (rows.hasCompany()) return;
+  const company = value === null ? null : decodeCompanyRow(value);
+  rows.loadCompany(company);
+  if (company !== null && company.outcome !== 'pending') rows.whole = true;
+}

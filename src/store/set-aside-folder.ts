@@ -1,0 +1,43 @@
+/** Keeps what cannot be used out of the way: renamed and explained, never deleted. */
+import { access, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StoreUnavailableError } from './key-value-store.js';
+
+const REASON_FILE = 'SET_ASIDE.txt';
+
+/**
+ * Renames `folder` to `<folder>.set-aside-<time>[-n]` and leaves the reason in it.
+ *
+ * @param now milliseconds since the epoch
+ * @returns the new name
+ * @throws StoreUnavailableError where the disk refuses
+ */
+export async function setAsideFolder(folder: string, why: string, now: number): Promise<string> {
+  const stamp = new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
+  try {
+    const name = await firstFree(`${folder}.set-aside-${stamp}`);
+    await rename(folder, name);
+    await writeFile(join(name, REASON_FILE), `${why}\n`);
+    return name;
+  } catch (cause) {
+    throw new StoreUnavailableError(`cannot set ${folder} aside: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** The folders of one STATE_DIR belong to one process, so nobody takes the name meanwhile. */
+async function firstFree(name: string): Promise<string> {
+  for (let n = 1; ; n++) {
+    const candidate = n === 1 ? name : `${name}-${n}`;
+    if (!(await exists(candidate))) return candidate;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
