@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
+import { auditTopics, type AuditReport } from './audit-topics.js';
+import { readTopics } from './read-topics.js';
+import { fetchSchemasOf } from './registered-schemas.js';
+
+export interface AuditedDeployment {
+  /** Addresses of all brokers, comma-separated. */
+  readonly bootstrap: string;
+  /** Root of the registry's Confluent-compatible API. */
+  readonly registryUrl: string;
+  /** The repository's `schemas`. */
+  readonly schemasFolder: string;
+  readonly topics: {
+    readonly events: string;
+    readonly synchronized: string;
+    readonly deadLetters: string;
+    readonly settings: string;
+  };
+  readonly applicationId: string;
+  readonly eventNamespace: string;
+  /** ALL_DATASETS_FROM in milliseconds since the epoch. */
+  readonly allDatasetsFrom: number;
+  /** Offset of `client-settings` below which all was there before the processor judged its first event. */
+  readonly settingsInPlaceBefore: number;
+}
+
+/** Reads the topics of a deployment whose input has been worked off, and audits them. */
+export async function auditCluster(deployment: AuditedDeployment): Promise<AuditReport> {
+  const { bootstrap, registryUrl, schemasFolder, topics, ...settings } = deployment;
+  const kafka = new Kafka({ clientId: 'audit', brokers: bootstrap.split(','), logLevel: logLevel.ERROR });
+  const names = [topics.events, topics.synchronized, topics.deadLetters, topics.settings];
+  const contents = await readTopics(kafka, names);
+  const [events, synchronized, deadLetters, clientSettings] = contents;
+  if (!events || !synchronized || !deadLetters || !clientSettings) throw new Error('a topic was not read');
+  const registered = await fetchSchemasOf(registryUrl, contents);
+  const schemas = {
+    syncEvent: await readSchema(schemasFolder, 'sync-events-value'),
+    companySynchronized: await readSchema(schemasFolder, 'company-synchronized-value'),
+    clientSettings: await readSchema(schemasFolder, 'client-settings-value'),
+  };
+  return auditTopics({ events, synchronized, deadLetters, settings: clientSettings, registered, schemas, ...settings });
+}
+
+async function readSchema(folder: string, subject: string): Promise<object> {
+  return JSON.parse(await readFile(join(folder, subject, 'v1.avsc'), 'utf8')) as object;
+}

@@ -1,0 +1,142 @@
+/**
+ * The audit: from what is in the topics alone, with the reference model and no code of `src`, whether every company was
+ * announced exactly once, not early, with the content that the rules give, and whether every poison record is a dead
+ * letter. Pure: `read-topics.ts` and `registered-schemas.ts` get what it needs.
+ */
+import type { Verdict } from '../reference-model.js';
+import type { Anomaly } from './anomaly.js';
+import { readAnnouncements, type ReadAnnouncements } from './announcements.js';
+import { AvroValues, type RegisteredSchemas } from './avro-values.js';
+import { checkAnnouncements } from './check-announcements.js';
+import { checkDeadLetters, type ExpectedDeadLetter } from './check-dead-letters.js';
+import { readInput, type ReadInput } from './company-records.js';
+import { SettingValues } from './setting-values.js';
+import { placeOf, type TopicContents } from './topic-record.js';
+import { verdictOf, whyNot } from './verdicts.js';
+
+export interface AuditInput {
+  readonly events: TopicContents;
+  readonly synchronized: TopicContents;
+  readonly deadLetters: TopicContents;
+  readonly settings: TopicContents;
+  /** Of every schema id that these topics name. */
+  readonly registered: RegisteredSchemas;
+  /** The repository's schemas. */
+  readonly schemas: {
+    readonly syncEvent: object;
+    readonly companySynchronized: object;
+    readonly clientSettings: object;
+  };
+  readonly applicationId: string;
+  /** EVENT_NAMESPACE: the application id where it was not set. */
+  readonly eventNamespace: string;
+  /** ALL_DATASETS_FROM in milliseconds since the epoch. */
+  readonly allDatasetsFrom: number;
+  /** Offset of `client-settings` below which all was there before the processor judged its first event. */
+  readonly settingsInPlaceBefore: number;
+}
+
+export interface CompanyFate {
+  readonly announced: boolean;
+  /** Why it is rightly not announced; null where it should be. */
+  readonly whyNot: string | null;
+}
+
+export interface AuditReport {
+  /** What became of each company of the input, and what should have. */
+  readonly companies: ReadonlyMap<string, CompanyFate>;
+  readonly announced: number;
+  readonly rightlyNot: number;
+  readonly deadLetters: { readonly expected: number; readonly arrived: number };
+  readonly anomalies: readonly Anomaly[];
+}
+
+export function auditTopics(input: AuditInput): AuditReport {
+  const events = readInput(input.events, new AvroValues(input.schemas.syncEvent, input.registered));
+  const arrived = readAnnouncements(
+    input.synchronized,
+    new AvroValues(input.schemas.companySynchronized, input.registered),
+  );
+  const verdicts = judgeAll(input, events, arrived);
+  const expectedLetters = expectedDeadLetters(events, verdicts);
+  const anomalies = [
+    ...announcementAnomalies(input, events, arrived, verdicts),
+    ...checkDeadLetters(expectedLetters, events.byPlace, input.deadLetters, input.events),
+  ];
+  const companies = new Map<string, CompanyFate>();
+  for (const [companyId, verdict] of verdicts) {
+    const reason = verdict.announcement === null ? whyNot(verdict) : null;
+    companies.set(companyId, { announced: arrived.byCompany.has(companyId), whyNot: reason });
+  }
+  const fates = [...companies.values()];
+  return {
+    companies,
+    announced: fates.filter((fate) => fate.announced).length,
+    rightlyNot: fates.filter((fate) => !fate.announced && fate.whyNot !== null).length,
+    deadLetters: { expected: expectedLetters.size, arrived: input.deadLetters.records.length },
+    anomalies,
+  };
+}
+
+function judgeAll(input: AuditInput, events: ReadInput, arrived: ReadAnnouncements): Map<string, Verdict> {
+  const values = new AvroValues(input.schemas.clientSettings, input.registered);
+  const settings = new SettingValues(input.settings, values, input.settingsInPlaceBefore);
+  const { allDatasetsFrom, eventNamespace } = input;
+  const context = { topic: input.events.topic, allDatasetsFrom, eventNamespace };
+  const verdicts = new Map<string, Verdict>();
+  for (const [companyId, company] of events.companies) {
+    const claim = arrived.byCompany.get(companyId)?.[0]?.content;
+    verdicts.set(companyId, verdictOf(company, settings, claim, context));
+  }
+  return verdicts;
+}
+
+function announcementAnomalies(
+  input: AuditInput,
+  events: ReadInput,
+  arrived: ReadAnnouncements,
+  verdicts: ReadonlyMap<string, Verdict>,
+): Anomaly[] {
+  const envelope = {
+    applicationId: input.applicationId,
+    inputPartitions: input.events.partitions,
+    outputPartitions: input.synchronized.partitions,
+  };
+  const companyIds = new Set([...events.companies.keys(), ...arrived.byCompany.keys()]);
+  const unreadable = arrived.unreadable.map(({ record, why }): Anomaly => ({
+    kind: 'unreadable',
+    companyId: record.key?.toString() ?? null,
+    what: `the announcement at ${placeOf(record)} cannot be read: ${why}`,
+    came: record.value?.toString('hex') ?? null,
+    shouldHaveCome: null,
+    history: [],
+  }));
+  const checked = [...companyIds].flatMap((companyId) =>
+    checkAnnouncements(
+      companyId,
+      events.companies.get(companyId),
+      verdicts.get(companyId),
+      arrived.byCompany.get(companyId) ?? [],
+      envelope,
+    ),
+  );
+  return [...unreadable, ...checked];
+}
+
+function expectedDeadLetters(
+  events: ReadInput,
+  verdicts: ReadonlyMap<string, Verdict>,
+): Map<string, ExpectedDeadLetter> {
+  const expected = new Map<string, ExpectedDeadLetter>();
+  for (const [place, event] of events.byPlace)
+    if (event.kind === 'poison') expected.set(place, { event, code: event.code });
+  for (const [companyId, { tooManyDatasets }] of verdicts) {
+    const partition = events.companies.get(companyId)?.partition ?? -1;
+    for (const offset of tooManyDatasets) {
+      const place = placeOf({ partition, offset });
+      const event = events.byPlace.get(place);
+      if (event !== undefined) expected.set(place, { event, code: 'too-many-datasets' });
+    }
+  }
+  return expected;
+}

@@ -1,0 +1,139 @@
+/** Exactly one announcement for each company that the rules announce, at the right record, with the right content. */
+import { isDeepStrictEqual } from 'node:util';
+import { Partitioners } from 'kafkajs';
+import type { ReferenceAnnouncement, Verdict } from '../reference-model.js';
+import type { Anomaly, AnomalyKind } from './anomaly.js';
+import type { ArrivedAnnouncement } from './announcements.js';
+import { tellHistory, type CompanyRecords } from './company-records.js';
+import { headerTexts, placeOf, type RecordHeaders, type TopicRecord } from './topic-record.js';
+
+export interface Envelope {
+  readonly applicationId: string;
+  /** Partition counts of the input and of the announcements. */
+  readonly inputPartitions: number;
+  readonly outputPartitions: number;
+}
+
+/** Of one company: `company` is undefined where the input has no record of it. */
+export function checkAnnouncements(
+  companyId: string,
+  company: CompanyRecords | undefined,
+  verdict: Verdict | undefined,
+  arrived: readonly ArrivedAnnouncement[],
+  envelope: Envelope,
+): Anomaly[] {
+  const expected = verdict?.announcement ?? null;
+  const history = tellHistory(company?.records ?? []);
+  const anomaly = (kind: AnomalyKind, what: string, came: unknown, shouldHaveCome: unknown = expected): Anomaly => ({
+    kind,
+    companyId,
+    what,
+    came,
+    shouldHaveCome,
+    history,
+  });
+  const [first] = arrived;
+  if (first === undefined)
+    return expected === null ? [] : [anomaly('missing', 'it is complete and was not announced', null)];
+
+  const anomalies: Anomaly[] = [];
+  if (arrived.length > 1) {
+    const places = arrived.map(({ record }) => placeOf(record));
+    anomalies.push(anomaly('duplicate', `it was announced ${arrived.length} times`, places, places.slice(0, 1)));
+  }
+  const { content } = first;
+  if (expected === null) {
+    anomalies.push(anomaly('early', 'it was announced and is not complete', content));
+    return anomalies;
+  }
+  if (content.source.offset !== expected.source.offset) {
+    const kind = content.source.offset < expected.source.offset ? 'early' : 'late';
+    const what = `announced by offset ${content.source.offset}, completed by offset ${expected.source.offset}`;
+    anomalies.push(anomaly(kind, what, content));
+    return anomalies;
+  }
+  const wrong = differingFields(content, expected);
+  if (wrong.length > 0)
+    anomalies.push(anomaly('wrong-content', `wrong: ${wrong.join(', ')}`, pick(content, wrong), pick(expected, wrong)));
+
+  const completing = company?.records.find(({ record }) => record.offset === expected.source.offset)?.record;
+  const fault = envelopeFault(first.record, expected, completing, envelope);
+  if (fault !== null) anomalies.push(anomaly('wrong-envelope', fault.what, fault.came, fault.shouldHaveCome));
+  return anomalies;
+}
+
+function differingFields(came: ReferenceAnnouncement, expected: ReferenceAnnouncement): string[] {
+  const fields = new Set([...Object.keys(came), ...Object.keys(expected)]) as Set<keyof ReferenceAnnouncement>;
+  return [...fields].filter((field) => !isDeepStrictEqual(came[field], expected[field]));
+}
+
+function pick(announcement: ReferenceAnnouncement, fields: readonly string[]): object {
+  return Object.fromEntries(Object.entries(announcement).filter(([field]) => fields.includes(field)));
+}
+
+interface EnvelopeFault {
+  readonly what: string;
+  readonly came: unknown;
+  readonly shouldHaveCome: unknown;
+}
+
+function envelopeFault(
+  record: TopicRecord,
+  expected: ReferenceAnnouncement,
+  completing: TopicRecord | undefined,
+  envelope: Envelope,
+): EnvelopeFault | null {
+  const { companyId, source } = expected;
+  const key = record.key?.toString() ?? null;
+  if (key !== companyId) return { what: 'the key is not the companyId', came: key, shouldHaveCome: companyId };
+
+  const partition = partitionFor(companyId, source.partition, envelope);
+  if (record.partition !== partition)
+    return { what: 'it is in the wrong partition', came: record.partition, shouldHaveCome: partition };
+
+  const came = textsOf(record.headers);
+  const shouldHaveCome = expectedHeaders(expected, completing, envelope.applicationId);
+  return isDeepStrictEqual(came, shouldHaveCome) ? null : { what: 'the headers are wrong', came, shouldHaveCome };
+}
+
+const defaultPartitioner = Partitioners.DefaultPartitioner();
+
+function partitionFor(key: string, inputPartition: number, { inputPartitions, outputPartitions }: Envelope): number {
+  if (inputPartitions === outputPartitions) return inputPartition;
+  const partitionMetadata = Array.from({ length: outputPartitions }, (_, partitionId) => ({
+    partitionId,
+    partitionErrorCode: 0,
+    leader: 1,
+    replicas: [1],
+    isr: [1],
+  }));
+  return defaultPartitioner({ topic: '', partitionMetadata, message: { key, value: null } });
+}
+
+/** W3C trace context of a version that exists today. */
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+function expectedHeaders(
+  { eventId, companyId, synchronizedAt, source }: ReferenceAnnouncement,
+  completing: TopicRecord | undefined,
+  applicationId: string,
+): Record<string, readonly string[]> {
+  const headers: Record<string, readonly string[]> = {
+    ce_specversion: ['1.0'],
+    ce_id: [eventId],
+    ce_type: ['company.synchronized.v1'],
+    ce_source: [`/${applicationId}/${source.topic}/${source.partition}`],
+    ce_subject: [companyId],
+    ce_time: [new Date(synchronizedAt).toISOString()],
+    ce_partitionkey: [companyId],
+    'content-type': ['application/avro'],
+  };
+  const traceparent = headerTexts(completing?.headers ?? new Map(), 'traceparent').at(-1);
+  if (traceparent != null && TRACEPARENT.test(traceparent)) headers['traceparent'] = [traceparent];
+  return headers;
+}
+
+function textsOf(headers: RecordHeaders): Record<string, readonly (string | null)[]> {
+  const texts = [...headers.keys()].map((key) => [key, headerTexts(headers, key)] as const);
+  return Object.fromEntries(texts);
+}

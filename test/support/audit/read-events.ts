@@ -1,0 +1,83 @@
+/**
+ * The audit's own reading of `sync-events`: an event, or poison and why. It shares no code with `src`; numbers in
+ * brackets are the points of the contract's fine print.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { PoisonRecord, ReferencePayload } from '../reference-model.js';
+import type { AvroValues } from './avro-values.js';
+import { headerTexts, type TopicRecord } from './topic-record.js';
+
+export interface ReadableEvent {
+  readonly kind: 'event';
+  readonly record: TopicRecord;
+  readonly companyId: string;
+  readonly clientId: string;
+  readonly repairs: readonly string[];
+  readonly payload: ReferencePayload;
+}
+
+export interface PoisonEvent {
+  readonly kind: 'poison';
+  readonly record: TopicRecord;
+  readonly code: PoisonRecord['code'] | 'missing-key';
+  /** The company that the key names, which is held; null where it names none. [12] */
+  readonly companyId: string | null;
+}
+
+export type ReadEvent = ReadableEvent | PoisonEvent;
+
+export function readEvent(record: TopicRecord, values: AvroValues): ReadEvent {
+  const { key } = record;
+  if (key === null || key.length === 0) return { kind: 'poison', record, code: 'missing-key', companyId: null };
+  const keyText = isUtf8(key) ? key.toString() : null;
+
+  const read = values.read(record.value);
+  if (read.kind !== 'value') return { kind: 'poison', record, code: read.kind, companyId: keyText };
+  const event = read.value as AvroEvent;
+  if (keyText !== event.companyId) return { kind: 'poison', record, code: 'key-mismatch', companyId: keyText };
+
+  const repairs = headerTexts(record.headers, 'repairs').filter((text) => text !== null);
+  const { companyId, clientId } = event;
+  return { kind: 'event', record, companyId, clientId, repairs, payload: payloadOf(event.payload) };
+}
+
+/** A `SyncEvent` as avsc gives it: branches of a union of records come wrapped in their full names. */
+interface AvroEvent {
+  readonly companyId: string;
+  readonly clientId: string;
+  readonly payload: {
+    readonly 'companysync.LinkSyncQueued'?: {
+      readonly linkId: string;
+      readonly connectionId: string;
+      readonly sourceType: string;
+      readonly companyName: string;
+      readonly datasets: readonly { readonly datasetId: string; readonly dataType: string }[];
+      readonly isFinal: boolean;
+    };
+    readonly 'companysync.DatasetStatusChanged'?: {
+      readonly datasetId: string;
+      readonly status: string;
+      readonly trigger: 'LINK' | 'REFRESH' | 'UNKNOWN';
+      readonly revision: { readonly long: bigint } | bigint | null;
+    };
+    readonly 'companysync.ConnectionUnlinked'?: { readonly connectionId: string };
+    readonly 'companysync.CompanyDeleted'?: object;
+  };
+}
+
+function payloadOf(branches: AvroEvent['payload']): ReferencePayload {
+  const manifest = branches['companysync.LinkSyncQueued'];
+  if (manifest !== undefined) {
+    const { linkId, connectionId, sourceType, companyName, datasets, isFinal } = manifest;
+    return { type: 'LinkSyncQueued', linkId, connectionId, sourceType, companyName, datasets, isFinal };
+  }
+  const changed = branches['companysync.DatasetStatusChanged'];
+  if (changed !== undefined) {
+    const { datasetId, status, trigger, revision } = changed;
+    const long = typeof revision === 'object' && revision !== null ? revision.long : revision;
+    return { type: 'DatasetStatusChanged', datasetId, status, trigger, revision: long };
+  }
+  const unlinked = branches['companysync.ConnectionUnlinked'];
+  if (unlinked !== undefined) return { type: 'ConnectionUnlinked', connectionId: unlinked.connectionId };
+  return { type: 'CompanyDeleted' };
+}

@@ -1,0 +1,205 @@
+import type { AnomalyKind } from '../../support/audit/anomaly.js';
+import { auditTopics } from '../../support/audit/audit-topics.js';
+import { summaryLine } from '../../support/audit/report-lines.js';
+import type { TopicRecord } from '../../support/audit/topic-record.js';
+import { complete, BEFORE, DeploymentInMemory } from './deployment-in-memory.js';
+
+/** One company, complete at the record returned; nothing is announced yet. */
+function oneCompleteCompany(deployment: DeploymentInMemory): TopicRecord {
+  deployment.manifest('company-1', ['d1']);
+  deployment.status('company-1', 'd1', 'Fetching');
+  return deployment.status('company-1', 'd1', 'Complete');
+}
+
+function kindsIn(deployment: DeploymentInMemory): AnomalyKind[] {
+  return auditTopics(deployment.input()).anomalies.map(({ kind }) => kind);
+}
+
+describe('announcements', () => {
+  test('a right one, and a company rightly not announced, leave nothing to report', () => {
+    const deployment = new DeploymentInMemory();
+    deployment.announce('company-1', oneCompleteCompany(deployment));
+    deployment.manifest('company-2', ['d1']);
+    const report = auditTopics(deployment.input());
+    expect(report.anomalies).toEqual([]);
+    expect(report).toMatchObject({ announced: 1, rightlyNot: 1 });
+    expect(report.companies.get('company-2')).toEqual({ announced: false, whyNot: 'datasets unfinished' });
+  });
+
+  test('one that is not there is missing, with the history of the company as evidence', () => {
+    const deployment = new DeploymentInMemory();
+    oneCompleteCompany(deployment);
+    const [anomaly, ...others] = auditTopics(deployment.input()).anomalies;
+    expect(others).toEqual([]);
+    expect(anomaly).toMatchObject({ kind: 'missing', companyId: 'company-1', came: null });
+    expect(anomaly?.shouldHaveCome).toMatchObject({ source: { partition: 1, offset: 2 } });
+    expect(anomaly?.history).toHaveLength(3);
+    expect(anomaly?.history[2]).toContain('1/2 ');
+    expect(anomaly?.history[2]).toContain('dataset d1 Complete');
+  });
+
+  test('a second one of the same company is a duplicate, even where it is the same', () => {
+    const deployment = new DeploymentInMemory();
+    const completing = oneCompleteCompany(deployment);
+    deployment.announce('company-1', completing);
+    deployment.announce('company-1', completing);
+    expect(kindsIn(deployment)).toEqual(['duplicate']);
+  });
+
+  test('one by a record before the completing one is early', () => {
+    const deployment = new DeploymentInMemory();
+    oneCompleteCompany(deployment);
+    deployment.announce('company-1', deployment.events[1] as TopicRecord);
+    expect(kindsIn(deployment)).toEqual(['early']);
+  });
+
+  test('one of a company that is not complete is early', () => {
+    const deployment = new DeploymentInMemory();
+    const manifest = deployment.manifest('company-1', ['d1']);
+    deployment.announce('company-1', manifest);
+    expect(kindsIn(deployment)).toEqual(['early']);
+  });
+
+  test('one of a company that the input does not know is early', () => {
+    const deployment = new DeploymentInMemory();
+    const completing = oneCompleteCompany(deployment);
+    deployment.announce('company-1', completing);
+    deployment.announce('company-9', completing);
+    expect(kindsIn(deployment)).toEqual(['early']);
+  });
+
+  test('one by a record after the completing one is late', () => {
+    const deployment = new DeploymentInMemory();
+    oneCompleteCompany(deployment);
+    deployment.announce('company-1', deployment.status('company-1', 'd1', 'Complete'));
+    expect(kindsIn(deployment)).toEqual(['late']);
+  });
+
+  test.each([
+    ['eventId', { eventId: 'fc0dfdac-5d03-55fc-b1a9-b4ba8c3d3a55' }],
+    ['clientId', { clientId: 'client-2' }],
+    ['companyName', { companyName: 'Other' }],
+    ['synchronizedAt', { synchronizedAt: BEFORE }],
+    ['trigger', { trigger: 'FIRST_DATASET' as const }],
+    ['connections', { connections: [] }],
+    ['datasets', { datasets: [complete('d1', 1)] }],
+    ['datasets', { datasets: [complete('d1', 2), complete('d1', 2)] }],
+    ['succeeded', { succeeded: 2 }],
+    ['failed', { failed: 1 }],
+    ['ended', { ended: 1 }],
+    ['source', { source: { topic: 'sync-events', partition: 2, offset: 2 } }],
+  ])('one with another %s has wrong content', (field, content) => {
+    const deployment = new DeploymentInMemory();
+    deployment.announce('company-1', oneCompleteCompany(deployment), { content });
+    const [anomaly, ...others] = auditTopics(deployment.input()).anomalies;
+    expect(others).toEqual([]);
+    expect(anomaly).toMatchObject({ kind: 'wrong-content', what: `wrong: ${field}`, came: content });
+  });
+
+  test.each([
+    ['another ce_id', { headers: { ce_id: 'x' } }],
+    ['another ce_time', { headers: { ce_time: '2023-10-10T00:00:00Z' } }],
+    ['a header twice', { headers: { ce_type: ['company.synchronized.v1', 'company.synchronized.v1'] } }],
+    ['a header that nobody asked for', { headers: { extra: '1' } }],
+    ['a trace that its record has not', { headers: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } }],
+    ['another partition', { partition: 2 }],
+    ['another key', { key: 'company-2' }],
+  ])('one with %s has a wrong envelope', (_, changes) => {
+    const deployment = new DeploymentInMemory();
+    deployment.announce('company-1', oneCompleteCompany(deployment), changes);
+    expect(kindsIn(deployment)).toEqual(['wrong-envelope']);
+  });
+
+  test('one without the trace of the completing record has a wrong envelope', () => {
+    const deployment = new DeploymentInMemory();
+    const headers = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
+    deployment.manifest('company-1', ['d1']);
+    const completing = deployment.status('company-1', 'd1', 'Complete', { headers });
+    deployment.announce('company-1', completing);
+    expect(kindsIn(deployment)).toEqual(['wrong-envelope']);
+    deployment.synchronized.length = 0;
+    deployment.announce('company-1', completing, { headers });
+    expect(kindsIn(deployment)).toEqual([]);
+  });
+
+  test('one whose value cannot be read is unreadable, and its company missing', () => {
+    const deployment = new DeploymentInMemory();
+    deployment.announce('company-1', oneCompleteCompany(deployment));
+    const [record] = deployment.synchronized as [TopicRecord];
+    deployment.synchronized[0] = { ...record, value: record.value?.subarray(0, -1) ?? null };
+    expect(kindsIn(deployment)).toEqual(['unreadable', 'missing']);
+  });
+
+  test('a company in two partitions of the input cannot be audited', () => {
+    const deployment = new DeploymentInMemory();
+    deployment.manifest('company-1', ['d1'], { partition: 0 });
+    deployment.manifest('company-1', ['d1'], { partition: 2 });
+    expect(() => auditTopics(deployment.input())).toThrow('company company-1 is in partitions 0 and 2');
+  });
+});
+
+describe('the settings of clients', () => {
+  /** One dataset of two is Complete, before the date: announced under FIRST_DATASET alone. */
+  function halfDone(deployment: DeploymentInMemory, announced: boolean): void {
+    deployment.manifest('company-1', ['d1', 'd2'], { timestamp: BEFORE });
+    const completing = deployment.status('company-1', 'd1', 'Complete', { timestamp: BEFORE });
+    if (!announced) return;
+    const other = { ...complete('d2', 0), status: 'Queued' };
+    const datasets = [complete('d1', 1), other];
+    deployment.announce('company-1', completing, { content: { trigger: 'FIRST_DATASET', datasets } });
+  }
+
+  test.each([
+    ['that was never made', [], 'FIRST_DATASET'],
+    ['of ALL_DATASETS', ['ALL_DATASETS'], 'ALL_DATASETS'],
+    ['that was taken back by a tombstone', ['ALL_DATASETS', null], 'FIRST_DATASET'],
+  ] as const)('a choice %s and was in place decides what must come', (_, settings, inForce) => {
+    const announced = new DeploymentInMemory();
+    const silent = new DeploymentInMemory();
+    for (const deployment of [announced, silent])
+      for (const setting of settings) deployment.setting('client-1', setting);
+    halfDone(announced, true);
+    halfDone(silent, false);
+    expect(kindsIn(announced)).toEqual(inForce === 'FIRST_DATASET' ? [] : ['early']);
+    expect(kindsIn(silent)).toEqual(inForce === 'FIRST_DATASET' ? ['missing'] : []);
+  });
+
+  test('a choice that changed while events were judged allows what either gives', () => {
+    for (const announcedByFirst of [true, false]) {
+      const deployment = new DeploymentInMemory();
+      deployment.settingsInPlaceBefore = 0;
+      deployment.setting('client-1', 'ALL_DATASETS');
+      halfDone(deployment, announcedByFirst);
+      expect(kindsIn(deployment)).toEqual([]);
+    }
+  });
+
+  test('a choice that changed excuses neither a company that is complete by either nor a wrong trigger', () => {
+    const deployment = new DeploymentInMemory();
+    deployment.settingsInPlaceBefore = 1;
+    deployment.setting('client-1', 'ALL_DATASETS');
+    deployment.setting('client-2', 'FIRST_DATASET');
+    deployment.manifest('company-1', ['d1'], { timestamp: BEFORE });
+    const completing = deployment.status('company-1', 'd1', 'Complete', { timestamp: BEFORE });
+    expect(kindsIn(deployment)).toEqual(['missing']);
+    deployment.announce('company-1', completing, { content: { trigger: 'FIRST_DATASET' } });
+    expect(kindsIn(deployment)).toEqual(['wrong-content']);
+  });
+});
+
+describe('the last line', () => {
+  test('counts companies, and everything that is wrong', () => {
+    const deployment = new DeploymentInMemory();
+    const completing = oneCompleteCompany(deployment);
+    deployment.announce('company-1', completing, { partition: 0 });
+    deployment.announce('company-1', completing);
+    deployment.manifest('company-2', ['d1']);
+    deployment.manifest('company-3', ['d1']);
+    deployment.status('company-3', 'd1', 'Complete');
+    deployment.raw(null, Buffer.from('x'));
+    expect(summaryLine(auditTopics(deployment.input()))).toBe(
+      'audit: 3 companies, 1 announced, 1 rightly not, missing 1, duplicate 1, early 0, wrong content 1, ' +
+        'dead letters 0 of 1, wrong dead letters 1',
+    );
+  });
+});

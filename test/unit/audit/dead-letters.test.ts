@@ -1,0 +1,115 @@
+import type { AnomalyKind } from '../../support/audit/anomaly.js';
+import { auditTopics } from '../../support/audit/audit-topics.js';
+import type { TopicRecord } from '../../support/audit/topic-record.js';
+import { DeploymentInMemory } from './deployment-in-memory.js';
+
+function kindsIn(deployment: DeploymentInMemory): AnomalyKind[] {
+  return auditTopics(deployment.input()).anomalies.map(({ kind }) => kind);
+}
+
+const KEY = Buffer.from('company-1');
+const OWN_HEADERS = { own: ['1', null, '1'], dl_code: 'of an earlier time' };
+
+/** A record that is poison, with headers of its own. */
+function onePoison(deployment: DeploymentInMemory): TopicRecord {
+  return deployment.raw(KEY, Buffer.from('nonsense that is long enough'), { headers: OWN_HEADERS });
+}
+
+/** One record of each kind of poison, with the code that it should get. */
+const POISON: [string, (deployment: DeploymentInMemory) => TopicRecord][] = [
+  ['missing-key', (d) => d.raw(null, Buffer.from('x'))],
+  ['missing-key', (d) => d.raw(Buffer.alloc(0), null)],
+  ['bad-framing', (d) => d.raw(KEY, null)],
+  ['bad-framing', (d) => d.raw(KEY, Buffer.alloc(4))],
+  ['bad-framing', (d) => d.raw(Buffer.from([0xff]), Buffer.from([1, 0, 0, 0, 1, 0]))],
+  ['unknown-schema', (d) => d.raw(KEY, Buffer.from([0, 0, 0, 0, 99, 0]))],
+  ['undecodable', (d) => d.raw(KEY, Buffer.from([0, 0, 0, 0, 1, 0]))],
+  ['undecodable', (d) => d.raw(KEY, Buffer.from([0, 0, 0, 0, 3, 0, 0]))],
+  ['key-mismatch', (d) => d.raw(Buffer.from('company-2'), d.manifest('company-1', []).value)],
+  ['key-mismatch', (d) => d.raw(Buffer.from([0xff]), d.manifest('company-1', []).value)],
+  [
+    'too-many-datasets',
+    (d) =>
+      d.manifest(
+        'company-1',
+        Array.from({ length: 10_001 }, (_, i) => `d${i}`),
+      ),
+  ],
+];
+
+describe('dead letters', () => {
+  test.each(POISON)('are expected of %s, with that code', (code, write) => {
+    const deployment = new DeploymentInMemory();
+    const record = write(deployment);
+    expect(kindsIn(deployment)).toEqual(['dead-letter-lost']);
+    deployment.deadLetter(record, code);
+    expect(kindsIn(deployment)).toEqual([]);
+    deployment.deadLetters.length = 0;
+    deployment.deadLetter(record, 'another-code');
+    expect(kindsIn(deployment)).toEqual(['dead-letter-altered']);
+  });
+
+  test('a right one keeps own headers, repeated, null and even those named as the added ones', () => {
+    const deployment = new DeploymentInMemory();
+    deployment.deadLetter(onePoison(deployment), 'undecodable');
+    expect(kindsIn(deployment)).toEqual(['dead-letter-altered']);
+    deployment.deadLetters.length = 0;
+    deployment.deadLetter(deployment.events[0] as TopicRecord, 'bad-framing');
+    expect(kindsIn(deployment)).toEqual([]);
+  });
+
+  test('one for each poison record: a second of the same is a duplicate', () => {
+    const deployment = new DeploymentInMemory();
+    const poison = onePoison(deployment);
+    deployment.deadLetter(poison, 'bad-framing');
+    deployment.deadLetter(poison, 'bad-framing');
+    expect(kindsIn(deployment)).toEqual(['dead-letter-duplicate']);
+  });
+
+  test('an exact copy of a poison record needs a dead letter of its own', () => {
+    const deployment = new DeploymentInMemory();
+    deployment.deadLetter(onePoison(deployment), 'bad-framing');
+    onePoison(deployment);
+    expect(kindsIn(deployment)).toEqual(['dead-letter-lost']);
+  });
+
+  test.each([
+    ['another value', { record: { value: Buffer.from('nonsense that is long enougH') } }],
+    ['no value', { record: { value: null } }],
+    ['no key', { record: { key: null } }],
+    ['another partition', { record: { partition: 0 } }],
+    ['a lost header', { ownHeaders: { dl_code: 'of an earlier time' } }],
+    ['a repetition lost', { ownHeaders: { own: ['1', null], dl_code: 'of an earlier time' } }],
+    ['its own dl_code replaced', { ownHeaders: { own: ['1', null, '1'] } }],
+    ['another topic', { headers: { dl_topic: 'other' } }],
+    ['another timestamp', { headers: { dl_timestamp: '0' } }],
+    ['no message', { headers: { dl_message: '' } }],
+  ])('one with %s is altered', (_, changes) => {
+    const deployment = new DeploymentInMemory();
+    deployment.deadLetter(onePoison(deployment), 'bad-framing', changes);
+    expect(kindsIn(deployment)).toEqual(['dead-letter-altered']);
+  });
+
+  test('one of a record that is not poison, or not there, is unexplained', () => {
+    const deployment = new DeploymentInMemory();
+    const fine = deployment.manifest('company-1', ['d1']);
+    deployment.deadLetter(fine, 'undecodable');
+    deployment.deadLetter({ ...fine, offset: 7 }, 'undecodable');
+    deployment.deadLetter(fine, 'undecodable', { headers: { dl_offset: [] } });
+    const kind = 'dead-letter-unexplained';
+    expect(kindsIn(deployment)).toEqual([kind, kind, kind]);
+  });
+
+  test('a company held by poison is rightly not announced, and must be once it is repaired', () => {
+    const deployment = new DeploymentInMemory();
+    const poison = onePoison(deployment);
+    deployment.deadLetter(poison, 'bad-framing');
+    deployment.manifest('company-1', ['d1']);
+    deployment.status('company-1', 'd1', 'Complete');
+    const report = auditTopics(deployment.input());
+    expect(report.anomalies).toEqual([]);
+    expect(report.companies.get('company-1')).toEqual({ announced: false, whyNot: 'held by poison' });
+    deployment.status('company-1', 'd1', 'Complete', { headers: { repairs: `1/${poison.offset}` } });
+    expect(kindsIn(deployment)).toEqual(['missing']);
+  });
+});
