@@ -1,4 +1,6 @@
 /** One group for each numbered point of the fine print; 11 and 15, which speak of bytes, are tested with the decoder. */
+import { CompanyRows } from '../../../src/domain/company-rows.js';
+import { hold } from '../../../src/domain/transition.js';
 import { CONTEXT } from '../../support/company-history.js';
 import {
   announcementAfter,
@@ -322,6 +324,14 @@ describe('13: each poison record', () => {
     );
   });
 
+  test('is the same hold when it is taken a second time', () => {
+    const rows = new CompanyRows(CONTEXT.companyId);
+    rows.loadCompany(null);
+    expect(hold(rows, '3/0', 'undecodable', BEFORE_THE_DATE)).toBe(true);
+    expect(hold(rows, '3/0', 'undecodable', BEFORE_THE_DATE)).toBe(true);
+    expect(rows.company).toMatchObject({ holds: 1 });
+  });
+
   test('holds no company that was announced', () => {
     const announced = [manifest('l', 'c', ['a']), status('a', 'Complete')];
     expect(companyAfter(...announced, poison()).stored).toEqual(companyAfter(...announced).stored);
@@ -339,6 +349,10 @@ describe('14: a repair', () => {
     const company = companyAfter(...held, repairing([3, 99], status('a', 'Complete')));
     expect(company.announcements).toEqual([]);
     expect(company.stored.company.get('')).toMatchObject({ holds: 2, unfinished: 0 });
+  });
+
+  test('lifts the holds that it names rightly after one that it names wrongly', () => {
+    expect(completedAt(...held, repairing([99, 0, 1], status('a', 'Complete')))).toBe(4);
   });
 
   test('that names a hold twice, or one lifted before, lifts one', () => {
