@@ -18,6 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['settings'],
   ['kafka', 'ops'],
   ['service'],
+  ['command'],
   ['main'],
 ];
 
@@ -29,7 +30,7 @@ const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['service.ts', 'service'],
   ['main.ts', 'main'],
 ]);
-const FOLDERS = ['lib', 'domain', 'decode', 'store', 'publish', 'pipeline', 'kafka', 'ops'];
+const FOLDERS = ['lib', 'domain', 'decode', 'store', 'publish', 'pipeline', 'kafka', 'ops', 'command'];
 
 /** The layers that are a function of their arguments: they run on a simulated world too. */
 const PURE_LAYERS = ['domain', 'pipeline'];
