@@ -17,6 +17,8 @@ export class MalformedValueError extends Error {
 const MAX_INDEX = 4096;
 /** A 64-bit varint has no more bytes. */
 const MAX_VARINT_BYTES = 10;
+/** `readVarint` is exact below: from 2^53 on, an odd zigzag number rounds to an even one, which is of the other sign. */
+const EXACT_BELOW = 2 ** 51;
 const NO_BYTES = Buffer.alloc(0);
 
 export class CheckedTap {
@@ -89,6 +91,13 @@ export class CheckedTap {
     throw this.unendedVarint(pos);
   }
 
+  /** A `long` of data, for long-as-bigint.ts; avsc expects the eight bytes of it and hands on what it gets. */
+  unpackLongBytes(): number | bigint {
+    const start = this.pos;
+    const n = this.readVarint();
+    return Math.abs(n) < EXACT_BELOW ? n : largeLong(this.buf.subarray(start, this.pos));
+  }
+
   skipFloat(): void {
     this.take(4);
   }
@@ -132,7 +141,7 @@ export class CheckedTap {
     return start;
   }
 
-  /** A zigzag varint; exact within 2^53, and beyond it still far too large to be a length. */
+  /** A zigzag varint; not exact from EXACT_BELOW on, but still far too large there to be a length. */
   private readVarint(): number {
     const { buf } = this;
     const first = buf[this.pos] as number;
@@ -160,6 +169,14 @@ export class CheckedTap {
     if (stoppedAt >= this.buf.length) return truncated();
     return new MalformedValueError(`a number has more than ${MAX_VARINT_BYTES} bytes`);
   }
+}
+
+/** The long of a whole varint, exactly. */
+function largeLong(varint: Buffer): number | bigint {
+  let zigzag = 0n;
+  for (let i = varint.length - 1; i >= 0; i--) zigzag = (zigzag << 7n) | BigInt((varint[i] as number) & 0x7f);
+  const long = BigInt.asIntN(64, (zigzag >> 1n) ^ -(zigzag & 1n));
+  return Number.isSafeInteger(Number(long)) ? Number(long) : long;
 }
 
 function truncated(): MalformedValueError {

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { PoisonCode } from '../domain/events.js';
 import type { Header, LogRecord } from '../lib/record.js';
 import { framingFault, schemaIdOf } from './framing.js';
+import { payloadOf } from './payload.js';
 import type { Decoded, Poison } from './poison.js';
 import type { ReadableSchema } from './readable-schema.js';
 import type { SchemaResolution } from './schema-resolution.js';
@@ -71,7 +72,7 @@ export class SyncEventDecoder {
       // Whatever went wrong in reading these bytes lies in these bytes: this record must not stop the others.
       return undecodable(record, id, (error as Error).message);
     }
-    const { companyId, clientId, payload } = event;
+    const { companyId, clientId } = event;
 
     const keyText = key.toString(undefined, 0, key.length);
     if (keyText !== companyId) return poison(record, 'key-mismatch', 'the key is not the companyId of the value');
@@ -79,6 +80,7 @@ export class SyncEventDecoder {
       return poison(record, 'key-mismatch', 'the key is not, byte by byte, the companyId of the value, in UTF-8');
 
     const repairs = record.headers.length === 0 ? NO_REPAIRS : repairsOf(record.headers);
+    const payload = payloadOf(event.payload);
     return { companyId, clientId, offset: record.offset, timestamp: record.timestamp, repairs, payload };
   }
 }

@@ -1,18 +1,21 @@
 /** Avro values of a `SyncEvent`, written with any registered schema that resolves to ours -> the fields we use. */
 import avro from 'avsc';
-import type { Payload } from '../domain/events.js';
 import { createCheckedResolver, type CheckedResolver } from './checked-resolver.js';
 import { CheckedTap, MalformedValueError } from './checked-tap.js';
 import { FRAME_BYTES } from './framing.js';
 import { longAsBigint } from './long-as-bigint.js';
 import { judgeSchema, type ReadableSchema } from './readable-schema.js';
-import { payloadOf, type WrappedPayload } from './payload.js';
+import type { WrappedPayload } from './payload.js';
 
+/** A value as avsc gives it; payload.ts unwraps the payload. */
 export interface SyncEventValue {
   readonly companyId: string;
   readonly clientId: string;
-  readonly payload: Payload;
+  readonly payload: WrappedPayload;
 }
+
+/** A payload of a kind that is not ours reads as null. */
+type TolerantValue = SyncEventValue | (Omit<SyncEventValue, 'payload'> & { readonly payload: null });
 
 interface RecordSchema {
   readonly name: string;
@@ -58,7 +61,7 @@ export class SyncEventSchema {
     );
   }
 
-  #resolve(writer: avro.Type): CheckedResolver<RawValue> {
+  #resolve(writer: avro.Type): CheckedResolver<TolerantValue> {
     // A payload of another kind must cost its own records, not those that share its schema. Which branches we know
     // is decided by all fields of ours, so that only a writer who resolves in full is read by the used ones.
     const reader = resolves(this.#whole, writer) ? this.#used : this.#tolerant;
@@ -66,19 +69,13 @@ export class SyncEventSchema {
   }
 }
 
-interface RawValue {
-  readonly companyId: string;
-  readonly clientId: string;
-  readonly payload: WrappedPayload | null;
-}
-
 /** Reads values of one registered schema. */
 export class SyncEventReader {
-  readonly #value: CheckedResolver<RawValue>;
+  readonly #value: CheckedResolver<TolerantValue>;
   readonly #companyIdBytes: CheckedResolver<{ readonly companyId: Buffer }>;
   readonly #tap = new CheckedTap();
 
-  constructor(value: CheckedResolver<RawValue>, companyIdBytes: CheckedResolver<{ readonly companyId: Buffer }>) {
+  constructor(value: CheckedResolver<TolerantValue>, companyIdBytes: CheckedResolver<{ readonly companyId: Buffer }>) {
     this.#value = value;
     this.#companyIdBytes = companyIdBytes;
   }
@@ -86,11 +83,11 @@ export class SyncEventReader {
   /** @throws Error where the framed value is not one of the schema: truncated, bytes left over, an unknown payload */
   read(framed: Buffer): SyncEventValue {
     this.#tap.start(framed, FRAME_BYTES);
-    const { companyId, clientId, payload } = this.#value._read(this.#tap);
+    const value = this.#value._read(this.#tap);
     // First, because nothing is read of an unknown payload: bytes of it are left over too.
-    if (payload === null) throw new MalformedValueError('its payload is of a kind that this version does not know');
+    if (!hasPayload(value)) throw new MalformedValueError('its payload is of a kind that this version does not know');
     this.#tap.finish();
-    return { companyId, clientId, payload: payloadOf(payload) };
+    return value;
   }
 
   /** The companyId of a value that `read` has read, not decoded: text does not tell bytes that are not UTF-8 apart. */
@@ -100,6 +97,10 @@ export class SyncEventReader {
     this.#tap.finish();
     return companyId;
   }
+}
+
+function hasPayload(value: TolerantValue): value is SyncEventValue {
+  return value.payload !== null;
 }
 
 /** Accepts whatever a writer may have; avsc reads nothing for a reader's null. */

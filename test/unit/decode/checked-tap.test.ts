@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { CheckedTap } from '../../../src/decode/checked-tap.js';
+import { varint } from './sync-events.js';
+
+function over(bytes: Buffer): CheckedTap {
+  const tap = new CheckedTap();
+  tap.start(bytes, 0);
+  return tap;
+}
+
+describe('a long of data', () => {
+  test.each([
+    0n,
+    -1n,
+    64n,
+    2n ** 51n,
+    -(2n ** 51n),
+    -(2n ** 52n) - 1n,
+    2n ** 53n - 1n,
+    1n - 2n ** 53n,
+    2n ** 53n,
+    2n ** 63n - 1n,
+    -(2n ** 63n),
+  ])('%d is read exactly, and is a bigint only where a number does not hold it', (long) => {
+    const read = over(varint(long)).unpackLongBytes();
+
+    expect(BigInt(read)).toBe(long);
+    expect(typeof read).toBe(Number.isSafeInteger(Number(long)) ? 'number' : 'bigint');
+  });
+
+  test('whichever it is, is read exactly, and all of it', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (long) => {
+        const tap = over(varint(long));
+        expect(BigInt(tap.unpackLongBytes())).toBe(long);
+        tap.finish();
+      }),
+    );
+  });
+});
+
+test('what is skipped is as long as what is read', () => {
+  const bytes = Buffer.concat([varint(-(2n ** 60n)), varint(3n), Buffer.from('abc'), Buffer.alloc(4 + 8 + 1 + 2)]);
+  const tap = over(bytes);
+  tap.skipLong();
+  tap.skipString();
+  tap.skipFloat();
+  tap.skipDouble();
+  tap.skipBoolean();
+  tap.skipFixed(2);
+  tap.finish();
+  expect(() => tap.skipInt()).toThrow('truncated');
+});
+
+test.each<[string, (tap: CheckedTap) => unknown]>([
+  ['readLong', (tap) => tap.readLong()],
+  ['readInt', (tap) => tap.readInt()],
+  ['unpackLongBytes', (tap) => tap.unpackLongBytes()],
+  ['readString', (tap) => tap.readString()],
+  ['readBytes', (tap) => tap.readBytes()],
+  ['readBoolean', (tap) => tap.readBoolean()],
+  ['skipLong', (tap) => tap.skipLong()],
+  ['skipInt', (tap) => tap.skipInt()],
+  ['skipString', (tap) => tap.skipString()],
+  ['skipBytes', (tap) => tap.skipBytes()],
+  ['skipBoolean', (tap) => tap.skipBoolean()],
+  ['skipFloat', (tap) => tap.skipFloat()],
+  ['skipDouble', (tap) => tap.skipDouble()],
+  ['skipFixed', (tap) => tap.skipFixed(1)],
+])('%s does not go past the end', (_name, step) => {
+  expect(() => step(over(Buffer.alloc(0)))).toThrow('truncated');
+});
+
+test('bytes that are read are a copy', () => {
+  const bytes = Buffer.concat([varint(3n), Buffer.from('abc')]);
+  const read = over(bytes).readBytes();
+
+  bytes.fill(0);
+
+  expect(read.toString()).toBe('abc');
+});

@@ -1,0 +1,84 @@
+/** Values made to lead a reader astray: each of these once looped for ever, or took memory by the gigabyte, in avsc. */
+import avro from 'avsc';
+import { isPoison } from '../../../src/decode/poison.js';
+import { decodeOne, eventValue, field, framed, recordOf, SCHEMA_ID, syncEventSchema, varint } from './sync-events.js';
+
+const writer = avro.Type.forSchema(syncEventSchema() as unknown as avro.Schema);
+const MANIFEST = {
+  linkId: '',
+  connectionId: '',
+  sourceType: '',
+  companyName: '',
+  datasets: [],
+  isFinal: true,
+};
+
+/** Everything of a manifest before its array of datasets. */
+const beforeDatasets = writer.toBuffer(eventValue({ 'companysync.LinkSyncQueued': MANIFEST })).subarray(0, -2);
+
+async function whyUndecodable(bytes: Buffer, schema?: object): Promise<string> {
+  const id = schema === undefined ? SCHEMA_ID : 8;
+  const decoded = await decodeOne(recordOf({ value: framed(id, bytes) }), schema === undefined ? {} : { 8: schema });
+  return isPoison(decoded) && decoded.code === 'undecodable' ? decoded.message : 'not undecodable';
+}
+
+test.each([10_000n, 30_000_000n, 2n ** 31n, 2n ** 50n, 2n ** 62n, -(2n ** 31n), -(2n ** 62n)])(
+  'an array that claims %d items in a short value is refused before it is allocated',
+  async (count) => {
+    const value = Buffer.concat([beforeDatasets, varint(count), Buffer.alloc(4)]);
+
+    expect(await whyUndecodable(value)).toContain('does not fit the value');
+  },
+);
+
+test('an array that claims a few items too many is truncated', async () => {
+  expect(await whyUndecodable(Buffer.concat([beforeDatasets, varint(3n), Buffer.alloc(4)]))).toContain('truncated');
+});
+
+test('a string of negative length is refused', async () => {
+  expect(await whyUndecodable(Buffer.concat([beforeDatasets, varint(1n), varint(-4n)]))).toContain('negative');
+});
+
+test('a number that does not end is refused', async () => {
+  expect(await whyUndecodable(Buffer.alloc(20, 0xff))).toContain('more than 10 bytes');
+});
+
+describe('in a field that is skipped over', () => {
+  function withExtraArray(items: unknown): object {
+    const schema = syncEventSchema();
+    schema.fields.unshift({ name: 'extra', type: { type: 'array', items } });
+    return schema;
+  }
+
+  test('a block of negative size, which leads back to its own start, is refused', async () => {
+    const backToItself = Buffer.concat([varint(-1n), varint(-2n)]);
+
+    expect(await whyUndecodable(backToItself, withExtraArray('string'))).toContain('negative size');
+  });
+
+  test('a block size beyond the end is refused', async () => {
+    const value = Buffer.concat([varint(-1n), varint(2n ** 40n), Buffer.alloc(8)]);
+
+    expect(await whyUndecodable(value, withExtraArray('string'))).toContain('does not fit the value');
+  });
+
+  test('an array of countless items that take no bytes is refused', async () => {
+    expect(await whyUndecodable(varint(2n ** 50n), withExtraArray('null'))).toContain('does not fit the value');
+  });
+});
+
+test('a value of endless depth is refused', async () => {
+  const schema = syncEventSchema();
+  const list = { type: 'record', name: 'List', fields: [{ name: 'next', type: ['null', 'List'] }] };
+  schema.fields.unshift({ name: 'extra', type: list });
+
+  expect(await whyUndecodable(Buffer.alloc(500_000, 0x02), schema)).not.toBe('not undecodable');
+});
+
+test('indices of a union or an enum that are not there are refused', async () => {
+  const head = writer.toBuffer(eventValue({ 'companysync.CompanyDeleted': {} })).subarray(0, -1);
+  expect(field(syncEventSchema(), 'payload').type).toHaveLength(4);
+
+  expect(await whyUndecodable(Buffer.concat([head, varint(4n)]))).toContain('index');
+  expect(await whyUndecodable(Buffer.concat([head, varint(-1n)]))).toContain('index');
+});

@@ -1,0 +1,160 @@
+/** What the tests of decoding share: the schema, values written by another Avro implementation, and a registry. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import avro from 'avsc';
+import type { SchemaSource } from '../../../src/decode/schema-source.js';
+import { SchemaResolution } from '../../../src/decode/schema-resolution.js';
+import { SyncEventDecoder } from '../../../src/decode/sync-event-decoder.js';
+import { SyncEventSchema } from '../../../src/decode/sync-event-reader.js';
+import { NO_HEADERS, type Header, type LogRecord } from '../../../src/lib/record.js';
+import type { Clock } from '../../../src/lib/clock.js';
+import type { Decoded } from '../../../src/decode/poison.js';
+
+export const schemasFolder = join(__dirname, '..', '..', '..', 'schemas');
+
+export interface AvroField {
+  name: string;
+  type: unknown;
+  default?: unknown;
+}
+export interface AvroRecord {
+  type: 'record';
+  name: string;
+  namespace?: string;
+  fields: AvroField[];
+}
+
+/** A fresh copy, to be changed at will. */
+export function syncEventSchema(): AvroRecord {
+  return JSON.parse(readFileSync(join(schemasFolder, 'sync-events-value', 'v1.avsc'), 'utf8')) as AvroRecord;
+}
+
+export function clientSettingsSchema(): AvroRecord {
+  return JSON.parse(readFileSync(join(schemasFolder, 'client-settings-value', 'v1.avsc'), 'utf8')) as AvroRecord;
+}
+
+/** The branch of `payload` called `name`. */
+export function branch(schema: AvroRecord, name: string): AvroRecord {
+  const found = branches(schema).find((candidate) => candidate.name === name);
+  if (found === undefined) throw new Error(`no branch ${name}`);
+  return found;
+}
+
+export function branches(schema: AvroRecord): AvroRecord[] {
+  return field(schema, 'payload').type as AvroRecord[];
+}
+
+export function field(record: AvroRecord, name: string): AvroField {
+  const found = record.fields.find((candidate) => candidate.name === name);
+  if (found === undefined) throw new Error(`no field ${name}`);
+  return found;
+}
+
+/** Written by fastavro 1.x from schemas/sync-events-value/v1.avsc: company-1 of client-1. */
+export const WRITTEN_BY_FASTAVRO = {
+  manifest:
+    '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef962000c6c696e6b2d3118636f6e6e656374696f6e2d31144163636f756e' +
+    '74696e671a5a6fc3ab20262053c3b6686e650406642d3110696e766f6963657306642d321862616e6b4163636f756e74730000',
+  status:
+    '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef9620206642d3118636f6e6e656374696f6e2d3110696e766f6963657314' +
+    '46657463684572726f72020282808080808080200208626f6f6d',
+  unlinked: '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef9620418636f6e6e656374696f6e2d31',
+  deleted: '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef96206',
+} as const;
+
+export function framed(schemaId: number, value: Buffer): Buffer {
+  const frame = Buffer.alloc(5);
+  frame.writeInt32BE(schemaId, 1);
+  return Buffer.concat([frame, value]);
+}
+
+export const SCHEMA_ID = 7;
+export const COMPANY = 'company-1';
+
+/** A good record of company-1, `changes` aside. */
+export function recordOf(changes: Partial<LogRecord> = {}): LogRecord {
+  return {
+    offset: 17,
+    timestamp: 1_700_000_000_123,
+    key: Buffer.from(COMPANY),
+    value: framed(SCHEMA_ID, Buffer.from(WRITTEN_BY_FASTAVRO.status, 'hex')),
+    headers: NO_HEADERS,
+    ...changes,
+  };
+}
+
+export function header(key: string, value: string | Buffer | null): Header {
+  return { key, value: value === null ? null : Buffer.from(value as string) };
+}
+
+/** A sync event with our own schema's field values, `changes` aside, in the JavaScript shape that avsc writes. */
+export function eventValue(payload: object, changes: object = {}): object {
+  return {
+    eventId: 'e-1',
+    companyId: COMPANY,
+    clientId: 'client-1',
+    occurredAt: 1_700_000_000_000,
+    payload,
+    ...changes,
+  };
+}
+
+export const STATUS = {
+  datasetId: 'd-1',
+  connectionId: 'connection-1',
+  dataType: 'invoices',
+  status: 'Complete',
+  trigger: 'LINK',
+  revision: 5,
+  errorMessage: null,
+};
+
+/** Time passes at once, and is written down. */
+export class RecordedClock implements Clock {
+  readonly delaysMs: number[] = [];
+
+  now(): number {
+    return this.delaysMs.reduce((sum, ms) => sum + ms, 0);
+  }
+
+  delay(ms: number): Promise<void> {
+    this.delaysMs.push(ms);
+    return Promise.resolve();
+  }
+}
+
+export function registryOf(schemas: Readonly<Record<number, object>>): SchemaSource {
+  return { schemaById: (id) => Promise.resolve(schemas[id] ?? null) };
+}
+
+export function decoderOf(source: SchemaSource, knownId = SCHEMA_ID): SyncEventDecoder {
+  const schema = new SyncEventSchema(syncEventSchema());
+  const compile = (registered: object) => schema.compile(registered);
+  return new SyncEventDecoder(new SchemaResolution({ source, clock: new RecordedClock(), compile, knownId }));
+}
+
+export function notAborted(): AbortSignal {
+  return new AbortController().signal;
+}
+
+/** Decodes one record of a registry that holds our schema as 7 and `schemas` besides. */
+export async function decodeOne(record: LogRecord, schemas: Readonly<Record<number, object>> = {}): Promise<Decoded> {
+  const decoder = decoderOf(registryOf({ [SCHEMA_ID]: syncEventSchema(), ...schemas }));
+  const [decoded] = await decoder.decodeBatch([record], notAborted());
+  if (decoded === undefined) throw new Error('a batch of one gave nothing');
+  return decoded;
+}
+
+/** Decodes what `writer` makes of `value`. */
+export function decodeWritten(writer: AvroRecord, value: object): Promise<Decoded> {
+  const type = avro.Type.forSchema(writer as unknown as avro.Schema);
+  return decodeOne(recordOf({ value: framed(8, type.toBuffer(value)) }), { 8: writer });
+}
+
+/** An Avro long, exact for all 64 bits; avsc's own writer is not beyond 2^52. */
+export function varint(n: bigint): Buffer {
+  const bytes: number[] = [];
+  let zigzag = n >= 0n ? n << 1n : (-n << 1n) - 1n;
+  for (; zigzag > 0x7fn; zigzag >>= 7n) bytes.push(Number(zigzag & 0x7fn) | 0x80);
+  return Buffer.from([...bytes, Number(zigzag)]);
+}
