@@ -52,9 +52,8 @@ export function kafkaTransactions(config: KafkaConfig, options: TransactionsOpti
       try {
         await cluster.connect();
         await cluster.addMultipleTargetTopics(topics);
-        const group = cluster.findGroupCoordinator({ groupId, coordinatorType: COORDINATOR_OF_GROUP });
-        const initialised = initialise(cluster, transactionalId, transactionTimeoutMs, clock);
-        const [groupCoordinator, { coordinator, answer }] = await Promise.all([group, initialised]);
+        const groupCoordinator = await cluster.findGroupCoordinator({ groupId, coordinatorType: COORDINATOR_OF_GROUP });
+        const { coordinator, answer } = await initialise(cluster, transactionalId, transactionTimeoutMs, clock);
         const { producerId, producerEpoch } = answer;
         const session = { transactionalId, producerId, producerEpoch };
         return new FencedProducer({

@@ -1,0 +1,219 @@
+import Encoder from 'kafkajs/src/protocol/encoder.js';
+import { BatchSizeLimits } from '../../../src/kafka/batch-size-limits.js';
+import type { Broker, Cluster, ProtocolCall } from '../../../src/kafka/cluster.js';
+import { ERROR_CODES } from '../../../src/kafka/protocol-errors.js';
+import { nextSequence } from '../../../src/kafka/record-batch-encoder.js';
+import { FencedProducer } from '../../../src/kafka/transactional-producer.js';
+import type { Clock } from '../../../src/lib/clock.js';
+import { NO_HEADERS } from '../../../src/lib/record.js';
+import { BrokerError, FencedError } from '../../../src/pipeline/errors.js';
+
+const OUTPUT = { topic: 'output', partition: 0 };
+const RECORD = { key: null, value: Buffer.from('v'), headers: NO_HEADERS };
+
+/** A request that the broker has and has not answered. */
+interface Unanswered {
+  readonly name: string;
+  answer(body: Encoder): void;
+  loseConnection(): void;
+}
+
+/** One broker that is everything; the test answers each request. */
+class ScriptedBroker {
+  readonly sent: string[] = [];
+  connected = true;
+  disconnects = 0;
+  readonly #unanswered: Unanswered[] = [];
+
+  readonly broker = {
+    nodeId: 1,
+    isConnected: () => this.connected,
+    connectionPool: {
+      host: 'broker',
+      port: 9092,
+      send: <T extends object>(call: ProtocolCall<T>): Promise<T> =>
+        new Promise<Buffer>((resolve, reject) => {
+          this.sent.push(call.request.apiName);
+          this.#unanswered.push({
+            name: call.request.apiName,
+            answer: (body) => resolve(body.buffer),
+            loseConnection: () => reject(new Error('connection lost')),
+          });
+        }).then(async (body) => call.response.parse(await call.response.decode(body))),
+    },
+  } as unknown as Broker;
+
+  readonly cluster = {
+    findBroker: () => Promise.resolve(this.broker),
+    addMultipleTargetTopics: () => Promise.resolve(),
+    findTopicPartitionMetadata: () => [{ partitionId: 0, leader: 1, partitionErrorCode: 0 }],
+    disconnect: () => {
+      this.disconnects++;
+      return Promise.resolve();
+    },
+  } as unknown as Cluster;
+
+  /** The oldest request of that name that has no answer yet, once everything that can go on has gone on. */
+  async received(name: string): Promise<Unanswered> {
+    await quiet();
+    const at = this.#unanswered.findIndex((request) => request.name === name);
+    const [request] = at < 0 ? [] : this.#unanswered.splice(at, 1);
+    if (request === undefined) throw new Error(`the broker has no unanswered ${name}, it got ${this.sent.join(', ')}`);
+    return request;
+  }
+}
+
+/** Lets every promise that can settle do so. */
+const quiet = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Time passes only by waiting. */
+class SteppedClock implements Clock {
+  #now = 1_000_000;
+  readonly now = () => this.#now;
+  readonly delay = (ms: number) => {
+    this.#now += ms;
+    return quiet();
+  };
+}
+
+const throttle = () => new Encoder().writeInt32(0);
+const answered = (errorCode: number) => throttle().writeInt16(errorCode);
+const answeredForPartition = (errorCode: number) => {
+  const partition = new Encoder().writeInt32(0).writeInt16(errorCode);
+  const topic = new Encoder().writeString('output').writeArray([partition], 'object');
+  return throttle().writeArray([topic], 'object');
+};
+const produced = (errorCode: number) => {
+  const partition = new Encoder().writeInt32(0).writeInt16(errorCode).writeInt64(0).writeInt64(-1).writeInt64(0);
+  const topic = new Encoder().writeString('output').writeArray([partition], 'object');
+  return new Encoder().writeArray([topic], 'object').writeInt32(0);
+};
+
+function fencedProducer() {
+  const scripted = new ScriptedBroker();
+  const producer = new FencedProducer({
+    cluster: scripted.cluster,
+    clock: new SteppedClock(),
+    session: { transactionalId: 'id', producerId: 1n, producerEpoch: 0 },
+    coordinator: scripted.broker,
+    groupId: 'group',
+    groupCoordinator: scripted.broker,
+    batchSizeLimits: new BatchSizeLimits(900_000),
+    produceTimeoutMs: 30_000,
+  });
+  return { scripted, producer };
+}
+
+async function begunProducer() {
+  const { scripted, producer } = fencedProducer();
+  const begun = producer.begin([OUTPUT]);
+  (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
+  (await scripted.received('AddOffsetsToTxn')).answer(answered(0));
+  await begun;
+  return { scripted, producer };
+}
+
+test('beginning waits for the markers of the transaction before, and asks again for what was not done', async () => {
+  const { scripted, producer } = fencedProducer();
+  const begun = producer.begin([OUTPUT]);
+  (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(ERROR_CODES.CONCURRENT_TRANSACTIONS));
+  (await scripted.received('AddOffsetsToTxn')).answer(answered(0));
+  await quiet();
+  (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
+  await begun;
+  expect(scripted.sent).toEqual(['AddPartitionsToTxn', 'AddOffsetsToTxn', 'AddPartitionsToTxn']);
+});
+
+test('beginning gives up on markers that never come', async () => {
+  const { scripted, producer } = fencedProducer();
+  let outcome: unknown = null;
+  producer.begin([OUTPUT]).catch((error: unknown) => (outcome = error));
+  (await scripted.received('AddOffsetsToTxn')).answer(answered(0));
+  while (outcome === null) {
+    (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(ERROR_CODES.CONCURRENT_TRANSACTIONS));
+    await quiet();
+    await quiet();
+  }
+  expect(outcome).toBeInstanceOf(BrokerError);
+});
+
+test('after an error nothing more is sent, and every call tells the first error', async () => {
+  const { scripted, producer } = await begunProducer();
+  const first = producer.produce(OUTPUT, [RECORD]).catch((error: unknown) => error);
+  (await scripted.received('Produce')).answer(produced(ERROR_CODES.INVALID_PRODUCER_EPOCH));
+  const error = await first;
+  expect(error).toBeInstanceOf(FencedError);
+  const sentBefore = scripted.sent.length;
+  await expect(producer.produce(OUTPUT, [RECORD])).rejects.toBe(error);
+  await expect(producer.sendOffset(OUTPUT, 1)).rejects.toBe(error);
+  await expect(producer.commit()).rejects.toBe(error);
+  await expect(producer.begin([OUTPUT])).rejects.toBe(error);
+  expect(scripted.sent).toHaveLength(sentBefore);
+});
+
+test('a failure stops the batches of another write that were not sent yet', async () => {
+  const { scripted, producer } = await begunProducer();
+  const large = Array.from({ length: 3 }, () => ({ ...RECORD, value: Buffer.alloc(600_000) }));
+  const writing = producer.produce(OUTPUT, large).catch((error: unknown) => error);
+  const sending = producer.sendOffset(OUTPUT, 1).catch((error: unknown) => error);
+  (await scripted.received('TxnOffsetCommit')).loseConnection();
+  const error = await sending;
+  (await scripted.received('Produce')).answer(produced(0));
+  expect(await writing).toBe(error);
+  expect(scripted.sent.filter((name) => name === 'Produce')).toHaveLength(1);
+});
+
+test('discarding waits for the requests in flight, then aborts, then closes the connections, once', async () => {
+  const { scripted, producer } = await begunProducer();
+  const writing = producer.produce(OUTPUT, [RECORD]);
+  const request = await scripted.received('Produce');
+  let discarded = 0;
+  const both = Promise.all([producer.discard().then(() => discarded++), producer.discard().then(() => discarded++)]);
+  await quiet();
+  expect(scripted.sent).not.toContain('EndTxn');
+  expect(scripted.disconnects).toBe(0);
+
+  request.answer(produced(0));
+  await expect(writing).resolves.toBe(1);
+  (await scripted.received('EndTxn')).loseConnection();
+  await both;
+  expect([discarded, scripted.disconnects]).toEqual([2, 1]);
+  await expect(producer.commit()).rejects.toThrow('discarded');
+});
+
+test('a commit without an answer is left to the broker: no abort is sent after it', async () => {
+  const { scripted, producer } = await begunProducer();
+  const committing = producer.commit();
+  (await scripted.received('EndTxn')).loseConnection();
+  await expect(committing).rejects.toThrow(BrokerError);
+  await producer.discard();
+  expect(scripted.sent.filter((name) => name === 'EndTxn')).toHaveLength(1);
+});
+
+test('discarding after a commit, or without a connection, sends no abort', async () => {
+  const idle = await begunProducer();
+  const committing = idle.producer.commit();
+  (await idle.scripted.received('EndTxn')).answer(answered(0));
+  await committing;
+  await idle.producer.discard();
+  expect(idle.scripted.sent.filter((name) => name === 'EndTxn')).toHaveLength(1);
+
+  const unconnected = await begunProducer();
+  unconnected.scripted.connected = false;
+  await unconnected.producer.discard();
+  expect(unconnected.scripted.sent).not.toContain('EndTxn');
+});
+
+test('a call out of its turn is refused, and nothing is sent for it', async () => {
+  const { scripted, producer } = await begunProducer();
+  const sentBefore = scripted.sent.length;
+  await expect(producer.begin([OUTPUT])).rejects.toThrow('idle');
+  expect(scripted.sent).toHaveLength(sentBefore);
+});
+
+test('sequence numbers start again at 0 after 2^31 - 1', () => {
+  expect(nextSequence(0, 10)).toBe(10);
+  expect(nextSequence(2 ** 31 - 2, 1)).toBe(2 ** 31 - 1);
+  expect(nextSequence(2 ** 31 - 1, 1)).toBe(0);
+  expect(nextSequence(2 ** 31 - 3, 5)).toBe(2);
+});
