@@ -1,0 +1,78 @@
+import avro from 'avsc';
+import { ClientSettingsDecoder, ClientSettingsSchema } from '../../../src/decode/client-settings-decoder.js';
+import { SchemaResolution } from '../../../src/decode/schema-resolution.js';
+import { RegistryUnavailableError, type SchemaSource } from '../../../src/decode/schema-source.js';
+import {
+  clientSettingsSchema,
+  field,
+  framed,
+  notAborted,
+  RecordedClock,
+  registryOf,
+  SCHEMA_ID,
+  type AvroRecord,
+} from './sync-events.js';
+
+/** Written by fastavro 1.x from schemas/client-settings-value/v1.avsc. */
+const WRITTEN_BY_FASTAVRO = Buffer.from('10636c69656e742d3102', 'hex');
+const GOOD = framed(SCHEMA_ID, WRITTEN_BY_FASTAVRO);
+
+function decoderOf(source: SchemaSource): ClientSettingsDecoder {
+  const schema = new ClientSettingsSchema(clientSettingsSchema());
+  const compile = (registered: object) => schema.compile(registered);
+  const clock = new RecordedClock();
+  return new ClientSettingsDecoder(new SchemaResolution({ source, clock, compile, knownId: SCHEMA_ID }));
+}
+
+async function decode(value: Buffer, schemas: Readonly<Record<number, object>> = {}) {
+  const decoder = decoderOf(registryOf({ [SCHEMA_ID]: clientSettingsSchema(), ...schemas }));
+  const [decoded] = await decoder.decodeBatch([value], notAborted());
+  return decoded;
+}
+
+function written(writer: AvroRecord, value: object): Buffer {
+  return framed(8, avro.Type.forSchema(writer as unknown as avro.Schema).toBuffer(value));
+}
+
+test('a setting written by another Avro implementation is read', async () => {
+  expect(await decode(GOOD)).toEqual({ kind: 'setting', clientId: 'client-1', policy: 'ALL_DATASETS' });
+});
+
+test.each([
+  ['a value that is not framed', Buffer.from([1, 2, 3])],
+  ['a schema that the registry does not have', framed(99, WRITTEN_BY_FASTAVRO)],
+  ['a truncated value', GOOD.subarray(0, -1)],
+  ['bytes left over', Buffer.concat([GOOD, Buffer.of(0)])],
+])('%s is reported', async (_what, value) => {
+  expect(await decode(value)).toEqual({ kind: 'unreadable', why: expect.any(String) as string });
+});
+
+test('a schema that does not resolve is reported', async () => {
+  expect(await decode(framed(8, WRITTEN_BY_FASTAVRO), { 8: { type: 'string' } })).toMatchObject({ kind: 'unreadable' });
+});
+
+test('a choice that is new to us is reported, and the other choices of its schema are read', async () => {
+  const writer = clientSettingsSchema();
+  const symbols = ['NEVER', 'FIRST_DATASET', 'ALL_DATASETS'];
+  field(writer, 'synchronizedTrigger').type = { type: 'enum', name: 'SynchronizedTrigger', symbols };
+  const choice = (synchronizedTrigger: string) => written(writer, { clientId: 'client-1', synchronizedTrigger });
+
+  expect(await decode(choice('NEVER'), { 8: writer })).toMatchObject({ kind: 'unreadable' });
+  expect(await decode(choice('FIRST_DATASET'), { 8: writer })).toMatchObject({ policy: 'FIRST_DATASET' });
+});
+
+test('an unreadable setting leaves those beside it alone', async () => {
+  const decoder = decoderOf(registryOf({ [SCHEMA_ID]: clientSettingsSchema() }));
+
+  const decoded = await decoder.decodeBatch([GOOD, Buffer.alloc(2), GOOD], notAborted());
+
+  expect(decoded.map(({ kind }) => kind)).toEqual(['setting', 'unreadable', 'setting']);
+});
+
+test('an outage of the registry is an error and makes nothing unreadable', async () => {
+  const outage = new RegistryUnavailableError('connection refused');
+
+  await expect(decoderOf({ schemaById: () => Promise.reject(outage) }).decodeBatch([GOOD], notAborted())).rejects.toBe(
+    outage,
+  );
+});

@@ -1,0 +1,165 @@
+import { DecodingAbortedError } from '../../../src/decode/errors.js';
+import { DENIED_ID_PAUSES_MS, SchemaResolution } from '../../../src/decode/schema-resolution.js';
+import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
+import type { Clock } from '../../../src/lib/clock.js';
+import { notAborted, RecordedClock } from './sync-events.js';
+
+const KNOWN_ID = 1;
+const SCHEMA = { type: 'string' };
+
+/** A registry whose answers can change while it is asked. */
+class Registry {
+  readonly asked: number[] = [];
+  readonly ids = new Set([KNOWN_ID]);
+  onAsk: (id: number) => void = () => undefined;
+
+  schemaById(id: number): Promise<object | null> {
+    this.asked.push(id);
+    try {
+      this.onAsk(id);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return Promise.resolve(this.ids.has(id) ? SCHEMA : null);
+  }
+
+  timesAsked(id: number): number {
+    return this.asked.filter((asked) => asked === id).length;
+  }
+}
+
+function resolutionOf(source: Registry, clock: Clock): SchemaResolution<string> {
+  return new SchemaResolution({ source, clock, compile: (schema) => JSON.stringify(schema), knownId: KNOWN_ID });
+}
+
+let registry: Registry;
+let clock: RecordedClock;
+let schemas: SchemaResolution<string>;
+
+beforeEach(() => {
+  registry = new Registry();
+  clock = new RecordedClock();
+  schemas = resolutionOf(registry, clock);
+});
+
+test('a registered schema is compiled at once and asked for no more', async () => {
+  registry.ids.add(5);
+
+  await schemas.resolve(new Set([5]), notAborted());
+  await schemas.resolve(new Set([5]), notAborted());
+
+  expect(schemas.get(5)).toBe(JSON.stringify(SCHEMA));
+  expect(registry.asked).toEqual([5]);
+  expect(clock.delaysMs).toEqual([]);
+});
+
+test('an id is denied only after 10 s of denials, with an answer for a known id between the first and the last', async () => {
+  await schemas.resolve(new Set([5]), notAborted());
+
+  expect(schemas.get(5)).toBeUndefined();
+  expect(clock.now()).toBe(10_000);
+  expect(registry.timesAsked(5)).toBe(DENIED_ID_PAUSES_MS.length + 1);
+  expect(registry.asked.indexOf(KNOWN_ID)).toBeGreaterThan(registry.asked.indexOf(5));
+  expect(registry.asked.lastIndexOf(KNOWN_ID)).toBeLessThan(registry.asked.lastIndexOf(5));
+});
+
+test('the denied ids of a batch wait together', async () => {
+  await schemas.resolve(new Set([5, 6, 7]), notAborted());
+
+  expect(clock.now()).toBe(10_000);
+});
+
+test('an id that appears at the last try is found', async () => {
+  registry.onAsk = () => {
+    if (clock.now() === 10_000) registry.ids.add(5);
+  };
+
+  await schemas.resolve(new Set([5, 6]), notAborted());
+
+  expect(schemas.get(5)).toBeDefined();
+  expect(schemas.get(6)).toBeUndefined();
+});
+
+test('a denial is forgotten: the schema may have been registered since', async () => {
+  await schemas.resolve(new Set([5]), notAborted());
+  registry.ids.add(5);
+  await schemas.resolve(new Set([5]), notAborted());
+
+  expect(schemas.get(5)).toBeDefined();
+});
+
+test('a registry that denies the known id as well is out of order, and denies nothing', async () => {
+  registry.ids.clear();
+
+  await expect(schemas.resolve(new Set([5]), notAborted())).rejects.toThrow(RegistryUnavailableError);
+});
+
+test('an id that resolved before stands in for a known id that was deleted, and the other way round', async () => {
+  registry.ids.add(4);
+  await schemas.resolve(new Set([4]), notAborted());
+  registry.ids.delete(KNOWN_ID);
+  await expect(schemas.resolve(new Set([5]), notAborted())).resolves.toBeUndefined();
+
+  registry.ids.add(KNOWN_ID).delete(4);
+  await expect(schemas.resolve(new Set([5]), notAborted())).resolves.toBeUndefined();
+});
+
+test('an outage at any of the tries is passed on, and the next call starts anew', async () => {
+  const outage = new RegistryUnavailableError('503');
+  registry.onAsk = () => {
+    if (clock.now() >= 5_000) throw outage;
+  };
+  await expect(schemas.resolve(new Set([5]), notAborted())).rejects.toBe(outage);
+
+  registry.onAsk = () => undefined;
+  const before = clock.now();
+  await schemas.resolve(new Set([5]), notAborted());
+  expect(clock.now() - before).toBe(10_000);
+});
+
+test.each([0, -1])('id %d, which no registry has, is not asked for', async (id) => {
+  await schemas.resolve(new Set([id]), notAborted());
+
+  expect(registry.asked).toEqual([]);
+  expect(clock.delaysMs).toEqual([]);
+});
+
+describe('when the caller gives up', () => {
+  let controller: AbortController;
+
+  beforeEach(() => {
+    controller = new AbortController();
+  });
+
+  test('before anything is asked, nothing is', async () => {
+    controller.abort();
+
+    await expect(schemas.resolve(new Set([5]), controller.signal)).rejects.toThrow(DecodingAbortedError);
+    expect(registry.asked).toEqual([]);
+  });
+
+  test('during a pause, nothing more is asked', async () => {
+    const abortingClock: Clock = {
+      now: () => 0,
+      delay: () => {
+        controller.abort();
+        return Promise.resolve();
+      },
+    };
+
+    const resolved = resolutionOf(registry, abortingClock).resolve(new Set([5]), controller.signal);
+
+    await expect(resolved).rejects.toThrow(DecodingAbortedError);
+    expect(registry.asked).toEqual([5, KNOWN_ID]);
+  });
+
+  test('while the registry hangs, it is not waited for', async () => {
+    const hanging = resolutionOf(registry, clock);
+    registry.schemaById = () => new Promise(() => undefined);
+
+    const resolved = hanging.resolve(new Set([5]), controller.signal);
+    controller.abort();
+
+    await expect(resolved).rejects.toThrow(DecodingAbortedError);
+  });
+});

@@ -1,0 +1,52 @@
+import { deadLetterOf, MAX_MESSAGE_CHARACTERS } from '../../../src/publish/dead-letter.js';
+import type { LogRecord } from '../../../src/lib/record.js';
+
+const INPUT = { topic: 'sync-events', partition: 3 };
+const REASON = { code: 'undecodable', message: 'offset 17: the value is truncated' } as const;
+const RECORD: LogRecord = {
+  offset: 17,
+  timestamp: 1_700_000_000_123,
+  key: Buffer.from([0xff, 0x00]),
+  value: Buffer.from([0x00, 0xfe, 0x0a]),
+  headers: [
+    { key: 'a', value: Buffer.from([0xff]) },
+    { key: 'a', value: null },
+    { key: 'dl_code', value: Buffer.from('from an earlier life') },
+    { key: 'a', value: Buffer.alloc(0) },
+  ],
+};
+
+test('key and value stay as they came', () => {
+  const { key, value } = deadLetterOf(RECORD, REASON, INPUT);
+
+  expect([key, value]).toEqual([Buffer.from([0xff, 0x00]), Buffer.from([0x00, 0xfe, 0x0a])]);
+});
+
+test.each([
+  ['key', { ...RECORD, key: null }],
+  ['value', { ...RECORD, value: null }],
+] as const)('a null %s stays null', (part, record) => {
+  expect(deadLetterOf(record, REASON, INPUT)[part]).toBeNull();
+});
+
+test('own headers stay in their order, repeated, binary and null ones included; ours follow', () => {
+  const { headers } = deadLetterOf(RECORD, REASON, INPUT);
+
+  expect(headers.slice(0, 4)).toEqual(RECORD.headers);
+  expect(headers.slice(4).map(({ key, value }) => [key, value?.toString()])).toEqual([
+    ['dl_code', 'undecodable'],
+    ['dl_message', 'offset 17: the value is truncated'],
+    ['dl_topic', 'sync-events'],
+    ['dl_partition', '3'],
+    ['dl_offset', '17'],
+    ['dl_timestamp', '1700000000123'],
+  ]);
+});
+
+test('a long message is cut, so that the dead letter fits wherever the record did', () => {
+  const { headers } = deadLetterOf(RECORD, { ...REASON, message: 'ë'.repeat(100_000) }, INPUT);
+  const message = headers.find(({ key }) => key === 'dl_message')?.value?.toString();
+
+  expect(message).toHaveLength(MAX_MESSAGE_CHARACTERS);
+  expect(message).toMatch(/ë…$/);
+});
