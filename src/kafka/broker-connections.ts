@@ -14,51 +14,84 @@ export interface ConnectedBroker extends Broker {
   }): Promise<{ responses: { topic: string; partitions: { partition: number; offset: string }[] }[] }>;
 }
 
-/** kafkajs's own: the broker that a cluster object was told to begin with. */
-interface SeededCluster {
-  readonly brokerPool: { readonly seedBroker: ConnectedBroker | undefined };
-}
-
 /**
  * One kafkajs cluster object for each address, of which only the seed broker is used. So kafkajs's metadata, with its
  * retries and its refusal of all topics for the fault of one, stays out of the way of reading.
  */
 export class BrokerConnections {
-  readonly #clusters = new Map<string, Cluster>();
+  readonly #links = new Map<string, Link>();
   #closed = false;
 
   constructor(private readonly config: KafkaConfig) {}
 
   /**
-   * Connects where that is not done. One attempt: the caller retries.
-   * @throws what kafkajs throws where the broker cannot be reached or refuses
+   * Connects where that is not done, and asks. One attempt: the caller retries.
+   * @throws what kafkajs throws where the broker cannot be reached, refuses, or does not answer in time
    */
-  async to(address: string): Promise<ConnectedBroker> {
+  async ask<T>(address: string, question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
     if (this.#closed) throw new Error('the connections to the brokers have been closed');
-    let cluster = this.#clusters.get(address);
-    if (cluster === undefined) {
-      cluster = createCluster({ ...this.config, brokers: [address], retry: { retries: 0 } });
-      this.#clusters.set(address, cluster);
+    let link = this.#links.get(address);
+    if (link === undefined) {
+      link = new Link({ ...this.config, brokers: [address], retry: { retries: 0 } });
+      this.#links.set(address, link);
     }
-    await cluster.connect();
-    const broker = (cluster as unknown as SeededCluster).brokerPool.seedBroker;
-    if (broker === undefined) throw new Error(`kafkajs has no seed broker for ${address}: is it not version 2.2.4?`);
-    return broker;
+    return link.ask(question);
   }
 
-  /** Gives up a connection that failed, so that the next use makes a new one. Requests still in flight on it end. */
+  /** The broker, connected. `close` does not wait for what is asked of it then. */
+  to(address: string): Promise<ConnectedBroker> {
+    return this.ask(address, (broker) => Promise.resolve(broker));
+  }
+
+  /** Gives up a connection that failed: the next use makes a new one. What is still in flight on it may end first. */
   drop(address: string): void {
-    const cluster = this.#clusters.get(address);
-    this.#clusters.delete(address);
-    // Whatever goes wrong in closing a broken connection has no one to tell: the failure is known already.
-    cluster?.disconnect().catch(() => undefined);
+    const link = this.#links.get(address);
+    this.#links.delete(address);
+    void link?.close();
   }
 
-  /** Resolves when all requests in flight have ended and all connections are closed. */
+  /** Resolves when all questions have ended and all connections are closed. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
-    const clusters = [...this.#clusters.values()];
-    this.#clusters.clear();
-    await Promise.allSettled(clusters.map((cluster) => cluster.disconnect()));
+    const links = [...this.#links.values()];
+    this.#links.clear();
+    await Promise.all(links.map((link) => link.close()));
+  }
+}
+
+/** kafkajs's own: the broker that a cluster object was told to begin with. */
+interface SeededCluster {
+  readonly brokerPool: { readonly seedBroker: ConnectedBroker | undefined };
+}
+
+class Link {
+  readonly #cluster: Cluster;
+  readonly #inFlight = new Set<Promise<unknown>>();
+
+  constructor(config: KafkaConfig) {
+    this.#cluster = createCluster(config);
+  }
+
+  ask<T>(question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
+    const answer = this.#connect().then(question);
+    this.#inFlight.add(answer);
+    return answer.finally(() => this.#inFlight.delete(answer));
+  }
+
+  /**
+   * kafkajs must not be told to disconnect while it connects, which a first request does too: it would do nothing, and
+   * the connection made a moment later would stay open for good.
+   */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#inFlight);
+    // A connection that fails in closing is closed.
+    await this.#cluster.disconnect().catch(() => undefined);
+  }
+
+  async #connect(): Promise<ConnectedBroker> {
+    await this.#cluster.connect();
+    const broker = (this.#cluster as unknown as SeededCluster).brokerPool.seedBroker;
+    if (broker === undefined) throw new Error('kafkajs has no seed broker: is it another version than 2.2.4?');
+    return broker;
   }
 }

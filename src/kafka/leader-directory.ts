@@ -75,8 +75,7 @@ export class LeaderDirectory {
     const address = await this.anyBroker();
     let metadata: TopicMetadata;
     try {
-      const broker = await this.connections.to(address);
-      metadata = await broker.connectionPool.send(metadataCall(topic));
+      metadata = await this.connections.ask(address, (broker) => broker.connectionPool.send(metadataCall(topic)));
     } catch (error) {
       this.avoid(address);
       throw error;

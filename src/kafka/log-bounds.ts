@@ -1,4 +1,5 @@
 /** Where a partition's log begins and ends, and where the group stands in it. */
+import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
@@ -38,10 +39,11 @@ export class LogBoundsReader {
     return this.#retry(at, async () => {
       const leader = await this.leaders.find(at);
       try {
-        const broker = await this.connections.to(leader);
-        // Sent in this order over one connection, and answered in it: start is never above end.
-        const [start, end] = await Promise.all([offsetAt(broker, at, EARLIEST), offsetAt(broker, at, LATEST)]);
-        return { start, end };
+        return await this.connections.ask(leader, async (broker) => {
+          // Sent in this order over one connection, and answered in it: start is never above end.
+          const [start, end] = await Promise.all([offsetAt(broker, at, EARLIEST), offsetAt(broker, at, LATEST)]);
+          return { start, end };
+        });
       } catch (error) {
         this.leaders.forget(at);
         if (!isProtocolError(error)) this.connections.drop(leader);
@@ -59,12 +61,9 @@ export class LogBoundsReader {
     return this.#retry(at, async () => {
       const coordinator = (this.#coordinator ??= await this.#findCoordinator());
       try {
-        const broker = await this.connections.to(coordinator);
         const { topic, partition } = at;
-        const answer = await broker.offsetFetch({
-          groupId: this.groupId,
-          topics: [{ topic, partitions: [{ partition }] }],
-        });
+        const request = { groupId: this.groupId, topics: [{ topic, partitions: [{ partition }] }] };
+        const answer = await this.connections.ask(coordinator, (broker) => broker.offsetFetch(request));
         const offset = safeOffset(answer.responses[0]?.partitions[0]?.offset);
         return offset === NOTHING_COMMITTED ? null : offset;
       } catch (error) {
@@ -78,11 +77,8 @@ export class LogBoundsReader {
   async #findCoordinator(): Promise<string> {
     const address = await this.leaders.anyBroker();
     try {
-      const broker = await this.connections.to(address);
-      const { coordinator } = await broker.findGroupCoordinator({
-        groupId: this.groupId,
-        coordinatorType: COORDINATOR_OF_GROUP,
-      });
+      const request = { groupId: this.groupId, coordinatorType: COORDINATOR_OF_GROUP };
+      const { coordinator } = await this.connections.ask(address, (broker) => broker.findGroupCoordinator(request));
       return `${coordinator.host}:${coordinator.port}`;
     } catch (error) {
       if (!isProtocolError(error)) this.leaders.avoid(address);
@@ -92,16 +88,17 @@ export class LogBoundsReader {
 
   async #retry<T>(at: TopicPartition, ask: () => Promise<T>): Promise<T> {
     const deadline = this.clock.now() + PATIENCE_MS;
-    for (let backoffMs = BACKOFF_MIN_MS; ; backoffMs = Math.min(BACKOFF_MAX_MS, backoffMs * 2)) {
+    const backoff = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
+    for (;;) {
       try {
         return await ask();
       } catch (error) {
         const permanent = isProtocolError(error) && !error.retriable;
-        if (permanent || this.signal.aborted || this.clock.now() + backoffMs > deadline)
+        if (permanent || this.signal.aborted || this.clock.now() > deadline)
           throw new BrokerError(`the offsets of ${nameOf(at)} cannot be had: ${String(error)}`, { cause: error });
         this.onTrouble(at, error as Error);
       }
-      await this.clock.delay(backoffMs, this.signal);
+      await this.clock.delay(backoff.next(), this.signal);
     }
   }
 }

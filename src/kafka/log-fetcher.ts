@@ -16,6 +16,7 @@
  * Partitions are asked for in the order in which they were served, longest ago first. The broker fills its answer in
  * that order, and a batch larger than the limits comes only if it is the first: so each one gets its turn.
  */
+import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
@@ -56,7 +57,7 @@ interface Served {
   lane: keyof Lanes;
   /** Part of a fetch, a look-up or a back-off now. */
   busy: boolean;
-  failures: number;
+  readonly backoff: Backoff;
   unknownSince: number | null;
 }
 
@@ -80,7 +81,13 @@ export class LogFetcher implements ReaderEvents {
   ) {}
 
   serve(reader: PartitionReader): void {
-    this.#served.set(reader, { reader, lane: 'catchUp', busy: false, failures: 0, unknownSince: null });
+    this.#served.set(reader, {
+      reader,
+      lane: 'catchUp',
+      busy: false,
+      backoff: new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS),
+      unknownSince: null,
+    });
     this.drained();
   }
 
@@ -121,8 +128,8 @@ export class LogFetcher implements ReaderEvents {
     for (const served of group) served.busy = true;
     try {
       const wanted = group.map(({ reader }) => ({ ...reader.at, fromOffset: reader.fetchOffset }));
-      const broker = await connections.to(leader);
-      const response = await broker.connectionPool.send(fetchCall(wanted, limits));
+      const call = fetchCall(wanted, limits);
+      const response = await connections.ask(leader, (broker) => broker.connectionPool.send(call));
       for (const served of group) served.busy = false;
       this.#hand(group, response);
     } catch (error) {
@@ -146,7 +153,7 @@ export class LogFetcher implements ReaderEvents {
   }
 
   #receive(served: Served, answer: FetchedPartition): void {
-    served.failures = 0;
+    served.backoff.reset();
     served.unknownSince = null;
     if (answer.records.length > 0) {
       this.#served.delete(served.reader);
@@ -191,9 +198,7 @@ export class LogFetcher implements ReaderEvents {
     this.leaders.forget(served.reader.at);
     if (this.signal.aborted || !this.#served.has(served.reader)) return;
     this.onTrouble(served.reader.at, error);
-    const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** served.failures);
-    served.failures++;
-    await this.clock.delay(backoffMs, this.signal);
+    await this.clock.delay(served.backoff.next(), this.signal);
     served.busy = false;
     this.drained();
   }
