@@ -1,4 +1,5 @@
 /** What an error of RocksDB means for the store. */
+import { isNativeError } from 'node:util/types';
 import { CorruptStoreError, StoreUnavailableError } from './key-value-store.js';
 
 /** Codes that the binding gives where the disk or the machine, not the data, is the trouble. */
@@ -62,6 +63,6 @@ function isDiskTrouble(error: Error): boolean {
 
 /** A batch fails with an error of its own that names the batch's first real error as its cause. */
 function innermost(thrown: unknown): Error {
-  if (!(thrown instanceof Error)) return new Error(String(thrown));
-  return thrown.cause instanceof Error ? innermost(thrown.cause) : thrown;
+  if (!isNativeError(thrown)) return new Error(String(thrown));
+  return isNativeError(thrown.cause) ? innermost(thrown.cause) : thrown;
 }

@@ -1,12 +1,9 @@
 /** Keeps what cannot be used out of the way: renamed and explained, never deleted. */
 import { access, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { StoreUnavailableError } from './key-value-store.js';
 
-const REASON_FILE = 'SET_ASIDE.txt';
-
 /**
- * Renames `folder` to `<folder>.set-aside-<time>[-n]` and leaves the reason in it.
+ * Renames `folder` to `<folder>.set-aside-<time>[-n]` and leaves the reason beside it, in `<new name>.txt`.
  *
  * @param now milliseconds since the epoch
  * @returns the new name
@@ -17,7 +14,7 @@ export async function setAsideFolder(folder: string, why: string, now: number): 
   try {
     const name = await firstFree(`${folder}.set-aside-${stamp}`);
     await rename(folder, name);
-    await writeFile(join(name, REASON_FILE), `${why}\n`);
+    await writeFile(`${name}.txt`, `${why}\n`);
     return name;
   } catch (cause) {
     throw new StoreUnavailableError(`cannot set ${folder} aside: ${(cause as Error).message}`, { cause });

@@ -1,0 +1,63 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InstanceLock, StateDirInUseError } from '../../../src/store/instance-lock.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+const folder = temporaryFolder();
+const clock = { now: () => 0 };
+
+let child: ChildProcess | undefined;
+afterEach(() => child?.kill('SIGKILL'));
+
+/** What a second process says of its attempt to take the folder. */
+async function otherProcess(): Promise<string> {
+  const script = join(__dirname, 'take-instance-lock.ts');
+  child = spawn(process.execPath, ['--import', 'tsx', script, folder()], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [said] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+  return said.toString();
+}
+
+test('a second process on the same folder is refused, and the folder named', async () => {
+  const lock = await InstanceLock.take(folder(), clock);
+  expect(await otherProcess()).toBe(
+    `StateDirInUseError: ${folder()} is used by another process: give each instance a STATE_DIR of its own\n`,
+  );
+  await lock.release();
+});
+
+test('a killed process gives the folder up, and what it remembered is there', async () => {
+  expect(await otherProcess()).toBe('taken\n');
+  await expect(InstanceLock.take(folder(), clock)).rejects.toThrow(StateDirInUseError);
+  child?.kill('SIGKILL');
+  await once(child as ChildProcess, 'exit');
+
+  const lock = await InstanceLock.take(folder(), clock);
+  expect(await lock.get('memberId')).toBe('of the other process');
+  await lock.release();
+});
+
+test('words are kept over a restart until they are deleted', async () => {
+  const first = await InstanceLock.take(folder(), clock);
+  expect(await first.get('clusterId')).toBeNull();
+  await first.set('clusterId', 'kafka-é');
+  await first.set('memberId', '');
+  await first.release();
+
+  const second = await InstanceLock.take(folder(), clock);
+  expect(await second.get('clusterId')).toBe('kafka-é');
+  expect(await second.get('memberId')).toBe('');
+  await second.delete('clusterId');
+  expect(await second.get('clusterId')).toBeNull();
+  await second.release();
+});
+
+test('an unreadable instance folder stops nobody: it is set aside', async () => {
+  await (await InstanceLock.take(folder(), clock)).release();
+  writeFileSync(join(folder(), 'instance', 'CURRENT'), 'nonsense');
+  const lock = await InstanceLock.take(folder(), clock);
+  expect(await lock.get('memberId')).toBeNull();
+  await lock.release();
+  expect(readdirSync(folder())).toContain('instance.set-aside-19700101T000000Z');
+});

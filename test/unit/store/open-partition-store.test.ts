@@ -1,0 +1,130 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
+import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
+import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { UnknownRowVersionError } from '../../../src/store/unknown-row-version-error.js';
+import {
+  changes,
+  HOUR_MS,
+  identity,
+  open,
+  PARTITION,
+  positionRecord,
+  positionRow,
+  rowsOf,
+} from './partition-fixture.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+const folder = temporaryFolder();
+const directory = () => new RocksStateDirectory(folder(), { now: () => 0 });
+const partitionFolder = () => join(folder(), `partition-${PARTITION}`);
+const NAME = `partition-${PARTITION}`;
+
+/** A store with one row that has followed the changelog up to 50, last at its end at time 0. */
+async function leaveStore(): Promise<void> {
+  const store = await open(directory(), { now: 0 });
+  await store.replay([{ key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 50);
+  store.noteAtEnd(0);
+  await store.flush();
+  await store.close();
+}
+
+async function overwrite(key: string, value: Buffer | null): Promise<void> {
+  const store = await RocksDbStore.open(partitionFolder());
+  await store.write([{ key: Buffer.from(key), value }]);
+  await store.close();
+}
+
+type Options = Parameters<typeof open>[1];
+
+async function opened(options: Options = {}): Promise<{ rows: string; position: number; setAside: string[] }> {
+  const setAside: string[] = [];
+  const store = await open(directory(), { ...options, onSetAside: (why) => setAside.push(why) });
+  const seen = { rows: await rowsOf(store), position: store.changelogPosition, setAside };
+  await store.close();
+  return seen;
+}
+
+const kept = { rows: 'a=1', position: 50, setAside: [] };
+
+test('what can be trusted is used', async () => {
+  await leaveStore();
+  expect(await opened()).toEqual(kept);
+});
+
+test.each<[string, Options, RegExp]>([
+  ['of another cluster', { identity: { ...identity, clusterId: 'other' } }, /clusterId c, not other/],
+  ['of another application', { identity: { ...identity, applicationId: 'other' } }, /applicationId/],
+  ['of another topic', { identity: { ...identity, topic: 'other' } }, /topic/],
+  ['of another partition', { identity: { ...identity, partition: 4 } }, /partition/],
+  ['beyond the end of the changelog', { changelogEnd: 49 }, /up to 50, which ends at 49/],
+  ['away for too long', { now: HOUR_MS + 1 }, /last at the changelog's end at 1970-01-01T00:00:00.000Z/],
+])('a store %s is set aside, and an empty one begun', async (_, options, why) => {
+  await leaveStore();
+  const { rows, position, setAside } = await opened(options);
+  expect({ rows, position }).toEqual({ rows: '', position: 0 });
+  expect(setAside).toEqual([expect.stringMatching(why)]);
+  expect(readdirSync(folder()).filter((name) => name.startsWith(`${NAME}.set-aside-`))).toHaveLength(2);
+});
+
+test.each<[string, Options]>([
+  ['at the very end of the changelog', { changelogEnd: 50 }],
+  ['away for just as long as may be', { now: HOUR_MS }],
+  ['away for long, with nothing written since', { now: 100 * HOUR_MS, changelogEnd: 50 }],
+  ['away for long, with nothing but a commit marker since', { now: 100 * HOUR_MS, changelogEnd: 51 }],
+])('a store %s is kept', async (_, options) => {
+  await leaveStore();
+  expect(await opened(options)).toEqual(kept);
+});
+
+test('replaying does not make a store that was away look as if it had not been', async () => {
+  await leaveStore();
+  const store = await open(directory(), { now: HOUR_MS });
+  await store.replay([], 60);
+  await store.close();
+  expect((await opened({ now: HOUR_MS + 1 })).setAside).toHaveLength(1);
+});
+
+test('a confirmed batch counts as having been at the end when it was applied', async () => {
+  await leaveStore();
+  const store = await open(directory(), { now: HOUR_MS });
+  await store.apply(changes('a:1->2', 10, 5), positionRow(10), HOUR_MS);
+  store.confirm(60);
+  await store.flush();
+  await store.close();
+  expect(await opened({ now: 2 * HOUR_MS })).toEqual({ rows: 'a=2', position: 60, setAside: [] });
+  expect((await opened({ now: 2 * HOUR_MS + 1 })).setAside).toHaveLength(1);
+});
+
+test('a corrupt folder is set aside', async () => {
+  await leaveStore();
+  writeFileSync(join(partitionFolder(), 'CURRENT'), 'nonsense');
+  expect(await opened()).toEqual({ rows: '', position: 0, setAside: [expect.stringContaining('CURRENT')] });
+});
+
+test('a folder that does not say whose it is, or whose own words make no sense, is set aside', async () => {
+  await leaveStore();
+  await overwrite('Midentity', null);
+  expect((await opened()).setAside).toEqual([expect.stringContaining('whose state')]);
+  await overwrite('Mposition', Buffer.of(1));
+  expect((await opened()).setAside).toEqual([expect.stringContaining('cut short')]);
+  await overwrite('Mposition', null);
+  expect((await opened()).setAside).toEqual([expect.stringContaining('up to where')]);
+});
+
+test.each(['Midentity', 'Mposition', 'Mundo'])('%s of a later release is refused, and nothing touched', async (key) => {
+  await leaveStore();
+  await overwrite(key, Buffer.of(2, 0, 0));
+  await expect(open(directory())).rejects.toThrow(UnknownRowVersionError);
+  await expect(open(directory())).rejects.toThrow(/version 2 .* newer/);
+  expect(readdirSync(folder())).toEqual([NAME]);
+});
+
+test('a store that is open elsewhere is waited for, not set aside', async () => {
+  const holder = await RocksDbStore.open(partitionFolder());
+  await expect(open(directory())).rejects.toThrow(StoreUnavailableError);
+  await holder.close();
+  expect(readdirSync(folder())).toEqual([NAME]);
+  expect((await opened()).setAside).toEqual([]);
+});

@@ -1,0 +1,59 @@
+/** A partition's store with rows named by letters, for the tests of its life. */
+import type { StateDirectory } from '../../../src/store/key-value-store.js';
+import { openPartitionStore, type OpenOptions, type PartitionStore } from '../../../src/store/partition-store.js';
+import { writePositionRow, type PositionRow } from '../../../src/store/row-codec.js';
+import { POSITION_KEY } from '../../../src/store/row-keys.js';
+import { ByteWriter } from '../../../src/store/byte-writer.js';
+import type { StateChange } from '../../../src/store/state-changes.js';
+
+export const PARTITION = 3;
+export const identity = { clusterId: 'c', applicationId: 'company-sync', topic: 'sync-events', partition: PARTITION };
+export const HOUR_MS = 3_600_000;
+
+export function open(directory: StateDirectory, options: Partial<OpenOptions> = {}): Promise<PartitionStore> {
+  return openPartitionStore(directory, PARTITION, {
+    identity,
+    changelogEnd: 1_000,
+    maxAwayMs: HOUR_MS,
+    now: 0,
+    onSetAside: (why) => {
+      throw new Error(`set aside: ${why}`);
+    },
+    ...options,
+  });
+}
+
+/** Changes written as `key:prior>value`, such as `a:->1 b:1->` (`a` is made, `b` removed), with the position row. */
+export function changes(spec: string, position: number, priorPosition: number | null): StateChange[] {
+  const rows = spec.split(' ').map((change) => {
+    const [key = '', prior = '', value = ''] = change.split(/:|->/);
+    return { key: Buffer.from(key), prior: bytes(prior), value: bytes(value) };
+  });
+  return [...rows, { key: POSITION_KEY, prior: positionBytes(priorPosition), value: positionBytes(position) }];
+}
+
+export function positionRow(offset: number): PositionRow {
+  return { topic: 'sync-events', offset };
+}
+
+export function positionRecord(offset: number): { key: Buffer; value: Buffer | null } {
+  return { key: POSITION_KEY, value: positionBytes(offset) };
+}
+
+/** The rows of the store, as text: `a=1 b=2`. */
+export async function rowsOf(store: PartitionStore): Promise<string> {
+  const rows = (await store.scan(Buffer.alloc(0))).filter(({ key }) => key[0] !== 0x4d && key[0] !== 0x50);
+  return rows.map(({ key, value }) => `${key.toString()}=${value.toString()}`).join(' ');
+}
+
+function positionBytes(offset: number | null): Buffer | null {
+  if (offset === null) return null;
+  const to = new ByteWriter();
+  to.begin();
+  writePositionRow(to, positionRow(offset));
+  return to.end();
+}
+
+function bytes(text: string): Buffer | null {
+  return text === '' ? null : Buffer.from(text);
+}

@@ -1,0 +1,225 @@
+import { cpSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { KeyChange, KeyValueStore, StateDirectory } from '../../../src/store/key-value-store.js';
+import { CorruptStoreError, StoreUnavailableError } from '../../../src/store/key-value-store.js';
+import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { changes, open, PARTITION, positionRecord, positionRow, rowsOf } from './partition-fixture.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+const folder = temporaryFolder();
+const live = () => join(folder(), 'live');
+const directory = () => new RocksStateDirectory(live(), { now: () => 0 });
+const record = (key: string, value: string | null) => ({
+  key: Buffer.from(key),
+  value: value === null ? null : Buffer.from(value),
+});
+
+/** The store as a crash at this moment would leave it: its folder copied while it is open. */
+function crashed(): RocksStateDirectory {
+  const copy = join(folder(), 'crashed');
+  cpSync(live(), copy, { recursive: true });
+  return new RocksStateDirectory(copy, { now: () => 0 });
+}
+
+test('a fresh store has nothing and starts at the beginning of the changelog', async () => {
+  const store = await open(directory());
+  expect(store.changelogPosition).toBe(0);
+  expect(store.position()).toBeNull();
+  expect(await rowsOf(store)).toBe('');
+  expect(store.atRest).toBe(true);
+  await store.close();
+});
+
+test('replayed rows are absolute, tombstones remove, and the position goes with them', async () => {
+  const store = await open(directory());
+  await store.replay([record('a', '1'), record('b', '1'), positionRecord(5)], 4);
+  await store.replay([record('a', '2'), record('b', null), record('never', null), positionRecord(9)], 9);
+  expect(store.changelogPosition).toBe(9);
+  expect(store.position()).toEqual(positionRow(9));
+
+  const after = await open(crashed());
+  expect(await rowsOf(after)).toBe('a=2');
+  expect(after.changelogPosition).toBe(9);
+  expect(after.position()).toEqual(positionRow(9));
+  await Promise.all([store.close(), after.close()]);
+});
+
+test('a replay of many rows, in several writes, ends as one', async () => {
+  const store = await open(directory());
+  const records = Array.from({ length: 10_001 }, (_, i) => record(`r${i % 7_000}`, `${i}`));
+  await store.replay(records, 12_000);
+  expect(store.changelogPosition).toBe(12_000);
+  expect(store.position()).toBeNull();
+  const [first, last] = await store.read([Buffer.from('r0'), Buffer.from('r3000')]);
+  expect(first?.toString()).toBe('7000');
+  expect(last?.toString()).toBe('10000');
+  await store.close();
+});
+
+test('a replay without records moves the position', async () => {
+  const store = await open(directory());
+  await store.replay([record('a', '1'), positionRecord(5)], 4);
+  await store.replay([], 7);
+  const after = await open(crashed());
+  expect(after.changelogPosition).toBe(7);
+  expect(after.position()).toEqual(positionRow(5));
+  await Promise.all([store.close(), after.close()]);
+});
+
+test('an applied batch is visible at once, and a crash takes it back to every prior', async () => {
+  const store = await open(directory());
+  await store.replay([record('a', '1'), record('b', '1'), record('x', '1'), positionRecord(5)], 4);
+  await store.apply(changes('a:1->2 b:1-> n:->1', 10, 5), positionRow(10), 0);
+  expect(await rowsOf(store)).toBe('a=2 n=1 x=1');
+  expect(store.position()).toEqual(positionRow(10));
+  expect(store.changelogPosition).toBe(4);
+
+  const after = await open(crashed());
+  expect(await rowsOf(after)).toBe('a=1 b=1 x=1');
+  expect(after.position()).toEqual(positionRow(5));
+  expect(after.changelogPosition).toBe(4);
+  await Promise.all([store.close(), after.close()]);
+});
+
+test('an undo is applied once: opening again changes nothing', async () => {
+  const store = await open(directory());
+  await store.apply(changes('a:->1', 10, null), positionRow(10), 0);
+  await store.close();
+  const undone = await open(directory());
+  await undone.replay([record('a', '1'), positionRecord(10)], 3);
+  await undone.close();
+  const again = await open(directory());
+  expect(await rowsOf(again)).toBe('a=1');
+  await again.close();
+});
+
+test('a confirmed position goes to disk with the next batch, whose undo is then the only one', async () => {
+  const store = await open(directory());
+  await store.apply(changes('a:->1', 10, null), positionRow(10), 0);
+  store.confirm(3);
+  expect(store.changelogPosition).toBe(3);
+  await store.apply(changes('a:1->2 b:->2', 20, 10), positionRow(20), 0);
+
+  const after = await open(crashed());
+  expect(await rowsOf(after)).toBe('a=1');
+  expect(after.changelogPosition).toBe(3);
+  expect(after.position()).toEqual(positionRow(10));
+  await Promise.all([store.close(), after.close()]);
+});
+
+test('a flush writes the confirmed position and drops the undo', async () => {
+  const store = await open(directory());
+  await store.apply(changes('a:->1', 10, null), positionRow(10), 0);
+  store.confirm(3);
+  expect(store.atRest).toBe(false);
+  await store.flush();
+  expect(store.atRest).toBe(true);
+
+  const after = await open(crashed());
+  expect(await rowsOf(after)).toBe('a=1');
+  expect(after.changelogPosition).toBe(3);
+  await Promise.all([store.close(), after.close()]);
+});
+
+test('a flush with nothing to do writes nothing', async () => {
+  const writes: number[] = [];
+  const store = await open(counting(directory(), writes));
+  await store.apply(changes('a:->1', 10, null), positionRow(10), 0);
+  store.confirm(3);
+  await store.flush();
+  const before = writes.length;
+  await store.flush();
+  expect(writes).toHaveLength(before);
+  await store.close();
+});
+
+test('one batch is one write', async () => {
+  const writes: number[] = [];
+  const store = await open(counting(directory(), writes));
+  writes.length = 0;
+  await store.apply(changes('a:->1 b:->1', 10, null), positionRow(10), 0);
+  store.confirm(3);
+  await store.apply(changes('a:1->2', 20, 10), positionRow(20), 0);
+  // Rows, the position row and the undo; from the second on also the changelog's position.
+  expect(writes).toEqual([4, 4]);
+  await store.close();
+});
+
+test('nothing may be written over a batch whose transaction is open', async () => {
+  const store = await open(directory());
+  await store.apply(changes('a:->1', 10, null), positionRow(10), 0);
+  await expect(store.apply(changes('a:1->2', 20, 10), positionRow(20), 0)).rejects.toThrow('confirmed');
+  await expect(store.replay([], 9)).rejects.toThrow('confirmed');
+  await expect(store.flush()).rejects.toThrow('confirmed');
+  await store.close();
+});
+
+test('only what was applied can be confirmed, and never backwards', async () => {
+  const store = await open(directory());
+  expect(() => store.confirm(5)).toThrow('applied');
+  await store.replay([], 7);
+  await store.apply(changes('a:->1', 10, null), positionRow(10), 0);
+  expect(() => store.confirm(6)).toThrow('back');
+  await store.close();
+});
+
+test('after a failed write nothing is written any more: what it did is not known', async () => {
+  const failing = failingWrites(directory());
+  const store = await open(failing.directory);
+  failing.error = new StoreUnavailableError('disk full');
+  await expect(store.apply(changes('a:->1', 10, null), positionRow(10), 0)).rejects.toThrow('disk full');
+  failing.error = null;
+  await expect(store.apply(changes('a:->1', 10, null), positionRow(10), 0)).rejects.toThrow();
+  await store.close();
+  expect(readdirSync(live())).toEqual([`partition-${PARTITION}`]);
+});
+
+test('a store found to be corrupt while in use is set aside when it is closed', async () => {
+  const told: string[] = [];
+  const failing = failingWrites(directory());
+  const store = await open(failing.directory, { onSetAside: (why) => told.push(why) });
+  failing.error = new CorruptStoreError('checksum');
+  await expect(store.replay([], 9)).rejects.toThrow('checksum');
+  await store.close();
+  expect(told).toEqual(['checksum']);
+  expect(readdirSync(live())).not.toContain(`partition-${PARTITION}`);
+});
+
+test('a changelog record without a key is refused', async () => {
+  const store = await open(directory());
+  await expect(store.replay([{ key: null, value: Buffer.from('x') }], 1)).rejects.toThrow('without a key');
+  await store.close();
+});
+
+function counting(real: StateDirectory, writes: number[]): StateDirectory {
+  return withWrite(real, (store, ops) => {
+    writes.push(ops.length);
+    return store.write(ops);
+  });
+}
+
+function failingWrites(real: StateDirectory): { directory: StateDirectory; error: Error | null } {
+  const failing = { directory: real, error: null as Error | null };
+  failing.directory = withWrite(real, (store, ops) =>
+    failing.error === null ? store.write(ops) : Promise.reject(failing.error),
+  );
+  return failing;
+}
+
+function withWrite(
+  real: StateDirectory,
+  write: (store: KeyValueStore, ops: readonly KeyChange[]) => Promise<void>,
+): StateDirectory {
+  return {
+    setAside: (partition, why) => real.setAside(partition, why),
+    open: async (partition) => {
+      const store = await real.open(partition);
+      return {
+        read: (keys) => store.read(keys),
+        scan: (prefix) => store.scan(prefix),
+        close: () => store.close(),
+        write: (ops) => write(store, ops),
+      };
+    },
+  };
+}

@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
+import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { CorruptStoreError } from '../../../src/store/key-value-store.js';
+import {
+  decodeCompanyRow,
+  decodeDatasetRow,
+  decodeHoldRow,
+  decodeInfoRow,
+  decodePositionRow,
+  writeCompanyRow,
+  writeDatasetRow,
+  writeHoldRow,
+  writeInfoRow,
+  writePositionRow,
+  type PositionRow,
+} from '../../../src/store/row-codec.js';
+import { UnknownRowVersionError } from '../../../src/store/unknown-row-version-error.js';
+import { companyRow, datasetRow, holdRow, infoRow, positionRow } from './arbitrary-rows.js';
+
+function encoded<T>(write: (to: ByteWriter, row: T) => void, row: T): Buffer {
+  const to = new ByteWriter();
+  to.begin();
+  write(to, row);
+  return to.end();
+}
+
+describe('every row is read as it was written', () => {
+  test('company', () =>
+    fc.assert(fc.property(companyRow, (row) => expect(decodeCompanyRow(encoded(writeCompanyRow, row))).toEqual(row))));
+  test('info', () =>
+    fc.assert(fc.property(infoRow, (row) => expect(decodeInfoRow(encoded(writeInfoRow, row))).toEqual(row))));
+  test('dataset', () =>
+    fc.assert(fc.property(datasetRow, (row) => expect(decodeDatasetRow(encoded(writeDatasetRow, row))).toEqual(row))));
+  test('hold', () =>
+    fc.assert(fc.property(holdRow, (row) => expect(decodeHoldRow(encoded(writeHoldRow, row))).toEqual(row))));
+  test('position', () =>
+    fc.assert(
+      fc.property(positionRow, (row) => expect(decodePositionRow(encoded(writePositionRow, row))).toEqual(row)),
+    ));
+});
+
+test('rows written one after the other do not disturb each other, however the buffer grows', () => {
+  fc.assert(
+    fc.property(fc.array(infoRow, { minLength: 50, maxLength: 50 }), (rows) => {
+      const to = new ByteWriter(16);
+      const slices = rows.map((row) => {
+        to.begin();
+        writeInfoRow(to, row);
+        return to.end();
+      });
+      expect(slices.map(decodeInfoRow)).toEqual(rows);
+    }),
+    { numRuns: 10 },
+  );
+});
+
+describe('what a release has written, every later one reads', () => {
+  const pending: CompanyRow = {
+    outcome: 'pending',
+    named: 20,
+    unfinished: 3,
+    succeeded: 15,
+    early: 2,
+    forgotten: 500,
+    holds: 1,
+    links: 3,
+    unsealed: 1,
+    endedLinks: 0b101n,
+    stalled: true,
+    progressHour: 472_222,
+  };
+  const announced: CompanyRow = {
+    outcome: 'announced',
+    policy: 'ALL_DATASETS',
+    offset: 9_007_199_254_740_991,
+    synchronizedAt: 1_700_000_000_123,
+    named: 20,
+    succeeded: 17,
+    failed: 2,
+    ended: 1,
+  };
+  const deleted: CompanyRow = { outcome: 'deleted', offset: 300, timestamp: -1 };
+  const info: InfoRow = {
+    clientId: 'client-1',
+    companyName: 'Müller & Söhne',
+    connections: [{ connectionId: '0f8fad5b-d9cb-469f-a165-70867728950e', sourceType: 'Accounting' }],
+    links: [
+      { linkId: '7c9e6679-7425-40de-944b-e07fc1f90ae7', connection: 0, sealed: true, endedAt: null },
+      { linkId: 'L-2', connection: 0, sealed: false, endedAt: 4_294_967_296 },
+    ],
+  };
+  const named: DatasetRow = {
+    place: { link: 1, connection: 200, dataType: 'banking-transactions' },
+    status: 'Complete',
+    revision: 129,
+    offset: 1_000_000,
+    timestamp: 1_700_000_000_123,
+  };
+  const early: DatasetRow = {
+    place: null,
+    status: 'Pondering',
+    revision: -9_223_372_036_854_775_808n,
+    offset: 7,
+    timestamp: 1_700_000_000_123,
+  };
+  const hold: HoldRow = { code: 'too-many-datasets', timestamp: 1_700_000_000_123 };
+  const position: PositionRow = { topic: 'sync-events', offset: 12_345_678 };
+
+  test.each([
+    ['company-pending', encoded(writeCompanyRow, pending), decodeCompanyRow, pending],
+    ['company-announced', encoded(writeCompanyRow, announced), decodeCompanyRow, announced],
+    ['company-deleted', encoded(writeCompanyRow, deleted), decodeCompanyRow, deleted],
+    ['info', encoded(writeInfoRow, info), decodeInfoRow, info],
+    ['dataset-named', encoded(writeDatasetRow, named), decodeDatasetRow, named],
+    ['dataset-early', encoded(writeDatasetRow, early), decodeDatasetRow, early],
+    ['hold', encoded(writeHoldRow, hold), decodeHoldRow, hold],
+    ['position', encoded(writePositionRow, position), decodePositionRow, position],
+  ])('%s', (name, bytes, decode: (bytes: Buffer) => unknown, row: unknown) => {
+    const golden = Buffer.from(readFileSync(join(__dirname, 'golden', `${name}.hex`), 'utf8').trim(), 'hex');
+    expect(decode(golden)).toEqual(row);
+    expect(bytes.toString('hex')).toBe(golden.toString('hex'));
+  });
+});
+
+test.each([
+  ['company row', decodeCompanyRow],
+  ['info row', decodeInfoRow],
+  ['dataset row', decodeDatasetRow],
+  ['hold row', decodeHoldRow],
+  ['position row', decodePositionRow],
+])('a %s of a later version is refused, with its kind, its version and what to do', (kind, decode) => {
+  const refused = () => decode(Buffer.of(2, 0, 0));
+  expect(refused).toThrow(UnknownRowVersionError);
+  expect(refused).toThrow(new RegExp(`${kind} version 2 .*newer.* Run that release`));
+});
+
+test('a status code of a later release is refused, not guessed', () => {
+  expect(() => decodeDatasetRow(Buffer.of(1, 0, 200, 0, 0))).toThrow(UnknownRowVersionError);
+});
+
+test('a row cut short or too long is corrupt', () => {
+  fc.assert(
+    fc.property(datasetRow, fc.nat(), (row, cut) => {
+      const bytes = encoded(writeDatasetRow, row);
+      expect(() => decodeDatasetRow(bytes.subarray(0, cut % bytes.length))).toThrow(CorruptStoreError);
+      expect(() => decodeDatasetRow(Buffer.concat([bytes, Buffer.of(0)]))).toThrow(CorruptStoreError);
+    }),
+  );
+});
+
+test('a number that is no unsigned integer is never written', () => {
+  const row = { topic: 't', offset: 0 };
+  for (const offset of [-1, 0.5, NaN, 2 ** 53])
+    expect(() => encoded(writePositionRow, { ...row, offset })).toThrow(RangeError);
+});

@@ -1,0 +1,247 @@
+import { CompanyRows } from '../../../src/domain/company-rows.js';
+import type { InputEvent, Payload } from '../../../src/domain/events.js';
+import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
+import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
+import { CompanyCache } from '../../../src/store/company-cache.js';
+import { loadWholeCompany, RowLoad, type RowSource } from '../../../src/store/row-loading.js';
+import { parseRowKey } from '../../../src/store/row-keys.js';
+import { encodeChanges } from '../../../src/store/state-changes.js';
+
+const dataset: DatasetRow = { place: null, status: 'Queued', revision: null, offset: 3, timestamp: 4 };
+const info: InfoRow = { clientId: 'c', companyName: 'n', connections: [], links: [] };
+const holdRow: HoldRow = { code: 'undecodable', timestamp: 1 };
+
+/** A store in memory, filled through the encoder, that notes what is asked of it. */
+class FakeStore implements RowSource {
+  readonly reads: string[][] = [];
+  readonly #rows = new Map<string, Buffer>();
+
+  put(companyId: string, fill: (rows: CompanyRows) => void): void {
+    const rows = new CompanyRows(companyId);
+    rows.loadCompany(null);
+    fill(rows);
+    for (const { key, value } of encodeChanges([rows], { topic: 't', offset: 1 }, null))
+      if (value !== null) this.#rows.set(key.toString('hex'), value);
+  }
+
+  read(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
+    this.reads.push(keys.map(described));
+    return Promise.resolve(keys.map((key) => this.#rows.get(key.toString('hex')) ?? null));
+  }
+
+  scan(prefix: Buffer): Promise<{ key: Buffer; value: Buffer }[]> {
+    const pairs = [...this.#rows].filter(([key]) => key.startsWith(prefix.toString('hex')));
+    return Promise.resolve(pairs.map(([key, value]) => ({ key: Buffer.from(key, 'hex'), value })));
+  }
+}
+
+function described(key: Buffer): string {
+  return Object.values(parseRowKey(key)).join(' ');
+}
+
+function event(companyId: string, payload: Payload, repairs: string[] = []): InputEvent {
+  return { companyId, clientId: 'c', offset: 1, timestamp: 1, repairs, payload };
+}
+
+const status = (datasetId: string): Payload => ({
+  kind: 'status',
+  datasetId,
+  status: 'Complete',
+  trigger: 'LINK',
+  revision: null,
+});
+
+const manifest = (...datasetIds: string[]): Payload => ({
+  kind: 'manifest',
+  linkId: 'l',
+  connectionId: 'k',
+  sourceType: 's',
+  companyName: 'n',
+  datasets: datasetIds.map((datasetId) => ({ datasetId, dataType: 'invoices' })),
+  isFinal: true,
+});
+
+const pending = (rows: CompanyRows): void => rows.setCompany(NEW_COMPANY);
+
+test('a batch is one read that names each row once, whatever the events repeat', async () => {
+  const store = new FakeStore();
+  store.put('a', pending);
+  const load = new RowLoad(new CompanyCache(() => 1_000));
+  load.want(event('a', status('1')));
+  load.want(event('a', status('1'), ['0/7', '0/7']));
+  load.want(event('a', manifest('1', '2', '2')));
+  load.want(event('a', { kind: 'unlinked', connectionId: 'k' }));
+  load.want(event('b', status('1')));
+  load.wantHold('a', '0/7');
+  load.wantHold('c', '0/8');
+  await load.run(store);
+  expect(store.reads).toEqual([
+    [
+      'company a',
+      'dataset a 1',
+      'hold a 0/7',
+      'info a',
+      'dataset a 2',
+      'company b',
+      'dataset b 1',
+      'company c',
+      'hold c 0/8',
+    ],
+  ]);
+});
+
+test('what was read is what the rules find', async () => {
+  const store = new FakeStore();
+  store.put('a', (rows) => {
+    pending(rows);
+    rows.setInfo(info);
+    rows.setDataset('1', dataset);
+    rows.setHold('0/7', holdRow);
+  });
+  const load = new RowLoad(new CompanyCache(() => 1_000));
+  const rows = load.want(event('a', manifest('1', '2'), ['0/7']));
+  await load.run(store);
+  expect(rows.company).toEqual(NEW_COMPANY);
+  expect(rows.info).toEqual(info);
+  expect(rows.dataset('1')).toEqual(dataset);
+  expect(rows.dataset('2')).toBeNull();
+  expect(rows.hold('0/7')).toEqual(holdRow);
+  expect(rows.whole).toBe(false);
+});
+
+test('what is in memory is not read again, and nothing to read is no read', async () => {
+  const store = new FakeStore();
+  store.put('a', pending);
+  const cache = new CompanyCache(() => 1_000);
+  const first = new RowLoad(cache);
+  first.want(event('a', status('1')));
+  await first.run(store);
+
+  const second = new RowLoad(cache);
+  second.want(event('a', status('1')));
+  await second.run(store);
+  expect(store.reads).toHaveLength(1);
+
+  const third = new RowLoad(cache);
+  third.want(event('a', status('2')));
+  await third.run(store);
+  expect(store.reads[1]).toEqual(['dataset a 2']);
+});
+
+test('rows changed in memory win over what is stored', async () => {
+  const store = new FakeStore();
+  store.put('a', (rows) => {
+    pending(rows);
+    rows.setDataset('1', dataset);
+  });
+  const cache = new CompanyCache(() => 1_000);
+  const load = new RowLoad(cache);
+  const rows = load.want(event('a', status('1')));
+  rows.loadDataset('1', null);
+  rows.setDataset('1', { ...dataset, status: 'Complete' });
+  await load.run(store);
+  expect(rows.dataset('1')?.status).toBe('Complete');
+});
+
+test('a company that is not stored has nothing that would ever be read', async () => {
+  const store = new FakeStore();
+  const cache = new CompanyCache(() => 1_000);
+  const load = new RowLoad(cache);
+  const rows = load.want(event('new', status('1')));
+  await load.run(store);
+  expect(rows.whole).toBe(true);
+  expect(rows.dataset('never named')).toBeNull();
+  const next = new RowLoad(cache);
+  next.want(event('new', manifest('1', '2')));
+  await next.run(store);
+  expect(store.reads).toHaveLength(1);
+});
+
+test.each<[string, CompanyRow]>([
+  ['deleted', { outcome: 'deleted', offset: 1, timestamp: 2 }],
+  [
+    'announced',
+    {
+      outcome: 'announced',
+      policy: 'ALL_DATASETS',
+      offset: 1,
+      synchronizedAt: 2,
+      named: 1,
+      succeeded: 1,
+      failed: 0,
+      ended: 0,
+    },
+  ],
+])('of a company that is %s nothing but the company row is kept or read again', async (_, final) => {
+  const store = new FakeStore();
+  store.put('a', (rows) => rows.setCompany(final));
+  const cache = new CompanyCache(() => 1_000);
+  for (const datasetId of ['1', '2']) {
+    const load = new RowLoad(cache);
+    load.want(event('a', status(datasetId)));
+    await load.run(store);
+  }
+  expect(cache.get('a').company).toEqual(final);
+  expect(cache.get('a').size).toBe(2);
+  expect(store.reads).toHaveLength(1);
+});
+
+describe('a whole company', () => {
+  test('has every row of it and none of another', async () => {
+    const store = new FakeStore();
+    for (const companyId of ['a', 'ab', '0f8fad5b-d9cb-469f-a165-70867728950e'])
+      store.put(companyId, (rows) => {
+        pending(rows);
+        rows.setInfo(info);
+        rows.setDataset(`${companyId} 1`, dataset);
+        rows.setDataset(`${companyId} 2`, dataset);
+        rows.setHold('0/7', holdRow);
+      });
+    for (const companyId of ['a', 'ab', '0f8fad5b-d9cb-469f-a165-70867728950e']) {
+      const rows = new CompanyRows(companyId);
+      await loadWholeCompany(store, rows);
+      expect(rows.whole).toBe(true);
+      expect([...rows.datasets()]).toEqual([
+        [`${companyId} 1`, dataset],
+        [`${companyId} 2`, dataset],
+      ]);
+      expect([...rows.holds()]).toEqual([['0/7', holdRow]]);
+      expect(rows.info).toEqual(info);
+    }
+  });
+
+  test('keeps what memory knows better: changed rows, and rows known not to be there', async () => {
+    const store = new FakeStore();
+    store.put('a', (rows) => {
+      pending(rows);
+      rows.setDataset('changed', dataset);
+      rows.setDataset('removed', dataset);
+      rows.setDataset('stored', dataset);
+      rows.setHold('lifted', holdRow);
+    });
+    const rows = new CompanyRows('a');
+    rows.loadCompany(NEW_COMPANY);
+    rows.loadDataset('changed', dataset);
+    rows.loadDataset('removed', dataset);
+    rows.loadHold('lifted', holdRow);
+    rows.setCompany({ ...NEW_COMPANY, named: 9 });
+    rows.setDataset('changed', { ...dataset, status: 'Complete' });
+    rows.setDataset('removed', null);
+    rows.setHold('lifted', null);
+    await loadWholeCompany(store, rows);
+    expect(rows.company).toMatchObject({ named: 9 });
+    expect([...rows.datasets()].map(([id, row]) => [id, row.status])).toEqual([
+      ['changed', 'Complete'],
+      ['stored', 'Queued'],
+    ]);
+    expect([...rows.holds()]).toEqual([]);
+  });
+
+  test('is read once', async () => {
+    const store = new FakeStore();
+    const rows = new CompanyRows('a');
+    await loadWholeCompany(store, rows);
+    await loadWholeCompany(store, rows);
+    expect(store.reads).toHaveLength(1);
+  });
+});
