@@ -1,16 +1,16 @@
 /**
  * What a transaction costs, on the broker given:
- *   npx tsx bench/transactions.ts --brokers host:port [--transactions 200] [--records 1]
+ *   npx tsx bench/transactions.ts --brokers host:port [--transactions 200] [--records 1] [--pause-ms 0]
  *
- * It runs transactions of one producer back to back, each as the pipeline does it: begin; then the records and the
+ * It runs transactions of one producer, back to back unless there are pauses, each as the pipeline does it: begin; then the records and the
  * offset; then commit. Times are milliseconds.
  */
 import { Kafka, logLevel } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { kafkaTransactions } from '../src/kafka/transactions.js';
 import { NO_HEADERS } from '../src/lib/record.js';
+import { systemClock } from '../src/lib/system-clock.js';
 
 const { values } = parseArgs({
   options: {
@@ -37,9 +37,8 @@ await admin.createTopics({ topics: [{ topic: output.topic }, { topic: input.topi
 
 const producer = await kafkaTransactions(config, {
   groupId: `bench-${randomUUID()}`,
-  topics: [output.topic],
   transactionTimeoutMs: 60_000,
-  clock: { now: () => Date.now(), delay: (ms) => delay(ms) },
+  clock: systemClock,
 }).fence(`bench-${randomUUID()}`);
 
 const WARM_UP = 50;
@@ -47,7 +46,7 @@ const phases = { begin: [] as number[], write: [] as number[], commit: [] as num
 let started = 0;
 for (let i = -WARM_UP; i < transactions; i++) {
   if (i === 0) started = performance.now();
-  if (pauseMs > 0) await delay(pauseMs);
+  if (pauseMs > 0) await systemClock.delay(pauseMs);
   const t0 = performance.now();
   await producer.begin([output]);
   const t1 = performance.now();

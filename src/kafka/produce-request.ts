@@ -37,7 +37,7 @@ export function produce(request: ProduceRequest): ProtocolCall<ProduceAnswer> {
       },
     },
     response: {
-      decode: (body) => Promise.resolve(readAnswer(body, request.to)),
+      decode: (body) => Promise.resolve(body).then((answer) => readAnswer(answer, request.to)),
       parse: (decoded) => Promise.resolve(decoded),
     },
   };

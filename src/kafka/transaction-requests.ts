@@ -33,6 +33,23 @@ export interface InitProducerIdAnswer extends Answer {
   readonly producerEpoch: number;
 }
 
+export interface CoordinatorAnswer extends Answer {
+  /** host:port */
+  readonly address: string;
+}
+
+/** @param kind COORDINATOR_OF_GROUP or COORDINATOR_OF_TRANSACTION; `key` is the group or the transactional id */
+export function findCoordinator(kind: number, key: string): ProtocolCall<CoordinatorAnswer> {
+  const body = new Encoder().writeString(key).writeInt8(kind);
+  return protocolCall(10, 'FindCoordinator', 1, body, (decoder) => {
+    const answer = readAnswer(decoder);
+    decoder.readString(); // error message
+    decoder.readInt32(); // node id
+    const host = decoder.readString() ?? '';
+    return { ...answer, address: `${host}:${decoder.readInt32()}` };
+  });
+}
+
 /** @param transactionTimeoutMs the coordinator aborts a transaction that is open for longer */
 export function initProducerId(
   transactionalId: string,
@@ -118,7 +135,7 @@ function protocolCall<T extends Answer>(
   return {
     request: { apiKey, apiName, apiVersion, encode: () => body },
     response: {
-      decode: (answer) => Promise.resolve(read(new Decoder(answer))),
+      decode: (answer) => Promise.resolve(new Decoder(answer)).then(read),
       parse: (decoded) => Promise.resolve(decoded),
     },
   };

@@ -4,7 +4,9 @@ import { settleAll } from '../lib/settle-all.js';
 import { BrokerError, FencedError, RecordTooLargeError } from '../pipeline/errors.js';
 import type { TransactionalProducer } from '../pipeline/ports.js';
 import type { BatchSizeLimits } from './batch-size-limits.js';
-import type { Broker, Cluster, ProtocolCall } from './cluster.js';
+import type { BrokerConnections } from './broker-connections.js';
+import type { ProtocolCall } from './cluster.js';
+import type { LeaderDirectory } from './leader-directory.js';
 import { produce } from './produce-request.js';
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
 import { cutBatch, nextSequence, type BatchCut } from './record-batch-encoder.js';
@@ -18,15 +20,17 @@ import {
   type ProducerSession,
 } from './transaction-requests.js';
 
-/** What a fenced session consists of. The cluster's connections belong to it alone, and end with it. */
+/** What a fenced session consists of. The connections belong to it alone, and end with it. */
 export interface SessionParts {
-  readonly cluster: Cluster;
+  readonly connections: Pick<BrokerConnections, 'ask' | 'close'>;
+  readonly leaders: Pick<LeaderDirectory, 'find'>;
   readonly clock: Clock;
   readonly session: ProducerSession;
-  /** Of the transactional id. */
-  readonly coordinator: Broker;
+  /** host:port of the transactional id's coordinator. */
+  readonly coordinator: string;
   readonly groupId: string;
-  readonly groupCoordinator: Broker;
+  /** host:port */
+  readonly groupCoordinator: string;
   readonly batchSizeLimits: BatchSizeLimits;
   /** How long a leader may wait for the in-sync replicas. */
   readonly produceTimeoutMs: number;
@@ -63,6 +67,8 @@ export class FencedProducer implements TransactionalProducer {
   #over: Error | null = null;
   /** The calls of this object that have not settled; each settles only when all of its requests have. */
   readonly #inFlight = new Set<Promise<unknown>>();
+  /** Every request so far has an answer: asking for one more will not take a request time-out. */
+  #allAnswered = true;
   /** By partition, the sequence number of the next record. They go on over transactions. */
   readonly #sequences = new Map<string, number>();
   #discarded: Promise<void> | null = null;
@@ -78,7 +84,7 @@ export class FencedProducer implements TransactionalProducer {
       await settleAll<unknown>([
         this.#untilMarkersAreWritten(coordinator, () => addPartitionsToTxn(session, partitions)),
         this.#untilMarkersAreWritten(coordinator, () => addOffsetsToTxn(session, groupId)),
-        this.#learnLeaders(partitions),
+        ...partitions.map((at) => this.#leaderOf(at)),
       ]);
       this.#state = 'open';
     });
@@ -101,7 +107,7 @@ export class FencedProducer implements TransactionalProducer {
   sendOffset(input: TopicPartition, offset: number): Promise<void> {
     return this.#call('open', async () => {
       const { groupCoordinator, session, groupId } = this.#parts;
-      await this.#mustSucceed(groupCoordinator.nodeId, txnOffsetCommit(session, groupId, input, offset));
+      await this.#mustSucceed(groupCoordinator, txnOffsetCommit(session, groupId, input, offset));
     });
   }
 
@@ -109,7 +115,7 @@ export class FencedProducer implements TransactionalProducer {
     return this.#call('open', async () => {
       this.#state = 'committing';
       const { coordinator, session } = this.#parts;
-      await this.#mustSucceed(coordinator.nodeId, endTxn(session, 'commit'));
+      await this.#mustSucceed(coordinator, endTxn(session, 'commit'));
       this.#state = 'idle';
     });
   }
@@ -150,7 +156,7 @@ export class FencedProducer implements TransactionalProducer {
     const { transactionalId, producerId, producerEpoch } = session;
     const origin = { producerId, producerEpoch, firstSequence, timestamp: clock.now() };
     const call = produce({ transactionalId, to, records, start, cut, origin, timeoutMs: produceTimeoutMs });
-    const answer = await this.#send(this.#leaderOf(to), call, to);
+    const answer = await this.#send(await this.#leaderOf(to), call, to);
     if (answer.errorCode === NO_ERROR) return answer.baseOffset + count;
 
     const refused = refusal(answer.errorCode, call.request.apiName, to);
@@ -163,12 +169,12 @@ export class FencedProducer implements TransactionalProducer {
     );
   }
 
-  async #untilMarkersAreWritten(broker: Broker, makeCall: () => ProtocolCall<Answer>): Promise<void> {
+  async #untilMarkersAreWritten(address: string, makeCall: () => ProtocolCall<Answer>): Promise<void> {
     const { clock } = this.#parts;
     const deadline = clock.now() + MARKERS_TIMEOUT_MS;
     for (;;) {
       const call = makeCall();
-      const answer = await this.#send(broker.nodeId, call);
+      const answer = await this.#send(address, call);
       if (answer.errorCode !== ERROR_CODES.CONCURRENT_TRANSACTIONS || clock.now() >= deadline) {
         throwRefused(answer, call.request.apiName);
         return;
@@ -177,42 +183,37 @@ export class FencedProducer implements TransactionalProducer {
     }
   }
 
-  async #mustSucceed(nodeId: Broker['nodeId'], call: ProtocolCall<Answer>): Promise<void> {
-    throwRefused(await this.#send(nodeId, call), call.request.apiName);
+  async #mustSucceed(address: string, call: ProtocolCall<Answer>): Promise<void> {
+    throwRefused(await this.#send(address, call), call.request.apiName);
   }
 
   /** Sends nothing once the session is over: what follows a failure must not reach the log. */
-  async #send<T extends Answer>(nodeId: Broker['nodeId'], call: ProtocolCall<T>, at?: TopicPartition): Promise<T> {
+  async #send<T extends Answer>(address: string, call: ProtocolCall<T>, at?: TopicPartition): Promise<T> {
     try {
-      // Connects first where the connection was lost: kafkajs would open one for each of two concurrent requests.
-      const broker = await this.#parts.cluster.findBroker({ nodeId });
-      if (this.#over !== null) throw this.#over;
-      return await broker.connectionPool.send(call);
+      return await this.#parts.connections.ask(address, ({ connectionPool }) => {
+        if (this.#over !== null) throw this.#over;
+        return connectionPool.send(call);
+      });
     } catch (error) {
-      throw error === this.#over ? error : noAnswer(error, call.request.apiName, at);
+      if (error === this.#over) throw error;
+      this.#allAnswered = false;
+      throw noAnswer(error, call.request.apiName, at);
     }
   }
 
-  async #learnLeaders(partitions: readonly TopicPartition[]): Promise<void> {
+  async #leaderOf(at: TopicPartition): Promise<string> {
     try {
-      await this.#parts.cluster.addMultipleTargetTopics([...new Set(partitions.map((at) => at.topic))]);
+      return await this.#parts.leaders.find(at);
     } catch (error) {
-      throw noAnswer(error, 'Metadata');
+      if (error instanceof BrokerError) throw error;
+      throw noAnswer(error, 'Metadata', at);
     }
-  }
-
-  #leaderOf(at: TopicPartition): number {
-    const partitions = this.#parts.cluster.findTopicPartitionMetadata(at.topic);
-    const leader = partitions.find(({ partitionId }) => partitionId === at.partition)?.leader ?? -1;
-    if (leader < 0) throw new BrokerError(`partition ${at.topic}-${at.partition} has no leader, or does not exist`);
-    return leader;
   }
 
   async #close(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
     await this.#tryToAbort();
-    // A socket that cannot be closed in an orderly way is closed all the same: nothing is left to do about it.
-    await Promise.allSettled([this.#parts.cluster.disconnect()]);
+    await this.#parts.connections.close();
   }
 
   /**
@@ -221,10 +222,11 @@ export class FencedProducer implements TransactionalProducer {
    * that one's outcome belongs to the broker.
    */
   async #tryToAbort(): Promise<void> {
-    const { coordinator, session } = this.#parts;
+    const { connections, coordinator, session } = this.#parts;
     const mayBeOpen = this.#state === 'beginning' || this.#state === 'open';
-    if (!mayBeOpen || this.#over instanceof FencedError || !coordinator.isConnected()) return;
-    await Promise.allSettled([coordinator.connectionPool.send(endTxn(session, 'abort'))]);
+    if (!mayBeOpen || this.#over instanceof FencedError || !this.#allAnswered) return;
+    const abort = connections.ask(coordinator, ({ connectionPool }) => connectionPool.send(endTxn(session, 'abort')));
+    await Promise.allSettled([abort]);
   }
 }
 

@@ -1,26 +1,22 @@
 /** Fences transactional ids: the way to a producer, and to final offsets. */
-import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
-import { BrokerError, FencedError } from '../pipeline/errors.js';
 import type { Transactions } from '../pipeline/ports.js';
 import { BatchSizeLimits } from './batch-size-limits.js';
+import { BrokerConnections } from './broker-connections.js';
+import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, type KafkaConfig } from './cluster.js';
+import { LeaderDirectory } from './leader-directory.js';
 import {
-  COORDINATOR_OF_GROUP,
-  COORDINATOR_OF_TRANSACTION,
-  createCluster,
-  type Broker,
-  type Cluster,
-  type KafkaConfig,
-} from './cluster.js';
-import { ERROR_CODES, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
-import { initProducerId, type InitProducerIdAnswer } from './transaction-requests.js';
+  findCoordinator,
+  initProducerId,
+  type CoordinatorAnswer,
+  type InitProducerIdAnswer,
+} from './transaction-requests.js';
 import { FencedProducer } from './transactional-producer.js';
+import { untilReady } from './until-ready.js';
 
 export interface TransactionsOptions {
   /** The consumer group whose offsets the transactions move. */
   readonly groupId: string;
-  /** The topics written. Their metadata is asked for by name: of all topics, a foreign one without a leader fails. */
-  readonly topics: readonly string[];
   /** The coordinator aborts a transaction that is open for longer. */
   readonly transactionTimeoutMs: number;
   readonly clock: Clock;
@@ -28,38 +24,26 @@ export interface TransactionsOptions {
 
 const BATCH_BYTES = 900_000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
-const FENCE_TIMEOUT_MS = 30_000;
-const FENCE_RETRY_FIRST_MS = 1;
-const FENCE_RETRY_MAX_MS = 20;
-
-/** The coordinator has not carried out InitProducerId yet: it ends the last owner's transaction, loads, or has moved. */
-const NOT_YET: ReadonlySet<number> = new Set([
-  ERROR_CODES.CONCURRENT_TRANSACTIONS,
-  ERROR_CODES.COORDINATOR_LOAD_IN_PROGRESS,
-  ERROR_CODES.COORDINATOR_NOT_AVAILABLE,
-  ERROR_CODES.NOT_COORDINATOR,
-]);
 
 /** Transactions on Kafka, each producer with connections of its own (KIP-98; fencing by transactional id, not KIP-447). */
 export function kafkaTransactions(config: KafkaConfig, options: TransactionsOptions): Transactions {
   const batchSizeLimits = new BatchSizeLimits(BATCH_BYTES);
   const produceTimeoutMs = config.requestTimeout ?? DEFAULT_REQUEST_TIMEOUT_MS;
+  const { groupId, clock } = options;
 
   return {
     async fence(transactionalId) {
-      const { groupId, topics, transactionTimeoutMs, clock } = options;
-      const cluster = createCluster(config);
+      const connections = new BrokerConnections(config);
+      const leaders = new LeaderDirectory(config, connections);
+      const fencing = new Fencing(connections, leaders, options);
       try {
-        await cluster.connect();
-        await cluster.addMultipleTargetTopics(topics);
-        const groupCoordinator = await cluster.findGroupCoordinator({ groupId, coordinatorType: COORDINATOR_OF_GROUP });
-        const { coordinator, answer } = await initialise(cluster, transactionalId, transactionTimeoutMs, clock);
-        const { producerId, producerEpoch } = answer;
-        const session = { transactionalId, producerId, producerEpoch };
+        const groupCoordinator = await fencing.coordinatorOf(COORDINATOR_OF_GROUP, groupId);
+        const { coordinator, producerId, producerEpoch } = await fencing.initialise(transactionalId);
         return new FencedProducer({
-          cluster,
+          connections,
+          leaders,
           clock,
-          session,
+          session: { transactionalId, producerId, producerEpoch },
           coordinator,
           groupId,
           groupCoordinator,
@@ -67,32 +51,53 @@ export function kafkaTransactions(config: KafkaConfig, options: TransactionsOpti
           produceTimeoutMs,
         });
       } catch (error) {
-        await cluster.disconnect();
-        if (error instanceof FencedError || error instanceof BrokerError) throw error;
-        throw noAnswer(error, `fencing ${transactionalId}`);
+        await connections.close();
+        throw error;
       }
     },
   };
 }
 
-async function initialise(
-  cluster: Cluster,
-  transactionalId: string,
-  transactionTimeoutMs: number,
-  clock: Clock,
-): Promise<{ coordinator: Broker; answer: InitProducerIdAnswer }> {
-  const backoff = new Backoff(FENCE_RETRY_FIRST_MS, FENCE_RETRY_MAX_MS);
-  const deadline = clock.now() + FENCE_TIMEOUT_MS;
-  for (;;) {
-    const coordinator = await cluster.findGroupCoordinator({
-      groupId: transactionalId,
-      coordinatorType: COORDINATOR_OF_TRANSACTION,
+class Fencing {
+  constructor(
+    private readonly connections: BrokerConnections,
+    private readonly leaders: LeaderDirectory,
+    private readonly options: TransactionsOptions,
+  ) {}
+
+  /** host:port of the coordinator of a group or a transactional id. */
+  async coordinatorOf(
+    kind: typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION,
+    key: string,
+  ): Promise<string> {
+    const { clock } = this.options;
+    const { address } = await untilReady<CoordinatorAnswer>(clock, 'FindCoordinator', async () => {
+      const anyBroker = await this.leaders.anyBroker();
+      try {
+        return await this.connections.ask(anyBroker, ({ connectionPool }) =>
+          connectionPool.send(findCoordinator(kind, key)),
+        );
+      } catch (error) {
+        this.leaders.avoid(anyBroker);
+        throw error;
+      }
     });
-    const call = initProducerId(transactionalId, transactionTimeoutMs);
-    const answer = await coordinator.connectionPool.send(call);
-    if (answer.errorCode === NO_ERROR) return { coordinator, answer };
-    if (!NOT_YET.has(answer.errorCode) || clock.now() >= deadline)
-      throw refusal(answer.errorCode, call.request.apiName);
-    await clock.delay(backoff.next());
+    return address;
+  }
+
+  async initialise(transactionalId: string): Promise<InitProducerIdAnswer & { coordinator: string }> {
+    const { clock, transactionTimeoutMs } = this.options;
+    return untilReady(clock, 'InitProducerId', async () => {
+      const coordinator = await this.coordinatorOf(COORDINATOR_OF_TRANSACTION, transactionalId);
+      try {
+        const answer = await this.connections.ask(coordinator, ({ connectionPool }) =>
+          connectionPool.send(initProducerId(transactionalId, transactionTimeoutMs)),
+        );
+        return { ...answer, coordinator };
+      } catch (error) {
+        this.connections.drop(coordinator);
+        throw error;
+      }
+    });
   }
 }

@@ -1,9 +1,10 @@
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { BatchSizeLimits } from '../../../src/kafka/batch-size-limits.js';
-import type { Broker, Cluster, ProtocolCall } from '../../../src/kafka/cluster.js';
+import type { ConnectedBroker } from '../../../src/kafka/broker-connections.js';
+import type { ProtocolCall } from '../../../src/kafka/cluster.js';
 import { ERROR_CODES } from '../../../src/kafka/protocol-errors.js';
 import { nextSequence } from '../../../src/kafka/record-batch-encoder.js';
-import { FencedProducer } from '../../../src/kafka/transactional-producer.js';
+import { FencedProducer, type SessionParts } from '../../../src/kafka/transactional-producer.js';
 import type { Clock } from '../../../src/lib/clock.js';
 import { NO_HEADERS } from '../../../src/lib/record.js';
 import { BrokerError, FencedError } from '../../../src/pipeline/errors.js';
@@ -21,16 +22,11 @@ interface Unanswered {
 /** One broker that is everything; the test answers each request. */
 class ScriptedBroker {
   readonly sent: string[] = [];
-  connected = true;
-  disconnects = 0;
+  closed = 0;
   readonly #unanswered: Unanswered[] = [];
 
-  readonly broker = {
-    nodeId: 1,
-    isConnected: () => this.connected,
+  readonly #broker = {
     connectionPool: {
-      host: 'broker',
-      port: 9092,
       send: <T extends object>(call: ProtocolCall<T>): Promise<T> =>
         new Promise<Buffer>((resolve, reject) => {
           this.sent.push(call.request.apiName);
@@ -41,17 +37,15 @@ class ScriptedBroker {
           });
         }).then(async (body) => call.response.parse(await call.response.decode(body))),
     },
-  } as unknown as Broker;
+  } as unknown as ConnectedBroker;
 
-  readonly cluster = {
-    findBroker: () => Promise.resolve(this.broker),
-    addMultipleTargetTopics: () => Promise.resolve(),
-    findTopicPartitionMetadata: () => [{ partitionId: 0, leader: 1, partitionErrorCode: 0 }],
-    disconnect: () => {
-      this.disconnects++;
+  readonly connections: SessionParts['connections'] = {
+    ask: (_address, question) => Promise.resolve(this.#broker).then(question),
+    close: () => {
+      this.closed++;
       return Promise.resolve();
     },
-  } as unknown as Cluster;
+  };
 
   /** The oldest request of that name that has no answer yet, once everything that can go on has gone on. */
   async received(name: string): Promise<Unanswered> {
@@ -92,12 +86,13 @@ const produced = (errorCode: number) => {
 function fencedProducer() {
   const scripted = new ScriptedBroker();
   const producer = new FencedProducer({
-    cluster: scripted.cluster,
+    connections: scripted.connections,
+    leaders: { find: () => Promise.resolve('broker:9092') },
     clock: new SteppedClock(),
     session: { transactionalId: 'id', producerId: 1n, producerEpoch: 0 },
-    coordinator: scripted.broker,
+    coordinator: 'broker:9092',
     groupId: 'group',
-    groupCoordinator: scripted.broker,
+    groupCoordinator: 'broker:9092',
     batchSizeLimits: new BatchSizeLimits(900_000),
     produceTimeoutMs: 30_000,
   });
@@ -171,13 +166,13 @@ test('discarding waits for the requests in flight, then aborts, then closes the 
   const both = Promise.all([producer.discard().then(() => discarded++), producer.discard().then(() => discarded++)]);
   await quiet();
   expect(scripted.sent).not.toContain('EndTxn');
-  expect(scripted.disconnects).toBe(0);
+  expect(scripted.closed).toBe(0);
 
   request.answer(produced(0));
   await expect(writing).resolves.toBe(1);
   (await scripted.received('EndTxn')).loseConnection();
   await both;
-  expect([discarded, scripted.disconnects]).toEqual([2, 1]);
+  expect([discarded, scripted.closed]).toEqual([2, 1]);
   await expect(producer.commit()).rejects.toThrow('discarded');
 });
 
@@ -190,7 +185,7 @@ test('a commit without an answer is left to the broker: no abort is sent after i
   expect(scripted.sent.filter((name) => name === 'EndTxn')).toHaveLength(1);
 });
 
-test('discarding after a commit, or without a connection, sends no abort', async () => {
+test('discarding sends no abort after a commit, nor where a broker has not answered', async () => {
   const idle = await begunProducer();
   const committing = idle.producer.commit();
   (await idle.scripted.received('EndTxn')).answer(answered(0));
@@ -198,10 +193,12 @@ test('discarding after a commit, or without a connection, sends no abort', async
   await idle.producer.discard();
   expect(idle.scripted.sent.filter((name) => name === 'EndTxn')).toHaveLength(1);
 
-  const unconnected = await begunProducer();
-  unconnected.scripted.connected = false;
-  await unconnected.producer.discard();
-  expect(unconnected.scripted.sent).not.toContain('EndTxn');
+  const unanswered = await begunProducer();
+  const sending = unanswered.producer.sendOffset(OUTPUT, 1);
+  (await unanswered.scripted.received('TxnOffsetCommit')).loseConnection();
+  await expect(sending).rejects.toThrow(BrokerError);
+  await unanswered.producer.discard();
+  expect(unanswered.scripted.sent).not.toContain('EndTxn');
 });
 
 test('a call out of its turn is refused, and nothing is sent for it', async () => {
