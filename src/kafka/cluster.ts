@@ -60,9 +60,7 @@ export interface ConnectionPool {
 
 /** Protocol errors of these methods reject with kafkajs's KafkaJSProtocolError. */
 export interface Broker {
-  readonly nodeId: number | string;
   readonly connectionPool: ConnectionPool;
-  isConnected(): boolean;
   /** Offset `'-1'` where the group has committed none. */
   offsetFetch(request: {
     groupId: string;
@@ -83,14 +81,10 @@ export interface Cluster {
   connect(): Promise<void>;
   /** Waits for the requests in flight, then closes all connections. */
   disconnect(): Promise<void>;
-  /** Asks for the metadata of all topics added so far. */
-  refreshMetadata(): Promise<void>;
   /** Adds topics to those whose metadata is kept, and fetches it where one is new. */
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   /** From the metadata kept; empty for a topic that is not there. */
   findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
-  /** From the metadata kept: node id to the partitions that it leads. A partition that does not exist is left out. */
-  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
   /** Connects to the broker where that is not done yet. */
   findBroker(node: { nodeId: number | string }): Promise<Broker>;
   findGroupCoordinator(request: {
