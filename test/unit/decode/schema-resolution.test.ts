@@ -15,12 +15,10 @@ class Registry {
 
   schemaById(id: number): Promise<object | null> {
     this.asked.push(id);
-    try {
+    return Promise.resolve().then(() => {
       this.onAsk(id);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    return Promise.resolve(this.ids.has(id) ? SCHEMA : null);
+      return this.ids.has(id) ? SCHEMA : null;
+    });
   }
 
   timesAsked(id: number): number {
