@@ -1,0 +1,118 @@
+/**
+ * The demonstration: `npm run demo`. Plays companies through every situation of the rules against real processors, kills
+ * one in the midst, and audits the outcome from the topics alone. See options.ts for its flags.
+ */
+import { randomInt } from 'node:crypto';
+import { auditCluster } from '../test/support/audit/audit-cluster.js';
+import { anomalyLines, summaryLine } from '../test/support/audit/report-lines.js';
+import { SCHEMAS_FOLDER } from './deployment.js';
+import { HELP, parseOptions, type DemoOptions } from './options.js';
+import { perform } from './performance.js';
+import { situationTable } from './situation-table.js';
+import { Stage } from './stage.js';
+import { Terminal } from './terminal.js';
+
+const FAILED = 1;
+const MISUSED = 2;
+/** As shells report a process that Ctrl-C has ended. */
+const INTERRUPTED = 130;
+/** The most anomalies told in full. */
+const MAX_TOLD = 10;
+
+const terminal = new Terminal(process.stdout, process.env);
+const parsed = parseOptions(process.argv.slice(2), randomInt(2 ** 32));
+switch (parsed.kind) {
+  case 'help':
+    process.stdout.write(HELP);
+    break;
+  case 'fault':
+    process.stderr.write(`${parsed.message}\n`);
+    process.exitCode = MISUSED;
+    break;
+  case 'options':
+    process.exitCode = await demonstrate(parsed.options);
+}
+
+async function demonstrate(options: DemoOptions): Promise<number> {
+  terminal.say(`seed ${options.seed} (--seed ${options.seed} plays the same companies again)`);
+  let stage: Stage;
+  try {
+    stage = await Stage.set(terminal, process.env);
+  } catch (error) {
+    terminal.say(explain(error), 'red');
+    return FAILED;
+  }
+  // From here on there is something to stop in order; before, the children end with this process.
+  const interruption = listenForInterruption();
+  const exitCode = await performAndAudit(stage, options, interruption.signal).catch((error: unknown) => {
+    if (interruption.signal.aborted) return INTERRUPTED;
+    terminal.say(explain(error), 'red');
+    return FAILED;
+  });
+  if (options.keep) await keepRunning(stage, interruption.signal);
+  await stage.clear();
+  if (exitCode === FAILED) terminal.say(`logs and state are in ${stage.folder}`, 'red');
+  else await stage.removeFolder();
+  interruption.release();
+  return exitCode;
+}
+
+async function performAndAudit(stage: Stage, options: DemoOptions, signal: AbortSignal): Promise<number> {
+  const { cast, settingsInPlaceBefore } = await perform(stage, options, terminal, signal);
+  const { bootstrap, registryUrl, topics, applicationId, eventNamespace, allDatasetsFrom } = stage.deployment;
+  const report = await auditCluster({
+    bootstrap,
+    registryUrl,
+    schemasFolder: SCHEMAS_FOLDER,
+    topics,
+    applicationId,
+    eventNamespace,
+    allDatasetsFrom,
+    settingsInPlaceBefore,
+  });
+  for (const line of situationTable(cast, report)) terminal.say(line);
+  for (const anomaly of report.anomalies.slice(0, MAX_TOLD))
+    for (const line of anomalyLines(anomaly)) terminal.say(line, 'red');
+  const untold = report.anomalies.length - MAX_TOLD;
+  if (untold > 0) terminal.say(`and ${untold} more`, 'red');
+  const good = report.anomalies.length === 0;
+  terminal.say(summaryLine(report), good ? 'green' : 'red');
+  return good ? 0 : FAILED;
+}
+
+async function keepRunning(stage: Stage, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { bootstrap, registryUrl } = stage.deployment;
+  terminal.say(`KAFKA_BROKERS=${bootstrap}\nSCHEMA_REGISTRY_URL=${registryUrl}`);
+  for (const { name, address } of stage.instances) terminal.say(`processor ${name}: ${address}`);
+  terminal.say(`logs and state: ${stage.folder}`);
+  terminal.say('Everything goes on running. Ctrl-C stops it.', 'bold');
+  const timer = setInterval(() => undefined, 2 ** 30); // A promise alone keeps no process alive.
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  clearInterval(timer);
+}
+
+/** Ctrl-C and SIGTERM stop things in order; a second one ends the process at once. */
+function listenForInterruption(): { readonly signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const interrupt = () => {
+    if (controller.signal.aborted) process.exit(INTERRUPTED);
+    terminal.say('stopping', 'yellow');
+    controller.abort(new Error('interrupted'));
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  return {
+    signal: controller.signal,
+    release: () => {
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    },
+  };
+}
+
+/** An error with its causes. */
+function explain(error: unknown): string {
+  const messages: string[] = [];
+  let at = error;
+  for (; at instanceof Error; at = at.cause) messages.push(at.message);
+  return messages.join('\n  because ');
+}

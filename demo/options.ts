@@ -1,0 +1,64 @@
+import { parseArgs } from 'node:util';
+import { FEWEST_COMPANIES } from './cast.js';
+
+export interface DemoOptions {
+  readonly seed: number;
+  readonly companies: number;
+  /** Leave everything running at the end, until Ctrl-C. */
+  readonly keep: boolean;
+}
+
+export type ParsedOptions =
+  | { readonly kind: 'options'; readonly options: DemoOptions }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'fault'; readonly message: string };
+
+const DEFAULT_COMPANIES = 400;
+const MOST_COMPANIES = 5_000;
+const SEEDS = 2 ** 32;
+
+export const HELP = `npm run demo -- [options]
+
+Starts Kafka, a schema registry and two instances of the processor, plays companies through every situation
+that the rules distinguish, kills one instance in the midst (kill -9), and audits from the topics alone whether
+every company was announced exactly once, not early, with the right content.
+
+  --companies N   how many companies, from ${FEWEST_COMPANIES} to ${MOST_COMPANIES} (default: ${DEFAULT_COMPANIES})
+  --seed N        repeats the companies of an earlier run, which printed its seed (default: a random one)
+  --keep          leaves everything running at the end, to look at, until Ctrl-C
+  --help          this
+
+Kafka and registry run in Docker where an engine answers, else as Java processes (Java 17 or later, and Maven
+to download them the first time); KAFKA_BROKERS and SCHEMA_REGISTRY_URL name others that run already.
+Exit code: 0 when the audit found nothing wrong, 1 when it did or something failed, 130 after Ctrl-C.
+`;
+
+/** @param randomSeed the seed where none is given */
+export function parseOptions(argv: readonly string[], randomSeed: number): ParsedOptions {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      args: [...argv],
+      options: {
+        seed: { type: 'string' },
+        companies: { type: 'string' },
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }));
+  } catch (error) {
+    return { kind: 'fault', message: (error as Error).message };
+  }
+  if (values.help) return { kind: 'help' };
+  const seed = values.seed === undefined ? randomSeed : wholeNumber(values.seed);
+  const companies = values.companies === undefined ? DEFAULT_COMPANIES : wholeNumber(values.companies);
+  if (seed === null || seed >= SEEDS)
+    return { kind: 'fault', message: `--seed takes a whole number from 0 to ${SEEDS - 1}` };
+  if (companies === null || companies < FEWEST_COMPANIES || companies > MOST_COMPANIES)
+    return { kind: 'fault', message: `--companies takes a whole number from ${FEWEST_COMPANIES} to ${MOST_COMPANIES}` };
+  return { kind: 'options', options: { seed, companies, keep: values.keep } };
+}
+
+function wholeNumber(text: string): number | null {
+  return /^\d{1,10}$/.test(text) ? Number(text) : null;
+}

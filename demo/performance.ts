@@ -1,0 +1,101 @@
+/** The play itself: events come, a processor is killed in the midst and started again, and everything is worked off. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { AnnouncementCounter } from './announcement-counter.js';
+import { buildCast, type Cast } from './cast.js';
+import { Consumption } from './consumption.js';
+import { SCHEMAS_FOLDER } from './deployment.js';
+import type { DemoOptions } from './options.js';
+import { createPlatformEncoder } from './platform-events.js';
+import type { ProcessorInstance } from './processor-instance.js';
+import { Progress } from './progress.js';
+import { SeededRandom } from './seeded-random.js';
+import { Simulator } from './simulator.js';
+import type { Stage } from './stage.js';
+import type { Terminal } from './terminal.js';
+import { layOut } from './timeline.js';
+
+/** How long events come. */
+const PLAY_MS = 16_000;
+/** From the beginning of the play. */
+const CHOICES_MIDWAY_MS = 0.4 * PLAY_MS;
+const KILL_MS = 0.5 * PLAY_MS;
+/** How long the killed processor stays away. */
+const AWAY_MS = 2_500;
+/** For the processors to work off what is left after the play. */
+const DRAIN_TIMEOUT_MS = 60_000;
+
+export interface Performance {
+  readonly cast: Cast;
+  /** Offset of `client-settings` below which all was there before the processors started. */
+  readonly settingsInPlaceBefore: number;
+}
+
+/** Rejects when a processor ends by itself, when the input is not worked off in time, or when `signal` aborts. */
+export async function perform(
+  stage: Stage,
+  options: DemoOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<Performance> {
+  const { bootstrap, registryUrl, topics, applicationId, allDatasetsFrom } = stage.deployment;
+  const encoder = await createPlatformEncoder(registryUrl, topics, SCHEMAS_FOLDER);
+  const random = new SeededRandom(options.seed);
+  const cast = buildCast(options.companies, random, encoder, Date.now());
+  const timeline = layOut(cast.members, PLAY_MS, random);
+
+  const producer = stage.kafka('platform').producer({ allowAutoTopicCreation: false });
+  const consumption = await Consumption.connect(bootstrap, applicationId, topics.events);
+  const counter = await AnnouncementCounter.start(bootstrap, topics.synchronized, `${applicationId}-demo-counter`);
+  try {
+    await producer.connect();
+    const simulator = new Simulator({ producer, topics, encoder, allDatasetsFrom, timeline });
+    await simulator.choose(cast.choicesBefore);
+    await Promise.race([startProcessors(stage, terminal), whenAborted(signal)]);
+
+    terminal.say(`${cast.members.length} companies, ${timeline.length} records, in ${PLAY_MS / 1_000} s`);
+    const progress = new Progress(terminal, simulator, consumption, counter, stage.instances);
+    try {
+      const victim = stage.instances.at(-1);
+      const acts = [
+        simulator.play(signal),
+        delay(CHOICES_MIDWAY_MS, undefined, { signal }).then(() => simulator.choose(cast.choicesMidway)),
+        ...(victim === undefined ? [] : [killAndRestart(victim, terminal, signal)]),
+      ];
+      await Promise.race([Promise.all(acts), stage.failed]);
+      await consumption.toTheEnd(DRAIN_TIMEOUT_MS, Promise.race([stage.failed, whenAborted(signal)]));
+    } finally {
+      await progress.stop();
+    }
+    return { cast, settingsInPlaceBefore: cast.choicesBefore.length };
+  } finally {
+    await Promise.all([producer.disconnect(), consumption.disconnect(), counter.stop()]);
+  }
+}
+
+async function startProcessors(stage: Stage, terminal: Terminal): Promise<void> {
+  for (const instance of stage.instances) instance.start();
+  await Promise.all(stage.instances.map((instance) => instance.ready()));
+  const addresses = stage.instances.map(({ name, address }) => `${name} at ${address}`);
+  terminal.say(`processors are ready: ${addresses.join(', ')}`);
+}
+
+async function killAndRestart(victim: ProcessorInstance, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  await delay(KILL_MS, undefined, { signal });
+  await victim.kill();
+  terminal.say(`killed processor ${victim.name} (kill -9)`, 'yellow');
+  await delay(AWAY_MS, undefined, { signal });
+  const pid = victim.start();
+  terminal.say(`started processor ${victim.name} again on the state it left (process ${pid})`, 'yellow');
+  await victim.ready();
+  terminal.say(`processor ${victim.name} is ready again`, 'yellow');
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = () => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+  aborted.catch(() => undefined); // Raced; nobody may be listening any more.
+  return aborted;
+}

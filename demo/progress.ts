@@ -1,0 +1,65 @@
+import type { AnnouncementCounter } from './announcement-counter.js';
+import type { Consumption } from './consumption.js';
+import type { ProcessorInstance } from './processor-instance.js';
+import type { Simulator } from './simulator.js';
+import type { Terminal } from './terminal.js';
+
+/** How often the line is renewed in place, or else printed, in milliseconds. */
+const RENEW_MS = 250;
+const PRINT_MS = 2_000;
+
+/** Shows how far simulator and processors are, until stopped. */
+export class Progress {
+  readonly #terminal: Terminal;
+  readonly #simulator: Simulator;
+  readonly #consumption: Consumption;
+  readonly #announcements: AnnouncementCounter;
+  readonly #instances: readonly ProcessorInstance[];
+  readonly #startedAt = Date.now();
+  readonly #stopped = new AbortController();
+  #shown: Promise<void> = Promise.resolve();
+
+  constructor(
+    terminal: Terminal,
+    simulator: Simulator,
+    consumption: Consumption,
+    announcements: AnnouncementCounter,
+    instances: readonly ProcessorInstance[],
+  ) {
+    this.#terminal = terminal;
+    this.#simulator = simulator;
+    this.#consumption = consumption;
+    this.#announcements = announcements;
+    this.#instances = instances;
+    const timer = setInterval(
+      () => {
+        this.#shown = this.#shown.then(() => this.#show());
+      },
+      terminal.interactive ? RENEW_MS : PRINT_MS,
+    );
+    this.#stopped.signal.addEventListener('abort', () => clearInterval(timer));
+  }
+
+  /** Shows the line once more and leaves it. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#shown;
+    await this.#show();
+    this.#terminal.settle();
+  }
+
+  async #show(): Promise<void> {
+    this.#terminal.renew(await this.#line());
+  }
+
+  async #line(): Promise<string> {
+    const partitions = await this.#consumption.read().catch(() => null);
+    const processed = partitions?.reduce((sum, { committed }) => sum + committed, 0) ?? '?';
+    const seconds = ((Date.now() - this.#startedAt) / 1_000).toFixed(1).padStart(5);
+    const states = this.#instances.map(({ name, running }) => `${name} ${running ? 'up' : 'DOWN'}`);
+    return (
+      `${seconds} s  written ${this.#simulator.written} of ${this.#simulator.total}, processed ${processed}, ` +
+      `announced ${this.#announcements.count}, ${states.join(', ')}`
+    );
+  }
+}

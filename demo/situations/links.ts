@@ -1,0 +1,138 @@
+/** Manifests, links and connections. */
+import type { CompanyScript } from '../company-script.js';
+import type { Situation } from './situation.js';
+
+const client = 'no choice';
+/** A chunk of a large set. */
+const PART_SIZE = 4;
+const UNNAMED_DATASETS = 1_005;
+
+export const LINK_SITUATIONS: readonly Situation[] = [
+  { name: 'one link, all datasets come to an end', client, weight: 40, play: oneLink },
+  { name: 'several links at once', client, weight: 15, play: severalLinks },
+  { name: 'status before its manifest', client, weight: 4, play: statusBeforeManifest },
+  { name: 'more than 1,000 datasets before any manifest', client, weight: 0, play: manyUnnamedDatasets },
+  { name: 'second link while the first is in progress', client, weight: 3, play: secondLinkInProgress },
+  { name: 'second link after the announcement', client, weight: 3, play: secondLinkTooLate },
+  { name: 'link in several parts', client, weight: 4, play: linkInParts },
+  { name: 'link whose last part never comes', client, weight: 2, play: linkNeverSealed },
+  { name: 'manifest without datasets, alone', client, weight: 1, play: (script) => script.manifest(script.link(0)) },
+  { name: 'manifest without datasets, last of two', client, weight: 2, play: emptyLinkBesideFullOne },
+  { name: 'connection unlinked, which completes', client, weight: 3, play: unlinkedCompletes },
+  { name: 'only connection unlinked, nothing Complete', client, weight: 1, play: unlinkedWithoutSuccess },
+  { name: 'connection unlinked and linked anew', client, weight: 2, play: unlinkedAndLinkedAnew },
+  { name: 'company deleted in the midst', client, weight: 2, play: deletedInTheMidst },
+  { name: 'company deleted after the announcement', client, weight: 1, play: deletedTooLate },
+];
+
+function someLink(script: CompanyScript) {
+  return script.link(script.random.integer(2, 10));
+}
+
+function oneLink(script: CompanyScript): void {
+  const link = someLink(script);
+  script.manifest(link);
+  script.pullToEnd(link.datasets);
+}
+
+function severalLinks(script: CompanyScript): void {
+  const links = Array.from({ length: script.random.integer(2, 3) }, () => someLink(script));
+  for (const link of links) script.manifest(link);
+  script.pullToEnd(links.flatMap((link) => link.datasets));
+}
+
+function statusBeforeManifest(script: CompanyScript): void {
+  const link = someLink(script);
+  const early = script.random.chance(0.5) ? link.datasets : link.datasets.slice(0, 2);
+  script.pullToEnd(early);
+  script.manifest(link);
+  script.pullToEnd(link.datasets.filter((dataset) => !early.includes(dataset)));
+}
+
+/** The 500 heard of longest ago are forgotten; the manifest names some of these and some that are remembered. */
+function manyUnnamedDatasets(script: CompanyScript): void {
+  const unnamed = script.link(UNNAMED_DATASETS);
+  for (const dataset of unnamed.datasets) script.status(dataset, 'Complete');
+  const forgotten = unnamed.datasets.slice(0, 3);
+  script.manifest(unnamed, { datasets: [...forgotten, ...unnamed.datasets.slice(-3)] });
+  for (const dataset of forgotten) script.status(dataset, 'Complete');
+}
+
+function secondLinkInProgress(script: CompanyScript): void {
+  const [first, second] = [someLink(script), someLink(script)];
+  script.manifest(first);
+  script.pullToEnd(first.datasets.slice(1));
+  script.manifest(second);
+  script.pullToEnd([...first.datasets.slice(0, 1), ...second.datasets]);
+}
+
+function secondLinkTooLate(script: CompanyScript): void {
+  oneLink(script);
+  oneLink(script);
+}
+
+function linkInParts(script: CompanyScript): void {
+  const link = script.link(PART_SIZE * script.random.integer(2, 3));
+  for (let at = 0; at < link.datasets.length; at += PART_SIZE) {
+    const datasets = link.datasets.slice(at, at + PART_SIZE);
+    // Only the last part may complete the company, even where all of the others' datasets are over.
+    if (at > 0) script.pullToEnd(link.datasets.slice(at - PART_SIZE, at));
+    script.manifest(link, { datasets, isFinal: at + PART_SIZE >= link.datasets.length });
+  }
+  script.pullToEnd(link.datasets.slice(-PART_SIZE));
+}
+
+function linkNeverSealed(script: CompanyScript): void {
+  const link = someLink(script);
+  script.manifest(link, { isFinal: false });
+  script.pullToEnd(link.datasets);
+}
+
+function emptyLinkBesideFullOne(script: CompanyScript): void {
+  const [full, empty] = [someLink(script), script.link(0)];
+  script.manifest(full);
+  // Two parts of a link in which nothing is: the company waits for the second.
+  script.manifest(empty, { isFinal: false });
+  script.pullToEnd(full.datasets);
+  script.manifest(empty);
+}
+
+function unlinkedCompletes(script: CompanyScript): void {
+  const [kept, gone] = [someLink(script), someLink(script)];
+  script.manifest(kept);
+  script.manifest(gone);
+  script.pullToEnd(kept.datasets);
+  script.status(gone.datasets[0] ?? script.random.pick(kept.datasets), 'Fetching');
+  script.unlink(gone);
+}
+
+function unlinkedWithoutSuccess(script: CompanyScript): void {
+  const link = someLink(script);
+  script.manifest(link);
+  script.pull(link.datasets.slice(1), () => script.badEnding());
+  script.unlink(link);
+}
+
+function unlinkedAndLinkedAnew(script: CompanyScript): void {
+  const first = someLink(script);
+  script.manifest(first);
+  script.pull(first.datasets.slice(1), () => script.badEnding());
+  script.unlink(first);
+  const second = script.link(3, first);
+  script.manifest(second);
+  script.pullToEnd(second.datasets);
+}
+
+function deletedInTheMidst(script: CompanyScript): void {
+  const link = someLink(script);
+  script.manifest(link);
+  script.pullToEnd(link.datasets.slice(1));
+  script.deleteCompany();
+  script.pullToEnd(link.datasets.slice(0, 1));
+}
+
+function deletedTooLate(script: CompanyScript): void {
+  oneLink(script);
+  script.deleteCompany();
+  oneLink(script);
+}

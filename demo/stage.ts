@@ -1,0 +1,75 @@
+/** All that runs during the demo, from the cluster to the processors, and how it is taken down again. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
+import type { Cluster } from '../test/support/cluster/cluster.js';
+import { freePort } from '../test/support/cluster/free-port.js';
+import { startCluster } from '../test/support/cluster/start-cluster.js';
+import { describeDeployment, runCommand, type Deployment } from './deployment.js';
+import { ProcessorInstance } from './processor-instance.js';
+import type { Terminal } from './terminal.js';
+
+const INSTANCE_NAMES = ['A', 'B'];
+
+export class Stage {
+  readonly cluster: Cluster;
+  readonly deployment: Deployment;
+  readonly instances: readonly ProcessorInstance[];
+  /** State of the instances and all logs. */
+  readonly folder: string;
+
+  private constructor(cluster: Cluster, deployment: Deployment, instances: ProcessorInstance[], folder: string) {
+    this.cluster = cluster;
+    this.deployment = deployment;
+    this.instances = instances;
+    this.folder = folder;
+  }
+
+  /** Starts Kafka and registry, creates topics, registers schemas; the processors are not started yet. */
+  static async set(terminal: Terminal, env: NodeJS.ProcessEnv): Promise<Stage> {
+    const cluster = await startCluster({ onProgress: (line) => terminal.say(line, 'dim') });
+    try {
+      terminal.say(`Kafka at ${cluster.bootstrap}, schema registry at ${cluster.registryUrl} (${cluster.kind})`);
+      const folder = await mkdtemp(join(tmpdir(), 'company-sync-demo-'));
+      const deployment = describeDeployment(cluster, Date.now(), env);
+      await Promise.all([runCommand(deployment, 'topics', 'create'), runCommand(deployment, 'schemas', 'register')]);
+      terminal.say('topics created, schemas registered');
+      return new Stage(cluster, deployment, await describeInstances(deployment, folder), folder);
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  /** Rejects when a process of the stage ends without having been told to. */
+  get failed(): Promise<never> {
+    return Promise.race(this.instances.map(({ failed }) => failed));
+  }
+
+  kafka(clientId: string): Kafka {
+    return new Kafka({ clientId, brokers: this.deployment.bootstrap.split(','), logLevel: logLevel.ERROR });
+  }
+
+  /** Ends all processes; the folder stays. */
+  async clear(): Promise<void> {
+    await Promise.all(this.instances.map((instance) => instance.stop()));
+    await this.cluster.stop();
+  }
+
+  async removeFolder(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function describeInstances(deployment: Deployment, folder: string): Promise<ProcessorInstance[]> {
+  const taken = new Set<number>();
+  const instances: ProcessorInstance[] = [];
+  for (const name of INSTANCE_NAMES) {
+    const stateDir = join(folder, `state-${name}`);
+    await mkdir(stateDir, { recursive: true });
+    const logFile = join(folder, `processor-${name}.log`);
+    instances.push(new ProcessorInstance({ name, deployment, stateDir, logFile, httpPort: await freePort(taken) }));
+  }
+  return instances;
+}

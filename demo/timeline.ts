@@ -1,0 +1,26 @@
+/** When each record is written: the companies' scripts, interleaved. */
+import type { CastMember } from './cast.js';
+import type { ScriptedRecord } from './company-script.js';
+import type { SeededRandom } from './seeded-random.js';
+
+export interface TimedRecord {
+  readonly record: ScriptedRecord;
+  /** Milliseconds from the beginning of the play. */
+  readonly atMs: number;
+}
+
+/** Of the whole play: how late a company may begin, and how long it takes. */
+const LATEST_BEGIN = 0.6;
+const SHORTEST = 0.15;
+const LONGEST = 0.4;
+
+/** All records in the order of their times; those of one company stay in the order of its script. */
+export function layOut(members: readonly CastMember[], durationMs: number, random: SeededRandom): TimedRecord[] {
+  const timed = members.flatMap(({ script }) => {
+    const begin = script.urgent ? 0 : random.next() * LATEST_BEGIN;
+    const length = SHORTEST + random.next() * (LONGEST - SHORTEST);
+    const times = script.records.map(() => random.next()).sort((a, b) => a - b);
+    return script.records.map((record, i) => ({ record, atMs: durationMs * (begin + length * (times[i] ?? 1)) }));
+  });
+  return timed.sort((a, b) => a.atMs - b.atMs);
+}
