@@ -5,6 +5,8 @@ import avro from 'avsc';
 
 export interface EventTypes {
   readonly companySynchronized: avro.Type;
+  /** The same as the file has it: what the registry knows. */
+  readonly companySynchronizedSchema: object;
 }
 
 /**
@@ -16,7 +18,7 @@ export async function loadEventTypes(folder: string): Promise<EventTypes> {
   const file = join(folder, 'company-synchronized-value', 'v1.avsc');
   try {
     const schema = JSON.parse(await readFile(file, 'utf8')) as avro.Schema;
-    return { companySynchronized: avro.Type.forSchema(schema) };
+    return { companySynchronized: avro.Type.forSchema(schema), companySynchronizedSchema: schema as object };
   } catch (cause) {
     throw new Error(`cannot read the schema ${file}: the schemas folder is part of the installation`, { cause });
   }

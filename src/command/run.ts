@@ -1,0 +1,57 @@
+/** `company-sync run`: one instance as a process, from its start to SIGTERM. */
+import type { Logger } from 'pino';
+import type { Config } from '../config.js';
+import { systemClock } from '../lib/system-clock.js';
+import type { PipelineObserver } from '../pipeline/observer.js';
+import { Service } from '../service.js';
+import { StateDirInUseError } from '../store/instance-lock.js';
+
+/** The process gives up waiting for what hangs and ends after this long; the contract allows 10 s. */
+const STOP_DEADLINE_MS = 9_000;
+
+/** Exit code of a process that must be configured differently, as for bad settings. */
+const EXIT_MISCONFIGURED = 2;
+
+/** What this needs of the Node process. */
+export type HostProcess = Pick<NodeJS.Process, 'once' | 'exit'>;
+
+/**
+ * Runs until SIGTERM or SIGINT.
+ * @returns the exit code; after a stop that hangs the process is ended with 0 from inside
+ */
+export async function runProcessor(
+  config: Config,
+  logger: Logger,
+  schemasFolder: string,
+  host: HostProcess,
+  observers: readonly PipelineObserver[] = [],
+): Promise<number> {
+  let end: (exitCode: number) => void = () => undefined;
+  const ended = new Promise<number>((resolve) => (end = resolve));
+  const onCrash = (err: Error) => {
+    logger.fatal({ err }, 'group membership is lost for good: the process ends, so that it is started anew');
+    end(1);
+  };
+  const service = new Service({ config, logger, clock: systemClock, schemasFolder, observers, onCrash });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    host.once(signal, () => {
+      logger.info({ signal }, 'stopping');
+      end(0);
+    });
+  }
+  service.start().catch((err: unknown) => {
+    logger.fatal({ err }, err instanceof Error ? err.message : 'cannot start');
+    end(err instanceof StateDirInUseError ? EXIT_MISCONFIGURED : 1);
+  });
+
+  const exitCode = await ended;
+  const deadline = setTimeout(() => {
+    logger.warn('something hangs: ending without it');
+    host.exit(exitCode);
+  }, STOP_DEADLINE_MS);
+  await service.stop();
+  clearTimeout(deadline);
+  logger.info({ exitCode }, 'stopped');
+  // Not only the exit code is set: a connection of some library that was not closed must not keep the process.
+  return host.exit(exitCode);
+}

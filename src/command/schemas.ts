@@ -1,0 +1,63 @@
+/** `company-sync schemas register` and `schemas check`. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config, TopicNames } from '../config.js';
+import { SchemaRegistry } from '../kafka/schema-registry.js';
+
+/** Folder of each topic's schemas; the subject follows the topic's name, the folder keeps the default one. */
+const FOLDERS: Partial<Record<keyof TopicNames, string>> = {
+  syncEvents: 'sync-events-value',
+  companySynchronized: 'company-synchronized-value',
+  clientSettings: 'client-settings-value',
+  companySyncStalled: 'company-sync-stalled-value',
+};
+
+interface Version {
+  readonly subject: string;
+  readonly file: string;
+  readonly schema: object;
+}
+
+/** Registers every version of every subject, oldest first. @returns the exit code */
+export async function registerSchemasCommand(
+  config: Config,
+  schemasFolder: string,
+  print: (line: string) => void,
+): Promise<number> {
+  const registry = new SchemaRegistry(config.schemaRegistry);
+  for (const { subject, file, schema } of await versions(config.topics, schemasFolder))
+    print(`${subject}: ${file} is registered, id ${await registry.register(subject, schema)}`);
+  return 0;
+}
+
+/** Checks the newest version of every subject and registers nothing. @returns 1 where one is not compatible */
+export async function checkSchemasCommand(
+  config: Config,
+  schemasFolder: string,
+  print: (line: string) => void,
+): Promise<number> {
+  const registry = new SchemaRegistry(config.schemaRegistry);
+  const newest = new Map<string, Version>();
+  for (const version of await versions(config.topics, schemasFolder)) newest.set(version.subject, version);
+  let exitCode = 0;
+  for (const { subject, file, schema } of newest.values()) {
+    const verdict = await registry.check(subject, schema);
+    if (!verdict.compatible) exitCode = 1;
+    print(`${subject}: ${file} ${verdict.compatible ? 'is compatible' : `is NOT compatible: ${verdict.reasons.join('; ')}`}`);
+  }
+  return exitCode;
+}
+
+async function versions(topics: TopicNames, schemasFolder: string): Promise<Version[]> {
+  const found: Version[] = [];
+  for (const [role, folder] of Object.entries(FOLDERS)) {
+    const subject = `${topics[role as keyof TopicNames]}-value`;
+    const files = (await readdir(join(schemasFolder, folder))).filter((file) => /^v\d+\.avsc$/.test(file));
+    files.sort((a, b) => Number(a.slice(1, -5)) - Number(b.slice(1, -5)));
+    for (const file of files) {
+      const text = await readFile(join(schemasFolder, folder, file), 'utf8');
+      found.push({ subject, file: `${folder}/${file}`, schema: JSON.parse(text) as object });
+    }
+  }
+  return found;
+}

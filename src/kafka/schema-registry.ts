@@ -1,0 +1,146 @@
+/**
+ * The schema registry, by its Confluent-compatible API. Registering goes through @kafkajs/confluent-schema-registry;
+ * questions are plain requests, because the library turns a refused connection into a 400 and keeps no time limit, and
+ * here an outage must never look like an answer.
+ */
+import { SchemaRegistry as RegistryLibrary, SchemaType } from '@kafkajs/confluent-schema-registry';
+import { RegistryUnavailableError, type SchemaSource } from '../decode/schema-source.js';
+
+export interface RegistryConnection {
+  /** Without a slash at the end. */
+  readonly url: string;
+  readonly credentials: { readonly username: string; readonly password: string } | null;
+}
+
+export type Compatibility = { readonly compatible: true } | { readonly compatible: false; readonly reasons: string[] };
+
+const REQUEST_TIMEOUT_MS = 5_000;
+const COMPATIBILITY = 'BACKWARD_TRANSITIVE';
+/** What the registry says with a 404 when it has no such subject, version or schema. */
+const NO_SUCH_SUBJECT = 40401;
+const NO_SUCH_VERSION = 40402;
+const NO_SUCH_SCHEMA = 40403;
+
+interface Answer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export class SchemaRegistry implements SchemaSource {
+  readonly #connection: RegistryConnection;
+
+  constructor(connection: RegistryConnection) {
+    this.#connection = connection;
+  }
+
+  async schemaById(id: number): Promise<object | null> {
+    const path = `/schemas/ids/${id}`;
+    const answer = await this.#ask('GET', path);
+    if (isDenied(answer, [NO_SUCH_SCHEMA])) return null;
+    const { schema, schemaType } = this.#found(answer, path).body;
+    if (typeof schema !== 'string') throw unusable(path, answer);
+    // A schema of another type is an answer too: nothing that could be a SyncEvent.
+    if (schemaType !== undefined && schemaType !== 'AVRO') return { type: `not Avro but ${JSON.stringify(schemaType)}` };
+    return parseObject(schema);
+  }
+
+  /** The id that the schema has under `subject`; null where it is not registered there. */
+  async idOf(subject: string, schema: object): Promise<number | null> {
+    const path = `/subjects/${encodeURIComponent(subject)}`;
+    const answer = await this.#ask('POST', path, { schema: JSON.stringify(schema) });
+    if (isDenied(answer, [NO_SUCH_SUBJECT, NO_SUCH_SCHEMA])) return null;
+    const { id } = this.#found(answer, path).body;
+    if (typeof id !== 'number') throw unusable(path, answer);
+    return id;
+  }
+
+  /**
+   * Registers the schema as the newest version of `subject`, which from then on takes only versions that can read all
+   * former ones. Registering what is there already gives its id again.
+   * @throws the library's error, with the registry's words, where it is refused
+   */
+  async register(subject: string, schema: object): Promise<number> {
+    const { url, credentials } = this.#connection;
+    const library = new RegistryLibrary({ host: url, ...(credentials === null ? {} : { auth: credentials }) });
+    // The library refuses a subject whose compatibility is another than it is told, so it is set before.
+    this.#found(
+      await this.#ask('PUT', `/config/${encodeURIComponent(subject)}`, { compatibility: COMPATIBILITY }),
+      'config',
+    );
+    const avro = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const;
+    const { id } = await library.register(avro, { subject, compatibility: COMPATIBILITY as never });
+    return id;
+  }
+
+  /** Whether `register` would be accepted, in the registry's words. A new subject takes any schema. */
+  async check(subject: string, schema: object): Promise<Compatibility> {
+    const path = `/compatibility/subjects/${encodeURIComponent(subject)}/versions?verbose=true`;
+    const answer = await this.#ask('POST', path, { schema: JSON.stringify(schema) });
+    if (isDenied(answer, [NO_SUCH_SUBJECT, NO_SUCH_VERSION])) return { compatible: true };
+    if (answer.status === 422) return { compatible: false, reasons: [String(answer.body.message)] };
+    const { is_compatible: compatible, messages } = this.#found(answer, path).body;
+    if (typeof compatible !== 'boolean') throw unusable(path, answer);
+    if (compatible) return { compatible };
+    return { compatible, reasons: Array.isArray(messages) ? messages.map(String) : ['the registry gave no reason'] };
+  }
+
+  #found(answer: Answer, path: string): Answer {
+    if (answer.status !== 200) throw unusable(path, answer);
+    return answer;
+  }
+
+  async #ask(method: 'GET' | 'POST' | 'PUT', path: string, body?: object): Promise<Answer> {
+    const { url, credentials } = this.#connection;
+    const headers: Record<string, string> = { accept: 'application/vnd.schemaregistry.v1+json, application/json' };
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    if (credentials !== null)
+      headers.authorization = `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
+    const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    try {
+      const response = await fetch(url + path, {
+        method,
+        headers,
+        signal,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, body: asRecord(await response.text()) };
+    } catch (cause) {
+      throw new RegistryUnavailableError(`the schema registry at ${url} does not answer: ${reasonOf(cause)}`, { cause });
+    }
+  }
+}
+
+/** A 404 of the registry itself; one of a proxy before it has no such code. */
+function isDenied({ status, body }: Answer, codes: readonly number[]): boolean {
+  return status === 404 && typeof body.error_code === 'number' && codes.includes(body.error_code);
+}
+
+function unusable(path: string, { status, body }: Answer): RegistryUnavailableError {
+  const message = typeof body.message === 'string' ? `: ${body.message}` : '';
+  const hint = status === 401 || status === 403 ? ' (check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD)' : '';
+  return new RegistryUnavailableError(`the schema registry answers ${path} with ${status}${message}${hint}`);
+}
+
+function parseObject(text: string): object {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    // A bare "string" is a schema too.
+    return typeof parsed === 'object' && parsed !== null ? parsed : { type: parsed };
+  } catch {
+    return { type: text };
+  }
+}
+
+function asRecord(text: string): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
+  } catch {
+    return {}; // no JSON, so no answer of a registry: the status alone will be judged
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+/** The command `company-sync`: the only place that reads the process's arguments and environment. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { pino, type Logger } from 'pino';
+import { parseCommandLine, type CommandName } from './command/command-line.js';
+import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
+import { checkSchemasCommand, registerSchemasCommand } from './command/schemas.js';
+import { createTopicsCommand } from './command/topics-create.js';
+import { UsageError } from './command/usage-error.js';
+import { runProcessor } from './command/run.js';
+
+const schemasFolder = fileURLToPath(new URL('../schemas', import.meta.url));
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<number> {
+  const line = parseCommandLine(argv);
+  switch (line.kind) {
+    case 'help':
+      console.log(line.text);
+      return 0;
+    case 'version':
+      console.log(version());
+      return 0;
+    case 'faults':
+      return refuse(line.faults);
+    case 'command':
+      return command(line.name, line.own, line.settings);
+  }
+}
+
+async function command(name: CommandName, own: Flags, settings: Flags): Promise<number> {
+  let config: Config;
+  try {
+    config = loadConfig(process.env, settings, (path) => readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof ConfigError) return refuse(error.faults);
+    throw error;
+  }
+  const logger = pino({ level: config.logLevel, base: { pid: process.pid } });
+  try {
+    return await perform(name, config, own, logger);
+  } catch (error) {
+    if (error instanceof UsageError) return refuse(error.faults);
+    console.error(`company-sync ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  }
+}
+
+function perform(name: CommandName, config: Config, own: Flags, logger: Logger): Promise<number> {
+  const print = (line: string): void => console.log(line);
+  switch (name) {
+    case 'run':
+      return runProcessor(config, logger, schemasFolder, process);
+    case 'topics create':
+      return createTopicsCommand(config, own, logger, print);
+    case 'schemas register':
+      return registerSchemasCommand(config, schemasFolder, print);
+    case 'schemas check':
+      return checkSchemasCommand(config, schemasFolder, print);
+  }
+}
+
+function refuse(faults: readonly string[]): number {
+  console.error(['company-sync cannot start:', ...faults.map((fault) => `  - ${fault}`)].join('\n'));
+  console.error('company-sync --help explains every setting.');
+  return 2;
+}
+
+function version(): string {
+  const file = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(file) as { version: string }).version;
+}

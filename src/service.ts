@@ -1,0 +1,281 @@
+/** One instance of the processor: everything wired together, from its start to its stop. */
+import type avro from 'avsc';
+import { PartitionAssigners } from 'kafkajs';
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import type { Config } from './config.js';
+import { ClientSettingsDecoder, ClientSettingsSchema } from './decode/client-settings-decoder.js';
+import { loadReaderSchemas, type ReaderSchemas } from './decode/reader-schemas.js';
+import { RegistryUnavailableError, type SchemaSource } from './decode/schema-source.js';
+import { SchemaResolution } from './decode/schema-resolution.js';
+import { SyncEventDecoder } from './decode/sync-event-decoder.js';
+import { SyncEventSchema } from './decode/sync-event-reader.js';
+import { ClientSettings } from './kafka/client-settings.js';
+import { KafkaGroupMembership } from './kafka/group-membership.js';
+import { kafkaConfigOf } from './kafka/kafka-config.js';
+import { KafkaLogs } from './kafka/kafka-logs.js';
+import { createPartitioner } from './kafka/partitioner.js';
+import { SchemaRegistry } from './kafka/schema-registry.js';
+import { checkTopics, type CheckedTopics } from './kafka/topics.js';
+import { kafkaTransactions } from './kafka/transactions.js';
+import { Backoff } from './lib/backoff.js';
+import type { Clock } from './lib/clock.js';
+import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-server.js';
+import { LoggingObserver } from './ops/logging-observer.js';
+import { MetricsObserver } from './ops/metrics-observer.js';
+import { tellAll } from './ops/observers.js';
+import type { PipelineContext } from './pipeline/context.js';
+import { BrokerError } from './pipeline/errors.js';
+import type { PartitionStatus, PipelineObserver } from './pipeline/observer.js';
+import { PartitionSet } from './pipeline/partition-set.js';
+import { CompanySynchronizedRecords } from './publish/company-synchronized.js';
+import { deadLetterOf } from './publish/dead-letter.js';
+import { loadEventTypes } from './publish/event-types.js';
+import { InstanceLock } from './store/instance-lock.js';
+import { RocksStateDirectory } from './store/rocks-state-directory.js';
+
+/** Something outside is not as it must be: the process ends with the message, and an operator acts. */
+export class StartupError extends Error {
+  override readonly name = 'StartupError';
+}
+
+export interface ServiceOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** The folder of the Avro schemas, part of the installation. */
+  readonly schemasFolder: string;
+  /** Told besides logs and metrics. */
+  readonly observers: readonly PipelineObserver[];
+  /** Membership of the group ended for good: the process must end loudly. */
+  readonly onCrash: (error: Error) => void;
+}
+
+/** The registry, once it has answered. */
+interface KnownRegistry {
+  readonly source: SchemaSource;
+  readonly readers: ReaderSchemas;
+  /** Of `CompanySynchronized`, and the id that it is registered under. */
+  readonly type: avro.Type;
+  readonly schemaId: number;
+}
+
+/** Transactions that are open for longer are aborted by the coordinator, so that readers are not kept waiting. */
+const TRANSACTION_TIMEOUT_MS = 20_000;
+/** Rows kept in memory by all partitions together, about 250 bytes each. */
+const CACHED_ROWS = 400_000;
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 5_000;
+/** How long one part may take to close; a batch in flight is aborted by whoever takes its partition over. */
+const CLOSE_PATIENCE_MS = 4_000;
+
+export class Service {
+  readonly #options: ServiceOptions;
+  readonly #stopping = new AbortController();
+  /** What was started, in order; closed in reverse. */
+  readonly #resources: { readonly name: string; close(): Promise<void> }[] = [];
+  #startingBecause: string | null = 'starting';
+  #partitions: PartitionSet | null = null;
+  #http: HttpServer | null = null;
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Where HTTP listens; known once `start` has begun to wait for others. */
+  get address(): string | null {
+    return this.#http?.address ?? null;
+  }
+
+  /**
+   * Starts everything; waits for brokers and registry as long as they give no usable answer.
+   * @throws StateDirInUseError, UnfitTopicsError, StartupError; call `stop` then too
+   */
+  async start(): Promise<void> {
+    const { config, logger, clock } = this.#options;
+    const lock = await InstanceLock.take(config.stateDir, clock);
+    this.#own('state folder lock', () => lock.release());
+
+    const metrics = new Registry();
+    this.#http = await startHttpServer(config.http, this.#view(), metrics);
+    this.#own('http', this.#http.close);
+    logger.info({ address: this.#http.address, applicationId: config.applicationId }, 'listening');
+
+    const topics = await this.#topics();
+    const registry = await this.#registry();
+    if (topics === null || registry === null) return;
+    await this.#run(metrics, topics, registry);
+  }
+
+  /** Finishes the batches in flight, leaves the group and closes everything. Idempotent; never throws. */
+  async stop(): Promise<void> {
+    this.#startingBecause = 'stopping';
+    this.#stopping.abort();
+    for (let owned = this.#resources.pop(); owned !== undefined; owned = this.#resources.pop()) {
+      const { name, close } = owned;
+      const closed = close().catch((err: unknown) => this.#options.logger.warn({ err, name }, 'could not be closed'));
+      const enough = new AbortController();
+      await Promise.race([closed, this.#options.clock.delay(CLOSE_PATIENCE_MS, enough.signal)]);
+      enough.abort();
+    }
+  }
+
+  async #topics(): Promise<CheckedTopics | null> {
+    const { config, logger, clock } = this.#options;
+    const logs = this.#logs();
+    const check = () => checkTopics(kafkaConfigOf(config, logger), clock, logs, config.topics);
+    const topics = await this.#patiently('the brokers', check, BrokerError);
+    for (const warning of topics?.warnings ?? []) logger.warn(warning);
+    return topics;
+  }
+
+  /** The registry, once it has answered, and what is known of it from then on. */
+  async #registry(): Promise<KnownRegistry | null> {
+    const { config, schemasFolder } = this.#options;
+    const [{ companySynchronized, companySynchronizedSchema }, readers] = await Promise.all([
+      loadEventTypes(schemasFolder),
+      loadReaderSchemas(schemasFolder),
+    ]);
+    const source = new SchemaRegistry(config.schemaRegistry);
+    const subject = `${config.topics.companySynchronized}-value`;
+    const ask = () => source.idOf(subject, companySynchronizedSchema);
+    const id = await this.#patiently('the schema registry', ask, RegistryUnavailableError);
+    if (this.#stopping.signal.aborted) return null;
+    if (id === null)
+      throw new StartupError(`the schema of ${subject} is not registered: run \`company-sync schemas register\``);
+    return { source, readers, type: companySynchronized, schemaId: id };
+  }
+
+  async #run(metrics: Registry, topics: CheckedTopics, registry: KnownRegistry): Promise<void> {
+    const { config, logger, onCrash } = this.#options;
+    const membership = new KafkaGroupMembership({
+      kafka: kafkaConfigOf(config, logger),
+      groupId: config.applicationId,
+      topic: config.topics.syncEvents,
+      assigner: PartitionAssigners.roundRobin,
+      onCrash,
+      logger,
+    });
+    this.#own('group membership', () => membership.stop());
+    const context = this.#context(metrics, topics, registry, membership);
+    const partitions = new PartitionSet(context);
+    this.#partitions = partitions;
+    this.#own('partitions', () => partitions.close());
+
+    this.#startingBecause = 'joining the group';
+    await membership.start((assigned) => {
+      logger.info({ partitions: assigned, memberId: membership.memberId }, 'partitions assigned');
+      if (!this.#stopping.signal.aborted) this.#startingBecause = null;
+      partitions.assign(assigned);
+    });
+  }
+
+  #context(
+    metrics: Registry,
+    topics: CheckedTopics,
+    registry: KnownRegistry,
+    membership: KafkaGroupMembership,
+  ): PipelineContext {
+    const { config, logger, clock, observers } = this.#options;
+    const { applicationId, eventNamespace } = config;
+    const { source, readers, type, schemaId } = registry;
+    const schema = new SyncEventSchema(readers.syncEvent);
+    const compile = (registered: object) => schema.compile(registered);
+    const decoder = new SyncEventDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
+    const announcements = new CompanySynchronizedRecords({ type, schemaId, applicationId, eventNamespace });
+    const names = {
+      input: config.topics.syncEvents,
+      changelog: config.topics.companyState,
+      synchronized: config.topics.companySynchronized,
+      deadLetter: config.topics.deadLetter,
+    };
+    return {
+      applicationId,
+      clusterId: topics.clusterId,
+      topics: names,
+      allDatasetsFrom: config.allDatasetsFrom,
+      deleteRetentionMs: topics.changelogDeleteRetentionMs,
+      cacheRows: () => Math.floor(CACHED_ROWS / Math.max(1, this.#partitions?.size ?? 1)),
+      inputLogs: this.#logs(),
+      changelogLogs: this.#logs(),
+      transactions: kafkaTransactions(kafkaConfigOf(config, logger), {
+        groupId: applicationId,
+        transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+        clock,
+      }),
+      membership,
+      partitioner: createPartitioner(
+        topics.partitions.syncEvents,
+        new Map([
+          [names.synchronized, topics.partitions.companySynchronized],
+          [names.deadLetter, topics.partitions.deadLetter],
+        ]),
+      ),
+      state: new RocksStateDirectory(config.stateDir, clock),
+      clock,
+      observer: tellAll([new LoggingObserver(logger, clock.now), new MetricsObserver(metrics), ...observers]),
+      decode: (records, signal) => decoder.decodeBatch(records, signal),
+      settings: this.#clientSettings(registry, topics.partitions.clientSettings),
+      encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
+      encodeDeadLetter: (poison, input) => deadLetterOf(poison.record, poison, input),
+    };
+  }
+
+  #clientSettings({ source, readers, schemaId }: KnownRegistry, partitions: number): ClientSettings {
+    const { config, logger, clock } = this.#options;
+    const schema = new ClientSettingsSchema(readers.clientSettings);
+    const compile = (registered: object) => schema.compile(registered);
+    const decoder = new ClientSettingsDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
+    const settings = new ClientSettings({
+      logs: this.#logs(),
+      topic: config.topics.clientSettings,
+      partitions,
+      decode: (values, signal) => decoder.decodeBatch(values, signal),
+      clock,
+      logger,
+    });
+    this.#own('client settings', () => settings.close());
+    return settings;
+  }
+
+  #logs(): KafkaLogs {
+    const { config, logger, clock } = this.#options;
+    const logs = new KafkaLogs({
+      config: kafkaConfigOf(config, logger),
+      groupId: config.applicationId,
+      clock,
+      onTrouble: (at, err) => logger.warn({ at, err }, 'reading is interrupted and tried again'),
+    });
+    this.#own('log reader', () => logs.close());
+    return logs;
+  }
+
+  /** Asks until there is an answer: what is down at the start is waited for. Null when stopped meanwhile. */
+  async #patiently<T>(whom: string, ask: () => Promise<T>, outage: new (...args: never[]) => Error): Promise<T | null> {
+    const { clock, logger } = this.#options;
+    const { signal } = this.#stopping;
+    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    while (!signal.aborted) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof outage)) throw error;
+        this.#startingBecause = `waiting for ${whom}: ${error.message}`;
+        logger.warn({ err: error }, `waiting for ${whom}`);
+        await clock.delay(backoff.next(), signal);
+      }
+    }
+    return null;
+  }
+
+  #own(name: string, close: () => Promise<void>): void {
+    this.#resources.push({ name, close });
+  }
+
+  #view(): ServiceView {
+    return {
+      startingBecause: () => this.#startingBecause,
+      partitions: () => this.#partitions?.statuses() ?? new Map<number, PartitionStatus>(),
+    };
+  }
+}
