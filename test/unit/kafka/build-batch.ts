@@ -1,0 +1,85 @@
+/** Record batches of magic 2 as a broker has them in its log; shares no code with the decoder or the encoder. */
+
+export interface BatchRecord {
+  readonly offset: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly timestamp?: number;
+  readonly headers?: readonly (readonly [key: string, value: Buffer | null])[];
+}
+
+export interface BatchToBuild {
+  readonly baseOffset: number;
+  /** May lie beyond the last record: what compaction took is still counted. */
+  readonly lastOffset: number;
+  readonly records: readonly BatchRecord[];
+  readonly baseTimestamp?: number;
+  readonly maxTimestamp?: number;
+  readonly producerId?: number;
+  readonly transactional?: boolean;
+  readonly control?: boolean;
+  readonly logAppendTime?: boolean;
+  readonly codec?: number;
+  readonly magic?: number;
+  /** In place of what the records encode to. */
+  readonly body?: Buffer;
+}
+
+export function buildBatch(batch: BatchToBuild): Buffer {
+  const { baseOffset, baseTimestamp = 0 } = batch;
+  const body = batch.body ?? Buffer.concat(batch.records.map((r) => buildRecord(r, baseOffset, baseTimestamp)));
+  const header = Buffer.alloc(61);
+  header.writeBigInt64BE(BigInt(baseOffset), 0);
+  header.writeInt32BE(header.length - 12 + body.length, 8);
+  header.writeInt8(batch.magic ?? 2, 16);
+  let attributes = batch.codec ?? 0;
+  if (batch.logAppendTime === true) attributes |= 8;
+  if (batch.transactional === true) attributes |= 16;
+  if (batch.control === true) attributes |= 32;
+  header.writeInt16BE(attributes, 21);
+  header.writeInt32BE(batch.lastOffset - baseOffset, 23);
+  header.writeBigInt64BE(BigInt(baseTimestamp), 27);
+  header.writeBigInt64BE(BigInt(batch.maxTimestamp ?? baseTimestamp), 35);
+  header.writeBigInt64BE(BigInt(batch.producerId ?? -1), 43);
+  header.writeInt32BE(batch.records.length, 57);
+  return Buffer.concat([header, body]);
+}
+
+export function buildMarker(offset: number, producerId: number, outcome: 'commit' | 'abort'): Buffer {
+  const key = Buffer.from([0, 0, 0, outcome === 'abort' ? 0 : 1]);
+  const records = [{ offset, key, value: Buffer.alloc(6) }];
+  return buildBatch({
+    baseOffset: offset,
+    lastOffset: offset,
+    records,
+    producerId,
+    transactional: true,
+    control: true,
+  });
+}
+
+function buildRecord(record: BatchRecord, baseOffset: number, baseTimestamp: number): Buffer {
+  const headers = record.headers ?? [];
+  const fields = Buffer.concat([
+    Buffer.from([0]),
+    varint((record.timestamp ?? baseTimestamp) - baseTimestamp),
+    varint(record.offset - baseOffset),
+    sized(record.key),
+    sized(record.value),
+    varint(headers.length),
+    ...headers.flatMap(([key, value]) => [sized(Buffer.from(key)), sized(value)]),
+  ]);
+  return Buffer.concat([varint(fields.length), fields]);
+}
+
+function sized(bytes: Buffer | null): Buffer {
+  return bytes === null ? varint(-1) : Buffer.concat([varint(bytes.length), bytes]);
+}
+
+/** Zig-zag, seven bits a byte. */
+function varint(value: number): Buffer {
+  let rest = BigInt.asUintN(64, (BigInt(value) << 1n) ^ (BigInt(value) >> 63n));
+  const bytes: number[] = [];
+  for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+  return Buffer.from([...bytes, Number(rest)]);
+}
