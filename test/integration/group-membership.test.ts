@@ -13,7 +13,6 @@ const kafka = kafkaConfigOf(
   { applicationId: 'test', kafka: { brokers: bootstrap.split(','), tls: null, sasl: null } },
   logger,
 );
-const never = new AbortController().signal;
 
 let topic: string;
 let groupId: string;
@@ -34,6 +33,7 @@ class Member {
   readonly membership: KafkaGroupMembership;
   readonly assignments: (readonly number[])[] = [];
   readonly crashes: Error[] = [];
+  readonly #crashed = new AbortController();
   #onChange: () => void = () => undefined;
 
   constructor(options: Partial<GroupMembershipOptions> = {}) {
@@ -41,6 +41,7 @@ class Member {
       ...{ kafka, groupId, topic, logger, assigner: PartitionAssigners.roundRobin },
       onCrash: (error) => {
         this.crashes.push(error);
+        this.#crashed.abort();
         this.#onChange();
       },
       ...options,
@@ -57,7 +58,15 @@ class Member {
   }
 
   async until(condition: (member: Member) => boolean): Promise<void> {
-    while (!condition(this)) await new Promise<void>((resolve) => (this.#onChange = resolve));
+    while (!condition(this)) {
+      const [crash] = this.crashes;
+      if (crash !== undefined) throw crash;
+      await new Promise<void>((resolve) => (this.#onChange = resolve));
+    }
+  }
+
+  confirmed(): Promise<void> {
+    return this.membership.confirmed(this.#crashed.signal);
   }
 
   untilAssigned(...partitions: number[]): Promise<void> {
@@ -95,28 +104,28 @@ test('a member that gets no partition is told so', async () => {
 });
 
 test('it never fetches a record, not after a rebalance either', async () => {
-  await produceOneToEach();
   const first = await new Member().start();
   await first.untilAssigned(0, 1, 2);
-  await first.membership.confirmed(never);
+  await produceOneToEach();
+  await first.confirmed();
   const second = await new Member().start();
   await first.until(({ assignments }) => assignments.length === 2);
   await second.membership.stop();
   await first.untilAssigned(0, 1, 2);
-  await first.membership.confirmed(never);
-  await first.membership.confirmed(never);
+  await produceOneToEach();
+  await first.confirmed();
   expect(first.crashes).toEqual([]);
   expect(second.crashes).toEqual([]);
 });
 
 test('it is confirmed by a heartbeat sent after the question, and knows its generation then', async () => {
-  const { membership } = await new Member().start();
+  const first = await new Member().start();
   const asked = performance.now();
-  await membership.confirmed(never);
+  await first.confirmed();
   // Not by the heartbeat that may have been on its way: two of them, 500 ms apart.
   expect(performance.now() - asked).toBeGreaterThan(450);
-  expect(membership.generation).toBe(1);
-  expect(membership.memberId).toMatch(/^test-/);
+  expect(first.membership.generation).toBe(1);
+  expect(first.membership.memberId).toMatch(/^test-/);
 });
 
 test('whoever asks for confirmation gets it by a new assignment, or gives up by its signal', async () => {
@@ -128,7 +137,7 @@ test('whoever asks for confirmation gets it by a new assignment, or gives up by 
   await first.membership.confirmed(givesUp.signal);
   const memberId = first.membership.memberId ?? '';
   await removeMember(kafka, groupId, memberId);
-  await first.membership.confirmed(never);
+  await first.confirmed();
   expect(first.membership.memberId).not.toBe(memberId);
   expect(first.assignments).toEqual([
     [0, 1, 2],

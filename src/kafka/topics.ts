@@ -1,0 +1,192 @@
+/** `topics create`, and what `run` demands of the topics before it starts. */
+import type { Clock } from '../lib/clock.js';
+import type { Logs } from '../pipeline/ports.js';
+import type { KafkaConfig } from './cluster.js';
+import { TopicAdmin, type TopicDescription, type TopicToCreate } from './topic-admin.js';
+import {
+  CLEANUP_POLICY,
+  DELETE_RETENTION_MS,
+  MAX_MESSAGE_BYTES,
+  TOPIC_ROLES,
+  messageMaxBytesOf,
+  planOf,
+  type TopicNames,
+  type TopicRole,
+} from './topic-plan.js';
+
+export interface Difference {
+  /** `partitions`, `replication factor` or the name of a topic setting. */
+  readonly what: string;
+  readonly is: string;
+  readonly planned: string;
+}
+
+export interface TopicOutcome {
+  readonly topic: string;
+  readonly outcome: 'created' | 'existed';
+  readonly partitions: number;
+  /** How a topic that existed differs from the plan; it is left as it is. */
+  readonly differences: readonly Difference[];
+}
+
+export interface CreateTopicsOptions {
+  readonly names: TopicNames;
+  readonly partitions?: number;
+  /** As many as there are brokers where not given, at most 3. */
+  readonly replicationFactor?: number;
+}
+
+const defaultPartitions = 12;
+const usualReplicas = 3;
+
+/**
+ * Creates what is missing, one topic after the other, and yields what was done. Changes nothing that is there, so that
+ * it can be run again.
+ * @throws BrokerError; kafkajs's errors where the broker refuses
+ */
+export async function* createTopics(
+  config: KafkaConfig,
+  clock: Clock,
+  { names, partitions = defaultPartitions, replicationFactor }: CreateTopicsOptions,
+): AsyncGenerator<TopicOutcome, void, undefined> {
+  const admin = new TopicAdmin(config, clock);
+  try {
+    const replicas = replicationFactor ?? Math.min(usualReplicas, await admin.countBrokers(names.syncEvents));
+    let input: TopicDescription | null = null;
+    for (const role of TOPIC_ROLES) {
+      const plan = planOf(role, { names, partitions, replicationFactor: replicas, input });
+      const existing = await admin.describe(plan.topic);
+      const created = existing === null && (await admin.create(plan));
+      const topic = existing ?? (await admin.describeExisting(plan.topic));
+      if (role === 'syncEvents') input = topic;
+      yield {
+        topic: topic.topic,
+        outcome: created ? 'created' : 'existed',
+        partitions: topic.partitions,
+        differences: created ? [] : differencesOf(topic, plan),
+      };
+    }
+  } finally {
+    await admin.close();
+  }
+}
+
+function differencesOf(topic: TopicDescription, plan: TopicToCreate): readonly Difference[] {
+  const compared: readonly Difference[] = [
+    { what: 'partitions', is: String(topic.partitions), planned: String(plan.partitions) },
+    { what: 'replication factor', is: String(topic.replicationFactor), planned: String(plan.replicationFactor) },
+    ...[...plan.settings].map(([what, planned]) => ({ what, is: topic.settings.get(what) ?? 'unset', planned })),
+  ];
+  return compared.filter(({ is, planned }) => is !== planned);
+}
+
+export interface CheckedTopics {
+  readonly clusterId: string;
+  readonly partitions: Readonly<Record<TopicRole, number>>;
+  /** How long the changelog keeps a tombstone, in milliseconds. */
+  readonly changelogDeleteRetentionMs: number;
+  /** What will do until a large record comes. */
+  readonly warnings: readonly string[];
+}
+
+/** The topics are not such that the processor may run on them. */
+export class UnfitTopicsError extends Error {
+  override readonly name = 'UnfitTopicsError';
+  /** Each says what, where, and what to do. */
+  constructor(readonly faults: readonly string[]) {
+    super(faults.join('\n'));
+  }
+}
+
+type Found = Readonly<Record<TopicRole, TopicDescription>>;
+
+/**
+ * Asks what `run` must know of its topics before it touches them. Changes nothing.
+ * @throws UnfitTopicsError with every fault found; BrokerError
+ */
+export async function checkTopics(
+  config: KafkaConfig,
+  clock: Clock,
+  logs: Pick<Logs, 'bounds'>,
+  names: TopicNames,
+): Promise<CheckedTopics> {
+  const found = await describeAll(config, clock, names);
+  const { syncEvents: input, companyState: changelog } = found;
+  const faults = [...changelogFaults(changelog, input), ...(await logStartFaults(logs, changelog))];
+  if (faults.length > 0) throw new UnfitTopicsError(faults);
+  return {
+    clusterId: input.clusterId,
+    partitions: {
+      syncEvents: input.partitions,
+      companySynchronized: found.companySynchronized.partitions,
+      companyState: changelog.partitions,
+      deadLetter: found.deadLetter.partitions,
+      clientSettings: found.clientSettings.partitions,
+      companySyncStalled: found.companySyncStalled.partitions,
+    },
+    changelogDeleteRetentionMs: numberIn(changelog, DELETE_RETENTION_MS),
+    warnings: TOPIC_ROLES.flatMap((role) => messageLimitWarnings(role, found[role], input)),
+  };
+}
+
+async function describeAll(config: KafkaConfig, clock: Clock, names: TopicNames): Promise<Found> {
+  const admin = new TopicAdmin(config, clock);
+  try {
+    const found = new Map<TopicRole, TopicDescription>();
+    const faults: string[] = [];
+    for (const role of TOPIC_ROLES) {
+      const topic = await admin.describe(names[role]);
+      if (topic === null)
+        faults.push(`topic ${names[role]} does not exist: create it with \`company-sync topics create\``);
+      else found.set(role, topic);
+    }
+    if (faults.length > 0) throw new UnfitTopicsError(faults);
+    return Object.fromEntries(found) as unknown as Found;
+  } finally {
+    await admin.close();
+  }
+}
+
+function changelogFaults(changelog: TopicDescription, input: TopicDescription): string[] {
+  const { topic } = changelog;
+  const faults: string[] = [];
+  const policy = changelog.settings.get(CLEANUP_POLICY);
+  if (policy !== 'compact')
+    faults.push(
+      `changelog ${topic} has ${CLEANUP_POLICY}=${policy}: state would be lost by deletion, set it to compact alone`,
+    );
+  if (changelog.partitions !== input.partitions)
+    faults.push(
+      `changelog ${topic} has ${changelog.partitions} partitions and input ${input.topic} has ${input.partitions}: ` +
+        'companies would find the state of others; use another APPLICATION_ID, which starts from the beginning',
+    );
+  return faults;
+}
+
+async function logStartFaults(logs: Pick<Logs, 'bounds'>, { topic, partitions }: TopicDescription): Promise<string[]> {
+  const all = Array.from({ length: partitions }, (_, partition) => logs.bounds({ topic, partition }));
+  return (await Promise.all(all)).flatMap(({ start }, partition) =>
+    start === 0
+      ? []
+      : [
+          `changelog ${topic}, partition ${partition}, starts at offset ${start}: state below it was deleted; ` +
+            'use another APPLICATION_ID, which starts from the beginning',
+        ],
+  );
+}
+
+function messageLimitWarnings(role: TopicRole, topic: TopicDescription, input: TopicDescription): string[] {
+  const limit = numberIn(topic, MAX_MESSAGE_BYTES);
+  const wanted = messageMaxBytesOf(role, input);
+  if (limit >= wanted) return [];
+  return [
+    `topic ${topic.topic} has ${MAX_MESSAGE_BYTES}=${limit}, less than ${wanted}: ` +
+      'a record that does not fit will stop its partition until the limit is raised',
+  ];
+}
+
+function numberIn(topic: TopicDescription, setting: string): number {
+  const value = Number(topic.settings.get(setting) ?? NaN);
+  if (!Number.isFinite(value)) throw new Error(`the broker gives no ${setting} of topic ${topic.topic}`);
+  return value;
+}

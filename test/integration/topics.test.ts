@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import type { ITopicConfig } from 'kafkajs';
+import { KafkaLogs } from '../../src/kafka/kafka-logs.js';
+import type { TopicNames } from '../../src/kafka/topic-plan.js';
+import {
+  UnfitTopicsError,
+  checkTopics,
+  createTopics,
+  type CheckedTopics,
+  type CreateTopicsOptions,
+  type TopicOutcome,
+} from '../../src/kafka/topics.js';
+import { currentCluster } from '../support/cluster/current.js';
+import { systemClock } from '../../src/lib/system-clock.js';
+import { plainClient } from '../support/topics.js';
+
+const { bootstrap } = currentCluster();
+const config = { brokers: bootstrap.split(',') };
+const admin = plainClient(bootstrap).admin();
+const logs = new KafkaLogs({ config, groupId: 'topics-test', clock: systemClock, onTrouble: () => undefined });
+let names: TopicNames;
+
+beforeAll(() => admin.connect());
+afterAll(() => Promise.all([admin.disconnect(), logs.close()]));
+
+beforeEach(() => {
+  const id = randomUUID();
+  names = {
+    syncEvents: `events-${id}`,
+    companySynchronized: `synchronized-${id}`,
+    companyState: `app-${id}-company-state`,
+    deadLetter: `dead-${id}`,
+    clientSettings: `settings-${id}`,
+    companySyncStalled: `stalled-${id}`,
+  };
+});
+
+async function create(options: Omit<CreateTopicsOptions, 'names'> = {}): Promise<TopicOutcome[]> {
+  const outcomes: TopicOutcome[] = [];
+  for await (const outcome of createTopics(config, systemClock, { names, ...options })) outcomes.push(outcome);
+  return outcomes;
+}
+
+function check(): Promise<CheckedTopics> {
+  return checkTopics(config, systemClock, logs, names);
+}
+
+async function faults(): Promise<readonly string[]> {
+  const error: unknown = await check().then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof UnfitTopicsError) return error.faults;
+  throw new Error('no fault was found', { cause: error });
+}
+
+async function createByHand(
+  topic: string,
+  numPartitions: number,
+  settings: Record<string, string> = {},
+): Promise<void> {
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+  const wanted: ITopicConfig = { topic, numPartitions, configEntries };
+  await admin.createTopics({ topics: [wanted], waitForLeaders: true });
+}
+
+async function settingsOf(topic: string): Promise<Record<string, string>> {
+  const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [{ type: 2, name: topic }] });
+  return Object.fromEntries(
+    resources.flatMap(({ configEntries }) => configEntries.map((e) => [e.configName, e.configValue])),
+  );
+}
+
+test('what it creates is what the contract says, and fit to run on', async () => {
+  const outcomes = await create({ partitions: 3 });
+  expect(outcomes.map(({ outcome, partitions, differences }) => [outcome, partitions, differences.length])).toEqual([
+    ['created', 3, 0],
+    ['created', 3, 0],
+    ['created', 3, 0],
+    ['created', 3, 0],
+    ['created', 1, 0],
+    ['created', 3, 0],
+  ]);
+  const thirtyDays = String(30 * 86_400_000);
+  const written = { 'min.insync.replicas': '1', 'unclean.leader.election.enable': 'false' };
+  expect(await settingsOf(names.syncEvents)).toMatchObject({ 'cleanup.policy': 'delete', 'retention.ms': thirtyDays });
+  for (const topic of [names.companySynchronized, names.companySyncStalled])
+    expect(await settingsOf(topic)).toMatchObject({
+      ...{ 'cleanup.policy': 'delete', 'retention.ms': thirtyDays, 'max.message.bytes': String(8 * 1024 * 1024) },
+      ...written,
+    });
+  expect(await settingsOf(names.companyState)).toMatchObject({
+    'cleanup.policy': 'compact',
+    'segment.bytes': String(128 * 1024 * 1024),
+    'delete.retention.ms': String(7 * 86_400_000),
+    'max.message.bytes': String(8 * 1024 * 1024),
+    ...written,
+  });
+  const inputLimit = Number((await settingsOf(names.syncEvents))['max.message.bytes']);
+  expect(await settingsOf(names.deadLetter)).toMatchObject({
+    ...{ 'cleanup.policy': 'delete', 'retention.ms': thirtyDays, 'max.message.bytes': String(inputLimit + 65_536) },
+    ...written,
+  });
+  expect(await settingsOf(names.clientSettings)).toMatchObject({ 'cleanup.policy': 'compact' });
+
+  const checked = await check();
+  expect(checked).toEqual({
+    clusterId: (await admin.describeCluster()).clusterId,
+    partitions: {
+      ...{ syncEvents: 3, companySynchronized: 3, companyState: 3, deadLetter: 3 },
+      ...{ clientSettings: 1, companySyncStalled: 3 },
+    },
+    changelogDeleteRetentionMs: 7 * 86_400_000,
+    warnings: [],
+  });
+});
+
+test('a second run finds everything there and as planned', async () => {
+  await create({ partitions: 2 });
+  const again = await create({ partitions: 2 });
+  expect(again.map(({ outcome }) => outcome)).toEqual(Array(6).fill('existed'));
+  expect(again.flatMap(({ differences }) => differences)).toEqual([]);
+});
+
+test('an input that is there decides partitions and limits of the others, and is left as it is', async () => {
+  await createByHand(names.syncEvents, 5, { 'max.message.bytes': '2000000', 'cleanup.policy': 'compact' });
+  const outcomes = await create({ partitions: 2 });
+  expect(outcomes[0]).toEqual({
+    topic: names.syncEvents,
+    outcome: 'existed',
+    partitions: 5,
+    differences: [
+      { what: 'partitions', is: '5', planned: '2' },
+      { what: 'cleanup.policy', is: 'compact', planned: 'delete' },
+      { what: 'retention.ms', is: '604800000', planned: '2592000000' },
+    ],
+  });
+  expect(outcomes.map(({ partitions }) => partitions)).toEqual([5, 2, 5, 5, 1, 2]);
+  expect(await settingsOf(names.deadLetter)).toMatchObject({ 'max.message.bytes': '2065536' });
+  expect(await settingsOf(names.syncEvents)).toMatchObject({ 'cleanup.policy': 'compact' });
+});
+
+test('a plan that the brokers refuse is told with the topic and the reason', async () => {
+  await expect(create({ replicationFactor: 9 })).rejects.toThrow(new RegExp(`${names.syncEvents}.*[Rr]eplication`));
+});
+
+test('missing topics are all named, and none is created by asking', async () => {
+  await createByHand(names.syncEvents, 1);
+  await createByHand(names.clientSettings, 1);
+  const missing = [names.companySynchronized, names.companyState, names.deadLetter, names.companySyncStalled];
+  expect(await faults()).toEqual(
+    missing.map((topic) => `topic ${topic} does not exist: create it with \`company-sync topics create\``),
+  );
+  expect(await faults()).toHaveLength(4);
+});
+
+test('a changelog that could lose state is refused, with all that is wrong with it', async () => {
+  await createByHand(names.companyState, 2, { 'cleanup.policy': 'compact,delete' });
+  await create({ partitions: 3 });
+  const producer = plainClient(bootstrap).producer({ allowAutoTopicCreation: false });
+  await producer.connect();
+  await producer.send({ topic: names.companyState, messages: [{ partition: 1, key: 'k', value: 'v' }] });
+  await producer.disconnect();
+  const fresh = plainClient(bootstrap).admin();
+  await fresh.connect();
+  await fresh.deleteTopicRecords({ topic: names.companyState, partitions: [{ partition: 1, offset: '1' }] });
+  await fresh.disconnect();
+  expect(await faults()).toEqual([
+    expect.stringMatching(/has cleanup\.policy=(compact,delete|delete,compact).*set it to compact alone/),
+    expect.stringContaining(`has 2 partitions and input ${names.syncEvents} has 3`),
+    expect.stringContaining('partition 1, starts at offset 1'),
+  ]);
+});
+
+test('message limits that are too low are only warned of', async () => {
+  await createByHand(names.syncEvents, 1, { 'max.message.bytes': '3000000' });
+  await createByHand(names.deadLetter, 1, { 'max.message.bytes': '3000000' });
+  await createByHand(names.companySynchronized, 1);
+  await create({ partitions: 1 });
+  const { warnings } = await check();
+  expect(warnings).toEqual([
+    expect.stringContaining(`topic ${names.companySynchronized} has max.message.bytes=1048588, less than 8388608`),
+    expect.stringContaining(`topic ${names.deadLetter} has max.message.bytes=3000000, less than 3065536`),
+  ]);
+});
