@@ -1,7 +1,9 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { currentCluster } from '../support/cluster/current.js';
 import { startOwnCluster } from '../support/cluster/start-cluster.js';
+import { kafkaVersion, registryReleases } from '../support/cluster/versions.js';
 
 const consumerGroupCommand = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand';
 
@@ -60,6 +62,12 @@ test('a broker killed with -9 and the registry come back on their ports with wha
   } finally {
     await cluster.stop();
   }
+}, 300_000);
+
+test('docker-compose.yml runs the Kafka and the registry that the tests run', async () => {
+  const compose = await readFile('docker-compose.yml', 'utf8');
+  expect(compose).toContain(`image: apache/kafka:${kafkaVersion}\n`);
+  expect(compose).toContain(`image: apicurio/apicurio-registry:${registryReleases[0].version}\n`);
 });
 
 function client(bootstrap: string): Kafka {

@@ -10,8 +10,16 @@ const requestTimeoutMs = 3_000;
 /** Brokers know each other within milliseconds of serving. */
 const joinTimeoutMs = 30_000;
 
-/** Whether each of the brokers `expected` is among the cluster's members, as the metadata at `bootstrap` says. */
-export async function brokersAnswer(bootstrap: string, expected: readonly number[]): Promise<boolean> {
+/** What the metadata of a broker must say before it counts as ready. */
+export interface Membership {
+  /** Node ids. */
+  readonly brokers: readonly number[];
+  /** Where it is known: on a port that another cluster took, a broker of the same node id may answer. */
+  readonly clusterId?: string;
+}
+
+/** Whether the cluster that answers at `bootstrap` is the expected one. */
+export async function brokersAnswer(bootstrap: string, expected: Membership): Promise<boolean> {
   const kafka = new Kafka({
     clientId: 'readiness',
     brokers: bootstrap.split(','),
@@ -23,9 +31,10 @@ export async function brokersAnswer(bootstrap: string, expected: readonly number
   const admin = kafka.admin();
   try {
     await admin.connect();
-    const { brokers, controller } = await admin.describeCluster();
+    const { brokers, clusterId } = await admin.describeCluster();
     const members = new Set(brokers.map(({ nodeId }) => nodeId));
-    return controller !== null && expected.every((id) => members.has(id));
+    const sameCluster = expected.clusterId === undefined || expected.clusterId === clusterId;
+    return sameCluster && expected.brokers.every((id) => members.has(id));
   } finally {
     await admin.disconnect();
   }
@@ -33,10 +42,10 @@ export async function brokersAnswer(bootstrap: string, expected: readonly number
 
 /** Resolves when each broker names all of them as members. */
 export async function allBrokersKnown(brokers: readonly Broker[]): Promise<void> {
-  const ids = brokers.map(({ id }) => id);
+  const expected = { brokers: brokers.map(({ id }) => id) };
   for (const { name, address } of brokers) {
     const what = `${name} knows all brokers`;
-    await pollUntil(() => brokersAnswer(address, ids), { what, timeoutMs: joinTimeoutMs });
+    await pollUntil(() => brokersAnswer(address, expected), { what, timeoutMs: joinTimeoutMs });
   }
 }
 

@@ -33,7 +33,8 @@ export class ContainerBroker extends ContainerNode implements Broker {
 
   private constructor(input: ContainerBrokerInput, containerId: string) {
     const address = `${input.host}:${input.port}`;
-    super({ name: `broker ${input.id}`, containerId, answers: () => brokersAnswer(address, [input.id]) });
+    const itself = { brokers: [input.id], clusterId: input.clusterId };
+    super({ name: `broker ${input.id}`, containerId, answers: () => brokersAnswer(address, itself) });
     this.id = input.id;
     this.address = address;
     this.addressInside = `kafka-${input.id}:${ports.internal}`;

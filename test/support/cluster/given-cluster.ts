@@ -8,7 +8,10 @@ const answerTimeoutMs = 10_000;
 
 /** A cluster that somebody else runs: it is only asked whether it is there, and never stopped. */
 export async function givenCluster(bootstrap: string, registryUrl: string): Promise<Cluster> {
-  await pollUntil(() => brokersAnswer(bootstrap, []), { what: `Kafka at ${bootstrap}`, timeoutMs: answerTimeoutMs });
+  await pollUntil(() => brokersAnswer(bootstrap, { brokers: [] }), {
+    what: `Kafka at ${bootstrap}`,
+    timeoutMs: answerTimeoutMs,
+  });
   const url = registryUrl.replace(/\/+$/, '');
   await pollUntil(() => registryAnswers(url), { what: `the registry at ${url}`, timeoutMs: answerTimeoutMs });
   const toolHost = { kind: 'jars' } as const;

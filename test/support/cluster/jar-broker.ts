@@ -21,7 +21,7 @@ export class JarBroker extends JvmProcess implements Broker {
   readonly #input: JarBrokerInput;
 
   constructor(input: JarBrokerInput) {
-    const { id, java, jars, dir, profile, ports } = input;
+    const { id, java, jars, dir, profile, ports, clusterId } = input;
     const address = `127.0.0.1:${ports[id - 1]?.client}`;
     const logging = `-Dlog4j2.configurationFile=${join(dir, 'log4j2.yaml')}`;
     const program = ['-cp', join(jars, '*'), 'kafka.Kafka', join(dir, 'server.properties')];
@@ -32,7 +32,7 @@ export class JarBroker extends JvmProcess implements Broker {
       cwd: dir,
       dir,
       logFiles: [join(dir, 'server.log')],
-      answers: () => brokersAnswer(address, [id]),
+      answers: () => brokersAnswer(address, { brokers: [id], clusterId }),
     });
     this.id = id;
     this.address = address;

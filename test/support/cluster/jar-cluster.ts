@@ -1,11 +1,9 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrokerPorts } from './broker-config.js';
 import type { Cluster, ClusterOptions } from './cluster.js';
 import { allBrokersKnown } from './cluster-answers.js';
-import { newClusterId } from './cluster-id.js';
-import { keepFolder, removeWithParent } from './end-with-parent.js';
+import { clusterFolder } from './cluster-folder.js';
+import { clusterIdOf, newClusterId } from './cluster-id.js';
 import type { Java } from './find-java.js';
 import { freePort } from './free-port.js';
 import { JarBroker } from './jar-broker.js';
@@ -57,7 +55,8 @@ async function startOnce(options: ClusterOptions, programs: Programs): Promise<C
   const folder = await clusterFolder(options.dir);
   const profile = options.profile ?? 'test';
   const overrides = options.brokerConfig ?? {};
-  const clusterId = newClusterId();
+  // A folder that the caller named may hold the data of an earlier run.
+  const clusterId = (await clusterIdOf(join(folder.path, 'broker-1/data/meta.properties'))) ?? newClusterId();
   const brokers = ports.map((_, index) => {
     const dir = join(folder.path, `broker-${index + 1}`);
     return new JarBroker({ id: index + 1, ports, dir, profile, overrides, java, jars, clusterId });
@@ -92,19 +91,4 @@ async function startOnce(options: ClusterOptions, programs: Programs): Promise<C
     kafkaTool: (mainClass, args) => runKafkaTool(toolHost, bootstrap, mainClass, args),
     stop,
   };
-}
-
-/** The caller's folder, which stays, or a temporary one. */
-async function clusterFolder(dir: string | undefined): Promise<{ path: string; release: () => Promise<void> }> {
-  if (dir !== undefined) {
-    await mkdir(dir, { recursive: true });
-    return { path: dir, release: () => Promise.resolve() };
-  }
-  const path = await mkdtemp(join(tmpdir(), 'company-sync-cluster-'));
-  removeWithParent(path);
-  const release = async (): Promise<void> => {
-    await rm(path, { recursive: true, force: true, maxRetries: 5 });
-    keepFolder(path);
-  };
-  return { path, release };
 }
