@@ -38,7 +38,8 @@ async function command(name: CommandName, own: Flags, settings: Flags): Promise<
     if (error instanceof ConfigError) return refuse(error.faults);
     throw error;
   }
-  const logger = pino({ level: config.logLevel, base: { pid: process.pid } });
+  // Only the processor logs; the other commands print what they did, or the one error that stopped them.
+  const logger = pino({ level: name === 'run' ? config.logLevel : 'silent', base: { pid: process.pid } });
   try {
     return await perform(name, config, own, logger);
   } catch (error) {

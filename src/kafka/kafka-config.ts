@@ -47,10 +47,14 @@ function kafkajsLevelFor(logger: Logger): logLevel {
   return logLevel.NOTHING;
 }
 
+/** These report every single try to connect; whoever wanted the connection reports the outage itself. */
+const TALKATIVE: readonly string[] = ['Connection', 'BrokerPool'];
+
 /** One level lower than kafkajs below a warning: its INFO tells of each join and pause. */
 function writeTo(logger: Logger, { level, namespace, log }: LogEntry): void {
   const { message, ...fields } = log;
   const line = { ...fields, logger: `kafkajs ${namespace}`.trimEnd(), timestamp: undefined };
+  if (TALKATIVE.includes(namespace)) return logger.debug(line, message);
   switch (level) {
     case logLevel.ERROR:
       return logger.error(line, message);
