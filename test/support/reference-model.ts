@@ -2,7 +2,7 @@
  * A second statement of the rules, made to be obviously right instead of fast: it keeps the records that count as plain
  * lists and, after each record, works everything out again from those lists. It shares no code and no types with `src`,
  * so that a mistake there cannot hide here. Its words are those of the contract; numbers in brackets are the points of
- * its fine print.
+ * its fine print. More than 300 lines, in one file, so that it can be read against the contract from top to bottom.
  *
  * The property tests compare the rules with it; an audit of real topics can do the same: read the records of one company
  * in the order of their offsets, decode them, and compare `judgeCompany(...).announcement` with what was published.
