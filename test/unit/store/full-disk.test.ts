@@ -16,7 +16,8 @@ if (whyNot !== null) console.warn(`the full-disk tests are skipped: ${whyNot}`);
 const onSmallDisk = whyNot === null ? test : test.skip;
 
 afterAll(() => {
-  if (whyNot === null) spawnSync('umount', [disk]);
+  // Lazily, so that a failed test with an open store does not leave the mount behind.
+  if (whyNot === null) spawnSync('umount', ['-l', disk]);
   rmSync(disk, { recursive: true, force: true });
 });
 
@@ -41,7 +42,6 @@ onSmallDisk(
     const large = `a:1->2 b:->${'x'.repeat(1_000_000)}`;
     await expect(store.apply(changes(large, 20, 10), positionRow(20), 0)).rejects.toThrow(StoreUnavailableError);
     await store.close();
-    await expect(open(directory())).rejects.toThrow(StoreUnavailableError);
 
     free();
     const again = await open(directory());
