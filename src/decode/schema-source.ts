@@ -3,7 +3,7 @@
 export interface SchemaSource {
   /**
    * The Avro schema registered under `id`, as parsed JSON; null where the registry says that it has no such id.
-   * Settled answers may be cached for ever: an id never changes its schema.
+   * Always asked anew: callers cache what they find, and tell by a second question whether the registry answers at all.
    *
    * @throws RegistryUnavailableError where the registry gave no usable answer. That says nothing about the record.
    */

@@ -3,7 +3,11 @@
  * questions are plain requests, because the library turns a refused connection into a 400 and keeps no time limit, and
  * here an outage must never look like an answer.
  */
-import { SchemaRegistry as RegistryLibrary, SchemaType } from '@kafkajs/confluent-schema-registry';
+import {
+  COMPATIBILITY as COMPATIBILITIES,
+  SchemaRegistry as RegistryLibrary,
+  SchemaType,
+} from '@kafkajs/confluent-schema-registry';
 import { RegistryUnavailableError, type SchemaSource } from '../decode/schema-source.js';
 
 export interface RegistryConnection {
@@ -15,11 +19,13 @@ export interface RegistryConnection {
 export type Compatibility = { readonly compatible: true } | { readonly compatible: false; readonly reasons: string[] };
 
 const REQUEST_TIMEOUT_MS = 5_000;
-const COMPATIBILITY = 'BACKWARD_TRANSITIVE';
+/** A reader of the newest version can read all former ones. */
+const COMPATIBILITY = COMPATIBILITIES.BACKWARD_TRANSITIVE;
 /** What the registry says with a 404 when it has no such subject, version or schema. */
 const NO_SUCH_SUBJECT = 40401;
 const NO_SUCH_VERSION = 40402;
 const NO_SUCH_SCHEMA = 40403;
+const NO_OWN_COMPATIBILITY = 40408;
 
 interface Answer {
   readonly status: number;
@@ -28,9 +34,12 @@ interface Answer {
 
 export class SchemaRegistry implements SchemaSource {
   readonly #connection: RegistryConnection;
+  readonly #timeoutMs: number;
 
-  constructor(connection: RegistryConnection) {
+  /** @param timeoutMs for each request with its answer, in milliseconds */
+  constructor(connection: RegistryConnection, timeoutMs = REQUEST_TIMEOUT_MS) {
     this.#connection = connection;
+    this.#timeoutMs = timeoutMs;
   }
 
   async schemaById(id: number): Promise<object | null> {
@@ -40,7 +49,8 @@ export class SchemaRegistry implements SchemaSource {
     const { schema, schemaType } = this.#found(answer, path).body;
     if (typeof schema !== 'string') throw unusable(path, answer);
     // A schema of another type is an answer too: nothing that could be a SyncEvent.
-    if (schemaType !== undefined && schemaType !== 'AVRO') return { type: `not Avro but ${JSON.stringify(schemaType)}` };
+    if (schemaType !== undefined && schemaType !== 'AVRO')
+      return { type: `not Avro but ${JSON.stringify(schemaType)}` };
     return parseObject(schema);
   }
 
@@ -57,22 +67,28 @@ export class SchemaRegistry implements SchemaSource {
   /**
    * Registers the schema as the newest version of `subject`, which from then on takes only versions that can read all
    * former ones. Registering what is there already gives its id again.
-   * @throws the library's error, with the registry's words, where it is refused
+   * @throws RegistryUnavailableError; the library's error, with the registry's words, where the schema is refused
    */
   async register(subject: string, schema: object): Promise<number> {
-    const { url, credentials } = this.#connection;
-    const library = new RegistryLibrary({ host: url, ...(credentials === null ? {} : { auth: credentials }) });
     // The library refuses a subject whose compatibility is another than it is told, so it is set before.
-    this.#found(
-      await this.#ask('PUT', `/config/${encodeURIComponent(subject)}`, { compatibility: COMPATIBILITY }),
-      'config',
-    );
+    const path = configOf(subject);
+    this.#found(await this.#ask('PUT', path, { compatibility: COMPATIBILITY }), path);
+    const { url, credentials } = this.#connection;
+    const timeout = this.#timeoutMs;
+    const library = new RegistryLibrary({
+      host: url,
+      ...(credentials === null ? {} : { auth: credentials }),
+      middlewares: [() => ({ prepareRequest: async (next) => (await next()).enhance({ timeout }) })],
+    });
     const avro = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const;
-    const { id } = await library.register(avro, { subject, compatibility: COMPATIBILITY as never });
+    const { id } = await library.register(avro, { subject, compatibility: COMPATIBILITY });
     return id;
   }
 
-  /** Whether `register` would be accepted, in the registry's words. A new subject takes any schema. */
+  /**
+   * Whether `register` would be accepted, in the registry's words. A new subject takes any schema; one that demands
+   * less compatibility than we do would take any too, so that its consent means nothing.
+   */
   async check(subject: string, schema: object): Promise<Compatibility> {
     const path = `/compatibility/subjects/${encodeURIComponent(subject)}/versions?verbose=true`;
     const answer = await this.#ask('POST', path, { schema: JSON.stringify(schema) });
@@ -80,8 +96,22 @@ export class SchemaRegistry implements SchemaSource {
     if (answer.status === 422) return { compatible: false, reasons: [String(answer.body.message)] };
     const { is_compatible: compatible, messages } = this.#found(answer, path).body;
     if (typeof compatible !== 'boolean') throw unusable(path, answer);
-    if (compatible) return { compatible };
-    return { compatible, reasons: Array.isArray(messages) ? messages.map(String) : ['the registry gave no reason'] };
+    if (!compatible)
+      return { compatible, reasons: Array.isArray(messages) ? messages.map(String) : ['the registry gives no reason'] };
+    const demanded = await this.#compatibilityOf(subject);
+    if (demanded === COMPATIBILITY) return { compatible };
+    const reason = `the subject demands ${demanded ?? 'no'} compatibility, not ${COMPATIBILITY}: registering sets it`;
+    return { compatible: false, reasons: [reason] };
+  }
+
+  /** Null where the subject has none of its own. */
+  async #compatibilityOf(subject: string): Promise<string | null> {
+    const path = configOf(subject);
+    const answer = await this.#ask('GET', path);
+    if (isDenied(answer, [NO_SUCH_SUBJECT, NO_OWN_COMPATIBILITY])) return null;
+    const { compatibilityLevel } = this.#found(answer, path).body;
+    if (typeof compatibilityLevel !== 'string') throw unusable(path, answer);
+    return compatibilityLevel;
   }
 
   #found(answer: Answer, path: string): Answer {
@@ -95,7 +125,7 @@ export class SchemaRegistry implements SchemaSource {
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (credentials !== null)
       headers.authorization = `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
-    const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
       const response = await fetch(url + path, {
         method,
@@ -105,9 +135,15 @@ export class SchemaRegistry implements SchemaSource {
       });
       return { status: response.status, body: asRecord(await response.text()) };
     } catch (cause) {
-      throw new RegistryUnavailableError(`the schema registry at ${url} does not answer: ${reasonOf(cause)}`, { cause });
+      throw new RegistryUnavailableError(`the schema registry at ${url} does not answer: ${reasonOf(cause)}`, {
+        cause,
+      });
     }
   }
+}
+
+function configOf(subject: string): string {
+  return `/config/${encodeURIComponent(subject)}`;
 }
 
 /** A 404 of the registry itself; one of a proxy before it has no such code. */
