@@ -176,7 +176,8 @@ function asRecord(text: string): Record<string, unknown> {
   }
 }
 
+/** What fetch throws says only that it failed; the reason lies below. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
+  const reason = (error as { readonly cause?: unknown }).cause ?? error;
+  return reason instanceof Error ? reason.message : String(reason);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ITopicConfig } from 'kafkajs';
+import { logLevel, type ITopicConfig } from 'kafkajs';
 import { KafkaLogs } from '../../src/kafka/kafka-logs.js';
 import type { TopicNames } from '../../src/kafka/topic-plan.js';
 import {
@@ -15,7 +15,7 @@ import { systemClock } from '../../src/lib/system-clock.js';
 import { plainClient } from '../support/topics.js';
 
 const { bootstrap } = currentCluster();
-const config = { brokers: bootstrap.split(',') };
+const config = { brokers: bootstrap.split(','), logLevel: logLevel.NOTHING };
 const admin = plainClient(bootstrap).admin();
 const logs = new KafkaLogs({ config, groupId: 'topics-test', clock: systemClock, onTrouble: () => undefined });
 let names: TopicNames;
@@ -161,10 +161,8 @@ test('a changelog that could lose state is refused, with all that is wrong with 
   await producer.connect();
   await producer.send({ topic: names.companyState, messages: [{ partition: 1, key: 'k', value: 'v' }] });
   await producer.disconnect();
-  const fresh = plainClient(bootstrap).admin();
-  await fresh.connect();
-  await fresh.deleteTopicRecords({ topic: names.companyState, partitions: [{ partition: 1, offset: '1' }] });
-  await fresh.disconnect();
+  await admin.fetchTopicOffsets(names.companyState); // kafkajs deletes only where it has looked before
+  await admin.deleteTopicRecords({ topic: names.companyState, partitions: [{ partition: 1, offset: '1' }] });
   expect(await faults()).toEqual([
     expect.stringMatching(/has cleanup\.policy=(compact,delete|delete,compact).*set it to compact alone/),
     expect.stringContaining(`has 2 partitions and input ${names.syncEvents} has 3`),

@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { RegistryUnavailableError } from '../../src/decode/schema-source.js';
+import { SchemaRegistry } from '../../src/kafka/schema-registry.js';
+import { currentCluster } from '../support/cluster/current.js';
+
+const { registryUrl } = currentCluster();
+const timeoutMs = 300;
+
+function record(...fields: readonly object[]): object {
+  return { type: 'record', name: 'Thing', namespace: 'test', fields };
+}
+
+const first = record({ name: 'id', type: 'string' });
+const withDefault = record({ name: 'id', type: 'string' }, { name: 'size', type: 'int', default: 0 });
+const withoutDefault = record({ name: 'id', type: 'string' }, { name: 'size', type: 'int' });
+
+describe('a real registry', () => {
+  const registry = new SchemaRegistry({ url: registryUrl, credentials: null });
+  let subject: string;
+
+  beforeEach(() => (subject = `test-${randomUUID()}-value`));
+
+  test('gives back by id what was registered, and the id by subject and schema', async () => {
+    const id = await registry.register(subject, first);
+    expect(await registry.schemaById(id)).toEqual(first);
+    expect(await registry.idOf(subject, first)).toBe(id);
+    expect(await registry.register(subject, first)).toBe(id);
+  });
+
+  test('has no answer for what it does not know', async () => {
+    expect(await registry.schemaById(987_654_321)).toBeNull();
+    expect(await registry.idOf(subject, first)).toBeNull();
+    await registry.register(subject, first);
+    expect(await registry.idOf(subject, withDefault)).toBeNull();
+  });
+
+  test('takes the next version only where it reads all former ones', async () => {
+    await registry.register(subject, first);
+    expect(await registry.check(subject, withDefault)).toEqual({ compatible: true });
+    expect(await registry.check(subject, withoutDefault)).toMatchObject({ compatible: false });
+    await registry.register(subject, withDefault);
+    // Reads the latest version, but not the one before it.
+    expect(await registry.check(subject, withoutDefault)).toMatchObject({ compatible: false });
+    await expect(registry.register(subject, withoutDefault)).rejects.toThrow(/[Ii]ncompatible/);
+    expect(await registry.idOf(subject, withoutDefault)).toBeNull();
+  });
+
+  test('a check of a new subject leaves nothing behind', async () => {
+    expect(await registry.check(subject, first)).toEqual({ compatible: true });
+    expect(await (await fetch(`${registryUrl}/subjects`)).json()).not.toContain(subject);
+  });
+
+  test('the consent of a subject that demands nothing counts for nothing, until registering makes it demand', async () => {
+    await fetch(`${registryUrl}/subjects/${subject}/versions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ schema: JSON.stringify(first) }),
+    });
+    expect(await registry.check(subject, withDefault)).toEqual({
+      compatible: false,
+      reasons: [expect.stringContaining('not BACKWARD_TRANSITIVE')],
+    });
+    await registry.register(subject, withDefault);
+    await expect(registry.register(subject, withoutDefault)).rejects.toThrow(/[Ii]ncompatible/);
+  });
+});
+
+describe('an outage is never taken for an answer', () => {
+  let server: Server | undefined;
+
+  afterEach(async () => {
+    server?.closeAllConnections();
+    await new Promise((resolve) => (server === undefined ? resolve(null) : server.close(resolve)));
+    server = undefined;
+  });
+
+  async function answering(listener: RequestListener): Promise<SchemaRegistry> {
+    const listening = createServer(listener);
+    server = listening;
+    await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+    const { port } = listening.address() as AddressInfo;
+    return new SchemaRegistry({ url: `http://127.0.0.1:${port}`, credentials: null }, timeoutMs);
+  }
+
+  function answer(status: number, body: string): RequestListener {
+    return (_request, response) => response.writeHead(status).end(body);
+  }
+
+  test.each<[string, RequestListener]>([
+    ['no answer in time', () => undefined],
+    ['an answer that never ends', (_request, response) => void response.writeHead(200).write('{"schema":')],
+    ['a connection that is cut', (request) => request.socket.destroy()],
+    [
+      'an answer that is cut',
+      (_request, response) => {
+        response.writeHead(200, { 'content-length': '100' }).write('{', () => response.destroy());
+      },
+    ],
+    ['500', answer(500, '{"error_code":50001,"message":"store is gone"}')],
+    ['503 in HTML', answer(503, '<html>come back later</html>')],
+    ['404 of somebody else', answer(404, '<html>not here</html>')],
+    ['404 without a code', answer(404, '{"message":"no route"}')],
+    ['404 of a missing subject for an id', answer(404, '{"error_code":40401,"message":"Subject not found"}')],
+    ['400', answer(400, '{"error_code":400}')],
+    ['401', answer(401, '{"error_code":401,"message":"Unauthorized"}')],
+    ['403', answer(403, '')],
+    ['200 in HTML', answer(200, '<html>log in</html>')],
+    ['200 without a schema', answer(200, '{"id":1}')],
+    ['200 that is null', answer(200, 'null')],
+    ['204', answer(204, '')],
+  ])('%s', async (_what, listener) => {
+    const registry = await answering(listener);
+    await expect(registry.schemaById(1)).rejects.toThrow(RegistryUnavailableError);
+  });
+
+  test('a refused connection', async () => {
+    await answering(() => undefined);
+    const { port } = server?.address() as AddressInfo;
+    await new Promise((resolve) => server?.close(resolve));
+    server = undefined;
+    const registry = new SchemaRegistry({ url: `http://127.0.0.1:${port}`, credentials: null });
+    await expect(registry.schemaById(1)).rejects.toThrow(/does not answer.*ECONNREFUSED/);
+    await expect(registry.idOf('s', first)).rejects.toThrow(RegistryUnavailableError);
+    await expect(registry.check('s', first)).rejects.toThrow(RegistryUnavailableError);
+    await expect(registry.register('s', first)).rejects.toThrow(RegistryUnavailableError);
+  });
+
+  test('401 says what to look at', async () => {
+    const registry = await answering(answer(401, '{"message":"Unauthorized"}'));
+    await expect(registry.schemaById(1)).rejects.toThrow(/401: Unauthorized.*SCHEMA_REGISTRY_PASSWORD/);
+  });
+
+  test('404 with 40403 alone denies an id', async () => {
+    const registry = await answering(answer(404, '{"error_code":40403,"message":"Schema 1 not found"}'));
+    expect(await registry.schemaById(1)).toBeNull();
+  });
+
+  test('registering gives up on a registry that stops answering in between', async () => {
+    const registry = await answering((request, response) => {
+      if (request.method === 'PUT') response.writeHead(200).end('{"compatibility":"BACKWARD_TRANSITIVE"}');
+    });
+    await expect(registry.register('s', first)).rejects.toThrow(/[Tt]imeout/);
+  });
+
+  test('credentials are sent with every request', async () => {
+    const seen: (string | undefined)[] = [];
+    await answering((request, response) => {
+      seen.push(request.headers.authorization);
+      const isConfig = request.url?.startsWith('/config') === true;
+      response.writeHead(200).end(isConfig ? '{"compatibilityLevel":"BACKWARD_TRANSITIVE"}' : '{"id":7,"schema":"{}"}');
+    });
+    const { port } = server?.address() as AddressInfo;
+    const credentials = { username: 'u', password: 'pä:ss' };
+    const registry = new SchemaRegistry({ url: `http://127.0.0.1:${port}`, credentials }, timeoutMs);
+    await registry.schemaById(7);
+    await registry.register('s', first);
+    expect(new Set(seen)).toEqual(new Set([`Basic ${Buffer.from('u:pä:ss').toString('base64')}`]));
+    expect(seen).toHaveLength(4);
+  });
+});
