@@ -55,13 +55,7 @@ export async function perform(
     terminal.say(`${cast.members.length} companies, ${timeline.length} records, in ${PLAY_MS / 1_000} s`);
     const progress = new Progress(terminal, simulator, consumption, counter, stage.instances);
     try {
-      const victim = stage.instances.at(-1);
-      const acts = [
-        simulator.play(signal),
-        delay(CHOICES_MIDWAY_MS, undefined, { signal }).then(() => simulator.choose(cast.choicesMidway)),
-        ...(victim === undefined ? [] : [killAndRestart(victim, terminal, signal)]),
-      ];
-      await Promise.race([Promise.all(acts), stage.failed]);
+      await play(stage, simulator, cast, terminal, signal);
       await consumption.toTheEnd(DRAIN_TIMEOUT_MS, Promise.race([stage.failed, whenAborted(signal)]));
     } finally {
       await progress.stop();
@@ -69,6 +63,30 @@ export async function perform(
     return { cast, settingsInPlaceBefore: cast.choicesBefore.length };
   } finally {
     await Promise.all([producer.disconnect(), consumption.disconnect(), counter.stop()]);
+  }
+}
+
+/** Resolves once all records are written and the killed processor is back. */
+async function play(
+  stage: Stage,
+  simulator: Simulator,
+  { choicesMidway }: Cast,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController();
+  const onStage = AbortSignal.any([signal, over.signal]);
+  const victim = stage.instances.at(-1);
+  const acts = [
+    simulator.play(onStage),
+    delay(CHOICES_MIDWAY_MS, undefined, { signal: onStage }).then(() => simulator.choose(choicesMidway)),
+    ...(victim === undefined ? [] : [killAndRestart(victim, terminal, onStage)]),
+  ];
+  try {
+    await Promise.race([Promise.all(acts), stage.failed]);
+  } finally {
+    over.abort();
+    await Promise.allSettled(acts);
   }
 }
 

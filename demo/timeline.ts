@@ -13,12 +13,14 @@ export interface TimedRecord {
 const LATEST_BEGIN = 0.6;
 const SHORTEST = 0.15;
 const LONGEST = 0.4;
+/** How long an urgent company takes, from the very beginning. */
+const URGENT = 0.05;
 
 /** All records in the order of their times; those of one company stay in the order of its script. */
 export function layOut(members: readonly CastMember[], durationMs: number, random: SeededRandom): TimedRecord[] {
   const timed = members.flatMap(({ script }) => {
     const begin = script.urgent ? 0 : random.next() * LATEST_BEGIN;
-    const length = SHORTEST + random.next() * (LONGEST - SHORTEST);
+    const length = script.urgent ? URGENT : SHORTEST + random.next() * (LONGEST - SHORTEST);
     const times = script.records.map(() => random.next()).sort((a, b) => a - b);
     return script.records.map((record, i) => ({ record, atMs: durationMs * (begin + length * (times[i] ?? 1)) }));
   });
