@@ -45,6 +45,16 @@ test('what is used no more is dropped', () => {
   expect(cache.get('cold')).not.toBe(cold);
 });
 
+test('what comes back from the old generation counts in the young one', () => {
+  const cache = new CompanyCache(() => 40);
+  batch(cache, 'a');
+  batch(cache, 'b');
+  batch(cache, 'c');
+  expect(cache.size).toBe(30);
+  batch(cache, 'a');
+  expect(cache.size).toBe(40);
+});
+
 test('rows loaded into a company long in memory count', () => {
   const cache = new CompanyCache(() => 1_000);
   batch(cache, 'a');

@@ -45,9 +45,13 @@ test('replayed rows are absolute, tombstones remove, and the position goes with 
 });
 
 test('a replay of many rows, in several writes, ends as one', async () => {
-  const store = await open(directory());
+  const writes: number[] = [];
+  const store = await open(counting(directory(), writes));
+  writes.length = 0;
   const records = Array.from({ length: 10_001 }, (_, i) => record(`r${i % 7_000}`, `${i}`));
   await store.replay(records, 12_000);
+  // The position goes with the last.
+  expect(writes).toEqual([2_000, 2_000, 2_000, 2_000, 2_000, 2]);
   expect(store.changelogPosition).toBe(12_000);
   expect(store.position()).toBeNull();
   const [first, last] = await store.read([Buffer.from('r0'), Buffer.from('r3000')]);
@@ -167,9 +171,9 @@ test('after a failed write nothing is written any more: what it did is not known
   const failing = failingWrites(directory());
   const store = await open(failing.directory);
   failing.error = new StoreUnavailableError('disk full');
-  await expect(store.apply(changes('a:->1', 10, null), positionRow(10), 0)).rejects.toThrow('disk full');
+  await expect(store.replay([record('a', '1')], 1)).rejects.toThrow('disk full');
   failing.error = null;
-  await expect(store.apply(changes('a:->1', 10, null), positionRow(10), 0)).rejects.toThrow();
+  await expect(store.replay([record('a', '1')], 1)).rejects.toThrow('open the store anew');
   await store.close();
   expect(readdirSync(live())).toEqual([`partition-${PARTITION}`]);
 });
