@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { diesWithParent, endWithParent } from './cluster/end-with-parent.js';
+
+const REPOSITORY = join(__dirname, '..', '..');
+export const SCHEMAS_FOLDER = join(REPOSITORY, 'schemas');
+
+export interface CommandResult {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The arguments of Node for a command of the processor, such as `topics create`. */
+export function commandArguments(...words: readonly string[]): string[] {
+  const main = join(REPOSITORY, 'dist', 'main.js');
+  if (!existsSync(main)) throw new Error(`${main} is not there: run \`npm run build\` first`);
+  return [main, ...words];
+}
+
+/** An environment with nothing in it but `settings`: those of whoever runs the tests must not leak in. */
+export function environmentOf(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const { PATH, TMPDIR } = process.env;
+  return { ...(PATH === undefined ? {} : { PATH }), ...(TMPDIR === undefined ? {} : { TMPDIR }), ...settings };
+}
+
+/** Runs a command of the processor to its end, as an operator would. */
+export async function runCommand(
+  words: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
+  const [command, args] = diesWithParent(process.execPath, commandArguments(...words));
+  const child = spawn(command, args, { env: environmentOf(settings), stdio: ['ignore', 'pipe', 'pipe'] });
+  endWithParent(child);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const exitCode = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  return { exitCode, stdout, stderr };
+}

@@ -1,0 +1,102 @@
+/** One deployment of the processor on a cluster that several share: names of its own, made by the real command. */
+import { randomUUID } from 'node:crypto';
+import { runCommand, SCHEMAS_FOLDER } from './command.js';
+
+/** Fits `auditCluster`, but for `settingsInPlaceBefore`. */
+export interface Deployment {
+  /** Addresses of all brokers, comma-separated. */
+  readonly bootstrap: string;
+  /** Root of the registry's Confluent-compatible API. */
+  readonly registryUrl: string;
+  /** The repository's `schemas`. */
+  readonly schemasFolder: string;
+  readonly applicationId: string;
+  readonly eventNamespace: string;
+  readonly topics: {
+    readonly events: string;
+    readonly synchronized: string;
+    readonly deadLetters: string;
+    readonly settings: string;
+    readonly stalled: string;
+    /** The changelog. */
+    readonly state: string;
+  };
+  /** Of every topic but the settings. */
+  readonly partitions: number;
+  /** ALL_DATASETS_FROM in milliseconds since the epoch. */
+  readonly allDatasetsFrom: number;
+  /** The settings that all instances have in common: all but STATE_DIR and HTTP_PORT. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export interface DeploymentOptions {
+  /** 3 by default. */
+  readonly partitions?: number;
+  /** Further settings of the processor, over those made here. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+type ClusterAddresses = Pick<Deployment, 'bootstrap' | 'registryUrl'>;
+
+/**
+ * ALL_DATASETS_FROM lies so long ago. Records of before that date can be written without being so old that retention
+ * takes them.
+ */
+const DATE_BEFORE_NOW_MS = 3_600_000;
+
+/** Names a deployment and makes nothing. */
+export function describeDeployment(cluster: ClusterAddresses, options: DeploymentOptions = {}): Deployment {
+  const { bootstrap, registryUrl } = cluster;
+  const id = randomUUID().slice(0, 8);
+  const applicationId = `app-${id}`;
+  const topics = {
+    events: `events-${id}`,
+    synchronized: `synchronized-${id}`,
+    deadLetters: `dead-letters-${id}`,
+    settings: `settings-${id}`,
+    stalled: `stalled-${id}`,
+    state: `${applicationId}-company-state`,
+  };
+  // To the second, as ISO 8601 is given without fractions by people.
+  const allDatasetsFrom = Math.floor((Date.now() - DATE_BEFORE_NOW_MS) / 1_000) * 1_000;
+  const settings = {
+    KAFKA_BROKERS: bootstrap,
+    SCHEMA_REGISTRY_URL: registryUrl,
+    APPLICATION_ID: applicationId,
+    TOPIC_SYNC_EVENTS: topics.events,
+    TOPIC_COMPANY_SYNCHRONIZED: topics.synchronized,
+    TOPIC_DEAD_LETTER: topics.deadLetters,
+    TOPIC_CLIENT_SETTINGS: topics.settings,
+    TOPIC_COMPANY_SYNC_STALLED: topics.stalled,
+    ALL_DATASETS_FROM: new Date(allDatasetsFrom).toISOString(),
+    ...options.settings,
+  };
+  return {
+    ...{ bootstrap, registryUrl, applicationId, topics, allDatasetsFrom, settings },
+    schemasFolder: SCHEMAS_FOLDER,
+    eventNamespace: applicationId,
+    partitions: options.partitions ?? 3,
+  };
+}
+
+/** Creates the topics that are missing, by `topics create`. */
+export async function createTopics(deployment: Deployment): Promise<void> {
+  await succeed(['topics', 'create', '--partitions', String(deployment.partitions)], deployment);
+}
+
+/** Registers the schemas, by `schemas register`. */
+export async function registerSchemas(deployment: Deployment): Promise<void> {
+  await succeed(['schemas', 'register'], deployment);
+}
+
+/** A new deployment with its topics and schemas, ready to be run. */
+export async function deploy(cluster: ClusterAddresses, options: DeploymentOptions = {}): Promise<Deployment> {
+  const deployment = describeDeployment(cluster, options);
+  await Promise.all([createTopics(deployment), registerSchemas(deployment)]);
+  return deployment;
+}
+
+async function succeed(words: readonly string[], deployment: Deployment): Promise<void> {
+  const { exitCode, stdout, stderr } = await runCommand(words, deployment.settings);
+  if (exitCode !== 0) throw new Error(`${words.join(' ')} exited with ${exitCode}:\n${stdout}${stderr}`);
+}

@@ -1,0 +1,105 @@
+/** What a downstream reader sees, and how far the processor's group has come: plain kafkajs and avsc. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import avro from 'avsc';
+import { readTopics } from './audit/read-topics.js';
+import { headerTexts, type TopicRecord } from './audit/topic-record.js';
+import { pollUntil } from './cluster/poll-until.js';
+import type { Deployment } from './deployment.js';
+import type { Place } from './platform.js';
+import { plainClient } from './topics.js';
+
+/** The fields of `CompanySynchronized`. */
+export interface SynchronizedEvent {
+  readonly eventId: string;
+  readonly companyId: string;
+  readonly clientId: string;
+  readonly companyName: string;
+  readonly synchronizedAt: number;
+  readonly trigger: string;
+  readonly connections: readonly { readonly connectionId: string; readonly sourceType: string }[];
+  readonly datasets: readonly {
+    readonly datasetId: string;
+    readonly dataType: string;
+    readonly connectionId: string;
+    readonly status: string;
+    readonly decidedAtOffset: number;
+  }[];
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly ended: number;
+  readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
+}
+
+export interface Announced {
+  readonly record: TopicRecord;
+  readonly event: SynchronizedEvent;
+}
+
+const CONSUMED_TIMEOUT_MS = 60_000;
+
+/** Resolves once the group has committed past each of the records: what they lead to is then in the committed log. */
+export async function consumed(deployment: Deployment, places: readonly Place[]): Promise<void> {
+  const needed = new Map<number, number>();
+  for (const { partition, offset } of places) needed.set(partition, Math.max(offset + 1, needed.get(partition) ?? 0));
+  const admin = plainClient(deployment.bootstrap).admin();
+  await admin.connect();
+  try {
+    const look = async () => {
+      const committed = await committedOffsets(admin, deployment);
+      return [...needed].every(([partition, offset]) => (committed.get(partition) ?? -1) >= offset);
+    };
+    const what = `${deployment.applicationId} has consumed ${JSON.stringify(Object.fromEntries(needed))}`;
+    await pollUntil(look, { what, timeoutMs: CONSUMED_TIMEOUT_MS });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** The group's committed offset of one partition of the input; -1 where it has none. */
+export async function committedOffset(deployment: Deployment, partition: number): Promise<number> {
+  const admin = plainClient(deployment.bootstrap).admin();
+  await admin.connect();
+  try {
+    return (await committedOffsets(admin, deployment)).get(partition) ?? -1;
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function committedOffsets(
+  admin: ReturnType<ReturnType<typeof plainClient>['admin']>,
+  { applicationId, topics }: Deployment,
+): Promise<Map<number, number>> {
+  const [topic] = await admin.fetchOffsets({ groupId: applicationId, topics: [topics.events] });
+  return new Map(topic?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+}
+
+/** All announcements in the committed log, in the order of partitions and offsets. */
+export async function announcements(deployment: Deployment): Promise<Announced[]> {
+  const path = join(deployment.schemasFolder, 'company-synchronized-value', 'v1.avsc');
+  const type = avro.Type.forSchema(JSON.parse(readFileSync(path, 'utf8')) as avro.Schema);
+  return (await committedRecords(deployment, deployment.topics.synchronized)).map((record) => {
+    if (record.value === null) throw new Error('an announcement has no value');
+    return { record, event: type.fromBuffer(record.value.subarray(5)) as SynchronizedEvent };
+  });
+}
+
+/** The companies announced, sorted, one entry for each announcement: a company announced twice is there twice. */
+export async function announcedCompanies(deployment: Deployment): Promise<string[]> {
+  return (await announcements(deployment)).map(({ event }) => event.companyId).sort();
+}
+
+/** Every dead letter as `<partition>/<offset> <code>` of the record that it keeps, sorted. */
+export async function deadLetterCodes(deployment: Deployment): Promise<string[]> {
+  const records = await committedRecords(deployment, deployment.topics.deadLetters);
+  const text = (record: TopicRecord, key: string) => headerTexts(record.headers, key).at(-1);
+  return records.map((r) => `${text(r, 'dl_partition')}/${text(r, 'dl_offset')} ${text(r, 'dl_code')}`).sort();
+}
+
+/** All committed records of a topic. */
+export async function committedRecords(deployment: Deployment, topic: string): Promise<readonly TopicRecord[]> {
+  const [contents] = await readTopics(plainClient(deployment.bootstrap), [topic]);
+  if (contents === undefined) throw new Error(`${topic} was not read`);
+  return contents.records;
+}

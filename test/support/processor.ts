@@ -1,0 +1,224 @@
+/** Instances of the processor as processes of their own, which can be stopped, killed, frozen and started again. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { diesWithParent, endWithParent, kernelEndsChildren, removeWithParent } from './cluster/end-with-parent.js';
+import { pollUntil } from './cluster/poll-until.js';
+import { commandArguments, environmentOf } from './command.js';
+import type { Deployment } from './deployment.js';
+
+/** One line of the log; a line that is not JSON (Node's own words) has it all in `msg`. */
+export interface LogLine {
+  readonly msg: string;
+  readonly level?: number;
+  readonly partition?: number;
+  readonly [field: string]: unknown;
+}
+
+export interface PartitionReadiness {
+  readonly partition: number;
+  readonly state: string;
+  readonly reason: string | null;
+}
+
+/** What `GET /readyz` says. */
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why the instance as a whole is not up. */
+  readonly reason?: string;
+  readonly unready: readonly PartitionReadiness[];
+}
+
+export interface ProcessorOptions {
+  /** A new, empty folder without it; give an earlier instance's to start again on its state. */
+  readonly stateDir?: string;
+  /** Over those of the deployment. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Arguments of Node in place of `dist/main.js run`, for a program that crashes on purpose. */
+  readonly program?: readonly string[];
+}
+
+/** Long for a start and a rebalance on a busy machine. */
+const READY_TIMEOUT_MS = 60_000;
+const LOG_TIMEOUT_MS = 30_000;
+const PROBE_TIMEOUT_MS = 2_000;
+const LOG_LINES_IN_ERRORS = 30;
+
+/**
+ * The instances of one test file. Call `endAll` after each test: nothing outlives it, whatever became of the test.
+ */
+export class Processors {
+  readonly #started: Processor[] = [];
+  readonly #folders: string[] = [];
+
+  /** Starts an instance and does not wait for it. */
+  start(deployment: Deployment, options: ProcessorOptions = {}): Processor {
+    const processor = new Processor(deployment, options.stateDir ?? this.newFolder(), options);
+    this.#started.push(processor);
+    return processor;
+  }
+
+  /** Starts an instance and waits until it is ready. */
+  async startReady(deployment: Deployment, options: ProcessorOptions = {}): Promise<Processor> {
+    const processor = this.start(deployment, options);
+    await processor.ready();
+    return processor;
+  }
+
+  /** An empty folder that goes with the test. */
+  newFolder(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'processor-'));
+    removeWithParent(folder);
+    this.#folders.push(folder);
+    return folder;
+  }
+
+  /** Kills what still runs and removes the folders. */
+  async endAll(): Promise<void> {
+    await Promise.all(this.#started.splice(0).map((processor) => processor.kill()));
+    for (const folder of this.#folders.splice(0)) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+export class Processor {
+  readonly stateDir: string;
+  /** Everything that it has logged so far, errors of Node included. */
+  readonly log: LogLine[] = [];
+  /** The exit code; null after a signal. */
+  readonly exited: Promise<number | null>;
+  readonly #child: ChildProcess;
+  #ended = false;
+
+  constructor(deployment: Deployment, stateDir: string, options: ProcessorOptions) {
+    this.stateDir = stateDir;
+    const [command, args] = diesWithParent(process.execPath, options.program ?? commandArguments('run'));
+    const settings = { HTTP_PORT: '0', ...deployment.settings, ...options.settings, STATE_DIR: stateDir };
+    const child = spawn(command, args, {
+      env: environmentOf(settings),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: kernelEndsChildren,
+    });
+    endWithParent(child);
+    child.stdout.setEncoding('utf8').on(
+      'data',
+      linesTo((line) => this.log.push(parseLine(line))),
+    );
+    child.stderr.setEncoding('utf8').on(
+      'data',
+      linesTo((line) => this.log.push({ msg: line })),
+    );
+    this.#child = child;
+    this.exited = new Promise((resolve) => {
+      child.once('error', (error) => {
+        this.log.push({ msg: error.message });
+        resolve(null);
+      });
+      // Not `exit`: the last lines of the log come after that.
+      child.once('close', resolve);
+    });
+    void this.exited.then(() => (this.#ended = true));
+  }
+
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error('the processor was never started');
+    return this.#child.pid;
+  }
+
+  get running(): boolean {
+    return !this.#ended;
+  }
+
+  /** Where HTTP listens, from its log. */
+  async address(): Promise<string> {
+    const { address } = await this.logged(({ msg }) => msg === 'listening', 'it listens');
+    return address as string;
+  }
+
+  /** GET; rejects where nothing listens. */
+  async get(path: string): Promise<Response> {
+    return fetch(`${await this.address()}${path}`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+  }
+
+  async readiness(): Promise<Readiness> {
+    return (await (await this.get('/readyz')).json()) as Readiness;
+  }
+
+  /** Resolves once it says that it is ready. */
+  async ready(): Promise<void> {
+    await this.poll(async () => (await this.get('/readyz')).status === 200, 'it is ready', READY_TIMEOUT_MS);
+  }
+
+  /** Resolves, with the partition's readiness, once it says that a partition is in `state` and why. */
+  async partitionIs(partition: number, state: string): Promise<PartitionReadiness> {
+    let found: PartitionReadiness | undefined;
+    const look = async () => {
+      const { unready } = await this.readiness();
+      found = unready.find((one) => one.partition === partition);
+      return found?.state === state;
+    };
+    await this.poll(look, `partition ${partition} is ${state}`, READY_TIMEOUT_MS);
+    return found as PartitionReadiness;
+  }
+
+  /** The first line of the log that fits, waiting for it. */
+  async logged(fits: (line: LogLine) => boolean, what: string): Promise<LogLine> {
+    await this.poll(() => Promise.resolve(this.log.some(fits)), what, LOG_TIMEOUT_MS);
+    return this.log.find(fits) as LogLine;
+  }
+
+  /** As `pollUntil`, but ends with the log's tail when the process does. */
+  async poll(probe: () => Promise<boolean>, what: string, timeoutMs: number): Promise<void> {
+    const ended = this.exited.then((exitCode): never => {
+      throw new Error(`the processor ended with ${exitCode ?? this.#child.signalCode} before ${what}`);
+    });
+    ended.catch(() => undefined); // It ends some day, long after the race below.
+    try {
+      await pollUntil(probe, { what, timeoutMs, abort: ended });
+    } catch (cause) {
+      throw new Error(`${(cause as Error).message}; its log ends with\n${this.logTail()}`, { cause });
+    }
+  }
+
+  logTail(): string {
+    return this.log
+      .slice(-LOG_LINES_IN_ERRORS)
+      .map((line) => JSON.stringify(line))
+      .join('\n');
+  }
+
+  /** SIGTERM, and as long as it takes. @returns the exit code */
+  async stop(): Promise<number | null> {
+    this.signal('SIGTERM');
+    return this.exited;
+  }
+
+  /** kill -9; resolves when the process is gone. */
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.exited;
+  }
+
+  /** SIGSTOP freezes it, SIGCONT wakes it up. Nothing where it has ended. */
+  signal(signal: NodeJS.Signals): void {
+    if (!this.#ended) this.#child.kill(signal);
+  }
+}
+
+function linesTo(take: (line: string) => void): (text: string) => void {
+  let rest = '';
+  return (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line.trim() !== '') take(line);
+  };
+}
+
+function parseLine(line: string): LogLine {
+  try {
+    return JSON.parse(line) as LogLine;
+  } catch (error) {
+    if (error instanceof SyntaxError) return { msg: line };
+    throw error;
+  }
+}
