@@ -1,26 +1,11 @@
 /** How to reach the brokers, from our settings: what kafkajs takes, with its log lines going through pino. */
 import { logLevel, type LogEntry, type SASLOptions } from 'kafkajs';
 import type { Logger } from 'pino';
+import type { Config } from '../config.js';
 import type { KafkaConfig } from './cluster.js';
 
-/** The settings that matter here; `Config` has them. */
-export interface KafkaConnection {
-  /** Becomes the client id, by which brokers name us in logs and quotas. */
-  readonly applicationId: string;
-  readonly kafka: {
-    /** host:port */
-    readonly brokers: readonly string[];
-    readonly tls: {
-      readonly ca: string | null;
-      readonly client: { readonly cert: string; readonly key: string } | null;
-    } | null;
-    readonly sasl: {
-      readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
-      readonly username: string;
-      readonly password: string;
-    } | null;
-  };
-}
+/** What of the settings says how to reach Kafka. The application id is the name that brokers know us by. */
+export type KafkaConnection = Pick<Config, 'applicationId' | 'kafka'>;
 
 /** kafkajs's own 1 s is short for a TLS handshake across zones. */
 const connectionTimeoutMs = 3_000;

@@ -8,13 +8,10 @@ import {
   SchemaRegistry as RegistryLibrary,
   SchemaType,
 } from '@kafkajs/confluent-schema-registry';
+import type { Config } from '../config.js';
 import { RegistryUnavailableError, type SchemaSource } from '../decode/schema-source.js';
 
-export interface RegistryConnection {
-  /** Without a slash at the end. */
-  readonly url: string;
-  readonly credentials: { readonly username: string; readonly password: string } | null;
-}
+export type RegistryConnection = Config['schemaRegistry'];
 
 export type Compatibility = { readonly compatible: true } | { readonly compatible: false; readonly reasons: string[] };
 
@@ -77,7 +74,7 @@ export class SchemaRegistry implements SchemaSource {
     const timeout = this.#timeoutMs;
     const library = new RegistryLibrary({
       host: url,
-      ...(credentials === null ? {} : { auth: credentials }),
+      ...(credentials === null ? {} : { auth: { ...credentials } }),
       middlewares: [() => ({ prepareRequest: async (next) => (await next()).enhance({ timeout }) })],
     });
     const avro = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const;

@@ -1,15 +1,6 @@
 /** How each topic should be: the contract's table of topics as data. Pure. */
+import type { TopicNames } from '../config.js';
 import type { TopicDescription, TopicToCreate } from './topic-admin.js';
-
-/** Names of the topics read and written; `Config` has them. */
-export interface TopicNames {
-  readonly syncEvents: string;
-  readonly companySynchronized: string;
-  readonly companyState: string;
-  readonly deadLetter: string;
-  readonly clientSettings: string;
-  readonly companySyncStalled: string;
-}
 
 export type TopicRole = keyof TopicNames;
 

@@ -1,4 +1,5 @@
 /** `topics create`, and what `run` demands of the topics before it starts. */
+import type { TopicNames } from '../config.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logs } from '../pipeline/ports.js';
 import type { KafkaConfig } from './cluster.js';
@@ -10,7 +11,6 @@ import {
   TOPIC_ROLES,
   messageMaxBytesOf,
   planOf,
-  type TopicNames,
   type TopicRole,
 } from './topic-plan.js';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { logLevel, type ITopicConfig } from 'kafkajs';
 import { KafkaLogs } from '../../src/kafka/kafka-logs.js';
-import type { TopicNames } from '../../src/kafka/topic-plan.js';
+import type { TopicNames } from '../../src/config.js';
 import {
   UnfitTopicsError,
   checkTopics,
