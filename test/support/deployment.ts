@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { runCommand, SCHEMAS_FOLDER } from './command.js';
 
-/** Fits `auditCluster`, but for `settingsInPlaceBefore`. */
+/** Can be given to `auditCluster`, together with `settingsInPlaceBefore`. */
 export interface Deployment {
   /** Addresses of all brokers, comma-separated. */
   readonly bootstrap: string;
@@ -25,8 +25,8 @@ export interface Deployment {
   readonly partitions: number;
   /** ALL_DATASETS_FROM in milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
-  /** The settings that all instances have in common: all but STATE_DIR and HTTP_PORT. */
-  readonly settings: Readonly<Record<string, string>>;
+  /** The settings of the processor, by their environment variables: all but STATE_DIR and HTTP_PORT. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 export interface DeploymentOptions {
@@ -57,9 +57,7 @@ export function describeDeployment(cluster: ClusterAddresses, options: Deploymen
     stalled: `stalled-${id}`,
     state: `${applicationId}-company-state`,
   };
-  // To the second, as ISO 8601 is given without fractions by people.
-  const allDatasetsFrom = Math.floor((Date.now() - DATE_BEFORE_NOW_MS) / 1_000) * 1_000;
-  const settings = {
+  const environment = {
     KAFKA_BROKERS: bootstrap,
     SCHEMA_REGISTRY_URL: registryUrl,
     APPLICATION_ID: applicationId,
@@ -68,13 +66,14 @@ export function describeDeployment(cluster: ClusterAddresses, options: Deploymen
     TOPIC_DEAD_LETTER: topics.deadLetters,
     TOPIC_CLIENT_SETTINGS: topics.settings,
     TOPIC_COMPANY_SYNC_STALLED: topics.stalled,
-    ALL_DATASETS_FROM: new Date(allDatasetsFrom).toISOString(),
+    ALL_DATASETS_FROM: new Date(Date.now() - DATE_BEFORE_NOW_MS).toISOString(),
     ...options.settings,
   };
   return {
-    ...{ bootstrap, registryUrl, applicationId, topics, allDatasetsFrom, settings },
+    ...{ bootstrap, registryUrl, applicationId, topics, environment },
     schemasFolder: SCHEMAS_FOLDER,
-    eventNamespace: applicationId,
+    eventNamespace: options.settings?.['EVENT_NAMESPACE'] ?? applicationId,
+    allDatasetsFrom: Date.parse(environment.ALL_DATASETS_FROM),
     partitions: options.partitions ?? 3,
   };
 }
@@ -97,6 +96,6 @@ export async function deploy(cluster: ClusterAddresses, options: DeploymentOptio
 }
 
 async function succeed(words: readonly string[], deployment: Deployment): Promise<void> {
-  const { exitCode, stdout, stderr } = await runCommand(words, deployment.settings);
+  const { exitCode, stdout, stderr } = await runCommand(words, deployment.environment);
   if (exitCode !== 0) throw new Error(`${words.join(' ')} exited with ${exitCode}:\n${stdout}${stderr}`);
 }

@@ -33,7 +33,7 @@ export interface Readiness {
 export interface ProcessorOptions {
   /** A new, empty folder without it; give an earlier instance's to start again on its state. */
   readonly stateDir?: string;
-  /** Over those of the deployment. */
+  /** Environment variables over those of the deployment. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Arguments of Node in place of `dist/main.js run`, for a program that crashes on purpose. */
   readonly program?: readonly string[];
@@ -93,7 +93,7 @@ export class Processor {
   constructor(deployment: Deployment, stateDir: string, options: ProcessorOptions) {
     this.stateDir = stateDir;
     const [command, args] = diesWithParent(process.execPath, options.program ?? commandArguments('run'));
-    const settings = { HTTP_PORT: '0', ...deployment.settings, ...options.settings, STATE_DIR: stateDir };
+    const settings = { HTTP_PORT: '0', ...deployment.environment, ...options.settings, STATE_DIR: stateDir };
     const child = spawn(command, args, {
       env: environmentOf(settings),
       stdio: ['ignore', 'pipe', 'pipe'],
