@@ -1,4 +1,7 @@
-/** The clients' own choices of policy: the client-settings topic, read to its end before the first decision, then followed. */
+/**
+ * The clients' own choices of policy: the client-settings topic, read to its end before the first decision and followed
+ * from then on. A choice is small and changes rarely, so all are kept in memory.
+ */
 import type { Logger } from 'pino';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import type { ClientSetting, UnreadableSetting } from '../decode/client-settings-decoder.js';
@@ -8,7 +11,7 @@ import type { Clock } from '../lib/clock.js';
 import type { LogRecord } from '../lib/record.js';
 import type { ClientPolicies } from '../pipeline/context.js';
 import { ReaderClosedError } from '../pipeline/errors.js';
-import type { LogReader, Logs } from '../pipeline/ports.js';
+import type { Logs } from '../pipeline/ports.js';
 
 export interface ClientSettingsOptions {
   readonly logs: Logs;
@@ -27,26 +30,38 @@ const READ_RECORDS = 10_000;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
 
+/** Client id to choice. */
+type Policies = Map<string, Policy>;
+
 export class ClientSettings implements ClientPolicies {
-  readonly #policies = new Map<string, Policy>();
+  /** What is in force, of each partition; a partition read anew keeps its old settings until it has been read. */
+  readonly #inForce = new Map<number, Policies>();
   readonly #stopping = new AbortController();
   readonly #options: ClientSettingsOptions;
   readonly #ready: Promise<void>;
-  readonly #following: Promise<void>[] = [];
+  readonly #following: readonly Promise<void>[];
 
   /** Starts reading at once. */
   constructor(options: ClientSettingsOptions) {
     this.#options = options;
     const partitions = Array.from({ length: options.partitions }, (_, partition) => partition);
-    this.#ready = Promise.all(partitions.map((partition) => this.#follow(partition))).then(() => undefined);
+    const followed = partitions.map((partition) => this.#follow(partition));
+    this.#ready = Promise.all(followed.map(({ caughtUp }) => caughtUp)).then(() => undefined);
+    this.#ready.catch(() => undefined); // For those who wait; there may be none.
+    this.#following = followed.map(({ ended }) => ended);
   }
 
+  /** Resolves once the settings that were there at the start are in force. @throws ReaderClosedError after `close` */
   ready(): Promise<void> {
     return this.#ready;
   }
 
   policyOf(clientId: string): Policy | undefined {
-    return this.#policies.get(clientId);
+    for (const policies of this.#inForce.values()) {
+      const policy = policies.get(clientId);
+      if (policy !== undefined) return policy;
+    }
+    return undefined;
   }
 
   async close(): Promise<void> {
@@ -54,65 +69,84 @@ export class ClientSettings implements ClientPolicies {
     await Promise.all(this.#following);
   }
 
-  /** Resolves when the settings that are there now have been read; reads on until `close`. */
-  #follow(partition: number): Promise<void> {
-    return new Promise((caughtUp) => {
-      this.#following.push(this.#readFor(partition, caughtUp));
+  #follow(partition: number): { caughtUp: Promise<void>; ended: Promise<void> } {
+    let onCaughtUp: () => void = () => undefined;
+    let onClosed: (error: Error) => void = () => undefined;
+    const caughtUp = new Promise<void>((resolve, reject) => {
+      onCaughtUp = resolve;
+      onClosed = reject;
     });
+    const ended = this.#readUntilClosed(partition, onCaughtUp).then(() =>
+      onClosed(new ReaderClosedError('closed before all client settings were read')),
+    );
+    return { caughtUp, ended };
   }
 
-  async #readFor(partition: number, caughtUp: () => void): Promise<void> {
+  async #readUntilClosed(partition: number, onCaughtUp: () => void): Promise<void> {
     const { clock, logger, topic } = this.#options;
     const { signal } = this.#stopping;
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     while (!signal.aborted) {
       try {
-        await this.#readFromStart(partition, caughtUp);
+        await this.#readFromStart(partition, () => {
+          backoff.reset();
+          onCaughtUp();
+        });
       } catch (err) {
-        if (err instanceof ReaderClosedError) break;
+        if (signal.aborted) return;
         logger.warn({ err, topic, partition }, 'client settings cannot be read, tried again from their start');
         await clock.delay(backoff.next(), signal);
       }
     }
-    caughtUp();
   }
 
-  async #readFromStart(partition: number, caughtUp: () => void): Promise<void> {
+  /** Reads for ever. @throws ReaderClosedError after `close`; what reading and decoding throw */
+  async #readFromStart(partition: number, onCaughtUp: () => void): Promise<never> {
     const { logs, topic } = this.#options;
+    const { signal } = this.#stopping;
     const { start, end } = await logs.bounds({ topic, partition });
-    if (start >= end) caughtUp();
+    const policies: Policies = new Map();
     const reader = logs.reader({ topic, partition }, start);
     const close = () => reader.close();
-    this.#stopping.signal.addEventListener('abort', close);
+    signal.addEventListener('abort', close);
+    if (signal.aborted) close();
     try {
-      await this.#applyAll(reader, end, caughtUp);
+      for (let position = start; ;) {
+        if (position >= end && this.#inForce.get(partition) !== policies) {
+          this.#inForce.set(partition, policies);
+          onCaughtUp();
+        }
+        const batch = await reader.next(READ_RECORDS);
+        await this.#apply(batch.records, policies);
+        position = batch.nextOffset;
+      }
     } finally {
-      this.#stopping.signal.removeEventListener('abort', close);
+      signal.removeEventListener('abort', close);
       reader.close();
     }
   }
 
-  async #applyAll(reader: LogReader, end: number, caughtUp: () => void): Promise<never> {
-    for (;;) {
-      const batch = await reader.next(READ_RECORDS);
-      await this.#apply(batch.records);
-      if (batch.nextOffset >= end) caughtUp();
+  async #apply(records: readonly LogRecord[], policies: Policies): Promise<void> {
+    const decoded = await this.#decode(records.flatMap(({ value }) => (value === null ? [] : [value])));
+    const settings = decoded.values();
+    for (const { key, value, offset } of records) {
+      // The key decides whom a record is about: compaction and tombstones go by it.
+      const clientId = key?.toString();
+      if (value === null) {
+        if (clientId !== undefined) policies.delete(clientId);
+        continue;
+      }
+      const setting = settings.next().value;
+      if (setting === undefined) throw new Error('decoding gave fewer results than there are values');
+      if (setting.kind === 'unreadable') this.#ignore(offset, setting.why);
+      else if (setting.clientId !== clientId) this.#ignore(offset, `its key is not its client ${setting.clientId}`);
+      else policies.set(clientId, setting.policy);
     }
   }
 
-  /** The key decides whom a record is about: a tombstone has nothing else. */
-  async #apply(records: readonly LogRecord[]): Promise<void> {
-    const settings = await this.#decode(records.flatMap(({ value }) => (value === null ? [] : [value])));
-    let decoded = 0;
-    for (const { key, value, offset } of records) {
-      if (value === null) {
-        if (key !== null) this.#policies.delete(key.toString());
-        continue;
-      }
-      const setting = settings[decoded++] as ClientSetting | UnreadableSetting;
-      if (setting.kind === 'setting') this.#policies.set(setting.clientId, setting.policy);
-      else this.#options.logger.warn({ offset, why: setting.why }, 'client setting ignored: it cannot be read');
-    }
+  /** The client keeps what is in force for it. */
+  #ignore(offset: number, why: string): void {
+    this.#options.logger.warn({ topic: this.#options.topic, offset, why }, 'client setting ignored');
   }
 
   async #decode(values: readonly Buffer[]): Promise<readonly (ClientSetting | UnreadableSetting)[]> {
