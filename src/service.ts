@@ -1,6 +1,5 @@
 /** One instance of the processor: everything wired together, from its start to its stop. */
 import type avro from 'avsc';
-import { PartitionAssigners } from 'kafkajs';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { Config } from './config.js';
@@ -10,6 +9,7 @@ import { RegistryUnavailableError, type SchemaSource } from './decode/schema-sou
 import { SchemaResolution } from './decode/schema-resolution.js';
 import { SyncEventDecoder } from './decode/sync-event-decoder.js';
 import { SyncEventSchema } from './decode/sync-event-reader.js';
+import { assignor } from './kafka/assignor.js';
 import { ClientSettings } from './kafka/client-settings.js';
 import { KafkaGroupMembership } from './kafka/group-membership.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
@@ -97,9 +97,10 @@ export class Service {
     this.#own('state folder lock', () => lock.release());
 
     const metrics = new Registry();
-    this.#http = await startHttpServer(config.http, this.#view(), metrics);
-    this.#own('http', this.#http.close);
-    logger.info({ address: this.#http.address, applicationId: config.applicationId }, 'listening');
+    const http = await startHttpServer(config.http, this.#view(), metrics);
+    this.#http = http;
+    this.#own('http', () => http.close());
+    logger.info({ address: http.address, applicationId: config.applicationId }, 'listening');
 
     const topics = await this.#topics();
     const registry = await this.#registry();
@@ -112,8 +113,10 @@ export class Service {
     this.#startingBecause = 'stopping';
     this.#stopping.abort();
     for (let owned = this.#resources.pop(); owned !== undefined; owned = this.#resources.pop()) {
-      const { name, close } = owned;
-      const closed = close().catch((err: unknown) => this.#options.logger.warn({ err, name }, 'could not be closed'));
+      const { name } = owned;
+      const closed = owned
+        .close()
+        .catch((err: unknown) => this.#options.logger.warn({ err, name }, 'could not be closed'));
       const enough = new AbortController();
       await Promise.race([closed, this.#options.clock.delay(CLOSE_PATIENCE_MS, enough.signal)]);
       enough.abort();
@@ -152,7 +155,7 @@ export class Service {
       kafka: kafkaConfigOf(config, logger),
       groupId: config.applicationId,
       topic: config.topics.syncEvents,
-      assigner: PartitionAssigners.roundRobin,
+      assigner: assignor,
       onCrash,
       logger,
     });
@@ -213,7 +216,7 @@ export class Service {
       ),
       state: new RocksStateDirectory(config.stateDir, clock),
       clock,
-      observer: tellAll([new LoggingObserver(logger, clock.now), new MetricsObserver(metrics), ...observers]),
+      observer: tellAll([new LoggingObserver(logger, () => clock.now()), new MetricsObserver(metrics), ...observers]),
       decode: (records, signal) => decoder.decodeBatch(records, signal),
       settings: this.#clientSettings(registry, topics.partitions.clientSettings),
       encodeAnnouncement: (...announced) => announcements.recordOf(...announced),

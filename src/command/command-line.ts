@@ -15,7 +15,7 @@ const COMMANDS = {
     summary: 'creates the topics that are missing and says what it did',
     flags: {
       partitions: 'partitions of each topic that is made, client-settings excepted (default: 12)',
-      'replication-factor': "copies of each partition (default: 3, or the number of brokers where that is less)",
+      'replication-factor': 'copies of each partition (default: 3, or the number of brokers where that is less)',
     },
   },
   'schemas register': { summary: 'registers the schemas', flags: {} },

@@ -43,7 +43,9 @@ export async function checkSchemasCommand(
   for (const { subject, file, schema } of newest.values()) {
     const verdict = await registry.check(subject, schema);
     if (!verdict.compatible) exitCode = 1;
-    print(`${subject}: ${file} ${verdict.compatible ? 'is compatible' : `is NOT compatible: ${verdict.reasons.join('; ')}`}`);
+    print(
+      `${subject}: ${file} ${verdict.compatible ? 'is compatible' : `is NOT compatible: ${verdict.reasons.join('; ')}`}`,
+    );
   }
   return exitCode;
 }

@@ -22,7 +22,8 @@ export async function createTopicsCommand(
     ...(partitions === null ? {} : { partitions }),
     ...(replicationFactor === null ? {} : { replicationFactor }),
   };
-  for await (const outcome of createTopics(kafkaConfigOf(config, logger), systemClock, options)) print(describe(outcome));
+  for await (const outcome of createTopics(kafkaConfigOf(config, logger), systemClock, options))
+    print(describe(outcome));
   return 0;
 }
 

@@ -81,11 +81,12 @@ class BatchDecisions implements Decisions {
   /** Applies one event; a promise only where something must be read first. */
   apply(event: InputEvent, record: LogRecord): Promise<void> | null {
     const { context } = this;
-    if (event.payload.kind === 'status' && !isKnownStatus(event.payload.status))
-      context.observer.unknownStatus(event.payload.status, event.companyId);
     const rows = this.at.cache.get(event.companyId);
     const policy = policyFor(event.timestamp, context.allDatasetsFrom, context.settings.policyOf(event.clientId));
     const outcome = transition(rows, event, policy);
+    if (outcome.kind === 'needs-whole-company') return this.applyToWhole(rows, event, record);
+    if (event.payload.kind === 'status' && !isKnownStatus(event.payload.status))
+      context.observer.unknownStatus(event.payload.status, event.companyId);
     switch (outcome.kind) {
       case 'ignored':
         return null;
@@ -98,8 +99,6 @@ class BatchDecisions implements Decisions {
         return loadWholeCompany(this.at.store, rows).then(() => {
           this.announce(rows, event, record, outcome.policy);
         });
-      case 'needs-whole-company':
-        return this.applyToWhole(rows, event, record);
       case 'too-many-datasets':
         return this.refuse(event, record);
       default:

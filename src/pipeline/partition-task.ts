@@ -2,6 +2,7 @@ import { RegistryUnavailableError } from '../decode/schema-source.js';
 import type { Decoded } from '../decode/poison.js';
 import { Backoff } from '../lib/backoff.js';
 import { CompanyCache } from '../store/company-cache.js';
+import { CorruptStoreError } from '../store/key-value-store.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import { decide } from './decide.js';
@@ -69,14 +70,25 @@ export class PartitionTask {
 
   async #own(signal: AbortSignal): Promise<void> {
     const owned = await takeOver(this.context, this.partition, signal);
+    let corruption: CorruptStoreError | null = null;
     try {
       await this.context.settings.ready();
       await this.#process(owned, signal);
       await owned.store.flush();
+    } catch (error) {
+      if (error instanceof CorruptStoreError) corruption = error;
+      throw error;
     } finally {
       await owned.producer.discard();
       await owned.store.close();
+      if (corruption !== null) await this.#setAside(corruption.message);
     }
+  }
+
+  /** What cannot be read is no use: the next take-over rebuilds the state from the changelog. */
+  async #setAside(why: string): Promise<void> {
+    await this.context.state.setAside(this.partition, why);
+    this.context.observer.setAside(this.partition, why);
   }
 
   async #process(owned: OwnedPartition, signal: AbortSignal): Promise<void> {
