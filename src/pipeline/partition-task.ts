@@ -70,25 +70,17 @@ export class PartitionTask {
 
   async #own(signal: AbortSignal): Promise<void> {
     const owned = await takeOver(this.context, this.partition, signal);
-    let corruption: CorruptStoreError | null = null;
     try {
       await this.context.settings.ready();
       await this.#process(owned, signal);
       await owned.store.flush();
     } catch (error) {
-      if (error instanceof CorruptStoreError) corruption = error;
+      if (error instanceof CorruptStoreError) owned.store.distrust(error);
       throw error;
     } finally {
       await owned.producer.discard();
       await owned.store.close();
-      if (corruption !== null) await this.#setAside(corruption.message);
     }
-  }
-
-  /** What cannot be read is no use: the next take-over rebuilds the state from the changelog. */
-  async #setAside(why: string): Promise<void> {
-    await this.context.state.setAside(this.partition, why);
-    this.context.observer.setAside(this.partition, why);
   }
 
   async #process(owned: OwnedPartition, signal: AbortSignal): Promise<void> {

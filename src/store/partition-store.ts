@@ -176,6 +176,11 @@ export class PartitionStore {
     return this.#closed;
   }
 
+  /** What was read turned out not to be rows: `close` then sets the store aside. */
+  distrust(corruption: CorruptStoreError): void {
+    this.#corruption = corruption;
+  }
+
   async #close(): Promise<void> {
     await this.store.close();
     if (this.#corruption !== undefined) await this.setAside(this.#corruption.message);
