@@ -1,0 +1,156 @@
+/** The log reader where brokers come and go, and where the log cleaner runs at once: on a cluster of its own. */
+import { randomUUID } from 'node:crypto';
+import { logLevel, type Kafka, type Producer } from 'kafkajs';
+import { BrokerConnections } from '../../src/kafka/broker-connections.js';
+import { fetchCall } from '../../src/kafka/fetch-protocol.js';
+import { KafkaLogs } from '../../src/kafka/kafka-logs.js';
+import type { TopicPartition } from '../../src/lib/record.js';
+import { systemClock } from '../../src/lib/system-clock.js';
+import type { Cluster } from '../support/cluster/cluster.js';
+import { pollUntil } from '../support/cluster/poll-until.js';
+import { startOwnCluster } from '../support/cluster/start-cluster.js';
+import { createTopic, plainClient } from '../support/topics.js';
+
+let cluster: Cluster;
+let client: Kafka;
+let writer: Producer;
+let logs: KafkaLogs;
+const troubles: string[] = [];
+
+beforeAll(async () => {
+  cluster = await startOwnCluster({ brokers: 3, registry: false, brokerConfig: { 'log.cleaner.backoff.ms': '200' } });
+  client = plainClient(cluster.bootstrap);
+  writer = client.producer({ retry: { retries: 30 } });
+  await writer.connect();
+});
+afterAll(async () => {
+  await writer?.disconnect();
+  await cluster?.stop();
+});
+beforeEach(() => {
+  troubles.length = 0;
+  const onTrouble = (at: TopicPartition, error: Error): void => void troubles.push(`${at.partition}: ${error.message}`);
+  const config = { brokers: cluster.bootstrap.split(','), clientId: 'test', logLevel: logLevel.NOTHING };
+  logs = new KafkaLogs({ config, groupId: randomUUID(), clock: systemClock, onTrouble, maxPartitionBytes: 100 });
+});
+afterEach(() => logs.close());
+
+async function leaderOf({ topic, partition }: TopicPartition): Promise<number> {
+  const admin = client.admin();
+  await admin.connect();
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  await admin.disconnect();
+  return topics[0]!.partitions.find(({ partitionId }) => partitionId === partition)!.leader;
+}
+
+test.each(['kill', 'stop'] as const)(
+  'a reader goes on at the new leader after a %s of the old one, without a gap',
+  async (end) => {
+    const topic = await createTopic(cluster.bootstrap, { numPartitions: 3, replicationFactor: 3 });
+    const readers = [0, 1, 2].map((partition) => logs.reader({ topic, partition }, 0));
+    const write = async (value: string): Promise<void> => {
+      await writer.send({ topic, messages: [0, 1, 2].map((partition) => ({ value, partition })) });
+    };
+    const valuesSeen = async (): Promise<string[]> =>
+      Promise.all(readers.map(async (reader) => String((await reader.next(1)).records[0]?.value)));
+
+    await write('before');
+    expect(await valuesSeen()).toEqual(['before', 'before', 'before']);
+    const broker = cluster.brokers[(await leaderOf({ topic, partition: 0 })) - 1]!;
+    const waiting = valuesSeen();
+    await broker[end]();
+    try {
+      await write('while it is down');
+      expect(await waiting).toEqual(Array(3).fill('while it is down'));
+      expect(troubles.some((trouble) => trouble.startsWith('0: '))).toBe(true);
+    } finally {
+      await broker.start();
+    }
+    await write('after');
+    expect(await valuesSeen()).toEqual(['after', 'after', 'after']);
+  },
+);
+
+test('a reader goes on after the only broker of its partition was away', async () => {
+  const topic = await createTopic(cluster.bootstrap, { numPartitions: 1, replicationFactor: 1 });
+  const at = { topic, partition: 0 };
+  await writer.send({ topic, messages: [{ value: 'before' }] });
+  const reader = logs.reader(at, 0);
+  await reader.next(1);
+  const next = reader.next(1);
+  const broker = cluster.brokers[(await leaderOf(at)) - 1]!;
+  await broker.stop();
+  const bounds = logs.bounds(at);
+  await broker.start();
+  expect(await bounds).toEqual({ start: 0, end: 1 });
+  await writer.send({ topic, messages: [{ value: 'after' }] });
+  expect((await next).records.map(({ value }) => String(value))).toEqual(['after']);
+});
+
+/** How many record batches without records the partition's log has, by the headers as the broker sends them. */
+async function emptyBatches(connections: BrokerConnections, at: TopicPartition): Promise<number> {
+  const address = cluster.brokers[(await leaderOf(at)) - 1]!.address;
+  const call = fetchCall([{ ...at, fromOffset: 0 }], { maxWaitMs: 0, maxBytes: 1e6, maxPartitionBytes: 1e6 });
+  const { partitions } = await connections.ask(address, (broker) => broker.connectionPool.send(call));
+  const bytes = partitions[0]!.records;
+  let count = 0;
+  for (let start = 0; start < bytes.length; start += 12 + bytes.readInt32BE(start + 8))
+    if (bytes.readInt32BE(start + 57) === 0) count++;
+  return count;
+}
+
+test('a reader passes batches that compaction has emptied, one fetch for each', async () => {
+  const topic = await createTopic(cluster.bootstrap, {
+    replicationFactor: 1,
+    configEntries: Object.entries({
+      'cleanup.policy': 'compact',
+      'segment.ms': '200',
+      'min.cleanable.dirty.ratio': '0.01',
+      'delete.retention.ms': '0',
+    }).map(([name, value]) => ({ name, value })),
+  });
+  const at = { topic, partition: 0 };
+  // The last batch of an idempotent producer stays for its sequence number, without the records overwritten since.
+  for (let i = 0; i < 6; i++) {
+    const producer = client.producer({ idempotent: true, maxInFlightRequests: 1 });
+    await producer.connect();
+    await producer.send({
+      topic,
+      messages: [
+        { key: 'k', value: `${i}` },
+        { key: 'k', value: `${i} again` },
+      ],
+    });
+    await producer.disconnect();
+  }
+  const connections = new BrokerConnections({
+    brokers: [cluster.bootstrap],
+    clientId: 'test',
+    logLevel: logLevel.NOTHING,
+  });
+  let written = 12;
+  try {
+    // Only closed segments are compacted, and only a record written closes one.
+    await pollUntil(
+      async () => {
+        await writer.send({ topic, messages: [{ key: 'other', value: 'tick' }] });
+        written++;
+        return (await emptyBatches(connections, at)) >= 4;
+      },
+      { what: 'batches emptied by compaction', timeoutMs: 60_000 },
+    );
+  } finally {
+    await connections.close();
+  }
+  const { end } = await logs.bounds(at);
+  expect(end).toBe(written);
+  const reader = logs.reader(at, 0);
+  const values: string[] = [];
+  for (let position = 0; position < end;) {
+    const batch = await reader.next(10);
+    expect(batch.nextOffset).toBeGreaterThan(position);
+    position = batch.nextOffset;
+    values.push(...batch.records.map(({ value }) => String(value)));
+  }
+  expect(values.filter((value) => value !== 'tick')).toEqual(['5 again']);
+});

@@ -1,0 +1,268 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { logLevel, type Producer } from 'kafkajs';
+import { KafkaLogs, type KafkaLogsOptions } from '../../src/kafka/kafka-logs.js';
+import { systemClock } from '../../src/lib/system-clock.js';
+import type { LogRecord, TopicPartition } from '../../src/lib/record.js';
+import { BrokerError, OffsetOutOfRangeError, ReaderClosedError } from '../../src/pipeline/errors.js';
+import type { LogReader } from '../../src/pipeline/ports.js';
+import { currentCluster } from '../support/cluster/current.js';
+import { createTopic, plainClient } from '../support/topics.js';
+
+const { bootstrap } = currentCluster();
+const client = plainClient(bootstrap);
+const writer = client.producer();
+const endings: (() => Promise<unknown>)[] = [];
+
+beforeAll(() => writer.connect());
+afterAll(() => writer.disconnect());
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end();
+});
+
+function openLogs(options: Partial<KafkaLogsOptions> = {}): KafkaLogs {
+  const config = { brokers: bootstrap.split(','), clientId: 'test', logLevel: logLevel.NOTHING };
+  const logs = new KafkaLogs({
+    config,
+    groupId: randomUUID(),
+    clock: systemClock,
+    onTrouble: () => undefined,
+    ...options,
+  });
+  endings.push(() => logs.close());
+  return logs;
+}
+
+async function transactionalProducer(): Promise<Producer> {
+  const producer = client.producer({ transactionalId: randomUUID(), maxInFlightRequests: 1, idempotent: true });
+  await producer.connect();
+  endings.push(() => producer.disconnect());
+  return producer;
+}
+
+/** Everything from where the reader stands up to `end`. */
+async function readTo(reader: LogReader, end: number, maxRecords = 1_000): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  for (let position = -1; position < end;) {
+    const batch = await reader.next(maxRecords);
+    expect(batch.records.length).toBeLessThanOrEqual(maxRecords);
+    expect(batch.nextOffset).toBeGreaterThan(position);
+    records.push(...batch.records);
+    position = batch.nextOffset;
+  }
+  return records;
+}
+
+async function fill(at: TopicPartition, count: number, value = (i: number) => `value ${i}`): Promise<void> {
+  const messages = Array.from({ length: count }, (_, i) => ({
+    key: String(i),
+    value: value(i),
+    partition: at.partition,
+  }));
+  await writer.send({ topic: at.topic, messages });
+}
+
+async function newPartition(config: Record<string, string> = {}): Promise<TopicPartition> {
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+  return { topic: await createTopic(bootstrap, { configEntries }), partition: 0 };
+}
+
+const textOf = (records: readonly LogRecord[]): string[] => records.map(({ value }) => String(value));
+
+test('a reader starts in the middle of a batch, and goes on where it was cut', async () => {
+  const at = await newPartition();
+  await fill(at, 100);
+  const reader = openLogs().reader(at, 37);
+  const first = await reader.next(10);
+  expect(first.records.map(({ offset }) => offset)).toEqual([37, 38, 39, 40, 41, 42, 43, 44, 45, 46]);
+  expect([first.nextOffset, first.endOffset]).toEqual([47, 100]);
+  expect(textOf(await readTo(reader, 100, 7))).toEqual(Array.from({ length: 53 }, (_, i) => `value ${47 + i}`));
+});
+
+test('a waiting reader gets what is written later', async () => {
+  const at = await newPartition();
+  const reader = openLogs().reader(at, 0);
+  for (let i = 0; i < 5; i++) {
+    const next = reader.next(10);
+    await writer.send({ topic: at.topic, messages: [{ value: `late ${i}` }] });
+    const { records, nextOffset } = await next;
+    expect([textOf(records), nextOffset]).toEqual([[`late ${i}`], i + 1]);
+  }
+});
+
+test('nothing of an open transaction is read, and all of it once it is committed', async () => {
+  const at = await newPartition();
+  const [producer, logs] = [await transactionalProducer(), openLogs()];
+  const transaction = await producer.transaction();
+  await transaction.send({ topic: at.topic, messages: [{ value: 'in it' }] });
+  await writer.send({ topic: at.topic, messages: [{ value: 'after it' }] });
+  expect(await logs.bounds(at)).toEqual({ start: 0, end: 0 });
+  const next = logs.reader(at, 0).next(10);
+  await transaction.commit();
+  expect(textOf((await next).records)).toEqual(['in it', 'after it']);
+});
+
+test('exactly the committed records of eight interleaving producers are read, from any offset', async () => {
+  const at = await newPartition();
+  const committed = new Map<number, string>();
+  const zeros = Buffer.alloc(4); // looks like the key of an abort marker
+  const play = async (name: number): Promise<void> => {
+    const producer = await transactionalProducer();
+    for (let i = 0; i < 12; i++) {
+      const transaction = await producer.transaction();
+      const written: [offset: number, value: string][] = [];
+      for (let j = randomInt(1, 4); j > 0; j--) {
+        const value = `${name}/${i}/${j}`;
+        const [sent] = await transaction.send({ topic: at.topic, messages: [{ key: zeros, value }] });
+        written.push([Number(sent?.baseOffset), value]);
+      }
+      if (randomInt(2) === 0) await transaction.abort();
+      else {
+        await transaction.commit();
+        for (const [offset, value] of written) committed.set(offset, value);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, (_, name) => play(name)));
+  await writer.send({ topic: at.topic, messages: [{ value: 'last' }] });
+  const logs = openLogs({ maxPartitionBytes: 2_000 });
+  const { end } = await logs.bounds(at);
+  committed.set(end - 1, 'last');
+
+  const expected = [...committed].sort(([a], [b]) => a - b);
+  for (const from of [0, 1, randomInt(end), randomInt(end), end - 1]) {
+    const reader = logs.reader(at, from);
+    const seen = (await readTo(reader, end, randomInt(1, 50))).map(({ offset, value }) => [offset, String(value)]);
+    expect(seen).toEqual(expected.filter(([offset]) => offset >= from));
+    reader.close();
+  }
+});
+
+test('the position moves over an aborted transaction at the end of the log', async () => {
+  const at = await newPartition();
+  const producer = await transactionalProducer();
+  const transaction = await producer.transaction();
+  await transaction.send({ topic: at.topic, messages: [{ value: 'never' }] });
+  await transaction.abort();
+  const logs = openLogs();
+  const next = logs.reader(at, 0).next(10);
+  expect(await next).toEqual({ records: [], nextOffset: 2, endOffset: 2 });
+});
+
+test('records larger than a whole fetch get through, and so does what is beside them', async () => {
+  const topic = await createTopic(bootstrap, {
+    numPartitions: 2,
+    configEntries: [{ name: 'max.message.bytes', value: String(4 * 1024 * 1024) }],
+  });
+  const [huge, small] = [
+    { topic, partition: 0 },
+    { topic, partition: 1 },
+  ];
+  const value = 'x'.repeat(3 * 1024 * 1024);
+  for (let i = 0; i < 4; i++) await writer.send({ topic, messages: [{ value, partition: 0 }] });
+  for (let i = 0; i < 20; i++) await fill(small, 50, () => 'y'.repeat(1_000));
+  const logs = openLogs({ maxPartitionBytes: 64 * 1024 });
+  const [ofHuge, ofSmall] = await Promise.all([readTo(logs.reader(huge, 0), 4), readTo(logs.reader(small, 0), 1_000)]);
+  expect(ofHuge.map((record) => record.value?.length)).toEqual(Array(4).fill(value.length));
+  expect(ofSmall).toHaveLength(1_000);
+});
+
+test('a reader that nobody reads from holds up no other', async () => {
+  const topic = await createTopic(bootstrap, { numPartitions: 2 });
+  const [idle, busy] = [
+    { topic, partition: 0 },
+    { topic, partition: 1 },
+  ];
+  for (const at of [idle, busy]) for (let i = 0; i < 20; i++) await fill(at, 200, () => 'z'.repeat(1_000));
+  const logs = openLogs({ maxPartitionBytes: 200_000 });
+  const slow = logs.reader(idle, 0);
+  await slow.next(1);
+  expect(await readTo(logs.reader(busy, 0), 4_000)).toHaveLength(4_000);
+  expect(await readTo(slow, 4_000)).toHaveLength(3_999);
+});
+
+test('a position beyond the log, or before what is left of it, is out of range', async () => {
+  const at = await newPartition();
+  await fill(at, 10);
+  const admin = client.admin();
+  await admin.connect();
+  endings.push(() => admin.disconnect());
+  await admin.fetchTopicOffsets(at.topic); // so that kafkajs knows the leader
+  await admin.deleteTopicRecords({ topic: at.topic, partitions: [{ partition: 0, offset: '4' }] });
+  const logs = openLogs();
+  expect(await logs.bounds(at)).toEqual({ start: 4, end: 10 });
+  for (const from of [3, 11]) {
+    const reader = logs.reader(at, from);
+    await expect(reader.next(1)).rejects.toThrow(OffsetOutOfRangeError);
+    await expect(reader.next(1)).rejects.toThrow(
+      `offset ${from} of ${at.topic}/0 is not in the log, which has 4 to 10`,
+    );
+  }
+  expect(textOf((await logs.reader(at, 4).next(1)).records)).toEqual(['value 4']);
+});
+
+test('closing ends whoever waits, at once and for good', async () => {
+  const at = await newPartition();
+  const logs = openLogs();
+  const [one, other] = [logs.reader(at, 0), logs.reader(at, 0)];
+  const waiting = [one.next(1), other.next(1)];
+  one.close();
+  one.close();
+  await expect(waiting[0]).rejects.toThrow(ReaderClosedError);
+  await expect(one.next(1)).rejects.toThrow(ReaderClosedError);
+  const ended = expect(waiting[1]).rejects.toThrow(ReaderClosedError);
+  await logs.close();
+  await ended;
+  await expect(logs.reader(at, 0).next(1)).rejects.toThrow(ReaderClosedError);
+  await expect(logs.bounds(at)).rejects.toThrow(BrokerError);
+});
+
+test('two at once cannot wait for one reader', async () => {
+  const reader = openLogs().reader(await newPartition(), 0);
+  const first = expect(reader.next(1)).rejects.toThrow(ReaderClosedError);
+  await expect(reader.next(1)).rejects.toThrow('waited for already');
+  reader.close();
+  await first;
+});
+
+test('a topic that comes into being later is read, the wait being told of', async () => {
+  const topic = `test-${randomUUID()}`;
+  const troubles: string[] = [];
+  let told = (): void => undefined;
+  const trouble = new Promise<void>((resolve) => (told = resolve));
+  const onTrouble = (at: TopicPartition, error: Error): void => {
+    troubles.push(`${at.topic}: ${error.message}`);
+    told();
+  };
+  const next = openLogs({ onTrouble }).reader({ topic, partition: 0 }, 0).next(1);
+  await trouble;
+  const admin = client.admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+  await admin.disconnect();
+  await writer.send({ topic, messages: [{ value: 'here' }] });
+  expect(textOf((await next).records)).toEqual(['here']);
+  expect(troubles[0]).toBe(`${topic}: there is no topic ${topic}`);
+});
+
+test('a topic that stays away, and a partition that is not there, end the reader', async () => {
+  // An hour passes for each second.
+  const started = Date.now();
+  const clock = { ...systemClock, now: () => started + (Date.now() - started) * 3_600 };
+  const logs = openLogs({ clock });
+  await expect(logs.reader({ topic: `test-${randomUUID()}`, partition: 0 }, 0).next(1)).rejects.toThrow(BrokerError);
+  const { topic } = await newPartition();
+  await expect(logs.reader({ topic, partition: 9 }, 0).next(1)).rejects.toThrow(`there is no partition ${topic}/9`);
+});
+
+test('the committed offset is the group’s, and null where it has none', async () => {
+  const at = await newPartition();
+  const groupId = `group-${randomUUID()}`;
+  const logs = openLogs({ groupId });
+  expect(await logs.committedOffset(at)).toBeNull();
+  const admin = client.admin();
+  await admin.connect();
+  endings.push(() => admin.disconnect());
+  await admin.setOffsets({ groupId, topic: at.topic, partitions: [{ partition: 0, offset: '42' }] });
+  expect(await logs.committedOffset(at)).toBe(42);
+  expect(await logs.committedOffset({ ...at, partition: 1 })).toBeNull();
+});
