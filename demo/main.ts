@@ -18,6 +18,8 @@ const MISUSED = 2;
 const INTERRUPTED = 130;
 /** The most anomalies told in full. */
 const MAX_TOLD = 10;
+/** npm and tsx pass a Ctrl-C on that the terminal has sent to all of them: one key press comes several times. */
+const ECHO_MS = 1_000;
 
 const terminal = new Terminal(process.stdout, process.env);
 const parsed = parseOptions(process.argv.slice(2), randomInt(2 ** 32));
@@ -51,8 +53,10 @@ async function demonstrate(options: DemoOptions): Promise<number> {
   });
   if (options.keep) await keepRunning(stage, interruption.signal);
   await stage.clear();
-  if (exitCode === FAILED) terminal.say(`logs and state are in ${stage.folder}`, 'red');
-  else await stage.removeFolder();
+  if (exitCode === FAILED) {
+    stage.leaveFolder();
+    terminal.say(`logs and state are in ${stage.folder}`, 'red');
+  } else await stage.removeFolder();
   interruption.release();
   return exitCode;
 }
@@ -92,13 +96,16 @@ async function keepRunning(stage: Stage, signal: AbortSignal): Promise<void> {
   clearInterval(timer);
 }
 
-/** Ctrl-C and SIGTERM stop things in order; a second one ends the process at once. */
+/** Ctrl-C and SIGTERM stop things in order; a later second one ends the process at once. */
 function listenForInterruption(): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
+  let firstAt = 0;
   const interrupt = () => {
-    if (controller.signal.aborted) process.exit(INTERRUPTED);
-    terminal.say('stopping', 'yellow');
-    controller.abort(new Error('interrupted'));
+    if (!controller.signal.aborted) {
+      firstAt = Date.now();
+      terminal.say('stopping', 'yellow');
+      controller.abort(new Error('interrupted'));
+    } else if (Date.now() - firstAt > ECHO_MS) process.exit(INTERRUPTED);
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   return {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import type { Cluster } from '../test/support/cluster/cluster.js';
+import { keepFolder, removeWithParent } from '../test/support/cluster/end-with-parent.js';
 import { freePort } from '../test/support/cluster/free-port.js';
 import { startCluster } from '../test/support/cluster/start-cluster.js';
 import { describeDeployment, runCommand, type Deployment } from './deployment.js';
@@ -29,15 +30,18 @@ export class Stage {
   /** Starts Kafka and registry, creates topics, registers schemas; the processors are not started yet. */
   static async set(terminal: Terminal, env: NodeJS.ProcessEnv): Promise<Stage> {
     const cluster = await startCluster({ onProgress: (line) => terminal.say(line, 'dim') });
+    const folder = await mkdtemp(join(tmpdir(), 'company-sync-demo-'));
+    removeWithParent(folder);
+    const deployment = describeDeployment(cluster, Date.now(), env);
+    const stage = new Stage(cluster, deployment, await describeInstances(deployment, folder), folder);
     try {
       terminal.say(`Kafka at ${cluster.bootstrap}, schema registry at ${cluster.registryUrl} (${cluster.kind})`);
-      const folder = await mkdtemp(join(tmpdir(), 'company-sync-demo-'));
-      const deployment = describeDeployment(cluster, Date.now(), env);
       await Promise.all([runCommand(deployment, 'topics', 'create'), runCommand(deployment, 'schemas', 'register')]);
       terminal.say('topics created, schemas registered');
-      return new Stage(cluster, deployment, await describeInstances(deployment, folder), folder);
+      return stage;
     } catch (error) {
-      await cluster.stop();
+      await stage.clear();
+      await stage.removeFolder();
       throw error;
     }
   }
@@ -51,7 +55,7 @@ export class Stage {
     return new Kafka({ clientId, brokers: this.deployment.bootstrap.split(','), logLevel: logLevel.ERROR });
   }
 
-  /** Ends all processes; the folder stays. */
+  /** Ends all processes. */
   async clear(): Promise<void> {
     await Promise.all(this.instances.map((instance) => instance.stop()));
     await this.cluster.stop();
@@ -59,6 +63,12 @@ export class Stage {
 
   async removeFolder(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
+    keepFolder(this.folder); // There is nothing left to remove.
+  }
+
+  /** Leaves the folder to whoever wants to see what went wrong; otherwise it goes with this process. */
+  leaveFolder(): void {
+    keepFolder(this.folder);
   }
 }
 
