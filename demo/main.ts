@@ -75,7 +75,9 @@ async function performAndAudit(stage: Stage, options: DemoOptions, signal: Abort
     settingsInPlaceBefore,
   });
   for (const line of situationTable(cast, report)) terminal.say(line);
-  for (const anomaly of report.anomalies.slice(0, MAX_TOLD))
+  // The shortest histories first: they show best what is wrong.
+  const anomalies = report.anomalies.toSorted((a, b) => a.history.length - b.history.length);
+  for (const anomaly of anomalies.slice(0, MAX_TOLD))
     for (const line of anomalyLines(anomaly)) terminal.say(line, 'red');
   const untold = report.anomalies.length - MAX_TOLD;
   if (untold > 0) terminal.say(`and ${untold} more`, 'red');
