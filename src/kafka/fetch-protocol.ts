@@ -10,8 +10,6 @@ import { WireReader, WireWriter } from './wire-format.js';
 /** The error codes of a fetched partition that are told apart here. */
 export const FETCH_OK = 0;
 export const FETCH_OFFSET_OUT_OF_RANGE = 1;
-export const FETCH_UNKNOWN_TOPIC_OR_PARTITION = 3;
-export const FETCH_UNKNOWN_TOPIC_ID = 100;
 
 export interface PartitionToFetch {
   readonly topic: string;

@@ -28,6 +28,8 @@ const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
  * returns, so this bounds what it may be late by; shorter costs idle CPU.
  */
 const TAIL_WAIT_MS = 50;
+/** All requests of reading are answered within milliseconds; a broker that takes this long is frozen or cut off. */
+const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_PATIENCE_MS = 2_000;
 
 export class KafkaLogs implements Logs {
@@ -39,10 +41,11 @@ export class KafkaLogs implements Logs {
   readonly #clock: Clock;
   readonly #maxPartitionBytes: number;
 
-  constructor({ config, groupId, clock, onTrouble, maxPartitionBytes }: KafkaLogsOptions) {
+  constructor({ groupId, clock, onTrouble, maxPartitionBytes, ...options }: KafkaLogsOptions) {
     const { signal } = this.#closing;
     this.#clock = clock;
     this.#maxPartitionBytes = maxPartitionBytes ?? DEFAULT_MAX_PARTITION_BYTES;
+    const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...options.config };
     const limits = { maxPartitionBytes: this.#maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
     const tail = { connections: new BrokerConnections(config), limits: { ...limits, maxWaitMs: TAIL_WAIT_MS } };
     const catchUp = { connections: new BrokerConnections(config), limits: { ...limits, maxWaitMs: 0 } };

@@ -49,6 +49,11 @@ export class LeaderDirectory {
     return found;
   }
 
+  /** Asks for the leaders of a topic whatever is known; what is known holds until the answer is there. */
+  async refresh(topic: string): Promise<void> {
+    await this.#lookUp(topic);
+  }
+
   /** Any broker, another one after each failure reported to `avoid`. */
   async anyBroker(): Promise<string> {
     if (this.#brokers.length === 0) this.#brokers = await this.#configured();

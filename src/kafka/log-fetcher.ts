@@ -37,7 +37,7 @@ export type OnTrouble = (at: TopicPartition, error: Error) => void;
 
 /** One kind of fetch, with connections of its own. */
 export interface Lane {
-  readonly connections: BrokerConnections;
+  readonly connections: Pick<BrokerConnections, 'ask' | 'drop'>;
   readonly limits: FetchLimits;
 }
 
@@ -51,6 +51,12 @@ const BACKOFF_MAX_MS = 1_000;
 /** A topic just created may be unknown to a broker for a moment; one unknown for longer is not there. */
 const UNKNOWN_TOPIC_PATIENCE_MS = 10_000;
 
+/**
+ * A broker that is cut off from its cluster, but not from us, goes on to answer as a leader, with nothing new: only
+ * another broker can tell. (`metadata.max.age.ms` of the Java client, there 5 minutes.)
+ */
+const LEADER_MAX_AGE_MS = 60_000;
+
 /** A reader as it is served. */
 interface Served {
   readonly reader: PartitionReader;
@@ -61,11 +67,15 @@ interface Served {
   unknownSince: number | null;
 }
 
+/** What one fetch asks for: at most one reader for each partition, by its name. */
+type Group = Map<string, Served>;
+
 export class LogFetcher implements ReaderEvents {
-  /** In the order served, longest ago first. */
+  /** In the order served, longest ago first; of one fetch, those that got nothing before those that got records. */
   readonly #served = new Map<PartitionReader, Served>();
   readonly #inFlight = { tail: new Set<string>(), catchUp: new Set<string>() };
   #scheduled = false;
+  #leadersAskedAt: number;
 
   /**
    * @param onOutOfRange what to fail a reader with whose position is not in the log; null to fetch again
@@ -73,12 +83,14 @@ export class LogFetcher implements ReaderEvents {
    */
   constructor(
     private readonly lanes: Lanes,
-    private readonly leaders: LeaderDirectory,
+    private readonly leaders: Pick<LeaderDirectory, 'known' | 'forget' | 'find' | 'refresh'>,
     private readonly clock: Clock,
     private readonly onTrouble: OnTrouble,
     private readonly onOutOfRange: (at: TopicPartition, offset: number) => Promise<Error | null>,
     private readonly signal: AbortSignal,
-  ) {}
+  ) {
+    this.#leadersAskedAt = clock.now();
+  }
 
   serve(reader: PartitionReader): void {
     this.#served.set(reader, {
@@ -106,15 +118,18 @@ export class LogFetcher implements ReaderEvents {
   }
 
   #fetchWanted(): void {
-    const groups = { tail: new Map<string, Served[]>(), catchUp: new Map<string, Served[]>() };
+    this.#refreshOldLeaders();
+    const groups = { tail: new Map<string, Group>(), catchUp: new Map<string, Group>() };
     for (const served of this.#served.values()) {
       if (served.busy || !served.reader.wantsMore) continue;
       const leader = this.leaders.known(served.reader.at);
       if (leader === undefined) void this.#lookUp(served);
       else if (!this.#inFlight[served.lane].has(leader)) {
-        const group = groups[served.lane].get(leader);
-        if (group === undefined) groups[served.lane].set(leader, [served]);
-        else group.push(served);
+        const group = groups[served.lane].get(leader) ?? new Map<string, Served>();
+        groups[served.lane].set(leader, group);
+        // A second reader of the same partition has its turn in the next fetch.
+        const name = nameOf(served.reader.at);
+        if (!group.has(name)) group.set(name, served);
       }
     }
     for (const lane of ['tail', 'catchUp'] as const)
@@ -122,30 +137,32 @@ export class LogFetcher implements ReaderEvents {
   }
 
   /** Never rejects. */
-  async #fetch(lane: keyof Lanes, leader: string, group: readonly Served[]): Promise<void> {
+  async #fetch(lane: keyof Lanes, leader: string, group: Group): Promise<void> {
     const { connections, limits } = this.lanes[lane];
     this.#inFlight[lane].add(leader);
-    for (const served of group) served.busy = true;
+    const members = [...group.values()];
+    for (const served of members) served.busy = true;
     try {
-      const wanted = group.map(({ reader }) => ({ ...reader.at, fromOffset: reader.fetchOffset }));
+      const wanted = members.map(({ reader }) => ({ ...reader.at, fromOffset: reader.fetchOffset }));
       const call = fetchCall(wanted, limits);
       const response = await connections.ask(leader, (broker) => broker.connectionPool.send(call));
-      for (const served of group) served.busy = false;
+      for (const served of members) served.busy = false;
       this.#hand(group, response);
     } catch (error) {
       connections.drop(leader);
-      for (const served of group) void this.#retryLater(served, error as Error);
+      for (const served of members) void this.#retryLater(served, error as Error);
     }
     this.#inFlight[lane].delete(leader);
     this.drained();
   }
 
-  #hand(group: readonly Served[], response: FetchResponse): void {
+  #hand(group: Group, response: FetchResponse): void {
     if (response.errorCode !== FETCH_OK) throw new BrokerError(`a fetch was refused: error code ${response.errorCode}`);
-    const byName = new Map(group.map((served) => [nameOf(served.reader.at), served]));
-    for (const answer of response.partitions) {
-      const served = byName.get(nameOf(answer));
-      if (served === undefined || !this.#served.has(served.reader)) continue;
+    const answers = [...response.partitions].sort(emptyFirst);
+    for (const answer of answers) {
+      const served = group.get(nameOf(answer));
+      if (served === undefined || !this.#served.delete(served.reader)) continue;
+      this.#served.set(served.reader, served);
       if (answer.errorCode === FETCH_OK) this.#receive(served, answer);
       else if (answer.errorCode === FETCH_OFFSET_OUT_OF_RANGE) void this.#outOfRange(served);
       else void this.#retryLater(served, new BrokerError(`a fetch was refused: error code ${answer.errorCode}`));
@@ -155,11 +172,17 @@ export class LogFetcher implements ReaderEvents {
   #receive(served: Served, answer: FetchedPartition): void {
     served.backoff.reset();
     served.unknownSince = null;
-    if (answer.records.length > 0) {
-      this.#served.delete(served.reader);
-      this.#served.set(served.reader, served);
-    }
-    served.lane = served.reader.receive(answer) ? 'catchUp' : 'tail';
+    const moreToFetch = served.reader.receive({ ...answer, records: detached(answer.records) });
+    served.lane = moreToFetch ? 'catchUp' : 'tail';
+  }
+
+  #refreshOldLeaders(): void {
+    const now = this.clock.now();
+    if (now - this.#leadersAskedAt < LEADER_MAX_AGE_MS) return;
+    this.#leadersAskedAt = now;
+    // A failure changes nothing: what is known holds, and the next time comes.
+    for (const topic of new Set([...this.#served.keys()].map(({ at }) => at.topic)))
+      this.leaders.refresh(topic).catch(() => undefined);
   }
 
   /** Never rejects. */
@@ -202,4 +225,13 @@ export class LogFetcher implements ReaderEvents {
     served.busy = false;
     this.drained();
   }
+}
+
+function emptyFirst(one: FetchedPartition, other: FetchedPartition): number {
+  return Math.sign(one.records.length) - Math.sign(other.records.length);
+}
+
+/** A slow reader must not keep the records of all the others in memory: what is a small part of an answer is copied. */
+function detached(records: Buffer): Buffer {
+  return records.length * 2 < records.buffer.byteLength ? Buffer.from(records) : records;
 }

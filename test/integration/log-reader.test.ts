@@ -180,6 +180,14 @@ test('a reader that nobody reads from holds up no other', async () => {
   expect(await readTo(slow, 4_000)).toHaveLength(3_999);
 });
 
+test('two readers of one partition both get all of it', async () => {
+  const at = await newPartition();
+  await fill(at, 500);
+  const logs = openLogs({ maxPartitionBytes: 1_000 });
+  const [one, other] = await Promise.all([readTo(logs.reader(at, 0), 500, 10), readTo(logs.reader(at, 100), 500, 10)]);
+  expect([one.length, other.length]).toEqual([500, 400]);
+});
+
 test('a position beyond the log, or before what is left of it, is out of range', async () => {
   const at = await newPartition();
   await fill(at, 10);
