@@ -64,6 +64,7 @@ async function demonstrate(options: DemoOptions): Promise<number> {
 async function performAndAudit(stage: Stage, options: DemoOptions, signal: AbortSignal): Promise<number> {
   const { cast, settingsInPlaceBefore } = await perform(stage, options, terminal, signal);
   const { bootstrap, registryUrl, topics, applicationId, eventNamespace, allDatasetsFrom } = stage.deployment;
+  terminal.say('everything is worked off; auditing the topics');
   const report = await auditCluster({
     bootstrap,
     registryUrl,

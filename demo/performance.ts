@@ -17,10 +17,10 @@ import { layOut } from './timeline.js';
 /** How long events come. */
 const PLAY_MS = 16_000;
 /** From the beginning of the play. */
-const CHOICES_MIDWAY_MS = 0.4 * PLAY_MS;
-const KILL_MS = 0.5 * PLAY_MS;
+const CHOICES_MIDWAY_MS = 0.3 * PLAY_MS;
+const KILL_MS = 0.4 * PLAY_MS;
 /** How long the killed processor stays away. */
-const AWAY_MS = 2_500;
+const AWAY_MS = 2_000;
 /** For the processors to work off what is left after the play. */
 const DRAIN_TIMEOUT_MS = 60_000;
 
