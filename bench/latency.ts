@@ -1,0 +1,148 @@
+/** How long it takes from a record that completes a company to the announcement. See `--help`. */
+import type { Producer } from 'kafkajs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { createPlatformEncoder, type PlatformEncoder } from '../demo/platform-events.js';
+import { SeededRandom } from '../demo/seeded-random.js';
+import type { KafkaLogs } from '../src/kafka/kafka-logs.js';
+import { startCluster } from '../test/support/cluster/start-cluster.js';
+import { AnnouncementTimes } from './announcement-times.js';
+import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './deployment.js';
+import { describeMachine, thousands } from './figures.js';
+import { connectProducer, fill } from './input.js';
+import { MeasuredProcessor, usedSince } from './measured-processor.js';
+import { consumed, logsOf, partitionsOf } from './topic-reading.js';
+import { recordsPerCompany, USUAL_STATUSES, workload, type WorkloadRecord } from './workload.js';
+
+const HELP = `npm run bench:latency -- [options]
+
+Writes records at a steady rate and measures, for each record that completes a company, the time from just before it is
+sent until its announcement can be read by a consumer that reads only what is committed. Also measured: companies of one
+dataset that are completed one every 50 ms, with nothing else to do.
+
+  --rate N       records a second; may be given several times (2000 and 10000)
+  --seconds N    for how long, each (30)
+  --build FOLDER the build to measure (dist)
+  --short        one rate, 4 seconds: to see that it works
+  --help         this
+
+1,000 companies are in flight, 20 datasets each, four status changes a dataset, over 4 partitions.
+Kafka and registry are those that KAFKA_BROKERS and SCHEMA_REGISTRY_URL name, else ones started for this.`;
+
+const PARTITIONS = 4;
+const IN_FLIGHT = 1_000;
+const DATASETS = 20;
+/** Records are sent in portions, as a busy producer does. */
+const TICK_MS = 5;
+const IDLE_INTERVAL_MS = 50;
+const SEED = 1;
+const SHORT = { rates: ['2000'], seconds: '4' };
+
+const { values } = parseArgs({
+  options: {
+    rate: { type: 'string', multiple: true, default: ['2000', '10000'] },
+    seconds: { type: 'string', default: '30' },
+    build: { type: 'string', default: OWN_BUILD },
+    short: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) console.log(HELP);
+else await main();
+
+async function main(): Promise<void> {
+  console.log(describeMachine());
+  const cluster = await startCluster({ profile: 'bench' });
+  try {
+    const deployment = await deploy(cluster, { partitions: PARTITIONS, build: values.build });
+    const encoder = await createPlatformEncoder(cluster.registryUrl, deployment.topics, SCHEMAS_FOLDER);
+    const producer = await connectProducer(cluster.bootstrap);
+    const logs = logsOf(cluster.bootstrap, deployment.applicationId);
+    const processor = new MeasuredProcessor(deployment, values.build);
+    try {
+      await processor.running();
+      await measureAll({ deployment, encoder, producer, logs, processor });
+    } finally {
+      await processor.stop();
+      await logs.close();
+      await producer.disconnect();
+    }
+  } finally {
+    await cluster.stop();
+  }
+}
+
+interface Bench {
+  readonly deployment: Deployment;
+  readonly encoder: PlatformEncoder;
+  readonly producer: Producer;
+  readonly logs: KafkaLogs;
+  readonly processor: MeasuredProcessor;
+}
+
+async function measureAll(bench: Bench): Promise<void> {
+  const { events, synchronized } = bench.deployment.topics;
+  const outbound = partitionsOf(synchronized, PARTITIONS);
+  const announcements = new AnnouncementTimes({ ...bench, events, outbound });
+  try {
+    const seconds = Number(values.short ? SHORT.seconds : values.seconds);
+    await measureIdle(bench, announcements, seconds);
+    for (const rate of values.short ? SHORT.rates : values.rate)
+      await measureRate(bench, announcements, Number(rate), seconds);
+  } finally {
+    await announcements.close();
+  }
+}
+
+async function measureIdle(bench: Bench, times: AnnouncementTimes, seconds: number): Promise<void> {
+  const companies = (seconds * 1000) / IDLE_INTERVAL_MS;
+  const shape = { companies, inFlight: companies, datasetsPerCompany: 1, statuses: ['Complete'] };
+  const manifests: WorkloadRecord[] = [];
+  const completing: WorkloadRecord[] = [];
+  for (const record of workload(shape, bench.encoder, new SeededRandom(SEED)))
+    (record.completes ? completing : manifests).push(record);
+  await catchUpWith(bench, manifests);
+  const sending: Promise<void>[] = [];
+  for (const record of completing) {
+    sending.push(times.send([record]));
+    await delay(IDLE_INTERVAL_MS);
+  }
+  await Promise.all(sending);
+  await times.report(`idle, one every ${IDLE_INTERVAL_MS} ms`);
+}
+
+async function measureRate(bench: Bench, times: AnnouncementTimes, rate: number, seconds: number): Promise<void> {
+  const shape = {
+    ...{ companies: Infinity, inFlight: IN_FLIGHT, datasetsPerCompany: DATASETS, statuses: USUAL_STATUSES },
+  };
+  const records = workload(shape, bench.encoder, new SeededRandom(SEED));
+  // Until companies complete as often as new ones begin.
+  await catchUpWith(bench, take(records, IN_FLIGHT * recordsPerCompany(shape)));
+
+  const before = bench.processor.usage();
+  const startedAt = performance.now();
+  const sending: Promise<void>[] = [];
+  let sent = 0;
+  for (;;) {
+    const elapsedMs = performance.now() - startedAt;
+    if (elapsedMs >= seconds * 1000) break;
+    const due = Math.floor((elapsedMs * rate) / 1000) - sent;
+    if (due > 0) sending.push(times.send([...take(records, due)]));
+    sent += due;
+    await delay(TICK_MS);
+  }
+  await Promise.all(sending);
+  const { userUs, systemUs } = usedSince(before, bench.processor.usage());
+  const cpu = (userUs + systemUs) / 1e4 / seconds;
+  await times.report(`${thousands(sent / seconds)} records/s (CPU of the processor ${cpu.toFixed(0)} %)`);
+}
+
+/** Writes records that are not measured and waits until they have been worked off. */
+async function catchUpWith({ deployment, producer, logs, processor }: Bench, records: Iterable<WorkloadRecord>) {
+  await fill(producer, deployment.topics.events, records);
+  await consumed(logs, partitionsOf(deployment.topics.events, PARTITIONS), processor);
+}
+
+function* take(records: Iterator<WorkloadRecord>, count: number): IterableIterator<WorkloadRecord> {
+  for (let i = 0; i < count; i++) yield records.next().value as WorkloadRecord;
+}

@@ -1,0 +1,105 @@
+/** One instance of the processor as a process of its own, and what the kernel says that it uses. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { diesWithParent, endWithParent, removeWithParent } from '../test/support/cluster/end-with-parent.js';
+import type { Deployment } from './deployment.js';
+
+export interface Usage {
+  /** CPU time of all threads since the start, in microseconds. */
+  readonly userUs: number;
+  readonly systemUs: number;
+}
+
+const KEPT_LOG_LINES = 20;
+/** Linux counts CPU time in hundredths of a second in /proc, whatever its own tick is. */
+const CLOCK_TICK_US = 10_000;
+const KIB = 1024;
+/** `utime` among the fields of /proc/<pid>/stat after the command's name; `stime` follows it. */
+const UTIME_FIELD = 11;
+
+export class MeasuredProcessor {
+  readonly #child: ChildProcess;
+  readonly #stateDir = mkdtempSync(join(tmpdir(), 'company-sync-bench-'));
+  readonly #logTail: string[] = [];
+  readonly #exited: Promise<void>;
+  #ended = false;
+  readonly #running: Promise<{ readonly at: number; readonly usage: Usage }>;
+
+  /**
+   * @param build the folder that the processor was built into
+   * @param nodeArguments flags of Node itself
+   */
+  constructor(deployment: Deployment, build: string, nodeArguments: readonly string[] = []) {
+    removeWithParent(this.#stateDir);
+    const program = [...nodeArguments, join(build, 'main.js'), 'run'];
+    const [command, args] = diesWithParent(process.execPath, program);
+    const child = spawn(command, args, {
+      env: { ...deployment.env, STATE_DIR: this.#stateDir, HTTP_PORT: '0' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    endWithParent(child);
+    this.#child = child;
+    this.#exited = new Promise((resolve) => {
+      child.once('error', () => resolve());
+      child.once('close', () => resolve());
+    });
+    void this.#exited.then(() => (this.#ended = true));
+    this.#running = this.#followLog(child);
+    this.#running.catch(() => undefined); // For those who wait; there may be none.
+  }
+
+  /** When the first partition began to fetch (milliseconds since the epoch), and what had been used by then. */
+  running(): Promise<{ readonly at: number; readonly usage: Usage }> {
+    return this.#running;
+  }
+
+  usage(): Usage {
+    const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = (field: number): number => Number(fields[field]) * CLOCK_TICK_US;
+    return { userUs: ticks(UTIME_FIELD), systemUs: ticks(UTIME_FIELD + 1) };
+  }
+
+  /** The most memory that it has had resident, in bytes. */
+  peakMemory(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * KIB;
+  }
+
+  /** Throws where the process has ended. */
+  mustRun(): void {
+    if (this.#ended) throw new Error(`the processor has ended; its log ends with\n${this.#logTail.join('\n')}`);
+  }
+
+  /** SIGTERM, and as long as it takes; then its state goes. */
+  async stop(): Promise<void> {
+    if (!this.#ended) this.#child.kill('SIGTERM');
+    await this.#exited;
+    rmSync(this.#stateDir, { recursive: true, force: true });
+  }
+
+  async #followLog(child: ChildProcess): Promise<{ at: number; usage: Usage }> {
+    const first = new Promise<{ at: number; usage: Usage }>((resolve) => {
+      const take = (line: string): void => {
+        this.#logTail.push(line);
+        if (this.#logTail.length > KEPT_LOG_LINES) this.#logTail.shift();
+        if (line.includes('"partition is running"'))
+          resolve({ at: (JSON.parse(line) as { time: number }).time, usage: this.usage() });
+      };
+      for (const output of [child.stdout, child.stderr])
+        if (output !== null) createInterface({ input: output }).on('line', take);
+    });
+    const exited = this.#exited.then(() => {
+      this.mustRun();
+      throw new Error('the processor has ended');
+    });
+    return Promise.race([first, exited]);
+  }
+}
+
+export function usedSince(before: Usage, after: Usage): Usage {
+  return { userUs: after.userUs - before.userUs, systemUs: after.systemUs - before.systemUs };
+}
