@@ -38,11 +38,6 @@ export class BrokerConnections {
     return link.ask(question);
   }
 
-  /** The broker, connected. `close` does not wait for what is asked of it then. */
-  to(address: string): Promise<ConnectedBroker> {
-    return this.ask(address, (broker) => Promise.resolve(broker));
-  }
-
   /** Gives up a connection that failed: the next use makes a new one. What is still in flight on it may end first. */
   drop(address: string): void {
     const link = this.#links.get(address);
