@@ -16,9 +16,10 @@ export interface LogBatch {
 /** Reads one partition forward, read_committed. Holds a bounded number of bytes. */
 export interface LogReader {
   /**
-   * The next records, at most `maxRecords`; waits until there is something new, or `nextOffset` has moved.
-   * @throws OffsetOutOfRangeError where the position is not in the log; ReaderClosedError after `close`; transient
-   * broker trouble is retried inside and reported by `ConnectionTrouble` only when it lasts
+   * The next records, at most `maxRecords`; waits until there is something new, or `nextOffset` has moved. One call at
+   * a time.
+   * @throws OffsetOutOfRangeError where the position is not in the log; ReaderClosedError after `close`; BrokerError
+   * where the topic is not there or holds what cannot be read. Other broker trouble is retried inside.
    */
   next(maxRecords: number): Promise<LogBatch>;
   /** Pending and later calls of `next` end with ReaderClosedError. Idempotent. */
