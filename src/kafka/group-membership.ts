@@ -80,7 +80,11 @@ export class KafkaGroupMembership implements GroupMembership {
     return this.#generation;
   }
 
-  /** @throws kafkajs's errors where the brokers cannot be reached or the topic does not exist */
+  /**
+   * Resolves when the first attempt at joining is over. Where it failed, as for a coordinator that is still loading, it
+   * is tried again; `onAssigned` tells when it has succeeded.
+   * @throws kafkajs's errors where the brokers cannot be reached or the topic does not exist
+   */
   async start(onAssigned: (partitions: readonly number[]) => void): Promise<void> {
     this.#listen(onAssigned);
     await this.#consumer.connect();
