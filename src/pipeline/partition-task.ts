@@ -71,8 +71,8 @@ export class PartitionTask {
   async #own(signal: AbortSignal): Promise<void> {
     const owned = await takeOver(this.context, this.partition, signal);
     try {
-      await this.context.settings.ready();
-      await this.#process(owned, signal);
+      await Promise.race([this.context.settings.ready(), whenAborted(signal)]);
+      if (!signal.aborted) await this.#process(owned, signal);
       await owned.store.flush();
     } catch (error) {
       if (error instanceof CorruptStoreError) owned.store.distrust(error);
@@ -177,6 +177,13 @@ export class PartitionTask {
     this.#status = status;
     this.context.observer.state(this.partition, status);
   }
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 function ifClosed(error: unknown): null {
