@@ -1,0 +1,20 @@
+import { auditCluster } from './audit/audit-cluster.js';
+import type { AuditReport } from './audit/audit-topics.js';
+import { anomalyLines, summaryLine } from './audit/report-lines.js';
+import type { Deployment } from './deployment.js';
+
+const ANOMALIES_SHOWN = 3;
+
+/**
+ * Audits a deployment whose input has been worked off.
+ *
+ * @param settingsInPlaceBefore as of `auditCluster`
+ * @throws with the evidence where anything is missing, twice, early or wrong
+ */
+export async function cleanAudit(deployment: Deployment, settingsInPlaceBefore = 0): Promise<AuditReport> {
+  const report = await auditCluster({ ...deployment, settingsInPlaceBefore });
+  const { anomalies } = report;
+  if (anomalies.length === 0) return report;
+  const shown = anomalies.slice(0, ANOMALIES_SHOWN).flatMap(anomalyLines);
+  throw new Error([summaryLine(report), ...shown].join('\n'));
+}

@@ -1,0 +1,27 @@
+/** A moment in the life of a batch at which an instance under test ends or freezes itself. */
+import { BATCH_STEPS, type BatchStep } from '../../src/pipeline/observer.js';
+
+/**
+ * The steps of the batch, each after it was done, and one that lies between two of them. `produced` and `offset-sent`
+ * come in either order: whichever comes first is a torn moment, at which the other request is under way.
+ */
+export const BATCH_MOMENTS = [
+  ...BATCH_STEPS.slice(0, BATCH_STEPS.indexOf('committed')),
+  /** EndTxn has been handed to the operating system and its answer not been seen: nobody here knows the outcome. */
+  'commit-sent',
+  ...BATCH_STEPS.slice(BATCH_STEPS.indexOf('committed')),
+] as const satisfies readonly (BatchStep | 'commit-sent')[];
+export type BatchMoment = BatchStep | 'commit-sent';
+
+export interface HaltPlan {
+  /** What the process sends itself. After SIGSTOP it goes on from the very moment when someone sends SIGCONT. */
+  readonly signal: 'SIGKILL' | 'SIGSTOP';
+  /** Null for whichever partition is the first to get there. */
+  readonly partition: number | null;
+  readonly moment: BatchMoment;
+  /** Which of the partition's batches since the process started, from 1. */
+  readonly batch: number;
+}
+
+/** The message of the last log line before the signal. */
+export const HALTING = 'halting as planned';

@@ -1,0 +1,42 @@
+/** Instances that halt by themselves, and what must be done before one that was killed can be started again at once. */
+import { join } from 'node:path';
+import { logLevel } from 'kafkajs';
+import { removeMember } from '../../src/kafka/remove-member.js';
+import type { Deployment } from './deployment.js';
+import { HALTING, type HaltPlan } from './halt-plan.js';
+import type { LogLine, Processor, Processors } from './processor.js';
+
+/** @param stateDir a new one where it is not given */
+export function startHalting(
+  processors: Processors,
+  deployment: Deployment,
+  plan: HaltPlan,
+  stateDir = processors.newFolder(),
+): Processor {
+  const program = ['--import', 'tsx', join(__dirname, 'crashing-instance.ts'), JSON.stringify(plan)];
+  return processors.start(deployment, { stateDir, program });
+}
+
+/** Resolves once it is gone. @throws where it ended in any other way than by its plan */
+export async function killedItself(processor: Processor): Promise<void> {
+  const exitCode = await processor.exited;
+  if (!processor.log.some(isHalting))
+    throw new Error(`the processor ended with ${exitCode ?? 'a signal'} before its moment:\n${processor.logTail()}`);
+}
+
+/** Resolves once it stands still, until it gets SIGCONT. @returns the partition in whose batch it stands */
+export async function frozeItself(processor: Processor): Promise<number> {
+  const { partition } = await processor.logged(isHalting, 'it halts as planned');
+  return partition as number;
+}
+
+function isHalting({ msg }: LogLine): boolean {
+  return msg === HALTING;
+}
+
+/** Takes a killed instance out of the group, which would else wait for it until its session times out. */
+export async function evict({ bootstrap, applicationId }: Deployment, killed: Processor): Promise<void> {
+  const config = { brokers: bootstrap.split(','), clientId: 'test', logLevel: logLevel.NOTHING };
+  const joins = killed.log.filter(({ msg }) => msg === 'partitions assigned');
+  for (const { memberId } of joins) await removeMember(config, applicationId, memberId as string);
+}

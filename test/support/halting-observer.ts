@@ -1,0 +1,54 @@
+import type { Logger } from 'pino';
+import type { BatchStep, PipelineObserver } from '../../src/pipeline/observer.js';
+import { HALTING, type HaltPlan } from './halt-plan.js';
+
+/** Sends the process the signal of the plan, once, at the moment of the plan. Nothing is run in between. */
+export function haltingObserver(plan: HaltPlan, logger: Logger): PipelineObserver {
+  const batches = new Map<number, BatchSteps>();
+  let halted = false;
+  const halt = (partition: number): void => {
+    if (halted) return;
+    halted = true;
+    logger.info({ ...plan, partition }, HALTING);
+    process.kill(process.pid, plan.signal);
+  };
+  return {
+    step(partition, step) {
+      if (plan.partition !== null && plan.partition !== partition) return;
+      let steps = batches.get(partition);
+      if (steps === undefined) batches.set(partition, (steps = new BatchSteps()));
+      const readyToCommit = steps.note(step);
+      if (steps.batch !== plan.batch) return;
+      // The commit is sent within the microtasks that follow; its answer can be seen only after the next poll.
+      if (plan.moment === 'commit-sent') {
+        if (readyToCommit) setImmediate(halt, partition);
+      } else if (step === plan.moment) halt(partition);
+    },
+    state: () => undefined,
+    batch: () => undefined,
+    restore: () => undefined,
+    announced: () => undefined,
+    poison: () => undefined,
+    unknownStatus: () => undefined,
+    forgotEarlyDatasets: () => undefined,
+    setAside: () => undefined,
+    error: () => undefined,
+  };
+}
+
+/** Where one partition's batches stand. */
+class BatchSteps {
+  batch = 0;
+  readonly #seen = new Set<BatchStep>();
+
+  /** @returns whether this was the last step before the commit */
+  note(step: BatchStep): boolean {
+    if (step === 'fetched') {
+      this.batch++;
+      this.#seen.clear();
+    }
+    this.#seen.add(step);
+    const isLast = step === 'produced' || step === 'offset-sent';
+    return isLast && this.#seen.has('produced') && this.#seen.has('offset-sent');
+  }
+}
