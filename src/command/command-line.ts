@@ -45,12 +45,18 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const name = commandOf(positionals);
   if (help === true || argv.length === 0) return { kind: 'help', text: name === null ? overview() : helpOf(name) };
   if (version === true) return { kind: 'version' };
-  if (name === null) return { kind: 'faults', faults: [noSuchCommand(positionals)] };
+  if (name === null) return { kind: 'faults', faults: [...unknownFlags(flags), noSuchCommand(positionals)] };
   return { kind: 'command', name, ...split(name, flags) };
 }
 
 function allFlags(): string[] {
   return [...settingFlags(), ...Object.values<CommandDescription>(COMMANDS).flatMap((c) => Object.keys(c.flags))];
+}
+
+/** The word after an unknown flag may be its value; not known to be one, it is taken for a part of the command. */
+function unknownFlags(flags: Flags): string[] {
+  const known = new Set(allFlags());
+  return Object.keys(flags).flatMap((flag) => (known.has(flag) ? [] : [`--${flag} is no known flag`]));
 }
 
 function commandOf(words: readonly string[]): CommandName | null {
