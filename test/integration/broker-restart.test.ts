@@ -1,0 +1,103 @@
+/** A broker that is stopped, or killed, under load: the same instance goes on, and an audit finds nothing wrong. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { auditCluster } from '../support/audit/audit-cluster.js';
+import type { Cluster } from '../support/cluster/cluster.js';
+import { currentCluster } from '../support/cluster/current.js';
+import { startOwnCluster } from '../support/cluster/start-cluster.js';
+import { deploy, type Deployment } from '../support/deployment.js';
+import { consumed } from '../support/outbound.js';
+import { Platform, type Place, type PlatformRecord } from '../support/platform.js';
+import { Processors } from '../support/processor.js';
+
+const processors = new Processors();
+let cluster: Cluster;
+let deployment: Deployment;
+let platform: Platform;
+
+beforeAll(async () => {
+  cluster = await startOwnCluster({ registry: false });
+  deployment = await deploy({ bootstrap: cluster.bootstrap, registryUrl: currentCluster().registryUrl });
+  platform = await Platform.connect(deployment);
+});
+
+afterAll(async () => {
+  await processors.endAll();
+  await platform.close();
+  await cluster.stop();
+});
+
+/** Between two writes, so that the load leaves the broker some room to start. */
+const PACE_MS = 20;
+const COMPANIES_A_WRITE = 5;
+
+test('an instance outlives the restart of its only broker', async () => {
+  const [broker] = cluster.brokers;
+  if (broker === undefined) throw new Error('the cluster has no broker');
+  const processor = await processors.startReady(deployment);
+  const enough = new AbortController();
+  const writing = writeUntil(enough.signal);
+  await written(3);
+  await broker.stop();
+  await broker.start();
+  await written(3);
+  await broker.kill();
+  await broker.start();
+  await written(3);
+  enough.abort();
+  const companies = await writing;
+
+  await consumed(deployment, await lastOfEachPartition());
+  await processor.ready();
+  expect(processor.running).toBe(true);
+  const { announced, anomalies } = await auditCluster({ ...deployment, settingsInPlaceBefore: 0 });
+  expect(anomalies).toEqual([]);
+  expect(announced).toBe(companies);
+});
+
+let writes = 0;
+
+async function written(more: number): Promise<void> {
+  const target = writes + more;
+  while (writes < target) await delay(PACE_MS);
+}
+
+/** Writes companies that will be announced; whatever the broker does, each is written at least once and in order. */
+async function writeUntil(signal: AbortSignal): Promise<number> {
+  let companies = 0;
+  while (!signal.aborted) {
+    const records: PlatformRecord[] = [];
+    for (let i = 0; i < COMPANIES_A_WRITE; i++) records.push(...historyOf(`company-${companies++}`));
+    await insist(() => platform.send(records));
+    writes++;
+    await delay(PACE_MS);
+  }
+  return companies;
+}
+
+function historyOf(company: string): PlatformRecord[] {
+  const datasets = ['1', '2', '3'];
+  return [
+    platform.status(company, '1', 'Queued'),
+    platform.manifest(company, { datasets }),
+    ...datasets.map((dataset) => platform.status(company, dataset, 'Fetching')),
+    ...datasets.map((dataset) => platform.status(company, dataset, dataset === '2' ? 'MapError' : 'Complete')),
+  ];
+}
+
+/** The tries of the producer itself may all fall into the outage. */
+async function insist<T>(write: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await write();
+    } catch (error) {
+      if (tries === 10) throw error;
+    }
+  }
+}
+
+function lastOfEachPartition(): Promise<Place[]> {
+  const partitions = [...Array(deployment.partitions).keys()];
+  return platform.send(
+    partitions.map((partition) => platform.status(`last-${partition}`, '1', 'Queued', {}, { partition })),
+  );
+}
