@@ -1,0 +1,98 @@
+/**
+ * Instances frozen for longer than the group waits for them, whose partitions have another owner by the time that they
+ * wake up. A zombie must not get anything into the committed log, and must not take the fence back from the new owner.
+ */
+import { isAssignment, isFencing, shared } from '../support/assignments.js';
+import { cleanAudit } from '../support/clean-audit.js';
+import { currentCluster } from '../support/cluster/current.js';
+import { deploy, type Deployment } from '../support/deployment.js';
+import type { BatchMoment } from '../support/halt-plan.js';
+import { frozeItself, startHalting } from '../support/halting-instance.js';
+import { consumed } from '../support/outbound.js';
+import { Platform } from '../support/platform.js';
+import { Processors, type LogLine, type Processor } from '../support/processor.js';
+import { SteadyLoad } from '../support/steady-load.js';
+
+const PARTITIONS = 4;
+/** One when the zombie is back in the group, and one of an owner that learns of the new assignment only by its fencing. */
+const FENCES_OF_ONE_REBALANCE = 2;
+
+const processors = new Processors();
+let platform: Platform | undefined;
+let load: SteadyLoad | undefined;
+afterEach(async () => {
+  await load?.stop();
+  await processors.endAll();
+  await platform?.close();
+});
+
+async function setStage(): Promise<{ deployment: Deployment; startLoad: () => SteadyLoad }> {
+  const deployment = await deploy(currentCluster(), { partitions: PARTITIONS });
+  const connected = await Platform.connect(deployment);
+  platform = connected;
+  await connected.choose('client-1', 'ALL_DATASETS');
+  return { deployment, startLoad: () => (load = new SteadyLoad(connected, deployment)) };
+}
+
+function freezing(deployment: Deployment, moment: BatchMoment): Processor {
+  return startHalting(processors, deployment, { signal: 'SIGSTOP', partition: null, moment, batch: 1 });
+}
+
+/** Wakes it up, and waits until the group has given it partitions again. @returns what it has logged until then */
+async function wakeUp(zombie: Processor): Promise<LogLine[]> {
+  const logged = zombie.log.length;
+  zombie.signal('SIGCONT');
+  const since = () => zombie.log.slice(logged);
+  await zombie.poll(() => Promise.resolve(since().some(isAssignment)), 'it is in the group again', 60_000);
+  return since().slice(0, since().findIndex(isAssignment));
+}
+
+test('an instance that was frozen between or in its batches wakes up without doing any harm', async () => {
+  const { deployment, startLoad } = await setStage();
+  const zombie = processors.start(deployment);
+  const heir = processors.start(deployment);
+  const steady = startLoad();
+  await shared([zombie, heir], PARTITIONS);
+  await consumed(deployment, await steady.more());
+
+  zombie.signal('SIGSTOP');
+  await shared([heir], PARTITIONS);
+  await consumed(deployment, await steady.more());
+  const before = heir.log.length;
+
+  expect((await wakeUp(zombie)).filter(isFencing)).toEqual([]);
+  await shared([zombie, heir], PARTITIONS);
+  await consumed(deployment, await steady.more());
+  await consumed(deployment, await steady.stop());
+  expectFewFences([heir.log.slice(before)], FENCES_OF_ONE_REBALANCE);
+  await cleanAudit(deployment, 1);
+});
+
+test('transactions that were open when their owners froze are never committed by them', async () => {
+  const { deployment, startLoad } = await setStage();
+  const applied = freezing(deployment, 'applied');
+  const produced = freezing(deployment, 'produced');
+  const heir = processors.start(deployment);
+  const zombies = [applied, produced];
+  await shared([...zombies, heir], PARTITIONS);
+  const steady = startLoad();
+  await Promise.all(zombies.map(frozeItself));
+
+  await shared([heir], PARTITIONS);
+  await consumed(deployment, await steady.more());
+  const untilRejoined = await Promise.all(zombies.map(wakeUp));
+  for (const log of untilRejoined) {
+    expect(log.filter(isFencing)).toEqual([]);
+    expect(log.filter(({ msg }) => msg === 'company is synchronized')).toEqual([]);
+  }
+  await shared([...zombies, heir], PARTITIONS);
+  await consumed(deployment, await steady.stop());
+  await cleanAudit(deployment, 1);
+});
+
+function expectFewFences(logs: readonly (readonly LogLine[])[], most: number): void {
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const fences = logs.flat().filter((line) => line.partition === partition && isFencing(line));
+    expect(fences.length).toBeLessThanOrEqual(most);
+  }
+}

@@ -1,0 +1,77 @@
+import { EventEmitter, once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Deployment } from './deployment.js';
+import { historyPortions } from './history-portions.js';
+import type { Place, Platform, PlatformRecord } from './platform.js';
+
+/** Between two rounds, so that batches are small and the log does not outgrow the test. */
+const PACE_MS = 100;
+const COMPANIES_AT_ONCE = 3;
+const PORTIONS_OF_A_COMPANY = 4;
+
+/** Company histories written to an empty input without end: each round a portion to each partition, in one request. */
+export class SteadyLoad {
+  readonly #places: Place[] = [];
+  readonly #partitions: readonly EndlessPortions[];
+  readonly #rounds = new EventEmitter<{ over: [] }>();
+  readonly #ended: Promise<void>;
+  #stopping = false;
+
+  /** Begins at once. Call `stop`. */
+  constructor(
+    private readonly platform: Platform,
+    deployment: Deployment,
+  ) {
+    this.#partitions = Array.from(
+      { length: deployment.partitions },
+      (_, p) => new EndlessPortions(platform, deployment, p),
+    );
+    this.#ended = this.#write();
+    this.#ended.catch(() => undefined); // `more` and `stop` tell of it.
+  }
+
+  /** Resolves once more has been written to every partition than when it was called. @returns where all records lie */
+  async more(): Promise<readonly Place[]> {
+    // The round under way may have begun before.
+    for (let rounds = 0; rounds < 2; rounds++) await Promise.race([once(this.#rounds, 'over'), this.#ended]);
+    return [...this.#places];
+  }
+
+  /** @returns where all records lie */
+  async stop(): Promise<readonly Place[]> {
+    this.#stopping = true;
+    await this.#ended;
+    return this.#places;
+  }
+
+  async #write(): Promise<void> {
+    while (!this.#stopping) {
+      this.#places.push(...(await this.platform.send(this.#partitions.flatMap((portions) => portions.next()))));
+      this.#rounds.emit('over');
+      await delay(PACE_MS);
+    }
+  }
+}
+
+/** Histories of one partition, one set after the other. */
+class EndlessPortions {
+  #offset = 0;
+  #portions: PlatformRecord[][] = [];
+
+  constructor(
+    private readonly platform: Platform,
+    private readonly deployment: Deployment,
+    private readonly partition: number,
+  ) {}
+
+  next(): PlatformRecord[] {
+    if (this.#portions.length === 0)
+      this.#portions = historyPortions(this.platform, this.deployment, {
+        ...{ partition: this.partition, firstOffset: this.#offset, seed: this.#offset },
+        ...{ portions: PORTIONS_OF_A_COMPANY, companies: COMPANIES_AT_ONCE },
+      });
+    const portion = this.#portions.shift() ?? [];
+    this.#offset += portion.length;
+    return portion;
+  }
+}
