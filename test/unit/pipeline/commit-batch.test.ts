@@ -1,0 +1,105 @@
+/**
+ * The order within one transaction. The broker cannot tell whether records or the offset were sent before the store had
+ * the batch, so it is shown here, with steps that are answered only when the test says so.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { commitBatch } from '../../../src/pipeline/commit-batch.js';
+import type { PipelineContext } from '../../../src/pipeline/context.js';
+import type { PipelineObserver } from '../../../src/pipeline/observer.js';
+import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
+import { StoreUnavailableError, type KeyValueStore } from '../../../src/store/key-value-store.js';
+import { PartitionStore } from '../../../src/store/partition-store.js';
+
+type Step = 'begin' | 'write' | 'produce' | 'sendOffset' | 'commit';
+
+/** Steps that have been asked for, in order, and their answers. */
+class Steps {
+  readonly asked: Step[] = [];
+  readonly #answers = new Map<Step, { resolve: () => void; reject: (error: Error) => void }>();
+
+  ask(step: Step): Promise<void> {
+    this.asked.push(step);
+    return new Promise((resolve, reject) => this.#answers.set(step, { resolve, reject }));
+  }
+
+  /** @returns what has been asked for by the time that nothing more can follow from the answer */
+  async answer(step: Step, error?: Error): Promise<Step[]> {
+    const { resolve, reject } = this.#answers.get(step) ?? { resolve: never, reject: never };
+    if (error === undefined) resolve();
+    else reject(error);
+    await turn();
+    return this.asked;
+  }
+}
+
+function never(): never {
+  throw new Error('that was never asked for');
+}
+
+const NO_DECISIONS = { touched: new Set<never>(), announcements: [], poison: [], end: 0 };
+const CHANGELOG_END = 7;
+
+/** Begins to commit a batch that changes nothing but the position. */
+function committing(): { steps: Steps; outcome: Promise<number>; store: PartitionStore } {
+  const steps = new Steps();
+  const producer: TransactionalProducer = {
+    begin: () => steps.ask('begin'),
+    produce: () => steps.ask('produce').then(() => CHANGELOG_END),
+    sendOffset: () => steps.ask('sendOffset'),
+    commit: () => steps.ask('commit'),
+    discard: () => Promise.resolve(),
+  };
+  const disk: KeyValueStore = {
+    read: (keys) => Promise.resolve(keys.map(() => null)),
+    scan: () => Promise.resolve([]),
+    write: () => steps.ask('write'),
+    close: () => Promise.resolve(),
+  };
+  const store = new PartitionStore(disk, () => Promise.resolve(), { offset: 0, atEndMs: 0 }, null);
+  const context: Partial<PipelineContext> = {
+    topics: { input: 'input', changelog: 'changelog', synchronized: 'synchronized', deadLetter: 'dead-letter' },
+    clock: { now: () => 0, delay: never },
+    observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,
+  };
+  const outcome = commitBatch(context as PipelineContext, 0, { producer, store, from: 0 }, NO_DECISIONS, 10);
+  outcome.catch(() => undefined); // Awaited by the test at its end.
+  return { steps, outcome, store };
+}
+
+test('nothing is produced and no offset sent before the store has the batch and the transaction has begun', async () => {
+  const { steps, outcome, store } = committing();
+  expect([...steps.asked].sort()).toEqual(['begin', 'write']);
+  expect(await steps.answer('begin')).toHaveLength(2);
+  expect((await steps.answer('write')).slice(2).sort()).toEqual(['produce', 'sendOffset']);
+  expect(await steps.answer('sendOffset')).toHaveLength(4);
+  expect((await steps.answer('produce')).slice(4)).toEqual(['commit']);
+  expect(store.changelogPosition).toBe(0);
+  await steps.answer('commit');
+  expect(await outcome).toBe(1);
+  expect(store.changelogPosition).toBe(CHANGELOG_END);
+});
+
+test('nor before the transaction has begun, where the store is faster', async () => {
+  const { steps } = committing();
+  expect(await steps.answer('write')).toHaveLength(2);
+  expect((await steps.answer('begin')).slice(2).sort()).toEqual(['produce', 'sendOffset']);
+});
+
+test('what the store does not take is never sent', async () => {
+  const { steps, outcome } = committing();
+  await steps.answer('begin');
+  const full = new StoreUnavailableError('No space left on device');
+  expect(await steps.answer('write', full)).toHaveLength(2);
+  await expect(outcome).rejects.toBe(full);
+});
+
+test.each(['produce', 'sendOffset'] as const)('a transaction whose %s failed is not committed', async (step) => {
+  const { steps, outcome, store } = committing();
+  await steps.answer('begin');
+  await steps.answer('write');
+  const failure = new Error('the broker is gone');
+  await steps.answer(step, failure);
+  expect(await steps.answer(step === 'produce' ? 'sendOffset' : 'produce')).toHaveLength(4);
+  await expect(outcome).rejects.toBe(failure);
+  expect(store.changelogPosition).toBe(0);
+});
