@@ -33,6 +33,11 @@ const CONTROL = 0x20;
 const NO_PRODUCER_ID = -1n;
 const CONTROL_TYPE_ABORT = 0;
 const CONTROL_KEY_BYTES = 4;
+/**
+ * A producer may stamp a record with any int64, in nanoseconds too; no such stamp may stop its partition. What lies
+ * beyond this becomes this: the year 144,683, and the largest that the store's signed numbers hold.
+ */
+const MAX_TIMESTAMP = 2 ** 52 - 1;
 
 /**
  * The records that one fetch gave of one partition, decoded as they are read.
@@ -124,8 +129,9 @@ export class FetchedRecords {
     if (count < 0) throw brokenRecord(baseOffset);
     this.#left = count;
     this.#baseOffset = baseOffset;
-    this.#baseTimestamp = readSafeInt64(bytes, start + BASE_TIMESTAMP_AT);
-    this.#appendTime = (attributes & LOG_APPEND_TIME) !== 0 ? readSafeInt64(bytes, start + MAX_TIMESTAMP_AT) : null;
+    this.#baseTimestamp = Number(bytes.readBigInt64BE(start + BASE_TIMESTAMP_AT));
+    this.#appendTime =
+      (attributes & LOG_APPEND_TIME) !== 0 ? Number(bytes.readBigInt64BE(start + MAX_TIMESTAMP_AT)) : null;
 
     const codec = attributes & CODEC_MASK;
     this.#records =
@@ -230,7 +236,7 @@ class RecordBytes {
     const count = this.#varint();
     const headers = count === 0 ? NO_HEADERS : this.#headers(count, end);
     if (this.at !== end) throw brokenRecord(offset);
-    return { offset, timestamp: appendTime ?? createTime, key, value, headers };
+    return { offset, timestamp: withinTimestamps(appendTime ?? createTime), key, value, headers };
   }
 
   #headers(count: number, end: number): Header[] {
@@ -270,10 +276,15 @@ class RecordBytes {
     for (let scale = 2 ** 28; scale <= 2 ** 63; scale *= 128) {
       const byte = this.bytes[this.at++]!;
       raw += (byte & 0x7f) * scale;
-      if (byte < 0x80) return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
+      // The sign is in the lowest bit, which `raw` loses beyond 2^53.
+      if (byte < 0x80) return (low & 1) === 0 ? raw / 2 : -(raw + 1) / 2;
     }
     throw new BrokerError('a record holds a number of more than 64 bits');
   }
+}
+
+function withinTimestamps(timestamp: number): number {
+  return Math.max(-MAX_TIMESTAMP, Math.min(timestamp, MAX_TIMESTAMP));
 }
 
 function brokenRecord(offset: number): BrokerError {

@@ -4,7 +4,7 @@ export interface BatchRecord {
   readonly offset: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  readonly timestamp?: number;
+  readonly timestamp?: number | bigint;
   readonly headers?: readonly (readonly [key: string, value: Buffer | null])[];
 }
 
@@ -13,8 +13,8 @@ export interface BatchToBuild {
   /** May lie beyond the last record: what compaction took is still counted. */
   readonly lastOffset: number;
   readonly records: readonly BatchRecord[];
-  readonly baseTimestamp?: number;
-  readonly maxTimestamp?: number;
+  readonly baseTimestamp?: number | bigint;
+  readonly maxTimestamp?: number | bigint;
   readonly producerId?: number;
   readonly transactional?: boolean;
   readonly control?: boolean;
@@ -58,11 +58,11 @@ export function buildMarker(offset: number, producerId: number, outcome: 'commit
   });
 }
 
-function buildRecord(record: BatchRecord, baseOffset: number, baseTimestamp: number): Buffer {
+function buildRecord(record: BatchRecord, baseOffset: number, baseTimestamp: number | bigint): Buffer {
   const headers = record.headers ?? [];
   const fields = Buffer.concat([
     Buffer.from([0]),
-    varint((record.timestamp ?? baseTimestamp) - baseTimestamp),
+    varint(BigInt(record.timestamp ?? baseTimestamp) - BigInt(baseTimestamp)),
     varint(record.offset - baseOffset),
     sized(record.key),
     sized(record.value),
@@ -77,7 +77,7 @@ function sized(bytes: Buffer | null): Buffer {
 }
 
 /** Zig-zag, seven bits a byte. */
-function varint(value: number): Buffer {
+function varint(value: number | bigint): Buffer {
   let rest = BigInt.asUintN(64, (BigInt(value) << 1n) ^ (BigInt(value) >> 63n));
   const bytes: number[] = [];
   for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);

@@ -70,6 +70,24 @@ describe('records', () => {
     expect(readAll(bytes).map(({ timestamp }) => timestamp)).toEqual([1_700_000_000_000, 1_700_000_000_000]);
   });
 
+  it('with timestamps that are no milliseconds get the nearest one that the store can hold', () => {
+    const [least, most] = [-(2n ** 63n), 2n ** 63n - 1n];
+    const largest = 2 ** 52 - 1;
+    const stamped = (...timestamps: (number | bigint)[]): number[] => {
+      const records = timestamps.map((timestamp, offset) => record(offset, { timestamp }));
+      const baseTimestamp = timestamps[0]!;
+      const batch = { baseOffset: 0, lastOffset: timestamps.length - 1, baseTimestamp, records };
+      const appended = { ...batch, logAppendTime: true, maxTimestamp: baseTimestamp };
+      expect(readAll(buildBatch(appended))[0]!.timestamp).toBe(readAll(buildBatch(batch))[0]!.timestamp);
+      return readAll(buildBatch(batch)).map(({ timestamp }) => timestamp);
+    };
+    expect(stamped(1_700_000_000_000_000_000n, 1_700_000_000_000_000_001n)).toEqual([largest, largest]);
+    expect(stamped(0, most, least)).toEqual([0, largest, -largest]);
+    expect(stamped(most)).toEqual([largest]);
+    expect(stamped(least)).toEqual([-largest]);
+    expect(stamped(-1, -2, largest, -largest)).toEqual([-1, -2, largest, -largest]);
+  });
+
   it('of every size of length are read', () => {
     for (const size of [0, 63, 64, 8_191, 8_192, 1_048_575, 1_048_576]) {
       const value = Buffer.alloc(size, 7);
