@@ -2,9 +2,13 @@
 import { join } from 'node:path';
 import { logLevel } from 'kafkajs';
 import { removeMember } from '../../src/kafka/remove-member.js';
+import { pollUntil } from './cluster/poll-until.js';
 import type { Deployment } from './deployment.js';
 import { HALTING, type HaltPlan } from './halt-plan.js';
 import type { LogLine, Processor, Processors } from './processor.js';
+
+/** Long for a start and a few batches on a busy machine. */
+const MOMENT_TIMEOUT_MS = 60_000;
 
 /** @param stateDir a new one where it is not given */
 export function startHalting(
@@ -17,11 +21,17 @@ export function startHalting(
   return processors.start(deployment, { stateDir, program });
 }
 
-/** Resolves once it is gone. @throws where it ended in any other way than by its plan */
+/** Resolves once it is gone. @throws where it ended in any other way than by its plan, or lives on */
 export async function killedItself(processor: Processor): Promise<void> {
-  const exitCode = await processor.exited;
+  const gone = pollUntil(() => Promise.resolve(!processor.running), {
+    what: 'the instance kills itself as planned',
+    timeoutMs: MOMENT_TIMEOUT_MS,
+  });
+  await gone.catch((cause: Error) => {
+    throw new Error(`${cause.message}; its log ends with\n${processor.logTail()}`, { cause });
+  });
   if (!processor.log.some(isHalting))
-    throw new Error(`the processor ended with ${exitCode ?? 'a signal'} before its moment:\n${processor.logTail()}`);
+    throw new Error(`the instance ended before its moment; its log ends with\n${processor.logTail()}`);
 }
 
 /** Resolves once it stands still, until it gets SIGCONT. @returns the partition in whose batch it stands */
