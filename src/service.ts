@@ -72,9 +72,10 @@ const CLOSE_PATIENCE_MS = 4_000;
 export class Service {
   readonly #options: ServiceOptions;
   readonly #stopping = new AbortController();
-  /** What was started, in order; closed in reverse. */
+  /** What is closed once the partitions are. */
   readonly #resources: { readonly name: string; close(): Promise<void> }[] = [];
   #startingBecause: string | null = 'starting';
+  #lock: InstanceLock | null = null;
   #partitions: PartitionSet | null = null;
   #http: HttpServer | null = null;
 
@@ -94,7 +95,7 @@ export class Service {
   async start(): Promise<void> {
     const { config, logger, clock } = this.#options;
     const lock = await InstanceLock.take(config.stateDir, clock);
-    this.#own('state folder lock', () => lock.release());
+    this.#lock = lock;
 
     const metrics = new Registry();
     const http = await startHttpServer(config.http, this.#view(), metrics);
@@ -112,15 +113,19 @@ export class Service {
   async stop(): Promise<void> {
     this.#startingBecause = 'stopping';
     this.#stopping.abort();
-    for (let owned = this.#resources.pop(); owned !== undefined; owned = this.#resources.pop()) {
-      const { name } = owned;
-      const closed = owned
-        .close()
-        .catch((err: unknown) => this.#options.logger.warn({ err, name }, 'could not be closed'));
-      const enough = new AbortController();
-      await Promise.race([closed, this.#options.clock.delay(CLOSE_PATIENCE_MS, enough.signal)]);
-      enough.abort();
-    }
+    await this.#closePatiently('partitions', this.#partitions?.close());
+    await Promise.all(this.#resources.splice(0).map((owned) => this.#closePatiently(owned.name, owned.close())));
+    await this.#closePatiently('state folder lock', this.#lock?.release());
+    this.#lock = null;
+  }
+
+  /** Never rejects, and waits no longer than CLOSE_PATIENCE_MS. */
+  async #closePatiently(name: string, closing: Promise<void> | undefined): Promise<void> {
+    const { clock, logger } = this.#options;
+    const closed = closing?.catch((err: unknown) => logger.warn({ err, name }, 'could not be closed'));
+    const enough = new AbortController();
+    await Promise.race([closed, clock.delay(CLOSE_PATIENCE_MS, enough.signal)]);
+    enough.abort();
   }
 
   async #topics(): Promise<CheckedTopics | null> {
@@ -163,7 +168,6 @@ export class Service {
     const context = this.#context(metrics, topics, registry, membership);
     const partitions = new PartitionSet(context);
     this.#partitions = partitions;
-    this.#own('partitions', () => partitions.close());
 
     this.#startingBecause = 'joining the group';
     await membership.start((assigned) => {

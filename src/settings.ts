@@ -102,7 +102,7 @@ export const SETTINGS = Object.freeze({
   httpHost: plain({
     env: 'HTTP_HOST',
     default: '127.0.0.1',
-    meaning: 'address that health, metrics, inspection and status page listen on',
+    meaning: 'address that probes, metrics and the state of the partitions are served on',
     expected: 'a host name or IP address',
     value: values.listenHost,
   }),
@@ -122,21 +122,21 @@ export const SETTINGS = Object.freeze({
   numStandby: plain({
     env: 'NUM_STANDBY',
     default: '0',
-    meaning: 'standby replicas of each partition',
+    meaning: 'standby replicas of each partition (without effect so far)',
     expected: 'a whole number from 0 to 100',
     value: values.standbyCount,
   }),
   stateRetentionMs: plain({
     env: 'STATE_RETENTION',
     default: '24h',
-    meaning: 'how long the state of partitions given up is kept',
+    meaning: 'how long the state of partitions given up is kept (without effect so far: it is kept)',
     expected: DURATION,
     value: values.durationMs,
   }),
   stalledAfterMs: plain({
     env: 'STALLED_AFTER',
     default: '60h',
-    meaning: 'time without progress after which a company counts as stalled',
+    meaning: 'time without progress after which a company counts as stalled (without effect so far)',
     expected: DURATION,
     value: values.durationMs,
   }),

@@ -18,7 +18,19 @@ export interface Decisions {
   readonly touched: ReadonlySet<CompanyRows>;
   readonly announcements: readonly { readonly announcement: Announcement; readonly completing: LogRecord }[];
   readonly poison: readonly Poison[];
+  /** How far the records were worked off: the position of the first that was not. */
+  readonly end: number;
 }
+
+/** What a stretch of the log leads to that delivers no records: only the position moves. */
+export const NOTHING_DECIDED: Decisions = { touched: new Set(), announcements: [], poison: [], end: 0 };
+
+/**
+ * Rows that one transaction may change. Records are small and what they lead to need not be: each deletion, unlinking
+ * or announcement may rewrite every row of its company.
+ */
+const MAX_CHANGED_ROWS = 50_000;
+const COMPANY_AND_INFO_ROW = 2;
 
 interface PartitionRows {
   readonly partition: number;
@@ -27,7 +39,7 @@ interface PartitionRows {
 }
 
 /**
- * Applies the records in order. Changes only the rows in the cache: if anything throws, the cache must be thrown away.
+ * Applies the records in order, from position `from` on, to the end or until enough rows have changed. Changes only the rows in the cache: if anything throws, the cache must be thrown away.
  *
  * @param decoded one for each of `records`
  */
@@ -36,10 +48,12 @@ export async function decide(
   at: PartitionRows,
   records: readonly LogRecord[],
   decoded: readonly Decoded[],
+  from: number,
 ): Promise<Decisions> {
   const batch = new BatchDecisions(context, at);
-  await batch.loadRows(decoded);
-  for (let i = 0; i < decoded.length; i++) {
+  await batch.loadRows(decoded, from);
+  let i = from;
+  for (; i < decoded.length && batch.changedRows < MAX_CHANGED_ROWS; i++) {
     const item = decoded[i] as Decoded;
     if (isPoison(item)) batch.holdCompany(item);
     else {
@@ -48,6 +62,7 @@ export async function decide(
       if (more !== null) await more;
     }
   }
+  batch.end = i;
   return batch;
 }
 
@@ -55,15 +70,19 @@ class BatchDecisions implements Decisions {
   readonly touched = new Set<CompanyRows>();
   readonly announcements: { announcement: Announcement; completing: LogRecord }[] = [];
   readonly poison: Poison[] = [];
+  end = 0;
+  /** At most so many rows have changed. */
+  changedRows = 0;
 
   constructor(
     private readonly context: PipelineContext,
     private readonly at: PartitionRows,
   ) {}
 
-  async loadRows(decoded: readonly Decoded[]): Promise<void> {
+  async loadRows(decoded: readonly Decoded[], from: number): Promise<void> {
     const load = new RowLoad(this.at.cache);
-    for (const item of decoded) {
+    for (let i = from; i < decoded.length; i++) {
+      const item = decoded[i] as Decoded;
       if (!isPoison(item)) load.want(item);
       else if (item.heldCompanyId !== null) load.wantHold(item.heldCompanyId, this.holdIdOf(item.record));
     }
@@ -83,6 +102,7 @@ class BatchDecisions implements Decisions {
     const { context } = this;
     const rows = this.at.cache.get(event.companyId);
     const policy = policyFor(event.timestamp, context.allDatasetsFrom, context.settings.policyOf(event.clientId));
+    const forgottenBefore = forgottenOf(rows);
     const outcome = transition(rows, event, policy);
     if (outcome.kind === 'needs-whole-company') return this.applyToWhole(rows, event, record);
     if (event.payload.kind === 'status' && !isKnownStatus(event.payload.status))
@@ -92,6 +112,8 @@ class BatchDecisions implements Decisions {
         return null;
       case 'applied':
         this.touched.add(rows);
+        this.changedRows += rowsChangedBy(event, rows);
+        this.noteForgotten(rows, forgottenBefore);
         return null;
       case 'completed':
         this.touched.add(rows);
@@ -107,16 +129,19 @@ class BatchDecisions implements Decisions {
   }
 
   private announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Announcement['policy']): null {
+    this.changedRows += rows.size;
     this.announcements.push({ announcement: announce(rows, event, policy), completing: record });
     return null;
   }
 
   private async applyToWhole(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
     await loadWholeCompany(this.at.store, rows);
-    const forgottenBefore = forgottenOf(rows);
     await this.apply(event, record);
-    const forgotten = forgottenOf(rows) - forgottenBefore;
-    if (forgotten > 0) this.context.observer.forgotEarlyDatasets(event.companyId, forgotten);
+  }
+
+  private noteForgotten(rows: CompanyRows, before: number): void {
+    const forgotten = forgottenOf(rows) - before;
+    if (forgotten > 0) this.context.observer.forgotEarlyDatasets(rows.companyId, forgotten);
   }
 
   private async refuse(event: InputEvent, record: LogRecord): Promise<void> {
@@ -135,6 +160,19 @@ class BatchDecisions implements Decisions {
 
   private holdIdOf(record: LogRecord): string {
     return `${this.at.partition}/${record.offset}`;
+  }
+}
+
+/** An upper bound. */
+function rowsChangedBy({ payload }: InputEvent, rows: CompanyRows): number {
+  switch (payload.kind) {
+    case 'deleted':
+      return rows.size;
+    case 'manifest':
+      return payload.datasets.length + COMPANY_AND_INFO_ROW;
+    case 'status':
+    case 'unlinked':
+      return COMPANY_AND_INFO_ROW;
   }
 }
 

@@ -3,11 +3,18 @@ import type { Decoded } from '../decode/poison.js';
 import { Backoff } from '../lib/backoff.js';
 import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
+import { UnknownRowVersionError } from '../store/unknown-row-version-error.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
-import { decide } from './decide.js';
-import { FencedError, InconsistentPositionError, ReaderClosedError, RecordTooLargeError } from './errors.js';
-import type { PartitionStatus } from './observer.js';
+import { decide, NOTHING_DECIDED, type Decisions } from './decide.js';
+import {
+  BrokerError,
+  FencedError,
+  InconsistentPositionError,
+  ReaderClosedError,
+  RecordTooLargeError,
+} from './errors.js';
+import type { BatchReport, PartitionStatus } from './observer.js';
 import type { LogBatch, LogReader } from './ports.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
 
@@ -19,6 +26,8 @@ const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
 /** How often a partition that waits for an operator looks again. */
 const BLOCKED_RETRY_MS = 10_000;
+
+const RUNNING: PartitionStatus = { state: 'running', reason: null };
 
 /**
  * One assigned partition, from its assignment to its revocation.
@@ -36,6 +45,8 @@ export class PartitionTask {
   #status: PartitionStatus = { state: 'waiting', reason: null };
   readonly #stopping = new AbortController();
   readonly #backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+  /** The status while a record does not fit its topic, from the refusal to the next commit. */
+  #tooLarge: PartitionStatus | null = null;
   /** Resolves when the task has let go of everything. */
   readonly ended: Promise<void>;
 
@@ -61,16 +72,18 @@ export class PartitionTask {
       try {
         await this.#own(signal);
       } catch (error) {
-        if (signal.aborted && error instanceof ReaderClosedError) break;
-        await this.#recover(error, signal);
+        const expected = error instanceof ReaderClosedError || error === signal.reason;
+        if (!signal.aborted) await this.#recover(error, signal);
+        else if (!expected) this.context.observer.error(this.partition, error);
       }
     }
     this.#enter({ state: 'closed', reason: null });
   }
 
   async #own(signal: AbortSignal): Promise<void> {
-    const owned = await takeOver(this.context, this.partition, signal);
+    const owned = await takeOver(this.context, this.partition, (status) => this.#enter(status), signal);
     try {
+      this.#enter({ state: 'waiting', reason: 'the client settings are not read yet' });
       await Promise.race([this.context.settings.ready(), whenAborted(signal)]);
       if (!signal.aborted) await this.#process(owned, signal);
       await owned.store.flush();
@@ -90,11 +103,12 @@ export class PartitionTask {
     const close = () => reader.close();
     signal.addEventListener('abort', close);
     try {
-      this.#enter({ state: 'running', reason: null });
-      while (!signal.aborted) {
-        const batch = await this.#nextBatch(reader, owned).catch(ifClosed);
+      this.#enter(this.#tooLarge ?? RUNNING);
+      for (let passed = owned.from; !signal.aborted;) {
+        const batch = await this.#nextBatch(reader, owned, passed).catch(ifClosed);
         if (batch === null) return;
         if (batch.records.length > 0) await this.#processBatch(owned, cache, batch, signal);
+        passed = batch.nextOffset;
       }
     } finally {
       signal.removeEventListener('abort', close);
@@ -102,42 +116,66 @@ export class PartitionTask {
     }
   }
 
-  /** Waits for records; when they let us wait, brings the store to rest meanwhile. */
-  async #nextBatch(reader: LogReader, { store }: OwnedPartition): Promise<LogBatch> {
+  /**
+   * Waits for records; when they let us wait, brings everything to rest meanwhile: the store, and the group's offset
+   * where only records that are not delivered (markers, aborted ones) were passed since the last batch.
+   */
+  async #nextBatch(reader: LogReader, owned: OwnedPartition, passed: number): Promise<LogBatch> {
+    const { clock } = this.context;
+    const { store } = owned;
     const next = reader.next(BATCH_RECORDS);
-    if (!store.atRest) {
-      const { clock } = this.context;
-      const waiting = new AbortController();
-      const idle = clock.delay(IDLE_FLUSH_MS, waiting.signal).then(() => 'idle' as const);
-      const first = await Promise.race([next, idle]);
-      waiting.abort();
-      if (first === 'idle') await settled(store.flush(), next);
-    }
+    const behind = passed > (store.position()?.offset ?? owned.from);
+    if (store.atRest && !behind) return next;
+
+    const waiting = new AbortController();
+    const idle = clock.delay(IDLE_FLUSH_MS, waiting.signal).then(() => 'idle' as const);
+    const first = await Promise.race([next, idle]);
+    waiting.abort();
+    if (first !== 'idle') return next;
+    next.catch(() => undefined); // not without a handler while we are busy; whoever awaits it below sees the error
+    if (behind) await commitBatch(this.context, this.partition, owned, NOTHING_DECIDED, passed);
+    await store.flush();
     return next;
   }
 
+  /** Works off a batch, in one transaction unless it changes too many rows for one. */
   async #processBatch(owned: OwnedPartition, cache: CompanyCache, batch: LogBatch, signal: AbortSignal): Promise<void> {
     const { context, partition } = this;
-    const startedAt = context.clock.now();
     context.observer.step(partition, 'fetched');
     const decoded = await this.#decode(batch, signal);
     if (decoded === null) return;
-    const decisions = await decide(context, { partition, store: owned.store, cache }, batch.records, decoded);
-    context.observer.step(partition, 'decided');
-    const changes = await commitBatch(context, partition, owned, decisions, batch.nextOffset);
-    cache.evict();
-    this.#backoff.reset();
+    for (let from = 0; from < decoded.length;) {
+      const startedAt = context.clock.now();
+      const at = { partition, store: owned.store, cache };
+      const decisions = await decide(context, at, batch.records, decoded, from);
+      context.observer.step(partition, 'decided');
+      const nextOffset = batch.records[decisions.end]?.offset ?? batch.nextOffset;
+      const changes = await commitBatch(context, partition, owned, decisions, nextOffset);
+      cache.evict();
+      this.#wentWell();
+      this.#report(decisions, {
+        records: decisions.end - from,
+        announced: decisions.announcements.length,
+        changes,
+        durationMs: context.clock.now() - startedAt,
+        position: nextOffset,
+        lag: Math.max(0, batch.endOffset - nextOffset),
+      });
+      from = decisions.end;
+    }
+  }
 
-    for (const { announcement } of decisions.announcements) context.observer.announced(partition, announcement);
-    for (const poison of decisions.poison) context.observer.poison(partition, poison);
-    context.observer.batch(partition, {
-      records: batch.records.length,
-      announced: decisions.announcements.length,
-      changes,
-      durationMs: context.clock.now() - startedAt,
-      position: batch.nextOffset,
-      lag: Math.max(0, batch.endOffset - batch.nextOffset),
-    });
+  #wentWell(): void {
+    this.#backoff.reset();
+    this.#tooLarge = null;
+    if (this.#status.state !== 'running') this.#enter(RUNNING);
+  }
+
+  #report(decisions: Decisions, report: BatchReport): void {
+    const { observer } = this.context;
+    for (const { announcement } of decisions.announcements) observer.announced(this.partition, announcement);
+    for (const poison of decisions.poison) observer.poison(this.partition, poison);
+    observer.batch(this.partition, report);
   }
 
   /** Decodes, waiting for as long as the registry gives no usable answer; null when stopped meanwhile. */
@@ -146,7 +184,7 @@ export class PartitionTask {
     for (;;) {
       try {
         const decoded = await this.context.decode(batch.records, signal);
-        if (this.#status.state !== 'running') this.#enter({ state: 'running', reason: null });
+        if (this.#status.state === 'waiting-for-registry') this.#enter(RUNNING);
         return decoded;
       } catch (error) {
         if (signal.aborted) return null;
@@ -162,15 +200,18 @@ export class PartitionTask {
     const { context, partition } = this;
     context.observer.error(partition, error);
     const reason = error instanceof Error ? error.message : String(error);
-    if (error instanceof InconsistentPositionError || error instanceof RecordTooLargeError) {
-      this.#enter({ state: 'blocked', reason });
+    if (needsOperator(error)) {
+      const blocked: PartitionStatus = { state: 'blocked', reason };
+      // Whether the limit was raised shows only at the next commit: until then the partition does not count as running.
+      this.#tooLarge = error instanceof RecordTooLargeError ? blocked : null;
+      this.#enter(blocked);
       await context.clock.delay(BLOCKED_RETRY_MS, signal);
       return;
     }
     this.#enter({ state: 'waiting', reason });
     await context.clock.delay(this.#backoff.next(), signal);
-    // A frozen process that wakes up after its partition has a new owner must not steal the fence back.
-    if (error instanceof FencedError && !signal.aborted) await context.membership.confirmed(signal);
+    // A process that was frozen or cut off while its partition got a new owner must not steal the fence back.
+    if (error instanceof FencedError || error instanceof BrokerError) await context.membership.confirmed(signal);
   }
 
   #enter(status: PartitionStatus): void {
@@ -191,8 +232,10 @@ function ifClosed(error: unknown): null {
   throw error;
 }
 
-/** Awaits `first`; whatever becomes of `later`, it is not left without a handler meanwhile. */
-async function settled(first: Promise<void>, later: Promise<unknown>): Promise<void> {
-  later.catch(() => undefined);
-  await first;
+function needsOperator(error: unknown): boolean {
+  return (
+    error instanceof InconsistentPositionError ||
+    error instanceof RecordTooLargeError ||
+    error instanceof UnknownRowVersionError
+  );
 }

@@ -49,12 +49,16 @@ function firstStart(facts: PositionFacts): number {
   const { committed, input } = facts;
   // An offset of 0 at a log that starts at 0 says no more than no offset at all: nothing was consumed yet.
   if (committed === null || (committed === 0 && input.start === 0)) return input.start;
-  throw fault(
-    facts,
+  const found =
     `the group's offset is ${committed} and the changelog has no state (position not there): the changelog was lost, ` +
-      `or the offset was set by hand. To build the state anew from the log's start, which announces again what the ` +
-      `input still holds, set the group's offset to ${input.start}` +
-      (input.start === 0 ? '' : ' by deleting it (--delete-offsets)'),
+    `or the offset was set by hand. To build the state anew from the log's start, which announces again what the ` +
+    `input still holds`;
+  if (input.start === 0) throw fault(facts, `${found}, set the group's offset to 0`);
+  // An idle partition may have its offset at the log's start by itself, so only deleting it is a consent.
+  throw new InconsistentPositionError(
+    `partition ${facts.topic}/${facts.partition} is stopped: ${found} (offset ${input.start}), delete the group's ` +
+      `offset (stop all instances, then kafka-consumer-groups --group ${facts.applicationId} ` +
+      `--topic ${facts.topic}:${facts.partition} --delete-offsets)`,
   );
 }
 

@@ -10,6 +10,7 @@
 import { openPartitionStore, type PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { InconsistentPositionError } from './errors.js';
+import type { PartitionStatus } from './observer.js';
 import { startOffset } from './position-check.js';
 import type { TransactionalProducer } from './ports.js';
 
@@ -25,14 +26,20 @@ const HOUR_MS = 3_600_000;
 /** Records of the changelog replayed by one read. */
 const REPLAY_RECORDS = 50_000;
 
-/** @throws what the ports throw; InconsistentPositionError. Nothing stays open after an error. */
+/**
+ * @param enter told of each state that the partition enters
+ * @param signal aborts when the partition is no longer ours to take
+ * @throws what the ports throw; InconsistentPositionError; the signal's reason. Nothing stays open after an error.
+ */
 export async function takeOver(
   context: PipelineContext,
   partition: number,
+  enter: (status: PartitionStatus) => void,
   signal: AbortSignal,
 ): Promise<OwnedPartition> {
-  const { observer, topics } = context;
-  observer.state(partition, { state: 'fencing', reason: null });
+  const { topics } = context;
+  signal.throwIfAborted();
+  enter({ state: 'fencing', reason: null });
   const producer = await context.transactions.fence(`${context.applicationId}-${topics.input}-${partition}`);
   let store: PartitionStore | undefined;
   try {
@@ -43,8 +50,12 @@ export async function takeOver(
       context.inputLogs.bounds(input),
       endOfChangelog(context, partition),
     ]);
+    signal.throwIfAborted();
     store = await openStore(context, partition, changelogEnd);
-    await restore(context, partition, store, changelogEnd, signal);
+    if (store.changelogPosition < changelogEnd) {
+      enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelogEnd}` });
+      await restore(context, partition, store, changelogEnd, signal);
+    }
     store.noteAtEnd(askedAt);
     const changelog = store.position();
     const facts = { applicationId: context.applicationId, ...input, changelog, committed, input: inputBounds };
@@ -86,23 +97,21 @@ async function restore(
   signal: AbortSignal,
 ): Promise<void> {
   const start = store.changelogPosition;
-  if (start < end) {
-    context.observer.state(partition, { state: 'restoring', reason: `changelog offsets ${start} to ${end}` });
-    const reader = context.changelogLogs.reader({ topic: context.topics.changelog, partition }, start);
-    const close = () => reader.close();
-    signal.addEventListener('abort', close);
-    try {
-      let records = 0;
-      for (let position = start; position < end;) {
-        const batch = await reader.next(REPLAY_RECORDS);
-        await store.replay(batch.records, batch.nextOffset);
-        position = batch.nextOffset;
-        records += batch.records.length;
-        context.observer.restore(partition, { position, start, end, records });
-      }
-    } finally {
-      signal.removeEventListener('abort', close);
-      reader.close();
+  const reader = context.changelogLogs.reader({ topic: context.topics.changelog, partition }, start);
+  const close = () => reader.close();
+  signal.addEventListener('abort', close);
+  try {
+    signal.throwIfAborted();
+    let records = 0;
+    for (let position = start; position < end;) {
+      const batch = await reader.next(REPLAY_RECORDS);
+      await store.replay(batch.records, batch.nextOffset);
+      position = batch.nextOffset;
+      records += batch.records.length;
+      context.observer.restore(partition, { position, start, end, records });
     }
+  } finally {
+    signal.removeEventListener('abort', close);
+    reader.close();
   }
 }
