@@ -1,0 +1,203 @@
+/** The command as an operator meets it: what it says, how it exits, and how it ends. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { currentCluster } from '../support/cluster/current.js';
+import { startOwnCluster } from '../support/cluster/start-cluster.js';
+import { runCommand, SCHEMAS_FOLDER } from '../support/command.js';
+import { createTopics, deploy, describeDeployment, registerSchemas, type Deployment } from '../support/deployment.js';
+import { KafkaOperator } from '../support/kafka-operator.js';
+import { announcedCompanies, consumed } from '../support/outbound.js';
+import { Platform, type Place } from '../support/platform.js';
+import { Processors, type Processor } from '../support/processor.js';
+
+/** What the contract gives the processor from SIGTERM to its end. */
+const STOP_WITHIN_MS = 10_000;
+
+const processors = new Processors();
+afterEach(() => processors.endAll());
+
+describe('words and settings', () => {
+  test('--help explains every command and every setting, and how a first run goes', async () => {
+    const { exitCode, stdout, stderr } = await runCommand(['--help']);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    for (const command of ['run', 'topics create', 'schemas register', 'schemas check'])
+      expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
+    for (const setting of SETTINGS) expect(stdout).toContain(setting);
+    expect(await runCommand([])).toMatchObject({ exitCode: 0, stdout });
+  });
+
+  test('--version is that of the package', async () => {
+    const { version } = JSON.parse(readFileSync(join(SCHEMAS_FOLDER, '..', 'package.json'), 'utf8')) as Versioned;
+    expect(await runCommand(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  test('all faults of a configuration are told at once, before anything is touched', async () => {
+    const faulty = { KAFKA_BROKERS: 'nowhere', HTTP_PORT: '99999', ALL_DATASETS_FROM: 'yesterday', LOG_LEVEL: 'loud' };
+    const flags = ['--stalled-after', 'soon', '--no-such-flag=x'];
+    const { exitCode, stdout, stderr } = await runCommand(['run', ...flags], faulty);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    for (const fault of [...Object.keys(faulty), 'stalled-after', 'no-such-flag'])
+      expect(stderr).toMatch(new RegExp(`^ {2}- .*${fault}`, 'm'));
+    expect(stderr).toContain('--help');
+  });
+
+  test.each([
+    [['dance'], /"dance" is no command.*topics create/],
+    [['run', '--no-such-flag', 'its value'], /--no-such-flag is no known flag/],
+    [['topics', 'create', '--partitions', 'many'], /--partitions is "many": expected a whole number/],
+  ])('%j is refused', async (words, fault) => {
+    expect(await runCommand(words)).toEqual({
+      exitCode: 2,
+      stdout: '',
+      stderr: expect.stringMatching(fault) as string,
+    });
+  });
+});
+
+describe('topics and schemas', () => {
+  test('`topics create` says what it did, and what it found', async () => {
+    const { environment, topics } = describeDeployment(currentCluster());
+    const create = ['topics', 'create', '--partitions', '2'];
+    const first = await runCommand(create, environment);
+    expect(first).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(first.stdout.trim().split('\n').sort()).toEqual(
+      Object.values(topics)
+        .map((topic) => `${topic}: created, ${topic === topics.settings ? 1 : 2} partitions`)
+        .sort(),
+    );
+    const second = await runCommand(create, environment);
+    expect(second).toMatchObject({ exitCode: 0, stdout: first.stdout.replaceAll('created', 'was there') });
+  });
+
+  test('`run` refuses to start without its topics, naming all that are missing, and creates none', async () => {
+    const deployment = describeDeployment(currentCluster());
+    for (const start of ['first', 'second']) {
+      const processor = processors.start(deployment);
+      expect({ start, exitCode: await processor.exited }).toEqual({ start, exitCode: 1 });
+      for (const topic of Object.values(deployment.topics))
+        expect(processor.logTail()).toContain(`topic ${topic} does not exist`);
+    }
+  });
+
+  test('`run` refuses a changelog that could lose state, with all that is wrong with it', async () => {
+    const deployment = describeDeployment(currentCluster());
+    const operator = new KafkaOperator(currentCluster(), deployment);
+    await operator.createTopic(deployment.topics.state, 2, { 'cleanup.policy': 'delete' });
+    await createTopics(deployment);
+    const processor = processors.start(deployment);
+    expect(await processor.exited).toBe(1);
+    expect(processor.logTail()).toContain('has cleanup.policy=delete');
+    expect(processor.logTail()).toContain(`has 2 partitions and input ${deployment.topics.events} has 3`);
+  });
+
+  test('`run` refuses to start on schemas that are not registered, and says how to', async () => {
+    const deployment = describeDeployment(currentCluster());
+    await createTopics(deployment);
+    const processor = processors.start(deployment);
+    expect(await processor.exited).toBe(1);
+    expect(processor.logTail()).toContain('company-sync schemas register');
+    await registerSchemas(deployment);
+    await processors.startReady(deployment);
+  });
+});
+
+describe('one instance', () => {
+  let deployment: Deployment;
+  let platform: Platform;
+
+  beforeAll(async () => {
+    deployment = await deploy(currentCluster());
+    platform = await Platform.connect(deployment);
+  });
+  afterAll(() => platform.close());
+
+  test('a second process on one STATE_DIR is refused with exit code 2, and the first goes on', async () => {
+    const first = await processors.startReady(deployment);
+    const second = processors.start(deployment, { stateDir: first.stateDir });
+    expect(await second.exited).toBe(2);
+    expect(second.logTail()).toContain(first.stateDir);
+    await consumed(deployment, await platform.send(platform.completeCompany('of the first')));
+    await first.ready();
+    expect(await first.stop()).toBe(0);
+    const third = await processors.startReady(deployment, { stateDir: first.stateDir });
+    expect(await third.stop()).toBe(0);
+  });
+
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s in the midst of work ends it with 0, and nothing is lost',
+    async (signal) => {
+      const first = await processors.startReady(deployment);
+      const companies = Array.from({ length: 300 }, (_, i) => `${signal}-${i}`);
+      const places = await platform.send(companies.flatMap((company) => platform.completeCompany(company)));
+      await endsInTime(first, signal);
+      const second = await processors.startReady(deployment, { stateDir: first.stateDir });
+      await consumed(deployment, places);
+      const announced = (await announcedCompanies(deployment)).filter((company) => company.startsWith(signal));
+      expect(announced).toEqual([...companies].sort());
+      await second.stop();
+    },
+  );
+});
+
+describe('SIGTERM while a broker does not answer', () => {
+  test('ends an instance that waits for a broker that is not there', async () => {
+    const settings = { KAFKA_BROKERS: '127.0.0.1:1' };
+    const processor = processors.start(describeDeployment(currentCluster(), { settings }));
+    await processor.address();
+    await endsInTime(processor, 'SIGTERM');
+  });
+
+  test('ends an instance whose only broker is frozen under it, and nothing is lost or announced twice', async () => {
+    const cluster = await startOwnCluster({ registry: false });
+    try {
+      const [broker] = cluster.brokers;
+      const addresses = { bootstrap: cluster.bootstrap, registryUrl: currentCluster().registryUrl };
+      const deployment = await deploy(addresses, { partitions: 1, settings: { LOG_LEVEL: 'warn' } });
+      const platform = await Platform.connect(deployment);
+      const places: Place[] = [];
+      for (let i = 0; i < BACKLOG; i += BACKLOG_PORTION) {
+        const companies = Array.from({ length: BACKLOG_PORTION }, (_, n) => `company-${i + n}`);
+        places.push(...(await platform.send(companies.flatMap((company) => platform.completeCompany(company)))));
+      }
+      await platform.close();
+      const frozenUnder = processors.start(deployment);
+      await consumed(deployment, places.slice(0, 1)); // and the rest is in flight now
+      await broker?.pause();
+      await endsInTime(frozenUnder, 'SIGTERM');
+      await broker?.resume();
+
+      processors.start(deployment, { stateDir: frozenUnder.stateDir });
+      await consumed(deployment, places);
+      const announced = await announcedCompanies(deployment);
+      expect({ announced: announced.length, companies: new Set(announced).size }).toEqual({
+        ...{ announced: BACKLOG, companies: BACKLOG },
+      });
+    } finally {
+      await cluster.stop();
+    }
+  });
+});
+
+/** Companies; several batches of the processor. */
+const BACKLOG = 8_000;
+const BACKLOG_PORTION = 2_000;
+
+async function endsInTime(processor: Processor, signal: NodeJS.Signals): Promise<void> {
+  const signalled = Date.now();
+  processor.signal(signal);
+  expect(await processor.exited).toBe(0);
+  expect(Date.now() - signalled).toBeLessThan(STOP_WITHIN_MS);
+}
+
+interface Versioned {
+  readonly version: string;
+}
+
+/** Those of the contract. */
+const SETTINGS = [
+  ...['KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL', 'APPLICATION_ID', 'STATE_DIR', 'TOPIC_SYNC_EVENTS'],
+  ...['TOPIC_COMPANY_SYNCHRONIZED', 'TOPIC_DEAD_LETTER', 'TOPIC_CLIENT_SETTINGS', 'TOPIC_COMPANY_SYNC_STALLED'],
+  ...['ALL_DATASETS_FROM', 'HTTP_HOST', 'HTTP_PORT', 'EVENT_NAMESPACE', 'NUM_STANDBY', 'STATE_RETENTION'],
+  ...['STALLED_AFTER', 'HTTP_TOKEN', 'HTTP_TOKEN_FILE', 'LOG_LEVEL', 'KAFKA_SSL', 'KAFKA_SASL_MECHANISM'],
+  ...['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD', 'SCHEMA_REGISTRY_USERNAME', 'SCHEMA_REGISTRY_PASSWORD'],
+];
