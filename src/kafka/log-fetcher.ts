@@ -32,7 +32,7 @@ import {
 import { UnknownPartitionError, nameOf, type LeaderDirectory } from './leader-directory.js';
 import type { PartitionReader, ReaderEvents } from './log-reader.js';
 
-/** Told of each failure that is being retried. Must not throw. */
+/** Told of failures that are being retried: the first of a row, and every so often one more. Must not throw. */
 export type OnTrouble = (at: TopicPartition, error: Error) => void;
 
 /** One kind of fetch, with connections of its own. */
@@ -56,6 +56,8 @@ const UNKNOWN_TOPIC_PATIENCE_MS = 10_000;
  * another broker can tell. (`metadata.max.age.ms` of the Java client, there 5 minutes.)
  */
 const LEADER_MAX_AGE_MS = 60_000;
+/** An outage makes each reader fail once a second. */
+const TROUBLE_INTERVAL_MS = 30_000;
 
 /** A reader as it is served. */
 interface Served {
@@ -65,6 +67,8 @@ interface Served {
   busy: boolean;
   readonly backoff: Backoff;
   unknownSince: number | null;
+  /** When its trouble was told of last; null while it has none. */
+  troubleToldAt: number | null;
 }
 
 /** What one fetch asks for: at most one reader for each partition, by its name. */
@@ -99,6 +103,7 @@ export class LogFetcher implements ReaderEvents {
       busy: false,
       backoff: new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS),
       unknownSince: null,
+      troubleToldAt: null,
     });
     this.drained();
   }
@@ -172,6 +177,7 @@ export class LogFetcher implements ReaderEvents {
   #receive(served: Served, answer: FetchedPartition): void {
     served.backoff.reset();
     served.unknownSince = null;
+    served.troubleToldAt = null;
     const moreToFetch = served.reader.receive({ ...answer, records: detached(answer.records) });
     served.lane = moreToFetch ? 'catchUp' : 'tail';
   }
@@ -220,10 +226,17 @@ export class LogFetcher implements ReaderEvents {
     served.busy = true;
     this.leaders.forget(served.reader.at);
     if (this.signal.aborted || !this.#served.has(served.reader)) return;
-    this.onTrouble(served.reader.at, error);
+    this.#tellOfTrouble(served, error);
     await this.clock.delay(served.backoff.next(), this.signal);
     served.busy = false;
     this.drained();
+  }
+
+  #tellOfTrouble(served: Served, error: Error): void {
+    const now = this.clock.now();
+    if (served.troubleToldAt !== null && now - served.troubleToldAt < TROUBLE_INTERVAL_MS) return;
+    served.troubleToldAt = now;
+    this.onTrouble(served.reader.at, error);
   }
 }
 

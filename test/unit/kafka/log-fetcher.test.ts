@@ -240,8 +240,23 @@ test('a connection that fails is given up, and tried again after longer and long
   }
   expect(waits).toEqual([20, 40, 80, 160, 320, 640, 1_000, 1_000]);
   expect(world.dropped).toEqual(Array(8).fill('catchUp one:9092'));
-  expect(world.troubles).toEqual(Array(8).fill('0: cut'));
   expect(world.lookUps).toHaveLength(9);
+});
+
+test('trouble is told of when it begins, and then twice a minute', async () => {
+  const world = worldOf(0);
+  world.reader(0);
+  const failFor = async (ms: number): Promise<void> => {
+    for (const until = world.now + ms; world.now < until; await world.pass(1_000))
+      await (await world.fetch('catchUp')).fail(new Error('cut'));
+  };
+  await failFor(29_000);
+  expect(world.troubles).toEqual(['0: cut']);
+  await failFor(32_000);
+  expect(world.troubles).toEqual(['0: cut', '0: cut', '0: cut']);
+  await (await world.fetch('catchUp')).answer(records(0, 0, 1, 9));
+  await failFor(1_000);
+  expect(world.troubles).toHaveLength(4);
 });
 
 test('a partition that stays unknown ends the reader', async () => {
