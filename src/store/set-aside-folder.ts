@@ -3,7 +3,7 @@ import { access, rename, writeFile } from 'node:fs/promises';
 import { StoreUnavailableError } from './key-value-store.js';
 
 /**
- * Renames `folder` to `<folder>.set-aside-<time>[-n]` and leaves the reason beside it, in `<new name>.txt`.
+ * Renames `folder` to `<folder>.set-aside-<time>[-n]` and leaves the reason beside it, in `<new name>.txt`, where the disk takes it.
  *
  * @param now milliseconds since the epoch
  * @returns the new name
@@ -14,11 +14,16 @@ export async function setAsideFolder(folder: string, why: string, now: number): 
   try {
     const name = await firstFree(`${folder}.set-aside-${stamp}`);
     await rename(folder, name);
-    await writeFile(`${name}.txt`, `${why}\n`);
+    await explain(name, why);
     return name;
   } catch (cause) {
     throw new StoreUnavailableError(`cannot set ${folder} aside: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** A courtesy: the folder is set aside whether a full disk takes this or not, and the caller reports the reason too. */
+async function explain(name: string, why: string): Promise<void> {
+  await Promise.allSettled([writeFile(`${name}.txt`, `${why}\n`)]);
 }
 
 /** The folders of one STATE_DIR belong to one process, so nobody takes the name meanwhile. */
