@@ -6,7 +6,8 @@ const maxDurationMs = 3_650 * unitsMs.d;
 const duration = /^(\d{1,12})(ms|s|m|h|d)$/;
 
 const hostName = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
-const brokerAddress = /^(\[[0-9A-Fa-f:.]+\]|[^:[\]]+):(\d{1,5})$/;
+/** Not an IPv6 address, to which kafkajs cannot connect. */
+const brokerAddress = /^([^:]+):(\d{1,5})$/;
 
 /** What Kafka allows in names of topics; group and transactional ids are held to the same. */
 const legalName = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
@@ -50,7 +51,8 @@ export const standbyCount = wholeNumber(0, 100);
 
 export const yesOrNo = z.enum(['true', 'false']).transform((word) => word === 'true');
 export const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']);
-export const saslMechanism = z.enum(['plain', 'scram-sha-256', 'scram-sha-512']);
+/** In any case: Kafka's own names are in capitals, kafkajs's are not. */
+export const saslMechanism = text.toLowerCase().pipe(z.enum(['plain', 'scram-sha-256', 'scram-sha-512']));
 
 export const path = text.min(1).refine((value) => !value.includes('\0'));
 export const label = text.min(1).max(256);
@@ -67,7 +69,7 @@ function toMs(value: string): number {
 function isBrokerAddress(address: string): boolean {
   const [, host, port] = brokerAddress.exec(address) ?? [];
   if (host === undefined || Number(port) < 1 || Number(port) > 65_535) return false;
-  return host.startsWith('[') || hostName.test(host);
+  return hostName.test(host);
 }
 
 function isHttpRoot(value: string): boolean {

@@ -170,7 +170,7 @@ describe('faults', () => {
   });
 
   test.each([
-    ['KAFKA_BROKERS', ['a', 'a:0', 'a:65536', 'a:1,', ':9', 'http://a:1', 'a b:1', '::1:9092']],
+    ['KAFKA_BROKERS', ['a', 'a:0', 'a:65536', 'a:1,', ':9', 'http://a:1', 'a b:1', '::1:9092', '[::1]:9092']],
     ['SCHEMA_REGISTRY_URL', ['localhost:8081', 'ftp://a', 'http://u:p@a', 'http://a?x=1', 'http://a#x']],
     ['APPLICATION_ID', ['a/b', '.', '..', 'a b', 'a'.repeat(236)]],
     ['TOPIC_SYNC_EVENTS', ['a/b', '.', 'ä', 'a'.repeat(250)]],
@@ -198,12 +198,17 @@ describe('values', () => {
     expect(load({ STALLED_AFTER: given }).stalledAfterMs).toBe(ms);
   });
 
-  test('several brokers, with spaces and IPv6', () => {
-    expect(load({ KAFKA_BROKERS: 'a:1, b.c-d:65535,[::1]:9092' }).kafka.brokers).toEqual([
+  test('several brokers, with spaces and IPv4', () => {
+    expect(load({ KAFKA_BROKERS: 'a:1, b.c-d:65535,127.0.0.1:9092' }).kafka.brokers).toEqual([
       'a:1',
       'b.c-d:65535',
-      '[::1]:9092',
+      '127.0.0.1:9092',
     ]);
+  });
+
+  test.each(['PLAIN', 'plain', 'SCRAM-SHA-256'])('%s is a SASL mechanism', (mechanism) => {
+    const env = { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' };
+    expect(load(env).kafka.sasl?.mechanism).toBe(mechanism.toLowerCase());
   });
 
   test('an instant in any zone', () => {
