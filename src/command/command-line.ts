@@ -61,11 +61,11 @@ function unknownFlags(flags: Flags): string[] {
 
 function commandOf(words: readonly string[]): CommandName | null {
   const typed = words.join(' ');
-  return typed in COMMANDS ? (typed as CommandName) : null;
+  return Object.hasOwn(COMMANDS, typed) ? (typed as CommandName) : null;
 }
 
 function split(name: CommandName, flags: Flags): { own: Flags; settings: Flags } {
-  const isOwn = ([flag]: [string, unknown]) => flag in COMMANDS[name].flags;
+  const isOwn = ([flag]: [string, unknown]) => Object.hasOwn(COMMANDS[name].flags, flag);
   const entries = Object.entries(flags);
   return {
     own: Object.fromEntries(entries.filter(isOwn)),
