@@ -59,6 +59,7 @@ export class MetricsObserver implements PipelineObserver {
     if (former !== undefined) this.#state.remove({ partition, state: former });
     this.#states.set(partition, state);
     if (state !== 'closed') this.#state.set({ partition, state }, 1);
+    else for (const gauge of [this.#lag, this.#restored]) gauge.remove({ partition });
   }
 
   step(): void {}
