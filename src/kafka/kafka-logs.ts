@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.js';
 import type { TopicPartition } from '../lib/record.js';
 import { OffsetOutOfRangeError } from '../pipeline/errors.js';
 import type { LogBounds, LogReader, Logs } from '../pipeline/ports.js';
+import { AnyBroker } from './any-broker.js';
 import { BrokerConnections } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
 import { LeaderDirectory, nameOf } from './leader-directory.js';
@@ -51,8 +52,9 @@ export class KafkaLogs implements Logs {
     const catchUp = { connections: new BrokerConnections(config), limits: { ...limits, maxWaitMs: 0 } };
     this.#allConnections = [tail.connections, catchUp.connections];
     // Fetches have a connection of their own within each: these short requests wait behind none.
-    const leaders = new LeaderDirectory(config, tail.connections);
-    this.#bounds = new LogBoundsReader(groupId, tail.connections, leaders, clock, onTrouble, signal);
+    const anyBroker = new AnyBroker(config, clock);
+    const leaders = new LeaderDirectory(anyBroker, tail.connections);
+    this.#bounds = new LogBoundsReader(groupId, tail.connections, leaders, anyBroker, clock, onTrouble, signal);
     const onOutOfRange = (at: TopicPartition, offset: number): Promise<Error | null> => this.#judgeRange(at, offset);
     this.#fetcher = new LogFetcher({ tail, catchUp }, leaders, clock, onTrouble, onOutOfRange, signal);
   }

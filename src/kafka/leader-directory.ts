@@ -1,8 +1,8 @@
 /** Which broker leads which partition, as far as is known. */
 import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
+import type { AnyBroker, Told } from './any-broker.js';
 import type { BrokerConnections } from './broker-connections.js';
-import type { KafkaConfig } from './cluster.js';
 import { METADATA_OK, METADATA_UNKNOWN_TOPIC, metadataCall, type TopicMetadata } from './metadata-protocol.js';
 
 /** The cluster does not know the topic or partition, or not yet. */
@@ -15,24 +15,27 @@ export class UnknownPartitionError extends Error {
  * for a partition that they do not lead is what makes callers forget.
  */
 export class LeaderDirectory {
-  readonly #leaders = new Map<string, string>();
+  readonly #leaders = new Map<string, Told<string>>();
   readonly #lookUps = new Map<string, Promise<TopicMetadata>>();
-  /** Where metadata is asked for: the brokers configured, and those learnt from them. */
-  #brokers: readonly string[] = [];
-  #nextBroker = 0;
+  /** By topic, which broker has answered last. */
+  readonly #toldBy = new Map<string, string>();
 
   constructor(
-    private readonly config: Pick<KafkaConfig, 'brokers'>,
-    private readonly connections: BrokerConnections,
+    private readonly anyBroker: AnyBroker,
+    private readonly connections: Pick<BrokerConnections, 'ask' | 'drop'>,
   ) {}
 
   /** host:port of the leader as far as known, without asking anybody. */
   known(at: TopicPartition): string | undefined {
-    return this.#leaders.get(nameOf(at));
+    return this.#leaders.get(nameOf(at))?.answer;
   }
 
+  /** For a leader that has failed: another broker than the one that named it is asked for the next. */
   forget(at: TopicPartition): void {
+    const known = this.#leaders.get(nameOf(at));
+    if (known === undefined) return;
     this.#leaders.delete(nameOf(at));
+    this.anyBroker.passOn(known.toldBy);
   }
 
   /**
@@ -49,22 +52,14 @@ export class LeaderDirectory {
     return found;
   }
 
-  /** Asks for the leaders of a topic whatever is known; what is known holds until the answer is there. */
+  /**
+   * Asks for the leaders of a topic whatever is known; what is known holds until the answer is there. Another broker is
+   * asked than the last time: one that is cut off from its cluster confirms itself for ever.
+   */
   async refresh(topic: string): Promise<void> {
+    const toldBy = this.#toldBy.get(topic);
+    if (toldBy !== undefined) this.anyBroker.passOn(toldBy);
     await this.#lookUp(topic);
-  }
-
-  /** Any broker, another one after each failure reported to `avoid`. */
-  async anyBroker(): Promise<string> {
-    if (this.#brokers.length === 0) this.#brokers = await this.#configured();
-    const address = this.#brokers[this.#nextBroker % this.#brokers.length];
-    if (address === undefined) throw new BrokerError('no broker is configured');
-    return address;
-  }
-
-  avoid(address: string): void {
-    if (this.#brokers[this.#nextBroker % this.#brokers.length] === address) this.#nextBroker++;
-    this.connections.drop(address);
   }
 
   #lookUp(topic: string): Promise<TopicMetadata> {
@@ -77,34 +72,21 @@ export class LeaderDirectory {
   }
 
   async #ask(topic: string): Promise<TopicMetadata> {
-    const address = await this.anyBroker();
-    let metadata: TopicMetadata;
-    try {
-      metadata = await this.connections.ask(address, (broker) => broker.connectionPool.send(metadataCall(topic)));
-    } catch (error) {
-      this.avoid(address);
-      throw error;
-    }
-    await this.#learnBrokers(metadata);
+    const { answer: metadata, toldBy } = await this.anyBroker.ask(this.connections, ({ connectionPool }) =>
+      connectionPool.send(metadataCall(topic)),
+    );
+    this.#toldBy.set(topic, toldBy);
+    await this.anyBroker.learn(metadata.brokers.values());
     if (metadata.errorCode === METADATA_UNKNOWN_TOPIC) throw new UnknownPartitionError(`there is no topic ${topic}`);
     if (metadata.errorCode !== METADATA_OK)
       throw new BrokerError(`the metadata of topic ${topic} was refused with error code ${metadata.errorCode}`);
     for (const [partition, nodeId] of metadata.leaders) {
       const leader = metadata.brokers.get(nodeId);
-      if (leader === undefined) this.forget({ topic, partition });
-      else this.#leaders.set(nameOf({ topic, partition }), leader);
+      const name = nameOf({ topic, partition });
+      if (leader === undefined) this.#leaders.delete(name);
+      else this.#leaders.set(name, { answer: leader, toldBy });
     }
     return metadata;
-  }
-
-  /** The brokers configured come first and stay: a cluster may come back under those addresses alone. */
-  async #learnBrokers(metadata: TopicMetadata): Promise<void> {
-    this.#brokers = [...new Set([...(await this.#configured()), ...metadata.brokers.values()])];
-  }
-
-  async #configured(): Promise<string[]> {
-    const { brokers } = this.config;
-    return typeof brokers === 'function' ? await brokers() : brokers;
   }
 }
 

@@ -4,10 +4,12 @@ import type { Clock } from '../lib/clock.js';
 import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
 import type { LogBounds } from '../pipeline/ports.js';
+import type { AnyBroker, Told } from './any-broker.js';
 import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';
 import { COORDINATOR_OF_GROUP } from './cluster.js';
 import { nameOf, type LeaderDirectory } from './leader-directory.js';
 import type { OnTrouble } from './log-fetcher.js';
+import { isProtocolError } from './protocol-errors.js';
 
 const EARLIEST = -2;
 /** With read_committed: the last stable offset. */
@@ -23,12 +25,13 @@ const PATIENCE_MS = 30_000;
 
 export class LogBoundsReader {
   /** host:port of the group's coordinator, as far as known. */
-  #coordinator: string | undefined;
+  #coordinator: Told<string> | undefined;
 
   constructor(
     private readonly groupId: string,
     private readonly connections: BrokerConnections,
     private readonly leaders: LeaderDirectory,
+    private readonly anyBroker: AnyBroker,
     private readonly clock: Clock,
     private readonly onTrouble: OnTrouble,
     private readonly signal: AbortSignal,
@@ -40,9 +43,9 @@ export class LogBoundsReader {
       const leader = await this.leaders.find(at);
       try {
         return await this.connections.ask(leader, async (broker) => {
-          // Sent in this order over one connection, and answered in it: start is never above end.
-          const [start, end] = await Promise.all([offsetAt(broker, at, EARLIEST), offsetAt(broker, at, LATEST)]);
-          return { start, end };
+          // In this order start is never above end. In turn: two first requests at once would make kafkajs connect twice.
+          const start = await offsetAt(broker, at, EARLIEST);
+          return { start, end: await offsetAt(broker, at, LATEST) };
         });
       } catch (error) {
         this.leaders.forget(at);
@@ -63,27 +66,24 @@ export class LogBoundsReader {
       try {
         const { topic, partition } = at;
         const request = { groupId: this.groupId, topics: [{ topic, partitions: [{ partition }] }] };
-        const answer = await this.connections.ask(coordinator, (broker) => broker.offsetFetch(request));
+        const answer = await this.connections.ask(coordinator.answer, (broker) => broker.offsetFetch(request));
         const offset = safeOffset(answer.responses[0]?.partitions[0]?.offset);
         return offset === NOTHING_COMMITTED ? null : offset;
       } catch (error) {
         this.#coordinator = undefined;
-        if (!isProtocolError(error)) this.connections.drop(coordinator);
+        this.anyBroker.passOn(coordinator.toldBy);
+        if (!isProtocolError(error)) this.connections.drop(coordinator.answer);
         throw error;
       }
     });
   }
 
-  async #findCoordinator(): Promise<string> {
-    const address = await this.leaders.anyBroker();
-    try {
-      const request = { groupId: this.groupId, coordinatorType: COORDINATOR_OF_GROUP };
-      const { coordinator } = await this.connections.ask(address, (broker) => broker.findGroupCoordinator(request));
+  #findCoordinator(): Promise<Told<string>> {
+    const request = { groupId: this.groupId, coordinatorType: COORDINATOR_OF_GROUP };
+    return this.anyBroker.ask(this.connections, async (broker) => {
+      const { coordinator } = await broker.findGroupCoordinator(request);
       return `${coordinator.host}:${coordinator.port}`;
-    } catch (error) {
-      if (!isProtocolError(error)) this.leaders.avoid(address);
-      throw error;
-    }
+    });
   }
 
   async #retry<T>(at: TopicPartition, ask: () => Promise<T>): Promise<T> {
@@ -117,9 +117,4 @@ function safeOffset(text: string | undefined): number {
   const offset = Number(text);
   if (!Number.isSafeInteger(offset)) throw new BrokerError(`the broker gave ${text ?? 'nothing'} as an offset`);
   return offset;
-}
-
-/** The broker answered with an error code: the connection is sound. */
-function isProtocolError(error: unknown): error is Error & { readonly retriable: boolean } {
-  return error instanceof Error && error.name === 'KafkaJSProtocolError';
 }

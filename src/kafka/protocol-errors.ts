@@ -56,6 +56,11 @@ export function noAnswer(cause: unknown, request: string, at?: TopicPartition): 
   return new BrokerError(`${request}${place(at)} failed: ${why}`, { cause });
 }
 
+/** One that kafkajs made of an error code: the broker has answered, the connection is sound. */
+export function isProtocolError(error: unknown): error is Error & { readonly retriable: boolean } {
+  return error instanceof Error && error.name === 'KafkaJSProtocolError';
+}
+
 export function isTooLarge(code: number): boolean {
   return code === ERROR_CODES.MESSAGE_TOO_LARGE || code === ERROR_CODES.RECORD_LIST_TOO_LARGE;
 }

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../lib/clock.js';
 import { BrokerError } from '../pipeline/errors.js';
+import { AnyBroker } from './any-broker.js';
 import { BrokerConnections, type ConnectedBroker } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
 import { METADATA_UNKNOWN_TOPIC, metadataCall } from './metadata-protocol.js';
@@ -27,7 +28,10 @@ export interface TopicToCreate {
 
 const patienceMs = 10_000;
 const pauseMs = 100;
-const createTimeoutMs = 10_000;
+/** For the broker to do it in. */
+const createTimeoutMs = 5_000;
+/** For its answer, by when its own time-out has long told. */
+const createAnswerMs = 10_000;
 /** Kafka's number of a topic in DescribeConfigs. */
 const topicResource = 2;
 
@@ -41,12 +45,14 @@ export class TopicRefusedError extends Error {
 
 export class TopicAdmin {
   readonly #connections: BrokerConnections;
+  readonly #anyBroker: AnyBroker;
 
   constructor(
-    private readonly config: KafkaConfig,
+    config: KafkaConfig,
     private readonly clock: Clock,
   ) {
-    this.#connections = new BrokerConnections(config);
+    this.#connections = new BrokerConnections({ requestTimeout: createAnswerMs, ...config });
+    this.#anyBroker = new AnyBroker(config, clock);
   }
 
   close(): Promise<void> {
@@ -80,7 +86,7 @@ export class TopicAdmin {
       topics: [{ topic, numPartitions: partitions, replicationFactor, configEntries }],
       timeout: createTimeoutMs,
     };
-    return this.#retry(async (broker) => {
+    const attempt = async (broker: AdminBroker): Promise<boolean> => {
       try {
         await broker.createTopics(request);
         return true;
@@ -89,23 +95,21 @@ export class TopicAdmin {
         if (typeOf(refusal) === 'TOPIC_ALREADY_EXISTS') return false;
         throw isFinal(refusal) ? new TopicRefusedError(topic, refusal) : refusal;
       }
-    });
+    };
+    return this.#retry(attempt, createAnswerMs);
   }
 
   /** Asks one broker after the other until one answers; any of them passes what is the controller's on to it. */
-  async #retry<T>(ask: (broker: AdminBroker) => Promise<T>): Promise<T> {
-    const addresses = typeof this.config.brokers === 'function' ? await this.config.brokers() : this.config.brokers;
+  async #retry<T>(ask: (broker: AdminBroker) => Promise<T>, answerMs?: number): Promise<T> {
     const deadline = this.clock.now() + patienceMs;
-    for (let attempt = 0; ; attempt++) {
-      const address = addresses[attempt % addresses.length];
-      if (address === undefined) throw new BrokerError('no broker is configured');
+    const leastAttempts = await this.#anyBroker.count();
+    for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#connections.ask(address, (broker) => ask(broker as AdminBroker));
+        return (await this.#anyBroker.ask(this.#connections, (broker) => ask(broker as AdminBroker), answerMs)).answer;
       } catch (error) {
         if (isFinal(error)) throw error;
-        if (this.clock.now() + pauseMs > deadline)
-          throw new BrokerError(`no answer from ${addresses.join(',')}: ${String(error)}`, { cause: error });
-        if (typeOf(error) === undefined) this.#connections.drop(address);
+        if (attempt >= leastAttempts && this.clock.now() + pauseMs > deadline)
+          throw new BrokerError(`no answer from any of ${leastAttempts} brokers: ${String(error)}`, { cause: error });
       }
       await this.clock.delay(pauseMs);
     }

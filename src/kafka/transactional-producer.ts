@@ -34,6 +34,8 @@ export interface SessionParts {
   readonly batchSizeLimits: BatchSizeLimits;
   /** How long a leader may wait for the in-sync replicas. */
   readonly produceTimeoutMs: number;
+  /** Told once, when the session ends by an error. Must not throw. */
+  readonly onFailure: () => void;
 }
 
 type State = 'idle' | 'beginning' | 'open' | 'committing';
@@ -60,7 +62,7 @@ const MARKERS_TIMEOUT_MS = 10_000;
  * what the broker did. So the session is over then, and the next owner of the id fences and reads in the log what
  * became of the transaction.
  */
-export class FencedProducer implements TransactionalProducer {
+export class KafkaTransactionalProducer implements TransactionalProducer {
   readonly #parts: SessionParts;
   #state: State = 'idle';
   /** Why it is over: what every later call rejects with. */
@@ -134,7 +136,10 @@ export class FencedProducer implements TransactionalProducer {
     try {
       return await pending;
     } catch (error) {
-      this.#over ??= error as Error;
+      if (this.#over === null) {
+        this.#over = error as Error;
+        this.#parts.onFailure();
+      }
       throw error;
     } finally {
       this.#inFlight.delete(pending);

@@ -1,17 +1,19 @@
 /** Fences transactional ids: the way to a producer, and to final offsets. */
 import type { Clock } from '../lib/clock.js';
 import type { Transactions } from '../pipeline/ports.js';
+import { AnyBroker, type Told } from './any-broker.js';
 import { BatchSizeLimits } from './batch-size-limits.js';
 import { BrokerConnections } from './broker-connections.js';
 import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, type KafkaConfig } from './cluster.js';
 import { LeaderDirectory } from './leader-directory.js';
+import { ERROR_CODES } from './protocol-errors.js';
 import {
   findCoordinator,
   initProducerId,
   type CoordinatorAnswer,
   type InitProducerIdAnswer,
 } from './transaction-requests.js';
-import { FencedProducer } from './transactional-producer.js';
+import { KafkaTransactionalProducer } from './transactional-producer.js';
 import { untilReady } from './until-ready.js';
 
 export interface TransactionsOptions {
@@ -23,32 +25,35 @@ export interface TransactionsOptions {
 }
 
 const BATCH_BYTES = 900_000;
-const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+/** Within the transaction time-out, so that a frozen broker is noticed before the coordinator aborts. */
+const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Transactions on Kafka, each producer with connections of its own (KIP-98; fencing by transactional id, not KIP-447). */
-export function kafkaTransactions(config: KafkaConfig, options: TransactionsOptions): Transactions {
-  const batchSizeLimits = new BatchSizeLimits(BATCH_BYTES);
-  const produceTimeoutMs = config.requestTimeout ?? DEFAULT_REQUEST_TIMEOUT_MS;
+export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptions): Transactions {
+  const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...kafka };
   const { groupId, clock } = options;
+  const batchSizeLimits = new BatchSizeLimits(BATCH_BYTES);
+  const anyBroker = new AnyBroker(config, clock);
 
   return {
     async fence(transactionalId) {
       const connections = new BrokerConnections(config);
-      const leaders = new LeaderDirectory(config, connections);
-      const fencing = new Fencing(connections, leaders, options);
+      const fencing = new Fencing(connections, anyBroker, options);
       try {
-        const groupCoordinator = await fencing.coordinatorOf(COORDINATOR_OF_GROUP, groupId);
+        const { answer: groupCoordinator, toldBy } = await fencing.coordinatorOf(COORDINATOR_OF_GROUP, groupId);
         const { coordinator, producerId, producerEpoch } = await fencing.initialise(transactionalId);
-        return new FencedProducer({
+        return new KafkaTransactionalProducer({
           connections,
-          leaders,
+          leaders: new LeaderDirectory(anyBroker, connections),
           clock,
           session: { transactionalId, producerId, producerEpoch },
           coordinator,
           groupId,
           groupCoordinator,
           batchSizeLimits,
-          produceTimeoutMs,
+          produceTimeoutMs: config.requestTimeout,
+          // Coordinators and leaders may have been named wrongly, by a broker that is cut off from its cluster.
+          onFailure: () => anyBroker.passOn(toldBy),
         });
       } catch (error) {
         await connections.close();
@@ -58,10 +63,16 @@ export function kafkaTransactions(config: KafkaConfig, options: TransactionsOpti
   };
 }
 
+/** The coordinator that was asked is another one by now, or cannot do its work: it may have been named wrongly. */
+const WRONG_COORDINATOR: ReadonlySet<number> = new Set([
+  ERROR_CODES.NOT_COORDINATOR,
+  ERROR_CODES.COORDINATOR_NOT_AVAILABLE,
+]);
+
 class Fencing {
   constructor(
     private readonly connections: BrokerConnections,
-    private readonly leaders: LeaderDirectory,
+    private readonly anyBroker: AnyBroker,
     private readonly options: TransactionsOptions,
   ) {}
 
@@ -69,32 +80,31 @@ class Fencing {
   async coordinatorOf(
     kind: typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION,
     key: string,
-  ): Promise<string> {
+  ): Promise<Told<string>> {
     const { clock } = this.options;
-    const { address } = await untilReady<CoordinatorAnswer>(clock, 'FindCoordinator', async () => {
-      const anyBroker = await this.leaders.anyBroker();
-      try {
-        return await this.connections.ask(anyBroker, ({ connectionPool }) =>
-          connectionPool.send(findCoordinator(kind, key)),
-        );
-      } catch (error) {
-        this.leaders.avoid(anyBroker);
-        throw error;
-      }
-    });
-    return address;
+    const ask = async (): Promise<CoordinatorAnswer & { toldBy: string }> => {
+      const { answer, toldBy } = await this.anyBroker.ask(this.connections, ({ connectionPool }) =>
+        connectionPool.send(findCoordinator(kind, key)),
+      );
+      if (WRONG_COORDINATOR.has(answer.errorCode)) this.anyBroker.passOn(toldBy);
+      return { ...answer, toldBy };
+    };
+    const { address, toldBy } = await untilReady(clock, 'FindCoordinator', ask, await this.anyBroker.count());
+    return { answer: address, toldBy };
   }
 
   async initialise(transactionalId: string): Promise<InitProducerIdAnswer & { coordinator: string }> {
     const { clock, transactionTimeoutMs } = this.options;
     return untilReady(clock, 'InitProducerId', async () => {
-      const coordinator = await this.coordinatorOf(COORDINATOR_OF_TRANSACTION, transactionalId);
+      const { answer: coordinator, toldBy } = await this.coordinatorOf(COORDINATOR_OF_TRANSACTION, transactionalId);
       try {
         const answer = await this.connections.ask(coordinator, ({ connectionPool }) =>
           connectionPool.send(initProducerId(transactionalId, transactionTimeoutMs)),
         );
+        if (WRONG_COORDINATOR.has(answer.errorCode)) this.anyBroker.passOn(toldBy);
         return { ...answer, coordinator };
       } catch (error) {
+        this.anyBroker.passOn(toldBy);
         this.connections.drop(coordinator);
         throw error;
       }

@@ -4,8 +4,12 @@ import { BrokerError } from '../pipeline/errors.js';
 import { ERROR_CODES, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
 import type { Answer } from './transaction-requests.js';
 
-const RETRY_FIRST_MS = 1;
-const RETRY_MAX_MS = 20;
+/** For a coordinator that is not ready: the markers of a transaction take milliseconds. */
+const NOT_YET_FIRST_MS = 1;
+const NOT_YET_MAX_MS = 20;
+/** For no answer: each attempt connects anew, and brokers that are down are down for a while. */
+const NO_ANSWER_FIRST_MS = 100;
+const NO_ANSWER_MAX_MS = 1_000;
 /** A cluster that has not settled by then is for the caller to tell of; asking anew later does no harm. */
 const PATIENCE_MS = 10_000;
 
@@ -22,22 +26,30 @@ const NOT_YET: ReadonlySet<number> = new Set([
  *
  * @param ask one attempt; it rejects where there was no answer, and tries another broker the next time. A BrokerError
  * of its own is final.
+ * @param leastAttempts made even after the time is up, so that no broker is left out
  * @throws FencedError, BrokerError
  */
-export async function untilReady<T extends Answer>(clock: Clock, request: string, ask: () => Promise<T>): Promise<T> {
-  const backoff = new Backoff(RETRY_FIRST_MS, RETRY_MAX_MS);
+export async function untilReady<T extends Answer>(
+  clock: Clock,
+  request: string,
+  ask: () => Promise<T>,
+  leastAttempts = 1,
+): Promise<T> {
+  const notYet = new Backoff(NOT_YET_FIRST_MS, NOT_YET_MAX_MS);
+  const unanswered = new Backoff(NO_ANSWER_FIRST_MS, NO_ANSWER_MAX_MS);
   const deadline = clock.now() + PATIENCE_MS;
-  for (;;) {
+  for (let attempt = 1; ; attempt++) {
     const [outcome] = await Promise.allSettled([ask()]);
-    const isOver = clock.now() >= deadline;
+    const isOver = attempt >= leastAttempts && clock.now() >= deadline;
     if (outcome.status === 'fulfilled') {
       const { errorCode } = outcome.value;
       if (errorCode === NO_ERROR) return outcome.value;
       if (isOver || !NOT_YET.has(errorCode)) throw refusal(errorCode, request);
+      await clock.delay(notYet.next());
     } else {
       if (outcome.reason instanceof BrokerError) throw outcome.reason;
       if (isOver) throw noAnswer(outcome.reason, request);
+      await clock.delay(unanswered.next());
     }
-    await clock.delay(backoff.next());
   }
 }

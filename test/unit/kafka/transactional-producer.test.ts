@@ -4,7 +4,7 @@ import type { ConnectedBroker } from '../../../src/kafka/broker-connections.js';
 import type { ProtocolCall } from '../../../src/kafka/cluster.js';
 import { ERROR_CODES } from '../../../src/kafka/protocol-errors.js';
 import { nextSequence } from '../../../src/kafka/record-batch-encoder.js';
-import { FencedProducer, type SessionParts } from '../../../src/kafka/transactional-producer.js';
+import { KafkaTransactionalProducer, type SessionParts } from '../../../src/kafka/transactional-producer.js';
 import type { Clock } from '../../../src/lib/clock.js';
 import { NO_HEADERS } from '../../../src/lib/record.js';
 import { BrokerError, FencedError } from '../../../src/pipeline/errors.js';
@@ -85,7 +85,7 @@ const produced = (errorCode: number) => {
 
 function fencedProducer() {
   const scripted = new ScriptedBroker();
-  const producer = new FencedProducer({
+  const producer = new KafkaTransactionalProducer({
     connections: scripted.connections,
     leaders: { find: () => Promise.resolve('broker:9092') },
     clock: new SteppedClock(),
@@ -95,6 +95,7 @@ function fencedProducer() {
     groupCoordinator: 'broker:9092',
     batchSizeLimits: new BatchSizeLimits(900_000),
     produceTimeoutMs: 30_000,
+    onFailure: () => undefined,
   });
   return { scripted, producer };
 }

@@ -53,3 +53,19 @@ test.each([
   await expect(untilReady(steppedClock(), 'InitProducerId', broker.ask)).rejects.toThrow(expected);
   expect(broker.asked()).toBe(1);
 });
+
+test('brokers that are down are not asked again every few milliseconds', async () => {
+  const broker = answering(NO_CONNECTION);
+  await expect(untilReady(steppedClock(), 'InitProducerId', broker.ask)).rejects.toThrow(BrokerError);
+  expect(broker.asked()).toBeLessThan(15);
+});
+
+test('each broker has its turn, however long the others take to say nothing', async () => {
+  const clock = steppedClock();
+  const broker = answering(NO_CONNECTION, NO_CONNECTION, NO_CONNECTION, 0);
+  const ask = async () => {
+    await clock.delay(4_000);
+    return broker.ask();
+  };
+  await expect(untilReady(clock, 'FindCoordinator', ask, 4)).resolves.toMatchObject({ errorCode: 0 });
+});
