@@ -21,6 +21,8 @@ const HISTORY = 4;
 const processors = new Processors();
 const platforms: Platform[] = [];
 
+afterEach(() => processors.killAll());
+
 afterAll(async () => {
   await processors.endAll();
   await Promise.all(platforms.map((platform) => platform.close()));

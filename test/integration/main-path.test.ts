@@ -7,7 +7,7 @@ import { currentCluster } from '../support/cluster/current.js';
 import { createTopics, deploy, describeDeployment, registerSchemas } from '../support/deployment.js';
 import type { Deployment } from '../support/deployment.js';
 import { expectedEventId } from '../support/expected-event-id.js';
-import { announcedCompanies, announcements, consumed } from '../support/outbound.js';
+import { announcedCompanies, announcements, consumed, consumedToEnd } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../support/processor.js';
 import { plainClient } from '../support/topics.js';
@@ -160,9 +160,9 @@ test('records of aborted transactions do not exist', async () => {
   await write([status('2', 'Complete')], 'commit');
   await write([manifest({ linkId: 'never', datasets: ['3'] }), platform.deletion(company)], 'abort');
   await transactional.disconnect();
-
-  await consumed(deployment, await platform.send([{ ...platform.status('other', 'x', 'Queued'), partition }]));
+  await consumedToEnd(deployment);
   expect(await announcementsOf(company)).toEqual([]);
+
   const places = await platform.send([{ ...status('1', 'MapError'), partition }]);
   await consumed(deployment, places);
   const [found] = await announcementsOf(company);
@@ -187,7 +187,7 @@ test('a company goes on where it stood after a stop, a kill -9 and the loss of t
   await write([status('2', 'Complete')]);
   expect(processor.log.filter(({ msg }) => msg.includes('set aside'))).toEqual([]);
 
-  await processor.kill();
+  await processor.stop();
   processor = await processors.startReady(deployment);
   const [last] = await write([status('3', 'Complete')]);
   await write([status('1', 'Complete')]);

@@ -102,27 +102,25 @@ describe('in the middle', () => {
 });
 
 test('settings that cannot be read yet keep every partition from deciding', async () => {
-  await platform.choose('choosy', 'FIRST_DATASET');
+  await platform.choose('choosy', 'ALL_DATASETS');
   const settingsId = await idOfLatest(`${deployment.topics.settings}-value`);
   const past = { clientId: 'choosy', timestamp: deployment.allDatasetsFrom - 1 };
   const places = await platform.send([
-    platform.manifest('early bird', { datasets: ['1', '2'] }, past),
-    platform.status('early bird', '1', 'Complete', {}, past),
-    platform.status('early bird', '2', 'Complete', {}, past),
+    platform.manifest('waiting', { datasets: ['1', '2'] }, past),
+    platform.status('waiting', '1', 'Complete', {}, past),
+    platform.status('waiting', '2', 'Complete', {}, past),
   ]);
   registry.troubled.set(settingsId, 'broken');
   const processor = processors.start(deployment);
-  await processor.logged(({ msg }) => msg === 'client settings wait for the schema registry', 'settings wait');
-  const { ready, unready } = await processor.readiness();
-  expect({ ready, waiting: unready.length }).toEqual({ ready: false, waiting: 3 });
-  expect(await announcedCompanies(deployment)).not.toContain('early bird');
+  for (let partition = 0; partition < deployment.partitions; partition++)
+    expect((await processor.partitionIs(partition, 'waiting')).reason).toContain('client settings');
+  expect(await announcedCompanies(deployment)).not.toContain('waiting');
 
   registry.troubled.delete(settingsId);
   await consumed(deployment, places);
-  const found = (await announcements(deployment)).filter(({ event }) => event.companyId === 'early bird');
-  expect(found.map(({ event }) => [event.trigger, event.source.offset])).toEqual([
-    ['FIRST_DATASET', places[1]?.offset],
-  ]);
+  const found = (await announcements(deployment)).filter(({ event }) => event.companyId === 'waiting');
+  expect(found.map(({ event }) => [event.trigger, event.source.offset])).toEqual([['ALL_DATASETS', places[2]?.offset]]);
+  await processor.stop();
 });
 
 let schemas = 0;

@@ -56,6 +56,23 @@ export async function consumed(deployment: Deployment, places: readonly Place[])
   }
 }
 
+/** Resolves once the group has committed all that is in the input, transaction markers at its end included. */
+export async function consumedToEnd(deployment: Deployment): Promise<void> {
+  const { bootstrap, applicationId, topics } = deployment;
+  const admin = plainClient(bootstrap).admin();
+  await admin.connect();
+  try {
+    const look = async () => {
+      const ends = await admin.fetchTopicOffsets(topics.events);
+      const committed = await committedOffsets(admin, deployment);
+      return ends.every(({ partition, high }) => high === '0' || committed.get(partition) === Number(high));
+    };
+    await pollUntil(look, { what: `${applicationId} has consumed everything`, timeoutMs: CONSUMED_TIMEOUT_MS });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
 /** The group's committed offset of one partition of the input; -1 where it has none. */
 export async function committedOffset(deployment: Deployment, partition: number): Promise<number> {
   const admin = plainClient(deployment.bootstrap).admin();

@@ -46,7 +46,8 @@ const PROBE_TIMEOUT_MS = 2_000;
 const LOG_LINES_IN_ERRORS = 30;
 
 /**
- * The instances of one test file. Call `endAll` after each test: nothing outlives it, whatever became of the test.
+ * The instances of one test file. Call `endAll` after each test, or after all of them where they share an instance:
+ * nothing outlives it, whatever became of the test.
  */
 export class Processors {
   readonly #started: Processor[] = [];
@@ -74,9 +75,14 @@ export class Processors {
     return folder;
   }
 
+  /** Kills what still runs and keeps the folders, for tests that go on with the state of a former one. */
+  async killAll(): Promise<void> {
+    await Promise.all(this.#started.splice(0).map((processor) => processor.kill()));
+  }
+
   /** Kills what still runs and removes the folders. */
   async endAll(): Promise<void> {
-    await Promise.all(this.#started.splice(0).map((processor) => processor.kill()));
+    await this.killAll();
     for (const folder of this.#folders.splice(0)) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
