@@ -8,6 +8,7 @@
 import { Kafka, type Consumer, type PartitionAssigner } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { Backoff } from '../lib/backoff.js';
 import type { GroupMembership } from '../pipeline/ports.js';
 import type { KafkaConfig } from './cluster.js';
 import { removeMember } from './remove-member.js';
@@ -31,6 +32,8 @@ export const defaultSessionTimeoutMs = 10_000;
 const heartbeatIntervalMs = 500;
 /** Heartbeats are late by this much at most; shorter only costs CPU. */
 const loopPauseMs = 100;
+const startBackoffMinMs = 200;
+const startBackoffMaxMs = 5_000;
 const leaveTimeoutMs = 2_000;
 const removeTimeoutMs = 1_000;
 
@@ -51,7 +54,7 @@ export class KafkaGroupMembership implements GroupMembership {
   readonly #waiting = new Set<Waiting>();
   #memberId: string | null = null;
   #generation: number | null = null;
-  #stopping = false;
+  readonly #stopping = new AbortController();
   /** Settles when every member id that this consumer has lost is out of the group, or given up. */
   #removals: Promise<void> = Promise.resolve();
 
@@ -66,7 +69,7 @@ export class KafkaGroupMembership implements GroupMembership {
       heartbeatInterval: heartbeatIntervalMs,
       maxWaitTimeInMs: loopPauseMs,
       allowAutoTopicCreation: false,
-      retry: { ...retries, restartOnFailure: () => Promise.resolve(!this.#stopping) },
+      retry: { ...retries, restartOnFailure: () => Promise.resolve(!this.#stopping.signal.aborted) },
     });
   }
 
@@ -83,12 +86,16 @@ export class KafkaGroupMembership implements GroupMembership {
   /**
    * Resolves when the first attempt at joining is over. Where it failed, as for a coordinator that is still loading, it
    * is tried again; `onAssigned` tells when it has succeeded.
-   * @throws kafkajs's errors where the brokers cannot be reached or the topic does not exist
+   * Brokers that cannot be reached, and partitions without a leader, are waited for until `stop`.
+   * @throws kafkajs's errors where waiting does not help: the topic does not exist, the brokers refuse us
    */
   async start(onAssigned: (partitions: readonly number[]) => void): Promise<void> {
     this.#listen(onAssigned);
-    await this.#consumer.connect();
-    await this.#consumer.subscribe({ topic: this.#options.topic });
+    const backoff = new Backoff(startBackoffMinMs, startBackoffMaxMs);
+    while (!(await this.#subscribed())) {
+      await delay(backoff.next(), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      if (this.#stopping.signal.aborted) return;
+    }
     await this.#consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: refuseBatch });
   }
 
@@ -117,12 +124,25 @@ export class KafkaGroupMembership implements GroupMembership {
    * wait for other members; then this member is removed from outside instead.
    */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#stopping.abort();
     const left = Promise.all([this.#consumer.disconnect(), this.#removals]);
     if (await this.#succeeds('leave the group', left, leaveTimeoutMs)) return;
     if (this.#memberId === null) return;
     const { kafka, groupId } = this.#options;
     await this.#succeeds('be removed from the group', removeMember(kafka, groupId, this.#memberId), removeTimeoutMs);
+  }
+
+  /** False where it is worth another attempt, for which it is safe. */
+  async #subscribed(): Promise<boolean> {
+    try {
+      await this.#consumer.connect();
+      await this.#consumer.subscribe({ topic: this.#options.topic });
+      return true;
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      this.#options.logger.warn({ err: error }, 'could not subscribe for the group, and will try again');
+      return false;
+    }
   }
 
   #listen(onAssigned: (partitions: readonly number[]) => void): void {
@@ -134,14 +154,14 @@ export class KafkaGroupMembership implements GroupMembership {
       this.#consumer.pause([{ topic }]);
       this.#memberId = payload.memberId;
       this.#generation = null;
-      if (this.#stopping) return;
+      if (this.#stopping.signal.aborted) return;
       for (const { done } of [...this.#waiting]) done();
       onAssigned([...(payload.memberAssignment[topic] ?? [])].sort((a, b) => a - b));
     });
     this.#consumer.on(events.HEARTBEAT, ({ payload }) => this.#heartbeatSucceeded(payload.groupGenerationId));
     this.#consumer.on(events.CRASH, ({ payload }) => {
       this.#generation = null;
-      if (this.#stopping) return;
+      if (this.#stopping.signal.aborted) return;
       if (!payload.restart) return onCrash(payload.error);
       this.#removeLostMember();
     });
@@ -193,7 +213,7 @@ export class KafkaGroupMembership implements GroupMembership {
         version: assigner.version,
         assign: (group) => assigner.assign(group),
         protocol: (subscription) => {
-          if (this.#stopping) throw new JoinRefusedError('stopping: not joining the group again');
+          if (this.#stopping.signal.aborted) throw new JoinRefusedError('stopping: not joining the group again');
           return assigner.protocol(subscription);
         },
       };
@@ -210,6 +230,14 @@ class JoinRefusedError extends Error {
 class UnexpectedFetchError extends Error {
   override readonly name = 'UnexpectedFetchError';
   readonly retriable = false;
+}
+
+/** Kafka's clients count an unknown topic as transient; ours was looked up before, so it has been deleted. */
+function isTransient(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('type' in error && error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
+  if (error.name === 'KafkaJSNumberOfRetriesExceeded') return isTransient(error.cause);
+  return 'retriable' in error && error.retriable === true;
 }
 
 function refuseBatch(): Promise<never> {
