@@ -70,7 +70,7 @@ export interface Broker {
   }>;
 }
 
-export interface PartitionMetadata {
+interface PartitionMetadata {
   readonly partitionId: number;
   /** Node id; -1 where there is none. */
   readonly leader: number;
@@ -92,10 +92,6 @@ export interface Cluster {
     groupId: string;
     coordinatorType: typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION;
   }): Promise<Broker>;
-  /** First offset in the log (`fromBeginning`), else the last stable offset. The topics must have been added. */
-  fetchTopicsOffset(
-    topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[],
-  ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
 }
 
 interface ClusterOptions {
