@@ -5,10 +5,10 @@ test('a partition that was closed has no lag, nothing to restore and no state: i
   const registry = new Registry();
   const observer = new MetricsObserver(registry);
   for (const partition of [1, 2]) {
-    observer.restore(partition, { position: 3, end: 10 } as Parameters<typeof observer.restore>[1]);
-    observer.batch(partition, { records: 1, durationMs: 1, lag: 5 } as Parameters<typeof observer.batch>[1]);
+    observer.restore(partition, { position: 3, start: 0, end: 10, records: 3 });
+    observer.batch(partition, { records: 1, announced: 0, changes: 0, durationMs: 1, position: 1, lag: 5 });
   }
-  observer.state(1, { state: 'closed' } as Parameters<typeof observer.state>[1]);
+  observer.state(1, { state: 'closed', reason: null });
   const told = await registry.metrics();
   for (const gauge of ['lag_records', 'restore_remaining_records', 'partition_state'])
     expect(told).not.toContain(`company_sync_${gauge}{partition="1"`);
