@@ -14,8 +14,8 @@ import { Processors, type LogLine, type Processor } from '../support/processor.j
 import { SteadyLoad } from '../support/steady-load.js';
 
 const PARTITIONS = 4;
-/** One when the zombie is back in the group, and one of an owner that learns of the new assignment only by its fencing. */
-const FENCES_OF_ONE_REBALANCE = 2;
+/** Of one partition: by its new owner, and by a former one that was fenced before it has learnt of the new assignment. */
+const FENCES_OF_ONE_REJOIN = 2;
 
 const processors = new Processors();
 let platform: Platform | undefined;
@@ -38,16 +38,35 @@ function freezing(deployment: Deployment, moment: BatchMoment): Processor {
   return startHalting(processors, deployment, { signal: 'SIGSTOP', partition: null, moment, batch: 1 });
 }
 
-/** Wakes it up, and waits until the group has given it partitions again. @returns what it has logged until then */
-async function wakeUp(zombie: Processor): Promise<LogLine[]> {
-  const logged = zombie.log.length;
-  zombie.signal('SIGCONT');
-  const since = () => zombie.log.slice(logged);
-  await zombie.poll(() => Promise.resolve(since().some(isAssignment)), 'it is in the group again', 60_000);
-  return since().slice(0, since().findIndex(isAssignment));
+/** What instances have logged since this was made. */
+class LogsSince {
+  readonly #from: readonly (readonly [instance: Processor, line: number])[];
+
+  constructor(instances: readonly Processor[]) {
+    this.#from = instances.map((instance) => [instance, instance.log.length]);
+  }
+
+  get lines(): readonly LogLine[] {
+    return this.#from.flatMap(([{ log }, line]) => log.slice(line));
+  }
 }
 
-test('an instance that was frozen between or in its batches wakes up without doing any harm', async () => {
+/** Wakes it up, and waits until it is in the group again. @returns what it has logged until then */
+async function wakeUp(zombie: Processor): Promise<readonly LogLine[]> {
+  const since = new LogsSince([zombie]);
+  zombie.signal('SIGCONT');
+  await zombie.poll(() => Promise.resolve(since.lines.some(isAssignment)), 'it is in the group again', 60_000);
+  return since.lines.slice(0, since.lines.findIndex(isAssignment));
+}
+
+function expectFewFences({ lines }: LogsSince, most: number): void {
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const fences = lines.filter((line) => line.partition === partition && isFencing(line));
+    expect(fences.length).toBeLessThanOrEqual(most);
+  }
+}
+
+test('an instance that was frozen wherever it was wakes up without doing any harm', async () => {
   const { deployment, startLoad } = await setStage();
   const zombie = processors.start(deployment);
   const heir = processors.start(deployment);
@@ -58,41 +77,34 @@ test('an instance that was frozen between or in its batches wakes up without doi
   zombie.signal('SIGSTOP');
   await shared([heir], PARTITIONS);
   await consumed(deployment, await steady.more());
-  const before = heir.log.length;
 
+  const sinceThen = new LogsSince([zombie, heir]);
   expect((await wakeUp(zombie)).filter(isFencing)).toEqual([]);
   await shared([zombie, heir], PARTITIONS);
   await consumed(deployment, await steady.more());
   await consumed(deployment, await steady.stop());
-  expectFewFences([heir.log.slice(before)], FENCES_OF_ONE_REBALANCE);
+  expectFewFences(sinceThen, FENCES_OF_ONE_REJOIN);
   await cleanAudit(deployment, 1);
 });
 
 test('transactions that were open when their owners froze are never committed by them', async () => {
   const { deployment, startLoad } = await setStage();
-  const applied = freezing(deployment, 'applied');
-  const produced = freezing(deployment, 'produced');
+  const zombies = [freezing(deployment, 'applied'), freezing(deployment, 'produced')];
   const heir = processors.start(deployment);
-  const zombies = [applied, produced];
   await shared([...zombies, heir], PARTITIONS);
   const steady = startLoad();
   await Promise.all(zombies.map(frozeItself));
 
   await shared([heir], PARTITIONS);
   await consumed(deployment, await steady.more());
-  const untilRejoined = await Promise.all(zombies.map(wakeUp));
-  for (const log of untilRejoined) {
+
+  const sinceThen = new LogsSince([...zombies, heir]);
+  for (const log of await Promise.all(zombies.map(wakeUp))) {
     expect(log.filter(isFencing)).toEqual([]);
     expect(log.filter(({ msg }) => msg === 'company is synchronized')).toEqual([]);
   }
   await shared([...zombies, heir], PARTITIONS);
   await consumed(deployment, await steady.stop());
+  expectFewFences(sinceThen, zombies.length * FENCES_OF_ONE_REJOIN);
   await cleanAudit(deployment, 1);
 });
-
-function expectFewFences(logs: readonly (readonly LogLine[])[], most: number): void {
-  for (let partition = 0; partition < PARTITIONS; partition++) {
-    const fences = logs.flat().filter((line) => line.partition === partition && isFencing(line));
-    expect(fences.length).toBeLessThanOrEqual(most);
-  }
-}
