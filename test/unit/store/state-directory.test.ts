@@ -45,3 +45,12 @@ test('a STATE_DIR that cannot be made is unavailable', async () => {
   const directory = new RocksStateDirectory(join(folder(), 'x', 'file', 'state'), clock);
   await expect(directory.open(0)).rejects.toThrow(StoreUnavailableError);
 });
+
+test('a folder is set aside also where the explanation cannot be written', async () => {
+  const directory = new RocksStateDirectory(folder(), clock);
+  await (await directory.open(7)).close();
+  const name = 'partition-7.set-aside-20240102T030405Z';
+  mkdirSync(join(folder(), `${name}.txt`));
+  await directory.setAside(7, 'a reason');
+  expect(readdirSync(join(folder(), name))).toContain('CURRENT');
+});
