@@ -55,7 +55,7 @@ export const SETTINGS = Object.freeze({
     env: 'KAFKA_BROKERS',
     default: 'localhost:9092',
     meaning: 'Kafka brokers to start from, comma-separated',
-    expected: 'host:port, or several separated by commas',
+    expected: 'host:port with a host name or IPv4 address, or several separated by commas',
     value: values.brokerList,
   }),
   schemaRegistryUrl: plain({

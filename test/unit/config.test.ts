@@ -116,7 +116,7 @@ describe('faults', () => {
       faultsOf({ KAFKA_BROKERS: 'kafka', HTTP_PORT: '70000' }, { 'stalled-after': '3 days', nonsense: '1' }),
     ).toEqual([
       '--nonsense is no known flag',
-      'KAFKA_BROKERS is "kafka": expected host:port, or several separated by commas',
+      'KAFKA_BROKERS is "kafka": expected host:port with a host name or IPv4 address, or several separated by commas',
       'HTTP_PORT is "70000": expected a whole number from 0 to 65535',
       '--stalled-after is "3 days": expected a duration such as 500ms, 30s, 5m, 24h or 7d, at most 3650d',
     ]);
