@@ -1,24 +1,26 @@
 /**
  * The companies in memory, bounded by their rows.
  *
- * Two generations: what is used goes to the young one, and when that has grown to half the budget it becomes the old
- * one and what was old is dropped. So a hit costs a lookup, not a reordering, and what was used lately stays.
+ * Which to drop is decided by the clock algorithm (F. J. Corbato, 1968): companies stand in a queue; whoever comes to
+ * its head and has been used since it was queued goes to the end once more, the others are dropped. So a hit costs a
+ * lookup and no reordering, and what has been used lately stays, up to the whole budget.
  */
 import { CompanyRows } from '../domain/company-rows.js';
 
 interface Entry {
   readonly rows: CompanyRows;
-  /** `rows.size` as it is counted in `#youngSize`. */
+  /** `rows.size` as it is counted in `#size`. */
   counted: number;
   /** The batch that asked for it last: its size may have changed since. */
   batch: number;
+  /** Asked for since it was queued. */
+  used: boolean;
 }
 
 export class CompanyCache {
-  #young = new Map<string, Entry>();
-  #old = new Map<string, Entry>();
-  #youngSize = 0;
-  #oldSize = 0;
+  /** In the order of the queue. */
+  readonly #entries = new Map<string, Entry>();
+  #size = 0;
   #batch = 0;
   #usedInBatch: Entry[] = [];
 
@@ -27,18 +29,19 @@ export class CompanyCache {
 
   /** Rows held, as of the last `evict`. */
   get size(): number {
-    return this.#youngSize + this.#oldSize;
+    return this.#size;
   }
 
   /** The company's rows; none of them loaded where it was not in memory. The same object until the next `evict`. */
   get(companyId: string): CompanyRows {
-    let entry = this.#young.get(companyId);
+    let entry = this.#entries.get(companyId);
     if (entry === undefined) {
-      entry = this.#old.get(companyId) ?? { rows: new CompanyRows(companyId), counted: 0, batch: -1 };
-      entry.counted = 0;
-      this.#young.set(companyId, entry);
+      entry = { rows: new CompanyRows(companyId), counted: 0, batch: -1, used: false };
+      this.#entries.set(companyId, entry);
     }
     if (entry.batch !== this.#batch) {
+      // A company that comes once and never again is dropped when it gets to the head of the queue.
+      entry.used = entry.batch !== -1;
       entry.batch = this.#batch;
       this.#usedInBatch.push(entry);
     }
@@ -50,39 +53,31 @@ export class CompanyCache {
    * are not settled stay, whatever the budget.
    */
   evict(): void {
-    for (const entry of this.#usedInBatch) this.#count(entry);
+    for (const entry of this.#usedInBatch) {
+      this.#size += entry.rows.size - entry.counted;
+      entry.counted = entry.rows.size;
+    }
     this.#usedInBatch = [];
     this.#batch++;
-
-    const budget = this.budget();
-    if (this.#youngSize > budget / 2 || this.size > budget) this.#turn();
-    if (this.size > budget) this.#turn();
+    this.#keep(this.budget());
   }
 
   clear(): void {
-    this.#young = new Map();
-    this.#old = new Map();
-    this.#youngSize = 0;
-    this.#oldSize = 0;
+    this.#entries.clear();
+    this.#size = 0;
     this.#usedInBatch = [];
   }
 
-  #turn(): void {
-    const dropped = this.#old;
-    this.#old = this.#young;
-    this.#oldSize = this.#youngSize;
-    this.#young = new Map();
-    this.#youngSize = 0;
-    for (const [companyId, entry] of dropped) {
-      if (!entry.rows.changed || this.#old.has(companyId)) continue;
-      entry.counted = 0;
-      this.#young.set(companyId, entry);
-      this.#count(entry);
+  #keep(budget: number): void {
+    // Twice around at most: once to find that all are in use, once to drop them all the same.
+    let left = 2 * this.#entries.size;
+    for (const [companyId, entry] of this.#entries) {
+      if (this.#size <= budget || left-- === 0) return;
+      this.#entries.delete(companyId);
+      if (entry.used || entry.rows.changed) {
+        entry.used = false;
+        this.#entries.set(companyId, entry);
+      } else this.#size -= entry.counted;
     }
-  }
-
-  #count(entry: Entry): void {
-    this.#youngSize += entry.rows.size - entry.counted;
-    entry.counted = entry.rows.size;
   }
 }

@@ -45,13 +45,25 @@ test('what is used no more is dropped', () => {
   expect(cache.get('cold')).not.toBe(cold);
 });
 
-test('what comes back from the old generation counts in the young one', () => {
+test('what fits the budget is never dropped, in whatever order it is used', () => {
+  const cache = new CompanyCache(() => 100);
+  const companies = Array.from({ length: 10 }, (_, i) => `company ${i}`);
+  const rows = companies.map((companyId) => cache.get(companyId));
+  batch(cache, ...companies);
+  for (let i = 0; i < 100; i++) batch(cache, `company ${(i * 7) % 10}`);
+  expect(cache.size).toBe(100);
+  companies.forEach((companyId, i) => expect(cache.get(companyId)).toBe(rows[i]));
+});
+
+test('what was used lately stays, what was not is dropped for what is new', () => {
   const cache = new CompanyCache(() => 40);
-  batch(cache, 'a');
-  batch(cache, 'b');
-  batch(cache, 'c');
-  expect(cache.size).toBe(30);
-  batch(cache, 'a');
+  batch(cache, 'a', 'b', 'c', 'd');
+  const [a, b] = [cache.get('a'), cache.get('b')];
+  cache.evict();
+  batch(cache, 'e');
+  batch(cache, 'f');
+  expect(cache.get('a')).toBe(a);
+  expect(cache.get('b')).toBe(b);
   expect(cache.size).toBe(40);
 });
 
