@@ -1,4 +1,4 @@
-/** Brings rows into memory: what a batch of events needs in one read, or one whole company. */
+/** Brings rows into memory: what a batch of events needs in two reads, or one whole company. */
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { InputEvent } from '../domain/events.js';
 import { visitRowsNeeded, type RowsNeeded } from '../domain/rows-needed.js';
@@ -25,12 +25,20 @@ export type RowSource = Pick<KeyValueStore, 'read' | 'scan'>;
 /**
  * The rows that one batch needs and that are not in memory, each once. Tell it the events, `run` it once, then throw it
  * away. The `CompanyRows` that it returns are those of the cache.
+ *
+ * Company rows are read first: a company that is new, as each one is once, has no other rows to look for.
  */
 export class RowLoad implements RowsNeeded {
-  readonly #keys: Buffer[] = [];
+  /** What was asked for, in this order: a company, and the event or hold that it is needed for. */
+  readonly #wanted: CompanyRows[] = [];
+  readonly #wantedFor: (InputEvent | string)[] = [];
+  readonly #missing = new Set<CompanyRows>();
+
+  /** The keys of one read. */
+  #keys: Buffer[] = [];
   /** For each key, the company and the dataset or hold that it is of. */
-  readonly #companies: CompanyRows[] = [];
-  readonly #ids: string[] = [];
+  #companies: CompanyRows[] = [];
+  #ids: string[] = [];
   readonly #asked = new Map<CompanyRows, AskedRows>();
   readonly #to = new ByteWriter();
   /** The company that the next row is of. */
@@ -40,31 +48,31 @@ export class RowLoad implements RowsNeeded {
 
   /** Everything that `transition` will look at for this event. */
   want(event: InputEvent): CompanyRows {
-    const rows = this.wantCompany(event.companyId);
-    if (!rows.whole) {
-      this.#rows = rows;
-      visitRowsNeeded(event, this);
-    }
-    return rows;
-  }
-
-  /** The company row alone. */
-  wantCompany(companyId: string): CompanyRows {
-    const rows = this.cache.get(companyId);
-    if (!rows.hasCompany() && !this.#asked.has(rows)) {
-      this.#asked.set(rows, new AskedRows());
-      this.#to.begin();
-      writeCompanyKey(this.#to, companyId);
-      this.#push(rows, '');
-    }
-    return rows;
+    return this.#want(event.companyId, event);
   }
 
   /** The company row and one hold: for a poison record. */
   wantHold(companyId: string, holdId: string): CompanyRows {
-    this.#rows = this.wantCompany(companyId);
-    this.hold(holdId);
-    return this.#rows;
+    return this.#want(companyId, holdId);
+  }
+
+  /** Reads what was asked for and is not in memory. @throws what the store or the row codec throws */
+  async run(store: RowSource): Promise<void> {
+    for (const rows of this.#missing) {
+      this.#to.begin();
+      writeCompanyKey(this.#to, rows.companyId);
+      this.#push(rows, '');
+    }
+    await this.#read(store);
+    for (let i = 0; i < this.#wanted.length; i++) {
+      const rows = this.#wanted[i] as CompanyRows;
+      if (rows.whole) continue;
+      const wantedFor = this.#wantedFor[i] as InputEvent | string;
+      this.#rows = rows;
+      if (typeof wantedFor === 'string') this.hold(wantedFor);
+      else visitRowsNeeded(wantedFor, this);
+    }
+    await this.#read(store);
   }
 
   /** For `visitRowsNeeded`. */
@@ -103,16 +111,27 @@ export class RowLoad implements RowsNeeded {
     this.#push(rows, holdId);
   }
 
-  /** Reads what was asked for and is not in memory. @throws what the store or the row codec throws */
-  async run(store: RowSource): Promise<void> {
-    if (this.#keys.length === 0) return;
-    const values = await store.read(this.#keys);
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i] ?? null;
+  #want(companyId: string, wantedFor: InputEvent | string): CompanyRows {
+    const rows = this.cache.get(companyId);
+    if (!rows.hasCompany()) this.#missing.add(rows);
+    else if (rows.whole) return rows;
+    this.#wanted.push(rows);
+    this.#wantedFor.push(wantedFor);
+    return rows;
+  }
+
+  async #read(store: RowSource): Promise<void> {
+    const keys = this.#keys;
+    if (keys.length === 0) return;
+    const values = await store.read(keys);
+    for (let i = 0; i < keys.length; i++) {
       const rows = this.#companies[i];
-      const kind = this.#keys[i]?.[0];
-      if (rows !== undefined && kind !== undefined) fill(rows, kind, this.#ids[i] ?? '', value);
+      const kind = keys[i]?.[0];
+      if (rows !== undefined && kind !== undefined) fill(rows, kind, this.#ids[i] ?? '', values[i] ?? null);
     }
+    this.#keys = [];
+    this.#companies = [];
+    this.#ids = [];
   }
 
   #push(rows: CompanyRows, id: string): void {
