@@ -262,5 +262,5 @@ test('a changelog that records were deleted from is refused at the start', async
   await operator.setTopicSettings(changelog, { 'cleanup.policy': 'compact' });
   const refused = processors.start(deployment, { stateDir });
   expect(await refused.exited).toBe(1);
-  expect(refused.logTail()).toContain(`changelog ${changelog}, partition 1, starts at offset 2`);
+  expect(refused.messages).toContain(`changelog ${changelog}, partition 1, starts at offset 2`);
 });

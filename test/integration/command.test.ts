@@ -75,7 +75,7 @@ describe('topics and schemas', () => {
       const processor = processors.start(deployment);
       expect({ start, exitCode: await processor.exited }).toEqual({ start, exitCode: 1 });
       for (const topic of Object.values(deployment.topics))
-        expect(processor.logTail()).toContain(`topic ${topic} does not exist`);
+        expect(processor.messages).toContain(`topic ${topic} does not exist`);
     }
   });
 
@@ -86,8 +86,8 @@ describe('topics and schemas', () => {
     await createTopics(deployment);
     const processor = processors.start(deployment);
     expect(await processor.exited).toBe(1);
-    expect(processor.logTail()).toContain('has cleanup.policy=delete');
-    expect(processor.logTail()).toContain(`has 2 partitions and input ${deployment.topics.events} has 3`);
+    expect(processor.messages).toContain('has cleanup.policy=delete');
+    expect(processor.messages).toContain(`has 2 partitions and input ${deployment.topics.events} has 3`);
   });
 
   test('`run` refuses to start on schemas that are not registered, and says how to', async () => {
@@ -95,7 +95,7 @@ describe('topics and schemas', () => {
     await createTopics(deployment);
     const processor = processors.start(deployment);
     expect(await processor.exited).toBe(1);
-    expect(processor.logTail()).toContain('company-sync schemas register');
+    expect(processor.messages).toContain('company-sync schemas register');
     await registerSchemas(deployment);
     await processors.startReady(deployment);
   });
@@ -115,7 +115,7 @@ describe('one instance', () => {
     const first = await processors.startReady(deployment);
     const second = processors.start(deployment, { stateDir: first.stateDir });
     expect(await second.exited).toBe(2);
-    expect(second.logTail()).toContain(first.stateDir);
+    expect(second.messages).toContain(first.stateDir);
     await consumed(deployment, await platform.send(platform.completeCompany('of the first')));
     await first.ready();
     expect(await first.stop()).toBe(0);

@@ -158,12 +158,13 @@ test('records of an evolved schema are read', async () => {
   const type = avro.Type.forSchema(evolved(v1) as avro.Schema);
   const event = { eventId: 'e', companyId: company, clientId: 'c', occurredAt: 0, region: 'eu' };
   const write = (payload: object) => ({ key: company, value: framed(id, type.toBuffer({ ...event, payload })) });
+  const lettersBefore = await deadLetterCodes(deployment);
   const status = { datasetId: '1', connectionId: 'x', dataType: 'invoices', status: 'Complete', trigger: 'BACKFILL' };
   await announcedAfter(
     [platform.manifest(company, { datasets: ['1'] }), write({ 'companysync.DatasetStatusChanged': status })],
     [company],
   );
-  expect((await deadLetterCodes(deployment)).filter((code) => code.includes('undecodable'))).toHaveLength(3);
+  expect(await deadLetterCodes(deployment)).toEqual(lettersBefore);
 });
 
 interface EventSchema {

@@ -44,6 +44,8 @@ const READY_TIMEOUT_MS = 60_000;
 const LOG_TIMEOUT_MS = 30_000;
 const PROBE_TIMEOUT_MS = 2_000;
 const LOG_LINES_IN_ERRORS = 30;
+/** Stack traces are longer. */
+const LOG_LINE_CHARACTERS_IN_ERRORS = 500;
 
 /**
  * The instances of one test file. Call `endAll` after each test, or after all of them where they share an instance:
@@ -186,10 +188,16 @@ export class Processor {
     }
   }
 
+  /** The words of all that it has logged so far, without the fields. */
+  get messages(): string {
+    return this.log.map(({ msg }) => msg).join('\n');
+  }
+
+  /** For errors of tests. */
   logTail(): string {
     return this.log
       .slice(-LOG_LINES_IN_ERRORS)
-      .map((line) => JSON.stringify(line))
+      .map((line) => JSON.stringify(line).slice(0, LOG_LINE_CHARACTERS_IN_ERRORS))
       .join('\n');
   }
 

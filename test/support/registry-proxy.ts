@@ -125,5 +125,7 @@ function fail(response: ServerResponse): void {
 }
 
 function reply(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, { 'content-type': 'application/vnd.schemaregistry.v1+json' }).end(body);
+  // A connection of its own for each request: one that is kept could be broken off while nobody looks.
+  const headers = { 'content-type': 'application/vnd.schemaregistry.v1+json', connection: 'close' };
+  response.writeHead(status, headers).end(body);
 }
