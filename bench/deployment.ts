@@ -54,7 +54,6 @@ export async function deploy(cluster: Cluster, options: DeploymentOptions): Prom
   const run = async (...words: readonly string[]): Promise<void> => {
     await promisify(execFile)(process.execPath, [join(options.build, 'main.js'), ...words], { env: deployment.env });
   };
-  await run('schemas', 'register');
-  await run('topics', 'create', '--partitions', String(options.partitions));
+  await Promise.all([run('schemas', 'register'), run('topics', 'create', '--partitions', String(options.partitions))]);
   return deployment;
 }

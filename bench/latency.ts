@@ -9,7 +9,7 @@ import { startCluster } from '../test/support/cluster/start-cluster.js';
 import { AnnouncementTimes } from './announcement-times.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './deployment.js';
 import { describeMachine, thousands } from './figures.js';
-import { connectProducer, fill } from './input.js';
+import { connectProducer, fill, RECORDS_A_SEND } from './input.js';
 import { MeasuredProcessor, usedSince } from './measured-processor.js';
 import { consumed, logsOf, partitionsOf } from './topic-reading.js';
 import { recordsPerCompany, USUAL_STATUSES, workload, type WorkloadRecord } from './workload.js';
@@ -126,9 +126,12 @@ async function measureRate(bench: Bench, times: AnnouncementTimes, rate: number,
   for (;;) {
     const elapsedMs = performance.now() - startedAt;
     if (elapsedMs >= seconds * 1000) break;
-    const due = Math.floor((elapsedMs * rate) / 1000) - sent;
-    if (due > 0) sending.push(times.send([...take(records, due)]));
-    sent += due;
+    const due = Math.floor((elapsedMs * rate) / 1000);
+    while (sent < due) {
+      const portion = [...take(records, Math.min(due - sent, RECORDS_A_SEND))];
+      sending.push(times.send(portion));
+      sent += portion.length;
+    }
     await delay(TICK_MS);
   }
   await Promise.all(sending);
