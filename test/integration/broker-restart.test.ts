@@ -46,7 +46,7 @@ test('an instance outlives the restart of its only broker', async () => {
   enough.abort();
   const companies = await writing;
 
-  await consumed(deployment, await lastOfEachPartition());
+  await processor.explained(consumed(deployment, await lastOfEachPartition()));
   await processor.ready();
   expect(processor.running).toBe(true);
   const { announced, anomalies } = await auditCluster({ ...deployment, settingsInPlaceBefore: 0 });

@@ -181,8 +181,13 @@ export class Processor {
       throw new Error(`the processor ended with ${exitCode ?? this.#child.signalCode} before ${what}`);
     });
     ended.catch(() => undefined); // It ends some day, long after the race below.
+    await this.explained(pollUntil(probe, { what, timeoutMs, abort: ended }));
+  }
+
+  /** `result`, whose error is given the log's tail. */
+  async explained<T>(result: Promise<T>): Promise<T> {
     try {
-      await pollUntil(probe, { what, timeoutMs, abort: ended });
+      return await result;
     } catch (cause) {
       throw new Error(`${(cause as Error).message}; its log ends with\n${this.logTail()}`, { cause });
     }
