@@ -91,11 +91,17 @@ export class KafkaGroupMembership implements GroupMembership {
    */
   async start(onAssigned: (partitions: readonly number[]) => void): Promise<void> {
     this.#listen(onAssigned);
+    await this.#join();
+  }
+
+  async #join(): Promise<void> {
+    const { signal } = this.#stopping;
     const backoff = new Backoff(startBackoffMinMs, startBackoffMaxMs);
     while (!(await this.#subscribed())) {
-      await delay(backoff.next(), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
-      if (this.#stopping.signal.aborted) return;
+      await delay(backoff.next(), undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
     }
+    if (signal.aborted) return;
     await this.#consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: refuseBatch });
   }
 
@@ -162,8 +168,10 @@ export class KafkaGroupMembership implements GroupMembership {
     this.#consumer.on(events.CRASH, ({ payload }) => {
       this.#generation = null;
       if (this.#stopping.signal.aborted) return;
-      if (!payload.restart) return onCrash(payload.error);
+      const forgiven = isWithoutCoordinator(payload.error);
+      if (!payload.restart && !forgiven) return onCrash(payload.error);
       this.#removeLostMember();
+      if (!payload.restart) this.#join().catch(onCrash);
     });
   }
 
@@ -238,6 +246,15 @@ function isTransient(error: unknown): boolean {
   if ('type' in error && error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
   if (error.name === 'KafkaJSNumberOfRetriesExceeded') return isTransient(error.cause);
   return 'retriable' in error && error.retriable === true;
+}
+
+/**
+ * kafkajs takes it for fatal that no broker named the group's coordinator, and says no more of it. Brokers that restart
+ * or load the group's state name none for a while; one that does not let us ask cannot be told from them.
+ */
+function isWithoutCoordinator(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name === 'KafkaJSGroupCoordinatorNotFound' || isWithoutCoordinator(error.cause);
 }
 
 function refuseBatch(): Promise<never> {

@@ -1,4 +1,4 @@
-/** How membership begins, with a consumer that answers as told. */
+/** How membership begins, and begins anew, with a consumer that answers as told. */
 import { Kafka, PartitionAssigners, type Consumer } from 'kafkajs';
 import { once } from 'node:events';
 import { pino } from 'pino';
@@ -15,18 +15,23 @@ function retriesExceeded(type: string): Error {
 function startWith(subscribe: () => Promise<void>) {
   const run = jest.fn(() => Promise.resolve());
   const done = () => Promise.resolve();
-  const consumer = { events: {}, on: () => undefined, connect: done, disconnect: done, subscribe, run };
+  const listeners = new Map<string, (event: object) => void>();
+  const on = (event: string, listener: (event: object) => void) => listeners.set(event, listener);
+  const events = { GROUP_JOIN: 'join', HEARTBEAT: 'heartbeat', CRASH: 'crash' };
+  const consumer = { events, on, connect: done, disconnect: done, subscribe, run };
   jest.spyOn(Kafka.prototype, 'consumer').mockReturnValue(consumer as unknown as Consumer);
   const warned = new AbortController();
+  const onCrash = jest.fn();
   const membership = new KafkaGroupMembership({
     kafka: { brokers: ['broker:9092'] },
     groupId: 'group',
     topic: 'topic',
     assigner: PartitionAssigners.roundRobin,
-    onCrash: () => undefined,
+    onCrash,
     logger: pino({ level: 'warn' }, { write: () => warned.abort() }),
   });
-  return { membership, warned: warned.signal, run, started: membership.start(() => undefined) };
+  const crash = (error: Error) => listeners.get('crash')?.({ payload: { error, restart: false } });
+  return { membership, warned: warned.signal, run, onCrash, crash, started: membership.start(() => undefined) };
 }
 
 test('a partition without a leader is waited for', async () => {
@@ -52,4 +57,42 @@ test.each([
 ])('%s is not waited for', async (_, error) => {
   const { started } = startWith(() => Promise.reject(error));
   await expect(started).rejects.toBe(error);
+});
+
+/** As kafkajs reports it: its own wrapping leaves no more than the name of the cause. */
+function noCoordinator(): Error {
+  const cause = Object.assign(new Error('none'), { name: 'KafkaJSGroupCoordinatorNotFound', retriable: false });
+  return Object.assign(new Error('none', { cause }), { name: 'KafkaJSNonRetriableError', retriable: false });
+}
+
+test('a group whose coordinator no broker names, as while brokers restart, is joined again', async () => {
+  const subscribe = jest.fn(() => Promise.resolve());
+  const { started, run, onCrash, crash } = startWith(subscribe);
+  await started;
+  crash(noCoordinator());
+  await new Promise(setImmediate);
+  expect(run).toHaveBeenCalledTimes(2);
+  expect(onCrash).not.toHaveBeenCalled();
+});
+
+test('where joining again does not help, or the crash was another one, the membership ends loudly', async () => {
+  const refusal = Object.assign(new Error('who are you'), { retriable: false });
+  const subscribe = jest.fn(() => Promise.reject(refusal)).mockResolvedValueOnce(undefined as never);
+  const { started, run, onCrash, crash } = startWith(subscribe);
+  await started;
+  crash(noCoordinator());
+  await new Promise(setImmediate);
+  crash(new Error('another'));
+  expect(run).toHaveBeenCalledTimes(1);
+  expect(onCrash.mock.calls).toEqual([[refusal], [new Error('another')]]);
+});
+
+test('a crash after the stop is nothing to recover from', async () => {
+  const { membership, started, run, onCrash, crash } = startWith(() => Promise.resolve());
+  await started;
+  await membership.stop();
+  crash(noCoordinator());
+  await new Promise(setImmediate);
+  expect(run).toHaveBeenCalledTimes(1);
+  expect(onCrash).not.toHaveBeenCalled();
 });
