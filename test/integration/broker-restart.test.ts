@@ -1,4 +1,10 @@
-/** A broker that is stopped, or killed, under load: the same instance goes on, and an audit finds nothing wrong. */
+/**
+ * A broker that is killed under load, or stopped: the same instance goes on, and an audit finds nothing wrong.
+ *
+ * Stopped it is only while no transaction is under way. A broker that stops and has nobody to hand its partitions to
+ * takes them for deleted while it ends transactions, and counts a commit as done that it has written nowhere (Kafka
+ * 4.3.1: `TransactionMarkerChannelManager`, "these partitions are likely deleted already and hence can be skipped").
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { auditCluster } from '../support/audit/audit-cluster.js';
 import type { Cluster } from '../support/cluster/cluster.js';
@@ -34,24 +40,25 @@ test('an instance outlives the restart of its only broker', async () => {
   const [broker] = cluster.brokers;
   if (broker === undefined) throw new Error('the cluster has no broker');
   const processor = await processors.startReady(deployment);
-  const enough = new AbortController();
-  const writing = writeUntil(enough.signal);
-  await written(3);
+  const companies = await writeWhile(async () => {
+    for (let kills = 0; kills < 2; kills++) {
+      await written(3);
+      await broker.kill();
+      await broker.start();
+    }
+    await written(3);
+  });
+  await processor.explained(consumed(deployment, await lastOfEachPartition()));
+
   await broker.stop();
   await broker.start();
-  await written(3);
-  await broker.kill();
-  await broker.start();
-  await written(3);
-  enough.abort();
-  const companies = await writing;
-
+  const more = await writeWhile(() => written(3));
   await processor.explained(consumed(deployment, await lastOfEachPartition()));
   await processor.ready();
   expect(processor.running).toBe(true);
   const { announced, anomalies } = await auditCluster({ ...deployment, settingsInPlaceBefore: 0 });
   expect(anomalies).toEqual([]);
-  expect(announced).toBe(companies);
+  expect(announced).toBe(companies + more);
 });
 
 let writes = 0;
@@ -61,17 +68,28 @@ async function written(more: number): Promise<void> {
   while (writes < target) await delay(PACE_MS);
 }
 
+let companiesWritten = 0;
+
 /** Writes companies that will be announced; whatever the broker does, each is written at least once and in order. */
-async function writeUntil(signal: AbortSignal): Promise<number> {
-  let companies = 0;
-  while (!signal.aborted) {
-    const records: PlatformRecord[] = [];
-    for (let i = 0; i < COMPANIES_A_WRITE; i++) records.push(...historyOf(`company-${companies++}`));
-    await insist(() => platform.send(records));
-    writes++;
-    await delay(PACE_MS);
+async function writeWhile(event: () => Promise<void>): Promise<number> {
+  const before = companiesWritten;
+  let over = false;
+  const writing = (async () => {
+    while (!over) {
+      const records: PlatformRecord[] = [];
+      for (let i = 0; i < COMPANIES_A_WRITE; i++) records.push(...historyOf(`company-${companiesWritten++}`));
+      await insist(() => platform.send(records));
+      writes++;
+      await delay(PACE_MS);
+    }
+  })();
+  try {
+    await event();
+  } finally {
+    over = true;
   }
-  return companies;
+  await writing;
+  return companiesWritten - before;
 }
 
 function historyOf(company: string): PlatformRecord[] {
