@@ -9,7 +9,7 @@ import { RegistryUnavailableError, type SchemaSource } from './decode/schema-sou
 import { SchemaResolution } from './decode/schema-resolution.js';
 import { SyncEventDecoder } from './decode/sync-event-decoder.js';
 import { SyncEventSchema } from './decode/sync-event-reader.js';
-import { assignor } from './kafka/assignor.js';
+import { createAssignor } from './kafka/assignor.js';
 import { ClientSettings } from './kafka/client-settings.js';
 import { KafkaGroupMembership } from './kafka/group-membership.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
@@ -156,11 +156,17 @@ export class Service {
 
   async #run(metrics: Registry, topics: CheckedTopics, registry: KnownRegistry): Promise<void> {
     const { config, logger, onCrash } = this.#options;
-    const membership = new KafkaGroupMembership({
+    const membership: KafkaGroupMembership = new KafkaGroupMembership({
       kafka: kafkaConfigOf(config, logger),
       groupId: config.applicationId,
       topic: config.topics.syncEvents,
-      assigner: assignor,
+      assigner: createAssignor(() => ({
+        httpAddress: this.#http?.advertisedAddress ?? null,
+        numStandby: config.numStandby,
+        memberId: membership.memberId,
+        partitions: [...(this.#partitions?.statuses().keys() ?? [])],
+        held: new Map(),
+      })),
       onCrash,
       logger,
     });

@@ -4,9 +4,9 @@ import type { Clock } from '../lib/clock.js';
 import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
 import type { LogBounds } from '../pipeline/ports.js';
-import type { AnyBroker, Told } from './any-broker.js';
+import type { AnyBroker } from './any-broker.js';
 import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';
-import { COORDINATOR_OF_GROUP } from './cluster.js';
+import { GroupCoordinator } from './group-coordinator.js';
 import { nameOf, type LeaderDirectory } from './leader-directory.js';
 import type { OnTrouble } from './log-fetcher.js';
 import { isProtocolError } from './protocol-errors.js';
@@ -24,18 +24,19 @@ const BACKOFF_MAX_MS = 500;
 const PATIENCE_MS = 30_000;
 
 export class LogBoundsReader {
-  /** host:port of the group's coordinator, as far as known. */
-  #coordinator: Told<string> | undefined;
+  readonly #coordinator: GroupCoordinator;
 
   constructor(
     private readonly groupId: string,
     private readonly connections: BrokerConnections,
     private readonly leaders: LeaderDirectory,
-    private readonly anyBroker: AnyBroker,
+    anyBroker: AnyBroker,
     private readonly clock: Clock,
     private readonly onTrouble: OnTrouble,
     private readonly signal: AbortSignal,
-  ) {}
+  ) {
+    this.#coordinator = new GroupCoordinator(groupId, connections, anyBroker);
+  }
 
   /** @throws BrokerError where the cluster gave no answer for long, or refuses */
   bounds(at: TopicPartition): Promise<LogBounds> {
@@ -62,27 +63,11 @@ export class LogBoundsReader {
    */
   committedOffset(at: TopicPartition): Promise<number | null> {
     return this.#retry(at, async () => {
-      const coordinator = (this.#coordinator ??= await this.#findCoordinator());
-      try {
-        const { topic, partition } = at;
-        const request = { groupId: this.groupId, topics: [{ topic, partitions: [{ partition }] }] };
-        const answer = await this.connections.ask(coordinator.answer, (broker) => broker.offsetFetch(request));
-        const offset = safeOffset(answer.responses[0]?.partitions[0]?.offset);
-        return offset === NOTHING_COMMITTED ? null : offset;
-      } catch (error) {
-        this.#coordinator = undefined;
-        this.anyBroker.passOn(coordinator.toldBy);
-        if (!isProtocolError(error)) this.connections.drop(coordinator.answer);
-        throw error;
-      }
-    });
-  }
-
-  #findCoordinator(): Promise<Told<string>> {
-    const request = { groupId: this.groupId, coordinatorType: COORDINATOR_OF_GROUP };
-    return this.anyBroker.ask(this.connections, async (broker) => {
-      const { coordinator } = await broker.findGroupCoordinator(request);
-      return `${coordinator.host}:${coordinator.port}`;
+      const { topic, partition } = at;
+      const request = { groupId: this.groupId, topics: [{ topic, partitions: [{ partition }] }] };
+      const answer = await this.#coordinator.ask((broker) => broker.offsetFetch(request));
+      const offset = safeOffset(answer.responses[0]?.partitions[0]?.offset);
+      return offset === NOTHING_COMMITTED ? null : offset;
     });
   }
 

@@ -1,8 +1,10 @@
 /** The HTTP side: probes, metrics and the state of the partitions. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import fastify, { type FastifyInstance } from 'fastify';
+import { networkInterfaces } from 'node:os';
 import type { Registry } from 'prom-client';
 import type { PartitionStatus } from '../pipeline/observer.js';
+import { advertisedAddress } from './advertised-address.js';
 
 export interface ServiceView {
   /** Why the instance as a whole is not up yet (waiting for the registry, joining the group); null once it is. */
@@ -13,6 +15,8 @@ export interface ServiceView {
 export interface HttpServer {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
   readonly address: string;
+  /** Where other instances reach it. */
+  readonly advertisedAddress: string;
   close(): Promise<void>;
 }
 
@@ -31,7 +35,11 @@ export async function startHttpServer(
     return metrics.metrics();
   });
   const address = await server.listen({ host: at.host, port: at.port });
-  return { address, close: () => server.close() };
+  return {
+    address,
+    advertisedAddress: advertisedAddress(at.host, address, networkInterfaces()),
+    close: () => server.close(),
+  };
 }
 
 function addProbes(server: FastifyInstance, view: ServiceView): void {

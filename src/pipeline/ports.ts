@@ -85,3 +85,20 @@ export interface GroupMembership {
   /** Leaves the group. */
   stop(): Promise<void>;
 }
+
+export interface PartitionOwner {
+  /** Of the input. */
+  readonly partition: number;
+  readonly memberId: string;
+  /** Where the owner's HTTP is reached, such as `http://10.0.0.7:8080`; null where it did not tell. */
+  readonly httpAddress: string | null;
+}
+
+/** Which member of the group has which input partition at present. Needs no membership. */
+export interface PartitionOwners {
+  /**
+   * By partition; a partition without an owner is left out, as all are where no instance runs.
+   * @throws BrokerError where the group gives no answer, or only that it is being assigned anew
+   */
+  owners(): Promise<readonly PartitionOwner[]>;
+}

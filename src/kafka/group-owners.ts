@@ -1,0 +1,96 @@
+/** Who has which input partition, as the group's coordinator knows it: also for those who are no member of the group. */
+import { AssignerProtocol } from 'kafkajs';
+import { Backoff } from '../lib/backoff.js';
+import type { Clock } from '../lib/clock.js';
+import { BrokerError } from '../pipeline/errors.js';
+import type { PartitionOwner, PartitionOwners } from '../pipeline/ports.js';
+import { AnyBroker } from './any-broker.js';
+import { BrokerConnections, type ConnectedBroker } from './broker-connections.js';
+import type { KafkaConfig } from './cluster.js';
+import { GroupCoordinator } from './group-coordinator.js';
+import { infoOfMember } from './member-info.js';
+import { isProtocolError } from './protocol-errors.js';
+
+export interface GroupOwnersOptions {
+  readonly kafka: KafkaConfig;
+  readonly groupId: string;
+  /** The input topic. */
+  readonly topic: string;
+  readonly clock: Clock;
+}
+
+const FIRST_RETRY_MS = 20;
+const MAX_RETRY_MS = 500;
+/** A rebalance is over by then unless it waits for a member that is dead; whoever asked should not wait for that. */
+const PATIENCE_MS = 5_000;
+
+export class GroupOwners implements PartitionOwners {
+  readonly #options: GroupOwnersOptions;
+  readonly #connections: BrokerConnections;
+  readonly #coordinator: GroupCoordinator;
+
+  constructor(options: GroupOwnersOptions) {
+    const { kafka, groupId, clock } = options;
+    this.#options = options;
+    this.#connections = new BrokerConnections(kafka);
+    this.#coordinator = new GroupCoordinator(groupId, this.#connections, new AnyBroker(kafka, clock));
+  }
+
+  /** @throws BrokerError where the brokers give no answer, refuse, or the group is between two assignments for 5 s */
+  async owners(): Promise<readonly PartitionOwner[]> {
+    const { clock, groupId } = this.#options;
+    const deadline = clock.now() + PATIENCE_MS;
+    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    for (;;) {
+      let why: string;
+      try {
+        const group = await this.#describe();
+        if (!isRebalancing(group)) return ownersIn(group, this.#options.topic);
+        why = 'its partitions are being assigned anew';
+      } catch (error) {
+        why = String(error);
+        if (isProtocolError(error) && !error.retriable)
+          throw new BrokerError(`the owners of group ${groupId} cannot be had: ${why}`, { cause: error });
+      }
+      if (clock.now() > deadline) throw new BrokerError(`the owners of group ${groupId} cannot be had: ${why}`);
+      await clock.delay(backoff.next());
+    }
+  }
+
+  /** Idempotent; never throws. */
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+
+  async #describe(): Promise<DescribedGroup> {
+    const request = { groupIds: [this.#options.groupId] };
+    const { groups } = await this.#coordinator.ask((broker) => (broker as DescribingBroker).describeGroups(request));
+    const [group] = groups;
+    if (group === undefined) throw new BrokerError('the coordinator described no group');
+    return group;
+  }
+}
+
+/** kafkajs's own encoding of DescribeGroups; an error code of the answer rejects. */
+interface DescribingBroker extends ConnectedBroker {
+  describeGroups(request: { groupIds: readonly string[] }): Promise<{ groups: DescribedGroup[] }>;
+}
+
+interface DescribedGroup {
+  readonly state: string;
+  readonly members: readonly { memberId: string; memberMetadata: Buffer; memberAssignment: Buffer }[];
+}
+
+/** Between two assignments the coordinator tells neither what a member sent nor what it was given. */
+function isRebalancing({ state }: DescribedGroup): boolean {
+  return state === 'PreparingRebalance' || state === 'CompletingRebalance';
+}
+
+function ownersIn({ members }: DescribedGroup, topic: string): PartitionOwner[] {
+  const owners = members.flatMap(({ memberId, memberMetadata, memberAssignment }) => {
+    const partitions = AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment[topic] ?? [];
+    const httpAddress = infoOfMember(memberMetadata)?.httpAddress ?? null;
+    return partitions.map((partition) => ({ partition, memberId, httpAddress }));
+  });
+  return owners.sort((a, b) => a.partition - b.partition);
+}

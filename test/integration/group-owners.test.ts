@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
+import { createAssignor } from '../../src/kafka/assignor.js';
+import { KafkaGroupMembership } from '../../src/kafka/group-membership.js';
+import { GroupOwners } from '../../src/kafka/group-owners.js';
+import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
+import { currentCluster } from '../support/cluster/current.js';
+import { systemClock } from '../support/system-clock.js';
+import { createTopic } from '../support/topics.js';
+
+const { bootstrap } = currentCluster();
+const logger = pino({ level: 'silent' });
+const kafka = kafkaConfigOf(
+  { applicationId: 'test', kafka: { brokers: bootstrap.split(','), tls: null, sasl: null } },
+  logger,
+);
+
+const memberships: KafkaGroupMembership[] = [];
+let group: GroupOwners | undefined;
+afterEach(async () => {
+  await Promise.all(memberships.splice(0).map((membership) => membership.stop()));
+  await group?.close();
+});
+
+/** @param onAssigned told how many partitions the member has now */
+async function join(groupId: string, topic: string, httpAddress: string | null, onAssigned: (count: number) => void) {
+  const info = { httpAddress, numStandby: 0, memberId: null, partitions: [], held: new Map() };
+  const membership = new KafkaGroupMembership({
+    ...{ kafka, groupId, topic, logger, assigner: createAssignor(() => info) },
+    onCrash: (error) => {
+      throw error;
+    },
+  });
+  memberships.push(membership);
+  await membership.start((partitions) => onAssigned(partitions.length));
+  return membership;
+}
+
+test('it tells who has which partition and where that is reached, through members that come and go', async () => {
+  const topic = await createTopic(bootstrap, { numPartitions: 4 });
+  const groupId = `group-${randomUUID()}`;
+  group = new GroupOwners({ kafka, groupId, topic, clock: systemClock });
+  expect(await group.owners()).toEqual([]);
+
+  const first = await join(groupId, topic, 'http://10.0.0.1:8080', () => undefined);
+  // Asked at once: the answer is that of the assignment under way, not that there is nobody.
+  const alone = await group.owners();
+  expect(alone).toEqual(
+    [0, 1, 2, 3].map((partition) => ({
+      partition,
+      memberId: first.memberId,
+      httpAddress: 'http://10.0.0.1:8080',
+    })),
+  );
+
+  let shared = (): void => undefined;
+  const isShared = new Promise<void>((resolve) => (shared = resolve));
+  const second = await join(groupId, topic, null, (count) => count === 2 && shared());
+  await isShared;
+  const both = await group.owners();
+  expect(both.map(({ partition }) => partition)).toEqual([0, 1, 2, 3]);
+  const addresses = new Map(both.map(({ memberId, httpAddress }) => [memberId, httpAddress]));
+  expect(addresses).toEqual(
+    new Map([
+      [first.memberId, 'http://10.0.0.1:8080'],
+      [second.memberId, null],
+    ]),
+  );
+});

@@ -1,0 +1,51 @@
+import { AssignerProtocol } from 'kafkajs';
+import fc from 'fast-check';
+import { decodeMemberInfo, encodeMemberInfo, infoOfMember, type MemberInfo } from '../../../src/kafka/member-info.js';
+
+const partition = fc.nat({ max: 2 ** 31 - 1 });
+const memberInfo: fc.Arbitrary<MemberInfo> = fc.record({
+  httpAddress: fc.option(fc.webUrl()),
+  numStandby: fc.nat({ max: 100 }),
+  memberId: fc.option(fc.string({ minLength: 1 })),
+  partitions: fc.uniqueArray(partition).map((some) => some.sort((a, b) => a - b)),
+  held: fc.uniqueArray(fc.tuple(partition, fc.maxSafeNat()), { selector: ([p]) => p }).map((some) => new Map(some)),
+});
+
+test('what a member tells of itself comes back, also with fields after it that a later release adds', () => {
+  fc.assert(
+    fc.property(memberInfo, fc.uint8Array(), (info, later) => {
+      expect(decodeMemberInfo(Buffer.concat([encodeMemberInfo(info), later]))).toEqual(info);
+    }),
+  );
+});
+
+test('12 partitions with their positions take 100 bytes and a few', () => {
+  const partitions = Array.from({ length: 12 }, (_, p) => p);
+  const held = new Map(partitions.map((p) => [p, 1_000_000_000 + p]));
+  const memberId = 'company-sync-9d5fb1a8-1a4c-4f43-95d5-0d6a3c1c1f5e';
+  const info = { httpAddress: 'http://10.0.0.7:8080', numStandby: 1, memberId, partitions, held };
+  expect(encodeMemberInfo(info).length).toBeLessThan(170);
+});
+
+test('another version, and what was cut short anywhere, is nothing that can be read', () => {
+  fc.assert(
+    fc.property(memberInfo, fc.nat(), (info, at) => {
+      const bytes = encodeMemberInfo(info);
+      expect(decodeMemberInfo(bytes.subarray(0, at % bytes.length))).toBeNull();
+      bytes[0] = 2;
+      expect(decodeMemberInfo(bytes)).toBeNull();
+    }),
+  );
+});
+
+test('no bytes make it fail', () => {
+  const garbage = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
+  fc.assert(
+    fc.property(garbage, (bytes) => {
+      decodeMemberInfo(Buffer.concat([Buffer.of(1), bytes]));
+      infoOfMember(bytes);
+      infoOfMember(AssignerProtocol.MemberMetadata.encode({ version: 0, topics: [], userData: bytes }));
+    }),
+    { numRuns: 2_000 },
+  );
+});
