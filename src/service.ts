@@ -1,38 +1,25 @@
 /** One instance of the processor: everything wired together, from its start to its stop. */
-import type avro from 'avsc';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { Config } from './config.js';
-import { ClientSettingsDecoder, ClientSettingsSchema } from './decode/client-settings-decoder.js';
-import { loadReaderSchemas, type ReaderSchemas } from './decode/reader-schemas.js';
-import { RegistryUnavailableError, type SchemaSource } from './decode/schema-source.js';
-import { SchemaResolution } from './decode/schema-resolution.js';
-import { SyncEventDecoder } from './decode/sync-event-decoder.js';
-import { SyncEventSchema } from './decode/sync-event-reader.js';
+import { loadReaderSchemas } from './decode/reader-schemas.js';
+import { RegistryUnavailableError } from './decode/schema-source.js';
 import { createAssignor } from './kafka/assignor.js';
-import { ClientSettings } from './kafka/client-settings.js';
 import { KafkaGroupMembership } from './kafka/group-membership.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
-import { KafkaLogs } from './kafka/kafka-logs.js';
-import { createPartitioner } from './kafka/partitioner.js';
 import { SchemaRegistry } from './kafka/schema-registry.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics.js';
-import { kafkaTransactions } from './kafka/transactions.js';
 import { Backoff } from './lib/backoff.js';
 import type { Clock } from './lib/clock.js';
 import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-server.js';
-import { LoggingObserver } from './ops/logging-observer.js';
-import { MetricsObserver } from './ops/metrics-observer.js';
-import { tellAll } from './ops/observers.js';
-import type { PipelineContext } from './pipeline/context.js';
+import { createLogs, createPipelineContext, type KnownRegistry } from './pipeline-context.js';
 import { BrokerError } from './pipeline/errors.js';
+import { HeldPositions } from './pipeline/held-positions.js';
 import type { PartitionStatus, PipelineObserver } from './pipeline/observer.js';
 import { PartitionSet } from './pipeline/partition-set.js';
-import { CompanySynchronizedRecords } from './publish/company-synchronized.js';
-import { deadLetterOf } from './publish/dead-letter.js';
 import { loadEventTypes } from './publish/event-types.js';
+import { readHeldState } from './store/held-state.js';
 import { InstanceLock } from './store/instance-lock.js';
-import { RocksStateDirectory } from './store/rocks-state-directory.js';
 
 /** Something outside is not as it must be: the process ends with the message, and an operator acts. */
 export class StartupError extends Error {
@@ -51,19 +38,6 @@ export interface ServiceOptions {
   readonly onCrash: (error: Error) => void;
 }
 
-/** The registry, once it has answered. */
-interface KnownRegistry {
-  readonly source: SchemaSource;
-  readonly readers: ReaderSchemas;
-  /** Of `CompanySynchronized`, and the id that it is registered under. */
-  readonly type: avro.Type;
-  readonly schemaId: number;
-}
-
-/** Transactions that are open for longer are aborted by the coordinator, so that readers are not kept waiting. */
-const TRANSACTION_TIMEOUT_MS = 20_000;
-/** Rows kept in memory by all partitions together, about 250 bytes each. */
-const CACHED_ROWS = 400_000;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
 /** How long one part may take to close; a batch in flight is aborted by whoever takes its partition over. */
@@ -130,7 +104,7 @@ export class Service {
 
   async #topics(): Promise<CheckedTopics | null> {
     const { config, logger, clock } = this.#options;
-    const logs = this.#logs();
+    const logs = createLogs(this.#options, this.#own);
     const check = () => checkTopics(kafkaConfigOf(config, logger), clock, logs, config.topics);
     const topics = await this.#patiently('the brokers', check, BrokerError);
     for (const warning of topics?.warnings ?? []) logger.warn(warning);
@@ -156,111 +130,40 @@ export class Service {
 
   async #run(metrics: Registry, topics: CheckedTopics, registry: KnownRegistry): Promise<void> {
     const { config, logger, onCrash } = this.#options;
+    const { applicationId } = config;
+    const owner = { clusterId: topics.clusterId, applicationId, topic: config.topics.syncEvents };
+    const held = new HeldPositions(await readHeldState(config.stateDir, owner));
     const membership: KafkaGroupMembership = new KafkaGroupMembership({
       kafka: kafkaConfigOf(config, logger),
-      groupId: config.applicationId,
-      topic: config.topics.syncEvents,
-      assigner: createAssignor(() => ({
+      groupId: applicationId,
+      topic: owner.topic,
+      assigner: createAssignor(owner.topic, () => ({
         httpAddress: this.#http?.advertisedAddress ?? null,
         numStandby: config.numStandby,
         memberId: membership.memberId,
         partitions: [...(this.#partitions?.statuses().keys() ?? [])],
-        held: new Map(),
+        held: held.all(),
       })),
       onCrash,
       logger,
     });
     this.#own('group membership', () => membership.stop());
-    const context = this.#context(metrics, topics, registry, membership);
-    const partitions = new PartitionSet(context);
+    const size = () => this.#partitions?.size ?? 0;
+    const partitions = new PartitionSet(
+      createPipelineContext({
+        ...this.#options,
+        ...{ metrics, topics, registry, membership, held, size },
+        own: this.#own,
+      }),
+    );
     this.#partitions = partitions;
 
     this.#startingBecause = 'joining the group';
-    await membership.start((assigned) => {
-      logger.info({ partitions: assigned, memberId: membership.memberId }, 'partitions assigned');
+    await membership.start((assigned, standbys) => {
+      logger.info({ partitions: assigned, standbys, memberId: membership.memberId }, 'partitions assigned');
       if (!this.#stopping.signal.aborted) this.#startingBecause = null;
       partitions.assign(assigned);
     });
-  }
-
-  #context(
-    metrics: Registry,
-    topics: CheckedTopics,
-    registry: KnownRegistry,
-    membership: KafkaGroupMembership,
-  ): PipelineContext {
-    const { config, logger, clock, observers } = this.#options;
-    const { applicationId, eventNamespace } = config;
-    const { source, readers, type, schemaId } = registry;
-    const schema = new SyncEventSchema(readers.syncEvent);
-    const compile = (registered: object) => schema.compile(registered);
-    const decoder = new SyncEventDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
-    const announcements = new CompanySynchronizedRecords({ type, schemaId, applicationId, eventNamespace });
-    const names = {
-      input: config.topics.syncEvents,
-      changelog: config.topics.companyState,
-      synchronized: config.topics.companySynchronized,
-      deadLetter: config.topics.deadLetter,
-    };
-    return {
-      applicationId,
-      clusterId: topics.clusterId,
-      topics: names,
-      allDatasetsFrom: config.allDatasetsFrom,
-      deleteRetentionMs: topics.changelogDeleteRetentionMs,
-      cacheRows: () => Math.floor(CACHED_ROWS / Math.max(1, this.#partitions?.size ?? 1)),
-      inputLogs: this.#logs(),
-      changelogLogs: this.#logs(),
-      transactions: kafkaTransactions(kafkaConfigOf(config, logger), {
-        groupId: applicationId,
-        transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-        clock,
-      }),
-      membership,
-      partitioner: createPartitioner(
-        topics.partitions.syncEvents,
-        new Map([
-          [names.synchronized, topics.partitions.companySynchronized],
-          [names.deadLetter, topics.partitions.deadLetter],
-        ]),
-      ),
-      state: new RocksStateDirectory(config.stateDir, clock),
-      clock,
-      observer: tellAll([new LoggingObserver(logger, () => clock.now()), new MetricsObserver(metrics), ...observers]),
-      decode: (records, signal) => decoder.decodeBatch(records, signal),
-      settings: this.#clientSettings(registry, topics.partitions.clientSettings),
-      encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
-      encodeDeadLetter: (poison, input) => deadLetterOf(poison.record, poison, input),
-    };
-  }
-
-  #clientSettings({ source, readers, schemaId }: KnownRegistry, partitions: number): ClientSettings {
-    const { config, logger, clock } = this.#options;
-    const schema = new ClientSettingsSchema(readers.clientSettings);
-    const compile = (registered: object) => schema.compile(registered);
-    const decoder = new ClientSettingsDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
-    const settings = new ClientSettings({
-      logs: this.#logs(),
-      topic: config.topics.clientSettings,
-      partitions,
-      decode: (values, signal) => decoder.decodeBatch(values, signal),
-      clock,
-      logger,
-    });
-    this.#own('client settings', () => settings.close());
-    return settings;
-  }
-
-  #logs(): KafkaLogs {
-    const { config, logger, clock } = this.#options;
-    const logs = new KafkaLogs({
-      config: kafkaConfigOf(config, logger),
-      groupId: config.applicationId,
-      clock,
-      onTrouble: (at, err) => logger.warn({ at, err }, 'reading is interrupted and tried again'),
-    });
-    this.#own('log reader', () => logs.close());
-    return logs;
   }
 
   /** Asks until there is an answer: what is down at the start is waited for. Null when stopped meanwhile. */
@@ -281,9 +184,9 @@ export class Service {
     return null;
   }
 
-  #own(name: string, close: () => Promise<void>): void {
+  readonly #own = (name: string, close: () => Promise<void>): void => {
     this.#resources.push({ name, close });
-  }
+  };
 
   #view(): ServiceView {
     return {

@@ -9,8 +9,9 @@ import { Kafka, type Consumer, type PartitionAssigner } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Backoff } from '../lib/backoff.js';
-import type { GroupMembership } from '../pipeline/ports.js';
+import type { GroupMembership, OnAssigned } from '../pipeline/ports.js';
 import type { KafkaConfig } from './cluster.js';
+import { standbysIn, watchAssignments } from './member-assignment.js';
 import { removeMember } from './remove-member.js';
 
 export interface GroupMembershipOptions {
@@ -54,6 +55,8 @@ export class KafkaGroupMembership implements GroupMembership {
   readonly #waiting = new Set<Waiting>();
   #memberId: string | null = null;
   #generation: number | null = null;
+  /** Of the assignment seen last, which the consumer has not acted on yet. */
+  #standbys: readonly number[] = [];
   readonly #stopping = new AbortController();
   /** Settles when every member id that this consumer has lost is out of the group, or given up. */
   #removals: Promise<void> = Promise.resolve();
@@ -63,7 +66,7 @@ export class KafkaGroupMembership implements GroupMembership {
     const sessionTimeout = options.sessionTimeoutMs ?? defaultSessionTimeoutMs;
     this.#consumer = new Kafka(options.kafka).consumer({
       groupId: options.groupId,
-      partitionAssigners: [this.#refusingToJoinWhenStopping(options.assigner)],
+      partitionAssigners: [this.#watching(options.assigner)],
       sessionTimeout,
       rebalanceTimeout: sessionTimeout,
       heartbeatInterval: heartbeatIntervalMs,
@@ -89,7 +92,7 @@ export class KafkaGroupMembership implements GroupMembership {
    * Brokers that cannot be reached, and partitions without a leader, are waited for until `stop`.
    * @throws kafkajs's errors where waiting does not help: the topic does not exist, the brokers refuse us
    */
-  async start(onAssigned: (partitions: readonly number[]) => void): Promise<void> {
+  async start(onAssigned: OnAssigned): Promise<void> {
     this.#listen(onAssigned);
     await this.#join();
   }
@@ -151,7 +154,7 @@ export class KafkaGroupMembership implements GroupMembership {
     }
   }
 
-  #listen(onAssigned: (partitions: readonly number[]) => void): void {
+  #listen(onAssigned: OnAssigned): void {
     const { events } = this.#consumer;
     const { topic, onCrash } = this.#options;
     // Silent rejoins have this event too. It comes before any fetch of the new assignment, and after a restart of the
@@ -162,7 +165,7 @@ export class KafkaGroupMembership implements GroupMembership {
       this.#generation = null;
       if (this.#stopping.signal.aborted) return;
       for (const { done } of [...this.#waiting]) done();
-      onAssigned([...(payload.memberAssignment[topic] ?? [])].sort((a, b) => a - b));
+      onAssigned(ascending(payload.memberAssignment[topic] ?? []), ascending(this.#standbys));
     });
     this.#consumer.on(events.HEARTBEAT, ({ payload }) => this.#heartbeatSucceeded(payload.groupGenerationId));
     this.#consumer.on(events.CRASH, ({ payload }) => {
@@ -212,9 +215,13 @@ export class KafkaGroupMembership implements GroupMembership {
     return succeeded;
   }
 
-  /** A join that is under way when `stop` is called would else be tried again behind its back. */
-  #refusingToJoinWhenStopping(createAssigner: PartitionAssigner): PartitionAssigner {
+  /**
+   * Looks at each assignment for what kafkajs does not pass on, and refuses to join when stopping: a join that is under
+   * way when `stop` is called would else be tried again behind its back.
+   */
+  #watching(createAssigner: PartitionAssigner): PartitionAssigner {
     return (context) => {
+      watchAssignments(context.cluster as never, (assignment) => (this.#standbys = standbysIn(assignment)));
       const assigner = createAssigner(context);
       return {
         name: assigner.name,
@@ -255,6 +262,10 @@ function isTransient(error: unknown): boolean {
 function isWithoutCoordinator(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return error.name === 'KafkaJSGroupCoordinatorNotFound' || isWithoutCoordinator(error.cause);
+}
+
+function ascending(partitions: readonly number[]): number[] {
+  return [...partitions].sort((a, b) => a - b);
 }
 
 function refuseBatch(): Promise<never> {

@@ -53,6 +53,7 @@ export async function commitBatch(
   observer.step(partition, 'committed');
   const [changelogEnd] = await produced;
   store.confirm(changelogEnd);
+  context.held.note(partition, changelogEnd);
   for (const rows of decisions.touched) rows.settle();
   observer.step(partition, 'confirmed');
   return changes.length;

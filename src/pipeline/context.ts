@@ -4,6 +4,7 @@ import type { Decoded, Poison } from '../decode/poison.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import type { StateDirectory } from '../store/key-value-store.js';
+import type { HeldPositions } from './held-positions.js';
 import type { PipelineObserver } from './observer.js';
 import type { GroupMembership, Logs, Partitioner, Transactions } from './ports.js';
 
@@ -33,6 +34,8 @@ export interface PipelineContext {
   readonly membership: GroupMembership;
   readonly partitioner: Partitioner;
   readonly state: StateDirectory;
+  /** Told whenever a store has followed the changelog. */
+  readonly held: HeldPositions;
   readonly clock: Clock;
   readonly observer: PipelineObserver;
 

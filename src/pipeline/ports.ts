@@ -74,9 +74,14 @@ export interface Partitioner {
   partitionFor(topic: string, key: Buffer | null, inputPartition: number): number;
 }
 
+export type OnAssigned = (active: readonly number[], standby: readonly number[]) => void;
+
 export interface GroupMembership {
-  /** Joins, and from then on calls `onAssigned` with all partitions assigned, at each completed rebalance. */
-  start(onAssigned: (partitions: readonly number[]) => void): Promise<void>;
+  /**
+   * Joins, and from then on calls `onAssigned` at each completed rebalance: with all partitions to run, and with those to
+   * keep a standby of. In ascending order, and no partition is in both.
+   */
+  start(onAssigned: OnAssigned): Promise<void>;
   /**
    * Resolves once the group has confirmed this member after the call: by a heartbeat that was sent after it, or by a
    * new assignment; also when `signal` aborts. Never rejects.

@@ -52,6 +52,7 @@ export async function takeOver(
     ]);
     signal.throwIfAborted();
     store = await openStore(context, partition, changelogEnd);
+    context.held.note(partition, store.changelogPosition);
     if (store.changelogPosition < changelogEnd) {
       enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelogEnd}` });
       await restore(context, partition, store, changelogEnd, signal);
@@ -106,6 +107,7 @@ async function restore(
     for (let position = start; position < end;) {
       const batch = await reader.next(REPLAY_RECORDS);
       await store.replay(batch.records, batch.nextOffset);
+      context.held.note(partition, batch.nextOffset);
       position = batch.nextOffset;
       records += batch.records.length;
       context.observer.restore(partition, { position, start, end, records });

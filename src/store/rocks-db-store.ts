@@ -19,8 +19,17 @@ export class RocksDbStore implements KeyValueStore {
    * Opens the database in `folder`; creates both where there is none.
    * @throws CorruptStoreError, StoreUnavailableError; the latter too where someone else has it open
    */
-  static async open(folder: string): Promise<RocksDbStore> {
-    const db = new RocksDB(folder, rocksOptions());
+  static open(folder: string): Promise<RocksDbStore> {
+    return RocksDbStore.#open(folder, rocksOptions());
+  }
+
+  /** For a look at what is there: nothing on the disk changes, and writing fails. @throws as `open` */
+  static openReadOnly(folder: string): Promise<RocksDbStore> {
+    return RocksDbStore.#open(folder, { ...rocksOptions(), createIfMissing: false, readOnly: true });
+  }
+
+  static async #open(folder: string, options: ReturnType<typeof rocksOptions>): Promise<RocksDbStore> {
+    const db = new RocksDB(folder, options);
     try {
       await db.ready();
     } catch (cause) {

@@ -6,6 +6,9 @@ import { StoreUnavailableError, type KeyValueStore, type StateDirectory } from '
 import { RocksDbStore } from './rocks-db-store.js';
 import { setAsideFolder } from './set-aside-folder.js';
 
+/** Of a partition that is in use: what is set aside has a longer name. */
+export const PARTITION_FOLDER = /^partition-(\d+)$/;
+
 export class RocksStateDirectory implements StateDirectory {
   constructor(
     private readonly root: string,

@@ -5,6 +5,7 @@ declare module 'rocksdb' {
   }
 
   interface Options {
+    readonly readOnly?: boolean;
     readonly createIfMissing?: boolean;
     readonly maxBackgroundJobs?: number;
     readonly skipStatsUpdateOnOpen?: boolean;

@@ -28,6 +28,7 @@ const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['settings.ts', 'settings'],
   ['config.ts', 'settings'],
   ['service.ts', 'service'],
+  ['pipeline-context.ts', 'service'],
   ['main.ts', 'main'],
 ]);
 const FOLDERS = ['lib', 'domain', 'decode', 'store', 'publish', 'pipeline', 'kafka', 'ops', 'command'];

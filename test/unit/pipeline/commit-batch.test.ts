@@ -5,6 +5,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { commitBatch } from '../../../src/pipeline/commit-batch.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
+import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { PipelineObserver } from '../../../src/pipeline/observer.js';
 import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StoreUnavailableError, type KeyValueStore } from '../../../src/store/key-value-store.js';
@@ -59,6 +60,7 @@ function committing(): { steps: Steps; outcome: Promise<number>; store: Partitio
   const context: Partial<PipelineContext> = {
     topics: { input: 'input', changelog: 'changelog', synchronized: 'synchronized', deadLetter: 'dead-letter' },
     clock: { now: () => 0, delay: never },
+    held: new HeldPositions(),
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,
   };
   const outcome = commitBatch(context as PipelineContext, 0, { producer, store, from: 0 }, NO_DECISIONS, 10);

@@ -5,6 +5,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, InconsistentPositionError } from '../../../src/pipeline/errors.js';
+import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { LogBounds, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { takeOver, type OwnedPartition } from '../../../src/pipeline/take-over.js';
 import type { KeyValueStore } from '../../../src/store/key-value-store.js';
@@ -45,6 +46,7 @@ class TakeOver {
           return new Promise((resolve) => (this.fenced = () => resolve(this.#producer())));
         },
       },
+      held: new HeldPositions(),
       state: { open: () => Promise.resolve(this.#emptyStore()), setAside: never },
     };
     this.outcome = takeOver(context as PipelineContext, 3, () => undefined, this.stopping.signal);

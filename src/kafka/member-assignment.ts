@@ -1,0 +1,68 @@
+/**
+ * What the leader gives a member: its partitions, as every consumer group does, and in the user data its standbys:
+ * version (a byte), number of standbys, partitions (varints).
+ *
+ * kafkajs drops the user data of an assignment, so it is taken from the answer of SyncGroup on its way to kafkajs.
+ */
+import { AssignerProtocol } from 'kafkajs';
+import type { Assignment } from '../pipeline/assign-partitions.js';
+import { ByteReader } from '../store/byte-reader.js';
+import { ByteWriter } from '../store/byte-writer.js';
+import { CorruptStoreError } from '../store/key-value-store.js';
+
+const { MemberAssignment } = AssignerProtocol;
+const VERSION = 1;
+
+export function encodeAssignment(topic: string, { active, standby }: Assignment): Buffer {
+  const userData = new ByteWriter();
+  userData.begin();
+  userData.byte(VERSION);
+  userData.varint(standby.length);
+  for (const partition of standby) userData.varint(partition);
+  return MemberAssignment.encode({ version: 0, assignment: { [topic]: [...active] }, userData: userData.end() });
+}
+
+/** None where another release's leader gave them in a way that this one cannot read. */
+export function standbysIn(assignment: Buffer): number[] {
+  const userData = MemberAssignment.decode(assignment)?.userData;
+  if (userData?.[0] !== VERSION) return [];
+  try {
+    const from = new ByteReader(userData.subarray(1), 'standbys');
+    return Array.from({ length: from.varint() }, () => from.varint());
+  } catch (error) {
+    if (error instanceof CorruptStoreError) return [];
+    throw error;
+  }
+}
+
+/** kafkajs's own, as far as it is used here. */
+interface JoiningCluster {
+  findGroupCoordinator(request: object): Promise<SyncingBroker>;
+}
+
+interface SyncingBroker {
+  syncGroup(request: object): Promise<{ memberAssignment: Buffer }>;
+}
+
+/** Calls `see` with each assignment that a consumer on this cluster is given, before the consumer acts on it. */
+export function watchAssignments(cluster: JoiningCluster, see: (assignment: Buffer) => void): void {
+  const watched = new WeakSet<SyncingBroker>();
+  const find = cluster.findGroupCoordinator.bind(cluster);
+  cluster.findGroupCoordinator = async (request) => {
+    const coordinator = await find(request);
+    if (!watched.has(coordinator)) {
+      watched.add(coordinator);
+      watchSync(coordinator, see);
+    }
+    return coordinator;
+  };
+}
+
+function watchSync(coordinator: SyncingBroker, see: (assignment: Buffer) => void): void {
+  const sync = coordinator.syncGroup.bind(coordinator);
+  coordinator.syncGroup = async (request) => {
+    const answer = await sync(request);
+    see(answer.memberAssignment);
+    return answer;
+  };
+}

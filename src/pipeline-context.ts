@@ -1,0 +1,140 @@
+/** What all partitions of one instance share, made of its settings and of what it has found out at its start. */
+import type avro from 'avsc';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Config } from './config.js';
+import { ClientSettingsDecoder, ClientSettingsSchema } from './decode/client-settings-decoder.js';
+import type { ReaderSchemas } from './decode/reader-schemas.js';
+import { SchemaResolution } from './decode/schema-resolution.js';
+import type { SchemaSource } from './decode/schema-source.js';
+import { SyncEventDecoder } from './decode/sync-event-decoder.js';
+import { SyncEventSchema } from './decode/sync-event-reader.js';
+import { ClientSettings } from './kafka/client-settings.js';
+import { kafkaConfigOf } from './kafka/kafka-config.js';
+import { KafkaLogs } from './kafka/kafka-logs.js';
+import { createPartitioner } from './kafka/partitioner.js';
+import type { CheckedTopics } from './kafka/topics.js';
+import { kafkaTransactions } from './kafka/transactions.js';
+import type { Clock } from './lib/clock.js';
+import { LoggingObserver } from './ops/logging-observer.js';
+import { MetricsObserver } from './ops/metrics-observer.js';
+import { tellAll } from './ops/observers.js';
+import type { PipelineContext } from './pipeline/context.js';
+import type { HeldPositions } from './pipeline/held-positions.js';
+import type { PipelineObserver } from './pipeline/observer.js';
+import type { GroupMembership } from './pipeline/ports.js';
+import { CompanySynchronizedRecords } from './publish/company-synchronized.js';
+import { deadLetterOf } from './publish/dead-letter.js';
+import { RocksStateDirectory } from './store/rocks-state-directory.js';
+
+/** Takes what must be closed once the partitions are. */
+export type Own = (name: string, close: () => Promise<void>) => void;
+
+/** The registry, once it has answered. */
+export interface KnownRegistry {
+  readonly source: SchemaSource;
+  readonly readers: ReaderSchemas;
+  /** Of `CompanySynchronized`, and the id that it is registered under. */
+  readonly type: avro.Type;
+  readonly schemaId: number;
+}
+
+interface Settings {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+export interface ContextParts extends Settings {
+  /** Told besides logs and metrics. */
+  readonly observers: readonly PipelineObserver[];
+  readonly metrics: Registry;
+  readonly topics: CheckedTopics;
+  readonly registry: KnownRegistry;
+  readonly membership: GroupMembership;
+  readonly held: HeldPositions;
+  /** How many partitions there are to share the cache, at present. */
+  readonly size: () => number;
+  readonly own: Own;
+}
+
+/** Transactions that are open for longer are aborted by the coordinator, so that readers are not kept waiting. */
+const TRANSACTION_TIMEOUT_MS = 20_000;
+/** Rows kept in memory by all partitions together, about 250 bytes each. */
+const CACHED_ROWS = 400_000;
+
+export function createPipelineContext(parts: ContextParts): PipelineContext {
+  const { config, logger, clock, observers, metrics, topics, registry, membership, held, size, own } = parts;
+  const { applicationId, eventNamespace } = config;
+  const { source, readers, type, schemaId } = registry;
+  const schema = new SyncEventSchema(readers.syncEvent);
+  const compile = (registered: object) => schema.compile(registered);
+  const decoder = new SyncEventDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
+  const announcements = new CompanySynchronizedRecords({ type, schemaId, applicationId, eventNamespace });
+  const names = {
+    input: config.topics.syncEvents,
+    changelog: config.topics.companyState,
+    synchronized: config.topics.companySynchronized,
+    deadLetter: config.topics.deadLetter,
+  };
+  return {
+    applicationId,
+    clusterId: topics.clusterId,
+    topics: names,
+    allDatasetsFrom: config.allDatasetsFrom,
+    deleteRetentionMs: topics.changelogDeleteRetentionMs,
+    cacheRows: () => Math.floor(CACHED_ROWS / Math.max(1, size())),
+    inputLogs: createLogs(parts, own),
+    changelogLogs: createLogs(parts, own),
+    transactions: kafkaTransactions(kafkaConfigOf(config, logger), {
+      groupId: applicationId,
+      transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+      clock,
+    }),
+    membership,
+    partitioner: createPartitioner(
+      topics.partitions.syncEvents,
+      new Map([
+        [names.synchronized, topics.partitions.companySynchronized],
+        [names.deadLetter, topics.partitions.deadLetter],
+      ]),
+    ),
+    state: new RocksStateDirectory(config.stateDir, clock),
+    held,
+    clock,
+    observer: tellAll([new LoggingObserver(logger, () => clock.now()), new MetricsObserver(metrics), ...observers]),
+    decode: (records, signal) => decoder.decodeBatch(records, signal),
+    settings: createClientSettings(parts),
+    encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
+    encodeDeadLetter: (poison, input) => deadLetterOf(poison.record, poison, input),
+  };
+}
+
+function createClientSettings(parts: ContextParts): ClientSettings {
+  const { config, logger, clock, topics, own } = parts;
+  const { source, readers, schemaId } = parts.registry;
+  const schema = new ClientSettingsSchema(readers.clientSettings);
+  const compile = (registered: object) => schema.compile(registered);
+  const decoder = new ClientSettingsDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
+  const settings = new ClientSettings({
+    logs: createLogs(parts, own),
+    topic: config.topics.clientSettings,
+    partitions: topics.partitions.clientSettings,
+    decode: (values, signal) => decoder.decodeBatch(values, signal),
+    clock,
+    logger,
+  });
+  own('client settings', () => settings.close());
+  return settings;
+}
+
+export function createLogs({ config, logger, clock }: Settings, own: Own): KafkaLogs {
+  const logs = new KafkaLogs({
+    config: kafkaConfigOf(config, logger),
+    groupId: config.applicationId,
+    clock,
+    onTrouble: (at, err) => logger.warn({ at, err }, 'reading is interrupted and tried again'),
+  });
+  own('log reader', () => logs.close());
+  return logs;
+}

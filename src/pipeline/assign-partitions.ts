@@ -1,0 +1,102 @@
+/**
+ * Which member of the group runs which partition, and which keep a standby of it. A function of its arguments alone, so
+ * that every member that leads the group decides the same.
+ *
+ * 1. The counts of any two members differ by one at most.
+ * 2. Within that, a partition stays where it runs: no more of them move than the counts demand.
+ * 3. What must move, or has no owner, goes where the least of its changelog is left to replay. What one member takes
+ *    another cannot, so the partition that would lose most by its second choice is placed first (Vogel's approximation
+ *    of the transportation problem).
+ * 4. Standbys are placed by the same rule, each on a member that has nothing of that partition yet.
+ */
+import { Placement, type ReplayCosts } from './partition-placement.js';
+
+/** A member of the group as the leader knows it. */
+export interface GroupMember {
+  readonly memberId: string;
+  /** The partitions that it runs. Where several claim one, it stays with the one that is furthest in its changelog. */
+  readonly partitions: readonly number[];
+  /** Partition -> changelog position of the state on its disk. Missing ones count as 0. */
+  readonly held: ReadonlyMap<number, number>;
+  /** Standby replicas that it wants each partition to have; the greatest number that any member wants counts. */
+  readonly numStandby: number;
+}
+
+/** What one member is given. In ascending order. */
+export interface Assignment {
+  readonly active: readonly number[];
+  readonly standby: readonly number[];
+}
+
+/**
+ * @param partitions how many there are
+ * @param members at least one, each with another id, in any order
+ * @returns by member id, for every member
+ */
+export function assignPartitions(partitions: number, members: readonly GroupMember[]): Map<string, Assignment> {
+  const sorted = [...members].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
+  const all = Array.from({ length: partitions }, (_, partition) => partition);
+  const replay = replayCosts(partitions, sorted);
+
+  const active = new Placement(sorted.length, replay);
+  keepWhatRuns(active, sorted, replay);
+  active.place(
+    all.filter((partition) => active.membersOf(partition).length === 0),
+    1,
+  );
+
+  const copies = Math.min(Math.max(0, ...sorted.map(({ numStandby }) => numStandby)), sorted.length - 1);
+  const standby = new Placement(sorted.length, replay, active);
+  standby.place(all, copies);
+
+  return new Map(
+    sorted.map(({ memberId }, member) => [
+      memberId,
+      { active: active.partitionsOf(member), standby: standby.partitionsOf(member) },
+    ]),
+  );
+}
+
+function replayCosts(partitions: number, members: readonly GroupMember[]): ReplayCosts {
+  return Array.from({ length: partitions }, (_, partition) => {
+    const positions = members.map(({ held }) => held.get(partition) ?? 0);
+    const best = Math.max(...positions);
+    return positions.map((position) => best - position);
+  });
+}
+
+/** Leaves every partition where it runs, but for those that a member has too many of. */
+function keepWhatRuns(placement: Placement, members: readonly GroupMember[], replay: ReplayCosts): void {
+  const running = runningOn(members, replay);
+  const least = Math.floor(replay.length / members.length);
+  let oneMore = replay.length % members.length;
+  const quota = running.map(({ length }) => (length > least && oneMore-- > 0 ? least + 1 : least));
+  // Those that will take what the others must give up.
+  const takers = [...members.keys()].filter((member) => sizeOf(running[member]) < (quota[member] ?? 0));
+  running.forEach((partitions, member) => {
+    const surplus = Math.max(0, partitions.length - (quota[member] ?? 0));
+    const costElsewhere = (partition: number) => Math.min(...takers.map((taker) => replay[partition]?.[taker] ?? 0));
+    for (const partition of cheapestFirst(partitions, costElsewhere).slice(surplus)) placement.give(partition, member);
+  });
+}
+
+/** By member, the partitions that it runs; no partition twice. */
+function runningOn(members: readonly GroupMember[], replay: ReplayCosts): number[][] {
+  const running = members.map((): number[] => []);
+  for (let partition = 0; partition < replay.length; partition++) {
+    const claimants = [...members.keys()].filter((member) => members[member]?.partitions.includes(partition));
+    const [owner] = cheapestFirst(claimants, (member) => replay[partition]?.[member] ?? 0);
+    if (owner !== undefined) running[owner]?.push(partition);
+  }
+  return running;
+}
+
+function sizeOf(list: readonly unknown[] | undefined): number {
+  return list?.length ?? 0;
+}
+
+/** Where the costs are equal, by number. */
+function cheapestFirst(numbers: readonly number[], cost: (number: number) => number): number[] {
+  const priced = numbers.map((number) => ({ number, cost: cost(number) }));
+  return priced.sort((a, b) => a.cost - b.cost || a.number - b.number).map(({ number }) => number);
+}

@@ -1,0 +1,137 @@
+/** Partitions being placed on members, evenly and where the least is left to replay. Members are numbers from 0 here. */
+
+/** By partition, then by member: the changelog records between its state and the best one that any member has. */
+export type ReplayCosts = readonly (readonly number[])[];
+
+export class Placement {
+  readonly #membersOf: number[][];
+  readonly #counts: number[];
+
+  /** @param others a placement that keeps its members from having the same partition here */
+  constructor(
+    members: number,
+    private readonly replay: ReplayCosts,
+    private readonly others: Placement | null = null,
+  ) {
+    this.#membersOf = replay.map(() => []);
+    this.#counts = new Array<number>(members).fill(0);
+  }
+
+  /** Those that have the partition. */
+  membersOf(partition: number): readonly number[] {
+    return this.#membersOf[partition] ?? [];
+  }
+
+  partitionsOf(member: number): number[] {
+    return [...this.#membersOf.keys()].filter((partition) => this.membersOf(partition).includes(member));
+  }
+
+  give(partition: number, member: number): void {
+    this.#membersOf[partition]?.push(member);
+    this.#counts[member] = this.#count(member) + 1;
+  }
+
+  /**
+   * Gives each of the partitions to `copies` further members. Counts differ by one at most then, unless the placements
+   * before leave no way. The partition that would lose most by its second choice is placed first (Vogel's approximation
+   * of the transportation problem).
+   */
+  place(partitions: readonly number[], copies: number): void {
+    const total = this.#counts.reduce((sum, count) => sum + count, partitions.length * copies);
+    const left = new Map(partitions.map((partition) => [partition, copies]));
+    const regrets = new Map(copies === 0 ? [] : partitions.map((partition) => [partition, 0]));
+    let withRoom: number[] = [];
+    while (regrets.size > 0) {
+      const before = withRoom.length;
+      withRoom = this.#withRoom(total);
+      // It only shrinks, and nothing else changes what the partitions could still choose.
+      if (withRoom.length !== before)
+        for (const partition of regrets.keys()) regrets.set(partition, this.#regretOf(partition, withRoom));
+      const partition = keyOfGreatest(regrets);
+      const member = this.#cheapest(partition, withRoom);
+      if (member === null) this.#makeRoom(partition, withRoom);
+      else this.give(partition, member);
+      const copiesLeft = (left.get(partition) ?? 1) - 1;
+      left.set(partition, copiesLeft);
+      if (copiesLeft === 0) regrets.delete(partition);
+      else regrets.set(partition, this.#regretOf(partition, withRoom));
+    }
+  }
+
+  /** The members that can take one more of `total` in all, least loaded first. */
+  #withRoom(total: number): number[] {
+    const least = Math.floor(total / this.#counts.length);
+    const above = this.#counts.filter((count) => count > least).length;
+    const limit = above < total % this.#counts.length ? least : least - 1;
+    const all = [...this.#counts.keys()].filter((member) => this.#count(member) <= limit);
+    return all.sort((a, b) => this.#count(a) - this.#count(b) || a - b);
+  }
+
+  /** How much more the second choice would cost: what is at stake. Infinite where there is none. */
+  #regretOf(partition: number, members: readonly number[]): number {
+    let least = Infinity;
+    let second = Infinity;
+    for (const member of members) {
+      const cost = this.#cost(partition, member);
+      second = Math.min(second, Math.max(least, cost));
+      least = Math.min(least, cost);
+    }
+    return second === Infinity ? Infinity : second - least;
+  }
+
+  /** Null where none may have the partition; the first of those that cost the same. */
+  #cheapest(partition: number, members: readonly number[]): number | null {
+    let cheapest: number | null = null;
+    let least = Infinity;
+    for (const member of members) {
+      const cost = this.#cost(partition, member);
+      if (cost >= least) continue;
+      least = cost;
+      cheapest = member;
+    }
+    return cheapest;
+  }
+
+  /** Infinite where the member must not have the partition. */
+  #cost(partition: number, member: number): number {
+    const taken = this.membersOf(partition).includes(member) || this.others?.membersOf(partition).includes(member);
+    return taken === true ? Infinity : (this.replay[partition]?.[member] ?? 0);
+  }
+
+  /** Those with room must not have the partition: one of them takes another one from a member that may. */
+  #makeRoom(partition: number, withRoom: readonly number[]): void {
+    const mayHave = [...this.#counts.keys()].filter((member) => this.#cost(partition, member) < Infinity);
+    for (const giver of mayHave) {
+      for (const given of this.partitionsOf(giver)) {
+        const taker = withRoom.find((member) => this.#cost(given, member) < Infinity);
+        if (taker === undefined) continue;
+        this.#move(given, giver, taker);
+        return this.give(partition, giver);
+      }
+    }
+    const [leastLoaded] = mayHave.sort((a, b) => this.#count(a) - this.#count(b));
+    if (leastLoaded !== undefined) this.give(partition, leastLoaded);
+  }
+
+  #move(partition: number, from: number, to: number): void {
+    this.#membersOf[partition] = this.membersOf(partition).filter((member) => member !== from);
+    this.#counts[from] = this.#count(from) - 1;
+    this.give(partition, to);
+  }
+
+  #count(member: number): number {
+    return this.#counts[member] ?? 0;
+  }
+}
+
+/** The first one where several have it. */
+function keyOfGreatest(values: ReadonlyMap<number, number>): number {
+  let greatest = -Infinity;
+  let at = -1;
+  for (const [key, value] of values) {
+    if (value <= greatest) continue;
+    greatest = value;
+    at = key;
+  }
+  return at;
+}

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
+import { createAssignor } from '../../src/kafka/assignor.js';
+import { KafkaGroupMembership } from '../../src/kafka/group-membership.js';
+import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
+import { currentCluster } from '../support/cluster/current.js';
+import { pollUntil } from '../support/cluster/poll-until.js';
+import { createTopic } from '../support/topics.js';
+
+const PARTITIONS = 6;
+const { bootstrap } = currentCluster();
+const logger = pino({ level: 'silent' });
+const kafka = kafkaConfigOf(
+  { applicationId: 'test', kafka: { brokers: bootstrap.split(','), tls: null, sasl: null } },
+  logger,
+);
+
+const members: Member[] = [];
+afterEach(() => Promise.all(members.splice(0).map((member) => member.membership.stop())));
+
+/** A member that has at once replayed whatever it is given. */
+class Member {
+  active: readonly number[] = [];
+  standby: readonly number[] = [];
+  readonly membership: KafkaGroupMembership;
+  readonly #held = new Map<number, number>();
+
+  constructor(groupId: string, topic: string) {
+    const assigner = createAssignor(topic, () => ({
+      ...{ httpAddress: null, numStandby: 1, memberId: this.membership.memberId },
+      ...{ partitions: this.active, held: this.#held },
+    }));
+    const onCrash = (error: Error) => {
+      throw error;
+    };
+    this.membership = new KafkaGroupMembership({ kafka, groupId, topic, logger, assigner, onCrash });
+    members.push(this);
+  }
+
+  async start(): Promise<this> {
+    await this.membership.start((active, standby) => {
+      this.active = active;
+      this.standby = standby;
+      for (const partition of [...active, ...standby]) this.#held.set(partition, 100);
+    });
+    return this;
+  }
+}
+
+function settled(some: readonly Member[]): Promise<void> {
+  const complete = (partitions: readonly number[]) =>
+    partitions.length === PARTITIONS && new Set(partitions).size === PARTITIONS;
+  const look = () =>
+    Promise.resolve(complete(some.flatMap((m) => m.active)) && complete(some.flatMap((m) => m.standby)));
+  return pollUntil(look, { what: `${some.length} members share partitions and standbys`, timeoutMs: 20_000 });
+}
+
+test('members are told their standbys, which take over from a member that leaves; nothing else moves', async () => {
+  const topic = await createTopic(bootstrap, { numPartitions: PARTITIONS });
+  const groupId = `group-${randomUUID()}`;
+  const [a, b, c] = [new Member(groupId, topic), new Member(groupId, topic), new Member(groupId, topic)];
+  await Promise.all([a.start(), b.start(), c.start()]);
+  await settled([a, b, c]);
+  expect([a, b, c].map(({ active }) => active.length)).toEqual([2, 2, 2]);
+  expect([a, b, c].map(({ standby }) => standby.length)).toEqual([2, 2, 2]);
+  for (const { active, standby } of [a, b, c]) expect(active.filter((p) => standby.includes(p))).toEqual([]);
+
+  const before = new Map([b, c].map((member) => [member, { active: member.active, standby: member.standby }]));
+  const orphans = a.active;
+  await a.membership.stop();
+  await settled([b, c]);
+  for (const [member, { active }] of before) expect(member.active).toEqual(expect.arrayContaining([...active]));
+  const tookOver = [...before].flatMap(([member, { standby }]) =>
+    orphans.filter((p) => member.active.includes(p) && standby.includes(p)),
+  );
+  // Each has room for one: where both orphans have their standby on the same one, the other goes elsewhere.
+  const standbyCounts = [...before.values()].map(({ standby }) => orphans.filter((p) => standby.includes(p)).length);
+  expect(tookOver).toHaveLength(Math.max(...standbyCounts) === 2 ? 1 : 2);
+});

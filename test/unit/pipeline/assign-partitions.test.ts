@@ -1,0 +1,154 @@
+import fc from 'fast-check';
+import { assignPartitions, type Assignment, type GroupMember } from '../../../src/pipeline/assign-partitions.js';
+
+const MAX_PARTITIONS = 30;
+
+const partition = fc.nat({ max: MAX_PARTITIONS + 5 });
+const position = fc.oneof(fc.nat({ max: 5 }), fc.maxSafeNat());
+const member: fc.Arbitrary<GroupMember> = fc.record({
+  memberId: fc.uuid(),
+  // Some claim what others claim too, or what is not there.
+  partitions: fc.uniqueArray(partition, { maxLength: 20 }),
+  held: fc.uniqueArray(fc.tuple(partition, position), { selector: ([p]) => p }).map((pairs) => new Map(pairs)),
+  numStandby: fc.nat({ max: 4 }),
+});
+const members = fc.uniqueArray(member, { minLength: 1, maxLength: 8, selector: ({ memberId }) => memberId });
+const partitions = fc.nat({ max: MAX_PARTITIONS });
+
+function spread(assignments: ReadonlyMap<string, Assignment>, what: keyof Assignment): number {
+  const counts = [...assignments.values()].map((assignment) => assignment[what].length);
+  return Math.max(...counts) - Math.min(...counts);
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+const ascending = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b);
+const positionOf = (of: GroupMember | undefined, partition: number) => of?.held.get(partition) ?? 0;
+
+/** The partitions of each member where nobody claims another's. */
+function runs(memberId: string, partitions: readonly number[], held: readonly number[] = []): GroupMember {
+  return { memberId, partitions, held: new Map(held.map((position, p) => [p, position])), numStandby: 0 };
+}
+
+test('every partition runs on exactly one member, and their counts differ by one at most', () => {
+  fc.assert(
+    fc.property(partitions, members, (count, group) => {
+      const assignments = assignPartitions(count, group);
+      expect([...assignments.keys()].sort()).toEqual(group.map(({ memberId }) => memberId).sort());
+      expect(ascending([...assignments.values()].flatMap(({ active }) => active))).toEqual(range(count));
+      expect(spread(assignments, 'active')).toBeLessThanOrEqual(1);
+    }),
+  );
+});
+
+test('every partition has as many standbys as are wanted and possible, each on another member, evenly', () => {
+  fc.assert(
+    fc.property(partitions, members, (count, group) => {
+      const assignments = assignPartitions(count, group);
+      const copies = Math.min(Math.max(...group.map(({ numStandby }) => numStandby)), group.length - 1);
+      for (const p of range(count)) {
+        const having = [...assignments.values()].flatMap(({ active, standby }) => [
+          ...(active.includes(p) ? ['active'] : []),
+          ...(standby.includes(p) ? ['standby'] : []),
+        ]);
+        expect(having.filter((role) => role === 'standby')).toHaveLength(copies);
+      }
+      for (const { active, standby } of assignments.values()) {
+        expect(active.filter((p) => standby.includes(p))).toEqual([]);
+        expect(new Set(standby).size).toBe(standby.length);
+      }
+      expect(spread(assignments, 'standby')).toBeLessThanOrEqual(1);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('the order of the members decides nothing', () => {
+  fc.assert(
+    fc.property(partitions, members, (count, group) => {
+      expect(assignPartitions(count, [...group].reverse())).toEqual(assignPartitions(count, group));
+    }),
+  );
+});
+
+test('nobody moves without need: no more than the counts demand', () => {
+  fc.assert(
+    fc.property(partitions, members, fc.array(fc.option(fc.nat())), (count, group, owners) => {
+      const claims = group.map((): number[] => []);
+      owners.slice(0, count).forEach((owner, p) => {
+        if (owner !== null) claims[owner % group.length]?.push(p);
+      });
+      const claiming = group.map((one, i) => ({ ...one, partitions: claims[i] ?? [] }));
+      const assignments = assignPartitions(count, claiming);
+      const moved = claiming.flatMap(({ memberId, partitions }) =>
+        partitions.filter((p) => !assignments.get(memberId)?.active.includes(p)),
+      );
+      const least = Math.floor(count / group.length);
+      const withMore = claims.filter(({ length }) => length > least).length;
+      const tooMany = claims.reduce((sum, { length }) => sum + Math.max(0, length - least), 0);
+      expect(moved).toHaveLength(tooMany - Math.min(withMore, count % group.length));
+    }),
+  );
+});
+
+test('assigned once, it stays so, standbys too, as long as the same members are there', () => {
+  fc.assert(
+    fc.property(partitions, members, (count, group) => {
+      const first = assignPartitions(count, group);
+      const settled = group.map((one) => {
+        const { active, standby } = first.get(one.memberId) as Assignment;
+        // By now they have replayed what they were given, and let go of everything else.
+        const held = new Map([...active, ...standby].map((p) => [p, 1_000]));
+        return { ...one, partitions: active, held };
+      });
+      expect(assignPartitions(count, settled)).toEqual(first);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("whatever has moved or was nobody's went to the nearest to the changelog's end that had room", () => {
+  fc.assert(
+    fc.property(partitions, members, (count, group) => {
+      const assignments = assignPartitions(count, group);
+      const least = Math.floor(count / group.length);
+      const above = [...assignments.values()].filter(({ active }) => active.length > least).length;
+      const roomAt = above < count % group.length ? least : least - 1;
+      for (const owner of group) {
+        const { active } = assignments.get(owner.memberId) as Assignment;
+        for (const p of active.filter((p) => !owner.partitions.includes(p)))
+          for (const other of group)
+            if ((assignments.get(other.memberId)?.active.length ?? 0) <= roomAt)
+              expect(positionOf(owner, p)).toBeGreaterThanOrEqual(positionOf(other, p));
+      }
+    }),
+  );
+});
+
+test('who comes back takes what it has state of', () => {
+  const a = runs('a', range(12), new Array<number>(12).fill(1_000));
+  const b = runs('b', [], [900, 0, 0, 900, 900, 0, 0, 900, 900, 900]);
+  expect(assignPartitions(12, [a, b]).get('b')?.active).toEqual([0, 3, 4, 7, 8, 9]);
+});
+
+test('two that claim one partition: it stays with the one that is further', () => {
+  const woken = runs('a', [0, 1], [10, 10]);
+  const owner = runs('b', [0, 1], [10, 11]);
+  const assignments = assignPartitions(2, [woken, owner]);
+  expect(assignments.get('b')?.active).toEqual([1]);
+});
+
+test('the partition that would lose most by its second choice has the first', () => {
+  const a = runs('a', [], [1_000_000, 500_000]);
+  const b = runs('b', [], [999_999, 0]);
+  const assignments = assignPartitions(2, [a, b]);
+  expect(assignments.get('a')?.active).toEqual([1]);
+  expect(assignments.get('b')?.active).toEqual([0]);
+});
+
+test('1,000 partitions on 50 members are assigned well within a session', () => {
+  const held = (i: number) => range(1_000).map((p) => (p * i) % 997);
+  const group = range(50).map((i) => ({ ...runs(`m${i}`, [], held(i)), numStandby: 1 }));
+  const startedAt = performance.now();
+  assignPartitions(1_000, group);
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+});

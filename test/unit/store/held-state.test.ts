@@ -1,0 +1,63 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readHeldState } from '../../../src/store/held-state.js';
+import { openPartitionStore } from '../../../src/store/partition-store.js';
+import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { changes, HOUR_MS, identity, positionRow } from './partition-fixture.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+const folder = temporaryFolder();
+const { clusterId, applicationId, topic } = identity;
+const owner = { clusterId, applicationId, topic };
+const clock = { now: () => 0 };
+
+/** @param confirmed position of the changelog at which the store is left, with a batch applied that was never confirmed */
+async function leave(partition: number, confirmed: number, of = owner): Promise<void> {
+  const store = await openPartitionStore(new RocksStateDirectory(folder(), clock), partition, {
+    identity: { ...of, partition },
+    ...{ changelogEnd: 1_000, maxAwayMs: HOUR_MS, now: 0 },
+    onSetAside: (why) => {
+      throw new Error(why);
+    },
+  });
+  await store.apply(changes('a:->1', 1, null), positionRow(1), 0);
+  store.confirm(confirmed);
+  await store.apply(changes('a:1->2', 2, 1), positionRow(2), 0);
+  await store.close();
+}
+
+test("the positions of this deployment's folders are read, and nothing of them is changed", async () => {
+  await leave(0, 10);
+  await leave(11, 20);
+  const found = new Map([
+    [0, 10],
+    [11, 20],
+  ]);
+  expect(await readHeldState(folder(), owner)).toEqual(found);
+  // The batch left unconfirmed is still there to be undone: its undo must not have been dropped.
+  const directory = new RocksStateDirectory(folder(), clock);
+  const options = { identity: { ...owner, partition: 0 }, changelogEnd: 1_000, maxAwayMs: HOUR_MS, now: 0 };
+  const store = await openPartitionStore(directory, 0, { ...options, onSetAside: () => undefined });
+  expect(await store.read([Buffer.from('a')])).toEqual([Buffer.from('1')]);
+  await store.close();
+  expect(await readHeldState(folder(), owner)).toEqual(found);
+});
+
+test("what is someone else's, set aside, or cannot be read is not held", async () => {
+  await leave(1, 10, { ...owner, clusterId: 'another' });
+  await leave(2, 10, { ...owner, topic: 'another' });
+  await leave(3, 10);
+  await new RocksStateDirectory(folder(), clock).setAside(3, 'a test');
+  mkdirSync(join(folder(), 'partition-4'));
+  writeFileSync(join(folder(), 'partition-5'), 'not a folder');
+  await (await new RocksStateDirectory(folder(), clock).open(6)).close();
+  expect(await readHeldState(folder(), owner)).toEqual(new Map());
+});
+
+test('a folder in use can be read too, and one that is not there holds nothing', async () => {
+  await leave(7, 10);
+  const inUse = await new RocksStateDirectory(folder(), clock).open(7);
+  expect(await readHeldState(folder(), owner)).toEqual(new Map([[7, 10]]));
+  await inUse.close();
+  expect(await readHeldState(join(folder(), 'none'), owner)).toEqual(new Map());
+});
