@@ -3,12 +3,16 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { pino, type Logger } from 'pino';
-import { parseCommandLine, type CommandName } from './command/command-line.js';
+import { parseCommandLine, type CommandLine, type CommandName } from './command/command-line.js';
 import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
+import { explainCommand } from './command/explain.js';
 import { checkSchemasCommand, registerSchemasCommand } from './command/schemas.js';
 import { createTopicsCommand } from './command/topics-create.js';
 import { UsageError } from './command/usage-error.js';
 import { runProcessor } from './command/run.js';
+import { StateDirInUseError } from './store/instance-lock.js';
+
+type TypedCommand = Extract<CommandLine, { kind: 'command' }>;
 
 const schemasFolder = fileURLToPath(new URL('../schemas', import.meta.url));
 
@@ -26,11 +30,11 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'faults':
       return refuse(line.faults);
     case 'command':
-      return command(line.name, line.own, line.settings);
+      return command(line);
   }
 }
 
-async function command(name: CommandName, own: Flags, settings: Flags): Promise<number> {
+async function command({ name, words, own, settings }: TypedCommand): Promise<number> {
   let config: Config;
   try {
     config = loadConfig(process.env, settings, (path) => readFileSync(path, 'utf8'));
@@ -41,19 +45,27 @@ async function command(name: CommandName, own: Flags, settings: Flags): Promise<
   // Only the processor logs; the other commands print what they did, or the one error that stopped them.
   const logger = pino({ level: name === 'run' ? config.logLevel : 'silent', base: { pid: process.pid } });
   try {
-    return await perform(name, config, own, logger);
+    return await perform(name, config, words, own, logger);
   } catch (error) {
     if (error instanceof UsageError) return refuse(error.faults);
     console.error(`company-sync ${name}: ${error instanceof Error ? error.message : String(error)}`);
-    return 1;
+    return error instanceof StateDirInUseError ? 2 : 1;
   }
 }
 
-function perform(name: CommandName, config: Config, own: Flags, logger: Logger): Promise<number> {
+function perform(
+  name: CommandName,
+  config: Config,
+  words: readonly string[],
+  own: Flags,
+  logger: Logger,
+): Promise<number> {
   const print = (line: string): void => console.log(line);
   switch (name) {
     case 'run':
       return runProcessor(config, logger, schemasFolder, process);
+    case 'explain':
+      return explainCommand(config, words, own, logger, print);
     case 'topics create':
       return createTopicsCommand(config, own, logger, print);
     case 'schemas register':

@@ -5,14 +5,18 @@ import type { Config } from './config.js';
 import { loadReaderSchemas } from './decode/reader-schemas.js';
 import { RegistryUnavailableError } from './decode/schema-source.js';
 import { createAssignor } from './kafka/assignor.js';
+import { GroupOwners } from './kafka/group-owners.js';
 import { KafkaGroupMembership } from './kafka/group-membership.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import { SchemaRegistry } from './kafka/schema-registry.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics.js';
 import { Backoff } from './lib/backoff.js';
 import type { Clock } from './lib/clock.js';
+import type { CompanyDirectory } from './ops/company-directory.js';
 import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-server.js';
+import { createCompanyDirectory } from './ops/inspection.js';
 import { createLogs, createPipelineContext, type KnownRegistry } from './pipeline-context.js';
+import type { PipelineContext } from './pipeline/context.js';
 import { BrokerError } from './pipeline/errors.js';
 import { HeldPositions } from './pipeline/held-positions.js';
 import type { PartitionStatus, PipelineObserver } from './pipeline/observer.js';
@@ -51,6 +55,7 @@ export class Service {
   #startingBecause: string | null = 'starting';
   #lock: InstanceLock | null = null;
   #partitions: PartitionSet | null = null;
+  #companies: CompanyDirectory | null = null;
   #http: HttpServer | null = null;
 
   constructor(options: ServiceOptions) {
@@ -149,14 +154,14 @@ export class Service {
     });
     this.#own('group membership', () => membership.stop());
     const size = () => this.#partitions?.size ?? 0;
-    const partitions = new PartitionSet(
-      createPipelineContext({
-        ...this.#options,
-        ...{ metrics, topics, registry, membership, held, size },
-        own: this.#own,
-      }),
-    );
+    const context = createPipelineContext({
+      ...this.#options,
+      ...{ metrics, topics, registry, membership, held, size },
+      own: this.#own,
+    });
+    const partitions = new PartitionSet(context);
     this.#partitions = partitions;
+    this.#companies = this.#directory(context, partitions, topics, registry);
 
     this.#startingBecause = 'joining the group';
     await membership.start((assigned, standbys) => {
@@ -164,6 +169,22 @@ export class Service {
       if (!this.#stopping.signal.aborted) this.#startingBecause = null;
       partitions.assign(assigned);
     });
+  }
+
+  #directory(
+    context: PipelineContext,
+    local: PartitionSet,
+    topics: CheckedTopics,
+    { type, source: schemas }: KnownRegistry,
+  ): CompanyDirectory {
+    const { config, logger, clock } = this.#options;
+    const { applicationId: groupId, http } = config;
+    const { input: topic } = context.topics;
+    const owners = new GroupOwners({ kafka: kafkaConfigOf(config, logger), groupId, topic, clock });
+    this.#own('group owners', () => owners.close());
+    const logs = createLogs(this.#options, this.#own);
+    const { syncEvents: partitions } = topics.partitions;
+    return createCompanyDirectory({ context, local, partitions, owners, logs, type, schemas, token: http.token });
   }
 
   /** Asks until there is an answer: what is down at the start is waited for. Null when stopped meanwhile. */
@@ -192,6 +213,7 @@ export class Service {
     return {
       startingBecause: () => this.#startingBecause,
       partitions: () => this.#partitions?.statuses() ?? new Map<number, PartitionStatus>(),
+      companies: () => this.#companies,
     };
   }
 }

@@ -5,8 +5,14 @@ import { describeSettings, settingFlags } from '../settings.js';
 
 interface CommandDescription {
   readonly summary: string;
+  /** What must follow the command's name, where something must. */
+  readonly argument?: string;
   /** Flags of the command itself, without dashes, each with its meaning; the settings are flags of every command. */
   readonly flags: Readonly<Record<string, string>>;
+  /** Those of them that stand without a value. */
+  readonly switches?: Readonly<Record<string, string>>;
+  /** What more `--help` of the command says. */
+  readonly lesson?: string;
 }
 
 const COMMANDS = {
@@ -18,13 +24,42 @@ const COMMANDS = {
       'replication-factor': 'copies of each partition (default: 3, or the number of brokers where that is less)',
     },
   },
+  explain: {
+    summary: 'why a company has or has not been announced, with input offsets as evidence',
+    argument: '<companyId>',
+    flags: {
+      'offline <state folder>': 'reads the folder of a stopped instance, which it does not change; asks nobody',
+    },
+    switches: {
+      json: 'prints all that is known as JSON, as GET /companies/<companyId> does',
+      watch: 'prints the explanation whenever it changes, until the company is announced or deleted',
+    },
+    lesson: `It finds a running instance through the group and asks it over HTTP, with HTTP_TOKEN where that is set.
+The first line is the verdict. The rest is what it rests on: records held, links, datasets with their statuses, and
+the input offset that gave each. Nothing that is not committed yet is told.
+
+  company-sync explain acme-42
+  company-sync explain acme-42 --watch
+  company-sync explain acme-42 --json | jq '.datasets[] | select(.class == "in-progress")'
+  company-sync explain acme-42 --offline ./state
+
+Exit codes: 0 explained, 1 no record of the company was seen, or nobody could be asked, 2 the folder is in use.
+`,
+  },
   'schemas register': { summary: 'registers the schemas', flags: {} },
   'schemas check': { summary: 'only checks that the schemas are compatible with those registered', flags: {} },
 } as const satisfies Record<string, CommandDescription>;
 export type CommandName = keyof typeof COMMANDS;
 
 export type CommandLine =
-  | { readonly kind: 'command'; readonly name: CommandName; readonly own: Flags; readonly settings: Flags }
+  | {
+      readonly kind: 'command';
+      readonly name: CommandName;
+      /** What follows the command's name: as many words as its `argument` has. */
+      readonly words: readonly string[];
+      readonly own: Flags;
+      readonly settings: Flags;
+    }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
   | { readonly kind: 'faults'; readonly faults: readonly string[] };
@@ -35,6 +70,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     args: [...argv],
     options: {
       ...Object.fromEntries(allFlags().map((flag) => [flag, { type: 'string' as const }])),
+      ...Object.fromEntries(allSwitches().map((flag) => [flag, { type: 'boolean' as const }])),
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean' },
     },
@@ -42,34 +78,63 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     allowPositionals: true,
   });
   const { help, version, ...flags } = values as Record<string, string | true>;
-  const name = commandOf(positionals);
-  if (help === true || argv.length === 0) return { kind: 'help', text: name === null ? overview() : helpOf(name) };
+  const typed = commandOf(positionals);
+  if (help === true || argv.length === 0)
+    return { kind: 'help', text: typed === null ? overview() : helpOf(typed.name) };
   if (version === true) return { kind: 'version' };
-  if (name === null) return { kind: 'faults', faults: [...unknownFlags(flags), noSuchCommand(positionals)] };
-  return { kind: 'command', name, ...split(name, flags) };
+  if (typed === null) return { kind: 'faults', faults: [...unknownFlags(flags), noSuchCommand(positionals)] };
+  const fault = faultOfWords(typed.name, typed.words);
+  if (fault !== null) return { kind: 'faults', faults: [fault] };
+  return { kind: 'command', ...typed, ...split(typed.name, flags) };
 }
 
 function allFlags(): string[] {
-  return [...settingFlags(), ...Object.values<CommandDescription>(COMMANDS).flatMap((c) => Object.keys(c.flags))];
+  return [
+    ...settingFlags(),
+    ...Object.values<CommandDescription>(COMMANDS).flatMap((c) => Object.keys(c.flags).map(nameOf)),
+  ];
+}
+
+function allSwitches(): string[] {
+  return Object.values<CommandDescription>(COMMANDS).flatMap(({ switches }) => Object.keys(switches ?? {}));
+}
+
+/** `offline` of `offline <state folder>`. */
+function nameOf(flag: string): string {
+  return flag.split(' ')[0] ?? flag;
 }
 
 /** The word after an unknown flag may be its value; not known to be one, it is taken for a part of the command. */
 function unknownFlags(flags: Flags): string[] {
-  const known = new Set(allFlags());
+  const known = new Set([...allFlags(), ...allSwitches()]);
   return Object.keys(flags).flatMap((flag) => (known.has(flag) ? [] : [`--${flag} is no known flag`]));
 }
 
-function commandOf(words: readonly string[]): CommandName | null {
-  const typed = words.join(' ');
-  return Object.hasOwn(COMMANDS, typed) ? (typed as CommandName) : null;
+/** The command typed, of one word or two, and what follows it. */
+function commandOf(typed: readonly string[]): { name: CommandName; words: readonly string[] } | null {
+  for (const length of [2, 1]) {
+    const name = typed.slice(0, length).join(' ');
+    if (typed.length >= length && Object.hasOwn(COMMANDS, name))
+      return { name: name as CommandName, words: typed.slice(length) };
+  }
+  return null;
+}
+
+function faultOfWords(name: CommandName, words: readonly string[]): string | null {
+  const { argument }: CommandDescription = COMMANDS[name];
+  const expected = argument === undefined ? 0 : 1;
+  if (words.length > expected) return `${JSON.stringify(words[expected])} after ${name} is one word too many`;
+  if (words.length === expected && words[0] !== '') return null;
+  return `${name} needs ${argument}: company-sync ${name} ${argument}`;
 }
 
 function split(name: CommandName, flags: Flags): { own: Flags; settings: Flags } {
-  const isOwn = ([flag]: [string, unknown]) => Object.hasOwn(COMMANDS[name].flags, flag);
+  const { flags: valued, switches }: CommandDescription = COMMANDS[name];
+  const ours = new Set([...Object.keys(valued).map(nameOf), ...Object.keys(switches ?? {})]);
   const entries = Object.entries(flags);
   return {
-    own: Object.fromEntries(entries.filter(isOwn)),
-    settings: Object.fromEntries(entries.filter((entry) => !isOwn(entry))),
+    own: Object.fromEntries(entries.filter(([flag]) => ours.has(flag))),
+    settings: Object.fromEntries(entries.filter(([flag]) => !ours.has(flag))),
   };
 }
 
@@ -97,6 +162,9 @@ A first run, against the brokers and the registry of the defaults:
   company-sync schemas register
   company-sync run
 
+And to see what became of a company:
+  company-sync explain <companyId>
+
 Settings, each as a flag or as an environment variable; a flag wins:
 ${describeSettings()}
 
@@ -104,12 +172,12 @@ Exit codes: 0 done, 1 failed, 2 bad configuration or a STATE_DIR that another pr
 }
 
 function helpOf(name: CommandName): string {
-  const { summary, flags }: CommandDescription = COMMANDS[name];
-  const own = Object.entries(flags).map(([flag, meaning]) => `  --${flag}\n      ${meaning}\n`);
+  const { summary, argument, flags, switches, lesson }: CommandDescription = COMMANDS[name];
+  const own = Object.entries({ ...flags, ...switches }).map(([flag, meaning]) => `  --${flag}\n      ${meaning}\n`);
   return `company-sync ${name}: ${summary}
 
-Usage: company-sync ${name} [--<setting> <value> ...]
-${own.length === 0 ? '' : `\nFlags:\n${own.join('')}`}
+Usage: company-sync ${name}${argument === undefined ? '' : ` ${argument}`} [--<setting> <value> ...]
+${lesson === undefined ? '' : `\n${lesson}`}${own.length === 0 ? '' : `\nFlags:\n${own.join('')}`}
 Settings, each as a flag or as an environment variable; a flag wins:
 ${describeSettings()}`;
 }

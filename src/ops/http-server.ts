@@ -1,16 +1,31 @@
-/** The HTTP side: probes, metrics and the state of the partitions. */
+/** The HTTP side: probes, metrics, the state of the partitions and of companies. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import fastify, { type FastifyInstance } from 'fastify';
 import { networkInterfaces } from 'node:os';
+import rateLimit from '@fastify/rate-limit';
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { PartitionStatus } from '../pipeline/observer.js';
 import { advertisedAddress } from './advertised-address.js';
+import type { CompanyDirectory } from './company-directory.js';
+import { addCompanyRoutes, INSPECTION_LIMIT } from './company-routes.js';
 
 export interface ServiceView {
   /** Why the instance as a whole is not up yet (waiting for the registry, joining the group); null once it is. */
   startingBecause(): string | null;
   partitions(): Map<number, PartitionStatus>;
+  /** Null while there are no partitions to look into. */
+  companies(): CompanyDirectory | null;
 }
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answered without the bearer token. */
+    readonly open?: boolean;
+  }
+}
+
+/** Longer than any id that fits a request line of Node's 16 KiB: no company is out of reach. */
+const MAX_PARAM_CHARACTERS = 16_384;
 
 export interface HttpServer {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
@@ -26,14 +41,21 @@ export async function startHttpServer(
   view: ServiceView,
   metrics: Registry,
 ): Promise<HttpServer> {
-  const server = fastify({ logger: false, forceCloseConnections: true });
-  addProbes(server, view);
+  const server = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
+  });
+  speakPlainly(server);
   if (at.token !== null) requireToken(server, at.token);
-  server.get('/partitions', () => ({ partitions: listPartitions(view) }));
-  server.get('/metrics', async (_request, reply) => {
+  await server.register(rateLimit, { global: false });
+  addProbes(server, view);
+  server.get('/metrics', { config: { open: true } }, async (_request, reply) => {
     void reply.header('content-type', metrics.contentType);
     return metrics.metrics();
   });
+  server.get('/partitions', { config: { rateLimit: INSPECTION_LIMIT } }, () => ({ partitions: listPartitions(view) }));
+  addCompanyRoutes(server, () => view.companies());
   const address = await server.listen({ host: at.host, port: at.port });
   return {
     address,
@@ -43,8 +65,9 @@ export async function startHttpServer(
 }
 
 function addProbes(server: FastifyInstance, view: ServiceView): void {
-  server.get('/livez', () => ({ status: 'alive' }));
-  server.get('/readyz', (_request, reply) => {
+  const config = { open: true };
+  server.get('/livez', { config }, () => ({ status: 'alive' }));
+  server.get('/readyz', { config }, (_request, reply) => {
     const starting = view.startingBecause();
     const unready = listPartitions(view).filter(({ state }) => state !== 'running');
     const ready = starting === null && unready.length === 0;
@@ -53,13 +76,21 @@ function addProbes(server: FastifyInstance, view: ServiceView): void {
   });
 }
 
-const OPEN_PATHS: readonly string[] = ['/livez', '/readyz', '/metrics'];
+/** Every refusal is `{ error }`, in words. */
+function speakPlainly(server: FastifyInstance): void {
+  server.setErrorHandler((error: FastifyError, _request, reply) =>
+    reply.status(error.statusCode ?? 500).send({ error: error.message }),
+  );
+  server.setNotFoundHandler((request, reply) =>
+    reply.status(404).send({ error: `${request.method} ${request.url.split('?')[0]} is nothing that is served here` }),
+  );
+}
 
-/** A bearer token for everything but the probes and the metrics. Compared in constant time. */
+/** A bearer token for all that is not open. Compared in constant time. */
 function requireToken(server: FastifyInstance, token: string): void {
   const expected = digest(`Bearer ${token}`);
   server.addHook('onRequest', async (request, reply) => {
-    if (OPEN_PATHS.includes(request.url.split('?')[0] ?? '')) return;
+    if (request.routeOptions.config?.open === true) return;
     if (timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) return;
     await reply.status(401).header('www-authenticate', 'Bearer').send({ error: 'a bearer token is required' });
   });

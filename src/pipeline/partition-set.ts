@@ -1,3 +1,4 @@
+import type { CommittedRows } from '../store/committed-rows.js';
 import type { PipelineContext } from './context.js';
 import type { PartitionStatus } from './observer.js';
 import { PartitionTask } from './partition-task.js';
@@ -29,6 +30,14 @@ export class PartitionSet {
   statuses(): Map<number, PartitionStatus> {
     const waiting: PartitionStatus = { state: 'waiting', reason: 'its former task is still closing' };
     return new Map([...this.#assigned].map((p) => [p, this.#tasks.get(p)?.status ?? waiting]));
+  }
+
+  /**
+   * The committed rows of an assigned partition; null while it has none that speak for the log. Close them.
+   * @throws StoreUnavailableError
+   */
+  committed(partition: number): CommittedRows | null {
+    return this.#tasks.get(partition)?.committed() ?? null;
   }
 
   get size(): number {

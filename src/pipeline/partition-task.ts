@@ -1,8 +1,10 @@
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import type { Decoded } from '../decode/poison.js';
 import { Backoff } from '../lib/backoff.js';
+import type { CommittedRows } from '../store/committed-rows.js';
 import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
+import type { PartitionStore } from '../store/partition-store.js';
 import { UnknownRowVersionError } from '../store/unknown-row-version-error.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
@@ -47,6 +49,8 @@ export class PartitionTask {
   readonly #backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
   /** The status while a record does not fit its topic, from the refusal to the next commit. */
   #tooLarge: PartitionStatus | null = null;
+  /** The state, while it is that of the committed log. */
+  #store: PartitionStore | null = null;
   /** Resolves when the task has let go of everything. */
   readonly ended: Promise<void>;
 
@@ -59,6 +63,11 @@ export class PartitionTask {
 
   get status(): PartitionStatus {
     return this.#status;
+  }
+
+  /** The rows committed so far, for readers; null while they are not all here. Close them. @throws StoreUnavailableError */
+  committed(): CommittedRows | null {
+    return this.#store?.committed() ?? null;
   }
 
   /** Lets the batch in flight finish, then closes. Await `ended`. */
@@ -82,6 +91,7 @@ export class PartitionTask {
 
   async #own(signal: AbortSignal): Promise<void> {
     const owned = await takeOver(this.context, this.partition, (status) => this.#enter(status), signal);
+    this.#store = owned.store;
     try {
       this.#enter({ state: 'waiting', reason: 'the client settings are not read yet' });
       await Promise.race([this.context.settings.ready(), whenAborted(signal)]);
@@ -91,6 +101,7 @@ export class PartitionTask {
       if (error instanceof CorruptStoreError) owned.store.distrust(error);
       throw error;
     } finally {
+      this.#store = null;
       await owned.producer.discard();
       await owned.store.close();
     }

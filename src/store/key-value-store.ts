@@ -6,13 +6,29 @@ export interface KeyChange {
   readonly value: Buffer | null;
 }
 
-export interface KeyValueStore {
+export interface Pair {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+export interface KeyValueReads {
   /** The values of `keys`, in their order; null where there is none. One multi-get. */
   read(keys: readonly Buffer[]): Promise<(Buffer | null)[]>;
+  /** Every pair whose key starts with `prefix`, in key order. */
+  scan(prefix: Buffer): Promise<Pair[]>;
+}
+
+/** The store as it was when this was taken. It costs little while it is held, and must be closed. */
+export interface StoreSnapshot extends KeyValueReads {
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface KeyValueStore extends KeyValueReads {
   /** All or nothing, also across a crash of the process; a machine crash may lose a tail of whole writes. */
   write(changes: readonly KeyChange[]): Promise<void>;
-  /** Every pair whose key starts with `prefix`, in key order. */
-  scan(prefix: Buffer): Promise<{ key: Buffer; value: Buffer }[]>;
+  /** Taken when this returns. A write that is under way then is in it as a whole, or not at all. */
+  snapshot(): StoreSnapshot;
   /** Waits for what is in flight, then releases the folder. Idempotent. */
   close(): Promise<void>;
 }

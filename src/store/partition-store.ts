@@ -11,6 +11,7 @@
  * or after the rows that it speaks of. The undo of a batch is overwritten only by a batch that follows its `confirm`.
  */
 import { changesOf, latestPositionRow, type ChangelogRow } from './changelog-rows.js';
+import { CommittedRows } from './committed-rows.js';
 import {
   CorruptStoreError,
   StoreUnavailableError,
@@ -38,8 +39,8 @@ export class PartitionStore {
   #positionRow: PositionRow | null;
   /** The store has an undo on disk. */
   #hasUndo = false;
-  /** The time given to the `apply` whose transaction is still open; null where none is. */
-  #unconfirmedSinceMs: number | null = null;
+  /** What the `apply` was given whose transaction is still open; null where none is. */
+  #unconfirmed: { readonly changes: readonly StateChange[]; readonly sinceMs: number } | null = null;
   /** What is known of the changelog is not on disk yet. */
   #positionIsNews = false;
   /** Why nothing can be written any more: a write failed, and what it did is known only after opening anew. */
@@ -117,7 +118,7 @@ export class PartitionStore {
     writes.push({ key: UNDO_KEY, value: encodeUndo(changes) });
     if (this.#positionIsNews)
       writes.push({ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(this.#changelog) });
-    this.#unconfirmedSinceMs = now;
+    this.#unconfirmed = { changes, sinceMs: now };
     await this.#write(writes);
     this.#hasUndo = true;
     this.#positionIsNews = false;
@@ -130,12 +131,12 @@ export class PartitionStore {
    * @param position the changelog's position after that transaction, its commit marker included
    */
   confirm(position: number): void {
-    if (this.#unconfirmedSinceMs === null) throw new Error('nothing was applied that could be confirmed');
+    if (this.#unconfirmed === null) throw new Error('nothing was applied that could be confirmed');
     if (position < this.#changelog.offset)
       throw new RangeError(`the changelog went from ${this.#changelog.offset} back to ${position}`);
     // The owner was alone in writing when the batch was applied: a fenced one could not have committed it.
-    this.#changelog = { offset: position, atEndMs: this.#unconfirmedSinceMs };
-    this.#unconfirmedSinceMs = null;
+    this.#changelog = { offset: position, atEndMs: this.#unconfirmed.sinceMs };
+    this.#unconfirmed = null;
     this.#positionIsNews = true;
   }
 
@@ -165,6 +166,15 @@ export class PartitionStore {
   /** Every pair whose key starts with `prefix`, in key order. @throws StoreUnavailableError, CorruptStoreError */
   scan(prefix: Buffer): Promise<{ key: Buffer; value: Buffer }[]> {
     return this.#noticingCorruption(this.store.scan(prefix));
+  }
+
+  /**
+   * The rows as they were after the last batch confirmed, whatever is being written now. Close it.
+   * @throws StoreUnavailableError
+   */
+  committed(): CommittedRows {
+    const undo = (this.#unconfirmed?.changes ?? []).map(({ key, prior }) => ({ key, value: prior }));
+    return new CommittedRows(this.store.snapshot(), undo.reverse());
   }
 
   /**
@@ -212,7 +222,7 @@ export class PartitionStore {
 
   /** Until its transaction is decided, only the undo on disk knows how to take a batch back. */
   #mustBeConfirmed(what: string): void {
-    if (this.#unconfirmedSinceMs !== null) throw new Error(`${what} before the last batch was confirmed`);
+    if (this.#unconfirmed !== null) throw new Error(`${what} before the last batch was confirmed`);
   }
 }
 

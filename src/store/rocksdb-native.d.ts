@@ -53,8 +53,11 @@ declare module 'rocksdb' {
       readonly walRecoveryMode: { readonly POINT_IN_TIME: number };
     };
     constructor(path: string, options?: Options);
+    readonly closed: boolean;
     ready(): Promise<void>;
     close(): Promise<void>;
+    /** A session on the database as it is now. Close it; closing the database closes it too. */
+    snapshot(): RocksDB;
     read(options: BatchOptions): ReadBatch;
     write(options: BatchOptions): WriteBatch;
     iterator(range: Range): AsyncIterable<{ key: Buffer; value: Buffer }>;

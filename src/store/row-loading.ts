@@ -1,11 +1,11 @@
 /** Brings rows into memory: what a batch of events needs in two reads, or one whole company. */
-import type { CompanyRows } from '../domain/company-rows.js';
+import { CompanyRows } from '../domain/company-rows.js';
 import type { InputEvent } from '../domain/events.js';
 import { visitRowsNeeded, type RowsNeeded } from '../domain/rows-needed.js';
 import { ByteReader } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
 import type { CompanyCache } from './company-cache.js';
-import type { KeyValueStore } from './key-value-store.js';
+import type { KeyValueReads } from './key-value-store.js';
 import { decodeCompanyRow, decodeDatasetRow, decodeHoldRow, decodeInfoRow } from './row-codec.js';
 import {
   companyKey,
@@ -18,9 +18,6 @@ import {
   writeHoldKey,
   writeInfoKey,
 } from './row-keys.js';
-
-/** What loading needs of a store. */
-export type RowSource = Pick<KeyValueStore, 'read' | 'scan'>;
 
 /**
  * The rows that one batch needs and that are not in memory, each once. Tell it the events, `run` it once, then throw it
@@ -57,7 +54,7 @@ export class RowLoad implements RowsNeeded {
   }
 
   /** Reads what was asked for and is not in memory. @throws what the store or the row codec throws */
-  async run(store: RowSource): Promise<void> {
+  async run(store: KeyValueReads): Promise<void> {
     for (const rows of this.#missing) {
       this.#to.begin();
       writeCompanyKey(this.#to, rows.companyId);
@@ -120,7 +117,7 @@ export class RowLoad implements RowsNeeded {
     return rows;
   }
 
-  async #read(store: RowSource): Promise<void> {
+  async #read(store: KeyValueReads): Promise<void> {
     const keys = this.#keys;
     if (keys.length === 0) return;
     const values = await store.read(keys);
@@ -170,7 +167,7 @@ class AskedRows {
  * Loads every row of a company. Rows in memory, changed or known not to exist, win over what is stored.
  * @throws what the store or the row codec throws
  */
-export async function loadWholeCompany(store: RowSource, rows: CompanyRows): Promise<void> {
+export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows): Promise<void> {
   if (rows.whole) return;
   const { companyId } = rows;
   const prefixOfDatasets = datasetPrefix(companyId);
@@ -187,6 +184,18 @@ export async function loadWholeCompany(store: RowSource, rows: CompanyRows): Pro
   for (const { key, value } of holds)
     fill(rows, KEY_KIND.hold, restOf(key, prefixOfHolds, 'hold key').textToEnd(), value);
   rows.whole = true;
+}
+
+/**
+ * Every row of a company, for someone who only looks; null where there is none.
+ * @throws what the store or the row codec throws
+ */
+export async function readCompany(store: KeyValueReads, companyId: string): Promise<CompanyRows | null> {
+  const [company] = await store.read([companyKey(companyId)]);
+  if (company == null) return null;
+  const rows = new CompanyRows(companyId);
+  await loadWholeCompany(store, rows);
+  return rows;
 }
 
 function restOf(key: Buffer, prefix: Buffer, what: string): ByteReader {

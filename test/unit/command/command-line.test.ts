@@ -8,3 +8,30 @@ test.each(['toString', 'constructor', '__proto__'])('%s, which every object has,
 test('what every object has is no flag of a command either', () => {
   expect(parseCommandLine(['run', '--toString=x'])).toMatchObject({ own: {}, settings: { toString: 'x' } });
 });
+
+describe('explain', () => {
+  test('takes one company, whatever its id, and switches without values', () => {
+    const words = (...typed: string[]) => parseCommandLine(['explain', ...typed]);
+    expect(words('a b', '--json', '--watch')).toEqual({
+      ...{ kind: 'command', name: 'explain', words: ['a b'], settings: {} },
+      own: { json: true, watch: true },
+    });
+    expect(words('--', '--json')).toMatchObject({ words: ['--json'], own: {} });
+    expect(words('c', '--offline', './state', '--log-level=warn')).toMatchObject({
+      ...{ own: { offline: './state' }, settings: { 'log-level': 'warn' } },
+    });
+  });
+
+  test.each([
+    [['explain'], 'explain needs <companyId>'],
+    [['explain', ''], 'explain needs <companyId>'],
+    [['explain', 'a', 'b'], '"b" after explain is one word too many'],
+    [['run', 'now'], '"now" after run is one word too many'],
+    [['explain', 'a', '--partitions=3'], null],
+  ])('%j', (words, fault) => {
+    const parsed = parseCommandLine(words);
+    if (fault === null)
+      expect(parsed).toMatchObject({ settings: { partitions: '3' } }); // which no setting is called
+    else expect(parsed).toEqual({ kind: 'faults', faults: [expect.stringContaining(fault) as string] });
+  });
+});

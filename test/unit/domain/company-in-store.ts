@@ -45,6 +45,17 @@ export class CompanyInStore {
     return this.#rows.company;
   }
 
+  /** All rows stored, as a reader finds them that takes no part in the batches. */
+  storedRows(): CompanyRows {
+    const rows = new CompanyRows(this.context.companyId);
+    rows.loadCompany(this.stored.company.get('') ?? null);
+    rows.loadInfo(this.stored.info.get('') ?? null);
+    for (const [id, row] of this.stored.datasets) rows.loadDataset(id, row);
+    for (const [id, row] of this.stored.holds) rows.loadHold(id, row);
+    rows.whole = true;
+    return rows;
+  }
+
   /** Applies a batch of records; `settle` writes it. */
   apply(...records: readonly HistoryRecord[]): void {
     this.#rows.loadCompany(this.stored.company.get('') ?? null);

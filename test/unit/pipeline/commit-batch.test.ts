@@ -53,6 +53,7 @@ function committing(): { steps: Steps; outcome: Promise<number>; store: Partitio
   const disk: KeyValueStore = {
     read: (keys) => Promise.resolve(keys.map(() => null)),
     scan: () => Promise.resolve([]),
+    snapshot: never,
     write: () => steps.ask('write'),
     close: () => Promise.resolve(),
   };

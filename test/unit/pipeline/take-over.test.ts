@@ -73,6 +73,7 @@ class TakeOver {
     return {
       read: (keys) => Promise.resolve(keys.map(() => null)),
       scan: never,
+      snapshot: never,
       write: () => Promise.resolve(),
       close: () => {
         this.asked.push('close the store');

@@ -3,7 +3,8 @@ import type { InputEvent, Payload } from '../../../src/domain/events.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
 import { CompanyCache } from '../../../src/store/company-cache.js';
-import { loadWholeCompany, RowLoad, type RowSource } from '../../../src/store/row-loading.js';
+import type { KeyValueReads } from '../../../src/store/key-value-store.js';
+import { loadWholeCompany, RowLoad } from '../../../src/store/row-loading.js';
 import { parseRowKey } from '../../../src/store/row-keys.js';
 import { encodeChanges } from '../../../src/store/state-changes.js';
 
@@ -12,7 +13,7 @@ const info: InfoRow = { clientId: 'c', companyName: 'n', connections: [], links:
 const holdRow: HoldRow = { code: 'undecodable', timestamp: 1 };
 
 /** A store in memory, filled through the encoder, that notes what is asked of it. */
-class FakeStore implements RowSource {
+class FakeStore implements KeyValueReads {
   readonly reads: string[][] = [];
   readonly #rows = new Map<string, Buffer>();
 

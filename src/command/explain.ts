@@ -1,0 +1,154 @@
+/** `company-sync explain <companyId>`: why a company has or has not been announced. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Config, Flags } from '../config.js';
+import { explain, explainUnknown } from '../domain/explain.js';
+import type { Explanation } from '../domain/explanation.js';
+import { policyFor } from '../domain/policy.js';
+import { GroupOwners } from '../kafka/group-owners.js';
+import { kafkaConfigOf } from '../kafka/kafka-config.js';
+import { systemClock } from '../lib/system-clock.js';
+import { explanationText } from '../ops/explanation-text.js';
+import { InstanceClient, InstanceError } from '../ops/instance-client.js';
+import { BrokerError } from '../pipeline/errors.js';
+import { readCompany } from '../store/row-loading.js';
+import { lookIntoStopped, type LeftPartition } from '../store/stopped-instance.js';
+import { UsageError } from './usage-error.js';
+
+/** How often `--watch` asks. */
+const WATCH_INTERVAL_MS = 1_000;
+
+const EXIT_SEEN = 0;
+/** No record of the company was seen. */
+const EXIT_UNKNOWN = 1;
+
+/** @returns the exit code */
+export async function explainCommand(
+  config: Config,
+  [companyId = '']: readonly string[],
+  own: Flags,
+  logger: Logger,
+  print: (line: string) => void,
+): Promise<number> {
+  const { offline, watch } = own;
+  const show = (explanation: Explanation) =>
+    print(
+      own['json'] === true ? JSON.stringify(explanation, null, watch === true ? 0 : 2) : explanationText(explanation),
+    );
+  if (offline === undefined) {
+    const instances = new RunningInstances(config, logger);
+    const ask = () => instances.explanation(companyId);
+    return watch === true ? follow(ask, show, print) : finish(await ask(), show);
+  }
+  if (offline === true) throw new UsageError(['--offline needs a value: expected the state folder of an instance']);
+  if (watch === true) throw new UsageError(['--watch and --offline are both set: a stopped instance changes nothing']);
+  return finish(await explainStopped(config, offline, companyId), show);
+}
+
+function finish(explanation: Explanation, show: (explanation: Explanation) => void): number {
+  show(explanation);
+  return explanation.verdict === 'unknown' ? EXIT_UNKNOWN : EXIT_SEEN;
+}
+
+/**
+ * Shows the explanation whenever it has changed, until the company is announced or deleted. Instances may come and go
+ * meanwhile.
+ */
+async function follow(
+  ask: () => Promise<Explanation>,
+  show: (explanation: Explanation) => void,
+  print: (line: string) => void,
+): Promise<number> {
+  let explanation = await ask();
+  for (let shown = ''; ;) {
+    // The position moves with every record of other companies.
+    const said = JSON.stringify({ ...explanation, asOf: null });
+    if (said !== shown) show(explanation);
+    shown = said;
+    if (explanation.verdict === 'announced' || explanation.verdict === 'deleted') return EXIT_SEEN;
+    await delay(WATCH_INTERVAL_MS);
+    try {
+      explanation = await ask();
+    } catch (error) {
+      if (!(error instanceof InstanceError || error instanceof BrokerError)) throw error;
+      if (error.message !== shown) print(`nobody can tell now: ${error.message}`);
+      shown = error.message;
+    }
+  }
+}
+
+/** The instances of the group; any of them knows or finds who has a company. */
+class RunningInstances {
+  readonly #client: InstanceClient;
+  /** Those found last, the one that answered last first. */
+  #addresses: readonly string[] = [];
+
+  constructor(
+    private readonly config: Config,
+    private readonly logger: Logger,
+  ) {
+    this.#client = new InstanceClient(config.http.token);
+  }
+
+  /** @throws InstanceError where none can tell; BrokerError */
+  async explanation(companyId: string): Promise<Explanation> {
+    const [known] = this.#addresses;
+    if (known !== undefined) {
+      try {
+        return await this.#client.explanation(known, companyId);
+      } catch (error) {
+        if (!(error instanceof InstanceError)) throw error;
+      }
+    }
+    this.#addresses = await this.#find();
+    let lastError = new InstanceError(
+      `no running instance of ${this.config.applicationId} tells where it is reached: start one, or read the state of ` +
+        'a stopped one with --offline <state folder>',
+    );
+    for (const address of this.#addresses) {
+      try {
+        const explanation = await this.#client.explanation(address, companyId);
+        this.#addresses = [address];
+        return explanation;
+      } catch (error) {
+        if (!(error instanceof InstanceError)) throw error;
+        lastError = error;
+      }
+    }
+    throw lastError;
+  }
+
+  async #find(): Promise<string[]> {
+    const { applicationId: groupId, topics } = this.config;
+    const kafka = kafkaConfigOf(this.config, this.logger);
+    const group = new GroupOwners({ kafka, groupId, topic: topics.syncEvents, clock: systemClock });
+    try {
+      const owners = await group.owners();
+      return [...new Set(owners.flatMap(({ httpAddress }) => httpAddress ?? []))];
+    } finally {
+      await group.close();
+    }
+  }
+}
+
+async function explainStopped(config: Config, stateDir: string, companyId: string): Promise<Explanation> {
+  const look = async ({ identity, rows, lastBatchLeftOut }: LeftPartition): Promise<Explanation | null> => {
+    const company = await readCompany(rows, companyId);
+    if (company === null) return null;
+    const position = await rows.position();
+    const asOf = { topic: identity.topic, partition: identity.partition, offset: position?.offset ?? 0 };
+    // The clients' choices are in Kafka; they matter for records stamped before ALL_DATASETS_FROM alone.
+    const policy = policyFor(Date.now(), config.allDatasetsFrom, undefined);
+    const explanation = explain(company, { asOf, policy });
+    return { ...explanation, notes: [...explanation.notes, ...notesOnOffline(explanation, config, lastBatchLeftOut)] };
+  };
+  return (await lookIntoStopped(stateDir, look)) ?? explainUnknown(companyId, null);
+}
+
+function notesOnOffline({ verdict }: Explanation, { topics }: Config, lastBatchLeftOut: boolean): string[] {
+  const notes = ['read from the folder of a stopped instance: another one may know more by now'];
+  if (lastBatchLeftOut) notes.push('the instance was killed: its last batch is left out, committed or not');
+  if (verdict === 'announced')
+    notes.push(`its datasets are in its event in ${topics.companySynchronized}, which --offline does not read`);
+  return notes;
+}

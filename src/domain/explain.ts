@@ -1,0 +1,185 @@
+/**
+ * Why a company has or has not been announced: the facts, of its rows or of its announcement. The verdict and its
+ * sentence are `verdict.ts`. How datasets count is not decided here: `announcement.ts` and `tally.ts` say it.
+ */
+import { isoTime } from '../lib/iso-time.js';
+import { describeNamedDatasets, type AnnouncedDataset } from './announcement.js';
+import type { CompanyRows } from './company-rows.js';
+import type { PoisonCode } from './events.js';
+import type { EarlyDataset, ExplainedCounts, ExplainedDataset, ExplainedLink, Explanation } from './explanation.js';
+import type { Policy } from './policy.js';
+import type { AnnouncedCompany, Connection, DatasetRow, InfoRow, PendingCompany } from './rows.js';
+import { classOf, type StatusClass } from './statuses.js';
+import { plural, verdictOf } from './verdict.js';
+
+export const POISON_REASONS: Readonly<Record<PoisonCode, string>> = {
+  'missing-key': 'has no key',
+  'bad-framing': 'is not framed as Avro with a schema id',
+  'unknown-schema': 'has a schema id that the registry does not know',
+  undecodable: 'could not be decoded',
+  'key-mismatch': 'has another companyId than its key',
+  'too-many-datasets': 'would bring the company over 10,000 datasets',
+};
+
+const HOUR_MS = 3_600_000;
+
+/** What an explanation is made for. */
+export interface ExplanationContext {
+  readonly asOf: Explanation['asOf'];
+  /** The policy that a record stamped now would be judged by. */
+  readonly policy: Policy;
+}
+
+type Facts = Omit<Explanation, 'verdict' | 'sentence'>;
+
+/** Explains a company from its rows, all of which must be loaded. */
+export function explain(rows: CompanyRows, context: ExplanationContext): Explanation {
+  const { company } = rows;
+  if (company === null) return explainUnknown(rows.companyId, context.asOf);
+  switch (company.outcome) {
+    case 'pending':
+      return explainPending(rows, company, context);
+    case 'announced':
+      return explainAnnounced(rows.companyId, company, context.asOf);
+    case 'deleted': {
+      const decidedBy = { offset: company.offset, at: isoTime(company.timestamp) };
+      return withVerdict({ ...nothingKnownOf(rows.companyId, context.asOf), decidedBy }, { kind: 'deleted' });
+    }
+  }
+}
+
+/** No record that counts was seen: nothing is stored of the company. */
+export function explainUnknown(companyId: string, asOf: Explanation['asOf']): Explanation {
+  const notes = ['a REFRESH status leaves nothing behind, and neither does unlinking a connection never linked'];
+  return withVerdict({ ...nothingKnownOf(companyId, asOf), notes }, { kind: 'unknown' });
+}
+
+function nothingKnownOf(companyId: string, asOf: Explanation['asOf']): Facts {
+  return {
+    ...{ companyId, asOf, policy: null, clientId: null, companyName: null, counts: null, stalled: false },
+    ...{ lastProgress: null, decidedBy: null, notes: [], holds: [], links: [], datasets: [], early: [] },
+  };
+}
+
+function withVerdict(facts: Facts, about: Parameters<typeof verdictOf>[1]): Explanation {
+  const { verdict, sentence } = verdictOf(facts, about);
+  return { ...facts, verdict, sentence };
+}
+
+function explainAnnounced(companyId: string, company: AnnouncedCompany, asOf: Explanation['asOf']): Explanation {
+  const { named, succeeded, failed, ended, offset, synchronizedAt, policy } = company;
+  const unfinished = named - succeeded - failed - ended;
+  const facts = {
+    ...nothingKnownOf(companyId, asOf),
+    policy,
+    counts: { datasets: named, unfinished, complete: succeeded, failed, ended },
+    decidedBy: { offset, at: isoTime(synchronizedAt) },
+  };
+  return withVerdict(facts, { kind: 'announced' });
+}
+
+/** What the announcement itself says; the state keeps no more than its counts. */
+export interface AnnouncedContent {
+  readonly clientId: string;
+  readonly companyName: string;
+  readonly connections: readonly Connection[];
+  readonly datasets: readonly AnnouncedDataset[];
+}
+
+/** The explanation of an announced company, with the datasets that its announcement lists. */
+export function withAnnouncedContent(explanation: Explanation, content: AnnouncedContent): Explanation {
+  const { clientId, companyName } = content;
+  const datasets = content.datasets.map((dataset) => ({
+    ...{ ...dataset, class: classOf(dataset.status), since: null, linkId: null, revision: null, own: null },
+  }));
+  return { ...explanation, clientId, companyName, datasets };
+}
+
+function explainPending(rows: CompanyRows, company: PendingCompany, context: ExplanationContext): Explanation {
+  const { info } = rows;
+  const datasets = info === null ? [] : explainDatasets(rows, company, info);
+  const links = info === null ? [] : explainLinks(info, datasets);
+  const facts = {
+    companyId: rows.companyId,
+    ...context,
+    clientId: info?.clientId ?? null,
+    companyName: info?.companyName ?? null,
+    counts: countsOf(datasets),
+    stalled: company.stalled,
+    lastProgress: isoTime(company.progressHour * HOUR_MS),
+    decidedBy: null,
+    notes: notesOn(company),
+    holds: [...rows.holds()].map(([record, { code, timestamp }]) => ({
+      ...{ record, code, reason: POISON_REASONS[code], at: isoTime(timestamp) },
+    })),
+    links,
+    datasets,
+    early: [...rows.datasets()].flatMap(([datasetId, row]) =>
+      row.place === null ? [{ datasetId, latest: latestOf(row) }] : [],
+    ),
+  };
+  return withVerdict(facts, { kind: 'pending', company, policy: context.policy });
+}
+
+function notesOn({ forgotten, early, stalled }: PendingCompany): string[] {
+  const notes: string[] = [];
+  if (stalled) notes.push('it was reported as stalled, and has made no progress since');
+  const have = early === 1 ? 'has' : 'have';
+  if (early > 0)
+    notes.push(
+      `${plural(early, 'dataset')} named by no manifest ${have} a status, which counts once a manifest names it`,
+    );
+  if (forgotten > 0)
+    notes.push(
+      `${forgotten} datasets were forgotten, with their statuses, before a manifest named them: too many at once`,
+    );
+  return notes;
+}
+
+function explainDatasets(rows: CompanyRows, company: PendingCompany, info: InfoRow): ExplainedDataset[] {
+  return describeNamedDatasets(rows, company, info).map((dataset) => {
+    const row = rows.dataset(dataset.datasetId) as DatasetRow;
+    const derived = dataset.status !== row.status;
+    return {
+      ...dataset,
+      class: classOf(dataset.status),
+      since: derived ? null : isoTime(row.timestamp),
+      linkId: info.links[row.place?.link ?? -1]?.linkId ?? null,
+      revision: row.revision === null ? null : String(row.revision),
+      own: derived ? latestOf(row) : null,
+    };
+  });
+}
+
+function latestOf({ status, offset, timestamp }: DatasetRow): EarlyDataset['latest'] {
+  return { status, offset, since: isoTime(timestamp) };
+}
+
+function explainLinks(info: InfoRow, datasets: readonly ExplainedDataset[]): ExplainedLink[] {
+  const counts = new Map<string | null, { datasets: number; unfinished: number }>();
+  for (const dataset of datasets) {
+    const count = counts.get(dataset.linkId) ?? { datasets: 0, unfinished: 0 };
+    count.datasets++;
+    if (dataset.class === 'in-progress') count.unfinished++;
+    counts.set(dataset.linkId, count);
+  }
+  return info.links.map(({ linkId, connection, sealed, endedAt }) => ({
+    linkId,
+    connectionId: info.connections[connection]?.connectionId ?? '',
+    sourceType: info.connections[connection]?.sourceType ?? '',
+    state: endedAt !== null ? 'ended' : sealed ? 'sealed' : 'open',
+    endedAtOffset: endedAt,
+    ...(counts.get(linkId) ?? { datasets: 0, unfinished: 0 }),
+  }));
+}
+
+function countsOf(datasets: readonly ExplainedDataset[]): ExplainedCounts {
+  const count = (wanted: StatusClass) => datasets.filter((dataset) => dataset.class === wanted).length;
+  return {
+    datasets: datasets.length,
+    unfinished: count('in-progress'),
+    complete: count('succeeded'),
+    failed: count('failed'),
+    ended: count('ended'),
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * Finds the event of an announced company, whose datasets the state no longer has, in the outbound topic.
+ *
+ * The events that one input partition led to lie in the order of the input offsets that completed their companies, so
+ * that a binary search over the outbound offsets finds one in a handful of reads. Events of other partitions or
+ * applications between them are passed over.
+ */
+import avro from 'avsc';
+import type { AnnouncedContent } from '../domain/explain.js';
+import { FRAME_BYTES, framingFault, schemaIdOf } from '../decode/framing.js';
+import type { SchemaSource } from '../decode/schema-source.js';
+import type { Clock } from '../lib/clock.js';
+import type { LogRecord, TopicPartition } from '../lib/record.js';
+import type { Logs } from '../pipeline/ports.js';
+import type { AnnouncedSource } from './company-directory.js';
+
+export interface AnnouncedEventsOptions {
+  /** Of its own, so that a search slows no partition. */
+  readonly logs: Logs;
+  readonly clock: Clock;
+  readonly topic: string;
+  /** The partition of the outbound topic that a company's event went to. */
+  readonly partitionOf: (companyId: string, inputPartition: number) => number;
+  /** The `ce_source` of what an input partition led to. */
+  readonly sourceOf: (inputPartition: number) => string;
+  /** Of `CompanySynchronized`. */
+  readonly type: avro.Type;
+  readonly schemas: SchemaSource;
+}
+
+const READ_RECORDS = 1_000;
+/** A search takes tens of milliseconds; whoever asks does not wait for brokers that are away. */
+const PATIENCE_MS = 5_000;
+/** Searches at a time: those who look must not slow those who work. */
+const MAX_SEARCHES = 4;
+
+interface AnnouncedEvent extends AnnouncedContent {
+  readonly companyId: string;
+  readonly source: { readonly offset: number };
+}
+
+export class AnnouncedEvents {
+  readonly #options: AnnouncedEventsOptions;
+  readonly #resolvers = new Map<number, avro.Resolver>();
+  #searches = 0;
+
+  constructor(options: AnnouncedEventsOptions) {
+    this.#options = options;
+  }
+
+  /** What the announcement says; in words why that cannot be had, where it cannot. Never rejects. */
+  async find(source: AnnouncedSource): Promise<AnnouncedContent | string> {
+    const { topic, clock } = this.#options;
+    const without = `its datasets are in its event in ${topic}, which`;
+    if (this.#searches >= MAX_SEARCHES) return `${without} is not read while ${MAX_SEARCHES} others are looked for`;
+    const enough = new AbortController();
+    const tooLong = clock.delay(PATIENCE_MS, enough.signal).then(() => `${without} could not be read within 5 s`);
+    this.#searches++;
+    try {
+      const found = this.#search(source, enough.signal);
+      found.catch(() => undefined); // It may fail after nobody waits for it any more.
+      return (await Promise.race([found, tooLong])) ?? `${without} is not retained any more`;
+    } catch (error) {
+      return `${without} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    } finally {
+      this.#searches--;
+      enough.abort();
+    }
+  }
+
+  async #search(wanted: AnnouncedSource, signal: AbortSignal): Promise<AnnouncedEvent | null> {
+    const { logs, topic, partitionOf } = this.#options;
+    const at = { topic, partition: partitionOf(wanted.companyId, wanted.partition) };
+    let { start, end } = await logs.bounds(at);
+    while (start < end && !signal.aborted) {
+      const middle = end - start <= READ_RECORDS ? start : Math.floor((start + end) / 2);
+      const stretch = await this.#firstEvents(at, middle, end, wanted, signal);
+      if (stretch === null) end = middle;
+      else if (stretch.found !== null) return stretch.found;
+      else if (stretch.first > wanted.offset) end = middle;
+      else start = stretch.next;
+    }
+    return null;
+  }
+
+  /** The first events that the wanted one is in order with, from one read at `from` or after; null where none is. */
+  async #firstEvents(
+    at: TopicPartition,
+    from: number,
+    end: number,
+    wanted: AnnouncedSource,
+    signal: AbortSignal,
+  ): Promise<{ first: number; next: number; found: AnnouncedEvent | null } | null> {
+    const reader = this.#options.logs.reader(at, from);
+    const close = () => reader.close();
+    signal.addEventListener('abort', close);
+    try {
+      for (let position = from; position < end;) {
+        const batch = await reader.next(READ_RECORDS);
+        const ours = batch.records.filter((record) => record.offset < end && this.#isOf(wanted.partition, record));
+        const first = await this.#firstReadable(ours);
+        if (first !== null)
+          return { first: first.source.offset, next: batch.nextOffset, found: await this.#eventOf(wanted, ours) };
+        position = batch.nextOffset;
+      }
+      return null;
+    } finally {
+      signal.removeEventListener('abort', close);
+      reader.close();
+    }
+  }
+
+  #isOf(inputPartition: number, { headers }: LogRecord): boolean {
+    const source = headers.find(({ key }) => key === 'ce_source')?.value;
+    return source?.toString() === this.#options.sourceOf(inputPartition);
+  }
+
+  async #firstReadable(records: readonly LogRecord[]): Promise<AnnouncedEvent | null> {
+    for (const record of records) {
+      const event = await this.#decode(record);
+      if (event !== null) return event;
+    }
+    return null;
+  }
+
+  async #eventOf(
+    { companyId, offset }: AnnouncedSource,
+    records: readonly LogRecord[],
+  ): Promise<AnnouncedEvent | null> {
+    const key = Buffer.from(companyId);
+    for (const record of records) {
+      if (record.key?.equals(key) !== true) continue;
+      const event = await this.#decode(record);
+      if (event?.source.offset === offset) return event;
+    }
+    return null;
+  }
+
+  /** Null for what is no event of this topic's schema: anyone may write there. */
+  async #decode({ value }: LogRecord): Promise<AnnouncedEvent | null> {
+    if (value === null || framingFault(value) !== null) return null;
+    const id = schemaIdOf(value);
+    const resolver = this.#resolvers.get(id) ?? (await this.#resolverOf(id));
+    if (resolver === null) return null;
+    try {
+      return this.#options.type.fromBuffer(value.subarray(FRAME_BYTES), resolver) as AnnouncedEvent;
+    } catch {
+      return null; // avsc throws errors of several kinds for bytes that are no such value.
+    }
+  }
+
+  async #resolverOf(id: number): Promise<avro.Resolver | null> {
+    const schema = await this.#options.schemas.schemaById(id);
+    if (schema === null) return null;
+    const resolver = this.#options.type.createResolver(avro.Type.forSchema(schema as avro.Schema));
+    this.#resolvers.set(id, resolver);
+    return resolver;
+  }
+}

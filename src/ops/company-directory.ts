@@ -1,0 +1,142 @@
+/** Finds what is known of a company: in the partitions of this instance, or through the others. */
+import type { CompanyRows } from '../domain/company-rows.js';
+import { explain, explainUnknown, withAnnouncedContent, type AnnouncedContent } from '../domain/explain.js';
+import type { Explanation } from '../domain/explanation.js';
+import type { Policy } from '../domain/policy.js';
+import type { PartitionStatus } from '../pipeline/observer.js';
+import type { PartitionOwner } from '../pipeline/ports.js';
+import type { CommittedRows } from '../store/committed-rows.js';
+import type { PositionRow } from '../store/row-codec.js';
+import { readCompany } from '../store/row-loading.js';
+
+/** The partitions of this instance. */
+export interface LocalPartitions {
+  statuses(): ReadonlyMap<number, PartitionStatus>;
+  /** Null while the partition has no rows that speak for the log. */
+  committed(partition: number): CommittedRows | null;
+}
+
+/** Where a company's announcement is looked for. */
+export interface AnnouncedSource {
+  readonly companyId: string;
+  /** Of the input record that completed the company. */
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface CompanyDirectoryOptions {
+  readonly local: LocalPartitions;
+  /** The input topic, and how many partitions it has. */
+  readonly topic: string;
+  readonly partitions: number;
+  /** The policy that a record of the client stamped now is judged by. */
+  readonly policyOf: (clientId: string | null) => Policy;
+  readonly owners: () => Promise<readonly PartitionOwner[]>;
+  readonly peers: Peers;
+  /** What the announcement says; in words why that cannot be had, where it cannot. Never rejects. */
+  readonly announced: (source: AnnouncedSource) => Promise<AnnouncedContent | string>;
+}
+
+/** The other instances. */
+export interface Peers {
+  /** Whether the instance at this address has the company itself. Never rejects. */
+  has(address: string, companyId: string): Promise<PeerAnswer>;
+}
+export type PeerAnswer = { readonly has: boolean } | { readonly unknownBecause: string };
+
+/** Where a company is. */
+export type Found =
+  | { readonly kind: 'here'; readonly explanation: Explanation }
+  | { readonly kind: 'elsewhere'; readonly address: string }
+  /** Every partition was looked at. */
+  | { readonly kind: 'nowhere'; readonly explanation: Explanation }
+  | { readonly kind: 'cannot-tell'; readonly reasons: readonly string[] };
+
+export class CompanyDirectory {
+  constructor(private readonly options: CompanyDirectoryOptions) {}
+
+  /** In this instance alone, and without the datasets of an announced company. */
+  async findHere(companyId: string): Promise<Found> {
+    const { local } = this.options;
+    const reasons: string[] = [];
+    for (const [partition, { state, reason }] of local.statuses()) {
+      const rows = local.committed(partition);
+      if (rows === null) {
+        reasons.push(`partition ${partition} is ${state}${reason === null ? '' : `: ${reason}`}`);
+        continue;
+      }
+      try {
+        const company = await readCompany(rows, companyId);
+        if (company !== null)
+          return { kind: 'here', explanation: this.#explain(company, partition, await rows.position()) };
+      } finally {
+        await rows.close();
+      }
+    }
+    if (reasons.length > 0) return { kind: 'cannot-tell', reasons };
+    return { kind: 'nowhere', explanation: explainUnknown(companyId, null) };
+  }
+
+  /**
+   * In any instance. All of them are asked, for how the platform spreads companies over partitions is the platform's
+   * choice.
+   */
+  async find(companyId: string): Promise<Found> {
+    const here = await this.findHere(companyId);
+    if (here.kind === 'here') return { kind: 'here', explanation: await this.#withDatasets(here.explanation) };
+    const reasons = here.kind === 'cannot-tell' ? [...here.reasons] : [];
+    const ours = new Set(this.options.local.statuses().keys());
+    const others = await this.#others(ours, reasons);
+    const answers = await Promise.all(
+      others.map(async (address) => ({ address, answer: await this.options.peers.has(address, companyId) })),
+    );
+    for (const { address, answer } of answers) {
+      if ('unknownBecause' in answer) reasons.push(`${address}: ${answer.unknownBecause}`);
+      else if (answer.has) return { kind: 'elsewhere', address };
+    }
+    if (reasons.length > 0) return { kind: 'cannot-tell', reasons };
+    return { kind: 'nowhere', explanation: explainUnknown(companyId, null) };
+  }
+
+  /** Addresses of those who have the partitions that are not ours; `reasons` grows by what nobody can be asked for. */
+  async #others(ours: ReadonlySet<number>, reasons: string[]): Promise<string[]> {
+    if (ours.size >= this.options.partitions) return [];
+    let owners: readonly PartitionOwner[];
+    try {
+      owners = await this.options.owners();
+    } catch (error) {
+      reasons.push(error instanceof Error ? error.message : String(error));
+      return [];
+    }
+    const addresses = new Map(owners.map(({ partition, httpAddress }) => [partition, httpAddress]));
+    for (let partition = 0; partition < this.options.partitions; partition++) {
+      if (ours.has(partition)) continue;
+      const address = addresses.get(partition);
+      if (address === undefined) reasons.push(`partition ${partition} has no owner at present`);
+      else if (address === null) reasons.push(`partition ${partition} has an owner that did not tell its address`);
+    }
+    const others = owners.flatMap(({ partition, httpAddress }) =>
+      httpAddress === null || ours.has(partition) ? [] : [httpAddress],
+    );
+    return [...new Set(others)];
+  }
+
+  #explain(company: CompanyRows, partition: number, position: PositionRow | null): Explanation {
+    const { topic, policyOf } = this.options;
+    const pending = company.company?.outcome === 'pending';
+    return explain(company, {
+      asOf: { topic, partition, offset: position?.offset ?? 0 },
+      policy: policyOf(pending ? (company.info?.clientId ?? null) : null),
+    });
+  }
+
+  /** An announced company keeps nothing but its counts in the state. */
+  async #withDatasets(explanation: Explanation): Promise<Explanation> {
+    const { companyId, verdict, decidedBy, asOf } = explanation;
+    if (verdict !== 'announced' || decidedBy === null || asOf === null) return explanation;
+    const { partition } = asOf;
+    const content = await this.options.announced({ companyId, partition, offset: decidedBy.offset });
+    if (typeof content !== 'string') return withAnnouncedContent(explanation, content);
+    return { ...explanation, notes: [...explanation.notes, content] };
+  }
+}

@@ -1,0 +1,86 @@
+/** An explanation as text for a terminal. */
+import type { ExplainedDataset, Explanation } from '../domain/explanation.js';
+
+/** Datasets listed; a company may have 10,000. Those that it waits for come first. */
+const LISTED_DATASETS = 100;
+
+export function explanationText(explanation: Explanation): string {
+  const { companyId, sentence, notes } = explanation;
+  const parts = [
+    `${printable(companyId)}: ${sentence}`,
+    facts(explanation),
+    ...notes.map((note) => `note: ${note}`),
+    holds(explanation),
+    links(explanation),
+    datasets(explanation),
+    early(explanation),
+  ];
+  return parts.filter((part) => part !== '').join('\n\n');
+}
+
+function facts({ asOf, clientId, companyName, policy, counts, lastProgress, stalled, decidedBy }: Explanation): string {
+  const rows: string[][] = [];
+  if (asOf !== null) rows.push(['as of', `${asOf.topic}/${asOf.partition} offset ${asOf.offset}`]);
+  if (decidedBy !== null) rows.push(['decided by', `offset ${decidedBy.offset}, stamped ${decidedBy.at}`]);
+  if (companyName !== null) rows.push(['company', companyName]);
+  if (clientId !== null) rows.push(['client', clientId]);
+  if (policy !== null) rows.push(['policy', policy]);
+  if (lastProgress !== null)
+    rows.push(['progress', `in the hour of ${lastProgress}${stalled ? ', stalled since' : ''}`]);
+  if (counts !== null) {
+    const { unfinished, complete, failed, ended } = counts;
+    const classes = `${unfinished} in progress, ${complete} complete, ${failed} failed, ${ended} ended without data`;
+    rows.push(['datasets', `${counts.datasets}: ${classes}`]);
+  }
+  return table(rows);
+}
+
+function holds({ holds }: Explanation): string {
+  if (holds.length === 0) return '';
+  const rows = holds.map(({ record, code, at, reason }) => [record, code, at, `it ${reason}`]);
+  const repair = 'each is lifted by sending what the record should have been, with a header `repairs` = the record';
+  return `held by\n${table([['RECORD', 'CODE', 'STAMPED', 'WHY'], ...rows])}\n  ${repair}`;
+}
+
+function links({ links }: Explanation): string {
+  if (links.length === 0) return '';
+  const rows = links.map(({ linkId, connectionId, sourceType, state, endedAtOffset, datasets, unfinished }) => [
+    ...[linkId, `${connectionId} (${sourceType})`, endedAtOffset === null ? state : `${state} at ${endedAtOffset}`],
+    ...[String(datasets), String(unfinished)],
+  ]);
+  return `links\n${table([['LINK', 'CONNECTION', 'STATE', 'DATASETS', 'IN PROGRESS'], ...rows])}`;
+}
+
+function datasets({ datasets }: Explanation): string {
+  if (datasets.length === 0) return '';
+  const order = ['in-progress', 'failed', 'ended', 'succeeded'];
+  const sorted = [...datasets].sort((a, b) => order.indexOf(a.class) - order.indexOf(b.class));
+  const rows = sorted.slice(0, LISTED_DATASETS).map(datasetRow);
+  const more = sorted.length > rows.length ? `\n  and ${sorted.length - rows.length} more: --json lists all` : '';
+  return `datasets\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATA TYPE', 'DATASET', 'CONNECTION'], ...rows])}${more}`;
+}
+
+function datasetRow(dataset: ExplainedDataset): string[] {
+  const { status, decidedAtOffset, since, dataType, datasetId, connectionId, own } = dataset;
+  const shown = own === null ? status : `${status} (by unlinking; was ${own.status} at ${own.offset})`;
+  return [shown, String(decidedAtOffset), since ?? '-', dataType, datasetId, connectionId];
+}
+
+function early({ early }: Explanation): string {
+  if (early.length === 0) return '';
+  const rows = early
+    .slice(0, LISTED_DATASETS)
+    .map(({ datasetId, latest: { status, offset, since } }) => [status, String(offset), since, datasetId]);
+  return `named by no manifest yet\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATASET'], ...rows])}`;
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const shown = rows.map((row) => row.map(printable));
+  const widths = (shown[0] ?? []).map((_, column) => Math.max(...shown.map((row) => row[column]?.length ?? 0)));
+  return shown.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd()).join('\n');
+}
+
+/** Ids and statuses are whatever the platform sends: nothing in them may move the cursor or start a new line. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
+}

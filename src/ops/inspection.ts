@@ -1,0 +1,41 @@
+/** What lets an instance explain companies, wired together. */
+import type avro from 'avsc';
+import type { SchemaSource } from '../decode/schema-source.js';
+import { policyFor } from '../domain/policy.js';
+import type { PipelineContext } from '../pipeline/context.js';
+import type { Logs, PartitionOwners } from '../pipeline/ports.js';
+import { AnnouncedEvents } from './announced-events.js';
+import { CompanyDirectory, type LocalPartitions } from './company-directory.js';
+import { InstanceClient } from './instance-client.js';
+
+export interface InspectionParts {
+  readonly context: PipelineContext;
+  readonly local: LocalPartitions;
+  /** Of the input topic. */
+  readonly partitions: number;
+  readonly owners: PartitionOwners;
+  /** Reads the outbound topic. */
+  readonly logs: Logs;
+  /** Of `CompanySynchronized`. */
+  readonly type: avro.Type;
+  readonly schemas: SchemaSource;
+  /** HTTP_TOKEN, which all instances of a deployment share. */
+  readonly token: string | null;
+}
+
+export function createCompanyDirectory(parts: InspectionParts): CompanyDirectory {
+  const { context, local, partitions, owners, logs, type, schemas, token } = parts;
+  const { applicationId, topics, allDatasetsFrom, partitioner, settings, clock } = context;
+  const events = new AnnouncedEvents({
+    ...{ logs, clock, type, schemas, topic: topics.synchronized },
+    partitionOf: (companyId, input) => partitioner.partitionFor(topics.synchronized, Buffer.from(companyId), input),
+    sourceOf: (input) => `/${applicationId}/${topics.input}/${input}`,
+  });
+  return new CompanyDirectory({
+    ...{ local, partitions, topic: topics.input, peers: new InstanceClient(token) },
+    policyOf: (clientId) =>
+      policyFor(clock.now(), allDatasetsFrom, clientId === null ? undefined : settings.policyOf(clientId)),
+    owners: () => owners.owners(),
+    announced: (source) => events.find(source),
+  });
+}

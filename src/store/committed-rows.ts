@@ -1,0 +1,48 @@
+import type { KeyChange, KeyValueReads, Pair, StoreSnapshot } from './key-value-store.js';
+import { decodePositionRow, type PositionRow } from './row-codec.js';
+import { POSITION_KEY } from './row-keys.js';
+
+/**
+ * The rows of a partition at one moment, for readers that take no part in its batches: consistent, whatever is written
+ * meanwhile, and without the batch whose transaction was not decided then, for that one may still be undone.
+ */
+export class CommittedRows implements KeyValueReads {
+  readonly #undo: ReadonlyMap<string, KeyChange>;
+
+  /** @param undo what returns every key of the undecided batch to its prior, in the order in which it is written */
+  constructor(
+    private readonly snapshot: StoreSnapshot,
+    undo: readonly KeyChange[],
+  ) {
+    this.#undo = new Map(undo.map((change) => [nameOf(change.key), change]));
+  }
+
+  /** The position row: up to where in the input these rows speak. Null where no batch was committed yet. */
+  async position(): Promise<PositionRow | null> {
+    const [row] = await this.read([POSITION_KEY]);
+    return row == null ? null : decodePositionRow(row);
+  }
+
+  async read(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
+    const values = await this.snapshot.read(keys);
+    return values.map((value, i) => {
+      const undone = this.#undo.get(nameOf(keys[i] as Buffer));
+      return undone === undefined ? value : undone.value;
+    });
+  }
+
+  async scan(prefix: Buffer): Promise<Pair[]> {
+    const pairs = (await this.snapshot.scan(prefix)).filter(({ key }) => !this.#undo.has(nameOf(key)));
+    for (const { key, value } of this.#undo.values())
+      if (value !== null && key.subarray(0, prefix.length).equals(prefix)) pairs.push({ key, value });
+    return pairs.sort((a, b) => a.key.compare(b.key));
+  }
+
+  close(): Promise<void> {
+    return this.snapshot.close();
+  }
+}
+
+function nameOf(key: Buffer): string {
+  return key.toString('latin1');
+}

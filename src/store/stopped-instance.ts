@@ -1,0 +1,86 @@
+/** The state that a stopped instance has left, for someone who only looks: nothing in the folder is changed. */
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { CommittedRows } from './committed-rows.js';
+import { StateDirInUseError } from './instance-lock.js';
+import { StoreUnavailableError } from './key-value-store.js';
+import { decodeIdentity, decodeUndo, IDENTITY_KEY, UNDO_KEY, type StoreIdentity } from './partition-meta.js';
+import { RocksDbStore } from './rocks-db-store.js';
+import { isLockHeld } from './rocks-errors.js';
+
+const PARTITION_FOLDER = /^partition-(\d+)$/;
+
+/** The state of one partition as an instance left it. */
+export interface LeftPartition {
+  readonly identity: StoreIdentity;
+  readonly rows: CommittedRows;
+  /** The instance was killed: of its last batch nobody here knows whether it was committed, so it is left out. */
+  readonly lastBatchLeftOut: boolean;
+}
+
+/**
+ * Shows `look` each partition in the folder, in order, until it has seen enough. No instance can start on the folder
+ * meanwhile.
+ *
+ * @param look returns null to see the next one
+ * @returns what `look` returned last; null where no partition was enough
+ * @throws StateDirInUseError, StoreUnavailableError, CorruptStoreError, UnknownRowVersionError
+ */
+export async function lookIntoStopped<T>(
+  stateDir: string,
+  look: (partition: LeftPartition) => Promise<T | null>,
+): Promise<T | null> {
+  const release = await holdLock(stateDir);
+  try {
+    const partitions = (await readdir(stateDir)).flatMap((name) => PARTITION_FOLDER.exec(name)?.[1] ?? []).map(Number);
+    for (const partition of partitions.sort((a, b) => a - b)) {
+      const seen = await lookIntoPartition(join(stateDir, `partition-${partition}`), look);
+      if (seen !== null) return seen;
+    }
+    return null;
+  } finally {
+    await release();
+  }
+}
+
+async function lookIntoPartition<T>(
+  folder: string,
+  look: (partition: LeftPartition) => Promise<T | null>,
+): Promise<T | null> {
+  const store = await RocksDbStore.openReadOnly(folder);
+  try {
+    const [identity, undo] = await store.read([IDENTITY_KEY, UNDO_KEY]);
+    if (identity == null) return null; // begun, and killed before it held anything
+    const rows = new CommittedRows(store.snapshot(), undo == null ? [] : decodeUndo(undo));
+    return await look({ identity: decodeIdentity(identity), rows, lastBatchLeftOut: undo != null });
+  } finally {
+    await store.close();
+  }
+}
+
+/**
+ * Holds the instance's lock without opening what it guards, which would write to it: RocksDB locks the file LOCK in the
+ * folder that it opens, and in a folder elsewhere that file can be a link to the instance's.
+ */
+async function holdLock(stateDir: string): Promise<() => Promise<void>> {
+  const lockFile = resolve(stateDir, 'instance', 'LOCK');
+  if (!existsSync(lockFile))
+    throw new StoreUnavailableError(`${stateDir} is no STATE_DIR of an instance: ${lockFile} is not there`);
+  const folder = await mkdtemp(join(tmpdir(), 'company-sync-lock-'));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    await symlink(lockFile, join(folder, 'LOCK'));
+    const lock = await RocksDbStore.open(folder);
+    return async () => {
+      await lock.close();
+      await remove();
+    };
+  } catch (error) {
+    await remove();
+    if (error instanceof StoreUnavailableError && isLockHeld(error))
+      throw new StateDirInUseError(stateDir, { cause: error });
+    throw error;
+  }
+}
