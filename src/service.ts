@@ -9,6 +9,7 @@ import { GroupOwners } from './kafka/group-owners.js';
 import { KafkaGroupMembership } from './kafka/group-membership.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import { SchemaRegistry } from './kafka/schema-registry.js';
+import { RememberedMember } from './kafka/remembered-member.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics.js';
 import { Backoff } from './lib/backoff.js';
 import type { Clock } from './lib/clock.js';
@@ -85,7 +86,7 @@ export class Service {
     const topics = await this.#topics();
     const registry = await this.#registry();
     if (topics === null || registry === null) return;
-    await this.#run(metrics, topics, registry);
+    await this.#run(lock, metrics, topics, registry);
   }
 
   /** Finishes the batches in flight, leaves the group and closes everything. Idempotent; never throws. */
@@ -133,14 +134,14 @@ export class Service {
     return { source, readers, type: companySynchronized, schemaId: id };
   }
 
-  async #run(metrics: Registry, topics: CheckedTopics, registry: KnownRegistry): Promise<void> {
-    const { config, logger, onCrash } = this.#options;
+  async #run(lock: InstanceLock, metrics: Registry, topics: CheckedTopics, registry: KnownRegistry): Promise<void> {
+    const { config, logger, clock, onCrash } = this.#options;
     const { applicationId } = config;
     const owner = { clusterId: topics.clusterId, applicationId, topic: config.topics.syncEvents };
     const held = new HeldPositions(await readHeldState(config.stateDir, owner));
+    const group = { kafka: kafkaConfigOf(config, logger), groupId: applicationId, logger };
     const membership: KafkaGroupMembership = new KafkaGroupMembership({
-      kafka: kafkaConfigOf(config, logger),
-      groupId: applicationId,
+      ...group,
       topic: owner.topic,
       assigner: createAssignor(owner.topic, () => ({
         httpAddress: this.#http?.advertisedAddress ?? null,
@@ -149,8 +150,8 @@ export class Service {
         partitions: [...(this.#partitions?.statuses().keys() ?? [])],
         held: held.all(),
       })),
+      remembered: new RememberedMember({ ...group, clock, memory: lock.word(`member of ${applicationId}`) }),
       onCrash,
-      logger,
     });
     this.#own('group membership', () => membership.stop());
     const size = () => this.#partitions?.size ?? 0;

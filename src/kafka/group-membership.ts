@@ -11,8 +11,11 @@ import type { Logger } from 'pino';
 import { Backoff } from '../lib/backoff.js';
 import type { GroupMembership, OnAssigned } from '../pipeline/ports.js';
 import type { KafkaConfig } from './cluster.js';
-import { standbysIn, watchAssignments } from './member-assignment.js';
+import { standbysIn } from './member-assignment.js';
+import { isTransient, isWithoutCoordinator, JoinRefusedError, UnexpectedFetchError } from './membership-errors.js';
+import type { RememberedMember } from './remembered-member.js';
 import { removeMember } from './remove-member.js';
+import { watchMembership } from './watch-membership.js';
 
 export interface GroupMembershipOptions {
   readonly kafka: KafkaConfig;
@@ -20,6 +23,7 @@ export interface GroupMembershipOptions {
   /** The input topic, the only one subscribed. */
   readonly topic: string;
   readonly assigner: PartitionAssigner;
+  readonly remembered: RememberedMember;
   /** Milliseconds without a heartbeat after which the group goes on without this member. */
   readonly sessionTimeoutMs?: number;
   /** Membership ended by itself and will not come back. Not called for what kafkajs recovers from by joining again. */
@@ -57,8 +61,10 @@ export class KafkaGroupMembership implements GroupMembership {
   #generation: number | null = null;
   /** Of the assignment seen last, which the consumer has not acted on yet. */
   #standbys: readonly number[] = [];
+  /** The coordinator has confirmed that `memberId` is out of the group. */
+  #hasLeft = false;
   readonly #stopping = new AbortController();
-  /** Settles when every member id that this consumer has lost is out of the group, or given up. */
+  /** Settles when every member id that this instance has lost is out of the group, or given up. */
   #removals: Promise<void> = Promise.resolve();
 
   constructor(options: GroupMembershipOptions) {
@@ -93,8 +99,11 @@ export class KafkaGroupMembership implements GroupMembership {
    * @throws kafkajs's errors where waiting does not help: the topic does not exist, the brokers refuse us
    */
   async start(onAssigned: OnAssigned): Promise<void> {
+    const predecessor = await this.#options.remembered.predecessor();
     this.#listen(onAssigned);
-    await this.#join();
+    const joining = this.#join();
+    if (predecessor !== null) this.#await(this.#options.remembered.remove(predecessor, this.#stopping.signal));
+    await joining;
   }
 
   async #join(): Promise<void> {
@@ -135,10 +144,12 @@ export class KafkaGroupMembership implements GroupMembership {
   async stop(): Promise<void> {
     this.#stopping.abort();
     const left = Promise.all([this.#consumer.disconnect(), this.#removals]);
-    if (await this.#succeeds('leave the group', left, leaveTimeoutMs)) return;
+    await this.#succeeds('leave the group', left, leaveTimeoutMs);
     if (this.#memberId === null) return;
-    const { kafka, groupId } = this.#options;
-    await this.#succeeds('be removed from the group', removeMember(kafka, groupId, this.#memberId), removeTimeoutMs);
+    const { kafka, groupId, remembered } = this.#options;
+    const removed = () => removeMember(kafka, groupId, this.#memberId ?? '');
+    if (this.#hasLeft || (await this.#succeeds('be removed from the group', removed(), removeTimeoutMs)))
+      await remembered.forget();
   }
 
   /** False where it is worth another attempt, for which it is safe. */
@@ -162,6 +173,8 @@ export class KafkaGroupMembership implements GroupMembership {
     this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
       this.#consumer.pause([{ topic }]);
       this.#memberId = payload.memberId;
+      this.#hasLeft = false;
+      this.#options.remembered.note(payload.memberId);
       this.#generation = null;
       if (this.#stopping.signal.aborted) return;
       for (const { done } of [...this.#waiting]) done();
@@ -196,6 +209,11 @@ export class KafkaGroupMembership implements GroupMembership {
       () => undefined,
       (error: unknown) => logger.warn({ err: error, memberId: lost }, 'a lost group member waits for its time-out'),
     );
+    this.#await(removal);
+  }
+
+  /** @param removal never rejects */
+  #await(removal: Promise<void>): void {
     this.#removals = Promise.all([this.#removals, removal]).then(() => undefined);
   }
 
@@ -221,7 +239,10 @@ export class KafkaGroupMembership implements GroupMembership {
    */
   #watching(createAssigner: PartitionAssigner): PartitionAssigner {
     return (context) => {
-      watchAssignments(context.cluster as never, (assignment) => (this.#standbys = standbysIn(assignment)));
+      watchMembership(context.cluster, {
+        assigned: (assignment) => (this.#standbys = standbysIn(assignment)),
+        left: () => (this.#hasLeft = true),
+      });
       const assigner = createAssigner(context);
       return {
         name: assigner.name,
@@ -234,34 +255,6 @@ export class KafkaGroupMembership implements GroupMembership {
       };
     };
   }
-}
-
-/** kafkajs neither retries nor restarts after an error that is marked so. */
-class JoinRefusedError extends Error {
-  override readonly name = 'JoinRefusedError';
-  readonly retriable = false;
-}
-
-class UnexpectedFetchError extends Error {
-  override readonly name = 'UnexpectedFetchError';
-  readonly retriable = false;
-}
-
-/** Kafka's clients count an unknown topic as transient; ours was looked up before, so it has been deleted. */
-function isTransient(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if ('type' in error && error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
-  if (error.name === 'KafkaJSNumberOfRetriesExceeded') return isTransient(error.cause);
-  return 'retriable' in error && error.retriable === true;
-}
-
-/**
- * kafkajs takes it for fatal that no broker named the group's coordinator, and says no more of it. Brokers that restart
- * or load the group's state name none for a while; one that does not let us ask cannot be told from them.
- */
-function isWithoutCoordinator(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return error.name === 'KafkaJSGroupCoordinatorNotFound' || isWithoutCoordinator(error.cause);
 }
 
 function ascending(partitions: readonly number[]): number[] {

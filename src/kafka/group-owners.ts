@@ -5,8 +5,9 @@ import type { Clock } from '../lib/clock.js';
 import { BrokerError } from '../pipeline/errors.js';
 import type { PartitionOwner, PartitionOwners } from '../pipeline/ports.js';
 import { AnyBroker } from './any-broker.js';
-import { BrokerConnections, type ConnectedBroker } from './broker-connections.js';
+import { BrokerConnections } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
+import { describeGroup, isRebalancing, type DescribedGroup } from './describe-group.js';
 import { GroupCoordinator } from './group-coordinator.js';
 import { infoOfMember } from './member-info.js';
 import { isProtocolError } from './protocol-errors.js';
@@ -44,7 +45,7 @@ export class GroupOwners implements PartitionOwners {
     for (;;) {
       let why: string;
       try {
-        const group = await this.#describe();
+        const group = await describeGroup(this.#coordinator, groupId);
         if (!isRebalancing(group)) return ownersIn(group, this.#options.topic);
         why = 'its partitions are being assigned anew';
       } catch (error) {
@@ -61,29 +62,6 @@ export class GroupOwners implements PartitionOwners {
   close(): Promise<void> {
     return this.#connections.close();
   }
-
-  async #describe(): Promise<DescribedGroup> {
-    const request = { groupIds: [this.#options.groupId] };
-    const { groups } = await this.#coordinator.ask((broker) => (broker as DescribingBroker).describeGroups(request));
-    const [group] = groups;
-    if (group === undefined) throw new BrokerError('the coordinator described no group');
-    return group;
-  }
-}
-
-/** kafkajs's own encoding of DescribeGroups; an error code of the answer rejects. */
-interface DescribingBroker extends ConnectedBroker {
-  describeGroups(request: { groupIds: readonly string[] }): Promise<{ groups: DescribedGroup[] }>;
-}
-
-interface DescribedGroup {
-  readonly state: string;
-  readonly members: readonly { memberId: string; memberMetadata: Buffer; memberAssignment: Buffer }[];
-}
-
-/** Between two assignments the coordinator tells neither what a member sent nor what it was given. */
-function isRebalancing({ state }: DescribedGroup): boolean {
-  return state === 'PreparingRebalance' || state === 'CompletingRebalance';
 }
 
 function ownersIn({ members }: DescribedGroup, topic: string): PartitionOwner[] {

@@ -1,8 +1,6 @@
 /**
  * What the leader gives a member: its partitions, as every consumer group does, and in the user data its standbys:
  * version (a byte), number of standbys, partitions (varints).
- *
- * kafkajs drops the user data of an assignment, so it is taken from the answer of SyncGroup on its way to kafkajs.
  */
 import { AssignerProtocol } from 'kafkajs';
 import type { Assignment } from '../pipeline/assign-partitions.js';
@@ -33,36 +31,4 @@ export function standbysIn(assignment: Buffer): number[] {
     if (error instanceof CorruptStoreError) return [];
     throw error;
   }
-}
-
-/** kafkajs's own, as far as it is used here. */
-interface JoiningCluster {
-  findGroupCoordinator(request: object): Promise<SyncingBroker>;
-}
-
-interface SyncingBroker {
-  syncGroup(request: object): Promise<{ memberAssignment: Buffer }>;
-}
-
-/** Calls `see` with each assignment that a consumer on this cluster is given, before the consumer acts on it. */
-export function watchAssignments(cluster: JoiningCluster, see: (assignment: Buffer) => void): void {
-  const watched = new WeakSet<SyncingBroker>();
-  const find = cluster.findGroupCoordinator.bind(cluster);
-  cluster.findGroupCoordinator = async (request) => {
-    const coordinator = await find(request);
-    if (!watched.has(coordinator)) {
-      watched.add(coordinator);
-      watchSync(coordinator, see);
-    }
-    return coordinator;
-  };
-}
-
-function watchSync(coordinator: SyncingBroker, see: (assignment: Buffer) => void): void {
-  const sync = coordinator.syncGroup.bind(coordinator);
-  coordinator.syncGroup = async (request) => {
-    const answer = await sync(request);
-    see(answer.memberAssignment);
-    return answer;
-  };
 }

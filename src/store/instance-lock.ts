@@ -63,6 +63,15 @@ export class InstanceLock {
     await this.store.write([{ key: Buffer.from(name), value: null }]);
   }
 
+  /** What is remembered under `name`, by itself. */
+  word(name: string) {
+    return {
+      get: () => this.get(name),
+      set: (value: string) => this.set(name, value),
+      delete: () => this.delete(name),
+    };
+  }
+
   /** Gives the folder up. Idempotent. */
   release(): Promise<void> {
     return this.store.close();

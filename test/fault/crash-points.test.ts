@@ -2,13 +2,14 @@
  * kill -9 at every moment of a batch, on both sides of the commit. Each moment has a partition of its own, in topics
  * that several share.
  */
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { POSITION_KEY } from '../../src/store/row-keys.js';
 import { cleanAudit } from '../support/clean-audit.js';
 import { currentCluster } from '../support/cluster/current.js';
 import { deploy, type Deployment } from '../support/deployment.js';
 import { BATCH_MOMENTS, type BatchMoment } from '../support/halt-plan.js';
-import { evict, killedItself, startHalting } from '../support/halting-instance.js';
+import { killedItself, startHalting } from '../support/halting-instance.js';
 import { historyPortions } from '../support/history-portions.js';
 import { committedRecords, consumed } from '../support/outbound.js';
 import { Platform, type Place, type PlatformRecord } from '../support/platform.js';
@@ -133,8 +134,7 @@ class CrashStory {
   async #killed(victim: Processor, partition: number): Promise<void> {
     await killedItself(victim);
     this.#noteRestore(victim);
-    await evict(this.deployment, victim);
-    if (this.afterwards === 'delete') rmSync(this.#stateDir, { recursive: true });
+    if (this.afterwards === 'delete') deleteState(this.#stateDir);
     this.#killedAt = partition;
   }
 
@@ -144,6 +144,12 @@ class CrashStory {
     const restore = this.#killedAt === null ? null : restoreOf(log, this.#killedAt);
     if (restore !== null) this.restores.push(restore);
   }
+}
+
+/** But for what the instance remembers of its membership, so that the next one need not wait for it to time out. */
+function deleteState(stateDir: string): void {
+  const partitions = readdirSync(stateDir).filter((name) => name.startsWith('partition-'));
+  for (const name of partitions) rmSync(join(stateDir, name), { recursive: true });
 }
 
 /**

@@ -5,6 +5,7 @@ import { KafkaGroupMembership } from '../../src/kafka/group-membership.js';
 import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
 import { currentCluster } from '../support/cluster/current.js';
 import { pollUntil } from '../support/cluster/poll-until.js';
+import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
 import { createTopic } from '../support/topics.js';
 
 const PARTITIONS = 6;
@@ -33,7 +34,8 @@ class Member {
     const onCrash = (error: Error) => {
       throw error;
     };
-    this.membership = new KafkaGroupMembership({ kafka, groupId, topic, logger, assigner, onCrash });
+    const remembered = rememberedIn(new MemoryOfTest(), kafka, groupId);
+    this.membership = new KafkaGroupMembership({ kafka, groupId, topic, logger, assigner, remembered, onCrash });
     members.push(this);
   }
 

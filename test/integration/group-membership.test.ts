@@ -5,6 +5,7 @@ import { KafkaGroupMembership, type GroupMembershipOptions } from '../../src/kaf
 import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
 import { removeMember } from '../../src/kafka/remove-member.js';
 import { currentCluster } from '../support/cluster/current.js';
+import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
 import { createTopic, plainClient } from '../support/topics.js';
 
 const { bootstrap } = currentCluster();
@@ -33,12 +34,14 @@ class Member {
   readonly membership: KafkaGroupMembership;
   readonly assignments: (readonly number[])[] = [];
   readonly crashes: Error[] = [];
+  readonly memory = new MemoryOfTest();
   readonly #crashed = new AbortController();
   #onChange: () => void = () => undefined;
 
   constructor(options: Partial<GroupMembershipOptions> = {}) {
     this.membership = new KafkaGroupMembership({
       ...{ kafka, groupId, topic, logger, assigner: PartitionAssigners.roundRobin },
+      remembered: rememberedIn(this.memory, kafka, groupId),
       onCrash: (error) => {
         this.crashes.push(error);
         this.#crashed.abort();
@@ -90,7 +93,9 @@ test('one member has all partitions, and shares them with the next one until tha
   await second.until(({ assignments }) => assignments.length > 0);
   const shared = [...(first.assignments[1] ?? []), ...(second.assignments[0] ?? [])];
   expect(shared.sort()).toEqual([0, 1, 2]);
+  expect(second.memory.memberId).toBe(second.membership.memberId);
   await second.membership.stop();
+  expect(second.memory.memberId).toBeNull();
   await first.untilAssigned(0, 1, 2);
 });
 

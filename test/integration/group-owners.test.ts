@@ -5,6 +5,7 @@ import { KafkaGroupMembership } from '../../src/kafka/group-membership.js';
 import { GroupOwners } from '../../src/kafka/group-owners.js';
 import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
 import { currentCluster } from '../support/cluster/current.js';
+import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
 import { systemClock } from '../support/system-clock.js';
 import { createTopic } from '../support/topics.js';
 
@@ -27,6 +28,7 @@ async function join(groupId: string, topic: string, httpAddress: string | null, 
   const info = { httpAddress, numStandby: 0, memberId: null, partitions: [], held: new Map() };
   const membership = new KafkaGroupMembership({
     ...{ kafka, groupId, topic, logger, assigner: createAssignor(topic, () => info) },
+    remembered: rememberedIn(new MemoryOfTest(), kafka, groupId),
     onCrash: (error) => {
       throw error;
     },

@@ -1,7 +1,5 @@
-/** Instances that halt by themselves, and what must be done before one that was killed can be started again at once. */
+/** Instances that halt by themselves. */
 import { join } from 'node:path';
-import { logLevel } from 'kafkajs';
-import { removeMember } from '../../src/kafka/remove-member.js';
 import { pollUntil } from './cluster/poll-until.js';
 import type { Deployment } from './deployment.js';
 import { HALTING, type HaltPlan } from './halt-plan.js';
@@ -42,11 +40,4 @@ export async function frozeItself(processor: Processor): Promise<number> {
 
 function isHalting({ msg }: LogLine): boolean {
   return msg === HALTING;
-}
-
-/** Takes a killed instance out of the group, which would else wait for it until its session times out. */
-export async function evict({ bootstrap, applicationId }: Deployment, killed: Processor): Promise<void> {
-  const config = { brokers: bootstrap.split(','), clientId: 'test', logLevel: logLevel.NOTHING };
-  const joins = killed.log.filter(({ msg }) => msg === 'partitions assigned');
-  for (const { memberId } of joins) await removeMember(config, applicationId, memberId as string);
 }

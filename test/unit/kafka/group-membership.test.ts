@@ -1,8 +1,9 @@
 /** How membership begins, and begins anew, with a consumer that answers as told. */
-import { Kafka, PartitionAssigners, type Consumer } from 'kafkajs';
+import { Kafka, logLevel, PartitionAssigners, type Consumer } from 'kafkajs';
 import { once } from 'node:events';
 import { pino } from 'pino';
 import { KafkaGroupMembership } from '../../../src/kafka/group-membership.js';
+import { MemoryOfTest, rememberedIn } from '../../support/member-memory.js';
 
 afterEach(() => jest.restoreAllMocks());
 
@@ -18,12 +19,15 @@ function startWith(subscribe: () => Promise<void>) {
   const listeners = new Map<string, (event: object) => void>();
   const on = (event: string, listener: (event: object) => void) => listeners.set(event, listener);
   const events = { GROUP_JOIN: 'join', HEARTBEAT: 'heartbeat', CRASH: 'crash' };
-  const consumer = { events, on, connect: done, disconnect: done, subscribe, run };
+  const pause = () => undefined;
+  const consumer = { events, on, pause, connect: done, disconnect: done, subscribe, run };
   jest.spyOn(Kafka.prototype, 'consumer').mockReturnValue(consumer as unknown as Consumer);
   const warned = new AbortController();
+  const memory = new MemoryOfTest();
   const onCrash = jest.fn();
   const membership = new KafkaGroupMembership({
-    kafka: { brokers: ['broker:9092'] },
+    kafka: { brokers: ['127.0.0.1:1'], retry: { retries: 0 }, logLevel: logLevel.NOTHING },
+    remembered: rememberedIn(memory, { brokers: [] }, 'group'),
     groupId: 'group',
     topic: 'topic',
     assigner: PartitionAssigners.roundRobin,
@@ -31,7 +35,9 @@ function startWith(subscribe: () => Promise<void>) {
     logger: pino({ level: 'warn' }, { write: () => warned.abort() }),
   });
   const crash = (error: Error) => listeners.get('crash')?.({ payload: { error, restart: false } });
-  return { membership, warned: warned.signal, run, onCrash, crash, started: membership.start(() => undefined) };
+  const joined = () => listeners.get('join')?.({ payload: { memberId: 'member', memberAssignment: {} } });
+  const started = membership.start(() => undefined);
+  return { membership, memory, warned: warned.signal, run, onCrash, crash, joined, started };
 }
 
 test('a partition without a leader is waited for', async () => {
@@ -95,4 +101,13 @@ test('a crash after the stop is nothing to recover from', async () => {
   await new Promise(setImmediate);
   expect(run).toHaveBeenCalledTimes(1);
   expect(onCrash).not.toHaveBeenCalled();
+});
+
+test('a stop that could not leave the group is remembered, for the next start to remove the member', async () => {
+  const { membership, memory, started, joined } = startWith(() => Promise.resolve());
+  await started;
+  joined();
+  // kafkajs passes over a refusal in silence, and no broker is there to remove the member from outside.
+  await membership.stop();
+  expect(memory.memberId).toBe('member');
 });

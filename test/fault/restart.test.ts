@@ -1,0 +1,47 @@
+/** An instance that was killed is back before the group would have noticed that it was gone. */
+import { defaultSessionTimeoutMs } from '../../src/kafka/group-membership.js';
+import { assignmentsOf, shared } from '../support/assignments.js';
+import { currentCluster } from '../support/cluster/current.js';
+import { deploy, type Deployment } from '../support/deployment.js';
+import { Processors, type Processor } from '../support/processor.js';
+
+const PARTITIONS = 4;
+/** Of the session time-out, so that no wait for it can hide. A start takes 1 to 2 s on an idle machine. */
+const WELL_UNDER = 0.7;
+
+const processors = new Processors();
+afterEach(() => processors.endAll());
+
+const partitionsOf = ({ log }: Processor) => assignmentsOf(log).at(-1);
+const removals = ({ log }: Processor) => log.filter(({ msg }) => msg.startsWith('the former member')).length;
+
+/** Starts an instance on a state folder, and says how long it takes until it shares the partitions and all run. */
+async function startAgain(deployment: Deployment, stateDir: string, others: readonly Processor[]) {
+  const startedAt = performance.now();
+  const processor = processors.start(deployment, { stateDir });
+  await shared([processor, ...others], PARTITIONS);
+  return { processor, ms: performance.now() - startedAt };
+}
+
+test('killed and started again on its state it runs its own partitions at once, alone and beside another', async () => {
+  const deployment = await deploy(currentCluster(), { partitions: PARTITIONS });
+  const first = await processors.startReady(deployment);
+  const { stateDir } = first;
+  await first.kill();
+  const alone = await startAgain(deployment, stateDir, []);
+  expect(alone.ms).toBeLessThan(WELL_UNDER * defaultSessionTimeoutMs);
+  expect(removals(alone.processor)).toBe(1);
+
+  const other = processors.start(deployment);
+  await shared([alone.processor, other], PARTITIONS);
+  const before = [alone.processor, other].map(partitionsOf);
+  await alone.processor.kill();
+  const beside = await startAgain(deployment, stateDir, [other]);
+  expect(beside.ms).toBeLessThan(WELL_UNDER * defaultSessionTimeoutMs);
+  expect([beside.processor, other].map(partitionsOf)).toEqual(before);
+
+  // One that has left need not be removed.
+  expect(await beside.processor.stop()).toBe(0);
+  const last = await startAgain(deployment, stateDir, [other]);
+  expect(removals(last.processor)).toBe(0);
+});
