@@ -22,7 +22,7 @@ const UTIME_FIELD = 11;
 
 export class MeasuredProcessor {
   readonly #child: ChildProcess;
-  readonly #stateDir = mkdtempSync(join(tmpdir(), 'company-sync-bench-'));
+  readonly stateDir: string;
   readonly #logTail: string[] = [];
   readonly #exited: Promise<void>;
   #ended = false;
@@ -31,13 +31,15 @@ export class MeasuredProcessor {
   /**
    * @param build the folder that the processor was built into
    * @param nodeArguments flags of Node itself
+   * @param stateDir a former instance's; a new one without it
    */
-  constructor(deployment: Deployment, build: string, nodeArguments: readonly string[] = []) {
-    removeWithParent(this.#stateDir);
+  constructor(deployment: Deployment, build: string, nodeArguments: readonly string[] = [], stateDir?: string) {
+    this.stateDir = stateDir ?? mkdtempSync(join(tmpdir(), 'company-sync-bench-'));
+    removeWithParent(this.stateDir);
     const program = [...nodeArguments, join(build, 'main.js'), 'run'];
     const [command, args] = diesWithParent(process.execPath, program);
     const child = spawn(command, args, {
-      env: { ...deployment.env, STATE_DIR: this.#stateDir, HTTP_PORT: '0' },
+      env: { ...deployment.env, STATE_DIR: this.stateDir, HTTP_PORT: '0' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     endWithParent(child);
@@ -74,11 +76,17 @@ export class MeasuredProcessor {
     if (this.#ended) throw new Error(`the processor has ended; its log ends with\n${this.#logTail.join('\n')}`);
   }
 
+  /** kill -9; its state stays. */
+  async kill(): Promise<void> {
+    if (!this.#ended) this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
   /** SIGTERM, and as long as it takes; then its state goes. */
   async stop(): Promise<void> {
     if (!this.#ended) this.#child.kill('SIGTERM');
     await this.#exited;
-    rmSync(this.#stateDir, { recursive: true, force: true });
+    rmSync(this.stateDir, { recursive: true, force: true });
   }
 
   async #followLog(child: ChildProcess): Promise<{ at: number; usage: Usage }> {

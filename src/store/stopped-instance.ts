@@ -9,8 +9,7 @@ import { StoreUnavailableError } from './key-value-store.js';
 import { decodeIdentity, decodeUndo, IDENTITY_KEY, UNDO_KEY, type StoreIdentity } from './partition-meta.js';
 import { RocksDbStore } from './rocks-db-store.js';
 import { isLockHeld } from './rocks-errors.js';
-
-const PARTITION_FOLDER = /^partition-(\d+)$/;
+import { PARTITION_FOLDER } from './rocks-state-directory.js';
 
 /** The state of one partition as an instance left it. */
 export interface LeftPartition {

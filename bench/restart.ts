@@ -1,0 +1,57 @@
+/**
+ * How long it takes after kill -9 until the first partition runs again, from the start of the next process:
+ *   npm run build && npx tsx bench/restart.ts [--rounds 5] [--initial-rebalance-delay-ms 3000]
+ *
+ * Once on the state that was left, whose member is taken out of the group at once; and once where STATE_DIR was lost, so
+ * that the group waits for the dead member.
+ */
+import { rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { startOwnCluster } from '../test/support/cluster/start-cluster.js';
+import { deploy, OWN_BUILD, type Deployment } from './deployment.js';
+import { describeMachine, median, thousands } from './figures.js';
+import { MeasuredProcessor } from './measured-processor.js';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    'initial-rebalance-delay-ms': { type: 'string', default: '3000' },
+  },
+});
+const PARTITIONS = 12;
+
+async function bench(): Promise<void> {
+  const brokerConfig = { 'group.initial.rebalance.delay.ms': values['initial-rebalance-delay-ms'] };
+  const cluster = await startOwnCluster({ brokerConfig });
+  try {
+    console.log(describeMachine());
+    const deployment = await deploy(cluster, { partitions: PARTITIONS, build: OWN_BUILD });
+    report('on the state that was left', await restarts(deployment, () => undefined));
+    report('with STATE_DIR lost', await restarts(deployment, (stateDir) => rmSync(stateDir, { recursive: true })));
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** @returns for each restart, from the start of the process to the first partition that runs, in milliseconds */
+async function restarts(deployment: Deployment, afterKill: (stateDir: string) => void): Promise<number[]> {
+  const times: number[] = [];
+  let processor = new MeasuredProcessor(deployment, OWN_BUILD);
+  await processor.running();
+  for (let round = 0; round < Number(values.rounds); round++) {
+    await processor.kill();
+    afterKill(processor.stateDir);
+    const startedAt = Date.now();
+    processor = new MeasuredProcessor(deployment, OWN_BUILD, [], processor.stateDir);
+    times.push((await processor.running()).at - startedAt);
+  }
+  await processor.stop();
+  return times;
+}
+
+function report(what: string, times: readonly number[]): void {
+  const sorted = times.map((ms) => thousands(ms)).join(', ');
+  console.log(`${what}: median ${thousands(median(times))} ms (${sorted})`);
+}
+
+await bench();
