@@ -7,6 +7,7 @@
  *
  * One tap serves any number of values, one after the other.
  */
+import { WordCache } from './word-cache.js';
 
 /** The bytes are not a value of the schema that they claim. */
 export class MalformedValueError extends Error {
@@ -27,18 +28,28 @@ export class CheckedTap {
   pos = 0;
   /** Every position up to here has been read: whoever is behind it was moved back by a negative block size. */
   private floor = 0;
+  private readonly words = new WordCache();
+  private expected: Buffer = NO_BYTES;
+  private expectedText = '';
 
-  /** Turns to the value in `bytes` from `start` to the end. */
-  start(bytes: Buffer, start: number): void {
+  /**
+   * Turns to the value in `bytes` from `start` to the end.
+   *
+   * @param expected the bytes of a text that the value most likely has, and that text: not made a second time then
+   */
+  start(bytes: Buffer, start: number, expected: Buffer = NO_BYTES, expectedText = ''): void {
     this.buf = bytes;
     this.pos = start;
     this.floor = start;
+    this.expected = expected;
+    this.expectedText = expectedText;
   }
 
   /** Ends a value: nothing may be left over. Lets go of its bytes. */
   finish(): void {
     const left = this.buf.length - this.pos;
     this.buf = NO_BYTES;
+    this.expected = NO_BYTES;
     if (left < 0) throw truncated();
     if (left > 0) throw new MalformedValueError(`${left} bytes are left over`);
   }
@@ -124,11 +135,20 @@ export class CheckedTap {
   readString(): string {
     const length = this.readVarint();
     const start = this.take(length);
-    return this.buf.toString(undefined, start, start + length);
+    if (this.isExpected(start, length)) return this.expectedText;
+    const end = start + length;
+    return this.words.wordOf(this.buf, start, end) ?? this.buf.toString(undefined, start, end);
   }
 
   skipString(): void {
     this.take(this.readVarint());
+  }
+
+  private isExpected(start: number, length: number): boolean {
+    const { buf, expected } = this;
+    if (length !== expected.length || length === 0) return false;
+    for (let i = 0; i < length; i++) if (buf[start + i] !== expected[i]) return false;
+    return true;
   }
 
   /** Moves over `length` bytes and returns where they start. */

@@ -65,16 +65,16 @@ export class SyncEventDecoder {
     if (schema === undefined) return poison(record, 'unknown-schema', `the schema registry has no schema ${id}`);
     if (schema.kind === 'unreadable') return undecodable(record, id, schema.why);
 
+    const keyText = key.toString(undefined, 0, key.length);
     let event: SyncEventValue;
     try {
-      event = schema.reader.read(value);
+      event = schema.reader.read(value, key, keyText);
     } catch (error) {
       // Whatever went wrong in reading these bytes lies in these bytes: this record must not stop the others.
       return undecodable(record, id, (error as Error).message);
     }
     const { companyId, clientId } = event;
 
-    const keyText = key.toString(undefined, 0, key.length);
     if (keyText !== companyId) return poison(record, 'key-mismatch', 'the key is not the companyId of the value');
     if (keyText.includes(REPLACEMENT) && !(isUtf8(key) && schema.reader.companyIdBytes(value).equals(key)))
       return poison(record, 'key-mismatch', 'the key is not, byte by byte, the companyId of the value, in UTF-8');

@@ -80,9 +80,12 @@ export class SyncEventReader {
     this.#companyIdBytes = companyIdBytes;
   }
 
-  /** @throws Error where the framed value is not one of the schema: truncated, bytes left over, an unknown payload */
-  read(framed: Buffer): SyncEventValue {
-    this.#tap.start(framed, FRAME_BYTES);
+  /**
+   * @param key the record's, which is nearly always the companyId, and its text
+   * @throws Error where the framed value is not one of the schema: truncated, bytes left over, an unknown payload
+   */
+  read(framed: Buffer, key: Buffer, keyText: string): SyncEventValue {
+    this.#tap.start(framed, FRAME_BYTES, key, keyText);
     const value = this.#value._read(this.#tap);
     // First, because nothing is read of an unknown payload: bytes of it are left over too.
     if (!hasPayload(value)) throw new MalformedValueError('its payload is of a kind that this version does not know');

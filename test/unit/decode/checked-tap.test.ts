@@ -79,3 +79,13 @@ test('bytes that are read are a copy', () => {
 
   expect(read.toString()).toBe('abc');
 });
+
+test('an expected text is told from another of the same length', () => {
+  const texts = ['company-1', 'company-2', 'company-1'];
+  const bytes = Buffer.concat(texts.map((text) => Buffer.concat([varint(BigInt(text.length)), Buffer.from(text)])));
+  const tap = new CheckedTap();
+  tap.start(bytes, 0, Buffer.from('company-1'), 'company-1');
+
+  expect(texts.map(() => tap.readString())).toEqual(texts);
+  tap.finish();
+});
