@@ -1,5 +1,13 @@
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from './rows.js';
 
+/** A row changed since the last `settle`. */
+interface Change<T> {
+  readonly prior: T | null;
+  now: T | null;
+}
+
+const NO_HOLDS: ReadonlyMap<string, HoldRow | null> = new Map();
+
 /**
  * The rows of one company that are in memory, and what has changed in them since the last `settle`.
  *
@@ -16,18 +24,19 @@ export class CompanyRows {
   #company: CompanyRow | null | undefined;
   #info: InfoRow | null | undefined;
   readonly #datasets = new Map<string, DatasetRow | null>();
-  readonly #holds = new Map<string, HoldRow | null>();
+  /** None while no hold was asked for, as of nearly every company. */
+  #holds: Map<string, HoldRow | null> | undefined;
 
   #priorCompany: CompanyRow | null | undefined;
   #priorInfo: InfoRow | null | undefined;
-  #priorDatasets: Map<string, DatasetRow | null> | undefined;
-  #priorHolds: Map<string, HoldRow | null> | undefined;
+  #changedDatasets: Map<string, Change<DatasetRow>> | undefined;
+  #changedHolds: Map<string, Change<HoldRow>> | undefined;
 
   constructor(readonly companyId: string) {}
 
   /** How many rows are held in memory: the unit in which the cache is bounded. */
   get size(): number {
-    return 2 + this.#datasets.size + this.#holds.size;
+    return 2 + this.#datasets.size + (this.#holds?.size ?? 0);
   }
 
   get company(): CompanyRow | null {
@@ -44,7 +53,7 @@ export class CompanyRows {
   }
 
   hold(holdId: string): HoldRow | null {
-    const row = this.#holds.get(holdId);
+    const row = this.#holds?.get(holdId);
     return row === undefined && this.whole ? null : loaded(row, 'hold', holdId);
   }
 
@@ -57,7 +66,7 @@ export class CompanyRows {
   /** All existing hold rows; the company must be `whole`. */
   *holds(): IterableIterator<[holdId: string, row: HoldRow]> {
     this.#mustBeWhole();
-    for (const entry of this.#holds) if (entry[1] !== null) yield entry as [string, HoldRow];
+    for (const entry of this.#holds ?? NO_HOLDS) if (entry[1] !== null) yield entry as [string, HoldRow];
   }
 
   // ---- loading: what the store says, never over what is already in memory
@@ -75,7 +84,7 @@ export class CompanyRows {
   }
 
   hasHold(holdId: string): boolean {
-    return this.whole || this.#holds.has(holdId);
+    return this.whole || this.#holds?.has(holdId) === true;
   }
 
   /** A company without a company row has no other rows either, so that it is whole at once. */
@@ -94,6 +103,7 @@ export class CompanyRows {
   }
 
   loadHold(holdId: string, row: HoldRow | null): void {
+    this.#holds ??= new Map();
     if (!this.#holds.has(holdId)) this.#holds.set(holdId, row);
   }
 
@@ -110,14 +120,19 @@ export class CompanyRows {
   }
 
   setDataset(datasetId: string, row: DatasetRow | null): void {
-    this.#priorDatasets ??= new Map();
-    if (!this.#priorDatasets.has(datasetId)) this.#priorDatasets.set(datasetId, this.dataset(datasetId));
+    this.#changedDatasets ??= new Map();
+    const change = this.#changedDatasets.get(datasetId);
+    if (change === undefined) this.#changedDatasets.set(datasetId, { prior: this.dataset(datasetId), now: row });
+    else change.now = row;
     this.#datasets.set(datasetId, row);
   }
 
   setHold(holdId: string, row: HoldRow | null): void {
-    this.#priorHolds ??= new Map();
-    if (!this.#priorHolds.has(holdId)) this.#priorHolds.set(holdId, this.hold(holdId));
+    this.#changedHolds ??= new Map();
+    const change = this.#changedHolds.get(holdId);
+    if (change === undefined) this.#changedHolds.set(holdId, { prior: this.hold(holdId), now: row });
+    else change.now = row;
+    this.#holds ??= new Map();
     this.#holds.set(holdId, row);
   }
 
@@ -135,8 +150,8 @@ export class CompanyRows {
     return (
       this.#priorCompany !== undefined ||
       this.#priorInfo !== undefined ||
-      this.#priorDatasets !== undefined ||
-      this.#priorHolds !== undefined
+      this.#changedDatasets !== undefined ||
+      this.#changedHolds !== undefined
     );
   }
 
@@ -144,21 +159,21 @@ export class CompanyRows {
   visitChanges(visitor: ChangeVisitor): void {
     if (this.#priorCompany !== undefined) visitor.company(this.companyId, this.#priorCompany, this.company);
     if (this.#priorInfo !== undefined) visitor.info(this.companyId, this.#priorInfo, this.info);
-    if (this.#priorDatasets !== undefined)
-      for (const [id, prior] of this.#priorDatasets) visitor.dataset(this.companyId, id, prior, this.dataset(id));
-    if (this.#priorHolds !== undefined)
-      for (const [id, prior] of this.#priorHolds) visitor.hold(this.companyId, id, prior, this.hold(id));
+    if (this.#changedDatasets !== undefined)
+      for (const [id, { prior, now }] of this.#changedDatasets) visitor.dataset(this.companyId, id, prior, now);
+    if (this.#changedHolds !== undefined)
+      for (const [id, { prior, now }] of this.#changedHolds) visitor.hold(this.companyId, id, prior, now);
   }
 
   /** The changes are in the committed log: from here on the present rows are the prior ones. */
   settle(): void {
     this.#priorCompany = undefined;
     this.#priorInfo = undefined;
-    this.#priorDatasets = undefined;
-    this.#priorHolds = undefined;
+    this.#changedDatasets = undefined;
+    this.#changedHolds = undefined;
     if (this.#company != null && this.#company.outcome !== 'pending') {
       this.#datasets.clear();
-      this.#holds.clear();
+      this.#holds = undefined;
     }
   }
 

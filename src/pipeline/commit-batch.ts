@@ -4,8 +4,7 @@
  */
 import { settleAll } from '../lib/settle-all.js';
 import type { RecordToWrite, TopicPartition } from '../lib/record.js';
-import { NO_HEADERS } from '../lib/record.js';
-import { encodeChanges, type StateChange } from '../store/state-changes.js';
+import { encodeChanges } from '../store/state-changes.js';
 import type { PipelineContext } from './context.js';
 import type { Decisions } from './decide.js';
 import type { OwnedPartition } from './take-over.js';
@@ -34,7 +33,7 @@ export async function commitBatch(
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset };
   const changes = encodeChanges(decisions.touched, position, store.position());
-  const changelog = { to: { topic: topics.changelog, partition }, records: changes.map(changelogRecord) };
+  const changelog = { to: { topic: topics.changelog, partition }, records: changes };
   const outbound = outboundWrites(context, partition, decisions);
 
   const partitions = [changelog, ...outbound].map((write) => write.to);
@@ -57,10 +56,6 @@ export async function commitBatch(
   for (const rows of decisions.touched) rows.settle();
   observer.step(partition, 'confirmed');
   return changes.length;
-}
-
-function changelogRecord(change: StateChange): RecordToWrite {
-  return { key: change.key, value: change.value, headers: NO_HEADERS };
 }
 
 /** Announcements and dead letters, grouped by the partition that each goes to. */

@@ -118,8 +118,8 @@ export class PartitionTask {
       for (let passed = owned.from; !signal.aborted;) {
         const batch = await this.#nextBatch(reader, owned, passed).catch(ifClosed);
         if (batch === null) return;
-        if (batch.records.length > 0) await this.#processBatch(owned, cache, batch, signal);
         passed = batch.nextOffset;
+        if (batch.records.length > 0) await this.#processBatch(owned, cache, batch, signal);
       }
     } finally {
       signal.removeEventListener('abort', close);
@@ -161,18 +161,20 @@ export class PartitionTask {
       const decisions = await decide(context, at, batch.records, decoded, from);
       context.observer.step(partition, 'decided');
       const nextOffset = batch.records[decisions.end]?.offset ?? batch.nextOffset;
+      const lag = Math.max(0, batch.endOffset - nextOffset);
+      const records = decisions.end - from;
+      from = decisions.end < decoded.length ? decisions.end : letGo(batch, decoded);
       const changes = await commitBatch(context, partition, owned, decisions, nextOffset);
       cache.evict();
       this.#wentWell();
       this.#report(decisions, {
-        records: decisions.end - from,
+        records,
         announced: decisions.announcements.length,
         changes,
         durationMs: context.clock.now() - startedAt,
         position: nextOffset,
-        lag: Math.max(0, batch.endOffset - nextOffset),
+        lag,
       });
-      from = decisions.end;
     }
   }
 
@@ -229,6 +231,18 @@ export class PartitionTask {
     this.#status = status;
     this.context.observer.state(this.partition, status);
   }
+}
+
+/**
+ * Lets go of records that are decided: while several partitions wait for the broker, the garbage collector would copy
+ * what their batches hold again and again.
+ *
+ * @returns where the batch, now empty, ends
+ */
+function letGo(batch: LogBatch, decoded: Decoded[]): number {
+  batch.records.length = 0;
+  decoded.length = 0;
+  return 0;
 }
 
 function whenAborted(signal: AbortSignal): Promise<void> {

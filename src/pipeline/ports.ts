@@ -6,7 +6,8 @@ import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js'
 
 /** What one read gave. `records` may be empty while `nextOffset` moves: over markers, aborted or compacted records. */
 export interface LogBatch {
-  readonly records: readonly LogRecord[];
+  /** The receiver may empty it. */
+  readonly records: LogRecord[];
   /** Where the next read starts. */
   readonly nextOffset: number;
   /** The last stable offset when this was read: `endOffset - nextOffset` is the lag. */

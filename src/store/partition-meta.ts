@@ -2,6 +2,7 @@
  * What a store keeps about itself, under keys that never go to the changelog: whose state it holds, up to where it has
  * followed the changelog, and how to undo the last batch.
  */
+import type { Header } from '../lib/record.js';
 import { ByteWriter } from './byte-writer.js';
 import { KEY_KIND } from './row-keys.js';
 import { beginRow, readRow } from './row-version.js';
@@ -32,9 +33,10 @@ export interface ChangelogPosition {
   readonly atEndMs: number;
 }
 
-/** A change with the value that the key had before. */
+/** A change with the value that the key had before; also the record of the changelog that says so. */
 export interface StateChange extends KeyChange {
   readonly prior: Buffer | null;
+  readonly headers: readonly Header[];
 }
 
 export function encodeIdentity(identity: StoreIdentity): Buffer {

@@ -1,6 +1,7 @@
 /** What a batch changed, as bytes: for the changelog and for the store alike, encoded once. */
 import type { ChangeVisitor, CompanyRows } from '../domain/company-rows.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../domain/rows.js';
+import { NO_HEADERS } from '../lib/record.js';
 import { ByteWriter } from './byte-writer.js';
 import type { StateChange } from './partition-meta.js';
 import {
@@ -73,7 +74,8 @@ class ChangeEncoder implements ChangeVisitor {
   }
 
   #add<T>(key: Buffer, prior: T | null, now: T | null, write: (to: ByteWriter, row: T) => void): void {
-    this.changes.push({ key, value: this.#encoded(now, write), prior: this.#encoded(prior, write) });
+    const value = this.#encoded(now, write);
+    this.changes.push({ key, value, prior: this.#encoded(prior, write), headers: NO_HEADERS });
   }
 
   #encoded<T>(row: T | null, write: (to: ByteWriter, row: T) => void): Buffer | null {

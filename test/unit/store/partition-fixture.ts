@@ -1,4 +1,5 @@
 /** A partition's store with rows named by letters, for the tests of its life. */
+import { NO_HEADERS } from '../../../src/lib/record.js';
 import type { StateDirectory } from '../../../src/store/key-value-store.js';
 import { openPartitionStore, type OpenOptions, type PartitionStore } from '../../../src/store/partition-store.js';
 import { writePositionRow, type PositionRow } from '../../../src/store/row-codec.js';
@@ -27,9 +28,10 @@ export function open(directory: StateDirectory, options: Partial<OpenOptions> = 
 export function changes(spec: string, position: number, priorPosition: number | null): StateChange[] {
   const rows = spec.split(' ').map((change) => {
     const [key = '', prior = '', value = ''] = change.split(/:|->/);
-    return { key: Buffer.from(key), prior: bytes(prior), value: bytes(value) };
+    return { key: Buffer.from(key), prior: bytes(prior), value: bytes(value), headers: NO_HEADERS };
   });
-  return [...rows, { key: POSITION_KEY, prior: positionBytes(priorPosition), value: positionBytes(position) }];
+  const [prior, value] = [positionBytes(priorPosition), positionBytes(position)];
+  return [...rows, { key: POSITION_KEY, prior, value, headers: NO_HEADERS }];
 }
 
 export function positionRow(offset: number): PositionRow {
