@@ -22,6 +22,7 @@ dataset that are completed one every 50 ms, with nothing else to do.
 
   --rate N       records a second; may be given several times (2000 and 10000)
   --seconds N    for how long, each (30)
+  --warm-up N    seconds at each rate before that, not measured (30): a broker that has just started compiles its code
   --build FOLDER the build to measure (dist)
   --short        one rate, 4 seconds: to see that it works
   --help         this
@@ -36,12 +37,13 @@ const DATASETS = 20;
 const TICK_MS = 5;
 const IDLE_INTERVAL_MS = 50;
 const SEED = 1;
-const SHORT = { rates: ['2000'], seconds: '4' };
+const SHORT = { rates: ['2000'], seconds: '4', 'warm-up': '0' };
 
 const { values } = parseArgs({
   options: {
     rate: { type: 'string', multiple: true, default: ['2000', '10000'] },
     seconds: { type: 'string', default: '30' },
+    'warm-up': { type: 'string', default: '30' },
     build: { type: 'string', default: OWN_BUILD },
     short: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -86,9 +88,12 @@ async function measureAll(bench: Bench): Promise<void> {
   const announcements = new AnnouncementTimes({ ...bench, events, outbound });
   try {
     const seconds = Number(values.short ? SHORT.seconds : values.seconds);
+    const warmUp = Number(values.short ? SHORT['warm-up'] : values['warm-up']);
+    const rates = (values.short ? SHORT.rates : values.rate).map(Number);
+    if (warmUp > 0)
+      for (const rate of rates) await measureRate(bench, announcements, { rate, seconds: warmUp, label: 'warm-up: ' });
     await measureIdle(bench, announcements, seconds);
-    for (const rate of values.short ? SHORT.rates : values.rate)
-      await measureRate(bench, announcements, Number(rate), seconds);
+    for (const rate of rates) await measureRate(bench, announcements, { rate, seconds, label: '' });
   } finally {
     await announcements.close();
   }
@@ -111,7 +116,15 @@ async function measureIdle(bench: Bench, times: AnnouncementTimes, seconds: numb
   await times.report(`idle, one every ${IDLE_INTERVAL_MS} ms`);
 }
 
-async function measureRate(bench: Bench, times: AnnouncementTimes, rate: number, seconds: number): Promise<void> {
+interface Load {
+  /** Records a second. */
+  readonly rate: number;
+  readonly seconds: number;
+  /** Before its line of figures. */
+  readonly label: string;
+}
+
+async function measureRate(bench: Bench, times: AnnouncementTimes, { rate, seconds, label }: Load): Promise<void> {
   const shape = {
     ...{ companies: Infinity, inFlight: IN_FLIGHT, datasetsPerCompany: DATASETS, statuses: USUAL_STATUSES },
   };
@@ -137,7 +150,7 @@ async function measureRate(bench: Bench, times: AnnouncementTimes, rate: number,
   await Promise.all(sending);
   const { userUs, systemUs } = usedSince(before, bench.processor.usage());
   const cpu = (userUs + systemUs) / 1e4 / seconds;
-  await times.report(`${thousands(sent / seconds)} records/s (CPU of the processor ${cpu.toFixed(0)} %)`);
+  await times.report(`${label}${thousands(sent / seconds)} records/s (CPU of the processor ${cpu.toFixed(0)} %)`);
 }
 
 /** Writes records that are not measured and waits until they have been worked off. */

@@ -36,7 +36,8 @@ export class MeasuredProcessor {
   constructor(deployment: Deployment, build: string, nodeArguments: readonly string[] = [], stateDir?: string) {
     this.stateDir = stateDir ?? mkdtempSync(join(tmpdir(), 'company-sync-bench-'));
     removeWithParent(this.stateDir);
-    const program = [...nodeArguments, join(build, 'main.js'), 'run'];
+    const main = join(build, 'main.js');
+    const program = [...flagsOfShebang(main), ...nodeArguments, main, 'run'];
     const [command, args] = diesWithParent(process.execPath, program);
     const child = spawn(command, args, {
       env: { ...deployment.env, STATE_DIR: this.stateDir, HTTP_PORT: '0' },
@@ -106,6 +107,12 @@ export class MeasuredProcessor {
     });
     return Promise.race([first, exited]);
   }
+}
+
+/** The flags of Node that the command runs with when it is called by its name: `#!/usr/bin/env -S node --flag ...`. */
+function flagsOfShebang(file: string): string[] {
+  const [shebang = ''] = readFileSync(file, 'utf8').split('\n', 1);
+  return /^#!.*\bnode (.*)$/.exec(shebang)?.[1]?.split(' ') ?? [];
 }
 
 export function usedSince(before: Usage, after: Usage): Usage {

@@ -104,7 +104,7 @@ function encodeAll(records: readonly RecordToWrite[]): void {
   const to = { topic: 'changelog', partition: 0 };
   for (let start = 0; start < records.length;) {
     const cut = cutBatch(records, start, MAX_BATCH_BYTES, records.length);
-    produce({ transactionalId: 'bench', to, records, start, cut, origin: ORIGIN, timeoutMs: 1 }).request.encode();
+    void produce({ transactionalId: 'bench', to, records, start, cut, origin: ORIGIN, timeoutMs: 1 }).request.encode();
     start = cut.end;
   }
 }
@@ -116,13 +116,13 @@ function fetchResponse(records: readonly RecordToWrite[], baseOffset: number): B
   const request = produce({ transactionalId: 'bench', to, records, start: 0, cut, origin: ORIGIN, timeoutMs: 1 });
   const { buf } = request.request.encode() as { buf: Buffer };
   const batch = Buffer.from(buf.subarray(buf.length - cut.bytes));
-  batch.writeBigInt64BE(BigInt(baseOffset));
+  batch.writeBigInt64BE(BigInt(baseOffset), 0);
   batch.writeInt16BE(0, 21);
   return batch;
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'company-sync-bench-'));
-const directory = new RocksStateDirectory(folder);
+const directory = new RocksStateDirectory(folder, clock);
 const partitions: Partition[] = [];
 for (let p = 0; p < PARTITIONS; p++) {
   const identity = { clusterId: 'bench', applicationId: 'bench', topic: 'sync-events', partition: p };
