@@ -28,3 +28,17 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readArray<T>(read: (decoder: Decoder) => T): T[];
   }
 }
+
+declare module 'kafkajs/src/protocol/request.js' {
+  interface Request {
+    readonly apiKey: number;
+    readonly apiVersion: number;
+    encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>;
+  }
+  /** The bytes of a request, its length and header included. */
+  export default function createRequest(options: {
+    readonly correlationId: number;
+    readonly clientId: string;
+    readonly request: Request;
+  }): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>;
+}

@@ -1,5 +1,6 @@
 /** One test for each fix in patches/kafkajs+2.2.4.patch: each fails on kafkajs as published. */
 import { logLevel } from 'kafkajs';
+import createRequest from 'kafkajs/src/protocol/request.js';
 import { createCluster } from '../../src/kafka/cluster.js';
 import { currentCluster } from '../support/cluster/current.js';
 import { createTopic } from '../support/topics.js';
@@ -24,4 +25,20 @@ test('a connection with nothing pending arms no timer', async () => {
     armed.mockRestore();
     await cluster.disconnect();
   }
+});
+
+/**
+ * src/protocol/request.js. As published, a request is written into a buffer that grows to the next power of two, filled
+ * with zeros first, and then copied into another one in the same way: three times the memory of a large request.
+ */
+test('a request is put together in one buffer of its size', async () => {
+  const payload = Buffer.alloc(300_000, 1);
+  const encode = () => Promise.resolve({ buf: payload, buffer: payload });
+  const request = { apiKey: 0, apiVersion: 7, apiName: 'Produce', encode };
+  const { buf, buffer } = await createRequest({ correlationId: 5, clientId: 'test', request });
+
+  expect(buf.length).toBe(buffer.length);
+  expect(buffer.readInt32BE(0)).toBe(buffer.length - 4);
+  expect(buffer.readInt32BE(8)).toBe(5);
+  expect(buffer.subarray(-payload.length).equals(payload)).toBe(true);
 });
