@@ -79,6 +79,10 @@ export class KafkaLogs implements Logs {
     return this.#bounds.bounds(at);
   }
 
+  highWatermark(at: TopicPartition): Promise<number> {
+    return this.#bounds.highWatermark(at);
+  }
+
   committedOffset(at: TopicPartition): Promise<number | null> {
     return this.#bounds.committedOffset(at);
   }

@@ -12,9 +12,10 @@ import type { OnTrouble } from './log-fetcher.js';
 import { isProtocolError } from './protocol-errors.js';
 
 const EARLIEST = -2;
-/** With read_committed: the last stable offset. */
+/** With read_committed: the last stable offset; with read_uncommitted: the high watermark. */
 const LATEST = -1;
 const NO_REPLICA = -1;
+const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
 const NOTHING_COMMITTED = -1;
 
@@ -40,20 +41,16 @@ export class LogBoundsReader {
 
   /** @throws BrokerError where the cluster gave no answer for long, or refuses */
   bounds(at: TopicPartition): Promise<LogBounds> {
-    return this.#retry(at, async () => {
-      const leader = await this.leaders.find(at);
-      try {
-        return await this.connections.ask(leader, async (broker) => {
-          // In this order start is never above end. In turn: two first requests at once would make kafkajs connect twice.
-          const start = await offsetAt(broker, at, EARLIEST);
-          return { start, end: await offsetAt(broker, at, LATEST) };
-        });
-      } catch (error) {
-        this.leaders.forget(at);
-        if (!isProtocolError(error)) this.connections.drop(leader);
-        throw error;
-      }
+    return this.#askLeader(at, async (broker) => {
+      // In this order start is never above end. In turn: two first requests at once would make kafkajs connect twice.
+      const start = await offsetAt(broker, at, EARLIEST, READ_COMMITTED);
+      return { start, end: await offsetAt(broker, at, LATEST, READ_COMMITTED) };
     });
+  }
+
+  /** @throws BrokerError as `bounds` */
+  highWatermark(at: TopicPartition): Promise<number> {
+    return this.#askLeader(at, (broker) => offsetAt(broker, at, LATEST, READ_UNCOMMITTED));
   }
 
   /**
@@ -68,6 +65,19 @@ export class LogBoundsReader {
       const answer = await this.#coordinator.ask((broker) => broker.offsetFetch(request));
       const offset = safeOffset(answer.responses[0]?.partitions[0]?.offset);
       return offset === NOTHING_COMMITTED ? null : offset;
+    });
+  }
+
+  #askLeader<T>(at: TopicPartition, ask: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
+    return this.#retry(at, async () => {
+      const leader = await this.leaders.find(at);
+      try {
+        return await this.connections.ask(leader, ask);
+      } catch (error) {
+        this.leaders.forget(at);
+        if (!isProtocolError(error)) this.connections.drop(leader);
+        throw error;
+      }
     });
   }
 
@@ -88,11 +98,16 @@ export class LogBoundsReader {
   }
 }
 
-async function offsetAt(broker: ConnectedBroker, at: TopicPartition, timestamp: number): Promise<number> {
+async function offsetAt(
+  broker: ConnectedBroker,
+  at: TopicPartition,
+  timestamp: number,
+  isolationLevel: number,
+): Promise<number> {
   const { topic, partition } = at;
   const answer = await broker.listOffsets({
     replicaId: NO_REPLICA,
-    isolationLevel: READ_COMMITTED,
+    isolationLevel,
     topics: [{ topic, partitions: [{ partition, timestamp }] }],
   });
   return safeOffset(answer.responses[0]?.partitions[0]?.offset);

@@ -1,11 +1,18 @@
 import type { Logger } from 'pino';
 import type { Announcement } from '../domain/announcement.js';
 import type { Poison } from '../decode/poison.js';
-import { FencedError, InconsistentPositionError, RecordTooLargeError } from '../pipeline/errors.js';
+import {
+  FencedError,
+  HangingTransactionError,
+  InconsistentPositionError,
+  RecordTooLargeError,
+} from '../pipeline/errors.js';
 import type { PartitionStatus, PipelineObserver, RestoreProgress } from '../pipeline/observer.js';
 
 /** Unknown status words are logged once each; so many are remembered. */
 const MAX_REMEMBERED_WORDS = 1_000;
+/** The partition is `blocked` then, and says why. */
+const TOLD_BY_THE_STATE = [InconsistentPositionError, HangingTransactionError, RecordTooLargeError];
 const RESTORE_LOG_INTERVAL_MS = 2_000;
 
 /** Tells an operator what happens, one JSON line each, searchable by companyId and partition. */
@@ -65,7 +72,7 @@ export class LoggingObserver implements PipelineObserver {
   }
 
   error(partition: number, error: unknown): void {
-    if (error instanceof InconsistentPositionError || error instanceof RecordTooLargeError) return; // its state says it
+    if (TOLD_BY_THE_STATE.some((kind) => error instanceof kind)) return;
     const level = error instanceof FencedError ? 'info' : 'warn';
     this.logger[level]({ partition, err: error }, 'partition will be taken over anew');
   }

@@ -38,6 +38,14 @@ export class RecordTooLargeError extends Error {
 }
 
 /**
+ * The brokers have left a transaction open in the changelog that no producer can end: what comes after it is not
+ * readable, and the next commit would make its records count. The partition stops until an operator has ended it.
+ */
+export class HangingTransactionError extends Error {
+  override readonly name = 'HangingTransactionError';
+}
+
+/**
  * Running on would announce twice or never, so the partition stops until an operator consents by setting the group's
  * offset to the number in the message.
  */

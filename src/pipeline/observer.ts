@@ -10,7 +10,7 @@ export type PartitionState =
   | 'running'
   /** The registry gives no usable answer: nothing is read until it does. */
   | 'waiting-for-registry'
-  /** Stopped until an operator consents (InconsistentPositionError) or raises a limit (RecordTooLargeError). */
+  /** Stopped until an operator has acted: InconsistentPositionError, HangingTransactionError, RecordTooLargeError. */
   | 'blocked'
   | 'closed';
 

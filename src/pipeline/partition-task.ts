@@ -12,6 +12,7 @@ import { decide, NOTHING_DECIDED, type Decisions } from './decide.js';
 import {
   BrokerError,
   FencedError,
+  HangingTransactionError,
   InconsistentPositionError,
   ReaderClosedError,
   RecordTooLargeError,
@@ -260,6 +261,7 @@ function ifClosed(error: unknown): null {
 function needsOperator(error: unknown): boolean {
   return (
     error instanceof InconsistentPositionError ||
+    error instanceof HangingTransactionError ||
     error instanceof RecordTooLargeError ||
     error instanceof UnknownRowVersionError
   );

@@ -37,6 +37,8 @@ export interface LogBounds {
 export interface Logs {
   reader(at: TopicPartition, from: number): LogReader;
   bounds(at: TopicPartition): Promise<LogBounds>;
+  /** Offset after the last record that readers of the whole log see; above `bounds().end` while a transaction is open. */
+  highWatermark(at: TopicPartition): Promise<number>;
   /** The group's committed offset of an input partition; null where there is none. Final only after fencing. */
   committedOffset(at: TopicPartition): Promise<number | null>;
 }

@@ -9,7 +9,7 @@
  */
 import { openPartitionStore, type PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
-import { InconsistentPositionError } from './errors.js';
+import { HangingTransactionError, InconsistentPositionError } from './errors.js';
 import type { PartitionStatus } from './observer.js';
 import { startOffset } from './position-check.js';
 import type { TransactionalProducer } from './ports.js';
@@ -68,13 +68,26 @@ export async function takeOver(
   }
 }
 
+/** @throws InconsistentPositionError, HangingTransactionError: then the changelog does not tell what it should */
 async function endOfChangelog(context: PipelineContext, partition: number): Promise<number> {
   const topic = context.topics.changelog;
+  // In this order: a transaction that is ended in between is not taken for one that hangs.
+  const highWatermark = await context.changelogLogs.highWatermark({ topic, partition });
   const { start, end } = await context.changelogLogs.bounds({ topic, partition });
+  // Only this transactional id writes here, and fencing has ended its transaction: whatever is open, nobody ends.
+  if (end < highWatermark) throw hanging(`--topic ${topic} --partition ${partition}`, end, highWatermark);
   if (start === 0) return end;
   throw new InconsistentPositionError(
     `partition ${partition} is stopped: changelog ${topic}/${partition} starts at offset ${start}, so records of it ` +
       `were deleted. State cannot be restored from it: recreate the topic (topics create) and then build the state anew`,
+  );
+}
+
+function hanging(where: string, end: number, highWatermark: number): HangingTransactionError {
+  return new HangingTransactionError(
+    `the changelog is readable up to offset ${end} and goes up to ${highWatermark}: the brokers have left a ` +
+      `transaction open there. Look at it with kafka-transactions.sh find-hanging ${where} and end it with ` +
+      `kafka-transactions.sh abort ${where} --start-offset ${end}; the partition goes on by itself then`,
   );
 }
 

@@ -40,6 +40,10 @@ class MemoryLogs implements Logs {
     return Promise.resolve({ start: this.start, end: this.records[partition]?.length ?? 0 });
   }
 
+  highWatermark(): never {
+    throw new Error('client settings do not ask for it');
+  }
+
   committedOffset(): Promise<null> {
     return Promise.resolve(null);
   }

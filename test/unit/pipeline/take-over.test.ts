@@ -4,7 +4,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
-import { BrokerError, InconsistentPositionError } from '../../../src/pipeline/errors.js';
+import { BrokerError, HangingTransactionError, InconsistentPositionError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { LogBounds, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { takeOver, type OwnedPartition } from '../../../src/pipeline/take-over.js';
@@ -27,7 +27,8 @@ class TakeOver {
   constructor({
     inputBounds = EMPTY,
     committed = null,
-  }: { inputBounds?: LogBounds | Error; committed?: number | null } = {}) {
+    highWatermark = 0,
+  }: { inputBounds?: LogBounds | Error; committed?: number | null; highWatermark?: number } = {}) {
     const committedOffset = () => {
       this.asked.push('committed offset');
       return Promise.resolve(committed);
@@ -38,8 +39,21 @@ class TakeOver {
       topics: { input: 'input', changelog: 'changelog', synchronized: 'synchronized', deadLetter: 'dead-letter' },
       deleteRetentionMs: 0,
       clock: { now: () => 0, delay: never },
-      inputLogs: { reader: never, bounds: this.#bounds('input', inputBounds), committedOffset },
-      changelogLogs: { reader: never, bounds: this.#bounds('changelog', EMPTY), committedOffset: never },
+      inputLogs: {
+        reader: never,
+        bounds: this.#bounds('input', inputBounds),
+        committedOffset,
+        highWatermark: never,
+      },
+      changelogLogs: {
+        reader: never,
+        bounds: this.#bounds('changelog', EMPTY),
+        committedOffset: never,
+        highWatermark: () => {
+          this.asked.push('high watermark of changelog');
+          return Promise.resolve(highWatermark);
+        },
+      },
       transactions: {
         fence: (id) => {
           this.asked.push(`fence ${id}`);
@@ -88,8 +102,9 @@ test('offsets, the ends of the logs and the store are looked at only after the f
   expect(asked).toEqual(['fence app-input-3']);
   fenced();
   expect((await outcome).from).toBe(0);
-  expect(asked.slice(1, 4).sort()).toEqual(['bounds of changelog', 'bounds of input', 'committed offset']);
-  expect(asked.slice(4)).toEqual(['open the store']);
+  const looks = ['bounds of changelog', 'bounds of input', 'committed offset', 'high watermark of changelog'];
+  expect(asked.slice(1, 5).sort()).toEqual(looks);
+  expect(asked.slice(5)).toEqual(['open the store']);
 });
 
 test('a take-over that fails lets go of the producer', async () => {
@@ -105,7 +120,18 @@ test('a take-over that finds the positions at odds lets go of producer and store
   const { asked, fenced, outcome } = await begun(new TakeOver({ committed: 7 }));
   fenced();
   await expect(outcome).rejects.toThrow(InconsistentPositionError);
-  expect(asked.slice(4)).toEqual(['open the store', 'discard the producer', 'close the store']);
+  expect(asked.slice(5)).toEqual(['open the store', 'discard the producer', 'close the store']);
+});
+
+test('a transaction that fencing did not end stops the partition, with the command that ends it', async () => {
+  const { asked, fenced, outcome } = await begun(new TakeOver({ highWatermark: 5 }));
+  fenced();
+  const failure: unknown = await outcome.catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(HangingTransactionError);
+  expect(String(failure)).toContain('abort --topic changelog --partition 3 --start-offset 0');
+  expect(asked.indexOf('high watermark of changelog')).toBeLessThan(asked.indexOf('bounds of changelog'));
+  expect(asked.at(-1)).toBe('discard the producer');
+  expect(asked).not.toContain('open the store');
 });
 
 test('a partition that is taken away meanwhile is let go of before its store is opened', async () => {
