@@ -7,9 +7,10 @@ import { RegistryUnavailableError } from './decode/schema-source.js';
 import { createAssignor } from './kafka/assignor.js';
 import { GroupOwners } from './kafka/group-owners.js';
 import { KafkaGroupMembership } from './kafka/group-membership.js';
+import { inputHasGrown } from './kafka/input-growth.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
-import { SchemaRegistry } from './kafka/schema-registry.js';
 import { RememberedMember } from './kafka/remembered-member.js';
+import { SchemaRegistry } from './kafka/schema-registry.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics.js';
 import { Backoff } from './lib/backoff.js';
 import type { Clock } from './lib/clock.js';
@@ -31,6 +32,15 @@ export class StartupError extends Error {
   override readonly name = 'StartupError';
 }
 
+/** Starting anew may help, and nothing less. */
+class MembershipLostError extends Error {
+  override readonly name = 'MembershipLostError';
+
+  constructor(cause: Error) {
+    super('group membership is lost for good: the process ends, so that it is started anew', { cause });
+  }
+}
+
 export interface ServiceOptions {
   readonly config: Config;
   readonly logger: Logger;
@@ -39,7 +49,7 @@ export interface ServiceOptions {
   readonly schemasFolder: string;
   /** Told besides logs and metrics. */
   readonly observers: readonly PipelineObserver[];
-  /** Membership of the group ended for good: the process must end loudly. */
+  /** The instance cannot go on: the process must end loudly. */
   readonly onCrash: (error: Error) => void;
 }
 
@@ -143,7 +153,7 @@ export class Service {
     const membership: KafkaGroupMembership = new KafkaGroupMembership({
       ...group,
       topic: owner.topic,
-      assigner: createAssignor(owner.topic, () => ({
+      assigner: createAssignor(owner.topic, topics.partitions.syncEvents, () => ({
         httpAddress: this.#http?.advertisedAddress ?? null,
         numStandby: config.numStandby,
         memberId: membership.memberId,
@@ -151,7 +161,7 @@ export class Service {
         held: held.all(),
       })),
       remembered: new RememberedMember({ ...group, clock, memory: lock.word(`member of ${applicationId}`) }),
-      onCrash,
+      onCrash: (cause) => onCrash(new MembershipLostError(cause)),
     });
     this.#own('group membership', () => membership.stop());
     const size = () => this.#partitions?.size ?? 0;
@@ -164,6 +174,8 @@ export class Service {
     this.#partitions = partitions;
     this.#companies = this.#directory(context, partitions, topics, registry);
 
+    const input = { kafka: group.kafka, clock, topic: owner.topic, partitions: topics.partitions.syncEvents };
+    void inputHasGrown(input, this.#stopping.signal).then((error) => error !== null && onCrash(error), onCrash);
     this.#startingBecause = 'joining the group';
     await membership.start((assigned, standbys) => {
       logger.info({ partitions: assigned, standbys, memberId: membership.memberId }, 'partitions assigned');

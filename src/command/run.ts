@@ -29,7 +29,7 @@ export async function runProcessor(
   let end: (exitCode: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => (end = resolve));
   const onCrash = (err: Error) => {
-    logger.fatal({ err }, 'group membership is lost for good: the process ends, so that it is started anew');
+    logger.fatal({ err }, err.message);
     end(1);
   };
   const service = new Service({ config, logger, clock: systemClock, schemasFolder, observers, onCrash });

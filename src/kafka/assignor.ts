@@ -11,10 +11,11 @@ const PROTOCOL = 'company-sync';
 
 /**
  * @param topic the input topic
+ * @param partitions how many it had at the start: what is added later is nobody's, for the state knows nothing of it
  * @param describe what this member tells of itself; asked at each join
  */
-export function createAssignor(topic: string, describe: () => MemberInfo): PartitionAssigner {
-  return ({ cluster }) => ({
+export function createAssignor(topic: string, partitions: number, describe: () => MemberInfo): PartitionAssigner {
+  return () => ({
     name: PROTOCOL,
     version: 0,
     protocol: ({ topics }) => ({
@@ -22,7 +23,6 @@ export function createAssignor(topic: string, describe: () => MemberInfo): Parti
       metadata: MemberMetadata.encode({ version: 0, topics, userData: encodeMemberInfo(describe()) }),
     }),
     assign: ({ members }) => {
-      const partitions = cluster.findTopicPartitionMetadata(topic).length;
       const assignments = assignPartitions(partitions, members.map(asGroupMember));
       return Promise.resolve(
         [...assignments].map(([memberId, assignment]) => ({

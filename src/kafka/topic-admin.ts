@@ -7,7 +7,7 @@ import { BrokerError } from '../pipeline/errors.js';
 import { AnyBroker } from './any-broker.js';
 import { BrokerConnections, type ConnectedBroker } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
-import { METADATA_UNKNOWN_TOPIC, metadataCall } from './metadata-protocol.js';
+import { METADATA_OK, METADATA_UNKNOWN_TOPIC, metadataCall } from './metadata-protocol.js';
 
 export interface TopicDescription {
   readonly topic: string;
@@ -63,6 +63,12 @@ export class TopicAdmin {
   async countBrokers(topic: string): Promise<number> {
     const { brokers } = await this.#retry((broker) => broker.connectionPool.send(metadataCall(topic)));
     return brokers.size;
+  }
+
+  /** Null where there is no such topic. @throws BrokerError as `describe` */
+  async countPartitions(topic: string): Promise<number | null> {
+    const { errorCode, leaders } = await this.#retry((broker) => broker.connectionPool.send(metadataCall(topic)));
+    return errorCode === METADATA_OK ? leaders.size : null;
   }
 
   /** Null where there is no such topic. @throws BrokerError where the brokers give no answer for 10 s */

@@ -27,7 +27,7 @@ class Member {
   readonly #held = new Map<number, number>();
 
   constructor(groupId: string, topic: string) {
-    const assigner = createAssignor(topic, () => ({
+    const assigner = createAssignor(topic, PARTITIONS, () => ({
       ...{ httpAddress: null, numStandby: 1, memberId: this.membership.memberId },
       ...{ partitions: this.active, held: this.#held },
     }));

@@ -9,6 +9,7 @@ import { KafkaOperator } from '../support/kafka-operator.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
 import { Platform, type Place } from '../support/platform.js';
 import { Processors, type Processor } from '../support/processor.js';
+import { plainClient } from '../support/topics.js';
 
 /** What the contract gives the processor from SIGTERM to its end. */
 const STOP_WITHIN_MS = 10_000;
@@ -88,6 +89,21 @@ describe('topics and schemas', () => {
     expect(await processor.exited).toBe(1);
     expect(processor.messages).toContain('has cleanup.policy=delete');
     expect(processor.messages).toContain(`has 2 partitions and input ${deployment.topics.events} has 3`);
+  });
+
+  test('an input that grows while `run` runs stops it, with both numbers, and it does not start again', async () => {
+    const deployment = await deploy(currentCluster(), { partitions: 2 });
+    const processor = await processors.startReady(deployment);
+    const admin = plainClient(deployment.bootstrap).admin();
+    await admin.connect();
+    await admin.createPartitions({ topicPartitions: [{ topic: deployment.topics.events, count: 4 }] });
+    await admin.disconnect();
+    expect(await processor.exited).toBe(1);
+    expect(processor.messages).toContain(`input ${deployment.topics.events} has grown from 2 to 4 partitions`);
+
+    const again = processors.start(deployment, { stateDir: processor.stateDir });
+    expect(await again.exited).toBe(1);
+    expect(again.messages).toContain(`has 2 partitions and input ${deployment.topics.events} has 4`);
   });
 
   test('`run` refuses to start on schemas that are not registered, and says how to', async () => {

@@ -27,7 +27,7 @@ afterEach(async () => {
 async function join(groupId: string, topic: string, httpAddress: string | null, onAssigned: (count: number) => void) {
   const info = { httpAddress, numStandby: 0, memberId: null, partitions: [], held: new Map() };
   const membership = new KafkaGroupMembership({
-    ...{ kafka, groupId, topic, logger, assigner: createAssignor(topic, () => info) },
+    ...{ kafka, groupId, topic, logger, assigner: createAssignor(topic, 4, () => info) },
     remembered: rememberedIn(new MemoryOfTest(), kafka, groupId),
     onCrash: (error) => {
       throw error;

@@ -17,9 +17,8 @@ function member(memberId: string, userData: Uint8Array): GroupMember {
 
 /** Member id -> partitions and standbys, as each member reads them. */
 async function assign(partitions: number, members: GroupMember[]) {
-  const cluster = { findTopicPartitionMetadata: () => new Array<unknown>(partitions).fill({}) };
-  const context = { cluster: cluster as unknown as Cluster, groupId: 'group', logger: {} as Logger };
-  const assignor = createAssignor(TOPIC, () => NOTHING_TOLD)(context);
+  const context = { cluster: {} as Cluster, groupId: 'group', logger: {} as Logger };
+  const assignor = createAssignor(TOPIC, partitions, () => NOTHING_TOLD)(context);
   const given = await assignor.assign({ members, topics: [TOPIC] });
   return new Map(
     given.map(({ memberId, memberAssignment }) => {

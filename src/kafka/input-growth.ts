@@ -1,0 +1,50 @@
+/** Notices that the input has got more partitions while the processor runs. */
+import type { Clock } from '../lib/clock.js';
+import { BrokerError } from '../pipeline/errors.js';
+import type { KafkaConfig } from './cluster.js';
+import { TopicAdmin } from './topic-admin.js';
+
+export interface InputGrowthOptions {
+  readonly kafka: KafkaConfig;
+  readonly topic: string;
+  /** Partitions that it had at the start. */
+  readonly partitions: number;
+  readonly clock: Clock;
+}
+
+/** Short, for what is written to the new partitions is not read, and companies may go on where they have no state. */
+const LOOK_EVERY_MS = 5_000;
+
+/** Keys go to other partitions now than their state is in, so that running on would judge companies by a part of them. */
+export class InputGrownError extends Error {
+  override readonly name = 'InputGrownError';
+
+  constructor(topic: string, from: number, to: number) {
+    super(
+      `input ${topic} has grown from ${from} to ${to} partitions: companies are written to other partitions than those ` +
+        `that their state is in, so the processor stops. Use another APPLICATION_ID, which starts from the beginning`,
+    );
+  }
+}
+
+/** @returns the error to stop with; null when `signal` aborts */
+export async function inputHasGrown(options: InputGrowthOptions, signal: AbortSignal): Promise<InputGrownError | null> {
+  const { kafka, topic, partitions, clock } = options;
+  const admin = new TopicAdmin(kafka, clock);
+  try {
+    while (!signal.aborted) {
+      await clock.delay(LOOK_EVERY_MS, signal);
+      const found = signal.aborted ? null : await admin.countPartitions(topic).catch(ifNoAnswer);
+      if (found !== null && found > partitions) return new InputGrownError(topic, partitions, found);
+    }
+    return null;
+  } finally {
+    await admin.close();
+  }
+}
+
+/** Those who read tell of brokers that are away. */
+function ifNoAnswer(error: unknown): null {
+  if (error instanceof BrokerError) return null;
+  throw error;
+}
