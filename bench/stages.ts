@@ -91,9 +91,9 @@ async function workOff(at: Partition, partition: number): Promise<number> {
   const decoded = await timed('decode', () => decoder.decodeBatch(records, signal));
   const decisions = await timed('decide', () => decide(context, { partition, ...at }, records, decoded, 0));
   const position = { topic: 'sync-events', offset: at.offset };
-  const changes = await timed('encode', () => encodeChanges(decisions.touched, position, at.store.position()));
-  await timed('apply', () => at.store.apply(changes, position, Date.now()));
-  await timed('produce', () => encodeAll(changes.map(({ key, value }) => ({ key, value, headers: NO_HEADERS }))));
+  const encoded = await timed('encode', () => encodeChanges(decisions.touched, position, at.store.position()));
+  await timed('apply', () => at.store.apply(encoded, position, Date.now()));
+  await timed('produce', () => encodeAll(encoded.changes));
   at.store.confirm(at.offset);
   for (const rows of decisions.touched) rows.settle();
   at.cache.evict();

@@ -15,7 +15,7 @@ import { CompanyCache } from '../src/store/company-cache.js';
 import { openPartitionStore, type PartitionStore } from '../src/store/partition-store.js';
 import { RocksStateDirectory } from '../src/store/rocks-state-directory.js';
 import { RowLoad } from '../src/store/row-loading.js';
-import { encodeChanges, type StateChange } from '../src/store/state-changes.js';
+import { encodeChanges, type EncodedChanges } from '../src/store/state-changes.js';
 
 const BATCHES = 40;
 const ROWS_PER_BATCH = 10_000;
@@ -101,26 +101,26 @@ async function main(): Promise<void> {
   const root = process.argv[2] ?? mkdtempSync(join(tmpdir(), 'company-sync-bench-'));
   const companiesPerBatch = Math.floor(ROWS_PER_BATCH / (DATASETS_PER_COMPANY + 1));
   const batches = Array.from({ length: BATCHES }, () => Array.from({ length: companiesPerBatch }, newCompany));
-  const encoded: StateChange[][] = [];
+  const encoded: EncodedChanges[] = [];
   const position = (batch: number) => ({ topic: 'sync-events', offset: batch });
 
   const touched = batches.map(changedBatch);
   for (const part of ['encode (first, cold)', 'encode'])
     await measure(part, (batch) => {
-      const changes = encodeChanges(touched[batch] as CompanyRows[], position(batch + 1), position(batch));
-      encoded[batch] = changes;
-      return changes.length;
+      const batchOf = encodeChanges(touched[batch] as CompanyRows[], position(batch + 1), position(batch));
+      encoded[batch] = batchOf;
+      return batchOf.changes.length;
     });
-  const all = encoded.flat();
+  const all = encoded.flatMap(({ changes }) => changes);
   const bytes = all.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
   console.log(`a row is ${(bytes / all.length).toFixed(1)} bytes on average, its key included`);
 
   const store = await openStore(join(root, 'apply'));
   await measure('apply: rows, undo and position in one write', async (batch) => {
-    const changes = encoded[batch] as StateChange[];
-    await store.apply(changes, position(batch + 1), Date.now());
+    const batchOf = encoded[batch] as EncodedChanges;
+    await store.apply(batchOf, position(batch + 1), Date.now());
     store.confirm((batch + 1) * ROWS_PER_BATCH);
-    return changes.length;
+    return batchOf.changes.length;
   });
   await store.flush();
 
@@ -139,7 +139,7 @@ async function main(): Promise<void> {
 
   const restored = await openStore(join(root, 'restore'));
   await measure('replay', async (batch) => {
-    const changes = encoded[batch] as StateChange[];
+    const { changes } = encoded[batch] as EncodedChanges;
     await restored.replay(changes, (batch + 1) * ROWS_PER_BATCH);
     return changes.length;
   });

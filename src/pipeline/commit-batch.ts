@@ -32,13 +32,14 @@ export async function commitBatch(
   const { observer, topics } = context;
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset };
-  const changes = encodeChanges(decisions.touched, position, store.position());
+  const encoded = encodeChanges(decisions.touched, position, store.position());
+  const { changes } = encoded;
   const changelog = { to: { topic: topics.changelog, partition }, records: changes };
   const outbound = outboundWrites(context, partition, decisions);
 
   const partitions = [changelog, ...outbound].map((write) => write.to);
   const begun = producer.begin(partitions).then(() => observer.step(partition, 'begun'));
-  const applied = store.apply(changes, position, context.clock.now()).then(() => observer.step(partition, 'applied'));
+  const applied = store.apply(encoded, position, context.clock.now()).then(() => observer.step(partition, 'applied'));
   await settleAll([begun, applied]);
 
   const produced = Promise.all([

@@ -65,6 +65,13 @@ export class ByteReader {
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   }
 
+  /** What `beginSized` and `endSized` frame: a slice, not a copy. Null for `noLength`. */
+  sized(): Buffer | null {
+    const length = this.bytes.readInt32LE(this.#skip(4));
+    if (length < -1) throw new CorruptStoreError(`${this.what}: a length of ${length}`);
+    return length === -1 ? null : this.slice(length);
+  }
+
   /** A slice, not a copy. */
   slice(length: number): Buffer {
     const start = this.#skip(length);

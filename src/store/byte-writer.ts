@@ -10,6 +10,8 @@ const LARGEST_CHUNK_BYTES = 256 * 1024;
 const SHORT_TEXT_CHARS = 48;
 const MAX_VARINT_BYTES = 8;
 const TWO_POW_28 = 0x1000_0000;
+const LENGTH_BYTES = 4;
+const NO_LENGTH = -1;
 
 export class ByteWriter {
   #chunk: Buffer;
@@ -62,6 +64,26 @@ export class ByteWriter {
   int64(value: bigint): void {
     this.#reserve(8);
     this.#at = this.#chunk.writeBigInt64LE(value, this.#at);
+  }
+
+  /** Leaves room for the length of what is written next; `endSized` fills it in. */
+  beginSized(): number {
+    this.#reserve(LENGTH_BYTES);
+    const room = this.#at - this.#start;
+    this.#at += LENGTH_BYTES;
+    return room;
+  }
+
+  /** @param room what `beginSized` gave; since then nothing else was begun */
+  endSized(room: number): void {
+    const at = this.#start + room;
+    this.#chunk.writeInt32LE(this.#at - at - LENGTH_BYTES, at);
+  }
+
+  /** In the place of a length: there is nothing. */
+  noLength(): void {
+    this.#reserve(LENGTH_BYTES);
+    this.#at = this.#chunk.writeInt32LE(NO_LENGTH, this.#at);
   }
 
   bytes(value: Uint8Array): void {

@@ -2,7 +2,6 @@
  * What a store keeps about itself, under keys that never go to the changelog: whose state it holds, up to where it has
  * followed the changelog, and how to undo the last batch.
  */
-import type { Header } from '../lib/record.js';
 import { ByteWriter } from './byte-writer.js';
 import { KEY_KIND } from './row-keys.js';
 import { beginRow, readRow } from './row-version.js';
@@ -31,12 +30,6 @@ export interface ChangelogPosition {
    * keep rows for ever that were deleted.
    */
   readonly atEndMs: number;
-}
-
-/** A change with the value that the key had before; also the record of the changelog that says so. */
-export interface StateChange extends KeyChange {
-  readonly prior: Buffer | null;
-  readonly headers: readonly Header[];
 }
 
 export function encodeIdentity(identity: StoreIdentity): Buffer {
@@ -82,26 +75,34 @@ export function decodeChangelogPosition(bytes: Buffer): ChangelogPosition {
   return position;
 }
 
-const UNDO_BYTES_PER_ENTRY = 16;
+const FIRST_UNDO_BYTES = 16 * 1024;
 
 /**
- * All keys of a batch with their priors: `version (key length, key, prior length + 1 or 0, prior)...`. A key that
- * appears twice is given its first prior, for entries are undone last to first.
+ * All keys of a batch with their priors: `version (key length, key, prior length or -1, prior)...`. A key that appears
+ * twice is given its first prior, for entries are undone last to first.
  */
-export function encodeUndo(changes: readonly StateChange[]): Buffer {
-  const to = new ByteWriter(sizeOfUndo(changes));
-  to.begin();
-  beginRow(to);
-  for (const { key, prior } of changes) {
+export class UndoWriter {
+  readonly #to = new ByteWriter(FIRST_UNDO_BYTES);
+
+  constructor() {
+    this.#to.begin();
+    beginRow(this.#to);
+  }
+
+  /** @param write encodes the prior */
+  add<T>(key: Buffer, prior: T | null, write: (to: ByteWriter, prior: T) => void): void {
+    const to = this.#to;
     to.varint(key.length);
     to.bytes(key);
-    if (prior === null) to.varint(0);
-    else {
-      to.varint(prior.length + 1);
-      to.bytes(prior);
-    }
+    if (prior === null) return to.noLength();
+    const room = to.beginSized();
+    write(to, prior);
+    to.endSized(room);
   }
-  return to.end();
+
+  end(): Buffer {
+    return this.#to.end();
+  }
 }
 
 /** The writes that return every key to its prior. @throws UnknownRowVersionError, CorruptStoreError */
@@ -110,15 +111,7 @@ export function decodeUndo(bytes: Buffer): KeyChange[] {
   const changes: KeyChange[] = [];
   while (!from.atEnd) {
     const key = from.slice(from.varint());
-    const lengthAndOne = from.varint();
-    changes.push({ key, value: lengthAndOne === 0 ? null : from.slice(lengthAndOne - 1) });
+    changes.push({ key, value: from.sized() });
   }
   return changes.reverse();
-}
-
-/** At least what the encoding takes, so that it is written into one piece. */
-function sizeOfUndo(changes: readonly StateChange[]): number {
-  let bytes = UNDO_BYTES_PER_ENTRY;
-  for (const { key, prior } of changes) bytes += key.length + (prior?.length ?? 0) + UNDO_BYTES_PER_ENTRY;
-  return bytes;
 }

@@ -22,13 +22,13 @@ import {
 import { beginStore, examineStore, type Expectations, type Trusted, type Untrusted } from './examine-store.js';
 import {
   CHANGELOG_POSITION_KEY,
+  decodeUndo,
   encodeChangelogPosition,
-  encodeUndo,
   UNDO_KEY,
   type ChangelogPosition,
-  type StateChange,
 } from './partition-meta.js';
 import type { PositionRow } from './row-codec.js';
+import type { EncodedChanges } from './state-changes.js';
 
 /** Writes of a replay are cut into pieces of so many rows: large enough to be fast, small enough not to block. */
 const REPLAY_WRITE_ROWS = 2_000;
@@ -40,7 +40,7 @@ export class PartitionStore {
   /** The store has an undo on disk. */
   #hasUndo = false;
   /** What the `apply` was given whose transaction is still open; null where none is. */
-  #unconfirmed: { readonly changes: readonly StateChange[]; readonly sinceMs: number } | null = null;
+  #unconfirmed: { readonly undo: Buffer; readonly sinceMs: number } | null = null;
   /** What is known of the changelog is not on disk yet. */
   #positionIsNews = false;
   /** Why nothing can be written any more: a write failed, and what it did is known only after opening anew. */
@@ -112,13 +112,13 @@ export class PartitionStore {
    * @param now milliseconds since the epoch; where the batch is confirmed, the store was at the changelog's end then
    * @throws StoreUnavailableError, CorruptStoreError; the store must be opened anew then
    */
-  async apply(changes: readonly StateChange[], position: PositionRow, now: number): Promise<void> {
+  async apply({ changes, undo }: EncodedChanges, position: PositionRow, now: number): Promise<void> {
     this.#mustBeConfirmed('apply');
     const writes: KeyChange[] = changes.slice();
-    writes.push({ key: UNDO_KEY, value: encodeUndo(changes) });
+    writes.push({ key: UNDO_KEY, value: undo });
     if (this.#positionIsNews)
       writes.push({ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(this.#changelog) });
-    this.#unconfirmed = { changes, sinceMs: now };
+    this.#unconfirmed = { undo, sinceMs: now };
     await this.#write(writes);
     this.#hasUndo = true;
     this.#positionIsNews = false;
@@ -173,8 +173,8 @@ export class PartitionStore {
    * @throws StoreUnavailableError
    */
   committed(): CommittedRows {
-    const undo = (this.#unconfirmed?.changes ?? []).map(({ key, prior }) => ({ key, value: prior }));
-    return new CommittedRows(this.store.snapshot(), undo.reverse());
+    const undo = this.#unconfirmed === null ? [] : decodeUndo(this.#unconfirmed.undo);
+    return new CommittedRows(this.store.snapshot(), undo);
   }
 
   /**

@@ -1,9 +1,10 @@
 /** What a batch changed, as bytes: for the changelog and for the store alike, encoded once. */
 import type { ChangeVisitor, CompanyRows } from '../domain/company-rows.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../domain/rows.js';
-import { NO_HEADERS } from '../lib/record.js';
+import { NO_HEADERS, type Header } from '../lib/record.js';
 import { ByteWriter } from './byte-writer.js';
-import type { StateChange } from './partition-meta.js';
+import type { KeyChange } from './key-value-store.js';
+import { UndoWriter } from './partition-meta.js';
 import {
   writeCompanyRow,
   writeDatasetRow,
@@ -14,7 +15,16 @@ import {
 } from './row-codec.js';
 import { POSITION_KEY, writeCompanyKey, writeDatasetKey, writeHoldKey, writeInfoKey } from './row-keys.js';
 
-export type { StateChange } from './partition-meta.js';
+/** A changed row, as the changelog's record has it. */
+export interface StateChange extends KeyChange {
+  readonly headers: readonly Header[];
+}
+
+export interface EncodedChanges {
+  readonly changes: readonly StateChange[];
+  /** Returns each of their keys to the value that it had before (`decodeUndo`). */
+  readonly undo: Buffer;
+}
 
 /**
  * Every row changed since the last `settle` of its company, and last the position row.
@@ -25,16 +35,17 @@ export function encodeChanges(
   touched: Iterable<CompanyRows>,
   position: PositionRow,
   priorPosition: PositionRow | null,
-): StateChange[] {
+): EncodedChanges {
   const encoder = new ChangeEncoder();
   for (const rows of touched) rows.visitChanges(encoder);
   encoder.position(position, priorPosition);
-  return encoder.changes;
+  return { changes: encoder.changes, undo: encoder.undo.end() };
 }
 
 /** A row that was made and unmade within the batch is none: neither the store nor the changelog ever had it. */
 class ChangeEncoder implements ChangeVisitor {
   readonly changes: StateChange[] = [];
+  readonly undo = new UndoWriter();
   readonly #to = new ByteWriter();
 
   company(companyId: string, prior: CompanyRow | null, now: CompanyRow | null): void {
@@ -74,8 +85,8 @@ class ChangeEncoder implements ChangeVisitor {
   }
 
   #add<T>(key: Buffer, prior: T | null, now: T | null, write: (to: ByteWriter, row: T) => void): void {
-    const value = this.#encoded(now, write);
-    this.changes.push({ key, value, prior: this.#encoded(prior, write), headers: NO_HEADERS });
+    this.changes.push({ key, value: this.#encoded(now, write), headers: NO_HEADERS });
+    this.undo.add(key, prior, write);
   }
 
   #encoded<T>(row: T | null, write: (to: ByteWriter, row: T) => void): Buffer | null {

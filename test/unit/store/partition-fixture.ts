@@ -5,7 +5,8 @@ import { openPartitionStore, type OpenOptions, type PartitionStore } from '../..
 import { writePositionRow, type PositionRow } from '../../../src/store/row-codec.js';
 import { POSITION_KEY } from '../../../src/store/row-keys.js';
 import { ByteWriter } from '../../../src/store/byte-writer.js';
-import type { StateChange } from '../../../src/store/state-changes.js';
+import { UndoWriter } from '../../../src/store/partition-meta.js';
+import type { EncodedChanges } from '../../../src/store/state-changes.js';
 
 export const PARTITION = 3;
 export const identity = { clusterId: 'c', applicationId: 'company-sync', topic: 'sync-events', partition: PARTITION };
@@ -25,13 +26,15 @@ export function open(directory: StateDirectory, options: Partial<OpenOptions> = 
 }
 
 /** Changes written as `key:prior>value`, such as `a:->1 b:1->` (`a` is made, `b` removed), with the position row. */
-export function changes(spec: string, position: number, priorPosition: number | null): StateChange[] {
+export function changes(spec: string, position: number, priorPosition: number | null): EncodedChanges {
   const rows = spec.split(' ').map((change) => {
     const [key = '', prior = '', value = ''] = change.split(/:|->/);
-    return { key: Buffer.from(key), prior: bytes(prior), value: bytes(value), headers: NO_HEADERS };
+    return { key: Buffer.from(key), prior: bytes(prior), value: bytes(value) };
   });
-  const [prior, value] = [positionBytes(priorPosition), positionBytes(position)];
-  return [...rows, { key: POSITION_KEY, prior, value, headers: NO_HEADERS }];
+  rows.push({ key: POSITION_KEY, prior: positionBytes(priorPosition), value: positionBytes(position) });
+  const undo = new UndoWriter();
+  for (const { key, prior } of rows) undo.add(key, prior, (to, row) => to.bytes(row));
+  return { changes: rows.map(({ key, value }) => ({ key, value, headers: NO_HEADERS })), undo: undo.end() };
 }
 
 export function positionRow(offset: number): PositionRow {

@@ -21,7 +21,7 @@ class FakeStore implements KeyValueReads {
     const rows = new CompanyRows(companyId);
     rows.loadCompany(null);
     fill(rows);
-    for (const { key, value } of encodeChanges([rows], { topic: 't', offset: 1 }, null))
+    for (const { key, value } of encodeChanges([rows], { topic: 't', offset: 1 }, null).changes)
       if (value !== null) this.#rows.set(key.toString('hex'), value);
   }
 

@@ -1,6 +1,7 @@
 import { CompanyRows } from '../../../src/domain/company-rows.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { DatasetRow } from '../../../src/domain/rows.js';
+import { decodeUndo } from '../../../src/store/partition-meta.js';
 import { decodeCompanyRow, decodeDatasetRow, decodePositionRow } from '../../../src/store/row-codec.js';
 import { companyKey, datasetKey, holdKey, infoKey, parseRowKey, POSITION_KEY } from '../../../src/store/row-keys.js';
 import { encodeChanges } from '../../../src/store/state-changes.js';
@@ -15,6 +16,14 @@ function newCompany(companyId: string): CompanyRows {
   return rows;
 }
 
+/** Each change, with the prior that the undo has for its key. */
+function changesWithPriors(...batch: Parameters<typeof encodeChanges>) {
+  const { changes, undo } = encodeChanges(...batch);
+  const priors = decodeUndo(undo).reverse();
+  expect(priors.map(({ key }) => key)).toEqual(changes.map(({ key }) => key));
+  return changes.map((change, i) => ({ ...change, prior: priors[i]?.value }));
+}
+
 test('every kind of changed row comes with its key, its value and its prior, and the position row last', () => {
   const rows = new CompanyRows(COMPANY);
   rows.loadCompany(NEW_COMPANY);
@@ -26,7 +35,7 @@ test('every kind of changed row comes with its key, its value and its prior, and
   rows.setDataset('d', { ...dataset, status: 'Complete' });
   rows.setHold('3/7', null);
 
-  const [company, info, changed, hold, last, ...rest] = encodeChanges([rows], position, null);
+  const [company, info, changed, hold, last, ...rest] = changesWithPriors([rows], position, null);
   expect(rest).toEqual([]);
   expect(company?.key).toEqual(companyKey(COMPANY));
   expect(decodeCompanyRow(company?.value as Buffer)).toEqual({ ...NEW_COMPANY, named: 1 });
@@ -44,7 +53,7 @@ test('every kind of changed row comes with its key, its value and its prior, and
 });
 
 test('the prior position is the undo of the position row', () => {
-  const [only] = encodeChanges([], position, { topic: 'sync-events', offset: 10 });
+  const [only] = changesWithPriors([], position, { topic: 'sync-events', offset: 10 });
   expect(decodePositionRow(only?.prior as Buffer).offset).toBe(10);
 });
 
@@ -53,7 +62,7 @@ test('a row made and unmade within the batch is no change', () => {
   rows.setDataset('d', dataset);
   rows.setDataset('d', null);
   rows.setCompany({ outcome: 'deleted', offset: 1, timestamp: 2 });
-  const kinds = encodeChanges([rows], position, null).map(({ key }) => parseRowKey(key).kind);
+  const kinds = encodeChanges([rows], position, null).changes.map(({ key }) => parseRowKey(key).kind);
   expect(kinds).toEqual(['company', 'position']);
 });
 
@@ -61,7 +70,7 @@ test('a company without changes adds nothing, nor do settled ones', () => {
   const settled = newCompany(COMPANY);
   settled.setDataset('d', dataset);
   settled.settle();
-  expect(encodeChanges([settled, newCompany('other')], position, null)).toHaveLength(1);
+  expect(encodeChanges([settled, newCompany('other')], position, null).changes).toHaveLength(1);
 });
 
 test('the bytes of many rows stay apart', () => {
@@ -70,7 +79,7 @@ test('the bytes of many rows stay apart', () => {
     rows.setDataset(`dataset ${i}`, { ...dataset, offset: i, status: 'x'.repeat(i % 500) });
     return rows;
   });
-  const changes = encodeChanges(companies, position, null);
+  const { changes } = encodeChanges(companies, position, null);
   for (const [i, change] of changes.slice(0, -1).entries()) {
     expect(change.key).toEqual(datasetKey(`company ${i}`, `dataset ${i}`));
     expect(decodeDatasetRow(change.value as Buffer)).toMatchObject({ offset: i, status: 'x'.repeat(i % 500) });
