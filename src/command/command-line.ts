@@ -84,7 +84,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   if (version === true) return { kind: 'version' };
   if (typed === null) return { kind: 'faults', faults: [...unknownFlags(flags), noSuchCommand(positionals)] };
   const fault = faultOfWords(typed.name, typed.words);
-  if (fault !== null) return { kind: 'faults', faults: [fault] };
+  if (fault !== null) return { kind: 'faults', faults: [...unknownFlags(flags), fault] };
   return { kind: 'command', ...typed, ...split(typed.name, flags) };
 }
 

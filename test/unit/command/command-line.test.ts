@@ -35,3 +35,10 @@ describe('explain', () => {
     else expect(parsed).toEqual({ kind: 'faults', faults: [expect.stringContaining(fault) as string] });
   });
 });
+
+test('a word that may be the value of an unknown flag does not hide that flag', () => {
+  expect(parseCommandLine(['run', '--no-such-flag', 'its value'])).toEqual({
+    kind: 'faults',
+    faults: ['--no-such-flag is no known flag', expect.stringContaining('"its value" after run') as string],
+  });
+});
