@@ -1,7 +1,6 @@
 /** What all partitions of one instance share, made of its settings and of what it has found out at its start. */
 import type avro from 'avsc';
 import type { Logger } from 'pino';
-import type { Registry } from 'prom-client';
 import type { Config } from './config.js';
 import { ClientSettingsDecoder, ClientSettingsSchema } from './decode/client-settings-decoder.js';
 import type { ReaderSchemas } from './decode/reader-schemas.js';
@@ -17,7 +16,6 @@ import type { CheckedTopics } from './kafka/topics.js';
 import { kafkaTransactions } from './kafka/transactions.js';
 import type { Clock } from './lib/clock.js';
 import { LoggingObserver } from './ops/logging-observer.js';
-import { MetricsObserver } from './ops/metrics-observer.js';
 import { tellAll } from './ops/observers.js';
 import type { PipelineContext } from './pipeline/context.js';
 import type { HeldPositions } from './pipeline/held-positions.js';
@@ -46,9 +44,8 @@ interface Settings {
 }
 
 export interface ContextParts extends Settings {
-  /** Told besides logs and metrics. */
+  /** Told besides the log. */
   readonly observers: readonly PipelineObserver[];
-  readonly metrics: Registry;
   readonly topics: CheckedTopics;
   readonly registry: KnownRegistry;
   readonly membership: GroupMembership;
@@ -64,7 +61,7 @@ const TRANSACTION_TIMEOUT_MS = 20_000;
 const CACHED_ROWS = 400_000;
 
 export function createPipelineContext(parts: ContextParts): PipelineContext {
-  const { config, logger, clock, observers, metrics, topics, registry, membership, held, size, own } = parts;
+  const { config, logger, clock, observers, topics, registry, membership, held, size, own } = parts;
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId } = registry;
   const schema = new SyncEventSchema(readers.syncEvent);
@@ -102,7 +99,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     state: new RocksStateDirectory(config.stateDir, clock),
     held,
     clock,
-    observer: tellAll([new LoggingObserver(logger, () => clock.now()), new MetricsObserver(metrics), ...observers]),
+    observer: tellAll([new LoggingObserver(logger, () => clock.now()), ...observers]),
     decode: (records, signal) => decoder.decodeBatch(records, signal),
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),

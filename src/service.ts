@@ -1,6 +1,6 @@
 /** One instance of the processor: everything wired together, from its start to its stop. */
 import type { Logger } from 'pino';
-import { Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Config } from './config.js';
 import { loadReaderSchemas } from './decode/reader-schemas.js';
 import { RegistryUnavailableError } from './decode/schema-source.js';
@@ -17,6 +17,8 @@ import type { Clock } from './lib/clock.js';
 import type { CompanyDirectory } from './ops/company-directory.js';
 import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-server.js';
 import { createCompanyDirectory } from './ops/inspection.js';
+import { InstanceMetrics } from './ops/instance-metrics.js';
+import { MetricsObserver } from './ops/metrics-observer.js';
 import { createLogs, createPipelineContext, type KnownRegistry } from './pipeline-context.js';
 import type { PipelineContext } from './pipeline/context.js';
 import { BrokerError } from './pipeline/errors.js';
@@ -26,6 +28,7 @@ import { PartitionSet } from './pipeline/partition-set.js';
 import { loadEventTypes } from './publish/event-types.js';
 import { readHeldState } from './store/held-state.js';
 import { InstanceLock } from './store/instance-lock.js';
+import { stateSize } from './store/state-size.js';
 
 /** Something outside is not as it must be: the process ends with the message, and an operator acts. */
 export class StartupError extends Error {
@@ -88,6 +91,7 @@ export class Service {
     this.#lock = lock;
 
     const metrics = new Registry();
+    collectDefaultMetrics({ register: metrics });
     const http = await startHttpServer(config.http, this.#view(), metrics);
     this.#http = http;
     this.#own('http', () => http.close());
@@ -165,14 +169,23 @@ export class Service {
     });
     this.#own('group membership', () => membership.stop());
     const size = () => this.#partitions?.size ?? 0;
+    const observer = new MetricsObserver(metrics, () => performance.now());
     const context = createPipelineContext({
-      ...this.#options,
-      ...{ metrics, topics, registry, membership, held, size },
+      ...{ ...this.#options, observers: [observer, ...this.#options.observers] },
+      ...{ topics, registry, membership, held, size },
       own: this.#own,
     });
     const partitions = new PartitionSet(context);
     this.#partitions = partitions;
     this.#companies = this.#directory(context, partitions, topics, registry);
+
+    const instance = new InstanceMetrics({
+      ...{ registry: metrics, clock, logger, logs: context.inputLogs, topic: owner.topic },
+      partitions: () => partitions.statuses().keys(),
+      stateSize: () => stateSize(config.stateDir),
+      onLag: (...told) => observer.lag(...told),
+    });
+    void instance.run(this.#stopping.signal);
 
     const input = { kafka: group.kafka, clock, topic: owner.topic, partitions: topics.partitions.syncEvents };
     void inputHasGrown(input, this.#stopping.signal).then((error) => error !== null && onCrash(error), onCrash);
@@ -180,6 +193,7 @@ export class Service {
     await membership.start((assigned, standbys) => {
       logger.info({ partitions: assigned, standbys, memberId: membership.memberId }, 'partitions assigned');
       if (!this.#stopping.signal.aborted) this.#startingBecause = null;
+      instance.rebalanced(assigned, standbys);
       partitions.assign(assigned);
     });
   }

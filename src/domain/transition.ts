@@ -17,9 +17,14 @@ import type { DatasetRow, PendingCompany } from './rows.js';
 import { countDataset } from './tally.js';
 import { endLinks, linksToEnd } from './unlinking.js';
 
+/** Nothing changed, and nothing can be announced. */
+export interface Ignored {
+  readonly kind: 'ignored';
+  readonly why: 'final' | 'refresh' | 'stale' | 'nothing-to-do';
+}
+
 export type Outcome =
-  /** Nothing changed, and nothing can be announced. */
-  | { readonly kind: 'ignored'; readonly why: 'final' | 'refresh' | 'stale' | 'nothing-to-do' }
+  | Ignored
   /** Rows may have changed; the company is not announced by this event. */
   | { readonly kind: 'applied' }
   /** The event completed the company: `announce` (announcement.ts) must follow before any other event of it. */

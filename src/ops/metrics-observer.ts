@@ -3,40 +3,67 @@ import type { Announcement } from '../domain/announcement.js';
 import type { Poison } from '../decode/poison.js';
 import type {
   BatchReport,
+  BatchStep,
   PartitionState,
   PartitionStatus,
   PipelineObserver,
   RestoreProgress,
 } from '../pipeline/observer.js';
+import { StepTimes } from './step-times.js';
 
 const PREFIX = 'company_sync_';
+/** Unknown status words are told apart up to so many. */
+const MAX_REMEMBERED_WORDS = 1_000;
+const TRANSACTION_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+const LATENCY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200];
 
-/** Counts what happens, for Prometheus. */
+/**
+ * Counts what happens, for Prometheus: docs/operations.md has the table. Once for each batch, announcement, dead letter
+ * or fault; never for each record.
+ */
 export class MetricsObserver implements PipelineObserver {
   readonly #records;
+  readonly #decisions;
+  readonly #changes;
   readonly #batchSeconds;
+  readonly #latencySeconds;
+  readonly #stepSeconds;
+  readonly #cache;
   readonly #announced;
   readonly #deadLetters;
   readonly #unknownStatuses;
+  readonly #unknownWords;
   readonly #forgotten;
   readonly #setAside;
   readonly #takeOverErrors;
   readonly #lag;
   readonly #state;
+  readonly #toRestore;
   readonly #restored;
   readonly #states = new Map<number, PartitionState>();
+  readonly #restoredUpTo = new Map<number, number>();
+  readonly #words = new Set<string>();
+  readonly #steps: StepTimes;
 
-  constructor(registry: Registry) {
+  /** @param monotonicMs a clock that is finer than milliseconds and never goes back */
+  constructor(registry: Registry, monotonicMs: () => number) {
     const registers = [registry];
     const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
       new Counter({ name: PREFIX + name, help, labelNames, registers });
     const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
       new Gauge({ name: PREFIX + name, help, labelNames, registers });
+    const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets: number[]) =>
+      new Histogram({ name: PREFIX + name, help, labelNames, buckets, registers });
 
     this.#records = counter('records_total', 'Input records processed', ['partition']);
+    this.#decisions = counter('decisions_total', 'Input records by what became of them', ['decision']);
+    this.#changes = counter('changed_rows_total', 'State rows changed, each one record of the changelog', [
+      'partition',
+    ]);
     this.#announced = counter('announced_total', 'Companies announced, by the policy that fired', ['policy']);
     this.#deadLetters = counter('dead_letters_total', 'Records set aside in the dead-letter topic', ['code']);
     this.#unknownStatuses = counter('unknown_statuses_total', 'Status records with a word that is not known', []);
+    this.#unknownWords = gauge('unknown_status_words', 'Different unknown status words seen since the start', []);
     this.#forgotten = counter('forgotten_early_datasets_total', 'Datasets forgotten before any manifest came', []);
     this.#setAside = counter('state_set_aside_total', 'State folders set aside and rebuilt', ['partition']);
     this.#takeOverErrors = counter('partition_errors_total', 'Errors after which a partition was taken over anew', [
@@ -45,33 +72,75 @@ export class MetricsObserver implements PipelineObserver {
     ]);
     this.#lag = gauge('lag_records', 'Input records between position and last stable offset', ['partition']);
     this.#state = gauge('partition_state', '1 for the state that the partition is in', ['partition', 'state']);
-    this.#restored = gauge('restore_remaining_records', 'Changelog offsets left to restore', ['partition']);
-    this.#batchSeconds = new Histogram({
-      name: `${PREFIX}batch_duration_seconds`,
-      help: 'From the answer of a fetch to the commit of its transaction',
-      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
-      registers,
-    });
+    this.#toRestore = gauge('restore_remaining_records', 'Changelog offsets left to restore', ['partition']);
+    this.#restored = counter('restored_records_total', 'Changelog records replayed', ['partition']);
+    this.#cache = counter('cache_companies_total', 'Companies of batches that were in memory or not', ['result']);
+    this.#batchSeconds = histogram(
+      'batch_duration_seconds',
+      'From the decoded records of a batch to the commit of its transaction',
+      [],
+      TRANSACTION_SECONDS,
+    );
+    this.#stepSeconds = histogram(
+      'transaction_step_duration_seconds',
+      'Time that a step of a transaction took, from the end of what it waits for',
+      ['step'],
+      TRANSACTION_SECONDS,
+    );
+    this.#latencySeconds = histogram(
+      'latency_seconds',
+      'From the timestamp of the first record of a batch to the commit of its transaction',
+      [],
+      LATENCY_SECONDS,
+    );
+    this.#steps = new StepTimes(monotonicMs, (step, ms) => this.#stepSeconds.observe({ step }, ms / 1000));
+    this.#unknownWords.set(0);
   }
 
   state(partition: number, { state }: PartitionStatus): void {
     const former = this.#states.get(partition);
     if (former !== undefined) this.#state.remove({ partition, state: former });
     this.#states.set(partition, state);
+    if (state === 'fencing') this.#restoredUpTo.delete(partition);
     if (state !== 'closed') this.#state.set({ partition, state }, 1);
-    else for (const gauge of [this.#lag, this.#restored]) gauge.remove({ partition });
+    else {
+      this.#states.delete(partition);
+      for (const gauge of [this.#lag, this.#toRestore]) gauge.remove({ partition });
+    }
   }
 
-  step(): void {}
+  step(partition: number, step: BatchStep): void {
+    this.#steps.note(partition, step);
+  }
 
-  batch(partition: number, { records, durationMs, lag }: BatchReport): void {
+  batch(partition: number, report: BatchReport): void {
+    const { records, announced, deadLetters, ignored } = report;
     this.#records.inc({ partition }, records);
-    this.#batchSeconds.observe(durationMs / 1000);
-    this.#lag.set({ partition }, lag);
+    this.#changes.inc({ partition }, report.changes);
+    let applied = records - announced - deadLetters;
+    for (const [why, count] of Object.entries(ignored)) {
+      applied -= count;
+      if (count > 0) this.#decisions.inc({ decision: `ignored-${why}` }, count);
+    }
+    this.#decisions.inc({ decision: 'applied' }, applied);
+    this.#decisions.inc({ decision: 'announced' }, announced);
+    this.#decisions.inc({ decision: 'dead-letter' }, deadLetters);
+    this.#cache.inc({ result: 'hit' }, report.cachedCompanies);
+    this.#cache.inc({ result: 'miss' }, report.companies - report.cachedCompanies);
+    this.#batchSeconds.observe(report.durationMs / 1000);
+    this.#latencySeconds.observe(report.latencyMs / 1000);
+    this.lag(partition, report.lag);
   }
 
-  restore(partition: number, { position, end }: RestoreProgress): void {
-    this.#restored.set({ partition }, Math.max(0, end - position));
+  /** Also told where no batch tells it: by a partition that is idle, waits or is blocked. */
+  lag(partition: number, records: number): void {
+    if (this.#states.has(partition)) this.#lag.set({ partition }, records);
+  }
+
+  restore(partition: number, { position, end, records }: RestoreProgress): void {
+    this.#toRestore.set({ partition }, Math.max(0, end - position));
+    this.#restored.inc({ partition }, Math.max(0, records - (this.#restoredUpTo.get(partition) ?? 0)));
+    this.#restoredUpTo.set(partition, records);
   }
 
   announced(_partition: number, { policy }: Announcement): void {
@@ -82,8 +151,11 @@ export class MetricsObserver implements PipelineObserver {
     this.#deadLetters.inc({ code });
   }
 
-  unknownStatus(): void {
+  unknownStatus(status: string): void {
     this.#unknownStatuses.inc();
+    if (this.#words.has(status) || this.#words.size >= MAX_REMEMBERED_WORDS) return;
+    this.#words.add(status);
+    this.#unknownWords.set(this.#words.size);
   }
 
   forgotEarlyDatasets(_companyId: string, count: number): void {

@@ -4,7 +4,7 @@ import type { CompanyRows } from '../domain/company-rows.js';
 import type { InputEvent } from '../domain/events.js';
 import { policyFor } from '../domain/policy.js';
 import { isKnownStatus } from '../domain/statuses.js';
-import { hold, transition } from '../domain/transition.js';
+import { hold, transition, type Ignored } from '../domain/transition.js';
 import { isPoison, type Decoded, type Poison } from '../decode/poison.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { LogRecord } from '../lib/record.js';
@@ -20,6 +20,14 @@ export interface Decisions {
   readonly poison: readonly Poison[];
   /** How far the records were worked off: the position of the first that was not. */
   readonly end: number;
+}
+
+/** Decisions, and what it took to come to them. */
+export interface DecidedBatch extends Decisions {
+  readonly ignored: Readonly<Record<Ignored['why'], number>>;
+  /** Companies that the records are of, and how many of those were in memory. */
+  readonly companies: number;
+  readonly cachedCompanies: number;
 }
 
 /** What a stretch of the log leads to that delivers no records: only the position moves. */
@@ -39,7 +47,8 @@ interface PartitionRows {
 }
 
 /**
- * Applies the records in order, from position `from` on, to the end or until enough rows have changed. Changes only the rows in the cache: if anything throws, the cache must be thrown away.
+ * Applies the records in order, from position `from` on, to the end or until enough rows have changed. Changes only the
+ * rows in the cache: if anything throws, the cache must be thrown away.
  *
  * @param decoded one for each of `records`
  */
@@ -49,7 +58,7 @@ export async function decide(
   records: readonly LogRecord[],
   decoded: readonly Decoded[],
   from: number,
-): Promise<Decisions> {
+): Promise<DecidedBatch> {
   const batch = new BatchDecisions(context, at);
   await batch.loadRows(decoded, from);
   let i = from;
@@ -66,10 +75,13 @@ export async function decide(
   return batch;
 }
 
-class BatchDecisions implements Decisions {
+class BatchDecisions implements DecidedBatch {
   readonly touched = new Set<CompanyRows>();
   readonly announcements: { announcement: Announcement; completing: LogRecord }[] = [];
   readonly poison: Poison[] = [];
+  readonly ignored = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
+  companies = 0;
+  cachedCompanies = 0;
   end = 0;
   /** At most so many rows have changed. */
   changedRows = 0;
@@ -86,6 +98,8 @@ class BatchDecisions implements Decisions {
       if (!isPoison(item)) load.want(item);
       else if (item.heldCompanyId !== null) load.wantHold(item.heldCompanyId, this.holdIdOf(item.record));
     }
+    this.companies = this.at.cache.usedInBatch;
+    this.cachedCompanies = this.companies - load.missing;
     await load.run(this.at.store);
   }
 
@@ -109,6 +123,7 @@ class BatchDecisions implements Decisions {
       context.observer.unknownStatus(event.payload.status, event.companyId);
     switch (outcome.kind) {
       case 'ignored':
+        this.ignored[outcome.why]++;
         return null;
       case 'applied':
         this.touched.add(rows);

@@ -1,5 +1,6 @@
 /** What the pipeline tells of itself: for logs, metrics and readiness, and for tests that stop it between two steps. */
 import type { Announcement } from '../domain/announcement.js';
+import type { Ignored } from '../domain/transition.js';
 import type { Poison } from '../decode/poison.js';
 
 export type PartitionState =
@@ -33,12 +34,22 @@ export const BATCH_STEPS = [
 ] as const;
 export type BatchStep = (typeof BATCH_STEPS)[number];
 
+export type IgnoredRecords = Readonly<Record<Ignored['why'], number>>;
+
 export interface BatchReport {
   readonly records: number;
+  /** The records that announced a company, that were set aside, and that changed nothing; the rest was applied. */
   readonly announced: number;
+  readonly deadLetters: number;
+  readonly ignored: IgnoredRecords;
   readonly changes: number;
-  /** From the fetch's answer to the commit's. */
+  /** Companies that the records are of, and how many of those were in memory. */
+  readonly companies: number;
+  readonly cachedCompanies: number;
+  /** From the decoded records to the commit's answer. */
   readonly durationMs: number;
+  /** From the timestamp of the first record to the commit's answer. */
+  readonly latencyMs: number;
   /** Input position after the batch. */
   readonly position: number;
   /** Records between the position and the last stable offset known. */

@@ -164,6 +164,7 @@ export class PartitionTask {
       const nextOffset = batch.records[decisions.end]?.offset ?? batch.nextOffset;
       const lag = Math.max(0, batch.endOffset - nextOffset);
       const records = decisions.end - from;
+      const stampedAt = batch.records[from]?.timestamp ?? startedAt;
       from = decisions.end < decoded.length ? decisions.end : letGo(batch, decoded);
       const changes = await commitBatch(context, partition, owned, decisions, nextOffset);
       cache.evict();
@@ -171,8 +172,13 @@ export class PartitionTask {
       this.#report(decisions, {
         records,
         announced: decisions.announcements.length,
+        deadLetters: decisions.poison.length,
+        ignored: decisions.ignored,
         changes,
+        companies: decisions.companies,
+        cachedCompanies: decisions.cachedCompanies,
         durationMs: context.clock.now() - startedAt,
+        latencyMs: Math.max(0, context.clock.now() - stampedAt),
         position: nextOffset,
         lag,
       });

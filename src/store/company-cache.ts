@@ -32,6 +32,11 @@ export class CompanyCache {
     return this.#size;
   }
 
+  /** Companies asked for since the last `evict`. */
+  get usedInBatch(): number {
+    return this.#usedInBatch.length;
+  }
+
   /** The company's rows; none of them loaded where it was not in memory. The same object until the next `evict`. */
   get(companyId: string): CompanyRows {
     let entry = this.#entries.get(companyId);

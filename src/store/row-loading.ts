@@ -43,6 +43,11 @@ export class RowLoad implements RowsNeeded {
 
   constructor(private readonly cache: CompanyCache) {}
 
+  /** Companies asked for that are not in memory. */
+  get missing(): number {
+    return this.#missing.size;
+  }
+
   /** Everything that `transition` will look at for this event. */
   want(event: InputEvent): CompanyRows {
     return this.#want(event.companyId, event);

@@ -1,17 +1,76 @@
 import { Registry } from 'prom-client';
 import { MetricsObserver } from '../../../src/ops/metrics-observer.js';
+import type { BatchReport } from '../../../src/pipeline/observer.js';
+
+const NOTHING_IGNORED = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
+const ONE_RECORD: BatchReport = {
+  ...{ records: 1, announced: 0, deadLetters: 0, ignored: NOTHING_IGNORED, changes: 0, position: 1, lag: 0 },
+  ...{ companies: 1, cachedCompanies: 0, durationMs: 1, latencyMs: 1 },
+};
+
+let registry: Registry;
+let observer: MetricsObserver;
+let nowMs = 0;
+
+beforeEach(() => {
+  registry = new Registry();
+  observer = new MetricsObserver(registry, () => nowMs);
+  for (const partition of [1, 2]) observer.state(partition, { state: 'running', reason: null });
+});
 
 test('a partition that was closed has no lag, nothing to restore and no state: its next owner tells of it', async () => {
-  const registry = new Registry();
-  const observer = new MetricsObserver(registry);
   for (const partition of [1, 2]) {
     observer.restore(partition, { position: 3, start: 0, end: 10, records: 3 });
-    observer.batch(partition, { records: 1, announced: 0, changes: 0, durationMs: 1, position: 1, lag: 5 });
+    observer.batch(partition, { ...ONE_RECORD, lag: 5 });
   }
   observer.state(1, { state: 'closed', reason: null });
+  observer.lag(1, 7); // looked up before it was closed
   const told = await registry.metrics();
   for (const gauge of ['lag_records', 'restore_remaining_records', 'partition_state'])
     expect(told).not.toContain(`company_sync_${gauge}{partition="1"`);
   expect(told).toContain('company_sync_lag_records{partition="2"} 5');
   expect(told).toContain('company_sync_restore_remaining_records{partition="2"} 7');
+});
+
+test('what became of records adds up to the records', async () => {
+  observer.batch(1, {
+    ...{ ...ONE_RECORD, records: 20, announced: 2, deadLetters: 3, companies: 8, cachedCompanies: 6 },
+    ignored: { final: 4, refresh: 1, stale: 2, 'nothing-to-do': 0 },
+  });
+  const told = await registry.metrics();
+  const counts = [...told.matchAll(/^company_sync_decisions_total\{decision="(.*)"\} (\d+)$/gm)];
+  expect(Object.fromEntries(counts.map(([, decision, count]) => [decision, Number(count)]))).toEqual({
+    ...{ applied: 8, announced: 2, 'dead-letter': 3 },
+    ...{ 'ignored-final': 4, 'ignored-refresh': 1, 'ignored-stale': 2 },
+  });
+  expect(told).toContain('company_sync_cache_companies_total{result="hit"} 6');
+  expect(told).toContain('company_sync_cache_companies_total{result="miss"} 2');
+});
+
+test('a restore that begins anew counts its records once more, and each report only what is new in it', async () => {
+  for (const records of [10, 25]) observer.restore(1, { position: records, start: 0, end: 100, records });
+  observer.state(1, { state: 'fencing', reason: null });
+  observer.restore(1, { position: 5, start: 0, end: 100, records: 5 });
+  expect(await registry.metrics()).toContain('company_sync_restored_records_total{partition="1"} 30');
+});
+
+test('a step takes the time from the last of those that it waits for; what comes after an error is not timed', async () => {
+  const sumOf = async (step: string) => {
+    const found = new RegExp(`duration_seconds_sum\\{step="${step}"\\} (.*)`).exec(await registry.metrics());
+    return found === null ? null : Number(found[1]);
+  };
+  const times = { fetched: 0, decided: 10, applied: 14, begun: 20, 'offset-sent': 25, produced: 32, committed: 35 };
+  for (const [step, at] of Object.entries(times)) {
+    nowMs = at;
+    observer.step(1, step as keyof typeof times);
+  }
+  observer.step(1, 'confirmed');
+  expect([await sumOf('decided'), await sumOf('applied'), await sumOf('begun')]).toEqual([0.01, 0.004, 0.01]);
+  expect([await sumOf('offset-sent'), await sumOf('produced'), await sumOf('committed')]).toEqual([
+    0.005, 0.012, 0.003,
+  ]);
+
+  nowMs = 1_000; // only the position moves: nothing was fetched or decided
+  observer.step(1, 'begun');
+  expect(await sumOf('begun')).toBe(0.01);
 });

@@ -1,0 +1,51 @@
+/** How much of the disk a STATE_DIR takes. */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PARTITION_FOLDER } from './rocks-state-directory.js';
+
+export interface StateSize {
+  /** Partition -> bytes of its folder, also of partitions that run elsewhere by now. */
+  readonly partitions: ReadonlyMap<number, number>;
+  /** Bytes of the folders that were set aside. */
+  readonly setAside: number;
+}
+
+/** Of another name than the folders in use: set-aside-folder.ts gives it. */
+const SET_ASIDE = /\.set-aside-/;
+
+/** Files that come and go meanwhile count or not. @throws where the disk cannot be read */
+export async function stateSize(stateDir: string): Promise<StateSize> {
+  const partitions = new Map<number, number>();
+  let setAside = 0;
+  for (const name of await namesIn(stateDir)) {
+    const partition = PARTITION_FOLDER.exec(name)?.[1];
+    if (partition !== undefined) partitions.set(Number(partition), await bytesIn(join(stateDir, name)));
+    else if (SET_ASIDE.test(name)) setAside += await bytesIn(join(stateDir, name));
+  }
+  return { partitions, setAside };
+}
+
+/** Of the files in a folder that has no folders in it. */
+async function bytesIn(folder: string): Promise<number> {
+  const names = await namesIn(folder);
+  const sizes = await Promise.all(names.map((name) => bytesOf(join(folder, name))));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function bytesOf(file: string): Promise<number> {
+  return (await ifThere(stat(file)))?.size ?? 0;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return (await ifThere(readdir(folder))) ?? [];
+}
+
+async function ifThere<T>(look: Promise<T>): Promise<T | null> {
+  try {
+    return await look;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,84 @@
+/** What Prometheus reads of a real instance. */
+import { randomUUID } from 'node:crypto';
+import { currentCluster } from '../support/cluster/current.js';
+import { deploy, type Deployment } from '../support/deployment.js';
+import { consumed } from '../support/outbound.js';
+import { framed, Platform } from '../support/platform.js';
+import { Processors, type Processor } from '../support/processor.js';
+import { RegistryProxy } from '../support/registry-proxy.js';
+
+const processors = new Processors();
+let registry: RegistryProxy;
+let deployment: Deployment;
+let platform: Platform;
+let processor: Processor;
+
+beforeAll(async () => {
+  registry = await RegistryProxy.start(currentCluster().registryUrl);
+  deployment = await deploy({ ...currentCluster(), registryUrl: registry.url });
+  platform = await Platform.connect(deployment);
+  processor = await processors.startReady(deployment);
+});
+
+afterAll(async () => {
+  await processors.endAll();
+  await platform.close();
+  await registry.close();
+});
+
+async function metrics(): Promise<string> {
+  return (await processor.get('/metrics')).text();
+}
+
+/** Resolves, with all metrics, once they have a line that fits. */
+async function metricsWith(line: RegExp): Promise<string> {
+  let told = '';
+  const look = async () => line.test((told = await metrics()));
+  await processor.poll(look, `its metrics have ${line}`, 30_000);
+  return told;
+}
+
+function valueOf(told: string, series: string): number {
+  const line = told.split('\n').find((one) => one.startsWith(`company_sync_${series} `));
+  if (line === undefined) throw new Error(`there is no company_sync_${series} in\n${told}`);
+  return Number(line.split(' ')[1]);
+}
+
+test('a batch is told of by counts, times and sizes', async () => {
+  const company = randomUUID();
+  const writtenAt = Date.now() - 20_000;
+  const [manifest, done] = platform.completeCompany(company, { timestamp: writtenAt });
+  const poison = { key: company, value: Buffer.from('poison') };
+  const places = await platform.send(
+    [manifest, done, platform.status(company, 'other', 'Unheard-of'), poison].flatMap((record) => record ?? []),
+  );
+  await consumed(deployment, places);
+  const { partition } = places[0] as (typeof places)[number];
+  const told = await metricsWith(/^company_sync_store_size_bytes\{.*\} [1-9]/m);
+
+  expect(valueOf(told, `records_total{partition="${partition}"}`)).toBe(4);
+  expect(valueOf(told, 'decisions_total{decision="applied"}')).toBe(1);
+  expect(valueOf(told, 'decisions_total{decision="announced"}')).toBe(1);
+  expect(valueOf(told, 'decisions_total{decision="ignored-final"}')).toBe(1);
+  expect(valueOf(told, 'decisions_total{decision="dead-letter"}')).toBe(1);
+  expect(valueOf(told, 'announced_total{policy="ALL_DATASETS"}')).toBe(1);
+  expect(valueOf(told, 'dead_letters_total{code="bad-framing"}')).toBe(1);
+  expect(valueOf(told, 'rebalances_total')).toBe(1);
+  expect(valueOf(told, 'assigned_partitions{role="active"}')).toBe(deployment.partitions);
+  expect(valueOf(told, 'unknown_status_words')).toBe(1);
+  expect(valueOf(told, 'latency_seconds_sum')).toBeGreaterThanOrEqual(20);
+  for (const step of ['decided', 'begun', 'applied', 'produced', 'offset-sent', 'committed'])
+    expect(valueOf(told, `transaction_step_duration_seconds_count{step="${step}"}`)).toBeGreaterThan(0);
+  for (const name of ['nodejs_eventloop_lag_p99_seconds', 'process_cpu_seconds_total'])
+    expect(told).toMatch(new RegExp(`^${name} `, 'm'));
+});
+
+test('a partition that works off nothing has the lag of what waits in it', async () => {
+  await registry.becomes('down');
+  const partition = 1;
+  const waiting = { key: 'anyone', value: framed(987_654, Buffer.alloc(10)), partition };
+  await platform.send([waiting, waiting, waiting]);
+  await processor.partitionIs(partition, 'waiting-for-registry');
+  await metricsWith(/^company_sync_lag_records\{partition="1"\} 3$/m);
+  await registry.becomes('well');
+});
