@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { pino, type Logger } from 'pino';
 import { parseCommandLine, type CommandLine, type CommandName } from './command/command-line.js';
 import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
+import { doctorCommand } from './command/doctor.js';
 import { explainCommand } from './command/explain.js';
 import { checkSchemasCommand, registerSchemasCommand } from './command/schemas.js';
 import { createTopicsCommand } from './command/topics-create.js';
@@ -71,6 +72,8 @@ function perform(
       return runProcessor(config, logger, schemasFolder, process);
     case 'explain':
       return explainCommand(config, words, own, logger, print);
+    case 'doctor':
+      return doctorCommand(config, own, logger, schemasFolder, print);
     case 'topics create':
       return createTopicsCommand(config, own, logger, print);
     case 'schemas register':

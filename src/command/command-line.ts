@@ -46,6 +46,16 @@ the input offset that gave each. Nothing that is not committed yet is told.
 Exit codes: 0 explained, 1 no record of the company was seen, or nobody could be asked, 2 the folder is in use.
 `,
   },
+  doctor: {
+    summary: 'checks brokers, topics, permissions, registry, schemas and the state folder, and changes nothing',
+    flags: {},
+    switches: { json: 'prints the findings as JSON: check, status (ok, warning, failed), message' },
+    lesson: `One line for each thing, with what to do where it is not as it must be. It can be run beside a running instance.
+Whether a transactional id may be written is not tried, for that would fence its owner.
+
+Exit codes: 0 nothing failed, 1 something did.
+`,
+  },
   'schemas register': { summary: 'registers the schemas', flags: {} },
   'schemas check': { summary: 'only checks that the schemas are compatible with those registered', flags: {} },
 } as const satisfies Record<string, CommandDescription>;

@@ -12,7 +12,7 @@ const FOLDERS: Partial<Record<keyof TopicNames, string>> = {
   companySyncStalled: 'company-sync-stalled-value',
 };
 
-interface Version {
+export interface Version {
   readonly subject: string;
   readonly file: string;
   readonly schema: object;
@@ -37,10 +37,8 @@ export async function checkSchemasCommand(
   print: (line: string) => void,
 ): Promise<number> {
   const registry = new SchemaRegistry(config.schemaRegistry);
-  const newest = new Map<string, Version>();
-  for (const version of await versions(config.topics, schemasFolder)) newest.set(version.subject, version);
   let exitCode = 0;
-  for (const { subject, file, schema } of newest.values()) {
+  for (const { subject, file, schema } of await newestSchemas(config.topics, schemasFolder)) {
     const verdict = await registry.check(subject, schema);
     if (!verdict.compatible) exitCode = 1;
     print(
@@ -48,6 +46,13 @@ export async function checkSchemasCommand(
     );
   }
   return exitCode;
+}
+
+/** The newest version of every subject. */
+export async function newestSchemas(topics: TopicNames, schemasFolder: string): Promise<Version[]> {
+  const newest = new Map<string, Version>();
+  for (const version of await versions(topics, schemasFolder)) newest.set(version.subject, version);
+  return [...newest.values()];
 }
 
 async function versions(topics: TopicNames, schemasFolder: string): Promise<Version[]> {

@@ -1,0 +1,196 @@
+/** `company-sync doctor`: whether everything outside is as `run` needs it, one line for each thing. Changes nothing. */
+import { existsSync } from 'node:fs';
+import { access, constants, statfs } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Logger } from 'pino';
+import type { Config, Flags, TopicNames } from '../config.js';
+import { RegistryUnavailableError } from '../decode/schema-source.js';
+import { kafkaConfigOf } from '../kafka/kafka-config.js';
+import { KafkaLogs } from '../kafka/kafka-logs.js';
+import { Permissions, type Operation } from '../kafka/permissions.js';
+import { SchemaRegistry } from '../kafka/schema-registry.js';
+import { TopicAdmin } from '../kafka/topic-admin.js';
+import { checkTopics, UnfitTopicsError } from '../kafka/topics.js';
+import { systemClock } from '../lib/system-clock.js';
+import { InstanceLock, StateDirInUseError } from '../store/instance-lock.js';
+import { newestSchemas } from './schemas.js';
+
+interface Finding {
+  /** `brokers`, `topics`, `permissions`, `registry`, `schemas` or `state folder`. */
+  readonly check: string;
+  readonly status: 'ok' | 'warning' | 'failed';
+  /** What is so, where, and what to do. */
+  readonly message: string;
+}
+
+type Found = AsyncGenerator<Finding, void, undefined>;
+
+const GIBIBYTE = 2 ** 30;
+/** Less room than this for the state is worth a warning. */
+const FEW_GIBIBYTES = 1;
+
+const NEEDED_ON_TOPICS: Readonly<Record<keyof TopicNames, readonly Operation[]>> = {
+  syncEvents: ['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
+  companySynchronized: ['WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
+  companyState: ['READ', 'WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
+  deadLetter: ['WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
+  clientSettings: ['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
+  companySyncStalled: ['WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
+};
+const NEEDED_ON_GROUP: readonly Operation[] = ['READ', 'DESCRIBE'];
+
+/** @returns 0 where nothing has failed, else 1 */
+export async function doctorCommand(
+  config: Config,
+  own: Flags,
+  logger: Logger,
+  schemasFolder: string,
+  print: (line: string) => void,
+): Promise<number> {
+  const findings: Finding[] = [];
+  for await (const finding of examine(config, logger, schemasFolder)) {
+    findings.push(finding);
+    if (own['json'] !== true) print(lineOf(finding));
+  }
+  if (own['json'] === true) print(JSON.stringify(findings, null, 2));
+  return findings.some(({ status }) => status === 'failed') ? 1 : 0;
+}
+
+function lineOf({ check, status, message }: Finding): string {
+  const label = { ok: 'ok', warning: 'warning', failed: 'FAILED' }[status];
+  return `${label.padEnd(8)} ${check.padEnd(12)} ${message.replaceAll('\n', ' ')}`;
+}
+
+async function* examine(config: Config, logger: Logger, schemasFolder: string): Found {
+  const kafka = kafkaConfigOf(config, logger);
+  let brokersAnswer = false;
+  for await (const finding of examineBrokers(config, kafka)) {
+    brokersAnswer = finding.status === 'ok';
+    yield finding;
+  }
+  if (brokersAnswer) {
+    yield* examineTopics(config, kafka);
+    yield* examinePermissions(config, kafka);
+  } else yield warning('topics', 'not looked at, nor the permissions, as no broker answers');
+  yield* examineRegistry(config, schemasFolder);
+  yield* examineStateFolder(config.stateDir);
+}
+
+async function* examineBrokers(config: Config, kafka: ReturnType<typeof kafkaConfigOf>): Found {
+  const admin = new TopicAdmin(kafka, systemClock);
+  try {
+    const count = await admin.countBrokers(config.topics.syncEvents);
+    yield ok('brokers', `${count} up, found through ${config.kafka.brokers.join(', ')}`);
+  } catch (error) {
+    const where = config.kafka.brokers.join(', ');
+    yield failed('brokers', `${where}: ${reasonOf(error)}: check KAFKA_BROKERS, KAFKA_SSL and KAFKA_SASL_*`);
+  } finally {
+    await admin.close();
+  }
+}
+
+async function* examineTopics(config: Config, kafka: ReturnType<typeof kafkaConfigOf>): Found {
+  const logs = new KafkaLogs({
+    ...{ config: kafka, groupId: config.applicationId, clock: systemClock },
+    onTrouble: () => undefined, // an error follows, or an answer
+  });
+  try {
+    const { partitions, warnings } = await checkTopics(kafka, systemClock, logs, config.topics);
+    for (const [role, count] of Object.entries(partitions))
+      yield ok('topics', `${config.topics[role as keyof TopicNames]}: ${count} partition${count === 1 ? '' : 's'}`);
+    for (const message of warnings) yield warning('topics', message);
+  } catch (error) {
+    const faults = error instanceof UnfitTopicsError ? error.faults : [reasonOf(error)];
+    for (const fault of faults) yield failed('topics', fault);
+  } finally {
+    await logs.close();
+  }
+}
+
+async function* examinePermissions(config: Config, kafka: ReturnType<typeof kafkaConfigOf>): Found {
+  const { applicationId, topics } = config;
+  const permissions = new Permissions(kafka, systemClock);
+  const lacks: string[] = [];
+  try {
+    for (const [role, needed] of Object.entries(NEEDED_ON_TOPICS)) {
+      const topic = topics[role as keyof TopicNames];
+      const missing = await permissions.lackingOnTopic(topic, needed);
+      if (missing.length > 0) lacks.push(`${missing.join(', ')} on topic ${topic}`);
+    }
+    const missing = await permissions.lackingOnGroup(applicationId, NEEDED_ON_GROUP);
+    if (missing.length > 0) lacks.push(`${missing.join(', ')} on group ${applicationId}`);
+    const id = `${applicationId}-${topics.syncEvents}-0`;
+    if (!(await permissions.mayDescribeTransactionalId(id)))
+      lacks.push(`DESCRIBE and WRITE on the transactional ids that begin with ${applicationId}-`);
+    for (const lack of lacks) yield failed('permissions', `the brokers do not allow ${lack}: grant it with kafka-acls`);
+    if (lacks.length === 0) yield ok('permissions', 'the brokers allow what they were asked for');
+  } catch (error) {
+    yield failed('permissions', reasonOf(error));
+  } finally {
+    await permissions.close();
+  }
+}
+
+async function* examineRegistry(config: Config, schemasFolder: string): Found {
+  const registry = new SchemaRegistry(config.schemaRegistry);
+  const written = [config.topics.companySynchronized, config.topics.companySyncStalled].map(
+    (topic) => `${topic}-value`,
+  );
+  try {
+    for (const { subject, file, schema } of await newestSchemas(config.topics, schemasFolder)) {
+      const id = await registry.idOf(subject, schema);
+      const verdict = id === null ? await registry.check(subject, schema) : { compatible: true as const };
+      if (id !== null) yield ok('schemas', `${subject}: ${file} has id ${id}`);
+      else if (!verdict.compatible)
+        yield failed('schemas', `${subject}: ${file} is refused: ${verdict.reasons.join('; ')}`);
+      else {
+        const message = `${subject}: ${file} is not registered: run \`company-sync schemas register\``;
+        yield written.includes(subject) ? failed('schemas', message) : warning('schemas', message);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof RegistryUnavailableError)) throw error;
+    yield failed('registry', `${error.message}: check SCHEMA_REGISTRY_URL`);
+  }
+}
+
+async function* examineStateFolder(stateDir: string): Found {
+  const check = 'state folder';
+  const folder = resolve(stateDir);
+  try {
+    await access(existingPartOf(folder), constants.W_OK);
+    const { bavail, bsize } = await statfs(existingPartOf(folder));
+    const gibibytes = (bavail * bsize) / GIBIBYTE;
+    const room = `${gibibytes.toFixed(1)} GiB free`;
+    if (gibibytes < FEW_GIBIBYTES) yield warning(check, `${folder}: only ${room}`);
+    if (!existsSync(join(folder, 'instance'))) yield ok(check, `${folder}: not used yet, can be written, ${room}`);
+    else {
+      // An instance that starts in this very moment would find the folder in use, and be started again.
+      await (await InstanceLock.take(folder, systemClock)).release();
+      yield ok(check, `${folder}: used by no running instance, can be written, ${room}`);
+    }
+  } catch (error) {
+    if (error instanceof StateDirInUseError) yield ok(check, `${folder}: in use by a running instance`);
+    else yield failed(check, `${folder}: ${reasonOf(error)}: STATE_DIR must be a folder that can be written`);
+  }
+}
+
+function existingPartOf(path: string): string {
+  return existsSync(path) ? path : existingPartOf(dirname(path));
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function ok(check: string, message: string): Finding {
+  return { check, status: 'ok', message };
+}
+
+function warning(check: string, message: string): Finding {
+  return { check, status: 'warning', message };
+}
+
+function failed(check: string, message: string): Finding {
+  return { check, status: 'failed', message };
+}

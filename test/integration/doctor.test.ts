@@ -1,0 +1,113 @@
+/** `company-sync doctor` on brokers that know what is allowed: before anything is there, and beside an instance. */
+import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from 'kafkajs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Cluster } from '../support/cluster/cluster.js';
+import { startOwnCluster } from '../support/cluster/start-cluster.js';
+import { runCommand } from '../support/command.js';
+import { createTopics, describeDeployment, registerSchemas, type Deployment } from '../support/deployment.js';
+import { Processors } from '../support/processor.js';
+import { plainClient } from '../support/topics.js';
+
+const processors = new Processors();
+const stateDir = mkdtempSync(join(tmpdir(), 'doctor-'));
+let cluster: Cluster;
+let deployment: Deployment;
+
+beforeAll(async () => {
+  // Everybody may do everything but what is denied: so the brokers need no right of their own.
+  const brokerConfig = {
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'allow.everyone.if.no.acl.found': 'true',
+  };
+  cluster = await startOwnCluster({ brokerConfig });
+  deployment = describeDeployment(cluster);
+}, 120_000);
+
+afterAll(async () => {
+  await processors.endAll();
+  rmSync(stateDir, { recursive: true, force: true });
+  await cluster.stop();
+});
+
+interface Diagnosis {
+  readonly exitCode: number | null;
+  /** `check: message` of each finding, by its status. */
+  readonly ok: readonly string[];
+  readonly warning: readonly string[];
+  readonly failed: readonly string[];
+}
+
+async function doctor(settings: Record<string, string> = {}): Promise<Diagnosis> {
+  const environment = { ...deployment.environment, STATE_DIR: stateDir, ...settings };
+  const { exitCode, stdout } = await runCommand(['doctor', '--json'], environment);
+  const findings = JSON.parse(stdout) as { check: string; status: string; message: string }[];
+  const of = (status: string) => findings.filter((f) => f.status === status).map((f) => `${f.check}: ${f.message}`);
+  return { exitCode, ok: of('ok'), warning: of('warning'), failed: of('failed') };
+}
+
+test('each thing that is missing fails, with what to do', async () => {
+  const { exitCode, failed } = await doctor();
+  expect(exitCode).toBe(1);
+  for (const topic of Object.values(deployment.topics))
+    expect(failed).toContainEqual(
+      `topics: topic ${topic} does not exist: create it with \`company-sync topics create\``,
+    );
+  expect(failed).toContainEqual(
+    expect.stringMatching(/^schemas: synchronized-.* run `company-sync schemas register`$/),
+  );
+});
+
+test('brokers and a registry that do not answer fail, and the rest is still looked at', async () => {
+  const { exitCode, ok, failed } = await doctor({
+    KAFKA_BROKERS: '127.0.0.1:9',
+    SCHEMA_REGISTRY_URL: 'http://127.0.0.1:65535',
+  });
+  expect(exitCode).toBe(1);
+  expect(failed).toEqual([
+    expect.stringMatching(/^brokers: 127\.0\.0\.1:9: .*check KAFKA_BROKERS/),
+    expect.stringMatching(/^registry: .*check SCHEMA_REGISTRY_URL$/),
+  ]);
+  expect(ok).toEqual([expect.stringMatching(/^state folder: .*not used yet/)]);
+});
+
+test('nothing fails beside a running instance, which is not disturbed', async () => {
+  await Promise.all([createTopics(deployment), registerSchemas(deployment)]);
+  const processor = await processors.startReady(deployment, { stateDir });
+  const { exitCode, ok, failed } = await doctor();
+
+  expect(failed).toEqual([]);
+  expect(exitCode).toBe(0);
+  expect(ok).toContainEqual('permissions: the brokers allow what they were asked for');
+  expect(ok).toContainEqual(expect.stringMatching(/^state folder: .* in use by a running instance$/));
+  await processor.ready();
+  expect(processor.log.filter(({ level }) => level !== undefined && level > 30)).toEqual([]);
+  await processors.killAll();
+});
+
+test('what the brokers deny is named', async () => {
+  const { synchronized: topic } = deployment.topics;
+  const acl = { principal: 'User:ANONYMOUS', host: '*', permissionType: AclPermissionTypes.DENY };
+  const literal = { resourcePatternType: ResourcePatternTypes.LITERAL, ...acl };
+  const admin = plainClient(cluster.bootstrap).admin();
+  await admin.connect();
+  await admin.createAcls({
+    acl: [
+      { ...literal, resourceType: AclResourceTypes.TOPIC, resourceName: topic, operation: AclOperationTypes.WRITE },
+      {
+        ...literal,
+        resourceType: AclResourceTypes.GROUP,
+        resourceName: deployment.applicationId,
+        operation: AclOperationTypes.READ,
+      },
+    ],
+  });
+  await admin.disconnect();
+
+  const { exitCode, failed } = await doctor();
+  expect(exitCode).toBe(1);
+  expect(failed).toContainEqual(expect.stringContaining(`the brokers do not allow WRITE`));
+  expect(failed).toContainEqual(expect.stringContaining(`on topic ${topic}: grant it with kafka-acls`));
+  expect(failed).toContainEqual(expect.stringMatching(`do not allow .*READ.* on group ${deployment.applicationId}`));
+});
