@@ -11,6 +11,8 @@ import { pino, type Logger } from 'pino';
 import { parseCommandLine, type CommandLine, type CommandName } from './command/command-line.js';
 import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
 import { doctorCommand } from './command/doctor.js';
+import { sendEventsCommand } from './command/events-send.js';
+import { tailEventsCommand } from './command/events-tail.js';
 import { explainCommand } from './command/explain.js';
 import { checkSchemasCommand, registerSchemasCommand } from './command/schemas.js';
 import { createTopicsCommand } from './command/topics-create.js';
@@ -74,6 +76,10 @@ function perform(
       return explainCommand(config, words, own, logger, print);
     case 'doctor':
       return doctorCommand(config, own, logger, schemasFolder, print);
+    case 'events send':
+      return sendEventsCommand(config, own, logger, schemasFolder, print);
+    case 'events tail':
+      return tailEventsCommand(config, own, logger, print);
     case 'topics create':
       return createTopicsCommand(config, own, logger, print);
     case 'schemas register':

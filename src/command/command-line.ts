@@ -46,6 +46,27 @@ the input offset that gave each. Nothing that is not committed yet is told.
 Exit codes: 0 explained, 1 no record of the company was seen, or nobody could be asked, 2 the folder is in use.
 `,
   },
+  'events send': {
+    summary: 'sends events written as lines of JSON to the input topic',
+    flags: { 'file <events.jsonl>': 'what to send; - for what is piped in' },
+    lesson: `One event a line, with the fields of SyncEvent; eventId and occurredAt may be left out. The payload names its record:
+
+  {"companyId": "acme", "clientId": "client-1", "payload": {"CompanyDeleted": {}}, "headers": {"repairs": "3/1042"}}
+
+Headers are texts, and may be left out. All lines are read before the first is sent: where one is no event, nothing is.
+examples/events.jsonl of the repository is a file to begin with.
+
+Exit codes: 0 all were sent, 1 a line is no event, or the brokers refused.
+`,
+  },
+  'events tail': {
+    summary: 'prints announcements as they are published',
+    flags: { 'count <number>': 'ends after so many' },
+    switches: {
+      'from-beginning': 'begins with those that are there already',
+      json: 'prints each as one line of JSON, with all of its fields',
+    },
+  },
   doctor: {
     summary: 'checks brokers, topics, permissions, registry, schemas and the state folder, and changes nothing',
     flags: {},

@@ -1,0 +1,81 @@
+/** `company-sync events send`: events written as lines of JSON, sent to the input topic. */
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Logger } from 'pino';
+import type { Config, Flags } from '../config.js';
+import { kafkaConfigOf } from '../kafka/kafka-config.js';
+import { RecordSender } from '../kafka/record-sender.js';
+import { SchemaRegistry } from '../kafka/schema-registry.js';
+import type { RecordToWrite } from '../lib/record.js';
+import { systemClock } from '../lib/system-clock.js';
+import { MalformedLineError, SyncEventJson } from '../publish/sync-event-json.js';
+import { newestSchemas } from './schemas.js';
+import { UsageError } from './usage-error.js';
+
+const MAX_FAULTS_TOLD = 20;
+const PROGRESS_INTERVAL_MS = 2_000;
+
+/** @returns 0 once all are written; 1 where a line is no event, and then nothing was sent */
+export async function sendEventsCommand(
+  config: Config,
+  own: Flags,
+  logger: Logger,
+  schemasFolder: string,
+  print: (line: string) => void,
+): Promise<number> {
+  const { file } = own;
+  if (typeof file !== 'string')
+    throw new UsageError(['events send needs --file <events.jsonl>, or --file - for what is piped in']);
+  const { records, faults } = await readEvents(file, await jsonOf(config, schemasFolder));
+  if (faults.length > 0) {
+    for (const fault of faults.slice(0, MAX_FAULTS_TOLD)) print(fault);
+    const more = faults.length - MAX_FAULTS_TOLD;
+    print(`${more > 0 ? `and ${more} more lines; ` : ''}nothing was sent: mend the lines and send the file again`);
+    return 1;
+  }
+  const topic = config.topics.syncEvents;
+  const sender = await RecordSender.connect(kafkaConfigOf(config, logger));
+  try {
+    let toldAt = Date.now();
+    const onSent = (count: number): void => {
+      if (Date.now() - toldAt < PROGRESS_INTERVAL_MS) return;
+      toldAt = Date.now();
+      print(`${count} of ${records.length} sent`);
+    };
+    await sender.send(topic, records, { onSent });
+  } finally {
+    await sender.close();
+  }
+  print(`${records.length} event${records.length === 1 ? '' : 's'} sent to ${topic}`);
+  return 0;
+}
+
+async function jsonOf({ topics, schemaRegistry }: Config, schemasFolder: string): Promise<SyncEventJson> {
+  const subject = `${topics.syncEvents}-value`;
+  const newest = (await newestSchemas(topics, schemasFolder)).find((version) => version.subject === subject);
+  if (newest === undefined) throw new Error(`there is no schema of ${subject} in ${join(schemasFolder)}`);
+  const id = await new SchemaRegistry(schemaRegistry).idOf(subject, newest.schema);
+  if (id === null) throw new Error(`the schema of ${subject} is not registered: run \`company-sync schemas register\``);
+  return new SyncEventJson(newest.schema, id, systemClock);
+}
+
+/** All lines are read before the first is sent. Empty ones, and those that begin with a #, are passed over. */
+async function readEvents(file: string, json: SyncEventJson): Promise<{ records: RecordToWrite[]; faults: string[] }> {
+  const records: RecordToWrite[] = [];
+  const faults: string[] = [];
+  let number = 0;
+  const input = file === '-' ? process.stdin : createReadStream(file);
+  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+    number++;
+    const text = line.trim();
+    if (text === '' || text.startsWith('#')) continue;
+    try {
+      records.push(json.recordOf(text));
+    } catch (error) {
+      if (!(error instanceof MalformedLineError)) throw error;
+      faults.push(`line ${number}: ${error.message}`);
+    }
+  }
+  return { records, faults };
+}

@@ -1,0 +1,119 @@
+/** `company-sync events tail`: announcements as they are published, one line each. */
+import avro from 'avsc';
+import type { Logger } from 'pino';
+import type { Config, Flags } from '../config.js';
+import { FRAME_BYTES, framingFault, schemaIdOf } from '../decode/framing.js';
+import { kafkaConfigOf } from '../kafka/kafka-config.js';
+import { KafkaLogs } from '../kafka/kafka-logs.js';
+import { SchemaRegistry } from '../kafka/schema-registry.js';
+import { TopicAdmin } from '../kafka/topic-admin.js';
+import type { LogRecord } from '../lib/record.js';
+import { systemClock } from '../lib/system-clock.js';
+import { ReaderClosedError } from '../pipeline/errors.js';
+import { UsageError } from './usage-error.js';
+
+const RECORDS_A_READ = 500;
+
+/** What of a `CompanySynchronized` the line tells. */
+interface Announced {
+  readonly companyId: string;
+  readonly clientId: string;
+  readonly companyName: string;
+  readonly synchronizedAt: number;
+  readonly trigger: string;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly ended: number;
+  readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
+}
+
+/** Runs until it is interrupted, or has printed as many as `--count` says. @returns the exit code */
+export async function tailEventsCommand(
+  config: Config,
+  own: Flags,
+  logger: Logger,
+  print: (line: string) => void,
+): Promise<number> {
+  const topic = config.topics.companySynchronized;
+  const kafka = kafkaConfigOf(config, logger);
+  const count = countOf(own);
+  const partitions = await partitionsOf(kafka, topic);
+  const logs = new KafkaLogs({
+    ...{ config: kafka, groupId: config.applicationId, clock: systemClock },
+    onTrouble: (_at, error) => console.error(`company-sync events tail: ${error.message}`),
+  });
+  const schemas = new Map<number, avro.Type>();
+  const registry = new SchemaRegistry(config.schemaRegistry);
+  let left = count;
+  const show = async (record: LogRecord): Promise<void> => {
+    const event = await decode(record, registry, schemas);
+    if (left <= 0) return;
+    print(own['json'] === true ? jsonOf(record, event) : lineOf(record, event));
+    if (--left === 0) await logs.close();
+  };
+  const readOne = async (partition: number): Promise<void> => {
+    const at = { topic, partition };
+    const { start, end } = await logs.bounds(at);
+    const reader = logs.reader(at, own['from-beginning'] === true ? start : end);
+    for (;;) for (const record of (await reader.next(RECORDS_A_READ)).records) await show(record);
+  };
+  try {
+    await Promise.all(Array.from({ length: partitions }, (_, partition) => readOne(partition)));
+  } catch (error) {
+    if (!(error instanceof ReaderClosedError)) throw error;
+  } finally {
+    await logs.close();
+  }
+  return 0;
+}
+
+function countOf(own: Flags): number {
+  if (own['count'] === undefined) return Infinity;
+  const count = Number(own['count']);
+  if (own['count'] === true || !Number.isInteger(count) || count < 1)
+    throw new UsageError([`--count is ${JSON.stringify(own['count'])}: expected a whole number from 1 on`]);
+  return count;
+}
+
+async function partitionsOf(kafka: ReturnType<typeof kafkaConfigOf>, topic: string): Promise<number> {
+  const admin = new TopicAdmin(kafka, systemClock);
+  try {
+    const count = await admin.countPartitions(topic);
+    if (count === null) throw new Error(`topic ${topic} does not exist: create it with \`company-sync topics create\``);
+    return count;
+  } finally {
+    await admin.close();
+  }
+}
+
+/** In words why it is no event, where it is none: anyone may write to the topic. */
+async function decode({ value }: LogRecord, registry: SchemaRegistry, schemas: Map<number, avro.Type>) {
+  const fault = framingFault(value);
+  if (value === null || fault !== null) return fault ?? 'the value is null';
+  const id = schemaIdOf(value);
+  let type = schemas.get(id);
+  if (type === undefined) {
+    const schema = await registry.schemaById(id);
+    if (schema === null) return `the registry has no schema ${id}`;
+    schemas.set(id, (type = avro.Type.forSchema(schema as avro.Schema)));
+  }
+  try {
+    return type.fromBuffer(value.subarray(FRAME_BYTES)) as Announced;
+  } catch (error) {
+    return (error as Error).message; // avsc throws errors of several kinds for bytes that are no such value
+  }
+}
+
+function lineOf({ key, offset }: LogRecord, event: Announced | string): string {
+  if (typeof event === 'string') return `${String(key)} at offset ${offset} cannot be read: ${event}`;
+  const { topic, partition, offset: completedAt } = event.source;
+  return (
+    `${new Date(event.synchronizedAt).toISOString()}  ${event.companyId}  ${JSON.stringify(event.companyName)} of ` +
+    `${event.clientId}: ${event.succeeded} complete, ${event.failed} failed, ${event.ended} ended without data ` +
+    `(${event.trigger}, completed by ${topic} ${partition}/${completedAt})`
+  );
+}
+
+function jsonOf({ key, offset }: LogRecord, event: Announced | string): string {
+  return JSON.stringify(typeof event === 'string' ? { key: String(key), offset, error: event } : event);
+}

@@ -1,0 +1,126 @@
+/** Lines of JSON, as people write them -> records of the input topic. */
+import { randomUUID } from 'node:crypto';
+import avro from 'avsc';
+import type { Header, RecordToWrite } from '../lib/record.js';
+import { frame } from './confluent-frame.js';
+
+/** A line that is no event: what is wrong with it, in words. */
+export class MalformedLineError extends Error {
+  override readonly name = 'MalformedLineError';
+}
+
+interface SyncEventSchema {
+  readonly namespace: string;
+  readonly fields: readonly { readonly name: string; readonly type: unknown }[];
+}
+
+interface TypedLine {
+  readonly headers?: unknown;
+  readonly payload?: unknown;
+  readonly [field: string]: unknown;
+}
+
+/**
+ * Reads events written as JSON: the fields of `SyncEvent`, of which `eventId` and `occurredAt` may be left out, with the
+ * payload as `{"<its record's name>": {its fields}}` and, where wanted, `headers` as an object of texts.
+ */
+export class SyncEventJson {
+  readonly #type: avro.Type;
+  readonly #namespace: string;
+  /** The names of the payload's records. */
+  readonly #payloads: readonly string[];
+
+  /**
+   * @param schema schemas/sync-events-value
+   * @param schemaId its id in the registry
+   */
+  constructor(
+    schema: object,
+    private readonly schemaId: number,
+    private readonly clock: { now(): number },
+  ) {
+    this.#type = avro.Type.forSchema(schema as avro.Schema);
+    const { namespace, fields } = schema as SyncEventSchema;
+    this.#namespace = namespace;
+    const payload = fields.find(({ name }) => name === 'payload')?.type as readonly { readonly name: string }[];
+    this.#payloads = payload.map(({ name }) => name);
+  }
+
+  /** @throws MalformedLineError */
+  recordOf(line: string): RecordToWrite & { readonly key: Buffer } {
+    const { headers, payload, ...fields } = parsed(line);
+    const event = {
+      ...{ eventId: randomUUID(), occurredAt: this.clock.now(), ...fields },
+      payload: this.#fullyNamed(payload),
+    };
+    this.#mustFit(event);
+    return {
+      key: Buffer.from(String((event as { companyId?: unknown }).companyId)),
+      value: frame(this.schemaId, this.#type.toBuffer(event)),
+      headers: headersOf(headers),
+    };
+  }
+
+  /** Avro's JSON names a union's branch in full, which nobody wants to type. */
+  #fullyNamed(payload: unknown): unknown {
+    const branches = Object.entries(isObject(payload) ? payload : {});
+    const [branch] = branches;
+    if (branch === undefined || branches.length > 1)
+      throw new MalformedLineError('payload: expected {"<record>": {...}}, such as {"CompanyDeleted": {}}');
+    const [name, value] = branch;
+    if (!this.#payloads.includes(shortened(name)))
+      throw new MalformedLineError(`payload: ${name} is none of ${this.#payloads.join(', ')}`);
+    return { [`${this.#namespace}.${shortened(name)}`]: value };
+  }
+
+  #mustFit(event: object): void {
+    const faults: string[] = [];
+    const errorHook = (path: string[], value: unknown, type: avro.Type): void => {
+      faults.push(`${path.map(shortened).join('.') || 'the event'}: ${faultOf(value, type)}`);
+    };
+    this.#type.isValid(event, { noUndeclaredFields: true, errorHook });
+    if (faults.length > 0) throw new MalformedLineError(faults.join('; '));
+  }
+}
+
+function parsed(line: string): TypedLine {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw new MalformedLineError(`no JSON: ${(cause as Error).message}`, { cause });
+  }
+  if (!isObject(value)) throw new MalformedLineError('expected an object');
+  return value;
+}
+
+function headersOf(headers: unknown): Header[] {
+  if (headers === undefined) return [];
+  if (!isObject(headers)) throw new MalformedLineError('headers: expected an object of texts');
+  return Object.entries(headers).map(([key, value]) => {
+    if (typeof value !== 'string') throw new MalformedLineError(`headers.${key}: expected a text`);
+    return { key, value: Buffer.from(value) };
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function shortened(step: string): string {
+  return step.slice(step.lastIndexOf('.') + 1);
+}
+
+function faultOf(value: unknown, type: avro.Type): string {
+  const wanted = type.branchName ?? type.typeName;
+  if (value === undefined) return `is missing, expected ${shortened(wanted)}`;
+  const text = JSON.stringify(value);
+  // A record is refused as a whole only where it is none, or has fields that its schema does not know.
+  if (isObject(value) && avro.Type.isType(type, 'record')) {
+    const known = new Set((type as avro.types.RecordType).fields.map(({ name }) => name));
+    const unknown = Object.keys(value).filter((name) => !known.has(name));
+    if (unknown.length > 0) return `has no field ${unknown.join(', ')}`;
+  }
+  const enumType = avro.Type.isType(type, 'enum') ? ` (${(type as avro.types.EnumType).symbols.join(', ')})` : '';
+  return `${text.length > 60 ? `${text.slice(0, 60)}…` : text} is no ${shortened(wanted)}${enumType}`;
+}

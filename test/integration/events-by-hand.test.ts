@@ -1,0 +1,50 @@
+/** `company-sync events send` and `events tail`: what a newcomer tries first. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { currentCluster } from '../support/cluster/current.js';
+import { runCommand } from '../support/command.js';
+import { deploy, type Deployment } from '../support/deployment.js';
+import { Processors } from '../support/processor.js';
+
+const processors = new Processors();
+const folder = mkdtempSync(join(tmpdir(), 'events-'));
+let deployment: Deployment;
+
+beforeAll(async () => {
+  deployment = await deploy(currentCluster());
+});
+afterAll(async () => {
+  await processors.endAll();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function send(file: string) {
+  return runCommand(['events', 'send', '--file', file], deployment.environment);
+}
+
+test('the example is sent, and its announcement is read', async () => {
+  const example = join(__dirname, '..', '..', 'examples', 'events.jsonl');
+  expect(await send(example)).toMatchObject({ exitCode: 0, stdout: `5 events sent to ${deployment.topics.events}\n` });
+  await processors.startReady(deployment);
+
+  const tail = ['events', 'tail', '--from-beginning', '--count', '1'];
+  const { stdout } = await runCommand(tail, deployment.environment);
+  expect(stdout).toMatch(
+    /Z {2}acme {2}"Acme Ltd" of client-1: 1 complete, 1 failed, 0 ended without data \(ALL_DATASETS/,
+  );
+  const asJson = await runCommand([...tail, '--json'], deployment.environment);
+  expect(JSON.parse(asJson.stdout)).toMatchObject({ companyId: 'acme', succeeded: 1, failed: 1 });
+});
+
+test('of a file with a line that is no event, nothing is sent', async () => {
+  const file = join(folder, 'events.jsonl');
+  const good = '{"companyId":"initech","clientId":"a","payload":{"CompanyDeleted":{}}}';
+  writeFileSync(file, `${good}\n\n{"companyId":"initech"}\nnonsense\n`);
+  const { exitCode, stdout } = await send(file);
+
+  expect(exitCode).toBe(1);
+  expect(stdout).toMatch(/^line 3: payload: expected .*\nline 4: no JSON: .*\nnothing was sent: /);
+  const { stdout: explained } = await runCommand(['explain', 'initech'], deployment.environment);
+  expect(explained).toMatch(/no record/);
+});

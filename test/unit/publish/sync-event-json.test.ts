@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import avro from 'avsc';
+import { MalformedLineError, SyncEventJson } from '../../../src/publish/sync-event-json.js';
+
+const REPOSITORY = join(__dirname, '..', '..', '..');
+const schema = JSON.parse(
+  readFileSync(join(REPOSITORY, 'schemas', 'sync-events-value', 'v1.avsc'), 'utf8'),
+) as avro.Schema;
+const type = avro.Type.forSchema(schema);
+const json = new SyncEventJson(schema as object, 7, { now: () => 1_700_000_000_000 });
+
+function decoded(line: string) {
+  const { key, value, headers } = json.recordOf(line);
+  if (value === null) throw new Error('a record without a value');
+  expect(value.readUInt8(0)).toBe(0);
+  expect(value.readInt32BE(1)).toBe(7);
+  return { key: key.toString(), headers, event: type.fromBuffer(value.subarray(5)) as Record<string, unknown> };
+}
+
+test('what may be left out is filled in: the event id, the time, and what the schema has defaults for', () => {
+  const { key, event } = decoded(
+    '{"companyId":"c","clientId":"a","payload":{"DatasetStatusChanged":{"datasetId":"d","connectionId":"x",' +
+      '"dataType":"t","status":"Complete"}}}',
+  );
+  expect(key).toBe('c');
+  expect(event).toMatchObject({
+    eventId: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+    occurredAt: 1_700_000_000_000,
+    payload: { 'companysync.DatasetStatusChanged': { trigger: 'UNKNOWN', revision: null, errorMessage: null } },
+  });
+});
+
+test('headers are texts of the record', () => {
+  const { headers } = decoded(
+    '{"companyId":"c","clientId":"a","payload":{"CompanyDeleted":{}},"headers":{"repairs":"3/1042"}}',
+  );
+  expect(headers).toEqual([{ key: 'repairs', value: Buffer.from('3/1042') }]);
+});
+
+test.each([
+  ['', 'no JSON'],
+  ['[]', 'expected an object'],
+  ['{"companyId":"c","clientId":"a"}', 'payload: expected'],
+  ['{"companyId":"c","clientId":"a","payload":{"Nope":{}}}', 'payload: Nope is none of LinkSyncQueued'],
+  ['{"companyId":"c","clientId":3,"payload":{"CompanyDeleted":{}}}', 'clientId: 3 is no string'],
+  ['{"clientId":"a","payload":{"CompanyDeleted":{}}}', 'companyId: is missing, expected string'],
+  ['{"companyId":"c","clientId":"a","payload":{"CompanyDeleted":{}},"extra":1}', 'the event: has no field extra'],
+  ['{"companyId":"c","clientId":"a","payload":{"CompanyDeleted":{}},"headers":{"a":1}}', 'headers.a: expected a text'],
+  [
+    '{"companyId":"c","clientId":"a","payload":{"DatasetStatusChanged":{"datasetId":"d","connectionId":"x",' +
+      '"dataType":"t","status":"Complete","trigger":"LINKED"}}}',
+    'payload.DatasetStatusChanged.trigger: "LINKED" is no SyncTrigger (LINK, REFRESH, UNKNOWN)',
+  ],
+])('%j is refused', (line, fault) => {
+  expect(() => json.recordOf(line)).toThrow(MalformedLineError);
+  expect(() => json.recordOf(line)).toThrow(fault);
+});
+
+test('every line of the example is an event', () => {
+  const lines = readFileSync(join(REPOSITORY, 'examples', 'events.jsonl'), 'utf8').split('\n');
+  const events = lines.filter((line) => line !== '' && !line.startsWith('#')).map(decoded);
+  expect(events.map(({ key }) => key)).toEqual(['acme', 'acme', 'acme', 'globex', 'globex']);
+});
