@@ -13,6 +13,15 @@ export interface Usage {
   readonly systemUs: number;
 }
 
+/** A line of the log about the state of a partition. */
+export interface LoggedState {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly partition: number;
+  readonly state: string;
+  readonly reason?: string;
+}
+
 const KEPT_LOG_LINES = 20;
 /** Linux counts CPU time in hundredths of a second in /proc, whatever its own tick is. */
 const CLOCK_TICK_US = 10_000;
@@ -23,7 +32,10 @@ const UTIME_FIELD = 11;
 export class MeasuredProcessor {
   readonly #child: ChildProcess;
   readonly stateDir: string;
+  /** Each state that a partition has entered so far. */
+  readonly states: LoggedState[] = [];
   readonly #logTail: string[] = [];
+  readonly #onState = new Set<() => void>();
   readonly #exited: Promise<void>;
   #ended = false;
   readonly #running: Promise<{ readonly at: number; readonly usage: Usage }>;
@@ -57,6 +69,30 @@ export class MeasuredProcessor {
   /** When the first partition began to fetch (milliseconds since the epoch), and what had been used by then. */
   running(): Promise<{ readonly at: number; readonly usage: Usage }> {
     return this.#running;
+  }
+
+  /** Resolves once so many of its partitions run; @returns when the last of them began to (milliseconds since the epoch) */
+  async allRunning(partitions: number): Promise<number> {
+    const now = (): Map<number, LoggedState> => new Map(this.states.map((state) => [state.partition, state]));
+    const running = (): LoggedState[] => [...now().values()].filter(({ state }) => state === 'running');
+    let changed: () => void = () => undefined;
+    const enough = new Promise<void>((resolve) => {
+      changed = () => {
+        if (running().length >= partitions) resolve();
+      };
+      this.#onState.add(changed);
+      changed();
+    });
+    await Promise.race([enough, this.#exited]);
+    this.#onState.delete(changed);
+    this.mustRun();
+    return Math.max(...running().map(({ at }) => at));
+  }
+
+  /** Of now, in bytes. */
+  memory(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * KIB;
   }
 
   usage(): Usage {
@@ -95,8 +131,11 @@ export class MeasuredProcessor {
       const take = (line: string): void => {
         this.#logTail.push(line);
         if (this.#logTail.length > KEPT_LOG_LINES) this.#logTail.shift();
-        if (line.includes('"partition is running"'))
-          resolve({ at: (JSON.parse(line) as { time: number }).time, usage: this.usage() });
+        if (!line.includes('"partition is ')) return;
+        const { time, ...state } = JSON.parse(line) as LoggedState & { time: number };
+        this.states.push({ ...state, at: time });
+        if (state.state === 'running') resolve({ at: time, usage: this.usage() });
+        for (const told of this.#onState) told();
       };
       for (const output of [child.stdout, child.stderr])
         if (output !== null) createInterface({ input: output }).on('line', take);

@@ -4,11 +4,11 @@
  *
  * Memory for each partition: two write buffers, and RocksDB's default block cache of 32 MiB (the binding cannot set its
  * size), which index and filter blocks live in too, so that it stays the bound however many companies there are. So at
- * most 48 MiB a partition; an idle one has a fraction of that.
+ * most 64 MiB a partition; an idle one has a fraction of that.
  */
 import RocksDB from 'rocksdb';
 
-const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 const WRITE_BUFFERS = 2;
 const BLOCK_BYTES = 4 * 1024;
 const BLOOM_BITS_PER_KEY = 10;

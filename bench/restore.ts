@@ -1,0 +1,76 @@
+/** How fast one instance builds its state from the changelog, on an empty folder. See `--help`. */
+import { parseArgs } from 'node:util';
+import { startCluster } from '../test/support/cluster/start-cluster.js';
+import type { Cluster } from '../test/support/cluster/cluster.js';
+import { fillChangelog, ROW_BYTES } from './changelog.js';
+import { describeProfile } from './cpu-profile.js';
+import { deploy, OWN_BUILD, type Deployment } from './deployment.js';
+import { describeMachine, mebibytes, thousands } from './figures.js';
+import { MeasuredProcessor, usedSince } from './measured-processor.js';
+
+const HELP = `npm run bench:restore -- [options]
+
+Writes changelogs of --records rows of ${ROW_BYTES} bytes, then starts an instance on an empty folder. Measured is from the
+first partition that restores until the last one runs.
+
+  --records N      in all partitions together (1000000)
+  --partitions N   (4)
+  --rounds N       each with a folder of its own (2)
+  --cpu-prof DIR   profiles the processor (which slows it) and prints where the time went
+  --short          20,000 records, once: to see that it works, not how fast
+  --help           this`;
+
+const { values } = parseArgs({
+  options: {
+    records: { type: 'string', default: '1000000' },
+    partitions: { type: 'string', default: '4' },
+    rounds: { type: 'string', default: '2' },
+    'cpu-prof': { type: 'string' },
+    short: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const RECORDS = values.short ? 20_000 : Number(values.records);
+const PARTITIONS = Number(values.partitions);
+const ROUNDS = values.short ? 1 : Number(values.rounds);
+const MIB = 2 ** 20;
+
+async function bench(cluster: Cluster): Promise<void> {
+  console.log(describeMachine());
+  const deployment = await deploy(cluster, { partitions: PARTITIONS, build: OWN_BUILD });
+  const topic = `${deployment.applicationId}-company-state`;
+  const startedAt = Date.now();
+  await fillChangelog(cluster, { topic, partitions: PARTITIONS }, RECORDS);
+  const size = `${thousands(RECORDS)} records of ${ROW_BYTES} bytes in ${PARTITIONS} partitions`;
+  console.log(`${size}, written in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+  for (let round = 0; round < ROUNDS; round++) await restore(deployment);
+}
+
+async function restore(deployment: Deployment): Promise<void> {
+  const profile = values['cpu-prof'];
+  const nodeArguments = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+  const processor = new MeasuredProcessor(deployment, OWN_BUILD, nodeArguments);
+  const before = processor.usage();
+  const endedAt = await processor.allRunning(PARTITIONS);
+  const used = usedSince(before, processor.usage());
+  const peak = processor.peakMemory();
+  const restoring = processor.states.filter(({ state }) => state === 'restoring');
+  const seconds = (endedAt - Math.min(...restoring.map(({ at }) => at))) / 1000;
+  await processor.stop();
+  const rate = RECORDS / seconds;
+  console.log(
+    `${thousands(rate)} records/s, ${((rate * ROW_BYTES) / MIB).toFixed(0)} MB/s: ${seconds.toFixed(2)} s, ` +
+      `CPU ${((used.userUs + used.systemUs) / RECORDS).toFixed(2)} us a record with the start, peak ${mebibytes(peak)}`,
+  );
+  if (profile !== undefined) console.log(describeProfile(profile));
+}
+
+if (values.help) console.log(HELP);
+else {
+  const cluster = await startCluster({ profile: 'bench' });
+  try {
+    await bench(cluster);
+  } finally {
+    await cluster.stop();
+  }
+}
