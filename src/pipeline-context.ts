@@ -10,7 +10,7 @@ import { SyncEventDecoder } from './decode/sync-event-decoder.js';
 import { SyncEventSchema } from './decode/sync-event-reader.js';
 import { ClientSettings } from './kafka/client-settings.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
-import { KafkaLogs } from './kafka/kafka-logs.js';
+import { KafkaLogs, type KafkaLogsOptions } from './kafka/kafka-logs.js';
 import { createPartitioner } from './kafka/partitioner.js';
 import type { CheckedTopics } from './kafka/topics.js';
 import { kafkaTransactions } from './kafka/transactions.js';
@@ -23,7 +23,7 @@ import type { PipelineObserver } from './pipeline/observer.js';
 import type { GroupMembership } from './pipeline/ports.js';
 import { CompanySynchronizedRecords } from './publish/company-synchronized.js';
 import { deadLetterOf } from './publish/dead-letter.js';
-import { RocksStateDirectory } from './store/rocks-state-directory.js';
+import type { StateDirectory } from './store/key-value-store.js';
 
 /** Takes what must be closed once the partitions are. */
 export type Own = (name: string, close: () => Promise<void>) => void;
@@ -45,11 +45,12 @@ interface Settings {
 
 export interface ContextParts extends Settings {
   /** Told besides the log. */
-  readonly observers: readonly PipelineObserver[];
+  readonly observers: readonly Partial<PipelineObserver>[];
   readonly topics: CheckedTopics;
   readonly registry: KnownRegistry;
   readonly membership: GroupMembership;
   readonly held: HeldPositions;
+  readonly state: StateDirectory;
   /** How many partitions there are to share the cache, at present. */
   readonly size: () => number;
   readonly own: Own;
@@ -61,7 +62,7 @@ const TRANSACTION_TIMEOUT_MS = 20_000;
 const CACHED_ROWS = 400_000;
 
 export function createPipelineContext(parts: ContextParts): PipelineContext {
-  const { config, logger, clock, observers, topics, registry, membership, held, size, own } = parts;
+  const { config, logger, clock, observers, topics, registry, membership, held, state, size, own } = parts;
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId } = registry;
   const schema = new SyncEventSchema(readers.syncEvent);
@@ -82,7 +83,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     deleteRetentionMs: topics.changelogDeleteRetentionMs,
     cacheRows: () => Math.floor(CACHED_ROWS / Math.max(1, size())),
     inputLogs: createLogs(parts, own),
-    changelogLogs: createLogs(parts, own),
+    changelogLogs: createLogs(parts, own, COMPACTED),
     transactions: kafkaTransactions(kafkaConfigOf(config, logger), {
       groupId: applicationId,
       transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
@@ -96,7 +97,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
         [names.deadLetter, topics.partitions.deadLetter],
       ]),
     ),
-    state: new RocksStateDirectory(config.stateDir, clock),
+    state,
     held,
     clock,
     observer: tellAll([new LoggingObserver(logger, () => clock.now()), ...observers]),
@@ -125,8 +126,19 @@ function createClientSettings(parts: ContextParts): ClientSettings {
   return settings;
 }
 
-export function createLogs({ config, logger, clock }: Settings, own: Own): KafkaLogs {
+/** Large reads, for restores; and compaction may have taken all that was left to read. */
+const COMPACTED: Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes'> = {
+  kind: 'compacted',
+  maxPartitionBytes: 3 * 1024 * 1024,
+};
+
+export function createLogs(
+  { config, logger, clock }: Settings,
+  own: Own,
+  options: Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes'> = {},
+): KafkaLogs {
   const logs = new KafkaLogs({
+    ...options,
     config: kafkaConfigOf(config, logger),
     groupId: config.applicationId,
     clock,

@@ -19,16 +19,22 @@ import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-s
 import { createCompanyDirectory } from './ops/inspection.js';
 import { InstanceMetrics } from './ops/instance-metrics.js';
 import { MetricsObserver } from './ops/metrics-observer.js';
+import { ProgressBoard } from './ops/progress-board.js';
+import { StateGarbage } from './ops/state-garbage.js';
+import { StateMetricsObserver } from './ops/state-metrics-observer.js';
 import { createLogs, createPipelineContext, type KnownRegistry } from './pipeline-context.js';
 import type { PipelineContext } from './pipeline/context.js';
 import { BrokerError } from './pipeline/errors.js';
 import { HeldPositions } from './pipeline/held-positions.js';
 import type { PartitionStatus, PipelineObserver } from './pipeline/observer.js';
 import { PartitionSet } from './pipeline/partition-set.js';
+import { StandbySet } from './pipeline/standby-set.js';
 import { loadEventTypes } from './publish/event-types.js';
+import { ExclusiveStateDirectory } from './store/exclusive-state-directory.js';
 import { readHeldState } from './store/held-state.js';
 import { InstanceLock } from './store/instance-lock.js';
 import { stateSize } from './store/state-size.js';
+import { RocksStateDirectory } from './store/rocks-state-directory.js';
 
 /** Something outside is not as it must be: the process ends with the message, and an operator acts. */
 export class StartupError extends Error {
@@ -51,7 +57,7 @@ export interface ServiceOptions {
   /** The folder of the Avro schemas, part of the installation. */
   readonly schemasFolder: string;
   /** Told besides logs and metrics. */
-  readonly observers: readonly PipelineObserver[];
+  readonly observers: readonly Partial<PipelineObserver>[];
   /** The instance cannot go on: the process must end loudly. */
   readonly onCrash: (error: Error) => void;
 }
@@ -66,9 +72,11 @@ export class Service {
   readonly #stopping = new AbortController();
   /** What is closed once the partitions are. */
   readonly #resources: { readonly name: string; close(): Promise<void> }[] = [];
+  readonly #board = new ProgressBoard();
   #startingBecause: string | null = 'starting';
   #lock: InstanceLock | null = null;
   #partitions: PartitionSet | null = null;
+  #standbys: StandbySet | null = null;
   #companies: CompanyDirectory | null = null;
   #http: HttpServer | null = null;
 
@@ -107,7 +115,10 @@ export class Service {
   async stop(): Promise<void> {
     this.#startingBecause = 'stopping';
     this.#stopping.abort();
-    await this.#closePatiently('partitions', this.#partitions?.close());
+    await Promise.all([
+      this.#closePatiently('partitions', this.#partitions?.close()),
+      this.#closePatiently('standbys', this.#standbys?.close()),
+    ]);
     await Promise.all(this.#resources.splice(0).map((owned) => this.#closePatiently(owned.name, owned.close())));
     await this.#closePatiently('state folder lock', this.#lock?.release());
     this.#lock = null;
@@ -168,15 +179,25 @@ export class Service {
       onCrash: (cause) => onCrash(new MembershipLostError(cause)),
     });
     this.#own('group membership', () => membership.stop());
+    const state = new ExclusiveStateDirectory(new RocksStateDirectory(config.stateDir, clock));
     const size = () => this.#partitions?.size ?? 0;
     const observer = new MetricsObserver(metrics, () => performance.now());
     const context = createPipelineContext({
-      ...{ ...this.#options, observers: [observer, ...this.#options.observers] },
-      ...{ topics, registry, membership, held, size },
+      ...this.#options,
+      observers: [observer, new StateMetricsObserver(metrics), this.#board, ...this.#options.observers],
+      ...{ topics, registry, membership, held, size, state },
       own: this.#own,
     });
     const partitions = new PartitionSet(context);
     this.#partitions = partitions;
+    const standbys = new StandbySet(context);
+    this.#standbys = standbys;
+    const isUsed = (partition: number) =>
+      partitions.statuses().has(partition) || standbys.partitions().includes(partition);
+    const { stateDir, stateRetentionMs: retentionMs } = config;
+    const told = context.observer;
+    const garbage = new StateGarbage({ stateDir, retentionMs, state, isUsed, held, clock, observer: told });
+    this.#own('state sweep', () => garbage.close());
     this.#companies = this.#directory(context, partitions, topics, registry);
 
     const instance = new InstanceMetrics({
@@ -190,11 +211,14 @@ export class Service {
     const input = { kafka: group.kafka, clock, topic: owner.topic, partitions: topics.partitions.syncEvents };
     void inputHasGrown(input, this.#stopping.signal).then((error) => error !== null && onCrash(error), onCrash);
     this.#startingBecause = 'joining the group';
-    await membership.start((assigned, standbys) => {
-      logger.info({ partitions: assigned, standbys, memberId: membership.memberId }, 'partitions assigned');
+    await membership.start((assigned, standby) => {
+      logger.info({ partitions: assigned, standbys: standby, memberId: membership.memberId }, 'partitions assigned');
       if (!this.#stopping.signal.aborted) this.#startingBecause = null;
-      instance.rebalanced(assigned, standbys);
+      instance.rebalanced(assigned, standby);
+      // In this order, a standby that is to run closes its store before the take-over wants it.
+      standbys.assign(standby);
       partitions.assign(assigned);
+      garbage.start();
     });
   }
 
@@ -240,6 +264,7 @@ export class Service {
     return {
       startingBecause: () => this.#startingBecause,
       partitions: () => this.#partitions?.statuses() ?? new Map<number, PartitionStatus>(),
+      figures: this.#board,
       companies: () => this.#companies,
     };
   }

@@ -24,7 +24,7 @@ export async function runProcessor(
   logger: Logger,
   schemasFolder: string,
   host: HostProcess,
-  observers: readonly PipelineObserver[] = [],
+  observers: readonly Partial<PipelineObserver>[] = [],
 ): Promise<number> {
   let end: (exitCode: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => (end = resolve));

@@ -9,7 +9,7 @@ import type { KafkaConfig } from './cluster.js';
 import { LeaderDirectory, nameOf } from './leader-directory.js';
 import { LogBoundsReader } from './log-bounds.js';
 import { LogFetcher, type OnTrouble } from './log-fetcher.js';
-import { PartitionReader } from './log-reader.js';
+import { PartitionReader, type LogKind, type ReaderEvents } from './log-reader.js';
 
 export interface KafkaLogsOptions {
   readonly config: KafkaConfig;
@@ -18,6 +18,8 @@ export interface KafkaLogsOptions {
   readonly clock: Clock;
   /** Told of each failure that is being retried. */
   readonly onTrouble: OnTrouble;
+  /** What may be missing in the logs; `whole` by default. */
+  readonly kind?: LogKind;
   /** Bytes of one partition in one fetch; a reader holds about 1.5 times as much. */
   readonly maxPartitionBytes?: number;
 }
@@ -41,10 +43,12 @@ export class KafkaLogs implements Logs {
   readonly #fetcher: LogFetcher;
   readonly #clock: Clock;
   readonly #maxPartitionBytes: number;
+  readonly #kind: LogKind;
 
-  constructor({ groupId, clock, onTrouble, maxPartitionBytes, ...options }: KafkaLogsOptions) {
+  constructor({ groupId, clock, onTrouble, maxPartitionBytes, kind, ...options }: KafkaLogsOptions) {
     const { signal } = this.#closing;
     this.#clock = clock;
+    this.#kind = kind ?? 'whole';
     this.#maxPartitionBytes = maxPartitionBytes ?? DEFAULT_MAX_PARTITION_BYTES;
     const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...options.config };
     const limits = { maxPartitionBytes: this.#maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
@@ -60,13 +64,14 @@ export class KafkaLogs implements Logs {
   }
 
   reader(at: TopicPartition, from: number): LogReader {
-    const reader = new PartitionReader(at, from, this.#maxPartitionBytes, {
+    const events: ReaderEvents = {
       drained: () => this.#fetcher.drained(),
       ended: (ended) => {
         this.#readers.delete(ended);
         this.#fetcher.ended(ended);
       },
-    });
+    };
+    const reader = new PartitionReader(at, from, this.#maxPartitionBytes, events, this.#kind);
     if (this.#closing.signal.aborted) reader.close();
     else {
       this.#readers.add(reader);

@@ -163,22 +163,23 @@ export class LogFetcher implements ReaderEvents {
 
   #hand(group: Group, response: FetchResponse): void {
     if (response.errorCode !== FETCH_OK) throw new BrokerError(`a fetch was refused: error code ${response.errorCode}`);
+    const [first] = group.values();
     const answers = [...response.partitions].sort(emptyFirst);
     for (const answer of answers) {
       const served = group.get(nameOf(answer));
       if (served === undefined || !this.#served.delete(served.reader)) continue;
       this.#served.set(served.reader, served);
-      if (answer.errorCode === FETCH_OK) this.#receive(served, answer);
+      if (answer.errorCode === FETCH_OK) this.#receive(served, answer, served === first);
       else if (answer.errorCode === FETCH_OFFSET_OUT_OF_RANGE) void this.#outOfRange(served);
       else void this.#retryLater(served, new BrokerError(`a fetch was refused: error code ${answer.errorCode}`));
     }
   }
 
-  #receive(served: Served, answer: FetchedPartition): void {
+  #receive(served: Served, answer: FetchedPartition, askedFirst: boolean): void {
     served.backoff.reset();
     served.unknownSince = null;
     served.troubleToldAt = null;
-    const moreToFetch = served.reader.receive({ ...answer, records: detached(answer.records) });
+    const moreToFetch = served.reader.receive({ ...answer, records: detached(answer.records) }, askedFirst);
     served.lane = moreToFetch ? 'catchUp' : 'tail';
   }
 

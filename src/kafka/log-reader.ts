@@ -13,6 +13,12 @@ export interface ReaderEvents {
   ended(reader: PartitionReader): void;
 }
 
+/**
+ * `compacted`: the log may end in offsets whose records are all gone, the batches that held them included. A fetch there
+ * gives nothing, and always will. Of a `whole` log, whose records may lie in remote storage, nothing means "not yet".
+ */
+export type LogKind = 'whole' | 'compacted';
+
 interface Waiting {
   readonly maxRecords: number;
   readonly resolve: (batch: LogBatch) => void;
@@ -47,6 +53,7 @@ export class PartitionReader implements LogReader {
     from: number,
     private readonly maxPartitionBytes: number,
     private readonly events: ReaderEvents,
+    private readonly kind: LogKind,
   ) {
     this.#position = from;
     this.#fetchOffset = from;
@@ -78,14 +85,17 @@ export class PartitionReader implements LogReader {
 
   /**
    * Takes what a fetch from `fetchOffset` gave.
+   * @param askedFirst it was the first of its fetch: it would have got records where there are any (KIP-74)
    * @returns whether there is more to fetch right now
    */
-  receive(answer: FetchedPartition): boolean {
+  receive(answer: FetchedPartition, askedFirst: boolean): boolean {
     if (this.#failure !== null) return false;
     this.#endOffset = answer.lastStableOffset;
+    const nothingLeft = this.kind === 'compacted' && askedFirst && answer.records.length === 0;
+    const from = nothingLeft ? Math.max(this.#fetchOffset, answer.lastStableOffset) : this.#fetchOffset;
     let moved = false;
     try {
-      const fetched = new FetchedRecords(answer.records, answer.abortedTransactions, this.#fetchOffset);
+      const fetched = new FetchedRecords(answer.records, answer.abortedTransactions, from);
       if (fetched.end > this.#fetchOffset) {
         this.#fetched.push(fetched);
         this.#fetchOffset = fetched.end;

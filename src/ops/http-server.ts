@@ -8,11 +8,13 @@ import type { PartitionStatus } from '../pipeline/observer.js';
 import { advertisedAddress } from './advertised-address.js';
 import type { CompanyDirectory } from './company-directory.js';
 import { addCompanyRoutes, INSPECTION_LIMIT } from './company-routes.js';
+import type { ProgressBoard } from './progress-board.js';
 
 export interface ServiceView {
   /** Why the instance as a whole is not up yet (waiting for the registry, joining the group); null once it is. */
   startingBecause(): string | null;
   partitions(): Map<number, PartitionStatus>;
+  readonly figures: ProgressBoard;
   /** Null while there are no partitions to look into. */
   companies(): CompanyDirectory | null;
 }
@@ -54,7 +56,11 @@ export async function startHttpServer(
     void reply.header('content-type', metrics.contentType);
     return metrics.metrics();
   });
-  server.get('/partitions', { config: { rateLimit: INSPECTION_LIMIT } }, () => ({ partitions: listPartitions(view) }));
+  server.get('/partitions', { config: { rateLimit: INSPECTION_LIMIT } }, () => ({
+    partitions: listPartitions(view).map((one) => ({ ...one, ...view.figures.of(one.partition) })),
+    standbys: view.figures.standbys(),
+    stateBytes: view.figures.stateBytes,
+  }));
   addCompanyRoutes(server, () => view.companies());
   const address = await server.listen({ host: at.host, port: at.port });
   return {

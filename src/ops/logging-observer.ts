@@ -34,12 +34,24 @@ export class LoggingObserver implements PipelineObserver {
 
   batch(): void {}
 
-  restore(partition: number, { position, start, end, records }: RestoreProgress): void {
+  restore(partition: number, { position, start, end, records, bytes, remainingMs }: RestoreProgress): void {
     const last = this.#restoreLoggedAt.get(partition) ?? 0;
     if (position < end && this.now() - last < RESTORE_LOG_INTERVAL_MS) return;
     this.#restoreLoggedAt.set(partition, this.now());
     const percent = Math.floor((100 * (position - start)) / Math.max(1, end - start));
-    this.logger.info({ partition, position, end, records, percent }, 'restoring state from the changelog');
+    const figures = { partition, position, end, records, bytes, percent, remainingMs };
+    this.logger.info(figures, 'restoring state from the changelog');
+  }
+
+  restoreStalled(partition: number, { position, end }: RestoreProgress, stalledMs: number): void {
+    const what = 'restoring makes no progress: the brokers give nothing of the changelog from this position on';
+    this.logger.warn({ partition, position, end, stalledMs }, what);
+  }
+
+  standby(): void {}
+
+  standbyError(partition: number, err: unknown): void {
+    this.logger.warn({ partition, err }, 'the standby of a partition begins anew');
   }
 
   announced(partition: number, { companyId, clientId, policy, offset, ...rest }: Announcement): void {
@@ -69,6 +81,16 @@ export class LoggingObserver implements PipelineObserver {
 
   setAside(partition: number, why: string): void {
     this.logger.warn({ partition, why }, 'state folder set aside, state will be restored from the changelog');
+  }
+
+  diskUse(): void {}
+
+  stateRemoved(folder: string, unusedMs: number, bytes: number): void {
+    this.logger.info({ folder, unusedMs, bytes }, 'state that nobody has used for STATE_RETENTION is removed');
+  }
+
+  sweepError(err: unknown): void {
+    this.logger.warn({ err }, 'unused state cannot be looked for or removed, trying again');
   }
 
   error(partition: number, error: unknown): void {

@@ -21,7 +21,7 @@ const LATENCY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
  * Counts what happens, for Prometheus: docs/operations.md has the table. Once for each batch, announcement, dead letter
  * or fault; never for each record.
  */
-export class MetricsObserver implements PipelineObserver {
+export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #records;
   readonly #decisions;
   readonly #changes;

@@ -61,6 +61,23 @@ export interface RestoreProgress {
   readonly start: number;
   readonly end: number;
   readonly records: number;
+  /** Of keys and values. */
+  readonly bytes: number;
+  /** At the rate so far; null before the first records. */
+  readonly remainingMs: number | null;
+}
+
+export interface StandbyProgress {
+  /** Of the changelog: where it is read on, and its last stable offset. */
+  readonly position: number;
+  readonly end: number;
+}
+
+/** What one state folder takes on the disk. */
+export interface FolderUse {
+  /** Null for one that was set aside. */
+  readonly partition: number | null;
+  readonly bytes: number;
 }
 
 export interface PipelineObserver {
@@ -68,10 +85,22 @@ export interface PipelineObserver {
   step(partition: number, step: BatchStep): void;
   batch(partition: number, report: BatchReport): void;
   restore(partition: number, progress: RestoreProgress): void;
+  /** For so long the brokers have given nothing of what is left. */
+  restoreStalled(partition: number, progress: RestoreProgress, stalledMs: number): void;
+  /** A standby has followed the changelog; null: it is no longer kept. */
+  standby(partition: number, progress: StandbyProgress | null): void;
+  /** A standby failed, and begins anew after a while. */
+  standbyError(partition: number, error: unknown): void;
   announced(partition: number, announcement: Announcement): void;
   poison(partition: number, poison: Poison): void;
   unknownStatus(status: string, companyId: string): void;
   forgotEarlyDatasets(companyId: string, count: number): void;
   setAside(partition: number, why: string): void;
+  /** Of all state folders, now and then. */
+  diskUse(folders: readonly FolderUse[]): void;
+  /** A folder that nobody used for so long is gone. */
+  stateRemoved(folder: string, unusedMs: number, bytes: number): void;
+  /** Unused state could not be looked for or removed; it is tried again. */
+  sweepError(error: unknown): void;
   error(partition: number, error: unknown): void;
 }

@@ -7,12 +7,14 @@
  * changelog's end are final. The undo does not ask whether the last batch was committed: the replay brings it back if
  * it was. Rows in the changelog are absolute, so that replaying too much is harmless.
  */
-import { openPartitionStore, type PartitionStore } from '../store/partition-store.js';
+import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { HangingTransactionError, InconsistentPositionError } from './errors.js';
 import type { PartitionStatus } from './observer.js';
+import { openStore } from './open-store.js';
 import { startOffset } from './position-check.js';
 import type { TransactionalProducer } from './ports.js';
+import { restore } from './restore.js';
 
 /** A partition that is ours: its producer is fenced in, its store is at the changelog's end. */
 export interface OwnedPartition {
@@ -21,10 +23,6 @@ export interface OwnedPartition {
   /** Where the input is read on. */
   readonly from: number;
 }
-
-const HOUR_MS = 3_600_000;
-/** Records of the changelog replayed by one read. */
-const REPLAY_RECORDS = 50_000;
 
 /**
  * @param enter told of each state that the partition enters
@@ -89,44 +87,4 @@ function hanging(where: string, end: number, highWatermark: number): HangingTran
       `transaction open there. Look at it with kafka-transactions.sh find-hanging ${where} and end it with ` +
       `kafka-transactions.sh abort ${where} --start-offset ${end}; the partition goes on by itself then`,
   );
-}
-
-function openStore(context: PipelineContext, partition: number, changelogEnd: number): Promise<PartitionStore> {
-  const { applicationId, clusterId, topics, clock, observer } = context;
-  return openPartitionStore(context.state, partition, {
-    identity: { clusterId, applicationId, topic: topics.input, partition },
-    changelogEnd,
-    maxAwayMs: Math.max(0, context.deleteRetentionMs - HOUR_MS),
-    now: clock.now(),
-    onSetAside: (why) => observer.setAside(partition, why),
-  });
-}
-
-/** Replays the changelog from the store's position to `end`. */
-async function restore(
-  context: PipelineContext,
-  partition: number,
-  store: PartitionStore,
-  end: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const start = store.changelogPosition;
-  const reader = context.changelogLogs.reader({ topic: context.topics.changelog, partition }, start);
-  const close = () => reader.close();
-  signal.addEventListener('abort', close);
-  try {
-    signal.throwIfAborted();
-    let records = 0;
-    for (let position = start; position < end;) {
-      const batch = await reader.next(REPLAY_RECORDS);
-      await store.replay(batch.records, batch.nextOffset);
-      context.held.note(partition, batch.nextOffset);
-      position = batch.nextOffset;
-      records += batch.records.length;
-      context.observer.restore(partition, { position, start, end, records });
-    }
-  } finally {
-    signal.removeEventListener('abort', close);
-    reader.close();
-  }
 }

@@ -26,7 +26,7 @@ export async function stateSize(stateDir: string): Promise<StateSize> {
 }
 
 /** Of the files in a folder that has no folders in it. */
-async function bytesIn(folder: string): Promise<number> {
+export async function bytesIn(folder: string): Promise<number> {
   const names = await namesIn(folder);
   const sizes = await Promise.all(names.map((name) => bytesOf(join(folder, name))));
   return sizes.reduce((sum, size) => sum + size, 0);
@@ -40,7 +40,8 @@ async function namesIn(folder: string): Promise<string[]> {
   return (await ifThere(readdir(folder))) ?? [];
 }
 
-async function ifThere<T>(look: Promise<T>): Promise<T | null> {
+/** Null for a file or folder that is not there, or not any more. */
+export async function ifThere<T>(look: Promise<T>): Promise<T | null> {
   try {
     return await look;
   } catch (error) {

@@ -3,7 +3,7 @@ import type { BatchStep, PipelineObserver } from '../../src/pipeline/observer.js
 import { HALTING, type HaltPlan } from './halt-plan.js';
 
 /** Sends the process the signal of the plan, once, at the moment of the plan. Nothing is run in between. */
-export function haltingObserver(plan: HaltPlan, logger: Logger): PipelineObserver {
+export function haltingObserver(plan: HaltPlan, logger: Logger): Pick<PipelineObserver, 'step'> {
   const batches = new Map<number, BatchSteps>();
   let halted = false;
   const halt = (partition: number): void => {
@@ -24,15 +24,6 @@ export function haltingObserver(plan: HaltPlan, logger: Logger): PipelineObserve
         if (readyToCommit) setImmediate(halt, partition);
       } else if (step === plan.moment) halt(partition);
     },
-    state: () => undefined,
-    batch: () => undefined,
-    restore: () => undefined,
-    announced: () => undefined,
-    poison: () => undefined,
-    unknownStatus: () => undefined,
-    forgotEarlyDatasets: () => undefined,
-    setAside: () => undefined,
-    error: () => undefined,
   };
 }
 

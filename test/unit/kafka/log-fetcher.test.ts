@@ -4,7 +4,7 @@ import type { ConnectedBroker } from '../../../src/kafka/broker-connections.js';
 import type { FetchedPartition, FetchResponse } from '../../../src/kafka/fetch-protocol.js';
 import { UnknownPartitionError } from '../../../src/kafka/leader-directory.js';
 import { LogFetcher, type Lane } from '../../../src/kafka/log-fetcher.js';
-import { PartitionReader } from '../../../src/kafka/log-reader.js';
+import { PartitionReader, type LogKind } from '../../../src/kafka/log-reader.js';
 import type { Clock } from '../../../src/lib/clock.js';
 import type { TopicPartition } from '../../../src/lib/record.js';
 import { BrokerError, OffsetOutOfRangeError } from '../../../src/pipeline/errors.js';
@@ -93,8 +93,8 @@ class World {
     );
   }
 
-  reader(partition: number, from = 0): PartitionReader {
-    const reader = new PartitionReader({ topic: 't', partition }, from, MAX_PARTITION_BYTES, this.#fetcher);
+  reader(partition: number, from = 0, kind: LogKind = 'whole'): PartitionReader {
+    const reader = new PartitionReader({ topic: 't', partition }, from, MAX_PARTITION_BYTES, this.#fetcher, kind);
     this.#fetcher.serve(reader);
     return reader;
   }
@@ -203,6 +203,25 @@ test('those that got nothing come first in the next fetch, so that the largest b
   world.reader(1);
   await second.answer(records(0, 1, 2, 9), records(2, 1, 2, 9));
   expect((await world.fetch('catchUp')).partitions).toEqual([1, 0, 2]);
+});
+
+test('where compaction has taken all that was left, a reader passes to the end, once it was asked for first', async () => {
+  const world = new World();
+  world.leaders.set(0, 'a:1').set(1, 'a:1');
+  const [compacted, whole] = [world.reader(0, 3, 'compacted'), world.reader(1, 3)];
+  const passed = compacted.next(10);
+  void whole.next(10).catch(() => undefined);
+  // Behind the other it may have got nothing for want of room.
+  const crowded = await world.fetch('catchUp');
+  expect(crowded.partitions).toEqual([0, 1]);
+  await crowded.answer(nothing(1, 9), records(0, 3, 5, 9));
+  expect(await passed).toMatchObject({ nextOffset: 5 });
+  const rest = compacted.next(10);
+  const alone = await world.fetch('catchUp');
+  expect(alone.partitions).toEqual([0]);
+  await alone.answer(nothing(0, 9));
+  expect(await rest).toEqual({ records: [], nextOffset: 9, endOffset: 9 });
+  expect(whole.fetchOffset).toBe(3);
 });
 
 test('each leader is asked for its own partitions', async () => {

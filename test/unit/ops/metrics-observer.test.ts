@@ -20,7 +20,7 @@ beforeEach(() => {
 
 test('a partition that was closed has no lag, nothing to restore and no state: its next owner tells of it', async () => {
   for (const partition of [1, 2]) {
-    observer.restore(partition, { position: 3, start: 0, end: 10, records: 3 });
+    observer.restore(partition, { position: 3, start: 0, end: 10, records: 3, bytes: 9, remainingMs: 7 });
     observer.batch(partition, { ...ONE_RECORD, lag: 5 });
   }
   observer.state(1, { state: 'closed', reason: null });
@@ -48,9 +48,10 @@ test('what became of records adds up to the records', async () => {
 });
 
 test('a restore that begins anew counts its records once more, and each report only what is new in it', async () => {
-  for (const records of [10, 25]) observer.restore(1, { position: records, start: 0, end: 100, records });
+  for (const records of [10, 25])
+    observer.restore(1, { position: records, start: 0, end: 100, records, bytes: 9, remainingMs: 7 });
   observer.state(1, { state: 'fencing', reason: null });
-  observer.restore(1, { position: 5, start: 0, end: 100, records: 5 });
+  observer.restore(1, { position: 5, start: 0, end: 100, records: 5, bytes: 9, remainingMs: 7 });
   expect(await registry.metrics()).toContain('company_sync_restored_records_total{partition="1"} 30');
 });
 

@@ -1,0 +1,83 @@
+/**
+ * State that nobody uses: folders of partitions that this instance neither runs nor keeps a standby of, and those set
+ * aside. They are kept for a while, for a partition that comes back costs the tail only then; after that they go.
+ *
+ * How long a folder has been unused is kept in the folder itself: each sweep marks those in use. So restarts neither
+ * begin the time anew nor shorten it.
+ */
+import type { Clock } from '../lib/clock.js';
+import type { HeldPositions } from '../pipeline/held-positions.js';
+import type { PipelineObserver } from '../pipeline/observer.js';
+import type { ExclusiveStateDirectory } from '../store/exclusive-state-directory.js';
+import { listStateFolders, markUsed, removeStateFolder, type StateFolder } from '../store/state-folders.js';
+
+export interface StateGarbageOptions {
+  readonly stateDir: string;
+  readonly retentionMs: number;
+  readonly state: Pick<ExclusiveStateDirectory, 'ifUnused'>;
+  /** Whether this instance runs the partition or keeps a standby of it. */
+  readonly isUsed: (partition: number) => boolean;
+  readonly held: Pick<HeldPositions, 'forget'>;
+  readonly clock: Clock;
+  readonly observer: Pick<PipelineObserver, 'diskUse' | 'stateRemoved' | 'sweepError'>;
+}
+
+const SWEEP_MS = 60_000;
+
+export class StateGarbage {
+  readonly #stopping = new AbortController();
+  #ended: Promise<void> | null = null;
+
+  constructor(private readonly options: StateGarbageOptions) {}
+
+  /** Sweeps now, and every minute until `close`: once the group has said which partitions are ours. Idempotent. */
+  start(): void {
+    this.#ended ??= this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#ended;
+  }
+
+  /** Measures every folder, marks those in use, and removes those unused for longer than the retention. */
+  async sweep(): Promise<void> {
+    const { stateDir, retentionMs, clock, observer } = this.options;
+    const now = clock.now();
+    const kept: StateFolder[] = [];
+    for (const folder of await listStateFolders(stateDir)) {
+      const { path, partition, lastUsedMs } = folder;
+      if (partition !== null && this.options.isUsed(partition)) await markUsed(path, now);
+      else if (now - lastUsedMs > retentionMs && (await this.#remove(folder))) {
+        observer.stateRemoved(path, now - lastUsedMs, folder.bytes);
+        continue;
+      }
+      kept.push(folder);
+    }
+    observer.diskUse(kept.map(({ partition, bytes }) => ({ partition, bytes })));
+  }
+
+  async #remove({ path, partition }: StateFolder): Promise<boolean> {
+    const { state, held } = this.options;
+    if (partition !== null)
+      return state.ifUnused(partition, async () => {
+        held.forget(partition);
+        await removeStateFolder(path);
+      });
+    await removeStateFolder(path);
+    return true;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    const { clock, observer } = this.options;
+    while (!signal.aborted) {
+      try {
+        await this.sweep();
+      } catch (error) {
+        observer.sweepError(error);
+      }
+      await clock.delay(SWEEP_MS, signal);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { PartitionStatus, PipelineObserver, RestoreProgress, StandbyProgress } from '../pipeline/observer.js';
+
+const PREFIX = 'company_sync_';
+
+/** Metrics of state that is on its way: restores, standbys, removals. `MetricsObserver` has those of running partitions. */
+export class StateMetricsObserver implements Partial<PipelineObserver> {
+  readonly #restoredBytes;
+  readonly #restoreSeconds;
+  readonly #standbyLag;
+  readonly #standbyErrors;
+  readonly #removed;
+  /** What each restore under way has told so far. */
+  readonly #bytesTold = new Map<number, number>();
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+      new Counter({ name: PREFIX + name, help, labelNames, registers });
+    const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
+      new Gauge({ name: PREFIX + name, help, labelNames, registers });
+    this.#restoredBytes = counter('restored_bytes_total', 'Keys and values of the records replayed', ['partition']);
+    this.#restoreSeconds = gauge('restore_remaining_seconds', 'Time left at the rate so far', ['partition']);
+    this.#standbyLag = gauge('standby_lag_records', 'Changelog offsets that a standby is behind', ['partition']);
+    this.#standbyErrors = counter('standby_errors_total', 'Errors after which a standby began anew', ['partition']);
+    this.#removed = counter('state_removed_total', 'State folders removed after STATE_RETENTION', []);
+  }
+
+  state(partition: number, { state }: PartitionStatus): void {
+    if (state === 'restoring') return;
+    this.#bytesTold.delete(partition);
+    this.#restoreSeconds.remove({ partition });
+  }
+
+  restore(partition: number, { bytes, remainingMs }: RestoreProgress): void {
+    this.#restoredBytes.inc({ partition }, bytes - (this.#bytesTold.get(partition) ?? 0));
+    this.#bytesTold.set(partition, bytes);
+    if (remainingMs !== null) this.#restoreSeconds.set({ partition }, remainingMs / 1000);
+  }
+
+  standby(partition: number, progress: StandbyProgress | null): void {
+    if (progress === null) this.#standbyLag.remove({ partition });
+    else this.#standbyLag.set({ partition }, progress.end - progress.position);
+  }
+
+  standbyError(partition: number): void {
+    this.#standbyErrors.inc({ partition });
+  }
+
+  stateRemoved(): void {
+    this.#removed.inc();
+  }
+}

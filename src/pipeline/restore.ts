@@ -1,0 +1,82 @@
+/** Building a partition's state from its changelog: in large reads, in sight of the operator, resumable at any point. */
+import type { LogRecord } from '../lib/record.js';
+import type { PartitionStore } from '../store/partition-store.js';
+import type { PipelineContext } from './context.js';
+import type { RestoreProgress } from './observer.js';
+import type { LogBatch, LogReader } from './ports.js';
+
+/** Records of the changelog replayed by one read. The store writes them in pieces and lets others run in between. */
+export const REPLAY_RECORDS = 50_000;
+/** A read that gives nothing for so long is told of, and again each time. */
+const STALLED_AFTER_MS = 10_000;
+
+/**
+ * Replays the changelog from the store's position to `end`. The position goes to disk with the records, so that a
+ * restore that is killed goes on from there.
+ *
+ * @throws ReaderClosedError when `signal` aborts; what reader and store throw
+ */
+export async function restore(
+  context: PipelineContext,
+  partition: number,
+  store: PartitionStore,
+  end: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const start = store.changelogPosition;
+  const reader = context.changelogLogs.reader({ topic: context.topics.changelog, partition }, start);
+  const close = () => reader.close();
+  signal.addEventListener('abort', close);
+  try {
+    signal.throwIfAborted();
+    const startedAt = context.clock.now();
+    let progress: RestoreProgress = { position: start, start, end, records: 0, bytes: 0, remainingMs: null };
+    while (progress.position < end) {
+      const batch = await watched(context, partition, reader, progress);
+      await store.replay(batch.records, batch.nextOffset);
+      context.held.note(partition, batch.nextOffset);
+      progress = advanced(progress, batch, context.clock.now() - startedAt);
+      context.observer.restore(partition, progress);
+    }
+  } finally {
+    signal.removeEventListener('abort', close);
+    reader.close();
+  }
+}
+
+/** The next records; the observer is told while none come. */
+async function watched(
+  { clock, observer }: PipelineContext,
+  partition: number,
+  reader: LogReader,
+  progress: RestoreProgress,
+): Promise<LogBatch> {
+  const next = reader.next(REPLAY_RECORDS);
+  for (let stalledMs = STALLED_AFTER_MS; ; stalledMs += STALLED_AFTER_MS) {
+    const enough = new AbortController();
+    try {
+      const batch = await Promise.race([next, clock.delay(STALLED_AFTER_MS, enough.signal)]);
+      if (batch !== undefined) return batch;
+    } finally {
+      enough.abort();
+    }
+    observer.restoreStalled(partition, progress, stalledMs);
+  }
+}
+
+function advanced(before: RestoreProgress, { records, nextOffset }: LogBatch, elapsedMs: number): RestoreProgress {
+  const { start, end } = before;
+  const done = nextOffset - start;
+  return {
+    ...{ start, end, position: nextOffset },
+    records: before.records + records.length,
+    bytes: before.bytes + bytesOf(records),
+    remainingMs: Math.round((elapsedMs * Math.max(0, end - nextOffset)) / Math.max(1, done)),
+  };
+}
+
+function bytesOf(records: readonly LogRecord[]): number {
+  let bytes = 0;
+  for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0);
+  return bytes;
+}

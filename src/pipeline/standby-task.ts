@@ -1,0 +1,99 @@
+import { Backoff } from '../lib/backoff.js';
+import type { PartitionStore } from '../store/partition-store.js';
+import type { PipelineContext } from './context.js';
+import { ReaderClosedError } from './errors.js';
+import { openStore } from './open-store.js';
+import { REPLAY_RECORDS } from './restore.js';
+
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 10_000;
+/** How long the changelog may end below what our own last batch wrote: EndTxn answers before its markers are there. */
+const MARKERS_PATIENCE_MS = 30_000;
+
+/**
+ * A standby of one partition: follows the changelog, read_committed, from the folder's position on, until stopped.
+ *
+ * Nothing is fenced, so what is read is only what was committed by then; the owner to come reads the rest. Any error
+ * begins it anew after a while.
+ */
+export class StandbyTask {
+  readonly #stopping = new AbortController();
+  /** Resolves when the store is closed. */
+  readonly ended: Promise<void>;
+
+  constructor(
+    private readonly context: PipelineContext,
+    readonly partition: number,
+  ) {
+    this.ended = this.#run();
+  }
+
+  /** Lets the write in flight finish, then closes. Await `ended`. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { context, partition } = this;
+    const { signal } = this.#stopping;
+    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    while (!signal.aborted) {
+      try {
+        await this.#keep(signal, backoff);
+      } catch (error) {
+        const expected = signal.aborted && (error instanceof ReaderClosedError || error === signal.reason);
+        if (!expected) context.observer.standbyError(partition, error);
+        if (!signal.aborted) await context.clock.delay(backoff.next(), signal);
+      }
+    }
+    context.observer.standby(partition, null);
+  }
+
+  async #keep(signal: AbortSignal, backoff: Backoff): Promise<void> {
+    const { context, partition } = this;
+    const store = await openStore(context, partition, await this.#endOfChangelog(signal));
+    try {
+      signal.throwIfAborted();
+      context.held.note(partition, store.changelogPosition);
+      await this.#follow(store, signal, backoff);
+    } finally {
+      await store.close();
+    }
+  }
+
+  async #follow(store: PartitionStore, signal: AbortSignal, backoff: Backoff): Promise<void> {
+    const { context, partition } = this;
+    const reader = context.changelogLogs.reader(
+      { topic: context.topics.changelog, partition },
+      store.changelogPosition,
+    );
+    const close = () => reader.close();
+    signal.addEventListener('abort', close);
+    try {
+      for (;;) {
+        const { records, nextOffset, endOffset } = await reader.next(REPLAY_RECORDS);
+        if (nextOffset >= endOffset) store.noteAtEnd(context.clock.now());
+        await store.replay(records, nextOffset);
+        context.held.note(partition, nextOffset);
+        context.observer.standby(partition, { position: nextOffset, end: Math.max(endOffset, nextOffset) });
+        backoff.reset();
+      }
+    } finally {
+      signal.removeEventListener('abort', close);
+      reader.close();
+    }
+  }
+
+  /** Not below what this instance has written itself: a folder that is ahead of the changelog would be set aside. */
+  async #endOfChangelog(signal: AbortSignal): Promise<number> {
+    const { context, partition } = this;
+    const { clock, changelogLogs, topics, held } = context;
+    const written = held.all().get(partition) ?? 0;
+    for (const deadline = clock.now() + MARKERS_PATIENCE_MS; ;) {
+      const { end } = await changelogLogs.bounds({ topic: topics.changelog, partition });
+      signal.throwIfAborted();
+      if (end >= written || clock.now() >= deadline) return end;
+      await clock.delay(FIRST_RETRY_MS, signal);
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/** What lies in a STATE_DIR, how large it is and since when nobody has used it. */
+import { readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PARTITION_FOLDER } from './rocks-state-directory.js';
+import { bytesIn, ifThere } from './state-size.js';
+
+export interface StateFolder {
+  readonly path: string;
+  /** Null for one that was set aside. */
+  readonly partition: number | null;
+  readonly bytes: number;
+  /** When it was last marked as used, or set aside; milliseconds since the epoch. */
+  readonly lastUsedMs: number;
+}
+
+/** `<folder>.set-aside-20261231T235959Z[-2]`, see set-aside-folder.ts. */
+const SET_ASIDE = /\.set-aside-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?:-\d+)?$/;
+const BEING_REMOVED = '.removed';
+
+/** The folders of partitions and those set aside. What is left of a removal that was cut short is removed. */
+export async function listStateFolders(stateDir: string): Promise<StateFolder[]> {
+  const folders: StateFolder[] = [];
+  for (const name of await readdir(stateDir)) {
+    const path = join(stateDir, name);
+    if (name.endsWith(BEING_REMOVED)) await rm(path, { recursive: true, force: true });
+    const partition = PARTITION_FOLDER.exec(name)?.[1];
+    const setAside = SET_ASIDE.exec(name);
+    if (setAside !== null)
+      folders.push({ path, partition: null, bytes: await bytesIn(path), lastUsedMs: timeOf(setAside) });
+    else if (partition !== undefined) {
+      const found = await ifThere(stat(path));
+      if (found === null) continue;
+      folders.push({ path, partition: Number(partition), bytes: await bytesIn(path), lastUsedMs: found.mtimeMs });
+    }
+  }
+  return folders;
+}
+
+/** The folder's own time is when it was last seen in use: it outlives the process. */
+export async function markUsed(folder: string, now: number): Promise<void> {
+  await ifThere(utimes(folder, now / 1000, now / 1000));
+}
+
+/** Renamed first: a folder half removed must not be opened. */
+export async function removeStateFolder(folder: string): Promise<void> {
+  const doomed = folder + BEING_REMOVED;
+  await rename(folder, doomed);
+  await rm(doomed, { recursive: true, force: true });
+  await rm(`${folder}.txt`, { force: true });
+}
+
+function timeOf([, year, month, day, hours, minutes, seconds]: RegExpExecArray): number {
+  return Date.parse(`${year}-${month}-${day}T${hours}:${minutes}:${seconds}Z`);
+}

@@ -1,0 +1,68 @@
+/** A standby follows the changelog of a partition that another instance owns, so that a take-over costs the tail only. */
+import { rmSync } from 'node:fs';
+import { auditCluster } from '../support/audit/audit-cluster.js';
+import { currentCluster } from '../support/cluster/current.js';
+import { deploy } from '../support/deployment.js';
+import { consumed } from '../support/outbound.js';
+import { Platform } from '../support/platform.js';
+import { Processors, type Processor } from '../support/processor.js';
+import { restoreOf } from '../support/restore-log.js';
+
+interface Standby {
+  readonly partition: number;
+  readonly position: number;
+  readonly lag: number;
+}
+
+const processors = new Processors();
+const PARTITIONS = 2;
+const COMPANIES = 300;
+
+afterAll(() => processors.endAll());
+
+async function standbysOf(processor: Processor): Promise<readonly Standby[]> {
+  const { standbys } = (await (await processor.get('/partitions')).json()) as { standbys: readonly Standby[] };
+  return standbys;
+}
+
+test('the standby of a killed owner takes over with the tail, though the owner lost its state', async () => {
+  const settings = { NUM_STANDBY: '1' };
+  const deployment = await deploy(currentCluster(), { partitions: PARTITIONS, settings });
+  const platform = await Platform.connect(deployment);
+  try {
+    const [one, other] = [await processors.startReady(deployment), await processors.startReady(deployment)];
+    const send = async (name: string) => {
+      const records = Array.from({ length: COMPANIES }, (_, i) =>
+        platform.completeCompany(`${name}-${i}`, { partition: i % PARTITIONS }),
+      ).flat();
+      await consumed(deployment, await platform.send(records));
+    };
+    await send('first');
+    // Asked by the metrics: `/partitions` may be asked only so often.
+    const followed = async () =>
+      /^company_sync_standby_lag_records\{.*\} 0$/m.test(await (await other.get('/metrics')).text());
+    await other.poll(followed, 'its standby has followed the changelog', 30_000);
+    const [standby] = await standbysOf(other);
+    if (standby === undefined) throw new Error('there is no standby');
+    expect(standby.position).toBeGreaterThan(0);
+
+    await one.kill();
+    rmSync(one.stateDir, { recursive: true });
+    const taken = other.logged(
+      ({ partition, state }) => partition === standby.partition && state === 'running',
+      'it runs the partition of its standby',
+    );
+    await taken;
+    // What a take-over restores from the changelog, where anything: never what the standby had.
+    const restored = restoreOf(other.log, standby.partition);
+    expect(restored?.start ?? standby.position).toBeGreaterThanOrEqual(standby.position);
+    await send('second');
+    const { announced, anomalies } = await auditCluster({ ...deployment, settingsInPlaceBefore: 0 });
+    expect(anomalies).toEqual([]);
+    expect(announced).toBe(2 * COMPANIES);
+    expect(await standbysOf(other)).toEqual([]);
+    expect(await other.stop()).toBe(0);
+  } finally {
+    await platform.close();
+  }
+});

@@ -1,0 +1,104 @@
+/** State that nobody uses goes after its retention, and no sooner; on real folders, by a clock of the test's own. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { StateGarbage } from '../../../src/ops/state-garbage.js';
+import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import type { FolderUse } from '../../../src/pipeline/observer.js';
+import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
+import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { temporaryFolder } from '../store/temporary-folder.js';
+
+const HOUR_MS = 3_600_000;
+const RETENTION_MS = 24 * HOUR_MS;
+
+const folder = temporaryFolder();
+
+class Instance {
+  readonly stateDir = folder();
+  now = Date.now();
+  readonly used = new Set<number>();
+  readonly removed: string[] = [];
+  use: readonly FolderUse[] = [];
+  readonly held = new HeldPositions(new Map([[1, 5]]));
+  readonly state = new ExclusiveStateDirectory(new RocksStateDirectory(this.stateDir, { now: () => this.now }));
+
+  async makeState(partition: number): Promise<void> {
+    const store = await this.state.open(partition);
+    await store.write([{ key: Buffer.from('k'), value: Buffer.alloc(10_000) }]);
+    await store.close();
+  }
+
+  /** By a process of its own: nothing is remembered but what the folders say. */
+  async sweepAfter(ms: number): Promise<void> {
+    this.now += ms;
+    const garbage = new StateGarbage({
+      stateDir: this.stateDir,
+      retentionMs: RETENTION_MS,
+      state: this.state,
+      isUsed: (partition) => this.used.has(partition),
+      held: this.held,
+      clock: { now: () => this.now, delay: () => Promise.resolve() },
+      observer: {
+        diskUse: (folders) => (this.use = folders),
+        stateRemoved: (folder) => this.removed.push(folder),
+        sweepError: (error) => {
+          throw error;
+        },
+      },
+    });
+    await garbage.sweep();
+  }
+
+  has(partition: number): boolean {
+    return existsSync(join(this.stateDir, `partition-${partition}`));
+  }
+}
+
+test('state is removed once it was unused for the retention, counted from its last use', async () => {
+  const instance = new Instance();
+  await instance.makeState(1);
+  instance.used.add(1);
+  await instance.sweepAfter(3 * RETENTION_MS);
+  expect(instance.has(1)).toBe(true);
+
+  instance.used.clear();
+  await instance.sweepAfter(RETENTION_MS - HOUR_MS);
+  expect(instance.has(1)).toBe(true);
+  expect(instance.held.all().get(1)).toBe(5);
+  await instance.sweepAfter(2 * HOUR_MS);
+  expect(instance.has(1)).toBe(false);
+  expect(instance.held.all().has(1)).toBe(false);
+  expect(instance.removed).toEqual([join(instance.stateDir, 'partition-1')]);
+});
+
+test('a folder that is open is kept, whoever has it', async () => {
+  const instance = new Instance();
+  const store = await instance.state.open(1);
+  await instance.sweepAfter(2 * RETENTION_MS);
+  expect(instance.has(1)).toBe(true);
+  await store.close();
+});
+
+test('what was set aside goes as well, with the word why, a retention after that', async () => {
+  const instance = new Instance();
+  await instance.makeState(1);
+  await instance.state.setAside(1, 'it is corrupt');
+  await instance.makeState(1);
+  instance.used.add(1);
+  await instance.sweepAfter(RETENTION_MS - HOUR_MS);
+  expect(readdirSync(instance.stateDir)).toHaveLength(3);
+  await instance.sweepAfter(2 * HOUR_MS);
+  expect(readdirSync(instance.stateDir)).toEqual(['partition-1']);
+});
+
+test('each sweep tells what every folder takes', async () => {
+  const instance = new Instance();
+  await instance.makeState(1);
+  await instance.makeState(2);
+  await instance.state.setAside(2, 'it is corrupt');
+  instance.used.add(1);
+  await instance.sweepAfter(0);
+  const bytes = new Map(instance.use.map((folder) => [folder.partition, folder.bytes]));
+  expect([...bytes.keys()].sort()).toEqual([1, null]);
+  for (const each of bytes.values()) expect(each).toBeGreaterThan(10_000);
+});

@@ -1,0 +1,90 @@
+/** What an operator sees of a restore, and what is left of one that is cut short. */
+import type { PipelineContext } from '../../../src/pipeline/context.js';
+import { ReaderClosedError } from '../../../src/pipeline/errors.js';
+import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import type { RestoreProgress } from '../../../src/pipeline/observer.js';
+import type { LogBatch } from '../../../src/pipeline/ports.js';
+import { restore } from '../../../src/pipeline/restore.js';
+import type { PartitionStore } from '../../../src/store/partition-store.js';
+
+const END = 10;
+
+/** A restore from offset 2 whose reader answers when told to. */
+class Restore {
+  now = 1_000;
+  readonly progress: RestoreProgress[] = [];
+  readonly stalled: number[] = [];
+  readonly written: number[] = [];
+  readonly held = new HeldPositions();
+  readonly stopping = new AbortController();
+  readonly outcome: Promise<void>;
+  #answer: { give: (batch: LogBatch) => void; fail: (error: Error) => void } | null = null;
+  #elapse: () => void = () => undefined;
+
+  constructor() {
+    const context: Partial<PipelineContext> = {
+      topics: { input: 'input', changelog: 'changelog', synchronized: 'synchronized', deadLetter: 'dead-letter' },
+      held: this.held,
+      clock: { now: () => this.now, delay: () => new Promise((resolve) => (this.#elapse = resolve)) },
+      changelogLogs: {
+        reader: () => ({
+          next: () => new Promise((give, fail) => (this.#answer = { give, fail })),
+          close: () => this.#answer?.fail(new ReaderClosedError('closed')),
+        }),
+      } as unknown as PipelineContext['changelogLogs'],
+      observer: {
+        restore: (_partition: number, progress: RestoreProgress) => this.progress.push(progress),
+        restoreStalled: (_partition: number, _progress: RestoreProgress, ms: number) => this.stalled.push(ms),
+      } as unknown as PipelineContext['observer'],
+    };
+    const store: Partial<PartitionStore> = {
+      changelogPosition: 2,
+      replay: (_records, nextPosition) => {
+        this.written.push(nextPosition);
+        return Promise.resolve();
+      },
+    };
+    this.outcome = restore(context as PipelineContext, 3, store as PartitionStore, END, this.stopping.signal);
+    this.outcome.catch(() => undefined); // Awaited by the test.
+  }
+
+  async give(nextOffset: number): Promise<void> {
+    const record = { offset: nextOffset - 1, timestamp: 0, key: Buffer.from('key'), value: Buffer.from('value') };
+    this.#answer?.give({ records: [{ ...record, headers: [] }], nextOffset, endOffset: END });
+    await new Promise(setImmediate);
+  }
+
+  async elapse(): Promise<void> {
+    this.#elapse();
+    await new Promise(setImmediate);
+  }
+}
+
+test('progress tells records, bytes and the time left at the rate so far', async () => {
+  const run = new Restore();
+  run.now += 300;
+  await run.give(8);
+  expect(run.progress).toEqual([{ start: 2, end: END, position: 8, records: 1, bytes: 8, remainingMs: 100 }]);
+  await run.give(END);
+  await run.outcome;
+  expect(run.progress.at(-1)).toMatchObject({ records: 2, bytes: 16, remainingMs: 0 });
+});
+
+test('a restore that gets nothing says so, again and again, and goes on when something comes', async () => {
+  const run = new Restore();
+  await run.elapse();
+  await run.elapse();
+  expect(run.stalled).toEqual([10_000, 20_000]);
+  await run.give(END);
+  await run.outcome;
+  expect(run.written).toEqual([END]);
+});
+
+test('one that is cut short has written how far it came', async () => {
+  const run = new Restore();
+  await run.give(6);
+  run.stopping.abort();
+  await expect(run.outcome).rejects.toBeInstanceOf(ReaderClosedError);
+  expect(run.written).toEqual([6]);
+  expect(run.held.all().get(3)).toBe(6);
+});
