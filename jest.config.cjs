@@ -19,7 +19,7 @@ module.exports = {
     {
       ...common,
       displayName: 'kafka',
-      testMatch: ['<rootDir>/test/integration/**/*.test.ts', '<rootDir>/test/fault/**/*.test.ts'],
+      testMatch: ['integration', 'fault', 'browser'].map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`),
       globalSetup: '<rootDir>/test/support/global-setup.ts',
       globalTeardown: '<rootDir>/test/support/global-teardown.ts',
     },

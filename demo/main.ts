@@ -89,9 +89,11 @@ async function performAndAudit(stage: Stage, options: DemoOptions, signal: Abort
 
 async function keepRunning(stage: Stage, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  const { bootstrap, registryUrl } = stage.deployment;
+  const { bootstrap, registryUrl, applicationId, topics } = stage.deployment;
   terminal.say(`KAFKA_BROKERS=${bootstrap}\nSCHEMA_REGISTRY_URL=${registryUrl}`);
-  for (const { name, address } of stage.instances) terminal.say(`processor ${name}: ${address}`);
+  for (const { name, address } of stage.instances) terminal.say(`processor ${name}, its status page: ${address}/`);
+  const group = `KAFKA_BROKERS=${bootstrap} APPLICATION_ID=${applicationId} TOPIC_SYNC_EVENTS=${topics.events}`;
+  terminal.say(`explain a company that the page lists: ${group} npx company-sync explain <companyId>`);
   terminal.say(`logs and state: ${stage.folder}`);
   terminal.say('Everything goes on running. Ctrl-C stops it.', 'bold');
   const timer = setInterval(() => undefined, 2 ** 30); // A promise alone keeps no process alive.

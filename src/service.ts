@@ -14,11 +14,11 @@ import { SchemaRegistry } from './kafka/schema-registry.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics.js';
 import { Backoff } from './lib/backoff.js';
 import type { Clock } from './lib/clock.js';
-import type { CompanyDirectory } from './ops/company-directory.js';
 import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-server.js';
-import { createCompanyDirectory } from './ops/inspection.js';
+import { createInspection, type Inspection } from './ops/inspection.js';
 import { InstanceMetrics } from './ops/instance-metrics.js';
 import { MetricsObserver } from './ops/metrics-observer.js';
+import { PartitionFigures } from './ops/partition-figures.js';
 import { ProgressBoard } from './ops/progress-board.js';
 import { StateGarbage } from './ops/state-garbage.js';
 import { StateMetricsObserver } from './ops/state-metrics-observer.js';
@@ -56,6 +56,8 @@ export interface ServiceOptions {
   readonly clock: Clock;
   /** The folder of the Avro schemas, part of the installation. */
   readonly schemasFolder: string;
+  /** The folder of the status page, part of the installation. */
+  readonly pageFolder: string;
   /** Told besides logs and metrics. */
   readonly observers: readonly Partial<PipelineObserver>[];
   /** The instance cannot go on: the process must end loudly. */
@@ -77,11 +79,13 @@ export class Service {
   #lock: InstanceLock | null = null;
   #partitions: PartitionSet | null = null;
   #standbys: StandbySet | null = null;
-  #companies: CompanyDirectory | null = null;
+  #inspection: Inspection | null = null;
+  readonly #figures: PartitionFigures;
   #http: HttpServer | null = null;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
+    this.#figures = new PartitionFigures(() => options.clock.now());
   }
 
   /** Where HTTP listens; known once `start` has begun to wait for others. */
@@ -100,7 +104,7 @@ export class Service {
 
     const metrics = new Registry();
     collectDefaultMetrics({ register: metrics });
-    const http = await startHttpServer(config.http, this.#view(), metrics);
+    const http = await startHttpServer(config.http, this.#view(), metrics, this.#options.pageFolder);
     this.#http = http;
     this.#own('http', () => http.close());
     logger.info({ address: http.address, applicationId: config.applicationId }, 'listening');
@@ -184,7 +188,7 @@ export class Service {
     const observer = new MetricsObserver(metrics, () => performance.now());
     const context = createPipelineContext({
       ...this.#options,
-      observers: [observer, new StateMetricsObserver(metrics), this.#board, ...this.#options.observers],
+      observers: [observer, new StateMetricsObserver(metrics), this.#board, this.#figures, ...this.#options.observers],
       ...{ topics, registry, membership, held, size, state },
       own: this.#own,
     });
@@ -198,11 +202,10 @@ export class Service {
     const told = context.observer;
     const garbage = new StateGarbage({ stateDir, retentionMs, state, isUsed, held, clock, observer: told });
     this.#own('state sweep', () => garbage.close());
-    this.#companies = this.#directory(context, partitions, topics, registry);
+    this.#inspection = this.#inspect(context, partitions, topics, registry);
 
     const instance = new InstanceMetrics({
       ...{ registry: metrics, clock, logger, logs: context.inputLogs, topic: owner.topic },
-      inputPartitions: topics.partitions.syncEvents,
       partitions: () => partitions.statuses().keys(),
       stateSize: () => stateSize(config.stateDir),
       onLag: (...told) => observer.lag(...told),
@@ -223,12 +226,12 @@ export class Service {
     });
   }
 
-  #directory(
+  #inspect(
     context: PipelineContext,
     local: PartitionSet,
     topics: CheckedTopics,
     { type, source: schemas }: KnownRegistry,
-  ): CompanyDirectory {
+  ): Inspection {
     const { config, logger, clock } = this.#options;
     const { applicationId: groupId, http } = config;
     const { input: topic } = context.topics;
@@ -236,7 +239,10 @@ export class Service {
     this.#own('group owners', () => owners.close());
     const logs = createLogs(this.#options, this.#own);
     const { syncEvents: partitions } = topics.partitions;
-    return createCompanyDirectory({ context, local, partitions, owners, logs, type, schemas, token: http.token });
+    return createInspection({
+      ...{ context, local, partitions, owners, logs, type, schemas, token: http.token, figures: this.#figures },
+      address: () => this.#http?.advertisedAddress ?? null,
+    });
   }
 
   /** Asks until there is an answer: what is down at the start is waited for. Null when stopped meanwhile. */
@@ -266,7 +272,7 @@ export class Service {
       startingBecause: () => this.#startingBecause,
       partitions: () => this.#partitions?.statuses() ?? new Map<number, PartitionStatus>(),
       figures: this.#board,
-      companies: () => this.#companies,
+      inspection: () => this.#inspection,
     };
   }
 }

@@ -1,4 +1,5 @@
 /** `company-sync run`: one instance as a process, from its start to SIGTERM. */
+import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { systemClock } from '../lib/system-clock.js';
@@ -32,7 +33,8 @@ export async function runProcessor(
     logger.fatal({ err }, err.message);
     end(1);
   };
-  const service = new Service({ config, logger, clock: systemClock, schemasFolder, observers, onCrash });
+  const pageFolder = join(dirname(schemasFolder), 'page');
+  const service = new Service({ config, logger, clock: systemClock, schemasFolder, pageFolder, observers, onCrash });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     host.once(signal, () => {
       logger.info({ signal }, 'stopping');

@@ -1,28 +1,84 @@
-/** What HTTP says of companies. */
+/** What HTTP says of companies and partitions. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { assertNever } from '../lib/assert-never.js';
-import type { CompanyDirectory, Found } from './company-directory.js';
+import type { Found } from './company-directory.js';
+import type { Inspection } from './inspection.js';
+import { InstanceError } from './instance-client.js';
+import type { ProgressBoard } from './progress-board.js';
+import { LIST_STATES, type ListState } from './unfinished-lists.js';
 
 /** Requests that one client may make to one route. */
 export const INSPECTION_LIMIT = { max: 50, timeWindow: 1_000 } as const;
 /** When to ask again where a partition is between two owners: seconds. */
 const RETRY_AFTER_S = 1;
+const DEFAULT_LIST = 50;
+const MAX_LIST = 1_000;
 
 interface CompanyRoute {
   Params: { companyId: string };
   Querystring: { scope?: string };
 }
+interface ListRoute {
+  Querystring: { state?: string; limit?: string; scope?: string };
+}
 
-/** @param directory null while the instance starts or stops */
-export function addCompanyRoutes(server: FastifyInstance, directory: () => CompanyDirectory | null): void {
+const STARTING = ['the instance is starting or stopping'];
+
+/** @param inspection null while the instance starts or stops */
+export function addCompanyRoutes(
+  server: FastifyInstance,
+  inspection: () => Inspection | null,
+  board: ProgressBoard,
+): void {
   const config = { rateLimit: INSPECTION_LIMIT };
-  server.get<CompanyRoute>('/companies/:companyId', { config }, async (request, reply) => {
-    const companies = directory();
-    if (companies === null) return cannotTell(reply, ['the instance is starting or stopping']);
-    const { companyId } = request.params;
-    const here = request.query.scope === 'instance';
-    return answer(reply, companyId, await (here ? companies.findHere(companyId) : companies.find(companyId)));
+  server.get<{ Querystring: { scope?: string } }>('/partitions', { config }, async (request, reply) => {
+    void reply.header('cache-control', 'no-store');
+    const deployment = inspection()?.deployment;
+    if (request.query.scope === 'deployment') return { partitions: (await deployment?.partitionsEverywhere()) ?? [] };
+    const partitions = deployment?.partitionsHere() ?? [];
+    return {
+      partitions: partitions.map((one) => ({ ...one, ...board.of(one.partition) })),
+      standbys: board.standbys(),
+      stateBytes: board.stateBytes,
+    };
   });
+
+  server.get<CompanyRoute>('/companies/:companyId', { config }, async (request, reply) => {
+    const known = inspection();
+    if (known === null) return cannotTell(reply, STARTING);
+    const { companyId } = request.params;
+    const { scope } = request.query;
+    const found = await (scope === 'instance' ? known.companies.findHere(companyId) : known.companies.find(companyId));
+    if (scope !== 'deployment' || found.kind !== 'elsewhere') return answer(reply, companyId, found);
+    try {
+      const explanation = await known.deployment.explanationOf(found.address, companyId);
+      return answer(reply, companyId, { kind: explanation.verdict === 'unknown' ? 'nowhere' : 'here', explanation });
+    } catch (error) {
+      if (error instanceof InstanceError) return cannotTell(reply, [error.message]);
+      throw error;
+    }
+  });
+
+  server.get<ListRoute>('/companies', { config }, async (request, reply) => {
+    const known = inspection();
+    if (known === null) return cannotTell(reply, STARTING);
+    const { state = '', limit: wanted = String(DEFAULT_LIST), scope } = request.query;
+    const limit = Number(wanted);
+    if (!isListState(state)) return refuse(reply, `state is one of ${LIST_STATES.join(', ')}`);
+    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIST)
+      return refuse(reply, `limit is a whole number from 1 to ${MAX_LIST}`);
+    void reply.header('cache-control', 'no-store');
+    const { deployment } = known;
+    return scope === 'instance' ? deployment.listHere(state, limit) : deployment.listEverywhere(state, limit);
+  });
+}
+
+function isListState(text: string): text is ListState {
+  return (LIST_STATES as readonly string[]).includes(text);
+}
+
+function refuse(reply: FastifyReply, error: string): FastifyReply {
+  return reply.status(400).send({ error });
 }
 
 function answer(reply: FastifyReply, companyId: string, found: Found): FastifyReply {

@@ -2,13 +2,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import rateLimit from '@fastify/rate-limit';
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { PartitionStatus } from '../pipeline/observer.js';
 import { advertisedAddress } from './advertised-address.js';
-import type { CompanyDirectory } from './company-directory.js';
-import { addCompanyRoutes, INSPECTION_LIMIT } from './company-routes.js';
+import { addCompanyRoutes } from './company-routes.js';
+import type { Inspection } from './inspection.js';
+import { openApiDocument } from './openapi.js';
 import type { ProgressBoard } from './progress-board.js';
+import { addStatusPage } from './status-page.js';
 
 export interface ServiceView {
   /** Why the instance as a whole is not up yet (waiting for the registry, joining the group); null once it is. */
@@ -16,7 +18,7 @@ export interface ServiceView {
   partitions(): Map<number, PartitionStatus>;
   readonly figures: ProgressBoard;
   /** Null while there are no partitions to look into. */
-  companies(): CompanyDirectory | null;
+  inspection(): Inspection | null;
 }
 
 declare module 'fastify' {
@@ -37,15 +39,22 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Starts listening; port 0 picks a free one. */
+/**
+ * Starts listening; port 0 picks a free one.
+ * @param pageFolder the status page's files, part of the installation
+ */
 export async function startHttpServer(
   at: { host: string; port: number; token: string | null },
   view: ServiceView,
   metrics: Registry,
+  pageFolder: string,
 ): Promise<HttpServer> {
   const server = fastify({
     logger: false,
     forceCloseConnections: true,
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      void reply.status(error.statusCode ?? 400).send({ error: error.message });
+    },
     routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
   });
   speakPlainly(server);
@@ -56,12 +65,10 @@ export async function startHttpServer(
     void reply.header('content-type', metrics.contentType);
     return metrics.metrics();
   });
-  server.get('/partitions', { config: { rateLimit: INSPECTION_LIMIT } }, () => ({
-    partitions: listPartitions(view).map((one) => ({ ...one, ...view.figures.of(one.partition) })),
-    standbys: view.figures.standbys(),
-    stateBytes: view.figures.stateBytes,
-  }));
-  addCompanyRoutes(server, () => view.companies());
+  const document = openApiDocument();
+  server.get('/openapi.json', () => document);
+  addCompanyRoutes(server, () => view.inspection(), view.figures);
+  await addStatusPage(server, pageFolder);
   const address = await server.listen({ host: at.host, port: at.port });
   return {
     address,

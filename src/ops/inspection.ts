@@ -6,7 +6,9 @@ import type { PipelineContext } from '../pipeline/context.js';
 import type { Logs, PartitionOwners } from '../pipeline/ports.js';
 import { AnnouncedEvents } from './announced-events.js';
 import { CompanyDirectory, type LocalPartitions } from './company-directory.js';
+import { Deployment } from './deployment.js';
 import { InstanceClient } from './instance-client.js';
+import type { PartitionFigures } from './partition-figures.js';
 
 export interface InspectionParts {
   readonly context: PipelineContext;
@@ -21,21 +23,35 @@ export interface InspectionParts {
   readonly schemas: SchemaSource;
   /** HTTP_TOKEN, which all instances of a deployment share. */
   readonly token: string | null;
+  readonly figures: PartitionFigures;
+  /** Where this instance is reached by the others. */
+  readonly address: () => string | null;
 }
 
-export function createCompanyDirectory(parts: InspectionParts): CompanyDirectory {
-  const { context, local, partitions, owners, logs, type, schemas, token } = parts;
+/** What is known of companies and partitions, here and in the other instances. */
+export interface Inspection {
+  readonly companies: CompanyDirectory;
+  readonly deployment: Deployment;
+}
+
+export function createInspection(parts: InspectionParts): Inspection {
+  const { context, local, partitions, owners, logs, type, schemas, token, figures, address } = parts;
   const { applicationId, topics, allDatasetsFrom, partitioner, settings, clock } = context;
   const events = new AnnouncedEvents({
     ...{ logs, clock, type, schemas, topic: topics.synchronized },
     partitionOf: (companyId, input) => partitioner.partitionFor(topics.synchronized, Buffer.from(companyId), input),
     sourceOf: (input) => `/${applicationId}/${topics.input}/${input}`,
   });
-  return new CompanyDirectory({
-    ...{ local, partitions, topic: topics.input, peers: new InstanceClient(token) },
+  const client = new InstanceClient(token);
+  const figuresOf = (partition: number) => figures.of(partition);
+  const askOwners = () => owners.owners();
+  const companies = new CompanyDirectory({
+    ...{ local, partitions, topic: topics.input, peers: client },
     policyOf: (clientId) =>
       policyFor(clock.now(), allDatasetsFrom, clientId === null ? undefined : settings.policyOf(clientId)),
-    owners: () => owners.owners(),
+    owners: askOwners,
     announced: (source) => events.find(source),
   });
+  const deployment = new Deployment({ local, figuresOf, partitions, owners: askOwners, client, address });
+  return { companies, deployment };
 }

@@ -1,6 +1,8 @@
 /** Asks a running instance over HTTP. */
 import type { Explanation } from '../domain/explanation.js';
 import type { PeerAnswer, Peers } from './company-directory.js';
+import type { PartitionView } from './partition-figures.js';
+import type { CompanyList, ListState } from './unfinished-lists.js';
 
 /** Looking at every partition of an instance takes milliseconds; one that takes this long is frozen or cut off. */
 const PATIENCE_MS = 10_000;
@@ -43,6 +45,24 @@ export class InstanceClient implements Peers {
       else throw new InstanceError(`${url.origin} answers ${response.status}: ${await reasonOf(response)}`);
     }
     throw new InstanceError(`${url.origin} and others send from one to the next: the group is being assigned anew`);
+  }
+
+  /** The partitions of the instance at this address. @throws InstanceError */
+  async partitions(address: string): Promise<readonly PartitionView[]> {
+    const { partitions } = (await this.#json(new URL('/partitions', address))) as { partitions: PartitionView[] };
+    return partitions;
+  }
+
+  /** Its unfinished companies. @throws InstanceError */
+  async list(address: string, state: ListState, limit: number): Promise<CompanyList> {
+    const url = new URL(`/companies?state=${state}&limit=${limit}&scope=instance`, address);
+    return (await this.#json(url)) as CompanyList;
+  }
+
+  async #json(url: URL): Promise<unknown> {
+    const response = await this.#get(url);
+    if (response.status === 200) return await json(response);
+    throw new InstanceError(`${url.origin} answers ${response.status}: ${await reasonOf(response)}`);
   }
 
   async #get(url: URL): Promise<Response> {

@@ -3,17 +3,19 @@ import type { Announcement } from '../domain/announcement.js';
 import type { Ignored } from '../domain/transition.js';
 import type { Poison } from '../decode/poison.js';
 
-export type PartitionState =
+export const PARTITION_STATES = [
   /** Waiting to be confirmed by the group, or backing off after an error. */
-  | 'waiting'
-  | 'fencing'
-  | 'restoring'
-  | 'running'
+  'waiting',
+  'fencing',
+  'restoring',
+  'running',
   /** The registry gives no usable answer: nothing is read until it does. */
-  | 'waiting-for-registry'
+  'waiting-for-registry',
   /** Stopped until an operator has acted: InconsistentPositionError, HangingTransactionError, RecordTooLargeError. */
-  | 'blocked'
-  | 'closed';
+  'blocked',
+  'closed',
+] as const;
+export type PartitionState = (typeof PARTITION_STATES)[number];
 
 export interface PartitionStatus {
   readonly state: PartitionState;

@@ -31,8 +31,8 @@ export class CommittedRows implements KeyValueReads {
     });
   }
 
-  async scan(prefix: Buffer): Promise<Pair[]> {
-    const pairs = (await this.snapshot.scan(prefix)).filter(({ key }) => !this.#undo.has(nameOf(key)));
+  async scan(prefix: Buffer, limit = Infinity): Promise<Pair[]> {
+    const pairs = (await this.snapshot.scan(prefix, limit)).filter(({ key }) => !this.#undo.has(nameOf(key)));
     for (const { key, value } of this.#undo.values())
       if (value !== null && key.subarray(0, prefix.length).equals(prefix)) pairs.push({ key, value });
     return pairs.sort((a, b) => a.key.compare(b.key));

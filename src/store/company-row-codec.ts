@@ -9,6 +9,8 @@ import { UnknownRowVersionError } from './unknown-row-version-error.js';
 
 /** Stored codes: never change one. */
 const OUTCOME = { pending: 0, announced: 1, deleted: 2, pendingAndStalled: 3 } as const;
+/** After the version. */
+const OUTCOME_AT = 1;
 const POLICY_CODE = { FIRST_DATASET: 0, ALL_DATASETS: 1 } as const satisfies Record<Policy, number>;
 
 export function writeCompanyRow(to: ByteWriter, row: CompanyRow): void {
@@ -23,6 +25,12 @@ export function writeCompanyRow(to: ByteWriter, row: CompanyRow): void {
     default:
       return assertNever(row);
   }
+}
+
+/** Whether the row is that of a company neither announced nor deleted, from its first bytes. */
+export function isPendingCompany(bytes: Buffer): boolean {
+  const outcome = bytes[OUTCOME_AT];
+  return outcome === OUTCOME.pending || outcome === OUTCOME.pendingAndStalled;
 }
 
 /** @throws UnknownRowVersionError, CorruptStoreError */

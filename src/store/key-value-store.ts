@@ -14,8 +14,8 @@ export interface Pair {
 export interface KeyValueReads {
   /** The values of `keys`, in their order; null where there is none. One multi-get. */
   read(keys: readonly Buffer[]): Promise<(Buffer | null)[]>;
-  /** Every pair whose key starts with `prefix`, in key order. */
-  scan(prefix: Buffer): Promise<Pair[]>;
+  /** Every pair whose key starts with `prefix`, in key order; only the first `limit` of them where that is given. */
+  scan(prefix: Buffer, limit?: number): Promise<Pair[]>;
 }
 
 /** The store as it was when this was taken. It costs little while it is held, and must be closed. */

@@ -29,6 +29,7 @@ import {
 } from './partition-meta.js';
 import type { PositionRow } from './row-codec.js';
 import type { EncodedChanges } from './state-changes.js';
+import { unfinishedMarks } from './unfinished-index.js';
 
 /** Writes of a replay are cut into pieces of so many rows: large enough to be fast, small enough not to block. */
 const REPLAY_WRITE_ROWS = 2_000;
@@ -83,11 +84,14 @@ export class PartitionStore {
   async replay(records: readonly ChangelogRow[], nextPosition: number): Promise<void> {
     this.#mustBeConfirmed('replay');
     let from = 0;
-    for (; records.length - from > REPLAY_WRITE_ROWS; from += REPLAY_WRITE_ROWS)
-      await this.#write(changesOf(records, from, from + REPLAY_WRITE_ROWS));
+    for (; records.length - from > REPLAY_WRITE_ROWS; from += REPLAY_WRITE_ROWS) {
+      const piece = changesOf(records, from, from + REPLAY_WRITE_ROWS);
+      await this.#write(piece.concat(unfinishedMarks(piece)));
+    }
 
     const changelog = { ...this.#changelog, offset: nextPosition };
     const last = changesOf(records, from, records.length);
+    last.push(...unfinishedMarks(last));
     last.push({ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(changelog) });
     await this.#write(last);
     this.#changelog = changelog;
@@ -112,9 +116,9 @@ export class PartitionStore {
    * @param now milliseconds since the epoch; where the batch is confirmed, the store was at the changelog's end then
    * @throws StoreUnavailableError, CorruptStoreError; the store must be opened anew then
    */
-  async apply({ changes, undo }: EncodedChanges, position: PositionRow, now: number): Promise<void> {
+  async apply({ changes, local, undo }: EncodedChanges, position: PositionRow, now: number): Promise<void> {
     this.#mustBeConfirmed('apply');
-    const writes: KeyChange[] = changes.slice();
+    const writes = [...changes, ...local] as KeyChange[];
     writes.push({ key: UNDO_KEY, value: undo });
     if (this.#positionIsNews)
       writes.push({ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(this.#changelog) });

@@ -24,22 +24,17 @@ export abstract class RocksReads implements KeyValueReads {
     }
   }
 
-  async scan(prefix: Buffer): Promise<Pair[]> {
-    const pairs: Pair[] = [];
-    for await (const pair of this.pairs(prefix)) pairs.push(pair);
-    return pairs;
-  }
-
-  /** As `scan`, but holds a few pairs at a time. */
-  async *pairs(prefix: Buffer): AsyncGenerator<Pair, void, undefined> {
+  async scan(prefix: Buffer, limit = Infinity): Promise<Pair[]> {
     this.mustBeOpen();
     const lt = firstKeyAfter(prefix);
-    const range = { gte: prefix, capacity: SCAN_CAPACITY, ...(lt === null ? {} : { lt }) };
+    const range = { gte: prefix, limit, capacity: SCAN_CAPACITY, ...(lt === null ? {} : { lt }) };
+    const pairs: Pair[] = [];
     try {
-      yield* this.db.iterator(range);
+      for await (const pair of this.db.iterator(range)) pairs.push(pair);
     } catch (cause) {
       throw storeErrorOf(`cannot scan ${this.folder}`, cause);
     }
+    return pairs;
   }
 
   /** @throws StoreUnavailableError */

@@ -42,6 +42,7 @@ declare module 'rocksdb' {
   interface Range {
     readonly gte?: Uint8Array;
     readonly lt?: Uint8Array;
+    readonly limit?: number;
     /** Pairs fetched at a time. */
     readonly capacity?: number;
   }

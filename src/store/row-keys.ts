@@ -8,6 +8,7 @@
  *     H id(company) text           hold row; the text is `<partition>/<offset>`
  *     P                            position row
  *     M...                         local to this store, never in the changelog (partition-meta.ts)
+ *     U id(company)                local too: the company is unfinished (unfinished-index.ts)
  */
 import { ByteReader } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
@@ -20,6 +21,7 @@ export const KEY_KIND = {
   hold: 0x48,
   position: 0x50,
   local: 0x4d,
+  unfinished: 0x55,
 } as const;
 
 export const POSITION_KEY = Buffer.of(KEY_KIND.position);

@@ -13,6 +13,7 @@ import {
   writePositionRow,
   type PositionRow,
 } from './row-codec.js';
+import { MARK, markOf } from './unfinished-index.js';
 import { POSITION_KEY, writeCompanyKey, writeDatasetKey, writeHoldKey, writeInfoKey } from './row-keys.js';
 
 /** A changed row, as the changelog's record has it. */
@@ -22,6 +23,8 @@ export interface StateChange extends KeyChange {
 
 export interface EncodedChanges {
   readonly changes: readonly StateChange[];
+  /** What goes to this store alone: which companies have become unfinished, or have ceased to be. */
+  readonly local: readonly KeyChange[];
   /** Returns each of their keys to the value that it had before (`decodeUndo`). */
   readonly undo: Buffer;
 }
@@ -39,12 +42,13 @@ export function encodeChanges(
   const encoder = new ChangeEncoder();
   for (const rows of touched) rows.visitChanges(encoder);
   encoder.position(position, priorPosition);
-  return { changes: encoder.changes, undo: encoder.undo.end() };
+  return { changes: encoder.changes, local: encoder.local, undo: encoder.undo.end() };
 }
 
 /** A row that was made and unmade within the batch is none: neither the store nor the changelog ever had it. */
 class ChangeEncoder implements ChangeVisitor {
   readonly changes: StateChange[] = [];
+  readonly local: KeyChange[] = [];
   readonly undo = new UndoWriter();
   readonly #to = new ByteWriter();
 
@@ -53,7 +57,11 @@ class ChangeEncoder implements ChangeVisitor {
     const to = this.#to;
     to.begin();
     writeCompanyKey(to, companyId);
-    this.#add(to.end(), prior, now, writeCompanyRow);
+    const key = to.end();
+    this.#add(key, prior, now, writeCompanyRow);
+    const before = prior?.outcome === 'pending';
+    const after = now?.outcome === 'pending';
+    if (before !== after) this.#mark(markOf(key), before, after);
   }
 
   info(companyId: string, prior: InfoRow | null, now: InfoRow | null): void {
@@ -82,6 +90,11 @@ class ChangeEncoder implements ChangeVisitor {
 
   position(now: PositionRow, prior: PositionRow | null): void {
     this.#add(POSITION_KEY, prior, now, writePositionRow);
+  }
+
+  #mark(key: Buffer, before: boolean, after: boolean): void {
+    this.local.push({ key, value: after ? MARK : null });
+    this.undo.add(key, before ? MARK : null, (to, mark) => to.bytes(mark));
   }
 
   #add<T>(key: Buffer, prior: T | null, now: T | null, write: (to: ByteWriter, row: T) => void): void {

@@ -1,4 +1,5 @@
 /** Two instances explain their companies, over HTTP and by the command, and so does the folder of a stopped one. */
+import { SCHEMAS } from '../../src/ops/api-schemas.js';
 import { currentCluster } from '../support/cluster/current.js';
 import { runCommand } from '../support/command.js';
 import { deploy, type Deployment } from '../support/deployment.js';
@@ -142,6 +143,24 @@ test('--watch follows a company to its announcement', async () => {
     .split('\n')
     .map((line) => (JSON.parse(line) as Explained).verdict);
   expect([exitCode, verdicts.at(-1)]).toEqual([0, 'announced']);
+});
+
+test('lists and partitions are told of all instances by each, as the API document says', async () => {
+  await commit([{ key: 'held too', value: Buffer.from('no avro') }]);
+  for (const instance of instances) {
+    const held = SCHEMAS.companies.parse(await (await get(instance, '/companies?state=held&limit=10')).json());
+    expect(held).toMatchObject({ complete: true, companies: [{ companyId: 'held too', holds: 1 }] });
+    const pending = SCHEMAS.companies.parse(await (await get(instance, '/companies?state=pending')).json());
+    expect(pending.companies.map(({ companyId }) => companyId)).toEqual(expect.arrayContaining(['plain', 'held too']));
+    expect(pending.companies.map(({ companyId }) => companyId)).not.toContain('announced-0');
+    const { partitions } = SCHEMAS.partitions.parse(await (await get(instance, '/partitions?scope=deployment')).json());
+    expect(partitions.map(({ state }) => state)).toEqual(['running', 'running', 'running']);
+    expect(new Set(partitions.map(({ owner }) => owner)).size).toBe(2);
+    const explanation = await get(instance, '/companies/announced-0?scope=deployment');
+    expect(SCHEMAS.explanation.parse(await explanation.json()).datasets).toHaveLength(1);
+    expect((await get(instance, '/companies?state=lost')).status).toBe(400);
+    expect((await get(instance, '/companies?state=held&limit=0')).status).toBe(400);
+  }
 });
 
 describe('when the instances stop', () => {

@@ -34,7 +34,7 @@ export function changes(spec: string, position: number, priorPosition: number | 
   rows.push({ key: POSITION_KEY, prior: positionBytes(priorPosition), value: positionBytes(position) });
   const undo = new UndoWriter();
   for (const { key, prior } of rows) undo.add(key, prior, (to, row) => to.bytes(row));
-  return { changes: rows.map(({ key, value }) => ({ key, value, headers: NO_HEADERS })), undo: undo.end() };
+  return { changes: rows.map(({ key, value }) => ({ key, value, headers: NO_HEADERS })), local: [], undo: undo.end() };
 }
 
 export function positionRow(offset: number): PositionRow {

@@ -1,0 +1,236 @@
+/** The status page: asks this instance, which asks the others. Nothing that it shows is ever parsed as HTML. */
+
+const PARTITIONS_EVERY_MS = 1_000;
+const LISTS_EVERY_MS = 5_000;
+const LISTED = 20;
+/** Entries of a timeline; a company may have 10,000 datasets. */
+const SHOWN = 200;
+const TOKEN_KEY = 'company-sync token';
+
+const STATE_LOOKS = { running: 'good', blocked: 'bad', 'waiting-for-registry': 'bad', restoring: 'busy' };
+const CLASS_LOOKS = { succeeded: 'good', failed: 'bad', ended: 'calm', 'in-progress': 'busy' };
+const VERDICT_LOOKS = { announced: 'good', held: 'bad', unknown: 'calm', deleted: 'calm' };
+
+const byId = (id) => document.getElementById(id);
+const lastShown = new Map();
+let explained = null;
+
+/** An element with a class and children; text stays text, whatever an id looks like. */
+function make(tag, looks, ...children) {
+  const element = document.createElement(tag);
+  if (looks) element.className = looks;
+  element.append(...children);
+  return element;
+}
+
+/** Replaces what an element shows, only where it has changed: so that focus and reading are not disturbed. */
+function show(id, data, nodesOf) {
+  const said = JSON.stringify(data);
+  if (lastShown.get(id) === said) return;
+  lastShown.set(id, said);
+  const element = byId(id);
+  const focused = element.contains(document.activeElement) ? document.activeElement.dataset.company : undefined;
+  element.replaceChildren(...nodesOf(data));
+  if (focused !== undefined)
+    [...element.querySelectorAll('button')].find((button) => button.dataset.company === focused)?.focus();
+}
+
+async function ask(path) {
+  const token = sessionStorage.getItem(TOKEN_KEY);
+  const response = await fetch(path, token === null ? {} : { headers: { authorization: `Bearer ${token}` } });
+  if (response.status === 401) {
+    if (byId('token-form').hidden) {
+      byId('token-form').hidden = false;
+      byId('token').focus();
+    }
+    byId('token-error').textContent = token === null ? '' : 'That token was refused.';
+    // Another may have been entered while this answer was on its way.
+    if (sessionStorage.getItem(TOKEN_KEY) === token) sessionStorage.removeItem(TOKEN_KEY);
+    throw new Error('a token is needed');
+  }
+  byId('token-form').hidden = true;
+  const body = await response.json();
+  if (response.status !== 200 && body.verdict === undefined) throw new Error(body.error ?? `status ${response.status}`);
+  return body;
+}
+
+function partitionRow({ partition, state, reason, lag, recordsPerSecond, position, owner, restoredPercent }) {
+  const said = make('td', STATE_LOOKS[state] ?? 'busy', state ?? 'unknown');
+  if (restoredPercent !== null) said.append(` ${restoredPercent} %`);
+  if (reason !== null) said.append(make('div', 'meta', reason));
+  const numbers = [lag, recordsPerSecond, position].map((n) =>
+    make('td', 'number', n === null ? '–' : n.toLocaleString('en')),
+  );
+  const head = make('th', 'number', String(partition));
+  head.scope = 'row';
+  return make('tr', '', head, said, ...numbers, make('td', '', owner ?? '–'));
+}
+
+async function showPartitions() {
+  const { partitions } = await ask('partitions?scope=deployment');
+  show('partitions', partitions, (all) => all.map(partitionRow));
+  const running = partitions.filter(({ state }) => state === 'running').length;
+  const lag = partitions.reduce((sum, partition) => sum + (partition.lag ?? 0), 0);
+  const rate = partitions.reduce((sum, partition) => sum + partition.recordsPerSecond, 0);
+  const owners = new Set(partitions.flatMap(({ owner }) => owner ?? [])).size;
+  return `${running} of ${partitions.length} partitions run on ${owners} instance${owners === 1 ? '' : 's'}, ${rate.toLocaleString('en')} records/s, ${lag.toLocaleString('en')} behind`;
+}
+
+function companyItem({ companyId, datasets, unfinished, holds, unsealedLinks, lastProgress }) {
+  const button = make('button', 'link', companyId);
+  button.dataset.company = companyId;
+  const facts = [`${unfinished} of ${datasets} datasets in progress`, `last progress ${lastProgress.slice(0, 13)}h`];
+  if (unsealedLinks > 0) facts.push(`${unsealedLinks} links open`);
+  if (holds > 0) facts.push(`held by ${holds}`);
+  return make('li', '', button, make('div', 'meta', facts.join(', ')));
+}
+
+async function showList(state) {
+  const list = await ask(`companies?state=${state}&limit=${LISTED}`);
+  show(state, list, ({ companies, complete }) => {
+    const items = companies.map(companyItem);
+    if (items.length === 0) items.push(make('li', 'calm', complete ? 'None.' : 'None found so far.'));
+    if (!complete) items.push(make('li', 'meta', 'Not every unfinished company could be looked at.'));
+    return items;
+  });
+}
+
+/** Entries of what decided anything, in the order of the input: an offset, words, and when. */
+function timelineOf({ datasets, links, holds, early, decidedBy, verdict }) {
+  const entries = datasets.map((d) => ({
+    ...{ offset: d.decidedAtOffset, looks: CLASS_LOOKS[d.class], what: `${d.dataType} ${d.status}` },
+    meta: [d.datasetId, `connection ${d.connectionId}`, d.own && `was ${d.own.status} at ${d.own.offset}`, d.since],
+  }));
+  for (const d of early)
+    entries.push({
+      offset: d.latest.offset,
+      looks: 'calm',
+      what: `${d.latest.status}, named by no manifest yet`,
+      meta: [d.datasetId, d.latest.since],
+    });
+  for (const l of links)
+    if (l.endedAtOffset !== null)
+      entries.push({
+        offset: l.endedAtOffset,
+        looks: 'calm',
+        what: `connection ${l.connectionId} unlinked`,
+        meta: [`link ${l.linkId}`],
+      });
+  for (const h of holds)
+    entries.push({
+      offset: Number(h.record.split('/')[1]),
+      looks: 'bad',
+      what: `record ${h.record} ${h.reason}`,
+      meta: [h.code, h.at],
+    });
+  if (decidedBy !== null)
+    entries.push({
+      offset: decidedBy.offset,
+      looks: VERDICT_LOOKS[verdict] ?? 'calm',
+      what: verdict,
+      meta: [decidedBy.at],
+    });
+  return entries.sort((a, b) => a.offset - b.offset);
+}
+
+function explanationNodes(explanation) {
+  const { companyId, verdict, sentence, notes, asOf, companyName, clientId, links } = explanation;
+  const facts = [companyId, companyName, clientId && `client ${clientId}`];
+  if (asOf !== null) facts.push(`as of ${asOf.topic}/${asOf.partition} offset ${asOf.offset}`);
+  const nodes = [
+    make('p', `verdict ${VERDICT_LOOKS[verdict] ?? 'busy'}`, sentence),
+    make('p', 'meta', facts.filter(Boolean).join(' · ')),
+    ...notes.map((note) => make('p', 'meta', note)),
+  ];
+  if (links.length > 0) {
+    const said = links.map(
+      (l) =>
+        `${l.linkId} of ${l.connectionId} (${l.sourceType}) ${l.state}, ${l.unfinished} of ${l.datasets} in progress`,
+    );
+    nodes.push(make('p', 'meta', `Links: ${said.join('; ')}`));
+  }
+  const entries = timelineOf(explanation);
+  const items = entries
+    .slice(-SHOWN)
+    .map(({ offset, looks, what, meta }) =>
+      make(
+        'li',
+        looks,
+        make('span', '', what),
+        make('div', 'meta', [`offset ${offset}`, ...meta].filter(Boolean).join(' · ')),
+      ),
+    );
+  if (entries.length > SHOWN) nodes.push(make('p', 'meta', `The last ${SHOWN} of ${entries.length}:`));
+  const timeline = make('ol', 'timeline', ...items);
+  timeline.setAttribute('aria-label', 'What decided, in the order of the input');
+  if (items.length > 0) nodes.push(timeline);
+  return nodes;
+}
+
+async function showExplanation(companyId) {
+  explained = companyId;
+  byId('company').value = companyId;
+  history.replaceState(null, '', `#${encodeURIComponent(companyId)}`);
+  try {
+    const explanation = await ask(`companies/${encodeURIComponent(companyId)}?scope=deployment`);
+    if (explained !== companyId) return;
+    // The position moves with every record of other companies: not worth being read out again.
+    const lasting = { ...explanation, asOf: null };
+    if (lastShown.get('explained') === JSON.stringify(lasting)) return;
+    lastShown.set('explained', JSON.stringify(lasting));
+    show('explanation', explanation, explanationNodes);
+  } catch (error) {
+    lastShown.delete('explained');
+    show('explanation', error.message, (message) => [make('p', 'verdict bad', message)]);
+  }
+}
+
+async function repeat(task, everyMs) {
+  for (;;) {
+    if (!document.hidden) await task();
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+async function refresh() {
+  let said;
+  try {
+    said = await showPartitions();
+  } catch (error) {
+    said = `no answer: ${error.message}`;
+  }
+  byId('summary').textContent = said;
+  if (explained !== null) await showExplanation(explained);
+}
+
+async function refreshLists() {
+  for (const state of ['held', 'stalled', 'pending']) {
+    try {
+      await showList(state);
+    } catch (error) {
+      show(state, error.message, (message) => [make('li', 'calm', message)]);
+    }
+  }
+}
+
+byId('search').addEventListener('submit', (event) => {
+  event.preventDefault();
+  void showExplanation(byId('company').value);
+});
+byId('token-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  sessionStorage.setItem(TOKEN_KEY, byId('token').value);
+  byId('token').value = '';
+  void refresh().then(refreshLists);
+});
+document.addEventListener('click', ({ target }) => {
+  const companyId = target.dataset?.company;
+  if (companyId === undefined) return;
+  void showExplanation(companyId);
+  byId('company').focus();
+});
+
+const linked = location.hash.length > 1 ? decodeURIComponent(location.hash.slice(1)) : null;
+if (linked !== null) explained = linked;
+void repeat(refresh, PARTITIONS_EVERY_MS);
+void repeat(refreshLists, LISTS_EVERY_MS);

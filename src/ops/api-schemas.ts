@@ -1,0 +1,125 @@
+/** The answers of the HTTP API as schemas: `/openapi.json` is made of them, and tests hold every answer to them. */
+import { z } from 'zod';
+import { POISON_CODES } from '../domain/events.js';
+import { VERDICTS, type Explanation } from '../domain/explanation.js';
+import { PARTITION_STATES } from '../pipeline/observer.js';
+
+const count = () => z.int().min(0);
+const offset = () => z.int().min(0).describe('an offset of the input partition');
+const time = () => z.string().describe('RFC 3339, UTC');
+const policy = z.enum(['FIRST_DATASET', 'ALL_DATASETS']);
+const statusClass = z.enum(['succeeded', 'failed', 'ended', 'in-progress']);
+
+const latest = z.strictObject({ status: z.string(), offset: offset(), since: time() });
+
+const dataset = z.strictObject({
+  datasetId: z.string(),
+  dataType: z.string(),
+  connectionId: z.string(),
+  linkId: z.string().nullable(),
+  status: z.string().describe('the last status; Cancelled where the link ended before the dataset did'),
+  class: statusClass,
+  decidedAtOffset: offset(),
+  since: time().nullable(),
+  revision: z.string().nullable(),
+  own: latest.nullable().describe('of a Cancelled derived from unlinking: the last status of its own'),
+});
+
+const link = z.strictObject({
+  linkId: z.string(),
+  connectionId: z.string(),
+  sourceType: z.string(),
+  state: z.enum(['open', 'sealed', 'ended']),
+  endedAtOffset: offset().nullable(),
+  datasets: count(),
+  unfinished: count(),
+});
+
+const hold = z.strictObject({
+  record: z.string().describe('<partition>/<offset> of the poison record, the value of the repairs header'),
+  code: z.enum(POISON_CODES),
+  reason: z.string(),
+  at: time(),
+});
+
+export const explanation = z
+  .strictObject({
+    companyId: z.string(),
+    verdict: z.enum(VERDICTS),
+    sentence: z.string().describe('the verdict in words'),
+    notes: z.array(z.string()).readonly(),
+    asOf: z
+      .strictObject({ topic: z.string(), partition: count(), offset: offset() })
+      .nullable()
+      .describe('speaks of the records of the partition below the offset'),
+    policy: policy.nullable(),
+    clientId: z.string().nullable(),
+    companyName: z.string().nullable(),
+    counts: z
+      .strictObject({ datasets: count(), unfinished: count(), complete: count(), failed: count(), ended: count() })
+      .nullable(),
+    stalled: z.boolean(),
+    lastProgress: time().nullable().describe('to the hour'),
+    decidedBy: z.strictObject({ offset: offset(), at: time() }).nullable(),
+    holds: z.array(hold).readonly(),
+    links: z.array(link).readonly(),
+    datasets: z.array(dataset).readonly(),
+    early: z
+      .array(z.strictObject({ datasetId: z.string(), latest }))
+      .readonly()
+      .describe('datasets with a status that no manifest has named'),
+  })
+  .describe('why a company has or has not been announced') satisfies z.ZodType<Explanation>;
+
+const partition = z.strictObject({
+  partition: count(),
+  state: z.enum(PARTITION_STATES),
+  reason: z.string().nullable(),
+});
+
+export const partitions = z.strictObject({
+  partitions: z.array(
+    partition.extend({
+      state: z.enum(PARTITION_STATES).nullable().describe('null where its owner does not answer'),
+      owner: z.string().nullable().optional().describe('with scope=deployment: where its owner is reached'),
+      position: count().nullable().describe('input offset after the last batch'),
+      lag: count().nullable().describe('records behind, as of the last batch'),
+      recordsPerSecond: count(),
+      restoredPercent: count().nullable().describe('how much of the changelog is replayed, while it is'),
+      restore: z.strictObject({ position: count(), start: count(), end: count(), records: count() }).optional(),
+      stateBytes: count().optional().describe('what its state takes on the disk, as of the last minute'),
+    }),
+  ),
+  standbys: z.array(z.looseObject({ partition: count(), lag: z.int() })).optional(),
+  stateBytes: count().optional(),
+});
+
+export const companies = z.strictObject({
+  companies: z
+    .array(
+      z.strictObject({
+        companyId: z.string(),
+        partition: count(),
+        datasets: count(),
+        unfinished: count(),
+        unsealedLinks: count(),
+        holds: count(),
+        stalled: z.boolean(),
+        lastProgress: time().describe('to the hour'),
+      }),
+    )
+    .readonly(),
+  complete: z.boolean().describe('whether every unfinished company of every partition was looked at'),
+});
+
+export const readiness = z.strictObject({
+  ready: z.boolean(),
+  reason: z.string().optional().describe('why the instance as a whole is not up'),
+  unready: z.array(partition).describe('the assigned partitions that do not run, each with its reason'),
+});
+
+export const liveness = z.strictObject({ status: z.literal('alive') });
+
+export const refusal = z.strictObject({ error: z.string() });
+
+export const SCHEMAS = { explanation, companies, partitions, readiness, liveness, refusal } as const;

@@ -1,0 +1,96 @@
+/** All instances of the deployment seen from one of them, which asks the others. */
+import type { Explanation } from '../domain/explanation.js';
+import type { PartitionState } from '../pipeline/observer.js';
+import type { PartitionOwner } from '../pipeline/ports.js';
+import type { LocalPartitions } from './company-directory.js';
+import type { InstanceClient } from './instance-client.js';
+import type { Figures, PartitionView } from './partition-figures.js';
+import { listHere, merge, type CompanyList, type ListState } from './unfinished-lists.js';
+
+export interface OwnedPartitionView extends Omit<PartitionView, 'state'> {
+  /** Null where its owner is not known, or does not answer. */
+  readonly state: PartitionState | null;
+  /** Where its owner is reached; null where that is not known. */
+  readonly owner: string | null;
+}
+
+export interface DeploymentOptions {
+  readonly local: LocalPartitions;
+  readonly figuresOf: (partition: number) => Figures;
+  /** Of the input topic. */
+  readonly partitions: number;
+  readonly owners: () => Promise<readonly PartitionOwner[]>;
+  readonly client: InstanceClient;
+  /** Where this instance is reached by the others. */
+  readonly address: () => string | null;
+}
+
+const NO_FIGURES: Figures = { position: null, lag: null, recordsPerSecond: 0, restoredPercent: null };
+
+export class Deployment {
+  constructor(private readonly options: DeploymentOptions) {}
+
+  partitionsHere(): PartitionView[] {
+    const { local, figuresOf } = this.options;
+    return [...local.statuses()]
+      .sort(([a], [b]) => a - b)
+      .map(([partition, status]) => ({ partition, ...status, ...figuresOf(partition) }));
+  }
+
+  /** Every partition of the input, whoever has it. */
+  async partitionsEverywhere(): Promise<OwnedPartitionView[]> {
+    const { partitions, address, client } = this.options;
+    const views = new Map<number, OwnedPartitionView>();
+    for (const view of this.partitionsHere()) views.set(view.partition, { ...view, owner: address() });
+    const others = await this.#others();
+    const answers = others.map(async (owner) => ({ owner, told: await tried(() => client.partitions(owner)) }));
+    for (const { owner, told } of await Promise.all(answers))
+      for (const view of typeof told === 'string' ? [] : told)
+        if (!views.has(view.partition)) views.set(view.partition, { ...view, owner });
+    return Array.from({ length: partitions }, (_, partition) => views.get(partition) ?? unknown(partition));
+  }
+
+  listHere(state: ListState, limit: number): Promise<CompanyList> {
+    return listHere(this.options.local, state, limit);
+  }
+
+  async listEverywhere(state: ListState, limit: number): Promise<CompanyList> {
+    const { client } = this.options;
+    const others = await this.#others();
+    const told = await Promise.all([
+      this.listHere(state, limit),
+      ...others.map((address) => tried(() => client.list(address, state, limit))),
+    ]);
+    return merge(
+      told.map((list) => (typeof list === 'string' ? { companies: [], complete: false } : list)),
+      limit,
+    );
+  }
+
+  /** @throws InstanceError */
+  explanationOf(address: string, companyId: string): Promise<Explanation> {
+    return this.options.client.explanation(address, companyId);
+  }
+
+  async #others(): Promise<string[]> {
+    const { local, partitions, owners } = this.options;
+    const ours = local.statuses();
+    if (ours.size >= partitions) return [];
+    const known = await tried(owners);
+    if (typeof known === 'string') return [];
+    return [...new Set(known.flatMap((o) => (ours.has(o.partition) ? [] : (o.httpAddress ?? []))))];
+  }
+}
+
+/** What was asked for; in words why it could not be had, where it could not. */
+async function tried<T>(ask: () => Promise<T>): Promise<T | string> {
+  try {
+    return await ask();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function unknown(partition: number): OwnedPartitionView {
+  return { partition, state: null, reason: 'its owner is not known, or does not answer', owner: null, ...NO_FIGURES };
+}
