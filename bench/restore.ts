@@ -59,7 +59,7 @@ async function restore(deployment: Deployment): Promise<void> {
   await processor.stop();
   const rate = RECORDS / seconds;
   console.log(
-    `${thousands(rate)} records/s, ${((rate * ROW_BYTES) / MIB).toFixed(0)} MB/s: ${seconds.toFixed(2)} s, ` +
+    `${thousands(rate)} records/s, ${((rate * ROW_BYTES) / MIB).toFixed(0)} MiB/s: ${seconds.toFixed(2)} s, ` +
       `CPU ${((used.userUs + used.systemUs) / RECORDS).toFixed(2)} us a record with the start, peak ${mebibytes(peak)}`,
   );
   if (profile !== undefined) console.log(describeProfile(profile));

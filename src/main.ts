@@ -15,6 +15,7 @@ import { sendEventsCommand } from './command/events-send.js';
 import { tailEventsCommand } from './command/events-tail.js';
 import { explainCommand } from './command/explain.js';
 import { checkSchemasCommand, registerSchemasCommand } from './command/schemas.js';
+import { repartitionCommand } from './command/repartition.js';
 import { createTopicsCommand } from './command/topics-create.js';
 import { UsageError } from './command/usage-error.js';
 import { runProcessor } from './command/run.js';
@@ -82,6 +83,8 @@ function perform(
       return tailEventsCommand(config, own, logger, print);
     case 'topics create':
       return createTopicsCommand(config, own, logger, print);
+    case 'repartition':
+      return repartitionCommand(config, own, logger, print);
     case 'schemas register':
       return registerSchemasCommand(config, schemasFolder, print);
     case 'schemas check':

@@ -206,6 +206,7 @@ export class Service {
 
     const instance = new InstanceMetrics({
       ...{ registry: metrics, clock, logger, logs: context.inputLogs, topic: owner.topic },
+      inputPartitions: topics.partitions.syncEvents,
       partitions: () => partitions.statuses().keys(),
       stateSize: () => stateSize(config.stateDir),
       onLag: (...told) => observer.lag(...told),

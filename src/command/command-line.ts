@@ -77,6 +77,18 @@ Whether a transactional id may be written is not tried, for that would fence its
 Exit codes: 0 nothing failed, 1 something did.
 `,
   },
+  repartition: {
+    summary: 'moves the state to a greater number of input partitions, while nothing runs',
+    flags: { partitions: 'how many partitions the input is to have (default: as many as it has)' },
+    lesson: `Stop all who write to the input, let the processor consume everything, and stop all instances. Then run this,
+which makes the partitions too, of the input and of the changelog; then start everything again. The folders of the
+instances can stay. It presumes that the input is written with Kafka's default partitioner, and refuses where it is not.
+It can be ended at any time and be run again: it goes on where it was. Until it is finished, no partition runs.
+It needs room for the state of one partition in TMPDIR.
+
+  company-sync repartition --partitions 24
+`,
+  },
   'schemas register': { summary: 'registers the schemas', flags: {} },
   'schemas check': { summary: 'only checks that the schemas are compatible with those registered', flags: {} },
 } as const satisfies Record<string, CommandDescription>;

@@ -5,6 +5,7 @@ import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { createTopics, type TopicOutcome } from '../kafka/topics.js';
 import { systemClock } from '../lib/system-clock.js';
 import { UsageError } from './usage-error.js';
+import { wholeNumber } from './whole-number.js';
 
 /** @returns the exit code */
 export async function createTopicsCommand(
@@ -25,15 +26,6 @@ export async function createTopicsCommand(
   for await (const outcome of createTopics(kafkaConfigOf(config, logger), systemClock, options))
     print(describe(outcome));
   return 0;
-}
-
-function wholeNumber(flags: Flags, flag: string, max: number, faults: string[]): number | null {
-  const text = flags[flag];
-  if (text === undefined) return null;
-  const value = Number(text);
-  if (text !== true && Number.isInteger(value) && value >= 1 && value <= max) return value;
-  faults.push(`--${flag} is ${JSON.stringify(text)}: expected a whole number from 1 to ${max}`);
-  return null;
 }
 
 function describe({ topic, outcome, partitions, differences }: TopicOutcome): string {

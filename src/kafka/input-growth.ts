@@ -15,6 +15,11 @@ export interface InputGrowthOptions {
 /** Short, for what is written to the new partitions is not read, and companies may go on where they have no state. */
 const LOOK_EVERY_MS = 5_000;
 
+/** For an input that has more partitions than the changelog. */
+export const WHAT_TO_DO_ABOUT_GROWTH =
+  'If all was consumed before it grew and nothing was written since, `company-sync repartition` moves the state; ' +
+  'else use another APPLICATION_ID, which starts from the beginning';
+
 /** Keys go to other partitions now than their state is in, so that running on would judge companies by a part of them. */
 export class InputGrownError extends Error {
   override readonly name = 'InputGrownError';
@@ -22,7 +27,7 @@ export class InputGrownError extends Error {
   constructor(topic: string, from: number, to: number) {
     super(
       `input ${topic} has grown from ${from} to ${to} partitions: companies are written to other partitions than those ` +
-        `that their state is in, so the processor stops. Use another APPLICATION_ID, which starts from the beginning`,
+        `that their state is in, so the processor stops. ${WHAT_TO_DO_ABOUT_GROWTH}`,
     );
   }
 }

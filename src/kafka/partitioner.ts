@@ -14,9 +14,14 @@ export function createPartitioner(inputPartitions: number, partitionsOf: Readonl
       if (count === undefined || count < 1) throw new Error(`how many partitions ${topic} has is not known`);
       if (count === inputPartitions) return inputPartition;
       // Without a key the default partitioners spread at random: a replay must repeat the first choice instead.
-      return key === null ? inputPartition % count : (murmur2(key) & 0x7fffffff) % count;
+      return key === null ? inputPartition % count : partitionOfKey(key, count);
     },
   };
+}
+
+/** As the default partitioners of Java's client and of kafkajs do. */
+export function partitionOfKey(key: Buffer, partitions: number): number {
+  return (murmur2(key) & 0x7fffffff) % partitions;
 }
 
 /** MurmurHash2 (Appleby) with Kafka's seed, as in org.apache.kafka.common.utils.Utils. */

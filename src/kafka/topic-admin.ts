@@ -105,6 +105,18 @@ export class TopicAdmin {
     return this.#retry(attempt, createAnswerMs);
   }
 
+  /** Gives a topic more partitions, and resolves when each of them has a leader. */
+  async grow(topic: string, partitions: number): Promise<void> {
+    const request = { topicPartitions: [{ topic, count: partitions }], timeout: createTimeoutMs };
+    if (((await this.countPartitions(topic)) ?? 0) < partitions)
+      await this.#retry((broker) => broker.createPartitions(request), createAnswerMs);
+    await this.#retry(async (broker) => {
+      const { leaders } = await broker.connectionPool.send(metadataCall(topic));
+      const led = [...leaders.values()].filter((leader) => leader >= 0).length;
+      if (led < partitions) throw new BrokerError(`topic ${topic} has ${led} of ${partitions} leaders so far`);
+    });
+  }
+
   /** Asks one broker after the other until one answers; any of them passes what is the controller's on to it. */
   async #retry<T>(ask: (broker: AdminBroker) => Promise<T>, answerMs?: number): Promise<T> {
     const deadline = this.clock.now() + patienceMs;
@@ -131,6 +143,10 @@ interface AdminBroker extends ConnectedBroker {
   describeConfigs(request: { resources: readonly { type: number; name: string }[] }): Promise<{
     resources: { configEntries: { configName: string; configValue: string }[] }[];
   }>;
+  createPartitions(request: {
+    topicPartitions: readonly { topic: string; count: number }[];
+    timeout: number;
+  }): Promise<unknown>;
   createTopics(request: {
     topics: readonly {
       topic: string;

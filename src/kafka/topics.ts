@@ -3,6 +3,7 @@ import type { TopicNames } from '../config.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logs } from '../pipeline/ports.js';
 import type { KafkaConfig } from './cluster.js';
+import { WHAT_TO_DO_ABOUT_GROWTH } from './input-growth.js';
 import { TopicAdmin, type TopicDescription, type TopicToCreate } from './topic-admin.js';
 import {
   CLEANUP_POLICY,
@@ -158,7 +159,7 @@ function changelogFaults(changelog: TopicDescription, input: TopicDescription): 
   if (changelog.partitions !== input.partitions)
     faults.push(
       `changelog ${topic} has ${changelog.partitions} partitions and input ${input.topic} has ${input.partitions}: ` +
-        'companies would find the state of others; use another APPLICATION_ID, which starts from the beginning',
+        `companies would find the state of others. ${WHAT_TO_DO_ABOUT_GROWTH}`,
     );
   return faults;
 }

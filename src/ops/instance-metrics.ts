@@ -15,6 +15,7 @@ export interface InstanceMetricsParts {
   readonly logs: Pick<Logs, 'bounds' | 'committedOffset'>;
   /** The input. */
   readonly topic: string;
+  readonly inputPartitions: number;
   /** Those assigned at present. */
   readonly partitions: () => Iterable<number>;
   readonly stateSize: () => Promise<StateSize>;
@@ -26,6 +27,7 @@ export class InstanceMetrics {
   readonly #parts: InstanceMetricsParts;
   readonly #rebalances;
   readonly #assigned;
+  readonly #inputPartitions;
   readonly #storeBytes;
   readonly #setAsideBytes;
 
@@ -43,6 +45,12 @@ export class InstanceMetrics {
       labelNames: ['role'],
       registers,
     });
+    this.#inputPartitions = new Gauge({
+      name: 'company_sync_input_partitions',
+      help: 'Partitions of the input, told by each instance that takes part in the group',
+      registers,
+    });
+    this.#inputPartitions.remove();
     this.#storeBytes = new Gauge({
       name: 'company_sync_store_size_bytes',
       help: 'Size of the state folder of a partition on the disk',
@@ -58,6 +66,7 @@ export class InstanceMetrics {
 
   rebalanced(active: readonly number[], standby: readonly number[]): void {
     this.#rebalances.inc();
+    this.#inputPartitions.set(this.#parts.inputPartitions);
     this.#assigned.set({ role: 'active' }, active.length);
     this.#assigned.set({ role: 'standby' }, standby.length);
   }

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Announcement } from '../domain/announcement.js';
+import { POISON_CODES } from '../domain/events.js';
 import type { Poison } from '../decode/poison.js';
 import type {
   BatchReport,
@@ -94,6 +95,8 @@ export class MetricsObserver implements Partial<PipelineObserver> {
       LATENCY_SECONDS,
     );
     this.#steps = new StepTimes(monotonicMs, (step, ms) => this.#stepSeconds.observe({ step }, ms / 1000));
+    // Counters begin at 0 where their labels are known: an increase from nothing to 1 is none to Prometheus.
+    for (const code of POISON_CODES) this.#deadLetters.inc({ code }, 0);
     this.#unknownWords.set(0);
   }
 
@@ -102,6 +105,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     if (former !== undefined) this.#state.remove({ partition, state: former });
     this.#states.set(partition, state);
     if (state === 'fencing') this.#restoredUpTo.delete(partition);
+    this.#setAside.inc({ partition }, 0);
     if (state !== 'closed') this.#state.set({ partition, state }, 1);
     else {
       this.#states.delete(partition);

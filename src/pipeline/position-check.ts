@@ -2,6 +2,7 @@
 import type { PositionRow } from '../store/row-codec.js';
 import { InconsistentPositionError } from './errors.js';
 import type { LogBounds } from './ports.js';
+import { decodeRepartitionMark } from './repartition-mark.js';
 
 export interface PositionFacts {
   readonly applicationId: string;
@@ -27,6 +28,12 @@ export interface PositionFacts {
  */
 export function startOffset(facts: PositionFacts): number {
   const { changelog, committed, input } = facts;
+  const mark = decodeRepartitionMark(committed);
+  if (mark !== null)
+    throw new InconsistentPositionError(
+      `partition ${facts.topic}/${facts.partition} is stopped: its state is being moved from ${mark.from} to ${mark.to} ` +
+        'partitions. Stop all instances and run `company-sync repartition`, which goes on where it was ended',
+    );
   if (changelog === null) return firstStart(facts);
   if (changelog.topic !== facts.topic)
     throw fault(facts, `its state was built from topic ${changelog.topic}: an application id has one input topic`);

@@ -25,16 +25,21 @@ export abstract class RocksReads implements KeyValueReads {
   }
 
   async scan(prefix: Buffer, limit = Infinity): Promise<Pair[]> {
+    const pairs: Pair[] = [];
+    for await (const pair of this.pairs(prefix, limit)) pairs.push(pair);
+    return pairs;
+  }
+
+  /** As `scan`, but holds a few pairs at a time. */
+  async *pairs(prefix: Buffer, limit = Infinity): AsyncGenerator<Pair, void, undefined> {
     this.mustBeOpen();
     const lt = firstKeyAfter(prefix);
     const range = { gte: prefix, limit, capacity: SCAN_CAPACITY, ...(lt === null ? {} : { lt }) };
-    const pairs: Pair[] = [];
     try {
-      for await (const pair of this.db.iterator(range)) pairs.push(pair);
+      yield* this.db.iterator(range);
     } catch (cause) {
       throw storeErrorOf(`cannot scan ${this.folder}`, cause);
     }
-    return pairs;
   }
 
   /** @throws StoreUnavailableError */

@@ -1,7 +1,10 @@
 /** What Prometheus reads of a real instance. */
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { currentCluster } from '../support/cluster/current.js';
 import { deploy, type Deployment } from '../support/deployment.js';
+import { metricsIn, monitoringExpressions, seriesOf } from '../support/monitoring.js';
 import { consumed } from '../support/outbound.js';
 import { framed, Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../support/processor.js';
@@ -81,4 +84,16 @@ test('a partition that works off nothing has the lag of what waits in it', async
   await processor.partitionIs(partition, 'waiting-for-registry');
   await metricsWith(/^company_sync_lag_records\{partition="1"\} 3$/m);
   await registry.becomes('well');
+});
+
+test('everything that alerts and dashboard look at is there, and docs/operations.md has all of it', async () => {
+  const series = seriesOf(await metrics());
+  const named = monitoringExpressions().map(metricsIn);
+  expect(named.filter((names) => names.length === 0)).toEqual([]);
+  expect(named.flat().filter((name) => !series.has(name))).toEqual([]);
+
+  const operations = readFileSync(join(__dirname, '..', '..', 'docs', 'operations.md'), 'utf8');
+  const documented = [...operations.matchAll(/^\| `(company_sync_\w+)` \|/gm)].map(([, name]) => name).sort();
+  const own = [...(await metrics()).matchAll(/^# TYPE (company_sync_\S+) /gm)].map(([, name]) => name).sort();
+  expect(documented).toEqual(own);
 });

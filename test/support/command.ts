@@ -25,17 +25,25 @@ export function environmentOf(settings: Readonly<Record<string, string>>): NodeJ
   return { ...(PATH === undefined ? {} : { PATH }), ...(TMPDIR === undefined ? {} : { TMPDIR }), ...settings };
 }
 
-/** Runs a command of the processor to its end, as an operator would. */
+/**
+ * Runs a command of the processor to its end, as an operator would.
+ *
+ * @param killAfterLines kill -9 as soon as it has printed so many; the exit code is null then
+ */
 export async function runCommand(
   words: readonly string[],
   settings: Readonly<Record<string, string>> = {},
+  killAfterLines = Infinity,
 ): Promise<CommandResult> {
   const [command, args] = diesWithParent(process.execPath, commandArguments(...words));
   const child = spawn(command, args, { env: environmentOf(settings), stdio: ['ignore', 'pipe', 'pipe'] });
   endWithParent(child);
   let stdout = '';
   let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    if (stdout.split('\n').length > killAfterLines) child.kill('SIGKILL');
+  });
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);

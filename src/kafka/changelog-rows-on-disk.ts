@@ -1,0 +1,47 @@
+/** The rows of one changelog partition, as a restore would give them, in a folder that is gone afterwards. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TopicPartition } from '../lib/record.js';
+import type { Logs } from '../pipeline/ports.js';
+import { changesOf } from '../store/changelog-rows.js';
+import type { Pair } from '../store/key-value-store.js';
+import { RocksDbStore } from '../store/rocks-db-store.js';
+
+const READ_RECORDS = 50_000;
+const WRITE_ROWS = 2_000;
+
+/** Replays the changelog up to its last stable offset and shows `use` what is left of it, in key order. */
+export async function withRows<T>(
+  logs: Logs,
+  at: TopicPartition,
+  use: (rows: AsyncIterable<Pair>) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'company-sync-rows-'));
+  try {
+    const store = await RocksDbStore.open(folder);
+    try {
+      await replay(logs, at, store);
+      return await use(store.pairs(Buffer.alloc(0)));
+    } finally {
+      await store.close();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function replay(logs: Logs, at: TopicPartition, store: RocksDbStore): Promise<void> {
+  const { start, end } = await logs.bounds(at);
+  const reader = logs.reader(at, start);
+  try {
+    for (let position = start; position < end;) {
+      const { records, nextOffset } = await reader.next(READ_RECORDS);
+      for (let from = 0; from < records.length; from += WRITE_ROWS)
+        await store.write(changesOf(records, from, Math.min(from + WRITE_ROWS, records.length)));
+      position = nextOffset;
+    }
+  } finally {
+    reader.close();
+  }
+}

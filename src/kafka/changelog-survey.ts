@@ -1,0 +1,66 @@
+/** Reads every row of the changelog, and says what they come to. */
+import { createHash } from 'node:crypto';
+import type { Logs } from '../pipeline/ports.js';
+import type { Pair } from '../store/key-value-store.js';
+import { decodePositionRow } from '../store/row-codec.js';
+import { isPositionKey, parseRowKey } from '../store/row-keys.js';
+import { withRows } from './changelog-rows-on-disk.js';
+
+/** What all rows come to, whatever partitions they are in. */
+export interface Survey {
+  readonly rows: number;
+  /** Of the hashes of all rows, so that their order does not matter. */
+  readonly sum: bigint;
+  /** Input offset of each partition's position row; null where it has none. */
+  readonly positions: readonly (number | null)[];
+}
+
+const SUM_BITS = 64;
+
+/** A company has a row where its key does not go. */
+export class MisplacedRowError extends Error {
+  override readonly name = 'MisplacedRowError';
+}
+
+/** @param mayHold whether a partition may have the rows of a company @throws MisplacedRowError */
+export async function surveyChangelog(
+  logs: Logs,
+  changelog: string,
+  partitions: number,
+  mayHold: (partition: number, companyId: Buffer) => boolean,
+): Promise<Survey> {
+  const positions: (number | null)[] = [];
+  let rows = 0;
+  let sum = 0n;
+  for (let partition = 0; partition < partitions; partition++) {
+    let position: number | null = null;
+    await withRows(logs, { topic: changelog, partition }, async (pairs) => {
+      for await (const pair of pairs) {
+        if (isPositionKey(pair.key)) {
+          position = decodePositionRow(pair.value).offset;
+          continue;
+        }
+        const companyId = companyOf(pair.key);
+        if (!mayHold(partition, companyId))
+          throw new MisplacedRowError(`company ${companyId.toString()} is in ${changelog}/${partition}`);
+        rows++;
+        sum = BigInt.asUintN(SUM_BITS, sum + hashOf(pair));
+      }
+    });
+    positions.push(position);
+  }
+  return { rows, sum, positions };
+}
+
+/** The record key of the company that a row is of. */
+export function companyOf(key: Buffer): Buffer {
+  const parsed = parseRowKey(key);
+  if (parsed.kind === 'position') throw new Error('a position row is of no company');
+  return Buffer.from(parsed.companyId);
+}
+
+function hashOf({ key, value }: Pair): bigint {
+  const lengths = Buffer.alloc(4);
+  lengths.writeUInt32LE(key.length);
+  return createHash('sha256').update(lengths).update(key).update(value).digest().readBigUInt64LE();
+}

@@ -1,0 +1,131 @@
+/** The input gets more partitions: 2 become 5, so that companies move among the old partitions too. */
+import { currentCluster } from '../support/cluster/current.js';
+import { runCommand } from '../support/command.js';
+import { deploy, type Deployment } from '../support/deployment.js';
+import { announcedCompanies, consumed } from '../support/outbound.js';
+import { Platform, type Place } from '../support/platform.js';
+import { Processors } from '../support/processor.js';
+import { plainClient } from '../support/topics.js';
+
+const FROM = 2;
+const TO = 5;
+const COMPANIES = Array.from({ length: 30 }, (_, i) => `company-${i}`);
+/** More than one for each step of the command, with a step for each partition. */
+const MOST_RUNS = 30;
+
+const processors = new Processors();
+const platforms: Platform[] = [];
+afterEach(async () => {
+  await processors.endAll();
+  await Promise.all(platforms.splice(0).map((platform) => platform.close()));
+});
+
+async function connect(deployment: Deployment): Promise<Platform> {
+  const platform = await Platform.connect(deployment);
+  platforms.push(platform);
+  return platform;
+}
+
+const repartition = (deployment: Deployment, killAfterLines?: number) =>
+  runCommand(['repartition', '--partitions', String(TO)], deployment.environment, killAfterLines);
+
+/** Has the first third announced, the second third half-way, and a company held by poison. */
+async function playFirstHalf(deployment: Deployment): Promise<{ poison: Place; stateDir: string }> {
+  const platform = await connect(deployment);
+  await platform.choose('client-1', 'ALL_DATASETS');
+  const processor = await processors.startReady(deployment);
+  const places = await platform.send(
+    COMPANIES.flatMap((company, i) => [
+      platform.manifest(company, { datasets: [`${company} a`, `${company} b`] }),
+      ...(i % 3 <= 1 ? [platform.status(company, `${company} a`, 'Complete')] : []),
+      ...(i % 3 === 0 ? [platform.status(company, `${company} b`, 'MapError')] : []),
+    ]),
+  );
+  const [poison] = (await platform.send([{ key: 'company-1', value: Buffer.of(7) }])) as [Place];
+  await consumed(deployment, [...places, poison]);
+  expect(await processor.stop()).toBe(0);
+  return { poison, stateDir: processor.stateDir };
+}
+
+/** Completes every company, and repairs the poison by the name that it had. */
+async function playSecondHalf(before: Deployment, poison: Place, stateDir: string): Promise<void> {
+  const deployment = { ...before, partitions: TO };
+  const platform = await connect(deployment);
+  const processor = await processors.startReady(deployment, { stateDir });
+  const finishing = COMPANIES.flatMap((company) => [
+    platform.status(company, `${company} a`, 'Complete'),
+    platform.status(company, `${company} b`, 'MapError'),
+  ]);
+  await consumed(deployment, await platform.send(finishing));
+  expect(await announcedCompanies(deployment)).toEqual(COMPANIES.filter((c) => c !== 'company-1').sort());
+  const headers = { repairs: `${poison.partition}/${poison.offset}` };
+  await consumed(
+    deployment,
+    await platform.send([platform.status('company-1', 'company-1 a', 'Complete', {}, { headers })]),
+  );
+  expect(await announcedCompanies(deployment)).toEqual([...COMPANIES].sort());
+  expect(processor.log.filter(({ msg }) => msg.includes('set aside'))).toEqual([]);
+}
+
+test('killed after each of its steps and run again, it moves every company with its state, and each is announced once', async () => {
+  const deployment = await deploy(currentCluster(), { partitions: FROM });
+  const { poison, stateDir } = await playFirstHalf(deployment);
+  const ends: (number | null)[] = [];
+  let said = '';
+  let lookedIn = false;
+  while (ends.at(-1) !== 0 && ends.length < MOST_RUNS) {
+    // The survey, and one step more. What is printed last is done when it is printed.
+    const killAfterLines = said.includes('checked: ') ? Infinity : 2;
+    const { exitCode, stdout, stderr } = await repartition(deployment, killAfterLines);
+    expect(stderr).toBe('');
+    ends.push(exitCode);
+    said += stdout;
+    if (lookedIn || !said.includes(`${deployment.topics.state} has ${TO} partitions`)) continue;
+    lookedIn = true;
+    const early = processors.start(deployment, { stateDir });
+    expect((await early.partitionIs(0, 'blocked')).reason).toContain('company-sync repartition');
+    expect((await early.partitionIs(TO - 1, 'blocked')).reason).toContain(`from ${FROM} to ${TO} partitions`);
+    expect(await early.stop()).toBe(0);
+  }
+  expect(ends.filter((end) => end === null).length).toBeGreaterThan(TO);
+  expect(ends.at(-1)).toBe(0);
+  expect(lookedIn).toBe(true);
+  expect(await repartition(deployment)).toMatchObject({
+    ...{ exitCode: 0, stdout: expect.stringContaining('nothing to do') as string },
+  });
+  await playSecondHalf(deployment, poison, stateDir);
+});
+
+test('it refuses while an instance runs, while records are not consumed, and another partitioner, and changes nothing', async () => {
+  const deployment = await deploy(currentCluster(), { partitions: FROM });
+  const platform = await connect(deployment);
+  const processor = await processors.startReady(deployment);
+  expect(await repartition(deployment)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('stop all') as string,
+  });
+  expect(await processor.stop()).toBe(0);
+
+  const records = platform.completeCompany('company').map((record) => ({ ...record, partition: 0 }));
+  const elsewhere = platform.completeCompany('company').map((record) => ({ ...record, partition: 1 }));
+  const places = await platform.send([...records, ...elsewhere]);
+  expect(await repartition(deployment)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('is consumed up to') as string,
+  });
+
+  const again = await processors.startReady(deployment, { stateDir: processor.stateDir });
+  await consumed(deployment, places);
+  expect(await again.stop()).toBe(0);
+  expect(await repartition(deployment)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('default partitioner') as string,
+  });
+
+  const admin = plainClient(deployment.bootstrap).admin();
+  await admin.connect();
+  const { topics } = await admin.fetchTopicMetadata({ topics: [deployment.topics.events, deployment.topics.state] });
+  await admin.disconnect();
+  expect(topics.map(({ partitions }) => partitions.length)).toEqual([FROM, FROM]);
+  await processors.startReady(deployment, { stateDir: processor.stateDir });
+});
