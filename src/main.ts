@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { pino, type Logger } from 'pino';
 import { parseCommandLine, type CommandLine, type CommandName } from './command/command-line.js';
 import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
+import { deadLettersCommand } from './command/dead-letters.js';
 import { doctorCommand } from './command/doctor.js';
 import { sendEventsCommand } from './command/events-send.js';
 import { tailEventsCommand } from './command/events-tail.js';
@@ -75,6 +76,13 @@ function perform(
       return runProcessor(config, logger, schemasFolder, process);
     case 'explain':
       return explainCommand(config, words, own, logger, print);
+    case 'dead-letters list':
+    case 'dead-letters show':
+    case 'dead-letters repair':
+    case 'dead-letters release': {
+      const verb = name.slice('dead-letters '.length) as 'list' | 'show' | 'repair' | 'release';
+      return deadLettersCommand(verb, config, words, own, logger, schemasFolder, print);
+    }
     case 'doctor':
       return doctorCommand(config, own, logger, schemasFolder, print);
     case 'events send':

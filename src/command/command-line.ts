@@ -5,7 +5,7 @@ import { describeSettings, settingFlags } from '../settings.js';
 
 interface CommandDescription {
   readonly summary: string;
-  /** What must follow the command's name, where something must. */
+  /** What must follow the command's name, where something must; in brackets where it may. */
   readonly argument?: string;
   /** Flags of the command itself, without dashes, each with its meaning; the settings are flags of every command. */
   readonly flags: Readonly<Record<string, string>>;
@@ -66,6 +66,50 @@ Exit codes: 0 all were sent, 1 a line is no event, or the brokers refused.
       'from-beginning': 'begins with those that are there already',
       json: 'prints each as one line of JSON, with all of its fields',
     },
+  },
+  'dead-letters list': {
+    summary: 'the records that could not be read, and the repairs sent for them',
+    flags: { 'code <code>': 'only those of this code', 'since <time>': 'only those written since then' },
+    switches: { open: 'only those for which no repair was sent', json: 'prints each as one line of JSON' },
+  },
+  'dead-letters show': {
+    summary: 'one of them: why it is there, its bytes, and what it reads as now',
+    argument: '<partition>/<offset>',
+    flags: {},
+    switches: { json: 'prints it as JSON' },
+  },
+  'dead-letters repair': {
+    summary: 'sends one again, or all that can be read now, so that their companies are no longer held',
+    argument: '[<partition>/<offset>]',
+    flags: {
+      'file <event.json>': 'what the record should have been, as events send takes it',
+      'code <code>': 'with --all: only those of this code',
+      'since <time>': 'with --all: only those written since then',
+    },
+    switches: {
+      all: 'every one without a repair that can be read now',
+      force: 'also a status without a revision whose dataset has a later one, and a manifest that was too large',
+    },
+    lesson: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file it is the record
+as it came, for a schema that was registered late or a release that could not read it.
+
+  company-sync dead-letters repair 3/1042
+  company-sync dead-letters repair 3/1042 --file fixed.json
+  company-sync dead-letters repair --all --code unknown-schema
+
+`,
+  },
+  'dead-letters release': {
+    summary: 'gives up what holds a company, so that it can be announced without those records',
+    argument: '<companyId>',
+    flags: {
+      'why <text>': 'the reason, kept in the record that is sent',
+      'client-id <id>': 'where no manifest has named it',
+    },
+    lesson: `It asks a running instance what holds the company and sends one record that lifts all of it. The records themselves are
+lost to the company: repair them where you can.
+
+`,
   },
   doctor: {
     summary: 'checks brokers, topics, permissions, registry, schemas and the state folder, and changes nothing',
@@ -166,6 +210,7 @@ function commandOf(typed: readonly string[]): { name: CommandName; words: readon
 function faultOfWords(name: CommandName, words: readonly string[]): string | null {
   const { argument }: CommandDescription = COMMANDS[name];
   const expected = argument === undefined ? 0 : 1;
+  if (words.length === 0 && argument?.startsWith('[') === true) return null;
   if (words.length > expected) return `${JSON.stringify(words[expected])} after ${name} is one word too many`;
   if (words.length === expected && words[0] !== '') return null;
   return `${name} needs ${argument}: company-sync ${name} ${argument}`;

@@ -1,16 +1,13 @@
 /** `company-sync events send`: events written as lines of JSON, sent to the input topic. */
 import { createReadStream } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { RecordSender } from '../kafka/record-sender.js';
-import { SchemaRegistry } from '../kafka/schema-registry.js';
 import type { RecordToWrite } from '../lib/record.js';
-import { systemClock } from '../lib/system-clock.js';
-import { MalformedLineError, SyncEventJson } from '../publish/sync-event-json.js';
-import { newestSchemas } from './schemas.js';
+import { MalformedLineError, type SyncEventJson } from '../publish/sync-event-json.js';
+import { syncEventJson } from './schemas.js';
 import { UsageError } from './usage-error.js';
 
 const MAX_FAULTS_TOLD = 20;
@@ -27,7 +24,7 @@ export async function sendEventsCommand(
   const { file } = own;
   if (typeof file !== 'string')
     throw new UsageError(['events send needs --file <events.jsonl>, or --file - for what is piped in']);
-  const { records, faults } = await readEvents(file, await jsonOf(config, schemasFolder));
+  const { records, faults } = await readEvents(file, await syncEventJson(config, schemasFolder));
   if (faults.length > 0) {
     for (const fault of faults.slice(0, MAX_FAULTS_TOLD)) print(fault);
     const more = faults.length - MAX_FAULTS_TOLD;
@@ -49,15 +46,6 @@ export async function sendEventsCommand(
   }
   print(`${records.length} event${records.length === 1 ? '' : 's'} sent to ${topic}`);
   return 0;
-}
-
-async function jsonOf({ topics, schemaRegistry }: Config, schemasFolder: string): Promise<SyncEventJson> {
-  const subject = `${topics.syncEvents}-value`;
-  const newest = (await newestSchemas(topics, schemasFolder)).find((version) => version.subject === subject);
-  if (newest === undefined) throw new Error(`there is no schema of ${subject} in ${join(schemasFolder)}`);
-  const id = await new SchemaRegistry(schemaRegistry).idOf(subject, newest.schema);
-  if (id === null) throw new Error(`the schema of ${subject} is not registered: run \`company-sync schemas register\``);
-  return new SyncEventJson(newest.schema, id, systemClock);
 }
 
 /** All lines are read before the first is sent. Empty ones, and those that begin with a #, are passed over. */

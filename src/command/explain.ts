@@ -5,14 +5,12 @@ import type { Config, Flags } from '../config.js';
 import { explain, explainUnknown } from '../domain/explain.js';
 import type { Explanation } from '../domain/explanation.js';
 import { policyFor } from '../domain/policy.js';
-import { GroupOwners } from '../kafka/group-owners.js';
-import { kafkaConfigOf } from '../kafka/kafka-config.js';
-import { systemClock } from '../lib/system-clock.js';
 import { explanationText } from '../ops/explanation-text.js';
-import { InstanceClient, InstanceError } from '../ops/instance-client.js';
+import { InstanceError } from '../ops/instance-client.js';
 import { BrokerError } from '../pipeline/errors.js';
 import { readCompany } from '../store/row-loading.js';
 import { lookIntoStopped, type LeftPartition } from '../store/stopped-instance.js';
+import { RunningInstances } from './running-instances.js';
 import { UsageError } from './usage-error.js';
 
 /** How often `--watch` asks. */
@@ -73,60 +71,6 @@ async function follow(
       if (!(error instanceof InstanceError || error instanceof BrokerError)) throw error;
       if (error.message !== shown) print(`nobody can tell now: ${error.message}`);
       shown = error.message;
-    }
-  }
-}
-
-/** The instances of the group; any of them knows or finds who has a company. */
-class RunningInstances {
-  readonly #client: InstanceClient;
-  /** Those found last, the one that answered last first. */
-  #addresses: readonly string[] = [];
-
-  constructor(
-    private readonly config: Config,
-    private readonly logger: Logger,
-  ) {
-    this.#client = new InstanceClient(config.http.token);
-  }
-
-  /** @throws InstanceError where none can tell; BrokerError */
-  async explanation(companyId: string): Promise<Explanation> {
-    const [known] = this.#addresses;
-    if (known !== undefined) {
-      try {
-        return await this.#client.explanation(known, companyId);
-      } catch (error) {
-        if (!(error instanceof InstanceError)) throw error;
-      }
-    }
-    this.#addresses = await this.#find();
-    let lastError = new InstanceError(
-      `no running instance of ${this.config.applicationId} tells where it is reached: start one, or read the state of ` +
-        'a stopped one with --offline <state folder>',
-    );
-    for (const address of this.#addresses) {
-      try {
-        const explanation = await this.#client.explanation(address, companyId);
-        this.#addresses = [address];
-        return explanation;
-      } catch (error) {
-        if (!(error instanceof InstanceError)) throw error;
-        lastError = error;
-      }
-    }
-    throw lastError;
-  }
-
-  async #find(): Promise<string[]> {
-    const { applicationId: groupId, topics } = this.config;
-    const kafka = kafkaConfigOf(this.config, this.logger);
-    const group = new GroupOwners({ kafka, groupId, topic: topics.syncEvents, clock: systemClock });
-    try {
-      const owners = await group.owners();
-      return [...new Set(owners.flatMap(({ httpAddress }) => httpAddress ?? []))];
-    } finally {
-      await group.close();
     }
   }
 }

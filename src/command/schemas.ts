@@ -3,6 +3,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config, TopicNames } from '../config.js';
 import { SchemaRegistry } from '../kafka/schema-registry.js';
+import { systemClock } from '../lib/system-clock.js';
+import { SyncEventJson } from '../publish/sync-event-json.js';
 
 /** Folder of each topic's schemas; the subject follows the topic's name, the folder keeps the default one. */
 const FOLDERS: Partial<Record<keyof TopicNames, string>> = {
@@ -53,6 +55,16 @@ export async function newestSchemas(topics: TopicNames, schemasFolder: string): 
   const newest = new Map<string, Version>();
   for (const version of await versions(topics, schemasFolder)) newest.set(version.subject, version);
   return [...newest.values()];
+}
+
+/** What makes records of the input topic. @throws Error where its schema is not registered; RegistryUnavailableError */
+export async function syncEventJson({ topics, schemaRegistry }: Config, schemasFolder: string): Promise<SyncEventJson> {
+  const subject = `${topics.syncEvents}-value`;
+  const newest = (await newestSchemas(topics, schemasFolder)).find((version) => version.subject === subject);
+  const id = newest === undefined ? null : await new SchemaRegistry(schemaRegistry).idOf(subject, newest.schema);
+  if (newest === undefined || id === null)
+    throw new Error(`the schema of ${subject} is not registered: run \`company-sync schemas register\``);
+  return new SyncEventJson(newest.schema, id, systemClock);
 }
 
 async function versions(topics: TopicNames, schemasFolder: string): Promise<Version[]> {

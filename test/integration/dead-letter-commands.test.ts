@@ -1,0 +1,141 @@
+/** `company-sync dead-letters`: what an operator does about records that could not be read. */
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { currentCluster } from '../support/cluster/current.js';
+import { runCommand, SCHEMAS_FOLDER, type CommandResult } from '../support/command.js';
+import { deploy, type Deployment } from '../support/deployment.js';
+import { announcedCompanies, consumed, consumedToEnd } from '../support/outbound.js';
+import { framed, Platform, type Place } from '../support/platform.js';
+import { Processors } from '../support/processor.js';
+
+const processors = new Processors();
+const folder = mkdtempSync(join(tmpdir(), 'dead-letters-'));
+let deployment: Deployment;
+let platform: Platform;
+
+beforeAll(async () => {
+  deployment = await deploy(currentCluster(), { partitions: 2 });
+  platform = await Platform.connect(deployment);
+  await processors.startReady(deployment);
+});
+afterAll(async () => {
+  await platform.close();
+  await processors.endAll();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function deadLetters(...words: string[]): Promise<CommandResult> {
+  return runCommand(['dead-letters', ...words], deployment.environment);
+}
+
+/**
+ * A company that nothing but its poison record keeps from being announced.
+ * @param spoil makes the poison of a status of the company's dataset
+ * @returns the poison record's `<partition>/<offset>`
+ */
+async function holdCompany(company: string, spoil: (readable: Buffer) => Buffer): Promise<string> {
+  const status = platform.status(company, 'd', 'Fetching', { revision: 1 }).value as Buffer;
+  const places = await platform.send([
+    platform.manifest(company, { datasets: ['d'] }),
+    { key: company, value: spoil(status) },
+    platform.status(company, 'd', 'Complete', { revision: 5 }),
+  ]);
+  await consumed(deployment, places);
+  const { partition, offset } = places[1] as Place;
+  return `${partition}/${offset}`;
+}
+
+async function isAnnounced(company: string): Promise<boolean> {
+  await consumedToEnd(deployment);
+  return (await announcedCompanies(deployment)).includes(company);
+}
+
+const nonsense = (): Buffer => Buffer.from('nonsense');
+
+function fixedFile(company: string, payload: object): string {
+  const file = join(folder, `${company}.json`);
+  writeFileSync(file, JSON.stringify({ companyId: company, clientId: 'client-1', payload }));
+  return file;
+}
+
+const STATUS = { datasetId: 'd', connectionId: 'connection-1', dataType: 'invoices', trigger: 'LINK' };
+
+test('a dead letter is listed, shown, and repaired with what it should have been', async () => {
+  const company = randomUUID();
+  const id = await holdCompany(company, nonsense);
+  expect(await isAnnounced(company)).toBe(false);
+
+  const listed = await deadLetters('list', '--open');
+  expect(listed.stdout).toMatch(new RegExp(`^${id} .* bad-framing +${company} {2}\\(no repair\\)$`, 'm'));
+  const shown = await deadLetters('show', id);
+  expect(shown.stdout).toContain(Buffer.from('nonsense').toString('base64'));
+
+  const asItIs = await deadLetters('repair', id);
+  expect(asItIs).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/a dead letter again.*--file/) as string });
+
+  // Without a revision it would put the dataset back to Fetching, which Complete came after.
+  const withoutRevision = fixedFile(company, { DatasetStatusChanged: { ...STATUS, status: 'Fetching' } });
+  const stale = await deadLetters('repair', id, '--file', withoutRevision);
+  expect(stale).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('has a later status') as string });
+  expect(await isAnnounced(company)).toBe(false);
+
+  const fixed = fixedFile(company, { DatasetStatusChanged: { ...STATUS, status: 'Fetching', revision: 1 } });
+  expect(await deadLetters('repair', id, '--file', fixed)).toMatchObject({ exitCode: 0 });
+  expect(await isAnnounced(company)).toBe(true);
+  expect((await deadLetters('list', '--open')).stdout).not.toContain(company);
+});
+
+test('all that can be read now is sent again, and the rest is left', async () => {
+  const [late, hopeless] = [randomUUID(), randomUUID()];
+  const idOfHopeless = await holdCompany(hopeless, nonsense);
+  // The registry gives ids in order: one that it has not given yet, until a variant of the schema gets it.
+  const schemaId = (await registerVariant()) + 3;
+  await holdCompany(late, (status) => framed(schemaId, status.subarray(5)));
+  expect((await deadLetters('list', '--code', 'unknown-schema')).stdout).toContain(late);
+  while ((await registerVariant()) < schemaId);
+
+  const { stdout } = await deadLetters('repair', '--all');
+  expect(stdout).toMatch(new RegExp(`^${idOfHopeless}: left, bad-framing`, 'm'));
+  expect(stdout).toMatch(new RegExp(`: sent, a repair for company ${late}$`, 'm'));
+  expect(stdout).toMatch(/^1 of 2 dead letters without a repair were sent again$/m);
+  expect(await isAnnounced(late)).toBe(true);
+  expect(await isAnnounced(hopeless)).toBe(false);
+}, 60_000);
+
+/** Registers the schema of the input once more, told apart by a name. @returns its id */
+async function registerVariant(): Promise<number> {
+  const schema = JSON.parse(readFileSync(join(SCHEMAS_FOLDER, 'sync-events-value', 'v1.avsc'), 'utf8')) as object;
+  const variant = { ...schema, doc: randomUUID() };
+  const response = await fetch(`${deployment.registryUrl}/subjects/variant-${randomUUID()}/versions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
+    body: JSON.stringify({ schema: JSON.stringify(variant) }),
+  });
+  return ((await response.json()) as { id: number }).id;
+}
+
+test('a company is released from what holds it, and says why', async () => {
+  const company = randomUUID();
+  await holdCompany(company, nonsense);
+  const withoutWhy = await deadLetters('release', company);
+  expect(withoutWhy).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--why') as string });
+
+  expect(await deadLetters('release', company, '--why', 'the record was a test')).toMatchObject({ exitCode: 0 });
+  expect(await isAnnounced(company)).toBe(true);
+  expect(await deadLetters('release', company, '--why', 'again')).toMatchObject({ exitCode: 1 });
+});
+
+test("a record with another company's key is repaired there, and the key's company released", async () => {
+  const [held, meant] = [randomUUID(), randomUUID()];
+  const id = await holdCompany(held, () => platform.status(meant, 'd', 'Complete').value as Buffer);
+  const fixed = fixedFile(meant, { DatasetStatusChanged: { ...STATUS, status: 'Complete' } });
+  const { exitCode, stdout } = await deadLetters('repair', id, '--file', fixed);
+
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain(`company ${held}, whose key it had, is released from it`);
+  expect(await isAnnounced(held)).toBe(true);
+  await consumed(deployment, await platform.send([platform.manifest(meant, { datasets: ['d'] })]));
+  expect(await isAnnounced(meant)).toBe(true);
+});
