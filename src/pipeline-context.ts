@@ -22,6 +22,7 @@ import type { HeldPositions } from './pipeline/held-positions.js';
 import type { PipelineObserver } from './pipeline/observer.js';
 import type { GroupMembership } from './pipeline/ports.js';
 import { CompanySynchronizedRecords } from './publish/company-synchronized.js';
+import { stalledRecordOf, type CompanySyncStalledOptions } from './publish/company-sync-stalled.js';
 import { deadLetterOf } from './publish/dead-letter.js';
 import type { StateDirectory } from './store/key-value-store.js';
 
@@ -35,6 +36,8 @@ export interface KnownRegistry {
   /** Of `CompanySynchronized`, and the id that it is registered under. */
   readonly type: avro.Type;
   readonly schemaId: number;
+  /** The same of `CompanySyncStalled`. */
+  readonly stalled: CompanySyncStalledOptions;
 }
 
 interface Settings {
@@ -64,7 +67,7 @@ const CACHED_ROWS = 400_000;
 export function createPipelineContext(parts: ContextParts): PipelineContext {
   const { config, logger, clock, observers, topics, registry, membership, held, state, size, own } = parts;
   const { applicationId, eventNamespace } = config;
-  const { source, readers, type, schemaId } = registry;
+  const { source, readers, type, schemaId, stalled } = registry;
   const schema = new SyncEventSchema(readers.syncEvent);
   const compile = (registered: object) => schema.compile(registered);
   const decoder = new SyncEventDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
@@ -74,12 +77,14 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     changelog: config.topics.companyState,
     synchronized: config.topics.companySynchronized,
     deadLetter: config.topics.deadLetter,
+    stalled: config.topics.companySyncStalled,
   };
   return {
     applicationId,
     clusterId: topics.clusterId,
     topics: names,
     allDatasetsFrom: config.allDatasetsFrom,
+    stalledAfterMs: config.stalledAfterMs,
     deleteRetentionMs: topics.changelogDeleteRetentionMs,
     cacheRows: () => Math.floor(CACHED_ROWS / Math.max(1, size())),
     inputLogs: createLogs(parts, own),
@@ -95,6 +100,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
       new Map([
         [names.synchronized, topics.partitions.companySynchronized],
         [names.deadLetter, topics.partitions.deadLetter],
+        [names.stalled, topics.partitions.companySyncStalled],
       ]),
     ),
     state,
@@ -105,6 +111,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
     encodeDeadLetter: (poison, input) => deadLetterOf(poison.record, poison, input),
+    encodeStall: (stall) => stalledRecordOf(stall, stalled),
   };
 }
 

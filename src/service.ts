@@ -149,18 +149,23 @@ export class Service {
   /** The registry, once it has answered, and what is known of it from then on. */
   async #registry(): Promise<KnownRegistry | null> {
     const { config, schemasFolder } = this.#options;
-    const [{ companySynchronized, companySynchronizedSchema }, readers] = await Promise.all([
-      loadEventTypes(schemasFolder),
-      loadReaderSchemas(schemasFolder),
-    ]);
+    const [types, readers] = await Promise.all([loadEventTypes(schemasFolder), loadReaderSchemas(schemasFolder)]);
     const source = new SchemaRegistry(config.schemaRegistry);
-    const subject = `${config.topics.companySynchronized}-value`;
-    const ask = () => source.idOf(subject, companySynchronizedSchema);
+    const schemaId = await this.#schemaId(source, config.topics.companySynchronized, types.companySynchronizedSchema);
+    const stalledId = await this.#schemaId(source, config.topics.companySyncStalled, types.companySyncStalledSchema);
+    if (schemaId === null || stalledId === null) return null;
+    const stalled = { type: types.companySyncStalled, schemaId: stalledId };
+    return { source, readers, type: types.companySynchronized, schemaId, stalled };
+  }
+
+  /** The id under which a topic's schema is registered; null when stopped before the registry has answered. */
+  async #schemaId(source: SchemaRegistry, topic: string, schema: object): Promise<number | null> {
+    const subject = `${topic}-value`;
+    const ask = () => source.idOf(subject, schema);
     const id = await this.#patiently('the schema registry', ask, RegistryUnavailableError);
-    if (this.#stopping.signal.aborted) return null;
-    if (id === null)
+    if (id === null && !this.#stopping.signal.aborted)
       throw new StartupError(`the schema of ${subject} is not registered: run \`company-sync schemas register\``);
-    return { source, readers, type: companySynchronized, schemaId: id };
+    return id;
   }
 
   async #run(lock: InstanceLock, metrics: Registry, topics: CheckedTopics, registry: KnownRegistry): Promise<void> {

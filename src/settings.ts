@@ -122,7 +122,7 @@ export const SETTINGS = Object.freeze({
   numStandby: plain({
     env: 'NUM_STANDBY',
     default: '0',
-    meaning: 'standby replicas of each partition (without effect so far)',
+    meaning: 'standby replicas of each partition',
     expected: 'a whole number from 0 to 100',
     value: values.standbyCount,
   }),
@@ -136,7 +136,7 @@ export const SETTINGS = Object.freeze({
   stalledAfterMs: plain({
     env: 'STALLED_AFTER',
     default: '60h',
-    meaning: 'time without progress after which a company counts as stalled (without effect so far)',
+    meaning: 'time without progress after which a company counts as stalled (found up to an hour later)',
     expected: DURATION,
     value: values.durationMs,
   }),

@@ -7,6 +7,7 @@ import { describeNamedDatasets, type AnnouncedDataset } from './announcement.js'
 import type { CompanyRows } from './company-rows.js';
 import type { PoisonCode } from './events.js';
 import type { EarlyDataset, ExplainedCounts, ExplainedDataset, ExplainedLink, Explanation } from './explanation.js';
+import { HOUR_MS } from './pending-company.js';
 import type { Policy } from './policy.js';
 import type { AnnouncedCompany, Connection, DatasetRow, InfoRow, PendingCompany } from './rows.js';
 import { classOf, type StatusClass } from './statuses.js';
@@ -20,8 +21,6 @@ export const POISON_REASONS: Readonly<Record<PoisonCode, string>> = {
   'key-mismatch': 'has another companyId than its key',
   'too-many-datasets': 'would bring the company over 10,000 datasets',
 };
-
-const HOUR_MS = 3_600_000;
 
 /** What an explanation is made for. */
 export interface ExplanationContext {

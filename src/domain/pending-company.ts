@@ -17,7 +17,7 @@ export const NEW_COMPANY: PendingCompany = {
   progressHour: 0,
 };
 
-const HOUR_MS = 3_600_000;
+export const HOUR_MS = 3_600_000;
 
 /** Notes that something was applied. To the hour, so that most records leave the company row as it is. */
 export function withProgress(company: PendingCompany, timestamp: TimestampMs): PendingCompany {

@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
 import type { Announcement } from '../domain/announcement.js';
+import type { Stall } from '../domain/stall.js';
+import { isoTime } from '../lib/iso-time.js';
 import type { Poison } from '../decode/poison.js';
 import {
   FencedError,
@@ -68,6 +70,13 @@ export class LoggingObserver implements PipelineObserver {
       `record set aside in the dead-letter topic: ${message}`,
     );
   }
+
+  stalled(partition: number, { companyId, clientId, since, waitingFor, unsealedLinks, heldBy }: Stall): void {
+    const counts = { waitingFor: waitingFor.length, unsealedLinks: unsealedLinks.length, heldBy };
+    this.logger.warn({ companyId, clientId, partition, since: isoTime(since), ...counts }, 'company is stalled');
+  }
+
+  companies(): void {}
 
   unknownStatus(status: string, companyId: string): void {
     if (this.#unknownWords.has(status) || this.#unknownWords.size >= MAX_REMEMBERED_WORDS) return;

@@ -6,6 +6,7 @@ import type {
   BatchReport,
   BatchStep,
   PartitionState,
+  PendingCompanies,
   PartitionStatus,
   PipelineObserver,
   RestoreProgress,
@@ -32,6 +33,8 @@ export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #cache;
   readonly #announced;
   readonly #deadLetters;
+  readonly #stalls;
+  readonly #companies;
   readonly #unknownStatuses;
   readonly #unknownWords;
   readonly #forgotten;
@@ -63,6 +66,11 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     ]);
     this.#announced = counter('announced_total', 'Companies announced, by the policy that fired', ['policy']);
     this.#deadLetters = counter('dead_letters_total', 'Records set aside in the dead-letter topic', ['code']);
+    this.#stalls = counter('stalls_total', 'Stalls published: companies without progress for STALLED_AFTER', []);
+    this.#companies = gauge('companies', 'Companies not announced yet: all (pending), held, stalled', [
+      'partition',
+      'state',
+    ]);
     this.#unknownStatuses = counter('unknown_statuses_total', 'Status records with a word that is not known', []);
     this.#unknownWords = gauge('unknown_status_words', 'Different unknown status words seen since the start', []);
     this.#forgotten = counter('forgotten_early_datasets_total', 'Datasets forgotten before any manifest came', []);
@@ -110,6 +118,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     else {
       this.#states.delete(partition);
       for (const gauge of [this.#lag, this.#toRestore]) gauge.remove({ partition });
+      for (const state of ['pending', 'held', 'stalled']) this.#companies.remove({ partition, state });
     }
   }
 
@@ -153,6 +162,16 @@ export class MetricsObserver implements Partial<PipelineObserver> {
 
   poison(_partition: number, { code }: Poison): void {
     this.#deadLetters.inc({ code });
+  }
+
+  stalled(): void {
+    this.#stalls.inc();
+  }
+
+  companies(partition: number, { pending, held, stalled }: PendingCompanies): void {
+    this.#companies.set({ partition, state: 'pending' }, pending);
+    this.#companies.set({ partition, state: 'held' }, held);
+    this.#companies.set({ partition, state: 'stalled' }, stalled);
   }
 
   unknownStatus(status: string): void {

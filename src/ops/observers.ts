@@ -12,6 +12,8 @@ export function tellAll(observers: readonly Partial<PipelineObserver>[]): Pipeli
     standbyError: (...told) => observers.forEach((o) => o.standbyError?.(...told)),
     announced: (...told) => observers.forEach((o) => o.announced?.(...told)),
     poison: (...told) => observers.forEach((o) => o.poison?.(...told)),
+    stalled: (...told) => observers.forEach((o) => o.stalled?.(...told)),
+    companies: (...told) => observers.forEach((o) => o.companies?.(...told)),
     unknownStatus: (...told) => observers.forEach((o) => o.unknownStatus?.(...told)),
     forgotEarlyDatasets: (...told) => observers.forEach((o) => o.forgotEarlyDatasets?.(...told)),
     setAside: (...told) => observers.forEach((o) => o.setAside?.(...told)),

@@ -59,7 +59,7 @@ export async function commitBatch(
   return changes.length;
 }
 
-/** Announcements and dead letters, grouped by the partition that each goes to. */
+/** Announcements, dead letters and stalls, grouped by the partition that each goes to. */
 function outboundWrites(context: PipelineContext, partition: number, decisions: Decisions): Write[] {
   const { topics, partitioner } = context;
   const input = { topic: topics.input, partition };
@@ -74,5 +74,6 @@ function outboundWrites(context: PipelineContext, partition: number, decisions: 
   for (const { announcement, completing } of decisions.announcements)
     add(topics.synchronized, context.encodeAnnouncement(announcement, input, completing));
   for (const poison of decisions.poison) add(topics.deadLetter, context.encodeDeadLetter(poison, input));
+  for (const stall of decisions.stalls) add(topics.stalled, context.encodeStall(stall));
   return [...writes.values()];
 }

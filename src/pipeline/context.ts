@@ -1,5 +1,6 @@
 import type { Announcement } from '../domain/announcement.js';
 import type { Policy } from '../domain/policy.js';
+import type { Stall } from '../domain/stall.js';
 import type { Decoded, Poison } from '../decode/poison.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
@@ -13,6 +14,7 @@ export interface PipelineTopics {
   readonly changelog: string;
   readonly synchronized: string;
   readonly deadLetter: string;
+  readonly stalled: string;
 }
 
 /** Everything that the tasks of all partitions share: settings resolved once, and the ports to the world. */
@@ -22,6 +24,8 @@ export interface PipelineContext {
   readonly topics: PipelineTopics;
   /** Records stamped from then on are judged by ALL_DATASETS; milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
+  /** Time without progress after which a company counts as stalled. */
+  readonly stalledAfterMs: number;
   /** The changelog's delete.retention.ms: a folder away for longer may hold what tombstones have removed. */
   readonly deleteRetentionMs: number;
   /** Rows that one partition may keep in memory between batches, at present. */
@@ -47,6 +51,7 @@ export interface PipelineContext {
     completing: LogRecord,
   ) => RecordToWrite;
   readonly encodeDeadLetter: (poison: Poison, input: TopicPartition) => RecordToWrite;
+  readonly encodeStall: (stall: Stall) => RecordToWrite;
 }
 
 /** The clients' own choices of policy. */

@@ -3,6 +3,7 @@ import { announce, type Announcement } from '../domain/announcement.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { InputEvent } from '../domain/events.js';
 import { policyFor } from '../domain/policy.js';
+import type { Stall } from '../domain/stall.js';
 import { isKnownStatus } from '../domain/statuses.js';
 import { hold, transition, type Ignored } from '../domain/transition.js';
 import { isPoison, type Decoded, type Poison } from '../decode/poison.js';
@@ -18,6 +19,7 @@ export interface Decisions {
   readonly touched: ReadonlySet<CompanyRows>;
   readonly announcements: readonly { readonly announcement: Announcement; readonly completing: LogRecord }[];
   readonly poison: readonly Poison[];
+  readonly stalls: readonly Stall[];
   /** How far the records were worked off: the position of the first that was not. */
   readonly end: number;
 }
@@ -31,7 +33,7 @@ export interface DecidedBatch extends Decisions {
 }
 
 /** What a stretch of the log leads to that delivers no records: only the position moves. */
-export const NOTHING_DECIDED: Decisions = { touched: new Set(), announcements: [], poison: [], end: 0 };
+export const NOTHING_DECIDED: Decisions = { touched: new Set(), announcements: [], poison: [], stalls: [], end: 0 };
 
 /**
  * Rows that one transaction may change. Records are small and what they lead to need not be: each deletion, unlinking
@@ -79,6 +81,7 @@ class BatchDecisions implements DecidedBatch {
   readonly touched = new Set<CompanyRows>();
   readonly announcements: { announcement: Announcement; completing: LogRecord }[] = [];
   readonly poison: Poison[] = [];
+  readonly stalls: readonly Stall[] = [];
   readonly ignored = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
   companies = 0;
   cachedCompanies = 0;

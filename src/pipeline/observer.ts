@@ -1,5 +1,6 @@
 /** What the pipeline tells of itself: for logs, metrics and readiness, and for tests that stop it between two steps. */
 import type { Announcement } from '../domain/announcement.js';
+import type { Stall } from '../domain/stall.js';
 import type { Ignored } from '../domain/transition.js';
 import type { Poison } from '../decode/poison.js';
 
@@ -82,6 +83,13 @@ export interface FolderUse {
   readonly bytes: number;
 }
 
+/** Companies of a partition that are neither announced nor deleted, as the last pass over their rows found them. */
+export interface PendingCompanies {
+  readonly pending: number;
+  readonly held: number;
+  readonly stalled: number;
+}
+
 export interface PipelineObserver {
   state(partition: number, status: PartitionStatus): void;
   step(partition: number, step: BatchStep): void;
@@ -95,6 +103,8 @@ export interface PipelineObserver {
   standbyError(partition: number, error: unknown): void;
   announced(partition: number, announcement: Announcement): void;
   poison(partition: number, poison: Poison): void;
+  stalled(partition: number, stall: Stall): void;
+  companies(partition: number, counts: PendingCompanies): void;
   unknownStatus(status: string, companyId: string): void;
   forgotEarlyDatasets(companyId: string, count: number): void;
   setAside(partition: number, why: string): void;

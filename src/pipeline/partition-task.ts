@@ -19,6 +19,7 @@ import {
 } from './errors.js';
 import type { BatchReport, PartitionStatus } from './observer.js';
 import type { LogBatch, LogReader } from './ports.js';
+import { StalledWatch } from './stalled-watch.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
 
 /** Records of one batch, and so of one transaction. */
@@ -110,17 +111,21 @@ export class PartitionTask {
 
   async #process(owned: OwnedPartition, signal: AbortSignal): Promise<void> {
     const { context, partition } = this;
+    const { store } = owned;
     const cache = new CompanyCache(context.cacheRows);
+    const watch = new StalledWatch(context, partition, owned, cache);
     const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from);
     const close = () => reader.close();
     signal.addEventListener('abort', close);
     try {
       this.#enter(this.#tooLarge ?? RUNNING);
       for (let passed = owned.from; !signal.aborted;) {
-        const batch = await this.#nextBatch(reader, owned, passed).catch(ifClosed);
+        const batch = await this.#nextBatch(reader, owned, watch, passed).catch(ifClosed);
         if (batch === null) return;
         passed = batch.nextOffset;
         if (batch.records.length > 0) await this.#processBatch(owned, cache, batch, signal);
+        // Where records never let us wait, the watch has its turn between batches.
+        if (!signal.aborted && store.position()?.offset === passed) await watch.look(passed);
       }
     } finally {
       signal.removeEventListener('abort', close);
@@ -130,24 +135,37 @@ export class PartitionTask {
 
   /**
    * Waits for records; when they let us wait, brings everything to rest meanwhile: the store, and the group's offset
-   * where only records that are not delivered (markers, aborted ones) were passed since the last batch.
+   * where only records that are not delivered (markers, aborted ones) were passed since the last batch. Then looks for
+   * stalled companies.
    */
-  async #nextBatch(reader: LogReader, owned: OwnedPartition, passed: number): Promise<LogBatch> {
-    const { clock } = this.context;
+  async #nextBatch(reader: LogReader, owned: OwnedPartition, watch: StalledWatch, passed: number): Promise<LogBatch> {
     const { store } = owned;
     const next = reader.next(BATCH_RECORDS);
-    const behind = passed > (store.position()?.offset ?? owned.from);
-    if (store.atRest && !behind) return next;
-
-    const waiting = new AbortController();
-    const idle = clock.delay(IDLE_FLUSH_MS, waiting.signal).then(() => 'idle' as const);
-    const first = await Promise.race([next, idle]);
-    waiting.abort();
-    if (first !== 'idle') return next;
     next.catch(() => undefined); // not without a handler while we are busy; whoever awaits it below sees the error
-    if (behind) await commitBatch(this.context, this.partition, owned, NOTHING_DECIDED, passed);
-    await store.flush();
-    return next;
+    for (;;) {
+      const behind = passed > (store.position()?.offset ?? owned.from);
+      const patienceMs = store.atRest && !behind ? Math.max(IDLE_FLUSH_MS, watch.restMs) : IDLE_FLUSH_MS;
+      if ((await this.#within(patienceMs, next)) === 'idle') {
+        if (behind) await commitBatch(this.context, this.partition, owned, NOTHING_DECIDED, passed);
+        await store.flush();
+        await watch.look(passed);
+      } else return next;
+    }
+  }
+
+  /** 'come' once there is a batch or an error of its reader, 'idle' where neither comes within `patienceMs`. */
+  async #within(patienceMs: number, next: Promise<LogBatch>): Promise<'come' | 'idle'> {
+    const waiting = new AbortController();
+    const idle = this.context.clock.delay(patienceMs, waiting.signal).then(() => 'idle' as const);
+    const come = next.then(
+      () => 'come' as const,
+      () => 'come' as const,
+    );
+    try {
+      return await Promise.race([come, idle]);
+    } finally {
+      waiting.abort();
+    }
   }
 
   /** Works off a batch, in one transaction unless it changes too many rows for one. */

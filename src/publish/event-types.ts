@@ -5,8 +5,10 @@ import avro from 'avsc';
 
 export interface EventTypes {
   readonly companySynchronized: avro.Type;
-  /** The same as the file has it: what the registry knows. */
+  readonly companySyncStalled: avro.Type;
+  /** The same as the files have them: what the registry knows. */
   readonly companySynchronizedSchema: object;
+  readonly companySyncStalledSchema: object;
 }
 
 /**
@@ -15,10 +17,23 @@ export interface EventTypes {
  * @throws Error where a file is missing or not an Avro schema
  */
 export async function loadEventTypes(folder: string): Promise<EventTypes> {
-  const file = join(folder, 'company-synchronized-value', 'v1.avsc');
+  const [synchronized, stalled] = await Promise.all([
+    readSchema(folder, 'company-synchronized-value'),
+    readSchema(folder, 'company-sync-stalled-value'),
+  ]);
+  return {
+    companySynchronized: synchronized.type,
+    companySynchronizedSchema: synchronized.schema,
+    companySyncStalled: stalled.type,
+    companySyncStalledSchema: stalled.schema,
+  };
+}
+
+async function readSchema(folder: string, subject: string): Promise<{ type: avro.Type; schema: object }> {
+  const file = join(folder, subject, 'v1.avsc');
   try {
     const schema = JSON.parse(await readFile(file, 'utf8')) as avro.Schema;
-    return { companySynchronized: avro.Type.forSchema(schema), companySynchronizedSchema: schema as object };
+    return { type: avro.Type.forSchema(schema), schema: schema as object };
   } catch (cause) {
     throw new Error(`cannot read the schema ${file}: the schemas folder is part of the installation`, { cause });
   }

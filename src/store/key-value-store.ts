@@ -25,6 +25,8 @@ export interface StoreSnapshot extends KeyValueReads {
 }
 
 export interface KeyValueStore extends KeyValueReads {
+  /** The first `limit` pairs whose key starts with `prefix` and is above `after`, in key order. */
+  page(prefix: Buffer, after: Buffer | null, limit: number): Promise<Pair[]>;
   /** All or nothing, also across a crash of the process; a machine crash may lose a tail of whole writes. */
   write(changes: readonly KeyChange[]): Promise<void>;
   /** Taken when this returns. A write that is under way then is in it as a whole, or not at all. */

@@ -17,6 +17,7 @@ import {
   StoreUnavailableError,
   type KeyChange,
   type KeyValueStore,
+  type Pair,
   type StateDirectory,
 } from './key-value-store.js';
 import { beginStore, examineStore, type Expectations, type Trusted, type Untrusted } from './examine-store.js';
@@ -170,6 +171,11 @@ export class PartitionStore {
   /** Every pair whose key starts with `prefix`, in key order. @throws StoreUnavailableError, CorruptStoreError */
   scan(prefix: Buffer): Promise<{ key: Buffer; value: Buffer }[]> {
     return this.#noticingCorruption(this.store.scan(prefix));
+  }
+
+  /** As KeyValueStore.page. @throws StoreUnavailableError, CorruptStoreError */
+  page(prefix: Buffer, after: Buffer | null, limit: number): Promise<Pair[]> {
+    return this.#noticingCorruption(this.store.page(prefix, after, limit));
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Reading a RocksDB, or a snapshot of one. */
 import type RocksDB from 'rocksdb';
+import type { Range } from 'rocksdb';
 import type { KeyValueReads, Pair } from './key-value-store.js';
 import { storeErrorOf } from './rocks-errors.js';
 
@@ -24,17 +25,24 @@ export abstract class RocksReads implements KeyValueReads {
     }
   }
 
-  async scan(prefix: Buffer, limit = Infinity): Promise<Pair[]> {
-    const pairs: Pair[] = [];
-    for await (const pair of this.pairs(prefix, limit)) pairs.push(pair);
-    return pairs;
+  scan(prefix: Buffer, limit = Infinity): Promise<Pair[]> {
+    return collected(this.pairs(prefix, limit));
+  }
+
+  page(prefix: Buffer, after: Buffer | null, limit: number): Promise<Pair[]> {
+    const from = after === null ? { gte: prefix } : { gt: after };
+    return collected(this.#pairs(prefix, { ...from, limit, capacity: limit }));
   }
 
   /** As `scan`, but holds a few pairs at a time. */
-  async *pairs(prefix: Buffer, limit = Infinity): AsyncGenerator<Pair, void, undefined> {
+  pairs(prefix: Buffer, limit = Infinity): AsyncGenerator<Pair, void, undefined> {
+    return this.#pairs(prefix, { gte: prefix, limit, capacity: SCAN_CAPACITY });
+  }
+
+  async *#pairs(prefix: Buffer, from: Range): AsyncGenerator<Pair, void, undefined> {
     this.mustBeOpen();
     const lt = firstKeyAfter(prefix);
-    const range = { gte: prefix, limit, capacity: SCAN_CAPACITY, ...(lt === null ? {} : { lt }) };
+    const range = lt === null ? from : { ...from, lt };
     try {
       yield* this.db.iterator(range);
     } catch (cause) {
@@ -44,6 +52,12 @@ export abstract class RocksReads implements KeyValueReads {
 
   /** @throws StoreUnavailableError */
   protected abstract mustBeOpen(): void;
+}
+
+async function collected(pairs: AsyncIterable<Pair>): Promise<Pair[]> {
+  const all: Pair[] = [];
+  for await (const pair of pairs) all.push(pair);
+  return all;
 }
 
 /** The first key that is greater than every key starting with `prefix`; null where none is. */

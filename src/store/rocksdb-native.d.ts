@@ -39,12 +39,14 @@ declare module 'rocksdb' {
     flush(): Promise<void>;
   }
 
-  interface Range {
+  export interface Range {
+    readonly gt?: Uint8Array;
     readonly gte?: Uint8Array;
     readonly lt?: Uint8Array;
     readonly limit?: number;
     /** Pairs fetched at a time. */
     readonly capacity?: number;
+    readonly limit?: number;
   }
 
   export default class RocksDB {

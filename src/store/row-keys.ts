@@ -24,6 +24,8 @@ export const KEY_KIND = {
   unfinished: 0x55,
 } as const;
 
+/** What the keys of all company rows start with, and no other key. */
+export const COMPANY_PREFIX = Buffer.of(KEY_KIND.company);
 export const POSITION_KEY = Buffer.of(KEY_KIND.position);
 
 export type RowKey =

@@ -37,7 +37,7 @@ function never(): never {
   throw new Error('that was never asked for');
 }
 
-const NO_DECISIONS = { touched: new Set<never>(), announcements: [], poison: [], end: 0 };
+const NO_DECISIONS = { touched: new Set<never>(), announcements: [], poison: [], stalls: [], end: 0 };
 const CHANGELOG_END = 7;
 
 /** Begins to commit a batch that changes nothing but the position. */
@@ -53,13 +53,17 @@ function committing(): { steps: Steps; outcome: Promise<number>; store: Partitio
   const disk: KeyValueStore = {
     read: (keys) => Promise.resolve(keys.map(() => null)),
     scan: () => Promise.resolve([]),
+    page: () => Promise.resolve([]),
     snapshot: never,
     write: () => steps.ask('write'),
     close: () => Promise.resolve(),
   };
   const store = new PartitionStore(disk, () => Promise.resolve(), { offset: 0, atEndMs: 0 }, null);
   const context: Partial<PipelineContext> = {
-    topics: { input: 'input', changelog: 'changelog', synchronized: 'synchronized', deadLetter: 'dead-letter' },
+    topics: {
+      ...{ input: 'input', changelog: 'changelog', synchronized: 'synchronized' },
+      ...{ deadLetter: 'dead-letter', stalled: 'stalled' },
+    },
     clock: { now: () => 0, delay: never },
     held: new HeldPositions(),
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,

@@ -36,7 +36,10 @@ class TakeOver {
     const context: Partial<PipelineContext> = {
       applicationId: 'app',
       clusterId: 'cluster',
-      topics: { input: 'input', changelog: 'changelog', synchronized: 'synchronized', deadLetter: 'dead-letter' },
+      topics: {
+        ...{ input: 'input', changelog: 'changelog', synchronized: 'synchronized' },
+        ...{ deadLetter: 'dead-letter', stalled: 'stalled' },
+      },
       deleteRetentionMs: 0,
       clock: { now: () => 0, delay: never },
       inputLogs: {
@@ -87,6 +90,7 @@ class TakeOver {
     return {
       read: (keys) => Promise.resolve(keys.map(() => null)),
       scan: never,
+      page: never,
       snapshot: never,
       write: () => Promise.resolve(),
       close: () => {

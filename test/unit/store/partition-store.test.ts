@@ -221,6 +221,7 @@ function withWrite(
       return {
         read: (keys) => store.read(keys),
         scan: (prefix) => store.scan(prefix),
+        page: (...asked) => store.page(...asked),
         snapshot: () => store.snapshot(),
         close: () => store.close(),
         write: (ops) => write(store, ops),

@@ -1,0 +1,144 @@
+/**
+ * Finds the companies of one partition that make no progress, by passes over its company rows: a slice of a bounded
+ * number of rows at a time, when the input lets us wait and between batches. So an event costs the same with and
+ * without it, whatever the number of companies.
+ *
+ * A backlog is never taken for a stall: a pass asks for the time, then for the end of the input, and judges by that time
+ * only once the partition has worked off the input up to that end.
+ */
+import type { CompanyRows } from '../domain/company-rows.js';
+import { isStalled, reportStall, type Stall } from '../domain/stall.js';
+import type { CompanyCache } from '../store/company-cache.js';
+import type { Pair } from '../store/key-value-store.js';
+import { decodeCompanyRow } from '../store/row-codec.js';
+import { COMPANY_PREFIX, parseRowKey } from '../store/row-keys.js';
+import { loadWholeCompany } from '../store/row-loading.js';
+import { commitBatch } from './commit-batch.js';
+import type { PipelineContext } from './context.js';
+import { NOTHING_DECIDED } from './decide.js';
+import { BrokerError } from './errors.js';
+import type { OwnedPartition } from './take-over.js';
+
+/** Company rows of one slice: less than a millisecond of work. */
+const SLICE_ROWS = 200;
+const SLICE_INTERVAL_MS = 100;
+/** Rows of stalled companies that one slice loads, unless a single company has more. */
+const MAX_LOADED_ROWS = 20_000;
+/** Between two passes: a part of the time after which a company counts as stalled, within these bounds. */
+const PASSES_PER_STALL = 60;
+const MIN_PASS_INTERVAL_MS = 1_000;
+const MAX_PASS_INTERVAL_MS = 60_000;
+
+interface Pass {
+  readonly judgedAt: number;
+  /** The end of the input, asked for after `judgedAt`. */
+  readonly inputEnd: number;
+  /** The key of the last row looked at. */
+  after: Buffer | null;
+  pending: number;
+  held: number;
+  stalled: number;
+}
+
+/** Of one ownership of a partition. */
+export class StalledWatch {
+  readonly #passIntervalMs: number;
+  #pass: Pass | null = null;
+  #dueAt = 0;
+  /** The stalls of this slice, and their companies. */
+  #found: Stall[] = [];
+  #touched = new Set<CompanyRows>();
+
+  constructor(
+    private readonly context: PipelineContext,
+    private readonly partition: number,
+    private readonly owned: OwnedPartition,
+    private readonly cache: CompanyCache,
+  ) {
+    const wanted = context.stalledAfterMs / PASSES_PER_STALL;
+    this.#passIntervalMs = Math.min(Math.max(wanted, MIN_PASS_INTERVAL_MS), MAX_PASS_INTERVAL_MS);
+  }
+
+  /** Milliseconds until there is something to look at. */
+  get restMs(): number {
+    return Math.max(0, this.#dueAt - this.context.clock.now());
+  }
+
+  /**
+   * Looks at a slice if one is due, and publishes the stalls found, with the flags that say so, in one transaction.
+   * Call it while no transaction is open.
+   *
+   * @param passed the position in the input: all below it is committed or holds no records
+   * @throws as `commitBatch`, and what the store or the row codec throws
+   */
+  async look(passed: number): Promise<void> {
+    if (this.restMs > 0) return;
+    this.#dueAt = this.context.clock.now() + SLICE_INTERVAL_MS;
+    this.#pass ??= await this.#begin();
+    const pass = this.#pass;
+    if (pass === null || passed < pass.inputEnd) return;
+    const page = await this.owned.store.page(COMPANY_PREFIX, pass.after, SLICE_ROWS);
+    const whole = await this.#judge(pass, page);
+    if (whole && page.length < SLICE_ROWS) this.#end(pass);
+    await this.#publish(passed);
+  }
+
+  /** Null where the end of the input cannot be had now. */
+  async #begin(): Promise<Pass | null> {
+    const { clock, inputLogs, topics } = this.context;
+    const judgedAt = clock.now();
+    try {
+      const inputEnd = await inputLogs.highWatermark({ topic: topics.input, partition: this.partition });
+      return { judgedAt, inputEnd, after: null, pending: 0, held: 0, stalled: 0 };
+    } catch (error) {
+      if (error instanceof BrokerError) return null;
+      throw error;
+    }
+  }
+
+  /** @returns whether all rows of the page were looked at */
+  async #judge(pass: Pass, page: readonly Pair[]): Promise<boolean> {
+    let loadedRows = 0;
+    for (const { key, value } of page) {
+      if (loadedRows >= MAX_LOADED_ROWS) return false;
+      pass.after = key;
+      const company = decodeCompanyRow(value);
+      if (company.outcome !== 'pending') continue;
+      pass.pending++;
+      if (company.holds > 0) pass.held++;
+      if (!company.stalled && !isStalled(company, pass.judgedAt, this.context.stalledAfterMs)) continue;
+      pass.stalled++;
+      if (!company.stalled) loadedRows += await this.#report(key);
+    }
+    return true;
+  }
+
+  /** @returns the number of rows loaded */
+  async #report(key: Buffer): Promise<number> {
+    const parsed = parseRowKey(key);
+    if (parsed.kind !== 'company') throw new Error(`a page of company rows has a ${parsed.kind} row`);
+    const rows = this.cache.get(parsed.companyId);
+    await loadWholeCompany(this.owned.store, rows);
+    this.#found.push(reportStall(rows));
+    this.#touched.add(rows);
+    return rows.size;
+  }
+
+  async #publish(passed: number): Promise<void> {
+    if (this.#found.length === 0) return;
+    const { context, partition } = this;
+    const stalls = this.#found;
+    const decisions = { ...NOTHING_DECIDED, touched: this.#touched, stalls };
+    await commitBatch(context, partition, this.owned, decisions, passed);
+    this.#touched = new Set();
+    this.#found = [];
+    this.cache.evict();
+    for (const stall of stalls) context.observer.stalled(partition, stall);
+  }
+
+  #end({ pending, held, stalled }: Pass): void {
+    this.#pass = null;
+    this.#dueAt = this.context.clock.now() + this.#passIntervalMs;
+    this.context.observer.companies(this.partition, { pending, held, stalled });
+  }
+}

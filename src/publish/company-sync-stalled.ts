@@ -1,0 +1,24 @@
+/** A stall -> the outbound `CompanySyncStalled` record: Avro in Confluent framing. */
+import type avro from 'avsc';
+import type { Stall } from '../domain/stall.js';
+import { NO_HEADERS, type RecordToWrite } from '../lib/record.js';
+import { frame } from './confluent-frame.js';
+
+/** The smallest long that avsc writes. */
+const MIN_LONG = Number.MIN_SAFE_INTEGER + 1;
+
+export interface CompanySyncStalledOptions {
+  /** EventTypes.companySyncStalled */
+  readonly type: avro.Type;
+  /** The id that the type's schema is registered under. */
+  readonly schemaId: number;
+}
+
+export function stalledRecordOf(stall: Stall, { type, schemaId }: CompanySyncStalledOptions): RecordToWrite {
+  const since = Math.max(stall.since, MIN_LONG);
+  return {
+    key: Buffer.from(stall.companyId),
+    value: frame(schemaId, type.toBuffer({ ...stall, since })),
+    headers: NO_HEADERS,
+  };
+}

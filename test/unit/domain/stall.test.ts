@@ -1,0 +1,82 @@
+import fc from 'fast-check';
+import { CompanyRows } from '../../../src/domain/company-rows.js';
+import type { Payload } from '../../../src/domain/events.js';
+import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
+import { isStalled, reportStall } from '../../../src/domain/stall.js';
+import { hold, transition } from '../../../src/domain/transition.js';
+
+const HOUR_MS = 3_600_000;
+const FIRST_HOUR = 470_000;
+const FIRST_RECORD_AT = FIRST_HOUR * HOUR_MS + 1;
+
+function manifest(linkId: string, datasetIds: readonly string[], isFinal: boolean): Payload {
+  const datasets = datasetIds.map((datasetId) => ({ datasetId, dataType: 'invoices' }));
+  return {
+    kind: 'manifest',
+    linkId,
+    connectionId: `c of ${linkId}`,
+    sourceType: 's',
+    companyName: 'n',
+    datasets,
+    isFinal,
+  };
+}
+
+function take(rows: CompanyRows, payload: Payload, timestamp = FIRST_RECORD_AT): void {
+  const event = { companyId: rows.companyId, clientId: 'client', offset: 1, timestamp, repairs: [], payload };
+  transition(rows, event, 'ALL_DATASETS');
+}
+
+function newCompany(): CompanyRows {
+  const rows = new CompanyRows('company');
+  rows.loadCompany(null);
+  return rows;
+}
+
+test('nobody is stalled before its time, and everybody is an hour after it at the latest', () => {
+  fc.assert(
+    fc.property(fc.nat(1e12), fc.nat(1e9), fc.nat(1e12), (progressAt, stalledAfterMs, later) => {
+      const company = { ...NEW_COMPANY, progressHour: Math.floor(progressAt / HOUR_MS) };
+      const stalled = isStalled(company, progressAt + later, stalledAfterMs);
+      if (later < stalledAfterMs) expect(stalled).toBe(false);
+      if (later >= stalledAfterMs + HOUR_MS) expect(stalled).toBe(true);
+    }),
+  );
+});
+
+test('a stall tells of what the company waits for, and of nothing that is over', () => {
+  const rows = newCompany();
+  take(rows, manifest('sealed', ['a', 'b'], true));
+  take(rows, manifest('open', ['c'], false));
+  take(rows, manifest('gone', ['d'], false));
+  take(rows, { kind: 'unlinked', connectionId: 'c of gone' });
+  take(rows, { kind: 'status', datasetId: 'a', status: 'Complete', trigger: 'LINK', revision: null });
+  take(rows, { kind: 'status', datasetId: 'b', status: 'Fetching', trigger: 'LINK', revision: null });
+  hold(rows, '3/77', 'undecodable', FIRST_RECORD_AT);
+  const { waitingFor, ...rest } = reportStall(rows);
+  expect(waitingFor.map(({ datasetId, status }) => `${datasetId} ${status}`).sort()).toEqual([
+    'b Fetching',
+    'c Queued',
+  ]);
+  expect(rest).toEqual({
+    ...{ companyId: 'company', clientId: 'client', since: FIRST_HOUR * HOUR_MS },
+    ...{ unsealedLinks: ['open'], heldBy: ['3/77'] },
+  });
+});
+
+test('a stall is reported once, and again only after progress', () => {
+  const rows = newCompany();
+  take(rows, manifest('l', ['a'], true));
+  reportStall(rows);
+  expect(() => reportStall(rows)).toThrow('no stall that is not reported yet');
+  hold(rows, '0/1', 'undecodable', FIRST_RECORD_AT + HOUR_MS); // poison is no progress
+  expect(() => reportStall(rows)).toThrow('no stall that is not reported yet');
+  take(rows, { kind: 'status', datasetId: 'a', status: 'Fetching', trigger: 'LINK', revision: null });
+  expect(reportStall(rows).heldBy).toEqual(['0/1']);
+});
+
+test('a company of which no manifest came has no client yet', () => {
+  const rows = newCompany();
+  take(rows, { kind: 'status', datasetId: 'a', status: 'Complete', trigger: 'LINK', revision: null });
+  expect(reportStall(rows)).toMatchObject({ clientId: '', waitingFor: [], unsealedLinks: [] });
+});

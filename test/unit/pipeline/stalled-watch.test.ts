@@ -1,0 +1,133 @@
+/** When the watch looks at companies, and when it must not: on a real store, with the clock and the broker in hand. */
+import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
+import type { PendingCompany } from '../../../src/domain/rows.js';
+import type { PipelineContext } from '../../../src/pipeline/context.js';
+import { BrokerError } from '../../../src/pipeline/errors.js';
+import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import type { PendingCompanies, PipelineObserver } from '../../../src/pipeline/observer.js';
+import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
+import { StalledWatch } from '../../../src/pipeline/stalled-watch.js';
+import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { CompanyCache } from '../../../src/store/company-cache.js';
+import { PartitionStore } from '../../../src/store/partition-store.js';
+import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
+import { decodeCompanyRow, writeCompanyRow } from '../../../src/store/row-codec.js';
+import { companyKey } from '../../../src/store/row-keys.js';
+import { temporaryFolder } from '../store/temporary-folder.js';
+
+const HOUR_MS = 3_600_000;
+const STALLED_AFTER_MS = 10 * HOUR_MS;
+const INPUT_END = 100;
+const folder = temporaryFolder();
+
+class Watched {
+  now = 0;
+  inputEnd: number | BrokerError = INPUT_END;
+  readonly told: string[] = [];
+  readonly counts: PendingCompanies[] = [];
+  readonly watch: StalledWatch;
+  #changelogEnd = 0;
+
+  private constructor(readonly disk: RocksDbStore) {
+    const store = new PartitionStore(disk, () => Promise.resolve(), { offset: 0, atEndMs: 0 }, null);
+    const done = () => Promise.resolve();
+    const producer: TransactionalProducer = {
+      ...{ begin: done, sendOffset: done, commit: done, discard: done },
+      produce: (_to, records) => Promise.resolve((this.#changelogEnd += records.length)),
+    };
+    const observer: Partial<PipelineObserver> = {
+      step: () => undefined,
+      stalled: (_partition, { companyId }) => this.told.push(companyId),
+      companies: (_partition, counts) => this.counts.push(counts),
+    };
+    const context: Partial<PipelineContext> = {
+      topics: {
+        ...{ input: 'input', changelog: 'changelog', synchronized: 'synchronized' },
+        ...{ deadLetter: 'dead-letter', stalled: 'stalled' },
+      },
+      stalledAfterMs: STALLED_AFTER_MS,
+      clock: { now: () => this.now, delay: () => new Promise(() => undefined) },
+      held: new HeldPositions(),
+      partitioner: { partitionFor: () => 0 },
+      inputLogs: {
+        highWatermark: () =>
+          this.inputEnd instanceof BrokerError ? Promise.reject(this.inputEnd) : Promise.resolve(this.inputEnd),
+      } as Partial<PipelineContext['inputLogs']> as PipelineContext['inputLogs'],
+      encodeStall: ({ companyId }) => ({ key: Buffer.from(companyId), value: Buffer.alloc(0), headers: [] }),
+      observer: observer as PipelineObserver,
+    };
+    const cache = new CompanyCache(() => 0);
+    this.watch = new StalledWatch(context as PipelineContext, 0, { producer, store, from: 0 }, cache);
+    this.#store = store;
+  }
+
+  readonly #store: PartitionStore;
+
+  static async of(companies: Readonly<Record<string, Partial<PendingCompany>>>): Promise<Watched> {
+    const watched = new Watched(await RocksDbStore.open(folder()));
+    const to = new ByteWriter();
+    const changes = Object.entries(companies).map(([companyId, row]) => {
+      to.begin();
+      writeCompanyRow(to, { ...NEW_COMPANY, ...row });
+      return { key: companyKey(companyId), value: to.end() };
+    });
+    await watched.disk.write(changes);
+    return watched;
+  }
+
+  /** Looks whenever something is due, `slices` times. */
+  async look(slices: number, passed = INPUT_END): Promise<void> {
+    for (let i = 0; i < slices; i++) {
+      this.now += this.watch.restMs;
+      await this.watch.look(passed);
+      await this.#store.flush();
+    }
+  }
+
+  async flagOf(companyId: string): Promise<boolean> {
+    const [row] = await this.disk.read([companyKey(companyId)]);
+    return (decodeCompanyRow(row as Buffer) as PendingCompany).stalled;
+  }
+}
+
+let watched: Watched;
+afterEach(() => watched.disk.close());
+
+test('a backlog is not taken for a stall: nobody is judged below the end that the input had', async () => {
+  watched = await Watched.of({ quiet: { progressHour: 0 } });
+  watched.now = 20 * HOUR_MS;
+  await watched.look(5, INPUT_END - 1);
+  expect(watched.told).toEqual([]);
+  await watched.look(1, INPUT_END);
+  expect(watched.told).toEqual(['quiet']);
+});
+
+test('every stall is told once, with its flag in the store, over many slices and passes', async () => {
+  const names = Array.from({ length: 450 }, (_, i) => `company ${i}`);
+  watched = await Watched.of(Object.fromEntries(names.map((name, i) => [name, { progressHour: i < 400 ? 0 : 19 }])));
+  watched.now = 20 * HOUR_MS;
+  await watched.look(9);
+  expect([...watched.told].sort()).toEqual(names.slice(0, 400).sort());
+  expect(await Promise.all([watched.flagOf('company 0'), watched.flagOf('company 400')])).toEqual([true, false]);
+  expect(watched.counts).toEqual(Array(3).fill({ pending: 450, held: 0, stalled: 400 }));
+});
+
+test('a broker that gives no end of the input leaves the partition running, and is asked again', async () => {
+  watched = await Watched.of({ quiet: { progressHour: 0, holds: 0 } });
+  watched.now = 20 * HOUR_MS;
+  watched.inputEnd = new BrokerError('away');
+  await watched.look(2);
+  expect(watched.told).toEqual([]);
+  watched.inputEnd = INPUT_END;
+  await watched.look(1);
+  expect(watched.told).toEqual(['quiet']);
+});
+
+test('nothing is looked at before it is due', async () => {
+  watched = await Watched.of({ quiet: { progressHour: 0 } });
+  watched.now = 20 * HOUR_MS;
+  await watched.look(1);
+  await watched.watch.look(INPUT_END);
+  expect(watched.watch.restMs).toBe(60_000);
+  expect(watched.counts).toHaveLength(1);
+});
