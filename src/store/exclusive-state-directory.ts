@@ -64,8 +64,12 @@ class ReleasingStore implements KeyValueStore {
     return this.store.read(keys);
   }
 
-  scan(prefix: Buffer): Promise<Pair[]> {
-    return this.store.scan(prefix);
+  scan(prefix: Buffer, limit?: number): Promise<Pair[]> {
+    return this.store.scan(prefix, limit);
+  }
+
+  page(prefix: Buffer, after: Buffer | null, limit: number): Promise<Pair[]> {
+    return this.store.page(prefix, after, limit);
   }
 
   write(changes: readonly KeyChange[]): Promise<void> {

@@ -23,7 +23,10 @@ class Restore {
 
   constructor() {
     const context: Partial<PipelineContext> = {
-      topics: { input: 'input', changelog: 'changelog', synchronized: 'synchronized', deadLetter: 'dead-letter' },
+      topics: {
+        ...{ input: 'input', changelog: 'changelog', synchronized: 'synchronized' },
+        ...{ deadLetter: 'dead-letter', stalled: 'stalled' },
+      },
       held: this.held,
       clock: { now: () => this.now, delay: () => new Promise((resolve) => (this.#elapse = resolve)) },
       changelogLogs: {
