@@ -129,7 +129,7 @@ export const SETTINGS = Object.freeze({
   stateRetentionMs: plain({
     env: 'STATE_RETENTION',
     default: '24h',
-    meaning: 'how long the state of partitions given up is kept (without effect so far: it is kept)',
+    meaning: 'how long the state of partitions given up is kept, for they may come back',
     expected: DURATION,
     value: values.durationMs,
   }),
