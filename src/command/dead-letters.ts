@@ -11,6 +11,7 @@ import { UsageError } from './usage-error.js';
 
 interface Desk {
   readonly desk: DeadLetterDesk;
+  readonly instances: RunningInstances;
   readonly own: Flags;
   readonly print: (line: string) => void;
 }
@@ -27,7 +28,8 @@ export async function deadLettersCommand(
   schemasFolder: string,
   print: (line: string) => void,
 ): Promise<number> {
-  const at: Desk = { desk: new DeadLetterDesk(config, logger, schemasFolder), own, print };
+  const desk = new DeadLetterDesk(config, logger, schemasFolder);
+  const at: Desk = { desk, instances: new RunningInstances(config, logger), own, print };
   try {
     switch (verb) {
       case 'list':
@@ -37,10 +39,10 @@ export async function deadLettersCommand(
       case 'repair':
         return await (word === undefined ? repairAll(at) : repairOne(at, word));
       case 'release':
-        return await release(at, config, word ?? '', logger);
+        return await release(at, word ?? '');
     }
   } finally {
-    await at.desk.close();
+    await desk.close();
   }
 }
 
@@ -74,7 +76,8 @@ async function show({ desk, own, print }: Desk, id: string): Promise<number> {
   return 0;
 }
 
-async function repairOne({ desk, own, print }: Desk, id: string): Promise<number> {
+async function repairOne(at: Desk, id: string): Promise<number> {
+  const { desk, own } = at;
   const letter = await find(desk, id);
   const { file } = own;
   if (file === true) throw new UsageError(['--file needs a value: expected a file with the event as JSON']);
@@ -82,12 +85,13 @@ async function repairOne({ desk, own, print }: Desk, id: string): Promise<number
   const event = fixed?.event ?? (await desk.readAgain(letter));
   if (typeof event === 'string')
     throw new Error(`it would be a dead letter again (${event}): give what it should have been with --file`);
-  await send({ desk, own, print }, letter, event, fixed?.record ?? asItCame(letter, own['force'] === true));
+  await send(at, letter, event, fixed?.record ?? asItCame(letter, own['force'] === true));
   return 0;
 }
 
 /** What can be read now is sent again; what cannot is told and left. */
-async function repairAll({ desk, own, print }: Desk): Promise<number> {
+async function repairAll(at: Desk): Promise<number> {
+  const { desk, own, print } = at;
   if (own['all'] !== true) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
   const letters = (await desk.letters()).filter((letter) => letter.answeredBy === null && isWanted(letter, own));
   let sent = 0;
@@ -96,7 +100,7 @@ async function repairAll({ desk, own, print }: Desk): Promise<number> {
       const event = await desk.readAgain(letter);
       if (typeof event === 'string') print(`${idOf(letter)}: left, ${event}`);
       else {
-        await send({ desk, own, print }, letter, event, asItCame(letter, own['force'] === true));
+        await send(at, letter, event, asItCame(letter, own['force'] === true));
         sent++;
       }
     } catch (error) {
@@ -121,7 +125,8 @@ function asItCame({ key, value, headers, code }: Letter, force: boolean): Record
   return { key, value, headers };
 }
 
-async function send({ desk, own, print }: Desk, letter: Letter, event: InputEvent, record: RecordToWrite) {
+async function send(at: Desk, letter: Letter, event: InputEvent, record: RecordToWrite): Promise<void> {
+  const { desk, own, print } = at;
   const { payload } = event;
   if (payload.kind === 'status' && payload.revision === null && own['force'] !== true) {
     const later = await desk.laterStatus(event, letter);
@@ -133,32 +138,49 @@ async function send({ desk, own, print }: Desk, letter: Letter, event: InputEven
   }
   const repairs: Header = { key: REPAIRS, value: Buffer.from(idOf(letter)) };
   const sameKey = letter.key !== null && letter.key.equals(record.key ?? Buffer.alloc(0));
+  const freeing = sameKey ? null : await releaseFrom(at, letter, event.companyId);
   // The state of a company is where its records were read; that of another one is where its key says.
   await desk.send([{ ...record, headers: [...record.headers, repairs] }], sameKey ? letter.partition : undefined);
   print(`${idOf(letter)}: sent, a repair for company ${event.companyId}`);
-  if (sameKey || letter.key === null || letter.key.length === 0) return;
-  const held = letter.key.toString();
-  const why = `dead letter ${idOf(letter)} belongs to company ${event.companyId}`;
-  await desk.send([await desk.releaseOf(held, event.clientId, [idOf(letter)], why)], letter.partition);
-  print(`${idOf(letter)}: company ${held}, whose key it had, is released from it`);
+  if (freeing === null) return;
+  await desk.send([freeing], letter.partition);
+  print(`${idOf(letter)}: company ${String(freeing.key)}, whose key it had, is released from it`);
 }
 
-async function release({ desk, own, print }: Desk, config: Config, companyId: string, logger: Logger): Promise<number> {
+/**
+ * What releases the company whose key the letter has, though it belongs to another; null where it holds nobody. It names
+ * the held company's own client: an announcement takes its client from the record that completes the company.
+ */
+async function releaseFrom(
+  { desk, instances, own }: Desk,
+  letter: Letter,
+  owner: string,
+): Promise<RecordToWrite | null> {
+  if (letter.key === null || letter.key.length === 0) return null;
+  const held = letter.key.toString();
+  const { holds, clientId } = await instances.explanation(held);
+  if (!holds.some(({ record }) => record === idOf(letter))) return null;
+  return desk.releaseOf(held, clientOf(held, clientId, own), [idOf(letter)], `${idOf(letter)} belongs to ${owner}`);
+}
+
+async function release({ desk, instances, own, print }: Desk, companyId: string): Promise<number> {
   const { why } = own;
   if (typeof why !== 'string' || why === '') throw new UsageError(['dead-letters release needs --why <text>']);
-  const explanation = await new RunningInstances(config, logger).explanation(companyId);
-  const { holds, clientId, asOf } = explanation;
+  const { holds, clientId, asOf, sentence } = await instances.explanation(companyId);
   if (holds.length === 0 || asOf === null) {
-    print(explanation.sentence);
+    print(sentence);
     throw new InstanceError(`nothing holds company ${companyId}`);
   }
-  const client = clientId ?? own['client-id'];
-  if (typeof client !== 'string')
-    throw new UsageError([`no manifest of ${companyId} was seen that names its client: give it with --client-id`]);
   const ids = holds.map(({ record }) => record);
-  await desk.send([await desk.releaseOf(companyId, client, ids, why)], asOf.partition);
+  await desk.send([await desk.releaseOf(companyId, clientOf(companyId, clientId, own), ids, why)], asOf.partition);
   print(`company ${companyId} is released from ${ids.join(', ')}`);
   return 0;
+}
+
+function clientOf(companyId: string, known: string | null, own: Flags): string {
+  const client = known ?? own['client-id'];
+  if (typeof client === 'string' && client !== '') return client;
+  throw new UsageError([`no manifest of ${companyId} was seen that names its client: give it with --client-id`]);
 }
 
 async function find(desk: DeadLetterDesk, id: string): Promise<Letter> {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { currentCluster } from '../support/cluster/current.js';
 import { runCommand, SCHEMAS_FOLDER, type CommandResult } from '../support/command.js';
 import { deploy, type Deployment } from '../support/deployment.js';
-import { announcedCompanies, consumed, consumedToEnd } from '../support/outbound.js';
+import { announcedCompanies, announcements, consumed, consumedToEnd } from '../support/outbound.js';
 import { framed, Platform, type Place } from '../support/platform.js';
 import { Processors } from '../support/processor.js';
 
@@ -54,9 +54,9 @@ async function isAnnounced(company: string): Promise<boolean> {
 
 const nonsense = (): Buffer => Buffer.from('nonsense');
 
-function fixedFile(company: string, payload: object): string {
+function fixedFile(company: string, payload: object, clientId = 'client-1'): string {
   const file = join(folder, `${company}.json`);
-  writeFileSync(file, JSON.stringify({ companyId: company, clientId: 'client-1', payload }));
+  writeFileSync(file, JSON.stringify({ companyId: company, clientId, payload }));
   return file;
 }
 
@@ -130,12 +130,15 @@ test('a company is released from what holds it, and says why', async () => {
 test("a record with another company's key is repaired there, and the key's company released", async () => {
   const [held, meant] = [randomUUID(), randomUUID()];
   const id = await holdCompany(held, () => platform.status(meant, 'd', 'Complete').value as Buffer);
-  const fixed = fixedFile(meant, { DatasetStatusChanged: { ...STATUS, status: 'Complete' } });
+  const fixed = fixedFile(meant, { DatasetStatusChanged: { ...STATUS, status: 'Complete' } }, 'client-of-another');
   const { exitCode, stdout } = await deadLetters('repair', id, '--file', fixed);
 
   expect(exitCode).toBe(0);
   expect(stdout).toContain(`company ${held}, whose key it had, is released from it`);
   expect(await isAnnounced(held)).toBe(true);
+  // The record that lifts the last hold gives the announcement its client.
+  const ofHeld = (await announcements(deployment)).find(({ event }) => event.companyId === held);
+  expect(ofHeld?.event.clientId).toBe('client-1');
   await consumed(deployment, await platform.send([platform.manifest(meant, { datasets: ['d'] })]));
   expect(await isAnnounced(meant)).toBe(true);
 });
