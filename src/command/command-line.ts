@@ -13,16 +13,27 @@ interface CommandDescription {
   readonly switches?: Readonly<Record<string, string>>;
   /** What more `--help` of the command says. */
   readonly lesson?: string;
+  /** When it ends with 0, with 1, and with 2 where that is more than a fault in what was typed or configured. */
+  readonly exit: readonly [zero: string, one: string, two?: string];
 }
 
+const MISCONFIGURED = 'a flag or a setting is wrong';
+const IN_USE = `${MISCONFIGURED}, or another process uses the state folder`;
+const DONE_OR_FAILED = ['done', 'it failed'] as const;
+
 const COMMANDS = {
-  run: { summary: 'the processor, until SIGTERM or SIGINT', flags: {} },
+  run: {
+    summary: 'the processor, until SIGTERM or SIGINT',
+    flags: {},
+    exit: ['stopped by a signal', 'it could not start, or could not go on', IN_USE],
+  },
   'topics create': {
     summary: 'creates the topics that are missing and says what it did',
     flags: {
       partitions: 'partitions of each topic that is made, client-settings excepted (default: 12)',
       'replication-factor': 'copies of each partition (default: 3, or the number of brokers where that is less)',
     },
+    exit: ['all topics are there', 'a topic could not be made or looked at'],
   },
   explain: {
     summary: 'why a company has or has not been announced, with input offsets as evidence',
@@ -42,9 +53,8 @@ the input offset that gave each. Nothing that is not committed yet is told.
   company-sync explain acme-42 --watch
   company-sync explain acme-42 --json | jq '.datasets[] | select(.class == "in-progress")'
   company-sync explain acme-42 --offline ./state
-
-Exit codes: 0 explained, 1 no record of the company was seen, or nobody could be asked, 2 the folder is in use.
 `,
+    exit: ['explained', 'no record of the company was seen, or nobody could be asked', IN_USE],
   },
   'events send': {
     summary: 'sends events written as lines of JSON to the input topic',
@@ -55,9 +65,8 @@ Exit codes: 0 explained, 1 no record of the company was seen, or nobody could be
 
 Headers are texts, and may be left out. All lines are read before the first is sent: where one is no event, nothing is.
 examples/events.jsonl of the repository is a file to begin with.
-
-Exit codes: 0 all were sent, 1 a line is no event, or the brokers refused.
 `,
+    exit: ['all were sent', 'a line is no event and nothing was sent, or the brokers refused'],
   },
   'events tail': {
     summary: 'prints announcements as they are published',
@@ -66,17 +75,20 @@ Exit codes: 0 all were sent, 1 a line is no event, or the brokers refused.
       'from-beginning': 'begins with those that are there already',
       json: 'prints each as one line of JSON, with all of its fields',
     },
+    exit: ['as many as --count says were printed', 'the topic is not there, or cannot be read'],
   },
   'dead-letters list': {
     summary: 'the records that could not be read, and the repairs sent for them',
     flags: { 'code <code>': 'only those of this code', 'since <time>': 'only those written since then' },
     switches: { open: 'only those for which no repair was sent', json: 'prints each as one line of JSON' },
+    exit: ['listed, also where there are none', 'the topics could not be read'],
   },
   'dead-letters show': {
     summary: 'one of them: why it is there, its bytes, and what it reads as now',
     argument: '<partition>/<offset>',
     flags: {},
     switches: { json: 'prints it as JSON' },
+    exit: ['shown', 'there is no such dead letter, or it could not be read'],
   },
   'dead-letters repair': {
     summary: 'sends one again, or all that can be read now, so that their companies are no longer held',
@@ -85,6 +97,8 @@ Exit codes: 0 all were sent, 1 a line is no event, or the brokers refused.
       'file <event.json>': 'what the record should have been, as events send takes it',
       'code <code>': 'with --all: only those of this code',
       'since <time>': 'with --all: only those written since then',
+      'client-id <id>':
+        'of the company to release, where the record had the key of another and no manifest has named it',
     },
     switches: {
       all: 'every one without a repair that can be read now',
@@ -96,8 +110,8 @@ as it came, for a schema that was registered late or a release that could not re
   company-sync dead-letters repair 3/1042
   company-sync dead-letters repair 3/1042 --file fixed.json
   company-sync dead-letters repair --all --code unknown-schema
-
 `,
+    exit: ['sent; with --all also where some were left', 'refused or failed'],
   },
   'dead-letters release': {
     summary: 'gives up what holds a company, so that it can be announced without those records',
@@ -108,8 +122,8 @@ as it came, for a schema that was registered late or a release that could not re
     },
     lesson: `It asks a running instance what holds the company and sends one record that lifts all of it. The records themselves are
 lost to the company: repair them where you can.
-
 `,
+    exit: ['released', 'nothing holds the company, or no instance could be asked'],
   },
   doctor: {
     summary: 'checks brokers, topics, permissions, registry, schemas and the state folder, and changes nothing',
@@ -117,9 +131,8 @@ lost to the company: repair them where you can.
     switches: { json: 'prints the findings as JSON: check, status (ok, warning, failed), message' },
     lesson: `One line for each thing, with what to do where it is not as it must be. It can be run beside a running instance.
 Whether a transactional id may be written is not tried, for that would fence its owner.
-
-Exit codes: 0 nothing failed, 1 something did.
 `,
+    exit: ['nothing failed', 'something did'],
   },
   repartition: {
     summary: 'moves the state to a greater number of input partitions, while nothing runs',
@@ -132,11 +145,24 @@ It needs room for the state of one partition in TMPDIR.
 
   company-sync repartition --partitions 24
 `,
+    exit: ['the state is moved', 'refused, or not finished: run it again'],
   },
-  'schemas register': { summary: 'registers the schemas', flags: {} },
-  'schemas check': { summary: 'only checks that the schemas are compatible with those registered', flags: {} },
+  'schemas register': { summary: 'registers the schemas', flags: {}, exit: DONE_OR_FAILED },
+  'schemas check': {
+    summary: 'only checks that the schemas are compatible with those registered',
+    flags: {},
+    exit: ['all are compatible', 'one is not, or the registry does not answer'],
+  },
 } as const satisfies Record<string, CommandDescription>;
 export type CommandName = keyof typeof COMMANDS;
+export const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];
+
+/** What 0, 1 and 2 mean at the end of a command, in words. */
+export function exitCodesOf(name: CommandName): readonly [zero: string, one: string, two: string] {
+  const { exit }: CommandDescription = COMMANDS[name];
+  const [zero, one, two = MISCONFIGURED] = exit;
+  return [zero, one, two];
+}
 
 export type CommandLine =
   | {
@@ -227,7 +253,7 @@ function split(name: CommandName, flags: Flags): { own: Flags; settings: Flags }
 }
 
 function noSuchCommand(words: readonly string[]): string {
-  const known = Object.keys(COMMANDS).join(', ');
+  const known = COMMAND_NAMES.join(', ');
   return words.length === 0
     ? `no command given: expected one of ${known}`
     : `${JSON.stringify(words.join(' '))} is no command: expected one of ${known}`;
@@ -256,16 +282,19 @@ And to see what became of a company:
 Settings, each as a flag or as an environment variable; a flag wins:
 ${describeSettings()}
 
-Exit codes: 0 done, 1 failed, 2 bad configuration or a STATE_DIR that another process uses.`;
+Exit codes: 0 done, 1 failed, 2 a flag or a setting is wrong, or STATE_DIR is in use. More: company-sync <command> -h`;
 }
 
 function helpOf(name: CommandName): string {
   const { summary, argument, flags, switches, lesson }: CommandDescription = COMMANDS[name];
+  const [zero, one, two] = exitCodesOf(name);
   const own = Object.entries({ ...flags, ...switches }).map(([flag, meaning]) => `  --${flag}\n      ${meaning}\n`);
   return `company-sync ${name}: ${summary}
 
 Usage: company-sync ${name}${argument === undefined ? '' : ` ${argument}`} [--<setting> <value> ...]
 ${lesson === undefined ? '' : `\n${lesson}`}${own.length === 0 ? '' : `\nFlags:\n${own.join('')}`}
+Exit codes: 0 ${zero}; 1 ${one}; 2 ${two}.
+
 Settings, each as a flag or as an environment variable; a flag wins:
 ${describeSettings()}`;
 }

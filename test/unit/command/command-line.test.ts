@@ -1,4 +1,8 @@
-import { parseCommandLine } from '../../../src/command/command-line.js';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { COMMAND_NAMES, exitCodesOf, parseCommandLine } from '../../../src/command/command-line.js';
+
+const operations = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operations.md'), 'utf8');
 
 test.each(['toString', 'constructor', '__proto__'])('%s, which every object has, is no command', (word) => {
   const parsed = parseCommandLine([word]);
@@ -41,4 +45,12 @@ test('a word that may be the value of an unknown flag does not hide that flag', 
     kind: 'faults',
     faults: ['--no-such-flag is no known flag', expect.stringContaining('"its value" after run') as string],
   });
+});
+
+test.each(COMMAND_NAMES)('the exit codes of %s are in its help and in the operations page', (name) => {
+  const codes = exitCodesOf(name);
+  const help = parseCommandLine([...name.split(' '), '--help']);
+  const text = help.kind === 'help' ? help.text : '';
+  for (const [code, meaning] of codes.entries()) expect(text).toContain(`${code} ${meaning}`);
+  expect(operations).toContain(`| \`${name}\` | ${codes.join(' | ')} |`);
 });
