@@ -8,9 +8,7 @@ import { join } from 'node:path';
 import avro from 'avsc';
 import { isPoison } from '../src/decode/poison.js';
 import { loadReaderSchemas } from '../src/decode/reader-schemas.js';
-import { SchemaResolution } from '../src/decode/schema-resolution.js';
-import { SyncEventDecoder } from '../src/decode/sync-event-decoder.js';
-import { SyncEventSchema } from '../src/decode/sync-event-reader.js';
+import { createSyncEventDecoder } from '../src/decode/sync-event-decoder.js';
 import { NO_HEADERS, type LogRecord } from '../src/lib/record.js';
 
 const SCHEMA_ID = 7;
@@ -24,14 +22,11 @@ const writer = avro.Type.forSchema(syncEvent as avro.Schema);
 const records = Array.from({ length: BATCH_RECORDS }, (_, offset) => recordAt(offset));
 const bytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0) / BATCH_RECORDS;
 
-const decoder = new SyncEventDecoder(
-  new SchemaResolution({
-    source: { schemaById: (id) => Promise.resolve(id === SCHEMA_ID ? syncEvent : null) },
-    clock: { now: Date.now, delay: () => Promise.reject(new Error('nothing is to be waited for')) },
-    compile: (schema) => new SyncEventSchema(syncEvent).compile(schema),
-    knownId: SCHEMA_ID,
-  }),
-);
+const decoder = createSyncEventDecoder(syncEvent, {
+  source: { schemaById: (id) => Promise.resolve(id === SCHEMA_ID ? syncEvent : null) },
+  clock: { now: Date.now, delay: () => Promise.reject(new Error('nothing is to be waited for')) },
+  knownId: SCHEMA_ID,
+});
 const { signal } = new AbortController();
 
 for (let i = 0; i < WARM_UP_BATCHES; i++) await decoder.decodeBatch(records, signal);

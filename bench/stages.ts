@@ -13,9 +13,7 @@ import { parseArgs } from 'node:util';
 import { PlatformEncoder } from '../demo/platform-events.js';
 import { SeededRandom } from '../demo/seeded-random.js';
 import { loadReaderSchemas } from '../src/decode/reader-schemas.js';
-import { SchemaResolution } from '../src/decode/schema-resolution.js';
-import { SyncEventDecoder } from '../src/decode/sync-event-decoder.js';
-import { SyncEventSchema } from '../src/decode/sync-event-reader.js';
+import { createSyncEventDecoder } from '../src/decode/sync-event-decoder.js';
 import { produce } from '../src/kafka/produce-request.js';
 import { cutBatch } from '../src/kafka/record-batch-encoder.js';
 import { FetchedRecords } from '../src/kafka/record-batch-decoder.js';
@@ -42,14 +40,11 @@ const { syncEvent, clientSettings } = await loadReaderSchemas(join(import.meta.d
 const typeOf = (schema: object) => ({ id: SCHEMA_ID, type: avro.Type.forSchema(schema as avro.Schema) });
 const encoder = new PlatformEncoder(typeOf(syncEvent), typeOf(clientSettings));
 const clock = { now: Date.now, delay: () => Promise.reject(new Error('nothing is to be waited for')) };
-const decoder = new SyncEventDecoder(
-  new SchemaResolution({
-    source: { schemaById: () => Promise.resolve(syncEvent) },
-    clock,
-    compile: (schema) => new SyncEventSchema(syncEvent).compile(schema),
-    knownId: SCHEMA_ID,
-  }),
-);
+const decoder = createSyncEventDecoder(syncEvent, {
+  source: { schemaById: () => Promise.resolve(syncEvent) },
+  clock,
+  knownId: SCHEMA_ID,
+});
 const { signal } = new AbortController();
 const ignore = (): void => undefined;
 const context = {

@@ -2,11 +2,11 @@
 import { logLevel } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KafkaLogs } from '../src/kafka/kafka-logs.js';
+import { readPartition } from '../src/kafka/read-topic.js';
 import type { LogRecord, TopicPartition } from '../src/lib/record.js';
 import { systemClock } from '../src/lib/system-clock.js';
 import type { MeasuredProcessor } from './measured-processor.js';
 
-const RECORDS_A_READ = 10_000;
 const OFFSETS_INTERVAL_MS = 25;
 
 export function logsOf(bootstrap: string, groupId: string): KafkaLogs {
@@ -28,17 +28,7 @@ export async function readWhole(
   partitions: readonly TopicPartition[],
   take: (record: LogRecord) => void,
 ): Promise<void> {
-  const readOne = async (at: TopicPartition): Promise<void> => {
-    const { start, end } = await logs.bounds(at);
-    const reader = logs.reader(at, start);
-    for (let position = start; position < end;) {
-      const batch = await reader.next(RECORDS_A_READ);
-      batch.records.forEach(take);
-      position = batch.nextOffset;
-    }
-    reader.close();
-  };
-  await Promise.all(partitions.map(readOne));
+  await Promise.all(partitions.map((at) => readPartition(logs, at, 0, take)));
 }
 
 /** Resolves once the group of `logs` has committed the present end of every partition. */

@@ -6,8 +6,7 @@ import { ClientSettingsDecoder, ClientSettingsSchema } from './decode/client-set
 import type { ReaderSchemas } from './decode/reader-schemas.js';
 import { SchemaResolution } from './decode/schema-resolution.js';
 import type { SchemaSource } from './decode/schema-source.js';
-import { SyncEventDecoder } from './decode/sync-event-decoder.js';
-import { SyncEventSchema } from './decode/sync-event-reader.js';
+import { createSyncEventDecoder } from './decode/sync-event-decoder.js';
 import { ClientSettings } from './kafka/client-settings.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import { KafkaLogs, type KafkaLogsOptions } from './kafka/kafka-logs.js';
@@ -68,9 +67,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
   const { config, logger, clock, observers, topics, registry, membership, held, state, size, own } = parts;
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
-  const schema = new SyncEventSchema(readers.syncEvent);
-  const compile = (registered: object) => schema.compile(registered);
-  const decoder = new SyncEventDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
+  const decoder = createSyncEventDecoder(readers.syncEvent, { source, clock, knownId: schemaId });
   const announcements = new CompanySynchronizedRecords({ type, schemaId, applicationId, eventNamespace });
   const names = {
     input: config.topics.syncEvents,

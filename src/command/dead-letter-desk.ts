@@ -4,22 +4,19 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { isPoison } from '../decode/poison.js';
 import { loadReaderSchemas } from '../decode/reader-schemas.js';
-import { SchemaResolution } from '../decode/schema-resolution.js';
-import { SyncEventDecoder } from '../decode/sync-event-decoder.js';
-import { SyncEventSchema } from '../decode/sync-event-reader.js';
+import { createSyncEventDecoder, REPAIRS_HEADER, type SyncEventDecoder } from '../decode/sync-event-decoder.js';
 import type { InputEvent } from '../domain/events.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { KafkaLogs } from '../kafka/kafka-logs.js';
 import { readPartition } from '../kafka/read-topic.js';
 import { RecordSender } from '../kafka/record-sender.js';
 import { SchemaRegistry } from '../kafka/schema-registry.js';
-import { TopicAdmin } from '../kafka/topic-admin.js';
+import { partitionsOf } from '../kafka/topics.js';
 import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import { idOf, readDeadLetter, type DeadLetter } from '../publish/dead-letter-reading.js';
 import { newestSchemas, syncEventJson } from './schemas.js';
 
-export const REPAIRS = 'repairs';
 const PROGRESS_INTERVAL_MS = 2_000;
 
 /** A dead letter, and the repair that was sent for it last. */
@@ -70,7 +67,7 @@ export class DeadLetterDesk {
       (partition) => oldest.get(partition) ?? null,
       (record, partition) => {
         for (const { key, value } of record.headers)
-          if (key === REPAIRS && value !== null) answers.set(value.toString(), `${partition}/${record.offset}`);
+          if (key === REPAIRS_HEADER && value !== null) answers.set(value.toString(), `${partition}/${record.offset}`);
       },
     );
     letters.sort((a, b) => a.writtenAt - b.writtenAt || a.partition - b.partition || a.offset - b.offset);
@@ -127,7 +124,7 @@ export class DeadLetterDesk {
     };
     const line = JSON.stringify({ companyId, clientId, payload: { DatasetStatusChanged: status } });
     const record = (await syncEventJson(this.config, this.schemasFolder)).recordOf(line);
-    return { ...record, headers: holds.map((hold) => ({ key: REPAIRS, value: Buffer.from(hold) })) };
+    return { ...record, headers: holds.map((hold) => ({ key: REPAIRS_HEADER, value: Buffer.from(hold) })) };
   }
 
   async #readAll(
@@ -142,8 +139,9 @@ export class DeadLetterDesk {
       toldAt = Date.now();
       console.error(`${read} records of ${topic} read`);
     };
+    const partitions = await partitionsOf(kafkaConfigOf(this.config, this.logger), systemClock, topic);
     await Promise.all(
-      Array.from({ length: await this.#partitionsOf(topic) }, async (_, partition) => {
+      Array.from({ length: partitions }, async (_, partition) => {
         const first = from(partition);
         if (first === null) return;
         await readPartition(this.#logs, { topic, partition }, first, (record) => {
@@ -152,18 +150,6 @@ export class DeadLetterDesk {
         });
       }),
     );
-  }
-
-  async #partitionsOf(topic: string): Promise<number> {
-    const admin = new TopicAdmin(kafkaConfigOf(this.config, this.logger), systemClock);
-    try {
-      const count = await admin.countPartitions(topic);
-      if (count === null)
-        throw new Error(`topic ${topic} does not exist: create it with \`company-sync topics create\``);
-      return count;
-    } finally {
-      await admin.close();
-    }
   }
 
   #decoder: SyncEventDecoder | undefined;
@@ -183,8 +169,7 @@ export class DeadLetterDesk {
     const ids = await Promise.all(newest.map(({ subject, schema }) => this.#registry.idOf(subject, schema)));
     const knownId = ids.find((id) => id !== null);
     if (knownId == null) throw new Error('no schema is registered: run `company-sync schemas register`');
-    const schema = new SyncEventSchema((await loadReaderSchemas(this.schemasFolder)).syncEvent);
-    const compile = (registered: object) => schema.compile(registered);
-    return new SyncEventDecoder(new SchemaResolution({ source: this.#registry, clock: systemClock, compile, knownId }));
+    const { syncEvent } = await loadReaderSchemas(this.schemasFolder);
+    return createSyncEventDecoder(syncEvent, { source: this.#registry, clock: systemClock, knownId });
   }
 }

@@ -1,11 +1,12 @@
 /** `company-sync dead-letters list | show | repair | release`. */
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
+import { REPAIRS_HEADER } from '../decode/sync-event-decoder.js';
 import type { InputEvent } from '../domain/events.js';
 import type { Header, RecordToWrite } from '../lib/record.js';
 import { InstanceError } from '../ops/instance-client.js';
 import { idOf } from '../publish/dead-letter-reading.js';
-import { DeadLetterDesk, REPAIRS, type Letter } from './dead-letter-desk.js';
+import { DeadLetterDesk, type Letter } from './dead-letter-desk.js';
 import { RunningInstances } from './running-instances.js';
 import { UsageError } from './usage-error.js';
 
@@ -136,7 +137,7 @@ async function send(at: Desk, letter: Letter, event: InputEvent, record: RecordT
           `release the company instead, or use --force`,
       );
   }
-  const repairs: Header = { key: REPAIRS, value: Buffer.from(idOf(letter)) };
+  const repairs: Header = { key: REPAIRS_HEADER, value: Buffer.from(idOf(letter)) };
   const sameKey = letter.key !== null && letter.key.equals(record.key ?? Buffer.alloc(0));
   const freeing = sameKey ? null : await releaseFrom(at, letter, event.companyId);
   // The state of a company is where its records were read; that of another one is where its key says.

@@ -6,7 +6,7 @@ import { FRAME_BYTES, framingFault, schemaIdOf } from '../decode/framing.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { KafkaLogs } from '../kafka/kafka-logs.js';
 import { SchemaRegistry } from '../kafka/schema-registry.js';
-import { TopicAdmin } from '../kafka/topic-admin.js';
+import { partitionsOf } from '../kafka/topics.js';
 import type { LogRecord } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import { ReaderClosedError } from '../pipeline/errors.js';
@@ -37,7 +37,7 @@ export async function tailEventsCommand(
   const topic = config.topics.companySynchronized;
   const kafka = kafkaConfigOf(config, logger);
   const count = countOf(own);
-  const partitions = await partitionsOf(kafka, topic);
+  const partitions = await partitionsOf(kafka, systemClock, topic);
   const logs = new KafkaLogs({
     ...{ config: kafka, groupId: config.applicationId, clock: systemClock },
     onTrouble: (_at, error) => console.error(`company-sync events tail: ${error.message}`),
@@ -73,17 +73,6 @@ function countOf(own: Flags): number {
   if (own['count'] === true || !Number.isInteger(count) || count < 1)
     throw new UsageError([`--count is ${JSON.stringify(own['count'])}: expected a whole number from 1 on`]);
   return count;
-}
-
-async function partitionsOf(kafka: ReturnType<typeof kafkaConfigOf>, topic: string): Promise<number> {
-  const admin = new TopicAdmin(kafka, systemClock);
-  try {
-    const count = await admin.countPartitions(topic);
-    if (count === null) throw new Error(`topic ${topic} does not exist: create it with \`company-sync topics create\``);
-    return count;
-  } finally {
-    await admin.close();
-  }
 }
 
 /** In words why it is no event, where it is none: anyone may write to the topic. */

@@ -6,11 +6,11 @@ import { framingFault, schemaIdOf } from './framing.js';
 import { payloadOf } from './payload.js';
 import type { Decoded, Poison } from './poison.js';
 import type { ReadableSchema } from './readable-schema.js';
-import type { SchemaResolution } from './schema-resolution.js';
-import type { SyncEventReader, SyncEventValue } from './sync-event-reader.js';
+import { SchemaResolution, type SchemaResolutionOptions } from './schema-resolution.js';
+import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sync-event-reader.js';
 
 /** Names the poison records that a record replaces: `<partition>/<offset>` in each header of this key. */
-const REPAIRS_HEADER = 'repairs';
+export const REPAIRS_HEADER = 'repairs';
 const NO_REPAIRS: readonly string[] = Object.freeze([]);
 /** avsc's reasons may quote whole schemas. */
 const MAX_REASON_CHARACTERS = 300;
@@ -83,6 +83,17 @@ export class SyncEventDecoder {
     const payload = payloadOf(event.payload);
     return { companyId, clientId, offset: record.offset, timestamp: record.timestamp, repairs, payload };
   }
+}
+
+/** @param schema schemas/sync-events-value, which every writer's schema is resolved to */
+export function createSyncEventDecoder(
+  schema: object,
+  registry: Omit<SchemaResolutionOptions<ReadableSchema<SyncEventReader>>, 'compile'>,
+): SyncEventDecoder {
+  const reader = new SyncEventSchema(schema);
+  return new SyncEventDecoder(
+    new SchemaResolution({ ...registry, compile: (registered) => reader.compile(registered) }),
+  );
 }
 
 function undecodable(record: LogRecord, schemaId: number, why: string): Poison {

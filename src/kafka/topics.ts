@@ -81,6 +81,22 @@ function differencesOf(topic: TopicDescription, plan: TopicToCreate): readonly D
   return compared.filter(({ is, planned }) => is !== planned);
 }
 
+/** How many partitions a topic has. @throws Error where it does not exist; BrokerError */
+export async function partitionsOf(config: KafkaConfig, clock: Clock, topic: string): Promise<number> {
+  const admin = new TopicAdmin(config, clock);
+  try {
+    const count = await admin.countPartitions(topic);
+    if (count === null) throw new Error(missing(topic));
+    return count;
+  } finally {
+    await admin.close();
+  }
+}
+
+function missing(topic: string): string {
+  return `topic ${topic} does not exist: create it with \`company-sync topics create\``;
+}
+
 export interface CheckedTopics {
   readonly clusterId: string;
   readonly partitions: Readonly<Record<TopicRole, number>>;
@@ -137,8 +153,7 @@ async function describeAll(config: KafkaConfig, clock: Clock, names: TopicNames)
     const faults: string[] = [];
     for (const role of TOPIC_ROLES) {
       const topic = await admin.describe(names[role]);
-      if (topic === null)
-        faults.push(`topic ${names[role]} does not exist: create it with \`company-sync topics create\``);
+      if (topic === null) faults.push(missing(names[role]));
       else found.set(role, topic);
     }
     if (faults.length > 0) throw new UnfitTopicsError(faults);
