@@ -8,7 +8,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { pino, type Logger } from 'pino';
-import { parseCommandLine, type CommandLine, type CommandName } from './command/command-line.js';
+import { parseCommandLine, type CommandLine } from './command/command-line.js';
+import type { CommandName } from './command/commands.js';
 import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
 import { deadLettersCommand } from './command/dead-letters.js';
 import { doctorCommand } from './command/doctor.js';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { COMMAND_NAMES, exitCodesOf, parseCommandLine } from '../../../src/command/command-line.js';
+import { parseCommandLine } from '../../../src/command/command-line.js';
+import { COMMAND_NAMES, exitCodesOf } from '../../../src/command/commands.js';
 
 const operations = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operations.md'), 'utf8');
 

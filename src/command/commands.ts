@@ -1,0 +1,161 @@
+/** Every command: what it is for, its flags, what `--help` teaches, and its exit codes. */
+export interface CommandDescription {
+  readonly summary: string;
+  /** What must follow the command's name, where something must; in brackets where it may. */
+  readonly argument?: string;
+  /** Flags of the command itself, without dashes, each with its meaning; the settings are flags of every command. */
+  readonly flags: Readonly<Record<string, string>>;
+  /** Those of them that stand without a value. */
+  readonly switches?: Readonly<Record<string, string>>;
+  /** What more `--help` of the command says. */
+  readonly lesson?: string;
+  /** When it ends with 0, with 1, and with 2 where that is more than a fault in what was typed or configured. */
+  readonly exit: readonly [zero: string, one: string, two?: string];
+}
+
+const MISCONFIGURED = 'a flag or a setting is wrong';
+const IN_USE = `${MISCONFIGURED}, or another process uses the state folder`;
+const DONE_OR_FAILED = ['done', 'it failed'] as const;
+
+export const COMMANDS = {
+  run: {
+    summary: 'the processor, until SIGTERM or SIGINT',
+    flags: {},
+    exit: ['stopped by a signal', 'it could not start, or could not go on', IN_USE],
+  },
+  'topics create': {
+    summary: 'creates the topics that are missing and says what it did',
+    flags: {
+      partitions: 'partitions of each topic that is made, client-settings excepted (default: 12)',
+      'replication-factor': 'copies of each partition (default: 3, or the number of brokers where that is less)',
+    },
+    exit: ['all topics are there', 'a topic could not be made or looked at'],
+  },
+  explain: {
+    summary: 'why a company has or has not been announced, with input offsets as evidence',
+    argument: '<companyId>',
+    flags: {
+      'offline <state folder>': 'reads the folder of a stopped instance, which it does not change; asks nobody',
+    },
+    switches: {
+      json: 'prints all that is known as JSON, as GET /companies/<companyId> does',
+      watch: 'prints the explanation whenever it changes, until the company is announced or deleted',
+    },
+    lesson: `It finds a running instance through the group and asks it over HTTP, with HTTP_TOKEN where that is set.
+The first line is the verdict. The rest is what it rests on: records held, links, datasets with their statuses, and
+the input offset that gave each. Nothing that is not committed yet is told.
+
+  company-sync explain acme-42
+  company-sync explain acme-42 --watch
+  company-sync explain acme-42 --json | jq '.datasets[] | select(.class == "in-progress")'
+  company-sync explain acme-42 --offline ./state
+`,
+    exit: ['explained', 'no record of the company was seen, or nobody could be asked', IN_USE],
+  },
+  'events send': {
+    summary: 'sends events written as lines of JSON to the input topic',
+    flags: { 'file <events.jsonl>': 'what to send; - for what is piped in' },
+    lesson: `One event a line, with the fields of SyncEvent; eventId and occurredAt may be left out. The payload names its record:
+
+  {"companyId": "acme", "clientId": "client-1", "payload": {"CompanyDeleted": {}}, "headers": {"repairs": "3/1042"}}
+
+Headers are texts, and may be left out. All lines are read before the first is sent: where one is no event, nothing is.
+examples/events.jsonl of the repository is a file to begin with.
+`,
+    exit: ['all were sent', 'a line is no event and nothing was sent, or the brokers refused'],
+  },
+  'events tail': {
+    summary: 'prints announcements as they are published',
+    flags: { 'count <number>': 'ends after so many' },
+    switches: {
+      'from-beginning': 'begins with those that are there already',
+      json: 'prints each as one line of JSON, with all of its fields',
+    },
+    exit: ['as many as --count says were printed', 'the topic is not there, or cannot be read'],
+  },
+  'dead-letters list': {
+    summary: 'the records that could not be read, and the repairs sent for them',
+    flags: { 'code <code>': 'only those of this code', 'since <time>': 'only those written since then' },
+    switches: { open: 'only those for which no repair was sent', json: 'prints each as one line of JSON' },
+    exit: ['listed, also where there are none', 'the topics could not be read'],
+  },
+  'dead-letters show': {
+    summary: 'one of them: why it is there, its bytes, and what it reads as now',
+    argument: '<partition>/<offset>',
+    flags: {},
+    switches: { json: 'prints it as JSON' },
+    exit: ['shown', 'there is no such dead letter, or it could not be read'],
+  },
+  'dead-letters repair': {
+    summary: 'sends one again, or all that can be read now, so that their companies are no longer held',
+    argument: '[<partition>/<offset>]',
+    flags: {
+      'file <event.json>': 'what the record should have been, as events send takes it',
+      'code <code>': 'with --all: only those of this code',
+      'since <time>': 'with --all: only those written since then',
+      'client-id <id>':
+        'of the company to release, where the record had the key of another and no manifest has named it',
+    },
+    switches: {
+      all: 'every one without a repair that can be read now',
+      force: 'also a status without a revision whose dataset has a later one, and a manifest that was too large',
+    },
+    lesson: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file it is the record
+as it came, for a schema that was registered late or a release that could not read it.
+
+  company-sync dead-letters repair 3/1042
+  company-sync dead-letters repair 3/1042 --file fixed.json
+  company-sync dead-letters repair --all --code unknown-schema
+`,
+    exit: ['sent; with --all also where some were left', 'refused or failed'],
+  },
+  'dead-letters release': {
+    summary: 'gives up what holds a company, so that it can be announced without those records',
+    argument: '<companyId>',
+    flags: {
+      'why <text>': 'the reason, kept in the record that is sent',
+      'client-id <id>': 'where no manifest has named it',
+    },
+    lesson: `It asks a running instance what holds the company and sends one record that lifts all of it. The records themselves are
+lost to the company: repair them where you can.
+`,
+    exit: ['released', 'nothing holds the company, or no instance could be asked'],
+  },
+  doctor: {
+    summary: 'checks brokers, topics, permissions, registry, schemas and the state folder, and changes nothing',
+    flags: {},
+    switches: { json: 'prints the findings as JSON: check, status (ok, warning, failed), message' },
+    lesson: `One line for each thing, with what to do where it is not as it must be. It can be run beside a running instance.
+Whether a transactional id may be written is not tried, for that would fence its owner.
+`,
+    exit: ['nothing failed', 'something did'],
+  },
+  repartition: {
+    summary: 'moves the state to a greater number of input partitions, while nothing runs',
+    flags: { partitions: 'how many partitions the input is to have (default: as many as it has)' },
+    lesson: `Stop all who write to the input, let the processor consume everything, and stop all instances. Then run this,
+which makes the partitions too, of the input and of the changelog; then start everything again. The folders of the
+instances can stay. It presumes that the input is written with Kafka's default partitioner, and refuses where it is not.
+It can be ended at any time and be run again: it goes on where it was. Until it is finished, no partition runs.
+It needs room for the state of one partition in TMPDIR.
+
+  company-sync repartition --partitions 24
+`,
+    exit: ['the state is moved', 'refused, or not finished: run it again'],
+  },
+  'schemas register': { summary: 'registers the schemas', flags: {}, exit: DONE_OR_FAILED },
+  'schemas check': {
+    summary: 'only checks that the schemas are compatible with those registered',
+    flags: {},
+    exit: ['all are compatible', 'one is not, or the registry does not answer'],
+  },
+} as const satisfies Record<string, CommandDescription>;
+export type CommandName = keyof typeof COMMANDS;
+export const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];
+
+/** What 0, 1 and 2 mean at the end of a command, in words. */
+export function exitCodesOf(name: CommandName): readonly [zero: string, one: string, two: string] {
+  const { exit }: CommandDescription = COMMANDS[name];
+  const [zero, one, two = MISCONFIGURED] = exit;
+  return [zero, one, two];
+}
