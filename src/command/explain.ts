@@ -16,6 +16,8 @@ import { UsageError } from './usage-error.js';
 /** How often `--watch` asks. */
 const WATCH_INTERVAL_MS = 1_000;
 
+const OR_OFFLINE = ', or read the state of a stopped one with --offline <state folder>';
+
 const EXIT_SEEN = 0;
 /** No record of the company was seen. */
 const EXIT_UNKNOWN = 1;
@@ -34,7 +36,7 @@ export async function explainCommand(
       own['json'] === true ? JSON.stringify(explanation, null, watch === true ? 0 : 2) : explanationText(explanation),
     );
   if (offline === undefined) {
-    const instances = new RunningInstances(config, logger);
+    const instances = new RunningInstances(config, logger, OR_OFFLINE);
     const ask = () => instances.explanation(companyId);
     return watch === true ? follow(ask, show, print) : finish(await ask(), show);
   }

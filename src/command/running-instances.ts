@@ -16,6 +16,8 @@ export class RunningInstances {
   constructor(
     private readonly config: Config,
     private readonly logger: Logger,
+    /** What else can be done where none runs, for the message that says so. */
+    private readonly otherwise = '',
   ) {
     this.#client = new InstanceClient(config.http.token);
   }
@@ -32,8 +34,7 @@ export class RunningInstances {
     }
     this.#addresses = await this.#find();
     let lastError = new InstanceError(
-      `no running instance of ${this.config.applicationId} tells where it is reached: start one, or read the state of ` +
-        'a stopped one with --offline <state folder>',
+      `no running instance of ${this.config.applicationId} tells where it is reached: start one${this.otherwise}`,
     );
     for (const address of this.#addresses) {
       try {

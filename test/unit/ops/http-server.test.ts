@@ -1,5 +1,6 @@
 /** The manners of the HTTP side, with nothing behind it: an instance that is starting. */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { SCHEMAS } from '../../../src/ops/api-schemas.js';
@@ -87,4 +88,9 @@ test('the API document is valid OpenAPI 3.1', async () => {
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', check], { encoding: 'utf8' });
   expect({ stderr, result: JSON.parse(stdout) as object }).toEqual({ stderr: '', result: { valid: true } });
   expect(await (await get('/openapi.json')).json()).toEqual(openApiDocument());
+});
+
+test('docs/openapi.json is what an instance serves: npm run docs:openapi writes it', async () => {
+  const written = JSON.parse(readFileSync(join(__dirname, '..', '..', '..', 'docs', 'openapi.json'), 'utf8')) as object;
+  expect(await (await get('/openapi.json')).json()).toEqual(written);
 });
