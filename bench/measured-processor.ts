@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { diesWithParent, endWithParent, removeWithParent } from '../test/support/cluster/end-with-parent.js';
 import type { Deployment } from './deployment.js';
 
@@ -23,6 +24,7 @@ export interface LoggedState {
 }
 
 const KEPT_LOG_LINES = 20;
+const READY_POLL_MS = 50;
 /** Linux counts CPU time in hundredths of a second in /proc, whatever its own tick is. */
 const CLOCK_TICK_US = 10_000;
 const KIB = 1024;
@@ -36,6 +38,9 @@ export class MeasuredProcessor {
   readonly states: LoggedState[] = [];
   readonly #logTail: string[] = [];
   readonly #onState = new Set<() => void>();
+  #address: (url: string) => void = () => undefined;
+  /** Where its HTTP listens. Resolves when it does. */
+  readonly address = new Promise<string>((resolve) => (this.#address = resolve));
   readonly #exited: Promise<void>;
   #ended = false;
   readonly #running: Promise<{ readonly at: number; readonly usage: Usage }>;
@@ -89,6 +94,22 @@ export class MeasuredProcessor {
     return Math.max(...running().map(({ at }) => at));
   }
 
+  /** In ascending order. */
+  runningPartitions(): number[] {
+    const now = new Map(this.states.map(({ partition, state }) => [partition, state]));
+    return [...now].flatMap(([partition, state]) => (state === 'running' ? [partition] : [])).sort((a, b) => a - b);
+  }
+
+  /** Resolves once `GET /readyz` answers 200. */
+  async ready(): Promise<void> {
+    const address = await Promise.race([this.address, this.#exited]);
+    for (;;) {
+      this.mustRun();
+      if ((await fetch(`${address as string}/readyz`)).ok) return;
+      await delay(READY_POLL_MS);
+    }
+  }
+
   /** Of now, in bytes. */
   memory(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
@@ -119,10 +140,15 @@ export class MeasuredProcessor {
     await this.#exited;
   }
 
-  /** SIGTERM, and as long as it takes; then its state goes. */
-  async stop(): Promise<void> {
+  /** SIGTERM, and as long as it takes; its state stays. */
+  async terminate(): Promise<void> {
     if (!this.#ended) this.#child.kill('SIGTERM');
     await this.#exited;
+  }
+
+  /** SIGTERM, and as long as it takes; then its state goes. */
+  async stop(): Promise<void> {
+    await this.terminate();
     rmSync(this.stateDir, { recursive: true, force: true });
   }
 
@@ -131,6 +157,7 @@ export class MeasuredProcessor {
       const take = (line: string): void => {
         this.#logTail.push(line);
         if (this.#logTail.length > KEPT_LOG_LINES) this.#logTail.shift();
+        if (line.includes('"listening"')) this.#address((JSON.parse(line) as { address: string }).address);
         if (!line.includes('"partition is ')) return;
         const { time, ...state } = JSON.parse(line) as LoggedState & { time: number };
         this.states.push({ ...state, at: time });

@@ -1,0 +1,213 @@
+/** How long partitions stand still when their owner stops, dies or is restarted. See `--help`. */
+import { rmSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { createPlatformEncoder } from '../demo/platform-events.js';
+import type { Cluster } from '../test/support/cluster/cluster.js';
+import { startOwnCluster } from '../test/support/cluster/start-cluster.js';
+import { fillChangelog } from './changelog.js';
+import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './deployment.js';
+import { describeMachine, quantile, thousands } from './figures.js';
+import { connectProducer } from './input.js';
+import { MeasuredProcessor } from './measured-processor.js';
+import { Pauses } from './pauses.js';
+import { logsOf } from './topic-reading.js';
+
+const SCENARIOS = {
+  'planned-move': { what: 'SIGTERM of one of two', instances: 2, play: plannedMove },
+  'kill-state-kept': { what: 'kill -9 of one of two, started again on its state', instances: 2, play: killed(keep) },
+  'kill-state-lost': {
+    what: 'kill -9 of one of two, started again without its state',
+    instances: 2,
+    play: killed(lose),
+  },
+  'kill-for-good': { what: 'kill -9 of one of two, the other takes over', instances: 2, play: killedForGood },
+  'rolling-restart': { what: 'rolling restart of three', instances: 3, play: rollingRestart },
+} as const;
+type Scenario = keyof typeof SCENARIOS;
+
+const HELP = `npm run bench:take-over -- [scenario...] [options]
+
+Instances run as processes of their own, on a state of --rows rows, while every partition gets a company of one dataset
+each --interval ms. Printed is the pause of each partition that stood still: the longest that a record written to it
+waited, from just before it was sent until its announcement could be read. Scenarios, all of them without one:
+
+${Object.entries(SCENARIOS)
+  .map(([name, { what }]) => `  ${name.padEnd(16)} ${what}`)
+  .join('\n')}
+
+  --rounds N       of each scenario (3)
+  --partitions N   (12)
+  --standbys N     NUM_STANDBY (0)
+  --rows N         state rows of ~100 bytes in all partitions together (600000)
+  --interval N     (50)
+  --short          one round on little state: to see that it works
+  --help           this`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '3' },
+    partitions: { type: 'string', default: '12' },
+    standbys: { type: 'string', default: '0' },
+    rows: { type: 'string', default: '600000' },
+    interval: { type: 'string', default: '50' },
+    short: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const PARTITIONS = Number(values.partitions);
+const ROUNDS = values.short ? 1 : Number(values.rounds);
+const ROWS = values.short ? 12_000 : Number(values.rows);
+/** Between two disturbances, so that the group is at rest. */
+const REST_MS = 2_000;
+const STANDBY_POLL_MS = 200;
+
+interface Stage {
+  readonly deployment: Deployment;
+  readonly instances: MeasuredProcessor[];
+  readonly pauses: Pauses;
+}
+
+async function bench(cluster: Cluster, scenarios: readonly Scenario[]): Promise<void> {
+  console.log(describeMachine());
+  const made = await deploy(cluster, { partitions: PARTITIONS, build: OWN_BUILD });
+  const deployment = { ...made, env: { ...made.env, NUM_STANDBY: values.standbys } };
+  await fillChangelog(cluster, { topic: `${made.applicationId}-company-state`, partitions: PARTITIONS }, ROWS);
+  const load = `a company each ${values.interval} ms in each of ${PARTITIONS} partitions`;
+  console.log(`${thousands(ROWS)} rows of state, NUM_STANDBY ${values.standbys}, ${load}`);
+  const encoder = await createPlatformEncoder(cluster.registryUrl, deployment.topics, SCHEMAS_FOLDER);
+  const producer = await connectProducer(cluster.bootstrap);
+  const logs = logsOf(cluster.bootstrap, deployment.applicationId);
+  const instances: MeasuredProcessor[] = [];
+  const common = { producer, encoder, deployment, logs, partitions: PARTITIONS };
+  const pauses = new Pauses({ ...common, intervalMs: Number(values.interval) });
+  try {
+    for (const scenario of scenarios) await measure({ deployment, instances, pauses }, scenario);
+  } finally {
+    await Promise.all(instances.map((instance) => instance.stop()));
+    await pauses.close();
+    await logs.close();
+    await producer.disconnect();
+  }
+}
+
+async function measure(stage: Stage, scenario: Scenario): Promise<void> {
+  const { instances: wanted, play, what } = SCENARIOS[scenario];
+  const { instances, deployment } = stage;
+  while (instances.length > wanted) await instances.pop()?.stop();
+  while (instances.length < wanted) instances.push(new MeasuredProcessor(deployment, OWN_BUILD));
+  await atRest(stage);
+  const rounds: (readonly number[])[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    rounds.push(await play(stage));
+    await atRest(stage);
+  }
+  report(`${scenario} (${what})`, rounds);
+}
+
+/** All share the partitions, and their standbys have followed. */
+async function atRest({ instances, pauses }: Stage): Promise<void> {
+  const least = Math.floor(PARTITIONS / instances.length);
+  await Promise.all(instances.map((instance) => instance.allRunning(least)));
+  await pauses.settled();
+  while (values.standbys !== '0' && !(await Promise.all(instances.map(hasFollowed))).every(Boolean))
+    await delay(STANDBY_POLL_MS);
+  await delay(REST_MS);
+  await pauses.settled();
+}
+
+/** Whether it has standbys and none of them lags by more than what is being written. */
+async function hasFollowed(instance: MeasuredProcessor): Promise<boolean> {
+  const text = await (await fetch(`${await instance.address}/metrics`)).text();
+  const lags = [...text.matchAll(/^company_sync_standby_lag_records\{.*\} (\d+)$/gm)].map(([, lag]) => Number(lag));
+  const restoring = /^company_sync_partition_state\{.*"restoring".*\} 1$/m.test(text);
+  return !restoring && lags.length > 0 && lags.every((lag) => lag < PARTITIONS * 10);
+}
+
+/** @returns the pauses of the partitions of the one that stopped */
+async function plannedMove({ instances, pauses, deployment }: Stage): Promise<readonly number[]> {
+  const [stays, leaves] = instances as [MeasuredProcessor, MeasuredProcessor];
+  const moved = leaves.runningPartitions();
+  const paused = await pauses.during(async () => {
+    await leaves.terminate();
+    await stays.allRunning(PARTITIONS);
+  });
+  instances[1] = new MeasuredProcessor(deployment, OWN_BUILD, [], leaves.stateDir);
+  return moved.map((partition) => paused[partition] as number);
+}
+
+function keep(): void {
+  // The folder is left as it is.
+}
+
+function lose(stateDir: string): void {
+  rmSync(stateDir, { recursive: true });
+}
+
+function killed(afterKill: (stateDir: string) => void) {
+  return async ({ instances, pauses, deployment }: Stage): Promise<readonly number[]> => {
+    const dies = instances[1] as MeasuredProcessor;
+    const moved = dies.runningPartitions();
+    const paused = await pauses.during(async () => {
+      await dies.kill();
+      afterKill(dies.stateDir);
+      const back = new MeasuredProcessor(deployment, OWN_BUILD, [], dies.stateDir);
+      instances[1] = back;
+      await back.running();
+    });
+    return moved.map((partition) => paused[partition] as number);
+  };
+}
+
+async function killedForGood({ instances, pauses, deployment }: Stage): Promise<readonly number[]> {
+  const [stays, dies] = instances as [MeasuredProcessor, MeasuredProcessor];
+  const moved = dies.runningPartitions();
+  const paused = await pauses.during(async () => {
+    await dies.kill();
+    await stays.allRunning(PARTITIONS);
+  });
+  instances[1] = new MeasuredProcessor(deployment, OWN_BUILD, [], dies.stateDir);
+  return moved.map((partition) => paused[partition] as number);
+}
+
+/** Each is stopped and started again once the one before it is ready, as a StatefulSet does. @returns of all partitions */
+async function rollingRestart({ instances, pauses, deployment }: Stage): Promise<readonly number[]> {
+  return pauses.during(async () => {
+    for (const [i, leaves] of instances.entries()) {
+      await leaves.terminate();
+      const back = new MeasuredProcessor(deployment, OWN_BUILD, [], leaves.stateDir);
+      instances[i] = back;
+      await back.ready();
+    }
+  });
+}
+
+function report(what: string, rounds: readonly (readonly number[])[]): void {
+  const sorted = rounds.flat().sort((a, b) => a - b);
+  const at = (share: number): string => `${thousands(quantile(sorted, share))} ms`;
+  const worst = rounds.map((pauses) => thousands(Math.max(...pauses))).join(', ');
+  console.log(
+    `${what}: pause of a partition p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)}, of ${sorted.length}; ` +
+      `the longest of each round ${worst}`,
+  );
+}
+
+function isScenario(word: string): word is Scenario {
+  return word in SCENARIOS;
+}
+
+if (values.help) console.log(HELP);
+else {
+  const unknown = positionals.find((word) => !isScenario(word));
+  if (unknown !== undefined) throw new Error(`there is no scenario ${unknown}: see --help`);
+  const scenarios = positionals.filter(isScenario);
+  // As brokers come: whoever joins an empty group waits for others.
+  const brokerConfig = { 'group.initial.rebalance.delay.ms': '3000' };
+  const cluster = await startOwnCluster({ profile: 'bench', brokerConfig });
+  try {
+    await bench(cluster, scenarios.length > 0 ? scenarios : (Object.keys(SCENARIOS) as Scenario[]));
+  } finally {
+    await cluster.stop();
+  }
+}
