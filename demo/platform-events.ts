@@ -84,13 +84,13 @@ export async function createPlatformEncoder(
   topics: { readonly events: string; readonly settings: string },
   schemasFolder: string,
 ): Promise<PlatformEncoder> {
-  const registered = async (topic: string, folder: string): Promise<RegisteredType> => {
-    const schema = JSON.parse(await readFile(join(schemasFolder, folder, 'v1.avsc'), 'utf8')) as avro.Schema;
+  const registered = async (topic: string, file: string): Promise<RegisteredType> => {
+    const schema = JSON.parse(await readFile(join(schemasFolder, file), 'utf8')) as avro.Schema;
     return { id: await latestSchemaId(registryUrl, `${topic}-value`), type: avro.Type.forSchema(schema) };
   };
   return new PlatformEncoder(
-    await registered(topics.events, 'sync-events-value'),
-    await registered(topics.settings, 'client-settings-value'),
+    await registered(topics.events, 'sync-events-value/v2.avsc'),
+    await registered(topics.settings, 'client-settings-value/v1.avsc'),
   );
 }
 

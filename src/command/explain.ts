@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
 import { explain, explainUnknown } from '../domain/explain.js';
-import type { Explanation } from '../domain/explanation.js';
+import type { Explanation, Verdict } from '../domain/explanation.js';
 import { policyFor } from '../domain/policy.js';
 import { explanationText } from '../ops/explanation-text.js';
 import { InstanceError } from '../ops/instance-client.js';
@@ -21,6 +21,9 @@ const OR_OFFLINE = ', or read the state of a stopped one with --offline <state f
 const EXIT_SEEN = 0;
 /** No record of the company was seen. */
 const EXIT_UNKNOWN = 1;
+
+/** Nothing changes any more. */
+const FINAL_VERDICTS: ReadonlySet<Verdict> = new Set(['announced', 'announced-elsewhere', 'deleted']);
 
 /** @returns the exit code */
 export async function explainCommand(
@@ -65,7 +68,7 @@ async function follow(
     const said = JSON.stringify({ ...explanation, asOf: null });
     if (said !== shown) show(explanation);
     shown = said;
-    if (explanation.verdict === 'announced' || explanation.verdict === 'deleted') return EXIT_SEEN;
+    if (FINAL_VERDICTS.has(explanation.verdict)) return EXIT_SEEN;
     await delay(WATCH_INTERVAL_MS);
     try {
       explanation = await ask();

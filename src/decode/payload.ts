@@ -21,9 +21,11 @@ export interface WrappedPayload {
     readonly isFinal: boolean;
   };
   readonly 'companysync.ConnectionUnlinked'?: { readonly connectionId: string };
+  readonly 'companysync.AnnouncedElsewhere'?: object;
 }
 
 const DELETED: Payload = Object.freeze({ kind: 'deleted' });
+const ANNOUNCED_ELSEWHERE: Payload = Object.freeze({ kind: 'announced-elsewhere' });
 
 /** Nearly every event is a status. Plain objects of one shape each, without avsc's record classes. */
 export function payloadOf(wrapped: WrappedPayload): Payload {
@@ -40,5 +42,6 @@ export function payloadOf(wrapped: WrappedPayload): Payload {
   }
   const unlinked = wrapped['companysync.ConnectionUnlinked'];
   if (unlinked !== undefined) return { kind: 'unlinked', connectionId: unlinked.connectionId };
+  if (wrapped['companysync.AnnouncedElsewhere'] !== undefined) return ANNOUNCED_ELSEWHERE;
   return DELETED;
 }

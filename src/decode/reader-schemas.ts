@@ -14,7 +14,7 @@ export interface ReaderSchemas {
  */
 export async function loadReaderSchemas(folder: string): Promise<ReaderSchemas> {
   const [syncEvent, clientSettings] = await Promise.all([
-    readSchema(join(folder, 'sync-events-value', 'v1.avsc')),
+    readSchema(join(folder, 'sync-events-value', 'v2.avsc')),
     readSchema(join(folder, 'client-settings-value', 'v1.avsc')),
   ]);
   return { syncEvent, clientSettings };

@@ -48,7 +48,12 @@ export interface CompanyDeleted {
   readonly kind: 'deleted';
 }
 
-export type Payload = LinkSyncQueued | DatasetStatusChanged | ConnectionUnlinked | CompanyDeleted;
+/** `AnnouncedElsewhere`: another system has told the customer, so that the company is not announced here. */
+export interface AnnouncedElsewhere {
+  readonly kind: 'announced-elsewhere';
+}
+
+export type Payload = LinkSyncQueued | DatasetStatusChanged | ConnectionUnlinked | CompanyDeleted | AnnouncedElsewhere;
 
 /** One decoded input record. */
 export interface InputEvent {

@@ -40,9 +40,10 @@ export function explain(rows: CompanyRows, context: ExplanationContext): Explana
       return explainPending(rows, company, context);
     case 'announced':
       return explainAnnounced(rows.companyId, company, context.asOf);
+    case 'announced-elsewhere':
     case 'deleted': {
       const decidedBy = { offset: company.offset, at: isoTime(company.timestamp) };
-      return withVerdict({ ...nothingKnownOf(rows.companyId, context.asOf), decidedBy }, { kind: 'deleted' });
+      return withVerdict({ ...nothingKnownOf(rows.companyId, context.asOf), decidedBy }, { kind: company.outcome });
     }
   }
 }

@@ -9,6 +9,7 @@ export const VERDICTS = [
   'unknown',
   'deleted',
   'announced',
+  'announced-elsewhere',
   'held',
   /** No link was seen, so that nothing says which datasets there are. */
   'no-manifest',
@@ -42,7 +43,7 @@ export interface Explanation {
   readonly stalled: boolean;
   /** To the hour. */
   readonly lastProgress: string | null;
-  /** The record that announced or deleted the company. */
+  /** The record that announced or deleted the company, or says that another system has announced it. */
   readonly decidedBy: { readonly offset: Offset; readonly at: string } | null;
   readonly holds: readonly ExplainedHold[];
   readonly links: readonly ExplainedLink[];

@@ -22,6 +22,7 @@ export function visitRowsNeeded(event: InputEvent, visitor: RowsNeeded): void {
       visitor.info();
       return;
     case 'deleted':
+    case 'announced-elsewhere':
       return;
   }
 }

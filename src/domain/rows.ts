@@ -27,7 +27,7 @@ export interface PendingCompany {
   readonly progressHour: number;
 }
 
-/** The few dozen bytes that stay of an announced company; its outbound event has the rest. */
+/** The few dozen bytes that stay of a company announced here; its outbound event has the rest. */
 export interface AnnouncedCompany {
   readonly outcome: 'announced';
   readonly policy: Policy;
@@ -35,9 +35,18 @@ export interface AnnouncedCompany {
   readonly offset: Offset;
   readonly synchronizedAt: TimestampMs;
   readonly named: number;
+  /** At least one. */
   readonly succeeded: number;
   readonly failed: number;
   readonly ended: number;
+}
+
+/** The customer was told by another system: there is no outbound event. */
+export interface CompanyAnnouncedElsewhere {
+  readonly outcome: 'announced-elsewhere';
+  /** Of the input record that says so. */
+  readonly offset: Offset;
+  readonly timestamp: TimestampMs;
 }
 
 export interface DeletedCompany {
@@ -46,7 +55,7 @@ export interface DeletedCompany {
   readonly timestamp: TimestampMs;
 }
 
-export type CompanyRow = PendingCompany | AnnouncedCompany | DeletedCompany;
+export type CompanyRow = PendingCompany | AnnouncedCompany | CompanyAnnouncedElsewhere | DeletedCompany;
 
 export interface Connection {
   readonly connectionId: string;

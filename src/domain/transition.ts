@@ -49,8 +49,10 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
 
   switch (payload.kind) {
     case 'deleted':
+    case 'announced-elsewhere':
       if (!rows.whole) return NEEDS_WHOLE;
-      rows.reduceTo({ outcome: 'deleted', offset: event.offset, timestamp: event.timestamp });
+      // Held or not: a hold guards an announcement, and there will be none.
+      rows.reduceTo({ outcome: payload.kind, offset: event.offset, timestamp: event.timestamp });
       return APPLIED;
 
     case 'manifest': {

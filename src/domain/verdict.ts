@@ -8,7 +8,7 @@ import { isSynchronized } from './transition.js';
 type Facts = Omit<Explanation, 'verdict' | 'sentence'>;
 
 type About =
-  | { readonly kind: 'unknown' | 'announced' | 'deleted' }
+  | { readonly kind: 'unknown' | 'announced' | 'announced-elsewhere' | 'deleted' }
   | { readonly kind: 'pending'; readonly company: PendingCompany; readonly policy: Policy };
 
 interface Spoken {
@@ -27,6 +27,8 @@ export function verdictOf(facts: Facts, about: About): Spoken {
       return { verdict: 'deleted', sentence: `deleted${atRecord(facts)}: nothing of it will ever be announced` };
     case 'announced':
       return { verdict: 'announced', sentence: announcedSentence(facts) };
+    case 'announced-elsewhere':
+      return { verdict: 'announced-elsewhere', sentence: announcedElsewhereSentence(facts) };
     case 'pending':
       return about.company.holds > 0 ? heldVerdict(facts, about) : waitingVerdict(facts, about);
     default:
@@ -42,6 +44,10 @@ function announcedSentence(facts: Facts): string {
   if (unfinished > 0) parts.push(`${unfinished} still in progress`);
   const by = policy === 'FIRST_DATASET' ? ' (policy FIRST_DATASET)' : '';
   return `announced at ${decidedBy?.at}: ${parts.join(', ')}${by}`;
+}
+
+function announcedElsewhereSentence(facts: Facts): string {
+  return `announced by another system, as was said${atRecord(facts)}: it is not announced here`;
 }
 
 function atRecord({ decidedBy, asOf }: Facts): string {

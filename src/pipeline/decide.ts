@@ -185,6 +185,7 @@ class BatchDecisions implements DecidedBatch {
 function rowsChangedBy({ payload }: InputEvent, rows: CompanyRows): number {
   switch (payload.kind) {
     case 'deleted':
+    case 'announced-elsewhere':
       return rows.size;
     case 'manifest':
       return payload.datasets.length + COMPANY_AND_INFO_ROW;

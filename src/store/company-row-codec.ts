@@ -1,7 +1,18 @@
-/** Company rows. What follows the version depends on the outcome. */
+/**
+ * Company rows. What follows the version depends on the outcome.
+ *
+ * A company announced elsewhere is written as an announced one without a Complete dataset, which no announcement of ours
+ * is. So a release that knows no such outcome reads the row, and stays silent too.
+ */
 import { assertNever } from '../lib/assert-never.js';
 import type { Policy } from '../domain/policy.js';
-import type { AnnouncedCompany, CompanyRow, DeletedCompany, PendingCompany } from '../domain/rows.js';
+import type {
+  AnnouncedCompany,
+  CompanyAnnouncedElsewhere,
+  CompanyRow,
+  DeletedCompany,
+  PendingCompany,
+} from '../domain/rows.js';
 import type { ByteReader } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
 import { beginRow, readRow } from './row-version.js';
@@ -13,6 +24,8 @@ const OUTCOME = { pending: 0, announced: 1, deleted: 2, pendingAndStalled: 3 } a
 const OUTCOME_AT = 1;
 const POLICY_CODE = { FIRST_DATASET: 0, ALL_DATASETS: 1 } as const satisfies Record<Policy, number>;
 
+const NO_DATASETS = { policy: 'ALL_DATASETS', named: 0, succeeded: 0, failed: 0, ended: 0 } as const;
+
 export function writeCompanyRow(to: ByteWriter, row: CompanyRow): void {
   beginRow(to);
   switch (row.outcome) {
@@ -20,6 +33,8 @@ export function writeCompanyRow(to: ByteWriter, row: CompanyRow): void {
       return writePending(to, row);
     case 'announced':
       return writeAnnounced(to, row);
+    case 'announced-elsewhere':
+      return writeAnnounced(to, asAnnounced(row));
     case 'deleted':
       return writeDeleted(to, row);
     default:
@@ -99,8 +114,12 @@ function writeAnnounced(to: ByteWriter, row: AnnouncedCompany): void {
   to.varint(row.ended);
 }
 
-function readAnnounced(from: ByteReader): AnnouncedCompany {
-  return {
+function asAnnounced({ offset, timestamp }: CompanyAnnouncedElsewhere): AnnouncedCompany {
+  return { outcome: 'announced', ...NO_DATASETS, offset, synchronizedAt: timestamp };
+}
+
+function readAnnounced(from: ByteReader): AnnouncedCompany | CompanyAnnouncedElsewhere {
+  const row: AnnouncedCompany = {
     outcome: 'announced',
     policy: policyOf(from.byte()),
     offset: from.varint(),
@@ -110,6 +129,8 @@ function readAnnounced(from: ByteReader): AnnouncedCompany {
     failed: from.varint(),
     ended: from.varint(),
   };
+  if (row.succeeded > 0) return row;
+  return { outcome: 'announced-elsewhere', offset: row.offset, timestamp: row.synchronizedAt };
 }
 
 function writeDeleted(to: ByteWriter, row: DeletedCompany): void {

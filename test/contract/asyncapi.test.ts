@@ -1,6 +1,6 @@
 /** docs/asyncapi.yaml is valid and speaks of the topics, schemas and codes that the processor has. */
-import { readFileSync } from 'node:fs';
-import { join, normalize } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, normalize } from 'node:path';
 import { Parser } from '@asyncapi/parser';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config.js';
@@ -53,6 +53,15 @@ test('each topic of Avro values names the schema of its subject', () => {
       const file = normalize(join(DOCS, payload.schema.$ref));
       expect(file).toContain(join('schemas', `${address}-value`));
       expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ type: 'record', namespace: 'companysync' });
+    }
+});
+
+test('the schema of each is the newest of its subject', () => {
+  for (const { messages } of Object.values(channels))
+    for (const { payload } of Object.values(messages)) {
+      if (payload.schema === undefined) continue;
+      const file = normalize(join(DOCS, payload.schema.$ref));
+      expect(basename(file)).toBe(`v${readdirSync(dirname(file)).length}.avsc`);
     }
 });
 

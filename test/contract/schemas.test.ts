@@ -155,8 +155,13 @@ describe('SyncEvent', () => {
     expect(type.field('isFinal').defaultValue()).toBe(true);
   });
 
-  function payloadBranches(): Named[] {
-    const { schema } = versionsOf('sync-events-value')[0] as Version;
+  test('adds payloads at the end alone, so that what older producers write stays, byte for byte, what it was', () => {
+    const names = versionsOf('sync-events-value').map((version) => payloadBranches(version).map(({ name }) => name));
+    for (const [i, before] of names.slice(0, -1).entries())
+      expect(names[i + 1]?.slice(0, before.length)).toEqual(before);
+  });
+
+  function payloadBranches({ schema } = versionsOf('sync-events-value').at(-1) as Version): Named[] {
     return schema.fields?.find(({ name }) => name === 'payload')?.type as Named[];
   }
 });

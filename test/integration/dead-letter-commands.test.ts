@@ -106,7 +106,7 @@ test('all that can be read now is sent again, and the rest is left', async () =>
 
 /** Registers the schema of the input once more, told apart by a name. @returns its id */
 async function registerVariant(): Promise<number> {
-  const schema = JSON.parse(readFileSync(join(SCHEMAS_FOLDER, 'sync-events-value', 'v1.avsc'), 'utf8')) as object;
+  const schema = JSON.parse(readFileSync(join(SCHEMAS_FOLDER, 'sync-events-value', 'v2.avsc'), 'utf8')) as object;
   const variant = { ...schema, doc: randomUUID() };
   const response = await fetch(`${deployment.registryUrl}/subjects/variant-${randomUUID()}/versions`, {
     method: 'POST',

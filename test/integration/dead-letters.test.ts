@@ -151,11 +151,11 @@ test('a company is held by each of its poison records until each is repaired, an
 
 test('records of an evolved schema are read', async () => {
   const company = randomUUID();
-  const file = join(deployment.schemasFolder, 'sync-events-value', 'v1.avsc');
-  const v1 = JSON.parse(await readFile(file, 'utf8')) as EventSchema;
-  const id = await register(`${deployment.topics.events}-value`, evolved(v1));
+  const file = join(deployment.schemasFolder, 'sync-events-value', 'v2.avsc');
+  const newest = JSON.parse(await readFile(file, 'utf8')) as EventSchema;
+  const id = await register(`${deployment.topics.events}-value`, evolved(newest));
   expect(id).not.toBe(platform.eventSchemaId);
-  const type = avro.Type.forSchema(evolved(v1) as avro.Schema);
+  const type = avro.Type.forSchema(evolved(newest) as avro.Schema);
   const event = { eventId: 'e', companyId: company, clientId: 'c', occurredAt: 0, region: 'eu' };
   const write = (payload: object) => ({ key: company, value: framed(id, type.toBuffer({ ...event, payload })) });
   const lettersBefore = await deadLetterCodes(deployment);
@@ -172,8 +172,8 @@ interface EventSchema {
 }
 
 /** A field more, two fields less, a symbol more. */
-function evolved(v1: EventSchema): EventSchema {
-  const schema = structuredClone(v1);
+function evolved(newest: EventSchema): EventSchema {
+  const schema = structuredClone(newest);
   const payload = schema.fields.find(({ name }) => name === 'payload') as { type: { name: string; fields: Field[] }[] };
   const status = payload.type.find(({ name }) => name === 'DatasetStatusChanged') as { fields: Field[] };
   status.fields = status.fields.filter(({ name }) => name !== 'revision' && name !== 'errorMessage');

@@ -74,6 +74,7 @@ const payload = fc.oneof(
   { weight: 50, arbitrary: status },
   { weight: 7, arbitrary: unlinked },
   { weight: 1, arbitrary: fc.constant<ReferencePayload>({ type: 'CompanyDeleted' }) },
+  { weight: 1, arbitrary: fc.constant<ReferencePayload>({ type: 'AnnouncedElsewhere' }) },
 );
 
 /** A repair before it is known which records are poison: the nth latest poison record, or a `repairs` header as it is. */

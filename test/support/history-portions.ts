@@ -119,6 +119,8 @@ class PlayedHistory {
         return platform.unlink(companyId, payload.connectionId, envelope);
       case 'CompanyDeleted':
         return platform.deletion(companyId, envelope);
+      case 'AnnouncedElsewhere':
+        return platform.announcedElsewhere(companyId, envelope);
     }
   }
 

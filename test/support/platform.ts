@@ -75,8 +75,8 @@ export class Platform {
   static async connect(deployment: Deployment): Promise<Platform> {
     const { bootstrap, topics } = deployment;
     const [events, settings] = await Promise.all([
-      registered(deployment, topics.events, 'sync-events-value'),
-      registered(deployment, topics.settings, 'client-settings-value'),
+      registered(deployment, topics.events, 'sync-events-value/v2.avsc'),
+      registered(deployment, topics.settings, 'client-settings-value/v1.avsc'),
     ]);
     const producer = plainClient(bootstrap).producer({ allowAutoTopicCreation: false });
     await producer.connect();
@@ -120,6 +120,10 @@ export class Platform {
 
   deletion(companyId: string, envelope: Envelope = {}): PlatformRecord {
     return this.#record(companyId, { 'companysync.CompanyDeleted': {} }, envelope);
+  }
+
+  announcedElsewhere(companyId: string, envelope: Envelope = {}): PlatformRecord {
+    return this.#record(companyId, { 'companysync.AnnouncedElsewhere': { by: 'a predecessor' } }, envelope);
   }
 
   /** A company of one dataset, from its manifest to Complete: it is announced by the second record. */
@@ -183,9 +187,9 @@ function toMessage({ key, value, timestamp, headers }: PlatformRecord): Message 
   };
 }
 
-async function registered(deployment: Deployment, topic: string, folder: string): Promise<Registered> {
+async function registered(deployment: Deployment, topic: string, file: string): Promise<Registered> {
   const { registryUrl, schemasFolder } = deployment;
-  const schema = JSON.parse(await readFile(join(schemasFolder, folder, 'v1.avsc'), 'utf8')) as avro.Schema;
+  const schema = JSON.parse(await readFile(join(schemasFolder, file), 'utf8')) as avro.Schema;
   const url = `${registryUrl}/subjects/${encodeURIComponent(`${topic}-value`)}/versions/latest`;
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);

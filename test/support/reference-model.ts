@@ -29,7 +29,8 @@ export type ReferencePayload =
       readonly revision: number | bigint | null;
     }
   | { readonly type: 'ConnectionUnlinked'; readonly connectionId: string }
-  | { readonly type: 'CompanyDeleted' };
+  | { readonly type: 'CompanyDeleted' }
+  | { readonly type: 'AnnouncedElsewhere' };
 
 interface RecordPlace {
   readonly offset: number;
@@ -109,11 +110,11 @@ export interface Standing {
 }
 
 export interface Verdict {
-  readonly outcome: 'pending' | 'announced' | 'deleted';
+  readonly outcome: 'pending' | 'announced' | 'announced-elsewhere' | 'deleted';
   readonly announcement: ReferenceAnnouncement | null;
   /** Offsets of the records that are poison because they name too many datasets. */
   readonly tooManyDatasets: readonly number[];
-  /** Holds open at the end, sorted; none of an announced or deleted company. */
+  /** Holds open at the end, sorted; none of a company that was announced, here or elsewhere, or deleted. */
   readonly openHolds: readonly string[];
   /** The company after each record: `standings[i]` after `records[i]`; null from its outcome on. */
   readonly standings: readonly (Standing | null)[];
@@ -159,7 +160,7 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
     if (outcome === 'pending') {
       const effect = take(past, record, context.partition);
       if (effect === 'too-many-datasets') tooManyDatasets.push(record.offset);
-      if (effect === 'deleted') outcome = 'deleted';
+      if (effect === 'deleted' || effect === 'announced-elsewhere') outcome = effect;
       if (effect === 'judged' && record.kind === 'event') {
         const trigger = policyInForce(record, context);
         if (isSynchronized(past, trigger)) {
@@ -176,7 +177,7 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
 }
 
 /** What a record does to a pending company: it joins the records that count, or does not. */
-type Effect = 'judged' | 'not-judged' | 'deleted' | 'too-many-datasets';
+type Effect = 'judged' | 'not-judged' | 'announced-elsewhere' | 'deleted' | 'too-many-datasets';
 
 function take(past: Past, record: HistoryRecord, partition: number): Effect {
   const ownHold = `${partition}/${record.offset}`;
@@ -189,6 +190,9 @@ function take(past: Past, record: HistoryRecord, partition: number): Effect {
   switch (payload.type) {
     case 'CompanyDeleted':
       return 'deleted';
+
+    case 'AnnouncedElsewhere':
+      return 'announced-elsewhere';
 
     case 'LinkSyncQueued': {
       const named = namedDatasets(past);

@@ -36,13 +36,13 @@ export async function auditCluster(deployment: AuditedDeployment): Promise<Audit
   if (!events || !synchronized || !deadLetters || !clientSettings) throw new Error('a topic was not read');
   const registered = await fetchSchemasOf(registryUrl, contents);
   const schemas = {
-    syncEvent: await readSchema(schemasFolder, 'sync-events-value'),
-    companySynchronized: await readSchema(schemasFolder, 'company-synchronized-value'),
-    clientSettings: await readSchema(schemasFolder, 'client-settings-value'),
+    syncEvent: await readSchema(schemasFolder, 'sync-events-value/v2.avsc'),
+    companySynchronized: await readSchema(schemasFolder, 'company-synchronized-value/v1.avsc'),
+    clientSettings: await readSchema(schemasFolder, 'client-settings-value/v1.avsc'),
   };
   return auditTopics({ events, synchronized, deadLetters, settings: clientSettings, registered, schemas, ...settings });
 }
 
-async function readSchema(folder: string, subject: string): Promise<object> {
-  return JSON.parse(await readFile(join(folder, subject, 'v1.avsc'), 'utf8')) as object;
+async function readSchema(folder: string, file: string): Promise<object> {
+  return JSON.parse(await readFile(join(folder, file), 'utf8')) as object;
 }

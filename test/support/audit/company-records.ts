@@ -73,5 +73,7 @@ function tellPayload(payload: ReferencePayload): string {
       return `connection ${payload.connectionId} unlinked`;
     case 'CompanyDeleted':
       return 'company deleted';
+    case 'AnnouncedElsewhere':
+      return 'company announced elsewhere';
   }
 }

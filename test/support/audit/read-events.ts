@@ -62,6 +62,7 @@ interface AvroEvent {
     };
     readonly 'companysync.ConnectionUnlinked'?: { readonly connectionId: string };
     readonly 'companysync.CompanyDeleted'?: object;
+    readonly 'companysync.AnnouncedElsewhere'?: object;
   };
 }
 
@@ -79,5 +80,6 @@ function payloadOf(branches: AvroEvent['payload']): ReferencePayload {
   }
   const unlinked = branches['companysync.ConnectionUnlinked'];
   if (unlinked !== undefined) return { type: 'ConnectionUnlinked', connectionId: unlinked.connectionId };
+  if (branches['companysync.AnnouncedElsewhere'] !== undefined) return { type: 'AnnouncedElsewhere' };
   return { type: 'CompanyDeleted' };
 }

@@ -49,6 +49,7 @@ function toHistory(event: ReadEvent, settingAt: (clientId: string, offset: numbe
 /** Why a company is rightly not announced, in a few words. */
 export function whyNot(verdict: Verdict): string {
   if (verdict.outcome === 'deleted') return 'deleted';
+  if (verdict.outcome === 'announced-elsewhere') return 'announced elsewhere';
   const standing = verdict.standings.at(-1);
   return standing == null ? 'no records' : whyPending(standing);
 }

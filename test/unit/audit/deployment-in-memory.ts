@@ -12,9 +12,9 @@ export const AFTER = ALL_DATASETS_FROM + 1_000;
 export const BEFORE = ALL_DATASETS_FROM - 1_000;
 
 const SCHEMAS = {
-  syncEvent: readSchema('sync-events-value'),
-  companySynchronized: readSchema('company-synchronized-value'),
-  clientSettings: readSchema('client-settings-value'),
+  syncEvent: readSchema('sync-events-value/v2.avsc'),
+  companySynchronized: readSchema('company-synchronized-value/v1.avsc'),
+  clientSettings: readSchema('client-settings-value/v1.avsc'),
 };
 const TYPES = {
   syncEvent: avro.Type.forSchema(SCHEMAS.syncEvent as avro.Schema),
@@ -23,8 +23,8 @@ const TYPES = {
 };
 const SCHEMA_IDS = { syncEvent: 1, companySynchronized: 2, clientSettings: 3 };
 
-function readSchema(subject: string): object {
-  return JSON.parse(readFileSync(`schemas/${subject}/v1.avsc`, 'utf8')) as object;
+function readSchema(file: string): object {
+  return JSON.parse(readFileSync(`schemas/${file}`, 'utf8')) as object;
 }
 
 export type Headers = Readonly<Record<string, string | null | readonly (string | null)[]>>;

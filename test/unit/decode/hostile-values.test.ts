@@ -1,7 +1,16 @@
 /** Values made to lead a reader astray: each of these once looped for ever, or took memory by the gigabyte, in avsc. */
 import avro from 'avsc';
 import { isPoison } from '../../../src/decode/poison.js';
-import { decodeOne, eventValue, field, framed, recordOf, SCHEMA_ID, syncEventSchema, varint } from './sync-events.js';
+import {
+  branches,
+  decodeOne,
+  eventValue,
+  framed,
+  recordOf,
+  SCHEMA_ID,
+  syncEventSchema,
+  varint,
+} from './sync-events.js';
 
 const writer = avro.Type.forSchema(syncEventSchema() as unknown as avro.Schema);
 const MANIFEST = {
@@ -77,8 +86,8 @@ test('a value of endless depth is refused', async () => {
 
 test('indices of a union or an enum that are not there are refused', async () => {
   const head = writer.toBuffer(eventValue({ 'companysync.CompanyDeleted': {} })).subarray(0, -1);
-  expect(field(syncEventSchema(), 'payload').type).toHaveLength(4);
+  const beyond = BigInt(branches(syncEventSchema()).length);
 
-  expect(await whyUndecodable(Buffer.concat([head, varint(4n)]))).toContain('index');
+  expect(await whyUndecodable(Buffer.concat([head, varint(beyond)]))).toContain('index');
   expect(await whyUndecodable(Buffer.concat([head, varint(-1n)]))).toContain('index');
 });

@@ -1,17 +1,23 @@
 /** Writers whose schema is not ours: what resolves by the Avro specification is read, and nothing else is. */
 import { isPoison, type Decoded } from '../../../src/decode/poison.js';
+import type { LogRecord } from '../../../src/lib/record.js';
 import {
   branch,
   branches,
   decodeOne,
+  decoderOf,
   decodeWritten,
   eventValue,
   field,
   framed,
+  notAborted,
   recordOf,
+  registryOf,
+  SCHEMA_ID,
   STATUS,
   syncEventSchema,
   varint,
+  WRITTEN_BY_FASTAVRO,
   type AvroRecord,
 } from './sync-events.js';
 
@@ -140,6 +146,36 @@ function statusBytes(occurredAt: bigint, revision: bigint): Buffer {
   const status = [text('d-1'), text('connection-1'), text('invoices'), text('Complete'), varint(0n)];
   return Buffer.concat([...envelope, ...status, varint(1n), varint(revision), varint(0n)]);
 }
+
+describe('the releases before and after AnnouncedElsewhere', () => {
+  const values = Object.entries(WRITTEN_BY_FASTAVRO).map(([kind, hex]) => ({
+    kind,
+    record: recordOf({ value: framed(SCHEMA_ID, Buffer.from(hex, 'hex')) }),
+  }));
+
+  function read(record: LogRecord, reader: AvroRecord, writer: AvroRecord): Promise<Decoded[]> {
+    return decoderOf(registryOf({ [SCHEMA_ID]: writer }), SCHEMA_ID, reader).decodeBatch([record], notAborted());
+  }
+
+  test('a release reads what the platform writes with the schema before', async () => {
+    for (const { kind, record } of values) {
+      if (kind === 'announcedElsewhere') continue; // which that schema cannot write
+      const [decoded] = await read(record, syncEventSchema(2), syncEventSchema(1));
+      expect([kind, decoded]).toEqual([kind, expect.objectContaining({ companyId: 'company-1' })]);
+    }
+  });
+
+  test('the release before reads all else that is written with the newer schema, and sets that one kind aside', async () => {
+    for (const { kind, record } of values) {
+      const [decoded] = await read(record, syncEventSchema(1), syncEventSchema(2));
+      const setAside = { code: 'undecodable', heldCompanyId: 'company-1' };
+      expect([kind, decoded]).toMatchObject([
+        kind,
+        kind === 'announcedElsewhere' ? setAside : { companyId: 'company-1' },
+      ]);
+    }
+  });
+});
 
 describe('costs its own records alone', () => {
   const NEW_KIND = {

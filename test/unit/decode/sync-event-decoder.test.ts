@@ -56,6 +56,7 @@ describe('values written by another Avro implementation', () => {
     ],
     ['unlinked', { kind: 'unlinked', connectionId: 'connection-1' }],
     ['deleted', { kind: 'deleted' }],
+    ['announcedElsewhere', { kind: 'announced-elsewhere' }],
   ] as const)('%s', async (kind, payload) => {
     const value = framed(SCHEMA_ID, Buffer.from(WRITTEN_BY_FASTAVRO[kind], 'hex'));
 

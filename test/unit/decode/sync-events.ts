@@ -24,9 +24,10 @@ export interface AvroRecord {
   fields: AvroField[];
 }
 
-/** A fresh copy, to be changed at will. */
-export function syncEventSchema(): AvroRecord {
-  return JSON.parse(readFileSync(join(schemasFolder, 'sync-events-value', 'v1.avsc'), 'utf8')) as AvroRecord;
+/** A fresh copy, to be changed at will; the newest without a version. */
+export function syncEventSchema(version = 2): AvroRecord {
+  const file = join(schemasFolder, 'sync-events-value', `v${version}.avsc`);
+  return JSON.parse(readFileSync(file, 'utf8')) as AvroRecord;
 }
 
 export function clientSettingsSchema(): AvroRecord {
@@ -50,7 +51,7 @@ export function field(record: AvroRecord, name: string): AvroField {
   return found;
 }
 
-/** Written by fastavro 1.x from schemas/sync-events-value/v1.avsc: company-1 of client-1. */
+/** Written by fastavro 1.x from schemas/sync-events-value: company-1 of client-1. */
 export const WRITTEN_BY_FASTAVRO = {
   manifest:
     '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef962000c6c696e6b2d3118636f6e6e656374696f6e2d31144163636f756e' +
@@ -60,6 +61,7 @@ export const WRITTEN_BY_FASTAVRO = {
     '46657463684572726f72020282808080808080200208626f6f6d',
   unlinked: '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef9620418636f6e6e656374696f6e2d31',
   deleted: '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef96206',
+  announcedElsewhere: '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef9620802106d6f6e6f6c697468',
 } as const;
 
 export function framed(schemaId: number, value: Buffer): Buffer {
@@ -127,8 +129,8 @@ export function registryOf(schemas: Readonly<Record<number, object>>): SchemaSou
   return { schemaById: (id) => Promise.resolve(schemas[id] ?? null) };
 }
 
-export function decoderOf(source: SchemaSource, knownId = SCHEMA_ID): SyncEventDecoder {
-  const schema = new SyncEventSchema(syncEventSchema());
+export function decoderOf(source: SchemaSource, knownId = SCHEMA_ID, reader = syncEventSchema()): SyncEventDecoder {
+  const schema = new SyncEventSchema(reader);
   const compile = (registered: object) => schema.compile(registered);
   return new SyncEventDecoder(new SchemaResolution({ source, clock: new RecordedClock(), compile, knownId }));
 }

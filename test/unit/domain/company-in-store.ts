@@ -209,6 +209,8 @@ function payloadOf(payload: ReferencePayload): Payload {
       return { kind: 'unlinked', connectionId: payload.connectionId };
     case 'CompanyDeleted':
       return { kind: 'deleted' };
+    case 'AnnouncedElsewhere':
+      return { kind: 'announced-elsewhere' };
   }
 }
 

@@ -7,6 +7,7 @@ import { companyHistory, CONTEXT } from '../../support/company-history.js';
 import { judgeCompany } from '../../support/reference-model.js';
 import { CompanyInStore } from './company-in-store.js';
 import {
+  announcedElsewhere,
   companyAfter,
   deleted,
   earlier,
@@ -45,6 +46,13 @@ describe('the verdict on a company that', () => {
     expect(verdict(manifest('l', 'c', ['a']), deleted())).toEqual([
       'deleted',
       `deleted at ${SINCE} by record 3/1: nothing of it will ever be announced`,
+    ]);
+  });
+
+  test('was announced elsewhere', () => {
+    expect(verdict(manifest('l', 'c', ['a']), poison(), announcedElsewhere())).toEqual([
+      'announced-elsewhere',
+      `announced by another system, as was said at ${SINCE} by record 3/2: it is not announced here`,
     ]);
   });
 
@@ -243,7 +251,8 @@ test('every company of any history is explained as the reference model judges it
       company.settle();
       const judged = judgeCompany(history, CONTEXT);
       const explanation = explain(company.storedRows(), { asOf, policy: 'ALL_DATASETS' });
-      const outcome = ['announced', 'deleted'].includes(explanation.verdict) ? explanation.verdict : 'pending';
+      const final = ['announced', 'announced-elsewhere', 'deleted'].includes(explanation.verdict);
+      const outcome = final ? explanation.verdict : 'pending';
       expect(outcome).toBe(judged.outcome);
       if (outcome !== 'pending') return;
       expect(explanation.holds.map(({ record }) => record).sort()).toEqual(judged.openHolds);

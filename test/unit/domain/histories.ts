@@ -60,6 +60,10 @@ export function deleted(): EventDraft {
   return event({ type: 'CompanyDeleted' });
 }
 
+export function announcedElsewhere(): EventDraft {
+  return event({ type: 'AnnouncedElsewhere' });
+}
+
 export function poison(code: PoisonRecord['code'] = 'undecodable'): Draft {
   return { kind: 'poison', timestamp: AFTER_THE_DATE, code };
 }

@@ -1,6 +1,7 @@
 /** One group for every row of the table of rules that speaks of a company (limits.test.ts has the rows on limits). */
 import {
   AFTER_THE_DATE,
+  announcedElsewhere,
   announcementAfter,
   companyAfter,
   completedAt,
@@ -258,6 +259,47 @@ describe('company deleted', () => {
     expect(announcements).toEqual([]);
     expect([...stored.company.values()]).toEqual([{ outcome: 'deleted', offset: 3, timestamp: AFTER_THE_DATE }]);
     expect([stored.info.size, stored.datasets.size, stored.holds.size]).toEqual([0, 0, 0]);
+  });
+});
+
+describe('company announced elsewhere', () => {
+  const marker = (offset: number) => [{ outcome: 'announced-elsewhere', offset, timestamp: AFTER_THE_DATE }];
+
+  test('leaves a small marker; all later events are ignored', () => {
+    const { stored, announcements } = companyAfter(
+      manifest('l', 'c', ['a', 'b']),
+      status('a', 'Complete'),
+      status('early', 'Complete'),
+      announcedElsewhere(),
+      status('b', 'Complete'),
+      manifest('l2', 'c', ['a']),
+      poison(),
+      announcedElsewhere(),
+      deleted(),
+    );
+    expect(announcements).toEqual([]);
+    expect([...stored.company.values()]).toEqual(marker(3));
+    expect([stored.info.size, stored.datasets.size, stored.holds.size]).toEqual([0, 0, 0]);
+  });
+
+  test('as its first record silences it for good', () => {
+    expect(completedAt(announcedElsewhere(), manifest('l', 'c', ['a']), status('a', 'Complete'))).toBeNull();
+  });
+
+  test('while it is held needs no repair any more', () => {
+    const { stored } = companyAfter(manifest('l', 'c', ['a']), poison(), announcedElsewhere());
+    expect([...stored.company.values()]).toEqual(marker(2));
+    expect(stored.holds.size).toBe(0);
+  });
+
+  test('after it was announced here or deleted changes nothing', () => {
+    const announced = [manifest('l', 'c', ['a']), status('a', 'Complete')];
+    expect([...companyAfter(...announced, announcedElsewhere()).stored.company.values()]).toMatchObject([
+      { outcome: 'announced', offset: 1 },
+    ]);
+    expect([...companyAfter(deleted(), announcedElsewhere()).stored.company.values()]).toMatchObject([
+      { outcome: 'deleted', offset: 0 },
+    ]);
   });
 });
 

@@ -5,7 +5,7 @@ import { MalformedLineError, SyncEventJson } from '../../../src/publish/sync-eve
 
 const REPOSITORY = join(__dirname, '..', '..', '..');
 const schema = JSON.parse(
-  readFileSync(join(REPOSITORY, 'schemas', 'sync-events-value', 'v1.avsc'), 'utf8'),
+  readFileSync(join(REPOSITORY, 'schemas', 'sync-events-value', 'v2.avsc'), 'utf8'),
 ) as avro.Schema;
 const type = avro.Type.forSchema(schema);
 const json = new SyncEventJson(schema as object, 7, { now: () => 1_700_000_000_000 });

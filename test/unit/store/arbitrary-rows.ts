@@ -64,11 +64,11 @@ export const companyRow: fc.Arbitrary<CompanyRow> = fc.oneof(
     offset,
     synchronizedAt: timestamp,
     named: count,
-    succeeded: count,
+    succeeded: count.map((succeeded) => Math.max(1, succeeded)),
     failed: count,
     ended: count,
   }),
-  fc.record({ outcome: fc.constant('deleted' as const), offset, timestamp }),
+  fc.record({ outcome: fc.constantFrom('announced-elsewhere' as const, 'deleted' as const), offset, timestamp }),
 );
 
 export const holdRow: fc.Arbitrary<HoldRow> = fc.record({ code: fc.constantFrom(...POISON_CODES), timestamp });

@@ -82,6 +82,7 @@ describe('what a release has written, every later one reads', () => {
     failed: 2,
     ended: 1,
   };
+  const announcedElsewhere: CompanyRow = { outcome: 'announced-elsewhere', offset: 300, timestamp: 1_700_000_000_123 };
   const deleted: CompanyRow = { outcome: 'deleted', offset: 300, timestamp: -1 };
   const info: InfoRow = {
     clientId: 'client-1',
@@ -112,6 +113,7 @@ describe('what a release has written, every later one reads', () => {
   test.each([
     ['company-pending', encoded(writeCompanyRow, pending), decodeCompanyRow, pending],
     ['company-announced', encoded(writeCompanyRow, announced), decodeCompanyRow, announced],
+    ['company-announced-elsewhere', encoded(writeCompanyRow, announcedElsewhere), decodeCompanyRow, announcedElsewhere],
     ['company-deleted', encoded(writeCompanyRow, deleted), decodeCompanyRow, deleted],
     ['info', encoded(writeInfoRow, info), decodeInfoRow, info],
     ['dataset-named', encoded(writeDatasetRow, named), decodeDatasetRow, named],

@@ -151,6 +151,7 @@ test('a company that is not stored has nothing that would ever be read', async (
 
 test.each<[string, CompanyRow]>([
   ['deleted', { outcome: 'deleted', offset: 1, timestamp: 2 }],
+  ['announced elsewhere', { outcome: 'announced-elsewhere', offset: 1, timestamp: 2 }],
   [
     'announced',
     {
