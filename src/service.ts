@@ -212,7 +212,8 @@ export class Service {
     const instance = new InstanceMetrics({
       ...{ registry: metrics, clock, logger, logs: context.inputLogs, topic: owner.topic },
       inputPartitions: topics.partitions.syncEvents,
-      partitions: () => partitions.statuses().keys(),
+      local: partitions,
+      deadLetterRetentionMs: topics.deadLetterRetentionMs,
       stateSize: () => stateSize(config.stateDir),
       onLag: (...told) => observer.lag(...told),
     });

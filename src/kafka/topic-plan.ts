@@ -25,8 +25,9 @@ const writtenMessageMaxBytes = 8 * mib;
 export const CLEANUP_POLICY = 'cleanup.policy';
 export const DELETE_RETENTION_MS = 'delete.retention.ms';
 export const MAX_MESSAGE_BYTES = 'max.message.bytes';
+export const RETENTION_MS = 'retention.ms';
 
-const deleted = { [CLEANUP_POLICY]: 'delete', 'retention.ms': String(30 * dayMs) };
+const deleted = { [CLEANUP_POLICY]: 'delete', [RETENTION_MS]: String(30 * dayMs) };
 const compacted = { [CLEANUP_POLICY]: 'compact' };
 
 /** What the plan of a topic depends on. */

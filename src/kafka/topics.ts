@@ -9,6 +9,7 @@ import {
   CLEANUP_POLICY,
   DELETE_RETENTION_MS,
   MAX_MESSAGE_BYTES,
+  RETENTION_MS,
   TOPIC_ROLES,
   messageMaxBytesOf,
   planOf,
@@ -102,6 +103,8 @@ export interface CheckedTopics {
   readonly partitions: Readonly<Record<TopicRole, number>>;
   /** How long the changelog keeps a tombstone, in milliseconds. */
   readonly changelogDeleteRetentionMs: number;
+  /** How long a dead letter is kept, in milliseconds; Infinity where that has no limit. */
+  readonly deadLetterRetentionMs: number;
   /** What will do until a large record comes. */
   readonly warnings: readonly string[];
 }
@@ -142,6 +145,7 @@ export async function checkTopics(
       companySyncStalled: found.companySyncStalled.partitions,
     },
     changelogDeleteRetentionMs: numberIn(changelog, DELETE_RETENTION_MS),
+    deadLetterRetentionMs: retentionOf(found.deadLetter),
     warnings: TOPIC_ROLES.flatMap((role) => messageLimitWarnings(role, found[role], input)),
   };
 }
@@ -199,6 +203,11 @@ function messageLimitWarnings(role: TopicRole, topic: TopicDescription, input: T
     `topic ${topic.topic} has ${MAX_MESSAGE_BYTES}=${limit}, less than ${wanted}: ` +
       'a record that does not fit will stop its partition until the limit is raised',
   ];
+}
+
+function retentionOf(topic: TopicDescription): number {
+  const retentionMs = numberIn(topic, RETENTION_MS);
+  return retentionMs < 0 ? Infinity : retentionMs;
 }
 
 function numberIn(topic: TopicDescription, setting: string): number {

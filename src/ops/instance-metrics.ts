@@ -1,12 +1,17 @@
 /** Metrics of one instance that no batch tells of: looked up now and then, or told at a rebalance. */
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { TimestampMs } from '../domain/events.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logs } from '../pipeline/ports.js';
+import { oldestHold } from '../store/oldest-hold.js';
 import type { StateSize } from '../store/state-size.js';
+import type { LocalPartitions } from './company-directory.js';
 
 /** How old a sampled value may be, besides the time that looking takes. */
 const SAMPLE_INTERVAL_MS = 10_000;
+/** Looking through holds takes time by their number: after each look a rest of so many times as long. */
+const RESTS_PER_LOOK = 50;
 
 export interface InstanceMetricsParts {
   readonly registry: Registry;
@@ -17,7 +22,9 @@ export interface InstanceMetricsParts {
   readonly topic: string;
   readonly inputPartitions: number;
   /** Those assigned at present. */
-  readonly partitions: () => Iterable<number>;
+  readonly local: LocalPartitions;
+  /** How long the dead-letter topic keeps a record; Infinity where that has no limit. */
+  readonly deadLetterRetentionMs: number;
   readonly stateSize: () => Promise<StateSize>;
   /** Records between the committed offset and the end of a partition. */
   readonly onLag: (partition: number, records: number) => void;
@@ -30,6 +37,9 @@ export class InstanceMetrics {
   readonly #inputPartitions;
   readonly #storeBytes;
   readonly #setAsideBytes;
+  readonly #oldestHold;
+  /** The partitions that `#oldestHold` tells of. */
+  readonly #held = new Set<number>();
 
   constructor(parts: InstanceMetricsParts) {
     this.#parts = parts;
@@ -62,6 +72,17 @@ export class InstanceMetrics {
       help: 'Size of the state folders that were set aside and can be deleted',
       registers,
     });
+    this.#oldestHold = new Gauge({
+      name: 'company_sync_oldest_hold_timestamp_seconds',
+      help: 'Stamp of the oldest record that could not be read and holds its company, in seconds since the epoch',
+      labelNames: ['partition'],
+      registers,
+    });
+    new Gauge({
+      name: 'company_sync_dead_letter_retention_seconds',
+      help: 'How long the dead-letter topic keeps a record, as of the start of the instance',
+      registers,
+    }).set(parts.deadLetterRetentionMs / 1000);
   }
 
   rebalanced(active: readonly number[], standby: readonly number[]): void {
@@ -73,18 +94,26 @@ export class InstanceMetrics {
 
   /** Samples until `signal` aborts. Never rejects: what cannot be looked up keeps its value, and that is logged. */
   async run(signal: AbortSignal): Promise<void> {
+    const figures = [() => this.#sampleLag(), () => this.#sampleStore(), () => this.#sampleHolds()];
+    await Promise.all(figures.map((sample) => this.#repeat(sample, signal)));
+  }
+
+  async #repeat(sample: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#parts;
     while (!signal.aborted) {
-      for (const outcome of await Promise.allSettled([this.#sampleLag(), this.#sampleStore()]))
-        if (outcome.status === 'rejected' && !signal.aborted)
-          logger.warn({ err: outcome.reason as unknown }, 'metrics could not be brought up to date');
-      await clock.delay(SAMPLE_INTERVAL_MS, signal);
+      const began = clock.now();
+      try {
+        await sample();
+      } catch (err) {
+        if (!signal.aborted) logger.warn({ err }, 'metrics could not be brought up to date');
+      }
+      await clock.delay(Math.max(SAMPLE_INTERVAL_MS, RESTS_PER_LOOK * (clock.now() - began)), signal);
     }
   }
 
   /** A partition that is blocked commits nothing, and one that is idle has no batches: both have a lag. */
   async #sampleLag(): Promise<void> {
-    const { logs, topic, partitions, onLag } = this.#parts;
+    const { logs, topic, local, onLag } = this.#parts;
     const sample = async (partition: number) => {
       const at = { topic, partition };
       // In this order: what is committed in between must not make the lag negative.
@@ -92,7 +121,7 @@ export class InstanceMetrics {
       const { start, end } = await logs.bounds(at);
       onLag(partition, Math.max(0, end - (committed ?? start)));
     };
-    await Promise.all([...partitions()].map(sample));
+    await Promise.all([...local.statuses().keys()].map(sample));
   }
 
   async #sampleStore(): Promise<void> {
@@ -100,5 +129,31 @@ export class InstanceMetrics {
     this.#storeBytes.reset();
     for (const [partition, bytes] of partitions) this.#storeBytes.set({ partition }, bytes);
     this.#setAsideBytes.set(setAside);
+  }
+
+  /** A partition whose rows cannot be read now keeps what was told of it; one that is gone is told of by its owner. */
+  async #sampleHolds(): Promise<void> {
+    const { local } = this.#parts;
+    for (const partition of local.statuses().keys()) {
+      const rows = local.committed(partition);
+      if (rows === null) continue;
+      try {
+        this.#tellOldestHold(partition, await oldestHold(rows));
+      } finally {
+        await rows.close();
+      }
+    }
+    const assigned = local.statuses();
+    for (const partition of this.#held) if (!assigned.has(partition)) this.#tellOldestHold(partition, null);
+  }
+
+  #tellOldestHold(partition: number, stamp: TimestampMs | null): void {
+    if (stamp === null) {
+      this.#held.delete(partition);
+      this.#oldestHold.remove({ partition });
+    } else {
+      this.#held.add(partition);
+      this.#oldestHold.set({ partition }, stamp / 1000);
+    }
   }
 }

@@ -33,9 +33,18 @@ export class CommittedRows implements KeyValueReads {
 
   async scan(prefix: Buffer, limit = Infinity): Promise<Pair[]> {
     const pairs = (await this.snapshot.scan(prefix, limit)).filter(({ key }) => !this.#undo.has(nameOf(key)));
+    return [...pairs, ...this.#undone(prefix)].sort((a, b) => a.key.compare(b.key));
+  }
+
+  /** Every pair whose key starts with `prefix`, in no order; holds a few at a time. */
+  async *pairs(prefix: Buffer): AsyncGenerator<Pair, void, undefined> {
+    for await (const pair of this.snapshot.pairs(prefix)) if (!this.#undo.has(nameOf(pair.key))) yield pair;
+    yield* this.#undone(prefix);
+  }
+
+  *#undone(prefix: Buffer): Generator<Pair, void, undefined> {
     for (const { key, value } of this.#undo.values())
-      if (value !== null && key.subarray(0, prefix.length).equals(prefix)) pairs.push({ key, value });
-    return pairs.sort((a, b) => a.key.compare(b.key));
+      if (value !== null && key.subarray(0, prefix.length).equals(prefix)) yield { key, value };
   }
 
   close(): Promise<void> {

@@ -20,6 +20,8 @@ export interface KeyValueReads {
 
 /** The store as it was when this was taken. It costs little while it is held, and must be closed. */
 export interface StoreSnapshot extends KeyValueReads {
+  /** As `scan`, but holds a few pairs at a time. */
+  pairs(prefix: Buffer): AsyncIterable<Pair>;
   /** Idempotent. */
   close(): Promise<void>;
 }

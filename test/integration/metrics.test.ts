@@ -57,15 +57,20 @@ test('a batch is told of by counts, times and sizes', async () => {
   );
   await consumed(deployment, places);
   const { partition } = places[0] as (typeof places)[number];
-  const told = await metricsWith(/^company_sync_store_size_bytes\{.*\} [1-9]/m);
+  const another = (partition + 1) % deployment.partitions;
+  await platform.send([{ ...poison, key: randomUUID(), timestamp: writtenAt, partition: another }]);
+  await metricsWith(/^company_sync_store_size_bytes\{.*\} [1-9]/m);
+  const told = await metricsWith(/^company_sync_oldest_hold/m);
 
   expect(valueOf(told, `records_total{partition="${partition}"}`)).toBe(4);
   expect(valueOf(told, 'decisions_total{decision="applied"}')).toBe(1);
   expect(valueOf(told, 'decisions_total{decision="announced"}')).toBe(1);
   expect(valueOf(told, 'decisions_total{decision="ignored-final"}')).toBe(1);
-  expect(valueOf(told, 'decisions_total{decision="dead-letter"}')).toBe(1);
+  expect(valueOf(told, 'decisions_total{decision="dead-letter"}')).toBe(2);
   expect(valueOf(told, 'announced_total{policy="ALL_DATASETS"}')).toBe(1);
-  expect(valueOf(told, 'dead_letters_total{code="bad-framing"}')).toBe(1);
+  expect(valueOf(told, 'dead_letters_total{code="bad-framing"}')).toBe(2);
+  expect(valueOf(told, `oldest_hold_timestamp_seconds{partition="${another}"}`)).toBe(writtenAt / 1000);
+  expect(valueOf(told, 'dead_letter_retention_seconds')).toBe(30 * 86_400);
   expect(valueOf(told, 'rebalances_total')).toBe(1);
   expect(valueOf(told, 'assigned_partitions{role="active"}')).toBe(deployment.partitions);
   expect(valueOf(told, 'unknown_status_words')).toBe(1);

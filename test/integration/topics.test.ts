@@ -111,6 +111,7 @@ test('what it creates is what the contract says, and fit to run on', async () =>
       ...{ clientSettings: 1, companySyncStalled: 3 },
     },
     changelogDeleteRetentionMs: 7 * 86_400_000,
+    deadLetterRetentionMs: 30 * 86_400_000,
     warnings: [],
   });
 });

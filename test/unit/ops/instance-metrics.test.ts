@@ -1,0 +1,80 @@
+/** Metrics that are looked up: how long they are told, and when they are gone. */
+import { Registry } from 'prom-client';
+import { pino } from 'pino';
+import { CompanyRows } from '../../../src/domain/company-rows.js';
+import { hold } from '../../../src/domain/transition.js';
+import type { Clock } from '../../../src/lib/clock.js';
+import { InstanceMetrics } from '../../../src/ops/instance-metrics.js';
+import type { PartitionStatus } from '../../../src/pipeline/observer.js';
+import type { PartitionStore } from '../../../src/store/partition-store.js';
+import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { encodeChanges } from '../../../src/store/state-changes.js';
+import { open, positionRow } from '../store/partition-fixture.js';
+import { temporaryFolder } from '../store/temporary-folder.js';
+
+const folder = temporaryFolder();
+const RUNNING: PartitionStatus = { state: 'running', reason: null };
+
+/** Looks once: its clock's first delay ends everything. */
+async function lookOnce(run: (clock: Clock, signal: AbortSignal) => Promise<void>): Promise<void> {
+  const once = new AbortController();
+  const delay = () => {
+    once.abort();
+    return Promise.resolve();
+  };
+  await run({ now: () => 0, delay }, once.signal);
+}
+
+test('the oldest hold is told while there is one and the partition is here; a partition that cannot be read keeps it', async () => {
+  const store = await open(new RocksStateDirectory(folder(), { now: () => 0 }));
+  const company = new CompanyRows('a');
+  company.loadCompany(null);
+  hold(company, '3/7', 'undecodable', 5_000);
+  await store.apply(encodeChanges([company], positionRow(1), null), positionRow(1), 0);
+  store.confirm(1);
+
+  let readable: PartitionStore | null = store;
+  const assigned = new Map([[3, RUNNING]]);
+  const registry = new Registry();
+  let current: Clock;
+  const clock = { now: () => current.now(), delay: (ms: number, signal?: AbortSignal) => current.delay(ms, signal) };
+  const metrics = new InstanceMetrics({
+    ...{ registry, clock, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
+    logs: {
+      bounds: () => Promise.resolve({ start: 0, end: 0 }),
+      committedOffset: () => Promise.resolve(null),
+    },
+    local: { statuses: () => assigned, committed: () => readable?.committed() ?? null },
+    deadLetterRetentionMs: Infinity,
+    stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
+    onLag: () => undefined,
+  });
+  const told = async (): Promise<string[]> => {
+    await lookOnce((given, signal) => {
+      current = given;
+      return metrics.run(signal);
+    });
+    return [...(await registry.metrics()).matchAll(/^company_sync_oldest_hold.*$/gm)].map(([line]) => line);
+  };
+
+  const line = 'company_sync_oldest_hold_timestamp_seconds{partition="3"} 5';
+  expect(await told()).toEqual([line]);
+  expect(await registry.metrics()).toMatch(/^company_sync_dead_letter_retention_seconds \+Inf$/m);
+  readable = null; // as while it is restored
+  expect(await told()).toEqual([line]);
+  readable = store;
+  company.settle();
+  company.setHold('3/7', null);
+  await store.apply(encodeChanges([company], positionRow(2), positionRow(1)), positionRow(2), 0);
+  store.confirm(2);
+  expect(await told()).toEqual([]);
+
+  company.settle();
+  hold(company, '3/9', 'undecodable', 9_000);
+  await store.apply(encodeChanges([company], positionRow(3), positionRow(2)), positionRow(3), 0);
+  store.confirm(3);
+  expect(await told()).toHaveLength(1);
+  assigned.clear();
+  expect(await told()).toEqual([]);
+  await store.close();
+});
