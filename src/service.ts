@@ -118,6 +118,7 @@ export class Service {
   /** Finishes the batches in flight, leaves the group and closes everything. Idempotent; never throws. */
   async stop(): Promise<void> {
     this.#startingBecause = 'stopping';
+    if (!this.#stopping.signal.aborted) await this.#inspection?.successors.tell();
     this.#stopping.abort();
     await Promise.all([
       this.#closePatiently('partitions', this.#partitions?.close()),
@@ -207,7 +208,7 @@ export class Service {
     const told = context.observer;
     const garbage = new StateGarbage({ stateDir, retentionMs, state, isUsed, held, clock, observer: told });
     this.#own('state sweep', () => garbage.close());
-    this.#inspection = this.#inspect(context, partitions, topics, registry);
+    this.#inspection = this.#inspect(context, partitions, topics, registry, membership);
 
     const instance = new InstanceMetrics({
       ...{ registry: metrics, clock, logger, logs: context.inputLogs, topic: owner.topic },
@@ -238,6 +239,7 @@ export class Service {
     local: PartitionSet,
     topics: CheckedTopics,
     { type, source: schemas }: KnownRegistry,
+    membership: KafkaGroupMembership,
   ): Inspection {
     const { config, logger, clock } = this.#options;
     const { applicationId: groupId, http } = config;
@@ -249,6 +251,8 @@ export class Service {
     return createInspection({
       ...{ context, local, partitions, owners, logs, type, schemas, token: http.token, figures: this.#figures },
       address: () => this.#http?.advertisedAddress ?? null,
+      memberId: () => membership.memberId,
+      logger,
     });
   }
 

@@ -1,14 +1,15 @@
-/** Who has which input partition, as the group's coordinator knows it: also for those who are no member of the group. */
+/** Who has which input partition and which state, as the group's coordinator knows it: also for those who are no member of the group. */
 import { AssignerProtocol } from 'kafkajs';
 import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { BrokerError } from '../pipeline/errors.js';
-import type { PartitionOwner, PartitionOwners } from '../pipeline/ports.js';
+import type { PartitionOwner, PartitionOwners, StateHolder, StateHolders } from '../pipeline/ports.js';
 import { AnyBroker } from './any-broker.js';
 import { BrokerConnections } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
 import { describeGroup, isRebalancing, type DescribedGroup } from './describe-group.js';
 import { GroupCoordinator } from './group-coordinator.js';
+import { standbysIn } from './member-assignment.js';
 import { infoOfMember } from './member-info.js';
 import { isProtocolError } from './protocol-errors.js';
 
@@ -25,7 +26,7 @@ const MAX_RETRY_MS = 500;
 /** A rebalance is over by then unless it waits for a member that is dead; whoever asked should not wait for that. */
 const PATIENCE_MS = 5_000;
 
-export class GroupOwners implements PartitionOwners {
+export class GroupOwners implements PartitionOwners, StateHolders {
   readonly #options: GroupOwnersOptions;
   readonly #connections: BrokerConnections;
   readonly #coordinator: GroupCoordinator;
@@ -39,6 +40,16 @@ export class GroupOwners implements PartitionOwners {
 
   /** @throws BrokerError where the brokers give no answer, refuse, or the group is between two assignments for 5 s */
   async owners(): Promise<readonly PartitionOwner[]> {
+    return ownersIn(await this.#group(), this.#options.topic);
+  }
+
+  /** @throws BrokerError as `owners` */
+  async holders(): Promise<readonly StateHolder[]> {
+    return (await this.#group()).members.map(holderOf);
+  }
+
+  /** The group, once it is not between two assignments. @throws BrokerError as `owners` */
+  async #group(): Promise<DescribedGroup> {
     const { clock, groupId } = this.#options;
     const deadline = clock.now() + PATIENCE_MS;
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
@@ -46,7 +57,7 @@ export class GroupOwners implements PartitionOwners {
       let why: string;
       try {
         const group = await describeGroup(this.#coordinator, groupId);
-        if (!isRebalancing(group)) return ownersIn(group, this.#options.topic);
+        if (!isRebalancing(group)) return group;
         why = 'its partitions are being assigned anew';
       } catch (error) {
         why = String(error);
@@ -62,6 +73,16 @@ export class GroupOwners implements PartitionOwners {
   close(): Promise<void> {
     return this.#connections.close();
   }
+}
+
+function holderOf({ memberId, memberMetadata, memberAssignment }: DescribedGroup['members'][number]): StateHolder {
+  const info = infoOfMember(memberMetadata);
+  return {
+    memberId,
+    httpAddress: info?.httpAddress ?? null,
+    standbys: standbysIn(memberAssignment),
+    held: info?.held ?? new Map<number, number>(),
+  };
 }
 
 function ownersIn({ members }: DescribedGroup, topic: string): PartitionOwner[] {

@@ -1,21 +1,23 @@
 /** What lets an instance explain companies, wired together. */
 import type avro from 'avsc';
+import type { Logger } from 'pino';
 import type { SchemaSource } from '../decode/schema-source.js';
 import { policyFor } from '../domain/policy.js';
 import type { PipelineContext } from '../pipeline/context.js';
-import type { Logs, PartitionOwners } from '../pipeline/ports.js';
+import type { Logs, PartitionOwners, StateHolders } from '../pipeline/ports.js';
 import { AnnouncedEvents } from './announced-events.js';
 import { CompanyDirectory, type LocalPartitions } from './company-directory.js';
 import { Deployment } from './deployment.js';
 import { InstanceClient } from './instance-client.js';
 import type { PartitionFigures } from './partition-figures.js';
+import { Successors } from './successors.js';
 
 export interface InspectionParts {
   readonly context: PipelineContext;
   readonly local: LocalPartitions;
   /** Of the input topic. */
   readonly partitions: number;
-  readonly owners: PartitionOwners;
+  readonly owners: PartitionOwners & StateHolders;
   /** Reads the outbound topic. */
   readonly logs: Logs;
   /** Of `CompanySynchronized`. */
@@ -26,16 +28,20 @@ export interface InspectionParts {
   readonly figures: PartitionFigures;
   /** Where this instance is reached by the others. */
   readonly address: () => string | null;
+  /** Of this instance in the group. */
+  readonly memberId: () => string | null;
+  readonly logger: Logger;
 }
 
 /** What is known of companies and partitions, here and in the other instances. */
 export interface Inspection {
   readonly companies: CompanyDirectory;
   readonly deployment: Deployment;
+  readonly successors: Successors;
 }
 
 export function createInspection(parts: InspectionParts): Inspection {
-  const { context, local, partitions, owners, logs, type, schemas, token, figures, address } = parts;
+  const { context, local, partitions, owners, logs, type, schemas, token, figures, address, memberId, logger } = parts;
   const { applicationId, topics, allDatasetsFrom, partitioner, settings, clock } = context;
   const events = new AnnouncedEvents({
     ...{ logs, clock, type, schemas, topic: topics.synchronized },
@@ -53,5 +59,11 @@ export function createInspection(parts: InspectionParts): Inspection {
     announced: (source) => events.find(source),
   });
   const deployment = new Deployment({ local, figuresOf, partitions, owners: askOwners, client, address });
-  return { companies, deployment };
+  const successors = new Successors({
+    ...{ memberId, client, clock, logger },
+    partitions: () => local.statuses().keys(),
+    held: () => context.held.all(),
+    holders: () => owners.holders(),
+  });
+  return { companies, deployment, successors };
 }

@@ -2,6 +2,7 @@
 import type { Explanation } from '../domain/explanation.js';
 import type { PeerAnswer, Peers } from './company-directory.js';
 import type { PartitionView } from './partition-figures.js';
+import type { StandbyFigures } from './progress-board.js';
 import type { CompanyList, ListState } from './unfinished-lists.js';
 
 /** Looking at every partition of an instance takes milliseconds; one that takes this long is frozen or cut off. */
@@ -51,6 +52,14 @@ export class InstanceClient implements Peers {
   async partitions(address: string): Promise<readonly PartitionView[]> {
     const { partitions } = (await this.#json(new URL('/partitions', address))) as { partitions: PartitionView[] };
     return partitions;
+  }
+
+  /** Partition -> changelog position of the standbys that it keeps. @throws InstanceError */
+  async standbyPositions(address: string): Promise<ReadonlyMap<number, number>> {
+    const { standbys = [] } = (await this.#json(new URL('/partitions', address))) as {
+      standbys?: readonly StandbyFigures[];
+    };
+    return new Map(standbys.map(({ partition, position }) => [partition, position]));
   }
 
   /** Its unfinished companies. @throws InstanceError */

@@ -110,3 +110,20 @@ export interface PartitionOwners {
    */
   owners(): Promise<readonly PartitionOwner[]>;
 }
+
+/** A member of the group and the state on its disk. */
+export interface StateHolder {
+  readonly memberId: string;
+  /** As of a `PartitionOwner`. */
+  readonly httpAddress: string | null;
+  /** The partitions that it keeps a standby of. */
+  readonly standbys: readonly number[];
+  /** Partition -> changelog position, as of its last join: standbys have gone on since. */
+  readonly held: ReadonlyMap<number, number>;
+}
+
+/** Which member of the group holds which state. Needs no membership. */
+export interface StateHolders {
+  /** @throws BrokerError as `PartitionOwners.owners` */
+  holders(): Promise<readonly StateHolder[]>;
+}

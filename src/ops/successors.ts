@@ -1,0 +1,110 @@
+/** Whether somebody is ready for the partitions of an instance that is about to stop. */
+import type { Logger } from 'pino';
+import type { Clock } from '../lib/clock.js';
+import type { StateHolder } from '../pipeline/ports.js';
+import type { InstanceClient } from './instance-client.js';
+
+export interface SuccessorsOptions {
+  /** The partitions that run here. */
+  readonly partitions: () => Iterable<number>;
+  /** Partition -> changelog position of the state here. */
+  readonly held: () => ReadonlyMap<number, number>;
+  readonly memberId: () => string | null;
+  /** Of every member of the group. */
+  readonly holders: () => Promise<readonly StateHolder[]>;
+  readonly client: Pick<InstanceClient, 'standbyPositions'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** A stop waits no longer for what is only told. The partitions run on meanwhile. */
+const PATIENCE_MS = 1_000;
+/** Replayed within a fraction of a second. */
+const READY_RECORDS = 50_000;
+
+/** The member that holds most of a partition's state. */
+interface Successor {
+  readonly how: string;
+  readonly position: number;
+}
+
+export class Successors {
+  constructor(private readonly options: SuccessorsOptions) {}
+
+  /**
+   * Logs, for each partition that runs here, who holds its state and how many records of the changelog are missing there:
+   * a line for all partitions that it is the same for. Never throws, and takes no longer than PATIENCE_MS.
+   */
+  async tell(): Promise<void> {
+    const { partitions, clock, logger } = this.options;
+    const ours = [...partitions()].sort((a, b) => a - b);
+    if (ours.length === 0) return;
+    const enough = new AbortController();
+    const timeout = clock.delay(PATIENCE_MS, enough.signal).then(() => {
+      throw new Error(`no answer within ${PATIENCE_MS} ms`);
+    });
+    try {
+      this.#log(ours, await Promise.race([this.#successors(), timeout]));
+    } catch (err) {
+      logger.warn({ err, partitions: ours }, `${named(ours)}: whether somebody else holds their state is not known`);
+    } finally {
+      enough.abort();
+    }
+  }
+
+  /** Of the other members. */
+  async #successors(): Promise<readonly ((partition: number) => Successor | null)[]> {
+    const { holders, memberId } = this.options;
+    const all = await holders();
+    const us = all.find((holder) => holder.memberId === memberId());
+    const others = all.filter((holder) => holder !== us);
+    return Promise.all(others.map((holder) => this.#successor(holder, us?.httpAddress ?? null)));
+  }
+
+  /** What is at rest on its disk it told at its last join; how far its standbys are by now, only itself can tell. */
+  async #successor(holder: StateHolder, ourAddress: string | null): Promise<(partition: number) => Successor | null> {
+    const { httpAddress, memberId, standbys, held } = holder;
+    const where = httpAddress ?? memberId;
+    // Instances that tell an address such as 127.0.0.1 cannot be reached by others: we would ask ourselves.
+    const isAsked = standbys.length > 0 && httpAddress !== null && httpAddress !== ourAddress;
+    const live = isAsked
+      ? await this.options.client.standbyPositions(httpAddress).catch(() => new Map<number, number>())
+      : new Map<number, number>();
+    return (partition) => {
+      const position = live.get(partition) ?? held.get(partition);
+      if (position === undefined) return null;
+      return { how: standbys.includes(partition) ? `a standby on ${where}` : `the state on ${where}`, position };
+    };
+  }
+
+  #log(ours: readonly number[], others: readonly ((partition: number) => Successor | null)[]): void {
+    const { held, logger } = this.options;
+    const lines = new Map<string, { readonly partitions: number[]; behind: number }>();
+    for (const partition of ours) {
+      const successors = others.flatMap((of) => of(partition) ?? []);
+      const [best] = successors.sort((a, b) => b.position - a.position);
+      const who = others.length === 0 ? NO_MEMBER : (best?.how ?? NO_STATE);
+      const line = lines.get(who) ?? { partitions: [], behind: 0 };
+      lines.set(who, line);
+      line.partitions.push(partition);
+      line.behind = Math.max(line.behind, (held().get(partition) ?? 0) - (best?.position ?? 0));
+    }
+    for (const [who, { partitions, behind }] of lines) {
+      const isReady = who !== NO_MEMBER && behind <= READY_RECORDS;
+      logger[isReady ? 'info' : 'warn']({ partitions, behind }, `${named(partitions)}: ${sentence(who, behind)}`);
+    }
+  }
+}
+
+const NO_MEMBER = 'no member';
+const NO_STATE = 'no state';
+
+function sentence(who: string, behind: number): string {
+  if (who === NO_MEMBER) return 'no other instance is in the group, nothing runs until one is started';
+  if (who === NO_STATE) return `nobody else holds any state, the next owner restores up to ${behind} changelog records`;
+  return `${who} is up to ${behind} changelog records behind`;
+}
+
+function named(partitions: readonly number[]): string {
+  return `${partitions.length === 1 ? 'partition' : 'partitions'} ${partitions.join(', ')}`;
+}

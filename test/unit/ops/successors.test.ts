@@ -1,0 +1,70 @@
+import { pino } from 'pino';
+import { Successors, type SuccessorsOptions } from '../../../src/ops/successors.js';
+import type { StateHolder } from '../../../src/pipeline/ports.js';
+
+const US: StateHolder = { memberId: 'us', httpAddress: 'http://us', standbys: [], held: new Map() };
+
+/** What is logged, as `level message`. */
+async function told(options: Partial<SuccessorsOptions>): Promise<string[]> {
+  const lines: string[] = [];
+  const write = (line: string) => {
+    const { level, msg } = JSON.parse(line) as { level: number; msg: string };
+    lines.push(`${pino.levels.labels[level]} ${msg}`);
+  };
+  const never = new Promise<void>(() => undefined);
+  await new Successors({
+    partitions: () => [2, 0, 1],
+    held: () => new Map([0, 1, 2].map((partition) => [partition, 100_000 * (partition + 1)])),
+    memberId: () => 'us',
+    holders: () => Promise.resolve([US]),
+    client: { standbyPositions: () => Promise.resolve(new Map()) },
+    clock: { now: () => 0, delay: () => never },
+    logger: pino({}, { write }),
+    ...options,
+  }).tell();
+  return lines;
+}
+
+test('partitions that it is the same for share a line, and a standby is believed what it says of itself', async () => {
+  const one = { memberId: 'one', httpAddress: 'http://one', standbys: [0, 1], held: new Map([[0, 5]]) };
+  const other = { memberId: 'other', httpAddress: null, standbys: [], held: new Map([[2, 299_000]]) };
+  const positions = new Map([
+    [0, 99_990],
+    [1, 199_000],
+  ]);
+  const lines = await told({
+    holders: () => Promise.resolve([one, US, other]),
+    client: { standbyPositions: (address) => Promise.resolve(address === 'http://one' ? positions : new Map()) },
+  });
+  expect(lines).toEqual([
+    'info partitions 0, 1: a standby on http://one is up to 1000 changelog records behind',
+    'info partition 2: the state on other is up to 1000 changelog records behind',
+  ]);
+});
+
+test('a standby that does not answer counts with what it told at its last join', async () => {
+  const one = { memberId: 'one', httpAddress: 'http://one', standbys: [0, 1, 2], held: new Map([[0, 99_000]]) };
+  const lines = await told({
+    holders: () => Promise.resolve([US, one]),
+    client: { standbyPositions: () => Promise.reject(new Error('frozen')) },
+  });
+  expect(lines).toEqual([
+    'info partition 0: a standby on http://one is up to 1000 changelog records behind',
+    'warn partitions 1, 2: nobody else holds any state, the next owner restores up to 300000 changelog records',
+  ]);
+});
+
+test('an address that is our own as well is not asked', async () => {
+  const one = { memberId: 'one', httpAddress: 'http://us', standbys: [0, 1, 2], held: new Map() };
+  const standbyPositions = jest.fn(() => Promise.resolve(new Map<number, number>()));
+  await told({ holders: () => Promise.resolve([US, one]), client: { standbyPositions } });
+  expect(standbyPositions).not.toHaveBeenCalled();
+});
+
+test('a stop waits for no answer that does not come', async () => {
+  const lines = await told({
+    holders: () => new Promise(() => undefined),
+    clock: { now: () => 0, delay: () => Promise.resolve() },
+  });
+  expect(lines).toEqual(['warn partitions 0, 1, 2: whether somebody else holds their state is not known']);
+});
