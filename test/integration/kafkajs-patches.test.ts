@@ -1,5 +1,6 @@
 /** One test for each fix in patches/kafkajs+2.2.4.patch: each fails on kafkajs as published. */
 import { logLevel } from 'kafkajs';
+import filterAbortedMessages from 'kafkajs/src/consumer/filterAbortedMessages.js';
 import createRequest from 'kafkajs/src/protocol/request.js';
 import { createCluster } from '../../src/kafka/cluster.js';
 import { currentCluster } from '../support/cluster/current.js';
@@ -41,4 +42,44 @@ test('a request is put together in one buffer of its size', async () => {
   expect(buffer.readInt32BE(0)).toBe(buffer.length - 4);
   expect(buffer.readInt32BE(8)).toBe(5);
   expect(buffer.subarray(-payload.length).equals(payload)).toBe(true);
+});
+
+/**
+ * src/consumer/filterAbortedMessages.js, which readers of the announcements rely on. As published, it takes the list of
+ * aborted transactions as sorted by their first offsets, while a broker sorts them by their ends; it enters one of them
+ * a record, so that one which ended before the fetch began hides the next; and a record of the user with the key of an
+ * abort marker ends the transaction that it is a part of.
+ */
+describe('records of aborted transactions are left out', () => {
+  const record = (offset: number, producer: number, key: Buffer | null = null) => ({
+    ...{ offset: String(offset), key, isControlRecord: false },
+    batchContext: { producerId: String(producer), inTransaction: true },
+  });
+  const abortMarkerKey = Buffer.from([0, 0, 0, 0]);
+  const abort = (offset: number, producer: number) => ({
+    ...record(offset, producer, abortMarkerKey),
+    isControlRecord: true,
+  });
+  const aborted = (firstOffset: number, producer: number) => ({
+    ...{ firstOffset: String(firstOffset), producerId: String(producer) },
+  });
+  const left = (...[messages, abortedTransactions]: [ReturnType<typeof record>[], ReturnType<typeof aborted>[]]) =>
+    filterAbortedMessages({ messages, abortedTransactions })
+      .filter(({ isControlRecord }) => !isControlRecord)
+      .map(({ offset }) => Number(offset));
+
+  test('of interleaved ones, in the order of their ends', () => {
+    const log = [record(0, 1), record(1, 2), abort(2, 2), record(3, 1), abort(4, 1), record(5, 1)];
+    expect(left(log, [aborted(1, 2), aborted(0, 1)])).toEqual([5]);
+  });
+
+  test('of two that had begun before the first record', () => {
+    const log = [record(10, 2), abort(11, 1), abort(12, 2), record(13, 2)];
+    expect(left(log, [aborted(0, 1), aborted(5, 2)])).toEqual([13]);
+  });
+
+  test('of one with a key like a marker', () => {
+    const log = [record(0, 1, abortMarkerKey), record(1, 1), abort(2, 1)];
+    expect(left(log, [aborted(0, 1)])).toEqual([]);
+  });
 });
