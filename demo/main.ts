@@ -1,9 +1,11 @@
 /**
  * The demonstration: `npm run demo`. Plays companies through every situation of the rules against real processors, kills
- * one in the midst, and audits the outcome from the topics alone. See options.ts for its flags.
+ * one in the midst, audits the outcome from the topics alone, and counts the webhooks of the example dispatcher. See
+ * options.ts for its flags.
  */
 import { randomInt } from 'node:crypto';
 import { auditCluster } from '../test/support/audit/audit-cluster.js';
+import type { AuditReport } from '../test/support/audit/audit-topics.js';
 import { anomalyLines, summaryLine } from '../test/support/audit/report-lines.js';
 import { SCHEMAS_FOLDER } from './deployment.js';
 import { HELP, parseOptions, type DemoOptions } from './options.js';
@@ -62,7 +64,7 @@ async function demonstrate(options: DemoOptions): Promise<number> {
 }
 
 async function performAndAudit(stage: Stage, options: DemoOptions, signal: AbortSignal): Promise<number> {
-  const { cast, settingsInPlaceBefore } = await perform(stage, options, terminal, signal);
+  const { cast, settingsInPlaceBefore, webhooks } = await perform(stage, options, terminal, signal);
   const { bootstrap, registryUrl, topics, applicationId, eventNamespace, allDatasetsFrom } = stage.deployment;
   terminal.say('everything is worked off; auditing the topics');
   const report = await auditCluster({
@@ -83,18 +85,30 @@ async function performAndAudit(stage: Stage, options: DemoOptions, signal: Abort
   const untold = report.anomalies.length - MAX_TOLD;
   if (untold > 0) terminal.say(`and ${untold} more`, 'red');
   const good = report.anomalies.length === 0;
+  const announced = [...report.companies].flatMap(([companyId, fate]) => (fate.announced ? [companyId] : []));
+  const delivered = await webhooks.received(new Set(announced));
   terminal.say(summaryLine(report), good ? 'green' : 'red');
-  return good ? 0 : FAILED;
+  terminal.say(delivered.line, delivered.good ? 'green' : 'red');
+  sayWhatToTry(stage, options, report);
+  return good && delivered.good ? 0 : FAILED;
+}
+
+/** The status page, and a company that is worth explaining. */
+function sayWhatToTry({ deployment, instances }: Stage, { keep, seed }: DemoOptions, { companies }: AuditReport): void {
+  const [companyId, fate] = [...companies].find(([, { whyNot }]) => whyNot !== null) ?? [...companies][0] ?? [];
+  const { bootstrap, applicationId, topics } = deployment;
+  const group = `KAFKA_BROKERS=${bootstrap} APPLICATION_ID=${applicationId} TOPIC_SYNC_EVENTS=${topics.events}`;
+  const why = fate?.whyNot == null ? 'announced' : `not announced: ${fate.whyNot}`;
+  if (!keep) terminal.say(`npm run demo -- --keep --seed ${seed} plays this again and leaves it running, on other ports:`);
+  terminal.say(`  status page        ${instances.map(({ address }) => `${address}/`).join(' and ')}`);
+  terminal.say(`  one company (${why})\n    ${group} npx company-sync explain ${companyId}`);
 }
 
 async function keepRunning(stage: Stage, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  const { bootstrap, registryUrl, applicationId, topics } = stage.deployment;
-  terminal.say(`KAFKA_BROKERS=${bootstrap}\nSCHEMA_REGISTRY_URL=${registryUrl}`);
-  for (const { name, address } of stage.instances) terminal.say(`processor ${name}, its status page: ${address}/`);
-  const group = `KAFKA_BROKERS=${bootstrap} APPLICATION_ID=${applicationId} TOPIC_SYNC_EVENTS=${topics.events}`;
-  terminal.say(`explain a company that the page lists: ${group} npx company-sync explain <companyId>`);
-  terminal.say(`logs and state: ${stage.folder}`);
+  const { bootstrap, registryUrl } = stage.deployment;
+  terminal.say(`  KAFKA_BROKERS=${bootstrap} SCHEMA_REGISTRY_URL=${registryUrl}`);
+  terminal.say(`  logs and state     ${stage.folder}`);
   terminal.say('Everything goes on running. Ctrl-C stops it.', 'bold');
   const timer = setInterval(() => undefined, 2 ** 30); // A promise alone keeps no process alive.
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

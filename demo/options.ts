@@ -21,7 +21,8 @@ export const HELP = `npm run demo -- [options]
 
 Starts Kafka, a schema registry and two instances of the processor, plays companies through every situation
 that the rules distinguish, kills one instance in the midst (kill -9), and audits from the topics alone whether
-every company was announced exactly once, not early, with the right content.
+every company was announced exactly once, not early, with the right content. The example dispatcher posts each
+announcement to a receiver that refuses some at first and counts what comes.
 
   --companies N   how many companies, from ${FEWEST_COMPANIES} to ${MOST_COMPANIES} (default: ${DEFAULT_COMPANIES})
   --seed N        repeats the companies of an earlier run, which printed its seed (default: a random one)
@@ -30,7 +31,7 @@ every company was announced exactly once, not early, with the right content.
 
 Kafka and registry run in Docker where an engine answers, else as Java processes (Java 17 or later, and Maven
 to download them the first time); KAFKA_BROKERS and SCHEMA_REGISTRY_URL name others that run already.
-Exit code: 0 when the audit found nothing wrong, 1 when it did or something failed, 130 after Ctrl-C.
+Exit code: 0 when nothing was found wrong, 1 when something was or could not be done, 130 after Ctrl-C.
 `;
 
 /** @param randomSeed the seed where none is given */

@@ -13,6 +13,7 @@ import { Simulator } from './simulator.js';
 import type { Stage } from './stage.js';
 import type { Terminal } from './terminal.js';
 import { layOut } from './timeline.js';
+import type { Webhooks } from './webhooks.js';
 
 /** How long events come. */
 const PLAY_MS = 16_000;
@@ -28,6 +29,7 @@ export interface Performance {
   readonly cast: Cast;
   /** Offset of `client-settings` below which all was there before the processors started. */
   readonly settingsInPlaceBefore: number;
+  readonly webhooks: Webhooks;
 }
 
 /** Rejects when a processor ends by itself, when the input is not worked off in time, or when `signal` aborts. */
@@ -46,6 +48,7 @@ export async function perform(
   const producer = stage.kafka('platform').producer({ allowAutoTopicCreation: false });
   const consumption = await Consumption.connect(bootstrap, applicationId, topics.events);
   const counter = await AnnouncementCounter.start(bootstrap, topics.synchronized, `${applicationId}-demo-counter`);
+  const webhooks = await stage.startWebhooks();
   try {
     await producer.connect();
     const simulator = new Simulator({ producer, topics, encoder, allDatasetsFrom, timeline });
@@ -53,14 +56,15 @@ export async function perform(
     await Promise.race([startProcessors(stage, terminal), whenAborted(signal)]);
 
     terminal.say(`${cast.members.length} companies, ${timeline.length} records, in ${PLAY_MS / 1_000} s`);
-    const progress = new Progress(terminal, simulator, consumption, counter, stage.instances);
+    const shown = { simulator, consumption, announcements: counter, webhooks, instances: stage.instances };
+    const progress = new Progress(terminal, shown);
     try {
       await play(stage, simulator, cast, terminal, signal);
       await consumption.toTheEnd(DRAIN_TIMEOUT_MS, Promise.race([stage.failed, whenAborted(signal)]));
     } finally {
       await progress.stop();
     }
-    return { cast, settingsInPlaceBefore: cast.choicesBefore.length };
+    return { cast, settingsInPlaceBefore: cast.choicesBefore.length, webhooks };
   } finally {
     await Promise.all([producer.disconnect(), consumption.disconnect(), counter.stop()]);
   }

@@ -3,34 +3,31 @@ import type { Consumption } from './consumption.js';
 import type { ProcessorInstance } from './processor-instance.js';
 import type { Simulator } from './simulator.js';
 import type { Terminal } from './terminal.js';
+import type { Webhooks } from './webhooks.js';
 
 /** How often the line is renewed in place, or else printed, in milliseconds. */
 const RENEW_MS = 250;
 const PRINT_MS = 2_000;
 
-/** Shows how far simulator and processors are, until stopped. */
+export interface Shown {
+  readonly simulator: Simulator;
+  readonly consumption: Consumption;
+  readonly announcements: AnnouncementCounter;
+  readonly webhooks: Webhooks;
+  readonly instances: readonly ProcessorInstance[];
+}
+
+/** Shows how far simulator, processors and dispatcher are, until stopped. */
 export class Progress {
   readonly #terminal: Terminal;
-  readonly #simulator: Simulator;
-  readonly #consumption: Consumption;
-  readonly #announcements: AnnouncementCounter;
-  readonly #instances: readonly ProcessorInstance[];
+  readonly #shownOf: Shown;
   readonly #startedAt = Date.now();
   readonly #stopped = new AbortController();
   #shown: Promise<void> = Promise.resolve();
 
-  constructor(
-    terminal: Terminal,
-    simulator: Simulator,
-    consumption: Consumption,
-    announcements: AnnouncementCounter,
-    instances: readonly ProcessorInstance[],
-  ) {
+  constructor(terminal: Terminal, shown: Shown) {
     this.#terminal = terminal;
-    this.#simulator = simulator;
-    this.#consumption = consumption;
-    this.#announcements = announcements;
-    this.#instances = instances;
+    this.#shownOf = shown;
     const timer = setInterval(
       () => {
         this.#shown = this.#shown.then(() => this.#show());
@@ -53,13 +50,14 @@ export class Progress {
   }
 
   async #line(): Promise<string> {
-    const partitions = await this.#consumption.read().catch(() => null);
+    const { simulator, consumption, announcements, webhooks, instances } = this.#shownOf;
+    const partitions = await consumption.read().catch(() => null);
     const processed = partitions?.reduce((sum, { committed }) => sum + committed, 0) ?? '?';
     const seconds = ((Date.now() - this.#startedAt) / 1_000).toFixed(1).padStart(5);
-    const states = this.#instances.map(({ name, running }) => `${name} ${running ? 'up' : 'DOWN'}`);
+    const states = instances.map(({ name, running }) => `${name} ${running ? 'up' : 'DOWN'}`);
     return (
-      `${seconds} s  written ${this.#simulator.written} of ${this.#simulator.total}, processed ${processed}, ` +
-      `announced ${this.#announcements.count}, ${states.join(', ')}`
+      `${seconds} s  written ${simulator.written} of ${simulator.total}, processed ${processed}, ` +
+      `announced ${announcements.count}, webhooks ${webhooks.count}, ${states.join(', ')}`
     );
   }
 }

@@ -10,6 +10,7 @@ import { startCluster } from '../test/support/cluster/start-cluster.js';
 import { describeDeployment, runCommand, type Deployment } from './deployment.js';
 import { ProcessorInstance } from './processor-instance.js';
 import type { Terminal } from './terminal.js';
+import { Webhooks } from './webhooks.js';
 
 const INSTANCE_NAMES = ['A', 'B'];
 
@@ -19,6 +20,7 @@ export class Stage {
   readonly instances: readonly ProcessorInstance[];
   /** State of the instances and all logs. */
   readonly folder: string;
+  #webhooks: Webhooks | null = null;
 
   private constructor(cluster: Cluster, deployment: Deployment, instances: ProcessorInstance[], folder: string) {
     this.cluster = cluster;
@@ -51,13 +53,18 @@ export class Stage {
     return Promise.race(this.instances.map(({ failed }) => failed));
   }
 
+  /** The customer's side, from now until all is cleared; the topics must be there. */
+  async startWebhooks(): Promise<Webhooks> {
+    return (this.#webhooks = await Webhooks.start(this.deployment));
+  }
+
   kafka(clientId: string): Kafka {
     return new Kafka({ clientId, brokers: this.deployment.bootstrap.split(','), logLevel: logLevel.ERROR });
   }
 
   /** Ends all processes. */
   async clear(): Promise<void> {
-    await Promise.all(this.instances.map((instance) => instance.stop()));
+    await Promise.all([...this.instances.map((instance) => instance.stop()), this.#webhooks?.stop()]);
     await this.cluster.stop();
   }
 

@@ -30,6 +30,16 @@ test('the reference model shares nothing with the source', () => {
   expect([...text.matchAll(/from '(.*)'/g)].map(([, specifier]) => specifier)).toEqual(['node:crypto']);
 });
 
+test('the example dispatcher can be copied: it imports packages and its own files alone', () => {
+  const folder = join(__dirname, '..', 'examples', 'webhook-dispatcher');
+  const files = readdirSync(folder).filter((name) => name.endsWith('.ts'));
+  const specifiers = files.flatMap((name) =>
+    [...readFileSync(join(folder, name), 'utf8').matchAll(/from '(.*)'/g)].map(([, specifier = '']) => specifier),
+  );
+  expect(specifiers.length).toBeGreaterThan(0);
+  expect(specifiers.filter((specifier) => specifier.startsWith('..'))).toEqual([]);
+});
+
 test('imports towards lib are allowed, in every form', () => {
   const everyForm = `
     import { a } from '../lib/a.js';

@@ -1,0 +1,70 @@
+/** A customer: the example dispatcher as a process of its own, and a receiver that refuses some webhooks at first. */
+import { randomBytes } from 'node:crypto';
+import { pollUntil } from '../test/support/cluster/poll-until.js';
+import { DispatcherProcess } from '../test/support/dispatcher.js';
+import { WebhookReceiver, type ReceivedWebhook } from '../test/support/webhook-receiver.js';
+import { REPOSITORY, type Deployment } from './deployment.js';
+
+/** Of so many new webhooks the first is refused, so that it must come again. */
+const REFUSED_ONE_OF = 20;
+/** For what is still on its way once everything is worked off; longer than a few pauses of the dispatcher. */
+const DELIVERY_TIMEOUT_MS = 30_000;
+
+export class Webhooks {
+  readonly #receiver: WebhookReceiver;
+  readonly #dispatcher: DispatcherProcess;
+
+  private constructor(receiver: WebhookReceiver, dispatcher: DispatcherProcess) {
+    this.#receiver = receiver;
+    this.#dispatcher = dispatcher;
+  }
+
+  static async start({ env, applicationId }: Deployment): Promise<Webhooks> {
+    const secret = `whsec_${randomBytes(32).toString('base64')}`;
+    let news = 0;
+    const receiver = await WebhookReceiver.start(secret, (_, earlier) => ({
+      status: earlier === 0 && news++ % REFUSED_ONE_OF === 0 ? 503 : 204,
+    }));
+    const settings = { ...env, WEBHOOK_SECRET: secret, GROUP_ID: `${applicationId}-webhooks` };
+    return new Webhooks(receiver, new DispatcherProcess(REPOSITORY, ['--url', receiver.url], settings));
+  }
+
+  /** Webhooks accepted so far. */
+  get count(): number {
+    return this.#receiver.accepted.length;
+  }
+
+  /**
+   * Waits for those that are still on their way.
+   *
+   * @param announced the companies that the audit found announced
+   * @returns what came, in one line, and whether it is what was announced, once each and signed
+   */
+  async received(announced: ReadonlySet<string>): Promise<{ readonly line: string; readonly good: boolean }> {
+    const companies = () => new Set(this.#receiver.accepted.map(companyOf));
+    const abort = this.#dispatcher.exited.then((exitCode): never => {
+      throw new Error(`the dispatcher ended with ${exitCode}: ${this.#dispatcher.output}`);
+    });
+    const complete = () => Promise.resolve([...announced].every((companyId) => companies().has(companyId)));
+    const options = { what: 'every announcement is delivered', timeoutMs: DELIVERY_TIMEOUT_MS, abort };
+    await pollUntil(complete, options).catch(() => undefined); // The line says what is missing.
+    const { received, accepted } = this.#receiver;
+    const missing = [...announced].filter((companyId) => !companies().has(companyId)).length;
+    const repeated = accepted.length - new Set(accepted.map(({ id }) => id)).size;
+    const strange = [...companies()].filter((companyId) => !announced.has(companyId)).length;
+    const unsigned = received.filter(({ signed }) => !signed).length;
+    const line =
+      `webhooks: ${accepted.length} for ${announced.size} announced, missing ${missing}, repeated ${repeated}, ` +
+      `unannounced ${strange}, wrong signatures ${unsigned}; ${received.length - accepted.length} were refused at first`;
+    return { line, good: missing + repeated + strange + unsigned === 0 };
+  }
+
+  async stop(): Promise<void> {
+    await this.#dispatcher.stop();
+    await this.#receiver.close();
+  }
+}
+
+function companyOf({ body }: ReceivedWebhook): string {
+  return (body as { readonly data: { readonly companyId: string } }).data.companyId;
+}

@@ -1,0 +1,143 @@
+import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
+import { Kafka, logLevel, type Consumer, type EachBatchPayload, type IHeaders, type KafkaMessage } from 'kafkajs';
+import { failedBecauseOf, pauseAfter, tryToDeliver, type Outcome } from './try.js';
+import { PAYLOADS, signedHeaders, type CompanySynchronized, type PayloadName } from './webhook.js';
+
+export interface Options {
+  readonly url: string;
+  readonly payload: PayloadName;
+  /** Of the secrets; a webhook is signed with each. */
+  readonly keys: readonly Buffer[];
+  readonly brokers: readonly string[];
+  readonly registryUrl: string;
+  readonly topic: string;
+  readonly groupId: string;
+}
+
+const SESSION_TIMEOUT_MS = 10_000;
+/** A paused partition goes on at most so much later than it should. */
+const LONGEST_WAIT_FOR_RECORDS_MS = 500;
+const PARTITIONS_AT_ONCE = 4;
+const REMEMBERED_IDS = 10_000;
+
+/**
+ * Reads announcements and posts each to the receiver, in the order of its partition. An offset is committed only after
+ * the receiver has answered 2xx, so that nothing is lost whenever this ends, and what was under way comes again with
+ * the same webhook-id. What fails is tried again for ever; its partition waits meanwhile, the others do not.
+ */
+export class Dispatcher {
+  readonly #options: Options;
+  readonly #say: (line: string) => void;
+  readonly #consumer: Consumer;
+  readonly #registry: SchemaRegistry;
+  /** In a row, of the record that its partition is at. */
+  readonly #failures = new Map<number, number>();
+  /** Ids delivered lately, the oldest first: spares the receiver most of what comes again, but does not outlive us. */
+  readonly #delivered = new Set<string>();
+  #end: (error: Error | null) => void = () => undefined;
+
+  constructor(options: Options, say: (line: string) => void) {
+    const { brokers, groupId, registryUrl } = options;
+    this.#options = options;
+    this.#say = say;
+    this.#consumer = new Kafka({ clientId: groupId, brokers: [...brokers], logLevel: logLevel.ERROR }).consumer({
+      groupId,
+      sessionTimeout: SESSION_TIMEOUT_MS,
+      maxWaitTimeInMs: LONGEST_WAIT_FOR_RECORDS_MS,
+      readUncommitted: false, // read_committed: announcements of aborted transactions were never made
+      allowAutoTopicCreation: false,
+    });
+    this.#registry = new SchemaRegistry({ host: registryUrl });
+  }
+
+  /** Runs until `stop`. @throws where the brokers give up on it, or the receiver wants no more webhooks */
+  async run(): Promise<void> {
+    const { topic, groupId, url } = this.#options;
+    const ended = new Promise<Error | null>((resolve) => (this.#end = resolve));
+    this.#consumer.on('consumer.crash', ({ payload }) => {
+      if (!payload.restart) this.#end(payload.error);
+    });
+    try {
+      await this.#consumer.connect();
+      // Where the group has no offset: what was announced before it was there must not be missed.
+      await this.#consumer.subscribe({ topic, fromBeginning: true });
+      await this.#consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
+        eachBatch: (payload) => this.#work(payload),
+      });
+      this.#say(`group ${groupId} dispatches ${topic} to ${url}`);
+      const error = await ended;
+      if (error !== null) throw error;
+    } finally {
+      await this.#consumer.disconnect();
+    }
+  }
+
+  /** Finishes the tries under way and leaves the group. */
+  stop(): void {
+    this.#end(null);
+  }
+
+  async #work(payload: EachBatchPayload): Promise<void> {
+    const { partition, messages } = payload.batch;
+    for (const message of messages) {
+      if (!payload.isRunning() || payload.isStale()) return;
+      const outcome = await this.#dispatch(message);
+      if (outcome.kind === 'gone') {
+        payload.pause();
+        return this.#end(new Error(`${this.#options.url} answered 410: it wants no more webhooks`));
+      }
+      if (outcome.kind === 'failed') return this.#comeAgain(payload, message, outcome);
+      this.#failures.delete(partition);
+      payload.resolveOffset(message.offset);
+      await payload.commitOffsetsIfNecessary(payload.uncommittedOffsets());
+      await payload.heartbeat();
+    }
+  }
+
+  /** Pauses the partition; from its first record that is not delivered on it is fetched again. */
+  #comeAgain(payload: EachBatchPayload, { offset }: KafkaMessage, { why, retryAfterMs }: Failed): void {
+    const { partition } = payload.batch;
+    const failures = (this.#failures.get(partition) ?? 0) + 1;
+    this.#failures.set(partition, failures);
+    const pauseMs = pauseAfter(failures, retryAfterMs, Math.random());
+    this.#say(`${partition}/${offset} failed: ${why}; try ${failures + 1} in ${(pauseMs / 1_000).toFixed(1)} s`);
+    setTimeout(payload.pause(), pauseMs).unref();
+  }
+
+  async #dispatch({ value, headers }: KafkaMessage): Promise<Outcome> {
+    const { url, payload, keys } = this.#options;
+    try {
+      if (value === null) throw new Error('the record has no value');
+      const event = (await this.#registry.decode(value)) as CompanySynchronized;
+      const { eventId, companyId } = event;
+      if (this.#delivered.has(eventId)) return { kind: 'delivered', status: 200 };
+      const body = JSON.stringify(PAYLOADS[payload](event, textOf(headers?.['ce_time'])));
+      const signed = signedHeaders(eventId, Date.now(), body, keys);
+      const traceparent = textOf(headers?.['traceparent']);
+      const outcome = await tryToDeliver(url, traceparent === '' ? signed : { ...signed, traceparent }, body);
+      if (outcome.kind === 'delivered') {
+        this.#remember(eventId);
+        this.#say(`delivered ${eventId} of company ${companyId}: ${outcome.status}`);
+      }
+      return outcome;
+    } catch (error) {
+      return failedBecauseOf(error); // Neither a registry that is down nor a record that nobody can read is skipped.
+    }
+  }
+
+  #remember(eventId: string): void {
+    this.#delivered.add(eventId);
+    if (this.#delivered.size <= REMEMBERED_IDS) return;
+    const [oldest] = this.#delivered;
+    if (oldest !== undefined) this.#delivered.delete(oldest);
+  }
+}
+
+function textOf(header: IHeaders[string]): string {
+  return Array.isArray(header) ? '' : (header?.toString() ?? '');
+}
+
+type Failed = Extract<Outcome, { kind: 'failed' }>;

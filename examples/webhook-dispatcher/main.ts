@@ -1,0 +1,72 @@
+/** An example of what reads `company-synchronized`: a dispatcher of webhooks. README.md beside it says more. */
+import { parseArgs } from 'node:util';
+import { Dispatcher, type Options } from './dispatcher.js';
+import { keyOf, PAYLOADS, type PayloadName } from './webhook.js';
+
+const HELP = `WEBHOOK_SECRET=whsec_... npx tsx examples/webhook-dispatcher/main.ts --url <url> [--payload <shape>]
+
+Posts each announcement of a company to a receiver, signed as Standard Webhooks says, at least once and with the same
+webhook-id each time.
+
+  --url <url>                   where webhooks are posted to, http or https
+  --payload <shape>             ${Object.keys(PAYLOADS).join(' or ')} (default: current)
+  --help                        this
+
+  WEBHOOK_SECRET                whsec_ and 24 to 64 bytes in Base64: echo "whsec_$(openssl rand -base64 32)"
+                                Several, separated by spaces, while one is being replaced.
+  KAFKA_BROKERS                 comma-separated (default: localhost:9092)
+  SCHEMA_REGISTRY_URL           (default: http://localhost:8081)
+  TOPIC_COMPANY_SYNCHRONIZED    (default: company-synchronized)
+  GROUP_ID                      the consumer group, one for each receiver (default: webhook-dispatcher)
+
+Exit codes: 0 stopped by a signal; 1 it could not go on, or the receiver answered 410 Gone; 2 a flag or a variable is
+wrong.
+`;
+
+process.exitCode = await main(process.argv.slice(2), process.env);
+
+async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const options = optionsOf(argv, env);
+  if (options === 'help') {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (typeof options === 'string') {
+    console.error(`webhook-dispatcher: ${options}`);
+    return 2;
+  }
+  const dispatcher = new Dispatcher(options, (line) => console.log(`${new Date().toISOString()} ${line}`));
+  process.once('SIGTERM', () => dispatcher.stop()).once('SIGINT', () => dispatcher.stop());
+  try {
+    await dispatcher.run();
+    return 0;
+  } catch (error) {
+    console.error(`webhook-dispatcher: ${(error as Error).message}`);
+    return 1;
+  }
+}
+
+/** In words what is wrong, where something is. */
+function optionsOf(argv: readonly string[], env: NodeJS.ProcessEnv): Options | string {
+  let flags;
+  try {
+    const options = { url: { type: 'string' }, payload: { type: 'string' }, help: { type: 'boolean' } } as const;
+    flags = parseArgs({ args: [...argv], options }).values;
+  } catch (error) {
+    return (error as Error).message;
+  }
+  if (flags.help === true) return 'help';
+  const { url = '', payload = 'current' } = flags;
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) return `--url is "${url}": expected an http or https URL`;
+  if (!Object.hasOwn(PAYLOADS, payload)) return `--payload is "${payload}": expected current or legacy`;
+  const keys = (env['WEBHOOK_SECRET'] ?? '').trim().split(/\s+/).map(keyOf);
+  const known = keys.filter((key) => key !== null);
+  if (known.length < keys.length) return 'WEBHOOK_SECRET: expected whsec_ and 24 to 64 bytes in Base64';
+  return {
+    ...{ url, payload: payload as PayloadName, keys: known },
+    brokers: (env['KAFKA_BROKERS'] || 'localhost:9092').split(','),
+    registryUrl: env['SCHEMA_REGISTRY_URL'] || 'http://localhost:8081',
+    topic: env['TOPIC_COMPANY_SYNCHRONIZED'] || 'company-synchronized',
+    groupId: env['GROUP_ID'] || 'webhook-dispatcher',
+  };
+}

@@ -1,0 +1,58 @@
+/** One try to deliver a webhook, and how long to wait before the next. */
+
+export type Outcome =
+  | { readonly kind: 'delivered'; readonly status: number }
+  /** The receiver wants no more, ever. */
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'failed'; readonly why: string; readonly retryAfterMs: number };
+
+/** Less than the session timeout of the consumer, whose heartbeats wait for the answer. */
+const ANSWER_TIMEOUT_MS = 8_000;
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 5 * 60_000;
+/** However long a receiver asks for. */
+const LONGEST_RETRY_AFTER_MS = 60 * 60_000;
+
+/** Never rejects. Redirects are not followed: they could lead anywhere. */
+export async function tryToDeliver(url: string, headers: Record<string, string>, body: string): Promise<Outcome> {
+  try {
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal });
+    await response.body?.cancel();
+    if (response.ok) return { kind: 'delivered', status: response.status };
+    if (response.status === 410) return { kind: 'gone' };
+    const retryAfterMs = retryAfterOf(response.headers.get('retry-after'), Date.now());
+    return { kind: 'failed', why: `it answered ${response.status}`, retryAfterMs };
+  } catch (error) {
+    return failedBecauseOf(error);
+  }
+}
+
+export function failedBecauseOf(error: unknown): Outcome {
+  const { message, cause } = error as Error;
+  return { kind: 'failed', why: cause instanceof Error ? `${message} (${cause.message})` : message, retryAfterMs: 0 };
+}
+
+/**
+ * Milliseconds that a Retry-After asks for, which is seconds or a date; 0 where it is neither.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function retryAfterOf(header: string | null, now: number): number {
+  if (header === null) return 0;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - now;
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), LONGEST_RETRY_AFTER_MS);
+}
+
+/**
+ * Doubled with each failure, of which a random half is left out, so that those who failed together do not come again
+ * together; and not before the receiver has asked for it.
+ *
+ * @param failures in a row, from 1 on
+ * @param random in [0, 1)
+ * @returns milliseconds
+ */
+export function pauseAfter(failures: number, retryAfterMs: number, random: number): number {
+  const full = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
+  return Math.max(retryAfterMs, (full * (1 + random)) / 2);
+}

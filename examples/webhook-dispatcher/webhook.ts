@@ -1,0 +1,61 @@
+/** One webhook: its body, in the shape that the receiver expects, and its signed headers. Pure. */
+import { createHmac } from 'node:crypto';
+
+/** What is needed here of a `CompanySynchronized`; schemas/company-synchronized-value has all of it. */
+export interface CompanySynchronized {
+  readonly eventId: string;
+  readonly companyId: string;
+  readonly clientId: string;
+}
+
+export const PAYLOADS = { current: currentPayload, legacy: legacyPayload } as const;
+export type PayloadName = keyof typeof PAYLOADS;
+
+/**
+ * `type`, `timestamp` and `data`, as Standard Webhooks recommends.
+ *
+ * @param timestamp RFC 3339, the announcement's `ce_time`
+ */
+function currentPayload(event: CompanySynchronized, timestamp: string): object {
+  return { type: 'company.synchronized.v1', timestamp, data: event };
+}
+
+/** What receivers of the rule "New company synchronized" were sent before there were event types. */
+function legacyPayload({ companyId, clientId, eventId }: CompanySynchronized): object {
+  return {
+    CompanyId: companyId,
+    ClientId: clientId,
+    RuleType: 'New company synchronized',
+    AlertId: eventId,
+    Message: `Company ${companyId} synced for the first time`,
+    Data: {},
+  };
+}
+
+const SECRET = /^whsec_([A-Za-z0-9+/]+={0,2})$/;
+const SECRET_BYTES = { min: 24, max: 64 };
+
+/** The key that a secret stands for; null where it is none. */
+export function keyOf(secret: string): Buffer | null {
+  const [, base64 = ''] = SECRET.exec(secret) ?? [];
+  const key = Buffer.from(base64, 'base64');
+  return key.length >= SECRET_BYTES.min && key.length <= SECRET_BYTES.max ? key : null;
+}
+
+/**
+ * The headers of Standard Webhooks 1.0: one signature for each key, so that a secret can be replaced while receivers
+ * still know the former one.
+ *
+ * @param id the same for each try, so that a receiver knows what it has had
+ * @param sentAt milliseconds since the epoch
+ */
+export function signedHeaders(id: string, sentAt: number, body: string, keys: readonly Buffer[]) {
+  const timestamp = String(Math.floor(sentAt / 1_000));
+  const sign = (key: Buffer) => `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
+  return {
+    'content-type': 'application/json',
+    'webhook-id': id,
+    'webhook-timestamp': timestamp,
+    'webhook-signature': keys.map(sign).join(' '),
+  };
+}

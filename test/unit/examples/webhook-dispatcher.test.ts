@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import { Webhook } from 'standardwebhooks';
+import { pauseAfter, retryAfterOf } from '../../../examples/webhook-dispatcher/try.js';
+import { keyOf, signedHeaders } from '../../../examples/webhook-dispatcher/webhook.js';
+
+const NOW = Date.parse('2026-01-31T12:00:00Z');
+
+test.each([
+  [null, 0],
+  ['0', 0],
+  ['120', 120_000],
+  ['Sat, 31 Jan 2026 12:00:30 GMT', 30_000],
+  ['Sat, 31 Jan 2026 11:00:00 GMT', 0],
+  ['soon', 0],
+  ['99999999999999999999', 3_600_000],
+])('a Retry-After of %s asks for %d ms', (header, ms) => {
+  expect(retryAfterOf(header, NOW)).toBe(ms);
+});
+
+test('pauses double up to five minutes, half of each left to chance, and never undercut what was asked for', () => {
+  expect([1, 2, 3, 40, 5_000].map((failures) => pauseAfter(failures, 0, 0))).toEqual([500, 1_000, 2_000, 150e3, 150e3]);
+  expect(pauseAfter(1, 0, 0.5)).toBe(750);
+  expect(pauseAfter(1, 9_000, 0.5)).toBe(9_000);
+});
+
+test('while a secret is replaced, a receiver that knows either of both accepts the webhook', () => {
+  const secrets = [24, 64].map((bytes) => `whsec_${randomBytes(bytes).toString('base64')}`);
+  const keys = secrets.map(keyOf).filter((key) => key !== null);
+  const headers = signedHeaders('some-id', Date.now(), '{"a":"ü"}', keys);
+  for (const secret of secrets) expect(new Webhook(secret).verify('{"a":"ü"}', headers)).toEqual({ a: 'ü' });
+  expect(() => new Webhook(secrets[0] as string).verify('{"a":"u"}', headers)).toThrow();
+});
+
+test.each(['', 'whsec_', `whsec_${'A'.repeat(20)}`, randomBytes(32).toString('base64'), 'whsec_!'.padEnd(50, 'A')])(
+  '%s is no secret',
+  (text) => {
+    expect(keyOf(text)).toBeNull();
+  },
+);
