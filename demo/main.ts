@@ -99,7 +99,8 @@ function sayWhatToTry({ deployment, instances }: Stage, { keep, seed }: DemoOpti
   const { bootstrap, applicationId, topics } = deployment;
   const group = `KAFKA_BROKERS=${bootstrap} APPLICATION_ID=${applicationId} TOPIC_SYNC_EVENTS=${topics.events}`;
   const why = fate?.whyNot == null ? 'announced' : `not announced: ${fate.whyNot}`;
-  if (!keep) terminal.say(`npm run demo -- --keep --seed ${seed} plays this again and leaves it running, on other ports:`);
+  if (!keep)
+    terminal.say(`npm run demo -- --keep --seed ${seed} plays this again and leaves it running, on other ports:`);
   terminal.say(`  status page        ${instances.map(({ address }) => `${address}/`).join(' and ')}`);
   terminal.say(`  one company (${why})\n    ${group} npx company-sync explain ${companyId}`);
 }
