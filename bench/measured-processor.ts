@@ -1,6 +1,6 @@
 /** One instance of the processor as a process of its own, and what the kernel says that it uses. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -30,6 +30,11 @@ const CLOCK_TICK_US = 10_000;
 const KIB = 1024;
 /** `utime` among the fields of /proc/<pid>/stat after the command's name; `stime` follows it. */
 const UTIME_FIELD = 11;
+/** Of /proc/<pid>/net/tcp. */
+const REMOTE_FIELD = 2;
+const STATE_FIELD = 3;
+const INODE_FIELD = 9;
+const ESTABLISHED = '01';
 
 export class MeasuredProcessor {
   readonly #child: ChildProcess;
@@ -116,6 +121,18 @@ export class MeasuredProcessor {
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * KIB;
   }
 
+  /** Of now, to the address `host:port` (IPv4). */
+  connectionsTo(address: string): number {
+    const fds = `/proc/${this.#child.pid}/fd`;
+    const own = new Set(readdirSync(fds).flatMap((fd) => socketOf(join(fds, fd)) ?? []));
+    const port = Number(address.split(':').at(-1)).toString(16).toUpperCase().padStart(4, '0');
+    const lines = readFileSync(`/proc/${this.#child.pid}/net/tcp`, 'utf8').trim().split('\n').slice(1);
+    return lines.filter((line) => {
+      const { [REMOTE_FIELD]: remote = '', [INODE_FIELD]: inode = '', [STATE_FIELD]: state } = line.trim().split(/\s+/);
+      return state === ESTABLISHED && remote.endsWith(`:${port}`) && own.has(inode);
+    }).length;
+  }
+
   usage(): Usage {
     const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -172,6 +189,15 @@ export class MeasuredProcessor {
       throw new Error('the processor has ended');
     });
     return Promise.race([first, exited]);
+  }
+}
+
+/** The inode of the socket that a file descriptor is; null where it is something else, or closed by now. */
+function socketOf(fd: string): string | null {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(fd))?.[1] ?? null;
+  } catch {
+    return null;
   }
 }
 

@@ -1,0 +1,80 @@
+/** What an instance costs by the number of its partitions, while nothing is written. See `--help`. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { Cluster } from '../test/support/cluster/cluster.js';
+import { startCluster } from '../test/support/cluster/start-cluster.js';
+import { describeProfile } from './cpu-profile.js';
+import { deploy, OWN_BUILD, type Deployment } from './deployment.js';
+import { describeMachine, mebibytes, thousands } from './figures.js';
+import { MeasuredProcessor, usedSince } from './measured-processor.js';
+
+const HELP = `npm run bench:partitions -- [options]
+
+One instance with all partitions of an empty input. Printed are the time from its start until GET /readyz says that all of
+them run, for a first start and for one after kill -9; then, at rest: CPU, connections to the broker, resident memory.
+
+  --partitions N  may be given several times (1, 12, 64, 128)
+  --seconds N     for how long it is watched at rest (20)
+  --cpu-prof DIR  profiles it at rest and prints where the time went
+  --short         3 partitions for 2 seconds: to see that it works
+  --help          this`;
+
+const { values } = parseArgs({
+  options: {
+    partitions: { type: 'string', multiple: true, default: ['1', '12', '64', '128'] },
+    seconds: { type: 'string', default: '20' },
+    'cpu-prof': { type: 'string' },
+    short: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const SECONDS = values.short ? 2 : Number(values.seconds);
+/** After the start, until what it leaves behind is done. */
+const REST_MS = 5_000;
+const US_PER_PERCENT = 10_000;
+
+async function bench(cluster: Cluster, partitions: number): Promise<void> {
+  const deployment = await deploy(cluster, { partitions, build: OWN_BUILD });
+  const profile = values['cpu-prof'];
+  const first = await started(deployment);
+  await first.processor.kill();
+  const nodeArguments = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+  const { processor, readyMs } = await started(deployment, nodeArguments, first.processor.stateDir);
+  await delay(REST_MS);
+
+  const before = processor.usage();
+  await delay(SECONDS * 1_000);
+  const { userUs, systemUs } = usedSince(before, processor.usage());
+  const cpu = (userUs + systemUs) / SECONDS / US_PER_PERCENT;
+  const [broker] = cluster.bootstrap.split(',') as [string];
+  const connections = processor.connectionsTo(broker);
+  const memory = processor.memory();
+  await processor.stop();
+  console.log(
+    `${partitions} partitions: ready after ${thousands(first.readyMs)} ms, after kill -9 ${thousands(readyMs)} ms; ` +
+      `at rest ${cpu.toFixed(1)} % of a core, ${connections} connections, ${mebibytes(memory)} resident`,
+  );
+  if (profile !== undefined) console.log(describeProfile(profile));
+}
+
+async function started(
+  deployment: Deployment,
+  nodeArguments: readonly string[] = [],
+  stateDir?: string,
+): Promise<{ readonly processor: MeasuredProcessor; readonly readyMs: number }> {
+  const startedAt = performance.now();
+  const processor = new MeasuredProcessor(deployment, OWN_BUILD, nodeArguments, stateDir);
+  await processor.ready();
+  return { processor, readyMs: performance.now() - startedAt };
+}
+
+if (values.help) console.log(HELP);
+else {
+  console.log(describeMachine());
+  const cluster = await startCluster({ profile: 'bench' });
+  try {
+    for (const partitions of values.short ? [3] : values.partitions.map(Number)) await bench(cluster, partitions);
+  } finally {
+    await cluster.stop();
+  }
+}
