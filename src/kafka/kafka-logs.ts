@@ -28,9 +28,10 @@ const DEFAULT_MAX_PARTITION_BYTES = 1024 * 1024;
 const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 /**
  * How long a fetch at the end of the logs waits. A reader that has just caught up joins that fetch only when it
- * returns, so this bounds what it may be late by; shorter costs idle CPU.
+ * returns, so this bounds what it may be late by, the longer one where nothing has come for a while; shorter costs idle
+ * CPU.
  */
-const TAIL_WAIT_MS = 50;
+const TAIL_WAIT_MS = { shortest: 50, longest: 400 };
 /** All requests of reading are answered within milliseconds; a broker that takes this long is frozen or cut off. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_PATIENCE_MS = 2_000;
@@ -52,8 +53,8 @@ export class KafkaLogs implements Logs {
     this.#maxPartitionBytes = maxPartitionBytes ?? DEFAULT_MAX_PARTITION_BYTES;
     const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...options.config };
     const limits = { maxPartitionBytes: this.#maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
-    const tail = { connections: new BrokerConnections(config), limits: { ...limits, maxWaitMs: TAIL_WAIT_MS } };
-    const catchUp = { connections: new BrokerConnections(config), limits: { ...limits, maxWaitMs: 0 } };
+    const tail = { connections: new BrokerConnections(config), limits, waitMs: TAIL_WAIT_MS };
+    const catchUp = { connections: new BrokerConnections(config), limits };
     this.#allConnections = [tail.connections, catchUp.connections];
     // Fetches have a connection of their own within each: these short requests wait behind none.
     const anyBroker = new AnyBroker(config, clock);

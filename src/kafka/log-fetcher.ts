@@ -4,7 +4,8 @@
  * A broker answers the requests of one connection in turn, so a fetch that waits for new records would hold up a reader
  * that has records to catch up on. Hence two lanes to each broker, each a connection with at most one fetch in flight:
  *
- *   tail      readers that have reached the end; the broker holds the answer until something is written
+ *   tail      readers that have reached the end; the broker holds the answer until something is written, for longer and
+ *             longer while nothing is
  *   catch-up  readers that are new or known to be behind; answered at once. Silent while there are none
  *
  *            +-- new ---> catch-up --- answer reached the end ---> tail --+
@@ -38,11 +39,12 @@ export type OnTrouble = (at: TopicPartition, error: Error) => void;
 /** One kind of fetch, with connections of its own. */
 export interface Lane {
   readonly connections: Pick<BrokerConnections, 'ask' | 'drop'>;
-  readonly limits: FetchLimits;
+  readonly limits: Omit<FetchLimits, 'maxWaitMs'>;
 }
 
 interface Lanes {
-  readonly tail: Lane;
+  /** How long its fetches wait for new records: the first one, and in the end where none come. */
+  readonly tail: Lane & { readonly waitMs: { readonly shortest: number; readonly longest: number } };
   readonly catchUp: Lane;
 }
 
@@ -78,6 +80,8 @@ export class LogFetcher implements ReaderEvents {
   /** In the order served, longest ago first; of one fetch, those that got nothing before those that got records. */
   readonly #served = new Map<PartitionReader, Served>();
   readonly #inFlight = { tail: new Set<string>(), catchUp: new Set<string>() };
+  /** Of the fetches at the end of the logs, by leader. */
+  readonly #tailWaits = new Map<string, Backoff>();
   #scheduled = false;
   #leadersAskedAt: number;
 
@@ -144,14 +148,18 @@ export class LogFetcher implements ReaderEvents {
   /** Never rejects. */
   async #fetch(lane: keyof Lanes, leader: string, group: Group): Promise<void> {
     const { connections, limits } = this.lanes[lane];
+    const tailWait = this.#tailWaitOf(leader);
+    const maxWaitMs = lane === 'tail' ? tailWait.next() : 0;
     this.#inFlight[lane].add(leader);
     const members = [...group.values()];
     for (const served of members) served.busy = true;
     try {
       const wanted = members.map(({ reader }) => ({ ...reader.at, fromOffset: reader.fetchOffset }));
-      const call = fetchCall(wanted, limits);
+      const call = fetchCall(wanted, { ...limits, maxWaitMs });
       const response = await connections.ask(leader, (broker) => broker.connectionPool.send(call));
       for (const served of members) served.busy = false;
+      // Who is behind joins the fetch at the end soon: that one must not wait for long.
+      if (lane === 'catchUp' || response.partitions.some(({ records }) => records.length > 0)) tailWait.reset();
       this.#hand(group, response);
     } catch (error) {
       connections.drop(leader);
@@ -159,6 +167,13 @@ export class LogFetcher implements ReaderEvents {
     }
     this.#inFlight[lane].delete(leader);
     this.drained();
+  }
+
+  #tailWaitOf(leader: string): Backoff {
+    const { shortest, longest } = this.lanes.tail.waitMs;
+    const wait = this.#tailWaits.get(leader) ?? new Backoff(shortest, longest);
+    this.#tailWaits.set(leader, wait);
+    return wait;
   }
 
   #hand(group: Group, response: FetchResponse): void {

@@ -11,6 +11,8 @@ import { BrokerError, OffsetOutOfRangeError } from '../../../src/pipeline/errors
 import { buildBatch } from './build-batch.js';
 
 const MAX_PARTITION_BYTES = 1_000;
+/** In an encoded Fetch request, behind the replica id. */
+const MAX_WAIT_AT = 4;
 const OUT_OF_RANGE = 1;
 const NOT_LEADER = 6;
 
@@ -19,6 +21,7 @@ interface Fetch {
   readonly address: string;
   /** In the order asked for. */
   readonly partitions: readonly number[];
+  readonly maxWaitMs: number;
   answer(...partitions: readonly FetchedPartition[]): Promise<void>;
   fail(error: Error): Promise<void>;
 }
@@ -84,7 +87,7 @@ class World {
       },
     };
     this.#fetcher = new LogFetcher(
-      { tail: this.#lane('tail'), catchUp: this.#lane('catchUp') },
+      { tail: { ...this.#lane('tail'), waitMs: { shortest: 50, longest: 400 } }, catchUp: this.#lane('catchUp') },
       directory,
       clock,
       ({ partition }, error) => this.troubles.push(`${partition}: ${error.message}`),
@@ -115,7 +118,7 @@ class World {
 
   #lane(lane: Fetch['lane']): Lane {
     return {
-      limits: { maxWaitMs: 0, maxBytes: 1e6, maxPartitionBytes: MAX_PARTITION_BYTES },
+      limits: { maxBytes: 1e6, maxPartitionBytes: MAX_PARTITION_BYTES },
       connections: {
         ask: <T>(address: string, question: (broker: ConnectedBroker) => Promise<T>) =>
           question(this.#broker(lane, address)),
@@ -136,6 +139,7 @@ class World {
           lane,
           address,
           partitions: partitionsOf(request.encode().buffer),
+          maxWaitMs: request.encode().buffer.readInt32BE(MAX_WAIT_AT),
           answer: (...partitions) => over(() => resolve({ clientSideThrottleTime: 0, errorCode: 0, partitions })),
           fail: (error) => over(() => reject(error)),
         };
@@ -165,6 +169,32 @@ test('a new reader does not wait for a fetch that waits for new records', async 
 
   world.reader(1);
   expect((await world.fetch('catchUp')).partitions).toEqual([1]);
+});
+
+test('the fetch at the end waits for longer and longer while nothing comes, and briefly again after something did', async () => {
+  const world = worldOf(0, 1);
+  world.reader(0);
+  const first = await world.fetch('catchUp');
+  expect(first.maxWaitMs).toBe(0);
+  await first.answer(nothing(0, 0));
+  const waited = async (answer: FetchedPartition): Promise<number> => {
+    const fetch = await world.fetch('tail');
+    await fetch.answer(answer);
+    return fetch.maxWaitMs;
+  };
+  const waits: number[] = [];
+  for (let i = 0; i < 5; i++) waits.push(await waited(nothing(0, 0)));
+  expect(waits).toEqual([50, 100, 200, 400, 400]);
+  expect(await waited(records(0, 0, 1))).toBe(400);
+  expect(await waited(nothing(0, 1))).toBe(50);
+  expect(await waited(nothing(0, 1))).toBe(100);
+
+  // The fetch under way is not cut short for another reader, but the one that it joins is short.
+  world.reader(1);
+  await (await world.fetch('catchUp')).answer(nothing(1, 0));
+  expect(await waited(nothing(0, 1))).toBe(200);
+  const joined = await world.fetch('tail');
+  expect([joined.maxWaitMs, joined.partitions]).toEqual([50, [1, 0]]);
 });
 
 test('a reader that is behind stays out of the fetch that waits, until it has caught up', async () => {
