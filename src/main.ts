@@ -21,6 +21,7 @@ import { repartitionCommand } from './command/repartition.js';
 import { createTopicsCommand } from './command/topics-create.js';
 import { UsageError } from './command/usage-error.js';
 import { runProcessor } from './command/run.js';
+import { tracingWish } from './ops/tracing.js';
 import { StateDirInUseError } from './store/instance-lock.js';
 
 type TypedCommand = Extract<CommandLine, { kind: 'command' }>;
@@ -74,7 +75,7 @@ function perform(
   const print = (line: string): void => console.log(line);
   switch (name) {
     case 'run':
-      return runProcessor(config, logger, schemasFolder, process);
+      return runProcessor(config, logger, schemasFolder, process, tracingWish(process.env));
     case 'explain':
       return explainCommand(config, words, own, logger, print);
     case 'dead-letters list':

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { systemClock } from '../lib/system-clock.js';
+import { startTracing, type TracingWish } from '../ops/tracing.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
 import { Service } from '../service.js';
 import { StateDirInUseError } from '../store/instance-lock.js';
@@ -25,6 +26,7 @@ export async function runProcessor(
   logger: Logger,
   schemasFolder: string,
   host: HostProcess,
+  tracingWish: TracingWish,
   observers: readonly Partial<PipelineObserver>[] = [],
 ): Promise<number> {
   let end: (exitCode: number) => void = () => undefined;
@@ -33,14 +35,20 @@ export async function runProcessor(
     logger.fatal({ err }, err.message);
     end(1);
   };
-  const pageFolder = join(dirname(schemasFolder), 'page');
-  const service = new Service({ config, logger, clock: systemClock, schemasFolder, pageFolder, observers, onCrash });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     host.once(signal, () => {
       logger.info({ signal }, 'stopping');
       end(0);
     });
   }
+  const { applicationId: groupId, topics } = config;
+  const traced = { input: topics.syncEvents, synchronized: topics.companySynchronized, groupId };
+  const tracing = await startTracing(tracingWish, traced, logger);
+  const service = new Service({
+    ...{ config, logger, clock: systemClock, schemasFolder, onCrash },
+    pageFolder: join(dirname(schemasFolder), 'page'),
+    observers: tracing === null ? observers : [...observers, tracing.observer],
+  });
   service.start().catch((err: unknown) => {
     logger.fatal({ err }, err instanceof Error ? err.message : 'cannot start');
     end(err instanceof StateDirInUseError ? EXIT_MISCONFIGURED : 1);
@@ -52,6 +60,7 @@ export async function runProcessor(
     host.exit(exitCode);
   }, STOP_DEADLINE_MS);
   await service.stop();
+  await tracing?.close();
   clearTimeout(deadline);
   logger.info({ exitCode }, 'stopped');
   // Not only the exit code is set: a connection of some library that was not closed must not keep the process.

@@ -3,6 +3,7 @@ import type { Announcement } from '../domain/announcement.js';
 import type { Stall } from '../domain/stall.js';
 import type { Ignored } from '../domain/transition.js';
 import type { Poison } from '../decode/poison.js';
+import type { LogRecord } from '../lib/record.js';
 
 export const PARTITION_STATES = [
   /** Waiting to be confirmed by the group, or backing off after an error. */
@@ -101,7 +102,8 @@ export interface PipelineObserver {
   standby(partition: number, progress: StandbyProgress | null): void;
   /** A standby failed, and begins anew after a while. */
   standbyError(partition: number, error: unknown): void;
-  announced(partition: number, announcement: Announcement): void;
+  /** @param completing the input record that completed the company */
+  announced(partition: number, announcement: Announcement, completing: LogRecord): void;
   poison(partition: number, poison: Poison): void;
   stalled(partition: number, stall: Stall): void;
   companies(partition: number, counts: PendingCompanies): void;

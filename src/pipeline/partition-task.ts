@@ -211,7 +211,8 @@ export class PartitionTask {
 
   #report(decisions: Decisions, report: BatchReport): void {
     const { observer } = this.context;
-    for (const { announcement } of decisions.announcements) observer.announced(this.partition, announcement);
+    for (const { announcement, completing } of decisions.announcements)
+      observer.announced(this.partition, announcement, completing);
     for (const poison of decisions.poison) observer.poison(this.partition, poison);
     observer.batch(this.partition, report);
   }

@@ -16,4 +16,6 @@ const config = loadConfig(process.env, {}, (path) => readFileSync(path, 'utf8'))
 // Synchronous, so that no line is lost with the process.
 const logger = pino({ level: config.logLevel, base: { pid: process.pid } }, pino.destination({ dest: 1, sync: true }));
 const schemasFolder = fileURLToPath(new URL('../../schemas', import.meta.url));
-await runProcessor(config, logger, schemasFolder, process, [haltingObserver(plan, logger)]);
+await runProcessor(config, logger, schemasFolder, process, { wanted: false, fault: null }, [
+  haltingObserver(plan, logger),
+]);

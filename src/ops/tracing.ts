@@ -1,0 +1,90 @@
+/**
+ * Traces for those who ask for them, by the environment variables that OpenTelemetry has for it. Its SDK is an optional
+ * dependency, loaded only then.
+ */
+import type { Logger } from 'pino';
+import type { PipelineObserver } from '../pipeline/observer.js';
+import type { TracedTopics } from './tracing-observer.js';
+
+export interface TracingWish {
+  readonly wanted: boolean;
+  /** Why they are not sent although they seem to be asked for; null where that is not so. */
+  readonly fault: string | null;
+}
+
+export interface Tracing {
+  readonly observer: Partial<PipelineObserver>;
+  /** Sends what is left, as far as that is quickly done. Never rejects. */
+  close(): Promise<void>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const PROTOCOL = 'http/protobuf';
+/** A collector that is down must not keep the process. */
+const CLOSE_PATIENCE_MS = 2_000;
+
+/** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
+export function tracingWish(env: Environment): TracingWish {
+  const exporter = env['OTEL_TRACES_EXPORTER']?.trim() ?? '';
+  const endpoint = env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'] || '';
+  const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] || env['OTEL_EXPORTER_OTLP_PROTOCOL'] || PROTOCOL;
+  const disabled = env['OTEL_SDK_DISABLED']?.trim().toLowerCase() === 'true' || exporter === 'none';
+  if (disabled || (exporter === '' && endpoint === '')) return { wanted: false, fault: null };
+  if (exporter !== '' && exporter !== 'otlp')
+    return { wanted: false, fault: `OTEL_TRACES_EXPORTER is ${JSON.stringify(exporter)}: expected otlp or none` };
+  if (protocol !== PROTOCOL)
+    return { wanted: false, fault: `the OTLP protocol is ${JSON.stringify(protocol)}: expected ${PROTOCOL}` };
+  return { wanted: true, fault: null };
+}
+
+/** Null where traces are not wanted or cannot be made, which is logged: no trace is worth stopping the processor. */
+export async function startTracing(
+  { wanted, fault }: TracingWish,
+  topics: TracedTopics,
+  logger: Logger,
+): Promise<Tracing | null> {
+  if (fault !== null) logger.warn(`no traces are sent: ${fault}`);
+  if (!wanted) return null;
+  let loaded;
+  try {
+    loaded = await Promise.all([
+      import('@opentelemetry/api'),
+      import('@opentelemetry/sdk-trace-base'),
+      import('@opentelemetry/exporter-trace-otlp-proto'),
+      import('@opentelemetry/resources'),
+      import('./tracing-observer.js'),
+    ]);
+  } catch (err) {
+    logger.warn(
+      { err },
+      "no traces are sent: OpenTelemetry's SDK is not installed (npm ci --omit=optional leaves it out)",
+    );
+    return null;
+  }
+  const [api, sdk, { OTLPTraceExporter }, resources, { TracingObserver }] = loaded;
+  const warn = (detail: string) => logger.warn({ detail }, 'traces may be missing: OpenTelemetry reports an error');
+  const silent = () => undefined;
+  api.diag.setLogger(
+    { error: warn, warn, info: silent, debug: silent, verbose: silent },
+    { logLevel: api.DiagLogLevel.WARN },
+  );
+  const named = resources.detectResources({ detectors: [resources.envDetector] });
+  const resource = resources
+    .defaultResource()
+    .merge(resources.resourceFromAttributes({ 'service.name': topics.groupId }))
+    .merge(named);
+  const spanProcessors = [new sdk.BatchSpanProcessor(new OTLPTraceExporter())];
+  const provider = new sdk.BasicTracerProvider({ resource, spanProcessors });
+  const observer = new TracingObserver(provider.getTracer('company-sync'), topics, () => Date.now());
+  logger.info('traces are sent by OTLP');
+  return { observer, close: () => closePatiently(provider, warn) };
+}
+
+async function closePatiently(provider: { shutdown(): Promise<void> }, warn: (detail: string) => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const enough = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_PATIENCE_MS)));
+  const closed = provider.shutdown().catch((error: unknown) => warn(String(error)));
+  await Promise.race([closed, enough]);
+  clearTimeout(timer);
+}
