@@ -1,12 +1,7 @@
+import { RowsById } from './rows-by-id.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from './rows.js';
 
-/** A row changed since the last `settle`. */
-interface Change<T> {
-  readonly prior: T | null;
-  now: T | null;
-}
-
-const NO_HOLDS: ReadonlyMap<string, HoldRow | null> = new Map();
+const NO_HOLDS = new RowsById<HoldRow>();
 
 /**
  * The rows of one company that are in memory, and what has changed in them since the last `settle`.
@@ -23,14 +18,12 @@ export class CompanyRows {
 
   #company: CompanyRow | null | undefined;
   #info: InfoRow | null | undefined;
-  readonly #datasets = new Map<string, DatasetRow | null>();
+  readonly #datasets = new RowsById<DatasetRow>();
   /** None while no hold was asked for, as of nearly every company. */
-  #holds: Map<string, HoldRow | null> | undefined;
+  #holds: RowsById<HoldRow> | undefined;
 
   #priorCompany: CompanyRow | null | undefined;
   #priorInfo: InfoRow | null | undefined;
-  #changedDatasets: Map<string, Change<DatasetRow>> | undefined;
-  #changedHolds: Map<string, Change<HoldRow>> | undefined;
 
   constructor(readonly companyId: string) {}
 
@@ -58,15 +51,15 @@ export class CompanyRows {
   }
 
   /** All existing dataset rows; the company must be `whole`. */
-  *datasets(): IterableIterator<[datasetId: string, row: DatasetRow]> {
+  datasets(): IterableIterator<[datasetId: string, row: DatasetRow]> {
     this.#mustBeWhole();
-    for (const entry of this.#datasets) if (entry[1] !== null) yield entry as [string, DatasetRow];
+    return this.#datasets.existing();
   }
 
   /** All existing hold rows; the company must be `whole`. */
-  *holds(): IterableIterator<[holdId: string, row: HoldRow]> {
+  holds(): IterableIterator<[holdId: string, row: HoldRow]> {
     this.#mustBeWhole();
-    for (const entry of this.#holds ?? NO_HOLDS) if (entry[1] !== null) yield entry as [string, HoldRow];
+    return (this.#holds ?? NO_HOLDS).existing();
   }
 
   // ---- loading: what the store says, never over what is already in memory
@@ -99,12 +92,12 @@ export class CompanyRows {
   }
 
   loadDataset(datasetId: string, row: DatasetRow | null): void {
-    if (!this.#datasets.has(datasetId)) this.#datasets.set(datasetId, row);
+    this.#datasets.load(datasetId, row);
   }
 
   loadHold(holdId: string, row: HoldRow | null): void {
-    this.#holds ??= new Map();
-    if (!this.#holds.has(holdId)) this.#holds.set(holdId, row);
+    this.#holds ??= new RowsById();
+    this.#holds.load(holdId, row);
   }
 
   // ---- changing
@@ -120,19 +113,13 @@ export class CompanyRows {
   }
 
   setDataset(datasetId: string, row: DatasetRow | null): void {
-    this.#changedDatasets ??= new Map();
-    const change = this.#changedDatasets.get(datasetId);
-    if (change === undefined) this.#changedDatasets.set(datasetId, { prior: this.dataset(datasetId), now: row });
-    else change.now = row;
+    if (!this.whole) this.dataset(datasetId);
     this.#datasets.set(datasetId, row);
   }
 
   setHold(holdId: string, row: HoldRow | null): void {
-    this.#changedHolds ??= new Map();
-    const change = this.#changedHolds.get(holdId);
-    if (change === undefined) this.#changedHolds.set(holdId, { prior: this.hold(holdId), now: row });
-    else change.now = row;
-    this.#holds ??= new Map();
+    if (!this.whole) this.hold(holdId);
+    this.#holds ??= new RowsById();
     this.#holds.set(holdId, row);
   }
 
@@ -150,8 +137,8 @@ export class CompanyRows {
     return (
       this.#priorCompany !== undefined ||
       this.#priorInfo !== undefined ||
-      this.#changedDatasets !== undefined ||
-      this.#changedHolds !== undefined
+      this.#datasets.changed ||
+      this.#holds?.changed === true
     );
   }
 
@@ -159,18 +146,16 @@ export class CompanyRows {
   visitChanges(visitor: ChangeVisitor): void {
     if (this.#priorCompany !== undefined) visitor.company(this.companyId, this.#priorCompany, this.company);
     if (this.#priorInfo !== undefined) visitor.info(this.companyId, this.#priorInfo, this.info);
-    if (this.#changedDatasets !== undefined)
-      for (const [id, { prior, now }] of this.#changedDatasets) visitor.dataset(this.companyId, id, prior, now);
-    if (this.#changedHolds !== undefined)
-      for (const [id, { prior, now }] of this.#changedHolds) visitor.hold(this.companyId, id, prior, now);
+    this.#datasets.visitChanges((id, prior, now) => visitor.dataset(this.companyId, id, prior, now));
+    this.#holds?.visitChanges((id, prior, now) => visitor.hold(this.companyId, id, prior, now));
   }
 
   /** The changes are in the committed log: from here on the present rows are the prior ones. */
   settle(): void {
     this.#priorCompany = undefined;
     this.#priorInfo = undefined;
-    this.#changedDatasets = undefined;
-    this.#changedHolds = undefined;
+    this.#datasets.settle();
+    this.#holds?.settle();
     if (this.#company != null && this.#company.outcome !== 'pending') {
       this.#datasets.clear();
       this.#holds = undefined;

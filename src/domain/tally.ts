@@ -26,9 +26,10 @@ export function countDataset(
 ): PendingCompany {
   const early = earlyOf(after) - earlyOf(before);
   const named = namedOf(after) - namedOf(before);
-  const { endedLinks } = company;
-  const unfinished = countsAs(after, 'in-progress', endedLinks) - countsAs(before, 'in-progress', endedLinks);
-  const succeeded = countsAs(after, 'succeeded', endedLinks) - countsAs(before, 'succeeded', endedLinks);
+  const is = countedClass(after, company.endedLinks);
+  const was = countedClass(before, company.endedLinks);
+  const unfinished = (is === 'in-progress' ? 1 : 0) - (was === 'in-progress' ? 1 : 0);
+  const succeeded = (is === 'succeeded' ? 1 : 0) - (was === 'succeeded' ? 1 : 0);
   if (early === 0 && named === 0 && unfinished === 0 && succeeded === 0) return company;
   return {
     ...company,
@@ -47,6 +48,7 @@ function namedOf(dataset: DatasetRow | null): number {
   return dataset !== null && dataset.place !== null ? 1 : 0;
 }
 
-function countsAs(dataset: DatasetRow | null, wanted: StatusClass, endedLinks: bigint): number {
-  return dataset !== null && dataset.place !== null && effectiveClass(dataset, endedLinks) === wanted ? 1 : 0;
+/** The class that a dataset is counted in; null for one that no manifest has named. */
+function countedClass(dataset: DatasetRow | null, endedLinks: bigint): StatusClass | null {
+  return dataset === null || dataset.place === null ? null : effectiveClass(dataset, endedLinks);
 }

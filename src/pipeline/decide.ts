@@ -14,9 +14,9 @@ import type { PartitionStore } from '../store/partition-store.js';
 import { loadWholeCompany, RowLoad } from '../store/row-loading.js';
 import type { PipelineContext } from './context.js';
 
-/** What a batch leads to, besides the changed rows that `touched` companies carry. */
+/** What a batch leads to, besides the changed rows that `touched` companies carry, each of which is there once. */
 export interface Decisions {
-  readonly touched: ReadonlySet<CompanyRows>;
+  readonly touched: readonly CompanyRows[];
   readonly announcements: readonly { readonly announcement: Announcement; readonly completing: LogRecord }[];
   readonly poison: readonly Poison[];
   readonly stalls: readonly Stall[];
@@ -33,7 +33,7 @@ export interface DecidedBatch extends Decisions {
 }
 
 /** What a stretch of the log leads to that delivers no records: only the position moves. */
-export const NOTHING_DECIDED: Decisions = { touched: new Set(), announcements: [], poison: [], stalls: [], end: 0 };
+export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 
 /**
  * Rows that one transaction may change. Records are small and what they lead to need not be: each deletion, unlinking
@@ -66,10 +66,11 @@ export async function decide(
   let i = from;
   for (; i < decoded.length && batch.changedRows < MAX_CHANGED_ROWS; i++) {
     const item = decoded[i] as Decoded;
-    if (isPoison(item)) batch.holdCompany(item);
+    const rows = batch.rowsOf[i - from] ?? null;
+    if (isPoison(item) || rows === null) batch.holdCompany(rows, item as Poison);
     else {
       // Awaits only in the rare cases that need more rows than were loaded: no promise per record.
-      const more = batch.apply(item, records[i] as LogRecord);
+      const more = batch.apply(rows, item, records[i] as LogRecord);
       if (more !== null) await more;
     }
   }
@@ -78,7 +79,7 @@ export async function decide(
 }
 
 class BatchDecisions implements DecidedBatch {
-  readonly touched = new Set<CompanyRows>();
+  readonly touched: CompanyRows[] = [];
   readonly announcements: { announcement: Announcement; completing: LogRecord }[] = [];
   readonly poison: Poison[] = [];
   readonly stalls: readonly Stall[] = [];
@@ -88,6 +89,8 @@ class BatchDecisions implements DecidedBatch {
   end = 0;
   /** At most so many rows have changed. */
   changedRows = 0;
+  /** The rows of each record's company; null where a poison record holds none. */
+  readonly rowsOf: (CompanyRows | null)[] = [];
 
   constructor(
     private readonly context: PipelineContext,
@@ -98,28 +101,29 @@ class BatchDecisions implements DecidedBatch {
     const load = new RowLoad(this.at.cache);
     for (let i = from; i < decoded.length; i++) {
       const item = decoded[i] as Decoded;
-      if (!isPoison(item)) load.want(item);
-      else if (item.heldCompanyId !== null) load.wantHold(item.heldCompanyId, this.holdIdOf(item.record));
+      if (!isPoison(item)) this.rowsOf.push(load.want(item));
+      else if (item.heldCompanyId === null) this.rowsOf.push(null);
+      else this.rowsOf.push(load.wantHold(item.heldCompanyId, this.holdIdOf(item.record)));
     }
     this.companies = this.at.cache.usedInBatch;
     this.cachedCompanies = this.companies - load.missing;
     await load.run(this.at.store);
   }
 
-  holdCompany(poison: Poison): void {
+  holdCompany(rows: CompanyRows | null, poison: Poison): void {
     this.poison.push(poison);
-    if (poison.heldCompanyId === null) return;
-    const rows = this.at.cache.get(poison.heldCompanyId);
+    if (rows === null) return;
+    const alreadyTouched = rows.changed;
     hold(rows, this.holdIdOf(poison.record), poison.code, poison.record.timestamp);
-    this.touched.add(rows);
+    if (!alreadyTouched && rows.changed) this.touched.push(rows);
   }
 
   /** Applies one event; a promise only where something must be read first. */
-  apply(event: InputEvent, record: LogRecord): Promise<void> | null {
+  apply(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> | null {
     const { context } = this;
-    const rows = this.at.cache.get(event.companyId);
     const policy = policyFor(event.timestamp, context.allDatasetsFrom, context.settings.policyOf(event.clientId));
     const forgottenBefore = forgottenOf(rows);
+    const alreadyTouched = rows.changed;
     const outcome = transition(rows, event, policy);
     if (outcome.kind === 'needs-whole-company') return this.applyToWhole(rows, event, record);
     if (event.payload.kind === 'status' && !isKnownStatus(event.payload.status))
@@ -129,18 +133,18 @@ class BatchDecisions implements DecidedBatch {
         this.ignored[outcome.why]++;
         return null;
       case 'applied':
-        this.touched.add(rows);
+        if (!alreadyTouched && rows.changed) this.touched.push(rows);
         this.changedRows += rowsChangedBy(event, rows);
         this.noteForgotten(rows, forgottenBefore);
         return null;
       case 'completed':
-        this.touched.add(rows);
+        if (!alreadyTouched) this.touched.push(rows);
         if (rows.whole) return this.announce(rows, event, record, outcome.policy);
         return loadWholeCompany(this.at.store, rows).then(() => {
           this.announce(rows, event, record, outcome.policy);
         });
       case 'too-many-datasets':
-        return this.refuse(event, record);
+        return this.refuse(rows, event, record);
       default:
         return assertNever(outcome);
     }
@@ -154,7 +158,7 @@ class BatchDecisions implements DecidedBatch {
 
   private async applyToWhole(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
     await loadWholeCompany(this.at.store, rows);
-    await this.apply(event, record);
+    await this.apply(rows, event, record);
   }
 
   private noteForgotten(rows: CompanyRows, before: number): void {
@@ -162,11 +166,11 @@ class BatchDecisions implements DecidedBatch {
     if (forgotten > 0) this.context.observer.forgotEarlyDatasets(rows.companyId, forgotten);
   }
 
-  private async refuse(event: InputEvent, record: LogRecord): Promise<void> {
+  private async refuse(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
     const load = new RowLoad(this.at.cache);
     load.wantHold(event.companyId, this.holdIdOf(record));
     await load.run(this.at.store);
-    this.holdCompany({
+    this.holdCompany(rows, {
       record,
       code: 'too-many-datasets',
       message:

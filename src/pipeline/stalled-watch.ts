@@ -47,7 +47,7 @@ export class StalledWatch {
   #dueAt = 0;
   /** The stalls of this slice, and their companies. */
   #found: Stall[] = [];
-  #touched = new Set<CompanyRows>();
+  #touched: CompanyRows[] = [];
 
   constructor(
     private readonly context: PipelineContext,
@@ -120,7 +120,7 @@ export class StalledWatch {
     const rows = this.cache.get(parsed.companyId);
     await loadWholeCompany(this.owned.store, rows);
     this.#found.push(reportStall(rows));
-    this.#touched.add(rows);
+    this.#touched.push(rows);
     return rows.size;
   }
 
@@ -130,7 +130,7 @@ export class StalledWatch {
     const stalls = this.#found;
     const decisions = { ...NOTHING_DECIDED, touched: this.#touched, stalls };
     await commitBatch(context, partition, this.owned, decisions, passed);
-    this.#touched = new Set();
+    this.#touched = [];
     this.#found = [];
     this.cache.evict();
     for (const stall of stalls) context.observer.stalled(partition, stall);
