@@ -24,7 +24,7 @@ export interface KafkaLogsOptions {
   readonly maxPartitionBytes?: number;
 }
 
-const DEFAULT_MAX_PARTITION_BYTES = 1024 * 1024;
+const DEFAULT_MAX_PARTITION_BYTES = 2 * 1024 * 1024;
 const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 /**
  * How long a fetch at the end of the logs waits. A reader that has just caught up joins that fetch only when it

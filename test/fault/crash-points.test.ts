@@ -16,8 +16,8 @@ import { Platform, type Place, type PlatformRecord } from '../support/platform.j
 import { Processors, type Processor } from '../support/processor.js';
 import { restoreOf, type Restore } from '../support/restore-log.js';
 
-/** So large that a fetch gives one portion, which is a batch then, also where more than one is waiting. */
-const PORTION_BYTES = 560_000;
+/** So large that a fetch, of 2 MiB, gives one portion, which is a batch then, also where more than one is waiting. */
+const PORTION_BYTES = 1_500_000;
 const PORTIONS = 5;
 const COMPANIES = 25;
 /** Of a batch that others precede closely; one more portion is waiting behind it. */
@@ -128,7 +128,10 @@ class CrashStory {
   }
 
   async #send(portions: readonly PlatformRecord[][]): Promise<void> {
-    for (const portion of portions) this.#places.push(...(await this.platform.send(portion)));
+    // In two requests, for one of all of it would be larger than a broker takes.
+    for (const portion of portions)
+      for (const part of [portion.slice(0, -1), portion.slice(-1)])
+        this.#places.push(...(await this.platform.send(part)));
   }
 
   async #killed(victim: Processor, partition: number): Promise<void> {

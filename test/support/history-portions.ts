@@ -13,7 +13,7 @@ export interface PortionOptions {
   /** Companies with a random history, which begins in the first portion. */
   readonly companies: number;
   readonly seed: number;
-  /** Bytes that each portion has at least; 0 where it does not matter. */
+  /** Bytes that each portion has at least: half before its poison, and half after it; 0 where it does not matter. */
   readonly paddingBytes?: number;
 }
 
@@ -25,7 +25,7 @@ const LARGEST_REVISION = Number.MAX_SAFE_INTEGER - 1;
  * - random histories, most of them with revisions, run on from portion to portion;
  * - one company is completed by each portion alone, its status with a revision, which is stale if it is seen again;
  * - in the portion after it, what completed that company comes again with a higher revision, and a second link;
- * - the last record is poison, so that whoever reads on one record too early leaves two dead letters.
+ * - the last record (but for padding) is poison, so that whoever reads on one record too early leaves two dead letters.
  */
 export function historyPortions(
   platform: Platform,
@@ -51,9 +51,10 @@ export function historyPortions(
         more = true;
       }
     }
-    const padding = { headers: { padding: Buffer.alloc(paddingBytes) } };
-    records.push(platform.manifest(name('padding'), { datasets: [] }, padding));
-    records.push({ key: name('poisoned'), value: Buffer.from('{"status":"Complete"}') });
+    const padding = { headers: { padding: Buffer.alloc(paddingBytes / 2) } };
+    const filler = platform.manifest(name('padding'), { datasets: [] }, padding);
+    records.push(filler, { key: name('poisoned'), value: Buffer.from('{"status":"Complete"}') });
+    if (paddingBytes > 0) records.push(filler);
     offset += records.length;
     return records.map((record) => ({ ...record, partition }));
   });
