@@ -86,7 +86,9 @@ async function workOff(at: Partition, partition: number): Promise<number> {
   const decoded = await timed('decode', () => decoder.decodeBatch(records, signal));
   const decisions = await timed('decide', () => decide(context, { partition, ...at }, records, decoded, 0));
   const position = { topic: 'sync-events', offset: at.offset };
-  const encoded = await timed('encode', () => encodeChanges(decisions.touched, position, at.store.position()));
+  const encoded = await timed('encode', () =>
+    encodeChanges(decisions.touched, position, at.store.position(), at.store.undoBytes),
+  );
   await timed('apply', () => at.store.apply(encoded, position, Date.now()));
   await timed('produce', () => encodeAll(encoded.changes));
   at.store.confirm(at.offset);

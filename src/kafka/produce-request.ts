@@ -25,19 +25,19 @@ export interface ProduceAnswer extends Answer {
 const API_KEY = 0;
 const ACKS_ALL = -1;
 
+/** The records are encoded now, and not kept. */
 export function produce(request: ProduceRequest): ProtocolCall<ProduceAnswer> {
+  const { to } = request;
+  const body = encodeBody(request);
   return {
     request: {
       apiKey: API_KEY,
       apiName: 'Produce',
       apiVersion: 7,
-      encode: () => {
-        const body = encodeBody(request);
-        return { buf: body, buffer: body };
-      },
+      encode: () => ({ buf: body, buffer: body }),
     },
     response: {
-      decode: (body) => Promise.resolve(body).then((answer) => readAnswer(answer, request.to)),
+      decode: (body) => Promise.resolve(body).then((answer) => readAnswer(answer, to)),
       parse: (decoded) => Promise.resolve(decoded),
     },
   };

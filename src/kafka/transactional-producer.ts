@@ -7,9 +7,9 @@ import type { BatchSizeLimits } from './batch-size-limits.js';
 import type { BrokerConnections } from './broker-connections.js';
 import type { ProtocolCall } from './cluster.js';
 import type { LeaderDirectory } from './leader-directory.js';
-import { produce } from './produce-request.js';
+import { produce, type ProduceAnswer } from './produce-request.js';
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
-import { cutBatch, nextSequence, type BatchCut } from './record-batch-encoder.js';
+import { cutBatch, nextSequence } from './record-batch-encoder.js';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
@@ -36,6 +36,12 @@ export interface SessionParts {
   readonly produceTimeoutMs: number;
   /** Told once, when the session ends by an error. Must not throw. */
   readonly onFailure: () => void;
+}
+
+interface EncodedBatch {
+  readonly call: ProtocolCall<ProduceAnswer>;
+  readonly count: number;
+  readonly bytes: number;
 }
 
 type State = 'idle' | 'beginning' | 'open' | 'committing';
@@ -96,12 +102,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     return this.#call('open', async () => {
       if (records.length === 0) throw new RangeError(`nothing to write to ${to.topic}-${to.partition}`);
       let end = -1;
-      for (let start = 0; start < records.length;) {
-        const maxBytes = this.#parts.batchSizeLimits.of(to.topic);
-        const cut = cutBatch(records, start, maxBytes, MAX_RECORDS_PER_BATCH);
-        end = await this.#produceBatch(to, records, start, cut);
-        start = cut.end;
-      }
+      for (const batch of this.#encode(to, records)) end = await this.#sendBatch(to, batch);
       return end;
     });
   }
@@ -146,30 +147,36 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     }
   }
 
-  async #produceBatch(
-    to: TopicPartition,
-    records: readonly RecordToWrite[],
-    start: number,
-    cut: BatchCut,
-  ): Promise<number> {
-    const { session, clock, batchSizeLimits, produceTimeoutMs } = this.#parts;
-    const count = cut.end - start;
-    const partition = `${to.topic}-${to.partition}`;
-    const firstSequence = this.#sequences.get(partition) ?? 0;
-    this.#sequences.set(partition, nextSequence(firstSequence, count));
-
+  #encode(to: TopicPartition, records: readonly RecordToWrite[]): EncodedBatch[] {
+    const { session, clock, batchSizeLimits, produceTimeoutMs: timeoutMs } = this.#parts;
     const { transactionalId, producerId, producerEpoch } = session;
-    const origin = { producerId, producerEpoch, firstSequence, timestamp: clock.now() };
-    const call = produce({ transactionalId, to, records, start, cut, origin, timeoutMs: produceTimeoutMs });
+    const maxBytes = batchSizeLimits.of(to.topic);
+    const partition = `${to.topic}-${to.partition}`;
+    const batches: EncodedBatch[] = [];
+    for (let start = 0; start < records.length;) {
+      const cut = cutBatch(records, start, maxBytes, MAX_RECORDS_PER_BATCH);
+      const count = cut.end - start;
+      const firstSequence = this.#sequences.get(partition) ?? 0;
+      this.#sequences.set(partition, nextSequence(firstSequence, count));
+      const origin = { producerId, producerEpoch, firstSequence, timestamp: clock.now() };
+      const call = produce({ transactionalId, to, records, start, cut, origin, timeoutMs });
+      batches.push({ call, count, bytes: cut.bytes });
+      start = cut.end;
+    }
+    return batches;
+  }
+
+  async #sendBatch(to: TopicPartition, { call, count, bytes }: EncodedBatch): Promise<number> {
+    const { batchSizeLimits } = this.#parts;
     const answer = await this.#send(await this.#leaderOf(to), call, to);
     if (answer.errorCode === NO_ERROR) return answer.baseOffset + count;
 
     const refused = refusal(answer.errorCode, call.request.apiName, to);
     if (!isTooLarge(answer.errorCode)) throw refused;
-    if (count === 1) throw new RecordTooLargeError(to.topic, cut.bytes, { cause: refused });
-    batchSizeLimits.lower(to.topic, cut.bytes);
+    if (count === 1) throw new RecordTooLargeError(to.topic, bytes, { cause: refused });
+    batchSizeLimits.lower(to.topic, bytes);
     throw new BrokerError(
-      `a batch of ${count} records and ${cut.bytes} bytes does not fit ${partition}: it will be cut smaller`,
+      `a batch of ${count} records and ${bytes} bytes does not fit ${to.topic}-${to.partition}: it will be cut smaller`,
       { cause: refused },
     );
   }

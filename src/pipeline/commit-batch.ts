@@ -32,8 +32,9 @@ export async function commitBatch(
   const { observer, topics } = context;
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset };
-  const encoded = encodeChanges(decisions.touched, position, store.position());
+  const encoded = encodeChanges(decisions.touched, position, store.position(), store.undoBytes);
   const { changes } = encoded;
+  const changed = changes.length;
   const changelog = { to: { topic: topics.changelog, partition }, records: changes };
   const outbound = outboundWrites(context, partition, decisions);
 
@@ -46,6 +47,7 @@ export async function commitBatch(
     producer.produce(changelog.to, changelog.records),
     ...outbound.map((write) => producer.produce(write.to, write.records)),
   ]);
+  changes.length = 0; // The request has them: while it is under way, the garbage collector need not look at them.
   const offsetSent = producer.sendOffset(input, nextOffset).then(() => observer.step(partition, 'offset-sent'));
   await settleAll<unknown>([produced.then(() => observer.step(partition, 'produced')), offsetSent]);
 
@@ -56,7 +58,7 @@ export async function commitBatch(
   context.held.note(partition, changelogEnd);
   for (const rows of decisions.touched) rows.settle();
   observer.step(partition, 'confirmed');
-  return changes.length;
+  return changed;
 }
 
 /** Announcements, dead letters and stalls, grouped by the partition that each goes to. */

@@ -51,7 +51,8 @@ export interface TransactionalProducer {
   /** Adds the partitions that will be written, and the group's offsets, to a new transaction. */
   begin(partitions: readonly TopicPartition[]): Promise<void>;
   /**
-   * Writes records to one partition, cut into as many requests as needed, in order.
+   * Writes records to one partition, cut into as many requests as needed, in order. They are encoded before it returns
+   * its promise: the caller need not keep them.
    * @returns the offset after the last record written
    * @throws RecordTooLargeError, FencedError
    */

@@ -75,16 +75,19 @@ export function decodeChangelogPosition(bytes: Buffer): ChangelogPosition {
   return position;
 }
 
-const FIRST_UNDO_BYTES = 16 * 1024;
+const LEAST_UNDO_BYTES = 4 * 1024;
+const SLACK = 1.25;
 
 /**
  * All keys of a batch with their priors: `version (key length, key, prior length or -1, prior)...`. A key that appears
  * twice is given its first prior, for entries are undone last to first.
  */
 export class UndoWriter {
-  readonly #to = new ByteWriter(FIRST_UNDO_BYTES);
+  readonly #to: ByteWriter;
 
-  constructor() {
+  /** @param expectedBytes a guess at the length: one that is near saves copying */
+  constructor(expectedBytes = 0) {
+    this.#to = new ByteWriter(LEAST_UNDO_BYTES + Math.ceil(expectedBytes * SLACK));
     this.#to.begin();
     beginRow(this.#to);
   }

@@ -48,6 +48,7 @@ export class PartitionStore {
   /** Why nothing can be written any more: a write failed, and what it did is known only after opening anew. */
   #failure: unknown;
   #writing = false;
+  #undoBytes = 0;
   #corruption: CorruptStoreError | undefined;
   #closed: Promise<void> | undefined;
 
@@ -74,6 +75,11 @@ export class PartitionStore {
   /** The position row as the store has it; null where the changelog had none yet. */
   position(): PositionRow | null {
     return this.#positionRow;
+  }
+
+  /** Length of the undo written last. */
+  get undoBytes(): number {
+    return this.#undoBytes;
   }
 
   /**
@@ -124,6 +130,7 @@ export class PartitionStore {
     if (this.#positionIsNews)
       writes.push({ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(this.#changelog) });
     this.#unconfirmed = { undo, sinceMs: now };
+    this.#undoBytes = undo.length;
     await this.#write(writes);
     this.#hasUndo = true;
     this.#positionIsNews = false;

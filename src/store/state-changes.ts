@@ -22,7 +22,7 @@ export interface StateChange extends KeyChange {
 }
 
 export interface EncodedChanges {
-  readonly changes: readonly StateChange[];
+  readonly changes: StateChange[];
   /** What goes to this store alone: which companies have become unfinished, or have ceased to be. */
   readonly local: readonly KeyChange[];
   /** Returns each of their keys to the value that it had before (`decodeUndo`). */
@@ -33,13 +33,15 @@ export interface EncodedChanges {
  * Every row changed since the last `settle` of its company, and last the position row.
  *
  * @param priorPosition what the store has; null where it has none yet
+ * @param undoBytes a guess at how long the undo will be
  */
 export function encodeChanges(
   touched: Iterable<CompanyRows>,
   position: PositionRow,
   priorPosition: PositionRow | null,
+  undoBytes = 0,
 ): EncodedChanges {
-  const encoder = new ChangeEncoder();
+  const encoder = new ChangeEncoder(undoBytes);
   for (const rows of touched) rows.visitChanges(encoder);
   encoder.position(position, priorPosition);
   return { changes: encoder.changes, local: encoder.local, undo: encoder.undo.end() };
@@ -49,8 +51,12 @@ export function encodeChanges(
 class ChangeEncoder implements ChangeVisitor {
   readonly changes: StateChange[] = [];
   readonly local: KeyChange[] = [];
-  readonly undo = new UndoWriter();
+  readonly undo: UndoWriter;
   readonly #to = new ByteWriter();
+
+  constructor(undoBytes: number) {
+    this.undo = new UndoWriter(undoBytes);
+  }
 
   company(companyId: string, prior: CompanyRow | null, now: CompanyRow | null): void {
     if (prior === null && now === null) return;
