@@ -28,7 +28,7 @@ export async function readWhole(
   partitions: readonly TopicPartition[],
   take: (record: LogRecord) => void,
 ): Promise<void> {
-  await Promise.all(partitions.map((at) => readPartition(logs, at, 0, take)));
+  await Promise.all(partitions.map((at) => readPartition(logs, at, 0, (records) => records.forEach(take))));
 }
 
 /** Resolves once the group of `logs` has committed the present end of every partition. */

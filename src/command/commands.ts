@@ -76,7 +76,15 @@ examples/events.jsonl of the repository is a file to begin with.
   'dead-letters list': {
     summary: 'the records that could not be read, and the repairs sent for them',
     flags: { 'code <code>': 'only those of this code', 'since <time>': 'only those written since then' },
-    switches: { open: 'only those for which no repair was sent', json: 'prints each as one line of JSON' },
+    switches: {
+      open: 'only those for which no repair was sent, or none that could be read',
+      json: 'prints each as one line of JSON',
+    },
+    lesson: `A repair that could not be read is a dead letter too. Both are open then, and say so; one repair replaces both.
+
+  company-sync dead-letters list --open --since 2026-01-31T12:00:00Z
+  company-sync dead-letters list --json | jq -r 'select(.repairedBy == null) | .record'
+`,
     exit: ['listed, also where there are none', 'the topics could not be read'],
   },
   'dead-letters show': {
@@ -101,7 +109,8 @@ examples/events.jsonl of the repository is a file to begin with.
       force: 'also a status without a revision whose dataset has a later one, and a manifest that was too large',
     },
     lesson: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file it is the record
-as it came, for a schema that was registered late or a release that could not read it.
+as it came, for a schema that was registered late or a release that could not read it. A record that had the key of another
+company is repaired where its company is, and the company of its key is released, both or neither.
 
   company-sync dead-letters repair 3/1042
   company-sync dead-letters repair 3/1042 --file fixed.json

@@ -1,33 +1,47 @@
-/** What the commands about dead letters share: reading them, judging whether one can be read now, sending repairs. */
+/** What the commands about dead letters share: reading them and what came after, judging whether one can be read now. */
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { isPoison } from '../decode/poison.js';
 import { loadReaderSchemas } from '../decode/reader-schemas.js';
-import { createSyncEventDecoder, REPAIRS_HEADER, type SyncEventDecoder } from '../decode/sync-event-decoder.js';
+import { createSyncEventDecoder, type SyncEventDecoder } from '../decode/sync-event-decoder.js';
 import type { InputEvent } from '../domain/events.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { KafkaLogs } from '../kafka/kafka-logs.js';
 import { readPartition } from '../kafka/read-topic.js';
-import { RecordSender } from '../kafka/record-sender.js';
+import { RecordSender, sendTogether, type RecordTo } from '../kafka/record-sender.js';
 import { SchemaRegistry } from '../kafka/schema-registry.js';
 import { partitionsOf } from '../kafka/topics.js';
 import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
-import { idOf, readDeadLetter, type DeadLetter } from '../publish/dead-letter-reading.js';
+import { copyOf, idOf, readDeadLetter, type DeadLetter } from '../publish/dead-letter-reading.js';
+import { InputAfterwards, type RecordIds } from './input-afterwards.js';
+import { RepairAttempts, repairsHeaders, type RecordId } from './repair-attempts.js';
 import { newestSchemas, syncEventJson } from './schemas.js';
 
 const PROGRESS_INTERVAL_MS = 2_000;
+const DECODED_AT_ONCE = 1_000;
+/** By how much the clocks of those who write may differ. */
+const CLOCK_SKEW_MS = 3_600_000;
+/** Whose repair goes where another key says. */
+const KEYS_OF_OTHERS: readonly string[] = ['missing-key', 'key-mismatch'];
 
-/** A dead letter, and the repair that was sent for it last. */
-export interface Letter extends DeadLetter {
-  /** `<partition>/<offset>` of a later record that names it in a `repairs` header; null while there is none. */
-  readonly answeredBy: string | null;
+/** Dead letters that were read. */
+export interface ReadLetters {
+  /** Those wanted, in the order in which they were written. */
+  readonly letters: readonly DeadLetter[];
+  /** All that were read, each with the company that its key names, null where it has no key. */
+  readonly companies: ReadonlyMap<RecordId, string | null>;
+  /** Which of them were repairs. */
+  readonly attempts: RepairAttempts;
 }
 
 export class DeadLetterDesk {
   readonly #logs: KafkaLogs;
   readonly #registry: SchemaRegistry;
+  #inputPartitions: Promise<number> | undefined;
+  #sender: Promise<RecordSender> | undefined;
+  #decoder: Promise<SyncEventDecoder> | undefined;
 
   constructor(
     private readonly config: Config,
@@ -42,126 +56,192 @@ export class DeadLetterDesk {
   }
 
   /** Never rejects. */
-  close(): Promise<void> {
-    return this.#logs.close();
+  async close(): Promise<void> {
+    const sender = await this.#sender?.catch(() => undefined);
+    await Promise.all([this.#logs.close(), sender?.close()]);
   }
 
-  /** All that the topic has, oldest first. The input is read from the oldest on, for the repairs that were sent. */
-  async letters(): Promise<Letter[]> {
-    const { deadLetter, syncEvents } = this.config.topics;
-    const letters: DeadLetter[] = [];
-    await this.#readAll(
-      deadLetter,
-      () => 0,
-      (record) => {
-        const letter = readDeadLetter(record);
-        if (letter !== null) letters.push(letter);
-      },
-    );
-    const oldest = new Map<number, number>();
-    for (const { partition, offset } of letters)
-      oldest.set(partition, Math.min(offset, oldest.get(partition) ?? Infinity));
-    const answers = new Map<string, string>();
-    await this.#readAll(
-      syncEvents,
-      (partition) => oldest.get(partition) ?? null,
-      (record, partition) => {
-        for (const { key, value } of record.headers)
-          if (key === REPAIRS_HEADER && value !== null) answers.set(value.toString(), `${partition}/${record.offset}`);
-      },
-    );
-    letters.sort((a, b) => a.writtenAt - b.writtenAt || a.partition - b.partition || a.offset - b.offset);
-    return letters.map((letter) => ({ ...letter, answeredBy: answers.get(idOf(letter)) ?? null }));
+  /**
+   * Dead letters of all partitions.
+   * @param sinceMs only those written then or after; null for all
+   * @param wanted what is kept in memory of one; null for nothing
+   */
+  async letters(sinceMs: number | null, wanted: (letter: DeadLetter) => DeadLetter | null): Promise<ReadLetters> {
+    const { deadLetter: topic } = this.config.topics;
+    const from = new Map<number, number>();
+    for (const partition of await this.#partitions(topic))
+      from.set(partition, sinceMs === null ? 0 : await this.#logs.offsetSince({ topic, partition }, sinceMs));
+    const read = this.#reading((letter) => (sinceMs !== null && letter.writtenAt < sinceMs ? null : wanted(letter)));
+    await this.#read(topic, from, (_partition, records) => read.take(records));
+    return read.end();
   }
 
-  /** The letter as an event, read with what the registry has now; in words why it is still none. */
-  async readAgain(letter: DeadLetter): Promise<InputEvent | string> {
-    return this.#decode(letter);
+  /**
+   * One dead letter, by the record that it was. It is looked for where it must be while input and dead letters have
+   * equally many partitions, and in all of them only where it is not there.
+   * @throws Error where there is none
+   */
+  async letter(id: RecordId): Promise<ReadLetters & { readonly letter: DeadLetter }> {
+    const { deadLetter: topic } = this.config.topics;
+    const partitions = await this.#partitions(topic);
+    const own = Number(id.split('/')[0]);
+    const others = partitions.filter((partition) => partition !== own);
+    const read = this.#reading((letter) => (idOf(letter) === id ? letter : null));
+    const readFrom = (from: Map<number, number>) =>
+      this.#read(topic, from, (_partition, records) => read.take(records));
+
+    if (partitions.includes(own)) await readFrom(new Map([[own, 0]]));
+    let letter = read.end().letters.at(-1);
+    // What a repair was to replace may have had another key than it has.
+    if (letter === undefined || read.end().attempts.targetsOf(id).length > 0)
+      await readFrom(new Map(others.map((partition) => [partition, 0])));
+    else if (KEYS_OF_OTHERS.includes(letter.code)) await readFrom(await this.#since(topic, others, letter.writtenAt));
+    letter ??= read.end().letters.at(-1);
+    if (letter === undefined) throw new Error(`there is no dead letter of record ${id}: see dead-letters list`);
+    return { ...read.end(), letter };
+  }
+
+  /**
+   * What the input has got since the first of the letters. Other partitions than theirs are read where a letter had the
+   * key of another company, or none, so that its repair lies anywhere.
+   * @param watched the companies whose later statuses matter
+   */
+  async afterwards(
+    letters: readonly DeadLetter[],
+    poison: RecordIds,
+    watched: ReadonlySet<string>,
+  ): Promise<InputAfterwards> {
+    const { syncEvents: topic } = this.config.topics;
+    const partitions = await this.#partitions(topic);
+    const anywhere = letters.filter(({ code }) => KEYS_OF_OTHERS.includes(code)).map(({ writtenAt }) => writtenAt);
+    const from =
+      anywhere.length === 0
+        ? new Map<number, number>()
+        : await this.#since(
+            topic,
+            partitions,
+            anywhere.reduce((a, b) => Math.min(a, b)),
+          );
+    for (const { partition, offset } of letters) from.set(partition, Math.min(offset, from.get(partition) ?? Infinity));
+    for (const partition of from.keys()) if (!partitions.includes(partition)) from.delete(partition);
+    return this.#readInput(from, poison, watched);
+  }
+
+  /**
+   * The last status that came after the letter of the dataset that `event` is about; null where none did.
+   * @param home the partition that the event's company is in
+   */
+  async laterStatus(event: InputEvent, letter: DeadLetter, home: number, poison: RecordIds): Promise<RecordId | null> {
+    const { companyId, payload } = event;
+    if (payload.kind !== 'status') return null;
+    const { syncEvents: topic } = this.config.topics;
+    const first =
+      home === letter.partition
+        ? letter.offset + 1
+        : await this.#logs.offsetSince({ topic, partition: home }, letter.timestamp);
+    const afterwards = await this.#readInput(new Map([[home, first]]), poison, new Set([companyId]));
+    return afterwards.laterStatus(companyId, payload.datasetId, letter);
+  }
+
+  /** The letters as events, read with what the registry has now; in words why one is still none. */
+  async readAgain(letters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
+    return this.#decode(letters.map((letter) => ({ ...letter, headers: NO_HEADERS })));
   }
 
   /** One line of JSON, as `events send` takes it. @throws MalformedLineError */
   async readLine(file: string): Promise<{ record: RecordToWrite & { readonly key: Buffer }; event: InputEvent }> {
     const json = await syncEventJson(this.config, this.schemasFolder);
     const record = json.recordOf(await readFile(file, 'utf8'));
-    const event = await this.#decode({ ...record, offset: 0, timestamp: systemClock.now() });
-    if (typeof event === 'string') throw new Error(event);
+    const [event] = await this.#decode([{ ...record, offset: 0, timestamp: systemClock.now() }]);
+    if (event === undefined || typeof event === 'string') throw new Error(event ?? 'it was decoded to nothing');
     return { record, event };
   }
 
-  /** The first later status of the dataset that `event` is about; null where none came. */
-  async laterStatus(event: InputEvent, { partition, offset }: DeadLetter): Promise<string | null> {
-    const { payload } = event;
-    if (payload.kind !== 'status') return null;
-    const key = Buffer.from(event.companyId);
-    const records: LogRecord[] = [];
-    await readPartition(this.#logs, { topic: this.config.topics.syncEvents, partition }, offset + 1, (record) => {
-      if (record.key?.equals(key) === true) records.push(record);
-    });
-    for (const record of records) {
-      const later = await this.#decode(record);
-      if (typeof later === 'string' || later.payload.kind !== 'status') continue;
-      if (later.payload.datasetId === payload.datasetId && later.payload.trigger !== 'REFRESH')
-        return `${partition}/${record.offset}`;
-    }
-    return null;
+  inputPartitions(): Promise<number> {
+    this.#inputPartitions ??= this.#countPartitions(this.config.topics.syncEvents);
+    return this.#inputPartitions;
   }
 
-  /** @param partition by the key without it */
-  async send(records: readonly RecordToWrite[], partition?: number): Promise<void> {
-    const sender = await RecordSender.connect(kafkaConfigOf(this.config, this.logger));
-    try {
-      await sender.send(this.config.topics.syncEvents, records, partition === undefined ? {} : { partition });
-    } finally {
-      await sender.close();
-    }
+  /** Several are written in one transaction: all of them count, or none. */
+  async send(records: readonly RecordTo[]): Promise<void> {
+    const { applicationId, topics } = this.config;
+    const kafka = kafkaConfigOf(this.config, this.logger);
+    if (records.length > 1) return sendTogether(kafka, `${applicationId}-dead-letters`, topics.syncEvents, records);
+    this.#sender ??= RecordSender.connect(kafka);
+    await (await this.#sender).send(topics.syncEvents, records);
   }
 
   /** A status that is ignored but for the holds that it lifts. */
-  async releaseOf(companyId: string, clientId: string, holds: readonly string[], why: string): Promise<RecordToWrite> {
+  async releaseOf(companyId: string, clientId: string, holds: Iterable<RecordId>, why: string): Promise<RecordToWrite> {
     const status = {
       ...{ datasetId: 'release', connectionId: 'release', dataType: 'release', status: 'Cancelled' },
       ...{ trigger: 'REFRESH', errorMessage: why },
     };
     const line = JSON.stringify({ companyId, clientId, payload: { DatasetStatusChanged: status } });
     const record = (await syncEventJson(this.config, this.schemasFolder)).recordOf(line);
-    return { ...record, headers: holds.map((hold) => ({ key: REPAIRS_HEADER, value: Buffer.from(hold) })) };
+    return { ...record, headers: repairsHeaders(holds) };
   }
 
-  async #readAll(
+  #reading(wanted: (letter: DeadLetter) => DeadLetter | null): LettersBeingRead {
+    return new LettersBeingRead(this.config.topics.syncEvents, wanted);
+  }
+
+  async #partitions(topic: string): Promise<number[]> {
+    const count = await this.#countPartitions(topic);
+    return Array.from({ length: count }, (_, partition) => partition);
+  }
+
+  #countPartitions(topic: string): Promise<number> {
+    return partitionsOf(kafkaConfigOf(this.config, this.logger), systemClock, topic);
+  }
+
+  /** Where the records of partitions begin that were stamped at a time or later, whatever clock stamped them. */
+  async #since(topic: string, partitions: readonly number[], timeMs: number): Promise<Map<number, number>> {
+    const offsets = partitions.map((partition) => this.#logs.offsetSince({ topic, partition }, timeMs - CLOCK_SKEW_MS));
+    return new Map((await Promise.all(offsets)).map((offset, i) => [partitions[i] as number, offset]));
+  }
+
+  async #readInput(
+    from: ReadonlyMap<number, number>,
+    poison: RecordIds,
+    watched: ReadonlySet<string>,
+  ): Promise<InputAfterwards> {
+    const afterwards = new InputAfterwards(poison, watched, (records) => this.#decode(records));
+    await this.#read(this.config.topics.syncEvents, from, (partition, records) => afterwards.take(partition, records));
+    return afterwards;
+  }
+
+  async #read(
     topic: string,
-    from: (partition: number) => number | null,
-    take: (record: LogRecord, partition: number) => void,
+    from: ReadonlyMap<number, number>,
+    take: (partition: number, records: readonly LogRecord[]) => void | Promise<void>,
   ): Promise<void> {
     let read = 0;
     let toldAt = Date.now();
-    const tell = (): void => {
-      if (++read % 1_000 !== 0 || Date.now() - toldAt < PROGRESS_INTERVAL_MS) return;
-      toldAt = Date.now();
-      console.error(`${read} records of ${topic} read`);
-    };
-    const partitions = await partitionsOf(kafkaConfigOf(this.config, this.logger), systemClock, topic);
     await Promise.all(
-      Array.from({ length: partitions }, async (_, partition) => {
-        const first = from(partition);
-        if (first === null) return;
-        await readPartition(this.#logs, { topic, partition }, first, (record) => {
-          take(record, partition);
-          tell();
-        });
-      }),
+      [...from].map(([partition, first]) =>
+        readPartition(this.#logs, { topic, partition }, first, async (records) => {
+          await take(partition, records);
+          read += records.length;
+          if (Date.now() - toldAt < PROGRESS_INTERVAL_MS) return;
+          toldAt = Date.now();
+          console.error(`${read} records of ${topic} read`);
+        }),
+      ),
     );
   }
 
-  #decoder: SyncEventDecoder | undefined;
-
-  async #decode(record: Omit<LogRecord, 'headers'>): Promise<InputEvent | string> {
-    this.#decoder ??= await this.#createDecoder();
-    const [decoded] = await this.#decoder.decodeBatch(
-      [{ ...record, headers: NO_HEADERS }],
-      AbortSignal.timeout(60_000),
-    );
-    if (decoded === undefined) throw new Error('a record was decoded to nothing');
-    return isPoison(decoded) ? `${decoded.code}: ${decoded.message.split(';')[0] ?? ''}` : decoded;
+  async #decode(records: readonly Omit<LogRecord, 'headers'>[]): Promise<(InputEvent | string)[]> {
+    if (records.length === 0) return [];
+    this.#decoder ??= this.#createDecoder();
+    const decoder = await this.#decoder;
+    const events: (InputEvent | string)[] = [];
+    for (let from = 0; from < records.length; from += DECODED_AT_ONCE) {
+      const piece = records.slice(from, from + DECODED_AT_ONCE).map((record) => ({ ...record, headers: NO_HEADERS }));
+      for (const decoded of await decoder.decodeBatch(piece, AbortSignal.timeout(60_000)))
+        events.push(isPoison(decoded) ? `${decoded.code}: ${decoded.message.split(';')[0] ?? ''}` : decoded);
+    }
+    return events;
   }
 
   async #createDecoder(): Promise<SyncEventDecoder> {
@@ -171,5 +251,35 @@ export class DeadLetterDesk {
     if (knownId == null) throw new Error('no schema is registered: run `company-sync schemas register`');
     const { syncEvent } = await loadReaderSchemas(this.schemasFolder);
     return createSyncEventDecoder(syncEvent, { source: this.#registry, clock: systemClock, knownId });
+  }
+}
+
+/** What has been read so far; it may be looked at in between. */
+class LettersBeingRead {
+  readonly #letters: DeadLetter[] = [];
+  readonly #companies = new Map<RecordId, string | null>();
+  readonly #attempts = new RepairAttempts();
+
+  constructor(
+    private readonly input: string,
+    private readonly wanted: (letter: DeadLetter) => DeadLetter | null,
+  ) {}
+
+  take(records: readonly LogRecord[]): void {
+    for (const record of records) {
+      const letter = readDeadLetter(record);
+      if (letter === null || letter.topic !== this.input) continue;
+      this.#companies.set(idOf(letter), letter.key === null || letter.key.length === 0 ? null : letter.key.toString());
+      this.#attempts.add(letter);
+      const kept = this.wanted(letter);
+      if (kept !== null) this.#letters.push(copyOf(kept));
+    }
+  }
+
+  end(): ReadLetters {
+    const letters = this.#letters.sort(
+      (a, b) => a.writtenAt - b.writtenAt || a.partition - b.partition || a.offset - b.offset,
+    );
+    return { letters, companies: this.#companies, attempts: this.#attempts };
   }
 }

@@ -113,8 +113,8 @@ function poison(record: LogRecord, code: PoisonCode, what: string): Poison {
   return { record, code, message, heldCompanyId };
 }
 
-/** Any bytes are let through: those that name no hold lift none. */
-function repairsOf(headers: readonly Header[]): readonly string[] {
+/** What the headers of a record say that it repairs. Any bytes are let through: those that name no hold lift none. */
+export function repairsOf(headers: readonly Header[]): readonly string[] {
   const repairs: string[] = [];
   for (const { key, value } of headers) if (key === REPAIRS_HEADER && value !== null) repairs.push(value.toString());
   return repairs.length === 0 ? NO_REPAIRS : repairs;

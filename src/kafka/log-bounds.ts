@@ -15,6 +15,7 @@ const EARLIEST = -2;
 /** With read_committed: the last stable offset; with read_uncommitted: the high watermark. */
 const LATEST = -1;
 const NO_REPLICA = -1;
+const NO_SUCH_RECORD = -1;
 const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
 const NOTHING_COMMITTED = -1;
@@ -51,6 +52,17 @@ export class LogBoundsReader {
   /** @throws BrokerError as `bounds` */
   highWatermark(at: TopicPartition): Promise<number> {
     return this.#askLeader(at, (broker) => offsetAt(broker, at, LATEST, READ_UNCOMMITTED));
+  }
+
+  /**
+   * The first offset whose record is stamped at `timestampMs` or after; the last stable offset where none is.
+   * @throws BrokerError as `bounds`
+   */
+  offsetSince(at: TopicPartition, timestampMs: number): Promise<number> {
+    return this.#askLeader(at, async (broker) => {
+      const offset = await offsetAt(broker, at, timestampMs, READ_COMMITTED);
+      return offset === NO_SUCH_RECORD ? offsetAt(broker, at, LATEST, READ_COMMITTED) : offset;
+    });
   }
 
   /**

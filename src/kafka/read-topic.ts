@@ -6,14 +6,14 @@ const RECORDS_A_READ = 10_000;
 
 /**
  * @param from the log's start where it lies below it
- * @param take told of each record, in order
+ * @param take told of the records in order, some at a time; what it returns is awaited before the next
  * @throws what the reader throws
  */
 export async function readPartition(
   logs: Pick<Logs, 'bounds' | 'reader'>,
   at: TopicPartition,
   from: number,
-  take: (record: LogRecord) => void,
+  take: (records: readonly LogRecord[]) => void | Promise<void>,
 ): Promise<void> {
   const { start, end } = await logs.bounds(at);
   const first = Math.max(start, from);
@@ -22,7 +22,7 @@ export async function readPartition(
   try {
     for (let position = first; position < end;) {
       const batch = await reader.next(RECORDS_A_READ);
-      for (const record of batch.records) if (record.offset < end) take(record);
+      await take(batch.records.filter(({ offset }) => offset < end));
       position = batch.nextOffset;
     }
   } finally {

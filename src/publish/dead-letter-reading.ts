@@ -2,7 +2,8 @@
 import type { Header, LogRecord } from '../lib/record.js';
 
 export interface DeadLetter {
-  /** Of the poison record in the input topic; `<partition>/<offset>` names it in a `repairs` header. */
+  /** Of the poison record; `<partition>/<offset>` names it in a `repairs` header. */
+  readonly topic: string;
   readonly partition: number;
   readonly offset: number;
   readonly code: string;
@@ -24,11 +25,23 @@ export function readDeadLetter(record: LogRecord): DeadLetter | null {
   const own = record.headers.slice(0, -ADDED.length);
   const added = record.headers.slice(-ADDED.length);
   if (!ADDED.every((name, i) => added[i]?.key === name)) return null;
-  const [code = '', message = '', , partition, offset, timestamp] = added.map(({ value }) => value?.toString() ?? '');
+  const [code = '', message = '', topic = '', ...numbers] = added.map(({ value }) => value?.toString() ?? '');
+  const [partition = NaN, offset = NaN, timestamp = NaN] = numbers.map(Number);
+  if (![partition, offset, timestamp].every(Number.isSafeInteger)) return null;
   return {
-    ...{ partition: Number(partition), offset: Number(offset), timestamp: Number(timestamp) },
-    ...{ code, message, writtenAt: record.timestamp, key: record.key, value: record.value, headers: own },
+    ...{ topic, partition, offset, timestamp, code, message, writtenAt: record.timestamp },
+    ...{ key: record.key, value: record.value, headers: own },
   };
+}
+
+/** With buffers of its own: those of a record that was read are slices of all that came with it. */
+export function copyOf(letter: DeadLetter): DeadLetter {
+  const headers = letter.headers.map(({ key, value }) => ({ key, value: copied(value) }));
+  return { ...letter, key: copied(letter.key), value: copied(letter.value), headers };
+}
+
+function copied(bytes: Buffer | null): Buffer | null {
+  return bytes === null ? null : Buffer.from(bytes);
 }
 
 export function idOf({ partition, offset }: Pick<DeadLetter, 'partition' | 'offset'>): string {

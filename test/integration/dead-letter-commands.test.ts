@@ -3,12 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { logLevel } from 'kafkajs';
+import { partitionOfKey } from '../../src/kafka/partitioner.js';
+import { sendTogether } from '../../src/kafka/record-sender.js';
+import { BrokerError } from '../../src/pipeline/errors.js';
 import { currentCluster } from '../support/cluster/current.js';
 import { runCommand, SCHEMAS_FOLDER, type CommandResult } from '../support/command.js';
 import { deploy, type Deployment } from '../support/deployment.js';
 import { announcedCompanies, announcements, consumed, consumedToEnd } from '../support/outbound.js';
 import { framed, Platform, type Place } from '../support/platform.js';
 import { Processors } from '../support/processor.js';
+import { createTopic, readCommitted } from '../support/topics.js';
 
 const processors = new Processors();
 const folder = mkdtempSync(join(tmpdir(), 'dead-letters-'));
@@ -127,9 +132,64 @@ test('a company is released from what holds it, and says why', async () => {
   expect(await deadLetters('release', company, '--why', 'again')).toMatchObject({ exitCode: 1 });
 });
 
+test('a repair that cannot be read either leaves its letter open, and the next repair replaces both', async () => {
+  const company = randomUUID();
+  const id = await holdCompany(company, nonsense);
+  const failed = { key: company, value: Buffer.from('no better'), headers: { repairs: id } };
+  const [place] = await platform.send([failed]);
+  await consumed(deployment, [place as Place]);
+  const idOfFailed = `${place?.partition}/${place?.offset}`;
+
+  const { stdout } = await deadLetters('list', '--open');
+  expect(stdout).toMatch(new RegExp(`^${id} .*\\(no repair that could be read: ${idOfFailed}\\)$`, 'm'));
+  expect(stdout).toMatch(new RegExp(`^${idOfFailed} .*\\(no repair; it was a repair of ${id}\\)$`, 'm'));
+  const fixed = fixedFile(company, { DatasetStatusChanged: { ...STATUS, status: 'Fetching', revision: 1 } });
+  const repaired = await deadLetters('repair', id, '--file', fixed);
+  expect(repaired).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(idOfFailed) as string });
+  expect(await isAnnounced(company)).toBe(true);
+  expect((await deadLetters('list', '--open')).stdout).not.toContain(company);
+});
+
+test('a repair goes to the partition that has the company, whatever partitioner put it there', async () => {
+  const company = randomUUID();
+  const partition = 1 - partitionOfKey(Buffer.from(company), 2);
+  const records = [
+    platform.manifest(company, { datasets: ['d'] }),
+    { key: company, value: nonsense() },
+    platform.status(company, 'd', 'Fetching', { revision: 1 }),
+  ];
+  const places = await platform.send(records.map((record) => ({ ...record, partition })));
+  await consumed(deployment, places);
+  const fixed = fixedFile(company, { DatasetStatusChanged: { ...STATUS, status: 'Complete', revision: 2 } });
+  expect(await deadLetters('repair', `${partition}/${places[1]?.offset}`, '--file', fixed)).toMatchObject({
+    exitCode: 0,
+  });
+  expect(await isAnnounced(company)).toBe(true);
+});
+
+test('only letters written since a time are listed', async () => {
+  await holdCompany(randomUUID(), nonsense);
+  const since = new Date().toISOString();
+  const company = randomUUID();
+  const id = await holdCompany(company, nonsense);
+  const { stdout } = await deadLetters('list', '--since', since);
+  expect(stdout.trim().split('\n')).toEqual([
+    expect.stringMatching(new RegExp(`^${id} .*${company}`)),
+    '1 dead letters, 1 of them without a repair',
+  ]);
+  expect(await deadLetters('list', '--since', 'yesterday')).toMatchObject({ exitCode: 2 });
+});
+
 test("a record with another company's key is repaired there, and the key's company released", async () => {
   const [held, meant] = [randomUUID(), randomUUID()];
   const id = await holdCompany(held, () => platform.status(meant, 'd', 'Complete').value as Buffer);
+  // It is of no use any more where a later status has come, which is in the partition of the company it belongs to.
+  await consumed(deployment, await platform.send([platform.status(meant, 'other', 'Complete')]));
+  const outdated = fixedFile(meant, { DatasetStatusChanged: { ...STATUS, datasetId: 'other', status: 'Fetching' } });
+  const refused = await deadLetters('repair', id, '--file', outdated);
+  expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('has a later status') as string });
+  expect(await isAnnounced(held)).toBe(false);
+
   const fixed = fixedFile(meant, { DatasetStatusChanged: { ...STATUS, status: 'Complete' } }, 'client-of-another');
   const { exitCode, stdout } = await deadLetters('repair', id, '--file', fixed);
 
@@ -139,6 +199,21 @@ test("a record with another company's key is repaired there, and the key's compa
   // The record that lifts the last hold gives the announcement its client.
   const ofHeld = (await announcements(deployment)).find(({ event }) => event.companyId === held);
   expect(ofHeld?.event.clientId).toBe('client-1');
-  await consumed(deployment, await platform.send([platform.manifest(meant, { datasets: ['d'] })]));
+  await consumed(deployment, await platform.send([platform.manifest(meant, { datasets: ['d', 'other'] })]));
   expect(await isAnnounced(meant)).toBe(true);
+  expect((await deadLetters('list', '--open')).stdout).not.toContain(held);
+});
+
+test('records sent together are all there or none is', async () => {
+  const configEntries = [{ name: 'max.message.bytes', value: '1000' }];
+  const topic = await createTopic(deployment.bootstrap, { numPartitions: 2, configEntries });
+  const config = { clientId: 'test', brokers: deployment.bootstrap.split(','), logLevel: logLevel.NOTHING };
+  const send = (...sizes: readonly number[]) => {
+    const records = sizes.map((size, partition) => ({ key: null, value: Buffer.alloc(size), headers: [], partition }));
+    return sendTogether(config, randomUUID(), topic, records);
+  };
+  await expect(send(10, 5_000)).rejects.toThrow(BrokerError);
+  expect(await readCommitted(deployment.bootstrap, topic)).toEqual([]);
+  await send(10, 20);
+  expect(await readCommitted(deployment.bootstrap, topic)).toHaveLength(2);
 });

@@ -1,0 +1,186 @@
+/** Repairs of dead letters: what may be sent in place of one, where it goes, and what goes with it. */
+import type { Flags } from '../config.js';
+import type { InputEvent } from '../domain/events.js';
+import { partitionOfKey } from '../kafka/partitioner.js';
+import type { RecordTo } from '../kafka/record-sender.js';
+import type { RecordToWrite } from '../lib/record.js';
+import { idOf, type DeadLetter } from '../publish/dead-letter-reading.js';
+import type { DeadLetterDesk, ReadLetters } from './dead-letter-desk.js';
+import { lettersWanted } from './dead-letter-flags.js';
+import { asRepairOf, type RecordId } from './repair-attempts.js';
+import type { RunningInstances } from './running-instances.js';
+import { UsageError } from './usage-error.js';
+
+export interface Repairing {
+  readonly desk: DeadLetterDesk;
+  readonly instances: RunningInstances;
+  readonly own: Flags;
+  readonly print: (line: string) => void;
+}
+
+/** What a repair must not be without --force. */
+class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
+
+/** A repair that may be sent. */
+interface Repair {
+  readonly letter: DeadLetter;
+  readonly event: InputEvent;
+  readonly record: RecordToWrite;
+  /** What it replaces: its letter among others. */
+  readonly replaced: ReadonlySet<RecordId>;
+  /** The companies whose keys these had. */
+  readonly keys: ReadonlySet<string>;
+}
+
+/** @returns the exit code */
+export async function repairOne(at: Repairing, id: RecordId): Promise<number> {
+  const { desk, own } = at;
+  const { file } = own;
+  if (file === true) throw new UsageError(['--file needs a value: expected a file with the event as JSON']);
+  const fixed = file === undefined ? null : await desk.readLine(file);
+  const read = await desk.letter(id);
+  const { letter } = read;
+  const [now] = fixed === null ? await desk.readAgain([letter]) : [fixed.event];
+  if (now === undefined || typeof now === 'string')
+    throw new Error(`it would be a dead letter again (${now}): give what it should have been with --file`);
+  const record = fixed?.record ?? asItCame(letter, own);
+  if (judgedByTime(now, own)) {
+    const home = await homeOf(at, now.companyId, letter);
+    refuseEarlier(now, await desk.laterStatus(now, letter, home, read.companies));
+  }
+  await send(at, repairOf(letter, now, record, read));
+  return 0;
+}
+
+/**
+ * What can be read now is sent again, in the order in which it came; what cannot is told and left. Where a letter and a
+ * repair of it can both be read, the repair is sent.
+ * @returns the exit code
+ */
+export async function repairAll(at: Repairing): Promise<number> {
+  const { desk, own, print } = at;
+  if (own['all'] !== true) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
+  const { sinceMs, isWanted } = lettersWanted(own);
+  const read = await desk.letters(sinceMs, (letter) => (isWanted(letter) ? letter : null));
+  const { letters } = read;
+  const events = await desk.readAgain(letters);
+  const watched = new Set(
+    events.flatMap((event) => (typeof event !== 'string' && judgedByTime(event, own) ? [event.companyId] : [])),
+  );
+  const afterwards = await desk.afterwards(letters, read.companies, watched);
+
+  const repairs: Repair[] = [];
+  const left: string[] = [];
+  const replaced = new Set<RecordId>();
+  let open = 0;
+  for (const [i, letter] of [...letters.entries()].reverse()) {
+    const id = idOf(letter);
+    const event = events[i];
+    if (event === undefined || afterwards.repairOf(id) !== null) continue;
+    open++;
+    if (replaced.has(id)) continue;
+    try {
+      if (typeof event === 'string') throw new RefusedError(event);
+      const record = asItCame(letter, own);
+      if (event.payload.kind === 'status' && judgedByTime(event, own))
+        refuseEarlier(event, afterwards.laterStatus(event.companyId, event.payload.datasetId, letter));
+      const repair = repairOf(letter, event, record, read);
+      for (const one of repair.replaced) replaced.add(one);
+      repairs.push(repair);
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      left.push(`${id}: left, ${error.message}`);
+    }
+  }
+  for (const line of left.reverse()) print(line);
+  let answered = 0;
+  const places = new Map(letters.map((letter, place) => [idOf(letter), place]));
+  const placeOf = ({ replaced }: Repair) => Math.min(...[...replaced].map((one) => places.get(one) ?? Infinity));
+  for (const repair of repairs.sort((a, b) => placeOf(a) - placeOf(b))) {
+    await send(at, repair);
+    answered += [...repair.replaced].filter((one) => places.has(one)).length;
+  }
+  print(`${answered} of ${open} dead letters without a repair were sent again`);
+  return 0;
+}
+
+function repairOf(letter: DeadLetter, event: InputEvent, record: RecordToWrite, read: ReadLetters): Repair {
+  const replaced = read.attempts.replacedWith(idOf(letter));
+  const keys = new Set([...replaced].flatMap((one) => read.companies.get(one) ?? []));
+  return { letter, event, record, replaced, keys };
+}
+
+function asItCame({ key, value, headers, code }: DeadLetter, own: Flags): RecordToWrite {
+  if (code === 'too-many-datasets' && own['force'] !== true)
+    throw new RefusedError(
+      'its company would have too many datasets again: give a smaller one with --file, or --force',
+    );
+  return { key, value, headers };
+}
+
+/** Whether the event would replace a later status: without a revision it counts as the latest, whenever it comes. */
+function judgedByTime({ payload }: InputEvent, own: Flags): boolean {
+  return payload.kind === 'status' && payload.revision === null && own['force'] !== true;
+}
+
+function refuseEarlier({ payload }: InputEvent, later: RecordId | null): void {
+  if (later === null || payload.kind !== 'status') return;
+  throw new RefusedError(
+    `dataset ${payload.datasetId} has a later status (${later}), which this one without a revision would replace: ` +
+      `release the company instead, or use --force`,
+  );
+}
+
+/**
+ * The repair and, where what it replaces had the key of another company, the release of that one: both or neither, so that
+ * a letter counts as repaired only when nobody is held by it any more.
+ */
+async function send(at: Repairing, repair: Repair): Promise<void> {
+  const { desk, print } = at;
+  const { letter, event, record, replaced, keys } = repair;
+  const releases: RecordTo[] = [];
+  for (const held of keys) if (held !== event.companyId) releases.push(...(await releasesOf(at, held, repair)));
+  const partition = await homeOf(at, event.companyId, letter);
+  await desk.send([{ ...asRepairOf(replaced, record), partition }, ...releases]);
+  const others = [...replaced].filter((id) => id !== idOf(letter));
+  const besides = others.length === 0 ? '' : `, and in place of ${others.join(', ')}`;
+  print(`${idOf(letter)}: sent, a repair for company ${event.companyId}${besides}`);
+  for (const { key } of releases)
+    print(`${idOf(letter)}: company ${String(key)}, whose key it had, is released from it`);
+}
+
+/**
+ * The partition that has the company. The default partitioner's, where the letter lies there; else, as with another
+ * partitioner or after a repartition, the instances know. A company that nobody has seen goes where its key says.
+ */
+async function homeOf({ desk, instances }: Repairing, companyId: string, letter: DeadLetter): Promise<number> {
+  const byKey = partitionOfKey(Buffer.from(companyId), await desk.inputPartitions());
+  if (byKey === letter.partition) return byKey;
+  return (await instances.explanation(companyId)).asOf?.partition ?? byKey;
+}
+
+/**
+ * What releases a company from records that had its key, though they belong to another; nothing where they do not hold
+ * it. It names the held company's own client: an announcement takes its client from the record that completes the company.
+ */
+async function releasesOf(
+  { desk, instances, own }: Repairing,
+  held: string,
+  { letter, event, replaced }: Repair,
+): Promise<RecordTo[]> {
+  const { holds, clientId, asOf } = await instances.explanation(held);
+  const lifted = holds.map(({ record }) => record).filter((id) => replaced.has(id));
+  if (lifted.length === 0 || asOf === null) return [];
+  const why = `${idOf(letter)} belongs to ${event.companyId}`;
+  const record = await desk.releaseOf(held, clientOf(held, clientId, own), lifted, why);
+  return [{ ...record, partition: asOf.partition }];
+}
+
+/** @throws UsageError where nobody knows it */
+export function clientOf(companyId: string, known: string | null, own: Flags): string {
+  const client = known ?? own['client-id'];
+  if (typeof client === 'string' && client !== '') return client;
+  throw new UsageError([`no manifest of ${companyId} was seen that names its client: give it with --client-id`]);
+}

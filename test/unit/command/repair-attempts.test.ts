@@ -1,0 +1,38 @@
+/** Repairs that could not be read either: what one repair must replace. */
+import { asRepairOf, RepairAttempts } from '../../../src/command/repair-attempts.js';
+import type { Header } from '../../../src/lib/record.js';
+
+const repairs = (id: string): Header => ({ key: 'repairs', value: Buffer.from(id) });
+
+/** Letters as `1/9 repairs 1/5 1/6`. */
+function attempts(...letters: readonly string[]): RepairAttempts {
+  const all = new RepairAttempts();
+  for (const letter of letters) {
+    const [id = '', ...targets] = letter.split(/ repairs | /);
+    const [partition, offset] = id.split('/').map(Number);
+    all.add({ partition: partition ?? NaN, offset: offset ?? NaN, headers: targets.map(repairs) });
+  }
+  return all;
+}
+
+test.each([
+  ['a letter by itself', ['1/5', '1/6'], '1/5', ['1/5']],
+  ['its failed repair too', ['1/5', '1/9 repairs 1/5'], '1/5', ['1/5', '1/9']],
+  ['what a failed repair was to replace', ['1/5', '1/9 repairs 1/5'], '1/9', ['1/9', '1/5']],
+  ['repairs of repairs', ['1/5', '1/9 repairs 1/5', '1/12 repairs 1/9'], '1/5', ['1/5', '1/9', '1/12']],
+  ['other repairs of the same', ['1/9 repairs 1/5', '1/12 repairs 1/5'], '1/12', ['1/12', '1/5', '1/9']],
+  ['not one that was to replace others as well', ['1/9 repairs 1/5 1/6'], '1/5', ['1/5']],
+  ['all that one was to replace', ['1/9 repairs 1/5 1/6', '1/12 repairs 1/6'], '1/9', ['1/9', '1/5', '1/6', '1/12']],
+  ['nothing that is no record', ['1/9 repairs nonsense'], '1/9', ['1/9']],
+  ['letters that name each other once', ['1/5 repairs 1/9', '1/9 repairs 1/5'], '1/5', ['1/5', '1/9']],
+])('one repair replaces %s', (_what, letters, id, replaced) => {
+  expect([...attempts(...letters).replacedWith(id)]).toEqual(replaced);
+});
+
+test('a repair names each record once, and keeps the other headers', () => {
+  const trace = { key: 'traceparent', value: Buffer.from('00-1') };
+  const record = { key: null, value: null, headers: [repairs('1/5'), trace, repairs('1/7')] };
+  expect(asRepairOf(new Set(['1/5', '1/9']), record).headers).toEqual([
+    ...[trace, repairs('1/7'), repairs('1/5'), repairs('1/9')],
+  ]);
+});
