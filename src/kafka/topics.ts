@@ -189,8 +189,9 @@ async function logStartFaults(logs: Pick<Logs, 'bounds'>, { topic, partitions }:
     start === 0
       ? []
       : [
-          `changelog ${topic}, partition ${partition}, starts at offset ${start}: state below it was deleted; ` +
-            'use another APPLICATION_ID, which starts from the beginning',
+          `changelog ${topic}, partition ${partition}, starts at offset ${start}: state below it was deleted, so that no ` +
+            'state can be told from it. Delete the topic, make it anew with `company-sync topics create`, and build ' +
+            'the state anew: docs/operations.md, "The changelog is lost"',
         ],
   );
 }

@@ -77,7 +77,8 @@ async function endOfChangelog(context: PipelineContext, partition: number): Prom
   if (start === 0) return end;
   throw new InconsistentPositionError(
     `partition ${partition} is stopped: changelog ${topic}/${partition} starts at offset ${start}, so records of it ` +
-      `were deleted. State cannot be restored from it: recreate the topic (topics create) and then build the state anew`,
+      'were deleted. State cannot be restored from it: stop all instances, delete the topic, make it anew with ' +
+      '`company-sync topics create`, and build the state anew: docs/operations.md, "The changelog is lost"',
   );
 }
 

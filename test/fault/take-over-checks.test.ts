@@ -263,4 +263,5 @@ test('a changelog that records were deleted from is refused at the start', async
   const refused = processors.start(deployment, { stateDir });
   expect(await refused.exited).toBe(1);
   expect(refused.messages).toContain(`changelog ${changelog}, partition 1, starts at offset 2`);
+  expect(refused.messages).toContain('docs/operations.md, "The changelog is lost"');
 });

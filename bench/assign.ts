@@ -1,0 +1,66 @@
+/**
+ * How long the group's leader takes to assign many partitions to many members, and how much they tell each other:
+ *   npm run bench:assign -- [--partitions 1000] [--members 100]
+ */
+import { parseArgs } from 'node:util';
+import { SeededRandom } from '../demo/seeded-random.js';
+import { encodeMemberInfo } from '../src/kafka/member-info.js';
+import { assignPartitions, type Assignment, type GroupMember } from '../src/pipeline/assign-partitions.js';
+import { thousands } from './figures.js';
+
+const { values } = parseArgs({
+  options: { partitions: { type: 'string', default: '1000' }, members: { type: 'string', default: '100' } },
+});
+const PARTITIONS = Number(values.partitions);
+const MEMBERS = Number(values.members);
+/** Of a changelog of 100 M companies in so many partitions; they take five bytes each then, as varints. */
+const POSITIONS = 2 ** 30;
+
+const random = new SeededRandom(1);
+const positions = Array.from({ length: PARTITIONS }, () => POSITIONS + random.integer(0, POSITIONS));
+
+function newMember(id: number, numStandby: number): GroupMember {
+  return { memberId: `company-sync-${id}`, partitions: [], held: new Map(), numStandby };
+}
+
+/** As they come to the next rebalance: they hold the state of what they were given, standbys a little behind. */
+function after(assignments: ReadonlyMap<string, Assignment>, numStandby: number): GroupMember[] {
+  return [...assignments].map(([memberId, { active, standby }]) => ({
+    ...{ memberId, numStandby, partitions: active },
+    held: new Map([
+      ...active.map((partition) => [partition, positions[partition] as number] as const),
+      ...standby.map((partition) => [partition, (positions[partition] as number) - random.integer(0, 1_000)] as const),
+    ]),
+  }));
+}
+
+function measured(what: string, members: readonly GroupMember[]): ReadonlyMap<string, Assignment> {
+  const startedAt = performance.now();
+  const assignments = assignPartitions(PARTITIONS, members);
+  const tookMs = performance.now() - startedAt;
+  const moved = members.flatMap(({ memberId, partitions }) => {
+    const kept = new Set(assignments.get(memberId)?.active);
+    return partitions.filter((partition) => !kept.has(partition));
+  });
+  console.log(`  ${what}: ${thousands(tookMs)} ms, ${thousands(moved.length)} partitions taken from who runs them`);
+  return assignments;
+}
+
+/** What all members tell the leader, in one answer to its JoinGroup. */
+function toldBytes(members: readonly GroupMember[]): number {
+  const bytes = members.map(({ memberId, numStandby, partitions, held }) => {
+    const httpAddress = 'http://company-sync-0.company-sync:8080';
+    return encodeMemberInfo({ httpAddress, numStandby, memberId, partitions, held }).length;
+  });
+  return bytes.reduce((sum, length) => sum + length, 0);
+}
+
+for (const numStandby of [0, 1]) {
+  console.log(`${thousands(PARTITIONS)} partitions, ${thousands(MEMBERS)} members, NUM_STANDBY ${numStandby}`);
+  const all = Array.from({ length: MEMBERS }, (_, id) => newMember(id, numStandby));
+  const members = after(measured('nobody has anything', all), numStandby);
+  measured('all stay', members);
+  measured('one has left', members.slice(1));
+  measured('one has come', [...members, newMember(MEMBERS, numStandby)]);
+  console.log(`  they tell the leader ${thousands(toldBytes(members))} bytes`);
+}

@@ -1,0 +1,121 @@
+/** What a company takes, in the changelog and on an instance's disk. See `--help`. */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createPlatformEncoder } from '../demo/platform-events.js';
+import { SeededRandom } from '../demo/seeded-random.js';
+import type { KafkaLogs } from '../src/kafka/kafka-logs.js';
+import type { Cluster } from '../test/support/cluster/cluster.js';
+import { startCluster } from '../test/support/cluster/start-cluster.js';
+import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './deployment.js';
+import { describeMachine, thousands } from './figures.js';
+import { connectProducer, fill } from './input.js';
+import { MeasuredProcessor } from './measured-processor.js';
+import { consumed, logsOf, partitionsOf, readWhole } from './topic-reading.js';
+import { workload, type WorkloadRecord } from './workload.js';
+
+const HELP = `npm run bench:company-size -- [options]
+
+Lets an instance work off companies of --datasets datasets, first all records but the last one of each company, then
+those. Printed for both, a company: what its records wrote to the changelog, what of it compaction leaves, and what the
+stopped instance has on the disk. Keys and values without the overhead of Kafka's batches.
+
+  --companies N  (50000)
+  --datasets N   (20)
+  --short        500 companies: to see that it works
+  --help         this`;
+
+const { values } = parseArgs({
+  options: {
+    companies: { type: 'string', default: '50000' },
+    datasets: { type: 'string', default: '20' },
+    short: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const COMPANIES = values.short ? 500 : Number(values.companies);
+const PARTITIONS = 4;
+const IN_FLIGHT = 1_000;
+
+async function bench(cluster: Cluster): Promise<void> {
+  const deployment = await deploy(cluster, { partitions: PARTITIONS, build: OWN_BUILD });
+  const encoder = await createPlatformEncoder(cluster.registryUrl, deployment.topics, SCHEMAS_FOLDER);
+  const producer = await connectProducer(cluster.bootstrap);
+  const logs = logsOf(cluster.bootstrap, deployment.applicationId);
+  const shape = { companies: COMPANIES, inFlight: IN_FLIGHT, statuses: ['Fetching', 'Complete'] };
+  const records = workload({ ...shape, datasetsPerCompany: Number(values.datasets) }, encoder, new SeededRandom(1));
+  const last: WorkloadRecord[] = [];
+  let processor = new MeasuredProcessor(deployment, OWN_BUILD);
+  try {
+    for (const what of ['pending', 'announced']) {
+      await fill(producer, deployment.topics.events, what === 'pending' ? allButLast(records, last) : last);
+      await consumed(logs, partitionsOf(deployment.topics.events, PARTITIONS), processor);
+      processor = await restarted(deployment, processor);
+      report(what, await changelogBytes(logs, deployment), bytesIn(processor.stateDir));
+    }
+  } finally {
+    await processor.stop();
+    await logs.close();
+    await producer.disconnect();
+  }
+}
+
+function* allButLast(records: Iterable<WorkloadRecord>, last: WorkloadRecord[]): IterableIterator<WorkloadRecord> {
+  for (const record of records)
+    if (record.completes) last.push(record);
+    else yield record;
+}
+
+/** So that what was in memory and in the log of the store is in its files. */
+async function restarted(deployment: Deployment, processor: MeasuredProcessor): Promise<MeasuredProcessor> {
+  await processor.terminate();
+  const again = new MeasuredProcessor(deployment, OWN_BUILD, [], processor.stateDir);
+  await again.allRunning(PARTITIONS);
+  return again;
+}
+
+/** Of keys and values. */
+interface ChangelogBytes {
+  readonly written: number;
+  /** Of the latest record of each key; not of tombstones, which go after `delete.retention.ms`. */
+  readonly live: number;
+  readonly liveRecords: number;
+}
+
+async function changelogBytes(logs: KafkaLogs, { applicationId }: Deployment): Promise<ChangelogBytes> {
+  let written = 0;
+  const live = new Map<string, number>();
+  await readWhole(logs, partitionsOf(`${applicationId}-company-state`, PARTITIONS), ({ key, value }) => {
+    const name = key?.toString('latin1') ?? '';
+    const bytes = name.length + (value?.length ?? 0);
+    written += bytes;
+    if (value === null) live.delete(name);
+    else live.set(name, bytes);
+  });
+  return { written, live: [...live.values()].reduce((sum, bytes) => sum + bytes, 0), liveRecords: live.size };
+}
+
+function bytesIn(folder: string): number {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.reduce((sum, file) => sum + statSync(join(file.parentPath, file.name)).size, 0);
+}
+
+function report(what: string, { written, live, liveRecords }: ChangelogBytes, disk: number): void {
+  const each = (bytes: number): string => `${thousands(bytes / COMPANIES)} bytes`;
+  console.log(
+    `${thousands(COMPANIES)} companies ${what}, a company: ${each(written)} written to the changelog so far, of which ` +
+      `${each(live)} in ${(liveRecords / COMPANIES).toFixed(1)} records stay; ${each(disk)} on the disk`,
+  );
+}
+
+if (values.help) console.log(HELP);
+else {
+  console.log(describeMachine());
+  const cluster = await startCluster({ profile: 'bench' });
+  try {
+    await bench(cluster);
+  } finally {
+    await cluster.stop();
+  }
+}
