@@ -2,9 +2,12 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import RocksDB from 'rocksdb';
 import { createPlatformEncoder } from '../demo/platform-events.js';
 import { SeededRandom } from '../demo/seeded-random.js';
 import type { KafkaLogs } from '../src/kafka/kafka-logs.js';
+import { rocksOptions } from '../src/store/rocks-options.js';
+import { PARTITION_FOLDER } from '../src/store/rocks-state-directory.js';
 import type { Cluster } from '../test/support/cluster/cluster.js';
 import { startCluster } from '../test/support/cluster/start-cluster.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './deployment.js';
@@ -18,7 +21,7 @@ const HELP = `npm run bench:company-size -- [options]
 
 Lets an instance work off companies of --datasets datasets, first all records but the last one of each company, then
 those. Printed for both, a company: what its records wrote to the changelog, what of it compaction leaves, and what the
-stopped instance has on the disk. Keys and values without the overhead of Kafka's batches.
+instance has on the disk, as it is left and once RocksDB has compacted all of it. Keys and values without the overhead of Kafka's batches.
 
   --companies N  (50000)
   --datasets N   (20)
@@ -51,7 +54,13 @@ async function bench(cluster: Cluster): Promise<void> {
       await fill(producer, deployment.topics.events, what === 'pending' ? allButLast(records, last) : last);
       await consumed(logs, partitionsOf(deployment.topics.events, PARTITIONS), processor);
       processor = await restarted(deployment, processor);
-      report(what, await changelogBytes(logs, deployment), bytesIn(processor.stateDir));
+      const changelog = await changelogBytes(logs, deployment);
+      await processor.terminate();
+      const { stateDir } = processor;
+      const disk = { left: bytesIn(stateDir), compacted: await compactedBytes(stateDir) };
+      processor = new MeasuredProcessor(deployment, OWN_BUILD, [], stateDir);
+      await processor.allRunning(PARTITIONS);
+      report(what, changelog, disk);
     }
   } finally {
     await processor.stop();
@@ -101,11 +110,28 @@ function bytesIn(folder: string): number {
   return files.reduce((sum, file) => sum + statSync(join(file.parentPath, file.name)).size, 0);
 }
 
-function report(what: string, { written, live, liveRecords }: ChangelogBytes, disk: number): void {
+async function compactedBytes(stateDir: string): Promise<number> {
+  const folders = readdirSync(stateDir).filter((name) => PARTITION_FOLDER.test(name));
+  for (const name of folders) {
+    const db = new RocksDB(join(stateDir, name), rocksOptions());
+    await db.ready();
+    await db.compactRange();
+    await db.close();
+  }
+  return bytesIn(stateDir);
+}
+
+interface DiskBytes {
+  readonly left: number;
+  readonly compacted: number;
+}
+
+function report(what: string, { written, live, liveRecords }: ChangelogBytes, disk: DiskBytes): void {
   const each = (bytes: number): string => `${thousands(bytes / COMPANIES)} bytes`;
   console.log(
     `${thousands(COMPANIES)} companies ${what}, a company: ${each(written)} written to the changelog so far, of which ` +
-      `${each(live)} in ${(liveRecords / COMPANIES).toFixed(1)} records stay; ${each(disk)} on the disk`,
+      `${each(live)} in ${(liveRecords / COMPANIES).toFixed(1)} records stay; ` +
+      `${each(disk.left)} on the disk, ${each(disk.compacted)} once compacted`,
   );
 }
 

@@ -34,7 +34,7 @@ export interface GroupMembershipOptions {
 export const defaultSessionTimeoutMs = 10_000;
 
 /** A rebalance is noticed at a heartbeat, and whoever joins waits for the slowest member to notice. */
-const heartbeatIntervalMs = 500;
+const heartbeatIntervalMs = 250;
 /** Heartbeats are late by this much at most; shorter only costs CPU. */
 const loopPauseMs = 100;
 const startBackoffMinMs = 200;

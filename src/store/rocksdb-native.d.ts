@@ -59,6 +59,8 @@ declare module 'rocksdb' {
     readonly closed: boolean;
     ready(): Promise<void>;
     close(): Promise<void>;
+    /** The whole database, for measuring it. */
+    compactRange(): Promise<void>;
     /** A session on the database as it is now. Close it; closing the database closes it too. */
     snapshot(): RocksDB;
     read(options: BatchOptions): ReadBatch;

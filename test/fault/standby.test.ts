@@ -1,12 +1,13 @@
 /** A standby follows the changelog of a partition that another instance owns, so that a take-over costs the tail only. */
 import { rmSync } from 'node:fs';
+import { assignmentsOf, shared } from '../support/assignments.js';
 import { auditCluster } from '../support/audit/audit-cluster.js';
 import { currentCluster } from '../support/cluster/current.js';
 import { deploy } from '../support/deployment.js';
 import { consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../support/processor.js';
-import { restoreOf } from '../support/restore-log.js';
+import { restoreOf, restoresOf } from '../support/restore-log.js';
 
 interface Standby {
   readonly partition: number;
@@ -62,6 +63,47 @@ test('the standby of a killed owner takes over with the tail, though the owner l
     expect(announced).toBe(2 * COMPANIES);
     expect(await standbysOf(other)).toEqual([]);
     expect(await other.stop()).toBe(0);
+  } finally {
+    await platform.close();
+  }
+});
+
+test('an owner that becomes a standby, and an owner again, keeps its state', async () => {
+  const settings = { NUM_STANDBY: '1' };
+  const deployment = await deploy(currentCluster(), { partitions: PARTITIONS, settings });
+  const platform = await Platform.connect(deployment);
+  try {
+    const send = async (name: string) => {
+      const records = Array.from({ length: COMPANIES }, (_, i) =>
+        platform.completeCompany(`${name}-${i}`, { partition: i % PARTITIONS }),
+      ).flat();
+      await consumed(deployment, await platform.send(records));
+    };
+    const stays = await processors.startReady(deployment);
+    await send('alone');
+    const other = processors.start(deployment);
+    await shared([stays, other], PARTITIONS);
+    const moved = [0, 1].find((partition) => !assignmentsOf(stays.log).at(-1)?.includes(partition)) as number;
+    await send('shared');
+    const follows = async () =>
+      (await standbysOf(stays)).some(({ partition, lag }) => partition === moved && lag === 0);
+    await stays.poll(follows, 'the former owner follows as a standby', 30_000);
+    const [standby] = await standbysOf(stays);
+    expect(await other.stop()).toBe(0);
+    await shared([stays], PARTITIONS);
+    // The owner again: the standby has followed, so that nothing or next to nothing is left.
+    const again = restoresOf(stays.log, moved).at(-1);
+    expect(again?.start ?? standby?.position).toBeGreaterThanOrEqual(standby?.position ?? Infinity);
+
+    const otherAgain = processors.start(deployment, { stateDir: other.stateDir });
+    await shared([stays, otherAgain], PARTITIONS);
+    await send('shared again');
+    const logs = [stays.log, otherAgain.log];
+    const fromTheBeginning = logs.flatMap((log) => [0, 1].flatMap((partition) => restoresOf(log, partition)));
+    expect(fromTheBeginning.filter(({ start }) => start === 0)).toEqual([]);
+    expect(logs.flat().filter(({ msg }) => msg.includes('set aside'))).toEqual([]);
+    const { anomalies } = await auditCluster({ ...deployment, settingsInPlaceBefore: 0 });
+    expect(anomalies).toEqual([]);
   } finally {
     await platform.close();
   }

@@ -130,7 +130,7 @@ test('it is confirmed by a heartbeat sent after the question, and knows its gene
   await first.confirmed();
   const asked = performance.now();
   await first.confirmed();
-  // Not by the next heartbeat, which may have been on its way: by the one after it. They are 500 ms apart.
+  // Not by the next heartbeat, which may have been on its way: by the one after it. They are 250 ms apart.
   expect(performance.now() - asked).toBeGreaterThan(800);
   expect(first.membership.generation).toBe(1);
   expect(first.membership.memberId).toMatch(/^test-/);

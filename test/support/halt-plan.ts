@@ -1,4 +1,4 @@
-/** A moment in the life of a batch at which an instance under test ends or freezes itself. */
+/** A moment in the life of a batch, or of a restore, at which an instance under test ends or freezes itself. */
 import { BATCH_STEPS, type BatchStep } from '../../src/pipeline/observer.js';
 
 /**
@@ -18,8 +18,9 @@ export interface HaltPlan {
   readonly signal: 'SIGKILL' | 'SIGSTOP';
   /** Null for whichever partition is the first to get there. */
   readonly partition: number | null;
-  readonly moment: BatchMoment;
-  /** Which of the partition's batches since the process started, from 1. */
+  /** `replayed`: a part of the changelog that a restore has read is in the store, and another one is left. */
+  readonly moment: BatchMoment | 'replayed';
+  /** Which of the partition's batches, or of those parts, since the process started, from 1. */
   readonly batch: number;
 }
 

@@ -3,8 +3,9 @@ import type { BatchStep, PipelineObserver } from '../../src/pipeline/observer.js
 import { HALTING, type HaltPlan } from './halt-plan.js';
 
 /** Sends the process the signal of the plan, once, at the moment of the plan. Nothing is run in between. */
-export function haltingObserver(plan: HaltPlan, logger: Logger): Pick<PipelineObserver, 'step'> {
+export function haltingObserver(plan: HaltPlan, logger: Logger): Pick<PipelineObserver, 'step' | 'restore'> {
   const batches = new Map<number, BatchSteps>();
+  const parts = new Map<number, number>();
   let halted = false;
   const halt = (partition: number): void => {
     if (halted) return;
@@ -13,6 +14,12 @@ export function haltingObserver(plan: HaltPlan, logger: Logger): Pick<PipelineOb
     process.kill(process.pid, plan.signal);
   };
   return {
+    restore(partition, { position, end }) {
+      if (plan.moment !== 'replayed' || (plan.partition !== null && plan.partition !== partition)) return;
+      const part = (parts.get(partition) ?? 0) + 1;
+      parts.set(partition, part);
+      if (part === plan.batch && position < end) halt(partition);
+    },
     step(partition, step) {
       if (plan.partition !== null && plan.partition !== partition) return;
       let steps = batches.get(partition);

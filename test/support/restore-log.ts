@@ -10,9 +10,16 @@ export interface Restore {
 
 /** The first restore of the partition; null where the state was complete. */
 export function restoreOf(log: readonly LogLine[], partition: number): Restore | null {
-  const line = log.find((one) => one.partition === partition && one['state'] === 'restoring');
-  if (line === undefined) return null;
-  const offsets = /changelog offsets (\d+) to (\d+)/.exec(String(line['reason']));
-  if (offsets === null) throw new Error(`a restore does not say of what: ${JSON.stringify(line)}`);
-  return { partition, start: Number(offsets[1]), end: Number(offsets[2]) };
+  return restoresOf(log, partition)[0] ?? null;
+}
+
+/** All restores of the partition, in order. */
+export function restoresOf(log: readonly LogLine[], partition: number): Restore[] {
+  return log
+    .filter((line) => line.partition === partition && line['state'] === 'restoring')
+    .map((line) => {
+      const offsets = /changelog offsets (\d+) to (\d+)/.exec(String(line['reason']));
+      if (offsets === null) throw new Error(`a restore does not say of what: ${JSON.stringify(line)}`);
+      return { partition, start: Number(offsets[1]), end: Number(offsets[2]) };
+    });
 }
