@@ -3,16 +3,26 @@
 const PARTITIONS_EVERY_MS = 1_000;
 const LISTS_EVERY_MS = 5_000;
 const LISTED = 20;
+/** What the API gives at most. */
+const MAX_LISTED = 1_000;
 /** Entries of a timeline; a company may have 10,000 datasets. */
 const SHOWN = 200;
 const TOKEN_KEY = 'company-sync token';
 
 const STATE_LOOKS = { running: 'good', blocked: 'bad', 'waiting-for-registry': 'bad', restoring: 'busy' };
 const CLASS_LOOKS = { succeeded: 'good', failed: 'bad', ended: 'calm', 'in-progress': 'busy' };
-const VERDICT_LOOKS = { announced: 'good', held: 'bad', unknown: 'calm', deleted: 'calm' };
+const VERDICT_LOOKS = {
+  announced: 'good',
+  'announced-elsewhere': 'good',
+  held: 'bad',
+  unknown: 'calm',
+  deleted: 'calm',
+};
 
 const byId = (id) => document.getElementById(id);
 const lastShown = new Map();
+/** How many companies each list shows at most; a press of its button makes it more. */
+const limits = { held: LISTED, stalled: LISTED, pending: LISTED };
 let explained = null;
 
 /** An element with a class and children; text stays text, whatever an id looks like. */
@@ -68,27 +78,34 @@ function partitionRow({ partition, state, reason, lag, recordsPerSecond, positio
 
 async function showPartitions() {
   const { partitions } = await ask('partitions?scope=deployment');
-  show('partitions', partitions, (all) => all.map(partitionRow));
-  const running = partitions.filter(({ state }) => state === 'running').length;
+  // Those that need somebody come first: the table shows a dozen at a time.
+  const [running, others] = [true, false].map((runs) => partitions.filter((p) => (p.state === 'running') === runs));
+  show('partitions', [...others, ...running], (all) => all.map(partitionRow));
   const lag = partitions.reduce((sum, partition) => sum + (partition.lag ?? 0), 0);
   const rate = partitions.reduce((sum, partition) => sum + partition.recordsPerSecond, 0);
   const owners = new Set(partitions.flatMap(({ owner }) => owner ?? [])).size;
-  return `${running} of ${partitions.length} partitions run on ${owners} instance${owners === 1 ? '' : 's'}, ${rate.toLocaleString('en')} records/s, ${lag.toLocaleString('en')} behind`;
+  return `${running.length} of ${partitions.length} partitions run on ${owners} instance${owners === 1 ? '' : 's'}, ${rate.toLocaleString('en')} records/s, ${lag.toLocaleString('en')} behind`;
 }
 
 function companyItem({ companyId, datasets, unfinished, holds, unsealedLinks, lastProgress }) {
   const button = make('button', 'link', companyId);
   button.dataset.company = companyId;
-  const facts = [`${unfinished} of ${datasets} datasets in progress`, `last progress ${lastProgress.slice(0, 13)}h`];
-  if (unsealedLinks > 0) facts.push(`${unsealedLinks} links open`);
-  if (holds > 0) facts.push(`held by ${holds}`);
+  const hour = `${lastProgress.slice(0, 10)} ${lastProgress.slice(11, 13)}h UTC`;
+  const facts = [`${unfinished} of ${datasets} datasets in progress`, `last progress ${hour}`];
+  if (unsealedLinks > 0) facts.push(`${unsealedLinks} link${unsealedLinks === 1 ? '' : 's'} open`);
+  if (holds > 0) facts.push(`held by ${holds} record${holds === 1 ? '' : 's'}`);
   return make('li', '', button, make('div', 'meta', facts.join(', ')));
 }
 
 async function showList(state) {
-  const list = await ask(`companies?state=${state}&limit=${LISTED}`);
-  show(state, list, ({ companies, complete }) => {
-    const items = companies.map(companyItem);
+  const limit = limits[state];
+  const list = await ask(`companies?state=${state}&limit=${Math.min(limit + 1, MAX_LISTED)}`);
+  const more = list.companies.length > limit;
+  byId(`${state}-more`).hidden = !more;
+  show(state, { ...list, limit }, ({ companies, complete }) => {
+    const items = companies.slice(0, limit).map(companyItem);
+    if (limit >= MAX_LISTED && companies.length >= MAX_LISTED)
+      items.push(make('li', 'meta', `The first ${MAX_LISTED.toLocaleString('en')}; the metrics have the count.`));
     if (items.length === 0) items.push(make('li', 'calm', complete ? 'None.' : 'None found so far.'));
     if (!complete) items.push(make('li', 'meta', 'Not every unfinished company could be looked at.'));
     return items;
@@ -134,14 +151,10 @@ function timelineOf({ datasets, links, holds, early, decidedBy, verdict }) {
 }
 
 function explanationNodes(explanation) {
-  const { companyId, verdict, sentence, notes, asOf, companyName, clientId, links } = explanation;
+  const { companyId, notes, asOf, companyName, clientId, links } = explanation;
   const facts = [companyId, companyName, clientId && `client ${clientId}`];
   if (asOf !== null) facts.push(`as of ${asOf.topic}/${asOf.partition} offset ${asOf.offset}`);
-  const nodes = [
-    make('p', `verdict ${VERDICT_LOOKS[verdict] ?? 'busy'}`, sentence),
-    make('p', 'meta', facts.filter(Boolean).join(' · ')),
-    ...notes.map((note) => make('p', 'meta', note)),
-  ];
+  const nodes = [make('p', 'meta', facts.filter(Boolean).join(' · ')), ...notes.map((note) => make('p', 'meta', note))];
   if (links.length > 0) {
     const said = links.map(
       (l) =>
@@ -167,6 +180,12 @@ function explanationNodes(explanation) {
   return nodes;
 }
 
+/** The one line that is read out when it changes. */
+function showVerdict(sentence, looks) {
+  byId('verdict').className = `verdict ${looks}`;
+  show('verdict', sentence, (text) => [text]);
+}
+
 async function showExplanation(companyId) {
   explained = companyId;
   byId('company').value = companyId;
@@ -178,10 +197,12 @@ async function showExplanation(companyId) {
     const lasting = { ...explanation, asOf: null };
     if (lastShown.get('explained') === JSON.stringify(lasting)) return;
     lastShown.set('explained', JSON.stringify(lasting));
+    showVerdict(explanation.sentence, VERDICT_LOOKS[explanation.verdict] ?? 'busy');
     show('explanation', explanation, explanationNodes);
   } catch (error) {
     lastShown.delete('explained');
-    show('explanation', error.message, (message) => [make('p', 'verdict bad', message)]);
+    showVerdict(error.message, 'bad');
+    show('explanation', null, () => []);
   }
 }
 
@@ -230,7 +251,20 @@ document.addEventListener('click', ({ target }) => {
   byId('company').focus();
 });
 
-const linked = location.hash.length > 1 ? decodeURIComponent(location.hash.slice(1)) : null;
-if (linked !== null) explained = linked;
+for (const state of Object.keys(limits))
+  byId(`${state}-more`).addEventListener('click', () => {
+    limits[state] = Math.min(limits[state] * 5, MAX_LISTED);
+    void showList(state).catch(() => undefined); // The next round tells.
+  });
+
+/** The company that the address names; an address typed by hand may be none. */
+function linkedCompany() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)) || null;
+  } catch {
+    return location.hash.slice(1);
+  }
+}
+explained = linkedCompany();
 void repeat(refresh, PARTITIONS_EVERY_MS);
 void repeat(refreshLists, LISTS_EVERY_MS);

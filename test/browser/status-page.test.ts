@@ -118,6 +118,30 @@ describeInBrowser('the status page', () => {
     await platform.send(platform.completeCompany('follow'));
     await page.getByText(/^announced at .*: 1 complete, 0 failed/).waitFor();
     await page.reload();
-    await page.getByText(/^announced at .*: 1 complete, 0 failed/).waitFor();
+    await page
+      .getByRole('status')
+      .getByText(/^announced at .*: 1 complete, 0 failed/)
+      .waitFor();
+  });
+
+  test('opens at an address that no id was written into', async () => {
+    await page.goto(`${await processor.address()}/#100%`);
+    await page.reload();
+    await page.getByRole('status').getByText('no record of this company was seen').waitFor();
+  });
+
+  test('shows the first of many companies, and more of them when asked', async () => {
+    const waiting = Array.from({ length: 25 }, (_, i) => platform.manifest(`many-${i}`, { datasets: ['d'] }));
+    await consumed(deployment, await platform.send(waiting));
+    await page.reload();
+    const listed = page.locator('#pending').getByRole('button');
+    const more = page.locator('#pending-more');
+    await more.waitFor();
+    expect(await listed.count()).toBe(20);
+    await more.focus();
+    await page.keyboard.press('Enter');
+    await more.waitFor({ state: 'hidden' });
+    await listed.nth(26).waitFor();
+    await picture('many');
   });
 });
