@@ -178,6 +178,7 @@ test('only letters written since a time are listed', async () => {
     '1 dead letters, 1 of them without a repair',
   ]);
   expect(await deadLetters('list', '--since', 'yesterday')).toMatchObject({ exitCode: 2 });
+  expect(await deadLetters('list', '--code', 'undecoded')).toMatchObject({ exitCode: 2 });
 });
 
 test("a record with another company's key is repaired there, and the key's company released", async () => {
