@@ -11,6 +11,7 @@ import { pino, type Logger } from 'pino';
 import { parseCommandLine, type CommandLine } from './command/command-line.js';
 import type { CommandName } from './command/commands.js';
 import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
+import { seedCompaniesCommand } from './command/companies-seed.js';
 import { deadLettersCommand } from './command/dead-letters.js';
 import { doctorCommand } from './command/doctor.js';
 import { sendEventsCommand } from './command/events-send.js';
@@ -85,6 +86,8 @@ function perform(
       const verb = name.slice('dead-letters '.length) as 'list' | 'show' | 'repair' | 'release';
       return deadLettersCommand(verb, config, words, own, logger, schemasFolder, print);
     }
+    case 'companies seed':
+      return seedCompaniesCommand(config, own, logger, schemasFolder, print);
     case 'doctor':
       return doctorCommand(config, own, logger, schemasFolder, print);
     case 'events send':

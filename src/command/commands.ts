@@ -52,6 +52,27 @@ the input offset that gave each. Nothing that is not committed yet is told.
 `,
     exit: ['explained', 'no record of the company was seen, or nobody could be asked', IN_USE],
   },
+  'companies seed': {
+    summary: 'marks companies as announced by another system, so that they are not announced here',
+    flags: {
+      'file <ids>': 'one companyId a line; - for what is piped in',
+      'by <name>': 'which system told the customers, kept in the records for people',
+    },
+    lesson: `For customers whom a predecessor has told. Each company gets a record in the input topic, AnnouncedElsewhere, which
+silences it for good from there on, whatever its state: it waits, it is held, or nothing of it was seen yet. For a
+company that was announced or deleted before, it does nothing. So it can be run again, with a longer list too.
+All instances must be of a release that knows the record: see "Moving from a predecessor" in docs/operations.md.
+
+A line is an id as it is, in UTF-8. Empty lines and those that begin with # are passed over. An id that begins with #
+or ", or has white space at an end or control characters, is written as a text of JSON: "\\t#7". All lines are read
+before the first is sent: where one is no id, nothing is. Millions of ids need no more memory than a few.
+
+  company-sync companies seed --file told.txt --by notifier-v1
+  psql -Atc 'select company_id from told' | company-sync companies seed --file -
+  company-sync explain acme-42     # announced by another system, as was said at ... by record 3/1042
+`,
+    exit: ['all were sent', 'a line is no id and nothing was sent, or the brokers refused'],
+  },
   'events send': {
     summary: 'sends events written as lines of JSON to the input topic',
     flags: { 'file <events.jsonl>': 'what to send; - for what is piped in' },
