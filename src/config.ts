@@ -1,5 +1,5 @@
 /** Environment and flags -> one validated, frozen Config. Pure: whoever calls passes them in. */
-import { changelogOf } from './setting-values.js';
+import { changelogOf, maxTopicNameLength, shadowed } from './setting-values.js';
 import {
   SETTINGS,
   fileVariableOf,
@@ -36,8 +36,15 @@ export interface TopicNames {
   readonly companySyncStalled: string;
 }
 
-export interface Config {
+/** What a deployment is called in Kafka. */
+export interface DeploymentNames {
   readonly applicationId: string;
+  readonly topics: TopicNames;
+}
+
+export interface Config extends DeploymentNames {
+  /** The deployment that this one is a shadow of; null where it is none. */
+  readonly shadowOf: DeploymentNames | null;
   readonly kafka: {
     readonly brokers: readonly string[];
     /** Null: no TLS. */
@@ -49,7 +56,6 @@ export interface Config {
     readonly url: string;
     readonly credentials: Credentials | null;
   };
-  readonly topics: TopicNames;
   readonly stateDir: string;
   /** Milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
@@ -129,6 +135,7 @@ function fromFlags(setting: Setting, flags: Flags, readFile: (path: string) => s
   const valueAt = (flag: string): Given | null => {
     const text = flags[flag];
     if (text === undefined) return null;
+    if (text === true && setting.standsAlone) return { name: `--${flag}`, text: 'true' };
     if (text === true) throw new ConfigError([`--${flag} needs a value: expected ${setting.expected}`]);
     return { name: `--${flag}`, text };
   };
@@ -156,14 +163,32 @@ function orFromFile(direct: Given | null, file: Given | null, readFile: (path: s
   }
 }
 
-function topicNames(values: SettingValues): TopicNames {
+function namesOf(values: SettingValues): DeploymentNames {
+  const { applicationId } = values;
   return {
-    syncEvents: values.topicSyncEvents,
-    companySynchronized: values.topicCompanySynchronized,
-    companyState: changelogOf(values.applicationId),
-    deadLetter: values.topicDeadLetter,
-    clientSettings: values.topicClientSettings,
-    companySyncStalled: values.topicCompanySyncStalled,
+    applicationId,
+    topics: {
+      syncEvents: values.topicSyncEvents,
+      companySynchronized: values.topicCompanySynchronized,
+      companyState: changelogOf(applicationId),
+      deadLetter: values.topicDeadLetter,
+      clientSettings: values.topicClientSettings,
+      companySyncStalled: values.topicCompanySyncStalled,
+    },
+  };
+}
+
+/** Reads what the deployment reads, and writes nothing that anybody else of it reads or writes. */
+function shadowOf({ applicationId, topics }: DeploymentNames): DeploymentNames {
+  return {
+    applicationId: shadowed(applicationId),
+    topics: {
+      ...topics,
+      companySynchronized: shadowed(topics.companySynchronized),
+      companyState: changelogOf(shadowed(applicationId)),
+      deadLetter: shadowed(topics.deadLetter),
+      companySyncStalled: shadowed(topics.companySyncStalled),
+    },
   };
 }
 
@@ -177,15 +202,29 @@ function checkTopics(values: Partial<SettingValues>, faults: string[]): void {
     ['TOPIC_CLIENT_SETTINGS', values.topicClientSettings],
     ['TOPIC_COMPANY_SYNC_STALLED', values.topicCompanySyncStalled],
     ['the changelog of APPLICATION_ID', id === undefined ? undefined : changelogOf(id)],
+    ...(values.shadow === true ? namesOfShadow(values) : []),
   ];
   const takenBy = new Map<string, string>();
   for (const [by, name] of named) {
     if (name === undefined) continue;
+    if (name.length > maxTopicNameLength)
+      faults.push(`${by} is ${JSON.stringify(name)}: expected at most ${maxTopicNameLength} characters`);
     const collidesAs = name.replaceAll('.', '_');
     const other = takenBy.get(collidesAs);
     if (other === undefined) takenBy.set(collidesAs, by);
     else faults.push(`${by} is ${JSON.stringify(name)}: expected another topic than that of ${other}`);
   }
+}
+
+function namesOfShadow(values: Partial<SettingValues>): [by: string, name: string | undefined][] {
+  const shadow = (name: string | undefined) => (name === undefined ? undefined : shadowed(name));
+  const id = shadow(values.applicationId);
+  return [
+    ['the shadow of TOPIC_COMPANY_SYNCHRONIZED', shadow(values.topicCompanySynchronized)],
+    ['the shadow of TOPIC_DEAD_LETTER', shadow(values.topicDeadLetter)],
+    ['the shadow of TOPIC_COMPANY_SYNC_STALLED', shadow(values.topicCompanySyncStalled)],
+    ['the changelog of the shadow of APPLICATION_ID', id === undefined ? undefined : changelogOf(id)],
+  ];
 }
 
 function checkSecurity(values: Partial<SettingValues>, faults: string[]): void {
@@ -210,8 +249,10 @@ function configOf(values: SettingValues): Config {
   const { kafkaSslCert: cert, kafkaSslKey: key, kafkaSaslMechanism: mechanism } = values;
   const tls: Tls = { ca: values.kafkaSslCa, client: cert === null || key === null ? null : { cert, key } };
   const login = credentialsOf(values.kafkaSaslUsername, values.kafkaSaslPassword);
+  const names = namesOf(values);
   return {
-    applicationId: values.applicationId,
+    ...(values.shadow ? shadowOf(names) : names),
+    shadowOf: values.shadow ? names : null,
     kafka: {
       brokers: values.kafkaBrokers,
       tls: (values.kafkaSsl ?? hasCertificates(values)) ? tls : null,
@@ -221,7 +262,6 @@ function configOf(values: SettingValues): Config {
       url: values.schemaRegistryUrl,
       credentials: credentialsOf(values.schemaRegistryUsername, values.schemaRegistryPassword),
     },
-    topics: topicNames(values),
     stateDir: values.stateDir,
     allDatasetsFrom: values.allDatasetsFrom,
     http: { host: values.httpHost, port: values.httpPort, token: values.httpToken },

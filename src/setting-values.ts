@@ -11,12 +11,19 @@ const brokerAddress = /^([^:]+):(\d{1,5})$/;
 
 /** What Kafka allows in names of topics; group and transactional ids are held to the same. */
 const legalName = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
-const maxTopicNameLength = 249;
+export const maxTopicNameLength = 249;
 /** The longest name derived from an application id is that of the changelog. */
 const changelogSuffix = '-company-state';
 
 export function changelogOf(applicationId: string): string {
   return `${applicationId}${changelogSuffix}`;
+}
+
+const shadowSuffix = '-shadow';
+
+/** What a shadow calls its own, of what the deployment that it is a shadow of calls so. */
+export function shadowed(name: string): string {
+  return `${name}${shadowSuffix}`;
 }
 
 const text = z.string();
@@ -30,7 +37,11 @@ function wholeNumber(min: number, max: number) {
 
 export const topicName = text.regex(legalName).max(maxTopicNameLength);
 
-export const applicationId = text.regex(legalName).max(maxTopicNameLength - changelogSuffix.length);
+/** No deployment is called as the shadow of another one. */
+export const applicationId = text
+  .regex(legalName)
+  .max(maxTopicNameLength - changelogSuffix.length)
+  .refine((id) => !id.endsWith(shadowSuffix));
 
 export const brokerList = text
   .transform((list) => list.split(',').map((address) => address.trim()))

@@ -15,6 +15,8 @@ export interface Setting<T = unknown> {
   readonly meaning: string;
   /** What a value looks like, for messages. */
   readonly expected: string;
+  /** As a flag it may stand without a value, and is true then. */
+  readonly standsAlone?: true;
   /** Never printed; can be read from a file. */
   readonly secret: boolean;
   readonly value: z.ZodType<T, string>;
@@ -69,8 +71,18 @@ export const SETTINGS = Object.freeze({
     env: 'APPLICATION_ID',
     default: 'company-sync',
     meaning: 'consumer group, and prefix of the transactional ids and of the changelog; one input topic for each',
-    expected: '1 to 235 of A-Z a-z 0-9 . _ -',
+    expected: '1 to 235 of A-Z a-z 0-9 . _ -, not ending in -shadow',
     value: values.applicationId,
+  }),
+  shadow: plain({
+    env: 'SHADOW',
+    default: 'false',
+    meaning:
+      'a shadow of the deployment that the other settings describe, to compare: its application id and every topic that ' +
+      'it writes have -shadow at their end, its event ids are those of the deployment',
+    expected: 'true or false',
+    standsAlone: true,
+    value: values.yesOrNo,
   }),
   stateDir: plain({
     env: 'STATE_DIR',
@@ -232,6 +244,11 @@ export function settingFlags(): readonly string[] {
   return Object.values(SETTINGS).flatMap(({ env, secret }) =>
     secret ? [flagOf(env), flagOf(fileVariableOf(env))] : [flagOf(env)],
   );
+}
+
+/** Those of them that may stand without a value. */
+export function settingSwitches(): readonly string[] {
+  return Object.values<Setting>(SETTINGS).flatMap(({ env, standsAlone }) => (standsAlone ? [flagOf(env)] : []));
 }
 
 /** The table as the lines of `--help`. */

@@ -1,7 +1,7 @@
 /** What was typed -> which command with which flags; and what `--help` prints. Pure. */
 import { parseArgs } from 'node:util';
 import type { Flags } from '../config.js';
-import { describeSettings, settingFlags } from '../settings.js';
+import { describeSettings, settingFlags, settingSwitches } from '../settings.js';
 import { COMMANDS, COMMAND_NAMES, exitCodesOf, type CommandDescription, type CommandName } from './commands.js';
 
 export type CommandLine =
@@ -49,7 +49,10 @@ function allFlags(): string[] {
 }
 
 function allSwitches(): string[] {
-  return Object.values<CommandDescription>(COMMANDS).flatMap(({ switches }) => Object.keys(switches ?? {}));
+  return [
+    ...settingSwitches(),
+    ...Object.values<CommandDescription>(COMMANDS).flatMap(({ switches }) => Object.keys(switches ?? {})),
+  ];
 }
 
 /** `offline` of `offline <state folder>`. */

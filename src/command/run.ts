@@ -41,7 +41,7 @@ export async function runProcessor(
       end(0);
     });
   }
-  const { applicationId: groupId, topics } = config;
+  const { applicationId: groupId, topics, shadowOf } = config;
   const traced = { input: topics.syncEvents, synchronized: topics.companySynchronized, groupId };
   const tracing = await startTracing(tracingWish, traced, logger);
   const service = new Service({
@@ -49,6 +49,11 @@ export async function runProcessor(
     pageFolder: join(dirname(schemasFolder), 'page'),
     observers: tracing === null ? observers : [...observers, tracing.observer],
   });
+  if (shadowOf !== null)
+    logger.info(
+      { of: shadowOf.applicationId, topic: topics.companySynchronized },
+      'a shadow: it announces to this topic',
+    );
   service.start().catch((err: unknown) => {
     logger.fatal({ err }, err instanceof Error ? err.message : 'cannot start');
     end(err instanceof StateDirInUseError ? EXIT_MISCONFIGURED : 1);

@@ -22,6 +22,7 @@ describe('defaults', () => {
   test('nothing given is a complete configuration', () => {
     expect(load()).toEqual({
       applicationId: 'company-sync',
+      shadowOf: null,
       kafka: { brokers: ['localhost:9092'], tls: null, sasl: null },
       schemaRegistry: { url: 'http://localhost:8081', credentials: null },
       topics: {
@@ -93,6 +94,7 @@ describe('where a value comes from', () => {
       NUM_STANDBY: '1',
       STATE_RETENTION: '1d',
       STALLED_AFTER: '1h',
+      SHADOW: 'true',
     };
     const env = Object.fromEntries(Object.values<Setting>(SETTINGS).map(({ env }) => [env, sample[env] ?? `x-${env}`]));
     const flags = Object.fromEntries(Object.entries(env).map(([name, value]) => [flagOf(name), value]));
@@ -172,7 +174,8 @@ describe('faults', () => {
   test.each([
     ['KAFKA_BROKERS', ['a', 'a:0', 'a:65536', 'a:1,', ':9', 'http://a:1', 'a b:1', '::1:9092', '[::1]:9092']],
     ['SCHEMA_REGISTRY_URL', ['localhost:8081', 'ftp://a', 'http://u:p@a', 'http://a?x=1', 'http://a#x']],
-    ['APPLICATION_ID', ['a/b', '.', '..', 'a b', 'a'.repeat(236)]],
+    ['APPLICATION_ID', ['a/b', '.', '..', 'a b', 'a'.repeat(236), 'a-shadow']],
+    ['SHADOW', ['yes', '1']],
     ['TOPIC_SYNC_EVENTS', ['a/b', '.', 'ä', 'a'.repeat(250)]],
     ['ALL_DATASETS_FROM', ['2023-10-10', '2023-10-10T00:00:00', '2023-02-30T00:00:00Z', 'now', '1696896000000']],
     ['HTTP_PORT', ['-1', '1.5', '0x10', '65536', '80 ']],
@@ -184,6 +187,44 @@ describe('faults', () => {
     ['HTTP_HOST', ['a b', 'http://a']],
   ])('%s refuses what is not its kind', (name, bad) => {
     for (const value of bad) expect([value, faultsOf({ [name]: value }).length]).toEqual([value, 1]);
+  });
+});
+
+describe('a shadow', () => {
+  const env = { APPLICATION_ID: 'eu', TOPIC_DEAD_LETTER: 'dead', STATE_DIR: '/state' };
+
+  test('reads what its deployment reads, writes nothing that it writes, and gives the same event ids', () => {
+    const { applicationId, topics, eventNamespace } = load(env);
+    const shadow = load(env, { shadow: true });
+    expect(shadow).toEqual({
+      ...load(env),
+      shadowOf: { applicationId, topics },
+      applicationId: 'eu-shadow',
+      topics: {
+        syncEvents: topics.syncEvents,
+        clientSettings: topics.clientSettings,
+        companySynchronized: 'company-synchronized-shadow',
+        companyState: 'eu-shadow-company-state',
+        deadLetter: 'dead-shadow',
+        companySyncStalled: 'company-sync-stalled-shadow',
+      },
+    });
+    expect(shadow.eventNamespace).toBe(eventNamespace);
+    expect(load({ ...env, SHADOW: 'true' })).toEqual(shadow);
+    expect(load({ ...env, SHADOW: 'true' }, { shadow: 'false' })).toEqual(load(env));
+  });
+
+  test('is refused where its names are those of other topics, or too long', () => {
+    expect(faultsOf({ TOPIC_CLIENT_SETTINGS: 'sync-events-dead-letter-shadow' })).toEqual([]);
+    expect(faultsOf({ TOPIC_CLIENT_SETTINGS: 'sync-events-dead-letter-shadow' }, { shadow: true })).toEqual([
+      'the shadow of TOPIC_DEAD_LETTER is "sync-events-dead-letter-shadow": ' +
+        'expected another topic than that of TOPIC_CLIENT_SETTINGS',
+    ]);
+    const id = 'a'.repeat(229);
+    expect(faultsOf({ APPLICATION_ID: id })).toEqual([]);
+    expect(faultsOf({ APPLICATION_ID: id }, { shadow: true })).toEqual([
+      `the changelog of the shadow of APPLICATION_ID is "${id}-shadow-company-state": expected at most 249 characters`,
+    ]);
   });
 });
 

@@ -41,6 +41,14 @@ describe('explain', () => {
   });
 });
 
+test('a setting that may stand without a value takes no word for one', () => {
+  expect(parseCommandLine(['explain', '--shadow', 'acme'])).toMatchObject({
+    words: ['acme'],
+    settings: { shadow: true },
+  });
+  expect(parseCommandLine(['run', '--shadow=false'])).toMatchObject({ settings: { shadow: 'false' } });
+});
+
 test('a word that may be the value of an unknown flag does not hide that flag', () => {
   expect(parseCommandLine(['run', '--no-such-flag', 'its value'])).toEqual({
     kind: 'faults',
