@@ -14,6 +14,7 @@ import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
 import { seedCompaniesCommand } from './command/companies-seed.js';
 import { deadLettersCommand } from './command/dead-letters.js';
 import { doctorCommand } from './command/doctor.js';
+import { resendEventCommand } from './command/events-resend.js';
 import { sendEventsCommand } from './command/events-send.js';
 import { tailEventsCommand } from './command/events-tail.js';
 import { explainCommand } from './command/explain.js';
@@ -94,6 +95,8 @@ function perform(
       return sendEventsCommand(config, own, logger, schemasFolder, print);
     case 'events tail':
       return tailEventsCommand(config, own, logger, print);
+    case 'events resend':
+      return resendEventCommand(config, words, own, logger, schemasFolder, print);
     case 'topics create':
       return createTopicsCommand(config, own, logger, print);
     case 'repartition':

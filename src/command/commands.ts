@@ -90,9 +90,23 @@ examples/events.jsonl of the repository is a file to begin with.
     flags: { 'count <number>': 'ends after so many' },
     switches: {
       'from-beginning': 'begins with those that are there already',
+      'to-end': 'prints those that are there already, and ends',
       json: 'prints each as one line of JSON, with all of its fields',
     },
-    exit: ['as many as --count says were printed', 'the topic is not there, or cannot be read'],
+    exit: ['as many as --count or --to-end says were printed', 'the topic is not there, or cannot be read'],
+  },
+  'events resend': {
+    summary: 'sends the announcement of a company once more, under the same id, to a topic that is named',
+    argument: '<companyId>',
+    flags: { 'to <topic>': 'where to; it must exist' },
+    lesson: `Its key, value and headers are those of the announcement, byte for byte, and a header resent_from says where that is:
+<topic>/<partition>/<offset>. Whoever reads it knows it by its eventId, so that it may be sent to the topic of the
+announcements themselves too. A running instance tells where it lies; where none runs, the whole topic is read. Once
+retention has removed it, it cannot be sent again.
+
+  company-sync events resend acme-42 --to company-synchronized
+`,
+    exit: ['sent', 'the company was not announced, its event is gone, or the brokers refused'],
   },
   'dead-letters list': {
     summary: 'the records that could not be read, and the repairs sent for them',

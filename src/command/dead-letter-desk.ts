@@ -8,7 +8,6 @@ import { createSyncEventDecoder, type SyncEventDecoder } from '../decode/sync-ev
 import type { InputEvent } from '../domain/events.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { KafkaLogs } from '../kafka/kafka-logs.js';
-import { readPartition } from '../kafka/read-topic.js';
 import { RecordSender, sendTogether, type RecordTo } from '../kafka/record-sender.js';
 import { SchemaRegistry } from '../kafka/schema-registry.js';
 import { partitionsOf } from '../kafka/topics.js';
@@ -16,10 +15,10 @@ import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../lib/record.js
 import { systemClock } from '../lib/system-clock.js';
 import { copyOf, idOf, readDeadLetter, type DeadLetter } from '../publish/dead-letter-reading.js';
 import { InputAfterwards, type RecordIds } from './input-afterwards.js';
+import { readPartitions } from './read-partitions.js';
 import { RepairAttempts, repairsHeaders, type RecordId } from './repair-attempts.js';
 import { newestSchemas, syncEventJson } from './schemas.js';
 
-const PROGRESS_INTERVAL_MS = 2_000;
 const DECODED_AT_ONCE = 1_000;
 /** By how much the clocks of those who write may differ. */
 const CLOCK_SKEW_MS = 3_600_000;
@@ -72,7 +71,7 @@ export class DeadLetterDesk {
     for (const partition of await this.#partitions(topic))
       from.set(partition, sinceMs === null ? 0 : await this.#logs.offsetSince({ topic, partition }, sinceMs));
     const read = this.#reading((letter) => (sinceMs !== null && letter.writtenAt < sinceMs ? null : wanted(letter)));
-    await this.#read(topic, from, (_partition, records) => read.take(records));
+    await readPartitions(this.#logs, topic, from, (_partition, records) => read.take(records));
     return read.end();
   }
 
@@ -88,7 +87,7 @@ export class DeadLetterDesk {
     const others = partitions.filter((partition) => partition !== own);
     const read = this.#reading((letter) => (idOf(letter) === id ? letter : null));
     const readFrom = (from: Map<number, number>) =>
-      this.#read(topic, from, (_partition, records) => read.take(records));
+      readPartitions(this.#logs, topic, from, (_partition, records) => read.take(records));
 
     if (partitions.includes(own)) await readFrom(new Map([[own, 0]]));
     let letter = read.end().letters.at(-1);
@@ -207,28 +206,10 @@ export class DeadLetterDesk {
     watched: ReadonlySet<string>,
   ): Promise<InputAfterwards> {
     const afterwards = new InputAfterwards(poison, watched, (records) => this.#decode(records));
-    await this.#read(this.config.topics.syncEvents, from, (partition, records) => afterwards.take(partition, records));
-    return afterwards;
-  }
-
-  async #read(
-    topic: string,
-    from: ReadonlyMap<number, number>,
-    take: (partition: number, records: readonly LogRecord[]) => void | Promise<void>,
-  ): Promise<void> {
-    let read = 0;
-    let toldAt = Date.now();
-    await Promise.all(
-      [...from].map(([partition, first]) =>
-        readPartition(this.#logs, { topic, partition }, first, async (records) => {
-          await take(partition, records);
-          read += records.length;
-          if (Date.now() - toldAt < PROGRESS_INTERVAL_MS) return;
-          toldAt = Date.now();
-          console.error(`${read} records of ${topic} read`);
-        }),
-      ),
+    await readPartitions(this.#logs, this.config.topics.syncEvents, from, (partition, records) =>
+      afterwards.take(partition, records),
     );
+    return afterwards;
   }
 
   async #decode(records: readonly Omit<LogRecord, 'headers'>[]): Promise<(InputEvent | string)[]> {

@@ -27,7 +27,7 @@ interface Announced {
   readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
 }
 
-/** Runs until it is interrupted, or has printed as many as `--count` says. @returns the exit code */
+/** Runs until it is interrupted, or has printed as many as it was told to. @returns the exit code */
 export async function tailEventsCommand(
   config: Config,
   own: Flags,
@@ -54,8 +54,15 @@ export async function tailEventsCommand(
   const readOne = async (partition: number): Promise<void> => {
     const at = { topic, partition };
     const { start, end } = await logs.bounds(at);
-    const reader = logs.reader(at, own['from-beginning'] === true ? start : end);
-    for (;;) for (const record of (await reader.next(RECORDS_A_READ)).records) await show(record);
+    const upTo = own['to-end'] === true ? end : Infinity;
+    let position = own['to-end'] === true || own['from-beginning'] === true ? start : end;
+    const reader = logs.reader(at, position);
+    while (position < upTo) {
+      const { records, nextOffset } = await reader.next(RECORDS_A_READ);
+      for (const record of records) if (record.offset < upTo) await show(record);
+      position = nextOffset;
+    }
+    reader.close();
   };
   try {
     await Promise.all(Array.from({ length: partitions }, (_, partition) => readOne(partition)));

@@ -1,5 +1,4 @@
 /** Whether a topic's records lie where the default partitioner puts their keys. */
-import type { LogRecord } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
 import { partitionOfKey } from './partitioner.js';
 import { readPartition } from './read-topic.js';
@@ -30,11 +29,13 @@ export async function misplacedByDefault(
   let looked = 0;
   const lookAt = async (partition: number): Promise<void> => {
     const { end } = await logs.bounds({ topic, partition });
-    await readPartition(logs, { topic, partition }, end - LOOKED_AT, ({ key, offset }: LogRecord) => {
-      if (key === null) return;
-      looked++;
-      const defaultPartition = partitionOfKey(key, partitions);
-      if (defaultPartition !== partition) misplaced.push({ partition, offset, defaultPartition });
+    await readPartition(logs, { topic, partition }, end - LOOKED_AT, (records) => {
+      for (const { key, offset } of records) {
+        if (key === null) continue;
+        looked++;
+        const defaultPartition = partitionOfKey(key, partitions);
+        if (defaultPartition !== partition) misplaced.push({ partition, offset, defaultPartition });
+      }
     });
   };
   await Promise.all(Array.from({ length: partitions }, (_, partition) => lookAt(partition)));

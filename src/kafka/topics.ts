@@ -82,16 +82,21 @@ function differencesOf(topic: TopicDescription, plan: TopicToCreate): readonly D
   return compared.filter(({ is, planned }) => is !== planned);
 }
 
-/** How many partitions a topic has. @throws Error where it does not exist; BrokerError */
-export async function partitionsOf(config: KafkaConfig, clock: Clock, topic: string): Promise<number> {
+/** How many partitions a topic has; null where it does not exist. @throws BrokerError */
+export async function countPartitions(config: KafkaConfig, clock: Clock, topic: string): Promise<number | null> {
   const admin = new TopicAdmin(config, clock);
   try {
-    const count = await admin.countPartitions(topic);
-    if (count === null) throw new Error(missing(topic));
-    return count;
+    return await admin.countPartitions(topic);
   } finally {
     await admin.close();
   }
+}
+
+/** The same for a topic that must be there. @throws Error where it does not exist; BrokerError */
+export async function partitionsOf(config: KafkaConfig, clock: Clock, topic: string): Promise<number> {
+  const count = await countPartitions(config, clock, topic);
+  if (count === null) throw new Error(missing(topic));
+  return count;
 }
 
 function missing(topic: string): string {

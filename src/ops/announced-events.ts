@@ -3,7 +3,7 @@
  *
  * The events that one input partition led to lie in the order of the input offsets that completed their companies, so
  * that a binary search over the outbound offsets finds one in a handful of reads. Events of other partitions or
- * applications between them are passed over.
+ * applications between them are passed over, and so are those that were sent again.
  */
 import avro from 'avsc';
 import type { AnnouncedContent } from '../domain/explain.js';
@@ -12,6 +12,7 @@ import type { SchemaSource } from '../decode/schema-source.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogRecord, TopicPartition } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
+import { isResent } from '../publish/resent-event.js';
 import type { AnnouncedSource } from './company-directory.js';
 
 export interface AnnouncedEventsOptions {
@@ -39,6 +40,13 @@ interface AnnouncedEvent extends AnnouncedContent {
   readonly source: { readonly offset: number };
 }
 
+/** An event, and the record that it is. */
+interface FoundEvent {
+  readonly event: AnnouncedEvent;
+  readonly record: LogRecord;
+  readonly at: TopicPartition;
+}
+
 export class AnnouncedEvents {
   readonly #options: AnnouncedEventsOptions;
   readonly #resolvers = new Map<number, avro.Resolver>();
@@ -57,9 +65,10 @@ export class AnnouncedEvents {
     const tooLong = clock.delay(PATIENCE_MS, enough.signal).then(() => `${without} could not be read within 5 s`);
     this.#searches++;
     try {
-      const found = this.#search(source, enough.signal);
+      const found = this.search(source, enough.signal);
       found.catch(() => undefined); // It may fail after nobody waits for it any more.
-      return (await Promise.race([found, tooLong])) ?? `${without} is not retained any more`;
+      const first = await Promise.race([found, tooLong]);
+      return typeof first === 'string' ? first : (first?.event ?? `${without} is not retained any more`);
     } catch (error) {
       return `${without} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     } finally {
@@ -68,7 +77,11 @@ export class AnnouncedEvents {
     }
   }
 
-  async #search(wanted: AnnouncedSource, signal: AbortSignal): Promise<AnnouncedEvent | null> {
+  /**
+   * The event, however long it takes; null where it is not retained any more, or `signal` aborted.
+   * @throws BrokerError, RegistryUnavailableError
+   */
+  async search(wanted: AnnouncedSource, signal: AbortSignal): Promise<FoundEvent | null> {
     const { logs, topic, partitionOf } = this.#options;
     const at = { topic, partition: partitionOf(wanted.companyId, wanted.partition) };
     let { start, end } = await logs.bounds(at);
@@ -90,7 +103,7 @@ export class AnnouncedEvents {
     end: number,
     wanted: AnnouncedSource,
     signal: AbortSignal,
-  ): Promise<{ first: number; next: number; found: AnnouncedEvent | null } | null> {
+  ): Promise<{ first: number; next: number; found: FoundEvent | null } | null> {
     const reader = this.#options.logs.reader(at, from);
     const close = () => reader.close();
     signal.addEventListener('abort', close);
@@ -99,8 +112,10 @@ export class AnnouncedEvents {
         const batch = await reader.next(READ_RECORDS);
         const ours = batch.records.filter((record) => record.offset < end && this.#isOf(wanted.partition, record));
         const first = await this.#firstReadable(ours);
-        if (first !== null)
-          return { first: first.source.offset, next: batch.nextOffset, found: await this.#eventOf(wanted, ours) };
+        if (first !== null) {
+          const found = await this.#eventOf(wanted, ours);
+          return { first: first.source.offset, next: batch.nextOffset, found: found && { ...found, at } };
+        }
         position = batch.nextOffset;
       }
       return null;
@@ -110,8 +125,9 @@ export class AnnouncedEvents {
     }
   }
 
-  #isOf(inputPartition: number, { headers }: LogRecord): boolean {
-    const source = headers.find(({ key }) => key === 'ce_source')?.value;
+  #isOf(inputPartition: number, record: LogRecord): boolean {
+    if (isResent(record)) return false;
+    const source = record.headers.find(({ key }) => key === 'ce_source')?.value;
     return source?.toString() === this.#options.sourceOf(inputPartition);
   }
 
@@ -126,12 +142,12 @@ export class AnnouncedEvents {
   async #eventOf(
     { companyId, offset }: AnnouncedSource,
     records: readonly LogRecord[],
-  ): Promise<AnnouncedEvent | null> {
+  ): Promise<Omit<FoundEvent, 'at'> | null> {
     const key = Buffer.from(companyId);
     for (const record of records) {
       if (record.key?.equals(key) !== true) continue;
       const event = await this.#decode(record);
-      if (event?.source.offset === offset) return event;
+      if (event?.source.offset === offset) return { event, record };
     }
     return null;
   }

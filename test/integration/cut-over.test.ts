@@ -2,12 +2,22 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TopicRecord } from '../support/audit/topic-record.js';
 import { currentCluster } from '../support/cluster/current.js';
 import { runCommand, type CommandResult } from '../support/command.js';
 import { deploy, type Deployment } from '../support/deployment.js';
-import { announcedCompanies, consumed, consumedToEnd, deadLetterCodes } from '../support/outbound.js';
+import {
+  announcedCompanies,
+  announcements,
+  committedRecords,
+  consumed,
+  consumedToEnd,
+  deadLetterCodes,
+  type Announced,
+} from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
 import { Processors } from '../support/processor.js';
+import { createTopic } from '../support/topics.js';
 
 const processors = new Processors();
 const folder = mkdtempSync(join(tmpdir(), 'cut-over-'));
@@ -88,5 +98,124 @@ describe('companies seed', () => {
       exitCode: 1,
       stderr: expect.stringContaining("Kafka's default partitioner") as string,
     });
+  });
+});
+
+describe('run --shadow', () => {
+  test('decides as the deployment does, with its event ids, and writes to names of its own alone', async () => {
+    const [poisoned] = await platform.send([
+      { key: 'poisoned', value: Buffer.from('no avro') },
+      ...platform.completeCompany('decided by both'),
+    ]);
+    await consumedToEnd(deployment);
+    const { topics } = deployment;
+    const shadow: Deployment = {
+      ...deployment,
+      applicationId: `${deployment.applicationId}-shadow`,
+      topics: {
+        ...{
+          events: topics.events,
+          settings: topics.settings,
+          state: `${deployment.applicationId}-shadow-company-state`,
+        },
+        synchronized: `${topics.synchronized}-shadow`,
+        deadLetters: `${topics.deadLetters}-shadow`,
+        stalled: `${topics.stalled}-shadow`,
+      },
+    };
+    for (const words of [['topics', 'create', '--partitions', '3'], ['schemas', 'register'], ['doctor']])
+      expect(await command([...words, '--shadow'])).toMatchObject({ exitCode: 0, stderr: '' });
+    const before = await Promise.all([announcements(deployment), deadLetterCodes(deployment)]);
+    await processors.startReady(deployment, { settings: { SHADOW: 'true' } });
+    await consumedToEnd(shadow);
+
+    const places = ({ record, event }: Announced) => ({ place: record.partition, event });
+    const [announced, letters] = before;
+    expect((await announcements(shadow)).map(places)).toEqual(announced.map(places));
+    expect(await deadLetterCodes(shadow)).toEqual(letters);
+    expect(await Promise.all([announcements(deployment), deadLetterCodes(deployment)])).toEqual(before);
+
+    const tail = await command(['events', 'tail', '--shadow', '--to-end', '--json']);
+    expect(tail.stdout.trim().split('\n')).toHaveLength(announced.length);
+    // A repair goes to the input that both read, and is told by both.
+    const record = `${poisoned?.partition}/${poisoned?.offset}`;
+    const explained = await command(['explain', 'poisoned', '--shadow']);
+    expect(explained.stdout).toContain(`held: record ${record}`);
+  });
+});
+
+describe('events resend', () => {
+  let copies: string;
+
+  beforeAll(async () => {
+    copies = await createTopic(deployment.bootstrap, { numPartitions: 3 });
+    await consumed(deployment, await platform.send(platform.completeCompany('resent', { partition: 2 })));
+  });
+
+  async function copiesIn(topic: string): Promise<TopicRecord[]> {
+    const records = await committedRecords(deployment, topic);
+    return records.filter(({ key, headers }) => key?.toString() === 'resent' && headers.has('resent_from'));
+  }
+
+  function resend(company: string, to: string, settings = {}): Promise<CommandResult> {
+    return runCommand(['events', 'resend', company, '--to', to], { ...deployment.environment, ...settings });
+  }
+
+  test('sends the announcement itself again, byte for byte, and says where it is', async () => {
+    const announced = (await announcements(deployment)).find(({ event }) => event.companyId === 'resent');
+    const original = announced?.record as TopicRecord;
+    expect(await resend('resent', copies)).toEqual({
+      ...{ exitCode: 0, stderr: '' },
+      stdout:
+        `event ${announced?.event.eventId} of resent sent to ${copies}, ` +
+        `from ${deployment.topics.synchronized} ${original.partition}/${original.offset}\n`,
+    });
+    const [copy] = await copiesIn(copies);
+    const from = `${deployment.topics.synchronized}/${original.partition}/${original.offset}`;
+    expect(copy).toMatchObject({ key: original.key, value: original.value, partition: original.partition });
+    expect([...(copy as TopicRecord).headers]).toEqual([...original.headers, ['resent_from', [Buffer.from(from)]]]);
+  });
+
+  test('does so where no instance can be asked, by reading the topic', async () => {
+    const [before] = await copiesIn(copies);
+    // The shadow's announcements are in a topic of their own: nobody runs for this one.
+    const nobody = { APPLICATION_ID: 'nobody', EVENT_NAMESPACE: deployment.applicationId };
+    const { exitCode, stderr } = await resend('resent', copies, nobody);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: expect.stringContaining('reading all of') as string });
+    const both = await copiesIn(copies);
+    expect(both).toHaveLength(2);
+    expect(both[1]).toMatchObject({ key: before?.key, value: before?.value, headers: before?.headers });
+  });
+
+  test('to the topic of the announcements too, where explain goes on to find every event', async () => {
+    for (let copy = 1; copy <= 3; copy++)
+      expect(await resend('resent', deployment.topics.synchronized)).toMatchObject({ exitCode: 0 });
+    expect(await copiesIn(deployment.topics.synchronized)).toHaveLength(3);
+    const { stdout } = await command(['explain', 'decided by both', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ verdict: 'announced', notes: [] });
+  });
+
+  test('says why there is nothing to send', async () => {
+    const refusals = {
+      waiting: 'announced by another system',
+      poisoned: 'held',
+      'never seen': 'no record of this company',
+    };
+    for (const [company, why] of Object.entries(refusals))
+      expect(await resend(company, copies)).toMatchObject({
+        exitCode: 1,
+        stdout: '',
+        stderr: expect.stringContaining(why) as string,
+      });
+    const nobody = { APPLICATION_ID: 'nobody', EVENT_NAMESPACE: deployment.applicationId };
+    expect((await resend('waiting', copies, nobody)).stderr).toContain('retention has removed the event');
+  });
+
+  test('is refused to topics of another purpose, and to one that is not there', async () => {
+    const { events, settings, state, deadLetters, stalled } = deployment.topics;
+    for (const topic of [events, settings, state, deadLetters, stalled])
+      expect(await resend('resent', topic)).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(await command(['events', 'resend', 'resent'])).toMatchObject({ exitCode: 2, stdout: '' });
+    expect((await resend('resent', 'no-such-topic')).stderr).toContain('topic no-such-topic does not exist');
   });
 });

@@ -1,0 +1,147 @@
+/** `company-sync events resend <companyId>`: an announcement once more, under its own id, to a topic that is named. */
+import type { Logger } from 'pino';
+import type { Config, Flags } from '../config.js';
+import { RegistryUnavailableError } from '../decode/schema-source.js';
+import { kafkaConfigOf } from '../kafka/kafka-config.js';
+import { KafkaLogs } from '../kafka/kafka-logs.js';
+import { createPartitioner } from '../kafka/partitioner.js';
+import { RecordSender } from '../kafka/record-sender.js';
+import { SchemaRegistry } from '../kafka/schema-registry.js';
+import { countPartitions, partitionsOf } from '../kafka/topics.js';
+import type { LogRecord, TopicPartition } from '../lib/record.js';
+import { systemClock } from '../lib/system-clock.js';
+import { AnnouncedEvents } from '../ops/announced-events.js';
+import { InstanceError } from '../ops/instance-client.js';
+import { BrokerError } from '../pipeline/errors.js';
+import { eventIdNamespace, eventIdOf } from '../publish/event-id.js';
+import { loadEventTypes } from '../publish/event-types.js';
+import { resentOf } from '../publish/resent-event.js';
+import { readPartitions } from './read-partitions.js';
+import { RunningInstances } from './running-instances.js';
+import { UsageError } from './usage-error.js';
+
+/** Where an announcement lies. */
+interface Found {
+  readonly record: LogRecord;
+  readonly at: TopicPartition;
+}
+
+/** The running instances say that there is no event. */
+class NotAnnouncedError extends Error {
+  override readonly name = 'NotAnnouncedError';
+}
+
+/** Any of these, and the topic is read instead. */
+const CANNOT_BE_ASKED = [InstanceError, BrokerError, RegistryUnavailableError];
+
+/** @returns 0 once it is written */
+export async function resendEventCommand(
+  config: Config,
+  [companyId = '']: readonly string[],
+  own: Flags,
+  logger: Logger,
+  schemasFolder: string,
+  print: (line: string) => void,
+): Promise<number> {
+  const to = targetOf(own, config);
+  const kafka = kafkaConfigOf(config, logger);
+  const partitions = await countPartitions(kafka, systemClock, to);
+  if (partitions === null) throw new Error(`topic ${to} does not exist, and nothing was sent`);
+  const outbound = config.topics.companySynchronized;
+  const outboundPartitions = await partitionsOf(kafka, systemClock, outbound);
+  const logs = new KafkaLogs({
+    ...{ config: kafka, groupId: config.applicationId, clock: systemClock },
+    onTrouble: (_at, error) => console.error(`company-sync events resend: ${error.message}`),
+  });
+  let found: Found;
+  try {
+    found =
+      (await findByAsking(config, companyId, logger, schemasFolder, logs, outboundPartitions)) ??
+      (await findByReading(config, companyId, logs, outboundPartitions));
+  } finally {
+    await logs.close();
+  }
+
+  const { record, at } = found;
+  const sender = await RecordSender.connect(kafka);
+  try {
+    // As many partitions: in the same one, whatever partitioner has put the company there.
+    const same = partitions === outboundPartitions ? { partition: at.partition } : {};
+    await sender.send(to, [{ ...resentOf(record, at), ...same }]);
+  } finally {
+    await sender.close();
+  }
+  print(`event ${eventIdIn(record)} of ${companyId} sent to ${to}, from ${outbound} ${at.partition}/${record.offset}`);
+  if (to === outbound) print(`${to} has it twice now, under one eventId`);
+  return 0;
+}
+
+/** @throws UsageError where it is not named, or has another purpose */
+function targetOf(own: Flags, { topics, shadowOf }: Config): string {
+  const { to } = own;
+  if (typeof to !== 'string' || to === '') throw new UsageError(['events resend needs --to <topic>']);
+  const names = [topics, ...(shadowOf === null ? [] : [shadowOf.topics])];
+  for (const { companySynchronized: _announcements, ...others } of names)
+    if (Object.values(others).includes(to))
+      throw new UsageError([`--to is ${JSON.stringify(to)}: expected a topic for announcements, which that is not`]);
+  return to;
+}
+
+/**
+ * By the record that completed the company, which a running instance knows: a handful of reads. Null where nobody can be
+ * asked, or the event is not where it should be.
+ * @throws NotAnnouncedError
+ */
+async function findByAsking(
+  config: Config,
+  companyId: string,
+  logger: Logger,
+  schemasFolder: string,
+  logs: KafkaLogs,
+  outboundPartitions: number,
+): Promise<Found | null> {
+  const { topics, applicationId } = config;
+  const outbound = topics.companySynchronized;
+  try {
+    const { verdict, sentence, asOf, decidedBy } = await new RunningInstances(config, logger).explanation(companyId);
+    if (verdict !== 'announced' || asOf === null || decidedBy === null)
+      throw new NotAnnouncedError(`there is no event of ${companyId}: ${sentence}`);
+    const inputPartitions = await partitionsOf(kafkaConfigOf(config, logger), systemClock, topics.syncEvents);
+    const partitioner = createPartitioner(inputPartitions, new Map([[outbound, outboundPartitions]]));
+    const events = new AnnouncedEvents({
+      ...{ logs, clock: systemClock, topic: outbound, schemas: new SchemaRegistry(config.schemaRegistry) },
+      type: (await loadEventTypes(schemasFolder)).companySynchronized,
+      partitionOf: (id, input) => partitioner.partitionFor(outbound, Buffer.from(id), input),
+      sourceOf: (input) => `/${applicationId}/${topics.syncEvents}/${input}`,
+    });
+    const source = { companyId, partition: asOf.partition, offset: decidedBy.offset };
+    return await events.search(source, new AbortController().signal);
+  } catch (error) {
+    if (!(error instanceof Error) || !CANNOT_BE_ASKED.some((kind) => error instanceof kind)) throw error;
+    console.error(`${error.message}; reading all of ${outbound} instead`);
+    return null;
+  }
+}
+
+/** By the event's id, which follows from the company: the latest of those that the topic has. */
+async function findByReading(config: Config, companyId: string, logs: KafkaLogs, partitions: number): Promise<Found> {
+  const topic = config.topics.companySynchronized;
+  const key = Buffer.from(companyId);
+  const eventId = eventIdOf(companyId, eventIdNamespace(config.eventNamespace));
+  let found: Found | null = null as Found | null;
+  const all = new Map(Array.from({ length: partitions }, (_, partition) => [partition, 0]));
+  await readPartitions(logs, topic, all, (partition, records) => {
+    for (const record of records)
+      if (record.key?.equals(key) === true && eventIdIn(record) === eventId)
+        found = { record, at: { topic, partition } };
+  });
+  if (found !== null) return found;
+  throw new Error(
+    `${topic} has no event of ${companyId}: it was not announced, or retention has removed the event ` +
+      '(`company-sync explain` tells which)',
+  );
+}
+
+function eventIdIn({ headers }: LogRecord): string {
+  return headers.find(({ key }) => key === 'ce_id')?.value?.toString() ?? '';
+}
