@@ -80,9 +80,9 @@ export async function resendEventCommand(
 function targetOf(own: Flags, { topics, shadowOf }: Config): string {
   const { to } = own;
   if (typeof to !== 'string' || to === '') throw new UsageError(['events resend needs --to <topic>']);
-  const names = [topics, ...(shadowOf === null ? [] : [shadowOf.topics])];
-  for (const { companySynchronized: _announcements, ...others } of names)
-    if (Object.values(others).includes(to))
+  const deployments = [topics, ...(shadowOf === null ? [] : [shadowOf.topics])];
+  for (const names of deployments)
+    if (to !== names.companySynchronized && Object.values(names).includes(to))
       throw new UsageError([`--to is ${JSON.stringify(to)}: expected a topic for announcements, which that is not`]);
   return to;
 }
