@@ -23,7 +23,7 @@ const MAX_TOLD = 10;
 /** npm and tsx pass a Ctrl-C on that the terminal has sent to all of them: one key press comes several times. */
 const ECHO_MS = 1_000;
 
-const terminal = new Terminal(process.stdout, process.env);
+const terminal = new Terminal(process.stdout);
 const parsed = parseOptions(process.argv.slice(2), randomInt(2 ** 32));
 switch (parsed.kind) {
   case 'help':

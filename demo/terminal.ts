@@ -1,18 +1,16 @@
 /** What the demo prints: lines that stay, and one that is renewed in place where the output is a terminal. */
+import { styleText } from 'node:util';
 
-const COLOURS = { bold: 1, red: 31, green: 32, yellow: 33, dim: 2 } as const;
-export type Colour = keyof typeof COLOURS;
+export type Colour = 'bold' | 'red' | 'green' | 'yellow' | 'dim';
 
 const CLEAR_LINE = '\r\u001b[2K';
 
 export class Terminal {
   readonly #out: NodeJS.WriteStream;
-  readonly #coloured: boolean;
   #live = '';
 
-  constructor(out: NodeJS.WriteStream, env: NodeJS.ProcessEnv) {
+  constructor(out: NodeJS.WriteStream) {
     this.#out = out;
-    this.#coloured = out.isTTY && !env['NO_COLOR'];
   }
 
   /** Whether a line can be renewed in place. */
@@ -22,7 +20,7 @@ export class Terminal {
 
   /** Prints a line that stays. */
   say(text: string, colour?: Colour): void {
-    const line = colour === undefined ? text : this.paint(text, colour);
+    const line = colour === undefined ? text : styleText(colour, text, { stream: this.#out });
     this.#out.write(this.#live === '' ? `${line}\n` : `${CLEAR_LINE}${line}\n${this.#live}`);
   }
 
@@ -39,9 +37,5 @@ export class Terminal {
   settle(): void {
     if (this.#live !== '') this.#out.write('\n');
     this.#live = '';
-  }
-
-  paint(text: string, colour: Colour): string {
-    return this.#coloured ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text;
   }
 }

@@ -19,6 +19,7 @@ import { sendEventsCommand } from './command/events-send.js';
 import { tailEventsCommand } from './command/events-tail.js';
 import { explainCommand } from './command/explain.js';
 import { checkSchemasCommand, registerSchemasCommand } from './command/schemas.js';
+import { inColour, type Print } from './command/print.js';
 import { repartitionCommand } from './command/repartition.js';
 import { createTopicsCommand } from './command/topics-create.js';
 import { UsageError } from './command/usage-error.js';
@@ -74,7 +75,7 @@ function perform(
   own: Flags,
   logger: Logger,
 ): Promise<number> {
-  const print = (line: string): void => console.log(line);
+  const print: Print = (line, colour) => console.log(inColour(line, colour));
   switch (name) {
     case 'run':
       return runProcessor(config, logger, schemasFolder, process, tracingWish(process.env));

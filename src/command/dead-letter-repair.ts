@@ -7,6 +7,7 @@ import type { RecordToWrite } from '../lib/record.js';
 import { idOf, type DeadLetter } from '../publish/dead-letter-reading.js';
 import type { DeadLetterDesk, ReadLetters } from './dead-letter-desk.js';
 import { lettersWanted } from './dead-letter-flags.js';
+import type { Print } from './print.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';
 import type { RunningInstances } from './running-instances.js';
 import { UsageError } from './usage-error.js';
@@ -15,7 +16,7 @@ export interface Repairing {
   readonly desk: DeadLetterDesk;
   readonly instances: RunningInstances;
   readonly own: Flags;
-  readonly print: (line: string) => void;
+  readonly print: Print;
 }
 
 /** What a repair must not be without --force. */

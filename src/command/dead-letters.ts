@@ -7,6 +7,7 @@ import { DeadLetterDesk, type ReadLetters } from './dead-letter-desk.js';
 import { clientOf, repairAll, repairOne, type Repairing } from './dead-letter-repair.js';
 import { idOfLetter, lettersWanted } from './dead-letter-flags.js';
 import type { InputAfterwards } from './input-afterwards.js';
+import type { Print } from './print.js';
 import { RunningInstances } from './running-instances.js';
 import { UsageError } from './usage-error.js';
 
@@ -20,7 +21,7 @@ export async function deadLettersCommand(
   own: Flags,
   logger: Logger,
   schemasFolder: string,
-  print: (line: string) => void,
+  print: Print,
 ): Promise<number> {
   const desk = new DeadLetterDesk(config, logger, schemasFolder);
   const at: Repairing = { desk, instances: new RunningInstances(config, logger), own, print };
@@ -51,7 +52,8 @@ async function list({ desk, own, print }: Repairing): Promise<number> {
     for (const letter of listed) print(JSON.stringify(described(letter, read, afterwards)));
     return 0;
   }
-  for (const letter of listed) print(lineOf(letter, read, afterwards));
+  const opened = new Set(open);
+  for (const letter of listed) print(lineOf(letter, read, afterwards), opened.has(letter) ? 'yellow' : undefined);
   print(`${listed.length} dead letters, ${open.length} of them without a repair`);
   return 0;
 }

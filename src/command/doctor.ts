@@ -13,6 +13,7 @@ import { TopicAdmin } from '../kafka/topic-admin.js';
 import { checkTopics, UnfitTopicsError } from '../kafka/topics.js';
 import { systemClock } from '../lib/system-clock.js';
 import { InstanceLock, StateDirInUseError } from '../store/instance-lock.js';
+import type { Print } from './print.js';
 import { newestSchemas } from './schemas.js';
 
 interface Finding {
@@ -45,16 +46,18 @@ export async function doctorCommand(
   own: Flags,
   logger: Logger,
   schemasFolder: string,
-  print: (line: string) => void,
+  print: Print,
 ): Promise<number> {
   const findings: Finding[] = [];
   for await (const finding of examine(config, logger, schemasFolder)) {
     findings.push(finding);
-    if (own['json'] !== true) print(lineOf(finding));
+    if (own['json'] !== true) print(lineOf(finding), COLOURS[finding.status]);
   }
   if (own['json'] === true) print(JSON.stringify(findings, null, 2));
   return findings.some(({ status }) => status === 'failed') ? 1 : 0;
 }
+
+const COLOURS = { ok: undefined, warning: 'yellow', failed: 'red' } as const;
 
 function lineOf({ check, status, message }: Finding): string {
   const label = { ok: 'ok', warning: 'warning', failed: 'FAILED' }[status];

@@ -10,6 +10,7 @@ import { InstanceError } from '../ops/instance-client.js';
 import { BrokerError } from '../pipeline/errors.js';
 import { readCompany } from '../store/row-loading.js';
 import { lookIntoStopped, type LeftPartition } from '../store/stopped-instance.js';
+import type { Colour, Print } from './print.js';
 import { RunningInstances } from './running-instances.js';
 import { UsageError } from './usage-error.js';
 
@@ -31,13 +32,13 @@ export async function explainCommand(
   [companyId = '']: readonly string[],
   own: Flags,
   logger: Logger,
-  print: (line: string) => void,
+  print: Print,
 ): Promise<number> {
   const { offline, watch } = own;
   const show = (explanation: Explanation) =>
-    print(
-      own['json'] === true ? JSON.stringify(explanation, null, watch === true ? 0 : 2) : explanationText(explanation),
-    );
+    own['json'] === true
+      ? print(JSON.stringify(explanation, null, watch === true ? 0 : 2))
+      : printInWords(explanation, print);
   if (offline === undefined) {
     const instances = new RunningInstances(config, logger, OR_OFFLINE);
     const ask = () => instances.explanation(companyId);
@@ -46,6 +47,28 @@ export async function explainCommand(
   if (offline === true) throw new UsageError(['--offline needs a value: expected the state folder of an instance']);
   if (watch === true) throw new UsageError(['--watch and --offline are both set: a stopped instance changes nothing']);
   return finish(await explainStopped(config, offline, companyId), show);
+}
+
+/** The verdict in its colour, and what it rests on. */
+function printInWords(explanation: Explanation, print: Print): void {
+  const [verdict = '', ...evidence] = explanationText(explanation).split('\n');
+  print(verdict, colourOf(explanation.verdict));
+  if (evidence.length > 0) print(evidence.join('\n'));
+}
+
+function colourOf(verdict: Verdict): Colour | undefined {
+  switch (verdict) {
+    case 'announced':
+    case 'announced-elsewhere':
+      return 'green';
+    case 'held':
+      return 'red';
+    case 'unknown':
+    case 'deleted':
+      return undefined;
+    default:
+      return 'yellow';
+  }
 }
 
 function finish(explanation: Explanation, show: (explanation: Explanation) => void): number {
