@@ -49,26 +49,25 @@ export async function explainCommand(
   return finish(await explainStopped(config, offline, companyId), show);
 }
 
+const COLOURS: Readonly<Record<Verdict, Colour | undefined>> = {
+  unknown: undefined,
+  deleted: undefined,
+  announced: 'green',
+  'announced-elsewhere': 'green',
+  held: 'red',
+  'no-manifest': 'yellow',
+  waiting: 'yellow',
+  unsealed: 'yellow',
+  'no-datasets': 'yellow',
+  'none-complete': 'yellow',
+  due: 'yellow',
+};
+
 /** The verdict in its colour, and what it rests on. */
 function printInWords(explanation: Explanation, print: Print): void {
   const [verdict = '', ...evidence] = explanationText(explanation).split('\n');
-  print(verdict, colourOf(explanation.verdict));
+  print(verdict, COLOURS[explanation.verdict]);
   if (evidence.length > 0) print(evidence.join('\n'));
-}
-
-function colourOf(verdict: Verdict): Colour | undefined {
-  switch (verdict) {
-    case 'announced':
-    case 'announced-elsewhere':
-      return 'green';
-    case 'held':
-      return 'red';
-    case 'unknown':
-    case 'deleted':
-      return undefined;
-    default:
-      return 'yellow';
-  }
 }
 
 function finish(explanation: Explanation, show: (explanation: Explanation) => void): number {
