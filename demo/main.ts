@@ -95,7 +95,8 @@ async function performAndAudit(stage: Stage, options: DemoOptions, signal: Abort
 
 /** The status page, and a company that is worth explaining. */
 function sayWhatToTry({ deployment, instances }: Stage, { keep, seed }: DemoOptions, { companies }: AuditReport): void {
-  const [companyId, fate] = [...companies].find(([, { whyNot }]) => whyNot !== null) ?? [...companies][0] ?? [];
+  const unfinished = [...companies].find(([, { whyNot }]) => whyNot === 'datasets unfinished');
+  const [companyId, fate] = unfinished ?? [...companies][0] ?? [];
   const { bootstrap, applicationId, topics } = deployment;
   const group = `KAFKA_BROKERS=${bootstrap} APPLICATION_ID=${applicationId} TOPIC_SYNC_EVENTS=${topics.events}`;
   const why = fate?.whyNot == null ? 'announced' : `not announced: ${fate.whyNot}`;

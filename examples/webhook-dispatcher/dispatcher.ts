@@ -113,6 +113,7 @@ export class Dispatcher {
       if (value === null) throw new Error('the record has no value');
       const event = (await this.#registry.decode(value)) as CompanySynchronized;
       const { eventId, companyId } = event;
+      if (typeof eventId !== 'string') throw new Error('the record is no CompanySynchronized');
       if (this.#delivered.has(eventId)) return { kind: 'delivered', status: 200 };
       const body = JSON.stringify(PAYLOADS[payload](event, textOf(headers?.['ce_time'])));
       const signed = signedHeaders(eventId, Date.now(), body, keys);
