@@ -1,0 +1,93 @@
+/** The search for a company's event in a topic of thousands, as a log in memory: a broker would show it no better. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import avro from 'avsc';
+import type { Announcement } from '../../../src/domain/announcement.js';
+import type { LogRecord } from '../../../src/lib/record.js';
+import { AnnouncedEvents } from '../../../src/ops/announced-events.js';
+import type { Logs } from '../../../src/pipeline/ports.js';
+import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
+import { resentOf } from '../../../src/publish/resent-event.js';
+import { systemClock } from '../../support/system-clock.js';
+
+const EVENTS = 5_000;
+const file = join(__dirname, '..', '..', '..', 'schemas', 'company-synchronized-value', 'v1.avsc');
+const schema = JSON.parse(readFileSync(file, 'utf8')) as avro.Schema;
+const type = avro.Type.forSchema(schema);
+const input = { topic: 'sync-events', partition: 0 };
+const outbound = { topic: 'company-synchronized', partition: 0 };
+const encoder = new CompanySynchronizedRecords({ type, schemaId: 1, applicationId: 'app', eventNamespace: 'app' });
+
+/** The event of `company-<n>`, which input offset 10 n completed. */
+function eventOf(n: number): LogRecord {
+  const announcement: Announcement = {
+    ...{
+      companyId: `company-${n}`,
+      clientId: 'c',
+      companyName: `name ${n}`,
+      synchronizedAt: n,
+      policy: 'ALL_DATASETS',
+    },
+    ...{ connections: [], datasets: [], succeeded: 1, failed: 0, ended: 0, offset: 10 * n },
+  };
+  const completing = { offset: 10 * n, timestamp: n, key: null, value: null, headers: [] };
+  return { offset: n, timestamp: n, ...encoder.recordOf(announcement, input, completing) };
+}
+
+function logOf(records: readonly LogRecord[]): Logs {
+  const bounds = () => Promise.resolve({ start: records[0]?.offset ?? 0, end: (records.at(-1)?.offset ?? -1) + 1 });
+  const reader = (_at: unknown, from: number) => {
+    let position = from;
+    const next = async (count: number) => {
+      const taken = records.filter(({ offset }) => offset >= position).slice(0, count);
+      position = (taken.at(-1)?.offset ?? position) + 1;
+      return { records: taken, nextOffset: position, endOffset: (await bounds()).end };
+    };
+    return { next, close: () => undefined };
+  };
+  return { bounds, reader } as unknown as Logs;
+}
+
+function searchIn(records: readonly LogRecord[]) {
+  const events = new AnnouncedEvents({
+    ...{ logs: logOf(records), clock: systemClock, topic: outbound.topic, type },
+    partitionOf: () => outbound.partition,
+    sourceOf: () => '/app/sync-events/0',
+    schemas: { schemaById: () => Promise.resolve(schema as object) },
+  });
+  return async (n: number) => {
+    const wanted = { companyId: `company-${n}`, partition: 0, offset: 10 * n };
+    return (await events.search(wanted, new AbortController().signal))?.record ?? null;
+  };
+}
+
+const originals = Array.from({ length: EVENTS }, (_, n) => eventOf(n));
+const some = [0, 1, 999, 1_000, 2_500, 4_998, EVENTS - 1];
+
+test('every event is found, and none that retention has removed', async () => {
+  const find = searchIn(originals.slice(1_000));
+  for (const n of some) expect(await find(n)).toEqual(n < 1_000 ? null : originals[n]);
+});
+
+test('events sent again, which lie out of order, mislead nobody', async () => {
+  const again = Array.from({ length: EVENTS }, (_, i) => {
+    const record = originals[(i * 7) % 50] as LogRecord;
+    return { ...record, ...resentOf(record, outbound), offset: EVENTS + i };
+  });
+  const find = searchIn([...originals, ...again]);
+  for (const n of some) expect(await find(n)).toEqual(originals[n]);
+});
+
+test('an event sent again twice names itself once', () => {
+  const [original] = originals as [LogRecord];
+  const once = resentOf(original, outbound);
+  const copy = { ...original, ...once, offset: 7 };
+  expect(once.headers).toEqual([
+    ...original.headers,
+    { key: 'resent_from', value: Buffer.from('company-synchronized/0/0') },
+  ]);
+  expect(resentOf(copy, { topic: 'other', partition: 3 }).headers).toEqual([
+    ...original.headers,
+    { key: 'resent_from', value: Buffer.from('other/3/7') },
+  ]);
+});
