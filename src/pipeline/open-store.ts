@@ -1,4 +1,5 @@
 import { openPartitionStore, type PartitionStore } from '../store/partition-store.js';
+import type { KeyValueStore, StateDirectory } from '../store/key-value-store.js';
 import type { PipelineContext } from './context.js';
 
 const HOUR_MS = 3_600_000;
@@ -7,15 +8,55 @@ const HOUR_MS = 3_600_000;
  * Opens a partition's store, whoever needs it; what cannot be trusted is set aside and begun anew.
  *
  * @param changelogEnd the changelog's last stable offset
+ * @param state where the store is
  * @throws StoreUnavailableError, UnknownRowVersionError
  */
-export function openStore(context: PipelineContext, partition: number, changelogEnd: number): Promise<PartitionStore> {
+export function openStore(
+  context: PipelineContext,
+  partition: number,
+  changelogEnd: number,
+  state: StateDirectory = context.state,
+): Promise<PartitionStore> {
   const { applicationId, clusterId, topics, clock, observer } = context;
-  return openPartitionStore(context.state, partition, {
+  return openPartitionStore(state, partition, {
     identity: { clusterId, applicationId, topic: topics.input, partition },
     changelogEnd,
     maxAwayMs: Math.max(0, context.deleteRetentionMs - HOUR_MS),
     now: clock.now(),
     onSetAside: (why) => observer.setAside(partition, why),
   });
+}
+
+/**
+ * The state directory with one store that is being opened before it can be looked at, while others are waited for: who
+ * is in line already when a standby lets go of the store gets it as it is.
+ */
+export class StoreOpening implements StateDirectory {
+  #opening: Promise<KeyValueStore> | null;
+
+  constructor(
+    private readonly state: StateDirectory,
+    private readonly partition: number,
+  ) {
+    this.#opening = state.open(partition);
+    this.#opening.catch(() => undefined); // Whoever opens it sees the error.
+  }
+
+  open(partition: number): Promise<KeyValueStore> {
+    const opening = this.#opening;
+    if (opening === null || partition !== this.partition) return this.state.open(partition);
+    this.#opening = null;
+    return opening;
+  }
+
+  setAside(partition: number, why: string): Promise<void> {
+    return this.state.setAside(partition, why);
+  }
+
+  /** Closes the store where nobody has opened it. Never rejects. */
+  async discard(): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = null;
+    await opening?.then((store) => store.close()).catch(() => undefined);
+  }
 }

@@ -1,7 +1,7 @@
 /**
  * Taking over a partition: one routine for a start, a rebalance and after any error.
  *
- *   fence -> open the folder (undo the last batch) -> replay the changelog -> check -> the input's start offset
+ *   fence -> undo the last batch in the folder -> replay the changelog -> check -> the input's start offset
  *
  * The order is what makes it right. Once fenced, no earlier owner can write, so that the committed offset and the
  * changelog's end are final. The undo does not ask whether the last batch was committed: the replay brings it back if
@@ -11,7 +11,7 @@ import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { HangingTransactionError, InconsistentPositionError } from './errors.js';
 import type { PartitionStatus } from './observer.js';
-import { openStore } from './open-store.js';
+import { openStore, StoreOpening } from './open-store.js';
 import { startOffset } from './position-check.js';
 import type { TransactionalProducer } from './ports.js';
 import { restore } from './restore.js';
@@ -38,9 +38,11 @@ export async function takeOver(
   const { topics } = context;
   signal.throwIfAborted();
   enter({ state: 'fencing', reason: null });
-  const producer = await context.transactions.fence(`${context.applicationId}-${topics.input}-${partition}`);
+  const opening = new StoreOpening(context.state, partition);
+  let producer: TransactionalProducer | undefined;
   let store: PartitionStore | undefined;
   try {
+    producer = await context.transactions.fence(`${context.applicationId}-${topics.input}-${partition}`);
     const input = { topic: topics.input, partition };
     const askedAt = context.clock.now();
     const [committed, inputBounds, changelogEnd] = await Promise.all([
@@ -49,7 +51,7 @@ export async function takeOver(
       endOfChangelog(context, partition),
     ]);
     signal.throwIfAborted();
-    store = await openStore(context, partition, changelogEnd);
+    store = await openStore(context, partition, changelogEnd, opening);
     context.held.note(partition, store.changelogPosition);
     if (store.changelogPosition < changelogEnd) {
       enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelogEnd}` });
@@ -60,7 +62,8 @@ export async function takeOver(
     const facts = { applicationId: context.applicationId, ...input, changelog, committed, input: inputBounds };
     return { producer, store, from: startOffset(facts) };
   } catch (error) {
-    await producer.discard();
+    await producer?.discard();
+    await opening.discard();
     await store?.close();
     throw error;
   }

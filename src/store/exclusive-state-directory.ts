@@ -1,87 +1,145 @@
 /** A partition's folder has one user at a time, whoever that is: an owner, a standby, or whoever removes it. */
-import type { KeyChange, KeyValueStore, Pair, StateDirectory, StoreSnapshot } from './key-value-store.js';
+import {
+  StoreUnavailableError,
+  type KeyChange,
+  type KeyValueStore,
+  type Pair,
+  type StateDirectory,
+  type StoreSnapshot,
+} from './key-value-store.js';
 
+/** Someone who uses the folder, or waits to. */
+interface User {
+  /** It wants the store, and takes it as the one before leaves it. */
+  readonly wantsStore: boolean;
+  /** Its turn has come. @param left the store that the user before has left open */
+  readonly begin: (left: KeyValueStore | null) => void;
+}
+
+/**
+ * A store that is closed while somebody waits to open it is passed on as it is: RocksDB would read its own log again,
+ * for seconds where many standbys become owners at once. Not after an error: only opening anew tells what it did.
+ */
 export class ExclusiveStateDirectory implements StateDirectory {
-  /** Partition -> when its last user in line is done. */
-  readonly #users = new Map<number, Promise<void>>();
+  /** Partition -> its users in line; the first one is at work. */
+  readonly #lines = new Map<number, User[]>();
 
   constructor(private readonly directory: StateDirectory) {}
 
   /** Waits until the partition's former store is closed. */
   async open(partition: number): Promise<KeyValueStore> {
-    const release = await this.#take(partition);
+    const left = await this.#take(partition, true);
     try {
-      return new ReleasingStore(await this.directory.open(partition), release);
+      const store = left ?? (await this.directory.open(partition));
+      const isWaitedFor = () => this.#lines.get(partition)?.[1]?.wantsStore === true;
+      return new PassedStore(store, isWaitedFor, (passed) => this.#pass(partition, passed));
     } catch (error) {
-      release();
+      this.#pass(partition, null);
       throw error;
     }
   }
 
   /** For the former user: the store is closed, and nobody can have opened the folder since. */
   async setAside(partition: number, why: string): Promise<void> {
-    const release = await this.#take(partition);
+    await this.#take(partition, false);
     try {
       await this.directory.setAside(partition, why);
     } finally {
-      release();
+      this.#pass(partition, null);
     }
   }
 
   /** Runs `work` while nobody can use the folder. @returns false, without having run it, where someone uses it */
   async ifUnused(partition: number, work: () => Promise<void>): Promise<boolean> {
-    if (this.#users.has(partition)) return false;
-    const release = await this.#take(partition);
+    if (this.#lines.has(partition)) return false;
+    await this.#take(partition, false);
     try {
       await work();
     } finally {
-      release();
+      this.#pass(partition, null);
     }
     return true;
   }
 
-  async #take(partition: number): Promise<() => void> {
-    const former = this.#users.get(partition);
-    let release: () => void = () => undefined;
-    const done = new Promise<void>((resolve) => (release = resolve));
-    const mine = (former ?? Promise.resolve()).then(() => done);
-    this.#users.set(partition, mine);
-    await former;
-    return () => {
-      release();
-      if (this.#users.get(partition) === mine) this.#users.delete(partition);
-    };
+  #take(partition: number, wantsStore: boolean): Promise<KeyValueStore | null> {
+    return new Promise((begin) => {
+      const line = this.#lines.get(partition) ?? [];
+      this.#lines.set(partition, line);
+      line.push({ wantsStore, begin });
+      if (line.length === 1) begin(null);
+    });
+  }
+
+  /** The first in line is done. */
+  #pass(partition: number, store: KeyValueStore | null): void {
+    const line = this.#lines.get(partition) ?? [];
+    line.shift();
+    if (line.length === 0) this.#lines.delete(partition);
+    line[0]?.begin(store);
   }
 }
 
-class ReleasingStore implements KeyValueStore {
+/** A store in the hands of one user. */
+class PassedStore implements KeyValueStore {
+  readonly #inFlight = new Set<Promise<unknown>>();
+  #failed = false;
+  #closed: Promise<void> | undefined;
+
+  /** @param pass called once, with the store where it is left open for the next one */
   constructor(
     private readonly store: KeyValueStore,
-    private readonly release: () => void,
+    private readonly isWaitedFor: () => boolean,
+    private readonly pass: (store: KeyValueStore | null) => void,
   ) {}
 
   read(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
-    return this.store.read(keys);
+    return this.#noticing(() => this.store.read(keys));
   }
 
   scan(prefix: Buffer, limit?: number): Promise<Pair[]> {
-    return this.store.scan(prefix, limit);
+    return this.#noticing(() => this.store.scan(prefix, limit));
   }
 
   page(prefix: Buffer, after: Buffer | null, limit: number): Promise<Pair[]> {
-    return this.store.page(prefix, after, limit);
+    return this.#noticing(() => this.store.page(prefix, after, limit));
   }
 
   write(changes: readonly KeyChange[]): Promise<void> {
-    return this.store.write(changes);
+    return this.#noticing(() => this.store.write(changes));
   }
 
   snapshot(): StoreSnapshot {
+    this.#mustBeOpen();
     return this.store.snapshot();
   }
 
-  async close(): Promise<void> {
-    await this.store.close();
-    this.release();
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#inFlight);
+    const left = this.isWaitedFor() && !this.#failed ? this.store : null;
+    if (left === null) await this.store.close();
+    this.pass(left);
+  }
+
+  async #noticing<T>(ask: () => Promise<T>): Promise<T> {
+    this.#mustBeOpen();
+    const answer = ask();
+    this.#inFlight.add(answer);
+    try {
+      return await answer;
+    } catch (error) {
+      this.#failed = true;
+      throw error;
+    } finally {
+      this.#inFlight.delete(answer);
+    }
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed !== undefined) throw new StoreUnavailableError('the store is closed');
   }
 }

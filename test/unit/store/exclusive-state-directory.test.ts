@@ -22,6 +22,69 @@ test('a partition is opened only once its former store is closed; others are not
   await (await second).close();
 });
 
+/** A directory that counts how often a store is opened, and whose writes can be made to wait and to fail. */
+function countingDirectory() {
+  const counts = { opened: 0, closed: 0 };
+  let write = (): Promise<void> => Promise.resolve();
+  const never = () => Promise.reject(new Error('not asked for'));
+  const open = () => {
+    counts.opened++;
+    const close = () => {
+      counts.closed++;
+      return Promise.resolve();
+    };
+    const snapshot = () => {
+      throw new Error('not asked for');
+    };
+    return Promise.resolve({ read: never, scan: never, page: never, snapshot, write: () => write(), close });
+  };
+  const directory = new ExclusiveStateDirectory({ open, setAside: () => Promise.resolve() });
+  return { counts, directory, writes: (next: () => Promise<void>) => (write = next) };
+}
+
+test('a store is passed on as it is to who waits for it, once its writes are over; the former user is done', async () => {
+  const { counts, directory, writes } = countingDirectory();
+  let written: () => void = () => undefined;
+  writes(() => new Promise((resolve) => (written = resolve)));
+  const first = await directory.open(1);
+  const second = directory.open(1);
+  const writing = first.write([]);
+  const closing = first.close();
+  let opened = false;
+  void second.then(() => (opened = true));
+  await turn();
+  expect(opened).toBe(false);
+  written();
+  await Promise.all([writing, closing]);
+  await expect(first.write([])).rejects.toThrow('is closed');
+  expect(counts).toEqual({ opened: 1, closed: 0 });
+  await (await second).close();
+  expect(counts).toEqual({ opened: 1, closed: 1 });
+});
+
+test('a store that has failed is opened anew by who waits for it', async () => {
+  const { counts, directory, writes } = countingDirectory();
+  writes(() => Promise.reject(new Error('the disk is full')));
+  const first = await directory.open(1);
+  const second = directory.open(1);
+  await expect(first.write([])).rejects.toThrow('full');
+  await first.close();
+  await second;
+  expect(counts).toEqual({ opened: 2, closed: 1 });
+});
+
+test('what waits for the folder and not for the store finds it closed', async () => {
+  const { counts, directory } = countingDirectory();
+  const first = await directory.open(1);
+  const aside = directory.setAside(1, 'why');
+  const third = directory.open(1);
+  await first.close();
+  expect(counts).toEqual({ opened: 1, closed: 1 });
+  await aside;
+  await third;
+  expect(counts).toEqual({ opened: 2, closed: 1 });
+});
+
 test('what is done to an unused folder is not done to one in use, and is waited for', async () => {
   const directory = newDirectory();
   const store = await directory.open(1);
