@@ -15,10 +15,15 @@ export interface InputGrowthOptions {
 /** Short, for what is written to the new partitions is not read, and companies may go on where they have no state. */
 const LOOK_EVERY_MS = 5_000;
 
+/** Where the state cannot be moved to the new partitions. */
+export const BEGIN_ANEW =
+  'only a new beginning is left, which announces companies again: see "The input has grown before it was consumed" in ' +
+  'docs/operations.md';
+
 /** For an input that has more partitions than the changelog. */
 export const WHAT_TO_DO_ABOUT_GROWTH =
-  'If all was consumed before it grew and nothing was written since, `company-sync repartition` moves the state; ' +
-  'else use another APPLICATION_ID, which starts from the beginning';
+  'If all was consumed before it grew and nothing was written since, `company-sync repartition` moves the state; else ' +
+  BEGIN_ANEW;
 
 /** Keys go to other partitions now than their state is in, so that running on would judge companies by a part of them. */
 export class InputGrownError extends Error {

@@ -16,6 +16,7 @@ import type { Logs, Transactions } from '../pipeline/ports.js';
 import { decodeRepartitionMark, encodeRepartitionMark, type RepartitionMark } from '../pipeline/repartition-mark.js';
 import { withRows } from './changelog-rows-on-disk.js';
 import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
+import { BEGIN_ANEW } from './input-growth.js';
 import { partitionOfKey } from './partitioner.js';
 import { RowMover } from './row-mover.js';
 import type { StoppedGroup } from './stopped-group.js';
@@ -126,7 +127,7 @@ async function mustBeConsumed(ports: RepartitionPorts, { from }: Counts): Promis
     throw new RepartitionRefusedError(
       `partition ${topic}/${partition} is consumed up to ${position} and ends at ${end}: stop all who write to ${topic}, ` +
         `let the processor consume the rest, stop it, and only then repartition. Where the input has grown already, ` +
-        `that is too late: use another APPLICATION_ID, which starts from the beginning`,
+        `that is too late: ${BEGIN_ANEW}`,
     );
   }
 }
@@ -152,7 +153,7 @@ async function survey(ports: RepartitionPorts, counts: readonly number[]): Promi
     if (!(error instanceof MisplacedRowError)) throw error;
     throw new RepartitionRefusedError(
       `${error.message}, where the default partitioner did not put it: whoever writes ${input} uses another one, ` +
-        `or went on after it had grown. The state cannot be moved then: use another APPLICATION_ID`,
+        `or went on after it had grown. The state cannot be moved then: ${BEGIN_ANEW}`,
       { cause: error },
     );
   }
