@@ -178,7 +178,10 @@ function namesOf(values: SettingValues): DeploymentNames {
   };
 }
 
-/** Reads what the deployment reads, and writes nothing that anybody else of it reads or writes. */
+/**
+ * Reads what the deployment reads, and `run` writes nothing that the deployment reads or writes. The input stays one
+ * topic for both, so that commands that write to it are refused to a shadow (command/shared-input.ts).
+ */
 function shadowOf({ applicationId, topics }: DeploymentNames): DeploymentNames {
   return {
     applicationId: shadowed(applicationId),
@@ -262,7 +265,8 @@ function configOf(values: SettingValues): Config {
       url: values.schemaRegistryUrl,
       credentials: credentialsOf(values.schemaRegistryUsername, values.schemaRegistryPassword),
     },
-    stateDir: values.stateDir,
+    stateDir:
+      values.shadow && values.stateDir === SETTINGS.stateDir.default ? shadowed(values.stateDir) : values.stateDir,
     allDatasetsFrom: values.allDatasetsFrom,
     http: { host: values.httpHost, port: values.httpPort, token: values.httpToken },
     eventNamespace: values.eventNamespace ?? values.applicationId,
@@ -271,6 +275,11 @@ function configOf(values: SettingValues): Config {
     stalledAfterMs: values.stalledAfterMs,
     logLevel: values.logLevel,
   };
+}
+
+/** The application id of a config's shadow or, where it is a shadow itself, of what it is a shadow of. */
+export function counterpartOf({ applicationId, shadowOf: original }: Config): string {
+  return original?.applicationId ?? shadowed(applicationId);
 }
 
 function credentialsOf(username: string | null, password: string | null): Credentials | null {

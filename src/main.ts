@@ -21,6 +21,7 @@ import { explainCommand } from './command/explain.js';
 import { checkSchemasCommand, registerSchemasCommand } from './command/schemas.js';
 import { inColour, type Print } from './command/print.js';
 import { repartitionCommand } from './command/repartition.js';
+import { mustNotWriteAsShadow } from './command/shared-input.js';
 import { createTopicsCommand } from './command/topics-create.js';
 import { UsageError } from './command/usage-error.js';
 import { runProcessor } from './command/run.js';
@@ -60,6 +61,7 @@ async function command({ name, words, own, settings }: TypedCommand): Promise<nu
   // Only the processor logs; the other commands print what they did, or the one error that stopped them.
   const logger = pino({ level: name === 'run' ? config.logLevel : 'silent', base: { pid: process.pid } });
   try {
+    mustNotWriteAsShadow(name, config);
     return await perform(name, config, words, own, logger);
   } catch (error) {
     if (error instanceof UsageError) return refuse(error.faults);

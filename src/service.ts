@@ -1,7 +1,7 @@
 /** One instance of the processor: everything wired together, from its start to its stop. */
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import type { Config } from './config.js';
+import { counterpartOf, type Config } from './config.js';
 import { loadReaderSchemas } from './decode/reader-schemas.js';
 import { RegistryUnavailableError } from './decode/schema-source.js';
 import { createAssignor } from './kafka/assignor.js';
@@ -95,7 +95,7 @@ export class Service {
 
   /**
    * Starts everything; waits for brokers and registry as long as they give no usable answer.
-   * @throws StateDirInUseError, UnfitTopicsError, StartupError; call `stop` then too
+   * @throws StateDirInUseError, StateDirOfOtherError, UnfitTopicsError, StartupError; call `stop` then too
    */
   async start(): Promise<void> {
     const { config, logger, clock } = this.#options;
@@ -173,7 +173,7 @@ export class Service {
     const { config, logger, clock, onCrash } = this.#options;
     const { applicationId } = config;
     const owner = { clusterId: topics.clusterId, applicationId, topic: config.topics.syncEvents };
-    const held = new HeldPositions(await readHeldState(config.stateDir, owner));
+    const held = new HeldPositions(await readHeldState(config.stateDir, owner, counterpartOf(config)));
     const group = { kafka: kafkaConfigOf(config, logger), groupId: applicationId, logger };
     const membership: KafkaGroupMembership = new KafkaGroupMembership({
       ...group,

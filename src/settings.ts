@@ -79,7 +79,7 @@ export const SETTINGS = Object.freeze({
     default: 'false',
     meaning:
       'a shadow of the deployment that the other settings describe, to compare: its application id and every topic that ' +
-      'it writes have -shadow at their end, its event ids are those of the deployment',
+      'it writes have -shadow at their end, its event ids are those of the deployment; what writes to the input is refused',
     expected: 'true or false',
     standsAlone: true,
     value: values.yesOrNo,
@@ -87,7 +87,7 @@ export const SETTINGS = Object.freeze({
   stateDir: plain({
     env: 'STATE_DIR',
     default: './state',
-    meaning: 'folder of this instance for its state, one RocksDB per partition',
+    meaning: 'folder of this instance for its state, one RocksDB per partition; of a shadow, ./state-shadow by default',
     expected: 'a path',
     value: values.path,
   }),

@@ -7,6 +7,8 @@ export interface CommandDescription {
   readonly flags: Readonly<Record<string, string>>;
   /** Those of them that stand without a value. */
   readonly switches?: Readonly<Record<string, string>>;
+  /** It writes to the input, which a shadow shares with the deployment, so that a shadow is refused. */
+  readonly writesInput?: true;
   /** What more `--help` of the command says. */
   readonly lesson?: string;
   /** When it ends with 0, with 1, and with 2 where that is more than a fault in what was typed or configured. */
@@ -58,6 +60,7 @@ the input offset that gave each. Nothing that is not committed yet is told.
       'file <ids>': 'one companyId a line; - for what is piped in',
       'by <name>': 'which system told the customers, kept in the records for people',
     },
+    writesInput: true,
     lesson: `For customers whom a predecessor has told. Each company gets a record in the input topic, AnnouncedElsewhere, which
 silences it for good from there on, whatever its state: it waits, it is held, or nothing of it was seen yet. For a
 company that was announced or deleted before, it does nothing. So it can be run again, with a longer list too.
@@ -76,6 +79,7 @@ before the first is sent: where one is no id, nothing is. Millions of ids need n
   'events send': {
     summary: 'sends events written as lines of JSON to the input topic',
     flags: { 'file <events.jsonl>': 'what to send; - for what is piped in' },
+    writesInput: true,
     lesson: `One event a line, with the fields of SyncEvent; eventId and occurredAt may be left out. The payload names its record:
 
   {"companyId": "acme", "clientId": "client-1", "payload": {"CompanyDeleted": {}}, "headers": {"repairs": "3/1042"}}
@@ -143,6 +147,7 @@ retention has removed it, it cannot be sent again.
       all: 'every one without a repair that can be read now',
       force: 'also a status without a revision whose dataset has a later one, and a manifest that was too large',
     },
+    writesInput: true,
     lesson: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file it is the record
 as it came, for a schema that was registered late or a release that could not read it. A record that had the key of another
 company is repaired where its company is, and the company of its key is released, both or neither.
@@ -160,6 +165,7 @@ company is repaired where its company is, and the company of its key is released
       'why <text>': 'the reason, kept in the record that is sent',
       'client-id <id>': 'where no manifest has named it',
     },
+    writesInput: true,
     lesson: `It asks a running instance what holds the company and sends one record that lifts all of it. The records themselves are
 lost to the company: repair them where you can.
 `,
@@ -196,6 +202,11 @@ It needs room for the state of one partition in TMPDIR.
 } as const satisfies Record<string, CommandDescription>;
 export type CommandName = keyof typeof COMMANDS;
 export const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];
+
+export function writesInput(name: CommandName): boolean {
+  const { writesInput: writes }: CommandDescription = COMMANDS[name];
+  return writes === true;
+}
 
 /** What 0, 1 and 2 mean at the end of a command, in words. */
 export function exitCodesOf(name: CommandName): readonly [zero: string, one: string, two: string] {

@@ -16,7 +16,7 @@ const TRANSACTION_TIMEOUT_MS = 900_000;
 
 /** @returns the exit code */
 export async function repartitionCommand(
-  { applicationId, topics, ...config }: Config,
+  { applicationId, topics, shadowOf, ...config }: Config,
   own: Flags,
   logger: Logger,
   print: (line: string) => void,
@@ -31,7 +31,10 @@ export async function repartitionCommand(
   const transactions = kafkaTransactions(kafka, {
     ...{ groupId: applicationId, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS, clock },
   });
-  const names = { applicationId, input: topics.syncEvents, changelog: topics.companyState };
+  const names = {
+    ...{ applicationId, input: topics.syncEvents, changelog: topics.companyState },
+    shadowOf: shadowOf?.applicationId ?? null,
+  };
   try {
     await repartition({ ...names, logs, transactions, admin, group, report: print }, partitions);
     return 0;

@@ -6,6 +6,7 @@ import { systemClock } from '../lib/system-clock.js';
 import { startTracing, type TracingWish } from '../ops/tracing.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
 import { Service } from '../service.js';
+import { StateDirOfOtherError } from '../store/held-state.js';
 import { StateDirInUseError } from '../store/instance-lock.js';
 
 /** The process gives up waiting for what hangs and ends after this long; the contract allows 10 s. */
@@ -13,6 +14,7 @@ const STOP_DEADLINE_MS = 9_000;
 
 /** Exit code of a process that must be configured differently, as for bad settings. */
 const EXIT_MISCONFIGURED = 2;
+const MISCONFIGURED = [StateDirInUseError, StateDirOfOtherError];
 
 /** What this needs of the Node process. */
 export type HostProcess = Pick<NodeJS.Process, 'once' | 'exit'>;
@@ -56,7 +58,7 @@ export async function runProcessor(
     );
   service.start().catch((err: unknown) => {
     logger.fatal({ err }, err instanceof Error ? err.message : 'cannot start');
-    end(err instanceof StateDirInUseError ? EXIT_MISCONFIGURED : 1);
+    end(MISCONFIGURED.some((kind) => err instanceof kind) ? EXIT_MISCONFIGURED : 1);
   });
 
   const exitCode = await ended;

@@ -31,6 +31,8 @@ export interface RepartitionPorts {
   readonly applicationId: string;
   readonly input: string;
   readonly changelog: string;
+  /** The deployment whose input it is, where this is a shadow of it: only that one may let it grow. */
+  readonly shadowOf: string | null;
   readonly logs: Logs;
   readonly transactions: Transactions;
   readonly admin: Pick<TopicAdmin, 'countPartitions' | 'grow'>;
@@ -51,6 +53,7 @@ export async function repartition(ports: RepartitionPorts, wanted: number | null
   const marks = await readMarks(ports);
   const counts = await countsOf(ports, marks, wanted);
   if (counts === null) return report(`nothing to do: the changelog has as many partitions as ${input}`);
+  mustNotGrowAsShadow(ports, counts, marks.length);
   const { from, to } = counts;
   const begun = marks.some((mark) => mark !== null);
   if (!begun) await mustBeConsumed(ports, counts);
@@ -101,6 +104,14 @@ async function countsOf(
       `${ports.input} has ${inputs} partitions and the changelog ${changelogs}: partitions cannot become fewer than that`,
     );
   return to === changelogs ? null : { from: changelogs, to };
+}
+
+function mustNotGrowAsShadow({ shadowOf, input }: RepartitionPorts, { to }: Counts, inputs: number): void {
+  if (shadowOf === null || to <= inputs) return;
+  throw new RepartitionRefusedError(
+    `${input} has ${inputs} partitions and is shared with ${shadowOf}, whose companies would go on where they have no ` +
+      `state: repartition ${shadowOf} first, without --shadow, and then the shadow`,
+  );
 }
 
 async function readMarks(ports: RepartitionPorts): Promise<(RepartitionMark | null)[]> {

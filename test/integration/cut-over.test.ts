@@ -103,8 +103,9 @@ describe('companies seed', () => {
 
 describe('run --shadow', () => {
   test('decides as the deployment does, with its event ids, and writes to names of its own alone', async () => {
-    const [poisoned] = await platform.send([
+    const [poisoned, mended] = await platform.send([
       { key: 'poisoned', value: Buffer.from('no avro') },
+      { key: 'mended', value: Buffer.from('no avro') },
       ...platform.completeCompany('decided by both'),
     ]);
     await consumedToEnd(deployment);
@@ -126,7 +127,7 @@ describe('run --shadow', () => {
     for (const words of [['topics', 'create', '--partitions', '3'], ['schemas', 'register'], ['doctor']])
       expect(await command([...words, '--shadow'])).toMatchObject({ exitCode: 0, stderr: '' });
     const before = await Promise.all([announcements(deployment), deadLetterCodes(deployment)]);
-    await processors.startReady(deployment, { settings: { SHADOW: 'true' } });
+    const running = await processors.startReady(deployment, { settings: { SHADOW: 'true' } });
     await consumedToEnd(shadow);
 
     const places = ({ record, event }: Announced) => ({ place: record.partition, event });
@@ -137,10 +138,42 @@ describe('run --shadow', () => {
 
     const tail = await command(['events', 'tail', '--shadow', '--to-end', '--json']);
     expect(tail.stdout.trim().split('\n')).toHaveLength(announced.length);
-    // A repair goes to the input that both read, and is told by both.
     const record = `${poisoned?.partition}/${poisoned?.offset}`;
     const explained = await command(['explain', 'poisoned', '--shadow']);
     expect(explained.stdout).toContain(`held: record ${record}`);
+
+    // What goes to the input would be the deployment's too: its hold would be lifted, or its partitions would grow.
+    for (const words of [
+      ['dead-letters', 'release', 'poisoned'],
+      ['dead-letters', 'repair', record],
+      ['companies', 'seed', '--file', listed('poisoned')],
+      ['events', 'send', '--file', 'examples/events.jsonl'],
+    ])
+      expect(await command([...words, '--shadow'])).toMatchObject({
+        ...{ exitCode: 2, stdout: '' },
+        stderr: expect.stringContaining('shares with') as string,
+      });
+    expect((await command(['explain', 'poisoned'])).stdout).toContain(`held: record ${record}`);
+
+    // Without --shadow it is a repair for both, whosever letter it is for.
+    const file = join(folder, 'event.json');
+    writeFileSync(file, '{"companyId": "mended", "clientId": "client-1", "payload": {"CompanyDeleted": {}}}');
+    const letter = [`${mended?.partition}/${mended?.offset}`, '--topic-dead-letter', shadow.topics.deadLetters];
+    expect(await command(['dead-letters', 'repair', ...letter, '--file', file])).toMatchObject({ exitCode: 0 });
+    await Promise.all([consumedToEnd(deployment), consumedToEnd(shadow)]);
+    for (const words of [
+      ['explain', 'mended'],
+      ['explain', 'mended', '--shadow'],
+    ])
+      expect((await command(words)).stdout).toMatch(/^mended: deleted/);
+
+    expect(await running.stop()).toBe(0);
+    expect(await command(['repartition', '--shadow', '--partitions', '5'])).toMatchObject({
+      ...{ exitCode: 1, stderr: expect.stringContaining('is shared with') as string },
+    });
+    const ofOther = processors.start(deployment, { stateDir: running.stateDir });
+    expect(await ofOther.exited).toBe(2);
+    expect(ofOther.messages).toContain(`holds state of ${shadow.applicationId}`);
   });
 });
 

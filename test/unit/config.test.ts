@@ -1,4 +1,4 @@
-import { ConfigError, loadConfig, type Environment, type Flags } from '../../src/config.js';
+import { ConfigError, counterpartOf, loadConfig, type Environment, type Flags } from '../../src/config.js';
 import { SETTINGS, describeSettings, flagOf, type Setting } from '../../src/settings.js';
 
 const noFiles = (path: string): string => {
@@ -212,6 +212,16 @@ describe('a shadow', () => {
     expect(shadow.eventNamespace).toBe(eventNamespace);
     expect(load({ ...env, SHADOW: 'true' })).toEqual(shadow);
     expect(load({ ...env, SHADOW: 'true' }, { shadow: 'false' })).toEqual(load(env));
+  });
+
+  test('has a state folder of its own by default', () => {
+    expect(load({}, { shadow: true }).stateDir).toBe('./state-shadow');
+    expect(load({ STATE_DIR: '/state' }, { shadow: true }).stateDir).toBe('/state');
+  });
+
+  test('and its deployment are the counterparts of each other', () => {
+    expect(counterpartOf(load(env))).toBe('eu-shadow');
+    expect(counterpartOf(load(env, { shadow: true }))).toBe('eu');
   });
 
   test('is refused where its names are those of other topics, or too long', () => {
