@@ -6,8 +6,9 @@ import { KafkaLogs } from '../kafka/kafka-logs.js';
 import { misplacedByDefault } from '../kafka/keyed-by-default.js';
 import { RecordSender } from '../kafka/record-sender.js';
 import { partitionsOf } from '../kafka/topics.js';
-import type { RecordToWrite } from '../lib/record.js';
+import type { LogRecord, RecordToWrite } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
+import type { SyncEventJson } from '../publish/sync-event-json.js';
 import { CompanyIdList } from './company-id-list.js';
 import { syncEventJson } from './schemas.js';
 import { UsageError } from './usage-error.js';
@@ -37,7 +38,7 @@ export async function seedCompaniesCommand(
     const count = await countIds(ids, print);
     if (count === null) return 1;
     const json = await syncEventJson(config, schemasFolder);
-    await mustBeKeyedByDefault(config, logger);
+    await mustBeKeyedByDefault(config, logger, json);
     const payload = { AnnouncedElsewhere: { by: by ?? null } };
     // A list of ids does not name the clients, and nobody asks for them here.
     const recordOf = (companyId: string) => json.recordOf(JSON.stringify({ companyId, clientId: '', payload }));
@@ -72,7 +73,7 @@ async function countIds(ids: CompanyIdList, print: Print): Promise<number | null
 }
 
 /** @throws Error where the platform's records lie elsewhere: a company's records must be in one partition */
-async function mustBeKeyedByDefault(config: Config, logger: Logger): Promise<void> {
+async function mustBeKeyedByDefault(config: Config, logger: Logger, json: SyncEventJson): Promise<void> {
   const kafka = kafkaConfigOf(config, logger);
   const topic = config.topics.syncEvents;
   const partitions = await partitionsOf(kafka, systemClock, topic);
@@ -81,7 +82,9 @@ async function mustBeKeyedByDefault(config: Config, logger: Logger): Promise<voi
     onTrouble: (_at, error) => console.error(`company-sync companies seed: ${error.message}`),
   });
   try {
-    const found = await misplacedByDefault(logs, topic, partitions);
+    // Those of an earlier seed lie where this command put them.
+    const isPlatforms = ({ value }: LogRecord) => json.payloadOf(value) !== 'AnnouncedElsewhere';
+    const found = await misplacedByDefault(logs, topic, partitions, isPlatforms);
     if (found === null) return;
     const { partition, offset, defaultPartition } = found;
     throw new Error(

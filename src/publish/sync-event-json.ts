@@ -61,6 +61,18 @@ export class SyncEventJson {
     };
   }
 
+  /** The name of the payload's record, in a value that this schema wrote; null for any other value. */
+  payloadOf(value: Buffer | null): string | null {
+    const prefix = frame(this.schemaId, Buffer.alloc(0));
+    if (value === null || !value.subarray(0, prefix.length).equals(prefix)) return null;
+    try {
+      const { payload } = this.#type.fromBuffer(value.subarray(prefix.length)) as { payload: object };
+      return shortened(Object.keys(payload)[0] ?? '');
+    } catch {
+      return null;
+    }
+  }
+
   /** Avro's JSON names a union's branch in full, which nobody wants to type. */
   #fullyNamed(payload: unknown): unknown {
     const branches = Object.entries(isObject(payload) ? payload : {});

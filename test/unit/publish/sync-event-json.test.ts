@@ -62,3 +62,15 @@ test('every line of the example is an event', () => {
   const events = lines.filter((line) => line !== '' && !line.startsWith('#')).map(decoded);
   expect(events.map(({ key }) => key)).toEqual(['acme', 'acme', 'acme', 'globex', 'globex']);
 });
+
+test('the payload of what it wrote is told, and of nothing else', () => {
+  const event = (payload: string) =>
+    json.recordOf(`{"companyId":"c","clientId":"a","payload":{"${payload}":{}}}`).value;
+  expect(json.payloadOf(event('AnnouncedElsewhere'))).toBe('AnnouncedElsewhere');
+  expect(json.payloadOf(event('CompanyDeleted'))).toBe('CompanyDeleted');
+  const other = new SyncEventJson(schema as object, 8, { now: () => 0 });
+  expect(other.payloadOf(event('CompanyDeleted'))).toBeNull();
+  expect(json.payloadOf(event('CompanyDeleted')?.subarray(0, 9) ?? null)).toBeNull();
+  expect(json.payloadOf(Buffer.of(0))).toBeNull();
+  expect(json.payloadOf(null)).toBeNull();
+});
