@@ -141,16 +141,18 @@ retention has removed it, it cannot be sent again.
       'code <code>': 'with --all: only those of this code',
       'since <time>': 'with --all: only those written since then',
       'client-id <id>':
-        'of the company to release, where the record had the key of another and no manifest has named it',
+        'not with --all: of the company to release, where the record had the key of another and no manifest has named it',
     },
     switches: {
       all: 'every one without a repair that can be read now',
-      force: 'also a status without a revision whose dataset has a later one, and a manifest that was too large',
+      force: 'also what would undo what came after it, and a manifest that was too large',
     },
     writesInput: true,
     lesson: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file it is the record
 as it came, for a schema that was registered late or a release that could not read it. A record that had the key of another
-company is repaired where its company is, and the company of its key is released, both or neither.
+company is repaired where its company is, and the company of its key is released, both or neither. Refused without --force,
+for it would undo what came since: a status without a revision whose dataset has a later one, an unlink whose connection has
+a later manifest, and a manifest one of whose datasets has a later manifest of another link.
 
   company-sync dead-letters repair 3/1042
   company-sync dead-letters repair 3/1042 --file fixed.json

@@ -103,7 +103,7 @@ export class DeadLetterDesk {
   /**
    * What the input has got since the first of the letters. Other partitions than theirs are read where a letter had the
    * key of another company, or none, so that its repair lies anywhere.
-   * @param watched the companies whose later statuses matter
+   * @param watched the companies whose later statuses and manifests matter
    */
   async afterwards(
     letters: readonly DeadLetter[],
@@ -127,19 +127,17 @@ export class DeadLetterDesk {
   }
 
   /**
-   * The last status that came after the letter of the dataset that `event` is about; null where none did.
+   * Why the event must not be sent in place of the letter; null where it may.
    * @param home the partition that the event's company is in
    */
-  async laterStatus(event: InputEvent, letter: DeadLetter, home: number, poison: RecordIds): Promise<RecordId | null> {
-    const { companyId, payload } = event;
-    if (payload.kind !== 'status') return null;
+  async refusalOf(event: InputEvent, letter: DeadLetter, home: number, poison: RecordIds): Promise<string | null> {
     const { syncEvents: topic } = this.config.topics;
     const first =
       home === letter.partition
         ? letter.offset + 1
         : await this.#logs.offsetSince({ topic, partition: home }, letter.timestamp);
-    const afterwards = await this.#readInput(new Map([[home, first]]), poison, new Set([companyId]));
-    return afterwards.laterStatus(companyId, payload.datasetId, letter);
+    const afterwards = await this.#readInput(new Map([[home, first]]), poison, new Set([event.companyId]));
+    return afterwards.refusalOf(event, letter);
   }
 
   /** The letters as events, read with what the registry has now; in words why one is still none. */

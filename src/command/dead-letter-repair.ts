@@ -4,6 +4,7 @@ import type { InputEvent } from '../domain/events.js';
 import { partitionOfKey } from '../kafka/partitioner.js';
 import type { RecordTo } from '../kafka/record-sender.js';
 import type { RecordToWrite } from '../lib/record.js';
+import { InstanceError } from '../ops/instance-client.js';
 import { idOf, type DeadLetter } from '../publish/dead-letter-reading.js';
 import type { DeadLetterDesk, ReadLetters } from './dead-letter-desk.js';
 import { lettersWanted } from './dead-letter-flags.js';
@@ -49,7 +50,7 @@ export async function repairOne(at: Repairing, id: RecordId): Promise<number> {
   const record = fixed?.record ?? asItCame(letter, own);
   if (judgedByTime(now, own)) {
     const home = await homeOf(at, now.companyId, letter);
-    refuseEarlier(now, await desk.laterStatus(now, letter, home, read.companies));
+    refuse(await desk.refusalOf(now, asFirstCame(letter, read), home, read.companies));
   }
   await send(at, repairOf(letter, now, record, read));
   return 0;
@@ -63,6 +64,8 @@ export async function repairOne(at: Repairing, id: RecordId): Promise<number> {
 export async function repairAll(at: Repairing): Promise<number> {
   const { desk, own, print } = at;
   if (own['all'] !== true) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
+  if (own['client-id'] !== undefined)
+    throw new UsageError(['--client-id is that of one company: give it with <partition>/<offset>, not with --all']);
   const { sinceMs, isWanted } = lettersWanted(own);
   const read = await desk.letters(sinceMs, (letter) => (isWanted(letter) ? letter : null));
   const { letters } = read;
@@ -70,7 +73,8 @@ export async function repairAll(at: Repairing): Promise<number> {
   const watched = new Set(
     events.flatMap((event) => (typeof event !== 'string' && judgedByTime(event, own) ? [event.companyId] : [])),
   );
-  const afterwards = await desk.afterwards(letters, read.companies, watched);
+  const cameFirst = letters.map((letter) => asFirstCame(letter, read));
+  const afterwards = await desk.afterwards(cameFirst, read.companies, watched);
 
   const repairs: Repair[] = [];
   const left: string[] = [];
@@ -85,8 +89,7 @@ export async function repairAll(at: Repairing): Promise<number> {
     try {
       if (typeof event === 'string') throw new RefusedError(event);
       const record = asItCame(letter, own);
-      if (event.payload.kind === 'status' && judgedByTime(event, own))
-        refuseEarlier(event, afterwards.laterStatus(event.companyId, event.payload.datasetId, letter));
+      if (judgedByTime(event, own)) refuse(afterwards.refusalOf(event, asFirstCame(letter, read)));
       const repair = repairOf(letter, event, record, read);
       for (const one of repair.replaced) replaced.add(one);
       repairs.push(repair);
@@ -100,7 +103,13 @@ export async function repairAll(at: Repairing): Promise<number> {
   const places = new Map(letters.map((letter, place) => [idOf(letter), place]));
   const placeOf = ({ replaced }: Repair) => Math.min(...[...replaced].map((one) => places.get(one) ?? Infinity));
   for (const repair of repairs.sort((a, b) => placeOf(a) - placeOf(b))) {
-    await send(at, repair);
+    try {
+      await send(at, repair);
+    } catch (error) {
+      if (!(error instanceof UsageError || error instanceof InstanceError)) throw error;
+      print(`${idOf(repair.letter)}: left, ${error.message}`);
+      continue;
+    }
     answered += [...repair.replaced].filter((one) => places.has(one)).length;
   }
   print(`${answered} of ${open} dead letters without a repair were sent again`);
@@ -113,6 +122,13 @@ function repairOf(letter: DeadLetter, event: InputEvent, record: RecordToWrite, 
   return { letter, event, record, replaced, keys };
 }
 
+/** What could not be read as a repair either comes in place of what came first: it is judged by what followed that. */
+function asFirstCame(letter: DeadLetter, { attempts }: ReadLetters): DeadLetter {
+  const places = [...attempts.replacedWith(idOf(letter))].map((id) => id.split('/').map(Number));
+  const offsets = places.flatMap(([partition, offset = NaN]) => (partition === letter.partition ? [offset] : []));
+  return { ...letter, offset: Math.min(...offsets) };
+}
+
 function asItCame({ key, value, headers, code }: DeadLetter, own: Flags): RecordToWrite {
   if (code === 'too-many-datasets' && own['force'] !== true)
     throw new RefusedError(
@@ -121,17 +137,18 @@ function asItCame({ key, value, headers, code }: DeadLetter, own: Flags): Record
   return { key, value, headers };
 }
 
-/** Whether the event would replace a later status: without a revision it counts as the latest, whenever it comes. */
+/**
+ * Whether the event may undo what came after it, whenever it comes: a status without a revision counts as the latest, an
+ * unlink ends every link of its connection, and a manifest takes its datasets to its own link.
+ */
 function judgedByTime({ payload }: InputEvent, own: Flags): boolean {
-  return payload.kind === 'status' && payload.revision === null && own['force'] !== true;
+  if (own['force'] === true) return false;
+  if (payload.kind === 'status') return payload.revision === null;
+  return payload.kind === 'unlinked' || payload.kind === 'manifest';
 }
 
-function refuseEarlier({ payload }: InputEvent, later: RecordId | null): void {
-  if (later === null || payload.kind !== 'status') return;
-  throw new RefusedError(
-    `dataset ${payload.datasetId} has a later status (${later}), which this one without a revision would replace: ` +
-      `release the company instead, or use --force`,
-  );
+function refuse(why: string | null): void {
+  if (why !== null) throw new RefusedError(why);
 }
 
 /**
@@ -153,12 +170,13 @@ async function send(at: Repairing, repair: Repair): Promise<void> {
 }
 
 /**
- * The partition that has the company. The default partitioner's, where the letter lies there; else, as with another
- * partitioner or after a repartition, the instances know. A company that nobody has seen goes where its key says.
+ * The partition that has the company. The default partitioner's, where a letter with its key lies there; else, as with
+ * another key or partitioner, or after a repartition, the instances know. A company that nobody has seen goes where its
+ * key says.
  */
 async function homeOf({ desk, instances }: Repairing, companyId: string, letter: DeadLetter): Promise<number> {
   const byKey = partitionOfKey(Buffer.from(companyId), await desk.inputPartitions());
-  if (byKey === letter.partition) return byKey;
+  if (byKey === letter.partition && letter.key?.toString() === companyId) return byKey;
   return (await instances.explanation(companyId)).asOf?.partition ?? byKey;
 }
 

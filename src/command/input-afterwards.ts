@@ -1,4 +1,4 @@
-/** What the input has got since dead letters were written: repairs of them, and later statuses of their datasets. */
+/** What the input has got since dead letters were written: repairs of them, and what they must not undo if sent again. */
 import type { InputEvent } from '../domain/events.js';
 import { repairsOf } from '../decode/sync-event-decoder.js';
 import type { LogRecord } from '../lib/record.js';
@@ -17,14 +17,20 @@ interface Place {
   readonly timestamp: number;
 }
 
+interface Naming extends Place {
+  readonly linkId: string;
+}
+
 export class InputAfterwards {
   readonly #repairs = new Map<RecordId, RecordId>();
-  /** The last status of each dataset of the companies watched. */
+  /** Of the companies watched: the last status of each dataset, and the last manifests of each connection and dataset. */
   readonly #statuses = new Map<string, Place>();
+  readonly #linkings = new Map<string, Place>();
+  readonly #namings = new Map<string, Naming>();
 
   /**
    * @param poison records that could not be read: they have lifted and changed nothing
-   * @param watched the companies whose statuses matter
+   * @param watched the companies whose statuses and manifests matter
    */
   constructor(
     private readonly poison: RecordIds,
@@ -39,11 +45,8 @@ export class InputAfterwards {
       if (headers.length > 0) for (const id of repairsOf(headers)) this.#repairs.set(id, idOf({ partition, offset }));
     if (this.watched.size === 0) return;
     const ofWatched = read.filter(({ key }) => key !== null && this.watched.has(key.toString()));
-    for (const event of await this.decode(ofWatched)) {
-      if (typeof event === 'string' || event.payload.kind !== 'status' || event.payload.trigger === 'REFRESH') continue;
-      const { companyId, payload, offset, timestamp } = event;
-      this.#statuses.set(datasetOf(companyId, payload.datasetId), { partition, offset, timestamp });
-    }
+    for (const event of await this.decode(ofWatched))
+      if (typeof event !== 'string') this.#note(event, { partition, offset: event.offset, timestamp: event.timestamp });
   }
 
   /** The last record that could be read and names this one in a `repairs` header; null where there is none. */
@@ -52,18 +55,59 @@ export class InputAfterwards {
   }
 
   /**
-   * The last status of a dataset, where it came after the letter; else null. Partitions have no order among each other:
-   * in another than the letter's, which the record of a wrong key is in, the stamps decide.
+   * Why the event must not be sent in place of the letter, and what to do instead; null where nothing that came after the
+   * letter would be undone. Partitions have no order among each other: in another than the letter's, which the record of
+   * a wrong key is in, the stamps decide.
    */
-  laterStatus(companyId: string, datasetId: string, letter: DeadLetter): RecordId | null {
-    const last = this.#statuses.get(datasetOf(companyId, datasetId));
-    if (last === undefined) return null;
-    const later =
-      last.partition === letter.partition ? last.offset > letter.offset : last.timestamp >= letter.timestamp;
-    return later ? idOf(last) : null;
+  refusalOf({ companyId, payload }: InputEvent, letter: DeadLetter): string | null {
+    switch (payload.kind) {
+      case 'status': {
+        const last = this.#statuses.get(within(companyId, payload.datasetId));
+        if (payload.revision !== null || last === undefined || !isLater(last, letter)) return null;
+        return (
+          `dataset ${payload.datasetId} has a later status (${idOf(last)}), which this one without a revision would ` +
+          `replace: release the company instead, or use --force`
+        );
+      }
+      case 'unlinked': {
+        const last = this.#linkings.get(within(companyId, payload.connectionId));
+        if (last === undefined || !isLater(last, letter)) return null;
+        return (
+          `connection ${payload.connectionId} has a later manifest (${idOf(last)}), whose link this would end too: ` +
+          `release the company instead and send Cancelled for the datasets that were unlinked, or use --force`
+        );
+      }
+      case 'manifest':
+        for (const { datasetId } of payload.datasets) {
+          const last = this.#namings.get(within(companyId, datasetId));
+          if (last === undefined || last.linkId === payload.linkId || !isLater(last, letter)) continue;
+          return (
+            `dataset ${datasetId} has a later manifest (${idOf(last)}), from whose link ${last.linkId} this would take ` +
+            `it: give one without it with --file, or use --force`
+          );
+        }
+        return null;
+      case 'deleted':
+      case 'announced-elsewhere':
+        return null;
+    }
+  }
+
+  #note({ companyId, payload }: InputEvent, place: Place): void {
+    if (payload.kind === 'status' && payload.trigger !== 'REFRESH')
+      this.#statuses.set(within(companyId, payload.datasetId), place);
+    if (payload.kind !== 'manifest') return;
+    const { connectionId, linkId, datasets } = payload;
+    this.#linkings.set(within(companyId, connectionId), place);
+    const naming = { ...place, linkId };
+    for (const { datasetId } of datasets) this.#namings.set(within(companyId, datasetId), naming);
   }
 }
 
-function datasetOf(companyId: string, datasetId: string): string {
-  return JSON.stringify([companyId, datasetId]);
+function isLater(place: Place, letter: DeadLetter): boolean {
+  return place.partition === letter.partition ? place.offset > letter.offset : place.timestamp >= letter.timestamp;
+}
+
+function within(companyId: string, id: string): string {
+  return JSON.stringify([companyId, id]);
 }

@@ -11,7 +11,7 @@ import { currentCluster } from '../support/cluster/current.js';
 import { runCommand, SCHEMAS_FOLDER, type CommandResult } from '../support/command.js';
 import { deploy, type Deployment } from '../support/deployment.js';
 import { announcedCompanies, announcements, consumed, consumedToEnd } from '../support/outbound.js';
-import { framed, Platform, type Place } from '../support/platform.js';
+import { framed, Platform, type Place, type PlatformRecord } from '../support/platform.js';
 import { Processors } from '../support/processor.js';
 import { createTopic, readCommitted } from '../support/topics.js';
 
@@ -95,11 +95,10 @@ test('a dead letter is listed, shown, and repaired with what it should have been
 test('all that can be read now is sent again, and the rest is left', async () => {
   const [late, hopeless] = [randomUUID(), randomUUID()];
   const idOfHopeless = await holdCompany(hopeless, nonsense);
-  // The registry gives ids in order: one that it has not given yet, until a variant of the schema gets it.
-  const schemaId = (await registerVariant()) + 3;
-  await holdCompany(late, (status) => framed(schemaId, status.subarray(5)));
+  const schema = await schemaToCome();
+  await holdCompany(late, schema.framed);
   expect((await deadLetters('list', '--code', 'unknown-schema')).stdout).toContain(late);
-  while ((await registerVariant()) < schemaId);
+  await schema.register();
 
   const { stdout } = await deadLetters('repair', '--all');
   expect(stdout).toMatch(new RegExp(`^${idOfHopeless}: left, bad-framing`, 'm'));
@@ -108,6 +107,82 @@ test('all that can be read now is sent again, and the rest is left', async () =>
   expect(await isAnnounced(late)).toBe(true);
   expect(await isAnnounced(hopeless)).toBe(false);
 }, 60_000);
+
+test('what would undo what came after it is left', async () => {
+  const [relinked, moved] = [randomUUID(), randomUUID()];
+  const schema = await schemaToCome();
+  const late = (record: PlatformRecord) => ({ ...record, value: schema.framed(record.value as Buffer) });
+  const dataset = (linkId: string, datasetId: string, connectionId = 'c1') => ({
+    ...{ linkId, connectionId, datasets: [datasetId] },
+  });
+  const places = await platform.send([
+    platform.manifest(relinked, dataset('elsewhere', 'done', 'c0')),
+    platform.status(relinked, 'done', 'Complete'),
+    platform.manifest(relinked, dataset('L1', 'old')),
+    late(platform.unlink(relinked, 'c1')),
+    platform.manifest(relinked, dataset('L2', 'new')),
+  ]);
+  const ofMoved = await platform.send([
+    late(platform.manifest(moved, dataset('L1', 'd'))),
+    platform.manifest(moved, dataset('L2', 'd')),
+  ]);
+  await consumed(deployment, [...places, ...ofMoved]);
+  const [idOfUnlink, idOfManifest] = [idAt(places[3]), idAt(ofMoved[0])];
+  await schema.register();
+
+  const { stdout } = await deadLetters('repair', '--all');
+  expect(stdout).toContain(`${idOfUnlink}: left, connection c1 has a later manifest (${idAt(places[4])})`);
+  expect(stdout).toContain(`${idOfManifest}: left, dataset d has a later manifest (${idAt(ofMoved[1])})`);
+  const alone = await deadLetters('repair', idOfUnlink);
+  expect(alone).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('a later manifest') as string });
+
+  // A repair of it that could not be read came after the relinking, and still would end the link.
+  const failed = { key: relinked, value: nonsense(), headers: { repairs: idOfUnlink } };
+  const [placeOfFailed] = await platform.send([failed]);
+  await consumed(deployment, [placeOfFailed as Place]);
+  const unlinked = fixedFile(relinked, { ConnectionUnlinked: { connectionId: 'c1' } });
+  const again = await deadLetters('repair', idAt(placeOfFailed), '--file', unlinked);
+  expect(again).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('a later manifest') as string });
+
+  expect(await isAnnounced(relinked)).toBe(false);
+  expect(await deadLetters('repair', idOfUnlink, '--force')).toMatchObject({ exitCode: 0 });
+  expect(await isAnnounced(relinked)).toBe(true);
+}, 60_000);
+
+test('a letter whose other company has no known client is left, and the rest is repaired', async () => {
+  const [held, meant, other] = [randomUUID(), randomUUID(), randomUUID()];
+  const schema = await schemaToCome();
+  const ofMeant = platform.status(meant, 'd', 'Complete');
+  const [wrongKey] = await platform.send([{ ...ofMeant, key: held }]);
+  const headers = { repairs: idAt(wrongKey) };
+  const [failed] = await platform.send([{ ...ofMeant, value: schema.framed(ofMeant.value as Buffer), headers }]);
+  await consumed(deployment, [wrongKey as Place, failed as Place]);
+  await holdCompany(other, schema.framed);
+  await schema.register();
+
+  const { exitCode, stdout } = await deadLetters('repair', '--all', '--code', 'unknown-schema');
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain(`${idAt(failed)}: left, no manifest of ${held} was seen that names its client`);
+  expect(await isAnnounced(other)).toBe(true);
+  expect(await deadLetters('repair', '--all', '--client-id', 'c')).toMatchObject({ exitCode: 2 });
+  const repaired = await deadLetters('repair', idAt(failed), '--client-id', 'client-1');
+  expect(repaired.stdout).toContain(`company ${held}, whose key it had, is released from it`);
+}, 60_000);
+
+function idAt(place: Place | undefined): string {
+  return `${place?.partition}/${place?.offset}`;
+}
+
+/** The registry gives ids in order: one that it has not given yet, until a variant of the schema gets it. */
+async function schemaToCome() {
+  const schemaId = (await registerVariant()) + 3;
+  return {
+    framed: (readable: Buffer) => framed(schemaId, readable.subarray(5)),
+    async register(): Promise<void> {
+      while ((await registerVariant()) < schemaId);
+    },
+  };
+}
 
 /** Registers the schema of the input once more, told apart by a name. @returns its id */
 async function registerVariant(): Promise<number> {
@@ -164,6 +239,19 @@ test('a repair goes to the partition that has the company, whatever partitioner 
   expect(await deadLetters('repair', `${partition}/${places[1]?.offset}`, '--file', fixed)).toMatchObject({
     exitCode: 0,
   });
+  expect(await isAnnounced(company)).toBe(true);
+});
+
+test('a record without a key is repaired where its company is, not where it lay', async () => {
+  const company = randomUUID();
+  const byKey = partitionOfKey(Buffer.from(company), 2);
+  const [manifest, keyless] = await platform.send([
+    { ...platform.manifest(company, { datasets: ['d'] }), partition: 1 - byKey },
+    { ...platform.status(company, 'd', 'Complete'), key: null, partition: byKey },
+  ]);
+  await consumed(deployment, [manifest as Place, keyless as Place]);
+  const fixed = fixedFile(company, { DatasetStatusChanged: { ...STATUS, status: 'Complete' } });
+  expect(await deadLetters('repair', idAt(keyless), '--file', fixed)).toMatchObject({ exitCode: 0 });
   expect(await isAnnounced(company)).toBe(true);
 });
 

@@ -1,6 +1,6 @@
-/** What came after a dead letter: which records count as repairs, and which status as a later one. */
+/** What came after a dead letter: which records count as repairs, and what a repair must not undo. */
 import { InputAfterwards } from '../../../src/command/input-afterwards.js';
-import type { InputEvent } from '../../../src/domain/events.js';
+import type { DatasetStatusChanged, InputEvent, LinkSyncQueued, Payload } from '../../../src/domain/events.js';
 import type { LogRecord } from '../../../src/lib/record.js';
 import type { DeadLetter } from '../../../src/publish/dead-letter-reading.js';
 
@@ -15,15 +15,35 @@ function record(offset: number, more: Partial<LogRecord> = {}): LogRecord {
 
 const repairs = (id: string) => ({ headers: [{ key: 'repairs', value: Buffer.from(id) }] });
 
-/** A record's value is the dataset of the status that it is, after an exclamation mark of a REFRESH. */
+/**
+ * A record's value is the dataset of the status that it is, after an exclamation mark of a REFRESH; or
+ * `<link>/<connection>:<dataset>,<dataset>` of a manifest.
+ */
 function decode(records: readonly LogRecord[]): Promise<(InputEvent | string)[]> {
   const events = records.map(({ offset, timestamp, key, value }): InputEvent => {
     const [, refresh, datasetId = ''] = /^(!?)(.*)$/.exec(String(value)) ?? [];
-    const status = { kind: 'status', datasetId, status: 'Complete', revision: null } as const;
-    const payload = { ...status, trigger: refresh === '!' ? 'REFRESH' : 'LINK' } as InputEvent['payload'];
-    return { companyId: String(key), clientId: 'c', offset, timestamp, repairs: [], payload };
+    const [, linkId, connectionId, datasets] = /^(.*)\/(.*):(.*)$/.exec(String(value)) ?? [];
+    const payload =
+      linkId !== undefined && connectionId !== undefined && datasets !== undefined
+        ? manifest(linkId, connectionId, ...datasets.split(','))
+        : status(datasetId, { trigger: refresh === '!' ? 'REFRESH' : 'LINK' });
+    return { ...eventOf(payload), companyId: String(key), offset, timestamp };
   });
   return Promise.resolve(events);
+}
+
+function status(datasetId: string, more: Partial<DatasetStatusChanged> = {}): DatasetStatusChanged {
+  return { kind: 'status', datasetId, status: 'Complete', revision: null, trigger: 'LINK', ...more };
+}
+
+function manifest(linkId: string, connectionId: string, ...datasetIds: readonly string[]): LinkSyncQueued {
+  const datasets = datasetIds.map((datasetId) => ({ datasetId, dataType: 'invoices' }));
+  const names = { sourceType: 'accounting', companyName: 'Acme' };
+  return { kind: 'manifest', linkId, connectionId, ...names, datasets, isFinal: true };
+}
+
+function eventOf(payload: Payload): InputEvent {
+  return { companyId: 'acme', clientId: 'c', offset: 0, timestamp: 0, repairs: [], payload };
 }
 
 async function after(partition: number, ...records: readonly LogRecord[]): Promise<InputAfterwards> {
@@ -53,5 +73,38 @@ test.each([
   ['in another partition, one stamped since', 2, [record(3, { timestamp: 900 })], '2/3'],
   ['in another partition, not one stamped before', 2, [record(3, { timestamp: 899 })], null],
 ])('a later status of a dataset is %s', async (_what, partition, records, later) => {
-  expect((await after(partition, ...records)).laterStatus('acme', 'invoices', LETTER)).toBe(later);
+  const refusal = (await after(partition, ...records)).refusalOf(eventOf(status('invoices')), LETTER);
+  if (later === null) expect(refusal).toBeNull();
+  else expect(refusal).toContain(`dataset invoices has a later status (${later})`);
+});
+
+test('a status with a revision undoes nothing', async () => {
+  const afterwards = await after(1, record(11));
+  expect(afterwards.refusalOf(eventOf(status('invoices', { revision: 1 })), LETTER)).toBeNull();
+});
+
+const MANIFEST = { value: Buffer.from('L2/c1:invoices,bills') };
+
+test.each([
+  ['one of its connection after it', 1, record(11, MANIFEST), 'c1', '1/11'],
+  ['one stamped since in another partition', 2, record(3, { ...MANIFEST, timestamp: 900 }), 'c1', '2/3'],
+  ['not one before it', 1, record(9, MANIFEST), 'c1', null],
+  ['not one that could not be read', 1, record(20, MANIFEST), 'c1', null],
+  ['not one of another connection', 1, record(11, MANIFEST), 'c2', null],
+  ['not one of another company', 1, record(11, { ...MANIFEST, key: Buffer.from('other') }), 'c1', null],
+])('a manifest that refuses an unlink is %s', async (_what, partition, last, connectionId, later) => {
+  const refusal = (await after(partition, last)).refusalOf(eventOf({ kind: 'unlinked', connectionId }), LETTER);
+  if (later === null) expect(refusal).toBeNull();
+  else expect(refusal).toContain(`connection ${connectionId} has a later manifest (${later})`);
+});
+
+test.each([
+  ['one of another link after it', [record(11, MANIFEST)], manifest('L1', 'c1', 'new', 'bills'), '1/11'],
+  ['not one before it', [record(9, MANIFEST)], manifest('L1', 'c1', 'bills'), null],
+  ['not one of other datasets', [record(11, MANIFEST)], manifest('L1', 'c1', 'new'), null],
+  ['not one of the same link', [record(11, MANIFEST)], manifest('L2', 'c1', 'bills'), null],
+])('a manifest that refuses a manifest is %s', async (_what, records, payload, later) => {
+  const refusal = (await after(1, ...records)).refusalOf(eventOf(payload), LETTER);
+  if (later === null) expect(refusal).toBeNull();
+  else expect(refusal).toContain(`dataset bills has a later manifest (${later})`);
 });
