@@ -116,9 +116,9 @@ test('what would undo what came after it is left', async () => {
     ...{ linkId, connectionId, datasets: [datasetId] },
   });
   const places = await platform.send([
+    platform.manifest(relinked, dataset('L1', 'old')),
     platform.manifest(relinked, dataset('elsewhere', 'done', 'c0')),
     platform.status(relinked, 'done', 'Complete'),
-    platform.manifest(relinked, dataset('L1', 'old')),
     late(platform.unlink(relinked, 'c1')),
     platform.manifest(relinked, dataset('L2', 'new')),
   ]);
