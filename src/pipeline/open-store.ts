@@ -49,8 +49,8 @@ export class StoreOpening implements StateDirectory {
     return opening;
   }
 
-  setAside(partition: number, why: string): Promise<void> {
-    return this.state.setAside(partition, why);
+  setAside(partition: number, why: string, store?: KeyValueStore): Promise<void> {
+    return this.state.setAside(partition, why, store);
   }
 
   /** Closes the store where nobody has opened it. Never rejects. */

@@ -83,7 +83,7 @@ function whyNotTrusted(identity: StoreIdentity, changelog: ChangelogPosition, ex
 }
 
 /** An empty store misses nothing, so that it counts as having been at the changelog's end when it began. */
-export async function beginStore(store: KeyValueStore, { identity, now }: Expectations): Promise<StoredPositions> {
+async function beginStore(store: KeyValueStore, { identity, now }: Expectations): Promise<StoredPositions> {
   const changelog = { offset: 0, atEndMs: now };
   await store.write([
     { key: IDENTITY_KEY, value: encodeIdentity(identity) },

@@ -1,5 +1,6 @@
 /** A partition's folder has one user at a time, whoever that is: an owner, a standby, or whoever removes it. */
 import {
+  CorruptStoreError,
   StoreUnavailableError,
   type KeyChange,
   type KeyValueStore,
@@ -26,11 +27,11 @@ export class ExclusiveStateDirectory implements StateDirectory {
 
   constructor(private readonly directory: StateDirectory) {}
 
-  /** Waits until the partition's former store is closed. */
+  /** Waits until the partition's former store is closed. What is corrupt is opened too, and says so when it is read. */
   async open(partition: number): Promise<KeyValueStore> {
     const left = await this.#take(partition, true);
     try {
-      const store = left ?? (await this.directory.open(partition));
+      const store = left ?? (await this.directory.open(partition).catch(unreadable));
       const isWaitedFor = () => this.#lines.get(partition)?.[1]?.wantsStore === true;
       return new PassedStore(store, isWaitedFor, (passed) => this.#pass(partition, passed));
     } catch (error) {
@@ -39,11 +40,13 @@ export class ExclusiveStateDirectory implements StateDirectory {
     }
   }
 
-  /** For the former user: the store is closed, and nobody can have opened the folder since. */
-  async setAside(partition: number, why: string): Promise<void> {
+  /** Without a store: waits until nobody has one. */
+  async setAside(partition: number, why: string, store?: KeyValueStore): Promise<void> {
+    const setAside = () => this.directory.setAside(partition, why);
+    if (store instanceof PassedStore) return store.closeAnd(setAside);
     await this.#take(partition, false);
     try {
-      await this.directory.setAside(partition, why);
+      await setAside();
     } finally {
       this.#pass(partition, null);
     }
@@ -114,15 +117,29 @@ class PassedStore implements KeyValueStore {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#close();
+    this.#closed ??= this.#close(null);
     return this.#closed;
   }
 
-  async #close(): Promise<void> {
+  /** Closes the store and runs `work` on its folder before the next one has it. Not where closing fails. */
+  async closeAnd(work: () => Promise<void>): Promise<void> {
+    this.#mustBeOpen();
+    this.#closed = this.#close(work);
+    await this.#closed;
+  }
+
+  async #close(work: (() => Promise<void>) | null): Promise<void> {
     await Promise.allSettled(this.#inFlight);
-    const left = this.isWaitedFor() && !this.#failed ? this.store : null;
-    if (left === null) await this.store.close();
-    this.pass(left);
+    if (work === null && this.isWaitedFor() && !this.#failed) {
+      this.pass(this.store);
+      return;
+    }
+    try {
+      await this.store.close();
+      await work?.();
+    } finally {
+      this.pass(null);
+    }
   }
 
   async #noticing<T>(ask: () => Promise<T>): Promise<T> {
@@ -142,4 +159,14 @@ class PassedStore implements KeyValueStore {
   #mustBeOpen(): void {
     if (this.#closed !== undefined) throw new StoreUnavailableError('the store is closed');
   }
+}
+
+/** So that who finds a folder corrupt still has it to itself when setting it aside. */
+function unreadable(error: unknown): KeyValueStore {
+  if (!(error instanceof CorruptStoreError)) throw error;
+  const fail = () => Promise.reject(error);
+  const snapshot = () => {
+    throw error;
+  };
+  return { read: fail, scan: fail, page: fail, write: fail, snapshot, close: () => Promise.resolve() };
 }

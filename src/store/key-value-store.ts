@@ -45,8 +45,12 @@ export interface StateDirectory {
    * disk cannot be used now (wait)
    */
   open(partition: number): Promise<KeyValueStore>;
-  /** Renames a closed partition's folder so that `open` starts with an empty one; nothing is deleted. */
-  setAside(partition: number, why: string): Promise<void>;
+  /**
+   * Renames a partition's folder so that `open` starts with an empty one; nothing is deleted.
+   *
+   * @param store the caller's store of it, where one is open: closed first, and nobody opens the folder in between
+   */
+  setAside(partition: number, why: string, store?: KeyValueStore): Promise<void>;
 }
 
 /** The folder holds something that cannot be read as our state: set aside and rebuilt from the changelog. */

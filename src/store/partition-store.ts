@@ -20,7 +20,7 @@ import {
   type Pair,
   type StateDirectory,
 } from './key-value-store.js';
-import { beginStore, examineStore, type Expectations, type Trusted, type Untrusted } from './examine-store.js';
+import { examineStore, type Expectations, type Trusted, type Untrusted } from './examine-store.js';
 import {
   CHANGELOG_POSITION_KEY,
   decodeUndo,
@@ -55,7 +55,7 @@ export class PartitionStore {
   /**
    * Use `openPartitionStore`. The store must have no undo.
    *
-   * @param setAside takes the closed folder out of the way
+   * @param setAside closes the store and takes its folder out of the way
    */
   constructor(
     private readonly store: KeyValueStore,
@@ -209,8 +209,8 @@ export class PartitionStore {
   }
 
   async #close(): Promise<void> {
-    await this.store.close();
-    if (this.#corruption !== undefined) await this.setAside(this.#corruption.message);
+    if (this.#corruption === undefined) await this.store.close();
+    else await this.setAside(this.#corruption.message);
   }
 
   async #write(changes: readonly KeyChange[]): Promise<void> {
@@ -260,41 +260,39 @@ export async function openPartitionStore(
   partition: number,
   options: OpenOptions,
 ): Promise<PartitionStore> {
-  const setAside = async (why: string) => {
-    await directory.setAside(partition, why);
+  const setAside = async (why: string, store?: KeyValueStore) => {
+    await directory.setAside(partition, why, store);
     options.onSetAside(why);
   };
-  const opened = await openTrusted(directory, partition, options);
-  if (opened.trusted) return new PartitionStore(opened.store, setAside, opened.changelog, opened.positionRow);
-  await setAside(opened.why);
-  const store = await directory.open(partition);
-  const { changelog, positionRow } = await closingOnError(store, () => beginStore(store, options));
-  return new PartitionStore(store, setAside, changelog, positionRow);
+  let opened = await openTrusted(directory, partition, options, setAside);
+  // What is there now is empty, or what somebody else who waited has made of it.
+  if (!opened.trusted) opened = await openTrusted(directory, partition, options, setAside);
+  if (!opened.trusted) throw new StoreUnavailableError(`set aside partition ${partition} twice: ${opened.why}`);
+  const { store, changelog, positionRow } = opened;
+  return new PartitionStore(store, (why) => setAside(why, store), changelog, positionRow);
 }
 
-type Opened = (Trusted & { readonly store: KeyValueStore }) | Untrusted;
-
-/** The store without an undo, or why it cannot be trusted; then it is closed. */
-async function openTrusted(directory: StateDirectory, partition: number, options: OpenOptions): Promise<Opened> {
+/** The store without an undo, or why it could not be trusted; then it has been set aside. */
+async function openTrusted(
+  directory: StateDirectory,
+  partition: number,
+  expected: Expectations,
+  setAside: (why: string, store?: KeyValueStore) => Promise<void>,
+): Promise<(Trusted & { readonly store: KeyValueStore }) | Untrusted> {
+  let store: KeyValueStore | undefined;
+  let why: string;
   try {
-    const store = await directory.open(partition);
-    return await closingOnError(store, async () => {
-      const examined = await examineStore(store, options);
-      if (examined.trusted) return { ...examined, store };
-      await store.close();
-      return examined;
-    });
+    store = await directory.open(partition);
+    const examined = await examineStore(store, expected);
+    if (examined.trusted) return { ...examined, store };
+    why = examined.why;
   } catch (error) {
-    if (error instanceof CorruptStoreError) return { trusted: false, why: error.message };
-    throw error;
+    if (!(error instanceof CorruptStoreError)) {
+      await store?.close();
+      throw error;
+    }
+    why = error.message;
   }
-}
-
-async function closingOnError<T>(store: KeyValueStore, use: () => Promise<T>): Promise<T> {
-  try {
-    return await use();
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
+  await setAside(why, store);
+  return { trusted: false, why };
 }

@@ -24,7 +24,8 @@ export class RocksStateDirectory implements StateDirectory {
     return RocksDbStore.open(this.folderOf(partition));
   }
 
-  async setAside(partition: number, why: string): Promise<void> {
+  async setAside(partition: number, why: string, store?: KeyValueStore): Promise<void> {
+    await store?.close();
     await setAsideFolder(this.folderOf(partition), why, this.clock.now());
   }
 

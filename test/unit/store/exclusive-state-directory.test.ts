@@ -1,5 +1,8 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
+import { CorruptStoreError, type StateDirectory } from '../../../src/store/key-value-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -23,7 +26,10 @@ test('a partition is opened only once its former store is closed; others are not
 });
 
 /** A directory that counts how often a store is opened, and whose writes can be made to wait and to fail. */
-function countingDirectory() {
+function countingDirectory({
+  close: closing = () => Promise.resolve(),
+  setAside = () => Promise.resolve(),
+}: { close?: () => Promise<void>; setAside?: StateDirectory['setAside'] } = {}) {
   const counts = { opened: 0, closed: 0 };
   let write = (): Promise<void> => Promise.resolve();
   const never = () => Promise.reject(new Error('not asked for'));
@@ -31,14 +37,14 @@ function countingDirectory() {
     counts.opened++;
     const close = () => {
       counts.closed++;
-      return Promise.resolve();
+      return closing();
     };
     const snapshot = () => {
       throw new Error('not asked for');
     };
     return Promise.resolve({ read: never, scan: never, page: never, snapshot, write: () => write(), close });
   };
-  const directory = new ExclusiveStateDirectory({ open, setAside: () => Promise.resolve() });
+  const directory = new ExclusiveStateDirectory({ open, setAside });
   return { counts, directory, writes: (next: () => Promise<void>) => (write = next) };
 }
 
@@ -113,6 +119,48 @@ test('a folder that cannot be opened is free for the next one', async () => {
   const directory = new ExclusiveStateDirectory(broken);
   await expect(directory.open(1)).rejects.toBe(failure);
   await expect(directory.open(1)).rejects.toBe(failure);
+});
+
+test('a store that does not close is not waited for for ever, and its folder stays', async () => {
+  let names = 0;
+  const close = () => Promise.reject(new Error('the disk fails'));
+  const { directory } = countingDirectory({ close, setAside: () => Promise.resolve(void names++) });
+  const first = await directory.open(1);
+  const second = directory.open(1).then((store) => directory.setAside(1, 'why', store));
+  second.catch(() => undefined); // Awaited below.
+  await expect(directory.setAside(1, 'why', first)).rejects.toThrow('the disk fails');
+  await expect(second).rejects.toThrow('the disk fails');
+  expect(names).toBe(0);
+  await directory.open(1);
+});
+
+test('a store is set aside by who has it before the next one opens it, and only once', async () => {
+  const directory = newDirectory();
+  const first = await directory.open(1);
+  await first.write([{ key: Buffer.from('k'), value: Buffer.from('bad') }]);
+  const second = directory.open(1);
+  await directory.setAside(1, 'why', first);
+  const store = await second;
+  expect(await store.read([Buffer.from('k')])).toEqual([null]);
+  await expect(directory.setAside(1, 'why', first)).rejects.toThrow('is closed');
+  await store.write([{ key: Buffer.from('k'), value: Buffer.from('good') }]);
+  await store.close();
+  expect(readdirSync(folder()).filter((name) => /aside-\w+$/.test(name))).toHaveLength(1);
+});
+
+test('a corrupt folder stays in the hands of who opened it until that has set it aside', async () => {
+  const partition = join(folder(), 'partition-1');
+  mkdirSync(partition);
+  writeFileSync(join(partition, 'CURRENT'), 'nonsense');
+  const directory = newDirectory();
+  const first = directory.open(1);
+  const second = directory.open(1);
+  const corrupt = await first;
+  await expect(corrupt.read([])).rejects.toThrow(CorruptStoreError);
+  await directory.setAside(1, 'why', corrupt);
+  const store = await second;
+  expect(await store.read([Buffer.from('k')])).toEqual([null]);
+  await store.close();
 });
 
 function newDirectory(): ExclusiveStateDirectory {

@@ -1,6 +1,8 @@
 import { readdirSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
+import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
+import { CorruptStoreError, StoreUnavailableError } from '../../../src/store/key-value-store.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { UnknownRowVersionError } from '../../../src/store/unknown-row-version-error.js';
@@ -127,4 +129,44 @@ test('a store that is open elsewhere is waited for, not set aside', async () => 
   await holder.close();
   expect(readdirSync(folder())).toEqual([NAME]);
   expect((await opened()).setAside).toEqual([]);
+});
+
+describe('with somebody else in line for the folder', () => {
+  /** The names of what was set aside; the reasons are beside them. */
+  const setAside = () => readdirSync(folder()).filter((name) => /aside-\w+$/.test(name));
+  const told = () => undefined;
+
+  test('a store that turned out to be corrupt is not what the next one gets', async () => {
+    await leaveStore();
+    const shared = new ExclusiveStateDirectory(directory());
+    const owner = await open(shared, { onSetAside: told });
+    const next = open(shared, { onSetAside: told });
+    owner.distrust(new CorruptStoreError('a row makes no sense'));
+    await owner.close();
+    const store = await next;
+    expect({ rows: await rowsOf(store), position: store.changelogPosition }).toEqual({ rows: '', position: 0 });
+    await store.close();
+    expect(setAside()).toHaveLength(1);
+  });
+
+  test.each([
+    ['cannot be opened', () => writeFile(join(partitionFolder(), 'CURRENT'), 'nonsense')],
+    ['does not say whose it is', () => overwrite('Midentity', null)],
+    ['cannot be decoded', () => overwrite('Mposition', Buffer.of(1))],
+  ])('a folder that %s is set aside once, and what follows it never', async (_, spoil) => {
+    await leaveStore();
+    await spoil();
+    const shared = new ExclusiveStateDirectory(directory());
+    const reasons: string[] = [];
+    const onSetAside = (why: string) => reasons.push(why);
+    const users = [open(shared, { onSetAside }), open(shared, { onSetAside })];
+    const follows = async (store: Awaited<ReturnType<typeof open>>) => {
+      await store.replay([{ key: Buffer.from('a'), value: Buffer.from('2') }, positionRecord(5)], 60);
+      await store.close();
+    };
+    await Promise.all(users.map(async (user) => follows(await user)));
+    expect(reasons).toHaveLength(1);
+    expect(setAside()).toHaveLength(1);
+    expect(await opened()).toEqual({ rows: 'a=2', position: 60, setAside: [] });
+  });
 });

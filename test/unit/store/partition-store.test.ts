@@ -215,7 +215,10 @@ function withWrite(
   write: (store: KeyValueStore, ops: readonly KeyChange[]) => Promise<void>,
 ): StateDirectory {
   return {
-    setAside: (partition, why) => real.setAside(partition, why),
+    setAside: async (partition, why, store) => {
+      await store?.close();
+      await real.setAside(partition, why);
+    },
     open: async (partition) => {
       const store = await real.open(partition);
       return {
