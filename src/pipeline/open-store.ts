@@ -53,6 +53,11 @@ export class StoreOpening implements StateDirectory {
     return this.state.setAside(partition, why, store);
   }
 
+  /** Waits until nobody else has the store; whether it could be opened, `open` says. Never rejects. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([this.#opening]);
+  }
+
   /** Closes the store where nobody has opened it. Never rejects. */
   async discard(): Promise<void> {
     const opening = this.#opening;

@@ -2,7 +2,7 @@ import { Backoff } from '../lib/backoff.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { ReaderClosedError } from './errors.js';
-import { openStore } from './open-store.js';
+import { openStore, StoreOpening } from './open-store.js';
 import { REPLAY_RECORDS } from './restore.js';
 
 const FIRST_RETRY_MS = 100;
@@ -51,13 +51,26 @@ export class StandbyTask {
 
   async #keep(signal: AbortSignal, backoff: Backoff): Promise<void> {
     const { context, partition } = this;
-    const store = await openStore(context, partition, await this.#endOfChangelog(signal));
+    const store = await this.#open(signal);
     try {
       signal.throwIfAborted();
       context.held.note(partition, store.changelogPosition);
       await this.#follow(store, signal, backoff);
     } finally {
       await store.close();
+    }
+  }
+
+  /** The changelog's end is asked for once nobody else has the store: a former owner still goes on with both. */
+  async #open(signal: AbortSignal): Promise<PartitionStore> {
+    const { context, partition } = this;
+    const opening = new StoreOpening(context.state, partition);
+    try {
+      await opening.settled();
+      signal.throwIfAborted();
+      return await openStore(context, partition, await this.#endOfChangelog(signal), opening);
+    } finally {
+      await opening.discard();
     }
   }
 

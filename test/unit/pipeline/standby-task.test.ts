@@ -1,0 +1,104 @@
+/** When a standby looks at the changelog: with a broker, a former owner lets go of its store too soon to show it. */
+import { readdirSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { PipelineContext } from '../../../src/pipeline/context.js';
+import { BrokerError, ReaderClosedError } from '../../../src/pipeline/errors.js';
+import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { openStore } from '../../../src/pipeline/open-store.js';
+import type { LogReader, Logs } from '../../../src/pipeline/ports.js';
+import { StandbyTask } from '../../../src/pipeline/standby-task.js';
+import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
+import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { temporaryFolder } from '../store/temporary-folder.js';
+
+const PARTITION = 3;
+const folder = temporaryFolder();
+
+function never(): never {
+  throw new Error('that should not have been asked for');
+}
+
+/** An instance whose changelog ends at `end`, with nothing new to read. */
+class Instance {
+  end = 0;
+  /** Resolves with the position from which a standby follows the changelog. */
+  readonly following: Promise<number>;
+  readonly errors: unknown[] = [];
+  readonly context: PipelineContext;
+  #follow: (from: number) => void = never;
+
+  constructor(bounds: () => Promise<void> = () => Promise.resolve()) {
+    this.following = new Promise((resolve) => (this.#follow = resolve));
+    const changelogLogs: Logs = {
+      reader: (_, from) => this.#reader(from),
+      bounds: async () => {
+        const { end } = this;
+        await bounds();
+        return { start: 0, end };
+      },
+      committedOffset: never,
+      highWatermark: never,
+    };
+    const observer: Partial<PipelineContext['observer']> = {
+      setAside: (_, why) => this.errors.push(`set aside: ${why}`),
+      standby: () => undefined,
+      standbyError: (_, error) => this.errors.push(error),
+    };
+    const context: Partial<PipelineContext> = {
+      applicationId: 'app',
+      clusterId: 'cluster',
+      topics: {
+        ...{ input: 'input', changelog: 'changelog', synchronized: 'synchronized' },
+        ...{ deadLetter: 'dead-letter', stalled: 'stalled' },
+      },
+      deleteRetentionMs: 0,
+      clock: { now: () => 0, delay: () => turn() },
+      changelogLogs,
+      held: new HeldPositions(),
+      state: new ExclusiveStateDirectory(new RocksStateDirectory(folder(), { now: () => 0 })),
+      observer: observer as PipelineContext['observer'],
+    };
+    this.context = context as PipelineContext;
+  }
+
+  #reader(from: number): LogReader {
+    this.#follow(from);
+    let close: () => void = never;
+    const closed = new Promise<never>((_, reject) => (close = () => reject(new ReaderClosedError('closed'))));
+    closed.catch(() => undefined);
+    return { next: () => closed, close };
+  }
+}
+
+test('a former owner may commit until it lets go of the store: the standby after it keeps the folder', async () => {
+  const instance = new Instance();
+  const owner = await openStore(instance.context, PARTITION, 0);
+  const standby = new StandbyTask(instance.context, PARTITION);
+  for (let i = 0; i < 10; i++) await turn();
+
+  instance.end = 20;
+  await owner.replay([], 20);
+  instance.context.held.note(PARTITION, 20);
+  await owner.close();
+  expect(await instance.following).toBe(20);
+  standby.stop();
+  await standby.ended;
+  expect(instance.errors).toEqual([]);
+  expect(readdirSync(folder())).toEqual([`partition-${PARTITION}`]);
+});
+
+test('a standby that cannot ask for the end of the changelog, or is stopped meanwhile, lets go of the store', async () => {
+  const failure = new BrokerError('the leader is gone');
+  const answers = [
+    () => Promise.reject(failure),
+    () => {
+      standby.stop();
+      return Promise.resolve();
+    },
+  ];
+  const instance = new Instance(() => (answers.shift() ?? never)());
+  const standby: StandbyTask = new StandbyTask(instance.context, PARTITION);
+  await standby.ended;
+  expect(instance.errors).toEqual([failure]);
+  await (await instance.context.state.open(PARTITION)).close();
+});
