@@ -2,19 +2,19 @@
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
-import { KafkaLogs } from '../kafka/kafka-logs.js';
 import { misplacedByDefault } from '../kafka/keyed-by-default.js';
 import { RecordSender } from '../kafka/record-sender.js';
 import { partitionsOf } from '../kafka/topics.js';
 import type { LogRecord, RecordToWrite } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { SyncEventJson } from '../publish/sync-event-json.js';
+import { commandLogs } from './command-logs.js';
 import { CompanyIdList } from './company-id-list.js';
+import { progressTo } from './progress.js';
 import { syncEventJson } from './schemas.js';
 import { UsageError } from './usage-error.js';
 
 const MAX_FAULTS_TOLD = 20;
-const PROGRESS_INTERVAL_MS = 2_000;
 /** Records held in memory. */
 const PORTION = 5_000;
 
@@ -74,13 +74,9 @@ async function countIds(ids: CompanyIdList, print: Print): Promise<number | null
 
 /** @throws Error where the platform's records lie elsewhere: a company's records must be in one partition */
 async function mustBeKeyedByDefault(config: Config, logger: Logger, json: SyncEventJson): Promise<void> {
-  const kafka = kafkaConfigOf(config, logger);
   const topic = config.topics.syncEvents;
-  const partitions = await partitionsOf(kafka, systemClock, topic);
-  const logs = new KafkaLogs({
-    ...{ config: kafka, groupId: config.applicationId, clock: systemClock },
-    onTrouble: (_at, error) => console.error(`company-sync companies seed: ${error.message}`),
-  });
+  const partitions = await partitionsOf(kafkaConfigOf(config, logger), systemClock, topic);
+  const logs = commandLogs('companies seed', config, logger);
   try {
     // Those of an earlier seed lie where this command put them.
     const isPlatforms = ({ value }: LogRecord) => json.payloadOf(value) !== 'AnnouncedElsewhere';
@@ -108,13 +104,11 @@ async function sendAll(
   const topic = config.topics.syncEvents;
   const sender = await RecordSender.connect(kafkaConfigOf(config, logger));
   let sent = 0;
-  let toldAt = Date.now();
+  const progress = progressTo(print);
   const send = async (portion: readonly RecordToWrite[]): Promise<void> => {
     const before = sent;
     await sender.send(topic, portion, { onSent: (inPortion) => (sent = before + inPortion) });
-    if (Date.now() - toldAt < PROGRESS_INTERVAL_MS) return;
-    toldAt = Date.now();
-    print(`${sent} of ${count} sent`);
+    progress(() => `${sent} of ${count} sent`);
   };
   try {
     let portion: RecordToWrite[] = [];

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
-import { KafkaLogs } from '../kafka/kafka-logs.js';
+import type { KafkaLogs } from '../kafka/kafka-logs.js';
 import { createPartitioner } from '../kafka/partitioner.js';
 import { RecordSender } from '../kafka/record-sender.js';
 import { SchemaRegistry } from '../kafka/schema-registry.js';
@@ -16,6 +16,7 @@ import { BrokerError } from '../pipeline/errors.js';
 import { eventIdNamespace, eventIdOf } from '../publish/event-id.js';
 import { loadEventTypes } from '../publish/event-types.js';
 import { resentOf } from '../publish/resent-event.js';
+import { commandLogs } from './command-logs.js';
 import { readPartitions } from './read-partitions.js';
 import { RunningInstances } from './running-instances.js';
 import { UsageError } from './usage-error.js';
@@ -49,10 +50,7 @@ export async function resendEventCommand(
   if (partitions === null) throw new Error(`topic ${to} does not exist, and nothing was sent`);
   const outbound = config.topics.companySynchronized;
   const outboundPartitions = await partitionsOf(kafka, systemClock, outbound);
-  const logs = new KafkaLogs({
-    ...{ config: kafka, groupId: config.applicationId, clock: systemClock },
-    onTrouble: (_at, error) => console.error(`company-sync events resend: ${error.message}`),
-  });
+  const logs = commandLogs('events resend', config, logger);
   let found: Found;
   try {
     found =

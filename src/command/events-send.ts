@@ -7,11 +7,11 @@ import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { RecordSender } from '../kafka/record-sender.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { MalformedLineError, type SyncEventJson } from '../publish/sync-event-json.js';
+import { progressTo } from './progress.js';
 import { syncEventJson } from './schemas.js';
 import { UsageError } from './usage-error.js';
 
 const MAX_FAULTS_TOLD = 20;
-const PROGRESS_INTERVAL_MS = 2_000;
 
 /** @returns 0 once all are written; 1 where a line is no event, and then nothing was sent */
 export async function sendEventsCommand(
@@ -34,12 +34,8 @@ export async function sendEventsCommand(
   const topic = config.topics.syncEvents;
   const sender = await RecordSender.connect(kafkaConfigOf(config, logger));
   try {
-    let toldAt = Date.now();
-    const onSent = (count: number): void => {
-      if (Date.now() - toldAt < PROGRESS_INTERVAL_MS) return;
-      toldAt = Date.now();
-      print(`${count} of ${records.length} sent`);
-    };
+    const progress = progressTo(print);
+    const onSent = (count: number) => progress(() => `${count} of ${records.length} sent`);
     await sender.send(topic, records, { onSent });
   } finally {
     await sender.close();

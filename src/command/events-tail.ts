@@ -4,12 +4,12 @@ import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
 import { FRAME_BYTES, framingFault, schemaIdOf } from '../decode/framing.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
-import { KafkaLogs } from '../kafka/kafka-logs.js';
 import { SchemaRegistry } from '../kafka/schema-registry.js';
 import { partitionsOf } from '../kafka/topics.js';
 import type { LogRecord } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import { ReaderClosedError } from '../pipeline/errors.js';
+import { commandLogs } from './command-logs.js';
 import { UsageError } from './usage-error.js';
 
 const RECORDS_A_READ = 500;
@@ -38,10 +38,7 @@ export async function tailEventsCommand(
   const kafka = kafkaConfigOf(config, logger);
   const count = countOf(own);
   const partitions = await partitionsOf(kafka, systemClock, topic);
-  const logs = new KafkaLogs({
-    ...{ config: kafka, groupId: config.applicationId, clock: systemClock },
-    onTrouble: (_at, error) => console.error(`company-sync events tail: ${error.message}`),
-  });
+  const logs = commandLogs('events tail', config, logger);
   const schemas = new Map<number, avro.Type>();
   const registry = new SchemaRegistry(config.schemaRegistry);
   let left = count;

@@ -2,8 +2,7 @@
 import { readPartition } from '../kafka/read-topic.js';
 import type { LogRecord } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
-
-const PROGRESS_INTERVAL_MS = 2_000;
+import { progressTo } from './progress.js';
 
 /**
  * @param from where to begin in each partition that is read
@@ -17,14 +16,12 @@ export async function readPartitions(
   take: (partition: number, records: readonly LogRecord[]) => void | Promise<void>,
 ): Promise<void> {
   let read = 0;
-  let toldAt = Date.now();
+  const progress = progressTo((line) => console.error(line));
   const readOne = (partition: number, first: number) =>
     readPartition(logs, { topic, partition }, first, async (records) => {
       await take(partition, records);
       read += records.length;
-      if (Date.now() - toldAt < PROGRESS_INTERVAL_MS) return;
-      toldAt = Date.now();
-      console.error(`${read} records of ${topic} read`);
+      progress(() => `${read} records of ${topic} read`);
     });
   await Promise.all([...from].map(([partition, first]) => readOne(partition, first)));
 }

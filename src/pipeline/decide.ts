@@ -67,10 +67,10 @@ export async function decide(
   for (; i < decoded.length && batch.changedRows < MAX_CHANGED_ROWS; i++) {
     const item = decoded[i] as Decoded;
     const rows = batch.rowsOf[i - from] ?? null;
-    if (isPoison(item) || rows === null) batch.holdCompany(rows, item as Poison);
+    if (isPoison(item)) batch.holdCompany(rows, item);
     else {
       // Awaits only in the rare cases that need more rows than were loaded: no promise per record.
-      const more = batch.apply(rows, item, records[i] as LogRecord);
+      const more = batch.apply(rows as CompanyRows, item, records[i] as LogRecord);
       if (more !== null) await more;
     }
   }

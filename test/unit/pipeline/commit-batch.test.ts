@@ -10,6 +10,7 @@ import type { PipelineObserver } from '../../../src/pipeline/observer.js';
 import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StoreUnavailableError, type KeyValueStore } from '../../../src/store/key-value-store.js';
 import { PartitionStore } from '../../../src/store/partition-store.js';
+import { TOPICS } from './topics.js';
 
 type Step = 'begin' | 'write' | 'produce' | 'sendOffset' | 'commit';
 
@@ -60,10 +61,7 @@ function committing(): { steps: Steps; outcome: Promise<number>; store: Partitio
   };
   const store = new PartitionStore(disk, () => Promise.resolve(), { offset: 0, atEndMs: 0 }, null);
   const context: Partial<PipelineContext> = {
-    topics: {
-      ...{ input: 'input', changelog: 'changelog', synchronized: 'synchronized' },
-      ...{ deadLetter: 'dead-letter', stalled: 'stalled' },
-    },
+    topics: TOPICS,
     clock: { now: () => 0, delay: never },
     held: new HeldPositions(),
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,

@@ -6,6 +6,7 @@ import type { RestoreProgress } from '../../../src/pipeline/observer.js';
 import type { LogBatch } from '../../../src/pipeline/ports.js';
 import { restore } from '../../../src/pipeline/restore.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
+import { TOPICS } from './topics.js';
 
 const END = 10;
 
@@ -23,10 +24,7 @@ class Restore {
 
   constructor() {
     const context: Partial<PipelineContext> = {
-      topics: {
-        ...{ input: 'input', changelog: 'changelog', synchronized: 'synchronized' },
-        ...{ deadLetter: 'dead-letter', stalled: 'stalled' },
-      },
+      topics: TOPICS,
       held: this.held,
       clock: { now: () => this.now, delay: () => new Promise((resolve) => (this.#elapse = resolve)) },
       changelogLogs: {

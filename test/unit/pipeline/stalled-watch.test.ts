@@ -14,6 +14,7 @@ import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { decodeCompanyRow, writeCompanyRow } from '../../../src/store/row-codec.js';
 import { companyKey } from '../../../src/store/row-keys.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
+import { TOPICS } from './topics.js';
 
 const HOUR_MS = 3_600_000;
 const STALLED_AFTER_MS = 10 * HOUR_MS;
@@ -41,10 +42,7 @@ class Watched {
       companies: (_partition, counts) => this.counts.push(counts),
     };
     const context: Partial<PipelineContext> = {
-      topics: {
-        ...{ input: 'input', changelog: 'changelog', synchronized: 'synchronized' },
-        ...{ deadLetter: 'dead-letter', stalled: 'stalled' },
-      },
+      topics: TOPICS,
       stalledAfterMs: STALLED_AFTER_MS,
       clock: { now: () => this.now, delay: () => new Promise(() => undefined) },
       held: new HeldPositions(),

@@ -10,6 +10,7 @@ import { StandbyTask } from '../../../src/pipeline/standby-task.js';
 import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
+import { TOPICS } from './topics.js';
 
 const PARTITION = 3;
 const folder = temporaryFolder();
@@ -47,10 +48,7 @@ class Instance {
     const context: Partial<PipelineContext> = {
       applicationId: 'app',
       clusterId: 'cluster',
-      topics: {
-        ...{ input: 'input', changelog: 'changelog', synchronized: 'synchronized' },
-        ...{ deadLetter: 'dead-letter', stalled: 'stalled' },
-      },
+      topics: TOPICS,
       deleteRetentionMs: 0,
       clock: { now: () => 0, delay: () => turn() },
       changelogLogs,

@@ -9,6 +9,7 @@ import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { LogBounds, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { takeOver, type OwnedPartition } from '../../../src/pipeline/take-over.js';
 import type { KeyValueStore } from '../../../src/store/key-value-store.js';
+import { TOPICS } from './topics.js';
 
 const EMPTY: LogBounds = { start: 0, end: 0 };
 
@@ -36,10 +37,7 @@ class TakeOver {
     const context: Partial<PipelineContext> = {
       applicationId: 'app',
       clusterId: 'cluster',
-      topics: {
-        ...{ input: 'input', changelog: 'changelog', synchronized: 'synchronized' },
-        ...{ deadLetter: 'dead-letter', stalled: 'stalled' },
-      },
+      topics: TOPICS,
       deleteRetentionMs: 0,
       clock: { now: () => 0, delay: never },
       inputLogs: {

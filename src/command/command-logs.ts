@@ -1,0 +1,14 @@
+/** Reading logs for a command that a person looks at. */
+import type { Logger } from 'pino';
+import type { Config } from '../config.js';
+import { kafkaConfigOf } from '../kafka/kafka-config.js';
+import { KafkaLogs } from '../kafka/kafka-logs.js';
+import { systemClock } from '../lib/system-clock.js';
+
+/** Close them. Failures that are being tried again are told on standard error, under the command's name. */
+export function commandLogs(command: string, config: Config, logger: Logger): KafkaLogs {
+  return new KafkaLogs({
+    ...{ config: kafkaConfigOf(config, logger), groupId: config.applicationId, clock: systemClock },
+    onTrouble: (_at, error) => console.error(`company-sync ${command}: ${error.message}`),
+  });
+}
