@@ -59,10 +59,11 @@ export class MeasuredProcessor {
     this.stateDir = stateDir ?? mkdtempSync(join(tmpdir(), 'company-sync-bench-'));
     removeWithParent(this.stateDir);
     const main = join(build, 'main.js');
-    const program = [...flagsOfShebang(main), ...nodeArguments, main, 'run'];
+    const { flags, env } = readShebang(main);
+    const program = [...flags, ...nodeArguments, main, 'run'];
     const [command, args] = diesWithParent(process.execPath, program);
     const child = spawn(command, args, {
-      env: { ...deployment.env, STATE_DIR: this.stateDir, HTTP_PORT: '0' },
+      env: { ...deployment.env, ...env, STATE_DIR: this.stateDir, HTTP_PORT: '0' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     endWithParent(child);
@@ -201,10 +202,13 @@ function socketOf(fd: string): string | null {
   }
 }
 
-/** The flags of Node that the command runs with when it is called by its name: `#!/usr/bin/env -S node --flag ...`. */
-function flagsOfShebang(file: string): string[] {
+/** How the command runs when it is called by its name: `#!/usr/bin/env -S VARIABLE=value node --flag ...`. */
+function readShebang(file: string): { readonly flags: string[]; readonly env: Record<string, string> } {
   const [shebang = ''] = readFileSync(file, 'utf8').split('\n', 1);
-  return /^#!.*\bnode (.*)$/.exec(shebang)?.[1]?.split(' ') ?? [];
+  const [, variables = '', flags = ''] = /^#!.* -S (.*)\bnode (.*)$/.exec(shebang) ?? [];
+  const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
+  const env = words(variables).map((variable) => variable.split('=') as [string, string]);
+  return { flags: words(flags), env: Object.fromEntries(env) };
 }
 
 export function usedSince(before: Usage, after: Usage): Usage {

@@ -1,9 +1,11 @@
-#!/usr/bin/env -S node --max-semi-space-size=64
+#!/usr/bin/env -S UV_THREADPOOL_SIZE=2 node --v8-pool-size=1 --max-semi-space-size=64
 /**
  * The command `company-sync`: the only place that reads the process's arguments and environment.
  *
- * The flag above gives new objects 64 MiB instead of 16: a batch under way outlives fewer collections, each of which
- * would copy it. It can only be given at the start (`bench/catch-up.ts` measures with it, deploy/Dockerfile has it too).
+ * One thread decides, whatever the number of cores. So it gets two threads for the store's reads and writes and one to
+ * collect garbage with, instead of four each, which on a small machine take turns with it; and new objects get 64 MiB
+ * instead of 16, so that a batch under way outlives fewer collections, each of which would copy it. This can only be
+ * said at the start (`bench/catch-up.ts` measures with it, deploy/Dockerfile has it too).
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,8 +1,6 @@
 import { RowsById } from './rows-by-id.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from './rows.js';
 
-const NO_HOLDS = new RowsById<HoldRow>();
-
 /**
  * The rows of one company that are in memory, and what has changed in them since the last `settle`.
  *
@@ -51,15 +49,15 @@ export class CompanyRows {
   }
 
   /** All existing dataset rows; the company must be `whole`. */
-  datasets(): IterableIterator<[datasetId: string, row: DatasetRow]> {
+  datasets(): readonly [datasetId: string, row: DatasetRow][] {
     this.#mustBeWhole();
     return this.#datasets.existing();
   }
 
   /** All existing hold rows; the company must be `whole`. */
-  holds(): IterableIterator<[holdId: string, row: HoldRow]> {
+  holds(): readonly [holdId: string, row: HoldRow][] {
     this.#mustBeWhole();
-    return (this.#holds ?? NO_HOLDS).existing();
+    return this.#holds?.existing() ?? [];
   }
 
   // ---- loading: what the store says, never over what is already in memory
@@ -125,8 +123,9 @@ export class CompanyRows {
 
   /** Leaves nothing but the final company row. The company must be `whole`, or rows would be left behind. */
   reduceTo(final: CompanyRow): void {
-    for (const [datasetId] of this.datasets()) this.setDataset(datasetId, null);
-    for (const [holdId] of this.holds()) this.setHold(holdId, null);
+    this.#mustBeWhole();
+    this.#datasets.deleteAll();
+    this.#holds?.deleteAll();
     if (this.info !== null) this.setInfo(null);
     this.setCompany(final);
   }

@@ -109,14 +109,14 @@ function explainPending(rows: CompanyRows, company: PendingCompany, context: Exp
     lastProgress: isoTime(company.progressHour * HOUR_MS),
     decidedBy: null,
     notes: notesOn(company),
-    holds: [...rows.holds()].map(([record, { code, timestamp }]) => ({
+    holds: rows.holds().map(([record, { code, timestamp }]) => ({
       ...{ record, code, reason: POISON_REASONS[code], at: isoTime(timestamp) },
     })),
     links,
     datasets,
-    early: [...rows.datasets()].flatMap(([datasetId, row]) =>
-      row.place === null ? [{ datasetId, latest: latestOf(row) }] : [],
-    ),
+    early: rows
+      .datasets()
+      .flatMap(([datasetId, row]) => (row.place === null ? [{ datasetId, latest: latestOf(row) }] : [])),
   };
   return withVerdict(facts, { kind: 'pending', company, policy: context.policy });
 }

@@ -41,19 +41,22 @@ export class RowsById<T extends object> {
 
   /** Changes a row that is in memory, or one that is known not to exist because all that do are. */
   set(id: string, row: T | null): void {
-    const entry = this.#find(id) ?? this.#add(id, null);
-    if (entry.prior === undefined) {
-      entry.prior = entry.row;
-      if (this.#lastChanged === undefined) this.#firstChanged = entry;
-      else this.#lastChanged.nextChanged = entry;
-      this.#lastChanged = entry;
-    }
-    entry.row = row;
+    this.#change(this.#find(id) ?? this.#add(id, null), row);
+  }
+
+  deleteAll(): void {
+    this.#entries.forEach((entry) => {
+      if (entry.row !== null) this.#change(entry, null);
+    });
   }
 
   /** Every row that exists. */
-  *existing(): IterableIterator<[id: string, row: T]> {
-    for (const { id, row } of this.#entries.values()) if (row !== null) yield [id, row];
+  existing(): [id: string, row: T][] {
+    const rows: [string, T][] = [];
+    this.#entries.forEach(({ id, row }) => {
+      if (row !== null) rows.push([id, row]);
+    });
+    return rows;
   }
 
   /** Each row changed since the last `settle`, in the order in which they first changed. */
@@ -85,6 +88,16 @@ export class RowsById<T extends object> {
       this.#latest = this.#entries.get(id);
     }
     return this.#latest;
+  }
+
+  #change(entry: Entry<T>, row: T | null): void {
+    if (entry.prior === undefined) {
+      entry.prior = entry.row;
+      if (this.#lastChanged === undefined) this.#firstChanged = entry;
+      else this.#lastChanged.nextChanged = entry;
+      this.#lastChanged = entry;
+    }
+    entry.row = row;
   }
 
   #add(id: string, row: T | null): Entry<T> {

@@ -41,6 +41,6 @@ export function reportStall(rows: CompanyRows): Stall {
     since: company.progressHour * HOUR_MS,
     waitingFor: named.filter(({ status }) => classOf(status) === 'in-progress'),
     unsealedLinks: (info?.links ?? []).flatMap((link) => (link.sealed || link.endedAt !== null ? [] : [link.linkId])),
-    heldBy: [...rows.holds()].map(([record]) => record),
+    heldBy: rows.holds().map(([record]) => record),
   };
 }

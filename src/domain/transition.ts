@@ -120,6 +120,7 @@ export function isSynchronized(company: PendingCompany, policy: Policy): boolean
 }
 
 function liftHolds(rows: CompanyRows, { repairs, timestamp }: InputEvent): boolean {
+  if (repairs.length === 0) return false;
   let lifted = false;
   for (const holdId of repairs) {
     const company = rows.company;

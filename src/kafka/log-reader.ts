@@ -34,7 +34,7 @@ interface Waiting {
  */
 export class PartitionReader implements LogReader {
   readonly #fetched: FetchedRecords[] = [];
-  /** Where the next `next` starts. Moved by `#take`. */
+  /** Where the next `next` starts. Moved by `take`. */
   #position: number;
   /** Where the next fetch starts. Moved by `receive`. */
   #fetchOffset: number;
@@ -77,6 +77,15 @@ export class PartitionReader implements LogReader {
       this.#waiting = { maxRecords, resolve, reject };
       this.#deliver();
     });
+  }
+
+  take(maxRecords: number): LogBatch | null {
+    if (this.#waiting !== null) return null;
+    const before = this.#position;
+    const records = this.#read(maxRecords);
+    if (records.length === 0 && this.#position === before) return null;
+    this.events.drained();
+    return { records, nextOffset: this.#position, endOffset: this.#endOffset };
   }
 
   close(): void {
@@ -122,20 +131,15 @@ export class PartitionReader implements LogReader {
   #deliver(): void {
     const waiting = this.#waiting;
     if (waiting === null) return;
-    const before = this.#position;
-    const records = this.#take(waiting.maxRecords);
-    if (records.length > 0 || this.#position > before) {
-      this.#waiting = null;
-      waiting.resolve({ records, nextOffset: this.#position, endOffset: this.#endOffset });
-      this.events.drained();
-    } else if (this.#failure !== null) {
-      this.#waiting = null;
-      waiting.reject(this.#failure);
-    }
+    this.#waiting = null;
+    const batch = this.take(waiting.maxRecords);
+    if (batch !== null) waiting.resolve(batch);
+    else if (this.#failure !== null) waiting.reject(this.#failure);
+    else this.#waiting = waiting;
   }
 
   /** Decodes up to `maxRecords` buffered records, and passes what delivers none on the way. */
-  #take(maxRecords: number): LogRecord[] {
+  #read(maxRecords: number): LogRecord[] {
     const records: LogRecord[] = [];
     for (let first; (first = this.#fetched[0]) !== undefined && records.length < maxRecords;) {
       try {

@@ -106,16 +106,18 @@ export function encodeBatch(
 
 /** Bytes of a record after its length field. */
 function bodySize(record: RecordToWrite, offsetDelta: number): number {
-  const { headers } = record;
-  let size = 2 + varintSize(offsetDelta) + nullableSize(record.key) + nullableSize(record.value);
-  size += varintSize(headers.length);
-  for (const header of headers) size += headerSize(header);
-  return size;
+  const { key, value, headers } = record;
+  return 2 + varintSize(offsetDelta) + nullableSize(key) + nullableSize(value) + headersSize(headers);
 }
 
-function headerSize(header: Header): number {
-  const key = Buffer.byteLength(header.key);
-  return varintSize(key) + key + nullableSize(header.value);
+function headersSize(headers: readonly Header[]): number {
+  if (headers.length === 0) return 1; // Most have none, and a loop over nothing makes an iterator all the same.
+  let size = varintSize(headers.length);
+  for (const { key, value } of headers) {
+    const keyBytes = Buffer.byteLength(key);
+    size += varintSize(keyBytes) + keyBytes + nullableSize(value);
+  }
+  return size;
 }
 
 function nullableSize(bytes: Buffer | null): number {
@@ -123,18 +125,22 @@ function nullableSize(bytes: Buffer | null): number {
 }
 
 function writeRecord(out: Buffer, at: number, record: RecordToWrite, offsetDelta: number): number {
-  const { headers } = record;
   let pos = writeVarint(out, at, bodySize(record, offsetDelta));
   out[pos++] = 0; // attributes: none are defined
   out[pos++] = 0; // timestamp delta: all records of a batch are written now
   pos = writeVarint(out, pos, offsetDelta);
   pos = writeNullable(out, pos, record.key);
   pos = writeNullable(out, pos, record.value);
-  pos = writeVarint(out, pos, headers.length);
-  for (const header of headers) {
-    pos = writeVarint(out, pos, Buffer.byteLength(header.key));
-    pos += out.write(header.key, pos);
-    pos = writeNullable(out, pos, header.value);
+  return writeHeaders(out, pos, record.headers);
+}
+
+function writeHeaders(out: Buffer, at: number, headers: readonly Header[]): number {
+  let pos = writeVarint(out, at, headers.length);
+  if (headers.length === 0) return pos;
+  for (const { key, value } of headers) {
+    pos = writeVarint(out, pos, Buffer.byteLength(key));
+    pos += out.write(key, pos);
+    pos = writeNullable(out, pos, value);
   }
   return pos;
 }

@@ -98,13 +98,19 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     });
   }
 
+  prepare(to: TopicPartition, records: readonly RecordToWrite[]): () => Promise<number> {
+    if (records.length === 0) throw new RangeError(`nothing to write to ${to.topic}-${to.partition}`);
+    const batches = this.#encode(to, records);
+    return () =>
+      this.#call('open', async () => {
+        let end = -1;
+        for (const batch of batches) end = await this.#sendBatch(to, batch);
+        return end;
+      });
+  }
+
   produce(to: TopicPartition, records: readonly RecordToWrite[]): Promise<number> {
-    return this.#call('open', async () => {
-      if (records.length === 0) throw new RangeError(`nothing to write to ${to.topic}-${to.partition}`);
-      let end = -1;
-      for (const batch of this.#encode(to, records)) end = await this.#sendBatch(to, batch);
-      return end;
-    });
+    return this.prepare(to, records)();
   }
 
   sendOffset(input: TopicPartition, offset: number): Promise<void> {

@@ -35,25 +35,22 @@ export async function commitBatch(
   const encoded = encodeChanges(decisions.touched, position, store.position(), store.undoBytes);
   const { changes } = encoded;
   const changed = changes.length;
-  const changelog = { to: { topic: topics.changelog, partition }, records: changes };
-  const outbound = outboundWrites(context, partition, decisions);
+  const changelog: Write = { to: { topic: topics.changelog, partition }, records: changes };
+  const writes = [changelog, ...outboundWrites(context, partition, decisions)];
 
-  const partitions = [changelog, ...outbound].map((write) => write.to);
-  const begun = producer.begin(partitions).then(() => observer.step(partition, 'begun'));
+  const prepared = writes.map((write) => producer.prepare(write.to, write.records));
+  const begun = producer.begin(writes.map((write) => write.to)).then(() => observer.step(partition, 'begun'));
   const applied = store.apply(encoded, position, context.clock.now()).then(() => observer.step(partition, 'applied'));
+  changes.length = 0; // All of it is encoded: while it is on its way, the garbage collector need not look at it.
   await settleAll([begun, applied]);
 
-  const produced = Promise.all([
-    producer.produce(changelog.to, changelog.records),
-    ...outbound.map((write) => producer.produce(write.to, write.records)),
-  ]);
-  changes.length = 0; // The request has them: while it is under way, the garbage collector need not look at them.
+  const produced = Promise.all(prepared.map((send) => send()));
   const offsetSent = producer.sendOffset(input, nextOffset).then(() => observer.step(partition, 'offset-sent'));
   await settleAll<unknown>([produced.then(() => observer.step(partition, 'produced')), offsetSent]);
 
   await producer.commit();
   observer.step(partition, 'committed');
-  const [changelogEnd] = await produced;
+  const [changelogEnd] = (await produced) as [number];
   store.confirm(changelogEnd);
   context.held.note(partition, changelogEnd);
   for (const rows of decisions.touched) rows.settle();

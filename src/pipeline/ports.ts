@@ -6,7 +6,6 @@ import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js'
 
 /** What one read gave. `records` may be empty while `nextOffset` moves: over markers, aborted or compacted records. */
 export interface LogBatch {
-  /** The receiver may empty it. */
   readonly records: LogRecord[];
   /** Where the next read starts. */
   readonly nextOffset: number;
@@ -23,6 +22,8 @@ export interface LogReader {
    * where the topic is not there or holds what cannot be read. Other broker trouble is retried inside.
    */
   next(maxRecords: number): Promise<LogBatch>;
+  /** As `next`, of what is here already: null where nothing is, or a call of `next` is pending. */
+  take(maxRecords: number): LogBatch | null;
   /** Pending and later calls of `next` end with ReaderClosedError. Idempotent. */
   close(): void;
 }
@@ -51,11 +52,14 @@ export interface TransactionalProducer {
   /** Adds the partitions that will be written, and the group's offsets, to a new transaction. */
   begin(partitions: readonly TopicPartition[]): Promise<void>;
   /**
-   * Writes records to one partition, cut into as many requests as needed, in order. They are encoded before it returns
-   * its promise: the caller need not keep them.
-   * @returns the offset after the last record written
-   * @throws RecordTooLargeError, FencedError
+   * Encodes records for one partition, cut into as many requests as needed: the caller need not keep them. What is
+   * prepared is sent in that order, or the producer discarded.
+   *
+   * @returns what sends them, in order, once a transaction is open. It returns the offset after the last record written,
+   * and throws RecordTooLargeError or FencedError.
    */
+  prepare(to: TopicPartition, records: readonly RecordToWrite[]): () => Promise<number>;
+  /** Prepares and sends. */
   produce(to: TopicPartition, records: readonly RecordToWrite[]): Promise<number>;
   /** Makes `offset` the group's position in the input partition, when the transaction commits. */
   sendOffset(input: TopicPartition, offset: number): Promise<void>;

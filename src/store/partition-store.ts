@@ -117,7 +117,7 @@ export class PartitionStore {
   }
 
   /**
-   * Writes a batch, all or nothing, so that it can be undone.
+   * Writes a batch, all or nothing, so that it can be undone. The caller need not keep the changes.
    *
    * @param position the position row that is among the changes
    * @param now milliseconds since the epoch; where the batch is confirmed, the store was at the changelog's end then
@@ -131,7 +131,9 @@ export class PartitionStore {
       writes.push({ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(this.#changelog) });
     this.#unconfirmed = { undo, sinceMs: now };
     this.#undoBytes = undo.length;
-    await this.#write(writes);
+    const written = this.#write(writes);
+    writes.length = 0;
+    await written;
     this.#hasUndo = true;
     this.#positionIsNews = false;
     this.#positionRow = position;

@@ -29,8 +29,8 @@ describe('a row that was not loaded', () => {
     expect(() => rows.info).toThrow('not loaded');
     expect(() => rows.dataset('a')).toThrow('not loaded');
     expect(() => rows.hold('0/1')).toThrow('not loaded');
-    expect(() => [...rows.datasets()]).toThrow('not loaded');
-    expect(() => [...rows.holds()]).toThrow('not loaded');
+    expect(() => rows.datasets()).toThrow('not loaded');
+    expect(() => rows.holds()).toThrow('not loaded');
     expect(() => rows.reduceTo(FINAL)).toThrow('not loaded');
   });
 
@@ -113,8 +113,8 @@ test('rows that do not exist are not among all rows', () => {
   rows.loadDataset('b', DATASET);
   rows.loadHold('0/1', null);
   rows.whole = true;
-  expect([...rows.datasets()]).toEqual([['b', DATASET]]);
-  expect([...rows.holds()]).toEqual([]);
+  expect(rows.datasets()).toEqual([['b', DATASET]]);
+  expect(rows.holds()).toEqual([]);
 });
 
 test('a company reduced to its final row lets go of all others, and of their memory once that is settled', () => {

@@ -52,6 +52,7 @@ class MemoryLogs implements Logs {
     let position = from;
     let closed = false;
     return {
+      take: () => null,
       next: async (): Promise<LogBatch> => {
         for (;;) {
           if (closed) throw new ReaderClosedError();

@@ -38,7 +38,7 @@ function never(): never {
   throw new Error('that was never asked for');
 }
 
-const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
+const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [] };
 const CHANGELOG_END = 7;
 
 /** Begins to commit a batch that changes nothing but the position. */
@@ -46,7 +46,8 @@ function committing(): { steps: Steps; outcome: Promise<number>; store: Partitio
   const steps = new Steps();
   const producer: TransactionalProducer = {
     begin: () => steps.ask('begin'),
-    produce: () => steps.ask('produce').then(() => CHANGELOG_END),
+    prepare: () => () => steps.ask('produce').then(() => CHANGELOG_END),
+    produce: never,
     sendOffset: () => steps.ask('sendOffset'),
     commit: () => steps.ask('commit'),
     discard: () => Promise.resolve(),

@@ -34,7 +34,10 @@ class Watched {
     const done = () => Promise.resolve();
     const producer: TransactionalProducer = {
       ...{ begin: done, sendOffset: done, commit: done, discard: done },
-      produce: (_to, records) => Promise.resolve((this.#changelogEnd += records.length)),
+      prepare: (_to, { length }) => {
+        return () => Promise.resolve((this.#changelogEnd += length));
+      },
+      produce: never,
     };
     const observer: Partial<PipelineObserver> = {
       step: () => undefined,
@@ -129,3 +132,7 @@ test('nothing is looked at before it is due', async () => {
   expect(watched.watch.restMs).toBe(60_000);
   expect(watched.counts).toHaveLength(1);
 });
+
+function never(): never {
+  throw new Error('that is not to be asked for');
+}

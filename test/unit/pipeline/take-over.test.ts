@@ -80,7 +80,7 @@ class TakeOver {
       this.asked.push('discard the producer');
       return Promise.resolve();
     };
-    return { begin: never, produce: never, sendOffset: never, commit: never, discard };
+    return { begin: never, prepare: never, produce: never, sendOffset: never, commit: never, discard };
   }
 
   #emptyStore(): KeyValueStore {

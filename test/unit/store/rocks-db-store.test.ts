@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import RocksDB, { type WriteBatch } from 'rocksdb';
 import { CorruptStoreError, StoreUnavailableError } from '../../../src/store/key-value-store.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { temporaryFolder } from './temporary-folder.js';
@@ -21,6 +22,25 @@ test('reads what was written, in the order asked for, and null for what is not t
   expect(values.map((value) => value?.toString() ?? null)).toEqual([null, '', '1', null, '1']);
   expect(await store.read([])).toEqual([]);
   await store.close();
+});
+
+/**
+ * patches/rocksdb+3.18.1.patch. As published, an object for each row stays until the write is done, and whatever the
+ * garbage collector finds in use it copies.
+ */
+test('of a write under way only the memory of its rows is kept', async () => {
+  const db = new RocksDB(folder());
+  await db.ready();
+  const batch = db.write({ capacity: 1, autoDestroy: true }) as WriteBatch & { readonly _operations: unknown[] };
+  const rows = Array.from({ length: 1_000 }, (_, i) => put(`k${i}`, `value ${i}`));
+  for (const { key, value } of rows) batch.tryPut(key, value);
+  batch.tryDelete(Buffer.from('k1'));
+  const written = batch.flush();
+  for (let microtask = 0; microtask < 10; microtask++) await Promise.resolve();
+  expect(batch._operations.length).toBeLessThan(100);
+  expect(new Set(batch._operations)).toEqual(new Set(rows.flatMap(({ key, value }) => [key.buffer, value.buffer])));
+  await written;
+  await db.close();
 });
 
 test('what was written is there after closing and opening', async () => {

@@ -194,11 +194,11 @@ describe('a whole company', () => {
       const rows = new CompanyRows(companyId);
       await loadWholeCompany(store, rows);
       expect(rows.whole).toBe(true);
-      expect([...rows.datasets()]).toEqual([
+      expect(rows.datasets()).toEqual([
         [`${companyId} 1`, dataset],
         [`${companyId} 2`, dataset],
       ]);
-      expect([...rows.holds()]).toEqual([['0/7', holdRow]]);
+      expect(rows.holds()).toEqual([['0/7', holdRow]]);
       expect(rows.info).toEqual(info);
     }
   });
@@ -223,11 +223,11 @@ describe('a whole company', () => {
     rows.setHold('lifted', null);
     await loadWholeCompany(store, rows);
     expect(rows.company).toMatchObject({ named: 9 });
-    expect([...rows.datasets()].map(([id, row]) => [id, row.status])).toEqual([
+    expect(rows.datasets().map(([id, row]) => [id, row.status])).toEqual([
       ['changed', 'Complete'],
       ['stored', 'Queued'],
     ]);
-    expect([...rows.holds()]).toEqual([]);
+    expect(rows.holds()).toEqual([]);
   });
 
   test('is read once', async () => {
