@@ -1,11 +1,12 @@
-#!/usr/bin/env -S UV_THREADPOOL_SIZE=2 node --v8-pool-size=1 --max-semi-space-size=64
+#!/usr/bin/env -S UV_THREADPOOL_SIZE=2 node --v8-pool-size=1 --max-semi-space-size=64 --heap-growing-percent=80
 /**
  * The command `company-sync`: the only place that reads the process's arguments and environment.
  *
- * One thread decides, whatever the number of cores. So it gets two threads for the store's reads and writes and one to
- * collect garbage with, instead of four each, which on a small machine take turns with it; and new objects get 64 MiB
- * instead of 16, so that a batch under way outlives fewer collections, each of which would copy it. This can only be
- * said at the start (`bench/catch-up.ts` measures with it, deploy/Dockerfile has it too).
+ * How Node is started, above and in deploy/Dockerfile, for this can be said at no other time; `bench/catch-up.ts`
+ * measures with it. One thread decides, whatever the number of cores: so two threads read and write the stores and one
+ * helps to collect garbage, instead of four each, which on a small machine would take turns with it. New objects get
+ * 64 MiB instead of 16, so that a batch under way outlives fewer collections, each of which would copy it. And the heap
+ * is looked through when it has grown by 80 %, not only when it has grown fourfold.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -84,8 +84,8 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     stalledAfterMs: config.stalledAfterMs,
     deleteRetentionMs: topics.changelogDeleteRetentionMs,
     cacheRows: () => Math.floor(CACHED_ROWS / Math.max(1, size())),
-    inputLogs: createLogs(parts, own),
-    changelogLogs: createLogs(parts, own, COMPACTED),
+    inputLogs: createLogs(parts, own, { reuseMemory: true }),
+    changelogLogs: createLogs(parts, own, CHANGELOG_READS),
     transactions: kafkaTransactions(kafkaConfigOf(config, logger), {
       groupId: applicationId,
       transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
@@ -130,17 +130,16 @@ function createClientSettings(parts: ContextParts): ClientSettings {
   return settings;
 }
 
+type ReadOptions = Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes' | 'reuseMemory'>;
+
 /** Large reads, for restores; and compaction may have taken all that was left to read. */
-const COMPACTED: Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes'> = {
+const CHANGELOG_READS: ReadOptions = {
   kind: 'compacted',
+  reuseMemory: true,
   maxPartitionBytes: 3 * 1024 * 1024,
 };
 
-export function createLogs(
-  { config, logger, clock }: Settings,
-  own: Own,
-  options: Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes'> = {},
-): KafkaLogs {
+export function createLogs({ config, logger, clock }: Settings, own: Own, options: ReadOptions = {}): KafkaLogs {
   const logs = new KafkaLogs({
     ...options,
     config: kafkaConfigOf(config, logger),

@@ -9,6 +9,7 @@ import type { KafkaConfig } from './cluster.js';
 import { LeaderDirectory, nameOf } from './leader-directory.js';
 import { LogBoundsReader } from './log-bounds.js';
 import { LogFetcher, type OnTrouble } from './log-fetcher.js';
+import { RecordMemory } from './record-memory.js';
 import { PartitionReader, type LogKind, type ReaderEvents } from './log-reader.js';
 
 export interface KafkaLogsOptions {
@@ -22,9 +23,13 @@ export interface KafkaLogsOptions {
   readonly kind?: LogKind;
   /** Bytes of one partition in one fetch; a reader holds about 1.5 times as much. */
   readonly maxPartitionBytes?: number;
+  /** Records are good only until the next call of their reader's `next`: for who reads much and keeps none of it. */
+  readonly reuseMemory?: boolean;
 }
 
 const DEFAULT_MAX_PARTITION_BYTES = 2 * 1024 * 1024;
+/** Of fetched records, kept by a busy instance for its next fetches. */
+const MOST_FREE_BYTES = 16 * 1024 * 1024;
 const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 /**
  * How long a fetch at the end of the logs waits. A reader that has just caught up joins that fetch only when it
@@ -45,12 +50,15 @@ export class KafkaLogs implements Logs {
   readonly #clock: Clock;
   readonly #maxPartitionBytes: number;
   readonly #kind: LogKind;
+  readonly #memory: RecordMemory | null;
 
-  constructor({ groupId, clock, onTrouble, maxPartitionBytes, kind, ...options }: KafkaLogsOptions) {
+  constructor({ groupId, clock, onTrouble, maxPartitionBytes, kind, reuseMemory, ...options }: KafkaLogsOptions) {
     const { signal } = this.#closing;
     this.#clock = clock;
     this.#kind = kind ?? 'whole';
     this.#maxPartitionBytes = maxPartitionBytes ?? DEFAULT_MAX_PARTITION_BYTES;
+    const mostFree = Math.floor(MOST_FREE_BYTES / this.#maxPartitionBytes);
+    this.#memory = reuseMemory === true ? new RecordMemory(this.#maxPartitionBytes, mostFree) : null;
     const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...options.config };
     const limits = { maxPartitionBytes: this.#maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
     const tail = { connections: new BrokerConnections(config), limits, waitMs: TAIL_WAIT_MS };
@@ -72,7 +80,7 @@ export class KafkaLogs implements Logs {
         this.#fetcher.ended(ended);
       },
     };
-    const reader = new PartitionReader(at, from, this.#maxPartitionBytes, events, this.#kind);
+    const reader = new PartitionReader(at, from, this.#maxPartitionBytes, events, this.#kind, this.#memory);
     if (this.#closing.signal.aborted) reader.close();
     else {
       this.#readers.add(reader);

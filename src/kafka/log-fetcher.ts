@@ -194,7 +194,7 @@ export class LogFetcher implements ReaderEvents {
     served.backoff.reset();
     served.unknownSince = null;
     served.troubleToldAt = null;
-    const moreToFetch = served.reader.receive({ ...answer, records: detached(answer.records) }, askedFirst);
+    const moreToFetch = served.reader.receive(answer, askedFirst);
     served.lane = moreToFetch ? 'catchUp' : 'tail';
   }
 
@@ -258,9 +258,4 @@ export class LogFetcher implements ReaderEvents {
 
 function emptyFirst(one: FetchedPartition, other: FetchedPartition): number {
   return Math.sign(one.records.length) - Math.sign(other.records.length);
-}
-
-/** A slow reader must not keep the records of all the others in memory: what is a small part of an answer is copied. */
-function detached(records: Buffer): Buffer {
-  return records.length * 2 < records.buffer.byteLength ? Buffer.from(records) : records;
 }

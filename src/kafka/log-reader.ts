@@ -4,6 +4,7 @@ import { ReaderClosedError } from '../pipeline/errors.js';
 import type { LogBatch, LogReader } from '../pipeline/ports.js';
 import type { FetchedPartition } from './fetch-protocol.js';
 import { FetchedRecords } from './record-batch-decoder.js';
+import type { RecordMemory } from './record-memory.js';
 
 /** What a reader tells the one who fetches for it. Called synchronously; must not throw. */
 export interface ReaderEvents {
@@ -34,12 +35,16 @@ interface Waiting {
  */
 export class PartitionReader implements LogReader {
   readonly #fetched: FetchedRecords[] = [];
+  /** Where the records lie that were read since the last `next` began, of fetches read to their ends. */
+  readonly #lent: Buffer[] = [];
   /** Where the next `next` starts. Moved by `take`. */
   #position: number;
   /** Where the next fetch starts. Moved by `receive`. */
   #fetchOffset: number;
   /** The last stable offset at the latest fetch. Moved by `receive`. */
   #endOffset: number;
+  /** How far had been fetched when `next` was answered last: what `take` gives ends there. */
+  #takenTo: number;
   #waiting: Waiting | null = null;
   /** Why nothing more will be fetched; told once all that came before it has been read. */
   #failure: Error | null = null;
@@ -47,6 +52,7 @@ export class PartitionReader implements LogReader {
   /**
    * @param from offset of the first record wanted
    * @param maxPartitionBytes what one fetch may give
+   * @param memory where its records lie; they are good until the next call of `next`. Without it as long as they are held
    */
   constructor(
     readonly at: TopicPartition,
@@ -54,10 +60,12 @@ export class PartitionReader implements LogReader {
     private readonly maxPartitionBytes: number,
     private readonly events: ReaderEvents,
     private readonly kind: LogKind,
+    private readonly memory: RecordMemory | null = null,
   ) {
     this.#position = from;
     this.#fetchOffset = from;
     this.#endOffset = from;
+    this.#takenTo = from;
   }
 
   get fetchOffset(): number {
@@ -73,6 +81,8 @@ export class PartitionReader implements LogReader {
 
   next(maxRecords: number): Promise<LogBatch> {
     if (this.#waiting !== null) return Promise.reject(new Error('the reader is being waited for already'));
+    for (const bytes of this.#lent) this.memory?.giveBack(bytes);
+    this.#lent.length = 0;
     return new Promise((resolve, reject) => {
       this.#waiting = { maxRecords, resolve, reject };
       this.#deliver();
@@ -104,7 +114,8 @@ export class PartitionReader implements LogReader {
     const from = nothingLeft ? Math.max(this.#fetchOffset, answer.lastStableOffset) : this.#fetchOffset;
     let moved = false;
     try {
-      const fetched = new FetchedRecords(answer.records, answer.abortedTransactions, from);
+      const records = this.memory?.copyOf(answer.records) ?? detached(answer.records);
+      const fetched = new FetchedRecords(records, answer.abortedTransactions, from);
       if (fetched.end > this.#fetchOffset) {
         this.#fetched.push(fetched);
         this.#fetchOffset = fetched.end;
@@ -132,6 +143,7 @@ export class PartitionReader implements LogReader {
     const waiting = this.#waiting;
     if (waiting === null) return;
     this.#waiting = null;
+    this.#takenTo = this.#fetchOffset;
     const batch = this.take(waiting.maxRecords);
     if (batch !== null) waiting.resolve(batch);
     else if (this.#failure !== null) waiting.reject(this.#failure);
@@ -142,6 +154,7 @@ export class PartitionReader implements LogReader {
   #read(maxRecords: number): LogRecord[] {
     const records: LogRecord[] = [];
     for (let first; (first = this.#fetched[0]) !== undefined && records.length < maxRecords;) {
+      if (first.end > this.#takenTo) break;
       try {
         first.read(records, maxRecords);
       } catch (error) {
@@ -151,8 +164,16 @@ export class PartitionReader implements LogReader {
         this.events.ended(this);
       }
       this.#position = Math.max(this.#position, first.position);
-      if (first.exhausted) this.#fetched.shift();
+      if (first.exhausted) {
+        this.#fetched.shift();
+        if (this.memory !== null) this.#lent.push(first.bytes);
+      }
     }
     return records;
   }
+}
+
+/** A slow reader must not keep the records of all the others in memory: what is a small part of an answer is copied. */
+function detached(records: Buffer): Buffer {
+  return records.length * 2 < records.buffer.byteLength ? Buffer.from(records) : records;
 }

@@ -77,7 +77,7 @@ export class FetchedRecords {
    * @throws BrokerError where the batches are older than magic 2 or make no sense
    */
   constructor(
-    private readonly bytes: Buffer,
+    readonly bytes: Buffer,
     aborted: readonly AbortedTransaction[],
     private readonly from: number,
   ) {

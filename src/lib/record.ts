@@ -5,7 +5,7 @@ export interface Header {
   readonly value: Buffer | null;
 }
 
-/** A record read from a log. Buffers may be slices of a larger response: copy what outlives the batch. */
+/** A record read from a log. Its Buffers are slices of what was fetched: copy what outlives the batch. */
 export interface LogRecord {
   readonly offset: number;
   /** Milliseconds since the epoch, as the log has it. */

@@ -2,7 +2,7 @@
 import { announce, type Announcement } from '../domain/announcement.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { InputEvent } from '../domain/events.js';
-import { policyFor } from '../domain/policy.js';
+import { policyFor, type Policy } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
 import { isKnownStatus } from '../domain/statuses.js';
 import { hold, transition, type Ignored } from '../domain/transition.js';
@@ -106,7 +106,7 @@ export class BatchDecisions implements Decisions {
   /** Applies one event; a promise only where something must be read first. */
   #apply(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> | null {
     const { context } = this;
-    const policy = policyFor(event.timestamp, context.allDatasetsFrom, context.settings.policyOf(event.clientId));
+    const policy = this.#policyFor(event);
     const forgottenBefore = forgottenOf(rows);
     const alreadyTouched = rows.changed;
     const outcome = transition(rows, event, policy);
@@ -135,7 +135,14 @@ export class BatchDecisions implements Decisions {
     }
   }
 
-  #announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Announcement['policy']): null {
+  #policyFor({ timestamp, clientId }: InputEvent): Policy {
+    const { allDatasetsFrom, settings } = this.context;
+    // Where the client's choice no longer counts, it need not be looked up for each record.
+    const choice = timestamp >= allDatasetsFrom ? undefined : settings.policyOf(clientId);
+    return policyFor(timestamp, allDatasetsFrom, choice);
+  }
+
+  #announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Policy): null {
     this.#changedRows += rows.size;
     this.announcements.push({ announcement: announce(rows, event, policy), completing: record });
     return null;

@@ -1,4 +1,4 @@
-/** One batch: what was read and what else is here by then, decoded and decided, as much as one transaction takes. */
+/** One batch: what has been fetched when it begins, decoded and decided, as much of it as one transaction takes. */
 import type { Decoded } from '../decode/poison.js';
 import type { LogRecord } from '../lib/record.js';
 import type { BatchDecisions } from './decide.js';
@@ -10,7 +10,7 @@ const BATCH_RECORDS = 10_000;
  * Records read, decoded and decided at a time. Few, so that most of what they are decoded to is garbage by the time
  * that the collector comes: it copies whatever it finds in use.
  */
-export const SLICE_RECORDS = 1_000;
+export const SLICE_RECORDS = 2_000;
 
 export interface Batch {
   /** The position after the batch. */

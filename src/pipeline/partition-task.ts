@@ -172,7 +172,7 @@ export class PartitionTask {
   }
 
   /**
-   * Works off what was read and what else is here by then, in one transaction.
+   * Works off what was read, and what else was here by then, in one transaction.
    * @returns null when stopped before it was decided
    */
   async #processBatch(

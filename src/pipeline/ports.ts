@@ -13,7 +13,10 @@ export interface LogBatch {
   readonly endOffset: number;
 }
 
-/** Reads one partition forward, read_committed. Holds a bounded number of bytes. */
+/**
+ * Reads one partition forward, read_committed. Holds a bounded number of bytes. What it gives is good until the next
+ * call of `next`: the memory of the records may then be that of others.
+ */
 export interface LogReader {
   /**
    * The next records, at most `maxRecords`; waits until there is something new, or `nextOffset` has moved. One call at
@@ -22,7 +25,10 @@ export interface LogReader {
    * where the topic is not there or holds what cannot be read. Other broker trouble is retried inside.
    */
   next(maxRecords: number): Promise<LogBatch>;
-  /** As `next`, of what is here already: null where nothing is, or a call of `next` is pending. */
+  /**
+   * As `next`, of what was here already when that was last answered: null where nothing of it is left, or a call of
+   * `next` is pending. So a batch that is read in parts has an end, however fast more comes.
+   */
   take(maxRecords: number): LogBatch | null;
   /** Pending and later calls of `next` end with ReaderClosedError. Idempotent. */
   close(): void;
