@@ -2,8 +2,8 @@
  * The memory that fetched records lie in, used again for the next ones.
  *
  * V8 looks through its whole heap each time that the memory outside of it, where Buffers are, has grown by 64 MiB. What
- * fetches give lives long enough to count as growth, however soon it is garbage: at 30 MB/s of records that was a
- * collection every second or two, a tenth of the time of a busy instance.
+ * fetches give lives long enough to count as growth, however soon it is garbage. So an instance with much to read would
+ * have its heap looked through all the time.
  */
 export class RecordMemory {
   readonly #free: Buffer[] = [];
