@@ -19,8 +19,7 @@ import { cutBatch } from '../src/kafka/record-batch-encoder.js';
 import { FetchedRecords } from '../src/kafka/record-batch-decoder.js';
 import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../src/lib/record.js';
 import type { PipelineContext } from '../src/pipeline/context.js';
-import { BatchDecisions } from '../src/pipeline/decide.js';
-import { SLICE_RECORDS } from '../src/pipeline/gather-batch.js';
+import { decide } from '../src/pipeline/decide.js';
 import { CompanyCache } from '../src/store/company-cache.js';
 import { openPartitionStore, type PartitionStore } from '../src/store/partition-store.js';
 import { RocksStateDirectory } from '../src/store/rocks-state-directory.js';
@@ -78,18 +77,14 @@ async function workOff(at: Partition, partition: number): Promise<number> {
   const written = at.records;
   at.records = [];
   const response = fetchResponse(written, at.offset);
-  const fetched = new FetchedRecords(response, [], at.offset);
-  const decisions = new BatchDecisions(context, { partition, ...at });
-  while (!fetched.exhausted) {
-    const records = await timed('fetch', () => {
-      const read: LogRecord[] = [];
-      fetched.read(read, SLICE_RECORDS);
-      return read;
-    });
-    const decoded = await timed('decode', () => decoder.decodeBatch(records, signal));
-    await timed('decide', () => decisions.decide(records, decoded));
-  }
+  const records = await timed('fetch', () => {
+    const read: LogRecord[] = [];
+    new FetchedRecords(response, [], at.offset).read(read, Infinity);
+    return read;
+  });
   at.offset += written.length;
+  const decoded = await timed('decode', () => decoder.decodeBatch(records, signal));
+  const decisions = await timed('decide', () => decide(context, { partition, ...at }, records, decoded, 0));
   const position = { topic: 'sync-events', offset: at.offset };
   const encoded = await timed('encode', () =>
     encodeChanges(decisions.touched, position, at.store.position(), at.store.undoBytes),
@@ -99,7 +94,7 @@ async function workOff(at: Partition, partition: number): Promise<number> {
   at.store.confirm(at.offset);
   for (const rows of decisions.touched) rows.settle();
   at.cache.evict();
-  return written.length;
+  return records.length;
 }
 
 function encodeAll(records: readonly RecordToWrite[]): void {

@@ -3,6 +3,11 @@ import type { TimestampMs } from './events.js';
 /** When a company counts as synchronized. */
 export type Policy = 'FIRST_DATASET' | 'ALL_DATASETS';
 
+/** Whether the client's own choice counts for a record of this timestamp: it need not be looked up where it does not. */
+export function clientMayChoose(timestamp: TimestampMs, allDatasetsFrom: TimestampMs): boolean {
+  return timestamp < allDatasetsFrom;
+}
+
 /**
  * The policy in force for one record.
  *
@@ -15,5 +20,5 @@ export function policyFor(
   allDatasetsFrom: TimestampMs,
   clientSetting: Policy | undefined,
 ): Policy {
-  return timestamp >= allDatasetsFrom ? 'ALL_DATASETS' : (clientSetting ?? 'FIRST_DATASET');
+  return clientMayChoose(timestamp, allDatasetsFrom) ? (clientSetting ?? 'FIRST_DATASET') : 'ALL_DATASETS';
 }

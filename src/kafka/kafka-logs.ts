@@ -21,7 +21,7 @@ export interface KafkaLogsOptions {
   readonly onTrouble: OnTrouble;
   /** What may be missing in the logs; `whole` by default. */
   readonly kind?: LogKind;
-  /** Bytes of one partition in one fetch; a reader holds about 1.5 times as much. */
+  /** Bytes of one partition in one fetch; a reader holds about 1.5 times as much unread. */
   readonly maxPartitionBytes?: number;
   /** Records are good only until the next call of their reader's `next`: for who reads much and keeps none of it. */
   readonly reuseMemory?: boolean;

@@ -37,14 +37,12 @@ export class PartitionReader implements LogReader {
   readonly #fetched: FetchedRecords[] = [];
   /** Where the records lie that were read since the last `next` began, of fetches read to their ends. */
   readonly #lent: Buffer[] = [];
-  /** Where the next `next` starts. Moved by `take`. */
+  /** Where the next `next` starts. Moved by `#take`. */
   #position: number;
   /** Where the next fetch starts. Moved by `receive`. */
   #fetchOffset: number;
   /** The last stable offset at the latest fetch. Moved by `receive`. */
   #endOffset: number;
-  /** How far had been fetched when `next` was answered last: what `take` gives ends there. */
-  #takenTo: number;
   #waiting: Waiting | null = null;
   /** Why nothing more will be fetched; told once all that came before it has been read. */
   #failure: Error | null = null;
@@ -65,7 +63,6 @@ export class PartitionReader implements LogReader {
     this.#position = from;
     this.#fetchOffset = from;
     this.#endOffset = from;
-    this.#takenTo = from;
   }
 
   get fetchOffset(): number {
@@ -87,15 +84,6 @@ export class PartitionReader implements LogReader {
       this.#waiting = { maxRecords, resolve, reject };
       this.#deliver();
     });
-  }
-
-  take(maxRecords: number): LogBatch | null {
-    if (this.#waiting !== null) return null;
-    const before = this.#position;
-    const records = this.#read(maxRecords);
-    if (records.length === 0 && this.#position === before) return null;
-    this.events.drained();
-    return { records, nextOffset: this.#position, endOffset: this.#endOffset };
   }
 
   close(): void {
@@ -142,19 +130,22 @@ export class PartitionReader implements LogReader {
   #deliver(): void {
     const waiting = this.#waiting;
     if (waiting === null) return;
-    this.#waiting = null;
-    this.#takenTo = this.#fetchOffset;
-    const batch = this.take(waiting.maxRecords);
-    if (batch !== null) waiting.resolve(batch);
-    else if (this.#failure !== null) waiting.reject(this.#failure);
-    else this.#waiting = waiting;
+    const before = this.#position;
+    const records = this.#take(waiting.maxRecords);
+    if (records.length > 0 || this.#position > before) {
+      this.#waiting = null;
+      waiting.resolve({ records, nextOffset: this.#position, endOffset: this.#endOffset });
+      this.events.drained();
+    } else if (this.#failure !== null) {
+      this.#waiting = null;
+      waiting.reject(this.#failure);
+    }
   }
 
   /** Decodes up to `maxRecords` buffered records, and passes what delivers none on the way. */
-  #read(maxRecords: number): LogRecord[] {
+  #take(maxRecords: number): LogRecord[] {
     const records: LogRecord[] = [];
     for (let first; (first = this.#fetched[0]) !== undefined && records.length < maxRecords;) {
-      if (first.end > this.#takenTo) break;
       try {
         first.read(records, maxRecords);
       } catch (error) {

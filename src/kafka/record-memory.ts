@@ -19,7 +19,7 @@ export class RecordMemory {
 
   /** A copy of `bytes`: in a piece of this memory, but for what is small or too large for one. */
   copyOf(bytes: Buffer): Buffer {
-    if (bytes.length > this.pieceBytes || bytes.length < this.pieceBytes / 8) return Buffer.from(bytes);
+    if (bytes.length > this.pieceBytes || bytes.length < this.pieceBytes / 2) return Buffer.from(bytes);
     const piece = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.pieceBytes);
     bytes.copy(piece);
     return piece.subarray(0, bytes.length);
@@ -27,8 +27,8 @@ export class RecordMemory {
 
   /** @param copy what `copyOf` gave; nobody may look at it any more */
   giveBack(copy: Buffer): void {
-    const { buffer, byteOffset } = copy;
-    const isPiece = buffer.byteLength === this.pieceBytes && byteOffset === 0;
+    const { buffer, byteOffset, length } = copy;
+    const isPiece = buffer.byteLength === this.pieceBytes && byteOffset === 0 && length >= this.pieceBytes / 2;
     if (isPiece && this.#free.length < this.mostFree) this.#free.push(Buffer.from(buffer));
   }
 }

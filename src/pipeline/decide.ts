@@ -2,7 +2,7 @@
 import { announce, type Announcement } from '../domain/announcement.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { InputEvent } from '../domain/events.js';
-import { policyFor, type Policy } from '../domain/policy.js';
+import { clientMayChoose, policyFor } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
 import { isKnownStatus } from '../domain/statuses.js';
 import { hold, transition, type Ignored } from '../domain/transition.js';
@@ -20,10 +20,20 @@ export interface Decisions {
   readonly announcements: readonly { readonly announcement: Announcement; readonly completing: LogRecord }[];
   readonly poison: readonly Poison[];
   readonly stalls: readonly Stall[];
+  /** How far the records were worked off: the position of the first that was not. */
+  readonly end: number;
+}
+
+/** Decisions, and what it took to come to them. */
+export interface DecidedBatch extends Decisions {
+  readonly ignored: Readonly<Record<Ignored['why'], number>>;
+  /** Companies that the records are of, and how many of those were in memory. */
+  readonly companies: number;
+  readonly cachedCompanies: number;
 }
 
 /** What a stretch of the log leads to that delivers no records: only the position moves. */
-export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], poison: [], stalls: [] };
+export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 
 /**
  * Rows that one transaction may change. Records are small and what they lead to need not be: each deletion, unlinking
@@ -38,79 +48,86 @@ interface PartitionRows {
   readonly cache: CompanyCache;
 }
 
-/** The decisions of one batch, and what it took to come to them, as its records come in. */
-export class BatchDecisions implements Decisions {
+/**
+ * Applies the records in order, from position `from` on, to the end or until enough rows have changed. Changes only the
+ * rows in the cache: if anything throws, the cache must be thrown away.
+ *
+ * @param decoded one for each of `records`
+ */
+export async function decide(
+  context: PipelineContext,
+  at: PartitionRows,
+  records: readonly LogRecord[],
+  decoded: readonly Decoded[],
+  from: number,
+): Promise<DecidedBatch> {
+  const batch = new BatchDecisions(context, at);
+  await batch.loadRows(decoded, from);
+  let i = from;
+  for (; i < decoded.length && batch.changedRows < MAX_CHANGED_ROWS; i++) {
+    const item = decoded[i] as Decoded;
+    const rows = batch.rowsOf[i - from] ?? null;
+    if (isPoison(item)) batch.holdCompany(rows, item);
+    else {
+      // Awaits only in the rare cases that need more rows than were loaded: no promise per record.
+      const more = batch.apply(rows as CompanyRows, item, records[i] as LogRecord);
+      if (more !== null) await more;
+    }
+  }
+  batch.end = i;
+  return batch;
+}
+
+class BatchDecisions implements DecidedBatch {
   readonly touched: CompanyRows[] = [];
   readonly announcements: { announcement: Announcement; completing: LogRecord }[] = [];
   readonly poison: Poison[] = [];
   readonly stalls: readonly Stall[] = [];
-  readonly ignored: Record<Ignored['why'], number> = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
-  /** Records decided. */
-  records = 0;
-  /** Companies that were not in memory. */
-  missingCompanies = 0;
+  readonly ignored = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
+  companies = 0;
+  cachedCompanies = 0;
+  end = 0;
   /** At most so many rows have changed. */
-  #changedRows = 0;
+  changedRows = 0;
+  /** The rows of each record's company; null where a poison record holds none. */
+  readonly rowsOf: (CompanyRows | null)[] = [];
 
   constructor(
     private readonly context: PipelineContext,
     private readonly at: PartitionRows,
   ) {}
 
-  /**
-   * Applies records in order, to the end or until enough rows have changed for one transaction. Changes only the rows
-   * in the cache: if anything throws, the cache must be thrown away.
-   *
-   * @param decoded one for each of `records`
-   * @returns how many of the records were decided
-   */
-  async decide(records: readonly LogRecord[], decoded: readonly Decoded[]): Promise<number> {
-    const rowsOf = await this.#loadRows(decoded);
-    let i = 0;
-    for (; i < decoded.length && this.#changedRows < MAX_CHANGED_ROWS; i++) {
-      const item = decoded[i] as Decoded;
-      const rows = rowsOf[i] ?? null;
-      if (isPoison(item)) this.#holdCompany(rows, item);
-      else {
-        // Awaits only in the rare cases that need more rows than were loaded: no promise per record.
-        const more = this.#apply(rows as CompanyRows, item, records[i] as LogRecord);
-        if (more !== null) await more;
-      }
-    }
-    this.records += i;
-    return i;
-  }
-
-  /** The rows of each record's company; null where a poison record holds none. */
-  async #loadRows(decoded: readonly Decoded[]): Promise<(CompanyRows | null)[]> {
+  async loadRows(decoded: readonly Decoded[], from: number): Promise<void> {
     const load = new RowLoad(this.at.cache);
-    const rowsOf: (CompanyRows | null)[] = [];
-    for (const item of decoded) {
-      if (!isPoison(item)) rowsOf.push(load.want(item));
-      else if (item.heldCompanyId === null) rowsOf.push(null);
-      else rowsOf.push(load.wantHold(item.heldCompanyId, this.#holdIdOf(item.record)));
+    for (let i = from; i < decoded.length; i++) {
+      const item = decoded[i] as Decoded;
+      if (!isPoison(item)) this.rowsOf.push(load.want(item));
+      else if (item.heldCompanyId === null) this.rowsOf.push(null);
+      else this.rowsOf.push(load.wantHold(item.heldCompanyId, this.holdIdOf(item.record)));
     }
-    this.missingCompanies += load.missing;
+    this.companies = this.at.cache.usedInBatch;
+    this.cachedCompanies = this.companies - load.missing;
     await load.run(this.at.store);
-    return rowsOf;
   }
 
-  #holdCompany(rows: CompanyRows | null, poison: Poison): void {
+  holdCompany(rows: CompanyRows | null, poison: Poison): void {
     this.poison.push(poison);
     if (rows === null) return;
     const alreadyTouched = rows.changed;
-    hold(rows, this.#holdIdOf(poison.record), poison.code, poison.record.timestamp);
+    hold(rows, this.holdIdOf(poison.record), poison.code, poison.record.timestamp);
     if (!alreadyTouched && rows.changed) this.touched.push(rows);
   }
 
   /** Applies one event; a promise only where something must be read first. */
-  #apply(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> | null {
+  apply(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> | null {
     const { context } = this;
-    const policy = this.#policyFor(event);
+    const { allDatasetsFrom, settings } = context;
+    const choice = clientMayChoose(event.timestamp, allDatasetsFrom) ? settings.policyOf(event.clientId) : undefined;
+    const policy = policyFor(event.timestamp, allDatasetsFrom, choice);
     const forgottenBefore = forgottenOf(rows);
     const alreadyTouched = rows.changed;
     const outcome = transition(rows, event, policy);
-    if (outcome.kind === 'needs-whole-company') return this.#applyToWhole(rows, event, record);
+    if (outcome.kind === 'needs-whole-company') return this.applyToWhole(rows, event, record);
     if (event.payload.kind === 'status' && !isKnownStatus(event.payload.status))
       context.observer.unknownStatus(event.payload.status, event.companyId);
     switch (outcome.kind) {
@@ -119,50 +136,43 @@ export class BatchDecisions implements Decisions {
         return null;
       case 'applied':
         if (!alreadyTouched && rows.changed) this.touched.push(rows);
-        this.#changedRows += rowsChangedBy(event, rows);
-        this.#noteForgotten(rows, forgottenBefore);
+        this.changedRows += rowsChangedBy(event, rows);
+        this.noteForgotten(rows, forgottenBefore);
         return null;
       case 'completed':
         if (!alreadyTouched) this.touched.push(rows);
-        if (rows.whole) return this.#announce(rows, event, record, outcome.policy);
+        if (rows.whole) return this.announce(rows, event, record, outcome.policy);
         return loadWholeCompany(this.at.store, rows).then(() => {
-          this.#announce(rows, event, record, outcome.policy);
+          this.announce(rows, event, record, outcome.policy);
         });
       case 'too-many-datasets':
-        return this.#refuse(rows, event, record);
+        return this.refuse(rows, event, record);
       default:
         return assertNever(outcome);
     }
   }
 
-  #policyFor({ timestamp, clientId }: InputEvent): Policy {
-    const { allDatasetsFrom, settings } = this.context;
-    // Where the client's choice no longer counts, it need not be looked up for each record.
-    const choice = timestamp >= allDatasetsFrom ? undefined : settings.policyOf(clientId);
-    return policyFor(timestamp, allDatasetsFrom, choice);
-  }
-
-  #announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Policy): null {
-    this.#changedRows += rows.size;
+  private announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Announcement['policy']): null {
+    this.changedRows += rows.size;
     this.announcements.push({ announcement: announce(rows, event, policy), completing: record });
     return null;
   }
 
-  async #applyToWhole(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
+  private async applyToWhole(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
     await loadWholeCompany(this.at.store, rows);
-    await this.#apply(rows, event, record);
+    await this.apply(rows, event, record);
   }
 
-  #noteForgotten(rows: CompanyRows, before: number): void {
+  private noteForgotten(rows: CompanyRows, before: number): void {
     const forgotten = forgottenOf(rows) - before;
     if (forgotten > 0) this.context.observer.forgotEarlyDatasets(rows.companyId, forgotten);
   }
 
-  async #refuse(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
+  private async refuse(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
     const load = new RowLoad(this.at.cache);
-    load.wantHold(event.companyId, this.#holdIdOf(record));
+    load.wantHold(event.companyId, this.holdIdOf(record));
     await load.run(this.at.store);
-    this.#holdCompany(rows, {
+    this.holdCompany(rows, {
       record,
       code: 'too-many-datasets',
       message:
@@ -172,7 +182,7 @@ export class BatchDecisions implements Decisions {
     });
   }
 
-  #holdIdOf(record: LogRecord): string {
+  private holdIdOf(record: LogRecord): string {
     return `${this.at.partition}/${record.offset}`;
   }
 }

@@ -1,7 +1,6 @@
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import type { Decoded } from '../decode/poison.js';
 import { Backoff } from '../lib/backoff.js';
-import type { LogRecord } from '../lib/record.js';
 import type { CommittedRows } from '../store/committed-rows.js';
 import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
@@ -9,7 +8,7 @@ import type { PartitionStore } from '../store/partition-store.js';
 import { UnknownRowVersionError } from '../store/unknown-row-version-error.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
-import { BatchDecisions, NOTHING_DECIDED, type Decisions } from './decide.js';
+import { decide, NOTHING_DECIDED, type Decisions } from './decide.js';
 import {
   BrokerError,
   FencedError,
@@ -18,12 +17,13 @@ import {
   ReaderClosedError,
   RecordTooLargeError,
 } from './errors.js';
-import { gatherBatch, SLICE_RECORDS, type Batch } from './gather-batch.js';
 import type { BatchReport, PartitionStatus } from './observer.js';
 import type { LogBatch, LogReader } from './ports.js';
 import { StalledWatch } from './stalled-watch.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
 
+/** Records of one batch, and so of one transaction. */
+const BATCH_RECORDS = 10_000;
 /** Idleness after which the store is brought to rest: position written, undo dropped. */
 const IDLE_FLUSH_MS = 100;
 const FIRST_RETRY_MS = 50;
@@ -119,14 +119,11 @@ export class PartitionTask {
     signal.addEventListener('abort', close);
     try {
       this.#enter(this.#tooLarge ?? RUNNING);
-      let left: LogBatch | null = null;
       for (let passed = owned.from; !signal.aborted;) {
-        const read: LogBatch | null = left ?? (await this.#nextRead(reader, owned, watch, passed).catch(ifClosed));
-        if (read === null) return;
-        const batch: Batch | null =
-          read.records.length > 0 ? await this.#processBatch(owned, cache, reader, read, signal) : null;
-        passed = (batch ?? read).nextOffset;
-        left = batch?.left ?? null;
+        const batch = await this.#nextBatch(reader, owned, watch, passed).catch(ifClosed);
+        if (batch === null) return;
+        passed = batch.nextOffset;
+        if (batch.records.length > 0) await this.#processBatch(owned, cache, batch, signal);
         // Where records never let us wait, the watch has its turn between batches.
         if (!signal.aborted && store.position()?.offset === passed) await watch.look(passed);
       }
@@ -141,9 +138,9 @@ export class PartitionTask {
    * where only records that are not delivered (markers, aborted ones) were passed since the last batch. Then looks for
    * stalled companies.
    */
-  async #nextRead(reader: LogReader, owned: OwnedPartition, watch: StalledWatch, passed: number): Promise<LogBatch> {
+  async #nextBatch(reader: LogReader, owned: OwnedPartition, watch: StalledWatch, passed: number): Promise<LogBatch> {
     const { store } = owned;
-    const next = reader.next(SLICE_RECORDS);
+    const next = reader.next(BATCH_RECORDS);
     next.catch(() => undefined); // not without a handler while we are busy; whoever awaits it below sees the error
     for (;;) {
       const behind = passed > (store.position()?.offset ?? owned.from);
@@ -171,43 +168,39 @@ export class PartitionTask {
     }
   }
 
-  /**
-   * Works off what was read, and what else was here by then, in one transaction.
-   * @returns null when stopped before it was decided
-   */
-  async #processBatch(
-    owned: OwnedPartition,
-    cache: CompanyCache,
-    reader: LogReader,
-    read: LogBatch,
-    signal: AbortSignal,
-  ): Promise<Batch | null> {
+  /** Works off a batch, in one transaction unless it changes too many rows for one. */
+  async #processBatch(owned: OwnedPartition, cache: CompanyCache, batch: LogBatch, signal: AbortSignal): Promise<void> {
     const { context, partition } = this;
     context.observer.step(partition, 'fetched');
-    const startedAt = context.clock.now();
-    const stampedAt = read.records[0]?.timestamp ?? startedAt;
-    const decisions = new BatchDecisions(context, { partition, store: owned.store, cache });
-    const batch = await gatherBatch(decisions, reader, read, (records) => this.#decode(records, signal));
-    if (batch === null) return null;
-    context.observer.step(partition, 'decided');
-    const changes = await commitBatch(context, partition, owned, decisions, batch.nextOffset);
-    const companies = cache.usedInBatch;
-    cache.evict();
-    this.#wentWell();
-    this.#report(decisions, {
-      records: decisions.records,
-      announced: decisions.announcements.length,
-      deadLetters: decisions.poison.length,
-      ignored: decisions.ignored,
-      changes,
-      companies,
-      cachedCompanies: companies - decisions.missingCompanies,
-      durationMs: context.clock.now() - startedAt,
-      latencyMs: Math.max(0, context.clock.now() - stampedAt),
-      position: batch.nextOffset,
-      lag: Math.max(0, batch.endOffset - batch.nextOffset),
-    });
-    return batch;
+    const decoded = await this.#decode(batch, signal);
+    if (decoded === null) return;
+    for (let from = 0; from < decoded.length;) {
+      const startedAt = context.clock.now();
+      const at = { partition, store: owned.store, cache };
+      const decisions = await decide(context, at, batch.records, decoded, from);
+      context.observer.step(partition, 'decided');
+      const nextOffset = batch.records[decisions.end]?.offset ?? batch.nextOffset;
+      const lag = Math.max(0, batch.endOffset - nextOffset);
+      const records = decisions.end - from;
+      const stampedAt = batch.records[from]?.timestamp ?? startedAt;
+      from = decisions.end < decoded.length ? decisions.end : letGo(batch, decoded);
+      const changes = await commitBatch(context, partition, owned, decisions, nextOffset);
+      cache.evict();
+      this.#wentWell();
+      this.#report(decisions, {
+        records,
+        announced: decisions.announcements.length,
+        deadLetters: decisions.poison.length,
+        ignored: decisions.ignored,
+        changes,
+        companies: decisions.companies,
+        cachedCompanies: decisions.cachedCompanies,
+        durationMs: context.clock.now() - startedAt,
+        latencyMs: Math.max(0, context.clock.now() - stampedAt),
+        position: nextOffset,
+        lag,
+      });
+    }
   }
 
   #wentWell(): void {
@@ -225,11 +218,11 @@ export class PartitionTask {
   }
 
   /** Decodes, waiting for as long as the registry gives no usable answer; null when stopped meanwhile. */
-  async #decode(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[] | null> {
+  async #decode(batch: LogBatch, signal: AbortSignal): Promise<Decoded[] | null> {
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     for (;;) {
       try {
-        const decoded = await this.context.decode(records, signal);
+        const decoded = await this.context.decode(batch.records, signal);
         if (this.#status.state === 'waiting-for-registry') this.#enter(RUNNING);
         return decoded;
       } catch (error) {
@@ -264,6 +257,18 @@ export class PartitionTask {
     this.#status = status;
     this.context.observer.state(this.partition, status);
   }
+}
+
+/**
+ * Lets go of records that are decided: while several partitions wait for the broker, the garbage collector would copy
+ * what their batches hold again and again.
+ *
+ * @returns where the batch, now empty, ends
+ */
+function letGo(batch: LogBatch, decoded: Decoded[]): number {
+  batch.records.length = 0;
+  decoded.length = 0;
+  return 0;
 }
 
 function whenAborted(signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js'
 
 /** What one read gave. `records` may be empty while `nextOffset` moves: over markers, aborted or compacted records. */
 export interface LogBatch {
+  /** The receiver may empty it. */
   readonly records: LogRecord[];
   /** Where the next read starts. */
   readonly nextOffset: number;
@@ -15,7 +16,7 @@ export interface LogBatch {
 
 /**
  * Reads one partition forward, read_committed. Holds a bounded number of bytes. What it gives is good until the next
- * call of `next`: the memory of the records may then be that of others.
+ * call of `next`, unless its maker says more: the memory of the records may then be that of others.
  */
 export interface LogReader {
   /**
@@ -25,11 +26,6 @@ export interface LogReader {
    * where the topic is not there or holds what cannot be read. Other broker trouble is retried inside.
    */
   next(maxRecords: number): Promise<LogBatch>;
-  /**
-   * As `next`, of what was here already when that was last answered: null where nothing of it is left, or a call of
-   * `next` is pending. So a batch that is read in parts has an end, however fast more comes.
-   */
-  take(maxRecords: number): LogBatch | null;
   /** Pending and later calls of `next` end with ReaderClosedError. Idempotent. */
   close(): void;
 }

@@ -52,7 +52,6 @@ class MemoryLogs implements Logs {
     let position = from;
     let closed = false;
     return {
-      take: () => null,
       next: async (): Promise<LogBatch> => {
         for (;;) {
           if (closed) throw new ReaderClosedError();

@@ -32,7 +32,6 @@ class Topic {
     const records = this.partitions[partition]?.slice(from) ?? [];
     return {
       next: () => Promise.resolve({ records, nextOffset: from + records.length, endOffset: from + records.length }),
-      take: () => null,
       close: () => undefined,
     };
   }

@@ -5,7 +5,7 @@ const filled = (length: number, byte: number) => Buffer.alloc(length, byte);
 
 test('a copy has the bytes, and not the memory, of what it is a copy of', () => {
   const memory = new RecordMemory(PIECE, 1);
-  for (const length of [0, 1, PIECE / 8 - 1, PIECE / 8, PIECE, PIECE + 1]) {
+  for (const length of [0, 1, PIECE / 2 - 1, PIECE / 2, PIECE, PIECE + 1]) {
     const bytes = filled(length, 7);
     const copy = memory.copyOf(bytes);
     expect(copy.equals(bytes)).toBe(true);

@@ -38,7 +38,7 @@ function never(): never {
   throw new Error('that was never asked for');
 }
 
-const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [] };
+const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 const CHANGELOG_END = 7;
 
 /** Begins to commit a batch that changes nothing but the position. */

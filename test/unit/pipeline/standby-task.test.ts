@@ -64,7 +64,7 @@ class Instance {
     let close: () => void = never;
     const closed = new Promise<never>((_, reject) => (close = () => reject(new ReaderClosedError('closed'))));
     closed.catch(() => undefined);
-    return { next: () => closed, take: () => null, close };
+    return { next: () => closed, close };
   }
 }
 
