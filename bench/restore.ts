@@ -16,6 +16,7 @@ first partition that restores until the last one runs.
   --records N      in all partitions together (1000000)
   --partitions N   (4)
   --rounds N       each with a folder of its own (2)
+  --build FOLDER   the build to measure (dist); given several times, they take turns in each round
   --cpu-prof DIR   profiles the processor (which slows it) and prints where the time went
   --short          20,000 records, once: to see that it works, not how fast
   --help           this`;
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     records: { type: 'string', default: '1000000' },
     partitions: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '2' },
+    build: { type: 'string', multiple: true, default: [OWN_BUILD] },
     'cpu-prof': { type: 'string' },
     short: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -43,13 +45,13 @@ async function bench(cluster: Cluster): Promise<void> {
   await fillChangelog(cluster, { topic, partitions: PARTITIONS }, RECORDS);
   const size = `${thousands(RECORDS)} records of ${ROW_BYTES} bytes in ${PARTITIONS} partitions`;
   console.log(`${size}, written in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
-  for (let round = 0; round < ROUNDS; round++) await restore(deployment);
+  for (let round = 0; round < ROUNDS; round++) for (const build of values.build) await restore(deployment, build);
 }
 
-async function restore(deployment: Deployment): Promise<void> {
+async function restore(deployment: Deployment, build: string): Promise<void> {
   const profile = values['cpu-prof'];
   const nodeArguments = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
-  const processor = new MeasuredProcessor(deployment, OWN_BUILD, nodeArguments);
+  const processor = new MeasuredProcessor(deployment, build, nodeArguments);
   const before = processor.usage();
   const endedAt = await processor.allRunning(PARTITIONS);
   const used = usedSince(before, processor.usage());
@@ -59,7 +61,7 @@ async function restore(deployment: Deployment): Promise<void> {
   await processor.stop();
   const rate = RECORDS / seconds;
   console.log(
-    `${thousands(rate)} records/s, ${((rate * ROW_BYTES) / MIB).toFixed(0)} MiB/s: ${seconds.toFixed(2)} s, ` +
+    `${build}: ${thousands(rate)} records/s, ${((rate * ROW_BYTES) / MIB).toFixed(0)} MiB/s: ${seconds.toFixed(2)} s, ` +
       `CPU ${((used.userUs + used.systemUs) / RECORDS).toFixed(2)} us a record with the start, peak ${mebibytes(peak)}`,
   );
   if (profile !== undefined) console.log(describeProfile(profile));
