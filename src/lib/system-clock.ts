@@ -1,12 +1,21 @@
-import { setTimeout as timeout } from 'node:timers/promises';
 import type { Clock } from './clock.js';
 
 /** The machine's own time. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  delay: (ms, signal) => timeout(ms, undefined, signal === undefined ? {} : { signal }).catch(ifAborted),
+  // Not that of node:timers/promises: it makes an error, with its stack, of each wait that is given up, as most are.
+  delay: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted === true) {
+        resolve();
+        return;
+      }
+      const end = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal?.addEventListener('abort', end);
+    }),
 };
-
-function ifAborted(error: unknown): void {
-  if (!(error instanceof Error) || error.name !== 'AbortError') throw error;
-}

@@ -164,7 +164,7 @@ export class PartitionTask {
     try {
       return await Promise.race([come, idle]);
     } finally {
-      waiting.abort();
+      waiting.abort('come'); // Without a reason an error is made, with its stack, for each batch.
     }
   }
 
