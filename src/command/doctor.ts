@@ -7,17 +7,19 @@ import type { Config, Flags, TopicNames } from '../config.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { KafkaLogs } from '../kafka/kafka-logs.js';
+import { openTransactions } from '../kafka/open-transactions.js';
 import { Permissions, type Operation } from '../kafka/permissions.js';
 import { SchemaRegistry } from '../kafka/schema-registry.js';
 import { TopicAdmin } from '../kafka/topic-admin.js';
 import { checkTopics, UnfitTopicsError } from '../kafka/topics.js';
 import { systemClock } from '../lib/system-clock.js';
+import type { Logs } from '../pipeline/ports.js';
 import { InstanceLock, StateDirInUseError } from '../store/instance-lock.js';
 import type { Print } from './print.js';
 import { newestSchemas } from './schemas.js';
 
 interface Finding {
-  /** `brokers`, `topics`, `permissions`, `registry`, `schemas` or `state folder`. */
+  /** `brokers`, `topics`, `transactions`, `permissions`, `registry`, `schemas` or `state folder`. */
   readonly check: string;
   readonly status: 'ok' | 'warning' | 'failed';
   /** What is so, where, and what to do. */
@@ -29,6 +31,9 @@ type Found = AsyncGenerator<Finding, void, undefined>;
 const GIBIBYTE = 2 ** 30;
 /** Less room than this for the state is worth a warning. */
 const FEW_GIBIBYTES = 1;
+
+/** Those of the processor take milliseconds. */
+const TRANSACTION_PATIENCE_MS = 3_000;
 
 const NEEDED_ON_TOPICS: Readonly<Record<keyof TopicNames, readonly Operation[]>> = {
   syncEvents: ['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
@@ -102,12 +107,31 @@ async function* examineTopics(config: Config, kafka: ReturnType<typeof kafkaConf
     for (const [role, count] of Object.entries(partitions))
       yield ok('topics', `${config.topics[role as keyof TopicNames]}: ${count} partition${count === 1 ? '' : 's'}`);
     for (const message of warnings) yield warning('topics', message);
+    yield* examineTransactions(config.topics, partitions, logs);
   } catch (error) {
     const faults = error instanceof UnfitTopicsError ? error.faults : [reasonOf(error)];
     for (const fault of faults) yield failed('topics', fault);
   } finally {
     await logs.close();
   }
+}
+
+/** A transaction that nobody ends keeps all later records from their readers: ours in the input, others in what we write. */
+async function* examineTransactions(topics: TopicNames, counts: Record<keyof TopicNames, number>, logs: Logs): Found {
+  const partitions = Object.entries(counts).flatMap(([role, count]) =>
+    Array.from({ length: count }, (_, partition) => ({ topic: topics[role as keyof TopicNames], partition })),
+  );
+  const open = await openTransactions(logs, partitions, TRANSACTION_PATIENCE_MS, systemClock);
+  for (const { topic, partition, offset } of open) {
+    const where = `--topic ${topic} --partition ${partition}`;
+    yield warning(
+      'transactions',
+      `${topic}/${partition}: one has been open for ${TRANSACTION_PATIENCE_MS / 1000} s or more; until it ends, nobody ` +
+        `reads from offset ${offset} on. Where it stays, look at it with kafka-transactions.sh find-hanging ${where} ` +
+        `and end it with kafka-transactions.sh abort ${where} --start-offset ${offset}`,
+    );
+  }
+  if (open.length === 0) yield ok('transactions', 'none keeps readers waiting');
 }
 
 async function* examinePermissions(config: Config, kafka: ReturnType<typeof kafkaConfigOf>): Found {

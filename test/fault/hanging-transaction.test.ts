@@ -13,6 +13,7 @@ import { NO_HEADERS } from '../../src/lib/record.js';
 import type { Cluster } from '../support/cluster/cluster.js';
 import { currentCluster } from '../support/cluster/current.js';
 import { startOwnCluster } from '../support/cluster/start-cluster.js';
+import { runCommand } from '../support/command.js';
 import { deploy, type Deployment } from '../support/deployment.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
@@ -60,6 +61,25 @@ test('a transaction that the broker left open in the changelog stops its partiti
   expect(await announcedCompanies(deployment)).toEqual(['after', 'before', 'elsewhere']);
   expect(await second.stop()).toBe(0);
 });
+
+test('doctor names a transaction that keeps the readers of the announcements waiting, until it is ended', async () => {
+  const topic = deployment.topics.synchronized;
+  const offset = await leaveOpen(topic, 1);
+  const where = `--topic ${topic} --partition 1`;
+  const findings = await transactionsFound();
+  expect(findings).toEqual([expect.stringMatching(`^warning .* nobody reads from offset ${offset} on`)]);
+  expect(findings[0]).toContain(`kafka-transactions.sh abort ${where} --start-offset ${offset}`);
+
+  await cluster.kafkaTool(TRANSACTIONS_TOOL, ['abort', ...where.split(' '), '--start-offset', String(offset)]);
+  expect(await transactionsFound()).toEqual(['ok none keeps readers waiting']);
+});
+
+/** What `doctor` says of transactions: status and message. */
+async function transactionsFound(): Promise<string[]> {
+  const { stdout } = await runCommand(['doctor', '--json'], deployment.environment);
+  const findings = JSON.parse(stdout) as { check: string; status: string; message: string }[];
+  return findings.filter(({ check }) => check === 'transactions').map(({ status, message }) => `${status} ${message}`);
+}
 
 /** @returns the offset of the record that hangs */
 async function leaveOpen(topic: string, partition: number): Promise<number> {
