@@ -174,7 +174,8 @@ lost to the company: repair them where you can.
     exit: ['released', 'nothing holds the company, or no instance could be asked'],
   },
   doctor: {
-    summary: 'checks brokers, topics, transactions, permissions, registry, schemas and the state folder, and changes nothing',
+    summary:
+      'checks brokers, topics, transactions, permissions, registry, schemas and the state folder, and changes nothing',
     flags: {},
     switches: { json: 'prints the findings as JSON: check, status (ok, warning, failed), message' },
     lesson: `One line for each thing, with what to do where it is not as it must be. It can be run beside a running instance.

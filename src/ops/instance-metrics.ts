@@ -17,7 +17,7 @@ export interface InstanceMetricsParts {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly logs: Pick<Logs, 'bounds' | 'committedOffset'>;
+  readonly logs: Pick<Logs, 'bounds' | 'committedOffset' | 'highWatermark'>;
   /** The input. */
   readonly topic: string;
   readonly inputPartitions: number;
@@ -37,6 +37,9 @@ export class InstanceMetrics {
   readonly #inputPartitions;
   readonly #storeBytes;
   readonly #setAsideBytes;
+  readonly #openTransaction;
+  /** Where readers of a partition wait for the end of a transaction, and since when. */
+  readonly #waiting = new Map<number, { readonly offset: number; readonly sinceMs: TimestampMs }>();
   readonly #oldestHold;
   /** The partitions that `#oldestHold` tells of. */
   readonly #held = new Set<number>();
@@ -70,6 +73,12 @@ export class InstanceMetrics {
     this.#setAsideBytes = new Gauge({
       name: 'company_sync_store_set_aside_bytes',
       help: 'Size of the state folders that were set aside and can be deleted',
+      registers,
+    });
+    this.#openTransaction = new Gauge({
+      name: 'company_sync_input_open_transaction_seconds',
+      help: 'For how long records of the input have waited behind the same open transaction; 0 where none do',
+      labelNames: ['partition'],
       registers,
     });
     this.#oldestHold = new Gauge({
@@ -116,12 +125,27 @@ export class InstanceMetrics {
     const { logs, topic, local, onLag } = this.#parts;
     const sample = async (partition: number) => {
       const at = { topic, partition };
-      // In this order: what is committed in between must not make the lag negative.
+      // In this order: what is committed in between must not make the lag negative, nor look open.
       const committed = await logs.committedOffset(at);
+      const highWatermark = await logs.highWatermark(at);
       const { start, end } = await logs.bounds(at);
       onLag(partition, Math.max(0, end - (committed ?? start)));
+      this.#tellOpenTransaction(partition, end, highWatermark);
     };
-    await Promise.all([...local.statuses().keys()].map(sample));
+    const assigned = local.statuses();
+    for (const partition of this.#waiting.keys()) if (!assigned.has(partition)) this.#waiting.delete(partition);
+    this.#openTransaction.reset();
+    await Promise.all([...assigned.keys()].map(sample));
+  }
+
+  /** Lag does not show such a transaction, for it counts what can be read. */
+  #tellOpenTransaction(partition: number, readableTo: number, highWatermark: number): void {
+    const now = this.#parts.clock.now();
+    if (readableTo >= highWatermark) this.#waiting.delete(partition);
+    else if (this.#waiting.get(partition)?.offset !== readableTo)
+      this.#waiting.set(partition, { offset: readableTo, sinceMs: now });
+    const sinceMs = this.#waiting.get(partition)?.sinceMs ?? now;
+    this.#openTransaction.set({ partition }, (now - sinceMs) / 1000);
   }
 
   async #sampleStore(): Promise<void> {

@@ -43,6 +43,7 @@ test('the oldest hold is told while there is one and the partition is here; a pa
     logs: {
       bounds: () => Promise.resolve({ start: 0, end: 0 }),
       committedOffset: () => Promise.resolve(null),
+      highWatermark: () => Promise.resolve(0),
     },
     local: { statuses: () => assigned, committed: () => readable?.committed() ?? null },
     deadLetterRetentionMs: Infinity,
@@ -77,4 +78,46 @@ test('the oldest hold is told while there is one and the partition is here; a pa
   assigned.clear();
   expect(await told()).toEqual([]);
   await store.close();
+});
+
+test('how long input has waited behind one transaction is told, until that ends or the partition leaves', async () => {
+  const assigned = new Map([[3, RUNNING]]);
+  const registry = new Registry();
+  const log = { stable: 5, watermark: 5, now: 0 };
+  let end = new AbortController();
+  const delay = () => {
+    end.abort();
+    return Promise.resolve();
+  };
+  const metrics = new InstanceMetrics({
+    ...{ registry, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
+    clock: { now: () => log.now, delay },
+    logs: {
+      bounds: () => Promise.resolve({ start: 0, end: log.stable }),
+      committedOffset: () => Promise.resolve(null),
+      highWatermark: () => Promise.resolve(log.watermark),
+    },
+    local: { statuses: () => assigned, committed: () => null },
+    deadLetterRetentionMs: Infinity,
+    stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
+    onLag: () => undefined,
+  });
+  const toldAt = async (seconds: number, stable: number, watermark: number): Promise<string | undefined> => {
+    Object.assign(log, { now: seconds * 1000, stable, watermark });
+    end = new AbortController();
+    await metrics.run(end.signal);
+    return /^company_sync_input_open_transaction_seconds\{partition="3"\} (.*)$/m.exec(await registry.metrics())?.[1];
+  };
+
+  expect(await toldAt(0, 5, 5)).toBe('0');
+  expect(await toldAt(10, 5, 9)).toBe('0');
+  expect(await toldAt(30, 5, 12)).toBe('20');
+  expect(await toldAt(40, 12, 14)).toBe('0'); // the next one
+  expect(await toldAt(55, 12, 14)).toBe('15');
+  expect(await toldAt(60, 14, 14)).toBe('0');
+  expect(await toldAt(70, 14, 20)).toBe('0');
+  assigned.clear();
+  expect(await toldAt(80, 14, 20)).toBeUndefined();
+  assigned.set(3, RUNNING);
+  expect(await toldAt(90, 14, 20)).toBe('0');
 });
