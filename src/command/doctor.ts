@@ -37,7 +37,7 @@ const TRANSACTION_PATIENCE_MS = 3_000;
 
 const NEEDED_ON_TOPICS: Readonly<Record<keyof TopicNames, readonly Operation[]>> = {
   syncEvents: ['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
-  companySynchronized: ['WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
+  companySynchronized: ['READ', 'WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
   companyState: ['READ', 'WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
   deadLetter: ['WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
   clientSettings: ['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
@@ -107,7 +107,7 @@ async function* examineTopics(config: Config, kafka: ReturnType<typeof kafkaConf
     for (const [role, count] of Object.entries(partitions))
       yield ok('topics', `${config.topics[role as keyof TopicNames]}: ${count} partition${count === 1 ? '' : 's'}`);
     for (const message of warnings) yield warning('topics', message);
-    yield* examineTransactions(config.topics, partitions, logs);
+    yield* examineTransactions(config, partitions, logs);
   } catch (error) {
     const faults = error instanceof UnfitTopicsError ? error.faults : [reasonOf(error)];
     for (const fault of faults) yield failed('topics', fault);
@@ -117,21 +117,25 @@ async function* examineTopics(config: Config, kafka: ReturnType<typeof kafkaConf
 }
 
 /** A transaction that nobody ends keeps all later records from their readers: ours in the input, others in what we write. */
-async function* examineTransactions(topics: TopicNames, counts: Record<keyof TopicNames, number>, logs: Logs): Found {
+async function* examineTransactions(config: Config, counts: Record<keyof TopicNames, number>, logs: Logs): Found {
+  const check = 'transactions';
   const partitions = Object.entries(counts).flatMap(([role, count]) =>
-    Array.from({ length: count }, (_, partition) => ({ topic: topics[role as keyof TopicNames], partition })),
+    Array.from({ length: count }, (_, partition) => ({ topic: config.topics[role as keyof TopicNames], partition })),
   );
-  const open = await openTransactions(logs, partitions, TRANSACTION_PATIENCE_MS, systemClock);
+  const { open, failures } = await openTransactions(logs, partitions, TRANSACTION_PATIENCE_MS, systemClock);
+  const tool = `kafka-transactions.sh --bootstrap-server ${config.kafka.brokers.join(',')}`;
   for (const { topic, partition, offset } of open) {
     const where = `--topic ${topic} --partition ${partition}`;
     yield warning(
-      'transactions',
-      `${topic}/${partition}: one has been open for ${TRANSACTION_PATIENCE_MS / 1000} s or more; until it ends, nobody ` +
-        `reads from offset ${offset} on. Where it stays, look at it with kafka-transactions.sh find-hanging ${where} ` +
-        `and end it with kafka-transactions.sh abort ${where} --start-offset ${offset}`,
+      check,
+      `${topic}/${partition}: one has been open from offset ${offset} on for ${TRANSACTION_PATIENCE_MS / 1000} s or more, ` +
+        `and who reads only what is committed waits there. Whose it is: ${tool} describe-producers ${where}. It ends by ` +
+        `itself at its time-out, which no broker lets be longer than transaction.max.timeout.ms (15 minutes). Only where ` +
+        `it is older than that: ${tool} abort ${where} --start-offset ${offset}`,
     );
   }
-  if (open.length === 0) yield ok('transactions', 'none keeps readers waiting');
+  for (const { message } of failures) yield failed(check, message);
+  if (open.length === 0 && failures.length === 0) yield ok(check, 'none keeps readers waiting');
 }
 
 async function* examinePermissions(config: Config, kafka: ReturnType<typeof kafkaConfigOf>): Found {

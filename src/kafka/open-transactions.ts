@@ -1,43 +1,59 @@
 /** Transactions that keep a partition's readers of committed records waiting. */
 import type { Clock } from '../lib/clock.js';
 import type { TopicPartition } from '../lib/record.js';
+import { BrokerError } from '../pipeline/errors.js';
 import type { Logs } from '../pipeline/ports.js';
 
 export interface OpenTransaction extends TopicPartition {
-  /** Of its first record: nobody who reads only what is committed gets beyond. */
+  /** Of its first record, which is the last stable offset: who reads only what is committed gets no further. */
   readonly offset: number;
 }
 
-/**
- * Those that stay open for `patienceMs`. Where there are none that is known at once, else after that time.
- * @throws BrokerError
- */
+/** Partitions looked at at a time: a broker answers one request of a connection after the other. */
+const AT_A_TIME = 100;
+
+export interface OpenTransactions {
+  readonly open: readonly OpenTransaction[];
+  /** Why some partitions could not be looked at. */
+  readonly failures: readonly BrokerError[];
+}
+
+/** Those that stay open for `patienceMs`. Where there are none that is known at once, else after that time. */
 export async function openTransactions(
   logs: Pick<Logs, 'bounds' | 'highWatermark'>,
   partitions: readonly TopicPartition[],
   patienceMs: number,
   clock: Clock,
-): Promise<OpenTransaction[]> {
+): Promise<OpenTransactions> {
   const before = await openNow(logs, partitions);
-  if (before.length === 0) return [];
+  if (before.open.length === 0) return before;
   await clock.delay(patienceMs);
-  const after = await openNow(logs, before);
-  return after.filter((found) => before.some((known) => isSame(known, found)));
+  const after = await openNow(logs, before.open);
+  const open = after.open.filter((found) => before.open.some((known) => isSame(known, found)));
+  return { open, failures: [...before.failures, ...after.failures] };
 }
 
-/** With the last stable offset, which is where the first of them begins, as `offset`. */
 async function openNow(
   logs: Pick<Logs, 'bounds' | 'highWatermark'>,
   partitions: readonly TopicPartition[],
-): Promise<OpenTransaction[]> {
-  const looked = partitions.map(async ({ topic, partition }) => {
+): Promise<OpenTransactions> {
+  const open: OpenTransaction[] = [];
+  const failures: BrokerError[] = [];
+  const look = async ({ topic, partition }: TopicPartition): Promise<void> => {
     const at = { topic, partition };
-    // In this order: a transaction that is ended in between is not taken for one that is open.
-    const highWatermark = await logs.highWatermark(at);
-    const { end: offset } = await logs.bounds(at);
-    return offset < highWatermark ? [{ ...at, offset }] : [];
-  });
-  return (await Promise.all(looked)).flat();
+    try {
+      // In this order: a transaction that is ended in between is not taken for one that is open.
+      const highWatermark = await logs.highWatermark(at);
+      const { end: offset } = await logs.bounds(at);
+      if (offset < highWatermark) open.push({ ...at, offset });
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      failures.push(error);
+    }
+  };
+  for (let from = 0; from < partitions.length; from += AT_A_TIME)
+    await Promise.all(partitions.slice(from, from + AT_A_TIME).map(look));
+  return { open, failures };
 }
 
 function isSame(one: OpenTransaction, other: OpenTransaction): boolean {

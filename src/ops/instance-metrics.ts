@@ -38,8 +38,8 @@ export class InstanceMetrics {
   readonly #storeBytes;
   readonly #setAsideBytes;
   readonly #openTransaction;
-  /** Where readers of a partition wait for the end of a transaction, and since when. */
-  readonly #waiting = new Map<number, { readonly offset: number; readonly sinceMs: TimestampMs }>();
+  /** Where the readers of a partition wait for the end of a transaction, and since when; null where they do not. */
+  readonly #waiting = new Map<number, { readonly offset: number; readonly sinceMs: TimestampMs } | null>();
   readonly #oldestHold;
   /** The partitions that `#oldestHold` tells of. */
   readonly #held = new Set<number>();
@@ -133,15 +133,18 @@ export class InstanceMetrics {
       this.#tellOpenTransaction(partition, end, highWatermark);
     };
     const assigned = local.statuses();
-    for (const partition of this.#waiting.keys()) if (!assigned.has(partition)) this.#waiting.delete(partition);
-    this.#openTransaction.reset();
+    for (const partition of this.#waiting.keys())
+      if (!assigned.has(partition)) {
+        this.#waiting.delete(partition);
+        this.#openTransaction.remove({ partition });
+      }
     await Promise.all([...assigned.keys()].map(sample));
   }
 
   /** Lag does not show such a transaction, for it counts what can be read. */
   #tellOpenTransaction(partition: number, readableTo: number, highWatermark: number): void {
     const now = this.#parts.clock.now();
-    if (readableTo >= highWatermark) this.#waiting.delete(partition);
+    if (readableTo >= highWatermark) this.#waiting.set(partition, null);
     else if (this.#waiting.get(partition)?.offset !== readableTo)
       this.#waiting.set(partition, { offset: readableTo, sinceMs: now });
     const sinceMs = this.#waiting.get(partition)?.sinceMs ?? now;

@@ -36,8 +36,8 @@ export interface DecidedBatch extends Decisions {
 export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 
 /**
- * Rows that one transaction may change. Records are small and what they lead to need not be: each deletion, unlinking
- * or announcement may rewrite every row of its company.
+ * Rows that one transaction may change. Records are small and what they lead to need not be: each deletion or announcement may
+ * rewrite every row of its company.
  */
 const MAX_CHANGED_ROWS = 50_000;
 const COMPANY_AND_INFO_ROW = 2;
@@ -87,7 +87,7 @@ class BatchDecisions implements DecidedBatch {
   companies = 0;
   cachedCompanies = 0;
   end = 0;
-  /** At most so many rows have changed. */
+  /** Roughly so many rows have changed. */
   changedRows = 0;
   /** The rows of each record's company; null where a poison record holds none. */
   readonly rowsOf: (CompanyRows | null)[] = [];
@@ -187,7 +187,7 @@ class BatchDecisions implements DecidedBatch {
   }
 }
 
-/** An upper bound. */
+/** Roughly: rare changes besides, of holds lifted and early datasets forgotten, are not counted. */
 function rowsChangedBy({ payload }: InputEvent, rows: CompanyRows): number {
   switch (payload.kind) {
     case 'deleted':

@@ -64,14 +64,14 @@ function firstStart(facts: PositionFacts): number {
   // An idle partition may have its offset at the log's start by itself, so only deleting it is a consent.
   throw new InconsistentPositionError(
     `partition ${facts.topic}/${facts.partition} is stopped: ${found} (offset ${input.start}), delete the group's ` +
-      `offset (stop all instances, then kafka-consumer-groups --group ${facts.applicationId} ` +
-      `--topic ${facts.topic}:${facts.partition} --delete-offsets)`,
+      `offset (stop all instances, then kafka-consumer-groups.sh --bootstrap-server ... ` +
+      `--group ${facts.applicationId} --topic ${facts.topic}:${facts.partition} --delete-offsets)`,
   );
 }
 
 function fault({ applicationId, topic, partition }: PositionFacts, what: string): InconsistentPositionError {
   return new InconsistentPositionError(
-    `partition ${topic}/${partition} is stopped: ${what} (stop all instances, then kafka-consumer-groups ` +
-      `--group ${applicationId} --topic ${topic}:${partition} --reset-offsets --to-offset N --execute)`,
+    `partition ${topic}/${partition} is stopped: ${what} (stop all instances, then kafka-consumer-groups.sh ` +
+      `--bootstrap-server ... --group ${applicationId} --topic ${topic}:${partition} --reset-offsets --to-offset N --execute)`,
   );
 }

@@ -88,7 +88,7 @@ async function endOfChangelog(context: PipelineContext, partition: number): Prom
 function hanging(where: string, end: number, highWatermark: number): HangingTransactionError {
   return new HangingTransactionError(
     `the changelog is readable up to offset ${end} and goes up to ${highWatermark}: the brokers have left a ` +
-      `transaction open there. Look at it with kafka-transactions.sh find-hanging ${where} and end it with ` +
-      `kafka-transactions.sh abort ${where} --start-offset ${end}; the partition goes on by itself then`,
+      `transaction open there. End it with kafka-transactions.sh --bootstrap-server ... abort ${where} --start-offset ` +
+      `${end}; the partition goes on by itself then`,
   );
 }

@@ -32,8 +32,9 @@ export class CommittedRows implements KeyValueReads {
   }
 
   async scan(prefix: Buffer, limit = Infinity): Promise<Pair[]> {
-    const pairs = (await this.snapshot.scan(prefix, limit)).filter(({ key }) => !this.#undo.has(nameOf(key)));
-    return [...pairs, ...this.#undone(prefix)].sort((a, b) => a.key.compare(b.key));
+    const found = await this.snapshot.scan(prefix, limit + this.#undo.size); // As many of them may be left out.
+    const pairs = found.filter(({ key }) => !this.#undo.has(nameOf(key)));
+    return [...pairs, ...this.#undone(prefix)].sort((a, b) => a.key.compare(b.key)).slice(0, limit);
   }
 
   /** Every pair whose key starts with `prefix`, in no order; holds a few at a time. */

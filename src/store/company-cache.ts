@@ -67,12 +67,6 @@ export class CompanyCache {
     this.#keep(this.budget());
   }
 
-  clear(): void {
-    this.#entries.clear();
-    this.#size = 0;
-    this.#usedInBatch = [];
-  }
-
   #keep(budget: number): void {
     // Twice around at most: once to find that all are in use, once to drop them all the same.
     let left = 2 * this.#entries.size;

@@ -52,7 +52,7 @@ test('a transaction that the broker left open in the changelog stops its partiti
   const second = processors.start(deployment, { stateDir: first.stateDir });
   const { reason } = await second.partitionIs(0, 'blocked');
   const where = `--topic ${topic} --partition 0`;
-  expect(reason).toContain(`kafka-transactions.sh abort ${where} --start-offset ${offset}`);
+  expect(reason).toContain(`kafka-transactions.sh --bootstrap-server ... abort ${where} --start-offset ${offset}`);
   await consumed(deployment, await platform.send(platform.completeCompany('elsewhere', { partition: 1 })));
 
   await cluster.kafkaTool(TRANSACTIONS_TOOL, ['abort', ...where.split(' '), '--start-offset', String(offset)]);
@@ -67,8 +67,13 @@ test('doctor names a transaction that keeps the readers of the announcements wai
   const offset = await leaveOpen(topic, 1);
   const where = `--topic ${topic} --partition 1`;
   const findings = await transactionsFound();
-  expect(findings).toEqual([expect.stringMatching(`^warning .* nobody reads from offset ${offset} on`)]);
-  expect(findings[0]).toContain(`kafka-transactions.sh abort ${where} --start-offset ${offset}`);
+  expect(findings).toEqual([expect.stringMatching(`^warning .* open from offset ${offset} on`)]);
+  const tool = `kafka-transactions.sh --bootstrap-server ${cluster.bootstrap}`;
+  expect(findings[0]).toContain(`${tool} describe-producers ${where}`);
+  expect(await cluster.kafkaTool(TRANSACTIONS_TOOL, ['describe-producers', ...where.split(' ')])).toMatch(
+    new RegExp(`\\s${offset}\\s*$`, 'm'),
+  );
+  expect(findings[0]).toContain(`${tool} abort ${where} --start-offset ${offset}`);
 
   await cluster.kafkaTool(TRANSACTIONS_TOOL, ['abort', ...where.split(' '), '--start-offset', String(offset)]);
   expect(await transactionsFound()).toEqual(['ok none keeps readers waiting']);

@@ -1,4 +1,5 @@
 /** The input gets more partitions: 2 become 5, so that companies move among the old partitions too. */
+import { randomUUID } from 'node:crypto';
 import { currentCluster } from '../support/cluster/current.js';
 import { runCommand } from '../support/command.js';
 import { deploy, type Deployment } from '../support/deployment.js';
@@ -121,6 +122,17 @@ test('it refuses while an instance runs, while records are not consumed, and ano
     exitCode: 1,
     stderr: expect.stringContaining('default partitioner') as string,
   });
+
+  const transactional = plainClient(deployment.bootstrap).producer({ transactionalId: randomUUID(), idempotent: true });
+  await transactional.connect();
+  const transaction = await transactional.transaction();
+  await transaction.send({ topic: deployment.topics.events, messages: [{ partition: 0, key: 'k', value: 'v' }] });
+  expect(await repartition(deployment)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('has a transaction open from offset') as string,
+  });
+  await transaction.abort();
+  await transactional.disconnect();
 
   const admin = plainClient(deployment.bootstrap).admin();
   await admin.connect();

@@ -1,4 +1,5 @@
 import { openTransactions } from '../../../src/kafka/open-transactions.js';
+import { BrokerError } from '../../../src/pipeline/errors.js';
 
 const PATIENCE_MS = 3_000;
 
@@ -28,7 +29,7 @@ const at = (topic: string) => ({ topic, partition: 0 });
 
 test('where nothing is open there is nothing to wait for', async () => {
   const { logs, clock, waited } = logsOf({ a: [5, 5], b: [0, 0] });
-  expect(await openTransactions(logs, [at('a'), at('b')], PATIENCE_MS, clock)).toEqual([]);
+  expect(await openTransactions(logs, [at('a'), at('b')], PATIENCE_MS, clock)).toEqual({ open: [], failures: [] });
   expect(waited).toEqual([]);
 });
 
@@ -37,6 +38,15 @@ test('what is open still after the wait is told, what has ended or moved on is n
   const after = { hangs: [5, 90], ended: [8, 8], next: [8, 9], late: [3, 4] } as const;
   const { logs, clock, waited } = logsOf(before, after);
   const found = await openTransactions(logs, Object.keys(before).map(at), PATIENCE_MS, clock);
-  expect(found).toEqual([{ topic: 'hangs', partition: 0, offset: 5 }]);
+  expect(found).toEqual({ open: [{ topic: 'hangs', partition: 0, offset: 5 }], failures: [] });
   expect(waited).toEqual([PATIENCE_MS]);
+});
+
+test('a partition that cannot be looked at does not hide another one', async () => {
+  const { logs, clock } = logsOf({ hangs: [5, 7] }, { hangs: [5, 7] });
+  const failure = new BrokerError('no leader');
+  const highWatermark = (of: { topic: string }) =>
+    of.topic === 'silent' ? Promise.reject(failure) : logs.highWatermark(of);
+  const found = await openTransactions({ ...logs, highWatermark }, ['silent', 'hangs'].map(at), PATIENCE_MS, clock);
+  expect(found).toEqual({ open: [{ topic: 'hangs', partition: 0, offset: 5 }], failures: [failure] });
 });

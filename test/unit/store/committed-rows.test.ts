@@ -63,6 +63,19 @@ test('a key that a batch changed twice is seen as it was before the first change
   await store.close();
 });
 
+test('a scan gives as many pairs as it may, whatever a batch under way has changed', async () => {
+  const store = await openStore();
+  await store.replay([{ key: Buffer.from('y'), value: Buffer.from('1') }], 5);
+  await store.apply(changes('a:1->2 b:1-> n:->1', 10, 5), positionRow(10), 0);
+  const view = store.committed();
+  const all = (await view.scan(Buffer.alloc(0))).map(({ key }) => key.toString('latin1'));
+  for (let limit = 1; limit <= all.length; limit++)
+    expect((await view.scan(Buffer.alloc(0), limit)).map(({ key }) => key.toString('latin1'))).toEqual(
+      all.slice(0, limit),
+    );
+  await store.close();
+});
+
 test('after the store is closed nothing can be read, and closing a view is no fault', async () => {
   const store = await openStore();
   const view = store.committed();

@@ -98,12 +98,3 @@ test('a smaller budget is kept from the next eviction on', () => {
   cache.evict();
   expect(cache.size).toBeLessThanOrEqual(100);
 });
-
-test('clearing forgets everything', () => {
-  const cache = new CompanyCache(() => 1_000);
-  const rows = cache.get('a');
-  batch(cache, 'a', 'b');
-  cache.clear();
-  expect(cache.size).toBe(0);
-  expect(cache.get('a')).not.toBe(rows);
-});
