@@ -21,6 +21,8 @@ exactly once.
   --companies N    (default: 20000), --in-flight N of them at a time (10000), each with --datasets N (20), four status
                    changes a dataset, over --partitions N (4)
   --rounds N       how often it is measured, each time by a new deployment on the same backlog (1)
+  --warm-up N      rounds before those that do not count (1): a broker that has just started compiles its code, for which
+                   it takes up to half a core
   --build FOLDER   the build to measure (dist); given several times, they take turns in each round
   --cpu-prof DIR   profiles the processor (which slows it) and prints where the time went
   --topic NAME     the backlog that an earlier run wrote to the cluster that KAFKA_BROKERS names
@@ -45,6 +47,7 @@ const { values } = parseArgs({
     datasets: { type: 'string', default: '20' },
     partitions: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '1' },
+    'warm-up': { type: 'string', default: '1' },
     build: { type: 'string', multiple: true, default: [OWN_BUILD] },
     'cpu-prof': { type: 'string' },
     topic: { type: 'string' },
@@ -62,6 +65,9 @@ async function main(): Promise<void> {
     const topic = values.topic ?? (await writeBacklog(cluster));
     const backlog = await lookAt(cluster, topic);
     const results = new Map<string, Result[]>(values.build.map((build) => [build, []]));
+    const [first] = values.build as [string];
+    for (let round = 1; round <= (values.short ? 0 : Number(values['warm-up'])); round++)
+      await measure(cluster, topic, first, backlog, 'warm-up: ');
     for (let round = 1; round <= Number(values.rounds); round++)
       for (const [build, measured] of results) measured.push(await measure(cluster, topic, build, backlog));
     if (Number(values.rounds) > 1) printMedians(results);
@@ -108,7 +114,13 @@ async function lookAt(cluster: Cluster, topic: string): Promise<Backlog> {
   return { records, companies };
 }
 
-async function measure(cluster: Cluster, inputTopic: string, build: string, backlog: Backlog): Promise<Result> {
+async function measure(
+  cluster: Cluster,
+  inputTopic: string,
+  build: string,
+  backlog: Backlog,
+  label = '',
+): Promise<Result> {
   const partitions = Number(values.partitions);
   const deployment = await deploy(cluster, { partitions, build, inputTopic });
   const profileFolder = values['cpu-prof'];
@@ -124,7 +136,7 @@ async function measure(cluster: Cluster, inputTopic: string, build: string, back
     const cpuUsPerRecord = (userUs + systemUs) / backlog.records;
     const perRecord = (us: number): string => (us / backlog.records).toFixed(2);
     console.log(
-      `${build}: ${thousands(recordsPerSecond)} records/s (${seconds.toFixed(1)} s), CPU ${cpuUsPerRecord.toFixed(2)} ` +
+      `${label}${build}: ${thousands(recordsPerSecond)} records/s (${seconds.toFixed(1)} s), CPU ${cpuUsPerRecord.toFixed(2)} ` +
         `us a record (${perRecord(userUs)} user, ${perRecord(systemUs)} system), ` +
         `${mebibytes(processor.peakMemory())} at most`,
     );
