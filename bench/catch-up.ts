@@ -67,7 +67,7 @@ async function main(): Promise<void> {
     const results = new Map<string, Result[]>(values.build.map((build) => [build, []]));
     const [first] = values.build as [string];
     for (let round = 1; round <= (values.short ? 0 : Number(values['warm-up'])); round++)
-      await measure(cluster, topic, first, backlog, 'warm-up: ');
+      await measure(cluster, topic, first, backlog, true);
     for (let round = 1; round <= Number(values.rounds); round++)
       for (const [build, measured] of results) measured.push(await measure(cluster, topic, build, backlog));
     if (Number(values.rounds) > 1) printMedians(results);
@@ -119,11 +119,11 @@ async function measure(
   inputTopic: string,
   build: string,
   backlog: Backlog,
-  label = '',
+  isWarmUp = false,
 ): Promise<Result> {
   const partitions = Number(values.partitions);
   const deployment = await deploy(cluster, { partitions, build, inputTopic });
-  const profileFolder = values['cpu-prof'];
+  const profileFolder = isWarmUp ? undefined : values['cpu-prof'];
   const flags = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
   const logs = logsOf(cluster.bootstrap, deployment.applicationId);
   const processor = new MeasuredProcessor(deployment, build, flags);
@@ -136,7 +136,7 @@ async function measure(
     const cpuUsPerRecord = (userUs + systemUs) / backlog.records;
     const perRecord = (us: number): string => (us / backlog.records).toFixed(2);
     console.log(
-      `${label}${build}: ${thousands(recordsPerSecond)} records/s (${seconds.toFixed(1)} s), CPU ${cpuUsPerRecord.toFixed(2)} ` +
+      `${isWarmUp ? 'warm-up: ' : ''}${build}: ${thousands(recordsPerSecond)} records/s (${seconds.toFixed(1)} s), CPU ${cpuUsPerRecord.toFixed(2)} ` +
         `us a record (${perRecord(userUs)} user, ${perRecord(systemUs)} system), ` +
         `${mebibytes(processor.peakMemory())} at most`,
     );
