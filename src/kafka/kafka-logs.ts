@@ -93,10 +93,6 @@ export class KafkaLogs implements Logs {
     return this.#bounds.bounds(at);
   }
 
-  highWatermark(at: TopicPartition): Promise<number> {
-    return this.#bounds.highWatermark(at);
-  }
-
   /** The first offset whose record is stamped at `timestampMs` or after; the log's end where none is. @throws BrokerError */
   offsetSince(at: TopicPartition, timestampMs: number): Promise<number> {
     return this.#bounds.offsetSince(at, timestampMs);

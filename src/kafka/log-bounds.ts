@@ -43,15 +43,11 @@ export class LogBoundsReader {
   /** @throws BrokerError where the cluster gave no answer for long, or refuses */
   bounds(at: TopicPartition): Promise<LogBounds> {
     return this.#askLeader(at, async (broker) => {
-      // In this order start is never above end. In turn: two first requests at once would make kafkajs connect twice.
+      // In this order the end is below neither. In turn: two first requests at once would make kafkajs connect twice.
       const start = await offsetAt(broker, at, EARLIEST, READ_COMMITTED);
-      return { start, end: await offsetAt(broker, at, LATEST, READ_COMMITTED) };
+      const highWatermark = await offsetAt(broker, at, LATEST, READ_UNCOMMITTED);
+      return { start, highWatermark, end: await offsetAt(broker, at, LATEST, READ_COMMITTED) };
     });
-  }
-
-  /** @throws BrokerError as `bounds` */
-  highWatermark(at: TopicPartition): Promise<number> {
-    return this.#askLeader(at, (broker) => offsetAt(broker, at, LATEST, READ_UNCOMMITTED));
   }
 
   /**

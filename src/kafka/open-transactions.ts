@@ -20,7 +20,7 @@ export interface OpenTransactions {
 
 /** Those that stay open for `patienceMs`. Where there are none that is known at once, else after that time. */
 export async function openTransactions(
-  logs: Pick<Logs, 'bounds' | 'highWatermark'>,
+  logs: Pick<Logs, 'bounds'>,
   partitions: readonly TopicPartition[],
   patienceMs: number,
   clock: Clock,
@@ -33,18 +33,13 @@ export async function openTransactions(
   return { open, failures: [...before.failures, ...after.failures] };
 }
 
-async function openNow(
-  logs: Pick<Logs, 'bounds' | 'highWatermark'>,
-  partitions: readonly TopicPartition[],
-): Promise<OpenTransactions> {
+async function openNow(logs: Pick<Logs, 'bounds'>, partitions: readonly TopicPartition[]): Promise<OpenTransactions> {
   const open: OpenTransaction[] = [];
   const failures: BrokerError[] = [];
   const look = async ({ topic, partition }: TopicPartition): Promise<void> => {
     const at = { topic, partition };
     try {
-      // In this order: a transaction that is ended in between is not taken for one that is open.
-      const highWatermark = await logs.highWatermark(at);
-      const { end: offset } = await logs.bounds(at);
+      const { end: offset, highWatermark } = await logs.bounds(at);
       if (offset < highWatermark) open.push({ ...at, offset });
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;

@@ -132,8 +132,7 @@ async function mustBeConsumed(ports: RepartitionPorts, { from }: Counts): Promis
   const { logs, input: topic } = ports;
   for (const partition of range(0, from)) {
     await (await fence(ports, partition)).discard();
-    const highWatermark = await logs.highWatermark({ topic, partition });
-    const { start, end } = await logs.bounds({ topic, partition });
+    const { start, end, highWatermark } = await logs.bounds({ topic, partition });
     if (end < highWatermark)
       throw new RepartitionRefusedError(
         `partition ${topic}/${partition} has a transaction open from offset ${end} on, and what follows cannot be consumed ` +

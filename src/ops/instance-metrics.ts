@@ -17,7 +17,7 @@ export interface InstanceMetricsParts {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly logs: Pick<Logs, 'bounds' | 'committedOffset' | 'highWatermark'>;
+  readonly logs: Pick<Logs, 'bounds' | 'committedOffset'>;
   /** The input. */
   readonly topic: string;
   readonly inputPartitions: number;
@@ -125,10 +125,9 @@ export class InstanceMetrics {
     const { logs, topic, local, onLag } = this.#parts;
     const sample = async (partition: number) => {
       const at = { topic, partition };
-      // In this order: what is committed in between must not make the lag negative, nor look open.
+      // In this order: what is committed in between must not make the lag negative.
       const committed = await logs.committedOffset(at);
-      const highWatermark = await logs.highWatermark(at);
-      const { start, end } = await logs.bounds(at);
+      const { start, end, highWatermark } = await logs.bounds(at);
       onLag(partition, Math.max(0, end - (committed ?? start)));
       this.#tellOpenTransaction(partition, end, highWatermark);
     };

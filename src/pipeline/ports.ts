@@ -35,13 +35,16 @@ export interface LogBounds {
   readonly start: number;
   /** Last stable offset: all below is decided. */
   readonly end: number;
+  /**
+   * Offset after the last record that readers of the whole log see: above `end` while a transaction is open. Asked
+   * before `end`, so that a transaction which ends in between is not taken for an open one.
+   */
+  readonly highWatermark: number;
 }
 
 export interface Logs {
   reader(at: TopicPartition, from: number): LogReader;
   bounds(at: TopicPartition): Promise<LogBounds>;
-  /** Offset after the last record that readers of the whole log see; above `bounds().end` while a transaction is open. */
-  highWatermark(at: TopicPartition): Promise<number>;
   /** The group's committed offset of an input partition; null where there is none. Final only after fencing. */
   committedOffset(at: TopicPartition): Promise<number | null>;
 }

@@ -12,7 +12,7 @@ export interface PositionFacts {
   readonly changelog: PositionRow | null;
   /** The group's committed offset, read after fencing; null where there is none. */
   readonly committed: number | null;
-  readonly input: LogBounds;
+  readonly input: Pick<LogBounds, 'start' | 'end'>;
 }
 
 /**

@@ -88,8 +88,8 @@ export class StalledWatch {
     const { clock, inputLogs, topics } = this.context;
     const judgedAt = clock.now();
     try {
-      const inputEnd = await inputLogs.highWatermark({ topic: topics.input, partition: this.partition });
-      return { judgedAt, inputEnd, after: null, pending: 0, held: 0, stalled: 0 };
+      const { highWatermark } = await inputLogs.bounds({ topic: topics.input, partition: this.partition });
+      return { judgedAt, inputEnd: highWatermark, after: null, pending: 0, held: 0, stalled: 0 };
     } catch (error) {
       if (error instanceof BrokerError) return null;
       throw error;

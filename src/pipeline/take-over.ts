@@ -72,9 +72,7 @@ export async function takeOver(
 /** @throws InconsistentPositionError, HangingTransactionError: then the changelog does not tell what it should */
 async function endOfChangelog(context: PipelineContext, partition: number): Promise<number> {
   const topic = context.topics.changelog;
-  // In this order: a transaction that is ended in between is not taken for one that hangs.
-  const highWatermark = await context.changelogLogs.highWatermark({ topic, partition });
-  const { start, end } = await context.changelogLogs.bounds({ topic, partition });
+  const { start, end, highWatermark } = await context.changelogLogs.bounds({ topic, partition });
   // Only this transactional id writes here, and fencing has ended its transaction: whatever is open, nobody ends.
   if (end < highWatermark) throw hanging(`--topic ${topic} --partition ${partition}`, end, highWatermark);
   if (start === 0) return end;

@@ -37,11 +37,8 @@ class MemoryLogs implements Logs {
   }
 
   bounds({ partition }: TopicPartition) {
-    return Promise.resolve({ start: this.start, end: this.records[partition]?.length ?? 0 });
-  }
-
-  highWatermark(): never {
-    throw new Error('client settings do not ask for it');
+    const end = this.records[partition]?.length ?? 0;
+    return Promise.resolve({ start: this.start, end, highWatermark: end });
   }
 
   committedOffset(): Promise<null> {

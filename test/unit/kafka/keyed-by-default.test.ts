@@ -25,7 +25,8 @@ class Topic {
   }
 
   bounds({ partition }: TopicPartition) {
-    return Promise.resolve({ start: 0, end: this.partitions[partition]?.length ?? 0 });
+    const end = this.partitions[partition]?.length ?? 0;
+    return Promise.resolve({ start: 0, end, highWatermark: end });
   }
 
   reader({ partition }: TopicPartition, from: number): LogReader {

@@ -19,8 +19,10 @@ function logsOf(...looks: Readonly<Record<string, readonly [stable: number, wate
       },
     },
     logs: {
-      bounds: ({ topic }: { topic: string }) => Promise.resolve({ start: 0, end: boundsOf(topic)[0] }),
-      highWatermark: ({ topic }: { topic: string }) => Promise.resolve(boundsOf(topic)[1]),
+      bounds: ({ topic }: { topic: string }) => {
+        const [end, highWatermark] = boundsOf(topic);
+        return Promise.resolve({ start: 0, end, highWatermark });
+      },
     },
   };
 }
@@ -45,8 +47,7 @@ test('what is open still after the wait is told, what has ended or moved on is n
 test('a partition that cannot be looked at does not hide another one', async () => {
   const { logs, clock } = logsOf({ hangs: [5, 7] }, { hangs: [5, 7] });
   const failure = new BrokerError('no leader');
-  const highWatermark = (of: { topic: string }) =>
-    of.topic === 'silent' ? Promise.reject(failure) : logs.highWatermark(of);
-  const found = await openTransactions({ ...logs, highWatermark }, ['silent', 'hangs'].map(at), PATIENCE_MS, clock);
+  const bounds = (of: { topic: string }) => (of.topic === 'silent' ? Promise.reject(failure) : logs.bounds(of));
+  const found = await openTransactions({ bounds }, ['silent', 'hangs'].map(at), PATIENCE_MS, clock);
   expect(found).toEqual({ open: [{ topic: 'hangs', partition: 0, offset: 5 }], failures: [failure] });
 });

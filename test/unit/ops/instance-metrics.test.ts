@@ -41,9 +41,8 @@ test('the oldest hold is told while there is one and the partition is here; a pa
   const metrics = new InstanceMetrics({
     ...{ registry, clock, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
     logs: {
-      bounds: () => Promise.resolve({ start: 0, end: 0 }),
+      bounds: () => Promise.resolve({ start: 0, end: 0, highWatermark: 0 }),
       committedOffset: () => Promise.resolve(null),
-      highWatermark: () => Promise.resolve(0),
     },
     local: { statuses: () => assigned, committed: () => readable?.committed() ?? null },
     deadLetterRetentionMs: Infinity,
@@ -93,9 +92,8 @@ test('how long input has waited behind one transaction is told, until that ends 
     ...{ registry, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
     clock: { now: () => log.now, delay },
     logs: {
-      bounds: () => Promise.resolve({ start: 0, end: log.stable }),
+      bounds: () => Promise.resolve({ start: 0, end: log.stable, highWatermark: log.watermark }),
       committedOffset: () => Promise.resolve(null),
-      highWatermark: () => Promise.resolve(log.watermark),
     },
     local: { statuses: () => assigned, committed: () => null },
     deadLetterRetentionMs: Infinity,

@@ -51,8 +51,10 @@ class Watched {
       held: new HeldPositions(),
       partitioner: { partitionFor: () => 0 },
       inputLogs: {
-        highWatermark: () =>
-          this.inputEnd instanceof BrokerError ? Promise.reject(this.inputEnd) : Promise.resolve(this.inputEnd),
+        bounds: () =>
+          this.inputEnd instanceof BrokerError
+            ? Promise.reject(this.inputEnd)
+            : Promise.resolve({ start: 0, end: 0, highWatermark: this.inputEnd }),
       } as Partial<PipelineContext['inputLogs']> as PipelineContext['inputLogs'],
       encodeStall: ({ companyId }) => ({ key: Buffer.from(companyId), value: Buffer.alloc(0), headers: [] }),
       observer: observer as PipelineObserver,

@@ -35,10 +35,9 @@ class Instance {
       bounds: async () => {
         const { end } = this;
         await bounds();
-        return { start: 0, end };
+        return { start: 0, end, highWatermark: end };
       },
       committedOffset: never,
-      highWatermark: never,
     };
     const observer: Partial<PipelineContext['observer']> = {
       setAside: (_, why) => this.errors.push(`set aside: ${why}`),
