@@ -3,6 +3,8 @@ import { createCluster, type Broker, type Cluster, type KafkaConfig } from './cl
 
 /** A broker as its connections see it: what is asked of this broker rather than of the cluster. */
 export interface ConnectedBroker extends Broker {
+  /** By API key, what the broker supports; null before it was asked. */
+  readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>> | null;
   findGroupCoordinator(request: {
     groupId: string;
     coordinatorType: number;

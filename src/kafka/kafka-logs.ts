@@ -89,6 +89,10 @@ export class KafkaLogs implements Logs {
     return reader;
   }
 
+  offsetIsPending(at: TopicPartition): Promise<boolean> {
+    return this.#bounds.offsetIsPending(at);
+  }
+
   bounds(at: TopicPartition): Promise<LogBounds> {
     return this.#bounds.bounds(at);
   }

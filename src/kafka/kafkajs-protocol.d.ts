@@ -13,6 +13,9 @@ declare module 'kafkajs/src/protocol/encoder.js' {
     writeBoolean(value: boolean): this;
     writeString(value: string | null): this;
     writeArray(values: readonly Encoder[], type: 'object'): this;
+    writeUVarInt(value: number): this;
+    writeUVarIntString(value: string): this;
+    writeUVarIntArray(values: readonly Encoder[], type: 'object'): this;
   }
 }
 
@@ -26,6 +29,10 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readInt64(): { toString(): string };
     readString(): string | null;
     readArray<T>(read: (decoder: Decoder) => T): T[];
+    readUVarIntString(): string | null;
+    readUVarIntArray<T>(read: (decoder: Decoder) => T): T[];
+    /** Passes over them. */
+    readTaggedFields(): unknown;
   }
 }
 

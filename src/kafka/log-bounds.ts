@@ -9,7 +9,8 @@ import type { BrokerConnections, ConnectedBroker } from './broker-connections.js
 import { GroupCoordinator } from './group-coordinator.js';
 import { nameOf, type LeaderDirectory } from './leader-directory.js';
 import type { OnTrouble } from './log-fetcher.js';
-import { isProtocolError } from './protocol-errors.js';
+import { fetchStableOffset } from './pending-offset.js';
+import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from './protocol-errors.js';
 
 const EARLIEST = -2;
 /** With read_committed: the last stable offset; with read_uncommitted: the high watermark. */
@@ -73,6 +74,22 @@ export class LogBoundsReader {
       const answer = await this.#coordinator.ask((broker) => broker.offsetFetch(request));
       const offset = safeOffset(answer.responses[0]?.partitions[0]?.offset);
       return offset === NOTHING_COMMITTED ? null : offset;
+    });
+  }
+
+  /**
+   * Whether a transaction holds an offset of the group that comes to count, or not, with its end.
+   * @throws BrokerError as `bounds`
+   */
+  offsetIsPending(at: TopicPartition): Promise<boolean> {
+    return this.#retry(at, async () => {
+      const call = fetchStableOffset(this.groupId, at);
+      return this.#coordinator.ask(async ({ connectionPool }) => {
+        const { errorCode } = await connectionPool.send(call);
+        if (errorCode === ERROR_CODES.UNSTABLE_OFFSET_COMMIT) return true;
+        if (errorCode !== NO_ERROR) throw refusal(errorCode, call.request.apiName, at);
+        return false;
+      });
     });
   }
 

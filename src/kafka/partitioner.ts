@@ -8,13 +8,23 @@ import type { Partitioner } from '../pipeline/ports.js';
  * @param partitionsOf by topic written, how many it has
  */
 export function createPartitioner(inputPartitions: number, partitionsOf: ReadonlyMap<string, number>): Partitioner {
+  const countOf = (topic: string): number => {
+    const count = partitionsOf.get(topic);
+    if (count === undefined || count < 1) throw new Error(`how many partitions ${topic} has is not known`);
+    return count;
+  };
   return {
     partitionFor(topic, key, inputPartition) {
-      const count = partitionsOf.get(topic);
-      if (count === undefined || count < 1) throw new Error(`how many partitions ${topic} has is not known`);
+      const count = countOf(topic);
       if (count === inputPartitions) return inputPartition;
       // Without a key the default partitioners spread at random: a replay must repeat the first choice instead.
       return key === null ? inputPartition % count : partitionOfKey(key, count);
+    },
+
+    targets(topic, inputPartition) {
+      const count = countOf(topic);
+      if (count === inputPartitions) return { partitions: [inputPartition], alone: true };
+      return { partitions: [...Array(count).keys()], alone: false };
     },
   };
 }

@@ -7,7 +7,7 @@
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import type { TopicPartition } from '../lib/record.js';
-import type { ProtocolCall } from './cluster.js';
+import type { EncodedRequest, ProtocolCall } from './cluster.js';
 import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
 
 /** The producer session that a transaction belongs to. */
@@ -41,8 +41,9 @@ export interface CoordinatorAnswer extends Answer {
 /** @param kind COORDINATOR_OF_GROUP or COORDINATOR_OF_TRANSACTION; `key` is the group or the transactional id */
 export function findCoordinator(kind: number, key: string): ProtocolCall<CoordinatorAnswer> {
   const body = new Encoder().writeString(key).writeInt8(kind);
-  return protocolCall(10, 'FindCoordinator', 1, body, (decoder) => {
-    const answer = readAnswer(decoder);
+  return protocolCall(10, 'FindCoordinator', 1, body, (bytes) => {
+    const decoder = new Decoder(bytes);
+    const answer = readErrorCode(decoder);
     decoder.readString(); // error message
     decoder.readInt32(); // node id
     const host = decoder.readString() ?? '';
@@ -56,11 +57,14 @@ export function initProducerId(
   transactionTimeoutMs: number,
 ): ProtocolCall<InitProducerIdAnswer> {
   const body = new Encoder().writeString(transactionalId).writeInt32(transactionTimeoutMs);
-  return protocolCall(22, 'InitProducerId', 1, body, (decoder) => ({
-    ...readAnswer(decoder),
-    producerId: BigInt(decoder.readInt64().toString()),
-    producerEpoch: decoder.readInt16(),
-  }));
+  return protocolCall(22, 'InitProducerId', 1, body, (bytes) => {
+    const decoder = new Decoder(bytes);
+    return {
+      ...readErrorCode(decoder),
+      producerId: BigInt(decoder.readInt64().toString()),
+      producerEpoch: decoder.readInt16(),
+    };
+  });
 }
 
 export function addPartitionsToTxn(
@@ -108,13 +112,18 @@ function writeSession(session: ProducerSession): Encoder {
     .writeInt16(session.producerEpoch);
 }
 
-function readAnswer(decoder: Decoder): Answer {
+function readAnswer(bytes: Buffer): Answer {
+  return readErrorCode(new Decoder(bytes));
+}
+
+function readErrorCode(decoder: Decoder): Answer {
   const clientSideThrottleTime = decoder.readInt32();
   return { clientSideThrottleTime, errorCode: decoder.readInt16() };
 }
 
 /** Where one partition fails, the others answer OPERATION_NOT_ATTEMPTED: that is nobody's fault. */
-function readPartitionsAnswer(decoder: Decoder): PartitionsAnswer {
+function readPartitionsAnswer(bytes: Buffer): PartitionsAnswer {
+  const decoder = new Decoder(bytes);
   const clientSideThrottleTime = decoder.readInt32();
   const errors = decoder.readArray((ofTopic) => {
     const topic = ofTopic.readString() ?? '';
@@ -125,17 +134,18 @@ function readPartitionsAnswer(decoder: Decoder): PartitionsAnswer {
   return { clientSideThrottleTime, errorCode: first?.errorCode ?? NO_ERROR, at: first?.at };
 }
 
-function protocolCall<T extends Answer>(
+/** A call whose answer is read from its body at once, and whose error codes are the caller's to judge. */
+export function protocolCall<T extends Answer>(
   apiKey: number,
   apiName: string,
   apiVersion: number,
-  body: Encoder,
-  read: (decoder: Decoder) => T,
+  body: EncodedRequest,
+  read: (body: Buffer) => T,
 ): ProtocolCall<T> {
   return {
     request: { apiKey, apiName, apiVersion, encode: () => body },
     response: {
-      decode: (answer) => Promise.resolve(new Decoder(answer)).then(read),
+      decode: (answer) => Promise.resolve(answer).then(read),
       parse: (decoded) => Promise.resolve(decoded),
     },
   };

@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.js';
 import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import { settleAll } from '../lib/settle-all.js';
 import { BrokerError, FencedError, RecordTooLargeError } from '../pipeline/errors.js';
-import type { TransactionalProducer } from '../pipeline/ports.js';
+import type { TransactionalProducer, TransactionOutcome } from '../pipeline/ports.js';
 import type { BatchSizeLimits } from './batch-size-limits.js';
 import type { BrokerConnections } from './broker-connections.js';
 import type { ProtocolCall } from './cluster.js';
@@ -26,6 +26,7 @@ export interface SessionParts {
   readonly leaders: Pick<LeaderDirectory, 'find'>;
   readonly clock: Clock;
   readonly session: ProducerSession;
+  readonly lastOutcome: TransactionOutcome | null;
   /** host:port of the transactional id's coordinator. */
   readonly coordinator: string;
   readonly groupId: string;
@@ -80,6 +81,10 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   /** By partition, the sequence number of the next record. They go on over transactions. */
   readonly #sequences = new Map<string, number>();
   #discarded: Promise<void> | null = null;
+
+  get lastOutcome(): TransactionOutcome | null {
+    return this.#parts.lastOutcome;
+  }
 
   constructor(parts: SessionParts) {
     this.#parts = parts;

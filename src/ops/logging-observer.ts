@@ -10,6 +10,7 @@ import {
   RecordTooLargeError,
 } from '../pipeline/errors.js';
 import type { PartitionStatus, PipelineObserver, RestoreProgress } from '../pipeline/observer.js';
+import type { TransactionOutcome } from '../pipeline/ports.js';
 
 /** Unknown status words are logged once each; so many are remembered. */
 const MAX_REMEMBERED_WORDS = 1_000;
@@ -86,6 +87,12 @@ export class LoggingObserver implements PipelineObserver {
 
   forgotEarlyDatasets(companyId: string, count: number): void {
     this.logger.warn({ companyId, count }, 'forgot datasets that no manifest has named: too many in one company');
+  }
+
+  leftOpen(partition: number, outcome: TransactionOutcome, places: readonly string[]): void {
+    const what =
+      'the brokers have left the last transaction open in some places, it is ended there as it was elsewhere';
+    this.logger.warn({ partition, outcome, places }, what);
   }
 
   setAside(partition: number, why: string): void {

@@ -16,6 +16,7 @@ export function tellAll(observers: readonly Partial<PipelineObserver>[]): Pipeli
     companies: (...told) => observers.forEach((o) => o.companies?.(...told)),
     unknownStatus: (...told) => observers.forEach((o) => o.unknownStatus?.(...told)),
     forgotEarlyDatasets: (...told) => observers.forEach((o) => o.forgotEarlyDatasets?.(...told)),
+    leftOpen: (...told) => observers.forEach((o) => o.leftOpen?.(...told)),
     setAside: (...told) => observers.forEach((o) => o.setAside?.(...told)),
     diskUse: (...told) => observers.forEach((o) => o.diskUse?.(...told)),
     stateRemoved: (...told) => observers.forEach((o) => o.stateRemoved?.(...told)),

@@ -4,6 +4,7 @@ import type { Stall } from '../domain/stall.js';
 import type { Ignored } from '../domain/transition.js';
 import type { Poison } from '../decode/poison.js';
 import type { LogRecord } from '../lib/record.js';
+import type { TransactionOutcome } from './ports.js';
 
 export const PARTITION_STATES = [
   /** Waiting to be confirmed by the group, or backing off after an error. */
@@ -110,6 +111,8 @@ export interface PipelineObserver {
   unknownStatus(status: string, companyId: string): void;
   forgotEarlyDatasets(companyId: string, count: number): void;
   setAside(partition: number, why: string): void;
+  /** The brokers have left the former owner's last transaction open in some places; it is ended again, as it was. */
+  leftOpen(partition: number, outcome: TransactionOutcome, places: readonly string[]): void;
   /** Of all state folders, now and then. */
   diskUse(folders: readonly FolderUse[]): void;
   /** A folder that nobody used for so long is gone. */

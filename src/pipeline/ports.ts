@@ -47,13 +47,19 @@ export interface Logs {
   bounds(at: TopicPartition): Promise<LogBounds>;
   /** The group's committed offset of an input partition; null where there is none. Final only after fencing. */
   committedOffset(at: TopicPartition): Promise<number | null>;
+  /** Whether a transaction that has not ended holds an offset of the group for an input partition. */
+  offsetIsPending(at: TopicPartition): Promise<boolean>;
 }
+
+export type TransactionOutcome = 'commit' | 'abort';
 
 /**
  * The transactions of one input partition. Any error and any unknown outcome ends the producer: `discard` it and fence
  * anew. One transaction at a time.
  */
 export interface TransactionalProducer {
+  /** How the last transaction of the former owner ended, by the coordinator; null where it does not know. */
+  readonly lastOutcome: TransactionOutcome | null;
   /** Adds the partitions that will be written, and the group's offsets, to a new transaction. */
   begin(partitions: readonly TopicPartition[]): Promise<void>;
   /**
@@ -85,6 +91,8 @@ export interface Transactions {
 export interface Partitioner {
   /** The same-numbered partition when the counts are equal, else the default (murmur2) partitioner on the key. */
   partitionFor(topic: string, key: Buffer | null, inputPartition: number): number;
+  /** Where the keys of an input partition may go to, and whether no other input partition's do. */
+  targets(topic: string, inputPartition: number): { readonly partitions: readonly number[]; readonly alone: boolean };
 }
 
 export type OnAssigned = (active: readonly number[], standby: readonly number[]) => void;

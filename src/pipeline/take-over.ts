@@ -10,6 +10,7 @@
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { HangingTransactionError, InconsistentPositionError } from './errors.js';
+import { fence } from './fence.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { startOffset } from './position-check.js';
@@ -42,7 +43,7 @@ export async function takeOver(
   let producer: TransactionalProducer | undefined;
   let store: PartitionStore | undefined;
   try {
-    producer = await context.transactions.fence(`${context.applicationId}-${topics.input}-${partition}`);
+    producer = await fence(context, partition);
     const input = { topic: topics.input, partition };
     const askedAt = context.clock.now();
     const [committed, inputBounds, changelogEnd] = await Promise.all([

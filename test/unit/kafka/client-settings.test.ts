@@ -45,6 +45,10 @@ class MemoryLogs implements Logs {
     return Promise.resolve(null);
   }
 
+  offsetIsPending(): never {
+    throw new Error('client settings are of no group');
+  }
+
   reader({ partition }: TopicPartition, from: number): LogReader {
     let position = from;
     let closed = false;

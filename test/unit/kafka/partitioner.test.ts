@@ -49,6 +49,11 @@ test('a record without a key goes where it went before when it is written again'
   for (let input = 0; input < 12; input++) expect(partitioner.partitionFor('other', null, input)).toBe(input % 7);
 });
 
+test('an input partition has the same-numbered one of such a topic for itself, and shares all of any other', () => {
+  expect(partitioner.targets('same', 5)).toEqual({ partitions: [5], alone: true });
+  expect(partitioner.targets('other', 5)).toEqual({ partitions: [0, 1, 2, 3, 4, 5, 6], alone: false });
+});
+
 test('a topic whose partition count is not known is refused', () => {
   expect(() => partitioner.partitionFor('unheard-of', Buffer.from('a'), 0)).toThrow('unheard-of');
 });

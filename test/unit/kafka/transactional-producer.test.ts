@@ -90,6 +90,7 @@ function fencedProducer() {
     leaders: { find: () => Promise.resolve('broker:9092') },
     clock: new SteppedClock(),
     session: { transactionalId: 'id', producerId: 1n, producerEpoch: 0 },
+    lastOutcome: null,
     coordinator: 'broker:9092',
     groupId: 'group',
     groupCoordinator: 'broker:9092',

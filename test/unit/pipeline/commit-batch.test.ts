@@ -45,6 +45,7 @@ const CHANGELOG_END = 7;
 function committing(): { steps: Steps; outcome: Promise<number>; store: PartitionStore } {
   const steps = new Steps();
   const producer: TransactionalProducer = {
+    lastOutcome: null,
     begin: () => steps.ask('begin'),
     prepare: () => () => steps.ask('produce').then(() => CHANGELOG_END),
     produce: never,

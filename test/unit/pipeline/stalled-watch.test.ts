@@ -33,6 +33,7 @@ class Watched {
     const store = new PartitionStore(disk, () => Promise.resolve(), { offset: 0, atEndMs: 0 }, null);
     const done = () => Promise.resolve();
     const producer: TransactionalProducer = {
+      lastOutcome: null,
       ...{ begin: done, sendOffset: done, commit: done, discard: done },
       prepare: (_to, { length }) => {
         return () => Promise.resolve((this.#changelogEnd += length));
@@ -49,7 +50,7 @@ class Watched {
       stalledAfterMs: STALLED_AFTER_MS,
       clock: { now: () => this.now, delay: () => new Promise(() => undefined) },
       held: new HeldPositions(),
-      partitioner: { partitionFor: () => 0 },
+      partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], alone: true }) },
       inputLogs: {
         bounds: () =>
           this.inputEnd instanceof BrokerError

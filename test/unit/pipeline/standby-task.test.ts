@@ -38,6 +38,7 @@ class Instance {
         return { start: 0, end, highWatermark: end };
       },
       committedOffset: never,
+      offsetIsPending: never,
     };
     const observer: Partial<PipelineContext['observer']> = {
       setAside: (_, why) => this.errors.push(`set aside: ${why}`),

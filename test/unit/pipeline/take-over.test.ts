@@ -44,11 +44,13 @@ class TakeOver {
         reader: never,
         bounds: this.#bounds('input', inputBounds),
         committedOffset,
+        offsetIsPending: never,
       },
       changelogLogs: {
         reader: never,
         bounds: this.#bounds('changelog', { ...EMPTY, highWatermark }),
         committedOffset: never,
+        offsetIsPending: never,
       },
       transactions: {
         fence: (id) => {
@@ -75,7 +77,7 @@ class TakeOver {
       this.asked.push('discard the producer');
       return Promise.resolve();
     };
-    return { begin: never, prepare: never, produce: never, sendOffset: never, commit: never, discard };
+    return { lastOutcome: null, begin: never, prepare: never, produce: never, sendOffset: never, commit: never, discard };
   }
 
   #emptyStore(): KeyValueStore {
