@@ -2,22 +2,24 @@
  * A broker that goes down while it ends a transaction may skip the markers of some partitions (seen on Kafka 4.3.1): the
  * transaction hangs there, and the next commit of the same producer would make its records count.
  *
- * The same is made here by a record of a transaction that the coordinator was never told of.
+ * The same is made here by transactions that the coordinator was never told of.
  */
 import { logLevel } from 'kafkajs';
-import { BrokerConnections } from '../../src/kafka/broker-connections.js';
+import { BrokerConnections, type ConnectedBroker } from '../../src/kafka/broker-connections.js';
 import { produce } from '../../src/kafka/produce-request.js';
 import { cutBatch } from '../../src/kafka/record-batch-encoder.js';
-import { initProducerId } from '../../src/kafka/transaction-requests.js';
+import { addPartitionsToTxn, endTxn, initProducerId } from '../../src/kafka/transaction-requests.js';
 import { NO_HEADERS } from '../../src/lib/record.js';
+import { cleanAudit } from '../support/clean-audit.js';
 import type { Cluster } from '../support/cluster/cluster.js';
 import { currentCluster } from '../support/cluster/current.js';
 import { startOwnCluster } from '../support/cluster/start-cluster.js';
 import { runCommand } from '../support/command.js';
 import { deploy, type Deployment } from '../support/deployment.js';
+import { killedItself, startHalting } from '../support/halting-instance.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors } from '../support/processor.js';
+import { Processors, type Processor } from '../support/processor.js';
 
 const TRANSACTIONS_TOOL = 'org.apache.kafka.tools.TransactionsCommand';
 const TIMEOUT_MS = 10_000;
@@ -62,6 +64,69 @@ test('a transaction that the broker left open in the changelog stops its partiti
   expect(await second.stop()).toBe(0);
 });
 
+describe('what is left open of the last transaction', () => {
+  let own: Deployment;
+  let ownPlatform: Platform;
+  let stateDir: string;
+  beforeEach(async () => {
+    own = await deploy({ bootstrap: cluster.bootstrap, registryUrl: currentCluster().registryUrl }, { partitions: 1 });
+    ownPlatform = await Platform.connect(own);
+    stateDir = await leaveLastBatchOpen();
+  });
+  afterEach(() => ownPlatform.close());
+
+  test.each(['kept', 'lost'])('is committed where the rest was, with the state %s', async (state) => {
+    const before = await ownPlatform.send(ownPlatform.completeCompany('before it was ended'));
+    const next = await processors.startReady(own, state === 'kept' ? { stateDir } : {});
+    await consumed(own, before);
+    expect(endedAgain(next)).toEqual(['commit']);
+    await expectAllAnnouncedOnce();
+  });
+
+  test('is aborted where the rest was, and decided anew', async () => {
+    await abortOne();
+    const next = await processors.startReady(own, { stateDir });
+    expect(endedAgain(next)).toEqual(['abort']);
+    await expectAllAnnouncedOnce();
+  });
+
+  async function expectAllAnnouncedOnce(): Promise<void> {
+    await consumed(own, await ownPlatform.send(ownPlatform.completeCompany('after it was ended')));
+    const companies = await announcedCompanies(own);
+    expect(companies).toEqual(expect.arrayContaining(['after it was ended', 'committed', 'left open']));
+    expect((await cleanAudit(own)).announced).toBe(companies.length);
+  }
+
+  /** An instance that dies with its second batch left open everywhere, after one that is committed. */
+  async function leaveLastBatchOpen(): Promise<string> {
+    const plan = { signal: 'SIGKILL', partition: 0, moment: 'commit-sent', batch: 2, hidden: true } as const;
+    const first = startHalting(processors, own, plan);
+    await consumed(own, await ownPlatform.send(ownPlatform.completeCompany('committed')));
+    await ownPlatform.send(ownPlatform.completeCompany('left open'));
+    await killedItself(first);
+    return first.stateDir;
+  }
+
+  /** The last transaction that the coordinator knows of becomes one that was aborted. */
+  async function abortOne(): Promise<void> {
+    const transactionalId = `${own.applicationId}-${own.topics.events}-0`;
+    await onBroker(async ({ connectionPool }) => {
+      const answer = await connectionPool.send(initProducerId(transactionalId, TIMEOUT_MS));
+      const session = { transactionalId, ...answer };
+      const unused = { topic: own.topics.stalled, partition: 0 };
+      expect(await connectionPool.send(addPartitionsToTxn(session, [unused]))).toMatchObject({ errorCode: 0 });
+      expect(await connectionPool.send(endTxn(session, 'abort'))).toMatchObject({ errorCode: 0 });
+    });
+  }
+});
+
+/** How the instance has ended what was left open: each time that it did, in all places. */
+function endedAgain(processor: Processor): string[] {
+  const lines = processor.log.filter(({ msg }) => msg.startsWith('the brokers have left the last transaction open'));
+  for (const { places } of lines) expect(places).toHaveLength(3); // changelog, announcements, the group's offset
+  return lines.map(({ outcome }) => outcome as string);
+}
+
 test('doctor names a transaction that keeps the readers of the announcements waiting, until it is ended', async () => {
   const topic = deployment.topics.synchronized;
   const offset = await leaveOpen(topic, 1);
@@ -88,20 +153,24 @@ async function transactionsFound(): Promise<string[]> {
 
 /** @returns the offset of the record that hangs */
 async function leaveOpen(topic: string, partition: number): Promise<number> {
+  const transactionalId = `${deployment.applicationId}-${deployment.topics.events}-${partition}`;
+  return onBroker(async ({ connectionPool }) => {
+    const session = await connectionPool.send(initProducerId(transactionalId, TIMEOUT_MS));
+    const records = [{ key: Buffer.from('never'), value: null, headers: NO_HEADERS }];
+    const origin = { ...session, firstSequence: 0, timestamp: Date.now() };
+    const cut = cutBatch(records, 0, 1_000, 1);
+    const to = { topic, partition };
+    const request = { transactionalId, to, records, start: 0, cut, origin, timeoutMs: TIMEOUT_MS };
+    const answer = await connectionPool.send(produce(request));
+    expect(answer.errorCode).toBe(0);
+    return answer.baseOffset;
+  });
+}
+
+async function onBroker<T>(question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
   const connections = new BrokerConnections({ brokers: [cluster.bootstrap], logLevel: logLevel.NOTHING });
   try {
-    const transactionalId = `${deployment.applicationId}-${deployment.topics.events}-${partition}`;
-    return await connections.ask(cluster.bootstrap, async ({ connectionPool }) => {
-      const session = await connectionPool.send(initProducerId(transactionalId, TIMEOUT_MS));
-      const records = [{ key: Buffer.from('never'), value: null, headers: NO_HEADERS }];
-      const origin = { ...session, firstSequence: 0, timestamp: Date.now() };
-      const cut = cutBatch(records, 0, 1_000, 1);
-      const to = { topic, partition };
-      const request = { transactionalId, to, records, start: 0, cut, origin, timeoutMs: TIMEOUT_MS };
-      const answer = await connectionPool.send(produce(request));
-      expect(answer.errorCode).toBe(0);
-      return answer.baseOffset;
-    });
+    return await connections.ask(cluster.bootstrap, question);
   } finally {
     await connections.close();
   }

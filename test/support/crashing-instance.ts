@@ -10,6 +10,7 @@ import { runProcessor } from '../../src/command/run.js';
 import { loadConfig } from '../../src/config.js';
 import type { HaltPlan } from './halt-plan.js';
 import { haltingObserver } from './halting-observer.js';
+import { hidingObserver } from './hiding-observer.js';
 
 const plan = JSON.parse(process.argv[2] ?? '') as HaltPlan;
 const config = loadConfig(process.env, {}, (path) => readFileSync(path, 'utf8'));
@@ -17,5 +18,6 @@ const config = loadConfig(process.env, {}, (path) => readFileSync(path, 'utf8'))
 const logger = pino({ level: config.logLevel, base: { pid: process.pid } }, pino.destination({ dest: 1, sync: true }));
 const schemasFolder = fileURLToPath(new URL('../../schemas', import.meta.url));
 await runProcessor(config, logger, schemasFolder, process, { wanted: false, fault: null }, [
+  ...(plan.hidden ? [hidingObserver(plan)] : []),
   haltingObserver(plan, logger),
 ]);

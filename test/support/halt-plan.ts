@@ -22,6 +22,8 @@ export interface HaltPlan {
   readonly moment: BatchMoment | 'replayed';
   /** Which of the partition's batches, or of those parts, since the process started, from 1. */
   readonly batch: number;
+  /** The transaction coordinator is not told of that batch: of one partition, and one that the broker does not verify. */
+  readonly hidden?: true;
 }
 
 /** The message of the last log line before the signal. */
