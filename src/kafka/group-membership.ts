@@ -44,7 +44,8 @@ const removeTimeoutMs = 1_000;
 
 /**
  * kafkajs keeps asking the same coordinator until its retries are used up, and looks for the new one only when it
- * starts over. So few retries, quickly: a coordinator that moved is found again within about a second.
+ * starts over. So few retries, quickly: a coordinator that moved is found again within about a second. Of connecting too:
+ * with kafkajs's own retries it would be up to 20 s until it looks whether the brokers are back.
  */
 const retries = { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 };
 
@@ -70,7 +71,7 @@ export class KafkaGroupMembership implements GroupMembership {
   constructor(options: GroupMembershipOptions) {
     this.#options = options;
     const sessionTimeout = options.sessionTimeoutMs ?? defaultSessionTimeoutMs;
-    this.#consumer = new Kafka(options.kafka).consumer({
+    this.#consumer = new Kafka({ ...options.kafka, retry: retries }).consumer({
       groupId: options.groupId,
       partitionAssigners: [this.#watching(options.assigner)],
       sessionTimeout,

@@ -6,6 +6,9 @@ interface GroupCoordinator extends Broker {
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
 }
 
+/** While the coordinator is away: about 15 s, and soon after it is back. A session is over by then anyway. */
+const retry = { initialRetryTime: 100, maxRetryTime: 500, retries: 30 };
+
 /**
  * Removes `memberId` from the group. Evicting a live member costs a rebalance, never a result: it joins again.
  *
@@ -13,7 +16,7 @@ interface GroupCoordinator extends Broker {
  * @throws kafkajs's errors where the coordinator cannot be reached
  */
 export async function removeMember(config: KafkaConfig, groupId: string, memberId: string): Promise<boolean> {
-  const cluster = createCluster(config);
+  const cluster = createCluster({ ...config, retry });
   try {
     await cluster.connect();
     const coordinator = await cluster.findGroupCoordinator({ groupId, coordinatorType: COORDINATOR_OF_GROUP });

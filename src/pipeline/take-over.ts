@@ -87,7 +87,8 @@ async function endOfChangelog(context: PipelineContext, partition: number): Prom
 function hanging(where: string, end: number, highWatermark: number): HangingTransactionError {
   return new HangingTransactionError(
     `the changelog is readable up to offset ${end} and goes up to ${highWatermark}: the brokers have left a ` +
-      `transaction open there. End it with kafka-transactions.sh --bootstrap-server ... abort ${where} --start-offset ` +
-      `${end}; the partition goes on by itself then`,
+      `transaction open there, and do not know how it ended. End what \`company-sync doctor\` finds in other topics, ` +
+      `then this with kafka-transactions.sh --bootstrap-server ... abort ${where} --start-offset ${end}; the partition ` +
+      'goes on by itself then',
   );
 }

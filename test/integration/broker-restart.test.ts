@@ -1,9 +1,6 @@
 /**
- * A broker that is killed under load, or stopped: the same instance goes on, and an audit finds nothing wrong.
- *
- * Stopped it is only while no transaction is under way. A broker that stops and has nobody to hand its partitions to
- * takes them for deleted while it ends transactions, and counts a commit as done that it has written nowhere (Kafka
- * 4.3.1: `TransactionMarkerChannelManager`, "these partitions are likely deleted already and hence can be skipped").
+ * The only broker is killed or stopped under load: the same instance goes on, and an audit finds nothing wrong. Now and
+ * then that broker leaves a transaction open in some places (Kafka 4.3.1, docs/architecture.md): it is ended again.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { auditCluster } from '../support/audit/audit-cluster.js';
@@ -41,24 +38,19 @@ test('an instance outlives the restart of its only broker', async () => {
   if (broker === undefined) throw new Error('the cluster has no broker');
   const processor = await processors.startReady(deployment);
   const companies = await writeWhile(async () => {
-    for (let kills = 0; kills < 2; kills++) {
+    for (const goDown of ['kill', 'kill', 'stop'] as const) {
       await written(3);
-      await broker.kill();
+      await broker[goDown]();
       await broker.start();
     }
     await written(3);
   });
   await processor.explained(consumed(deployment, await lastOfEachPartition()));
-
-  await broker.stop();
-  await broker.start();
-  const more = await writeWhile(() => written(3));
-  await processor.explained(consumed(deployment, await lastOfEachPartition()));
   await processor.ready();
   expect(processor.running).toBe(true);
   const { announced, anomalies } = await auditCluster({ ...deployment, settingsInPlaceBefore: 0 });
   expect(anomalies).toEqual([]);
-  expect(announced).toBe(companies + more);
+  expect(announced).toBe(companies);
 });
 
 let writes = 0;
@@ -68,16 +60,14 @@ async function written(more: number): Promise<void> {
   while (writes < target) await delay(PACE_MS);
 }
 
-let companiesWritten = 0;
-
 /** Writes companies that will be announced; whatever the broker does, each is written at least once and in order. */
 async function writeWhile(event: () => Promise<void>): Promise<number> {
-  const before = companiesWritten;
+  let companies = 0;
   let over = false;
   const writing = (async () => {
     while (!over) {
       const records: PlatformRecord[] = [];
-      for (let i = 0; i < COMPANIES_A_WRITE; i++) records.push(...historyOf(`company-${companiesWritten++}`));
+      for (let i = 0; i < COMPANIES_A_WRITE; i++) records.push(...historyOf(`company-${companies++}`));
       await insist(() => platform.send(records));
       writes++;
       await delay(PACE_MS);
@@ -89,7 +79,7 @@ async function writeWhile(event: () => Promise<void>): Promise<number> {
     over = true;
   }
   await writing;
-  return companiesWritten - before;
+  return companies;
 }
 
 function historyOf(company: string): PlatformRecord[] {
