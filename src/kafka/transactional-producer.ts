@@ -92,12 +92,13 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   begin(partitions: readonly TopicPartition[]): Promise<void> {
     return this.#call('idle', async () => {
+      // First, so that the coordinator hears nothing of a transaction that cannot be: it would end in an abort.
+      await settleAll(partitions.map((at) => this.#leaderOf(at)));
       this.#state = 'beginning';
       const { coordinator, session, groupId } = this.#parts;
       await settleAll<unknown>([
         this.#untilMarkersAreWritten(coordinator, () => addPartitionsToTxn(session, partitions)),
         this.#untilMarkersAreWritten(coordinator, () => addOffsetsToTxn(session, groupId)),
-        ...partitions.map((at) => this.#leaderOf(at)),
       ]);
       this.#state = 'open';
     });

@@ -83,11 +83,11 @@ const produced = (errorCode: number) => {
   return new Encoder().writeArray([topic], 'object').writeInt32(0);
 };
 
-function fencedProducer() {
+function fencedProducer(find: SessionParts['leaders']['find'] = () => Promise.resolve('broker:9092')) {
   const scripted = new ScriptedBroker();
   const producer = new KafkaTransactionalProducer({
     connections: scripted.connections,
-    leaders: { find: () => Promise.resolve('broker:9092') },
+    leaders: { find },
     clock: new SteppedClock(),
     session: { transactionalId: 'id', producerId: 1n, producerEpoch: 0 },
     lastOutcome: null,
@@ -119,6 +119,14 @@ test('beginning waits for the markers of the transaction before, and asks again 
   (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
   await begun;
   expect(scripted.sent).toEqual(['AddPartitionsToTxn', 'AddOffsetsToTxn', 'AddPartitionsToTxn']);
+});
+
+test('the coordinator hears nothing of a transaction over a partition that has no leader', async () => {
+  const leaderless = new BrokerError('no leader');
+  const { scripted, producer } = fencedProducer(() => Promise.reject(leaderless));
+  await expect(producer.begin([OUTPUT])).rejects.toBe(leaderless);
+  await producer.discard();
+  expect(scripted.sent).toEqual([]);
 });
 
 test('beginning gives up on markers that never come', async () => {
