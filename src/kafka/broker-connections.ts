@@ -40,6 +40,13 @@ export class BrokerConnections {
     return link.ask(question);
   }
 
+  /** Whether a connection was lost since the last call. Lost ones are made anew when they are needed. */
+  lostOne(): boolean {
+    const lost = [...this.#links].filter(([, link]) => link.isLost());
+    for (const [address] of lost) this.drop(address);
+    return lost.length > 0;
+  }
+
   /** Gives up a connection that failed: the next use makes a new one. What is still in flight on it may end first. */
   drop(address: string): void {
     const link = this.#links.get(address);
@@ -64,6 +71,8 @@ interface SeededCluster {
 class Link {
   readonly #cluster: Cluster;
   readonly #inFlight = new Set<Promise<unknown>>();
+  /** Once it was connected. */
+  #broker: ConnectedBroker | undefined;
 
   constructor(config: KafkaConfig) {
     this.#cluster = createCluster(config);
@@ -73,6 +82,10 @@ class Link {
     const answer = this.#connect().then(question);
     this.#inFlight.add(answer);
     return answer.finally(() => this.#inFlight.delete(answer));
+  }
+
+  isLost(): boolean {
+    return this.#broker !== undefined && !this.#broker.connectionPool.isConnected();
   }
 
   /**
@@ -89,6 +102,7 @@ class Link {
     await this.#cluster.connect();
     const broker = (this.#cluster as unknown as SeededCluster).brokerPool.seedBroker;
     if (broker === undefined) throw new Error('kafkajs has no seed broker: is it another version than 2.2.4?');
+    this.#broker = broker;
     return broker;
   }
 }

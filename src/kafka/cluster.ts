@@ -54,6 +54,7 @@ export interface ProtocolCall<T extends object> {
 export interface ConnectionPool {
   readonly host: string;
   readonly port: number;
+  isConnected(): boolean;
   /** Sends over the broker's one connection for this kind of request (Fetch has its own), connecting where needed. */
   send<T extends object>(call: ProtocolCall<T>): Promise<T>;
 }

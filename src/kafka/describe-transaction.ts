@@ -1,8 +1,7 @@
 /** A transactional id as its coordinator sees it: DescribeTransactions (KIP-664), its version 0. */
-import type { TransactionOutcome } from '../pipeline/ports.js';
 import type { ConnectedBroker } from './broker-connections.js';
 import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
-import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
+import { ERROR_CODES } from './protocol-errors.js';
 import { protocolCall, type Answer } from './transaction-requests.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 
@@ -10,7 +9,7 @@ const API_KEY = 65;
 
 /** Of an id that the coordinator does not know, all but the error code means nothing. */
 export interface DescribedTransaction extends Answer {
-  /** Such as Ongoing or CompleteCommit; Empty while the producer has begun none. */
+  /** Such as Ongoing or CompleteCommit; Empty from a fencing on, until the producer begins one. */
   readonly state: string;
   readonly producerId: bigint;
   readonly producerEpoch: number;
@@ -46,12 +45,5 @@ function readAnswer(bytes: Buffer): DescribedTransaction {
     const producerId = BigInt(one.readInt64().toString());
     return { clientSideThrottleTime, errorCode, state, producerId, producerEpoch: one.readInt16() };
   };
-  return decoder.readUVarIntArray(read)[0] ?? UNKNOWN;
-}
-
-/** How the last transaction ended, or will; null where the coordinator does not say. */
-export function outcomeOf({ errorCode, state }: DescribedTransaction): TransactionOutcome | null {
-  if (errorCode !== NO_ERROR) return null;
-  if (state === 'CompleteCommit' || state === 'PrepareCommit') return 'commit';
-  return state === 'Empty' || state === 'Dead' ? null : 'abort';
+  return decoder.readUVarIntArray(read)?.[0] ?? UNKNOWN;
 }

@@ -30,8 +30,8 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readString(): string | null;
     readArray<T>(read: (decoder: Decoder) => T): T[];
     readUVarIntString(): string | null;
-    readUVarIntArray<T>(read: (decoder: Decoder) => T): T[];
-    /** Passes over them. */
+    readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;
+    /** Passes over them, where there are none: kafkajs takes the length of one for a compact one. */
     readTaggedFields(): unknown;
   }
 }
@@ -48,4 +48,9 @@ declare module 'kafkajs/src/protocol/request.js' {
     readonly clientId: string;
     readonly request: Request;
   }): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>;
+}
+
+declare module 'kafkajs/src/protocol/error.js' {
+  /** A KafkaJSProtocolError, which knows whether asking again helps. */
+  export function createErrorFromCode(code: number): Error;
 }

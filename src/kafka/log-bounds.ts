@@ -1,4 +1,5 @@
 /** Where a partition's log begins and ends, and where the group stands in it. */
+import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import type { TopicPartition } from '../lib/record.js';
@@ -10,7 +11,7 @@ import { GroupCoordinator } from './group-coordinator.js';
 import { nameOf, type LeaderDirectory } from './leader-directory.js';
 import type { OnTrouble } from './log-fetcher.js';
 import { fetchStableOffset } from './pending-offset.js';
-import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from './protocol-errors.js';
+import { ERROR_CODES, isProtocolError, NO_ERROR } from './protocol-errors.js';
 
 const EARLIEST = -2;
 /** With read_committed: the last stable offset; with read_uncommitted: the high watermark. */
@@ -44,7 +45,7 @@ export class LogBoundsReader {
   /** @throws BrokerError where the cluster gave no answer for long, or refuses */
   bounds(at: TopicPartition): Promise<LogBounds> {
     return this.#askLeader(at, async (broker) => {
-      // In this order the end is below neither. In turn: two first requests at once would make kafkajs connect twice.
+      // In this order the end is below the start never, and below the high watermark only while a transaction is open. In turn: two first requests at once would make kafkajs connect twice.
       const start = await offsetAt(broker, at, EARLIEST, READ_COMMITTED);
       const highWatermark = await offsetAt(broker, at, LATEST, READ_UNCOMMITTED);
       return { start, highWatermark, end: await offsetAt(broker, at, LATEST, READ_COMMITTED) };
@@ -87,7 +88,7 @@ export class LogBoundsReader {
       return this.#coordinator.ask(async ({ connectionPool }) => {
         const { errorCode } = await connectionPool.send(call);
         if (errorCode === ERROR_CODES.UNSTABLE_OFFSET_COMMIT) return true;
-        if (errorCode !== NO_ERROR) throw refusal(errorCode, call.request.apiName, at);
+        if (errorCode !== NO_ERROR) throw createErrorFromCode(errorCode);
         return false;
       });
     });

@@ -32,6 +32,6 @@ function readAnswer(bytes: Buffer): Answer {
     return ofPartitions;
   });
   const ofGroup = decoder.readInt16();
-  const errorCode = ofGroup !== NO_ERROR ? ofGroup : (errors[0]?.[0] ?? ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION);
+  const errorCode = ofGroup !== NO_ERROR ? ofGroup : (errors?.[0]?.[0] ?? ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION);
   return { clientSideThrottleTime, errorCode };
 }

@@ -127,10 +127,21 @@ function committedOffsets({ logs, input: topic }: RepartitionPorts, count: numbe
   return Promise.all(range(0, count).map((partition) => logs.committedOffset({ topic, partition })));
 }
 
+/** Before it is fenced: the coordinator knows how it ended only until then. */
+async function mustBeWhole({ logs, changelog: topic }: RepartitionPorts, partition: number): Promise<void> {
+  const { end, highWatermark } = await logs.bounds({ topic, partition });
+  if (end === highWatermark) return;
+  throw new RepartitionRefusedError(
+    `partition ${topic}/${partition} has a transaction open from offset ${end} on: start an instance, which ends it, and ` +
+      'stop it again',
+  );
+}
+
 /** Whatever is left unread would be read with the state of other companies. Fenced first, so that the offsets are final. */
 async function mustBeConsumed(ports: RepartitionPorts, { from }: Counts): Promise<void> {
   const { logs, input: topic } = ports;
   for (const partition of range(0, from)) {
+    await mustBeWhole(ports, partition);
     await (await fence(ports, partition)).discard();
     const { start, end, highWatermark } = await logs.bounds({ topic, partition });
     if (end < highWatermark)

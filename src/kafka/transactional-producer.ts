@@ -10,6 +10,7 @@ import type { LeaderDirectory } from './leader-directory.js';
 import { produce, type ProduceAnswer } from './produce-request.js';
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
 import { cutBatch, nextSequence } from './record-batch-encoder.js';
+import { untilReady } from './until-ready.js';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
@@ -22,7 +23,7 @@ import {
 
 /** What a fenced session consists of. The connections belong to it alone, and end with it. */
 export interface SessionParts {
-  readonly connections: Pick<BrokerConnections, 'ask' | 'close'>;
+  readonly connections: Pick<BrokerConnections, 'ask' | 'close' | 'drop' | 'lostOne'>;
   readonly leaders: Pick<LeaderDirectory, 'find'>;
   readonly clock: Clock;
   readonly session: ProducerSession;
@@ -65,7 +66,7 @@ const MARKERS_TIMEOUT_MS = 10_000;
  *                any error, any unknown outcome, discard: over
  * ```
  *
- * It tries nothing again but what CONCURRENT_TRANSACTIONS says was not carried out. Whatever else fails leaves open
+ * It tries nothing again but what CONCURRENT_TRANSACTIONS says was not carried out, and `repeatEnd`. Whatever else fails leaves open
  * what the broker did. So the session is over then, and the next owner of the id fences and reads in the log what
  * became of the transaction.
  */
@@ -88,6 +89,21 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
+  }
+
+  lostConnection(): boolean {
+    return this.#parts.connections.lostOne();
+  }
+
+  repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void> {
+    return this.#call('idle', async () => {
+      this.#state = 'committing'; // So that no failure leads to an abort of ours.
+      const { session, groupId } = this.#parts;
+      await this.#insist(() => addPartitionsToTxn(session, partitions));
+      await this.#insist(() => addOffsetsToTxn(session, groupId));
+      await this.#insist(() => endTxn(session, outcome));
+      this.#state = 'idle';
+    });
   }
 
   begin(partitions: readonly TopicPartition[]): Promise<void> {
@@ -205,6 +221,19 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
       }
       await clock.delay(MARKERS_RETRY_MS);
     }
+  }
+
+  /** For what the coordinator may be told twice in one session. */
+  async #insist(makeCall: () => ProtocolCall<Answer>): Promise<void> {
+    const { connections, coordinator, clock } = this.#parts;
+    await untilReady(clock, makeCall().request.apiName, async () => {
+      try {
+        return await connections.ask(coordinator, ({ connectionPool }) => connectionPool.send(makeCall()));
+      } catch (error) {
+        connections.drop(coordinator);
+        throw error;
+      }
+    });
   }
 
   async #mustSucceed(address: string, call: ProtocolCall<Answer>): Promise<void> {

@@ -1,11 +1,12 @@
 /** Fences transactional ids: the way to a producer, and to final offsets. */
 import type { Clock } from '../lib/clock.js';
-import type { TransactionOutcome, Transactions } from '../pipeline/ports.js';
+import type { Transactions } from '../pipeline/ports.js';
 import { AnyBroker, type Told } from './any-broker.js';
 import { BatchSizeLimits } from './batch-size-limits.js';
 import { BrokerConnections } from './broker-connections.js';
 import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, type KafkaConfig } from './cluster.js';
-import { describeTransaction, outcomeOf, type DescribedTransaction } from './describe-transaction.js';
+import { describeTransaction, type DescribedTransaction } from './describe-transaction.js';
+import { LastOutcomes } from './last-outcomes.js';
 import { LeaderDirectory } from './leader-directory.js';
 import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
 import {
@@ -35,24 +36,21 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
   const { groupId, clock } = options;
   const batchSizeLimits = new BatchSizeLimits(BATCH_BYTES);
   const anyBroker = new AnyBroker(config, clock);
-  const fenced = new Map<string, Fenced>();
+  const outcomes = new LastOutcomes();
 
   return {
     async fence(transactionalId) {
       const connections = new BrokerConnections(config);
-      const fencing = new Fencing(connections, anyBroker, options);
+      const fencing = new Fencing(connections, anyBroker, outcomes, options);
       try {
         const { answer: groupCoordinator, toldBy } = await fencing.coordinatorOf(COORDINATOR_OF_GROUP, groupId);
-        const { coordinator, before, producerId, producerEpoch } = await fencing.initialise(transactionalId);
-        const known = fenced.get(transactionalId);
-        const lastOutcome = known !== undefined && isFreshOf(before, known) ? known.lastOutcome : outcomeOf(before);
-        fenced.set(transactionalId, { producerId, producerEpoch, lastOutcome });
+        const { coordinator, producerId, producerEpoch } = await fencing.initialise(transactionalId);
         return new KafkaTransactionalProducer({
           connections,
           leaders: new LeaderDirectory(anyBroker, connections),
           clock,
           session: { transactionalId, producerId, producerEpoch },
-          lastOutcome,
+          lastOutcome: outcomes.afterFencing(transactionalId, { producerId, producerEpoch }),
           coordinator,
           groupId,
           groupCoordinator,
@@ -69,24 +67,6 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
   };
 }
 
-/** A session of a transactional id that was fenced here. */
-interface Fenced {
-  readonly producerId: bigint;
-  readonly producerEpoch: number;
-  readonly lastOutcome: TransactionOutcome | null;
-}
-
-interface Initialised extends InitProducerIdAnswer {
-  /** host:port */
-  readonly coordinator: string;
-  readonly before: DescribedTransaction;
-}
-
-/** Nobody has begun a transaction or fenced since: what was known of the last one then holds still. */
-function isFreshOf({ state, producerId, producerEpoch }: DescribedTransaction, known: Fenced): boolean {
-  return state === 'Empty' && producerId === known.producerId && producerEpoch === known.producerEpoch;
-}
-
 /** The coordinator that was asked is another one by now, or cannot do its work: it may have been named wrongly. */
 const WRONG_COORDINATOR: ReadonlySet<number> = new Set([
   ERROR_CODES.NOT_COORDINATOR,
@@ -97,6 +77,7 @@ class Fencing {
   constructor(
     private readonly connections: BrokerConnections,
     private readonly anyBroker: AnyBroker,
+    private readonly outcomes: LastOutcomes,
     private readonly options: TransactionsOptions,
   ) {}
 
@@ -117,21 +98,20 @@ class Fencing {
     return { answer: address, toldBy };
   }
 
-  /** Fences, and tells how the id stood before. */
-  async initialise(transactionalId: string): Promise<Initialised> {
+  /** Fences, with how the id stood right before noted. */
+  async initialise(transactionalId: string): Promise<InitProducerIdAnswer & { coordinator: string }> {
     const { clock, transactionTimeoutMs } = this.options;
     return untilReady(clock, 'InitProducerId', async () => {
       const { answer: coordinator, toldBy } = await this.coordinatorOf(COORDINATOR_OF_TRANSACTION, transactionalId);
       try {
         const answer = await this.connections.ask(coordinator, async (broker) => {
           const before = await describeTransaction(broker, transactionalId);
-          const answered = before.errorCode === NO_ERROR || before.errorCode === ERROR_CODES.TRANSACTIONAL_ID_NOT_FOUND;
-          if (!answered) return { ...before, coordinator, before };
-          const call = initProducerId(transactionalId, transactionTimeoutMs);
-          return { ...(await broker.connectionPool.send(call)), coordinator, before };
+          if (!isDescription(before)) return before;
+          this.outcomes.note(transactionalId, before);
+          return broker.connectionPool.send(initProducerId(transactionalId, transactionTimeoutMs));
         });
         if (WRONG_COORDINATOR.has(answer.errorCode)) this.anyBroker.passOn(toldBy);
-        return answer;
+        return { ...answer, coordinator };
       } catch (error) {
         this.anyBroker.passOn(toldBy);
         this.connections.drop(coordinator);
@@ -139,4 +119,9 @@ class Fencing {
       }
     });
   }
+}
+
+/** Else the coordinator is not ready: its refusal is that of the fencing. */
+function isDescription({ errorCode }: DescribedTransaction): boolean {
+  return errorCode === NO_ERROR || errorCode === ERROR_CODES.TRANSACTIONAL_ID_NOT_FOUND;
 }

@@ -7,6 +7,7 @@ import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import { encodeChanges } from '../store/state-changes.js';
 import type { PipelineContext } from './context.js';
 import type { Decisions } from './decide.js';
+import { mustBeWhole } from './fence.js';
 import type { OwnedPartition } from './take-over.js';
 
 interface Write {
@@ -30,6 +31,7 @@ export async function commitBatch(
 ): Promise<number> {
   const { producer, store } = owned;
   const { observer, topics } = context;
+  if (producer.lostConnection()) await mustBeWhole(context, partition);
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset };
   const encoded = encodeChanges(decisions.touched, position, store.position(), store.undoBytes);

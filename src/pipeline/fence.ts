@@ -4,34 +4,61 @@
  * Brokers can leave a transaction open in some of its partitions and count it as ended all the same ("hanging"). Kafka
  * 4.3.0 to 4.4.0 take a partition that has no leader for a deleted one when they write the markers: so it goes with
  * whatever a broker was ending when it went down and no other broker had a replica. Those who read only what is committed
- * wait in front of such a transaction, and the next one of the same id would decide for it. So it is ended again, by a
- * transaction without records over all that the former may have written, which ends as the coordinator had decided.
+ * wait in front of such a transaction, and the next one of the same id would decide for it. So its end is repeated, as
+ * the coordinator had decided it, over all that it may have written.
  */
 import type { TopicPartition } from '../lib/record.js';
 import type { PipelineContext } from './context.js';
+import { BrokerError, HangingTransactionError } from './errors.js';
 import type { TransactionalProducer } from './ports.js';
 
-/** @throws what the ports throw; nothing stays open then */
+/** @throws HangingTransactionError where it is not known how to end what is open; what the ports throw */
 export async function fence(context: PipelineContext, partition: number): Promise<TransactionalProducer> {
-  const { transactions, topics, observer } = context;
-  const transactionalId = `${context.applicationId}-${topics.input}-${partition}`;
-  const producer = await transactions.fence(transactionalId);
+  const transactionalId = `${context.applicationId}-${context.topics.input}-${partition}`;
+  const former = await context.transactions.fence(transactionalId);
+  const open = await orDiscard(former, leftOpen(context, partition));
+  if (open.length === 0 || isOffsetAlone(open, former)) return former;
+  await orDiscard(former, repeatEnd(context, partition, former, open));
+  await former.discard();
+
+  const producer = await context.transactions.fence(transactionalId); // Returns once that end counts as done.
+  const still = await orDiscard(producer, leftOpen(context, partition));
+  if (still.length === 0) return producer;
+  await producer.discard();
+  throw new HangingTransactionError(hanging(still, 'have done so again when its end was repeated'));
+}
+
+/** With an outcome that is not known: the check of the positions tells an operator what to do about the offset. */
+function isOffsetAlone(open: readonly Open[], { lastOutcome }: TransactionalProducer): boolean {
+  return lastOutcome === null && open.every(({ from }) => from === 'offset');
+}
+
+async function repeatEnd(
+  context: PipelineContext,
+  partition: number,
+  producer: TransactionalProducer,
+  open: readonly Open[],
+): Promise<void> {
   const outcome = producer.lastOutcome;
-  if (outcome === null) return producer;
+  if (outcome === null) throw new HangingTransactionError(hanging(open, 'do not know any more how it ended'));
+  context.observer.leftOpen(partition, outcome, open.map(nameOf));
+  const written = writtenBy(context, partition).map(({ at }) => at);
+  await producer.repeatEnd(written, outcome);
+}
+
+async function orDiscard<T>(producer: TransactionalProducer, work: Promise<T>): Promise<T> {
   try {
-    const written = writtenBy(context, partition);
-    const open = await leftOpen(context, partition, written);
-    if (open.length === 0) return producer;
-    observer.leftOpen(partition, outcome, open);
-    await producer.begin(written.map(({ at }) => at));
-    if (outcome === 'commit') await producer.commit();
+    return await work;
   } catch (error) {
     await producer.discard();
     throw error;
   }
-  await producer.discard();
-  // An abort happens here at the latest; and this returns only once the markers are written.
-  return transactions.fence(transactionalId);
+}
+
+/** @throws BrokerError where the owner's last transaction is open in some places: fencing anew ends it there */
+export async function mustBeWhole(context: PipelineContext, partition: number): Promise<void> {
+  const open = await leftOpen(context, partition);
+  if (open.length > 0) throw new BrokerError(`the last transaction is open still: ${open.map(nameOf).join(', ')}`);
 }
 
 interface Written {
@@ -49,22 +76,39 @@ function writtenBy({ topics, partitioner }: PipelineContext, partition: number):
   return [{ at: { topic: topics.changelog, partition }, alone: true }, ...outbound];
 }
 
+/** A place in a log, or the group's offset of an input partition. */
+type Open = TopicPartition & { readonly from: number | 'offset' };
+
 /**
- * What is open although the former owner is fenced. Where others write too something is open at most times, so only what
+ * What is open although nobody writes at present. Where others write too something is open at most times, so only what
  * nobody else writes to is looked at: the changelog and the offset are part of each transaction.
  */
-async function leftOpen(context: PipelineContext, partition: number, written: readonly Written[]): Promise<string[]> {
+async function leftOpen(context: PipelineContext, partition: number): Promise<Open[]> {
   const { topics, inputLogs, changelogLogs } = context;
-  const look = async ({ topic, partition }: TopicPartition): Promise<string[]> => {
-    const { end, highWatermark } = await changelogLogs.bounds({ topic, partition });
-    return end < highWatermark ? [`${topic}/${partition} from offset ${end} on`] : [];
+  const lookAt = async (at: TopicPartition): Promise<Open[]> => {
+    const { end, highWatermark } = await changelogLogs.bounds(at);
+    return end < highWatermark ? [{ ...at, from: end }] : [];
   };
   const input = { topic: topics.input, partition };
-  const [offset, ...logs] = await Promise.all([
-    inputLogs
-      .offsetIsPending(input)
-      .then((pending) => (pending ? [`the group's offset in ${input.topic}/${partition}`] : [])),
-    ...written.filter(({ alone }) => alone).map(({ at }) => look(at)),
-  ]);
-  return [...logs.flat(), ...offset];
+  const lookAtOffset = async (): Promise<Open[]> =>
+    (await inputLogs.offsetIsPending(input)) ? [{ ...input, from: 'offset' }] : [];
+  const alone = writtenBy(context, partition).filter((written) => written.alone);
+  return (await Promise.all([...alone.map(({ at }) => lookAt(at)), lookAtOffset()])).flat();
+}
+
+function nameOf({ topic, partition, from }: Open): string {
+  return from === 'offset'
+    ? `the group's offset of ${topic}/${partition}`
+    : `${topic}/${partition} from offset ${from} on`;
+}
+
+function hanging(open: readonly Open[], why: string): string {
+  const commands = open.flatMap(({ topic, partition, from }) =>
+    from === 'offset' ? [] : [`abort --topic ${topic} --partition ${partition} --start-offset ${from}`],
+  );
+  return (
+    `the brokers have left the last transaction open, and ${why}: ${open.map(nameOf).join(', ')}. The partition goes ` +
+    `on when it is ended: kafka-transactions.sh --bootstrap-server ... ${commands.join('; ')}. That gives up what it ` +
+    'wrote, so first read "A partition was left with an open transaction" in docs/operations.md'
+  );
 }

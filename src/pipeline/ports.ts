@@ -58,8 +58,15 @@ export type TransactionOutcome = 'commit' | 'abort';
  * anew. One transaction at a time.
  */
 export interface TransactionalProducer {
-  /** How the last transaction of the former owner ended, by the coordinator; null where it does not know. */
+  /** How the last transaction before the fencing ended; null where it is not known. */
   readonly lastOutcome: TransactionOutcome | null;
+  /**
+   * Whether a connection to a broker was lost since the last call: then the brokers may have left the last transaction
+   * open in some places.
+   */
+  lostConnection(): boolean;
+  /** Ends the last transaction again, in all of `partitions` and for the group's offset. `discard` the producer then. */
+  repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void>;
   /** Adds the partitions that will be written, and the group's offsets, to a new transaction. */
   begin(partitions: readonly TopicPartition[]): Promise<void>;
   /**

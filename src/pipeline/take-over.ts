@@ -9,7 +9,7 @@
  */
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
-import { HangingTransactionError, InconsistentPositionError } from './errors.js';
+import { InconsistentPositionError } from './errors.js';
 import { fence } from './fence.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
@@ -70,25 +70,14 @@ export async function takeOver(
   }
 }
 
-/** @throws InconsistentPositionError, HangingTransactionError: then the changelog does not tell what it should */
+/** @throws InconsistentPositionError where a part of the changelog is gone */
 async function endOfChangelog(context: PipelineContext, partition: number): Promise<number> {
   const topic = context.topics.changelog;
-  const { start, end, highWatermark } = await context.changelogLogs.bounds({ topic, partition });
-  // Only this transactional id writes here, and fencing has ended its transaction: whatever is open, nobody ends.
-  if (end < highWatermark) throw hanging(`--topic ${topic} --partition ${partition}`, end, highWatermark);
+  const { start, end } = await context.changelogLogs.bounds({ topic, partition });
   if (start === 0) return end;
   throw new InconsistentPositionError(
     `partition ${partition} is stopped: changelog ${topic}/${partition} starts at offset ${start}, so records of it ` +
       'were deleted. State cannot be restored from it: stop all instances, delete the topic, make it anew with ' +
       '`company-sync topics create`, and build the state anew: docs/operations.md, "The changelog is lost"',
-  );
-}
-
-function hanging(where: string, end: number, highWatermark: number): HangingTransactionError {
-  return new HangingTransactionError(
-    `the changelog is readable up to offset ${end} and goes up to ${highWatermark}: the brokers have left a ` +
-      `transaction open there, and do not know how it ended. End what \`company-sync doctor\` finds in other topics, ` +
-      `then this with kafka-transactions.sh --bootstrap-server ... abort ${where} --start-offset ${end}; the partition ` +
-      'goes on by itself then',
   );
 }

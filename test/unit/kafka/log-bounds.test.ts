@@ -14,7 +14,9 @@ function boundsOfGrowingLog() {
       return Promise.resolve({ responses: [{ topic: 'input', partitions: [found] }] });
     },
   };
-  const connections: Pick<BrokerConnections, 'ask'> = { ask: (_, question) => question(broker as unknown as ConnectedBroker) };
+  const connections: Pick<BrokerConnections, 'ask'> = {
+    ask: (_, question) => question(broker as unknown as ConnectedBroker),
+  };
   const leaders: Pick<LeaderDirectory, 'find'> = { find: () => Promise.resolve('broker:9092') };
   const reader = new LogBoundsReader(
     'group',

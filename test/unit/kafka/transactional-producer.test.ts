@@ -45,6 +45,8 @@ class ScriptedBroker {
       this.closed++;
       return Promise.resolve();
     },
+    drop: () => undefined,
+    lostOne: () => false,
   };
 
   /** The oldest request of that name that has no answer yet, once everything that can go on has gone on. */
@@ -127,6 +129,33 @@ test('the coordinator hears nothing of a transaction over a partition that has n
   await expect(producer.begin([OUTPUT])).rejects.toBe(leaderless);
   await producer.discard();
   expect(scripted.sent).toEqual([]);
+});
+
+describe('repeating the end of the last transaction', () => {
+  test('tells the coordinator once more what it does not answer, and never aborts on its way to a commit', async () => {
+    const { scripted, producer } = fencedProducer();
+    const repeated = producer.repeatEnd([OUTPUT], 'commit');
+    (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(ERROR_CODES.CONCURRENT_TRANSACTIONS));
+    await quiet();
+    (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
+    (await scripted.received('AddOffsetsToTxn')).loseConnection();
+    await quiet();
+    (await scripted.received('AddOffsetsToTxn')).answer(answered(0));
+    (await scripted.received('EndTxn')).answer(answered(0));
+    await repeated;
+    await producer.discard();
+    expect(scripted.sent.filter((name) => name === 'EndTxn')).toHaveLength(1);
+  });
+
+  test('leaves it to the next owner where the coordinator refuses', async () => {
+    const { scripted, producer } = fencedProducer();
+    const repeated = producer.repeatEnd([OUTPUT], 'commit');
+    (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
+    (await scripted.received('AddOffsetsToTxn')).answer(answered(ERROR_CODES.INVALID_PRODUCER_EPOCH));
+    await expect(repeated).rejects.toThrow(FencedError);
+    await producer.discard();
+    expect(scripted.sent).not.toContain('EndTxn');
+  });
 });
 
 test('beginning gives up on markers that never come', async () => {

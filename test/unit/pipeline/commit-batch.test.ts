@@ -5,9 +5,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { commitBatch } from '../../../src/pipeline/commit-batch.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
+import { BrokerError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { PipelineObserver } from '../../../src/pipeline/observer.js';
-import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
+import type { LogBounds, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StoreUnavailableError, type KeyValueStore } from '../../../src/store/key-value-store.js';
 import { PartitionStore } from '../../../src/store/partition-store.js';
 import { TOPICS } from './topics.js';
@@ -38,14 +39,25 @@ function never(): never {
   throw new Error('that was never asked for');
 }
 
+const noLogs: Logs = { reader: never, bounds: never, committedOffset: never, offsetIsPending: never };
 const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 const CHANGELOG_END = 7;
 
-/** Begins to commit a batch that changes nothing but the position. */
-function committing(): { steps: Steps; outcome: Promise<number>; store: PartitionStore } {
+/**
+ * Begins to commit a batch that changes nothing but the position.
+ *
+ * @param lost with a connection lost since the last one, and the changelog readable so far and no further
+ */
+function committing(lost?: Pick<LogBounds, 'end' | 'highWatermark'>): {
+  steps: Steps;
+  outcome: Promise<number>;
+  store: PartitionStore;
+} {
   const steps = new Steps();
   const producer: TransactionalProducer = {
     lastOutcome: null,
+    lostConnection: () => lost !== undefined,
+    repeatEnd: never,
     begin: () => steps.ask('begin'),
     prepare: () => () => steps.ask('produce').then(() => CHANGELOG_END),
     produce: never,
@@ -66,6 +78,9 @@ function committing(): { steps: Steps; outcome: Promise<number>; store: Partitio
     topics: TOPICS,
     clock: { now: () => 0, delay: never },
     held: new HeldPositions(),
+    partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], alone: true }) },
+    inputLogs: { ...noLogs, offsetIsPending: () => Promise.resolve(false) },
+    changelogLogs: { ...noLogs, bounds: () => Promise.resolve({ start: 0, ...(lost ?? never()) }) },
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,
   };
   const outcome = commitBatch(context as PipelineContext, 0, { producer, store, from: 0 }, NO_DECISIONS, 10);
@@ -84,6 +99,16 @@ test('nothing is produced and no offset sent before the store has the batch and 
   await steps.answer('commit');
   expect(await outcome).toBe(1);
   expect(store.changelogPosition).toBe(CHANGELOG_END);
+});
+
+test('after a connection was lost nothing is done before it is known that the last transaction has ended everywhere', async () => {
+  const { steps, outcome } = committing({ end: 5, highWatermark: 7 });
+  await expect(outcome).rejects.toThrow(BrokerError);
+  expect(steps.asked).toEqual([]);
+
+  const whole = committing({ end: 7, highWatermark: 7 });
+  await turn();
+  expect([...whole.steps.asked].sort()).toEqual(['begin', 'write']);
 });
 
 test('nor before the transaction has begun, where the store is faster', async () => {

@@ -1,7 +1,7 @@
 /** What the brokers left open of the last transaction: found, and ended as the coordinator had decided. */
 import type { PipelineContext } from '../../../src/pipeline/context.js';
-import { BrokerError } from '../../../src/pipeline/errors.js';
-import { fence } from '../../../src/pipeline/fence.js';
+import { BrokerError, HangingTransactionError } from '../../../src/pipeline/errors.js';
+import { fence, mustBeWhole } from '../../../src/pipeline/fence.js';
 import type { LogBounds, TransactionOutcome, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { TOPICS } from './topics.js';
 
@@ -9,7 +9,7 @@ const PARTITION = 1;
 const WHOLE: LogBounds = { start: 0, end: 7, highWatermark: 7 };
 const OPEN: LogBounds = { start: 0, end: 5, highWatermark: 7 };
 /** With as many partitions of each topic as the input has. */
-const ALIGNED = ['begin changelog/1 synchronized/1 dead-letter/1 stalled/1'];
+const EVERYWHERE = 'changelog/1 synchronized/1 dead-letter/1 stalled/1';
 
 interface Situation {
   /** Of each fencing in turn. */
@@ -18,33 +18,38 @@ interface Situation {
   readonly open?: readonly string[];
   readonly offsetIsPending?: boolean;
   readonly sharedTopic?: string;
-  readonly beginFails?: Error;
+  /** Of repeating the end. */
+  readonly fails?: Error;
+  readonly staysOpen?: boolean;
 }
 
 function never(): never {
   throw new Error('that should not have been asked for');
 }
 
-async function fenced({ outcomes, open = [], offsetIsPending = false, sharedTopic, beginFails }: Situation) {
+async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }: Situation) {
+  const { sharedTopic, fails, staysOpen = false } = rest;
   const did: string[] = [];
   const told: unknown[] = [];
   const looked: string[] = [];
   const left = [...outcomes];
+  let isOpen = true;
   const fenceOnce = (id: string): Promise<TransactionalProducer> => {
     const lastOutcome = left.shift();
     if (lastOutcome === undefined) never();
     did.push(`fence ${id}`);
-    const does = (what: string) => () => {
-      did.push(what);
-      return Promise.resolve();
-    };
     return Promise.resolve({
-      ...{ lastOutcome, prepare: never, produce: never, sendOffset: never },
-      begin: (to) => {
-        did.push(`begin ${to.map(({ topic, partition }) => `${topic}/${partition}`).join(' ')}`);
-        return beginFails === undefined ? Promise.resolve() : Promise.reject(beginFails);
+      ...{ lastOutcome, lostConnection: never, begin: never, prepare: never, produce: never, sendOffset: never },
+      commit: never,
+      repeatEnd: (of, outcome) => {
+        did.push(`${outcome} ${of.map(({ topic, partition }) => `${topic}/${partition}`).join(' ')}`);
+        isOpen = staysOpen;
+        return fails === undefined ? Promise.resolve() : Promise.reject(fails);
       },
-      ...{ commit: does('commit'), discard: does('discard') },
+      discard: () => {
+        did.push('discard');
+        return Promise.resolve();
+      },
     });
   };
   const context: Partial<PipelineContext> = {
@@ -58,21 +63,21 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, sharedTopi
     },
     inputLogs: {
       ...{ reader: never, bounds: never, committedOffset: never },
-      offsetIsPending: () => Promise.resolve(offsetIsPending),
+      offsetIsPending: () => Promise.resolve(offsetIsPending && isOpen),
     },
     changelogLogs: {
       ...{ reader: never, committedOffset: never, offsetIsPending: never },
       bounds: ({ topic, partition }) => {
         looked.push(`${topic}/${partition}`);
-        return Promise.resolve(open.includes(topic) ? OPEN : WHOLE);
+        return Promise.resolve(isOpen && open.includes(topic) ? OPEN : WHOLE);
       },
     },
-    observer: { leftOpen: (...what: unknown[]) => told.push(what) } as Partial<
-      PipelineContext['observer']
-    > as PipelineContext['observer'],
+    observer: {
+      leftOpen: (...what: unknown[]) => told.push(what),
+    } as Partial<PipelineContext['observer']> as PipelineContext['observer'],
   };
-  const outcome = await fence(context as PipelineContext, PARTITION).catch((error: unknown) => error);
-  return { did, told, looked, outcome };
+  const result = await fence(context as PipelineContext, PARTITION).catch((error: unknown) => error);
+  return { context: context as PipelineContext, did, told, looked, result };
 }
 
 const FENCE = `fence app-${TOPICS.input}-1`;
@@ -87,26 +92,35 @@ test.each([TOPICS.changelog, TOPICS.synchronized, TOPICS.deadLetter, TOPICS.stal
   'what was committed and is open in %s is committed there too',
   async (topic) => {
     const { did, told } = await fenced({ outcomes: ['commit', 'commit'], open: [topic] });
-    expect(did).toEqual([FENCE, ...ALIGNED, 'commit', 'discard', FENCE]);
+    expect(did).toEqual([FENCE, `commit ${EVERYWHERE}`, 'discard', FENCE]);
     expect(told).toEqual([[1, 'commit', [`${topic}/1 from offset 5 on`]]]);
   },
 );
 
-test('what was aborted and is open somewhere is aborted there too, by fencing', async () => {
+test('what was aborted and is open somewhere is aborted there too', async () => {
   const { did } = await fenced({ outcomes: ['abort', 'abort'], open: [TOPICS.changelog] });
-  expect(did).toEqual([FENCE, ...ALIGNED, 'discard', FENCE]);
+  expect(did).toEqual([FENCE, `abort ${EVERYWHERE}`, 'discard', FENCE]);
 });
 
 test("an offset that is pending alone counts, as the group's", async () => {
   const { did, told } = await fenced({ outcomes: ['commit', 'commit'], offsetIsPending: true });
-  expect(did).toEqual([FENCE, ...ALIGNED, 'commit', 'discard', FENCE]);
-  expect(told).toEqual([[1, 'commit', [`the group's offset in ${TOPICS.input}/1`]]]);
+  expect(did).toEqual([FENCE, `commit ${EVERYWHERE}`, 'discard', FENCE]);
+  expect(told).toEqual([[1, 'commit', [`the group's offset of ${TOPICS.input}/1`]]]);
 });
 
-test('what nobody knows the outcome of is left as it is', async () => {
-  const { did, looked } = await fenced({ outcomes: [null], open: [TOPICS.changelog], offsetIsPending: true });
+test.each([TOPICS.changelog, TOPICS.synchronized])(
+  'what nobody knows the outcome of stops the partition where it is open in %s, with the command that ends it',
+  async (topic) => {
+    const { did, result } = await fenced({ outcomes: [null], open: [topic] });
+    expect(did).toEqual([FENCE, 'discard']);
+    expect(result).toBeInstanceOf(HangingTransactionError);
+    expect(String(result)).toContain(`abort --topic ${topic} --partition 1 --start-offset 5`);
+  },
+);
+
+test('an offset alone that nobody knows the outcome of is left to the check of the positions', async () => {
+  const { did } = await fenced({ outcomes: [null], offsetIsPending: true });
   expect(did).toEqual([FENCE]);
-  expect(looked).toEqual([]);
 });
 
 test('what is open in a topic that other partitions write to may be theirs: it is ended with the rest, and not looked at', async () => {
@@ -116,14 +130,26 @@ test('what is open in a topic that other partitions write to may be theirs: it i
   expect(quiet.looked.filter((at) => at.startsWith(sharedTopic))).toEqual([]);
 
   const { did } = await fenced({ outcomes: ['commit', 'commit'], open: [TOPICS.changelog], sharedTopic });
-  expect(did[1]).toBe(
-    `begin changelog/1 ${[0, 1, 2].map((to) => `${sharedTopic}/${to}`).join(' ')} dead-letter/1 stalled/1`,
-  );
+  const all = [0, 1, 2].map((to) => `${sharedTopic}/${to}`).join(' ');
+  expect(did[1]).toBe(`commit changelog/1 ${all} dead-letter/1 stalled/1`);
 });
 
 test('what cannot be ended now lets go of the producer', async () => {
-  const failure = new BrokerError('the leader is gone');
-  const { did, outcome } = await fenced({ outcomes: ['commit'], open: [TOPICS.changelog], beginFails: failure });
-  expect(outcome).toBe(failure);
+  const fails = new BrokerError('the coordinator is gone');
+  const { did, result } = await fenced({ outcomes: ['commit'], open: [TOPICS.changelog], fails });
+  expect(result).toBe(fails);
   expect(did.at(-1)).toBe('discard');
+});
+
+test('what is open after its end was repeated stops the partition', async () => {
+  const { did, result } = await fenced({ outcomes: ['commit', 'commit'], open: [TOPICS.changelog], staysOpen: true });
+  expect(result).toBeInstanceOf(HangingTransactionError);
+  expect(did.at(-1)).toBe('discard');
+});
+
+test('an owner that has lost a connection goes on only where nothing is open', async () => {
+  const { context } = await fenced({ outcomes: ['commit'] });
+  await expect(mustBeWhole(context, PARTITION)).resolves.toBeUndefined();
+  const { context: open } = await fenced({ outcomes: [null], open: [TOPICS.changelog] });
+  await expect(mustBeWhole(open, PARTITION)).rejects.toThrow(BrokerError);
 });

@@ -34,6 +34,8 @@ class Watched {
     const done = () => Promise.resolve();
     const producer: TransactionalProducer = {
       lastOutcome: null,
+      lostConnection: () => false,
+      repeatEnd: never,
       ...{ begin: done, sendOffset: done, commit: done, discard: done },
       prepare: (_to, { length }) => {
         return () => Promise.resolve((this.#changelogEnd += length));
