@@ -123,6 +123,7 @@ async function* examineTransactions(config: Config, counts: Record<keyof TopicNa
     Array.from({ length: count }, (_, partition) => ({ topic: config.topics[role as keyof TopicNames], partition })),
   );
   const { open, failures } = await openTransactions(logs, partitions, TRANSACTION_PATIENCE_MS, systemClock);
+  const readTopics = new Set([config.topics.syncEvents, config.topics.clientSettings]);
   const tool = `kafka-transactions.sh --bootstrap-server ${config.kafka.brokers.join(',')}`;
   for (const { topic, partition, offset } of open) {
     const where = `--topic ${topic} --partition ${partition}`;
@@ -130,8 +131,9 @@ async function* examineTransactions(config: Config, counts: Record<keyof TopicNa
       check,
       `${topic}/${partition}: one has been open from offset ${offset} on for ${TRANSACTION_PATIENCE_MS / 1000} s or more, ` +
         `and who reads only what is committed waits there. Whose it is: ${tool} describe-producers ${where}. It ends by ` +
-        `itself at its time-out, which no broker lets be longer than transaction.max.timeout.ms (15 minutes). Only where ` +
-        `it is older than that: ${tool} abort ${where} --start-offset ${offset}`,
+        `itself at its time-out, which no broker lets be longer than transaction.max.timeout.ms (15 minutes)` +
+        `${readTopics.has(topic) ? '' : ', or as it was decided when an instance that runs its partition is started anew'}. ` +
+        `Only where it is older than that: ${tool} abort ${where} --start-offset ${offset}`,
     );
   }
   for (const { message } of failures) yield failed(check, message);
