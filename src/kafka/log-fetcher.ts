@@ -32,6 +32,7 @@ import {
 } from './fetch-protocol.js';
 import { UnknownPartitionError, nameOf, type LeaderDirectory } from './leader-directory.js';
 import type { PartitionReader, ReaderEvents } from './log-reader.js';
+import { ERROR_CODES, refusal } from './protocol-errors.js';
 
 /** Told of failures that are being retried: the first of a row, and every so often one more. Must not throw. */
 export type OnTrouble = (at: TopicPartition, error: Error) => void;
@@ -177,7 +178,7 @@ export class LogFetcher implements ReaderEvents {
   }
 
   #hand(group: Group, response: FetchResponse): void {
-    if (response.errorCode !== FETCH_OK) throw new BrokerError(`a fetch was refused: error code ${response.errorCode}`);
+    if (response.errorCode !== FETCH_OK) throw refusal(response.errorCode, 'Fetch');
     const [first] = group.values();
     const answers = [...response.partitions].sort(emptyFirst);
     for (const answer of answers) {
@@ -186,7 +187,7 @@ export class LogFetcher implements ReaderEvents {
       this.#served.set(served.reader, served);
       if (answer.errorCode === FETCH_OK) this.#receive(served, answer, served === first);
       else if (answer.errorCode === FETCH_OFFSET_OUT_OF_RANGE) void this.#outOfRange(served);
-      else void this.#retryLater(served, new BrokerError(`a fetch was refused: error code ${answer.errorCode}`));
+      else void this.#refused(served, answer.errorCode);
     }
   }
 
@@ -235,6 +236,13 @@ export class LogFetcher implements ReaderEvents {
     } catch (error) {
       await this.#retryLater(served, error as Error);
     }
+  }
+
+  /** Without the right to read the reader ends, so that its user can say so; else the leader has moved, as a rule. */
+  #refused(served: Served, errorCode: number): Promise<void> {
+    const refused = refusal(errorCode, 'Fetch', served.reader.at);
+    if (errorCode === ERROR_CODES.TOPIC_AUTHORIZATION_FAILED) served.reader.fail(refused);
+    return this.#retryLater(served, refused);
   }
 
   /** Whatever went wrong, the leader may have moved: it is looked up anew after a while. Never rejects. */

@@ -90,11 +90,13 @@ test('what the brokers deny is named', async () => {
   const { synchronized: topic } = deployment.topics;
   const acl = { principal: 'User:ANONYMOUS', host: '*', permissionType: AclPermissionTypes.DENY };
   const literal = { resourcePatternType: ResourcePatternTypes.LITERAL, ...acl };
+  const described = { operation: AclOperationTypes.DESCRIBE, permissionType: AclPermissionTypes.ALLOW };
   const admin = plainClient(cluster.bootstrap).admin();
   await admin.connect();
   await admin.createAcls({
     acl: [
       { ...literal, resourceType: AclResourceTypes.TOPIC, resourceName: topic, operation: AclOperationTypes.WRITE },
+      { ...literal, resourceType: AclResourceTypes.TOPIC, resourceName: topic, ...described },
       {
         ...literal,
         resourceType: AclResourceTypes.GROUP,
@@ -113,4 +115,7 @@ test('what the brokers deny is named', async () => {
     ),
   );
   expect(failed).toContainEqual(expect.stringMatching(`do not allow .*READ.* on group ${deployment.applicationId}`));
+
+  const tail = await runCommand(['events', 'tail', '--count', '1'], deployment.environment);
+  expect(tail).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('TOPIC_AUTHORIZATION_FAILED') as string });
 });

@@ -15,6 +15,7 @@ const MAX_PARTITION_BYTES = 1_000;
 const MAX_WAIT_AT = 4;
 const OUT_OF_RANGE = 1;
 const NOT_LEADER = 6;
+const NOT_AUTHORIZED = 29;
 
 interface Fetch {
   readonly lane: 'tail' | 'catchUp';
@@ -271,7 +272,7 @@ test('a reader follows its partition to the new leader, the others go on', async
   const first = await world.fetch('catchUp');
   world.leaders.set(0, 'two:9092');
   await first.answer(refusal(0, NOT_LEADER), records(1, 0, 1, 9));
-  expect(world.troubles).toEqual(['0: a fetch was refused: error code 6']);
+  expect(world.troubles).toEqual(['0: Fetch for t-0 was refused: NOT_LEADER_OR_FOLLOWER (6)']);
   expect((await world.fetch('catchUp')).partitions).toEqual([1]);
   await world.pass(20);
   expect(world.inFlight.map(({ address }) => address)).toEqual(['one:9092', 'two:9092']);
@@ -314,6 +315,14 @@ test('a partition that stays unknown ends the reader', async () => {
   const ended = expect(next).rejects.toThrow(BrokerError);
   await turnOfEventLoop();
   while (world.now < 1_012_000) await world.pass(500);
+  await ended;
+});
+
+test('a partition that may not be read ends the reader, which says so', async () => {
+  const world = worldOf(0);
+  const next = world.reader(0).next(1);
+  const ended = expect(next).rejects.toThrow('Fetch for t-0 was refused: TOPIC_AUTHORIZATION_FAILED (29)');
+  await (await world.fetch('catchUp')).answer(refusal(0, NOT_AUTHORIZED));
   await ended;
 });
 
