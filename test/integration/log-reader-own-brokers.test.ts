@@ -82,7 +82,7 @@ test('a reader goes on after the only broker of its partition was away', async (
   await broker.stop();
   const bounds = logs.bounds(at);
   await broker.start();
-  expect(await bounds).toEqual({ start: 0, end: 1 });
+  expect(await bounds).toEqual({ start: 0, end: 1, highWatermark: 1 });
   await writer.send({ topic, messages: [{ value: 'after' }] });
   expect((await next).records.map(({ value }) => String(value))).toEqual(['after']);
 });
@@ -135,7 +135,7 @@ test('a reader passes batches that compaction has emptied, one fetch for each', 
       async () => {
         await writer.send({ topic, messages: [{ key: 'other', value: 'tick' }] });
         written++;
-        return (await emptyBatches(connections, at)) >= 4;
+        return (await emptyBatches(connections, at)) >= 5;
       },
       { what: 'batches emptied by compaction', timeoutMs: 60_000 },
     );
