@@ -147,12 +147,12 @@ describe('repeating the end of the last transaction', () => {
     expect(scripted.sent.filter((name) => name === 'EndTxn')).toHaveLength(1);
   });
 
-  test('leaves it to the next owner where the coordinator refuses', async () => {
+  test('aborts nothing where the coordinator refuses: that is for the next owner', async () => {
     const { scripted, producer } = fencedProducer();
     const repeated = producer.repeatEnd([OUTPUT], 'commit');
     (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
-    (await scripted.received('AddOffsetsToTxn')).answer(answered(ERROR_CODES.INVALID_PRODUCER_EPOCH));
-    await expect(repeated).rejects.toThrow(FencedError);
+    (await scripted.received('AddOffsetsToTxn')).answer(answered(ERROR_CODES.GROUP_AUTHORIZATION_FAILED));
+    await expect(repeated).rejects.toThrow(BrokerError);
     await producer.discard();
     expect(scripted.sent).not.toContain('EndTxn');
   });
