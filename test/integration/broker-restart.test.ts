@@ -1,7 +1,7 @@
 /**
  * The only broker is killed or stopped under load: the same instance goes on, and an audit finds nothing wrong. Now and
  * then that broker leaves a transaction open in some places (Kafka 4.3.1, docs/architecture.md): it is ended again. For
- * more of that: `npm run build && OUTAGES=60 npx jest test/integration/broker-restart --selectProjects kafka`
+ * more of that: `npm run build`, then `OUTAGES=60 npx jest --selectProjects=kafka --testPathPatterns=broker-restart`
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { auditCluster } from '../support/audit/audit-cluster.js';
