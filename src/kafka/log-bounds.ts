@@ -45,7 +45,8 @@ export class LogBoundsReader {
   /** @throws BrokerError where the cluster gave no answer for long, or refuses */
   bounds(at: TopicPartition): Promise<LogBounds> {
     return this.#askLeader(at, async (broker) => {
-      // In this order the end is below the start never, and below the high watermark only while a transaction is open. In turn: two first requests at once would make kafkajs connect twice.
+      // In this order the end is never below the start, and below the high watermark only while a transaction is open.
+      // In turn: two first requests at once would make kafkajs connect twice.
       const start = await offsetAt(broker, at, EARLIEST, READ_COMMITTED);
       const highWatermark = await offsetAt(broker, at, LATEST, READ_UNCOMMITTED);
       return { start, highWatermark, end: await offsetAt(broker, at, LATEST, READ_COMMITTED) };

@@ -10,7 +10,6 @@ import type { LeaderDirectory } from './leader-directory.js';
 import { produce, type ProduceAnswer } from './produce-request.js';
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
 import { cutBatch, nextSequence } from './record-batch-encoder.js';
-import { untilReady } from './until-ready.js';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
@@ -20,6 +19,7 @@ import {
   type PartitionsAnswer,
   type ProducerSession,
 } from './transaction-requests.js';
+import { untilReady } from './until-ready.js';
 
 /** What a fenced session consists of. The connections belong to it alone, and end with it. */
 export interface SessionParts {
@@ -66,9 +66,9 @@ const MARKERS_TIMEOUT_MS = 10_000;
  *                any error, any unknown outcome, discard: over
  * ```
  *
- * It tries nothing again but what CONCURRENT_TRANSACTIONS says was not carried out, and `repeatEnd`. Whatever else fails leaves open
- * what the broker did. So the session is over then, and the next owner of the id fences and reads in the log what
- * became of the transaction.
+ * It tries nothing again but what CONCURRENT_TRANSACTIONS says was not carried out, and the requests of `repeatEnd`,
+ * which may be told twice. Whatever else fails leaves open what the broker did. So the session is over then, and the next
+ * owner of the id fences and reads in the log what became of the transaction.
  */
 export class KafkaTransactionalProducer implements TransactionalProducer {
   readonly #parts: SessionParts;

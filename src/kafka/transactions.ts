@@ -98,7 +98,7 @@ class Fencing {
     return { answer: address, toldBy };
   }
 
-  /** Fences, with how the id stood right before noted. */
+  /** Fences, and notes right before how the id stands. */
   async initialise(transactionalId: string): Promise<InitProducerIdAnswer & { coordinator: string }> {
     const { clock, transactionTimeoutMs } = this.options;
     return untilReady(clock, 'InitProducerId', async () => {
