@@ -1,5 +1,6 @@
 /** Changelogs of a given size, written by transactions as the processor writes them, but for the position row. */
 import { logLevel } from 'kafkajs';
+import { ClusterView } from '../src/kafka/cluster-view.js';
 import { kafkaTransactions } from '../src/kafka/transactions.js';
 import { NO_HEADERS, type RecordToWrite } from '../src/lib/record.js';
 import { ByteWriter } from '../src/store/byte-writer.js';
@@ -25,8 +26,10 @@ export async function fillChangelog(
   records: number,
 ): Promise<void> {
   const config = { brokers: cluster.bootstrap.split(','), logLevel: logLevel.ERROR };
-  const options = { groupId: `fills-${at.topic}`, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS, clock: systemClock };
-  const transactions = kafkaTransactions(config, options);
+  const clock = systemClock;
+  const view = new ClusterView(config, clock);
+  const options = { groupId: `fills-${at.topic}`, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS, clock };
+  const transactions = kafkaTransactions(config, { ...options, cluster: view });
   for (let partition = 0; partition < at.partitions; partition++) {
     const producer = await transactions.fence(`fills-${at.topic}-${partition}`);
     const to = { topic: at.topic, partition };
@@ -38,6 +41,7 @@ export async function fillChangelog(
     }
     await producer.discard();
   }
+  await view.close();
 }
 
 function rows(partition: number, from: number, to: number): RecordToWrite[] {

@@ -8,6 +8,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { ClusterView } from '../src/kafka/cluster-view.js';
 import { kafkaTransactions } from '../src/kafka/transactions.js';
 import { NO_HEADERS } from '../src/lib/record.js';
 import { systemClock } from '../src/lib/system-clock.js';
@@ -35,7 +36,9 @@ const admin = new Kafka(config).admin();
 await admin.connect();
 await admin.createTopics({ topics: [{ topic: output.topic }, { topic: input.topic }], waitForLeaders: true });
 
+const cluster = new ClusterView(config, systemClock);
 const producer = await kafkaTransactions(config, {
+  cluster,
   groupId: `bench-${randomUUID()}`,
   transactionTimeoutMs: 60_000,
   clock: systemClock,
@@ -70,5 +73,6 @@ for (const [phase, times] of Object.entries(phases)) {
 console.log(`${((transactions * records.length) / seconds).toFixed(0)} records/s, pauses included`);
 
 await producer.discard();
+await cluster.close();
 await admin.deleteTopics({ topics: [output.topic, input.topic] });
 await admin.disconnect();

@@ -8,6 +8,7 @@ import { SchemaResolution } from './decode/schema-resolution.js';
 import type { SchemaSource } from './decode/schema-source.js';
 import { createSyncEventDecoder } from './decode/sync-event-decoder.js';
 import { ClientSettings } from './kafka/client-settings.js';
+import type { ClusterView } from './kafka/cluster-view.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import { KafkaLogs, type KafkaLogsOptions } from './kafka/kafka-logs.js';
 import { createPartitioner } from './kafka/partitioner.js';
@@ -40,6 +41,7 @@ export interface KnownRegistry {
 }
 
 interface Settings {
+  readonly cluster: ClusterView;
   readonly config: Config;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -64,7 +66,7 @@ const TRANSACTION_TIMEOUT_MS = 20_000;
 const CACHED_ROWS = 400_000;
 
 export function createPipelineContext(parts: ContextParts): PipelineContext {
-  const { config, logger, clock, observers, topics, registry, membership, held, state, size, own } = parts;
+  const { cluster, config, logger, clock, observers, topics, registry, membership, held, state, size, own } = parts;
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
   const decoder = createSyncEventDecoder(readers.syncEvent, { source, clock, knownId: schemaId });
@@ -87,6 +89,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     inputLogs: createLogs(parts, own, { reuseMemory: true }),
     changelogLogs: createLogs(parts, own, CHANGELOG_READS),
     transactions: kafkaTransactions(kafkaConfigOf(config, logger), {
+      cluster,
       groupId: applicationId,
       transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
       clock,
@@ -139,9 +142,14 @@ const CHANGELOG_READS: ReadOptions = {
   maxPartitionBytes: 3 * 1024 * 1024,
 };
 
-export function createLogs({ config, logger, clock }: Settings, own: Own, options: ReadOptions = {}): KafkaLogs {
+export function createLogs(
+  { cluster, config, logger, clock }: Settings,
+  own: Own,
+  options: ReadOptions = {},
+): KafkaLogs {
   const logs = new KafkaLogs({
     ...options,
+    cluster,
     config: kafkaConfigOf(config, logger),
     groupId: config.applicationId,
     clock,

@@ -5,6 +5,7 @@ import { counterpartOf, type Config } from './config.js';
 import { loadReaderSchemas } from './decode/reader-schemas.js';
 import { RegistryUnavailableError } from './decode/schema-source.js';
 import { createAssignor } from './kafka/assignor.js';
+import { ClusterView } from './kafka/cluster-view.js';
 import { GroupOwners } from './kafka/group-owners.js';
 import { KafkaGroupMembership } from './kafka/group-membership.js';
 import { inputHasGrown } from './kafka/input-growth.js';
@@ -70,7 +71,7 @@ const MAX_RETRY_MS = 5_000;
 const CLOSE_PATIENCE_MS = 4_000;
 
 export class Service {
-  readonly #options: ServiceOptions;
+  readonly #options: ServiceOptions & { readonly cluster: ClusterView };
   readonly #stopping = new AbortController();
   /** What is closed once the partitions are. */
   readonly #resources: { readonly name: string; close(): Promise<void> }[] = [];
@@ -84,7 +85,8 @@ export class Service {
   #http: HttpServer | null = null;
 
   constructor(options: ServiceOptions) {
-    this.#options = options;
+    const { config, logger, clock } = options;
+    this.#options = { ...options, cluster: new ClusterView(kafkaConfigOf(config, logger), clock) };
     this.#figures = new PartitionFigures(() => options.clock.now());
   }
 
@@ -125,6 +127,7 @@ export class Service {
       this.#closePatiently('standbys', this.#standbys?.close()),
     ]);
     await Promise.all(this.#resources.splice(0).map((owned) => this.#closePatiently(owned.name, owned.close())));
+    await this.#closePatiently('cluster view', this.#options.cluster.close());
     await this.#closePatiently('state folder lock', this.#lock?.release());
     this.#lock = null;
   }
@@ -241,10 +244,10 @@ export class Service {
     { type, source: schemas }: KnownRegistry,
     membership: KafkaGroupMembership,
   ): Inspection {
-    const { config, logger, clock } = this.#options;
+    const { cluster, config, logger, clock } = this.#options;
     const { applicationId: groupId, http } = config;
     const { input: topic } = context.topics;
-    const owners = new GroupOwners({ kafka: kafkaConfigOf(config, logger), groupId, topic, clock });
+    const owners = new GroupOwners({ kafka: kafkaConfigOf(config, logger), cluster, groupId, topic, clock });
     this.#own('group owners', () => owners.close());
     const logs = createLogs(this.#options, this.#own);
     const { syncEvents: partitions } = topics.partitions;

@@ -1,6 +1,7 @@
 /** `company-sync repartition`. */
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
+import { ClusterView } from '../kafka/cluster-view.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { KafkaLogs } from '../kafka/kafka-logs.js';
 import { repartition } from '../kafka/repartition.js';
@@ -25,11 +26,12 @@ export async function repartitionCommand(
   const partitions = wholeNumber(own, 'partitions', 10_000, faults);
   if (faults.length > 0) throw new UsageError(faults);
   const kafka = kafkaConfigOf({ applicationId, kafka: config.kafka }, logger);
-  const logs = new KafkaLogs({ config: kafka, groupId: applicationId, clock, onTrouble: () => undefined });
+  const cluster = new ClusterView(kafka, clock);
+  const logs = new KafkaLogs({ config: kafka, cluster, groupId: applicationId, clock, onTrouble: () => undefined });
   const admin = new TopicAdmin(kafka, clock);
   const group = new StoppedGroup(kafka, applicationId, clock);
   const transactions = kafkaTransactions(kafka, {
-    ...{ groupId: applicationId, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS, clock },
+    ...{ cluster, groupId: applicationId, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS, clock },
   });
   const names = {
     ...{ applicationId, input: topics.syncEvents, changelog: topics.companyState },
@@ -39,6 +41,6 @@ export async function repartitionCommand(
     await repartition({ ...names, logs, transactions, admin, group, report: print }, partitions);
     return 0;
   } finally {
-    await Promise.all([logs.close(), admin.close(), group.close()]);
+    await Promise.all([logs.close(), admin.close(), group.close(), cluster.close()]);
   }
 }

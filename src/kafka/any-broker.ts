@@ -1,9 +1,10 @@
-/** For questions that every broker can answer. */
+/** For questions that every broker can answer: asked of one at a time, or of several at once. */
 import type { Clock } from '../lib/clock.js';
 import { BrokerError } from '../pipeline/errors.js';
 import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
 import { isProtocolError } from './protocol-errors.js';
+import { survey, type Surveyed, type SurveyOptions } from './broker-survey.js';
 
 /** Connecting included. Well below the patience of those who ask, so that a frozen broker leaves time for another. */
 const ANSWER_TIMEOUT_MS = 4_000;
@@ -20,6 +21,8 @@ export interface Told<T> {
  */
 export class AnyBroker {
   #brokers: readonly string[] = [];
+  /** As the brokers themselves are known to the cluster, once one of them has said so. */
+  #learnt: readonly string[] = [];
   #current = 0;
 
   constructor(
@@ -44,12 +47,44 @@ export class AnyBroker {
   ): Promise<Told<T>> {
     const toldBy = await this.#address();
     try {
-      return { answer: await this.#inTime(toldBy, connections.ask(toldBy, question), timeoutMs), toldBy };
+      return { answer: await this.#askOne(connections, toldBy, question, timeoutMs), toldBy };
     } catch (error) {
       this.passOn(toldBy);
-      if (!isProtocolError(error)) connections.drop(toldBy);
       throw error;
     }
+  }
+
+  /**
+   * Asks several brokers at once. Those that the cluster has named are asked; where none of them answers, those
+   * configured.
+   *
+   * @param brokersIn the addresses of the cluster's brokers, as far as an answer has them
+   * @param enough whether the answers so far will do, of so many brokers
+   * @throws the first failure where no broker answers
+   */
+  async askSeveral<T>(
+    connections: Pick<BrokerConnections, 'ask' | 'drop'>,
+    question: (broker: ConnectedBroker) => Promise<T>,
+    brokersIn: (answer: T) => Iterable<string>,
+    enough: SurveyOptions<T>['enough'],
+  ): Promise<Surveyed<T>> {
+    const configured = await this.#configured();
+    const ask = (addresses: () => readonly string[]): Promise<Surveyed<T>> => {
+      const named = new Set<string>();
+      return survey({
+        addresses: () => (named.size > 0 ? [...named] : addresses()),
+        ask: (address) => this.#askOne(connections, address, question, ANSWER_TIMEOUT_MS),
+        onAnswer: (answer) => {
+          for (const address of brokersIn(answer)) named.add(address);
+          if (named.size > 0) this.#learn(configured, [...named]);
+        },
+        enough,
+        clock: this.clock,
+      });
+    };
+    const learnt = this.#learnt;
+    if (learnt.length === 0) return ask(() => configured);
+    return ask(() => learnt).catch(() => ask(() => configured));
   }
 
   /** What that broker says is no longer trusted. Does nothing where another one is being asked already. */
@@ -57,11 +92,16 @@ export class AnyBroker {
     if (this.#brokers[this.#current] === from) this.#current = (this.#current + 1) % this.#brokers.length;
   }
 
-  /** Further brokers of the cluster. Those configured stay: a cluster may come back under their addresses alone. */
+  /** Brokers of the cluster. Those configured stay: a cluster may come back under their addresses alone. */
   async learn(addresses: Iterable<string>): Promise<void> {
-    const current = await this.#address();
-    this.#brokers = [...new Set([...(await this.#configured()), ...addresses])];
-    this.#current = Math.max(0, this.#brokers.indexOf(current));
+    this.#learn(await this.#configured(), [...addresses]);
+  }
+
+  #learn(configured: readonly string[], addresses: readonly string[]): void {
+    const current = this.#brokers[this.#current] ?? configured[0];
+    this.#learnt = addresses;
+    this.#brokers = [...new Set([...configured, ...addresses])];
+    this.#current = Math.max(0, this.#brokers.indexOf(current ?? ''));
   }
 
   async #address(): Promise<string> {
@@ -74,6 +114,21 @@ export class AnyBroker {
   async #configured(): Promise<string[]> {
     const { brokers } = this.config;
     return typeof brokers === 'function' ? await brokers() : brokers;
+  }
+
+  /** Gives up the connection where the broker does not answer. */
+  async #askOne<T>(
+    connections: Pick<BrokerConnections, 'ask' | 'drop'>,
+    address: string,
+    question: (broker: ConnectedBroker) => Promise<T>,
+    timeoutMs: number,
+  ): Promise<T> {
+    try {
+      return await this.#inTime(address, connections.ask(address, question), timeoutMs);
+    } catch (error) {
+      if (!isProtocolError(error)) connections.drop(address);
+      throw error;
+    }
   }
 
   async #inTime<T>(address: string, answer: Promise<T>, timeoutMs: number): Promise<T> {

@@ -15,6 +15,8 @@ export interface PartitionToFetch {
   readonly topic: string;
   readonly partition: number;
   readonly fromOffset: number;
+  /** Of the leader that is asked: one that knows no such epoch yet refuses, as does one that knows a later one. */
+  readonly leaderEpoch: number;
 }
 
 export interface FetchLimits {
@@ -57,7 +59,6 @@ const MIN_BYTES = 1;
 const READ_COMMITTED = 1;
 const NO_SESSION = 0;
 const SESSIONLESS_EPOCH = -1;
-const NO_LEADER_EPOCH = -1;
 const NO_LOG_START = -1;
 const FIXED_REQUEST_BYTES = 64;
 const PARTITION_REQUEST_BYTES = 64;
@@ -92,12 +93,12 @@ function encodeRequest(partitions: readonly PartitionToFetch[], limits: FetchLim
     .int32(SESSIONLESS_EPOCH)
     // One entry a partition, the topic repeated: only so does any order of partitions stay as it is.
     .int32(partitions.length);
-  for (const { topic, partition, fromOffset } of partitions)
+  for (const { topic, partition, fromOffset, leaderEpoch } of partitions)
     writer
       .string(topic)
       .int32(1)
       .int32(partition)
-      .int32(NO_LEADER_EPOCH)
+      .int32(leaderEpoch)
       .int64(fromOffset)
       .int64(NO_LOG_START)
       .int32(limits.maxPartitionBytes);

@@ -1,37 +1,41 @@
-/** The broker that coordinates our group: found when it is needed, and anew after a failure. */
-import type { AnyBroker, Told } from './any-broker.js';
+/** The broker that coordinates our group: looked up for each question, for it may be another one by now. */
+import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
+import { Coalesced } from '../lib/coalesced.js';
 import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';
 import { COORDINATOR_OF_GROUP } from './cluster.js';
-import { isProtocolError } from './protocol-errors.js';
+import type { ClusterView } from './cluster-view.js';
+import { isProtocolError, NO_ERROR } from './protocol-errors.js';
 
 export class GroupCoordinator {
-  /** host:port, as far as known. */
-  #known: Told<string> | undefined;
+  readonly #lookUp: Coalesced<string>;
 
   constructor(
     private readonly groupId: string,
-    private readonly connections: BrokerConnections,
-    private readonly anyBroker: AnyBroker,
-  ) {}
+    private readonly connections: Pick<BrokerConnections, 'ask' | 'drop'>,
+    private readonly cluster: Pick<ClusterView, 'coordinatorOf'>,
+  ) {
+    this.#lookUp = new Coalesced(() => this.#find());
+  }
+
+  /** host:port, as most brokers name it. One attempt. @throws BrokerError; what kafkajs throws */
+  address(): Promise<string> {
+    return this.#lookUp.ask();
+  }
 
   /** One attempt; the caller retries. @throws what `question` and kafkajs throw */
   async ask<T>(question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
-    const coordinator = (this.#known ??= await this.#find());
+    const coordinator = await this.address();
     try {
-      return await this.connections.ask(coordinator.answer, question);
+      return await this.connections.ask(coordinator, question);
     } catch (error) {
-      this.#known = undefined;
-      this.anyBroker.passOn(coordinator.toldBy);
-      if (!isProtocolError(error)) this.connections.drop(coordinator.answer);
+      if (!isProtocolError(error)) this.connections.drop(coordinator);
       throw error;
     }
   }
 
-  #find(): Promise<Told<string>> {
-    const request = { groupId: this.groupId, coordinatorType: COORDINATOR_OF_GROUP };
-    return this.anyBroker.ask(this.connections, async (broker) => {
-      const { coordinator } = await broker.findGroupCoordinator(request);
-      return `${coordinator.host}:${coordinator.port}`;
-    });
+  async #find(): Promise<string> {
+    const { errorCode, address } = await this.cluster.coordinatorOf(COORDINATOR_OF_GROUP, this.groupId);
+    if (errorCode === NO_ERROR) return address;
+    throw createErrorFromCode(errorCode);
   }
 }

@@ -4,9 +4,9 @@ import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { BrokerError } from '../pipeline/errors.js';
 import type { PartitionOwner, PartitionOwners, StateHolder, StateHolders } from '../pipeline/ports.js';
-import { AnyBroker } from './any-broker.js';
 import { BrokerConnections } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
+import { ClusterView } from './cluster-view.js';
 import { describeGroup, isRebalancing, type DescribedGroup } from './describe-group.js';
 import { GroupCoordinator } from './group-coordinator.js';
 import { standbysIn } from './member-assignment.js';
@@ -15,6 +15,8 @@ import { isProtocolError } from './protocol-errors.js';
 
 export interface GroupOwnersOptions {
   readonly kafka: KafkaConfig;
+  /** Shared with others of the process; one of its own by default. */
+  readonly cluster?: ClusterView;
   readonly groupId: string;
   /** The input topic. */
   readonly topic: string;
@@ -29,13 +31,17 @@ const PATIENCE_MS = 5_000;
 export class GroupOwners implements PartitionOwners, StateHolders {
   readonly #options: GroupOwnersOptions;
   readonly #connections: BrokerConnections;
+  /** What `close` closes. */
+  readonly #own: readonly { close(): Promise<void> }[];
   readonly #coordinator: GroupCoordinator;
 
   constructor(options: GroupOwnersOptions) {
     const { kafka, groupId, clock } = options;
+    const cluster = options.cluster ?? new ClusterView(kafka, clock);
     this.#options = options;
     this.#connections = new BrokerConnections(kafka);
-    this.#coordinator = new GroupCoordinator(groupId, this.#connections, new AnyBroker(kafka, clock));
+    this.#own = options.cluster === undefined ? [this.#connections, cluster] : [this.#connections];
+    this.#coordinator = new GroupCoordinator(groupId, this.#connections, cluster);
   }
 
   /** @throws BrokerError where the brokers give no answer, refuse, or the group is between two assignments for 5 s */
@@ -70,8 +76,8 @@ export class GroupOwners implements PartitionOwners, StateHolders {
   }
 
   /** Idempotent; never throws. */
-  close(): Promise<void> {
-    return this.#connections.close();
+  async close(): Promise<void> {
+    await Promise.all(this.#own.map((owned) => owned.close()));
   }
 }
 

@@ -3,10 +3,10 @@ import type { Clock } from '../lib/clock.js';
 import type { TopicPartition } from '../lib/record.js';
 import { OffsetOutOfRangeError } from '../pipeline/errors.js';
 import type { LogBounds, LogReader, Logs } from '../pipeline/ports.js';
-import { AnyBroker } from './any-broker.js';
 import { BrokerConnections } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
-import { LeaderDirectory, nameOf } from './leader-directory.js';
+import { ClusterView } from './cluster-view.js';
+import { nameOf } from './leader-directory.js';
 import { LogBoundsReader } from './log-bounds.js';
 import { LogFetcher, type OnTrouble } from './log-fetcher.js';
 import { RecordMemory } from './record-memory.js';
@@ -14,6 +14,8 @@ import { PartitionReader, type LogKind, type ReaderEvents } from './log-reader.j
 
 export interface KafkaLogsOptions {
   readonly config: KafkaConfig;
+  /** Shared with others of the process; one of its own by default. */
+  readonly cluster?: ClusterView;
   /** Whose committed offsets `committedOffset` asks for. */
   readonly groupId: string;
   readonly clock: Clock;
@@ -44,7 +46,8 @@ const CLOSE_PATIENCE_MS = 2_000;
 export class KafkaLogs implements Logs {
   readonly #closing = new AbortController();
   readonly #readers = new Set<PartitionReader>();
-  readonly #allConnections: readonly BrokerConnections[];
+  /** What `close` closes. */
+  readonly #connections: readonly { close(): Promise<void> }[];
   readonly #bounds: LogBoundsReader;
   readonly #fetcher: LogFetcher;
   readonly #clock: Clock;
@@ -63,16 +66,17 @@ export class KafkaLogs implements Logs {
     const limits = { maxPartitionBytes: this.#maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
     const tail = { connections: new BrokerConnections(config), limits, waitMs: TAIL_WAIT_MS };
     const catchUp = { connections: new BrokerConnections(config), limits };
-    this.#allConnections = [tail.connections, catchUp.connections];
+    const cluster = options.cluster ?? new ClusterView(config, clock);
+    const own = options.cluster === undefined ? [cluster] : [];
+    this.#connections = [tail.connections, catchUp.connections, ...own];
     // Fetches have a connection of their own within each: these short requests wait behind none.
-    const anyBroker = new AnyBroker(config, clock);
-    const leaders = new LeaderDirectory(anyBroker, tail.connections);
-    this.#bounds = new LogBoundsReader(groupId, tail.connections, leaders, anyBroker, clock, onTrouble, signal);
+    const { leaders } = cluster;
+    this.#bounds = new LogBoundsReader({ groupId, connections: tail.connections, cluster, clock, onTrouble, signal });
     const onOutOfRange = (at: TopicPartition, offset: number): Promise<Error | null> => this.#judgeRange(at, offset);
     this.#fetcher = new LogFetcher({ tail, catchUp }, leaders, clock, onTrouble, onOutOfRange, signal);
   }
 
-  reader(at: TopicPartition, from: number): LogReader {
+  reader(at: TopicPartition, from: number, topicId: string | null = null): LogReader {
     const events: ReaderEvents = {
       drained: () => this.#fetcher.drained(),
       ended: (ended) => {
@@ -84,7 +88,7 @@ export class KafkaLogs implements Logs {
     if (this.#closing.signal.aborted) reader.close();
     else {
       this.#readers.add(reader);
-      this.#fetcher.serve(reader);
+      this.#fetcher.serve(reader, topicId);
     }
     return reader;
   }
@@ -115,7 +119,7 @@ export class KafkaLogs implements Logs {
     for (const reader of [...this.#readers]) reader.close();
     const enough = new AbortController();
     await Promise.race([
-      Promise.all(this.#allConnections.map((connections) => connections.close())),
+      Promise.all(this.#connections.map((connections) => connections.close())),
       this.#clock.delay(CLOSE_PATIENCE_MS, enough.signal),
     ]);
     enough.abort();

@@ -1,93 +1,178 @@
-/** Which broker leads which partition, as far as is known. */
+/**
+ * Which broker leads which partition, in which leader epoch, and which topic a name stands for.
+ *
+ * Asked of several brokers at once: of what they say about a partition the highest leader epoch counts. An epoch below
+ * the highest that was ever seen is refused, for it comes from a broker that is cut off from its peers.
+ */
+import { Coalesced } from '../lib/coalesced.js';
 import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
 import type { AnyBroker, Told } from './any-broker.js';
 import type { BrokerConnections } from './broker-connections.js';
-import { METADATA_OK, METADATA_UNKNOWN_TOPIC, metadataCall, type TopicMetadata } from './metadata-protocol.js';
+import { isMost, type Surveyed } from './broker-survey.js';
+import {
+  METADATA_OK,
+  METADATA_UNKNOWN_TOPIC,
+  metadataOf,
+  type PartitionLeader,
+  type TopicMetadata,
+} from './metadata-protocol.js';
 
 /** The cluster does not know the topic or partition, or not yet. */
 export class UnknownPartitionError extends Error {
   override readonly name = 'UnknownPartitionError';
 }
 
-/**
- * Leaders are looked up topic by topic when first asked for and after `forget`; what the brokers answer to a request
- * for a partition that they do not lead is what makes callers forget.
- */
+/** The topic of a name was deleted, and another one created under it. */
+export class TopicRecreatedError extends BrokerError {
+  constructor(
+    readonly topic: string,
+    was: string,
+    is: string,
+  ) {
+    super(`topic ${topic} was deleted and created again: its id was ${was} and is ${is}`);
+  }
+}
+
+export interface Leader {
+  /** host:port */
+  readonly address: string;
+  /** -1 where the brokers do not say. */
+  readonly epoch: number;
+}
+
+/** What one look-up has found out about a topic. */
+export interface TopicView {
+  /** Null where the brokers have no topic ids (before Kafka 2.8). */
+  readonly topicId: string | null;
+  /** All partitions; null for one that has no leader that can be trusted now. */
+  readonly leaders: ReadonlyMap<number, Leader | null>;
+  /** More than half of the brokers have answered. */
+  readonly byMost: boolean;
+}
+
 export class LeaderDirectory {
-  readonly #leaders = new Map<string, Told<string>>();
-  readonly #lookUps = new Map<string, Promise<TopicMetadata>>();
-  /** By topic, which broker has answered last. */
-  readonly #toldBy = new Map<string, string>();
+  readonly #views = new Map<string, TopicView>();
+  readonly #lookUps = new Map<string, Coalesced<TopicView>>();
+  /** Leaders that have failed since they were looked up. */
+  readonly #failed = new Set<string>();
+  /** By topic, of the topic id known last. Topics without an id are left out: their epochs may begin again. */
+  readonly #highestEpochs = new Map<string, { readonly topicId: string; readonly epochs: Map<number, number> }>();
 
   constructor(
     private readonly anyBroker: AnyBroker,
     private readonly connections: Pick<BrokerConnections, 'ask' | 'drop'>,
   ) {}
 
-  /** host:port of the leader as far as known, without asking anybody. */
-  known(at: TopicPartition): string | undefined {
-    return this.#leaders.get(nameOf(at))?.answer;
+  /** The leader as far as known, without asking anybody. */
+  known(at: TopicPartition): Leader | undefined {
+    if (this.#failed.has(nameOf(at))) return undefined;
+    return this.#views.get(at.topic)?.leaders.get(at.partition) ?? undefined;
   }
 
-  /** For a leader that has failed: another broker than the one that named it is asked for the next. */
+  /** The topic's id as of the last look-up; null where it has none or was not looked up. */
+  topicId(topic: string): string | null {
+    return this.#views.get(topic)?.topicId ?? null;
+  }
+
+  /** For a leader that has failed. */
   forget(at: TopicPartition): void {
-    const known = this.#leaders.get(nameOf(at));
-    if (known === undefined) return;
-    this.#leaders.delete(nameOf(at));
-    this.anyBroker.passOn(known.toldBy);
+    this.#failed.add(nameOf(at));
   }
 
   /**
-   * host:port of the leader, asked of the cluster where it is not known.
+   * The leader, asked of the cluster where it is not known.
    * @throws UnknownPartitionError; BrokerError while there is no leader; what kafkajs throws for a failed connection
    */
-  async find(at: TopicPartition): Promise<string> {
+  async find(at: TopicPartition): Promise<Leader> {
     const known = this.known(at);
     if (known !== undefined) return known;
-    const metadata = await this.#lookUp(at.topic);
-    if (!metadata.leaders.has(at.partition)) throw new UnknownPartitionError(`there is no partition ${nameOf(at)}`);
-    const found = this.known(at);
-    if (found === undefined) throw new BrokerError(`${nameOf(at)} has no leader now`);
-    return found;
+    return leaderIn(await this.lookUp(at.topic), at);
   }
 
   /**
-   * Asks for the leaders of a topic whatever is known; what is known holds until the answer is there. Another broker is
-   * asked than the last time: one that is cut off from its cluster confirms itself for ever.
+   * Asks the brokers now, whatever is known.
+   * @throws UnknownPartitionError where the topic does not exist; BrokerError; what kafkajs throws where nobody answers
    */
-  async refresh(topic: string): Promise<void> {
-    const toldBy = this.#toldBy.get(topic);
-    if (toldBy !== undefined) this.anyBroker.passOn(toldBy);
-    await this.#lookUp(topic);
-  }
-
-  #lookUp(topic: string): Promise<TopicMetadata> {
+  lookUp(topic: string): Promise<TopicView> {
     let lookUp = this.#lookUps.get(topic);
     if (lookUp === undefined) {
-      lookUp = this.#ask(topic).finally(() => this.#lookUps.delete(topic));
+      lookUp = new Coalesced(() => this.#ask(topic));
       this.#lookUps.set(topic, lookUp);
     }
-    return lookUp;
+    return lookUp.ask();
   }
 
-  async #ask(topic: string): Promise<TopicMetadata> {
-    const { answer: metadata, toldBy } = await this.anyBroker.ask(this.connections, ({ connectionPool }) =>
-      connectionPool.send(metadataCall(topic)),
+  async #ask(topic: string): Promise<TopicView> {
+    const surveyed = await this.anyBroker.askSeveral(
+      this.connections,
+      (broker) => metadataOf(broker, topic),
+      ({ brokers }) => brokers.values(),
+      (answers, known) => isMost(answers.length, known),
     );
-    this.#toldBy.set(topic, toldBy);
-    await this.anyBroker.learn(metadata.brokers.values());
-    if (metadata.errorCode === METADATA_UNKNOWN_TOPIC) throw new UnknownPartitionError(`there is no topic ${topic}`);
-    if (metadata.errorCode !== METADATA_OK)
-      throw new BrokerError(`the metadata of topic ${topic} was refused with error code ${metadata.errorCode}`);
-    for (const [partition, nodeId] of metadata.leaders) {
-      const leader = metadata.brokers.get(nodeId);
-      const name = nameOf({ topic, partition });
-      if (leader === undefined) this.#leaders.delete(name);
-      else this.#leaders.set(name, { answer: leader, toldBy });
-    }
-    return metadata;
+    const view = this.#viewOf(topic, surveyed);
+    for (const partition of view.leaders.keys()) this.#failed.delete(nameOf({ topic, partition }));
+    this.#views.set(topic, view);
+    return view;
   }
+
+  #viewOf(topic: string, { answers, byMost }: Surveyed<TopicMetadata>): TopicView {
+    const known = answers.map(({ answer }) => answer).filter(({ errorCode }) => errorCode === METADATA_OK);
+    if (known.length === 0 || known.length * 2 < answers.length) throw refusedBecause(topic, answers);
+    const topicId = mostFrequent(known.map((metadata) => metadata.topicId)) ?? null;
+    const same = known.filter((metadata) => metadata.topicId === topicId);
+    const addresses = new Map(same.flatMap(({ brokers }) => [...brokers]));
+    const leaders = new Map<number, Leader | null>();
+    for (const [partition, { nodeId, epoch }] of latestOf(same)) {
+      const address = addresses.get(nodeId);
+      const trusted = address !== undefined && this.#isLatest(topic, topicId, partition, epoch);
+      leaders.set(partition, trusted ? { address, epoch } : null);
+    }
+    return { topicId, leaders, byMost };
+  }
+
+  #isLatest(topic: string, topicId: string | null, partition: number, epoch: number): boolean {
+    if (topicId === null) return true;
+    let highest = this.#highestEpochs.get(topic);
+    if (highest?.topicId !== topicId) this.#highestEpochs.set(topic, (highest = { topicId, epochs: new Map() }));
+    const before = highest.epochs.get(partition) ?? -1;
+    highest.epochs.set(partition, Math.max(before, epoch));
+    return epoch >= before;
+  }
+}
+
+/** Of each partition what was said with the highest epoch, also that it has no leader. */
+function latestOf(views: readonly TopicMetadata[]): Map<number, PartitionLeader> {
+  const latest = new Map<number, PartitionLeader>();
+  for (const { leaders } of views)
+    for (const [partition, leader] of leaders) {
+      const before = latest.get(partition);
+      if (before === undefined || leader.epoch > before.epoch) latest.set(partition, leader);
+    }
+  return latest;
+}
+
+/** @throws UnknownPartitionError, BrokerError */
+export function leaderIn({ leaders }: TopicView, at: TopicPartition): Leader {
+  const leader = leaders.get(at.partition);
+  if (leader === undefined) throw new UnknownPartitionError(`there is no partition ${nameOf(at)}`);
+  if (leader === null) throw new BrokerError(`${nameOf(at)} has no leader now`);
+  return leader;
+}
+
+function refusedBecause(topic: string, answers: readonly Told<TopicMetadata>[]): Error {
+  const refused = answers.map(({ answer }) => answer.errorCode).find((code) => code !== METADATA_OK);
+  if (refused === METADATA_UNKNOWN_TOPIC) return new UnknownPartitionError(`there is no topic ${topic}`);
+  return new BrokerError(`the metadata of topic ${topic} was refused with error code ${refused}`);
+}
+
+/** Of several that are equally frequent the first. */
+export function mostFrequent<T>(values: readonly T[]): T | undefined {
+  const counts = new Map<T, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  let most: T | undefined;
+  for (const [value, count] of counts) if (most === undefined || count > (counts.get(most) ?? 0)) most = value;
+  return most;
 }
 
 export function nameOf(at: TopicPartition): string {

@@ -5,21 +5,15 @@ import type { Clock } from '../lib/clock.js';
 import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
 import type { LogBounds } from '../pipeline/ports.js';
-import type { AnyBroker } from './any-broker.js';
-import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';
+import type { BrokerConnections } from './broker-connections.js';
+import type { ClusterView } from './cluster-view.js';
 import { GroupCoordinator } from './group-coordinator.js';
-import { nameOf, type LeaderDirectory } from './leader-directory.js';
+import { leaderIn, nameOf, type TopicView } from './leader-directory.js';
+import { EARLIEST, LATEST, listOffset, NO_SUCH_RECORD, READ_COMMITTED, READ_UNCOMMITTED } from './list-offsets.js';
 import type { OnTrouble } from './log-fetcher.js';
 import { fetchStableOffset } from './pending-offset.js';
 import { ERROR_CODES, isProtocolError, NO_ERROR } from './protocol-errors.js';
 
-const EARLIEST = -2;
-/** With read_committed: the last stable offset; with read_uncommitted: the high watermark. */
-const LATEST = -1;
-const NO_REPLICA = -1;
-const NO_SUCH_RECORD = -1;
-const READ_UNCOMMITTED = 0;
-const READ_COMMITTED = 1;
 const NOTHING_COMMITTED = -1;
 
 const BACKOFF_MIN_MS = 20;
@@ -27,29 +21,38 @@ const BACKOFF_MAX_MS = 500;
 /** A moving leader or coordinator settles within seconds; after that the caller should know. */
 const PATIENCE_MS = 30_000;
 
+export interface LogBoundsOptions {
+  readonly groupId: string;
+  readonly connections: Pick<BrokerConnections, 'ask' | 'drop'>;
+  readonly cluster: Pick<ClusterView, 'coordinatorOf' | 'leaders'>;
+  readonly clock: Clock;
+  readonly onTrouble: OnTrouble;
+  /** Aborts when nobody waits for answers any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Offsets of one partition at its leader. */
+type OffsetAt = (timestamp: number, isolationLevel: typeof READ_UNCOMMITTED | typeof READ_COMMITTED) => Promise<number>;
+
+/** Leader and coordinator are looked up for each question: what was known before may be a broker that is cut off. */
 export class LogBoundsReader {
+  readonly #options: LogBoundsOptions;
   readonly #coordinator: GroupCoordinator;
 
-  constructor(
-    private readonly groupId: string,
-    private readonly connections: BrokerConnections,
-    private readonly leaders: LeaderDirectory,
-    anyBroker: AnyBroker,
-    private readonly clock: Clock,
-    private readonly onTrouble: OnTrouble,
-    private readonly signal: AbortSignal,
-  ) {
-    this.#coordinator = new GroupCoordinator(groupId, connections, anyBroker);
+  constructor(options: LogBoundsOptions) {
+    this.#options = options;
+    this.#coordinator = new GroupCoordinator(options.groupId, options.connections, options.cluster);
   }
 
   /** @throws BrokerError where the cluster gave no answer for long, or refuses */
   bounds(at: TopicPartition): Promise<LogBounds> {
-    return this.#askLeader(at, async (broker) => {
+    return this.#askLeader(at, async (offsetAt, { topicId, byMost }, leaderEpoch) => {
       // In this order the end is never below the start, and below the high watermark only while a transaction is open.
       // In turn: two first requests at once would make kafkajs connect twice.
-      const start = await offsetAt(broker, at, EARLIEST, READ_COMMITTED);
-      const highWatermark = await offsetAt(broker, at, LATEST, READ_UNCOMMITTED);
-      return { start, highWatermark, end: await offsetAt(broker, at, LATEST, READ_COMMITTED) };
+      const start = await offsetAt(EARLIEST, READ_COMMITTED);
+      const highWatermark = await offsetAt(LATEST, READ_UNCOMMITTED);
+      const end = await offsetAt(LATEST, READ_COMMITTED);
+      return { start, highWatermark, end, topicId, leaderEpoch, byMost };
     });
   }
 
@@ -58,9 +61,9 @@ export class LogBoundsReader {
    * @throws BrokerError as `bounds`
    */
   offsetSince(at: TopicPartition, timestampMs: number): Promise<number> {
-    return this.#askLeader(at, async (broker) => {
-      const offset = await offsetAt(broker, at, timestampMs, READ_COMMITTED);
-      return offset === NO_SUCH_RECORD ? offsetAt(broker, at, LATEST, READ_COMMITTED) : offset;
+    return this.#askLeader(at, async (offsetAt) => {
+      const offset = await offsetAt(timestampMs, READ_COMMITTED);
+      return offset === NO_SUCH_RECORD ? offsetAt(LATEST, READ_COMMITTED) : offset;
     });
   }
 
@@ -72,7 +75,7 @@ export class LogBoundsReader {
   committedOffset(at: TopicPartition): Promise<number | null> {
     return this.#retry(at, async () => {
       const { topic, partition } = at;
-      const request = { groupId: this.groupId, topics: [{ topic, partitions: [{ partition }] }] };
+      const request = { groupId: this.#options.groupId, topics: [{ topic, partitions: [{ partition }] }] };
       const answer = await this.#coordinator.ask((broker) => broker.offsetFetch(request));
       const offset = safeOffset(answer.responses[0]?.partitions[0]?.offset);
       return offset === NOTHING_COMMITTED ? null : offset;
@@ -85,7 +88,7 @@ export class LogBoundsReader {
    */
   offsetIsPending(at: TopicPartition): Promise<boolean> {
     return this.#retry(at, async () => {
-      const call = fetchStableOffset(this.groupId, at);
+      const call = fetchStableOffset(this.#options.groupId, at);
       return this.#coordinator.ask(async ({ connectionPool }) => {
         const { errorCode } = await connectionPool.send(call);
         if (errorCode === ERROR_CODES.UNSTABLE_OFFSET_COMMIT) return true;
@@ -95,49 +98,46 @@ export class LogBoundsReader {
     });
   }
 
-  #askLeader<T>(at: TopicPartition, ask: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
+  #askLeader<T>(
+    at: TopicPartition,
+    ask: (offsetAt: OffsetAt, view: TopicView, leaderEpoch: number) => Promise<T>,
+  ): Promise<T> {
+    const { cluster, connections } = this.#options;
     return this.#retry(at, async () => {
-      const leader = await this.leaders.find(at);
+      const view = await cluster.leaders.lookUp(at.topic);
+      const { address, epoch } = leaderIn(view, at);
+      const offsetAt: OffsetAt = async (timestamp, isolationLevel) => {
+        const call = listOffset(at, epoch, timestamp, isolationLevel);
+        const answer = await connections.ask(address, ({ connectionPool }) => connectionPool.send(call));
+        if (answer.errorCode !== NO_ERROR) throw createErrorFromCode(answer.errorCode);
+        return answer.offset;
+      };
       try {
-        return await this.connections.ask(leader, ask);
+        return await ask(offsetAt, view, epoch);
       } catch (error) {
-        this.leaders.forget(at);
-        if (!isProtocolError(error)) this.connections.drop(leader);
+        cluster.leaders.forget(at);
+        if (!isProtocolError(error)) connections.drop(address);
         throw error;
       }
     });
   }
 
   async #retry<T>(at: TopicPartition, ask: () => Promise<T>): Promise<T> {
-    const deadline = this.clock.now() + PATIENCE_MS;
+    const { clock, onTrouble, signal } = this.#options;
+    const deadline = clock.now() + PATIENCE_MS;
     const backoff = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
     for (;;) {
       try {
         return await ask();
       } catch (error) {
         const permanent = isProtocolError(error) && !error.retriable;
-        if (permanent || this.signal.aborted || this.clock.now() > deadline)
+        if (permanent || signal.aborted || clock.now() > deadline)
           throw new BrokerError(`the offsets of ${nameOf(at)} cannot be had: ${String(error)}`, { cause: error });
-        this.onTrouble(at, error as Error);
+        onTrouble(at, error as Error);
       }
-      await this.clock.delay(backoff.next(), this.signal);
+      await clock.delay(backoff.next(), signal);
     }
   }
-}
-
-async function offsetAt(
-  broker: ConnectedBroker,
-  at: TopicPartition,
-  timestamp: number,
-  isolationLevel: number,
-): Promise<number> {
-  const { topic, partition } = at;
-  const answer = await broker.listOffsets({
-    replicaId: NO_REPLICA,
-    isolationLevel,
-    topics: [{ topic, partitions: [{ partition, timestamp }] }],
-  });
-  return safeOffset(answer.responses[0]?.partitions[0]?.offset);
 }
 
 function safeOffset(text: string | undefined): number {

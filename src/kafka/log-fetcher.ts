@@ -30,7 +30,7 @@ import {
   type FetchLimits,
   type FetchResponse,
 } from './fetch-protocol.js';
-import { UnknownPartitionError, nameOf, type LeaderDirectory } from './leader-directory.js';
+import { TopicRecreatedError, UnknownPartitionError, nameOf, type LeaderDirectory } from './leader-directory.js';
 import type { PartitionReader, ReaderEvents } from './log-reader.js';
 import { ERROR_CODES, refusal } from './protocol-errors.js';
 
@@ -65,6 +65,10 @@ const TROUBLE_INTERVAL_MS = 30_000;
 /** A reader as it is served. */
 interface Served {
   readonly reader: PartitionReader;
+  /** Of the topic whose offsets these are; null until it is known. */
+  topicId: string | null;
+  /** Of the leader that is asked now. */
+  leaderEpoch: number;
   lane: keyof Lanes;
   /** Part of a fetch, a look-up or a back-off now. */
   busy: boolean;
@@ -74,7 +78,7 @@ interface Served {
   troubleToldAt: number | null;
 }
 
-/** What one fetch asks for: at most one reader for each partition, by its name. */
+/** What one fetch asks of one broker: at most one reader for each partition, by its name. */
 type Group = Map<string, Served>;
 
 export class LogFetcher implements ReaderEvents {
@@ -92,7 +96,7 @@ export class LogFetcher implements ReaderEvents {
    */
   constructor(
     private readonly lanes: Lanes,
-    private readonly leaders: Pick<LeaderDirectory, 'known' | 'forget' | 'find' | 'refresh'>,
+    private readonly leaders: Pick<LeaderDirectory, 'known' | 'forget' | 'find' | 'lookUp' | 'topicId'>,
     private readonly clock: Clock,
     private readonly onTrouble: OnTrouble,
     private readonly onOutOfRange: (at: TopicPartition, offset: number) => Promise<Error | null>,
@@ -101,9 +105,10 @@ export class LogFetcher implements ReaderEvents {
     this.#leadersAskedAt = clock.now();
   }
 
-  serve(reader: PartitionReader): void {
+  /** @param topicId of the topic whose offsets the reader has; null for the one that has its name now */
+  serve(reader: PartitionReader, topicId: string | null): void {
     this.#served.set(reader, {
-      reader,
+      ...{ reader, topicId, leaderEpoch: -1 },
       lane: 'catchUp',
       busy: false,
       backoff: new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS),
@@ -134,9 +139,10 @@ export class LogFetcher implements ReaderEvents {
       if (served.busy || !served.reader.wantsMore) continue;
       const leader = this.leaders.known(served.reader.at);
       if (leader === undefined) void this.#lookUp(served);
-      else if (!this.#inFlight[served.lane].has(leader)) {
-        const group = groups[served.lane].get(leader) ?? new Map<string, Served>();
-        groups[served.lane].set(leader, group);
+      else if (this.#isSameTopic(served) && !this.#inFlight[served.lane].has(leader.address)) {
+        served.leaderEpoch = leader.epoch;
+        const group = groups[served.lane].get(leader.address) ?? new Map<string, Served>();
+        groups[served.lane].set(leader.address, group);
         // A second reader of the same partition has its turn in the next fetch.
         const name = nameOf(served.reader.at);
         if (!group.has(name)) group.set(name, served);
@@ -155,7 +161,9 @@ export class LogFetcher implements ReaderEvents {
     const members = [...group.values()];
     for (const served of members) served.busy = true;
     try {
-      const wanted = members.map(({ reader }) => ({ ...reader.at, fromOffset: reader.fetchOffset }));
+      const wanted = members.map(({ reader, leaderEpoch }) => ({
+        ...{ ...reader.at, leaderEpoch, fromOffset: reader.fetchOffset },
+      }));
       const call = fetchCall(wanted, { ...limits, maxWaitMs });
       const response = await connections.ask(leader, (broker) => broker.connectionPool.send(call));
       for (const served of members) served.busy = false;
@@ -199,13 +207,23 @@ export class LogFetcher implements ReaderEvents {
     served.lane = moreToFetch ? 'catchUp' : 'tail';
   }
 
+  /** Offsets of a topic that was deleted mean nothing in the one that was created under its name: such a reader ends. */
+  #isSameTopic(served: Served): boolean {
+    const { topic } = served.reader.at;
+    const topicId = this.leaders.topicId(topic);
+    served.topicId ??= topicId;
+    if (topicId === null || topicId === served.topicId) return true;
+    served.reader.fail(new TopicRecreatedError(topic, served.topicId ?? '', topicId));
+    return false;
+  }
+
   #refreshOldLeaders(): void {
     const now = this.clock.now();
     if (now - this.#leadersAskedAt < LEADER_MAX_AGE_MS) return;
     this.#leadersAskedAt = now;
     // A failure changes nothing: what is known holds, and the next time comes.
     for (const topic of new Set([...this.#served.keys()].map(({ at }) => at.topic)))
-      this.leaders.refresh(topic).catch(() => undefined);
+      this.leaders.lookUp(topic).catch(() => undefined);
   }
 
   /** Never rejects. */

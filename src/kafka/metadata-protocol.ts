@@ -1,72 +1,145 @@
 /**
- * Metadata, version 5, of one topic: who leads its partitions.
+ * Metadata of one topic: which broker leads its partitions, in which leader epoch, and the topic's id.
  *
- * Our own, since kafkajs refuses the whole answer when one partition of one topic asked for has no leader: then no
- * reader could learn where the partitions went that do have one.
+ * Version 10 (Kafka 2.8) has topic ids; version 7 (Kafka 2.1) is used where a broker does not know it, and has epochs.
+ * Our own encoding, since kafkajs refuses the whole answer when one partition of one topic asked for has no leader: then
+ * no reader could learn where the partitions went that do have one.
  */
 import type { ProtocolCall } from './cluster.js';
+import type { ConnectedBroker } from './broker-connections.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 export const METADATA_OK = 0;
 export const METADATA_UNKNOWN_TOPIC = 3;
+
+export interface PartitionLeader {
+  /** -1 where the partition has no leader now. */
+  readonly nodeId: number;
+  /** Grows by each change of leader; -1 where the broker does not say. */
+  readonly epoch: number;
+}
 
 export interface TopicMetadata {
   readonly clientSideThrottleTime: number;
   /** Addresses (host:port) of the brokers that are up. */
   readonly brokers: ReadonlyMap<number, string>;
   readonly errorCode: number;
-  /** Partition to the node id of its leader, -1 where it has none now. */
-  readonly leaders: ReadonlyMap<number, number>;
+  /** 32 hexadecimal digits: a topic that is deleted and created again has another one. Null where there is none. */
+  readonly topicId: string | null;
+  readonly leaders: ReadonlyMap<number, PartitionLeader>;
 }
 
 const API_KEY = 3;
-/** Of 6, but for throttling (KIP-219), and with brokers since Kafka 1.0. */
-const API_VERSION = 5;
+const WITH_EPOCHS = 7;
+const WITH_TOPIC_IDS = 10;
 const FIXED_REQUEST_BYTES = 64;
 
-export function metadataCall(topic: string): ProtocolCall<TopicMetadata> {
+/** Asks one broker, which answers as far as it knows. @throws what kafkajs throws where there is no answer */
+export function metadataOf({ versions, connectionPool }: ConnectedBroker, topic: string): Promise<TopicMetadata> {
+  const newest = versions?.[API_KEY]?.maxVersion ?? WITH_EPOCHS;
+  return connectionPool.send(newest >= WITH_TOPIC_IDS ? callWithTopicIds(topic) : callWithEpochs(topic));
+}
+
+/** The addresses of the cluster's brokers, by node id. @throws as `metadataOf` */
+export async function brokersKnownTo({ connectionPool }: ConnectedBroker): Promise<ReadonlyMap<number, string>> {
+  const noTopics = new WireWriter(FIXED_REQUEST_BYTES).int32(0).int8(0 /* no creation */).finish();
+  return (await connectionPool.send(call(WITH_EPOCHS, noTopics, decodeWithEpochs))).brokers;
+}
+
+function callWithTopicIds(topic: string): ProtocolCall<TopicMetadata> {
+  const request = new WireWriter(FIXED_REQUEST_BYTES)
+    .noTags() // of the request's header
+    .uvarint(1 + 1)
+    .uuid(null)
+    .compactString(topic)
+    .noTags()
+    .int8(0 /* no creation */)
+    .int8(0 /* no operations of the cluster */)
+    .int8(0 /* no operations of the topic */)
+    .noTags()
+    .finish();
+  return call(WITH_TOPIC_IDS, request, decodeWithTopicIds);
+}
+
+function callWithEpochs(topic: string): ProtocolCall<TopicMetadata> {
   const request = new WireWriter(FIXED_REQUEST_BYTES).int32(1).string(topic).int8(0 /* no creation */).finish();
+  return call(WITH_EPOCHS, request, decodeWithEpochs);
+}
+
+function call(
+  apiVersion: number,
+  request: Buffer,
+  decode: (body: Buffer) => TopicMetadata,
+): ProtocolCall<TopicMetadata> {
   return {
-    request: {
-      apiKey: API_KEY,
-      apiVersion: API_VERSION,
-      apiName: 'Metadata',
-      encode: () => ({ buf: request, buffer: request }),
-    },
+    request: { apiKey: API_KEY, apiVersion, apiName: 'Metadata', encode: () => ({ buf: request, buffer: request }) },
     response: {
-      decode: (body) => Promise.resolve(body).then(decodeResponse),
+      decode: (body) => Promise.resolve(body).then(decode),
       parse: (decoded) => Promise.resolve(decoded),
     },
     logResponseError: false,
   };
 }
 
-function decodeResponse(body: Buffer): TopicMetadata {
+export function decodeWithTopicIds(body: Buffer): TopicMetadata {
   const reader = new WireReader(body);
-  const int32 = (): number => reader.int32();
+  reader.tags(); // of the answer's header
   reader.int32(); // The broker has waited this long already.
   const brokers = new Map<number, string>();
-  for (let left = reader.int32(); left > 0; left--) {
+  reader.compactArray(() => {
+    const nodeId = reader.int32();
+    const host = reader.compactString();
+    brokers.set(nodeId, `${host}:${reader.int32()}`);
+    reader.compactString(); // rack
+    reader.tags();
+  });
+  reader.compactString(); // cluster id
+  reader.int32(); // controller
+
+  let errorCode = METADATA_UNKNOWN_TOPIC;
+  let topicId: string | null = null;
+  const leaders = new Map<number, PartitionLeader>();
+  reader.compactArray(() => {
+    errorCode = reader.int16();
+    reader.compactString(); // name
+    topicId = reader.uuid();
+    reader.boolean(); // internal
+    reader.compactArray(() => {
+      reader.int16(); // Says the same as a leader of -1, or that some replica is offline.
+      leaders.set(reader.int32(), { nodeId: reader.int32(), epoch: reader.int32() });
+      for (let lists = 0; lists < 3; lists++) reader.compactArray(() => reader.int32()); // replicas, in sync, offline
+      reader.tags();
+    });
+    reader.int32(); // operations
+    reader.tags();
+  });
+  return { clientSideThrottleTime: 0, brokers, errorCode, topicId, leaders };
+}
+
+function decodeWithEpochs(body: Buffer): TopicMetadata {
+  const reader = new WireReader(body);
+  reader.int32(); // The broker has waited this long already.
+  const brokers = new Map<number, string>();
+  reader.array(() => {
     const nodeId = reader.int32();
     const host = reader.string();
     brokers.set(nodeId, `${host}:${reader.int32()}`);
     reader.string(); // rack
-  }
+  });
   reader.string(); // cluster id
   reader.int32(); // controller
 
   let errorCode = METADATA_UNKNOWN_TOPIC;
-  const leaders = new Map<number, number>();
-  for (let topics = reader.int32(); topics > 0; topics--) {
+  const leaders = new Map<number, PartitionLeader>();
+  reader.array(() => {
     errorCode = reader.int16();
-    reader.string();
+    reader.string(); // name
     reader.boolean(); // internal
-    for (let left = reader.int32(); left > 0; left--) {
+    reader.array(() => {
       reader.int16(); // Says the same as a leader of -1, or that some replica is offline.
-      const partition = reader.int32();
-      leaders.set(partition, reader.int32());
-      for (let lists = 0; lists < 3; lists++) reader.array(int32); // replicas, in sync, offline
-    }
-  }
-  return { clientSideThrottleTime: 0, brokers, errorCode, leaders };
+      leaders.set(reader.int32(), { nodeId: reader.int32(), epoch: reader.int32() });
+      for (let lists = 0; lists < 3; lists++) reader.array(() => reader.int32()); // replicas, in sync, offline
+    });
+  });
+  return { clientSideThrottleTime: 0, brokers, errorCode, topicId: null, leaders };
 }

@@ -5,9 +5,9 @@
 import type { Logger } from 'pino';
 import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
-import { AnyBroker } from './any-broker.js';
 import { BrokerConnections } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
+import { ClusterView } from './cluster-view.js';
 import { describeGroup } from './describe-group.js';
 import { GroupCoordinator } from './group-coordinator.js';
 import { removeMember } from './remove-member.js';
@@ -96,7 +96,8 @@ export class RememberedMember {
   async #successorSeen(predecessor: string, signal: AbortSignal): Promise<boolean> {
     const { kafka, groupId, clock } = this.#options;
     const connections = new BrokerConnections(kafka);
-    const coordinator = new GroupCoordinator(groupId, connections, new AnyBroker(kafka, clock));
+    const cluster = new ClusterView(kafka, clock);
+    const coordinator = new GroupCoordinator(groupId, connections, cluster);
     const backoff = new Backoff(LOOK_FIRST_MS, LOOK_MAX_MS);
     try {
       while (!signal.aborted) {
@@ -110,7 +111,7 @@ export class RememberedMember {
       }
       return false;
     } finally {
-      await connections.close();
+      await Promise.all([connections.close(), cluster.close()]);
     }
   }
 }

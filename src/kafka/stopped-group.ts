@@ -1,8 +1,8 @@
 /** The consumer group while no instance runs: what only an operator's command does to it. */
 import type { Clock } from '../lib/clock.js';
-import { AnyBroker } from './any-broker.js';
 import { BrokerConnections, type ConnectedBroker } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
+import { ClusterView } from './cluster-view.js';
 import { describeGroup } from './describe-group.js';
 import { GroupCoordinator } from './group-coordinator.js';
 
@@ -22,6 +22,7 @@ const NO_MEMBER = '';
 
 export class StoppedGroup {
   readonly #connections: BrokerConnections;
+  readonly #cluster: ClusterView;
   readonly #coordinator: GroupCoordinator;
 
   constructor(
@@ -30,7 +31,8 @@ export class StoppedGroup {
     clock: Clock,
   ) {
     this.#connections = new BrokerConnections(kafka);
-    this.#coordinator = new GroupCoordinator(groupId, this.#connections, new AnyBroker(kafka, clock));
+    this.#cluster = new ClusterView(kafka, clock);
+    this.#coordinator = new GroupCoordinator(groupId, this.#connections, this.#cluster);
   }
 
   async countMembers(): Promise<number> {
@@ -46,7 +48,7 @@ export class StoppedGroup {
     );
   }
 
-  close(): Promise<void> {
-    return this.#connections.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#connections.close(), this.#cluster.close()]);
   }
 }

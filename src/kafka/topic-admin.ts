@@ -7,7 +7,7 @@ import { BrokerError } from '../pipeline/errors.js';
 import { AnyBroker } from './any-broker.js';
 import { BrokerConnections, type ConnectedBroker } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
-import { METADATA_OK, METADATA_UNKNOWN_TOPIC, metadataCall } from './metadata-protocol.js';
+import { METADATA_OK, METADATA_UNKNOWN_TOPIC, metadataOf } from './metadata-protocol.js';
 
 export interface TopicDescription {
   readonly topic: string;
@@ -61,13 +61,13 @@ export class TopicAdmin {
 
   /** How many brokers are up. Asked with the name of a topic, which need not exist, for it is quick for one. */
   async countBrokers(topic: string): Promise<number> {
-    const { brokers } = await this.#retry((broker) => broker.connectionPool.send(metadataCall(topic)));
+    const { brokers } = await this.#retry((broker) => metadataOf(broker, topic));
     return brokers.size;
   }
 
   /** Null where there is no such topic. @throws BrokerError as `describe` */
   async countPartitions(topic: string): Promise<number | null> {
-    const { errorCode, leaders } = await this.#retry((broker) => broker.connectionPool.send(metadataCall(topic)));
+    const { errorCode, leaders } = await this.#retry((broker) => metadataOf(broker, topic));
     return errorCode === METADATA_OK ? leaders.size : null;
   }
 
@@ -111,8 +111,8 @@ export class TopicAdmin {
     if (((await this.countPartitions(topic)) ?? 0) < partitions)
       await this.#retry((broker) => broker.createPartitions(request), createAnswerMs);
     await this.#retry(async (broker) => {
-      const { leaders } = await broker.connectionPool.send(metadataCall(topic));
-      const led = [...leaders.values()].filter((leader) => leader >= 0).length;
+      const { leaders } = await metadataOf(broker, topic);
+      const led = [...leaders.values()].filter(({ nodeId }) => nodeId >= 0).length;
       if (led < partitions) throw new BrokerError(`topic ${topic} has ${led} of ${partitions} leaders so far`);
     });
   }
@@ -160,7 +160,7 @@ interface AdminBroker extends ConnectedBroker {
 
 async function describeAt(broker: AdminBroker, topic: string): Promise<TopicDescription | null> {
   // kafkajs's own Metadata says more, but takes a missing topic for an error and logs it.
-  const { errorCode } = await broker.connectionPool.send(metadataCall(topic));
+  const { errorCode } = await metadataOf(broker, topic);
   if (errorCode === METADATA_UNKNOWN_TOPIC) return null;
   const { clusterId, topicMetadata } = await broker.metadata([topic]);
   const { resources } = await broker.describeConfigs({ resources: [{ type: topicResource, name: topic }] });

@@ -24,7 +24,7 @@ import { untilReady } from './until-ready.js';
 /** What a fenced session consists of. The connections belong to it alone, and end with it. */
 export interface SessionParts {
   readonly connections: Pick<BrokerConnections, 'ask' | 'close' | 'drop' | 'lostOne'>;
-  readonly leaders: Pick<LeaderDirectory, 'find'>;
+  readonly leaders: Pick<LeaderDirectory, 'find' | 'forget'>;
   readonly clock: Clock;
   readonly session: ProducerSession;
   readonly lastOutcome: TransactionOutcome | null;
@@ -36,8 +36,6 @@ export interface SessionParts {
   readonly batchSizeLimits: BatchSizeLimits;
   /** How long a leader may wait for the in-sync replicas. */
   readonly produceTimeoutMs: number;
-  /** Told once, when the session ends by an error. Must not throw. */
-  readonly onFailure: () => void;
 }
 
 interface EncodedBatch {
@@ -165,10 +163,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     try {
       return await pending;
     } catch (error) {
-      if (this.#over === null) {
-        this.#over = error as Error;
-        this.#parts.onFailure();
-      }
+      this.#over ??= error as Error;
       throw error;
     } finally {
       this.#inFlight.delete(pending);
@@ -196,7 +191,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   async #sendBatch(to: TopicPartition, { call, count, bytes }: EncodedBatch): Promise<number> {
     const { batchSizeLimits } = this.#parts;
-    const answer = await this.#send(await this.#leaderOf(to), call, to);
+    const answer = await this.#sendToLeader(to, call);
     if (answer.errorCode === NO_ERROR) return answer.baseOffset + count;
 
     const refused = refusal(answer.errorCode, call.request.apiName, to);
@@ -254,9 +249,22 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     }
   }
 
+  /** Whatever goes wrong, the leader may have moved. */
+  async #sendToLeader(to: TopicPartition, call: ProtocolCall<ProduceAnswer>): Promise<ProduceAnswer> {
+    const { leaders } = this.#parts;
+    try {
+      const answer = await this.#send(await this.#leaderOf(to), call, to);
+      if (answer.errorCode !== NO_ERROR) leaders.forget(to);
+      return answer;
+    } catch (error) {
+      leaders.forget(to);
+      throw error;
+    }
+  }
+
   async #leaderOf(at: TopicPartition): Promise<string> {
     try {
-      return await this.#parts.leaders.find(at);
+      return (await this.#parts.leaders.find(at)).address;
     } catch (error) {
       if (error instanceof BrokerError) throw error;
       throw noAnswer(error, 'Metadata', at);

@@ -1,9 +1,12 @@
-/** The primitive types of the Kafka protocol (big-endian, non-flexible versions) to and from bytes. */
+/** The primitive types of the Kafka protocol (big-endian) to and from bytes; those called compact are of flexible versions. */
 import { BrokerError } from '../pipeline/errors.js';
 
 const TWO_TO_32 = 2 ** 32;
 /** Above this the high word of an int64 would take the number beyond 2^53. */
 const MAX_SAFE_HIGH_WORD = 2 ** 21;
+const MAX_UVARINT_BITS = 35;
+const UUID_BYTES = 16;
+const NO_UUID = '0'.repeat(2 * UUID_BYTES);
 
 /**
  * An int64 as a number: offsets, counts and milliseconds.
@@ -58,6 +61,48 @@ export class WireReader {
     const items: T[] = [];
     for (let left = this.int32(); left > 0; left--) items.push(item());
     return items;
+  }
+
+  /** An unsigned varint, as flexible versions write lengths (KIP-482). */
+  uvarint(): number {
+    let value = 0;
+    for (let shift = 0; shift < MAX_UVARINT_BITS; shift += 7) {
+      const byte = this.bytes.readUInt8(this.#skip(1));
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw new RangeError('an answer has a length of more than 5 bytes');
+  }
+
+  /** Empty for null. */
+  compactString(): string {
+    return this.compactBytes().toString('utf8');
+  }
+
+  /** A slice of the answer, not a copy. Empty for null. */
+  compactBytes(): Buffer {
+    return this.#take(Math.max(0, this.uvarint() - 1));
+  }
+
+  /** Empty for null. */
+  compactArray<T>(item: () => T): T[] {
+    const items: T[] = [];
+    for (let left = this.uvarint() - 1; left > 0; left--) items.push(item());
+    return items;
+  }
+
+  /** As hexadecimal digits; null for the id of all zeros, which says that there is none. */
+  uuid(): string | null {
+    const hex = this.#take(UUID_BYTES).toString('hex');
+    return hex === NO_UUID ? null : hex;
+  }
+
+  /** Passes over the tagged fields at the end of a structure. */
+  tags(): void {
+    for (let left = this.uvarint(); left > 0; left--) {
+      this.uvarint();
+      this.#take(this.uvarint());
+    }
   }
 
   #skip(length: number): number {
@@ -116,9 +161,41 @@ export class WireWriter {
     return this;
   }
 
+  uvarint(value: number): this {
+    let left = value;
+    for (; left >= 0x80; left = Math.floor(left / 0x80)) this.#byte((left % 0x80) | 0x80);
+    return this.#byte(left);
+  }
+
+  compactString(value: string): this {
+    const length = Buffer.byteLength(value, 'utf8');
+    this.uvarint(length + 1);
+    const at = this.#reserve(length);
+    this.#bytes.write(value, at, 'utf8');
+    return this;
+  }
+
+  /** @param id null for the id of all zeros */
+  uuid(id: string | null): this {
+    const at = this.#reserve(UUID_BYTES);
+    this.#bytes.write(id ?? NO_UUID, at, 'hex');
+    return this;
+  }
+
+  /** Ends a structure of a flexible version: no tagged fields. */
+  noTags(): this {
+    return this.#byte(0);
+  }
+
   /** What was written so far. */
   finish(): Buffer {
     return this.#bytes.subarray(0, this.#at);
+  }
+
+  #byte(value: number): this {
+    const at = this.#reserve(1);
+    this.#bytes.writeUInt8(value, at);
+    return this;
   }
 
   /** May replace `#bytes`: call it before reading that field, never inside the arguments of a call on it. */

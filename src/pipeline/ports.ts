@@ -40,10 +40,20 @@ export interface LogBounds {
    * before `end`, so that a transaction which ends in between is not taken for an open one.
    */
   readonly highWatermark: number;
+  /** Of the topic: one that is deleted and created again has another id. Null where the brokers have none. */
+  readonly topicId: string | null;
+  /** Of the leader that has answered; it grows by each change of leader. -1 where the brokers have none. */
+  readonly leaderEpoch: number;
+  /** More than half of the brokers have said who leads. Otherwise the answer may be that of a broker that is cut off. */
+  readonly byMost: boolean;
 }
 
 export interface Logs {
-  reader(at: TopicPartition, from: number): LogReader;
+  /**
+   * @param topicId of the topic that `from` is an offset of. Where the topic of that name is another one now, `next` ends
+   * with a BrokerError. Null or left out for the topic that is there now.
+   */
+  reader(at: TopicPartition, from: number, topicId?: string | null): LogReader;
   bounds(at: TopicPartition): Promise<LogBounds>;
   /** The group's committed offset of an input partition; null where there is none. Final only after fencing. */
   committedOffset(at: TopicPartition): Promise<number | null>;

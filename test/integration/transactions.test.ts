@@ -4,6 +4,7 @@ import { COORDINATOR_OF_TRANSACTION, createCluster, type KafkaConfig } from '../
 import { produce } from '../../src/kafka/produce-request.js';
 import { cutBatch, nextSequence } from '../../src/kafka/record-batch-encoder.js';
 import { addPartitionsToTxn, endTxn, initProducerId } from '../../src/kafka/transaction-requests.js';
+import { ClusterView } from '../../src/kafka/cluster-view.js';
 import { kafkaTransactions } from '../../src/kafka/transactions.js';
 import type { Clock } from '../../src/lib/clock.js';
 import { NO_HEADERS, type RecordToWrite, type TopicPartition } from '../../src/lib/record.js';
@@ -24,11 +25,13 @@ class Application {
   readonly output: TopicPartition;
   readonly #transactions: Transactions;
   readonly #producers: TransactionalProducer[] = [];
+  readonly #cluster = new ClusterView(config, systemClock);
 
   private constructor(input: string, output: string) {
     this.input = { topic: input, partition: 0 };
     this.output = { topic: output, partition: 0 };
     this.#transactions = kafkaTransactions(config, {
+      cluster: this.#cluster,
       groupId: this.groupId,
       transactionTimeoutMs: 600_000, // longer than any test: none passes because the broker gave a transaction up
       clock: systemClock,
@@ -307,8 +310,10 @@ test('an address where nothing listens is passed over, and nothing but such addr
   const options = { groupId: `group-${randomUUID()}`, transactionTimeoutMs: 60_000 };
   const nowhere = '127.0.0.1:1';
   const half = { ...config, brokers: [nowhere, ...bootstrap.split(',')] };
-  const producer = await kafkaTransactions(half, { ...options, clock: systemClock }).fence(`id-${randomUUID()}`);
-  await producer.discard();
+  const cluster = new ClusterView(half, systemClock);
+  const some = kafkaTransactions(half, { ...options, cluster, clock: systemClock });
+  const producer = await some.fence(`id-${randomUUID()}`);
+  await Promise.all([producer.discard(), cluster.close()]);
 
   let now = 0;
   const hasty: Clock = {
@@ -318,6 +323,9 @@ test('an address where nothing listens is passed over, and nothing but such addr
       return Promise.resolve();
     },
   };
-  const none = kafkaTransactions({ ...config, brokers: [nowhere] }, { ...options, clock: hasty });
+  const unreachable = { ...config, brokers: [nowhere] };
+  const view = new ClusterView(unreachable, hasty);
+  const none = kafkaTransactions(unreachable, { ...options, cluster: view, clock: hasty });
   await expect(none.fence('id')).rejects.toThrow(BrokerError);
+  await view.close();
 });

@@ -1,6 +1,7 @@
 import { AnyBroker } from '../../../src/kafka/any-broker.js';
 import type { BrokerConnections } from '../../../src/kafka/broker-connections.js';
-import { LeaderDirectory } from '../../../src/kafka/leader-directory.js';
+import { isMost } from '../../../src/kafka/broker-survey.js';
+import { LeaderDirectory, UnknownPartitionError } from '../../../src/kafka/leader-directory.js';
 import type { TopicMetadata } from '../../../src/kafka/metadata-protocol.js';
 import type { Clock } from '../../../src/lib/clock.js';
 
@@ -29,16 +30,39 @@ class Brokers {
     },
     drop: (address) => void this.dropped.push(address),
   };
-  readonly any = new AnyBroker({ brokers: ['a:1', 'b:1'] }, this.clock);
+  readonly any: AnyBroker;
+  readonly leaders: LeaderDirectory;
+
+  constructor(configured: readonly string[] = ['a:1', 'b:1']) {
+    this.any = new AnyBroker({ brokers: [...configured] }, this.clock);
+    this.leaders = new LeaderDirectory(this.any, this.connections);
+  }
 
   ask(): Promise<unknown> {
     return this.any.ask(this.connections, () => Promise.reject(new Error('the answers are set')));
   }
+
+  askSeveral(): Promise<{ answers: readonly { answer: unknown }[]; byMost: boolean }> {
+    const ask = () => Promise.reject(new Error('the answers are set'));
+    return this.any.askSeveral(
+      this.connections,
+      ask,
+      () => [],
+      (answers, known) => isMost(answers.length, known),
+    );
+  }
 }
 
-function metadata(leader: string): TopicMetadata {
-  const brokers = new Map([[1, leader]]);
-  return { clientSideThrottleTime: 0, brokers, errorCode: 0, leaders: new Map([[0, 1]]) };
+const ALL: readonly (readonly [number, string])[] = [
+  [1, 'a:1'],
+  [2, 'b:1'],
+  [3, 'c:1'],
+];
+
+/** What a broker says of topic t: the node that leads its partition 0. */
+function metadata(nodeId: number, epoch: number, topicId: string | null = 'id', brokers = ALL): TopicMetadata {
+  const leaders = new Map([[0, { nodeId, epoch }]]);
+  return { clientSideThrottleTime: 0, brokers: new Map(brokers), errorCode: 0, topicId, leaders };
 }
 
 test.each([
@@ -72,20 +96,85 @@ test('what was learnt is asked after those configured, and changes nothing about
   expect(brokers.asked).toEqual(['c:1']);
 });
 
-test('a broker that was cut off does not confirm for ever that it leads', async () => {
-  const brokers = new Brokers();
-  brokers.answers.set('a:1', metadata('a:1')).set('b:1', metadata('b:1'));
-  const leaders = new LeaderDirectory(brokers.any, brokers.connections);
-  expect(await leaders.find(AT)).toBe('a:1');
-  await leaders.refresh(AT.topic);
-  expect(leaders.known(AT)).toBe('b:1');
+test('of several that are asked, the answers of most do, and one that is frozen is waited for no longer', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers.set('a:1', 'yes').set('b:1', null).set('c:1', 'no');
+  const { answers, byMost } = await brokers.askSeveral();
+  expect(answers.map(({ answer }) => answer)).toEqual(['yes', 'no']);
+  expect(byMost).toBe(true);
 });
 
-test('a leader that failed is asked for at another broker than the one that named it', async () => {
+test('where only one of several answers, its answer is known to be that of one', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers.set('a:1', 'yes').set('b:1', null).set('c:1', new Error('refused'));
+  const { answers, byMost } = await brokers.askSeveral();
+  expect(answers).toHaveLength(1);
+  expect(byMost).toBe(false);
+});
+
+test('where nobody answers, the question fails', async () => {
   const brokers = new Brokers();
-  brokers.answers.set('a:1', metadata('a:1')).set('b:1', metadata('b:1'));
-  const leaders = new LeaderDirectory(brokers.any, brokers.connections);
-  expect(await leaders.find(AT)).toBe('a:1');
-  leaders.forget(AT);
-  expect(await leaders.find(AT)).toBe('b:1');
+  brokers.answers.set('a:1', new Error('refused')).set('b:1', null);
+  await expect(brokers.askSeveral()).rejects.toThrow();
+});
+
+test('the highest leader epoch counts, whoever tells it first', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers.set('a:1', metadata(1, 5)).set('b:1', metadata(2, 6)).set('c:1', metadata(2, 6));
+  expect(await brokers.leaders.find(AT)).toEqual({ address: 'b:1', epoch: 6 });
+});
+
+test('a start from a broker that is cut off asks the others that it names', async () => {
+  const brokers = new Brokers(['a:1']);
+  brokers.answers.set('a:1', metadata(1, 5)).set('b:1', metadata(2, 6)).set('c:1', metadata(2, 6));
+  const { leaders, byMost } = await brokers.leaders.lookUp(AT.topic);
+  expect(leaders.get(0)).toEqual({ address: 'b:1', epoch: 6 });
+  expect(byMost).toBe(true);
+});
+
+test('that a partition has no leader any more counts, where it has the highest epoch', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers.set('a:1', metadata(1, 5)).set('b:1', metadata(-1, 6)).set('c:1', metadata(-1, 6));
+  await expect(brokers.leaders.find(AT)).rejects.toThrow('t/0 has no leader now');
+});
+
+test('an epoch below the highest that was seen is refused, until the topic is another one', async () => {
+  const brokers = new Brokers(['a:1']);
+  const alone = [[1, 'a:1']] as const;
+  brokers.answers.set('a:1', metadata(1, 6, 'id', alone));
+  await brokers.leaders.find(AT);
+  brokers.answers.set('a:1', metadata(1, 5, 'id', alone));
+  brokers.leaders.forget(AT);
+  await expect(brokers.leaders.find(AT)).rejects.toThrow('t/0 has no leader now');
+  brokers.answers.set('a:1', metadata(1, 0, 'other', alone));
+  expect(await brokers.leaders.find(AT)).toEqual({ address: 'a:1', epoch: 0 });
+  expect(brokers.leaders.topicId(AT.topic)).toBe('other');
+});
+
+test('brokers without topic ids may begin their epochs again', async () => {
+  const brokers = new Brokers(['a:1']);
+  const alone = [[1, 'a:1']] as const;
+  brokers.answers.set('a:1', metadata(1, 6, null, alone));
+  await brokers.leaders.find(AT);
+  brokers.answers.set('a:1', metadata(1, 0, null, alone));
+  expect((await brokers.leaders.lookUp(AT.topic)).leaders.get(0)).toEqual({ address: 'a:1', epoch: 0 });
+});
+
+test('a leader that has failed is asked for again', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  for (const address of ['a:1', 'b:1', 'c:1']) brokers.answers.set(address, metadata(1, 5));
+  await brokers.leaders.find(AT);
+  brokers.leaders.forget(AT);
+  expect(brokers.leaders.known(AT)).toBeUndefined();
+  for (const address of ['a:1', 'b:1', 'c:1']) brokers.answers.set(address, metadata(2, 6));
+  expect(await brokers.leaders.find(AT)).toEqual({ address: 'b:1', epoch: 6 });
+});
+
+test('a topic that a broker does not know of yet is looked for at the others', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  const unknown = { ...metadata(1, 0), errorCode: 3 };
+  brokers.answers.set('a:1', unknown).set('b:1', metadata(2, 0)).set('c:1', metadata(2, 0));
+  expect(await brokers.leaders.find(AT)).toEqual({ address: 'b:1', epoch: 0 });
+  for (const address of ['a:1', 'b:1', 'c:1']) brokers.answers.set(address, unknown);
+  await expect(brokers.leaders.lookUp(AT.topic)).rejects.toThrow(UnknownPartitionError);
 });

@@ -7,6 +7,7 @@ import type { Clock } from '../../../src/lib/clock.js';
 import type { LogRecord, TopicPartition } from '../../../src/lib/record.js';
 import { OffsetOutOfRangeError, ReaderClosedError } from '../../../src/pipeline/errors.js';
 import type { LogBatch, LogReader, Logs } from '../../../src/pipeline/ports.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 const logged: string[] = [];
 const logger = pino({ level: 'warn' }, { write: (line) => logged.push(line) });
@@ -38,7 +39,7 @@ class MemoryLogs implements Logs {
 
   bounds({ partition }: TopicPartition) {
     const end = this.records[partition]?.length ?? 0;
-    return Promise.resolve({ start: this.start, end, highWatermark: end });
+    return Promise.resolve({ start: this.start, end, highWatermark: end, ...SEEN_BY_MOST });
   }
 
   committedOffset(): Promise<null> {

@@ -3,6 +3,7 @@ import { misplacedByDefault } from '../../../src/kafka/keyed-by-default.js';
 import { partitionOfKey } from '../../../src/kafka/partitioner.js';
 import type { LogRecord, TopicPartition } from '../../../src/lib/record.js';
 import type { LogReader } from '../../../src/pipeline/ports.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 type Partitioner = (key: Buffer, partitions: number) => number;
 
@@ -26,7 +27,7 @@ class Topic {
 
   bounds({ partition }: TopicPartition) {
     const end = this.partitions[partition]?.length ?? 0;
-    return Promise.resolve({ start: 0, end, highWatermark: end });
+    return Promise.resolve({ start: 0, end, highWatermark: end, ...SEEN_BY_MOST });
   }
 
   reader({ partition }: TopicPartition, from: number): LogReader {

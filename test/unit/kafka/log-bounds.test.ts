@@ -1,37 +1,88 @@
-import type { AnyBroker } from '../../../src/kafka/any-broker.js';
-import type { BrokerConnections, ConnectedBroker } from '../../../src/kafka/broker-connections.js';
-import type { LeaderDirectory } from '../../../src/kafka/leader-directory.js';
-import { LogBoundsReader } from '../../../src/kafka/log-bounds.js';
+import type { ConnectedBroker } from '../../../src/kafka/broker-connections.js';
+import type { Leader, TopicView } from '../../../src/kafka/leader-directory.js';
+import { LogBoundsReader, type LogBoundsOptions } from '../../../src/kafka/log-bounds.js';
 
-/** A log without an open transaction, which a record is written to, and another one deleted from, after each question. */
-function boundsOfGrowingLog() {
-  let offset = 0;
-  const broker = {
-    listOffsets: ({ topics }: Parameters<ConnectedBroker['listOffsets']>[0]) => {
-      const [{ partition, timestamp } = { partition: 0, timestamp: 0 }] = topics[0]?.partitions ?? [];
-      const found = { partition, errorCode: 0, timestamp, offset: String(timestamp === -2 ? offset : offset + 1) };
-      offset++;
-      return Promise.resolve({ responses: [{ topic: 'input', partitions: [found] }] });
+const AT = { topic: 'input', partition: 0 };
+const TIMESTAMP_AT = 4 + 1 + 4 + 2 + AT.topic.length + 4 + 4 + 4;
+const LEADER_EPOCH_AT = TIMESTAMP_AT - 4;
+
+interface Asked {
+  readonly address: string;
+  readonly leaderEpoch: number;
+}
+
+/** A log whose leader is whoever the cluster names, at each question. */
+class World {
+  readonly asked: Asked[] = [];
+  leader: Leader = { address: 'b1:9092', epoch: 0 };
+  coordinator = 'b1:9092';
+  offsetAt: (timestamp: number) => number = () => 7;
+
+  readonly #broker = (address: string) => ({
+    connectionPool: {
+      send: async (call: { request: { encode(): { buffer: Buffer } } }) => {
+        const body = call.request.encode().buffer;
+        this.asked.push({ address, leaderEpoch: body.readInt32BE(LEADER_EPOCH_AT) });
+        const offset = this.offsetAt(Number(body.readBigInt64BE(TIMESTAMP_AT)));
+        return Promise.resolve({ errorCode: 0, clientSideThrottleTime: 0, offset });
+      },
     },
-  };
-  const connections: Pick<BrokerConnections, 'ask'> = {
-    ask: (_, question) => question(broker as unknown as ConnectedBroker),
-  };
-  const leaders: Pick<LeaderDirectory, 'find'> = { find: () => Promise.resolve('broker:9092') };
-  const reader = new LogBoundsReader(
-    'group',
-    connections as BrokerConnections,
-    leaders as LeaderDirectory,
-    {} as AnyBroker,
-    { now: () => 0, delay: () => Promise.resolve() },
-    () => undefined,
-    new AbortController().signal,
-  );
-  return reader.bounds({ topic: 'input', partition: 0 });
+    offsetFetch: () => {
+      this.asked.push({ address, leaderEpoch: -1 });
+      return Promise.resolve({ responses: [{ topic: 'input', partitions: [{ offset: '7' }] }] });
+    },
+  });
+
+  reader(): LogBoundsReader {
+    const leaders = {
+      lookUp: (): Promise<TopicView> =>
+        Promise.resolve({ topicId: null, leaders: new Map([[0, this.leader]]), byMost: true }),
+      forget: () => undefined,
+    };
+    const cluster = {
+      leaders,
+      coordinatorOf: () => Promise.resolve({ errorCode: 0, clientSideThrottleTime: 0, address: this.coordinator }),
+    };
+    const options: Partial<LogBoundsOptions> = {
+      groupId: 'group',
+      connections: {
+        ask: (address, question) => question(this.#broker(address) as unknown as ConnectedBroker),
+        drop: () => undefined,
+      },
+      cluster: cluster as unknown as LogBoundsOptions['cluster'],
+      clock: { now: () => 0, delay: () => Promise.resolve() },
+      onTrouble: () => undefined,
+      signal: new AbortController().signal,
+    };
+    return new LogBoundsReader(options as LogBoundsOptions);
+  }
 }
 
 test('what is written and ended while a log is asked for its bounds does not look like an open transaction', async () => {
-  const { start, end, highWatermark } = await boundsOfGrowingLog();
+  const world = new World();
+  let offset = 0;
+  world.offsetAt = (timestamp) => (timestamp === -2 ? offset++ : offset++ + 1);
+  const { start, end, highWatermark } = await world.reader().bounds(AT);
   expect(end).toBeGreaterThanOrEqual(highWatermark);
   expect(end).toBeGreaterThanOrEqual(start);
+});
+
+test('a leader and a coordinator that were known are not asked again once the cluster names others', async () => {
+  const world = new World();
+  const reader = world.reader();
+  await reader.bounds(AT);
+  await reader.committedOffset(AT);
+  world.leader = { address: 'b3:9092', epoch: 1 };
+  world.coordinator = 'b3:9092';
+  world.asked.length = 0;
+  await reader.bounds(AT);
+  await reader.committedOffset(AT);
+  expect(new Set(world.asked.map(({ address }) => address))).toEqual(new Set(['b3:9092']));
+});
+
+test('a leader is told the epoch that it is believed to lead in, so that one that is cut off refuses', async () => {
+  const world = new World();
+  world.leader = { address: 'b3:9092', epoch: 5 };
+  await world.reader().bounds(AT);
+  expect(world.asked.map(({ leaderEpoch }) => leaderEpoch)).toEqual([5, 5, 5]);
 });

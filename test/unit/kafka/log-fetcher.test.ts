@@ -2,7 +2,7 @@
 import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import type { ConnectedBroker } from '../../../src/kafka/broker-connections.js';
 import type { FetchedPartition, FetchResponse } from '../../../src/kafka/fetch-protocol.js';
-import { UnknownPartitionError } from '../../../src/kafka/leader-directory.js';
+import { TopicRecreatedError, UnknownPartitionError, type Leader } from '../../../src/kafka/leader-directory.js';
 import { LogFetcher, type Lane } from '../../../src/kafka/log-fetcher.js';
 import { PartitionReader, type LogKind } from '../../../src/kafka/log-reader.js';
 import type { Clock } from '../../../src/lib/clock.js';
@@ -15,6 +15,7 @@ const MAX_PARTITION_BYTES = 1_000;
 const MAX_WAIT_AT = 4;
 const OUT_OF_RANGE = 1;
 const NOT_LEADER = 6;
+const LEADER_EPOCH = 3;
 const NOT_AUTHORIZED = 29;
 
 interface Fetch {
@@ -62,7 +63,8 @@ class World {
   readonly dropped: string[] = [];
   /** By partition; not known until looked up. */
   readonly leaders = new Map<number, string>();
-  readonly #known = new Map<number, string>();
+  topicId: string | null = null;
+  readonly #known = new Map<number, Leader>();
   readonly #delays: { until: number; over: () => void }[] = [];
   readonly #fetcher: LogFetcher;
 
@@ -74,15 +76,17 @@ class World {
     const directory = {
       known: ({ partition }: TopicPartition) => this.#known.get(partition),
       forget: ({ partition }: TopicPartition) => void this.#known.delete(partition),
-      find: ({ partition }: TopicPartition): Promise<string> => {
+      topicId: () => this.topicId,
+      find: ({ partition }: TopicPartition): Promise<Leader> => {
         this.lookUps.push(partition);
-        const leader = this.leaders.get(partition);
-        if (leader === undefined)
+        const address = this.leaders.get(partition);
+        if (address === undefined)
           return Promise.reject(new UnknownPartitionError(`there is no partition ${partition}`));
+        const leader = { address, epoch: LEADER_EPOCH };
         this.#known.set(partition, leader);
         return Promise.resolve(leader);
       },
-      refresh: (topic: string) => {
+      lookUp: (topic: string) => {
         this.refreshed.push(topic);
         return Promise.reject(new Error('no broker answers'));
       },
@@ -99,7 +103,7 @@ class World {
 
   reader(partition: number, from = 0, kind: LogKind = 'whole'): PartitionReader {
     const reader = new PartitionReader({ topic: 't', partition }, from, MAX_PARTITION_BYTES, this.#fetcher, kind);
-    this.#fetcher.serve(reader);
+    this.#fetcher.serve(reader, this.topicId);
     return reader;
   }
 
@@ -377,4 +381,16 @@ test('leaders are made sure of once a minute, for a broker cut off from its clus
   expect(world.refreshed).toEqual(['t']);
   await (await world.fetch('tail')).answer(nothing(0, 0));
   expect(world.refreshed).toEqual(['t']);
+});
+
+test('a reader ends when its topic was deleted and another one created under its name', async () => {
+  const world = worldOf(0);
+  world.topicId = 'first';
+  const reader = world.reader(0, 7);
+  const fetch = await world.fetch('catchUp');
+  const next = reader.next(10);
+  world.topicId = 'second';
+  await fetch.answer(nothing(0, 7));
+  await expect(next).rejects.toThrow(TopicRecreatedError);
+  expect(world.inFlight).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { openTransactions } from '../../../src/kafka/open-transactions.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 const PATIENCE_MS = 3_000;
 
@@ -21,7 +22,7 @@ function logsOf(...looks: Readonly<Record<string, readonly [stable: number, wate
     logs: {
       bounds: ({ topic }: { topic: string }) => {
         const [end, highWatermark] = boundsOf(topic);
-        return Promise.resolve({ start: 0, end, highWatermark });
+        return Promise.resolve({ start: 0, end, highWatermark, ...SEEN_BY_MOST });
       },
     },
   };

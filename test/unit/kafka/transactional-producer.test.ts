@@ -85,11 +85,13 @@ const produced = (errorCode: number) => {
   return new Encoder().writeArray([topic], 'object').writeInt32(0);
 };
 
-function fencedProducer(find: SessionParts['leaders']['find'] = () => Promise.resolve('broker:9092')) {
+function fencedProducer(
+  find: SessionParts['leaders']['find'] = () => Promise.resolve({ address: 'broker:9092', epoch: 0 }),
+) {
   const scripted = new ScriptedBroker();
   const producer = new KafkaTransactionalProducer({
     connections: scripted.connections,
-    leaders: { find },
+    leaders: { find, forget: () => undefined },
     clock: new SteppedClock(),
     session: { transactionalId: 'id', producerId: 1n, producerEpoch: 0 },
     lastOutcome: null,
@@ -98,7 +100,6 @@ function fencedProducer(find: SessionParts['leaders']['find'] = () => Promise.re
     groupCoordinator: 'broker:9092',
     batchSizeLimits: new BatchSizeLimits(900_000),
     produceTimeoutMs: 30_000,
-    onFailure: () => undefined,
   });
   return { scripted, producer };
 }

@@ -11,6 +11,7 @@ import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js
 import { encodeChanges } from '../../../src/store/state-changes.js';
 import { open, positionRow } from '../store/partition-fixture.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 const folder = temporaryFolder();
 const RUNNING: PartitionStatus = { state: 'running', reason: null };
@@ -41,7 +42,7 @@ test('the oldest hold is told while there is one and the partition is here; a pa
   const metrics = new InstanceMetrics({
     ...{ registry, clock, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
     logs: {
-      bounds: () => Promise.resolve({ start: 0, end: 0, highWatermark: 0 }),
+      bounds: () => Promise.resolve({ start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST }),
       committedOffset: () => Promise.resolve(null),
     },
     local: { statuses: () => assigned, committed: () => readable?.committed() ?? null },
@@ -92,7 +93,7 @@ test('how long input has waited behind one transaction is told, until that ends 
     ...{ registry, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
     clock: { now: () => log.now, delay },
     logs: {
-      bounds: () => Promise.resolve({ start: 0, end: log.stable, highWatermark: log.watermark }),
+      bounds: () => Promise.resolve({ start: 0, end: log.stable, highWatermark: log.watermark, ...SEEN_BY_MOST }),
       committedOffset: () => Promise.resolve(null),
     },
     local: { statuses: () => assigned, committed: () => null },

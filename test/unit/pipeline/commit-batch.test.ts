@@ -12,6 +12,7 @@ import type { LogBounds, Logs, TransactionalProducer } from '../../../src/pipeli
 import { StoreUnavailableError, type KeyValueStore } from '../../../src/store/key-value-store.js';
 import { PartitionStore } from '../../../src/store/partition-store.js';
 import { TOPICS } from './topics.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 type Step = 'begin' | 'write' | 'produce' | 'sendOffset' | 'commit';
 
@@ -80,7 +81,7 @@ function committing(lost?: Pick<LogBounds, 'end' | 'highWatermark'>): {
     held: new HeldPositions(),
     partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], alone: true }) },
     inputLogs: { ...noLogs, offsetIsPending: () => Promise.resolve(false) },
-    changelogLogs: { ...noLogs, bounds: () => Promise.resolve({ start: 0, ...(lost ?? never()) }) },
+    changelogLogs: { ...noLogs, bounds: () => Promise.resolve({ start: 0, ...SEEN_BY_MOST, ...(lost ?? never()) }) },
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,
   };
   const outcome = commitBatch(context as PipelineContext, 0, { producer, store, from: 0 }, NO_DECISIONS, 10);
@@ -102,11 +103,11 @@ test('nothing is produced and no offset sent before the store has the batch and 
 });
 
 test('after a connection was lost nothing is done before it is known that the last transaction has ended everywhere', async () => {
-  const { steps, outcome } = committing({ end: 5, highWatermark: 7 });
+  const { steps, outcome } = committing({ end: 5, highWatermark: 7, ...SEEN_BY_MOST });
   await expect(outcome).rejects.toThrow(BrokerError);
   expect(steps.asked).toEqual([]);
 
-  const whole = committing({ end: 7, highWatermark: 7 });
+  const whole = committing({ end: 7, highWatermark: 7, ...SEEN_BY_MOST });
   await turn();
   expect([...whole.steps.asked].sort()).toEqual(['begin', 'write']);
 });

@@ -4,10 +4,11 @@ import { BrokerError, HangingTransactionError } from '../../../src/pipeline/erro
 import { fence, mustBeWhole } from '../../../src/pipeline/fence.js';
 import type { LogBounds, TransactionOutcome, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { TOPICS } from './topics.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 const PARTITION = 1;
-const WHOLE: LogBounds = { start: 0, end: 7, highWatermark: 7 };
-const OPEN: LogBounds = { start: 0, end: 5, highWatermark: 7 };
+const WHOLE: LogBounds = { start: 0, end: 7, highWatermark: 7, ...SEEN_BY_MOST };
+const OPEN: LogBounds = { start: 0, end: 5, highWatermark: 7, ...SEEN_BY_MOST };
 /** With as many partitions of each topic as the input has. */
 const EVERYWHERE = 'changelog/1 synchronized/1 dead-letter/1 stalled/1';
 

@@ -11,6 +11,7 @@ import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-dire
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { TOPICS } from './topics.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 const PARTITION = 3;
 const folder = temporaryFolder();
@@ -35,7 +36,7 @@ class Instance {
       bounds: async () => {
         const { end } = this;
         await bounds();
-        return { start: 0, end, highWatermark: end };
+        return { start: 0, end, highWatermark: end, ...SEEN_BY_MOST };
       },
       committedOffset: never,
       offsetIsPending: never,

@@ -10,8 +10,9 @@ import type { LogBounds, Logs, TransactionalProducer } from '../../../src/pipeli
 import { takeOver, type OwnedPartition } from '../../../src/pipeline/take-over.js';
 import type { KeyValueStore } from '../../../src/store/key-value-store.js';
 import { TOPICS } from './topics.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
-const EMPTY: LogBounds = { start: 0, end: 0, highWatermark: 0 };
+const EMPTY: LogBounds = { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST };
 
 function never(): never {
   throw new Error('that should not have been asked for');

@@ -1,0 +1,83 @@
+/**
+ * One question to several brokers at once.
+ *
+ * A broker that is cut off from its peers does not know that the others have chosen new leaders and coordinators. It goes
+ * on to answer its clients as of the cut. So nothing that decides is taken from the word of one broker.
+ */
+import type { Clock } from '../lib/clock.js';
+import type { Told } from './any-broker.js';
+
+/** How many brokers are asked; of a larger cluster the first so many. */
+export const MOST_ASKED = 5;
+/** After the first answer. A broker that is down refuses at once; only one that is frozen lets us wait for so long. */
+const PATIENCE_MS = 1_000;
+
+export interface Surveyed<T> {
+  /** In the order in which they came, at least one. */
+  readonly answers: readonly Told<T>[];
+  /** More than half of the brokers that are known, or of MOST_ASKED, have answered. */
+  readonly byMost: boolean;
+}
+
+export interface SurveyOptions<T> {
+  /** The addresses to ask; read again after each answer, which may have made more of them known. */
+  readonly addresses: () => readonly string[];
+  readonly ask: (address: string) => Promise<T>;
+  /** Told of each answer, before `addresses` is read again. */
+  readonly onAnswer: (answer: T) => void;
+  /** Whether the answers so far will do, of `known` brokers. */
+  readonly enough: (answers: readonly Told<T>[], known: number) => boolean;
+  readonly clock: Clock;
+}
+
+export function isMost(count: number, known: number): boolean {
+  return count * 2 > known;
+}
+
+/** @throws the first failure where no broker has answered */
+export function survey<T>(options: SurveyOptions<T>): Promise<Surveyed<T>> {
+  return new Promise((resolve, reject) => new Survey(options, resolve, reject).look());
+}
+
+class Survey<T> {
+  readonly #asked = new Set<string>();
+  readonly #answers: Told<T>[] = [];
+  readonly #failures: unknown[] = [];
+  /** Aborts when the outcome is there. */
+  readonly #over = new AbortController();
+
+  constructor(
+    private readonly options: SurveyOptions<T>,
+    private readonly resolve: (surveyed: Surveyed<T>) => void,
+    private readonly reject: (failure: unknown) => void,
+  ) {}
+
+  /** Asks those not asked yet, and ends where the answers will do or nobody is left to answer. */
+  look(patienceIsOver = false): void {
+    if (this.#over.signal.aborted) return;
+    const known = this.options.addresses().slice(0, MOST_ASKED);
+    for (const address of known) if (!this.#asked.has(address)) void this.#ask(address);
+    const answers = this.#answers;
+    const all = answers.length + this.#failures.length === this.#asked.size;
+    const enough = answers.length > 0 && (patienceIsOver || this.options.enough(answers, known.length));
+    if (!all && !enough) return;
+    this.#over.abort();
+    if (answers.length === 0) this.reject(this.#failures[0]);
+    else this.resolve({ answers: [...answers], byMost: isMost(answers.length, known.length) });
+  }
+
+  /** Never rejects. */
+  async #ask(address: string): Promise<void> {
+    this.#asked.add(address);
+    const { ask, onAnswer, clock } = this.options;
+    try {
+      const answer = await ask(address);
+      onAnswer(answer);
+      this.#answers.push({ answer, toldBy: address });
+      if (this.#answers.length === 1) void clock.delay(PATIENCE_MS, this.#over.signal).then(() => this.look(true));
+    } catch (error) {
+      this.#failures.push(error);
+    }
+    this.look();
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * What the brokers say of the cluster: who leads, who coordinates. One for each process, shared by all that reads and
+ * writes, so that the highest leader epoch which one of them has seen counts for all.
+ */
+import type { Clock } from '../lib/clock.js';
+import { AnyBroker } from './any-broker.js';
+import { BrokerConnections } from './broker-connections.js';
+import { isMost } from './broker-survey.js';
+import type { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, KafkaConfig } from './cluster.js';
+import { LeaderDirectory, mostFrequent } from './leader-directory.js';
+import { brokersKnownTo } from './metadata-protocol.js';
+import { NO_ERROR } from './protocol-errors.js';
+import { findCoordinator, type CoordinatorAnswer } from './transaction-requests.js';
+
+/** All these questions are answered within milliseconds. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+export class ClusterView {
+  readonly #connections: BrokerConnections;
+  readonly #anyBroker: AnyBroker;
+  readonly leaders: LeaderDirectory;
+
+  constructor(config: KafkaConfig, clock: Clock) {
+    this.#connections = new BrokerConnections({ requestTimeout: REQUEST_TIMEOUT_MS, ...config });
+    this.#anyBroker = new AnyBroker(config, clock);
+    this.leaders = new LeaderDirectory(this.#anyBroker, this.#connections);
+  }
+
+  /**
+   * The coordinator of a group or a transactional id that most brokers name. One attempt; the caller retries.
+   *
+   * @returns a refusal, as an error code, only where no broker names one
+   * @throws the first failure where no broker answers
+   */
+  async coordinatorOf(
+    kind: typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION,
+    key: string,
+  ): Promise<CoordinatorAnswer> {
+    const { answers } = await this.#anyBroker.askSeveral(
+      this.#connections,
+      async (broker) => {
+        const brokers = await brokersKnownTo(broker);
+        return { brokers, ...(await broker.connectionPool.send(findCoordinator(kind, key))) };
+      },
+      ({ brokers }) => brokers.values(),
+      (sofar, known) => votesFor(sofar.map(({ answer }) => answer)).some((votes) => isMost(votes, known)),
+    );
+    const named = answers.map(({ answer }) => answer).filter(({ errorCode }) => errorCode === NO_ERROR);
+    const address = mostFrequent(named.map((answer) => answer.address));
+    const chosen = named.find((answer) => answer.address === address) ?? answers[0]?.answer;
+    if (chosen === undefined) throw new Error('a survey ended without an answer');
+    return chosen;
+  }
+
+  /** Never rejects. */
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+}
+
+function votesFor(answers: readonly CoordinatorAnswer[]): number[] {
+  const votes = new Map<string, number>();
+  for (const { errorCode, address } of answers)
+    if (errorCode === NO_ERROR) votes.set(address, (votes.get(address) ?? 0) + 1);
+  return [...votes.values()];
+}
