@@ -82,7 +82,7 @@ test('a reader goes on after the only broker of its partition was away', async (
   await broker.stop();
   const bounds = logs.bounds(at);
   await broker.start();
-  expect(await bounds).toEqual({ start: 0, end: 1, highWatermark: 1 });
+  expect(await bounds).toMatchObject({ start: 0, end: 1, highWatermark: 1 });
   await writer.send({ topic, messages: [{ value: 'after' }] });
   expect((await next).records.map(({ value }) => String(value))).toEqual(['after']);
 });
