@@ -1,11 +1,21 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 
-/** Asks a person at a terminal. False where there is no terminal, or the answer is not `yes`. */
-export async function consentTyped(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) return false;
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+type Typed = NodeJS.ReadableStream & { readonly isTTY?: boolean };
+type Shown = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
+/** Asks a person at a terminal. False where there is no terminal, or anything but `yes` is typed: Ctrl-C and Ctrl-D too. */
+export async function consentTyped(
+  question: string,
+  input: Typed = process.stdin,
+  output: Shown = process.stdout,
+): Promise<boolean> {
+  if (input.isTTY !== true || output.isTTY !== true) return false;
+  const terminal = createInterface({ input, output });
   try {
-    return (await terminal.question(`${question} Type yes: `)).trim() === 'yes';
+    return await new Promise((resolve) => {
+      terminal.once('close', () => resolve(false));
+      terminal.question(`${question} Type yes: `, (answer) => resolve(answer.trim() === 'yes'));
+    });
   } finally {
     terminal.close();
   }

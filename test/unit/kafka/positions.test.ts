@@ -149,8 +149,7 @@ describe('setting', () => {
   });
 
   test('only tells what can be chosen without a target', async () => {
-    const consent = () => Promise.reject(new Error('nobody should be asked'));
-    expect(await setPositions(portsOf(sourcesOf(10, [null]), { consent }), [0], null)).toBe(false);
+    expect(await setPositions(portsOf(sourcesOf(10, [null]), { consent: fail }), [0], null)).toBe(false);
     expect(said[0]).toContain('--to state sets');
     expect(done).toEqual([]);
   });
@@ -167,9 +166,9 @@ describe('setting', () => {
     expect(done).toEqual([]);
   });
 
-  test('is refused while the group has members, and names them', async () => {
+  test('is refused while the group has members, and names them before it asks', async () => {
     const group = { members: () => Promise.resolve(['a on host 10.0.0.7']), setOffsets: fail, deleteOffsets: fail };
-    const refused = setPositions(portsOf(sourcesOf(10, [null]), { group }), [0], 'state');
+    const refused = setPositions(portsOf(sourcesOf(10, [null]), { group, consent: fail }), [0], 'state');
     await expect(refused).rejects.toThrow(PositionsRefusedError);
     await expect(refused).rejects.toThrow(/has 1 member: stop all instances first.*a on host 10\.0\.0\.7/);
   });
@@ -183,12 +182,12 @@ describe('setting', () => {
   test('is refused while a transaction is open in the changelog: what follows may hold a later position', async () => {
     const sources = sourcesOf(10, [null]);
     const { logs } = changelogOf([record(0, POSITION_KEY, positionRow(10))], 2, 5);
-    const refused = setPositions(portsOf({ ...sources, changelogLogs: logs }), [0], 'state');
+    const refused = setPositions(portsOf({ ...sources, changelogLogs: logs }, { consent: fail }), [0], 'state');
     await expect(refused).rejects.toThrow('a transaction is open in company-sync-company-state/0 from offset 2');
     expect(done).toEqual([]);
   });
 });
 
 function fail(): never {
-  throw new Error('nothing should be changed');
+  throw new Error('nothing should be asked or changed');
 }
