@@ -23,6 +23,7 @@ import { tailEventsCommand } from './command/events-tail.js';
 import { explainCommand } from './command/explain.js';
 import { checkSchemasCommand, registerSchemasCommand } from './command/schemas.js';
 import { inColour, type Print } from './command/print.js';
+import { positionsCommand } from './command/positions.js';
 import { repartitionCommand } from './command/repartition.js';
 import { mustNotWriteAsShadow } from './command/shared-input.js';
 import { createTopicsCommand } from './command/topics-create.js';
@@ -105,6 +106,10 @@ function perform(
       return resendEventCommand(config, words, own, logger, schemasFolder, print);
     case 'topics create':
       return createTopicsCommand(config, own, logger, print);
+    case 'positions show':
+      return positionsCommand('show', config, own, logger, print);
+    case 'positions set':
+      return positionsCommand('set', config, own, logger, print);
     case 'repartition':
       return repartitionCommand(config, own, logger, print);
     case 'schemas register':

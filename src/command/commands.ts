@@ -184,6 +184,37 @@ that keeps readers waiting where it is open for three seconds; the processor's t
 `,
     exit: ['nothing failed', 'something did'],
   },
+  'positions show': {
+    summary: 'prints for each input partition what the state, the group and the input say, and whether it can run',
+    flags: { 'partition <number>': 'only this partition' },
+    switches: { json: 'prints all of it as JSON' },
+    lesson: `The state has a position: the first input offset that it has not read. The group's committed offset must be equal to
+it and be in the input. Otherwise the partition is blocked, and its line ends with the command that sets it.
+It changes nothing, and can be run beside running instances.
+
+  company-sync positions show
+  company-sync positions show --json | jq '.partitions[] | select(.startsAt == null)'
+`,
+    exit: ['every partition can run', 'a partition is blocked, or the brokers gave no answer'],
+  },
+  'positions set': {
+    summary: "sets the group's offset of blocked partitions, while nothing runs",
+    flags: {
+      'partition <number>': 'only this partition (default: all)',
+      'to <state|log-start>':
+        'state: run on from the position of the state; log-start: read all that the input still holds',
+    },
+    switches: { yes: 'sets the offsets without asking' },
+    lesson: `Stop all instances first. It prints for each partition what it would set and what that loses: records that are skipped,
+companies that may be announced again or never. It asks before it sets anything; without a terminal, pass --yes.
+Without --to it only prints what is possible. Partitions that can run, and those that --to does not fit, stay as they are.
+
+  company-sync positions set
+  company-sync positions set --to state
+  company-sync positions set --partition 3 --to log-start --yes
+`,
+    exit: ['every partition can run', 'a partition is still blocked, it was refused, or it failed'],
+  },
   repartition: {
     summary: 'moves the state to a greater number of input partitions, while nothing runs',
     flags: { partitions: 'how many partitions the input is to have (default: as many as it has)' },

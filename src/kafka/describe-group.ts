@@ -6,7 +6,13 @@ import type { GroupCoordinator } from './group-coordinator.js';
 export interface DescribedGroup {
   readonly state: string;
   /** While the group is being assigned anew, neither the metadata nor the assignment of a member is told. */
-  readonly members: readonly { memberId: string; memberMetadata: Buffer; memberAssignment: Buffer }[];
+  readonly members: readonly {
+    readonly memberId: string;
+    /** Where it connects from, as the broker sees it: `/10.0.0.7`. */
+    readonly clientHost: string;
+    readonly memberMetadata: Buffer;
+    readonly memberAssignment: Buffer;
+  }[];
 }
 
 /** An error code of the answer rejects. */

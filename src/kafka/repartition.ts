@@ -19,7 +19,7 @@ import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-sur
 import { BEGIN_ANEW } from './input-growth.js';
 import { partitionOfKey } from './partitioner.js';
 import { RowMover } from './row-mover.js';
-import type { StoppedGroup } from './stopped-group.js';
+import { stopFirst, type StoppedGroup } from './stopped-group.js';
 import type { TopicAdmin } from './topic-admin.js';
 
 /** It cannot be done as things are; the message says what to do. */
@@ -36,7 +36,7 @@ export interface RepartitionPorts {
   readonly logs: Logs;
   readonly transactions: Transactions;
   readonly admin: Pick<TopicAdmin, 'countPartitions' | 'grow'>;
-  readonly group: Pick<StoppedGroup, 'countMembers' | 'setOffsets'>;
+  readonly group: Pick<StoppedGroup, 'members' | 'setOffsets'>;
   /** Told of each step once it is done. */
   readonly report: (line: string) => void;
 }
@@ -72,9 +72,8 @@ export async function repartition(ports: RepartitionPorts, wanted: number | null
 }
 
 async function mustBeStopped({ group, applicationId }: RepartitionPorts): Promise<void> {
-  const members = await group.countMembers();
-  if (members > 0)
-    throw new RepartitionRefusedError(`group ${applicationId} has ${members} members: stop all instances first`);
+  const members = await group.members();
+  if (members.length > 0) throw new RepartitionRefusedError(stopFirst(applicationId, members));
 }
 
 async function countOf({ admin }: RepartitionPorts, topic: string): Promise<number> {

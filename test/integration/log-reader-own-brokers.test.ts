@@ -90,7 +90,11 @@ test('a reader goes on after the only broker of its partition was away', async (
 /** How many record batches without records the partition's log has, by the headers as the broker sends them. */
 async function emptyBatches(connections: BrokerConnections, at: TopicPartition): Promise<number> {
   const address = cluster.brokers[(await leaderOf(at)) - 1]!.address;
-  const call = fetchCall([{ ...at, fromOffset: 0, leaderEpoch: -1 }], { maxWaitMs: 0, maxBytes: 1e6, maxPartitionBytes: 1e6 });
+  const call = fetchCall([{ ...at, fromOffset: 0, leaderEpoch: -1 }], {
+    maxWaitMs: 0,
+    maxBytes: 1e6,
+    maxPartitionBytes: 1e6,
+  });
   const { partitions } = await connections.ask(address, (broker) => broker.connectionPool.send(call));
   const bytes = partitions[0]!.records;
   let count = 0;

@@ -29,6 +29,11 @@ export class KafkaOperator {
     await this.#cluster.kafkaTool(CONSUMER_GROUPS, args);
   }
 
+  /** All offsets of the group are gone, as when `__consumer_offsets` is lost. The group must have no member. */
+  async deleteGroup(): Promise<void> {
+    await this.#asAdmin((admin) => admin.deleteGroups([this.#deployment.applicationId]));
+  }
+
   /** DeleteRecords: the log starts at `offset` then. */
   async deleteRecords(topic: string, partition: number, offset: number): Promise<void> {
     await this.#asAdmin(async (admin) => {

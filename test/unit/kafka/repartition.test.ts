@@ -4,7 +4,7 @@ import { repartition, RepartitionRefusedError, type RepartitionPorts } from '../
 const ports = {
   ...{ applicationId: 'eu-shadow', input: 'sync-events', changelog: 'eu-shadow-company-state', shadowOf: 'eu' },
   admin: { countPartitions: () => Promise.resolve(2) },
-  group: { countMembers: () => Promise.resolve(0) },
+  group: { members: () => Promise.resolve([]) },
   logs: { committedOffset: () => Promise.resolve(null) },
   report: () => undefined,
 } as unknown as RepartitionPorts;

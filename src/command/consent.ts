@@ -1,0 +1,22 @@
+import { createInterface } from 'node:readline';
+
+type Typed = NodeJS.ReadableStream & { readonly isTTY?: boolean };
+type Shown = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
+/** Asks a person at a terminal. False where there is no terminal, or anything but `yes` is typed: Ctrl-C and Ctrl-D too. */
+export async function consentTyped(
+  question: string,
+  input: Typed = process.stdin,
+  output: Shown = process.stdout,
+): Promise<boolean> {
+  if (input.isTTY !== true || output.isTTY !== true) return false;
+  const terminal = createInterface({ input, output });
+  try {
+    return await new Promise((resolve) => {
+      terminal.once('close', () => resolve(false));
+      terminal.question(`${question} Type yes: `, (answer) => resolve(answer.trim() === 'yes'));
+    });
+  } finally {
+    terminal.close();
+  }
+}

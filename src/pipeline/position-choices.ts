@@ -1,0 +1,169 @@
+/**
+ * Whether the positions of a partition fit together and, if they do not, what an operator can choose. Pure.
+ *
+ * A choice is exactly what the check of a take-over (`position-check.ts`) accepts: once the group's offset is as the
+ * choice says, the partition runs on from `startsAt`.
+ */
+import type { PositionRow } from '../store/row-codec.js';
+import type { LogBounds } from './ports.js';
+import { decodeRepartitionMark } from './repartition-mark.js';
+
+export interface Positions {
+  /** Of the input. */
+  readonly topic: string;
+  readonly partition: number;
+  /** The position row: the last one in the changelog. Null where there is none. */
+  readonly changelog: PositionRow | null;
+  /** First offset of the changelog; above 0 records of it were deleted. */
+  readonly changelogStart: number;
+  /** The group's committed offset; null where there is none. */
+  readonly committed: number | null;
+  readonly input: Pick<LogBounds, 'start' | 'end'>;
+  /** The input is known to be another topic than the one that the state was built from, under the same name. */
+  readonly inputRecreated?: boolean;
+}
+
+export type Verdict =
+  // The partition runs:
+  | 'consistent'
+  | 'nothing consumed yet'
+  | 'loss accepted'
+  // An operator has to choose:
+  | 'offset missing'
+  | 'offset differs'
+  | 'position outside the log'
+  | 'input recreated'
+  | 'no state'
+  // Another command, or another configuration, is needed:
+  | 'repartition mark'
+  | 'changelog incomplete'
+  | 'state of another topic';
+
+/** `state`: run on from the state's own position. `log-start`: read all that the input still holds. */
+export type Target = 'state' | 'log-start';
+export const TARGETS: readonly Target[] = ['state', 'log-start'];
+
+export interface Choice {
+  readonly target: Target;
+  /** What the group's offset becomes; null: it is deleted. */
+  readonly offset: number | null;
+  /** Where the input is read from then on. */
+  readonly startsAt: number;
+  /** What is lost, skipped or announced again, in sentences. */
+  readonly loses: string;
+}
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** Where the input is read from at the next start; null while the partition is blocked. */
+  readonly startsAt: number | null;
+  /** What an operator can choose. Empty where the partition runs, or where `remedy` is needed. */
+  readonly choices: readonly Choice[];
+  /** What to do where setting the group's offset does not help; null elsewhere. */
+  readonly remedy: string | null;
+}
+
+export function judgePositions(positions: Positions): Judgement {
+  const { changelog, committed, input } = positions;
+  const mark = decodeRepartitionMark(committed);
+  if (mark !== null)
+    return needs(
+      'repartition mark',
+      `run company-sync repartition, which moves the state from ${mark.from} to ${mark.to} partitions`,
+    );
+  if (positions.changelogStart > 0)
+    return needs(
+      'changelog incomplete',
+      `records of the changelog below offset ${positions.changelogStart} were deleted: docs/operations.md, "The changelog is lost"`,
+    );
+  if (changelog === null) return judgeWithoutState(positions);
+  if (changelog.topic !== positions.topic)
+    return needs(
+      'state of another topic',
+      `the state was built from topic ${changelog.topic}, and an application id has one input topic: check TOPIC_SYNC_EVENTS`,
+    );
+  const { offset } = changelog;
+  const isUsable = positions.inputRecreated !== true && offset >= input.start && offset <= input.end;
+  if (isUsable && committed === offset) return runs('consistent', offset);
+  if (isUsable)
+    return choose(committed === null ? 'offset missing' : 'offset differs', runOnFromState(positions, offset));
+  if (committed === input.start) return runs('loss accepted', input.start);
+  const verdict = positions.inputRecreated === true ? 'input recreated' : 'position outside the log';
+  return choose(verdict, leavePosition(positions, offset));
+}
+
+/** The command that does it. */
+export function commandToSet(partition: number, target: Target): string {
+  return `company-sync positions set --partition ${partition} --to ${target}`;
+}
+
+function judgeWithoutState(positions: Positions): Judgement {
+  const { committed, input } = positions;
+  // An offset of 0 at a log that starts at 0 says no more than no offset at all: nothing was consumed yet.
+  if (committed === null || (committed === 0 && input.start === 0)) return runs('nothing consumed yet', input.start);
+  return choose('no state', buildAgain(positions));
+}
+
+function runOnFromState({ topic, committed, input }: Positions, offset: number): Choice {
+  const sentences = ['Nothing is lost, and nothing is announced twice.'];
+  if (committed !== null && committed > offset)
+    sentences.push(`Up to ${counted(committed - offset, 'record')} below the group's present offset are read too.`);
+  if (offset > input.start)
+    sentences.push(
+      `Not if ${topic} was deleted and created again, or is a copy from another cluster: then the first ` +
+        `${counted(offset - input.start, 'record')} would be skipped, and their companies may never be announced.`,
+    );
+  return { target: 'state', offset, startsAt: offset, loses: sentences.join(' ') };
+}
+
+function leavePosition(positions: Positions, offset: number): Choice {
+  const { input } = positions;
+  const isDeletedUnread = positions.inputRecreated !== true && offset < input.start;
+  const loses = isDeletedUnread ? lossBelowStart(offset, input.start) : lossOfFormerLog(positions);
+  return { target: 'log-start', offset: input.start, startsAt: input.start, loses };
+}
+
+function lossBelowStart(offset: number, start: number): string {
+  return (
+    `Up to ${counted(start - offset, 'record')} (offsets ${offset} to ${start - 1}) were deleted before they were read. ` +
+    'A company whose manifest was among them may never be announced. A company whose last status was among them waits ' +
+    'until the platform sends that status again. Nothing is announced twice.'
+  );
+}
+
+function lossOfFormerLog({ input }: Positions): string {
+  return (
+    'Records of the former log that were not read yet are lost: a company whose manifest was among them may never be ' +
+    `announced. The log is read from its start: ${counted(input.end - input.start, 'record')} at most. ` +
+    'If the state has read some of them before, they count again: a company that is not announced yet may be announced ' +
+    'early. Nothing is announced twice.'
+  );
+}
+
+/** Deleting works at every start of the log. An idle partition may have its offset at the start by itself. */
+function buildAgain({ input }: Positions): Choice {
+  const sentences = [
+    `The state is built again from what the input still holds: ${counted(input.end - input.start, 'record')} at most.`,
+    'A company that those records complete is announced again, with the same event id.',
+  ];
+  if (input.start > 0)
+    sentences.push(`A company whose manifest is below offset ${input.start} may never be announced.`);
+  return { target: 'log-start', offset: null, startsAt: input.start, loses: sentences.join(' ') };
+}
+
+/** Offsets are counted: transaction markers are among them, and compacted records. */
+function counted(offsets: number, noun: string): string {
+  return offsets === 1 ? `1 ${noun}` : `${offsets} ${noun}s`;
+}
+
+function runs(verdict: Verdict, startsAt: number): Judgement {
+  return { verdict, startsAt, choices: [], remedy: null };
+}
+
+function choose(verdict: Verdict, choice: Choice): Judgement {
+  return { verdict, startsAt: null, choices: [choice], remedy: null };
+}
+
+function needs(verdict: Verdict, remedy: string): Judgement {
+  return { verdict, startsAt: null, choices: [], remedy };
+}

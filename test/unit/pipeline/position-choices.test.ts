@@ -1,0 +1,123 @@
+/** The choices of an operator and the check of a take-over must agree on everything: what one offers the other accepts. */
+import fc from 'fast-check';
+import { InconsistentPositionError } from '../../../src/pipeline/errors.js';
+import { startOffset } from '../../../src/pipeline/position-check.js';
+import { judgePositions, type Positions } from '../../../src/pipeline/position-choices.js';
+import { encodeRepartitionMark } from '../../../src/pipeline/repartition-mark.js';
+
+const TOPIC = 'sync-events';
+
+/** Small numbers, so that positions meet each other and the ends of the log. */
+const offset = fc.nat({ max: 6 });
+const mark = fc.record({
+  from: fc.integer({ min: 1, max: 9 }),
+  to: fc.integer({ min: 1, max: 9 }),
+  moved: fc.boolean(),
+});
+const anyPositions: fc.Arbitrary<Positions> = fc
+  .record({
+    changelog: fc.option(fc.record({ topic: fc.constantFrom(TOPIC, TOPIC, TOPIC, 'other'), offset })),
+    committed: fc.option(fc.oneof(offset, offset, offset, mark.map(encodeRepartitionMark))),
+    start: offset,
+    length: offset,
+  })
+  .map(({ start, length, ...rest }) => ({ ...of(start, start + length), ...rest }));
+
+function of(start: number, end: number): Positions {
+  const input = { start, end };
+  return { topic: TOPIC, partition: 3, changelog: null, changelogStart: 0, committed: null, input };
+}
+
+function withState(position: number, committed: number | null, start: number, end: number): Positions {
+  return { ...of(start, end), changelog: { topic: TOPIC, offset: position }, committed };
+}
+
+/** What a take-over makes of it: where it starts, or null where it stops. */
+function startOf(positions: Positions): number | null {
+  try {
+    return startOffset({ applicationId: 'company-sync', ...positions });
+  } catch (error) {
+    if (error instanceof InconsistentPositionError) return null;
+    throw error;
+  }
+}
+
+const RUNS = { numRuns: 5_000 };
+
+test('a partition counts as able to run where a take-over lets it run, and from there', () => {
+  fc.assert(
+    fc.property(anyPositions, (positions) => {
+      expect(judgePositions(positions).startsAt).toBe(startOf(positions));
+    }),
+    RUNS,
+  );
+});
+
+test('a take-over accepts each choice as it is written, and starts where the choice says', () => {
+  fc.assert(
+    fc.property(anyPositions, (positions) => {
+      for (const { offset: committed, startsAt } of judgePositions(positions).choices) {
+        expect(startOf({ ...positions, committed })).toBe(startsAt);
+        expect(judgePositions({ ...positions, committed }).startsAt).toBe(startsAt);
+      }
+    }),
+    RUNS,
+  );
+});
+
+test('a partition that is blocked has a choice or a remedy, and one that runs has neither', () => {
+  fc.assert(
+    fc.property(anyPositions, (positions) => {
+      const { startsAt, choices, remedy } = judgePositions(positions);
+      expect([choices.length > 0, remedy !== null].filter(Boolean)).toHaveLength(startsAt === null ? 1 : 0);
+    }),
+    RUNS,
+  );
+});
+
+test.each<[Positions, string, [target: string, offset: number | null][], RegExp]>([
+  [withState(8, null, 2, 9), 'offset missing', [['state', 8]], /the first 6 records would be skipped/],
+  [withState(8, null, 8, 9), 'offset missing', [['state', 8]], /^Nothing is lost, and nothing is announced twice\.$/],
+  [
+    withState(4, 7, 0, 9),
+    'offset differs',
+    [['state', 4]],
+    /Up to 3 records below the group's present offset are read/,
+  ],
+  [
+    withState(4, 4, 6, 9),
+    'position outside the log',
+    [['log-start', 6]],
+    /Up to 2 records \(offsets 4 to 5\) were deleted/,
+  ],
+  [withState(40, 40, 0, 9), 'position outside the log', [['log-start', 0]], /former log.*from its start: 9 records/],
+  [{ ...of(0, 9), committed: 4 }, 'no state', [['log-start', null]], /9 records at most.*announced again/],
+  [
+    { ...of(3, 9), committed: 3 },
+    'no state',
+    [['log-start', null]],
+    /manifest is below offset 3 may never be announced/,
+  ],
+])('%j: %s', (positions, verdict, choices, loses) => {
+  const judged = judgePositions(positions);
+  expect(judged.verdict).toBe(verdict);
+  expect(judged.choices.map((choice) => [choice.target, choice.offset])).toEqual(choices);
+  expect(judged.choices[0]?.loses).toMatch(loses);
+});
+
+test('a recreated input is read from its start, whatever position the state has, and only after consent', () => {
+  fc.assert(
+    fc.property(fc.tuple(offset, offset, offset), fc.option(offset), ([position, start, length], committed) => {
+      const recreated = { ...withState(position, committed, start, start + length), inputRecreated: true };
+      const { startsAt, choices } = judgePositions(recreated);
+      if (committed === start) expect(startsAt).toBe(start);
+      else expect(choices).toMatchObject([{ target: 'log-start', offset: start, startsAt: start }]);
+    }),
+  );
+});
+
+test('a changelog that lost records is not cured by an offset', () => {
+  const { verdict, choices, remedy } = judgePositions({ ...withState(4, null, 0, 9), changelogStart: 2 });
+  expect({ verdict, choices }).toEqual({ verdict: 'changelog incomplete', choices: [] });
+  expect(remedy).toContain('The changelog is lost');
+});
