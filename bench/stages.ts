@@ -123,7 +123,15 @@ const directory = new RocksStateDirectory(folder, clock);
 const partitions: Partition[] = [];
 for (let p = 0; p < PARTITIONS; p++) {
   const identity = { clusterId: 'bench', applicationId: 'bench', topic: 'sync-events', partition: p };
-  const options = { identity, changelogEnd: 0, maxAwayMs: Infinity, now: Date.now(), onSetAside: ignore };
+  const options = {
+    identity,
+    changelogEnd: 0,
+    changelogLog: { topicId: null, leaderEpoch: -1 },
+    proved: true,
+    maxAwayMs: Infinity,
+    now: Date.now(),
+    onSetAside: ignore,
+  };
   const store = await openPartitionStore(directory, p, options);
   partitions.push({ store, cache: new CompanyCache(() => CACHE_ROWS), records: [], offset: 0 });
 }

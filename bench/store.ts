@@ -91,6 +91,8 @@ function openStore(folder: string): Promise<PartitionStore> {
   return openPartitionStore(new RocksStateDirectory(folder, { now: () => Date.now() }), 0, {
     identity: { clusterId: 'bench', applicationId: 'bench', topic: 'sync-events', partition: 0 },
     changelogEnd: Number.MAX_SAFE_INTEGER,
+    changelogLog: { topicId: null, leaderEpoch: -1 },
+    proved: true,
     maxAwayMs: Number.MAX_SAFE_INTEGER,
     now: Date.now(),
     onSetAside: (why) => console.warn(`set aside: ${why}`),

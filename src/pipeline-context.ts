@@ -83,6 +83,8 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     clusterId: topics.clusterId,
     topics: names,
     allDatasetsFrom: config.allDatasetsFrom,
+    decidingSettings: new Map(),
+    mayChangeSettings: false,
     stalledAfterMs: config.stalledAfterMs,
     deleteRetentionMs: topics.changelogDeleteRetentionMs,
     cacheRows: () => Math.floor(CACHED_ROWS / Math.max(1, size())),

@@ -4,16 +4,10 @@ import { BrokerError } from '../pipeline/errors.js';
 import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
 import { isProtocolError } from './protocol-errors.js';
-import { survey, type Surveyed, type SurveyOptions } from './broker-survey.js';
+import { survey, type Surveyed, type SurveyOptions, type Told } from './broker-survey.js';
 
 /** Connecting included. Well below the patience of those who ask, so that a frozen broker leaves time for another. */
 const ANSWER_TIMEOUT_MS = 4_000;
-
-/** An answer, and the address of the broker that gave it. */
-export interface Told<T> {
-  readonly answer: T;
-  readonly toldBy: string;
-}
 
 /**
  * Stays with one broker until that fails or is found to be wrong, then goes on to the next. It is shared by those who

@@ -9,11 +9,6 @@ export interface ConnectedBroker extends Broker {
     groupId: string;
     coordinatorType: number;
   }): Promise<{ coordinator: { host: string; port: number } }>;
-  listOffsets(request: {
-    replicaId: number;
-    isolationLevel: number;
-    topics: readonly { topic: string; partitions: readonly { partition: number; timestamp: number }[] }[];
-  }): Promise<{ responses: { topic: string; partitions: { partition: number; offset: string }[] }[] }>;
 }
 
 /**

@@ -5,12 +5,17 @@
  * on to answer its clients as of the cut. So nothing that decides is taken from the word of one broker.
  */
 import type { Clock } from '../lib/clock.js';
-import type { Told } from './any-broker.js';
 
 /** How many brokers are asked; of a larger cluster the first so many. */
 export const MOST_ASKED = 5;
 /** After the first answer. A broker that is down refuses at once; only one that is frozen lets us wait for so long. */
 const PATIENCE_MS = 1_000;
+
+/** An answer, and the address of the broker that gave it. */
+export interface Told<T> {
+  readonly answer: T;
+  readonly toldBy: string;
+}
 
 export interface Surveyed<T> {
   /** In the order in which they came, at least one. */

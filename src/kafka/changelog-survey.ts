@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Logs } from '../pipeline/ports.js';
 import type { Pair } from '../store/key-value-store.js';
 import { decodePositionRow } from '../store/row-codec.js';
-import { isPositionKey, parseRowKey } from '../store/row-keys.js';
+import { isOriginKey, isPositionKey, parseRowKey } from '../store/row-keys.js';
 import { withRows } from './changelog-rows-on-disk.js';
 
 /** What all rows come to, whatever partitions they are in. */
@@ -40,6 +40,7 @@ export async function surveyChangelog(
           position = decodePositionRow(pair.value).offset;
           continue;
         }
+        if (isOriginKey(pair.key)) continue;
         const companyId = companyOf(pair.key);
         if (!mayHold(partition, companyId))
           throw new MisplacedRowError(`company ${companyId.toString()} is in ${changelog}/${partition}`);
@@ -55,8 +56,8 @@ export async function surveyChangelog(
 /** The record key of the company that a row is of. */
 export function companyOf(key: Buffer): Buffer {
   const parsed = parseRowKey(key);
-  if (parsed.kind === 'position') throw new Error('a position row is of no company');
-  return Buffer.from(parsed.companyId);
+  if ('companyId' in parsed) return Buffer.from(parsed.companyId);
+  throw new Error(`the ${parsed.kind} row is not of a company`);
 }
 
 function hashOf({ key, value }: Pair): bigint {

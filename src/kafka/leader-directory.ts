@@ -7,9 +7,9 @@
 import { Coalesced } from '../lib/coalesced.js';
 import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
-import type { AnyBroker, Told } from './any-broker.js';
+import type { AnyBroker } from './any-broker.js';
 import type { BrokerConnections } from './broker-connections.js';
-import { isMost, type Surveyed } from './broker-survey.js';
+import { isMost, type Surveyed, type Told } from './broker-survey.js';
 import {
   METADATA_OK,
   METADATA_UNKNOWN_TOPIC,

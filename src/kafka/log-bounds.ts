@@ -7,14 +7,13 @@ import { BrokerError } from '../pipeline/errors.js';
 import type { LogBounds } from '../pipeline/ports.js';
 import type { BrokerConnections } from './broker-connections.js';
 import type { ClusterView } from './cluster-view.js';
+import { fetchCommittedOffset } from './committed-offset.js';
 import { GroupCoordinator } from './group-coordinator.js';
 import { leaderIn, nameOf, type TopicView } from './leader-directory.js';
 import { EARLIEST, LATEST, listOffset, NO_SUCH_RECORD, READ_COMMITTED, READ_UNCOMMITTED } from './list-offsets.js';
 import type { OnTrouble } from './log-fetcher.js';
 import { fetchStableOffset } from './pending-offset.js';
 import { ERROR_CODES, isProtocolError, NO_ERROR } from './protocol-errors.js';
-
-const NOTHING_COMMITTED = -1;
 
 const BACKOFF_MIN_MS = 20;
 const BACKOFF_MAX_MS = 500;
@@ -73,13 +72,9 @@ export class LogBoundsReader {
    * @throws BrokerError as `bounds`
    */
   committedOffset(at: TopicPartition): Promise<number | null> {
-    return this.#retry(at, async () => {
-      const { topic, partition } = at;
-      const request = { groupId: this.#options.groupId, topics: [{ topic, partitions: [{ partition }] }] };
-      const answer = await this.#coordinator.ask((broker) => broker.offsetFetch(request));
-      const offset = safeOffset(answer.responses[0]?.partitions[0]?.offset);
-      return offset === NOTHING_COMMITTED ? null : offset;
-    });
+    return this.#retry(at, () =>
+      this.#coordinator.ask((broker) => fetchCommittedOffset(broker, this.#options.groupId, at)),
+    );
   }
 
   /**
@@ -138,10 +133,4 @@ export class LogBoundsReader {
       await clock.delay(backoff.next(), signal);
     }
   }
-}
-
-function safeOffset(text: string | undefined): number {
-  const offset = Number(text);
-  if (!Number.isSafeInteger(offset)) throw new BrokerError(`the broker gave ${text ?? 'nothing'} as an offset`);
-  return offset;
 }

@@ -5,7 +5,7 @@ import type { TransactionalProducer } from '../pipeline/ports.js';
 import { ByteWriter } from '../store/byte-writer.js';
 import type { Pair } from '../store/key-value-store.js';
 import { writePositionRow } from '../store/row-codec.js';
-import { isPositionKey, POSITION_KEY } from '../store/row-keys.js';
+import { isOriginKey, isPositionKey, POSITION_KEY } from '../store/row-keys.js';
 import { companyOf } from './changelog-survey.js';
 import { partitionOfKey } from './partitioner.js';
 
@@ -26,6 +26,8 @@ export class RowMover {
 
   async take(row: Pair): Promise<void> {
     if (isPositionKey(row.key)) this.#position = row.value;
+    else if (isOriginKey(row.key))
+      return; // It stays; the other partitions get theirs at their first take-over.
     else if (partitionOfKey(companyOf(row.key), this.partitions) !== this.partition) this.#waiting.push(row);
     if (this.#waiting.length >= ROWS_A_WRITE) await this.#flush();
   }

@@ -1,11 +1,14 @@
 import type { Clock } from '../lib/clock.js';
-import type { RecordToWrite, TopicPartition } from '../lib/record.js';
+import { NO_HEADERS, type RecordToWrite, type TopicPartition } from '../lib/record.js';
 import { settleAll } from '../lib/settle-all.js';
 import { BrokerError, FencedError, RecordTooLargeError } from '../pipeline/errors.js';
-import type { TransactionalProducer, TransactionOutcome } from '../pipeline/ports.js';
+import type { Proof, TransactionalProducer, TransactionOutcome } from '../pipeline/ports.js';
+import { companyKey } from '../store/row-keys.js';
 import type { BatchSizeLimits } from './batch-size-limits.js';
 import type { BrokerConnections } from './broker-connections.js';
 import type { ProtocolCall } from './cluster.js';
+import { fetchCommittedOffset } from './committed-offset.js';
+import { describeProducers } from './describe-producers.js';
 import type { LeaderDirectory } from './leader-directory.js';
 import { produce, type ProduceAnswer } from './produce-request.js';
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
@@ -46,6 +49,8 @@ interface EncodedBatch {
 
 type State = 'idle' | 'beginning' | 'open' | 'committing';
 
+/** A tombstone of a company without an id, which no record can have: it would remove nothing if it ever counted. */
+const NOBODYS_RECORD: RecordToWrite = { key: companyKey(''), value: null, headers: NO_HEADERS };
 const MAX_RECORDS_PER_BATCH = 10_000;
 /** EndTxn answers before the markers are written, which takes 1 to 3 ms; until then nothing new can begin. */
 const MARKERS_RETRY_MS = 1;
@@ -104,6 +109,36 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     });
   }
 
+  hasOpenIn(at: TopicPartition): Promise<boolean | null> {
+    return this.#call('idle', async () => {
+      const { connections, session } = this.#parts;
+      const leader = await this.#leaderOf(at);
+      const described = await connections
+        .ask(leader, (broker) => describeProducers(broker, at))
+        .catch((error: unknown) => {
+          throw noAnswer(error, 'DescribeProducers', at);
+        });
+      if (described?.errorCode !== NO_ERROR) return null;
+      return described.open.includes(session.producerId);
+    });
+  }
+
+  async prove(changelog: TopicPartition, input: TopicPartition): Promise<Proof> {
+    await this.begin([changelog]);
+    return this.#call('open', async () => {
+      const { groupCoordinator, session, groupId } = this.#parts;
+      const [batch] = this.#encode(changelog, [NOBODYS_RECORD]) as [EncodedBatch];
+      const [produced] = await settleAll<ProduceAnswer | undefined>([
+        this.#sendToLeader(changelog, batch.call),
+        this.#mustSucceed(groupCoordinator, txnOffsetCommit(session, groupId, input, 0)).then(() => undefined),
+      ]);
+      const { errorCode, baseOffset, logStart } = produced as ProduceAnswer;
+      if (errorCode !== NO_ERROR) throw refusal(errorCode, batch.call.request.apiName, changelog);
+      const committed = await this.#committedAt(groupCoordinator, input);
+      return { changelogStart: logStart, changelogEnd: baseOffset, committed };
+    });
+  }
+
   begin(partitions: readonly TopicPartition[]): Promise<void> {
     return this.#call('idle', async () => {
       // First, so that the coordinator hears nothing of a transaction that cannot be: it would end in an abort.
@@ -147,6 +182,16 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
       await this.#mustSucceed(coordinator, endTxn(session, 'commit'));
       this.#state = 'idle';
     });
+  }
+
+  /** The coordinator has just acknowledged an offset in this transaction: it is the true one. */
+  async #committedAt(coordinator: string, input: TopicPartition): Promise<number | null> {
+    const { connections, groupId } = this.#parts;
+    try {
+      return await connections.ask(coordinator, (broker) => fetchCommittedOffset(broker, groupId, input));
+    } catch (error) {
+      throw noAnswer(error, 'OffsetFetch', input);
+    }
   }
 
   discard(): Promise<void> {

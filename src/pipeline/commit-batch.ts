@@ -29,12 +29,13 @@ export async function commitBatch(
   decisions: Decisions,
   nextOffset: number,
 ): Promise<number> {
-  const { producer, store } = owned;
+  const { producer, store, tail } = owned;
   const { observer, topics } = context;
-  if (producer.lostConnection()) await mustBeWhole(context, partition);
+  if (producer.lostConnection()) await mustBeWhole(context, partition, producer);
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset };
-  const encoded = encodeChanges(decisions.touched, position, store.position(), store.undoBytes);
+  const origin = { prior: store.origin(), now: owned.origin };
+  const encoded = encodeChanges(decisions.touched, position, store.position(), store.undoBytes, origin);
   const { changes } = encoded;
   const changed = changes.length;
   const changelog: Write = { to: { topic: topics.changelog, partition }, records: changes };
@@ -50,9 +51,11 @@ export async function commitBatch(
   const offsetSent = producer.sendOffset(input, nextOffset).then(() => observer.step(partition, 'offset-sent'));
   await settleAll<unknown>([produced.then(() => observer.step(partition, 'produced')), offsetSent]);
 
+  const [changelogEnd] = (await produced) as [number];
+  tail.mustFollow(changelogEnd - changed);
   await producer.commit();
   observer.step(partition, 'committed');
-  const [changelogEnd] = (await produced) as [number];
+  tail.committed(changelogEnd);
   store.confirm(changelogEnd);
   context.held.note(partition, changelogEnd);
   for (const rows of decisions.touched) rows.settle();

@@ -24,6 +24,10 @@ export interface PipelineContext {
   readonly topics: PipelineTopics;
   /** Records stamped from then on are judged by ALL_DATASETS; milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
+  /** The settings that decide, by name: recorded beside the position, and compared at each take-over. */
+  readonly decidingSettings: ReadonlyMap<string, string>;
+  /** An operator has consented that they differ from those that the state was built by. */
+  readonly mayChangeSettings: boolean;
   /** Time without progress after which a company counts as stalled. */
   readonly stalledAfterMs: number;
   /** The changelog's delete.retention.ms: a folder away for longer may hold what tombstones have removed. */

@@ -10,6 +10,23 @@ export class BrokerError extends Error {
   override readonly name = 'BrokerError';
 }
 
+/**
+ * A broker that is cut off from its peers has answered as of the cut, or nothing proves that none has. It passes by
+ * itself: take the partition over again.
+ */
+export class StaleViewError extends BrokerError {}
+
+/** The state was built by other settings: running on would decide otherwise than before. The process must stop. */
+export class SettingsChangedError extends Error {
+  override readonly name = 'SettingsChangedError';
+  constructor(setting: string, value: string, built: string) {
+    super(
+      `${setting} is ${value}, and the state was built with ${built}: set it back to ${built}, or follow "Changing a ` +
+        'setting that decides" in docs/operations.md',
+    );
+  }
+}
+
 /** The position lies outside the log: records were lost, or the topic is another one. */
 export class OffsetOutOfRangeError extends Error {
   override readonly name = 'OffsetOutOfRangeError';

@@ -9,23 +9,23 @@
  */
 import type { TopicPartition } from '../lib/record.js';
 import type { PipelineContext } from './context.js';
-import { BrokerError, HangingTransactionError } from './errors.js';
+import { BrokerError, HangingTransactionError, StaleViewError } from './errors.js';
 import type { TransactionalProducer } from './ports.js';
 
 /** @throws HangingTransactionError where it is not known how to end what is open; what the ports throw */
 export async function fence(context: PipelineContext, partition: number): Promise<TransactionalProducer> {
   const transactionalId = `${context.applicationId}-${context.topics.input}-${partition}`;
   const former = await context.transactions.fence(transactionalId);
-  const open = await orDiscard(former, leftOpen(context, partition));
+  const open = await orDiscard(former, leftOpen(context, partition, former));
   if (open.length === 0 || isOffsetAlone(open, former)) return former;
   await orDiscard(former, repeatEnd(context, partition, former, open));
   await former.discard();
 
   const producer = await context.transactions.fence(transactionalId); // Returns once that end counts as done.
-  const still = await orDiscard(producer, leftOpen(context, partition));
+  const still = await orDiscard(producer, leftOpen(context, partition, producer));
   if (still.length === 0) return producer;
   await producer.discard();
-  throw new HangingTransactionError(hanging(still, 'have done so again when its end was repeated'));
+  throw hanging(still, 'have done so again when its end was repeated');
 }
 
 /** With an outcome that is not known: the check of the positions tells an operator what to do about the offset. */
@@ -40,7 +40,7 @@ async function repeatEnd(
   open: readonly Open[],
 ): Promise<void> {
   const outcome = producer.lastOutcome;
-  if (outcome === null) throw new HangingTransactionError(hanging(open, 'do not know any more how it ended'));
+  if (outcome === null) throw hanging(open, 'do not know any more how it ended');
   context.observer.leftOpen(partition, outcome, open.map(nameOf));
   const written = writtenBy(context, partition).map(({ at }) => at);
   await producer.repeatEnd(written, outcome);
@@ -56,8 +56,12 @@ async function orDiscard<T>(producer: TransactionalProducer, work: Promise<T>): 
 }
 
 /** @throws BrokerError where the owner's last transaction is open in some places: fencing anew ends it there */
-export async function mustBeWhole(context: PipelineContext, partition: number): Promise<void> {
-  const open = await leftOpen(context, partition);
+export async function mustBeWhole(
+  context: PipelineContext,
+  partition: number,
+  producer: TransactionalProducer,
+): Promise<void> {
+  const open = await leftOpen(context, partition, producer);
   if (open.length > 0) throw new BrokerError(`the last transaction is open still: ${open.map(nameOf).join(', ')}`);
 }
 
@@ -77,21 +81,29 @@ function writtenBy({ topics, partitioner }: PipelineContext, partition: number):
 }
 
 /** A place in a log, or the group's offset of an input partition. */
-type Open = TopicPartition & { readonly from: number | 'offset' };
+type Open = TopicPartition & {
+  readonly from: number | 'offset';
+  /** More than half of the brokers have said who leads there. */
+  readonly byMost: boolean;
+};
 
 /**
- * What is open although nobody writes at present. Where others write too something is open at most times, so only what
- * nobody else writes to is looked at: the changelog and the offset are part of each transaction.
+ * What is open although this producer writes nothing at present. The changelog and the offset are part of each
+ * transaction, and nobody else writes to them. Other deployments may write to the outbound topics: only what is known to be
+ * this producer's own counts there. Outbound topics that other input partitions write to are left out: something is open
+ * in them at most times.
  */
-async function leftOpen(context: PipelineContext, partition: number): Promise<Open[]> {
+async function leftOpen(context: PipelineContext, partition: number, producer: TransactionalProducer): Promise<Open[]> {
   const { topics, inputLogs, changelogLogs } = context;
   const lookAt = async (at: TopicPartition): Promise<Open[]> => {
-    const { end, highWatermark } = await changelogLogs.bounds(at);
-    return end < highWatermark ? [{ ...at, from: end }] : [];
+    const { end, highWatermark, byMost } = await changelogLogs.bounds(at);
+    if (end >= highWatermark) return [];
+    const isOurs = at.topic === topics.changelog || (await producer.hasOpenIn(at)) === true;
+    return isOurs ? [{ ...at, from: end, byMost }] : [];
   };
   const input = { topic: topics.input, partition };
   const lookAtOffset = async (): Promise<Open[]> =>
-    (await inputLogs.offsetIsPending(input)) ? [{ ...input, from: 'offset' }] : [];
+    (await inputLogs.offsetIsPending(input)) ? [{ ...input, from: 'offset', byMost: true }] : [];
   const alone = writtenBy(context, partition).filter((written) => written.alone);
   return (await Promise.all([...alone.map(({ at }) => lookAt(at)), lookAtOffset()])).flat();
 }
@@ -102,7 +114,14 @@ function nameOf({ topic, partition, from }: Open): string {
     : `${topic}/${partition} from offset ${from} on`;
 }
 
-function hanging(open: readonly Open[], why: string): string {
+/** An error that asks an operator to act; while too few brokers answer, one that waits until they do. */
+function hanging(open: readonly Open[], why: string): Error {
+  if (open.some(({ byMost }) => !byMost))
+    return new StaleViewError(`too few brokers answer to know what is open: ${open.map(nameOf).join(', ')}`);
+  return new HangingTransactionError(adviceOn(open, why));
+}
+
+function adviceOn(open: readonly Open[], why: string): string {
   const commands = open.flatMap(({ topic, partition, from }) =>
     from === 'offset' ? [] : [`abort --topic ${topic} --partition ${partition} --start-offset ${from}`],
   );

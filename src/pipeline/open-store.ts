@@ -1,26 +1,29 @@
 import { openPartitionStore, type PartitionStore } from '../store/partition-store.js';
 import type { KeyValueStore, StateDirectory } from '../store/key-value-store.js';
 import type { PipelineContext } from './context.js';
+import type { PartitionView } from './partition-view.js';
 
 const HOUR_MS = 3_600_000;
 
 /**
  * Opens a partition's store, whoever needs it; what cannot be trusted is set aside and begun anew.
  *
- * @param changelogEnd the changelog's last stable offset
+ * @param view what is said of the changelog, and whether it is proved
  * @param state where the store is
- * @throws StoreUnavailableError, UnknownRowVersionError
+ * @throws UnprovedChangelogError, StoreUnavailableError, UnknownRowVersionError
  */
 export function openStore(
   context: PipelineContext,
   partition: number,
-  changelogEnd: number,
+  { changelog, proved }: Pick<PartitionView, 'changelog' | 'proved'>,
   state: StateDirectory = context.state,
 ): Promise<PartitionStore> {
   const { applicationId, clusterId, topics, clock, observer } = context;
   return openPartitionStore(state, partition, {
     identity: { clusterId, applicationId, topic: topics.input, partition },
-    changelogEnd,
+    changelogEnd: changelog.end,
+    changelogLog: changelog,
+    proved,
     maxAwayMs: Math.max(0, context.deleteRetentionMs - HOUR_MS),
     now: clock.now(),
     onSetAside: (why) => observer.setAside(partition, why),

@@ -114,10 +114,11 @@ export class PartitionTask {
     const { store } = owned;
     const cache = new CompanyCache(context.cacheRows);
     const watch = new StalledWatch(context, partition, owned, cache);
-    const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from);
+    const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, owned.inputId);
     const close = () => reader.close();
     signal.addEventListener('abort', close);
     try {
+      if (owned.isNews) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
       this.#enter(this.#tooLarge ?? RUNNING);
       for (let passed = owned.from; !signal.aborted;) {
         const batch = await this.#nextBatch(reader, owned, watch, passed).catch(ifClosed);

@@ -77,6 +77,16 @@ export interface TransactionalProducer {
   lostConnection(): boolean;
   /** Ends the last transaction again, in all of `partitions` and for the group's offset. `discard` the producer then. */
   repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void>;
+  /**
+   * Whether a transaction of this producer is open in a partition, as its leader says; null where that cannot be known:
+   * the broker is too old, or does not let us read the topic.
+   */
+  hasOpenIn(at: TopicPartition): Promise<boolean | null>;
+  /**
+   * Finds out what only the true leader and the true coordinator know, by a transaction that writes to both and stays
+   * open: `discard` the producer and fence again, which aborts it.
+   */
+  prove(changelog: TopicPartition, input: TopicPartition): Promise<Proof>;
   /** Adds the partitions that will be written, and the group's offsets, to a new transaction. */
   begin(partitions: readonly TopicPartition[]): Promise<void>;
   /**
@@ -94,6 +104,16 @@ export interface TransactionalProducer {
   commit(): Promise<void>;
   /** Waits for the requests in flight to settle and closes the connections. Never throws. Idempotent. */
   discard(): Promise<void>;
+}
+
+/** What a write has shown; nobody else can have written since the fencing. */
+export interface Proof {
+  /** The changelog's first offset. */
+  readonly changelogStart: number;
+  /** Where the changelog ended before the write: all below is decided. The write takes one offset, and its abort another. */
+  readonly changelogEnd: number;
+  /** The group's committed offset of the input partition; null where there is none. */
+  readonly committed: number | null;
 }
 
 export interface Transactions {

@@ -2,6 +2,7 @@ import { Backoff } from '../lib/backoff.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { ReaderClosedError } from './errors.js';
+import type { LogBounds } from './ports.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { REPLAY_RECORDS } from './restore.js';
 
@@ -68,7 +69,7 @@ export class StandbyTask {
     try {
       await opening.settled();
       signal.throwIfAborted();
-      return await openStore(context, partition, await this.#endOfChangelog(signal), opening);
+      return await openStore(context, partition, { changelog: await this.#changelog(signal), proved: false }, opening);
     } finally {
       await opening.discard();
     }
@@ -98,14 +99,14 @@ export class StandbyTask {
   }
 
   /** Not below what this instance has written itself: a folder that is ahead of the changelog would be set aside. */
-  async #endOfChangelog(signal: AbortSignal): Promise<number> {
+  async #changelog(signal: AbortSignal): Promise<LogBounds> {
     const { context, partition } = this;
     const { clock, changelogLogs, topics, held } = context;
     const written = held.all().get(partition) ?? 0;
     for (const deadline = clock.now() + MARKERS_PATIENCE_MS; ;) {
-      const { end } = await changelogLogs.bounds({ topic: topics.changelog, partition });
+      const bounds = await changelogLogs.bounds({ topic: topics.changelog, partition });
       signal.throwIfAborted();
-      if (end >= written || clock.now() >= deadline) return end;
+      if (bounds.end >= written || clock.now() >= deadline) return bounds;
       await clock.delay(FIRST_RETRY_MS, signal);
     }
   }

@@ -1,18 +1,25 @@
 /**
  * Taking over a partition: one routine for a start, a rebalance and after any error.
  *
- *   fence -> undo the last batch in the folder -> replay the changelog -> check -> the input's start offset
+ *   fence -> look -> undo the last batch in the folder -> replay the changelog -> check -> the input's start offset
+ *              ^                 |                                              |
+ *              +---- prove <-----+------- a contradiction, not proved yet ------+
  *
  * The order is what makes it right. Once fenced, no earlier owner can write, so that the committed offset and the
  * changelog's end are final. The undo does not ask whether the last batch was committed: the replay brings it back if
  * it was. Rows in the changelog are absolute, so that replaying too much is harmless.
  */
+import { UnprovedChangelogError } from '../store/examine-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
+import { isSameOrigin, type OriginRow } from '../store/row-codec.js';
+import { ChangelogTail } from './changelog-tail.js';
 import type { PipelineContext } from './context.js';
 import { InconsistentPositionError } from './errors.js';
 import { fence } from './fence.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
+import { originOf } from './origin.js';
+import { look, prove, type PartitionView } from './partition-view.js';
 import { startOffset } from './position-check.js';
 import type { TransactionalProducer } from './ports.js';
 import { restore } from './restore.js';
@@ -21,8 +28,24 @@ import { restore } from './restore.js';
 export interface OwnedPartition {
   readonly producer: TransactionalProducer;
   readonly store: PartitionStore;
+  readonly tail: ChangelogTail;
+  /** What the changelog must say of where its state comes from. */
+  readonly origin: OriginRow;
   /** Where the input is read on. */
   readonly from: number;
+  /** Of the topic that `from` is an offset of; null where the brokers have none. */
+  readonly inputId: string | null;
+  /** The changelog does not say `from` and `origin` yet: both are to be written before anything is read. */
+  readonly isNews: boolean;
+}
+
+interface TakingOver {
+  readonly context: PipelineContext;
+  readonly partition: number;
+  /** Told of each state that the partition enters. */
+  readonly enter: (status: PartitionStatus) => void;
+  /** Aborts when the partition is no longer ours to take. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -36,34 +59,68 @@ export async function takeOver(
   enter: (status: PartitionStatus) => void,
   signal: AbortSignal,
 ): Promise<OwnedPartition> {
-  const { topics } = context;
   signal.throwIfAborted();
   enter({ state: 'fencing', reason: null });
+  const taking = { context, partition, enter, signal };
   const opening = new StoreOpening(context.state, partition);
   let producer: TransactionalProducer | undefined;
-  let store: PartitionStore | undefined;
   try {
     producer = await fence(context, partition);
-    const input = { topic: topics.input, partition };
-    const askedAt = context.clock.now();
-    const [committed, inputBounds, changelogEnd] = await Promise.all([
-      context.inputLogs.committedOffset(input),
-      context.inputLogs.bounds(input),
-      endOfChangelog(context, partition),
-    ]);
+    const looked = await look(context, partition);
     signal.throwIfAborted();
-    store = await openStore(context, partition, changelogEnd, opening);
-    context.held.note(partition, store.changelogPosition);
-    if (store.changelogPosition < changelogEnd) {
-      enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelogEnd}` });
-      await restore(context, partition, store, changelogEnd, signal);
+    try {
+      return await settle(taking, producer, looked, opening);
+    } catch (error) {
+      if (!isContradiction(error)) throw error;
+      signal.throwIfAborted();
+      enter({ state: 'fencing', reason: `making sure of it by a write: ${error.message}` });
     }
-    store.noteAtEnd(askedAt);
-    const changelog = store.position();
-    const facts = { applicationId: context.applicationId, ...input, changelog, committed, input: inputBounds };
-    return { producer, store, from: startOffset(facts) };
+    const proved = await prove(context, partition, producer);
+    producer = proved.producer;
+    signal.throwIfAborted();
+    return await settle(taking, producer, proved.view, new StoreOpening(context.state, partition));
   } catch (error) {
     await producer?.discard();
+    await opening.discard();
+    throw error;
+  }
+}
+
+/** What may be the fault of a broker that is cut off, for as long as it is not proved. */
+function isContradiction(error: unknown): error is Error {
+  return error instanceof UnprovedChangelogError || error instanceof InconsistentPositionError;
+}
+
+/** Brings the store to the changelog's end as `view` has it, and checks. The store is closed after an error. */
+async function settle(
+  { context, partition, enter, signal }: TakingOver,
+  producer: TransactionalProducer,
+  view: PartitionView,
+  opening: StoreOpening,
+): Promise<OwnedPartition> {
+  const { topics } = context;
+  mustBeWhole(topics.changelog, partition, view);
+  const { changelog } = view;
+  let store: PartitionStore | undefined;
+  try {
+    store = await openStore(context, partition, view, opening);
+    context.held.note(partition, store.changelogPosition);
+    if (store.changelogPosition < changelog.end) {
+      enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelog.end}` });
+      await restore(context, partition, store, changelog.end, signal);
+    }
+    if (changelog.byMost) store.noteAtEnd(view.askedAt);
+    const { origin, inputRecreated } = originOf(context, store.origin(), view.input.topicId);
+    const { applicationId } = context;
+    const facts = { applicationId, topic: topics.input, partition, inputRecreated };
+    const from = startOffset({
+      ...{ ...facts, changelog: store.position(), changelogStart: changelog.start },
+      ...{ committed: view.committed, input: view.input },
+    });
+    const isNews = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
+    const tail = new ChangelogTail(changelog.end);
+    return { producer, store, tail, origin, from, inputId: view.input.topicId, isNews };
+  } catch (error) {
     await opening.discard();
     await store?.close();
     throw error;
@@ -71,13 +128,11 @@ export async function takeOver(
 }
 
 /** @throws InconsistentPositionError where a part of the changelog is gone */
-async function endOfChangelog(context: PipelineContext, partition: number): Promise<number> {
-  const topic = context.topics.changelog;
-  const { start, end } = await context.changelogLogs.bounds({ topic, partition });
-  if (start === 0) return end;
+function mustBeWhole(topic: string, partition: number, { changelog: { start } }: PartitionView): void {
+  if (start === 0) return;
   throw new InconsistentPositionError(
     `partition ${partition} is stopped: changelog ${topic}/${partition} starts at offset ${start}, so records of it ` +
-      'were deleted. State cannot be restored from it: stop all instances, delete the topic, make it anew with ' +
-      '`company-sync topics create`, and build the state anew: docs/operations.md, "The changelog is lost"',
+      'were deleted. State cannot be restored from it: stop all instances, delete the topic, create it again with ' +
+      '`company-sync topics create`, and build the state again: docs/operations.md, "The changelog is lost"',
   );
 }

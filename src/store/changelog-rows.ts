@@ -1,7 +1,7 @@
 /** The changelog's records as the store takes them. */
 import type { KeyChange } from './key-value-store.js';
-import { decodePositionRow, type PositionRow } from './row-codec.js';
-import { isPositionKey } from './row-keys.js';
+import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } from './row-codec.js';
+import { isOriginKey, isPositionKey } from './row-keys.js';
 
 /** A changelog record: an absolute row; a null value is a tombstone. A compacted topic has no records without a key. */
 export interface ChangelogRow {
@@ -32,6 +32,15 @@ export function latestPositionRow(records: readonly ChangelogRow[], known: Posit
   for (let i = records.length - 1; i >= 0; i--) {
     const { key, value } = records[i] as ChangelogRow;
     if (key !== null && isPositionKey(key)) return value === null ? null : decodePositionRow(value);
+  }
+  return known;
+}
+
+/** The last origin row among the records, or `known` where none is. @throws as `latestPositionRow` */
+export function latestOriginRow(records: readonly ChangelogRow[], known: OriginRow | null): OriginRow | null {
+  for (let i = records.length - 1; i >= 0; i--) {
+    const { key, value } = records[i] as ChangelogRow;
+    if (key !== null && isOriginKey(key)) return value === null ? null : decodeOriginRow(value);
   }
   return known;
 }

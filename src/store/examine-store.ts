@@ -1,25 +1,32 @@
 /** Whether what a partition's folder holds can be used, or must be set aside and rebuilt from the changelog. */
-import type { KeyValueStore } from './key-value-store.js';
+import type { KeyChange, KeyValueStore } from './key-value-store.js';
 import {
   CHANGELOG_POSITION_KEY,
   decodeChangelogPosition,
   decodeIdentity,
   decodeUndo,
+  decodeFollowedLog,
   encodeChangelogPosition,
+  encodeFollowedLog,
   encodeIdentity,
+  FOLLOWED_LOG_KEY,
   IDENTITY_KEY,
   UNDO_KEY,
   type ChangelogPosition,
+  type FollowedLog,
   type StoreIdentity,
 } from './partition-meta.js';
-import { decodePositionRow, type PositionRow } from './row-codec.js';
-import { POSITION_KEY } from './row-keys.js';
+import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } from './row-codec.js';
+import { ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
 
 /** What the store is opened for. */
 export interface Expectations {
   readonly identity: StoreIdentity;
   /** The changelog's last stable offset. */
   readonly changelogEnd: number;
+  readonly changelogLog: FollowedLog;
+  /** What is said of the changelog was proved by writing to it: it is not that of a broker that is cut off. */
+  readonly proved: boolean;
   /** For how long changes may have been missed: the changelog's delete.retention.ms with a margin. Milliseconds. */
   readonly maxAwayMs: number;
   /** Milliseconds since the epoch. */
@@ -29,6 +36,12 @@ export interface Expectations {
 export interface StoredPositions {
   readonly changelog: ChangelogPosition;
   readonly positionRow: PositionRow | null;
+  readonly originRow: OriginRow | null;
+}
+
+/** The store knows more of the changelog than what is said of it. One of the two is wrong, and it is not proved which. */
+export class UnprovedChangelogError extends Error {
+  override readonly name = 'UnprovedChangelogError';
 }
 
 export interface Trusted extends StoredPositions {
@@ -45,14 +58,17 @@ const MARKER_OFFSETS = 1;
 
 /**
  * Says whether the store can be used, and brings it to the state before its last batch if an undo is there. An empty
- * one is begun. @throws UnknownRowVersionError, CorruptStoreError, StoreUnavailableError
+ * one is begun.
+ * @throws UnprovedChangelogError, unless `expected` is proved; UnknownRowVersionError, CorruptStoreError,
+ * StoreUnavailableError
  */
 export async function examineStore(store: KeyValueStore, expected: Expectations): Promise<Trusted | Untrusted> {
-  const [identity, position, undo, positionRow] = await store.read([
+  const [identity, position, undo, positionRow, log] = await store.read([
     IDENTITY_KEY,
     CHANGELOG_POSITION_KEY,
     UNDO_KEY,
     POSITION_KEY,
+    FOLLOWED_LOG_KEY,
   ]);
   if (identity == null) {
     const empty = position == null && undo == null && positionRow == null;
@@ -62,9 +78,15 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
   if (position == null) return { trusted: false, why: 'it does not say up to where it followed the changelog' };
 
   const changelog = decodeChangelogPosition(position);
+  const followed = log == null ? null : decodeFollowedLog(log);
   const why = whyNotTrusted(decodeIdentity(identity), changelog, expected);
   if (why !== null) return { trusted: false, why };
-  return { trusted: true, changelog, positionRow: await undoLastBatch(store, undo ?? null) };
+  const contradiction = contradictionTo(expected, changelog, followed);
+  if (contradiction !== null) {
+    if (!expected.proved) throw new UnprovedChangelogError(contradiction);
+    return { trusted: false, why: contradiction };
+  }
+  return { trusted: true, changelog, ...(await undoLastBatch(store, undo ?? null, expected, followed)) };
 }
 
 /** Why the store must be set aside; null where it can be used. */
@@ -75,26 +97,55 @@ function whyNotTrusted(identity: StoreIdentity, changelog: ChangelogPosition, ex
   }
   const { offset, atEndMs } = changelog;
   const { changelogEnd, maxAwayMs, now } = expected;
-  if (offset > changelogEnd) return `it has followed the changelog up to ${offset}, which ends at ${changelogEnd}`;
   // Where nothing was written since, nothing can have been missed, however long ago that was.
   if (changelogEnd - offset > MARKER_OFFSETS && now - atEndMs > maxAwayMs)
     return `it was last at the changelog's end at ${new Date(atEndMs).toISOString()}: deletions may have been missed`;
   return null;
 }
 
+/** What the store knows of the changelog, and what is said of it, if both cannot be true. */
+function contradictionTo(
+  { changelogEnd, changelogLog, proved }: Expectations,
+  { offset }: ChangelogPosition,
+  followed: FollowedLog | null,
+): string | null {
+  const isOther =
+    followed?.topicId != null && changelogLog.topicId !== null && followed.topicId !== changelogLog.topicId;
+  if (isOther)
+    return `it has followed a changelog that was deleted and created again (id ${followed.topicId}, now ${changelogLog.topicId})`;
+  if (offset > changelogEnd) return `it has followed the changelog up to ${offset}, which ends at ${changelogEnd}`;
+  // What is proved counts whatever the epoch, which begins again where a cluster is restored from a copy.
+  if (!proved && followed !== null && changelogLog.leaderEpoch < followed.leaderEpoch)
+    return `it has followed a leader of epoch ${followed.leaderEpoch}, and the broker that answers knows ${changelogLog.leaderEpoch}`;
+  return null;
+}
+
 /** An empty store misses nothing, so that it counts as having been at the changelog's end when it began. */
-async function beginStore(store: KeyValueStore, { identity, now }: Expectations): Promise<StoredPositions> {
+async function beginStore(store: KeyValueStore, expected: Expectations): Promise<StoredPositions> {
+  const { identity, now, changelogLog } = expected;
   const changelog = { offset: 0, atEndMs: now };
   await store.write([
     { key: IDENTITY_KEY, value: encodeIdentity(identity) },
     { key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(changelog) },
+    { key: FOLLOWED_LOG_KEY, value: encodeFollowedLog(changelogLog) },
   ]);
-  return { changelog, positionRow: null };
+  return { changelog, positionRow: null, originRow: null };
 }
 
-/** @returns the position row as it is then */
-async function undoLastBatch(store: KeyValueStore, undo: Buffer | null): Promise<PositionRow | null> {
-  if (undo !== null) await store.write([...decodeUndo(undo), { key: UNDO_KEY, value: null }]);
-  const [positionRow] = await store.read([POSITION_KEY]);
-  return positionRow == null ? null : decodePositionRow(positionRow);
+/** Notes which log is followed too, where that is news. @returns the rows as they are then */
+async function undoLastBatch(
+  store: KeyValueStore,
+  undo: Buffer | null,
+  { changelogLog: now }: Expectations,
+  before: FollowedLog | null,
+): Promise<Omit<StoredPositions, 'changelog'>> {
+  const isNews = before?.topicId !== now.topicId || before.leaderEpoch !== now.leaderEpoch;
+  const writes: KeyChange[] = isNews ? [{ key: FOLLOWED_LOG_KEY, value: encodeFollowedLog(now) }] : [];
+  if (undo !== null) writes.push(...decodeUndo(undo), { key: UNDO_KEY, value: null });
+  if (writes.length > 0) await store.write(writes);
+  const [positionRow, originRow] = await store.read([POSITION_KEY, ORIGIN_KEY]);
+  return {
+    positionRow: positionRow == null ? null : decodePositionRow(positionRow),
+    originRow: originRow == null ? null : decodeOriginRow(originRow),
+  };
 }

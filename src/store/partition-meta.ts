@@ -11,6 +11,7 @@ const localKey = (name: string) => Buffer.concat([Buffer.of(KEY_KIND.local), Buf
 export const IDENTITY_KEY = localKey('identity');
 export const CHANGELOG_POSITION_KEY = localKey('position');
 export const UNDO_KEY = localKey('undo');
+export const FOLLOWED_LOG_KEY = localKey('log');
 
 /** Whose state this is. Any difference makes it someone else's. */
 export interface StoreIdentity {
@@ -30,6 +31,32 @@ export interface ChangelogPosition {
    * keep rows for ever that were deleted.
    */
   readonly atEndMs: number;
+}
+
+/** Which changelog the store has followed: its name alone does not say. */
+export interface FollowedLog {
+  /** Null where the brokers have no topic ids. */
+  readonly topicId: string | null;
+  /** The highest leader epoch seen: who says less is cut off from the cluster, or knows another log. */
+  readonly leaderEpoch: number;
+}
+
+export function encodeFollowedLog({ topicId, leaderEpoch }: FollowedLog): Buffer {
+  const to = new ByteWriter();
+  to.begin();
+  beginRow(to);
+  to.text(topicId ?? '');
+  to.varint(leaderEpoch + 1);
+  return to.end();
+}
+
+/** @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeFollowedLog(bytes: Buffer): FollowedLog {
+  const from = readRow(bytes, 'followed log');
+  const topicId = from.text();
+  const log = { topicId: topicId === '' ? null : topicId, leaderEpoch: from.varint() - 1 };
+  from.end();
+  return log;
 }
 
 export function encodeIdentity(identity: StoreIdentity): Buffer {

@@ -10,7 +10,7 @@
  * batch; and everything below the stored position of the changelog is in the store, for a position is only written with
  * or after the rows that it speaks of. The undo of a batch is overwritten only by a batch that follows its `confirm`.
  */
-import { changesOf, latestPositionRow, type ChangelogRow } from './changelog-rows.js';
+import { changesOf, latestOriginRow, latestPositionRow, type ChangelogRow } from './changelog-rows.js';
 import { CommittedRows } from './committed-rows.js';
 import {
   CorruptStoreError,
@@ -28,7 +28,7 @@ import {
   UNDO_KEY,
   type ChangelogPosition,
 } from './partition-meta.js';
-import type { PositionRow } from './row-codec.js';
+import type { OriginRow, PositionRow } from './row-codec.js';
 import type { EncodedChanges } from './state-changes.js';
 import { unfinishedMarks } from './unfinished-index.js';
 
@@ -62,6 +62,7 @@ export class PartitionStore {
     private readonly setAside: (why: string) => Promise<void>,
     changelog: ChangelogPosition,
     positionRow: PositionRow | null,
+    private originRow: OriginRow | null = null,
   ) {
     this.#changelog = changelog;
     this.#positionRow = positionRow;
@@ -75,6 +76,11 @@ export class PartitionStore {
   /** The position row as the store has it; null where the changelog had none yet. */
   position(): PositionRow | null {
     return this.#positionRow;
+  }
+
+  /** The origin row as the store has it; null where the changelog had none yet. */
+  origin(): OriginRow | null {
+    return this.originRow;
   }
 
   /** Length of the undo written last. */
@@ -104,6 +110,7 @@ export class PartitionStore {
     this.#changelog = changelog;
     this.#positionIsNews = false;
     this.#positionRow = latestPositionRow(records, this.#positionRow);
+    this.originRow = latestOriginRow(records, this.originRow);
   }
 
   /**
@@ -123,7 +130,7 @@ export class PartitionStore {
    * @param now milliseconds since the epoch; where the batch is confirmed, the store was at the changelog's end then
    * @throws StoreUnavailableError, CorruptStoreError; the store must be opened anew then
    */
-  async apply({ changes, local, undo }: EncodedChanges, position: PositionRow, now: number): Promise<void> {
+  async apply({ changes, local, undo, origin }: EncodedChanges, position: PositionRow, now: number): Promise<void> {
     this.#mustBeConfirmed('apply');
     const writes = [...changes, ...local] as KeyChange[];
     writes.push({ key: UNDO_KEY, value: undo });
@@ -137,6 +144,7 @@ export class PartitionStore {
     this.#hasUndo = true;
     this.#positionIsNews = false;
     this.#positionRow = position;
+    this.originRow = origin ?? this.originRow;
   }
 
   /**
@@ -255,7 +263,8 @@ export interface OpenOptions extends Expectations {
  * committed is for the changelog to say. What cannot be trusted is set aside, and an empty store is begun.
  *
  * @throws StoreUnavailableError where the disk cannot be used now: wait; UnknownRowVersionError where a newer release
- * wrote the store: run that. Nothing is set aside for either.
+ * wrote the store: run that; UnprovedChangelogError where what is said of the changelog must be proved first. Nothing is
+ * set aside for any of these.
  */
 export async function openPartitionStore(
   directory: StateDirectory,
@@ -270,8 +279,8 @@ export async function openPartitionStore(
   // What is there now is empty, or what somebody else who waited has made of it.
   if (!opened.trusted) opened = await openTrusted(directory, partition, options, setAside);
   if (!opened.trusted) throw new StoreUnavailableError(`set aside partition ${partition} twice: ${opened.why}`);
-  const { store, changelog, positionRow } = opened;
-  return new PartitionStore(store, (why) => setAside(why, store), changelog, positionRow);
+  const { store, changelog, positionRow, originRow } = opened;
+  return new PartitionStore(store, (why) => setAside(why, store), changelog, positionRow, originRow);
 }
 
 /** The store without an undo, or why it could not be trusted; then it has been set aside. */

@@ -6,4 +6,5 @@ export { decodeCompanyRow, writeCompanyRow } from './company-row-codec.js';
 export { decodeDatasetRow, writeDatasetRow } from './dataset-row-codec.js';
 export { decodeHoldRow, writeHoldRow } from './hold-row-codec.js';
 export { decodeInfoRow, writeInfoRow } from './info-row-codec.js';
+export { decodeOriginRow, isSameOrigin, writeOriginRow, type OriginRow } from './origin-row-codec.js';
 export { decodePositionRow, writePositionRow, type PositionRow } from './position-row-codec.js';

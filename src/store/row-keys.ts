@@ -7,6 +7,7 @@
  *     D id(company) id(dataset)    dataset row
  *     H id(company) text           hold row; the text is `<partition>/<offset>`
  *     P                            position row
+ *     O                            origin row
  *     M...                         local to this store, never in the changelog (partition-meta.ts)
  *     U id(company)                local too: the company is unfinished (unfinished-index.ts)
  */
@@ -20,6 +21,7 @@ export const KEY_KIND = {
   dataset: 0x44,
   hold: 0x48,
   position: 0x50,
+  origin: 0x4f,
   local: 0x4d,
   unfinished: 0x55,
 } as const;
@@ -29,12 +31,13 @@ export const COMPANY_PREFIX = Buffer.of(KEY_KIND.company);
 /** The same of all hold rows. */
 export const HOLD_PREFIX = Buffer.of(KEY_KIND.hold);
 export const POSITION_KEY = Buffer.of(KEY_KIND.position);
+export const ORIGIN_KEY = Buffer.of(KEY_KIND.origin);
 
 export type RowKey =
   | { readonly kind: 'company' | 'info'; readonly companyId: string }
   | { readonly kind: 'dataset'; readonly companyId: string; readonly datasetId: string }
   | { readonly kind: 'hold'; readonly companyId: string; readonly holdId: string }
-  | { readonly kind: 'position' };
+  | { readonly kind: 'position' | 'origin' };
 
 export function writeCompanyKey(to: ByteWriter, companyId: string): void {
   to.byte(KEY_KIND.company);
@@ -111,6 +114,8 @@ function parseFrom(from: ByteReader): RowKey {
       return { kind: 'hold', companyId: from.id(), holdId: from.textToEnd() };
     case KEY_KIND.position:
       return { kind: 'position' };
+    case KEY_KIND.origin:
+      return { kind: 'origin' };
     default:
       throw new CorruptStoreError(`row key: kind ${kind} is none of a row`);
   }
@@ -118,6 +123,10 @@ function parseFrom(from: ByteReader): RowKey {
 
 export function isPositionKey(key: Buffer): boolean {
   return key.length === 1 && key[0] === KEY_KIND.position;
+}
+
+export function isOriginKey(key: Buffer): boolean {
+  return key.length === 1 && key[0] === KEY_KIND.origin;
 }
 
 const ONE_KEY_BYTES = 128;

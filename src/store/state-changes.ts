@@ -8,13 +8,16 @@ import { UndoWriter } from './partition-meta.js';
 import {
   writeCompanyRow,
   writeDatasetRow,
+  isSameOrigin,
   writeHoldRow,
   writeInfoRow,
+  writeOriginRow,
   writePositionRow,
+  type OriginRow,
   type PositionRow,
 } from './row-codec.js';
 import { MARK, markOf } from './unfinished-index.js';
-import { POSITION_KEY, writeCompanyKey, writeDatasetKey, writeHoldKey, writeInfoKey } from './row-keys.js';
+import { ORIGIN_KEY, POSITION_KEY, writeCompanyKey, writeDatasetKey, writeHoldKey, writeInfoKey } from './row-keys.js';
 
 /** A changed row, as the changelog's record has it. */
 export interface StateChange extends KeyChange {
@@ -27,10 +30,18 @@ export interface EncodedChanges {
   readonly local: readonly KeyChange[];
   /** Returns each of their keys to the value that it had before (`decodeUndo`). */
   readonly undo: Buffer;
+  /** The origin row that is among the changes; null where it does not change. */
+  readonly origin: OriginRow | null;
+}
+
+/** An origin row that replaces the one that the store has; null where it has none yet. */
+export interface OriginChange {
+  readonly prior: OriginRow | null;
+  readonly now: OriginRow;
 }
 
 /**
- * Every row changed since the last `settle` of its company, and last the position row.
+ * Every row changed since the last `settle` of its company, the origin row where it changes, and last the position row.
  *
  * @param priorPosition what the store has; null where it has none yet
  * @param undoBytes a guess at how long the undo will be
@@ -40,11 +51,15 @@ export function encodeChanges(
   position: PositionRow,
   priorPosition: PositionRow | null,
   undoBytes = 0,
+  origin: OriginChange | null = null,
 ): EncodedChanges {
   const encoder = new ChangeEncoder(undoBytes);
   for (const rows of touched) rows.visitChanges(encoder);
+  const newOrigin = origin === null || isSameOrigin(origin.prior, origin.now) ? null : origin;
+  if (newOrigin !== null) encoder.origin(newOrigin);
   encoder.position(position, priorPosition);
-  return { changes: encoder.changes, local: encoder.local, undo: encoder.undo.end() };
+  const { changes, local, undo } = encoder;
+  return { changes, local, undo: undo.end(), origin: newOrigin?.now ?? null };
 }
 
 /** A row that was made and unmade within the batch is none: neither the store nor the changelog ever had it. */
@@ -92,6 +107,10 @@ class ChangeEncoder implements ChangeVisitor {
     to.begin();
     writeHoldKey(to, companyId, holdId);
     this.#add(to.end(), prior, now, writeHoldRow);
+  }
+
+  origin({ prior, now }: OriginChange): void {
+    this.#add(ORIGIN_KEY, prior, now, writeOriginRow);
   }
 
   position(now: PositionRow, prior: PositionRow | null): void {

@@ -1,4 +1,5 @@
 /** What `company-sync positions` finds, and what it refuses; the brokers' part is in test/integration/positions. */
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { lastPositionRow } from '../../../src/kafka/last-position-row.js';
 import { readPositions, type PositionSources } from '../../../src/kafka/partition-positions.js';
 import { PositionsRefusedError, setPositions, type SetPositionsPorts } from '../../../src/kafka/set-positions.js';
@@ -29,7 +30,7 @@ function changelogOf(records: readonly LogRecord[], end: number, highWatermark =
   return {
     read,
     logs: {
-      bounds: () => Promise.resolve({ start: 0, end, highWatermark }),
+      bounds: () => Promise.resolve({ start: 0, end, highWatermark, ...SEEN_BY_MOST }),
       reader: (_: unknown, from: number) => {
         let position = from;
         return {
@@ -79,7 +80,7 @@ function sourcesOf(
   const sources = {
     ...{ input: TOPIC, changelog: CHANGELOG.topic, changelogPartitions: 1, changelogLogs: logs, looks: 0 },
     inputLogs: {
-      bounds: () => Promise.resolve({ start, end: 100, highWatermark: 100 }),
+      bounds: () => Promise.resolve({ start, end: 100, highWatermark: 100, ...SEEN_BY_MOST }),
       committedOffset: () => Promise.resolve(committed[Math.min(sources.looks++, committed.length - 1)] ?? null),
     },
     clock: { now: () => 0, delay: () => Promise.resolve() },

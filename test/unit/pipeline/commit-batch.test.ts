@@ -3,9 +3,10 @@
  * the batch, so it is shown here, with steps that are answered only when the test says so.
  */
 import { setImmediate as turn } from 'node:timers/promises';
+import { ChangelogTail } from '../../../src/pipeline/changelog-tail.js';
 import { commitBatch } from '../../../src/pipeline/commit-batch.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
-import { BrokerError } from '../../../src/pipeline/errors.js';
+import { BrokerError, StaleViewError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { PipelineObserver } from '../../../src/pipeline/observer.js';
 import type { LogBounds, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
@@ -48,8 +49,12 @@ const CHANGELOG_END = 7;
  * Begins to commit a batch that changes nothing but the position.
  *
  * @param lost with a connection lost since the last one, and the changelog readable so far and no further
+ * @param saidToEnd where a broker said that the changelog ends; the batch has two rows, and really begins at 5
  */
-function committing(lost?: Pick<LogBounds, 'end' | 'highWatermark'>): {
+function committing(
+  lost?: Pick<LogBounds, 'end' | 'highWatermark'>,
+  saidToEnd = CHANGELOG_END - 2,
+): {
   steps: Steps;
   outcome: Promise<number>;
   store: PartitionStore;
@@ -58,6 +63,7 @@ function committing(lost?: Pick<LogBounds, 'end' | 'highWatermark'>): {
   const producer: TransactionalProducer = {
     lastOutcome: null,
     lostConnection: () => lost !== undefined,
+    ...{ prove: never, hasOpenIn: () => Promise.resolve(true) },
     repeatEnd: never,
     begin: () => steps.ask('begin'),
     prepare: () => () => steps.ask('produce').then(() => CHANGELOG_END),
@@ -84,7 +90,9 @@ function committing(lost?: Pick<LogBounds, 'end' | 'highWatermark'>): {
     changelogLogs: { ...noLogs, bounds: () => Promise.resolve({ start: 0, ...SEEN_BY_MOST, ...(lost ?? never()) }) },
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,
   };
-  const outcome = commitBatch(context as PipelineContext, 0, { producer, store, from: 0 }, NO_DECISIONS, 10);
+  const tail = new ChangelogTail(saidToEnd);
+  const owned = { producer, store, tail, from: 0, origin: new Map<string, string>(), inputId: null, isNews: false };
+  const outcome = commitBatch(context as PipelineContext, 0, owned, NO_DECISIONS, 10);
   outcome.catch(() => undefined); // Awaited by the test at its end.
   return { steps, outcome, store };
 }
@@ -98,7 +106,7 @@ test('nothing is produced and no offset sent before the store has the batch and 
   expect((await steps.answer('produce')).slice(4)).toEqual(['commit']);
   expect(store.changelogPosition).toBe(0);
   await steps.answer('commit');
-  expect(await outcome).toBe(1);
+  expect(await outcome).toBe(2);
   expect(store.changelogPosition).toBe(CHANGELOG_END);
 });
 
@@ -135,4 +143,14 @@ test.each(['produce', 'sendOffset'] as const)('a transaction whose %s failed is 
   expect(await steps.answer(step === 'produce' ? 'sendOffset' : 'produce')).toHaveLength(4);
   await expect(outcome).rejects.toBe(failure);
   expect(store.changelogPosition).toBe(0);
+});
+
+test('nothing is committed where the first record written does not lie where the changelog was said to end', async () => {
+  const { steps, outcome } = committing(undefined, 3);
+  await steps.answer('begin');
+  await steps.answer('write');
+  await steps.answer('sendOffset');
+  await steps.answer('produce');
+  await expect(outcome).rejects.toThrow(StaleViewError);
+  expect(steps.asked).not.toContain('commit');
 });

@@ -1,6 +1,6 @@
 /** What the brokers left open of the last transaction: found, and ended as the coordinator had decided. */
 import type { PipelineContext } from '../../../src/pipeline/context.js';
-import { BrokerError, HangingTransactionError } from '../../../src/pipeline/errors.js';
+import { BrokerError, HangingTransactionError, StaleViewError } from '../../../src/pipeline/errors.js';
 import { fence, mustBeWhole } from '../../../src/pipeline/fence.js';
 import type { LogBounds, TransactionOutcome, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { TOPICS } from './topics.js';
@@ -22,6 +22,10 @@ interface Situation {
   /** Of repeating the end. */
   readonly fails?: Error;
   readonly staysOpen?: boolean;
+  /** Somebody else's transaction is what is open in the outbound topics. */
+  readonly isOthers?: boolean;
+  /** Too few brokers have said who leads. */
+  readonly isToldByFew?: boolean;
 }
 
 function never(): never {
@@ -29,7 +33,7 @@ function never(): never {
 }
 
 async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }: Situation) {
-  const { sharedTopic, fails, staysOpen = false } = rest;
+  const { sharedTopic, fails, staysOpen = false, isOthers = false, isToldByFew = false } = rest;
   const did: string[] = [];
   const told: unknown[] = [];
   const looked: string[] = [];
@@ -41,7 +45,7 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     did.push(`fence ${id}`);
     return Promise.resolve({
       ...{ lastOutcome, lostConnection: never, begin: never, prepare: never, produce: never, sendOffset: never },
-      commit: never,
+      ...{ commit: never, prove: never, hasOpenIn: () => Promise.resolve(!isOthers) },
       repeatEnd: (of, outcome) => {
         did.push(`${outcome} ${of.map(({ topic, partition }) => `${topic}/${partition}`).join(' ')}`);
         isOpen = staysOpen;
@@ -70,7 +74,8 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
       ...{ reader: never, committedOffset: never, offsetIsPending: never },
       bounds: ({ topic, partition }) => {
         looked.push(`${topic}/${partition}`);
-        return Promise.resolve(isOpen && open.includes(topic) ? OPEN : WHOLE);
+        const bounds = isOpen && open.includes(topic) ? OPEN : WHOLE;
+        return Promise.resolve({ ...bounds, byMost: !isToldByFew });
       },
     },
     observer: {
@@ -149,8 +154,21 @@ test('what is open after its end was repeated stops the partition', async () => 
 });
 
 test('an owner that has lost a connection goes on only where nothing is open', async () => {
-  const { context } = await fenced({ outcomes: ['commit'] });
-  await expect(mustBeWhole(context, PARTITION)).resolves.toBeUndefined();
+  const { context, result } = await fenced({ outcomes: ['commit'] });
+  const producer = result as TransactionalProducer;
+  await expect(mustBeWhole(context, PARTITION, producer)).resolves.toBeUndefined();
   const { context: open } = await fenced({ outcomes: [null], open: [TOPICS.changelog] });
-  await expect(mustBeWhole(open, PARTITION)).rejects.toThrow(BrokerError);
+  await expect(mustBeWhole(open, PARTITION, producer)).rejects.toThrow(BrokerError);
+});
+
+test("another deployment's open transaction in a topic that both write to is left alone", async () => {
+  const { did, result } = await fenced({ outcomes: [null], open: [TOPICS.synchronized], isOthers: true });
+  expect(did).toEqual([FENCE]);
+  expect(result).not.toBeInstanceOf(Error);
+});
+
+test('no operator is asked to abort what too few brokers say is open', async () => {
+  const { did, result } = await fenced({ outcomes: [null], open: [TOPICS.changelog], isToldByFew: true });
+  expect(did).toEqual([FENCE, 'discard']);
+  expect(result).toBeInstanceOf(StaleViewError);
 });

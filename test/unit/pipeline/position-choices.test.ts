@@ -35,7 +35,7 @@ function withState(position: number, committed: number | null, start: number, en
 /** What a take-over makes of it: where it starts, or null where it stops. */
 function startOf(positions: Positions): number | null {
   try {
-    return startOffset({ applicationId: 'company-sync', ...positions });
+    return startOffset(positions);
   } catch (error) {
     if (error instanceof InconsistentPositionError) return null;
     throw error;

@@ -24,7 +24,7 @@ test('a marked partition does not start, whatever else is known of it', () => {
   const position = fc.option(fc.record({ topic: fc.constant('sync-events'), offset: fc.nat() }));
   fc.assert(
     fc.property(mark, position, fc.nat(), fc.nat(), (mark, changelog, start, length) => {
-      const facts = { applicationId: 'company-sync', topic: 'sync-events', partition: 3 };
+      const facts = { topic: 'sync-events', partition: 3, changelogStart: 0 };
       const committed = encodeRepartitionMark(mark);
       expect(() => startOffset({ ...facts, changelog, committed, input: { start, end: start + length } })).toThrow(
         /company-sync repartition/,

@@ -3,6 +3,7 @@ import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { PendingCompany } from '../../../src/domain/rows.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
+import { ChangelogTail } from '../../../src/pipeline/changelog-tail.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { PendingCompanies, PipelineObserver } from '../../../src/pipeline/observer.js';
 import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
@@ -35,7 +36,7 @@ class Watched {
     const producer: TransactionalProducer = {
       lastOutcome: null,
       lostConnection: () => false,
-      repeatEnd: never,
+      ...{ repeatEnd: never, prove: never, hasOpenIn: never },
       ...{ begin: done, sendOffset: done, commit: done, discard: done },
       prepare: (_to, { length }) => {
         return () => Promise.resolve((this.#changelogEnd += length));
@@ -63,7 +64,9 @@ class Watched {
       observer: observer as PipelineObserver,
     };
     const cache = new CompanyCache(() => 0);
-    this.watch = new StalledWatch(context as PipelineContext, 0, { producer, store, from: 0 }, cache);
+    const origin = new Map<string, string>();
+    const owned = { producer, store, tail: new ChangelogTail(0), from: 0, origin, inputId: null, isNews: false };
+    this.watch = new StalledWatch(context as PipelineContext, 0, owned, cache);
     this.#store = store;
   }
 

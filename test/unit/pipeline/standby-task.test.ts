@@ -21,6 +21,8 @@ function never(): never {
 }
 
 /** An instance whose changelog ends at `end`, with nothing new to read. */
+const EMPTY = { changelog: { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST }, proved: false };
+
 class Instance {
   end = 0;
   /** Resolves with the position from which a standby follows the changelog. */
@@ -71,7 +73,7 @@ class Instance {
 
 test('a former owner may commit until it lets go of the store: the standby after it keeps the folder', async () => {
   const instance = new Instance();
-  const owner = await openStore(instance.context, PARTITION, 0);
+  const owner = await openStore(instance.context, PARTITION, EMPTY);
   const standby = new StandbyTask(instance.context, PARTITION);
   for (let i = 0; i < 10; i++) await turn();
 

@@ -1,105 +1,199 @@
 /**
- * The order of a take-over, and what is left of one that fails. A broker shows the wrong order only in the few
- * milliseconds in which a former owner's commit is under way, so it is shown here.
+ * The order of a take-over, what is proved before it decides, and what is left of one that fails. A broker shows the
+ * wrong order only in the few milliseconds in which a former owner's commit is under way, so it is shown here.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
-import { BrokerError, InconsistentPositionError } from '../../../src/pipeline/errors.js';
+import {
+  BrokerError,
+  InconsistentPositionError,
+  SettingsChangedError,
+  StaleViewError,
+} from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
-import type { LogBounds, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
+import type { LogBounds, LogReader, Proof, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { takeOver, type OwnedPartition } from '../../../src/pipeline/take-over.js';
-import type { KeyValueStore } from '../../../src/store/key-value-store.js';
-import { TOPICS } from './topics.js';
+import { ByteWriter } from '../../../src/store/byte-writer.js';
+import type { KeyChange, KeyValueStore } from '../../../src/store/key-value-store.js';
+import {
+  CHANGELOG_POSITION_KEY,
+  encodeChangelogPosition,
+  encodeFollowedLog,
+  encodeIdentity,
+  FOLLOWED_LOG_KEY,
+  IDENTITY_KEY,
+  type FollowedLog,
+} from '../../../src/store/partition-meta.js';
+import { writeOriginRow, writePositionRow } from '../../../src/store/row-codec.js';
+import { ORIGIN_KEY, POSITION_KEY } from '../../../src/store/row-keys.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+import { TOPICS } from './topics.js';
 
+const PARTITION = 3;
 const EMPTY: LogBounds = { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST };
 
 function never(): never {
   throw new Error('that should not have been asked for');
 }
 
-/** Begins to take over a partition that is empty in every respect; `asked` says what was asked for, in order. */
+function logUpTo(end: number, more: Partial<LogBounds> = {}): LogBounds {
+  return { ...EMPTY, end, highWatermark: end, ...more };
+}
+
+function encoded<T>(row: T, write: (to: ByteWriter, row: T) => void): Buffer {
+  const to = new ByteWriter();
+  to.begin();
+  write(to, row);
+  return to.end();
+}
+
+interface Folder {
+  readonly changelogOffset: number;
+  readonly position: number;
+  readonly log?: FollowedLog;
+  readonly origin?: ReadonlyMap<string, string>;
+}
+
+interface Situation {
+  readonly input?: LogBounds | Error;
+  readonly changelog?: LogBounds;
+  readonly committed?: number | null;
+  /** What a write shows; null where it must not be asked for. */
+  readonly proof?: Proof | null;
+  /** What is told after the proof. */
+  readonly provedInput?: LogBounds;
+  readonly provedChangelog?: LogBounds;
+  readonly folder?: Folder;
+  readonly decidingSettings?: ReadonlyMap<string, string>;
+  readonly mayChangeSettings?: boolean;
+}
+
+/** Begins to take over a partition. `asked` says what was asked for, in order. */
 class TakeOver {
   readonly asked: string[] = [];
+  readonly setAside: string[] = [];
+  readonly reasons: (string | null)[] = [];
   /** Answers the fencing. */
   fenced: () => void = never;
   readonly stopping = new AbortController();
   readonly outcome: Promise<OwnedPartition>;
+  #isProved = false;
+  #fencings = 0;
+  #rows = new Map<string, Buffer>();
 
-  constructor({
-    inputBounds = EMPTY,
-    committed = null,
-  }: { inputBounds?: LogBounds | Error; committed?: number | null } = {}) {
-    const committedOffset = () => {
-      this.asked.push('committed offset');
-      return Promise.resolve(committed);
-    };
+  constructor(private readonly situation: Situation = {}) {
+    const { folder, committed = null, decidingSettings = new Map(), mayChangeSettings = false } = situation;
+    if (folder !== undefined) this.#fill(folder);
     const context: Partial<PipelineContext> = {
       applicationId: 'app',
       clusterId: 'cluster',
       topics: TOPICS,
       deleteRetentionMs: 0,
-      clock: { now: () => 0, delay: never },
+      decidingSettings,
+      mayChangeSettings,
+      clock: { now: () => 0, delay: () => new Promise<void>(() => undefined) },
       inputLogs: {
         reader: never,
-        bounds: this.#bounds('input', inputBounds),
-        committedOffset,
+        bounds: () => this.#bounds('input'),
+        committedOffset: () => {
+          this.asked.push('committed offset');
+          return Promise.resolve(committed);
+        },
         offsetIsPending: () => Promise.resolve(false),
       },
       changelogLogs: {
-        reader: never,
-        bounds: (at) => this.#bounds(at.topic, EMPTY)(at),
+        reader: () => this.#readerOfNothing(),
+        bounds: ({ topic }) => (topic === TOPICS.changelog ? this.#bounds('changelog') : Promise.resolve(EMPTY)),
         committedOffset: never,
         offsetIsPending: never,
       },
       transactions: {
         fence: (id) => {
           this.asked.push(`fence ${id}`);
+          if (this.#fencings++ > 0) return Promise.resolve(this.#producer());
           return new Promise((resolve) => (this.fenced = () => resolve(this.#producer())));
         },
       },
       partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], alone: true }) },
       held: new HeldPositions(),
-      state: { open: () => Promise.resolve(this.#emptyStore()), setAside: never },
+      state: {
+        open: () => Promise.resolve(this.#store()),
+        setAside: () => {
+          this.#rows = new Map();
+          return Promise.resolve();
+        },
+      },
+      observer: {
+        setAside: (_partition, why) => this.setAside.push(why),
+        restore: () => undefined,
+      } as Partial<PipelineContext['observer']> as PipelineContext['observer'],
     };
-    this.outcome = takeOver(context as PipelineContext, 3, () => undefined, this.stopping.signal);
+    const enter = ({ reason }: { reason: string | null }): void => void this.reasons.push(reason);
+    this.outcome = takeOver(context as PipelineContext, PARTITION, enter, this.stopping.signal);
     this.outcome.catch(() => undefined); // Awaited by the test.
   }
 
-  #bounds(name: string, answer: LogBounds | Error): Logs['bounds'] {
-    return () => {
-      this.asked.push(`bounds of ${name}`);
-      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+  #fill({ changelogOffset, position, log, origin }: Folder): void {
+    const put = (key: Buffer, value: Buffer): void => void this.#rows.set(key.toString('hex'), value);
+    const identity = { clusterId: 'cluster', applicationId: 'app', topic: TOPICS.input, partition: PARTITION };
+    put(IDENTITY_KEY, encodeIdentity(identity));
+    put(CHANGELOG_POSITION_KEY, encodeChangelogPosition({ offset: changelogOffset, atEndMs: 0 }));
+    put(POSITION_KEY, encoded({ topic: TOPICS.input, offset: position }, writePositionRow));
+    if (log !== undefined) put(FOLLOWED_LOG_KEY, encodeFollowedLog(log));
+    if (origin !== undefined) put(ORIGIN_KEY, encoded(origin, writeOriginRow));
+  }
+
+  #bounds(name: 'input' | 'changelog'): Promise<LogBounds> {
+    this.asked.push(`bounds of ${name}`);
+    const { input = EMPTY, changelog = EMPTY, provedInput, provedChangelog } = this.situation;
+    const answer = name === 'input' ? input : changelog;
+    const later = name === 'input' ? provedInput : provedChangelog;
+    if (this.#isProved && later !== undefined) return Promise.resolve(later);
+    return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+  }
+
+  /** What is left of the changelog are markers. */
+  #readerOfNothing(): LogReader {
+    const { changelog = EMPTY, provedChangelog } = this.situation;
+    const { end } = this.#isProved ? (provedChangelog ?? changelog) : changelog;
+    return {
+      next: () => Promise.resolve({ records: [], nextOffset: end, endOffset: end }),
+      close: () => undefined,
     };
   }
 
   #producer(): TransactionalProducer {
-    const discard = () => {
-      this.asked.push('discard the producer');
-      return Promise.resolve();
-    };
     return {
-      ...{ lastOutcome: null, lostConnection: never, repeatEnd: never },
-      begin: never,
-      prepare: never,
-      produce: never,
-      sendOffset: never,
-      commit: never,
-      discard,
+      ...{ lastOutcome: null, lostConnection: never, repeatEnd: never, hasOpenIn: never },
+      ...{ begin: never, prepare: never, produce: never, sendOffset: never, commit: never },
+      prove: () => {
+        this.asked.push('prove');
+        this.#isProved = true;
+        return Promise.resolve(this.situation.proof ?? never());
+      },
+      discard: () => {
+        this.asked.push('discard the producer');
+        return Promise.resolve();
+      },
     };
   }
 
-  #emptyStore(): KeyValueStore {
+  #store(): KeyValueStore {
     this.asked.push('open the store');
     return {
       read: (keys) => {
         this.asked.push('read the store');
-        return Promise.resolve(keys.map(() => null));
+        return Promise.resolve(keys.map((key) => this.#rows.get(key.toString('hex')) ?? null));
       },
       scan: never,
       page: never,
       snapshot: never,
-      write: () => Promise.resolve(),
+      write: (changes: readonly KeyChange[]) => {
+        for (const { key, value } of changes)
+          if (value === null) this.#rows.delete(key.toString('hex'));
+          else this.#rows.set(key.toString('hex'), value);
+        return Promise.resolve();
+      },
       close: () => {
         this.asked.push('close the store');
         return Promise.resolve();
@@ -108,33 +202,37 @@ class TakeOver {
   }
 }
 
+async function begun(takingOver: TakeOver): Promise<TakeOver> {
+  await turn();
+  return takingOver;
+}
+
+async function takenOver(situation: Situation): Promise<TakeOver> {
+  const takingOver = await begun(new TakeOver(situation));
+  takingOver.fenced();
+  await takingOver.outcome.catch(() => undefined);
+  return takingOver;
+}
+
 test('offsets, the ends of the logs and what is in the store are looked at only after the former owner is fenced', async () => {
   const { asked, fenced, outcome } = await begun(new TakeOver());
   expect(asked).toEqual(['open the store', 'fence app-input-3']);
   fenced();
   expect((await outcome).from).toBe(0);
-  expect(asked.slice(-4, -1).sort()).toEqual(['bounds of changelog', 'bounds of input', 'committed offset']);
+  const looked = asked.slice(2).filter((what) => what !== 'bounds of changelog');
+  expect(looked.slice(0, 2).sort()).toEqual(['bounds of input', 'committed offset']);
   expect(asked.at(-1)).toBe('read the store');
 });
 
-test('a take-over that fails lets go of producer and store', async () => {
+test('a take-over that fails releases producer and store', async () => {
   const failure = new BrokerError('the leader is gone');
-  const { asked, fenced, outcome } = await begun(new TakeOver({ inputBounds: failure }));
-  fenced();
+  const { asked, outcome } = await takenOver({ input: failure });
   await expect(outcome).rejects.toBe(failure);
   expect(asked.slice(-2)).toEqual(['discard the producer', 'close the store']);
   expect(asked).not.toContain('read the store');
 });
 
-test('a take-over that finds the positions at odds lets go of producer and store', async () => {
-  const { asked, fenced, outcome } = await begun(new TakeOver({ committed: 7 }));
-  fenced();
-  await expect(outcome).rejects.toThrow(InconsistentPositionError);
-  expect(asked).toContain('read the store');
-  expect(asked.slice(-2)).toEqual(['discard the producer', 'close the store']);
-});
-
-test('a partition that is taken away meanwhile is let go of before its store is looked at', async () => {
+test('a partition that is taken away meanwhile is released before its store is looked at', async () => {
   const { asked, fenced, outcome, stopping } = await begun(new TakeOver());
   stopping.abort();
   fenced();
@@ -143,7 +241,134 @@ test('a partition that is taken away meanwhile is let go of before its store is 
   expect(asked).not.toContain('read the store');
 });
 
-async function begun(takingOver: TakeOver): Promise<TakeOver> {
-  await turn();
-  return takingOver;
-}
+const AT_10: Folder = { changelogOffset: 20, position: 10 };
+
+test('where everything fits together nothing is proved by a write of its own', async () => {
+  const { asked, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 10 },
+  });
+  expect((await outcome).from).toBe(10);
+  expect(asked).not.toContain('prove');
+});
+
+test('positions at odds stop the partition once a write has proved them, and release producer and store', async () => {
+  const { asked, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
+    proof: { changelogStart: 0, changelogEnd: 20, committed: 7 },
+  });
+  await expect(outcome).rejects.toThrow(InconsistentPositionError);
+  expect(asked).toContain('prove');
+  expect(asked.slice(-2)).toEqual(['close the store', 'discard the producer']);
+});
+
+test('an old offset of a coordinator that is cut off is not believed, and no operator is asked to set it', async () => {
+  const { outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
+    proof: { changelogStart: 0, changelogEnd: 20, committed: 10 },
+  });
+  expect((await outcome).from).toBe(10);
+});
+
+test('a folder ahead of what a broker says of the changelog is kept, where a write shows that the broker is behind', async () => {
+  const { setAside, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(22) },
+    proof: { changelogStart: 0, changelogEnd: 20, committed: 10 },
+  });
+  const owned = await outcome;
+  expect(owned.from).toBe(10);
+  expect(setAside).toEqual([]);
+  expect(() => owned.tail.mustFollow(12)).toThrow(StaleViewError);
+  owned.tail.mustFollow(22);
+});
+
+test('a folder ahead of the changelog is set aside once a write has proved it', async () => {
+  const { setAside, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: EMPTY, input: logUpTo(15), committed: null, provedChangelog: logUpTo(2) },
+    proof: { changelogStart: 0, changelogEnd: 0, committed: null },
+  });
+  expect((await outcome).from).toBe(0);
+  expect(setAside).toEqual([expect.stringContaining('up to 20, which ends at 2')]);
+});
+
+test('an input that a broker says ends below the position is not blocked while too few brokers answer', async () => {
+  const few = { byMost: false };
+  const { outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(5, few), committed: 10 },
+    ...{ proof: { changelogStart: 0, changelogEnd: 20, committed: 10 }, provedInput: logUpTo(5, few) },
+    provedChangelog: logUpTo(22),
+  });
+  await expect(outcome).rejects.toThrow(StaleViewError);
+});
+
+test('a leader of an epoch below the one that the folder has seen is not believed', async () => {
+  const log = { topicId: 'id', leaderEpoch: 6 };
+  const { outcome, asked } = await takenOver({
+    ...{ folder: { ...AT_10, log }, input: logUpTo(15), committed: 10 },
+    changelog: logUpTo(20, { topicId: 'id', leaderEpoch: 5 }),
+    provedChangelog: logUpTo(22, { topicId: 'id', leaderEpoch: 7 }),
+    proof: { changelogStart: 0, changelogEnd: 20, committed: 10 },
+  });
+  expect((await outcome).from).toBe(10);
+  expect(asked).toContain('prove');
+});
+
+test('a folder that followed a changelog which was deleted and created again is set aside, whatever its offset', async () => {
+  const log = { topicId: 'former', leaderEpoch: 6 };
+  const now = logUpTo(500, { topicId: 'present', leaderEpoch: 0 });
+  const { setAside } = await takenOver({
+    ...{
+      folder: { ...AT_10, log },
+      input: logUpTo(15),
+      committed: 10,
+      changelog: now,
+      provedChangelog: { ...now, end: 502 },
+    },
+    proof: { changelogStart: 0, changelogEnd: 500, committed: 10 },
+  });
+  expect(setAside).toEqual([expect.stringContaining('deleted and created again (id former, now present)')]);
+});
+
+const FROM_FORMER_INPUT = new Map([['input topic id', 'former']]);
+
+test('an input that was deleted and created again is not read on, however far it has grown', async () => {
+  const { outcome } = await takenOver({
+    ...{ folder: { ...AT_10, origin: FROM_FORMER_INPUT }, changelog: logUpTo(20), committed: 10 },
+    ...{ input: logUpTo(500, { topicId: 'present' }), provedChangelog: logUpTo(22) },
+    proof: { changelogStart: 0, changelogEnd: 20, committed: 10 },
+  });
+  await expect(outcome).rejects.toThrow(/input recreated.*positions set --partition 3 --to log-start/s);
+});
+
+test('an input that was created again is read from its start where the offset says so', async () => {
+  const { outcome } = await takenOver({
+    ...{ folder: { ...AT_10, origin: FROM_FORMER_INPUT }, changelog: logUpTo(20), committed: 0 },
+    input: logUpTo(500, { topicId: 'present' }),
+  });
+  const { from, isNews, origin } = await outcome;
+  expect({ from, isNews, id: origin.get('input topic id') }).toEqual({ from: 0, isNews: true, id: 'present' });
+});
+
+test('the first offset of a partition is written down before anything is read', async () => {
+  const { outcome } = await takenOver({ input: logUpTo(15) });
+  expect((await outcome).isNews).toBe(true);
+});
+
+test('a state that was built by another setting is not gone on with, unless that was consented to', async () => {
+  const origin = new Map([['EVENT_NAMESPACE', 'one']]);
+  const situation: Situation = {
+    ...{ folder: { ...AT_10, origin }, changelog: logUpTo(20), input: logUpTo(15), committed: 10 },
+    decidingSettings: new Map([['EVENT_NAMESPACE', 'two']]),
+  };
+  await expect((await takenOver(situation)).outcome).rejects.toThrow(SettingsChangedError);
+  const consented = await (await takenOver({ ...situation, mayChangeSettings: true })).outcome;
+  expect(consented.origin.get('EVENT_NAMESPACE')).toBe('two');
+  expect(consented.isNews).toBe(true);
+});
+
+test('a changelog that is said to end below what was just written to it is not believed', async () => {
+  const { outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(12) },
+    proof: { changelogStart: 0, changelogEnd: 20, committed: 10 },
+  });
+  await expect(outcome).rejects.toThrow(StaleViewError);
+});

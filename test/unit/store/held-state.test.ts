@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readHeldState, StateDirOfOtherError } from '../../../src/store/held-state.js';
 import { openPartitionStore } from '../../../src/store/partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
-import { changes, HOUR_MS, identity, positionRow } from './partition-fixture.js';
+import { changes, HOUR_MS, identity, NO_LOG_ID, positionRow } from './partition-fixture.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const folder = temporaryFolder();
@@ -16,7 +16,7 @@ const clock = { now: () => 0 };
 async function leave(partition: number, confirmed: number, of = owner): Promise<void> {
   const store = await openPartitionStore(new RocksStateDirectory(folder(), clock), partition, {
     identity: { ...of, partition },
-    ...{ changelogEnd: 1_000, maxAwayMs: HOUR_MS, now: 0 },
+    ...{ changelogEnd: 1_000, changelogLog: NO_LOG_ID, proved: true, maxAwayMs: HOUR_MS, now: 0 },
     onSetAside: (why) => {
       throw new Error(why);
     },
@@ -37,7 +37,14 @@ test("the positions of this deployment's folders are read, and nothing of them i
   expect(await readHeldState(folder(), owner, SHADOW)).toEqual(found);
   // The batch left unconfirmed is still there to be undone: its undo must not have been dropped.
   const directory = new RocksStateDirectory(folder(), clock);
-  const options = { identity: { ...owner, partition: 0 }, changelogEnd: 1_000, maxAwayMs: HOUR_MS, now: 0 };
+  const options = {
+    identity: { ...owner, partition: 0 },
+    changelogEnd: 1_000,
+    changelogLog: NO_LOG_ID,
+    proved: true,
+    maxAwayMs: HOUR_MS,
+    now: 0,
+  };
   const store = await openPartitionStore(directory, 0, { ...options, onSetAside: () => undefined });
   expect(await store.read([Buffer.from('a')])).toEqual([Buffer.from('1')]);
   await store.close();

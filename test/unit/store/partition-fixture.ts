@@ -11,11 +11,15 @@ import type { EncodedChanges } from '../../../src/store/state-changes.js';
 export const PARTITION = 3;
 export const identity = { clusterId: 'c', applicationId: 'company-sync', topic: 'sync-events', partition: PARTITION };
 export const HOUR_MS = 3_600_000;
+/** Of brokers without topic ids and leader epochs. */
+export const NO_LOG_ID = { topicId: null, leaderEpoch: -1 } as const;
 
 export function open(directory: StateDirectory, options: Partial<OpenOptions> = {}): Promise<PartitionStore> {
   return openPartitionStore(directory, PARTITION, {
     identity,
     changelogEnd: 1_000,
+    changelogLog: NO_LOG_ID,
+    proved: true,
     maxAwayMs: HOUR_MS,
     now: 0,
     onSetAside: (why) => {
@@ -34,7 +38,8 @@ export function changes(spec: string, position: number, priorPosition: number | 
   rows.push({ key: POSITION_KEY, prior: positionBytes(priorPosition), value: positionBytes(position) });
   const undo = new UndoWriter();
   for (const { key, prior } of rows) undo.add(key, prior, (to, row) => to.bytes(row));
-  return { changes: rows.map(({ key, value }) => ({ key, value, headers: NO_HEADERS })), local: [], undo: undo.end() };
+  const changed = rows.map(({ key, value }) => ({ key, value, headers: NO_HEADERS }));
+  return { changes: changed, local: [], undo: undo.end(), origin: null };
 }
 
 export function positionRow(offset: number): PositionRow {

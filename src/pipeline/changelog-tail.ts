@@ -1,0 +1,40 @@
+/**
+ * Proves by writing that the end of a changelog was read right.
+ *
+ * Only the owner writes to its changelog partition, and a record is acknowledged only by the true leader. So the owner's
+ * first record must lie where the log was said to end. If it lies elsewhere, a broker has given an old view of the log,
+ * and the state was built from a part of it: the transaction must not be committed.
+ */
+import { StaleViewError } from './errors.js';
+
+export class ChangelogTail {
+  /** Where the next record must lie; once proved, where it must lie at the earliest. */
+  #next: number;
+  #proved = false;
+
+  /** @param end where the changelog was said to end: nothing is open below it, and nobody else can write */
+  constructor(end: number) {
+    this.#next = end;
+  }
+
+  /**
+   * Call it after each write of a transaction to the changelog, and before the commit.
+   * @param first offset of the first record written
+   * @throws StaleViewError
+   */
+  mustFollow(first: number): void {
+    // Later, markers that were written twice may lie in between.
+    const follows = this.#proved ? first >= this.#next : first === this.#next;
+    if (follows) return;
+    throw new StaleViewError(
+      `the first record written to the changelog has offset ${first}, and the log was said to end at ${this.#next}: a ` +
+        'broker has given an old view of it, or another one writes to it. The partition is taken over again',
+    );
+  }
+
+  /** The transaction has committed. @param end the offset after its last record */
+  committed(end: number): void {
+    this.#next = end;
+    this.#proved = true;
+  }
+}

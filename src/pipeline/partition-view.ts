@@ -1,0 +1,82 @@
+/**
+ * What a take-over knows of the changelog, the input and the group's offset, once the former owner is fenced.
+ *
+ *   look   asks leaders and coordinator, which several brokers have named. Enough where everything fits together: the
+ *          first transaction proves it (changelog-tail.ts)
+ *   prove  writes to the changelog and to the group's offset, in a transaction that is aborted: only the true leader and
+ *          the true coordinator acknowledge that. Needed where things contradict each other, before a folder is set aside
+ *          or an operator is asked to act
+ */
+import type { PipelineContext } from './context.js';
+import { StaleViewError } from './errors.js';
+import { fence } from './fence.js';
+import type { LogBounds, TransactionalProducer } from './ports.js';
+
+export interface PartitionView {
+  readonly committed: number | null;
+  readonly input: LogBounds;
+  readonly changelog: LogBounds;
+  readonly proved: boolean;
+  /** When it was asked for, milliseconds since the epoch. */
+  readonly askedAt: number;
+}
+
+/** Offsets of the transaction that proves: its record and the marker that aborts it. */
+const PROOF_OFFSETS = 2;
+
+/** @throws BrokerError */
+export async function look(context: PipelineContext, partition: number): Promise<PartitionView> {
+  const { topics, inputLogs, changelogLogs, clock } = context;
+  const inputAt = { topic: topics.input, partition };
+  const askedAt = clock.now();
+  const [committed, input, changelog] = await Promise.all([
+    inputLogs.committedOffset(inputAt),
+    inputLogs.bounds(inputAt),
+    changelogLogs.bounds({ topic: topics.changelog, partition }),
+  ]);
+  return { committed, input, changelog, proved: false, askedAt };
+}
+
+/** A view that a write has proved, and the producer that is fenced in after it. */
+export interface ProvedView {
+  readonly view: PartitionView;
+  readonly producer: TransactionalProducer;
+}
+
+/**
+ * @param producer is discarded: fencing again aborts the transaction that proves, and shows in the epoch that it was there
+ * @throws StaleViewError while it cannot be proved; what fencing throws
+ */
+export async function prove(
+  context: PipelineContext,
+  partition: number,
+  producer: TransactionalProducer,
+): Promise<ProvedView> {
+  const { topics } = context;
+  const inputAt = { topic: topics.input, partition };
+  const { changelogStart: start, ...proof } = await producer.prove({ topic: topics.changelog, partition }, inputAt);
+  await producer.discard();
+  const next = await fence(context, partition);
+  try {
+    const looked = await look(context, partition);
+    mustBeKnownToMost(`${topics.input}/${partition}`, looked.input);
+    mustBeKnownToMost(`${topics.changelog}/${partition}`, looked.changelog);
+    const { end } = looked.changelog;
+    if (end < proof.changelogEnd + PROOF_OFFSETS)
+      throw new StaleViewError(
+        `${topics.changelog}/${partition} is said to end at ${end}, and a record was written to it at ${proof.changelogEnd}`,
+      );
+    const changelog = { ...looked.changelog, start };
+    return { producer: next, view: { ...looked, committed: proof.committed, changelog, proved: true } };
+  } catch (error) {
+    await next.discard();
+    throw error;
+  }
+}
+
+function mustBeKnownToMost(log: string, { byMost }: LogBounds): void {
+  if (byMost) return;
+  throw new StaleViewError(
+    `too few brokers answer to know who leads ${log}: the partition waits until more than half do`,
+  );
+}

@@ -1,0 +1,38 @@
+/**
+ * The origin row: of which input the changelog speaks, and by which settings it was built. Written by the first
+ * transaction of an owner where it differs from what is there. Releases before it pass it on without reading it.
+ */
+import type { ByteWriter } from './byte-writer.js';
+import { CorruptStoreError } from './key-value-store.js';
+import { beginRow, readRow } from './row-version.js';
+
+/** What decides, by its name, such as `EVENT_NAMESPACE`. */
+export type OriginRow = ReadonlyMap<string, string>;
+
+const MOST_FACTS = 64;
+
+export function writeOriginRow(to: ByteWriter, row: OriginRow): void {
+  beginRow(to);
+  to.varint(row.size);
+  for (const [name, value] of row) {
+    to.text(name);
+    to.text(value);
+  }
+}
+
+/** @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeOriginRow(bytes: Buffer): OriginRow {
+  const from = readRow(bytes, 'origin row');
+  const count = from.varint();
+  if (count > MOST_FACTS) throw new CorruptStoreError(`origin row: ${count} facts`);
+  const row = new Map<string, string>();
+  for (let left = count; left > 0; left--) row.set(from.text(), from.text());
+  from.end();
+  return row;
+}
+
+export function isSameOrigin(one: OriginRow | null, other: OriginRow | null): boolean {
+  if (one === other) return true;
+  if (one === null || other === null || one.size !== other.size) return false;
+  return [...one].every(([name, value]) => other.get(name) === value);
+}
