@@ -34,7 +34,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptions): Transactions {
   const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...kafka };
   const { groupId, clock } = options;
-  const batchSizeLimits = new BatchSizeLimits(BATCH_BYTES);
+  const batchSizeLimits = new BatchSizeLimits(BATCH_BYTES, clock);
   const anyBroker = new AnyBroker(config, clock);
   const outcomes = new LastOutcomes();
 

@@ -96,7 +96,7 @@ function fencedProducer(find: SessionParts['leaders']['find'] = () => Promise.re
     coordinator: 'broker:9092',
     groupId: 'group',
     groupCoordinator: 'broker:9092',
-    batchSizeLimits: new BatchSizeLimits(900_000),
+    batchSizeLimits: new BatchSizeLimits(900_000, { now: () => 0 }),
     produceTimeoutMs: 30_000,
     onFailure: () => undefined,
   });
