@@ -4,12 +4,12 @@ import { settleAll } from '../lib/settle-all.js';
 import { BrokerError, FencedError, RecordTooLargeError } from '../pipeline/errors.js';
 import type { TransactionalProducer, TransactionOutcome } from '../pipeline/ports.js';
 import type { BatchSizeLimits } from './batch-size-limits.js';
-import type { BrokerConnections } from './broker-connections.js';
+import type { ConnectedBroker } from './broker-connections.js';
 import type { ProtocolCall } from './cluster.js';
 import type { LeaderDirectory } from './leader-directory.js';
-import { produce, type ProduceAnswer } from './produce-request.js';
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
-import { cutBatch, nextSequence } from './record-batch-encoder.js';
+import { SessionBatches, type EncodedBatch } from './session-batches.js';
+import type { SessionConnections } from './session-connections.js';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
@@ -23,7 +23,7 @@ import { untilReady } from './until-ready.js';
 
 /** What a fenced session consists of. The connections belong to it alone, and end with it. */
 export interface SessionParts {
-  readonly connections: Pick<BrokerConnections, 'ask' | 'close' | 'drop' | 'lostOne'>;
+  readonly connections: Pick<SessionConnections, keyof SessionConnections>;
   readonly leaders: Pick<LeaderDirectory, 'find'>;
   readonly clock: Clock;
   readonly session: ProducerSession;
@@ -40,15 +40,8 @@ export interface SessionParts {
   readonly onFailure: () => void;
 }
 
-interface EncodedBatch {
-  readonly call: ProtocolCall<ProduceAnswer>;
-  readonly count: number;
-  readonly bytes: number;
-}
-
 type State = 'idle' | 'beginning' | 'open' | 'committing';
 
-const MAX_RECORDS_PER_BATCH = 10_000;
 /** EndTxn answers before the markers are written, which takes 1 to 3 ms; until then nothing new can begin. */
 const MARKERS_RETRY_MS = 1;
 /** Markers this late mean that a leader is gone. */
@@ -79,8 +72,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   readonly #inFlight = new Set<Promise<unknown>>();
   /** Every request so far has an answer: asking for one more will not take a request time-out. */
   #allAnswered = true;
-  /** By partition, the sequence number of the next record. They go on over transactions. */
-  readonly #sequences = new Map<string, number>();
+  readonly #batches: SessionBatches;
   #discarded: Promise<void> | null = null;
 
   get lastOutcome(): TransactionOutcome | null {
@@ -89,10 +81,15 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
+    this.#batches = new SessionBatches(parts);
   }
 
   lostConnection(): boolean {
     return this.#parts.connections.lostOne();
+  }
+
+  get throttledMs(): number {
+    return this.#parts.connections.throttledMs;
   }
 
   repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void> {
@@ -122,11 +119,14 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   prepare(to: TopicPartition, records: readonly RecordToWrite[]): () => Promise<number> {
     if (records.length === 0) throw new RangeError(`nothing to write to ${to.topic}-${to.partition}`);
-    const batches = this.#encode(to, records);
+    const batches = this.#batches.encode(to, records);
     return () =>
       this.#call('open', async () => {
         let end = -1;
-        for (const batch of batches) end = await this.#sendBatch(to, batch);
+        for (const [index, batch] of batches.entries()) {
+          end = await this.#sendBatch(to, batch);
+          if (index < batches.length - 1) this.#parts.connections.mustNotWait(to);
+        }
         return end;
       });
   }
@@ -175,25 +175,6 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     }
   }
 
-  #encode(to: TopicPartition, records: readonly RecordToWrite[]): EncodedBatch[] {
-    const { session, clock, batchSizeLimits, produceTimeoutMs: timeoutMs } = this.#parts;
-    const { transactionalId, producerId, producerEpoch } = session;
-    const maxBytes = batchSizeLimits.of(to.topic);
-    const partition = `${to.topic}-${to.partition}`;
-    const batches: EncodedBatch[] = [];
-    for (let start = 0; start < records.length;) {
-      const cut = cutBatch(records, start, maxBytes, MAX_RECORDS_PER_BATCH);
-      const count = cut.end - start;
-      const firstSequence = this.#sequences.get(partition) ?? 0;
-      this.#sequences.set(partition, nextSequence(firstSequence, count));
-      const origin = { producerId, producerEpoch, firstSequence, timestamp: clock.now() };
-      const call = produce({ transactionalId, to, records, start, cut, origin, timeoutMs });
-      batches.push({ call, count, bytes: cut.bytes });
-      start = cut.end;
-    }
-    return batches;
-  }
-
   async #sendBatch(to: TopicPartition, { call, count, bytes }: EncodedBatch): Promise<number> {
     const { batchSizeLimits } = this.#parts;
     const answer = await this.#send(await this.#leaderOf(to), call, to);
@@ -240,17 +221,22 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     throwRefused(await this.#send(address, call), call.request.apiName);
   }
 
-  /** Sends nothing once the session is over: what follows a failure must not reach the log. */
-  async #send<T extends Answer>(address: string, call: ProtocolCall<T>, at?: TopicPartition): Promise<T> {
+  /**
+   * Sends nothing once the session is over: what follows a failure must not reach the log.
+   * @param to of a call that has records, where they go
+   */
+  async #send<T extends Answer>(address: string, call: ProtocolCall<T>, to?: TopicPartition): Promise<T> {
+    const { connections } = this.#parts;
+    const send = ({ connectionPool }: ConnectedBroker): Promise<T> => {
+      if (this.#over !== null) throw this.#over;
+      return connectionPool.send(call);
+    };
     try {
-      return await this.#parts.connections.ask(address, ({ connectionPool }) => {
-        if (this.#over !== null) throw this.#over;
-        return connectionPool.send(call);
-      });
+      return await (to === undefined ? connections.ask(address, send) : connections.write(address, send));
     } catch (error) {
       if (error === this.#over) throw error;
       this.#allAnswered = false;
-      throw noAnswer(error, call.request.apiName, at);
+      throw noAnswer(error, call.request.apiName, to);
     }
   }
 

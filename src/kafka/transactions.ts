@@ -9,6 +9,8 @@ import { describeTransaction, type DescribedTransaction } from './describe-trans
 import { LastOutcomes } from './last-outcomes.js';
 import { LeaderDirectory } from './leader-directory.js';
 import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
+import { SessionConnections } from './session-connections.js';
+import { Throttle } from './throttle.js';
 import {
   findCoordinator,
   initProducerId,
@@ -37,16 +39,19 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
   const batchSizeLimits = new BatchSizeLimits(BATCH_BYTES, clock);
   const anyBroker = new AnyBroker(config, clock);
   const outcomes = new LastOutcomes();
+  const throttles = new Map<string, Throttle>();
 
   return {
     async fence(transactionalId) {
       const connections = new BrokerConnections(config);
+      const throttle = throttles.get(transactionalId) ?? new Throttle(clock);
+      throttles.set(transactionalId, throttle);
       const fencing = new Fencing(connections, anyBroker, outcomes, options);
       try {
         const { answer: groupCoordinator, toldBy } = await fencing.coordinatorOf(COORDINATOR_OF_GROUP, groupId);
         const { coordinator, producerId, producerEpoch } = await fencing.initialise(transactionalId);
         return new KafkaTransactionalProducer({
-          connections,
+          connections: new SessionConnections(connections, new BrokerConnections(config), throttle),
           leaders: new LeaderDirectory(anyBroker, connections),
           clock,
           session: { transactionalId, producerId, producerEpoch },

@@ -29,7 +29,9 @@ export class LoggingObserver implements PipelineObserver {
   ) {}
 
   state(partition: number, { state, reason }: PartitionStatus): void {
-    const level = state === 'blocked' || state === 'waiting-for-registry' ? 'warn' : 'info';
+    const isTrouble =
+      state === 'blocked' || state === 'waiting-for-registry' || (state === 'running' && reason !== null);
+    const level = isTrouble ? 'warn' : 'info';
     this.logger[level]({ partition, state, ...(reason === null ? {} : { reason }) }, `partition is ${state}`);
   }
 

@@ -41,6 +41,9 @@ class ScriptedBroker {
 
   readonly connections: SessionParts['connections'] = {
     ask: (_address, question) => Promise.resolve(this.#broker).then(question),
+    write: (_address, question) => Promise.resolve(this.#broker).then(question),
+    throttledMs: 0,
+    mustNotWait: () => undefined,
     close: () => {
       this.closed++;
       return Promise.resolve();

@@ -57,6 +57,7 @@ function committing(lost?: Pick<LogBounds, 'end' | 'highWatermark'>): {
   const producer: TransactionalProducer = {
     lastOutcome: null,
     lostConnection: () => lost !== undefined,
+    throttledMs: 0,
     repeatEnd: never,
     begin: () => steps.ask('begin'),
     prepare: () => () => steps.ask('produce').then(() => CHANGELOG_END),

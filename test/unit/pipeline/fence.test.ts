@@ -39,7 +39,15 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     if (lastOutcome === undefined) never();
     did.push(`fence ${id}`);
     return Promise.resolve({
-      ...{ lastOutcome, lostConnection: never, begin: never, prepare: never, produce: never, sendOffset: never },
+      ...{
+        lastOutcome,
+        lostConnection: never,
+        throttledMs: 0,
+        begin: never,
+        prepare: never,
+        produce: never,
+        sendOffset: never,
+      },
       commit: never,
       repeatEnd: (of, outcome) => {
         did.push(`${outcome} ${of.map(({ topic, partition }) => `${topic}/${partition}`).join(' ')}`);

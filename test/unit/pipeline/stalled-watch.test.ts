@@ -1,6 +1,7 @@
 /** When the watch looks at companies, and when it must not: on a real store, with the clock and the broker in hand. */
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { PendingCompany } from '../../../src/domain/rows.js';
+import { BatchLimits } from '../../../src/pipeline/batch-limits.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
@@ -35,6 +36,7 @@ class Watched {
     const producer: TransactionalProducer = {
       lastOutcome: null,
       lostConnection: () => false,
+      throttledMs: 0,
       repeatEnd: never,
       ...{ begin: done, sendOffset: done, commit: done, discard: done },
       prepare: (_to, { length }) => {
@@ -63,7 +65,13 @@ class Watched {
       observer: observer as PipelineObserver,
     };
     const cache = new CompanyCache(() => 0);
-    this.watch = new StalledWatch(context as PipelineContext, 0, { producer, store, from: 0 }, cache);
+    this.watch = new StalledWatch(
+      context as PipelineContext,
+      0,
+      { producer, store, from: 0 },
+      cache,
+      new BatchLimits({ now: () => this.now }),
+    );
     this.#store = store;
   }
 

@@ -78,7 +78,7 @@ class TakeOver {
       return Promise.resolve();
     };
     return {
-      ...{ lastOutcome: null, lostConnection: never, repeatEnd: never },
+      ...{ lastOutcome: null, lostConnection: never, throttledMs: 0, repeatEnd: never },
       begin: never,
       prepare: never,
       produce: never,
