@@ -51,7 +51,8 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
   MESSAGE_TOO_LARGE: 'raise max.message.bytes of the topic',
   RECORD_LIST_TOO_LARGE: 'the batch is larger than a segment: raise segment.bytes of the topic',
   NOT_ENOUGH_REPLICAS:
-    'fewer replicas are in sync than min.insync.replicas of the topic demands: bring the missing brokers back',
+    'fewer replicas are in sync than min.insync.replicas of the topic demands, or the broker could not ask the ' +
+    "transaction's coordinator: bring the missing brokers back",
   NOT_ENOUGH_REPLICAS_AFTER_APPEND:
     'fewer replicas are in sync than min.insync.replicas of the topic demands: bring the missing brokers back',
   TOPIC_AUTHORIZATION_FAILED:

@@ -12,24 +12,28 @@ const MAX_OPEN_AND_THROTTLED_MS = 5_000;
 /**
  * The connections of one producer session, which end with it.
  *
- * Once brokers throttle what the transactional id writes, records and all other requests have connections of their own.
- * So the end of a transaction need not wait behind its records, and is not open for longer than it takes to write them.
- * Before that they share one connection to each broker: with hundreds of partitions connections count.
+ * Once brokers throttle what the transactional id writes, what it asks of the transaction coordinator has connections of
+ * its own. So the end of a transaction need not wait behind its records, and it is open no longer than it takes to write
+ * them. Before that all share one connection to each broker: with hundreds of partitions connections count.
+ *
+ * What belongs into a transaction (records, and the group's offset) always shares one connection to each broker. Brokers
+ * ask the coordinator whether the transaction is open, and give the first of two requests that ask at the same time up
+ * (KIP-890): as NOT_ENOUGH_REPLICAS, or COORDINATOR_NOT_AVAILABLE. On one connection they follow each other.
  */
 export class SessionConnections {
   constructor(
-    /** For records, and for all requests until brokers throttle. */
+    /** For what belongs into the transaction, and for all requests until brokers throttle. */
     private readonly writing: Connections,
     private readonly others: Connections,
     private readonly throttle: Throttle,
   ) {}
 
-  /** Asks what is not about records. As `BrokerConnections.ask`. */
+  /** Asks the transaction coordinator. As `BrokerConnections.ask`. */
   async ask<T extends Answer>(address: string, question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
     return this.#heed(address, this.throttle.isExpected ? this.others : this.writing, question);
   }
 
-  /** Sends records. As `BrokerConnections.ask`. */
+  /** Sends what belongs into the transaction. As `BrokerConnections.ask`. */
   async write<T extends Answer>(address: string, question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
     return this.#heed(address, this.writing, question);
   }

@@ -138,7 +138,8 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   sendOffset(input: TopicPartition, offset: number): Promise<void> {
     return this.#call('open', async () => {
       const { groupCoordinator, session, groupId } = this.#parts;
-      await this.#mustSucceed(groupCoordinator, txnOffsetCommit(session, groupId, input, offset));
+      const call = txnOffsetCommit(session, groupId, input, offset);
+      throwRefused(await this.#send(groupCoordinator, call, input), call.request.apiName);
     });
   }
 
@@ -223,7 +224,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   /**
    * Sends nothing once the session is over: what follows a failure must not reach the log.
-   * @param to of a call that has records, where they go
+   * @param to of what belongs into the transaction, the partition that it is about
    */
   async #send<T extends Answer>(address: string, call: ProtocolCall<T>, to?: TopicPartition): Promise<T> {
     const { connections } = this.#parts;

@@ -51,8 +51,9 @@ export async function commitBatch(
   changes.length = 0; // All of it is encoded: while it is on its way, the garbage collector need not look at it.
   await settleAll([begun, applied]);
 
-  const produced = Promise.all(prepared.map((send) => send()));
+  // The offset first: brokers may throttle what comes after the records.
   const offsetSent = producer.sendOffset(input, nextOffset).then(() => observer.step(partition, 'offset-sent'));
+  const produced = Promise.all(prepared.map((send) => send()));
   await settleAll<unknown>([produced.then(() => observer.step(partition, 'produced')), offsetSent]);
 
   await producer.commit();
