@@ -23,6 +23,7 @@ interface Unanswered {
 class ScriptedBroker {
   readonly sent: string[] = [];
   closed = 0;
+  mustNotWait = (): void => undefined;
   readonly #unanswered: Unanswered[] = [];
 
   readonly #broker = {
@@ -43,7 +44,7 @@ class ScriptedBroker {
     ask: (_address, question) => Promise.resolve(this.#broker).then(question),
     write: (_address, question) => Promise.resolve(this.#broker).then(question),
     throttledMs: 0,
-    mustNotWait: () => undefined,
+    mustNotWait: () => this.mustNotWait(),
     close: () => {
       this.closed++;
       return Promise.resolve();
@@ -197,6 +198,19 @@ test('a failure stops the batches of another write that were not sent yet', asyn
   const error = await sending;
   (await scripted.received('Produce')).answer(produced(0));
   expect(await writing).toBe(error);
+  expect(scripted.sent.filter((name) => name === 'Produce')).toHaveLength(1);
+});
+
+test('a write that brokers throttle for too long sends no further batch', async () => {
+  const { scripted, producer } = await begunProducer();
+  const large = Array.from({ length: 3 }, () => ({ ...RECORD, value: Buffer.alloc(600_000) }));
+  const writing = producer.produce(OUTPUT, large).catch((error: unknown) => error);
+  const tooLong = new BrokerError('throttled for too long');
+  scripted.mustNotWait = () => {
+    throw tooLong;
+  };
+  (await scripted.received('Produce')).answer(produced(0));
+  expect(await writing).toBe(tooLong);
   expect(scripted.sent.filter((name) => name === 'Produce')).toHaveLength(1);
 });
 
