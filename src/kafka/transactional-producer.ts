@@ -13,7 +13,9 @@ import type { SessionConnections } from './session-connections.js';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
+  canFenceOwnSession,
   endTxn,
+  fenceOwnSession,
   txnOffsetCommit,
   type Answer,
   type PartitionsAnswer,
@@ -34,6 +36,7 @@ export interface SessionParts {
   /** host:port */
   readonly groupCoordinator: string;
   readonly batchSizeLimits: BatchSizeLimits;
+  readonly transactionTimeoutMs: number;
   /** How long a leader may wait for the in-sync replicas. */
   readonly produceTimeoutMs: number;
   /** Told once, when the session ends by an error. Must not throw. */
@@ -259,13 +262,18 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   /**
    * So that readers of the written topics need not wait for the next owner, or for the transaction to time out. It is
    * a courtesy: whether it works or not, the next owner's fencing ends the transaction. Not after a commit was sent:
-   * that one's outcome belongs to the broker.
+   * that one's outcome belongs to the broker. Not by EndTxn, which keeps the epoch: see `LastOutcomes`.
    */
   async #tryToAbort(): Promise<void> {
-    const { connections, coordinator, session } = this.#parts;
+    const { connections, coordinator, session, groupId, transactionTimeoutMs } = this.#parts;
     const mayBeOpen = this.#state === 'beginning' || this.#state === 'open';
     if (!mayBeOpen || this.#over instanceof FencedError || !this.#allAnswered) return;
-    const abort = connections.ask(coordinator, ({ connectionPool }) => connectionPool.send(endTxn(session, 'abort')));
+    const abort = connections.ask(coordinator, async (broker) => {
+      // Refused where the id has a new owner, whose open transaction the coordinator would abort without asking.
+      const isOurs = await broker.connectionPool.send(addOffsetsToTxn(session, groupId));
+      if (isOurs.errorCode !== NO_ERROR || !canFenceOwnSession(broker)) return isOurs;
+      return broker.connectionPool.send(fenceOwnSession(session, transactionTimeoutMs));
+    });
     await Promise.allSettled([abort]);
   }
 }

@@ -6,7 +6,7 @@ import { BatchSizeLimits } from './batch-size-limits.js';
 import { BrokerConnections } from './broker-connections.js';
 import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, type KafkaConfig } from './cluster.js';
 import { describeTransaction, type DescribedTransaction } from './describe-transaction.js';
-import { LastOutcomes } from './last-outcomes.js';
+import { LastOutcomes, ownTimeout } from './last-outcomes.js';
 import { LeaderDirectory } from './leader-directory.js';
 import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
 import { SessionConnections } from './session-connections.js';
@@ -38,7 +38,8 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
   const { groupId, clock } = options;
   const batchSizeLimits = new BatchSizeLimits(BATCH_BYTES, clock);
   const anyBroker = new AnyBroker(config, clock);
-  const outcomes = new LastOutcomes();
+  const transactionTimeoutMs = ownTimeout(options.transactionTimeoutMs);
+  const outcomes = new LastOutcomes(transactionTimeoutMs);
   const throttles = new Map<string, Throttle>();
 
   return {
@@ -46,7 +47,7 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
       const connections = new BrokerConnections(config);
       const throttle = throttles.get(transactionalId) ?? new Throttle(clock);
       throttles.set(transactionalId, throttle);
-      const fencing = new Fencing(connections, anyBroker, outcomes, options);
+      const fencing = new Fencing(connections, anyBroker, outcomes, { ...options, transactionTimeoutMs });
       try {
         const { answer: groupCoordinator, toldBy } = await fencing.coordinatorOf(COORDINATOR_OF_GROUP, groupId);
         const { coordinator, producerId, producerEpoch } = await fencing.initialise(transactionalId);
@@ -60,6 +61,7 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
           groupId,
           groupCoordinator,
           batchSizeLimits,
+          transactionTimeoutMs,
           produceTimeoutMs: config.requestTimeout,
           // Coordinators and leaders may have been named wrongly, by a broker that is cut off from its cluster.
           onFailure: () => anyBroker.passOn(toldBy),
