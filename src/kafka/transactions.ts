@@ -1,5 +1,6 @@
 /** Fences transactional ids: the way to a producer, and to final offsets. */
 import type { Clock } from '../lib/clock.js';
+import { BrokerSettingError } from '../pipeline/errors.js';
 import type { Transactions } from '../pipeline/ports.js';
 import { AnyBroker, type Told } from './any-broker.js';
 import { BatchSizeLimits } from './batch-size-limits.js';
@@ -18,6 +19,7 @@ import {
   type InitProducerIdAnswer,
 } from './transaction-requests.js';
 import { KafkaTransactionalProducer } from './transactional-producer.js';
+import { timeoutRefused } from './transaction-timeout.js';
 import { untilReady } from './until-ready.js';
 
 export interface TransactionsOptions {
@@ -118,8 +120,11 @@ class Fencing {
           return broker.connectionPool.send(initProducerId(transactionalId, transactionTimeoutMs));
         });
         if (WRONG_COORDINATOR.has(answer.errorCode)) this.anyBroker.passOn(toldBy);
+        if (answer.errorCode === ERROR_CODES.INVALID_TRANSACTION_TIMEOUT)
+          throw timeoutRefused(transactionalId, transactionTimeoutMs);
         return { ...answer, coordinator };
       } catch (error) {
+        if (error instanceof BrokerSettingError) throw error;
         this.anyBroker.passOn(toldBy);
         this.connections.drop(coordinator);
         throw error;

@@ -12,6 +12,7 @@ import type { PipelineContext } from './context.js';
 import { decide, NOTHING_DECIDED, type Decisions } from './decide.js';
 import {
   BrokerError,
+  BrokerSettingError,
   FencedError,
   HangingTransactionError,
   InconsistentPositionError,
@@ -30,6 +31,10 @@ const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
 /** How often a partition that waits for an operator looks again. */
 const BLOCKED_RETRY_MS = 10_000;
+const NEED_AN_OPERATOR = [
+  ...[InconsistentPositionError, HangingTransactionError, RecordTooLargeError, UnknownRowVersionError],
+  BrokerSettingError,
+];
 
 /**
  * One assigned partition, from its assignment to its revocation.
@@ -290,10 +295,5 @@ function ifClosed(error: unknown): null {
 }
 
 function needsOperator(error: unknown): boolean {
-  return (
-    error instanceof InconsistentPositionError ||
-    error instanceof HangingTransactionError ||
-    error instanceof RecordTooLargeError ||
-    error instanceof UnknownRowVersionError
-  );
+  return NEED_AN_OPERATOR.some((kind) => error instanceof kind);
 }
