@@ -13,6 +13,7 @@ import { kafkaConfigOf } from './kafka/kafka-config.js';
 import { KafkaLogs, type KafkaLogsOptions } from './kafka/kafka-logs.js';
 import { createPartitioner } from './kafka/partitioner.js';
 import type { CheckedTopics } from './kafka/topics.js';
+import { TRANSACTION_TIMEOUT_MS } from './kafka/transaction-timeout.js';
 import { kafkaTransactions } from './kafka/transactions.js';
 import type { Clock } from './lib/clock.js';
 import { LoggingObserver } from './ops/logging-observer.js';
@@ -60,8 +61,6 @@ export interface ContextParts extends Settings {
   readonly own: Own;
 }
 
-/** Transactions that are open for longer are aborted by the coordinator, so that readers are not kept waiting. */
-const TRANSACTION_TIMEOUT_MS = 20_000;
 /** Rows kept in memory by all partitions together, about 250 bytes each. */
 const CACHED_ROWS = 400_000;
 

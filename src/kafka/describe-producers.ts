@@ -7,6 +7,7 @@
  */
 import type { TopicPartition } from '../lib/record.js';
 import type { ConnectedBroker } from './broker-connections.js';
+import { ERROR_CODES } from './protocol-errors.js';
 import { protocolCall, type Answer } from './transaction-requests.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
@@ -17,13 +18,14 @@ export interface OpenProducers extends Answer {
 
 const API_KEY = 61;
 const FIXED_REQUEST_BYTES = 64;
+const UNSUPPORTED: OpenProducers = { errorCode: ERROR_CODES.UNSUPPORTED_VERSION, clientSideThrottleTime: 0, open: [] };
 
-/** Null where the broker does not know the request (before Kafka 2.8). */
+/** The answer's error is UNSUPPORTED_VERSION where the broker does not know the request (before Kafka 2.8). */
 export async function describeProducers(
   { versions, connectionPool }: ConnectedBroker,
   { topic, partition }: TopicPartition,
-): Promise<OpenProducers | null> {
-  if (versions?.[API_KEY] === undefined) return null;
+): Promise<OpenProducers> {
+  if (versions?.[API_KEY] === undefined) return UNSUPPORTED;
   const body = new WireWriter(FIXED_REQUEST_BYTES)
     .noTags() // of the request's header
     .uvarint(1 + 1)

@@ -11,13 +11,15 @@ const API_KEY = 65;
 export interface DescribedTransaction extends Answer {
   /** Such as Ongoing or CompleteCommit; Empty from a fencing on, until the producer begins one. */
   readonly state: string;
+  /** The transaction time-out that the last fencing has set, in milliseconds. */
+  readonly timeoutMs: number;
   readonly producerId: bigint;
   readonly producerEpoch: number;
 }
 
 const UNKNOWN: DescribedTransaction = {
   ...{ errorCode: ERROR_CODES.TRANSACTIONAL_ID_NOT_FOUND, clientSideThrottleTime: 0 },
-  ...{ state: 'Dead', producerId: -1n, producerEpoch: -1 },
+  ...{ state: 'Dead', timeoutMs: -1, producerId: -1n, producerEpoch: -1 },
 };
 
 /** Brokers before Kafka 3.0 do not know the request: nothing is known of the id then. */
@@ -40,10 +42,10 @@ function readAnswer(bytes: Buffer): DescribedTransaction {
     const errorCode = one.readInt16();
     one.readUVarIntString(); // the id
     const state = one.readUVarIntString() ?? '';
-    one.readInt32(); // time-out
+    const timeoutMs = one.readInt32();
     one.readInt64(); // start
     const producerId = BigInt(one.readInt64().toString());
-    return { clientSideThrottleTime, errorCode, state, producerId, producerEpoch: one.readInt16() };
+    return { clientSideThrottleTime, errorCode, state, timeoutMs, producerId, producerEpoch: one.readInt16() };
   };
   return decoder.readUVarIntArray(read)?.[0] ?? UNKNOWN;
 }

@@ -52,5 +52,6 @@ declare module 'kafkajs/src/protocol/request.js' {
 
 declare module 'kafkajs/src/protocol/error.js' {
   /** A KafkaJSProtocolError, which knows whether asking again helps. */
+  export const errorCodes: readonly { readonly type: string; readonly code: number }[];
   export function createErrorFromCode(code: number): Error;
 }

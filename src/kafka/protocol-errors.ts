@@ -1,9 +1,11 @@
 /** Error codes of the Kafka protocol, and which error of the pipeline's catalogue each one is for a producer. */
 import type { TopicPartition } from '../lib/record.js';
 import { BrokerError, FencedError } from '../pipeline/errors.js';
+import { describeError } from './error-names.js';
 
-/** Those that are told apart here, and those that a transaction is known to meet, for the sake of the message. */
+/** The codes that the code asks for. `error-names.ts` has the names of all. */
 export const ERROR_CODES = {
+  UNSUPPORTED_VERSION: 35,
   UNKNOWN_TOPIC_OR_PARTITION: 3,
   LEADER_NOT_AVAILABLE: 5,
   NOT_LEADER_OR_FOLLOWER: 6,
@@ -50,7 +52,7 @@ const FENCED: ReadonlySet<number> = new Set([
 
 /** What a broker's refusal means to the pipeline: FencedError or BrokerError. */
 export function refusal(code: number, request: string, at?: TopicPartition): FencedError | BrokerError {
-  const message = `${request}${place(at)} was refused: ${nameOf(code)} (${code})`;
+  const message = `${request}${place(at)} was refused: ${describeError(code)}`;
   return FENCED.has(code) ? new FencedError(message) : new BrokerError(message);
 }
 
@@ -71,8 +73,4 @@ export function isTooLarge(code: number): boolean {
 
 function place(at: TopicPartition | undefined): string {
   return at === undefined ? '' : ` for ${at.topic}-${at.partition}`;
-}
-
-function nameOf(code: number): string {
-  return Object.entries(ERROR_CODES).find(([, known]) => known === code)?.[0] ?? 'UNNAMED';
 }

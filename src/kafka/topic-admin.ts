@@ -34,6 +34,8 @@ const createTimeoutMs = 5_000;
 const createAnswerMs = 10_000;
 /** Kafka's number of a topic in DescribeConfigs. */
 const topicResource = 2;
+/** The same of a broker. */
+const brokerResource = 4;
 
 /** The brokers will not create the topic as it is planned. */
 export class TopicRefusedError extends Error {
@@ -74,6 +76,24 @@ export class TopicAdmin {
   /** Null where there is no such topic. @throws BrokerError where the brokers give no answer for 10 s */
   describe(topic: string): Promise<TopicDescription | null> {
     return this.#retry((broker) => describeAt(broker, topic));
+  }
+
+  /**
+   * A setting of each broker that is up, by broker id. Empty where the brokers do not tell it, as for a lack of rights.
+   * @param topic asked with its name, as `countBrokers`
+   */
+  async brokerSettings(topic: string, setting: string): Promise<ReadonlyMap<number, string>> {
+    const { brokers } = await this.#retry((broker) => metadataOf(broker, topic));
+    const found = [...brokers].map(async ([id, address]): Promise<[number, string][]> => {
+      const resources = [{ type: brokerResource, name: String(id) }];
+      const answer = await this.#connections.ask(address, (broker) =>
+        (broker as AdminBroker).describeConfigs({ resources }),
+      );
+      const entries = answer.resources.flatMap(({ configEntries }) => configEntries);
+      return entries.flatMap(({ configName, configValue }) => (configName === setting ? [[id, configValue]] : []));
+    });
+    const settled = await Promise.allSettled(found);
+    return new Map(settled.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])));
   }
 
   /** As `describe`, for a topic that is known to exist: each broker hears of a new one a moment late. */

@@ -15,6 +15,7 @@ import {
   planOf,
   type TopicRole,
 } from './topic-plan.js';
+import { transactionTimeoutFaults } from './transaction-timeout.js';
 
 export interface Difference {
   /** `partitions`, `replication factor` or the name of a topic setting. */
@@ -137,7 +138,11 @@ export async function checkTopics(
 ): Promise<CheckedTopics> {
   const found = await describeAll(config, clock, names);
   const { syncEvents: input, companyState: changelog } = found;
-  const faults = [...changelogFaults(changelog, input), ...(await logStartFaults(logs, changelog))];
+  const faults = [
+    ...changelogFaults(changelog, input),
+    ...(await logStartFaults(logs, changelog)),
+    ...(await transactionTimeoutFaults(config, clock, names.syncEvents)),
+  ];
   if (faults.length > 0) throw new UnfitTopicsError(faults);
   return {
     clusterId: input.clusterId,

@@ -7,8 +7,12 @@
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import type { TopicPartition } from '../lib/record.js';
+import type { ConnectedBroker } from './broker-connections.js';
 import type { EncodedRequest, ProtocolCall } from './cluster.js';
+import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
 import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
+
+const INIT_PRODUCER_ID = 22;
 
 /** The producer session that a transaction belongs to. */
 export interface ProducerSession {
@@ -57,7 +61,7 @@ export function initProducerId(
   transactionTimeoutMs: number,
 ): ProtocolCall<InitProducerIdAnswer> {
   const body = new Encoder().writeString(transactionalId).writeInt32(transactionTimeoutMs);
-  return protocolCall(22, 'InitProducerId', 1, body, (bytes) => {
+  return protocolCall(INIT_PRODUCER_ID, 'InitProducerId', 1, body, (bytes) => {
     const decoder = new Decoder(bytes);
     return {
       ...readErrorCode(decoder),
@@ -65,6 +69,28 @@ export function initProducerId(
       producerEpoch: decoder.readInt16(),
     };
   });
+}
+
+const FIRST_VERSION_OF_SESSIONS = 3;
+
+/** Whether a broker knows `fenceOwnSession`: since Kafka 2.5. */
+export function canFenceOwnSession({ versions }: Pick<ConnectedBroker, 'versions'>): boolean {
+  return (versions?.[INIT_PRODUCER_ID]?.maxVersion ?? 0) >= FIRST_VERSION_OF_SESSIONS;
+}
+
+/**
+ * Ends the session itself (KIP-360): its open transaction is aborted, and its epoch raised. The coordinator answers
+ * CONCURRENT_TRANSACTIONS where it has begun to abort. While a transaction is open it does not look at the epoch: it would
+ * abort that of a new owner of the id, too (Kafka 4.3.1). So ask by another request first whether the session is valid.
+ */
+export function fenceOwnSession(session: ProducerSession, transactionTimeoutMs: number): ProtocolCall<Answer> {
+  const body = flexibleBody()
+    .writeUVarIntString(session.transactionalId)
+    .writeInt32(transactionTimeoutMs)
+    .writeInt64(session.producerId.toString())
+    .writeInt16(session.producerEpoch);
+  const read = (bytes: Buffer) => readErrorCode(flexibleAnswer(bytes));
+  return protocolCall(INIT_PRODUCER_ID, 'InitProducerId', FIRST_VERSION_OF_SESSIONS, endOfFields(body), read);
 }
 
 export function addPartitionsToTxn(

@@ -5,18 +5,21 @@ import { BrokerError, FencedError, RecordTooLargeError } from '../pipeline/error
 import type { Proof, TransactionalProducer, TransactionOutcome } from '../pipeline/ports.js';
 import { companyKey } from '../store/row-keys.js';
 import type { BatchSizeLimits } from './batch-size-limits.js';
-import type { BrokerConnections } from './broker-connections.js';
+import type { ConnectedBroker } from './broker-connections.js';
 import type { ProtocolCall } from './cluster.js';
 import { fetchCommittedOffset } from './committed-offset.js';
 import { describeProducers } from './describe-producers.js';
 import type { LeaderDirectory } from './leader-directory.js';
-import { produce, type ProduceAnswer } from './produce-request.js';
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
-import { cutBatch, nextSequence } from './record-batch-encoder.js';
+import type { ProduceAnswer } from './produce-request.js';
+import { SessionBatches, type EncodedBatch } from './session-batches.js';
+import type { SessionConnections } from './session-connections.js';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
+  canFenceOwnSession,
   endTxn,
+  fenceOwnSession,
   txnOffsetCommit,
   type Answer,
   type PartitionsAnswer,
@@ -26,7 +29,7 @@ import { untilReady } from './until-ready.js';
 
 /** What a fenced session consists of. The connections belong to it alone, and end with it. */
 export interface SessionParts {
-  readonly connections: Pick<BrokerConnections, 'ask' | 'close' | 'drop' | 'lostOne'>;
+  readonly connections: Pick<SessionConnections, keyof SessionConnections>;
   readonly leaders: Pick<LeaderDirectory, 'find' | 'forget'>;
   readonly clock: Clock;
   readonly session: ProducerSession;
@@ -37,21 +40,15 @@ export interface SessionParts {
   /** host:port */
   readonly groupCoordinator: string;
   readonly batchSizeLimits: BatchSizeLimits;
+  readonly transactionTimeoutMs: number;
   /** How long a leader may wait for the in-sync replicas. */
   readonly produceTimeoutMs: number;
-}
-
-interface EncodedBatch {
-  readonly call: ProtocolCall<ProduceAnswer>;
-  readonly count: number;
-  readonly bytes: number;
 }
 
 type State = 'idle' | 'beginning' | 'open' | 'committing';
 
 /** A tombstone of a company without an id, which no record can have: it would remove nothing if it ever counted. */
 const NOBODYS_RECORD: RecordToWrite = { key: companyKey(''), value: null, headers: NO_HEADERS };
-const MAX_RECORDS_PER_BATCH = 10_000;
 /** EndTxn answers before the markers are written, which takes 1 to 3 ms; until then nothing new can begin. */
 const MARKERS_RETRY_MS = 1;
 /** Markers this late mean that a leader is gone. */
@@ -82,8 +79,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   readonly #inFlight = new Set<Promise<unknown>>();
   /** Every request so far has an answer: asking for one more will not take a request time-out. */
   #allAnswered = true;
-  /** By partition, the sequence number of the next record. They go on over transactions. */
-  readonly #sequences = new Map<string, number>();
+  readonly #batches: SessionBatches;
   #discarded: Promise<void> | null = null;
 
   get lastOutcome(): TransactionOutcome | null {
@@ -92,10 +88,15 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
+    this.#batches = new SessionBatches(parts);
   }
 
   lostConnection(): boolean {
     return this.#parts.connections.lostOne();
+  }
+
+  get throttledMs(): number {
+    return this.#parts.connections.throttledMs;
   }
 
   repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void> {
@@ -114,12 +115,11 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
       const { connections, session } = this.#parts;
       const leader = await this.#leaderOf(at);
       const described = await connections
-        .ask(leader, (broker) => describeProducers(broker, at))
+        .write(leader, (broker) => describeProducers(broker, at))
         .catch((error: unknown) => {
           throw noAnswer(error, 'DescribeProducers', at);
         });
-      if (described?.errorCode !== NO_ERROR) return null;
-      return described.open.includes(session.producerId);
+      return described.errorCode === NO_ERROR ? described.open.includes(session.producerId) : null;
     });
   }
 
@@ -127,7 +127,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     await this.begin([changelog]);
     return this.#call('open', async () => {
       const { groupCoordinator, session, groupId } = this.#parts;
-      const [batch] = this.#encode(changelog, [NOBODYS_RECORD]) as [EncodedBatch];
+      const [batch] = this.#batches.encode(changelog, [NOBODYS_RECORD]) as [EncodedBatch];
       const [produced] = await settleAll<ProduceAnswer | undefined>([
         this.#sendToLeader(changelog, batch.call),
         this.#mustSucceed(groupCoordinator, txnOffsetCommit(session, groupId, input, 0)).then(() => undefined),
@@ -155,11 +155,14 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   prepare(to: TopicPartition, records: readonly RecordToWrite[]): () => Promise<number> {
     if (records.length === 0) throw new RangeError(`nothing to write to ${to.topic}-${to.partition}`);
-    const batches = this.#encode(to, records);
+    const batches = this.#batches.encode(to, records);
     return () =>
       this.#call('open', async () => {
         let end = -1;
-        for (const batch of batches) end = await this.#sendBatch(to, batch);
+        for (const [index, batch] of batches.entries()) {
+          end = await this.#sendBatch(to, batch);
+          if (index < batches.length - 1) this.#parts.connections.mustNotWait(to);
+        }
         return end;
       });
   }
@@ -171,7 +174,8 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   sendOffset(input: TopicPartition, offset: number): Promise<void> {
     return this.#call('open', async () => {
       const { groupCoordinator, session, groupId } = this.#parts;
-      await this.#mustSucceed(groupCoordinator, txnOffsetCommit(session, groupId, input, offset));
+      const call = txnOffsetCommit(session, groupId, input, offset);
+      throwRefused(await this.#send(groupCoordinator, call, input), call.request.apiName);
     });
   }
 
@@ -188,7 +192,11 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   async #committedAt(coordinator: string, input: TopicPartition): Promise<number | null> {
     const { connections, groupId } = this.#parts;
     try {
-      return await connections.ask(coordinator, (broker) => fetchCommittedOffset(broker, groupId, input));
+      const { committed } = await connections.write(coordinator, async (broker) => {
+        const committed = await fetchCommittedOffset(broker, groupId, input);
+        return { committed, errorCode: NO_ERROR, clientSideThrottleTime: 0 };
+      });
+      return committed;
     } catch (error) {
       throw noAnswer(error, 'OffsetFetch', input);
     }
@@ -213,25 +221,6 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     } finally {
       this.#inFlight.delete(pending);
     }
-  }
-
-  #encode(to: TopicPartition, records: readonly RecordToWrite[]): EncodedBatch[] {
-    const { session, clock, batchSizeLimits, produceTimeoutMs: timeoutMs } = this.#parts;
-    const { transactionalId, producerId, producerEpoch } = session;
-    const maxBytes = batchSizeLimits.of(to.topic);
-    const partition = `${to.topic}-${to.partition}`;
-    const batches: EncodedBatch[] = [];
-    for (let start = 0; start < records.length;) {
-      const cut = cutBatch(records, start, maxBytes, MAX_RECORDS_PER_BATCH);
-      const count = cut.end - start;
-      const firstSequence = this.#sequences.get(partition) ?? 0;
-      this.#sequences.set(partition, nextSequence(firstSequence, count));
-      const origin = { producerId, producerEpoch, firstSequence, timestamp: clock.now() };
-      const call = produce({ transactionalId, to, records, start, cut, origin, timeoutMs });
-      batches.push({ call, count, bytes: cut.bytes });
-      start = cut.end;
-    }
-    return batches;
   }
 
   async #sendBatch(to: TopicPartition, { call, count, bytes }: EncodedBatch): Promise<number> {
@@ -280,17 +269,22 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     throwRefused(await this.#send(address, call), call.request.apiName);
   }
 
-  /** Sends nothing once the session is over: what follows a failure must not reach the log. */
-  async #send<T extends Answer>(address: string, call: ProtocolCall<T>, at?: TopicPartition): Promise<T> {
+  /**
+   * Sends nothing once the session is over: what follows a failure must not reach the log.
+   * @param to of what belongs into the transaction, the partition that it is about
+   */
+  async #send<T extends Answer>(address: string, call: ProtocolCall<T>, to?: TopicPartition): Promise<T> {
+    const { connections } = this.#parts;
+    const send = ({ connectionPool }: ConnectedBroker): Promise<T> => {
+      if (this.#over !== null) throw this.#over;
+      return connectionPool.send(call);
+    };
     try {
-      return await this.#parts.connections.ask(address, ({ connectionPool }) => {
-        if (this.#over !== null) throw this.#over;
-        return connectionPool.send(call);
-      });
+      return await (to === undefined ? connections.ask(address, send) : connections.write(address, send));
     } catch (error) {
       if (error === this.#over) throw error;
       this.#allAnswered = false;
-      throw noAnswer(error, call.request.apiName, at);
+      throw noAnswer(error, call.request.apiName, to);
     }
   }
 
@@ -325,13 +319,18 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   /**
    * So that readers of the written topics need not wait for the next owner, or for the transaction to time out. It is
    * a courtesy: whether it works or not, the next owner's fencing ends the transaction. Not after a commit was sent:
-   * that one's outcome belongs to the broker.
+   * that one's outcome belongs to the broker. Not by EndTxn, which keeps the epoch: see `LastOutcomes`.
    */
   async #tryToAbort(): Promise<void> {
-    const { connections, coordinator, session } = this.#parts;
+    const { connections, coordinator, session, groupId, transactionTimeoutMs } = this.#parts;
     const mayBeOpen = this.#state === 'beginning' || this.#state === 'open';
     if (!mayBeOpen || this.#over instanceof FencedError || !this.#allAnswered) return;
-    const abort = connections.ask(coordinator, ({ connectionPool }) => connectionPool.send(endTxn(session, 'abort')));
+    const abort = connections.ask(coordinator, async (broker) => {
+      // Refused where the id has a new owner, whose open transaction the coordinator would abort without asking.
+      const isOurs = await broker.connectionPool.send(addOffsetsToTxn(session, groupId));
+      if (isOurs.errorCode !== NO_ERROR || !canFenceOwnSession(broker)) return isOurs;
+      return broker.connectionPool.send(fenceOwnSession(session, transactionTimeoutMs));
+    });
     await Promise.allSettled([abort]);
   }
 }

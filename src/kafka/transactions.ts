@@ -1,15 +1,19 @@
 /** Fences transactional ids: the way to a producer, and to final offsets. */
 import type { Clock } from '../lib/clock.js';
+import { BrokerSettingError } from '../pipeline/errors.js';
 import type { Transactions } from '../pipeline/ports.js';
 import { BatchSizeLimits } from './batch-size-limits.js';
 import { BrokerConnections } from './broker-connections.js';
 import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, type KafkaConfig } from './cluster.js';
 import type { ClusterView } from './cluster-view.js';
 import { describeTransaction, type DescribedTransaction } from './describe-transaction.js';
-import { LastOutcomes } from './last-outcomes.js';
+import { LastOutcomes, ownTimeout } from './last-outcomes.js';
 import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
+import { SessionConnections } from './session-connections.js';
+import { Throttle } from './throttle.js';
 import { initProducerId, type CoordinatorAnswer, type InitProducerIdAnswer } from './transaction-requests.js';
 import { KafkaTransactionalProducer } from './transactional-producer.js';
+import { timeoutRefused } from './transaction-timeout.js';
 import { untilReady } from './until-ready.js';
 
 export interface TransactionsOptions {
@@ -29,18 +33,22 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptions): Transactions {
   const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...kafka };
   const { cluster, groupId, clock } = options;
-  const batchSizeLimits = new BatchSizeLimits(BATCH_BYTES);
-  const outcomes = new LastOutcomes();
+  const batchSizeLimits = new BatchSizeLimits(BATCH_BYTES, clock);
+  const transactionTimeoutMs = ownTimeout(options.transactionTimeoutMs);
+  const outcomes = new LastOutcomes(transactionTimeoutMs);
+  const throttles = new Map<string, Throttle>();
 
   return {
     async fence(transactionalId) {
       const connections = new BrokerConnections(config);
-      const fencing = new Fencing(connections, outcomes, options);
+      const throttle = throttles.get(transactionalId) ?? new Throttle(clock);
+      throttles.set(transactionalId, throttle);
+      const fencing = new Fencing(connections, outcomes, { ...options, transactionTimeoutMs });
       try {
         const groupCoordinator = await fencing.coordinatorOf(COORDINATOR_OF_GROUP, groupId);
         const { coordinator, producerId, producerEpoch } = await fencing.initialise(transactionalId);
         return new KafkaTransactionalProducer({
-          connections,
+          connections: new SessionConnections(connections, new BrokerConnections(config), throttle),
           leaders: cluster.leaders,
           clock,
           session: { transactionalId, producerId, producerEpoch },
@@ -49,6 +57,7 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
           groupId,
           groupCoordinator,
           batchSizeLimits,
+          transactionTimeoutMs,
           produceTimeoutMs: config.requestTimeout,
         });
       } catch (error) {
@@ -87,8 +96,11 @@ class Fencing {
           this.outcomes.note(transactionalId, before);
           return broker.connectionPool.send(initProducerId(transactionalId, transactionTimeoutMs));
         });
+        if (answer.errorCode === ERROR_CODES.INVALID_TRANSACTION_TIMEOUT)
+          throw timeoutRefused(transactionalId, transactionTimeoutMs);
         return { ...answer, coordinator };
       } catch (error) {
+        if (error instanceof BrokerSettingError) throw error;
         this.connections.drop(coordinator);
         throw error;
       }

@@ -1,6 +1,6 @@
 import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
-import { BrokerError } from '../pipeline/errors.js';
+import { BrokerError, BrokerSettingError } from '../pipeline/errors.js';
 import { ERROR_CODES, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
 import type { Answer } from './transaction-requests.js';
 
@@ -25,7 +25,7 @@ const NOT_YET: ReadonlySet<number> = new Set([
  * Asks until the cluster is ready to answer. Only for what may be done twice: finding a coordinator, fencing.
  *
  * @param ask one attempt; it rejects where there was no answer, and tries another broker the next time. A BrokerError
- * of its own is final.
+ * or BrokerSettingError of its own is final.
  * @param leastAttempts made even after the time is up, so that no broker is left out
  * @throws FencedError, BrokerError
  */
@@ -47,7 +47,7 @@ export async function untilReady<T extends Answer>(
       if (isOver || !NOT_YET.has(errorCode)) throw refusal(errorCode, request);
       await clock.delay(notYet.next());
     } else {
-      if (outcome.reason instanceof BrokerError) throw outcome.reason;
+      if (outcome.reason instanceof BrokerError || outcome.reason instanceof BrokerSettingError) throw outcome.reason;
       if (isOver) throw noAnswer(outcome.reason, request);
       await clock.delay(unanswered.next());
     }

@@ -4,6 +4,7 @@ import type { Stall } from '../domain/stall.js';
 import { isoTime } from '../lib/iso-time.js';
 import type { Poison } from '../decode/poison.js';
 import {
+  BrokerSettingError,
   FencedError,
   HangingTransactionError,
   InconsistentPositionError,
@@ -15,7 +16,7 @@ import type { TransactionOutcome } from '../pipeline/ports.js';
 /** Unknown status words are logged once each; so many are remembered. */
 const MAX_REMEMBERED_WORDS = 1_000;
 /** The partition is `blocked` then, and says why. */
-const TOLD_BY_THE_STATE = [InconsistentPositionError, HangingTransactionError, RecordTooLargeError];
+const TOLD_BY_THE_STATE = [BrokerSettingError, InconsistentPositionError, HangingTransactionError, RecordTooLargeError];
 const RESTORE_LOG_INTERVAL_MS = 2_000;
 
 /** Tells an operator what happens, one JSON line each, searchable by companyId and partition. */
@@ -29,7 +30,9 @@ export class LoggingObserver implements PipelineObserver {
   ) {}
 
   state(partition: number, { state, reason }: PartitionStatus): void {
-    const level = state === 'blocked' || state === 'waiting-for-registry' ? 'warn' : 'info';
+    const isTrouble =
+      state === 'blocked' || state === 'waiting-for-registry' || (state === 'running' && reason !== null);
+    const level = isTrouble ? 'warn' : 'info';
     this.logger[level]({ partition, state, ...(reason === null ? {} : { reason }) }, `partition is ${state}`);
   }
 

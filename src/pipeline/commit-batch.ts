@@ -20,6 +20,7 @@ interface Write {
  * After an error the producer and the cache must be thrown away and the partition taken over anew; the outcome of the
  * transaction is then unknown here and settled by the take-over.
  *
+ * @param onBegun called once the transaction has begun: an error from then on leaves a transaction behind
  * @returns the number of rows changed
  */
 export async function commitBatch(
@@ -28,6 +29,7 @@ export async function commitBatch(
   owned: OwnedPartition,
   decisions: Decisions,
   nextOffset: number,
+  onBegun: () => void = () => undefined,
 ): Promise<number> {
   const { producer, store, tail } = owned;
   const { observer, topics } = context;
@@ -42,13 +44,17 @@ export async function commitBatch(
   const writes = [changelog, ...outboundWrites(context, partition, decisions)];
 
   const prepared = writes.map((write) => producer.prepare(write.to, write.records));
-  const begun = producer.begin(writes.map((write) => write.to)).then(() => observer.step(partition, 'begun'));
+  const begun = producer.begin(writes.map((write) => write.to)).then(() => {
+    onBegun();
+    observer.step(partition, 'begun');
+  });
   const applied = store.apply(encoded, position, context.clock.now()).then(() => observer.step(partition, 'applied'));
   changes.length = 0; // All of it is encoded: while it is on its way, the garbage collector need not look at it.
   await settleAll([begun, applied]);
 
-  const produced = Promise.all(prepared.map((send) => send()));
+  // The offset first: brokers may throttle what comes after the records.
   const offsetSent = producer.sendOffset(input, nextOffset).then(() => observer.step(partition, 'offset-sent'));
+  const produced = Promise.all(prepared.map((send) => send()));
   await settleAll<unknown>([produced.then(() => observer.step(partition, 'produced')), offsetSent]);
 
   const [changelogEnd] = (await produced) as [number];

@@ -12,6 +12,7 @@ import type { LogRecord } from '../lib/record.js';
 import type { CompanyCache } from '../store/company-cache.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { loadWholeCompany, RowLoad } from '../store/row-loading.js';
+import { USUAL_BATCH } from './batch-limits.js';
 import type { PipelineContext } from './context.js';
 
 /** What a batch leads to, besides the changed rows that `touched` companies carry, each of which is there once. */
@@ -30,16 +31,13 @@ export interface DecidedBatch extends Decisions {
   /** Companies that the records are of, and how many of those were in memory. */
   readonly companies: number;
   readonly cachedCompanies: number;
+  /** Roughly so many rows have changed. */
+  readonly changedRows: number;
 }
 
 /** What a stretch of the log leads to that delivers no records: only the position moves. */
 export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 
-/**
- * Rows that one transaction may change. Records are small and what they lead to need not be: each deletion or announcement may
- * rewrite every row of its company.
- */
-const MAX_CHANGED_ROWS = 50_000;
 const COMPANY_AND_INFO_ROW = 2;
 
 interface PartitionRows {
@@ -53,6 +51,7 @@ interface PartitionRows {
  * rows in the cache: if anything throws, the cache must be thrown away.
  *
  * @param decoded one for each of `records`
+ * @param maxChangedRows no record is applied once so many rows have changed; one record may change more
  */
 export async function decide(
   context: PipelineContext,
@@ -60,11 +59,12 @@ export async function decide(
   records: readonly LogRecord[],
   decoded: readonly Decoded[],
   from: number,
+  maxChangedRows = USUAL_BATCH.rows,
 ): Promise<DecidedBatch> {
   const batch = new BatchDecisions(context, at);
   await batch.loadRows(decoded, from);
   let i = from;
-  for (; i < decoded.length && batch.changedRows < MAX_CHANGED_ROWS; i++) {
+  for (; i < decoded.length && batch.changedRows < maxChangedRows; i++) {
     const item = decoded[i] as Decoded;
     const rows = batch.rowsOf[i - from] ?? null;
     if (isPoison(item)) batch.holdCompany(rows, item);
@@ -87,7 +87,6 @@ class BatchDecisions implements DecidedBatch {
   companies = 0;
   cachedCompanies = 0;
   end = 0;
-  /** Roughly so many rows have changed. */
   changedRows = 0;
   /** The rows of each record's company; null where a poison record holds none. */
   readonly rowsOf: (CompanyRows | null)[] = [];

@@ -62,6 +62,11 @@ export class HangingTransactionError extends Error {
   override readonly name = 'HangingTransactionError';
 }
 
+/** A setting of the brokers keeps the partition from running: it waits until an operator has changed the setting. */
+export class BrokerSettingError extends Error {
+  override readonly name = 'BrokerSettingError';
+}
+
 /**
  * Running on would announce twice or never, so the partition stops until an operator consents by setting the group's
  * offset to the number in the message.

@@ -14,7 +14,7 @@ export const PARTITION_STATES = [
   'running',
   /** The registry gives no usable answer: nothing is read until it does. */
   'waiting-for-registry',
-  /** Stopped until an operator has acted: InconsistentPositionError, HangingTransactionError, RecordTooLargeError. */
+  /** Stopped until an operator has acted: an error that `needsOperator` names in partition-task.ts. */
   'blocked',
   'closed',
 ] as const;

@@ -6,11 +6,13 @@ import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { UnknownRowVersionError } from '../store/unknown-row-version-error.js';
+import { BatchLimits } from './batch-limits.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import { decide, NOTHING_DECIDED, type Decisions } from './decide.js';
 import {
   BrokerError,
+  BrokerSettingError,
   FencedError,
   HangingTransactionError,
   InconsistentPositionError,
@@ -18,20 +20,21 @@ import {
   RecordTooLargeError,
 } from './errors.js';
 import type { BatchReport, PartitionStatus } from './observer.js';
+import { commitPaced, runningWith, throttledMs } from './paced-commit.js';
 import type { LogBatch, LogReader } from './ports.js';
 import { StalledWatch } from './stalled-watch.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
 
-/** Records of one batch, and so of one transaction. */
-const BATCH_RECORDS = 10_000;
 /** Idleness after which the store is brought to rest: position written, undo dropped. */
 const IDLE_FLUSH_MS = 100;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
 /** How often a partition that waits for an operator looks again. */
 const BLOCKED_RETRY_MS = 10_000;
-
-const RUNNING: PartitionStatus = { state: 'running', reason: null };
+const NEED_AN_OPERATOR = [
+  ...[InconsistentPositionError, HangingTransactionError, RecordTooLargeError, UnknownRowVersionError],
+  BrokerSettingError,
+];
 
 /**
  * One assigned partition, from its assignment to its revocation.
@@ -49,6 +52,8 @@ export class PartitionTask {
   #status: PartitionStatus = { state: 'waiting', reason: null };
   readonly #stopping = new AbortController();
   readonly #backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+  /** Learned from the transactions so far, of all take-overs. */
+  readonly #limits: BatchLimits;
   /** The status while a record does not fit its topic, from the refusal to the next commit. */
   #tooLarge: PartitionStatus | null = null;
   /** The state, while it is that of the committed log. */
@@ -60,6 +65,7 @@ export class PartitionTask {
     private readonly context: PipelineContext,
     readonly partition: number,
   ) {
+    this.#limits = new BatchLimits(context.clock);
     this.ended = this.#run();
   }
 
@@ -113,13 +119,13 @@ export class PartitionTask {
     const { context, partition } = this;
     const { store } = owned;
     const cache = new CompanyCache(context.cacheRows);
-    const watch = new StalledWatch(context, partition, owned, cache);
+    const watch = new StalledWatch(context, partition, owned, cache, this.#limits);
     const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, owned.inputId);
     const close = () => reader.close();
     signal.addEventListener('abort', close);
     try {
       if (owned.isNews) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
-      this.#enter(this.#tooLarge ?? RUNNING);
+      this.#enter(this.#tooLarge ?? runningWith(this.#limits));
       for (let passed = owned.from; !signal.aborted;) {
         const batch = await this.#nextBatch(reader, owned, watch, passed).catch(ifClosed);
         if (batch === null) return;
@@ -141,13 +147,14 @@ export class PartitionTask {
    */
   async #nextBatch(reader: LogReader, owned: OwnedPartition, watch: StalledWatch, passed: number): Promise<LogBatch> {
     const { store } = owned;
-    const next = reader.next(BATCH_RECORDS);
+    const next = reader.next(this.#limits.records);
     next.catch(() => undefined); // not without a handler while we are busy; whoever awaits it below sees the error
     for (;;) {
       const behind = passed > (store.position()?.offset ?? owned.from);
       const patienceMs = store.atRest && !behind ? Math.max(IDLE_FLUSH_MS, watch.restMs) : IDLE_FLUSH_MS;
       if ((await this.#within(patienceMs, next)) === 'idle') {
-        if (behind) await commitBatch(this.context, this.partition, owned, NOTHING_DECIDED, passed);
+        if (behind && throttledMs(owned) === 0)
+          await commitBatch(this.context, this.partition, owned, NOTHING_DECIDED, passed);
         await store.flush();
         await watch.look(passed);
       } else return next;
@@ -176,16 +183,19 @@ export class PartitionTask {
     const decoded = await this.#decode(batch, signal);
     if (decoded === null) return;
     for (let from = 0; from < decoded.length;) {
+      if (throttledMs(owned) > 0) await context.clock.delay(throttledMs(owned), signal);
+      if (signal.aborted) return;
       const startedAt = context.clock.now();
       const at = { partition, store: owned.store, cache };
-      const decisions = await decide(context, at, batch.records, decoded, from);
+      const decisions = await decide(context, at, batch.records, decoded, from, this.#limits.rows);
       context.observer.step(partition, 'decided');
       const nextOffset = batch.records[decisions.end]?.offset ?? batch.nextOffset;
       const lag = Math.max(0, batch.endOffset - nextOffset);
       const records = decisions.end - from;
       const stampedAt = batch.records[from]?.timestamp ?? startedAt;
       from = decisions.end < decoded.length ? decisions.end : letGo(batch, decoded);
-      const changes = await commitBatch(context, partition, owned, decisions, nextOffset);
+      const size = { records, rows: decisions.changedRows };
+      const changes = await commitPaced(context, partition, owned, this.#limits, { decisions, nextOffset, size });
       cache.evict();
       this.#wentWell();
       this.#report(decisions, {
@@ -207,7 +217,8 @@ export class PartitionTask {
   #wentWell(): void {
     this.#backoff.reset();
     this.#tooLarge = null;
-    if (this.#status.state !== 'running') this.#enter(RUNNING);
+    const running = runningWith(this.#limits);
+    if (this.#status.state !== 'running' || this.#status.reason !== running.reason) this.#enter(running);
   }
 
   #report(decisions: Decisions, report: BatchReport): void {
@@ -224,7 +235,7 @@ export class PartitionTask {
     for (;;) {
       try {
         const decoded = await this.context.decode(batch.records, signal);
-        if (this.#status.state === 'waiting-for-registry') this.#enter(RUNNING);
+        if (this.#status.state === 'waiting-for-registry') this.#enter(runningWith(this.#limits));
         return decoded;
       } catch (error) {
         if (signal.aborted) return null;
@@ -285,10 +296,5 @@ function ifClosed(error: unknown): null {
 }
 
 function needsOperator(error: unknown): boolean {
-  return (
-    error instanceof InconsistentPositionError ||
-    error instanceof HangingTransactionError ||
-    error instanceof RecordTooLargeError ||
-    error instanceof UnknownRowVersionError
-  );
+  return NEED_AN_OPERATOR.some((kind) => error instanceof kind);
 }

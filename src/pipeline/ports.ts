@@ -75,6 +75,11 @@ export interface TransactionalProducer {
    * open in some places.
    */
   lostConnection(): boolean;
+  /**
+   * For how many milliseconds the brokers throttle what this transactional id writes next; 0 where they do not. Wait
+   * before `begin`: a transaction that is open while it waits may time out.
+   */
+  readonly throttledMs: number;
   /** Ends the last transaction again, in all of `partitions` and for the group's offset. `discard` the producer then. */
   repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void>;
   /**

@@ -13,13 +13,14 @@ import type { Pair } from '../store/key-value-store.js';
 import { decodeCompanyRow } from '../store/row-codec.js';
 import { COMPANY_PREFIX, parseRowKey } from '../store/row-keys.js';
 import { loadWholeCompany } from '../store/row-loading.js';
-import { commitBatch } from './commit-batch.js';
+import type { BatchLimits } from './batch-limits.js';
 import type { PipelineContext } from './context.js';
 import { NOTHING_DECIDED } from './decide.js';
 import { BrokerError } from './errors.js';
+import { commitPaced, throttledMs } from './paced-commit.js';
 import type { OwnedPartition } from './take-over.js';
 
-/** Company rows of one slice: less than a millisecond of work. */
+/** Company rows of one slice at most: less than a millisecond of work, and no more stalls than a batch may have records. */
 const SLICE_ROWS = 200;
 const SLICE_INTERVAL_MS = 100;
 /** Rows of stalled companies that one slice loads, unless a single company has more. */
@@ -54,6 +55,7 @@ export class StalledWatch {
     private readonly partition: number,
     private readonly owned: OwnedPartition,
     private readonly cache: CompanyCache,
+    private readonly limits: BatchLimits,
   ) {
     const wanted = context.stalledAfterMs / PASSES_PER_STALL;
     this.#passIntervalMs = Math.min(Math.max(wanted, MIN_PASS_INTERVAL_MS), MAX_PASS_INTERVAL_MS);
@@ -72,14 +74,15 @@ export class StalledWatch {
    * @throws as `commitBatch`, and what the store or the row codec throws
    */
   async look(passed: number): Promise<void> {
-    if (this.restMs > 0) return;
+    if (this.restMs > 0 || throttledMs(this.owned) > 0) return;
     this.#dueAt = this.context.clock.now() + SLICE_INTERVAL_MS;
     this.#pass ??= await this.#begin();
     const pass = this.#pass;
     if (pass === null || passed < pass.inputEnd) return;
-    const page = await this.owned.store.page(COMPANY_PREFIX, pass.after, SLICE_ROWS);
+    const sliceRows = Math.min(SLICE_ROWS, this.limits.records);
+    const page = await this.owned.store.page(COMPANY_PREFIX, pass.after, sliceRows);
     const whole = await this.#judge(pass, page);
-    if (whole && page.length < SLICE_ROWS) this.#end(pass);
+    if (whole && page.length < sliceRows) this.#end(pass);
     await this.#publish(passed);
   }
 
@@ -129,7 +132,8 @@ export class StalledWatch {
     const { context, partition } = this;
     const stalls = this.#found;
     const decisions = { ...NOTHING_DECIDED, touched: this.#touched, stalls };
-    await commitBatch(context, partition, this.owned, decisions, passed);
+    const size = { records: stalls.length, rows: stalls.length };
+    await commitPaced(context, partition, this.owned, this.limits, { decisions, nextOffset: passed, size });
     this.#touched = [];
     this.#found = [];
     this.cache.evict();

@@ -3,6 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { COORDINATOR_OF_TRANSACTION, createCluster, type KafkaConfig } from '../../src/kafka/cluster.js';
 import { produce } from '../../src/kafka/produce-request.js';
 import { cutBatch, nextSequence } from '../../src/kafka/record-batch-encoder.js';
+import type { ConnectedBroker } from '../../src/kafka/broker-connections.js';
+import { describeTransaction } from '../../src/kafka/describe-transaction.js';
+import { LastOutcomes } from '../../src/kafka/last-outcomes.js';
 import { addPartitionsToTxn, endTxn, initProducerId } from '../../src/kafka/transaction-requests.js';
 import { ClusterView } from '../../src/kafka/cluster-view.js';
 import { kafkaTransactions } from '../../src/kafka/transactions.js';
@@ -12,6 +15,7 @@ import { BrokerError, FencedError, RecordTooLargeError } from '../../src/pipelin
 import type { TransactionalProducer, Transactions } from '../../src/pipeline/ports.js';
 import { currentCluster } from '../support/cluster/current.js';
 import { systemClock } from '../../src/lib/system-clock.js';
+import { pollUntil } from '../support/cluster/poll-until.js';
 import { createTopic, plainClient, readCommitted } from '../support/topics.js';
 
 const { bootstrap } = currentCluster();
@@ -151,6 +155,44 @@ test('what a discarded producer wrote is never seen, and readers need not wait f
   expect(await app.visibleValues()).toEqual([]);
 });
 
+test('an owner that gives a transaction up between description and fencing is not taken for one that has committed', async () => {
+  const app = await application();
+  const { transactionalId, output } = app;
+  const cluster = createCluster(config);
+  try {
+    await cluster.connect();
+    const coordinator = (await cluster.findGroupCoordinator({
+      groupId: transactionalId,
+      coordinatorType: COORDINATOR_OF_TRANSACTION,
+    })) as ConnectedBroker;
+    const timeoutMs = 60_000;
+    const describe = () => describeTransaction(coordinator, transactionalId);
+    const fence = () => coordinator.connectionPool.send(initProducerId(transactionalId, timeoutMs));
+    const committing = await app.begun();
+    await committing.produce(output, records('a'));
+    await committing.commit();
+    await pollUntil(async () => (await describe()).state === 'CompleteCommit', {
+      what: 'it is over',
+      timeoutMs: 10_000,
+    });
+
+    const outcomes = new LastOutcomes(timeoutMs);
+    outcomes.note(transactionalId, await describe());
+    await committing.begin([output]);
+    await committing.produce(output, records('b'));
+    await committing.discard();
+    await pollUntil(async () => (await describe()).state === 'CompleteAbort', {
+      what: 'it is over',
+      timeoutMs: 10_000,
+    });
+
+    expect(outcomes.afterFencing(transactionalId, await fence())).toBeNull();
+    expect(await app.visibleValues()).toEqual(['a']);
+  } finally {
+    await cluster.disconnect();
+  }
+});
+
 test('fencing ends the transaction of the owner before', async () => {
   const app = await application();
   const zombie = await app.begun();
@@ -178,6 +220,16 @@ describe('a fenced owner', () => {
     await owner.commit();
     expect(await app.visibleValues()).toEqual(['owner']);
     expect(await app.committedOffset()).toBe('1');
+  });
+
+  test('ends no transaction of the new owner by giving its own up', async () => {
+    const app = await application();
+    const zombie = await app.begun();
+    const owner = await app.begun();
+    await owner.produce(app.output, records('owner'));
+    await zombie.discard();
+    await owner.commit();
+    expect(await app.visibleValues()).toEqual(['owner']);
   });
 
   test('cannot begin', async () => {

@@ -1,12 +1,17 @@
-import { LastOutcomes } from '../../../src/kafka/last-outcomes.js';
+import { LastOutcomes, ownTimeout } from '../../../src/kafka/last-outcomes.js';
 import { ERROR_CODES } from '../../../src/kafka/protocol-errors.js';
 
 const ID = 'app-input-0';
 let outcomes: LastOutcomes;
-beforeEach(() => (outcomes = new LastOutcomes()));
+const OUR_TIMEOUT_MS = 19_500;
+beforeEach(() => (outcomes = new LastOutcomes(OUR_TIMEOUT_MS)));
 
-function note(state: string, producerEpoch: number, { producerId = 1n, errorCode = 0 } = {}): void {
-  outcomes.note(ID, { state, producerEpoch, producerId, errorCode, clientSideThrottleTime: 0 });
+function note(
+  state: string,
+  producerEpoch: number,
+  { producerId = 1n, errorCode = 0, timeoutMs = OUR_TIMEOUT_MS } = {},
+): void {
+  outcomes.note(ID, { state, timeoutMs, producerEpoch, producerId, errorCode, clientSideThrottleTime: 0 });
 }
 
 const fenced = (producerEpoch: number, producerId = 1n) => outcomes.afterFencing(ID, { producerId, producerEpoch });
@@ -43,6 +48,27 @@ test('an answer of the fencing that was lost loses nothing', () => {
   note('CompleteAbort', 4);
   note('Empty', 5);
   expect(fenced(6)).toBe('abort');
+});
+
+test.each(['CompleteCommit', 'CompleteAbort'])(
+  'the fencing of another instance after %s makes it unknown: its owner may have begun and ended one since',
+  (state) => {
+    note(state, 4);
+    note('Empty', 5, { timeoutMs: OUR_TIMEOUT_MS + 1 });
+    expect(fenced(6)).toBeNull();
+  },
+);
+
+test('an abort between the description of a commit and the fencing raises the epoch, which makes it unknown', () => {
+  note('CompleteCommit', 4);
+  expect(fenced(6)).toBeNull();
+});
+
+test('each process fences with a time-out of its own, up to a second below the one given', () => {
+  const timeouts = Array.from({ length: 100 }, () => ownTimeout(20_000));
+  expect(Math.max(...timeouts)).toBeLessThanOrEqual(20_000);
+  expect(Math.min(...timeouts)).toBeGreaterThan(19_000);
+  expect(new Set(timeouts).size).toBeGreaterThan(50);
 });
 
 test('what others may have done in between makes it unknown: two fencings, another session, or one that was not described', () => {

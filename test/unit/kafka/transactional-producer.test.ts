@@ -23,9 +23,11 @@ interface Unanswered {
 class ScriptedBroker {
   readonly sent: string[] = [];
   closed = 0;
+  mustNotWait = (): void => undefined;
   readonly #unanswered: Unanswered[] = [];
 
   readonly #broker = {
+    versions: { 22: { minVersion: 0, maxVersion: 5 } },
     connectionPool: {
       send: <T extends object>(call: ProtocolCall<T>): Promise<T> =>
         new Promise<Buffer>((resolve, reject) => {
@@ -41,6 +43,9 @@ class ScriptedBroker {
 
   readonly connections: SessionParts['connections'] = {
     ask: (_address, question) => Promise.resolve(this.#broker).then(question),
+    write: (_address, question) => Promise.resolve(this.#broker).then(question),
+    throttledMs: 0,
+    mustNotWait: () => this.mustNotWait(),
     close: () => {
       this.closed++;
       return Promise.resolve();
@@ -98,8 +103,9 @@ function fencedProducer(
     coordinator: 'broker:9092',
     groupId: 'group',
     groupCoordinator: 'broker:9092',
-    batchSizeLimits: new BatchSizeLimits(900_000),
+    batchSizeLimits: new BatchSizeLimits(900_000, { now: () => 0 }),
     produceTimeoutMs: 30_000,
+    transactionTimeoutMs: 20_000,
   });
   return { scripted, producer };
 }
@@ -198,19 +204,33 @@ test('a failure stops the batches of another write that were not sent yet', asyn
   expect(scripted.sent.filter((name) => name === 'Produce')).toHaveLength(1);
 });
 
-test('discarding waits for the requests in flight, then aborts, then closes the connections, once', async () => {
+test('a write that brokers throttle for too long sends no further batch', async () => {
+  const { scripted, producer } = await begunProducer();
+  const large = Array.from({ length: 3 }, () => ({ ...RECORD, value: Buffer.alloc(600_000) }));
+  const writing = producer.produce(OUTPUT, large).catch((error: unknown) => error);
+  const tooLong = new BrokerError('throttled for too long');
+  scripted.mustNotWait = () => {
+    throw tooLong;
+  };
+  (await scripted.received('Produce')).answer(produced(0));
+  expect(await writing).toBe(tooLong);
+  expect(scripted.sent.filter((name) => name === 'Produce')).toHaveLength(1);
+});
+
+test('discarding waits for the requests in flight, then fences itself, then closes the connections, once', async () => {
   const { scripted, producer } = await begunProducer();
   const writing = producer.produce(OUTPUT, [RECORD]);
   const request = await scripted.received('Produce');
   let discarded = 0;
   const both = Promise.all([producer.discard().then(() => discarded++), producer.discard().then(() => discarded++)]);
   await quiet();
-  expect(scripted.sent).not.toContain('EndTxn');
+  expect(scripted.sent).not.toContain('InitProducerId');
   expect(scripted.closed).toBe(0);
 
   request.answer(produced(0));
   await expect(writing).resolves.toBe(1);
-  (await scripted.received('EndTxn')).loseConnection();
+  (await scripted.received('AddOffsetsToTxn')).answer(answered(0));
+  (await scripted.received('InitProducerId')).loseConnection();
   await both;
   expect([discarded, scripted.closed]).toEqual([2, 1]);
   await expect(producer.commit()).rejects.toThrow('discarded');
@@ -223,6 +243,7 @@ test('a commit without an answer is left to the broker: no abort is sent after i
   await expect(committing).rejects.toThrow(BrokerError);
   await producer.discard();
   expect(scripted.sent.filter((name) => name === 'EndTxn')).toHaveLength(1);
+  expect(scripted.sent).not.toContain('InitProducerId');
 });
 
 test('discarding sends no abort after a commit, nor where a broker has not answered', async () => {
@@ -232,13 +253,22 @@ test('discarding sends no abort after a commit, nor where a broker has not answe
   await committing;
   await idle.producer.discard();
   expect(idle.scripted.sent.filter((name) => name === 'EndTxn')).toHaveLength(1);
+  expect(idle.scripted.sent).not.toContain('InitProducerId');
 
   const unanswered = await begunProducer();
   const sending = unanswered.producer.sendOffset(OUTPUT, 1);
   (await unanswered.scripted.received('TxnOffsetCommit')).loseConnection();
   await expect(sending).rejects.toThrow(BrokerError);
   await unanswered.producer.discard();
-  expect(unanswered.scripted.sent).not.toContain('EndTxn');
+  expect(unanswered.scripted.sent).not.toContain('InitProducerId');
+});
+
+test('discarding aborts nothing where the session has been fenced: the open transaction is of the new owner', async () => {
+  const { scripted, producer } = await begunProducer();
+  const discarded = producer.discard();
+  (await scripted.received('AddOffsetsToTxn')).answer(answered(ERROR_CODES.INVALID_PRODUCER_EPOCH));
+  await discarded;
+  expect(scripted.sent).not.toContain('InitProducerId');
 });
 
 test('a call out of its turn is refused, and nothing is sent for it', async () => {

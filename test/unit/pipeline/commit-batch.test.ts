@@ -63,7 +63,7 @@ function committing(
   const producer: TransactionalProducer = {
     lastOutcome: null,
     lostConnection: () => lost !== undefined,
-    ...{ prove: never, hasOpenIn: () => Promise.resolve(true) },
+    ...{ prove: never, hasOpenIn: () => Promise.resolve(true), throttledMs: 0 },
     repeatEnd: never,
     begin: () => steps.ask('begin'),
     prepare: () => () => steps.ask('produce').then(() => CHANGELOG_END),

@@ -44,8 +44,8 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     if (lastOutcome === undefined) never();
     did.push(`fence ${id}`);
     return Promise.resolve({
-      ...{ lastOutcome, lostConnection: never, begin: never, prepare: never, produce: never, sendOffset: never },
-      ...{ commit: never, prove: never, hasOpenIn: () => Promise.resolve(!isOthers) },
+      ...{ lastOutcome, throttledMs: 0, lostConnection: never, begin: never, prepare: never, produce: never },
+      ...{ sendOffset: never, commit: never, prove: never, hasOpenIn: () => Promise.resolve(!isOthers) },
       repeatEnd: (of, outcome) => {
         did.push(`${outcome} ${of.map(({ topic, partition }) => `${topic}/${partition}`).join(' ')}`);
         isOpen = staysOpen;

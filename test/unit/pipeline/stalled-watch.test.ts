@@ -1,6 +1,7 @@
 /** When the watch looks at companies, and when it must not: on a real store, with the clock and the broker in hand. */
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { PendingCompany } from '../../../src/domain/rows.js';
+import { BatchLimits } from '../../../src/pipeline/batch-limits.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
 import { ChangelogTail } from '../../../src/pipeline/changelog-tail.js';
@@ -36,7 +37,7 @@ class Watched {
     const producer: TransactionalProducer = {
       lastOutcome: null,
       lostConnection: () => false,
-      ...{ repeatEnd: never, prove: never, hasOpenIn: never },
+      ...{ throttledMs: 0, repeatEnd: never, prove: never, hasOpenIn: never },
       ...{ begin: done, sendOffset: done, commit: done, discard: done },
       prepare: (_to, { length }) => {
         return () => Promise.resolve((this.#changelogEnd += length));
@@ -66,7 +67,8 @@ class Watched {
     const cache = new CompanyCache(() => 0);
     const origin = new Map<string, string>();
     const owned = { producer, store, tail: new ChangelogTail(0), from: 0, origin, inputId: null, isNews: false };
-    this.watch = new StalledWatch(context as PipelineContext, 0, owned, cache);
+    const limits = new BatchLimits({ now: () => this.now });
+    this.watch = new StalledWatch(context as PipelineContext, 0, owned, cache, limits);
     this.#store = store;
   }
 

@@ -164,7 +164,7 @@ class TakeOver {
 
   #producer(): TransactionalProducer {
     return {
-      ...{ lastOutcome: null, lostConnection: never, repeatEnd: never, hasOpenIn: never },
+      ...{ lastOutcome: null, throttledMs: 0, lostConnection: never, repeatEnd: never, hasOpenIn: never },
       ...{ begin: never, prepare: never, produce: never, sendOffset: never, commit: never },
       prove: () => {
         this.asked.push('prove');

@@ -1,0 +1,131 @@
+/**
+ * How large the next transaction of a partition may be, learned from the ones before, as TCP learns its window.
+ *
+ * The coordinator aborts a transaction that is open for too long. A batch that takes longer than that (a quota, a slow
+ * disk, slow replicas) would be tried at the same size again and again. So a partition begins with small batches. Each
+ * full batch that is fast doubles the limits, up to the usual size. A slow one reduces them by as much as it was too
+ * slow. One that failed after it had begun halves them at least, and each slow failure doubles the number of fast
+ * batches that the next growth takes: a size that fails is tried ever more rarely.
+ *
+ * Of a slow batch the records and rows count that it had, not the limits: one of 3 records is followed by one of 1. Slowness alone never reduces the limits below 100 records, since smaller transactions cost more
+ * for each record; a failure does, down to 1 record.
+ */
+import type { Clock } from '../lib/clock.js';
+
+/** What a transaction holds: input records, and state rows that they change. Rows decide where few records change many. */
+export interface BatchSize {
+  readonly records: number;
+  readonly rows: number;
+}
+
+/** Why the limits are below the usual ones. */
+export interface Reduction {
+  readonly cause: 'failed' | 'slow';
+  /** How long the batch took that reduced them, in milliseconds. */
+  readonly tookMs: number;
+}
+
+/**
+ * Of rows too, for records are small and what they lead to need not be: each deletion or announcement may rewrite every
+ * row of its company.
+ */
+export const USUAL_BATCH: BatchSize = { records: 10_000, rows: 50_000 };
+const FIRST_BATCH: BatchSize = { records: 625, rows: 3_125 };
+const SMALLEST_SLOW_BATCH: BatchSize = { records: 100, rows: 500 };
+const SMALLEST_BATCH: BatchSize = { records: 1, rows: 1 };
+
+/** What a batch should take at most: far below the transaction time-out, and below the request time-out. */
+const SLOW_MS = 2_000;
+/** A batch of twice the size would still not be slow. */
+const FAST_MS = SLOW_MS / 2;
+/** One failure reduces no further: a process that was frozen for an hour says nothing about sizes. */
+const LARGEST_CUT = 16;
+/** Fast batches before the next growth: at first, after trouble, and after slow failures at most. */
+const FIRST_STREAK = 1;
+const STREAK_AFTER_TROUBLE = 8;
+const LONGEST_STREAK = 128;
+/** Trouble that old is forgotten when the limits hold nothing back: the partition begins again as at first. */
+const FORGET_AFTER_MS = 10 * 60_000;
+
+/** Of one partition while it is assigned, over its take-overs. */
+export class BatchLimits {
+  #limits = FIRST_BATCH;
+  #fastBatches = 0;
+  #streakToGrow = FIRST_STREAK;
+  #reduction: Reduction | null = null;
+  #troubleAt = 0;
+
+  constructor(private readonly clock: Pick<Clock, 'now'>) {}
+
+  /** Input records that the next batch may have. */
+  get records(): number {
+    return this.#limits.records;
+  }
+
+  /** State rows that the next batch may change, roughly; a single record may change more. */
+  get rows(): number {
+    return this.#limits.rows;
+  }
+
+  /** Null unless trouble holds the limits below the usual ones. */
+  get reduction(): Reduction | null {
+    return this.#reduction;
+  }
+
+  /** @param tookMs from its begin to its commit, and for how long the brokers throttle what follows because of it */
+  committed(batch: BatchSize, tookMs: number): void {
+    if (tookMs > SLOW_MS) {
+      this.#trouble({ cause: 'slow', tookMs });
+      this.#reduce(batch, SLOW_MS / tookMs, SMALLEST_SLOW_BATCH);
+      return;
+    }
+    // A batch that filled less than half of the limits says nothing about larger ones, and the limits hold nothing back.
+    const full = batch.records * 2 >= this.records || batch.rows * 2 >= this.rows;
+    if (full && tookMs <= FAST_MS) this.#grow();
+    if (!full && this.#reduction !== null && this.clock.now() - this.#troubleAt >= FORGET_AFTER_MS) this.#forget();
+  }
+
+  /** The transaction had begun and ended by an error, so that it was aborted or its outcome is unknown. */
+  failed(batch: BatchSize, tookMs: number): void {
+    this.#trouble({ cause: 'failed', tookMs });
+    if (tookMs > SLOW_MS) this.#streakToGrow = Math.min(this.#streakToGrow * 2, LONGEST_STREAK);
+    const factor = Math.min(1 / 2, Math.max(1 / LARGEST_CUT, SLOW_MS / tookMs));
+    // One that failed at once did so for another reason than its size, as a rule: a small batch then proves nothing.
+    this.#reduce(tookMs > SLOW_MS ? batch : this.#limits, factor, SMALLEST_BATCH);
+  }
+
+  #trouble(reduction: Reduction): void {
+    this.#reduction = reduction;
+    this.#troubleAt = this.clock.now();
+    this.#fastBatches = 0;
+    this.#streakToGrow = Math.max(this.#streakToGrow, STREAK_AFTER_TROUBLE);
+  }
+
+  #reduce(batch: BatchSize, factor: number, smallest: BatchSize): void {
+    const reduced = (what: keyof BatchSize) => {
+      const limit = this.#limits[what];
+      return Math.min(limit, Math.max(smallest[what], Math.floor(Math.min(limit, batch[what]) * factor)));
+    };
+    this.#limits = { records: reduced('records'), rows: reduced('rows') };
+  }
+
+  #grow(): void {
+    if (++this.#fastBatches < this.#streakToGrow) return;
+    this.#fastBatches = 0;
+    this.#limits = {
+      records: Math.min(this.records * 2, USUAL_BATCH.records),
+      rows: Math.min(this.rows * 2, USUAL_BATCH.rows),
+    };
+    if (this.records === USUAL_BATCH.records && this.rows === USUAL_BATCH.rows) this.#forget();
+  }
+
+  #forget(): void {
+    this.#reduction = null;
+    this.#fastBatches = 0;
+    this.#streakToGrow = FIRST_STREAK;
+    this.#limits = {
+      records: Math.max(this.records, FIRST_BATCH.records),
+      rows: Math.max(this.rows, FIRST_BATCH.rows),
+    };
+  }
+}

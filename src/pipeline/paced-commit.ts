@@ -1,0 +1,52 @@
+/** Transactions at the pace that the brokers and the disk allow: their size follows from how long the last ones took. */
+import type { BatchLimits, BatchSize } from './batch-limits.js';
+import { commitBatch } from './commit-batch.js';
+import type { PipelineContext } from './context.js';
+import type { Decisions } from './decide.js';
+import { BrokerError, FencedError } from './errors.js';
+import type { PartitionStatus } from './observer.js';
+import type { OwnedPartition } from './take-over.js';
+
+/**
+ * Commits as `commitBatch`, and lets the limits learn from it. An error that came before the transaction had begun, or
+ * is of the store or of a record, says nothing about the size.
+ *
+ * @throws as `commitBatch`
+ */
+export async function commitPaced(
+  context: PipelineContext,
+  partition: number,
+  owned: OwnedPartition,
+  limits: BatchLimits,
+  { decisions, nextOffset, size }: { decisions: Decisions; nextOffset: number; size: BatchSize },
+): Promise<number> {
+  const { clock } = context;
+  const startedAt = clock.now();
+  let begun = false;
+  const tookMs = () => clock.now() - startedAt + throttledMs(owned);
+  try {
+    const changes = await commitBatch(context, partition, owned, decisions, nextOffset, () => (begun = true));
+    limits.committed(size, tookMs());
+    return changes;
+  } catch (error) {
+    if (begun && (error instanceof FencedError || error instanceof BrokerError)) limits.failed(size, tookMs());
+    throw error;
+  }
+}
+
+/** How long a partition must wait before it begins a transaction: one that is open meanwhile could time out. */
+export function throttledMs({ producer }: OwnedPartition): number {
+  return producer.throttledMs > 0 ? producer.throttledMs : 0;
+}
+
+/** The status of a partition that runs: it says if and why its transactions are smaller than usual. */
+export function runningWith({ reduction, records }: BatchLimits): PartitionStatus {
+  if (reduction === null) return { state: 'running', reason: null };
+  const { cause, tookMs } = reduction;
+  const seconds = `${(tookMs / 1000).toFixed(1)} s`;
+  const why = cause === 'failed' ? `one failed after ${seconds}` : `one took ${seconds}`;
+  const reason =
+    `transactions have at most ${records} records, because ${why}, throttling by the brokers included: ` +
+    'see "Transactions that are too slow" in docs/operations.md';
+  return { state: 'running', reason };
+}

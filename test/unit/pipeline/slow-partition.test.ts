@@ -1,0 +1,216 @@
+/** A partition whose transactions are too slow for their time-out: it must come through, whatever slows them. */
+import { setImmediate as turn } from 'node:timers/promises';
+import type { PipelineContext } from '../../../src/pipeline/context.js';
+import { BrokerError, FencedError } from '../../../src/pipeline/errors.js';
+import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import type { PartitionStatus, PipelineObserver } from '../../../src/pipeline/observer.js';
+import { PartitionTask } from '../../../src/pipeline/partition-task.js';
+import type { LogBatch, LogReader, TransactionalProducer } from '../../../src/pipeline/ports.js';
+import { ReaderClosedError } from '../../../src/pipeline/errors.js';
+import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
+import { temporaryFolder } from '../store/temporary-folder.js';
+import { TOPICS } from './topics.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+
+const TRANSACTION_TIMEOUT_MS = 20_000;
+const folder = temporaryFolder();
+
+function never(): never {
+  throw new Error('that should not have been asked for');
+}
+
+/** Every record is one that cannot be read and holds nobody: it costs a dead letter, and no rows. */
+class SlowKafka {
+  now = 1_000_000;
+  committed: number | null = null;
+  changelogEnd = 0;
+  fencings = 0;
+  /** Records of each transaction that was tried, and when its begin was. */
+  readonly tried: { readonly records: number; readonly begunAt: number }[] = [];
+  readonly statuses: PartitionStatus[] = [];
+  throttledUntil = 0;
+
+  constructor(
+    readonly input: number,
+    /** What a transaction of so many records takes while it is open, and for how long brokers throttle because of it. */
+    readonly cost: (records: number) => { readonly openMs: number; readonly throttledMs: number },
+  ) {}
+
+  producer(): TransactionalProducer {
+    let begunAt = 0;
+    let offset = 0;
+    // eslint-disable-next-line @typescript-eslint/no-this-alias
+    const kafka = this;
+    return {
+      lastOutcome: null,
+      lostConnection: () => false,
+      get throttledMs() {
+        return Math.max(0, kafka.throttledUntil - kafka.now);
+      },
+      ...{ repeatEnd: never, prove: never, hasOpenIn: never },
+      begin: () => {
+        begunAt = this.now;
+        return Promise.resolve();
+      },
+      prepare: (to, { length }) => {
+        return () => {
+          if (to.topic !== TOPICS.deadLetter) return Promise.resolve(this.changelogEnd + length);
+          this.tried.push({ records: length, begunAt });
+          const { openMs, throttledMs } = this.cost(length);
+          this.now += openMs;
+          this.throttledUntil = this.now + throttledMs;
+          return Promise.resolve(length);
+        };
+      },
+      produce: never,
+      sendOffset: (_, at) => {
+        offset = at;
+        return Promise.resolve();
+      },
+      commit: () => {
+        if (this.now - begunAt > TRANSACTION_TIMEOUT_MS)
+          return Promise.reject(new FencedError('EndTxn was refused: INVALID_PRODUCER_EPOCH (47)'));
+        this.committed = offset;
+        this.changelogEnd += 2;
+        return Promise.resolve();
+      },
+      discard: () => Promise.resolve(),
+    };
+  }
+
+  reader(from: number): LogReader {
+    let at = from;
+    let close: () => void = () => undefined;
+    const closed = new Promise<never>((_, reject) => (close = () => reject(new ReaderClosedError('closed'))));
+    closed.catch(() => undefined);
+    const next = (maxRecords: number): Promise<LogBatch> => {
+      if (at >= this.input) return closed;
+      const count = Math.min(maxRecords, this.input - at);
+      const records = Array.from({ length: count }, (_, i) => ({
+        ...{ offset: at + i, timestamp: 0, key: null, value: null, headers: [] },
+      }));
+      at += count;
+      return Promise.resolve({ records, nextOffset: at, endOffset: this.input });
+    };
+    return { next, close: () => close() };
+  }
+}
+
+/** Plays until all is committed, or until so many transactions were tried. */
+async function played(kafka: SlowKafka, maxTried: number): Promise<void> {
+  const disk = await RocksDbStore.open(folder());
+  const observer: Partial<PipelineObserver> = {
+    ...{ step: () => undefined, batch: () => undefined, poison: () => undefined, error: () => undefined },
+    ...{ companies: () => undefined, setAside: never },
+    state: (_, status) => kafka.statuses.push(status),
+  };
+  const context: Partial<PipelineContext> = {
+    ...{ applicationId: 'app', clusterId: 'cluster', topics: TOPICS, deleteRetentionMs: 1e12, stalledAfterMs: 1e12 },
+    ...{ decidingSettings: new Map(), mayChangeSettings: false },
+    cacheRows: () => 1_000,
+    held: new HeldPositions(),
+    clock: {
+      now: () => kafka.now,
+      delay: async (ms) => {
+        await turn();
+        kafka.now += ms;
+      },
+    },
+    partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], alone: true }) },
+    membership: { start: never, stop: never, confirmed: () => Promise.resolve() },
+    settings: { ready: () => Promise.resolve(), policyOf: never },
+    state: {
+      open: () => Promise.resolve({ ...forward(disk), close: () => Promise.resolve() }),
+      setAside: never,
+    },
+    decode: (records) =>
+      Promise.resolve(
+        records.map((record) => ({ record, code: 'missing-key' as const, message: 'no key', heldCompanyId: null })),
+      ),
+    encodeDeadLetter: () => ({ key: null, value: Buffer.alloc(1), headers: [] }),
+    transactions: {
+      fence: () => {
+        kafka.fencings++;
+        return Promise.resolve(kafka.producer());
+      },
+    },
+    inputLogs: {
+      reader: (_, from) => kafka.reader(from),
+      bounds: () => Promise.resolve({ start: 0, end: kafka.input, highWatermark: kafka.input, ...SEEN_BY_MOST }),
+      committedOffset: () => Promise.resolve(kafka.committed),
+      offsetIsPending: () => Promise.resolve(false),
+    },
+    changelogLogs: {
+      ...{ committedOffset: never, offsetIsPending: never },
+      bounds: () =>
+        Promise.resolve({ start: 0, end: kafka.changelogEnd, highWatermark: kafka.changelogEnd, ...SEEN_BY_MOST }),
+      reader: never,
+    },
+    observer: observer as PipelineObserver,
+  };
+  const task = new PartitionTask(context as PipelineContext, 0);
+  while (kafka.committed !== kafka.input && kafka.tried.length < maxTried) await turn();
+  task.stop();
+  await task.ended;
+  await disk.close();
+}
+
+function forward(disk: RocksDbStore) {
+  return {
+    read: disk.read.bind(disk),
+    scan: disk.scan.bind(disk),
+    page: disk.page.bind(disk),
+    snapshot: disk.snapshot.bind(disk),
+    write: disk.write.bind(disk),
+  };
+}
+
+test('transactions that outlast their time-out get smaller, over take-overs, until they are committed', async () => {
+  const kafka = new SlowKafka(2_000, (records) => ({ openMs: records * 100, throttledMs: 0 }));
+  await played(kafka, 200);
+  expect(kafka.committed).toBe(kafka.input);
+  expect(kafka.fencings).toBeLessThanOrEqual(3);
+  const reasons = kafka.statuses.map(({ reason }) => reason ?? '').filter((reason) => reason.includes('at most'));
+  expect(reasons[0]).toMatch(/at most \d+ records, because one failed after \d+\.\d s/);
+});
+
+test('a single record that takes half a time-out is committed', async () => {
+  const kafka = new SlowKafka(5, (records) => ({ openMs: records * 10_000, throttledMs: 0 }));
+  await played(kafka, 50);
+  expect(kafka.committed).toBe(5);
+  expect(kafka.tried.at(-1)).toMatchObject({ records: 1 });
+});
+
+test('what the brokers throttle is waited out before the next transaction begins, and makes it smaller', async () => {
+  const kafka = new SlowKafka(3_000, (records) => ({ openMs: 1, throttledMs: records * 20 }));
+  await played(kafka, 200);
+  expect(kafka.committed).toBe(kafka.input);
+  expect(kafka.fencings).toBe(1);
+  kafka.tried.slice(1).forEach(({ begunAt }, index) => {
+    const before = kafka.tried[index];
+    expect(begunAt - (before?.begunAt ?? 0)).toBeGreaterThanOrEqual((before?.records ?? 0) * 20);
+  });
+  expect(Math.max(...kafka.tried.slice(2).map(({ records }) => records))).toBeLessThanOrEqual(100);
+});
+
+test('a partition that is fast has batches of the usual size, and says nothing', async () => {
+  const kafka = new SlowKafka(50_000, () => ({ openMs: 5, throttledMs: 0 }));
+  await played(kafka, 200);
+  expect(kafka.committed).toBe(kafka.input);
+  expect(Math.max(...kafka.tried.map(({ records }) => records))).toBe(10_000);
+  expect(kafka.statuses.filter(({ state }) => state === 'running')).toEqual([{ state: 'running', reason: null }]);
+});
+
+test('errors before the transaction begins leave its size alone', async () => {
+  const kafka = new SlowKafka(50_000, () => ({ openMs: 5, throttledMs: 0 }));
+  const producer = kafka.producer.bind(kafka);
+  let failures = 5;
+  kafka.producer = () => {
+    const session = producer();
+    const begin = (): Promise<void> =>
+      failures-- > 0 ? Promise.reject(new BrokerError('no leader')) : session.begin([]);
+    return { ...session, begin };
+  };
+  await played(kafka, 3);
+  expect(kafka.tried[0]?.records).toBe(625);
+});
