@@ -29,11 +29,11 @@ export async function commitBatch(
   decisions: Decisions,
   nextOffset: number,
 ): Promise<number> {
-  const { producer, store } = owned;
+  const { producer, store, counted } = owned;
   const { observer, topics } = context;
   if (producer.lostConnection()) await mustBeWhole(context, partition);
   const input = { topic: topics.input, partition };
-  const position = { topic: topics.input, offset: nextOffset };
+  const position = { topic: topics.input, offset: nextOffset, countedUnder: counted.vocabulary };
   const encoded = encodeChanges(decisions.touched, position, store.position(), store.undoBytes);
   const { changes } = encoded;
   const changed = changes.length;

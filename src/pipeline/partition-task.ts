@@ -176,7 +176,7 @@ export class PartitionTask {
     if (decoded === null) return;
     for (let from = 0; from < decoded.length;) {
       const startedAt = context.clock.now();
-      const at = { partition, store: owned.store, cache };
+      const at = { partition, store: owned.store, counted: owned.counted, cache };
       const decisions = await decide(context, at, batch.records, decoded, from);
       context.observer.step(partition, 'decided');
       const nextOffset = batch.records[decisions.end]?.offset ?? batch.nextOffset;

@@ -7,6 +7,7 @@
  * changelog's end are final. The undo does not ask whether the last batch was committed: the replay brings it back if
  * it was. Rows in the changelog are absolute, so that replaying too much is harmless.
  */
+import { CountedCompanies } from '../store/counted-companies.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { InconsistentPositionError } from './errors.js';
@@ -21,6 +22,8 @@ import { restore } from './restore.js';
 export interface OwnedPartition {
   readonly producer: TransactionalProducer;
   readonly store: PartitionStore;
+  /** Which company rows are counted under the words that this release knows. */
+  readonly counted: CountedCompanies;
   /** Where the input is read on. */
   readonly from: number;
 }
@@ -61,7 +64,7 @@ export async function takeOver(
     store.noteAtEnd(askedAt);
     const changelog = store.position();
     const facts = { applicationId: context.applicationId, ...input, changelog, committed, input: inputBounds };
-    return { producer, store, from: startOffset(facts) };
+    return { producer, store, counted: new CountedCompanies(changelog), from: startOffset(facts) };
   } catch (error) {
     await producer?.discard();
     await opening.discard();

@@ -10,6 +10,7 @@ import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { PipelineObserver } from '../../../src/pipeline/observer.js';
 import type { LogBounds, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StoreUnavailableError, type KeyValueStore } from '../../../src/store/key-value-store.js';
+import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import { PartitionStore } from '../../../src/store/partition-store.js';
 import { TOPICS } from './topics.js';
 
@@ -83,7 +84,13 @@ function committing(lost?: Pick<LogBounds, 'end' | 'highWatermark'>): {
     changelogLogs: { ...noLogs, bounds: () => Promise.resolve({ start: 0, ...(lost ?? never()) }) },
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,
   };
-  const outcome = commitBatch(context as PipelineContext, 0, { producer, store, from: 0 }, NO_DECISIONS, 10);
+  const outcome = commitBatch(
+    context as PipelineContext,
+    0,
+    { producer, store, counted: new CountedCompanies(null), from: 0 },
+    NO_DECISIONS,
+    10,
+  );
   outcome.catch(() => undefined); // Awaited by the test at its end.
   return { steps, outcome, store };
 }

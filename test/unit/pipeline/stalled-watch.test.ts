@@ -9,6 +9,7 @@ import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StalledWatch } from '../../../src/pipeline/stalled-watch.js';
 import { ByteWriter } from '../../../src/store/byte-writer.js';
 import { CompanyCache } from '../../../src/store/company-cache.js';
+import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { decodeCompanyRow, writeCompanyRow } from '../../../src/store/row-codec.js';
@@ -63,7 +64,12 @@ class Watched {
       observer: observer as PipelineObserver,
     };
     const cache = new CompanyCache(() => 0);
-    this.watch = new StalledWatch(context as PipelineContext, 0, { producer, store, from: 0 }, cache);
+    this.watch = new StalledWatch(
+      context as PipelineContext,
+      0,
+      { producer, store, counted: new CountedCompanies(null), from: 0 },
+      cache,
+    );
     this.#store = store;
   }
 

@@ -62,6 +62,7 @@ describe('what a release has written, every later one reads', () => {
     outcome: 'pending',
     named: 20,
     unfinished: 3,
+    laterFinished: 0,
     succeeded: 15,
     early: 2,
     forgotten: 500,
@@ -108,7 +109,7 @@ describe('what a release has written, every later one reads', () => {
     timestamp: 1_700_000_000_123,
   };
   const hold: HoldRow = { code: 'too-many-datasets', timestamp: 1_700_000_000_123 };
-  const position: PositionRow = { topic: 'sync-events', offset: 12_345_678 };
+  const position: PositionRow = { topic: 'sync-events', offset: 12_345_678, countedUnder: 1 };
 
   test.each([
     ['company-pending', encoded(writeCompanyRow, pending), decodeCompanyRow, pending],
@@ -154,7 +155,7 @@ test('a row cut short or too long is corrupt', () => {
 });
 
 test('a number that is no unsigned integer is never written', () => {
-  const row = { topic: 't', offset: 0 };
+  const row = { topic: 't', offset: 0, countedUnder: 1 };
   for (const offset of [-1, 0.5, NaN, 2 ** 53])
     expect(() => encoded(writePositionRow, { ...row, offset })).toThrow(RangeError);
 });
