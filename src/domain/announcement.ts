@@ -31,6 +31,8 @@ export interface Announcement {
   readonly ended: number;
   /** Input offset of the record that completed the company. */
   readonly offset: Offset;
+  /** The record was read long ago, by a release that did not know its word: records after it were judged before. */
+  readonly late: boolean;
 }
 
 /**
@@ -69,6 +71,7 @@ export function announce(rows: CompanyRows, completing: Completing, policy: Poli
     failed,
     ended,
     offset: completing.offset,
+    late: completing.late ?? false,
   };
 }
 

@@ -11,7 +11,10 @@ import type { PendingCompany } from './rows.js';
 import { isLaterFinished, laterFinishedOf } from './tally.js';
 
 /** What an announcement takes from the record that completed the company. */
-export type Completing = Pick<InputEvent, 'offset' | 'timestamp' | 'clientId'>;
+export type Completing = Pick<InputEvent, 'offset' | 'timestamp' | 'clientId'> & {
+  /** As of an `Announcement`. */
+  readonly late?: true;
+};
 
 /** Notes that the stored row may have been counted under fewer words: the company is counted before anything is decided. */
 export function mistrustCounts(rows: CompanyRows): void {
@@ -65,5 +68,5 @@ export function completingOf(rows: CompanyRows): Completing {
     if (isLaterFinished(dataset, company.endedLinks) && (latest === null || dataset.offset > latest.offset))
       latest = dataset;
   if (latest === null || rows.info === null) throw new Error(`company ${rows.companyId} is not overdue`);
-  return { offset: latest.offset, timestamp: latest.timestamp, clientId: rows.info.clientId };
+  return { offset: latest.offset, timestamp: latest.timestamp, clientId: rows.info.clientId, late: true };
 }
