@@ -29,6 +29,8 @@ export interface Decisions {
 /** Decisions, and what it took to come to them. */
 export interface DecidedBatch extends Decisions {
   readonly ignored: Readonly<Record<Ignored['why'], number>>;
+  /** Records that completed their company. An overdue company was completed by a record of an earlier batch. */
+  readonly completing: number;
   /** Companies that the records are of, and how many of those were in memory. */
   readonly companies: number;
   readonly cachedCompanies: number;
@@ -86,6 +88,7 @@ class BatchDecisions implements DecidedBatch {
   readonly poison: Poison[] = [];
   readonly stalls: readonly Stall[] = [];
   readonly ignored = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
+  completing = 0;
   companies = 0;
   cachedCompanies = 0;
   end = 0;
@@ -164,6 +167,7 @@ class BatchDecisions implements DecidedBatch {
 
   private announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Policy): null {
     this.changedRows += rows.size;
+    this.completing++;
     this.announcements.push({ announcement: announce(rows, event, policy), completing: record });
     return null;
   }

@@ -189,7 +189,7 @@ export class PartitionTask {
       this.#wentWell();
       this.#report(decisions, {
         records,
-        announced: decisions.announcements.length,
+        announced: decisions.completing,
         deadLetters: decisions.poison.length,
         ignored: decisions.ignored,
         changes,

@@ -25,8 +25,8 @@ import type { PipelineContext } from './context.js';
 import { announceOverdue, NOTHING_DECIDED, type Decisions } from './decide.js';
 import type { OwnedPartition } from './take-over.js';
 
-/** Dataset rows of one slice: a few milliseconds of work. */
-const SLICE_ROWS = 2_000;
+/** Dataset rows of one slice: about 10 ms of work. */
+const SLICE_ROWS = 1_000;
 /** Rows of companies that one slice loads, unless a single company has more. */
 const MAX_LOADED_ROWS = 20_000;
 

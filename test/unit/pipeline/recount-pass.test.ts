@@ -11,7 +11,7 @@ import type { Poison } from '../../../src/decode/poison.js';
 import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../../../src/lib/record.js';
 import { commitBatch } from '../../../src/pipeline/commit-batch.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
-import { decide } from '../../../src/pipeline/decide.js';
+import { decide, type DecidedBatch } from '../../../src/pipeline/decide.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { PipelineObserver, RecountedCompanies } from '../../../src/pipeline/observer.js';
@@ -139,7 +139,9 @@ class Partition {
   }
 
   /** Reads records of companies in one batch, the first at POSITION. */
-  async read(...payloads: readonly (readonly [companyId: string, payload: Payload | 'poison'])[]): Promise<void> {
+  async read(
+    ...payloads: readonly (readonly [companyId: string, payload: Payload | 'poison'])[]
+  ): Promise<DecidedBatch> {
     const records = payloads.map(([companyId], i): LogRecord => {
       const offset = POSITION + i;
       return { offset, timestamp: stampOf(offset), key: Buffer.from(companyId), value: null, headers: NO_HEADERS };
@@ -156,6 +158,7 @@ class Partition {
     await commitBatch(this.#context, 0, this.owned, decisions, POSITION + records.length);
     this.#cache.evict();
     await store.flush();
+    return decisions;
   }
 
   async row(companyId: string): Promise<CompanyRow> {
@@ -244,7 +247,8 @@ test.each<[string, Payload | 'poison']>([
   ['poison', 'poison'],
 ])('%s that comes before the pass finds the company announced, as the pass would have', async (_what, payload) => {
   partition = await Partition.of(companyOfOldRelease('waiting', WAITING));
-  await partition.read(['waiting', payload]);
+  const { completing, ignored, poison } = await partition.read(['waiting', payload]);
+  expect([completing, ignored.final + poison.length]).toEqual([0, 1]);
   expect(partition.announced).toMatchObject([{ companyId: 'waiting', ...AS_OF_20 }]);
   expect(await partition.row('waiting')).toMatchObject({ outcome: 'announced', offset: 20 });
   await partition.pass();
