@@ -14,6 +14,7 @@ import { PlatformEncoder } from '../demo/platform-events.js';
 import { SeededRandom } from '../demo/seeded-random.js';
 import { loadReaderSchemas } from '../src/decode/reader-schemas.js';
 import { createSyncEventDecoder } from '../src/decode/sync-event-decoder.js';
+import { VOCABULARY } from '../src/domain/statuses.js';
 import { produce } from '../src/kafka/produce-request.js';
 import { cutBatch } from '../src/kafka/record-batch-encoder.js';
 import { FetchedRecords } from '../src/kafka/record-batch-decoder.js';
@@ -21,6 +22,7 @@ import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../src/lib/recor
 import type { PipelineContext } from '../src/pipeline/context.js';
 import { decide } from '../src/pipeline/decide.js';
 import { CompanyCache } from '../src/store/company-cache.js';
+import { CountedCompanies } from '../src/store/counted-companies.js';
 import { openPartitionStore, type PartitionStore } from '../src/store/partition-store.js';
 import { RocksStateDirectory } from '../src/store/rocks-state-directory.js';
 import { encodeChanges } from '../src/store/state-changes.js';
@@ -84,8 +86,10 @@ async function workOff(at: Partition, partition: number): Promise<number> {
   });
   at.offset += written.length;
   const decoded = await timed('decode', () => decoder.decodeBatch(records, signal));
-  const decisions = await timed('decide', () => decide(context, { partition, ...at }, records, decoded, 0));
-  const position = { topic: 'sync-events', offset: at.offset };
+  const decisions = await timed('decide', () =>
+    decide(context, { partition, counted: new CountedCompanies(null), ...at }, records, decoded, 0),
+  );
+  const position = { topic: 'sync-events', offset: at.offset, countedUnder: VOCABULARY };
   const encoded = await timed('encode', () =>
     encodeChanges(decisions.touched, position, at.store.position(), at.store.undoBytes),
   );

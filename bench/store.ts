@@ -10,8 +10,9 @@ import { CompanyRows } from '../src/domain/company-rows.js';
 import type { InputEvent } from '../src/domain/events.js';
 import { NEW_COMPANY } from '../src/domain/pending-company.js';
 import type { DatasetRow } from '../src/domain/rows.js';
-import { KNOWN_STATUSES } from '../src/domain/statuses.js';
+import { KNOWN_STATUSES, VOCABULARY } from '../src/domain/statuses.js';
 import { CompanyCache } from '../src/store/company-cache.js';
+import { CountedCompanies } from '../src/store/counted-companies.js';
 import { openPartitionStore, type PartitionStore } from '../src/store/partition-store.js';
 import { RocksStateDirectory } from '../src/store/rocks-state-directory.js';
 import { RowLoad } from '../src/store/row-loading.js';
@@ -104,7 +105,7 @@ async function main(): Promise<void> {
   const companiesPerBatch = Math.floor(ROWS_PER_BATCH / (DATASETS_PER_COMPANY + 1));
   const batches = Array.from({ length: BATCHES }, () => Array.from({ length: companiesPerBatch }, newCompany));
   const encoded: EncodedChanges[] = [];
-  const position = (batch: number) => ({ topic: 'sync-events', offset: batch });
+  const position = (batch: number) => ({ topic: 'sync-events', offset: batch, countedUnder: VOCABULARY });
 
   const touched = batches.map(changedBatch);
   for (const part of ['encode (first, cold)', 'encode'])
@@ -131,7 +132,7 @@ async function main(): Promise<void> {
   for (const part of ['load: nothing in memory', 'load: everything in memory'])
     await measure(part, async (batch) => {
       const wanted = events[batch] as InputEvent[];
-      const load = new RowLoad(cache);
+      const load = new RowLoad(cache, new CountedCompanies(null));
       for (const event of wanted) load.want(event);
       await load.run(store);
       cache.evict();

@@ -1,7 +1,8 @@
 /** What is announced of a company, and the final row that stays of it. */
 import type { CompanyRows } from './company-rows.js';
-import type { InputEvent, Offset, TimestampMs } from './events.js';
+import type { Offset, TimestampMs } from './events.js';
 import type { Policy } from './policy.js';
+import type { Completing } from './recount.js';
 import type { Connection, DatasetPlace, DatasetRow, InfoRow, PendingCompany } from './rows.js';
 import { classOf, type StatusClass } from './statuses.js';
 import { inEndedLink } from './tally.js';
@@ -30,13 +31,15 @@ export interface Announcement {
   readonly ended: number;
   /** Input offset of the record that completed the company. */
   readonly offset: Offset;
+  /** The record was read long ago, by a release that did not know its word: records after it were judged before. */
+  readonly late: boolean;
 }
 
 /**
- * Announces a company that `transition` has found completed by `event`, and reduces it to its final row.
+ * Announces a company that `transition` has found completed by `completing`, and reduces it to its final row.
  * The company must be whole.
  */
-export function announce(rows: CompanyRows, event: InputEvent, policy: Policy): Announcement {
+export function announce(rows: CompanyRows, completing: Completing, policy: Policy): Announcement {
   const company = rows.company as PendingCompany;
   const info = rows.info;
   if (info === null) throw new Error(`company ${rows.companyId} is complete and has no info row`);
@@ -49,8 +52,8 @@ export function announce(rows: CompanyRows, event: InputEvent, policy: Policy): 
   rows.reduceTo({
     outcome: 'announced',
     policy,
-    offset: event.offset,
-    synchronizedAt: event.timestamp,
+    offset: completing.offset,
+    synchronizedAt: completing.timestamp,
     named: datasets.length,
     succeeded,
     failed,
@@ -58,16 +61,17 @@ export function announce(rows: CompanyRows, event: InputEvent, policy: Policy): 
   });
   return {
     companyId: rows.companyId,
-    clientId: event.clientId,
+    clientId: completing.clientId,
     companyName: info.companyName,
-    synchronizedAt: event.timestamp,
+    synchronizedAt: completing.timestamp,
     policy,
     connections: info.connections,
     datasets,
     succeeded,
     failed,
     ended,
-    offset: event.offset,
+    offset: completing.offset,
+    late: completing.late ?? false,
   };
 }
 

@@ -21,6 +21,8 @@ export class CompanyRows {
   #holds: RowsById<HoldRow> | undefined;
 
   #priorCompany: CompanyRow | null | undefined;
+  /** The stored row, from `correctCompany` to the next change. */
+  #companyAsStored: CompanyRow | undefined;
   #priorInfo: InfoRow | null | undefined;
 
   constructor(readonly companyId: string) {}
@@ -98,10 +100,22 @@ export class CompanyRows {
     this.#holds.load(holdId, row);
   }
 
+  /**
+   * Replaces the row in memory by one that says what is stored more exactly. Not a change: nothing is written, and the
+   * stored row stays the prior of the next change.
+   */
+  correctCompany(row: CompanyRow): void {
+    if (this.#priorCompany === undefined) this.#companyAsStored ??= this.company ?? undefined;
+    this.#company = row;
+  }
+
   // ---- changing
 
   setCompany(row: CompanyRow): void {
-    if (this.#priorCompany === undefined) this.#priorCompany = this.company;
+    if (this.#priorCompany === undefined) {
+      this.#priorCompany = this.#companyAsStored ?? this.company;
+      this.#companyAsStored = undefined;
+    }
     this.#company = row;
   }
 

@@ -10,7 +10,7 @@ import type { EarlyDataset, ExplainedCounts, ExplainedDataset, ExplainedLink, Ex
 import { HOUR_MS } from './pending-company.js';
 import type { Policy } from './policy.js';
 import type { AnnouncedCompany, Connection, DatasetRow, InfoRow, PendingCompany } from './rows.js';
-import { classOf, type StatusClass } from './statuses.js';
+import { classOf, isKnownStatus, type StatusClass } from './statuses.js';
 import { plural, verdictOf } from './verdict.js';
 
 export const POISON_REASONS: Readonly<Record<PoisonCode, string>> = {
@@ -28,6 +28,9 @@ export interface ExplanationContext {
   /** The policy that a record stamped now would be judged by. */
   readonly policy: Policy;
 }
+
+/** Unknown words that the notes name. */
+const NOTED_WORDS = 5;
 
 type Facts = Omit<Explanation, 'verdict' | 'sentence'>;
 
@@ -108,7 +111,7 @@ function explainPending(rows: CompanyRows, company: PendingCompany, context: Exp
     stalled: company.stalled,
     lastProgress: isoTime(company.progressHour * HOUR_MS),
     decidedBy: null,
-    notes: notesOn(company),
+    notes: [...notesOn(company), ...unknownWords(datasets)],
     holds: rows.holds().map(([record, { code, timestamp }]) => ({
       ...{ record, code, reason: POISON_REASONS[code], at: isoTime(timestamp) },
     })),
@@ -134,6 +137,14 @@ function notesOn({ forgotten, early, stalled }: PendingCompany): string[] {
       `${forgotten} datasets were forgotten, with their statuses, before a manifest named them: too many at once`,
     );
   return notes;
+}
+
+/** Status words that nobody knows keep their datasets in progress. */
+function unknownWords(datasets: readonly ExplainedDataset[]): string[] {
+  const words = [...new Set(datasets.map(({ status }) => status).filter((status) => !isKnownStatus(status)))];
+  return words
+    .slice(0, NOTED_WORDS)
+    .map((word) => `the status word ${JSON.stringify(word)} is not known, so its datasets count as in progress`);
 }
 
 function explainDatasets(rows: CompanyRows, company: PendingCompany, info: InfoRow): ExplainedDataset[] {

@@ -18,7 +18,10 @@ export const VERDICTS = [
   'unsealed',
   'no-datasets',
   'none-complete',
-  /** Nothing is left to wait for, but the record that made it so was judged by another policy: the next one decides. */
+  /**
+   * Nothing is left to wait for, but the record that made it so was judged by another policy: the next one decides. Or
+   * by a release that did not know its status word: the next record, or counting again, decides.
+   */
   'due',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];

@@ -6,6 +6,7 @@ export const NEW_COMPANY: PendingCompany = {
   outcome: 'pending',
   named: 0,
   unfinished: 0,
+  laterFinished: 0,
   succeeded: 0,
   early: 0,
   forgotten: 0,

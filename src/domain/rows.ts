@@ -9,6 +9,12 @@ export interface PendingCompany {
   readonly named: number;
   /** Named datasets that are not terminal; those of an ended link count as terminal. */
   readonly unfinished: number;
+  /**
+   * Named datasets that count as finished only by a word that joined after the first vocabulary. A stored row counts
+   * them as unfinished, as every release does. Null: they are not counted since the row was read, and `unfinished` is
+   * the stored count. `recount.ts` counts them before anything is decided.
+   */
+  readonly laterFinished: number | null;
   /** Named datasets that are Complete. */
   readonly succeeded: number;
   /** Datasets with a status that no manifest has named yet. */

@@ -1,6 +1,6 @@
 /** How datasets count for their company, and how the counts follow each change of a dataset. */
 import type { DatasetRow, PendingCompany } from './rows.js';
-import { classOf, type StatusClass } from './statuses.js';
+import { classOf, isLaterTerminal, type StatusClass } from './statuses.js';
 
 /**
  * The class a named dataset counts in. While its own status is not terminal and its link has ended, it counts as
@@ -15,9 +15,14 @@ export function inEndedLink(dataset: DatasetRow, endedLinks: bigint): boolean {
   return endedLinks !== 0n && dataset.place !== null && ((endedLinks >> BigInt(dataset.place.link)) & 1n) === 1n;
 }
 
+/** Whether a named dataset counts as finished only by a word that joined after the first vocabulary. */
+export function isLaterFinished(dataset: DatasetRow, endedLinks: bigint): boolean {
+  return isLaterTerminal(dataset.status) && dataset.place !== null && !inEndedLink(dataset, endedLinks);
+}
+
 /**
  * The company row after one of its datasets went from `before` to `after` (null: not there).
- * The very same object where no count changes, so that the row need not be written.
+ * The very same object where no count changes, so that the row need not be written. The company must be counted.
  */
 export function countDataset(
   company: PendingCompany,
@@ -30,14 +35,26 @@ export function countDataset(
   const was = countedClass(before, company.endedLinks);
   const unfinished = (is === 'in-progress' ? 1 : 0) - (was === 'in-progress' ? 1 : 0);
   const succeeded = (is === 'succeeded' ? 1 : 0) - (was === 'succeeded' ? 1 : 0);
-  if (early === 0 && named === 0 && unfinished === 0 && succeeded === 0) return company;
+  const later = laterOf(after, company.endedLinks) - laterOf(before, company.endedLinks);
+  if (early === 0 && named === 0 && unfinished === 0 && succeeded === 0 && later === 0) return company;
   return {
     ...company,
     early: company.early + early,
     named: company.named + named,
     unfinished: company.unfinished + unfinished,
+    laterFinished: laterFinishedOf(company) + later,
     succeeded: company.succeeded + succeeded,
   };
+}
+
+/** @throws where the company was not counted since its row was read: a rule must never take a stored count for its own */
+export function laterFinishedOf({ laterFinished }: PendingCompany): number {
+  if (laterFinished === null) throw new Error('a company is counted on before it was counted again');
+  return laterFinished;
+}
+
+function laterOf(dataset: DatasetRow | null, endedLinks: bigint): number {
+  return dataset !== null && isLaterFinished(dataset, endedLinks) ? 1 : 0;
 }
 
 function earlyOf(dataset: DatasetRow | null): number {

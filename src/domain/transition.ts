@@ -12,6 +12,7 @@ import type { DatasetStatusChanged, InputEvent, PoisonCode, TimestampMs } from '
 import { MAX_EARLY_DATASETS } from './limits.js';
 import { applyManifest, namesTooManyDatasets } from './manifest.js';
 import type { Policy } from './policy.js';
+import { dueFirst } from './recount.js';
 import { NEW_COMPANY, withProgress } from './pending-company.js';
 import type { DatasetRow, PendingCompany } from './rows.js';
 import { countDataset } from './tally.js';
@@ -31,6 +32,8 @@ export type Outcome =
   | { readonly kind: 'completed'; readonly policy: Policy }
   /** Nothing was changed yet: load all rows of the company and apply the event again. */
   | { readonly kind: 'needs-whole-company' }
+  /** Nothing was changed yet: `announce` the company by `completingOf` (recount.ts), and apply the event again. */
+  | { readonly kind: 'overdue' }
   /** Nothing was changed: the record is poison and its company must be held. */
   | { readonly kind: 'too-many-datasets' };
 
@@ -46,6 +49,9 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
   const company = rows.company;
   if (company !== null && company.outcome !== 'pending') return { kind: 'ignored', why: 'final' };
   const { payload } = event;
+  // The customer was notified elsewhere: an announcement that is overdue here would be a second one.
+  const first = payload.kind === 'announced-elsewhere' ? null : dueFirst(rows);
+  if (first !== null) return { kind: first };
 
   switch (payload.kind) {
     case 'deleted':
@@ -85,7 +91,8 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
 }
 
 /**
- * Holds the company of a poison record: it cannot be announced until the record is repaired.
+ * Holds the company of a poison record: it cannot be announced until the record is repaired. First do what `dueFirst`
+ * says: a record that comes too late must not hold an overdue company.
  *
  * @param holdId `<partition>/<offset>` of the poison record
  * @returns whether the company is now held by it; an announced or deleted company is not

@@ -2,7 +2,7 @@
 import type { CompanyRows } from './company-rows.js';
 import type { ConnectionUnlinked, InputEvent } from './events.js';
 import type { PendingCompany } from './rows.js';
-import { effectiveClass } from './tally.js';
+import { effectiveClass, isLaterFinished } from './tally.js';
 import { withProgress } from './pending-company.js';
 
 /** Positions of the links that the event ends; none where no link of the connection was seen or all have ended. */
@@ -32,7 +32,10 @@ export function endLinks(rows: CompanyRows, event: InputEvent, ending: readonly 
   rows.setInfo({ ...info, clientId: event.clientId, links });
 
   let unfinished = 0;
-  for (const [, dataset] of rows.datasets())
+  let laterFinished = 0;
+  for (const [, dataset] of rows.datasets()) {
     if (dataset.place !== null && effectiveClass(dataset, endedLinks) === 'in-progress') unfinished++;
-  rows.setCompany(withProgress({ ...company, endedLinks, unsealed, unfinished }, event.timestamp));
+    if (isLaterFinished(dataset, endedLinks)) laterFinished++;
+  }
+  rows.setCompany(withProgress({ ...company, endedLinks, unsealed, unfinished, laterFinished }, event.timestamp));
 }

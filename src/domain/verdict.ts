@@ -3,6 +3,7 @@ import { assertNever } from '../lib/assert-never.js';
 import type { ExplainedDataset, Explanation, Verdict } from './explanation.js';
 import type { Policy } from './policy.js';
 import type { PendingCompany } from './rows.js';
+import { isOverdue } from './recount.js';
 import { isSynchronized } from './transition.js';
 
 type Facts = Omit<Explanation, 'verdict' | 'sentence'>;
@@ -65,6 +66,7 @@ function heldVerdict(facts: Facts, about: About & { kind: 'pending' }): Spoken {
 }
 
 function waitingVerdict(facts: Facts, { company, policy }: About & { kind: 'pending' }): Spoken {
+  if (isOverdue({ ...company, holds: 0 })) return { verdict: 'due', sentence: OVERDUE };
   if (isSynchronized({ ...company, holds: 0 }, policy)) return due(policy);
   if (company.links === 0) return { verdict: 'no-manifest', sentence: noManifest(company) };
   if (company.unfinished > 0) return { verdict: 'waiting', sentence: waitingSentence(facts, policy) };
@@ -73,6 +75,10 @@ function waitingVerdict(facts: Facts, { company, policy }: About & { kind: 'pend
     return { verdict: 'no-datasets', sentence: 'its links name no datasets, and that alone announces nothing' };
   return { verdict: 'none-complete', sentence: noneComplete(facts) };
 }
+
+const OVERDUE =
+  'only a status word that the release before did not know kept it waiting: it is announced by its next record, ' +
+  'or when the owner of its partition has counted its companies again';
 
 function due(policy: Policy): Spoken {
   return {

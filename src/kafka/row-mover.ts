@@ -4,6 +4,7 @@ import { NO_HEADERS } from '../lib/record.js';
 import type { TransactionalProducer } from '../pipeline/ports.js';
 import { ByteWriter } from '../store/byte-writer.js';
 import type { Pair } from '../store/key-value-store.js';
+import { FIRST_VOCABULARY } from '../domain/statuses.js';
 import { writePositionRow } from '../store/row-codec.js';
 import { isOriginKey, isPositionKey, POSITION_KEY } from '../store/row-keys.js';
 import { companyOf } from './changelog-survey.js';
@@ -67,7 +68,8 @@ export class RowMover {
 function positionRow(topic: string, offset: number): Buffer {
   const to = new ByteWriter();
   to.begin();
-  writePositionRow(to, { topic, offset });
+  // Rows of several partitions meet here: whoever runs the partition next counts them again.
+  writePositionRow(to, { topic, offset, countedUnder: FIRST_VOCABULARY });
   return to.end();
 }
 

@@ -3,7 +3,8 @@
  *
  * The events that one input partition led to lie in the order of the input offsets that completed their companies, so
  * that a binary search over the outbound offsets finds one in a handful of reads. Events of other partitions or
- * applications between them are passed over, and so are those that were sent again.
+ * applications between them are passed over, and so are those that were sent again. Events that were announced late, after
+ * an upgrade, are not in this order: they are passed over too, and looked for one by one if nothing else was found.
  */
 import avro from 'avsc';
 import type { AnnouncedContent } from '../domain/explain.js';
@@ -12,6 +13,7 @@ import type { SchemaSource } from '../decode/schema-source.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogRecord, TopicPartition } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
+import { isAnnouncedLate } from '../publish/company-synchronized.js';
 import { isResent } from '../publish/resent-event.js';
 import type { AnnouncedSource } from './company-directory.js';
 
@@ -93,7 +95,32 @@ export class AnnouncedEvents {
       else if (stretch.first > wanted.offset) end = middle;
       else start = stretch.next;
     }
-    return null;
+    return this.#searchLate(at, wanted, signal);
+  }
+
+  /**
+   * The event among those announced late, by reading the whole partition. Null at once where the log begins after the
+   * wanted event: then retention has nearly always deleted it.
+   */
+  async #searchLate(at: TopicPartition, wanted: AnnouncedSource, signal: AbortSignal): Promise<FoundEvent | null> {
+    const { start, end } = await this.#options.logs.bounds(at);
+    const oldest = await this.#firstEvents(at, start, end, wanted, signal);
+    if (oldest !== null && oldest.first > wanted.offset) return null;
+    const reader = this.#options.logs.reader(at, start);
+    const close = () => reader.close();
+    signal.addEventListener('abort', close);
+    try {
+      for (let position = start; position < end && !signal.aborted;) {
+        const batch = await reader.next(READ_RECORDS);
+        const found = await this.#eventOf(wanted, batch.records.filter(isAnnouncedLate));
+        if (found !== null) return { ...found, at };
+        position = batch.nextOffset;
+      }
+      return null;
+    } finally {
+      signal.removeEventListener('abort', close);
+      reader.close();
+    }
   }
 
   /** The first events that the wanted one is in order with, from one read at `from` or after; null where none is. */
@@ -126,7 +153,7 @@ export class AnnouncedEvents {
   }
 
   #isOf(inputPartition: number, record: LogRecord): boolean {
-    if (isResent(record)) return false;
+    if (isResent(record) || isAnnouncedLate(record)) return false;
     const source = record.headers.find(({ key }) => key === 'ce_source')?.value;
     return source?.toString() === this.#options.sourceOf(inputPartition);
   }

@@ -10,7 +10,7 @@ import {
   InconsistentPositionError,
   RecordTooLargeError,
 } from '../pipeline/errors.js';
-import type { PartitionStatus, PipelineObserver, RestoreProgress } from '../pipeline/observer.js';
+import type { PartitionStatus, PipelineObserver, RecountedCompanies, RestoreProgress } from '../pipeline/observer.js';
 import type { TransactionOutcome } from '../pipeline/ports.js';
 
 /** Unknown status words are logged once each; so many are remembered. */
@@ -86,6 +86,10 @@ export class LoggingObserver implements PipelineObserver {
     if (this.#unknownWords.has(status) || this.#unknownWords.size >= MAX_REMEMBERED_WORDS) return;
     this.#unknownWords.add(status);
     this.logger.warn({ status, companyId }, 'unknown dataset status, taken as in progress');
+  }
+
+  recounted(partition: number, counts: RecountedCompanies): void {
+    this.logger.info({ partition, ...counts }, 'counted companies again under the status words of this release');
   }
 
   forgotEarlyDatasets(companyId: string, count: number): void {

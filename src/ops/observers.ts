@@ -15,6 +15,7 @@ export function tellAll(observers: readonly Partial<PipelineObserver>[]): Pipeli
     stalled: (...told) => observers.forEach((o) => o.stalled?.(...told)),
     companies: (...told) => observers.forEach((o) => o.companies?.(...told)),
     unknownStatus: (...told) => observers.forEach((o) => o.unknownStatus?.(...told)),
+    recounted: (...told) => observers.forEach((o) => o.recounted?.(...told)),
     forgotEarlyDatasets: (...told) => observers.forEach((o) => o.forgotEarlyDatasets?.(...told)),
     leftOpen: (...told) => observers.forEach((o) => o.leftOpen?.(...told)),
     setAside: (...told) => observers.forEach((o) => o.setAside?.(...told)),

@@ -31,11 +31,11 @@ export async function commitBatch(
   nextOffset: number,
   onBegun: () => void = () => undefined,
 ): Promise<number> {
-  const { producer, store, tail } = owned;
+  const { producer, store, tail, counted } = owned;
   const { observer, topics } = context;
   if (producer.lostConnection()) await mustBeWhole(context, partition, producer);
   const input = { topic: topics.input, partition };
-  const position = { topic: topics.input, offset: nextOffset };
+  const position = { topic: topics.input, offset: nextOffset, countedUnder: counted.vocabulary };
   const origin = { prior: store.origin(), now: owned.origin };
   const encoded = encodeChanges(decisions.touched, position, store.position(), store.undoBytes, origin);
   const { changes } = encoded;

@@ -1,15 +1,17 @@
 /** From decoded records to decisions: the rules applied to a batch, with the rows that they need. */
 import { announce, type Announcement } from '../domain/announcement.js';
+import { completingOf, dueFirst } from '../domain/recount.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { InputEvent } from '../domain/events.js';
-import { clientMayChoose, policyFor } from '../domain/policy.js';
+import { clientMayChoose, policyFor, type Policy } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
 import { isKnownStatus } from '../domain/statuses.js';
 import { hold, transition, type Ignored } from '../domain/transition.js';
 import { isPoison, type Decoded, type Poison } from '../decode/poison.js';
 import { assertNever } from '../lib/assert-never.js';
-import type { LogRecord } from '../lib/record.js';
+import { NO_HEADERS, type LogRecord } from '../lib/record.js';
 import type { CompanyCache } from '../store/company-cache.js';
+import type { CountedCompanies } from '../store/counted-companies.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { loadWholeCompany, RowLoad } from '../store/row-loading.js';
 import { USUAL_BATCH } from './batch-limits.js';
@@ -28,6 +30,8 @@ export interface Decisions {
 /** Decisions, and what it took to come to them. */
 export interface DecidedBatch extends Decisions {
   readonly ignored: Readonly<Record<Ignored['why'], number>>;
+  /** Records that completed their company. An overdue company was completed by a record of an earlier batch. */
+  readonly completing: number;
   /** Companies that the records are of, and how many of those were in memory. */
   readonly companies: number;
   readonly cachedCompanies: number;
@@ -43,6 +47,7 @@ const COMPANY_AND_INFO_ROW = 2;
 interface PartitionRows {
   readonly partition: number;
   readonly store: PartitionStore;
+  readonly counted: CountedCompanies;
   readonly cache: CompanyCache;
 }
 
@@ -67,12 +72,11 @@ export async function decide(
   for (; i < decoded.length && batch.changedRows < maxChangedRows; i++) {
     const item = decoded[i] as Decoded;
     const rows = batch.rowsOf[i - from] ?? null;
-    if (isPoison(item)) batch.holdCompany(rows, item);
-    else {
-      // Awaits only in the rare cases that need more rows than were loaded: no promise per record.
-      const more = batch.apply(rows as CompanyRows, item, records[i] as LogRecord);
-      if (more !== null) await more;
-    }
+    // Awaits only in the rare cases that need more rows than were loaded: no promise per record.
+    const more = isPoison(item)
+      ? batch.holdCompany(rows, item)
+      : batch.apply(rows as CompanyRows, item, records[i] as LogRecord);
+    if (more !== null) await more;
   }
   batch.end = i;
   return batch;
@@ -84,6 +88,7 @@ class BatchDecisions implements DecidedBatch {
   readonly poison: Poison[] = [];
   readonly stalls: readonly Stall[] = [];
   readonly ignored = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
+  completing = 0;
   companies = 0;
   cachedCompanies = 0;
   end = 0;
@@ -97,7 +102,7 @@ class BatchDecisions implements DecidedBatch {
   ) {}
 
   async loadRows(decoded: readonly Decoded[], from: number): Promise<void> {
-    const load = new RowLoad(this.at.cache);
+    const load = new RowLoad(this.at.cache, this.at.counted);
     for (let i = from; i < decoded.length; i++) {
       const item = decoded[i] as Decoded;
       if (!isPoison(item)) this.rowsOf.push(load.want(item));
@@ -109,24 +114,32 @@ class BatchDecisions implements DecidedBatch {
     await load.run(this.at.store);
   }
 
-  holdCompany(rows: CompanyRows | null, poison: Poison): void {
+  /** Sets the record aside and holds its company; a promise only where something must be read first. */
+  holdCompany(rows: CompanyRows | null, poison: Poison): Promise<void> | null {
+    const first = rows === null ? null : dueFirst(rows);
+    if (rows !== null && first === 'needs-whole-company')
+      return this.loadWhole(rows).then(() => this.holdCompany(rows, poison) ?? undefined);
+    if (rows !== null && first === 'overdue') this.announceOverdue(rows);
     this.poison.push(poison);
-    if (rows === null) return;
+    if (rows === null) return null;
     const alreadyTouched = rows.changed;
     hold(rows, this.holdIdOf(poison.record), poison.code, poison.record.timestamp);
     if (!alreadyTouched && rows.changed) this.touched.push(rows);
+    return null;
   }
 
   /** Applies one event; a promise only where something must be read first. */
   apply(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> | null {
     const { context } = this;
-    const { allDatasetsFrom, settings } = context;
-    const choice = clientMayChoose(event.timestamp, allDatasetsFrom) ? settings.policyOf(event.clientId) : undefined;
-    const policy = policyFor(event.timestamp, allDatasetsFrom, choice);
+    const policy = policyInForce(context, event.timestamp, event.clientId);
     const forgottenBefore = forgottenOf(rows);
     const alreadyTouched = rows.changed;
     const outcome = transition(rows, event, policy);
     if (outcome.kind === 'needs-whole-company') return this.applyToWhole(rows, event, record);
+    if (outcome.kind === 'overdue') {
+      this.announceOverdue(rows);
+      return this.apply(rows, event, record);
+    }
     if (event.payload.kind === 'status' && !isKnownStatus(event.payload.status))
       context.observer.unknownStatus(event.payload.status, event.companyId);
     switch (outcome.kind) {
@@ -151,15 +164,28 @@ class BatchDecisions implements DecidedBatch {
     }
   }
 
-  private announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Announcement['policy']): null {
+  private announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Policy): null {
     this.changedRows += rows.size;
+    this.completing++;
     this.announcements.push({ announcement: announce(rows, event, policy), completing: record });
     return null;
   }
 
+  private announceOverdue(rows: CompanyRows): void {
+    if (!rows.changed) this.touched.push(rows);
+    this.changedRows += rows.size;
+    this.announcements.push(announceOverdue(this.context, rows));
+  }
+
   private async applyToWhole(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
-    await loadWholeCompany(this.at.store, rows);
+    await this.loadWhole(rows);
     await this.apply(rows, event, record);
+  }
+
+  /** A company that must only be counted counts as changed too, so that a batch does not load any number of rows. */
+  private async loadWhole(rows: CompanyRows): Promise<void> {
+    await loadWholeCompany(this.at.store, rows);
+    this.changedRows += rows.size;
   }
 
   private noteForgotten(rows: CompanyRows, before: number): void {
@@ -168,10 +194,10 @@ class BatchDecisions implements DecidedBatch {
   }
 
   private async refuse(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
-    const load = new RowLoad(this.at.cache);
+    const load = new RowLoad(this.at.cache, this.at.counted);
     load.wantHold(event.companyId, this.holdIdOf(record));
     await load.run(this.at.store);
-    this.holdCompany(rows, {
+    await this.holdCompany(rows, {
       record,
       code: 'too-many-datasets',
       message:
@@ -184,6 +210,22 @@ class BatchDecisions implements DecidedBatch {
   private holdIdOf(record: LogRecord): string {
     return `${this.at.partition}/${record.offset}`;
   }
+}
+
+/**
+ * Announces a company that an older release left waiting, as the record would have that completed it (`completingOf`).
+ * That record was read long ago and may be gone: the announcement carries on no trace.
+ */
+export function announceOverdue(context: PipelineContext, rows: CompanyRows): Decisions['announcements'][number] {
+  const completing = completingOf(rows);
+  const { offset, timestamp, clientId } = completing;
+  const announcement = announce(rows, completing, policyInForce(context, timestamp, clientId));
+  return { announcement, completing: { offset, timestamp, key: null, value: null, headers: NO_HEADERS } };
+}
+
+function policyInForce({ allDatasetsFrom, settings }: PipelineContext, timestamp: number, clientId: string): Policy {
+  const choice = clientMayChoose(timestamp, allDatasetsFrom) ? settings.policyOf(clientId) : undefined;
+  return policyFor(timestamp, allDatasetsFrom, choice);
 }
 
 /** Roughly: rare changes besides, of holds lifted and early datasets forgotten, are not counted. */

@@ -92,6 +92,13 @@ export interface PendingCompanies {
   readonly stalled: number;
 }
 
+export interface RecountedCompanies {
+  /** Companies with a dataset that only a later word finishes. */
+  readonly companies: number;
+  /** Those of them that nothing else kept waiting: the pass has announced them. */
+  readonly announced: number;
+}
+
 export interface PipelineObserver {
   state(partition: number, status: PartitionStatus): void;
   step(partition: number, step: BatchStep): void;
@@ -109,6 +116,8 @@ export interface PipelineObserver {
   stalled(partition: number, stall: Stall): void;
   companies(partition: number, counts: PendingCompanies): void;
   unknownStatus(status: string, companyId: string): void;
+  /** After an upgrade to more status words, all companies of the partition are counted again. */
+  recounted(partition: number, counts: RecountedCompanies): void;
   forgotEarlyDatasets(companyId: string, count: number): void;
   setAside(partition: number, why: string): void;
   /** The brokers have left the former owner's last transaction open in some places; it is ended again, as it was. */

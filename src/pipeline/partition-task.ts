@@ -186,7 +186,7 @@ export class PartitionTask {
       if (throttledMs(owned) > 0) await context.clock.delay(throttledMs(owned), signal);
       if (signal.aborted) return;
       const startedAt = context.clock.now();
-      const at = { partition, store: owned.store, cache };
+      const at = { partition, store: owned.store, counted: owned.counted, cache };
       const decisions = await decide(context, at, batch.records, decoded, from, this.#limits.rows);
       context.observer.step(partition, 'decided');
       const nextOffset = batch.records[decisions.end]?.offset ?? batch.nextOffset;
@@ -200,7 +200,7 @@ export class PartitionTask {
       this.#wentWell();
       this.#report(decisions, {
         records,
-        announced: decisions.announcements.length,
+        announced: decisions.completing,
         deadLetters: decisions.poison.length,
         ignored: decisions.ignored,
         changes,

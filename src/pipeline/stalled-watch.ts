@@ -5,6 +5,9 @@
  *
  * A backlog is never taken for a stall: a pass asks for the time, then for the end of the input, and judges by that time
  * only once the partition has worked off the input up to that end.
+ *
+ * After an upgrade companies may have to be counted again (recount-pass.ts). That comes first: a company that is to be
+ * announced is not reported as stalled.
  */
 import type { CompanyRows } from '../domain/company-rows.js';
 import { isStalled, reportStall, type Stall } from '../domain/stall.js';
@@ -18,6 +21,7 @@ import type { PipelineContext } from './context.js';
 import { NOTHING_DECIDED } from './decide.js';
 import { BrokerError } from './errors.js';
 import { commitPaced, throttledMs } from './paced-commit.js';
+import { RecountPass } from './recount-pass.js';
 import type { OwnedPartition } from './take-over.js';
 
 /** Company rows of one slice at most: less than a millisecond of work, and no more stalls than a batch may have records. */
@@ -44,6 +48,7 @@ interface Pass {
 /** Of one ownership of a partition. */
 export class StalledWatch {
   readonly #passIntervalMs: number;
+  readonly #recount: RecountPass;
   #pass: Pass | null = null;
   #dueAt = 0;
   /** The stalls of this slice, and their companies. */
@@ -57,6 +62,7 @@ export class StalledWatch {
     private readonly cache: CompanyCache,
     private readonly limits: BatchLimits,
   ) {
+    this.#recount = new RecountPass(context, partition, owned, cache);
     const wanted = context.stalledAfterMs / PASSES_PER_STALL;
     this.#passIntervalMs = Math.min(Math.max(wanted, MIN_PASS_INTERVAL_MS), MAX_PASS_INTERVAL_MS);
   }
@@ -76,6 +82,7 @@ export class StalledWatch {
   async look(passed: number): Promise<void> {
     if (this.restMs > 0 || throttledMs(this.owned) > 0) return;
     this.#dueAt = this.context.clock.now() + SLICE_INTERVAL_MS;
+    if (!this.#recount.over) return this.#recount.look(passed);
     this.#pass ??= await this.#begin();
     const pass = this.#pass;
     if (pass === null || passed < pass.inputEnd) return;

@@ -9,6 +9,7 @@
  * changelog's end are final. The undo does not ask whether the last batch was committed: the replay brings it back if
  * it was. Rows in the changelog are absolute, so that replaying too much is harmless.
  */
+import { CountedCompanies } from '../store/counted-companies.js';
 import { UnprovedChangelogError } from '../store/examine-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { isSameOrigin, type OriginRow } from '../store/row-codec.js';
@@ -29,6 +30,8 @@ export interface OwnedPartition {
   readonly producer: TransactionalProducer;
   readonly store: PartitionStore;
   readonly tail: ChangelogTail;
+  /** Which company rows are counted under the words that this release knows. */
+  readonly counted: CountedCompanies;
   /** What the changelog must say of where its state comes from. */
   readonly origin: OriginRow;
   /** Where the input is read on. */
@@ -119,7 +122,8 @@ async function settle(
     });
     const isNews = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
     const tail = new ChangelogTail(changelog.end);
-    return { producer, store, tail, origin, from, inputId: view.input.topicId, isNews };
+    const counted = new CountedCompanies(store.position());
+    return { producer, store, tail, counted, origin, from, inputId: view.input.topicId, isNews };
   } catch (error) {
     await opening.discard();
     await store?.close();

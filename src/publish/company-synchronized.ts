@@ -29,6 +29,13 @@ const SPEC_VERSION = textHeader('ce_specversion', '1.0');
 const EVENT_TYPE = textHeader('ce_type', 'company.synchronized.v1');
 const CONTENT_TYPE = textHeader('content-type', 'application/avro');
 
+/** On an announcement whose `source` lies before that of announcements above it in the topic. */
+const ANNOUNCED_LATE = textHeader('announced_late', 'status word learnt by an upgrade');
+
+export function isAnnouncedLate({ headers }: LogRecord): boolean {
+  return headers.some(({ key }) => key === ANNOUNCED_LATE.key);
+}
+
 export class CompanySynchronizedRecords {
   readonly #options: CompanySynchronizedOptions;
   readonly #namespace: string;
@@ -53,7 +60,7 @@ export class CompanySynchronizedRecords {
   }
 
   #headersOf(
-    { companyId, synchronizedAt }: Announcement,
+    { companyId, synchronizedAt, late }: Announcement,
     { topic, partition }: TopicPartition,
     eventId: string,
     completing: LogRecord,
@@ -70,6 +77,7 @@ export class CompanySynchronizedRecords {
     ];
     const traceparent = traceparentOf(completing.headers);
     if (traceparent !== null) headers.push(traceparent);
+    if (late) headers.push(ANNOUNCED_LATE);
     return headers;
   }
 }

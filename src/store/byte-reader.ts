@@ -37,6 +37,15 @@ export class ByteReader {
     return value;
   }
 
+  /** A varint, and how many bytes it has more than it needs. */
+  paddedVarint(): { value: number; padding: number } {
+    const start = this.#at;
+    const value = this.varint();
+    let end = this.#at - 1;
+    while (end > start && ((this.bytes[end] as number) & 0x7f) === 0) end--;
+    return { value, padding: this.#at - 1 - end };
+  }
+
   signedVarint(): number {
     const zigzag = this.varint();
     return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;

@@ -56,6 +56,17 @@ export class ByteWriter {
     chunk[this.#at++] = rest;
   }
 
+  /** A varint with so many bytes more than it needs, which add nothing to its value. */
+  paddedVarint(value: number, padding: number): void {
+    this.varint(value);
+    if (padding === 0) return;
+    this.#reserve(padding);
+    const chunk = this.#chunk;
+    chunk[this.#at - 1] = (chunk[this.#at - 1] as number) | 0x80;
+    for (let i = 1; i < padding; i++) chunk[this.#at++] = 0x80;
+    chunk[this.#at++] = 0;
+  }
+
   /** Zigzag, so that small negative numbers stay small. @param value an integer of less than 2^52 in magnitude */
   signedVarint(value: number): void {
     this.varint(value >= 0 ? value * 2 : -value * 2 - 1);

@@ -3,6 +3,10 @@
  *
  * A company announced elsewhere is written as an announced one without a Complete dataset, which no announcement of ours
  * is. So a release that knows no such outcome reads the row, and stays silent too.
+ *
+ * A pending row counts datasets that only a later word finishes (`laterFinished`) as unfinished, and says that there are
+ * some by one leading zero byte in `endedLinks`. A release that knows no such words ignores that byte, counts on from
+ * numbers that are right for its own words, and drops the byte when it writes the row.
  */
 import { assertNever } from '../lib/assert-never.js';
 import type { Policy } from '../domain/policy.js';
@@ -24,6 +28,7 @@ const OUTCOME = { pending: 0, announced: 1, deleted: 2, pendingAndStalled: 3 } a
 const OUTCOME_AT = 1;
 const POLICY_CODE = { FIRST_DATASET: 0, ALL_DATASETS: 1 } as const satisfies Record<Policy, number>;
 
+const NO_BITS = { value: 0n, marked: false } as const;
 const NO_DATASETS = { policy: 'ALL_DATASETS', named: 0, succeeded: 0, failed: 0, ended: 0 } as const;
 
 export function writeCompanyRow(to: ByteWriter, row: CompanyRow): void {
@@ -75,7 +80,7 @@ function readOutcome(from: ByteReader): CompanyRow {
 function writePending(to: ByteWriter, row: PendingCompany): void {
   to.byte(row.stalled ? OUTCOME.pendingAndStalled : OUTCOME.pending);
   to.varint(row.named);
-  to.varint(row.unfinished);
+  to.varint(row.unfinished + (row.laterFinished ?? 0));
   to.varint(row.succeeded);
   to.varint(row.early);
   to.varint(row.forgotten);
@@ -83,11 +88,11 @@ function writePending(to: ByteWriter, row: PendingCompany): void {
   to.varint(row.links);
   to.varint(row.unsealed);
   to.signedVarint(row.progressHour);
-  writeBits(to, row.endedLinks);
+  writeBits(to, row.endedLinks, row.laterFinished !== 0);
 }
 
 function readPending(from: ByteReader, stalled: boolean): PendingCompany {
-  return {
+  const row = {
     outcome: 'pending',
     named: from.varint(),
     unfinished: from.varint(),
@@ -98,9 +103,9 @@ function readPending(from: ByteReader, stalled: boolean): PendingCompany {
     links: from.varint(),
     unsealed: from.varint(),
     progressHour: from.signedVarint(),
-    endedLinks: readBits(from),
-    stalled,
-  };
+  } as const;
+  const bits = readBits(from);
+  return { ...row, endedLinks: bits.value, laterFinished: bits.marked ? null : 0, stalled };
 }
 
 function writeAnnounced(to: ByteWriter, row: AnnouncedCompany): void {
@@ -150,19 +155,18 @@ function policyOf(code: number): Policy {
   }
 }
 
-/** Number of bytes, then the bytes, highest first; no bytes for zero. */
-function writeBits(to: ByteWriter, bits: bigint): void {
-  if (bits === 0n) {
-    to.varint(0);
-    return;
-  }
-  const hex = bits.toString(16);
+/** Number of bytes, then the bytes, highest first; no bytes for zero. A mark is one more byte in front, zero. */
+function writeBits(to: ByteWriter, bits: bigint, marked: boolean): void {
+  const hex = bits === 0n ? '' : bits.toString(16);
   const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');
-  to.varint(bytes.length);
+  to.varint(bytes.length + (marked ? 1 : 0));
+  if (marked) to.byte(0);
   to.bytes(bytes);
 }
 
-function readBits(from: ByteReader): bigint {
+function readBits(from: ByteReader): { value: bigint; marked: boolean } {
   const length = from.varint();
-  return length === 0 ? 0n : BigInt(`0x${from.slice(length).toString('hex')}`);
+  if (length === 0) return NO_BITS;
+  const bytes = from.slice(length);
+  return { value: BigInt(`0x${bytes.toString('hex')}`), marked: bytes[0] === 0 };
 }

@@ -4,7 +4,7 @@
  *     version flags (status code | status text) [revision] offset timestamp [link connection dataType]
  */
 import type { DatasetPlace, DatasetRow } from '../domain/rows.js';
-import { KNOWN_STATUSES } from '../domain/statuses.js';
+import { CODED_STATUSES } from '../domain/statuses.js';
 import type { ByteReader } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
 import { CorruptStoreError } from './key-value-store.js';
@@ -17,8 +17,10 @@ const REVISION_SHIFT = 2;
 const REVISION_MASK = 0b11;
 const REVISION = { none: 0, unsigned: 1, negative: 2, int64: 3 } as const;
 const ALL_FLAGS = 0b1111;
+/** After the version. */
+const FLAGS_AT = 1;
 
-const codes = new Map(KNOWN_STATUSES.map((status, code) => [status, code]));
+const codes = new Map(CODED_STATUSES.map((status, code) => [status, code]));
 
 export function writeDatasetRow(to: ByteWriter, row: DatasetRow): void {
   const { place, status, revision } = row;
@@ -39,6 +41,11 @@ export function writeDatasetRow(to: ByteWriter, row: DatasetRow): void {
   to.varint(place.link);
   to.varint(place.connection);
   to.text(place.dataType);
+}
+
+/** Whether the row's status has no code: a word that joined later, or one that is not known. Reads the first bytes only. */
+export function hasStatusText(bytes: Buffer): boolean {
+  return ((bytes[FLAGS_AT] ?? 0) & STATUS_AS_TEXT) !== 0;
 }
 
 /** @throws UnknownRowVersionError, CorruptStoreError */
@@ -78,9 +85,8 @@ function readRevision(from: ByteReader, kind: number): DatasetRow['revision'] {
   }
 }
 
-/** Words are only ever appended to the known ones: a code beyond them is of a newer release. */
 function statusOf(code: number): string {
-  const status = KNOWN_STATUSES[code];
+  const status = CODED_STATUSES[code];
   if (status === undefined) throw new UnknownRowVersionError('dataset status code', code);
   return status;
 }

@@ -3,7 +3,7 @@
  * version byte (row-version.ts); numbers are varints; ids and texts are as `ByteWriter` writes them.
  */
 export { decodeCompanyRow, writeCompanyRow } from './company-row-codec.js';
-export { decodeDatasetRow, writeDatasetRow } from './dataset-row-codec.js';
+export { decodeDatasetRow, hasStatusText, writeDatasetRow } from './dataset-row-codec.js';
 export { decodeHoldRow, writeHoldRow } from './hold-row-codec.js';
 export { decodeInfoRow, writeInfoRow } from './info-row-codec.js';
 export { decodeOriginRow, isSameOrigin, writeOriginRow, type OriginRow } from './origin-row-codec.js';

@@ -28,6 +28,8 @@ export const KEY_KIND = {
 
 /** What the keys of all company rows start with, and no other key. */
 export const COMPANY_PREFIX = Buffer.of(KEY_KIND.company);
+/** The same of all dataset rows. */
+export const DATASET_PREFIX = Buffer.of(KEY_KIND.dataset);
 /** The same of all hold rows. */
 export const HOLD_PREFIX = Buffer.of(KEY_KIND.hold);
 export const POSITION_KEY = Buffer.of(KEY_KIND.position);

@@ -1,10 +1,12 @@
 /** Brings rows into memory: what a batch of events needs in two reads, or one whole company. */
 import { CompanyRows } from '../domain/company-rows.js';
+import { countLaterFinished, mistrustCounts } from '../domain/recount.js';
 import type { InputEvent } from '../domain/events.js';
 import { visitRowsNeeded, type RowsNeeded } from '../domain/rows-needed.js';
 import { ByteReader } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
 import type { CompanyCache } from './company-cache.js';
+import type { CountedCompanies } from './counted-companies.js';
 import type { KeyValueReads } from './key-value-store.js';
 import { decodeCompanyRow, decodeDatasetRow, decodeHoldRow, decodeInfoRow } from './row-codec.js';
 import {
@@ -41,7 +43,11 @@ export class RowLoad implements RowsNeeded {
   /** The company that the next row is of. */
   #rows: CompanyRows | undefined;
 
-  constructor(private readonly cache: CompanyCache) {}
+  /** @param counted which of the stored company rows must be counted again before anything is decided by them */
+  constructor(
+    private readonly cache: CompanyCache,
+    private readonly counted: CountedCompanies,
+  ) {}
 
   /** Companies asked for that are not in memory. */
   get missing(): number {
@@ -129,7 +135,9 @@ export class RowLoad implements RowsNeeded {
     for (let i = 0; i < keys.length; i++) {
       const rows = this.#companies[i];
       const kind = keys[i]?.[0];
-      if (rows !== undefined && kind !== undefined) fill(rows, kind, this.#ids[i] ?? '', values[i] ?? null);
+      if (rows === undefined || kind === undefined) continue;
+      fill(rows, kind, this.#ids[i] ?? '', values[i] ?? null);
+      if (kind === KEY_KIND.company && this.counted.mayLack(rows.companyId)) mistrustCounts(rows);
     }
     this.#keys = [];
     this.#companies = [];
@@ -169,7 +177,8 @@ class AskedRows {
 }
 
 /**
- * Loads every row of a company. Rows in memory, changed or known not to exist, win over what is stored.
+ * Loads every row of a company, and counts what only later words finish. Rows in memory, changed or known not to exist,
+ * win over what is stored.
  * @throws what the store or the row codec throws
  */
 export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows): Promise<void> {
@@ -189,6 +198,7 @@ export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows):
   for (const { key, value } of holds)
     fill(rows, KEY_KIND.hold, restOf(key, prefixOfHolds, 'hold key').textToEnd(), value);
   rows.whole = true;
+  countLaterFinished(rows);
 }
 
 /**

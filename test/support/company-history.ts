@@ -40,6 +40,7 @@ const statusWord = fc.oneof(
   { weight: 6, arbitrary: fc.constant('Complete') },
   { weight: 3, arbitrary: fc.constantFrom('FetchError', 'PrerequisiteNotMet', 'Cancelled', 'NotSupported') },
   { weight: 3, arbitrary: fc.constantFrom('Initial', 'Queued', 'Fetching', 'Validating') },
+  { weight: 3, arbitrary: fc.constantFrom('RoutingError', 'RoutingError', 'Routing') },
   { weight: 1, arbitrary: fc.constantFrom('', 'complete', 'Complete ', 'Exploded', 'constructor', '__proto__') },
 );
 

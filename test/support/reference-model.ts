@@ -66,6 +66,11 @@ export interface HistoryContext {
   readonly allDatasetsFrom: number;
   /** EVENT_NAMESPACE: the application id where it was not set. */
   readonly eventNamespace: string;
+  /**
+   * Whether the release that read the record at an offset knew the words that joined later. Without it every record was
+   * read by a release that knows them.
+   */
+  readonly knewLaterWordsAt?: (offset: number) => boolean;
 }
 
 /** The fields of the outbound record. `connections` and `datasets` are sets: here sorted by id. */
@@ -133,6 +138,8 @@ interface Past {
   statuses: Status[];
   readonly holds: Set<string>;
   forgotten: number;
+  /** Whether the release that judges knows the words that joined later. */
+  knowsLaterWords: boolean;
 }
 
 const MOST_NAMED_DATASETS = 10_000;
@@ -146,7 +153,10 @@ const DATASETS_FORGOTTEN_AT_ONCE = 500;
  * records of aborted transactions are none of them
  */
 export function judgeCompany(records: readonly HistoryRecord[], context: HistoryContext): Verdict {
-  const past: Past = { manifests: [], unlinkings: [], statuses: [], holds: new Set(), forgotten: 0 };
+  const past: Past = {
+    ...{ manifests: [], unlinkings: [], statuses: [], holds: new Set(), forgotten: 0 },
+    knowsLaterWords: true,
+  };
   const tooManyDatasets: number[] = [];
   const standings: (Standing | null)[] = [];
   let outcome: Verdict['outcome'] = 'pending';
@@ -156,6 +166,18 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
   for (const record of records) {
     if (record.offset <= previousOffset) throw new RangeError(`offset ${record.offset} follows ${previousOffset}`);
     previousOffset = record.offset;
+
+    const knewBefore = past.knowsLaterWords;
+    past.knowsLaterWords = context.knewLaterWordsAt?.(record.offset) ?? true;
+    const elsewhere = record.kind === 'event' && record.payload.type === 'AnnouncedElsewhere';
+    if (outcome === 'pending' && past.knowsLaterWords && !knewBefore && !elsewhere) {
+      // The company is counted again, and judged before this record of it counts.
+      if (isSynchronized(past, 'ALL_DATASETS')) {
+        outcome = 'announced';
+        const completing = { ...latestOfLaterWords(past), clientId: clientOfInfo(past) };
+        announcement = announcementOf(past, completing, policyInForce(completing, context), context);
+      }
+    }
 
     if (outcome === 'pending') {
       const effect = take(past, record, context.partition);
@@ -306,7 +328,7 @@ function datasetsOf(past: Past): ReferenceDataset[] {
     const status = own?.payload.status ?? 'Queued';
     const decidedAtOffset = own?.offset ?? (firstNaming.get(datasetId) as Manifest).offset; // [5, 8]
     const endedAt = links.get(linkId)?.endedAt;
-    if (endedAt !== undefined && !isTerminal(status))
+    if (endedAt !== undefined && !isTerminal(status, past))
       datasets.push({ datasetId, dataType, connectionId, status: 'Cancelled', decidedAtOffset: endedAt }); // [3]
     else datasets.push({ datasetId, dataType, connectionId, status, decidedAtOffset });
   }
@@ -325,7 +347,7 @@ function standingOf(past: Past): Standing {
     links: linksOf(past).size,
     unsealedLinks: unsealedLinks(past),
     named: datasets.length,
-    waitingFor: datasets.filter((dataset) => !isTerminal(dataset.status)).map((dataset) => dataset.datasetId),
+    waitingFor: datasets.filter((dataset) => !isTerminal(dataset.status, past)).map((dataset) => dataset.datasetId),
     succeeded: datasets.filter((dataset) => SUCCESS.includes(dataset.status)).length,
     early: earlyDatasets(past).size,
     forgotten: past.forgotten,
@@ -347,7 +369,7 @@ function isSynchronized(past: Past, trigger: TriggerPolicy): boolean {
     nothingHoldsIt &&
     past.manifests.length > 0 &&
     unsealedLinks(past).length === 0 &&
-    datasets.every((dataset) => isTerminal(dataset.status)) &&
+    datasets.every((dataset) => isTerminal(dataset.status, past)) &&
     oneIsComplete
   );
 }
@@ -359,7 +381,8 @@ function announcementOf(
   { companyId, topic, partition, eventNamespace }: HistoryContext,
 ): ReferenceAnnouncement {
   const datasets = datasetsOf(past);
-  const countOf = (words: readonly string[]) => datasets.filter((dataset) => words.includes(dataset.status)).length;
+  const ended = datasets.filter((dataset) => isTerminal(dataset.status, past));
+  const countOf = (words: readonly string[]) => ended.filter((dataset) => words.includes(dataset.status)).length;
   return {
     eventId: eventIdOf(companyId, eventNamespace),
     companyId,
@@ -379,12 +402,30 @@ function announcementOf(
 const SUCCESS = ['Complete'];
 const FAILURE = (
   'FetchError MapError InternalError ProcessingError ValidationError AuthError RateLimitError PermissionsError ' +
-  'PrerequisiteNotMet'
+  'PrerequisiteNotMet RoutingError'
 ).split(' ');
 const ENDED = ['Cancelled', 'NotSupported'];
+/** Words that releases before did not know, and took as in progress. */
+const LATER_TERMINAL = ['RoutingError'];
 
-function isTerminal(status: string): boolean {
+function isTerminal(status: string, { knowsLaterWords }: Past): boolean {
+  if (!knowsLaterWords && LATER_TERMINAL.includes(status)) return false;
   return SUCCESS.includes(status) || FAILURE.includes(status) || ENDED.includes(status);
+}
+
+/** Of the records that gave a dataset the later word that it counts by, the latest. */
+function latestOfLaterWords(past: Past): Status {
+  const counting = datasetsOf(past).filter((dataset) => LATER_TERMINAL.includes(dataset.status));
+  const offset = Math.max(...counting.map((dataset) => dataset.decidedAtOffset));
+  return past.statuses.find((status) => status.offset === offset) as Status;
+}
+
+/** The client of the latest manifest, or of an unlinking after it that ended a link. */
+function clientOfInfo(past: Past): string {
+  const ends = new Set([...linksOf(past).values()].map((link) => link.endedAt));
+  const ending = past.unlinkings.filter((unlinking) => ends.has(unlinking.offset));
+  const latest = [...past.manifests, ...ending].sort((a, b) => a.offset - b.offset).at(-1);
+  return (latest as Manifest | Unlinking).clientId;
 }
 
 /** Where the URL namespace of UUIDv5 begins (RFC 9562, appendix A). */

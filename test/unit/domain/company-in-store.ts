@@ -9,8 +9,11 @@ import { CompanyRows, type ChangeVisitor } from '../../../src/domain/company-row
 import type { InputEvent, Payload, PoisonCode } from '../../../src/domain/events.js';
 import { policyFor, type Policy } from '../../../src/domain/policy.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
+import { completingOf, countLaterFinished, dueFirst, mistrustCounts } from '../../../src/domain/recount.js';
 import { visitRowsNeeded } from '../../../src/domain/rows-needed.js';
 import { hold, transition, type Outcome } from '../../../src/domain/transition.js';
+import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { decodeCompanyRow, writeCompanyRow } from '../../../src/store/row-codec.js';
 import {
   eventIdOf,
   type EventRecord,
@@ -18,6 +21,7 @@ import {
   type HistoryRecord,
   type ReferenceAnnouncement,
   type ReferencePayload,
+  type TriggerPolicy,
 } from '../../support/reference-model.js';
 
 /** Rows of one company by their place: what a crash leaves. The values are frozen. */
@@ -34,6 +38,10 @@ export class CompanyInStore {
   readonly tooManyDatasets: number[] = [];
   #rows: CompanyRows;
   #settledAnnouncements = 0;
+  /** The client's setting of each record, by its offset. */
+  readonly #clientSettings = new Map<number, TriggerPolicy | null>();
+  /** The stored row may have been counted by a release that knew fewer words. */
+  #mustCount = false;
   #settledTooMany = 0;
 
   constructor(readonly context: HistoryContext) {
@@ -53,12 +61,41 @@ export class CompanyInStore {
     for (const [id, row] of this.stored.datasets) rows.loadDataset(id, row);
     for (const [id, row] of this.stored.holds) rows.loadHold(id, row);
     rows.whole = true;
+    countLaterFinished(rows);
     return rows;
+  }
+
+  /**
+   * Leaves the rows as a release leaves them that knows no later words, or takes them over from such a release. To it
+   * `LATER` is a word that nobody knows: `asOldReleaseReads` makes its records.
+   */
+  changeRelease(to: 'old' | 'new'): void {
+    this.evict();
+    const [from, into] = to === 'old' ? [LATER, UNKNOWN] : [UNKNOWN, LATER];
+    for (const [id, row] of this.stored.datasets)
+      if (row.status === from) put(this.stored.datasets, id, { ...row, status: into });
+    const company = this.stored.company.get('');
+    if (company?.outcome === 'pending') put(this.stored.company, '', { ...company, laterFinished: 0 });
+    this.#mustCount = to === 'new';
+  }
+
+  /** Counts the company as the pass does that follows a change to the new release. */
+  recount(): void {
+    this.#loadCompany();
+    if (this.company?.outcome === 'pending') {
+      this.#loadWhole();
+      if (dueFirst(this.#rows) === 'overdue') this.#announceOverdue();
+      else this.#rows.setCompany({ ...this.company });
+      this.settle();
+    }
+    this.#mustCount = false;
   }
 
   /** Applies a batch of records; `settle` writes it. */
   apply(...records: readonly HistoryRecord[]): void {
-    this.#rows.loadCompany(this.stored.company.get('') ?? null);
+    this.#loadCompany();
+    for (const record of records)
+      if (record.kind === 'event') this.#clientSettings.set(record.offset, record.clientSetting);
     for (const record of records) if (record.kind === 'event') this.#loadRowsNeeded(eventOf(record, this.context));
     for (const record of records) this.#applyOne(record);
   }
@@ -89,6 +126,12 @@ export class CompanyInStore {
     this.tooManyDatasets.length = this.#settledTooMany;
   }
 
+  #loadCompany(): void {
+    if (this.#rows.hasCompany()) return;
+    this.#rows.loadCompany(this.stored.company.get('') ?? null);
+    if (this.#mustCount) mistrustCounts(this.#rows);
+  }
+
   #loadRowsNeeded(event: InputEvent): void {
     const rows = this.#rows;
     const { info, datasets, holds } = this.stored;
@@ -105,6 +148,15 @@ export class CompanyInStore {
     for (const [id, row] of datasets) this.#rows.loadDataset(id, row);
     for (const [id, row] of holds) this.#rows.loadHold(id, row);
     this.#rows.whole = true;
+    countLaterFinished(this.#rows);
+  }
+
+  #announceOverdue(): void {
+    const completing = completingOf(this.#rows);
+    const { allDatasetsFrom } = this.context;
+    const setting = this.#clientSettings.get(completing.offset) ?? undefined;
+    const policy = policyFor(completing.timestamp, allDatasetsFrom, setting);
+    this.announcements.push(published(announce(this.#rows, completing, policy), this.context));
   }
 
   #applyOne(record: HistoryRecord): void {
@@ -119,9 +171,14 @@ export class CompanyInStore {
       this.#loadWhole();
       outcome = this.#transition(event, policy);
     }
+    if (outcome.kind === 'overdue') {
+      this.#announceOverdue();
+      outcome = this.#transition(event, policy);
+    }
     switch (outcome.kind) {
       case 'needs-whole-company':
-        throw new Error('all rows were loaded and the rules ask for them again');
+      case 'overdue':
+        throw new Error('what the rules asked for was done and they ask for it again');
       case 'too-many-datasets':
         this.tooManyDatasets.push(record.offset);
         this.#hold(record, outcome.kind);
@@ -148,6 +205,8 @@ export class CompanyInStore {
 
   #hold(record: HistoryRecord, code: PoisonCode): void {
     const holdId = `${this.context.partition}/${record.offset}`;
+    if (dueFirst(this.#rows) === 'needs-whole-company') this.#loadWhole();
+    if (dueFirst(this.#rows) === 'overdue') this.#announceOverdue();
     this.#rows.loadHold(holdId, this.stored.holds.get(holdId) ?? null);
     const held = hold(this.#rows, holdId, code, record.timestamp);
     if (held !== (this.company?.outcome === 'pending'))
@@ -164,7 +223,7 @@ function changesOf(rows: CompanyRows): unknown[] {
 
 function writerTo(rows: StoredRows, pick: <T>(prior: T, now: T) => T): ChangeVisitor {
   return {
-    company: (_companyId, prior, now) => put(rows.company, '', pick(prior, now)),
+    company: (_companyId, prior, now) => put(rows.company, '', asStored(pick(prior, now))),
     info: (_companyId, prior, now) => put(rows.info, '', pick(prior, now)),
     dataset: (_companyId, id, prior, now) => put(rows.datasets, id, pick(prior, now)),
     hold: (_companyId, id, prior, now) => put(rows.holds, id, pick(prior, now)),
@@ -174,6 +233,26 @@ function writerTo(rows: StoredRows, pick: <T>(prior: T, now: T) => T): ChangeVis
 function put<K, V extends object>(rows: Map<K, V>, key: K, row: V | null): void {
   if (row === null) rows.delete(key);
   else rows.set(key, deepFrozen(row));
+}
+
+/** A company row as a store gives it back: with the count of later words as a mark. */
+function asStored(row: CompanyRow | null): CompanyRow | null {
+  if (row === null) return null;
+  const to = new ByteWriter();
+  to.begin();
+  writeCompanyRow(to, row);
+  return decodeCompanyRow(to.end());
+}
+
+const LATER = 'RoutingError';
+/** What `LATER` is to a release that does not know it. */
+const UNKNOWN = 'RoutingError, which is not known';
+
+/** The record with the words that an old release knows. */
+export function asOldReleaseReads(record: HistoryRecord): HistoryRecord {
+  if (record.kind !== 'event' || record.payload.type !== 'DatasetStatusChanged') return record;
+  if (record.payload.status !== LATER) return record;
+  return { ...record, payload: { ...record.payload, status: UNKNOWN } };
 }
 
 /** Rows are immutable values: one that a rule changes in place makes it throw. */
@@ -225,7 +304,9 @@ function published(announcement: Announcement, context: HistoryContext): Referen
     synchronizedAt,
     trigger: policy,
     connections: announcement.connections.toSorted((a, b) => (a.connectionId < b.connectionId ? -1 : 1)),
-    datasets: announcement.datasets.toSorted((a, b) => (a.datasetId < b.datasetId ? -1 : 1)),
+    datasets: announcement.datasets
+      .map((dataset) => (dataset.status === UNKNOWN ? { ...dataset, status: LATER } : dataset))
+      .toSorted((a, b) => (a.datasetId < b.datasetId ? -1 : 1)),
     succeeded,
     failed,
     ended,

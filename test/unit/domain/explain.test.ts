@@ -5,12 +5,13 @@ import type { Explanation } from '../../../src/domain/explanation.js';
 import type { Policy } from '../../../src/domain/policy.js';
 import { companyHistory, CONTEXT } from '../../support/company-history.js';
 import { judgeCompany } from '../../support/reference-model.js';
-import { CompanyInStore } from './company-in-store.js';
+import { asOldReleaseReads, CompanyInStore } from './company-in-store.js';
 import {
   announcedElsewhere,
   companyAfter,
   deleted,
   earlier,
+  historyOf,
   manifest,
   part,
   poison,
@@ -31,6 +32,25 @@ function verdict(...drafts: readonly Draft[]): [Explanation['verdict'], string] 
   const explanation = explained('ALL_DATASETS', ...drafts);
   return [explanation.verdict, explanation.sentence];
 }
+
+test('a company that an older release left waiting for a word that it did not know is due, and says why', () => {
+  const company = new CompanyInStore(CONTEXT);
+  const drafts = [manifest('l', 'c', ['a', 'b']), status('a', 'Complete'), status('b', 'RoutingError')];
+  company.apply(...historyOf(drafts).map(asOldReleaseReads));
+  company.settle();
+  const waiting = explain(company.storedRows(), { asOf, policy: 'ALL_DATASETS' });
+  expect(waiting.notes).toEqual([
+    'the status word "RoutingError, which is not known" is not known, so its datasets count as in progress',
+  ]);
+  company.changeRelease('new');
+  const due = explain(company.storedRows(), { asOf, policy: 'ALL_DATASETS' });
+  expect([due.verdict, due.notes, due.counts]).toEqual([
+    'due',
+    [],
+    { datasets: 2, unfinished: 0, complete: 1, failed: 1, ended: 0 },
+  ]);
+  expect(due.sentence).toContain('a status word that the release before did not know');
+});
 
 describe('the verdict on a company that', () => {
   test('nothing was seen of', () => {

@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import { companyHistory, CONTEXT } from '../../support/company-history.js';
 import { judgeCompany, type HistoryRecord, type Standing, type Verdict } from '../../support/reference-model.js';
-import { CompanyInStore } from './company-in-store.js';
+import { asOldReleaseReads, CompanyInStore } from './company-in-store.js';
 
 const TIME_LIMIT_MS = 4_000;
 const { FC_RUNS, FC_SEED, FC_PATH } = process.env;
@@ -103,6 +103,50 @@ describe('random histories of a company', () => {
                 ended: announcement.ended,
               },
         );
+      }),
+      PARAMETERS,
+    );
+  });
+});
+
+/** Which release reads how many records, and whether the new one makes its pass before it reads them. */
+const eras = fc.array(
+  fc.record({
+    release: fc.constantFrom('old' as const, 'new' as const),
+    records: fc.integer({ min: 1, max: 25 }),
+    pass: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 5 },
+);
+type Era = { readonly release: 'old' | 'new'; readonly records: number; readonly pass: boolean };
+
+/** The era of each record: the last one goes on to the end. */
+function eraOf(eras: readonly Era[], i: number): Era {
+  let end = 0;
+  return eras.find(({ records }) => i < (end += records)) ?? (eras.at(-1) as Era);
+}
+
+describe('a company whose partition moves between a release that knows later words and one that does not', () => {
+  test('is counted and judged as the reference model does, at its next record or by the pass', () => {
+    fc.assert(
+      fc.property(companyHistory, eras, fc.boolean(), (history, eras, evicting) => {
+        const releases = new Map(history.map(({ offset }, i) => [offset, eraOf(eras, i).release]));
+        const knewLaterWordsAt = (offset: number) => releases.get(offset) === 'new';
+        const verdict = judgeCompany(history, { ...CONTEXT, knewLaterWordsAt });
+        const company = new CompanyInStore(CONTEXT);
+        let before: Era | null = null;
+        history.forEach((record, i) => {
+          const era = eraOf(eras, i);
+          if (era.release !== before?.release) company.changeRelease(era.release);
+          const elsewhere = record.kind === 'event' && record.payload.type === 'AnnouncedElsewhere';
+          if (era !== before && era.release === 'new' && era.pass && !elsewhere) company.recount();
+          before = era;
+          if (evicting) company.evict();
+          company.apply(era.release === 'old' ? asOldReleaseReads(record) : record);
+          expectStanding(company, verdict.standings[i] ?? null);
+          company.settle();
+        });
+        expectVerdict(company, verdict);
       }),
       PARAMETERS,
     );

@@ -1,4 +1,10 @@
-import { classOf, isKnownStatus, KNOWN_STATUSES } from '../../../src/domain/statuses.js';
+import {
+  classOf,
+  CODED_STATUSES,
+  isKnownStatus,
+  isLaterTerminal,
+  KNOWN_STATUSES,
+} from '../../../src/domain/statuses.js';
 
 const WORDS_OF_THE_CONTRACT = {
   succeeded: ['Complete'],
@@ -12,11 +18,13 @@ const WORDS_OF_THE_CONTRACT = {
     'RateLimitError',
     'PermissionsError',
     'PrerequisiteNotMet',
+    'RoutingError',
   ],
   ended: ['Cancelled', 'NotSupported'],
   'in-progress': [
     'Initial',
     'Queued',
+    'Routing',
     'Fetching',
     'MapQueued',
     'Mapping',
@@ -32,8 +40,19 @@ describe('a status word of the contract', () => {
     for (const word of words) expect([word, classOf(word), isKnownStatus(word)]).toEqual([word, wanted, true]);
   });
 
-  test('has the code under which rows are stored: words may be added at the end only', () => {
-    expect(KNOWN_STATUSES).toEqual(Object.values(WORDS_OF_THE_CONTRACT).flat());
+  test('is known, and no other word is', () => {
+    expect([...KNOWN_STATUSES].sort()).toEqual(Object.values(WORDS_OF_THE_CONTRACT).flat().sort());
+  });
+
+  const LATER_WORDS = ['Routing', 'RoutingError'];
+
+  test('has the code that every release stores it under, and a word that joined later has none', () => {
+    const first = Object.values(WORDS_OF_THE_CONTRACT).flat();
+    expect(CODED_STATUSES).toEqual(first.filter((word) => !LATER_WORDS.includes(word)));
+  });
+
+  test('changes the counts of an older release only if it joined later and is terminal', () => {
+    expect(KNOWN_STATUSES.filter(isLaterTerminal)).toEqual(['RoutingError']);
   });
 });
 

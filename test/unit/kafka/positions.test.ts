@@ -14,7 +14,7 @@ const CHANGELOG = { topic: 'company-sync-company-state', partition: 0 };
 function positionRow(offset: number): Buffer {
   const to = new ByteWriter();
   to.begin();
-  writePositionRow(to, { topic: TOPIC, offset });
+  writePositionRow(to, { topic: TOPIC, offset, countedUnder: 1 });
   return to.end();
 }
 

@@ -19,7 +19,7 @@ const outbound = { topic: 'company-synchronized', partition: 0 };
 const encoder = new CompanySynchronizedRecords({ type, schemaId: 1, applicationId: 'app', eventNamespace: 'app' });
 
 /** The event of `company-<n>`, which input offset 10 n completed. */
-function eventOf(n: number): LogRecord {
+function eventOf(n: number, late = false): LogRecord {
   const announcement: Announcement = {
     ...{
       companyId: `company-${n}`,
@@ -28,7 +28,7 @@ function eventOf(n: number): LogRecord {
       synchronizedAt: n,
       policy: 'ALL_DATASETS',
     },
-    ...{ connections: [], datasets: [], succeeded: 1, failed: 0, ended: 0, offset: 10 * n },
+    ...{ connections: [], datasets: [], succeeded: 1, failed: 0, ended: 0, offset: 10 * n, late },
   };
   const completing = { offset: 10 * n, timestamp: n, key: null, value: null, headers: [] };
   return { offset: n, timestamp: n, ...encoder.recordOf(announcement, input, completing) };
@@ -76,6 +76,16 @@ test('events sent again, which lie out of order, mislead nobody', async () => {
   });
   const find = searchIn([...originals, ...again]);
   for (const n of some) expect(await find(n)).toEqual(originals[n]);
+});
+
+test('events announced late, which lie out of order, mislead nobody, and are found too', async () => {
+  const late = [3, 2_500, 4_000].map((n, i) => ({ ...eventOf(n, true), offset: EVENTS + i }));
+  const inOrder = originals.filter(({ offset }) => offset !== 3 && offset !== 2_500 && offset !== 4_000);
+  const later = Array.from({ length: EVENTS }, (_, i) => ({ ...eventOf(EVENTS + i), offset: EVENTS + 3 + i }));
+  const find = searchIn([...inOrder, ...late, ...later]);
+  for (const n of [0, 1, 999, 4_998, EVENTS - 1]) expect(await find(n)).toEqual(originals[n]);
+  expect(await find(EVENTS + 7)).toEqual(later[7]);
+  expect(await Promise.all([3, 2_500, 4_000].map(find))).toEqual(late);
 });
 
 test('an event sent again twice names itself once', () => {

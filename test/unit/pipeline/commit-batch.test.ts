@@ -11,6 +11,7 @@ import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { PipelineObserver } from '../../../src/pipeline/observer.js';
 import type { LogBounds, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StoreUnavailableError, type KeyValueStore } from '../../../src/store/key-value-store.js';
+import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import { PartitionStore } from '../../../src/store/partition-store.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
@@ -90,8 +91,10 @@ function committing(
     changelogLogs: { ...noLogs, bounds: () => Promise.resolve({ start: 0, ...SEEN_BY_MOST, ...(lost ?? never()) }) },
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,
   };
-  const tail = new ChangelogTail(saidToEnd);
-  const owned = { producer, store, tail, from: 0, origin: new Map<string, string>(), inputId: null, isNews: false };
+  const owned = {
+    ...{ producer, store, tail: new ChangelogTail(saidToEnd), counted: new CountedCompanies(null), from: 0 },
+    ...{ origin: new Map<string, string>(), inputId: null, isNews: false },
+  };
   const outcome = commitBatch(context as PipelineContext, 0, owned, NO_DECISIONS, 10);
   outcome.catch(() => undefined); // Awaited by the test at its end.
   return { steps, outcome, store };

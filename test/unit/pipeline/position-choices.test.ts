@@ -16,7 +16,9 @@ const mark = fc.record({
 });
 const anyPositions: fc.Arbitrary<Positions> = fc
   .record({
-    changelog: fc.option(fc.record({ topic: fc.constantFrom(TOPIC, TOPIC, TOPIC, 'other'), offset })),
+    changelog: fc.option(
+      fc.record({ topic: fc.constantFrom(TOPIC, TOPIC, TOPIC, 'other'), offset, countedUnder: fc.constant(1) }),
+    ),
     committed: fc.option(fc.oneof(offset, offset, offset, mark.map(encodeRepartitionMark))),
     start: offset,
     length: offset,
@@ -29,7 +31,7 @@ function of(start: number, end: number): Positions {
 }
 
 function withState(position: number, committed: number | null, start: number, end: number): Positions {
-  return { ...of(start, end), changelog: { topic: TOPIC, offset: position }, committed };
+  return { ...of(start, end), changelog: { topic: TOPIC, offset: position, countedUnder: 1 }, committed };
 }
 
 /** What a take-over makes of it: where it starts, or null where it stops. */

@@ -11,6 +11,7 @@ import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StalledWatch } from '../../../src/pipeline/stalled-watch.js';
 import { ByteWriter } from '../../../src/store/byte-writer.js';
 import { CompanyCache } from '../../../src/store/company-cache.js';
+import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { decodeCompanyRow, writeCompanyRow } from '../../../src/store/row-codec.js';
@@ -65,8 +66,10 @@ class Watched {
       observer: observer as PipelineObserver,
     };
     const cache = new CompanyCache(() => 0);
-    const origin = new Map<string, string>();
-    const owned = { producer, store, tail: new ChangelogTail(0), from: 0, origin, inputId: null, isNews: false };
+    const owned = {
+      ...{ producer, store, tail: new ChangelogTail(0), counted: new CountedCompanies(null), from: 0 },
+      ...{ origin: new Map<string, string>(), inputId: null, isNews: false },
+    };
     const limits = new BatchLimits({ now: () => this.now });
     this.watch = new StalledWatch(context as PipelineContext, 0, owned, cache, limits);
     this.#store = store;

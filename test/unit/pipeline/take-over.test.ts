@@ -138,7 +138,7 @@ class TakeOver {
     const identity = { clusterId: 'cluster', applicationId: 'app', topic: TOPICS.input, partition: PARTITION };
     put(IDENTITY_KEY, encodeIdentity(identity));
     put(CHANGELOG_POSITION_KEY, encodeChangelogPosition({ offset: changelogOffset, atEndMs: 0 }));
-    put(POSITION_KEY, encoded({ topic: TOPICS.input, offset: position }, writePositionRow));
+    put(POSITION_KEY, encoded({ topic: TOPICS.input, offset: position, countedUnder: 1 }, writePositionRow));
     if (log !== undefined) put(FOLLOWED_LOG_KEY, encodeFollowedLog(log));
     if (origin !== undefined) put(ORIGIN_KEY, encoded(origin, writeOriginRow));
   }

@@ -36,6 +36,7 @@ const ANNOUNCEMENT: Announcement = {
   failed: 0,
   ended: 1,
   offset: 5_000_000_000,
+  late: false,
 };
 
 /** `ANNOUNCEMENT` written by fastavro 1.x from schemas/company-synchronized-value/v1.avsc. */

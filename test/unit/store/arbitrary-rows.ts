@@ -48,6 +48,7 @@ export const companyRow: fc.Arbitrary<CompanyRow> = fc.oneof(
     outcome: fc.constant('pending' as const),
     named: count,
     unfinished: count,
+    laterFinished: fc.constantFrom(0, null),
     succeeded: count,
     early: count,
     forgotten: count,
@@ -73,4 +74,8 @@ export const companyRow: fc.Arbitrary<CompanyRow> = fc.oneof(
 
 export const holdRow: fc.Arbitrary<HoldRow> = fc.record({ code: fc.constantFrom(...POISON_CODES), timestamp });
 
-export const positionRow: fc.Arbitrary<PositionRow> = fc.record({ topic: text, offset });
+export const positionRow: fc.Arbitrary<PositionRow> = fc.record({
+  topic: text,
+  offset,
+  countedUnder: fc.integer({ min: 1, max: 20 }),
+});

@@ -43,7 +43,7 @@ export function changes(spec: string, position: number, priorPosition: number | 
 }
 
 export function positionRow(offset: number): PositionRow {
-  return { topic: 'sync-events', offset };
+  return { topic: 'sync-events', offset, countedUnder: 1 };
 }
 
 export function positionRecord(offset: number): { key: Buffer; value: Buffer | null } {

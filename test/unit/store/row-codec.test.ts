@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
+import type { CompanyRow, DatasetRow, HoldRow, InfoRow, PendingCompany } from '../../../src/domain/rows.js';
 import { ByteWriter } from '../../../src/store/byte-writer.js';
 import { CorruptStoreError } from '../../../src/store/key-value-store.js';
 import {
@@ -57,11 +57,20 @@ test('rows written one after the other do not disturb each other, however the bu
   );
 });
 
+const early: DatasetRow = {
+  place: null,
+  status: 'Pondering',
+  revision: -9_223_372_036_854_775_808n,
+  offset: 7,
+  timestamp: 1_700_000_000_123,
+};
+
 describe('what a release has written, every later one reads', () => {
-  const pending: CompanyRow = {
+  const pending = {
     outcome: 'pending',
     named: 20,
     unfinished: 3,
+    laterFinished: 0,
     succeeded: 15,
     early: 2,
     forgotten: 500,
@@ -71,7 +80,7 @@ describe('what a release has written, every later one reads', () => {
     endedLinks: 0b101n,
     stalled: true,
     progressHour: 472_222,
-  };
+  } satisfies CompanyRow as PendingCompany;
   const announced: CompanyRow = {
     outcome: 'announced',
     policy: 'ALL_DATASETS',
@@ -100,18 +109,14 @@ describe('what a release has written, every later one reads', () => {
     offset: 1_000_000,
     timestamp: 1_700_000_000_123,
   };
-  const early: DatasetRow = {
-    place: null,
-    status: 'Pondering',
-    revision: -9_223_372_036_854_775_808n,
-    offset: 7,
-    timestamp: 1_700_000_000_123,
-  };
   const hold: HoldRow = { code: 'too-many-datasets', timestamp: 1_700_000_000_123 };
-  const position: PositionRow = { topic: 'sync-events', offset: 12_345_678 };
+  const position: PositionRow = { topic: 'sync-events', offset: 12_345_678, countedUnder: 1 };
+  const marked: CompanyRow = { ...pending, laterFinished: null };
+  const counted: PositionRow = { ...position, countedUnder: 2 };
 
   test.each([
     ['company-pending', encoded(writeCompanyRow, pending), decodeCompanyRow, pending],
+    ['company-pending-later', encoded(writeCompanyRow, marked), decodeCompanyRow, marked],
     ['company-announced', encoded(writeCompanyRow, announced), decodeCompanyRow, announced],
     ['company-announced-elsewhere', encoded(writeCompanyRow, announcedElsewhere), decodeCompanyRow, announcedElsewhere],
     ['company-deleted', encoded(writeCompanyRow, deleted), decodeCompanyRow, deleted],
@@ -120,11 +125,74 @@ describe('what a release has written, every later one reads', () => {
     ['dataset-early', encoded(writeDatasetRow, early), decodeDatasetRow, early],
     ['hold', encoded(writeHoldRow, hold), decodeHoldRow, hold],
     ['position', encoded(writePositionRow, position), decodePositionRow, position],
+    ['position-counted', encoded(writePositionRow, counted), decodePositionRow, counted],
   ])('%s', (name, bytes, decode: (bytes: Buffer) => unknown, row: unknown) => {
     const golden = Buffer.from(readFileSync(join(__dirname, 'golden', `${name}.hex`), 'utf8').trim(), 'hex');
     expect(decode(golden)).toEqual(row);
     expect(bytes.toString('hex')).toBe(golden.toString('hex'));
   });
+});
+
+describe('a release that knows no later words reads', () => {
+  /** Its varints: it takes as many bytes as continue, and asks nothing of the last one. */
+  function varint(bytes: Buffer, at: number): [value: number, next: number] {
+    let value = 0;
+    for (let unit = 1; ; unit *= 0x80) {
+      const byte = bytes[at++] as number;
+      value += (byte & 0x7f) * unit;
+      if (byte < 0x80) return [value, at];
+    }
+  }
+
+  test('the counts of its own words, and ended links, of a company that a later word has finished datasets of', () => {
+    fc.assert(
+      fc.property(companyRow, fc.nat(100), (row, laterFinished) => {
+        fc.pre(row.outcome === 'pending');
+        const counted = { ...row, laterFinished };
+        const bytes = encoded(writeCompanyRow, counted);
+        const asOld = encoded(writeCompanyRow, {
+          ...row,
+          unfinished: row.unfinished + laterFinished,
+          laterFinished: 0,
+        });
+        const bitsOf = (all: Buffer) => {
+          let at = 2;
+          for (let field = 0; field < 9; field++) [, at] = varint(all, at);
+          const [length, start] = varint(all, at);
+          expect(start + length).toBe(all.length);
+          return { counts: all.subarray(0, at), bits: BigInt(`0x0${all.subarray(start).toString('hex')}`) };
+        };
+        expect(bitsOf(bytes)).toEqual(bitsOf(asOld));
+        expect(decodeCompanyRow(bytes)).toEqual(
+          laterFinished === 0 ? counted : { ...row, unfinished: row.unfinished + laterFinished, laterFinished: null },
+        );
+      }),
+    );
+  });
+
+  test('the offset of a position row, whatever vocabulary the companies were counted under', () => {
+    fc.assert(
+      fc.property(positionRow, (row) => {
+        const bytes = encoded(writePositionRow, row);
+        const [length, start] = varint(bytes, 1);
+        expect(varint(bytes, start + length)).toEqual([row.offset, bytes.length]);
+      }),
+    );
+  });
+
+  test('a later word as text', () => {
+    for (const status of ['Routing', 'RoutingError'])
+      expect(
+        encoded(writeDatasetRow, { ...early, status })
+          .subarray(0, 3 + status.length)
+          .toString('latin1'),
+      ).toContain(status);
+  });
+});
+
+test('a position row with more padding than any release writes is corrupt', () => {
+  const row = { topic: 't', offset: 5, countedUnder: 66 };
+  expect(() => decodePositionRow(encoded(writePositionRow, row))).toThrow(CorruptStoreError);
 });
 
 test.each([
@@ -154,7 +222,7 @@ test('a row cut short or too long is corrupt', () => {
 });
 
 test('a number that is no unsigned integer is never written', () => {
-  const row = { topic: 't', offset: 0 };
+  const row = { topic: 't', offset: 0, countedUnder: 1 };
   for (const offset of [-1, 0.5, NaN, 2 ** 53])
     expect(() => encoded(writePositionRow, { ...row, offset })).toThrow(RangeError);
 });

@@ -3,6 +3,7 @@ import type { InputEvent, Payload } from '../../../src/domain/events.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
 import { CompanyCache } from '../../../src/store/company-cache.js';
+import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import type { KeyValueReads } from '../../../src/store/key-value-store.js';
 import { loadWholeCompany, RowLoad } from '../../../src/store/row-loading.js';
 import { parseRowKey } from '../../../src/store/row-keys.js';
@@ -21,7 +22,7 @@ class FakeStore implements KeyValueReads {
     const rows = new CompanyRows(companyId);
     rows.loadCompany(null);
     fill(rows);
-    for (const { key, value } of encodeChanges([rows], { topic: 't', offset: 1 }, null).changes)
+    for (const { key, value } of encodeChanges([rows], { topic: 't', offset: 1, countedUnder: 1 }, null).changes)
       if (value !== null) this.#rows.set(key.toString('hex'), value);
   }
 
@@ -67,7 +68,7 @@ const pending = (rows: CompanyRows): void => rows.setCompany(NEW_COMPANY);
 test('a batch names each row once, whatever the events repeat, and no row of a company that is new', async () => {
   const store = new FakeStore();
   store.put('a', pending);
-  const load = new RowLoad(new CompanyCache(() => 1_000));
+  const load = new RowLoad(new CompanyCache(() => 1_000), new CountedCompanies(null));
   load.want(event('a', status('1')));
   load.want(event('a', status('1'), ['0/7', '0/7']));
   load.want(event('a', manifest('1', '2', '2')));
@@ -90,7 +91,7 @@ test('what was read is what the rules find', async () => {
     rows.setDataset('1', dataset);
     rows.setHold('0/7', holdRow);
   });
-  const load = new RowLoad(new CompanyCache(() => 1_000));
+  const load = new RowLoad(new CompanyCache(() => 1_000), new CountedCompanies(null));
   const rows = load.want(event('a', manifest('1', '2'), ['0/7']));
   await load.run(store);
   expect(rows.company).toEqual(NEW_COMPANY);
@@ -105,16 +106,16 @@ test('what is in memory is not read again, and nothing to read is no read', asyn
   const store = new FakeStore();
   store.put('a', pending);
   const cache = new CompanyCache(() => 1_000);
-  const first = new RowLoad(cache);
+  const first = new RowLoad(cache, new CountedCompanies(null));
   first.want(event('a', status('1')));
   await first.run(store);
 
-  const second = new RowLoad(cache);
+  const second = new RowLoad(cache, new CountedCompanies(null));
   second.want(event('a', status('1')));
   await second.run(store);
   expect(store.reads).toEqual([['company a'], ['dataset a 1']]);
 
-  const third = new RowLoad(cache);
+  const third = new RowLoad(cache, new CountedCompanies(null));
   third.want(event('a', status('2')));
   await third.run(store);
   expect(store.reads.slice(2)).toEqual([['dataset a 2']]);
@@ -127,7 +128,7 @@ test('rows changed in memory win over what is stored', async () => {
     rows.setDataset('1', dataset);
   });
   const cache = new CompanyCache(() => 1_000);
-  const load = new RowLoad(cache);
+  const load = new RowLoad(cache, new CountedCompanies(null));
   const rows = load.want(event('a', status('1')));
   rows.loadDataset('1', null);
   rows.setDataset('1', { ...dataset, status: 'Complete' });
@@ -138,12 +139,12 @@ test('rows changed in memory win over what is stored', async () => {
 test('a company that is not stored has nothing that would ever be read', async () => {
   const store = new FakeStore();
   const cache = new CompanyCache(() => 1_000);
-  const load = new RowLoad(cache);
+  const load = new RowLoad(cache, new CountedCompanies(null));
   const rows = load.want(event('new', status('1')));
   await load.run(store);
   expect(rows.whole).toBe(true);
   expect(rows.dataset('never named')).toBeNull();
-  const next = new RowLoad(cache);
+  const next = new RowLoad(cache, new CountedCompanies(null));
   next.want(event('new', manifest('1', '2')));
   await next.run(store);
   expect(store.reads).toHaveLength(1);
@@ -170,7 +171,7 @@ test.each<[string, CompanyRow]>([
   store.put('a', (rows) => rows.setCompany(final));
   const cache = new CompanyCache(() => 1_000);
   for (const datasetId of ['1', '2']) {
-    const load = new RowLoad(cache);
+    const load = new RowLoad(cache, new CountedCompanies(null));
     load.want(event('a', status(datasetId)));
     await load.run(store);
   }

@@ -7,7 +7,7 @@ import { companyKey, datasetKey, holdKey, infoKey, parseRowKey, POSITION_KEY } f
 import { encodeChanges } from '../../../src/store/state-changes.js';
 
 const COMPANY = '0f8fad5b-d9cb-469f-a165-70867728950e';
-const position = { topic: 'sync-events', offset: 20 };
+const position = { topic: 'sync-events', offset: 20, countedUnder: 1 };
 const dataset: DatasetRow = { place: null, status: 'Queued', revision: null, offset: 3, timestamp: 4 };
 
 function newCompany(companyId: string): CompanyRows {
@@ -53,7 +53,7 @@ test('every kind of changed row comes with its key, its value and its prior, and
 });
 
 test('the prior position is the undo of the position row', () => {
-  const [only] = changesWithPriors([], position, { topic: 'sync-events', offset: 10 });
+  const [only] = changesWithPriors([], position, { topic: 'sync-events', offset: 10, countedUnder: 1 });
   expect(decodePositionRow(only?.prior as Buffer).offset).toBe(10);
 });
 

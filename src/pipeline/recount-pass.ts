@@ -1,0 +1,116 @@
+/**
+ * Counts the companies of one partition again after an upgrade to a release that knows more status words.
+ *
+ *   position row: counted under an older vocabulary -> slices over the dataset rows -> one transaction that says so
+ *
+ * A slice reads a bounded number of dataset rows, between batches. A company that has a dataset finished by a later word
+ * is loaded and counted. If only that word kept it waiting, it is announced; else its row is written with the mark that
+ * says how to count it (company-row-codec.ts). Until the pass is over, a company that a record is of is counted when it
+ * is loaded (`CountedCompanies.mayLack`). So each is judged by the pass or by its next record, whichever comes first,
+ * and both announce the same.
+ *
+ * A crash begins the pass again: what it announced or marked by then is committed. An older release that runs the
+ * partition in between writes a position row that asks for a new pass.
+ */
+import type { CompanyRows } from '../domain/company-rows.js';
+import { dueFirst } from '../domain/recount.js';
+import { isLaterTerminal } from '../domain/statuses.js';
+import type { CompanyCache } from '../store/company-cache.js';
+import type { Pair } from '../store/key-value-store.js';
+import { decodeDatasetRow, hasStatusText } from '../store/row-codec.js';
+import { DATASET_PREFIX, parseRowKey } from '../store/row-keys.js';
+import { loadWholeCompany } from '../store/row-loading.js';
+import { commitBatch } from './commit-batch.js';
+import type { PipelineContext } from './context.js';
+import { announceOverdue, NOTHING_DECIDED, type Decisions } from './decide.js';
+import type { OwnedPartition } from './take-over.js';
+
+/** Dataset rows of one slice: about 10 ms of work. */
+const SLICE_ROWS = 1_000;
+/** Rows of companies that one slice loads, unless a single company has more. */
+const MAX_LOADED_ROWS = 20_000;
+
+/** Of one ownership of a partition. */
+export class RecountPass {
+  #companies = 0;
+  #announced = 0;
+  /** Of this slice. */
+  #touched: CompanyRows[] = [];
+  #announcements: Decisions['announcements'][number][] = [];
+
+  constructor(
+    private readonly context: PipelineContext,
+    private readonly partition: number,
+    private readonly owned: OwnedPartition,
+    private readonly cache: CompanyCache,
+  ) {}
+
+  /** Nothing is left to count again. */
+  get over(): boolean {
+    return this.owned.counted.all;
+  }
+
+  /**
+   * Looks at a slice. Call it while no transaction is open, and not after it is over.
+   *
+   * @param passed the position in the input: all below it is committed or holds no records
+   * @throws as `commitBatch`, and what the store or the row codec throws
+   */
+  async look(passed: number): Promise<void> {
+    const { counted, store } = this.owned;
+    const page = await store.page(DATASET_PREFIX, counted.passed, SLICE_ROWS);
+    const lookedAt = await this.#count(page);
+    const over = lookedAt === page.length && page.length < SLICE_ROWS;
+    if (over) counted.noteAll();
+    if (over || this.#touched.length > 0) await this.#commit(passed);
+    const last = page[lookedAt - 1];
+    if (!over && last !== undefined) counted.notePassed(last.key);
+    if (over) this.#report();
+  }
+
+  /** @returns how many rows of the page were looked at: at least one, if there is one */
+  async #count(page: readonly Pair[]): Promise<number> {
+    let loadedRows = 0;
+    let latest: string | null = null;
+    for (const [i, { key, value }] of page.entries()) {
+      if (loadedRows >= MAX_LOADED_ROWS) return i;
+      if (!hasStatusText(value) || !isLaterTerminal(decodeDatasetRow(value).status)) continue;
+      const parsed = parseRowKey(key);
+      if (parsed.kind !== 'dataset') throw new Error(`a page of dataset rows has a ${parsed.kind} row`);
+      if (parsed.companyId === latest) continue;
+      latest = parsed.companyId;
+      loadedRows += await this.#countCompany(latest);
+    }
+    return page.length;
+  }
+
+  /** @returns the number of rows loaded */
+  async #countCompany(companyId: string): Promise<number> {
+    const rows = this.cache.get(companyId);
+    await loadWholeCompany(this.owned.store, rows);
+    const { company, size } = rows;
+    if (company?.outcome !== 'pending' || company.laterFinished === 0) return size;
+    this.#companies++;
+    if (dueFirst(rows) === 'overdue') this.#announcements.push(announceOverdue(this.context, rows));
+    else rows.setCompany({ ...company });
+    this.#touched.push(rows);
+    return size;
+  }
+
+  async #commit(passed: number): Promise<void> {
+    const { context, partition } = this;
+    const announcements = this.#announcements;
+    const decisions = { ...NOTHING_DECIDED, touched: this.#touched, announcements };
+    await commitBatch(context, partition, this.owned, decisions, passed);
+    this.#touched = [];
+    this.#announcements = [];
+    this.#announced += announcements.length;
+    this.cache.evict();
+    for (const { announcement, completing } of announcements)
+      context.observer.announced(partition, announcement, completing);
+  }
+
+  #report(): void {
+    this.context.observer.recounted(this.partition, { companies: this.#companies, announced: this.#announced });
+  }
+}
