@@ -6,6 +6,7 @@ import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { UnknownRowVersionError } from '../store/unknown-row-version-error.js';
+import { AtEndNotes } from './at-end-notes.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import { decide, type Decisions } from './decide.js';
@@ -113,7 +114,7 @@ export class PartitionTask {
     const { store } = owned;
     const cache = new CompanyCache(context.cacheRows);
     const watch = new StalledWatch(context, partition, owned, cache);
-    const idle = { ...owned, watch };
+    const idle = { ...owned, watch, notes: new AtEndNotes(context, partition, store) };
     const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from);
     const close = () => reader.close();
     signal.addEventListener('abort', close);

@@ -2,10 +2,10 @@
 import type { KeyValueStore } from './key-value-store.js';
 import {
   CHANGELOG_POSITION_KEY,
+  changelogPositionChange,
   decodeChangelogPosition,
   decodeIdentity,
   decodeUndo,
-  encodeChangelogPosition,
   encodeIdentity,
   IDENTITY_KEY,
   UNDO_KEY,
@@ -43,6 +43,11 @@ export interface Untrusted {
 /** A transaction takes at least two offsets, a record and a marker: one offset more is at most a marker. */
 const MARKER_OFFSETS = 1;
 
+/** Whether a store that has followed the changelog up to `offset` misses nothing of a changelog that ends at `end`. */
+export function isAtEnd(offset: number, end: number): boolean {
+  return offset <= end && end - offset <= MARKER_OFFSETS;
+}
+
 /**
  * Says whether the store can be used, and brings it to the state before its last batch if an undo is there. An empty
  * one is begun. @throws UnknownRowVersionError, CorruptStoreError, StoreUnavailableError
@@ -77,7 +82,7 @@ function whyNotTrusted(identity: StoreIdentity, changelog: ChangelogPosition, ex
   const { changelogEnd, maxAwayMs, now } = expected;
   if (offset > changelogEnd) return `it has followed the changelog up to ${offset}, which ends at ${changelogEnd}`;
   // Where nothing was written since, nothing can have been missed, however long ago that was.
-  if (changelogEnd - offset > MARKER_OFFSETS && now - atEndMs > maxAwayMs)
+  if (!isAtEnd(offset, changelogEnd) && now - atEndMs > maxAwayMs)
     return `it was last at the changelog's end at ${new Date(atEndMs).toISOString()}: deletions may have been missed`;
   return null;
 }
@@ -85,10 +90,7 @@ function whyNotTrusted(identity: StoreIdentity, changelog: ChangelogPosition, ex
 /** An empty store misses nothing, so that it counts as having been at the changelog's end when it began. */
 async function beginStore(store: KeyValueStore, { identity, now }: Expectations): Promise<StoredPositions> {
   const changelog = { offset: 0, atEndMs: now };
-  await store.write([
-    { key: IDENTITY_KEY, value: encodeIdentity(identity) },
-    { key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(changelog) },
-  ]);
+  await store.write([{ key: IDENTITY_KEY, value: encodeIdentity(identity) }, changelogPositionChange(changelog)]);
   return { changelog, positionRow: null };
 }
 
