@@ -15,6 +15,7 @@ import { SchemaRegistry } from './kafka/schema-registry.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics.js';
 import { Backoff } from './lib/backoff.js';
 import type { Clock } from './lib/clock.js';
+import { settlesWithin } from './lib/long-promise.js';
 import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-server.js';
 import { createInspection, type Inspection } from './ops/inspection.js';
 import { InstanceMetrics } from './ops/instance-metrics.js';
@@ -136,9 +137,7 @@ export class Service {
   async #closePatiently(name: string, closing: Promise<void> | undefined): Promise<void> {
     const { clock, logger } = this.#options;
     const closed = closing?.catch((err: unknown) => logger.warn({ err, name }, 'could not be closed'));
-    const enough = new AbortController();
-    await Promise.race([closed, clock.delay(CLOSE_PATIENCE_MS, enough.signal)]);
-    enough.abort();
+    if (closed !== undefined) await settlesWithin(closed, clock, CLOSE_PATIENCE_MS);
   }
 
   async #topics(): Promise<CheckedTopics | null> {

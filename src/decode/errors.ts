@@ -1,4 +1,5 @@
 /** What can end decoding without a verdict on any record; see also RegistryUnavailableError (schema-source.ts). */
+import { LongPromise } from '../lib/long-promise.js';
 
 /** The caller gave up the batch (its partition was revoked, or the process stops): not a fault, nothing to retry. */
 export class DecodingAbortedError extends Error {
@@ -9,11 +10,7 @@ export class DecodingAbortedError extends Error {
 }
 
 /** `work`, or a rejection as soon as `signal` aborts. The work itself goes on; its result is then not looked at. */
-export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(new DecodingAbortedError());
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (await new LongPromise(work).settlesBefore(signal)) return work;
+  throw new DecodingAbortedError();
 }

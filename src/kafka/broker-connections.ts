@@ -17,6 +17,8 @@ export interface ConnectedBroker extends Broker {
  */
 export class BrokerConnections {
   readonly #links = new Map<string, Link>();
+  /** A connection was lost since `lostOne` was called last. */
+  #lostOne = false;
   #closed = false;
 
   constructor(private readonly config: KafkaConfig) {}
@@ -29,6 +31,7 @@ export class BrokerConnections {
     if (this.#closed) throw new Error('the connections to the brokers have been closed');
     let link = this.#links.get(address);
     if (link === undefined) {
+      this.#dropLost(); // Brokers come and go under ever new addresses.
       link = new Link({ ...this.config, brokers: [address], retry: { retries: 0 } });
       this.#links.set(address, link);
     }
@@ -37,9 +40,10 @@ export class BrokerConnections {
 
   /** Whether a connection was lost since the last call. Lost ones are made anew when they are needed. */
   lostOne(): boolean {
-    const lost = [...this.#links].filter(([, link]) => link.isLost());
-    for (const [address] of lost) this.drop(address);
-    return lost.length > 0;
+    this.#dropLost();
+    const lost = this.#lostOne;
+    this.#lostOne = false;
+    return lost;
   }
 
   /** Gives up a connection that failed: the next use makes a new one. What is still in flight on it may end first. */
@@ -47,6 +51,14 @@ export class BrokerConnections {
     const link = this.#links.get(address);
     this.#links.delete(address);
     void link?.close();
+  }
+
+  #dropLost(): void {
+    for (const [address, link] of this.#links)
+      if (link.isLost()) {
+        this.#lostOne = true;
+        this.drop(address);
+      }
   }
 
   /** Resolves when all questions have ended and all connections are closed. Never rejects. */

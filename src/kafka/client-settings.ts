@@ -8,6 +8,7 @@ import type { ClientSetting, UnreadableSetting } from '../decode/client-settings
 import type { Policy } from '../domain/policy.js';
 import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
+import { LongPromise } from '../lib/long-promise.js';
 import type { LogRecord } from '../lib/record.js';
 import type { ClientPolicies } from '../pipeline/context.js';
 import { ReaderClosedError } from '../pipeline/errors.js';
@@ -38,7 +39,7 @@ export class ClientSettings implements ClientPolicies {
   readonly #inForce = new Map<number, Policies>();
   readonly #stopping = new AbortController();
   readonly #options: ClientSettingsOptions;
-  readonly #ready: Promise<void>;
+  readonly #ready: LongPromise<unknown>;
   readonly #following: readonly Promise<void>[];
 
   /** Starts reading at once. */
@@ -46,14 +47,16 @@ export class ClientSettings implements ClientPolicies {
     this.#options = options;
     const partitions = Array.from({ length: options.partitions }, (_, partition) => partition);
     const followed = partitions.map((partition) => this.#follow(partition));
-    this.#ready = Promise.all(followed.map(({ caughtUp }) => caughtUp)).then(() => undefined);
-    this.#ready.catch(() => undefined); // For those who wait; there may be none.
+    this.#ready = new LongPromise(Promise.all(followed.map(({ caughtUp }) => caughtUp)));
     this.#following = followed.map(({ ended }) => ended);
   }
 
-  /** Resolves once the settings that were there at the start are in force. @throws ReaderClosedError after `close` */
-  ready(): Promise<void> {
-    return this.#ready;
+  /**
+   * Resolves once the settings that were there at the start are in force, or `signal` aborts.
+   * @throws ReaderClosedError after `close`
+   */
+  async ready(signal: AbortSignal): Promise<void> {
+    if (await this.#ready.settlesBefore(signal)) await this.#ready.promise;
   }
 
   policyOf(clientId: string): Policy | undefined {

@@ -65,8 +65,8 @@ export class KafkaGroupMembership implements GroupMembership {
   /** The coordinator has confirmed that `memberId` is out of the group. */
   #hasLeft = false;
   readonly #stopping = new AbortController();
-  /** Settles when every member id that this instance has lost is out of the group, or given up. */
-  #removals: Promise<void> = Promise.resolve();
+  /** Removals in flight: each takes a member id that this instance has lost out of the group. */
+  readonly #removals = new Set<Promise<void>>();
 
   constructor(options: GroupMembershipOptions) {
     this.#options = options;
@@ -144,7 +144,7 @@ export class KafkaGroupMembership implements GroupMembership {
    */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    const left = Promise.all([this.#consumer.disconnect(), this.#removals]);
+    const left = Promise.all([this.#consumer.disconnect(), ...this.#removals]);
     await this.#succeeds('leave the group', left, leaveTimeoutMs);
     if (this.#memberId === null) return;
     const { kafka, groupId, remembered } = this.#options;
@@ -215,7 +215,8 @@ export class KafkaGroupMembership implements GroupMembership {
 
   /** @param removal never rejects */
   #await(removal: Promise<void>): void {
-    this.#removals = Promise.all([this.#removals, removal]).then(() => undefined);
+    this.#removals.add(removal);
+    void removal.then(() => this.#removals.delete(removal));
   }
 
   /** Whether `attempt` has succeeded within `timeoutMs`; it goes on by itself where it has not. */

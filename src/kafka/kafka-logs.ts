@@ -1,5 +1,6 @@
 /** The pipeline's port for reading, on a real cluster. */
 import type { Clock } from '../lib/clock.js';
+import { settlesWithin } from '../lib/long-promise.js';
 import type { TopicPartition } from '../lib/record.js';
 import { OffsetOutOfRangeError } from '../pipeline/errors.js';
 import type { LogBounds, LogReader, Logs } from '../pipeline/ports.js';
@@ -117,12 +118,8 @@ export class KafkaLogs implements Logs {
   async close(): Promise<void> {
     this.#closing.abort();
     for (const reader of [...this.#readers]) reader.close();
-    const enough = new AbortController();
-    await Promise.race([
-      Promise.all(this.#connections.map((connections) => connections.close())),
-      this.#clock.delay(CLOSE_PATIENCE_MS, enough.signal),
-    ]);
-    enough.abort();
+    const closed = Promise.all(this.#connections.map((connections) => connections.close()));
+    await settlesWithin(closed, this.#clock, CLOSE_PATIENCE_MS);
   }
 
   /** What a refused offset means: an error where it lies outside the log, null where a new leader has it after all. */

@@ -221,9 +221,16 @@ export class LogFetcher implements ReaderEvents {
     const now = this.clock.now();
     if (now - this.#leadersAskedAt < LEADER_MAX_AGE_MS) return;
     this.#leadersAskedAt = now;
+    this.#forgetFormerLeaders();
     // A failure changes nothing: what is known holds, and the next time comes.
     for (const topic of new Set([...this.#served.keys()].map(({ at }) => at.topic)))
       this.leaders.lookUp(topic).catch(() => undefined);
+  }
+
+  /** Brokers come and go under ever new addresses. */
+  #forgetFormerLeaders(): void {
+    const leaders = new Set([...this.#served.keys()].map(({ at }) => this.leaders.known(at)?.address));
+    for (const leader of this.#tailWaits.keys()) if (!leaders.has(leader)) this.#tailWaits.delete(leader);
   }
 
   /** Never rejects. */

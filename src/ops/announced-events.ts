@@ -11,6 +11,7 @@ import type { AnnouncedContent } from '../domain/explain.js';
 import { FRAME_BYTES, framingFault, schemaIdOf } from '../decode/framing.js';
 import type { SchemaSource } from '../decode/schema-source.js';
 import type { Clock } from '../lib/clock.js';
+import { settlesWithin } from '../lib/long-promise.js';
 import type { LogRecord, TopicPartition } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
 import { isAnnouncedLate } from '../publish/company-synchronized.js';
@@ -64,13 +65,11 @@ export class AnnouncedEvents {
     const without = `its datasets are in its event in ${topic}, which`;
     if (this.#searches >= MAX_SEARCHES) return `${without} is not read while ${MAX_SEARCHES} others are looked for`;
     const enough = new AbortController();
-    const tooLong = clock.delay(PATIENCE_MS, enough.signal).then(() => `${without} could not be read within 5 s`);
     this.#searches++;
     try {
       const found = this.search(source, enough.signal);
-      found.catch(() => undefined); // It may fail after nobody waits for it any more.
-      const first = await Promise.race([found, tooLong]);
-      return typeof first === 'string' ? first : (first?.event ?? `${without} is not retained any more`);
+      if (!(await settlesWithin(found, clock, PATIENCE_MS))) return `${without} could not be read within 5 s`;
+      return (await found)?.event ?? `${without} is not retained any more`;
     } catch (error) {
       return `${without} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     } finally {

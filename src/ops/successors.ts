@@ -1,6 +1,7 @@
 /** Whether somebody is ready for the partitions of an instance that is about to stop. */
 import type { Logger } from 'pino';
 import type { Clock } from '../lib/clock.js';
+import { settlesWithin } from '../lib/long-promise.js';
 import type { StateHolder } from '../pipeline/ports.js';
 import type { InstanceClient } from './instance-client.js';
 
@@ -39,16 +40,12 @@ export class Successors {
     const { partitions, clock, logger } = this.options;
     const ours = [...partitions()].sort((a, b) => a - b);
     if (ours.length === 0) return;
-    const enough = new AbortController();
-    const timeout = clock.delay(PATIENCE_MS, enough.signal).then(() => {
-      throw new Error(`no answer within ${PATIENCE_MS} ms`);
-    });
     try {
-      this.#log(ours, await Promise.race([this.#successors(), timeout]));
+      const successors = this.#successors();
+      if (!(await settlesWithin(successors, clock, PATIENCE_MS))) throw new Error(`no answer within ${PATIENCE_MS} ms`);
+      this.#log(ours, await successors);
     } catch (err) {
       logger.warn({ err, partitions: ours }, `${named(ours)}: whether somebody else holds their state is not known`);
-    } finally {
-      enough.abort();
     }
   }
 

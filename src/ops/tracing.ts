@@ -3,6 +3,8 @@
  * dependency, loaded only then.
  */
 import type { Logger } from 'pino';
+import { settlesWithin } from '../lib/long-promise.js';
+import { systemClock } from '../lib/system-clock.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
 import type { TracedTopics } from './tracing-observer.js';
 
@@ -82,9 +84,6 @@ export async function startTracing(
 }
 
 async function closePatiently(provider: { shutdown(): Promise<void> }, warn: (detail: string) => void): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const enough = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_PATIENCE_MS)));
   const closed = provider.shutdown().catch((error: unknown) => warn(String(error)));
-  await Promise.race([closed, enough]);
-  clearTimeout(timer);
+  await settlesWithin(closed, systemClock, CLOSE_PATIENCE_MS);
 }

@@ -5,6 +5,7 @@
 import { settleAll } from '../lib/settle-all.js';
 import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import { encodeChanges } from '../store/state-changes.js';
+import { AtEndNotes } from './at-end-notes.js';
 import type { PipelineContext } from './context.js';
 import type { Decisions } from './decide.js';
 import { mustBeWhole } from './fence.js';
@@ -34,6 +35,8 @@ export async function commitBatch(
   const { producer, store, tail, counted } = owned;
   const { observer, topics } = context;
   if (producer.lostConnection()) await mustBeWhole(context, partition, producer);
+  // A process that was suspended, or has had nothing to do, notes first that its store misses nothing.
+  await new AtEndNotes(context, partition, store).noteIfDue();
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset, countedUnder: counted.vocabulary };
   const origin = { prior: store.origin(), now: owned.origin };

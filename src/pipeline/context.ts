@@ -60,7 +60,10 @@ export interface PipelineContext {
 
 /** The clients' own choices of policy. */
 export interface ClientPolicies {
-  /** Resolves once all settings that were there at the start have been read: no decision before that. */
-  ready(): Promise<void>;
+  /**
+   * Resolves once all settings that were there at the start have been read: no decision before that. Resolves also when
+   * `signal` aborts.
+   */
+  ready(signal: AbortSignal): Promise<void>;
   policyOf(clientId: string): Policy | undefined;
 }

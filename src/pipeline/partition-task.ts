@@ -6,6 +6,7 @@ import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { UnknownRowVersionError } from '../store/unknown-row-version-error.js';
+import { AtEndNotes } from './at-end-notes.js';
 import { BatchLimits } from './batch-limits.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
@@ -19,14 +20,12 @@ import {
   ReaderClosedError,
   RecordTooLargeError,
 } from './errors.js';
+import { nextBatch } from './next-batch.js';
 import type { BatchReport, PartitionStatus } from './observer.js';
 import { commitPaced, runningWith, throttledMs } from './paced-commit.js';
-import type { LogBatch, LogReader } from './ports.js';
+import type { LogBatch } from './ports.js';
 import { StalledWatch } from './stalled-watch.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
-
-/** Idleness after which the store is brought to rest: position written, undo dropped. */
-const IDLE_FLUSH_MS = 100;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
 /** How often a partition that waits for an operator looks again. */
@@ -102,7 +101,7 @@ export class PartitionTask {
     this.#store = owned.store;
     try {
       this.#enter({ state: 'waiting', reason: 'the client settings are not read yet' });
-      await Promise.race([this.context.settings.ready(), whenAborted(signal)]);
+      await this.context.settings.ready(signal);
       if (!signal.aborted) await this.#process(owned, signal);
       await owned.store.flush();
     } catch (error) {
@@ -120,6 +119,7 @@ export class PartitionTask {
     const { store } = owned;
     const cache = new CompanyCache(context.cacheRows);
     const watch = new StalledWatch(context, partition, owned, cache, this.#limits);
+    const idle = { ...owned, watch, notes: new AtEndNotes(context, partition, store) };
     const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, owned.inputId);
     const close = () => reader.close();
     signal.addEventListener('abort', close);
@@ -127,7 +127,8 @@ export class PartitionTask {
       if (owned.isNews) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
       this.#enter(this.#tooLarge ?? runningWith(this.#limits));
       for (let passed = owned.from; !signal.aborted;) {
-        const batch = await this.#nextBatch(reader, owned, watch, passed).catch(ifClosed);
+        const reading = reader.next(this.#limits.records);
+        const batch = await nextBatch(context, partition, reading, idle, passed).catch(ifClosed);
         if (batch === null) return;
         passed = batch.nextOffset;
         if (batch.records.length > 0) await this.#processBatch(owned, cache, batch, signal);
@@ -137,42 +138,6 @@ export class PartitionTask {
     } finally {
       signal.removeEventListener('abort', close);
       reader.close();
-    }
-  }
-
-  /**
-   * Waits for records; when they let us wait, brings everything to rest meanwhile: the store, and the group's offset
-   * where only records that are not delivered (markers, aborted ones) were passed since the last batch. Then looks for
-   * stalled companies.
-   */
-  async #nextBatch(reader: LogReader, owned: OwnedPartition, watch: StalledWatch, passed: number): Promise<LogBatch> {
-    const { store } = owned;
-    const next = reader.next(this.#limits.records);
-    next.catch(() => undefined); // not without a handler while we are busy; whoever awaits it below sees the error
-    for (;;) {
-      const behind = passed > (store.position()?.offset ?? owned.from);
-      const patienceMs = store.atRest && !behind ? Math.max(IDLE_FLUSH_MS, watch.restMs) : IDLE_FLUSH_MS;
-      if ((await this.#within(patienceMs, next)) === 'idle') {
-        if (behind && throttledMs(owned) === 0)
-          await commitBatch(this.context, this.partition, owned, NOTHING_DECIDED, passed);
-        await store.flush();
-        await watch.look(passed);
-      } else return next;
-    }
-  }
-
-  /** 'come' once there is a batch or an error of its reader, 'idle' where neither comes within `patienceMs`. */
-  async #within(patienceMs: number, next: Promise<LogBatch>): Promise<'come' | 'idle'> {
-    const waiting = new AbortController();
-    const idle = this.context.clock.delay(patienceMs, waiting.signal).then(() => 'idle' as const);
-    const come = next.then(
-      () => 'come' as const,
-      () => 'come' as const,
-    );
-    try {
-      return await Promise.race([come, idle]);
-    } finally {
-      waiting.abort('come'); // Without a reason an error is made, with its stack, for each batch.
     }
   }
 
@@ -281,13 +246,6 @@ function letGo(batch: LogBatch, decoded: Decoded[]): number {
   batch.records.length = 0;
   decoded.length = 0;
   return 0;
-}
-
-function whenAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 function ifClosed(error: unknown): null {

@@ -1,4 +1,5 @@
 /** Building a partition's state from its changelog: in large reads, in sight of the operator, resumable at any point. */
+import { LongPromise } from '../lib/long-promise.js';
 import type { LogRecord } from '../lib/record.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
@@ -44,22 +45,16 @@ export async function restore(
   }
 }
 
-/** The next records; the observer is told while none come. */
+/** Returns the next records. While none come, reports that to the observer every STALLED_AFTER_MS. */
 async function watched(
   { clock, observer }: PipelineContext,
   partition: number,
   reader: LogReader,
   progress: RestoreProgress,
 ): Promise<LogBatch> {
-  const next = reader.next(REPLAY_RECORDS);
+  const next = new LongPromise(reader.next(REPLAY_RECORDS));
   for (let stalledMs = STALLED_AFTER_MS; ; stalledMs += STALLED_AFTER_MS) {
-    const enough = new AbortController();
-    try {
-      const batch = await Promise.race([next, clock.delay(STALLED_AFTER_MS, enough.signal)]);
-      if (batch !== undefined) return batch;
-    } finally {
-      enough.abort();
-    }
+    if (await next.settlesWithin(clock, STALLED_AFTER_MS)) return next.promise;
     observer.restoreStalled(partition, progress, stalledMs);
   }
 }

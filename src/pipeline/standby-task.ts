@@ -1,9 +1,12 @@
 import { Backoff } from '../lib/backoff.js';
+import { LongPromise } from '../lib/long-promise.js';
 import type { PartitionStore } from '../store/partition-store.js';
+import { AtEndNotes } from './at-end-notes.js';
 import type { PipelineContext } from './context.js';
 import { ReaderClosedError } from './errors.js';
 import type { LogBounds } from './ports.js';
 import { openStore, StoreOpening } from './open-store.js';
+import type { LogBatch, LogReader } from './ports.js';
 import { REPLAY_RECORDS } from './restore.js';
 
 const FIRST_RETRY_MS = 100;
@@ -81,11 +84,12 @@ export class StandbyTask {
       { topic: context.topics.changelog, partition },
       store.changelogPosition,
     );
+    const notes = new AtEndNotes(context, partition, store);
     const close = () => reader.close();
     signal.addEventListener('abort', close);
     try {
       for (;;) {
-        const { records, nextOffset, endOffset } = await reader.next(REPLAY_RECORDS);
+        const { records, nextOffset, endOffset } = await this.#nextRecords(reader, notes);
         if (nextOffset >= endOffset) store.noteAtEnd(context.clock.now());
         await store.replay(records, nextOffset);
         context.held.note(partition, nextOffset);
@@ -96,6 +100,13 @@ export class StandbyTask {
       signal.removeEventListener('abort', close);
       reader.close();
     }
+  }
+
+  /** Waits for the next records, and notes meanwhile that the store is at the changelog's end. */
+  async #nextRecords(reader: LogReader, notes: AtEndNotes): Promise<LogBatch> {
+    const next = new LongPromise(reader.next(REPLAY_RECORDS));
+    while (!(await next.settlesWithin(this.context.clock, notes.restMs))) await notes.noteIfDue();
+    return next.promise;
   }
 
   /** Not below what this instance has written itself: a folder that is ahead of the changelog would be set aside. */

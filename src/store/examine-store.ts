@@ -2,11 +2,11 @@
 import type { KeyChange, KeyValueStore } from './key-value-store.js';
 import {
   CHANGELOG_POSITION_KEY,
+  changelogPositionChange,
   decodeChangelogPosition,
   decodeIdentity,
   decodeUndo,
   decodeFollowedLog,
-  encodeChangelogPosition,
   encodeFollowedLog,
   encodeIdentity,
   FOLLOWED_LOG_KEY,
@@ -56,6 +56,11 @@ export interface Untrusted {
 /** A transaction takes at least two offsets, a record and a marker: one offset more is at most a marker. */
 const MARKER_OFFSETS = 1;
 
+/** Whether a store that has followed the changelog up to `offset` misses nothing of a changelog that ends at `end`. */
+export function isAtEnd(offset: number, end: number): boolean {
+  return offset <= end && end - offset <= MARKER_OFFSETS;
+}
+
 /**
  * Says whether the store can be used, and brings it to the state before its last batch if an undo is there. An empty
  * one is begun.
@@ -98,7 +103,7 @@ function whyNotTrusted(identity: StoreIdentity, changelog: ChangelogPosition, ex
   const { offset, atEndMs } = changelog;
   const { changelogEnd, maxAwayMs, now } = expected;
   // Where nothing was written since, nothing can have been missed, however long ago that was.
-  if (changelogEnd - offset > MARKER_OFFSETS && now - atEndMs > maxAwayMs)
+  if (!isAtEnd(offset, changelogEnd) && now - atEndMs > maxAwayMs)
     return `it was last at the changelog's end at ${new Date(atEndMs).toISOString()}: deletions may have been missed`;
   return null;
 }
@@ -126,7 +131,7 @@ async function beginStore(store: KeyValueStore, expected: Expectations): Promise
   const changelog = { offset: 0, atEndMs: now };
   await store.write([
     { key: IDENTITY_KEY, value: encodeIdentity(identity) },
-    { key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(changelog) },
+    changelogPositionChange(changelog),
     { key: FOLLOWED_LOG_KEY, value: encodeFollowedLog(changelogLog) },
   ]);
   return { changelog, positionRow: null, originRow: null };

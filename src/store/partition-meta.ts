@@ -85,13 +85,18 @@ export function decodeIdentity(bytes: Buffer): StoreIdentity {
 
 const CHANGELOG_POSITION_BYTES = 32;
 
-export function encodeChangelogPosition(position: ChangelogPosition): Buffer {
+function encodeChangelogPosition(position: ChangelogPosition): Buffer {
   const to = new ByteWriter(CHANGELOG_POSITION_BYTES);
   to.begin();
   beginRow(to);
   to.varint(position.offset);
   to.varint(position.atEndMs);
   return to.end();
+}
+
+/** The write that puts `position` into the store. */
+export function changelogPositionChange(position: ChangelogPosition): KeyChange {
+  return { key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(position) };
 }
 
 /** @throws UnknownRowVersionError, CorruptStoreError */

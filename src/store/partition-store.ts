@@ -21,13 +21,7 @@ import {
   type StateDirectory,
 } from './key-value-store.js';
 import { examineStore, type Expectations, type Trusted, type Untrusted } from './examine-store.js';
-import {
-  CHANGELOG_POSITION_KEY,
-  decodeUndo,
-  encodeChangelogPosition,
-  UNDO_KEY,
-  type ChangelogPosition,
-} from './partition-meta.js';
+import { changelogPositionChange, decodeUndo, UNDO_KEY, type ChangelogPosition } from './partition-meta.js';
 import type { OriginRow, PositionRow } from './row-codec.js';
 import type { EncodedChanges } from './state-changes.js';
 import { unfinishedMarks } from './unfinished-index.js';
@@ -73,6 +67,11 @@ export class PartitionStore {
     return this.#changelog.offset;
   }
 
+  /** The latest time known at which the store missed nothing of the changelog; milliseconds since the epoch. */
+  get atEndMs(): number {
+    return this.#changelog.atEndMs;
+  }
+
   /** The position row as the store has it; null where the changelog had none yet. */
   position(): PositionRow | null {
     return this.#positionRow;
@@ -105,7 +104,7 @@ export class PartitionStore {
     const changelog = { ...this.#changelog, offset: nextPosition };
     const last = changesOf(records, from, records.length);
     last.push(...unfinishedMarks(last));
-    last.push({ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(changelog) });
+    last.push(changelogPositionChange(changelog));
     await this.#write(last);
     this.#changelog = changelog;
     this.#positionIsNews = false;
@@ -134,8 +133,7 @@ export class PartitionStore {
     this.#mustBeConfirmed('apply');
     const writes = [...changes, ...local] as KeyChange[];
     writes.push({ key: UNDO_KEY, value: undo });
-    if (this.#positionIsNews)
-      writes.push({ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(this.#changelog) });
+    if (this.#positionIsNews) writes.push(changelogPositionChange(this.#changelog));
     this.#unconfirmed = { undo, sinceMs: now };
     this.#undoBytes = undo.length;
     const written = this.#write(writes);
@@ -167,8 +165,7 @@ export class PartitionStore {
     this.#mustBeConfirmed('flush');
     const writes: KeyChange[] = [];
     if (this.#hasUndo) writes.push({ key: UNDO_KEY, value: null });
-    if (this.#positionIsNews)
-      writes.push({ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(this.#changelog) });
+    if (this.#positionIsNews) writes.push(changelogPositionChange(this.#changelog));
     if (writes.length === 0) return;
     await this.#write(writes);
     this.#hasUndo = false;

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { ClientSetting, UnreadableSetting } from '../../../src/decode/client-settings-decoder.js';
@@ -8,6 +9,7 @@ import type { LogRecord, TopicPartition } from '../../../src/lib/record.js';
 import { OffsetOutOfRangeError, ReaderClosedError } from '../../../src/pipeline/errors.js';
 import type { LogBatch, LogReader, Logs } from '../../../src/pipeline/ports.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+import { heapInUse } from '../../support/heap.js';
 
 const logged: string[] = [];
 const logger = pino({ level: 'warn' }, { write: (line) => logged.push(line) });
@@ -84,6 +86,7 @@ function decodeText(values: readonly Buffer[]): Promise<(ClientSetting | Unreada
   );
 }
 
+const { signal } = new AbortController();
 let logs: MemoryLogs;
 const opened: ClientSettings[] = [];
 
@@ -106,7 +109,7 @@ afterEach(() => Promise.all(opened.splice(0).map((settings) => settings.close())
 
 test('an empty topic is ready, and nobody has chosen', async () => {
   const settings = open();
-  await settings.ready();
+  await settings.ready(signal);
   expect(settings.policyOf('a')).toBeUndefined();
 });
 
@@ -118,13 +121,13 @@ test('ready comes after all that was there, in all partitions; the last choice c
   logs.append('b', null);
   logs.append('c', 'c=FIRST_DATASET', 1);
   const settings = open();
-  await settings.ready();
+  await settings.ready(signal);
   expect(['a', 'b', 'c'].map((id) => settings.policyOf(id))).toEqual(['ALL_DATASETS', undefined, 'FIRST_DATASET']);
 });
 
 test('what comes later is followed', async () => {
   const settings = open();
-  await settings.ready();
+  await settings.ready(signal);
   logs.append('a', 'a=ALL_DATASETS');
   await until(() => settings.policyOf('a') === 'ALL_DATASETS');
   logs.append('a', null);
@@ -138,7 +141,7 @@ test('an unreadable setting, or one under the key of another client, changes not
   logs.append(null, 'a=ALL_DATASETS');
   logs.append(null, null);
   const settings = open();
-  await settings.ready();
+  await settings.ready(signal);
   expect(settings.policyOf('a')).toBe('FIRST_DATASET');
   expect(settings.policyOf('b')).toBeUndefined();
   expect(logged.map((line) => (JSON.parse(line) as { offset: number }).offset)).toEqual([1, 2, 3]);
@@ -153,7 +156,7 @@ test('a registry that is down is waited for: not ready, and nothing is skipped',
     return down ? Promise.reject(new RegistryUnavailableError('down')) : decodeText(values);
   });
   let ready = false;
-  const becomingReady = settings.ready().then(() => (ready = true));
+  const becomingReady = settings.ready(signal).then(() => (ready = true));
   await until(() => asked > 3);
   expect(ready).toBe(false);
   down = false;
@@ -164,7 +167,7 @@ test('a registry that is down is waited for: not ready, and nothing is skipped',
 test('a log that was cut is read anew, and what it no longer has is forgotten only then', async () => {
   logs.append('a', 'a=ALL_DATASETS');
   const settings = open();
-  await settings.ready();
+  await settings.ready(signal);
   logs.records[0] = [];
   logs.append('b', 'b=ALL_DATASETS');
   logs.trouble = new OffsetOutOfRangeError('gone');
@@ -177,7 +180,26 @@ test('a log that was cut is read anew, and what it no longer has is forgotten on
 test('closed before it was ready, it is not ready: nobody may decide with half of the settings', async () => {
   logs.append('a', 'a=ALL_DATASETS');
   const settings = open(() => Promise.reject(new RegistryUnavailableError('down')));
-  const outcome = expect(settings.ready()).rejects.toThrow(ReaderClosedError);
+  const outcome = expect(settings.ready(signal)).rejects.toThrow(ReaderClosedError);
   await settings.close();
   await outcome;
+});
+
+test('a partition that stops waiting for the settings leaves nothing behind', async () => {
+  const WAITS = 5_000;
+  logs.append('a', 'a=ALL_DATASETS');
+  const settings = open(() => Promise.reject(new RegistryUnavailableError('down')));
+  const giveUp = async (times: number) => {
+    for (let i = 0; i < times; i++) {
+      const controller = new AbortController();
+      const waiting = settings.ready(controller.signal);
+      controller.abort('stopped');
+      await waiting;
+      expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+    }
+  };
+  await giveUp(500);
+  const before = heapInUse();
+  await giveUp(WAITS);
+  expect((heapInUse() - before) / WAITS).toBeLessThan(200);
 });

@@ -394,3 +394,28 @@ test('a reader ends when its topic was deleted and another one created under its
   await ended;
   expect(world.inFlight).toEqual([]);
 });
+
+test('how long a former leader was made to wait is forgotten: brokers come and go under ever new addresses', async () => {
+  const world = worldOf(0);
+  world.reader(0);
+  await (await world.fetch('catchUp')).answer(nothing(0, 0));
+  const waits: number[] = [];
+  const wait = async () => {
+    const fetch = await world.fetch('tail');
+    waits.push(fetch.maxWaitMs);
+    return fetch;
+  };
+  const moveTo = async (address: string) => {
+    world.leaders.set(0, address);
+    await (await wait()).answer(refusal(0, NOT_LEADER));
+    await world.pass(1_000);
+  };
+  const former = world.leaders.get(0) as string;
+  for (let i = 0; i < 3; i++) await (await wait()).answer(nothing(0, 0));
+  await moveTo('two:9092');
+  await world.pass(60_000);
+  await (await wait()).answer(nothing(0, 0));
+  await moveTo(former);
+  expect((await wait()).address).toBe(former);
+  expect(waits).toEqual([50, 100, 200, 400, 50, 100, 50]);
+});

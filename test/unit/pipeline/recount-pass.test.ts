@@ -187,9 +187,10 @@ class Partition {
       ...{ begin: done, sendOffset: done, discard: done },
       prepare: ({ topic }, records) => {
         if (topic === TOPICS.synchronized) open.push(...records);
+        const { length } = records; // Emptied by then.
         return () => {
           this.commits += 1;
-          if (topic === TOPICS.changelog) this.#changelogEnd += records.length;
+          if (topic === TOPICS.changelog) this.#changelogEnd += length;
           return Promise.resolve(this.#changelogEnd);
         };
       },

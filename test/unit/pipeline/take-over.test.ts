@@ -16,8 +16,7 @@ import { takeOver, type OwnedPartition } from '../../../src/pipeline/take-over.j
 import { ByteWriter } from '../../../src/store/byte-writer.js';
 import type { KeyChange, KeyValueStore } from '../../../src/store/key-value-store.js';
 import {
-  CHANGELOG_POSITION_KEY,
-  encodeChangelogPosition,
+  changelogPositionChange,
   encodeFollowedLog,
   encodeIdentity,
   FOLLOWED_LOG_KEY,
@@ -137,7 +136,8 @@ class TakeOver {
     const put = (key: Buffer, value: Buffer): void => void this.#rows.set(key.toString('hex'), value);
     const identity = { clusterId: 'cluster', applicationId: 'app', topic: TOPICS.input, partition: PARTITION };
     put(IDENTITY_KEY, encodeIdentity(identity));
-    put(CHANGELOG_POSITION_KEY, encodeChangelogPosition({ offset: changelogOffset, atEndMs: 0 }));
+    const followed = changelogPositionChange({ offset: changelogOffset, atEndMs: 0 });
+    put(followed.key, followed.value as Buffer);
     put(POSITION_KEY, encoded({ topic: TOPICS.input, offset: position, countedUnder: 1 }, writePositionRow));
     if (log !== undefined) put(FOLLOWED_LOG_KEY, encodeFollowedLog(log));
     if (origin !== undefined) put(ORIGIN_KEY, encoded(origin, writeOriginRow));

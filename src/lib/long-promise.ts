@@ -1,0 +1,52 @@
+import type { Clock } from './clock.js';
+
+/**
+ * A promise that may stay pending for days while one wait after another listens to it.
+ *
+ * A pending promise keeps every reaction that it was given: `then` and `Promise.race` leak with each wait that ends
+ * first. This class adds one reaction when it is made. A wait that is over leaves nothing behind: no reaction, no
+ * listener on its signal, no timer.
+ */
+export class LongPromise<T> {
+  #settled = false;
+  readonly #waits = new Set<() => void>();
+
+  /** @param promise its rejection counts as handled from now on: read `promise` once it has settled */
+  constructor(readonly promise: Promise<T>) {
+    const settle = (): void => {
+      this.#settled = true;
+      for (const end of [...this.#waits]) end();
+    };
+    promise.then(settle, settle);
+  }
+
+  /** Waits until the promise settles or `signal` aborts. Returns whether the promise has settled. Never rejects. */
+  settlesBefore(signal: AbortSignal): Promise<boolean> {
+    if (this.#settled || signal.aborted) return Promise.resolve(this.#settled);
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.#waits.delete(end);
+        signal.removeEventListener('abort', end);
+        resolve(this.#settled);
+      };
+      this.#waits.add(end);
+      signal.addEventListener('abort', end);
+    });
+  }
+
+  /** Waits for at most `ms`. Returns whether the promise has settled. Never rejects. */
+  async settlesWithin(clock: Clock, ms: number): Promise<boolean> {
+    const over = new AbortController();
+    // Without a reason, `abort` would make an error with its stack for each wait.
+    const end = (): void => over.abort('over');
+    void clock.delay(ms, over.signal).then(end);
+    const settled = await this.settlesBefore(over.signal);
+    end();
+    return settled;
+  }
+}
+
+/** Waits for at most `ms`. Returns whether `promise` has settled; a rejection counts as handled. Never rejects. */
+export function settlesWithin(promise: Promise<unknown>, clock: Clock, ms: number): Promise<boolean> {
+  return new LongPromise(promise).settlesWithin(clock, ms);
+}

@@ -1,0 +1,47 @@
+import { LongPromise } from '../lib/long-promise.js';
+import type { AtEndNotes } from './at-end-notes.js';
+import { commitBatch } from './commit-batch.js';
+import type { PipelineContext } from './context.js';
+import { NOTHING_DECIDED } from './decide.js';
+import { throttledMs } from './paced-commit.js';
+import type { LogBatch } from './ports.js';
+import type { StalledWatch } from './stalled-watch.js';
+import type { OwnedPartition } from './take-over.js';
+
+/** Idleness after which the store is brought to rest: position written, undo dropped. */
+const IDLE_FLUSH_MS = 100;
+
+/** An owned partition, and the work that waits until no records come. */
+export interface IdlePartition extends OwnedPartition {
+  readonly watch: StalledWatch;
+  readonly notes: AtEndNotes;
+}
+
+/**
+ * Waits for the next records of the input. If none come for a while, brings the partition to rest meanwhile: flushes the
+ * store, and commits the group's offset if the reader has only passed records that are not delivered (markers, aborted
+ * records). Then looks for stalled companies, and notes that the store is at the changelog's end.
+ *
+ * @param reading the next records, from their reader
+ * @param passed the position in the input: all records below it are committed or were not delivered
+ * @throws what the reader throws; as `commitBatch`; what the store throws
+ */
+export async function nextBatch(
+  context: PipelineContext,
+  partition: number,
+  reading: Promise<LogBatch>,
+  idle: IdlePartition,
+  passed: number,
+): Promise<LogBatch> {
+  const { store, watch, notes } = idle;
+  const next = new LongPromise(reading);
+  for (;;) {
+    const behind = passed > (store.position()?.offset ?? idle.from);
+    const restMs = store.atRest && !behind ? Math.min(watch.restMs, notes.restMs) : 0;
+    if (await next.settlesWithin(context.clock, Math.max(IDLE_FLUSH_MS, restMs))) return next.promise;
+    if (behind && throttledMs(idle) === 0) await commitBatch(context, partition, idle, NOTHING_DECIDED, passed);
+    await store.flush();
+    await watch.look(passed);
+    await notes.noteIfDue();
+  }
+}

@@ -1,0 +1,140 @@
+/** What an idle week leaves in the folder: that its state missed nothing, and only if that is so. */
+import { join } from 'node:path';
+import { BrokerError } from '../../../src/pipeline/errors.js';
+import { openStore } from '../../../src/pipeline/open-store.js';
+import { PartitionTask } from '../../../src/pipeline/partition-task.js';
+import { StandbyTask } from '../../../src/pipeline/standby-task.js';
+import type { PositionRow } from '../../../src/store/row-codec.js';
+import { temporaryFolder } from '../store/temporary-folder.js';
+import { DAY_MS, HOUR_MS, PARTITION, positionIn, RETENTION_MS, SimulatedPartition } from './simulated-partition.js';
+
+const folder = temporaryFolder();
+const live = () => join(folder(), 'live');
+const copy = () => join(folder(), 'crashed');
+
+let simulated: SimulatedPartition;
+let task: PartitionTask | StandbyTask;
+
+beforeEach(() => (simulated = new SimulatedPartition(live())));
+afterEach(() => simulated.end(task));
+
+/** The partition has committed its first batch, at changelog offset 0, and is idle. */
+async function ownIdly(): Promise<void> {
+  task = new PartitionTask(simulated.context, PARTITION);
+  await simulated.pass(1_000);
+  await commitNext();
+}
+
+/** A stretch of the input without records is passed, and that is committed. */
+async function commitNext(): Promise<void> {
+  const before = simulated.changelog.end;
+  simulated.input.end++;
+  simulated.input.deliver();
+  await simulated.run(() => simulated.changelog.end > before);
+  await simulated.pass(1_000);
+}
+
+/** The standby has followed the changelog up to offset 2. */
+async function followIdly(): Promise<void> {
+  simulated.changelog.end = 2;
+  task = new StandbyTask(simulated.context, PARTITION);
+  await simulated.pass(1_000);
+  expect(simulated.standbyPositions).toEqual([2]);
+}
+
+/** Opens what a crash left, as a take-over does now. */
+async function openCrashed(): Promise<{ setAside: readonly string[]; position: PositionRow | null }> {
+  const next = new SimulatedPartition(copy());
+  next.now = simulated.now;
+  const view = { changelog: await simulated.changelog.bounds(), proved: true };
+  const store = await openStore(next.context, PARTITION, view);
+  await store.close();
+  return { setAside: next.setAside, position: store.position() };
+}
+
+async function ageOfNoteMs(): Promise<number> {
+  simulated.crash(copy());
+  return simulated.now - (await positionIn(copy())).atEndMs;
+}
+
+describe.each([
+  ['an owner', ownIdly],
+  ['a standby', followIdly],
+])('%s that is idle', (_, begin) => {
+  test('notes every hour that it is at the end, by one write, and writes nothing else', async () => {
+    await begin();
+    const before = simulated.writes;
+    await simulated.pass(8 * DAY_MS);
+    expect(simulated.writes - before).toBeGreaterThanOrEqual(8 * 24 - 4);
+    expect(simulated.writes - before).toBeLessThanOrEqual(8 * 24);
+    expect(await ageOfNoteMs()).toBeLessThan(HOUR_MS + 2 * 60_000);
+  });
+
+  test('keeps its folder when it crashes after a week, although others write then', async () => {
+    await begin();
+    await simulated.pass(RETENTION_MS + DAY_MS);
+    simulated.crash(copy());
+    simulated.changelog.end += 10;
+    expect((await openCrashed()).setAside).toEqual([]);
+  });
+
+  test('notes nothing more once others have written what it does not have', async () => {
+    await begin();
+    await simulated.pass(DAY_MS);
+    const fencedAt = simulated.now;
+    simulated.changelog.end += 2;
+    await simulated.pass(RETENTION_MS);
+    simulated.crash(copy());
+    expect((await positionIn(copy())).atEndMs).toBeLessThanOrEqual(fencedAt);
+    expect((await openCrashed()).setAside).toEqual([expect.stringContaining('deletions may have been missed')]);
+  });
+
+  test('notes nothing if the changelog ends below its state', async () => {
+    await begin();
+    await simulated.pass(DAY_MS);
+    simulated.changelog.end = 0;
+    await simulated.pass(DAY_MS);
+    expect(await ageOfNoteMs()).toBeGreaterThan(DAY_MS - HOUR_MS);
+  });
+
+  test('goes on while the brokers give no end, and notes it once they do', async () => {
+    await begin();
+    simulated.changelog.outage = new BrokerError('no broker answers');
+    const until = simulated.now + DAY_MS;
+    await simulated.run(() => simulated.now >= until || simulated.errors.length > 0);
+    expect(simulated.errors).toEqual([]);
+    expect(await ageOfNoteMs()).toBeGreaterThan(DAY_MS - HOUR_MS);
+    simulated.changelog.outage = null;
+    await simulated.pass(2 * 60_000);
+    expect(await ageOfNoteMs()).toBeLessThan(3 * 60_000);
+  });
+
+  test('notes the time before it asked: what was written after that is not spoken of', async () => {
+    await begin();
+    let askedAt = Infinity;
+    simulated.changelog.onBounds = () => {
+      askedAt = simulated.now;
+      simulated.now += 10 * 60_000;
+      simulated.changelog.onBounds = () => undefined;
+    };
+    await simulated.run(() => simulated.now > askedAt);
+    simulated.crash(copy());
+    expect((await positionIn(copy())).atEndMs).toBe(askedAt);
+  });
+});
+
+test('an owner that is killed in its first batch after an idle week keeps its folder, and the batch is undone', async () => {
+  await ownIdly();
+  await simulated.pass(RETENTION_MS + DAY_MS);
+  simulated.onCommit = () => simulated.crash(copy());
+  await commitNext();
+  expect(await openCrashed()).toMatchObject({ setAside: [], position: { topic: 'input', offset: 1 } });
+});
+
+test('a note with a time to come, of a clock that was set back since, is replaced', async () => {
+  await ownIdly();
+  const setBackTo = (simulated.now -= 30 * DAY_MS);
+  await simulated.turns(3);
+  expect(simulated.now - setBackTo).toBeLessThan(DAY_MS);
+  expect(await ageOfNoteMs()).toBeGreaterThanOrEqual(0);
+});

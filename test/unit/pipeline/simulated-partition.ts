@@ -1,0 +1,260 @@
+/**
+ * One partition with the real task, store and disk; brokers and clock are simulated. Time passes only while the test
+ * runs it, and then without waiting: weeks take seconds.
+ */
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PipelineContext } from '../../../src/pipeline/context.js';
+import { ReaderClosedError } from '../../../src/pipeline/errors.js';
+import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import type { PipelineObserver } from '../../../src/pipeline/observer.js';
+import type { LogBatch, LogBounds, LogReader, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
+import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
+import type { KeyValueStore, StateDirectory } from '../../../src/store/key-value-store.js';
+import {
+  CHANGELOG_POSITION_KEY,
+  decodeChangelogPosition,
+  type ChangelogPosition,
+} from '../../../src/store/partition-meta.js';
+import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
+import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { TOPICS } from './topics.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+
+export const PARTITION = 3;
+export const HOUR_MS = 3_600_000;
+export const DAY_MS = 24 * HOUR_MS;
+/** Of the changelog's tombstones. */
+export const RETENTION_MS = 7 * DAY_MS;
+
+/** More waits than any test has: what waits for nothing would spin for good. */
+const MOST_WAITS = 100_000;
+
+function never(): never {
+  throw new Error('that should not have been asked for');
+}
+
+/** A log without records to deliver: its readers get markers, or an error, or wait. */
+export class SilentLog {
+  end = 0;
+  /** Above `end` while a producer's transaction hangs. */
+  highWatermark = 0;
+  /** Answers `bounds` instead of the log. */
+  outage: Error | null = null;
+  /** What every read gives, if it does not wait. */
+  failure: Error | null = null;
+  /** Readers get nothing of what is there. */
+  stuck = false;
+  onBounds: () => void = () => undefined;
+  #wake: ((batch: LogBatch) => void) | null = null;
+
+  bounds(): Promise<LogBounds> {
+    this.onBounds();
+    if (this.outage !== null) return Promise.reject(this.outage);
+    const highWatermark = Math.max(this.highWatermark, this.end);
+    return Promise.resolve({ start: 0, end: this.end, highWatermark, ...SEEN_BY_MOST });
+  }
+
+  reader(from: number): LogReader {
+    let close: (error: Error) => void = () => undefined;
+    let position = from;
+    return {
+      next: () => {
+        if (this.failure !== null) return Promise.reject(this.failure);
+        return new Promise((resolve, reject) => {
+          close = reject;
+          this.#wake = (batch) => {
+            position = batch.nextOffset;
+            resolve(batch);
+          };
+          if (position < this.end && !this.stuck) this.deliver();
+        });
+      },
+      close: () => close(new ReaderClosedError('closed')),
+    };
+  }
+
+  /** Lets the one who reads pass everything up to `end`. */
+  deliver(): void {
+    this.#wake?.({ records: [], nextOffset: this.end, endOffset: this.end });
+    this.#wake = null;
+  }
+}
+
+export class SimulatedPartition {
+  now = Date.UTC(2027, 0, 1);
+  readonly input = new SilentLog();
+  readonly changelog = new SilentLog();
+  /** Numbers of changes, by write to the disk. */
+  writes = 0;
+  takeOvers = 0;
+  /** Called when the transaction of a batch is to be committed: the store has applied the batch. */
+  onCommit: () => void = () => undefined;
+  readonly setAside: string[] = [];
+  readonly errors: unknown[] = [];
+  readonly standbyPositions: number[] = [];
+  /** Keeps one RocksDB open over all take-overs: opening it takes longer than all else. */
+  keepsOpen = false;
+  /** The signal of the running task, once it has asked for the group's confirmation. */
+  signalOfTask: AbortSignal | null = null;
+  readonly context: PipelineContext;
+  #kept: KeyValueStore | null = null;
+  #committed: number | null = null;
+  #isOver: () => boolean = () => false;
+  #held: (() => void) | null = null;
+  #onHeld: () => void = () => undefined;
+
+  /** @param folder STATE_DIR */
+  constructor(private readonly folder: string) {
+    const observer: Partial<PipelineObserver> = {
+      setAside: (_, why) => void this.setAside.push(why),
+      error: (_, error) => void this.errors.push(error),
+      standbyError: (_, error) => void this.errors.push(error),
+      standby: (_, progress) => void (progress !== null && this.standbyPositions.push(progress.position)),
+      ...{ state: () => undefined, step: () => undefined, companies: () => undefined, restoreStalled: () => undefined },
+    };
+    const context: Partial<PipelineContext> = {
+      applicationId: 'app',
+      ...{ decidingSettings: new Map(), mayChangeSettings: false },
+      clusterId: 'cluster',
+      topics: TOPICS,
+      stalledAfterMs: 60 * HOUR_MS,
+      deleteRetentionMs: RETENTION_MS,
+      cacheRows: () => 1_000,
+      clock: { now: () => this.now, delay: (ms, signal) => this.#delay(ms, signal) },
+      inputLogs: this.#logs(this.input),
+      changelogLogs: this.#logs(this.changelog),
+      transactions: { fence: () => Promise.resolve(this.#producer()) },
+      membership: { start: never, stop: never, confirmed: (signal) => this.#confirmed(signal) },
+      partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], alone: true }) },
+      held: new HeldPositions(),
+      state: this.#countingWrites(),
+      settings: { ready: () => Promise.resolve(), policyOf: never },
+      observer: observer as PipelineObserver,
+    };
+    this.context = context as PipelineContext;
+  }
+
+  /** Lets time pass until `isOver`. The partition then waits where it is. */
+  run(isOver: () => boolean): Promise<void> {
+    let waits = 0;
+    let overrun = false;
+    this.#isOver = () => isOver() || (overrun = ++waits > MOST_WAITS);
+    return new Promise((resolve, reject) => {
+      this.#onHeld = () => (overrun ? reject(new Error(`nothing came of ${MOST_WAITS} waits`)) : resolve());
+      const held = this.#held;
+      this.#held = null;
+      held?.();
+    });
+  }
+
+  /** Lets this time pass, or a little more. */
+  pass(ms: number): Promise<void> {
+    const until = this.now + ms;
+    return this.run(() => this.now >= until);
+  }
+
+  /** Lets the partition wait so many times. */
+  turns(count: number): Promise<void> {
+    let left = count;
+    return this.run(() => left-- <= 0);
+  }
+
+  /** The folder as a crash now would leave it. */
+  crash(to: string): void {
+    cpSync(this.folder, to, { recursive: true });
+  }
+
+  /** The store waits for its next delay: the partition must be let go on to stop. */
+  async end(task: { stop(): void; readonly ended: Promise<void> }): Promise<void> {
+    task.stop();
+    this.#isOver = () => false;
+    this.#held?.();
+    await task.ended;
+  }
+
+  #delay(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const over = (): void => {
+        signal?.removeEventListener('abort', over);
+        resolve();
+      };
+      if (signal?.aborted === true) return resolve();
+      signal?.addEventListener('abort', over);
+      const pass = (): void => {
+        if (signal?.aborted !== true) this.now += ms;
+        setImmediate(over);
+      };
+      if (!this.#isOver()) return pass();
+      this.#held = pass;
+      this.#onHeld();
+    });
+  }
+
+  #confirmed(signal: AbortSignal): Promise<void> {
+    this.signalOfTask = signal;
+    return Promise.resolve();
+  }
+
+  #logs(log: SilentLog): Logs {
+    return {
+      reader: (_, from) => log.reader(from),
+      bounds: () => log.bounds(),
+      committedOffset: () => Promise.resolve(this.#committed),
+      offsetIsPending: () => Promise.resolve(false),
+    };
+  }
+
+  #producer(): TransactionalProducer {
+    this.takeOvers++;
+    const done = () => Promise.resolve();
+    let offset = 0;
+    return {
+      ...{ lastOutcome: null, lostConnection: () => false, throttledMs: 0, repeatEnd: never, produce: never },
+      ...{ prove: never, hasOpenIn: never },
+      ...{ begin: done, discard: done },
+      prepare: (_, { length }) => {
+        return () => Promise.resolve((this.changelog.end += length));
+      },
+      sendOffset: (_, nextOffset) => {
+        offset = nextOffset;
+        return Promise.resolve();
+      },
+      commit: () => {
+        this.onCommit();
+        this.changelog.end++; // The marker.
+        this.#committed = offset;
+        return Promise.resolve();
+      },
+    };
+  }
+
+  #countingWrites(): StateDirectory {
+    const state = new ExclusiveStateDirectory(new RocksStateDirectory(this.folder, { now: () => this.now }));
+    return {
+      setAside: (partition, why, store) => state.setAside(partition, why, store),
+      open: async (partition) => {
+        if (this.#kept !== null) return this.#kept;
+        const store = await state.open(partition);
+        if (this.keepsOpen) this.#kept = Object.assign(store, { close: () => Promise.resolve() });
+        const write = store.write.bind(store);
+        store.write = (changes) => {
+          this.writes++;
+          return write(changes);
+        };
+        return store;
+      },
+    };
+  }
+}
+
+/** How far the folder's state has followed the changelog, and when it was last at its end, by its own account. */
+export async function positionIn(folder: string): Promise<ChangelogPosition> {
+  const store: KeyValueStore = await RocksDbStore.open(join(folder, `partition-${PARTITION}`));
+  try {
+    const [position] = await store.read([CHANGELOG_POSITION_KEY]);
+    return decodeChangelogPosition(position as Buffer);
+  } finally {
+    await store.close();
+  }
+}
