@@ -113,7 +113,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
 }
 
 function createClientSettings(parts: ContextParts): ClientSettings {
-  const { config, logger, clock, topics, own } = parts;
+  const { config, logger, clock, own } = parts;
   const { source, readers, schemaId } = parts.registry;
   const schema = new ClientSettingsSchema(readers.clientSettings);
   const compile = (registered: object) => schema.compile(registered);
@@ -121,7 +121,6 @@ function createClientSettings(parts: ContextParts): ClientSettings {
   const settings = new ClientSettings({
     logs: createLogs(parts, own),
     topic: config.topics.clientSettings,
-    partitions: topics.partitions.clientSettings,
     decode: (values, signal) => decoder.decodeBatch(values, signal),
     clock,
     logger,
