@@ -2,6 +2,7 @@
 import type avro from 'avsc';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
+import type { DecidingSettings } from './deciding-settings.js';
 import { ClientSettingsDecoder, ClientSettingsSchema } from './decode/client-settings-decoder.js';
 import type { ReaderSchemas } from './decode/reader-schemas.js';
 import { SchemaResolution } from './decode/schema-resolution.js';
@@ -37,6 +38,8 @@ export interface KnownRegistry {
   readonly schemaId: number;
   /** The same of `CompanySyncStalled`. */
   readonly stalled: CompanySyncStalledOptions;
+  /** The id of the first version of the schema of `CompanySynchronized`, by which registries are told apart. */
+  readonly identity: number | null;
 }
 
 interface Settings {
@@ -50,6 +53,7 @@ export interface ContextParts extends Settings {
   readonly observers: readonly Partial<PipelineObserver>[];
   readonly topics: CheckedTopics;
   readonly registry: KnownRegistry;
+  readonly decidingSettings: DecidingSettings;
   readonly membership: GroupMembership;
   readonly held: HeldPositions;
   readonly state: StateDirectory;
@@ -80,6 +84,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     applicationId,
     clusterId: topics.clusterId,
     topics: names,
+    decidingSettings: parts.decidingSettings,
     allDatasetsFrom: config.allDatasetsFrom,
     stalledAfterMs: config.stalledAfterMs,
     deleteRetentionMs: topics.changelogDeleteRetentionMs,

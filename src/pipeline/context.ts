@@ -22,6 +22,8 @@ export interface PipelineContext {
   readonly applicationId: string;
   readonly clusterId: string;
   readonly topics: PipelineTopics;
+  /** Setting name -> value: all instances have the same, and they never change but by the documented procedures. */
+  readonly decidingSettings: ReadonlyMap<string, string>;
   /** Records stamped from then on are judged by ALL_DATASETS; milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
   /** Time without progress after which a company counts as stalled. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
-import { createAssignor } from '../../src/kafka/assignor.js';
+import { createAssignor, type RefusedMember } from '../../src/kafka/assignor.js';
 import { KafkaGroupMembership } from '../../src/kafka/group-membership.js';
 import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
 import { currentCluster } from '../support/cluster/current.js';
@@ -24,13 +24,22 @@ class Member {
   active: readonly number[] = [];
   standby: readonly number[] = [];
   readonly membership: KafkaGroupMembership;
+  /** What it has refused as the group's leader. */
+  readonly refused: RefusedMember[] = [];
   readonly #held = new Map<number, number>();
 
-  constructor(groupId: string, topic: string) {
-    const assigner = createAssignor(topic, PARTITIONS, () => ({
-      ...{ httpAddress: null, numStandby: 1, memberId: this.membership.memberId },
-      ...{ partitions: this.active, held: this.#held },
-    }));
+  constructor(
+    groupId: string,
+    topic: string,
+    private readonly settings: ReadonlyMap<string, string> = new Map(),
+  ) {
+    const assigner = createAssignor({
+      ...{ topic, partitions: PARTITIONS, onRefused: (refused) => this.refused.push(refused) },
+      describe: () => ({
+        ...{ httpAddress: null, numStandby: 1, memberId: this.membership.memberId, settings: this.settings },
+        ...{ partitions: this.active, held: this.#held },
+      }),
+    });
     const onCrash = (error: Error) => {
       throw error;
     };
