@@ -88,3 +88,26 @@ test('members are told their standbys, which take over from a member that leaves
   const standbyCounts = [...before.values()].map(({ standby }) => orphans.filter((p) => standby.includes(p)).length);
   expect(tookOver).toHaveLength(Math.max(...standbyCounts) === 2 ? 1 : 2);
 });
+
+test('of two members with different settings the leader runs everything, and says why the other runs nothing', async () => {
+  const topic = await createTopic(bootstrap, { numPartitions: PARTITIONS });
+  const groupId = `group-${randomUUID()}`;
+  const namespace = (value: string) => new Map([['EVENT_NAMESPACE', value]]);
+  const a = new Member(groupId, topic, namespace('a'));
+  await a.start();
+  const all = () => Promise.resolve(a.active.length === PARTITIONS);
+  await pollUntil(all, { what: 'the first member has all partitions', timeoutMs: 20_000 });
+  const b = await new Member(groupId, topic, namespace('b')).start();
+  const bothHaveJoined = () =>
+    Promise.resolve(a.refused.length + b.refused.length > 0 && b.membership.memberId !== null);
+  await pollUntil(bothHaveJoined, { what: 'the leader has refused the other', timeoutMs: 20_000 });
+
+  const [leader, other] = a.refused.length > 0 ? [a, b] : [b, a];
+  const seen = () => Promise.resolve(leader.active.length === PARTITIONS && other.active.length === 0);
+  await pollUntil(seen, { what: 'the leader runs everything', timeoutMs: 20_000 });
+  const [value, others] = leader === a ? ['a', 'b'] : ['b', 'a'];
+  expect(leader.refused[0]).toEqual({
+    ...{ memberId: other.membership.memberId, httpAddress: null },
+    conflict: `EVENT_NAMESPACE is "${value}" here and "${others}" there`,
+  });
+});
