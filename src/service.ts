@@ -137,6 +137,7 @@ export class Service {
     const group = { kafka: kafkaConfigOf(config, logger), groupId: applicationId, logger };
     const remembered = new RememberedMember({ ...group, clock, memory: lock.word(`member of ${applicationId}`) });
     await startup.mustFitGroup(decidingSettings, await remembered.predecessor());
+    if (this.#stopping.signal.aborted) return;
     const membership: KafkaGroupMembership = new KafkaGroupMembership({
       ...{ ...group, topic, remembered },
       assigner: createAssignor({
