@@ -2,9 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { Kafka, logLevel } from 'kafkajs';
+import { pino } from 'pino';
+import { createAssignor } from '../../src/kafka/assignor.js';
+import { KafkaGroupMembership } from '../../src/kafka/group-membership.js';
+import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
 import { currentCluster } from '../support/cluster/current.js';
 import { runCommand } from '../support/command.js';
 import { createTopics, deploy, registerSchemas, type Deployment } from '../support/deployment.js';
+import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../support/processor.js';
@@ -67,6 +72,43 @@ describe('a member of the group that decides otherwise', () => {
     const [left] = both.filter((processor) => processor !== ended);
     await left?.ready();
     expect((await (await left?.get('/partitions'))?.text()) ?? '').toContain('"partition":2');
+  });
+
+  test('and leads the group gives this one nothing, which then looks why and ends', async () => {
+    const deployment = await deploy(cluster);
+    const { applicationId: groupId, topics } = deployment;
+    const given = new Map([['EVENT_NAMESPACE', 'another']]);
+    const told = { httpAddress: null, numStandby: 0, memberId: null, partitions: [], held: new Map(), settings: given };
+    const options = { topic: topics.events, describe: () => told, onRefused: () => undefined };
+    const logger = pino({ level: 'silent' });
+    const kafka = kafkaConfigOf(
+      { applicationId: groupId, kafka: { brokers: cluster.bootstrap.split(','), tls: null, sasl: null } },
+      logger,
+    );
+    const leader = new KafkaGroupMembership({
+      ...{ kafka, groupId, topic: topics.events, logger },
+      // As long as it is alone it runs nothing, so that nobody sees it before joining.
+      assigner: (context) => ({
+        ...createAssignor({ ...options, partitions: 0 })(context),
+        assign: (group) =>
+          createAssignor({ ...options, partitions: group.members.length === 1 ? 0 : 3 })(context).assign(group),
+      }),
+      remembered: rememberedIn(new MemoryOfTest(), kafka, groupId),
+      onCrash: (error) => {
+        throw error;
+      },
+    });
+    try {
+      const joined = new Promise<void>((resolve, reject) => {
+        leader.start(() => resolve()).catch(reject);
+      });
+      await joined;
+      const message = await refusal(processors.start(deployment));
+      expect(message).toContain('partitions assigned');
+      expect(message).toContain(`EVENT_NAMESPACE is "${groupId}" here and "another" on member ${leader.memberId}`);
+    } finally {
+      await leader.stop();
+    }
   });
 
   test('killed a moment ago on the same STATE_DIR is no obstacle', async () => {
