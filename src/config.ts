@@ -1,5 +1,5 @@
 /** Environment and flags -> one validated, frozen Config. Pure: whoever calls passes them in. */
-import { changelogOf, maxTopicNameLength, shadowed } from './setting-values.js';
+import { changelogOf, maxTopicNameLength, shadowed, type Consent } from './setting-values.js';
 import {
   SETTINGS,
   fileVariableOf,
@@ -61,6 +61,8 @@ export interface Config extends DeploymentNames {
   readonly allDatasetsFrom: number;
   readonly http: { readonly host: string; readonly port: number; readonly token: string | null };
   readonly eventNamespace: string;
+  /** What the operator allows a start that it refuses otherwise. */
+  readonly consents: readonly Consent[];
   readonly numStandby: number;
   readonly stateRetentionMs: number;
   readonly stalledAfterMs: number;
@@ -270,16 +272,12 @@ function configOf(values: SettingValues): Config {
     allDatasetsFrom: values.allDatasetsFrom,
     http: { host: values.httpHost, port: values.httpPort, token: values.httpToken },
     eventNamespace: values.eventNamespace ?? values.applicationId,
+    consents: values.consent ?? [],
     numStandby: values.numStandby,
     stateRetentionMs: values.stateRetentionMs,
     stalledAfterMs: values.stalledAfterMs,
     logLevel: values.logLevel,
   };
-}
-
-/** The application id of a config's shadow or, where it is a shadow itself, of what it is a shadow of. */
-export function counterpartOf({ applicationId, shadowOf: original }: Config): string {
-  return original?.applicationId ?? shadowed(applicationId);
 }
 
 function credentialsOf(username: string | null, password: string | null): Credentials | null {

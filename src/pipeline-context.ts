@@ -2,6 +2,7 @@
 import type avro from 'avsc';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
+import type { DecidingSettings } from './deciding-settings.js';
 import { ClientSettingsDecoder, ClientSettingsSchema } from './decode/client-settings-decoder.js';
 import type { ReaderSchemas } from './decode/reader-schemas.js';
 import { SchemaResolution } from './decode/schema-resolution.js';
@@ -39,6 +40,8 @@ export interface KnownRegistry {
   readonly schemaId: number;
   /** The same of `CompanySyncStalled`. */
   readonly stalled: CompanySyncStalledOptions;
+  /** The id of the first version of the schema of `CompanySynchronized`, by which registries are told apart. */
+  readonly identity: number | null;
 }
 
 interface Settings {
@@ -49,10 +52,13 @@ interface Settings {
 }
 
 export interface ContextParts extends Settings {
+  /** The instance cannot go on: the process must end loudly. */
+  readonly onCrash: (error: Error) => void;
   /** Told besides the log. */
   readonly observers: readonly Partial<PipelineObserver>[];
   readonly topics: CheckedTopics;
   readonly registry: KnownRegistry;
+  readonly decidingSettings: DecidingSettings;
   readonly membership: GroupMembership;
   readonly held: HeldPositions;
   readonly state: StateDirectory;
@@ -81,9 +87,10 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     applicationId,
     clusterId: topics.clusterId,
     topics: names,
+    decidingSettings: parts.decidingSettings,
     allDatasetsFrom: config.allDatasetsFrom,
-    decidingSettings: new Map(),
-    mayChangeSettings: false,
+    mayChangeSettings: config.consents.includes('changed-settings'),
+    endProcess: parts.onCrash,
     stalledAfterMs: config.stalledAfterMs,
     deleteRetentionMs: topics.changelogDeleteRetentionMs,
     cacheRows: () => Math.floor(CACHED_ROWS / Math.max(1, size())),
@@ -117,7 +124,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
 }
 
 function createClientSettings(parts: ContextParts): ClientSettings {
-  const { config, logger, clock, topics, own } = parts;
+  const { config, logger, clock, own } = parts;
   const { source, readers, schemaId } = parts.registry;
   const schema = new ClientSettingsSchema(readers.clientSettings);
   const compile = (registered: object) => schema.compile(registered);
@@ -125,7 +132,6 @@ function createClientSettings(parts: ContextParts): ClientSettings {
   const settings = new ClientSettings({
     logs: createLogs(parts, own),
     topic: config.topics.clientSettings,
-    partitions: topics.partitions.clientSettings,
     decode: (values, signal) => decoder.decodeBatch(values, signal),
     clock,
     logger,

@@ -1,9 +1,7 @@
 /** One instance of the processor: everything wired together, from its start to its stop. */
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { counterpartOf, type Config } from './config.js';
-import { loadReaderSchemas } from './decode/reader-schemas.js';
-import { RegistryUnavailableError } from './decode/schema-source.js';
+import type { Config } from './config.js';
 import { createAssignor } from './kafka/assignor.js';
 import { ClusterView } from './kafka/cluster-view.js';
 import { GroupOwners } from './kafka/group-owners.js';
@@ -11,9 +9,7 @@ import { KafkaGroupMembership } from './kafka/group-membership.js';
 import { inputHasGrown } from './kafka/input-growth.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import { RememberedMember } from './kafka/remembered-member.js';
-import { SchemaRegistry } from './kafka/schema-registry.js';
-import { checkTopics, type CheckedTopics } from './kafka/topics.js';
-import { Backoff } from './lib/backoff.js';
+import type { CheckedTopics } from './kafka/topics.js';
 import type { Clock } from './lib/clock.js';
 import { settlesWithin } from './lib/long-promise.js';
 import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-server.js';
@@ -26,22 +22,15 @@ import { StateGarbage } from './ops/state-garbage.js';
 import { StateMetricsObserver } from './ops/state-metrics-observer.js';
 import { createLogs, createPipelineContext, type KnownRegistry } from './pipeline-context.js';
 import type { PipelineContext } from './pipeline/context.js';
-import { BrokerError } from './pipeline/errors.js';
 import { HeldPositions } from './pipeline/held-positions.js';
 import type { PartitionStatus, PipelineObserver } from './pipeline/observer.js';
 import { PartitionSet } from './pipeline/partition-set.js';
 import { StandbySet } from './pipeline/standby-set.js';
-import { loadEventTypes } from './publish/event-types.js';
+import { Startup, type Surroundings } from './startup.js';
 import { ExclusiveStateDirectory } from './store/exclusive-state-directory.js';
-import { readHeldState } from './store/held-state.js';
 import { InstanceLock } from './store/instance-lock.js';
 import { stateSize } from './store/state-size.js';
 import { RocksStateDirectory } from './store/rocks-state-directory.js';
-
-/** Something outside is not as it must be: the process ends with the message, and an operator acts. */
-export class StartupError extends Error {
-  override readonly name = 'StartupError';
-}
 
 /** Starting anew may help, and nothing less. */
 class MembershipLostError extends Error {
@@ -66,8 +55,6 @@ export interface ServiceOptions {
   readonly onCrash: (error: Error) => void;
 }
 
-const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 5_000;
 /** How long one part may take to close; a batch in flight is aborted by whoever takes its partition over. */
 const CLOSE_PATIENCE_MS = 4_000;
 
@@ -98,7 +85,7 @@ export class Service {
 
   /**
    * Starts everything; waits for brokers and registry as long as they give no usable answer.
-   * @throws StateDirInUseError, StateDirOfOtherError, UnfitTopicsError, StartupError; call `stop` then too
+   * @throws StateDirInUseError, StateDirOfOtherError, UnfitTopicsError, MisconfiguredError, StartupError; call `stop` then too
    */
   async start(): Promise<void> {
     const { config, logger, clock } = this.#options;
@@ -112,10 +99,13 @@ export class Service {
     this.#own('http', () => http.close());
     logger.info({ address: http.address, applicationId: config.applicationId }, 'listening');
 
-    const topics = await this.#topics();
-    const registry = await this.#registry();
-    if (topics === null || registry === null) return;
-    await this.#run(lock, metrics, topics, registry);
+    const startup = new Startup({
+      ...this.#options,
+      ...{ signal: this.#stopping.signal, own: this.#own },
+      onWaiting: (because) => (this.#startingBecause = because),
+    });
+    const surroundings = await startup.findOut();
+    if (surroundings !== null) await this.#run(lock, metrics, startup, surroundings);
   }
 
   /** Finishes the batches in flight, leaves the group and closes everything. Idempotent; never throws. */
@@ -140,54 +130,31 @@ export class Service {
     if (closed !== undefined) await settlesWithin(closed, clock, CLOSE_PATIENCE_MS);
   }
 
-  async #topics(): Promise<CheckedTopics | null> {
-    const { config, logger, clock } = this.#options;
-    const logs = createLogs(this.#options, this.#own);
-    const check = () => checkTopics(kafkaConfigOf(config, logger), clock, logs, config.topics);
-    const topics = await this.#patiently('the brokers', check, BrokerError);
-    for (const warning of topics?.warnings ?? []) logger.warn(warning);
-    return topics;
-  }
-
-  /** The registry, once it has answered, and what is known of it from then on. */
-  async #registry(): Promise<KnownRegistry | null> {
-    const { config, schemasFolder } = this.#options;
-    const [types, readers] = await Promise.all([loadEventTypes(schemasFolder), loadReaderSchemas(schemasFolder)]);
-    const source = new SchemaRegistry(config.schemaRegistry);
-    const schemaId = await this.#schemaId(source, config.topics.companySynchronized, types.companySynchronizedSchema);
-    const stalledId = await this.#schemaId(source, config.topics.companySyncStalled, types.companySyncStalledSchema);
-    if (schemaId === null || stalledId === null) return null;
-    const stalled = { type: types.companySyncStalled, schemaId: stalledId };
-    return { source, readers, type: types.companySynchronized, schemaId, stalled };
-  }
-
-  /** The id under which a topic's schema is registered; null when stopped before the registry has answered. */
-  async #schemaId(source: SchemaRegistry, topic: string, schema: object): Promise<number | null> {
-    const subject = `${topic}-value`;
-    const ask = () => source.idOf(subject, schema);
-    const id = await this.#patiently('the schema registry', ask, RegistryUnavailableError);
-    if (id === null && !this.#stopping.signal.aborted)
-      throw new StartupError(`the schema of ${subject} is not registered: run \`company-sync schemas register\``);
-    return id;
-  }
-
-  async #run(lock: InstanceLock, metrics: Registry, topics: CheckedTopics, registry: KnownRegistry): Promise<void> {
+  async #run(lock: InstanceLock, metrics: Registry, startup: Startup, surroundings: Surroundings): Promise<void> {
     const { config, logger, clock, onCrash } = this.#options;
+    const { topics, registry, decidingSettings } = surroundings;
     const { applicationId } = config;
-    const owner = { clusterId: topics.clusterId, applicationId, topic: config.topics.syncEvents };
-    const held = new HeldPositions(await readHeldState(config.stateDir, owner, counterpartOf(config)));
+    const topic = config.topics.syncEvents;
+    const held = new HeldPositions(surroundings.held);
     const group = { kafka: kafkaConfigOf(config, logger), groupId: applicationId, logger };
+    const remembered = new RememberedMember({ ...group, clock, memory: lock.word(`member of ${applicationId}`) });
+    await startup.mustFitGroup(decidingSettings, await remembered.predecessor());
+    if (this.#stopping.signal.aborted) return;
     const membership: KafkaGroupMembership = new KafkaGroupMembership({
-      ...group,
-      topic: owner.topic,
-      assigner: createAssignor(owner.topic, topics.partitions.syncEvents, () => ({
-        httpAddress: this.#http?.advertisedAddress ?? null,
-        numStandby: config.numStandby,
-        memberId: membership.memberId,
-        partitions: [...(this.#partitions?.statuses().keys() ?? [])],
-        held: held.all(),
-      })),
-      remembered: new RememberedMember({ ...group, clock, memory: lock.word(`member of ${applicationId}`) }),
+      ...{ ...group, topic, remembered },
+      assigner: createAssignor({
+        topic,
+        partitions: topics.partitions.syncEvents,
+        describe: () => ({
+          httpAddress: this.#http?.advertisedAddress ?? null,
+          numStandby: config.numStandby,
+          memberId: membership.memberId,
+          partitions: [...(this.#partitions?.statuses().keys() ?? [])],
+          held: held.all(),
+          settings: decidingSettings,
+        }),
+        onRefused: (member) => logger.error(member, 'gave nothing to a group member whose deciding settings differ'),
+      }),
       onCrash: (cause) => onCrash(new MembershipLostError(cause)),
     });
     this.#own('group membership', () => membership.stop());
@@ -197,7 +164,7 @@ export class Service {
     const context = createPipelineContext({
       ...this.#options,
       observers: [observer, new StateMetricsObserver(metrics), this.#board, this.#figures, ...this.#options.observers],
-      ...{ topics, registry, membership, held, size, state },
+      ...{ topics, registry, decidingSettings, membership, held, size, state },
       own: this.#own,
     });
     const partitions = new PartitionSet(context);
@@ -213,7 +180,7 @@ export class Service {
     this.#inspection = this.#inspect(context, partitions, topics, registry, membership);
 
     const instance = new InstanceMetrics({
-      ...{ registry: metrics, clock, logger, logs: context.inputLogs, topic: owner.topic },
+      ...{ registry: metrics, clock, logger, logs: context.inputLogs, topic: topic },
       inputPartitions: topics.partitions.syncEvents,
       local: partitions,
       deadLetterRetentionMs: topics.deadLetterRetentionMs,
@@ -222,12 +189,16 @@ export class Service {
     });
     void instance.run(this.#stopping.signal);
 
-    const input = { kafka: group.kafka, clock, topic: owner.topic, partitions: topics.partitions.syncEvents };
+    const input = { kafka: group.kafka, clock, topic: topic, partitions: topics.partitions.syncEvents };
     void inputHasGrown(input, this.#stopping.signal).then((error) => error !== null && onCrash(error), onCrash);
+    // The leader gives nothing to a member whose settings differ, and only that member can end itself.
+    const onMisfit = (error: Error) => (this.#stopping.signal.aborted ? undefined : onCrash(error));
     this.#startingBecause = 'joining the group';
     await membership.start((assigned, standby) => {
       logger.info({ partitions: assigned, standbys: standby, memberId: membership.memberId }, 'partitions assigned');
       if (!this.#stopping.signal.aborted) this.#startingBecause = null;
+      if (assigned.length + standby.length === 0)
+        void startup.mustFitGroup(decidingSettings, membership.memberId).catch(onMisfit);
       instance.rebalanced(assigned, standby);
       // In this order, a standby that is to run closes its store before the take-over wants it.
       standbys.assign(standby);
@@ -256,24 +227,6 @@ export class Service {
       memberId: () => membership.memberId,
       logger,
     });
-  }
-
-  /** Asks until there is an answer: what is down at the start is waited for. Null when stopped meanwhile. */
-  async #patiently<T>(whom: string, ask: () => Promise<T>, outage: new (...args: never[]) => Error): Promise<T | null> {
-    const { clock, logger } = this.#options;
-    const { signal } = this.#stopping;
-    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-    while (!signal.aborted) {
-      try {
-        return await ask();
-      } catch (error) {
-        if (!(error instanceof outage)) throw error;
-        this.#startingBecause = `waiting for ${whom}: ${error.message}`;
-        logger.warn({ err: error }, `waiting for ${whom}`);
-        await clock.delay(backoff.next(), signal);
-      }
-    }
-    return null;
   }
 
   readonly #own = (name: string, close: () => Promise<void>): void => {

@@ -28,6 +28,23 @@ export function shadowed(name: string): string {
 
 const text = z.string();
 
+/** What an operator can consent to, each with its meaning. A start that needs one of them says so and gives the command. */
+export const CONSENTS = {
+  'used-outbound-topic':
+    'a first start on a topic of announcements that has been written to, as with another APPLICATION_ID: companies ' +
+    'announced before may be announced again',
+  'changed-settings':
+    'settings that decide are no longer those that the state was built by: from now on companies are announced as the ' +
+    'new ones say',
+} as const;
+export type Consent = keyof typeof CONSENTS;
+export const CONSENT_WORDS = Object.keys(CONSENTS) as [Consent, ...Consent[]];
+
+/** Words separated by commas. */
+export const consents = text
+  .transform((list) => list.split(',').map((word) => word.trim()))
+  .pipe(z.array(z.enum(CONSENT_WORDS)));
+
 function wholeNumber(min: number, max: number) {
   return text
     .regex(/^\d{1,9}$/)

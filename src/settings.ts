@@ -131,6 +131,16 @@ export const SETTINGS = Object.freeze({
     expected: '1 to 256 characters',
     value: values.label,
   }),
+  consent: optional({
+    env: 'CONSENT',
+    meaning:
+      'what a start is allowed that it refuses otherwise, comma-separated; to be given once, and taken back: ' +
+      Object.entries(values.CONSENTS)
+        .map(([word, meaning]) => `${word} (${meaning})`)
+        .join('; '),
+    expected: `${values.CONSENT_WORDS.join(' or ')}, several separated by commas`,
+    value: values.consents,
+  }),
   numStandby: plain({
     env: 'NUM_STANDBY',
     default: '0',

@@ -17,13 +17,17 @@ export interface CommandDescription {
 
 const MISCONFIGURED = 'a flag or a setting is wrong';
 const IN_USE = `${MISCONFIGURED}, or another process uses the state folder`;
+const REFUSED = `${MISCONFIGURED}, another process uses the state folder, or the start is refused`;
 const DONE_OR_FAILED = ['done', 'it failed'] as const;
 
 export const COMMANDS = {
   run: {
     summary: 'the processor, until SIGTERM or SIGINT',
     flags: {},
-    exit: ['stopped by a signal', 'it could not start, or could not go on', IN_USE],
+    lesson: `It refuses a start that would announce twice, never, or the wrong thing, with exit code 2, and says what to do: see
+"What a start refuses" in docs/operations.md.
+`,
+    exit: ['stopped by a signal', 'it could not start, or could not go on', REFUSED],
   },
   'topics create': {
     summary: 'creates the topics that are missing and says what it did',
@@ -175,7 +179,8 @@ lost to the company: repair them where you can.
   },
   doctor: {
     summary:
-      'checks brokers, topics, transactions, permissions, registry, schemas and the state folder, and changes nothing',
+      'checks brokers, topics, transactions, other deployments, permissions, registry, schemas and the state folder, and ' +
+      'changes nothing',
     flags: {},
     switches: { json: 'prints the findings as JSON: check, status (ok, warning, failed), message' },
     lesson: `One line for each thing, with what to do where it is not as it must be. It can be run beside a running instance.

@@ -1,10 +1,9 @@
 /** `company-sync doctor`: whether everything outside is as `run` needs it, one line for each thing. Changes nothing. */
-import { existsSync } from 'node:fs';
-import { access, constants, statfs } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config, Flags, TopicNames } from '../config.js';
+import { decidingSettingsOf } from '../deciding-settings.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
+import type { KafkaConfig } from '../kafka/cluster.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { KafkaLogs } from '../kafka/kafka-logs.js';
 import { openTransactions } from '../kafka/open-transactions.js';
@@ -14,23 +13,11 @@ import { TopicAdmin } from '../kafka/topic-admin.js';
 import { checkTopics, UnfitTopicsError } from '../kafka/topics.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { Logs } from '../pipeline/ports.js';
-import { InstanceLock, StateDirInUseError } from '../store/instance-lock.js';
+import { checkFirstStart, checkGroup, checkTransactionalIds } from '../start-checks.js';
+import { examineStateFolder } from './doctor-state-folder.js';
+import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
 import type { Print } from './print.js';
 import { newestSchemas } from './schemas.js';
-
-interface Finding {
-  /** `brokers`, `topics`, `transactions`, `permissions`, `registry`, `schemas` or `state folder`. */
-  readonly check: string;
-  readonly status: 'ok' | 'warning' | 'failed';
-  /** What is so, where, and what to do. */
-  readonly message: string;
-}
-
-type Found = AsyncGenerator<Finding, void, undefined>;
-
-const GIBIBYTE = 2 ** 30;
-/** Less room than this for the state is worth a warning. */
-const FEW_GIBIBYTES = 1;
 
 /** Those of the processor take milliseconds. */
 const TRANSACTION_PATIENCE_MS = 3_000;
@@ -78,13 +65,28 @@ async function* examine(config: Config, logger: Logger, schemasFolder: string): 
   }
   if (brokersAnswer) {
     yield* examineTopics(config, kafka);
+    yield* examineDeployment(config, kafka);
     yield* examinePermissions(config, kafka);
   } else yield warning('topics', 'not looked at, nor the permissions, as no broker answers');
   yield* examineRegistry(config, schemasFolder);
-  yield* examineStateFolder(config.stateDir);
+  const clusterId = brokersAnswer ? await clusterIdOf(config, kafka) : null;
+  const owner = { applicationId: config.applicationId, topic: config.topics.syncEvents };
+  yield* examineStateFolder(config.stateDir, clusterId === null ? null : { ...owner, clusterId });
 }
 
-async function* examineBrokers(config: Config, kafka: ReturnType<typeof kafkaConfigOf>): Found {
+/** Null if the input does not exist, which is a finding of its own. */
+async function clusterIdOf(config: Config, kafka: KafkaConfig): Promise<string | null> {
+  const admin = new TopicAdmin(kafka, systemClock);
+  try {
+    return (await admin.describe(config.topics.syncEvents))?.clusterId ?? null;
+  } catch {
+    return null; // The topics could not be looked at, and that was said.
+  } finally {
+    await admin.close();
+  }
+}
+
+async function* examineBrokers(config: Config, kafka: KafkaConfig): Found {
   const admin = new TopicAdmin(kafka, systemClock);
   try {
     const count = await admin.countBrokers(config.topics.syncEvents);
@@ -97,22 +99,45 @@ async function* examineBrokers(config: Config, kafka: ReturnType<typeof kafkaCon
   }
 }
 
-async function* examineTopics(config: Config, kafka: ReturnType<typeof kafkaConfigOf>): Found {
+async function* examineTopics(config: Config, kafka: KafkaConfig): Found {
   const logs = new KafkaLogs({
     ...{ config: kafka, groupId: config.applicationId, clock: systemClock },
     onTrouble: () => undefined, // an error follows, or an answer
   });
   try {
-    const { partitions, warnings } = await checkTopics(kafka, systemClock, logs, config.topics);
+    const topics = await checkTopics(kafka, systemClock, logs, config.topics);
+    const { partitions, warnings } = topics;
     for (const [role, count] of Object.entries(partitions))
       yield ok('topics', `${config.topics[role as keyof TopicNames]}: ${count} partition${count === 1 ? '' : 's'}`);
     for (const message of warnings) yield warning('topics', message);
+    const firstStart = await checkFirstStart(config, topics, logs);
+    if (firstStart !== null) yield failed('deployment', firstStart.message);
     yield* examineTransactions(config, partitions, logs);
   } catch (error) {
     const faults = error instanceof UnfitTopicsError ? error.faults : [reasonOf(error)];
     for (const fault of faults) yield failed('topics', fault);
   } finally {
     await logs.close();
+  }
+}
+
+/** What `run` refuses besides: others who use our transactional ids, or our group with other settings. */
+async function* examineDeployment(config: Config, kafka: KafkaConfig): Found {
+  const check = 'deployment';
+  const { applicationId, topics } = config;
+  try {
+    const registry = new SchemaRegistry(config.schemaRegistry);
+    const identity = await registry.idOfFirstVersion(`${topics.companySynchronized}-value`).catch(() => null);
+    const settings = decidingSettingsOf(config, identity);
+    const findings = [
+      await checkTransactionalIds(config, kafka, systemClock),
+      await checkGroup(config, kafka, systemClock, settings, null),
+    ].filter((finding) => finding !== null);
+    for (const { kind, message } of findings)
+      yield kind === 'refused' ? failed(check, message) : warning(check, message);
+    if (findings.length === 0) yield ok(check, `no other deployment is in the way of application ${applicationId}`);
+  } catch (error) {
+    yield failed(check, reasonOf(error));
   }
 }
 
@@ -140,7 +165,7 @@ async function* examineTransactions(config: Config, counts: Record<keyof TopicNa
   if (open.length === 0 && failures.length === 0) yield ok(check, 'none keeps readers waiting');
 }
 
-async function* examinePermissions(config: Config, kafka: ReturnType<typeof kafkaConfigOf>): Found {
+async function* examinePermissions(config: Config, kafka: KafkaConfig): Found {
   const { applicationId, topics } = config;
   const permissions = new Permissions(kafka, systemClock);
   const lacks: string[] = [];
@@ -185,45 +210,4 @@ async function* examineRegistry(config: Config, schemasFolder: string): Found {
     if (!(error instanceof RegistryUnavailableError)) throw error;
     yield failed('registry', `${error.message}: check SCHEMA_REGISTRY_URL`);
   }
-}
-
-async function* examineStateFolder(stateDir: string): Found {
-  const check = 'state folder';
-  const folder = resolve(stateDir);
-  try {
-    await access(existingPartOf(folder), constants.W_OK);
-    const { bavail, bsize } = await statfs(existingPartOf(folder));
-    const gibibytes = (bavail * bsize) / GIBIBYTE;
-    const room = `${gibibytes.toFixed(1)} GiB free`;
-    if (gibibytes < FEW_GIBIBYTES) yield warning(check, `${folder}: only ${room}`);
-    if (!existsSync(join(folder, 'instance'))) yield ok(check, `${folder}: not used yet, can be written, ${room}`);
-    else {
-      // An instance that starts in this very moment would find the folder in use, and be started again.
-      await (await InstanceLock.take(folder, systemClock)).release();
-      yield ok(check, `${folder}: used by no running instance, can be written, ${room}`);
-    }
-  } catch (error) {
-    if (error instanceof StateDirInUseError) yield ok(check, `${folder}: in use by a running instance`);
-    else yield failed(check, `${folder}: ${reasonOf(error)}: STATE_DIR must be a folder that can be written`);
-  }
-}
-
-function existingPartOf(path: string): string {
-  return existsSync(path) ? path : existingPartOf(dirname(path));
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function ok(check: string, message: string): Finding {
-  return { check, status: 'ok', message };
-}
-
-function warning(check: string, message: string): Finding {
-  return { check, status: 'warning', message };
-}
-
-function failed(check: string, message: string): Finding {
-  return { check, status: 'failed', message };
 }

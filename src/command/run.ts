@@ -4,8 +4,10 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { systemClock } from '../lib/system-clock.js';
 import { startTracing, type TracingWish } from '../ops/tracing.js';
+import { SettingsChangedError } from '../pipeline/errors.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
 import { Service } from '../service.js';
+import { MisconfiguredError } from '../start-checks.js';
 import { StateDirOfOtherError } from '../store/held-state.js';
 import { StateDirInUseError } from '../store/instance-lock.js';
 
@@ -14,7 +16,7 @@ const STOP_DEADLINE_MS = 9_000;
 
 /** Exit code of a process that must be configured differently, as for bad settings. */
 const EXIT_MISCONFIGURED = 2;
-const MISCONFIGURED = [StateDirInUseError, StateDirOfOtherError];
+const MISCONFIGURED = [StateDirInUseError, StateDirOfOtherError, MisconfiguredError, SettingsChangedError];
 
 /** What this needs of the Node process. */
 export type HostProcess = Pick<NodeJS.Process, 'once' | 'exit'>;
@@ -35,7 +37,7 @@ export async function runProcessor(
   const ended = new Promise<number>((resolve) => (end = resolve));
   const onCrash = (err: Error) => {
     logger.fatal({ err }, err.message);
-    end(1);
+    end(exitCodeOf(err));
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     host.once(signal, () => {
@@ -58,7 +60,7 @@ export async function runProcessor(
     );
   service.start().catch((err: unknown) => {
     logger.fatal({ err }, err instanceof Error ? err.message : 'cannot start');
-    end(MISCONFIGURED.some((kind) => err instanceof kind) ? EXIT_MISCONFIGURED : 1);
+    end(exitCodeOf(err));
   });
 
   const exitCode = await ended;
@@ -72,4 +74,8 @@ export async function runProcessor(
   logger.info({ exitCode }, 'stopped');
   // Not only the exit code is set: a connection of some library that was not closed must not keep the process.
   return host.exit(exitCode);
+}
+
+function exitCodeOf(error: unknown): number {
+  return MISCONFIGURED.some((kind) => error instanceof kind) ? EXIT_MISCONFIGURED : 1;
 }

@@ -1,37 +1,63 @@
 /** `assignPartitions` as kafkajs calls it in the group's leader, with what each member tells of itself. */
 import { AssignerProtocol, type GroupMember as JoinedMember, type PartitionAssigner } from 'kafkajs';
-import { assignPartitions, type GroupMember } from '../pipeline/assign-partitions.js';
+import { assignPartitions, type Assignment, type GroupMember } from '../pipeline/assign-partitions.js';
+import { settingsConflict, type GroupTerms } from './group-conflicts.js';
 import { encodeAssignment } from './member-assignment.js';
-import { encodeMemberInfo, infoOfMember, type MemberInfo } from './member-info.js';
+import { ASSIGNMENT_PROTOCOL, encodeMemberInfo, infoOfMember, type MemberInfo } from './member-info.js';
 
 const { MemberMetadata } = AssignerProtocol;
 
-/** The group's name for this way of assigning: all members must know it. */
-const PROTOCOL = 'company-sync';
+/** A member that is given nothing, and why. */
+export interface RefusedMember {
+  readonly memberId: string;
+  readonly httpAddress: string | null;
+  /** The settings in which it differs, with both values. */
+  readonly conflict: string;
+}
 
-/**
- * @param topic the input topic
- * @param partitions how many it had at the start: what is added later is nobody's, for the state knows nothing of it
- * @param describe what this member tells of itself; asked at each join
- */
-export function createAssignor(topic: string, partitions: number, describe: () => MemberInfo): PartitionAssigner {
+export interface AssignorOptions {
+  /** The input topic. */
+  readonly topic: string;
+  /** How many it had at the start: a partition that is added later has no owner, for the state knows nothing of it. */
+  readonly partitions: number;
+  /** What this member tells of itself; asked at each join. */
+  readonly describe: () => MemberInfo;
+  /** Called in the group's leader, at each join, for each member whose settings differ from the leader's own. */
+  readonly onRefused: (member: RefusedMember) => void;
+}
+
+export function createAssignor({ topic, partitions, describe, onRefused }: AssignorOptions): PartitionAssigner {
   return () => ({
-    name: PROTOCOL,
+    name: ASSIGNMENT_PROTOCOL,
     version: 0,
     protocol: ({ topics }) => ({
-      name: PROTOCOL,
+      name: ASSIGNMENT_PROTOCOL,
       metadata: MemberMetadata.encode({ version: 0, topics, userData: encodeMemberInfo(describe()) }),
     }),
     assign: ({ members }) => {
-      const assignments = assignPartitions(partitions, members.map(asGroupMember));
+      const terms = { topic, settings: describe().settings };
+      const refused = members.flatMap((member) => refusalOf(member, terms));
+      for (const member of refused) onRefused(member);
+      const taken = members.filter(({ memberId }) => !refused.some((member) => member.memberId === memberId));
+      const assignments =
+        taken.length === 0 ? new Map<string, Assignment>() : assignPartitions(partitions, taken.map(asGroupMember));
       return Promise.resolve(
-        [...assignments].map(([memberId, assignment]) => ({
+        members.map(({ memberId }) => ({
           memberId,
-          memberAssignment: encodeAssignment(topic, assignment),
+          memberAssignment: encodeAssignment(topic, assignments.get(memberId) ?? NOTHING),
         })),
       );
     },
   });
+}
+
+const NOTHING: Assignment = { active: [], standby: [] };
+
+/** A member that reads another topic, or decides by other settings, would leave its share without an owner or run it wrongly. */
+function refusalOf({ memberId, memberMetadata }: JoinedMember, terms: GroupTerms): RefusedMember[] {
+  const conflict = settingsConflict(terms, memberMetadata, 'there');
+  if (conflict === null) return [];
+  return [{ memberId, httpAddress: infoOfMember(memberMetadata)?.httpAddress ?? null, conflict }];
 }
 
 /** One that tells nothing that can be read is a member like any other, without partitions or state so far. */

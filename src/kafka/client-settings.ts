@@ -16,8 +16,8 @@ import type { Logs } from '../pipeline/ports.js';
 
 export interface ClientSettingsOptions {
   readonly logs: Logs;
+  /** Has one partition: across several, an older choice could win over a newer one. */
   readonly topic: string;
-  readonly partitions: number;
   /** One result for each value, in their order. @throws RegistryUnavailableError */
   readonly decode: (
     values: readonly Buffer[],
@@ -34,21 +34,29 @@ const MAX_RETRY_MS = 5_000;
 /** Client id to choice. */
 type Policies = Map<string, Policy>;
 
+const PARTITION = 0;
+
 export class ClientSettings implements ClientPolicies {
-  /** What is in force, of each partition; a partition read anew keeps its old settings until it has been read. */
-  readonly #inForce = new Map<number, Policies>();
+  /** What is in force. While the topic is read again from its start, the old settings stay in force. */
+  #inForce: Policies | null = null;
   readonly #stopping = new AbortController();
   readonly #options: ClientSettingsOptions;
   readonly #ready: LongPromise<unknown>;
-  readonly #following: readonly Promise<void>[];
+  readonly #following: Promise<void>;
 
   /** Starts reading at once. */
   constructor(options: ClientSettingsOptions) {
     this.#options = options;
-    const partitions = Array.from({ length: options.partitions }, (_, partition) => partition);
-    const followed = partitions.map((partition) => this.#follow(partition));
-    this.#ready = new LongPromise(Promise.all(followed.map(({ caughtUp }) => caughtUp)));
-    this.#following = followed.map(({ ended }) => ended);
+    let onCaughtUp: () => void = () => undefined;
+    let onClosed: (error: Error) => void = () => undefined;
+    const caughtUp = new Promise<void>((resolve, reject) => {
+      onCaughtUp = resolve;
+      onClosed = reject;
+    });
+    this.#ready = new LongPromise(caughtUp);
+    this.#following = this.#readUntilClosed(onCaughtUp).then(() =>
+      onClosed(new ReaderClosedError('closed before all client settings were read')),
+    );
   }
 
   /**
@@ -60,63 +68,47 @@ export class ClientSettings implements ClientPolicies {
   }
 
   policyOf(clientId: string): Policy | undefined {
-    for (const policies of this.#inForce.values()) {
-      const policy = policies.get(clientId);
-      if (policy !== undefined) return policy;
-    }
-    return undefined;
+    return this.#inForce?.get(clientId);
   }
 
   async close(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all(this.#following);
+    await this.#following;
   }
 
-  #follow(partition: number): { caughtUp: Promise<void>; ended: Promise<void> } {
-    let onCaughtUp: () => void = () => undefined;
-    let onClosed: (error: Error) => void = () => undefined;
-    const caughtUp = new Promise<void>((resolve, reject) => {
-      onCaughtUp = resolve;
-      onClosed = reject;
-    });
-    const ended = this.#readUntilClosed(partition, onCaughtUp).then(() =>
-      onClosed(new ReaderClosedError('closed before all client settings were read')),
-    );
-    return { caughtUp, ended };
-  }
-
-  async #readUntilClosed(partition: number, onCaughtUp: () => void): Promise<void> {
+  async #readUntilClosed(onCaughtUp: () => void): Promise<void> {
     const { clock, logger, topic } = this.#options;
     const { signal } = this.#stopping;
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     while (!signal.aborted) {
       try {
-        await this.#readFromStart(partition, () => {
+        await this.#readFromStart(() => {
           backoff.reset();
           onCaughtUp();
         });
       } catch (err) {
         if (signal.aborted) return;
-        logger.warn({ err, topic, partition }, 'client settings cannot be read, tried again from their start');
+        logger.warn({ err, topic }, 'client settings cannot be read, tried again from their start');
         await clock.delay(backoff.next(), signal);
       }
     }
   }
 
   /** Reads for ever. @throws ReaderClosedError after `close`; what reading and decoding throw */
-  async #readFromStart(partition: number, onCaughtUp: () => void): Promise<never> {
+  async #readFromStart(onCaughtUp: () => void): Promise<never> {
     const { logs, topic } = this.#options;
     const { signal } = this.#stopping;
-    const { start, end } = await logs.bounds({ topic, partition });
+    const at = { topic, partition: PARTITION };
+    const { start, end } = await logs.bounds(at);
     const policies: Policies = new Map();
-    const reader = logs.reader({ topic, partition }, start);
+    const reader = logs.reader(at, start);
     const close = () => reader.close();
     signal.addEventListener('abort', close);
     if (signal.aborted) close();
     try {
       for (let position = start; ;) {
-        if (position >= end && this.#inForce.get(partition) !== policies) {
-          this.#inForce.set(partition, policies);
+        if (position >= end && this.#inForce !== policies) {
+          this.#inForce = policies;
           onCaughtUp();
         }
         const batch = await reader.next(READ_RECORDS);

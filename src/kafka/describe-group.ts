@@ -5,9 +5,12 @@ import type { GroupCoordinator } from './group-coordinator.js';
 
 export interface DescribedGroup {
   readonly state: string;
+  /** The name of the way of assigning that all members know; empty while the group is being assigned anew. */
+  readonly protocol: string;
   /** While the group is being assigned anew, neither the metadata nor the assignment of a member is told. */
   readonly members: readonly {
     readonly memberId: string;
+    readonly clientId: string;
     /** Where it connects from, as the broker sees it: `/10.0.0.7`. */
     readonly clientHost: string;
     readonly memberMetadata: Buffer;

@@ -32,3 +32,9 @@ export function standbysIn(assignment: Buffer): number[] {
     throw error;
   }
 }
+
+/** Whether a member was given any partition, of whatever topic. */
+export function hasPartitions(assignment: Buffer): boolean {
+  const topics = MemberAssignment.decode(assignment)?.assignment ?? {};
+  return Object.values(topics).some((partitions) => partitions.length > 0);
+}

@@ -2,15 +2,20 @@
  * What a member of the group tells of itself at each join, in the user data of its subscription:
  *
  *     version (a byte), HTTP address (text), number of standbys wanted, member id (text),
- *     number of partitions, partitions..., number of states held, (partition, changelog position)...
+ *     number of partitions, partitions..., number of states held, (partition, changelog position)...,
+ *     number of deciding settings, (name, value)...
  *
  * Numbers are varints; a partition is given as the distance from the one before. A later release may append fields,
- * which this one ignores; the version changes only when these here change.
+ * which this one ignores; the version changes only when these here change. The settings are such a field: members of
+ * releases before it do not have them.
  */
 import { AssignerProtocol } from 'kafkajs';
 import { ByteReader } from '../store/byte-reader.js';
 import { ByteWriter } from '../store/byte-writer.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
+
+/** The group's name for our way of assigning: all members must know it. */
+export const ASSIGNMENT_PROTOCOL = 'company-sync';
 
 export interface MemberInfo {
   /** Where its HTTP is reached from other instances; null where it is not. */
@@ -23,13 +28,19 @@ export interface MemberInfo {
   readonly partitions: readonly number[];
   /** Partition -> changelog position of the state on its disk, also of partitions that it does not have. */
   readonly held: ReadonlyMap<number, number>;
+  /** Its deciding settings (deciding-settings.ts), to be compared; empty if its release does not send them. */
+  readonly settings: ReadonlyMap<string, string>;
 }
 
 const VERSION = 1;
+/** More is not read. An instance has seven settings to compare, and the longest has 256 characters. */
+const MAX_SETTINGS = 32;
+const MAX_SETTING_BYTES = 1_024;
 /** Kafka's own: an int32. */
 const MAX_PARTITION = 2 ** 31 - 1;
 
-export function encodeMemberInfo({ httpAddress, numStandby, memberId, partitions, held }: MemberInfo): Buffer {
+export function encodeMemberInfo(info: MemberInfo): Buffer {
+  const { httpAddress, numStandby, memberId, partitions, held, settings } = info;
   const to = new ByteWriter();
   to.begin();
   to.byte(VERSION);
@@ -49,6 +60,11 @@ export function encodeMemberInfo({ httpAddress, numStandby, memberId, partitions
     to.varint(position);
     last = partition;
   }
+  to.varint(settings.size);
+  for (const [name, value] of settings) {
+    to.text(name);
+    to.text(value);
+  }
   return to.end();
 }
 
@@ -65,13 +81,18 @@ export function decodeMemberInfo(userData: Buffer): MemberInfo | null {
 
 /** Of a member's whole subscription. Null as for `decodeMemberInfo`. */
 export function infoOfMember(metadata: Buffer): MemberInfo | null {
-  const userData = userDataOf(metadata);
-  return userData === null ? null : decodeMemberInfo(userData);
+  const userData = subscriptionOf(metadata)?.userData;
+  return userData == null ? null : decodeMemberInfo(userData);
 }
 
-function userDataOf(metadata: Buffer): Buffer | null {
+/** The topics that a member subscribes to, ours or not; null for bytes that are not a subscription. */
+export function topicsOfMember(metadata: Buffer): readonly string[] | null {
+  return subscriptionOf(metadata)?.topics ?? null;
+}
+
+function subscriptionOf(metadata: Buffer) {
   try {
-    return AssignerProtocol.MemberMetadata.decode(metadata)?.userData ?? null;
+    return AssignerProtocol.MemberMetadata.decode(metadata);
   } catch {
     // kafkajs reads on past the end of what is no subscription; it does nothing else that could fail.
     return null;
@@ -87,7 +108,20 @@ function decodeFields(from: ByteReader): MemberInfo {
   const held = new Map<number, number>();
   for (let left = from.varint(), last = 0; left > 0; left--)
     held.set((last = partitionAfter(last, from)), from.varint());
-  return { httpAddress: orNull(httpAddress), numStandby, memberId: orNull(memberId), partitions, held };
+  const settings = from.atEnd ? new Map<string, string>() : decodeSettings(from);
+  return { httpAddress: orNull(httpAddress), numStandby, memberId: orNull(memberId), partitions, held, settings };
+}
+
+function decodeSettings(from: ByteReader): Map<string, string> {
+  const count = from.varint();
+  if (count > MAX_SETTINGS) throw new CorruptStoreError(`member info: ${count} settings`);
+  return new Map(Array.from({ length: count }, () => [settingText(from), settingText(from)]));
+}
+
+function settingText(from: ByteReader): string {
+  const length = from.varint();
+  if (length > MAX_SETTING_BYTES) throw new CorruptStoreError(`member info: a setting of ${length} bytes`);
+  return from.slice(length).toString();
 }
 
 function partitionAfter(last: number, from: ByteReader): number {

@@ -61,6 +61,16 @@ export class SchemaRegistry implements SchemaSource {
     return id;
   }
 
+  /** The id of the first version of `subject`, which stays when schemas are upgraded; null if there is none. */
+  async idOfFirstVersion(subject: string): Promise<number | null> {
+    const path = `/subjects/${encodeURIComponent(subject)}/versions/1`;
+    const answer = await this.#ask('GET', path);
+    if (isDenied(answer, [NO_SUCH_SUBJECT, NO_SUCH_VERSION])) return null;
+    const { id } = this.#found(answer, path).body;
+    if (typeof id !== 'number') throw unusable(path, answer);
+    return id;
+  }
+
   /**
    * Registers the schema as the newest version of `subject`, which from then on takes only versions that can read all
    * former ones. Registering what is there already gives its id again.

@@ -24,8 +24,11 @@ const writtenMessageMaxBytes = 8 * mib;
 
 export const CLEANUP_POLICY = 'cleanup.policy';
 export const DELETE_RETENTION_MS = 'delete.retention.ms';
+export const MAX_COMPACTION_LAG_MS = 'max.compaction.lag.ms';
 export const MAX_MESSAGE_BYTES = 'max.message.bytes';
+export const MIN_INSYNC_REPLICAS = 'min.insync.replicas';
 export const RETENTION_MS = 'retention.ms';
+export const UNCLEAN_LEADER_ELECTION = 'unclean.leader.election.enable';
 
 const deleted = { [CLEANUP_POLICY]: 'delete', [RETENTION_MS]: String(30 * dayMs) };
 const compacted = { [CLEANUP_POLICY]: 'compact' };
@@ -50,8 +53,8 @@ export function planOf(role: TopicRole, given: PlanInput): TopicToCreate {
     settings: new Map(Object.entries(settings)),
   });
   const written = {
-    'min.insync.replicas': String(Math.max(1, replicationFactor - 1)),
-    'unclean.leader.election.enable': 'false',
+    [MIN_INSYNC_REPLICAS]: String(Math.max(1, replicationFactor - 1)),
+    [UNCLEAN_LEADER_ELECTION]: 'false',
     [MAX_MESSAGE_BYTES]: String(messageMaxBytesOf(role, given.input)),
   };
   switch (role) {
@@ -65,6 +68,8 @@ export function planOf(role: TopicRole, given: PlanInput): TopicToCreate {
         ...compacted,
         'segment.bytes': String(128 * mib),
         [DELETE_RETENTION_MS]: String(7 * dayMs),
+        // The names of deleted companies are gone by then.
+        [MAX_COMPACTION_LAG_MS]: String(7 * dayMs),
         ...written,
       });
     case 'deadLetter':

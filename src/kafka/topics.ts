@@ -1,20 +1,11 @@
 /** `topics create`, and what `run` demands of the topics before it starts. */
 import type { TopicNames } from '../config.js';
 import type { Clock } from '../lib/clock.js';
-import type { Logs } from '../pipeline/ports.js';
+import type { LogBounds, Logs } from '../pipeline/ports.js';
 import type { KafkaConfig } from './cluster.js';
-import { WHAT_TO_DO_ABOUT_GROWTH } from './input-growth.js';
+import { numberIn, policyFaults, policyWarnings, type FoundTopics } from './topic-policies.js';
 import { TopicAdmin, type TopicDescription, type TopicToCreate } from './topic-admin.js';
-import {
-  CLEANUP_POLICY,
-  DELETE_RETENTION_MS,
-  MAX_MESSAGE_BYTES,
-  RETENTION_MS,
-  TOPIC_ROLES,
-  messageMaxBytesOf,
-  planOf,
-  type TopicRole,
-} from './topic-plan.js';
+import { DELETE_RETENTION_MS, RETENTION_MS, TOPIC_ROLES, planOf, type TopicRole } from './topic-plan.js';
 import { transactionTimeoutFaults } from './transaction-timeout.js';
 
 export interface Difference {
@@ -111,7 +102,9 @@ export interface CheckedTopics {
   readonly changelogDeleteRetentionMs: number;
   /** How long a dead letter is kept, in milliseconds; Infinity where that has no limit. */
   readonly deadLetterRetentionMs: number;
-  /** What will do until a large record comes. */
+  /** Nothing has ever been written to the changelog: no instance of this application id has committed anything. */
+  readonly changelogIsEmpty: boolean;
+  /** What will do until a large record comes, or a broker fails. */
   readonly warnings: readonly string[];
 }
 
@@ -123,8 +116,6 @@ export class UnfitTopicsError extends Error {
     super(faults.join('\n'));
   }
 }
-
-type Found = Readonly<Record<TopicRole, TopicDescription>>;
 
 /**
  * Asks what `run` must know of its topics before it touches them. Changes nothing.
@@ -138,9 +129,10 @@ export async function checkTopics(
 ): Promise<CheckedTopics> {
   const found = await describeAll(config, clock, names);
   const { syncEvents: input, companyState: changelog } = found;
+  const bounds = await boundsOf(logs, changelog);
   const faults = [
-    ...changelogFaults(changelog, input),
-    ...(await logStartFaults(logs, changelog)),
+    ...policyFaults(found),
+    ...logStartFaults(changelog, bounds),
     ...(await transactionTimeoutFaults(config, clock, names.syncEvents)),
   ];
   if (faults.length > 0) throw new UnfitTopicsError(faults);
@@ -156,11 +148,12 @@ export async function checkTopics(
     },
     changelogDeleteRetentionMs: numberIn(changelog, DELETE_RETENTION_MS),
     deadLetterRetentionMs: retentionOf(found.deadLetter),
-    warnings: TOPIC_ROLES.flatMap((role) => messageLimitWarnings(role, found[role], input)),
+    changelogIsEmpty: bounds.every(({ highWatermark }) => highWatermark === 0),
+    warnings: policyWarnings(found),
   };
 }
 
-async function describeAll(config: KafkaConfig, clock: Clock, names: TopicNames): Promise<Found> {
+async function describeAll(config: KafkaConfig, clock: Clock, names: TopicNames): Promise<FoundTopics> {
   const admin = new TopicAdmin(config, clock);
   try {
     const found = new Map<TopicRole, TopicDescription>();
@@ -171,31 +164,18 @@ async function describeAll(config: KafkaConfig, clock: Clock, names: TopicNames)
       else found.set(role, topic);
     }
     if (faults.length > 0) throw new UnfitTopicsError(faults);
-    return Object.fromEntries(found) as unknown as Found;
+    return Object.fromEntries(found) as unknown as FoundTopics;
   } finally {
     await admin.close();
   }
 }
 
-function changelogFaults(changelog: TopicDescription, input: TopicDescription): string[] {
-  const { topic } = changelog;
-  const faults: string[] = [];
-  const policy = changelog.settings.get(CLEANUP_POLICY);
-  if (policy !== 'compact')
-    faults.push(
-      `changelog ${topic} has ${CLEANUP_POLICY}=${policy}: state would be lost by deletion, set it to compact alone`,
-    );
-  if (changelog.partitions !== input.partitions)
-    faults.push(
-      `changelog ${topic} has ${changelog.partitions} partitions and input ${input.topic} has ${input.partitions}: ` +
-        `companies would find the state of others. ${WHAT_TO_DO_ABOUT_GROWTH}`,
-    );
-  return faults;
+function boundsOf(logs: Pick<Logs, 'bounds'>, { topic, partitions }: TopicDescription): Promise<LogBounds[]> {
+  return Promise.all(Array.from({ length: partitions }, (_, partition) => logs.bounds({ topic, partition })));
 }
 
-async function logStartFaults(logs: Pick<Logs, 'bounds'>, { topic, partitions }: TopicDescription): Promise<string[]> {
-  const all = Array.from({ length: partitions }, (_, partition) => logs.bounds({ topic, partition }));
-  return (await Promise.all(all)).flatMap(({ start }, partition) =>
+function logStartFaults({ topic }: TopicDescription, bounds: readonly LogBounds[]): string[] {
+  return bounds.flatMap(({ start }, partition) =>
     start === 0
       ? []
       : [
@@ -206,23 +186,7 @@ async function logStartFaults(logs: Pick<Logs, 'bounds'>, { topic, partitions }:
   );
 }
 
-function messageLimitWarnings(role: TopicRole, topic: TopicDescription, input: TopicDescription): string[] {
-  const limit = numberIn(topic, MAX_MESSAGE_BYTES);
-  const wanted = messageMaxBytesOf(role, input);
-  if (limit >= wanted) return [];
-  return [
-    `topic ${topic.topic} has ${MAX_MESSAGE_BYTES}=${limit}, less than ${wanted}: ` +
-      'a record that does not fit will stop its partition until the limit is raised',
-  ];
-}
-
 function retentionOf(topic: TopicDescription): number {
   const retentionMs = numberIn(topic, RETENTION_MS);
   return retentionMs < 0 ? Infinity : retentionMs;
-}
-
-function numberIn(topic: TopicDescription, setting: string): number {
-  const value = Number(topic.settings.get(setting) ?? NaN);
-  if (!Number.isFinite(value)) throw new Error(`the broker gives no ${setting} of topic ${topic.topic}`);
-  return value;
 }

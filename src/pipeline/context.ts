@@ -22,12 +22,17 @@ export interface PipelineContext {
   readonly applicationId: string;
   readonly clusterId: string;
   readonly topics: PipelineTopics;
+  /**
+   * Setting name -> value: all instances have the same, and they never change but by the documented procedures. Recorded
+   * beside the position, and compared at each take-over.
+   */
+  readonly decidingSettings: ReadonlyMap<string, string>;
   /** Records stamped from then on are judged by ALL_DATASETS; milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
-  /** The settings that decide, by name: recorded beside the position, and compared at each take-over. */
-  readonly decidingSettings: ReadonlyMap<string, string>;
   /** An operator has consented that they differ from those that the state was built by. */
   readonly mayChangeSettings: boolean;
+  /** The instance must not go on, whatever its other partitions do: the process ends with the error. */
+  readonly endProcess: (error: Error) => void;
   /** Time without progress after which a company counts as stalled. */
   readonly stalledAfterMs: number;
   /** The changelog's delete.retention.ms: a folder away for longer may hold what tombstones have removed. */

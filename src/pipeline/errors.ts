@@ -19,10 +19,11 @@ export class StaleViewError extends BrokerError {}
 /** The state was built by other settings: running on would decide otherwise than before. The process must stop. */
 export class SettingsChangedError extends Error {
   override readonly name = 'SettingsChangedError';
-  constructor(setting: string, value: string, built: string) {
+  /** @param differences such as `EVENT_NAMESPACE is "b" here and "a" in the state` */
+  constructor(differences: string) {
     super(
-      `${setting} is ${value}, and the state was built with ${built}: set it back to ${built}, or follow "Changing a ` +
-        'setting that decides" in docs/operations.md',
+      `${differences}. Set it back, or follow "Changing a setting that decides" in docs/operations.md and start with ` +
+        'CONSENT=changed-settings',
     );
   }
 }

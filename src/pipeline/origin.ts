@@ -1,4 +1,5 @@
 /** Where a partition's state comes from: the input that it was built from, and the settings that it was built by. */
+import { describeDifferences, differencesOf } from '../lib/map-differences.js';
 import type { OriginRow } from '../store/row-codec.js';
 import type { PipelineContext } from './context.js';
 import { SettingsChangedError } from './errors.js';
@@ -24,11 +25,9 @@ export function originOf(
   inputId: string | null,
 ): Origin {
   const before = stored ?? new Map<string, string>();
-  if (!mayChangeSettings)
-    for (const [setting, value] of decidingSettings) {
-      const built = before.get(setting);
-      if (built !== undefined && built !== value) throw new SettingsChangedError(setting, value, built);
-    }
+  const differences = differencesOf(decidingSettings, before);
+  if (differences.length > 0 && !mayChangeSettings)
+    throw new SettingsChangedError(describeDifferences(differences, 'in the state'));
   const origin = new Map([...before, ...decidingSettings]);
   const inputBefore = before.get(INPUT_ID);
   if (inputId !== null) origin.set(INPUT_ID, inputId);

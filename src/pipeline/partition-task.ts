@@ -19,6 +19,7 @@ import {
   InconsistentPositionError,
   ReaderClosedError,
   RecordTooLargeError,
+  SettingsChangedError,
 } from './errors.js';
 import { nextBatch } from './next-batch.js';
 import type { BatchReport, PartitionStatus } from './observer.js';
@@ -32,7 +33,7 @@ const MAX_RETRY_MS = 5_000;
 const BLOCKED_RETRY_MS = 10_000;
 const NEED_AN_OPERATOR = [
   ...[InconsistentPositionError, HangingTransactionError, RecordTooLargeError, UnknownRowVersionError],
-  BrokerSettingError,
+  ...[BrokerSettingError, SettingsChangedError],
 ];
 
 /**
@@ -215,6 +216,7 @@ export class PartitionTask {
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { context, partition } = this;
     context.observer.error(partition, error);
+    if (error instanceof SettingsChangedError) context.endProcess(error);
     const reason = error instanceof Error ? error.message : String(error);
     if (needsOperator(error)) {
       const blocked: PartitionStatus = { state: 'blocked', reason };

@@ -13,35 +13,59 @@ import { RocksDbStore } from './rocks-db-store.js';
 import { PARTITION_FOLDER } from './rocks-state-directory.js';
 import { UnknownRowVersionError } from './unknown-row-version-error.js';
 
-/** The folder holds state of another application, which would be set aside partition by partition, and then removed. */
+/** Whose state a folder is to hold. */
+export type StateOwner = Omit<StoreIdentity, 'partition'>;
+
+/**
+ * The folder holds state of another cluster, application or input topic. It is not used and not set aside, for a setting
+ * may be wrong: the operator decides.
+ */
 export class StateDirOfOtherError extends Error {
   override readonly name = 'StateDirOfOtherError';
 
-  constructor(stateDir: string, found: string, applicationId: string) {
-    super(`${stateDir} holds state of ${found}, and this is ${applicationId}: give each a STATE_DIR of its own`);
+  constructor(stateDir: string, found: StateOwner, owner: StateOwner) {
+    super(stateOfOther(stateDir, found, owner));
   }
 }
 
+const ANOTHER_FOLDER =
+  'If the setting is right, use an empty STATE_DIR: the instance then restores its state from the changelog';
+
+function stateOfOther(stateDir: string, found: StateOwner, owner: StateOwner): string {
+  if (found.applicationId !== owner.applicationId)
+    return (
+      `${stateDir} holds state of ${found.applicationId}, and this is ${owner.applicationId}: give each a STATE_DIR of ` +
+      `its own, or correct APPLICATION_ID. ${ANOTHER_FOLDER}`
+    );
+  if (found.topic !== owner.topic)
+    return (
+      `${stateDir} holds state of input topic ${found.topic}, and TOPIC_SYNC_EVENTS is ${owner.topic}: correct ` +
+      `TOPIC_SYNC_EVENTS or STATE_DIR; an application id has one input topic. ${ANOTHER_FOLDER}`
+    );
+  return (
+    `${stateDir} holds state of the Kafka cluster ${found.clusterId}, and KAFKA_BROKERS lead to the cluster ` +
+    `${owner.clusterId}. If STATE_DIR or KAFKA_BROKERS is wrong, correct it: nothing is lost then. If you fail over to ` +
+    'this cluster, first read "Failover to a mirrored cluster" in docs/operations.md, and then use an empty STATE_DIR: ' +
+    'the instance restores what this cluster has of the changelog, and the folder may be the only copy of what was not ' +
+    'mirrored. To go back to the former cluster, keep the folder as it is'
+  );
+}
+
 /**
- * Partition -> changelog position, of the folders that hold state of this deployment. One that cannot be read is left
- * out: whoever takes its partition over finds out why.
+ * Partition -> changelog position, of the folders that hold state of this deployment. A folder that cannot be read is left
+ * out: the take-over of its partition finds out why.
  *
- * @param counterpart the application whose state must not be here: a deployment and its shadow are easily mixed up
- * @throws StateDirOfOtherError, StoreUnavailableError
+ * @throws StateDirOfOtherError if any folder holds state of somebody else; StoreUnavailableError
  */
-export async function readHeldState(
-  stateDir: string,
-  owner: Omit<StoreIdentity, 'partition'>,
-  counterpart: string,
-): Promise<Map<number, number>> {
+export async function readHeldState(stateDir: string, owner: StateOwner): Promise<Map<number, number>> {
   const held = new Map<number, number>();
   // One after the other: each needs memory for the tail of its log, and the disk is one.
   for (const name of await foldersIn(stateDir)) {
     const partition = Number(PARTITION_FOLDER.exec(name)?.[1] ?? NaN);
     const found = Number.isNaN(partition) ? null : await readFolder(join(stateDir, name));
-    if (found?.identity.applicationId === counterpart)
-      throw new StateDirOfOtherError(stateDir, counterpart, owner.applicationId);
-    if (found !== null && isSame(found.identity, { ...owner, partition })) held.set(partition, found.offset);
+    if (found === null) continue;
+    if (!isOwnedBy(found.identity, owner)) throw new StateDirOfOtherError(stateDir, found.identity, owner);
+    if (found.identity.partition === partition) held.set(partition, found.offset);
   }
   return held;
 }
@@ -72,7 +96,6 @@ async function readFolder(folder: string): Promise<{ identity: StoreIdentity; of
   }
 }
 
-function isSame(found: StoreIdentity, expected: StoreIdentity): boolean {
-  const parts = ['clusterId', 'applicationId', 'topic', 'partition'] as const;
-  return parts.every((part) => found[part] === expected[part]);
+function isOwnedBy(found: StoreIdentity, owner: StateOwner): boolean {
+  return (['clusterId', 'applicationId', 'topic'] as const).every((part) => found[part] === owner[part]);
 }

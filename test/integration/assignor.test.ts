@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
-import { createAssignor } from '../../src/kafka/assignor.js';
+import { createAssignor, type RefusedMember } from '../../src/kafka/assignor.js';
 import { KafkaGroupMembership } from '../../src/kafka/group-membership.js';
 import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
 import { currentCluster } from '../support/cluster/current.js';
@@ -24,13 +24,22 @@ class Member {
   active: readonly number[] = [];
   standby: readonly number[] = [];
   readonly membership: KafkaGroupMembership;
+  /** What it has refused as the group's leader. */
+  readonly refused: RefusedMember[] = [];
   readonly #held = new Map<number, number>();
 
-  constructor(groupId: string, topic: string) {
-    const assigner = createAssignor(topic, PARTITIONS, () => ({
-      ...{ httpAddress: null, numStandby: 1, memberId: this.membership.memberId },
-      ...{ partitions: this.active, held: this.#held },
-    }));
+  constructor(
+    groupId: string,
+    topic: string,
+    private readonly settings: ReadonlyMap<string, string> = new Map(),
+  ) {
+    const assigner = createAssignor({
+      ...{ topic, partitions: PARTITIONS, onRefused: (refused) => this.refused.push(refused) },
+      describe: () => ({
+        ...{ httpAddress: null, numStandby: 1, memberId: this.membership.memberId, settings: this.settings },
+        ...{ partitions: this.active, held: this.#held },
+      }),
+    });
     const onCrash = (error: Error) => {
       throw error;
     };
@@ -78,4 +87,27 @@ test('members are told their standbys, which take over from a member that leaves
   // Each has room for one: where both orphans have their standby on the same one, the other goes elsewhere.
   const standbyCounts = [...before.values()].map(({ standby }) => orphans.filter((p) => standby.includes(p)).length);
   expect(tookOver).toHaveLength(Math.max(...standbyCounts) === 2 ? 1 : 2);
+});
+
+test('of two members with different settings the leader runs everything, and says why the other runs nothing', async () => {
+  const topic = await createTopic(bootstrap, { numPartitions: PARTITIONS });
+  const groupId = `group-${randomUUID()}`;
+  const namespace = (value: string) => new Map([['EVENT_NAMESPACE', value]]);
+  const a = new Member(groupId, topic, namespace('a'));
+  await a.start();
+  const all = () => Promise.resolve(a.active.length === PARTITIONS);
+  await pollUntil(all, { what: 'the first member has all partitions', timeoutMs: 20_000 });
+  const b = await new Member(groupId, topic, namespace('b')).start();
+  const bothHaveJoined = () =>
+    Promise.resolve(a.refused.length + b.refused.length > 0 && b.membership.memberId !== null);
+  await pollUntil(bothHaveJoined, { what: 'the leader has refused the other', timeoutMs: 20_000 });
+
+  const [leader, other] = a.refused.length > 0 ? [a, b] : [b, a];
+  const seen = () => Promise.resolve(leader.active.length === PARTITIONS && other.active.length === 0);
+  await pollUntil(seen, { what: 'the leader runs everything', timeoutMs: 20_000 });
+  const [value, others] = leader === a ? ['a', 'b'] : ['b', 'a'];
+  expect(leader.refused[0]).toEqual({
+    ...{ memberId: other.membership.memberId, httpAddress: null },
+    conflict: `EVENT_NAMESPACE is "${value}" here and "${others}" there`,
+  });
 });

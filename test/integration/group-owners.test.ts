@@ -25,9 +25,15 @@ afterEach(async () => {
 
 /** @param onAssigned told how many partitions the member has now */
 async function join(groupId: string, topic: string, httpAddress: string | null, onAssigned: (count: number) => void) {
-  const info = { httpAddress, numStandby: 0, memberId: null, partitions: [], held: new Map() };
+  const info = { httpAddress, numStandby: 0, memberId: null, partitions: [], held: new Map(), settings: new Map() };
   const membership = new KafkaGroupMembership({
-    ...{ kafka, groupId, topic, logger, assigner: createAssignor(topic, 4, () => info) },
+    ...{
+      kafka,
+      groupId,
+      topic,
+      logger,
+      assigner: createAssignor({ topic, partitions: 4, describe: () => info, onRefused: () => undefined }),
+    },
     remembered: rememberedIn(new MemoryOfTest(), kafka, groupId),
     onCrash: (error) => {
       throw error;

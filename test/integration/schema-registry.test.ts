@@ -36,6 +36,13 @@ describe('a real registry', () => {
     expect(await registry.idOf(subject, withDefault)).toBeNull();
   });
 
+  test('is told apart from others by the id of a first version, which stays when the schema is upgraded', async () => {
+    expect(await registry.idOfFirstVersion(subject)).toBeNull();
+    const id = await registry.register(subject, first);
+    await registry.register(subject, withDefault);
+    expect(await registry.idOfFirstVersion(subject)).toBe(id);
+  });
+
   test('takes the next version only where it reads all former ones', async () => {
     await registry.register(subject, first);
     expect(await registry.check(subject, withDefault)).toEqual({ compatible: true });

@@ -93,6 +93,7 @@ test('what it creates is what the contract says, and fit to run on', async () =>
     'cleanup.policy': 'compact',
     'segment.bytes': String(128 * 1024 * 1024),
     'delete.retention.ms': String(7 * 86_400_000),
+    'max.compaction.lag.ms': String(7 * 86_400_000),
     'max.message.bytes': String(8 * 1024 * 1024),
     ...written,
   });
@@ -112,6 +113,7 @@ test('what it creates is what the contract says, and fit to run on', async () =>
     },
     changelogDeleteRetentionMs: 7 * 86_400_000,
     deadLetterRetentionMs: 30 * 86_400_000,
+    changelogIsEmpty: true,
     warnings: [],
   });
 });
@@ -165,9 +167,34 @@ test('a changelog that could lose state is refused, with all that is wrong with 
   await admin.fetchTopicOffsets(names.companyState); // kafkajs deletes only where it has looked before
   await admin.deleteTopicRecords({ topic: names.companyState, partitions: [{ partition: 1, offset: '1' }] });
   expect(await faults()).toEqual([
-    expect.stringMatching(/has cleanup\.policy=(compact,delete|delete,compact).*set it to compact alone/),
+    expect.stringMatching(/has cleanup\.policy=(compact,delete|delete,compact).*Set it to compact alone/),
     expect.stringContaining(`has 2 partitions and input ${names.syncEvents} has 3`),
     expect.stringContaining('partition 1, starts at offset 1'),
+  ]);
+});
+
+test('topics that would lose events or choices are refused, each with what to do', async () => {
+  await createByHand(names.syncEvents, 1, { 'cleanup.policy': 'compact' });
+  await createByHand(names.companySynchronized, 1, { 'cleanup.policy': 'compact,delete' });
+  await createByHand(names.deadLetter, 1, { 'cleanup.policy': 'compact' });
+  await createByHand(names.clientSettings, 2, { 'cleanup.policy': 'delete' });
+  await create({ partitions: 1 });
+  expect(await faults()).toEqual([
+    expect.stringContaining(`topic ${names.syncEvents} has cleanup.policy=compact`),
+    expect.stringMatching(`topic ${names.companySynchronized} has cleanup.policy=(compact,delete|delete,compact)`),
+    expect.stringContaining(`topic ${names.deadLetter} has cleanup.policy=compact`),
+    expect.stringContaining(`topic ${names.clientSettings} has cleanup.policy=delete`),
+    expect.stringContaining(`topic ${names.clientSettings} has 2 partitions`),
+  ]);
+});
+
+test('a written topic that an out-of-date broker could lead is warned of', async () => {
+  await createByHand(names.companySynchronized, 1, {
+    ...{ 'unclean.leader.election.enable': 'true', 'max.message.bytes': String(8 * 1024 * 1024) },
+  });
+  await create({ partitions: 1 });
+  expect((await check()).warnings).toEqual([
+    expect.stringContaining(`topic ${names.companySynchronized} has unclean.leader.election.enable=true`),
   ]);
 });
 

@@ -27,7 +27,10 @@ const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['setting-values.ts', 'settings'],
   ['settings.ts', 'settings'],
   ['config.ts', 'settings'],
+  ['deciding-settings.ts', 'settings'],
   ['service.ts', 'service'],
+  ['start-checks.ts', 'service'],
+  ['startup.ts', 'service'],
   ['pipeline-context.ts', 'service'],
   ['main.ts', 'main'],
 ]);

@@ -1,4 +1,4 @@
-import { ConfigError, counterpartOf, loadConfig, type Environment, type Flags } from '../../src/config.js';
+import { ConfigError, loadConfig, type Environment, type Flags } from '../../src/config.js';
 import { SETTINGS, describeSettings, flagOf, type Setting } from '../../src/settings.js';
 
 const noFiles = (path: string): string => {
@@ -37,6 +37,7 @@ describe('defaults', () => {
       allDatasetsFrom: Date.UTC(2023, 9, 10),
       http: { host: '127.0.0.1', port: 8080, token: null },
       eventNamespace: 'company-sync',
+      consents: [],
       numStandby: 0,
       stateRetentionMs: 24 * 3_600_000,
       stalledAfterMs: 60 * 3_600_000,
@@ -92,6 +93,7 @@ describe('where a value comes from', () => {
       KAFKA_SSL_KEY: pem('PRIVATE KEY'),
       HTTP_PORT: '1',
       NUM_STANDBY: '1',
+      CONSENT: 'used-outbound-topic',
       STATE_RETENTION: '1d',
       STALLED_AFTER: '1h',
       SHADOW: 'true',
@@ -179,6 +181,7 @@ describe('faults', () => {
     ['TOPIC_SYNC_EVENTS', ['a/b', '.', 'ä', 'a'.repeat(250)]],
     ['ALL_DATASETS_FROM', ['2023-10-10', '2023-10-10T00:00:00', '2023-02-30T00:00:00Z', 'now', '1696896000000']],
     ['HTTP_PORT', ['-1', '1.5', '0x10', '65536', '80 ']],
+    ['CONSENT', ['everything', 'used-outbound-topic,', 'USED-OUTBOUND-TOPIC']],
     ['NUM_STANDBY', ['-1', '101', 'one']],
     ['STATE_RETENTION', ['0h', '24', '1w', '-1h', '1.5h', '3651d']],
     ['LOG_LEVEL', ['INFO', 'verbose']],
@@ -217,11 +220,6 @@ describe('a shadow', () => {
   test('has a state folder of its own by default', () => {
     expect(load({}, { shadow: true }).stateDir).toBe('./state-shadow');
     expect(load({ STATE_DIR: '/state' }, { shadow: true }).stateDir).toBe('/state');
-  });
-
-  test('and its deployment are the counterparts of each other', () => {
-    expect(counterpartOf(load(env))).toBe('eu-shadow');
-    expect(counterpartOf(load(env, { shadow: true }))).toBe('eu');
   });
 
   test('is refused where its names are those of other topics, or too long', () => {
@@ -275,6 +273,15 @@ describe('values', () => {
     expect(load({ KAFKA_SSL: 'true' }).kafka.tls).toEqual({ ca: null, client: null });
     expect(faultsOf({ KAFKA_SSL: 'false', KAFKA_SSL_CA: pem('CERTIFICATE') })).toHaveLength(1);
   });
+});
+
+test('consents are words of a closed list', () => {
+  expect(load().consents).toEqual([]);
+  expect(load({ CONSENT: '' }).consents).toEqual([]);
+  expect(load({}, { consent: 'used-outbound-topic' }).consents).toEqual(['used-outbound-topic']);
+  expect(faultsOf({ CONSENT: 'yes' })).toEqual([
+    'CONSENT is "yes": expected used-outbound-topic, several separated by commas',
+  ]);
 });
 
 test('the help shows every setting with its flag, variable, default and meaning', () => {

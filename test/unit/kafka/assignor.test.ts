@@ -1,24 +1,36 @@
 import { AssignerProtocol, type Cluster, type GroupMember, type Logger } from 'kafkajs';
 import fc from 'fast-check';
-import { createAssignor } from '../../../src/kafka/assignor.js';
+import { createAssignor, type RefusedMember } from '../../../src/kafka/assignor.js';
 import { standbysIn } from '../../../src/kafka/member-assignment.js';
 import { encodeMemberInfo, type MemberInfo } from '../../../src/kafka/member-info.js';
 
 const TOPIC = 'sync-events';
-const NOTHING_TOLD: MemberInfo = { httpAddress: null, numStandby: 0, memberId: null, partitions: [], held: new Map() };
+const NOTHING_TOLD: MemberInfo = {
+  httpAddress: null,
+  numStandby: 0,
+  memberId: null,
+  partitions: [],
+  held: new Map(),
+  settings: new Map(),
+};
 
-function member(memberId: string, userData: Uint8Array): GroupMember {
+function member(memberId: string, userData: Uint8Array, topics = [TOPIC]): GroupMember {
   const memberMetadata = AssignerProtocol.MemberMetadata.encode({
-    ...{ version: 0, topics: [TOPIC] },
+    ...{ version: 0, topics },
     userData: Buffer.from(userData),
   });
   return { memberId, memberMetadata };
 }
 
 /** Member id -> partitions and standbys, as each member reads them. */
-async function assign(partitions: number, members: GroupMember[]) {
+async function assign(
+  partitions: number,
+  members: GroupMember[],
+  leader = NOTHING_TOLD,
+  onRefused: (member: RefusedMember) => void = () => undefined,
+) {
   const context = { cluster: {} as Cluster, groupId: 'group', logger: {} as Logger };
-  const assignor = createAssignor(TOPIC, partitions, () => NOTHING_TOLD)(context);
+  const assignor = createAssignor({ topic: TOPIC, partitions, describe: () => leader, onRefused })(context);
   const given = await assignor.assign({ members, topics: [TOPIC] });
   return new Map(
     given.map(({ memberId, memberAssignment }) => {
@@ -32,6 +44,7 @@ const told = (memberId: string, partitions: number[], position: number, numStand
   encodeMemberInfo({
     ...{ httpAddress: null, numStandby, memberId, partitions },
     held: new Map(partitions.map((partition) => [partition, position])),
+    settings: new Map(),
   });
 
 test('whatever members send, every partition has one owner and the counts differ by one at most', async () => {
@@ -91,4 +104,46 @@ test('an assignment of another release, or one that says nothing, has no standby
   expect(standbysIn(encode(Buffer.alloc(0)))).toEqual([]);
   expect(standbysIn(encode(Buffer.of(9, 1, 0)))).toEqual([]);
   expect(standbysIn(encode(Buffer.of(1, 3, 0)))).toEqual([]);
+});
+
+describe('a member that decides by other settings than the leader', () => {
+  const settings = (...pairs: [string, string][]) => new Map(pairs);
+  const withSettings = (told: ReadonlyMap<string, string>, topics?: string[]) => (memberId: string) =>
+    member(
+      memberId,
+      encodeMemberInfo({ ...NOTHING_TOLD, httpAddress: `http://${memberId}`, memberId, settings: told }),
+      topics,
+    );
+  const leader = { ...NOTHING_TOLD, settings: settings(['EVENT_NAMESPACE', 'ours'], ['registry', 'id 1']) };
+  const alike = withSettings(leader.settings);
+
+  test('is given nothing, and is reported with both values', async () => {
+    const refused: RefusedMember[] = [];
+    const other = withSettings(settings(['EVENT_NAMESPACE', 'theirs'], ['registry', 'id 1']))('b');
+    const shares = await assign(3, [alike('a'), other, alike('c')], leader, (one) => refused.push(one));
+    expect(shares.get('b')).toEqual({ active: [], standby: [] });
+    expect([...(shares.get('a')?.active ?? []), ...(shares.get('c')?.active ?? [])].sort()).toEqual([0, 1, 2]);
+    const conflict = 'EVENT_NAMESPACE is "ours" here and "theirs" there';
+    expect(refused).toEqual([{ memberId: 'b', httpAddress: 'http://b', conflict }]);
+  });
+
+  test('is given nothing if it reads another input topic, also if its release sends no settings', async () => {
+    const refused: RefusedMember[] = [];
+    const other = withSettings(new Map(), ['other-events'])('b');
+    const shares = await assign(2, [alike('a'), other], leader, (one) => refused.push(one));
+    expect(shares.get('a')?.active).toEqual([0, 1]);
+    expect(shares.get('b')?.active).toEqual([]);
+    expect(refused.map(({ conflict }) => conflict)).toEqual([
+      'TOPIC_SYNC_EVENTS is "sync-events" here and "other-events" there',
+    ]);
+  });
+
+  test('is not one that tells nothing of a setting, as of an older release', async () => {
+    const refused: RefusedMember[] = [];
+    const older = withSettings(new Map());
+    const newer = withSettings(settings(['EVENT_NAMESPACE', 'ours'], ['A_NEW_SETTING', 'x']));
+    const shares = await assign(3, [alike('a'), older('b'), newer('c')], leader, (one) => refused.push(one));
+    expect([...shares.values()].map(({ active }) => active?.length)).toEqual([1, 1, 1]);
+    expect(refused).toEqual([]);
+  });
 });

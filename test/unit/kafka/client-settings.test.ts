@@ -15,20 +15,16 @@ const logged: string[] = [];
 const logger = pino({ level: 'warn' }, { write: (line) => logged.push(line) });
 const clock: Clock = { now: () => 0, delay: () => turn() };
 
-/** Logs in memory, of several partitions. */
+/** A log in memory. */
 class MemoryLogs implements Logs {
-  readonly records: LogRecord[][];
+  records: LogRecord[] = [];
   readonly #wake = new Set<() => void>();
   /** Thrown by the next read. */
   trouble: Error | null = null;
   start = 0;
 
-  constructor(partitions = 1) {
-    this.records = Array.from({ length: partitions }, () => []);
-  }
-
-  append(key: string | null, value: string | null, partition = 0): void {
-    const log = this.records[partition] ?? [];
+  append(key: string | null, value: string | null): void {
+    const log = this.records;
     const bytes = (text: string | null) => (text === null ? null : Buffer.from(text));
     log.push({ offset: log.length, timestamp: 0, key: bytes(key), value: bytes(value), headers: [] });
     this.wake();
@@ -39,8 +35,8 @@ class MemoryLogs implements Logs {
     this.#wake.clear();
   }
 
-  bounds({ partition }: TopicPartition) {
-    const end = this.records[partition]?.length ?? 0;
+  bounds() {
+    const end = this.records.length;
     return Promise.resolve({ start: this.start, end, highWatermark: end, ...SEEN_BY_MOST });
   }
 
@@ -52,7 +48,7 @@ class MemoryLogs implements Logs {
     throw new Error('client settings are of no group');
   }
 
-  reader({ partition }: TopicPartition, from: number): LogReader {
+  reader(_: TopicPartition, from: number): LogReader {
     let position = from;
     let closed = false;
     return {
@@ -62,7 +58,7 @@ class MemoryLogs implements Logs {
           const { trouble } = this;
           this.trouble = null;
           if (trouble !== null) throw trouble;
-          const log = this.records[partition] ?? [];
+          const log = this.records;
           const records = log.slice(position, position + 1);
           if (records.length > 0) return { records, nextOffset: ++position, endOffset: log.length };
           await new Promise<void>((resolve) => this.#wake.add(resolve));
@@ -91,7 +87,7 @@ let logs: MemoryLogs;
 const opened: ClientSettings[] = [];
 
 function open(decode: typeof decodeText = decodeText): ClientSettings {
-  const settings = new ClientSettings({ logs, topic: 't', partitions: logs.records.length, decode, clock, logger });
+  const settings = new ClientSettings({ logs, topic: 't', decode, clock, logger });
   opened.push(settings);
   return settings;
 }
@@ -113,13 +109,12 @@ test('an empty topic is ready, and nobody has chosen', async () => {
   expect(settings.policyOf('a')).toBeUndefined();
 });
 
-test('ready comes after all that was there, in all partitions; the last choice counts, a tombstone ends it', async () => {
-  logs = new MemoryLogs(2);
+test('ready comes after all that was there; the last choice counts, a tombstone ends it', async () => {
   logs.append('a', 'a=FIRST_DATASET');
   logs.append('b', 'b=ALL_DATASETS');
   logs.append('a', 'a=ALL_DATASETS');
   logs.append('b', null);
-  logs.append('c', 'c=FIRST_DATASET', 1);
+  logs.append('c', 'c=FIRST_DATASET');
   const settings = open();
   await settings.ready(signal);
   expect(['a', 'b', 'c'].map((id) => settings.policyOf(id))).toEqual(['ALL_DATASETS', undefined, 'FIRST_DATASET']);
@@ -168,7 +163,7 @@ test('a log that was cut is read anew, and what it no longer has is forgotten on
   logs.append('a', 'a=ALL_DATASETS');
   const settings = open();
   await settings.ready(signal);
-  logs.records[0] = [];
+  logs.records = [];
   logs.append('b', 'b=ALL_DATASETS');
   logs.trouble = new OffsetOutOfRangeError('gone');
   logs.wake();

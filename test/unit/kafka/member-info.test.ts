@@ -8,6 +8,9 @@ const memberInfo: fc.Arbitrary<MemberInfo> = fc.record({
   numStandby: fc.nat({ max: 100 }),
   memberId: fc.option(fc.string({ minLength: 1 })),
   partitions: fc.uniqueArray(partition).map((some) => some.sort((a, b) => a - b)),
+  settings: fc
+    .uniqueArray(fc.tuple(fc.string(), fc.string({ maxLength: 20 })), { maxLength: 8, selector: ([name]) => name })
+    .map((some) => new Map(some)),
   held: fc.uniqueArray(fc.tuple(partition, fc.maxSafeNat()), { selector: ([p]) => p }).map((some) => new Map(some)),
 });
 
@@ -19,11 +22,40 @@ test('what a member tells of itself comes back, also with fields after it that a
   );
 });
 
+/** No settings take a byte, their number. */
+function lengthWithoutSettings(info: MemberInfo): number {
+  return encodeMemberInfo({ ...info, settings: new Map() }).length - 1;
+}
+
+test('what a release without settings sends is read, with no settings', () => {
+  fc.assert(
+    fc.property(memberInfo, (info) => {
+      const bytes = encodeMemberInfo(info).subarray(0, lengthWithoutSettings(info));
+      expect(decodeMemberInfo(bytes)).toEqual({ ...info, settings: new Map() });
+    }),
+  );
+});
+
+test('more settings, or longer ones, than an instance sends are not read', () => {
+  const none = { httpAddress: null, numStandby: 0, memberId: null, partitions: [], held: new Map<number, number>() };
+  const many = new Map(Array.from({ length: 33 }, (_, i) => [`SETTING_${i}`, '']));
+  expect(decodeMemberInfo(encodeMemberInfo({ ...none, settings: many }))).toBeNull();
+  const long = new Map([['SETTING', 'x'.repeat(1_025)]]);
+  expect(decodeMemberInfo(encodeMemberInfo({ ...none, settings: long }))).toBeNull();
+});
+
 test('12 partitions with their positions take 100 bytes and a few', () => {
   const partitions = Array.from({ length: 12 }, (_, p) => p);
   const held = new Map(partitions.map((p) => [p, 1_000_000_000 + p]));
   const memberId = 'company-sync-9d5fb1a8-1a4c-4f43-95d5-0d6a3c1c1f5e';
-  const info = { httpAddress: 'http://10.0.0.7:8080', numStandby: 1, memberId, partitions, held };
+  const info = {
+    httpAddress: 'http://10.0.0.7:8080',
+    numStandby: 1,
+    memberId,
+    partitions,
+    held,
+    settings: new Map<string, string>(),
+  };
   expect(encodeMemberInfo(info).length).toBeLessThan(170);
 });
 
@@ -31,7 +63,10 @@ test('another version, and what was cut short anywhere, is nothing that can be r
   fc.assert(
     fc.property(memberInfo, fc.nat(), (info, at) => {
       const bytes = encodeMemberInfo(info);
-      expect(decodeMemberInfo(bytes.subarray(0, at % bytes.length))).toBeNull();
+      // Cut in front of the settings, it is what a release before them sends.
+      const cut = at % bytes.length;
+      const expected = cut === lengthWithoutSettings(info) ? { ...info, settings: new Map() } : null;
+      expect(decodeMemberInfo(bytes.subarray(0, cut))).toEqual(expected);
       bytes[0] = 2;
       expect(decodeMemberInfo(bytes)).toBeNull();
     }),

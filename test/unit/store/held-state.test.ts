@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readHeldState, StateDirOfOtherError } from '../../../src/store/held-state.js';
 import { openPartitionStore } from '../../../src/store/partition-store.js';
@@ -34,7 +34,7 @@ test("the positions of this deployment's folders are read, and nothing of them i
     [0, 10],
     [11, 20],
   ]);
-  expect(await readHeldState(folder(), owner, SHADOW)).toEqual(found);
+  expect(await readHeldState(folder(), owner)).toEqual(found);
   // The batch left unconfirmed is still there to be undone: its undo must not have been dropped.
   const directory = new RocksStateDirectory(folder(), clock);
   const options = {
@@ -48,35 +48,53 @@ test("the positions of this deployment's folders are read, and nothing of them i
   const store = await openPartitionStore(directory, 0, { ...options, onSetAside: () => undefined });
   expect(await store.read([Buffer.from('a')])).toEqual([Buffer.from('1')]);
   await store.close();
-  expect(await readHeldState(folder(), owner, SHADOW)).toEqual(found);
+  expect(await readHeldState(folder(), owner)).toEqual(found);
 });
 
-test("what is someone else's, set aside, or cannot be read is not held", async () => {
-  await leave(1, 10, { ...owner, clusterId: 'another' });
-  await leave(2, 10, { ...owner, topic: 'another' });
+test('what is of another partition, set aside, or cannot be read is not held', async () => {
+  await leave(1, 10);
+  renameSync(join(folder(), 'partition-1'), join(folder(), 'partition-2'));
   await leave(3, 10);
   await new RocksStateDirectory(folder(), clock).setAside(3, 'a test');
   mkdirSync(join(folder(), 'partition-4'));
   writeFileSync(join(folder(), 'partition-5'), 'not a folder');
   await (await new RocksStateDirectory(folder(), clock).open(6)).close();
-  expect(await readHeldState(folder(), owner, SHADOW)).toEqual(new Map());
+  expect(await readHeldState(folder(), owner)).toEqual(new Map());
+});
+
+test.each([
+  [
+    { clusterId: 'mirror' },
+    /of the Kafka cluster mirror, and KAFKA_BROKERS lead to the cluster c\..*"Failover to a mirrored cluster"/,
+  ],
+  [{ applicationId: 'another' }, /state of another, and this is/],
+  [{ topic: 'another-topic' }, /input topic another-topic, and TOPIC_SYNC_EVENTS is/],
+])('state of %j is refused, with both names, and left as it is', async (difference, message) => {
+  const other = { ...owner, ...difference };
+  await leave(0, 10, other);
+  await leave(1, 10);
+  const refused = readHeldState(folder(), owner);
+  await expect(refused).rejects.toThrow(StateDirOfOtherError);
+  await expect(refused).rejects.toThrow(message);
+  rmSync(join(folder(), 'partition-1'), { recursive: true });
+  expect(await readHeldState(folder(), other)).toEqual(new Map([[0, 10]]));
 });
 
 test('a folder in use can be read too, and one that is not there holds nothing', async () => {
   await leave(7, 10);
   const inUse = await new RocksStateDirectory(folder(), clock).open(7);
-  expect(await readHeldState(folder(), owner, SHADOW)).toEqual(new Map([[7, 10]]));
+  expect(await readHeldState(folder(), owner)).toEqual(new Map([[7, 10]]));
   await inUse.close();
-  expect(await readHeldState(join(folder(), 'none'), owner, SHADOW)).toEqual(new Map());
+  expect(await readHeldState(join(folder(), 'none'), owner)).toEqual(new Map());
 });
 
 test('the state of a shadow keeps its deployment away, and the other way round, and is left as it is', async () => {
   const shadow = { ...owner, applicationId: SHADOW };
   await leave(8, 10, shadow);
-  const refused = readHeldState(folder(), owner, SHADOW);
+  const refused = readHeldState(folder(), owner);
   await expect(refused).rejects.toThrow(StateDirOfOtherError);
   await expect(refused).rejects.toThrow(`holds state of ${SHADOW}, and this is ${applicationId}`);
-  expect(await readHeldState(folder(), shadow, applicationId)).toEqual(new Map([[8, 10]]));
+  expect(await readHeldState(folder(), shadow)).toEqual(new Map([[8, 10]]));
   await leave(9, 10);
-  await expect(readHeldState(folder(), shadow, applicationId)).rejects.toThrow(StateDirOfOtherError);
+  await expect(readHeldState(folder(), shadow)).rejects.toThrow(StateDirOfOtherError);
 });

@@ -1,0 +1,26 @@
+/** What `company-sync doctor` finds. */
+export interface Finding {
+  /** `brokers`, `topics`, `transactions`, `deployment`, `permissions`, `registry`, `schemas` or `state folder`. */
+  readonly check: string;
+  readonly status: 'ok' | 'warning' | 'failed';
+  /** What is so, where, and what to do. */
+  readonly message: string;
+}
+
+export type Found = AsyncGenerator<Finding, void, undefined>;
+
+export function ok(check: string, message: string): Finding {
+  return { check, status: 'ok', message };
+}
+
+export function warning(check: string, message: string): Finding {
+  return { check, status: 'warning', message };
+}
+
+export function failed(check: string, message: string): Finding {
+  return { check, status: 'failed', message };
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

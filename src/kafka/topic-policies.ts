@@ -1,0 +1,113 @@
+/** Whether topics as they are may be run on: faults are refused, warnings are only told. Pure. */
+import { WHAT_TO_DO_ABOUT_GROWTH } from './input-growth.js';
+import type { TopicDescription } from './topic-admin.js';
+import {
+  CLEANUP_POLICY,
+  MAX_MESSAGE_BYTES,
+  MIN_INSYNC_REPLICAS,
+  TOPIC_ROLES,
+  UNCLEAN_LEADER_ELECTION,
+  messageMaxBytesOf,
+  type TopicRole,
+} from './topic-plan.js';
+
+export type FoundTopics = Readonly<Record<TopicRole, TopicDescription>>;
+
+const COMPACT = 'compact';
+
+/** What compaction, or deletion, would do to each topic that must not have it. */
+const HARM_OF_POLICY: Readonly<Record<TopicRole, string>> = {
+  companyState: 'deletion would remove state',
+  clientSettings: 'deletion would remove choices that are still in force',
+  syncEvents: 'compaction would remove the older events of a company before they are read',
+  companySynchronized: 'compaction would remove announcements before they are read',
+  companySyncStalled: 'compaction would remove events before they are read',
+  deadLetter: 'compaction would remove records before they are repaired, and refuses those without a key',
+};
+const COMPACTED: readonly TopicRole[] = ['companyState', 'clientSettings'];
+const WRITTEN: readonly TopicRole[] = ['companySynchronized', 'companyState', 'deadLetter', 'companySyncStalled'];
+
+/** From this replication factor on, one broker may fail while two copies of each record are still demanded. */
+const REPLICAS_FOR_TWO_IN_SYNC = 3;
+const LEAST_IN_SYNC = 2;
+
+/** Why `run` must not start. Each says what, why, and the command that mends it. */
+export function policyFaults(found: FoundTopics): string[] {
+  return [
+    ...TOPIC_ROLES.flatMap((role) => cleanupFaults(role, found[role])),
+    ...changelogSizeFaults(found),
+    ...settingsSizeFaults(found.clientSettings),
+  ];
+}
+
+/** What will do until a large record comes, or a broker fails. */
+export function policyWarnings(found: FoundTopics): string[] {
+  return TOPIC_ROLES.flatMap((role) => messageLimitWarnings(role, found[role], found.syncEvents)).concat(
+    WRITTEN.flatMap((role) => durabilityWarnings(found[role])),
+  );
+}
+
+function cleanupFaults(role: TopicRole, { topic, settings }: TopicDescription): string[] {
+  const policy = settings.get(CLEANUP_POLICY) ?? 'unset';
+  const wanted = COMPACTED.includes(role) ? COMPACT : 'delete';
+  if (wanted === COMPACT ? policy === COMPACT : !policy.includes(COMPACT)) return [];
+  return [
+    `topic ${topic} has ${CLEANUP_POLICY}=${policy}: ${HARM_OF_POLICY[role]}. Set it to ${wanted} alone: ` +
+      alterCommand(topic, `${CLEANUP_POLICY}=${wanted}`),
+  ];
+}
+
+function changelogSizeFaults({ companyState: changelog, syncEvents: input }: FoundTopics): string[] {
+  if (changelog.partitions === input.partitions) return [];
+  return [
+    `changelog ${changelog.topic} has ${changelog.partitions} partitions and input ${input.topic} has ${input.partitions}: ` +
+      `companies would find the state of others. ${WHAT_TO_DO_ABOUT_GROWTH}`,
+  ];
+}
+
+function settingsSizeFaults({ topic, partitions }: TopicDescription): string[] {
+  if (partitions === 1) return [];
+  return [
+    `topic ${topic} has ${partitions} partitions: an older choice of a client could win over a newer one in another ` +
+      'partition. Create a topic with one partition, copy the choices to it, and set TOPIC_CLIENT_SETTINGS to its name',
+  ];
+}
+
+function messageLimitWarnings(role: TopicRole, topic: TopicDescription, input: TopicDescription): string[] {
+  const limit = numberIn(topic, MAX_MESSAGE_BYTES);
+  const wanted = messageMaxBytesOf(role, input);
+  if (limit >= wanted) return [];
+  return [
+    `topic ${topic.topic} has ${MAX_MESSAGE_BYTES}=${limit}, less than ${wanted}: ` +
+      'a record that does not fit will stop its partition until the limit is raised',
+  ];
+}
+
+/** A broker that is behind must neither become leader nor acknowledge alone: what was committed would be gone. */
+function durabilityWarnings({ topic, settings, replicationFactor }: TopicDescription): string[] {
+  const warnings: string[] = [];
+  if (settings.get(UNCLEAN_LEADER_ELECTION) === 'true')
+    warnings.push(
+      `topic ${topic} has ${UNCLEAN_LEADER_ELECTION}=true: a broker that is behind could become leader, and committed ` +
+        `records would be lost. ${alterCommand(topic, `${UNCLEAN_LEADER_ELECTION}=false`)}`,
+    );
+  const inSync = settings.get(MIN_INSYNC_REPLICAS);
+  if (replicationFactor >= REPLICAS_FOR_TWO_IN_SYNC && Number(inSync) < LEAST_IN_SYNC)
+    warnings.push(
+      `topic ${topic} has ${replicationFactor} replicas and ${MIN_INSYNC_REPLICAS}=${inSync}: one broker could ` +
+        `acknowledge records alone, and they would be lost with it. ` +
+        alterCommand(topic, `${MIN_INSYNC_REPLICAS}=${LEAST_IN_SYNC}`),
+    );
+  return warnings;
+}
+
+function alterCommand(topic: string, setting: string): string {
+  return `kafka-configs.sh --bootstrap-server ... --alter --topic ${topic} --add-config ${setting}`;
+}
+
+/** @throws Error where the broker did not give the setting */
+export function numberIn(topic: TopicDescription, setting: string): number {
+  const value = Number(topic.settings.get(setting) ?? NaN);
+  if (!Number.isFinite(value)) throw new Error(`the broker gives no ${setting} of topic ${topic.topic}`);
+  return value;
+}

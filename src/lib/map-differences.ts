@@ -1,0 +1,19 @@
+/** A name that two maps give different values. */
+export interface Difference {
+  readonly name: string;
+  readonly own: string;
+  readonly other: string;
+}
+
+/** The names that both maps have, with different values, in the order of `own`. A name that one of them lacks is left out. */
+export function differencesOf(own: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): Difference[] {
+  return [...own].flatMap(([name, value]) => {
+    const theirs = other.get(name);
+    return theirs === undefined || theirs === value ? [] : [{ name, own: value, other: theirs }];
+  });
+}
+
+/** `EVENT_NAMESPACE is "b" here and "a" there`, or several of them separated by `; `. */
+export function describeDifferences(differences: readonly Difference[], there: string): string {
+  return differences.map(({ name, own, other }) => `${name} is "${own}" here and "${other}" ${there}`).join('; ');
+}

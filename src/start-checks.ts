@@ -1,0 +1,122 @@
+/** What `run` refuses to start on, because it would announce twice, never, or the wrong thing later. `doctor` asks the same. */
+import type { Config } from './config.js';
+import type { DecidingSettings } from './deciding-settings.js';
+import type { KafkaConfig } from './kafka/cluster.js';
+import { findGroupConflict } from './kafka/group-conflicts.js';
+import { findNamesake, type Namesake } from './kafka/shared-transactional-ids.js';
+import { findUsedOutbound, type UsedOutbound } from './kafka/used-outbound.js';
+import type { CheckedTopics } from './kafka/topics.js';
+import type { Clock } from './lib/clock.js';
+import type { LogRecord } from './lib/record.js';
+import type { Logs } from './pipeline/ports.js';
+import { eventIdNamespace, eventIdOf } from './publish/event-id.js';
+import type { Consent } from './setting-values.js';
+
+/** Something outside is not as it must be: the process ends with the message, and an operator acts. */
+export class StartupError extends Error {
+  override readonly name = 'StartupError';
+}
+
+/** This instance must be configured differently, or be consented to: it ends as for a bad setting. */
+export class MisconfiguredError extends Error {
+  override readonly name = 'MisconfiguredError';
+}
+
+/** What was found: `refused` keeps `run` from starting, `warning` does not. */
+export type StartFinding = { readonly kind: 'refused' | 'warning'; readonly message: string };
+
+/** Whether another deployment uses the same transactional ids. @throws BrokerError */
+export async function checkTransactionalIds(
+  { applicationId, topics }: Config,
+  kafka: KafkaConfig,
+  clock: Clock,
+): Promise<StartFinding | null> {
+  const namesake = await findNamesake(kafka, clock, { applicationId, input: topics.syncEvents });
+  return namesake === null ? null : sharedIds({ applicationId, topics }, namesake);
+}
+
+function sharedIds({ applicationId, topics }: Pick<Config, 'applicationId' | 'topics'>, other: Namesake): StartFinding {
+  const ids = `${applicationId}-${topics.syncEvents}-<partition>`;
+  const both =
+    `application ${applicationId} with input ${topics.syncEvents} and application ${other.applicationId} with input ` +
+    `${other.input} have the same transactional ids, ${ids}`;
+  const remedy = 'choose another APPLICATION_ID for the newer of the two, one that makes other ids';
+  return other.inUse === true
+    ? { kind: 'refused', message: `${both}: they would fence each other permanently. To go on, ${remedy}` }
+    : {
+        kind: 'warning',
+        message:
+          `${both}. The brokers do not say whether the group ${other.applicationId} is in use (Describe on the group is ` +
+          `needed). If it is, they will fence each other permanently: ${remedy}`,
+      };
+}
+
+/** The word that a first start on a used outbound topic needs. */
+const USED_OUTBOUND: Consent = 'used-outbound-topic';
+
+/** Whether this is a first start that would announce again what others have announced. @throws BrokerError */
+export async function checkFirstStart(
+  config: Config,
+  { partitions, changelogIsEmpty }: Pick<CheckedTopics, 'partitions' | 'changelogIsEmpty'>,
+  logs: Logs,
+): Promise<StartFinding | null> {
+  if (!changelogIsEmpty || config.consents.includes(USED_OUTBOUND)) return null;
+  const { topics } = config;
+  const used = await findUsedOutbound(logs, {
+    input: { topic: topics.syncEvents, partitions: partitions.syncEvents },
+    changelog: { topic: topics.companyState, partitions: partitions.companyState },
+    outbound: { topic: topics.companySynchronized, partitions: partitions.companySynchronized },
+  });
+  if (used === null) return null;
+  return { kind: 'refused', message: usedOutbound(config, partitions.companySynchronized, used) };
+}
+
+function usedOutbound(config: Config, outboundPartitions: number, { records, usedPartitions, sample }: UsedOutbound) {
+  const { applicationId, topics, shadowOf } = config;
+  return (
+    `application ${applicationId} has never run (its changelog ${topics.companyState} is empty, and its group has no ` +
+    `offsets), but the topic ${topics.companySynchronized} has been written to: ${records} records are left in it, and ` +
+    `${usedPartitions} of ${outboundPartitions} partitions were used. Companies announced there whose events are still ` +
+    `in ${topics.syncEvents} would be announced again, ${whichIds(config, sample)}. If APPLICATION_ID is wrong, correct ` +
+    `it. To start anyway: company-sync run${shadowOf === null ? '' : ' --shadow'} --consent ${USED_OUTBOUND}`
+  );
+}
+
+/** Of the announcements that would come again, judged by one that is there. */
+function whichIds({ eventNamespace }: Config, sample: UsedOutbound['sample']): string {
+  const id = sample === null ? null : textOf(sample, 'ce_id');
+  if (sample?.key == null || id === null)
+    return 'with the same event ids only if EVENT_NAMESPACE is that of the former deployment';
+  const source = textOf(sample, 'ce_source');
+  const by = source === null ? '' : ` (the first was written by ${source})`;
+  return id === eventIdOf(sample.key.toString(), eventIdNamespace(eventNamespace))
+    ? `with the same event ids${by}`
+    : `with other event ids${by}: set EVENT_NAMESPACE to that of the former deployment to keep the ids`;
+}
+
+function textOf({ headers }: Pick<LogRecord, 'headers'>, name: string): string | null {
+  return headers.find(({ key }) => key === name)?.value?.toString() ?? null;
+}
+
+/**
+ * Whether the group has members that decide by other settings, or that are not ours. Never rejects.
+ * @param ignored the member that this instance is or was itself
+ */
+export async function checkGroup(
+  { applicationId, topics }: Config,
+  kafka: KafkaConfig,
+  clock: Clock,
+  settings: DecidingSettings,
+  ignored: string | null,
+): Promise<StartFinding | null> {
+  const terms = { topic: topics.syncEvents, settings };
+  const conflict = await findGroupConflict(kafka, applicationId, clock, terms, ignored);
+  if (conflict === null) return null;
+  return {
+    kind: 'refused',
+    message:
+      `this instance must not run in group ${applicationId}: ${conflict}. All instances of an application id must have ` +
+      'the same deciding settings, and nothing else may be in its group. Correct the setting that is wrong, or choose ' +
+      'another APPLICATION_ID. A member that was killed is gone from the group after 10 s',
+  };
+}

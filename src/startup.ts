@@ -1,0 +1,154 @@
+/** What an instance finds out about its surroundings before it joins the group; what is down is waited for. */
+import type { Logger } from 'pino';
+import type { Config } from './config.js';
+import { decidingSettingsOf, type DecidingSettings } from './deciding-settings.js';
+import { loadReaderSchemas } from './decode/reader-schemas.js';
+import { RegistryUnavailableError } from './decode/schema-source.js';
+import type { ClusterView } from './kafka/cluster-view.js';
+import { kafkaConfigOf } from './kafka/kafka-config.js';
+import type { KafkaLogs } from './kafka/kafka-logs.js';
+import { SchemaRegistry } from './kafka/schema-registry.js';
+import { checkTopics, type CheckedTopics } from './kafka/topics.js';
+import { Backoff } from './lib/backoff.js';
+import type { Clock } from './lib/clock.js';
+import { createLogs, type KnownRegistry, type Own } from './pipeline-context.js';
+import { BrokerError } from './pipeline/errors.js';
+import { loadEventTypes } from './publish/event-types.js';
+import {
+  checkFirstStart,
+  checkGroup,
+  checkTransactionalIds,
+  MisconfiguredError,
+  StartupError,
+  type StartFinding,
+} from './start-checks.js';
+import { readHeldState } from './store/held-state.js';
+
+export interface StartupOptions {
+  readonly cluster: ClusterView;
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly schemasFolder: string;
+  /** Aborts when the instance stops. */
+  readonly signal: AbortSignal;
+  readonly own: Own;
+  /** Told why the start waits. */
+  readonly onWaiting: (because: string) => void;
+}
+
+export interface Surroundings {
+  readonly topics: CheckedTopics;
+  readonly registry: KnownRegistry;
+  readonly decidingSettings: DecidingSettings;
+  /** Partition -> changelog position of the state in STATE_DIR. */
+  readonly held: ReadonlyMap<number, number>;
+}
+
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 5_000;
+
+export class Startup {
+  readonly #options: StartupOptions;
+
+  constructor(options: StartupOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Null if stopped meanwhile.
+   * @throws StateDirOfOtherError, UnfitTopicsError, MisconfiguredError, StartupError
+   */
+  async findOut(): Promise<Surroundings | null> {
+    const { config, clock, own } = this.#options;
+    const logs = createLogs(this.#options, own);
+    const kafka = kafkaConfigOf(config, this.#options.logger);
+    const topics = await this.#patiently(
+      'the brokers',
+      async () => {
+        const checked = await checkTopics(kafka, clock, logs, config.topics);
+        this.#mustNotRefuse(await checkTransactionalIds(config, kafka, clock));
+        return checked;
+      },
+      BrokerError,
+    );
+    if (topics === null) return null;
+    for (const warning of topics.warnings) this.#options.logger.warn(warning);
+    const { clusterId } = topics;
+    const owner = { clusterId, applicationId: config.applicationId, topic: config.topics.syncEvents };
+    const held = await readHeldState(config.stateDir, owner);
+    await this.#mustBeConsentedTo(topics, logs);
+    const registry = await this.#registry();
+    if (registry === null) return null;
+    return { topics, registry, held, decidingSettings: decidingSettingsOf(config, registry.identity) };
+  }
+
+  /**
+   * Asks the group right before it is joined, and again when this instance is given nothing to run.
+   * @param ignored the member that this instance is or was itself
+   * @throws MisconfiguredError if a member that runs partitions decides by other settings, or is not ours
+   */
+  async mustFitGroup(settings: DecidingSettings, ignored: string | null): Promise<void> {
+    const { config, clock, logger } = this.#options;
+    this.#mustNotRefuse(await checkGroup(config, kafkaConfigOf(config, logger), clock, settings, ignored));
+  }
+
+  async #mustBeConsentedTo(topics: CheckedTopics, logs: KafkaLogs): Promise<void> {
+    const check = () => checkFirstStart(this.#options.config, topics, logs).then((found) => ({ found }));
+    const checked = await this.#patiently('the brokers', check, BrokerError);
+    this.#mustNotRefuse(checked?.found ?? null);
+  }
+
+  #mustNotRefuse(finding: StartFinding | null): void {
+    if (finding === null) return;
+    if (finding.kind === 'refused') throw new MisconfiguredError(finding.message);
+    this.#options.logger.warn(finding.message);
+  }
+
+  /** The registry, once it has answered, and what is known of it from then on. */
+  async #registry(): Promise<KnownRegistry | null> {
+    const { config, schemasFolder } = this.#options;
+    const [types, readers] = await Promise.all([loadEventTypes(schemasFolder), loadReaderSchemas(schemasFolder)]);
+    const source = new SchemaRegistry(config.schemaRegistry);
+    const { companySynchronized, companySyncStalled } = config.topics;
+    const schemaId = await this.#schemaId(source, companySynchronized, types.companySynchronizedSchema);
+    const stalledId = await this.#schemaId(source, companySyncStalled, types.companySyncStalledSchema);
+    if (schemaId === null || stalledId === null) return null;
+    const identify = () => source.idOfFirstVersion(subjectOf(companySynchronized)).then((id) => ({ id }));
+    const first = await this.#patiently('the schema registry', identify, RegistryUnavailableError);
+    if (first === null) return null;
+    const stalled = { type: types.companySyncStalled, schemaId: stalledId };
+    return { source, readers, type: types.companySynchronized, schemaId, stalled, identity: first.id };
+  }
+
+  /** The id under which a topic's schema is registered; null when stopped before the registry has answered. */
+  async #schemaId(source: SchemaRegistry, topic: string, schema: object): Promise<number | null> {
+    const subject = subjectOf(topic);
+    const ask = () => source.idOf(subject, schema);
+    const id = await this.#patiently('the schema registry', ask, RegistryUnavailableError);
+    if (id === null && !this.#options.signal.aborted)
+      throw new StartupError(`the schema of ${subject} is not registered: run \`company-sync schemas register\``);
+    return id;
+  }
+
+  /** Asks until there is an answer: what is down at the start is waited for. Null when stopped meanwhile. */
+  async #patiently<T>(whom: string, ask: () => Promise<T>, outage: new (...args: never[]) => Error): Promise<T | null> {
+    const { clock, logger, signal, onWaiting } = this.#options;
+    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    while (!signal.aborted) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof outage)) throw error;
+        onWaiting(`waiting for ${whom}: ${error.message}`);
+        logger.warn({ err: error }, `waiting for ${whom}`);
+        await clock.delay(backoff.next(), signal);
+      }
+    }
+    return null;
+  }
+}
+
+function subjectOf(topic: string): string {
+  return `${topic}-value`;
+}

@@ -1,0 +1,212 @@
+/** What `run` refuses at its start, because it would announce twice, never, or the wrong thing later. */
+import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { Kafka, logLevel } from 'kafkajs';
+import { pino } from 'pino';
+import { createAssignor } from '../../src/kafka/assignor.js';
+import { KafkaGroupMembership } from '../../src/kafka/group-membership.js';
+import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
+import { currentCluster } from '../support/cluster/current.js';
+import { runCommand } from '../support/command.js';
+import { createTopics, deploy, registerSchemas, type Deployment } from '../support/deployment.js';
+import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
+import { announcedCompanies, consumed } from '../support/outbound.js';
+import { Platform } from '../support/platform.js';
+import { Processors, type Processor } from '../support/processor.js';
+import { createTopic } from '../support/topics.js';
+
+const cluster = currentCluster();
+const processors = new Processors();
+afterEach(() => processors.endAll());
+
+/** The deployment as another one, by settings. Its topics and schemas are made where they are missing. */
+async function as(deployment: Deployment, settings: Record<string, string>): Promise<Deployment> {
+  const other = { ...deployment, environment: { ...deployment.environment, ...settings } };
+  await Promise.all([createTopics(other), registerSchemas(other)]);
+  return other;
+}
+
+async function refusal(processor: Processor): Promise<string> {
+  expect(await processor.explained(processor.exited)).toBe(2);
+  return processor.messages;
+}
+
+async function failuresOf(of: Deployment, stateDir: string): Promise<string[]> {
+  const { stdout } = await runCommand(['doctor', '--json'], { ...of.environment, STATE_DIR: stateDir });
+  const findings = JSON.parse(stdout) as { check: string; status: string; message: string }[];
+  return findings.filter(({ status }) => status === 'failed').map(({ check, message }) => `${check}: ${message}`);
+}
+
+async function announce(deployment: Deployment, companyId: string): Promise<void> {
+  const platform = await Platform.connect(deployment);
+  await consumed(deployment, await platform.send(platform.completeCompany(companyId)));
+  await platform.close();
+}
+
+describe('a member of the group that decides otherwise', () => {
+  test.each(['EVENT_NAMESPACE', 'ALL_DATASETS_FROM', 'TOPIC_SYNC_EVENTS', 'TOPIC_COMPANY_SYNCHRONIZED'])(
+    'by %s keeps a new one from running, which says both values and where the other is',
+    async (setting) => {
+      const deployment = await deploy(cluster);
+      const running = await processors.startReady(deployment);
+      const value = setting === 'ALL_DATASETS_FROM' ? '2020-01-01T00:00:00.000Z' : `other-${randomUUID()}`;
+      const other = await as(deployment, { [setting]: value });
+
+      const message = await refusal(processors.start(other));
+      expect(message).toContain(
+        `must not run in group ${deployment.applicationId}: ${setting} is "${value}" here and "`,
+      );
+      expect(message).toContain(await running.address());
+      await running.ready();
+    },
+  );
+
+  test('of two that start together ends, and the other runs everything', async () => {
+    const deployment = await deploy(cluster);
+    const other = await as(deployment, { EVENT_NAMESPACE: 'another' });
+    const both = [processors.start(deployment), processors.start(other)];
+    const codes = both.map((processor) => processor.exited.then((code) => ({ processor, code })));
+    const { processor: ended, code } = await Promise.race(codes);
+    expect(code).toBe(2);
+    expect(ended.messages).toMatch(/EVENT_NAMESPACE is ".*" here and ".*" on member/);
+    const [left] = both.filter((processor) => processor !== ended);
+    await left?.ready();
+    expect((await (await left?.get('/partitions'))?.text()) ?? '').toContain('"partition":2');
+  });
+
+  test('and leads the group gives this one nothing, which then looks why and ends', async () => {
+    const deployment = await deploy(cluster);
+    const { applicationId: groupId, topics } = deployment;
+    const given = new Map([['EVENT_NAMESPACE', 'another']]);
+    const told = { httpAddress: null, numStandby: 0, memberId: null, partitions: [], held: new Map(), settings: given };
+    const options = { topic: topics.events, describe: () => told, onRefused: () => undefined };
+    const logger = pino({ level: 'silent' });
+    const kafka = kafkaConfigOf(
+      { applicationId: groupId, kafka: { brokers: cluster.bootstrap.split(','), tls: null, sasl: null } },
+      logger,
+    );
+    const leader = new KafkaGroupMembership({
+      ...{ kafka, groupId, topic: topics.events, logger },
+      // As long as it is alone it runs nothing, so that nobody sees it before joining.
+      assigner: (context) => ({
+        ...createAssignor({ ...options, partitions: 0 })(context),
+        assign: (group) =>
+          createAssignor({ ...options, partitions: group.members.length === 1 ? 0 : 3 })(context).assign(group),
+      }),
+      remembered: rememberedIn(new MemoryOfTest(), kafka, groupId),
+      onCrash: (error) => {
+        throw error;
+      },
+    });
+    try {
+      const joined = new Promise<void>((resolve, reject) => {
+        leader.start(() => resolve()).catch(reject);
+      });
+      await joined;
+      const message = await refusal(processors.start(deployment));
+      expect(message).toContain('partitions assigned');
+      expect(message).toContain(`EVENT_NAMESPACE is "${groupId}" here and "another" on member ${leader.memberId}`);
+    } finally {
+      await leader.stop();
+    }
+  });
+
+  test('killed a moment ago on the same STATE_DIR is no obstacle', async () => {
+    const deployment = await deploy(cluster);
+    const killed = await processors.startReady(deployment);
+    await killed.kill();
+    const other = await as(deployment, { ALL_DATASETS_FROM: '2020-01-01T00:00:00Z' });
+    await processors.startReady(other, { stateDir: killed.stateDir });
+  });
+
+  test('is named by client id and host if it is another consumer', async () => {
+    const deployment = await deploy(cluster);
+    const topic = await createTopic(cluster.bootstrap);
+    const client = new Kafka({
+      ...{ clientId: 'a-dashboard', brokers: cluster.bootstrap.split(','), logLevel: logLevel.NOTHING },
+    });
+    const consumer = client.consumer({ groupId: deployment.applicationId });
+    const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
+    await consumer.connect();
+    await consumer.subscribe({ topic });
+    await consumer.run({ eachMessage: () => Promise.resolve() });
+    await joined;
+    try {
+      expect(await refusal(processors.start(deployment))).toMatch(
+        /it has a member that is not an instance of company-sync: .*client id a-dashboard, host \//,
+      );
+    } finally {
+      await consumer.disconnect();
+    }
+  });
+});
+
+test('a first start on a used outbound topic wants consent, once', async () => {
+  const former = await deploy(cluster);
+  await (await running(former, 'acme')).stop();
+  const applicationId = `renamed-${randomUUID().slice(0, 8)}`;
+  const renamed = { ...(await as(former, { APPLICATION_ID: applicationId })), applicationId };
+
+  const message = await refusal(processors.start(renamed));
+  expect(message).toContain(`application ${applicationId} has never run`);
+  expect(message).toContain(`with other event ids (the first was written by /${former.applicationId}/`);
+  expect(message).toContain('company-sync run --consent used-outbound-topic');
+  expect(await failuresOf(renamed, processors.newFolder())).toEqual([
+    expect.stringMatching(/^deployment: application .* --consent used-outbound-topic$/),
+  ]);
+
+  const consented = await processors.startReady(renamed, { settings: { CONSENT: 'used-outbound-topic' } });
+  await announce(renamed, 'globex');
+  await consented.stop();
+  const again = await processors.startReady(renamed, { stateDir: consented.stateDir });
+  expect(await again.stop()).toBe(0);
+});
+
+async function running(deployment: Deployment, companyId: string): Promise<Processor> {
+  const processor = await processors.startReady(deployment);
+  await announce(deployment, companyId);
+  return processor;
+}
+
+test('two instances that start together for the first time, with events to announce, both come up', async () => {
+  const deployment = await deploy(cluster);
+  const platform = await Platform.connect(deployment);
+  const companies = Array.from({ length: 20 }, (_, i) => `company-${i}`);
+  const places = await platform.send(companies.flatMap((companyId) => platform.completeCompany(companyId)));
+  const both = [processors.start(deployment), processors.start(deployment)];
+  await consumed(deployment, places);
+  for (const processor of both) await processor.ready();
+  await platform.close();
+  expect(await announcedCompanies(deployment)).toEqual([...companies].sort());
+});
+
+test('a STATE_DIR with state of another application is refused and left as it is, and doctor says the same', async () => {
+  const former = await deploy(cluster);
+  const first = await running(former, 'acme');
+  await first.stop();
+  const { stateDir } = first;
+  const other = await deploy(cluster);
+
+  const expected = `${stateDir} holds state of ${former.applicationId}, and this is ${other.environment['APPLICATION_ID']}`;
+  expect(await refusal(processors.start(other, { stateDir }))).toContain(expected);
+  expect(await failuresOf(other, stateDir)).toEqual([expect.stringContaining(`state folder: ${expected}`)]);
+  expect(readdirSync(stateDir).filter((name) => name.includes('set-aside'))).toEqual([]);
+  expect(await failuresOf(former, stateDir)).toEqual([]);
+  await processors.startReady(former, { stateDir });
+});
+
+test('a deployment whose transactional ids are those of another one is refused, and doctor says the same', async () => {
+  const id = randomUUID().slice(0, 8);
+  const names = (APPLICATION_ID: string, TOPIC_SYNC_EVENTS: string) => ({ APPLICATION_ID, TOPIC_SYNC_EVENTS });
+  const first = await deploy(cluster, { settings: names(`bugs${id}`, `eu-bugsev${id}`) });
+  const second = await deploy(cluster, { settings: names(`bugs${id}-eu`, `bugsev${id}`) });
+  await processors.startReady(first);
+
+  const expected =
+    `application bugs${id}-eu with input bugsev${id} and application bugs${id} with input eu-bugsev${id} have the same ` +
+    `transactional ids, bugs${id}-eu-bugsev${id}-<partition>: they would fence each other permanently`;
+  expect(await refusal(processors.start(second))).toContain(expected);
+  expect(await failuresOf(second, processors.newFolder())).toEqual([
+    expect.stringContaining(`deployment: ${expected}`),
+  ]);
+});

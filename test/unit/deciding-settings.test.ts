@@ -1,0 +1,39 @@
+import { loadConfig } from '../../src/config.js';
+import { decidingSettingsOf } from '../../src/deciding-settings.js';
+import { describeDifferences, differencesOf } from '../../src/lib/map-differences.js';
+
+const settingsOf = (env: Record<string, string>, registry: number | null = 7) =>
+  decidingSettingsOf(
+    loadConfig(env, {}, () => ''),
+    registry,
+  );
+
+test('are those that decide whether, when and under which id a company is announced', () => {
+  expect(Object.fromEntries(settingsOf({ APPLICATION_ID: 'eu' }))).toEqual({
+    EVENT_NAMESPACE: 'eu',
+    ALL_DATASETS_FROM: '2023-10-10T00:00:00.000Z',
+    TOPIC_SYNC_EVENTS: 'sync-events',
+    TOPIC_COMPANY_SYNCHRONIZED: 'company-synchronized',
+    TOPIC_DEAD_LETTER: 'sync-events-dead-letter',
+    TOPIC_CLIENT_SETTINGS: 'client-settings',
+    TOPIC_COMPANY_SYNC_STALLED: 'company-sync-stalled',
+    registry: 'id 7 of company-synchronized-value, version 1',
+  });
+});
+
+test('are the same for one time written in several ways, and without a registry there is nothing to compare of it', () => {
+  const utc = settingsOf({ ALL_DATASETS_FROM: '2024-01-01T00:00:00Z' });
+  expect(differencesOf(utc, settingsOf({ ALL_DATASETS_FROM: '2024-01-01T02:00:00+02:00' }))).toEqual([]);
+  expect(differencesOf(utc, settingsOf({ ALL_DATASETS_FROM: '2024-01-01T00:00:00Z' }, null))).toEqual([]);
+});
+
+test('differ by name, with both values', () => {
+  const differences = differencesOf(
+    settingsOf({ EVENT_NAMESPACE: 'a', TOPIC_DEAD_LETTER: 'x' }, 7),
+    settingsOf({ EVENT_NAMESPACE: 'b', TOPIC_DEAD_LETTER: 'x' }, 8),
+  );
+  expect(describeDifferences(differences, 'there')).toBe(
+    'EVENT_NAMESPACE is "a" here and "b" there; registry is "id 7 of company-synchronized-value, version 1" here and ' +
+      '"id 8 of company-synchronized-value, version 1" there',
+  );
+});

@@ -1,0 +1,113 @@
+import { loadConfig, type Flags } from '../../src/config.js';
+import type { LogRecord, TopicPartition } from '../../src/lib/record.js';
+import type { Logs } from '../../src/pipeline/ports.js';
+import { eventIdNamespace, eventIdOf } from '../../src/publish/event-id.js';
+import { textHeader } from '../../src/publish/text-header.js';
+import { checkFirstStart } from '../../src/start-checks.js';
+import { SEEN_BY_MOST } from '../support/seen-by-most.js';
+
+const OUTBOUND = 'company-synchronized';
+const CHANGELOG = 'new-company-state';
+const partitions = {
+  ...{ syncEvents: 2, companyState: 2, deadLetter: 2, companySynchronized: 3 },
+  ...{ clientSettings: 1, companySyncStalled: 3 },
+};
+
+function announcementOf(companyId: string, eventNamespace: string): LogRecord {
+  const headers = [
+    textHeader('ce_id', eventIdOf(companyId, eventIdNamespace(eventNamespace))),
+    textHeader('ce_source', '/old/sync-events/0'),
+  ];
+  return { offset: 5, timestamp: 0, key: Buffer.from(companyId), value: null, headers };
+}
+
+/** Topic -> start, last stable offset and high watermark of its partition 1; the other partitions are empty. */
+type Found = Record<string, readonly [start: number, end: number, highWatermark: number]>;
+
+class FoundLogs implements Logs {
+  offset: number | null = null;
+  readonly asked: string[] = [];
+
+  constructor(
+    readonly found: Found,
+    private readonly record: LogRecord | null = null,
+  ) {}
+
+  bounds({ topic, partition }: TopicPartition) {
+    this.asked.push(topic);
+    const [start, end, highWatermark] = (partition === 1 ? this.found[topic] : undefined) ?? [0, 0, 0];
+    return Promise.resolve({ start, end, highWatermark, ...SEEN_BY_MOST });
+  }
+
+  committedOffset({ partition }: TopicPartition) {
+    return Promise.resolve(partition === 1 ? this.offset : null);
+  }
+
+  offsetIsPending(): never {
+    throw new Error('nobody asks');
+  }
+
+  reader(_: TopicPartition, from: number) {
+    const { record } = this;
+    let position = from;
+    const next = () => {
+      const records = record?.offset === position ? [record] : [];
+      return Promise.resolve({ records, nextOffset: ++position, endOffset: 100 });
+    };
+    return { next, close: () => undefined };
+  }
+}
+
+async function check(logs: Logs, flags: Flags = {}, changelogIsEmpty = true): Promise<string | null> {
+  const config = loadConfig({ APPLICATION_ID: 'new' }, flags, () => '');
+  return (await checkFirstStart(config, { partitions, changelogIsEmpty }, logs))?.message ?? null;
+}
+
+const used: Found = { [OUTBOUND]: [3, 9, 9] };
+
+test('a first start on announcements of another application is refused, with what is there and the command', async () => {
+  const message = await check(new FoundLogs(used, announcementOf('acme', 'old')));
+  expect(message).toContain('application new has never run (its changelog new-company-state is empty');
+  expect(message).toContain('6 records are left in it, and 1 of 3 partitions were used');
+  expect(message).toContain('with other event ids (the first was written by /old/sync-events/0): set EVENT_NAMESPACE');
+  expect(message).toMatch(/To start anyway: company-sync run --consent used-outbound-topic$/);
+});
+
+test('whether the event ids would be the same is judged by an announcement that is there', async () => {
+  const logs = () => new FoundLogs(used, announcementOf('acme', 'old'));
+  expect(await check(logs(), { 'event-namespace': 'old' })).toContain('again, with the same event ids (the first');
+  // Retention has removed all of them, or only markers are left.
+  for (const left of [{ [OUTBOUND]: [9, 9, 9] }, used] as Found[])
+    expect(await check(new FoundLogs(left))).toContain('the same event ids only if EVENT_NAMESPACE is that of');
+});
+
+test('it is not refused on an unused topic, with consent, or if something was committed before', async () => {
+  expect(await check(new FoundLogs({}))).toBeNull();
+  // Open or aborted so far: nobody reads it.
+  expect(await check(new FoundLogs({ [OUTBOUND]: [0, 0, 4] }))).toBeNull();
+  expect(await check(new FoundLogs(used), { consent: 'used-outbound-topic' })).toBeNull();
+  const withOffset = new FoundLogs(used);
+  withOffset.offset = 0;
+  expect(await check(withOffset)).toBeNull();
+});
+
+test('a start on a changelog that is not empty asks nothing', async () => {
+  const logs = new FoundLogs(used);
+  expect(await check(logs, {}, false)).toBeNull();
+  expect(logs.asked).toEqual([]);
+});
+
+test.each([
+  ['before our first look', 0],
+  ['after our first look', 1],
+])('another instance whose first commit comes %s does not keep this one from starting', async (_, looks) => {
+  const committed = { ...used, [CHANGELOG]: [0, 0, 7] } as const;
+  const logs = new FoundLogs(committed, announcementOf('acme', 'new'));
+  const found = logs.bounds.bind(logs);
+  const nothing = { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST };
+  logs.bounds = async (at) => {
+    const bounds = await found(at);
+    return new Set(logs.asked).size > looks ? bounds : nothing;
+  };
+  expect(await check(logs)).toBeNull();
+});
