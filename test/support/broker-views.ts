@@ -1,4 +1,5 @@
 /** What a single broker says of the cluster, right or not: a broker that is cut off from the others does not know it. */
+import { logLevel } from 'kafkajs';
 import {
   COORDINATOR_OF_GROUP,
   createCluster,
@@ -78,6 +79,7 @@ export class BrokerView {
   async #ask<T>(question: (broker: AskedBroker) => Promise<T>): Promise<T> {
     const cluster = createCluster({
       brokers: [this.broker.address],
+      logLevel: logLevel.NOTHING,
       ...{ requestTimeout: TIMEOUT_MS, connectionTimeout: TIMEOUT_MS, retry: { retries: 0 } },
     });
     try {

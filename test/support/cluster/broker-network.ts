@@ -25,6 +25,8 @@ const MOST_TRIES = 5;
 export class BrokerNetwork {
   readonly #number: number;
   readonly #brokers: number;
+  /** The ends that clients see, of those made so far. */
+  readonly #links: string[] = [];
 
   private constructor(number: number, brokers: number) {
     this.#number = number;
@@ -80,8 +82,9 @@ export class BrokerNetwork {
     ip('-n', namespace('switch'), 'link', 'set', `broker-${id}`, 'master', BRIDGE);
   }
 
-  /** Links go with their namespaces, and these once no process runs in them. */
+  /** A namespace lives on for as long as TCP tries to end connections of brokers that were killed; nobody sees it. */
   remove(): void {
+    for (const link of this.#links.splice(0)) ip('link', 'del', link);
     const own = namespaces().filter((name) => name.startsWith(namespace('')));
     for (const name of own) ip('netns', 'del', name);
   }
@@ -106,6 +109,7 @@ export class BrokerNetwork {
 
     // Fails where another network has this number.
     ip('link', 'add', toClients, 'type', 'veth', 'peer', 'name', 'clients', 'netns', broker);
+    this.#links.push(toClients);
     ip('addr', 'add', `${this.#address(id, 'clients')}/30`, 'dev', toClients);
     ip('link', 'set', toClients, 'up');
     ip('-n', broker, 'addr', 'add', `${this.#address(id, 'broker')}/30`, 'dev', 'clients');

@@ -7,12 +7,7 @@ import { nothingToRunKafka } from './what-to-install.js';
 
 const BROKERS = 3;
 
-/** How long the others wait for a broker before its partitions get new leaders: Kafka's default. */
-export const BROKER_SESSION_MS = 9_000;
-
 const brokerConfig = {
-  'broker.session.timeout.ms': String(BROKER_SESSION_MS),
-  'broker.heartbeat.interval.ms': '1000',
   // A broker that is back leads again what it should lead, and soon: so that it can be cut off again.
   'leader.imbalance.check.interval.seconds': '1',
   'leader.imbalance.per.broker.percentage': '0',
