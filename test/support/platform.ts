@@ -72,13 +72,13 @@ export class Platform {
   }
 
   /** The deployment's topics and schemas must be there. Close it. */
-  static async connect(deployment: Deployment): Promise<Platform> {
-    const { bootstrap, topics } = deployment;
+  static async connect(deployment: Deployment, client = plainClient(deployment.bootstrap)): Promise<Platform> {
+    const { topics } = deployment;
     const [events, settings] = await Promise.all([
       registered(deployment, topics.events, 'sync-events-value/v2.avsc'),
       registered(deployment, topics.settings, 'client-settings-value/v1.avsc'),
     ]);
-    const producer = plainClient(bootstrap).producer({ allowAutoTopicCreation: false });
+    const producer = client.producer({ allowAutoTopicCreation: false });
     await producer.connect();
     return new Platform(deployment, producer, events, settings);
   }

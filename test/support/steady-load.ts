@@ -6,6 +6,8 @@ import type { Place, Platform, PlatformRecord } from './platform.js';
 
 /** Between two rounds, so that batches are small and the log does not outgrow the test. */
 const PACE_MS = 100;
+/** Longer than it takes to elect new leaders. */
+const INSIST_MS = 30_000;
 const COMPANIES_AT_ONCE = 3;
 const PORTIONS_OF_A_COMPANY = 4;
 
@@ -13,8 +15,9 @@ const PORTIONS_OF_A_COMPANY = 4;
 export class SteadyLoad {
   readonly #places: Place[] = [];
   readonly #partitions: readonly EndlessPortions[];
-  readonly #rounds = new EventEmitter<{ over: [] }>();
+  readonly #rounds = new EventEmitter<{ over: []; paused: []; resumed: [] }>();
   readonly #ended: Promise<void>;
+  #pausing = false;
   #stopping = false;
 
   /** Begins at once. Call `stop`. */
@@ -37,18 +40,46 @@ export class SteadyLoad {
     return [...this.#places];
   }
 
+  /** Nothing is being written once it resolves, until `resume`. @returns where all records lie */
+  async pause(): Promise<readonly Place[]> {
+    this.#pausing = true;
+    await Promise.race([once(this.#rounds, 'paused'), this.#ended]);
+    return [...this.#places];
+  }
+
+  resume(): void {
+    this.#pausing = false;
+    this.#rounds.emit('resumed');
+  }
+
   /** @returns where all records lie */
   async stop(): Promise<readonly Place[]> {
     this.#stopping = true;
+    this.resume();
     await this.#ended;
     return this.#places;
   }
 
   async #write(): Promise<void> {
     while (!this.#stopping) {
-      this.#places.push(...(await this.platform.send(this.#partitions.flatMap((portions) => portions.next()))));
+      this.#places.push(...(await this.#insist(this.#partitions.flatMap((portions) => portions.next()))));
       this.#rounds.emit('over');
       await delay(PACE_MS);
+      if (!this.#pausing) continue;
+      this.#rounds.emit('paused');
+      await once(this.#rounds, 'resumed');
+    }
+  }
+
+  /** While leaders move, a write may fail in part. All of it is written again then, so that each record is there. */
+  async #insist(records: readonly PlatformRecord[]): Promise<readonly Place[]> {
+    for (const deadline = Date.now() + INSIST_MS; ;) {
+      try {
+        return await this.platform.send(records);
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+        await delay(PACE_MS);
+      }
     }
   }
 }

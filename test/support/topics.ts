@@ -1,11 +1,11 @@
 /** Topics of the run's cluster, as a plain kafkajs client makes and reads them. */
-import { Kafka, logLevel, type ITopicConfig, type KafkaMessage } from 'kafkajs';
+import { Kafka, logLevel, type ITopicConfig, type KafkaConfig, type KafkaMessage } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
 
 export type CommittedRecord = KafkaMessage & { readonly partition: number };
 
-export function plainClient(bootstrap: string): Kafka {
-  return new Kafka({ clientId: 'test', brokers: bootstrap.split(','), logLevel: logLevel.NOTHING });
+export function plainClient(bootstrap: string, settings: Partial<KafkaConfig> = {}): Kafka {
+  return new Kafka({ clientId: 'test', brokers: bootstrap.split(','), logLevel: logLevel.NOTHING, ...settings });
 }
 
 /** Creates a topic with a name that no other test has, and gives it back. */

@@ -1,16 +1,19 @@
 import { join } from 'node:path';
 import type { Profile } from './cluster.js';
 
-export interface BrokerPorts {
-  readonly client: number;
-  readonly controller: number;
+/** Where one broker listens, as host:port. */
+export interface BrokerAddresses {
+  readonly client: string;
+  readonly controller: string;
+  /** For the other brokers alone. Without it they use the address for clients. */
+  readonly peers?: string;
 }
 
 export interface BrokerConfigInput {
-  /** 1 and up, the index in `ports` plus one. */
+  /** 1 and up, the index in `addresses` plus one. */
   readonly id: number;
   /** Of all brokers. */
-  readonly ports: readonly BrokerPorts[];
+  readonly addresses: readonly BrokerAddresses[];
   readonly dir: string;
   readonly profile: Profile;
   readonly overrides: Readonly<Record<string, string>>;
@@ -54,24 +57,33 @@ const testSettings = {
 
 /** server.properties of one broker, which is a controller too. */
 export function serverProperties(input: BrokerConfigInput): string {
-  const { id, ports, dir, profile, overrides } = input;
-  const own = ports[id - 1];
-  if (own === undefined) throw new RangeError(`no ports for broker ${id}`);
+  const { id, addresses, dir, profile, overrides } = input;
+  const own = addresses[id - 1];
+  if (own === undefined) throw new RangeError(`no addresses for broker ${id}`);
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': String(id),
-    'controller.quorum.voters': ports.map((port, index) => `${index + 1}@127.0.0.1:${port.controller}`).join(','),
+    'controller.quorum.voters': addresses.map(({ controller }, index) => `${index + 1}@${controller}`).join(','),
     'controller.listener.names': 'CONTROLLER',
-    'inter.broker.listener.name': 'PLAINTEXT',
-    listeners: `PLAINTEXT://127.0.0.1:${own.client},CONTROLLER://127.0.0.1:${own.controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${own.client}`,
+    ...listenerSettings(own),
     'log.dirs': join(dir, 'data'),
-    ...commonSettings(ports.length, profile),
+    ...commonSettings(addresses.length, profile),
     ...overrides,
   };
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
+}
+
+function listenerSettings({ client, controller, peers }: BrokerAddresses): Record<string, string> {
+  const forPeers = peers === undefined ? [] : [`PEERS://${peers}`];
+  const names = ['PLAINTEXT', 'PEERS', 'CONTROLLER'];
+  return {
+    listeners: [`PLAINTEXT://${client}`, ...forPeers, `CONTROLLER://${controller}`].join(','),
+    'advertised.listeners': [`PLAINTEXT://${client}`, ...forPeers].join(','),
+    'inter.broker.listener.name': peers === undefined ? 'PLAINTEXT' : 'PEERS',
+    'listener.security.protocol.map': names.map((name) => `${name}:PLAINTEXT`).join(','),
+  };
 }
 
 /** Warnings and worse to one file in `dir`. */

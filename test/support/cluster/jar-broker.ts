@@ -13,6 +13,8 @@ export interface JarBrokerInput extends BrokerConfigInput {
   /** Folder of Kafka's jars. */
   readonly jars: string;
   readonly clusterId: string;
+  /** The command that runs it somewhere else on this machine, such as `ip netns exec NAME`; what it runs follows. */
+  readonly within?: readonly string[];
 }
 
 export class JarBroker extends JvmProcess implements Broker {
@@ -21,14 +23,16 @@ export class JarBroker extends JvmProcess implements Broker {
   readonly #input: JarBrokerInput;
 
   constructor(input: JarBrokerInput) {
-    const { id, java, jars, dir, profile, ports, clusterId } = input;
-    const address = `127.0.0.1:${ports[id - 1]?.client}`;
+    const { id, java, jars, dir, profile, addresses, clusterId, within = [] } = input;
+    const address = addresses[id - 1]?.client;
+    if (address === undefined) throw new RangeError(`no addresses for broker ${id}`);
     const logging = `-Dlog4j2.configurationFile=${join(dir, 'log4j2.yaml')}`;
     const program = ['-cp', join(jars, '*'), 'kafka.Kafka', join(dir, 'server.properties')];
+    const [file = java, ...args] = [...within, java, ...brokerJvmFlags(profile), logging, ...program];
     super({
       name: `broker ${id}`,
-      java,
-      args: [...brokerJvmFlags(profile), logging, ...program],
+      file,
+      args,
       cwd: dir,
       dir,
       logFiles: [join(dir, 'server.log')],

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { BrokerPorts } from './broker-config.js';
+import type { BrokerAddresses } from './broker-config.js';
 import type { Cluster, ClusterOptions } from './cluster.js';
 import { allBrokersKnown } from './cluster-answers.js';
 import { clusterFolder } from './cluster-folder.js';
@@ -15,6 +15,13 @@ import { kafkaVersion, registryReleases } from './versions.js';
 /** Another process may take a port between our look at it and the broker's; then all is started anew elsewhere. */
 const mostTries = 3;
 
+/** Where a broker runs and listens. */
+export interface BrokerPlace {
+  readonly addresses: BrokerAddresses;
+  /** See JarBrokerInput. */
+  readonly within?: readonly string[];
+}
+
 /** What Maven resolved, and what runs it. */
 interface Programs {
   readonly java: Java;
@@ -24,6 +31,26 @@ interface Programs {
 
 /** A cluster of Java processes from jars that Maven resolves once. `javas` are newest first. */
 export async function startJarCluster(options: ClusterOptions, javas: readonly [Java, ...Java[]]): Promise<Cluster> {
+  const programs = await resolvePrograms(options, javas);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await startOnce(options, programs, await freeLocalPlaces(options.brokers ?? 1));
+    } catch (error) {
+      if (tries === mostTries || !String(error).includes('Address already in use')) throw error;
+    }
+  }
+}
+
+/** The same in places that are this cluster's own; `options.brokers` has no effect. */
+export async function startJarClusterAt(
+  places: readonly BrokerPlace[],
+  options: ClusterOptions,
+  javas: readonly [Java, ...Java[]],
+): Promise<Cluster> {
+  return startOnce(options, await resolvePrograms(options, javas), places);
+}
+
+async function resolvePrograms(options: ClusterOptions, javas: readonly [Java, ...Java[]]): Promise<Programs> {
   const onProgress = options.onProgress ?? (() => undefined);
   const cache = cacheDir(process.env);
   const [java] = javas;
@@ -33,33 +60,38 @@ export async function startJarCluster(options: ClusterOptions, javas: readonly [
   const { version, launch } = release;
   const registry =
     options.registry === false ? undefined : { app: await registryApp(cache, version, onProgress), launch };
-  for (let tries = 1; ; tries++) {
-    try {
-      onProgress(`starting Kafka ${kafkaVersion} with Java ${java.release}, brokers: ${options.brokers ?? 1}`);
-      return await startOnce(options, { java, jars, registry });
-    } catch (error) {
-      if (tries === mostTries || !String(error).includes('Address already in use')) throw error;
-    }
-  }
+  return { java, jars, registry };
 }
 
-async function startOnce(options: ClusterOptions, programs: Programs): Promise<Cluster> {
+async function freeLocalPlaces(count: number): Promise<BrokerPlace[]> {
+  const taken = new Set<number>();
+  const places: BrokerPlace[] = [];
+  for (let id = 1; id <= count; id++) {
+    const client = `127.0.0.1:${await freePort(taken)}`;
+    places.push({ addresses: { client, controller: `127.0.0.1:${await freePort(taken)}` } });
+  }
+  return places;
+}
+
+async function startOnce(
+  options: ClusterOptions,
+  programs: Programs,
+  places: readonly BrokerPlace[],
+): Promise<Cluster> {
+  options.onProgress?.(`starting Kafka ${kafkaVersion} with Java ${programs.java.release}, brokers: ${places.length}`);
   const java = programs.java.path;
   const { jars } = programs;
-  const taken = new Set<number>();
-  const ports: BrokerPorts[] = [];
-  for (let id = 1; id <= (options.brokers ?? 1); id++) {
-    ports.push({ client: await freePort(taken), controller: await freePort(taken) });
-  }
-  const registryPorts = { http: await freePort(taken), management: await freePort(taken) };
+  const addresses = places.map((place) => place.addresses);
+  const portsInUse = new Set(addresses.flatMap(portsOf));
+  const registryPorts = { http: await freePort(portsInUse), management: await freePort(portsInUse) };
   const folder = await clusterFolder(options.dir);
   const profile = options.profile ?? 'test';
   const overrides = options.brokerConfig ?? {};
   // A folder that the caller named may hold the data of an earlier run.
   const clusterId = (await clusterIdOf(join(folder.path, 'broker-1/data/meta.properties'))) ?? newClusterId();
-  const brokers = ports.map((_, index) => {
+  const brokers = places.map(({ within = [] }, index) => {
     const dir = join(folder.path, `broker-${index + 1}`);
-    return new JarBroker({ id: index + 1, ports, dir, profile, overrides, java, jars, clusterId });
+    return new JarBroker({ id: index + 1, addresses, dir, profile, overrides, java, jars, clusterId, within });
   });
   const registry =
     programs.registry === undefined
@@ -91,4 +123,8 @@ async function startOnce(options: ClusterOptions, programs: Programs): Promise<C
     kafkaTool: (mainClass, args) => runKafkaTool(toolHost, bootstrap, mainClass, args),
     stop,
   };
+}
+
+function portsOf({ client, controller }: BrokerAddresses): number[] {
+  return [client, controller].map((address) => Number(address.split(':')[1]));
 }

@@ -33,7 +33,7 @@ export class JarRegistry extends JvmProcess implements Registry {
     const properties = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
     super({
       name: 'registry',
-      java,
+      file: java,
       args: ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...properties, ...launch],
       cwd: app,
       dir,

@@ -8,7 +8,8 @@ import { pollUntil } from './poll-until.js';
 
 export interface JvmCommand {
   readonly name: string;
-  readonly java: string;
+  /** Java, or a command that becomes Java. */
+  readonly file: string;
   readonly args: readonly string[];
   readonly cwd: string;
   /** Gets console.log, the standard output and error of every start. */
@@ -90,7 +91,7 @@ export class JvmProcess implements ClusterNode {
   }
 
   #spawn(): { child: ChildProcess; exited: Promise<void> } {
-    const [file, args] = diesWithParent(this.#command.java, this.#command.args);
+    const [file, args] = diesWithParent(this.#command.file, this.#command.args);
     const console = openSync(join(this.#command.dir, 'console.log'), 'a');
     // A process group of its own, so that Ctrl-C reaches only this process, which then stops things in order; not where
     // nothing but that Ctrl-C would end the child of a killed parent.

@@ -1,0 +1,158 @@
+/**
+ * A network in which a broker can lose its peers and keep its clients, of Linux network namespaces:
+ *
+ *   this process ── clients' link of broker n ── [namespace of broker n] ── peers' link ── [namespace `switch`: a bridge]
+ *
+ * Clients are here, in the namespace of this process, and reach each broker over a link of its own. Brokers and their
+ * controllers reach each other through the switch alone. A broker is cut off by taking its link off the switch: no
+ * packet passes in either direction, and nobody is told, as when a cable is pulled.
+ */
+import { spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { isAlive } from './cluster-folder.js';
+import type { BrokerPlace } from './jar-cluster.js';
+
+/** Namespaces are called this, the process id of their owner, a dash and what they are for. */
+const PREFIX = 'company-sync-';
+const BRIDGE = 'peers';
+/** Nobody but these brokers is in these namespaces, so that all networks may use the same ports. */
+const CLIENT_PORT = 9092;
+const PEER_PORT = 9093;
+const CONTROLLER_PORT = 9094;
+/** Two networks that are made at once may choose the same addresses. */
+const MOST_TRIES = 5;
+
+export class BrokerNetwork {
+  readonly #number: number;
+  readonly #brokers: number;
+  /** The ends that clients see, of those made so far. */
+  readonly #links: string[] = [];
+
+  private constructor(number: number, brokers: number) {
+    this.#number = number;
+    this.#brokers = brokers;
+  }
+
+  /** Why no network can be made here; null where it can. */
+  static unavailable(): string | null {
+    const name = `${PREFIX}${process.pid}-probe`;
+    try {
+      ip('netns', 'add', name);
+      ip('netns', 'del', name);
+      return null;
+    } catch (error) {
+      return `no network namespace can be made here: ${(error as Error).message}`;
+    }
+  }
+
+  /** Of brokers 1 to `brokers`. Call `remove`, once the brokers are down. */
+  static create(brokers: number): BrokerNetwork {
+    removeLeftovers();
+    for (let tries = 1; ; tries++) {
+      const network = new BrokerNetwork(randomInt(256), brokers);
+      try {
+        network.#make();
+        return network;
+      } catch (error) {
+        network.remove();
+        if (tries === MOST_TRIES) throw error;
+      }
+    }
+  }
+
+  /** Where the brokers run and listen, in order of their ids. */
+  get places(): BrokerPlace[] {
+    return this.#ids.map((id) => ({
+      within: ['ip', 'netns', 'exec', namespace(`broker-${id}`)],
+      addresses: {
+        client: `${this.#address(id, 'broker')}:${CLIENT_PORT}`,
+        peers: `${peerAddress(id)}:${PEER_PORT}`,
+        controller: `${peerAddress(id)}:${CONTROLLER_PORT}`,
+      },
+    }));
+  }
+
+  /** From now on no packet passes between this broker and the others, their controllers included. */
+  cutOff(id: number): void {
+    ip('-n', namespace('switch'), 'link', 'set', `broker-${id}`, 'nomaster');
+  }
+
+  /** Undoes `cutOff`. Connections made before go on when TCP sends again, which may take some seconds. */
+  heal(id: number): void {
+    ip('-n', namespace('switch'), 'link', 'set', `broker-${id}`, 'master', BRIDGE);
+  }
+
+  /** A namespace lives on for as long as TCP tries to end connections of brokers that were killed; nobody sees it. */
+  remove(): void {
+    for (const link of this.#links.splice(0)) ip('link', 'del', link);
+    const own = namespaces().filter((name) => name.startsWith(namespace('')));
+    for (const name of own) ip('netns', 'del', name);
+  }
+
+  get #ids(): number[] {
+    return Array.from({ length: this.#brokers }, (_, index) => index + 1);
+  }
+
+  #make(): void {
+    const hub = namespace('switch');
+    ip('netns', 'add', hub);
+    ip('-n', hub, 'link', 'add', BRIDGE, 'type', 'bridge');
+    ip('-n', hub, 'link', 'set', BRIDGE, 'up');
+    for (const id of this.#ids) this.#connect(id, hub);
+  }
+
+  #connect(id: number, hub: string): void {
+    const broker = namespace(`broker-${id}`);
+    const toClients = `csync${this.#number}-${id}`;
+    ip('netns', 'add', broker);
+    ip('-n', broker, 'link', 'set', 'lo', 'up');
+
+    // Fails where another network has this number.
+    ip('link', 'add', toClients, 'type', 'veth', 'peer', 'name', 'clients', 'netns', broker);
+    this.#links.push(toClients);
+    ip('addr', 'add', `${this.#address(id, 'clients')}/30`, 'dev', toClients);
+    ip('link', 'set', toClients, 'up');
+    ip('-n', broker, 'addr', 'add', `${this.#address(id, 'broker')}/30`, 'dev', 'clients');
+    ip('-n', broker, 'link', 'set', 'clients', 'up');
+
+    ip('-n', hub, 'link', 'add', `broker-${id}`, 'type', 'veth', 'peer', 'name', 'peers', 'netns', broker);
+    ip('-n', hub, 'link', 'set', `broker-${id}`, 'master', BRIDGE, 'up');
+    ip('-n', broker, 'addr', 'add', `${peerAddress(id)}/24`, 'dev', 'peers');
+    ip('-n', broker, 'link', 'set', 'peers', 'up');
+  }
+
+  /** Of one end of a broker's link to its clients, which is a network of its own. */
+  #address(id: number, end: 'clients' | 'broker'): string {
+    return `10.231.${this.#number}.${4 * id + (end === 'clients' ? 1 : 2)}`;
+  }
+}
+
+/** The same in every network: nobody outside sees these. */
+function peerAddress(id: number): string {
+  return `10.232.0.${id}`;
+}
+
+function namespace(what: string): string {
+  return `${PREFIX}${process.pid}-${what}`;
+}
+
+function namespaces(): string[] {
+  const lines = ip('netns', 'list').split('\n');
+  return lines.map((line) => line.split(' ')[0] ?? '').filter((name) => name.startsWith(PREFIX));
+}
+
+/** What owners left behind that were killed. */
+function removeLeftovers(): void {
+  for (const name of namespaces()) {
+    const owner = Number(name.slice(PREFIX.length).split('-')[0]);
+    if (!isAlive(owner)) ip('netns', 'del', name);
+  }
+}
+
+/** @returns the standard output */
+function ip(...args: readonly string[]): string {
+  const { status, stdout, stderr, error } = spawnSync('ip', args, { encoding: 'utf8' });
+  if (error !== undefined) throw new Error(`ip could not be run: ${error.message}`, { cause: error });
+  if (status !== 0) throw new Error(`ip ${args.join(' ')}: ${stderr.trim()}`);
+  return stdout;
+}
