@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeWithParent } from './cluster/end-with-parent.js';
 import { runToEnd } from './cluster/run-to-end.js';
+import type { Command } from './command.js';
 
 /**
  * The release that instances are upgraded from, and rolled back to. Move it forward with each release, together with
@@ -21,8 +22,7 @@ const GIT = ['-c', 'safe.directory=*', '-C', REPOSITORY];
 export interface Release {
   /** The folder that it was built into. */
   readonly dist: string;
-  /** Its command, for Node. */
-  readonly main: string;
+  readonly command: Command;
 }
 
 /** Whether this clone has the commit: a shallow one may not, and a copy without `.git` has none. */
@@ -65,7 +65,7 @@ async function build(commit: string, folder: string): Promise<Release> {
   await addDependencies(folder);
   await runToEnd('npm', ['run', '--silent', 'build'], { cwd: folder, timeoutMs: BUILD_TIMEOUT_MS });
   const dist = join(folder, 'dist');
-  return { dist, main: join(dist, 'main.js') };
+  return { dist, command: (...words) => [join(dist, 'main.js'), ...words] };
 }
 
 /** Those of this tree where they are the same, patches included: a patch decides too what a release does. */

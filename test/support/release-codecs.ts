@@ -14,10 +14,9 @@ import { fromJson, storedFormats, toJson, type StoredModules, type StoredValue }
 const [dist = '', operation] = process.argv.slice(2);
 const load = async (path: string) => (await import(pathToFileURL(join(dist, path)).href)) as object;
 const modules = await Promise.all(
-  ['store/byte-writer.js', 'store/row-codec.js', 'store/partition-meta.js', 'store/row-keys.js'].concat([
-    'kafka/member-info.js',
-    'kafka/member-assignment.js',
-  ]).map(load),
+  ['store/byte-writer.js', 'store/row-codec.js', 'store/partition-meta.js', 'store/row-keys.js']
+    .concat(['kafka/member-info.js', 'kafka/member-assignment.js'])
+    .map(load),
 );
 const formats = storedFormats(Object.assign({}, ...modules) as StoredModules);
 const values = fromJson(await text(process.stdin)) as StoredValue[];
