@@ -6,7 +6,7 @@
  *   UPGRADE_SECONDS   for how long instances then change their release in random order; 0 by default
  *   UPGRADE_SEED      what a former run said, to give them the same orders again
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { SeededRandom } from '../../demo/seeded-random.js';
@@ -25,6 +25,7 @@ import { Processors, type Processor } from '../support/processor.js';
 import { restoresOf } from '../support/restore-log.js';
 import { SteadyLoad } from '../support/steady-load.js';
 import { fromJson, toJson, type StoredKind, type StoredValue } from '../support/stored-formats.js';
+import { writtenByReleases } from '../support/written-by-releases.js';
 import { companyRow, datasetRow, holdRow, infoRow, positionRow } from '../unit/store/arbitrary-rows.js';
 
 const PARTITIONS = 6;
@@ -64,11 +65,15 @@ afterEach(async () => {
 afterAll(() => releases.removeAll());
 
 type ReleaseName = 'previous' | 'this';
+/** How a process ends; with its disk the next one begins anew. */
+type End = 'stop' | 'kill' | 'lose the disk';
 
 /** One of the instances, with its disk: the processes that have run on it, of either release. */
 class Instance {
   readonly #stateDir = processors.newFolder();
   readonly #runs: Processor[] = [];
+  /** How many of the runs were on a disk that is lost. */
+  #onLostDisks = 0;
   #release: ReleaseName = 'previous';
 
   constructor(
@@ -98,10 +103,14 @@ class Instance {
   }
 
   /** Another release, or the same again, on the same STATE_DIR; ready afterwards. */
-  async changeTo(release: ReleaseName, end: 'stop' | 'kill' = 'stop'): Promise<void> {
+  async changeTo(release: ReleaseName, end: End = 'stop'): Promise<void> {
     this.told.push(`${this.name} ${end}, ${release} release`);
     if (end === 'kill') await this.processor.kill();
     else expect(await this.processor.stop()).toBe(0);
+    if (end === 'lose the disk') {
+      rmSync(this.#stateDir, { recursive: true });
+      this.#onLostDisks = this.#runs.length;
+    }
     await this.start(release);
     await this.processor.ready();
   }
@@ -113,12 +122,13 @@ class Instance {
     const setAside = readdirSync(this.#stateDir).filter((name) => name.includes('set-aside'));
     const setAsideLogged = log.filter(({ msg }) => msg.includes('folder set aside')).map(({ why }) => String(why));
     const ended = this.processor.running ? [] : [`it has ended; its log ends with\n${this.processor.logTail()}`];
-    const troubles = [...blocked, ...setAside, ...setAsideLogged, ...this.#partitionsRestoredAgain(log), ...ended];
+    const troubles = [...blocked, ...setAside, ...setAsideLogged, ...this.#partitionsRestoredAgain(), ...ended];
     return troubles.map((trouble) => `instance ${this.name}: ${trouble}`);
   }
 
   /** Wholly, though its folder had state of them: the other release's state was given up. */
-  #partitionsRestoredAgain(log: Processor['log']): string[] {
+  #partitionsRestoredAgain(): string[] {
+    const log = this.#runs.slice(this.#onLostDisks).flatMap((run) => run.log);
     return Array.from({ length: PARTITIONS }, (_, partition) => restoresOf(log, partition)).flatMap((restores) => {
       const first = restores.findIndex(({ end }) => end > 0);
       const again = restores.slice(first + 1).filter(({ start, end }) => first >= 0 && start === 0 && end > 0);
@@ -132,14 +142,16 @@ function asPreviousReadsIt(_kind: StoredKind, value: unknown): unknown {
   return value;
 }
 
-testWithBoth('the previous release reads every row that this one writes', async () => {
+testWithBoth('the previous release reads everything that this one writes', async () => {
   const arbitraries = { company: companyRow, info: infoRow, dataset: datasetRow, hold: holdRow, position: positionRow };
-  const kinds = Object.keys(arbitraries) as (keyof typeof arbitraries)[];
-  const written = kinds.flatMap((kind) =>
-    fc
-      .sample<unknown>(arbitraries[kind], { numRuns: 300, seed: SEED })
-      .map((value): StoredValue => ({ kind, value, bytes: ownFormats[kind].write(value as never).toString('hex') })),
+  const rows = (Object.keys(arbitraries) as (keyof typeof arbitraries)[]).flatMap((kind) =>
+    fc.sample<unknown>(arbitraries[kind], { numRuns: 300, seed: SEED }).map((value) => ({ kind, value })),
   );
+  const formerly = writtenByReleases().flatMap(({ values }) => values);
+  const known = formerly.map(({ kind, bytes }) => ({ kind, value: ownFormats[kind].read(Buffer.from(bytes, 'hex')) }));
+  const written = [...rows, ...known].map(({ kind, value }): StoredValue => {
+    return { kind, value, bytes: ownFormats[kind].write(value as never).toString('hex') };
+  });
   const reader = ['--import', 'tsx', join(__dirname, '..', 'support', 'release-codecs.ts'), previous.dist, 'read'];
   const { stdout, stderr } = await runProgram(reader, { input: toJson(written) });
   expect(stderr).toBe('');
@@ -204,7 +216,8 @@ async function upgradeAndRollBack(
   await b.changeTo('previous', 'kill');
   await a.changeTo('this', 'kill');
   await settled();
-  for (const instance of [b, c]) await instance.changeTo('this');
+  await b.changeTo('this');
+  await c.changeTo('this', 'lose the disk');
   await settled();
 
   await b.changeTo('previous');
@@ -225,7 +238,10 @@ async function inRandomOrder(instances: readonly Instance[], load: SteadyLoad): 
   const endsAt = Date.now() + SECONDS * 1_000;
   while (Date.now() < endsAt) {
     const instance = random.pick(instances);
-    await instance.changeTo(random.pick<ReleaseName>(['previous', 'this']), random.pick(['stop', 'kill']));
+    await instance.changeTo(
+      random.pick<ReleaseName>(['previous', 'this']),
+      random.pick<End>(['stop', 'kill', 'lose the disk']),
+    );
     for (let rounds = random.integer(0, MOST_ROUNDS); rounds > 0; rounds--) await load.more();
     expect(troublesOf(instances)).toEqual([]);
   }

@@ -8,8 +8,8 @@ import { runToEnd } from './cluster/run-to-end.js';
 import type { Command } from './command.js';
 
 /**
- * The release that instances are upgraded from, and rolled back to. Move it forward with each release, together with
- * `test/unit/store/written-by-releases`. UPGRADE_FROM names another commit.
+ * The release that instances are upgraded from, and rolled back to. Move it forward with each release, and add
+ * what it writes to `test/unit/store/written-by-releases`. UPGRADE_FROM names another commit.
  */
 export const PREVIOUS_RELEASE = process.env['UPGRADE_FROM'] ?? 'afa3153';
 

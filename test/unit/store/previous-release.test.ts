@@ -7,19 +7,11 @@
  *
  *     node --import tsx test/support/release-codecs.ts <build of the commit>/dist write < values.json
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { ownFormats } from '../../support/own-formats.js';
-import { fromJson, STORED_KINDS, type StoredValue } from '../../support/stored-formats.js';
+import { STORED_KINDS } from '../../support/stored-formats.js';
+import { writtenByReleases } from '../../support/written-by-releases.js';
 
-const FOLDER = join(__dirname, 'written-by-releases');
-
-const releases = readdirSync(FOLDER).map((file) => {
-  const values = fromJson(readFileSync(join(FOLDER, file), 'utf8')) as readonly StoredValue[];
-  return { commit: file.replace('.json', ''), values };
-});
-
-describe.each(releases)('what $commit wrote is read', ({ values }) => {
+describe.each(writtenByReleases())('what $commit wrote is read', ({ values }) => {
   test.each(STORED_KINDS)('%s', (kind) => {
     const written = values.filter((one) => one.kind === kind);
     expect(written.length).toBeGreaterThan(0);
