@@ -13,11 +13,14 @@ export interface CommandResult {
 }
 
 /** The arguments of Node for a command of the processor, such as `topics create`. */
-export function commandArguments(...words: readonly string[]): string[] {
+export type Command = (...words: readonly string[]) => string[];
+
+/** The command as this tree was built. */
+export const commandArguments: Command = (...words) => {
   const main = join(REPOSITORY, 'dist', 'main.js');
   if (!existsSync(main)) throw new Error(`${main} is not there: run \`npm run build\` first`);
   return [main, ...words];
-}
+};
 
 /** An environment with nothing in it but `settings`: those of whoever runs the tests must not leak in. */
 export function environmentOf(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
@@ -30,14 +33,28 @@ export function environmentOf(settings: Readonly<Record<string, string>>): NodeJ
  *
  * @param killAfterLines kill -9 as soon as it has printed so many; the exit code is null then
  */
-export async function runCommand(
+export function runCommand(
   words: readonly string[],
   settings: Readonly<Record<string, string>> = {},
   killAfterLines = Infinity,
 ): Promise<CommandResult> {
-  const [command, args] = diesWithParent(process.execPath, commandArguments(...words));
-  const child = spawn(command, args, { env: environmentOf(settings), stdio: ['ignore', 'pipe', 'pipe'] });
+  return runProgram(commandArguments(...words), { settings, killAfterLines });
+}
+
+export interface ProgramOptions {
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly killAfterLines?: number;
+  /** For its standard input, which is empty without it. */
+  readonly input?: string;
+}
+
+/** As `runCommand`, with other arguments of Node. */
+export async function runProgram(program: readonly string[], options: ProgramOptions = {}): Promise<CommandResult> {
+  const { settings = {}, killAfterLines = Infinity, input = '' } = options;
+  const [command, args] = diesWithParent(process.execPath, program);
+  const child = spawn(command, args, { env: environmentOf(settings), stdio: 'pipe' });
   endWithParent(child);
+  child.stdin.on('error', () => undefined).end(input); // It may end without reading.
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,6 +1,6 @@
 /** One deployment of the processor on a cluster that several share: names of its own, made by the real command. */
 import { randomUUID } from 'node:crypto';
-import { runCommand, SCHEMAS_FOLDER } from './command.js';
+import { commandArguments, runProgram, SCHEMAS_FOLDER, type Command } from './command.js';
 
 /** Can be given to `auditCluster`, together with `settingsInPlaceBefore`. */
 export interface Deployment {
@@ -34,6 +34,8 @@ export interface DeploymentOptions {
   readonly partitions?: number;
   /** Further settings of the processor, over those made here. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Of the release that makes topics and schemas; this tree's by default. */
+  readonly command?: Command;
 }
 
 type ClusterAddresses = Pick<Deployment, 'bootstrap' | 'registryUrl'>;
@@ -79,23 +81,24 @@ export function describeDeployment(cluster: ClusterAddresses, options: Deploymen
 }
 
 /** Creates the topics that are missing, by `topics create`. */
-export async function createTopics(deployment: Deployment): Promise<void> {
-  await succeed(['topics', 'create', '--partitions', String(deployment.partitions)], deployment);
+export async function createTopics(deployment: Deployment, command: Command = commandArguments): Promise<void> {
+  await succeed(command('topics', 'create', '--partitions', String(deployment.partitions)), deployment);
 }
 
 /** Registers the schemas, by `schemas register`. */
-export async function registerSchemas(deployment: Deployment): Promise<void> {
-  await succeed(['schemas', 'register'], deployment);
+export async function registerSchemas(deployment: Deployment, command: Command = commandArguments): Promise<void> {
+  await succeed(command('schemas', 'register'), deployment);
 }
 
 /** A new deployment with its topics and schemas, ready to be run. */
 export async function deploy(cluster: ClusterAddresses, options: DeploymentOptions = {}): Promise<Deployment> {
   const deployment = describeDeployment(cluster, options);
-  await Promise.all([createTopics(deployment), registerSchemas(deployment)]);
+  const { command } = options;
+  await Promise.all([createTopics(deployment, command), registerSchemas(deployment, command)]);
   return deployment;
 }
 
-async function succeed(words: readonly string[], deployment: Deployment): Promise<void> {
-  const { exitCode, stdout, stderr } = await runCommand(words, deployment.environment);
-  if (exitCode !== 0) throw new Error(`${words.join(' ')} exited with ${exitCode}:\n${stdout}${stderr}`);
+async function succeed(program: readonly string[], { environment }: Deployment): Promise<void> {
+  const { exitCode, stdout, stderr } = await runProgram(program, { settings: environment });
+  if (exitCode !== 0) throw new Error(`${program.join(' ')} exited with ${exitCode}:\n${stdout}${stderr}`);
 }

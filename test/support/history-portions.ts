@@ -15,7 +15,13 @@ export interface PortionOptions {
   readonly seed: number;
   /** Bytes that each portion has at least: half before its poison, and half after it; 0 where it does not matter. */
   readonly paddingBytes?: number;
+  readonly further?: FurtherCompanies;
+  /** What a status word of the random histories is written as; itself without it. */
+  readonly spelling?: (status: string) => string;
 }
+
+/** Companies of the caller's own beside those of the random histories: their records of each portion. */
+export type FurtherCompanies = (companyId: (what: string) => string) => readonly (readonly PlatformRecord[])[];
 
 /** What the encoding of longs without bigints can take. */
 const LARGEST_REVISION = Number.MAX_SAFE_INTEGER - 1;
@@ -32,10 +38,13 @@ export function historyPortions(
   { allDatasetsFrom }: Deployment,
   options: PortionOptions,
 ): PlatformRecord[][] {
-  const { partition, firstOffset, portions, companies, seed, paddingBytes = 0 } = options;
+  const { partition, firstOffset, portions, companies, seed, paddingBytes = 0, spelling = (word) => word } = options;
   const histories = fc.sample(companyHistory, { seed, numRuns: companies });
   const name = (what: string | number) => `${what} of partition ${partition} from ${firstOffset} on`;
-  const random = histories.map((history, n) => new PlayedHistory(platform, name(n), history, allDatasetsFrom));
+  const random = histories.map(
+    (history, n) => new PlayedHistory(platform, name(n), history, allDatasetsFrom, spelling),
+  );
+  const further = options.further?.(name) ?? [];
 
   let offset = firstOffset;
   return Array.from({ length: portions }, (_, portion) => {
@@ -51,6 +60,7 @@ export function historyPortions(
         more = true;
       }
     }
+    records.push(...(further[portion] ?? []));
     const padding = { headers: { padding: Buffer.alloc(paddingBytes / 2) } };
     const filler = platform.manifest(name('padding'), { datasets: [] }, padding);
     records.push(filler, { key: name('poisoned'), value: Buffer.from('{"status":"Complete"}') });
@@ -80,6 +90,7 @@ class PlayedHistory {
     private readonly companyId: string,
     private readonly history: readonly HistoryRecord[],
     private readonly allDatasetsFrom: number,
+    private readonly spelling: (status: string) => string,
   ) {}
 
   get length(): number {
@@ -115,7 +126,13 @@ class PlayedHistory {
       case 'LinkSyncQueued':
         return platform.manifest(companyId, payload, envelope);
       case 'DatasetStatusChanged':
-        return platform.status(companyId, payload.datasetId, payload.status, detailsOf(payload), envelope);
+        return platform.status(
+          companyId,
+          payload.datasetId,
+          this.spelling(payload.status),
+          detailsOf(payload),
+          envelope,
+        );
       case 'ConnectionUnlinked':
         return platform.unlink(companyId, payload.connectionId, envelope);
       case 'CompanyDeleted':

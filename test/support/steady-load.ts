@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Deployment } from './deployment.js';
-import { historyPortions } from './history-portions.js';
+import { historyPortions, type PortionOptions } from './history-portions.js';
 import type { Place, Platform, PlatformRecord } from './platform.js';
 
 /** Between two rounds, so that batches are small and the log does not outgrow the test. */
@@ -9,7 +9,9 @@ const PACE_MS = 100;
 /** Longer than it takes to elect new leaders. */
 const INSIST_MS = 30_000;
 const COMPANIES_AT_ONCE = 3;
-const PORTIONS_OF_A_COMPANY = 4;
+export const PORTIONS_OF_A_COMPANY = 4;
+
+export type LoadOptions = Pick<PortionOptions, 'further' | 'spelling'>;
 
 /** Company histories written to an empty input without end: each round a portion to each partition, in one request. */
 export class SteadyLoad {
@@ -24,10 +26,11 @@ export class SteadyLoad {
   constructor(
     private readonly platform: Platform,
     deployment: Deployment,
+    options: LoadOptions = {},
   ) {
     this.#partitions = Array.from(
       { length: deployment.partitions },
-      (_, p) => new EndlessPortions(platform, deployment, p),
+      (_, p) => new EndlessPortions(platform, deployment, p, options),
     );
     this.#ended = this.#write();
     this.#ended.catch(() => undefined); // `more` and `stop` tell of it.
@@ -93,13 +96,14 @@ class EndlessPortions {
     private readonly platform: Platform,
     private readonly deployment: Deployment,
     private readonly partition: number,
+    private readonly options: LoadOptions,
   ) {}
 
   next(): PlatformRecord[] {
     if (this.#portions.length === 0)
       this.#portions = historyPortions(this.platform, this.deployment, {
         ...{ partition: this.partition, firstOffset: this.#offset, seed: this.#offset },
-        ...{ portions: PORTIONS_OF_A_COMPANY, companies: COMPANIES_AT_ONCE },
+        ...{ portions: PORTIONS_OF_A_COMPANY, companies: COMPANIES_AT_ONCE, ...this.options },
       });
     const portion = this.#portions.shift() ?? [];
     this.#offset += portion.length;

@@ -1,0 +1,28 @@
+/**
+ * Reads or writes stored bytes with the code of a given build, for that code cannot be loaded by Jest:
+ *
+ *     node --import tsx test/support/release-codecs.ts <dist> read  < [{"kind": "hold", "bytes": "0105..."}, ...]
+ *     node --import tsx test/support/release-codecs.ts <dist> write < [{"kind": "hold", "value": {...}}, ...]
+ *
+ * Prints the same list with both. Values are as `stored-formats.ts` has them in JSON.
+ */
+import { text } from 'node:stream/consumers';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { fromJson, storedFormats, toJson, type StoredModules, type StoredValue } from './stored-formats.js';
+
+const [dist = '', operation] = process.argv.slice(2);
+const load = async (path: string) => (await import(pathToFileURL(join(dist, path)).href)) as object;
+const modules = await Promise.all(
+  ['store/byte-writer.js', 'store/row-codec.js', 'store/partition-meta.js', 'store/row-keys.js']
+    .concat(['kafka/member-info.js', 'kafka/member-assignment.js'])
+    .map(load),
+);
+const formats = storedFormats(Object.assign({}, ...modules) as StoredModules);
+const values = fromJson(await text(process.stdin)) as StoredValue[];
+const answers = values.map(({ kind, bytes, value }) =>
+  operation === 'read'
+    ? { kind, bytes, value: formats[kind].read(Buffer.from(bytes, 'hex')) }
+    : { kind, bytes: formats[kind].write(value as never).toString('hex'), value },
+);
+process.stdout.write(toJson(answers));

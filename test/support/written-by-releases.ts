@@ -1,0 +1,13 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fromJson, type StoredValue } from './stored-formats.js';
+
+const FOLDER = join(__dirname, '..', 'unit', 'store', 'written-by-releases');
+
+/** What the code of former releases wrote, by their commits, with what it stands for. */
+export function writtenByReleases(): { readonly commit: string; readonly values: readonly StoredValue[] }[] {
+  return readdirSync(FOLDER).map((file) => {
+    const values = fromJson(readFileSync(join(FOLDER, file), 'utf8')) as readonly StoredValue[];
+    return { commit: file.replace('.json', ''), values };
+  });
+}

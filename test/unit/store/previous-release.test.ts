@@ -1,0 +1,22 @@
+/**
+ * What former releases wrote is read by this one: the bytes in `written-by-releases`, one file for each commit. The other
+ * way round needs a build of that commit: `test/fault/upgrade`.
+ *
+ * A file was written by the code of its commit, and is never changed. For a new one, put the values of the latest file,
+ * and those of kinds of rows that are new since, through `release-codecs.ts` with that commit's build:
+ *
+ *     node --import tsx test/support/release-codecs.ts <build of the commit>/dist write < values.json
+ */
+import { ownFormats } from '../../support/own-formats.js';
+import { STORED_KINDS } from '../../support/stored-formats.js';
+import { writtenByReleases } from '../../support/written-by-releases.js';
+
+describe.each(writtenByReleases())('what $commit wrote is read', ({ values }) => {
+  test.each(STORED_KINDS)('%s', (kind) => {
+    const written = values.filter((one) => one.kind === kind);
+    expect(written.length).toBeGreaterThan(0);
+    // A value may have got fields since, which no byte of a former release speaks of.
+    for (const { bytes, value } of written)
+      expect({ bytes, value: ownFormats[kind].read(Buffer.from(bytes, 'hex')) }).toMatchObject({ bytes, value });
+  });
+});
