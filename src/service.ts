@@ -30,11 +30,13 @@ import type { PartitionStatus, PipelineObserver } from './pipeline/observer.js';
 import { PartitionSet } from './pipeline/partition-set.js';
 import { StandbySet } from './pipeline/standby-set.js';
 import { loadEventTypes } from './publish/event-types.js';
+import { CallDeadline, OPEN_DEADLINE_MS } from './store/call-deadline.js';
 import { ExclusiveStateDirectory } from './store/exclusive-state-directory.js';
 import { readHeldState } from './store/held-state.js';
 import { InstanceLock } from './store/instance-lock.js';
 import { stateSize } from './store/state-size.js';
 import { RocksStateDirectory } from './store/rocks-state-directory.js';
+import { TimedStateDirectory } from './store/timed-state-directory.js';
 
 /** Something outside is not as it must be: the process ends with the message, and an operator acts. */
 export class StartupError extends Error {
@@ -68,6 +70,8 @@ const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
 /** How long one part may take to close; a batch in flight is aborted by whoever takes its partition over. */
 const CLOSE_PATIENCE_MS = 4_000;
+/** A call to a store that has not ended after this long counts as one that hangs when the process ends. */
+const HANGING_MS = 3_000;
 
 export class Service {
   readonly #options: ServiceOptions;
@@ -76,6 +80,9 @@ export class Service {
   readonly #resources: { readonly name: string; close(): Promise<void> }[] = [];
   readonly #board = new ProgressBoard();
   #startingBecause: string | null = 'starting';
+  /** For the calls to STATE_DIR before and besides those to the partitions' stores. */
+  readonly #volume: CallDeadline;
+  #state: TimedStateDirectory | null = null;
   #lock: InstanceLock | null = null;
   #partitions: PartitionSet | null = null;
   #standbys: StandbySet | null = null;
@@ -85,6 +92,7 @@ export class Service {
 
   constructor(options: ServiceOptions) {
     this.#options = options;
+    this.#volume = new CallDeadline(options.clock);
     this.#figures = new PartitionFigures(() => options.clock.now());
   }
 
@@ -99,7 +107,7 @@ export class Service {
    */
   async start(): Promise<void> {
     const { config, logger, clock } = this.#options;
-    const lock = await InstanceLock.take(config.stateDir, clock);
+    const lock = await InstanceLock.take(config.stateDir, clock, this.#volume);
     this.#lock = lock;
 
     const metrics = new Registry();
@@ -113,6 +121,11 @@ export class Service {
     const registry = await this.#registry();
     if (topics === null || registry === null) return;
     await this.#run(lock, metrics, topics, registry);
+  }
+
+  /** Whether a call to a store hangs: then Node cannot end the process either. */
+  get hangsOnVolume(): boolean {
+    return Math.max(this.#volume.longestMs, this.#state?.longestMs ?? 0) > HANGING_MS;
   }
 
   /** Finishes the batches in flight, leaves the group and closes everything. Idempotent; never throws. */
@@ -173,7 +186,7 @@ export class Service {
     const { config, logger, clock, onCrash } = this.#options;
     const { applicationId } = config;
     const owner = { clusterId: topics.clusterId, applicationId, topic: config.topics.syncEvents };
-    const held = new HeldPositions(await readHeldState(config.stateDir, owner, counterpartOf(config)));
+    const held = new HeldPositions(await readHeldState(config.stateDir, owner, counterpartOf(config), this.#volume));
     const group = { kafka: kafkaConfigOf(config, logger), groupId: applicationId, logger };
     const membership: KafkaGroupMembership = new KafkaGroupMembership({
       ...group,
@@ -189,7 +202,9 @@ export class Service {
       onCrash: (cause) => onCrash(new MembershipLostError(cause)),
     });
     this.#own('group membership', () => membership.stop());
-    const state = new ExclusiveStateDirectory(new RocksStateDirectory(config.stateDir, clock));
+    const folders = new ExclusiveStateDirectory(new RocksStateDirectory(config.stateDir, clock));
+    const state = new TimedStateDirectory(folders, clock);
+    this.#state = state;
     const size = () => this.#partitions?.size ?? 0;
     const observer = new MetricsObserver(metrics, () => performance.now());
     const context = createPipelineContext({
@@ -206,16 +221,17 @@ export class Service {
       partitions.statuses().has(partition) || standbys.partitions().includes(partition);
     const { stateDir, stateRetentionMs: retentionMs } = config;
     const told = context.observer;
-    const garbage = new StateGarbage({ stateDir, retentionMs, state, isUsed, held, clock, observer: told });
+    const garbage = new StateGarbage({ stateDir, retentionMs, state: folders, isUsed, held, clock, observer: told });
     this.#own('state sweep', () => garbage.close());
     this.#inspection = this.#inspect(context, partitions, topics, registry, membership);
 
+    const sizes = new CallDeadline(clock);
     const instance = new InstanceMetrics({
       ...{ registry: metrics, clock, logger, logs: context.inputLogs, topic: owner.topic },
       inputPartitions: topics.partitions.syncEvents,
       local: partitions,
       deadLetterRetentionMs: topics.deadLetterRetentionMs,
-      stateSize: () => stateSize(config.stateDir),
+      stateSize: () => sizes.within(OPEN_DEADLINE_MS, 'measuring STATE_DIR', () => stateSize(config.stateDir)),
       onLag: (...told) => observer.lag(...told),
     });
     void instance.run(this.#stopping.signal);

@@ -14,6 +14,7 @@ import { TopicAdmin } from '../kafka/topic-admin.js';
 import { checkTopics, UnfitTopicsError } from '../kafka/topics.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { Logs } from '../pipeline/ports.js';
+import { CallDeadline } from '../store/call-deadline.js';
 import { InstanceLock, StateDirInUseError } from '../store/instance-lock.js';
 import type { Print } from './print.js';
 import { newestSchemas } from './schemas.js';
@@ -199,7 +200,7 @@ async function* examineStateFolder(stateDir: string): Found {
     if (!existsSync(join(folder, 'instance'))) yield ok(check, `${folder}: not used yet, can be written, ${room}`);
     else {
       // An instance that starts in this very moment would find the folder in use, and be started again.
-      await (await InstanceLock.take(folder, systemClock)).release();
+      await (await InstanceLock.take(folder, systemClock, new CallDeadline(systemClock))).release();
       yield ok(check, `${folder}: used by no running instance, can be written, ${room}`);
     }
   } catch (error) {

@@ -1,6 +1,7 @@
 /** What a STATE_DIR holds before anything of it is opened for use: read without changing it. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OPEN_DEADLINE_MS, type CallDeadline } from './call-deadline.js';
 import { CorruptStoreError, StoreUnavailableError } from './key-value-store.js';
 import {
   CHANGELOG_POSITION_KEY,
@@ -27,18 +28,22 @@ export class StateDirOfOtherError extends Error {
  * out: whoever takes its partition over finds out why.
  *
  * @param counterpart the application whose state must not be here: a deployment and its shadow are easily mixed up
+ * @param volume limits what is read of each folder
  * @throws StateDirOfOtherError, StoreUnavailableError
  */
 export async function readHeldState(
   stateDir: string,
   owner: Omit<StoreIdentity, 'partition'>,
   counterpart: string,
+  volume: CallDeadline,
 ): Promise<Map<number, number>> {
   const held = new Map<number, number>();
   // One after the other: each needs memory for the tail of its log, and the disk is one.
   for (const name of await foldersIn(stateDir)) {
     const partition = Number(PARTITION_FOLDER.exec(name)?.[1] ?? NaN);
-    const found = Number.isNaN(partition) ? null : await readFolder(join(stateDir, name));
+    const found = Number.isNaN(partition)
+      ? null
+      : await volume.within(OPEN_DEADLINE_MS, `reading ${name}`, () => readFolder(join(stateDir, name)));
     if (found?.identity.applicationId === counterpart)
       throw new StateDirOfOtherError(stateDir, counterpart, owner.applicationId);
     if (found !== null && isSame(found.identity, { ...owner, partition })) held.set(partition, found.offset);

@@ -116,12 +116,12 @@ describe('where a producer sends more ids than are remembered', () => {
     const lastAskedAt = new Map<number, number>();
     let underWay = 0;
     let most = 0;
-    const { schemaById } = registry;
+    const answer = registry.schemaById.bind(registry);
     registry.schemaById = async (id) => {
       if (!firstAskedAt.has(id)) firstAskedAt.set(id, clock.now());
       lastAskedAt.set(id, clock.now());
       most = Math.max(most, ++underWay);
-      return schemaById.call(registry, id).finally(() => underWay--);
+      return answer(id).finally(() => underWay--);
     };
 
     await schemas.resolve(many, notAborted());

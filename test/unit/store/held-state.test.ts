@@ -1,9 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { readHeldState, StateDirOfOtherError } from '../../../src/store/held-state.js';
 import { openPartitionStore } from '../../../src/store/partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { changes, HOUR_MS, identity, positionRow } from './partition-fixture.js';
+import { systemClock } from '../../support/system-clock.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const folder = temporaryFolder();
@@ -11,6 +13,7 @@ const { clusterId, applicationId, topic } = identity;
 const owner = { clusterId, applicationId, topic };
 const SHADOW = `${applicationId}-shadow`;
 const clock = { now: () => 0 };
+const volume = new CallDeadline(systemClock);
 
 /** @param confirmed position of the changelog at which the store is left, with a batch applied that was never confirmed */
 async function leave(partition: number, confirmed: number, of = owner): Promise<void> {
@@ -34,14 +37,14 @@ test("the positions of this deployment's folders are read, and nothing of them i
     [0, 10],
     [11, 20],
   ]);
-  expect(await readHeldState(folder(), owner, SHADOW)).toEqual(found);
+  expect(await readHeldState(folder(), owner, SHADOW, volume)).toEqual(found);
   // The batch left unconfirmed is still there to be undone: its undo must not have been dropped.
   const directory = new RocksStateDirectory(folder(), clock);
   const options = { identity: { ...owner, partition: 0 }, changelogEnd: 1_000, maxAwayMs: HOUR_MS, now: 0 };
   const store = await openPartitionStore(directory, 0, { ...options, onSetAside: () => undefined });
   expect(await store.read([Buffer.from('a')])).toEqual([Buffer.from('1')]);
   await store.close();
-  expect(await readHeldState(folder(), owner, SHADOW)).toEqual(found);
+  expect(await readHeldState(folder(), owner, SHADOW, volume)).toEqual(found);
 });
 
 test("what is someone else's, set aside, or cannot be read is not held", async () => {
@@ -52,24 +55,24 @@ test("what is someone else's, set aside, or cannot be read is not held", async (
   mkdirSync(join(folder(), 'partition-4'));
   writeFileSync(join(folder(), 'partition-5'), 'not a folder');
   await (await new RocksStateDirectory(folder(), clock).open(6)).close();
-  expect(await readHeldState(folder(), owner, SHADOW)).toEqual(new Map());
+  expect(await readHeldState(folder(), owner, SHADOW, volume)).toEqual(new Map());
 });
 
 test('a folder in use can be read too, and one that is not there holds nothing', async () => {
   await leave(7, 10);
   const inUse = await new RocksStateDirectory(folder(), clock).open(7);
-  expect(await readHeldState(folder(), owner, SHADOW)).toEqual(new Map([[7, 10]]));
+  expect(await readHeldState(folder(), owner, SHADOW, volume)).toEqual(new Map([[7, 10]]));
   await inUse.close();
-  expect(await readHeldState(join(folder(), 'none'), owner, SHADOW)).toEqual(new Map());
+  expect(await readHeldState(join(folder(), 'none'), owner, SHADOW, volume)).toEqual(new Map());
 });
 
 test('the state of a shadow keeps its deployment away, and the other way round, and is left as it is', async () => {
   const shadow = { ...owner, applicationId: SHADOW };
   await leave(8, 10, shadow);
-  const refused = readHeldState(folder(), owner, SHADOW);
+  const refused = readHeldState(folder(), owner, SHADOW, volume);
   await expect(refused).rejects.toThrow(StateDirOfOtherError);
   await expect(refused).rejects.toThrow(`holds state of ${SHADOW}, and this is ${applicationId}`);
-  expect(await readHeldState(folder(), shadow, applicationId)).toEqual(new Map([[8, 10]]));
+  expect(await readHeldState(folder(), shadow, applicationId, volume)).toEqual(new Map([[8, 10]]));
   await leave(9, 10);
-  await expect(readHeldState(folder(), shadow, applicationId)).rejects.toThrow(StateDirOfOtherError);
+  await expect(readHeldState(folder(), shadow, applicationId, volume)).rejects.toThrow(StateDirOfOtherError);
 });
