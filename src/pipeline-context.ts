@@ -3,7 +3,7 @@ import type avro from 'avsc';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { ClientSettingsDecoder, ClientSettingsSchema } from './decode/client-settings-decoder.js';
-import type { ReaderSchemas } from './decode/reader-schemas.js';
+import { loadReaderSchemas, type ReaderSchemas } from './decode/reader-schemas.js';
 import { SchemaResolution } from './decode/schema-resolution.js';
 import type { SchemaSource } from './decode/schema-source.js';
 import { createSyncEventDecoder } from './decode/sync-event-decoder.js';
@@ -12,8 +12,10 @@ import { kafkaConfigOf } from './kafka/kafka-config.js';
 import { KafkaLogs, type KafkaLogsOptions } from './kafka/kafka-logs.js';
 import { createPartitioner } from './kafka/partitioner.js';
 import type { CheckedTopics } from './kafka/topics.js';
+import type { SchemaRegistry } from './kafka/schema-registry.js';
 import { kafkaTransactions } from './kafka/transactions.js';
 import type { Clock } from './lib/clock.js';
+import { FailureWatch } from './ops/failure-watch.js';
 import { LoggingObserver } from './ops/logging-observer.js';
 import { tellAll } from './ops/observers.js';
 import type { PipelineContext } from './pipeline/context.js';
@@ -23,6 +25,7 @@ import type { GroupMembership } from './pipeline/ports.js';
 import { CompanySynchronizedRecords } from './publish/company-synchronized.js';
 import { stalledRecordOf, type CompanySyncStalledOptions } from './publish/company-sync-stalled.js';
 import { deadLetterOf } from './publish/dead-letter.js';
+import { loadEventTypes } from './publish/event-types.js';
 import type { StateDirectory } from './store/key-value-store.js';
 
 /** Takes what must be closed once the partitions are. */
@@ -56,6 +59,41 @@ export interface ContextParts extends Settings {
   /** How many partitions there are to share the cache, at present. */
   readonly size: () => number;
   readonly own: Own;
+  readonly failures: FailureWatch;
+}
+
+/** Something outside is not as it must be: the process ends with the message, and an operator acts. */
+export class StartupError extends Error {
+  override readonly name = 'StartupError';
+}
+
+/** Asks until there is an answer; null when stopped before. */
+type Patiently = <T>(ask: () => Promise<T>) => Promise<T | null>;
+
+/**
+ * The registry, once it has answered, and what is known of it from then on; null when stopped before that.
+ * @param schemasFolder the folder of the Avro schemas, part of the installation
+ * @throws StartupError where a schema is not registered
+ */
+export async function knownRegistry(
+  source: SchemaRegistry,
+  topics: Config['topics'],
+  schemasFolder: string,
+  patiently: Patiently,
+): Promise<KnownRegistry | null> {
+  const [types, readers] = await Promise.all([loadEventTypes(schemasFolder), loadReaderSchemas(schemasFolder)]);
+  const idOf = async (topic: string, schema: object) => {
+    const subject = `${topic}-value`;
+    const answer = await patiently(async () => ({ id: await source.idOf(subject, schema) }));
+    if (answer?.id === null)
+      throw new StartupError(`the schema of ${subject} is not registered: run \`company-sync schemas register\``);
+    return answer?.id ?? null;
+  };
+  const schemaId = await idOf(topics.companySynchronized, types.companySynchronizedSchema);
+  const stalledId = await idOf(topics.companySyncStalled, types.companySyncStalledSchema);
+  if (schemaId === null || stalledId === null) return null;
+  const stalled = { type: types.companySyncStalled, schemaId: stalledId };
+  return { source, readers, type: types.companySynchronized, schemaId, stalled };
 }
 
 /** Transactions that are open for longer are aborted by the coordinator, so that readers are not kept waiting. */
@@ -64,7 +102,7 @@ const TRANSACTION_TIMEOUT_MS = 20_000;
 const CACHED_ROWS = 400_000;
 
 export function createPipelineContext(parts: ContextParts): PipelineContext {
-  const { config, logger, clock, observers, topics, registry, membership, held, state, size, own } = parts;
+  const { config, logger, clock, observers, topics, registry, membership, held, state, size, own, failures } = parts;
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
   const decoder = createSyncEventDecoder(readers.syncEvent, { source, clock, knownId: schemaId });
@@ -84,8 +122,14 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     stalledAfterMs: config.stalledAfterMs,
     deleteRetentionMs: topics.changelogDeleteRetentionMs,
     cacheRows: () => Math.floor(CACHED_ROWS / Math.max(1, size())),
-    inputLogs: createLogs(parts, own, { reuseMemory: true }),
-    changelogLogs: createLogs(parts, own, CHANGELOG_READS),
+    inputLogs: createLogs(parts, own, {
+      reuseMemory: true,
+      onTrouble: ({ partition }, error) => failures.readingFailed('partition', partition, error),
+    }),
+    changelogLogs: createLogs(parts, own, {
+      ...CHANGELOG_READS,
+      onTrouble: ({ partition }, error) => failures.changelogFailed(partition, error),
+    }),
     transactions: kafkaTransactions(kafkaConfigOf(config, logger), {
       groupId: applicationId,
       transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
@@ -103,7 +147,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     state,
     held,
     clock,
-    observer: tellAll([new LoggingObserver(logger, () => clock.now()), ...observers]),
+    observer: tellAll([new LoggingObserver(logger, () => clock.now()), failures, ...observers]),
     decode: (records, signal) => decoder.decodeBatch(records, signal),
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
@@ -113,24 +157,31 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
 }
 
 function createClientSettings(parts: ContextParts): ClientSettings {
-  const { config, logger, clock, topics, own } = parts;
+  const { config, logger, clock, topics, own, failures } = parts;
   const { source, readers, schemaId } = parts.registry;
   const schema = new ClientSettingsSchema(readers.clientSettings);
   const compile = (registered: object) => schema.compile(registered);
   const decoder = new ClientSettingsDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
   const settings = new ClientSettings({
-    logs: createLogs(parts, own),
+    logs: createLogs(parts, own, {
+      onTrouble: (_, error) => failures.readingFailed('client-settings', null, error),
+    }),
     topic: config.topics.clientSettings,
     partitions: topics.partitions.clientSettings,
     decode: (values, signal) => decoder.decodeBatch(values, signal),
     clock,
+    onProgress: () => failures.progressed('client-settings', null),
+    onError: (err, what) => {
+      logger.warn({ err, topic: config.topics.clientSettings }, what);
+      failures.failed('client-settings', null, err);
+    },
     logger,
   });
   own('client settings', () => settings.close());
   return settings;
 }
 
-type ReadOptions = Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes' | 'reuseMemory'>;
+type ReadOptions = Partial<Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes' | 'reuseMemory' | 'onTrouble'>>;
 
 /** Large reads, for restores; and compaction may have taken all that was left to read. */
 const CHANGELOG_READS: ReadOptions = {
@@ -145,7 +196,10 @@ export function createLogs({ config, logger, clock }: Settings, own: Own, option
     config: kafkaConfigOf(config, logger),
     groupId: config.applicationId,
     clock,
-    onTrouble: (at, err) => logger.warn({ at, err }, 'reading is interrupted and tried again'),
+    onTrouble: (at, err) => {
+      logger.warn({ at, err }, 'reading is interrupted and tried again');
+      options.onTrouble?.(at, err);
+    },
   });
   own('log reader', () => logs.close());
   return logs;

@@ -2,34 +2,36 @@
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { counterpartOf, type Config } from './config.js';
-import { loadReaderSchemas } from './decode/reader-schemas.js';
 import { RegistryUnavailableError } from './decode/schema-source.js';
 import { createAssignor } from './kafka/assignor.js';
 import { GroupOwners } from './kafka/group-owners.js';
 import { KafkaGroupMembership } from './kafka/group-membership.js';
 import { inputHasGrown } from './kafka/input-growth.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
+import type { KafkaLogs } from './kafka/kafka-logs.js';
+import { MembershipLostError } from './kafka/membership-errors.js';
 import { RememberedMember } from './kafka/remembered-member.js';
 import { SchemaRegistry } from './kafka/schema-registry.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics.js';
 import { Backoff } from './lib/backoff.js';
 import type { Clock } from './lib/clock.js';
+import { FailureWatch } from './ops/failure-watch.js';
 import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-server.js';
 import { createInspection, type Inspection } from './ops/inspection.js';
 import { InstanceMetrics } from './ops/instance-metrics.js';
 import { MetricsObserver } from './ops/metrics-observer.js';
+import { OldestUncommitted } from './ops/oldest-uncommitted.js';
 import { PartitionFigures } from './ops/partition-figures.js';
 import { ProgressBoard } from './ops/progress-board.js';
 import { StateGarbage } from './ops/state-garbage.js';
 import { StateMetricsObserver } from './ops/state-metrics-observer.js';
-import { createLogs, createPipelineContext, type KnownRegistry } from './pipeline-context.js';
+import { createLogs, createPipelineContext, knownRegistry, type KnownRegistry } from './pipeline-context.js';
 import type { PipelineContext } from './pipeline/context.js';
 import { BrokerError } from './pipeline/errors.js';
 import { HeldPositions } from './pipeline/held-positions.js';
 import type { PartitionStatus, PipelineObserver } from './pipeline/observer.js';
 import { PartitionSet } from './pipeline/partition-set.js';
 import { StandbySet } from './pipeline/standby-set.js';
-import { loadEventTypes } from './publish/event-types.js';
 import { CallDeadline, OPEN_DEADLINE_MS } from './store/call-deadline.js';
 import { ExclusiveStateDirectory } from './store/exclusive-state-directory.js';
 import { readHeldState } from './store/held-state.js';
@@ -37,20 +39,6 @@ import { InstanceLock } from './store/instance-lock.js';
 import { stateSize } from './store/state-size.js';
 import { RocksStateDirectory } from './store/rocks-state-directory.js';
 import { TimedStateDirectory } from './store/timed-state-directory.js';
-
-/** Something outside is not as it must be: the process ends with the message, and an operator acts. */
-export class StartupError extends Error {
-  override readonly name = 'StartupError';
-}
-
-/** Starting anew may help, and nothing less. */
-class MembershipLostError extends Error {
-  override readonly name = 'MembershipLostError';
-
-  constructor(cause: Error) {
-    super('group membership is lost for good: the process ends, so that it is started anew', { cause });
-  }
-}
 
 export interface ServiceOptions {
   readonly config: Config;
@@ -88,12 +76,14 @@ export class Service {
   #standbys: StandbySet | null = null;
   #inspection: Inspection | null = null;
   readonly #figures: PartitionFigures;
+  readonly #failures: FailureWatch;
   #http: HttpServer | null = null;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
     this.#volume = new CallDeadline(options.clock);
     this.#figures = new PartitionFigures(() => options.clock.now());
+    this.#failures = new FailureWatch(() => options.clock.now());
   }
 
   /** Where HTTP listens; known once `start` has begun to wait for others. */
@@ -112,6 +102,7 @@ export class Service {
 
     const metrics = new Registry();
     collectDefaultMetrics({ register: metrics });
+    this.#failures.register(metrics);
     const http = await startHttpServer(config.http, this.#view(), metrics, this.#options.pageFolder);
     this.#http = http;
     this.#own('http', () => http.close());
@@ -160,26 +151,12 @@ export class Service {
     return topics;
   }
 
-  /** The registry, once it has answered, and what is known of it from then on. */
-  async #registry(): Promise<KnownRegistry | null> {
+  #registry(): Promise<KnownRegistry | null> {
     const { config, schemasFolder } = this.#options;
-    const [types, readers] = await Promise.all([loadEventTypes(schemasFolder), loadReaderSchemas(schemasFolder)]);
     const source = new SchemaRegistry(config.schemaRegistry);
-    const schemaId = await this.#schemaId(source, config.topics.companySynchronized, types.companySynchronizedSchema);
-    const stalledId = await this.#schemaId(source, config.topics.companySyncStalled, types.companySyncStalledSchema);
-    if (schemaId === null || stalledId === null) return null;
-    const stalled = { type: types.companySyncStalled, schemaId: stalledId };
-    return { source, readers, type: types.companySynchronized, schemaId, stalled };
-  }
-
-  /** The id under which a topic's schema is registered; null when stopped before the registry has answered. */
-  async #schemaId(source: SchemaRegistry, topic: string, schema: object): Promise<number | null> {
-    const subject = `${topic}-value`;
-    const ask = () => source.idOf(subject, schema);
-    const id = await this.#patiently('the schema registry', ask, RegistryUnavailableError);
-    if (id === null && !this.#stopping.signal.aborted)
-      throw new StartupError(`the schema of ${subject} is not registered: run \`company-sync schemas register\``);
-    return id;
+    return knownRegistry(source, config.topics, schemasFolder, (ask) =>
+      this.#patiently('the schema registry', ask, RegistryUnavailableError),
+    );
   }
 
   async #run(lock: InstanceLock, metrics: Registry, topics: CheckedTopics, registry: KnownRegistry): Promise<void> {
@@ -200,18 +177,33 @@ export class Service {
       })),
       remembered: new RememberedMember({ ...group, clock, memory: lock.word(`member of ${applicationId}`) }),
       onCrash: (cause) => onCrash(new MembershipLostError(cause)),
+      onTrouble: (error) => this.#failures.failed('group', null, error),
+      onAlive: () => this.#failures.progressed('group', null),
     });
     this.#own('group membership', () => membership.stop());
     const folders = new ExclusiveStateDirectory(new RocksStateDirectory(config.stateDir, clock));
     const state = new TimedStateDirectory(folders, clock);
     this.#state = state;
     const size = () => this.#partitions?.size ?? 0;
-    const observer = new MetricsObserver(metrics, () => performance.now());
+    const observer = new MetricsObserver(
+      metrics,
+      () => performance.now(),
+      () => clock.now(),
+    );
+    const looks = createLogs(this.#options, this.#own);
+    const oldestUncommitted = new OldestUncommitted({ registry: metrics, clock, logs: looks, topic: owner.topic });
     const context = createPipelineContext({
       ...this.#options,
-      observers: [observer, new StateMetricsObserver(metrics), this.#board, this.#figures, ...this.#options.observers],
+      observers: [
+        observer,
+        oldestUncommitted,
+        new StateMetricsObserver(metrics),
+        this.#board,
+        this.#figures,
+        ...this.#options.observers,
+      ],
       ...{ topics, registry, membership, held, size, state },
-      own: this.#own,
+      ...{ own: this.#own, failures: this.#failures },
     });
     const partitions = new PartitionSet(context);
     this.#partitions = partitions;
@@ -223,7 +215,7 @@ export class Service {
     const told = context.observer;
     const garbage = new StateGarbage({ stateDir, retentionMs, state: folders, isUsed, held, clock, observer: told });
     this.#own('state sweep', () => garbage.close());
-    this.#inspection = this.#inspect(context, partitions, topics, registry, membership);
+    this.#inspection = this.#inspect(context, partitions, topics, registry, membership, looks);
 
     const sizes = new CallDeadline(clock);
     const instance = new InstanceMetrics({
@@ -233,12 +225,14 @@ export class Service {
       deadLetterRetentionMs: topics.deadLetterRetentionMs,
       stateSize: () => sizes.within(OPEN_DEADLINE_MS, 'measuring STATE_DIR', () => stateSize(config.stateDir)),
       onLag: (...told) => observer.lag(...told),
+      oldestUncommitted,
     });
     void instance.run(this.#stopping.signal);
 
     const input = { kafka: group.kafka, clock, topic: owner.topic, partitions: topics.partitions.syncEvents };
     void inputHasGrown(input, this.#stopping.signal).then((error) => error !== null && onCrash(error), onCrash);
     this.#startingBecause = 'joining the group';
+    this.#failures.failed('group', null, this.#startingBecause);
     await membership.start((assigned, standby) => {
       logger.info({ partitions: assigned, standbys: standby, memberId: membership.memberId }, 'partitions assigned');
       if (!this.#stopping.signal.aborted) this.#startingBecause = null;
@@ -256,13 +250,13 @@ export class Service {
     topics: CheckedTopics,
     { type, source: schemas }: KnownRegistry,
     membership: KafkaGroupMembership,
+    logs: KafkaLogs,
   ): Inspection {
     const { config, logger, clock } = this.#options;
     const { applicationId: groupId, http } = config;
     const { input: topic } = context.topics;
     const owners = new GroupOwners({ kafka: kafkaConfigOf(config, logger), groupId, topic, clock });
     this.#own('group owners', () => owners.close());
-    const logs = createLogs(this.#options, this.#own);
     const { syncEvents: partitions } = topics.partitions;
     return createInspection({
       ...{ context, local, partitions, owners, logs, type, schemas, token: http.token, figures: this.#figures },
@@ -299,6 +293,7 @@ export class Service {
       startingBecause: () => this.#startingBecause,
       partitions: () => this.#partitions?.statuses() ?? new Map<number, PartitionStatus>(),
       figures: this.#board,
+      failures: this.#failures,
       inspection: () => this.#inspection,
     };
   }
