@@ -17,6 +17,7 @@ import type { CheckedTopics } from './kafka/topics.js';
 import { TRANSACTION_TIMEOUT_MS } from './kafka/transaction-timeout.js';
 import { kafkaTransactions } from './kafka/transactions.js';
 import type { Clock } from './lib/clock.js';
+import { FailureWatch } from './ops/failure-watch.js';
 import { LoggingObserver } from './ops/logging-observer.js';
 import { tellAll } from './ops/observers.js';
 import type { PipelineContext } from './pipeline/context.js';
@@ -65,13 +66,15 @@ export interface ContextParts extends Settings {
   /** How many partitions there are to share the cache, at present. */
   readonly size: () => number;
   readonly own: Own;
+  readonly failures: FailureWatch;
 }
 
 /** Rows kept in memory by all partitions together, about 250 bytes each. */
 const CACHED_ROWS = 400_000;
 
 export function createPipelineContext(parts: ContextParts): PipelineContext {
-  const { cluster, config, logger, clock, observers, topics, registry, membership, held, state, size, own } = parts;
+  const { cluster, config, logger, clock, observers, topics, registry } = parts;
+  const { membership, held, state, size, own, failures } = parts;
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
   const decoder = createSyncEventDecoder(readers.syncEvent, { source, clock, knownId: schemaId });
@@ -94,8 +97,14 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     stalledAfterMs: config.stalledAfterMs,
     deleteRetentionMs: topics.changelogDeleteRetentionMs,
     cacheRows: () => Math.floor(CACHED_ROWS / Math.max(1, size())),
-    inputLogs: createLogs(parts, own, { reuseMemory: true }),
-    changelogLogs: createLogs(parts, own, CHANGELOG_READS),
+    inputLogs: createLogs(parts, own, {
+      reuseMemory: true,
+      onTrouble: ({ partition }, error) => failures.readingFailed('partition', partition, error),
+    }),
+    changelogLogs: createLogs(parts, own, {
+      ...CHANGELOG_READS,
+      onTrouble: ({ partition }, error) => failures.changelogFailed(partition, error),
+    }),
     transactions: kafkaTransactions(kafkaConfigOf(config, logger), {
       cluster,
       groupId: applicationId,
@@ -114,7 +123,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     state,
     held,
     clock,
-    observer: tellAll([new LoggingObserver(logger, () => clock.now()), ...observers]),
+    observer: tellAll([new LoggingObserver(logger, () => clock.now()), failures, ...observers]),
     decode: (records, signal) => decoder.decodeBatch(records, signal),
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
@@ -124,23 +133,30 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
 }
 
 function createClientSettings(parts: ContextParts): ClientSettings {
-  const { config, logger, clock, own } = parts;
+  const { config, logger, clock, own, failures } = parts;
   const { source, readers, schemaId } = parts.registry;
   const schema = new ClientSettingsSchema(readers.clientSettings);
   const compile = (registered: object) => schema.compile(registered);
   const decoder = new ClientSettingsDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
   const settings = new ClientSettings({
-    logs: createLogs(parts, own),
+    logs: createLogs(parts, own, {
+      onTrouble: (_, error) => failures.readingFailed('client-settings', null, error),
+    }),
     topic: config.topics.clientSettings,
     decode: (values, signal) => decoder.decodeBatch(values, signal),
     clock,
+    onProgress: () => failures.progressed('client-settings', null),
+    onError: (err, what) => {
+      logger.warn({ err, topic: config.topics.clientSettings }, what);
+      failures.failed('client-settings', null, err);
+    },
     logger,
   });
   own('client settings', () => settings.close());
   return settings;
 }
 
-type ReadOptions = Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes' | 'reuseMemory'>;
+type ReadOptions = Partial<Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes' | 'reuseMemory' | 'onTrouble'>>;
 
 /** Large reads, for restores; and compaction may have taken all that was left to read. */
 const CHANGELOG_READS: ReadOptions = {
@@ -160,7 +176,10 @@ export function createLogs(
     config: kafkaConfigOf(config, logger),
     groupId: config.applicationId,
     clock,
-    onTrouble: (at, err) => logger.warn({ at, err }, 'reading is interrupted and tried again'),
+    onTrouble: (at, err) => {
+      logger.warn({ at, err }, 'reading is interrupted and tried again');
+      options.onTrouble?.(at, err);
+    },
   });
   own('log reader', () => logs.close());
   return logs;

@@ -8,14 +8,18 @@ import { GroupOwners } from './kafka/group-owners.js';
 import { KafkaGroupMembership } from './kafka/group-membership.js';
 import { inputHasGrown } from './kafka/input-growth.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
+import type { KafkaLogs } from './kafka/kafka-logs.js';
+import { MembershipLostError } from './kafka/membership-errors.js';
 import { RememberedMember } from './kafka/remembered-member.js';
 import type { CheckedTopics } from './kafka/topics.js';
 import type { Clock } from './lib/clock.js';
 import { settlesWithin } from './lib/long-promise.js';
+import { FailureWatch } from './ops/failure-watch.js';
 import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-server.js';
 import { createInspection, type Inspection } from './ops/inspection.js';
 import { InstanceMetrics } from './ops/instance-metrics.js';
 import { MetricsObserver } from './ops/metrics-observer.js';
+import { OldestUncommitted } from './ops/oldest-uncommitted.js';
 import { PartitionFigures } from './ops/partition-figures.js';
 import { ProgressBoard } from './ops/progress-board.js';
 import { StateGarbage } from './ops/state-garbage.js';
@@ -27,19 +31,12 @@ import type { PartitionStatus, PipelineObserver } from './pipeline/observer.js';
 import { PartitionSet } from './pipeline/partition-set.js';
 import { StandbySet } from './pipeline/standby-set.js';
 import { Startup, type Surroundings } from './startup.js';
+import { CallDeadline, OPEN_DEADLINE_MS } from './store/call-deadline.js';
 import { ExclusiveStateDirectory } from './store/exclusive-state-directory.js';
 import { InstanceLock } from './store/instance-lock.js';
 import { stateSize } from './store/state-size.js';
 import { RocksStateDirectory } from './store/rocks-state-directory.js';
-
-/** Starting anew may help, and nothing less. */
-class MembershipLostError extends Error {
-  override readonly name = 'MembershipLostError';
-
-  constructor(cause: Error) {
-    super('group membership is lost for good: the process ends, so that it is started anew', { cause });
-  }
-}
+import { TimedStateDirectory } from './store/timed-state-directory.js';
 
 export interface ServiceOptions {
   readonly config: Config;
@@ -57,6 +54,8 @@ export interface ServiceOptions {
 
 /** How long one part may take to close; a batch in flight is aborted by whoever takes its partition over. */
 const CLOSE_PATIENCE_MS = 4_000;
+/** A call to a store that has not ended after this long counts as one that hangs when the process ends. */
+const HANGING_MS = 3_000;
 
 export class Service {
   readonly #options: ServiceOptions & { readonly cluster: ClusterView };
@@ -65,17 +64,23 @@ export class Service {
   readonly #resources: { readonly name: string; close(): Promise<void> }[] = [];
   readonly #board = new ProgressBoard();
   #startingBecause: string | null = 'starting';
+  /** For the calls to STATE_DIR before and besides those to the partitions' stores. */
+  readonly #volume: CallDeadline;
+  #state: TimedStateDirectory | null = null;
   #lock: InstanceLock | null = null;
   #partitions: PartitionSet | null = null;
   #standbys: StandbySet | null = null;
   #inspection: Inspection | null = null;
   readonly #figures: PartitionFigures;
+  readonly #failures: FailureWatch;
   #http: HttpServer | null = null;
 
   constructor(options: ServiceOptions) {
     const { config, logger, clock } = options;
     this.#options = { ...options, cluster: new ClusterView(kafkaConfigOf(config, logger), clock) };
+    this.#volume = new CallDeadline(clock);
     this.#figures = new PartitionFigures(() => options.clock.now());
+    this.#failures = new FailureWatch(() => options.clock.now());
   }
 
   /** Where HTTP listens; known once `start` has begun to wait for others. */
@@ -89,11 +94,12 @@ export class Service {
    */
   async start(): Promise<void> {
     const { config, logger, clock } = this.#options;
-    const lock = await InstanceLock.take(config.stateDir, clock);
+    const lock = await InstanceLock.take(config.stateDir, clock, this.#volume);
     this.#lock = lock;
 
     const metrics = new Registry();
     collectDefaultMetrics({ register: metrics });
+    this.#failures.register(metrics);
     const http = await startHttpServer(config.http, this.#view(), metrics, this.#options.pageFolder);
     this.#http = http;
     this.#own('http', () => http.close());
@@ -101,11 +107,16 @@ export class Service {
 
     const startup = new Startup({
       ...this.#options,
-      ...{ signal: this.#stopping.signal, own: this.#own },
+      ...{ signal: this.#stopping.signal, own: this.#own, volume: this.#volume },
       onWaiting: (because) => (this.#startingBecause = because),
     });
     const surroundings = await startup.findOut();
     if (surroundings !== null) await this.#run(lock, metrics, startup, surroundings);
+  }
+
+  /** Whether a call to a store hangs: then Node cannot end the process either. */
+  get hangsOnVolume(): boolean {
+    return Math.max(this.#volume.longestMs, this.#state?.longestMs ?? 0) > HANGING_MS;
   }
 
   /** Finishes the batches in flight, leaves the group and closes everything. Idempotent; never throws. */
@@ -156,16 +167,33 @@ export class Service {
         onRefused: (member) => logger.error(member, 'gave nothing to a group member whose deciding settings differ'),
       }),
       onCrash: (cause) => onCrash(new MembershipLostError(cause)),
+      onTrouble: (error) => this.#failures.failed('group', null, error),
+      onAlive: () => this.#failures.progressed('group', null),
     });
     this.#own('group membership', () => membership.stop());
-    const state = new ExclusiveStateDirectory(new RocksStateDirectory(config.stateDir, clock));
+    const folders = new ExclusiveStateDirectory(new RocksStateDirectory(config.stateDir, clock));
+    const state = new TimedStateDirectory(folders, clock);
+    this.#state = state;
     const size = () => this.#partitions?.size ?? 0;
-    const observer = new MetricsObserver(metrics, () => performance.now());
+    const observer = new MetricsObserver(
+      metrics,
+      () => performance.now(),
+      () => clock.now(),
+    );
+    const looks = createLogs(this.#options, this.#own);
+    const oldestUncommitted = new OldestUncommitted({ registry: metrics, clock, logs: looks, topic });
     const context = createPipelineContext({
       ...this.#options,
-      observers: [observer, new StateMetricsObserver(metrics), this.#board, this.#figures, ...this.#options.observers],
+      observers: [
+        observer,
+        oldestUncommitted,
+        new StateMetricsObserver(metrics),
+        this.#board,
+        this.#figures,
+        ...this.#options.observers,
+      ],
       ...{ topics, registry, decidingSettings, membership, held, size, state },
-      own: this.#own,
+      ...{ own: this.#own, failures: this.#failures },
     });
     const partitions = new PartitionSet(context);
     this.#partitions = partitions;
@@ -175,17 +203,19 @@ export class Service {
       partitions.statuses().has(partition) || standbys.partitions().includes(partition);
     const { stateDir, stateRetentionMs: retentionMs } = config;
     const told = context.observer;
-    const garbage = new StateGarbage({ stateDir, retentionMs, state, isUsed, held, clock, observer: told });
+    const garbage = new StateGarbage({ stateDir, retentionMs, state: folders, isUsed, held, clock, observer: told });
     this.#own('state sweep', () => garbage.close());
-    this.#inspection = this.#inspect(context, partitions, topics, registry, membership);
+    this.#inspection = this.#inspect(context, partitions, topics, registry, membership, looks);
 
+    const sizes = new CallDeadline(clock);
     const instance = new InstanceMetrics({
       ...{ registry: metrics, clock, logger, logs: context.inputLogs, topic: topic },
       inputPartitions: topics.partitions.syncEvents,
       local: partitions,
       deadLetterRetentionMs: topics.deadLetterRetentionMs,
-      stateSize: () => stateSize(config.stateDir),
+      stateSize: () => sizes.within(OPEN_DEADLINE_MS, 'measuring STATE_DIR', () => stateSize(config.stateDir)),
       onLag: (...told) => observer.lag(...told),
+      oldestUncommitted,
     });
     void instance.run(this.#stopping.signal);
 
@@ -194,6 +224,7 @@ export class Service {
     // The leader gives nothing to a member whose settings differ, and only that member can end itself.
     const onMisfit = (error: Error) => (this.#stopping.signal.aborted ? undefined : onCrash(error));
     this.#startingBecause = 'joining the group';
+    this.#failures.failed('group', null, this.#startingBecause);
     await membership.start((assigned, standby) => {
       logger.info({ partitions: assigned, standbys: standby, memberId: membership.memberId }, 'partitions assigned');
       if (!this.#stopping.signal.aborted) this.#startingBecause = null;
@@ -213,13 +244,13 @@ export class Service {
     topics: CheckedTopics,
     { type, source: schemas }: KnownRegistry,
     membership: KafkaGroupMembership,
+    logs: KafkaLogs,
   ): Inspection {
     const { cluster, config, logger, clock } = this.#options;
     const { applicationId: groupId, http } = config;
     const { input: topic } = context.topics;
     const owners = new GroupOwners({ kafka: kafkaConfigOf(config, logger), cluster, groupId, topic, clock });
     this.#own('group owners', () => owners.close());
-    const logs = createLogs(this.#options, this.#own);
     const { syncEvents: partitions } = topics.partitions;
     return createInspection({
       ...{ context, local, partitions, owners, logs, type, schemas, token: http.token, figures: this.#figures },
@@ -238,6 +269,7 @@ export class Service {
       startingBecause: () => this.#startingBecause,
       partitions: () => this.#partitions?.statuses() ?? new Map<number, PartitionStatus>(),
       figures: this.#board,
+      failures: this.#failures,
       inspection: () => this.#inspection,
     };
   }

@@ -22,9 +22,12 @@ import {
   StartupError,
   type StartFinding,
 } from './start-checks.js';
+import type { CallDeadline } from './store/call-deadline.js';
 import { readHeldState } from './store/held-state.js';
 
 export interface StartupOptions {
+  /** Limits the calls to the state volume. */
+  readonly volume: CallDeadline;
   readonly cluster: ClusterView;
   readonly config: Config;
   readonly logger: Logger;
@@ -76,7 +79,7 @@ export class Startup {
     for (const warning of topics.warnings) this.#options.logger.warn(warning);
     const { clusterId } = topics;
     const owner = { clusterId, applicationId: config.applicationId, topic: config.topics.syncEvents };
-    const held = await readHeldState(config.stateDir, owner);
+    const held = await readHeldState(config.stateDir, owner, this.#options.volume);
     await this.#mustBeConsentedTo(topics, logs);
     const registry = await this.#registry();
     if (registry === null) return null;

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { access, constants, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { systemClock } from '../lib/system-clock.js';
+import { CallDeadline } from '../store/call-deadline.js';
 import { readHeldState, StateDirOfOtherError, type StateOwner } from '../store/held-state.js';
 import { InstanceLock, StateDirInUseError } from '../store/instance-lock.js';
 import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
@@ -31,9 +32,10 @@ export async function* examineStateFolder(stateDir: string, owner: StateOwner | 
 async function examineUsedFolder(folder: string, owner: StateOwner | null, room: string): Promise<Finding> {
   try {
     // An instance that starts in this very moment would find the folder in use, and be started again.
-    const lock = await InstanceLock.take(folder, systemClock);
+    const volume = new CallDeadline(systemClock);
+    const lock = await InstanceLock.take(folder, systemClock, volume);
     try {
-      if (owner !== null) await readHeldState(folder, owner);
+      if (owner !== null) await readHeldState(folder, owner, volume);
     } finally {
       await lock.release();
     }

@@ -10,6 +10,7 @@ import { Service } from '../service.js';
 import { MisconfiguredError } from '../start-checks.js';
 import { StateDirOfOtherError } from '../store/held-state.js';
 import { StateDirInUseError } from '../store/instance-lock.js';
+import { endProcess, type HostProcess } from './end-process.js';
 
 /** The process gives up waiting for what hangs and ends after this long; the contract allows 10 s. */
 const STOP_DEADLINE_MS = 9_000;
@@ -18,12 +19,9 @@ const STOP_DEADLINE_MS = 9_000;
 const EXIT_MISCONFIGURED = 2;
 const MISCONFIGURED = [StateDirInUseError, StateDirOfOtherError, MisconfiguredError, SettingsChangedError];
 
-/** What this needs of the Node process. */
-export type HostProcess = Pick<NodeJS.Process, 'once' | 'exit'>;
-
 /**
  * Runs until SIGTERM or SIGINT.
- * @returns the exit code; after a stop that hangs the process is ended with 0 from inside
+ * @returns never: the process ends from inside
  */
 export async function runProcessor(
   config: Config,
@@ -32,7 +30,7 @@ export async function runProcessor(
   host: HostProcess,
   tracingWish: TracingWish,
   observers: readonly Partial<PipelineObserver>[] = [],
-): Promise<number> {
+): Promise<never> {
   let end: (exitCode: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => (end = resolve));
   const onCrash = (err: Error) => {
@@ -66,14 +64,14 @@ export async function runProcessor(
   const exitCode = await ended;
   const deadline = setTimeout(() => {
     logger.warn('something hangs: ending without it');
-    host.exit(exitCode);
+    endProcess(host, exitCode, service.hangsOnVolume);
   }, STOP_DEADLINE_MS);
   await service.stop();
   await tracing?.close();
   clearTimeout(deadline);
   logger.info({ exitCode }, 'stopped');
   // Not only the exit code is set: a connection of some library that was not closed must not keep the process.
-  return host.exit(exitCode);
+  return endProcess(host, exitCode, service.hangsOnVolume);
 }
 
 function exitCodeOf(error: unknown): number {

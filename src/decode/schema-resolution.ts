@@ -1,16 +1,19 @@
-/**
- * Registered schemas by id, each asked for once and compiled once.
- *
- * An id that the registry denies to have is poison for its records, and poison is for ever, so that one denial is not
- * taken for an answer: a registry that restarts, lags behind or was restored from a backup denies ids too. It must deny
- * the id on every try over 10 s, and in between answer for an id known to exist.
- */
+/** Registered schemas by id, each asked for once and compiled once; ids that the registry does not have. */
+import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { DecodingAbortedError, unlessAborted } from './errors.js';
+import { Denials, type Denial } from './schema-denials.js';
 import { RegistryUnavailableError, type SchemaSource } from './schema-source.js';
 
-/** Pauses between the tries for ids that the registry denies: 10 s in all, in milliseconds. */
-export const DENIED_ID_PAUSES_MS: readonly number[] = [250, 500, 1_000, 2_000, 2_000, 2_000, 2_250];
+/** Pauses between two tries for ids that the registry denies, in milliseconds. */
+const FIRST_PAUSE_MS = 250;
+const MAX_PAUSE_MS = 2_000;
+/** Ids that one try asks for only to notice early that they were registered meanwhile. */
+const MAX_EARLY_IDS = 100;
+/** Questions of one batch that are under way at a time. */
+const MAX_QUESTIONS = 8;
+/** Ids named in a message. */
+const MAX_NAMED_IDS = 10;
 
 export interface SchemaResolutionOptions<T> {
   readonly source: SchemaSource;
@@ -24,6 +27,7 @@ export interface SchemaResolutionOptions<T> {
 export class SchemaResolution<T> {
   readonly #options: SchemaResolutionOptions<T>;
   readonly #compiled = new Map<number, T>();
+  readonly #denials = new Denials();
   /** The id that the registry confirmed last. */
   #confirmedId: number;
 
@@ -38,39 +42,80 @@ export class SchemaResolution<T> {
   }
 
   /**
-   * Makes the schemas of `ids` available to `get`: what it has not got then, the registry does not have. The denied
-   * ids wait together. A denial is not remembered, for the schema may be registered later.
+   * Makes the schemas of `ids` available to `get`. An id that `get` does not have afterwards is unknown to the registry.
+   * All unknown ids wait together, and those that are known to be unknown do not wait again.
    *
    * @throws RegistryUnavailableError where the registry gave no usable answer: nothing is known then;
    * DecodingAbortedError
    */
   async resolve(ids: ReadonlySet<number>, signal: AbortSignal): Promise<void> {
-    let denied = await this.#ask(ids, signal);
-    let answering = false;
-    for (const pauseMs of DENIED_ID_PAUSES_MS) {
-      if (denied.size === 0) break;
-      answering ||= await this.#answersForKnownId(signal);
-      await this.#options.clock.delay(pauseMs, signal);
-      denied = await this.#ask(denied, signal);
+    const { clock } = this.#options;
+    const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS);
+    // Kept here until all are answered, also those that are no longer remembered: each try brings them nearer to that.
+    let open = this.#openAmong(ids);
+    try {
+      while (open.length > 0) {
+        const isConfirmed = await this.#confirmRegistry(open, signal);
+        await this.#ask(idsOfTry(open, clock.now()), signal);
+        open = open.filter((denial) => !this.#compiled.has(denial.id) && !denial.isUnknown(clock.now()));
+        if (open.length === 0) return;
+        const now = clock.now();
+        const restMs = open.reduce((least, denial) => Math.min(least, denial.restMs(now)), Infinity);
+        if (restMs === 0 && !isConfirmed) throw this.#forgetfulRegistry(open);
+        await clock.delay(Math.min(backoff.next(), restMs), signal);
+      }
+    } catch (error) {
+      if (error instanceof RegistryUnavailableError) for (const denial of open) denial.interrupt();
+      throw error;
     }
-    if (denied.size > 0 && !answering) throw this.#forgetfulRegistry(denied);
   }
 
-  /** Asks once for each id; returns those denied. */
-  async #ask(ids: ReadonlySet<number>, signal: AbortSignal): Promise<ReadonlySet<number>> {
-    const denied = new Set<number>();
+  /** The ids that neither were found nor are unknown at present. */
+  #openAmong(ids: ReadonlySet<number>): readonly Denial[] {
+    const now = this.#options.clock.now();
+    const open: Denial[] = [];
     for (const id of ids) {
       // Ids start at 1; a registry may well fail on others, which must not pass for an outage.
       if (id < 1 || this.#compiled.has(id)) continue;
-      const schema = await this.#schemaById(id, signal);
-      if (schema === null) {
-        denied.add(id);
-      } else {
-        this.#compiled.set(id, this.#options.compile(schema));
-        this.#confirmedId = id;
-      }
+      const denial = this.#denials.of(id);
+      if (!denial.isUnknown(now)) open.push(denial);
     }
-    return denied;
+    return open;
+  }
+
+  /** Whether the registry answers for a known id; true too where it need not be asked. */
+  async #confirmRegistry(open: readonly Denial[], signal: AbortSignal): Promise<boolean> {
+    const waiting = open.filter((denial) => denial.needsConfirmation);
+    if (waiting.length === 0) return true;
+    if (!(await this.#answersForKnownId(signal))) return false;
+    for (const denial of waiting) denial.confirmRegistry();
+    return true;
+  }
+
+  /** Asks once for each id, a few at a time; the first failure ends it. */
+  async #ask(denials: readonly Denial[], signal: AbortSignal): Promise<void> {
+    const left = denials.values();
+    let failed = false;
+    const askOn = async () => {
+      // One iterator for all: each takes the next id.
+      for (const denial of left) {
+        if (failed) return;
+        await this.#askFor(denial, signal).catch((error: unknown) => {
+          failed = true;
+          throw error;
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: MAX_QUESTIONS }, askOn));
+  }
+
+  async #askFor(denial: Denial, signal: AbortSignal): Promise<void> {
+    const { id } = denial;
+    const schema = await this.#schemaById(id, signal);
+    if (schema === null) return denial.note(this.#options.clock.now());
+    this.#compiled.set(id, this.#options.compile(schema));
+    this.#confirmedId = id;
+    this.#denials.delete(id);
   }
 
   async #answersForKnownId(signal: AbortSignal): Promise<boolean> {
@@ -83,10 +128,19 @@ export class SchemaResolution<T> {
     return unlessAborted(this.#options.source.schemaById(id), signal);
   }
 
-  #forgetfulRegistry(denied: ReadonlySet<number>): RegistryUnavailableError {
+  #forgetfulRegistry(denied: readonly Denial[]): RegistryUnavailableError {
+    const ids = denied.slice(0, MAX_NAMED_IDS).map(({ id }) => id);
+    const others = denied.length > ids.length ? ` and ${denied.length - ids.length} others` : '';
     return new RegistryUnavailableError(
-      `the schema registry denies ids ${[...denied].join(', ')}, but also id ${this.#options.knownId}, which it had: ` +
+      `the schema registry denies ids ${ids.join(', ')}${others}, but also id ${this.#options.knownId}, which it had: ` +
         `it may be another registry or have lost its data; nothing is taken for poison until it has that id again`,
     );
   }
+}
+
+/** All ids that this try can decide, and a few of the others: those that were asked for longest ago. */
+function idsOfTry(open: readonly Denial[], now: number): readonly Denial[] {
+  const due = open.filter((denial) => denial.restMs(now) === 0);
+  const early = open.filter((denial) => denial.restMs(now) > 0).sort((a, b) => a.lastAt - b.lastAt);
+  return [...due, ...early.slice(0, MAX_EARLY_IDS)];
 }

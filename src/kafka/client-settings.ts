@@ -24,6 +24,10 @@ export interface ClientSettingsOptions {
     signal: AbortSignal,
   ) => Promise<readonly (ClientSetting | UnreadableSetting)[]>;
   readonly clock: Clock;
+  /** Told when the settings were read up to their end, and of each portion after that. */
+  readonly onProgress: () => void;
+  /** Told of each error; reading is tried again. */
+  readonly onError: (error: unknown, what: string) => void;
   readonly logger: Logger;
 }
 
@@ -77,18 +81,19 @@ export class ClientSettings implements ClientPolicies {
   }
 
   async #readUntilClosed(onCaughtUp: () => void): Promise<void> {
-    const { clock, logger, topic } = this.#options;
+    const { clock, onError, onProgress } = this.#options;
     const { signal } = this.#stopping;
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     while (!signal.aborted) {
       try {
         await this.#readFromStart(() => {
           backoff.reset();
+          onProgress();
           onCaughtUp();
         });
       } catch (err) {
         if (signal.aborted) return;
-        logger.warn({ err, topic }, 'client settings cannot be read, tried again from their start');
+        onError(err, 'client settings cannot be read, tried again from their start');
         await clock.delay(backoff.next(), signal);
       }
     }
@@ -96,7 +101,7 @@ export class ClientSettings implements ClientPolicies {
 
   /** Reads for ever. @throws ReaderClosedError after `close`; what reading and decoding throw */
   async #readFromStart(onCaughtUp: () => void): Promise<never> {
-    const { logs, topic } = this.#options;
+    const { logs, topic, onProgress } = this.#options;
     const { signal } = this.#stopping;
     const at = { topic, partition: PARTITION };
     const { start, end } = await logs.bounds(at);
@@ -114,6 +119,7 @@ export class ClientSettings implements ClientPolicies {
         const batch = await reader.next(READ_RECORDS);
         await this.#apply(batch.records, policies);
         position = batch.nextOffset;
+        onProgress();
       }
     } finally {
       signal.removeEventListener('abort', close);
@@ -145,7 +151,7 @@ export class ClientSettings implements ClientPolicies {
   }
 
   async #decode(values: readonly Buffer[]): Promise<readonly (ClientSetting | UnreadableSetting)[]> {
-    const { decode, clock, logger } = this.#options;
+    const { decode, clock, onError } = this.#options;
     const { signal } = this.#stopping;
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     for (;;) {
@@ -154,7 +160,7 @@ export class ClientSettings implements ClientPolicies {
       } catch (error) {
         if (signal.aborted) throw new ReaderClosedError('stopped while waiting for the schema registry');
         if (!(error instanceof RegistryUnavailableError)) throw error;
-        logger.warn({ err: error }, 'client settings wait for the schema registry');
+        onError(error, 'client settings wait for the schema registry');
         await clock.delay(backoff.next(), signal);
       }
     }

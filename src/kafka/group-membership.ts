@@ -28,6 +28,10 @@ export interface GroupMembershipOptions {
   readonly sessionTimeoutMs?: number;
   /** Membership ended by itself and will not come back. Not called for what kafkajs recovers from by joining again. */
   readonly onCrash: (error: Error) => void;
+  /** Told of each error after which joining is tried again. */
+  readonly onTrouble?: (error: Error) => void;
+  /** Told of each join and each heartbeat that succeeded. */
+  readonly onAlive?: () => void;
   readonly logger: Logger;
 }
 
@@ -162,6 +166,7 @@ export class KafkaGroupMembership implements GroupMembership {
     } catch (error) {
       if (!isTransient(error)) throw error;
       this.#options.logger.warn({ err: error }, 'could not subscribe for the group, and will try again');
+      this.#options.onTrouble?.(error as Error);
       return false;
     }
   }
@@ -178,6 +183,7 @@ export class KafkaGroupMembership implements GroupMembership {
       this.#options.remembered.note(payload.memberId);
       this.#generation = null;
       if (this.#stopping.signal.aborted) return;
+      this.#options.onAlive?.();
       for (const { done } of [...this.#waiting]) done();
       onAssigned(ascending(payload.memberAssignment[topic] ?? []), ascending(this.#standbys));
     });
@@ -187,6 +193,7 @@ export class KafkaGroupMembership implements GroupMembership {
       if (this.#stopping.signal.aborted) return;
       const forgiven = isWithoutCoordinator(payload.error);
       if (!payload.restart && !forgiven) return onCrash(payload.error);
+      this.#options.onTrouble?.(payload.error);
       this.#removeLostMember();
       if (!payload.restart) this.#join().catch(onCrash);
     });
@@ -194,6 +201,7 @@ export class KafkaGroupMembership implements GroupMembership {
 
   #heartbeatSucceeded(generation: number): void {
     this.#generation = generation;
+    this.#options.onAlive?.();
     for (const waiting of [...this.#waiting]) {
       waiting.heartbeatsToSee--;
       if (waiting.heartbeatsToSee === 0) waiting.done();

@@ -27,3 +27,12 @@ export function isWithoutCoordinator(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return error.name === 'KafkaJSGroupCoordinatorNotFound' || isWithoutCoordinator(error.cause);
 }
+
+/** Starting anew may help, and nothing less. */
+export class MembershipLostError extends Error {
+  override readonly name = 'MembershipLostError';
+
+  constructor(cause: Error) {
+    super('group membership is lost for good: the process ends, so that it is started anew', { cause });
+  }
+}

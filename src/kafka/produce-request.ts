@@ -20,8 +20,6 @@ export interface ProduceRequest {
 export interface ProduceAnswer extends Answer {
   /** Offset of the batch's first record. */
   readonly baseOffset: number;
-  /** First offset that the partition's log has; -1 with an error. */
-  readonly logStart: number;
 }
 
 const API_KEY = 0;
@@ -72,8 +70,8 @@ function readAnswer(body: Buffer, to: TopicPartition): ProduceAnswer {
       const errorCode = d.readInt16();
       const baseOffset = Number(d.readInt64().toString());
       d.readInt64(); // log append time
-      const logStart = Number(d.readInt64().toString());
-      return { errorCode, baseOffset, logStart };
+      d.readInt64(); // log start offset
+      return { errorCode, baseOffset };
     });
   });
   const clientSideThrottleTime = decoder.readInt32();

@@ -1,19 +1,15 @@
-import type { Clock } from '../lib/clock.js';
 import { NO_HEADERS, type RecordToWrite, type TopicPartition } from '../lib/record.js';
 import { settleAll } from '../lib/settle-all.js';
 import { BrokerError, FencedError, RecordTooLargeError } from '../pipeline/errors.js';
 import type { Proof, TransactionalProducer, TransactionOutcome } from '../pipeline/ports.js';
 import { companyKey } from '../store/row-keys.js';
-import type { BatchSizeLimits } from './batch-size-limits.js';
 import type { ConnectedBroker } from './broker-connections.js';
 import type { ProtocolCall } from './cluster.js';
-import { fetchCommittedOffset } from './committed-offset.js';
-import { describeProducers } from './describe-producers.js';
-import type { LeaderDirectory } from './leader-directory.js';
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
 import type { ProduceAnswer } from './produce-request.js';
+import { committedAtCoordinator, hasOpenAt } from './session-questions.js';
+import type { SessionParts } from './session-parts.js';
 import { SessionBatches, type EncodedBatch } from './session-batches.js';
-import type { SessionConnections } from './session-connections.js';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
@@ -23,27 +19,8 @@ import {
   txnOffsetCommit,
   type Answer,
   type PartitionsAnswer,
-  type ProducerSession,
 } from './transaction-requests.js';
 import { untilReady } from './until-ready.js';
-
-/** What a fenced session consists of. The connections belong to it alone, and end with it. */
-export interface SessionParts {
-  readonly connections: Pick<SessionConnections, keyof SessionConnections>;
-  readonly leaders: Pick<LeaderDirectory, 'find' | 'forget'>;
-  readonly clock: Clock;
-  readonly session: ProducerSession;
-  readonly lastOutcome: TransactionOutcome | null;
-  /** host:port of the transactional id's coordinator. */
-  readonly coordinator: string;
-  readonly groupId: string;
-  /** host:port */
-  readonly groupCoordinator: string;
-  readonly batchSizeLimits: BatchSizeLimits;
-  readonly transactionTimeoutMs: number;
-  /** How long a leader may wait for the in-sync replicas. */
-  readonly produceTimeoutMs: number;
-}
 
 type State = 'idle' | 'beginning' | 'open' | 'committing';
 
@@ -111,32 +88,17 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   }
 
   hasOpenIn(at: TopicPartition): Promise<boolean | null> {
-    return this.#call('idle', async () => {
-      const { connections, session } = this.#parts;
-      const leader = await this.#leaderOf(at);
-      const described = await connections
-        .write(leader, (broker) => describeProducers(broker, at))
-        .catch((error: unknown) => {
-          throw noAnswer(error, 'DescribeProducers', at);
-        });
-      return described.errorCode === NO_ERROR ? described.open.includes(session.producerId) : null;
-    });
+    return this.#call('idle', async () => hasOpenAt(this.#parts, await this.#leaderOf(at), at));
   }
 
   async prove(changelog: TopicPartition, input: TopicPartition): Promise<Proof> {
     await this.begin([changelog]);
-    return this.#call('open', async () => {
-      const { groupCoordinator, session, groupId } = this.#parts;
-      const [batch] = this.#batches.encode(changelog, [NOBODYS_RECORD]) as [EncodedBatch];
-      const [produced] = await settleAll<ProduceAnswer | undefined>([
-        this.#sendToLeader(changelog, batch.call),
-        this.#mustSucceed(groupCoordinator, txnOffsetCommit(session, groupId, input, 0)).then(() => undefined),
-      ]);
-      const { errorCode, baseOffset, logStart } = produced as ProduceAnswer;
-      if (errorCode !== NO_ERROR) throw refusal(errorCode, batch.call.request.apiName, changelog);
-      const committed = await this.#committedAt(groupCoordinator, input);
-      return { changelogStart: logStart, changelogEnd: baseOffset, committed };
-    });
+    const [end] = (await settleAll<number | void>([
+      this.produce(changelog, [NOBODYS_RECORD]),
+      this.sendOffset(input, 0),
+    ])) as [number, void];
+    const committed = await this.#call('open', () => committedAtCoordinator(this.#parts, input));
+    return { changelogEnd: end - 1, committed };
   }
 
   begin(partitions: readonly TopicPartition[]): Promise<void> {
@@ -186,20 +148,6 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
       await this.#mustSucceed(coordinator, endTxn(session, 'commit'));
       this.#state = 'idle';
     });
-  }
-
-  /** The coordinator has just acknowledged an offset in this transaction: it is the true one. */
-  async #committedAt(coordinator: string, input: TopicPartition): Promise<number | null> {
-    const { connections, groupId } = this.#parts;
-    try {
-      const { committed } = await connections.write(coordinator, async (broker) => {
-        const committed = await fetchCommittedOffset(broker, groupId, input);
-        return { committed, errorCode: NO_ERROR, clientSideThrottleTime: 0 };
-      });
-      return committed;
-    } catch (error) {
-      throw noAnswer(error, 'OffsetFetch', input);
-    }
   }
 
   discard(): Promise<void> {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { POISON_CODES } from '../domain/events.js';
 import { VERDICTS, type Explanation } from '../domain/explanation.js';
 import { PARTITION_STATES } from '../pipeline/observer.js';
+import { WATCHED_PARTS } from './failure-watch.js';
 
 const count = () => z.int().min(0);
 const offset = () => z.int().min(0).describe('an offset of the input partition');
@@ -77,6 +78,11 @@ const partition = z.strictObject({
   reason: z.string().nullable(),
 });
 
+const failure = {
+  failingSince: time().optional().describe('errors have kept it from any progress since then, a minute ago or longer'),
+  cause: z.string().optional().describe('the last error, or what it waits for'),
+};
+
 export const partitions = z.strictObject({
   partitions: z.array(
     partition.extend({
@@ -88,6 +94,7 @@ export const partitions = z.strictObject({
       restoredPercent: count().nullable().describe('how much of the changelog is replayed, while it is'),
       restore: z.strictObject({ position: count(), start: count(), end: count(), records: count() }).optional(),
       stateBytes: count().optional().describe('what its state takes on the disk, as of the last minute'),
+      ...failure,
     }),
   ),
   standbys: z.array(z.looseObject({ partition: count(), lag: z.int() })).optional(),
@@ -116,6 +123,16 @@ export const readiness = z.strictObject({
   ready: z.boolean(),
   reason: z.string().optional().describe('why the instance as a whole is not up'),
   unready: z.array(partition).describe('the assigned partitions that do not run, each with its reason'),
+  failing: z
+    .array(
+      z.strictObject({
+        part: z.enum(WATCHED_PARTS),
+        partition: count().nullable().describe('null for what is of the whole instance'),
+        failingSince: time(),
+        cause: z.string(),
+      }),
+    )
+    .describe('what errors have kept from any progress for a minute or longer'),
 });
 
 export const liveness = z.strictObject({ status: z.literal('alive') });

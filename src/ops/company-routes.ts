@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { assertNever } from '../lib/assert-never.js';
 import type { Found } from './company-directory.js';
+import type { FailureWatch } from './failure-watch.js';
 import type { Inspection } from './inspection.js';
 import { InstanceError } from './instance-client.js';
 import type { ProgressBoard } from './progress-board.js';
@@ -24,27 +25,35 @@ interface ListRoute {
 
 const STARTING = ['the instance is starting or stopping'];
 
-/** @param inspection null while the instance starts or stops */
-export function addCompanyRoutes(
-  server: FastifyInstance,
-  inspection: () => Inspection | null,
-  board: ProgressBoard,
-): void {
+/** What these routes need of the instance. */
+export interface CompanyView {
+  /** Null while the instance starts or stops. */
+  inspection(): Inspection | null;
+  readonly figures: ProgressBoard;
+  readonly failures: FailureWatch;
+}
+
+export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): void {
+  const { figures, failures } = view;
   const config = { rateLimit: INSPECTION_LIMIT };
   server.get<{ Querystring: { scope?: string } }>('/partitions', { config }, async (request, reply) => {
     void reply.header('cache-control', 'no-store');
-    const deployment = inspection()?.deployment;
+    const deployment = view.inspection()?.deployment;
     if (request.query.scope === 'deployment') return { partitions: (await deployment?.partitionsEverywhere()) ?? [] };
     const partitions = deployment?.partitionsHere() ?? [];
     return {
-      partitions: partitions.map((one) => ({ ...one, ...board.of(one.partition) })),
-      standbys: board.standbys(),
-      stateBytes: board.stateBytes,
+      partitions: partitions.map((one) => ({
+        ...one,
+        ...figures.of(one.partition),
+        ...failures.failureOf('partition', one.partition),
+      })),
+      standbys: figures.standbys().map((one) => ({ ...one, ...failures.failureOf('standby', one.partition) })),
+      stateBytes: figures.stateBytes,
     };
   });
 
   server.get<CompanyRoute>('/companies/:companyId', { config }, async (request, reply) => {
-    const known = inspection();
+    const known = view.inspection();
     if (known === null) return cannotTell(reply, STARTING);
     const { companyId } = request.params;
     const { scope } = request.query;
@@ -60,7 +69,7 @@ export function addCompanyRoutes(
   });
 
   server.get<ListRoute>('/companies', { config }, async (request, reply) => {
-    const known = inspection();
+    const known = view.inspection();
     if (known === null) return cannotTell(reply, STARTING);
     const { state = '', limit: wanted = String(DEFAULT_LIST), scope } = request.query;
     const limit = Number(wanted);

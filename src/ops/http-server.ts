@@ -7,6 +7,7 @@ import type { Registry } from 'prom-client';
 import type { PartitionStatus } from '../pipeline/observer.js';
 import { advertisedAddress } from './advertised-address.js';
 import { addCompanyRoutes } from './company-routes.js';
+import type { FailureWatch } from './failure-watch.js';
 import type { Inspection } from './inspection.js';
 import { openApiDocument } from './openapi.js';
 import type { ProgressBoard } from './progress-board.js';
@@ -17,6 +18,7 @@ export interface ServiceView {
   startingBecause(): string | null;
   partitions(): Map<number, PartitionStatus>;
   readonly figures: ProgressBoard;
+  readonly failures: FailureWatch;
   /** Null while there are no partitions to look into. */
   inspection(): Inspection | null;
 }
@@ -67,7 +69,7 @@ export async function startHttpServer(
   });
   const document = openApiDocument();
   server.get('/openapi.json', () => document);
-  addCompanyRoutes(server, () => view.inspection(), view.figures);
+  addCompanyRoutes(server, view);
   await addStatusPage(server, pageFolder);
   const address = await server.listen({ host: at.host, port: at.port });
   return {
@@ -83,9 +85,10 @@ function addProbes(server: FastifyInstance, view: ServiceView): void {
   server.get('/readyz', { config }, (_request, reply) => {
     const starting = view.startingBecause();
     const unready = listPartitions(view).filter(({ state }) => state !== 'running');
-    const ready = starting === null && unready.length === 0;
+    const failing = view.failures.failing();
+    const ready = starting === null && unready.length === 0 && failing.length === 0;
     void reply.status(ready ? 200 : 503);
-    return { ready, ...(starting === null ? {} : { reason: starting }), unready };
+    return { ready, ...(starting === null ? {} : { reason: starting }), unready, failing };
   });
 }
 

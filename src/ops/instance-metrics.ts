@@ -7,6 +7,7 @@ import type { Logs } from '../pipeline/ports.js';
 import { oldestHold } from '../store/oldest-hold.js';
 import type { StateSize } from '../store/state-size.js';
 import type { LocalPartitions } from './company-directory.js';
+import type { OldestUncommitted } from './oldest-uncommitted.js';
 
 /** How old a sampled value may be, besides the time that looking takes. */
 const SAMPLE_INTERVAL_MS = 10_000;
@@ -28,6 +29,7 @@ export interface InstanceMetricsParts {
   readonly stateSize: () => Promise<StateSize>;
   /** Records between the committed offset and the end of a partition. */
   readonly onLag: (partition: number, records: number) => void;
+  readonly oldestUncommitted: Pick<OldestUncommitted, 'sampled'>;
 }
 
 export class InstanceMetrics {
@@ -122,7 +124,7 @@ export class InstanceMetrics {
 
   /** A partition that is blocked commits nothing, and one that is idle has no batches: both have a lag. */
   async #sampleLag(): Promise<void> {
-    const { logs, topic, local, onLag } = this.#parts;
+    const { logs, topic, local, onLag, oldestUncommitted } = this.#parts;
     const sample = async (partition: number) => {
       const at = { topic, partition };
       // In this order: what is committed in between must not make the lag negative.
@@ -130,6 +132,7 @@ export class InstanceMetrics {
       const { start, end, highWatermark } = await logs.bounds(at);
       onLag(partition, Math.max(0, end - (committed ?? start)));
       this.#tellOpenTransaction(partition, end, highWatermark);
+      await oldestUncommitted.sampled(partition, committed ?? start, end);
     };
     const assigned = local.statuses();
     for (const partition of this.#waiting.keys())

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Announcement } from '../domain/announcement.js';
 import { POISON_CODES } from '../domain/events.js';
 import type { Poison } from '../decode/poison.js';
+import type { LogRecord } from '../lib/record.js';
 import type {
   BatchReport,
   BatchStep,
@@ -29,6 +30,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #changes;
   readonly #batchSeconds;
   readonly #latencySeconds;
+  readonly #announcementSeconds;
   readonly #stepSeconds;
   readonly #cache;
   readonly #announced;
@@ -49,8 +51,15 @@ export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #words = new Set<string>();
   readonly #steps: StepTimes;
 
-  /** @param monotonicMs a clock that is finer than milliseconds and never goes back */
-  constructor(registry: Registry, monotonicMs: () => number) {
+  /**
+   * @param monotonicMs a clock that is finer than milliseconds and never goes back
+   * @param now milliseconds since the epoch
+   */
+  constructor(
+    registry: Registry,
+    monotonicMs: () => number,
+    private readonly now: () => number,
+  ) {
     const registers = [registry];
     const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
       new Counter({ name: PREFIX + name, help, labelNames, registers });
@@ -99,6 +108,12 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#latencySeconds = histogram(
       'latency_seconds',
       'From the timestamp of the first record of a batch to the commit of its transaction',
+      [],
+      LATENCY_SECONDS,
+    );
+    this.#announcementSeconds = histogram(
+      'announcement_latency_seconds',
+      'From the timestamp of the record that completed a company to the commit of its announcement',
       [],
       LATENCY_SECONDS,
     );
@@ -156,8 +171,9 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#restoredUpTo.set(partition, records);
   }
 
-  announced(_partition: number, { policy }: Announcement): void {
+  announced(_partition: number, { policy }: Announcement, completing: LogRecord): void {
     this.#announced.inc({ policy });
+    this.#announcementSeconds.observe(Math.max(0, this.now() - completing.timestamp) / 1000);
   }
 
   poison(_partition: number, { code }: Poison): void {

@@ -1,4 +1,5 @@
-import { openPartitionStore, type PartitionStore } from '../store/partition-store.js';
+import { openPartitionStore } from '../store/open-partition-store.js';
+import type { PartitionStore } from '../store/partition-store.js';
 import type { KeyValueStore, StateDirectory } from '../store/key-value-store.js';
 import type { PipelineContext } from './context.js';
 import type { PartitionView } from './partition-view.js';

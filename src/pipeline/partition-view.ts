@@ -54,7 +54,7 @@ export async function prove(
 ): Promise<ProvedView> {
   const { topics } = context;
   const inputAt = { topic: topics.input, partition };
-  const { changelogStart: start, ...proof } = await producer.prove({ topic: topics.changelog, partition }, inputAt);
+  const proof = await producer.prove({ topic: topics.changelog, partition }, inputAt);
   await producer.discard();
   const next = await fence(context, partition);
   try {
@@ -66,8 +66,7 @@ export async function prove(
       throw new StaleViewError(
         `${topics.changelog}/${partition} is said to end at ${end}, and a record was written to it at ${proof.changelogEnd}`,
       );
-    const changelog = { ...looked.changelog, start };
-    return { producer: next, view: { ...looked, committed: proof.committed, changelog, proved: true } };
+    return { producer: next, view: { ...looked, committed: proof.committed, proved: true } };
   } catch (error) {
     await next.discard();
     throw error;

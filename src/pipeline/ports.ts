@@ -113,8 +113,6 @@ export interface TransactionalProducer {
 
 /** What a write has shown; nobody else can have written since the fencing. */
 export interface Proof {
-  /** The changelog's first offset. */
-  readonly changelogStart: number;
   /** Where the changelog ended before the write: all below is decided. The write takes one offset, and its abort another. */
   readonly changelogEnd: number;
   /** The group's committed offset of the input partition; null where there is none. */

@@ -55,9 +55,12 @@ export class StandbyTask {
 
   async #keep(signal: AbortSignal, backoff: Backoff): Promise<void> {
     const { context, partition } = this;
-    const store = await this.#open(signal);
+    const { store, end } = await this.#open(signal);
     try {
       signal.throwIfAborted();
+      // Told before there is anything to read: a standby that follows is well.
+      const position = store.changelogPosition;
+      context.observer.standby(partition, { position, end: Math.max(end, position) });
       context.held.note(partition, store.changelogPosition);
       await this.#follow(store, signal, backoff);
     } finally {
@@ -66,13 +69,14 @@ export class StandbyTask {
   }
 
   /** The changelog's end is asked for once nobody else has the store: a former owner still goes on with both. */
-  async #open(signal: AbortSignal): Promise<PartitionStore> {
+  async #open(signal: AbortSignal): Promise<{ store: PartitionStore; end: number }> {
     const { context, partition } = this;
     const opening = new StoreOpening(context.state, partition);
     try {
       await opening.settled();
       signal.throwIfAborted();
-      return await openStore(context, partition, { changelog: await this.#changelog(signal), proved: false }, opening);
+      const changelog = await this.#changelog(signal);
+      return { store: await openStore(context, partition, { changelog, proved: false }, opening), end: changelog.end };
     } finally {
       await opening.discard();
     }

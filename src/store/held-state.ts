@@ -1,6 +1,7 @@
 /** What a STATE_DIR holds before anything of it is opened for use: read without changing it. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OPEN_DEADLINE_MS, type CallDeadline } from './call-deadline.js';
 import { CorruptStoreError, StoreUnavailableError } from './key-value-store.js';
 import {
   CHANGELOG_POSITION_KEY,
@@ -55,14 +56,21 @@ function stateOfOther(stateDir: string, found: StateOwner, owner: StateOwner): s
  * Partition -> changelog position, of the folders that hold state of this deployment. A folder that cannot be read is left
  * out: the take-over of its partition finds out why.
  *
+ * @param volume limits what is read of each folder
  * @throws StateDirOfOtherError if any folder holds state of somebody else; StoreUnavailableError
  */
-export async function readHeldState(stateDir: string, owner: StateOwner): Promise<Map<number, number>> {
+export async function readHeldState(
+  stateDir: string,
+  owner: StateOwner,
+  volume: CallDeadline,
+): Promise<Map<number, number>> {
   const held = new Map<number, number>();
   // One after the other: each needs memory for the tail of its log, and the disk is one.
   for (const name of await foldersIn(stateDir)) {
     const partition = Number(PARTITION_FOLDER.exec(name)?.[1] ?? NaN);
-    const found = Number.isNaN(partition) ? null : await readFolder(join(stateDir, name));
+    const found = Number.isNaN(partition)
+      ? null
+      : await volume.within(OPEN_DEADLINE_MS, `reading ${name}`, () => readFolder(join(stateDir, name)));
     if (found === null) continue;
     if (!isOwnedBy(found.identity, owner)) throw new StateDirOfOtherError(stateDir, found.identity, owner);
     if (found.identity.partition === partition) held.set(partition, found.offset);

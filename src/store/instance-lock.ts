@@ -5,7 +5,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.js';
-import { CorruptStoreError, StoreUnavailableError } from './key-value-store.js';
+import { CALL_DEADLINE_MS, OPEN_DEADLINE_MS, type CallDeadline } from './call-deadline.js';
+import { CorruptStoreError, StoreUnavailableError, type KeyChange } from './key-value-store.js';
 import { RocksDbStore } from './rocks-db-store.js';
 import { isLockHeld } from './rocks-errors.js';
 import { setAsideFolder } from './set-aside-folder.js';
@@ -23,44 +24,35 @@ export class StateDirInUseError extends Error {
 }
 
 export class InstanceLock {
-  private constructor(private readonly store: RocksDbStore) {}
+  private constructor(
+    private readonly store: RocksDbStore,
+    private readonly volume: CallDeadline,
+  ) {}
 
   /**
    * Takes the folder, which is created where there is none. What the instance remembered is given up, and its file set
    * aside, where it cannot be read: nothing of it is needed, it only saves time.
    *
+   * @param volume limits each call
    * @throws StateDirInUseError, StoreUnavailableError
    */
-  static async take(stateDir: string, clock: Pick<Clock, 'now'>): Promise<InstanceLock> {
-    const folder = join(stateDir, 'instance');
-    try {
-      await mkdir(stateDir, { recursive: true });
-    } catch (cause) {
-      throw new StoreUnavailableError(`cannot create ${stateDir}: ${(cause as Error).message}`, { cause });
-    }
-    try {
-      return new InstanceLock(await RocksDbStore.open(folder));
-    } catch (error) {
-      if (error instanceof StoreUnavailableError && isLockHeld(error))
-        throw new StateDirInUseError(stateDir, { cause: error });
-      if (!(error instanceof CorruptStoreError)) throw error;
-      await setAsideFolder(folder, error.message, clock.now());
-      return new InstanceLock(await RocksDbStore.open(folder));
-    }
+  static async take(stateDir: string, clock: Pick<Clock, 'now'>, volume: CallDeadline): Promise<InstanceLock> {
+    const taken = volume.within(OPEN_DEADLINE_MS, `opening ${stateDir}`, () => openLock(stateDir, clock));
+    return new InstanceLock(await taken, volume);
   }
 
   /** What was set under `name`, also by an earlier process; null where nothing was. */
   async get(name: string): Promise<string | null> {
-    const [value] = await this.store.read([Buffer.from(name)]);
+    const [value] = await this.#within('reading', () => this.store.read([Buffer.from(name)]));
     return value == null ? null : value.toString();
   }
 
-  async set(name: string, value: string): Promise<void> {
-    await this.store.write([{ key: Buffer.from(name), value: Buffer.from(value) }]);
+  set(name: string, value: string): Promise<void> {
+    return this.#write({ key: Buffer.from(name), value: Buffer.from(value) });
   }
 
-  async delete(name: string): Promise<void> {
-    await this.store.write([{ key: Buffer.from(name), value: null }]);
+  delete(name: string): Promise<void> {
+    return this.#write({ key: Buffer.from(name), value: null });
   }
 
   /** What is remembered under `name`, by itself. */
@@ -74,6 +66,32 @@ export class InstanceLock {
 
   /** Gives the folder up. Idempotent. */
   release(): Promise<void> {
-    return this.store.close();
+    return this.#within('closing', () => this.store.close());
+  }
+
+  #write(change: KeyChange): Promise<void> {
+    return this.#within('writing to', () => this.store.write([change]));
+  }
+
+  #within<T>(doing: string, call: () => Promise<T>): Promise<T> {
+    return this.volume.within(CALL_DEADLINE_MS, `${doing} the instance's folder in STATE_DIR`, call);
+  }
+}
+
+async function openLock(stateDir: string, clock: Pick<Clock, 'now'>): Promise<RocksDbStore> {
+  const folder = join(stateDir, 'instance');
+  try {
+    await mkdir(stateDir, { recursive: true });
+  } catch (cause) {
+    throw new StoreUnavailableError(`cannot create ${stateDir}: ${(cause as Error).message}`, { cause });
+  }
+  try {
+    return await RocksDbStore.open(folder);
+  } catch (error) {
+    if (error instanceof StoreUnavailableError && isLockHeld(error))
+      throw new StateDirInUseError(stateDir, { cause: error });
+    if (!(error instanceof CorruptStoreError)) throw error;
+    await setAsideFolder(folder, error.message, clock.now());
+    return await RocksDbStore.open(folder);
   }
 }

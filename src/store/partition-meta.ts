@@ -85,7 +85,7 @@ export function decodeIdentity(bytes: Buffer): StoreIdentity {
 
 const CHANGELOG_POSITION_BYTES = 32;
 
-function encodeChangelogPosition(position: ChangelogPosition): Buffer {
+export function encodeChangelogPosition(position: ChangelogPosition): Buffer {
   const to = new ByteWriter(CHANGELOG_POSITION_BYTES);
   to.begin();
   beginRow(to);

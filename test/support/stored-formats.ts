@@ -88,6 +88,8 @@ function keyBytes(modules: StoredModules, key: rowKeys.RowKey): Buffer {
       return modules.holdKey(key.companyId, key.holdId);
     case 'position':
       return modules.POSITION_KEY;
+    case 'origin':
+      throw new Error('the previous release has no origin row');
   }
 }
 

@@ -1,5 +1,6 @@
 import { DecodingAbortedError } from '../../../src/decode/errors.js';
-import { DENIED_ID_PAUSES_MS, SchemaResolution } from '../../../src/decode/schema-resolution.js';
+import { ASK_AGAIN_MS, MAX_REMEMBERED_IDS, UNKNOWN_AFTER_MS } from '../../../src/decode/schema-denials.js';
+import { SchemaResolution } from '../../../src/decode/schema-resolution.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import type { Clock } from '../../../src/lib/clock.js';
 import { notAborted, RecordedClock } from './sync-events.js';
@@ -51,14 +52,95 @@ test('a registered schema is compiled at once and asked for no more', async () =
   expect(clock.delaysMs).toEqual([]);
 });
 
-test('an id is denied only after 10 s of denials, with an answer for a known id between the first and the last', async () => {
+test('an id is unknown only after 10 s of denials, with an answer for a known id between the first and the last', async () => {
   await schemas.resolve(new Set([5]), notAborted());
 
   expect(schemas.get(5)).toBeUndefined();
-  expect(clock.now()).toBe(10_000);
-  expect(registry.timesAsked(5)).toBe(DENIED_ID_PAUSES_MS.length + 1);
+  expect(clock.now()).toBe(UNKNOWN_AFTER_MS);
+  expect(registry.timesAsked(5)).toBeGreaterThan(5);
   expect(registry.asked.indexOf(KNOWN_ID)).toBeGreaterThan(registry.asked.indexOf(5));
   expect(registry.asked.lastIndexOf(KNOWN_ID)).toBeLessThan(registry.asked.lastIndexOf(5));
+});
+
+test('an unknown id does not wait again: it is asked for once a minute', async () => {
+  await schemas.resolve(new Set([5]), notAborted());
+  registry.asked.length = 0;
+  for (let batch = 0; batch < 100; batch++) await schemas.resolve(new Set([5]), notAborted());
+  expect(registry.asked).toEqual([]);
+
+  await clock.delay(ASK_AGAIN_MS);
+  const before = clock.now();
+  for (let batch = 0; batch < 100; batch++) await schemas.resolve(new Set([5]), notAborted());
+  expect(clock.now()).toBe(before);
+  expect(registry.asked).toEqual([KNOWN_ID, 5]);
+});
+
+test('the 10 s count from the first denial, whichever batch it came for', async () => {
+  const givenUp = new AbortController();
+  registry.onAsk = () => {
+    if (clock.now() >= 6_000) givenUp.abort();
+  };
+  await expect(schemas.resolve(new Set([5]), givenUp.signal)).rejects.toThrow(DecodingAbortedError);
+  registry.onAsk = () => undefined;
+
+  await schemas.resolve(new Set([5]), notAborted());
+  expect(clock.now()).toBe(UNKNOWN_AFTER_MS);
+});
+
+test('an id that becomes known later is read within a minute', async () => {
+  await schemas.resolve(new Set([5]), notAborted());
+  registry.ids.add(5);
+  await clock.delay(ASK_AGAIN_MS);
+  await schemas.resolve(new Set([5]), notAborted());
+
+  expect(schemas.get(5)).toBeDefined();
+});
+
+test.each([
+  ['is away', () => Promise.reject(new RegistryUnavailableError('503'))],
+  ['has lost its schemas', () => Promise.resolve(null)],
+])('when the registry %s, an id that was unknown is not taken for unknown after a minute', async (_, answer) => {
+  await schemas.resolve(new Set([5]), notAborted());
+  await clock.delay(ASK_AGAIN_MS);
+  registry.schemaById = answer;
+
+  await expect(schemas.resolve(new Set([5]), notAborted())).rejects.toThrow(RegistryUnavailableError);
+});
+
+describe('where a producer sends more ids than are remembered', () => {
+  const MANY = MAX_REMEMBERED_IDS + 2_000;
+  const many = new Set(Array.from({ length: MANY }, (_, i) => 100 + i));
+
+  test('all of them are found to be unknown, none before 10 s, and with few questions', async () => {
+    const firstAskedAt = new Map<number, number>();
+    const lastAskedAt = new Map<number, number>();
+    let underWay = 0;
+    let most = 0;
+    const answer = registry.schemaById.bind(registry);
+    registry.schemaById = async (id) => {
+      if (!firstAskedAt.has(id)) firstAskedAt.set(id, clock.now());
+      lastAskedAt.set(id, clock.now());
+      most = Math.max(most, ++underWay);
+      return answer(id).finally(() => underWay--);
+    };
+
+    await schemas.resolve(many, notAborted());
+
+    const waitedMs = [...many].map((id) => (lastAskedAt.get(id) ?? 0) - (firstAskedAt.get(id) ?? 0));
+    expect(Math.min(...waitedMs)).toBeGreaterThanOrEqual(UNKNOWN_AFTER_MS);
+    expect(registry.asked.length).toBeLessThan(2 * MANY + 1_000);
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(8);
+  });
+
+  test('those used last are remembered, the others wait again', async () => {
+    await schemas.resolve(many, notAborted());
+    const before = clock.now();
+    await schemas.resolve(new Set([...many].slice(-100)), notAborted());
+    expect(clock.now()).toBe(before);
+    await schemas.resolve(new Set([...many].slice(0, 100)), notAborted());
+    expect(clock.now()).toBe(before + UNKNOWN_AFTER_MS);
+  });
 });
 
 test('the denied ids of a batch wait together', async () => {
@@ -76,14 +158,6 @@ test('an id that appears at the last try is found', async () => {
 
   expect(schemas.get(5)).toBeDefined();
   expect(schemas.get(6)).toBeUndefined();
-});
-
-test('a denial is forgotten: the schema may have been registered since', async () => {
-  await schemas.resolve(new Set([5]), notAborted());
-  registry.ids.add(5);
-  await schemas.resolve(new Set([5]), notAborted());
-
-  expect(schemas.get(5)).toBeDefined();
 });
 
 test('a registry that denies the known id as well is out of order, and denies nothing', async () => {
@@ -148,7 +222,7 @@ describe('when the caller gives up', () => {
     const resolved = resolutionOf(registry, abortingClock).resolve(new Set([5]), controller.signal);
 
     await expect(resolved).rejects.toThrow(DecodingAbortedError);
-    expect(registry.asked).toEqual([5, KNOWN_ID]);
+    expect(registry.asked).toEqual([5]);
   });
 
   test('while the registry hangs, it is not waited for', async () => {

@@ -85,9 +85,15 @@ function decodeText(values: readonly Buffer[]): Promise<(ClientSetting | Unreada
 const { signal } = new AbortController();
 let logs: MemoryLogs;
 const opened: ClientSettings[] = [];
+/** Its progress and its errors. */
+const told: string[] = [];
 
 function open(decode: typeof decodeText = decodeText): ClientSettings {
-  const settings = new ClientSettings({ logs, topic: 't', decode, clock, logger });
+  const settings = new ClientSettings({
+    ...{ logs, topic: 't', decode, clock, logger },
+    onProgress: () => told.push('progress'),
+    onError: (error) => told.push((error as Error).message),
+  });
   opened.push(settings);
   return settings;
 }
@@ -99,6 +105,7 @@ async function until(condition: () => boolean): Promise<void> {
 beforeEach(() => {
   logs = new MemoryLogs();
   logged.length = 0;
+  told.length = 0;
 });
 
 afterEach(() => Promise.all(opened.splice(0).map((settings) => settings.close())));

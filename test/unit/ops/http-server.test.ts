@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { SCHEMAS } from '../../../src/ops/api-schemas.js';
+import { FAILING_AFTER_MS, FailureWatch } from '../../../src/ops/failure-watch.js';
 import { startHttpServer, type HttpServer } from '../../../src/ops/http-server.js';
 import { openApiDocument } from '../../../src/ops/openapi.js';
 import { ProgressBoard } from '../../../src/ops/progress-board.js';
@@ -18,15 +19,20 @@ const STATUSES = new Map<number, PartitionStatus>([
 let server: HttpServer;
 let statuses: Map<number, PartitionStatus>;
 let starting: string | null;
+let failures: FailureWatch;
+let nowMs: number;
 
 beforeEach(async () => {
   statuses = new Map();
   starting = null;
+  nowMs = 0;
+  failures = new FailureWatch(() => nowMs);
   const view = {
     startingBecause: () => starting,
     partitions: () => statuses,
     inspection: () => null,
     figures: new ProgressBoard(),
+    failures,
   };
   server = await startHttpServer({ host: '127.0.0.1', port: 0, token: 'secret' }, view, new Registry(), PAGE);
 });
@@ -42,13 +48,29 @@ async function readiness() {
 }
 
 test('an instance is ready when it is up and all of its partitions run, and says why where it is not', async () => {
-  expect(await readiness()).toEqual({ status: 200, ready: true, unready: [] });
+  expect(await readiness()).toEqual({ status: 200, ready: true, unready: [], failing: [] });
   statuses = STATUSES;
   const unready = [{ partition: 1, state: 'restoring', reason: 'changelog offsets 0 to 9' }];
-  expect(await readiness()).toEqual({ status: 503, ready: false, unready });
+  expect(await readiness()).toEqual({ status: 503, ready: false, unready, failing: [] });
   statuses = new Map();
   starting = 'waiting for the brokers';
-  expect(await readiness()).toEqual({ status: 503, ready: false, reason: starting, unready: [] });
+  expect(await readiness()).toEqual({ status: 503, ready: false, reason: starting, unready: [], failing: [] });
+});
+
+test('an instance is not ready while something fails again and again, also in the moments in which it runs', async () => {
+  const failAndRun = async () => {
+    failures.error(0, new Error('no space left'));
+    nowMs += 5_000;
+    failures.state(0, { state: 'running', reason: null });
+    return readiness();
+  };
+  statuses = new Map([[0, { state: 'running', reason: null }]]);
+  failures.state(0, { state: 'waiting', reason: null });
+  while (nowMs < FAILING_AFTER_MS - 5_000) expect(await failAndRun()).toMatchObject({ status: 200, ready: true });
+  const failing = [
+    { part: 'partition', partition: 0, failingSince: '1970-01-01T00:00:00.000Z', cause: 'no space left' },
+  ];
+  expect(await failAndRun()).toEqual({ status: 503, ready: false, unready: [], failing });
 });
 
 test('what cannot be answered is refused in words', async () => {

@@ -49,6 +49,7 @@ test('the oldest hold is told while there is one and the partition is here; a pa
     deadLetterRetentionMs: Infinity,
     stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
     onLag: () => undefined,
+    oldestUncommitted: { sampled: () => Promise.resolve() },
   });
   const told = async (): Promise<string[]> => {
     await lookOnce((given, signal) => {
@@ -100,6 +101,7 @@ test('how long input has waited behind one transaction is told, until that ends 
     deadLetterRetentionMs: Infinity,
     stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
     onLag: () => undefined,
+    oldestUncommitted: { sampled: () => Promise.resolve() },
   });
   const toldAt = async (seconds: number, stable: number, watermark: number): Promise<string | undefined> => {
     Object.assign(log, { now: seconds * 1000, stable, watermark });

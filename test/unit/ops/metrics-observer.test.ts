@@ -1,4 +1,5 @@
 import { Registry } from 'prom-client';
+import type { Announcement } from '../../../src/domain/announcement.js';
 import { MetricsObserver } from '../../../src/ops/metrics-observer.js';
 import type { BatchReport } from '../../../src/pipeline/observer.js';
 
@@ -14,7 +15,11 @@ let nowMs = 0;
 
 beforeEach(() => {
   registry = new Registry();
-  observer = new MetricsObserver(registry, () => nowMs);
+  observer = new MetricsObserver(
+    registry,
+    () => nowMs,
+    () => nowMs,
+  );
   for (const partition of [1, 2]) observer.state(partition, { state: 'running', reason: null });
 });
 
@@ -74,4 +79,15 @@ test('a step takes the time from the last of those that it waits for; what comes
   nowMs = 1_000; // only the position moves: nothing was fetched or decided
   observer.step(1, 'begun');
   expect(await sumOf('begun')).toBe(0.01);
+});
+
+test('an announcement counts from the record that completed its company to its commit', async () => {
+  nowMs = 100_000;
+  const announcement = { policy: 'ALL_DATASETS' } as Announcement;
+  const completing = { offset: 7, timestamp: 97_500, key: null, value: null, headers: [] };
+  observer.announced(1, announcement, completing);
+  observer.announced(1, announcement, { ...completing, timestamp: 100_001 }); // stamped by a clock that is ahead
+  const told = await registry.metrics();
+  expect(told).toContain('company_sync_announcement_latency_seconds_sum 2.5');
+  expect(told).toContain('company_sync_announcement_latency_seconds_count 2');
 });

@@ -254,7 +254,7 @@ test('where everything fits together nothing is proved by a write of its own', a
 test('positions at odds stop the partition once a write has proved them, and release producer and store', async () => {
   const { asked, outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
-    proof: { changelogStart: 0, changelogEnd: 20, committed: 7 },
+    proof: { changelogEnd: 20, committed: 7 },
   });
   await expect(outcome).rejects.toThrow(InconsistentPositionError);
   expect(asked).toContain('prove');
@@ -264,7 +264,7 @@ test('positions at odds stop the partition once a write has proved them, and rel
 test('an old offset of a coordinator that is cut off is not believed, and no operator is asked to set it', async () => {
   const { outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
-    proof: { changelogStart: 0, changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: 10 },
   });
   expect((await outcome).from).toBe(10);
 });
@@ -272,7 +272,7 @@ test('an old offset of a coordinator that is cut off is not believed, and no ope
 test('a folder ahead of what a broker says of the changelog is kept, where a write shows that the broker is behind', async () => {
   const { setAside, outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(22) },
-    proof: { changelogStart: 0, changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: 10 },
   });
   const owned = await outcome;
   expect(owned.from).toBe(10);
@@ -284,7 +284,7 @@ test('a folder ahead of what a broker says of the changelog is kept, where a wri
 test('a folder ahead of the changelog is set aside once a write has proved it', async () => {
   const { setAside, outcome } = await takenOver({
     ...{ folder: AT_10, changelog: EMPTY, input: logUpTo(15), committed: null, provedChangelog: logUpTo(2) },
-    proof: { changelogStart: 0, changelogEnd: 0, committed: null },
+    proof: { changelogEnd: 0, committed: null },
   });
   expect((await outcome).from).toBe(0);
   expect(setAside).toEqual([expect.stringContaining('up to 20, which ends at 2')]);
@@ -294,7 +294,7 @@ test('an input that a broker says ends below the position is not blocked while t
   const few = { byMost: false };
   const { outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(5, few), committed: 10 },
-    ...{ proof: { changelogStart: 0, changelogEnd: 20, committed: 10 }, provedInput: logUpTo(5, few) },
+    ...{ proof: { changelogEnd: 20, committed: 10 }, provedInput: logUpTo(5, few) },
     provedChangelog: logUpTo(22),
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
@@ -306,7 +306,7 @@ test('a leader of an epoch below the one that the folder has seen is not believe
     ...{ folder: { ...AT_10, log }, input: logUpTo(15), committed: 10 },
     changelog: logUpTo(20, { topicId: 'id', leaderEpoch: 5 }),
     provedChangelog: logUpTo(22, { topicId: 'id', leaderEpoch: 7 }),
-    proof: { changelogStart: 0, changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: 10 },
   });
   expect((await outcome).from).toBe(10);
   expect(asked).toContain('prove');
@@ -323,7 +323,7 @@ test('a folder that followed a changelog which was deleted and created again is 
       changelog: now,
       provedChangelog: { ...now, end: 502 },
     },
-    proof: { changelogStart: 0, changelogEnd: 500, committed: 10 },
+    proof: { changelogEnd: 500, committed: 10 },
   });
   expect(setAside).toEqual([expect.stringContaining('deleted and created again (id former, now present)')]);
 });
@@ -334,7 +334,7 @@ test('an input that was deleted and created again is not read on, however far it
   const { outcome } = await takenOver({
     ...{ folder: { ...AT_10, origin: FROM_FORMER_INPUT }, changelog: logUpTo(20), committed: 10 },
     ...{ input: logUpTo(500, { topicId: 'present' }), provedChangelog: logUpTo(22) },
-    proof: { changelogStart: 0, changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: 10 },
   });
   await expect(outcome).rejects.toThrow(/input recreated.*positions set --partition 3 --to log-start/s);
 });
@@ -368,7 +368,7 @@ test('a state that was built by another setting is not gone on with, unless that
 test('a changelog that is said to end below what was just written to it is not believed', async () => {
   const { outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(12) },
-    proof: { changelogStart: 0, changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: 10 },
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
 });

@@ -2,11 +2,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { InstanceLock, StateDirInUseError } from '../../../src/store/instance-lock.js';
+import { systemClock } from '../../support/system-clock.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const folder = temporaryFolder();
 const clock = { now: () => 0 };
+const volume = new CallDeadline(systemClock);
 
 let child: ChildProcess | undefined;
 afterEach(() => child?.kill('SIGKILL'));
@@ -20,7 +23,7 @@ async function otherProcess(): Promise<string> {
 }
 
 test('a second process on the same folder is refused, and the folder named', async () => {
-  const lock = await InstanceLock.take(folder(), clock);
+  const lock = await InstanceLock.take(folder(), clock, volume);
   expect(await otherProcess()).toBe(
     `StateDirInUseError: ${folder()} is used by another process: give each instance a STATE_DIR of its own\n`,
   );
@@ -29,23 +32,23 @@ test('a second process on the same folder is refused, and the folder named', asy
 
 test('a killed process gives the folder up, and what it remembered is there', async () => {
   expect(await otherProcess()).toBe('taken\n');
-  await expect(InstanceLock.take(folder(), clock)).rejects.toThrow(StateDirInUseError);
+  await expect(InstanceLock.take(folder(), clock, volume)).rejects.toThrow(StateDirInUseError);
   child?.kill('SIGKILL');
   await once(child as ChildProcess, 'exit');
 
-  const lock = await InstanceLock.take(folder(), clock);
+  const lock = await InstanceLock.take(folder(), clock, volume);
   expect(await lock.get('memberId')).toBe('of the other process');
   await lock.release();
 });
 
 test('words are kept over a restart until they are deleted', async () => {
-  const first = await InstanceLock.take(folder(), clock);
+  const first = await InstanceLock.take(folder(), clock, volume);
   expect(await first.get('clusterId')).toBeNull();
   await first.set('clusterId', 'kafka-é');
   await first.set('memberId', '');
   await first.release();
 
-  const second = await InstanceLock.take(folder(), clock);
+  const second = await InstanceLock.take(folder(), clock, volume);
   expect(await second.get('clusterId')).toBe('kafka-é');
   expect(await second.get('memberId')).toBe('');
   await second.delete('clusterId');
@@ -54,9 +57,9 @@ test('words are kept over a restart until they are deleted', async () => {
 });
 
 test('an unreadable instance folder stops nobody: it is set aside', async () => {
-  await (await InstanceLock.take(folder(), clock)).release();
+  await (await InstanceLock.take(folder(), clock, volume)).release();
   writeFileSync(join(folder(), 'instance', 'CURRENT'), 'nonsense');
-  const lock = await InstanceLock.take(folder(), clock);
+  const lock = await InstanceLock.take(folder(), clock, volume);
   expect(await lock.get('memberId')).toBeNull();
   await lock.release();
   expect(readdirSync(folder())).toContain('instance.set-aside-19700101T000000Z');

@@ -1,7 +1,8 @@
 /** A partition's store with rows named by letters, for the tests of its life. */
 import { NO_HEADERS } from '../../../src/lib/record.js';
 import type { StateDirectory } from '../../../src/store/key-value-store.js';
-import { openPartitionStore, type OpenOptions, type PartitionStore } from '../../../src/store/partition-store.js';
+import { openPartitionStore, type OpenOptions } from '../../../src/store/open-partition-store.js';
+import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { writePositionRow, type PositionRow } from '../../../src/store/row-codec.js';
 import { POSITION_KEY } from '../../../src/store/row-keys.js';
 import { ByteWriter } from '../../../src/store/byte-writer.js';

@@ -3,14 +3,17 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
+import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { InstanceLock, StateDirInUseError } from '../../../src/store/instance-lock.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { lookIntoStopped } from '../../../src/store/stopped-instance.js';
 import { changes, identity, open, positionRecord, positionRow } from './partition-fixture.js';
+import { systemClock } from '../../support/system-clock.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const folder = temporaryFolder();
 const clock = { now: () => 0 };
+const volume = new CallDeadline(systemClock);
 
 /** Every file with what is in it. */
 function contentOf(root: string): Record<string, string> {
@@ -25,7 +28,7 @@ function contentOf(root: string): Record<string, string> {
 
 /** An instance that ran one batch and left it in its write-ahead log. @param end how its last batch ended */
 async function instanceThat(end: 'was stopped' | 'was killed'): Promise<void> {
-  const lock = await InstanceLock.take(folder(), clock);
+  const lock = await InstanceLock.take(folder(), clock, volume);
   const store = await open(new RocksStateDirectory(folder(), clock));
   await store.replay([{ key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 4);
   await store.apply(changes('a:1->2 n:->1', 10, 5), positionRow(10), 0);
@@ -58,7 +61,7 @@ test('a folder is refused while its instance runs, and the instance keeps its lo
   await instanceThat('was stopped');
   const script = join(__dirname, 'look-into-stopped.ts');
   const look = () => spawnSync(process.execPath, ['--import', 'tsx', script, folder()], { encoding: 'utf8' });
-  const lock = await InstanceLock.take(folder(), clock);
+  const lock = await InstanceLock.take(folder(), clock, volume);
   expect(look().stdout).toContain('StateDirInUseError');
   expect(look().stdout).toContain('StateDirInUseError');
   await lock.release();

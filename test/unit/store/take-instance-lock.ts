@@ -1,7 +1,9 @@
 /** A second process for instance-lock.test.ts: tries to take the folder, says how that went, and waits to be killed. */
+import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { InstanceLock } from '../../../src/store/instance-lock.js';
+import { systemClock } from '../../support/system-clock.js';
 
-InstanceLock.take(process.argv[2] as string, { now: () => 0 }).then(
+InstanceLock.take(process.argv[2] as string, systemClock, new CallDeadline(systemClock)).then(
   async (lock) => {
     await lock.set('memberId', 'of the other process');
     process.stdout.write('taken\n');

@@ -1,0 +1,202 @@
+/**
+ * What makes no progress because of errors, since when and why: a partition, a standby, the reading of the client
+ * settings, the membership of the group.
+ *
+ * An error that is repaired at once is nothing to report, and a state is only a moment: a partition that fails every few
+ * seconds is `running` in between. So trouble begins with the first sign of it and ends with progress only: a committed
+ * batch, a restore or a standby that gets further than before, or some time without any further sign.
+ */
+import { Gauge, type Registry } from 'prom-client';
+import { isoTime } from '../lib/iso-time.js';
+import type {
+  BatchStep,
+  PartitionStatus,
+  PipelineObserver,
+  RestoreProgress,
+  StandbyProgress,
+} from '../pipeline/observer.js';
+
+export const WATCHED_PARTS = ['partition', 'standby', 'client-settings', 'group'] as const;
+export type WatchedPart = (typeof WATCHED_PARTS)[number];
+
+export interface Failure {
+  /** RFC 3339: when the trouble began. */
+  readonly failingSince: string;
+  /** The last error, or what is waited for. */
+  readonly cause: string;
+}
+
+/** What has made no progress for FAILING_AFTER_MS. */
+export interface FailingPart extends Failure {
+  readonly part: WatchedPart;
+  /** Null for what is of the whole instance. */
+  readonly partition: number | null;
+}
+
+/** Trouble of this length counts as a failure: a fence, a restart of a broker and most outages are over by then. */
+export const FAILING_AFTER_MS = 60_000;
+/** A partition that runs for so long without a sign of trouble is well, also where it has nothing to do. */
+export const WELL_AFTER_MS = 10_000;
+/** Readers report an outage that lasts every 30 s. */
+export const READING_WELL_AFTER_MS = 40_000;
+
+interface Watched {
+  readonly part: WatchedPart;
+  readonly partition: number | null;
+  /** When the trouble began; null while there is none. */
+  since: number | null;
+  cause: string;
+  /** The cause is an error, and not only what is under way. */
+  isError: boolean;
+  /** When the trouble is over unless there is another sign of it; Infinity where only progress ends it. */
+  wellAt: number;
+  /** The changelog offset that a restore or a standby has reached. */
+  reached: number;
+}
+
+export class FailureWatch implements Partial<PipelineObserver> {
+  readonly #watched = new Map<string, Watched>();
+
+  /** @param now milliseconds since the epoch */
+  constructor(private readonly now: () => number) {}
+
+  /** A sign of trouble. */
+  failed(part: WatchedPart, partition: number | null, error: unknown): void {
+    this.#trouble(this.#of(part, partition), error instanceof Error ? error.message : String(error), true);
+  }
+
+  /** As `failed`, for a reader, which tries again by itself and does not say when it works again. */
+  readingFailed(part: WatchedPart, partition: number | null, error: Error): void {
+    if (partition !== null && !this.#watched.has(nameOf(part, partition))) return;
+    const watched = this.#of(part, partition);
+    const isUp = this.#isWell(watched) || watched.wellAt < Infinity;
+    this.failed(part, partition, error);
+    if (isUp) watched.wellAt = this.now() + READING_WELL_AFTER_MS;
+  }
+
+  /** As `readingFailed`, for the changelog, which a standby or a restore reads. */
+  changelogFailed(partition: number, error: Error): void {
+    const isStandby = this.#watched.has(nameOf('standby', partition));
+    this.readingFailed(isStandby ? 'standby' : 'partition', partition, error);
+  }
+
+  progressed(part: WatchedPart, partition: number | null): void {
+    const watched = this.#of(part, partition);
+    watched.since = null;
+    watched.isError = false;
+  }
+
+  state(partition: number, { state, reason }: PartitionStatus): void {
+    const watched = this.#of('partition', partition);
+    if (state === 'closed') this.#watched.delete(nameOf('partition', partition));
+    else if (state === 'running') watched.wellAt = this.now() + WELL_AFTER_MS;
+    else if (state === 'fencing' || state === 'restoring') this.#trouble(watched, `the partition is ${state}`, false);
+    else this.#trouble(watched, reason ?? `the partition is ${state}`, reason !== null);
+  }
+
+  step(partition: number, step: BatchStep): void {
+    if (step === 'confirmed') this.progressed('partition', partition);
+    else this.#trouble(this.#of('partition', partition), `a batch is under way, its last step is "${step}"`, false);
+  }
+
+  error(partition: number, error: unknown): void {
+    this.failed('partition', partition, error);
+  }
+
+  restore(partition: number, { position }: RestoreProgress): void {
+    const watched = this.#of('partition', partition);
+    // Not over yet, but on its way.
+    if (position > watched.reached) watched.since = this.now();
+    watched.reached = Math.max(watched.reached, position);
+  }
+
+  restoreStalled(partition: number, { position }: RestoreProgress): void {
+    const cause = `the brokers give nothing of the changelog from offset ${position} on`;
+    this.#trouble(this.#of('partition', partition), cause, true);
+  }
+
+  standby(partition: number, progress: StandbyProgress | null): void {
+    const watched = this.#of('standby', partition);
+    if (progress === null) this.#watched.delete(nameOf('standby', partition));
+    else if (progress.position > watched.reached) this.progressed('standby', partition);
+    else watched.wellAt = this.now() + WELL_AFTER_MS;
+    watched.reached = Math.max(watched.reached, progress?.position ?? 0);
+  }
+
+  standbyError(partition: number, error: unknown): void {
+    this.failed('standby', partition, error);
+  }
+
+  /** What has failed for FAILING_AFTER_MS and still does. */
+  failing(): FailingPart[] {
+    return [...this.#watched.values()].flatMap((watched) => {
+      const failure = this.#failureOf(watched);
+      return failure === null ? [] : [{ part: watched.part, partition: watched.partition, ...failure }];
+    });
+  }
+
+  /** The failure of a partition or its standby; null where there is none. */
+  failureOf(part: WatchedPart, partition: number): Failure | null {
+    const watched = this.#watched.get(nameOf(part, partition));
+    return watched === undefined ? null : this.#failureOf(watched);
+  }
+
+  register(registry: Registry): void {
+    const tell = (gauge: Gauge<'part' | 'partition'>) => {
+      gauge.reset();
+      for (const watched of this.#watched.values()) {
+        const { part, partition } = watched;
+        gauge.set({ part, partition: partition ?? '' }, this.#troubleMs(watched) / 1000);
+      }
+    };
+    new Gauge({
+      name: 'company_sync_failing_seconds',
+      help: 'For how long errors have kept a part of the instance from any progress; 0 where none do',
+      labelNames: ['part', 'partition'],
+      registers: [registry],
+      collect() {
+        tell(this);
+      },
+    });
+  }
+
+  #trouble(watched: Watched, cause: string, isError: boolean): void {
+    if (this.#isWell(watched)) {
+      watched.since = this.now();
+      watched.isError = false;
+    }
+    watched.wellAt = Infinity;
+    // What is under way says less than the error that came before it.
+    if (watched.isError && !isError) return;
+    watched.cause = cause;
+    watched.isError = isError;
+  }
+
+  #isWell({ since, wellAt }: Watched): boolean {
+    return since === null || this.now() >= wellAt;
+  }
+
+  /** 0 where there is none. */
+  #troubleMs(watched: Watched): number {
+    return watched.since === null || this.#isWell(watched) ? 0 : this.now() - watched.since;
+  }
+
+  #failureOf(watched: Watched): Failure | null {
+    if (watched.since === null || this.#troubleMs(watched) < FAILING_AFTER_MS) return null;
+    return { failingSince: isoTime(watched.since), cause: watched.cause };
+  }
+
+  #of(part: WatchedPart, partition: number | null): Watched {
+    const name = nameOf(part, partition);
+    let watched = this.#watched.get(name);
+    if (watched === undefined) {
+      watched = { part, partition, since: null, cause: '', isError: false, wellAt: Infinity, reached: -1 };
+      this.#watched.set(name, watched);
+    }
+    return watched;
+  }
+}
+
+function nameOf(part: WatchedPart, partition: number | null): string {
+  return partition === null ? part : `${part} ${partition}`;
+}

@@ -1,0 +1,76 @@
+/** A time limit for calls to one folder of the state volume: a disk or a network volume that hangs never answers. */
+import type { Clock } from '../lib/clock.js';
+import { StoreUnavailableError } from './key-value-store.js';
+
+/** Reads and writes take milliseconds. RocksDB delays writes by seconds at most while it flushes 16 MiB. */
+export const CALL_DEADLINE_MS = 30_000;
+/**
+ * Opening reads RocksDB's log, up to 32 MiB, and writes its rows to a file; closing waits for a compaction under way.
+ * A slow disk takes tens of seconds for that.
+ */
+export const OPEN_DEADLINE_MS = 120_000;
+
+interface Call {
+  /** Such as `reading partition-3`. */
+  readonly what: string;
+  readonly beganAt: number;
+}
+
+/**
+ * Gives up waiting for a call that takes too long; the call itself cannot be ended. Until it has ended every other call
+ * is refused at once: each would occupy one more thread of the process and hang as well.
+ */
+export class CallDeadline {
+  readonly #underWay = new Set<Call>();
+  /** Of these, the calls that took too long. */
+  readonly #late = new Set<Call>();
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Milliseconds since the call began that has been under way for longest; 0 while there is none. */
+  get longestMs(): number {
+    const now = this.clock.now();
+    return [...this.#underWay].reduce((longest, { beganAt }) => Math.max(longest, now - beganAt), 0);
+  }
+
+  /**
+   * The result of `call`.
+   * @param what such as `reading partition-3`
+   * @throws StoreUnavailableError after `limitMs`, and at once while an earlier call has not ended; what `call` throws
+   */
+  async within<T>(limitMs: number, what: string, call: () => Promise<T>): Promise<T> {
+    this.mustAnswer();
+    const { clock } = this;
+    const made: Call = { what, beganAt: clock.now() };
+    const answer = call();
+    this.#underWay.add(made);
+    const ended = () => {
+      this.#underWay.delete(made);
+      this.#late.delete(made);
+    };
+    answer.then(ended, ended);
+    const answered = new AbortController();
+    const tooLate = clock.delay(limitMs, answered.signal).then(() => {
+      if (answered.signal.aborted) return;
+      this.#late.add(made);
+      throw this.#unavailable(made);
+    });
+    try {
+      return (await Promise.race([answer, tooLate])) as T;
+    } finally {
+      answered.abort('answered'); // Without a reason an error is made, with its stack, for each call.
+    }
+  }
+
+  /** @throws StoreUnavailableError while a call that took too long has not ended */
+  mustAnswer(): void {
+    for (const late of this.#late) throw this.#unavailable(late);
+  }
+
+  #unavailable({ what, beganAt }: Call): StoreUnavailableError {
+    const seconds = Math.round((this.clock.now() - beganAt) / 1000);
+    return new StoreUnavailableError(
+      `the state volume does not answer: ${what} has taken ${seconds} s and has not ended; check the disk of STATE_DIR`,
+    );
+  }
+}

@@ -1,0 +1,35 @@
+/** Time that passes when a test says so. */
+import type { Clock } from '../../src/lib/clock.js';
+
+interface Delay {
+  readonly until: number;
+  readonly end: () => void;
+}
+
+export class ManualClock implements Clock {
+  #now = 0;
+  readonly #delays = new Set<Delay>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  delay(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        this.#delays.delete(delay);
+        resolve();
+      };
+      const delay: Delay = { until: this.#now + ms, end };
+      if (signal?.aborted === true) return resolve();
+      this.#delays.add(delay);
+      signal?.addEventListener('abort', end, { once: true });
+    });
+  }
+
+  /** Lets `ms` pass. What waits for that goes on in the next turns of the event loop. */
+  advance(ms: number): void {
+    this.#now += ms;
+    for (const { until, end } of [...this.#delays]) if (until <= this.#now) end();
+  }
+}
