@@ -36,7 +36,8 @@ export async function commitBatch(
   const { observer, topics } = context;
   if (producer.lostConnection()) await mustBeWhole(context, partition, producer);
   // A process that was suspended, or has had nothing to do, notes first that its store misses nothing.
-  await new AtEndNotes(context, partition, store).noteIfDue();
+  const notes = new AtEndNotes(context, partition, store);
+  if (notes.restMs === 0) await notes.noteIfDue();
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset, countedUnder: counted.vocabulary };
   const origin = { prior: store.origin(), now: owned.origin };

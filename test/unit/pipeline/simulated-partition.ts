@@ -108,6 +108,7 @@ export class SimulatedPartition {
   constructor(private readonly folder: string) {
     const observer: Partial<PipelineObserver> = {
       setAside: (_, why) => void this.setAside.push(why),
+      restore: () => undefined,
       error: (_, error) => void this.errors.push(error),
       standbyError: (_, error) => void this.errors.push(error),
       standby: (_, progress) => void (progress !== null && this.standbyPositions.push(progress.position)),

@@ -62,6 +62,9 @@ class Watched {
             ? Promise.reject(this.inputEnd)
             : Promise.resolve({ start: 0, end: 0, highWatermark: this.inputEnd }),
       } as Partial<PipelineContext['inputLogs']> as PipelineContext['inputLogs'],
+      changelogLogs: {
+        bounds: () => Promise.reject(new BrokerError('nobody knows the end')),
+      } as Partial<PipelineContext['changelogLogs']> as PipelineContext['changelogLogs'],
       encodeStall: ({ companyId }) => ({ key: Buffer.from(companyId), value: Buffer.alloc(0), headers: [] }),
       observer: observer as PipelineObserver,
     };
