@@ -12,6 +12,7 @@ import type { KafkaLogs } from './kafka/kafka-logs.js';
 import { MembershipLostError } from './kafka/membership-errors.js';
 import { RememberedMember } from './kafka/remembered-member.js';
 import type { CheckedTopics } from './kafka/topics.js';
+import { TrueCoordinator } from './kafka/true-coordinator.js';
 import type { Clock } from './lib/clock.js';
 import { settlesWithin } from './lib/long-promise.js';
 import { FailureWatch } from './ops/failure-watch.js';
@@ -151,7 +152,10 @@ export class Service {
     const remembered = new RememberedMember({ ...group, clock, memory: lock.word(`member of ${applicationId}`) });
     await startup.mustFitGroup(decidingSettings, await remembered.predecessor());
     if (this.#stopping.signal.aborted) return;
+    const { cluster } = this.#options;
+    const coordinator = new TrueCoordinator({ cluster, groupId: applicationId, clock, logger });
     const membership: KafkaGroupMembership = new KafkaGroupMembership({
+      coordinator,
       ...{ ...group, topic, remembered },
       assigner: createAssignor({
         topic,

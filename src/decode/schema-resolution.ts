@@ -2,7 +2,7 @@
 import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { DecodingAbortedError, unlessAborted } from './errors.js';
-import { Denials, type Denial } from './schema-denials.js';
+import { ASK_FOR_REPAIR_MS, Denials, type Denial } from './schema-denials.js';
 import { RegistryUnavailableError, type SchemaSource } from './schema-source.js';
 
 /** Pauses between two tries for ids that the registry denies, in milliseconds. */
@@ -45,11 +45,17 @@ export class SchemaResolution<T> {
    * Makes the schemas of `ids` available to `get`. An id that `get` does not have afterwards is unknown to the registry.
    * All unknown ids wait together, and those that are known to be unknown do not wait again.
    *
+   * @param ofRepairs those of `ids` that repairs come in: asked again even if they are known to be unknown
    * @throws RegistryUnavailableError where the registry gave no usable answer: nothing is known then;
    * DecodingAbortedError
    */
-  async resolve(ids: ReadonlySet<number>, signal: AbortSignal): Promise<void> {
+  async resolve(
+    ids: ReadonlySet<number>,
+    signal: AbortSignal,
+    ofRepairs: ReadonlySet<number> = new Set(),
+  ): Promise<void> {
     const { clock } = this.#options;
+    await this.#ask(this.#unknownAmong(ofRepairs), signal);
     const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS);
     // Kept here until all are answered, also those that are no longer remembered: each try brings them nearer to that.
     let open = this.#openAmong(ids);
@@ -68,6 +74,13 @@ export class SchemaResolution<T> {
       if (error instanceof RegistryUnavailableError) for (const denial of open) denial.interrupt();
       throw error;
     }
+  }
+
+  /** The unknown ids that were last asked for a while ago; not too many. */
+  #unknownAmong(ids: ReadonlySet<number>): readonly Denial[] {
+    const now = this.#options.clock.now();
+    const denials = [...ids].slice(0, MAX_EARLY_IDS).map((id) => this.#denials.of(id));
+    return denials.filter((denial) => denial.isUnknown(now) && now - denial.lastAt >= ASK_FOR_REPAIR_MS);
   }
 
   /** The ids that neither were found nor are unknown at present. */

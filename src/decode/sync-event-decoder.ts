@@ -36,7 +36,7 @@ export class SyncEventDecoder {
    */
   async decodeBatch(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[]> {
     const missing = this.#missingSchemas(records);
-    if (missing.size > 0) await this.#schemas.resolve(missing, signal);
+    if (missing.size > 0) await this.#schemas.resolve(missing, signal, this.#missingSchemas(records.filter(isRepair)));
     const decoded = new Array<Decoded>(records.length);
     for (let i = 0; i < records.length; i++) decoded[i] = this.#decode(records[i] as LogRecord);
     return decoded;
@@ -94,6 +94,11 @@ export function createSyncEventDecoder(
   return new SyncEventDecoder(
     new SchemaResolution({ ...registry, compile: (registered) => reader.compile(registered) }),
   );
+}
+
+/** Most repairs are sent once a schema that was missing is there: it must not pass for unknown for another minute. */
+function isRepair({ headers }: LogRecord): boolean {
+  return headers.some(({ key }) => key === REPAIRS_HEADER);
 }
 
 function undecodable(record: LogRecord, schemaId: number, why: string): Poison {

@@ -15,6 +15,11 @@ import { findCoordinator, type CoordinatorAnswer } from './transaction-requests.
 /** All these questions are answered within milliseconds. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
+export interface NamedCoordinator extends CoordinatorAnswer {
+  /** More than half of the brokers have answered, and more than half of those have named this one. */
+  readonly byMost: boolean;
+}
+
 export class ClusterView {
   readonly #connections: BrokerConnections;
   readonly #anyBroker: AnyBroker;
@@ -35,8 +40,8 @@ export class ClusterView {
   async coordinatorOf(
     kind: typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION,
     key: string,
-  ): Promise<CoordinatorAnswer> {
-    const { answers } = await this.#anyBroker.askSeveral(
+  ): Promise<NamedCoordinator> {
+    const { answers, byMost } = await this.#anyBroker.askSeveral(
       this.#connections,
       async (broker) => {
         const brokers = await brokersKnownTo(broker);
@@ -49,7 +54,8 @@ export class ClusterView {
     const address = mostFrequent(named.map((answer) => answer.address));
     const chosen = named.find((answer) => answer.address === address) ?? answers[0]?.answer;
     if (chosen === undefined) throw new Error('a survey ended without an answer');
-    return chosen;
+    const votes = named.filter((answer) => answer.address === address).length;
+    return { ...chosen, byMost: byMost && isMost(votes, answers.length) };
   }
 
   /** Never rejects. */

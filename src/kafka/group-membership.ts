@@ -15,6 +15,7 @@ import { standbysIn } from './member-assignment.js';
 import { isTransient, isWithoutCoordinator, JoinRefusedError, UnexpectedFetchError } from './membership-errors.js';
 import type { RememberedMember } from './remembered-member.js';
 import { removeMember } from './remove-member.js';
+import type { TrueCoordinator } from './true-coordinator.js';
 import { watchMembership } from './watch-membership.js';
 
 export interface GroupMembershipOptions {
@@ -24,6 +25,8 @@ export interface GroupMembershipOptions {
   readonly topic: string;
   readonly assigner: PartitionAssigner;
   readonly remembered: RememberedMember;
+  /** Which coordinator to be with; without it the one that kafkajs has found. */
+  readonly coordinator?: Pick<TrueCoordinator, 'look' | 'mustBe'>;
   /** Milliseconds without a heartbeat after which the group goes on without this member. */
   readonly sessionTimeoutMs?: number;
   /** Membership ended by itself and will not come back. Not called for what kafkajs recovers from by joining again. */
@@ -126,10 +129,13 @@ export class KafkaGroupMembership implements GroupMembership {
    * kafkajs sends one heartbeat at a time (`sharedPromiseTo` in its consumerGroup.js) and reports each that succeeded
    * before it can send the next. The first one reported after this call may have been sent before it; the second was
    * not. Takes one to two heartbeat intervals.
+   *
+   * The brokers are asked first who coordinates the group: one that is cut off from the others confirms everybody.
    */
-  confirmed(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
+  async confirmed(signal: AbortSignal): Promise<void> {
+    await this.#options.coordinator?.look();
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => {
       const waiting: Waiting = { heartbeatsToSee: 2, done };
       const waitingFor = this.#waiting;
       function done(): void {
@@ -250,6 +256,7 @@ export class KafkaGroupMembership implements GroupMembership {
   #watching(createAssigner: PartitionAssigner): PartitionAssigner {
     return (context) => {
       watchMembership(context.cluster, {
+        coordinator: this.#options.coordinator ?? AS_KAFKAJS_FINDS_IT,
         assigned: (assignment) => (this.#standbys = standbysIn(assignment)),
         left: () => (this.#hasLeft = true),
       });
@@ -266,6 +273,8 @@ export class KafkaGroupMembership implements GroupMembership {
     };
   }
 }
+
+const AS_KAFKAJS_FINDS_IT = { look: () => Promise.resolve(null), mustBe: () => undefined };
 
 function ascending(partitions: readonly number[]): number[] {
   return [...partitions].sort((a, b) => a - b);

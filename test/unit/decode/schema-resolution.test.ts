@@ -1,5 +1,10 @@
 import { DecodingAbortedError } from '../../../src/decode/errors.js';
-import { ASK_AGAIN_MS, MAX_REMEMBERED_IDS, UNKNOWN_AFTER_MS } from '../../../src/decode/schema-denials.js';
+import {
+  ASK_AGAIN_MS,
+  ASK_FOR_REPAIR_MS,
+  MAX_REMEMBERED_IDS,
+  UNKNOWN_AFTER_MS,
+} from '../../../src/decode/schema-denials.js';
 import { SchemaResolution } from '../../../src/decode/schema-resolution.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import type { Clock } from '../../../src/lib/clock.js';
@@ -73,6 +78,23 @@ test('an unknown id does not wait again: it is asked for once a minute', async (
   for (let batch = 0; batch < 100; batch++) await schemas.resolve(new Set([5]), notAborted());
   expect(clock.now()).toBe(before);
   expect(registry.asked).toEqual([KNOWN_ID, 5]);
+});
+
+test('an id that a repair comes in is asked again at once, since its schema may have just been registered', async () => {
+  await schemas.resolve(new Set([5]), notAborted());
+  registry.ids.add(5);
+  await clock.delay(ASK_FOR_REPAIR_MS);
+  await schemas.resolve(new Set([5]), notAborted());
+  expect(schemas.get(5)).toBeUndefined();
+  await schemas.resolve(new Set([5]), notAborted(), new Set([5]));
+  expect(schemas.get(5)).toBe(JSON.stringify(SCHEMA));
+});
+
+test('repairs do not have the registry asked more than once a second', async () => {
+  await schemas.resolve(new Set([5]), notAborted());
+  const asked = registry.timesAsked(5);
+  for (let i = 0; i < 10; i++) await schemas.resolve(new Set([5]), notAborted(), new Set([5]));
+  expect(registry.timesAsked(5)).toBe(asked);
 });
 
 test('the 10 s count from the first denial, whichever batch it came for', async () => {
