@@ -1,7 +1,7 @@
 /**
  * The group's offset, the changelog, the input and the folder on disk must tell one story. Where they do not, running on
  * would announce companies twice or never: the partition stops, until an operator consents by setting the group's offset
- * to the number that it prints.
+ * as the message says.
  */
 import { cpSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -113,7 +113,7 @@ describe('offsets, input and folders', () => {
 
   test('one whose group offset was set back stops', async () => {
     await stage.operator.setOffset(1, 1);
-    const reason = new RegExp(`up to offset ${HISTORY},.*offset is 1\\..*set the group's offset to ${HISTORY}`);
+    const reason = new RegExp(`up to offset ${HISTORY},.*offset is 1,.*positions set --partition 1 --to state`);
     const processor = await stopsUntilConsent(1, reason, HISTORY);
     await finishHistory(stage, 1);
     await processor.stop();
@@ -122,7 +122,7 @@ describe('offsets, input and folders', () => {
   test('one whose group offset was set forward stops, and skips nothing', async () => {
     const skipped = await stage.platform.send(stage.platform.completeCompany('not skipped', { partition: 2 }));
     await stage.operator.setOffset(2, HISTORY + 2);
-    const reason = new RegExp(`up to offset ${HISTORY},.*offset is ${HISTORY + 2}\\.`);
+    const reason = new RegExp(`up to offset ${HISTORY},.*offset is ${HISTORY + 2},`);
     const processor = await stopsUntilConsent(2, reason, HISTORY);
     await consumed(stage.deployment, skipped);
     expect(await announcedCompanies(stage.deployment)).toContain('not skipped');
@@ -134,7 +134,7 @@ describe('offsets, input and folders', () => {
     const { deployment, operator, platform } = stage;
     await platform.send(platform.completeCompany('lost', { partition: 3 }));
     await operator.deleteRecords(deployment.topics.events, 3, HISTORY + 2);
-    const holds = `now holds ${HISTORY + 2} to ${HISTORY + 2}`;
+    const holds = `holds ${HISTORY + 2} to ${HISTORY + 2}`;
     const reason = new RegExp(`up to offset ${HISTORY}, the group's offset is ${HISTORY}, and the input ${holds}`);
     const processor = await stopsUntilConsent(3, reason, HISTORY + 2);
     await finishHistory(stage, 3);
@@ -237,7 +237,7 @@ test('a changelog that was recreated empty stops what had state, and consent bui
   const stopped = processors.start(deployment, { stateDir });
   const reason = await stoppedAlone(stopped, 0);
   expect(reason).toMatch(
-    new RegExp(`offset is ${HISTORY} and the changelog has no state.*set the group's offset to 0`),
+    new RegExp(`there is no state, the group's offset is ${HISTORY},.*positions set --partition 0 --to log-start`),
   );
   await consumed(deployment, await platform.send(platform.completeCompany('elsewhere', { partition: 1 })));
   expect(await committedOffset(deployment, 0)).toBe(HISTORY);
