@@ -11,7 +11,7 @@ export const UNKNOWN_AFTER_MS = 10_000;
 /** An unknown id is asked for again after this many milliseconds. */
 export const ASK_AGAIN_MS = 60_000;
 /** An id that a repair comes in is asked again after this many milliseconds: its schema may have just been registered. */
-export const ASK_FOR_REPAIR_MS = 1_000;
+export const ASK_FOR_REPAIR_MS = 100;
 /**
  * Ids remembered between batches: about 2 MB. A batch keeps its own ids until it is decoded, so that a producer who
  * sends more ids than this only loses what an earlier batch has found out.
