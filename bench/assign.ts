@@ -50,7 +50,15 @@ function measured(what: string, members: readonly GroupMember[]): ReadonlyMap<st
 function toldBytes(members: readonly GroupMember[]): number {
   const bytes = members.map(({ memberId, numStandby, partitions, held }) => {
     const httpAddress = 'http://company-sync-0.company-sync:8080';
-    return encodeMemberInfo({ httpAddress, numStandby, memberId, partitions, held, settings: new Map() }).length;
+    return encodeMemberInfo({
+      httpAddress,
+      numStandby,
+      memberId,
+      partitions,
+      held,
+      settings: new Map(),
+      changelogId: null,
+    }).length;
   });
   return bytes.reduce((sum, length) => sum + length, 0);
 }

@@ -167,6 +167,7 @@ export class Service {
           partitions: [...(this.#partitions?.statuses().keys() ?? [])],
           held: held.all(),
           settings: decidingSettings,
+          changelogId: cluster.leaders.topicId(config.topics.companyState),
         }),
         onRefused: (member) => logger.error(member, 'gave nothing to a group member whose deciding settings differ'),
       }),
@@ -223,7 +224,7 @@ export class Service {
     });
     void instance.run(this.#stopping.signal);
 
-    const input = { kafka: group.kafka, clock, topic: topic, partitions: topics.partitions.syncEvents };
+    const input = { leaders: cluster.leaders, clock, topic, partitions: topics.partitions.syncEvents };
     void inputHasGrown(input, this.#stopping.signal).then((error) => error !== null && onCrash(error), onCrash);
     // The leader gives nothing to a member whose settings differ, and only that member can end itself.
     const onMisfit = (error: Error) => (this.#stopping.signal.aborted ? undefined : onCrash(error));

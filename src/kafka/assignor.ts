@@ -35,12 +35,18 @@ export function createAssignor({ topic, partitions, describe, onRefused }: Assig
       metadata: MemberMetadata.encode({ version: 0, topics, userData: encodeMemberInfo(describe()) }),
     }),
     assign: ({ members }) => {
-      const terms = { topic, settings: describe().settings };
+      const own = describe();
+      const terms = { topic, settings: own.settings };
       const refused = members.flatMap((member) => refusalOf(member, terms));
       for (const member of refused) onRefused(member);
       const taken = members.filter(({ memberId }) => !refused.some((member) => member.memberId === memberId));
       const assignments =
-        taken.length === 0 ? new Map<string, Assignment>() : assignPartitions(partitions, taken.map(asGroupMember));
+        taken.length === 0
+          ? new Map<string, Assignment>()
+          : assignPartitions(
+              partitions,
+              taken.map((member) => asGroupMember(member, own.changelogId)),
+            );
       return Promise.resolve(
         members.map(({ memberId }) => ({
           memberId,
@@ -61,10 +67,12 @@ function refusalOf({ memberId, memberMetadata }: JoinedMember, terms: GroupTerms
 }
 
 /** One that tells nothing that can be read is a member like any other, without partitions or state so far. */
-function asGroupMember({ memberId, memberMetadata }: JoinedMember): GroupMember {
+function asGroupMember({ memberId, memberMetadata }: JoinedMember, changelogId: string | null): GroupMember {
   const info = infoOfMember(memberMetadata);
   if (info === null) return { memberId, partitions: [], held: new Map(), numStandby: 0 };
   // Under another id it was thrown out of the group, as after a freeze: by now its partitions may run elsewhere.
   const partitions = info.memberId === memberId ? info.partitions : [];
-  return { memberId, partitions, held: info.held, numStandby: info.numStandby };
+  // Offsets of a changelog that was deleted say nothing about the one that was created under its name.
+  const isOther = changelogId !== null && info.changelogId !== null && info.changelogId !== changelogId;
+  return { memberId, partitions, held: isOther ? new Map() : info.held, numStandby: info.numStandby };
 }

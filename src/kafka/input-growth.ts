@@ -1,11 +1,9 @@
 /** Notices that the input has got more partitions while the processor runs. */
 import type { Clock } from '../lib/clock.js';
-import { BrokerError } from '../pipeline/errors.js';
-import type { KafkaConfig } from './cluster.js';
-import { TopicAdmin } from './topic-admin.js';
+import type { LeaderDirectory } from './leader-directory.js';
 
 export interface InputGrowthOptions {
-  readonly kafka: KafkaConfig;
+  readonly leaders: Pick<LeaderDirectory, 'lookUp'>;
   readonly topic: string;
   /** Partitions that it had at the start. */
   readonly partitions: number;
@@ -37,24 +35,18 @@ export class InputGrownError extends Error {
   }
 }
 
-/** @returns the error to stop with; null when `signal` aborts */
+/**
+ * Also refreshes what readers know of the input's leaders and of its topic id: a topic that was created again ends them.
+ * @returns the error to stop with; null when `signal` aborts
+ */
 export async function inputHasGrown(options: InputGrowthOptions, signal: AbortSignal): Promise<InputGrownError | null> {
-  const { kafka, topic, partitions, clock } = options;
-  const admin = new TopicAdmin(kafka, clock);
-  try {
-    while (!signal.aborted) {
-      await clock.delay(LOOK_EVERY_MS, signal);
-      const found = signal.aborted ? null : await admin.countPartitions(topic).catch(ifNoAnswer);
-      if (found !== null && found > partitions) return new InputGrownError(topic, partitions, found);
-    }
-    return null;
-  } finally {
-    await admin.close();
+  const { leaders, topic, partitions, clock } = options;
+  while (!signal.aborted) {
+    await clock.delay(LOOK_EVERY_MS, signal);
+    // Those who read tell of brokers that are away.
+    const found = signal.aborted ? null : await leaders.lookUp(topic).catch(() => null);
+    if (found !== null && found.leaders.size > partitions)
+      return new InputGrownError(topic, partitions, found.leaders.size);
   }
-}
-
-/** Those who read tell of brokers that are away. */
-function ifNoAnswer(error: unknown): null {
-  if (error instanceof BrokerError) return null;
-  throw error;
+  return null;
 }

@@ -3,11 +3,11 @@
  *
  *     version (a byte), HTTP address (text), number of standbys wanted, member id (text),
  *     number of partitions, partitions..., number of states held, (partition, changelog position)...,
- *     number of deciding settings, (name, value)...
+ *     number of deciding settings, (name, value)..., topic id of the changelog (text)
  *
  * Numbers are varints; a partition is given as the distance from the one before. A later release may append fields,
- * which this one ignores; the version changes only when these here change. The settings are such a field: members of
- * releases before it do not have them.
+ * which this one ignores; the version changes only when these here change. The settings and the topic id are such fields:
+ * members of releases before them do not have them.
  */
 import { AssignerProtocol } from 'kafkajs';
 import { ByteReader } from '../store/byte-reader.js';
@@ -30,17 +30,19 @@ export interface MemberInfo {
   readonly held: ReadonlyMap<number, number>;
   /** Its deciding settings (deciding-settings.ts), to be compared; empty if its release does not send them. */
   readonly settings: ReadonlyMap<string, string>;
+  /** Of the topic that the positions in `held` are offsets of; null where it is not known. */
+  readonly changelogId: string | null;
 }
 
 const VERSION = 1;
 /** More is not read. An instance has seven settings to compare, and the longest has 256 characters. */
 const MAX_SETTINGS = 32;
-const MAX_SETTING_BYTES = 1_024;
+const MAX_TEXT_BYTES = 1_024;
 /** Kafka's own: an int32. */
 const MAX_PARTITION = 2 ** 31 - 1;
 
 export function encodeMemberInfo(info: MemberInfo): Buffer {
-  const { httpAddress, numStandby, memberId, partitions, held, settings } = info;
+  const { httpAddress, numStandby, memberId, partitions, held, settings, changelogId } = info;
   const to = new ByteWriter();
   to.begin();
   to.byte(VERSION);
@@ -65,6 +67,7 @@ export function encodeMemberInfo(info: MemberInfo): Buffer {
     to.text(name);
     to.text(value);
   }
+  to.text(changelogId ?? '');
   return to.end();
 }
 
@@ -109,18 +112,20 @@ function decodeFields(from: ByteReader): MemberInfo {
   for (let left = from.varint(), last = 0; left > 0; left--)
     held.set((last = partitionAfter(last, from)), from.varint());
   const settings = from.atEnd ? new Map<string, string>() : decodeSettings(from);
-  return { httpAddress: orNull(httpAddress), numStandby, memberId: orNull(memberId), partitions, held, settings };
+  const changelogId = from.atEnd ? null : orNull(shortText(from));
+  const member = { httpAddress: orNull(httpAddress), numStandby, memberId: orNull(memberId) };
+  return { ...member, partitions, held, settings, changelogId };
 }
 
 function decodeSettings(from: ByteReader): Map<string, string> {
   const count = from.varint();
   if (count > MAX_SETTINGS) throw new CorruptStoreError(`member info: ${count} settings`);
-  return new Map(Array.from({ length: count }, () => [settingText(from), settingText(from)]));
+  return new Map(Array.from({ length: count }, () => [shortText(from), shortText(from)]));
 }
 
-function settingText(from: ByteReader): string {
+function shortText(from: ByteReader): string {
   const length = from.varint();
-  if (length > MAX_SETTING_BYTES) throw new CorruptStoreError(`member info: a setting of ${length} bytes`);
+  if (length > MAX_TEXT_BYTES) throw new CorruptStoreError(`member info: a text of ${length} bytes`);
   return from.slice(length).toString();
 }
 

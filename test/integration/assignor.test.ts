@@ -37,7 +37,7 @@ class Member {
       ...{ topic, partitions: PARTITIONS, onRefused: (refused) => this.refused.push(refused) },
       describe: () => ({
         ...{ httpAddress: null, numStandby: 1, memberId: this.membership.memberId, settings: this.settings },
-        ...{ partitions: this.active, held: this.#held },
+        ...{ partitions: this.active, held: this.#held, changelogId: null },
       }),
     });
     const onCrash = (error: Error) => {

@@ -25,7 +25,15 @@ afterEach(async () => {
 
 /** @param onAssigned told how many partitions the member has now */
 async function join(groupId: string, topic: string, httpAddress: string | null, onAssigned: (count: number) => void) {
-  const info = { httpAddress, numStandby: 0, memberId: null, partitions: [], held: new Map(), settings: new Map() };
+  const info = {
+    httpAddress,
+    numStandby: 0,
+    memberId: null,
+    partitions: [],
+    held: new Map(),
+    settings: new Map(),
+    changelogId: null,
+  };
   const membership = new KafkaGroupMembership({
     ...{
       kafka,

@@ -78,7 +78,15 @@ describe('a member of the group that decides otherwise', () => {
     const deployment = await deploy(cluster);
     const { applicationId: groupId, topics } = deployment;
     const given = new Map([['EVENT_NAMESPACE', 'another']]);
-    const told = { httpAddress: null, numStandby: 0, memberId: null, partitions: [], held: new Map(), settings: given };
+    const told = {
+      httpAddress: null,
+      numStandby: 0,
+      memberId: null,
+      partitions: [],
+      held: new Map(),
+      settings: given,
+      changelogId: null,
+    };
     const options = { topic: topics.events, describe: () => told, onRefused: () => undefined };
     const logger = pino({ level: 'silent' });
     const kafka = kafkaConfigOf(

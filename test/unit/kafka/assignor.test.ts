@@ -12,6 +12,7 @@ const NOTHING_TOLD: MemberInfo = {
   partitions: [],
   held: new Map(),
   settings: new Map(),
+  changelogId: null,
 };
 
 function member(memberId: string, userData: Uint8Array, topics = [TOPIC]): GroupMember {
@@ -45,6 +46,7 @@ const told = (memberId: string, partitions: number[], position: number, numStand
     ...{ httpAddress: null, numStandby, memberId, partitions },
     held: new Map(partitions.map((partition) => [partition, position])),
     settings: new Map(),
+    changelogId: null,
   });
 
 test('whatever members send, every partition has one owner and the counts differ by one at most', async () => {
@@ -146,4 +148,12 @@ describe('a member that decides by other settings than the leader', () => {
     expect([...shares.values()].map(({ active }) => active?.length)).toEqual([1, 1, 1]);
     expect(refused).toEqual([]);
   });
+});
+
+test('state of a changelog that was deleted and created again counts for nothing', async () => {
+  const holding = (position: number, changelogId: string) =>
+    encodeMemberInfo({ ...NOTHING_TOLD, held: new Map([[0, position]]), changelogId });
+  const group = [member('former', holding(900, 'former id')), member('present', holding(5, 'present id'))];
+  const given = await assign(1, group, { ...NOTHING_TOLD, changelogId: 'present id' });
+  expect(given.get('present')?.active).toEqual([0]);
 });

@@ -14,7 +14,14 @@ interface Told {
 }
 
 function member(memberId: string, { settings = terms.settings, topic = TOPIC, active = [0] }: Told = {}) {
-  const info = { httpAddress: 'http://10.0.0.7:8080', numStandby: 0, memberId, partitions: [], held: new Map() };
+  const info = {
+    httpAddress: 'http://10.0.0.7:8080',
+    numStandby: 0,
+    memberId,
+    partitions: [],
+    held: new Map(),
+    changelogId: null,
+  };
   return {
     ...{ memberId, clientId: 'client', clientHost: '/10.0.0.7' },
     memberMetadata: AssignerProtocol.MemberMetadata.encode({

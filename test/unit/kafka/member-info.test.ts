@@ -11,6 +11,7 @@ const memberInfo: fc.Arbitrary<MemberInfo> = fc.record({
   settings: fc
     .uniqueArray(fc.tuple(fc.string(), fc.string({ maxLength: 20 })), { maxLength: 8, selector: ([name]) => name })
     .map((some) => new Map(some)),
+  changelogId: fc.option(fc.constant('5b048a3acab748eb81b671f516e31838')),
   held: fc.uniqueArray(fc.tuple(partition, fc.maxSafeNat()), { selector: ([p]) => p }).map((some) => new Map(some)),
 });
 
@@ -22,22 +23,36 @@ test('what a member tells of itself comes back, also with fields after it that a
   );
 });
 
-/** No settings take a byte, their number. */
+/** No settings take a byte, their number, and so does no topic id, its length. */
 function lengthWithoutSettings(info: MemberInfo): number {
-  return encodeMemberInfo({ ...info, settings: new Map() }).length - 1;
+  return encodeMemberInfo({ ...info, ...NOT_SENT }).length - 2;
+}
+
+/** What a release before this one does not send. */
+const NOT_SENT = { settings: new Map<string, string>(), changelogId: null };
+
+function lengthWithoutTopicId(info: MemberInfo): number {
+  return encodeMemberInfo({ ...info, changelogId: null }).length - 1;
 }
 
 test('what a release without settings sends is read, with no settings', () => {
   fc.assert(
     fc.property(memberInfo, (info) => {
       const bytes = encodeMemberInfo(info).subarray(0, lengthWithoutSettings(info));
-      expect(decodeMemberInfo(bytes)).toEqual({ ...info, settings: new Map() });
+      expect(decodeMemberInfo(bytes)).toEqual({ ...info, ...NOT_SENT });
     }),
   );
 });
 
 test('more settings, or longer ones, than an instance sends are not read', () => {
-  const none = { httpAddress: null, numStandby: 0, memberId: null, partitions: [], held: new Map<number, number>() };
+  const none = {
+    httpAddress: null,
+    numStandby: 0,
+    memberId: null,
+    partitions: [],
+    held: new Map<number, number>(),
+    changelogId: null,
+  };
   const many = new Map(Array.from({ length: 33 }, (_, i) => [`SETTING_${i}`, '']));
   expect(decodeMemberInfo(encodeMemberInfo({ ...none, settings: many }))).toBeNull();
   const long = new Map([['SETTING', 'x'.repeat(1_025)]]);
@@ -55,6 +70,7 @@ test('12 partitions with their positions take 100 bytes and a few', () => {
     partitions,
     held,
     settings: new Map<string, string>(),
+    changelogId: null,
   };
   expect(encodeMemberInfo(info).length).toBeLessThan(170);
 });
@@ -63,9 +79,10 @@ test('another version, and what was cut short anywhere, is nothing that can be r
   fc.assert(
     fc.property(memberInfo, fc.nat(), (info, at) => {
       const bytes = encodeMemberInfo(info);
-      // Cut in front of the settings, it is what a release before them sends.
+      // Cut in front of the settings, or of the topic id, it is what a release before them sends.
       const cut = at % bytes.length;
-      const expected = cut === lengthWithoutSettings(info) ? { ...info, settings: new Map() } : null;
+      const whole = cut === lengthWithoutTopicId(info) ? { ...info, changelogId: null } : null;
+      const expected = cut === lengthWithoutSettings(info) ? { ...info, ...NOT_SENT } : whole;
       expect(decodeMemberInfo(bytes.subarray(0, cut))).toEqual(expected);
       bytes[0] = 2;
       expect(decodeMemberInfo(bytes)).toBeNull();
