@@ -27,7 +27,14 @@ export async function repartitionCommand(
   if (faults.length > 0) throw new UsageError(faults);
   const kafka = kafkaConfigOf({ applicationId, kafka: config.kafka }, logger);
   const cluster = new ClusterView(kafka, clock);
-  const logs = new KafkaLogs({ config: kafka, cluster, groupId: applicationId, clock, onTrouble: () => undefined });
+  const logs = new KafkaLogs({
+    config: kafka,
+    kind: 'compacted',
+    cluster,
+    groupId: applicationId,
+    clock,
+    onTrouble: () => undefined,
+  });
   const admin = new TopicAdmin(kafka, clock);
   const group = new StoppedGroup(kafka, applicationId, clock);
   const transactions = kafkaTransactions(kafka, {

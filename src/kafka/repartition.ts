@@ -12,7 +12,8 @@
  * Killed at any point, it goes on from there when it is run again: the marks say how far it has come. Holds keep the
  * partition and offset that they are named by, and so do the offsets in rows: they are names of records by then.
  */
-import type { Logs, Transactions } from '../pipeline/ports.js';
+import type { TopicPartition } from '../lib/record.js';
+import type { LogBounds, Logs, Transactions } from '../pipeline/ports.js';
 import { decodeRepartitionMark, encodeRepartitionMark, type RepartitionMark } from '../pipeline/repartition-mark.js';
 import { withRows } from './changelog-rows-on-disk.js';
 import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
@@ -126,9 +127,18 @@ function committedOffsets({ logs, input: topic }: RepartitionPorts, count: numbe
   return Promise.all(range(0, count).map((partition) => logs.committedOffset({ topic, partition })));
 }
 
+/** @throws RepartitionRefusedError while too few brokers answer: one that is cut off would give an old end */
+async function boundsByMost(logs: Logs, at: TopicPartition): Promise<LogBounds> {
+  const bounds = await logs.bounds(at);
+  if (bounds.byMost) return bounds;
+  throw new RepartitionRefusedError(
+    `too few brokers answer to know who leads ${at.topic}/${at.partition}: try again later`,
+  );
+}
+
 /** Before it is fenced: the coordinator knows how it ended only until then. */
 async function mustBeWhole({ logs, changelog: topic }: RepartitionPorts, partition: number): Promise<void> {
-  const { end, highWatermark } = await logs.bounds({ topic, partition });
+  const { end, highWatermark } = await boundsByMost(logs, { topic, partition });
   if (end === highWatermark) return;
   throw new RepartitionRefusedError(
     `partition ${topic}/${partition} has a transaction open from offset ${end} on: start an instance, which ends it, and ` +
@@ -142,7 +152,7 @@ async function mustBeConsumed(ports: RepartitionPorts, { from }: Counts): Promis
   for (const partition of range(0, from)) {
     await mustBeWhole(ports, partition);
     await (await fence(ports, partition)).discard();
-    const { start, end, highWatermark } = await logs.bounds({ topic, partition });
+    const { start, end, highWatermark } = await boundsByMost(logs, { topic, partition });
     if (end < highWatermark)
       throw new RepartitionRefusedError(
         `partition ${topic}/${partition} has a transaction open from offset ${end} on, and what follows cannot be consumed ` +
@@ -209,7 +219,7 @@ async function movePartition(ports: RepartitionPorts, counts: Counts, partition:
   const { changelog, input: topic, logs } = ports;
   const producer = await fence(ports, partition);
   try {
-    const { start, end } = await logs.bounds({ topic, partition });
+    const { start, end } = await boundsByMost(logs, { topic, partition });
     await producer.begin(range(0, counts.to).map((p) => ({ topic: changelog, partition: p })));
     const moved = await withRows(logs, { topic: changelog, partition }, async (pairs) => {
       const mover = new RowMover(producer, changelog, partition, counts.to);

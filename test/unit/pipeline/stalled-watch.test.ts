@@ -18,6 +18,7 @@ import { decodeCompanyRow, writeCompanyRow } from '../../../src/store/row-codec.
 import { companyKey } from '../../../src/store/row-keys.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { TOPICS } from './topics.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 const HOUR_MS = 3_600_000;
 const STALLED_AFTER_MS = 10 * HOUR_MS;
@@ -27,6 +28,7 @@ const folder = temporaryFolder();
 class Watched {
   now = 0;
   inputEnd: number | BrokerError = INPUT_END;
+  byMost = true;
   readonly told: string[] = [];
   readonly counts: PendingCompanies[] = [];
   readonly watch: StalledWatch;
@@ -60,7 +62,7 @@ class Watched {
         bounds: () =>
           this.inputEnd instanceof BrokerError
             ? Promise.reject(this.inputEnd)
-            : Promise.resolve({ start: 0, end: 0, highWatermark: this.inputEnd }),
+            : Promise.resolve({ start: 0, end: 0, highWatermark: this.inputEnd, ...SEEN_BY_MOST, byMost: this.byMost }),
       } as Partial<PipelineContext['inputLogs']> as PipelineContext['inputLogs'],
       changelogLogs: {
         bounds: () => Promise.reject(new BrokerError('nobody knows the end')),
@@ -152,3 +154,14 @@ test('nothing is looked at before it is due', async () => {
 function never(): never {
   throw new Error('that is not to be asked for');
 }
+
+test('the end of the input as too few brokers have it is not judged by: it may be an old one', async () => {
+  watched = await Watched.of({ quiet: { progressHour: 0, holds: 0 } });
+  watched.now = 20 * HOUR_MS;
+  watched.byMost = false;
+  await watched.look(3);
+  expect(watched.told).toEqual([]);
+  watched.byMost = true;
+  await watched.look(1);
+  expect(watched.told).toEqual(['quiet']);
+});
