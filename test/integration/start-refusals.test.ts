@@ -123,8 +123,25 @@ describe('a member of the group that decides otherwise', () => {
     const deployment = await deploy(cluster);
     const killed = await processors.startReady(deployment);
     await killed.kill();
-    const other = await as(deployment, { ALL_DATASETS_FROM: '2020-01-01T00:00:00Z' });
-    await processors.startReady(other, { stateDir: killed.stateDir });
+    const { stateDir } = killed;
+    await processors.startReady(deployment, { stateDir });
+  });
+
+  test('is not needed: a state that was built by other settings is run by nobody without consent', async () => {
+    const deployment = await deploy(cluster);
+    const former = await processors.startReady(deployment);
+    await former.stop();
+    const { stateDir } = former;
+    const changed = { ALL_DATASETS_FROM: '2020-01-01T00:00:00Z' };
+    expect(await refusal(processors.start(await as(deployment, changed), { stateDir }))).toMatch(
+      /ALL_DATASETS_FROM is "2020-01-01T00:00:00.000Z" here and ".*" in the state.*CONSENT=changed-settings/,
+    );
+    const consented = await processors.startReady(await as(deployment, { ...changed, CONSENT: 'changed-settings' }), {
+      stateDir,
+    });
+    await consented.stop();
+    // The consent is written down: no further start needs it.
+    await processors.startReady(await as(deployment, changed), { stateDir });
   });
 
   test('is named by client id and host if it is another consumer', async () => {
