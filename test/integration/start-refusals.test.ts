@@ -123,8 +123,8 @@ describe('a member of the group that decides otherwise', () => {
     const deployment = await deploy(cluster);
     const killed = await processors.startReady(deployment);
     await killed.kill();
-    const { stateDir } = killed;
-    await processors.startReady(deployment, { stateDir });
+    const changed = { ALL_DATASETS_FROM: '2020-01-01T00:00:00Z', CONSENT: 'changed-settings' };
+    await processors.startReady(await as(deployment, changed), { stateDir: killed.stateDir });
   });
 
   test('is not needed: a state that was built by other settings is run by nobody without consent', async () => {
