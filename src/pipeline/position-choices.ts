@@ -144,7 +144,8 @@ function lossOfFormerLog({ input }: Positions): string {
 function buildAgain({ input }: Positions): Choice {
   const sentences = [
     `The state is built again from what the input still holds: ${counted(input.end - input.start, 'record')} at most.`,
-    'A company that those records complete is announced again, with the same event id.',
+    'A company that those records complete is announced again, with the same event id. ' +
+      'If all partitions have lost their state, start with CONSENT=used-outbound-topic.',
   ];
   if (input.start > 0)
     sentences.push(`A company whose manifest is below offset ${input.start} may never be announced.`);

@@ -144,7 +144,8 @@ test('one without state, whose offset must be deleted, builds its state again fr
   expect(set).toMatchObject({ exitCode: 0, stderr: '' });
   expect(set.stdout).toContain('A company whose manifest is below offset 2 may never be announced');
   expect(await committedOffset(deployment, 1)).toBe(-1);
-  const again = await processors.startReady(deployment, { stateDir: processors.newFolder() });
+  const environment = { ...deployment.environment, CONSENT: 'used-outbound-topic' };
+  const again = await processors.startReady({ ...deployment, environment }, { stateDir: processors.newFolder() });
   const places = [0, 1].map((partition) => platform.status(`open-${partition}`, '2', 'Complete', {}, { partition }));
   await consumed(deployment, await platform.send(places));
   expect(await announcedCompanies(deployment)).toEqual(['done-0', 'done-0', 'done-1', 'open-0', 'open-1']);
