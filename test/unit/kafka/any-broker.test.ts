@@ -161,6 +161,17 @@ test('an epoch below the highest that was seen is refused, until the topic is an
   expect(brokers.leaders.topicId(AT.topic)).toBe('other');
 });
 
+test('a topic that was deleted is not taken for the present one by the word of a broker that is cut off', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers
+    .set('a:1', metadata(1, 9, 'former'))
+    .set('b:1', metadata(2, 0))
+    .set('c:1', metadata(2, 0));
+  expect(await brokers.leaders.lookUp(AT.topic)).toMatchObject({ topicId: 'id', byMost: true });
+  brokers.answers.set('c:1', null);
+  expect((await brokers.leaders.lookUp(AT.topic)).byMost).toBe(false);
+});
+
 test('brokers without topic ids may begin their epochs again', async () => {
   const brokers = new Brokers(['a:1']);
   const alone = [[1, 'a:1']] as const;
