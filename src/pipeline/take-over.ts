@@ -21,7 +21,7 @@ import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { originOf } from './origin.js';
 import { look, prove, type PartitionView } from './partition-view.js';
-import { startOffset } from './position-check.js';
+import { acceptsLoss, startOffset } from './position-check.js';
 import type { TransactionalProducer } from './ports.js';
 import { restore } from './restore.js';
 
@@ -89,9 +89,24 @@ export async function takeOver(
   }
 }
 
+/** A broker that is cut off may give an old offset, at the start of the input, which looks like consent to a loss. */
+class UnprovedConsentError extends Error {
+  override readonly name = 'UnprovedConsentError';
+
+  constructor(partition: number) {
+    super(
+      `the group's offset of partition ${partition} is at the input's start, and the position of the state is not in it`,
+    );
+  }
+}
+
 /** What may be the fault of a broker that is cut off, for as long as it is not proved. */
 function isContradiction(error: unknown): error is Error {
-  return error instanceof UnprovedChangelogError || error instanceof InconsistentPositionError;
+  return (
+    error instanceof UnprovedChangelogError ||
+    error instanceof InconsistentPositionError ||
+    error instanceof UnprovedConsentError
+  );
 }
 
 /** Brings the store to the changelog's end as `view` has it, and checks. The store is closed after an error. */
@@ -116,10 +131,12 @@ async function settle(
     const { origin, inputRecreated } = originOf(context, store.origin(), view.input.topicId);
     const { applicationId } = context;
     const facts = { applicationId, topic: topics.input, partition, inputRecreated };
-    const from = startOffset({
+    const positions = {
       ...{ ...facts, changelog: store.position(), changelogStart: changelog.start },
       ...{ committed: view.committed, input: view.input },
-    });
+    };
+    if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(partition);
+    const from = startOffset(positions);
     const isNews = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
     const tail = new ChangelogTail(changelog.end);
     const counted = new CountedCompanies(store.position());

@@ -342,10 +342,19 @@ test('an input that was deleted and created again is not read on, however far it
 test('an input that was created again is read from its start where the offset says so', async () => {
   const { outcome } = await takenOver({
     ...{ folder: { ...AT_10, origin: FROM_FORMER_INPUT }, changelog: logUpTo(20), committed: 0 },
-    input: logUpTo(500, { topicId: 'present' }),
+    ...{ input: logUpTo(500, { topicId: 'present' }), provedChangelog: logUpTo(22) },
+    proof: { changelogEnd: 20, committed: 0 },
   });
   const { from, isNews, origin } = await outcome;
   expect({ from, isNews, id: origin.get('input topic id') }).toEqual({ from: 0, isNews: true, id: 'present' });
+});
+
+test('an old offset at the start of the input, and an old end of it, do not pass for the consent of an operator', async () => {
+  const { outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(5), committed: 0 },
+    ...{ proof: { changelogEnd: 20, committed: 10 }, provedInput: logUpTo(15), provedChangelog: logUpTo(22) },
+  });
+  expect((await outcome).from).toBe(10);
 });
 
 test('the first offset of a partition is written down before anything is read', async () => {
