@@ -109,7 +109,7 @@ function isContradiction(error: unknown): error is Error {
   );
 }
 
-/** Brings the store to the changelog's end as `view` has it, and checks. The store is closed after an error. */
+/** Brings the store to the changelog's end as `view` has it, and checks. The store is closed after any error. */
 async function settle(
   { context, partition, enter, signal }: TakingOver,
   producer: TransactionalProducer,
@@ -117,10 +117,10 @@ async function settle(
   opening: StoreOpening,
 ): Promise<OwnedPartition> {
   const { topics } = context;
-  mustBeWhole(topics.changelog, partition, view);
   const { changelog } = view;
   let store: PartitionStore | undefined;
   try {
+    mustBeWhole(topics.changelog, partition, view);
     store = await openStore(context, partition, view, opening);
     context.held.note(partition, store.changelogPosition);
     if (store.changelogPosition < changelog.end) {

@@ -381,3 +381,14 @@ test('a changelog that is said to end below what was just written to it is not b
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
 });
+
+test('a changelog that has lost its first records stops the partition, and leaves no store open', async () => {
+  const changelog = logUpTo(20, { start: 5 });
+  const { asked, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog, input: logUpTo(15), committed: 10, provedChangelog: { ...changelog, end: 22 } },
+    proof: { changelogEnd: 20, committed: 10 },
+  });
+  await expect(outcome).rejects.toThrow('starts at offset 5');
+  const count = (wanted: string) => asked.filter((what) => what === wanted).length;
+  expect(count('close the store')).toBe(count('open the store'));
+});
