@@ -143,6 +143,8 @@ async function settle(
     return { producer, store, tail, counted, origin, from, inputId: view.input.topicId, isNews };
   } catch (error) {
     await opening.discard();
+    // The proof writes to the changelog: a store that is stopped for days must not look as if it had been away.
+    if (isContradiction(error)) await store?.flush().catch(() => undefined);
     await store?.close();
     throw error;
   }

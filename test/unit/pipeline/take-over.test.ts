@@ -65,6 +65,8 @@ interface Situation {
   readonly folder?: Folder;
   readonly decidingSettings?: ReadonlyMap<string, string>;
   readonly mayChangeSettings?: boolean;
+  /** Milliseconds since the folder was last known to be at the changelog's end. */
+  readonly now?: number;
 }
 
 /** Begins to take over a partition. `asked` says what was asked for, in order. */
@@ -81,7 +83,8 @@ class TakeOver {
   #rows = new Map<string, Buffer>();
 
   constructor(private readonly situation: Situation = {}) {
-    const { folder, committed = null, decidingSettings = new Map(), mayChangeSettings = false } = situation;
+    const { folder, committed = null, now = 0 } = situation;
+    const { decidingSettings = new Map(), mayChangeSettings = false } = situation;
     if (folder !== undefined) this.#fill(folder);
     const context: Partial<PipelineContext> = {
       applicationId: 'app',
@@ -90,7 +93,7 @@ class TakeOver {
       deleteRetentionMs: 0,
       decidingSettings,
       mayChangeSettings,
-      clock: { now: () => 0, delay: () => new Promise<void>(() => undefined) },
+      clock: { now: () => now, delay: () => new Promise<void>(() => undefined) },
       inputLogs: {
         reader: never,
         bounds: () => this.#bounds('input'),
@@ -391,4 +394,13 @@ test('a changelog that has lost its first records stops the partition, and leave
   await expect(outcome).rejects.toThrow('starts at offset 5');
   const count = (wanted: string) => asked.filter((what) => what === wanted).length;
   expect(count('close the store')).toBe(count('open the store'));
+});
+
+test('the folder of a partition that stays stopped is not set aside as one that was away, though proofs are written', async () => {
+  const { setAside, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
+    ...{ proof: { changelogEnd: 20, committed: 7 }, now: 1 },
+  });
+  await expect(outcome).rejects.toThrow('offset differs');
+  expect(setAside).toEqual([]);
 });
