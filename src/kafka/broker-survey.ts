@@ -20,7 +20,9 @@ export interface Told<T> {
 export interface Surveyed<T> {
   /** In the order in which they came, at least one. */
   readonly answers: readonly Told<T>[];
-  /** More than half of the brokers that are known, or of MOST_ASKED, have answered. */
+  /** How many brokers are known, MOST_ASKED at most. */
+  readonly known: number;
+  /** More than half of those have answered, and `answers` are theirs. */
   readonly byMost: boolean;
 }
 
@@ -30,7 +32,7 @@ export interface SurveyOptions<T> {
   readonly ask: (address: string) => Promise<T>;
   /** Told of each answer, before `addresses` is read again. */
   readonly onAnswer: (answer: T) => void;
-  /** Whether the answers so far will do, of `known` brokers. */
+  /** Whether the answers so far will do, of `known` brokers: one answer of each, under the address that is known. */
   readonly enough: (answers: readonly Told<T>[], known: number) => boolean;
   readonly clock: Clock;
 }
@@ -63,12 +65,15 @@ class Survey<T> {
     const known = this.options.addresses().slice(0, MOST_ASKED);
     for (const address of known) if (!this.#asked.has(address)) void this.#ask(address);
     const answers = this.#answers;
+    // A broker that was configured under another address than its own answers under both, and must not count twice.
+    const counted = answers.filter(({ toldBy }) => known.includes(toldBy));
     const all = answers.length + this.#failures.length === this.#asked.size;
-    const enough = answers.length > 0 && (patienceIsOver || this.options.enough(answers, known.length));
+    const enough = answers.length > 0 && (patienceIsOver || this.options.enough(counted, known.length));
     if (!all && !enough) return;
     this.#over.abort();
-    if (answers.length === 0) this.reject(this.#failures[0]);
-    else this.resolve({ answers: [...answers], byMost: isMost(answers.length, known.length) });
+    if (answers.length === 0) return this.reject(this.#failures[0]);
+    const byMost = isMost(counted.length, known.length);
+    this.resolve({ answers: byMost ? counted : [...answers], known: known.length, byMost });
   }
 
   /** Never rejects. */

@@ -47,7 +47,7 @@ export interface TopicView {
   readonly topicId: string | null;
   /** All partitions; null for one that has no leader that can be trusted now. */
   readonly leaders: ReadonlyMap<number, Leader | null>;
-  /** More than half of the brokers have answered. */
+  /** More than half of the brokers have answered, and name the same topic. */
   readonly byMost: boolean;
 }
 
@@ -108,7 +108,7 @@ export class LeaderDirectory {
       this.connections,
       (broker) => metadataOf(broker, topic),
       ({ brokers }) => brokers.values(),
-      (answers, known) => isMost(answers.length, known),
+      (answers, known) => isMost(agreeing(answers), known),
     );
     const view = this.#viewOf(topic, surveyed);
     for (const partition of view.leaders.keys()) this.#failed.delete(nameOf({ topic, partition }));
@@ -116,7 +116,7 @@ export class LeaderDirectory {
     return view;
   }
 
-  #viewOf(topic: string, { answers, byMost }: Surveyed<TopicMetadata>): TopicView {
+  #viewOf(topic: string, { answers, known: brokers, byMost }: Surveyed<TopicMetadata>): TopicView {
     const known = answers.map(({ answer }) => answer).filter(({ errorCode }) => errorCode === METADATA_OK);
     if (known.length === 0 || known.length * 2 < answers.length) throw refusedBecause(topic, answers);
     const topicId = mostFrequent(known.map((metadata) => metadata.topicId)) ?? null;
@@ -128,7 +128,7 @@ export class LeaderDirectory {
       const trusted = address !== undefined && this.#isLatest(topic, topicId, partition, epoch);
       leaders.set(partition, trusted ? { address, epoch } : null);
     }
-    return { topicId, leaders, byMost };
+    return { topicId, leaders, byMost: byMost && isMost(same.length, brokers) };
   }
 
   #isLatest(topic: string, topicId: string | null, partition: number, epoch: number): boolean {
@@ -139,6 +139,13 @@ export class LeaderDirectory {
     highest.epochs.set(partition, Math.max(before, epoch));
     return epoch >= before;
   }
+}
+
+/** How many brokers say the same of which topic it is: one that is cut off may know the one that was deleted. */
+function agreeing(answers: readonly Told<TopicMetadata>[]): number {
+  const topics = answers.map(({ answer: { errorCode, topicId } }) => `${errorCode} ${topicId}`);
+  const most = mostFrequent(topics);
+  return topics.filter((topic) => topic === most).length;
 }
 
 /** Of each partition what was said with the highest epoch, also that it has no leader. */

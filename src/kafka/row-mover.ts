@@ -5,7 +5,7 @@ import type { TransactionalProducer } from '../pipeline/ports.js';
 import { ByteWriter } from '../store/byte-writer.js';
 import type { Pair } from '../store/key-value-store.js';
 import { FIRST_VOCABULARY } from '../domain/statuses.js';
-import { writePositionRow } from '../store/row-codec.js';
+import { decodePositionRow, writePositionRow } from '../store/row-codec.js';
 import { isOriginKey, isPositionKey, POSITION_KEY } from '../store/row-keys.js';
 import { companyOf } from './changelog-survey.js';
 import { partitionOfKey } from './partitioner.js';
@@ -36,7 +36,8 @@ export class RowMover {
   /** Writes the rest, and a position row last. @returns how many rows have moved */
   async finish(input: string, firstPosition: number): Promise<number> {
     await this.#flush();
-    const value = this.#position ?? positionRow(input, firstPosition);
+    const position = this.#position === null ? null : decodePositionRow(this.#position);
+    const value = positionRow(position?.topic ?? input, position?.offset ?? firstPosition);
     await this.#produce(this.partition, [recordOf(POSITION_KEY, value)]);
     return this.#moved;
   }
@@ -68,7 +69,7 @@ export class RowMover {
 function positionRow(topic: string, offset: number): Buffer {
   const to = new ByteWriter();
   to.begin();
-  // Rows of several partitions meet here: whoever runs the partition next counts them again.
+  // Rows of several partitions meet in each one, counted under different words perhaps: its next owner counts them again.
   writePositionRow(to, { topic, offset, countedUnder: FIRST_VOCABULARY });
   return to.end();
 }

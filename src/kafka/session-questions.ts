@@ -1,8 +1,9 @@
 /** What a producer session asks of brokers beside its transactions. */
 import type { TopicPartition } from '../lib/record.js';
+import { BrokerError } from '../pipeline/errors.js';
 import { fetchCommittedOffset } from './committed-offset.js';
 import { describeProducers } from './describe-producers.js';
-import { NO_ERROR, noAnswer } from './protocol-errors.js';
+import { ERROR_CODES, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
 import type { SessionConnections } from './session-connections.js';
 import type { ProducerSession } from './transaction-requests.js';
 
@@ -14,7 +15,17 @@ interface AskingSession {
   readonly groupCoordinator: string;
 }
 
-/** Whether the session has a transaction open in a partition; null where its leader does not tell. @throws BrokerError */
+/** Leaders that will not tell later either: too old, or not allowed to. */
+const DOES_NOT_TELL: ReadonlySet<number> = new Set([
+  ERROR_CODES.UNSUPPORTED_VERSION,
+  ERROR_CODES.TOPIC_AUTHORIZATION_FAILED,
+]);
+
+/**
+ * Whether the session has a transaction open in a partition; null where its leader does not tell. A leader that is not
+ * ready is not one that does not tell: what is left open there would pass for somebody else's.
+ * @throws BrokerError
+ */
 export async function hasOpenAt(
   { connections, session }: AskingSession,
   leader: string,
@@ -22,8 +33,11 @@ export async function hasOpenAt(
 ): Promise<boolean | null> {
   try {
     const { errorCode, open } = await connections.write(leader, (broker) => describeProducers(broker, at));
-    return errorCode === NO_ERROR ? open.includes(session.producerId) : null;
+    if (DOES_NOT_TELL.has(errorCode)) return null;
+    if (errorCode !== NO_ERROR) throw refusal(errorCode, 'DescribeProducers', at);
+    return open.includes(session.producerId);
   } catch (error) {
+    if (error instanceof BrokerError) throw error;
     throw noAnswer(error, 'DescribeProducers', at);
   }
 }

@@ -24,6 +24,11 @@ export function startOffset(positions: Positions): number {
   );
 }
 
+/** Whether the input is read from its start although the state speaks of more: an operator has consented to that. */
+export function acceptsLoss(positions: Positions): boolean {
+  return judgePositions(positions).verdict === 'loss accepted';
+}
+
 function asAdvice(partition: number, { target, loses }: Choice): string {
   return `run \`${commandToSet(partition, target)}\`. ${loses} \`company-sync positions show\` lists all partitions`;
 }

@@ -20,14 +20,15 @@ import type { Pair } from '../store/key-value-store.js';
 import { decodeDatasetRow, hasStatusText } from '../store/row-codec.js';
 import { DATASET_PREFIX, parseRowKey } from '../store/row-keys.js';
 import { loadWholeCompany } from '../store/row-loading.js';
-import { commitBatch } from './commit-batch.js';
+import type { BatchLimits } from './batch-limits.js';
 import type { PipelineContext } from './context.js';
 import { announceOverdue, NOTHING_DECIDED, type Decisions } from './decide.js';
+import { commitPaced } from './paced-commit.js';
 import type { OwnedPartition } from './take-over.js';
 
 /** Dataset rows of one slice: about 10 ms of work. */
 const SLICE_ROWS = 1_000;
-/** Rows of companies that one slice loads, unless a single company has more. */
+/** Rows of companies that one slice loads, fewer while transactions must be small. A single company may have more. */
 const MAX_LOADED_ROWS = 20_000;
 
 /** Of one ownership of a partition. */
@@ -36,6 +37,7 @@ export class RecountPass {
   #announced = 0;
   /** Of this slice. */
   #touched: CompanyRows[] = [];
+  #changedRows = 0;
   #announcements: Decisions['announcements'][number][] = [];
 
   constructor(
@@ -43,6 +45,7 @@ export class RecountPass {
     private readonly partition: number,
     private readonly owned: OwnedPartition,
     private readonly cache: CompanyCache,
+    private readonly limits: BatchLimits,
   ) {}
 
   /** Nothing is left to count again. */
@@ -54,7 +57,7 @@ export class RecountPass {
    * Looks at a slice. Call it while no transaction is open, and not after it is over.
    *
    * @param passed the position in the input: all below it is committed or holds no records
-   * @throws as `commitBatch`, and what the store or the row codec throws
+   * @throws as `commitPaced`, and what the store or the row codec throws
    */
   async look(passed: number): Promise<void> {
     const { counted, store } = this.owned;
@@ -70,10 +73,11 @@ export class RecountPass {
 
   /** @returns how many rows of the page were looked at: at least one, if there is one */
   async #count(page: readonly Pair[]): Promise<number> {
+    const maxRows = Math.min(MAX_LOADED_ROWS, this.limits.rows);
     let loadedRows = 0;
     let latest: string | null = null;
     for (const [i, { key, value }] of page.entries()) {
-      if (loadedRows >= MAX_LOADED_ROWS) return i;
+      if (loadedRows >= maxRows) return i;
       if (!hasStatusText(value) || !isLaterTerminal(decodeDatasetRow(value).status)) continue;
       const parsed = parseRowKey(key);
       if (parsed.kind !== 'dataset') throw new Error(`a page of dataset rows has a ${parsed.kind} row`);
@@ -91,9 +95,11 @@ export class RecountPass {
     const { company, size } = rows;
     if (company?.outcome !== 'pending' || company.laterFinished === 0) return size;
     this.#companies++;
-    if (dueFirst(rows) === 'overdue') this.#announcements.push(announceOverdue(this.context, rows));
+    const isOverdue = dueFirst(rows) === 'overdue';
+    if (isOverdue) this.#announcements.push(announceOverdue(this.context, rows));
     else rows.setCompany({ ...company });
     this.#touched.push(rows);
+    this.#changedRows += isOverdue ? size : 1;
     return size;
   }
 
@@ -101,8 +107,10 @@ export class RecountPass {
     const { context, partition } = this;
     const announcements = this.#announcements;
     const decisions = { ...NOTHING_DECIDED, touched: this.#touched, announcements };
-    await commitBatch(context, partition, this.owned, decisions, passed);
+    const size = { records: this.#touched.length, rows: this.#changedRows };
+    await commitPaced(context, partition, this.owned, this.limits, { decisions, nextOffset: passed, size });
     this.#touched = [];
+    this.#changedRows = 0;
     this.#announcements = [];
     this.#announced += announcements.length;
     this.cache.evict();

@@ -62,7 +62,7 @@ export class StalledWatch {
     private readonly cache: CompanyCache,
     private readonly limits: BatchLimits,
   ) {
-    this.#recount = new RecountPass(context, partition, owned, cache);
+    this.#recount = new RecountPass(context, partition, owned, cache, limits);
     const wanted = context.stalledAfterMs / PASSES_PER_STALL;
     this.#passIntervalMs = Math.min(Math.max(wanted, MIN_PASS_INTERVAL_MS), MAX_PASS_INTERVAL_MS);
   }

@@ -76,7 +76,12 @@ export class StandbyTask {
       await opening.settled();
       signal.throwIfAborted();
       const changelog = await this.#changelog(signal);
-      return { store: await openStore(context, partition, { changelog, proved: false }, opening), end: changelog.end };
+      // A folder that contradicts what most brokers say is set aside: a standby proves nothing by a write, and loses only
+      // time. Once the log had grown past the folder, nothing would show that the folder has followed what the log lacks.
+      // What is open may be our own, and be committed.
+      const end = Math.max(changelog.end, changelog.highWatermark);
+      const view = { changelog: { ...changelog, end }, proved: changelog.byMost };
+      return { store: await openStore(context, partition, view, opening), end: changelog.end };
     } finally {
       await opening.discard();
     }

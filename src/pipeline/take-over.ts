@@ -21,7 +21,7 @@ import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { originOf } from './origin.js';
 import { look, prove, type PartitionView } from './partition-view.js';
-import { startOffset } from './position-check.js';
+import { acceptsLoss, startOffset } from './position-check.js';
 import type { TransactionalProducer } from './ports.js';
 import { restore } from './restore.js';
 
@@ -89,12 +89,27 @@ export async function takeOver(
   }
 }
 
-/** What may be the fault of a broker that is cut off, for as long as it is not proved. */
-function isContradiction(error: unknown): error is Error {
-  return error instanceof UnprovedChangelogError || error instanceof InconsistentPositionError;
+/** A broker that is cut off may give an old offset, at the start of the input, which looks like consent to a loss. */
+class UnprovedConsentError extends Error {
+  override readonly name = 'UnprovedConsentError';
+
+  constructor(partition: number) {
+    super(
+      `the group's offset of partition ${partition} is at the input's start, and the position of the state is not in it`,
+    );
+  }
 }
 
-/** Brings the store to the changelog's end as `view` has it, and checks. The store is closed after an error. */
+/** What may be the fault of a broker that is cut off, for as long as it is not proved. */
+function isContradiction(error: unknown): error is Error {
+  return (
+    error instanceof UnprovedChangelogError ||
+    error instanceof InconsistentPositionError ||
+    error instanceof UnprovedConsentError
+  );
+}
+
+/** Brings the store to the changelog's end as `view` has it, and checks. The store is closed after any error. */
 async function settle(
   { context, partition, enter, signal }: TakingOver,
   producer: TransactionalProducer,
@@ -102,10 +117,10 @@ async function settle(
   opening: StoreOpening,
 ): Promise<OwnedPartition> {
   const { topics } = context;
-  mustBeWhole(topics.changelog, partition, view);
   const { changelog } = view;
   let store: PartitionStore | undefined;
   try {
+    mustBeWhole(topics.changelog, partition, view);
     store = await openStore(context, partition, view, opening);
     context.held.note(partition, store.changelogPosition);
     if (store.changelogPosition < changelog.end) {
@@ -116,16 +131,20 @@ async function settle(
     const { origin, inputRecreated } = originOf(context, store.origin(), view.input.topicId);
     const { applicationId } = context;
     const facts = { applicationId, topic: topics.input, partition, inputRecreated };
-    const from = startOffset({
+    const positions = {
       ...{ ...facts, changelog: store.position(), changelogStart: changelog.start },
       ...{ committed: view.committed, input: view.input },
-    });
+    };
+    if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(partition);
+    const from = startOffset(positions);
     const isNews = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
     const tail = new ChangelogTail(changelog.end);
     const counted = new CountedCompanies(store.position());
     return { producer, store, tail, counted, origin, from, inputId: view.input.topicId, isNews };
   } catch (error) {
     await opening.discard();
+    // The proof writes to the changelog: a store that is stopped for days must not look as if it had been away.
+    if (isContradiction(error)) await store?.flush().catch(() => undefined);
     await store?.close();
     throw error;
   }

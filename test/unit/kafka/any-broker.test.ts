@@ -132,6 +132,16 @@ test('a start from a broker that is cut off asks the others that it names', asyn
   expect(byMost).toBe(true);
 });
 
+test('a broker that is configured under another address than its own counts once', async () => {
+  const brokers = new Brokers(['bootstrap:1']);
+  for (const address of ['bootstrap:1', 'a:1']) brokers.answers.set(address, metadata(1, 5));
+  brokers.answers.set('b:1', null).set('c:1', new Error('refused'));
+  expect((await brokers.leaders.lookUp(AT.topic)).byMost).toBe(false);
+  brokers.answers.set('c:1', metadata(2, 6));
+  expect(await brokers.leaders.lookUp(AT.topic)).toMatchObject({ byMost: true });
+  expect(brokers.leaders.known(AT)).toEqual({ address: 'b:1', epoch: 6 });
+});
+
 test('that a partition has no leader any more counts, where it has the highest epoch', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
   brokers.answers.set('a:1', metadata(1, 5)).set('b:1', metadata(-1, 6)).set('c:1', metadata(-1, 6));
@@ -149,6 +159,17 @@ test('an epoch below the highest that was seen is refused, until the topic is an
   brokers.answers.set('a:1', metadata(1, 0, 'other', alone));
   expect(await brokers.leaders.find(AT)).toEqual({ address: 'a:1', epoch: 0 });
   expect(brokers.leaders.topicId(AT.topic)).toBe('other');
+});
+
+test('a topic that was deleted is not taken for the present one by the word of a broker that is cut off', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers
+    .set('a:1', metadata(1, 9, 'former'))
+    .set('b:1', metadata(2, 0))
+    .set('c:1', metadata(2, 0));
+  expect(await brokers.leaders.lookUp(AT.topic)).toMatchObject({ topicId: 'id', byMost: true });
+  brokers.answers.set('c:1', null);
+  expect((await brokers.leaders.lookUp(AT.topic)).byMost).toBe(false);
 });
 
 test('brokers without topic ids may begin their epochs again', async () => {

@@ -95,6 +95,7 @@ class Partition {
   commits = 0;
   owned!: OwnedPartition;
   watch!: StalledWatch;
+  readonly limits = new BatchLimits({ now: () => this.#now });
   #cache!: CompanyCache;
   #context!: PipelineContext;
   #now = 0;
@@ -130,8 +131,7 @@ class Partition {
       ...{ producer: this.#producer(), store, tail: new ChangelogTail(this.#changelogEnd), from: POSITION },
       ...{ counted: new CountedCompanies(position), origin: new Map<string, string>(), inputId: null, isNews: false },
     };
-    const limits = new BatchLimits({ now: () => this.#now });
-    this.watch = new StalledWatch(this.#context, 0, this.owned, this.#cache, limits);
+    this.watch = new StalledWatch(this.#context, 0, this.owned, this.#cache, this.limits);
   }
 
   /** Looks until nothing is left to count again. */
@@ -349,4 +349,23 @@ test('the pass goes on from slice to slice, and a company that it has not come t
   expect(await partition.countedUnder()).toBe(1);
   await partition.pass();
   expect(await partition.countedUnder()).toBe(VOCABULARY);
+});
+
+test('a slice is no larger than the transactions that the brokers allow', async () => {
+  const names = ['one', 'six', 'two'];
+  partition = await Partition.of(...names.map((name) => companyOfOldRelease(name, WAITING)));
+  partition.limits.failed({ records: 3, rows: 16 }, 60_000);
+  expect(partition.limits.rows).toBe(1);
+  await partition.slice();
+  expect(partition.announced).toHaveLength(1);
+  await partition.pass();
+  expect(partition.announced.map(({ companyId }) => companyId)).toEqual(names);
+});
+
+test('a slice whose transaction fails makes the next one smaller', async () => {
+  partition = await Partition.of(companyOfOldRelease('one', WAITING));
+  const { rows } = partition.limits;
+  partition.failing.push(true);
+  await expect(partition.pass()).rejects.toThrow(BrokerError);
+  expect(partition.limits.rows).toBeLessThan(rows);
 });

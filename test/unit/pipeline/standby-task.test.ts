@@ -5,8 +5,9 @@ import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, ReaderClosedError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import { openStore } from '../../../src/pipeline/open-store.js';
-import type { LogReader, Logs } from '../../../src/pipeline/ports.js';
+import type { LogBounds, LogReader, Logs } from '../../../src/pipeline/ports.js';
 import { StandbyTask } from '../../../src/pipeline/standby-task.js';
+import { UnprovedChangelogError } from '../../../src/store/examine-store.js';
 import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
@@ -25,6 +26,8 @@ const EMPTY = { changelog: { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST
 
 class Instance {
   end = 0;
+  /** What else is said of the changelog. */
+  said: Partial<LogBounds> = {};
   /** Resolves with the position from which a standby follows the changelog. */
   readonly following: Promise<number>;
   readonly errors: unknown[] = [];
@@ -38,7 +41,7 @@ class Instance {
       bounds: async () => {
         const { end } = this;
         await bounds();
-        return { start: 0, end, highWatermark: end, ...SEEN_BY_MOST };
+        return { start: 0, end, highWatermark: end, ...SEEN_BY_MOST, ...this.said };
       },
       committedOffset: never,
       offsetIsPending: never,
@@ -102,4 +105,46 @@ test('a standby that cannot ask for the end of the changelog, or is stopped mean
   await standby.ended;
   expect(instance.errors).toEqual([failure]);
   await (await instance.context.state.open(PARTITION)).close();
+});
+
+/** A folder that has followed the changelog up to 20. */
+async function upTo20(): Promise<Instance> {
+  const instance = new Instance();
+  const store = await openStore(instance.context, PARTITION, EMPTY);
+  await store.replay([], 20);
+  await store.close();
+  instance.end = 5;
+  return instance;
+}
+
+/** Runs a standby until it follows the changelog, or something goes wrong. @returns from where it follows */
+async function standBy(instance: Instance): Promise<number | null> {
+  let from: number | null = null;
+  void instance.following.then((position) => (from = position));
+  const standby = new StandbyTask(instance.context, PARTITION);
+  while (instance.errors.length === 0 && from === null) await turn();
+  standby.stop();
+  await standby.ended;
+  return from;
+}
+
+test('a standby whose folder is ahead of the changelog sets it aside, before the log has grown past it', async () => {
+  const instance = await upTo20();
+  await standBy(instance);
+  expect(instance.errors).toEqual([expect.stringContaining('set aside: it has followed the changelog up to 20')]);
+});
+
+test('a standby whose folder is ahead of the changelog keeps it while too few brokers answer', async () => {
+  const instance = await upTo20();
+  instance.said = { byMost: false };
+  await standBy(instance);
+  expect(instance.errors).toEqual([expect.any(UnprovedChangelogError)]);
+  expect(readdirSync(folder())).toEqual([`partition-${PARTITION}`]);
+});
+
+test('a standby keeps a folder that is ahead only of what is decided', async () => {
+  const instance = await upTo20();
+  instance.said = { highWatermark: 20 };
+  expect(await standBy(instance)).toBe(20);
+  expect(instance.errors).toEqual([]);
 });

@@ -65,6 +65,8 @@ interface Situation {
   readonly folder?: Folder;
   readonly decidingSettings?: ReadonlyMap<string, string>;
   readonly mayChangeSettings?: boolean;
+  /** Milliseconds since the folder was last known to be at the changelog's end. */
+  readonly now?: number;
 }
 
 /** Begins to take over a partition. `asked` says what was asked for, in order. */
@@ -81,7 +83,8 @@ class TakeOver {
   #rows = new Map<string, Buffer>();
 
   constructor(private readonly situation: Situation = {}) {
-    const { folder, committed = null, decidingSettings = new Map(), mayChangeSettings = false } = situation;
+    const { folder, committed = null, now = 0 } = situation;
+    const { decidingSettings = new Map(), mayChangeSettings = false } = situation;
     if (folder !== undefined) this.#fill(folder);
     const context: Partial<PipelineContext> = {
       applicationId: 'app',
@@ -90,7 +93,7 @@ class TakeOver {
       deleteRetentionMs: 0,
       decidingSettings,
       mayChangeSettings,
-      clock: { now: () => 0, delay: () => new Promise<void>(() => undefined) },
+      clock: { now: () => now, delay: () => new Promise<void>(() => undefined) },
       inputLogs: {
         reader: never,
         bounds: () => this.#bounds('input'),
@@ -342,10 +345,19 @@ test('an input that was deleted and created again is not read on, however far it
 test('an input that was created again is read from its start where the offset says so', async () => {
   const { outcome } = await takenOver({
     ...{ folder: { ...AT_10, origin: FROM_FORMER_INPUT }, changelog: logUpTo(20), committed: 0 },
-    input: logUpTo(500, { topicId: 'present' }),
+    ...{ input: logUpTo(500, { topicId: 'present' }), provedChangelog: logUpTo(22) },
+    proof: { changelogEnd: 20, committed: 0 },
   });
   const { from, isNews, origin } = await outcome;
   expect({ from, isNews, id: origin.get('input topic id') }).toEqual({ from: 0, isNews: true, id: 'present' });
+});
+
+test('an old offset at the start of the input, and an old end of it, do not pass for the consent of an operator', async () => {
+  const { outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(5), committed: 0 },
+    ...{ proof: { changelogEnd: 20, committed: 10 }, provedInput: logUpTo(15), provedChangelog: logUpTo(22) },
+  });
+  expect((await outcome).from).toBe(10);
 });
 
 test('the first offset of a partition is written down before anything is read', async () => {
@@ -371,4 +383,24 @@ test('a changelog that is said to end below what was just written to it is not b
     proof: { changelogEnd: 20, committed: 10 },
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
+});
+
+test('a changelog that has lost its first records stops the partition, and leaves no store open', async () => {
+  const changelog = logUpTo(20, { start: 5 });
+  const { asked, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog, input: logUpTo(15), committed: 10, provedChangelog: { ...changelog, end: 22 } },
+    proof: { changelogEnd: 20, committed: 10 },
+  });
+  await expect(outcome).rejects.toThrow('starts at offset 5');
+  const count = (wanted: string) => asked.filter((what) => what === wanted).length;
+  expect(count('close the store')).toBe(count('open the store'));
+});
+
+test('the folder of a partition that stays stopped is not set aside as one that was away, though proofs are written', async () => {
+  const { setAside, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
+    ...{ proof: { changelogEnd: 20, committed: 7 }, now: 1 },
+  });
+  await expect(outcome).rejects.toThrow('offset differs');
+  expect(setAside).toEqual([]);
 });
