@@ -47,7 +47,7 @@ export interface TopicView {
   readonly topicId: string | null;
   /** All partitions; null for one that has no leader that can be trusted now. */
   readonly leaders: ReadonlyMap<number, Leader | null>;
-  /** More than half of the brokers have answered. */
+  /** More than half of the brokers have answered, and more than half of the answers are about this very topic. */
   readonly byMost: boolean;
 }
 
@@ -108,7 +108,7 @@ export class LeaderDirectory {
       this.connections,
       (broker) => metadataOf(broker, topic),
       ({ brokers }) => brokers.values(),
-      (answers, known) => isMost(answers.length, known),
+      (answers, known) => isMost(mostVotes(answers), known),
     );
     const view = this.#viewOf(topic, surveyed);
     for (const partition of view.leaders.keys()) this.#failed.delete(nameOf({ topic, partition }));
@@ -128,7 +128,7 @@ export class LeaderDirectory {
       const trusted = address !== undefined && this.#isLatest(topic, topicId, partition, epoch);
       leaders.set(partition, trusted ? { address, epoch } : null);
     }
-    return { topicId, leaders, byMost };
+    return { topicId, leaders, byMost: byMost && isMost(same.length, answers.length) };
   }
 
   #isLatest(topic: string, topicId: string | null, partition: number, epoch: number): boolean {
@@ -139,6 +139,13 @@ export class LeaderDirectory {
     highest.epochs.set(partition, Math.max(before, epoch));
     return epoch >= before;
   }
+}
+
+/** How many answers agree on which topic it is, or that there is none. A broker that is cut off may know a deleted one. */
+function mostVotes(answers: readonly Told<TopicMetadata>[]): number {
+  const votes = answers.map(({ answer: { errorCode, topicId } }) => `${errorCode} ${topicId}`);
+  const most = mostFrequent(votes);
+  return votes.filter((vote) => vote === most).length;
 }
 
 /** Of each partition what was said with the highest epoch, also that it has no leader. */
