@@ -65,6 +65,7 @@ interface Situation {
   readonly folder?: Folder;
   readonly decidingSettings?: ReadonlyMap<string, string>;
   readonly mayChangeSettings?: boolean;
+  readonly now?: number;
 }
 
 /** Begins to take over a partition. `asked` says what was asked for, in order. */
@@ -90,7 +91,7 @@ class TakeOver {
       deleteRetentionMs: 0,
       decidingSettings,
       mayChangeSettings,
-      clock: { now: () => 0, delay: () => new Promise<void>(() => undefined) },
+      clock: { now: () => situation.now ?? 0, delay: () => new Promise<void>(() => undefined) },
       inputLogs: {
         reader: never,
         bounds: () => this.#bounds('input'),
@@ -371,4 +372,63 @@ test('a changelog that is said to end below what was just written to it is not b
     proof: { changelogEnd: 20, committed: 10 },
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
+});
+
+test('a changelog that is said to end between a record just written to it and its marker is not believed', async () => {
+  const { outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(21) },
+    proof: { changelogEnd: 20, committed: 10 },
+  });
+  await expect(outcome).rejects.toThrow(StaleViewError);
+});
+
+test('the transaction that proves is aborted by another fencing before anything is decided', async () => {
+  const { asked, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
+    proof: { changelogEnd: 20, committed: 10 },
+  });
+  await outcome;
+  const proving = asked.slice(asked.indexOf('prove'));
+  expect(proving.slice(0, 3)).toEqual(['prove', 'discard the producer', 'fence app-input-3']);
+});
+
+test('a changelog that too few brokers speak for is not believed after a proof, and both producers are released', async () => {
+  const { asked, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7 },
+    ...{ proof: { changelogEnd: 20, committed: 7 }, provedChangelog: logUpTo(22, { byMost: false }) },
+  });
+  await expect(outcome).rejects.toThrow(StaleViewError);
+  const later = asked.slice(asked.lastIndexOf('fence app-input-3'));
+  expect(later).toContain('discard the producer');
+});
+
+test('an end of the changelog that too few brokers speak for does not count as having been there', async () => {
+  const situation = { folder: AT_10, input: logUpTo(15), committed: 10, now: 1_000 };
+  const few = await takenOver({ ...situation, changelog: logUpTo(20, { byMost: false }) });
+  expect((await few.outcome).store.atEndMs).toBe(0);
+  const most = await takenOver({ ...situation, changelog: logUpTo(20) });
+  expect((await most.outcome).store.atEndMs).toBe(1_000);
+});
+
+test('an offset other than that of the position row is written down before anything is read', async () => {
+  const origin = new Map([['input topic id', 'id']]);
+  const { outcome } = await takenOver({
+    ...{ folder: { ...AT_10, origin }, changelog: logUpTo(20), committed: 12 },
+    input: { ...logUpTo(15, { topicId: 'id' }), start: 12 },
+  });
+  expect(await outcome).toMatchObject({ from: 12, isNews: true });
+});
+
+test('what a later release has written down of the origin stays', async () => {
+  const origin = new Map([
+    ['EVENT_NAMESPACE', 'one'],
+    ['A_LATER_SETTING', 'x'],
+  ]);
+  const { outcome } = await takenOver({
+    ...{ folder: { ...AT_10, origin }, changelog: logUpTo(20), input: logUpTo(15), committed: 10 },
+    decidingSettings: new Map([['EVENT_NAMESPACE', 'one']]),
+  });
+  const owned = await outcome;
+  expect(owned.origin.get('A_LATER_SETTING')).toBe('x');
+  expect(owned.isNews).toBe(false);
 });
