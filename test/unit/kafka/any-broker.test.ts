@@ -223,6 +223,9 @@ test('a topic that one broker alone still knows is not there', async () => {
 
 test('where a broker that is cut off knows another topic of the name, two answers do not decide which one it is', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
-  brokers.answers.set('a:1', metadata(1, 9, 'former')).set('b:1', metadata(2, 0, 'present')).set('c:1', null);
+  brokers.answers
+    .set('a:1', metadata(1, 9, 'former'))
+    .set('b:1', metadata(2, 0, 'present'))
+    .set('c:1', null);
   expect((await brokers.leaders.lookUp(AT.topic)).byMost).toBe(false);
 });

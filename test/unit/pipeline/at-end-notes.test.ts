@@ -97,6 +97,13 @@ describe.each([
     expect(await ageOfNoteMs()).toBeGreaterThan(DAY_MS - HOUR_MS);
   });
 
+  test('notes nothing while too few brokers speak for the end', async () => {
+    await begin();
+    simulated.changelog.said = { topicId: null, leaderEpoch: -1, byMost: false };
+    await simulated.pass(DAY_MS);
+    expect(await ageOfNoteMs()).toBeGreaterThan(DAY_MS - HOUR_MS);
+  });
+
   test('goes on while the brokers give no end, and notes it once they do', async () => {
     await begin();
     simulated.changelog.outage = new BrokerError('no broker answers');
