@@ -103,3 +103,39 @@ test('a standby that cannot ask for the end of the changelog, or is stopped mean
   expect(instance.errors).toEqual([failure]);
   await (await instance.context.state.open(PARTITION)).close();
 });
+
+/** A folder that has followed the changelog up to `offset`. */
+async function leaveFolder(instance: Instance, offset: number): Promise<void> {
+  const store = await openStore(instance.context, PARTITION, EMPTY);
+  await store.replay([], offset);
+  await store.close();
+}
+
+test('a standby waits until the markers of what this instance has written are there', async () => {
+  const instance: Instance = new Instance(() => {
+    instance.end = 20; // At the next question.
+    return Promise.resolve();
+  });
+  await leaveFolder(instance, 20);
+  instance.context.held.note(PARTITION, 20);
+  instance.end = 18;
+  const standby = new StandbyTask(instance.context, PARTITION);
+  expect(await instance.following).toBe(20);
+  standby.stop();
+  await standby.ended;
+  expect(instance.errors).toEqual([]);
+});
+
+test('a standby never sets a folder aside on the word of a broker: nothing is proved', async () => {
+  const instance = new Instance();
+  await leaveFolder(instance, 20);
+  instance.end = 12;
+  const standby = new StandbyTask(instance.context, PARTITION);
+  while (instance.errors.length === 0) await turn();
+  instance.end = 20;
+  expect(await instance.following).toBe(20);
+  standby.stop();
+  await standby.ended;
+  expect(new Set(instance.errors.map((error) => (error as Error).name))).toEqual(new Set(['UnprovedChangelogError']));
+  expect(readdirSync(folder())).toEqual([`partition-${PARTITION}`]);
+});
