@@ -145,3 +145,11 @@ test('a note with a time to come, of a clock that was set back since, is replace
   expect(simulated.now - setBackTo).toBeLessThan(DAY_MS);
   expect(await ageOfNoteMs()).toBeGreaterThanOrEqual(0);
 });
+
+test('an owner that was suspended for a week and is killed in its first batch after that keeps its folder', async () => {
+  await ownIdly();
+  simulated.now += RETENTION_MS + DAY_MS;
+  simulated.onCommit = () => simulated.crash(copy());
+  await commitNext();
+  expect(await openCrashed()).toMatchObject({ setAside: [], position: { topic: 'input', offset: 1 } });
+});
