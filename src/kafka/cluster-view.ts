@@ -21,14 +21,19 @@ export interface NamedCoordinator extends CoordinatorAnswer {
 }
 
 export class ClusterView {
-  readonly #connections: BrokerConnections;
   readonly #anyBroker: AnyBroker;
   readonly leaders: LeaderDirectory;
 
-  constructor(config: KafkaConfig, clock: Clock) {
-    this.#connections = new BrokerConnections({ requestTimeout: REQUEST_TIMEOUT_MS, ...config });
+  /** @param connections are closed with this */
+  constructor(
+    config: KafkaConfig,
+    clock: Clock,
+    private readonly connections: Pick<BrokerConnections, 'ask' | 'drop' | 'close'> = new BrokerConnections({
+      ...{ requestTimeout: REQUEST_TIMEOUT_MS, ...config },
+    }),
+  ) {
     this.#anyBroker = new AnyBroker(config, clock);
-    this.leaders = new LeaderDirectory(this.#anyBroker, this.#connections);
+    this.leaders = new LeaderDirectory(this.#anyBroker, connections);
   }
 
   /**
@@ -42,7 +47,7 @@ export class ClusterView {
     key: string,
   ): Promise<NamedCoordinator> {
     const { answers, byMost } = await this.#anyBroker.askSeveral(
-      this.#connections,
+      this.connections,
       async (broker) => {
         const brokers = await brokersKnownTo(broker);
         return { brokers, ...(await broker.connectionPool.send(findCoordinator(kind, key))) };
@@ -60,7 +65,7 @@ export class ClusterView {
 
   /** Never rejects. */
   close(): Promise<void> {
-    return this.#connections.close();
+    return this.connections.close();
   }
 }
 

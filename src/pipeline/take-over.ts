@@ -15,7 +15,7 @@ import type { PartitionStore } from '../store/partition-store.js';
 import { isSameOrigin, type OriginRow } from '../store/row-codec.js';
 import { ChangelogTail } from './changelog-tail.js';
 import type { PipelineContext } from './context.js';
-import { InconsistentPositionError } from './errors.js';
+import { InconsistentPositionError, SettingsChangedError } from './errors.js';
 import { fence } from './fence.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
@@ -105,7 +105,8 @@ function isContradiction(error: unknown): error is Error {
   return (
     error instanceof UnprovedChangelogError ||
     error instanceof InconsistentPositionError ||
-    error instanceof UnprovedConsentError
+    error instanceof UnprovedConsentError ||
+    error instanceof SettingsChangedError
   );
 }
 

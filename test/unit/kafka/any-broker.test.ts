@@ -199,3 +199,54 @@ test('a topic that a broker does not know of yet is looked for at the others', a
   for (const address of ['a:1', 'b:1', 'c:1']) brokers.answers.set(address, unknown);
   await expect(brokers.leaders.lookUp(AT.topic)).rejects.toThrow(UnknownPartitionError);
 });
+
+test('half of the brokers are not most of them', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1', 'd:1']);
+  for (const address of ['a:1', 'b:1']) brokers.answers.set(address, 'yes');
+  for (const address of ['c:1', 'd:1']) brokers.answers.set(address, new Error('refused'));
+  expect((await brokers.askSeveral()).byMost).toBe(false);
+});
+
+test('a cluster that comes back under its configured addresses alone is found again', async () => {
+  const brokers = new Brokers(['a:1']);
+  const alone = [[1, 'b:1']] as const;
+  brokers.answers.set('a:1', metadata(1, 5, 'id', alone)).set('b:1', metadata(1, 5, 'id', alone));
+  await brokers.leaders.find(AT);
+  brokers.answers.set('b:1', new Error('refused')).set('a:1', metadata(1, 6, 'id', [[1, 'a:1']]));
+  expect((await brokers.leaders.lookUp(AT.topic)).leaders.get(0)).toEqual({ address: 'a:1', epoch: 6 });
+});
+
+test('an epoch below the highest that was seen is refused however often it is told', async () => {
+  const brokers = new Brokers(['a:1']);
+  const alone = [[1, 'a:1']] as const;
+  brokers.answers.set('a:1', metadata(1, 6, 'id', alone));
+  await brokers.leaders.find(AT);
+  brokers.answers.set('a:1', metadata(1, 5, 'id', alone));
+  for (let i = 0; i < 3; i++) expect((await brokers.leaders.lookUp(AT.topic)).leaders.get(0)).toBeNull();
+});
+
+test('a topic is the one that most brokers know, whatever epochs another one of its name had', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers.set('a:1', metadata(1, 9, 'former')).set('b:1', metadata(2, 0, 'present'));
+  brokers.answers.set('c:1', metadata(2, 0, 'present'));
+  expect(await brokers.leaders.lookUp(AT.topic)).toMatchObject({
+    ...{ topicId: 'present', leaders: new Map([[0, { address: 'b:1', epoch: 0 }]]) },
+  });
+});
+
+test('a topic that one broker alone still knows is not there', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  const unknown = { ...metadata(1, 0), errorCode: 3 };
+  const four = { ...metadata(1, 9), brokers: new Map([...ALL, [4, 'd:1'] as const]) };
+  brokers.answers.set('a:1', four).set('b:1', unknown).set('c:1', unknown).set('d:1', new Error('refused'));
+  await expect(brokers.leaders.lookUp(AT.topic)).rejects.toThrow(UnknownPartitionError);
+});
+
+test('where a broker that is cut off knows another topic of the name, two answers do not decide which one it is', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers
+    .set('a:1', metadata(1, 9, 'former'))
+    .set('b:1', metadata(2, 0, 'present'))
+    .set('c:1', null);
+  expect((await brokers.leaders.lookUp(AT.topic)).byMost).toBe(false);
+});

@@ -16,6 +16,7 @@ class World {
   readonly asked: Asked[] = [];
   leader: Leader = { address: 'b1:9092', epoch: 0 };
   coordinator = 'b1:9092';
+  view: Pick<TopicView, 'topicId' | 'byMost'> = { topicId: null, byMost: true };
   offsetAt: (timestamp: number) => number = () => 7;
 
   readonly #broker = (address: string) => ({
@@ -35,8 +36,7 @@ class World {
 
   reader(): LogBoundsReader {
     const leaders = {
-      lookUp: (): Promise<TopicView> =>
-        Promise.resolve({ topicId: null, leaders: new Map([[0, this.leader]]), byMost: true }),
+      lookUp: (): Promise<TopicView> => Promise.resolve({ ...this.view, leaders: new Map([[0, this.leader]]) }),
       forget: () => undefined,
     };
     const cluster = {
@@ -85,4 +85,12 @@ test('a leader is told the epoch that it is believed to lead in, so that one tha
   world.leader = { address: 'b3:9092', epoch: 5 };
   await world.reader().bounds(AT);
   expect(world.asked.map(({ leaderEpoch }) => leaderEpoch)).toEqual([5, 5, 5]);
+});
+
+test('bounds say of which topic and leader they are, and whether most brokers have named that leader', async () => {
+  const world = new World();
+  world.leader = { address: 'b3:9092', epoch: 5 };
+  world.view = { topicId: 'id', byMost: false };
+  const told = { topicId: 'id', leaderEpoch: 5, byMost: false };
+  expect(await world.reader().bounds(AT)).toEqual({ start: 7, end: 7, highWatermark: 7, ...told });
 });

@@ -13,6 +13,7 @@ import { buildBatch } from './build-batch.js';
 const MAX_PARTITION_BYTES = 1_000;
 /** In an encoded Fetch request, behind the replica id. */
 const MAX_WAIT_AT = 4;
+const LEADER_EPOCH_AT = 29 + 7 + 4;
 const OUT_OF_RANGE = 1;
 const NOT_LEADER = 6;
 const LEADER_EPOCH = 3;
@@ -24,6 +25,8 @@ interface Fetch {
   /** In the order asked for. */
   readonly partitions: readonly number[];
   readonly maxWaitMs: number;
+  /** Of the first partition. */
+  readonly leaderEpoch: number;
   answer(...partitions: readonly FetchedPartition[]): Promise<void>;
   fail(error: Error): Promise<void>;
 }
@@ -145,6 +148,7 @@ class World {
           address,
           partitions: partitionsOf(request.encode().buffer),
           maxWaitMs: request.encode().buffer.readInt32BE(MAX_WAIT_AT),
+          leaderEpoch: request.encode().buffer.readInt32BE(LEADER_EPOCH_AT),
           answer: (...partitions) => over(() => resolve({ clientSideThrottleTime: 0, errorCode: 0, partitions })),
           fail: (error) => over(() => reject(error)),
         };
@@ -418,4 +422,10 @@ test('how long a former leader was made to wait is forgotten: brokers come and g
   await moveTo(former);
   expect((await wait()).address).toBe(former);
   expect(waits).toEqual([50, 100, 200, 400, 50, 100, 50]);
+});
+
+test('a leader is told the epoch that it is believed to lead in, so that one that is cut off refuses', async () => {
+  const world = worldOf(0);
+  world.reader(0);
+  expect((await world.fetch('catchUp')).leaderEpoch).toBe(LEADER_EPOCH);
 });

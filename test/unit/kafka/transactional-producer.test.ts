@@ -28,7 +28,11 @@ class ScriptedBroker {
   readonly #unanswered: Unanswered[] = [];
 
   readonly #broker = {
-    versions: { 22: { minVersion: 0, maxVersion: 5 } },
+    versions: { 22: { minVersion: 0, maxVersion: 5 }, 61: { minVersion: 0, maxVersion: 0 } },
+    offsetFetch: () => {
+      this.sent.push('OffsetFetch');
+      return Promise.resolve({ responses: [{ topic: 'input', partitions: [{ partition: 0, offset: '7' }] }] });
+    },
     connectionPool: {
       send: <T extends object>(call: ProtocolCall<T>): Promise<T> =>
         new Promise<Buffer>((resolve, reject) => {
@@ -85,8 +89,13 @@ const answeredForPartition = (errorCode: number) => {
   const topic = new Encoder().writeString('output').writeArray([partition], 'object');
   return throttle().writeArray([topic], 'object');
 };
-const produced = (errorCode: number) => {
-  const partition = new Encoder().writeInt32(0).writeInt16(errorCode).writeInt64(0).writeInt64(-1).writeInt64(0);
+const produced = (errorCode: number, baseOffset = 0) => {
+  const partition = new Encoder()
+    .writeInt32(0)
+    .writeInt16(errorCode)
+    .writeInt64(baseOffset)
+    .writeInt64(-1)
+    .writeInt64(0);
   const topic = new Encoder().writeString('output').writeArray([partition], 'object');
   return new Encoder().writeArray([topic], 'object').writeInt32(0);
 };
@@ -163,6 +172,56 @@ describe('repeating the end of the last transaction', () => {
     await expect(repeated).rejects.toThrow(BrokerError);
     await producer.discard();
     expect(scripted.sent).not.toContain('EndTxn');
+  });
+});
+
+describe('a proof', () => {
+  test('has what the true leader and the true coordinator say, once both have taken what is theirs', async () => {
+    const { scripted, producer } = fencedProducer();
+    const proving = producer.prove(OUTPUT, { topic: 'input', partition: 0 });
+    (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
+    (await scripted.received('AddOffsetsToTxn')).answer(answered(0));
+    (await scripted.received('Produce')).answer(produced(0, 20));
+    await quiet();
+    expect(scripted.sent).not.toContain('OffsetFetch');
+    (await scripted.received('TxnOffsetCommit')).answer(answeredForPartition(0));
+    expect(await proving).toEqual({ changelogEnd: 20, committed: 7 });
+    expect(scripted.sent).not.toContain('EndTxn');
+  });
+
+  test.each(['Produce', 'TxnOffsetCommit'])('is none where the %s is refused', async (refused) => {
+    const { scripted, producer } = fencedProducer();
+    const proving = producer.prove(OUTPUT, { topic: 'input', partition: 0 }).catch((error: unknown) => error);
+    (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
+    (await scripted.received('AddOffsetsToTxn')).answer(answered(0));
+    const code = (name: string) => (name === refused ? ERROR_CODES.NOT_COORDINATOR : 0);
+    (await scripted.received('Produce')).answer(produced(code('Produce'), 20));
+    (await scripted.received('TxnOffsetCommit')).answer(answeredForPartition(code('TxnOffsetCommit')));
+    expect(await proving).toBeInstanceOf(BrokerError);
+    expect(scripted.sent).not.toContain('OffsetFetch');
+  });
+});
+
+describe('whether a transaction of its own is open somewhere', () => {
+  /** A leader's answer to DescribeProducers: these producers have transactions open. */
+  const openOf = (errorCode: number, ...producerIds: readonly number[]): Encoder => {
+    const array = (to: Encoder, length: number) => to.writeUVarInt(length + 1);
+    const body = array(new Encoder().writeUVarInt(0).writeInt32(0), 1).writeUVarIntString('output');
+    array(array(body, 1).writeInt32(0).writeInt16(errorCode).writeUVarInt(0), producerIds.length);
+    for (const id of producerIds)
+      body.writeInt64(id).writeInt32(0).writeInt32(0).writeInt64(0).writeInt32(0).writeInt64(5).writeUVarInt(0);
+    return body.writeUVarInt(0).writeUVarInt(0).writeUVarInt(0);
+  };
+
+  test.each<[string, Encoder, boolean | null]>([
+    ['its own producer id', openOf(0, 4, 1), true],
+    ['the ids of others alone', openOf(0, 4), false],
+    ['a refusal', openOf(29), null],
+  ])('is known by %s', async (_, answer, expected) => {
+    const { scripted, producer } = fencedProducer();
+    const asking = producer.hasOpenIn(OUTPUT);
+    (await scripted.received('DescribeProducers')).answer(answer);
+    expect(await asking).toBe(expected);
   });
 });
 

@@ -97,6 +97,13 @@ describe.each([
     expect(await ageOfNoteMs()).toBeGreaterThan(DAY_MS - HOUR_MS);
   });
 
+  test('notes nothing while too few brokers speak for the end', async () => {
+    await begin();
+    simulated.changelog.said = { topicId: null, leaderEpoch: -1, byMost: false };
+    await simulated.pass(DAY_MS);
+    expect(await ageOfNoteMs()).toBeGreaterThan(DAY_MS - HOUR_MS);
+  });
+
   test('goes on while the brokers give no end, and notes it once they do', async () => {
     await begin();
     simulated.changelog.outage = new BrokerError('no broker answers');
@@ -137,4 +144,12 @@ test('a note with a time to come, of a clock that was set back since, is replace
   await simulated.turns(3);
   expect(simulated.now - setBackTo).toBeLessThan(DAY_MS);
   expect(await ageOfNoteMs()).toBeGreaterThanOrEqual(0);
+});
+
+test('an owner that was suspended for a week and is killed in its first batch after that keeps its folder', async () => {
+  await ownIdly();
+  simulated.now += RETENTION_MS + DAY_MS;
+  simulated.onCommit = () => simulated.crash(copy());
+  await commitNext();
+  expect(await openCrashed()).toMatchObject({ setAside: [], position: { topic: 'input', offset: 1 } });
 });

@@ -22,10 +22,10 @@ interface Situation {
   /** Of repeating the end. */
   readonly fails?: Error;
   readonly staysOpen?: boolean;
-  /** Somebody else's transaction is what is open in the outbound topics. */
-  readonly isOthers?: boolean;
-  /** Too few brokers have said who leads. */
-  readonly isToldByFew?: boolean;
+  /** Somebody else's transaction is what is open in the outbound topics; null where the brokers do not tell. */
+  readonly isOthers?: boolean | null;
+  /** Too few brokers have said who leads: in all topics, or in this one. */
+  readonly isToldByFew?: boolean | string;
 }
 
 function never(): never {
@@ -45,7 +45,12 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     did.push(`fence ${id}`);
     return Promise.resolve({
       ...{ lastOutcome, throttledMs: 0, lostConnection: never, begin: never, prepare: never, produce: never },
-      ...{ sendOffset: never, commit: never, prove: never, hasOpenIn: () => Promise.resolve(!isOthers) },
+      ...{
+        sendOffset: never,
+        commit: never,
+        prove: never,
+        hasOpenIn: () => Promise.resolve(isOthers === null ? null : !isOthers),
+      },
       repeatEnd: (of, outcome) => {
         did.push(`${outcome} ${of.map(({ topic, partition }) => `${topic}/${partition}`).join(' ')}`);
         isOpen = staysOpen;
@@ -75,7 +80,7 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
       bounds: ({ topic, partition }) => {
         looked.push(`${topic}/${partition}`);
         const bounds = isOpen && open.includes(topic) ? OPEN : WHOLE;
-        return Promise.resolve({ ...bounds, byMost: !isToldByFew });
+        return Promise.resolve({ ...bounds, byMost: isToldByFew !== true && isToldByFew !== topic });
       },
     },
     observer: {
@@ -170,5 +175,17 @@ test("another deployment's open transaction in a topic that both write to is lef
 test('no operator is asked to abort what too few brokers say is open', async () => {
   const { did, result } = await fenced({ outcomes: [null], open: [TOPICS.changelog], isToldByFew: true });
   expect(did).toEqual([FENCE, 'discard']);
+  expect(result).toBeInstanceOf(StaleViewError);
+});
+
+test('where brokers do not tell whose transaction is open in a topic that others may write to, it is left alone', async () => {
+  const { did, result } = await fenced({ outcomes: [null], open: [TOPICS.synchronized], isOthers: null });
+  expect(did).toEqual([FENCE]);
+  expect(result).not.toBeInstanceOf(Error);
+});
+
+test('no operator is asked to abort anything while too few brokers speak for a part of what is open', async () => {
+  const open = [TOPICS.changelog, TOPICS.synchronized];
+  const { result } = await fenced({ outcomes: [null], open, isToldByFew: TOPICS.synchronized });
   expect(result).toBeInstanceOf(StaleViewError);
 });

@@ -43,6 +43,10 @@ export class SilentLog {
   outage: Error | null = null;
   /** What every read gives, if it does not wait. */
   failure: Error | null = null;
+  /** What `bounds` says of topic, leader and brokers. */
+  said: Omit<LogBounds, 'start' | 'end' | 'highWatermark'> = SEEN_BY_MOST;
+  /** From where, and from which topic, it was read. */
+  readonly readFrom: { readonly from: number; readonly topicId: string | null }[] = [];
   /** Readers get nothing of what is there. */
   stuck = false;
   onBounds: () => void = () => undefined;
@@ -52,10 +56,11 @@ export class SilentLog {
     this.onBounds();
     if (this.outage !== null) return Promise.reject(this.outage);
     const highWatermark = Math.max(this.highWatermark, this.end);
-    return Promise.resolve({ start: 0, end: this.end, highWatermark, ...SEEN_BY_MOST });
+    return Promise.resolve({ start: 0, end: this.end, highWatermark, ...this.said });
   }
 
-  reader(from: number): LogReader {
+  reader(from: number, topicId: string | null = null): LogReader {
+    this.readFrom.push({ from, topicId });
     let close: (error: Error) => void = () => undefined;
     let position = from;
     return {
@@ -92,6 +97,8 @@ export class SimulatedPartition {
   onCommit: () => void = () => undefined;
   readonly setAside: string[] = [];
   readonly errors: unknown[] = [];
+  /** The errors that the process was to end with. */
+  readonly ended: Error[] = [];
   readonly standbyPositions: number[] = [];
   /** Keeps one RocksDB open over all take-overs: opening it takes longer than all else. */
   keepsOpen = false;
@@ -117,6 +124,7 @@ export class SimulatedPartition {
     const context: Partial<PipelineContext> = {
       applicationId: 'app',
       ...{ decidingSettings: new Map(), mayChangeSettings: false },
+      endProcess: (error) => void this.ended.push(error),
       clusterId: 'cluster',
       topics: TOPICS,
       stalledAfterMs: 60 * HOUR_MS,
@@ -199,7 +207,7 @@ export class SimulatedPartition {
 
   #logs(log: SilentLog): Logs {
     return {
-      reader: (_, from) => log.reader(from),
+      reader: (_, from, topicId) => log.reader(from, topicId),
       bounds: () => log.bounds(),
       committedOffset: () => Promise.resolve(this.#committed),
       offsetIsPending: () => Promise.resolve(false),

@@ -7,6 +7,8 @@ import type { PartitionStatus, PipelineObserver } from '../../../src/pipeline/ob
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import type { LogBatch, LogReader, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { ReaderClosedError } from '../../../src/pipeline/errors.js';
+import type { Decoded } from '../../../src/decode/poison.js';
+import type { LogRecord } from '../../../src/lib/record.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { TOPICS } from './topics.js';
@@ -29,6 +31,12 @@ class SlowKafka {
   readonly tried: { readonly records: number; readonly begunAt: number }[] = [];
   readonly statuses: PartitionStatus[] = [];
   throttledUntil = 0;
+  /** Rows of each transaction, the position among them. */
+  readonly rowsTried: number[] = [];
+  /** What the records are; poison that holds nobody by default. */
+  decodeOne: (record: LogRecord) => Decoded = (record) => ({
+    ...{ record, code: 'missing-key', message: 'no key', heldCompanyId: null },
+  });
 
   constructor(
     readonly input: number,
@@ -54,7 +62,10 @@ class SlowKafka {
       },
       prepare: (to, { length }) => {
         return () => {
-          if (to.topic !== TOPICS.deadLetter) return Promise.resolve(this.changelogEnd + length);
+          if (to.topic !== TOPICS.deadLetter) {
+            this.rowsTried.push(length);
+            return Promise.resolve(this.changelogEnd + length);
+          }
           this.tried.push({ records: length, begunAt });
           const { openMs, throttledMs } = this.cost(length);
           this.now += openMs;
@@ -71,7 +82,7 @@ class SlowKafka {
         if (this.now - begunAt > TRANSACTION_TIMEOUT_MS)
           return Promise.reject(new FencedError('EndTxn was refused: INVALID_PRODUCER_EPOCH (47)'));
         this.committed = offset;
-        this.changelogEnd += 2;
+        this.changelogEnd += this.rowsTried.at(-1) ?? 0; // No markers: nobody could read them here.
         return Promise.resolve();
       },
       discard: () => Promise.resolve(),
@@ -106,7 +117,7 @@ async function played(kafka: SlowKafka, maxTried: number): Promise<void> {
   };
   const context: Partial<PipelineContext> = {
     ...{ applicationId: 'app', clusterId: 'cluster', topics: TOPICS, deleteRetentionMs: 1e12, stalledAfterMs: 1e12 },
-    ...{ decidingSettings: new Map(), mayChangeSettings: false },
+    ...{ decidingSettings: new Map(), mayChangeSettings: false, allDatasetsFrom: 0 },
     cacheRows: () => 1_000,
     held: new HeldPositions(),
     clock: {
@@ -123,10 +134,7 @@ async function played(kafka: SlowKafka, maxTried: number): Promise<void> {
       open: () => Promise.resolve({ ...forward(disk), close: () => Promise.resolve() }),
       setAside: never,
     },
-    decode: (records) =>
-      Promise.resolve(
-        records.map((record) => ({ record, code: 'missing-key' as const, message: 'no key', heldCompanyId: null })),
-      ),
+    decode: (records) => Promise.resolve(records.map((record) => kafka.decodeOne(record))),
     encodeDeadLetter: () => ({ key: null, value: Buffer.alloc(1), headers: [] }),
     transactions: {
       fence: () => {
@@ -208,9 +216,27 @@ test('errors before the transaction begins leave its size alone', async () => {
   kafka.producer = () => {
     const session = producer();
     const begin = (): Promise<void> =>
-      failures-- > 0 ? Promise.reject(new BrokerError('no leader')) : session.begin([]);
+      kafka.committed !== null && failures-- > 0 ? Promise.reject(new BrokerError('no leader')) : session.begin([]);
     return { ...session, begin };
   };
   await played(kafka, 3);
   expect(kafka.tried[0]?.records).toBe(625);
+});
+
+test('a transaction ends before its records where they change many rows', async () => {
+  const kafka = new SlowKafka(625, () => ({ openMs: 5, throttledMs: 0 }));
+  const datasets = Array.from({ length: 10 }, (_, i) => ({ datasetId: `d${i}`, dataType: 'invoices' }));
+  kafka.decodeOne = ({ offset, timestamp }) => ({
+    ...{ companyId: `c${offset}`, clientId: 'client', offset, timestamp, repairs: [] },
+    payload: {
+      ...{ kind: 'manifest', linkId: 'l', connectionId: 'k', sourceType: 's', companyName: 'n', isFinal: true },
+      datasets,
+    },
+  });
+  await played(kafka, 200);
+  expect(kafka.committed).toBe(kafka.input);
+  // Of 625 records with 12 rows each, as many as reach 3,125 rows. Rows of the first commit: origin and position.
+  const [, first] = kafka.rowsTried;
+  expect(first).toBeGreaterThan(3_125);
+  expect(first).toBeLessThanOrEqual(3_125 + 12);
 });

@@ -73,6 +73,8 @@ interface Situation {
 class TakeOver {
   readonly asked: string[] = [];
   readonly setAside: string[] = [];
+  /** Producers that were fenced in and not discarded. */
+  readonly unreleased = new Set<TransactionalProducer>();
   readonly reasons: (string | null)[] = [];
   /** Answers the fencing. */
   fenced: () => void = never;
@@ -166,7 +168,7 @@ class TakeOver {
   }
 
   #producer(): TransactionalProducer {
-    return {
+    const producer: TransactionalProducer = {
       ...{ lastOutcome: null, throttledMs: 0, lostConnection: never, repeatEnd: never, hasOpenIn: never },
       ...{ begin: never, prepare: never, produce: never, sendOffset: never, commit: never },
       prove: () => {
@@ -176,9 +178,12 @@ class TakeOver {
       },
       discard: () => {
         this.asked.push('discard the producer');
+        this.unreleased.delete(producer);
         return Promise.resolve();
       },
     };
+    this.unreleased.add(producer);
+    return producer;
   }
 
   #store(): KeyValueStore {
@@ -370,6 +375,7 @@ test('a state that was built by another setting is not gone on with, unless that
   const situation: Situation = {
     ...{ folder: { ...AT_10, origin }, changelog: logUpTo(20), input: logUpTo(15), committed: 10 },
     decidingSettings: new Map([['EVENT_NAMESPACE', 'two']]),
+    ...{ proof: { changelogEnd: 20, committed: 10 }, provedChangelog: logUpTo(22) },
   };
   await expect((await takenOver(situation)).outcome).rejects.toThrow(SettingsChangedError);
   const consented = await (await takenOver({ ...situation, mayChangeSettings: true })).outcome;
@@ -403,4 +409,63 @@ test('the folder of a partition that stays stopped is not set aside as one that 
   });
   await expect(outcome).rejects.toThrow('offset differs');
   expect(setAside).toEqual([]);
+});
+
+test('a changelog that is said to end between a record just written to it and its marker is not believed', async () => {
+  const { outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(21) },
+    proof: { changelogEnd: 20, committed: 10 },
+  });
+  await expect(outcome).rejects.toThrow(StaleViewError);
+});
+
+test('the transaction that proves is aborted by another fencing before anything is decided', async () => {
+  const { asked, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
+    proof: { changelogEnd: 20, committed: 10 },
+  });
+  await outcome;
+  const proving = asked.slice(asked.indexOf('prove'));
+  expect(proving.slice(0, 3)).toEqual(['prove', 'discard the producer', 'fence app-input-3']);
+});
+
+test('a changelog that too few brokers speak for is not believed after a proof, and both producers are released', async () => {
+  const { unreleased, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7 },
+    ...{ proof: { changelogEnd: 20, committed: 7 }, provedChangelog: logUpTo(22, { byMost: false }) },
+  });
+  await expect(outcome).rejects.toThrow(StaleViewError);
+  expect(unreleased.size).toBe(0);
+});
+
+test('an end of the changelog that too few brokers speak for does not count as having been there', async () => {
+  const situation = { folder: AT_10, input: logUpTo(15), committed: 10, now: 1_000 };
+  const few = await takenOver({ ...situation, changelog: logUpTo(20, { byMost: false }) });
+  expect((await few.outcome).store.atEndMs).toBe(0);
+  const most = await takenOver({ ...situation, changelog: logUpTo(20) });
+  expect((await most.outcome).store.atEndMs).toBe(1_000);
+});
+
+test('an offset other than that of the position row is written down before anything is read', async () => {
+  const origin = new Map([['input topic id', 'id']]);
+  const { outcome } = await takenOver({
+    ...{ folder: { ...AT_10, origin }, changelog: logUpTo(20), committed: 12 },
+    input: { ...logUpTo(15, { topicId: 'id' }), start: 12 },
+    ...{ proof: { changelogEnd: 20, committed: 12 }, provedChangelog: logUpTo(22) },
+  });
+  expect(await outcome).toMatchObject({ from: 12, isNews: true });
+});
+
+test('what a later release has written down of the origin stays', async () => {
+  const origin = new Map([
+    ['EVENT_NAMESPACE', 'one'],
+    ['A_LATER_SETTING', 'x'],
+  ]);
+  const { outcome } = await takenOver({
+    ...{ folder: { ...AT_10, origin }, changelog: logUpTo(20), input: logUpTo(15), committed: 10 },
+    decidingSettings: new Map([['EVENT_NAMESPACE', 'one']]),
+  });
+  const owned = await outcome;
+  expect(owned.origin.get('A_LATER_SETTING')).toBe('x');
+  expect(owned.isNews).toBe(false);
 });
