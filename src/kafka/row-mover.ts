@@ -68,7 +68,7 @@ export class RowMover {
 function positionRow(topic: string, offset: number): Buffer {
   const to = new ByteWriter();
   to.begin();
-  // Rows of several partitions meet here: whoever runs the partition next counts them again.
+  // Rows of several partitions meet here: the next owner of the partition counts them again.
   writePositionRow(to, { topic, offset, countedUnder: FIRST_VOCABULARY });
   return to.end();
 }

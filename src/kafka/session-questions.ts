@@ -14,7 +14,7 @@ interface AskingSession {
   readonly groupCoordinator: string;
 }
 
-/** Whether the session has a transaction open in a partition; null where its leader does not tell. @throws BrokerError */
+/** Whether the session has a transaction open in a partition; null if its leader does not tell. @throws BrokerError */
 export async function hasOpenAt(
   { connections, session }: AskingSession,
   leader: string,
