@@ -77,7 +77,7 @@ export class Denials {
   /** By id, the one used longest ago first. */
   readonly #byId = new Map<number, Denial>();
 
-  /** The denials of an id; a new object for an id that is not remembered. The caller may keep it after it is forgotten here. */
+  /** The denials of an id, new if none are remembered. The caller may keep the object after it is forgotten here. */
   of(id: number): Denial {
     const denial = this.#byId.get(id) ?? new Denial(id);
     this.#byId.delete(id);

@@ -28,7 +28,7 @@ export class Throttle {
     this.#byBroker.set(address, { untilMs: this.#lastAt + toldMs, toldMs });
   }
 
-  /** Milliseconds until no broker throttles any more. Never longer than the longest throttle time, if the clock is set back. */
+  /** Milliseconds until no broker throttles any more. If the clock is set back, at most the longest throttle time. */
   get leftMs(): number {
     const now = this.clock.now();
     let left = 0;

@@ -113,7 +113,10 @@ export interface TransactionalProducer {
 
 /** What a write has shown; nobody else can have written since the fencing. */
 export interface Proof {
-  /** Where the changelog ended before the write: every transaction below has ended. The write takes one offset, and its abort another. */
+  /**
+   * Where the changelog ended before the write: every transaction below has ended. The write takes one offset, and its
+   * abort another.
+   */
   readonly changelogEnd: number;
   /** The group's committed offset of the input partition; null if it has none. */
   readonly committed: number | null;

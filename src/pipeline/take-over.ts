@@ -47,7 +47,7 @@ interface TakingOver {
   readonly partition: number;
   /** Called with each state that the partition enters. */
   readonly enter: (status: PartitionStatus) => void;
-  /** Aborts when the partition is no longer ours to take. */
+  /** Aborts when the partition is taken away from this instance. */
   readonly signal: AbortSignal;
 }
 

@@ -39,7 +39,7 @@ export interface StoredPositions {
   readonly originRow: OriginRow | null;
 }
 
-/** The store has followed the changelog further than brokers say it goes. One of the two is wrong; nothing proves which. */
+/** The store contradicts what brokers say of the changelog. One of the two is wrong, and nothing proves which. */
 export class UnprovedChangelogError extends Error {
   override readonly name = 'UnprovedChangelogError';
 }
