@@ -65,7 +65,7 @@ export class Service {
   readonly #resources: { readonly name: string; close(): Promise<void> }[] = [];
   readonly #board = new ProgressBoard();
   #startingBecause: string | null = 'starting';
-  /** For the calls to STATE_DIR before and besides those to the partitions' stores. */
+  /** For all calls to STATE_DIR except those to the partitions' stores. */
   readonly #volume: CallDeadline;
   #state: TimedStateDirectory | null = null;
   #lock: InstanceLock | null = null;

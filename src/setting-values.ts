@@ -34,8 +34,7 @@ export const CONSENTS = {
     'a first start on a topic of announcements that has been written to, as with another APPLICATION_ID: companies ' +
     'announced before may be announced again',
   'changed-settings':
-    'settings that decide are no longer those that the state was built by: from now on companies are announced as the ' +
-    'new ones say',
+    'deciding settings that differ from those that the state was built by: from now on the new ones decide',
 } as const;
 export type Consent = keyof typeof CONSENTS;
 export const CONSENT_WORDS = Object.keys(CONSENTS) as [Consent, ...Consent[]];

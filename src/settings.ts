@@ -134,7 +134,7 @@ export const SETTINGS = Object.freeze({
   consent: optional({
     env: 'CONSENT',
     meaning:
-      'what a start is allowed that it refuses otherwise, comma-separated; to be given once, and taken back: ' +
+      'allows a start that is refused otherwise, comma-separated; pass it for that start and remove it afterwards: ' +
       Object.entries(values.CONSENTS)
         .map(([word, meaning]) => `${word} (${meaning})`)
         .join('; '),

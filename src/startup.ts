@@ -1,4 +1,4 @@
-/** What an instance finds out about its surroundings before it joins the group; what is down is waited for. */
+/** What an instance finds out about its surroundings before it joins the group; it waits for a service that is down. */
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { decidingSettingsOf, type DecidingSettings } from './deciding-settings.js';
@@ -36,7 +36,7 @@ export interface StartupOptions {
   /** Aborts when the instance stops. */
   readonly signal: AbortSignal;
   readonly own: Own;
-  /** Told why the start waits. */
+  /** Called with the reason why the start waits. */
   readonly onWaiting: (because: string) => void;
 }
 
@@ -134,7 +134,7 @@ export class Startup {
     return id;
   }
 
-  /** Asks until there is an answer: what is down at the start is waited for. Null when stopped meanwhile. */
+  /** Asks until there is an answer: it waits for a service that is down at the start. Null when stopped meanwhile. */
   async #patiently<T>(whom: string, ask: () => Promise<T>, outage: new (...args: never[]) => Error): Promise<T | null> {
     const { clock, logger, signal, onWaiting } = this.#options;
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);

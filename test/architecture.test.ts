@@ -25,6 +25,38 @@ test('the source keeps its rules', () => {
   expect(architectureViolations(sources)).toEqual([]);
 });
 
+describe("docs/architecture.md's file map", () => {
+  const architecture = readFileSync(join(__dirname, '..', 'docs', 'architecture.md'), 'utf8');
+  const rows = (architecture.split('\n## Where things are\n')[1] ?? '')
+    .split('\n')
+    .filter((line) => line.startsWith('|'));
+  const files = [...readSources().keys()].filter((path) => !path.endsWith('.d.ts')).map((path) => nameOf(path));
+
+  function nameOf(path: string): string {
+    return path.replace(/^.*\//, '').replace(/\.ts$/, '');
+  }
+
+  /** The names that stand in backticks, as patterns: `rocks-*` names several files. Folders are left out. */
+  function named(text: string): [name: string, pattern: RegExp][] {
+    return [...text.matchAll(/`([\w./*-]+)`/g)]
+      .map(([, path = '']) => nameOf(path))
+      .filter((name) => name !== '')
+      .map((name) => [name, new RegExp(`^${name.replaceAll('*', '[\\w-]+')}$`)]);
+  }
+
+  test('names every file of src/', () => {
+    expect(rows.length).toBeGreaterThan(10);
+    const patterns = named(rows.join('\n')).map(([, pattern]) => pattern);
+    expect(files.filter((file) => !patterns.some((pattern) => pattern.test(file)))).toEqual([]);
+  });
+
+  test('names no file that is gone', () => {
+    const firstColumn = rows.slice(2).map((row) => row.split('|')[1] ?? '');
+    const gone = named(firstColumn.join('\n')).filter(([, pattern]) => !files.some((file) => pattern.test(file)));
+    expect(gone.map(([name]) => name)).toEqual([]);
+  });
+});
+
 test('the reference model shares nothing with the source', () => {
   const text = readFileSync(join(__dirname, 'support', 'reference-model.ts'), 'utf8');
   expect([...text.matchAll(/from '(.*)'/g)].map(([, specifier]) => specifier)).toEqual(['node:crypto']);

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 type Typed = NodeJS.ReadableStream & { readonly isTTY?: boolean };
 type Shown = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
-/** Asks a person at a terminal. False where there is no terminal, or anything but `yes` is typed: Ctrl-C and Ctrl-D too. */
+/** Asks a person at a terminal. False without a terminal, and if the answer is not `yes`: Ctrl-C and Ctrl-D too. */
 export async function consentTyped(
   question: string,
   input: Typed = process.stdin,

@@ -121,7 +121,7 @@ async function* examineTopics(config: Config, kafka: KafkaConfig): Found {
   }
 }
 
-/** What `run` refuses besides: others who use our transactional ids, or our group with other settings. */
+/** What `run` also refuses: deployments that use our transactional ids, or our group with other settings. */
 async function* examineDeployment(config: Config, kafka: KafkaConfig): Found {
   const check = 'deployment';
   const { applicationId, topics } = config;

@@ -79,7 +79,7 @@ export class Denials {
   /** By id, the one used longest ago first. */
   readonly #byId = new Map<number, Denial>();
 
-  /** That of an id, new where there is none. Whoever has it may keep it, also when it is no longer remembered here. */
+  /** The denials of an id, new if none are remembered. The caller may keep the object after it is forgotten here. */
   of(id: number): Denial {
     const denial = this.#byId.get(id) ?? new Denial(id);
     this.#byId.delete(id);

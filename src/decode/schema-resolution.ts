@@ -57,7 +57,7 @@ export class SchemaResolution<T> {
     const { clock } = this.#options;
     await this.#ask(this.#unknownAmong(ofRepairs), signal);
     const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS);
-    // Kept here until all are answered, also those that are no longer remembered: each try brings them nearer to that.
+    // Kept here until every id has an answer, even if it is forgotten elsewhere: each try brings the answer nearer.
     let open = this.#openAmong(ids);
     try {
       while (open.length > 0) {
@@ -96,7 +96,7 @@ export class SchemaResolution<T> {
     return open;
   }
 
-  /** Whether the registry answers for a known id; true too where it need not be asked. */
+  /** Whether the registry answers for a known id; also true if it need not be asked. */
   async #confirmRegistry(open: readonly Denial[], signal: AbortSignal): Promise<boolean> {
     const waiting = open.filter((denial) => denial.needsConfirmation);
     if (waiting.length === 0) return true;

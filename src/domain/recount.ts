@@ -35,7 +35,7 @@ export function countLaterFinished(rows: CompanyRows): void {
 }
 
 /**
- * What must happen to a company before a record of it is applied or holds it; null where nothing must.
+ * The step that a company needs before a record of it is applied or holds it; null if it needs none.
  *
  * `needs-whole-company`: load all of its rows, which counts it. `overdue`: announce it with `completingOf`.
  */

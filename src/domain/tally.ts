@@ -22,7 +22,7 @@ export function isLaterFinished(dataset: DatasetRow, endedLinks: bigint): boolea
 
 /**
  * The company row after one of its datasets went from `before` to `after` (null: not there).
- * The very same object where no count changes, so that the row need not be written. The company must be counted.
+ * The very same object if no count changes, so that the row need not be written. The company must be counted.
  */
 export function countDataset(
   company: PendingCompany,
@@ -47,7 +47,7 @@ export function countDataset(
   };
 }
 
-/** @throws where the company was not counted since its row was read: a rule must never take a stored count for its own */
+/** @throws if the company was not counted since its row was read: a rule must never take a stored count for its own */
 export function laterFinishedOf({ laterFinished }: PendingCompany): number {
   if (laterFinished === null) throw new Error('a company is counted on before it was counted again');
   return laterFinished;

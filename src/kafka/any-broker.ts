@@ -49,12 +49,12 @@ export class AnyBroker {
   }
 
   /**
-   * Asks several brokers at once. Those that the cluster has named are asked; where none of them answers, those
-   * configured.
+   * Asks several brokers at once. It asks the brokers that the cluster has named. If none of them answers, it asks
+   * those configured.
    *
    * @param brokersIn the addresses of the cluster's brokers, as far as an answer has them
-   * @param enough whether the answers so far will do, of so many brokers
-   * @throws the first failure where no broker answers
+   * @param enough whether these answers are enough, if so many brokers are known
+   * @throws the first failure if no broker answers
    */
   async askSeveral<T>(
     connections: Pick<BrokerConnections, 'ask' | 'drop'>,
@@ -110,7 +110,7 @@ export class AnyBroker {
     return typeof brokers === 'function' ? await brokers() : brokers;
   }
 
-  /** Gives up the connection where the broker does not answer. */
+  /** Gives up the connection if the broker does not answer. */
   async #askOne<T>(
     connections: Pick<BrokerConnections, 'ask' | 'drop'>,
     address: string,

@@ -20,7 +20,7 @@ export interface AssignorOptions {
   readonly topic: string;
   /** How many it had at the start: a partition that is added later has no owner, for the state knows nothing of it. */
   readonly partitions: number;
-  /** What this member tells of itself; asked at each join. */
+  /** The info that this member sends about itself; read at each join. */
   readonly describe: () => MemberInfo;
   /** Called in the group's leader, at each join, for each member whose settings differ from the leader's own. */
   readonly onRefused: (member: RefusedMember) => void;

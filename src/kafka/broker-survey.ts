@@ -6,9 +6,9 @@
  */
 import type { Clock } from '../lib/clock.js';
 
-/** How many brokers are asked; of a larger cluster the first so many. */
+/** How many brokers are asked; of a larger cluster only the first ones. */
 export const MOST_ASKED = 5;
-/** After the first answer. A broker that is down refuses at once; only one that is frozen lets us wait for so long. */
+/** After the first answer. A broker that is down refuses at once; only a frozen one takes this long. */
 const PATIENCE_MS = 1_000;
 
 /** An answer, and the address of the broker that gave it. */
@@ -30,7 +30,7 @@ export interface SurveyOptions<T> {
   /** The addresses to ask; read again after each answer, which may have made more of them known. */
   readonly addresses: () => readonly string[];
   readonly ask: (address: string) => Promise<T>;
-  /** Told of each answer, before `addresses` is read again. */
+  /** Called with each answer, before `addresses` is read again. */
   readonly onAnswer: (answer: T) => void;
   /** Whether the answers so far will do, of `known` brokers: one answer of each, under the address that is known. */
   readonly enough: (answers: readonly Told<T>[], known: number) => boolean;
@@ -41,7 +41,7 @@ export function isMost(count: number, known: number): boolean {
   return count * 2 > known;
 }
 
-/** @throws the first failure where no broker has answered */
+/** @throws the first failure if no broker has answered */
 export function survey<T>(options: SurveyOptions<T>): Promise<Surveyed<T>> {
   return new Promise((resolve, reject) => new Survey(options, resolve, reject).look());
 }
@@ -59,7 +59,7 @@ class Survey<T> {
     private readonly reject: (failure: unknown) => void,
   ) {}
 
-  /** Asks those not asked yet, and ends where the answers will do or nobody is left to answer. */
+  /** Asks the brokers that were not asked yet. Ends if the answers are enough, or if no broker is left to answer. */
   look(patienceIsOver = false): void {
     if (this.#over.signal.aborted) return;
     const known = this.options.addresses().slice(0, MOST_ASKED);

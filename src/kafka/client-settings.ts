@@ -24,9 +24,9 @@ export interface ClientSettingsOptions {
     signal: AbortSignal,
   ) => Promise<readonly (ClientSetting | UnreadableSetting)[]>;
   readonly clock: Clock;
-  /** Told when the settings were read up to their end, and of each portion after that. */
+  /** Called when the settings were read up to their end, and after each portion that follows. */
   readonly onProgress: () => void;
-  /** Told of each error; reading is tried again. */
+  /** Called with each error; reading is tried again. */
   readonly onError: (error: unknown, what: string) => void;
   readonly logger: Logger;
 }

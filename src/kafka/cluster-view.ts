@@ -1,6 +1,6 @@
 /**
- * What the brokers say of the cluster: who leads, who coordinates. One for each process, shared by all that reads and
- * writes, so that the highest leader epoch which one of them has seen counts for all.
+ * What the brokers say of the cluster: who leads, who coordinates. Each process has one view, shared by all its readers
+ * and writers: the highest leader epoch that any of them has seen counts for all.
  */
 import type { Clock } from '../lib/clock.js';
 import { AnyBroker } from './any-broker.js';
@@ -39,8 +39,8 @@ export class ClusterView {
   /**
    * The coordinator of a group or a transactional id that most brokers name. One attempt; the caller retries.
    *
-   * @returns a refusal, as an error code, only where no broker names one
-   * @throws the first failure where no broker answers
+   * @returns a refusal, as an error code, only if no broker names one
+   * @throws the first failure if no broker answers
    */
   async coordinatorOf(
     kind: typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION,

@@ -5,7 +5,7 @@ import type { ConnectedBroker } from './broker-connections.js';
 
 const NOTHING_COMMITTED = -1;
 
-/** Null where there is none. @throws what kafkajs throws */
+/** Null if the group has no offset there. @throws what kafkajs throws */
 export async function fetchCommittedOffset(
   broker: ConnectedBroker,
   groupId: string,

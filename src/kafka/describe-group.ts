@@ -5,7 +5,7 @@ import type { GroupCoordinator } from './group-coordinator.js';
 
 export interface DescribedGroup {
   readonly state: string;
-  /** The name of the way of assigning that all members know; empty while the group is being assigned anew. */
+  /** The name of the way of assigning that all members know; empty during a rebalance. */
   readonly protocol: string;
   /** While the group is being assigned anew, neither the metadata nor the assignment of a member is told. */
   readonly members: readonly {

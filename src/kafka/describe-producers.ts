@@ -20,7 +20,7 @@ const API_KEY = 61;
 const FIXED_REQUEST_BYTES = 64;
 const UNSUPPORTED: OpenProducers = { errorCode: ERROR_CODES.UNSUPPORTED_VERSION, clientSideThrottleTime: 0, open: [] };
 
-/** The answer's error is UNSUPPORTED_VERSION where the broker does not know the request (before Kafka 2.8). */
+/** The answer's error is UNSUPPORTED_VERSION if the broker does not know the request (before Kafka 2.8). */
 export async function describeProducers(
   { versions, connectionPool }: ConnectedBroker,
   { topic, partition }: TopicPartition,

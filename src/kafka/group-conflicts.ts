@@ -42,7 +42,7 @@ export function settingsConflict(terms: GroupTerms, memberMetadata: Buffer, ther
 }
 
 /**
- * The first conflict with a member that runs partitions, in words; null if there is none. An idle member is passed over:
+ * The first conflict with a member that runs partitions, in words, or null. An idle member is passed over:
  * it may be idle because its own settings are wrong.
  *
  * @param group one that is not being assigned at present: only then the coordinator tells what its members are

@@ -1,4 +1,4 @@
-/** The broker that coordinates our group: looked up for each question, for it may be another one by now. */
+/** The broker that coordinates our group: looked up for each question, because it may have changed. */
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import { Coalesced } from '../lib/coalesced.js';
 import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';

@@ -31,9 +31,9 @@ export interface GroupMembershipOptions {
   readonly sessionTimeoutMs?: number;
   /** Membership ended by itself and will not come back. Not called for what kafkajs recovers from by joining again. */
   readonly onCrash: (error: Error) => void;
-  /** Told of each error after which joining is tried again. */
+  /** Called with each error after which joining is tried again. */
   readonly onTrouble?: (error: Error) => void;
-  /** Told of each join and each heartbeat that succeeded. */
+  /** Called with each join and each heartbeat that succeeded. */
   readonly onAlive?: () => void;
   readonly logger: Logger;
 }

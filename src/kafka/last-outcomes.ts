@@ -13,7 +13,7 @@ interface Known {
 }
 
 /**
- * How the last transaction of each transactional id ended. The coordinator tells it until the id is fenced. What it told
+ * How the last transaction of each transactional id ended. The coordinator tells it until the id is fenced. That answer
  * holds over a fencing only if nothing that changes it can have happened between the description and the fencing.
  *
  * Between the two a former owner may still be at work, in the epoch that was described: a fencing cannot be made to depend

@@ -10,11 +10,11 @@ const NEXT_WINDOW_FACTOR = 10;
 const RECORDS_A_READ = 10_000;
 
 /**
- * The last position row below the last stable offset; null where there is none. Reads windows backwards from the end,
+ * The last position row below the last stable offset; null if the log has none. Reads windows backwards from the end,
  * each ten times as large as the one before, and every offset once at most.
  *
  * @param logs of the kind `compacted`
- * @param read told of the number of records read, each time
+ * @param read called with the number of records of each read
  * @throws what the reader throws; UnknownRowVersionError, CorruptStoreError
  */
 export async function lastPositionRow(

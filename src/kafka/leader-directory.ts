@@ -1,8 +1,8 @@
 /**
  * Which broker leads which partition, in which leader epoch, and which topic a name stands for.
  *
- * Asked of several brokers at once: of what they say about a partition the highest leader epoch counts. An epoch below
- * the highest that was ever seen is refused, for it comes from a broker that is cut off from its peers.
+ * Several brokers are asked at once. For each partition the answer with the highest leader epoch counts. An epoch below
+ * the highest that was ever seen is refused: it comes from a broker that is cut off from its peers.
  */
 import { Coalesced } from '../lib/coalesced.js';
 import type { TopicPartition } from '../lib/record.js';
@@ -37,15 +37,15 @@ export class TopicRecreatedError extends BrokerError {
 export interface Leader {
   /** host:port */
   readonly address: string;
-  /** -1 where the brokers do not say. */
+  /** -1 if the brokers do not say. */
   readonly epoch: number;
 }
 
 /** What one look-up has found out about a topic. */
 export interface TopicView {
-  /** Null where the brokers have no topic ids (before Kafka 2.8). */
+  /** Null if the brokers have no topic ids (before Kafka 2.8). */
   readonly topicId: string | null;
-  /** All partitions; null for one that has no leader that can be trusted now. */
+  /** All partitions; null for a partition without a leader that can be trusted now. */
   readonly leaders: ReadonlyMap<number, Leader | null>;
   /** More than half of the brokers have answered, and name the same topic. */
   readonly byMost: boolean;
@@ -56,7 +56,7 @@ export class LeaderDirectory {
   readonly #lookUps = new Map<string, Coalesced<TopicView>>();
   /** Leaders that have failed since they were looked up. */
   readonly #failed = new Set<string>();
-  /** By topic, of the topic id known last. Topics without an id are left out: their epochs may begin again. */
+  /** By topic, for the topic id known last. Topics without an id are left out: their epochs may begin again. */
   readonly #highestEpochs = new Map<string, { readonly topicId: string; readonly epochs: Map<number, number> }>();
 
   constructor(
@@ -70,7 +70,7 @@ export class LeaderDirectory {
     return this.#views.get(at.topic)?.leaders.get(at.partition) ?? undefined;
   }
 
-  /** The topic's id as of the last look-up; null where it has none or was not looked up. */
+  /** The topic's id as of the last look-up; null if it has none or was not looked up. */
   topicId(topic: string): string | null {
     return this.#views.get(topic)?.topicId ?? null;
   }
@@ -81,7 +81,7 @@ export class LeaderDirectory {
   }
 
   /**
-   * The leader, asked of the cluster where it is not known.
+   * The leader, asked of the cluster if it is not known.
    * @throws UnknownPartitionError; BrokerError while there is no leader; what kafkajs throws for a failed connection
    */
   async find(at: TopicPartition): Promise<Leader> {
@@ -92,7 +92,7 @@ export class LeaderDirectory {
 
   /**
    * Asks the brokers now, whatever is known.
-   * @throws UnknownPartitionError where the topic does not exist; BrokerError; what kafkajs throws where nobody answers
+   * @throws UnknownPartitionError if the topic does not exist; BrokerError; what kafkajs throws if nobody answers
    */
   lookUp(topic: string): Promise<TopicView> {
     let lookUp = this.#lookUps.get(topic);
@@ -148,7 +148,7 @@ function agreeing(answers: readonly Told<TopicMetadata>[]): number {
   return topics.filter((topic) => topic === most).length;
 }
 
-/** Of each partition what was said with the highest epoch, also that it has no leader. */
+/** For each partition the answer with the highest epoch, also if it says that the partition has no leader. */
 function latestOf(views: readonly TopicMetadata[]): Map<number, PartitionLeader> {
   const latest = new Map<number, PartitionLeader>();
   for (const { leaders } of views)
@@ -162,18 +162,18 @@ function latestOf(views: readonly TopicMetadata[]): Map<number, PartitionLeader>
 /** @throws UnknownPartitionError, BrokerError */
 export function leaderIn({ leaders }: TopicView, at: TopicPartition): Leader {
   const leader = leaders.get(at.partition);
-  if (leader === undefined) throw new UnknownPartitionError(`there is no partition ${nameOf(at)}`);
+  if (leader === undefined) throw new UnknownPartitionError(`partition ${nameOf(at)} does not exist`);
   if (leader === null) throw new BrokerError(`${nameOf(at)} has no leader now`);
   return leader;
 }
 
 function refusedBecause(topic: string, answers: readonly Told<TopicMetadata>[]): Error {
   const refused = answers.map(({ answer }) => answer.errorCode).find((code) => code !== METADATA_OK);
-  if (refused === METADATA_UNKNOWN_TOPIC) return new UnknownPartitionError(`there is no topic ${topic}`);
+  if (refused === METADATA_UNKNOWN_TOPIC) return new UnknownPartitionError(`topic ${topic} does not exist`);
   return new BrokerError(`the metadata of topic ${topic} was refused with error code ${refused}`);
 }
 
-/** Of several that are equally frequent the first. */
+/** The most frequent value; if several are equally frequent, the first of them. */
 export function mostFrequent<T>(values: readonly T[]): T | undefined {
   const counts = new Map<T, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);

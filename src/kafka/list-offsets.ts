@@ -4,8 +4,8 @@
  *     request   replica id, isolation level, [topic, [partition, leader epoch, timestamp]]
  *     answer    throttle time, [topic, [partition, error code, timestamp, offset, leader epoch]]
  *
- * Our own encoding, since kafkajs's sends no leader epoch: with it a broker that does not know of a later leader refuses
- * to answer in that leader's place.
+ * Our own encoding, because kafkajs sends no leader epoch. With the epoch, a broker that does not know of a later leader
+ * refuses to answer in that leader's place.
  */
 import type { TopicPartition } from '../lib/record.js';
 import type { ProtocolCall } from './cluster.js';
@@ -20,7 +20,7 @@ export const READ_UNCOMMITTED = 0;
 export const READ_COMMITTED = 1;
 
 export interface ListedOffset extends Answer {
-  /** NO_SUCH_RECORD where no record is stamped at the timestamp or after. */
+  /** NO_SUCH_RECORD if no record is stamped at the timestamp or after. */
   readonly offset: number;
 }
 
@@ -30,7 +30,7 @@ const NO_REPLICA = -1;
 const FIXED_REQUEST_BYTES = 64;
 
 /**
- * @param leaderEpoch of the leader that is asked; -1 where it is not known
+ * @param leaderEpoch of the leader that is asked; -1 if it is not known
  * @param timestamp EARLIEST, LATEST, or milliseconds since the epoch
  */
 export function listOffset(

@@ -33,7 +33,7 @@ export interface LogBoundsOptions {
 /** Offsets of one partition at its leader. */
 type OffsetAt = (timestamp: number, isolationLevel: typeof READ_UNCOMMITTED | typeof READ_COMMITTED) => Promise<number>;
 
-/** Leader and coordinator are looked up for each question: what was known before may be a broker that is cut off. */
+/** Leader and coordinator are looked up for each question: the broker that was known before may be cut off. */
 export class LogBoundsReader {
   readonly #options: LogBoundsOptions;
   readonly #coordinator: GroupCoordinator;

@@ -28,11 +28,11 @@ export function isWithoutCoordinator(error: unknown): boolean {
   return error.name === 'KafkaJSGroupCoordinatorNotFound' || isWithoutCoordinator(error.cause);
 }
 
-/** Starting anew may help, and nothing less. */
+/** Only a restart of the process may help. */
 export class MembershipLostError extends Error {
   override readonly name = 'MembershipLostError';
 
   constructor(cause: Error) {
-    super('group membership is lost for good: the process ends, so that it is started anew', { cause });
+    super('group membership is lost permanently: the process ends, so that it is restarted', { cause });
   }
 }

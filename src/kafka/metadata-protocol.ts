@@ -1,9 +1,9 @@
 /**
  * Metadata of one topic: which broker leads its partitions, in which leader epoch, and the topic's id.
  *
- * Version 10 (Kafka 2.8) has topic ids; version 7 (Kafka 2.1) is used where a broker does not know it, and has epochs.
- * Our own encoding, since kafkajs refuses the whole answer when one partition of one topic asked for has no leader: then
- * no reader could learn where the partitions went that do have one.
+ * Version 10 (Kafka 2.8) has topic ids. Older brokers get version 7 (Kafka 2.1), which has only epochs.
+ * Our own encoding, because kafkajs refuses the whole answer if one partition has no leader. Then no reader could learn
+ * the leaders of the other partitions.
  */
 import type { ProtocolCall } from './cluster.js';
 import type { ConnectedBroker } from './broker-connections.js';
@@ -13,9 +13,9 @@ export const METADATA_OK = 0;
 export const METADATA_UNKNOWN_TOPIC = 3;
 
 export interface PartitionLeader {
-  /** -1 where the partition has no leader now. */
+  /** -1 if the partition has no leader now. */
   readonly nodeId: number;
-  /** Grows by each change of leader; -1 where the broker does not say. */
+  /** Grows by each change of leader; -1 if the broker does not say. */
   readonly epoch: number;
 }
 
@@ -24,7 +24,7 @@ export interface TopicMetadata {
   /** Addresses (host:port) of the brokers that are up. */
   readonly brokers: ReadonlyMap<number, string>;
   readonly errorCode: number;
-  /** 32 hexadecimal digits: a topic that is deleted and created again has another one. Null where there is none. */
+  /** 32 hexadecimal digits: a topic that is deleted and created again has another one. Null for brokers without ids. */
   readonly topicId: string | null;
   readonly leaders: ReadonlyMap<number, PartitionLeader>;
 }
@@ -34,7 +34,7 @@ const WITH_EPOCHS = 7;
 const WITH_TOPIC_IDS = 10;
 const FIXED_REQUEST_BYTES = 64;
 
-/** Asks one broker, which answers as far as it knows. @throws what kafkajs throws where there is no answer */
+/** Asks one broker, which answers as far as it knows. @throws what kafkajs throws if it does not answer */
 export function metadataOf({ versions, connectionPool }: ConnectedBroker, topic: string): Promise<TopicMetadata> {
   const newest = versions?.[API_KEY]?.maxVersion ?? WITH_EPOCHS;
   return connectionPool.send(newest >= WITH_TOPIC_IDS ? callWithTopicIds(topic) : callWithEpochs(topic));

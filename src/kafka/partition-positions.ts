@@ -13,12 +13,12 @@ export interface PositionSources {
   /** Of the kind `compacted`. */
   readonly changelogLogs: Pick<Logs, 'bounds' | 'reader'>;
   readonly clock: Clock;
-  /** Told of the number of changelog records read, each time. */
+  /** Called with the number of changelog records of each read. */
   readonly read: (records: number) => void;
 }
 
 export interface FoundPositions extends Positions {
-  /** Where a transaction is open in the changelog: what follows is not decided. Null where none is. */
+  /** Where a transaction is open in the changelog: what follows is not decided. Null if none is open. */
   readonly openFrom: number | null;
 }
 

@@ -69,7 +69,7 @@ export class RowMover {
 function positionRow(topic: string, offset: number): Buffer {
   const to = new ByteWriter();
   to.begin();
-  // Rows of several partitions meet in each one, counted under different words perhaps: its next owner counts them again.
+  // Rows of several partitions meet here: the next owner of the partition counts them again.
   writePositionRow(to, { topic, offset, countedUnder: FIRST_VOCABULARY });
   return to.end();
 }

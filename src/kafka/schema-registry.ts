@@ -61,7 +61,7 @@ export class SchemaRegistry implements SchemaSource {
     return id;
   }
 
-  /** The id of the first version of `subject`, which stays when schemas are upgraded; null if there is none. */
+  /** The id of the first version of `subject`, which stays when schemas are upgraded; null for an unknown subject. */
   async idOfFirstVersion(subject: string): Promise<number | null> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions/1`;
     const answer = await this.#ask('GET', path);

@@ -17,8 +17,8 @@ const MAX_OPEN_AND_THROTTLED_MS = 5_000;
  * them. Before that all share one connection to each broker: with hundreds of partitions connections count.
  *
  * What belongs into a transaction (records, and the group's offset) always shares one connection to each broker. Brokers
- * ask the coordinator whether the transaction is open, and give the first of two requests that ask at the same time up
- * (KIP-890): as NOT_ENOUGH_REPLICAS, or COORDINATOR_NOT_AVAILABLE. On one connection they follow each other.
+ * ask the coordinator whether the transaction is open. If two requests ask at the same time, brokers give up the first one
+ * (KIP-890): with NOT_ENOUGH_REPLICAS or COORDINATOR_NOT_AVAILABLE. On one connection the requests follow each other.
  */
 export class SessionConnections {
   constructor(
@@ -44,7 +44,7 @@ export class SessionConnections {
 
   /**
    * For a transaction that is open and has more to write to `to`.
-   * @throws BrokerError where the brokers throttle it for so long that it would time out
+   * @throws BrokerError if the brokers throttle it for so long that it would time out
    */
   mustNotWait({ topic, partition }: TopicPartition): void {
     if (this.throttledMs <= MAX_OPEN_AND_THROTTLED_MS) return;

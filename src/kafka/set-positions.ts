@@ -100,7 +100,7 @@ function effectOf({ offset }: Choice, committed: number | null): string {
   return `sets the group's offset, which is ${committed ?? 'missing'}, to ${offset}`;
 }
 
-/** The operator may have thought for long. */
+/** The operator may have taken a long time to answer. */
 async function mustBeAsPlanned(ports: SetPositionsPorts, plan: readonly Planned[]): Promise<void> {
   await mustBeStopped(ports);
   const partitions = plan.map(({ positions }) => positions.partition);

@@ -56,7 +56,7 @@ export class StoppedGroup {
 
   /**
    * All or none: one request is one batch in the coordinator's log.
-   * @throws BrokerError where the brokers refuse, also because the group has members
+   * @throws BrokerError if the brokers refuse, also because the group has members
    */
   async setOffsets(topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
     const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }));
@@ -96,7 +96,7 @@ export class StoppedGroup {
   }
 }
 
-/** Its HTTP address is not known while the group is being assigned anew. */
+/** Its HTTP address is not known during a rebalance. */
 function nameOf({ memberId, clientHost, memberMetadata }: DescribedGroup['members'][number]): string {
   const address = infoOfMember(memberMetadata)?.httpAddress ?? null;
   return `${memberId} on host ${clientHost.replace(/^\//, '')}${address === null ? '' : ` (${address})`}`;

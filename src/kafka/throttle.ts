@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.js';
 
-/** For so long after the last throttling the next one is expected. */
+/** How long after the last throttling the next one is expected. */
 const EXPECTED_FOR_MS = 10 * 60_000;
 
 interface Throttled {
@@ -28,7 +28,7 @@ export class Throttle {
     this.#byBroker.set(address, { untilMs: this.#lastAt + toldMs, toldMs });
   }
 
-  /** Milliseconds until no broker throttles any more. Never longer than one told, if the clock is set back. */
+  /** Milliseconds until no broker throttles any more. If the clock is set back, at most the longest throttle time. */
   get leftMs(): number {
     const now = this.clock.now();
     let left = 0;

@@ -79,7 +79,7 @@ export class TopicAdmin {
   }
 
   /**
-   * A setting of each broker that is up, by broker id. Empty where the brokers do not tell it, as for a lack of rights.
+   * A setting of each broker that is up, by broker id. Empty if the brokers do not tell it, as for a lack of rights.
    * @param topic asked with its name, as `countBrokers`
    */
   async brokerSettings(topic: string, setting: string): Promise<ReadonlyMap<number, string>> {

@@ -1,4 +1,4 @@
-/** Whether topics as they are may be run on: faults are refused, warnings are only told. Pure. */
+/** Whether `run` may use the topics as they are: it refuses faults, and logs warnings. Pure. */
 import { WHAT_TO_DO_ABOUT_GROWTH } from './input-growth.js';
 import type { TopicDescription } from './topic-admin.js';
 import {
@@ -31,7 +31,7 @@ const WRITTEN: readonly TopicRole[] = ['companySynchronized', 'companyState', 'd
 const REPLICAS_FOR_TWO_IN_SYNC = 3;
 const LEAST_IN_SYNC = 2;
 
-/** Why `run` must not start. Each says what, why, and the command that mends it. */
+/** Why `run` must not start. Each says what, why, and the command that fixes it. */
 export function policyFaults(found: FoundTopics): string[] {
   return [
     ...TOPIC_ROLES.flatMap((role) => cleanupFaults(role, found[role])),
@@ -40,7 +40,7 @@ export function policyFaults(found: FoundTopics): string[] {
   ];
 }
 
-/** What will do until a large record comes, or a broker fails. */
+/** What works until a large record comes, or a broker fails. */
 export function policyWarnings(found: FoundTopics): string[] {
   return TOPIC_ROLES.flatMap((role) => messageLimitWarnings(role, found[role], found.syncEvents)).concat(
     WRITTEN.flatMap((role) => durabilityWarnings(found[role])),
@@ -105,7 +105,7 @@ function alterCommand(topic: string, setting: string): string {
   return `kafka-configs.sh --bootstrap-server ... --alter --topic ${topic} --add-config ${setting}`;
 }
 
-/** @throws Error where the broker did not give the setting */
+/** @throws Error if the broker did not give the setting */
 export function numberIn(topic: TopicDescription, setting: string): number {
   const value = Number(topic.settings.get(setting) ?? NaN);
   if (!Number.isFinite(value)) throw new Error(`the broker gives no ${setting} of topic ${topic.topic}`);

@@ -104,7 +104,7 @@ export interface CheckedTopics {
   readonly deadLetterRetentionMs: number;
   /** Nothing has ever been written to the changelog: no instance of this application id has committed anything. */
   readonly changelogIsEmpty: boolean;
-  /** What will do until a large record comes, or a broker fails. */
+  /** What works until a large record comes, or a broker fails. */
   readonly warnings: readonly string[];
 }
 

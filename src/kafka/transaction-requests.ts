@@ -80,7 +80,7 @@ export function canFenceOwnSession({ versions }: Pick<ConnectedBroker, 'versions
 
 /**
  * Ends the session itself (KIP-360): its open transaction is aborted, and its epoch raised. The coordinator answers
- * CONCURRENT_TRANSACTIONS where it has begun to abort. While a transaction is open it does not look at the epoch: it would
+ * CONCURRENT_TRANSACTIONS if it has begun to abort. While a transaction is open it does not look at the epoch: it would
  * abort that of a new owner of the id, too (Kafka 4.3.1). So ask by another request first whether the session is valid.
  */
 export function fenceOwnSession(session: ProducerSession, transactionTimeoutMs: number): ProtocolCall<Answer> {

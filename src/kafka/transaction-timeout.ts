@@ -16,8 +16,8 @@ export function timeoutRefused(transactionalId: string, timeoutMs: number): Brok
 }
 
 /**
- * What is wrong with the setting of the brokers, if anything. Nothing where they do not tell it, which takes the right
- * to describe the configs of the cluster: then the fencing of a partition tells.
+ * The faults of the setting of the brokers. Empty also if they do not tell the setting, which takes the right to describe
+ * the configs of the cluster: then the fencing of a partition reports the fault.
  */
 export async function transactionTimeoutFaults(config: KafkaConfig, clock: Clock, topic: string): Promise<string[]> {
   const admin = new TopicAdmin(config, clock);

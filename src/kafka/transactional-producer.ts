@@ -274,7 +274,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     const mayBeOpen = this.#state === 'beginning' || this.#state === 'open';
     if (!mayBeOpen || this.#over instanceof FencedError || !this.#allAnswered) return;
     const abort = connections.ask(coordinator, async (broker) => {
-      // Refused where the id has a new owner, whose open transaction the coordinator would abort without asking.
+      // Refused if the id has a new owner, whose open transaction the coordinator would abort without asking.
       const isOurs = await broker.connectionPool.send(addOffsetsToTxn(session, groupId));
       if (isOurs.errorCode !== NO_ERROR || !canFenceOwnSession(broker)) return isOurs;
       return broker.connectionPool.send(fenceOwnSession(session, transactionTimeoutMs));

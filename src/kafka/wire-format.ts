@@ -91,7 +91,7 @@ export class WireReader {
     return items;
   }
 
-  /** As hexadecimal digits; null for the id of all zeros, which says that there is none. */
+  /** As hexadecimal digits; null for the id of all zeros, which stands for no id. */
   uuid(): string | null {
     const hex = this.#take(UUID_BYTES).toString('hex');
     return hex === NO_UUID ? null : hex;

@@ -98,7 +98,7 @@ export class AnnouncedEvents {
   }
 
   /**
-   * The event among those announced late, by reading the whole partition. Null at once where the log begins after the
+   * The event among those announced late, by reading the whole partition. Null at once if the log begins after the
    * wanted event: then retention has nearly always deleted it.
    */
   async #searchLate(at: TopicPartition, wanted: AnnouncedSource, signal: AbortSignal): Promise<FoundEvent | null> {

@@ -2,9 +2,9 @@
  * What makes no progress because of errors, since when and why: a partition, a standby, the reading of the client
  * settings, the membership of the group.
  *
- * An error that is repaired at once is nothing to report, and a state is only a moment: a partition that fails every few
- * seconds is `running` in between. So trouble begins with the first sign of it and ends with progress only: a committed
- * batch, a restore or a standby that gets further than before, or some time without any further sign.
+ * An error that is repaired at once need not be reported. A state shows only one moment: a partition that fails every few
+ * seconds is `running` in between. So trouble begins with its first sign and ends only with progress: a committed batch,
+ * a restore or a standby that gets further than before, or some time without another sign.
  */
 import { Gauge, type Registry } from 'prom-client';
 import { isoTime } from '../lib/iso-time.js';
@@ -35,7 +35,7 @@ export interface FailingPart extends Failure {
 
 /** Trouble of this length counts as a failure: a fence, a restart of a broker and most outages are over by then. */
 export const FAILING_AFTER_MS = 60_000;
-/** A partition that runs for so long without a sign of trouble is well, also where it has nothing to do. */
+/** A partition that runs for so long without a sign of trouble is well, also if it has nothing to do. */
 export const WELL_AFTER_MS = 10_000;
 /** Readers report an outage that lasts every 30 s. */
 export const READING_WELL_AFTER_MS = 40_000;
@@ -43,7 +43,7 @@ export const READING_WELL_AFTER_MS = 40_000;
 interface Watched {
   readonly part: WatchedPart;
   readonly partition: number | null;
-  /** When the trouble began; null while there is none. */
+  /** When the trouble began; null before that. */
   since: number | null;
   cause: string;
   /** The cause is an error, and not only what is under way. */
@@ -135,7 +135,7 @@ export class FailureWatch implements Partial<PipelineObserver> {
     });
   }
 
-  /** The failure of a partition or its standby; null where there is none. */
+  /** The failure of a partition or its standby; null while it does not fail. */
   failureOf(part: WatchedPart, partition: number): Failure | null {
     const watched = this.#watched.get(nameOf(part, partition));
     return watched === undefined ? null : this.#failureOf(watched);
@@ -151,7 +151,7 @@ export class FailureWatch implements Partial<PipelineObserver> {
     };
     new Gauge({
       name: 'company_sync_failing_seconds',
-      help: 'For how long errors have kept a part of the instance from any progress; 0 where none do',
+      help: 'For how long errors have kept a part of the instance from any progress; 0 if they do not',
       labelNames: ['part', 'partition'],
       registers: [registry],
       collect() {
@@ -176,7 +176,7 @@ export class FailureWatch implements Partial<PipelineObserver> {
     return since === null || this.now() >= wellAt;
   }
 
-  /** 0 where there is none. */
+  /** 0 if nothing fails. */
   #troubleMs(watched: Watched): number {
     return watched.since === null || this.#isWell(watched) ? 0 : this.now() - watched.since;
   }

@@ -119,6 +119,6 @@ export class LoggingObserver implements PipelineObserver {
   error(partition: number, error: unknown): void {
     if (TOLD_BY_THE_STATE.some((kind) => error instanceof kind)) return;
     const level = error instanceof FencedError ? 'info' : 'warn';
-    this.logger[level]({ partition, err: error }, 'partition will be taken over anew');
+    this.logger[level]({ partition, err: error }, 'partition will be taken over again');
   }
 }

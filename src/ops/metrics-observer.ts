@@ -84,7 +84,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#unknownWords = gauge('unknown_status_words', 'Different unknown status words seen since the start', []);
     this.#forgotten = counter('forgotten_early_datasets_total', 'Datasets forgotten before any manifest came', []);
     this.#setAside = counter('state_set_aside_total', 'State folders set aside and rebuilt', ['partition']);
-    this.#takeOverErrors = counter('partition_errors_total', 'Errors after which a partition was taken over anew', [
+    this.#takeOverErrors = counter('partition_errors_total', 'Errors after which a partition was taken over again', [
       'partition',
       'error',
     ]);

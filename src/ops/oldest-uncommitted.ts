@@ -45,7 +45,7 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
     };
     new Gauge({
       name: 'company_sync_oldest_uncommitted_seconds',
-      help: 'Age of the first input record that is not committed yet; 0 where there is none',
+      help: 'Age of the first input record that is not committed yet; 0 if all are',
       labelNames: ['partition'],
       registers: [options.registry],
       collect() {
@@ -66,7 +66,7 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
   }
 
   /**
-   * Told now and then what is committed.
+   * Call it now and then with what is committed.
    * @param end of what can be read of the input partition
    * @throws what reading throws
    */
@@ -88,7 +88,7 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
     this.#oldest.set(partition, { stampMs: stampMs < FIRST_DATE_MS ? now : Math.min(stampMs, now), lookedUpAt });
   }
 
-  /** The timestamp of the first record from an offset on; null where none came in time. */
+  /** The timestamp of the first record from an offset on; null if no record came in time. */
   async #stampAt(partition: number, from: number, end: number): Promise<number | null> {
     const { logs, clock, topic } = this.options;
     const reader = logs.reader({ topic, partition }, from);

@@ -72,7 +72,7 @@ export class TracingObserver implements Partial<PipelineObserver> {
     span.end(endOf(batch));
   }
 
-  /** The batch under way, if any, has failed; the partition is taken over anew. */
+  /** The batch under way, if any, has failed; the partition is taken over again. */
   error(partition: number, error: unknown): void {
     const batch = this.#open.get(partition);
     if (batch === undefined) return;

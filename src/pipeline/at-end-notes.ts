@@ -42,7 +42,7 @@ export class AtEndNotes {
    */
   async noteIfDue(): Promise<void> {
     if (this.restMs > 0) return;
-    // Taken before the question: what is written to the changelog after that time is not spoken of.
+    // Taken before the question: the note does not cover what is written to the changelog after that time.
     const askedAt = this.context.clock.now();
     this.#retryAt = askedAt + RETRY_MS;
     const end = await this.#changelogEnd();

@@ -7,12 +7,13 @@
  * slow. One that failed after it had begun halves them at least, and each slow failure doubles the number of fast
  * batches that the next growth takes: a size that fails is tried ever more rarely.
  *
- * Of a slow batch the records and rows count that it had, not the limits: one of 3 records is followed by one of 1. Slowness alone never reduces the limits below 100 records, since smaller transactions cost more
- * for each record; a failure does, down to 1 record.
+ * After a slow batch the limits follow from the records and rows that it had: a slow batch of 3 records is followed by one
+ * of 1. Slowness alone never reduces the limits below 100 records, because smaller transactions cost more for each record.
+ * A failure does, down to 1 record.
  */
 import type { Clock } from '../lib/clock.js';
 
-/** What a transaction holds: input records, and state rows that they change. Rows decide where few records change many. */
+/** What a transaction holds: input records, and state rows that they change. Rows decide if few records change many. */
 export interface BatchSize {
   readonly records: number;
   readonly rows: number;
@@ -90,7 +91,7 @@ export class BatchLimits {
     this.#trouble({ cause: 'failed', tookMs });
     if (tookMs > SLOW_MS) this.#streakToGrow = Math.min(this.#streakToGrow * 2, LONGEST_STREAK);
     const factor = Math.min(1 / 2, Math.max(1 / LARGEST_CUT, SLOW_MS / tookMs));
-    // One that failed at once did so for another reason than its size, as a rule: a small batch then proves nothing.
+    // A batch that fails at once seldom fails because of its size: then a small batch proves nothing.
     this.#reduce(tookMs > SLOW_MS ? batch : this.#limits, factor, SMALLEST_BATCH);
   }
 

@@ -2,17 +2,17 @@
  * Proves by writing that the end of a changelog was read right.
  *
  * Only the owner writes to its changelog partition, and a record is acknowledged only by the true leader. So the owner's
- * first record must lie where the log was said to end. If it lies elsewhere, a broker has given an old view of the log,
+ * first record must be at the offset where the log was said to end. If it is not, a broker has given an old view of the log,
  * and the state was built from a part of it: the transaction must not be committed.
  */
 import { StaleViewError } from './errors.js';
 
 export class ChangelogTail {
-  /** Where the next record must lie; once proved, where it must lie at the earliest. */
+  /** The offset that the next record must have; once proved, the lowest that it may have. */
   #next: number;
   #proved = false;
 
-  /** @param end where the changelog was said to end: nothing is open below it, and nobody else can write */
+  /** @param end where the changelog was said to end: no transaction is open, and nobody else can write */
   constructor(end: number) {
     this.#next = end;
   }
@@ -23,12 +23,12 @@ export class ChangelogTail {
    * @throws StaleViewError
    */
   mustFollow(first: number): void {
-    // Later, markers that were written twice may lie in between.
+    // Later, markers that were written twice may be in between.
     const follows = this.#proved ? first >= this.#next : first === this.#next;
     if (follows) return;
     throw new StaleViewError(
       `the first record written to the changelog has offset ${first}, and the log was said to end at ${this.#next}: a ` +
-        'broker has given an old view of it, or another one writes to it. The partition is taken over again',
+        'broker has given an old view of it, or another producer writes to it. The partition is taken over again',
     );
   }
 

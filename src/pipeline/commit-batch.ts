@@ -18,7 +18,7 @@ interface Write {
 
 /**
  * Applies and commits the decisions of a batch that ends before input offset `nextOffset`.
- * After an error the producer and the cache must be thrown away and the partition taken over anew; the outcome of the
+ * After an error the producer and the cache must be thrown away and the partition taken over again; the outcome of the
  * transaction is then unknown here and settled by the take-over.
  *
  * @param onBegun called once the transaction has begun: an error from then on leaves a transaction behind

@@ -11,7 +11,7 @@ export class BrokerError extends Error {
 }
 
 /**
- * A broker that is cut off from its peers has answered as of the cut, or nothing proves that none has. It passes by
+ * A broker that is cut off from its peers has answered with an old view, or nothing proves the contrary. It passes by
  * itself: take the partition over again.
  */
 export class StaleViewError extends BrokerError {}

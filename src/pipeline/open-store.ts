@@ -9,7 +9,7 @@ const HOUR_MS = 3_600_000;
 /**
  * Opens a partition's store, whoever needs it; what cannot be trusted is set aside and begun anew.
  *
- * @param view what is said of the changelog, and whether it is proved
+ * @param view what brokers say of the changelog, and whether a write has proved it
  * @param state where the store is
  * @throws UnprovedChangelogError, StoreUnavailableError, UnknownRowVersionError
  */

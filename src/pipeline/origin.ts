@@ -10,14 +10,14 @@ const INPUT_ID = 'input topic id';
 export interface Origin {
   /** What the changelog must say from now on. */
   readonly origin: OriginRow;
-  /** The input is another topic than the one that the state was built from, under the same name. */
+  /** The input was deleted and created again: it is not the topic that the state was built from. */
   readonly inputRecreated: boolean;
 }
 
 /**
- * @param stored what the changelog says; null where it does not say anything yet
- * @param inputId null where the brokers have no topic ids
- * @throws SettingsChangedError where the state was built by other settings, unless that was consented to
+ * @param stored what the changelog says; null if it does not say anything yet
+ * @param inputId null if the brokers have no topic ids
+ * @throws SettingsChangedError if the state was built by other settings, unless that was consented to
  */
 export function originOf(
   { decidingSettings, mayChangeSettings }: Pick<PipelineContext, 'decidingSettings' | 'mayChangeSettings'>,

@@ -45,7 +45,7 @@ const NEED_AN_OPERATOR = [
  *
  *   stop() from any state -> closed
  *
- * Every error ends in the same place: producer, store and cache are thrown away and the partition is taken over anew.
+ * Every error ends in the same place: producer, store and cache are thrown away and the partition is taken over again.
  * Nothing is repaired in place, so there is one recovery to get right.
  */
 export class PartitionTask {

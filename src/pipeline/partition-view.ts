@@ -1,11 +1,11 @@
 /**
  * What a take-over knows of the changelog, the input and the group's offset, once the former owner is fenced.
  *
- *   look   asks leaders and coordinator, which several brokers have named. Enough where everything fits together: the
- *          first transaction proves it (changelog-tail.ts)
+ *   look   asks the leaders and the coordinator that several brokers have named. Enough if everything fits together:
+ *          the first transaction proves it (changelog-tail.ts)
  *   prove  writes to the changelog and to the group's offset, in a transaction that is aborted: only the true leader and
- *          the true coordinator acknowledge that. Needed where things contradict each other, before a folder is set aside
- *          or an operator is asked to act
+ *          the true coordinator acknowledge that. Needed if answers contradict each other or the folder, before a folder is
+ *          set aside or an operator is asked to act
  */
 import type { PipelineContext } from './context.js';
 import { StaleViewError } from './errors.js';
@@ -44,7 +44,7 @@ export interface ProvedView {
 }
 
 /**
- * @param producer is discarded: fencing again aborts the transaction that proves, and shows in the epoch that it was there
+ * @param producer is discarded. Fencing again aborts the transaction that proves; the epoch shows that it existed
  * @throws StaleViewError while it cannot be proved; what fencing throws
  */
 export async function prove(
@@ -64,7 +64,7 @@ export async function prove(
     const { end } = looked.changelog;
     if (end < proof.changelogEnd + PROOF_OFFSETS)
       throw new StaleViewError(
-        `${topics.changelog}/${partition} is said to end at ${end}, and a record was written to it at ${proof.changelogEnd}`,
+        `${topics.changelog}/${partition} is said to end at ${end}, but a record was written to it at ${proof.changelogEnd}`,
       );
     return { producer: next, view: { ...looked, committed: proof.committed, proved: true } };
   } catch (error) {

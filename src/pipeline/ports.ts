@@ -33,16 +33,16 @@ export interface LogReader {
 export interface LogBounds {
   /** First offset still in the log. */
   readonly start: number;
-  /** Last stable offset: all below is decided. */
+  /** Last stable offset: every transaction below has ended. */
   readonly end: number;
   /**
    * Offset after the last record that readers of the whole log see: above `end` while a transaction is open. Asked
    * before `end`, so that a transaction which ends in between is not taken for an open one.
    */
   readonly highWatermark: number;
-  /** Of the topic: one that is deleted and created again has another id. Null where the brokers have none. */
+  /** Of the topic: one that is deleted and created again has another id. Null if the brokers have none. */
   readonly topicId: string | null;
-  /** Of the leader that has answered; it grows by each change of leader. -1 where the brokers have none. */
+  /** Of the leader that has answered; it grows by each change of leader. -1 if the brokers have none. */
   readonly leaderEpoch: number;
   /** More than half of the brokers have said who leads. Otherwise the answer may be that of a broker that is cut off. */
   readonly byMost: boolean;
@@ -50,7 +50,7 @@ export interface LogBounds {
 
 export interface Logs {
   /**
-   * @param topicId of the topic that `from` is an offset of. Where the topic of that name is another one now, `next` ends
+   * @param topicId of the topic that `from` is an offset of. If the topic of that name is another one now, `next` ends
    * with a BrokerError. Null or left out for the topic that is there now.
    */
   reader(at: TopicPartition, from: number, topicId?: string | null): LogReader;
@@ -76,14 +76,14 @@ export interface TransactionalProducer {
    */
   lostConnection(): boolean;
   /**
-   * For how many milliseconds the brokers throttle what this transactional id writes next; 0 where they do not. Wait
+   * For how many milliseconds the brokers throttle what this transactional id writes next; 0 if they do not. Wait
    * before `begin`: a transaction that is open while it waits may time out.
    */
   readonly throttledMs: number;
   /** Ends the last transaction again, in all of `partitions` and for the group's offset. `discard` the producer then. */
   repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void>;
   /**
-   * Whether a transaction of this producer is open in a partition, as its leader says; null where that cannot be known:
+   * Whether a transaction of this producer is open in a partition, as its leader says; null if that cannot be known:
    * the broker is too old, or does not let us read the topic.
    */
   hasOpenIn(at: TopicPartition): Promise<boolean | null>;
@@ -113,9 +113,12 @@ export interface TransactionalProducer {
 
 /** What a write has shown; nobody else can have written since the fencing. */
 export interface Proof {
-  /** Where the changelog ended before the write: all below is decided. The write takes one offset, and its abort another. */
+  /**
+   * Where the changelog ended before the write: every transaction below has ended. The write takes one offset, and its
+   * abort another.
+   */
   readonly changelogEnd: number;
-  /** The group's committed offset of the input partition; null where there is none. */
+  /** The group's committed offset of the input partition; null if it has none. */
   readonly committed: number | null;
 }
 

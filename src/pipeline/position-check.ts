@@ -34,8 +34,8 @@ function asAdvice(partition: number, { target, loses }: Choice): string {
 }
 
 function factsOf({ changelog, committed, input, inputRecreated }: Positions): string {
-  const state = changelog === null ? 'there is no state' : `the state speaks up to offset ${changelog.offset}`;
-  const offset = committed === null ? "the group's offset is not there" : `the group's offset is ${committed}`;
+  const state = changelog === null ? 'the changelog has no state' : `the state speaks up to offset ${changelog.offset}`;
+  const offset = committed === null ? "the group's offset is missing" : `the group's offset is ${committed}`;
   const recreated = inputRecreated === true ? ', and is not the topic that the state was built from' : '';
   return `${state}, ${offset}, and the input holds ${input.start} to ${input.end}${recreated}`;
 }

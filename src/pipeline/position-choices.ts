@@ -12,11 +12,11 @@ export interface Positions {
   /** Of the input. */
   readonly topic: string;
   readonly partition: number;
-  /** The position row: the last one in the changelog. Null where there is none. */
+  /** The position row: the last one in the changelog. Null if it has none. */
   readonly changelog: PositionRow | null;
   /** First offset of the changelog; above 0 records of it were deleted. */
   readonly changelogStart: number;
-  /** The group's committed offset; null where there is none. */
+  /** The group's committed offset; null if it has none. */
   readonly committed: number | null;
   readonly input: Pick<LogBounds, 'start' | 'end'>;
   /** The input is known to be another topic than the one that the state was built from, under the same name. */
@@ -57,9 +57,9 @@ export interface Judgement {
   readonly verdict: Verdict;
   /** Where the input is read from at the next start; null while the partition is blocked. */
   readonly startsAt: number | null;
-  /** What an operator can choose. Empty where the partition runs, or where `remedy` is needed. */
+  /** What an operator can choose. Empty if the partition runs, or if `remedy` is needed. */
   readonly choices: readonly Choice[];
-  /** What to do where setting the group's offset does not help; null elsewhere. */
+  /** What to do if setting the group's offset does not help; else null. */
   readonly remedy: string | null;
 }
 

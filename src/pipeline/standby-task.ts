@@ -58,7 +58,7 @@ export class StandbyTask {
     const { store, end } = await this.#open(signal);
     try {
       signal.throwIfAborted();
-      // Told before there is anything to read: a standby that follows is well.
+      // Reported before the first read: a standby that follows is well.
       const position = store.changelogPosition;
       context.observer.standby(partition, { position, end: Math.max(end, position) });
       context.held.note(partition, store.changelogPosition);

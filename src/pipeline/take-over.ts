@@ -32,27 +32,27 @@ export interface OwnedPartition {
   readonly tail: ChangelogTail;
   /** Which company rows are counted under the words that this release knows. */
   readonly counted: CountedCompanies;
-  /** What the changelog must say of where its state comes from. */
+  /** The origin row that the changelog must have. */
   readonly origin: OriginRow;
   /** Where the input is read on. */
   readonly from: number;
-  /** Of the topic that `from` is an offset of; null where the brokers have none. */
+  /** Of the topic that `from` is an offset of; null if the brokers have none. */
   readonly inputId: string | null;
-  /** The changelog does not say `from` and `origin` yet: both are to be written before anything is read. */
+  /** The changelog does not have `from` and `origin` yet: write both before anything is read. */
   readonly isNews: boolean;
 }
 
 interface TakingOver {
   readonly context: PipelineContext;
   readonly partition: number;
-  /** Told of each state that the partition enters. */
+  /** Called with each state that the partition enters. */
   readonly enter: (status: PartitionStatus) => void;
-  /** Aborts when the partition is no longer ours to take. */
+  /** Aborts when the partition is taken away from this instance. */
   readonly signal: AbortSignal;
 }
 
 /**
- * @param enter told of each state that the partition enters
+ * @param enter called with each state that the partition enters
  * @param signal aborts when the partition is no longer ours to take
  * @throws what the ports throw; InconsistentPositionError; the signal's reason. Nothing stays open after an error.
  */
@@ -151,7 +151,7 @@ async function settle(
   }
 }
 
-/** @throws InconsistentPositionError where a part of the changelog is gone */
+/** @throws InconsistentPositionError if a part of the changelog is gone */
 function mustBeWhole(topic: string, partition: number, { changelog: { start } }: PartitionView): void {
   if (start === 0) return;
   throw new InconsistentPositionError(

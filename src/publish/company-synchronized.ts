@@ -29,7 +29,7 @@ const SPEC_VERSION = textHeader('ce_specversion', '1.0');
 const EVENT_TYPE = textHeader('ce_type', 'company.synchronized.v1');
 const CONTENT_TYPE = textHeader('content-type', 'application/avro');
 
-/** On an announcement whose `source` lies before that of announcements above it in the topic. */
+/** For an announcement whose `source` is before the `source` of announcements above it in the topic. */
 const ANNOUNCED_LATE = textHeader('announced_late', 'status word learnt by an upgrade');
 
 export function isAnnouncedLate({ headers }: LogRecord): boolean {

@@ -27,7 +27,7 @@ export class CallDeadline {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Milliseconds since the call began that has been under way for longest; 0 while there is none. */
+  /** Milliseconds since the oldest call under way began; 0 without one. */
   get longestMs(): number {
     const now = this.clock.now();
     return [...this.#underWay].reduce((longest, { beganAt }) => Math.max(longest, now - beganAt), 0);

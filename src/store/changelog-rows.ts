@@ -36,7 +36,7 @@ export function latestPositionRow(records: readonly ChangelogRow[], known: Posit
   return known;
 }
 
-/** The last origin row among the records, or `known` where none is. @throws as `latestPositionRow` */
+/** The last origin row among the records, or `known` if they have none. @throws as `latestPositionRow` */
 export function latestOriginRow(records: readonly ChangelogRow[], known: OriginRow | null): OriginRow | null {
   for (let i = records.length - 1; i >= 0; i--) {
     const { key, value } = records[i] as ChangelogRow;

@@ -13,7 +13,7 @@ export class CountedCompanies {
   /** The key of the last dataset row that the pass has looked at. */
   #passed: Buffer | null = null;
 
-  /** @param position the partition's position row; null where it has no state, and so nothing to count */
+  /** @param position the partition's position row; null if it has no state, and so nothing to count */
   constructor(position: PositionRow | null) {
     this.#all = position === null || position.countedUnder >= VOCABULARY;
   }

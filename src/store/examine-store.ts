@@ -25,7 +25,7 @@ export interface Expectations {
   /** The changelog's last stable offset. */
   readonly changelogEnd: number;
   readonly changelogLog: FollowedLog;
-  /** What is said of the changelog was proved by writing to it: it is not that of a broker that is cut off. */
+  /** A write has proved `changelogEnd` and `changelogLog`: they do not come from a broker that is cut off. */
   readonly proved: boolean;
   /** For how long changes may have been missed: the changelog's delete.retention.ms with a margin. Milliseconds. */
   readonly maxAwayMs: number;
@@ -39,7 +39,7 @@ export interface StoredPositions {
   readonly originRow: OriginRow | null;
 }
 
-/** The store knows more of the changelog than what is said of it. One of the two is wrong, and it is not proved which. */
+/** The store contradicts what brokers say of the changelog. One of the two is wrong, and nothing proves which. */
 export class UnprovedChangelogError extends Error {
   override readonly name = 'UnprovedChangelogError';
 }
@@ -108,7 +108,7 @@ function whyNotTrusted(identity: StoreIdentity, changelog: ChangelogPosition, ex
   return null;
 }
 
-/** What the store knows of the changelog, and what is said of it, if both cannot be true. */
+/** How the store contradicts what brokers say of the changelog; null if both can be true. */
 function contradictionTo(
   { changelogEnd, changelogLog, proved }: Expectations,
   { offset }: ChangelogPosition,
@@ -119,7 +119,7 @@ function contradictionTo(
   if (isOther)
     return `it has followed a changelog that was deleted and created again (id ${followed.topicId}, now ${changelogLog.topicId})`;
   if (offset > changelogEnd) return `it has followed the changelog up to ${offset}, which ends at ${changelogEnd}`;
-  // What is proved counts whatever the epoch, which begins again where a cluster is restored from a copy.
+  // What is proved counts whatever the epoch: epochs begin again if a cluster is restored from a copy.
   if (!proved && followed !== null && changelogLog.leaderEpoch < followed.leaderEpoch)
     return `it has followed a leader of epoch ${followed.leaderEpoch}, and the broker that answers knows ${changelogLog.leaderEpoch}`;
   return null;
@@ -137,7 +137,7 @@ async function beginStore(store: KeyValueStore, expected: Expectations): Promise
   return { changelog, positionRow: null, originRow: null };
 }
 
-/** Notes which log is followed too, where that is news. @returns the rows as they are then */
+/** Undoes the last batch, and notes which log is followed if that has changed. @returns the rows as they are then */
 async function undoLastBatch(
   store: KeyValueStore,
   undo: Buffer | null,

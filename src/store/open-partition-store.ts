@@ -9,7 +9,7 @@ import {
 import { PartitionStore } from './partition-store.js';
 
 export interface OpenOptions extends Expectations {
-  /** Told after a folder has been set aside, before an empty one is begun. */
+  /** Called after a folder has been set aside, before an empty one is begun. */
   readonly onSetAside: (why: string) => void;
 }
 
@@ -17,8 +17,8 @@ export interface OpenOptions extends Expectations {
  * Opens the store of a partition and undoes its last batch if an undo is there, always: whether that batch was
  * committed is for the changelog to say. What cannot be trusted is set aside, and an empty store is begun.
  *
- * @throws StoreUnavailableError where the disk cannot be used now: wait; UnknownRowVersionError where a newer release
- * wrote the store: run that; UnprovedChangelogError where what is said of the changelog must be proved first. Nothing is
+ * @throws StoreUnavailableError if the disk cannot be used now: wait; UnknownRowVersionError if a newer release
+ * wrote the store: run that; UnprovedChangelogError if what brokers say of the changelog must be proved first. Nothing is
  * set aside for any of these.
  */
 export async function openPartitionStore(

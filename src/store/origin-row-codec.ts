@@ -1,12 +1,12 @@
 /**
- * The origin row: of which input the changelog speaks, and by which settings it was built. Written by the first
- * transaction of an owner where it differs from what is there. Releases before it pass it on without reading it.
+ * The origin row: which input the state of the changelog comes from, and by which settings it was built. An owner's first
+ * transaction writes it if it has changed. Earlier releases pass it on without reading it.
  */
 import type { ByteWriter } from './byte-writer.js';
 import { CorruptStoreError } from './key-value-store.js';
 import { beginRow, readRow } from './row-version.js';
 
-/** What decides, by its name, such as `EVENT_NAMESPACE`. */
+/** Name -> value, such as `EVENT_NAMESPACE` -> `company-sync`. */
 export type OriginRow = ReadonlyMap<string, string>;
 
 const MOST_FACTS = 64;

@@ -35,9 +35,9 @@ export interface ChangelogPosition {
 
 /** Which changelog the store has followed: its name alone does not say. */
 export interface FollowedLog {
-  /** Null where the brokers have no topic ids. */
+  /** Null if the brokers have no topic ids. */
   readonly topicId: string | null;
-  /** The highest leader epoch seen: who says less is cut off from the cluster, or knows another log. */
+  /** The highest leader epoch seen: a broker that says less is cut off from the cluster, or has another log. */
   readonly leaderEpoch: number;
 }
 

@@ -75,7 +75,7 @@ export class PartitionStore {
     return this.#positionRow;
   }
 
-  /** The origin row as the store has it; null where the changelog had none yet. */
+  /** The origin row as the store has it; null if the changelog had none yet. */
   origin(): OriginRow | null {
     return this.originRow;
   }

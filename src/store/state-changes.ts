@@ -30,18 +30,18 @@ export interface EncodedChanges {
   readonly local: readonly KeyChange[];
   /** Returns each of their keys to the value that it had before (`decodeUndo`). */
   readonly undo: Buffer;
-  /** The origin row that is among the changes; null where it does not change. */
+  /** The origin row that is among the changes; null if it does not change. */
   readonly origin: OriginRow | null;
 }
 
-/** An origin row that replaces the one that the store has; null where it has none yet. */
+/** An origin row that replaces the one that the store has; null if it has none yet. */
 export interface OriginChange {
   readonly prior: OriginRow | null;
   readonly now: OriginRow;
 }
 
 /**
- * Every row changed since the last `settle` of its company, the origin row where it changes, and last the position row.
+ * Every row changed since the last `settle` of its company, the origin row if it changes, and last the position row.
  *
  * @param priorPosition what the store has; null where it has none yet
  * @param undoBytes a guess at how long the undo will be

@@ -1,7 +1,7 @@
 /**
  * The broker that coordinates the group and leads most of the changelog loses its peers and keeps its clients. Soon the
- * others have a new coordinator and new leaders. It does not know that, and goes on to answer as of the cut. Whoever
- * believes it takes a partition over at an old position and announces companies again.
+ * others have a new coordinator and new leaders. It does not know that, and continues to answer as of the cut. An
+ * instance that believes it takes a partition over at an old position and announces companies again.
  *
  *   CUT_OFF_ROUNDS   how often each way is played, 1 by default
  *   TIMELINE         a file that gets what the instances logged, in one order with what the test did
@@ -21,7 +21,7 @@ const JOIN_TIMEOUT_MS = 60_000;
 /** About 10 s: a write to the broker fails after so long, and only what is tried after that reaches the others. */
 const ROUNDS_WHILE_CUT_OFF = 40;
 const ROUNDS_AFTERWARDS = 15;
-/** Whom an instance asks first. */
+/** The broker that an instance asks first. */
 const CUT_OFF = 'the one to be cut off';
 
 /**
@@ -48,7 +48,7 @@ afterEach(() => stage?.end());
 afterAll(() => cluster?.stop());
 
 async function setStage(): Promise<CutOffStage> {
-  if (cluster === undefined) throw new Error('there is no cluster');
+  if (cluster === undefined) throw new Error('no cluster was started');
   return (stage = await CutOffStage.set(cluster, currentCluster().registryUrl));
 }
 

@@ -72,7 +72,7 @@ async function watched(deployment: Deployment, ms: number): Promise<number[]> {
 }
 
 function takeOvers({ log }: Processor): number {
-  return log.filter(({ msg }) => msg === 'partition will be taken over anew').length;
+  return log.filter(({ msg }) => msg === 'partition will be taken over again').length;
 }
 
 function reasons({ log }: Processor): string[] {

@@ -70,7 +70,7 @@ afterEach(async () => {
 afterAll(() => releases.removeAll());
 
 type ReleaseName = 'previous' | 'this';
-/** How a process ends; with its disk the next one begins anew. */
+/** How a process ends. After 'lose the disk' the next one starts on an empty disk. */
 type End = 'stop' | 'kill' | 'lose the disk';
 
 /** One of the instances, with its disk: the processes that have run on it, of either release. */
@@ -120,7 +120,7 @@ class Instance {
     await this.processor.ready();
   }
 
-  /** What must never happen because of an upgrade. */
+  /** Events that an upgrade must never cause. */
   troubles(): string[] {
     const log = this.#runs.flatMap((run) => run.log);
     const blocked = log.filter(({ state }) => state === 'blocked').map(({ reason }) => `blocked: ${String(reason)}`);

@@ -254,7 +254,7 @@ test('a topic that comes into being later is read, the wait being told of', asyn
   await admin.disconnect();
   await writer.send({ topic, messages: [{ value: 'here' }] });
   expect(textOf((await next).records)).toEqual(['here']);
-  expect(troubles[0]).toBe(`${topic}: there is no topic ${topic}`);
+  expect(troubles[0]).toBe(`${topic}: topic ${topic} does not exist`);
 });
 
 test('a topic that stays away, and a partition that is not there, end the reader', async () => {
@@ -264,7 +264,7 @@ test('a topic that stays away, and a partition that is not there, end the reader
   const logs = openLogs({ clock });
   await expect(logs.reader({ topic: `test-${randomUUID()}`, partition: 0 }, 0).next(1)).rejects.toThrow(BrokerError);
   const { topic } = await newPartition();
-  await expect(logs.reader({ topic, partition: 9 }, 0).next(1)).rejects.toThrow(`there is no partition ${topic}/9`);
+  await expect(logs.reader({ topic, partition: 9 }, 0).next(1)).rejects.toThrow(`partition ${topic}/9 does not exist`);
 });
 
 test('the committed offset is the group’s, and null where it has none', async () => {

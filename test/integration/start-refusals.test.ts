@@ -119,7 +119,7 @@ describe('a member of the group that decides otherwise', () => {
     }
   });
 
-  test('killed a moment ago on the same STATE_DIR is no obstacle', async () => {
+  test('killed a moment ago on the same STATE_DIR does not keep this one from starting', async () => {
     const deployment = await deploy(cluster);
     const killed = await processors.startReady(deployment);
     await killed.kill();

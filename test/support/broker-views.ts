@@ -37,7 +37,7 @@ const LATEST = -1;
 export class BrokerView {
   constructor(private readonly broker: Pick<Broker, 'address'>) {}
 
-  /** Node ids by `<topic>/<partition>`; -1 where there is no leader. */
+  /** Node ids by `<topic>/<partition>`; -1 without a leader. */
   leaders(topics: readonly string[]): Promise<Map<string, number>> {
     return this.#ask(async (broker) => {
       const { topicMetadata } = await broker.metadata(topics);

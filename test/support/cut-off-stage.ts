@@ -23,10 +23,10 @@ const LEADERS_TIMEOUT_MS = 60_000;
 const WRITE_RETRIES = { retries: 100, initialRetryTime: 200, maxRetryTime: 500 };
 const MOST_ANOMALIES_SHOWN = 3;
 
-/** Whom an instance asks first. */
+/** The broker that an instance asks first. */
 export type FirstBroker = 'the one to be cut off' | 'another';
 
-/** Companies and bad records are too many to be shown; the audit tells of those that matter. */
+/** Companies and bad records are too many to be shown; the audit names those that matter. */
 const isShown = ({ msg }: LogLine): boolean => !/^(company is synchronized|record set aside)/.test(msg);
 
 /** Nothing that an operator must decide about is wrong here, and neither is any state folder. */
@@ -222,7 +222,7 @@ export class CutOffStage {
 
   async #coordinator(): Promise<Broker> {
     const [other] = this.#others;
-    if (other === undefined) throw new Error('there is no other broker');
+    if (other === undefined) throw new Error('no other broker was started');
     const id = await new BrokerView(other).groupCoordinator(this.deployment.applicationId);
     return this.#cluster.brokers.find((broker) => broker.id === id) ?? other;
   }

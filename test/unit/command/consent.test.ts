@@ -17,7 +17,7 @@ test.each([
   expect(String(output.read())).toContain('Set the offsets? Type yes:');
 });
 
-test('without a terminal nobody is asked, and it is no consent', async () => {
+test('without a terminal nobody is asked, and nothing is consented to', async () => {
   const input = new PassThrough();
   input.end('yes\n');
   expect(await consentTyped('Set the offsets?', input, terminal())).toBe(false);

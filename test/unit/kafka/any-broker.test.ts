@@ -118,7 +118,7 @@ test('where nobody answers, the question fails', async () => {
   await expect(brokers.askSeveral()).rejects.toThrow();
 });
 
-test('the highest leader epoch counts, whoever tells it first', async () => {
+test('the highest leader epoch counts, whichever broker answers first', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
   brokers.answers.set('a:1', metadata(1, 5)).set('b:1', metadata(2, 6)).set('c:1', metadata(2, 6));
   expect(await brokers.leaders.find(AT)).toEqual({ address: 'b:1', epoch: 6 });
@@ -142,7 +142,7 @@ test('a broker that is configured under another address than its own counts once
   expect(brokers.leaders.known(AT)).toEqual({ address: 'b:1', epoch: 6 });
 });
 
-test('that a partition has no leader any more counts, where it has the highest epoch', async () => {
+test('an answer that a partition has no leader any more counts if it has the highest epoch', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
   brokers.answers.set('a:1', metadata(1, 5)).set('b:1', metadata(-1, 6)).set('c:1', metadata(-1, 6));
   await expect(brokers.leaders.find(AT)).rejects.toThrow('t/0 has no leader now');

@@ -84,7 +84,7 @@ class World {
         this.lookUps.push(partition);
         const address = this.leaders.get(partition);
         if (address === undefined)
-          return Promise.reject(new UnknownPartitionError(`there is no partition ${partition}`));
+          return Promise.reject(new UnknownPartitionError(`partition ${partition} does not exist`));
         const leader = { address, epoch: LEADER_EPOCH };
         this.#known.set(partition, leader);
         return Promise.resolve(leader);

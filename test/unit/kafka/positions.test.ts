@@ -90,7 +90,7 @@ function sourcesOf(
 }
 
 describe('of a partition that runs', () => {
-  test('what it committed while it was looked at is no difference', async () => {
+  test('what it committed while it was looked at does not count as a difference', async () => {
     expect(await readPositions(sourcesOf(10, [8, 12]), [0], true)).toMatchObject([{ committed: 10 }]);
   });
 

@@ -25,7 +25,7 @@ function commit(): void {
   for (const step of ['fetched', 'decided', 'begun', 'committed', 'confirmed'] as const) watch.step(3, step);
 }
 
-/** A partition that fails `times` in a row, as its task tells of it. */
+/** A partition that fails `times` in a row, as its task reports it. */
 function flap(times: number, runsMs: number, message = 'the disk is full'): void {
   for (let i = 0; i < times; i++) {
     enter('fencing');
@@ -64,7 +64,7 @@ test('a commit ends it, and so does an idle partition that goes on to run', () =
   expect(watch.failing()).toEqual([]);
 });
 
-test('trouble begins anew once a partition was well in between', () => {
+test('trouble begins again once a partition was well in between', () => {
   for (let i = 0; i < 10; i++) flap(1, WELL_AFTER_MS);
   expect(watch.failing()).toEqual([]);
 });
@@ -96,7 +96,7 @@ test.each(['fencing', 'restoring', 'waiting', 'blocked', 'waiting-for-registry']
   },
 );
 
-test('a long restore is not failing while it gets further than before; one that begins anew is', () => {
+test('a long restore is not failing while it gets further than before; one that begins again is', () => {
   const restore = (position: number) => {
     nowMs += 10_000;
     watch.restore(3, { position, start: 0, end: 1_000, records: 1, bytes: 1, remainingMs: null });

@@ -81,7 +81,7 @@ test('a partition that moves is not looked into; when it stops, it is', async ()
   expect(await age()).toBe(11);
 });
 
-test('once all is committed there is no age, by a batch or by a sample', async () => {
+test('once all is committed nothing has an age, by a batch or by a sample', async () => {
   oldest.batch(3, { ...REPORT, lag: 1, latencyMs: 5_000 });
   await oldest.sampled(3, 1, 2);
   expect(await age()).toBe(5);

@@ -1,9 +1,11 @@
-/** What the files of deploy/ and docs/operations.md say of each other. */
-import { readFileSync } from 'node:fs';
+/** What deploy/, the messages of src/ and docs/operations.md say of each other. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import ts from 'typescript';
 import { alertRules } from '../../support/monitoring.js';
 
-const operations = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operations.md'), 'utf8');
+const ROOT = join(__dirname, '..', '..', '..');
+const operations = readFileSync(join(ROOT, 'docs', 'operations.md'), 'utf8');
 const runbooks = [...operations.matchAll(/^### (CompanySync\w+)$/gm)].map(([, name]) => name);
 
 test('each alert has its runbook, and each runbook its alert', () => {
@@ -19,4 +21,37 @@ test('each alert says how bad it is and what happens', () => {
     expect(['critical', 'warning']).toContain(labels.severity);
     expect(annotations.summary).toMatch(/\S/);
   }
+});
+
+/** The texts of a file, each as long as it is shown: literals that are joined by `+` are one text. */
+function textsOf(path: string): string[] {
+  const texts: string[] = [];
+  const visit = (node: ts.Node): void => {
+    const text = textOf(node);
+    if (text !== '') texts.push(text);
+    else ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.ESNext, true));
+  return texts;
+}
+
+function textOf(node: ts.Node): string {
+  if (ts.isStringLiteralLike(node)) return node.text;
+  if (ts.isTemplateExpression(node))
+    return node.head.text + node.templateSpans.map((span) => span.literal.text).join('...');
+  const isSum = ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken;
+  return isSum ? textOf(node.left) + textOf(node.right) : '';
+}
+
+test('each section that a message sends an operator to is there', () => {
+  const sections = [...operations.matchAll(/^#+ (.+)$/gm)].map(([, title]) => title);
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.ts$/.test(name),
+  );
+  const texts = files.flatMap((name) => textsOf(join(ROOT, 'src', name)));
+  const sending = texts.filter((text) => text.includes('docs/operations.md'));
+  const wanted = sending.map((text) => /"([^"]+)"[ ,\n]+(in\s+)?docs|docs\/operations\.md, "([^"]+)"/.exec(text));
+  const titles = wanted.map((found) => found?.[1] ?? found?.[3]);
+  expect(titles.length).toBeGreaterThan(5);
+  expect(titles.filter((title) => !sections.includes(title))).toEqual([]);
 });

@@ -277,7 +277,7 @@ test('an old offset of a coordinator that is cut off is not believed, and no ope
   expect((await outcome).from).toBe(10);
 });
 
-test('a folder ahead of what a broker says of the changelog is kept, where a write shows that the broker is behind', async () => {
+test('a folder ahead of what a broker says of the changelog is kept if a write shows that the broker is behind', async () => {
   const { setAside, outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(22) },
     proof: { changelogEnd: 20, committed: 10 },

@@ -134,7 +134,7 @@ test('an open that nobody waits for any more is closed when it ends, before the 
   expect(disk.open).toBe(0);
 });
 
-describe('RocksDB, where a file of it gives no answer', () => {
+describe('RocksDB with a file that gives no answer', () => {
   /** Opening a pipe that nobody writes to hangs, as a file does on a volume that hangs. */
   async function withPipe(): Promise<string> {
     const store = await new RocksStateDirectory(folder(), clock).open(3);
@@ -176,7 +176,7 @@ describe('RocksDB, where a file of it gives no answer', () => {
     await store.close();
   });
 
-  test('the process ends all the same', async () => {
+  test('the process ends anyway', async () => {
     const current = await withPipe();
     const script = join(__dirname, 'hanging-child.ts');
     const child = spawn(process.execPath, ['--import', 'tsx', script, folder()], {
