@@ -27,7 +27,7 @@ test('the input is read as the topic that its offsets are of', async () => {
   const simulated = new SimulatedPartition(folder());
   simulated.input.said = OF_INPUT;
   await played(simulated);
-  expect(simulated.input.readFrom).toEqual([{ from: 0, topicId: 'input-1' }]);
+  expect(simulated.input.lastRead).toEqual({ from: 0, topicId: 'input-1' });
 });
 
 test('where the state was built by other settings the process ends, and nothing is read', async () => {
@@ -41,5 +41,5 @@ test('where the state was built by other settings the process ends, and nothing 
   await simulated.run(() => simulated.ended.length > 0);
   await simulated.end(task);
   expect(simulated.ended[0]).toBeInstanceOf(SettingsChangedError);
-  expect(simulated.input.readFrom).toEqual([]);
+  expect(simulated.input.lastRead).toBeNull();
 });

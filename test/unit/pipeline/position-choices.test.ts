@@ -123,3 +123,11 @@ test('a changelog that lost records is not cured by an offset', () => {
   expect({ verdict, choices }).toEqual({ verdict: 'changelog incomplete', choices: [] });
   expect(remedy).toContain('The changelog is lost');
 });
+
+test('a partition that is being moved, or has the state of another topic, offers nothing and says what to do', () => {
+  const moving = judgePositions(withState(4, encodeRepartitionMark({ from: 2, to: 4, moved: false }), 0, 9));
+  expect(moving).toMatchObject({ verdict: 'repartition mark', startsAt: null, choices: [] });
+  expect(moving.remedy).toContain('company-sync repartition');
+  const other = { ...withState(4, 4, 0, 9), changelog: { topic: 'other', offset: 4, countedUnder: 1 } };
+  expect(judgePositions(other)).toMatchObject({ verdict: 'state of another topic', startsAt: null, choices: [] });
+});

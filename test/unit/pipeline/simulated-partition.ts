@@ -45,8 +45,8 @@ export class SilentLog {
   failure: Error | null = null;
   /** What `bounds` says of topic, leader and brokers. */
   said: Omit<LogBounds, 'start' | 'end' | 'highWatermark'> = SEEN_BY_MOST;
-  /** From where, and from which topic, it was read. */
-  readonly readFrom: { readonly from: number; readonly topicId: string | null }[] = [];
+  /** From where, and from which topic, it was read last. */
+  lastRead: { readonly from: number; readonly topicId: string | null } | null = null;
   /** Readers get nothing of what is there. */
   stuck = false;
   onBounds: () => void = () => undefined;
@@ -60,7 +60,7 @@ export class SilentLog {
   }
 
   reader(from: number, topicId: string | null = null): LogReader {
-    this.readFrom.push({ from, topicId });
+    this.lastRead = { from, topicId };
     let close: (error: Error) => void = () => undefined;
     let position = from;
     return {
