@@ -2,7 +2,8 @@
 import type { Clock } from '../lib/clock.js';
 import type { Logs } from '../pipeline/ports.js';
 import type { Positions } from '../pipeline/position-choices.js';
-import { lastPositionRow } from './last-position-row.js';
+import { isOtherInput } from '../pipeline/origin.js';
+import { lastOriginRow, lastPositionRow } from './last-position-row.js';
 
 export interface PositionSources {
   readonly input: string;
@@ -74,10 +75,13 @@ async function lookOnce(
   const row = isThere ? await lastPositionRow(changelogLogs, state, sources.read) : null;
   const { start, end, highWatermark } = isThere ? await changelogLogs.bounds(state) : NO_LOG;
   const committed = await inputLogs.committedOffset({ topic, partition });
+  const inputBounds = await inputLogs.bounds({ topic, partition });
+  const origin = row === null ? null : await lastOriginRow(changelogLogs, state, sources.read);
   return {
     ...{ topic, partition, before, committed },
     ...{ changelog: row, changelogStart: start, openFrom: end < highWatermark ? end : null },
-    input: await inputLogs.bounds({ topic, partition }),
+    input: inputBounds,
+    inputRecreated: isOtherInput(origin, inputBounds.topicId),
   };
 }
 

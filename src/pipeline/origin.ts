@@ -14,6 +14,12 @@ export interface Origin {
   readonly inputRecreated: boolean;
 }
 
+/** Whether the input of that id is another topic than the one that the state was built from. */
+export function isOtherInput(stored: OriginRow | null, inputId: string | null): boolean {
+  const before = stored?.get(INPUT_ID);
+  return before !== undefined && inputId !== null && before !== inputId;
+}
+
 /**
  * @param stored what the changelog says; null if it does not say anything yet
  * @param inputId null if the brokers have no topic ids
@@ -29,7 +35,6 @@ export function originOf(
   if (differences.length > 0 && !mayChangeSettings)
     throw new SettingsChangedError(describeDifferences(differences, 'in the state'));
   const origin = new Map([...before, ...decidingSettings]);
-  const inputBefore = before.get(INPUT_ID);
   if (inputId !== null) origin.set(INPUT_ID, inputId);
-  return { origin, inputRecreated: inputBefore !== undefined && inputId !== null && inputBefore !== inputId };
+  return { origin, inputRecreated: isOtherInput(before, inputId) };
 }

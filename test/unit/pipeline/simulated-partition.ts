@@ -220,7 +220,12 @@ export class SimulatedPartition {
     let offset = 0;
     return {
       ...{ lastOutcome: null, lostConnection: () => false, throttledMs: 0, repeatEnd: never, produce: never },
-      ...{ prove: never, hasOpenIn: never },
+      hasOpenIn: never,
+      prove: () => {
+        const changelogEnd = this.changelog.end;
+        this.changelog.end += 2; // The record and the marker that aborts it.
+        return Promise.resolve({ changelogEnd, committed: this.#committed });
+      },
       ...{ begin: done, discard: done },
       prepare: (_, { length }) => {
         return () => Promise.resolve((this.changelog.end += length));
