@@ -3,13 +3,21 @@ import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { lastPositionRow } from '../../../src/kafka/last-position-row.js';
 import { readPositions, type PositionSources } from '../../../src/kafka/partition-positions.js';
 import { PositionsRefusedError, setPositions, type SetPositionsPorts } from '../../../src/kafka/set-positions.js';
+import { judgePositions, type Positions } from '../../../src/pipeline/position-choices.js';
 import { NO_HEADERS, type LogRecord } from '../../../src/lib/record.js';
 import { ByteWriter } from '../../../src/store/byte-writer.js';
-import { writePositionRow } from '../../../src/store/row-codec.js';
-import { infoKey, POSITION_KEY } from '../../../src/store/row-keys.js';
+import { writeOriginRow, writePositionRow } from '../../../src/store/row-codec.js';
+import { infoKey, ORIGIN_KEY, POSITION_KEY } from '../../../src/store/row-keys.js';
 
 const TOPIC = 'sync-events';
 const CHANGELOG = { topic: 'company-sync-company-state', partition: 0 };
+
+function originRow(row: ReadonlyMap<string, string>): Buffer {
+  const to = new ByteWriter();
+  to.begin();
+  writeOriginRow(to, row);
+  return to.end();
+}
 
 function positionRow(offset: number): Buffer {
   const to = new ByteWriter();
@@ -105,6 +113,23 @@ describe('of a partition that runs', () => {
   ])('an offset that stays different is told: %p', async (committed, found) => {
     expect(await readPositions(sourcesOf(10, [committed]), [0], true)).toMatchObject([{ committed: found }]);
   });
+});
+
+test('a state that was built from an input of the same name, deleted since, is told apart by the topic id', async () => {
+  const rows = [
+    record(0, ORIGIN_KEY, originRow(new Map([['input topic id', 'former']]))),
+    record(1, POSITION_KEY, positionRow(10)),
+  ];
+  const { logs } = changelogOf(rows, 3);
+  const found = async (topicId: string) => {
+    const sources = sourcesOf(10, [10]);
+    const bounds = () => Promise.resolve({ start: 0, end: 100, highWatermark: 100, ...SEEN_BY_MOST, topicId });
+    const inputLogs = { ...sources.inputLogs, bounds };
+    const [positions] = await readPositions({ ...sources, changelogLogs: logs, inputLogs }, [0], false);
+    return judgePositions(positions as Positions).verdict;
+  };
+  expect(await found('present')).toBe('input recreated');
+  expect(await found('former')).toBe('consistent');
 });
 
 test('a partition that the changelog does not have yet has no state', async () => {
