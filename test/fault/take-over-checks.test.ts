@@ -105,7 +105,7 @@ describe('offsets, input and folders', () => {
 
   test("a partition whose group offset is gone stops alone, and runs on from its state's position", async () => {
     await stage.operator.deleteOffset(0);
-    const reason = new RegExp(`${stage.deployment.topics.events}/0 is stopped.*up to offset ${HISTORY},.*is not there`);
+    const reason = new RegExp(`${stage.deployment.topics.events}/0 is stopped.*up to offset ${HISTORY},.*is missing`);
     const processor = await stopsUntilConsent(0, reason, HISTORY);
     await finishHistory(stage, 0);
     await processor.stop();
@@ -237,7 +237,7 @@ test('a changelog that was recreated empty stops what had state, and consent bui
   const stopped = processors.start(deployment, { stateDir });
   const reason = await stoppedAlone(stopped, 0);
   expect(reason).toMatch(
-    new RegExp(`there is no state, the group's offset is ${HISTORY},.*positions set --partition 0 --to log-start`),
+    new RegExp(`the changelog has no state, the group's offset is ${HISTORY},.*positions set --partition 0 --to log-start`),
   );
   await consumed(deployment, await platform.send(platform.completeCompany('elsewhere', { partition: 1 })));
   expect(await committedOffset(deployment, 0)).toBe(HISTORY);
