@@ -87,10 +87,6 @@ export class AnyBroker {
   }
 
   /** Brokers of the cluster. Those configured stay: a cluster may come back under their addresses alone. */
-  async learn(addresses: Iterable<string>): Promise<void> {
-    this.#learn(await this.#configured(), [...addresses]);
-  }
-
   #learn(configured: readonly string[], addresses: readonly string[]): void {
     const current = this.#brokers[this.#current] ?? configured[0];
     this.#learnt = addresses;

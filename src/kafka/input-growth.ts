@@ -43,7 +43,7 @@ export async function inputHasGrown(options: InputGrowthOptions, signal: AbortSi
   const { leaders, topic, partitions, clock } = options;
   while (!signal.aborted) {
     await clock.delay(LOOK_EVERY_MS, signal);
-    // Those who read tell of brokers that are away.
+    // If the brokers are away, the readers report it.
     const found = signal.aborted ? null : await leaders.lookUp(topic).catch(() => null);
     if (found !== null && found.leaders.size > partitions)
       return new InputGrownError(topic, partitions, found.leaders.size);

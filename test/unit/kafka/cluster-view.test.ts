@@ -1,4 +1,4 @@
-/** Whom the brokers are taken to name as a coordinator, when one of them is cut off and does not know it. */
+/** Which coordinator counts as named by the brokers, if one of them is cut off and does not know it. */
 import type { ConnectedBroker } from '../../../src/kafka/broker-connections.js';
 import { COORDINATOR_OF_GROUP } from '../../../src/kafka/cluster.js';
 import { ClusterView } from '../../../src/kafka/cluster-view.js';
