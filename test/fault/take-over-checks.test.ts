@@ -237,7 +237,9 @@ test('a changelog that was recreated empty stops what had state, and consent bui
   const stopped = processors.start(deployment, { stateDir });
   const reason = await stoppedAlone(stopped, 0);
   expect(reason).toMatch(
-    new RegExp(`the changelog has no state, the group's offset is ${HISTORY},.*positions set --partition 0 --to log-start`),
+    new RegExp(
+      `the changelog has no state, the group's offset is ${HISTORY},.*positions set --partition 0 --to log-start`,
+    ),
   );
   await consumed(deployment, await platform.send(platform.completeCompany('elsewhere', { partition: 1 })));
   expect(await committedOffset(deployment, 0)).toBe(HISTORY);
