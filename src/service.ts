@@ -148,11 +148,12 @@ export class Service {
     const { applicationId } = config;
     const topic = config.topics.syncEvents;
     const held = new HeldPositions(surroundings.held);
+    const { cluster } = this.#options;
     const group = { kafka: kafkaConfigOf(config, logger), groupId: applicationId, logger };
-    const remembered = new RememberedMember({ ...group, clock, memory: lock.word(`member of ${applicationId}`) });
+    const memory = lock.word(`member of ${applicationId}`);
+    const remembered = new RememberedMember({ ...group, cluster, clock, memory });
     await startup.mustFitGroup(decidingSettings, await remembered.predecessor());
     if (this.#stopping.signal.aborted) return;
-    const { cluster } = this.#options;
     const coordinator = new TrueCoordinator({ cluster, groupId: applicationId, clock, logger });
     const membership: KafkaGroupMembership = new KafkaGroupMembership({
       coordinator,

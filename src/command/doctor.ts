@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Config, Flags, TopicNames } from '../config.js';
 import { decidingSettingsOf } from '../deciding-settings.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
+import { ClusterView } from '../kafka/cluster-view.js';
 import type { KafkaConfig } from '../kafka/cluster.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { KafkaLogs } from '../kafka/kafka-logs.js';
@@ -125,19 +126,23 @@ async function* examineTopics(config: Config, kafka: KafkaConfig): Found {
 async function* examineDeployment(config: Config, kafka: KafkaConfig): Found {
   const check = 'deployment';
   const { applicationId, topics } = config;
+  const view = new ClusterView(kafka, systemClock);
+  const cluster = { kafka, view, clock: systemClock };
   try {
     const registry = new SchemaRegistry(config.schemaRegistry);
     const identity = await registry.idOfFirstVersion(`${topics.companySynchronized}-value`).catch(() => null);
     const settings = decidingSettingsOf(config, identity);
     const findings = [
-      await checkTransactionalIds(config, kafka, systemClock),
-      await checkGroup(config, kafka, systemClock, settings, null),
+      await checkTransactionalIds(cluster, config),
+      await checkGroup(cluster, config, settings, null),
     ].filter((finding) => finding !== null);
     for (const { kind, message } of findings)
       yield kind === 'refused' ? failed(check, message) : warning(check, message);
     if (findings.length === 0) yield ok(check, `no other deployment is in the way of application ${applicationId}`);
   } catch (error) {
     yield failed(check, reasonOf(error));
+  } finally {
+    await view.close();
   }
 }
 
