@@ -19,6 +19,7 @@ import { FailureWatch } from './ops/failure-watch.js';
 import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-server.js';
 import { createInspection, type Inspection } from './ops/inspection.js';
 import { InstanceMetrics } from './ops/instance-metrics.js';
+import { MemberProofs } from './ops/member-proof.js';
 import { MetricsObserver } from './ops/metrics-observer.js';
 import { OldestUncommitted } from './ops/oldest-uncommitted.js';
 import { PartitionFigures } from './ops/partition-figures.js';
@@ -75,10 +76,12 @@ export class Service {
   readonly #figures: PartitionFigures;
   readonly #failures: FailureWatch;
   #http: HttpServer | null = null;
+  readonly #proofs: MemberProofs;
 
   constructor(options: ServiceOptions) {
     const { config, logger, clock } = options;
     this.#options = { ...options, cluster: new ClusterView(kafkaConfigOf(config, logger), clock) };
+    this.#proofs = new MemberProofs(config.http.tokens, clock);
     this.#volume = new CallDeadline(clock);
     this.#figures = new PartitionFigures(() => options.clock.now());
     this.#failures = new FailureWatch(() => options.clock.now());
@@ -101,7 +104,12 @@ export class Service {
     const metrics = new Registry();
     collectDefaultMetrics({ register: metrics });
     this.#failures.register(metrics);
-    const http = await startHttpServer(config.http, this.#view(), metrics, this.#options.pageFolder);
+    const http = await startHttpServer(
+      { ...config.http, proofs: this.#proofs, clock },
+      this.#view(),
+      metrics,
+      this.#options.pageFolder,
+    );
     this.#http = http;
     this.#own('http', () => http.close());
     logger.info({ address: http.address, applicationId: config.applicationId }, 'listening');
@@ -252,13 +260,13 @@ export class Service {
     logs: KafkaLogs,
   ): Inspection {
     const { cluster, config, logger, clock } = this.#options;
-    const { applicationId: groupId, http } = config;
+    const { applicationId: groupId } = config;
     const { input: topic } = context.topics;
     const owners = new GroupOwners({ kafka: kafkaConfigOf(config, logger), cluster, groupId, topic, clock });
     this.#own('group owners', () => owners.close());
     const { syncEvents: partitions } = topics.partitions;
     return createInspection({
-      ...{ context, local, partitions, owners, logs, type, schemas, token: http.token, figures: this.#figures },
+      ...{ context, local, partitions, owners, logs, type, schemas, proofs: this.#proofs, figures: this.#figures },
       address: () => this.#http?.advertisedAddress ?? null,
       memberId: () => membership.memberId,
       logger,
