@@ -35,7 +35,7 @@ import { StandbySet } from './pipeline/standby-set.js';
 import { Startup, type Surroundings } from './startup.js';
 import { CallDeadline, OPEN_DEADLINE_MS } from './store/call-deadline.js';
 import { ExclusiveStateDirectory } from './store/exclusive-state-directory.js';
-import { InstanceLock } from './store/instance-lock.js';
+import { InstanceLock, stateDirExposure } from './store/instance-lock.js';
 import { stateSize } from './store/state-size.js';
 import { RocksStateDirectory } from './store/rocks-state-directory.js';
 import { TimedStateDirectory } from './store/timed-state-directory.js';
@@ -100,6 +100,10 @@ export class Service {
     const { config, logger, clock } = this.#options;
     const lock = await InstanceLock.take(config.stateDir, clock, this.#volume);
     this.#lock = lock;
+    const exposure = await this.#volume.within(OPEN_DEADLINE_MS, 'looking at STATE_DIR', () =>
+      stateDirExposure(config.stateDir),
+    );
+    if (exposure !== null) logger.warn(exposure);
 
     const metrics = new Registry();
     collectDefaultMetrics({ register: metrics });

@@ -155,14 +155,14 @@ export class InstanceClient implements Peers {
     return status === 401 ? `it does not accept our HTTP_TOKEN (${said})` : said;
   }
 
-  /** Null where it is not JSON, or was cut off. @throws InstanceError where it is too long */
+  /** Null where it is not JSON. @throws InstanceError where it is too long, or breaks off */
   async #body(response: Response, address: string, maxBytes: number): Promise<unknown> {
     try {
       return JSON.parse(await boundedText(response, maxBytes, this.#budget)) as unknown;
     } catch (error) {
-      if (error instanceof AnswerTooLargeError)
-        throw new InstanceError(`${address}: ${error.message}`, { cause: error });
-      return null;
+      if (error instanceof SyntaxError) return null;
+      const why = error instanceof AnswerTooLargeError ? error.message : `it broke off (${(error as Error).message})`;
+      throw new InstanceError(`${address} gives no whole answer: ${why}`, { cause: error });
     }
   }
 }
