@@ -182,6 +182,25 @@ describe('arguments and environment are read by main.ts alone', () => {
   });
 });
 
+describe('only command/print.ts prints', () => {
+  test.each([
+    'console.log(line)',
+    'report(console.error)',
+    'globalThis.console.warn(line)',
+    'process.stdout.write(line)',
+    `process['stderr'].write(line)`,
+    `import { log } from 'node:console'`,
+  ])('%s', (text) => {
+    expect(violationsOf({ 'command/x.ts': text })).toEqual([expect.stringContaining('only command/print.ts prints')]);
+    expect(violationsOf({ 'main.ts': text })).toHaveLength(1);
+    expect(violationsOf({ 'command/print.ts': text })).toEqual([]);
+  });
+
+  test.each(['process.stdin', 'this.console.log(line)', `'console.log'`])('but this is something else: %s', (text) => {
+    expect(violationsOf({ 'command/x.ts': text })).toEqual([]);
+  });
+});
+
 describe('domain/ and pipeline/ touch no clock, randomness or timer', () => {
   test.each([
     'setTimeout(f, 1)',

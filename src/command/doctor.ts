@@ -14,10 +14,11 @@ import { TopicAdmin } from '../kafka/topic-admin.js';
 import { checkTopics, UnfitTopicsError } from '../kafka/topics.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { Logs } from '../pipeline/ports.js';
+import { exposures } from '../security-settings.js';
 import { checkFirstStart, checkGroup, checkTransactionalIds } from '../start-checks.js';
 import { examineStateFolder } from './doctor-state-folder.js';
 import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
-import type { Print } from './print.js';
+import { printJson, type Print } from './print.js';
 import { newestSchemas } from './schemas.js';
 
 /** Those of the processor take milliseconds. */
@@ -46,7 +47,7 @@ export async function doctorCommand(
     findings.push(finding);
     if (own['json'] !== true) print(lineOf(finding), COLOURS[finding.status]);
   }
-  if (own['json'] === true) print(JSON.stringify(findings, null, 2));
+  if (own['json'] === true) printJson(findings, print);
   return findings.some(({ status }) => status === 'failed') ? 1 : 0;
 }
 
@@ -58,6 +59,7 @@ function lineOf({ check, status, message }: Finding): string {
 }
 
 async function* examine(config: Config, logger: Logger, schemasFolder: string): Found {
+  for (const exposure of exposures(config)) yield warning('security', exposure);
   const kafka = kafkaConfigOf(config, logger);
   let brokersAnswer = false;
   for await (const finding of examineBrokers(config, kafka)) {

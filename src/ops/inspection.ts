@@ -9,6 +9,7 @@ import { AnnouncedEvents } from './announced-events.js';
 import { CompanyDirectory, type LocalPartitions } from './company-directory.js';
 import { Deployment } from './deployment.js';
 import { InstanceClient } from './instance-client.js';
+import type { MemberProofs } from './member-proof.js';
 import type { PartitionFigures } from './partition-figures.js';
 import { Successors } from './successors.js';
 
@@ -23,8 +24,8 @@ export interface InspectionParts {
   /** Of `CompanySynchronized`. */
   readonly type: avro.Type;
   readonly schemas: SchemaSource;
-  /** HTTP_TOKEN, which all instances of a deployment share. */
-  readonly token: string | null;
+  /** Made of HTTP_TOKEN, which all instances of a deployment share. */
+  readonly proofs: MemberProofs;
   readonly figures: PartitionFigures;
   /** Where this instance is reached by the others. */
   readonly address: () => string | null;
@@ -41,16 +42,17 @@ export interface Inspection {
 }
 
 export function createInspection(parts: InspectionParts): Inspection {
-  const { context, local, partitions, owners, logs, type, schemas, token, figures, address, memberId, logger } = parts;
+  const { context, local, partitions, owners, logs, type, schemas, proofs, figures, address, memberId, logger } = parts;
   const { applicationId, topics, allDatasetsFrom, partitioner, settings, clock } = context;
   const events = new AnnouncedEvents({
     ...{ logs, clock, type, schemas, topic: topics.synchronized },
     partitionOf: (companyId, input) => partitioner.partitionFor(topics.synchronized, Buffer.from(companyId), input),
     sourceOf: (input) => `/${applicationId}/${topics.input}/${input}`,
   });
-  const client = new InstanceClient(token);
   const figuresOf = (partition: number) => figures.of(partition);
   const askOwners = () => owners.owners();
+  const members = async () => (await askOwners()).flatMap(({ httpAddress }) => httpAddress ?? []);
+  const client = new InstanceClient(proofs, members);
   const companies = new CompanyDirectory({
     ...{ local, partitions, topic: topics.input, peers: client },
     policyOf: (clientId) =>

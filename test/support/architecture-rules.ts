@@ -26,7 +26,9 @@ const LAYERS: readonly (readonly string[])[] = [
 const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['setting-values.ts', 'settings'],
   ['settings.ts', 'settings'],
+  ['unknown-flags.ts', 'settings'],
   ['config.ts', 'settings'],
+  ['security-settings.ts', 'settings'],
   ['deciding-settings.ts', 'settings'],
   ['service.ts', 'service'],
   ['start-checks.ts', 'service'],
@@ -59,6 +61,9 @@ const IMPURE_GLOBALS = [
 ];
 const IMPURE_PROPERTIES = ['Date.now', 'Math.random'];
 
+/** These alone write to the terminal, escaped: `print` lines, `consent` a question. */
+const PRINTING_FILES = ['command/print.ts', 'command/consent.ts'];
+
 const MAX_LINES = 300;
 /** What the first comment of a longer file must speak of, giving the reason. */
 const LENGTH_EXPLAINED = /300 lines/;
@@ -78,6 +83,7 @@ export function architectureViolations(sources: Sources): string[] {
     const imported = importsOf(file);
     graph.set(path, checkImports(path, layer, imported, sources, report));
     if (path !== 'main.ts') checkProcess(file, report);
+    if (!PRINTING_FILES.includes(path)) checkPrinting(file, report);
     if (PURE_LAYERS.includes(layer)) checkPurity(file, report);
     checkLength(text, report);
   }
@@ -168,6 +174,18 @@ function checkProcess(file: ts.SourceFile, report: Report): void {
       if (used === null) report('passes process on, with the arguments and the environment that only main.ts may read');
       else if (used === 'argv' || used === 'env') report(`reads process.${used}, which only main.ts may do`);
     }
+  });
+}
+
+/** Everything printed goes through command/print.ts, which escapes what could move the cursor or begin a line. */
+function checkPrinting(file: ts.SourceFile, report: Report): void {
+  walk(file, (node) => {
+    if (ts.isImportDeclaration(node) && /^['"](node:)?console['"]$/.test(node.moduleSpecifier.getText()))
+      report('imports console, and only command/print.ts prints');
+    if (!ts.isIdentifier(node) || !isValue(node)) return;
+    const used = node.text === 'process' ? propertyUsed(node) : null;
+    if (node.text === 'console' || used === 'stdout' || used === 'stderr')
+      report(`uses ${used === null ? 'console' : `process.${used}`}, and only command/print.ts prints`);
   });
 }
 
