@@ -5,7 +5,7 @@ import { canInstallPackages, installPackages, programPath } from './debian-packa
 import { ROOT } from './images.js';
 
 /** Building the image installs the packages of npm twice and compiles. */
-const UP_TIMEOUT_MS = 600_000;
+const UP_TIMEOUT_MS = 900_000;
 const COMMAND_TIMEOUT_MS = 60_000;
 
 export interface ComposeAddresses {

@@ -43,12 +43,18 @@ export async function runTestsOnContainers(checks: Checks, reaper: boolean): Pro
 function jest(report: string, reaper: boolean): Promise<number | null> {
   const pattern = `--testPathPatterns=test/integration/(${FILES.join('|')})\\.test\\.ts$`;
   const words = ['jest', '--selectProjects=kafka', pattern, '--json', `--outputFile=${report}`];
-  // An own cluster is wanted, not one that these name.
-  const { KAFKA_BROKERS: _brokers, SCHEMA_REGISTRY_URL: _registry, ...env } = process.env;
+  const env = { ...process.env };
+  // The tests are to make a cluster, not to use one that these name.
+  delete env['KAFKA_BROKERS'];
+  delete env['SCHEMA_REGISTRY_URL'];
   if (!reaper) env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
   return new Promise((resolve, reject) => {
-    const options = { cwd: ROOT, env, timeout: TIMEOUT_MS, stdio: ['ignore', 'ignore', 'inherit'] as const };
-    const child = spawn('npx', words, { ...options, stdio: [...options.stdio] });
+    const child = spawn('npx', words, {
+      cwd: ROOT,
+      env,
+      timeout: TIMEOUT_MS,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     child.once('error', reject);
     child.once('close', resolve);
   });

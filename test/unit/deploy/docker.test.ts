@@ -1,9 +1,11 @@
 /** The Dockerfile, its build context, the compose file and the Kubernetes manifest fit together. */
-import dockerIgnore from '@balena/dockerignore';
+import ignoreModule from '@balena/dockerignore';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 
+/** Its types say that the function is the module's `default`; it is the module itself. */
+const dockerIgnore = ignoreModule as unknown as typeof ignoreModule.default;
 const ROOT = join(__dirname, '..', '..', '..');
 
 function read(...path: string[]): string {
