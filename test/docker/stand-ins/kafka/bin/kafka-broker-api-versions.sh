@@ -1,2 +1,0 @@
-#!/usr/bin/env bash
-exec /opt/kafka/bin/kafka-run-class.sh org.apache.kafka.tools.BrokerApiVersionsCommand "$@"
