@@ -125,6 +125,8 @@ describe('compose', () => {
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     });
+    const { version } = JSON.parse(read('package.json')) as { readonly version: string };
+    expect(container?.image).toBe(`company-sync:${version}`);
     // `args` replaces CMD alone: the image's entry point, with its flags of Node, stays.
     expect(container).not.toHaveProperty('command');
     expect(lines).toContainEqual(['USER', 'node']);
@@ -146,6 +148,7 @@ describe('compose', () => {
 interface PodSpec {
   readonly securityContext: unknown;
   readonly containers: readonly {
+    readonly image: string;
     readonly securityContext: unknown;
     readonly resources: { readonly limits: { readonly memory: string } };
     readonly volumeMounts: readonly { readonly mountPath: string }[];
