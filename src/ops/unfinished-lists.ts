@@ -72,7 +72,5 @@ function listed(companyId: string, partition: number, company: PendingCompany): 
 
 function longestFirst(companies: readonly ListedCompany[]): ListedCompany[] {
   const progressOf = ({ lastProgress }: ListedCompany): string => lastProgress ?? '';
-  return [...companies].sort((a, b) =>
-    progressOf(a) < progressOf(b) ? -1 : progressOf(a) > progressOf(b) ? 1 : 0,
-  );
+  return [...companies].sort((a, b) => (progressOf(a) < progressOf(b) ? -1 : progressOf(a) > progressOf(b) ? 1 : 0));
 }
