@@ -6,6 +6,11 @@ import type { Situation } from './situation.js';
 const client = 'no choice';
 /** One more than a company may have. */
 const TOO_MANY_DATASETS = 10_001;
+/** Of UTF-8, of an id or another text. */
+const MAX_TEXT_BYTES = 1_024;
+/** Each dataset takes 2,048 bytes for its ids and some for the rest; an announcement may have 6 MiB. */
+const DATASETS_OF_PART = 500;
+const FITTING_PARTS = 6;
 /** No registry of a demonstration has given out so many ids. */
 const UNKNOWN_SCHEMA_ID = 999_983;
 
@@ -17,6 +22,7 @@ const KINDS: readonly { readonly name: string; readonly weight: number; readonly
   { name: 'unknown schema', weight: 0, make: unknownSchema },
   { name: 'undecodable', weight: 1, make: undecodable },
   { name: 'key mismatch', weight: 1, make: keyMismatch },
+  { name: 'too large', weight: 1, make: tooLarge },
 ];
 
 export const POISON_SITUATIONS: readonly Situation[] = [
@@ -26,6 +32,9 @@ export const POISON_SITUATIONS: readonly Situation[] = [
   ]),
   { name: 'poison (too many datasets), repaired', client, weight: 0, play: tooManyRepaired },
   { name: 'poison (too many datasets), never repaired', client, weight: 0, play: tooMany },
+  { name: 'poison (company too large), repaired', client, weight: 0, play: companyTooLarge },
+  { name: 'poison (company too large), never repaired', client, weight: 0, play: companyTooLargeForGood },
+  { name: 'too large after the announcement', client, weight: 1, play: tooLargeTooLate },
   { name: 'poison without a key, beside a company', client, weight: 2, play: withoutKey },
   { name: 'poison with a key that is not UTF-8', client, weight: 1, play: keyNotUtf8 },
   { name: 'poison repaired by poison, then repaired', client, weight: 1, play: repairedByPoison },
@@ -118,6 +127,41 @@ function tooMany(script: CompanyScript): void {
   const { link } = linked(script);
   tooManyDatasets(script);
   script.pullToEnd(link.datasets);
+}
+
+function tooLarge(script: CompanyScript, instead: ScriptedDataset): ScriptedRecord {
+  const fields: (keyof ScriptedDataset)[] = ['datasetId', 'dataType', 'connectionId'];
+  const longText = 'ü'.repeat(MAX_TEXT_BYTES / 2 + 1);
+  return script.status({ ...instead, [script.random.pick(fields)]: longText }, 'Complete', { revision: null });
+}
+
+/** Ids as long as they may be: the manifests are small enough for the topic, and the company is not for an announcement. */
+function companyTooLargeForGood(script: CompanyScript): ScriptedRecord {
+  const connectionId = 'c'.repeat(MAX_TEXT_BYTES);
+  const manifests = Array.from({ length: FITTING_PARTS + 1 }, (_, part) => {
+    const datasets = Array.from({ length: DATASETS_OF_PART }, (_, i) => ({
+      datasetId: `${part}-${i}-`.padEnd(MAX_TEXT_BYTES, script.company.companyId),
+      dataType: 'files',
+      connectionId,
+    }));
+    return { link: script.link(0, { connectionId }), datasets };
+  });
+  const records = manifests.map(({ link, datasets }) => script.manifest(link, { datasets }));
+  const [first] = manifests as [(typeof manifests)[number]];
+  script.status(first.datasets[0] as ScriptedDataset, 'Complete');
+  script.unlink(first.link);
+  return records[FITTING_PARTS] as ScriptedRecord;
+}
+
+/** Announced with 3,000 datasets, by about 6 MB. */
+function companyTooLarge(script: CompanyScript): void {
+  script.manifest(script.link(0), { repairs: [companyTooLargeForGood(script)] });
+}
+
+function tooLargeTooLate(script: CompanyScript): void {
+  const { link, last } = linked(script);
+  script.pullToEnd(link.datasets);
+  tooLarge(script, last);
 }
 
 function withoutKey(script: CompanyScript): void {

@@ -8,6 +8,9 @@ import type { Payload, SyncTrigger } from '../domain/events.js';
 export interface WrappedPayload {
   readonly 'companysync.DatasetStatusChanged'?: {
     readonly datasetId: string;
+    /** Of no use: read for its length alone, as `dataType`. */
+    readonly connectionId: string;
+    readonly dataType: string;
     readonly status: string;
     readonly trigger: SyncTrigger;
     readonly revision: number | bigint | null;

@@ -7,7 +7,7 @@ export interface Poison {
   readonly code: PoisonCode;
   /** What is wrong, where, and what to do about it; for people. */
   readonly message: string;
-  /** The company that the record's key names, which must be held; null where the key is missing or not UTF-8. */
+  /** The company that the record's key names, which must be held; null if the key is missing, not UTF-8 or too long. */
   readonly heldCompanyId: string | null;
 }
 

@@ -1,12 +1,14 @@
 /** Input records -> events of the domain, or poison. */
 import { isUtf8 } from 'node:buffer';
 import type { PoisonCode } from '../domain/events.js';
+import { MAX_TEXT_BYTES } from '../domain/limits.js';
 import type { Header, LogRecord } from '../lib/record.js';
 import { framingFault, schemaIdOf } from './framing.js';
 import { payloadOf } from './payload.js';
 import type { Decoded, Poison } from './poison.js';
 import type { ReadableSchema } from './readable-schema.js';
 import { SchemaResolution, type SchemaResolutionOptions } from './schema-resolution.js';
+import { exceedsRecordLimits } from './text-limits.js';
 import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sync-event-reader.js';
 
 /** Names the poison records that a record replaces: `<partition>/<offset>` in each header of this key. */
@@ -79,6 +81,9 @@ export class SyncEventDecoder {
     if (keyText.includes(REPLACEMENT) && !(isUtf8(key) && schema.reader.companyIdBytes(value).equals(key)))
       return poison(record, 'key-mismatch', 'the key is not, byte by byte, the companyId of the value, in UTF-8');
 
+    const exceeded = exceedsRecordLimits(event);
+    if (exceeded !== null) return poison(record, exceeded.code, exceeded.why);
+
     const repairs = record.headers.length === 0 ? NO_REPAIRS : repairsOf(record.headers);
     const payload = payloadOf(event.payload);
     return { companyId, clientId, offset: record.offset, timestamp: record.timestamp, repairs, payload };
@@ -111,11 +116,19 @@ function undecodable(record: LogRecord, schemaId: number, why: string): Poison {
 
 function poison(record: LogRecord, code: PoisonCode, what: string): Poison {
   const { key } = record;
-  const heldCompanyId = key !== null && key.length > 0 && isUtf8(key) ? key.toString() : null;
+  const heldCompanyId = key === null ? null : companyToHold(key);
   const message =
     `offset ${record.offset}: ${what}; send what it should have been to the same topic again, with a header ` +
     `${REPAIRS_HEADER} = <partition>/${record.offset}`;
   return { record, code, message, heldCompanyId };
+}
+
+/**
+ * The company that a key names. None for a key that no company can have: no record of it is ever applied, so there is
+ * nothing to hold, and a hold would write the key into several rows.
+ */
+function companyToHold(key: Buffer): string | null {
+  return key.length > 0 && key.length <= MAX_TEXT_BYTES && isUtf8(key) ? key.toString() : null;
 }
 
 /** What the headers of a record say that it repairs. Any bytes are let through: those that name no hold lift none. */

@@ -31,7 +31,7 @@ interface FieldSchema {
 const USED_FIELDS: Readonly<Record<string, readonly string[]>> = {
   SyncEvent: ['companyId', 'clientId', 'payload'],
   AnnouncedElsewhere: [],
-  DatasetStatusChanged: ['datasetId', 'status', 'trigger', 'revision'],
+  DatasetStatusChanged: ['datasetId', 'connectionId', 'dataType', 'status', 'trigger', 'revision'],
 };
 
 /** Our `SyncEvent` in the shapes that reading needs. */

@@ -1,3 +1,4 @@
+import { InfoTable } from './info-table.js';
 import { RowsById } from './rows-by-id.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from './rows.js';
 
@@ -24,6 +25,8 @@ export class CompanyRows {
   /** The stored row, from `correctCompany` to the next change. */
   #companyAsStored: CompanyRow | undefined;
   #priorInfo: InfoRow | null | undefined;
+  /** `#info`, or a copy of it, with its places; made when it is first looked into. */
+  #table: InfoTable | undefined;
 
   constructor(readonly companyId: string) {}
 
@@ -109,6 +112,11 @@ export class CompanyRows {
     this.#company = row;
   }
 
+  /** Whether `correctCompany` has said more than the stored row does, since that was last changed. */
+  get corrected(): boolean {
+    return this.#companyAsStored !== undefined;
+  }
+
   // ---- changing
 
   setCompany(row: CompanyRow): void {
@@ -122,6 +130,22 @@ export class CompanyRows {
   setInfo(row: InfoRow | null): void {
     if (this.#priorInfo === undefined) this.#priorInfo = this.info;
     this.#info = row;
+    this.#table = undefined;
+  }
+
+  /** The info row, to look into by ids; empty if there is none. Do not change it. */
+  lookUpInfo(): InfoTable {
+    return (this.#table ??= new InfoTable(this.info));
+  }
+
+  /** The info row, to be changed in place; a new one if there was none. It is copied once between two `settle`s. */
+  editInfo(): InfoTable {
+    const table = this.lookUpInfo();
+    if (this.#priorInfo !== undefined && this.#info === table) return table;
+    const copy = table.successor();
+    this.setInfo(copy);
+    this.#table = copy;
+    return copy;
   }
 
   setDataset(datasetId: string, row: DatasetRow | null): void {
@@ -172,6 +196,7 @@ export class CompanyRows {
     if (this.#company != null && this.#company.outcome !== 'pending') {
       this.#datasets.clear();
       this.#holds = undefined;
+      this.#table = undefined;
     }
   }
 

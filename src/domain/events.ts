@@ -75,5 +75,6 @@ export const POISON_CODES = [
   'undecodable',
   'key-mismatch',
   'too-many-datasets',
+  'too-large',
 ] as const;
 export type PoisonCode = (typeof POISON_CODES)[number];

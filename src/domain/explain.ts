@@ -7,7 +7,7 @@ import { describeNamedDatasets, type AnnouncedDataset } from './announcement.js'
 import type { CompanyRows } from './company-rows.js';
 import type { PoisonCode } from './events.js';
 import type { EarlyDataset, ExplainedCounts, ExplainedDataset, ExplainedLink, Explanation } from './explanation.js';
-import { HOUR_MS } from './pending-company.js';
+import { lastProgressOf } from './pending-company.js';
 import type { Policy } from './policy.js';
 import type { AnnouncedCompany, Connection, DatasetRow, InfoRow, PendingCompany } from './rows.js';
 import { classOf, isKnownStatus, type StatusClass } from './statuses.js';
@@ -20,6 +20,7 @@ export const POISON_REASONS: Readonly<Record<PoisonCode, string>> = {
   undecodable: 'could not be decoded',
   'key-mismatch': 'has another companyId than its key',
   'too-many-datasets': 'would bring the company over 10,000 datasets',
+  'too-large': 'is beyond the limits of a record or a company: its dead letter says which',
 };
 
 /** What an explanation is made for. */
@@ -102,6 +103,7 @@ function explainPending(rows: CompanyRows, company: PendingCompany, context: Exp
   const { info } = rows;
   const datasets = info === null ? [] : explainDatasets(rows, company, info);
   const links = info === null ? [] : explainLinks(info, datasets);
+  const progressAt = lastProgressOf(company);
   const facts = {
     companyId: rows.companyId,
     ...context,
@@ -109,7 +111,7 @@ function explainPending(rows: CompanyRows, company: PendingCompany, context: Exp
     companyName: info?.companyName ?? null,
     counts: countsOf(datasets),
     stalled: company.stalled,
-    lastProgress: isoTime(company.progressHour * HOUR_MS),
+    lastProgress: progressAt === null ? null : isoTime(progressAt),
     decidedBy: null,
     notes: [...notesOn(company), ...unknownWords(datasets)],
     holds: rows.holds().map(([record, { code, timestamp }]) => ({

@@ -1,14 +1,35 @@
 /** What a manifest (`LinkSyncQueued`) does: it names datasets, opens or extends its link, and may seal it. */
+import { exceedsAnnouncement, growthByManifest } from './announcement-size.js';
 import type { CompanyRows } from './company-rows.js';
 import type { InputEvent, LinkSyncQueued } from './events.js';
-import { MAX_NAMED_DATASETS } from './limits.js';
-import type { Connection, InfoRow, Link, PendingCompany } from './rows.js';
-import { countDataset } from './tally.js';
+import { MAX_CONNECTIONS, MAX_LINKS, MAX_NAMED_DATASETS, type LimitExceeded } from './limits.js';
 import { NEW_COMPANY, withProgress } from './pending-company.js';
+import type { PendingCompany } from './rows.js';
+import { countDataset } from './tally.js';
 
-/** Whether the manifest would bring the company over MAX_NAMED_DATASETS. Needs the rows of its datasets. */
-export function namesTooManyDatasets(rows: CompanyRows, manifest: LinkSyncQueued): boolean {
-  const named = (rows.company as PendingCompany | null)?.named ?? 0;
+/** What a manifest would do to the size of its company: how much it adds, or the limit that it would exceed. */
+export type ManifestSize = { readonly growth: number } | LimitExceeded;
+
+/** Measures a manifest. Needs the info row and the rows of its datasets; the company must be measured. */
+export function sizeOf(rows: CompanyRows, manifest: LinkSyncQueued): ManifestSize {
+  const company = rows.company as PendingCompany | null;
+  if (namesTooManyDatasets(rows, company, manifest))
+    return beyond('too-many-datasets', 'datasets named by manifests', MAX_NAMED_DATASETS);
+  const info = rows.lookUpInfo();
+  if (info.linkAt(manifest.linkId) === undefined && info.links.length >= MAX_LINKS)
+    return beyond('too-large', 'links', MAX_LINKS);
+  if (info.connectionAt(manifest.connectionId) === undefined && info.connections.length >= MAX_CONNECTIONS)
+    return beyond('too-large', 'connections', MAX_CONNECTIONS);
+  const growth = growthByManifest(rows, manifest);
+  return exceedsAnnouncement(company, growth) ?? { growth };
+}
+
+function beyond(code: LimitExceeded['code'], what: string, max: number): LimitExceeded {
+  return { code, why: `its company would have more than ${max} ${what}` };
+}
+
+function namesTooManyDatasets(rows: CompanyRows, company: PendingCompany | null, manifest: LinkSyncQueued): boolean {
+  const named = company?.named ?? 0;
   if (named + manifest.datasets.length <= MAX_NAMED_DATASETS) return false;
   const added = new Set<string>();
   for (const { datasetId } of manifest.datasets)
@@ -16,13 +37,18 @@ export function namesTooManyDatasets(rows: CompanyRows, manifest: LinkSyncQueued
   return named + added.size > MAX_NAMED_DATASETS;
 }
 
-/** Applies a manifest that is not too large to a company that is pending or new. */
-export function applyManifest(rows: CompanyRows, event: InputEvent, manifest: LinkSyncQueued): void {
-  const { info, connection, link, sealing } = nameLink(rows.info, event, manifest);
-  rows.setInfo(info);
+/**
+ * Applies a manifest to a company that is pending or new.
+ *
+ * @param growth what `sizeOf` gave
+ */
+export function applyManifest(rows: CompanyRows, event: InputEvent, manifest: LinkSyncQueued, growth: number): void {
+  const { connection, link, sealing } = nameLink(rows, event, manifest);
 
   let company = (rows.company as PendingCompany | null) ?? NEW_COMPANY;
-  company = { ...company, links: info.links.length, unsealed: company.unsealed + sealing };
+  const links = rows.info?.links.length ?? 0;
+  const announcementBytes = company.announcementBytes + growth;
+  company = { ...company, links, unsealed: company.unsealed + sealing, announcementBytes };
   for (const { datasetId, dataType } of manifest.datasets) {
     const before = rows.dataset(datasetId);
     const place = { link, connection, dataType };
@@ -37,7 +63,6 @@ export function applyManifest(rows: CompanyRows, event: InputEvent, manifest: Li
 }
 
 interface NamedLink {
-  readonly info: InfoRow;
   /** Position of the manifest's own connection. */
   readonly connection: number;
   /** Position of the manifest's link. */
@@ -46,26 +71,20 @@ interface NamedLink {
   readonly sealing: number;
 }
 
-function nameLink(before: InfoRow | null, event: InputEvent, manifest: LinkSyncQueued): NamedLink {
-  const connections: Connection[] = before === null ? [] : [...before.connections];
-  const links: Link[] = before === null ? [] : [...before.links];
+function nameLink(rows: CompanyRows, event: InputEvent, manifest: LinkSyncQueued): NamedLink {
+  const { linkId, connectionId, sourceType, companyName, isFinal } = manifest;
+  const info = rows.editInfo();
+  info.clientId = event.clientId;
+  info.companyName = companyName;
+  const connection = info.nameConnection({ connectionId, sourceType });
 
-  const named = { connectionId: manifest.connectionId, sourceType: manifest.sourceType };
-  let connection = connections.findIndex((c) => c.connectionId === manifest.connectionId);
-  if (connection === -1) connection = connections.push(named) - 1;
-  else connections[connection] = named;
-
-  let sealing = 0;
-  let link = links.findIndex((l) => l.linkId === manifest.linkId);
-  const known = links[link];
-  if (known === undefined) {
-    link = links.push({ linkId: manifest.linkId, connection, sealed: manifest.isFinal, endedAt: null }) - 1;
-    if (!manifest.isFinal) sealing = 1;
-  } else if (manifest.isFinal && !known.sealed) {
-    links[link] = { ...known, sealed: true };
-    if (known.endedAt === null) sealing = -1;
+  const at = info.linkAt(linkId);
+  const known = at === undefined ? undefined : info.links[at];
+  if (at === undefined || known === undefined) {
+    const link = info.addLink({ linkId, connection, sealed: isFinal, endedAt: null });
+    return { connection, link, sealing: isFinal ? 0 : 1 };
   }
-
-  const info = { clientId: event.clientId, companyName: manifest.companyName, connections, links };
-  return { info, connection, link, sealing };
+  if (!isFinal || known.sealed) return { connection, link: at, sealing: 0 };
+  info.sealLink(at);
+  return { connection, link: at, sealing: known.endedAt === null ? -1 : 0 };
 }

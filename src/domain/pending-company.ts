@@ -1,6 +1,11 @@
 /** A company before its outcome: where it starts, and how its progress is noted. */
 import type { TimestampMs } from './events.js';
+import { isDate } from './policy.js';
 import type { PendingCompany } from './rows.js';
+
+export const HOUR_MS = 3_600_000;
+/** The hour of a record timestamp that is not a date. */
+export const UNKNOWN_HOUR = 0;
 
 export const NEW_COMPANY: PendingCompany = {
   outcome: 'pending',
@@ -14,15 +19,20 @@ export const NEW_COMPANY: PendingCompany = {
   links: 0,
   unsealed: 0,
   endedLinks: 0n,
+  announcementBytes: 0,
   stalled: false,
-  progressHour: 0,
+  progressHour: UNKNOWN_HOUR,
 };
-
-export const HOUR_MS = 3_600_000;
 
 /** Notes that something was applied. To the hour, so that most records leave the company row as it is. */
 export function withProgress(company: PendingCompany, timestamp: TimestampMs): PendingCompany {
-  const progressHour = Math.floor(timestamp / HOUR_MS);
+  const progressHour = isDate(timestamp) ? Math.floor(timestamp / HOUR_MS) : UNKNOWN_HOUR;
   if (company.progressHour === progressHour && !company.stalled) return company;
   return { ...company, progressHour, stalled: false };
+}
+
+/** When the company last made progress, to the hour; null if the record that brought it has no date. */
+export function lastProgressOf({ progressHour }: Pick<PendingCompany, 'progressHour'>): TimestampMs | null {
+  const at = progressHour * HOUR_MS;
+  return isDate(at) ? at : null;
 }

@@ -5,6 +5,7 @@
  * on from any row. Whether a company has datasets that only a later word finishes is known from its dataset rows. This
  * file counts them, and finds a company that an older release left waiting for one of them.
  */
+import { measure } from './announcement-size.js';
 import type { CompanyRows } from './company-rows.js';
 import type { InputEvent, Offset } from './events.js';
 import type { PendingCompany } from './rows.js';
@@ -16,22 +17,28 @@ export type Completing = Pick<InputEvent, 'offset' | 'timestamp' | 'clientId'> &
   readonly late?: true;
 };
 
-/** Notes that the stored row may have been counted under fewer words: the company is counted before anything is decided. */
+/**
+ * Notes that the stored row may have been counted under fewer words, and without its size: the company is counted before
+ * anything is decided.
+ */
 export function mistrustCounts(rows: CompanyRows): void {
   const { company } = rows;
-  if (company?.outcome === 'pending' && company.laterFinished === 0)
-    rows.correctCompany({ ...company, laterFinished: null });
+  if (company?.outcome === 'pending') rows.correctCompany({ ...company, laterFinished: null, announcementBytes: 0 });
 }
 
-/** Counts the datasets that only a later word finishes. The company must be whole. Counting twice changes nothing. */
-export function countLaterFinished(rows: CompanyRows): void {
+/**
+ * Counts what a release that does not know of it leaves out of the company row: the datasets that only a later word
+ * finishes, and the size. The company must be whole. Counting twice changes nothing.
+ */
+export function countAgain(rows: CompanyRows): void {
   const { company } = rows;
   if (company?.outcome !== 'pending') return;
   let laterFinished = 0;
   for (const [, dataset] of rows.datasets()) if (isLaterFinished(dataset, company.endedLinks)) laterFinished++;
-  if (laterFinished === company.laterFinished) return;
+  const announcementBytes = measure(rows);
+  if (laterFinished === company.laterFinished && announcementBytes === company.announcementBytes) return;
   const stored = company.unfinished + (company.laterFinished ?? 0);
-  rows.correctCompany({ ...company, unfinished: stored - laterFinished, laterFinished });
+  rows.correctCompany({ ...company, unfinished: stored - laterFinished, laterFinished, announcementBytes });
 }
 
 /**

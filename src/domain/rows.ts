@@ -27,9 +27,15 @@ export interface PendingCompany {
   readonly unsealed: number;
   /** Bit i is set when link i (its position in the info row) has ended by unlinking. */
   readonly endedLinks: bigint;
+  /**
+   * What the announcement would take of connections, links and named datasets: an upper bound by
+   * `announcement-size.ts`. 0 while there is a link: not counted since the row was read, because a release that does not
+   * count it has written the row.
+   */
+  readonly announcementBytes: number;
   /** Whether the company was reported as stalled since its last progress. */
   readonly stalled: boolean;
-  /** Record timestamp of the last applied change, in whole hours since the epoch. */
+  /** Record timestamp of the last applied change, in whole hours since the epoch; UNKNOWN_HOUR if it was not a date. */
   readonly progressHour: number;
 }
 

@@ -6,11 +6,12 @@
  * `needs-whole-company`, before anything has been changed.
  */
 import { assertNever } from '../lib/assert-never.js';
+import { exceedsAnnouncement, growthByStatus, isMeasured } from './announcement-size.js';
 import { forgetEarlyDatasets } from './early-datasets.js';
 import type { CompanyRows } from './company-rows.js';
 import type { DatasetStatusChanged, InputEvent, PoisonCode, TimestampMs } from './events.js';
-import { MAX_EARLY_DATASETS } from './limits.js';
-import { applyManifest, namesTooManyDatasets } from './manifest.js';
+import { MAX_EARLY_DATASETS, type LimitExceeded } from './limits.js';
+import { applyManifest, sizeOf } from './manifest.js';
 import type { Policy } from './policy.js';
 import { dueFirst } from './recount.js';
 import { NEW_COMPANY, withProgress } from './pending-company.js';
@@ -35,7 +36,7 @@ export type Outcome =
   /** Nothing was changed yet: `announce` the company by `completingOf` (recount.ts), and apply the event again. */
   | { readonly kind: 'overdue' }
   /** Nothing was changed: the record is poison and its company must be held. */
-  | { readonly kind: 'too-many-datasets' };
+  | ({ readonly kind: 'beyond-limit' } & LimitExceeded);
 
 const APPLIED: Outcome = { kind: 'applied' };
 const NEEDS_WHOLE: Outcome = { kind: 'needs-whole-company' };
@@ -62,9 +63,11 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
       return APPLIED;
 
     case 'manifest': {
-      if (namesTooManyDatasets(rows, payload)) return { kind: 'too-many-datasets' };
+      if (company !== null && !isMeasured(company)) return NEEDS_WHOLE;
+      const size = sizeOf(rows, payload);
+      if ('code' in size) return { kind: 'beyond-limit', ...size };
       liftHolds(rows, event);
-      applyManifest(rows, event, payload);
+      applyManifest(rows, event, payload, size.growth);
       return judge(rows, policy);
     }
 
@@ -72,15 +75,19 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
       const ending = linksToEnd(rows, payload);
       if (ending.length > 0 && !rows.whole) return NEEDS_WHOLE;
       liftHolds(rows, event);
-      if (ending.length > 0) endLinks(rows, event, ending);
+      if (ending.length > 0) endLinks(rows, event, payload);
       return judge(rows, policy);
     }
 
     case 'status': {
       const refusal = refusalOf(rows, payload);
       if (refusal === null && !rows.whole && wouldForget(rows, payload)) return NEEDS_WHOLE;
+      const growth = refusal === null ? growthByStatus(rows, payload) : 0;
+      if (growth !== 0 && company !== null && !isMeasured(company)) return NEEDS_WHOLE;
+      const exceeded = growth === 0 ? null : exceedsAnnouncement(company, growth);
+      if (exceeded !== null) return { kind: 'beyond-limit', ...exceeded };
       const lifted = liftHolds(rows, event);
-      if (refusal === null) applyStatus(rows, event, payload);
+      if (refusal === null) applyStatus(rows, event, payload, growth);
       else if (!lifted) return { kind: 'ignored', why: refusal };
       return judge(rows, policy);
     }
@@ -152,7 +159,7 @@ function wouldForget(rows: CompanyRows, status: DatasetStatusChanged): boolean {
   return company !== null && company.early >= MAX_EARLY_DATASETS && rows.dataset(status.datasetId) === null;
 }
 
-function applyStatus(rows: CompanyRows, event: InputEvent, status: DatasetStatusChanged): void {
+function applyStatus(rows: CompanyRows, event: InputEvent, status: DatasetStatusChanged, growth: number): void {
   if (wouldForget(rows, status)) forgetEarlyDatasets(rows);
   const before = rows.dataset(status.datasetId);
   const after: DatasetRow = {
@@ -166,6 +173,7 @@ function applyStatus(rows: CompanyRows, event: InputEvent, status: DatasetStatus
 
   const company = (rows.company as PendingCompany | null) ?? NEW_COMPANY;
   const counted = countDataset(company, before, after);
-  const progressed = withProgress(counted, event.timestamp);
+  const measured = growth === 0 ? counted : { ...counted, announcementBytes: counted.announcementBytes + growth };
+  const progressed = withProgress(measured, event.timestamp);
   if (progressed !== rows.company) rows.setCompany(progressed);
 }

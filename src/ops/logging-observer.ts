@@ -10,7 +10,13 @@ import {
   InconsistentPositionError,
   RecordTooLargeError,
 } from '../pipeline/errors.js';
-import type { PartitionStatus, PipelineObserver, RecountedCompanies, RestoreProgress } from '../pipeline/observer.js';
+import type {
+  BatchReport,
+  PartitionStatus,
+  PipelineObserver,
+  RecountedCompanies,
+  RestoreProgress,
+} from '../pipeline/observer.js';
 import type { TransactionOutcome } from '../pipeline/ports.js';
 
 /** Unknown status words are logged once each; so many are remembered. */
@@ -18,11 +24,15 @@ const MAX_REMEMBERED_WORDS = 1_000;
 /** The partition is `blocked` then, and says why. */
 const TOLD_BY_THE_STATE = [BrokerSettingError, InconsistentPositionError, HangingTransactionError, RecordTooLargeError];
 const RESTORE_LOG_INTERVAL_MS = 2_000;
+const UNDATED_LOG_INTERVAL_MS = 3_600_000;
 
 /** Tells an operator what happens, one JSON line each, searchable by companyId and partition. */
 export class LoggingObserver implements PipelineObserver {
   readonly #unknownWords = new Set<string>();
   readonly #restoreLoggedAt = new Map<number, number>();
+  /** Records without a date since they were logged last. */
+  #undated = 0;
+  #undatedLoggedAt: number | null = null;
 
   constructor(
     private readonly logger: Logger,
@@ -38,7 +48,19 @@ export class LoggingObserver implements PipelineObserver {
 
   step(): void {}
 
-  batch(): void {}
+  batch(partition: number, { undated }: Pick<BatchReport, 'undated'>): void {
+    if (undated === null) return;
+    this.#undated += undated.count;
+    if (this.#undatedLoggedAt !== null && this.now() - this.#undatedLoggedAt < UNDATED_LOG_INTERVAL_MS) return;
+    const { offset, timestamp, companyId } = undated.example;
+    this.logger.warn(
+      { partition, offset, timestamp, companyId, records: this.#undated },
+      'record timestamps are not dates (before 2015): missing, or in seconds where milliseconds are wanted. ' +
+        'Those records are judged by ALL_DATASETS. Set message.timestamp.type=LogAppendTime, or correct the producer',
+    );
+    this.#undated = 0;
+    this.#undatedLoggedAt = this.now();
+  }
 
   restore(partition: number, { position, start, end, records, bytes, remainingMs }: RestoreProgress): void {
     const last = this.#restoreLoggedAt.get(partition) ?? 0;
@@ -75,8 +97,9 @@ export class LoggingObserver implements PipelineObserver {
     );
   }
 
-  stalled(partition: number, { companyId, clientId, since, waitingFor, unsealedLinks, heldBy }: Stall): void {
-    const counts = { waitingFor: waitingFor.length, unsealedLinks: unsealedLinks.length, heldBy };
+  stalled(partition: number, { companyId, clientId, since, ...stall }: Stall): void {
+    const { waitingForCount, unsealedLinksCount, heldByCount, heldBy } = stall;
+    const counts = { waitingFor: waitingForCount, unsealedLinks: unsealedLinksCount, holds: heldByCount, heldBy };
     this.logger.warn({ companyId, clientId, partition, since: isoTime(since), ...counts }, 'company is stalled');
   }
 

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Announcement } from '../domain/announcement.js';
 import { POISON_CODES } from '../domain/events.js';
+import { isDate } from '../domain/policy.js';
 import type { Poison } from '../decode/poison.js';
 import type { LogRecord } from '../lib/record.js';
 import type {
@@ -28,6 +29,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #records;
   readonly #decisions;
   readonly #changes;
+  readonly #undated;
   readonly #batchSeconds;
   readonly #latencySeconds;
   readonly #announcementSeconds;
@@ -73,6 +75,11 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#changes = counter('changed_rows_total', 'State rows changed, each one record of the changelog', [
       'partition',
     ]);
+    this.#undated = counter(
+      'undated_records_total',
+      'Input records whose timestamp is not a date: before 2015, because it is missing or in seconds',
+      ['partition'],
+    );
     this.#announced = counter('announced_total', 'Companies announced, by the policy that fired', ['policy']);
     this.#deadLetters = counter('dead_letters_total', 'Records set aside in the dead-letter topic', ['code']);
     this.#stalls = counter('stalls_total', 'Stalls published: companies without progress for STALLED_AFTER', []);
@@ -145,6 +152,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     const { records, announced, deadLetters, ignored } = report;
     this.#records.inc({ partition }, records);
     this.#changes.inc({ partition }, report.changes);
+    this.#undated.inc({ partition }, report.undated?.count ?? 0);
     let applied = records - announced - deadLetters;
     for (const [why, count] of Object.entries(ignored)) {
       applied -= count;
@@ -173,7 +181,8 @@ export class MetricsObserver implements Partial<PipelineObserver> {
 
   announced(_partition: number, { policy }: Announcement, completing: LogRecord): void {
     this.#announced.inc({ policy });
-    this.#announcementSeconds.observe(Math.max(0, this.now() - completing.timestamp) / 1000);
+    if (isDate(completing.timestamp))
+      this.#announcementSeconds.observe(Math.max(0, this.now() - completing.timestamp) / 1000);
   }
 
   poison(_partition: number, { code }: Poison): void {

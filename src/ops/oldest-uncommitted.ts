@@ -1,13 +1,12 @@
 /** The age of the first input record of each partition that is not committed yet, also while nothing commits. */
 import { Gauge, type Registry } from 'prom-client';
+import { isDate } from '../domain/policy.js';
 import type { Clock } from '../lib/clock.js';
 import type { BatchReport, PartitionStatus, PipelineObserver } from '../pipeline/observer.js';
 import type { Logs } from '../pipeline/ports.js';
 
 /** A look-up that takes longer is left to the next sample. */
 const PATIENCE_MS = 5_000;
-/** An earlier timestamp is not a date: it is missing, or in seconds. */
-const FIRST_DATE_MS = Date.UTC(2015, 0, 1);
 
 interface Oldest {
   readonly stampMs: number;
@@ -85,7 +84,7 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
   #note(partition: number, stampMs: number, lookedUpAt: number | null): void {
     const now = this.options.clock.now();
     // A record without a usable time counts from when it was seen.
-    this.#oldest.set(partition, { stampMs: stampMs < FIRST_DATE_MS ? now : Math.min(stampMs, now), lookedUpAt });
+    this.#oldest.set(partition, { stampMs: isDate(stampMs) ? Math.min(stampMs, now) : now, lookedUpAt });
   }
 
   /** The timestamp of the first record from an offset on; null if no record came in time. */

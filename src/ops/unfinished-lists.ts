@@ -1,4 +1,5 @@
 /** Lists of the companies that are held, stalled, or just not announced yet; those without progress for longest first. */
+import { lastProgressOf } from '../domain/pending-company.js';
 import type { PendingCompany } from '../domain/rows.js';
 import { isoTime } from '../lib/iso-time.js';
 import { visitUnfinished } from '../store/unfinished-companies.js';
@@ -15,8 +16,8 @@ export interface ListedCompany {
   readonly unsealedLinks: number;
   readonly holds: number;
   readonly stalled: boolean;
-  /** To the hour. */
-  readonly lastProgress: string;
+  /** To the hour; null if it is not known, because no record of the company has a date. */
+  readonly lastProgress: string | null;
 }
 
 export interface CompanyList {
@@ -27,7 +28,6 @@ export interface CompanyList {
 
 /** Unfinished companies looked at in one partition for one list: a bound on what a request costs. */
 const MAX_LOOKED_AT = 50_000;
-const HOUR_MS = 3_600_000;
 
 const BELONGS: Readonly<Record<ListState, (company: PendingCompany) => boolean>> = {
   held: ({ holds }) => holds > 0,
@@ -64,13 +64,13 @@ export function merge(lists: readonly CompanyList[], limit: number): CompanyList
 }
 
 function listed(companyId: string, partition: number, company: PendingCompany): ListedCompany {
-  const { named, unfinished, unsealed, holds, stalled, progressHour } = company;
-  const lastProgress = isoTime(progressHour * HOUR_MS);
+  const { named, unfinished, unsealed, holds, stalled } = company;
+  const progressAt = lastProgressOf(company);
+  const lastProgress = progressAt === null ? null : isoTime(progressAt);
   return { companyId, partition, datasets: named, unfinished, unsealedLinks: unsealed, holds, stalled, lastProgress };
 }
 
 function longestFirst(companies: readonly ListedCompany[]): ListedCompany[] {
-  return [...companies].sort((a, b) =>
-    a.lastProgress < b.lastProgress ? -1 : a.lastProgress > b.lastProgress ? 1 : 0,
-  );
+  const progressOf = ({ lastProgress }: ListedCompany): string => lastProgress ?? '';
+  return [...companies].sort((a, b) => (progressOf(a) < progressOf(b) ? -1 : progressOf(a) > progressOf(b) ? 1 : 0));
 }

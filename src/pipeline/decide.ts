@@ -3,11 +3,13 @@ import { announce, type Announcement } from '../domain/announcement.js';
 import { completingOf, dueFirst } from '../domain/recount.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { InputEvent } from '../domain/events.js';
-import { clientMayChoose, policyFor, type Policy } from '../domain/policy.js';
+import { isLimitCode, type LimitExceeded } from '../domain/limits.js';
+import { clientMayChoose, isDate, policyFor, type Policy } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
 import { isKnownStatus } from '../domain/statuses.js';
 import { hold, transition, type Ignored } from '../domain/transition.js';
 import { isPoison, type Decoded, type Poison } from '../decode/poison.js';
+import { REPAIRS_HEADER } from '../decode/sync-event-decoder.js';
 import { assertNever } from '../lib/assert-never.js';
 import { NO_HEADERS, type LogRecord } from '../lib/record.js';
 import type { CompanyCache } from '../store/company-cache.js';
@@ -16,6 +18,7 @@ import type { PartitionStore } from '../store/partition-store.js';
 import { loadWholeCompany, RowLoad } from '../store/row-loading.js';
 import { USUAL_BATCH } from './batch-limits.js';
 import type { PipelineContext } from './context.js';
+import type { UndatedRecords } from './observer.js';
 
 /** What a batch leads to, besides the changed rows that `touched` companies carry, each of which is there once. */
 export interface Decisions {
@@ -30,6 +33,7 @@ export interface Decisions {
 /** Decisions, and what it took to come to them. */
 export interface DecidedBatch extends Decisions {
   readonly ignored: Readonly<Record<Ignored['why'], number>>;
+  readonly undated: UndatedRecords | null;
   /** Records that completed their company. An overdue company was completed by a record of an earlier batch. */
   readonly completing: number;
   /** Companies that the records are of, and how many of those were in memory. */
@@ -72,6 +76,7 @@ export async function decide(
   for (; i < decoded.length && batch.changedRows < maxChangedRows; i++) {
     const item = decoded[i] as Decoded;
     const rows = batch.rowsOf[i - from] ?? null;
+    if (!isDate((records[i] as LogRecord).timestamp)) batch.noteUndated(item, records[i] as LogRecord);
     // Awaits only in the rare cases that need more rows than were loaded: no promise per record.
     const more = isPoison(item)
       ? batch.holdCompany(rows, item)
@@ -88,6 +93,7 @@ class BatchDecisions implements DecidedBatch {
   readonly poison: Poison[] = [];
   readonly stalls: readonly Stall[] = [];
   readonly ignored = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
+  undated: UndatedRecords | null = null;
   completing = 0;
   companies = 0;
   cachedCompanies = 0;
@@ -120,10 +126,17 @@ class BatchDecisions implements DecidedBatch {
     if (rows !== null && first === 'needs-whole-company')
       return this.loadWhole(rows).then(() => this.holdCompany(rows, poison) ?? undefined);
     if (rows !== null && first === 'overdue') this.announceOverdue(rows);
+    if (isLimitCode(poison.code) && isFinal(rows)) {
+      this.ignored.final++;
+      return null;
+    }
     this.poison.push(poison);
     if (rows === null) return null;
     const alreadyTouched = rows.changed;
-    hold(rows, this.holdIdOf(poison.record), poison.code, poison.record.timestamp);
+    const { timestamp } = poison.record;
+    // The oldest hold is watched by its age, which a timestamp that is not a date does not tell.
+    const heldSince = isDate(timestamp) ? timestamp : this.context.clock.now();
+    hold(rows, this.holdIdOf(poison.record), poison.code, heldSince);
     if (!alreadyTouched && rows.changed) this.touched.push(rows);
     return null;
   }
@@ -157,8 +170,8 @@ class BatchDecisions implements DecidedBatch {
         return loadWholeCompany(this.at.store, rows).then(() => {
           this.announce(rows, event, record, outcome.policy);
         });
-      case 'too-many-datasets':
-        return this.refuse(rows, event, record);
+      case 'beyond-limit':
+        return this.refuse(rows, event, record, outcome);
       default:
         return assertNever(outcome);
     }
@@ -193,16 +206,26 @@ class BatchDecisions implements DecidedBatch {
     if (forgotten > 0) this.context.observer.forgotEarlyDatasets(rows.companyId, forgotten);
   }
 
-  private async refuse(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
+  noteUndated(item: Decoded, { offset, timestamp }: LogRecord): void {
+    const companyId = isPoison(item) ? item.heldCompanyId : item.companyId;
+    this.undated = { count: (this.undated?.count ?? 0) + 1, example: { offset, timestamp, companyId } };
+  }
+
+  private async refuse(
+    rows: CompanyRows,
+    event: InputEvent,
+    record: LogRecord,
+    { code, why }: LimitExceeded,
+  ): Promise<void> {
     const load = new RowLoad(this.at.cache, this.at.counted);
     load.wantHold(event.companyId, this.holdIdOf(record));
     await load.run(this.at.store);
     await this.holdCompany(rows, {
       record,
-      code: 'too-many-datasets',
+      code,
       message:
-        `company ${event.companyId} would have more than 10000 datasets named by manifests: the whole manifest is ` +
-        `set aside and the company held; send a smaller one with a repairs header`,
+        `offset ${record.offset}: ${why}; the whole record is set aside and company ${event.companyId} held; send a ` +
+        `smaller one to the same topic, with a header ${REPAIRS_HEADER} = ${this.holdIdOf(record)}`,
       heldCompanyId: event.companyId,
     });
   }
@@ -236,10 +259,17 @@ function rowsChangedBy({ payload }: InputEvent, rows: CompanyRows): number {
       return rows.size;
     case 'manifest':
       return payload.datasets.length + COMPANY_AND_INFO_ROW;
-    case 'status':
     case 'unlinked':
+      // One that ends links looks at every dataset of the company.
+      return rows.whole ? rows.size : COMPANY_AND_INFO_ROW;
+    case 'status':
       return COMPANY_AND_INFO_ROW;
   }
+}
+
+function isFinal(rows: CompanyRows | null): boolean {
+  const company = rows?.company ?? null;
+  return company !== null && company.outcome !== 'pending';
 }
 
 function forgottenOf(rows: CompanyRows): number {

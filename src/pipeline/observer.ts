@@ -41,19 +41,28 @@ export type BatchStep = (typeof BATCH_STEPS)[number];
 
 export type IgnoredRecords = Readonly<Record<Ignored['why'], number>>;
 
+/** Records whose timestamp is not a date, because it is missing or in seconds. */
+export interface UndatedRecords {
+  readonly count: number;
+  /** One of them; the companyId is null if the record's key names none. */
+  readonly example: { readonly offset: number; readonly timestamp: number; readonly companyId: string | null };
+}
+
 export interface BatchReport {
   readonly records: number;
   /** The records that announced a company, that were set aside, and that changed nothing; the rest was applied. */
   readonly announced: number;
   readonly deadLetters: number;
   readonly ignored: IgnoredRecords;
+  /** Null if there were none. */
+  readonly undated: UndatedRecords | null;
   readonly changes: number;
   /** Companies that the records are of, and how many of those were in memory. */
   readonly companies: number;
   readonly cachedCompanies: number;
   /** From the decoded records to the commit's answer. */
   readonly durationMs: number;
-  /** From the timestamp of the first record to the commit's answer. */
+  /** From the timestamp of the first record to the commit's answer; from its reading if that is not a date. */
   readonly latencyMs: number;
   /** Input position after the batch. */
   readonly position: number;

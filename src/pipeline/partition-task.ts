@@ -1,5 +1,6 @@
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import type { Decoded } from '../decode/poison.js';
+import { isDate } from '../domain/policy.js';
 import { Backoff } from '../lib/backoff.js';
 import type { CommittedRows } from '../store/committed-rows.js';
 import { CompanyCache } from '../store/company-cache.js';
@@ -158,7 +159,8 @@ export class PartitionTask {
       const nextOffset = batch.records[decisions.end]?.offset ?? batch.nextOffset;
       const lag = Math.max(0, batch.endOffset - nextOffset);
       const records = decisions.end - from;
-      const stampedAt = batch.records[from]?.timestamp ?? startedAt;
+      const stamp = batch.records[from]?.timestamp ?? startedAt;
+      const stampedAt = isDate(stamp) ? stamp : startedAt;
       from = decisions.end < decoded.length ? decisions.end : letGo(batch, decoded);
       const size = { records, rows: decisions.changedRows };
       const changes = await commitPaced(context, partition, owned, this.#limits, { decisions, nextOffset, size });
@@ -169,6 +171,7 @@ export class PartitionTask {
         announced: decisions.completing,
         deadLetters: decisions.poison.length,
         ignored: decisions.ignored,
+        undated: decisions.undated,
         changes,
         companies: decisions.companies,
         cachedCompanies: decisions.cachedCompanies,

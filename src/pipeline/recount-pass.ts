@@ -3,6 +3,9 @@
  *
  *   position row: counted under an older vocabulary -> slices over the dataset rows -> one transaction that says so
  *
+ * The size of a company is counted again too (`announcement-size.ts`), if a dataset of it has a long status word: an older
+ * release does not follow the size, and its company row does not show that.
+ *
  * A slice reads a bounded number of dataset rows, between batches. A company that has a dataset finished by a later word
  * is loaded and counted. If only that word kept it waiting, it is announced; else its row is written with the mark that
  * says how to count it (company-row-codec.ts). Until the pass is over, a company that a record is of is counted when it
@@ -14,6 +17,7 @@
  */
 import type { CompanyRows } from '../domain/company-rows.js';
 import { dueFirst } from '../domain/recount.js';
+import { isLongStatus } from '../domain/announcement-size.js';
 import { isLaterTerminal } from '../domain/statuses.js';
 import type { CompanyCache } from '../store/company-cache.js';
 import type { Pair } from '../store/key-value-store.js';
@@ -78,7 +82,9 @@ export class RecountPass {
     let latest: string | null = null;
     for (const [i, { key, value }] of page.entries()) {
       if (loadedRows >= maxRows) return i;
-      if (!hasStatusText(value) || !isLaterTerminal(decodeDatasetRow(value).status)) continue;
+      if (!hasStatusText(value)) continue;
+      const { status } = decodeDatasetRow(value);
+      if (!isLongStatus(status) && !isLaterTerminal(status)) continue;
       const parsed = parseRowKey(key);
       if (parsed.kind !== 'dataset') throw new Error(`a page of dataset rows has a ${parsed.kind} row`);
       if (parsed.companyId === latest) continue;
@@ -93,8 +99,8 @@ export class RecountPass {
     const rows = this.cache.get(companyId);
     await loadWholeCompany(this.owned.store, rows);
     const { company, size } = rows;
-    if (company?.outcome !== 'pending' || company.laterFinished === 0) return size;
-    this.#companies++;
+    if (company?.outcome !== 'pending' || (company.laterFinished === 0 && !rows.corrected)) return size;
+    if (company.laterFinished !== 0) this.#companies++;
     const isOverdue = dueFirst(rows) === 'overdue';
     if (isOverdue) this.#announcements.push(announceOverdue(this.context, rows));
     else rows.setCompany({ ...company });

@@ -10,12 +10,14 @@
  * announced is not reported as stalled.
  */
 import type { CompanyRows } from '../domain/company-rows.js';
-import { isStalled, reportStall, type Stall } from '../domain/stall.js';
+import { lastProgressOf } from '../domain/pending-company.js';
+import { dateProgress, isStalled, reportStall, type Stall } from '../domain/stall.js';
 import type { CompanyCache } from '../store/company-cache.js';
 import type { Pair } from '../store/key-value-store.js';
 import { decodeCompanyRow } from '../store/row-codec.js';
 import { COMPANY_PREFIX, parseRowKey } from '../store/row-keys.js';
 import { loadWholeCompany } from '../store/row-loading.js';
+import type { PendingCompany } from '../domain/rows.js';
 import type { BatchLimits } from './batch-limits.js';
 import type { PipelineContext } from './context.js';
 import { NOTHING_DECIDED } from './decide.js';
@@ -51,7 +53,7 @@ export class StalledWatch {
   readonly #recount: RecountPass;
   #pass: Pass | null = null;
   #dueAt = 0;
-  /** The stalls of this slice, and their companies. */
+  /** The stalls of this slice, and the companies that it changes. */
   #found: Stall[] = [];
   #touched: CompanyRows[] = [];
 
@@ -117,6 +119,7 @@ export class StalledWatch {
       if (company.outcome !== 'pending') continue;
       pass.pending++;
       if (company.holds > 0) pass.held++;
+      if (lastProgressOf(company) === null) this.#date(key, company, pass.judgedAt);
       if (!company.stalled && !isStalled(company, pass.judgedAt, this.context.stalledAfterMs)) continue;
       pass.stalled++;
       if (!company.stalled) loadedRows += await this.#report(key);
@@ -124,11 +127,23 @@ export class StalledWatch {
     return true;
   }
 
-  /** @returns the number of rows loaded */
-  async #report(key: Buffer): Promise<number> {
+  /** A company whose records have no date waits from the first pass on that finds it so. */
+  #date(key: Buffer, company: PendingCompany, now: number): void {
+    const rows = this.#rowsOf(key);
+    rows.loadCompany(company);
+    dateProgress(rows, now);
+    if (rows.changed) this.#touched.push(rows);
+  }
+
+  #rowsOf(key: Buffer): CompanyRows {
     const parsed = parseRowKey(key);
     if (parsed.kind !== 'company') throw new Error(`a page of company rows has a ${parsed.kind} row`);
-    const rows = this.cache.get(parsed.companyId);
+    return this.cache.get(parsed.companyId);
+  }
+
+  /** @returns the number of rows loaded */
+  async #report(key: Buffer): Promise<number> {
+    const rows = this.#rowsOf(key);
     await loadWholeCompany(this.owned.store, rows);
     this.#found.push(reportStall(rows));
     this.#touched.push(rows);
@@ -136,11 +151,11 @@ export class StalledWatch {
   }
 
   async #publish(passed: number): Promise<void> {
-    if (this.#found.length === 0) return;
+    if (this.#touched.length === 0) return;
     const { context, partition } = this;
     const stalls = this.#found;
     const decisions = { ...NOTHING_DECIDED, touched: this.#touched, stalls };
-    const size = { records: stalls.length, rows: stalls.length };
+    const size = { records: this.#touched.length, rows: this.#touched.length };
     await commitPaced(context, partition, this.owned, this.limits, { decisions, nextOffset: passed, size });
     this.#touched = [];
     this.#found = [];

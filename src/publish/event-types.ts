@@ -18,8 +18,8 @@ export interface EventTypes {
  */
 export async function loadEventTypes(folder: string): Promise<EventTypes> {
   const [synchronized, stalled] = await Promise.all([
-    readSchema(folder, 'company-synchronized-value'),
-    readSchema(folder, 'company-sync-stalled-value'),
+    readSchema(folder, 'company-synchronized-value', 1),
+    readSchema(folder, 'company-sync-stalled-value', 2),
   ]);
   return {
     companySynchronized: synchronized.type,
@@ -29,8 +29,8 @@ export async function loadEventTypes(folder: string): Promise<EventTypes> {
   };
 }
 
-async function readSchema(folder: string, subject: string): Promise<{ type: avro.Type; schema: object }> {
-  const file = join(folder, subject, 'v1.avsc');
+async function readSchema(folder: string, subject: string, version: number): Promise<{ type: avro.Type; schema: object }> {
+  const file = join(folder, subject, `v${version}.avsc`);
   try {
     const schema = JSON.parse(await readFile(file, 'utf8')) as avro.Schema;
     return { type: avro.Type.forSchema(schema), schema: schema as object };

@@ -47,8 +47,13 @@ export class ByteReader {
   }
 
   signedVarint(): number {
-    const zigzag = this.varint();
-    return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+    return signed(this.varint());
+  }
+
+  /** As `paddedVarint`. */
+  paddedSignedVarint(): { value: number; padding: number } {
+    const { value, padding } = this.paddedVarint();
+    return { value: signed(value), padding };
   }
 
   int64(): bigint {
@@ -107,4 +112,8 @@ export class ByteReader {
   #cutShort(): CorruptStoreError {
     return new CorruptStoreError(`${this.what}: cut short at ${this.bytes.length} bytes`);
   }
+}
+
+function signed(zigzag: number): number {
+  return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
 }

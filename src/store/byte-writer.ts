@@ -69,7 +69,12 @@ export class ByteWriter {
 
   /** Zigzag, so that small negative numbers stay small. @param value an integer of less than 2^52 in magnitude */
   signedVarint(value: number): void {
-    this.varint(value >= 0 ? value * 2 : -value * 2 - 1);
+    this.varint(zigzag(value));
+  }
+
+  /** As `paddedVarint`. */
+  paddedSignedVarint(value: number, padding: number): void {
+    this.paddedVarint(zigzag(value), padding);
   }
 
   int64(value: bigint): void {
@@ -184,6 +189,10 @@ export class ByteWriter {
 export const UUID_CHARS = 36;
 export const UUID_BYTES = 16;
 const DASH = 0x2d;
+
+function zigzag(value: number): number {
+  return value >= 0 ? value * 2 : -value * 2 - 1;
+}
 
 /** The value of a lower-case hexadecimal digit; negative for any other character. */
 function hexDigit(code: number): number {

@@ -7,6 +7,10 @@
  * A pending row counts datasets that only a later word finishes (`laterFinished`) as unfinished, and says that there are
  * some by one leading zero byte in `endedLinks`. A release that knows no such words ignores that byte, counts on from
  * numbers that are right for its own words, and drops the byte when it writes the row.
+ *
+ * `announcementBytes` is written as padding of the row's nine numbers: a varint has as many bytes more than it needs as
+ * the next digit of it to the base 6 says, the lowest first. A release that does not know it reads the same numbers, and
+ * writes them without padding. So a row that such a release has written to last says so by itself.
  */
 import { assertNever } from '../lib/assert-never.js';
 import type { Policy } from '../domain/policy.js';
@@ -19,6 +23,7 @@ import type {
 } from '../domain/rows.js';
 import type { ByteReader } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
+import { CorruptStoreError } from './key-value-store.js';
 import { beginRow, readRow } from './row-version.js';
 import { UnknownRowVersionError } from './unknown-row-version-error.js';
 
@@ -27,6 +32,11 @@ const OUTCOME = { pending: 0, announced: 1, deleted: 2, pendingAndStalled: 3 } a
 /** After the version. */
 const OUTCOME_AT = 1;
 const POLICY_CODE = { FIRST_DATASET: 0, ALL_DATASETS: 1 } as const satisfies Record<Policy, number>;
+
+const PADDING_BASE = 6;
+const PADDED_NUMBERS = 9;
+/** What is not below is not written, and so is counted again when the row is read: no limit allows so much. */
+const ANNOUNCEMENT_BYTES_END = PADDING_BASE ** PADDED_NUMBERS;
 
 const NO_BITS = { value: 0n, marked: false } as const;
 const NO_DATASETS = { policy: 'ALL_DATASETS', named: 0, succeeded: 0, failed: 0, ended: 0 } as const;
@@ -79,33 +89,44 @@ function readOutcome(from: ByteReader): CompanyRow {
 
 function writePending(to: ByteWriter, row: PendingCompany): void {
   to.byte(row.stalled ? OUTCOME.pendingAndStalled : OUTCOME.pending);
-  to.varint(row.named);
-  to.varint(row.unfinished + (row.laterFinished ?? 0));
-  to.varint(row.succeeded);
-  to.varint(row.early);
-  to.varint(row.forgotten);
-  to.varint(row.holds);
-  to.varint(row.links);
-  to.varint(row.unsealed);
-  to.signedVarint(row.progressHour);
+  let digits = row.announcementBytes < ANNOUNCEMENT_BYTES_END ? row.announcementBytes : 0;
+  for (const number of numbersOf(row)) {
+    to.paddedVarint(number, digits % PADDING_BASE);
+    digits = Math.floor(digits / PADDING_BASE);
+  }
+  to.paddedSignedVarint(row.progressHour, digits);
   writeBits(to, row.endedLinks, row.laterFinished !== 0);
 }
 
+/** All but the last of the padded numbers, which is signed. */
+function numbersOf(row: PendingCompany): readonly number[] {
+  const { named, unfinished, laterFinished, succeeded, early, forgotten, holds, links, unsealed } = row;
+  return [named, unfinished + (laterFinished ?? 0), succeeded, early, forgotten, holds, links, unsealed];
+}
+
 function readPending(from: ByteReader, stalled: boolean): PendingCompany {
+  let announcementBytes = 0;
+  let unit = 1;
+  const counted = ({ value, padding }: { value: number; padding: number }): number => {
+    if (padding >= PADDING_BASE) throw new CorruptStoreError(`company row: ${padding} bytes of padding`);
+    announcementBytes += padding * unit;
+    unit *= PADDING_BASE;
+    return value;
+  };
   const row = {
     outcome: 'pending',
-    named: from.varint(),
-    unfinished: from.varint(),
-    succeeded: from.varint(),
-    early: from.varint(),
-    forgotten: from.varint(),
-    holds: from.varint(),
-    links: from.varint(),
-    unsealed: from.varint(),
-    progressHour: from.signedVarint(),
+    named: counted(from.paddedVarint()),
+    unfinished: counted(from.paddedVarint()),
+    succeeded: counted(from.paddedVarint()),
+    early: counted(from.paddedVarint()),
+    forgotten: counted(from.paddedVarint()),
+    holds: counted(from.paddedVarint()),
+    links: counted(from.paddedVarint()),
+    unsealed: counted(from.paddedVarint()),
+    progressHour: counted(from.paddedSignedVarint()),
   } as const;
   const bits = readBits(from);
-  return { ...row, endedLinks: bits.value, laterFinished: bits.marked ? null : 0, stalled };
+  return { ...row, endedLinks: bits.value, announcementBytes, laterFinished: bits.marked ? null : 0, stalled };
 }
 
 function writeAnnounced(to: ByteWriter, row: AnnouncedCompany): void {

@@ -1,4 +1,9 @@
-/** Hold rows. */
+/**
+ * Hold rows.
+ *
+ * `too-large` is written as `too-many-datasets` with one byte of padding in the timestamp: a release that does not know
+ * the code reads the row so, and keeps holding the company.
+ */
 import type { PoisonCode } from '../domain/events.js';
 import type { HoldRow } from '../domain/rows.js';
 import type { ByteWriter } from './byte-writer.js';
@@ -13,7 +18,7 @@ const STORED_CODE = {
   undecodable: 3,
   'key-mismatch': 4,
   'too-many-datasets': 5,
-} as const satisfies Record<PoisonCode, number>;
+} as const satisfies Record<Exclude<PoisonCode, 'too-large'>, number>;
 
 const poisonCodes = new Map(
   Object.entries(STORED_CODE).map(([code, stored]) => [stored as number, code as PoisonCode]),
@@ -21,8 +26,13 @@ const poisonCodes = new Map(
 
 export function writeHoldRow(to: ByteWriter, row: HoldRow): void {
   beginRow(to);
-  to.byte(STORED_CODE[row.code]);
-  to.signedVarint(row.timestamp);
+  if (row.code === 'too-large') {
+    to.byte(STORED_CODE['too-many-datasets']);
+    to.paddedSignedVarint(row.timestamp, 1);
+  } else {
+    to.byte(STORED_CODE[row.code]);
+    to.signedVarint(row.timestamp);
+  }
 }
 
 /** @throws UnknownRowVersionError, CorruptStoreError */
@@ -31,7 +41,7 @@ export function decodeHoldRow(bytes: Buffer): HoldRow {
   const stored = from.byte();
   const code = poisonCodes.get(stored);
   if (code === undefined) throw new UnknownRowVersionError('poison code', stored);
-  const timestamp = from.signedVarint();
+  const { value: timestamp, padding } = from.paddedSignedVarint();
   from.end();
-  return { code, timestamp };
+  return { code: code === 'too-many-datasets' && padding > 0 ? 'too-large' : code, timestamp };
 }

@@ -1,6 +1,6 @@
 /** Brings rows into memory: what a batch of events needs in two reads, or one whole company. */
 import { CompanyRows } from '../domain/company-rows.js';
-import { countLaterFinished, mistrustCounts } from '../domain/recount.js';
+import { countAgain, mistrustCounts } from '../domain/recount.js';
 import type { InputEvent } from '../domain/events.js';
 import { visitRowsNeeded, type RowsNeeded } from '../domain/rows-needed.js';
 import { ByteReader } from './byte-reader.js';
@@ -177,7 +177,7 @@ class AskedRows {
 }
 
 /**
- * Loads every row of a company, and counts what only later words finish. Rows in memory, changed or known not to exist,
+ * Loads every row of a company, and counts the company again (`countAgain`). Rows in memory, changed or known not to exist,
  * win over what is stored.
  * @throws what the store or the row codec throws
  */
@@ -198,7 +198,7 @@ export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows):
   for (const { key, value } of holds)
     fill(rows, KEY_KIND.hold, restOf(key, prefixOfHolds, 'hold key').textToEnd(), value);
   rows.whole = true;
-  countLaterFinished(rows);
+  countAgain(rows);
 }
 
 /**

@@ -112,6 +112,9 @@ class PlayedHistory {
         return { ...status, value: Buffer.alloc(0) };
       case 'key-mismatch':
         return platform.status('somebody else', 'dataset-1', 'Complete', {}, { key: companyId });
+      case 'too-many-datasets':
+      case 'too-large':
+        throw new Error(`a release before the limits reads a record that is ${record.code}`);
       case 'undecodable':
       case 'unknown-schema': // Takes the processor ten seconds to be sure of: cut off instead.
         return { ...status, value: status.value?.subarray(0, -3) ?? null };

@@ -49,10 +49,13 @@ export interface EventRecord extends RecordPlace {
   readonly payload: ReferencePayload;
 }
 
-/** A record with the company's key that could not be decoded. */
+/** The codes of records that can be read and are beyond a limit. */
+export type LimitCode = 'too-many-datasets' | 'too-large';
+
+/** A record with the company's key that could not be decoded, or is beyond a limit whatever its company has. */
 export interface PoisonRecord extends RecordPlace {
   readonly kind: 'poison';
-  readonly code: 'bad-framing' | 'unknown-schema' | 'undecodable' | 'key-mismatch';
+  readonly code: 'bad-framing' | 'unknown-schema' | 'undecodable' | 'key-mismatch' | LimitCode;
 }
 
 export type HistoryRecord = EventRecord | PoisonRecord;
@@ -119,6 +122,8 @@ export interface Verdict {
   readonly announcement: ReferenceAnnouncement | null;
   /** Offsets of the records that are poison because they name too many datasets. */
   readonly tooManyDatasets: readonly number[];
+  /** Offsets of the records that are poison because they, or what the company would have by them, are too large. */
+  readonly tooLarge: readonly number[];
   /** Holds open at the end, sorted; none of a company that was announced, here or elsewhere, or deleted. */
   readonly openHolds: readonly string[];
   /** The company after each record: `standings[i]` after `records[i]`; null from its outcome on. */
@@ -142,7 +147,11 @@ interface Past {
   knowsLaterWords: boolean;
 }
 
+const EARLIEST_DATE = Date.parse('2015-01-01T00:00:00Z');
 const MOST_NAMED_DATASETS = 10_000;
+const MOST_LINKS = 10_000;
+const MOST_CONNECTIONS = 10_000;
+const MOST_ANNOUNCEMENT_BYTES = 6 * 1024 * 1024;
 const MOST_EARLY_DATASETS = 1_000;
 const DATASETS_FORGOTTEN_AT_ONCE = 500;
 
@@ -158,6 +167,7 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
     knowsLaterWords: true,
   };
   const tooManyDatasets: number[] = [];
+  const tooLarge: number[] = [];
   const standings: (Standing | null)[] = [];
   let outcome: Verdict['outcome'] = 'pending';
   let announcement: ReferenceAnnouncement | null = null;
@@ -182,6 +192,7 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
     if (outcome === 'pending') {
       const effect = take(past, record, context.partition);
       if (effect === 'too-many-datasets') tooManyDatasets.push(record.offset);
+      if (effect === 'too-large') tooLarge.push(record.offset);
       if (effect === 'deleted' || effect === 'announced-elsewhere') outcome = effect;
       if (effect === 'judged' && record.kind === 'event') {
         const trigger = policyInForce(record, context);
@@ -195,17 +206,17 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
   }
 
   const openHolds = outcome === 'pending' ? [...past.holds].sort() : [];
-  return { outcome, announcement, tooManyDatasets, openHolds, standings };
+  return { outcome, announcement, tooManyDatasets, tooLarge, openHolds, standings };
 }
 
 /** What a record does to a pending company: it joins the records that count, or does not. */
-type Effect = 'judged' | 'not-judged' | 'announced-elsewhere' | 'deleted' | 'too-many-datasets';
+type Effect = 'judged' | 'not-judged' | 'announced-elsewhere' | 'deleted' | LimitCode;
 
 function take(past: Past, record: HistoryRecord, partition: number): Effect {
   const ownHold = `${partition}/${record.offset}`;
   if (record.kind === 'poison') {
     past.holds.add(ownHold); // [13]
-    return 'not-judged';
+    return record.code === 'too-many-datasets' || record.code === 'too-large' ? record.code : 'not-judged';
   }
   const { payload } = record;
 
@@ -223,6 +234,16 @@ function take(past: Past, record: HistoryRecord, partition: number): Effect {
         past.holds.add(ownHold);
         return 'too-many-datasets';
       }
+      const withIt: Past = { ...past, manifests: [...past.manifests, { ...record, payload }] };
+      const tooManyOf = (most: number, count: (of: Past) => number) => count(withIt) > Math.max(most, count(past));
+      if (
+        tooManyOf(MOST_LINKS, (of) => linksOf(of).size) ||
+        tooManyOf(MOST_CONNECTIONS, (of) => connectionsOf(of).length) ||
+        tooManyOf(MOST_ANNOUNCEMENT_BYTES, announcementBytes)
+      ) {
+        past.holds.add(ownHold);
+        return 'too-large';
+      }
       lift(past, record);
       past.manifests.push({ ...record, payload });
       return 'judged';
@@ -234,14 +255,44 @@ function take(past: Past, record: HistoryRecord, partition: number): Effect {
       return 'judged';
 
     case 'DatasetStatusChanged': {
-      const lifted = lift(past, record); // [14]
       const status: Status = { ...record, payload };
-      if (payload.trigger === 'REFRESH' || isStale(past, status)) return lifted ? 'judged' : 'not-judged'; // [7]
+      const counts = payload.trigger !== 'REFRESH' && !isStale(past, status);
+      if (counts && bytesOf(payload.status) > LONGEST_KNOWN_STATUS) {
+        const after = announcementBytes({ ...past, statuses: [...past.statuses, status] });
+        if (after > Math.max(MOST_ANNOUNCEMENT_BYTES, announcementBytes(past))) {
+          past.holds.add(ownHold);
+          return 'too-large';
+        }
+      }
+      const lifted = lift(past, record); // [14]
+      if (!counts) return lifted ? 'judged' : 'not-judged'; // [7]
       makeRoomFor(past, payload.datasetId);
       past.statuses.push(status);
       return 'judged';
     }
   }
+}
+
+const LONGEST_KNOWN_STATUS = 'PrerequisiteNotMet'.length;
+/** Four times the companyId, clientId, companyName and a trace of 1,024 bytes each, and 1,024 for the rest. */
+const FIXED_BYTES = 8 * 1_024;
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+/** What the announcement could take: each text with two bytes for its length, eight for an offset, 12 for a link. */
+function announcementBytes(past: Past): number {
+  const text = (of: string) => bytesOf(of) + 2;
+  const latestStatus = new Map(past.statuses.map((status) => [status.payload.datasetId, status.payload.status]));
+  let bytes = FIXED_BYTES;
+  for (const linkId of linksOf(past).keys()) bytes += text(linkId) + 12;
+  for (const { connectionId, sourceType } of connectionsOf(past)) bytes += text(connectionId) + text(sourceType);
+  for (const { datasetId, dataType, connectionId } of datasetsOf(past)) {
+    const status = bytesOf(latestStatus.get(datasetId) ?? 'Queued');
+    bytes += text(datasetId) + text(dataType) + text(connectionId) + Math.max(status, LONGEST_KNOWN_STATUS) + 2 + 8;
+  }
+  return bytes;
 }
 
 /** Lifts the holds that the record repairs, and says whether there were any. */
@@ -356,6 +407,7 @@ function standingOf(past: Past): Standing {
 }
 
 function policyInForce(record: EventRecord, context: HistoryContext): TriggerPolicy {
+  if (record.timestamp < EARLIEST_DATE) return 'ALL_DATASETS'; // it is not a date: missing, or in seconds
   if (record.timestamp >= context.allDatasetsFrom) return 'ALL_DATASETS';
   return record.clientSetting ?? 'FIRST_DATASET';
 }

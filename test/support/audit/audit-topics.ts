@@ -3,7 +3,7 @@
  * announced exactly once, not early, with the content that the rules give, and whether every poison record is a dead
  * letter. Pure: `read-topics.ts` and `registered-schemas.ts` get what it needs.
  */
-import type { Verdict } from '../reference-model.js';
+import type { LimitCode, Verdict } from '../reference-model.js';
 import type { Anomaly } from './anomaly.js';
 import { readAnnouncements, type ReadAnnouncements } from './announcements.js';
 import { AvroValues, type RegisteredSchemas } from './avro-values.js';
@@ -123,20 +123,28 @@ function announcementAnomalies(
   return [...unreadable, ...checked];
 }
 
+function isLimit(code: string): code is LimitCode {
+  return code === 'too-many-datasets' || code === 'too-large';
+}
+
 function expectedDeadLetters(
   events: ReadInput,
   verdicts: ReadonlyMap<string, Verdict>,
 ): Map<string, ExpectedDeadLetter> {
   const expected = new Map<string, ExpectedDeadLetter>();
   for (const [place, event] of events.byPlace)
-    if (event.kind === 'poison') expected.set(place, { event, code: event.code });
-  for (const [companyId, { tooManyDatasets }] of verdicts) {
+    if (event.kind === 'poison' && (event.companyId === null || !isLimit(event.code)))
+      expected.set(place, { event, code: event.code });
+  // A company that is announced or deleted is beyond all limits.
+  for (const [companyId, { tooManyDatasets, tooLarge }] of verdicts) {
     const partition = events.companies.get(companyId)?.partition ?? -1;
-    for (const offset of tooManyDatasets) {
+    const expect = (code: LimitCode) => (offset: number) => {
       const place = placeOf({ partition, offset });
       const event = events.byPlace.get(place);
-      if (event !== undefined) expected.set(place, { event, code: 'too-many-datasets' });
-    }
+      if (event !== undefined) expected.set(place, { event, code });
+    };
+    tooManyDatasets.forEach(expect('too-many-datasets'));
+    tooLarge.forEach(expect('too-large'));
   }
   return expected;
 }

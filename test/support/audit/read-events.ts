@@ -3,7 +3,7 @@
  * brackets are the points of the contract's fine print.
  */
 import { isUtf8 } from 'node:buffer';
-import type { PoisonRecord, ReferencePayload } from '../reference-model.js';
+import type { LimitCode, PoisonRecord, ReferencePayload } from '../reference-model.js';
 import type { AvroValues } from './avro-values.js';
 import { headerTexts, type TopicRecord } from './topic-record.js';
 
@@ -30,15 +30,38 @@ export function readEvent(record: TopicRecord, values: AvroValues): ReadEvent {
   const { key } = record;
   if (key === null || key.length === 0) return { kind: 'poison', record, code: 'missing-key', companyId: null };
   const keyText = isUtf8(key) ? key.toString() : null;
+  // No company can have such an id: nothing is held.
+  const held = key.length > MOST_TEXT_BYTES ? null : keyText;
 
   const read = values.read(record.value);
-  if (read.kind !== 'value') return { kind: 'poison', record, code: read.kind, companyId: keyText };
+  if (read.kind !== 'value') return { kind: 'poison', record, code: read.kind, companyId: held };
   const event = read.value as AvroEvent;
-  if (keyText !== event.companyId) return { kind: 'poison', record, code: 'key-mismatch', companyId: keyText };
+  if (keyText !== event.companyId) return { kind: 'poison', record, code: 'key-mismatch', companyId: held };
+  const code = limitExceeded(event);
+  if (code !== null) return { kind: 'poison', record, code, companyId: held };
 
   const repairs = headerTexts(record.headers, 'repairs').filter((text) => text !== null);
   const { companyId, clientId } = event;
   return { kind: 'event', record, companyId, clientId, repairs, payload: payloadOf(event.payload) };
+}
+
+const MOST_TEXT_BYTES = 1_024;
+const MOST_DATASETS = 10_000;
+/** Fields that are not kept, so that they may have any length. */
+const NOT_LIMITED = ['eventId', 'errorMessage', 'by'];
+
+/** The limit that the event exceeds by itself. */
+function limitExceeded(event: AvroEvent): LimitCode | null {
+  const datasets = event.payload['companysync.LinkSyncQueued']?.datasets ?? [];
+  if (new Set(datasets.map(({ datasetId }) => datasetId)).size > MOST_DATASETS) return 'too-many-datasets';
+  return longestText(event) > MOST_TEXT_BYTES ? 'too-large' : null;
+}
+
+function longestText(value: unknown, field = ''): number {
+  if (NOT_LIMITED.includes(field)) return 0;
+  if (typeof value === 'string') return Buffer.byteLength(value);
+  if (typeof value !== 'object' || value === null) return 0;
+  return Object.entries(value).reduce((most, [name, inner]) => Math.max(most, longestText(inner, name)), 0);
 }
 
 /** A `SyncEvent` as avsc gives it: branches of a union of records come wrapped in their full names. */

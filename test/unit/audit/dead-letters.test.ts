@@ -35,6 +35,17 @@ const POISON: [string, (deployment: DeploymentInMemory) => TopicRecord][] = [
         Array.from({ length: 10_001 }, (_, i) => `d${i}`),
       ),
   ],
+  ['too-large', (d) => d.status('company-1', 'd'.repeat(1_025), 'Complete')],
+  ['too-large', (d) => d.status('company-1', 'd1', 'é'.repeat(513))],
+  ['too-large', (d) => d.manifest('c'.repeat(1_025), ['d1'])],
+  [
+    'too-large',
+    (d) =>
+      d.manifest(
+        'company-1',
+        Array.from({ length: 7_000 }, (_, i) => `${i}`.padEnd(900)),
+      ),
+  ],
 ];
 
 describe('dead letters', () => {
@@ -112,4 +123,22 @@ describe('dead letters', () => {
     deployment.status('company-1', 'd1', 'Complete', { headers: { repairs: `1/${poison.offset}` } });
     expect(kindsIn(deployment)).toEqual(['missing']);
   });
+});
+
+test('a company that is announced is beyond all limits: no dead letter is expected of its records', () => {
+  const deployment = new DeploymentInMemory();
+  deployment.manifest('company-1', ['d1']);
+  const completing = deployment.status('company-1', 'd1', 'Complete');
+  deployment.announce('company-1', completing);
+  deployment.status('company-1', 'd'.repeat(1_025), 'Complete');
+  expect(kindsIn(deployment)).toEqual([]);
+});
+
+test('texts of 1,024 bytes, and a longer error message, are no poison', () => {
+  const deployment = new DeploymentInMemory();
+  deployment.status('company-1', 'd'.repeat(1_024), 'Complete');
+  const changed = { datasetId: 'd', connectionId: 'c', dataType: 't', status: 'FetchError', trigger: 'LINK' };
+  const payload = { ...changed, revision: null, errorMessage: 'long '.repeat(1_000) };
+  deployment.event('company-1', { 'companysync.DatasetStatusChanged': payload });
+  expect(kindsIn(deployment)).toEqual([]);
 });

@@ -9,7 +9,7 @@ import { CompanyRows, type ChangeVisitor } from '../../../src/domain/company-row
 import type { InputEvent, Payload, PoisonCode } from '../../../src/domain/events.js';
 import { policyFor, type Policy } from '../../../src/domain/policy.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
-import { completingOf, countLaterFinished, dueFirst, mistrustCounts } from '../../../src/domain/recount.js';
+import { completingOf, countAgain, dueFirst, mistrustCounts } from '../../../src/domain/recount.js';
 import { visitRowsNeeded } from '../../../src/domain/rows-needed.js';
 import { hold, transition, type Outcome } from '../../../src/domain/transition.js';
 import { ByteWriter } from '../../../src/store/byte-writer.js';
@@ -36,6 +36,7 @@ export class CompanyInStore {
   readonly stored: StoredRows = { company: new Map(), info: new Map(), datasets: new Map(), holds: new Map() };
   readonly announcements: ReferenceAnnouncement[] = [];
   readonly tooManyDatasets: number[] = [];
+  readonly tooLarge: number[] = [];
   #rows: CompanyRows;
   #settledAnnouncements = 0;
   /** The client's setting of each record, by its offset. */
@@ -43,6 +44,7 @@ export class CompanyInStore {
   /** The stored row may have been counted by a release that knew fewer words. */
   #mustCount = false;
   #settledTooMany = 0;
+  #settledTooLarge = 0;
 
   constructor(readonly context: HistoryContext) {
     this.#rows = new CompanyRows(context.companyId);
@@ -61,7 +63,7 @@ export class CompanyInStore {
     for (const [id, row] of this.stored.datasets) rows.loadDataset(id, row);
     for (const [id, row] of this.stored.holds) rows.loadHold(id, row);
     rows.whole = true;
-    countLaterFinished(rows);
+    countAgain(rows);
     return rows;
   }
 
@@ -75,7 +77,7 @@ export class CompanyInStore {
     for (const [id, row] of this.stored.datasets)
       if (row.status === from) put(this.stored.datasets, id, { ...row, status: into });
     const company = this.stored.company.get('');
-    if (company?.outcome === 'pending') put(this.stored.company, '', { ...company, laterFinished: 0 });
+    if (company?.outcome === 'pending') put(this.stored.company, '', { ...company, laterFinished: 0, announcementBytes: 0 });
     this.#mustCount = to === 'new';
   }
 
@@ -112,6 +114,7 @@ export class CompanyInStore {
     if (this.#rows.changed) throw new Error('changes are left after they were settled');
     this.#settledAnnouncements = this.announcements.length;
     this.#settledTooMany = this.tooManyDatasets.length;
+    this.#settledTooLarge = this.tooLarge.length;
   }
 
   /** Drops the rows in memory, as a cache may after `settle`. */
@@ -124,6 +127,7 @@ export class CompanyInStore {
     this.evict();
     this.announcements.length = this.#settledAnnouncements;
     this.tooManyDatasets.length = this.#settledTooMany;
+    this.tooLarge.length = this.#settledTooLarge;
   }
 
   #loadCompany(): void {
@@ -148,7 +152,7 @@ export class CompanyInStore {
     for (const [id, row] of datasets) this.#rows.loadDataset(id, row);
     for (const [id, row] of holds) this.#rows.loadHold(id, row);
     this.#rows.whole = true;
-    countLaterFinished(this.#rows);
+    countAgain(this.#rows);
   }
 
   #announceOverdue(): void {
@@ -179,9 +183,9 @@ export class CompanyInStore {
       case 'needs-whole-company':
       case 'overdue':
         throw new Error('what the rules asked for was done and they ask for it again');
-      case 'too-many-datasets':
-        this.tooManyDatasets.push(record.offset);
-        this.#hold(record, outcome.kind);
+      case 'beyond-limit':
+        (outcome.code === 'too-large' ? this.tooLarge : this.tooManyDatasets).push(record.offset);
+        this.#hold(record, outcome.code);
         return;
       case 'completed':
         this.#loadWhole();

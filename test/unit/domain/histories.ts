@@ -95,9 +95,10 @@ export function companyAfter(...drafts: readonly Draft[]): CompanyInStore {
     company.apply(record);
     company.settle();
   }
-  const { announcement, tooManyDatasets, openHolds } = judgeCompany(records, CONTEXT);
+  const { announcement, tooManyDatasets, tooLarge, openHolds } = judgeCompany(records, CONTEXT);
   expect(company.announcements).toEqual(announcement === null ? [] : [announcement]);
   expect(company.tooManyDatasets).toEqual(tooManyDatasets);
+  expect(company.tooLarge).toEqual(tooLarge);
   expect([...company.stored.holds.keys()].sort()).toEqual(openHolds);
   return company;
 }

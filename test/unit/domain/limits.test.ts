@@ -1,9 +1,11 @@
-/** The two bounds on one company, at their real size and at both sides of the edge. */
+/** The bounds on one company, at their real size and at both sides of the edge. */
 import { CONTEXT } from '../../support/company-history.js';
 import { judgeCompany, type HistoryRecord } from '../../support/reference-model.js';
+import type { InfoRow, PendingCompany } from '../../../src/domain/rows.js';
 import { CompanyInStore } from './company-in-store.js';
 import {
   companyAfter,
+  earlier,
   historyOf,
   manifest,
   part,
@@ -180,3 +182,135 @@ function afterMany(drafts: readonly Draft[]): CompanyInStore {
     expect(company.stored.company.get('')).toMatchObject({ early: standing.early, forgotten: standing.forgotten });
   return company;
 }
+
+describe('more than 10,000 links or connections in one company', () => {
+  const manyLinks = (count: number) => ids('link-', count).map((link) => manifest(link, 'c', []));
+
+  test('10,000 links are not too many, and one more makes its record poison', () => {
+    const company = new CompanyInStore(CONTEXT);
+    applyInBatches(
+      company,
+      historyOf([...manyLinks(10_000), manifest('link-9', 'c', ['a']), manifest('more', 'c', [])]),
+    );
+    expect(company.tooLarge).toEqual([10_001]);
+    expect(company.stored.company.get('')).toMatchObject({ links: 10_000, named: 1, holds: 1 });
+    expect(company.stored.holds.get('3/10001')).toMatchObject({ code: 'too-large' });
+  });
+
+  test('10,000 connections are not too many, and one more makes its record poison', () => {
+    const parts = ids('c', 10_000).map((connection) => manifest('l', connection, []));
+    const company = new CompanyInStore(CONTEXT);
+    applyInBatches(company, historyOf([...parts, manifest('l', 'c7', ['a']), manifest('l', 'more', [])]));
+    expect(company.tooLarge).toEqual([10_001]);
+    expect(company.stored.info.get('')?.connections).toHaveLength(10_000);
+  });
+});
+
+describe('an announcement of more than 6 MiB', () => {
+  const MOST_BYTES = 6 * 1024 * 1024;
+  /** Of a company with one link `l` and one connection `c` of sourceType `source`. */
+  const BEFORE_DATASETS = 8_192 + (1 + 2 + 12) + (1 + 2) + (6 + 2);
+  /** What a dataset takes besides its id: dataType `invoices`, connection, status, offset. */
+  const BESIDE_ID = 2 + (8 + 2) + (1 + 2) + (18 + 2) + 8;
+  const LARGE_DATASETS = 6_000;
+  const large = ids('é', LARGE_DATASETS).map((id) => id.padEnd(999)); // 1,000 bytes
+  const room = MOST_BYTES - BEFORE_DATASETS - LARGE_DATASETS * (1_000 + BESIDE_ID);
+  const others = Math.floor(room / 1_000);
+  const almostFull = [...large, ...ids('o', others).map((id) => id.padEnd(1_000 - BESIDE_ID))];
+  /** The id of one more dataset, which then takes exactly so many bytes more than there are. */
+  const lastOf = (beyond: number) => 'z'.repeat(room - others * 1_000 - BESIDE_ID + beyond);
+
+  test.each([
+    ['of exactly 6 MiB is not too large', 0, []],
+    ['of one byte more is, and its company is held', 1, [0]],
+  ])('one manifest %s', (_, beyond, tooLarge) => {
+    const company = companyAfter(manifest('l', 'c', [...almostFull, lastOf(beyond)]));
+    expect(company.tooLarge).toEqual(tooLarge);
+    expect(company.stored.company.get('')).toMatchObject({ holds: tooLarge.length });
+  });
+
+  test.each([
+    ['one byte', 1, [1]],
+    ['nothing', 0, []],
+  ])('a later part that is %s beyond it', (_, beyond, tooLarge) => {
+    expect(companyAfter(part('l', 'c', almostFull), part('l', 'c', [lastOf(beyond)])).tooLarge).toEqual(tooLarge);
+  });
+
+  test('a manifest that names datasets again, twice, or renames the company adds nothing', () => {
+    const full = manifest('l', 'c', [...almostFull, lastOf(0)]);
+    const again = manifest('l', 'c', [lastOf(0), lastOf(0)], { companyName: 'n'.repeat(1_024) });
+    expect(companyAfter(full, again).tooLarge).toEqual([]);
+  });
+
+  test('another dataType, connection or sourceType counts by its length', () => {
+    const full = part('l', 'c', [...almostFull, lastOf(0)]);
+    const longer = { datasets: [{ datasetId: lastOf(0), dataType: 'invoices!' }] };
+    expect(companyAfter(full, manifest('l', 'c', [], longer)).tooLarge).toEqual([1]);
+    expect(companyAfter(full, manifest('l', 'c', [], { sourceType: 'source!' })).tooLarge).toEqual([1]);
+    expect(companyAfter(full, manifest('m', 'c', [])).tooLarge).toEqual([1]);
+    const shorter = { datasets: [{ datasetId: lastOf(0), dataType: 'i' }], sourceType: 's' };
+    expect(companyAfter(full, manifest('l', 'c', [], shorter), manifest('l', 'c', ['d'])).tooLarge).toEqual([2]);
+  });
+
+  test('a known status adds nothing, and an unknown word what it is longer than every known one', () => {
+    const without = part('l', 'c', almostFull);
+    const word = 'w'.repeat(18 + lastOf(0).length + BESIDE_ID);
+    const fitting = companyAfter(without, status('o1'.padEnd(1_000 - BESIDE_ID), word), manifest('l', 'c', []));
+    expect(fitting.tooLarge).toEqual([]);
+    const beyond = companyAfter(without, status('o1'.padEnd(1_000 - BESIDE_ID), `${word}!`), manifest('l', 'c', []));
+    expect(beyond.tooLarge).toEqual([1]);
+    expect(beyond.stored.holds.get('3/1')).toMatchObject({ code: 'too-large' });
+  });
+
+  test('the status of an early dataset counts when a manifest names it', () => {
+    const early = status(lastOf(0), 'w'.repeat(19));
+    expect(companyAfter(early, manifest('l', 'c', [...almostFull, lastOf(0)])).tooLarge).toEqual([1]);
+    expect(companyAfter(early, manifest('l', 'c', [...almostFull, lastOf(-1)])).tooLarge).toEqual([]);
+  });
+
+  test('a repair that fits lifts the hold, under FIRST_DATASET too', () => {
+    const tooLarge = earlier(null, part('l', 'c', [...almostFull, lastOf(1)]));
+    const fits = earlier(null, repairing([0], part('l', 'c', [...almostFull, lastOf(0)])));
+    const company = companyAfter(tooLarge, fits, earlier(null, status(lastOf(0), 'Complete')));
+    expect(company.announcements).toMatchObject([{ trigger: 'FIRST_DATASET', succeeded: 1 }]);
+  });
+
+  test('never for an announced company', () => {
+    const announced = [manifest('l', 'c', ['a']), status('a', 'Complete')];
+    expect(companyAfter(...announced, manifest('l', 'c', [...almostFull, lastOf(1)])).tooLarge).toEqual([]);
+  });
+
+  test.each([
+    [0, []],
+    [1, [1]],
+  ])('a row without the size is measured again: %s bytes beyond', (beyond, tooLarge) => {
+    const company = new CompanyInStore(CONTEXT);
+    const [first, second] = historyOf([part('l', 'c', almostFull), part('l', 'c', [lastOf(beyond)])]);
+    company.apply(first as HistoryRecord);
+    company.settle();
+    company.evict();
+    const row = company.stored.company.get('') as PendingCompany;
+    company.stored.company.set('', { ...row, announcementBytes: 0 }); // as a release writes it that has no such limit
+    company.apply(second as HistoryRecord);
+    company.settle();
+    expect(company.tooLarge).toEqual(tooLarge);
+  });
+
+  test('a company that an older release has let grow beyond it may seal its links, and no more', () => {
+    const company = new CompanyInStore(CONTEXT);
+    const ended = [status(lastOf(0), 'Complete'), unlinked('c')];
+    const records = historyOf([part('l', 'c', [...almostFull, lastOf(0)]), manifest('m', 'c', []), ...ended]);
+    company.apply(records[0] as HistoryRecord);
+    company.settle();
+    company.evict();
+    const info = company.stored.info.get('') as InfoRow;
+    const links = [...info.links, { linkId: 'm', connection: 0, sealed: false, endedAt: null }];
+    company.stored.info.set('', { ...info, links });
+    const row = company.stored.company.get('') as PendingCompany;
+    company.stored.company.set('', { ...row, links: 2, unsealed: 2, announcementBytes: 0 });
+    company.apply(...records.slice(1));
+    company.settle();
+    expect(company.tooLarge).toEqual([]);
+    expect(company.announcements).toHaveLength(1);
+  });
+});

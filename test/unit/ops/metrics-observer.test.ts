@@ -5,7 +5,8 @@ import type { BatchReport } from '../../../src/pipeline/observer.js';
 
 const NOTHING_IGNORED = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
 const ONE_RECORD: BatchReport = {
-  ...{ records: 1, announced: 0, deadLetters: 0, ignored: NOTHING_IGNORED, changes: 0, position: 1, lag: 0 },
+  ...{ records: 1, announced: 0, deadLetters: 0, undated: null,
+  ignored: NOTHING_IGNORED, changes: 0, position: 1, lag: 0 },
   ...{ companies: 1, cachedCompanies: 0, durationMs: 1, latencyMs: 1 },
 };
 

@@ -14,6 +14,7 @@ const STEPS: readonly BatchStep[] = [
 ];
 const REPORT: BatchReport = {
   ...{ records: 7, announced: 1, deadLetters: 2, changes: 9, position: 42, lag: 0 },
+  undated: null,
   ignored: { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 },
   ...{ companies: 1, cachedCompanies: 0, durationMs: 1, latencyMs: 1 },
 };

@@ -55,6 +55,7 @@ export const companyRow: fc.Arbitrary<CompanyRow> = fc.oneof(
     holds: count,
     links: count,
     unsealed: count,
+    announcementBytes: fc.nat({ max: 10_000_000 }),
     endedLinks: fc.bigInt({ min: 0n, max: 2n ** 400n }),
     stalled: fc.boolean(),
     progressHour: fc.integer({ min: -1, max: 1_000_000 }),

@@ -78,6 +78,7 @@ describe('what a release has written, every later one reads', () => {
     links: 3,
     unsealed: 1,
     endedLinks: 0b101n,
+    announcementBytes: 0,
     stalled: true,
     progressHour: 472_222,
   } satisfies CompanyRow as PendingCompany;
@@ -111,12 +112,15 @@ describe('what a release has written, every later one reads', () => {
   };
   const hold: HoldRow = { code: 'too-many-datasets', timestamp: 1_700_000_000_123 };
   const position: PositionRow = { topic: 'sync-events', offset: 12_345_678, countedUnder: 1 };
+  const tooLarge: HoldRow = { ...hold, code: 'too-large' };
   const marked: CompanyRow = { ...pending, laterFinished: null };
+  const measured: CompanyRow = { ...marked, announcementBytes: 6 * 1024 * 1024 };
   const counted: PositionRow = { ...position, countedUnder: 2 };
 
   test.each([
     ['company-pending', encoded(writeCompanyRow, pending), decodeCompanyRow, pending],
     ['company-pending-later', encoded(writeCompanyRow, marked), decodeCompanyRow, marked],
+    ['company-pending-measured', encoded(writeCompanyRow, measured), decodeCompanyRow, measured],
     ['company-announced', encoded(writeCompanyRow, announced), decodeCompanyRow, announced],
     ['company-announced-elsewhere', encoded(writeCompanyRow, announcedElsewhere), decodeCompanyRow, announcedElsewhere],
     ['company-deleted', encoded(writeCompanyRow, deleted), decodeCompanyRow, deleted],
@@ -124,6 +128,7 @@ describe('what a release has written, every later one reads', () => {
     ['dataset-named', encoded(writeDatasetRow, named), decodeDatasetRow, named],
     ['dataset-early', encoded(writeDatasetRow, early), decodeDatasetRow, early],
     ['hold', encoded(writeHoldRow, hold), decodeHoldRow, hold],
+    ['hold-too-large', encoded(writeHoldRow, tooLarge), decodeHoldRow, tooLarge],
     ['position', encoded(writePositionRow, position), decodePositionRow, position],
     ['position-counted', encoded(writePositionRow, counted), decodePositionRow, counted],
   ])('%s', (name, bytes, decode: (bytes: Buffer) => unknown, row: unknown) => {

@@ -1,0 +1,58 @@
+/** The limits of one record, checked before anything is loaded for it. */
+import { MAX_NAMED_DATASETS, MAX_TEXT_BYTES, utf8Bytes, type LimitExceeded } from '../domain/limits.js';
+import type { WrappedPayload } from './payload.js';
+import type { SyncEventValue } from './sync-event-reader.js';
+
+/** Texts of up to so many characters are within the limit, whatever they are made of. */
+const SURELY_SHORT_CHARS = Math.floor(MAX_TEXT_BYTES / 3);
+
+type Manifest = NonNullable<WrappedPayload['companysync.LinkSyncQueued']>;
+
+/** The limit that a record exceeds by itself, whatever its company has; null if it exceeds none. */
+export function exceedsRecordLimits({ companyId, clientId, payload }: SyncEventValue): LimitExceeded | null {
+  const manifest = payload['companysync.LinkSyncQueued'];
+  if (manifest !== undefined && namesTooMany(manifest))
+    return { code: 'too-many-datasets', why: `it names more than ${MAX_NAMED_DATASETS} datasets` };
+  const ofEvent = longText('companyId', companyId) ?? longText('clientId', clientId);
+  if (ofEvent !== null) return ofEvent;
+  const status = payload['companysync.DatasetStatusChanged'];
+  if (status !== undefined) {
+    const { datasetId, connectionId, dataType } = status;
+    return (
+      longText('datasetId', datasetId) ??
+      longText('status', status.status) ??
+      longText('connectionId', connectionId) ??
+      longText('dataType', dataType)
+    );
+  }
+  if (manifest !== undefined) return longTextOfManifest(manifest);
+  const unlinked = payload['companysync.ConnectionUnlinked'];
+  return unlinked === undefined ? null : longText('connectionId', unlinked.connectionId);
+}
+
+function longTextOfManifest(manifest: Manifest): LimitExceeded | null {
+  const { linkId, connectionId, sourceType, companyName, datasets } = manifest;
+  const ofLink =
+    longText('linkId', linkId) ??
+    longText('connectionId', connectionId) ??
+    longText('sourceType', sourceType) ??
+    longText('companyName', companyName);
+  if (ofLink !== null) return ofLink;
+  for (const { datasetId, dataType } of datasets) {
+    const ofDataset = longText('datasetId', datasetId) ?? longText('dataType', dataType);
+    if (ofDataset !== null) return ofDataset;
+  }
+  return null;
+}
+
+function namesTooMany({ datasets }: Manifest): boolean {
+  if (datasets.length <= MAX_NAMED_DATASETS) return false;
+  return new Set(datasets.map(({ datasetId }) => datasetId)).size > MAX_NAMED_DATASETS;
+}
+
+function longText(field: string, text: string): LimitExceeded | null {
+  if (text.length <= SURELY_SHORT_CHARS) return null;
+  const bytes = utf8Bytes(text);
+  if (bytes <= MAX_TEXT_BYTES) return null;
+  return { code: 'too-large', why: `its ${field} has ${bytes} bytes, and at most ${MAX_TEXT_BYTES} are allowed` };
+}

@@ -1,0 +1,105 @@
+/**
+ * How many bytes the announcement of a company would take: an upper bound that follows each change at a fixed cost.
+ *
+ * Links are in no announcement, but in the info row with the connections: counted too, the bound holds for that row as
+ * well. Every known status word counts as the longest, so that only an unknown, longer word changes the bound.
+ */
+import type { CompanyRows } from './company-rows.js';
+import type { DatasetStatusChanged, LinkSyncQueued } from './events.js';
+import { MAX_ANNOUNCEMENT_BYTES, MAX_TEXT_BYTES, utf8Bytes, type LimitExceeded } from './limits.js';
+import type { Connection, DatasetRow, InfoRow, PendingCompany } from './rows.js';
+import { isKnownStatus, KNOWN_STATUSES } from './statuses.js';
+
+/** An Avro number of up to 2^53, and the length of a text of up to MAX_TEXT_BYTES. */
+const NUMBER_BYTES = 8;
+const LENGTH_BYTES = 2;
+/** In the info row: its connection's position, flags, and the offset that ended it. */
+const LINK_NUMBER_BYTES = 3 + 1 + NUMBER_BYTES;
+const STATUS_BYTES = Math.max(...KNOWN_STATUSES.map((word) => Buffer.byteLength(word)));
+/** The companyId is in the value, the key and two headers; then come clientId, companyName, and a traceparent. */
+const LONG_TEXTS = 7;
+/** Topic names of 249 bytes, the application id, numbers, the event id, and the names of the headers. */
+const OTHER_FIXED_BYTES = 1_024;
+/** What no connection, link or dataset adds to. */
+export const FIXED_ANNOUNCEMENT_BYTES = LONG_TEXTS * MAX_TEXT_BYTES + OTHER_FIXED_BYTES;
+
+/** Whether the bound of a pending company is known, so that a change can be added to it. */
+export function isMeasured({ announcementBytes, links }: PendingCompany): boolean {
+  return announcementBytes > 0 || links === 0;
+}
+
+/** The bound of all that a company has, for `PendingCompany.announcementBytes`. The company must be whole. */
+export function measure(rows: CompanyRows): number {
+  const { info } = rows;
+  if (info === null) return 0;
+  let bytes = 0;
+  for (const connection of info.connections) bytes += connectionBytes(connection);
+  for (const { linkId } of info.links) bytes += linkBytes(linkId);
+  for (const [datasetId, row] of rows.datasets()) bytes += datasetBytes(datasetId, row, info);
+  return bytes;
+}
+
+/** What a manifest adds to the bound. Needs the rows of its datasets and the info row; changes nothing. */
+export function growthByManifest(rows: CompanyRows, manifest: LinkSyncQueued): number {
+  const { linkId, connectionId, sourceType } = manifest;
+  const info = rows.lookUpInfo();
+  let growth = info.linkAt(linkId) === undefined ? linkBytes(linkId) : 0;
+  growth += connectionBytes({ connectionId, sourceType });
+  const known = info.connections[info.connectionAt(connectionId) ?? -1];
+  if (known !== undefined) growth -= connectionBytes(known);
+
+  const ofConnection = textBytes(connectionId);
+  // The latest of those that name one dataset counts.
+  const datasets = new Map(manifest.datasets.map(({ datasetId, dataType }) => [datasetId, dataType]));
+  for (const [datasetId, dataType] of datasets) {
+    const before = rows.dataset(datasetId);
+    growth += textBytes(datasetId) + textBytes(dataType) + ofConnection + statusBytes(before?.status) + NUMBER_BYTES;
+    if (before !== null) growth -= datasetBytes(datasetId, before, info);
+  }
+  return growth;
+}
+
+/** What a status that is applied adds to the bound: nothing for a dataset that no manifest has named. */
+export function growthByStatus(rows: CompanyRows, { datasetId, status }: DatasetStatusChanged): number {
+  const before = rows.dataset(datasetId);
+  return before === null || before.place === null ? 0 : statusBytes(status) - statusBytes(before.status);
+}
+
+/** Whether a company may not grow by so much. One that was too large before this limit was kept may still shrink. */
+export function exceedsAnnouncement(before: PendingCompany | null, growth: number): LimitExceeded | null {
+  const bytes = FIXED_ANNOUNCEMENT_BYTES + (before?.announcementBytes ?? 0) + growth;
+  if (growth <= 0 || bytes <= MAX_ANNOUNCEMENT_BYTES) return null;
+  const why = `its announcement could have ${bytes} bytes, and at most ${MAX_ANNOUNCEMENT_BYTES} are allowed`;
+  return { code: 'too-large', why };
+}
+
+/** Whether a status word counts for more than every known one. */
+export function isLongStatus(status: string): boolean {
+  return statusBytes(status) > LENGTH_BYTES + STATUS_BYTES;
+}
+
+function connectionBytes({ connectionId, sourceType }: Connection): number {
+  return textBytes(connectionId) + textBytes(sourceType);
+}
+
+function linkBytes(linkId: string): number {
+  return textBytes(linkId) + LINK_NUMBER_BYTES;
+}
+
+function datasetBytes(datasetId: string, { place, status }: DatasetRow, { connections }: InfoRow): number {
+  if (place === null) return 0;
+  const connectionId = connections[place.connection]?.connectionId ?? '';
+  const texts = textBytes(datasetId) + textBytes(place.dataType) + textBytes(connectionId);
+  return texts + statusBytes(status) + NUMBER_BYTES;
+}
+
+function statusBytes(status = 'Queued'): number {
+  if (isKnownStatus(status)) return LENGTH_BYTES + STATUS_BYTES;
+  return Math.max(LENGTH_BYTES + STATUS_BYTES, textBytes(status));
+}
+
+/** A longer text than MAX_TEXT_BYTES may have a longer length; a release without that limit has written it. */
+function textBytes(text: string): number {
+  const bytes = utf8Bytes(text);
+  return bytes + (bytes <= MAX_TEXT_BYTES ? LENGTH_BYTES : 2 * LENGTH_BYTES);
+}
