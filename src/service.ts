@@ -247,7 +247,7 @@ export class Service {
     context: PipelineContext,
     local: PartitionSet,
     topics: CheckedTopics,
-    { type, source: schemas }: KnownRegistry,
+    { schema, source: schemas }: KnownRegistry,
     membership: KafkaGroupMembership,
     logs: KafkaLogs,
   ): Inspection {
@@ -258,7 +258,7 @@ export class Service {
     this.#own('group owners', () => owners.close());
     const { syncEvents: partitions } = topics.partitions;
     return createInspection({
-      ...{ context, local, partitions, owners, logs, type, schemas, token: http.token, figures: this.#figures },
+      ...{ context, local, partitions, owners, logs, schema, schemas, token: http.token, figures: this.#figures },
       address: () => this.#http?.advertisedAddress ?? null,
       memberId: () => membership.memberId,
       logger,
