@@ -91,7 +91,7 @@ public final class WriteValues {
     }
     if (value instanceof ByteBuffer buffer) return bytesOf(buffer.array());
     if (value instanceof GenericFixed fixed) return bytesOf(fixed.bytes());
-    if (value instanceof Long number && Math.abs(number) > (1L << 53) - 1)
+    if (value instanceof Long number && (number > (1L << 53) - 1 || number < 1 - (1L << 53)))
       return NODES.objectNode().put("long", number.toString());
     if (value instanceof Float || value instanceof Double) {
       double number = ((Number) value).doubleValue();
