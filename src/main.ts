@@ -107,7 +107,7 @@ function perform(
     case 'events send':
       return sendEventsCommand(config, own, logger, schemasFolder, print);
     case 'events tail':
-      return tailEventsCommand(config, own, logger, print);
+      return tailEventsCommand(config, own, logger, schemasFolder, print);
     case 'events resend':
       return resendEventCommand(config, words, own, logger, schemasFolder, print);
     case 'topics create':

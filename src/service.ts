@@ -260,7 +260,7 @@ export class Service {
     context: PipelineContext,
     local: PartitionSet,
     topics: CheckedTopics,
-    { type, source: schemas }: KnownRegistry,
+    { schema, source: schemas }: KnownRegistry,
     membership: KafkaGroupMembership,
     logs: KafkaLogs,
   ): Inspection {
@@ -271,7 +271,7 @@ export class Service {
     this.#own('group owners', () => owners.close());
     const { syncEvents: partitions } = topics.partitions;
     return createInspection({
-      ...{ context, local, partitions, owners, logs, type, schemas, proofs: this.#proofs, figures: this.#figures },
+      ...{ context, local, partitions, owners, logs, schema, schemas, proofs: this.#proofs, figures: this.#figures },
       address: () => this.#http?.advertisedAddress ?? null,
       memberId: () => membership.memberId,
       logger,

@@ -132,7 +132,8 @@ export class Startup {
     ]);
     if (schemaId === null || stalledId === null || first === null) return null;
     const stalled = { type: types.companySyncStalled, schemaId: stalledId };
-    return { source, readers, type: types.companySynchronized, schemaId, stalled, identity: first.id };
+    const { companySynchronized: type, companySynchronizedSchema: schema } = types;
+    return { source, readers, type, schema, schemaId, stalled, identity: first.id };
   }
 
   /** The id under which a topic's schema is registered; null when stopped before the registry has answered. */

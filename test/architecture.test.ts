@@ -127,6 +127,10 @@ test('a file outside of the layout is a violation', () => {
   ]);
 });
 
+test("a package's own reader of Avro, which has no bounds, is a violation", () => {
+  expect(violationsOf({ 'publish/x.ts': `type.fromBuffer(bytes, own.createResolver(type))` })).toHaveLength(2);
+});
+
 test('a circular import is a violation, of types too', () => {
   expect(
     violationsOf({
@@ -142,6 +146,8 @@ describe('a package out of its place is a violation', () => {
     ['pipeline/x.ts', 'kafkajs', 1],
     ['ops/x.ts', 'kafkajs/src/cluster/index.js', 1],
     ['kafka/x.ts', 'kafkajs', 0],
+    ['ops/x.ts', 'avsc', 1],
+    ['publish/x.ts', 'avsc', 0],
     ['kafka/x.ts', 'rocksdb', 1],
     ['store/x.ts', 'rocksdb', 0],
     ['domain/x.ts', 'zod', 1],

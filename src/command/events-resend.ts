@@ -109,7 +109,7 @@ async function findByAsking(
     const partitioner = createPartitioner(inputPartitions, new Map([[outbound, outboundPartitions]]));
     const events = new AnnouncedEvents({
       ...{ logs, clock: systemClock, topic: outbound, schemas: new SchemaRegistry(config.schemaRegistry) },
-      type: (await loadEventTypes(schemasFolder)).companySynchronized,
+      schema: (await loadEventTypes(schemasFolder)).companySynchronizedSchema,
       partitionOf: (id, input) => partitioner.partitionFor(outbound, Buffer.from(id), input),
       sourceOf: (input) => `/${applicationId}/${topics.syncEvents}/${input}`,
     });

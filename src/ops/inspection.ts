@@ -1,5 +1,4 @@
 /** What lets an instance explain companies, wired together. */
-import type avro from 'avsc';
 import type { Logger } from 'pino';
 import type { SchemaSource } from '../decode/schema-source.js';
 import { policyFor } from '../domain/policy.js';
@@ -22,7 +21,7 @@ export interface InspectionParts {
   /** Reads the outbound topic. */
   readonly logs: Logs;
   /** Of `CompanySynchronized`. */
-  readonly type: avro.Type;
+  readonly schema: object;
   readonly schemas: SchemaSource;
   /** Made of HTTP_TOKEN, which all instances of a deployment share. */
   readonly proofs: MemberProofs;
@@ -42,10 +41,11 @@ export interface Inspection {
 }
 
 export function createInspection(parts: InspectionParts): Inspection {
-  const { context, local, partitions, owners, logs, type, schemas, proofs, figures, address, memberId, logger } = parts;
+  const { context, local, partitions, owners, logs, schema, schemas, proofs, figures, address, memberId, logger } =
+    parts;
   const { applicationId, topics, allDatasetsFrom, partitioner, settings, clock } = context;
   const events = new AnnouncedEvents({
-    ...{ logs, clock, type, schemas, topic: topics.synchronized },
+    ...{ logs, clock, schema, schemas, topic: topics.synchronized },
     partitionOf: (companyId, input) => partitioner.partitionFor(topics.synchronized, Buffer.from(companyId), input),
     sourceOf: (input) => `/${applicationId}/${topics.input}/${input}`,
   });

@@ -1,6 +1,8 @@
 /** Lines of JSON, as people write them -> records of the input topic. */
 import { randomUUID } from 'node:crypto';
 import avro from 'avsc';
+import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
+import { PLAIN_SHAPES, type RecordShapes } from '../avro/record-shape.js';
 import type { Header, RecordToWrite } from '../lib/record.js';
 import { frame } from './confluent-frame.js';
 
@@ -29,6 +31,8 @@ export class SyncEventJson {
   readonly #namespace: string;
   /** The names of the payload's records. */
   readonly #payloads: readonly string[];
+  /** Reads the name of the payload's record. */
+  readonly #payloadNames: ValueReader<string>;
 
   /**
    * @param schema schemas/sync-events-value
@@ -44,6 +48,7 @@ export class SyncEventJson {
     this.#namespace = namespace;
     const payload = fields.find(({ name }) => name === 'payload')?.type as readonly { readonly name: string }[];
     this.#payloads = payload.map(({ name }) => name);
+    this.#payloadNames = payloadNames(schema, this.#payloads);
   }
 
   /** @throws MalformedLineError */
@@ -66,8 +71,7 @@ export class SyncEventJson {
     const prefix = frame(this.schemaId, Buffer.alloc(0));
     if (value === null || !value.subarray(0, prefix.length).equals(prefix)) return null;
     try {
-      const { payload } = this.#type.fromBuffer(value.subarray(prefix.length)) as { payload: object };
-      return shortened(Object.keys(payload)[0] ?? '');
+      return this.#payloadNames.read(value);
     } catch {
       return null;
     }
@@ -93,6 +97,14 @@ export class SyncEventJson {
     this.#type.isValid(event, { noUndeclaredFields: true, errorHook });
     if (faults.length > 0) throw new MalformedLineError(faults.join('; '));
   }
+}
+
+/** Reads the values that `schema` wrote as the name of their payload's record. */
+function payloadNames(schema: object, payloads: readonly string[]): ValueReader<string> {
+  const names = payloads.map((name) => [name, { used: [], make: () => name }] as const);
+  const event = { used: ['payload'], make: ([name]: readonly [string]) => name };
+  const records: RecordShapes = { ...Object.fromEntries(names), SyncEvent: event };
+  return new AvroReader<string>(schema, { ...PLAIN_SHAPES, records }).of(schema);
 }
 
 function parsed(line: string): TypedLine {
