@@ -104,7 +104,7 @@ test.each([
   [['run'], 2, { SCHEMA_REGISTRY_URL: 'http://user:planted-password-3@host' }],
   [['run'], 2, { KAFKA_BROKERS: 'user:planted-password-3@host:1' }],
 ])('%j exits with %d', async (words, code, env) => {
-  const { output, exitCode } = start(words, env as Record<string, string>);
+  const { output, exitCode } = start(words, env);
   expect(await exitCode()).toBe(code);
   expectNoSecret(output());
 });
