@@ -10,6 +10,7 @@ import { systemClock } from '../lib/system-clock.js';
 export function commandLogs(command: string, config: Config, logger: Logger, kind: LogKind = 'whole'): KafkaLogs {
   return new KafkaLogs({
     ...{ config: kafkaConfigOf(config, logger), groupId: config.applicationId, clock: systemClock, kind },
+    maxBatchBytes: config.maxBatchBytes,
     onTrouble: (_at, error) => console.error(`company-sync ${command}: ${error.message}`),
   });
 }

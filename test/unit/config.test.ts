@@ -41,6 +41,7 @@ describe('defaults', () => {
       numStandby: 0,
       stateRetentionMs: 24 * 3_600_000,
       stalledAfterMs: 60 * 3_600_000,
+      maxBatchBytes: 268_435_456,
       logLevel: 'info',
     });
   });

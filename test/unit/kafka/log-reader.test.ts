@@ -2,6 +2,7 @@ import { PartitionReader } from '../../../src/kafka/log-reader.js';
 import { RecordMemory } from '../../../src/kafka/record-memory.js';
 import type { LogBatch } from '../../../src/pipeline/ports.js';
 import { buildBatch } from './build-batch.js';
+import { READING_TERMS } from './reading-terms.js';
 
 const AT = { topic: 't', partition: 0 };
 const FETCH_BYTES = 1_000;
@@ -19,7 +20,7 @@ function fetched(offset: number, count: number, value: string) {
 }
 
 function readerOf(memory: RecordMemory | null = null): PartitionReader {
-  return new PartitionReader(AT, 0, FETCH_BYTES, EVENTS, 'whole', memory);
+  return new PartitionReader(AT, 0, EVENTS, { ...READING_TERMS, maxPartitionBytes: FETCH_BYTES, memory });
 }
 
 const offsetsOf = ({ records }: LogBatch) => records.map(({ offset }) => offset);
