@@ -210,8 +210,11 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
   }
 
   #unreadable(broken: BrokenBatchError): UnreadableBatchError {
-    const { remedy } = this.terms;
-    return new UnreadableBatchError(this.at, broken, remedy(this.at, broken.nextOffset), { cause: broken });
+    const { firstOffset, why } = broken;
+    // What is damaged may claim any offset.
+    const nextOffset = Math.min(broken.nextOffset, Math.max(firstOffset + 1, this.#endOffset));
+    const remedy = this.terms.remedy(this.at, nextOffset);
+    return new UnreadableBatchError(this.at, { firstOffset, nextOffset, why }, remedy, { cause: broken });
   }
 }
 

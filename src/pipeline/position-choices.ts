@@ -93,8 +93,8 @@ export function judgePositions(positions: Positions): Judgement {
   const { offset } = changelog;
   const isUsable = positions.inputRecreated !== true && offset >= input.start && offset <= input.end;
   const { unreadable } = positions;
-  if (isUsable && unreadable != null) {
-    if (committed === unreadable.nextOffset && committed <= input.end) return runs('batch skipped', committed);
+  if (isUsable && unreadable != null && unreadable.nextOffset > offset && unreadable.nextOffset <= input.end) {
+    if (committed === unreadable.nextOffset) return runs('batch skipped', committed);
     if (committed === offset) return choose('batch unreadable', skip(unreadable));
   }
   if (isUsable && committed === offset) return runs('consistent', offset);

@@ -139,13 +139,13 @@ describe('a compressed batch', () => {
       return records;
     };
     const small = encode([record(Buffer.from('k'), Buffer.alloc(300_000, 'error report '))]);
-    expect(read(await compressBatch(small))).toEqual(read(small));
+    expect(read(await compressBatch(small))[0]?.value?.equals(read(small)[0]!.value!)).toBe(true);
     const fetched = new FetchedRecords(compressed, [], 0);
     const records: LogRecord[] = [];
     fetched.read(records, 10);
     await fetched.openLarge();
     fetched.read(records, 10);
-    expect(records[0]?.value).toEqual(Buffer.alloc(3_000_000, 'error report '));
+    expect(records[0]?.value?.equals(Buffer.alloc(3_000_000, 'error report '))).toBe(true);
     expect(compressed.subarray(23, 61)).toEqual(batch.subarray(23, 61));
   });
 
