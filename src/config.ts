@@ -66,6 +66,7 @@ export interface Config extends DeploymentNames {
   readonly numStandby: number;
   readonly stateRetentionMs: number;
   readonly stalledAfterMs: number;
+  readonly maxBatchBytes: number;
   readonly logLevel: SettingValues['logLevel'];
 }
 
@@ -265,6 +266,7 @@ function configOf(values: SettingValues): Config {
     numStandby: values.numStandby,
     stateRetentionMs: values.stateRetentionMs,
     stalledAfterMs: values.stalledAfterMs,
+    maxBatchBytes: values.maxBatchBytes,
     logLevel: values.logLevel,
   };
 }

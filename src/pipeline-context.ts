@@ -11,6 +11,7 @@ import { ClientSettings } from './kafka/client-settings.js';
 import type { ClusterView } from './kafka/cluster-view.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import { KafkaLogs, type KafkaLogsOptions } from './kafka/kafka-logs.js';
+import type { LargeBatches } from './kafka/large-batches.js';
 import { createPartitioner } from './kafka/partitioner.js';
 import type { CheckedTopics } from './kafka/topics.js';
 import { TRANSACTION_TIMEOUT_MS } from './kafka/transaction-timeout.js';
@@ -21,6 +22,7 @@ import { LoggingObserver } from './ops/logging-observer.js';
 import { tellAll } from './ops/observers.js';
 import type { PipelineContext } from './pipeline/context.js';
 import type { HeldPositions } from './pipeline/held-positions.js';
+import { skipBatch } from './pipeline/position-choices.js';
 import type { PipelineObserver } from './pipeline/observer.js';
 import type { GroupMembership } from './pipeline/ports.js';
 import { CompanySynchronizedRecords } from './publish/company-synchronized.js';
@@ -48,6 +50,8 @@ export interface KnownRegistry {
 
 interface Settings {
   readonly cluster: ClusterView;
+  /** Of all logs that the process reads. */
+  readonly largeBatches: LargeBatches;
   readonly config: Config;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -100,10 +104,12 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     cacheRows: () => Math.floor(CACHED_ROWS / Math.max(1, size())),
     inputLogs: createLogs(parts, own, {
       reuseMemory: true,
+      remedy: ({ partition }, nextOffset) => skipBatch(partition, nextOffset),
       onTrouble: ({ partition }, error) => failures.readingFailed('partition', partition, error),
     }),
     changelogLogs: createLogs(parts, own, {
       ...CHANGELOG_READS,
+      remedy: () => BUILD_STATE_AGAIN,
       onTrouble: ({ partition }, error) => failures.changelogFailed(partition, error),
     }),
     transactions: kafkaTransactions(kafkaConfigOf(config, logger), {
@@ -141,6 +147,7 @@ function createClientSettings(parts: ContextParts): ClientSettings {
   const decoder = new ClientSettingsDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
   const settings = new ClientSettings({
     logs: createLogs(parts, own, {
+      remedy: ({ topic }, nextOffset) => sendSettingsAgain(topic, nextOffset),
       onTrouble: (_, error) => failures.readingFailed('client-settings', null, error),
     }),
     topic: config.topics.clientSettings,
@@ -157,7 +164,21 @@ function createClientSettings(parts: ContextParts): ClientSettings {
   return settings;
 }
 
-type ReadOptions = Partial<Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes' | 'reuseMemory' | 'onTrouble'>>;
+/** The portal knows all choices; those below the batch are read from what it sends. */
+function sendSettingsAgain(topic: string, nextOffset: number): string {
+  return (
+    `Or have the portal write all settings to ${topic} again, and delete the records below offset ${nextOffset} ` +
+    '(kafka-delete-records.sh)'
+  );
+}
+
+const BUILD_STATE_AGAIN =
+  'Or, if another instance has the state of this partition on its disk, start that one; else build the state again: ' +
+  'docs/operations.md, "The changelog is lost"';
+
+type ReadOptions = Partial<
+  Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes' | 'reuseMemory' | 'onTrouble' | 'remedy'>
+>;
 
 /** Large reads, for restores; and compaction may have taken all that was left to read. */
 const CHANGELOG_READS: ReadOptions = {
@@ -167,13 +188,15 @@ const CHANGELOG_READS: ReadOptions = {
 };
 
 export function createLogs(
-  { cluster, config, logger, clock }: Settings,
+  { cluster, largeBatches, config, logger, clock }: Settings,
   own: Own,
   options: ReadOptions = {},
 ): KafkaLogs {
   const logs = new KafkaLogs({
     ...options,
     cluster,
+    largeBatches,
+    maxBatchBytes: config.maxBatchBytes,
     config: kafkaConfigOf(config, logger),
     groupId: config.applicationId,
     clock,

@@ -9,6 +9,7 @@ import { KafkaGroupMembership } from './kafka/group-membership.js';
 import { inputHasGrown } from './kafka/input-growth.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import type { KafkaLogs } from './kafka/kafka-logs.js';
+import { LargeBatches } from './kafka/large-batches.js';
 import { MembershipLostError } from './kafka/membership-errors.js';
 import { RememberedMember } from './kafka/remembered-member.js';
 import type { CheckedTopics } from './kafka/topics.js';
@@ -60,7 +61,7 @@ const CLOSE_PATIENCE_MS = 4_000;
 const HANGING_MS = 3_000;
 
 export class Service {
-  readonly #options: ServiceOptions & { readonly cluster: ClusterView };
+  readonly #options: ServiceOptions & { readonly cluster: ClusterView; readonly largeBatches: LargeBatches };
   readonly #stopping = new AbortController();
   /** What is closed once the partitions are. */
   readonly #resources: { readonly name: string; close(): Promise<void> }[] = [];
@@ -80,7 +81,8 @@ export class Service {
 
   constructor(options: ServiceOptions) {
     const { config, logger, clock } = options;
-    this.#options = { ...options, cluster: new ClusterView(kafkaConfigOf(config, logger), clock) };
+    const cluster = new ClusterView(kafkaConfigOf(config, logger), clock);
+    this.#options = { ...options, cluster, largeBatches: new LargeBatches(clock) };
     this.#proofs = new MemberProofs(config.http.tokens, clock);
     this.#volume = new CallDeadline(clock);
     this.#figures = new PartitionFigures(() => options.clock.now());

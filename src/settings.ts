@@ -162,6 +162,13 @@ export const SETTINGS = Object.freeze({
     expected: DURATION,
     value: values.durationMs,
   }),
+  maxBatchBytes: plain({
+    env: 'MAX_BATCH_BYTES',
+    default: '268435456',
+    meaning: 'what a record batch may hold decompressed, in bytes; a partition stops at one that holds more',
+    expected: 'a whole number from 65536 to 999999999',
+    value: values.batchBytes,
+  }),
   httpToken: secret({
     env: 'HTTP_TOKEN',
     meaning:

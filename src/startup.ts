@@ -7,6 +7,7 @@ import { RegistryUnavailableError } from './decode/schema-source.js';
 import type { AskedCluster, ClusterView } from './kafka/cluster-view.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import type { KafkaLogs } from './kafka/kafka-logs.js';
+import type { LargeBatches } from './kafka/large-batches.js';
 import { SchemaRegistry } from './kafka/schema-registry.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics.js';
 import { Backoff } from './lib/backoff.js';
@@ -29,6 +30,7 @@ export interface StartupOptions {
   /** Limits the calls to the state volume. */
   readonly volume: CallDeadline;
   readonly cluster: ClusterView;
+  readonly largeBatches: LargeBatches;
   readonly config: Config;
   readonly logger: Logger;
   readonly clock: Clock;

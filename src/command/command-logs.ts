@@ -11,6 +11,7 @@ import { printToStandardError } from './print.js';
 export function commandLogs(command: string, config: Config, logger: Logger, kind: LogKind = 'whole'): KafkaLogs {
   return new KafkaLogs({
     ...{ config: kafkaConfigOf(config, logger), groupId: config.applicationId, clock: systemClock, kind },
+    maxBatchBytes: config.maxBatchBytes,
     onTrouble: (_at, error) => printToStandardError(`company-sync ${command}: ${error.message}`),
   });
 }

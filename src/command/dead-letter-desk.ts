@@ -50,6 +50,7 @@ export class DeadLetterDesk {
   ) {
     this.#logs = new KafkaLogs({
       ...{ config: kafkaConfigOf(config, logger), groupId: config.applicationId, clock: systemClock },
+      maxBatchBytes: config.maxBatchBytes,
       onTrouble: (_at, error) => printToStandardError(error.message),
     });
     this.#registry = new SchemaRegistry(config.schemaRegistry);

@@ -15,7 +15,7 @@ interface Lowered {
  *
  * A topic may take less than the usual cut (max.message.bytes or segment.bytes set low). A broker that refuses a batch
  * of several records has stored none of them, so the limit is halved for the next producers, until a batch fits or has
- * one record. Only then is the record too large.
+ * one record. A record above the limit is compressed. Only if it does not fit then is the record too large.
  *
  * The setting of the topic may be raised later. So every 10 minutes the limit is doubled, up to the usual cut. If the
  * topic still takes no more, the next refusal halves it again: one take-over in 10 minutes at most.
@@ -37,7 +37,7 @@ export class BatchSizeLimits {
     return this.of(topic);
   }
 
-  /** A batch of several records and this size was refused. */
+  /** A batch of this size, which was not compressed, was refused. */
   lower(topic: string, refusedBytes: number): void {
     const bytes = this.#lowered.get(topic)?.bytes ?? this.usualBytes;
     this.#set(topic, Math.min(bytes, Math.floor(refusedBytes / 2)));

@@ -11,7 +11,7 @@ import type { Clock } from '../lib/clock.js';
 import { LongPromise } from '../lib/long-promise.js';
 import type { LogRecord } from '../lib/record.js';
 import type { ClientPolicies } from '../pipeline/context.js';
-import { ReaderClosedError } from '../pipeline/errors.js';
+import { ReaderClosedError, UnreadableBatchError } from '../pipeline/errors.js';
 import type { Logs } from '../pipeline/ports.js';
 
 export interface ClientSettingsOptions {
@@ -34,6 +34,8 @@ export interface ClientSettingsOptions {
 const READ_RECORDS = 10_000;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
+/** Of a batch that cannot be read: to look means to decompress up to MAX_BATCH_BYTES. */
+const UNREADABLE_RETRY_MS = 60_000;
 
 /** Client id to choice. */
 type Policies = Map<string, Policy>;
@@ -94,7 +96,7 @@ export class ClientSettings implements ClientPolicies {
       } catch (err) {
         if (signal.aborted) return;
         onError(err, 'client settings cannot be read, tried again from their start');
-        await clock.delay(backoff.next(), signal);
+        await clock.delay(err instanceof UnreadableBatchError ? UNREADABLE_RETRY_MS : backoff.next(), signal);
       }
     }
   }

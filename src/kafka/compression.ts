@@ -1,78 +1,113 @@
 /** Decompresses the records of a record batch, as any Kafka client may have compressed them. */
-import { gunzipSync } from 'node:zlib';
-import { Decompress } from 'fzstd';
-import { uncompress as decompressRawSnappy } from 'snappyjs';
-import { BrokerError } from '../pipeline/errors.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { gunzip, gunzipSync, type ZlibOptions } from 'node:zlib';
+import { TooManyBytesError } from './decompressed-bytes.js';
 import { decompressLz4Frame } from './lz4-frame.js';
+import { decompressSnappy } from './snappy-blocks.js';
+import { decompressZstd, decompressZstdNatively } from './zstd-frames.js';
 
-/**
- * The most that one batch may hold decompressed. Far above what a sane producer writes (a batch is about 1 MiB), far
- * below what a crafted batch of a few kilobytes could make this process allocate.
- */
-export const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
-
-/** The codecs by their number in a batch's attributes; 0 is none. */
-const CODECS: Readonly<Record<number, Codec>> = {
-  1: { name: 'gzip', decompress: (bytes, max) => gunzipSync(bytes, { maxOutputLength: max }) },
-  2: { name: 'snappy', decompress: decompressSnappy },
-  3: { name: 'lz4', decompress: decompressLz4Frame },
-  4: { name: 'zstd', decompress: decompressZstd },
-};
+export { TooManyBytesError };
 
 interface Codec {
   readonly name: string;
-  /** @throws where the bytes are broken, or more than `maxBytes` would come out */
-  readonly decompress: (bytes: Buffer, maxBytes: number) => Buffer;
+  /** Yields now and then. @throws if the bytes are broken, or more than `maxBytes` would come out */
+  readonly steps: (bytes: Buffer, maxBytes: number) => Generator<void, Buffer>;
+  /** The same beside the event loop; null if that is not possible. */
+  readonly natively: (bytes: Buffer, maxBytes: number) => Promise<Buffer> | null;
+}
+
+const GZIP = 1;
+const SNAPPY = 2;
+const LZ4 = 3;
+const ZSTD = 4;
+
+/** The codecs by their number in a batch's attributes; 0 is none. */
+const CODECS: Readonly<Record<number, Codec>> = {
+  [GZIP]: {
+    name: 'gzip',
+    steps: gunzipSteps,
+    natively: (bytes, maxBytes) => promisify(gunzip)(bytes, gunzipOptions(bytes, maxBytes)),
+  },
+  [SNAPPY]: { name: 'snappy', steps: decompressSnappy, natively: () => null },
+  [LZ4]: { name: 'lz4', steps: decompressLz4Frame, natively: () => null },
+  [ZSTD]: { name: 'zstd', steps: decompressZstd, natively: decompressZstdNatively },
+};
+
+/** For how long the event loop waits. */
+const TURN_MS = 10;
+
+/** Broken bytes, or a codec that nobody knows. */
+export class DecompressionError extends Error {
+  override readonly name = 'DecompressionError';
 }
 
 /**
  * @param codec the number in the attributes of the batch, not 0
- * @throws BrokerError for an unknown codec, for broken bytes and for more than `maxBytes`
+ * @throws DecompressionError; TooManyBytesError if more than `maxBytes` would come out
  */
-export function decompress(codec: number, bytes: Buffer, maxBytes = MAX_DECOMPRESSED_BYTES): Buffer {
-  const known = CODECS[codec];
-  if (known === undefined) throw new BrokerError(`records are compressed with codec ${codec}, which is not known`);
+export function decompress(codec: number, bytes: Buffer, maxBytes: number): Buffer {
+  const known = codecOf(codec);
   try {
-    return known.decompress(bytes, maxBytes);
+    const steps = known.steps(bytes, maxBytes);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new BrokerError(
-      `${bytes.length} bytes of ${known.name} cannot be decompressed within ${maxBytes} bytes: ${why}`,
-      { cause },
+    throw explained(cause, known, bytes, maxBytes);
+  }
+}
+
+/** As `decompress`, for what is large: the event loop runs on meanwhile. */
+export async function decompressAside(codec: number, bytes: Buffer, maxBytes: number): Promise<Buffer> {
+  const known = codecOf(codec);
+  try {
+    const native = known.natively(bytes, maxBytes);
+    if (native !== null) return await native;
+    const steps = known.steps(bytes, maxBytes);
+    for (let since = performance.now(); ;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      if (performance.now() - since < TURN_MS) continue;
+      await nextTurn();
+      since = performance.now();
+    }
+  } catch (cause) {
+    throw explained(cause, known, bytes, maxBytes);
+  }
+}
+
+function codecOf(codec: number): Codec {
+  const known = CODECS[codec];
+  if (known === undefined) throw new DecompressionError(`it is compressed with codec ${codec}, which is not known`);
+  return known;
+}
+
+function explained(cause: unknown, { name }: Codec, bytes: Buffer, maxBytes: number): Error {
+  const isTooMuch = cause instanceof TooManyBytesError || (cause as NodeJS.ErrnoException).code === ZLIB_TOO_LARGE;
+  if (isTooMuch)
+    return new TooManyBytesError(
+      `its ${bytes.length} bytes of ${name} hold more than MAX_BATCH_BYTES, which is ${maxBytes}: raise it if that is right`,
     );
-  }
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new DecompressionError(`its ${bytes.length} bytes of ${name} cannot be decompressed: ${why}`, { cause });
 }
 
-/** How Java clients begin: snappy-java's magic (also called xerial), then its version and the oldest compatible one. */
-const SNAPPY_JAVA_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
-const SNAPPY_JAVA_HEADER_BYTES = 16;
+const ZLIB_TOO_LARGE = 'ERR_BUFFER_TOO_LARGE';
 
-/** Raw snappy (librdkafka), or snappy-java's blocks, each with its length before it. */
-function decompressSnappy(bytes: Buffer, maxBytes: number): Buffer {
-  if (!bytes.subarray(0, SNAPPY_JAVA_MAGIC.length).equals(SNAPPY_JAVA_MAGIC))
-    return decompressRawSnappy(bytes, maxBytes);
-  const blocks: Buffer[] = [];
-  let left = maxBytes;
-  for (let at = SNAPPY_JAVA_HEADER_BYTES; at < bytes.length;) {
-    const end = at + 4 + bytes.readInt32BE(at);
-    if (end <= at + 4 || end > bytes.length) throw new RangeError('a snappy block that is empty or cut off');
-    const block = decompressRawSnappy(bytes.subarray(at + 4, end), left);
-    blocks.push(block);
-    left -= block.length;
-    at = end;
-  }
-  return Buffer.concat(blocks);
+/** A generator, as the others are, of a single step. */
+function* gunzipSteps(bytes: Buffer, maxBytes: number): Generator<void, Buffer> {
+  return gunzipSync(bytes, gunzipOptions(bytes, maxBytes));
 }
 
-/** Block by block, since a frame need not say how much it holds, and a block of 4 bytes may hold 128 KiB. */
-function decompressZstd(bytes: Buffer, maxBytes: number): Buffer {
-  const blocks: Uint8Array[] = [];
-  let length = 0;
-  const stream = new Decompress((block) => {
-    length += block.length;
-    if (length > maxBytes) throw new RangeError('it holds more');
-    blocks.push(block);
-  });
-  stream.push(bytes, true);
-  return Buffer.concat(blocks, length);
+/** DEFLATE cannot do better. */
+const MOST_OUT_OF_A_GZIP_BYTE = 1_032;
+const MIN_CHUNK_BYTES = 16 * 1024;
+
+/** One chunk as a rule, since Node joins several by a copy: the last four bytes say how long it must be. */
+function gunzipOptions(bytes: Buffer, maxBytes: number): ZlibOptions {
+  const claimed = bytes.length < 4 ? 0 : bytes.readUInt32LE(bytes.length - 4);
+  const most = Math.min(claimed, maxBytes, bytes.length * MOST_OUT_OF_A_GZIP_BYTE);
+  return { maxOutputLength: maxBytes, chunkSize: Math.max(MIN_CHUNK_BYTES, most + 1) };
 }

@@ -112,10 +112,10 @@ export function decodeResponse(body: Buffer): FetchResponse {
   const errorCode = reader.int16();
   reader.int32(); // session id
   const partitions: FetchedPartition[] = [];
-  for (let topics = reader.int32(); topics > 0; topics--) {
+  reader.array(() => {
     const topic = reader.string();
-    for (let left = reader.int32(); left > 0; left--) partitions.push(readPartition(reader, topic));
-  }
+    reader.array(() => partitions.push(readPartition(reader, topic)));
+  });
   return { clientSideThrottleTime, errorCode, partitions };
 }
 

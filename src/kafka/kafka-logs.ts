@@ -9,9 +9,11 @@ import type { KafkaConfig } from './cluster.js';
 import { ClusterView } from './cluster-view.js';
 import { nameOf } from './leader-directory.js';
 import { LogBoundsReader } from './log-bounds.js';
+import { LargeBatches } from './large-batches.js';
 import { LogFetcher, type OnTrouble } from './log-fetcher.js';
+import { PartitionReader, type LogKind, type ReaderEvents, type ReadingTerms } from './log-reader.js';
+import { USUAL_MAX_BATCH_BYTES } from './record-batch-decoder.js';
 import { RecordMemory } from './record-memory.js';
-import { PartitionReader, type LogKind, type ReaderEvents } from './log-reader.js';
 
 export interface KafkaLogsOptions {
   readonly config: KafkaConfig;
@@ -28,6 +30,12 @@ export interface KafkaLogsOptions {
   readonly maxPartitionBytes?: number;
   /** Records are good only until the next call of their reader's `next`: for who reads much and keeps none of it. */
   readonly reuseMemory?: boolean;
+  /** MAX_BATCH_BYTES: a batch that decompresses to more cannot be read. */
+  readonly maxBatchBytes?: number;
+  /** Shared with others of the process; of its own by default. */
+  readonly largeBatches?: LargeBatches;
+  /** What to do about a batch that cannot be read, besides raising MAX_BATCH_BYTES: a sentence. */
+  readonly remedy?: ReadingTerms['remedy'];
 }
 
 const DEFAULT_MAX_PARTITION_BYTES = 2 * 1024 * 1024;
@@ -52,19 +60,15 @@ export class KafkaLogs implements Logs {
   readonly #bounds: LogBoundsReader;
   readonly #fetcher: LogFetcher;
   readonly #clock: Clock;
-  readonly #maxPartitionBytes: number;
-  readonly #kind: LogKind;
-  readonly #memory: RecordMemory | null;
+  readonly #terms: ReadingTerms;
 
-  constructor({ groupId, clock, onTrouble, maxPartitionBytes, kind, reuseMemory, ...options }: KafkaLogsOptions) {
+  constructor({ groupId, clock, onTrouble, ...options }: KafkaLogsOptions) {
     const { signal } = this.#closing;
     this.#clock = clock;
-    this.#kind = kind ?? 'whole';
-    this.#maxPartitionBytes = maxPartitionBytes ?? DEFAULT_MAX_PARTITION_BYTES;
-    const mostFree = Math.floor(MOST_FREE_BYTES / this.#maxPartitionBytes);
-    this.#memory = reuseMemory === true ? new RecordMemory(this.#maxPartitionBytes, mostFree) : null;
+    const terms = termsOf(options, clock);
+    this.#terms = terms;
     const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...options.config };
-    const limits = { maxPartitionBytes: this.#maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
+    const limits = { maxPartitionBytes: terms.maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
     const tail = { connections: new BrokerConnections(config), limits, waitMs: TAIL_WAIT_MS };
     const catchUp = { connections: new BrokerConnections(config), limits };
     const cluster = options.cluster ?? new ClusterView(config, clock);
@@ -85,7 +89,7 @@ export class KafkaLogs implements Logs {
         this.#fetcher.ended(ended);
       },
     };
-    const reader = new PartitionReader(at, from, this.#maxPartitionBytes, events, this.#kind, this.#memory);
+    const reader = new PartitionReader(at, from, events, this.#terms);
     if (this.#closing.signal.aborted) reader.close();
     else {
       this.#readers.add(reader);
@@ -130,4 +134,18 @@ export class KafkaLogs implements Logs {
       `offset ${offset} of ${nameOf(at)} is not in the log, which has ${start} to ${end}`,
     );
   }
+}
+
+type Terms = Omit<KafkaLogsOptions, 'groupId' | 'clock' | 'onTrouble'>;
+
+function termsOf({ maxPartitionBytes = DEFAULT_MAX_PARTITION_BYTES, ...options }: Terms, clock: Clock): ReadingTerms {
+  const mostFree = Math.floor(MOST_FREE_BYTES / maxPartitionBytes);
+  return {
+    kind: options.kind ?? 'whole',
+    maxPartitionBytes,
+    maxBatchBytes: options.maxBatchBytes ?? USUAL_MAX_BATCH_BYTES,
+    remedy: options.remedy ?? (({ topic }) => `Or delete the records of ${topic} up to it (kafka-delete-records.sh)`),
+    large: options.largeBatches ?? new LargeBatches(clock),
+    memory: options.reuseMemory === true ? new RecordMemory(maxPartitionBytes, mostFree) : null,
+  };
 }

@@ -1,9 +1,11 @@
 /** The buffer between the fetches of one partition and the one who reads it. */
 import type { LogRecord, TopicPartition } from '../lib/record.js';
-import { ReaderClosedError } from '../pipeline/errors.js';
+import { ReaderClosedError, UnreadableBatchError } from '../pipeline/errors.js';
 import type { LogBatch, LogReader } from '../pipeline/ports.js';
 import type { FetchedPartition } from './fetch-protocol.js';
+import type { LargeBatches, LargeBatchHolder } from './large-batches.js';
 import { FetchedRecords } from './record-batch-decoder.js';
+import { BrokenBatchError } from './record-batch-header.js';
 import type { RecordMemory } from './record-memory.js';
 
 /** What a reader tells the one who fetches for it. Called synchronously; must not throw. */
@@ -20,6 +22,21 @@ export interface ReaderEvents {
  */
 export type LogKind = 'whole' | 'compacted';
 
+/** What all readers of some logs have in common. */
+export interface ReadingTerms {
+  readonly kind: LogKind;
+  /** What one fetch may give; one `next` gives 1.5 times as much, as a reader without compression holds. */
+  readonly maxPartitionBytes: number;
+  /** A batch that decompresses to more cannot be read. */
+  readonly maxBatchBytes: number;
+  /** What to do about a batch that cannot be read, besides raising MAX_BATCH_BYTES. */
+  readonly remedy: (at: TopicPartition, nextOffset: number) => string;
+  /** Of all readers of the process. */
+  readonly large: LargeBatches;
+  /** Where the records lie; they are good until the next call of `next`. If null, as long as they are held. */
+  readonly memory: RecordMemory | null;
+}
+
 interface Waiting {
   readonly maxRecords: number;
   readonly resolve: (batch: LogBatch) => void;
@@ -31,9 +48,11 @@ interface Waiting {
  * for. At most one `next` at a time.
  *
  * Bounded: it asks for more only while less than half of what one fetch may give is left, so that what it holds does
- * not grow with the lag, and the next fetch is under way while the rest is being worked on.
+ * not grow with the lag, and the next fetch is under way while the rest is being worked on. Of what is compressed, one
+ * batch at a time is decompressed, and a large one only in its turn (`LargeBatches`). What `next` gives is bounded by its
+ * decompressed bytes, so that work and memory do not grow with how well records are compressed.
  */
-export class PartitionReader implements LogReader {
+export class PartitionReader implements LogReader, LargeBatchHolder {
   readonly #fetched: FetchedRecords[] = [];
   /** Where the records lie that were read since the last `next` began, of fetches read to their ends. */
   readonly #lent: Buffer[] = [];
@@ -46,19 +65,15 @@ export class PartitionReader implements LogReader {
   #waiting: Waiting | null = null;
   /** Why nothing more will be fetched; told once all that came before it has been read. */
   #failure: Error | null = null;
+  /** A large batch is being opened, or waits for its turn. */
+  #opening = false;
 
-  /**
-   * @param from offset of the first record wanted
-   * @param maxPartitionBytes what one fetch may give
-   * @param memory where its records lie; they are good until the next call of `next`. Without it as long as they are held
-   */
+  /** @param from offset of the first record wanted */
   constructor(
     readonly at: TopicPartition,
     from: number,
-    private readonly maxPartitionBytes: number,
     private readonly events: ReaderEvents,
-    private readonly kind: LogKind,
-    private readonly memory: RecordMemory | null = null,
+    private readonly terms: ReadingTerms,
   ) {
     this.#position = from;
     this.#fetchOffset = from;
@@ -73,12 +88,12 @@ export class PartitionReader implements LogReader {
     if (this.#failure !== null) return false;
     let buffered = 0;
     for (const fetched of this.#fetched) buffered += fetched.remainingBytes;
-    return buffered < this.maxPartitionBytes / 2;
+    return buffered < this.terms.maxPartitionBytes / 2;
   }
 
   next(maxRecords: number): Promise<LogBatch> {
     if (this.#waiting !== null) return Promise.reject(new Error('the reader is being waited for already'));
-    for (const bytes of this.#lent) this.memory?.giveBack(bytes);
+    for (const bytes of this.#lent) this.terms.memory?.giveBack(bytes);
     this.#lent.length = 0;
     return new Promise((resolve, reject) => {
       this.#waiting = { maxRecords, resolve, reject };
@@ -98,20 +113,17 @@ export class PartitionReader implements LogReader {
   receive(answer: FetchedPartition, askedFirst: boolean): boolean {
     if (this.#failure !== null) return false;
     this.#endOffset = answer.lastStableOffset;
-    const nothingLeft = this.kind === 'compacted' && askedFirst && answer.records.length === 0;
+    const { kind, memory, maxBatchBytes } = this.terms;
+    const nothingLeft = kind === 'compacted' && askedFirst && answer.records.length === 0;
     const from = nothingLeft ? Math.max(this.#fetchOffset, answer.lastStableOffset) : this.#fetchOffset;
-    let moved = false;
-    try {
-      const records = this.memory?.copyOf(answer.records) ?? detached(answer.records);
-      const fetched = new FetchedRecords(records, answer.abortedTransactions, from);
-      if (fetched.end > this.#fetchOffset) {
-        this.#fetched.push(fetched);
-        this.#fetchOffset = fetched.end;
-        moved = true;
-      }
-    } catch (error) {
-      this.fail(error as Error);
+    const records = memory?.copyOf(answer.records) ?? detached(answer.records);
+    const fetched = new FetchedRecords(records, answer.abortedTransactions, from, maxBatchBytes);
+    const moved = fetched.end > this.#fetchOffset;
+    if (moved) {
+      this.#fetched.push(fetched);
+      this.#fetchOffset = fetched.end;
     }
+    if (fetched.broken !== null) this.fail(this.#unreadable(fetched.broken));
     this.#deliver();
     return moved && this.#fetchOffset < this.#endOffset;
   }
@@ -121,9 +133,18 @@ export class PartitionReader implements LogReader {
     const closing = error instanceof ReaderClosedError;
     if (this.#failure !== null && !closing) return;
     this.#failure = error;
-    if (closing) this.#fetched.length = 0;
+    if (closing) this.#dropFetched();
     this.events.ended(this);
     this.#deliver();
+  }
+
+  closeLarge(): void {
+    this.#fetched[0]?.closeLarge();
+  }
+
+  #dropFetched(): void {
+    this.#fetched.length = 0;
+    this.terms.large.release(this);
   }
 
   /** Answers the one waiting, if there is something to say. */
@@ -136,31 +157,64 @@ export class PartitionReader implements LogReader {
       this.#waiting = null;
       waiting.resolve({ records, nextOffset: this.#position, endOffset: this.#endOffset });
       this.events.drained();
-    } else if (this.#failure !== null) {
+    } else if (this.#fetched[0]?.needsLarge === true) void this.#openLarge(this.#fetched[0]);
+    else if (this.#failure !== null) {
       this.#waiting = null;
       waiting.reject(this.#failure);
     }
   }
 
-  /** Decodes up to `maxRecords` buffered records, and passes what delivers none on the way. */
+  /** Decodes buffered records up to a limit, and passes what delivers none on the way. */
   #take(maxRecords: number): LogRecord[] {
     const records: LogRecord[] = [];
-    for (let first; (first = this.#fetched[0]) !== undefined && records.length < maxRecords;) {
+    let left = (this.terms.maxPartitionBytes * 3) / 2;
+    for (let first; (first = this.#fetched[0]) !== undefined && records.length < maxRecords && left > 0;) {
       try {
-        first.read(records, maxRecords);
+        left -= first.read(records, maxRecords, left);
       } catch (error) {
-        // What was read before it is good: that goes out first, the failure with the next call.
-        this.#fetched.length = 0;
-        this.#failure ??= error as Error;
-        this.events.ended(this);
+        this.#broken(error);
       }
       this.#position = Math.max(this.#position, first.position);
-      if (first.exhausted) {
-        this.#fetched.shift();
-        if (this.memory !== null) this.#lent.push(first.bytes);
-      }
+      if (this.#fetched.length === 0) break;
+      this.terms.large.used(this, first.largeBytes);
+      if (first.needsLarge) break;
+      if (!first.exhausted) continue;
+      this.#fetched.shift();
+      if (this.terms.memory !== null) this.#lent.push(first.bytes);
     }
     return records;
+  }
+
+  /** Never rejects. */
+  async #openLarge(fetched: FetchedRecords): Promise<void> {
+    if (this.#opening) return;
+    this.#opening = true;
+    try {
+      await this.terms.large.open(this, () => fetched.openLarge());
+    } catch (error) {
+      this.#broken(error);
+    }
+    this.#opening = false;
+    // Closed meanwhile: nobody reads what was opened.
+    if (this.#fetched[0] !== fetched) this.terms.large.release(this);
+    this.#deliver();
+  }
+
+  /** What was read before it is good: that goes out first, the failure with the next call. */
+  #broken(error: unknown): void {
+    if (this.#failure instanceof ReaderClosedError) return;
+    // It lies before whatever has failed already.
+    this.#failure = error instanceof BrokenBatchError ? this.#unreadable(error) : (error as Error);
+    this.#dropFetched();
+    this.events.ended(this);
+  }
+
+  #unreadable(broken: BrokenBatchError): UnreadableBatchError {
+    const { firstOffset, why } = broken;
+    // What is damaged may claim any offset.
+    const nextOffset = Math.min(broken.nextOffset, Math.max(firstOffset + 1, this.#endOffset));
+    const remedy = this.terms.remedy(this.at, nextOffset);
+    return new UnreadableBatchError(this.at, { firstOffset, nextOffset, why }, remedy, { cause: broken });
   }
 }
 

@@ -1,9 +1,11 @@
 /**
- * Decompresses one LZ4 frame (lz4_Frame_format.md 1.6), with linked or independent blocks. Checksums are skipped.
+ * Decompresses one LZ4 frame (lz4_Frame_format.md 1.6), with linked or independent blocks. Checksums are skipped: the
+ * record batch has its own.
  *
  * Our own because lz4js takes the checksum of a block to stand before its data, and decodes broken or cut-off frames to
  * zeros without a word.
  */
+import { DecompressedBytes } from './decompressed-bytes.js';
 
 const MAGIC = 0x184d2204;
 const VERSION_MASK = 0xc0;
@@ -15,16 +17,18 @@ const BLOCK_IS_STORED = 0x80000000;
 const CHECKSUM_BYTES = 4;
 /** Of the code in bits 4 to 6 of the block descriptor: 64 KiB, 256 KiB, 1 MiB, 4 MiB. */
 const MAX_BLOCK_BYTES: Readonly<Record<number, number>> = { 4: 1 << 16, 5: 1 << 18, 6: 1 << 20, 7: 1 << 22 };
+/** A byte of a match's length stands for so many bytes. */
+const MOST_OUT_OF_A_BYTE = 255;
 const MIN_MATCH = 4;
 const EXTENDED = 15;
-/** From here on a native copy is faster than a loop over bytes. */
-const NATIVE_COPY_BYTES = 32;
 
 /**
+ * Stops after each block, so that a long frame need not be read in one go.
+ *
  * @param maxBytes the most that may come out
- * @throws RangeError where the frame is broken, is cut off, needs a dictionary, or holds more than `maxBytes`
+ * @throws RangeError if the frame is broken, is cut off or needs a dictionary; TooManyBytesError
  */
-export function decompressLz4Frame(frame: Buffer, maxBytes: number): Buffer {
+export function* decompressLz4Frame(frame: Buffer, maxBytes: number): Generator<void, Buffer> {
   if (frame.readUInt32LE(0) !== MAGIC) throw new RangeError('not an LZ4 frame');
   const flags = frame.readUInt8(4);
   if ((flags & VERSION_MASK) !== VERSION_1) throw new RangeError('an LZ4 frame of another version than 1');
@@ -33,7 +37,7 @@ export function decompressLz4Frame(frame: Buffer, maxBytes: number): Buffer {
   if (maxBlockBytes === undefined) throw new RangeError('an LZ4 frame with an unknown block size');
   const afterBlock = (flags & FLAG_BLOCK_CHECKSUM) !== 0 ? CHECKSUM_BYTES : 0;
 
-  const output = new Output(maxBytes, maxBlockBytes);
+  const output = new DecompressedBytes(maxBytes);
   // Magic, flags, block descriptor, perhaps the content size, header checksum.
   let at = (flags & FLAG_CONTENT_SIZE) !== 0 ? 15 : 7;
   for (;;) {
@@ -43,14 +47,15 @@ export function decompressLz4Frame(frame: Buffer, maxBytes: number): Buffer {
     const stored = size >= BLOCK_IS_STORED;
     const end = at + (stored ? size - BLOCK_IS_STORED : size);
     if (end > frame.length) throw new RangeError('an LZ4 frame that is cut off');
-    output.startBlock();
+    output.reserve(Math.min(maxBlockBytes, (end - at) * MOST_OUT_OF_A_BYTE));
     if (stored) output.literals(frame, at, end);
     else decompressBlock(frame, at, end, output);
     at = end + afterBlock;
+    yield;
   }
 }
 
-function decompressBlock(source: Buffer, from: number, end: number, output: Output): void {
+function decompressBlock(source: Buffer, from: number, end: number, output: DecompressedBytes): void {
   let at = from;
   const extendedLength = (length: number): number => {
     if (length < EXTENDED) return length;
@@ -73,57 +78,5 @@ function decompressBlock(source: Buffer, from: number, end: number, output: Outp
     const distance = source[at]! | (source[at + 1]! << 8);
     at += 2;
     output.match(distance, extendedLength(token & 15) + MIN_MATCH);
-  }
-}
-
-/** What came out so far, in one piece: a match may reach back into earlier blocks. */
-class Output {
-  #bytes: Buffer;
-  #length = 0;
-  /** What the block under way may fill up to. */
-  #limit = 0;
-
-  constructor(
-    private readonly maxBytes: number,
-    private readonly maxBlockBytes: number,
-  ) {
-    this.#bytes = Buffer.allocUnsafeSlow(Math.min(maxBytes, maxBlockBytes));
-  }
-
-  startBlock(): void {
-    this.#limit = Math.min(this.maxBytes, this.#length + this.maxBlockBytes);
-    if (this.#limit <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.min(this.maxBytes, Math.max(this.#limit, this.#bytes.length * 2)));
-    this.#bytes.copy(grown, 0, 0, this.#length);
-    this.#bytes = grown;
-  }
-
-  literals(source: Buffer, from: number, end: number): void {
-    const length = this.#length;
-    this.#extend(end - from);
-    const bytes = this.#bytes;
-    if (end - from >= NATIVE_COPY_BYTES) source.copy(bytes, length, from, end);
-    else for (let i = from, to = length; i < end;) bytes[to++] = source[i++]!;
-  }
-
-  match(distance: number, size: number): void {
-    const length = this.#length;
-    if (distance === 0 || distance > length) throw new RangeError('an LZ4 match that reaches before the start');
-    this.#extend(size);
-    const bytes = this.#bytes;
-    // A match that overlaps itself repeats: only byte by byte does that come out right.
-    if (size >= NATIVE_COPY_BYTES && distance >= size)
-      bytes.copyWithin(length, length - distance, length - distance + size);
-    else for (let to = length, end = length + size; to < end; to++) bytes[to] = bytes[to - distance]!;
-  }
-
-  finish(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
-  }
-
-  #extend(size: number): void {
-    if (this.#length + size > this.#limit)
-      throw new RangeError(`an LZ4 frame whose block holds too much, or more than ${this.maxBytes} bytes in all`);
-    this.#length += size;
   }
 }

@@ -10,6 +10,8 @@ import { CorruptStoreError } from '../store/key-value-store.js';
 
 const { MemberAssignment } = AssignerProtocol;
 const VERSION = 1;
+/** Kafka's own: an int32. */
+export const MAX_PARTITION = 2 ** 31 - 1;
 
 export function encodeAssignment(topic: string, { active, standby }: Assignment): Buffer {
   const userData = new ByteWriter();
@@ -22,11 +24,11 @@ export function encodeAssignment(topic: string, { active, standby }: Assignment)
 
 /** None where another release's leader gave them in a way that this one cannot read. */
 export function standbysIn(assignment: Buffer): number[] {
-  const userData = MemberAssignment.decode(assignment)?.userData;
+  const userData = decoded(assignment)?.userData;
   if (userData?.[0] !== VERSION) return [];
   try {
     const from = new ByteReader(userData.subarray(1), 'standbys');
-    return Array.from({ length: from.varint() }, () => from.varint());
+    return Array.from({ length: from.count() }, () => partitionIn(from));
   } catch (error) {
     if (error instanceof CorruptStoreError) return [];
     throw error;
@@ -35,6 +37,21 @@ export function standbysIn(assignment: Buffer): number[] {
 
 /** Whether a member was given any partition, of whatever topic. */
 export function hasPartitions(assignment: Buffer): boolean {
-  const topics = MemberAssignment.decode(assignment)?.assignment ?? {};
+  const topics = decoded(assignment)?.assignment ?? {};
   return Object.values(topics).some((partitions) => partitions.length > 0);
+}
+
+/** Null for bytes that are not an assignment. */
+function decoded(assignment: Buffer): ReturnType<typeof MemberAssignment.decode> {
+  try {
+    return MemberAssignment.decode(assignment);
+  } catch {
+    return null; // kafkajs throws RangeErrors for them, and nothing else.
+  }
+}
+
+function partitionIn(from: ByteReader): number {
+  const partition = from.varint();
+  if (partition > MAX_PARTITION) throw new CorruptStoreError(`standbys: a partition ${partition}`);
+  return partition;
 }

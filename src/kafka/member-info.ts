@@ -14,6 +14,7 @@ import { instanceAddress } from '../lib/instance-address.js';
 import { ByteReader } from '../store/byte-reader.js';
 import { ByteWriter } from '../store/byte-writer.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
+import { MAX_PARTITION } from './member-assignment.js';
 
 /** The group's name for our way of assigning: all members must know it. */
 export const ASSIGNMENT_PROTOCOL = 'company-sync';
@@ -39,8 +40,8 @@ const VERSION = 1;
 /** More is not read. An instance has seven settings to compare, and the longest has 256 characters. */
 const MAX_SETTINGS = 32;
 const MAX_TEXT_BYTES = 1_024;
-/** Kafka's own: an int32. */
-const MAX_PARTITION = 2 ** 31 - 1;
+/** More standbys than NUM_STANDBY can say. */
+const MAX_STANDBYS = 100;
 
 export function encodeMemberInfo(info: MemberInfo): Buffer {
   const { httpAddress, numStandby, memberId, partitions, held, settings, changelogId } = info;
@@ -105,12 +106,12 @@ function subscriptionOf(metadata: Buffer) {
 
 function decodeFields(from: ByteReader): MemberInfo {
   const httpAddress = from.text();
-  const numStandby = from.varint();
+  const numStandby = Math.min(from.varint(), MAX_STANDBYS);
   const memberId = from.text();
   const partitions: number[] = [];
-  for (let left = from.varint(), last = 0; left > 0; left--) partitions.push((last = partitionAfter(last, from)));
+  for (let left = from.count(), last = 0; left > 0; left--) partitions.push((last = partitionAfter(last, from)));
   const held = new Map<number, number>();
-  for (let left = from.varint(), last = 0; left > 0; left--)
+  for (let left = from.count(), last = 0; left > 0; left--)
     held.set((last = partitionAfter(last, from)), from.varint());
   const settings = from.atEnd ? new Map<string, string>() : decodeSettings(from);
   const changelogId = from.atEnd ? null : orNull(shortText(from));

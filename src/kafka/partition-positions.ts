@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.js';
 import type { Logs } from '../pipeline/ports.js';
 import type { Positions } from '../pipeline/position-choices.js';
 import { isOtherInput } from '../pipeline/origin.js';
+import { unreadableBatchAt } from '../pipeline/unreadable-batch.js';
 import { lastOriginRow, lastPositionRow } from './last-position-row.js';
 
 export interface PositionSources {
@@ -10,7 +11,7 @@ export interface PositionSources {
   readonly changelog: string;
   /** How many partitions the changelog has: the input has more while it is being repartitioned. */
   readonly changelogPartitions: number;
-  readonly inputLogs: Pick<Logs, 'bounds' | 'committedOffset'>;
+  readonly inputLogs: Pick<Logs, 'bounds' | 'committedOffset' | 'reader'>;
   /** Of the kind `compacted`. */
   readonly changelogLogs: Pick<Logs, 'bounds' | 'reader'>;
   readonly clock: Clock;
@@ -42,6 +43,13 @@ export async function readPositions(
   for (let i = 0; i < partitions.length; i += READ_AT_ONCE) {
     const some = partitions.slice(i, i + READ_AT_ONCE);
     found.push(...(await Promise.all(some.map((partition) => readOne(sources, partition, running)))));
+  }
+  for (const [i, positions] of found.entries()) {
+    const { topic, partition, changelog, input } = positions;
+    if (changelog === null || changelog.topic !== topic || changelog.offset < input.start) continue;
+    const at = { topic, partition };
+    const unreadable = await unreadableBatchAt(sources.inputLogs, at, changelog.offset, input.end);
+    found[i] = { ...positions, unreadable };
   }
   return found;
 }

@@ -2,7 +2,7 @@
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import type { ProtocolCall } from './cluster.js';
-import { encodeBatch, type BatchCut, type BatchOrigin } from './record-batch-encoder.js';
+import { compressBatch, encodeBatch, type BatchCut, type BatchOrigin } from './record-batch-encoder.js';
 import type { Answer } from './transaction-requests.js';
 
 export interface ProduceRequest {
@@ -27,8 +27,24 @@ const ACKS_ALL = -1;
 
 /** The records are encoded now, and not kept. */
 export function produce(request: ProduceRequest): ProtocolCall<ProduceAnswer> {
-  const { to } = request;
-  const body = encodeBody(request);
+  const { records, start, cut, origin } = request;
+  const write = (out: Buffer, at: number) => encodeBatch(out, at, records, start, cut, origin);
+  return callOf(request.to, encodeBody(request, cut.bytes, write));
+}
+
+/** As `produce`, with the batch compressed. The records are encoded now, and not kept. */
+export async function produceCompressed(
+  request: ProduceRequest,
+): Promise<{ call: ProtocolCall<ProduceAnswer>; bytes: number }> {
+  const { records, start, cut, origin, ...rest } = request;
+  const batch = Buffer.allocUnsafeSlow(cut.bytes);
+  encodeBatch(batch, 0, records, start, cut, origin);
+  const compressed = await compressBatch(batch);
+  const body = encodeBody(rest, compressed.length, (out, at) => compressed.copy(out, at));
+  return { call: callOf(rest.to, body), bytes: compressed.length };
+}
+
+function callOf(to: TopicPartition, body: Buffer): ProtocolCall<ProduceAnswer> {
   return {
     request: {
       apiKey: API_KEY,
@@ -43,10 +59,17 @@ export function produce(request: ProduceRequest): ProtocolCall<ProduceAnswer> {
   };
 }
 
-function encodeBody({ transactionalId, to, records, start, cut, origin, timeoutMs }: ProduceRequest): Buffer {
+type Destination = Pick<ProduceRequest, 'transactionalId' | 'to' | 'timeoutMs'>;
+
+/** @param write writes the batch of so many bytes */
+function encodeBody(
+  { transactionalId, to, timeoutMs }: Destination,
+  batchBytes: number,
+  write: (out: Buffer, at: number) => void,
+): Buffer {
   const idBytes = Buffer.byteLength(transactionalId);
   const topicBytes = Buffer.byteLength(to.topic);
-  const out = Buffer.allocUnsafe(2 + idBytes + 2 + 4 + 4 + 2 + topicBytes + 4 + 4 + 4 + cut.bytes);
+  const out = Buffer.allocUnsafe(2 + idBytes + 2 + 4 + 4 + 2 + topicBytes + 4 + 4 + 4 + batchBytes);
   let at = out.writeInt16BE(idBytes, 0);
   at += out.write(transactionalId, at);
   at = out.writeInt16BE(ACKS_ALL, at);
@@ -56,8 +79,8 @@ function encodeBody({ transactionalId, to, records, start, cut, origin, timeoutM
   at += out.write(to.topic, at);
   at = out.writeInt32BE(1, at);
   at = out.writeInt32BE(to.partition, at);
-  at = out.writeInt32BE(cut.bytes, at);
-  encodeBatch(out, at, records, start, cut, origin);
+  at = out.writeInt32BE(batchBytes, at);
+  write(out, at);
   return out;
 }
 

@@ -2,42 +2,26 @@
  * Record batches of magic 2 (KIP-98) to records, read_committed, a few at a time.
  *
  * This is a hot path, up to a million records a second: nothing is decoded before it is asked for, and the only objects
- * made are the records themselves with slices for key and value. A batch's checksum is not verified: the broker did
- * when the batch was written, and TCP guards the way from there.
+ * made are the records themselves with slices for key and value. Each batch's checksum is verified before anything of it
+ * is believed.
  */
-import type { Header, LogRecord } from '../lib/record.js';
-import { NO_HEADERS } from '../lib/record.js';
-import { BrokerError } from '../pipeline/errors.js';
-import { decompress } from './compression.js';
+import type { LogRecord } from '../lib/record.js';
+import { decompress, decompressAside, TooManyBytesError } from './compression.js';
 import type { AbortedTransaction } from './fetch-protocol.js';
-import { readSafeInt64 } from './wire-format.js';
+import { BrokenBatchError, extentOf, headerAt, type BatchHeader } from './record-batch-header.js';
+import { RecordBytes } from './record-bytes.js';
 
-// Where the fields of a batch are.
-const LENGTH_AT = 8;
-const MAGIC_AT = 16;
-const ATTRIBUTES_AT = 21;
-const LAST_OFFSET_DELTA_AT = 23;
-const BASE_TIMESTAMP_AT = 27;
-const MAX_TIMESTAMP_AT = 35;
-const PRODUCER_ID_AT = 43;
-const COUNT_AT = 57;
-const RECORDS_AT = 61;
-/** Base offset and length: what the length field does not count. */
-const LENGTH_COUNTS_FROM = 12;
-
-const MAGIC = 2;
-const CODEC_MASK = 0x07;
-const LOG_APPEND_TIME = 0x08;
-const TRANSACTIONAL = 0x10;
-const CONTROL = 0x20;
 const NO_PRODUCER_ID = -1n;
 const CONTROL_TYPE_ABORT = 0;
 const CONTROL_KEY_BYTES = 4;
 /**
- * A producer may stamp a record with any int64, in nanoseconds too; no such stamp may stop its partition. What lies
- * beyond this becomes this: the year 144,683, and the largest that the store's signed numbers hold.
+ * A batch that decompresses to more is large: it is decompressed beside the event loop, its records are copied out, and
+ * few large ones are open at a time. Brokers take batches of 1 MiB by default.
  */
-const MAX_TIMESTAMP = 2 ** 52 - 1;
+export const LARGE_BATCH_BYTES = 2 * 1024 * 1024;
+
+/** MAX_BATCH_BYTES where nothing else is set: far above what a sane producer writes. */
+export const USUAL_MAX_BATCH_BYTES = 256 * 1024 * 1024;
 
 /**
  * The records that one fetch gave of one partition, decoded as they are read.
@@ -49,6 +33,8 @@ const MAX_TIMESTAMP = 2 ** 52 - 1;
 export class FetchedRecords {
   /** The offset after the last whole batch: where the next fetch starts. */
   readonly end: number;
+  /** What is wrong with the batch after the last one that can be read; null if nothing is. */
+  readonly broken: BrokenBatchError | null;
   /** Length of the whole batches in `bytes`; a batch cut off at the end does not count. */
   readonly #length: number;
 
@@ -59,33 +45,35 @@ export class FetchedRecords {
   #nextAborted = 0;
   readonly #abortedProducers = new Set<bigint>();
 
-  // The batch under way; none while `#left` is 0.
+  /** The batch under way, and how many of its records are left; none while that is null. */
+  #batch: BatchHeader | null = null;
   #left = 0;
-  #records = new RecordBytes(EMPTY, 0);
-  #baseOffset = 0;
-  #baseTimestamp = 0;
-  /** What every record of the batch is stamped with; null where each has its own. */
-  #appendTime: number | null = null;
-  /** Where in `#bytes` the batch after it begins, and its first offset. */
-  #nextBatchAt = 0;
-  #nextBatchOffset = 0;
+  /** Above the offset of the last record read of it. */
+  #least = 0;
+  /** Its records; null while it is large and not open. */
+  #records: RecordBytes | null = null;
+  /** Where its next record begins, once it is open again. */
+  #resumeAt = 0;
+  #isLarge = false;
 
   /**
    * @param bytes record batches; kept, and shared with the records
    * @param aborted as the broker lists them, which is in no order to rely on
    * @param from records below are dropped
-   * @throws BrokerError where the batches are older than magic 2 or make no sense
+   * @param maxBatchBytes a batch that decompresses to more is broken
    */
   constructor(
     readonly bytes: Buffer,
     aborted: readonly AbortedTransaction[],
     private readonly from: number,
+    private readonly maxBatchBytes = USUAL_MAX_BATCH_BYTES,
   ) {
     this.#aborted = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
     this.#position = from;
-    const extent = extentOf(bytes);
-    this.#length = extent.length;
-    this.end = Math.max(from, extent.end);
+    const { length, end, broken } = extentOf(bytes, from);
+    this.#length = length;
+    this.end = Math.max(from, end);
+    this.broken = broken;
   }
 
   /** Offset after the last record or batch passed; `end` once all is read. */
@@ -94,7 +82,7 @@ export class FetchedRecords {
   }
 
   get exhausted(): boolean {
-    return this.#left === 0 && this.#at >= this.#length;
+    return this.#batch === null && this.#at >= this.#length;
   }
 
   /** Bytes not yet read, a compressed batch counting until its last record is. */
@@ -102,191 +90,167 @@ export class FetchedRecords {
     return Math.max(0, this.#length - this.#at);
   }
 
+  /** Its next records are in a large batch that is not open: `read` gives none before `openLarge`. */
+  get needsLarge(): boolean {
+    return this.#batch !== null && this.#records === null;
+  }
+
+  /** Bytes of a large batch that is open; else 0. */
+  get largeBytes(): number {
+    return this.#isLarge && this.#records !== null ? this.#records.bytes.length : 0;
+  }
+
   /**
-   * Appends records to `into` until it holds `max` or all is read, and moves `position`.
-   * @throws BrokerError where a batch makes no sense or cannot be decompressed
+   * Appends records to `into` until a limit is reached, a large batch must be opened, or all is read. Moves `position`.
+   * @param maxRecords that the list may hold
+   * @param maxBytes of what is read; one record is read in any case
+   * @returns the bytes of what was read
+   * @throws BrokenBatchError; the records before the broken one are in `into`
    */
-  read(into: LogRecord[], max: number): void {
-    while (into.length < max && !this.exhausted) {
-      if (this.#left === 0) this.#openBatch();
-      if (this.#left > 0) this.#readRecords(into, max);
-      if (this.#left === 0) this.#closeBatch();
+  read(into: LogRecord[], maxRecords: number, maxBytes = Infinity): number {
+    let bytes = 0;
+    while (into.length < maxRecords && (bytes === 0 || bytes < maxBytes) && !this.exhausted) {
+      const batch = this.#batch ?? this.#nextBatch();
+      if (batch === null) continue;
+      try {
+        if (this.needsLarge) return bytes;
+        bytes += this.#readRecords(batch, into, maxRecords, Math.max(0, maxBytes - bytes));
+      } catch (cause) {
+        throw brokenBatch(batch, cause);
+      }
+      if (this.#left === 0) this.#closeBatch(batch);
     }
+    return bytes;
   }
 
-  /** Makes the batch at `#at` the one under way; none of its records are left where it delivers none. */
-  #openBatch(): void {
-    const { bytes } = this;
-    const start = this.#at;
-    const baseOffset = readSafeInt64(bytes, start);
-    const lastOffset = baseOffset + bytes.readInt32BE(start + LAST_OFFSET_DELTA_AT);
-    this.#nextBatchAt = start + LENGTH_COUNTS_FROM + bytes.readInt32BE(start + LENGTH_AT);
-    this.#nextBatchOffset = lastOffset + 1;
-
-    const attributes = bytes.readInt16BE(start + ATTRIBUTES_AT);
-    if (!this.#isDelivered(start, attributes, lastOffset) || lastOffset < this.from) return;
-    const count = bytes.readInt32BE(start + COUNT_AT);
-    if (count < 0) throw brokenRecord(baseOffset);
-    this.#left = count;
-    this.#baseOffset = baseOffset;
-    this.#baseTimestamp = Number(bytes.readBigInt64BE(start + BASE_TIMESTAMP_AT));
-    this.#appendTime =
-      (attributes & LOG_APPEND_TIME) !== 0 ? Number(bytes.readBigInt64BE(start + MAX_TIMESTAMP_AT)) : null;
-
-    const codec = attributes & CODEC_MASK;
-    this.#records =
-      codec === 0
-        ? new RecordBytes(bytes, start + RECORDS_AT)
-        : new RecordBytes(this.#decompressBatch(codec, start, baseOffset), 0);
-  }
-
-  #decompressBatch(codec: number, start: number, baseOffset: number): Buffer {
+  /**
+   * Opens the large batch that comes next.
+   * @returns the bytes that it takes
+   * @throws BrokenBatchError
+   */
+  async openLarge(): Promise<number> {
+    const batch = this.#batch;
+    if (batch === null || !this.needsLarge) return 0;
     try {
-      return decompress(codec, this.bytes.subarray(start + RECORDS_AT, this.#nextBatchAt));
+      const bytes = await decompressAside(batch.codec, this.#compressed(batch), this.maxBatchBytes);
+      this.#records = new RecordBytes(bytes, this.#resumeAt, bytes.length);
+      return bytes.length;
     } catch (cause) {
-      throw new BrokerError(`the record batch at offset ${baseOffset} cannot be read: ${String(cause)}`, { cause });
+      throw brokenBatch(batch, cause);
     }
   }
 
-  #isDelivered(start: number, attributes: number, lastOffset: number): boolean {
-    const control = (attributes & CONTROL) !== 0;
-    const producerId = this.bytes.readBigInt64BE(start + PRODUCER_ID_AT);
+  /** Frees the memory of a large batch that is open. It must be opened again. */
+  closeLarge(): void {
+    if (!this.#isLarge || this.#records === null) return;
+    this.#resumeAt = this.#records.at;
+    this.#records = null;
+  }
+
+  /** Makes the batch at `#at` the one under way; null, and it is passed, if it delivers nothing. */
+  #nextBatch(): BatchHeader | null {
+    const batch = headerAt(this.bytes, this.#at);
+    if (!this.#isDelivered(batch) || batch.lastOffset < this.from) {
+      this.#pass(batch);
+      return null;
+    }
+    try {
+      if (batch.count < 0) throw new RangeError(`it claims to hold ${batch.count} records`);
+      this.#isLarge = false;
+      this.#records = this.#open(batch);
+    } catch (cause) {
+      throw brokenBatch(batch, cause);
+    }
+    this.#left = batch.count;
+    this.#least = batch.baseOffset;
+    this.#resumeAt = 0;
+    this.#batch = batch;
+    return batch;
+  }
+
+  /** Null for a large one. */
+  #open(batch: BatchHeader): RecordBytes | null {
+    if (batch.codec === 0) return new RecordBytes(this.bytes, batch.recordsAt, batch.end);
+    try {
+      const bytes = decompress(batch.codec, this.#compressed(batch), Math.min(LARGE_BATCH_BYTES, this.maxBatchBytes));
+      return new RecordBytes(bytes, 0, bytes.length);
+    } catch (error) {
+      if (!(error instanceof TooManyBytesError) || this.maxBatchBytes <= LARGE_BATCH_BYTES) throw error;
+      this.#isLarge = true;
+      return null;
+    }
+  }
+
+  #compressed({ recordsAt, end }: BatchHeader): Buffer {
+    return this.bytes.subarray(recordsAt, end);
+  }
+
+  #isDelivered(batch: BatchHeader): boolean {
+    const { control, producerId, lastOffset } = batch;
     if (producerId === NO_PRODUCER_ID) return !control;
     for (let next; (next = this.#aborted[this.#nextAborted]) && next.firstOffset <= lastOffset; this.#nextAborted++)
       this.#abortedProducers.add(next.producerId);
     if (control) {
-      if (isAbortMarker(this.bytes, start)) this.#abortedProducers.delete(producerId);
+      if (isAbortMarker(this.bytes, batch)) this.#abortedProducers.delete(producerId);
       return false;
     }
-    return (attributes & TRANSACTIONAL) === 0 || !this.#abortedProducers.has(producerId);
+    return !batch.transactional || !this.#abortedProducers.has(producerId);
   }
 
-  #closeBatch(): void {
-    this.#at = this.#nextBatchAt;
-    this.#position = Math.max(this.#position, this.#nextBatchOffset);
-  }
-
-  #readRecords(into: LogRecord[], max: number): void {
+  #closeBatch(batch: BatchHeader): void {
     const records = this.#records;
-    while (this.#left > 0 && into.length < max) {
-      const record = records.next(this.#baseOffset, this.#baseTimestamp, this.#appendTime, this.from);
+    if (records !== null && records.at !== records.end)
+      throw brokenBatch(batch, new RangeError(`its ${batch.count} records leave bytes over`));
+    this.#batch = null;
+    this.#records = null;
+    this.#pass(batch);
+  }
+
+  #pass({ end, lastOffset }: BatchHeader): void {
+    this.#at = end;
+    this.#position = Math.max(this.#position, lastOffset + 1);
+  }
+
+  #readRecords(batch: BatchHeader, into: LogRecord[], maxRecords: number, maxBytes: number): number {
+    const records = this.#records!;
+    const start = records.at;
+    const from = this.#isLarge ? copyOfNext(records, maxRecords - into.length, maxBytes) : records;
+    const [origin, last] = [from.at, from.at + Math.max(1, maxBytes)];
+    while (this.#left > 0 && into.length < maxRecords && from.at < Math.min(last, from.end)) {
+      const record = from.next(batch, this.from, this.#least);
       this.#left--;
       if (record === null) continue;
       into.push(record);
-      this.#position = record.offset + 1;
+      this.#least = this.#position = record.offset + 1;
     }
+    records.at = start + (from.at - origin);
+    if (this.#left > 0 && records.at >= records.end)
+      throw new RangeError(`it claims to hold ${batch.count} records, and has ${this.#left} fewer`);
     if (records.bytes === this.bytes) this.#at = records.at;
+    return records.at - start;
   }
 }
 
-/** The whole batches at the start of `bytes`: how long they are, and the offset after them. */
-function extentOf(bytes: Buffer): { length: number; end: number } {
-  let length = 0;
-  let end = 0;
-  while (length + RECORDS_AT <= bytes.length) {
-    const magic = bytes.readInt8(length + MAGIC_AT);
-    if (magic !== MAGIC)
-      throw new BrokerError(`records of message format ${magic}: only 2 is read, which Kafka writes since 0.11`);
-    const next = length + LENGTH_COUNTS_FROM + bytes.readInt32BE(length + LENGTH_AT);
-    const baseOffset = readSafeInt64(bytes, length);
-    if (next < length + RECORDS_AT)
-      throw new BrokerError(`the record batch at offset ${baseOffset} is shorter than its own header`);
-    if (next > bytes.length) break;
-    end = baseOffset + bytes.readInt32BE(length + LAST_OFFSET_DELTA_AT) + 1;
-    length = next;
-  }
-  return { length, end };
+/** So that the records that are in use keep no large batch in memory. */
+function copyOfNext(records: RecordBytes, maxRecords: number, maxBytes: number): RecordBytes {
+  const copy = Buffer.from(records.bytes.subarray(records.at, records.endOfNext(maxRecords, maxBytes)));
+  return new RecordBytes(copy, 0, copy.length);
+}
+
+function brokenBatch({ baseOffset, lastOffset }: BatchHeader, cause: unknown): BrokenBatchError {
+  if (cause instanceof BrokenBatchError) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new BrokenBatchError(baseOffset, lastOffset + 1, why, { cause });
 }
 
 /** The key of a marker's one record is its version and its type. Compaction may have taken the record. */
-function isAbortMarker(bytes: Buffer, start: number): boolean {
-  if (bytes.readInt32BE(start + COUNT_AT) === 0) return false;
-  const key = new RecordBytes(bytes, start + RECORDS_AT).next(0, 0, null, 0)?.key;
-  if (key == null || key.length < CONTROL_KEY_BYTES)
-    throw new BrokerError(`the transaction marker at offset ${readSafeInt64(bytes, start)} has no type`);
-  return key.readInt16BE(2) === CONTROL_TYPE_ABORT;
-}
-
-const EMPTY = Buffer.alloc(0);
-
-/** A cursor over the records of one batch. Reading past the end gives zeros, which the check of the length finds. */
-class RecordBytes {
-  constructor(
-    readonly bytes: Buffer,
-    public at: number,
-  ) {}
-
-  /**
-   * The record at the cursor, and the cursor after it; null for one below `from`.
-   * @throws BrokerError where the record's fields do not fill its length exactly
-   */
-  next(baseOffset: number, baseTimestamp: number, appendTime: number | null, from: number): LogRecord | null {
-    const length = this.#varint();
-    const end = this.at + length;
-    if (length <= 0 || end > this.bytes.length) throw brokenRecord(baseOffset);
-    this.at++; // attributes, of which there are none
-    const createTime = baseTimestamp + this.#varint();
-    const offset = baseOffset + this.#varint();
-    if (offset < from) {
-      this.at = end;
-      return null;
-    }
-    const key = this.#nullableSlice();
-    const value = this.#nullableSlice();
-    const count = this.#varint();
-    const headers = count === 0 ? NO_HEADERS : this.#headers(count, end);
-    if (this.at !== end) throw brokenRecord(offset);
-    return { offset, timestamp: withinTimestamps(appendTime ?? createTime), key, value, headers };
+function isAbortMarker(bytes: Buffer, batch: BatchHeader): boolean {
+  if (batch.count === 0) return false;
+  try {
+    const key = new RecordBytes(bytes, batch.recordsAt, batch.end).next(batch, 0, batch.baseOffset)?.key;
+    if (key == null || key.length < CONTROL_KEY_BYTES) throw new RangeError('the transaction marker has no type');
+    return key.readInt16BE(2) === CONTROL_TYPE_ABORT;
+  } catch (cause) {
+    throw brokenBatch(batch, cause);
   }
-
-  #headers(count: number, end: number): Header[] {
-    const headers: Header[] = [];
-    for (let i = 0; i < count && this.at < end; i++) {
-      const key = this.#nullableSlice();
-      headers.push({ key: key === null ? '' : key.toString('utf8'), value: this.#nullableSlice() });
-    }
-    return headers;
-  }
-
-  #nullableSlice(): Buffer | null {
-    const length = this.#varint();
-    if (length < 0) return null;
-    const start = this.at;
-    this.at += length;
-    return this.bytes.subarray(start, this.at);
-  }
-
-  /** A zig-zag varint or varlong: exact up to 2^53. */
-  #varint(): number {
-    const { bytes } = this;
-    let byte = bytes[this.at++]!;
-    if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
-    let raw = byte & 0x7f;
-    for (let shift = 7; shift < 28; shift += 7) {
-      byte = bytes[this.at++]!;
-      raw |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return (raw >>> 1) ^ -(raw & 1);
-    }
-    return this.#longVarint(raw);
-  }
-
-  /** The rest of a varint of more than 28 bits, beyond what bitwise operators can do. */
-  #longVarint(low: number): number {
-    let raw = low;
-    for (let scale = 2 ** 28; scale <= 2 ** 63; scale *= 128) {
-      const byte = this.bytes[this.at++]!;
-      raw += (byte & 0x7f) * scale;
-      // The sign is in the lowest bit, which `raw` loses beyond 2^53.
-      if (byte < 0x80) return (low & 1) === 0 ? raw / 2 : -(raw + 1) / 2;
-    }
-    throw new BrokerError('a record holds a number of more than 64 bits');
-  }
-}
-
-function withinTimestamps(timestamp: number): number {
-  return Math.max(-MAX_TIMESTAMP, Math.min(timestamp, MAX_TIMESTAMP));
-}
-
-function brokenRecord(offset: number): BrokerError {
-  return new BrokerError(`the record at offset ${offset} (or its batch) is broken: its fields do not fill its length`);
 }

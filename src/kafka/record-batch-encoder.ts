@@ -1,9 +1,12 @@
 /**
- * Records to the bytes of a Produce request: record batches of magic 2 (KIP-98), transactional, not compressed.
+ * Records to the bytes of a Produce request: record batches of magic 2 (KIP-98), transactional. Only a record that is too
+ * large by itself is compressed.
  *
  * This is a hot path, up to 200,000 records a second: one pass over the records finds where to cut and how many bytes
  * that is, a second writes them into a buffer of just that size. Nothing is allocated for a single record.
  */
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { Header, RecordToWrite } from '../lib/record.js';
 import { crc32c } from './crc32c.js';
 
@@ -27,6 +30,7 @@ export interface BatchCut {
 
 const MAGIC = 2;
 const ATTRIBUTE_TRANSACTIONAL = 0x10;
+const ATTRIBUTE_GZIP = 0x01;
 const NO_LEADER_EPOCH = -1;
 /** Everything before the first record. */
 const BATCH_HEADER_BYTES = 61;
@@ -35,6 +39,7 @@ const LENGTH_COUNTS_FROM = 12;
 const CRC_AT = 17;
 /** What the checksum covers begins with the attributes. */
 const CRC_COVERS_FROM = 21;
+const LENGTH_AT = 8;
 const NULL_LENGTH = -1;
 const SEQUENCE_NUMBERS = 2 ** 31;
 
@@ -89,7 +94,7 @@ export function encodeBatch(
   const timestamp = BigInt(origin.timestamp);
   const count = cut.end - start;
   out.writeBigInt64BE(0n, at);
-  out.writeInt32BE(cut.bytes - LENGTH_COUNTS_FROM, at + 8);
+  out.writeInt32BE(cut.bytes - LENGTH_COUNTS_FROM, at + LENGTH_AT);
   out.writeInt32BE(NO_LEADER_EPOCH, at + 12);
   out.writeInt8(MAGIC, at + 16);
   out.writeInt16BE(ATTRIBUTE_TRANSACTIONAL, at + CRC_COVERS_FROM);
@@ -102,6 +107,23 @@ export function encodeBatch(
   out.writeInt32BE(count, at + 57);
   out.writeUInt32BE(crc32c(out, at + CRC_COVERS_FROM, end), at + CRC_AT);
   return end;
+}
+
+/**
+ * A batch as `encodeBatch` writes it, compressed beside the event loop; as it was if that makes it no smaller.
+ *
+ * gzip, because Node 20 has no other codec that brokers take. A compressed batch costs its writer about 20 ms for each MB
+ * and its readers 3 ms, so what fits as it is stays as it is.
+ */
+export async function compressBatch(batch: Buffer): Promise<Buffer> {
+  const records = await promisify(gzip)(batch.subarray(BATCH_HEADER_BYTES));
+  const bytes = BATCH_HEADER_BYTES + records.length;
+  if (bytes >= batch.length) return batch;
+  const out = Buffer.concat([batch.subarray(0, BATCH_HEADER_BYTES), records], bytes);
+  out.writeInt32BE(bytes - LENGTH_COUNTS_FROM, LENGTH_AT);
+  out.writeInt16BE(out.readInt16BE(CRC_COVERS_FROM) | ATTRIBUTE_GZIP, CRC_COVERS_FROM);
+  out.writeUInt32BE(crc32c(out, CRC_COVERS_FROM, bytes), CRC_AT);
+  return out;
 }
 
 /** Bytes of a record after its length field. */

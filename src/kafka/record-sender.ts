@@ -1,10 +1,12 @@
 /** Writes records to a topic as any producer of the platform would: by key, in order, and none twice. */
-import { Kafka, Partitioners, type Message, type Producer } from 'kafkajs';
+import { CompressionTypes, Kafka, Partitioners, type Message, type Producer, type ProducerRecord } from 'kafkajs';
 import type { RecordToWrite } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
 import type { KafkaConfig } from './cluster.js';
 
 const RECORDS_A_REQUEST = 500;
+/** What is larger is compressed: brokers take batches of 1 MiB by default. */
+const LARGE_BYTES = 900_000;
 /** After which the brokers end what a killed process has left open, so that readers get past it. */
 const TRANSACTION_TIMEOUT_MS = 10_000;
 
@@ -42,7 +44,7 @@ export class RecordSender {
   ): Promise<void> {
     for (let from = 0; from < records.length; from += RECORDS_A_REQUEST) {
       const portion = records.slice(from, from + RECORDS_A_REQUEST);
-      await this.producer.send({ topic, messages: portion.map(messageOf), acks: -1 }).catch(asBrokerError);
+      await this.producer.send({ topic, ...requestOf(portion) }).catch(asBrokerError);
       onSent?.(from + portion.length);
     }
   }
@@ -71,7 +73,7 @@ export async function sendTogether(
     await producer.connect();
     const transaction = await producer.transaction();
     try {
-      await transaction.send({ topic, messages: records.map(messageOf), acks: -1 });
+      await transaction.send({ topic, ...requestOf(records) });
     } catch (error) {
       await transaction.abort().catch(() => undefined); // The time-out or the next user of the id ends it as well.
       throw error;
@@ -82,6 +84,13 @@ export async function sendTogether(
   } finally {
     await producer.disconnect().catch(() => undefined);
   }
+}
+
+function requestOf(records: readonly RecordTo[]): Omit<ProducerRecord, 'topic'> {
+  let bytes = 0;
+  for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0);
+  const compression = bytes > LARGE_BYTES ? CompressionTypes.GZIP : CompressionTypes.None;
+  return { messages: records.map(messageOf), acks: -1, compression };
 }
 
 /** kafkajs takes headers by name; one that repeats becomes an array. */

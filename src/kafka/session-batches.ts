@@ -2,13 +2,21 @@ import type { Clock } from '../lib/clock.js';
 import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import type { BatchSizeLimits } from './batch-size-limits.js';
 import type { ProtocolCall } from './cluster.js';
-import { produce, type ProduceAnswer } from './produce-request.js';
+import { produce, produceCompressed, type ProduceAnswer } from './produce-request.js';
 import { cutBatch, nextSequence } from './record-batch-encoder.js';
 import type { ProducerSession } from './transaction-requests.js';
 
 export interface EncodedBatch {
-  readonly call: ProtocolCall<ProduceAnswer>;
   readonly count: number;
+  /** It is as small as it can be. */
+  readonly compressed: boolean;
+  /** A promise if it is being compressed. */
+  readonly request: SizedRequest | Promise<SizedRequest>;
+}
+
+export interface SizedRequest {
+  readonly call: ProtocolCall<ProduceAnswer>;
+  /** Size of the batch. */
   readonly bytes: number;
 }
 
@@ -29,7 +37,12 @@ export class SessionBatches {
 
   constructor(private readonly options: SessionBatchesOptions) {}
 
-  /** What is encoded must be sent in that order. The records are not kept. */
+  /**
+   * What is encoded must be sent in that order. The records are not kept.
+   *
+   * Only a record that is larger than the limit goes into a batch of more bytes, alone. It is compressed, so that a record
+   * that came in compressed fits out again.
+   */
   encode(to: TopicPartition, records: readonly RecordToWrite[]): EncodedBatch[] {
     const { session, clock, batchSizeLimits, produceTimeoutMs: timeoutMs } = this.options;
     const { transactionalId, producerId, producerEpoch } = session;
@@ -42,8 +55,14 @@ export class SessionBatches {
       const firstSequence = this.#sequences.get(partition) ?? 0;
       this.#sequences.set(partition, nextSequence(firstSequence, count));
       const origin = { producerId, producerEpoch, firstSequence, timestamp: clock.now() };
-      const call = produce({ transactionalId, to, records, start, cut, origin, timeoutMs });
-      batches.push({ call, count, bytes: cut.bytes });
+      const request = { transactionalId, to, records, start, cut, origin, timeoutMs };
+      if (cut.bytes <= maxBytes)
+        batches.push({ count, compressed: false, request: { call: produce(request), bytes: cut.bytes } });
+      else {
+        const compressing = produceCompressed(request);
+        compressing.catch(() => undefined); // Awaited by who sends it, if it is sent at all.
+        batches.push({ count, compressed: true, request: compressing });
+      }
       start = cut.end;
     }
     return batches;

@@ -171,17 +171,19 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     }
   }
 
-  async #sendBatch(to: TopicPartition, { call, count, bytes }: EncodedBatch): Promise<number> {
+  async #sendBatch(to: TopicPartition, { request, count, compressed }: EncodedBatch): Promise<number> {
     const { batchSizeLimits } = this.#parts;
+    const { call, bytes } = await request;
     const answer = await this.#sendToLeader(to, call);
     if (answer.errorCode === NO_ERROR) return answer.baseOffset + count;
 
     const refused = refusal(answer.errorCode, call.request.apiName, to);
     if (!isTooLarge(answer.errorCode)) throw refused;
-    if (count === 1) throw new RecordTooLargeError(to.topic, bytes, { cause: refused });
+    if (compressed) throw new RecordTooLargeError(to.topic, bytes, { cause: refused });
     batchSizeLimits.lower(to.topic, bytes);
+    const next = count === 1 ? 'it will be compressed' : 'it will be cut smaller';
     throw new BrokerError(
-      `a batch of ${count} records and ${bytes} bytes does not fit ${to.topic}-${to.partition}: it will be cut smaller`,
+      `a batch of ${count} records and ${bytes} bytes does not fit ${to.topic}-${to.partition}: ${next}`,
       { cause: refused },
     );
   }

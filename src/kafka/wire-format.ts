@@ -59,7 +59,7 @@ export class WireReader {
   /** Empty for null. */
   array<T>(item: () => T): T[] {
     const items: T[] = [];
-    for (let left = this.int32(); left > 0; left--) items.push(item());
+    for (let left = this.#count(this.int32()); left > 0; left--) items.push(item());
     return items;
   }
 
@@ -87,7 +87,7 @@ export class WireReader {
   /** Empty for null. */
   compactArray<T>(item: () => T): T[] {
     const items: T[] = [];
-    for (let left = this.uvarint() - 1; left > 0; left--) items.push(item());
+    for (let left = this.#count(this.uvarint() - 1); left > 0; left--) items.push(item());
     return items;
   }
 
@@ -99,10 +99,17 @@ export class WireReader {
 
   /** Passes over the tagged fields at the end of a structure. */
   tags(): void {
-    for (let left = this.uvarint(); left > 0; left--) {
+    for (let left = this.#count(this.uvarint()); left > 0; left--) {
       this.uvarint();
       this.#take(this.uvarint());
     }
+  }
+
+  /** Each item takes a byte at least. */
+  #count(items: number): number {
+    const left = this.bytes.length - this.#at;
+    if (items > left) throw new RangeError(`an answer claims to hold ${items} items in its last ${left} bytes`);
+    return items;
   }
 
   #skip(length: number): number {

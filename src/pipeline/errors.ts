@@ -1,5 +1,7 @@
 /** The closed catalogue of what can go wrong with a partition; each class says how far recovery must go. */
 
+import type { TopicPartition } from '../lib/record.js';
+
 /** Another owner has fenced this producer (or its transaction timed out): take over anew, if still a group member. */
 export class FencedError extends Error {
   override readonly name = 'FencedError';
@@ -52,6 +54,31 @@ export class RecordTooLargeError extends Error {
         `(and the broker's replica.fetch.max.bytes if lower); the partition goes on by itself then`,
       options,
     );
+  }
+}
+
+/** A record batch of a log that cannot be opened, now or later: damaged, or larger than MAX_BATCH_BYTES allows. */
+export class UnreadableBatchError extends Error {
+  override readonly name = 'UnreadableBatchError';
+  readonly firstOffset: number;
+  /** Where the next batch begins. */
+  readonly nextOffset: number;
+
+  /** @param remedy what to do about it, as a sentence */
+  constructor(
+    readonly at: TopicPartition,
+    batch: { readonly firstOffset: number; readonly nextOffset: number; readonly why: string },
+    remedy: string,
+    options?: ErrorOptions,
+  ) {
+    const { firstOffset, nextOffset, why } = batch;
+    super(
+      `the record batch of ${at.topic}/${at.partition} at offsets ${firstOffset} to ${nextOffset - 1} cannot be read: ` +
+        `${why}. ${remedy}`,
+      options,
+    );
+    this.firstOffset = firstOffset;
+    this.nextOffset = nextOffset;
   }
 }
 

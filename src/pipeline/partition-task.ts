@@ -21,6 +21,7 @@ import {
   ReaderClosedError,
   RecordTooLargeError,
   SettingsChangedError,
+  UnreadableBatchError,
 } from './errors.js';
 import { nextBatch } from './next-batch.js';
 import type { BatchReport, PartitionStatus } from './observer.js';
@@ -32,9 +33,11 @@ const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
 /** How often a partition that waits for an operator looks again. */
 const BLOCKED_RETRY_MS = 10_000;
+/** Of a batch that cannot be read: to look means to decompress up to MAX_BATCH_BYTES, and both ways out need a restart. */
+const UNREADABLE_RETRY_MS = 300_000;
 const NEED_AN_OPERATOR = [
   ...[InconsistentPositionError, HangingTransactionError, RecordTooLargeError, UnknownRowVersionError],
-  ...[BrokerSettingError, SettingsChangedError],
+  ...[BrokerSettingError, SettingsChangedError, UnreadableBatchError],
 ];
 
 /**
@@ -226,7 +229,7 @@ export class PartitionTask {
       // Whether the limit was raised shows only at the next commit: until then the partition does not count as running.
       this.#tooLarge = error instanceof RecordTooLargeError ? blocked : null;
       this.#enter(blocked);
-      await context.clock.delay(BLOCKED_RETRY_MS, signal);
+      await context.clock.delay(error instanceof UnreadableBatchError ? UNREADABLE_RETRY_MS : BLOCKED_RETRY_MS, signal);
       return;
     }
     this.#enter({ state: 'waiting', reason });

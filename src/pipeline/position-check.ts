@@ -24,9 +24,13 @@ export function startOffset(positions: Positions): number {
   );
 }
 
-/** Whether the input is read from its start although the state speaks of more: an operator has consented to that. */
+/**
+ * Whether the group's offset says that an operator has consented to a loss: the input is read from its start although the
+ * state speaks of more, or after a batch that cannot be read.
+ */
 export function acceptsLoss(positions: Positions): boolean {
-  return judgePositions(positions).verdict === 'loss accepted';
+  const { verdict } = judgePositions(positions);
+  return verdict === 'loss accepted' || verdict === 'batch skipped';
 }
 
 function asAdvice(partition: number, { target, loses }: Choice): string {

@@ -7,6 +7,7 @@
 import type { PositionRow } from '../store/row-codec.js';
 import type { LogBounds } from './ports.js';
 import { decodeRepartitionMark } from './repartition-mark.js';
+import type { UnreadableBatch } from './unreadable-batch.js';
 
 export interface Positions {
   /** Of the input. */
@@ -21,6 +22,8 @@ export interface Positions {
   readonly input: Pick<LogBounds, 'start' | 'end'>;
   /** The input is known to be another topic than the one that the state was built from, under the same name. */
   readonly inputRecreated?: boolean;
+  /** The input batch at the state's position, if it is known that it cannot be read. */
+  readonly unreadable?: UnreadableBatch | null;
 }
 
 export type Verdict =
@@ -28,20 +31,25 @@ export type Verdict =
   | 'consistent'
   | 'nothing consumed yet'
   | 'loss accepted'
+  | 'batch skipped'
   // An operator has to choose:
   | 'offset missing'
   | 'offset differs'
   | 'position outside the log'
   | 'input recreated'
   | 'no state'
+  | 'batch unreadable'
   // Another command, or another configuration, is needed:
   | 'repartition mark'
   | 'changelog incomplete'
   | 'state of another topic';
 
-/** `state`: run on from the state's own position. `log-start`: read all that the input still holds. */
-export type Target = 'state' | 'log-start';
-export const TARGETS: readonly Target[] = ['state', 'log-start'];
+/**
+ * `state`: run on from the state's own position. `log-start`: read all that the input still holds. `after-batch`: skip the
+ * batch that cannot be read.
+ */
+export type Target = 'state' | 'log-start' | 'after-batch';
+export const TARGETS: readonly Target[] = ['state', 'log-start', 'after-batch'];
 
 export interface Choice {
   readonly target: Target;
@@ -84,6 +92,11 @@ export function judgePositions(positions: Positions): Judgement {
     );
   const { offset } = changelog;
   const isUsable = positions.inputRecreated !== true && offset >= input.start && offset <= input.end;
+  const { unreadable } = positions;
+  if (isUsable && unreadable != null && unreadable.nextOffset > offset && unreadable.nextOffset <= input.end) {
+    if (committed === unreadable.nextOffset) return runs('batch skipped', committed);
+    if (committed === offset) return choose('batch unreadable', skip(unreadable));
+  }
   if (isUsable && committed === offset) return runs('consistent', offset);
   if (isUsable)
     return choose(committed === null ? 'offset missing' : 'offset differs', runOnFromState(positions, offset));
@@ -95,6 +108,23 @@ export function judgePositions(positions: Positions): Judgement {
 /** The command that does it. */
 export function commandToSet(partition: number, target: Target): string {
   return `company-sync positions set --partition ${partition} --to ${target}`;
+}
+
+/** What to do about a batch of the input that cannot be read, besides raising MAX_BATCH_BYTES. */
+export function skipBatch(partition: number, nextOffset: number): string {
+  return (
+    `Or skip the batch: stop all instances and run \`${commandToSet(partition, 'after-batch')}\`, which sets the group's ` +
+    `offset to ${nextOffset}. ${LOSES_BATCH}`
+  );
+}
+
+const LOSES_BATCH =
+  'The records of the batch are not read then: a company whose manifest is among them may never be announced, and a ' +
+  'company whose last status is among them waits until the platform sends that status again. Nothing is announced twice.';
+
+function skip({ firstOffset, nextOffset }: UnreadableBatch): Choice {
+  const loses = `The batch of offsets ${firstOffset} to ${nextOffset - 1} cannot be read. ${LOSES_BATCH}`;
+  return { target: 'after-batch', offset: nextOffset, startsAt: nextOffset, loses };
 }
 
 function judgeWithoutState(positions: Positions): Judgement {

@@ -3,7 +3,7 @@ import { LongPromise } from '../lib/long-promise.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { AtEndNotes } from './at-end-notes.js';
 import type { PipelineContext } from './context.js';
-import { ReaderClosedError } from './errors.js';
+import { ReaderClosedError, UnreadableBatchError } from './errors.js';
 import type { LogBounds } from './ports.js';
 import { openStore, StoreOpening } from './open-store.js';
 import type { LogBatch, LogReader } from './ports.js';
@@ -11,6 +11,8 @@ import { REPLAY_RECORDS } from './restore.js';
 
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 10_000;
+/** Of a batch that cannot be read: to look means to decompress up to MAX_BATCH_BYTES. */
+const UNREADABLE_RETRY_MS = 300_000;
 /** How long the changelog may end below what our own last batch wrote: EndTxn answers before its markers are there. */
 const MARKERS_PATIENCE_MS = 30_000;
 
@@ -47,7 +49,8 @@ export class StandbyTask {
       } catch (error) {
         const expected = signal.aborted && (error instanceof ReaderClosedError || error === signal.reason);
         if (!expected) context.observer.standbyError(partition, error);
-        if (!signal.aborted) await context.clock.delay(backoff.next(), signal);
+        const retryMs = error instanceof UnreadableBatchError ? UNREADABLE_RETRY_MS : backoff.next();
+        if (!signal.aborted) await context.clock.delay(retryMs, signal);
       }
     }
     context.observer.standby(partition, null);

@@ -24,6 +24,7 @@ import { look, prove, type PartitionView } from './partition-view.js';
 import { acceptsLoss, startOffset } from './position-check.js';
 import type { TransactionalProducer } from './ports.js';
 import { restore } from './restore.js';
+import { unreadableBatchAt, type UnreadableBatch } from './unreadable-batch.js';
 
 /** A partition that is ours: its producer is fenced in, its store is at the changelog's end. */
 export interface OwnedPartition {
@@ -89,13 +90,13 @@ export async function takeOver(
   }
 }
 
-/** A broker that is cut off may give an old offset, at the start of the input, which looks like consent to a loss. */
+/** A broker that is cut off may give an old offset, which looks like consent to a loss. */
 class UnprovedConsentError extends Error {
   override readonly name = 'UnprovedConsentError';
 
   constructor(partition: number) {
     super(
-      `the group's offset of partition ${partition} is at the input's start, and the position of the state is not in it`,
+      `the group's offset of partition ${partition} is not the position of the state, but one that consents to a loss`,
     );
   }
 }
@@ -135,6 +136,7 @@ async function settle(
     const positions = {
       ...{ ...facts, changelog: store.position(), changelogStart: changelog.start },
       ...{ committed: view.committed, input: view.input },
+      unreadable: await skippedBatch(context, partition, store.position()?.offset ?? null, view, signal),
     };
     if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(partition);
     const from = startOffset(positions);
@@ -149,6 +151,19 @@ async function settle(
     await store?.close();
     throw error;
   }
+}
+
+/** The batch at the state's position, if the group's offset is above it and the batch cannot be read; else null. */
+async function skippedBatch(
+  { topics, inputLogs }: PipelineContext,
+  partition: number,
+  position: number | null,
+  { committed, input: { start, end } }: PartitionView,
+  signal: AbortSignal,
+): Promise<UnreadableBatch | null> {
+  const mayBeSkipped = position !== null && committed !== null && committed > position && committed <= end;
+  if (!mayBeSkipped || position < start) return null;
+  return unreadableBatchAt(inputLogs, { topic: topics.input, partition }, position, end, signal);
 }
 
 /** @throws InconsistentPositionError if a part of the changelog is gone */

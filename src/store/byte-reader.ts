@@ -37,6 +37,14 @@ export class ByteReader {
     return value;
   }
 
+  /** How many items follow, of which each takes a byte at least. */
+  count(): number {
+    const count = this.varint();
+    const left = this.bytes.length - this.#at;
+    if (count > left) throw new CorruptStoreError(`${this.what}: ${count} items in ${left} bytes`);
+    return count;
+  }
+
   /** A varint, and how many bytes it has more than it needs. */
   paddedVarint(): { value: number; padding: number } {
     const start = this.#at;

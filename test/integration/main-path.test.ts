@@ -238,7 +238,8 @@ test('a record too large for its topic stops its partition alone, until the limi
   await Promise.all([createTopics(small), registerSchemas(small)]);
   const sender = await Platform.connect(small);
   const instance = await processors.startReady(small);
-  const datasets = Array.from({ length: 60 }, (_, i) => `dataset-${i}`);
+  // Names that do not compress to less than the limit.
+  const datasets = Array.from({ length: 200 }, () => randomUUID());
   const large = [
     sender.manifest('large', { datasets }, { partition: 0 }),
     ...datasets.map((dataset) => sender.status('large', dataset, 'Complete', {}, { partition: 0 })),

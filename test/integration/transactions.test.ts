@@ -1,5 +1,5 @@
 import { logLevel } from 'kafkajs';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { COORDINATOR_OF_TRANSACTION, createCluster, type KafkaConfig } from '../../src/kafka/cluster.js';
 import { produce } from '../../src/kafka/produce-request.js';
 import { cutBatch, nextSequence } from '../../src/kafka/record-batch-encoder.js';
@@ -266,15 +266,32 @@ describe('a topic that takes little', () => {
 
   test('refuses a record that is too large by name, and nothing of its transaction is seen', async () => {
     const app = await application(little);
+    const large = { key: null, value: randomBytes(30_000), headers: NO_HEADERS };
+    const first = await app.begun();
+    await expect(first.produce(app.output, [large])).rejects.toThrow(
+      /30\d{3} bytes does not fit .*: it will be compressed/,
+    );
+    await first.discard();
     const producer = await app.begun();
     await producer.produce(app.output, records('small'));
-    const refused = await producer.produce(app.output, [ofBytes(30_000)]).catch((error: unknown) => error);
+    const refused = await producer.produce(app.output, [large]).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(RecordTooLargeError);
     expect(refused).toMatchObject({ topic: app.output.topic });
     expect((refused as RecordTooLargeError).bytes).toBeGreaterThan(30_000);
     await expect(producer.commit()).rejects.toBe(refused);
     await producer.discard();
     expect(await app.visibleValues()).toEqual([]);
+  });
+
+  test('gets a record that fits only compressed, and a reader sees it as it was', async () => {
+    const app = await application(little);
+    const first = await app.begun();
+    await expect(first.produce(app.output, [ofBytes(30_000)])).rejects.toThrow(BrokerError);
+    await first.discard();
+    const producer = await app.begun();
+    await producer.produce(app.output, [...records('before'), ofBytes(30_000), ...records('after')]);
+    await producer.commit();
+    expect(await app.visibleValues()).toEqual(['before', 'x'.repeat(30_000), 'after']);
   });
 
   test('gets records that fit, cut smaller by the producers that follow the refused one', async () => {

@@ -41,6 +41,7 @@ describe('defaults', () => {
       numStandby: 0,
       stateRetentionMs: 24 * 3_600_000,
       stalledAfterMs: 60 * 3_600_000,
+      maxBatchBytes: 268_435_456,
       logLevel: 'info',
     });
   });
@@ -96,6 +97,7 @@ describe('where a value comes from', () => {
       CONSENT: 'used-outbound-topic',
       STATE_RETENTION: '1d',
       STALLED_AFTER: '1h',
+      MAX_BATCH_BYTES: '1000000',
       SHADOW: 'true',
     };
     const env = Object.fromEntries(Object.values<Setting>(SETTINGS).map(({ env }) => [env, sample[env] ?? `x-${env}`]));

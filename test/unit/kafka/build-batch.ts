@@ -23,6 +23,8 @@ export interface BatchToBuild {
   readonly magic?: number;
   /** In place of what the records encode to. */
   readonly body?: Buffer;
+  /** What the header says; the number of the records without it. */
+  readonly count?: number;
 }
 
 export function buildBatch(batch: BatchToBuild): Buffer {
@@ -41,8 +43,19 @@ export function buildBatch(batch: BatchToBuild): Buffer {
   header.writeBigInt64BE(BigInt(baseTimestamp), 27);
   header.writeBigInt64BE(BigInt(batch.maxTimestamp ?? baseTimestamp), 35);
   header.writeBigInt64BE(BigInt(batch.producerId ?? -1), 43);
-  header.writeInt32BE(batch.records.length, 57);
-  return Buffer.concat([header, body]);
+  header.writeInt32BE(batch.count ?? batch.records.length, 57);
+  return withChecksum(Buffer.concat([header, body]));
+}
+
+/** Writes the checksum of a batch whose bytes were changed into it. */
+export function withChecksum(batch: Buffer): Buffer {
+  let crc = -1;
+  for (const byte of batch.subarray(21)) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
+  }
+  batch.writeUInt32BE(~crc >>> 0, 17);
+  return batch;
 }
 
 export function buildMarker(offset: number, producerId: number, outcome: 'commit' | 'abort'): Buffer {

@@ -7,8 +7,9 @@ import { LogFetcher, type Lane } from '../../../src/kafka/log-fetcher.js';
 import { PartitionReader, type LogKind } from '../../../src/kafka/log-reader.js';
 import type { Clock } from '../../../src/lib/clock.js';
 import type { TopicPartition } from '../../../src/lib/record.js';
-import { BrokerError, OffsetOutOfRangeError } from '../../../src/pipeline/errors.js';
+import { BrokerError, OffsetOutOfRangeError, UnreadableBatchError } from '../../../src/pipeline/errors.js';
 import { buildBatch } from './build-batch.js';
+import { READING_TERMS } from './reading-terms.js';
 
 const MAX_PARTITION_BYTES = 1_000;
 /** In an encoded Fetch request, behind the replica id. */
@@ -105,7 +106,10 @@ class World {
   }
 
   reader(partition: number, from = 0, kind: LogKind = 'whole'): PartitionReader {
-    const reader = new PartitionReader({ topic: 't', partition }, from, MAX_PARTITION_BYTES, this.#fetcher, kind);
+    const reader = new PartitionReader({ topic: 't', partition }, from, this.#fetcher, {
+      ...READING_TERMS,
+      ...{ kind, maxPartitionBytes: MAX_PARTITION_BYTES },
+    });
     this.#fetcher.serve(reader, this.topicId);
     return reader;
   }
@@ -369,7 +373,7 @@ test('broken records end their reader with what came before them, and no other',
   const bad = Buffer.concat([good.records, records(0, 2, 3).records.fill(0x7f, 61)]);
   await (await world.fetch('catchUp')).answer({ ...good, records: bad }, records(1, 0, 2));
   expect((await broken.next(10)).nextOffset).toBe(2);
-  await expect(broken.next(10)).rejects.toThrow(BrokerError);
+  await expect(broken.next(10)).rejects.toThrow(UnreadableBatchError);
   expect((await sound.next(10)).nextOffset).toBe(2);
 });
 

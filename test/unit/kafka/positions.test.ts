@@ -4,6 +4,7 @@ import { lastPositionRow } from '../../../src/kafka/last-position-row.js';
 import { readPositions, type PositionSources } from '../../../src/kafka/partition-positions.js';
 import { PositionsRefusedError, setPositions, type SetPositionsPorts } from '../../../src/kafka/set-positions.js';
 import { judgePositions, type Positions } from '../../../src/pipeline/position-choices.js';
+import type { LogReader } from '../../../src/pipeline/ports.js';
 import { NO_HEADERS, type LogRecord } from '../../../src/lib/record.js';
 import { ByteWriter } from '../../../src/store/byte-writer.js';
 import { writeOriginRow, writePositionRow } from '../../../src/store/row-codec.js';
@@ -78,6 +79,11 @@ describe('the last position row', () => {
   });
 });
 
+const readable: LogReader = {
+  next: () => Promise.resolve({ records: [record(10, Buffer.of(1), Buffer.of(1))], nextOffset: 11, endOffset: 100 }),
+  close: () => undefined,
+};
+
 /** A partition whose state speaks up to `state`, and whose group offset is looked up once for each of `committed`. */
 function sourcesOf(
   state: number,
@@ -88,6 +94,7 @@ function sourcesOf(
   const sources = {
     ...{ input: TOPIC, changelog: CHANGELOG.topic, changelogPartitions: 1, changelogLogs: logs, looks: 0 },
     inputLogs: {
+      reader: () => readable,
       bounds: () => Promise.resolve({ start, end: 100, highWatermark: 100, ...SEEN_BY_MOST }),
       committedOffset: () => Promise.resolve(committed[Math.min(sources.looks++, committed.length - 1)] ?? null),
     },

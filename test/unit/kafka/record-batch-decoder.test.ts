@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import type { AbortedTransaction } from '../../../src/kafka/fetch-protocol.js';
 import { FetchedRecords } from '../../../src/kafka/record-batch-decoder.js';
 import { NO_HEADERS, type LogRecord } from '../../../src/lib/record.js';
-import { BrokerError } from '../../../src/pipeline/errors.js';
-import { buildBatch, buildMarker, type BatchRecord, type BatchToBuild } from './build-batch.js';
+import { BrokenBatchError } from '../../../src/kafka/record-batch-header.js';
+import { buildBatch, buildMarker, withChecksum, type BatchRecord, type BatchToBuild } from './build-batch.js';
 
 const record = (offset: number, more: Partial<BatchRecord> = {}): BatchRecord => ({
   offset,
@@ -132,6 +132,10 @@ describe('the position', () => {
   });
 });
 
+it('takes batches that do not reach the position for broken: fetching them again would have no end', () => {
+  expect(new FetchedRecords(batchOf(0, 4), [], 5).broken).toMatchObject({ firstOffset: 5, nextOffset: 6 });
+});
+
 it('drops the records of a batch that lie below the position', () => {
   expect(offsetsOf(readAll(Buffer.concat([batchOf(0, 4), batchOf(5, 9)]), [], 7))).toEqual([7, 8, 9]);
 });
@@ -159,32 +163,84 @@ it('tells producer ids apart that are one number as doubles', () => {
   const [one, other] = [2n ** 60n, 2n ** 60n + 1n];
   const bytes = batchOf(0, 0, { producerId: 0, transactional: true });
   bytes.writeBigInt64BE(other, 43);
+  withChecksum(bytes);
   expect(offsetsOf(readAll(bytes, [{ producerId: one, firstOffset: 0 }]))).toEqual([0]);
 });
 
-describe('is refused with a BrokerError', () => {
-  const broken: readonly (readonly [what: string, bytes: Buffer])[] = [
-    ['a message format older than 2', batchOf(0, 0, { magic: 1 })],
-    ['an offset beyond 2^53', offsetBeyond()],
-    ['a batch shorter than its header', withInt32(batchOf(0, 0), 8, 10)],
-    ['a negative number of records', withInt32(batchOf(0, 0), 57, -1)],
-    ['more records than there are bytes', withInt32(batchOf(0, 0), 57, 2)],
-    ['a record longer than its batch', withByte(batchOf(0, 0), 61, 0x7e)],
-    ['a key longer than its record', withByte(batchOf(0, 0), 65, 0x7e)],
-    ['compressed records that are not', batchOf(0, 0, { codec: 1 })],
+describe('a batch that cannot be read', () => {
+  const wrong = (bytes: Buffer, at: number): Buffer => withByte(bytes, at, bytes[at]! ^ 0x10);
+  /** The batch has offsets 5 to 7 and comes after a good one. */
+  const batch = (more: Partial<BatchToBuild> = {}): Buffer => batchOf(5, 7, more);
+  const marker = { producerId: 1, control: true };
+  const broken: readonly (readonly [what: string, bytes: Buffer, nextOffset: number, why: RegExp])[] = [
+    ['is of an older message format', batch({ magic: 1 }), 6, /message format 1/],
+    ['has an offset beyond 2^53', offsetBeyond(batch()), 8, /not a number that can be one/],
+    ['is shorter than its header', withInt32(batch(), 8, 10), 8, /shorter than its own header/],
+    ['claims a negative length', withInt32(batch(), 8, -100), 8, /shorter than its own header/],
+    ['ends below its first offset', withInt32(batch(), 23, -2), 6, /2 below its first/],
+    ['begins below the one before', batchOf(4, 7), 8, /begins at offset 4, and follows one that ends at offset 4/],
+    ['has a damaged record', wrong(batch(), 70), 8, /its bytes were damaged/],
+    ['has damaged attributes', wrong(batch(), 22), 8, /its bytes were damaged/],
+    ['claims a negative number of records', batch({ count: -1 }), 8, /claims to hold -1 records/],
+    ['claims more records than it has', batch({ count: 5 }), 8, /claims to hold 5 records, and has 2 fewer/],
+    ['claims fewer records than it has', batch({ count: 2 }), 8, /leave bytes over/],
+    ['has records out of order', batch({ records: [record(6), record(5)] }), 8, /claims to be at offset 5/],
+    ['has a record beyond its last offset', batch({ records: [record(8)] }), 8, /claims to be at offset 8/],
+    ['has a record below its first offset', batch({ records: [record(4)] }), 8, /claims to be at offset 4/],
+    ['has a record longer than itself', changed(batch(), 61, 0x7e), 8, /claims to be 63 bytes long/],
+    ['has a record of a negative length', changed(batch(), 61, 1), 8, /claims to be -1 bytes long/],
+    ['has a key longer than its record', changed(batch(), 65, 0x7e), 8, /do not fill its length/],
+    ['claims a negative number of headers', changed(batchOf(5, 5), 71, 1), 6, /claims to have -1 headers/],
+    ['is compressed by a codec that nobody knows', batch({ codec: 5 }), 8, /codec 5, which is not known/],
+    ['is not what its codec makes', batch({ codec: 1 }), 8, /cannot be decompressed: .*incorrect header check/],
     [
-      'a marker without a type',
-      buildBatch({ baseOffset: 0, lastOffset: 0, records: [record(0)], producerId: 1, control: true }),
+      'is a marker without a type',
+      buildBatch({ baseOffset: 5, lastOffset: 5, records: [record(5)], ...marker }),
+      6,
+      /no type/,
     ],
   ];
 
-  it.each(broken)('%s', (_what, bytes) => {
-    expect(() => readAll(bytes)).toThrow(BrokerError);
+  it.each(broken)('%s: the records before it are read, and its offsets are told', (_what, bytes, nextOffset, why) => {
+    const fetched = new FetchedRecords(Buffer.concat([batchOf(0, 4), bytes, batchOf(9, 9)]), [], 0);
+    const records: LogRecord[] = [];
+    const error =
+      thrownBy(() => fetched.read(records, 5)) ?? thrownBy(() => fetched.read(records, 100)) ?? fetched.broken;
+    expect(offsetsOf(records.slice(0, 5))).toEqual([0, 1, 2, 3, 4]);
+    expect(error).toBeInstanceOf(BrokenBatchError);
+    expect(error).toMatchObject({ firstOffset: 5, nextOffset, why: expect.stringMatching(why) as string });
+  });
+
+  it('is none of those that any changed byte leaves readable but other than it was', () => {
+    const good = batch();
+    for (let at = 0; at < good.length; at++) {
+      // Not covered by the checksum: the broker itself sets the base offset and the leader epoch.
+      if (at < 8 || (at >= 12 && at < 16)) continue;
+      const bytes = wrong(Buffer.from(good), at);
+      const fetched = new FetchedRecords(bytes, [], 5);
+      const whole = fetched.end > 5;
+      const error = thrownBy(() => fetched.read([], 100)) ?? fetched.broken;
+      if (whole || fetched.broken !== null) expect(error).toBeInstanceOf(BrokenBatchError);
+      else expect(at).toBeLessThan(12); // It claims to be longer than what came: it is fetched again.
+    }
+    expect(offsetsOf(readAll(good, [], 5))).toEqual([5, 6, 7]);
   });
 });
 
-function offsetBeyond(): Buffer {
-  const bytes = batchOf(0, 0);
+function thrownBy(work: () => unknown): unknown {
+  try {
+    work();
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+function changed(bytes: Buffer, at: number, value: number): Buffer {
+  return withChecksum(withByte(bytes, at, value));
+}
+
+function offsetBeyond(bytes: Buffer): Buffer {
   bytes.writeBigInt64BE(2n ** 53n, 0);
   return bytes;
 }

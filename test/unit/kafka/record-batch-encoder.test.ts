@@ -2,9 +2,11 @@ import Decoder from 'kafkajs/src/protocol/decoder.js';
 import encodeRecordByKafkaJs from 'kafkajs/src/protocol/recordBatch/record/v0/index.js';
 import decodeBatchByKafkaJs from 'kafkajs/src/protocol/recordBatch/v0/decoder.js';
 import { RecordBatch } from 'kafkajs/src/protocol/recordBatch/v0/index.js';
+import { randomBytes } from 'node:crypto';
 import { crc32c } from '../../../src/kafka/crc32c.js';
-import { cutBatch, encodeBatch, type BatchOrigin } from '../../../src/kafka/record-batch-encoder.js';
-import type { Header, RecordToWrite } from '../../../src/lib/record.js';
+import { FetchedRecords } from '../../../src/kafka/record-batch-decoder.js';
+import { compressBatch, cutBatch, encodeBatch, type BatchOrigin } from '../../../src/kafka/record-batch-encoder.js';
+import type { Header, LogRecord, RecordToWrite } from '../../../src/lib/record.js';
 
 const ORIGIN: BatchOrigin = {
   producerId: 7_000_000_000n,
@@ -120,5 +122,35 @@ describe('cutting', () => {
     const large = record(Buffer.from('large'), Buffer.alloc(2_000));
     const counts = cutAll([hundreds[0]!, large, hundreds[1]!, hundreds[2]!], 1_000, PLENTY).map(({ count }) => count);
     expect(counts).toEqual([1, 1, 2]);
+  });
+});
+
+describe('a compressed batch', () => {
+  test('holds what the batch held, is much smaller, and has the right checksum', async () => {
+    const batch = encode([
+      record(Buffer.from('k'), Buffer.alloc(3_000_000, 'error report '), [{ key: 'h', value: Buffer.of(1) }]),
+    ]);
+    const compressed = await compressBatch(batch);
+    expect(compressed.length).toBeLessThan(batch.length / 50);
+    const read = (bytes: Buffer): LogRecord[] => {
+      const records: LogRecord[] = [];
+      const fetched = new FetchedRecords(bytes, [], 0);
+      void fetched.read(records, 10);
+      return records;
+    };
+    const small = encode([record(Buffer.from('k'), Buffer.alloc(300_000, 'error report '))]);
+    expect(read(await compressBatch(small))[0]?.value?.equals(read(small)[0]!.value!)).toBe(true);
+    const fetched = new FetchedRecords(compressed, [], 0);
+    const records: LogRecord[] = [];
+    fetched.read(records, 10);
+    await fetched.openLarge();
+    fetched.read(records, 10);
+    expect(records[0]?.value?.equals(Buffer.alloc(3_000_000, 'error report '))).toBe(true);
+    expect(compressed.subarray(23, 61)).toEqual(batch.subarray(23, 61));
+  });
+
+  test('stays as it was if that is smaller', async () => {
+    const batch = encode([record(null, randomBytes(10_000))]);
+    expect(await compressBatch(batch)).toBe(batch);
   });
 });

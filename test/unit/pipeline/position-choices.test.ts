@@ -22,8 +22,12 @@ const anyPositions: fc.Arbitrary<Positions> = fc
     committed: fc.option(fc.oneof(offset, offset, offset, mark.map(encodeRepartitionMark))),
     start: offset,
     length: offset,
+    batch: fc.option(fc.tuple(offset, fc.integer({ min: 1, max: 3 }))),
   })
-  .map(({ start, length, ...rest }) => ({ ...of(start, start + length), ...rest }));
+  .map(({ start, length, batch, ...rest }) => ({
+    ...{ ...of(start, start + length), ...rest },
+    unreadable: batch === null ? null : { firstOffset: batch[0], nextOffset: batch[0] + batch[1] },
+  }));
 
 function of(start: number, end: number): Positions {
   const input = { start, end };
@@ -130,4 +134,17 @@ test('a partition that is being moved, or has the state of another topic, offers
   expect(moving.remedy).toContain('company-sync repartition');
   const other = { ...withState(4, 4, 0, 9), changelog: { topic: 'other', offset: 4, countedUnder: 1 } };
   expect(judgePositions(other)).toMatchObject({ verdict: 'state of another topic', startsAt: null, choices: [] });
+});
+
+test('a batch that cannot be read can be skipped, and only to where the next one begins', () => {
+  const unreadable = { firstOffset: 4, nextOffset: 9 };
+  const at = (committed: number) => judgePositions({ ...withState(4, committed, 0, 20), unreadable });
+  expect(at(4)).toMatchObject({
+    verdict: 'batch unreadable',
+    startsAt: null,
+    choices: [{ target: 'after-batch', offset: 9, startsAt: 9 }],
+  });
+  expect(at(9)).toMatchObject({ verdict: 'batch skipped', startsAt: 9 });
+  for (const other of [5, 8, 10, 20]) expect(at(other)).toMatchObject({ verdict: 'offset differs', startsAt: null });
+  expect(judgePositions({ ...withState(4, 9, 0, 20), unreadable: null })).toMatchObject({ verdict: 'offset differs' });
 });

@@ -1,0 +1,79 @@
+/**
+ * Decompresses snappy (format_description.txt), raw as librdkafka writes it, or in the blocks of snappy-java.
+ *
+ * Our own because snappyjs allocates what a length claims, and runs through 2^31 bytes that are not there if a literal
+ * claims to be longer than that.
+ */
+import { DecompressedBytes, TooManyBytesError } from './decompressed-bytes.js';
+
+/** How Java clients begin: snappy-java's magic (also called xerial), then its version and the oldest compatible one. */
+const SNAPPY_JAVA_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
+const SNAPPY_JAVA_HEADER_BYTES = 16;
+/** A copy of 3 bytes stands for 64: no element gives more. */
+const MOST_OUT_OF_A_BYTE = 22;
+const LITERAL = 0;
+const COPY_1_BYTE_OFFSET = 1;
+/** Lengths of literals from here on stand in bytes of their own. */
+const LONG_LITERAL = 60;
+const MAX_LENGTH_BYTES = 5;
+
+/**
+ * Stops after each block, so that many of them need not be read in one go.
+ *
+ * @param maxBytes the most that may come out
+ * @throws RangeError if the bytes are broken; TooManyBytesError
+ */
+export function* decompressSnappy(bytes: Buffer, maxBytes: number): Generator<void, Buffer> {
+  const output = new DecompressedBytes(maxBytes);
+  if (!bytes.subarray(0, SNAPPY_JAVA_MAGIC.length).equals(SNAPPY_JAVA_MAGIC)) {
+    decompressBlock(bytes, 0, bytes.length, output, maxBytes);
+    return output.finish();
+  }
+  for (let at = SNAPPY_JAVA_HEADER_BYTES; at < bytes.length;) {
+    const end = at + 4 + bytes.readInt32BE(at);
+    if (end <= at + 4 || end > bytes.length) throw new RangeError('a snappy block that is empty or cut off');
+    decompressBlock(bytes, at + 4, end, output, maxBytes);
+    at = end;
+    yield;
+  }
+  return output.finish();
+}
+
+function decompressBlock(source: Buffer, from: number, end: number, output: DecompressedBytes, maxBytes: number): void {
+  const { at: begin, value: claimed } = lengthAt(source, from, end);
+  let at = begin;
+  const start = output.length;
+  if (claimed > (end - at) * MOST_OUT_OF_A_BYTE)
+    throw new RangeError(`${end - at} bytes of snappy that claim to hold ${claimed}`);
+  if (start + claimed > maxBytes) throw new TooManyBytesError(`it holds more than ${maxBytes} bytes`);
+  output.reserve(claimed);
+  const little = (bytes: number): number => {
+    if (at + bytes > end) throw new RangeError('a snappy block that is cut off');
+    at += bytes;
+    return source.readUIntLE(at - bytes, bytes);
+  };
+  while (at < end) {
+    const tag = source[at++]!;
+    const kind = tag & 3;
+    if (kind === LITERAL) {
+      const short = tag >> 2;
+      const size = (short < LONG_LITERAL ? short : little(short - LONG_LITERAL + 1)) + 1;
+      if (at + size > end) throw new RangeError('a snappy block that ends inside a literal');
+      output.literals(source, at, at + size);
+      at += size;
+    } else if (kind === COPY_1_BYTE_OFFSET) output.match(((tag >> 5) << 8) | little(1), ((tag >> 2) & 7) + 4);
+    else output.match(little(kind === 2 ? 2 : 4), (tag >> 2) + 1);
+  }
+  if (output.length - start !== claimed)
+    throw new RangeError(`a snappy block that claims to hold ${claimed} bytes and holds ${output.length - start}`);
+}
+
+function lengthAt(source: Buffer, from: number, end: number): { at: number; value: number } {
+  let value = 0;
+  for (let i = 0; i < MAX_LENGTH_BYTES && from + i < end; i++) {
+    const byte = source[from + i]!;
+    value += (byte & 0x7f) * 2 ** (7 * i);
+    if (byte < 0x80) return { at: from + i + 1, value };
+  }
+  throw new RangeError('a snappy block without a length');
+}

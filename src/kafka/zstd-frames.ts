@@ -1,0 +1,181 @@
+/**
+ * Decompresses zstd frames (RFC 8878): by Node itself if it can (from 22.15), else by fzstd.
+ *
+ * fzstd allocates the window that a frame's header claims, up to 2 GiB, and moves all of it for each block. So the
+ * headers of frames and blocks are read first: the window becomes no larger than what the blocks can hold.
+ */
+import zlib from 'node:zlib';
+import { Decompress } from 'fzstd';
+import { TooManyBytesError } from './decompressed-bytes.js';
+
+const MAGIC = 0xfd2fb528;
+const SKIPPABLE_MAGIC = 0x184d2a50;
+const SKIPPABLE_MASK = 0xfffffff0;
+const SKIPPABLE_HEADER_BYTES = 8;
+const FLAG_SINGLE_SEGMENT = 0x20;
+const FLAG_CHECKSUM = 0x04;
+const CHECKSUM_BYTES = 4;
+const WINDOW_DESCRIPTOR_AT = 5;
+const MIN_WINDOW_LOG = 10;
+/** As in libzstd, and so in every other client: 128 MiB. */
+const MAX_WINDOW_BYTES = 2 ** 27;
+const BLOCK_HEADER_BYTES = 3;
+const MAX_BLOCK_BYTES = 128 * 1024;
+const RLE_BLOCK = 1;
+const COMPRESSED_BLOCK = 2;
+const RESERVED_BLOCK = 3;
+/**
+ * The most that fzstd may move windows about, some seconds of work. A batch of 256 MiB with the windows of levels up to
+ * 19 needs half of that. What crafted blocks of a few bytes would need has no bound.
+ */
+const MAX_MOVED_BYTES = 32 * 2 ** 30;
+
+interface Frame {
+  readonly start: number;
+  readonly end: number;
+  /** Where each block ends. */
+  readonly blockEnds: readonly number[];
+  /** No more than so many bytes come out. */
+  readonly mostBytes: number;
+  /** What matches may reach back. */
+  readonly windowBytes: number;
+  readonly hasWindowDescriptor: boolean;
+}
+
+interface NativeZstd {
+  zstdDecompressSync?(bytes: Buffer, options: zlib.ZlibOptions): Buffer;
+  zstdDecompress?(bytes: Buffer, options: zlib.ZlibOptions, done: (error: Error | null, output: Buffer) => void): void;
+}
+
+/** Node's own, which the types of Node 20 do not have. */
+const native = zlib as NativeZstd;
+
+/**
+ * Stops after each block, so that a long frame need not be read in one go.
+ *
+ * @param maxBytes the most that may come out
+ * @throws RangeError and what the decoders throw if the bytes are broken; TooManyBytesError
+ */
+export function* decompressZstd(bytes: Buffer, maxBytes: number): Generator<void, Buffer> {
+  const frames = framesOf(bytes, maxBytes);
+  if (native.zstdDecompressSync !== undefined) return native.zstdDecompressSync(bytes, nativeOptions(frames, maxBytes));
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (const frame of frames) {
+    const stream = new Decompress((piece) => {
+      length += piece.length;
+      if (length > maxBytes) throw new TooManyBytesError(`it holds more than ${maxBytes} bytes`);
+      pieces.push(piece);
+    });
+    // Its own copy: the window in the header is changed.
+    const own = Buffer.from(bytes.subarray(frame.start, frame.end));
+    if (frame.hasWindowDescriptor) own[WINDOW_DESCRIPTOR_AT] = windowDescriptor(frame.windowBytes);
+    let pushed = frame.start;
+    for (const end of frame.blockEnds) {
+      stream.push(own.subarray(pushed - frame.start, end - frame.start), false);
+      pushed = end;
+      yield;
+    }
+    stream.push(own.subarray(pushed - frame.start), true);
+  }
+  return Buffer.concat(pieces, length);
+}
+
+/** As `decompressZstd`, beside the event loop; null if this Node cannot. */
+export function decompressZstdNatively(bytes: Buffer, maxBytes: number): Promise<Buffer> | null {
+  if (native.zstdDecompress === undefined) return null;
+  const options = nativeOptions(framesOf(bytes, maxBytes), maxBytes);
+  return new Promise((resolve, reject) =>
+    native.zstdDecompress?.(bytes, options, (error, output) => (error === null ? resolve(output) : reject(error))),
+  );
+}
+
+const MIN_CHUNK_BYTES = 16 * 1024;
+
+/** One chunk as a rule: Node joins several by a copy. */
+function nativeOptions(frames: readonly Frame[], maxBytes: number): zlib.ZlibOptions {
+  const most = frames.reduce((sum, { mostBytes }) => sum + mostBytes, 0);
+  return { maxOutputLength: maxBytes, chunkSize: Math.max(MIN_CHUNK_BYTES, Math.min(most, maxBytes) + 1) };
+}
+
+function framesOf(bytes: Buffer, maxBytes: number): Frame[] {
+  const frames: Frame[] = [];
+  let moved = 0;
+  for (let at = 0; at < bytes.length;) {
+    const magic = bytes.readUInt32LE(at);
+    if ((magic & SKIPPABLE_MASK) >>> 0 === SKIPPABLE_MAGIC) {
+      at += SKIPPABLE_HEADER_BYTES + bytes.readUInt32LE(at + 4);
+      continue;
+    }
+    if (magic !== MAGIC) throw new RangeError('not a zstd frame');
+    const frame = frameAt(bytes, at, maxBytes);
+    moved += frame.blockEnds.length * frame.windowBytes;
+    if (moved > MAX_MOVED_BYTES) throw new RangeError(`a zstd window that is too large for blocks that are so small`);
+    frames.push(frame);
+    at = frame.end;
+  }
+  return frames;
+}
+
+function frameAt(bytes: Buffer, start: number, maxBytes: number): Frame {
+  const descriptor = bytes.readUInt8(start + 4);
+  const isSingle = (descriptor & FLAG_SINGLE_SEGMENT) !== 0;
+  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3]!;
+  const sizeCode = descriptor >> 6;
+  const sizeBytes = sizeCode === 0 ? (isSingle ? 1 : 0) : 1 << sizeCode;
+  let at = start + WINDOW_DESCRIPTOR_AT + (isSingle ? 0 : 1);
+  if (dictionaryBytes > 0 && bytes.readUIntLE(at, dictionaryBytes) !== 0)
+    throw new RangeError('a zstd frame that needs a dictionary');
+  at += dictionaryBytes;
+  const contentBytes = sizeBytes === 0 ? null : contentSize(bytes, at, sizeBytes);
+  at += sizeBytes;
+  const window = isSingle ? contentBytes! : windowOf(bytes.readUInt8(start + WINDOW_DESCRIPTOR_AT));
+  if (!isSingle && window > MAX_WINDOW_BYTES) throw new RangeError(`a zstd frame with a window of ${window} bytes`);
+  const { blockEnds, most } = walkBlocks(bytes, at, Math.min(MAX_BLOCK_BYTES, window));
+  if (contentBytes !== null && contentBytes > most)
+    throw new RangeError(
+      `a zstd frame that claims to hold ${contentBytes} bytes, and whose blocks hold ${most} at most`,
+    );
+  if (contentBytes !== null && contentBytes > maxBytes)
+    throw new TooManyBytesError(`it holds more than ${maxBytes} bytes`);
+  const mostBytes = contentBytes ?? most;
+  return {
+    ...{ start, blockEnds, mostBytes, hasWindowDescriptor: !isSingle },
+    end: blockEnds[blockEnds.length - 1]! + ((descriptor & FLAG_CHECKSUM) !== 0 ? CHECKSUM_BYTES : 0),
+    windowBytes: Math.min(window, mostBytes, maxBytes),
+  };
+}
+
+function contentSize(bytes: Buffer, at: number, sizeBytes: number): number {
+  if (sizeBytes === 8) return Number(bytes.readBigUInt64LE(at));
+  return bytes.readUIntLE(at, sizeBytes) + (sizeBytes === 2 ? 256 : 0);
+}
+
+function walkBlocks(bytes: Buffer, start: number, maxBlockBytes: number): { blockEnds: number[]; most: number } {
+  const blockEnds: number[] = [];
+  let most = 0;
+  for (let at = start; ;) {
+    const header = bytes.readUIntLE(at, BLOCK_HEADER_BYTES);
+    at += BLOCK_HEADER_BYTES;
+    const kind = (header >> 1) & 3;
+    const size = header >> 3;
+    if (kind === RESERVED_BLOCK || size > MAX_BLOCK_BYTES) throw new RangeError('a zstd block that makes no sense');
+    most += kind === COMPRESSED_BLOCK ? maxBlockBytes : size;
+    at += kind === RLE_BLOCK ? 1 : size;
+    if (at > bytes.length) throw new RangeError('a zstd frame that is cut off');
+    blockEnds.push(at);
+    if ((header & 1) !== 0) return { blockEnds, most };
+  }
+}
+
+function windowOf(descriptor: number): number {
+  const base = 2 ** (MIN_WINDOW_LOG + (descriptor >> 3));
+  return base + (base / 8) * (descriptor & 7);
+}
+
+/** The smallest window that is no smaller. */
+function windowDescriptor(bytes: number): number {
+  let descriptor = 0;
+  while (windowOf(descriptor) < bytes) descriptor++;
+  return descriptor;
+}

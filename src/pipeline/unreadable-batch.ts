@@ -1,0 +1,45 @@
+/** Whether a log can be read on from a position, for whoever decides to skip what cannot be read. */
+import type { TopicPartition } from '../lib/record.js';
+import { UnreadableBatchError } from './errors.js';
+import type { Logs } from './ports.js';
+
+/** A record batch that cannot be opened, by its offsets. */
+export interface UnreadableBatch {
+  readonly firstOffset: number;
+  /** Where the next batch begins. */
+  readonly nextOffset: number;
+}
+
+/**
+ * The batch that cannot be read at `from`, or after what delivers no records there; null if the next record can be read,
+ * or there is none below `end`.
+ *
+ * @param end the log's last stable offset
+ * @throws what the reader throws else; ReaderClosedError when `signal` aborts
+ */
+export async function unreadableBatchAt(
+  logs: Pick<Logs, 'reader'>,
+  at: TopicPartition,
+  from: number,
+  end: number,
+  signal?: AbortSignal,
+): Promise<UnreadableBatch | null> {
+  if (from >= end) return null;
+  const reader = logs.reader(at, from);
+  const close = () => reader.close();
+  signal?.addEventListener('abort', close);
+  try {
+    for (let position = from; position < end;) {
+      const { records, nextOffset } = await reader.next(1);
+      if (records.length > 0) return null;
+      position = nextOffset;
+    }
+    return null;
+  } catch (error) {
+    if (error instanceof UnreadableBatchError) return error;
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', close);
+    reader.close();
+  }
+}
