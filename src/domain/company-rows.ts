@@ -1,3 +1,4 @@
+import { bytesOfDataset, bytesOfHold, bytesOfInfo, bytesOfNextInfo, COMPANY_BYTES } from './row-bytes.js';
 import { RowsById } from './rows-by-id.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from './rows.js';
 
@@ -16,7 +17,7 @@ export class CompanyRows {
 
   #company: CompanyRow | null | undefined;
   #info: InfoRow | null | undefined;
-  readonly #datasets = new RowsById<DatasetRow>();
+  readonly #datasets = new RowsById<DatasetRow>(bytesOfDataset);
   /** None while no hold was asked for, as of nearly every company. */
   #holds: RowsById<HoldRow> | undefined;
 
@@ -24,12 +25,18 @@ export class CompanyRows {
   /** The stored row, from `correctCompany` to the next change. */
   #companyAsStored: CompanyRow | undefined;
   #priorInfo: InfoRow | null | undefined;
+  #infoBytes = 0;
 
   constructor(readonly companyId: string) {}
 
-  /** How many rows are held in memory: the unit in which the cache is bounded. */
+  /** How many rows are held in memory. */
   get size(): number {
     return 2 + this.#datasets.size + (this.#holds?.size ?? 0);
+  }
+
+  /** About how much memory these rows take: the unit in which the cache is bounded. */
+  get bytes(): number {
+    return COMPANY_BYTES + this.#infoBytes + this.#datasets.bytes + (this.#holds?.bytes ?? 0);
   }
 
   get company(): CompanyRow | null {
@@ -88,7 +95,9 @@ export class CompanyRows {
   }
 
   loadInfo(row: InfoRow | null): void {
-    if (this.#info === undefined) this.#info = row;
+    if (this.#info !== undefined) return;
+    this.#info = row;
+    this.#infoBytes = row === null ? 0 : bytesOfInfo(row);
   }
 
   loadDataset(datasetId: string, row: DatasetRow | null): void {
@@ -96,7 +105,7 @@ export class CompanyRows {
   }
 
   loadHold(holdId: string, row: HoldRow | null): void {
-    this.#holds ??= new RowsById();
+    this.#holds ??= new RowsById(bytesOfHold);
     this.#holds.load(holdId, row);
   }
 
@@ -120,7 +129,10 @@ export class CompanyRows {
   }
 
   setInfo(row: InfoRow | null): void {
-    if (this.#priorInfo === undefined) this.#priorInfo = this.info;
+    const before = this.info;
+    if (this.#priorInfo === undefined) this.#priorInfo = before;
+    if (row === null) this.#infoBytes = 0;
+    else this.#infoBytes = before === null ? bytesOfInfo(row) : bytesOfNextInfo(before, this.#infoBytes, row);
     this.#info = row;
   }
 
@@ -131,7 +143,7 @@ export class CompanyRows {
 
   setHold(holdId: string, row: HoldRow | null): void {
     if (!this.whole) this.hold(holdId);
-    this.#holds ??= new RowsById();
+    this.#holds ??= new RowsById(bytesOfHold);
     this.#holds.set(holdId, row);
   }
 

@@ -54,6 +54,7 @@ export class StalledWatch {
   /** The stalls of this slice, and their companies. */
   #found: Stall[] = [];
   #touched: CompanyRows[] = [];
+  #loadedBytes = 0;
 
   constructor(
     private readonly context: PipelineContext,
@@ -110,8 +111,9 @@ export class StalledWatch {
   /** @returns whether all rows of the page were looked at */
   async #judge(pass: Pass, page: readonly Pair[]): Promise<boolean> {
     let loadedRows = 0;
+    const maxBytes = this.context.loadBytes();
     for (const { key, value } of page) {
-      if (loadedRows >= MAX_LOADED_ROWS) return false;
+      if (loadedRows >= MAX_LOADED_ROWS || this.#loadedBytes >= maxBytes) return false;
       pass.after = key;
       const company = decodeCompanyRow(value);
       if (company.outcome !== 'pending') continue;
@@ -132,6 +134,7 @@ export class StalledWatch {
     await loadWholeCompany(this.owned.store, rows);
     this.#found.push(reportStall(rows));
     this.#touched.push(rows);
+    this.#loadedBytes += rows.bytes;
     return rows.size;
   }
 
@@ -144,6 +147,7 @@ export class StalledWatch {
     await commitPaced(context, partition, this.owned, this.limits, { decisions, nextOffset: passed, size });
     this.#touched = [];
     this.#found = [];
+    this.#loadedBytes = 0;
     this.cache.evict();
     for (const stall of stalls) context.observer.stalled(partition, stall);
   }

@@ -29,6 +29,7 @@ class Watched {
   now = 0;
   inputEnd: number | BrokerError = INPUT_END;
   byMost = true;
+  loadBytes = Infinity;
   readonly told: string[] = [];
   readonly counts: PendingCompanies[] = [];
   readonly watch: StalledWatch;
@@ -55,6 +56,7 @@ class Watched {
     const context: Partial<PipelineContext> = {
       topics: TOPICS,
       stalledAfterMs: STALLED_AFTER_MS,
+      loadBytes: () => this.loadBytes,
       clock: { now: () => this.now, delay: () => new Promise(() => undefined) },
       held: new HeldPositions(),
       partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], alone: true }) },
