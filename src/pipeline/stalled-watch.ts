@@ -1,7 +1,7 @@
 /**
- * Finds the companies of one partition that make no progress, by passes over its company rows: a slice of a bounded
+ * Finds the companies of one partition that make no progress, by passes over its unfinished companies: a slice of a bounded
  * number of rows at a time, when the input lets us wait and between batches. So an event costs the same with and
- * without it, whatever the number of companies.
+ * without it, and a pass costs the same whatever the number of finished companies.
  *
  * A backlog is never taken for a stall: a pass asks for the time, then for the end of the input, and judges by that time
  * only once the partition has worked off the input up to that end.
@@ -14,8 +14,9 @@ import { isStalled, reportStall, type Stall } from '../domain/stall.js';
 import type { CompanyCache } from '../store/company-cache.js';
 import type { Pair } from '../store/key-value-store.js';
 import { decodeCompanyRow } from '../store/row-codec.js';
-import { COMPANY_PREFIX, parseRowKey } from '../store/row-keys.js';
+import { parseRowKey } from '../store/row-keys.js';
 import { loadWholeCompany } from '../store/row-loading.js';
+import { UnfinishedPages } from '../store/unfinished-companies.js';
 import type { BatchLimits } from './batch-limits.js';
 import type { PipelineContext } from './context.js';
 import { NOTHING_DECIDED } from './decide.js';
@@ -49,6 +50,7 @@ interface Pass {
 export class StalledWatch {
   readonly #passIntervalMs: number;
   readonly #recount: RecountPass;
+  readonly #unfinished: UnfinishedPages;
   #pass: Pass | null = null;
   #dueAt = 0;
   /** The stalls of this slice, and their companies. */
@@ -64,6 +66,7 @@ export class StalledWatch {
     private readonly limits: BatchLimits,
   ) {
     this.#recount = new RecountPass(context, partition, owned, cache, limits);
+    this.#unfinished = new UnfinishedPages(owned.store);
     const wanted = context.stalledAfterMs / PASSES_PER_STALL;
     this.#passIntervalMs = Math.min(Math.max(wanted, MIN_PASS_INTERVAL_MS), MAX_PASS_INTERVAL_MS);
   }
@@ -88,9 +91,9 @@ export class StalledWatch {
     const pass = this.#pass;
     if (pass === null || passed < pass.inputEnd) return;
     const sliceRows = Math.min(SLICE_ROWS, this.limits.records);
-    const page = await this.owned.store.page(COMPANY_PREFIX, pass.after, sliceRows);
-    const whole = await this.#judge(pass, page);
-    if (whole && page.length < sliceRows) this.#end(pass);
+    const { rows, last } = await this.#unfinished.page(pass.after, sliceRows);
+    const whole = await this.#judge(pass, rows);
+    if (whole && last) this.#end(pass);
     await this.#publish(passed);
   }
 
