@@ -88,7 +88,7 @@ async function workOff(at: Partition, partition: number): Promise<number> {
   at.offset += written.length;
   const decoded = await timed('decode', () => decoder.decodeBatch(records, signal));
   const decisions = await timed('decide', () =>
-    decide(context, { partition, counted: new CountedCompanies(null), ...at }, records, decoded, 0),
+    decide(context, { partition, counted: new CountedCompanies(null), ...at }, records, decoded, 0, NO_LIMITS),
   );
   const position = { topic: 'sync-events', offset: at.offset, countedUnder: VOCABULARY };
   const encoded = await timed('encode', () =>
@@ -124,6 +124,7 @@ function fetchResponse(records: readonly RecordToWrite[], baseOffset: number): B
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'company-sync-bench-'));
+const NO_LIMITS = { rows: Infinity, bytes: Infinity };
 const directory = new RocksStateDirectory(folder, clock);
 const partitions: Partition[] = [];
 for (let p = 0; p < PARTITIONS; p++) {

@@ -19,6 +19,7 @@ import { kafkaTransactions } from './kafka/transactions.js';
 import type { Clock } from './lib/clock.js';
 import { FailureWatch } from './ops/failure-watch.js';
 import { LoggingObserver } from './ops/logging-observer.js';
+import type { MemoryBudget } from './ops/memory-budget.js';
 import { tellAll } from './ops/observers.js';
 import type { PipelineContext } from './pipeline/context.js';
 import type { HeldPositions } from './pipeline/held-positions.js';
@@ -68,18 +69,17 @@ export interface ContextParts extends Settings {
   readonly membership: GroupMembership;
   readonly held: HeldPositions;
   readonly state: StateDirectory;
-  /** How many partitions there are to share the cache, at present. */
+  readonly memory: MemoryBudget;
+  /** How many partitions there are to share the memory, at present. */
   readonly size: () => number;
   readonly own: Own;
   readonly failures: FailureWatch;
 }
 
-/** Rows kept in memory by all partitions together, about 250 bytes each. */
-const CACHED_ROWS = 400_000;
-
 export function createPipelineContext(parts: ContextParts): PipelineContext {
   const { cluster, config, logger, clock, observers, topics, registry } = parts;
-  const { membership, held, state, size, own, failures } = parts;
+  const { membership, held, state, memory, own, failures } = parts;
+  const shareOf = (bytes: number) => Math.floor(bytes / Math.max(1, parts.size()));
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
   const decoder = createSyncEventDecoder(readers.syncEvent, { source, clock, knownId: schemaId });
@@ -101,7 +101,8 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     endProcess: parts.onCrash,
     stalledAfterMs: config.stalledAfterMs,
     deleteRetentionMs: topics.changelogDeleteRetentionMs,
-    cacheRows: () => Math.floor(CACHED_ROWS / Math.max(1, size())),
+    cacheBytes: () => shareOf(memory.cacheBytes),
+    loadBytes: () => shareOf(memory.loadBytes),
     inputLogs: createLogs(parts, own, {
       reuseMemory: true,
       remedy: ({ partition }, nextOffset) => skipBatch(partition, nextOffset),

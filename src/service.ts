@@ -21,6 +21,7 @@ import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-s
 import { createInspection, type Inspection } from './ops/inspection.js';
 import { InstanceMetrics } from './ops/instance-metrics.js';
 import { MemberProofs } from './ops/member-proof.js';
+import { memoryBudget } from './ops/memory-budget.js';
 import { MetricsObserver } from './ops/metrics-observer.js';
 import { OldestUncommitted } from './ops/oldest-uncommitted.js';
 import { PartitionFigures } from './ops/partition-figures.js';
@@ -191,7 +192,10 @@ export class Service {
       onAlive: () => this.#failures.progressed('group', null),
     });
     this.#own('group membership', () => membership.stop());
-    const folders = new ExclusiveStateDirectory(new RocksStateDirectory(config.stateDir, clock));
+    const memory = memoryBudget(logger);
+    // Every partition may come to this instance, to run or as a standby, and has one store then.
+    const storeBytes = Math.floor(memory.storesBytes / topics.partitions.syncEvents);
+    const folders = new ExclusiveStateDirectory(new RocksStateDirectory(config.stateDir, clock, storeBytes));
     const state = new TimedStateDirectory(folders, clock);
     this.#state = state;
     const size = () => this.#partitions?.size ?? 0;
@@ -212,7 +216,7 @@ export class Service {
         this.#figures,
         ...this.#options.observers,
       ],
-      ...{ topics, registry, decidingSettings, membership, held, size, state },
+      ...{ topics, registry, decidingSettings, membership, held, size, state, memory },
       ...{ own: this.#own, failures: this.#failures },
     });
     const partitions = new PartitionSet(context);

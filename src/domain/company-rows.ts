@@ -1,4 +1,5 @@
 import { InfoTable } from './info-table.js';
+import { bytesOfDataset, bytesOfHold, bytesOfInfo, COMPANY_BYTES } from './row-bytes.js';
 import { RowsById } from './rows-by-id.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from './rows.js';
 
@@ -17,7 +18,7 @@ export class CompanyRows {
 
   #company: CompanyRow | null | undefined;
   #info: InfoRow | null | undefined;
-  readonly #datasets = new RowsById<DatasetRow>();
+  readonly #datasets = new RowsById<DatasetRow>(bytesOfDataset);
   /** None while no hold was asked for, as of nearly every company. */
   #holds: RowsById<HoldRow> | undefined;
 
@@ -27,12 +28,25 @@ export class CompanyRows {
   #priorInfo: InfoRow | null | undefined;
   /** `#info`, or a copy of it, with its places; made when it is first looked into. */
   #table: InfoTable | undefined;
+  /** Of `#info`, unless that is a table, which counts its own. */
+  #infoBytes = 0;
 
   constructor(readonly companyId: string) {}
 
-  /** How many rows are held in memory: the unit in which the cache is bounded. */
+  /** How many rows are held in memory. */
   get size(): number {
     return 2 + this.#datasets.size + (this.#holds?.size ?? 0);
+  }
+
+  /** About how much memory these rows take: the unit in which the cache is bounded. */
+  get bytes(): number {
+    return COMPANY_BYTES + this.#bytesOfInfo + this.#datasets.bytes + (this.#holds?.bytes ?? 0);
+  }
+
+  /** A table beside the row takes about as much again. */
+  get #bytesOfInfo(): number {
+    const table = this.#table?.bytes ?? 0;
+    return this.#info === this.#table ? table : this.#infoBytes + table;
   }
 
   get company(): CompanyRow | null {
@@ -91,7 +105,9 @@ export class CompanyRows {
   }
 
   loadInfo(row: InfoRow | null): void {
-    if (this.#info === undefined) this.#info = row;
+    if (this.#info !== undefined) return;
+    this.#info = row;
+    this.#infoBytes = row === null ? 0 : bytesOfInfo(row);
   }
 
   loadDataset(datasetId: string, row: DatasetRow | null): void {
@@ -99,7 +115,7 @@ export class CompanyRows {
   }
 
   loadHold(holdId: string, row: HoldRow | null): void {
-    this.#holds ??= new RowsById();
+    this.#holds ??= new RowsById(bytesOfHold);
     this.#holds.load(holdId, row);
   }
 
@@ -130,6 +146,7 @@ export class CompanyRows {
   setInfo(row: InfoRow | null): void {
     if (this.#priorInfo === undefined) this.#priorInfo = this.info;
     this.#info = row;
+    this.#infoBytes = row === null ? 0 : bytesOfInfo(row);
     this.#table = undefined;
   }
 
@@ -143,7 +160,8 @@ export class CompanyRows {
     const table = this.lookUpInfo();
     if (this.#priorInfo !== undefined && this.#info === table) return table;
     const copy = table.successor();
-    this.setInfo(copy);
+    if (this.#priorInfo === undefined) this.#priorInfo = this.info;
+    this.#info = copy;
     this.#table = copy;
     return copy;
   }
@@ -155,7 +173,7 @@ export class CompanyRows {
 
   setHold(holdId: string, row: HoldRow | null): void {
     if (!this.whole) this.hold(holdId);
-    this.#holds ??= new RowsById();
+    this.#holds ??= new RowsById(bytesOfHold);
     this.#holds.set(holdId, row);
   }
 

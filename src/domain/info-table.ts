@@ -1,4 +1,5 @@
 import type { Offset } from './events.js';
+import { bytesOfConnection, bytesOfInfo, bytesOfLink } from './row-bytes.js';
 import type { Connection, InfoRow, Link } from './rows.js';
 
 /** Up to so many connections or links are looked through: nearly every company has fewer, and needs no maps. */
@@ -36,12 +37,19 @@ export class InfoTable implements InfoRow {
   readonly links: Link[];
   /** Made when it is first needed. */
   #places: Places | null = null;
+  #bytes: number;
 
   constructor(row: InfoRow | null) {
     this.clientId = row?.clientId ?? '';
     this.companyName = row?.companyName ?? '';
     this.connections = [...(row?.connections ?? [])];
     this.links = [...(row?.links ?? [])];
+    this.#bytes = bytesOfInfo(this);
+  }
+
+  /** About how much memory this takes. A name that changes later is not counted again. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** A copy to be changed. From then on nothing may be looked up in this one. */
@@ -76,13 +84,16 @@ export class InfoTable implements InfoRow {
     const known = this.connectionAt(connection.connectionId);
     const at = known ?? this.connections.length;
     this.connections[at] = connection;
-    if (known === undefined) this.#places?.connections.set(connection.connectionId, at);
+    if (known !== undefined) return at;
+    this.#bytes += bytesOfConnection(connection);
+    this.#places?.connections.set(connection.connectionId, at);
     return at;
   }
 
   /** @returns the link's position */
   addLink(link: Link): number {
     const at = this.links.push(link) - 1;
+    this.#bytes += bytesOfLink(link);
     this.#places?.addLink(link, at);
     return at;
   }

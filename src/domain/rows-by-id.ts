@@ -1,3 +1,5 @@
+import { ENTRY_BYTES } from './row-bytes.js';
+
 /** A row in memory. One object for as long as it is there, so that a change of it costs one look-up and no new object. */
 interface Entry<T> {
   readonly id: string;
@@ -16,9 +18,18 @@ export class RowsById<T extends object> {
   /** What was looked up last: the rules ask for the row of an event several times. */
   #latestId: string | undefined;
   #latest: Entry<T> | undefined;
+  #bytes = 0;
+
+  /** @param bytesOf about how much memory a row takes, without its entry here */
+  constructor(private readonly bytesOf: (row: T) => number) {}
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** About how much memory the rows take. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   get changed(): boolean {
@@ -79,6 +90,7 @@ export class RowsById<T extends object> {
   /** Lets go of all rows. Call it when everything is settled. */
   clear(): void {
     this.#entries.clear();
+    this.#bytes = 0;
     this.#latestId = this.#latest = undefined;
   }
 
@@ -97,14 +109,20 @@ export class RowsById<T extends object> {
       else this.#lastChanged.nextChanged = entry;
       this.#lastChanged = entry;
     }
+    this.#bytes += this.#bytesIn(row) - this.#bytesIn(entry.row);
     entry.row = row;
   }
 
   #add(id: string, row: T | null): Entry<T> {
     const entry: Entry<T> = { id, row, prior: undefined, nextChanged: undefined };
     this.#entries.set(id, entry);
+    this.#bytes += ENTRY_BYTES + id.length + this.#bytesIn(row);
     this.#latestId = id;
     this.#latest = entry;
     return entry;
+  }
+
+  #bytesIn(row: T | null): number {
+    return row === null ? 0 : this.bytesOf(row);
   }
 }

@@ -9,6 +9,7 @@ import type { Clock } from '../lib/clock.js';
 import type { HeldPositions } from '../pipeline/held-positions.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
 import type { ExclusiveStateDirectory } from '../store/exclusive-state-directory.js';
+import { boundInfoLogs } from '../store/info-logs.js';
 import { listStateFolders, markUsed, removeStateFolder, type StateFolder } from '../store/state-folders.js';
 
 export interface StateGarbageOptions {
@@ -40,10 +41,14 @@ export class StateGarbage {
     await this.#ended;
   }
 
-  /** Measures every folder, marks those in use, and removes those unused for longer than the retention. */
+  /**
+   * Measures every folder, marks those in use, and removes those unused for longer than the retention. Empties RocksDB's
+   * own logs that have grown too large.
+   */
   async sweep(): Promise<void> {
     const { stateDir, retentionMs, clock, observer } = this.options;
     const now = clock.now();
+    await boundInfoLogs(stateDir);
     const kept: StateFolder[] = [];
     for (const folder of await listStateFolders(stateDir)) {
       const { path, partition, lastUsedMs } = folder;

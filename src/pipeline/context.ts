@@ -37,8 +37,10 @@ export interface PipelineContext {
   readonly stalledAfterMs: number;
   /** The changelog's delete.retention.ms: a folder away for longer may hold what tombstones have removed. */
   readonly deleteRetentionMs: number;
-  /** Rows that one partition may keep in memory between batches, at present. */
-  readonly cacheRows: () => number;
+  /** Bytes of rows that one partition may keep in memory between batches, at present. */
+  readonly cacheBytes: () => number;
+  /** Bytes of rows that one transaction of a partition may load and change, at present. A single record may bring more. */
+  readonly loadBytes: () => number;
 
   readonly inputLogs: Logs;
   /** A connection of its own, so that a restore does not slow the partitions that run. */

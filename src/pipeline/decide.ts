@@ -1,22 +1,22 @@
 /** From decoded records to decisions: the rules applied to a batch, with the rows that they need. */
 import { announce, type Announcement } from '../domain/announcement.js';
-import { completingOf, dueFirst } from '../domain/recount.js';
+import { dueFirst } from '../domain/recount.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { InputEvent } from '../domain/events.js';
 import { isLimitCode, type LimitExceeded } from '../domain/limits.js';
-import { clientMayChoose, isDate, policyFor, type Policy } from '../domain/policy.js';
+import { isDate, type Policy } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
 import { isKnownStatus } from '../domain/statuses.js';
 import { hold, transition, type Ignored } from '../domain/transition.js';
 import { isPoison, type Decoded, type Poison } from '../decode/poison.js';
 import { REPAIRS_HEADER } from '../decode/sync-event-decoder.js';
 import { assertNever } from '../lib/assert-never.js';
-import { NO_HEADERS, type LogRecord } from '../lib/record.js';
+import type { LogRecord } from '../lib/record.js';
 import type { CompanyCache } from '../store/company-cache.js';
 import type { CountedCompanies } from '../store/counted-companies.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { loadWholeCompany, RowLoad } from '../store/row-loading.js';
-import { USUAL_BATCH } from './batch-limits.js';
+import { announceOverdue, policyInForce } from './announce-overdue.js';
 import type { PipelineContext } from './context.js';
 import type { UndatedRecords } from './observer.js';
 
@@ -41,12 +41,29 @@ export interface DecidedBatch extends Decisions {
   readonly cachedCompanies: number;
   /** Roughly so many rows have changed. */
   readonly changedRows: number;
+  /** About so much memory do the rows take that were loaded and that have changed. */
+  readonly bytes: number;
+}
+
+/** What the decisions of one transaction may bring into memory. A single record may bring more. */
+export interface DecisionLimits {
+  /** Rows that change, or are loaded because a whole company is needed. */
+  readonly rows: number;
+  /** Bytes of the rows that are loaded and that change, by the estimate of `CompanyRows.bytes`. */
+  readonly bytes: number;
 }
 
 /** What a stretch of the log leads to that delivers no records: only the position moves. */
 export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 
 const COMPANY_AND_INFO_ROW = 2;
+/** A changed row in memory: its prior, and its encoded forms in the changelog record, the undo and the write batch. */
+const CHANGED_ROW_BYTES = 300;
+/**
+ * Records whose rows are loaded together: enough that a read costs little for each, and few enough that not much is loaded
+ * for nothing when the limits are reached before the last of them.
+ */
+const LOADED_TOGETHER = 2_500;
 
 interface PartitionRows {
   readonly partition: number;
@@ -56,11 +73,11 @@ interface PartitionRows {
 }
 
 /**
- * Applies the records in order, from position `from` on, to the end or until enough rows have changed. Changes only the
- * rows in the cache: if anything throws, the cache must be thrown away.
+ * Applies the records in order, from position `from` on, to the end or until a limit is reached. At least one record is
+ * applied. Changes only the rows in the cache: if anything throws, the cache must be thrown away.
  *
  * @param decoded one for each of `records`
- * @param maxChangedRows no record is applied once so many rows have changed; one record may change more
+ * @param limits no record is applied once one of them is reached
  */
 export async function decide(
   context: PipelineContext,
@@ -68,20 +85,22 @@ export async function decide(
   records: readonly LogRecord[],
   decoded: readonly Decoded[],
   from: number,
-  maxChangedRows = USUAL_BATCH.rows,
+  limits: DecisionLimits,
 ): Promise<DecidedBatch> {
-  const batch = new BatchDecisions(context, at);
-  await batch.loadRows(decoded, from);
+  const batch = new BatchDecisions(context, at, limits);
   let i = from;
-  for (; i < decoded.length && batch.changedRows < maxChangedRows; i++) {
-    const item = decoded[i] as Decoded;
-    const rows = batch.rowsOf[i - from] ?? null;
-    if (!isDate((records[i] as LogRecord).timestamp)) batch.noteUndated(item, records[i] as LogRecord);
-    // Awaits only in the rare cases that need more rows than were loaded: no promise per record.
-    const more = isPoison(item)
-      ? batch.holdCompany(rows, item)
-      : batch.apply(rows as CompanyRows, item, records[i] as LogRecord);
-    if (more !== null) await more;
+  while (i < decoded.length && (i === from || !batch.full)) {
+    const first = i;
+    const rowsOf = await batch.loadRows(decoded, first);
+    for (; i < first + rowsOf.length && (i === from || !batch.full); i++) {
+      const item = decoded[i] as Decoded;
+      const record = records[i] as LogRecord;
+      const rows = rowsOf[i - first] ?? null;
+      if (!isDate(record.timestamp)) batch.noteUndated(item, record);
+      // Awaits only in the rare cases that need more rows than were loaded: no promise per record.
+      const more = isPoison(item) ? batch.holdCompany(rows, item) : batch.apply(rows as CompanyRows, item, record);
+      if (more !== null) await more;
+    }
   }
   batch.end = i;
   return batch;
@@ -99,25 +118,46 @@ class BatchDecisions implements DecidedBatch {
   cachedCompanies = 0;
   end = 0;
   changedRows = 0;
-  /** The rows of each record's company; null where a poison record holds none. */
-  readonly rowsOf: (CompanyRows | null)[] = [];
+  /** Of rows that were loaded, and of the texts that changed rows have. */
+  #loadedBytes = 0;
+  #missing = 0;
 
   constructor(
     private readonly context: PipelineContext,
     private readonly at: PartitionRows,
+    private readonly limits: DecisionLimits,
   ) {}
 
-  async loadRows(decoded: readonly Decoded[], from: number): Promise<void> {
-    const load = new RowLoad(this.at.cache, this.at.counted);
-    for (let i = from; i < decoded.length; i++) {
+  get bytes(): number {
+    return this.#loadedBytes + this.changedRows * CHANGED_ROW_BYTES;
+  }
+
+  /** A limit is reached. */
+  get full(): boolean {
+    return this.changedRows >= this.limits.rows || this.bytes >= this.limits.bytes;
+  }
+
+  /**
+   * Loads what the next records need, from position `from` on, until a limit is reached.
+   * @returns the rows of each record's company; null if it is poison that holds none
+   */
+  async loadRows(decoded: readonly Decoded[], from: number): Promise<(CompanyRows | null)[]> {
+    const { cache, counted, store } = this.at;
+    const load = new RowLoad(cache, counted);
+    const rowsOf: (CompanyRows | null)[] = [];
+    const end = Math.min(decoded.length, from + LOADED_TOGETHER);
+    for (let i = from; i < end; i++) {
       const item = decoded[i] as Decoded;
-      if (!isPoison(item)) this.rowsOf.push(load.want(item));
-      else if (item.heldCompanyId === null) this.rowsOf.push(null);
-      else this.rowsOf.push(load.wantHold(item.heldCompanyId, this.holdIdOf(item.record)));
+      if (!isPoison(item)) rowsOf.push(load.want(item));
+      else if (item.heldCompanyId === null) rowsOf.push(load.wantNothing());
+      else rowsOf.push(load.wantHold(item.heldCompanyId, this.holdIdOf(item.record)));
     }
-    this.companies = this.at.cache.usedInBatch;
-    this.cachedCompanies = this.companies - load.missing;
-    await load.run(this.at.store);
+    rowsOf.length = await load.run(store, this.limits.bytes - this.bytes);
+    this.#loadedBytes += load.loadedBytes;
+    this.#missing += load.missing;
+    this.companies = cache.usedInBatch;
+    this.cachedCompanies = this.companies - this.#missing;
+    return rowsOf;
   }
 
   /** Sets the record aside and holds its company; a promise only where something must be read first. */
@@ -147,6 +187,7 @@ class BatchDecisions implements DecidedBatch {
     const policy = policyInForce(context, event.timestamp, event.clientId);
     const forgottenBefore = forgottenOf(rows);
     const alreadyTouched = rows.changed;
+    const bytesBefore = rows.bytes;
     const outcome = transition(rows, event, policy);
     if (outcome.kind === 'needs-whole-company') return this.applyToWhole(rows, event, record);
     if (outcome.kind === 'overdue') {
@@ -162,12 +203,13 @@ class BatchDecisions implements DecidedBatch {
       case 'applied':
         if (!alreadyTouched && rows.changed) this.touched.push(rows);
         this.changedRows += rowsChangedBy(event, rows);
+        this.#loadedBytes += Math.max(0, rows.bytes - bytesBefore);
         this.noteForgotten(rows, forgottenBefore);
         return null;
       case 'completed':
         if (!alreadyTouched) this.touched.push(rows);
         if (rows.whole) return this.announce(rows, event, record, outcome.policy);
-        return loadWholeCompany(this.at.store, rows).then(() => {
+        return this.load(rows).then(() => {
           this.announce(rows, event, record, outcome.policy);
         });
       case 'beyond-limit':
@@ -178,15 +220,21 @@ class BatchDecisions implements DecidedBatch {
   }
 
   private announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Policy): null {
-    this.changedRows += rows.size;
+    this.noteAllChanged(rows);
     this.completing++;
     this.announcements.push({ announcement: announce(rows, event, policy), completing: record });
     return null;
   }
 
+  /** Every row of the company is deleted, and its event lists them. */
+  private noteAllChanged(rows: CompanyRows): void {
+    this.changedRows += rows.size;
+    this.#loadedBytes += rows.bytes;
+  }
+
   private announceOverdue(rows: CompanyRows): void {
     if (!rows.changed) this.touched.push(rows);
-    this.changedRows += rows.size;
+    this.noteAllChanged(rows);
     this.announcements.push(announceOverdue(this.context, rows));
   }
 
@@ -197,8 +245,14 @@ class BatchDecisions implements DecidedBatch {
 
   /** A company that must only be counted counts as changed too, so that a batch does not load any number of rows. */
   private async loadWhole(rows: CompanyRows): Promise<void> {
-    await loadWholeCompany(this.at.store, rows);
+    await this.load(rows);
     this.changedRows += rows.size;
+  }
+
+  private async load(rows: CompanyRows): Promise<void> {
+    const before = rows.bytes;
+    await loadWholeCompany(this.at.store, rows);
+    this.#loadedBytes += rows.bytes - before;
   }
 
   private noteForgotten(rows: CompanyRows, before: number): void {
@@ -233,22 +287,6 @@ class BatchDecisions implements DecidedBatch {
   private holdIdOf(record: LogRecord): string {
     return `${this.at.partition}/${record.offset}`;
   }
-}
-
-/**
- * Announces a company that an older release left waiting, as the record would have that completed it (`completingOf`).
- * That record was read long ago and may be gone: the announcement carries on no trace.
- */
-export function announceOverdue(context: PipelineContext, rows: CompanyRows): Decisions['announcements'][number] {
-  const completing = completingOf(rows);
-  const { offset, timestamp, clientId } = completing;
-  const announcement = announce(rows, completing, policyInForce(context, timestamp, clientId));
-  return { announcement, completing: { offset, timestamp, key: null, value: null, headers: NO_HEADERS } };
-}
-
-function policyInForce({ allDatasetsFrom, settings }: PipelineContext, timestamp: number, clientId: string): Policy {
-  const choice = clientMayChoose(timestamp, allDatasetsFrom) ? settings.policyOf(clientId) : undefined;
-  return policyFor(timestamp, allDatasetsFrom, choice);
 }
 
 /** Roughly: rare changes besides, of holds lifted and early datasets forgotten, are not counted. */

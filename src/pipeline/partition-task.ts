@@ -122,7 +122,7 @@ export class PartitionTask {
   async #process(owned: OwnedPartition, signal: AbortSignal): Promise<void> {
     const { context, partition } = this;
     const { store } = owned;
-    const cache = new CompanyCache(context.cacheRows);
+    const cache = new CompanyCache(context.cacheBytes);
     const watch = new StalledWatch(context, partition, owned, cache, this.#limits);
     const idle = { ...owned, watch, notes: new AtEndNotes(context, partition, store) };
     const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, owned.inputId);
@@ -156,8 +156,9 @@ export class PartitionTask {
       if (throttledMs(owned) > 0) await context.clock.delay(throttledMs(owned), signal);
       if (signal.aborted) return;
       const startedAt = context.clock.now();
+      const limits = { rows: this.#limits.rows, bytes: context.loadBytes() };
       const at = { partition, store: owned.store, counted: owned.counted, cache };
-      const decisions = await decide(context, at, batch.records, decoded, from, this.#limits.rows);
+      const decisions = await decide(context, at, batch.records, decoded, from, limits);
       context.observer.step(partition, 'decided');
       const nextOffset = batch.records[decisions.end]?.offset ?? batch.nextOffset;
       const lag = Math.max(0, batch.endOffset - nextOffset);

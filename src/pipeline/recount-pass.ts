@@ -25,8 +25,9 @@ import { decodeDatasetRow, hasStatusText } from '../store/row-codec.js';
 import { DATASET_PREFIX, parseRowKey } from '../store/row-keys.js';
 import { loadWholeCompany } from '../store/row-loading.js';
 import type { BatchLimits } from './batch-limits.js';
+import { announceOverdue } from './announce-overdue.js';
 import type { PipelineContext } from './context.js';
-import { announceOverdue, NOTHING_DECIDED, type Decisions } from './decide.js';
+import { NOTHING_DECIDED, type Decisions } from './decide.js';
 import { commitPaced } from './paced-commit.js';
 import type { OwnedPartition } from './take-over.js';
 
@@ -42,6 +43,7 @@ export class RecountPass {
   /** Of this slice. */
   #touched: CompanyRows[] = [];
   #changedRows = 0;
+  #loadedBytes = 0;
   #announcements: Decisions['announcements'][number][] = [];
 
   constructor(
@@ -70,6 +72,7 @@ export class RecountPass {
     const over = lookedAt === page.length && page.length < SLICE_ROWS;
     if (over) counted.noteAll();
     if (over || this.#touched.length > 0) await this.#commit(passed);
+    else this.cache.evict();
     const last = page[lookedAt - 1];
     if (!over && last !== undefined) counted.notePassed(last.key);
     if (over) this.#report();
@@ -78,10 +81,12 @@ export class RecountPass {
   /** @returns how many rows of the page were looked at: at least one, if there is one */
   async #count(page: readonly Pair[]): Promise<number> {
     const maxRows = Math.min(MAX_LOADED_ROWS, this.limits.rows);
+    const maxBytes = this.context.loadBytes();
     let loadedRows = 0;
+    this.#loadedBytes = 0;
     let latest: string | null = null;
     for (const [i, { key, value }] of page.entries()) {
-      if (loadedRows >= maxRows) return i;
+      if (loadedRows >= maxRows || this.#loadedBytes >= maxBytes) return i;
       if (!hasStatusText(value)) continue;
       const { status } = decodeDatasetRow(value);
       if (!isLongStatus(status) && !isLaterTerminal(status)) continue;
@@ -99,6 +104,7 @@ export class RecountPass {
     const rows = this.cache.get(companyId);
     await loadWholeCompany(this.owned.store, rows);
     const { company, size } = rows;
+    this.#loadedBytes += rows.bytes;
     if (company?.outcome !== 'pending' || (company.laterFinished === 0 && !rows.corrected)) return size;
     if (company.laterFinished !== 0) this.#companies++;
     const isOverdue = dueFirst(rows) === 'overdue';

@@ -1,7 +1,7 @@
 /**
- * Finds the companies of one partition that make no progress, by passes over its company rows: a slice of a bounded
+ * Finds the companies of one partition that make no progress, by passes over its unfinished companies: a slice of a bounded
  * number of rows at a time, when the input lets us wait and between batches. So an event costs the same with and
- * without it, whatever the number of companies.
+ * without it, and a pass costs the same whatever the number of finished companies.
  *
  * A backlog is never taken for a stall: a pass asks for the time, then for the end of the input, and judges by that time
  * only once the partition has worked off the input up to that end.
@@ -11,13 +11,14 @@
  */
 import type { CompanyRows } from '../domain/company-rows.js';
 import { lastProgressOf } from '../domain/pending-company.js';
+import type { PendingCompany } from '../domain/rows.js';
 import { dateProgress, isStalled, reportStall, type Stall } from '../domain/stall.js';
 import type { CompanyCache } from '../store/company-cache.js';
 import type { Pair } from '../store/key-value-store.js';
 import { decodeCompanyRow } from '../store/row-codec.js';
-import { COMPANY_PREFIX, parseRowKey } from '../store/row-keys.js';
+import { parseRowKey } from '../store/row-keys.js';
 import { loadWholeCompany } from '../store/row-loading.js';
-import type { PendingCompany } from '../domain/rows.js';
+import { UnfinishedPages } from '../store/unfinished-companies.js';
 import type { BatchLimits } from './batch-limits.js';
 import type { PipelineContext } from './context.js';
 import { NOTHING_DECIDED } from './decide.js';
@@ -51,11 +52,13 @@ interface Pass {
 export class StalledWatch {
   readonly #passIntervalMs: number;
   readonly #recount: RecountPass;
+  readonly #unfinished: UnfinishedPages;
   #pass: Pass | null = null;
   #dueAt = 0;
   /** The stalls of this slice, and the companies that it changes. */
   #found: Stall[] = [];
   #touched: CompanyRows[] = [];
+  #loadedBytes = 0;
 
   constructor(
     private readonly context: PipelineContext,
@@ -65,6 +68,7 @@ export class StalledWatch {
     private readonly limits: BatchLimits,
   ) {
     this.#recount = new RecountPass(context, partition, owned, cache, limits);
+    this.#unfinished = new UnfinishedPages(owned.store);
     const wanted = context.stalledAfterMs / PASSES_PER_STALL;
     this.#passIntervalMs = Math.min(Math.max(wanted, MIN_PASS_INTERVAL_MS), MAX_PASS_INTERVAL_MS);
   }
@@ -89,9 +93,9 @@ export class StalledWatch {
     const pass = this.#pass;
     if (pass === null || passed < pass.inputEnd) return;
     const sliceRows = Math.min(SLICE_ROWS, this.limits.records);
-    const page = await this.owned.store.page(COMPANY_PREFIX, pass.after, sliceRows);
-    const whole = await this.#judge(pass, page);
-    if (whole && page.length < sliceRows) this.#end(pass);
+    const { rows, last } = await this.#unfinished.page(pass.after, sliceRows);
+    const whole = await this.#judge(pass, rows);
+    if (whole && last) this.#end(pass);
     await this.#publish(passed);
   }
 
@@ -112,8 +116,9 @@ export class StalledWatch {
   /** @returns whether all rows of the page were looked at */
   async #judge(pass: Pass, page: readonly Pair[]): Promise<boolean> {
     let loadedRows = 0;
+    const maxBytes = this.context.loadBytes();
     for (const { key, value } of page) {
-      if (loadedRows >= MAX_LOADED_ROWS) return false;
+      if (loadedRows >= MAX_LOADED_ROWS || this.#loadedBytes >= maxBytes) return false;
       pass.after = key;
       const company = decodeCompanyRow(value);
       if (company.outcome !== 'pending') continue;
@@ -147,6 +152,7 @@ export class StalledWatch {
     await loadWholeCompany(this.owned.store, rows);
     this.#found.push(reportStall(rows));
     this.#touched.push(rows);
+    this.#loadedBytes += rows.bytes;
     return rows.size;
   }
 
@@ -159,6 +165,7 @@ export class StalledWatch {
     await commitPaced(context, partition, this.owned, this.limits, { decisions, nextOffset: passed, size });
     this.#touched = [];
     this.#found = [];
+    this.#loadedBytes = 0;
     this.cache.evict();
     for (const stall of stalls) context.observer.stalled(partition, stall);
   }

@@ -1,5 +1,5 @@
 /**
- * The companies in memory, bounded by their rows.
+ * The companies in memory, bounded by the bytes that their rows take (domain/row-bytes.ts).
  *
  * Which to drop is decided by the clock algorithm (F. J. Corbato, 1968): companies stand in a queue; whoever comes to
  * its head and has been used since it was queued goes to the end once more, the others are dropped. So a hit costs a
@@ -9,9 +9,9 @@ import { CompanyRows } from '../domain/company-rows.js';
 
 interface Entry {
   readonly rows: CompanyRows;
-  /** `rows.size` as it is counted in `#size`. */
+  /** `rows.bytes` as they are counted in `#bytes`. */
   counted: number;
-  /** The batch that asked for it last: its size may have changed since. */
+  /** The batch that asked for it last: its bytes may have changed since. */
   batch: number;
   /** Asked for since it was queued. */
   used: boolean;
@@ -20,16 +20,16 @@ interface Entry {
 export class CompanyCache {
   /** In the order of the queue. */
   readonly #entries = new Map<string, Entry>();
-  #size = 0;
+  #bytes = 0;
   #batch = 0;
   #usedInBatch: Entry[] = [];
 
-  /** @param budget rows that may be held, asked at each `evict`: the process's share for one partition */
+  /** @param budget bytes that may be held, asked at each `evict`: the process's share for one partition */
   constructor(private readonly budget: () => number) {}
 
-  /** Rows held, as of the last `evict`. */
-  get size(): number {
-    return this.#size;
+  /** Bytes held, as of the last `evict`. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Companies asked for since the last `evict`. */
@@ -59,8 +59,8 @@ export class CompanyCache {
    */
   evict(): void {
     for (const entry of this.#usedInBatch) {
-      this.#size += entry.rows.size - entry.counted;
-      entry.counted = entry.rows.size;
+      this.#bytes += entry.rows.bytes - entry.counted;
+      entry.counted = entry.rows.bytes;
     }
     this.#usedInBatch = [];
     this.#batch++;
@@ -71,12 +71,12 @@ export class CompanyCache {
     // Twice around at most: once to find that all are in use, once to drop them all the same.
     let left = 2 * this.#entries.size;
     for (const [companyId, entry] of this.#entries) {
-      if (this.#size <= budget || left-- === 0) return;
+      if (this.#bytes <= budget || left-- === 0) return;
       this.#entries.delete(companyId);
       if (entry.used || entry.rows.changed) {
         entry.used = false;
         this.#entries.set(companyId, entry);
-      } else this.#size -= entry.counted;
+      } else this.#bytes -= entry.counted;
     }
   }
 }

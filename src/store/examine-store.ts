@@ -1,6 +1,7 @@
 /** Whether what a partition's folder holds can be used, or must be set aside and rebuilt from the changelog. */
 import type { KeyChange, KeyValueStore } from './key-value-store.js';
 import {
+  ALL_MARKED_KEY,
   CHANGELOG_POSITION_KEY,
   changelogPositionChange,
   decodeChangelogPosition,
@@ -18,6 +19,7 @@ import {
 } from './partition-meta.js';
 import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } from './row-codec.js';
 import { ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
+import { MARK } from './unfinished-index.js';
 
 /** What the store is opened for. */
 export interface Expectations {
@@ -133,6 +135,7 @@ async function beginStore(store: KeyValueStore, expected: Expectations): Promise
     { key: IDENTITY_KEY, value: encodeIdentity(identity) },
     changelogPositionChange(changelog),
     { key: FOLLOWED_LOG_KEY, value: encodeFollowedLog(changelogLog) },
+    { key: ALL_MARKED_KEY, value: MARK },
   ]);
   return { changelog, positionRow: null, originRow: null };
 }

@@ -12,6 +12,8 @@ export const IDENTITY_KEY = localKey('identity');
 export const CHANGELOG_POSITION_KEY = localKey('position');
 export const UNDO_KEY = localKey('undo');
 export const FOLLOWED_LOG_KEY = localKey('log');
+/** Present if every unfinished company has its mark (unfinished-index.ts): older folders lack the marks of some. */
+export const ALL_MARKED_KEY = localKey('marked');
 
 /** Whose state this is. Any difference makes it someone else's. */
 export interface StoreIdentity {

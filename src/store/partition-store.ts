@@ -170,6 +170,12 @@ export class PartitionStore {
     this.#positionIsNews = false;
   }
 
+  /** Writes what the changelog never has and no undo takes back. Call it while no batch is unconfirmed. */
+  async writeLocal(changes: readonly KeyChange[]): Promise<void> {
+    this.#mustBeConfirmed('a local write');
+    if (changes.length > 0) await this.#write(changes);
+  }
+
   /** Nothing is left for `flush` to do. */
   get atRest(): boolean {
     return !this.#hasUndo && !this.#positionIsNews;

@@ -3,6 +3,7 @@ import RocksDB from 'rocksdb';
 import { StoreUnavailableError, type KeyChange, type KeyValueStore, type StoreSnapshot } from './key-value-store.js';
 import { RocksReads } from './rocks-reads.js';
 import { storeErrorOf } from './rocks-errors.js';
+import { removeOldInfoLogs } from './info-logs.js';
 import { rocksOptions } from './rocks-options.js';
 
 export class RocksDbStore extends RocksReads implements KeyValueStore {
@@ -11,10 +12,12 @@ export class RocksDbStore extends RocksReads implements KeyValueStore {
 
   /**
    * Opens the database in `folder`; creates both where there is none.
+   * @param maxBytes about how much memory it may take, outside of the heap
    * @throws CorruptStoreError, StoreUnavailableError; the latter too where someone else has it open
    */
-  static open(folder: string): Promise<RocksDbStore> {
-    return RocksDbStore.#open(folder, rocksOptions());
+  static async open(folder: string, maxBytes?: number): Promise<RocksDbStore> {
+    await removeOldInfoLogs(folder);
+    return RocksDbStore.#open(folder, rocksOptions(maxBytes));
   }
 
   /** For a look at what is there: nothing on the disk changes, and writing fails. @throws as `open` */

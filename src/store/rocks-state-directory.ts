@@ -10,9 +10,11 @@ import { setAsideFolder } from './set-aside-folder.js';
 export const PARTITION_FOLDER = /^partition-(\d+)$/;
 
 export class RocksStateDirectory implements StateDirectory {
+  /** @param storeBytes about how much memory one store may take, outside of the heap */
   constructor(
     private readonly root: string,
     private readonly clock: Pick<Clock, 'now'>,
+    private readonly storeBytes?: number,
   ) {}
 
   async open(partition: number): Promise<KeyValueStore> {
@@ -21,7 +23,7 @@ export class RocksStateDirectory implements StateDirectory {
     } catch (cause) {
       throw new StoreUnavailableError(`cannot create ${this.root}: ${(cause as Error).message}`, { cause });
     }
-    return RocksDbStore.open(this.folderOf(partition));
+    return RocksDbStore.open(this.folderOf(partition), this.storeBytes);
   }
 
   async setAside(partition: number, why: string, store?: KeyValueStore): Promise<void> {

@@ -13,6 +13,8 @@ declare module 'rocksdb' {
     readonly writeBufferSize?: number;
     readonly maxWriteBufferNumber?: number;
     readonly tableBlockSize?: number;
+    /** False for none; RocksDB's default of 32 MiB otherwise. */
+    readonly blockCache?: boolean;
     readonly tableCacheIndexAndFilterBlocks?: boolean;
     readonly optimizeFiltersForMemory?: boolean;
     readonly unpartitionedPinningTier?: number;

@@ -21,6 +21,13 @@ import {
   writeInfoKey,
 } from './row-keys.js';
 
+/** Stands for the company of a record that has none: nothing of it is missing. */
+const NO_COMPANY = new CompanyRows('');
+NO_COMPANY.loadCompany(null);
+
+/** Rows and links that one read brings, at most; a single event may need more. About 10 ms of work. */
+const MAX_READ_WEIGHT = 10_000;
+
 /**
  * The rows that one batch needs and that are not in memory, each once. Tell it the events, `run` it once, then throw it
  * away. The `CompanyRows` that it returns are those of the cache.
@@ -31,6 +38,9 @@ export class RowLoad implements RowsNeeded {
   /** What was asked for, in this order: a company, and the event or hold that it is needed for. */
   readonly #wanted: CompanyRows[] = [];
   readonly #wantedFor: (InputEvent | string)[] = [];
+  /** Rows of the next read, at least; a link counts as a row. */
+  #weight = 0;
+  #loadedBytes = 0;
   readonly #missing = new Set<CompanyRows>();
 
   /** The keys of one read. */
@@ -64,8 +74,21 @@ export class RowLoad implements RowsNeeded {
     return this.#want(companyId, holdId);
   }
 
-  /** Reads what was asked for and is not in memory. @throws what the store or the row codec throws */
-  async run(store: KeyValueReads): Promise<void> {
+  /** For a record that is of no company, so that `run` counts it. */
+  wantNothing(): null {
+    this.#wanted.push(NO_COMPANY);
+    this.#wantedFor.push('');
+    return null;
+  }
+
+  /**
+   * Reads what was asked for and is not in memory, in the order in which it was asked for, until `maxBytes` are loaded.
+   * One that was asked for may load more.
+   *
+   * @returns for how many of those asked for every row is in memory: at least one, if there is one
+   * @throws what the store or the row codec throws
+   */
+  async run(store: KeyValueReads, maxBytes = Infinity): Promise<number> {
     for (const rows of this.#missing) {
       this.#to.begin();
       writeCompanyKey(this.#to, rows.companyId);
@@ -79,8 +102,17 @@ export class RowLoad implements RowsNeeded {
       this.#rows = rows;
       if (typeof wantedFor === 'string') this.hold(wantedFor);
       else visitRowsNeeded(wantedFor, this);
+      if (this.#weight < MAX_READ_WEIGHT) continue;
+      await this.#read(store);
+      if (this.#loadedBytes >= maxBytes) return i + 1;
     }
     await this.#read(store);
+    return this.#wanted.length;
+  }
+
+  /** About how much memory the rows take that were read. */
+  get loadedBytes(): number {
+    return this.#loadedBytes;
   }
 
   /** For `visitRowsNeeded`. */
@@ -90,6 +122,8 @@ export class RowLoad implements RowsNeeded {
     const asked = this.#askedOf(rows);
     if (asked.info) return;
     asked.info = true;
+    // An info row has all links of its company: alone of all rows it may be large.
+    this.#weight += rows.company?.outcome === 'pending' ? rows.company.links : 0;
     this.#to.begin();
     writeInfoKey(this.#to, rows.companyId);
     this.#push(rows, '');
@@ -122,7 +156,6 @@ export class RowLoad implements RowsNeeded {
   #want(companyId: string, wantedFor: InputEvent | string): CompanyRows {
     const rows = this.cache.get(companyId);
     if (!rows.hasCompany()) this.#missing.add(rows);
-    else if (rows.whole) return rows;
     this.#wanted.push(rows);
     this.#wantedFor.push(wantedFor);
     return rows;
@@ -136,15 +169,19 @@ export class RowLoad implements RowsNeeded {
       const rows = this.#companies[i];
       const kind = keys[i]?.[0];
       if (rows === undefined || kind === undefined) continue;
+      const bytes = rows.bytes;
       fill(rows, kind, this.#ids[i] ?? '', values[i] ?? null);
+      this.#loadedBytes += rows.bytes - bytes;
       if (kind === KEY_KIND.company && this.counted.mayLack(rows.companyId)) mistrustCounts(rows);
     }
     this.#keys = [];
     this.#companies = [];
     this.#ids = [];
+    this.#weight = 0;
   }
 
   #push(rows: CompanyRows, id: string): void {
+    this.#weight++;
     this.#keys.push(this.#to.end());
     this.#companies.push(rows);
     this.#ids.push(id);

@@ -1,8 +1,9 @@
 /** What lies in a STATE_DIR, how large it is and since when nobody has used it. */
 import { readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ifThere } from './files-on-disk.js';
 import { PARTITION_FOLDER } from './rocks-state-directory.js';
-import { bytesIn, ifThere } from './state-size.js';
+import { bytesIn } from './state-size.js';
 
 export interface StateFolder {
   readonly path: string;

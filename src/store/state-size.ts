@@ -1,6 +1,7 @@
 /** How much of the disk a STATE_DIR takes. */
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bytesOf, ifThere } from './files-on-disk.js';
 import { PARTITION_FOLDER } from './rocks-state-directory.js';
 
 export interface StateSize {
@@ -32,21 +33,6 @@ export async function bytesIn(folder: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-async function bytesOf(file: string): Promise<number> {
-  return (await ifThere(stat(file)))?.size ?? 0;
-}
-
 async function namesIn(folder: string): Promise<string[]> {
   return (await ifThere(readdir(folder))) ?? [];
-}
-
-/** Null for a file or folder that is not there, or not any more. */
-export async function ifThere<T>(look: Promise<T>): Promise<T | null> {
-  try {
-    return await look;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    throw error;
-  }
 }

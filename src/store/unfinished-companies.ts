@@ -1,9 +1,59 @@
 /** The unfinished companies of a partition, found by their marks. */
 import type { PendingCompany } from '../domain/rows.js';
-import type { KeyValueReads } from './key-value-store.js';
+import { isPendingCompany } from './company-row-codec.js';
+import type { KeyChange, KeyValueReads, Pair } from './key-value-store.js';
+import { ALL_MARKED_KEY } from './partition-meta.js';
+import type { PartitionStore } from './partition-store.js';
 import { decodeCompanyRow } from './row-codec.js';
-import { parseRowKey } from './row-keys.js';
-import { companyKeyOf, UNFINISHED_PREFIX } from './unfinished-index.js';
+import { COMPANY_PREFIX, parseRowKey } from './row-keys.js';
+import { companyKeyOf, MARK, markOf, UNFINISHED_PREFIX } from './unfinished-index.js';
+
+/**
+ * The company rows of some unfinished companies, in the order of their keys, of a store that a batch may be written to
+ * next. It does not look at the many that are finished.
+ *
+ * A folder that an older release began lacks the marks of some companies. Its company rows are all looked at once: every
+ * page that is read writes the marks that may be missing, and the last one notes that none is.
+ */
+export class UnfinishedPages {
+  #allMarked: boolean | null = null;
+
+  constructor(private readonly store: Pick<PartitionStore, 'read' | 'page' | 'writeLocal'>) {}
+
+  /**
+   * @param after the key of the last company row of the page before; null for the first page
+   * @param limit rows looked at
+   * @returns company rows, of finished companies too, and whether the page is the last
+   * @throws what the store or the row codec throws
+   */
+  async page(after: Buffer | null, limit: number): Promise<{ readonly rows: Pair[]; readonly last: boolean }> {
+    this.#allMarked ??= (await this.store.read([ALL_MARKED_KEY]))[0] != null;
+    return this.#allMarked ? this.#ofMarks(after, limit) : this.#ofAll(after, limit);
+  }
+
+  async #ofMarks(after: Buffer | null, limit: number): Promise<{ rows: Pair[]; last: boolean }> {
+    const marks = await this.store.page(UNFINISHED_PREFIX, after === null ? null : markOf(after), limit);
+    const keys = marks.map(({ key }) => companyKeyOf(key));
+    const values = await this.store.read(keys);
+    const rows = keys.flatMap((key, i) => {
+      const value = values[i];
+      return value == null ? [] : [{ key, value }];
+    });
+    return { rows, last: marks.length < limit };
+  }
+
+  async #ofAll(after: Buffer | null, limit: number): Promise<{ rows: Pair[]; last: boolean }> {
+    const rows = await this.store.page(COMPANY_PREFIX, after, limit);
+    const last = rows.length < limit;
+    const marks: KeyChange[] = rows.flatMap(({ key, value }) =>
+      isPendingCompany(value) ? [{ key: markOf(key), value: MARK }] : [],
+    );
+    if (last) marks.push({ key: ALL_MARKED_KEY, value: MARK });
+    await this.store.writeLocal(marks);
+    if (last) this.#allMarked = true;
+    return { rows, last };
+  }
+}
 
 /** Company rows read at a time. */
 const READ_ROWS = 2_000;

@@ -161,7 +161,7 @@ class Partition {
     });
     const { store, counted } = this.owned;
     const at = { partition: 0, store, counted, cache: this.#cache };
-    const decisions = await decide(this.#context, at, records, decoded, 0);
+    const decisions = await decide(this.#context, at, records, decoded, 0, { rows: Infinity, bytes: Infinity });
     await commitBatch(this.#context, 0, this.owned, decisions, POSITION + records.length);
     this.#cache.evict();
     await store.flush();
@@ -209,6 +209,7 @@ class Partition {
       recounted: (_partition, counts) => this.recounts.push(counts),
     };
     return {
+      loadBytes: () => Infinity,
       ...{ topics: TOPICS, stalledAfterMs: HOUR_MS, allDatasetsFrom: ALL_DATASETS_FROM, held: new HeldPositions() },
       settings: { ready: () => Promise.resolve(), policyOf: () => undefined },
       clock: { now: () => this.#now, delay: () => new Promise(ignore) },

@@ -129,7 +129,7 @@ export class SimulatedPartition {
       topics: TOPICS,
       stalledAfterMs: 60 * HOUR_MS,
       deleteRetentionMs: RETENTION_MS,
-      cacheRows: () => 1_000,
+      ...{ cacheBytes: () => 1e6, loadBytes: () => Infinity },
       clock: { now: () => this.now, delay: (ms, signal) => this.#delay(ms, signal) },
       inputLogs: this.#logs(this.input),
       changelogLogs: this.#logs(this.changelog),

@@ -108,7 +108,7 @@ class SlowKafka {
 }
 
 /** Plays until all is committed, or until so many transactions were tried. */
-async function played(kafka: SlowKafka, maxTried: number): Promise<void> {
+async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity): Promise<void> {
   const disk = await RocksDbStore.open(folder());
   const observer: Partial<PipelineObserver> = {
     ...{ step: () => undefined, batch: () => undefined, poison: () => undefined, error: () => undefined },
@@ -118,7 +118,7 @@ async function played(kafka: SlowKafka, maxTried: number): Promise<void> {
   const context: Partial<PipelineContext> = {
     ...{ applicationId: 'app', clusterId: 'cluster', topics: TOPICS, deleteRetentionMs: 1e12, stalledAfterMs: 1e12 },
     ...{ decidingSettings: new Map(), mayChangeSettings: false, allDatasetsFrom: 0 },
-    cacheRows: () => 1_000,
+    ...{ cacheBytes: () => 1e6, loadBytes: () => loadBytes },
     held: new HeldPositions(),
     clock: {
       now: () => kafka.now,
@@ -223,8 +223,8 @@ test('errors before the transaction begins leave its size alone', async () => {
   expect(kafka.tried[0]?.records).toBe(625);
 });
 
-test('a transaction ends before its records where they change many rows', async () => {
-  const kafka = new SlowKafka(625, () => ({ openMs: 5, throttledMs: 0 }));
+/** Each record is the manifest of another company, with ten datasets. */
+function manifests(kafka: SlowKafka): void {
   const datasets = Array.from({ length: 10 }, (_, i) => ({ datasetId: `d${i}`, dataType: 'invoices' }));
   kafka.decodeOne = ({ offset, timestamp }) => ({
     ...{ companyId: `c${offset}`, clientId: 'client', offset, timestamp, repairs: [] },
@@ -233,10 +233,34 @@ test('a transaction ends before its records where they change many rows', async 
       datasets,
     },
   });
+}
+
+test('a transaction ends before its records where they change many rows', async () => {
+  const kafka = new SlowKafka(625, () => ({ openMs: 5, throttledMs: 0 }));
+  manifests(kafka);
   await played(kafka, 200);
   expect(kafka.committed).toBe(kafka.input);
   // Of 625 records with 12 rows each, as many as reach 3,125 rows. Rows of the first commit: origin and position.
   const [, first] = kafka.rowsTried;
   expect(first).toBeGreaterThan(3_125);
   expect(first).toBeLessThanOrEqual(3_125 + 12);
+});
+
+test('a transaction ends before its records where they bring many bytes', async () => {
+  const kafka = new SlowKafka(100, () => ({ openMs: 5, throttledMs: 0 }));
+  manifests(kafka);
+  await played(kafka, 200, 30_000);
+  expect(kafka.committed).toBe(kafka.input);
+  // Ten datasets bring between 5,000 and 10,000 bytes, with their changes.
+  const rows = kafka.rowsTried.slice(1);
+  expect(Math.max(...rows)).toBeLessThanOrEqual(7 * 12);
+  expect(rows[0]).toBeGreaterThanOrEqual(3 * 12);
+});
+
+test('a single record may bring more bytes than a transaction may', async () => {
+  const kafka = new SlowKafka(100, () => ({ openMs: 5, throttledMs: 0 }));
+  manifests(kafka);
+  await played(kafka, 200, 0);
+  expect(kafka.committed).toBe(kafka.input);
+  expect(Math.max(...kafka.rowsTried.slice(1))).toBe(10 + 2 + 1);
 });

@@ -1,6 +1,6 @@
 /** When the watch looks at companies, and when it must not: on a real store, with the clock and the broker in hand. */
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
-import type { PendingCompany } from '../../../src/domain/rows.js';
+import type { CompanyRow, PendingCompany } from '../../../src/domain/rows.js';
 import { BatchLimits } from '../../../src/pipeline/batch-limits.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
@@ -29,6 +29,7 @@ class Watched {
   now = 0;
   inputEnd: number | BrokerError = INPUT_END;
   byMost = true;
+  loadBytes = Infinity;
   readonly told: string[] = [];
   readonly counts: PendingCompanies[] = [];
   readonly watch: StalledWatch;
@@ -55,6 +56,7 @@ class Watched {
     const context: Partial<PipelineContext> = {
       topics: TOPICS,
       stalledAfterMs: STALLED_AFTER_MS,
+      loadBytes: () => this.loadBytes,
       clock: { now: () => this.now, delay: () => new Promise(() => undefined) },
       held: new HeldPositions(),
       partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], alone: true }) },
@@ -164,4 +166,49 @@ test('the end of the input as too few brokers have it is not judged by: it may b
   watched.byMost = true;
   await watched.look(1);
   expect(watched.told).toEqual(['quiet']);
+});
+
+describe('finished companies', () => {
+  const ANNOUNCED: CompanyRow = { outcome: 'announced-elsewhere', offset: 1, timestamp: 1 };
+
+  async function withFinished(count: number, unfinished: number): Promise<void> {
+    watched = await Watched.of(
+      Object.fromEntries(Array.from({ length: unfinished }, (_, i) => [`pending ${i}`, { progressHour: 0 }])),
+    );
+    const to = new ByteWriter();
+    const finished = Array.from({ length: count }, (_, i) => {
+      to.begin();
+      writeCompanyRow(to, ANNOUNCED);
+      return { key: companyKey(`finished ${i}`), value: to.end() };
+    });
+    await watched.disk.write(finished);
+    watched.now = 20 * HOUR_MS;
+  }
+
+  test('are looked at once in a folder of an older release, which lacks marks, and never again', async () => {
+    await withFinished(1_000, 3);
+    await watched.look(6); // 1,003 rows, 200 at a time.
+    expect(watched.counts).toEqual([{ pending: 3, held: 0, stalled: 3 }]);
+    await watched.look(2); // One slice for each pass.
+    expect(watched.counts).toEqual(Array(3).fill({ pending: 3, held: 0, stalled: 3 }));
+    expect(watched.told.sort()).toEqual(['pending 0', 'pending 1', 'pending 2']);
+  });
+
+  test('a pass over marks has all companies, over several slices', async () => {
+    await withFinished(0, 450);
+    await watched.look(3); // The pass that makes the marks.
+    await watched.look(3);
+    expect(watched.counts).toEqual(Array(2).fill({ pending: 450, held: 0, stalled: 450 }));
+    expect(watched.told).toHaveLength(450);
+  });
+});
+
+test('a slice loads no more stalled companies than fit into memory', async () => {
+  watched = await Watched.of({ a: { progressHour: 0 }, b: { progressHour: 0 }, c: { progressHour: 0 } });
+  watched.now = 20 * HOUR_MS;
+  watched.loadBytes = 1;
+  for (const told of [['a'], ['a', 'b'], ['a', 'b', 'c']]) {
+    await watched.look(1);
+    expect(watched.told).toEqual(told);
+  }
 });

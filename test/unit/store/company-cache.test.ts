@@ -1,10 +1,18 @@
+import { CompanyRows } from '../../../src/domain/company-rows.js';
 import { CompanyCache } from '../../../src/store/company-cache.js';
-import type { CompanyRows } from '../../../src/domain/company-rows.js';
 
-/** A company as `get` gives it counts two rows; each dataset one more. */
 function load(rows: CompanyRows, datasets: number): void {
   rows.loadCompany(null);
   for (let i = 0; i < datasets; i++) rows.loadDataset(`d${i}`, null);
+}
+
+/** What a company of eight datasets counts. */
+const COMPANY = bytesOf(8);
+
+function bytesOf(datasets: number): number {
+  const rows = new CompanyRows('a');
+  load(rows, datasets);
+  return rows.bytes;
 }
 
 function batch(cache: CompanyCache, ...companyIds: string[]): void {
@@ -13,7 +21,7 @@ function batch(cache: CompanyCache, ...companyIds: string[]): void {
 }
 
 test('gives the same rows for the same company while they are kept', () => {
-  const cache = new CompanyCache(() => 1_000);
+  const cache = new CompanyCache(() => 100 * COMPANY);
   const rows = cache.get('a');
   cache.evict();
   expect(cache.get('a')).toBe(rows);
@@ -21,16 +29,16 @@ test('gives the same rows for the same company while they are kept', () => {
 });
 
 test('never holds more than its budget and one batch, whatever comes', () => {
-  const budget = 100;
+  const budget = 10 * COMPANY;
   const cache = new CompanyCache(() => budget);
   for (let i = 0; i < 1_000; i++) {
     batch(cache, `company ${i}`);
-    expect(cache.size).toBeLessThanOrEqual(budget + 10);
+    expect(cache.bytes).toBeLessThanOrEqual(budget + COMPANY);
   }
 });
 
 test('what is used all the time is never dropped', () => {
-  const cache = new CompanyCache(() => 100);
+  const cache = new CompanyCache(() => 10 * COMPANY);
   const hot = cache.get('hot');
   for (let i = 0; i < 1_000; i++) {
     batch(cache, 'hot', `company ${i}`);
@@ -39,24 +47,24 @@ test('what is used all the time is never dropped', () => {
 });
 
 test('what is used no more is dropped', () => {
-  const cache = new CompanyCache(() => 100);
+  const cache = new CompanyCache(() => 10 * COMPANY);
   const cold = cache.get('cold');
   for (let i = 0; i < 20; i++) batch(cache, `company ${i}`);
   expect(cache.get('cold')).not.toBe(cold);
 });
 
 test('what fits the budget is never dropped, in whatever order it is used', () => {
-  const cache = new CompanyCache(() => 100);
+  const cache = new CompanyCache(() => 10 * COMPANY);
   const companies = Array.from({ length: 10 }, (_, i) => `company ${i}`);
   const rows = companies.map((companyId) => cache.get(companyId));
   batch(cache, ...companies);
   for (let i = 0; i < 100; i++) batch(cache, `company ${(i * 7) % 10}`);
-  expect(cache.size).toBe(100);
+  expect(cache.bytes).toBe(10 * COMPANY);
   companies.forEach((companyId, i) => expect(cache.get(companyId)).toBe(rows[i]));
 });
 
 test('what was used lately stays, what was not is dropped for what is new', () => {
-  const cache = new CompanyCache(() => 40);
+  const cache = new CompanyCache(() => 4 * COMPANY);
   batch(cache, 'a', 'b', 'c', 'd');
   const [a, b] = [cache.get('a'), cache.get('b')];
   cache.evict();
@@ -64,16 +72,16 @@ test('what was used lately stays, what was not is dropped for what is new', () =
   batch(cache, 'f');
   expect(cache.get('a')).toBe(a);
   expect(cache.get('b')).toBe(b);
-  expect(cache.size).toBe(40);
+  expect(cache.bytes).toBe(4 * COMPANY);
 });
 
 test('rows loaded into a company long in memory count', () => {
-  const cache = new CompanyCache(() => 1_000);
+  const cache = new CompanyCache(() => 100 * COMPANY);
   batch(cache, 'a');
-  const before = cache.size;
+  const before = cache.bytes;
   load(cache.get('a'), 108);
   cache.evict();
-  expect(cache.size).toBe(before + 100);
+  expect(cache.bytes).toBe(before + bytesOf(108) - COMPANY);
 });
 
 test('a company with unsettled changes stays, however small the budget', () => {
@@ -90,11 +98,32 @@ test('a company with unsettled changes stays, however small the budget', () => {
 });
 
 test('a smaller budget is kept from the next eviction on', () => {
-  let budget = 1_000;
+  let budget = 100 * COMPANY;
   const cache = new CompanyCache(() => budget);
   for (let i = 0; i < 100; i++) batch(cache, `company ${i}`);
-  expect(cache.size).toBeGreaterThan(500);
-  budget = 100;
+  expect(cache.bytes).toBeGreaterThan(50 * COMPANY);
+  budget = 10 * COMPANY;
   cache.evict();
-  expect(cache.size).toBeLessThanOrEqual(100);
+  expect(cache.bytes).toBeLessThanOrEqual(10 * COMPANY);
+});
+
+test('a long text counts', () => {
+  const cache = new CompanyCache(() => 1e6);
+  const rows = cache.get('a');
+  rows.loadCompany(null);
+  cache.evict();
+  const before = cache.bytes;
+  const long = 'x'.repeat(1_000);
+  rows.setDataset(long, { place: null, status: long, revision: null, offset: 1, timestamp: 1 });
+  cache.get('a').setInfo({
+    ...{ clientId: long, companyName: long, links: [{ linkId: long, connection: 0, sealed: false, endedAt: null }] },
+    connections: [{ connectionId: long, sourceType: long }],
+  });
+  cache.evict();
+  expect(cache.bytes - before).toBeGreaterThan(7_000);
+  rows.setDataset(long, null);
+  rows.setInfo(null);
+  cache.get('a');
+  cache.evict();
+  expect(cache.bytes - before).toBeLessThan(2_000);
 });

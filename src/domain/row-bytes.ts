@@ -1,0 +1,41 @@
+/**
+ * About how much memory the rows of a company take, in bytes: the unit in which the cache and the load of a batch are
+ * bounded.
+ *
+ * An estimate, because the engine does not say: on a 64-bit Node 20, with ids of 36 characters, a company of 20 datasets
+ * takes 6,700 bytes and counts 7,700. A text counts one byte for each character; one with characters outside of Latin-1 takes two.
+ */
+import type { Connection, DatasetRow, HoldRow, InfoRow, Link } from './rows.js';
+
+/** A company in the cache, with its company row, its maps and the entry of the cache. */
+export const COMPANY_BYTES = 1_000;
+/** A row's entry in its map; also of a row that is known not to exist. */
+export const ENTRY_BYTES = 130;
+const DATASET_ROW_BYTES = 130;
+const HOLD_ROW_BYTES = 60;
+const INFO_ROW_BYTES = 150;
+const CONNECTION_BYTES = 80;
+const LINK_BYTES = 100;
+
+export function bytesOfDataset({ place, status }: DatasetRow): number {
+  return DATASET_ROW_BYTES + status.length + (place === null ? 0 : place.dataType.length);
+}
+
+export function bytesOfHold({ code }: HoldRow): number {
+  return HOLD_ROW_BYTES + code.length;
+}
+
+export function bytesOfInfo({ clientId, companyName, connections, links }: InfoRow): number {
+  let bytes = INFO_ROW_BYTES + clientId.length + companyName.length;
+  for (const connection of connections) bytes += bytesOfConnection(connection);
+  for (const link of links) bytes += bytesOfLink(link);
+  return bytes;
+}
+
+export function bytesOfConnection({ connectionId, sourceType }: Connection): number {
+  return CONNECTION_BYTES + connectionId.length + sourceType.length;
+}
+
+export function bytesOfLink({ linkId }: Link): number {
+  return LINK_BYTES + linkId.length;
+}

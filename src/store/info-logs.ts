@@ -1,0 +1,38 @@
+/**
+ * RocksDB's own log of a store: a file `LOG` that grows by about 0.6 MB a day, and a `LOG.old.<number>` of each earlier
+ * opening. The binding has no options that bound them, so they are bounded from outside.
+ */
+import { readdir, rm, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { bytesOf, ifThere } from './files-on-disk.js';
+
+/** Of one `LOG`: about a day and a half of statistics, and more messages than a failure leaves. */
+const MAX_LOG_BYTES = 1024 * 1024;
+const LOG = 'LOG';
+const OLD_LOG = /^LOG\.old\.(\d+)$/;
+
+/**
+ * Removes the logs of earlier openings, except the latest. Call it before an opening, which makes an old log of `LOG`: so
+ * each store has three at most. A folder that cannot be read is left to the opening, which reports it.
+ */
+export async function removeOldInfoLogs(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  const old = names.filter((name) => OLD_LOG.test(name)).sort((a, b) => ageOf(a) - ageOf(b));
+  await Promise.all(old.slice(0, -1).map((name) => rm(join(folder, name), { force: true })));
+}
+
+/**
+ * Empties each `LOG` of a STATE_DIR that has grown too large, also while its store is open. RocksDB continues to write
+ * where it was: the file then begins with a hole, which takes no room on the disk.
+ * @throws if the disk cannot be read or written
+ */
+export async function boundInfoLogs(stateDir: string): Promise<void> {
+  for (const { name } of (await readdir(stateDir, { withFileTypes: true })).filter((entry) => entry.isDirectory())) {
+    const log = join(stateDir, name, LOG);
+    if ((await bytesOf(log)) > MAX_LOG_BYTES) await ifThere(truncate(log));
+  }
+}
+
+function ageOf(name: string): number {
+  return Number(OLD_LOG.exec(name)?.[1]);
+}

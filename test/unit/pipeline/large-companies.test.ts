@@ -1,0 +1,19 @@
+/** Companies that are large are loaded a few at a time, whatever a batch of records asks for. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** The companies of the batch take twice as much. */
+const HEAP_MIB = 80;
+
+test('a batch that needs many large companies passes in a small heap', async () => {
+  const script = join(__dirname, 'large-companies-child.ts');
+  const flags = [`--max-old-space-size=${HEAP_MIB}`, '--max-semi-space-size=8', '--import', 'tsx'];
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, script]);
+  const result = JSON.parse(stdout) as { transactions: number[]; cachedBytes: number; cacheBytes: number };
+  expect(result.transactions.reduce((sum, records) => sum + records, 0)).toBe(500);
+  // 200 datasets of 1.3 kB each: 16 MiB hold about 64 companies.
+  expect(Math.max(...result.transactions)).toBeLessThan(80);
+  expect(Math.min(...result.transactions.slice(0, -1))).toBeGreaterThan(50);
+  expect(result.cachedBytes).toBeLessThanOrEqual(result.cacheBytes);
+}, 120_000);
