@@ -165,8 +165,8 @@ export class Service {
     const held = new HeldPositions(surroundings.held);
     const { cluster } = this.#options;
     const group = { kafka: kafkaConfigOf(config, logger), groupId: applicationId, logger };
-    const memory = lock.word(`member of ${applicationId}`);
-    const remembered = new RememberedMember({ ...group, cluster, clock, memory });
+    const lastMember = lock.word(`member of ${applicationId}`);
+    const remembered = new RememberedMember({ ...group, cluster, clock, memory: lastMember });
     await startup.mustFitGroup(decidingSettings, await remembered.predecessor());
     if (this.#stopping.signal.aborted) return;
     const coordinator = new TrueCoordinator({ cluster, groupId: applicationId, clock, logger });
