@@ -1,5 +1,6 @@
 /** Values of the client-settings topic -> what the client chose. */
 import avro from 'avsc';
+import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Policy } from '../domain/policy.js';
 import { createCheckedResolver, type CheckedResolver } from './checked-resolver.js';
 import { CheckedTap } from './checked-tap.js';
@@ -95,6 +96,9 @@ export class ClientSettingsDecoder {
     if (schema.kind === 'unreadable') return unreadable(`schema ${id} cannot be read as ClientSettings: ${schema.why}`);
     try {
       const { clientId, synchronizedTrigger } = schema.reader.read(value);
+      // No record that is read has such a client. Its id is not quoted.
+      if (utf8Bytes(clientId) > MAX_TEXT_BYTES)
+        return unreadable(`its clientId has ${utf8Bytes(clientId)} bytes, and at most ${MAX_TEXT_BYTES} are allowed`);
       if (isPolicy(synchronizedTrigger)) return { kind: 'setting', clientId, policy: synchronizedTrigger };
       return unreadable(`client ${clientId} chose a synchronizedTrigger that this version does not know`);
     } catch (error) {

@@ -29,7 +29,11 @@ export async function loadEventTypes(folder: string): Promise<EventTypes> {
   };
 }
 
-async function readSchema(folder: string, subject: string, version: number): Promise<{ type: avro.Type; schema: object }> {
+async function readSchema(
+  folder: string,
+  subject: string,
+  version: number,
+): Promise<{ type: avro.Type; schema: object }> {
   const file = join(folder, subject, `v${version}.avsc`);
   try {
     const schema = JSON.parse(await readFile(file, 'utf8')) as avro.Schema;
