@@ -3,6 +3,7 @@
  * one in the midst, audits the outcome from the topics alone, and counts the webhooks of the example dispatcher. See
  * options.ts for its flags.
  */
+import { printable } from '../src/lib/printable.js';
 import { randomInt } from 'node:crypto';
 import { auditCluster } from '../test/support/audit/audit-cluster.js';
 import type { AuditReport } from '../test/support/audit/audit-topics.js';
@@ -30,7 +31,7 @@ switch (parsed.kind) {
     process.stdout.write(HELP);
     break;
   case 'fault':
-    process.stderr.write(`${parsed.message}\n`);
+    process.stderr.write(`${printable(parsed.message)}\n`);
     process.exitCode = MISUSED;
     break;
   case 'options':

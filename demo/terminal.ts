@@ -1,5 +1,6 @@
 /** What the demo prints: lines that stay, and one that is renewed in place where the output is a terminal. */
 import { styleText } from 'node:util';
+import { printable } from '../src/lib/printable.js';
 
 export type Colour = 'bold' | 'red' | 'green' | 'yellow' | 'dim';
 
@@ -20,7 +21,8 @@ export class Terminal {
 
   /** Prints a line that stays. */
   say(text: string, colour?: Colour): void {
-    const line = colour === undefined ? text : styleText(colour, text, { stream: this.#out });
+    const shown = text.split('\n').map(printable).join('\n');
+    const line = colour === undefined ? shown : styleText(colour, shown, { stream: this.#out });
     this.#out.write(this.#live === '' ? `${line}\n` : `${CLEAR_LINE}${line}\n${this.#live}`);
   }
 
@@ -28,7 +30,7 @@ export class Terminal {
   renew(text: string): void {
     if (!this.interactive) this.say(text);
     else {
-      this.#live = text.slice(0, this.#out.columns - 1);
+      this.#live = printable(text).slice(0, this.#out.columns - 1);
       this.#out.write(`${CLEAR_LINE}${this.#live}`);
     }
   }

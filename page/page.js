@@ -191,7 +191,7 @@ async function showExplanation(companyId) {
   byId('company').value = companyId;
   history.replaceState(null, '', `#${encodeURIComponent(companyId)}`);
   try {
-    const explanation = await ask(`companies/${encodeURIComponent(companyId)}?scope=deployment`);
+    const explanation = await ask(`companies?scope=deployment&id=${encodeURIComponent(companyId)}`);
     if (explained !== companyId) return;
     // The position moves with every record of other companies: not worth being read out again.
     const lasting = { ...explanation, asOf: null };

@@ -1,20 +1,15 @@
 /** Environment and flags -> one validated, frozen Config. Pure: whoever calls passes them in. */
+import { withoutCredentials } from './lib/hide-secrets.js';
 import { changelogOf, maxTopicNameLength, shadowed, type Consent } from './setting-values.js';
-import {
-  SETTINGS,
-  fileVariableOf,
-  flagOf,
-  settingFlags,
-  type Setting,
-  type SettingKey,
-  type SettingValues,
-} from './settings.js';
+import { SETTINGS, fileVariableOf, flagOf, settingFlags, type Setting, type SettingValues } from './settings.js';
+import { checkSecurity, hasCertificates } from './security-settings.js';
+import { unknownFlagFaults } from './unknown-flags.js';
 
 export interface Tls {
   /** PEM; the well-known authorities where null. */
   readonly ca: string | null;
-  /** PEM; both or neither. */
-  readonly client: { readonly cert: string; readonly key: string } | null;
+  /** PEM; both or neither. The passphrase opens an encrypted key; null if there is none. */
+  readonly client: { readonly cert: string; readonly key: string; readonly passphrase: string | null } | null;
 }
 
 export interface Credentials {
@@ -59,7 +54,12 @@ export interface Config extends DeploymentNames {
   readonly stateDir: string;
   /** Milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
-  readonly http: { readonly host: string; readonly port: number; readonly token: string | null };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly tokens: readonly string[];
+    readonly allowedHosts: readonly string[];
+  };
   readonly eventNamespace: string;
   /** What the operator allows a start that it refuses otherwise. */
   readonly consents: readonly Consent[];
@@ -87,7 +87,7 @@ export type Flags = Readonly<Record<string, string | true | undefined>>;
  * @throws ConfigError with every fault found
  */
 export function loadConfig(env: Environment, flags: Flags, readFile: (path: string) => string): Config {
-  const faults = unknownFlags(flags);
+  const faults = unknownFlagFaults(flags, new Set(settingFlags()));
   const values = Object.fromEntries(
     Object.entries<Setting>(SETTINGS).map(([key, setting]) => [key, valueOf(setting, env, flags, readFile, faults)]),
   ) as Partial<SettingValues>;
@@ -101,11 +101,6 @@ interface Given {
   /** The name to blame: a variable or a flag. */
   readonly name: string;
   readonly text: string;
-}
-
-function unknownFlags(flags: Flags): string[] {
-  const known = new Set(settingFlags());
-  return Object.keys(flags).flatMap((flag) => (known.has(flag) ? [] : [`--${flag} is no known flag`]));
 }
 
 /** Null where the setting is unset; undefined where it is at fault, and `faults` has grown. */
@@ -128,7 +123,7 @@ function valueOf(
   if (text === null) return null;
   const parsed = setting.value.safeParse(text);
   if (parsed.success) return parsed.data;
-  const shown = setting.secret ? 'not usable' : JSON.stringify(text);
+  const shown = setting.secret ? 'not usable' : JSON.stringify(withoutCredentials(text));
   faults.push(`${given?.name ?? setting.env} is ${shown}: expected ${setting.expected}`);
   return undefined;
 }
@@ -160,8 +155,11 @@ function orFromFile(direct: Given | null, file: Given | null, readFile: (path: s
   try {
     return { name: `the text of ${file.name}`, text: readFile(file.text).trim() };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([`${file.name} is ${JSON.stringify(file.text)}: cannot be read (${reason})`]);
+    // The path is not shown: the secret itself may have been given instead of one.
+    const reason = (error as NodeJS.ErrnoException).code ?? 'no such file, or not a text';
+    throw new ConfigError([
+      `${file.name} names a file that cannot be read (${reason}): expected the path of a text file`,
+    ]);
   }
 }
 
@@ -232,27 +230,15 @@ function namesOfShadow(values: Partial<SettingValues>): [by: string, name: strin
   ];
 }
 
-function checkSecurity(values: Partial<SettingValues>, faults: string[]): void {
-  const together = (group: readonly SettingKey[]): void => {
-    const missing = group.filter((key) => values[key] === null);
-    if (missing.length === 0 || missing.length === group.length) return;
-    const given = group.filter((key) => values[key] !== null).map((key) => SETTINGS[key].env);
-    for (const key of missing) faults.push(`${SETTINGS[key].env} is not set: expected with ${given.join(' and ')}`);
-  };
-  together(['kafkaSaslMechanism', 'kafkaSaslUsername', 'kafkaSaslPassword']);
-  together(['schemaRegistryUsername', 'schemaRegistryPassword']);
-  together(['kafkaSslCert', 'kafkaSslKey']);
-  if (values.kafkaSsl === false && hasCertificates(values))
-    faults.push('KAFKA_SSL is "false": expected true with KAFKA_SSL_CA, KAFKA_SSL_CERT or KAFKA_SSL_KEY');
-}
-
-function hasCertificates(values: Partial<SettingValues>): boolean {
-  return values.kafkaSslCa !== null || values.kafkaSslCert !== null || values.kafkaSslKey !== null;
-}
-
 function configOf(values: SettingValues): Config {
-  const { kafkaSslCert: cert, kafkaSslKey: key, kafkaSaslMechanism: mechanism } = values;
-  const tls: Tls = { ca: values.kafkaSslCa, client: cert === null || key === null ? null : { cert, key } };
+  const {
+    kafkaSslCert: cert,
+    kafkaSslKey: key,
+    kafkaSslKeyPassphrase: passphrase,
+    kafkaSaslMechanism: mechanism,
+  } = values;
+  const client = cert === null || key === null ? null : { cert, key, passphrase };
+  const tls: Tls = { ca: values.kafkaSslCa, client };
   const login = credentialsOf(values.kafkaSaslUsername, values.kafkaSaslPassword);
   const names = namesOf(values);
   return {
@@ -270,7 +256,10 @@ function configOf(values: SettingValues): Config {
     stateDir:
       values.shadow && values.stateDir === SETTINGS.stateDir.default ? shadowed(values.stateDir) : values.stateDir,
     allDatasetsFrom: values.allDatasetsFrom,
-    http: { host: values.httpHost, port: values.httpPort, token: values.httpToken },
+    http: {
+      ...{ host: values.httpHost, port: values.httpPort },
+      ...{ tokens: values.httpToken ?? [], allowedHosts: values.httpAllowedHosts ?? [] },
+    },
     eventNamespace: values.eventNamespace ?? values.applicationId,
     consents: values.consent ?? [],
     numStandby: values.numStandby,

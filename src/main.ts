@@ -10,10 +10,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { parseCommandLine, type CommandLine } from './command/command-line.js';
 import type { CommandName } from './command/commands.js';
 import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
+import { secretsIn } from './security-settings.js';
 import { seedCompaniesCommand } from './command/companies-seed.js';
 import { deadLettersCommand } from './command/dead-letters.js';
 import { doctorCommand } from './command/doctor.js';
@@ -22,14 +23,17 @@ import { sendEventsCommand } from './command/events-send.js';
 import { tailEventsCommand } from './command/events-tail.js';
 import { explainCommand } from './command/explain.js';
 import { checkSchemasCommand, registerSchemasCommand } from './command/schemas.js';
-import { inColour, type Print } from './command/print.js';
+import { printLine, printText, printToStandardError, type Print } from './command/print.js';
 import { positionsCommand } from './command/positions.js';
 import { repartitionCommand } from './command/repartition.js';
 import { mustNotWriteAsShadow } from './command/shared-input.js';
 import { createTopicsCommand } from './command/topics-create.js';
 import { UsageError } from './command/usage-error.js';
 import { runProcessor } from './command/run.js';
+import { hiderOf, type HideSecrets } from './lib/hide-secrets.js';
+import { createLogger } from './ops/logger.js';
 import { tracingWish } from './ops/tracing.js';
+import { UnfitTopicsError } from './kafka/topics.js';
 import { StateDirInUseError } from './store/instance-lock.js';
 
 type TypedCommand = Extract<CommandLine, { kind: 'command' }>;
@@ -42,10 +46,10 @@ async function main(argv: readonly string[]): Promise<number> {
   const line = parseCommandLine(argv);
   switch (line.kind) {
     case 'help':
-      console.log(line.text);
+      printText(line.text, printLine);
       return 0;
     case 'version':
-      console.log(version());
+      printLine(version());
       return 0;
     case 'faults':
       return refuse(line.faults);
@@ -63,13 +67,14 @@ async function command({ name, words, own, settings }: TypedCommand): Promise<nu
     throw error;
   }
   // Only the processor logs; the other commands print what they did, or the one error that stopped them.
-  const logger = pino({ level: name === 'run' ? config.logLevel : 'silent', base: { pid: process.pid } });
+  const hide = hiderOf(secretsIn(config));
+  const logger = createLogger(name === 'run' ? config.logLevel : 'silent', process.pid, hide);
   try {
     mustNotWriteAsShadow(name, config);
-    return await perform(name, config, words, own, logger);
+    return await perform(name, config, words, own, logger, hide);
   } catch (error) {
     if (error instanceof UsageError) return refuse(error.faults);
-    console.error(`company-sync ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    for (const fault of faultsOf(error)) printToStandardError(`company-sync ${name}: ${hide(fault)}`);
     return error instanceof StateDirInUseError ? 2 : 1;
   }
 }
@@ -80,8 +85,9 @@ function perform(
   words: readonly string[],
   own: Flags,
   logger: Logger,
+  hide: HideSecrets,
 ): Promise<number> {
-  const print: Print = (line, colour) => console.log(inColour(line, colour));
+  const print: Print = (line, colour) => printLine(hide(line), colour);
   switch (name) {
     case 'run':
       return runProcessor(config, logger, schemasFolder, process, tracingWish(process.env));
@@ -101,7 +107,7 @@ function perform(
     case 'events send':
       return sendEventsCommand(config, own, logger, schemasFolder, print);
     case 'events tail':
-      return tailEventsCommand(config, own, logger, print);
+      return tailEventsCommand(config, own, logger, schemasFolder, print);
     case 'events resend':
       return resendEventCommand(config, words, own, logger, schemasFolder, print);
     case 'topics create':
@@ -120,9 +126,16 @@ function perform(
 }
 
 function refuse(faults: readonly string[]): number {
-  console.error(['company-sync cannot start:', ...faults.map((fault) => `  - ${fault}`)].join('\n'));
-  console.error('company-sync --help explains every setting.');
+  printToStandardError('company-sync cannot start:');
+  for (const fault of faults) printToStandardError(`  - ${fault}`);
+  printToStandardError('company-sync --help explains every setting.');
   return 2;
+}
+
+/** One line each: an error that has several faults lists them. */
+function faultsOf(error: unknown): readonly string[] {
+  if (error instanceof UnfitTopicsError) return error.faults;
+  return [error instanceof Error ? error.message : String(error)];
 }
 
 function version(): string {

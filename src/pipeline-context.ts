@@ -1,5 +1,4 @@
 /** What all partitions of one instance share, made of its settings and of what it has found out at its start. */
-import type avro from 'avsc';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';
@@ -26,6 +25,7 @@ import type { PipelineObserver } from './pipeline/observer.js';
 import type { GroupMembership } from './pipeline/ports.js';
 import { CompanySynchronizedRecords } from './publish/company-synchronized.js';
 import { stalledRecordOf, type CompanySyncStalledOptions } from './publish/company-sync-stalled.js';
+import type { EventWriter } from './publish/event-types.js';
 import { deadLetterOf } from './publish/dead-letter.js';
 import type { StateDirectory } from './store/key-value-store.js';
 
@@ -37,7 +37,8 @@ export interface KnownRegistry {
   readonly source: SchemaSource;
   readonly readers: ReaderSchemas;
   /** Of `CompanySynchronized`, and the id that it is registered under. */
-  readonly type: avro.Type;
+  readonly type: EventWriter;
+  readonly schema: object;
   readonly schemaId: number;
   /** The same of `CompanySyncStalled`. */
   readonly stalled: CompanySyncStalledOptions;

@@ -19,6 +19,7 @@ import { FailureWatch } from './ops/failure-watch.js';
 import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-server.js';
 import { createInspection, type Inspection } from './ops/inspection.js';
 import { InstanceMetrics } from './ops/instance-metrics.js';
+import { MemberProofs } from './ops/member-proof.js';
 import { MetricsObserver } from './ops/metrics-observer.js';
 import { OldestUncommitted } from './ops/oldest-uncommitted.js';
 import { PartitionFigures } from './ops/partition-figures.js';
@@ -34,7 +35,7 @@ import { StandbySet } from './pipeline/standby-set.js';
 import { Startup, type Surroundings } from './startup.js';
 import { CallDeadline, OPEN_DEADLINE_MS } from './store/call-deadline.js';
 import { ExclusiveStateDirectory } from './store/exclusive-state-directory.js';
-import { InstanceLock } from './store/instance-lock.js';
+import { InstanceLock, stateDirExposure } from './store/instance-lock.js';
 import { stateSize } from './store/state-size.js';
 import { RocksStateDirectory } from './store/rocks-state-directory.js';
 import { TimedStateDirectory } from './store/timed-state-directory.js';
@@ -75,10 +76,12 @@ export class Service {
   readonly #figures: PartitionFigures;
   readonly #failures: FailureWatch;
   #http: HttpServer | null = null;
+  readonly #proofs: MemberProofs;
 
   constructor(options: ServiceOptions) {
     const { config, logger, clock } = options;
     this.#options = { ...options, cluster: new ClusterView(kafkaConfigOf(config, logger), clock) };
+    this.#proofs = new MemberProofs(config.http.tokens, clock);
     this.#volume = new CallDeadline(clock);
     this.#figures = new PartitionFigures(() => options.clock.now());
     this.#failures = new FailureWatch(() => options.clock.now());
@@ -97,11 +100,20 @@ export class Service {
     const { config, logger, clock } = this.#options;
     const lock = await InstanceLock.take(config.stateDir, clock, this.#volume);
     this.#lock = lock;
+    const exposure = await this.#volume.within(OPEN_DEADLINE_MS, 'looking at STATE_DIR', () =>
+      stateDirExposure(config.stateDir),
+    );
+    if (exposure !== null) logger.warn(exposure);
 
     const metrics = new Registry();
     collectDefaultMetrics({ register: metrics });
     this.#failures.register(metrics);
-    const http = await startHttpServer(config.http, this.#view(), metrics, this.#options.pageFolder);
+    const http = await startHttpServer(
+      { ...config.http, proofs: this.#proofs, clock },
+      this.#view(),
+      metrics,
+      this.#options.pageFolder,
+    );
     this.#http = http;
     this.#own('http', () => http.close());
     logger.info({ address: http.address, applicationId: config.applicationId }, 'listening');
@@ -148,11 +160,12 @@ export class Service {
     const { applicationId } = config;
     const topic = config.topics.syncEvents;
     const held = new HeldPositions(surroundings.held);
+    const { cluster } = this.#options;
     const group = { kafka: kafkaConfigOf(config, logger), groupId: applicationId, logger };
-    const remembered = new RememberedMember({ ...group, clock, memory: lock.word(`member of ${applicationId}`) });
+    const memory = lock.word(`member of ${applicationId}`);
+    const remembered = new RememberedMember({ ...group, cluster, clock, memory });
     await startup.mustFitGroup(decidingSettings, await remembered.predecessor());
     if (this.#stopping.signal.aborted) return;
-    const { cluster } = this.#options;
     const coordinator = new TrueCoordinator({ cluster, groupId: applicationId, clock, logger });
     const membership: KafkaGroupMembership = new KafkaGroupMembership({
       coordinator,
@@ -247,18 +260,18 @@ export class Service {
     context: PipelineContext,
     local: PartitionSet,
     topics: CheckedTopics,
-    { type, source: schemas }: KnownRegistry,
+    { schema, source: schemas }: KnownRegistry,
     membership: KafkaGroupMembership,
     logs: KafkaLogs,
   ): Inspection {
     const { cluster, config, logger, clock } = this.#options;
-    const { applicationId: groupId, http } = config;
+    const { applicationId: groupId } = config;
     const { input: topic } = context.topics;
     const owners = new GroupOwners({ kafka: kafkaConfigOf(config, logger), cluster, groupId, topic, clock });
     this.#own('group owners', () => owners.close());
     const { syncEvents: partitions } = topics.partitions;
     return createInspection({
-      ...{ context, local, partitions, owners, logs, type, schemas, token: http.token, figures: this.#figures },
+      ...{ context, local, partitions, owners, logs, schema, schemas, proofs: this.#proofs, figures: this.#figures },
       address: () => this.#http?.advertisedAddress ?? null,
       memberId: () => membership.memberId,
       logger,

@@ -84,8 +84,14 @@ export const saslMechanism = text.toLowerCase().pipe(z.enum(['plain', 'scram-sha
 export const path = text.min(1).refine((value) => !value.includes('\0'));
 export const label = text.min(1).max(256);
 export const secret = text.min(1);
-/** Must fit into an HTTP header as it is. */
-export const bearerToken = text.regex(/^[\x21-\x7e]+$/);
+/** One, or two separated by a comma, without the comma. Each must fit into an HTTP header as it is. */
+export const bearerTokens = text
+  .regex(/^[\x21-\x2b\x2d-\x7e]+(,[\x21-\x2b\x2d-\x7e]+)?$/)
+  .transform((tokens) => tokens.split(','));
+/** In lower case. */
+export const hostNames = text
+  .transform((list) => list.split(',').map((name) => name.trim().toLowerCase()))
+  .pipe(z.array(text.regex(hostName)));
 export const pem = text.regex(/-----BEGIN [A-Z0-9 ]+-----/);
 
 function toMs(value: string): number {

@@ -164,9 +164,19 @@ export const SETTINGS = Object.freeze({
   }),
   httpToken: secret({
     env: 'HTTP_TOKEN',
-    meaning: 'bearer token for everything but the probes and metrics',
-    expected: 'printable ASCII without spaces',
-    value: values.bearerToken,
+    meaning:
+      'bearer token for everything but the probes and metrics; two, separated by a comma, while it is being changed: ' +
+      'both are accepted, the first is used to ask other instances',
+    expected: 'printable ASCII without spaces, or two such tokens separated by a comma',
+    value: values.bearerTokens,
+  }),
+  httpAllowedHosts: optional({
+    env: 'HTTP_ALLOWED_HOSTS',
+    meaning:
+      'names by which browsers and others reach an instance without HTTP_TOKEN, comma-separated; IP addresses, ' +
+      'localhost and HTTP_HOST are always allowed',
+    expected: 'host names without a port, separated by commas',
+    value: values.hostNames,
   }),
   logLevel: plain({
     env: 'LOG_LEVEL',
@@ -198,6 +208,12 @@ export const SETTINGS = Object.freeze({
     meaning: 'private key of the client certificate',
     expected: PEM,
     value: values.pem,
+  }),
+  kafkaSslKeyPassphrase: secret({
+    env: 'KAFKA_SSL_KEY_PASSPHRASE',
+    meaning: 'passphrase of the private key, where that is encrypted',
+    expected: NOT_EMPTY,
+    value: values.secret,
   }),
   kafkaSaslMechanism: optional({
     env: 'KAFKA_SASL_MECHANISM',
@@ -254,6 +270,11 @@ export function settingFlags(): readonly string[] {
   return Object.values(SETTINGS).flatMap(({ env, secret }) =>
     secret ? [flagOf(env), flagOf(fileVariableOf(env))] : [flagOf(env)],
   );
+}
+
+/** Those of them that take a secret as their value. */
+export function secretFlags(): readonly string[] {
+  return Object.values<Setting>(SETTINGS).flatMap(({ env, secret }) => (secret ? [flagOf(env)] : []));
 }
 
 /** Those of them that may stand without a value. */

@@ -1,12 +1,11 @@
 /** What `run` refuses to start on, because it would announce twice, never, or the wrong thing later. `doctor` asks the same. */
 import type { Config } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';
-import type { KafkaConfig } from './kafka/cluster.js';
+import type { AskedCluster } from './kafka/cluster-view.js';
 import { findGroupConflict } from './kafka/group-conflicts.js';
 import { findNamesake, type Namesake } from './kafka/shared-transactional-ids.js';
 import { findUsedOutbound, type UsedOutbound } from './kafka/used-outbound.js';
 import type { CheckedTopics } from './kafka/topics.js';
-import type { Clock } from './lib/clock.js';
 import type { LogRecord } from './lib/record.js';
 import type { Logs } from './pipeline/ports.js';
 import { eventIdNamespace, eventIdOf } from './publish/event-id.js';
@@ -27,11 +26,10 @@ export type StartFinding = { readonly kind: 'refused' | 'warning'; readonly mess
 
 /** Whether another deployment uses the same transactional ids. @throws BrokerError */
 export async function checkTransactionalIds(
+  cluster: AskedCluster,
   { applicationId, topics }: Config,
-  kafka: KafkaConfig,
-  clock: Clock,
 ): Promise<StartFinding | null> {
-  const namesake = await findNamesake(kafka, clock, { applicationId, input: topics.syncEvents });
+  const namesake = await findNamesake(cluster, { applicationId, input: topics.syncEvents });
   return namesake === null ? null : sharedIds({ applicationId, topics }, namesake);
 }
 
@@ -103,14 +101,13 @@ function textOf({ headers }: Pick<LogRecord, 'headers'>, name: string): string |
  * @param ignored the member that this instance is or was itself
  */
 export async function checkGroup(
+  cluster: AskedCluster,
   { applicationId, topics }: Config,
-  kafka: KafkaConfig,
-  clock: Clock,
   settings: DecidingSettings,
   ignored: string | null,
 ): Promise<StartFinding | null> {
   const terms = { topic: topics.syncEvents, settings };
-  const conflict = await findGroupConflict(kafka, applicationId, clock, terms, ignored);
+  const conflict = await findGroupConflict(cluster, applicationId, terms, ignored);
   if (conflict === null) return null;
   return {
     kind: 'refused',

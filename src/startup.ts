@@ -4,7 +4,7 @@ import type { Config } from './config.js';
 import { decidingSettingsOf, type DecidingSettings } from './deciding-settings.js';
 import { loadReaderSchemas } from './decode/reader-schemas.js';
 import { RegistryUnavailableError } from './decode/schema-source.js';
-import type { ClusterView } from './kafka/cluster-view.js';
+import type { AskedCluster, ClusterView } from './kafka/cluster-view.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import type { KafkaLogs } from './kafka/kafka-logs.js';
 import { SchemaRegistry } from './kafka/schema-registry.js';
@@ -63,25 +63,20 @@ export class Startup {
    * @throws StateDirOfOtherError, UnfitTopicsError, MisconfiguredError, StartupError
    */
   async findOut(): Promise<Surroundings | null> {
-    const { config, clock, own } = this.#options;
+    const { config, own } = this.#options;
     const logs = createLogs(this.#options, own);
-    const kafka = kafkaConfigOf(config, this.#options.logger);
-    const topics = await this.#patiently(
-      'the brokers',
-      async () => {
-        const checked = await checkTopics(kafka, clock, logs, config.topics);
-        this.#mustNotRefuse(await checkTransactionalIds(config, kafka, clock));
-        return checked;
-      },
-      BrokerError,
-    );
+    const asked = this.#registry();
+    asked.catch(() => undefined); // awaited below, unless the topics are refused first
+    const topics = await this.#patiently('the brokers', () => this.#checkTopics(logs), BrokerError);
     if (topics === null) return null;
     for (const warning of topics.warnings) this.#options.logger.warn(warning);
     const { clusterId } = topics;
     const owner = { clusterId, applicationId: config.applicationId, topic: config.topics.syncEvents };
-    const held = await readHeldState(config.stateDir, owner, this.#options.volume);
-    await this.#mustBeConsentedTo(topics, logs);
-    const registry = await this.#registry();
+    const [held] = await Promise.all([
+      readHeldState(config.stateDir, owner, this.#options.volume),
+      this.#mustBeConsentedTo(topics, logs),
+    ]);
+    const registry = await asked;
     if (registry === null) return null;
     return { topics, registry, held, decidingSettings: decidingSettingsOf(config, registry.identity) };
   }
@@ -92,8 +87,23 @@ export class Startup {
    * @throws MisconfiguredError if a member that runs partitions decides by other settings, or is not ours
    */
   async mustFitGroup(settings: DecidingSettings, ignored: string | null): Promise<void> {
-    const { config, clock, logger } = this.#options;
-    this.#mustNotRefuse(await checkGroup(config, kafkaConfigOf(config, logger), clock, settings, ignored));
+    this.#mustNotRefuse(await checkGroup(this.#cluster(), this.#options.config, settings, ignored));
+  }
+
+  async #checkTopics(logs: KafkaLogs): Promise<CheckedTopics> {
+    const { config, clock } = this.#options;
+    const cluster = this.#cluster();
+    const [topics, finding] = await Promise.all([
+      checkTopics(cluster.kafka, clock, logs, config.topics),
+      checkTransactionalIds(cluster, config),
+    ]);
+    this.#mustNotRefuse(finding);
+    return topics;
+  }
+
+  #cluster(): AskedCluster {
+    const { config, logger, cluster: view, clock } = this.#options;
+    return { kafka: kafkaConfigOf(config, logger), view, clock };
   }
 
   async #mustBeConsentedTo(topics: CheckedTopics, logs: KafkaLogs): Promise<void> {
@@ -114,14 +124,16 @@ export class Startup {
     const [types, readers] = await Promise.all([loadEventTypes(schemasFolder), loadReaderSchemas(schemasFolder)]);
     const source = new SchemaRegistry(config.schemaRegistry);
     const { companySynchronized, companySyncStalled } = config.topics;
-    const schemaId = await this.#schemaId(source, companySynchronized, types.companySynchronizedSchema);
-    const stalledId = await this.#schemaId(source, companySyncStalled, types.companySyncStalledSchema);
-    if (schemaId === null || stalledId === null) return null;
     const identify = () => source.idOfFirstVersion(subjectOf(companySynchronized)).then((id) => ({ id }));
-    const first = await this.#patiently('the schema registry', identify, RegistryUnavailableError);
-    if (first === null) return null;
+    const [schemaId, stalledId, first] = await Promise.all([
+      this.#schemaId(source, companySynchronized, types.companySynchronizedSchema),
+      this.#schemaId(source, companySyncStalled, types.companySyncStalledSchema),
+      this.#patiently('the schema registry', identify, RegistryUnavailableError),
+    ]);
+    if (schemaId === null || stalledId === null || first === null) return null;
     const stalled = { type: types.companySyncStalled, schemaId: stalledId };
-    return { source, readers, type: types.companySynchronized, schemaId, stalled, identity: first.id };
+    const { companySynchronized: type, companySynchronizedSchema: schema } = types;
+    return { source, readers, type, schema, schemaId, stalled, identity: first.id };
   }
 
   /** The id under which a topic's schema is registered; null when stopped before the registry has answered. */

@@ -127,6 +127,10 @@ test('a file outside of the layout is a violation', () => {
   ]);
 });
 
+test("a package's own reader of Avro, which has no bounds, is a violation", () => {
+  expect(violationsOf({ 'publish/x.ts': `type.fromBuffer(bytes, own.createResolver(type))` })).toHaveLength(2);
+});
+
 test('a circular import is a violation, of types too', () => {
   expect(
     violationsOf({
@@ -142,6 +146,8 @@ describe('a package out of its place is a violation', () => {
     ['pipeline/x.ts', 'kafkajs', 1],
     ['ops/x.ts', 'kafkajs/src/cluster/index.js', 1],
     ['kafka/x.ts', 'kafkajs', 0],
+    ['ops/x.ts', 'avsc', 1],
+    ['publish/x.ts', 'avsc', 0],
     ['kafka/x.ts', 'rocksdb', 1],
     ['store/x.ts', 'rocksdb', 0],
     ['domain/x.ts', 'zod', 1],
@@ -179,6 +185,25 @@ describe('arguments and environment are read by main.ts alone', () => {
     `/* process.env */ 'process.env'`,
   ])('but this is something else: %s', (text) => {
     expect(violationsOf({ 'ops/x.ts': text })).toEqual([]);
+  });
+});
+
+describe('only command/print.ts prints', () => {
+  test.each([
+    'console.log(line)',
+    'report(console.error)',
+    'globalThis.console.warn(line)',
+    'process.stdout.write(line)',
+    `process['stderr'].write(line)`,
+    `import { log } from 'node:console'`,
+  ])('%s', (text) => {
+    expect(violationsOf({ 'command/x.ts': text })).toEqual([expect.stringContaining('only command/print.ts prints')]);
+    expect(violationsOf({ 'main.ts': text })).toHaveLength(1);
+    expect(violationsOf({ 'command/print.ts': text })).toEqual([]);
+  });
+
+  test.each(['process.stdin', 'this.console.log(line)', `'console.log'`])('but this is something else: %s', (text) => {
+    expect(violationsOf({ 'command/x.ts': text })).toEqual([]);
   });
 });
 

@@ -67,7 +67,7 @@ export class Dispatcher {
         partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
         eachBatch: (payload) => this.#work(payload),
       });
-      this.#say(`group ${groupId} dispatches ${topic} to ${url}`);
+      this.#say(`group ${groupId} dispatches ${topic} to ${new URL(url).origin}`);
       const error = await ended;
       if (error !== null) throw error;
     } finally {
@@ -87,7 +87,7 @@ export class Dispatcher {
       const outcome = await this.#dispatch(message);
       if (outcome.kind === 'gone') {
         payload.pause();
-        return this.#end(new Error(`${this.#options.url} answered 410: it wants no more webhooks`));
+        return this.#end(new Error(`${new URL(this.#options.url).origin} answered 410: it wants no more webhooks`));
       }
       if (outcome.kind === 'failed') return this.#comeAgain(payload, message, outcome);
       this.#failures.delete(partition);

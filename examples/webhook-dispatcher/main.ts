@@ -1,6 +1,7 @@
 /** An example of what reads `company-synchronized`: a dispatcher of webhooks. README.md beside it says more. */
 import { parseArgs } from 'node:util';
 import { Dispatcher, type Options } from './dispatcher.js';
+import { printable } from './printable.js';
 import { keyOf, PAYLOADS, type PayloadName } from './webhook.js';
 
 const HELP = `WEBHOOK_SECRET=whsec_... npx tsx examples/webhook-dispatcher/main.ts --url <url> [--payload <shape>]
@@ -32,18 +33,24 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     return 0;
   }
   if (typeof options === 'string') {
-    console.error(`webhook-dispatcher: ${options}`);
+    console.error(printable(`webhook-dispatcher: ${options}`));
     return 2;
   }
-  const dispatcher = new Dispatcher(options, (line) => console.log(`${new Date().toISOString()} ${line}`));
+  const dispatcher = new Dispatcher(options, (line) => console.log(printable(`${new Date().toISOString()} ${line}`)));
   process.once('SIGTERM', () => dispatcher.stop()).once('SIGINT', () => dispatcher.stop());
   try {
     await dispatcher.run();
     return 0;
   } catch (error) {
-    console.error(`webhook-dispatcher: ${(error as Error).message}`);
+    console.error(printable(`webhook-dispatcher: ${(error as Error).message}`));
     return 1;
   }
+}
+
+function isPlainHttp(url: string): boolean {
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) return false;
+  const { username, password } = new URL(url);
+  return username === '' && password === '';
 }
 
 /** In words what is wrong, where something is. */
@@ -57,7 +64,8 @@ function optionsOf(argv: readonly string[], env: NodeJS.ProcessEnv): Options | s
   }
   if (flags.help === true) return 'help';
   const { url = '', payload = 'current' } = flags;
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) return `--url is "${url}": expected an http or https URL`;
+  // Not shown: it may hold a password, or a key in its query.
+  if (!isPlainHttp(url)) return '--url: expected an http or https URL without user info';
   if (!Object.hasOwn(PAYLOADS, payload)) return `--payload is "${payload}": expected current or legacy`;
   const keys = (env['WEBHOOK_SECRET'] ?? '').trim().split(/\s+/).map(keyOf);
   const known = keys.filter((key) => key !== null);

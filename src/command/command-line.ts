@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import type { Flags } from '../config.js';
 import { describeSettings, settingFlags, settingSwitches } from '../settings.js';
+import { mayShowWords, unknownFlagFaults } from '../unknown-flags.js';
 import { COMMANDS, COMMAND_NAMES, exitCodesOf, type CommandDescription, type CommandName } from './commands.js';
 
 export type CommandLine =
@@ -32,12 +33,15 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   });
   const { help, version, ...flags } = values as Record<string, string | true>;
   const typed = commandOf(positionals);
+  const known = knownFlags();
+  const shows = mayShowWords(flags, known);
   if (help === true || argv.length === 0)
     return { kind: 'help', text: typed === null ? overview() : helpOf(typed.name) };
   if (version === true) return { kind: 'version' };
-  if (typed === null) return { kind: 'faults', faults: [...unknownFlags(flags), noSuchCommand(positionals)] };
-  const fault = faultOfWords(typed.name, typed.words);
-  if (fault !== null) return { kind: 'faults', faults: [...unknownFlags(flags), fault] };
+  if (typed === null)
+    return { kind: 'faults', faults: [...unknownFlagFaults(flags, known), noSuchCommand(positionals, shows)] };
+  const fault = faultOfWords(typed.name, typed.words, shows);
+  if (fault !== null) return { kind: 'faults', faults: [...unknownFlagFaults(flags, known), fault] };
   return { kind: 'command', ...typed, ...split(typed.name, flags) };
 }
 
@@ -60,10 +64,8 @@ function nameOf(flag: string): string {
   return flag.split(' ')[0] ?? flag;
 }
 
-/** The word after an unknown flag may be its value; not known to be one, it is taken for a part of the command. */
-function unknownFlags(flags: Flags): string[] {
-  const known = new Set([...allFlags(), ...allSwitches()]);
-  return Object.keys(flags).flatMap((flag) => (known.has(flag) ? [] : [`--${flag} is no known flag`]));
+function knownFlags(): ReadonlySet<string> {
+  return new Set([...allFlags(), ...allSwitches()]);
 }
 
 /** The command typed, of one word or two, and what follows it. */
@@ -76,11 +78,14 @@ function commandOf(typed: readonly string[]): { name: CommandName; words: readon
   return null;
 }
 
-function faultOfWords(name: CommandName, words: readonly string[]): string | null {
+function faultOfWords(name: CommandName, words: readonly string[], shows: boolean): string | null {
   const { argument }: CommandDescription = COMMANDS[name];
   const expected = argument === undefined ? 0 : 1;
   if (words.length === 0 && argument?.startsWith('[') === true) return null;
-  if (words.length > expected) return `${JSON.stringify(words[expected])} after ${name} is one word too many`;
+  if (words.length > expected) {
+    const word = shows ? JSON.stringify(words[expected]) : 'a word';
+    return `${word} after ${name} is one word too many`;
+  }
   if (words.length === expected && words[0] !== '') return null;
   return `${name} needs ${argument}: company-sync ${name} ${argument}`;
 }
@@ -95,11 +100,10 @@ function split(name: CommandName, flags: Flags): { own: Flags; settings: Flags }
   };
 }
 
-function noSuchCommand(words: readonly string[]): string {
+function noSuchCommand(words: readonly string[], shows: boolean): string {
   const known = COMMAND_NAMES.join(', ');
-  return words.length === 0
-    ? `no command given: expected one of ${known}`
-    : `${JSON.stringify(words.join(' '))} is no command: expected one of ${known}`;
+  if (words.length === 0) return `no command given: expected one of ${known}`;
+  return `${shows ? JSON.stringify(words.join(' ')) : 'what was typed'} is no command: expected one of ${known}`;
 }
 
 function overview(): string {

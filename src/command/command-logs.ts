@@ -5,11 +5,12 @@ import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { KafkaLogs } from '../kafka/kafka-logs.js';
 import type { LogKind } from '../kafka/log-reader.js';
 import { systemClock } from '../lib/system-clock.js';
+import { printToStandardError } from './print.js';
 
 /** Close them. Failures that are being tried again are told on standard error, under the command's name. */
 export function commandLogs(command: string, config: Config, logger: Logger, kind: LogKind = 'whole'): KafkaLogs {
   return new KafkaLogs({
     ...{ config: kafkaConfigOf(config, logger), groupId: config.applicationId, clock: systemClock, kind },
-    onTrouble: (_at, error) => console.error(`company-sync ${command}: ${error.message}`),
+    onTrouble: (_at, error) => printToStandardError(`company-sync ${command}: ${error.message}`),
   });
 }

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { printable } from '../lib/printable.js';
 
 type Typed = NodeJS.ReadableStream & { readonly isTTY?: boolean };
 type Shown = NodeJS.WritableStream & { readonly isTTY?: boolean };
@@ -14,7 +15,7 @@ export async function consentTyped(
   try {
     return await new Promise((resolve) => {
       terminal.once('close', () => resolve(false));
-      terminal.question(`${question} Type yes: `, (answer) => resolve(answer.trim() === 'yes'));
+      terminal.question(`${printable(question)} Type yes: `, (answer) => resolve(answer.trim() === 'yes'));
     });
   } finally {
     terminal.close();

@@ -16,6 +16,7 @@ import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../lib/record.js
 import { systemClock } from '../lib/system-clock.js';
 import { copyOf, idOf, readDeadLetter, type DeadLetter } from '../publish/dead-letter-reading.js';
 import { InputAfterwards, type RecordIds } from './input-afterwards.js';
+import { printToStandardError } from './print.js';
 import { readPartitions } from './read-partitions.js';
 import { RepairAttempts, repairsHeaders, type RecordId } from './repair-attempts.js';
 import { newestSchemas, syncEventJson } from './schemas.js';
@@ -50,7 +51,7 @@ export class DeadLetterDesk {
   ) {
     this.#logs = new KafkaLogs({
       ...{ config: kafkaConfigOf(config, logger), groupId: config.applicationId, clock: systemClock },
-      onTrouble: (_at, error) => console.error(error.message),
+      onTrouble: (_at, error) => printToStandardError(error.message),
     });
     this.#registry = new SchemaRegistry(config.schemaRegistry);
   }

@@ -7,7 +7,7 @@ import { DeadLetterDesk, type ReadLetters } from './dead-letter-desk.js';
 import { clientOf, repairAll, repairOne, type Repairing } from './dead-letter-repair.js';
 import { idOfLetter, lettersWanted } from './dead-letter-flags.js';
 import type { InputAfterwards } from './input-afterwards.js';
-import type { Print } from './print.js';
+import { printJson, type Print } from './print.js';
 import { RunningInstances } from './running-instances.js';
 import { UsageError } from './usage-error.js';
 
@@ -66,7 +66,7 @@ async function show({ desk, own, print }: Repairing, word: string): Promise<numb
   const event = typeof now === 'string' ? null : now;
   if (own['json'] === true) {
     const value = letter.value?.toString('base64') ?? null;
-    print(JSON.stringify({ ...described(letter, read, afterwards), value, event }, bigints, 2));
+    printJson({ ...described(letter, read, afterwards), value, event }, print, bigints);
     return 0;
   }
   print(lineOf(letter, read, afterwards));

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { systemClock } from '../lib/system-clock.js';
 import { CallDeadline } from '../store/call-deadline.js';
 import { readHeldState, StateDirOfOtherError, type StateOwner } from '../store/held-state.js';
-import { InstanceLock, StateDirInUseError } from '../store/instance-lock.js';
+import { InstanceLock, stateDirExposure, StateDirInUseError } from '../store/instance-lock.js';
 import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
 
 const CHECK = 'state folder';
@@ -21,6 +21,8 @@ export async function* examineStateFolder(stateDir: string, owner: StateOwner | 
     const { bavail, bsize } = await statfs(existingPartOf(folder));
     const gibibytes = (bavail * bsize) / GIBIBYTE;
     const room = `${gibibytes.toFixed(1)} GiB free`;
+    const exposure = await stateDirExposure(folder);
+    if (exposure !== null) yield warning(CHECK, exposure);
     if (gibibytes < FEW_GIBIBYTES) yield warning(CHECK, `${folder}: only ${room}`);
     if (existsSync(join(folder, 'instance'))) yield await examineUsedFolder(folder, owner, room);
     else yield ok(CHECK, `${folder}: not used yet, can be written, ${room}`);

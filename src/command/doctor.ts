@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Config, Flags, TopicNames } from '../config.js';
 import { decidingSettingsOf } from '../deciding-settings.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
+import { ClusterView } from '../kafka/cluster-view.js';
 import type { KafkaConfig } from '../kafka/cluster.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { KafkaLogs } from '../kafka/kafka-logs.js';
@@ -13,10 +14,11 @@ import { TopicAdmin } from '../kafka/topic-admin.js';
 import { checkTopics, UnfitTopicsError } from '../kafka/topics.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { Logs } from '../pipeline/ports.js';
+import { exposures } from '../security-settings.js';
 import { checkFirstStart, checkGroup, checkTransactionalIds } from '../start-checks.js';
 import { examineStateFolder } from './doctor-state-folder.js';
 import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
-import type { Print } from './print.js';
+import { printJson, type Print } from './print.js';
 import { newestSchemas } from './schemas.js';
 
 /** Those of the processor take milliseconds. */
@@ -45,7 +47,7 @@ export async function doctorCommand(
     findings.push(finding);
     if (own['json'] !== true) print(lineOf(finding), COLOURS[finding.status]);
   }
-  if (own['json'] === true) print(JSON.stringify(findings, null, 2));
+  if (own['json'] === true) printJson(findings, print);
   return findings.some(({ status }) => status === 'failed') ? 1 : 0;
 }
 
@@ -57,6 +59,7 @@ function lineOf({ check, status, message }: Finding): string {
 }
 
 async function* examine(config: Config, logger: Logger, schemasFolder: string): Found {
+  for (const exposure of exposures(config)) yield warning('security', exposure);
   const kafka = kafkaConfigOf(config, logger);
   let brokersAnswer = false;
   for await (const finding of examineBrokers(config, kafka)) {
@@ -125,19 +128,23 @@ async function* examineTopics(config: Config, kafka: KafkaConfig): Found {
 async function* examineDeployment(config: Config, kafka: KafkaConfig): Found {
   const check = 'deployment';
   const { applicationId, topics } = config;
+  const view = new ClusterView(kafka, systemClock);
+  const cluster = { kafka, view, clock: systemClock };
   try {
     const registry = new SchemaRegistry(config.schemaRegistry);
     const identity = await registry.idOfFirstVersion(`${topics.companySynchronized}-value`).catch(() => null);
     const settings = decidingSettingsOf(config, identity);
     const findings = [
-      await checkTransactionalIds(config, kafka, systemClock),
-      await checkGroup(config, kafka, systemClock, settings, null),
+      await checkTransactionalIds(cluster, config),
+      await checkGroup(cluster, config, settings, null),
     ].filter((finding) => finding !== null);
     for (const { kind, message } of findings)
       yield kind === 'refused' ? failed(check, message) : warning(check, message);
     if (findings.length === 0) yield ok(check, `no other deployment is in the way of application ${applicationId}`);
   } catch (error) {
     yield failed(check, reasonOf(error));
+  } finally {
+    await view.close();
   }
 }
 

@@ -17,6 +17,7 @@ import { eventIdNamespace, eventIdOf } from '../publish/event-id.js';
 import { loadEventTypes } from '../publish/event-types.js';
 import { resentOf } from '../publish/resent-event.js';
 import { commandLogs } from './command-logs.js';
+import { printToStandardError } from './print.js';
 import { readPartitions } from './read-partitions.js';
 import { RunningInstances } from './running-instances.js';
 import { UsageError } from './usage-error.js';
@@ -108,7 +109,7 @@ async function findByAsking(
     const partitioner = createPartitioner(inputPartitions, new Map([[outbound, outboundPartitions]]));
     const events = new AnnouncedEvents({
       ...{ logs, clock: systemClock, topic: outbound, schemas: new SchemaRegistry(config.schemaRegistry) },
-      type: (await loadEventTypes(schemasFolder)).companySynchronized,
+      schema: (await loadEventTypes(schemasFolder)).companySynchronizedSchema,
       partitionOf: (id, input) => partitioner.partitionFor(outbound, Buffer.from(id), input),
       sourceOf: (input) => `/${applicationId}/${topics.syncEvents}/${input}`,
     });
@@ -116,7 +117,7 @@ async function findByAsking(
     return await events.search(source, new AbortController().signal);
   } catch (error) {
     if (!(error instanceof Error) || !CANNOT_BE_ASKED.some((kind) => error instanceof kind)) throw error;
-    console.error(`${error.message}; reading all of ${outbound} instead`);
+    printToStandardError(`${error.message}; reading all of ${outbound} instead`);
     return null;
   }
 }

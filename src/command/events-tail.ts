@@ -1,14 +1,17 @@
 /** `company-sync events tail`: announcements as they are published, one line each. */
-import avro from 'avsc';
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
-import { FRAME_BYTES, framingFault, schemaIdOf } from '../decode/framing.js';
+import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
+import { framingFault, schemaIdOf } from '../avro/framing.js';
+import type { SchemaSource } from '../decode/schema-source.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { SchemaRegistry } from '../kafka/schema-registry.js';
 import { partitionsOf } from '../kafka/topics.js';
+import { isoTime } from '../lib/iso-time.js';
 import type { LogRecord } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import { ReaderClosedError } from '../pipeline/errors.js';
+import { loadEventTypes } from '../publish/event-types.js';
 import { commandLogs } from './command-logs.js';
 import { UsageError } from './usage-error.js';
 
@@ -32,6 +35,7 @@ export async function tailEventsCommand(
   config: Config,
   own: Flags,
   logger: Logger,
+  schemasFolder: string,
   print: (line: string) => void,
 ): Promise<number> {
   const topic = config.topics.companySynchronized;
@@ -39,11 +43,13 @@ export async function tailEventsCommand(
   const count = countOf(own);
   const partitions = await partitionsOf(kafka, systemClock, topic);
   const logs = commandLogs('events tail', config, logger);
-  const schemas = new Map<number, avro.Type>();
-  const registry = new SchemaRegistry(config.schemaRegistry);
+  const announcements = new Announcements(
+    new SchemaRegistry(config.schemaRegistry),
+    (await loadEventTypes(schemasFolder)).companySynchronizedSchema,
+  );
   let left = count;
   const show = async (record: LogRecord): Promise<void> => {
-    const event = await decode(record, registry, schemas);
+    const event = await announcements.read(record);
     if (left <= 0) return;
     print(own['json'] === true ? jsonOf(record, event) : lineOf(record, event));
     if (--left === 0) await logs.close();
@@ -79,21 +85,33 @@ function countOf(own: Flags): number {
   return count;
 }
 
-/** In words why it is no event, where it is none: anyone may write to the topic. */
-async function decode({ value }: LogRecord, registry: SchemaRegistry, schemas: Map<number, avro.Type>) {
-  const fault = framingFault(value);
-  if (value === null || fault !== null) return fault ?? 'the value is null';
-  const id = schemaIdOf(value);
-  let type = schemas.get(id);
-  if (type === undefined) {
-    const schema = await registry.schemaById(id);
-    if (schema === null) return `the registry has no schema ${id}`;
-    schemas.set(id, (type = avro.Type.forSchema(schema as avro.Schema)));
+/** Reads announcements, whatever schemas they were written with. */
+class Announcements {
+  readonly #registry: SchemaSource;
+  readonly #announced: AvroReader<Announced>;
+  readonly #readers = new Map<number, ValueReader<Announced>>();
+
+  constructor(registry: SchemaSource, schema: object) {
+    this.#registry = registry;
+    this.#announced = new AvroReader(schema);
   }
-  try {
-    return type.fromBuffer(value.subarray(FRAME_BYTES)) as Announced;
-  } catch (error) {
-    return (error as Error).message; // avsc throws errors of several kinds for bytes that are no such value
+
+  /** @returns in words why the record is not an announcement, if it is not one: anyone may write to the topic */
+  async read({ value }: LogRecord): Promise<Announced | string> {
+    const fault = framingFault(value);
+    if (value === null || fault !== null) return fault ?? 'the value is null';
+    const id = schemaIdOf(value);
+    let reader = this.#readers.get(id);
+    if (reader === undefined) {
+      const schema = await this.#registry.schemaById(id);
+      if (schema === null) return `the registry has no schema ${id}`;
+      this.#readers.set(id, (reader = this.#announced.of(schema)));
+    }
+    try {
+      return reader.read(value);
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 }
 
@@ -101,7 +119,7 @@ function lineOf({ key, offset }: LogRecord, event: Announced | string): string {
   if (typeof event === 'string') return `${String(key)} at offset ${offset} cannot be read: ${event}`;
   const { topic, partition, offset: completedAt } = event.source;
   return (
-    `${new Date(event.synchronizedAt).toISOString()}  ${event.companyId}  ${JSON.stringify(event.companyName)} of ` +
+    `${isoTime(event.synchronizedAt)}  ${event.companyId}  ${JSON.stringify(event.companyName)} of ` +
     `${event.clientId}: ${event.succeeded} complete, ${event.failed} failed, ${event.ended} ended without data ` +
     `(${event.trigger}, completed by ${topic} ${partition}/${completedAt})`
   );

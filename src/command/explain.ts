@@ -10,7 +10,7 @@ import { InstanceError } from '../ops/instance-client.js';
 import { BrokerError } from '../pipeline/errors.js';
 import { readCompany } from '../store/row-loading.js';
 import { lookIntoStopped, type LeftPartition } from '../store/stopped-instance.js';
-import type { Colour, Print } from './print.js';
+import { printJson, printText, type Colour, type Print } from './print.js';
 import { RunningInstances } from './running-instances.js';
 import { UsageError } from './usage-error.js';
 
@@ -36,9 +36,11 @@ export async function explainCommand(
 ): Promise<number> {
   const { offline, watch } = own;
   const show = (explanation: Explanation) =>
-    own['json'] === true
-      ? print(JSON.stringify(explanation, null, watch === true ? 0 : 2))
-      : printInWords(explanation, print);
+    own['json'] !== true
+      ? printInWords(explanation, print)
+      : watch === true
+        ? print(JSON.stringify(explanation))
+        : printJson(explanation, print);
   if (offline === undefined) {
     const instances = new RunningInstances(config, logger, OR_OFFLINE);
     const ask = () => instances.explanation(companyId);
@@ -67,7 +69,7 @@ const COLOURS: Readonly<Record<Verdict, Colour | undefined>> = {
 function printInWords(explanation: Explanation, print: Print): void {
   const [verdict = '', ...evidence] = explanationText(explanation).split('\n');
   print(verdict, COLOURS[explanation.verdict]);
-  if (evidence.length > 0) print(evidence.join('\n'));
+  if (evidence.length > 0) printText(evidence.join('\n'), print);
 }
 
 function finish(explanation: Explanation, show: (explanation: Explanation) => void): number {

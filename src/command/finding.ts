@@ -1,6 +1,6 @@
 /** What `company-sync doctor` finds. */
 export interface Finding {
-  /** `brokers`, `topics`, `transactions`, `deployment`, `permissions`, `registry`, `schemas` or `state folder`. */
+  /** `security`, `brokers`, `topics`, `transactions`, `deployment`, `permissions`, `registry`, `schemas` or `state folder`. */
   readonly check: string;
   readonly status: 'ok' | 'warning' | 'failed';
   /** What is so, where, and what to do. */

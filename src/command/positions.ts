@@ -11,7 +11,7 @@ import { systemClock as clock } from '../lib/system-clock.js';
 import { commandToSet, judgePositions, TARGETS, type Target } from '../pipeline/position-choices.js';
 import { commandLogs } from './command-logs.js';
 import { consentTyped } from './consent.js';
-import type { Print } from './print.js';
+import { printJson, printToStandardError, type Print } from './print.js';
 import { progressTo } from './progress.js';
 import { UsageError } from './usage-error.js';
 
@@ -65,7 +65,7 @@ async function show({ applicationId, sources, inputPartitions, group, own, print
   const found = await readPositions(sources, partitionsWanted(own, inputPartitions), members.length > 0);
   const shown = found.map(described);
   const all = shown.every(({ startsAt }) => startsAt !== null);
-  if (own['json'] === true) print(JSON.stringify({ group: applicationId, members, partitions: shown }, null, 2));
+  if (own['json'] === true) printJson({ group: applicationId, members, partitions: shown }, print);
   else {
     print(`group ${applicationId}: ${members.length === 0 ? 'no instance runs' : `runs on ${members.join(', ')}`}`);
     const ends = found.map(({ openFrom }) => openFrom);
@@ -121,7 +121,7 @@ function lineOf(
 
 function progressOf(changelog: string): (records: number) => void {
   let read = 0;
-  const progress = progressTo((line) => console.error(line));
+  const progress = progressTo(printToStandardError);
   return (records) => {
     read += records;
     progress(() => `${read} records of ${changelog} read`);

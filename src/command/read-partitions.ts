@@ -2,6 +2,7 @@
 import { readPartition } from '../kafka/read-topic.js';
 import type { LogRecord } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
+import { printToStandardError } from './print.js';
 import { progressTo } from './progress.js';
 
 /**
@@ -16,7 +17,7 @@ export async function readPartitions(
   take: (partition: number, records: readonly LogRecord[]) => void | Promise<void>,
 ): Promise<void> {
   let read = 0;
-  const progress = progressTo((line) => console.error(line));
+  const progress = progressTo(printToStandardError);
   const readOne = (partition: number, first: number) =>
     readPartition(logs, { topic, partition }, first, async (records) => {
       await take(partition, records);

@@ -1,4 +1,5 @@
 /** `company-sync run`: one instance as a process, from its start to SIGTERM. */
+import { constants as osConstants } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
@@ -6,11 +7,13 @@ import { systemClock } from '../lib/system-clock.js';
 import { startTracing, type TracingWish } from '../ops/tracing.js';
 import { SettingsChangedError } from '../pipeline/errors.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
+import { exposures } from '../security-settings.js';
 import { Service } from '../service.js';
 import { MisconfiguredError } from '../start-checks.js';
 import { StateDirOfOtherError } from '../store/held-state.js';
 import { StateDirInUseError } from '../store/instance-lock.js';
 import { endProcess, type HostProcess } from './end-process.js';
+import { watchStops } from './stop-watchdog.js';
 
 /** The process gives up waiting for what hangs and ends after this long; the contract allows 10 s. */
 const STOP_DEADLINE_MS = 9_000;
@@ -43,6 +46,11 @@ export async function runProcessor(
       end(0);
     });
   }
+  // Not waited for: it only matters once the event loop is blocked.
+  void watchStops([osConstants.signals.SIGTERM, osConstants.signals.SIGINT], (reason) =>
+    logger.warn({ reason }, 'a stop while the event loop is blocked is not watched'),
+  );
+  for (const exposure of exposures(config)) logger.warn(exposure);
   const { applicationId: groupId, topics, shadowOf } = config;
   const traced = { input: topics.syncEvents, synchronized: topics.companySynchronized, groupId };
   const tracing = await startTracing(tracingWish, traced, logger);

@@ -6,6 +6,7 @@ import { GroupOwners } from '../kafka/group-owners.js';
 import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { systemClock } from '../lib/system-clock.js';
 import { InstanceClient, InstanceError } from '../ops/instance-client.js';
+import { MemberProofs } from '../ops/member-proof.js';
 
 /** The instances of the group; any of them knows or finds who has a company. */
 export class RunningInstances {
@@ -19,7 +20,8 @@ export class RunningInstances {
     /** What else can be done where none runs, for the message that says so. */
     private readonly otherwise = '',
   ) {
-    this.#client = new InstanceClient(config.http.token);
+    const proofs = new MemberProofs(config.http.tokens, systemClock);
+    this.#client = new InstanceClient(proofs, () => this.#find());
   }
 
   /** @throws InstanceError where none can tell; BrokerError */

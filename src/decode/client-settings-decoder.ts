@@ -1,11 +1,8 @@
 /** Values of the client-settings topic -> what the client chose. */
-import avro from 'avsc';
+import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
+import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Policy } from '../domain/policy.js';
-import { createCheckedResolver, type CheckedResolver } from './checked-resolver.js';
-import { CheckedTap } from './checked-tap.js';
-import { FRAME_BYTES, framingFault, schemaIdOf } from './framing.js';
-import { judgeSchema, type ReadableSchema } from './readable-schema.js';
 import type { SchemaResolution } from './schema-resolution.js';
 
 export interface ClientSetting {
@@ -20,6 +17,10 @@ export interface UnreadableSetting {
   readonly why: string;
 }
 
+interface RecordSchema {
+  readonly fields: readonly { readonly type: unknown }[];
+}
+
 interface RawSetting {
   readonly clientId: string;
   readonly synchronizedTrigger: string;
@@ -28,43 +29,28 @@ interface RawSetting {
 /** Stands for a choice that a newer portal may offer. The contract's own enum has no default. */
 const UNKNOWN_TRIGGER = 'UNKNOWN_TRIGGER';
 
+/** Reads values of one registered schema. */
+export type ClientSettingsReader = ValueReader<RawSetting>;
+
 /** Our `ClientSettings`. */
 export class ClientSettingsSchema {
-  readonly #reader: avro.Type;
+  readonly #settings: AvroReader<RawSetting>;
 
   /** @param schema schemas/client-settings-value */
   constructor(schema: object) {
-    this.#reader = avro.Type.forSchema(schema as avro.Schema, { typeHook: withUnknownTrigger });
+    this.#settings = new AvroReader(withUnknownTrigger(schema as RecordSchema));
   }
 
-  /** Judges a registered schema and prepares reading values of it. */
-  compile(registered: object): ReadableSchema<ClientSettingsReader> {
-    return judgeSchema(registered, (writer) => new ClientSettingsReader(createCheckedResolver(this.#reader, writer)));
-  }
-}
-
-/** Reads values of one registered schema. */
-export class ClientSettingsReader {
-  readonly #resolver: CheckedResolver<RawSetting>;
-  readonly #tap = new CheckedTap();
-
-  constructor(resolver: CheckedResolver<RawSetting>) {
-    this.#resolver = resolver;
-  }
-
-  /** @throws Error where the framed value is not one of the schema */
-  read(framed: Buffer): RawSetting {
-    this.#tap.start(framed, FRAME_BYTES);
-    const setting = this.#resolver._read(this.#tap);
-    this.#tap.finish();
-    return setting;
+  /** Prepares reading values of a registered schema. */
+  compile(registered: object): ClientSettingsReader {
+    return this.#settings.of(registered);
   }
 }
 
 export class ClientSettingsDecoder {
-  readonly #schemas: SchemaResolution<ReadableSchema<ClientSettingsReader>>;
+  readonly #schemas: SchemaResolution<ClientSettingsReader>;
 
-  constructor(schemas: SchemaResolution<ReadableSchema<ClientSettingsReader>>) {
+  constructor(schemas: SchemaResolution<ClientSettingsReader>) {
     this.#schemas = schemas;
   }
 
@@ -93,9 +79,8 @@ export class ClientSettingsDecoder {
     const id = schemaIdOf(value);
     const schema = this.#schemas.get(id);
     if (schema === undefined) return unreadable(`the schema registry has no schema ${id}`);
-    if (schema.kind === 'unreadable') return unreadable(`schema ${id} cannot be read as ClientSettings: ${schema.why}`);
     try {
-      const { clientId, synchronizedTrigger } = schema.reader.read(value);
+      const { clientId, synchronizedTrigger } = schema.read(value);
       // No record that is read has such a client. Its id is not quoted.
       if (utf8Bytes(clientId) > MAX_TEXT_BYTES)
         return unreadable(`its clientId has ${utf8Bytes(clientId)} bytes, and at most ${MAX_TEXT_BYTES} are allowed`);
@@ -103,7 +88,7 @@ export class ClientSettingsDecoder {
       return unreadable(`client ${clientId} chose a synchronizedTrigger that this version does not know`);
     } catch (error) {
       // Whatever went wrong in reading these bytes lies in these bytes.
-      return unreadable(`the value does not fit its schema ${id}: ${(error as Error).message}`);
+      return unreadable(`it cannot be read as ClientSettings from schema ${id}: ${(error as Error).message}`);
     }
   }
 }
@@ -116,10 +101,16 @@ function isPolicy(trigger: string): trigger is Policy {
   return trigger === 'FIRST_DATASET' || trigger === 'ALL_DATASETS';
 }
 
-/** Gives the trigger enum a default, so that a symbol added by a writer spoils its own record and not its schema. */
-function withUnknownTrigger(part: avro.Schema, options: avro.ForSchemaOptions): avro.Type | undefined {
-  const schema = part as { readonly type?: unknown; readonly symbols?: readonly string[]; readonly default?: string };
-  if (schema.type !== 'enum' || schema.symbols === undefined || schema.default !== undefined) return undefined;
-  const tolerant = { ...schema, symbols: [...schema.symbols, UNKNOWN_TRIGGER], default: UNKNOWN_TRIGGER };
-  return avro.Type.forSchema(tolerant as unknown as avro.Schema, options);
+/** Gives enums without a default one, so that a symbol added by a writer spoils its own record and not its schema. */
+function withUnknownTrigger({ fields, ...record }: RecordSchema): object {
+  const tolerant = fields.map((field) => {
+    const type = field.type as {
+      readonly type?: unknown;
+      readonly symbols?: readonly string[];
+      readonly default?: unknown;
+    };
+    if (type.type !== 'enum' || type.symbols === undefined || type.default !== undefined) return field;
+    return { ...field, type: { ...type, symbols: [...type.symbols, UNKNOWN_TRIGGER], default: UNKNOWN_TRIGGER } };
+  });
+  return { ...record, fields: tolerant };
 }

@@ -1,12 +1,11 @@
 /** Input records -> events of the domain, or poison. */
 import { isUtf8 } from 'node:buffer';
+import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { PoisonCode } from '../domain/events.js';
 import { MAX_TEXT_BYTES } from '../domain/limits.js';
 import type { Header, LogRecord } from '../lib/record.js';
-import { framingFault, schemaIdOf } from './framing.js';
 import { payloadOf } from './payload.js';
 import type { Decoded, Poison } from './poison.js';
-import type { ReadableSchema } from './readable-schema.js';
 import { SchemaResolution, type SchemaResolutionOptions } from './schema-resolution.js';
 import { exceedsRecordLimits } from './text-limits.js';
 import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sync-event-reader.js';
@@ -14,7 +13,7 @@ import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sy
 /** Names the poison records that a record replaces: `<partition>/<offset>` in each header of this key. */
 export const REPAIRS_HEADER = 'repairs';
 const NO_REPAIRS: readonly string[] = Object.freeze([]);
-/** avsc's reasons may quote whole schemas. */
+/** A reason may have names of any length in it. */
 const MAX_REASON_CHARACTERS = 300;
 /** What text has in place of bytes that are not UTF-8; as a character of its own it is rare. */
 const REPLACEMENT = '\uFFFD';
@@ -24,9 +23,9 @@ const REPLACEMENT = '\uFFFD';
  * synchronously, without a promise or a closure of its own.
  */
 export class SyncEventDecoder {
-  readonly #schemas: SchemaResolution<ReadableSchema<SyncEventReader>>;
+  readonly #schemas: SchemaResolution<SyncEventReader>;
 
-  constructor(schemas: SchemaResolution<ReadableSchema<SyncEventReader>>) {
+  constructor(schemas: SchemaResolution<SyncEventReader>) {
     this.#schemas = schemas;
   }
 
@@ -65,12 +64,11 @@ export class SyncEventDecoder {
     const id = schemaIdOf(value);
     const schema = this.#schemas.get(id);
     if (schema === undefined) return poison(record, 'unknown-schema', `the schema registry has no schema ${id}`);
-    if (schema.kind === 'unreadable') return undecodable(record, id, schema.why);
 
     const keyText = key.toString(undefined, 0, key.length);
     let event: SyncEventValue;
     try {
-      event = schema.reader.read(value, key, keyText);
+      event = schema.read(value, key, keyText);
     } catch (error) {
       // Whatever went wrong in reading these bytes lies in these bytes: this record must not stop the others.
       return undecodable(record, id, (error as Error).message);
@@ -78,7 +76,7 @@ export class SyncEventDecoder {
     const { companyId, clientId } = event;
 
     if (keyText !== companyId) return poison(record, 'key-mismatch', 'the key is not the companyId of the value');
-    if (keyText.includes(REPLACEMENT) && !(isUtf8(key) && schema.reader.companyIdBytes(value).equals(key)))
+    if (keyText.includes(REPLACEMENT) && !(isUtf8(key) && schema.companyIdBytes(value).equals(key)))
       return poison(record, 'key-mismatch', 'the key is not, byte by byte, the companyId of the value, in UTF-8');
 
     const exceeded = exceedsRecordLimits(event);
@@ -93,7 +91,7 @@ export class SyncEventDecoder {
 /** @param schema schemas/sync-events-value, which every writer's schema is resolved to */
 export function createSyncEventDecoder(
   schema: object,
-  registry: Omit<SchemaResolutionOptions<ReadableSchema<SyncEventReader>>, 'compile'>,
+  registry: Omit<SchemaResolutionOptions<SyncEventReader>, 'compile'>,
 ): SyncEventDecoder {
   const reader = new SyncEventSchema(schema);
   return new SyncEventDecoder(

@@ -1,36 +1,41 @@
 /** The limits of one record, checked before anything is loaded for it. */
+import type { LinkSyncQueued } from '../domain/events.js';
 import { MAX_NAMED_DATASETS, MAX_TEXT_BYTES, utf8Bytes, type LimitExceeded } from '../domain/limits.js';
-import type { WrappedPayload } from './payload.js';
+import type { ReadStatus } from './payload.js';
 import type { SyncEventValue } from './sync-event-reader.js';
 
 /** Texts of up to so many characters are within the limit, whatever they are made of. */
 const SURELY_SHORT_CHARS = Math.floor(MAX_TEXT_BYTES / 3);
 
-type Manifest = NonNullable<WrappedPayload['companysync.LinkSyncQueued']>;
-
 /** The limit that a record exceeds by itself, whatever its company has; null if it exceeds none. */
 export function exceedsRecordLimits({ companyId, clientId, payload }: SyncEventValue): LimitExceeded | null {
-  const manifest = payload['companysync.LinkSyncQueued'];
-  if (manifest !== undefined && namesTooMany(manifest))
+  if (payload.kind === 'manifest' && namesTooMany(payload))
     return { code: 'too-many-datasets', why: `it names more than ${MAX_NAMED_DATASETS} datasets` };
   const ofEvent = longText('companyId', companyId) ?? longText('clientId', clientId);
   if (ofEvent !== null) return ofEvent;
-  const status = payload['companysync.DatasetStatusChanged'];
-  if (status !== undefined) {
-    const { datasetId, connectionId, dataType } = status;
-    return (
-      longText('datasetId', datasetId) ??
-      longText('status', status.status) ??
-      longText('connectionId', connectionId) ??
-      longText('dataType', dataType)
-    );
+  switch (payload.kind) {
+    case 'status':
+      return longTextOfStatus(payload);
+    case 'manifest':
+      return longTextOfManifest(payload);
+    case 'unlinked':
+      return longText('connectionId', payload.connectionId);
+    case 'deleted':
+    case 'announced-elsewhere':
+      return null;
   }
-  if (manifest !== undefined) return longTextOfManifest(manifest);
-  const unlinked = payload['companysync.ConnectionUnlinked'];
-  return unlinked === undefined ? null : longText('connectionId', unlinked.connectionId);
 }
 
-function longTextOfManifest(manifest: Manifest): LimitExceeded | null {
+function longTextOfStatus({ datasetId, connectionId, dataType, status }: ReadStatus): LimitExceeded | null {
+  return (
+    longText('datasetId', datasetId) ??
+    longText('status', status) ??
+    longText('connectionId', connectionId) ??
+    longText('dataType', dataType)
+  );
+}
+
+function longTextOfManifest(manifest: LinkSyncQueued): LimitExceeded | null {
   const { linkId, connectionId, sourceType, companyName, datasets } = manifest;
   const ofLink =
     longText('linkId', linkId) ??
@@ -45,7 +50,7 @@ function longTextOfManifest(manifest: Manifest): LimitExceeded | null {
   return null;
 }
 
-function namesTooMany({ datasets }: Manifest): boolean {
+function namesTooMany({ datasets }: LinkSyncQueued): boolean {
   if (datasets.length <= MAX_NAMED_DATASETS) return false;
   return new Set(datasets.map(({ datasetId }) => datasetId)).size > MAX_NAMED_DATASETS;
 }

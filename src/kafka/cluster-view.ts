@@ -15,6 +15,13 @@ import { findCoordinator, type CoordinatorAnswer } from './transaction-requests.
 /** All these questions are answered within milliseconds. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
+/** A cluster that is asked a few questions: how to connect to it, and who coordinates what in it. */
+export interface AskedCluster {
+  readonly kafka: KafkaConfig;
+  readonly view: Pick<ClusterView, 'coordinatorOf'>;
+  readonly clock: Clock;
+}
+
 export interface NamedCoordinator extends CoordinatorAnswer {
   /** More than half of the brokers have answered, and more than half of those have named this one. */
   readonly byMost: boolean;
@@ -49,8 +56,11 @@ export class ClusterView {
     const { answers, byMost } = await this.#anyBroker.askSeveral(
       this.connections,
       async (broker) => {
-        const brokers = await brokersKnownTo(broker);
-        return { brokers, ...(await broker.connectionPool.send(findCoordinator(kind, key))) };
+        const [brokers, named] = await Promise.all([
+          brokersKnownTo(broker),
+          broker.connectionPool.send(findCoordinator(kind, key)),
+        ]);
+        return { brokers, ...named };
       },
       ({ brokers }) => brokers.values(),
       (sofar, known) => votesFor(sofar.map(({ answer }) => answer)).some((votes) => isMost(votes, known)),

@@ -1,11 +1,9 @@
 /** Members with which this instance must not share a group: they decide by other settings, or are not ours. */
 import { SETTINGS } from '../settings.js';
 import { Backoff } from '../lib/backoff.js';
-import type { Clock } from '../lib/clock.js';
 import { describeDifferences, differencesOf } from '../lib/map-differences.js';
 import { BrokerConnections } from './broker-connections.js';
-import type { KafkaConfig } from './cluster.js';
-import { ClusterView } from './cluster-view.js';
+import type { AskedCluster } from './cluster-view.js';
 import { describeGroup, isRebalancing, type DescribedGroup } from './describe-group.js';
 import { GroupCoordinator } from './group-coordinator.js';
 import { hasPartitions } from './member-assignment.js';
@@ -73,15 +71,13 @@ function nameOf({ memberId, clientId, clientHost, memberMetadata }: DescribedGro
  * @param ignored the member that this instance is or was itself
  */
 export async function findGroupConflict(
-  kafka: KafkaConfig,
+  { kafka, view, clock }: AskedCluster,
   groupId: string,
-  clock: Clock,
   terms: GroupTerms,
   ignored: string | null,
 ): Promise<string | null> {
   const connections = new BrokerConnections({ ...kafka, requestTimeout: REQUEST_TIMEOUT_MS });
-  const cluster = new ClusterView(kafka, clock);
-  const coordinator = new GroupCoordinator(groupId, connections, cluster);
+  const coordinator = new GroupCoordinator(groupId, connections, view);
   const deadline = clock.now() + PATIENCE_MS;
   const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
   try {
@@ -92,6 +88,6 @@ export async function findGroupConflict(
       await clock.delay(backoff.next());
     }
   } finally {
-    await Promise.all([connections.close(), cluster.close()]);
+    await connections.close();
   }
 }

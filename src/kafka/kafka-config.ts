@@ -1,7 +1,7 @@
 /** How to reach the brokers, from our settings: what kafkajs takes, with its log lines going through pino. */
 import { logLevel, type LogEntry, type SASLOptions } from 'kafkajs';
 import type { Logger } from 'pino';
-import type { Config } from '../config.js';
+import type { Config, Tls } from '../config.js';
 import type { KafkaConfig } from './cluster.js';
 
 /** What of the settings says how to reach Kafka. The application id is the name that brokers know us by. */
@@ -15,12 +15,17 @@ export function kafkaConfigOf({ applicationId, kafka }: KafkaConnection, logger:
   return {
     clientId: applicationId,
     brokers: [...kafka.brokers],
-    ...(tls === null ? {} : { ssl: { ...(tls.ca === null ? {} : { ca: [tls.ca] }), ...tls.client } }),
+    ...(tls === null ? {} : { ssl: sslOf(tls) }),
     ...(sasl === null ? {} : { sasl: { ...sasl } as SASLOptions }),
     connectionTimeout: connectionTimeoutMs,
     logLevel: kafkajsLevelFor(logger),
     logCreator: () => (entry) => writeTo(logger, entry),
   };
+}
+
+function sslOf({ ca, client }: Tls): NonNullable<KafkaConfig['ssl']> {
+  const { passphrase = null, ...pair } = client ?? {};
+  return { ...(ca === null ? {} : { ca: [ca] }), ...pair, ...(passphrase === null ? {} : { passphrase }) };
 }
 
 /** What the logger would drop is not even put together. */

@@ -10,6 +10,7 @@
  * members of releases before them do not have them.
  */
 import { AssignerProtocol } from 'kafkajs';
+import { instanceAddress } from '../lib/instance-address.js';
 import { ByteReader } from '../store/byte-reader.js';
 import { ByteWriter } from '../store/byte-writer.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
@@ -18,7 +19,7 @@ import { CorruptStoreError } from '../store/key-value-store.js';
 export const ASSIGNMENT_PROTOCOL = 'company-sync';
 
 export interface MemberInfo {
-  /** Where its HTTP is reached from other instances; null where it is not. */
+  /** Where its HTTP is reached from other instances: an origin. Null where it is not, or what it advertises is none. */
   readonly httpAddress: string | null;
   /** NUM_STANDBY as this member is configured. */
   readonly numStandby: number;
@@ -113,7 +114,7 @@ function decodeFields(from: ByteReader): MemberInfo {
     held.set((last = partitionAfter(last, from)), from.varint());
   const settings = from.atEnd ? new Map<string, string>() : decodeSettings(from);
   const changelogId = from.atEnd ? null : orNull(shortText(from));
-  const member = { httpAddress: orNull(httpAddress), numStandby, memberId: orNull(memberId) };
+  const member = { httpAddress: instanceAddress(httpAddress), numStandby, memberId: orNull(memberId) };
   return { ...member, partitions, held, settings, changelogId };
 }
 

@@ -7,7 +7,7 @@ import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { BrokerConnections } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
-import { ClusterView } from './cluster-view.js';
+import type { ClusterView } from './cluster-view.js';
 import { describeGroup } from './describe-group.js';
 import { GroupCoordinator } from './group-coordinator.js';
 import { removeMember } from './remove-member.js';
@@ -22,6 +22,7 @@ export interface Memory {
 
 export interface RememberedMemberOptions {
   readonly kafka: KafkaConfig;
+  readonly cluster: Pick<ClusterView, 'coordinatorOf'>;
   readonly groupId: string;
   readonly memory: Memory;
   readonly clock: Clock;
@@ -94,9 +95,8 @@ export class RememberedMember {
 
   /** False where the predecessor is not in the group any more, or nobody will join. */
   async #successorSeen(predecessor: string, signal: AbortSignal): Promise<boolean> {
-    const { kafka, groupId, clock } = this.#options;
+    const { kafka, cluster, groupId, clock } = this.#options;
     const connections = new BrokerConnections(kafka);
-    const cluster = new ClusterView(kafka, clock);
     const coordinator = new GroupCoordinator(groupId, connections, cluster);
     const backoff = new Backoff(LOOK_FIRST_MS, LOOK_MAX_MS);
     try {
@@ -111,7 +111,7 @@ export class RememberedMember {
       }
       return false;
     } finally {
-      await Promise.all([connections.close(), cluster.close()]);
+      await connections.close();
     }
   }
 }

@@ -10,12 +10,18 @@ import {
 } from '@kafkajs/confluent-schema-registry';
 import type { Config } from '../config.js';
 import { RegistryUnavailableError, type SchemaSource } from '../decode/schema-source.js';
+import { boundedText } from '../lib/bounded-answer.js';
+import { hiderOf, type HideSecrets } from '../lib/hide-secrets.js';
 
 export type RegistryConnection = Config['schemaRegistry'];
 
 export type Compatibility = { readonly compatible: true } | { readonly compatible: false; readonly reasons: string[] };
 
 const REQUEST_TIMEOUT_MS = 5_000;
+/** A schema has some kilobytes; the reasons why one is refused hold several schemas. */
+const MAX_ANSWER_BYTES = 8 * 1_024 * 1_024;
+/** Characters of the registry's own words in a message. */
+const MAX_WORDS_LENGTH = 2_000;
 /** A reader of the newest version can read all former ones. */
 const COMPATIBILITY = COMPATIBILITIES.BACKWARD_TRANSITIVE;
 /** What the registry says with a 404 when it has no such subject, version or schema. */
@@ -32,11 +38,15 @@ interface Answer {
 export class SchemaRegistry implements SchemaSource {
   readonly #connection: RegistryConnection;
   readonly #timeoutMs: number;
+  /** A registry may repeat what it was sent, and its words are shown to everyone who asks for readiness. */
+  readonly #hide: HideSecrets;
 
   /** @param timeoutMs for each request with its answer, in milliseconds */
   constructor(connection: RegistryConnection, timeoutMs = REQUEST_TIMEOUT_MS) {
     this.#connection = connection;
     this.#timeoutMs = timeoutMs;
+    const { username, password } = connection.credentials ?? {};
+    this.#hide = hiderOf(password === undefined ? [] : [password, `${username}:${password}`]);
   }
 
   async schemaById(id: number): Promise<object | null> {
@@ -140,7 +150,7 @@ export class SchemaRegistry implements SchemaSource {
         signal,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      return { status: response.status, body: asRecord(await response.text()) };
+      return { status: response.status, body: asRecord(this.#hide(await boundedText(response, MAX_ANSWER_BYTES))) };
     } catch (cause) {
       throw new RegistryUnavailableError(`the schema registry at ${url} does not answer: ${reasonOf(cause)}`, {
         cause,
@@ -159,7 +169,7 @@ function isDenied({ status, body }: Answer, codes: readonly number[]): boolean {
 }
 
 function unusable(path: string, { status, body }: Answer): RegistryUnavailableError {
-  const message = typeof body.message === 'string' ? `: ${body.message}` : '';
+  const message = typeof body.message === 'string' ? `: ${body.message.slice(0, MAX_WORDS_LENGTH)}` : '';
   const hint = status === 401 || status === 403 ? ' (check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD)' : '';
   return new RegistryUnavailableError(`the schema registry answers ${path} with ${status}${message}${hint}`);
 }

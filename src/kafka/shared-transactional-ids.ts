@@ -7,8 +7,7 @@ import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { changelogOf } from '../setting-values.js';
 import { BrokerConnections } from './broker-connections.js';
-import type { KafkaConfig } from './cluster.js';
-import { ClusterView } from './cluster-view.js';
+import type { AskedCluster } from './cluster-view.js';
 import { describeGroup } from './describe-group.js';
 import { GroupCoordinator } from './group-coordinator.js';
 import { topicsOfMember } from './member-info.js';
@@ -45,22 +44,21 @@ export function namesakesOf({ applicationId, input }: IdParts): IdParts[] {
  * which are asked for by name, and a group that reads that input.
  * @throws BrokerError if the brokers give no answer
  */
-export async function findNamesake(kafka: KafkaConfig, clock: Clock, own: IdParts): Promise<Namesake | null> {
+export async function findNamesake({ kafka, view, clock }: AskedCluster, own: IdParts): Promise<Namesake | null> {
   const admin = new TopicAdmin(kafka, clock);
   const connections = new BrokerConnections({ requestTimeout: PATIENCE_MS, ...kafka });
-  const cluster = new ClusterView(kafka, clock);
   try {
     for (const other of namesakesOf(own)) {
       const partitions = await admin.countPartitions(other.input);
       if (partitions === null) continue;
       if ((await admin.countPartitions(changelogOf(other.applicationId))) === null) continue;
-      const coordinator = new GroupCoordinator(other.applicationId, connections, cluster);
+      const coordinator = new GroupCoordinator(other.applicationId, connections, view);
       const inUse = await readsInput(coordinator, other, partitions, clock);
       if (inUse !== false) return { ...other, inUse };
     }
     return null;
   } finally {
-    await Promise.all([admin.close(), connections.close(), cluster.close()]);
+    await Promise.all([admin.close(), connections.close()]);
   }
 }
 

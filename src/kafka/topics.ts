@@ -127,14 +127,13 @@ export async function checkTopics(
   logs: Pick<Logs, 'bounds'>,
   names: TopicNames,
 ): Promise<CheckedTopics> {
-  const found = await describeAll(config, clock, names);
+  const [found, timeoutFaults] = await Promise.all([
+    describeAll(config, clock, names),
+    transactionTimeoutFaults(config, clock, names.syncEvents),
+  ]);
   const { syncEvents: input, companyState: changelog } = found;
   const bounds = await boundsOf(logs, changelog);
-  const faults = [
-    ...policyFaults(found),
-    ...logStartFaults(changelog, bounds),
-    ...(await transactionTimeoutFaults(config, clock, names.syncEvents)),
-  ];
+  const faults = [...policyFaults(found), ...logStartFaults(changelog, bounds), ...timeoutFaults];
   if (faults.length > 0) throw new UnfitTopicsError(faults);
   return {
     clusterId: input.clusterId,
@@ -158,11 +157,10 @@ async function describeAll(config: KafkaConfig, clock: Clock, names: TopicNames)
   try {
     const found = new Map<TopicRole, TopicDescription>();
     const faults: string[] = [];
-    for (const role of TOPIC_ROLES) {
-      const topic = await admin.describe(names[role]);
+    const described = TOPIC_ROLES.map(async (role) => [role, await admin.describe(names[role])] as const);
+    for (const [role, topic] of await Promise.all(described))
       if (topic === null) faults.push(missing(names[role]));
       else found.set(role, topic);
-    }
     if (faults.length > 0) throw new UnfitTopicsError(faults);
     return Object.fromEntries(found) as unknown as FoundTopics;
   } finally {

@@ -33,8 +33,7 @@ export function watchMembership(cluster: unknown, watcher: MembershipWatcher): v
   const watched = new WeakSet<ConsumerCoordinator>();
   const find = consumerCluster.findGroupCoordinator.bind(consumerCluster);
   consumerCluster.findGroupCoordinator = async (request) => {
-    const named = await watcher.coordinator.look();
-    const found = await find(request);
+    const [named, found] = await Promise.all([watcher.coordinator.look(), find(request)]);
     const coordinator = named === null || addressOf(found) === named ? found : await brokerAt(consumerCluster, named);
     if (!watched.has(coordinator)) {
       watched.add(coordinator);

@@ -6,9 +6,9 @@
  * applications between them are passed over, and so are those that were sent again. Events that were announced late, after
  * an upgrade, are not in this order: they are passed over too, and looked for one by one if nothing else was found.
  */
-import avro from 'avsc';
+import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
 import type { AnnouncedContent } from '../domain/explain.js';
-import { FRAME_BYTES, framingFault, schemaIdOf } from '../decode/framing.js';
+import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { SchemaSource } from '../decode/schema-source.js';
 import type { Clock } from '../lib/clock.js';
 import { settlesWithin } from '../lib/long-promise.js';
@@ -27,8 +27,8 @@ export interface AnnouncedEventsOptions {
   readonly partitionOf: (companyId: string, inputPartition: number) => number;
   /** The `ce_source` of what an input partition led to. */
   readonly sourceOf: (inputPartition: number) => string;
-  /** Of `CompanySynchronized`. */
-  readonly type: avro.Type;
+  /** Of `CompanySynchronized`, as the schemas folder has it. */
+  readonly schema: object;
   readonly schemas: SchemaSource;
 }
 
@@ -52,11 +52,13 @@ interface FoundEvent {
 
 export class AnnouncedEvents {
   readonly #options: AnnouncedEventsOptions;
-  readonly #resolvers = new Map<number, avro.Resolver>();
+  readonly #events: AvroReader<AnnouncedEvent>;
+  readonly #readers = new Map<number, ValueReader<AnnouncedEvent>>();
   #searches = 0;
 
   constructor(options: AnnouncedEventsOptions) {
     this.#options = options;
+    this.#events = new AvroReader(options.schema);
   }
 
   /** What the announcement says; in words why that cannot be had, where it cannot. Never rejects. */
@@ -181,21 +183,23 @@ export class AnnouncedEvents {
   /** Null for what is no event of this topic's schema: anyone may write there. */
   async #decode({ value }: LogRecord): Promise<AnnouncedEvent | null> {
     if (value === null || framingFault(value) !== null) return null;
-    const id = schemaIdOf(value);
-    const resolver = this.#resolvers.get(id) ?? (await this.#resolverOf(id));
-    if (resolver === null) return null;
+    const reader = await this.#readerOf(schemaIdOf(value));
+    if (reader === null) return null;
     try {
-      return this.#options.type.fromBuffer(value.subarray(FRAME_BYTES), resolver) as AnnouncedEvent;
+      return reader.read(value);
     } catch {
-      return null; // avsc throws errors of several kinds for bytes that are no such value.
+      return null;
     }
   }
 
-  async #resolverOf(id: number): Promise<avro.Resolver | null> {
+  /** Null for an id that the registry does not have. */
+  async #readerOf(id: number): Promise<ValueReader<AnnouncedEvent> | null> {
+    const known = this.#readers.get(id);
+    if (known !== undefined) return known;
     const schema = await this.#options.schemas.schemaById(id);
     if (schema === null) return null;
-    const resolver = this.#options.type.createResolver(avro.Type.forSchema(schema as avro.Schema));
-    this.#resolvers.set(id, resolver);
-    return resolver;
+    const reader = this.#events.of(schema);
+    this.#readers.set(id, reader);
+    return reader;
   }
 }

@@ -97,7 +97,7 @@ export const partitions = z.strictObject({
       ...failure,
     }),
   ),
-  standbys: z.array(z.looseObject({ partition: count(), lag: z.int() })).optional(),
+  standbys: z.array(z.looseObject({ partition: count(), position: count(), end: count(), lag: z.int() })).optional(),
   stateBytes: count().optional(),
 });
 

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { assertNever } from '../lib/assert-never.js';
 import type { Found } from './company-directory.js';
+import { companyPath } from './company-path.js';
 import type { FailureWatch } from './failure-watch.js';
 import type { Inspection } from './inspection.js';
 import { InstanceError } from './instance-client.js';
@@ -20,7 +21,7 @@ interface CompanyRoute {
   Querystring: { scope?: string };
 }
 interface ListRoute {
-  Querystring: { state?: string; limit?: string; scope?: string };
+  Querystring: { id?: string; state?: string; limit?: string; scope?: string };
 }
 
 const STARTING = ['the instance is starting or stopping'];
@@ -52,11 +53,9 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
     };
   });
 
-  server.get<CompanyRoute>('/companies/:companyId', { config }, async (request, reply) => {
+  const explainTo = async (reply: FastifyReply, companyId: string, scope: string | undefined) => {
     const known = view.inspection();
     if (known === null) return cannotTell(reply, STARTING);
-    const { companyId } = request.params;
-    const { scope } = request.query;
     const found = await (scope === 'instance' ? known.companies.findHere(companyId) : known.companies.find(companyId));
     if (scope !== 'deployment' || found.kind !== 'elsewhere') return answer(reply, companyId, found);
     try {
@@ -66,9 +65,13 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
       if (error instanceof InstanceError) return cannotTell(reply, [error.message]);
       throw error;
     }
-  });
+  };
+  server.get<CompanyRoute>('/companies/:companyId', { config }, (request, reply) =>
+    explainTo(reply, request.params.companyId, request.query.scope),
+  );
 
   server.get<ListRoute>('/companies', { config }, async (request, reply) => {
+    if (request.query.id !== undefined) return explainTo(reply, request.query.id, request.query.scope);
     const known = view.inspection();
     if (known === null) return cannotTell(reply, STARTING);
     const { state = '', limit: wanted = String(DEFAULT_LIST), scope } = request.query;
@@ -100,7 +103,7 @@ function answer(reply: FastifyReply, companyId: string, found: Found): FastifyRe
     case 'elsewhere':
       return reply
         .status(307)
-        .header('location', `${found.address}/companies/${encodeURIComponent(companyId)}`)
+        .header('location', `${found.address}${companyPath(companyId)}`)
         .send();
     case 'cannot-tell':
       return cannotTell(reply, found.reasons);

@@ -42,11 +42,18 @@ export class Deployment {
     const { partitions, address, client } = this.options;
     const views = new Map<number, OwnedPartitionView>();
     for (const view of this.partitionsHere()) views.set(view.partition, { ...view, owner: address() });
-    const others = await this.#others();
+    const owners = await this.#otherOwners();
+    const others = addressesOf(owners);
     const answers = others.map(async (owner) => ({ owner, told: await tried(() => client.partitions(owner)) }));
-    for (const { owner, told } of await Promise.all(answers))
-      for (const view of typeof told === 'string' ? [] : told)
-        if (!views.has(view.partition)) views.set(view.partition, { ...view, owner });
+    const silent = new Map<string, string>();
+    for (const { owner, told } of await Promise.all(answers)) {
+      if (typeof told === 'string') silent.set(owner, told);
+      else for (const view of told) if (!views.has(view.partition)) views.set(view.partition, { ...view, owner });
+    }
+    for (const { partition, httpAddress: owner } of owners) {
+      const reason = owner === null ? undefined : silent.get(owner);
+      if (reason !== undefined && !views.has(partition)) views.set(partition, { ...unknown(partition), owner, reason });
+    }
     return Array.from({ length: partitions }, (_, partition) => views.get(partition) ?? unknown(partition));
   }
 
@@ -56,7 +63,7 @@ export class Deployment {
 
   async listEverywhere(state: ListState, limit: number): Promise<CompanyList> {
     const { client } = this.options;
-    const others = await this.#others();
+    const others = addressesOf(await this.#otherOwners());
     const told = await Promise.all([
       this.listHere(state, limit),
       ...others.map((address) => tried(() => client.list(address, state, limit))),
@@ -72,14 +79,19 @@ export class Deployment {
     return this.options.client.explanation(address, companyId);
   }
 
-  async #others(): Promise<string[]> {
+  /** Of partitions that this instance does not have. */
+  async #otherOwners(): Promise<readonly PartitionOwner[]> {
     const { local, partitions, owners } = this.options;
     const ours = local.statuses();
     if (ours.size >= partitions) return [];
     const known = await tried(owners);
     if (typeof known === 'string') return [];
-    return [...new Set(known.flatMap((o) => (ours.has(o.partition) ? [] : (o.httpAddress ?? []))))];
+    return known.filter(({ partition }) => !ours.has(partition));
   }
+}
+
+function addressesOf(owners: readonly PartitionOwner[]): string[] {
+  return [...new Set(owners.flatMap(({ httpAddress }) => httpAddress ?? []))];
 }
 
 /** What was asked for; in words why it could not be had, where it could not. */

@@ -1,15 +1,17 @@
 /** An explanation as text for a terminal. */
 import type { ExplainedDataset, Explanation } from '../domain/explanation.js';
+import { printable } from '../lib/printable.js';
 
 /** Entries of each list; a company may have 10,000 datasets. Datasets that it waits for come first. */
 const MAX_LISTED = 100;
 
+/** Lines that are each printable: nothing that the platform sends, such as an id, begins a line of its own. */
 export function explanationText(explanation: Explanation): string {
   const { companyId, sentence, notes } = explanation;
   const parts = [
-    `${printable(companyId)}: ${sentence}`,
+    printable(`${companyId}: ${sentence}`),
     facts(explanation),
-    ...notes.map((note) => `note: ${note}`),
+    ...notes.map((note) => `note: ${printable(note)}`),
     holds(explanation),
     links(explanation),
     datasets(explanation),
@@ -86,9 +88,4 @@ function table(rows: readonly (readonly string[])[]): string {
   const shown = rows.map((row) => row.map(printable));
   const widths = (shown[0] ?? []).map((_, column) => Math.max(...shown.map((row) => row[column]?.length ?? 0)));
   return shown.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd()).join('\n');
-}
-
-/** Ids and statuses are whatever the platform sends: nothing in them may move the cursor or start a new line. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
 }

@@ -1,5 +1,4 @@
 /** The HTTP side: probes, metrics, the state of the partitions and of companies. */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
@@ -8,6 +7,8 @@ import type { PartitionStatus } from '../pipeline/observer.js';
 import { advertisedAddress } from './advertised-address.js';
 import { addCompanyRoutes } from './company-routes.js';
 import type { FailureWatch } from './failure-watch.js';
+import { guard, type Access } from './http-access.js';
+import { answerOnlyReads, LIMITED_SERVER, limitConnections, SAFE_HEADERS } from './http-limits.js';
 import type { Inspection } from './inspection.js';
 import { openApiDocument } from './openapi.js';
 import type { ProgressBoard } from './progress-board.js';
@@ -21,13 +22,6 @@ export interface ServiceView {
   readonly failures: FailureWatch;
   /** Null while there are no partitions to look into. */
   inspection(): Inspection | null;
-}
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Answered without the bearer token. */
-    readonly open?: boolean;
-  }
 }
 
 /** Longer than any id that fits a request line of Node's 16 KiB: no company is out of reach. */
@@ -46,21 +40,28 @@ export interface HttpServer {
  * @param pageFolder the status page's files, part of the installation
  */
 export async function startHttpServer(
-  at: { host: string; port: number; token: string | null },
+  at: Access & { readonly port: number },
   view: ServiceView,
   metrics: Registry,
   pageFolder: string,
 ): Promise<HttpServer> {
   const server = fastify({
+    ...LIMITED_SERVER,
     logger: false,
     forceCloseConnections: true,
     frameworkErrors: (error, _request, reply: FastifyReply) => {
-      void reply.status(error.statusCode ?? 400).send({ error: error.message });
+      void reply
+        .headers(SAFE_HEADERS)
+        .status(error.statusCode ?? 400)
+        .send({ error: error.message });
     },
     routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
   });
   speakPlainly(server);
-  if (at.token !== null) requireToken(server, at.token);
+  limitConnections(server.server);
+  answerOnlyReads(server);
+  let advertised = '';
+  guard(server, at, () => advertised);
   await server.register(rateLimit, { global: false });
   addProbes(server, view);
   server.get('/metrics', { config: { open: true } }, async (_request, reply) => {
@@ -72,9 +73,10 @@ export async function startHttpServer(
   addCompanyRoutes(server, view);
   await addStatusPage(server, pageFolder);
   const address = await server.listen({ host: at.host, port: at.port });
+  advertised = new URL(advertisedAddress(at.host, address, networkInterfaces())).origin;
   return {
     address,
-    advertisedAddress: advertisedAddress(at.host, address, networkInterfaces()),
+    advertisedAddress: advertised,
     close: () => server.close(),
   };
 }
@@ -100,20 +102,6 @@ function speakPlainly(server: FastifyInstance): void {
   server.setNotFoundHandler((request, reply) =>
     reply.status(404).send({ error: `${request.method} ${request.url.split('?')[0]} is nothing that is served here` }),
   );
-}
-
-/** A bearer token for all that is not open. Compared in constant time. */
-function requireToken(server: FastifyInstance, token: string): void {
-  const expected = digest(`Bearer ${token}`);
-  server.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.config?.open === true) return;
-    if (timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) return;
-    await reply.status(401).header('www-authenticate', 'Bearer').send({ error: 'a bearer token is required' });
-  });
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
 
 function listPartitions(view: ServiceView) {

@@ -1,5 +1,4 @@
 /** What lets an instance explain companies, wired together. */
-import type avro from 'avsc';
 import type { Logger } from 'pino';
 import type { SchemaSource } from '../decode/schema-source.js';
 import { policyFor } from '../domain/policy.js';
@@ -9,6 +8,7 @@ import { AnnouncedEvents } from './announced-events.js';
 import { CompanyDirectory, type LocalPartitions } from './company-directory.js';
 import { Deployment } from './deployment.js';
 import { InstanceClient } from './instance-client.js';
+import type { MemberProofs } from './member-proof.js';
 import type { PartitionFigures } from './partition-figures.js';
 import { Successors } from './successors.js';
 
@@ -21,10 +21,10 @@ export interface InspectionParts {
   /** Reads the outbound topic. */
   readonly logs: Logs;
   /** Of `CompanySynchronized`. */
-  readonly type: avro.Type;
+  readonly schema: object;
   readonly schemas: SchemaSource;
-  /** HTTP_TOKEN, which all instances of a deployment share. */
-  readonly token: string | null;
+  /** Made of HTTP_TOKEN, which all instances of a deployment share. */
+  readonly proofs: MemberProofs;
   readonly figures: PartitionFigures;
   /** Where this instance is reached by the others. */
   readonly address: () => string | null;
@@ -41,16 +41,18 @@ export interface Inspection {
 }
 
 export function createInspection(parts: InspectionParts): Inspection {
-  const { context, local, partitions, owners, logs, type, schemas, token, figures, address, memberId, logger } = parts;
+  const { context, local, partitions, owners, logs, schema, schemas, proofs, figures, address, memberId, logger } =
+    parts;
   const { applicationId, topics, allDatasetsFrom, partitioner, settings, clock } = context;
   const events = new AnnouncedEvents({
-    ...{ logs, clock, type, schemas, topic: topics.synchronized },
+    ...{ logs, clock, schema, schemas, topic: topics.synchronized },
     partitionOf: (companyId, input) => partitioner.partitionFor(topics.synchronized, Buffer.from(companyId), input),
     sourceOf: (input) => `/${applicationId}/${topics.input}/${input}`,
   });
-  const client = new InstanceClient(token);
   const figuresOf = (partition: number) => figures.of(partition);
   const askOwners = () => owners.owners();
+  const members = async () => (await askOwners()).flatMap(({ httpAddress }) => httpAddress ?? []);
+  const client = new InstanceClient(proofs, members);
   const companies = new CompanyDirectory({
     ...{ local, partitions, topic: topics.input, peers: client },
     policyOf: (clientId) =>

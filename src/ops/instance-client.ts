@@ -1,29 +1,54 @@
-/** Asks a running instance over HTTP. */
+/**
+ * Asks a running instance over HTTP. Anyone who may join the group is asked: so the token is not sent, answers are
+ * bounded and checked, and redirects lead to members alone.
+ */
+import type { z } from 'zod';
 import type { Explanation } from '../domain/explanation.js';
+import { AnswerBudget, AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
+import { instanceAddress } from '../lib/instance-address.js';
+import { SCHEMAS } from './api-schemas.js';
 import type { PeerAnswer, Peers } from './company-directory.js';
+import { companyPath } from './company-path.js';
+import { MEMBER_SCHEME, type MemberProofs } from './member-proof.js';
 import type { PartitionView } from './partition-figures.js';
-import type { StandbyFigures } from './progress-board.js';
 import type { CompanyList, ListState } from './unfinished-lists.js';
 
 /** Looking at every partition of an instance takes milliseconds; one that takes this long is frozen or cut off. */
 const PATIENCE_MS = 10_000;
 /** An owner may change between two redirects, but not again and again. */
 const MAX_REDIRECTS = 5;
+/** Bytes of one answer: a company at its limits takes 12 MB, a list of 1,000 companies with the longest ids 6 MB. */
+const MAX_ANSWER_BYTES = 16 * 1_024 * 1_024;
+/** Bytes of a refusal: a sentence or two. */
+const MAX_REFUSAL_BYTES = 64 * 1_024;
+/** Characters of a refusal that are passed on. */
+const MAX_REASON_LENGTH = 500;
+/** Bytes of all answers that are being read: two at their limit. */
+const MAX_ANSWERS_BYTES = 2 * MAX_ANSWER_BYTES;
 
 /** An instance refused, or could not be reached. */
 export class InstanceError extends Error {
   override readonly name = 'InstanceError';
 }
 
+/** Addresses that redirects may lead to. */
+export type KnownMembers = () => Promise<readonly string[]>;
+
 export class InstanceClient implements Peers {
-  constructor(private readonly token: string | null) {}
+  readonly #budget = new AnswerBudget(MAX_ANSWERS_BYTES);
+
+  /** @param members asked only when an instance redirects */
+  constructor(
+    private readonly proofs: MemberProofs,
+    private readonly members: KnownMembers,
+  ) {}
 
   async has(address: string, companyId: string): Promise<PeerAnswer> {
     try {
-      const response = await this.#get(new URL(`${pathOf(companyId)}?scope=instance`, address));
-      if (response.status === 200) return { has: true };
-      if (response.status === 404) return { has: false };
-      return { unknownBecause: await reasonOf(response) };
+      const response = await this.#get(address, companyPath(companyId, 'instance'));
+      if (response.status !== 200 && response.status !== 404) return { unknownBecause: await this.#reasonOf(response) };
+      await response.body?.cancel();
+      return { has: response.status === 200 };
     } catch (error) {
       if (error instanceof InstanceError) return { unknownBecause: error.message };
       throw error;
@@ -36,76 +61,108 @@ export class InstanceClient implements Peers {
    * @throws InstanceError
    */
   async explanation(address: string, companyId: string): Promise<Explanation> {
-    let url = new URL(pathOf(companyId), address);
+    let asked = address;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const response = await this.#get(url);
+      const response = await this.#get(asked, companyPath(companyId));
       const location = response.headers.get('location');
-      // Followed here, for `fetch` drops the token on its way to another origin.
-      if (response.status === 307 && location !== null) url = new URL(location, url);
-      else if (response.status === 200 || response.status === 404) return await explanationIn(response, url);
-      else throw new InstanceError(`${url.origin} answers ${response.status}: ${await reasonOf(response)}`);
+      if (response.status === 307 && location !== null) {
+        await response.body?.cancel();
+        asked = await this.#memberAt(location, asked);
+      } else if (response.status === 200 || response.status === 404) {
+        return await this.#answer(response, asked, SCHEMAS.explanation);
+      } else throw await this.#refusal(response, asked);
     }
-    throw new InstanceError(`${url.origin} and others send from one to the next: the group is being assigned anew`);
+    throw new InstanceError(`${asked} and others redirect to each other: the group is rebalancing, ask again`);
   }
 
   /** The partitions of the instance at this address. @throws InstanceError */
   async partitions(address: string): Promise<readonly PartitionView[]> {
-    const { partitions } = (await this.#json(new URL('/partitions', address))) as { partitions: PartitionView[] };
-    return partitions;
+    return (await this.#partitionsAt(address)).partitions as readonly PartitionView[];
   }
 
   /** Partition -> changelog position of the standbys that it keeps. @throws InstanceError */
   async standbyPositions(address: string): Promise<ReadonlyMap<number, number>> {
-    const { standbys = [] } = (await this.#json(new URL('/partitions', address))) as {
-      standbys?: readonly StandbyFigures[];
-    };
+    const { standbys = [] } = await this.#partitionsAt(address);
     return new Map(standbys.map(({ partition, position }) => [partition, position]));
   }
 
   /** Its unfinished companies. @throws InstanceError */
-  async list(address: string, state: ListState, limit: number): Promise<CompanyList> {
-    const url = new URL(`/companies?state=${state}&limit=${limit}&scope=instance`, address);
-    return (await this.#json(url)) as CompanyList;
+  list(address: string, state: ListState, limit: number): Promise<CompanyList> {
+    return this.#json(address, `/companies?state=${state}&limit=${limit}&scope=instance`, SCHEMAS.companies);
   }
 
-  async #json(url: URL): Promise<unknown> {
-    const response = await this.#get(url);
-    if (response.status === 200) return await json(response);
-    throw new InstanceError(`${url.origin} answers ${response.status}: ${await reasonOf(response)}`);
+  #partitionsAt(address: string): Promise<z.output<typeof SCHEMAS.partitions>> {
+    return this.#json(address, '/partitions', SCHEMAS.partitions);
   }
 
-  async #get(url: URL): Promise<Response> {
-    const headers = this.token === null ? {} : { authorization: `Bearer ${this.token}` };
+  /** Of a redirect only the address counts: the path stays what was asked for. */
+  async #memberAt(location: string, asked: string): Promise<string> {
+    const address = URL.canParse(location, asked) ? new URL(location, asked).origin : location;
+    if ((await this.members()).includes(address)) return address;
+    throw new InstanceError(
+      `${asked} redirects to ${address.slice(0, MAX_REASON_LENGTH)}, which is not a member of the group`,
+    );
+  }
+
+  async #json<T extends z.ZodType>(address: string, target: string, schema: T): Promise<z.output<T>> {
+    const response = await this.#get(address, target);
+    if (response.status !== 200) throw await this.#refusal(response, address);
+    return await this.#answer(response, address, schema);
+  }
+
+  async #get(given: string, target: string): Promise<Response> {
+    const address = instanceAddress(given);
+    if (address === null)
+      throw new InstanceError(`${given.slice(0, MAX_REASON_LENGTH)} is not the address of an instance`);
+    const proof = this.proofs.of({ method: 'GET', address, target });
+    const headers = proof === null ? {} : { authorization: proof };
     try {
-      return await fetch(url, { headers, redirect: 'manual', signal: AbortSignal.timeout(PATIENCE_MS) });
+      return await fetch(address + target, { headers, redirect: 'manual', signal: AbortSignal.timeout(PATIENCE_MS) });
     } catch (error) {
       const { cause } = error as Error;
       const why = cause instanceof Error ? cause.message : (error as Error).message;
-      throw new InstanceError(`${url.origin} gives no answer: ${why}`, { cause: error });
+      throw new InstanceError(`${address} gives no answer: ${why}`, { cause: error });
     }
   }
-}
 
-function pathOf(companyId: string): string {
-  return `/companies/${encodeURIComponent(companyId)}`;
-}
+  /** Fields that a later release adds are let through. */
+  async #answer<T extends z.ZodType>(response: Response, address: string, schema: T): Promise<z.output<T>> {
+    const body = await this.#body(response, address, MAX_ANSWER_BYTES);
+    const { success, error } = schema.safeParse(body);
+    const issues = success ? [] : error.issues.filter(({ code }) => code !== 'unrecognized_keys');
+    const [issue] = issues;
+    if (issue === undefined) return body as z.output<T>;
+    const where = issue.path.map(String).join('.').slice(0, MAX_REASON_LENGTH);
+    throw new InstanceError(
+      `${address} answers something else than asked for (${where === '' ? 'no JSON object' : `at ${where}`}): ` +
+        'is it another program, or another release?',
+    );
+  }
 
-async function explanationIn(response: Response, url: URL): Promise<Explanation> {
-  const body = await json(response);
-  if (typeof body === 'object' && body !== null && 'verdict' in body) return body as Explanation;
-  throw new InstanceError(`${url.origin} gives no explanation: is it another program, or another release?`);
-}
+  async #refusal(response: Response, address: string): Promise<InstanceError> {
+    return new InstanceError(`${address} answers ${response.status}: ${await this.#reasonOf(response)}`);
+  }
 
-async function reasonOf(response: Response): Promise<string> {
-  if (response.status === 401) return 'it wants the bearer token of HTTP_TOKEN';
-  const body = (await json(response)) as { readonly error?: unknown } | null;
-  return typeof body?.error === 'string' ? body.error : `status ${response.status}`;
-}
+  async #reasonOf(response: Response): Promise<string> {
+    const { status, headers } = response;
+    if (status === 401 && headers.get('www-authenticate')?.includes(MEMBER_SCHEME) !== true) {
+      await response.body?.cancel();
+      return 'it runs an older release, which wants the token itself: upgrade it, or ask it directly';
+    }
+    const body = await this.#body(response, '', MAX_REFUSAL_BYTES).catch(() => null);
+    const { error } = (body ?? {}) as { readonly error?: unknown };
+    const said = typeof error === 'string' ? error.slice(0, MAX_REASON_LENGTH) : `status ${status}`;
+    return status === 401 ? `it does not accept our HTTP_TOKEN (${said})` : said;
+  }
 
-async function json(response: Response): Promise<unknown> {
-  try {
-    return await response.json();
-  } catch {
-    return null; // Not ours, or cut off: whoever reads it finds nothing in it.
+  /** Null where it is not JSON. @throws InstanceError where it is too long, or breaks off */
+  async #body(response: Response, address: string, maxBytes: number): Promise<unknown> {
+    try {
+      return JSON.parse(await boundedText(response, maxBytes, this.#budget)) as unknown;
+    } catch (error) {
+      if (error instanceof SyntaxError) return null;
+      const why = error instanceof AnswerTooLargeError ? error.message : `it broke off (${(error as Error).message})`;
+      throw new InstanceError(`${address} gives no whole answer: ${why}`, { cause: error });
+    }
   }
 }

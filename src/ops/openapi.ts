@@ -13,6 +13,7 @@ function json(description: string, schema: SchemaName) {
 
 const REFUSED = {
   401: json('The bearer token of HTTP_TOKEN is missing or another', 'refusal'),
+  421: json('No HTTP_TOKEN is set, and the name in the Host header is not known: see HTTP_ALLOWED_HOSTS', 'refusal'),
   429: json('Too many requests', 'refusal'),
 };
 function scope(value: string, description: string) {
@@ -53,9 +54,22 @@ const PATHS = {
     get: {
       summary: 'Companies that are held, stalled, or not announced yet; those without progress for longest first',
       parameters: [
-        { name: 'state', in: 'query', required: true, schema: { type: 'string', enum: LIST_STATES } },
+        {
+          name: 'state',
+          in: 'query',
+          description: 'required unless id is given',
+          schema: { type: 'string', enum: LIST_STATES },
+        },
         { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 50 } },
         scope('instance', 'instance: those of this one alone'),
+        {
+          name: 'id',
+          in: 'query',
+          description:
+            'a companyId: then this answers as /companies/{companyId} does. The ids . and .. need this form, ' +
+            'because clients remove them from paths',
+          schema: { type: 'string', minLength: 1 },
+        },
       ],
       responses: {
         200: json('The first of them', 'companies'),

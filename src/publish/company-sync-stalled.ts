@@ -1,15 +1,15 @@
 /** A stall -> the outbound `CompanySyncStalled` record: Avro in Confluent framing. */
-import type avro from 'avsc';
 import type { Stall } from '../domain/stall.js';
 import { NO_HEADERS, type RecordToWrite } from '../lib/record.js';
 import { frame } from './confluent-frame.js';
+import type { EventWriter } from './event-types.js';
 
 /** The smallest long that avsc writes. */
 const MIN_LONG = Number.MIN_SAFE_INTEGER + 1;
 
 export interface CompanySyncStalledOptions {
   /** EventTypes.companySyncStalled */
-  readonly type: avro.Type;
+  readonly type: EventWriter;
   /** The id that the type's schema is registered under. */
   readonly schemaId: number;
 }

@@ -1,16 +1,16 @@
 /** An announcement -> the outbound `CompanySynchronized` record: Avro in Confluent framing, CloudEvents 1.0 headers. */
-import type avro from 'avsc';
 import type { Announcement } from '../domain/announcement.js';
 import type { TimestampMs } from '../domain/events.js';
 import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import { frame } from './confluent-frame.js';
+import type { EventWriter } from './event-types.js';
 import { eventIdNamespace, eventIdOf } from './event-id.js';
 import { textHeader } from './text-header.js';
 import { traceparentOf } from './trace-context.js';
 
 export interface CompanySynchronizedOptions {
   /** EventTypes.companySynchronized */
-  readonly type: avro.Type;
+  readonly type: EventWriter;
   /** The id that the type's schema is registered under. */
   readonly schemaId: number;
   readonly applicationId: string;

@@ -3,9 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import avro from 'avsc';
 
+/** Encodes values of one schema. Reading Avro is src/avro's: avsc's own readers have no bounds. */
+export type EventWriter = Pick<avro.Type, 'toBuffer'>;
+
 export interface EventTypes {
-  readonly companySynchronized: avro.Type;
-  readonly companySyncStalled: avro.Type;
+  readonly companySynchronized: EventWriter;
+  readonly companySyncStalled: EventWriter;
   /** The same as the files have them: what the registry knows. */
   readonly companySynchronizedSchema: object;
   readonly companySyncStalledSchema: object;
@@ -33,7 +36,7 @@ async function readSchema(
   folder: string,
   subject: string,
   version: number,
-): Promise<{ type: avro.Type; schema: object }> {
+): Promise<{ type: EventWriter; schema: object }> {
   const file = join(folder, subject, `v${version}.avsc`);
   try {
     const schema = JSON.parse(await readFile(file, 'utf8')) as avro.Schema;

@@ -1,6 +1,8 @@
 /** Lines of JSON, as people write them -> records of the input topic. */
 import { randomUUID } from 'node:crypto';
 import avro from 'avsc';
+import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
+import { PLAIN_SHAPES, type RecordShapes } from '../avro/record-shape.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Header, RecordToWrite } from '../lib/record.js';
 import { frame } from './confluent-frame.js';
@@ -35,6 +37,8 @@ export class SyncEventJson {
   readonly #namespace: string;
   /** The names of the payload's records. */
   readonly #payloads: readonly string[];
+  /** Reads the name of the payload's record. */
+  readonly #payloadNames: ValueReader<string>;
 
   /**
    * @param schema schemas/sync-events-value
@@ -50,6 +54,7 @@ export class SyncEventJson {
     this.#namespace = namespace;
     const payload = fields.find(({ name }) => name === 'payload')?.type as readonly { readonly name: string }[];
     this.#payloads = payload.map(({ name }) => name);
+    this.#payloadNames = payloadNames(schema, this.#payloads);
   }
 
   /** @throws MalformedLineError */
@@ -73,8 +78,7 @@ export class SyncEventJson {
     const prefix = frame(this.schemaId, Buffer.alloc(0));
     if (value === null || !value.subarray(0, prefix.length).equals(prefix)) return null;
     try {
-      const { payload } = this.#type.fromBuffer(value.subarray(prefix.length)) as { payload: object };
-      return shortened(Object.keys(payload)[0] ?? '');
+      return this.#payloadNames.read(value);
     } catch {
       return null;
     }
@@ -114,6 +118,14 @@ function mustBeWithinLimits(event: object): void {
   };
   look(event, '');
   if (faults.length > 0) throw new MalformedLineError(faults.slice(0, MAX_LENGTH_FAULTS).join('; '));
+}
+
+/** Reads the values that `schema` wrote as the name of their payload's record. */
+function payloadNames(schema: object, payloads: readonly string[]): ValueReader<string> {
+  const names = payloads.map((name) => [name, { used: [], make: () => name }] as const);
+  const event = { used: ['payload'], make: ([name]: readonly [string]) => name };
+  const records: RecordShapes = { ...Object.fromEntries(names), SyncEvent: event };
+  return new AvroReader<string>(schema, { ...PLAIN_SHAPES, records }).of(schema);
 }
 
 function parsed(line: string): TypedLine {

@@ -2,7 +2,7 @@
  * STATE_DIR belongs to one process: a tiny RocksDB in it, held open for the process's life, whose lock the operating
  * system drops with the process however that ends. It also keeps the few words that an instance remembers of itself.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.js';
 import { CALL_DEADLINE_MS, OPEN_DEADLINE_MS, type CallDeadline } from './call-deadline.js';
@@ -21,6 +21,22 @@ export class StateDirInUseError extends Error {
   ) {
     super(`${folder} is used by another process: give each instance a STATE_DIR of its own`, options);
   }
+}
+
+/** Ids and names of companies are in it: its owner alone may enter. */
+const STATE_DIR_MODE = 0o700;
+
+/** What is to be said of a STATE_DIR that others of the machine may enter; null where they may not, or it is not there. */
+export async function stateDirExposure(stateDir: string): Promise<string | null> {
+  const mode = await stat(stateDir).then(
+    (stats) => stats.mode & 0o777,
+    () => null,
+  );
+  if (mode === null || (mode & ~STATE_DIR_MODE) === 0) return null;
+  return (
+    `${stateDir} has mode ${mode.toString(8)}: other users of this machine may read the companies in it. ` +
+    `Run chmod 700 ${stateDir}; of a volume that belongs to another user, set STATE_DIR to a new folder in it`
+  );
 }
 
 export class InstanceLock {
@@ -81,7 +97,7 @@ export class InstanceLock {
 async function openLock(stateDir: string, clock: Pick<Clock, 'now'>): Promise<RocksDbStore> {
   const folder = join(stateDir, 'instance');
   try {
-    await mkdir(stateDir, { recursive: true });
+    await mkdir(stateDir, { recursive: true, mode: STATE_DIR_MODE });
   } catch (cause) {
     throw new StoreUnavailableError(`cannot create ${stateDir}: ${(cause as Error).message}`, { cause });
   }

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { ClusterView, type NamedCoordinator } from '../../src/kafka/cluster-view.js';
 import type { KafkaConfig } from '../../src/kafka/cluster.js';
 import { RememberedMember, type Memory } from '../../src/kafka/remembered-member.js';
 import { systemClock } from './system-clock.js';
@@ -23,5 +24,19 @@ export class MemoryOfTest implements Memory {
 }
 
 export function rememberedIn(memory: Memory, kafka: KafkaConfig, groupId: string): RememberedMember {
-  return new RememberedMember({ kafka, groupId, memory, clock: systemClock, logger: pino({ level: 'silent' }) });
+  const logger = pino({ level: 'silent' });
+  const cluster = { coordinatorOf: (kind: CoordinatorKind, key: string) => askOnce(kafka, kind, key) };
+  return new RememberedMember({ kafka, cluster, groupId, memory, clock: systemClock, logger });
+}
+
+type CoordinatorKind = Parameters<ClusterView['coordinatorOf']>[0];
+
+/** Leaves no connection behind. */
+async function askOnce(kafka: KafkaConfig, kind: CoordinatorKind, key: string): Promise<NamedCoordinator> {
+  const view = new ClusterView(kafka, systemClock);
+  try {
+    return await view.coordinatorOf(kind, key);
+  } finally {
+    await view.close();
+  }
 }

@@ -35,7 +35,7 @@ describe('defaults', () => {
       },
       stateDir: './state',
       allDatasetsFrom: Date.UTC(2023, 9, 10),
-      http: { host: '127.0.0.1', port: 8080, token: null },
+      http: { host: '127.0.0.1', port: 8080, tokens: [], allowedHosts: [] },
       eventNamespace: 'company-sync',
       consents: [],
       numStandby: 0,
@@ -70,9 +70,9 @@ describe('where a value comes from', () => {
 
   test('a secret is read from its file, without the newline at the end', () => {
     const files = (path: string) => (path === '/run/token' ? 's3cret\n' : noFiles(path));
-    expect(load({ HTTP_TOKEN_FILE: '/run/token' }, {}, files).http.token).toBe('s3cret');
-    expect(load({}, { 'http-token-file': '/run/token' }, files).http.token).toBe('s3cret');
-    expect(load({ HTTP_TOKEN: 'other' }, { 'http-token-file': '/run/token' }, files).http.token).toBe('s3cret');
+    expect(load({ HTTP_TOKEN_FILE: '/run/token' }, {}, files).http.tokens).toEqual(['s3cret']);
+    expect(load({}, { 'http-token-file': '/run/token' }, files).http.tokens).toEqual(['s3cret']);
+    expect(load({ HTTP_TOKEN: 'other' }, { 'http-token-file': '/run/token' }, files).http.tokens).toEqual(['s3cret']);
   });
 
   test('only secrets are read from files', () => {
@@ -109,9 +109,20 @@ describe('where a value comes from', () => {
     });
     expect(fromFlags.kafka.tls).toEqual({
       ca: sample.KAFKA_SSL_CA,
-      client: { cert: sample.KAFKA_SSL_CERT, key: sample.KAFKA_SSL_KEY },
+      client: { cert: sample.KAFKA_SSL_CERT, key: sample.KAFKA_SSL_KEY, passphrase: 'x-KAFKA_SSL_KEY_PASSPHRASE' },
     });
   });
+});
+
+test('two tokens are accepted while one is being changed, a third is not', () => {
+  expect(load({ HTTP_TOKEN: 'new,old' }).http.tokens).toEqual(['new', 'old']);
+  for (const HTTP_TOKEN of ['a,b,c', 'a,', ',a', 'a, b']) expect(faultsOf({ HTTP_TOKEN })).toHaveLength(1);
+});
+
+test('a passphrase without a key is a fault', () => {
+  expect(faultsOf({ KAFKA_SSL_KEY_PASSPHRASE: 'x' })).toEqual([
+    'KAFKA_SSL_KEY is not set: expected with KAFKA_SSL_KEY_PASSPHRASE',
+  ]);
 });
 
 describe('faults', () => {
@@ -133,9 +144,28 @@ describe('faults', () => {
   test('the value of a secret is never printed', () => {
     const env = { HTTP_TOKEN: 'two words', KAFKA_SSL_CA: 'hush', KAFKA_SASL_PASSWORD: 'hush' };
     const faults = faultsOf(env);
-    expect(faults).toContain('HTTP_TOKEN is not usable: expected printable ASCII without spaces');
+    expect(faults).toContain(
+      'HTTP_TOKEN is not usable: expected printable ASCII without spaces, or two such tokens separated by a comma',
+    );
     expect(faults.join()).not.toMatch(/two words|hush/);
     expect(faultsOf({ HTTP_TOKEN_FILE: '/t' }, {}, () => 'two words').join()).not.toContain('two words');
+  });
+
+  test('credentials in a value that is not a secret are not shown', () => {
+    const url = 'http://user:hunt@er2@registry:8081/?key=hunter2#hunter2';
+    const faults = faultsOf({
+      SCHEMA_REGISTRY_URL: url,
+      KAFKA_BROKERS: 'a:1,sasl://user:hunter2@b:2',
+      HTTP_HOST: 'u:hunter2@h',
+    });
+    expect(faults).toHaveLength(3);
+    expect(faults.join()).toContain('"***@registry:8081/?***"');
+    expect(faults.join()).not.toMatch(/hunt/);
+  });
+
+  test('a secret given where the path of its file is expected is not shown', () => {
+    const faults = faultsOf({ HTTP_TOKEN_FILE: 'hunter2' }, {}, noFiles);
+    expect(faults.join()).not.toContain('hunter2');
   });
 
   test('a secret given twice is one, and a file that cannot be read', () => {
@@ -143,7 +173,7 @@ describe('faults', () => {
       'HTTP_TOKEN and HTTP_TOKEN_FILE are both set: expected one of them',
     ]);
     expect(faultsOf({ HTTP_TOKEN_FILE: '/b' })).toEqual([
-      `HTTP_TOKEN_FILE is "/b": cannot be read (ENOENT: no such file, open '/b')`,
+      'HTTP_TOKEN_FILE names a file that cannot be read (no such file, or not a text): expected the path of a text file',
     ]);
   });
 

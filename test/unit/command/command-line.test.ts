@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseCommandLine } from '../../../src/command/command-line.js';
+import { loadConfig, type ConfigError, type Flags } from '../../../src/config.js';
 import { COMMAND_NAMES, exitCodesOf } from '../../../src/command/commands.js';
 
 const operations = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operations.md'), 'utf8');
@@ -52,8 +53,38 @@ test('a setting that may stand without a value takes no word for one', () => {
 test('a word that may be the value of an unknown flag does not hide that flag', () => {
   expect(parseCommandLine(['run', '--no-such-flag', 'its value'])).toEqual({
     kind: 'faults',
-    faults: ['--no-such-flag is no known flag', expect.stringContaining('"its value" after run') as string],
+    faults: ['--no-such-flag is no known flag', 'a word after run is one word too many'],
   });
+});
+
+describe('a secret that was typed in a wrong place is not shown', () => {
+  const SECRET = 'zwx1ysecret';
+  test.each([
+    [['run', '--kafka-sasl-pasword', SECRET]],
+    [['--kafka-sasl-pasword', SECRET, 'run']],
+    [['run', '--kafka-sasl-password', 'two', SECRET]],
+    [['--kafka-sasl-password', 'two', SECRET, 'run']],
+    [['run', `--kafka-sasl-pasword=${SECRET}`]],
+    [['run', `-${SECRET}`]],
+    [[`-p${SECRET}`]],
+  ])('%j', (typed) => {
+    const parsed = parseCommandLine(typed);
+    const faults =
+      parsed.kind === 'command' ? faultsOf(parsed.settings) : parsed.kind === 'faults' ? parsed.faults : [];
+    expect(faults.length).toBeGreaterThan(0);
+    // Neither the word nor its letters, one after the other.
+    expect(faults.join('').replace(/--| is no known flag/g, '')).not.toContain(SECRET);
+    for (const fault of faults) expect(fault).not.toMatch(/^--\w is no known flag/);
+  });
+
+  function faultsOf(settings: Flags): readonly string[] {
+    try {
+      loadConfig({}, settings, () => '');
+      return [];
+    } catch (error) {
+      return (error as ConfigError).faults;
+    }
+  }
 });
 
 test.each(COMMAND_NAMES)('the exit codes of %s are in its help and in the operations page', (name) => {

@@ -31,8 +31,8 @@ async function whyUndecodable(bytes: Buffer, schema?: object): Promise<string> {
   return isPoison(decoded) && decoded.code === 'undecodable' ? decoded.message : 'not undecodable';
 }
 
-test.each([10_000n, 30_000_000n, 2n ** 31n, 2n ** 50n, 2n ** 62n, -(2n ** 31n), -(2n ** 62n)])(
-  'an array that claims %d items in a short value is refused before it is allocated',
+test.each([30_000_000n, 2n ** 31n, 2n ** 50n, 2n ** 62n, -(2n ** 31n), -(2n ** 62n)])(
+  'an array that claims %d items in a short value is refused before any is read',
   async (count) => {
     const value = Buffer.concat([beforeDatasets, varint(count), Buffer.alloc(4)]);
 
@@ -62,13 +62,13 @@ describe('in a field that is skipped over', () => {
   test('a block of negative size, which leads back to its own start, is refused', async () => {
     const backToItself = Buffer.concat([varint(-1n), varint(-2n)]);
 
-    expect(await whyUndecodable(backToItself, withExtraArray('string'))).toContain('negative size');
+    expect(await whyUndecodable(backToItself, withExtraArray('string'))).toContain('is negative');
   });
 
   test('a block size beyond the end is refused', async () => {
     const value = Buffer.concat([varint(-1n), varint(2n ** 40n), Buffer.alloc(8)]);
 
-    expect(await whyUndecodable(value, withExtraArray('string'))).toContain('does not fit the value');
+    expect(await whyUndecodable(value, withExtraArray('string'))).toContain('truncated');
   });
 
   test('an array of countless items that take no bytes is refused', async () => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../../src/config.js';
+import { exposures } from '../../../src/security-settings.js';
 
 const DEPLOY = join(__dirname, '..', '..', '..', 'deploy');
 
@@ -12,7 +13,8 @@ interface Probe {
 }
 interface Container {
   readonly args: readonly string[];
-  readonly envFrom: readonly { readonly configMapRef: { readonly name: string } }[];
+  readonly envFrom: readonly { readonly configMapRef?: object; readonly secretRef?: object }[];
+  readonly securityContext: object;
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
   readonly startupProbe: Probe;
   readonly livenessProbe: Probe;
@@ -21,6 +23,13 @@ interface Container {
 }
 interface Manifests {
   readonly ConfigMap: { readonly metadata: { readonly name: string }; readonly data: Labels };
+  readonly Secret: { readonly metadata: { readonly name: string }; readonly stringData: Labels };
+  readonly NetworkPolicy: {
+    readonly spec: {
+      readonly podSelector: { readonly matchLabels: Labels };
+      readonly ingress: readonly { readonly from: readonly object[]; readonly ports: readonly object[] }[];
+    };
+  };
   readonly Service: {
     readonly metadata: { readonly name: string; readonly labels: Labels };
     readonly spec: {
@@ -60,7 +69,7 @@ function manifests(): Manifests {
   return Object.fromEntries(found.map((manifest) => [manifest.kind, manifest])) as unknown as Manifests;
 }
 
-const { ConfigMap, Service, StatefulSet, PodDisruptionBudget, ServiceMonitor } = manifests();
+const { ConfigMap, Secret, NetworkPolicy, Service, StatefulSet, PodDisruptionBudget, ServiceMonitor } = manifests();
 const { template } = StatefulSet.spec;
 const container = template.spec.containers[0] as Container;
 
@@ -80,7 +89,10 @@ test('pods have names, by a headless service', () => {
 });
 
 test('the settings are valid, and are what ports, probes and volumes go by', () => {
-  expect(container.envFrom).toEqual([{ configMapRef: { name: ConfigMap.metadata.name } }]);
+  expect(container.envFrom).toEqual([
+    { configMapRef: { name: ConfigMap.metadata.name } },
+    { secretRef: { name: Secret.metadata.name } },
+  ]);
   expect(container.args).toEqual(['run']);
   const config = loadConfig(ConfigMap.data, {}, (path) => readFileSync(path, 'utf8'));
   expect(config.http.host).toBe('0.0.0.0');
@@ -88,6 +100,27 @@ test('the settings are valid, and are what ports, probes and volumes go by', () 
   const claims = StatefulSet.spec.volumeClaimTemplates.map(({ metadata }) => metadata.name);
   expect(container.volumeMounts).toEqual([{ name: claims[0], mountPath: config.stateDir }]);
   expect(readFileSync(join(DEPLOY, 'Dockerfile'), 'utf8')).toContain(`STATE_DIR=${config.stateDir}`);
+});
+
+test('the token must be chosen: the placeholder is refused, and another value leaves nothing open', () => {
+  const read = (path: string) => readFileSync(path, 'utf8');
+  expect(Object.keys(Secret.stringData)).toEqual(['HTTP_TOKEN']);
+  expect(() => loadConfig({ ...ConfigMap.data, ...Secret.stringData }, {}, read)).toThrow('HTTP_TOKEN is not usable');
+  expect(exposures(loadConfig({ ...ConfigMap.data, HTTP_TOKEN: 'chosen' }, {}, read))).toEqual([]);
+});
+
+test('only instances and the monitoring reach the port, and a container cannot change itself', () => {
+  const { podSelector, ingress } = NetworkPolicy.spec;
+  expect(podSelector.matchLabels).toEqual(template.metadata.labels);
+  expect(ingress).toEqual([
+    {
+      from: [{ podSelector }, { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
+      ports: [{ protocol: 'TCP', port: 'http' }],
+    },
+  ]);
+  expect(container.securityContext).toEqual({
+    ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+  });
 });
 
 test('a restore makes an instance unready and never ends it', () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
+import { printable } from '../../../examples/webhook-dispatcher/printable.js';
 import { pauseAfter, retryAfterOf } from '../../../examples/webhook-dispatcher/try.js';
 import { keyOf, signedHeaders } from '../../../examples/webhook-dispatcher/webhook.js';
 
@@ -37,3 +38,7 @@ test.each(['', 'whsec_', `whsec_${'A'.repeat(20)}`, randomBytes(32).toString('ba
     expect(keyOf(text)).toBeNull();
   },
 );
+
+test('what is printed of a company that is called by escape sequences stays on its line', () => {
+  expect(printable('a\u001b[2J\u0007\n\u009bm\u202eb')).toBe(String.raw`a\u001b[2J\u0007\u000a\u009bm\u202eb`);
+});

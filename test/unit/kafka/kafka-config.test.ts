@@ -20,8 +20,10 @@ test('brokers and client id are ours, without TLS and SASL where none are set', 
 test('TLS with the well-known authorities, with our own, and with a client certificate', () => {
   expect(configOf({ tls: { ca: null, client: null } }).config.ssl).toEqual({});
   expect(configOf({ tls: { ca: 'CA', client: null } }).config.ssl).toEqual({ ca: ['CA'] });
-  const client = { cert: 'CERT', key: 'KEY' };
+  const client = { cert: 'CERT', key: 'KEY', passphrase: null };
   expect(configOf({ tls: { ca: 'CA', client } }).config.ssl).toEqual({ ca: ['CA'], cert: 'CERT', key: 'KEY' });
+  const encrypted = configOf({ tls: { ca: null, client: { ...client, passphrase: 'open' } } });
+  expect(encrypted.config.ssl).toEqual({ cert: 'CERT', key: 'KEY', passphrase: 'open' });
 });
 
 test('SASL goes on as it is', () => {

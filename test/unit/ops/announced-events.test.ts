@@ -50,7 +50,7 @@ function logOf(records: readonly LogRecord[]): Logs {
 
 function searchIn(records: readonly LogRecord[]) {
   const events = new AnnouncedEvents({
-    ...{ logs: logOf(records), clock: systemClock, topic: outbound.topic, type },
+    ...{ logs: logOf(records), clock: systemClock, topic: outbound.topic, schema: schema as object },
     partitionOf: () => outbound.partition,
     sourceOf: () => '/app/sync-events/0',
     schemas: { schemaById: () => Promise.resolve(schema as object) },

@@ -8,9 +8,15 @@ import { FAILING_AFTER_MS, FailureWatch } from '../../../src/ops/failure-watch.j
 import { startHttpServer, type HttpServer } from '../../../src/ops/http-server.js';
 import { openApiDocument } from '../../../src/ops/openapi.js';
 import { ProgressBoard } from '../../../src/ops/progress-board.js';
+import { MemberProofs } from '../../../src/ops/member-proof.js';
+import { systemClock } from '../../../src/lib/system-clock.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
 
 const PAGE = join(__dirname, '..', '..', '..', 'page');
+const ACCESS = {
+  ...{ host: '127.0.0.1', tokens: ['secret'], allowedHosts: [] },
+  ...{ clock: systemClock, proofs: new MemberProofs(['secret'], systemClock) },
+};
 const STATUSES = new Map<number, PartitionStatus>([
   [0, { state: 'running', reason: null }],
   [1, { state: 'restoring', reason: 'changelog offsets 0 to 9' }],
@@ -34,7 +40,7 @@ beforeEach(async () => {
     figures: new ProgressBoard(),
     failures,
   };
-  server = await startHttpServer({ host: '127.0.0.1', port: 0, token: 'secret' }, view, new Registry(), PAGE);
+  server = await startHttpServer({ ...ACCESS, port: 0 }, view, new Registry(), PAGE);
 });
 afterEach(() => server.close());
 

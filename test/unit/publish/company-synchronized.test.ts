@@ -60,7 +60,8 @@ let type: avro.Type;
 let records: CompanySynchronizedRecords;
 
 beforeAll(async () => {
-  type = (await loadEventTypes(schemasFolder)).companySynchronized;
+  const types = await loadEventTypes(schemasFolder);
+  type = avro.Type.forSchema(types.companySynchronizedSchema as avro.Schema);
   records = recordsIn('company-sync', 'company-sync');
 });
 

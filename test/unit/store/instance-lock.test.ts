@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CallDeadline } from '../../../src/store/call-deadline.js';
-import { InstanceLock, StateDirInUseError } from '../../../src/store/instance-lock.js';
+import { InstanceLock, stateDirExposure, StateDirInUseError } from '../../../src/store/instance-lock.js';
 import { systemClock } from '../../support/system-clock.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -63,4 +63,17 @@ test('an unreadable instance folder stops nobody: it is set aside', async () => 
   expect(await lock.get('memberId')).toBeNull();
   await lock.release();
   expect(readdirSync(folder())).toContain('instance.set-aside-19700101T000000Z');
+});
+
+test('a new state folder is for its owner alone, and a wider one is warned of', async () => {
+  const stateDir = join(folder(), 'new', 'state');
+  expect(await stateDirExposure(stateDir)).toBeNull();
+  const lock = await InstanceLock.take(stateDir, clock, volume);
+  await lock.release();
+  expect(statSync(stateDir).mode & 0o777).toBe(0o700);
+  expect(await stateDirExposure(stateDir)).toBeNull();
+  for (const mode of [0o750, 0o701, 0o755]) {
+    chmodSync(stateDir, mode);
+    expect(await stateDirExposure(stateDir)).toContain(`has mode ${mode.toString(8)}`);
+  }
 });

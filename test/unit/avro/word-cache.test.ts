@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { WordCache } from '../../../src/decode/word-cache.js';
+import { WordCache } from '../../../src/avro/word-cache.js';
 
 const wordOf = (cache: WordCache, text: string): string | null => {
   const framed = Buffer.from(`..${text}..`);

@@ -1,9 +1,6 @@
 /**
- * A cursor over one Avro value that cannot be led astray by its bytes.
- *
- * avsc's types read from a "tap". Its own reads past the end in silence and leaves the check to the end, so that a
- * corrupt array count loops 2^50 times, and a negative block size goes back and loops for ever: one bad record would
- * stop its partition. This tap has the methods that avsc's resolvers call and checks each step.
+ * A cursor over the bytes of one Avro value. Hostile bytes cannot make it go past the end, go back, or do more work than
+ * the length of the value allows.
  *
  * One tap serves any number of values, one after the other.
  */
@@ -14,8 +11,15 @@ export class MalformedValueError extends Error {
   override readonly name = 'MalformedValueError';
 }
 
-/** Union and enum indices are at most this large, however short the value is. */
-const MAX_INDEX = 4096;
+/**
+ * Items of arrays and maps, and fields of records, that a value may have for each of its bytes. An item or a field takes
+ * a byte or more, unless it is null or a record without fields; a record in a record counts for both.
+ */
+const PARTS_PER_BYTE = 8;
+/** Items and fields that a value may have besides, for those that take no bytes: less than 1 ms of work. */
+const PARTS_WITHOUT_BYTES = 10_000;
+/** Records inside each other, as of a recursive type. The stack takes some thousands. */
+export const MAX_RECORD_DEPTH = 500;
 /** A 64-bit varint has no more bytes. */
 const MAX_VARINT_BYTES = 10;
 /** `readVarint` is exact below: from 2^53 on, an odd zigzag number rounds to an even one, which is of the other sign. */
@@ -23,11 +27,12 @@ const EXACT_BELOW = 2 ** 51;
 const NO_BYTES = Buffer.alloc(0);
 
 export class CheckedTap {
-  // Named by avsc: its types read `buf` and move `pos` themselves.
-  buf: Buffer = NO_BYTES;
-  pos = 0;
-  /** Every position up to here has been read: whoever is behind it was moved back by a negative block size. */
-  private floor = 0;
+  private buf: Buffer = NO_BYTES;
+  private pos = 0;
+  /** Parts that the value may still have. */
+  private partsLeft = 0;
+  /** Records that the cursor is inside of. */
+  private depth = 0;
   private readonly words = new WordCache();
   private expected: Buffer = NO_BYTES;
   private expectedText = '';
@@ -40,23 +45,63 @@ export class CheckedTap {
   start(bytes: Buffer, start: number, expected: Buffer = NO_BYTES, expectedText = ''): void {
     this.buf = bytes;
     this.pos = start;
-    this.floor = start;
+    this.partsLeft = (bytes.length - start) * PARTS_PER_BYTE + PARTS_WITHOUT_BYTES;
+    this.depth = 0;
     this.expected = expected;
     this.expectedText = expectedText;
   }
 
-  /** Ends a value: nothing may be left over. Lets go of its bytes. */
+  /** Ends a value: nothing may be left over. Releases its bytes. */
   finish(): void {
     const left = this.buf.length - this.pos;
     this.buf = NO_BYTES;
     this.expected = NO_BYTES;
-    if (left < 0) throw truncated();
     if (left > 0) throw new MalformedValueError(`${left} bytes are left over`);
   }
 
-  /** Every move was checked. */
-  isValid(): boolean {
-    return true;
+  /**
+   * Begins a record; `leaveRecord` ends it.
+   * @param parts the number of its fields, or more
+   */
+  enterRecord(parts: number): void {
+    this.charge(parts);
+    if (++this.depth > MAX_RECORD_DEPTH)
+      throw new MalformedValueError(`more than ${MAX_RECORD_DEPTH} records are inside each other`);
+  }
+
+  leaveRecord(): void {
+    this.depth--;
+  }
+
+  /** The number of items in the next block of an array or a map; 0 at its end. */
+  readItemCount(): number {
+    let count = this.readVarint();
+    if (count < 0) {
+      count = -count;
+      this.skipLong(); // the block's size in bytes
+    }
+    this.charge(count);
+    return count;
+  }
+
+  /** As `readItemCount`, but moves over blocks that say how many bytes they have. */
+  skipBlocks(): number {
+    for (;;) {
+      const count = this.readVarint();
+      if (count >= 0) {
+        this.charge(count);
+        return count;
+      }
+      this.take(this.readVarint());
+    }
+  }
+
+  /** The index of a branch or a symbol, of which there are `count`. */
+  readIndex(count: number): number {
+    const index = this.readVarint();
+    if (index < 0 || index >= count)
+      throw new MalformedValueError(`an index of ${index} is not one of ${count} branches or symbols`);
+    return index;
   }
 
   readBoolean(): boolean {
@@ -68,24 +113,8 @@ export class CheckedTap {
   }
 
   readInt(): number {
-    return this.readVarint();
-  }
-
-  skipInt(): void {
-    this.skipLong();
-  }
-
-  /**
-   * A block's count or size, or the index of a union's branch or an enum's symbol. No reader type here reads a `long`
-   * of data this way (sync-event-reader.ts), so that a bound can be set which keeps a corrupt count from being
-   * allocated or counted down.
-   */
-  readLong(): number {
-    if (this.pos < this.floor) throw new MalformedValueError('a block has a negative size');
     const n = this.readVarint();
-    this.floor = this.pos;
-    if ((n > this.buf.length || n < -this.buf.length) && Math.abs(n) > MAX_INDEX)
-      throw new MalformedValueError(`a count, size or index of ${n} does not fit the value`);
+    if (n !== (n | 0)) throw new MalformedValueError(`an int of ${n} has more than 32 bits`);
     return n;
   }
 
@@ -102,11 +131,19 @@ export class CheckedTap {
     throw this.unendedVarint(pos);
   }
 
-  /** A `long` of data, for long-as-bigint.ts; avsc expects the eight bytes of it and hands on what it gets. */
-  unpackLongBytes(): number | bigint {
+  /** A number up to 2^53 - 1, a bigint beyond. */
+  readLong(): number | bigint {
     const start = this.pos;
     const n = this.readVarint();
     return Math.abs(n) < EXACT_BELOW ? n : largeLong(this.buf.subarray(start, this.pos));
+  }
+
+  readFloat(): number {
+    return this.buf.readFloatLE(this.take(4));
+  }
+
+  readDouble(): number {
+    return this.buf.readDoubleLE(this.take(8));
   }
 
   skipFloat(): void {
@@ -117,15 +154,19 @@ export class CheckedTap {
     this.take(8);
   }
 
+  /** A copy, as of `readBytes`. */
+  readFixed(length: number): Buffer {
+    const start = this.take(length);
+    return Buffer.from(this.buf.subarray(start, start + length));
+  }
+
   skipFixed(length: number): void {
     this.take(length);
   }
 
   /** A copy: strings and bytes must not keep a whole fetch response alive. */
   readBytes(): Buffer {
-    const length = this.readVarint();
-    const start = this.take(length);
-    return Buffer.from(this.buf.subarray(start, start + length));
+    return this.readFixed(this.readVarint());
   }
 
   skipBytes(): void {
@@ -140,8 +181,9 @@ export class CheckedTap {
     return this.words.wordOf(this.buf, start, end) ?? this.buf.toString(undefined, start, end);
   }
 
-  skipString(): void {
-    this.take(this.readVarint());
+  private charge(parts: number): void {
+    this.partsLeft -= parts;
+    if (this.partsLeft < 0) throw new MalformedValueError('the number of its items and fields does not fit the value');
   }
 
   private isExpected(start: number, length: number): boolean {

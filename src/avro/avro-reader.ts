@@ -1,0 +1,82 @@
+/**
+ * The one way to read Avro values. Whoever wrote them and their schema, reading one costs no more than its length allows.
+ */
+import { CheckedTap, MalformedValueError } from './checked-tap.js';
+import { FRAME_BYTES } from './framing.js';
+import { parseSchema } from './parse-schema.js';
+import { PLAIN_SHAPES, type ValueShapes } from './record-shape.js';
+import { Resolver, type Read } from './resolution.js';
+import { SchemaError, type AvroType } from './schema.js';
+
+/** Reads values as one schema of ours, whatever schemas they were written with. */
+export class AvroReader<T> {
+  readonly #type: AvroType;
+  readonly #shapes: ValueShapes;
+  readonly #tap = new CheckedTap();
+
+  /**
+   * @param schema ours, as parsed JSON; T is what it and `shapes` make, which nothing checks
+   * @throws SchemaError
+   */
+  constructor(schema: object, shapes: ValueShapes = PLAIN_SHAPES) {
+    this.#type = parseSchema(schema);
+    this.#shapes = shapes;
+  }
+
+  /**
+   * Prepares reading values of a writer's schema. If the schema is of no use, none of its values can be read.
+   * @param registered as a registry has it: parsed JSON, SchemaWithReferences or UnusableSchema
+   */
+  of(registered: object): ValueReader<T> {
+    return new ValueReader(this.#readOf(registered), this.#tap);
+  }
+
+  #readOf(registered: object): Read {
+    try {
+      const where = 'name' in this.#type ? this.#type.name : this.#type.kind;
+      return new Resolver(this.#shapes).resolve(this.#type, parseSchema(registered), where).read;
+    } catch (error) {
+      const why = reasonOf(error);
+      return () => {
+        throw new SchemaError(why);
+      };
+    }
+  }
+}
+
+/** Reads values of one writer's schema. */
+export class ValueReader<T> {
+  readonly #read: Read;
+  readonly #tap: CheckedTap;
+
+  constructor(read: Read, tap: CheckedTap) {
+    this.#read = read;
+    this.#tap = tap;
+  }
+
+  /**
+   * Nothing of the result is a slice of `framed`.
+   *
+   * @param framed a value behind a schema id (framing.ts), which is not looked at
+   * @param expected the bytes of a text that the value most likely has, and that text: not made a second time then
+   * @throws MalformedValueError, SchemaError: this value cannot be read, and why
+   */
+  read(framed: Buffer, expected?: Buffer, expectedText?: string): T {
+    const tap = this.#tap;
+    tap.start(framed, FRAME_BYTES, expected, expectedText);
+    try {
+      const value = this.#read(tap);
+      tap.finish();
+      return value as T;
+    } catch (error) {
+      if (error instanceof MalformedValueError || error instanceof SchemaError) throw error;
+      throw new MalformedValueError(reasonOf(error), { cause: error });
+    }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  // The stack of this process is the one thing that can run out while a value is within all limits.
+  if (error instanceof RangeError) return 'its types are too deep inside each other';
+  return error instanceof Error ? error.message : String(error);
+}

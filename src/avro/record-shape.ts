@@ -1,0 +1,86 @@
+/** What the values of a reader's schema look like in JavaScript. */
+import { MalformedValueError } from './checked-tap.js';
+import { SchemaError, shortName, type AvroType, type RecordType } from './schema.js';
+
+/** What is made of a record. Without a shape, a record is an object of all its fields. */
+export interface RecordShape {
+  /** The fields that `make` gets, in this order. Other fields are checked but not kept. */
+  readonly used: readonly string[];
+  make(values: readonly unknown[]): unknown;
+}
+
+/** By the name of the record, without its namespace. */
+export type RecordShapes = Readonly<Record<string, RecordShape>>;
+
+/** How the values of a reader's schema look in JavaScript. */
+export interface ValueShapes {
+  readonly records: RecordShapes;
+  /** What is made of a long beyond 2^53 - 1. */
+  readonly largeLong: (long: bigint) => unknown;
+}
+
+/** Objects of all fields, and longs that are numbers: what JSON can write. */
+export const PLAIN_SHAPES: ValueShapes = {
+  records: {},
+  largeLong: (long) => {
+    throw new MalformedValueError(`a long of ${long} is larger than ${Number.MAX_SAFE_INTEGER}`);
+  },
+};
+
+export interface ResolvedShape {
+  /** The place of each used field among the values. */
+  readonly places: ReadonlyMap<string, number>;
+  readonly make: (values: readonly unknown[]) => unknown;
+}
+
+export function shapeOf({ name, fields }: RecordType, shapes: RecordShapes): ResolvedShape {
+  const shape = Object.hasOwn(shapes, shortName(name)) ? shapes[shortName(name)] : undefined;
+  const used = shape?.used ?? fields.map((field) => field.name);
+  const places = new Map(used.map((field, place) => [field, place]));
+  return { places, make: shape === undefined ? objectOf(used) : (values) => shape.make(values) };
+}
+
+/** Fields may have any name, `__proto__` too. */
+function objectOf(names: readonly string[]): ResolvedShape['make'] {
+  return (values) => Object.fromEntries(names.map((name, place) => [name, values[place]]));
+}
+
+/**
+ * The value of a default that stands in a reader's schema.
+ * @throws SchemaError if it is not one of the type
+ */
+export function defaultValue(type: AvroType, json: unknown, shapes: RecordShapes): unknown {
+  switch (type.kind) {
+    case 'null':
+    case 'boolean':
+    case 'int':
+    case 'long':
+    case 'float':
+    case 'double':
+    case 'string':
+    case 'enum':
+      return json;
+    case 'bytes':
+    case 'fixed':
+      return Buffer.from(String(json), 'latin1');
+    case 'union':
+      return defaultValue(type.branches[0] as AvroType, json, shapes);
+    case 'array':
+      return (json as unknown[]).map((item) => defaultValue(type.items, item, shapes));
+    case 'map': {
+      const entries = Object.entries(json as object);
+      return Object.fromEntries(entries.map(([key, value]) => [key, defaultValue(type.values, value, shapes)]));
+    }
+    case 'record': {
+      const { places, make } = shapeOf(type, shapes);
+      const values = new Array<unknown>(places.size).fill(undefined);
+      for (const field of type.fields) {
+        const given = new Map<string, unknown>(Object.entries(json as object)).get(field.name) ?? field.default;
+        if (given === undefined) throw new SchemaError(`a default of ${type.name} has no field ${field.name}`);
+        const place = places.get(field.name);
+        if (place !== undefined) values[place] = defaultValue(field.type, given, shapes);
+      }
+      return make(values);
+    }
+  }
+}

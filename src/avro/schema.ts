@@ -1,0 +1,88 @@
+/** Avro schemas as the readers use them: names resolved, and nothing that plays no part in reading. */
+
+/** A schema that no value can be read with: not Avro, or larger than the limits below. */
+export class SchemaError extends Error {
+  override readonly name = 'SchemaError';
+}
+
+/** A schema that a registry has, but that cannot be used, with the reason. It passes where a schema is expected. */
+export class UnusableSchema {
+  constructor(readonly why: string) {}
+}
+
+/** A schema whose text uses types that are registered as subjects of their own. */
+export class SchemaWithReferences {
+  /**
+   * @param references each after the ones that it refers to itself
+   * @param schema as parsed JSON
+   */
+  constructor(
+    readonly references: readonly object[],
+    readonly schema: object,
+  ) {}
+}
+
+export type PrimitiveKind = 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'string';
+
+export interface PrimitiveType {
+  readonly kind: PrimitiveKind;
+}
+
+export interface ArrayType {
+  readonly kind: 'array';
+  items: AvroType;
+}
+
+export interface MapType {
+  readonly kind: 'map';
+  values: AvroType;
+}
+
+export interface UnionType {
+  readonly kind: 'union';
+  readonly branches: AvroType[];
+}
+
+/** Names are full names: with the namespace, if there is one. */
+export interface EnumType {
+  readonly kind: 'enum';
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly symbols: readonly string[];
+  readonly default: string | null;
+}
+
+export interface FixedType {
+  readonly kind: 'fixed';
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly size: number;
+}
+
+export interface RecordType {
+  readonly kind: 'record';
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly fields: Field[];
+}
+
+export interface Field {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  type: AvroType;
+  /** As JSON; undefined if there is none. Only a reader's default is ever looked at. */
+  readonly default: unknown;
+}
+
+export type NamedType = EnumType | FixedType | RecordType;
+export type AvroType = PrimitiveType | ArrayType | MapType | UnionType | NamedType;
+
+/** The name without its namespace. */
+export function shortName(fullName: string): string {
+  return fullName.slice(fullName.lastIndexOf('.') + 1);
+}
+
+/** How messages call the type. */
+export function describeType(type: AvroType): string {
+  return 'name' in type ? `${type.kind} ${shortName(type.name)}` : type.kind;
+}

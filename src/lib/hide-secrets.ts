@@ -1,0 +1,30 @@
+/**
+ * The last net below what is printed and logged: no message is made of a secret, but brokers and registries may repeat
+ * what they were sent.
+ */
+
+export type HideSecrets = (text: string) => string;
+
+/** Characters. A shorter secret is part of ordinary words: hiding it would make the text unreadable, and tell it. */
+const MIN_HIDDEN_LENGTH = 8;
+const HIDDEN = '***';
+
+/** @returns the text with `***` in place of each secret, as it is, in JSON, in a URL or in Base64 */
+export function hiderOf(secrets: readonly string[]): HideSecrets {
+  const lines = secrets.flatMap((secret) => secret.split('\n').map((line) => line.trim()));
+  const long = lines.filter((line) => line.length >= MIN_HIDDEN_LENGTH && !line.startsWith('-----'));
+  const forms = new Set(long.flatMap(formsOf));
+  // The longest first: one may be part of another.
+  const sorted = [...forms].sort((a, b) => b.length - a.length);
+  return (text) => sorted.reduce((shown, form) => shown.replaceAll(form, HIDDEN), text);
+}
+
+function formsOf(secret: string): string[] {
+  const inJson = JSON.stringify(secret).slice(1, -1);
+  return [secret, inJson, encodeURIComponent(secret), Buffer.from(secret).toString('base64')];
+}
+
+/** What may be shown of a value that was refused: without user info, up to the last @, and without query and fragment. */
+export function withoutCredentials(text: string): string {
+  return text.replace(/^.*@/s, `${HIDDEN}@`).replace(/[?#].*$/s, `?${HIDDEN}`);
+}

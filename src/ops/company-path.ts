@@ -1,0 +1,12 @@
+/** Where a company is found over HTTP. */
+
+/** Clients take these for steps in a path, also percent-encoded, and never send them. */
+const STEPS: readonly string[] = ['.', '..'];
+
+/** The target of a request for the company: path and query. */
+export function companyPath(companyId: string, scope?: 'instance' | 'deployment'): string {
+  const id = encodeURIComponent(companyId);
+  const [path, query] = STEPS.includes(companyId) ? ['/companies', [`id=${id}`]] : [`/companies/${id}`, []];
+  const all = scope === undefined ? query : [...query, `scope=${scope}`];
+  return all.length === 0 ? path : `${path}?${all.join('&')}`;
+}

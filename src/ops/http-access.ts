@@ -1,0 +1,104 @@
+/** Who may read what is served: those who know HTTP_TOKEN; without one, those who reach the port by a known name. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Clock } from '../lib/clock.js';
+import { isLoopback } from '../security-settings.js';
+import { MEMBER_SCHEME, PROOF_WINDOW_MS, type MemberProofs, type ProofVerdict } from './member-proof.js';
+import { WrongTokens } from './wrong-tokens.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answered without the bearer token. */
+    readonly open?: boolean;
+  }
+}
+
+export interface Access {
+  readonly host: string;
+  /** HTTP_TOKEN: none, one, or two while it is being changed. */
+  readonly tokens: readonly string[];
+  /** HTTP_ALLOWED_HOSTS, in lower case. */
+  readonly allowedHosts: readonly string[];
+  readonly proofs: MemberProofs;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+/** @param advertised where other instances reach this one; asked at each request */
+export function guard(server: FastifyInstance, access: Access, advertised: () => string): void {
+  if (access.tokens.length > 0) requireToken(server, access, advertised);
+  else requireKnownHost(server, access);
+}
+
+/**
+ * Without a token a web page whose name resolves to this machine could read everything through the browser of somebody
+ * here (DNS rebinding). Such a page has a name: an IP address in the Host header is none of it. Probes and metrics are
+ * answered to any name, except on loopback, where nothing but this machine has reason to ask.
+ */
+function requireKnownHost(server: FastifyInstance, { host, allowedHosts }: Access): void {
+  const allowed = new Set(['localhost', host.toLowerCase(), ...allowedHosts]);
+  const hasOpenRoutes = !isLoopback(host);
+  server.addHook('onRequest', async (request, reply) => {
+    if (hasOpenRoutes && request.routeOptions.config?.open === true) return;
+    const name = hostNameIn(request.headers.host);
+    // No browser leaves Host out.
+    if (request.headers.host === undefined || isIP(name) !== 0 || allowed.has(name)) return;
+    const error =
+      'this instance has no HTTP_TOKEN and is not known by the name in the Host header: ' +
+      'use its IP address, set HTTP_TOKEN, or add the name to HTTP_ALLOWED_HOSTS';
+    await reply.status(421).send({ error });
+  });
+}
+
+/** The host without its port, in lower case; empty where it is not a host. */
+function hostNameIn(header = ''): string {
+  const [, address, name] = /^(?:\[([0-9a-f:.]+)\]|([^\s:[\]/@]+?)\.?)(?::\d+)?$/.exec(header.toLowerCase()) ?? [];
+  return address ?? name ?? '';
+}
+
+/** For all that is not open: a bearer token, or the proof of another instance. */
+function requireToken(server: FastifyInstance, access: Access, advertised: () => string): void {
+  const { tokens, proofs, clock } = access;
+  const expected = tokens.map(digest);
+  const wrongTokens = new WrongTokens(clock);
+  server.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config?.open === true) return;
+    const { authorization = '' } = request.headers;
+    const asked = { method: request.method, address: advertised(), target: request.raw.url ?? '' };
+    const verdict = proofs.judge(authorization, asked);
+    // A proof cannot be guessed, so that members are let in whatever their neighbours at the same address do.
+    if (verdict === 'accepted') return;
+    const waitSeconds = wrongTokens.waitSeconds(request.ip);
+    if (waitSeconds > 0) return await refuseForAWhile(reply, waitSeconds);
+    const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];
+    if (token !== undefined && isOneOf(expected, digest(token))) return;
+    if (authorization !== '') wrongTokens.note(request.ip);
+    await challenge(reply, verdict);
+  });
+}
+
+async function refuseForAWhile(reply: FastifyReply, waitSeconds: number): Promise<void> {
+  const error = `too many wrong tokens from this address: try again in ${waitSeconds} s`;
+  await reply.status(429).header('retry-after', waitSeconds).send({ error });
+}
+
+const REFUSED_PROOFS: Readonly<Record<Exclude<ProofVerdict, 'accepted'>, string>> = {
+  wrong: 'the proof does not fit: another HTTP_TOKEN, or another address than this instance advertises',
+  late: `the proof is more than ${PROOF_WINDOW_MS / 1_000} s off: set the clocks of both machines`,
+  used: 'the proof was used before',
+};
+
+async function challenge(reply: FastifyReply, verdict: ProofVerdict | null): Promise<void> {
+  const error = verdict === null || verdict === 'accepted' ? 'a bearer token is required' : REFUSED_PROOFS[verdict];
+  // The second scheme tells another instance that this one knows proofs: releases before it did not.
+  await reply.status(401).header('www-authenticate', `Bearer, ${MEMBER_SCHEME}`).send({ error });
+}
+
+/** In a time that does not depend on the token, nor on which of them it is. */
+function isOneOf(expected: readonly Buffer[], given: Buffer): boolean {
+  return expected.map((one) => timingSafeEqual(one, given)).includes(true);
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

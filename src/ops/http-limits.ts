@@ -1,0 +1,98 @@
+/** What a client of the HTTP port may cost: time, connections, bytes; and what is answered to one that goes beyond. */
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+
+/** Bytes of a request line with all headers. An id of 1,024 bytes takes 3,072 characters in a URL. */
+const MAX_HEADER_BYTES = 16 * 1_024;
+/** Browsers send 20. */
+const MAX_HEADERS = 100;
+/** From the first byte, or the connection, to the end of the headers: a request is one packet. Milliseconds. */
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 6_000;
+/** How often Node looks for connections beyond these times. */
+const TIMEOUT_CHECK_MS = 1_000;
+/** Longer than Prometheus waits between two scrapes, so that it keeps its connection. */
+const KEEP_ALIVE_MS = 20_000;
+/** A client that takes no byte of its answer for so long is cut off; asking all other instances takes up to 10 s. */
+const IDLE_SOCKET_MS = 30_000;
+/** About 50 KB each. */
+const MAX_CONNECTIONS = 512;
+/** So that one address cannot take those that probes need. */
+export const MAX_CONNECTIONS_PER_ADDRESS = 128;
+
+const ANSWERED_METHODS: readonly string[] = ['GET', 'HEAD'];
+
+/** On every answer. The page allows itself its own files on top (status-page.ts). */
+export const SAFE_HEADERS = {
+  'content-security-policy': "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+} as const;
+
+/** Options of fastify. */
+export const LIMITED_SERVER = {
+  connectionTimeout: IDLE_SOCKET_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  http: {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  },
+  clientErrorHandler: refuseSocket,
+};
+
+const REFUSALS: Readonly<Record<string, readonly [status: string, error: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', `the request has more than ${MAX_HEADER_BYTES} bytes`],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request did not come within its time'],
+};
+
+/** Answers what is not HTTP, or not in time, and closes the connection. */
+function refuseSocket({ code = '' }: Error & { readonly code?: string }, socket: Socket): void {
+  const [status, error] = REFUSALS[code] ?? ['400 Bad Request', 'the request is not HTTP/1.1'];
+  const body = JSON.stringify({ error });
+  const headers = Object.entries({
+    ...SAFE_HEADERS,
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  if (socket.writable && code !== 'ECONNRESET') socket.write(`HTTP/1.1 ${status}\r\n${headers.join('')}\r\n${body}`);
+  socket.destroySoon();
+}
+
+export function limitConnections(server: Server): void {
+  server.maxConnections = MAX_CONNECTIONS;
+  server.maxHeadersCount = MAX_HEADERS;
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const from = socket.remoteAddress ?? '';
+    const count = (open.get(from) ?? 0) + 1;
+    open.set(from, count);
+    socket.once('close', () => {
+      const left = (open.get(from) ?? 1) - 1;
+      if (left === 0) open.delete(from);
+      else open.set(from, left);
+    });
+    if (count > MAX_CONNECTIONS_PER_ADDRESS) socket.destroy();
+  });
+  // Without this Node asks for the body of a request that is refused for having one.
+  server.on('checkContinue', (request, response) => server.emit('request', request, response));
+}
+
+/** Refuses everything but reads without a body. Bodies are not read: the connection is closed. */
+export function answerOnlyReads(server: FastifyInstance): void {
+  server.addHook('onRequest', async (request, reply) => {
+    void reply.headers(SAFE_HEADERS);
+    const { method, headers } = request;
+    const hasBody = (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
+    const isRead = ANSWERED_METHODS.includes(method);
+    if (isRead && !hasBody) return;
+    const error = isRead ? 'a request with a body is not read' : `${method} is not answered: only GET and HEAD are`;
+    void reply.header('connection', 'close').header('allow', ANSWERED_METHODS.join(', '));
+    await reply.status(isRead ? 413 : 405).send({ error });
+  });
+}

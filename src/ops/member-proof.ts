@@ -1,0 +1,78 @@
+/**
+ * How instances prove to each other that they know HTTP_TOKEN, without sending it: anyone who may join the group can
+ * advertise an address, and would be sent the token.
+ *
+ *     Authorization: CompanySync-Member <time>.<nonce>.<mac>
+ *
+ * The MAC is HMAC-SHA256, in hexadecimal, over method, address, target, time and nonce, a line each. Its key is derived
+ * from the token. The address is that of the instance asked, so that it cannot pass the proof on to another one.
+ */
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../lib/clock.js';
+
+export const MEMBER_SCHEME = 'CompanySync-Member';
+
+/** By how much the clocks of two instances may differ; a proof is accepted for that long, once. */
+export const PROOF_WINDOW_MS = 30_000;
+/** Proofs that are remembered so that none is accepted twice; the oldest is forgotten first. About 100 bytes each. */
+const REMEMBERED_PROOFS = 10_000;
+const NONCE_BYTES = 16;
+const KEY_LABEL = 'company-sync member proof 1';
+const PROOF = new RegExp(`^${MEMBER_SCHEME} (\\d{1,16})\\.([0-9a-f]{32})\\.([0-9a-f]{64})$`, 'i');
+
+/** What is asked for. */
+export interface AskedFor {
+  readonly method: string;
+  /** Of the instance asked, as it advertises it. */
+  readonly address: string;
+  /** Path and query, as in the request line. */
+  readonly target: string;
+}
+
+export type ProofVerdict = 'accepted' | 'wrong' | 'late' | 'used';
+
+export class MemberProofs {
+  readonly #keys: readonly Buffer[];
+  readonly #clock: Pick<Clock, 'now'>;
+  /** In the order in which they were accepted. */
+  readonly #used = new Set<string>();
+
+  /** @param tokens the first one signs, any of them is accepted */
+  constructor(tokens: readonly string[], clock: Pick<Clock, 'now'>) {
+    this.#keys = tokens.map((token) => createHmac('sha256', token).update(KEY_LABEL).digest());
+    this.#clock = clock;
+  }
+
+  /** The value of the Authorization header; null without a token. */
+  of(asked: AskedFor): string | null {
+    const [key] = this.#keys;
+    if (key === undefined) return null;
+    const time = String(this.#clock.now());
+    const nonce = randomBytes(NONCE_BYTES).toString('hex');
+    return `${MEMBER_SCHEME} ${time}.${nonce}.${macOf(key, asked, time, nonce).toString('hex')}`;
+  }
+
+  /** Judges a header by this scheme; null where it is of another one. Compared in constant time. */
+  judge(authorization: string, asked: AskedFor): ProofVerdict | null {
+    if (!authorization.toLowerCase().startsWith(`${MEMBER_SCHEME.toLowerCase()} `)) return null;
+    const [, time, nonce, mac] = PROOF.exec(authorization) ?? [];
+    if (time === undefined || nonce === undefined || mac === undefined) return 'wrong';
+    const given = Buffer.from(mac, 'hex');
+    const isOurs = this.#keys.map((key) => timingSafeEqual(macOf(key, asked, time, nonce), given)).includes(true);
+    if (!isOurs) return 'wrong';
+    if (Math.abs(this.#clock.now() - Number(time)) > PROOF_WINDOW_MS) return 'late';
+    if (this.#used.has(nonce)) return 'used';
+    this.#remember(nonce);
+    return 'accepted';
+  }
+
+  #remember(nonce: string): void {
+    this.#used.add(nonce);
+    const [oldest] = this.#used;
+    if (this.#used.size > REMEMBERED_PROOFS && oldest !== undefined) this.#used.delete(oldest);
+  }
+}
+
+function macOf(key: Buffer, { method, address, target }: AskedFor, time: string, nonce: string): Buffer {
+  return createHmac('sha256', key).update([method, address, target, time, nonce].join('\n')).digest();
+}

@@ -1,0 +1,55 @@
+/** Counts wrong tokens by the address that they came from, in bounded memory. */
+import { isIPv6 } from 'node:net';
+import type { Clock } from '../lib/clock.js';
+
+/** An address that has sent so many within the time is not listened to until the time is over. */
+export const MAX_WRONG_TOKENS = 10;
+export const WRONG_TOKENS_WINDOW_MS = 60_000;
+/** Addresses remembered; the oldest is forgotten first. About 150 bytes each. */
+const MAX_ADDRESSES = 1_000;
+
+interface Count {
+  tokens: number;
+  readonly endsAt: number;
+}
+
+export class WrongTokens {
+  readonly #counts = new Map<string, Count>();
+
+  constructor(private readonly clock: Pick<Clock, 'now'>) {}
+
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  note(address: string): void {
+    const now = this.clock.now();
+    const network = networkOf(address);
+    const known = this.#counts.get(network);
+    if (known !== undefined && known.endsAt > now) {
+      known.tokens++;
+      return;
+    }
+    this.#counts.delete(network);
+    this.#counts.set(network, { tokens: 1, endsAt: now + WRONG_TOKENS_WINDOW_MS });
+    const [oldest] = this.#counts.keys();
+    if (this.#counts.size > MAX_ADDRESSES && oldest !== undefined) this.#counts.delete(oldest);
+  }
+
+  /** For how long the address is not listened to; 0 if it is. */
+  waitSeconds(address: string): number {
+    const known = this.#counts.get(networkOf(address));
+    if (known === undefined || known.tokens < MAX_WRONG_TOKENS) return 0;
+    return Math.max(0, Math.ceil((known.endsAt - this.clock.now()) / 1_000));
+  }
+}
+
+/** Of IPv6 the first 64 bits: one machine has all addresses of such a network. */
+function networkOf(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address;
+  const [head = '', tail] = address.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const last = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? [] : Array<string>(8 - groups.length - last.length).fill('0');
+  return [...groups, ...zeros, ...last].slice(0, 4).join(':');
+}

@@ -1,0 +1,83 @@
+/** A Docker engine: the one that answers, or one of this test's own, with a socket, images and networks of its own. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cacheDir } from '../support/cluster/maven-artifacts.js';
+import { dockerAnswers } from '../support/cluster/docker-engine.js';
+import { diesWithParent, endWithParent } from '../support/cluster/end-with-parent.js';
+import { pollUntil } from '../support/cluster/poll-until.js';
+import { runToEnd } from '../support/cluster/run-to-end.js';
+import { canInstallPackages, installPackages, programPath } from './debian-packages.js';
+import { say } from './say.js';
+
+export interface Engine {
+  /** Whether this test started it, and may put into it what it likes. */
+  readonly own: boolean;
+  stop(): Promise<void>;
+}
+
+const START_TIMEOUT_MS = 30_000;
+/** Then SIGKILL: it ends its containers first, each within 10 s. */
+const STOP_TIMEOUT_MS = 30_000;
+const LOG_TAIL_LINES = 15;
+
+/** An engine that `docker` reaches from now on, or why there is none. */
+export async function findOrStartEngine(): Promise<Engine | { readonly missing: string }> {
+  if (await dockerAnswers()) return { own: false, stop: () => Promise.resolve() };
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    return { missing: 'no Docker engine answers, and only root on Linux can start one' };
+  if (programPath('dockerd') === undefined || programPath('docker') === undefined) {
+    if (!canInstallPackages()) return { missing: 'no Docker engine answers, and dockerd is not installed' };
+    await installPackages(['docker.io', 'iptables'], 'dockerd');
+    if (await dockerAnswers()) return { own: false, stop: () => Promise.resolve() };
+  }
+  return startEngine(programPath('dockerd') ?? 'dockerd');
+}
+
+async function startEngine(dockerd: string): Promise<Engine | { readonly missing: string }> {
+  // Kept, so that the next run finds the images. A socket's path must be short: 107 bytes.
+  const folder = join(cacheDir(process.env), 'docker-engine');
+  const log = join(folder, 'dockerd.log');
+  await mkdir(folder, { recursive: true });
+  const address = `unix://${join(folder, 'docker.sock')}`;
+  say(`starting dockerd in ${folder}`);
+  const output = openSync(log, 'w');
+  const [file, args] = diesWithParent(dockerd, [
+    ...['--host', address, '--pidfile', join(folder, 'dockerd.pid')],
+    ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'run')],
+  ]);
+  const child = spawn(file, args, { stdio: ['ignore', output, output], detached: true });
+  closeSync(output);
+  endWithParent(child);
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const died = exited.then((): never => {
+    throw new Error(`dockerd ended while starting (exit code ${child.exitCode})`);
+  });
+  died.catch(() => undefined); // It ends some day, long after the race below.
+  process.env['DOCKER_HOST'] = address;
+  try {
+    await pollUntil(dockerAnswers, { what: 'dockerd answers', timeoutMs: START_TIMEOUT_MS, abort: died });
+  } catch (error) {
+    delete process.env['DOCKER_HOST'];
+    await end(child, exited);
+    const tail = (await readFile(log, 'utf8')).trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
+    return { missing: `no Docker engine answers, and none can be started: ${(error as Error).message}\n${tail}` };
+  }
+  return { own: true, stop: () => stopEngine(child, exited) };
+}
+
+/** Containers first, so that none outlives the engine. */
+async function stopEngine(child: ChildProcess, exited: Promise<void>): Promise<void> {
+  const left = (await runToEnd('docker', ['ps', '--all', '--quiet'])).split('\n').filter((id) => id !== '');
+  if (left.length > 0) await runToEnd('docker', ['rm', '--force', '--volumes', ...left]);
+  await end(child, exited);
+}
+
+async function end(child: ChildProcess, exited: Promise<void>): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await exited;
+  clearTimeout(timer);
+}

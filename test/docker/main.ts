@@ -1,0 +1,52 @@
+/**
+ * The Docker path, run as a user runs it: `npm run test:docker`. Builds deploy/Dockerfile, brings docker-compose.yml up,
+ * sends events and sees a company announced, checks what the image and the compose file promise, and runs some of the
+ * tests on containers. docs/docker.md says what it needs, and what it cannot show where images cannot be pulled.
+ */
+import { Checks } from './checks.js';
+import { ComposeProject } from './compose.js';
+import { checkDeployment } from './deployment-checks.js';
+import { findOrStartEngine } from './engine.js';
+import { getImages } from './images.js';
+import { runTestsOnContainers } from './container-tests.js';
+import { say } from './say.js';
+
+const INTERRUPTED = 130;
+
+process.env['DEBIAN_FRONTEND'] = 'noninteractive';
+/** What must be undone, the newest last. */
+const undo: (() => Promise<void>)[] = [];
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void undoAll().finally(() => process.exit(INTERRUPTED)));
+
+process.exitCode = await testDocker().finally(undoAll);
+
+async function testDocker(): Promise<number> {
+  const checks = new Checks();
+  const engine = await findOrStartEngine();
+  if ('missing' in engine) return skip(engine.missing);
+  undo.push(() => engine.stop());
+  const project = await ComposeProject.create();
+  if (project === null) return skip('neither `docker compose` nor `docker-compose` is installed');
+  let pulled = false;
+  const haveImages = await checks.run('the images are pulled, or made here', async () => {
+    pulled = (await getImages(engine.own)) === 'pulled';
+  });
+  if (haveImages) {
+    undo.push(() => project.down());
+    await checkDeployment(project, checks);
+    await runTestsOnContainers(checks, pulled);
+  }
+  console.log(`\n${checks.summary}`);
+  return checks.failed === 0 ? 0 : 1;
+}
+
+function skip(reason: string): number {
+  console.log(`skipped: ${reason}\n\n0 passed, 0 failed, 1 skipped`);
+  return 0;
+}
+
+async function undoAll(): Promise<void> {
+  for (let step = undo.pop(); step !== undefined; step = undo.pop())
+    await step().catch((error: unknown) => say(`cannot clean up: ${String(error)}`));
+}

@@ -1,0 +1,173 @@
+/** Values and schemas made to cost more than they are long: each is refused within the limit, with the reason. */
+import { AvroReader } from '../../../src/avro/avro-reader.js';
+import { MAX_RECORD_DEPTH } from '../../../src/avro/checked-tap.js';
+import { MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS } from '../../../src/avro/parse-schema.js';
+import { framed, varint } from '../decode/sync-events.js';
+
+/** Milliseconds for what is a few in fact, on a machine that has much else to do. What has no bound takes minutes. */
+const LIMIT_MS = 10_000;
+
+function record(name: string, ...types: readonly unknown[]): object {
+  return { type: 'record', name, fields: types.map((type, i) => ({ name: `f${i}`, type })) };
+}
+
+function array(items: unknown): object {
+  return { type: 'array', items };
+}
+
+/** The reason why the value is not read; fails if the answer takes long. */
+function refusalOf(reader: object, writer: object, bytes: Buffer): string {
+  const startedAt = performance.now();
+  let why = 'it was read';
+  try {
+    new AvroReader(reader).of(writer).read(framed(1, bytes));
+  } catch (error) {
+    why = (error as Error).message;
+  }
+  expect(performance.now() - startedAt).toBeLessThan(LIMIT_MS);
+  return why;
+}
+
+/** Blocks of `each` items, as many as `count`. */
+function blocks(count: number, each: bigint, item: Buffer = Buffer.alloc(0)): Buffer {
+  return Buffer.concat(Array.from({ length: count }, () => Buffer.concat([varint(each), item])));
+}
+
+const EMPTY = { type: 'record', name: 'Empty', fields: [] };
+const WIDE = record('Wide', ...Array.from({ length: 5_000 }, () => 'null'));
+
+describe.each([
+  ['read', (type: unknown) => [record('R', type), record('R', type)] as const],
+  ['passed over', (type: unknown) => [record('R'), record('R', type)] as const],
+])('a value that is %s', (_how, schemasFor) => {
+  function refusal(type: unknown, bytes: Buffer): string {
+    const [reader, writer] = schemasFor(type);
+    return refusalOf(reader, writer, bytes);
+  }
+
+  test.each<[string, unknown]>([
+    ['nulls', 'null'],
+    ['empty records', EMPTY],
+    ['records of nulls', WIDE],
+    ['fixed of no bytes', { type: 'fixed', name: 'None', size: 0 }],
+  ])('a block of billions of %s in a few bytes', (_what, items) => {
+    expect(refusal(array(items), varint(3_000_000_000n))).toContain('does not fit the value');
+  });
+
+  test('many blocks, each with as many nulls as a value may have', () => {
+    expect(refusal(array('null'), blocks(100_000, 10_000n))).toContain('does not fit the value');
+  });
+
+  test('arrays of nulls inside of arrays', () => {
+    const inner = Buffer.concat([varint(9_000n), varint(0n)]);
+    expect(
+      refusal(array(array('null')), Buffer.concat([varint(9_000n), ...Array<Buffer>(9_000).fill(inner)])),
+    ).toContain('does not fit the value');
+  });
+
+  test('an array of thousands of records of thousands of nulls', () => {
+    expect(refusal(array(WIDE), varint(9_000n))).toContain('does not fit the value');
+  });
+
+  test('a map that claims billions of entries', () => {
+    expect(refusal({ type: 'map', values: 'null' }, varint(3_000_000_000n))).toContain('does not fit the value');
+  });
+
+  test('a record that holds the next one twice, and so on', () => {
+    const twice = (n: number): unknown => (n === 0 ? EMPTY : record(`R${n}`, twice(n - 1), `R${n - 1}`));
+    const top = { ...(twice(40) as object) };
+    const named = JSON.parse(JSON.stringify(top).replaceAll('"R0"', '"Empty"')) as object;
+
+    expect(refusal(named, Buffer.alloc(0))).toContain('does not fit the value');
+  });
+
+  test('a list of endless depth', () => {
+    const list = record('List', ['null', 'List']);
+
+    expect(refusal(list, Buffer.alloc(900_000, 2))).toContain(`more than ${MAX_RECORD_DEPTH} records`);
+  });
+
+  test('a text longer than the value', () => {
+    expect(refusal('string', varint(2n ** 40n))).toContain('truncated');
+    expect(refusal('bytes', varint(2n ** 62n))).toContain('truncated');
+    expect(refusal({ type: 'fixed', name: 'Large', size: 2 ** 40 }, Buffer.alloc(8))).toContain('truncated');
+  });
+});
+
+describe('an array of very many blocks', () => {
+  const value = Buffer.concat([blocks(450_000, 1n, varint(1n)), varint(0n)]);
+
+  test.each([
+    ['is read', record('R', array('int'))],
+    ['is passed over', record('R')],
+  ])('%s in time that grows with its length', (_how, reader) => {
+    expect(refusalOf(reader, record('R', array('int')), value)).toBe('it was read');
+  });
+
+  test('with sizes, is passed over', () => {
+    const block = Buffer.concat([varint(-1n), varint(1n), varint(1n)]);
+    const sized = Buffer.concat([...Array<Buffer>(300_000).fill(block), varint(0n)]);
+
+    expect(refusalOf(record('R'), record('R', array('int')), sized)).toBe('it was read');
+  });
+});
+
+describe('values that take no bytes for honest reasons', () => {
+  test.each([
+    ['a thousand nulls', array('null'), 1_000],
+    ['a thousand empty records', array(EMPTY), 1_000],
+  ])('%s are read', (_what, type, count) => {
+    const bytes = Buffer.concat([varint(BigInt(count)), varint(0n)]);
+    const read = new AvroReader<{ f0: unknown[] }>(record('R', type)).of(record('R', type)).read(framed(1, bytes));
+
+    expect(read.f0).toHaveLength(count);
+  });
+});
+
+describe('a schema', () => {
+  const reader = record('R', 'int');
+  const one = Buffer.from([2]);
+
+  test('of 100,000 fields', () => {
+    const wide = record('R', ...Array.from({ length: 100_000 }, () => 'int'));
+    expect(refusalOf(reader, wide, one)).toContain(`more than ${MAX_SCHEMA_PARTS} types, fields`);
+  });
+
+  test('of 100,000 symbols, branches or aliases', () => {
+    const names = Array.from({ length: 100_000 }, (_, i) => `S${i}`);
+    const too = `more than ${MAX_SCHEMA_PARTS} types, fields`;
+    expect(refusalOf(reader, record('R', { type: 'enum', name: 'E', symbols: names }), one)).toContain(too);
+    expect(refusalOf(reader, record('R', Array(100_000).fill('null')), one)).toContain(too);
+    expect(refusalOf(reader, { ...reader, aliases: names }, one)).toContain(too);
+  });
+
+  test.each<[string, (inner: unknown) => unknown]>([
+    ['arrays', array],
+    ['wrapped types', (type) => ({ type })],
+  ])('of a hundred thousand %s inside each other', (_what, wrap) => {
+    let deep: unknown = 'int';
+    for (let i = 0; i < 100_000; i++) deep = wrap(deep);
+    expect(refusalOf(reader, record('R', deep), one)).toContain(`more than ${MAX_SCHEMA_DEPTH} types inside`);
+  });
+
+  test('of thousands of records, each holding the former', () => {
+    const types: unknown[] = [record('N0', 'int')];
+    for (let i = 1; i < 3_000; i++) types.push(record(`N${i}`, `N${i - 1}`));
+    const used = record('R', 'int', ['null', ...types], 'N2999');
+    expect(refusalOf(reader, used, Buffer.from([2, 0, 2]))).toContain('records are inside each other');
+  });
+
+  test('that names one large enum thousands of times', () => {
+    const large = { type: 'enum', name: 'E', symbols: Array.from({ length: 4_000 }, (_, i) => `S${i}`) };
+    const own = record('R', { type: 'array', items: { type: 'enum', name: 'E', symbols: ['S0'] } });
+    const branches = [array(large), ...Array<object>(2_500).fill(array('E'))];
+    expect(refusalOf(own, record('R', branches), Buffer.from([0, 2, 0, 0]))).toBe('it was read');
+  });
+
+  test('that contains only itself', () => {
+    const loop = record('R', 'R');
+    expect(refusalOf(reader, loop, one)).toContain('cannot be read as int');
+    expect(refusalOf(record('R'), loop, one)).toContain('records are inside each other');
+    expect(refusalOf(reader, { type: { type: 'R' } }, one)).toContain('not defined');
+  });
+});
