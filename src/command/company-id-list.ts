@@ -5,6 +5,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 
 /** Longer than any id: what has such a line is no list of ids. */
 const MAX_LINE_BYTES = 65_536;
@@ -88,6 +89,8 @@ function readLine(bytes: Buffer, number: number): { companyId: string } | { faul
   if (text.startsWith('"')) return readQuoted(text);
   // A wrong id would silence nobody, and nobody would notice.
   if (text !== text.trim()) return { fault: 'has white space at an end: write the id as "..." if that is part of it' };
+  const tooLong = faultOfLength(text);
+  if (tooLong !== null) return tooLong;
   if (/\p{Cc}/u.test(text)) return { fault: 'has a tab or another control character: is there more than the id?' };
   return { companyId: text };
 }
@@ -101,5 +104,10 @@ function readQuoted(text: string): { companyId: string } | { fault: string } {
   }
   if (typeof id !== 'string' || id === '') return { fault: 'is an empty id' };
   if (Buffer.from(id).toString() !== id) return { fault: 'has half a character (an unpaired surrogate)' };
-  return { companyId: id };
+  return faultOfLength(id) ?? { companyId: id };
+}
+
+function faultOfLength(id: string): { fault: string } | null {
+  const bytes = utf8Bytes(id);
+  return bytes <= MAX_TEXT_BYTES ? null : { fault: `has ${bytes} bytes: an id has at most ${MAX_TEXT_BYTES}` };
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { isPoison } from '../decode/poison.js';
+import { isDate } from '../domain/policy.js';
 import { loadReaderSchemas } from '../decode/reader-schemas.js';
 import { createSyncEventDecoder, type SyncEventDecoder } from '../decode/sync-event-decoder.js';
 import type { InputEvent } from '../domain/events.js';
@@ -137,7 +138,9 @@ export class DeadLetterDesk {
     const first =
       home === letter.partition
         ? letter.offset + 1
-        : await this.#logs.offsetSince({ topic, partition: home }, letter.timestamp);
+        : isDate(letter.timestamp)
+          ? await this.#logs.offsetSince({ topic, partition: home }, letter.timestamp)
+          : 0; // -1 would ask for the end, and what came after the letter would not be seen.
     const afterwards = await this.#readInput(new Map([[home, first]]), poison, new Set([event.companyId]));
     return afterwards.refusalOf(event, letter);
   }

@@ -1,4 +1,5 @@
 /** Repairs of dead letters: what may be sent in place of one, where it goes, and what goes with it. */
+import { LIMIT_CODES } from '../domain/limits.js';
 import type { Flags } from '../config.js';
 import type { InputEvent } from '../domain/events.js';
 import { partitionOfKey } from '../kafka/partitioner.js';
@@ -130,9 +131,9 @@ function asFirstCame(letter: DeadLetter, { attempts }: ReadLetters): DeadLetter 
 }
 
 function asItCame({ key, value, headers, code }: DeadLetter, own: Flags): RecordToWrite {
-  if (code === 'too-many-datasets' && own['force'] !== true)
+  if ((LIMIT_CODES as readonly string[]).includes(code) && own['force'] !== true)
     throw new RefusedError(
-      'its company would have too many datasets again: give a smaller one with --file, or --force',
+      `it would be beyond the same limit again (${code}): give a smaller one with --file, or --force`,
     );
   return { key, value, headers };
 }

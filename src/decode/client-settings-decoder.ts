@@ -1,6 +1,7 @@
 /** Values of the client-settings topic -> what the client chose. */
 import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
+import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Policy } from '../domain/policy.js';
 import type { SchemaResolution } from './schema-resolution.js';
 
@@ -80,6 +81,9 @@ export class ClientSettingsDecoder {
     if (schema === undefined) return unreadable(`the schema registry has no schema ${id}`);
     try {
       const { clientId, synchronizedTrigger } = schema.read(value);
+      // No record that is read has such a client. Its id is not quoted.
+      if (utf8Bytes(clientId) > MAX_TEXT_BYTES)
+        return unreadable(`its clientId has ${utf8Bytes(clientId)} bytes, and at most ${MAX_TEXT_BYTES} are allowed`);
       if (isPolicy(synchronizedTrigger)) return { kind: 'setting', clientId, policy: synchronizedTrigger };
       return unreadable(`client ${clientId} chose a synchronizedTrigger that this version does not know`);
     } catch (error) {

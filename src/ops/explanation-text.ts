@@ -2,8 +2,8 @@
 import type { ExplainedDataset, Explanation } from '../domain/explanation.js';
 import { printable } from '../lib/printable.js';
 
-/** Datasets listed; a company may have 10,000. Those that it waits for come first. */
-const LISTED_DATASETS = 100;
+/** Entries of each list; a company may have 10,000 datasets. Datasets that it waits for come first. */
+const MAX_LISTED = 100;
 
 /** Lines that are each printable: nothing that the platform sends, such as an id, begins a line of its own. */
 export function explanationText(explanation: Explanation): string {
@@ -39,27 +39,29 @@ function facts({ asOf, clientId, companyName, policy, counts, lastProgress, stal
 
 function holds({ holds }: Explanation): string {
   if (holds.length === 0) return '';
-  const rows = holds.map(({ record, code, at, reason }) => [record, code, at, `it ${reason}`]);
+  const rows = holds.slice(0, MAX_LISTED).map(({ record, code, at, reason }) => [record, code, at, `it ${reason}`]);
   const repair = 'each is lifted by sending what the record should have been, with a header `repairs` = the record';
-  return `held by\n${table([['RECORD', 'CODE', 'STAMPED', 'WHY'], ...rows])}\n  ${repair}`;
+  return `held by\n${table([['RECORD', 'CODE', 'STAMPED', 'WHY'], ...rows])}${more(holds, rows)}\n  ${repair}`;
 }
 
 function links({ links }: Explanation): string {
   if (links.length === 0) return '';
-  const rows = links.map(({ linkId, connectionId, sourceType, state, endedAtOffset, datasets, unfinished }) => [
-    ...[linkId, `${connectionId} (${sourceType})`, endedAtOffset === null ? state : `${state} at ${endedAtOffset}`],
-    ...[String(datasets), String(unfinished)],
-  ]);
-  return `links\n${table([['LINK', 'CONNECTION', 'STATE', 'DATASETS', 'IN PROGRESS'], ...rows])}`;
+  const listed = [...links].sort((a, b) => ORDER_OF_LINKS.indexOf(a.state) - ORDER_OF_LINKS.indexOf(b.state));
+  const rows = listed
+    .slice(0, MAX_LISTED)
+    .map(({ linkId, connectionId, sourceType, state, endedAtOffset, ...counts }) => [
+      ...[linkId, `${connectionId} (${sourceType})`, endedAtOffset === null ? state : `${state} at ${endedAtOffset}`],
+      ...[String(counts.datasets), String(counts.unfinished)],
+    ]);
+  return `links\n${table([['LINK', 'CONNECTION', 'STATE', 'DATASETS', 'IN PROGRESS'], ...rows])}${more(links, rows)}`;
 }
 
 function datasets({ datasets }: Explanation): string {
   if (datasets.length === 0) return '';
   const order = ['in-progress', 'failed', 'ended', 'succeeded'];
   const sorted = [...datasets].sort((a, b) => order.indexOf(a.class) - order.indexOf(b.class));
-  const rows = sorted.slice(0, LISTED_DATASETS).map(datasetRow);
-  const more = sorted.length > rows.length ? `\n  and ${sorted.length - rows.length} more: --json lists all` : '';
-  return `datasets\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATA TYPE', 'DATASET', 'CONNECTION'], ...rows])}${more}`;
+  const rows = sorted.slice(0, MAX_LISTED).map(datasetRow);
+  return `datasets\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATA TYPE', 'DATASET', 'CONNECTION'], ...rows])}${more(sorted, rows)}`;
 }
 
 function datasetRow(dataset: ExplainedDataset): string[] {
@@ -71,9 +73,15 @@ function datasetRow(dataset: ExplainedDataset): string[] {
 function early({ early }: Explanation): string {
   if (early.length === 0) return '';
   const rows = early
-    .slice(0, LISTED_DATASETS)
+    .slice(0, MAX_LISTED)
     .map(({ datasetId, latest: { status, offset, since } }) => [status, String(offset), since, datasetId]);
-  return `named by no manifest yet\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATASET'], ...rows])}`;
+  return `named by no manifest yet\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATASET'], ...rows])}${more(early, rows)}`;
+}
+
+const ORDER_OF_LINKS = ['open', 'sealed', 'ended'];
+
+function more(all: readonly unknown[], listed: readonly unknown[]): string {
+  return all.length > listed.length ? `\n  and ${all.length - listed.length} more: --json lists all` : '';
 }
 
 function table(rows: readonly (readonly string[])[]): string {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import avro from 'avsc';
 import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
 import { PLAIN_SHAPES, type RecordShapes } from '../avro/record-shape.js';
+import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Header, RecordToWrite } from '../lib/record.js';
 import { frame } from './confluent-frame.js';
 
@@ -10,6 +11,11 @@ import { frame } from './confluent-frame.js';
 export class MalformedLineError extends Error {
   override readonly name = 'MalformedLineError';
 }
+
+/** Fields whose texts the processor does not keep. */
+const NOT_KEPT = ['eventId', 'errorMessage', 'by'];
+/** Texts that are too long, reported for one line. */
+const MAX_LENGTH_FAULTS = 5;
 
 interface SyncEventSchema {
   readonly namespace: string;
@@ -59,6 +65,7 @@ export class SyncEventJson {
       payload: this.#fullyNamed(payload),
     };
     this.#mustFit(event);
+    mustBeWithinLimits(event);
     return {
       key: Buffer.from(String((event as { companyId?: unknown }).companyId)),
       value: frame(this.schemaId, this.#type.toBuffer(event)),
@@ -97,6 +104,20 @@ export class SyncEventJson {
     this.#type.isValid(event, { noUndeclaredFields: true, errorHook });
     if (faults.length > 0) throw new MalformedLineError(faults.join('; '));
   }
+}
+
+/** The processor sets aside a record with a longer text. What it does not keep may have any length. */
+function mustBeWithinLimits(event: object): void {
+  const faults: string[] = [];
+  const look = (value: unknown, path: string): void => {
+    if (typeof value === 'string' && utf8Bytes(value) > MAX_TEXT_BYTES)
+      faults.push(`${path}: has ${utf8Bytes(value)} bytes, and at most ${MAX_TEXT_BYTES} are allowed`);
+    if (typeof value !== 'object' || value === null) return;
+    for (const [field, content] of Object.entries(value))
+      if (!NOT_KEPT.includes(field)) look(content, path === '' ? shortened(field) : `${path}.${shortened(field)}`);
+  };
+  look(event, '');
+  if (faults.length > 0) throw new MalformedLineError(faults.slice(0, MAX_LENGTH_FAULTS).join('; '));
 }
 
 /** Reads the values that `schema` wrote as the name of their payload's record. */

@@ -77,7 +77,8 @@ export class CompanyInStore {
     for (const [id, row] of this.stored.datasets)
       if (row.status === from) put(this.stored.datasets, id, { ...row, status: into });
     const company = this.stored.company.get('');
-    if (company?.outcome === 'pending') put(this.stored.company, '', { ...company, laterFinished: 0, announcementBytes: 0 });
+    if (company?.outcome === 'pending')
+      put(this.stored.company, '', { ...company, laterFinished: 0, announcementBytes: 0 });
     this.#mustCount = to === 'new';
   }
 

@@ -1,4 +1,4 @@
-import { policyFor } from '../../../src/domain/policy.js';
+import { clientMayChoose, policyFor } from '../../../src/domain/policy.js';
 
 const FROM = Date.parse('2023-10-10T00:00:00Z');
 
@@ -22,3 +22,16 @@ test.each([
     expect(policyFor(FROM - 1, FROM, setting)).toBe(policy);
   },
 );
+
+test.each([-1, 0, 1_700_000_000, Date.UTC(2015, 0, 1) - 1])(
+  'a record timestamp that is not a date (%s) is judged by ALL_DATASETS, whatever the client chose',
+  (timestamp) => {
+    for (const setting of [undefined, 'FIRST_DATASET', 'ALL_DATASETS'] as const)
+      expect(policyFor(timestamp, FROM, setting)).toBe('ALL_DATASETS');
+    expect(clientMayChoose(timestamp, FROM)).toBe(false);
+  },
+);
+
+test('the first date is that of 2015', () => {
+  expect(policyFor(Date.UTC(2015, 0, 1), FROM, undefined)).toBe('FIRST_DATASET');
+});

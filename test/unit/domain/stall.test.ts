@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { CompanyRows } from '../../../src/domain/company-rows.js';
 import type { Payload } from '../../../src/domain/events.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
-import { isStalled, reportStall } from '../../../src/domain/stall.js';
+import type { PendingCompany } from '../../../src/domain/rows.js';
+import { dateProgress, isStalled, reportStall } from '../../../src/domain/stall.js';
 import { hold, transition } from '../../../src/domain/transition.js';
 
 const HOUR_MS = 3_600_000;
@@ -35,7 +36,8 @@ function newCompany(): CompanyRows {
 
 test('nobody is stalled before its time, and everybody is an hour after it at the latest', () => {
   fc.assert(
-    fc.property(fc.nat(1e12), fc.nat(1e9), fc.nat(1e12), (progressAt, stalledAfterMs, later) => {
+    fc.property(fc.nat(1e12), fc.nat(1e9), fc.nat(1e12), (since, stalledAfterMs, later) => {
+      const progressAt = Date.UTC(2015, 0, 1) + since;
       const company = { ...NEW_COMPANY, progressHour: Math.floor(progressAt / HOUR_MS) };
       const stalled = isStalled(company, progressAt + later, stalledAfterMs);
       if (later < stalledAfterMs) expect(stalled).toBe(false);
@@ -61,6 +63,7 @@ test('a stall tells of what the company waits for, and of nothing that is over',
   expect(rest).toEqual({
     ...{ companyId: 'company', clientId: 'client', since: FIRST_HOUR * HOUR_MS },
     ...{ unsealedLinks: ['open'], heldBy: ['3/77'] },
+    ...{ waitingForCount: 2, unsealedLinksCount: 1, heldByCount: 1 },
   });
 });
 
@@ -80,3 +83,32 @@ test('a company of which no manifest came has no client yet', () => {
   take(rows, { kind: 'status', datasetId: 'a', status: 'Complete', trigger: 'LINK', revision: null });
   expect(reportStall(rows)).toMatchObject({ clientId: '', waitingFor: [], unsealedLinks: [] });
 });
+
+test('each list has 100 entries at most, the longest waiting first, and the counts say how many there are', () => {
+  const rows = newCompany();
+  const names = Array.from({ length: 101 }, (_, i) => `d${i}`);
+  for (const [i, name] of names.entries()) {
+    take(rows, manifest(`link ${name}`, [name], false));
+    hold(rows, `3/${i}`, 'too-large', FIRST_RECORD_AT);
+  }
+  const event = { companyId: 'company', clientId: 'client', offset: 0, timestamp: FIRST_RECORD_AT, repairs: [] };
+  const payload: Payload = { kind: 'status', datasetId: 'd100', status: 'Fetching', trigger: 'LINK', revision: null };
+  transition(rows, { ...event, payload }, 'ALL_DATASETS');
+  const stall = reportStall(rows);
+  expect([stall.waitingFor.length, stall.unsealedLinks.length, stall.heldBy.length]).toEqual([100, 100, 100]);
+  expect(stall).toMatchObject({ waitingForCount: 101, unsealedLinksCount: 101, heldByCount: 101 });
+  expect(stall.waitingFor[0]?.datasetId).toBe('d100');
+});
+
+test.each([-1, 1_700_000_000, Date.UTC(2015, 0, 1) - 1])(
+  'a record stamped %s says nothing about progress: the company is not stalled until it is given a date',
+  (timestamp) => {
+    const rows = newCompany();
+    take(rows, manifest('l', ['a'], true), timestamp);
+    const now = Date.UTC(2027, 0, 1);
+    expect(isStalled(rows.company as PendingCompany, now, HOUR_MS)).toBe(false);
+    dateProgress(rows, now);
+    expect(isStalled(rows.company as PendingCompany, now, HOUR_MS)).toBe(false);
+    expect(isStalled(rows.company as PendingCompany, now + 3 * HOUR_MS, HOUR_MS)).toBe(true);
+  },
+);

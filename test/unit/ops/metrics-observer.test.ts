@@ -5,8 +5,16 @@ import type { BatchReport } from '../../../src/pipeline/observer.js';
 
 const NOTHING_IGNORED = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
 const ONE_RECORD: BatchReport = {
-  ...{ records: 1, announced: 0, deadLetters: 0, undated: null,
-  ignored: NOTHING_IGNORED, changes: 0, position: 1, lag: 0 },
+  ...{
+    records: 1,
+    announced: 0,
+    deadLetters: 0,
+    undated: null,
+    ignored: NOTHING_IGNORED,
+    changes: 0,
+    position: 1,
+    lag: 0,
+  },
   ...{ companies: 1, cachedCompanies: 0, durationMs: 1, latencyMs: 1 },
 };
 
@@ -82,13 +90,23 @@ test('a step takes the time from the last of those that it waits for; what comes
   expect(await sumOf('begun')).toBe(0.01);
 });
 
+const NOW = Date.UTC(2024, 0, 1);
+
 test('an announcement counts from the record that completed its company to its commit', async () => {
-  nowMs = 100_000;
+  nowMs = NOW;
   const announcement = { policy: 'ALL_DATASETS' } as Announcement;
-  const completing = { offset: 7, timestamp: 97_500, key: null, value: null, headers: [] };
+  const completing = { offset: 7, timestamp: NOW - 2_500, key: null, value: null, headers: [] };
   observer.announced(1, announcement, completing);
-  observer.announced(1, announcement, { ...completing, timestamp: 100_001 }); // stamped by a clock that is ahead
+  observer.announced(1, announcement, { ...completing, timestamp: NOW + 1 }); // stamped by a clock that is ahead
+  observer.announced(1, announcement, { ...completing, timestamp: -1 }); // not a date
   const told = await registry.metrics();
   expect(told).toContain('company_sync_announcement_latency_seconds_sum 2.5');
   expect(told).toContain('company_sync_announcement_latency_seconds_count 2');
+});
+
+test('records whose timestamp is not a date are counted', async () => {
+  const example = { offset: 5, timestamp: -1, companyId: 'a' };
+  observer.batch(1, { ...ONE_RECORD, undated: { count: 3, example } });
+  observer.batch(1, { ...ONE_RECORD, undated: { count: 2, example } });
+  expect(await registry.metrics()).toContain('company_sync_undated_records_total{partition="1"} 5');
 });

@@ -22,6 +22,8 @@ import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 const HOUR_MS = 3_600_000;
 const STALLED_AFTER_MS = 10 * HOUR_MS;
+/** 2024: what is before 2015 is no date. */
+const EPOCH_HOUR = 473_352;
 const INPUT_END = 100;
 const folder = temporaryFolder();
 
@@ -106,8 +108,12 @@ class Watched {
   }
 
   async flagOf(companyId: string): Promise<boolean> {
+    return (await this.rowOf(companyId)).stalled;
+  }
+
+  async rowOf(companyId: string): Promise<PendingCompany> {
     const [row] = await this.disk.read([companyKey(companyId)]);
-    return (decodeCompanyRow(row as Buffer) as PendingCompany).stalled;
+    return decodeCompanyRow(row as Buffer) as PendingCompany;
   }
 }
 
@@ -115,8 +121,8 @@ let watched: Watched;
 afterEach(() => watched.disk.close());
 
 test('a backlog is not taken for a stall: nobody is judged below the end that the input had', async () => {
-  watched = await Watched.of({ quiet: { progressHour: 0 } });
-  watched.now = 20 * HOUR_MS;
+  watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR } });
+  watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   await watched.look(5, INPUT_END - 1);
   expect(watched.told).toEqual([]);
   await watched.look(1, INPUT_END);
@@ -125,8 +131,10 @@ test('a backlog is not taken for a stall: nobody is judged below the end that th
 
 test('every stall is told once, with its flag in the store, over many slices and passes', async () => {
   const names = Array.from({ length: 450 }, (_, i) => `company ${i}`);
-  watched = await Watched.of(Object.fromEntries(names.map((name, i) => [name, { progressHour: i < 400 ? 0 : 19 }])));
-  watched.now = 20 * HOUR_MS;
+  watched = await Watched.of(
+    Object.fromEntries(names.map((name, i) => [name, { progressHour: EPOCH_HOUR + (i < 400 ? 0 : 19) }])),
+  );
+  watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   await watched.look(9);
   expect([...watched.told].sort()).toEqual(names.slice(0, 400).sort());
   expect(await Promise.all([watched.flagOf('company 0'), watched.flagOf('company 400')])).toEqual([true, false]);
@@ -134,8 +142,8 @@ test('every stall is told once, with its flag in the store, over many slices and
 });
 
 test('a broker that gives no end of the input leaves the partition running, and is asked again', async () => {
-  watched = await Watched.of({ quiet: { progressHour: 0, holds: 0 } });
-  watched.now = 20 * HOUR_MS;
+  watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR, holds: 0 } });
+  watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   watched.inputEnd = new BrokerError('away');
   await watched.look(2);
   expect(watched.told).toEqual([]);
@@ -145,12 +153,29 @@ test('a broker that gives no end of the input leaves the partition running, and 
 });
 
 test('nothing is looked at before it is due', async () => {
-  watched = await Watched.of({ quiet: { progressHour: 0 } });
-  watched.now = 20 * HOUR_MS;
+  watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR } });
+  watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   await watched.look(1);
   await watched.watch.look(INPUT_END);
   expect(watched.watch.restMs).toBe(60_000);
   expect(watched.counts).toHaveLength(1);
+});
+
+test('a company whose records have no date waits from the pass on that finds it, not from 1970', async () => {
+  // As this release writes it; as one did that took -1, and seconds, for milliseconds.
+  watched = await Watched.of({
+    missing: { progressHour: 0 },
+    minus: { progressHour: -1 },
+    seconds: { progressHour: 472 },
+  });
+  watched.now = EPOCH_HOUR * HOUR_MS;
+  await watched.look(1);
+  expect(watched.told).toEqual([]);
+  expect(watched.counts).toEqual([{ pending: 3, held: 0, stalled: 0 }]);
+  expect((await watched.rowOf('seconds')).progressHour).toBe(EPOCH_HOUR);
+  watched.now = EPOCH_HOUR * HOUR_MS + STALLED_AFTER_MS + HOUR_MS;
+  await watched.look(1);
+  expect(watched.told.sort()).toEqual(['minus', 'missing', 'seconds']);
 });
 
 function never(): never {
@@ -158,8 +183,8 @@ function never(): never {
 }
 
 test('the end of the input as too few brokers have it is not judged by: it may be an old one', async () => {
-  watched = await Watched.of({ quiet: { progressHour: 0, holds: 0 } });
-  watched.now = 20 * HOUR_MS;
+  watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR, holds: 0 } });
+  watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   watched.byMost = false;
   await watched.look(3);
   expect(watched.told).toEqual([]);

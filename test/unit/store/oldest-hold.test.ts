@@ -9,6 +9,7 @@ import { open, positionRow } from './partition-fixture.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const folder = temporaryFolder();
+const FIRST = Date.UTC(2024, 0, 1);
 
 function company(companyId: string, ...stamps: readonly number[]): CompanyRows {
   const rows = new CompanyRows(companyId);
@@ -24,19 +25,19 @@ async function oldest(store: PartitionStore): Promise<number | null> {
   return found;
 }
 
-test('the oldest stamp of all holds is found, without the batch whose transaction is open', async () => {
+test('the oldest date of all holds is found, without the batch whose transaction is open', async () => {
   const store = await open(new RocksStateDirectory(folder(), { now: () => 0 }));
-  const [a, b] = [company('a', 500, 900), company('b', 700)];
+  const [a, b] = [company('a', FIRST + 500, FIRST + 900), company('b', FIRST + 700, -1)];
   await store.apply(encodeChanges([a, b], positionRow(1), null), positionRow(1), 0);
   expect(await oldest(store)).toBeNull();
   store.confirm(1);
-  expect(await oldest(store)).toBe(500);
+  expect(await oldest(store)).toBe(FIRST + 500);
 
   for (const rows of [a, b]) rows.settle();
-  a.setHold('3/500', null);
+  a.setHold(`3/${FIRST + 500}`, null);
   await store.apply(encodeChanges([a, b], positionRow(2), positionRow(1)), positionRow(2), 0);
-  expect(await oldest(store)).toBe(500);
+  expect(await oldest(store)).toBe(FIRST + 500);
   store.confirm(2);
-  expect(await oldest(store)).toBe(700);
+  expect(await oldest(store)).toBe(FIRST + 700);
   await store.close();
 });

@@ -1,0 +1,66 @@
+/** The bound on an announcement holds for what is really written, and is followed exactly. */
+import avro from 'avsc';
+import fc from 'fast-check';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FIXED_ANNOUNCEMENT_BYTES, measure } from '../../../src/domain/announcement-size.js';
+import { announce } from '../../../src/domain/announcement.js';
+import type { CompanyRows } from '../../../src/domain/company-rows.js';
+import type { PendingCompany } from '../../../src/domain/rows.js';
+import { frame } from '../../../src/publish/confluent-frame.js';
+import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
+import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { writeInfoRow } from '../../../src/store/row-codec.js';
+import { companyHistory, CONTEXT } from '../../support/company-history.js';
+import { CompanyInStore } from './company-in-store.js';
+
+const file = join(__dirname, '..', '..', '..', 'schemas', 'company-synchronized-value', 'v1.avsc');
+const type = avro.Type.forSchema(JSON.parse(readFileSync(file, 'utf8')) as avro.Schema);
+const records = new CompanySynchronizedRecords({
+  type,
+  schemaId: 1,
+  applicationId: 'a'.repeat(249),
+  eventNamespace: 'e',
+});
+const topic = { topic: 't'.repeat(249), partition: 2 ** 31 - 1 };
+const completing = { offset: Number.MAX_SAFE_INTEGER - 1, timestamp: Date.UTC(2024, 0, 1), clientId: 'client' };
+
+function announcedBytes(rows: CompanyRows): number {
+  const announcement = announce(rows, completing, 'FIRST_DATASET');
+  const { key, value, headers } = records.recordOf(announcement, topic, {
+    ...completing,
+    key: null,
+    value: null,
+    headers: [],
+  });
+  const headerBytes = headers.reduce((sum, header) => sum + header.key.length + (header.value?.length ?? 0) + 4, 0);
+  return frame(1, Buffer.alloc(0)).length + (key?.length ?? 0) + (value?.length ?? 0) + headerBytes;
+}
+
+function infoBytes(rows: CompanyRows): number {
+  const to = new ByteWriter();
+  to.begin();
+  if (rows.info !== null) writeInfoRow(to, rows.info);
+  return to.end().length;
+}
+
+test('after any history the row has what a count of all rows gives, and the bound is one', () => {
+  fc.assert(
+    fc.property(companyHistory, fc.integer({ min: 1, max: 5 }), (history, batch) => {
+      const company = new CompanyInStore(CONTEXT);
+      for (let i = 0; i < history.length; i += batch) {
+        company.apply(...history.slice(i, i + batch));
+        company.settle();
+        if (i % 2 === 0) company.evict();
+        const stored = company.stored.company.get('');
+        if (stored?.outcome !== 'pending') return;
+        const rows = company.storedRows();
+        const { announcementBytes } = stored as PendingCompany;
+        expect(announcementBytes).toBe(measure(rows));
+        const bound = announcementBytes + FIXED_ANNOUNCEMENT_BYTES;
+        expect(infoBytes(rows)).toBeLessThanOrEqual(bound);
+        if (rows.info !== null) expect(announcedBytes(rows)).toBeLessThanOrEqual(bound);
+      }
+    }),
+  );
+});
