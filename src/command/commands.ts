@@ -206,8 +206,9 @@ It changes nothing, and can be run beside running instances.
     summary: "sets the group's offset of blocked partitions, while nothing runs",
     flags: {
       'partition <number>': 'only this partition (default: all)',
-      'to <state|log-start>':
-        'state: run on from the position of the state; log-start: read all that the input still holds',
+      'to <state|log-start|after-batch>':
+        'state: run on from the position of the state; log-start: read all that the input still holds; ' +
+        'after-batch: skip the batch that cannot be read',
     },
     switches: { yes: 'sets the offsets without asking' },
     lesson: `Stop all instances first. It prints for each partition what it would set and what that loses: records that are skipped,

@@ -37,7 +37,7 @@ async function setStage() {
   const deployment = await deploy(currentCluster(), { partitions: 2 });
   const platform = await platformOf(deployment);
   await platform.send(platform.completeCompany('before', { partition: 0 }));
-  await sendCompressed(deployment, Buffer.alloc(2 * MAX_BATCH_BYTES));
+  await sendCompressed(deployment, Buffer.alloc(2 * MAX_BATCH_BYTES, 1));
   const after = await platform.send([
     ...platform.completeCompany('after', { partition: 0 }),
     ...platform.completeCompany('elsewhere', { partition: 1 }),

@@ -1,0 +1,167 @@
+/** Whether memory follows how well a backlog is compressed. See `--help`. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { CompressionTypes } from 'kafkajs';
+import { createPlatformEncoder, type PlatformEncoder } from '../demo/platform-events.js';
+import type { Cluster } from '../test/support/cluster/cluster.js';
+import { startCluster } from '../test/support/cluster/start-cluster.js';
+import { deploy, OWN_BUILD, SCHEMAS_FOLDER } from './deployment.js';
+import { describeMachine, mebibytes, thousands } from './figures.js';
+import { connectProducer, plainKafka } from './input.js';
+import { MeasuredProcessor } from './measured-processor.js';
+import { consumed, logsOf, partitionsOf } from './topic-reading.js';
+
+const HELP = `npm run bench:compressed-backlog -- [options]
+
+Writes a backlog of manifests, each twice, and lets one new instance process it: once as the broker compresses it with
+each --codec, in batches of --batch records. Prints records/s, the most memory that was resident, and the slowest answer
+of GET /metrics meanwhile.
+
+  --companies N   (default: 60000), each with --datasets N (43), over --partitions N (4)
+  --codec NAME    uncompressed, gzip, snappy, lz4 or zstd; several are measured one after the other (uncompressed, zstd)
+  --batch N       records in a batch (4000)
+  --build FOLDER  the build to measure (dist)
+  --max-mib N     exit code 1 if more was resident
+  --max-ms N      exit code 1 if an answer took longer
+  --short         2,000 companies
+  --help          this`;
+
+const SHORT_COMPANIES = 2_000;
+const METRICS_INTERVAL_MS = 200;
+/** Kafka's number; kafkajs does not export its names for these. */
+const TOPIC_RESOURCE = 2;
+/** Larger than the batches before the broker compresses them again. */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+const { values } = parseArgs({
+  options: {
+    companies: { type: 'string', default: '60000' },
+    datasets: { type: 'string', default: '43' },
+    partitions: { type: 'string', default: '4' },
+    batch: { type: 'string', default: '4000' },
+    codec: { type: 'string', multiple: true, default: ['uncompressed', 'zstd'] },
+    build: { type: 'string', default: OWN_BUILD },
+    'max-mib': { type: 'string', default: 'Infinity' },
+    'max-ms': { type: 'string', default: 'Infinity' },
+    short: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) console.log(HELP);
+else await main();
+
+async function main(): Promise<void> {
+  console.log(describeMachine());
+  const cluster = await startCluster({ profile: 'bench' });
+  try {
+    for (const codec of values.codec) await measure(cluster, codec);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+async function measure(cluster: Cluster, codec: string): Promise<void> {
+  const partitions = Number(values.partitions);
+  const deployment = await deploy(cluster, { partitions, build: values.build });
+  const topic = deployment.topics.events;
+  await compressAs(cluster, topic, codec);
+  const written = await write(
+    cluster,
+    topic,
+    await createPlatformEncoder(cluster.registryUrl, deployment.topics, SCHEMAS_FOLDER),
+  );
+  const logs = logsOf(cluster.bootstrap, deployment.applicationId);
+  const processor = new MeasuredProcessor(deployment, values.build);
+  const watching = new AbortController();
+  try {
+    const started = await processor.running();
+    const slowest = slowestAnswer(`${await processor.address}/metrics`, watching.signal);
+    await consumed(logs, partitionsOf(topic, partitions), processor);
+    const seconds = (Date.now() - started.at) / 1_000;
+    watching.abort();
+    const [peak, slowestMs] = [processor.peakMemory(), await slowest];
+    console.log(
+      `${codec}: ${thousands(written.records)} records of ${mebibytes(written.bytes)}, ` +
+        `${thousands(written.records / seconds)} records/s, ${mebibytes(peak)} at most, ` +
+        `slowest /metrics ${slowestMs.toFixed(0)} ms`,
+    );
+    if (peak > Number(values['max-mib']) * 2 ** 20 || slowestMs > Number(values['max-ms'])) {
+      console.error(`${codec}: more than --max-mib ${values['max-mib']} or --max-ms ${values['max-ms']}`);
+      process.exitCode = 1;
+    }
+  } finally {
+    watching.abort();
+    await processor.stop();
+    await logs.close();
+  }
+}
+
+async function compressAs(cluster: Cluster, topic: string, codec: string): Promise<void> {
+  const admin = plainKafka(cluster.bootstrap).admin();
+  await admin.connect();
+  const configEntries = [
+    { name: 'compression.type', value: codec },
+    { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
+  ];
+  const resources = [{ type: TOPIC_RESOURCE, name: topic, configEntries }];
+  await admin.alterConfigs({ validateOnly: false, resources });
+  await admin.disconnect();
+}
+
+/** Each partition gets batches of its own. @returns how many records, and bytes of keys and values */
+async function write(
+  cluster: Cluster,
+  topic: string,
+  encoder: PlatformEncoder,
+): Promise<{ records: number; bytes: number }> {
+  const companies = values.short ? SHORT_COMPANIES : Number(values.companies);
+  const partitions = Number(values.partitions);
+  const producer = await connectProducer(cluster.bootstrap);
+  const pending = Array.from({ length: partitions }, (): { key: string; value: Buffer; partition: number }[] => []);
+  let [records, bytes] = [0, 0];
+  const send = async (partition: number): Promise<void> => {
+    const messages = pending[partition]!.splice(0);
+    if (messages.length > 0) await producer.send({ topic, messages, compression: CompressionTypes.GZIP });
+  };
+  for (let i = 0; i < companies; i++) {
+    const partition = i % partitions;
+    const key = randomUUID();
+    const value = manifest(encoder, key);
+    for (let twice = 0; twice < 2; twice++) pending[partition]!.push({ key, value, partition });
+    records += 2;
+    bytes += 2 * (key.length + value.length);
+    if (pending[partition]!.length >= Number(values.batch)) await send(partition);
+  }
+  for (let partition = 0; partition < partitions; partition++) await send(partition);
+  await producer.disconnect();
+  return { records, bytes };
+}
+
+function manifest(encoder: PlatformEncoder, companyId: string): Buffer {
+  const datasets = Array.from({ length: Number(values.datasets) }, (_, i) => ({
+    datasetId: `${companyId.slice(0, 8)}-${i}`,
+    dataType: `data-type-number-${i}`,
+  }));
+  return encoder.event({
+    ...{ eventId: randomUUID(), companyId, clientId: 'client-1', occurredAt: Date.now() },
+    payload: {
+      'companysync.LinkSyncQueued': {
+        ...{ linkId: `link of ${companyId}`, connectionId: `connection of ${companyId}`, sourceType: 'accounting' },
+        ...{ companyName: 'Example Trading Ltd', datasets, isFinal: true },
+      },
+    },
+  });
+}
+
+/** In milliseconds, of all answers until `signal` aborts. */
+async function slowestAnswer(url: string, signal: AbortSignal): Promise<number> {
+  let slowest = 0;
+  while (!signal.aborted) {
+    const asked = performance.now();
+    await (await fetch(url)).text();
+    slowest = Math.max(slowest, performance.now() - asked);
+    await delay(METRICS_INTERVAL_MS);
+  }
+  return slowest;
+}
