@@ -102,10 +102,10 @@ async function showList(state) {
   const list = await ask(`companies?state=${state}&limit=${Math.min(limit + 1, MAX_LISTED)}`);
   const more = list.companies.length > limit;
   byId(`${state}-more`).hidden = !more;
-  show(state, { ...list, limit }, ({ companies, complete }) => {
+  show(state, { ...list, limit }, ({ companies, count, complete }) => {
     const items = companies.slice(0, limit).map(companyItem);
-    if (limit >= MAX_LISTED && companies.length >= MAX_LISTED)
-      items.push(make('li', 'meta', `The first ${MAX_LISTED.toLocaleString('en')}; the metrics have the count.`));
+    if (count > items.length)
+      items.push(make('li', 'meta', `The first ${items.length} of ${count.toLocaleString('en')}.`));
     if (items.length === 0) items.push(make('li', 'calm', complete ? 'None.' : 'None found so far.'));
     if (!complete) items.push(make('li', 'meta', 'Not every unfinished company could be looked at.'));
     return items;

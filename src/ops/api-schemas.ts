@@ -116,6 +116,7 @@ export const companies = z.strictObject({
       }),
     )
     .readonly(),
+  count: count().describe('how many there are, of all that were looked at'),
   complete: z.boolean().describe('whether every unfinished company of every partition was looked at'),
 });
 

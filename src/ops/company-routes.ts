@@ -7,14 +7,13 @@ import type { FailureWatch } from './failure-watch.js';
 import type { Inspection } from './inspection.js';
 import { InstanceError } from './instance-client.js';
 import type { ProgressBoard } from './progress-board.js';
-import { LIST_STATES, type ListState } from './unfinished-lists.js';
+import { LIST_STATES, MAX_LIST, type ListState } from './unfinished-lists.js';
 
 /** Requests that one client may make to one route. */
 export const INSPECTION_LIMIT = { max: 50, timeWindow: 1_000 } as const;
 /** When to ask again where a partition is between two owners: seconds. */
 const RETRY_AFTER_S = 1;
 const DEFAULT_LIST = 50;
-const MAX_LIST = 1_000;
 
 interface CompanyRoute {
   Params: { companyId: string };

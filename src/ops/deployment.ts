@@ -5,7 +5,7 @@ import type { PartitionOwner } from '../pipeline/ports.js';
 import type { LocalPartitions } from './company-directory.js';
 import type { InstanceClient } from './instance-client.js';
 import type { Figures, PartitionView } from './partition-figures.js';
-import { listHere, merge, type CompanyList, type ListState } from './unfinished-lists.js';
+import { merge, type CompanyList, type ListState, type UnfinishedLists } from './unfinished-lists.js';
 
 export interface OwnedPartitionView extends Omit<PartitionView, 'state'> {
   /** Null where its owner is not known, or does not answer. */
@@ -16,6 +16,8 @@ export interface OwnedPartitionView extends Omit<PartitionView, 'state'> {
 
 export interface DeploymentOptions {
   readonly local: LocalPartitions;
+  /** Of the unfinished companies of this instance's partitions. */
+  readonly lists: UnfinishedLists;
   readonly figuresOf: (partition: number) => Figures;
   /** Of the input topic. */
   readonly partitions: number;
@@ -58,7 +60,7 @@ export class Deployment {
   }
 
   listHere(state: ListState, limit: number): Promise<CompanyList> {
-    return listHere(this.options.local, state, limit);
+    return this.options.lists.list(state, limit);
   }
 
   async listEverywhere(state: ListState, limit: number): Promise<CompanyList> {
@@ -69,7 +71,7 @@ export class Deployment {
       ...others.map((address) => tried(() => client.list(address, state, limit))),
     ]);
     return merge(
-      told.map((list) => (typeof list === 'string' ? { companies: [], complete: false } : list)),
+      told.map((list) => (typeof list === 'string' ? { companies: [], count: 0, complete: false } : list)),
       limit,
     );
   }

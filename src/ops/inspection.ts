@@ -11,6 +11,7 @@ import { InstanceClient } from './instance-client.js';
 import type { MemberProofs } from './member-proof.js';
 import type { PartitionFigures } from './partition-figures.js';
 import { Successors } from './successors.js';
+import { UnfinishedLists } from './unfinished-lists.js';
 
 export interface InspectionParts {
   readonly context: PipelineContext;
@@ -60,7 +61,8 @@ export function createInspection(parts: InspectionParts): Inspection {
     owners: askOwners,
     announced: (source) => events.find(source),
   });
-  const deployment = new Deployment({ local, figuresOf, partitions, owners: askOwners, client, address });
+  const lists = new UnfinishedLists(local, () => clock.now());
+  const deployment = new Deployment({ local, lists, figuresOf, partitions, owners: askOwners, client, address });
   const successors = new Successors({
     ...{ memberId, client, clock, logger },
     partitions: () => local.statuses().keys(),

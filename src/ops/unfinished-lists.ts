@@ -1,6 +1,12 @@
-/** Lists of the companies that are held, stalled, or just not announced yet; those without progress for longest first. */
+/**
+ * Lists of the companies that are held, stalled, or just not announced yet; those without progress for longest first.
+ *
+ * All three lists come from one scan of the unfinished companies. One scan runs at a time, and its answer serves all who ask
+ * within CACHE_MS, so what requests cost does not depend on how many there are.
+ */
 import { lastProgressOf } from '../domain/pending-company.js';
 import type { PendingCompany } from '../domain/rows.js';
+import { Coalesced } from '../lib/coalesced.js';
 import { isoTime } from '../lib/iso-time.js';
 import { visitUnfinished } from '../store/unfinished-companies.js';
 import type { LocalPartitions } from './company-directory.js';
@@ -22,12 +28,19 @@ export interface ListedCompany {
 
 export interface CompanyList {
   readonly companies: readonly ListedCompany[];
+  /** How many there are; of those looked at, if not every one was. */
+  readonly count: number;
   /** Every unfinished company was looked at, of every partition. */
   readonly complete: boolean;
 }
 
-/** Unfinished companies looked at in one partition for one list: a bound on what a request costs. */
+/** Companies of one list at most. */
+export const MAX_LIST = 1_000;
+/** Unfinished companies that one scan looks at in one partition, and how long it may take for all of them. */
 const MAX_LOOKED_AT = 50_000;
+const MAX_SCAN_MS = 2_000;
+/** For how long a scan answers further requests. */
+const CACHE_MS = 1_000;
 
 const BELONGS: Readonly<Record<ListState, (company: PendingCompany) => boolean>> = {
   held: ({ holds }) => holds > 0,
@@ -35,32 +48,81 @@ const BELONGS: Readonly<Record<ListState, (company: PendingCompany) => boolean>>
   pending: () => true,
 };
 
+/** Of another instance, which may be of an earlier release. */
+type ToldList = Omit<CompanyList, 'count'> & { readonly count?: number };
+type Scan = Readonly<Record<ListState, CompanyList>>;
+
 /** Of this instance's partitions. */
-export async function listHere(local: LocalPartitions, state: ListState, limit: number): Promise<CompanyList> {
-  const companies: ListedCompany[] = [];
-  let complete = true;
-  for (const partition of local.statuses().keys()) {
-    const rows = local.committed(partition);
-    if (rows === null) {
-      complete = false;
-      continue;
-    }
-    try {
-      const all = await visitUnfinished(rows, MAX_LOOKED_AT, (companyId, company) => {
-        if (BELONGS[state](company)) companies.push(listed(companyId, partition, company));
-      });
-      complete &&= all;
-    } finally {
-      await rows.close();
-    }
+export class UnfinishedLists {
+  readonly #scans = new Coalesced(() => this.#scan());
+  #latest: { readonly scan: Scan; readonly atMs: number } | null = null;
+
+  constructor(
+    private readonly local: LocalPartitions,
+    private readonly now: () => number,
+  ) {}
+
+  /** @param limit MAX_LIST at most */
+  async list(state: ListState, limit: number): Promise<CompanyList> {
+    const latest = this.#latest;
+    const scan = latest !== null && this.now() - latest.atMs < CACHE_MS ? latest.scan : await this.#scans.ask();
+    const list = scan[state];
+    return { ...list, companies: list.companies.slice(0, limit) };
   }
-  return { companies: longestFirst(companies).slice(0, limit), complete };
+
+  async #scan(): Promise<Scan> {
+    const beganAt = this.now();
+    const enough = () => this.now() - beganAt >= MAX_SCAN_MS;
+    const lists = { held: new LongestFirst(), stalled: new LongestFirst(), pending: new LongestFirst() };
+    let complete = true;
+    for (const partition of this.local.statuses().keys()) {
+      const rows = this.local.committed(partition);
+      if (rows === null) {
+        complete = false;
+        continue;
+      }
+      const look = (companyId: string, company: PendingCompany) => {
+        for (const state of LIST_STATES)
+          if (BELONGS[state](company)) lists[state].add(listed(companyId, partition, company));
+      };
+      try {
+        const all = await visitUnfinished(rows, MAX_LOOKED_AT, look, enough);
+        complete &&= all;
+      } finally {
+        await rows.close();
+      }
+    }
+    const ended = (list: LongestFirst) => ({ companies: list.first(), count: list.count, complete });
+    const scan = { held: ended(lists.held), stalled: ended(lists.stalled), pending: ended(lists.pending) };
+    this.#latest = { scan, atMs: this.now() };
+    return scan;
+  }
 }
 
-/** Of several instances. */
-export function merge(lists: readonly CompanyList[], limit: number): CompanyList {
+/** Keeps the MAX_LIST companies that are without progress for longest, and holds no more than twice as many. */
+class LongestFirst {
+  #kept: ListedCompany[] = [];
+  count = 0;
+
+  add(company: ListedCompany): void {
+    this.count++;
+    if (this.#kept.push(company) >= 2 * MAX_LIST) this.#kept = this.first() as ListedCompany[];
+  }
+
+  first(): readonly ListedCompany[] {
+    return longestFirst(this.#kept).slice(0, MAX_LIST);
+  }
+}
+
+/** Of several instances. An earlier release does not say how many there are. */
+export function merge(lists: readonly ToldList[], limit: number): CompanyList {
   const companies = longestFirst(lists.flatMap((list) => list.companies));
-  return { companies: companies.slice(0, limit), complete: lists.every(({ complete }) => complete) };
+  const counts = lists.map((list) => list.count ?? list.companies.length);
+  return {
+    companies: companies.slice(0, limit),
+    count: counts.reduce((sum, count) => sum + count, 0),
+    complete: lists.every(({ complete }) => complete),
+  };
 }
 
 function listed(companyId: string, partition: number, company: PendingCompany): ListedCompany {

@@ -1,7 +1,8 @@
 /** The unfinished companies of a partition, found by their marks. */
 import type { PendingCompany } from '../domain/rows.js';
 import { isPendingCompany } from './company-row-codec.js';
-import type { KeyChange, KeyValueReads, Pair } from './key-value-store.js';
+import type { CommittedRows } from './committed-rows.js';
+import type { KeyChange, Pair } from './key-value-store.js';
 import { ALL_MARKED_KEY } from './partition-meta.js';
 import type { PartitionStore } from './partition-store.js';
 import { decodeCompanyRow } from './row-codec.js';
@@ -55,27 +56,38 @@ export class UnfinishedPages {
   }
 }
 
-/** Company rows read at a time. */
-const READ_ROWS = 2_000;
+/** Company rows read at a time: about a millisecond of work. */
+const READ_ROWS = 500;
 
 /**
- * Shows `look` every unfinished company, at most `limit`.
- * @returns whether there were no more than that
+ * Shows `look` every unfinished company, a few at a time, until it has shown `limit` or `enough` says so.
+ * @returns whether all were shown
  */
 export async function visitUnfinished(
-  rows: KeyValueReads,
+  rows: Pick<CommittedRows, 'read' | 'pairs'>,
   limit: number,
   look: (companyId: string, company: PendingCompany) => void,
+  enough: () => boolean = () => false,
 ): Promise<boolean> {
-  const marks = await rows.scan(UNFINISHED_PREFIX, limit);
-  for (let from = 0; from < marks.length; from += READ_ROWS) {
-    const keys = marks.slice(from, from + READ_ROWS).map(({ key }) => companyKeyOf(key));
+  let keys: Buffer[] = [];
+  let shown = 0;
+  const show = async () => {
     const values = await rows.read(keys);
     for (const [i, value] of values.entries()) {
       const key = parseRowKey(keys[i] as Buffer);
       const company = value == null ? null : decodeCompanyRow(value);
       if (company?.outcome === 'pending' && key.kind === 'company') look(key.companyId, company);
     }
+    shown += keys.length;
+    keys = [];
+  };
+  for await (const { key } of rows.pairs(UNFINISHED_PREFIX)) {
+    if (shown + keys.length >= limit || (keys.length === 0 && enough())) {
+      await show();
+      return false;
+    }
+    if (keys.push(companyKeyOf(key)) === READ_ROWS) await show();
   }
-  return marks.length < limit;
+  await show();
+  return true;
 }

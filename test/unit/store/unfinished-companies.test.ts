@@ -34,7 +34,7 @@ async function unfinished(store: PartitionStore, limit = 10): Promise<string> {
   const view = store.committed();
   const all = await visitUnfinished(view, limit, (companyId) => seen.push(companyId));
   await view.close();
-  return `${seen.join(' ')}${all ? '' : ' ...'}`;
+  return `${seen.sort().join(' ')}${all ? '' : ' ...'}`;
 }
 
 test('a company is marked from its first row to its last, and the mark is taken back with its batch', async () => {
