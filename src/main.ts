@@ -10,7 +10,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { parseCommandLine, type CommandLine } from './command/command-line.js';
 import type { CommandName } from './command/commands.js';
 import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
@@ -29,6 +29,8 @@ import { mustNotWriteAsShadow } from './command/shared-input.js';
 import { createTopicsCommand } from './command/topics-create.js';
 import { UsageError } from './command/usage-error.js';
 import { runProcessor } from './command/run.js';
+import { systemClock } from './lib/system-clock.js';
+import { createLogger } from './ops/logger.js';
 import { tracingWish } from './ops/tracing.js';
 import { StateDirInUseError } from './store/instance-lock.js';
 
@@ -63,7 +65,7 @@ async function command({ name, words, own, settings }: TypedCommand): Promise<nu
     throw error;
   }
   // Only the processor logs; the other commands print what they did, or the one error that stopped them.
-  const logger = pino({ level: name === 'run' ? config.logLevel : 'silent', base: { pid: process.pid } });
+  const logger = createLogger(name === 'run' ? config.logLevel : 'silent', () => systemClock.now());
   try {
     mustNotWriteAsShadow(name, config);
     return await perform(name, config, words, own, logger);

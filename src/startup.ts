@@ -36,9 +36,12 @@ export interface StartupOptions {
   /** Aborts when the instance stops. */
   readonly signal: AbortSignal;
   readonly own: Own;
-  /** Called with the reason why the start waits. */
-  readonly onWaiting: (because: string) => void;
+  /** Called with what the start waits for, and with the reason, which may have addresses. */
+  readonly onWaiting: (phase: WaitingFor, because: string) => void;
 }
+
+/** What a start waits for. */
+type WaitingFor = 'waiting for the brokers' | 'waiting for the schema registry';
 
 export interface Surroundings {
   readonly topics: CheckedTopics;
@@ -67,7 +70,7 @@ export class Startup {
     const logs = createLogs(this.#options, own);
     const kafka = kafkaConfigOf(config, this.#options.logger);
     const topics = await this.#patiently(
-      'the brokers',
+      'waiting for the brokers',
       async () => {
         const checked = await checkTopics(kafka, clock, logs, config.topics);
         this.#mustNotRefuse(await checkTransactionalIds(config, kafka, clock));
@@ -98,7 +101,7 @@ export class Startup {
 
   async #mustBeConsentedTo(topics: CheckedTopics, logs: KafkaLogs): Promise<void> {
     const check = () => checkFirstStart(this.#options.config, topics, logs).then((found) => ({ found }));
-    const checked = await this.#patiently('the brokers', check, BrokerError);
+    const checked = await this.#patiently('waiting for the brokers', check, BrokerError);
     this.#mustNotRefuse(checked?.found ?? null);
   }
 
@@ -118,7 +121,7 @@ export class Startup {
     const stalledId = await this.#schemaId(source, companySyncStalled, types.companySyncStalledSchema);
     if (schemaId === null || stalledId === null) return null;
     const identify = () => source.idOfFirstVersion(subjectOf(companySynchronized)).then((id) => ({ id }));
-    const first = await this.#patiently('the schema registry', identify, RegistryUnavailableError);
+    const first = await this.#patiently('waiting for the schema registry', identify, RegistryUnavailableError);
     if (first === null) return null;
     const stalled = { type: types.companySyncStalled, schemaId: stalledId };
     return { source, readers, type: types.companySynchronized, schemaId, stalled, identity: first.id };
@@ -128,14 +131,18 @@ export class Startup {
   async #schemaId(source: SchemaRegistry, topic: string, schema: object): Promise<number | null> {
     const subject = subjectOf(topic);
     const ask = () => source.idOf(subject, schema);
-    const id = await this.#patiently('the schema registry', ask, RegistryUnavailableError);
+    const id = await this.#patiently('waiting for the schema registry', ask, RegistryUnavailableError);
     if (id === null && !this.#options.signal.aborted)
       throw new StartupError(`the schema of ${subject} is not registered: run \`company-sync schemas register\``);
     return id;
   }
 
   /** Asks until there is an answer: it waits for a service that is down at the start. Null when stopped meanwhile. */
-  async #patiently<T>(whom: string, ask: () => Promise<T>, outage: new (...args: never[]) => Error): Promise<T | null> {
+  async #patiently<T>(
+    phase: WaitingFor,
+    ask: () => Promise<T>,
+    outage: new (...args: never[]) => Error,
+  ): Promise<T | null> {
     const { clock, logger, signal, onWaiting } = this.#options;
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     while (!signal.aborted) {
@@ -143,8 +150,8 @@ export class Startup {
         return await ask();
       } catch (error) {
         if (!(error instanceof outage)) throw error;
-        onWaiting(`waiting for ${whom}: ${error.message}`);
-        logger.warn({ err: error }, `waiting for ${whom}`);
+        onWaiting(phase, error.message);
+        logger.warn({ err: error }, phase);
         await clock.delay(backoff.next(), signal);
       }
     }

@@ -8,6 +8,7 @@ import type { Logs, PartitionOwners, StateHolders } from '../pipeline/ports.js';
 import { AnnouncedEvents } from './announced-events.js';
 import { CompanyDirectory, type LocalPartitions } from './company-directory.js';
 import { Deployment } from './deployment.js';
+import type { FailureWatch } from './failure-watch.js';
 import { InstanceClient } from './instance-client.js';
 import type { PartitionFigures } from './partition-figures.js';
 import { Successors } from './successors.js';
@@ -26,6 +27,7 @@ export interface InspectionParts {
   /** HTTP_TOKEN, which all instances of a deployment share. */
   readonly token: string | null;
   readonly figures: PartitionFigures;
+  readonly failures: FailureWatch;
   /** Where this instance is reached by the others. */
   readonly address: () => string | null;
   /** Of this instance in the group. */
@@ -41,7 +43,8 @@ export interface Inspection {
 }
 
 export function createInspection(parts: InspectionParts): Inspection {
-  const { context, local, partitions, owners, logs, type, schemas, token, figures, address, memberId, logger } = parts;
+  const { context, local, partitions, owners, logs, type, schemas, token, figures, failures } = parts;
+  const { address, memberId, logger } = parts;
   const { applicationId, topics, allDatasetsFrom, partitioner, settings, clock } = context;
   const events = new AnnouncedEvents({
     ...{ logs, clock, type, schemas, topic: topics.synchronized },
@@ -58,7 +61,8 @@ export function createInspection(parts: InspectionParts): Inspection {
     owners: askOwners,
     announced: (source) => events.find(source),
   });
-  const deployment = new Deployment({ local, figuresOf, partitions, owners: askOwners, client, address });
+  const failureOf = (partition: number) => failures.failureOf('partition', partition);
+  const deployment = new Deployment({ local, figuresOf, failureOf, partitions, owners: askOwners, client, address });
   const successors = new Successors({
     ...{ memberId, client, clock, logger },
     partitions: () => local.statuses().keys(),

@@ -1,6 +1,7 @@
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import type { Decoded } from '../decode/poison.js';
 import { Backoff } from '../lib/backoff.js';
+import { settlesWithin } from '../lib/long-promise.js';
 import type { CommittedRows } from '../store/committed-rows.js';
 import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
@@ -29,6 +30,8 @@ import { StalledWatch } from './stalled-watch.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
+/** Two heartbeats; a group that takes longer, in milliseconds, is what the partition waits for. */
+const CONFIRMED_SOON_MS = 2_000;
 /** How often a partition that waits for an operator looks again. */
 const BLOCKED_RETRY_MS = 10_000;
 const NEED_AN_OPERATOR = [
@@ -229,7 +232,13 @@ export class PartitionTask {
     this.#enter({ state: 'waiting', reason });
     await context.clock.delay(this.#backoff.next(), signal);
     // A process that was frozen or cut off while its partition got a new owner must not steal the fence back.
-    if (error instanceof FencedError || error instanceof BrokerError) await context.membership.confirmed(signal);
+    if (!(error instanceof FencedError || error instanceof BrokerError)) return;
+    const confirmed = context.membership.confirmed(signal);
+    const isSoon = await settlesWithin(confirmed, context.clock, CONFIRMED_SOON_MS);
+    // In an outage that is what keeps it waiting, and no longer the error that came first.
+    if (!isSoon && !signal.aborted)
+      this.#enter({ state: 'waiting', reason: `the group does not confirm this member; before that: ${reason}` });
+    await confirmed;
   }
 
   #enter(status: PartitionStatus): void {

@@ -31,7 +31,7 @@ test('an outage at the start is waited for, and SIGTERM ends the waiting', async
   await registry.becomes('down');
   const impatient = processors.start(deployment);
   await impatient.poll(
-    async () => (await impatient.readiness()).reason?.includes('schema registry') ?? false,
+    async () => (await impatient.readiness()).reason === 'waiting for the schema registry',
     'why',
     30_000,
   );
@@ -39,7 +39,7 @@ test('an outage at the start is waited for, and SIGTERM ends the waiting', async
 
   const processor = processors.start(deployment);
   await processor.poll(
-    async () => (await processor.readiness()).reason?.includes(`${registry.url} does not answer`) ?? false,
+    async () => (await processor.inspected()).starting?.includes(`${registry.url} does not answer`) ?? false,
     'it says whom it waits for',
     30_000,
   );
