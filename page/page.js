@@ -9,7 +9,13 @@ const MAX_LISTED = 1_000;
 const SHOWN = 200;
 const TOKEN_KEY = 'company-sync token';
 
-const STATE_LOOKS = { running: 'good', blocked: 'bad', 'waiting-for-registry': 'bad', restoring: 'busy' };
+const STATE_LOOKS = {
+  running: 'good',
+  blocked: 'bad',
+  'waiting-for-registry': 'bad',
+  'waiting-for-confirmation': 'bad',
+  restoring: 'busy',
+};
 const CLASS_LOOKS = { succeeded: 'good', failed: 'bad', ended: 'calm', 'in-progress': 'busy' };
 const VERDICT_LOOKS = {
   announced: 'good',

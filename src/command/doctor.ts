@@ -179,7 +179,7 @@ async function* examinePermissions(config: Config, kafka: KafkaConfig): Found {
     if (missing.length > 0) lacks.push(`${missing.join(', ')} on group ${applicationId}`);
     const id = `${applicationId}-${topics.syncEvents}-0`;
     if (!(await permissions.mayDescribeTransactionalId(id)))
-      lacks.push(`DESCRIBE and WRITE on the transactional ids that begin with ${applicationId}-`);
+      lacks.push(`DESCRIBE and WRITE on the transactional ids that begin with ${applicationId}-${topics.syncEvents}-`);
     for (const lack of lacks) yield failed('permissions', `the brokers do not allow ${lack}: grant it with kafka-acls`);
     if (lacks.length === 0) yield ok('permissions', 'the brokers allow what they were asked for');
   } catch (error) {

@@ -39,7 +39,7 @@ export class LoggingObserver implements PipelineObserver {
 
   state(partition: number, { state, reason }: PartitionStatus): void {
     const isTrouble =
-      state === 'blocked' || state === 'waiting-for-registry' || (state === 'running' && reason !== null);
+      state === 'blocked' || state.startsWith('waiting-for-') || (state === 'running' && reason !== null);
     const isAttempt =
       this.#failed.has(partition) && (state === 'waiting' || state === 'fencing' || state === 'restoring');
     if (state === 'running' || state === 'closed') this.#failed.delete(partition);

@@ -1,3 +1,4 @@
+import { UnconfirmedSchemasError } from '../decode/registry-brake.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import type { Decoded } from '../decode/poison.js';
 import { Backoff } from '../lib/backoff.js';
@@ -42,7 +43,7 @@ const NEED_AN_OPERATOR = [
 /**
  * One assigned partition, from its assignment to its revocation.
  *
- *   waiting -> fencing -> restoring -> running <-> waiting-for-registry
+ *   waiting -> fencing -> restoring -> running <-> waiting-for-registry, waiting-for-confirmation
  *      ^                                  |
  *      +--------- any error --------------+        blocked: a slower `waiting`, until an operator has acted
  *
@@ -204,12 +205,14 @@ export class PartitionTask {
     for (;;) {
       try {
         const decoded = await this.context.decode(batch.records, signal);
-        if (this.#status.state === 'waiting-for-registry') this.#enter(runningWith(this.#limits));
+        if (this.#status.state.startsWith('waiting-for-')) this.#enter(runningWith(this.#limits));
         return decoded;
       } catch (error) {
         if (signal.aborted) return null;
         if (!(error instanceof RegistryUnavailableError)) throw error;
-        this.#enter({ state: 'waiting-for-registry', reason: error.message });
+        const isWrong = error instanceof UnconfirmedSchemasError;
+        const state = isWrong ? 'waiting-for-confirmation' : 'waiting-for-registry';
+        this.#enter({ state, reason: error.message });
         await this.context.clock.delay(backoff.next(), signal);
         if (signal.aborted) return null;
       }
