@@ -7,6 +7,7 @@ import { RegistryUnavailableError } from './decode/schema-source.js';
 import type { ClusterView } from './kafka/cluster-view.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import type { KafkaLogs } from './kafka/kafka-logs.js';
+import { versionFaults } from './kafka/required-versions.js';
 import { SchemaRegistry } from './kafka/schema-registry.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics.js';
 import { Backoff } from './lib/backoff.js';
@@ -72,6 +73,7 @@ export class Startup {
     const topics = await this.#patiently(
       'waiting for the brokers',
       async () => {
+        this.#mustHaveVersions(await versionFaults(kafka, clock));
         const checked = await checkTopics(kafka, clock, logs, config.topics);
         this.#mustNotRefuse(await checkTransactionalIds(config, kafka, clock));
         return checked;
@@ -109,6 +111,10 @@ export class Startup {
     if (finding === null) return;
     if (finding.kind === 'refused') throw new MisconfiguredError(finding.message);
     this.#options.logger.warn(finding.message);
+  }
+
+  #mustHaveVersions(faults: readonly string[]): void {
+    if (faults.length > 0) throw new StartupError(faults.join('\n'));
   }
 
   /** The registry, once it has answered, and what is known of it from then on. */

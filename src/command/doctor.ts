@@ -8,6 +8,7 @@ import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { KafkaLogs } from '../kafka/kafka-logs.js';
 import { openTransactions } from '../kafka/open-transactions.js';
 import { Permissions, type Operation } from '../kafka/permissions.js';
+import { versionFaults } from '../kafka/required-versions.js';
 import { SchemaRegistry } from '../kafka/schema-registry.js';
 import { TopicAdmin } from '../kafka/topic-admin.js';
 import { checkTopics, UnfitTopicsError } from '../kafka/topics.js';
@@ -90,6 +91,8 @@ async function* examineBrokers(config: Config, kafka: KafkaConfig): Found {
   const admin = new TopicAdmin(kafka, systemClock);
   try {
     const count = await admin.countBrokers(config.topics.syncEvents);
+    const faults = await versionFaults(kafka, systemClock);
+    for (const fault of faults) yield failed('brokers', fault);
     yield ok('brokers', `${count} up, found through ${config.kafka.brokers.join(', ')}`);
   } catch (error) {
     const where = config.kafka.brokers.join(', ');
