@@ -9,7 +9,13 @@ const MAX_LISTED = 1_000;
 const SHOWN = 200;
 const TOKEN_KEY = 'company-sync token';
 
-const STATE_LOOKS = { running: 'good', blocked: 'bad', 'waiting-for-registry': 'bad', restoring: 'busy' };
+const STATE_LOOKS = {
+  running: 'good',
+  blocked: 'bad',
+  'waiting-for-registry': 'bad',
+  'waiting-for-confirmation': 'bad',
+  restoring: 'busy',
+};
 const CLASS_LOOKS = { succeeded: 'good', failed: 'bad', ended: 'calm', 'in-progress': 'busy' };
 const VERDICT_LOOKS = {
   announced: 'good',
@@ -64,10 +70,13 @@ async function ask(path) {
   return body;
 }
 
-function partitionRow({ partition, state, reason, lag, recordsPerSecond, position, owner, restoredPercent }) {
-  const said = make('td', STATE_LOOKS[state] ?? 'busy', state ?? 'unknown');
+function partitionRow(view) {
+  const { partition, state, reason, lag, recordsPerSecond, position, owner, restoredPercent, cause, stale } = view;
+  // An instance that is cut off does not know whether it still has the partition.
+  const said = make('td', stale ? 'bad' : (STATE_LOOKS[state] ?? 'busy'), state ?? 'unknown');
+  if (stale) said.append(' when the brokers last answered');
   if (restoredPercent !== null) said.append(` ${restoredPercent} %`);
-  if (reason !== null) said.append(make('div', 'meta', reason));
+  for (const why of new Set([reason, cause])) if (why) said.append(make('div', 'meta', why));
   const numbers = [lag, recordsPerSecond, position].map((n) =>
     make('td', 'number', n === null ? '–' : n.toLocaleString('en')),
   );
@@ -76,15 +85,26 @@ function partitionRow({ partition, state, reason, lag, recordsPerSecond, positio
   return make('tr', '', head, said, ...numbers, make('td', '', owner ?? '–'));
 }
 
+function outageLine({ dependency, unreachableSince, cause }) {
+  const what = dependency === 'brokers' ? 'The brokers do not answer' : 'The schema registry does not answer';
+  return make('p', 'bad', `${what} since ${unreachableSince}: ${cause}`);
+}
+
 async function showPartitions() {
-  const { partitions } = await ask('partitions?scope=deployment');
+  const { partitions, dependencies = [] } = await ask('partitions?scope=deployment');
+  const away = dependencies.filter(({ reachable }) => reachable === false);
+  byId('outage').hidden = away.length === 0;
+  show('outage', away, (all) => all.map(outageLine));
   // Those that need somebody come first: the table shows a dozen at a time.
-  const [running, others] = [true, false].map((runs) => partitions.filter((p) => (p.state === 'running') === runs));
+  const runs = ({ state, stale }) => state === 'running' && stale !== true;
+  const [running, others] = [true, false].map((wanted) => partitions.filter((p) => runs(p) === wanted));
   show('partitions', [...others, ...running], (all) => all.map(partitionRow));
   const lag = partitions.reduce((sum, partition) => sum + (partition.lag ?? 0), 0);
+  const unknown = partitions.filter((p) => p.stale).length;
+  const behind = `${lag.toLocaleString('en')} behind${unknown === 0 ? '' : `, unknown for ${unknown}`}`;
   const rate = partitions.reduce((sum, partition) => sum + partition.recordsPerSecond, 0);
   const owners = new Set(partitions.flatMap(({ owner }) => owner ?? [])).size;
-  return `${running.length} of ${partitions.length} partitions run on ${owners} instance${owners === 1 ? '' : 's'}, ${rate.toLocaleString('en')} records/s, ${lag.toLocaleString('en')} behind`;
+  return `${running.length} of ${partitions.length} partitions run on ${owners} instance${owners === 1 ? '' : 's'}, ${rate.toLocaleString('en')} records/s, ${behind}`;
 }
 
 function companyItem({ companyId, datasets, unfinished, holds, unsealedLinks, lastProgress }) {

@@ -31,6 +31,7 @@ import { createTopicsCommand } from './command/topics-create.js';
 import { UsageError } from './command/usage-error.js';
 import { runProcessor } from './command/run.js';
 import { hiderOf, type HideSecrets } from './lib/hide-secrets.js';
+import { systemClock } from './lib/system-clock.js';
 import { createLogger } from './ops/logger.js';
 import { tracingWish } from './ops/tracing.js';
 import { UnfitTopicsError } from './kafka/topics.js';
@@ -68,7 +69,8 @@ async function command({ name, words, own, settings }: TypedCommand): Promise<nu
   }
   // Only the processor logs; the other commands print what they did, or the one error that stopped them.
   const hide = hiderOf(secretsIn(config));
-  const logger = createLogger(name === 'run' ? config.logLevel : 'silent', process.pid, hide);
+  const level = name === 'run' ? config.logLevel : 'silent';
+  const logger = createLogger({ level, pid: process.pid, hide, now: () => systemClock.now() });
   try {
     mustNotWriteAsShadow(name, config);
     return await perform(name, config, words, own, logger, hide);

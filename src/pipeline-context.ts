@@ -4,6 +4,7 @@ import type { Config } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';
 import { ClientSettingsDecoder, ClientSettingsSchema } from './decode/client-settings-decoder.js';
 import type { ReaderSchemas } from './decode/reader-schemas.js';
+import { RegistryBrake } from './decode/registry-brake.js';
 import { SchemaResolution } from './decode/schema-resolution.js';
 import type { SchemaSource } from './decode/schema-source.js';
 import { createSyncEventDecoder } from './decode/sync-event-decoder.js';
@@ -83,6 +84,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
   const decoder = createSyncEventDecoder(readers.syncEvent, { source, clock, knownId: schemaId });
+  const brake = new RegistryBrake(config.consents.includes('unknown-schemas'));
   const announcements = new CompanySynchronizedRecords({ type, schemaId, applicationId, eventNamespace });
   const names = {
     input: config.topics.syncEvents,
@@ -132,7 +134,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     held,
     clock,
     observer: tellAll([new LoggingObserver(logger, () => clock.now()), failures, ...observers]),
-    decode: (records, signal) => decoder.decodeBatch(records, signal),
+    decode: async (records, signal) => brake.check(await decoder.decodeBatch(records, signal)),
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
     encodeDeadLetter: (poison, input) => deadLetterOf(poison.record, poison, input),

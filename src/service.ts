@@ -12,12 +12,14 @@ import type { KafkaLogs } from './kafka/kafka-logs.js';
 import { LargeBatches } from './kafka/large-batches.js';
 import { MembershipLostError } from './kafka/membership-errors.js';
 import { RememberedMember } from './kafka/remembered-member.js';
+import { askRegistry } from './kafka/schema-registry.js';
 import type { CheckedTopics } from './kafka/topics.js';
 import { TrueCoordinator } from './kafka/true-coordinator.js';
 import type { Clock } from './lib/clock.js';
 import { settlesWithin } from './lib/long-promise.js';
+import { DependencyWatch } from './ops/dependency-watch.js';
 import { FailureWatch } from './ops/failure-watch.js';
-import { startHttpServer, type HttpServer, type ServiceView } from './ops/http-server.js';
+import { startHttpServer, type HttpServer, type ServiceView, type Starting } from './ops/http-server.js';
 import { createInspection, type Inspection } from './ops/inspection.js';
 import { InstanceMetrics } from './ops/instance-metrics.js';
 import { MemberProofs } from './ops/member-proof.js';
@@ -56,7 +58,7 @@ export interface ServiceOptions {
   readonly onCrash: (error: Error) => void;
 }
 
-/** How long one part may take to close; a batch in flight is aborted by whoever takes its partition over. */
+/** How long one part may take to close; the next owner aborts a batch in flight. */
 const CLOSE_PATIENCE_MS = 4_000;
 /** A call to a store that has not ended after this long counts as one that hangs when the process ends. */
 const HANGING_MS = 3_000;
@@ -67,7 +69,7 @@ export class Service {
   /** What is closed once the partitions are. */
   readonly #resources: { readonly name: string; close(): Promise<void> }[] = [];
   readonly #board = new ProgressBoard();
-  #startingBecause: string | null = 'starting';
+  #starting: Starting | null = { phase: 'starting', because: null };
   /** For all calls to STATE_DIR except those to the partitions' stores. */
   readonly #volume: CallDeadline;
   #state: TimedStateDirectory | null = null;
@@ -77,6 +79,7 @@ export class Service {
   #inspection: Inspection | null = null;
   readonly #figures: PartitionFigures;
   readonly #failures: FailureWatch;
+  readonly #dependencies: DependencyWatch;
   #http: HttpServer | null = null;
   readonly #proofs: MemberProofs;
 
@@ -88,6 +91,8 @@ export class Service {
     this.#volume = new CallDeadline(clock);
     this.#figures = new PartitionFigures(() => options.clock.now());
     this.#failures = new FailureWatch(() => options.clock.now());
+    const ask = { brokers: () => this.#options.cluster.mustAnswer(), 'schema-registry': askRegistry(config) };
+    this.#dependencies = new DependencyWatch({ clock, logger, ask });
   }
 
   /** Where HTTP listens; known once `start` has begun to wait for others. */
@@ -111,6 +116,7 @@ export class Service {
     const metrics = new Registry();
     collectDefaultMetrics({ register: metrics });
     this.#failures.register(metrics);
+    this.#dependencies.register(metrics);
     const http = await startHttpServer(
       { ...config.http, proofs: this.#proofs, clock },
       this.#view(),
@@ -121,10 +127,11 @@ export class Service {
     this.#own('http', () => http.close());
     logger.info({ address: http.address, applicationId: config.applicationId }, 'listening');
 
+    void this.#dependencies.run(this.#stopping.signal);
     const startup = new Startup({
       ...this.#options,
       ...{ signal: this.#stopping.signal, own: this.#own, volume: this.#volume },
-      onWaiting: (because) => (this.#startingBecause = because),
+      onWaiting: (phase, because) => (this.#starting = { phase, because }),
     });
     const surroundings = await startup.findOut();
     if (surroundings !== null) await this.#run(lock, metrics, startup, surroundings);
@@ -137,7 +144,7 @@ export class Service {
 
   /** Finishes the batches in flight, leaves the group and closes everything. Idempotent; never throws. */
   async stop(): Promise<void> {
-    this.#startingBecause = 'stopping';
+    this.#starting = { phase: 'stopping', because: null };
     if (!this.#stopping.signal.aborted) await this.#inspection?.successors.tell();
     this.#stopping.abort();
     await Promise.all([
@@ -211,7 +218,7 @@ export class Service {
       observers: [
         observer,
         oldestUncommitted,
-        new StateMetricsObserver(metrics),
+        new StateMetricsObserver(metrics, (partition) => this.#isCutOff(partition)),
         this.#board,
         this.#figures,
         ...this.#options.observers,
@@ -238,7 +245,7 @@ export class Service {
       local: partitions,
       deadLetterRetentionMs: topics.deadLetterRetentionMs,
       stateSize: () => sizes.within(OPEN_DEADLINE_MS, 'measuring STATE_DIR', () => stateSize(config.stateDir)),
-      onLag: (...told) => observer.lag(...told),
+      onLag: (...told) => [observer, this.#figures].forEach((view) => view.lag(...told)),
       oldestUncommitted,
     });
     void instance.run(this.#stopping.signal);
@@ -247,11 +254,11 @@ export class Service {
     void inputHasGrown(input, this.#stopping.signal).then((error) => error !== null && onCrash(error), onCrash);
     // The leader gives nothing to a member whose settings differ, and only that member can end itself.
     const onMisfit = (error: Error) => (this.#stopping.signal.aborted ? undefined : onCrash(error));
-    this.#startingBecause = 'joining the group';
-    this.#failures.failed('group', null, this.#startingBecause);
+    this.#starting = { phase: 'joining the group', because: null };
+    this.#failures.failed('group', null, this.#starting.phase);
     await membership.start((assigned, standby) => {
       logger.info({ partitions: assigned, standbys: standby, memberId: membership.memberId }, 'partitions assigned');
-      if (!this.#stopping.signal.aborted) this.#startingBecause = null;
+      if (!this.#stopping.signal.aborted) this.#starting = null;
       if (assigned.length + standby.length === 0)
         void startup.mustFitGroup(decidingSettings, membership.memberId).catch(onMisfit);
       instance.rebalanced(assigned, standby);
@@ -278,10 +285,18 @@ export class Service {
     const { syncEvents: partitions } = topics.partitions;
     return createInspection({
       ...{ context, local, partitions, owners, logs, schema, schemas, proofs: this.#proofs, figures: this.#figures },
+      failures: this.#failures,
       address: () => this.#http?.advertisedAddress ?? null,
       memberId: () => membership.memberId,
       logger,
     });
+  }
+
+  /** Whether the standby of a partition cannot read its changelog. */
+  #isCutOff(partition: number): boolean {
+    return (
+      this.#dependencies.isReachable('brokers') === false || this.#failures.failureOf('standby', partition) !== null
+    );
   }
 
   readonly #own = (name: string, close: () => Promise<void>): void => {
@@ -290,10 +305,11 @@ export class Service {
 
   #view(): ServiceView {
     return {
-      startingBecause: () => this.#startingBecause,
+      starting: () => this.#starting,
       partitions: () => this.#partitions?.statuses() ?? new Map<number, PartitionStatus>(),
       figures: this.#board,
       failures: this.#failures,
+      dependencies: this.#dependencies,
       inspection: () => this.#inspection,
     };
   }

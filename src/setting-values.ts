@@ -35,6 +35,8 @@ export const CONSENTS = {
     'announced before may be announced again',
   'changed-settings':
     'deciding settings that differ from those that the state was built by: from now on the new ones decide',
+  'unknown-schemas':
+    'input of which the registry knows no schema id: its records are set aside, and their companies held',
 } as const;
 export type Consent = keyof typeof CONSENTS;
 export const CONSENT_WORDS = Object.keys(CONSENTS) as [Consent, ...Consent[]];

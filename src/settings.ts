@@ -138,7 +138,7 @@ export const SETTINGS = Object.freeze({
       Object.entries(values.CONSENTS)
         .map(([word, meaning]) => `${word} (${meaning})`)
         .join('; '),
-    expected: `${values.CONSENT_WORDS.join(' or ')}, several separated by commas`,
+    expected: `${values.CONSENT_WORDS.slice(0, -1).join(', ')} or ${values.CONSENT_WORDS.at(-1)}, several separated by commas`,
     value: values.consents,
   }),
   numStandby: plain({

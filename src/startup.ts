@@ -8,6 +8,7 @@ import type { AskedCluster, ClusterView } from './kafka/cluster-view.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import type { KafkaLogs } from './kafka/kafka-logs.js';
 import type { LargeBatches } from './kafka/large-batches.js';
+import { versionFaults } from './kafka/required-versions.js';
 import { SchemaRegistry } from './kafka/schema-registry.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics.js';
 import { Backoff } from './lib/backoff.js';
@@ -38,9 +39,12 @@ export interface StartupOptions {
   /** Aborts when the instance stops. */
   readonly signal: AbortSignal;
   readonly own: Own;
-  /** Called with the reason why the start waits. */
-  readonly onWaiting: (because: string) => void;
+  /** Called with what the start waits for, and with the reason, which may have addresses. */
+  readonly onWaiting: (phase: WaitingFor, because: string) => void;
 }
+
+/** What a start waits for. */
+type WaitingFor = 'waiting for the brokers' | 'waiting for the schema registry';
 
 export interface Surroundings {
   readonly topics: CheckedTopics;
@@ -69,7 +73,7 @@ export class Startup {
     const logs = createLogs(this.#options, own);
     const asked = this.#registry();
     asked.catch(() => undefined); // awaited below, unless the topics are refused first
-    const topics = await this.#patiently('the brokers', () => this.#checkTopics(logs), BrokerError);
+    const topics = await this.#patiently('waiting for the brokers', () => this.#checkTopics(logs), BrokerError);
     if (topics === null) return null;
     for (const warning of topics.warnings) this.#options.logger.warn(warning);
     const { clusterId } = topics;
@@ -95,10 +99,12 @@ export class Startup {
   async #checkTopics(logs: KafkaLogs): Promise<CheckedTopics> {
     const { config, clock } = this.#options;
     const cluster = this.#cluster();
-    const [topics, finding] = await Promise.all([
+    const [faults, topics, finding] = await Promise.all([
+      versionFaults(cluster.kafka, clock),
       checkTopics(cluster.kafka, clock, logs, config.topics),
       checkTransactionalIds(cluster, config),
     ]);
+    if (faults.length > 0) throw new StartupError(faults.join('\n'));
     this.#mustNotRefuse(finding);
     return topics;
   }
@@ -110,7 +116,7 @@ export class Startup {
 
   async #mustBeConsentedTo(topics: CheckedTopics, logs: KafkaLogs): Promise<void> {
     const check = () => checkFirstStart(this.#options.config, topics, logs).then((found) => ({ found }));
-    const checked = await this.#patiently('the brokers', check, BrokerError);
+    const checked = await this.#patiently('waiting for the brokers', check, BrokerError);
     this.#mustNotRefuse(checked?.found ?? null);
   }
 
@@ -130,7 +136,7 @@ export class Startup {
     const [schemaId, stalledId, first] = await Promise.all([
       this.#schemaId(source, companySynchronized, types.companySynchronizedSchema),
       this.#schemaId(source, companySyncStalled, types.companySyncStalledSchema),
-      this.#patiently('the schema registry', identify, RegistryUnavailableError),
+      this.#patiently('waiting for the schema registry', identify, RegistryUnavailableError),
     ]);
     if (schemaId === null || stalledId === null || first === null) return null;
     const stalled = { type: types.companySyncStalled, schemaId: stalledId };
@@ -142,14 +148,18 @@ export class Startup {
   async #schemaId(source: SchemaRegistry, topic: string, schema: object): Promise<number | null> {
     const subject = subjectOf(topic);
     const ask = () => source.idOf(subject, schema);
-    const id = await this.#patiently('the schema registry', ask, RegistryUnavailableError);
+    const id = await this.#patiently('waiting for the schema registry', ask, RegistryUnavailableError);
     if (id === null && !this.#options.signal.aborted)
       throw new StartupError(`the schema of ${subject} is not registered: run \`company-sync schemas register\``);
     return id;
   }
 
   /** Asks until there is an answer: it waits for a service that is down at the start. Null when stopped meanwhile. */
-  async #patiently<T>(whom: string, ask: () => Promise<T>, outage: new (...args: never[]) => Error): Promise<T | null> {
+  async #patiently<T>(
+    phase: WaitingFor,
+    ask: () => Promise<T>,
+    outage: new (...args: never[]) => Error,
+  ): Promise<T | null> {
     const { clock, logger, signal, onWaiting } = this.#options;
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     while (!signal.aborted) {
@@ -157,8 +167,8 @@ export class Startup {
         return await ask();
       } catch (error) {
         if (!(error instanceof outage)) throw error;
-        onWaiting(`waiting for ${whom}: ${error.message}`);
-        logger.warn({ err: error }, `waiting for ${whom}`);
+        onWaiting(phase, error.message);
+        logger.warn({ err: error }, phase);
         await clock.delay(backoff.next(), signal);
       }
     }

@@ -9,6 +9,7 @@ import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { KafkaLogs } from '../kafka/kafka-logs.js';
 import { openTransactions } from '../kafka/open-transactions.js';
 import { Permissions, type Operation } from '../kafka/permissions.js';
+import { versionFaults } from '../kafka/required-versions.js';
 import { SchemaRegistry } from '../kafka/schema-registry.js';
 import { TopicAdmin } from '../kafka/topic-admin.js';
 import { checkTopics, UnfitTopicsError } from '../kafka/topics.js';
@@ -93,6 +94,8 @@ async function* examineBrokers(config: Config, kafka: KafkaConfig): Found {
   const admin = new TopicAdmin(kafka, systemClock);
   try {
     const count = await admin.countBrokers(config.topics.syncEvents);
+    const faults = await versionFaults(kafka, systemClock);
+    for (const fault of faults) yield failed('brokers', fault);
     yield ok('brokers', `${count} up, found through ${config.kafka.brokers.join(', ')}`);
   } catch (error) {
     const where = config.kafka.brokers.join(', ');
@@ -186,7 +189,7 @@ async function* examinePermissions(config: Config, kafka: KafkaConfig): Found {
     if (missing.length > 0) lacks.push(`${missing.join(', ')} on group ${applicationId}`);
     const id = `${applicationId}-${topics.syncEvents}-0`;
     if (!(await permissions.mayDescribeTransactionalId(id)))
-      lacks.push(`DESCRIBE and WRITE on the transactional ids that begin with ${applicationId}-`);
+      lacks.push(`DESCRIBE and WRITE on the transactional ids that begin with ${applicationId}-${topics.syncEvents}-`);
     for (const lack of lacks) yield failed('permissions', `the brokers do not allow ${lack}: grant it with kafka-acls`);
     if (lacks.length === 0) yield ok('permissions', 'the brokers allow what they were asked for');
   } catch (error) {

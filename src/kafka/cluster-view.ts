@@ -3,6 +3,7 @@
  * and writers: the highest leader epoch that any of them has seen counts for all.
  */
 import type { Clock } from '../lib/clock.js';
+import { BrokerError } from '../pipeline/errors.js';
 import { AnyBroker } from './any-broker.js';
 import { BrokerConnections } from './broker-connections.js';
 import { isMost } from './broker-survey.js';
@@ -71,6 +72,20 @@ export class ClusterView {
     if (chosen === undefined) throw new Error('a survey ended without an answer');
     const votes = named.filter((answer) => answer.address === address).length;
     return { ...chosen, byMost: byMost && isMost(votes, answers.length) };
+  }
+
+  /**
+   * Resolves if more than half of the brokers answer: fewer can neither take a write nor choose a leader.
+   * @throws BrokerError, or the first failure if no broker answers
+   */
+  async mustAnswer(): Promise<void> {
+    const { answers, known, byMost } = await this.#anyBroker.askSeveral(
+      this.connections,
+      brokersKnownTo,
+      (brokers) => brokers.values(),
+      (sofar, known) => isMost(sofar.length, known),
+    );
+    if (!byMost) throw new BrokerError(`only ${answers.length} of ${known} brokers answer`);
   }
 
   /** Never rejects. */

@@ -4,6 +4,7 @@ import { Backoff } from '../lib/backoff.js';
 import { describeDifferences, differencesOf } from '../lib/map-differences.js';
 import { BrokerConnections } from './broker-connections.js';
 import type { AskedCluster } from './cluster-view.js';
+import { firstConsumerIn } from './describe-consumer-group.js';
 import { describeGroup, isRebalancing, type DescribedGroup } from './describe-group.js';
 import { GroupCoordinator } from './group-coordinator.js';
 import { hasPartitions } from './member-assignment.js';
@@ -51,7 +52,7 @@ export function conflictIn(group: DescribedGroup, terms: GroupTerms, ignored: st
   const [first] = members;
   if (first === undefined) return null;
   if (group.protocol !== ASSIGNMENT_PROTOCOL)
-    return `it has a member that is not an instance of company-sync: ${nameOf(first)}`;
+    return `${FOREIGN}: ${nameOf(first)}${reading(topicsOfMember(first.memberMetadata) ?? [])}`;
   for (const member of members.filter(({ memberAssignment }) => hasPartitions(memberAssignment))) {
     const conflict = settingsConflict(terms, member.memberMetadata, `on ${nameOf(member)}`);
     if (conflict !== null) return conflict;
@@ -62,6 +63,20 @@ export function conflictIn(group: DescribedGroup, terms: GroupTerms, ignored: st
 function nameOf({ memberId, clientId, clientHost, memberMetadata }: DescribedGroup['members'][number]): string {
   const address = infoOfMember(memberMetadata)?.httpAddress ?? null;
   return `member ${memberId} (client id ${clientId}, host ${clientHost}${address === null ? '' : `, ${address}`})`;
+}
+
+const FOREIGN = 'it has a member that is not an instance of company-sync';
+
+function reading(topics: readonly string[]): string {
+  return topics.length === 0 ? '' : `, which reads ${topics.join(', ')}`;
+}
+
+/** Of a group that DescribeGroups takes for an empty one. */
+async function foreignConsumer(coordinator: GroupCoordinator, groupId: string): Promise<string | null> {
+  const consumer = await coordinator.ask((broker) => firstConsumerIn(broker, groupId)).catch(() => null);
+  if (consumer === null) return null;
+  const { memberId, clientId, clientHost, topics } = consumer;
+  return `${FOREIGN}: member ${memberId} (client id ${clientId}, host ${clientHost})${reading(topics)}`;
 }
 
 /**
@@ -83,7 +98,10 @@ export async function findGroupConflict(
   try {
     for (;;) {
       const group = await describeGroup(coordinator, groupId).catch(() => null);
-      if (group !== null && !isRebalancing(group)) return conflictIn(group, terms, ignored);
+      if (group !== null && !isRebalancing(group))
+        return group.members.length === 0
+          ? await foreignConsumer(coordinator, groupId)
+          : conflictIn(group, terms, ignored);
       if (clock.now() > deadline) return null;
       await clock.delay(backoff.next());
     }

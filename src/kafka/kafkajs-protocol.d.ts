@@ -29,6 +29,7 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readInt64(): { toString(): string };
     readString(): string | null;
     readArray<T>(read: (decoder: Decoder) => T): T[];
+    readUVarInt(): number;
     readUVarIntString(): string | null;
     readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;
     /** Passes over them, where there are none: kafkajs takes the length of one for a compact one. */
@@ -54,4 +55,34 @@ declare module 'kafkajs/src/protocol/error.js' {
   /** A KafkaJSProtocolError, which knows whether asking again helps. */
   export const errorCodes: readonly { readonly type: string; readonly code: number }[];
   export function createErrorFromCode(code: number): Error;
+}
+
+declare module 'kafkajs/src/protocol/requests/createTopics/v3/request.js' {
+  interface CreateTopics {
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly numPartitions: number;
+      readonly replicationFactor: number;
+      readonly configEntries: readonly { readonly name: string; readonly value: string }[];
+    }[];
+    readonly validateOnly: boolean;
+    readonly timeout: number;
+  }
+  export default function createTopicsRequest(request: CreateTopics): {
+    readonly apiKey: number;
+    readonly apiVersion: number;
+    readonly apiName: string;
+    encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>;
+  };
+}
+
+declare module 'kafkajs/src/protocol/requests/createTopics/v3/response.js' {
+  export function decode(body: Buffer): Promise<{
+    readonly clientSideThrottleTime: number;
+    readonly topicErrors: readonly {
+      readonly topic: string;
+      readonly errorCode: number;
+      readonly errorMessage: string | null;
+    }[];
+  }>;
 }

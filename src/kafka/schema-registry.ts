@@ -159,6 +159,12 @@ export class SchemaRegistry implements SchemaSource {
   }
 }
 
+/** A question that any registry can answer. @returns a function that rejects with RegistryUnavailableError without an answer */
+export function askRegistry({ schemaRegistry, topics }: Pick<Config, 'schemaRegistry' | 'topics'>) {
+  const registry = new SchemaRegistry(schemaRegistry);
+  return () => registry.idOfFirstVersion(`${topics.companySynchronized}-value`);
+}
+
 function configOf(subject: string): string {
   return `/config/${encodeURIComponent(subject)}`;
 }

@@ -7,7 +7,15 @@ import { BrokerError } from '../pipeline/errors.js';
 import { AnyBroker } from './any-broker.js';
 import { BrokerConnections, type ConnectedBroker } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
+import { createTopicCall, type TopicToCreate } from './create-topic-request.js';
 import { METADATA_OK, METADATA_UNKNOWN_TOPIC, metadataOf } from './metadata-protocol.js';
+import {
+  CLEANUP_POLICY,
+  DELETE_RETENTION_MS,
+  MAX_COMPACTION_LAG_MS,
+  MAX_MESSAGE_BYTES,
+  RETENTION_MS,
+} from './topic-settings.js';
 
 export interface TopicDescription {
   readonly topic: string;
@@ -16,14 +24,6 @@ export interface TopicDescription {
   /** The settings in force, also those that come from the broker. */
   readonly settings: ReadonlyMap<string, string>;
   readonly clusterId: string;
-}
-
-export interface TopicToCreate {
-  readonly topic: string;
-  readonly partitions: number;
-  readonly replicationFactor: number;
-  /** Settings that differ from the broker's. */
-  readonly settings: ReadonlyMap<string, string>;
 }
 
 const patienceMs = 10_000;
@@ -83,17 +83,25 @@ export class TopicAdmin {
    * @param topic asked with its name, as `countBrokers`
    */
   async brokerSettings(topic: string, setting: string): Promise<ReadonlyMap<number, string>> {
+    const brokers = await this.#settingsOfBrokers(topic);
+    return new Map(brokers.flatMap((broker) => (broker.has(setting) ? [[broker.id, broker.get(setting) ?? '']] : [])));
+  }
+
+  /** All settings of each broker that is up and tells them. */
+  async #settingsOfBrokers(topic: string): Promise<BrokerSettings[]> {
     const { brokers } = await this.#retry((broker) => metadataOf(broker, topic));
-    const found = [...brokers].map(async ([id, address]): Promise<[number, string][]> => {
+    const found = [...brokers].map(async ([id, address]) => {
       const resources = [{ type: brokerResource, name: String(id) }];
       const answer = await this.#connections.ask(address, (broker) =>
         (broker as AdminBroker).describeConfigs({ resources }),
       );
-      const entries = answer.resources.flatMap(({ configEntries }) => configEntries);
-      return entries.flatMap(({ configName, configValue }) => (configName === setting ? [[id, configValue]] : []));
+      return new BrokerSettings(
+        id,
+        answer.resources.flatMap(({ configEntries }) => configEntries),
+      );
     });
     const settled = await Promise.allSettled(found);
-    return new Map(settled.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])));
+    return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   }
 
   /** As `describe`, for a topic that is known to exist: each broker hears of a new one a moment late. */
@@ -106,23 +114,26 @@ export class TopicAdmin {
   }
 
   /** False where the topic was there already, which may be somebody else's doing just now. */
-  create({ topic, partitions, replicationFactor, settings }: TopicToCreate): Promise<boolean> {
-    const configEntries = [...settings].map(([name, value]) => ({ name, value }));
-    const request = {
-      topics: [{ topic, numPartitions: partitions, replicationFactor, configEntries }],
-      timeout: createTimeoutMs,
-    };
-    const attempt = async (broker: AdminBroker): Promise<boolean> => {
+  async create(plan: TopicToCreate): Promise<boolean> {
+    const call = createTopicCall(await this.#withoutDefaults(plan), createTimeoutMs);
+    const attempt = async ({ connectionPool }: AdminBroker): Promise<boolean> => {
       try {
-        await broker.createTopics(request);
+        await connectionPool.send(call);
         return true;
       } catch (error) {
-        const refusal = refusalOf(error);
-        if (typeOf(refusal) === 'TOPIC_ALREADY_EXISTS') return false;
-        throw isFinal(refusal) ? new TopicRefusedError(topic, refusal) : refusal;
+        if (typeOf(error) === 'TOPIC_ALREADY_EXISTS') return false;
+        throw isFinal(error) ? new TopicRefusedError(plan.topic, error) : error;
       }
     };
     return this.#retry(attempt, createAnswerMs);
+  }
+
+  /** A create policy may refuse a setting, whatever its value: those are left out that all brokers have anyway. */
+  async #withoutDefaults(plan: TopicToCreate): Promise<TopicToCreate> {
+    const defaults = await this.#settingsOfBrokers(plan.topic);
+    const isDefault = ([name, value]: [string, string]) =>
+      defaults.length > 0 && defaults.every((broker) => broker.get(brokerSettingOf(name)) === value);
+    return { ...plan, settings: new Map([...plan.settings].filter((setting) => !isDefault(setting))) };
   }
 
   /** Gives a topic more partitions, and resolves when each of them has a leader. */
@@ -167,15 +178,29 @@ interface AdminBroker extends ConnectedBroker {
     topicPartitions: readonly { topic: string; count: number }[];
     timeout: number;
   }): Promise<unknown>;
-  createTopics(request: {
-    topics: readonly {
-      topic: string;
-      numPartitions: number;
-      replicationFactor: number;
-      configEntries: readonly { name: string; value: string }[];
-    }[];
-    timeout: number;
-  }): Promise<unknown>;
+}
+
+class BrokerSettings extends Map<string, string> {
+  constructor(
+    readonly id: number,
+    entries: readonly { readonly configName: string; readonly configValue: string }[],
+  ) {
+    super(entries.map(({ configName, configValue }) => [configName, configValue]));
+  }
+}
+
+/** The setting of a broker that a topic has without one of its own. Those that are not here have the same name. */
+const BROKER_SETTINGS: Readonly<Record<string, string>> = {
+  [CLEANUP_POLICY]: 'log.cleanup.policy',
+  [DELETE_RETENTION_MS]: 'log.cleaner.delete.retention.ms',
+  [MAX_COMPACTION_LAG_MS]: 'log.cleaner.max.compaction.lag.ms',
+  [MAX_MESSAGE_BYTES]: 'message.max.bytes',
+  [RETENTION_MS]: 'log.retention.ms',
+  'segment.bytes': 'log.segment.bytes',
+};
+
+function brokerSettingOf(topicSetting: string): string {
+  return BROKER_SETTINGS[topicSetting] ?? topicSetting;
 }
 
 async function describeAt(broker: AdminBroker, topic: string): Promise<TopicDescription | null> {
@@ -193,12 +218,6 @@ async function describeAt(broker: AdminBroker, topic: string): Promise<TopicDesc
     settings: new Map(entries.map(({ configName, configValue }) => [configName, configValue])),
     clusterId,
   };
-}
-
-/** kafkajs gives the refusal of each topic asked for, of which there is one here, in an error of errors. */
-function refusalOf(error: unknown): unknown {
-  if (error instanceof Error && 'errors' in error && Array.isArray(error.errors)) return error.errors[0] as unknown;
-  return error;
 }
 
 /** The name of the broker's error code; undefined where no broker answered. */

@@ -1,6 +1,16 @@
 /** How each topic should be: the contract's table of topics as data. Pure. */
 import type { TopicNames } from '../config.js';
-import type { TopicDescription, TopicToCreate } from './topic-admin.js';
+import type { TopicToCreate } from './create-topic-request.js';
+import type { TopicDescription } from './topic-admin.js';
+import {
+  CLEANUP_POLICY,
+  DELETE_RETENTION_MS,
+  MAX_COMPACTION_LAG_MS,
+  MAX_MESSAGE_BYTES,
+  MIN_INSYNC_REPLICAS,
+  RETENTION_MS,
+  UNCLEAN_LEADER_ELECTION,
+} from './topic-settings.js';
 
 export type TopicRole = keyof TopicNames;
 
@@ -21,14 +31,6 @@ const mib = 1_024 * kib;
 /** What a dead letter is larger than the record in it: headers. */
 const deadLetterExtraBytes = 64 * kib;
 const writtenMessageMaxBytes = 8 * mib;
-
-export const CLEANUP_POLICY = 'cleanup.policy';
-export const DELETE_RETENTION_MS = 'delete.retention.ms';
-export const MAX_COMPACTION_LAG_MS = 'max.compaction.lag.ms';
-export const MAX_MESSAGE_BYTES = 'max.message.bytes';
-export const MIN_INSYNC_REPLICAS = 'min.insync.replicas';
-export const RETENTION_MS = 'retention.ms';
-export const UNCLEAN_LEADER_ELECTION = 'unclean.leader.election.enable';
 
 const deleted = { [CLEANUP_POLICY]: 'delete', [RETENTION_MS]: String(30 * dayMs) };
 const compacted = { [CLEANUP_POLICY]: 'compact' };

@@ -1,15 +1,8 @@
 /** Whether `run` may use the topics as they are: it refuses faults, and logs warnings. Pure. */
 import { WHAT_TO_DO_ABOUT_GROWTH } from './input-growth.js';
 import type { TopicDescription } from './topic-admin.js';
-import {
-  CLEANUP_POLICY,
-  MAX_MESSAGE_BYTES,
-  MIN_INSYNC_REPLICAS,
-  TOPIC_ROLES,
-  UNCLEAN_LEADER_ELECTION,
-  messageMaxBytesOf,
-  type TopicRole,
-} from './topic-plan.js';
+import { TOPIC_ROLES, messageMaxBytesOf, type TopicRole } from './topic-plan.js';
+import { CLEANUP_POLICY, MAX_MESSAGE_BYTES, MIN_INSYNC_REPLICAS, UNCLEAN_LEADER_ELECTION } from './topic-settings.js';
 
 export type FoundTopics = Readonly<Record<TopicRole, TopicDescription>>;
 

@@ -4,8 +4,10 @@ import type { Clock } from '../lib/clock.js';
 import type { LogBounds, Logs } from '../pipeline/ports.js';
 import type { KafkaConfig } from './cluster.js';
 import { numberIn, policyFaults, policyWarnings, type FoundTopics } from './topic-policies.js';
-import { TopicAdmin, type TopicDescription, type TopicToCreate } from './topic-admin.js';
-import { DELETE_RETENTION_MS, RETENTION_MS, TOPIC_ROLES, planOf, type TopicRole } from './topic-plan.js';
+import type { TopicToCreate } from './create-topic-request.js';
+import { TopicAdmin, type TopicDescription } from './topic-admin.js';
+import { TOPIC_ROLES, planOf, type TopicRole } from './topic-plan.js';
+import { DELETE_RETENTION_MS, RETENTION_MS } from './topic-settings.js';
 import { transactionTimeoutFaults } from './transaction-timeout.js';
 
 export interface Difference {

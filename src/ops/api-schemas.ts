@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { POISON_CODES } from '../domain/events.js';
 import { VERDICTS, type Explanation } from '../domain/explanation.js';
 import { PARTITION_STATES } from '../pipeline/observer.js';
+import { DEPENDENCIES } from './dependency-watch.js';
 import { WATCHED_PARTS } from './failure-watch.js';
 
 const count = () => z.int().min(0);
@@ -72,24 +73,38 @@ export const explanation = z
   })
   .describe('why a company has or has not been announced') satisfies z.ZodType<Explanation>;
 
-const partition = z.strictObject({
-  partition: count(),
-  state: z.enum(PARTITION_STATES),
-  reason: z.string().nullable(),
+const partition = z.strictObject({ partition: count(), state: z.enum(PARTITION_STATES) });
+
+const dependency = z.strictObject({
+  dependency: z.enum(DEPENDENCIES),
+  reachable: z.boolean().nullable().describe('null while it is not known yet'),
+  unreachableSince: time().nullable().describe('the first question without an answer'),
 });
+
+const failing = z.strictObject({
+  part: z.enum(WATCHED_PARTS),
+  partition: count().nullable().describe('null for what is of the whole instance'),
+  failingSince: time(),
+});
+const cause = () => z.string().describe('the last error, or what it waits for');
 
 const failure = {
   failingSince: time().optional().describe('errors have kept it from any progress since then, a minute ago or longer'),
-  cause: z.string().optional().describe('the last error, or what it waits for'),
+  cause: cause().optional(),
 };
 
 export const partitions = z.strictObject({
   partitions: z.array(
     partition.extend({
       state: z.enum(PARTITION_STATES).nullable().describe('null where its owner does not answer'),
+      reason: z.string().nullable().describe('why it is in that state'),
       owner: z.string().nullable().optional().describe('with scope=deployment: where its owner is reached'),
       position: count().nullable().describe('input offset after the last batch'),
-      lag: count().nullable().describe('records behind, as of the last batch'),
+      lag: count().nullable().describe('records behind; null if the brokers have not told it for a minute'),
+      stale: z
+        .boolean()
+        .optional()
+        .describe('the brokers have not confirmed position and lag for a minute; earlier releases do not tell it'),
       recordsPerSecond: count(),
       restoredPercent: count().nullable().describe('how much of the changelog is replayed, while it is'),
       restore: z.strictObject({ position: count(), start: count(), end: count(), records: count() }).optional(),
@@ -97,6 +112,15 @@ export const partitions = z.strictObject({
       ...failure,
     }),
   ),
+  starting: z.string().optional().describe('why the instance as a whole is not up'),
+  dependencies: z
+    .array(dependency.extend({ cause: z.string().nullable() }))
+    .optional()
+    .describe('earlier releases do not tell them'),
+  failing: z
+    .array(failing.extend({ cause: cause() }))
+    .optional()
+    .describe('parts of this instance; earlier releases do not tell them'),
   standbys: z.array(z.looseObject({ partition: count(), position: count(), end: count(), lag: z.int() })).optional(),
   stateBytes: count().optional(),
 });
@@ -122,18 +146,10 @@ export const companies = z.strictObject({
 
 export const readiness = z.strictObject({
   ready: z.boolean(),
-  reason: z.string().optional().describe('why the instance as a whole is not up'),
-  unready: z.array(partition).describe('the assigned partitions that do not run, each with its reason'),
-  failing: z
-    .array(
-      z.strictObject({
-        part: z.enum(WATCHED_PARTS),
-        partition: count().nullable().describe('null for what is of the whole instance'),
-        failingSince: time(),
-        cause: z.string(),
-      }),
-    )
-    .describe('what errors have kept from any progress for a minute or longer'),
+  reason: z.string().optional().describe('what the instance as a whole does before it is up'),
+  unready: z.array(partition).describe('the assigned partitions that do not run'),
+  failing: z.array(failing).describe('what errors have kept from any progress for a minute or longer'),
+  dependencies: z.array(dependency),
 });
 
 export const liveness = z.strictObject({ status: z.literal('alive') });

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { assertNever } from '../lib/assert-never.js';
 import type { Found } from './company-directory.js';
 import { companyPath } from './company-path.js';
+import type { DependencyWatch } from './dependency-watch.js';
 import type { FailureWatch } from './failure-watch.js';
 import type { Inspection } from './inspection.js';
 import { InstanceError } from './instance-client.js';
@@ -31,6 +32,8 @@ export interface CompanyView {
   inspection(): Inspection | null;
   readonly figures: ProgressBoard;
   readonly failures: FailureWatch;
+  readonly dependencies: DependencyWatch;
+  starting(): { readonly phase: string; readonly because: string | null } | null;
 }
 
 export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): void {
@@ -39,14 +42,16 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
   server.get<{ Querystring: { scope?: string } }>('/partitions', { config }, async (request, reply) => {
     void reply.header('cache-control', 'no-store');
     const deployment = view.inspection()?.deployment;
-    if (request.query.scope === 'deployment') return { partitions: (await deployment?.partitionsEverywhere()) ?? [] };
+    const instance = { ...startingOf(view), dependencies: view.dependencies.states(), failing: failures.failing() };
+    if (request.query.scope === 'deployment')
+      return { partitions: (await deployment?.partitionsEverywhere()) ?? [], ...instance };
     const partitions = deployment?.partitionsHere() ?? [];
     return {
       partitions: partitions.map((one) => ({
         ...one,
         ...figures.of(one.partition),
-        ...failures.failureOf('partition', one.partition),
       })),
+      ...instance,
       standbys: figures.standbys().map((one) => ({ ...one, ...failures.failureOf('standby', one.partition) })),
       stateBytes: figures.stateBytes,
     };
@@ -82,6 +87,13 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
     const { deployment } = known;
     return scope === 'instance' ? deployment.listHere(state, limit) : deployment.listEverywhere(state, limit);
   });
+}
+
+function startingOf(view: CompanyView): { starting?: string } {
+  const starting = view.starting();
+  if (starting === null) return {};
+  const { phase, because } = starting;
+  return { starting: because === null ? phase : `${phase}: ${because}` };
 }
 
 function isListState(text: string): text is ListState {

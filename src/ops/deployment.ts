@@ -3,6 +3,7 @@ import type { Explanation } from '../domain/explanation.js';
 import type { PartitionState } from '../pipeline/observer.js';
 import type { PartitionOwner } from '../pipeline/ports.js';
 import type { LocalPartitions } from './company-directory.js';
+import type { Failure } from './failure-watch.js';
 import type { InstanceClient } from './instance-client.js';
 import type { Figures, PartitionView } from './partition-figures.js';
 import { merge, type CompanyList, type ListState, type UnfinishedLists } from './unfinished-lists.js';
@@ -19,6 +20,7 @@ export interface DeploymentOptions {
   /** Of the unfinished companies of this instance's partitions. */
   readonly lists: UnfinishedLists;
   readonly figuresOf: (partition: number) => Figures;
+  readonly failureOf: (partition: number) => Failure | null;
   /** Of the input topic. */
   readonly partitions: number;
   readonly owners: () => Promise<readonly PartitionOwner[]>;
@@ -27,16 +29,16 @@ export interface DeploymentOptions {
   readonly address: () => string | null;
 }
 
-const NO_FIGURES: Figures = { position: null, lag: null, recordsPerSecond: 0, restoredPercent: null };
+const NO_FIGURES: Figures = { position: null, lag: null, stale: false, recordsPerSecond: 0, restoredPercent: null };
 
 export class Deployment {
   constructor(private readonly options: DeploymentOptions) {}
 
   partitionsHere(): PartitionView[] {
-    const { local, figuresOf } = this.options;
+    const { local, figuresOf, failureOf } = this.options;
     return [...local.statuses()]
       .sort(([a], [b]) => a - b)
-      .map(([partition, status]) => ({ partition, ...status, ...figuresOf(partition) }));
+      .map(([partition, status]) => ({ partition, ...status, ...figuresOf(partition), ...failureOf(partition) }));
   }
 
   /** Every partition of the input, whoever has it. */

@@ -3,9 +3,12 @@ import { networkInterfaces } from 'node:os';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Registry } from 'prom-client';
+import type { z } from 'zod';
 import type { PartitionStatus } from '../pipeline/observer.js';
 import { advertisedAddress } from './advertised-address.js';
+import type { readiness } from './api-schemas.js';
 import { addCompanyRoutes } from './company-routes.js';
+import type { DependencyWatch } from './dependency-watch.js';
 import type { FailureWatch } from './failure-watch.js';
 import { guard, type Access } from './http-access.js';
 import { answerOnlyReads, LIMITED_SERVER, limitConnections, SAFE_HEADERS } from './http-limits.js';
@@ -14,12 +17,21 @@ import { openApiDocument } from './openapi.js';
 import type { ProgressBoard } from './progress-board.js';
 import { addStatusPage } from './status-page.js';
 
+/** What an instance does before it runs partitions, and after. */
+export interface Starting {
+  readonly phase:
+    'starting' | 'waiting for the brokers' | 'waiting for the schema registry' | 'joining the group' | 'stopping';
+  /** May have addresses. */
+  readonly because: string | null;
+}
+
 export interface ServiceView {
-  /** Why the instance as a whole is not up yet (waiting for the registry, joining the group); null once it is. */
-  startingBecause(): string | null;
+  /** Why the instance as a whole is not up yet; null once it is. */
+  starting(): Starting | null;
   partitions(): Map<number, PartitionStatus>;
   readonly figures: ProgressBoard;
   readonly failures: FailureWatch;
+  readonly dependencies: DependencyWatch;
   /** Null while there are no partitions to look into. */
   inspection(): Inspection | null;
 }
@@ -85,13 +97,34 @@ function addProbes(server: FastifyInstance, view: ServiceView): void {
   const config = { open: true };
   server.get('/livez', { config }, () => ({ status: 'alive' }));
   server.get('/readyz', { config }, (_request, reply) => {
-    const starting = view.startingBecause();
-    const unready = listPartitions(view).filter(({ state }) => state !== 'running');
-    const failing = view.failures.failing();
-    const ready = starting === null && unready.length === 0 && failing.length === 0;
-    void reply.status(ready ? 200 : 503);
-    return { ready, ...(starting === null ? {} : { reason: starting }), unready, failing };
+    const answer = readinessOf(view);
+    void reply.status(answer.ready ? 200 : 503);
+    return answer;
   });
+}
+
+/**
+ * Asked without a token: only words of ours and numbers. Causes and reasons quote brokers, URLs and files, and are told by
+ * `/partitions`.
+ *
+ * An instance that does not reach the brokers does no work and is not ready. A registry that does not answer stops only
+ * what waits for it.
+ */
+function readinessOf(view: ServiceView): z.infer<typeof readiness> {
+  const starting = view.starting();
+  const unready = [...view.partitions()]
+    .filter(([, { state }]) => state !== 'running')
+    .sort(([a], [b]) => a - b)
+    .map(([partition, { state }]) => ({ partition, state }));
+  const failing = view.failures
+    .failing()
+    .map(({ part, partition, failingSince }) => ({ part, partition, failingSince }));
+  const dependencies = view.dependencies
+    .states()
+    .map(({ dependency, reachable, unreachableSince }) => ({ dependency, reachable, unreachableSince }));
+  const cutOff = view.dependencies.isReachable('brokers') === false;
+  const ready = starting === null && unready.length === 0 && failing.length === 0 && !cutOff;
+  return { ready, ...(starting === null ? {} : { reason: starting.phase }), unready, failing, dependencies };
 }
 
 /** Every refusal is `{ error }`, in words. */
@@ -102,8 +135,4 @@ function speakPlainly(server: FastifyInstance): void {
   server.setNotFoundHandler((request, reply) =>
     reply.status(404).send({ error: `${request.method} ${request.url.split('?')[0]} is nothing that is served here` }),
   );
-}
-
-function listPartitions(view: ServiceView) {
-  return [...view.partitions()].sort(([a], [b]) => a - b).map(([partition, status]) => ({ partition, ...status }));
 }

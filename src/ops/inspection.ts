@@ -7,6 +7,7 @@ import type { Logs, PartitionOwners, StateHolders } from '../pipeline/ports.js';
 import { AnnouncedEvents } from './announced-events.js';
 import { CompanyDirectory, type LocalPartitions } from './company-directory.js';
 import { Deployment } from './deployment.js';
+import type { FailureWatch } from './failure-watch.js';
 import { InstanceClient } from './instance-client.js';
 import type { MemberProofs } from './member-proof.js';
 import type { PartitionFigures } from './partition-figures.js';
@@ -27,6 +28,7 @@ export interface InspectionParts {
   /** Made of HTTP_TOKEN, which all instances of a deployment share. */
   readonly proofs: MemberProofs;
   readonly figures: PartitionFigures;
+  readonly failures: FailureWatch;
   /** Where this instance is reached by the others. */
   readonly address: () => string | null;
   /** Of this instance in the group. */
@@ -42,8 +44,8 @@ export interface Inspection {
 }
 
 export function createInspection(parts: InspectionParts): Inspection {
-  const { context, local, partitions, owners, logs, schema, schemas, proofs, figures, address, memberId, logger } =
-    parts;
+  const { context, local, partitions, owners, logs, schema, schemas, proofs, figures, failures } = parts;
+  const { address, memberId, logger } = parts;
   const { applicationId, topics, allDatasetsFrom, partitioner, settings, clock } = context;
   const events = new AnnouncedEvents({
     ...{ logs, clock, schema, schemas, topic: topics.synchronized },
@@ -62,7 +64,10 @@ export function createInspection(parts: InspectionParts): Inspection {
     announced: (source) => events.find(source),
   });
   const lists = new UnfinishedLists(local, () => clock.now());
-  const deployment = new Deployment({ local, lists, figuresOf, partitions, owners: askOwners, client, address });
+  const failureOf = (partition: number) => failures.failureOf('partition', partition);
+  const deployment = new Deployment({
+    ...{ local, lists, figuresOf, failureOf, partitions, owners: askOwners, client, address },
+  });
   const successors = new Successors({
     ...{ memberId, client, clock, logger },
     partitions: () => local.statuses().keys(),

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { TimestampMs } from '../domain/events.js';
 import type { Clock } from '../lib/clock.js';
+import { settlesWithin } from '../lib/long-promise.js';
 import type { Logs } from '../pipeline/ports.js';
 import { oldestHold } from '../store/oldest-hold.js';
 import type { StateSize } from '../store/state-size.js';
@@ -11,6 +12,13 @@ import type { OldestUncommitted } from './oldest-uncommitted.js';
 
 /** How old a sampled value may be, besides the time that looking takes. */
 const SAMPLE_INTERVAL_MS = 10_000;
+/**
+ * What the brokers told of a partition is shown for so many milliseconds, unless they tell it again: several times what
+ * passes between two looks, so that one slow answer does not count.
+ */
+export const STALE_AFTER_MS = 60_000;
+/** A look at one partition that takes longer, in milliseconds, is left to itself: the next samples pass it over. */
+const LOOK_DEADLINE_MS = 5_000;
 /** Looking through holds takes time by their number: after each look a rest of so many times as long. */
 const RESTS_PER_LOOK = 50;
 
@@ -27,9 +35,9 @@ export interface InstanceMetricsParts {
   /** How long the dead-letter topic keeps a record; Infinity where that has no limit. */
   readonly deadLetterRetentionMs: number;
   readonly stateSize: () => Promise<StateSize>;
-  /** Records between the committed offset and the end of a partition. */
-  readonly onLag: (partition: number, records: number) => void;
-  readonly oldestUncommitted: Pick<OldestUncommitted, 'sampled'>;
+  /** Records between the committed offset and the end of a partition; null if it was not told for STALE_AFTER_MS. */
+  readonly onLag: (partition: number, records: number | null) => void;
+  readonly oldestUncommitted: Pick<OldestUncommitted, 'sampled' | 'stale'>;
 }
 
 export class InstanceMetrics {
@@ -43,6 +51,10 @@ export class InstanceMetrics {
   /** Where the readers of a partition wait for the end of a transaction, and since when; null where they do not. */
   readonly #waiting = new Map<number, { readonly offset: number; readonly sinceMs: TimestampMs } | null>();
   readonly #oldestHold;
+  /** Looks that are under way, by partition: one at a time. */
+  readonly #looks = new Map<number, Promise<void>>();
+  /** When the brokers told of a partition last, or when it was assigned. */
+  readonly #toldAt = new Map<number, TimestampMs>();
   /** The partitions that `#oldestHold` tells of. */
   readonly #held = new Set<number>();
 
@@ -103,44 +115,71 @@ export class InstanceMetrics {
     this.#assigned.set({ role: 'standby' }, standby.length);
   }
 
-  /** Samples until `signal` aborts. Never rejects: what cannot be looked up keeps its value, and that is logged. */
+  /** Samples until `signal` aborts. Never rejects: what cannot be looked up is logged, and expires if it lasts. */
   async run(signal: AbortSignal): Promise<void> {
-    const figures = [() => this.#sampleLag(), () => this.#sampleStore(), () => this.#sampleHolds()];
-    await Promise.all(figures.map((sample) => this.#repeat(sample, signal)));
+    const figures = [
+      { sample: () => this.#sampleStore(), restsPerLook: RESTS_PER_LOOK },
+      { sample: () => this.#sampleHolds(), restsPerLook: RESTS_PER_LOOK },
+      { sample: () => this.#sampleLag(signal), restsPerLook: 0 },
+    ];
+    await Promise.all(figures.map(({ sample, restsPerLook }) => this.#repeat(sample, restsPerLook, signal)));
   }
 
-  async #repeat(sample: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#parts;
+  async #repeat(sample: () => Promise<void>, restsPerLook: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts;
     while (!signal.aborted) {
       const began = clock.now();
-      try {
-        await sample();
-      } catch (err) {
-        if (!signal.aborted) logger.warn({ err }, 'metrics could not be brought up to date');
-      }
-      await clock.delay(Math.max(SAMPLE_INTERVAL_MS, RESTS_PER_LOOK * (clock.now() - began)), signal);
+      await sample().catch((err: unknown) => this.#couldNot(err, signal));
+      await clock.delay(Math.max(SAMPLE_INTERVAL_MS, restsPerLook * (clock.now() - began)), signal);
     }
   }
 
-  /** A partition that is blocked commits nothing, and one that is idle has no batches: both have a lag. */
-  async #sampleLag(): Promise<void> {
-    const { logs, topic, local, onLag, oldestUncommitted } = this.#parts;
-    const sample = async (partition: number) => {
-      const at = { topic, partition };
-      // In this order: what is committed in between must not make the lag negative.
-      const committed = await logs.committedOffset(at);
-      const { start, end, highWatermark } = await logs.bounds(at);
-      onLag(partition, Math.max(0, end - (committed ?? start)));
-      this.#tellOpenTransaction(partition, end, highWatermark);
-      await oldestUncommitted.sampled(partition, committed ?? start, end);
-    };
+  #couldNot(err: unknown, signal?: AbortSignal): void {
+    if (signal?.aborted !== true) this.#parts.logger.warn({ err }, 'metrics could not be brought up to date');
+  }
+
+  /**
+   * A partition that is blocked commits nothing, and one that is idle has no batches: both have a lag. Each partition is
+   * looked at by itself: one that gives no answer keeps none of the others waiting.
+   */
+  async #sampleLag(signal: AbortSignal): Promise<void> {
+    const { local, clock, onLag, oldestUncommitted } = this.#parts;
     const assigned = local.statuses();
-    for (const partition of this.#waiting.keys())
-      if (!assigned.has(partition)) {
-        this.#waiting.delete(partition);
+    for (const partition of [...this.#toldAt.keys()]) if (!assigned.has(partition)) this.#forget(partition);
+    for (const partition of assigned.keys()) {
+      const toldAt = this.#toldAt.get(partition) ?? clock.now();
+      this.#toldAt.set(partition, toldAt);
+      if (clock.now() - toldAt >= STALE_AFTER_MS) {
+        onLag(partition, null);
+        oldestUncommitted.stale(partition);
         this.#openTransaction.remove({ partition });
       }
-    await Promise.all([...assigned.keys()].map(sample));
+      if (this.#looks.has(partition)) continue;
+      const look = this.#lookAt(partition)
+        .catch((err: unknown) => this.#couldNot(err, signal))
+        .finally(() => this.#looks.delete(partition));
+      this.#looks.set(partition, look);
+    }
+    await settlesWithin(Promise.all(this.#looks.values()), clock, LOOK_DEADLINE_MS);
+  }
+
+  async #lookAt(partition: number): Promise<void> {
+    const { logs, topic, clock, local, onLag, oldestUncommitted } = this.#parts;
+    const at = { topic, partition };
+    // In this order: what is committed in between must not make the lag negative.
+    const committed = await logs.committedOffset(at);
+    const { start, end, highWatermark } = await logs.bounds(at);
+    if (!local.statuses().has(partition)) return;
+    this.#toldAt.set(partition, clock.now());
+    onLag(partition, Math.max(0, end - (committed ?? start)));
+    this.#tellOpenTransaction(partition, end, highWatermark);
+    await oldestUncommitted.sampled(partition, committed ?? start, end);
+  }
+
+  #forget(partition: number): void {
+    this.#toldAt.delete(partition);
+    this.#waiting.delete(partition);
+    this.#openTransaction.remove({ partition });
   }
 
   /** Lag does not show such a transaction, for it counts what can be read. */
@@ -160,20 +199,23 @@ export class InstanceMetrics {
     this.#setAsideBytes.set(setAside);
   }
 
-  /** A partition whose rows cannot be read now keeps what was told of it; one that is gone is told of by its owner. */
+  /** A partition whose rows cannot be read now keeps its last value; after it has moved, its new owner reports it. */
   async #sampleHolds(): Promise<void> {
     const { local } = this.#parts;
-    for (const partition of local.statuses().keys()) {
-      const rows = local.committed(partition);
-      if (rows === null) continue;
-      try {
-        this.#tellOldestHold(partition, await oldestHold(rows));
-      } finally {
-        await rows.close();
-      }
-    }
+    for (const partition of local.statuses().keys())
+      await this.#sampleHoldsOf(partition).catch((err: unknown) => this.#couldNot(err));
     const assigned = local.statuses();
     for (const partition of this.#held) if (!assigned.has(partition)) this.#tellOldestHold(partition, null);
+  }
+
+  async #sampleHoldsOf(partition: number): Promise<void> {
+    const rows = this.#parts.local.committed(partition);
+    if (rows === null) return;
+    try {
+      this.#tellOldestHold(partition, await oldestHold(rows));
+    } finally {
+      await rows.close();
+    }
   }
 
   #tellOldestHold(partition: number, stamp: TimestampMs | null): void {

@@ -1,20 +1,88 @@
-/** The log: JSON lines on standard output that a terminal can show and that hold no secret. */
-import { pino, type LevelWithSilent, type Logger } from 'pino';
+/**
+ * The log of the processor: JSON lines on standard output that a terminal can show and that hold no secret. No warning or
+ * error comes more than once a minute for one cause. A line that followed others like it has `leftOut`, how many were not
+ * logged.
+ */
+import { pino, type DestinationStream, type LevelWithSilent, type Logger } from 'pino';
 import type { HideSecrets } from '../lib/hide-secrets.js';
 import { printable } from '../lib/printable.js';
+import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
+
+/** pino's number of a warning; a fatal line is the last one and always logged. */
+const WARN = 40;
+const FATAL = 60;
+/**
+ * Lines a minute that name companies, for each kind of line. Each is about another company, so they are no repetition. A
+ * flood of bad records must not become one of lines: the topics that they are written to have each of them.
+ */
+export const COMPANY_LINES_A_MINUTE = 100;
 
 /** Never logged, in the line itself or in an object of it, such as the request of an error. */
 const SECRET_FIELDS = ['password', 'passphrase', 'authorization', 'sasl', 'auth'];
 const REDACTED = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
 const STANDARD_OUTPUT = 1;
 
+type Fields = Readonly<Record<string, unknown>>;
+
+export interface LoggerOptions {
+  readonly level: LevelWithSilent;
+  readonly pid: number;
+  readonly hide: HideSecrets;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
 /** Writes at once: the last line before the process ends is not lost. */
-export function createLogger(level: LevelWithSilent, pid: number, hide: HideSecrets): Logger {
-  const output = pino.destination({ dest: STANDARD_OUTPUT, sync: true });
-  return pino({ level, base: { pid }, redact: REDACTED }, { write: (line) => output.write(logLine(line, hide)) });
+export function createLogger({ level, pid, hide, now }: LoggerOptions, destination = standardOutput()): Logger {
+  const repeats = new RepeatedLines(now);
+  const hooks = {
+    logMethod(this: Logger, given: unknown[], log: (...args: unknown[]) => void, lineLevel: number): void {
+      if (lineLevel < WARN || lineLevel >= FATAL) return log.apply(this, given);
+      const { fields, message } = partsOf(given);
+      const leftOut = repeats.take(causeOf(fields, message), 'companyId' in fields ? COMPANY_LINES_A_MINUTE : 1);
+      if (leftOut === null) return;
+      log.apply(this, leftOut === 0 ? given : [{ ...fields, leftOut }, message]);
+    },
+  };
+  const safe = { write: (line: string) => destination.write(logLine(line, hide)) };
+  return pino({ level, base: { pid }, redact: REDACTED, hooks }, safe);
+}
+
+function standardOutput(): DestinationStream {
+  return pino.destination({ dest: STANDARD_OUTPUT, sync: true });
 }
 
 /** A line of JSON with its line break: JSON leaves C1 and bidi controls as they are. */
 export function logLine(line: string, hide: HideSecrets): string {
   return `${printable(hide(line.trimEnd()))}\n`;
+}
+
+/** What pino takes: fields and a message, an error and a message, or a message alone. */
+function partsOf([first, second]: readonly unknown[]): { fields: Fields; message: string } {
+  if (first instanceof Error) return { fields: { err: first }, message: textOf(second ?? first.message) };
+  if (typeof first === 'object' && first !== null) return { fields: first as Fields, message: textOf(second ?? '') };
+  return { fields: {}, message: textOf(first) };
+}
+
+/**
+ * Two lines have the same cause if they differ in numbers alone. A line about a partition that has no error is a fact about
+ * that partition; an error is the same in all of them.
+ */
+function causeOf(fields: Fields, message: string): string {
+  if ('companyId' in fields) return withoutNumbers(message).slice(0, MESSAGE_KIND_CHARACTERS);
+  const { err, partition } = fields;
+  const about = err === undefined ? (partition ?? '') : errorOf(err);
+  const texts = Object.values(fields).filter((value) => typeof value === 'string');
+  return `${withoutNumbers([message, ...texts].join(' '))} ${textOf(about)}`;
+}
+
+/** Behind it a message about a company may name what only that company has. */
+const MESSAGE_KIND_CHARACTERS = 30;
+
+function errorOf(err: unknown): string {
+  return err instanceof Error ? withoutNumbers(`${err.name} ${err.message}`) : textOf(err);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

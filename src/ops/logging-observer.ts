@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Announcement } from '../domain/announcement.js';
 import type { Stall } from '../domain/stall.js';
 import { isoTime } from '../lib/iso-time.js';
+import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
 import type { Poison } from '../decode/poison.js';
 import {
   BrokerSettingError,
@@ -25,6 +26,8 @@ const MAX_REMEMBERED_WORDS = 1_000;
 const TOLD_BY_THE_STATE = [BrokerSettingError, InconsistentPositionError, HangingTransactionError, RecordTooLargeError];
 const RESTORE_LOG_INTERVAL_MS = 2_000;
 const UNDATED_LOG_INTERVAL_MS = 3_600_000;
+/** Partitions times their states, of which each has its own lines. */
+const MAX_STATES = 2_000;
 
 /** Tells an operator what happens, one JSON line each, searchable by companyId and partition. */
 export class LoggingObserver implements PipelineObserver {
@@ -33,17 +36,28 @@ export class LoggingObserver implements PipelineObserver {
   /** Records without a date since they were logged last. */
   #undated = 0;
   #undatedLoggedAt: number | null = null;
+  /** Partitions that have failed and do not run again yet. They pass through the same states with each attempt. */
+  readonly #failed = new Set<number>();
+  readonly #states: RepeatedLines;
 
   constructor(
     private readonly logger: Logger,
     private readonly now: () => number,
-  ) {}
+  ) {
+    this.#states = new RepeatedLines(now, MAX_STATES);
+  }
 
   state(partition: number, { state, reason }: PartitionStatus): void {
     const isTrouble =
-      state === 'blocked' || state === 'waiting-for-registry' || (state === 'running' && reason !== null);
+      state === 'blocked' || state.startsWith('waiting-for-') || (state === 'running' && reason !== null);
+    const isAttempt =
+      this.#failed.has(partition) && (state === 'waiting' || state === 'fencing' || state === 'restoring');
+    if (state === 'running' || state === 'closed') this.#failed.delete(partition);
+    const leftOut = isAttempt ? null : this.#states.take(`${partition} ${state} ${withoutNumbers(reason ?? '')}`, 3);
+    if (leftOut === null) return;
     const level = isTrouble ? 'warn' : 'info';
-    this.logger[level]({ partition, state, ...(reason === null ? {} : { reason }) }, `partition is ${state}`);
+    const fields = { partition, state, ...(reason === null ? {} : { reason }), ...(leftOut === 0 ? {} : { leftOut }) };
+    this.logger[level](fields, `partition is ${state}`);
   }
 
   step(): void {}
@@ -140,6 +154,7 @@ export class LoggingObserver implements PipelineObserver {
   }
 
   error(partition: number, error: unknown): void {
+    this.#failed.add(partition);
     if (TOLD_BY_THE_STATE.some((kind) => error instanceof kind)) return;
     const level = error instanceof FencedError ? 'info' : 'warn';
     this.logger[level]({ partition, err: error }, 'partition will be taken over again');

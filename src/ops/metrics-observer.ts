@@ -168,9 +168,10 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.lag(partition, report.lag);
   }
 
-  /** Also told where no batch tells it: by a partition that is idle, waits or is blocked. */
-  lag(partition: number, records: number): void {
-    if (this.#states.has(partition)) this.#lag.set({ partition }, records);
+  /** Also of a partition that has no batches: it is idle, waits or is blocked. @param records null if not known any more */
+  lag(partition: number, records: number | null): void {
+    if (records === null) this.#lag.remove({ partition });
+    else if (this.#states.has(partition)) this.#lag.set({ partition }, records);
   }
 
   restore(partition: number, { position, end, records }: RestoreProgress): void {

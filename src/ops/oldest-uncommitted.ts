@@ -64,6 +64,11 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
     else this.#note(partition, this.options.clock.now() - latencyMs, null);
   }
 
+  /** The brokers have told nothing for a while: that all was committed is not known any more. A record that waits still does. */
+  stale(partition: number): void {
+    if (!this.#oldest.has(partition)) this.#sampled.delete(partition);
+  }
+
   /**
    * Call it now and then with what is committed.
    * @param end of what can be read of the input partition

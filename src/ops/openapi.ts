@@ -32,7 +32,7 @@ const PATHS = {
       summary: 'Whether every assigned partition runs',
       responses: {
         200: json('All of them do', 'readiness'),
-        503: json('The instance, or a partition of it, does not: with the reasons', 'readiness'),
+        503: json('The instance, or a partition of it, does not; /partitions has the reasons', 'readiness'),
       },
     },
   },

@@ -10,10 +10,16 @@ export class StateMetricsObserver implements Partial<PipelineObserver> {
   readonly #standbyLag;
   readonly #standbyErrors;
   readonly #removed;
+  /** Partition -> changelog offsets behind, as the last read told. */
+  readonly #standbys = new Map<number, number>();
   /** What each restore under way has told so far. */
   readonly #bytesTold = new Map<number, number>();
 
-  constructor(registry: Registry) {
+  /** @param isCutOff whether the standby of a partition cannot read: what it knows of the changelog's end is old then */
+  constructor(
+    registry: Registry,
+    private readonly isCutOff: (partition: number) => boolean,
+  ) {
     const registers = [registry];
     const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
       new Counter({ name: PREFIX + name, help, labelNames, registers });
@@ -21,7 +27,11 @@ export class StateMetricsObserver implements Partial<PipelineObserver> {
       new Gauge({ name: PREFIX + name, help, labelNames, registers });
     this.#restoredBytes = counter('restored_bytes_total', 'Keys and values of the records replayed', ['partition']);
     this.#restoreSeconds = gauge('restore_remaining_seconds', 'Time left at the rate so far', ['partition']);
-    this.#standbyLag = gauge('standby_lag_records', 'Changelog offsets that a standby is behind', ['partition']);
+    const collect = () => this.#tellStandbys();
+    this.#standbyLag = new Gauge({
+      ...{ name: `${PREFIX}standby_lag_records`, help: 'Changelog offsets that a standby is behind' },
+      ...{ labelNames: ['partition'], registers, collect },
+    });
     this.#standbyErrors = counter('standby_errors_total', 'Errors after which a standby began anew', ['partition']);
     this.#removed = counter('state_removed_total', 'State folders removed after STATE_RETENTION', []);
   }
@@ -39,12 +49,18 @@ export class StateMetricsObserver implements Partial<PipelineObserver> {
   }
 
   standby(partition: number, progress: StandbyProgress | null): void {
-    if (progress === null) this.#standbyLag.remove({ partition });
-    else this.#standbyLag.set({ partition }, progress.end - progress.position);
+    if (progress === null) this.#standbys.delete(partition);
+    else this.#standbys.set(partition, progress.end - progress.position);
   }
 
   standbyError(partition: number): void {
     this.#standbyErrors.inc({ partition });
+  }
+
+  #tellStandbys(): void {
+    this.#standbyLag.reset();
+    for (const [partition, lag] of this.#standbys)
+      if (!this.isCutOff(partition)) this.#standbyLag.set({ partition }, lag);
   }
 
   stateRemoved(): void {

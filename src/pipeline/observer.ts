@@ -14,6 +14,8 @@ export const PARTITION_STATES = [
   'running',
   /** The registry gives no usable answer: nothing is read until it does. */
   'waiting-for-registry',
+  /** The registry answers, and knows no schema id of many companies: it may be the wrong one (decode/registry-brake.ts). */
+  'waiting-for-confirmation',
   /** Stopped until an operator has acted: an error that `needsOperator` names in partition-task.ts. */
   'blocked',
   'closed',

@@ -1,7 +1,9 @@
+import { UnconfirmedSchemasError } from '../decode/registry-brake.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import type { Decoded } from '../decode/poison.js';
 import { isDate } from '../domain/policy.js';
 import { Backoff } from '../lib/backoff.js';
+import { settlesWithin } from '../lib/long-promise.js';
 import type { CommittedRows } from '../store/committed-rows.js';
 import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
@@ -31,6 +33,8 @@ import { StalledWatch } from './stalled-watch.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
+/** Two heartbeats; a group that takes longer, in milliseconds, is what the partition waits for. */
+const CONFIRMED_SOON_MS = 2_000;
 /** How often a partition that waits for an operator looks again. */
 const BLOCKED_RETRY_MS = 10_000;
 /** Of a batch that cannot be read: to look means to decompress up to MAX_BATCH_BYTES, and both ways out need a restart. */
@@ -43,7 +47,7 @@ const NEED_AN_OPERATOR = [
 /**
  * One assigned partition, from its assignment to its revocation.
  *
- *   waiting -> fencing -> restoring -> running <-> waiting-for-registry
+ *   waiting -> fencing -> restoring -> running <-> waiting-for-registry, waiting-for-confirmation
  *      ^                                  |
  *      +--------- any error --------------+        blocked: a slower `waiting`, until an operator has acted
  *
@@ -208,12 +212,14 @@ export class PartitionTask {
     for (;;) {
       try {
         const decoded = await this.context.decode(batch.records, signal);
-        if (this.#status.state === 'waiting-for-registry') this.#enter(runningWith(this.#limits));
+        if (this.#status.state.startsWith('waiting-for-')) this.#enter(runningWith(this.#limits));
         return decoded;
       } catch (error) {
         if (signal.aborted) return null;
         if (!(error instanceof RegistryUnavailableError)) throw error;
-        this.#enter({ state: 'waiting-for-registry', reason: error.message });
+        const isWrong = error instanceof UnconfirmedSchemasError;
+        const state = isWrong ? 'waiting-for-confirmation' : 'waiting-for-registry';
+        this.#enter({ state, reason: error.message });
         await this.context.clock.delay(backoff.next(), signal);
         if (signal.aborted) return null;
       }
@@ -236,7 +242,13 @@ export class PartitionTask {
     this.#enter({ state: 'waiting', reason });
     await context.clock.delay(this.#backoff.next(), signal);
     // A process that was frozen or cut off while its partition got a new owner must not steal the fence back.
-    if (error instanceof FencedError || error instanceof BrokerError) await context.membership.confirmed(signal);
+    if (!(error instanceof FencedError || error instanceof BrokerError)) return;
+    const confirmed = context.membership.confirmed(signal);
+    const isSoon = await settlesWithin(confirmed, context.clock, CONFIRMED_SOON_MS);
+    // In an outage that is what keeps it waiting, and no longer the error that came first.
+    if (!isSoon && !signal.aborted)
+      this.#enter({ state: 'waiting', reason: `the group does not confirm this member; before that: ${reason}` });
+    await confirmed;
   }
 
   #enter(status: PartitionStatus): void {

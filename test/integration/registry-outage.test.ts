@@ -31,7 +31,7 @@ test('an outage at the start is waited for, and SIGTERM ends the waiting', async
   await registry.becomes('down');
   const impatient = processors.start(deployment);
   await impatient.poll(
-    async () => (await impatient.readiness()).reason?.includes('schema registry') ?? false,
+    async () => (await impatient.readiness()).reason === 'waiting for the schema registry',
     'why',
     30_000,
   );
@@ -39,7 +39,7 @@ test('an outage at the start is waited for, and SIGTERM ends the waiting', async
 
   const processor = processors.start(deployment);
   await processor.poll(
-    async () => (await processor.readiness()).reason?.includes(`${registry.url} does not answer`) ?? false,
+    async () => (await processor.inspected()).starting?.includes(`${registry.url} does not answer`) ?? false,
     'it says whom it waits for',
     30_000,
   );
@@ -148,3 +148,24 @@ async function idOfLatest(subject: string): Promise<number> {
   const response = await fetch(`${deployment.registryUrl}/subjects/${subject}/versions/latest`);
   return ((await response.json()) as { id: number }).id;
 }
+
+test('a registry that knows no id of the input stops its partitions, until an operator consents', async () => {
+  const wrong = await deploy({ ...currentCluster(), registryUrl: registry.url });
+  const sender = await Platform.connect(wrong);
+  const UNKNOWN_ID = 987_654;
+  const companies = Array.from({ length: 25 }, (_, i) => `company-${i}`);
+  const places = await sender.send(
+    companies.map((key) => ({ key, value: framed(UNKNOWN_ID, Buffer.from('any')), partition: 0 })),
+  );
+  const stateDir = processors.newFolder();
+  const first = processors.start(wrong, { stateDir });
+  const { reason } = await first.partitionIs(0, 'waiting-for-confirmation');
+  expect(reason).toContain('--consent unknown-schemas');
+  expect(await deadLetterCodes(wrong)).toEqual([]);
+  await first.stop();
+
+  await processors.startReady(wrong, { stateDir, settings: { CONSENT: 'unknown-schemas' } });
+  await consumed(wrong, places);
+  expect(await deadLetterCodes(wrong)).toHaveLength(companies.length);
+  await sender.close();
+});

@@ -7,6 +7,7 @@ import { createAssignor } from '../../src/kafka/assignor.js';
 import { KafkaGroupMembership } from '../../src/kafka/group-membership.js';
 import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
 import { currentCluster } from '../support/cluster/current.js';
+import { pollUntil } from '../support/cluster/poll-until.js';
 import { runCommand } from '../support/command.js';
 import { createTopics, deploy, registerSchemas, type Deployment } from '../support/deployment.js';
 import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
@@ -158,12 +159,33 @@ describe('a member of the group that decides otherwise', () => {
     await joined;
     try {
       expect(await refusal(processors.start(deployment))).toMatch(
-        /it has a member that is not an instance of company-sync: .*client id a-dashboard, host \//,
+        /it has a member that is not an instance of company-sync: .*client id a-dashboard, host \/.*\), which reads /,
       );
     } finally {
       await consumer.disconnect();
     }
   });
+
+  test('is named, by run and by doctor, also if it uses the consumer protocol of KIP-848', async () => {
+    const deployment = await deploy(cluster);
+    const topic = await createTopic(cluster.bootstrap);
+    const properties = ['--command-property', 'group.protocol=consumer', '--command-property', 'client.id=a-new-one'];
+    const group = ['--topic', topic, '--group', deployment.applicationId, '--timeout-ms', '75000'];
+    const consuming = cluster
+      .kafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [...group, ...properties])
+      .catch((error: unknown) => error);
+    const words = new RegExp(`not an instance of company-sync: .*client id a-new-one, host /.*which reads ${topic}`);
+    let diagnosis = '';
+    const named = async () => {
+      diagnosis = (await runCommand(['doctor'], deployment.environment)).stdout;
+      return words.test(diagnosis);
+    };
+    await pollUntil(named, { what: 'doctor names it', timeoutMs: 70_000 }).catch(async (error: unknown) => {
+      throw new Error(`${diagnosis}\n${String(await consuming)}`, { cause: error });
+    });
+    expect(await refusal(processors.start(deployment))).toMatch(words);
+    await consuming;
+  }, 300_000);
 });
 
 test('a first start on a used outbound topic wants consent, once', async () => {

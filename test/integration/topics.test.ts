@@ -209,3 +209,26 @@ test('message limits that are too low are only warned of', async () => {
     expect.stringContaining(`topic ${names.deadLetter} has max.message.bytes=3000000, less than 3065536`),
   ]);
 });
+
+test('what the brokers do anyway is not set: a create policy may refuse a setting of any value', async () => {
+  await create({ partitions: 1 });
+  const { resources } = await admin.describeConfigs({
+    resources: [{ type: 2, name: names.companyState }],
+    includeSynonyms: false,
+  });
+  const OF_THE_TOPIC = 1;
+  const set = resources.flatMap(({ configEntries }) =>
+    configEntries
+      .filter(({ configSource }) => Number(configSource) === OF_THE_TOPIC)
+      .map(({ configName }) => configName),
+  );
+  expect(set).toContain('cleanup.policy');
+  expect(set).toContain('max.message.bytes');
+  expect(set).not.toContain('unclean.leader.election.enable');
+});
+
+test('a refusal is told in the words of the broker', async () => {
+  await expect(create({ partitions: 1, replicationFactor: 99 })).rejects.toThrow(
+    new RegExp(`^topic ${names.syncEvents} cannot be created: .*99.*INVALID_REPLICATION_FACTOR`),
+  );
+});

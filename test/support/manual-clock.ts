@@ -18,6 +18,7 @@ export class ManualClock implements Clock {
     return new Promise((resolve) => {
       const end = () => {
         this.#delays.delete(delay);
+        signal?.removeEventListener('abort', end);
         resolve();
       };
       const delay: Delay = { until: this.#now + ms, end };

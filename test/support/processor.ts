@@ -25,9 +25,16 @@ export interface PartitionReadiness {
 /** What `GET /readyz` says. */
 export interface Readiness {
   readonly ready: boolean;
-  /** Why the instance as a whole is not up. */
+  /** What the instance as a whole does before it is up. */
   readonly reason?: string;
-  readonly unready: readonly PartitionReadiness[];
+  readonly unready: readonly Omit<PartitionReadiness, 'reason'>[];
+}
+
+/** What `GET /partitions` says. */
+interface Inspected {
+  readonly partitions: readonly PartitionReadiness[];
+  /** Why the instance as a whole is not up. */
+  readonly starting?: string;
 }
 
 export interface ProcessorOptions {
@@ -157,12 +164,17 @@ export class Processor {
     await this.poll(async () => (await this.get('/readyz')).status === 200, 'it is ready', READY_TIMEOUT_MS);
   }
 
-  /** Resolves, with the partition's readiness, once it says that a partition is in `state` and why. */
+  /** What `GET /partitions` says of this instance. */
+  async inspected(): Promise<Inspected> {
+    return (await (await this.get('/partitions')).json()) as Inspected;
+  }
+
+  /** Resolves, with what it says, once a partition is in `state`. */
   async partitionIs(partition: number, state: string): Promise<PartitionReadiness> {
     let found: PartitionReadiness | undefined;
     const look = async () => {
-      const { unready } = await this.readiness();
-      found = unready.find((one) => one.partition === partition);
+      const { partitions } = await this.inspected();
+      found = partitions.find((one) => one.partition === partition);
       return found?.state === state;
     };
     await this.poll(look, `partition ${partition} is ${state}`, READY_TIMEOUT_MS);

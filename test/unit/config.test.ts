@@ -312,7 +312,7 @@ test('consents are words of a closed list', () => {
   expect(load({ CONSENT: '' }).consents).toEqual([]);
   expect(load({}, { consent: 'used-outbound-topic' }).consents).toEqual(['used-outbound-topic']);
   expect(faultsOf({ CONSENT: 'yes' })).toEqual([
-    'CONSENT is "yes": expected used-outbound-topic or changed-settings, several separated by commas',
+    'CONSENT is "yes": expected used-outbound-topic, changed-settings or unknown-schemas, several separated by commas',
   ]);
 });
 

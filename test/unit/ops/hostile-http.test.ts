@@ -3,8 +3,10 @@ import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../src/lib/system-clock.js';
+import { DependencyWatch } from '../../../src/ops/dependency-watch.js';
 import { FailureWatch } from '../../../src/ops/failure-watch.js';
 import { MAX_CONNECTIONS_PER_ADDRESS } from '../../../src/ops/http-limits.js';
 import { startHttpServer, type HttpServer } from '../../../src/ops/http-server.js';
@@ -14,6 +16,7 @@ import { MAX_WRONG_TOKENS, WRONG_TOKENS_WINDOW_MS } from '../../../src/ops/wrong
 
 const PAGE = join(__dirname, '..', '..', '..', 'page');
 const TOKEN = 'right-token';
+const NOBODY = { brokers: () => Promise.resolve(), 'schema-registry': () => Promise.resolve() };
 /** Another address of this machine. */
 const NEIGHBOUR = '127.0.0.2';
 
@@ -23,11 +26,12 @@ const clock = { now: () => nowMs };
 
 async function serve(tokens: readonly string[], host = '127.0.0.1', allowedHosts: readonly string[] = []) {
   const view = {
-    startingBecause: () => null,
+    starting: () => null,
     partitions: () => new Map(),
     inspection: () => null,
     figures: new ProgressBoard(),
     failures: new FailureWatch(() => systemClock.now()),
+    dependencies: new DependencyWatch({ clock: systemClock, logger: pino({ level: 'silent' }), ask: NOBODY }),
   };
   const access = { host, tokens, allowedHosts, clock, proofs: new MemberProofs(tokens, clock) };
   server = await startHttpServer({ ...access, port: 0 }, view, new Registry(), PAGE);

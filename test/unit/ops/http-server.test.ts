@@ -2,14 +2,16 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { systemClock } from '../../../src/lib/system-clock.js';
 import { SCHEMAS } from '../../../src/ops/api-schemas.js';
+import { DependencyWatch } from '../../../src/ops/dependency-watch.js';
 import { FAILING_AFTER_MS, FailureWatch } from '../../../src/ops/failure-watch.js';
-import { startHttpServer, type HttpServer } from '../../../src/ops/http-server.js';
+import { startHttpServer, type HttpServer, type Starting } from '../../../src/ops/http-server.js';
 import { openApiDocument } from '../../../src/ops/openapi.js';
 import { ProgressBoard } from '../../../src/ops/progress-board.js';
 import { MemberProofs } from '../../../src/ops/member-proof.js';
-import { systemClock } from '../../../src/lib/system-clock.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
 
 const PAGE = join(__dirname, '..', '..', '..', 'page');
@@ -22,9 +24,16 @@ const STATUSES = new Map<number, PartitionStatus>([
   [1, { state: 'restoring', reason: 'changelog offsets 0 to 9' }],
 ]);
 
+const DEPENDENCIES = [
+  { dependency: 'brokers', reachable: null, unreachableSince: null },
+  { dependency: 'schema-registry', reachable: null, unreachableSince: null },
+];
+const logger = pino({ level: 'silent' });
+const ask = { brokers: () => Promise.resolve(), 'schema-registry': () => Promise.resolve() };
+
 let server: HttpServer;
 let statuses: Map<number, PartitionStatus>;
-let starting: string | null;
+let starting: Starting | null;
 let failures: FailureWatch;
 let nowMs: number;
 
@@ -34,11 +43,12 @@ beforeEach(async () => {
   nowMs = 0;
   failures = new FailureWatch(() => nowMs);
   const view = {
-    startingBecause: () => starting,
+    starting: () => starting,
     partitions: () => statuses,
     inspection: () => null,
     figures: new ProgressBoard(),
     failures,
+    dependencies: new DependencyWatch({ clock: { ...systemClock, now: () => nowMs }, logger, ask }),
   };
   server = await startHttpServer({ ...ACCESS, port: 0 }, view, new Registry(), PAGE);
 });
@@ -53,14 +63,32 @@ async function readiness() {
   return { status: response.status, ...SCHEMAS.readiness.parse(await response.json()) };
 }
 
+const NOTHING = { unready: [], failing: [], dependencies: DEPENDENCIES };
+
 test('an instance is ready when it is up and all of its partitions run, and says why where it is not', async () => {
-  expect(await readiness()).toEqual({ status: 200, ready: true, unready: [], failing: [] });
+  expect(await readiness()).toEqual({ status: 200, ready: true, ...NOTHING });
   statuses = STATUSES;
-  const unready = [{ partition: 1, state: 'restoring', reason: 'changelog offsets 0 to 9' }];
-  expect(await readiness()).toEqual({ status: 503, ready: false, unready, failing: [] });
+  const unready = [{ partition: 1, state: 'restoring' }];
+  expect(await readiness()).toEqual({ status: 503, ready: false, ...NOTHING, unready });
   statuses = new Map();
-  starting = 'waiting for the brokers';
-  expect(await readiness()).toEqual({ status: 503, ready: false, reason: starting, unready: [], failing: [] });
+  starting = { phase: 'waiting for the brokers', because: 'connect ECONNREFUSED 10.0.0.7:9092' };
+  expect(await readiness()).toEqual({ status: 503, ready: false, reason: starting.phase, ...NOTHING });
+});
+
+test('what is asked without a token has no address, whatever an error quotes', async () => {
+  const address = 'broker-7.internal:9092';
+  starting = { phase: 'waiting for the schema registry', because: `http://${address} does not answer` };
+  statuses = new Map([[0, { state: 'waiting', reason: `connect ECONNREFUSED ${address}` }]]);
+  for (const part of ['group', 'client-settings'] as const)
+    failures.failed(part, null, new Error(`getaddrinfo ENOTFOUND ${address}`));
+  failures.error(0, new Error(`Connection error: connect ECONNREFUSED ${address}`));
+  nowMs += FAILING_AFTER_MS;
+  for (const path of ['/readyz', '/livez', '/metrics'])
+    expect(await (await get(path, null)).text()).not.toContain('broker-7');
+  expect((await readiness()).failing).toHaveLength(3);
+  const told = SCHEMAS.partitions.parse(await (await get('/partitions')).json());
+  expect(told.starting).toContain(address);
+  expect(told.failing?.map(({ cause }) => cause)).toEqual(Array(3).fill(expect.stringContaining(address)));
 });
 
 test('an instance is not ready while something fails again and again, also in the moments in which it runs', async () => {
@@ -73,10 +101,8 @@ test('an instance is not ready while something fails again and again, also in th
   statuses = new Map([[0, { state: 'running', reason: null }]]);
   failures.state(0, { state: 'waiting', reason: null });
   while (nowMs < FAILING_AFTER_MS - 5_000) expect(await failAndRun()).toMatchObject({ status: 200, ready: true });
-  const failing = [
-    { part: 'partition', partition: 0, failingSince: '1970-01-01T00:00:00.000Z', cause: 'no space left' },
-  ];
-  expect(await failAndRun()).toEqual({ status: 503, ready: false, unready: [], failing });
+  const failing = [{ part: 'partition', partition: 0, failingSince: '1970-01-01T00:00:00.000Z' }];
+  expect(await failAndRun()).toEqual({ status: 503, ready: false, ...NOTHING, failing });
 });
 
 test('what cannot be answered is refused in words', async () => {

@@ -4,13 +4,16 @@ import { pino } from 'pino';
 import { CompanyRows } from '../../../src/domain/company-rows.js';
 import { hold } from '../../../src/domain/transition.js';
 import type { Clock } from '../../../src/lib/clock.js';
-import { InstanceMetrics } from '../../../src/ops/instance-metrics.js';
+import type { TopicPartition } from '../../../src/lib/record.js';
+import { InstanceMetrics, STALE_AFTER_MS } from '../../../src/ops/instance-metrics.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { encodeChanges } from '../../../src/store/state-changes.js';
 import { open, positionRow } from '../store/partition-fixture.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { passTime } from '../../support/pass-time.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 const folder = temporaryFolder();
@@ -49,7 +52,7 @@ test('the oldest hold is told while there is one and the partition is here; a pa
     deadLetterRetentionMs: Infinity,
     stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
     onLag: () => undefined,
-    oldestUncommitted: { sampled: () => Promise.resolve() },
+    oldestUncommitted: { sampled: () => Promise.resolve(), stale: () => undefined },
   });
   const told = async (): Promise<string[]> => {
     await lookOnce((given, signal) => {
@@ -101,7 +104,7 @@ test('how long input has waited behind one transaction is told, until that ends 
     deadLetterRetentionMs: Infinity,
     stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
     onLag: () => undefined,
-    oldestUncommitted: { sampled: () => Promise.resolve() },
+    oldestUncommitted: { sampled: () => Promise.resolve(), stale: () => undefined },
   });
   const toldAt = async (seconds: number, stable: number, watermark: number): Promise<string | undefined> => {
     Object.assign(log, { now: seconds * 1000, stable, watermark });
@@ -121,4 +124,50 @@ test('how long input has waited behind one transaction is told, until that ends 
   expect(await toldAt(80, 14, 20)).toBeUndefined();
   assigned.set(3, RUNNING);
   expect(await toldAt(90, 14, 20)).toBe('0');
+});
+
+test('a partition that gives no answer keeps no other one from being told, and what was told of it expires', async () => {
+  const assigned = new Map([3, 4].map((partition) => [partition, RUNNING]));
+  const lags = new Map<number, number | null>();
+  const stop = new AbortController();
+  const clock = new ManualClock();
+  const stale: number[] = [];
+  let hasLeader = true;
+  let end = 5;
+  const bounds = ({ partition }: TopicPartition) =>
+    partition === 3 && !hasLeader
+      ? new Promise<never>(() => undefined)
+      : Promise.resolve({ start: 0, end, highWatermark: end, ...SEEN_BY_MOST });
+  const metrics = new InstanceMetrics({
+    ...{ registry: new Registry(), clock, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
+    logs: { bounds, committedOffset: () => Promise.resolve(1) },
+    local: { statuses: () => assigned, committed: () => null },
+    deadLetterRetentionMs: Infinity,
+    stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
+    onLag: (partition, records) => lags.set(partition, records),
+    oldestUncommitted: { sampled: () => Promise.resolve(), stale: (partition) => stale.push(partition) },
+  });
+  const running = metrics.run(stop.signal);
+  await passTime(clock, 1);
+  expect([...lags]).toEqual([
+    [3, 4],
+    [4, 4],
+  ]);
+  hasLeader = false;
+  end = 9;
+  await passTime(clock, 20_000);
+  expect([...lags]).toEqual([
+    [3, 4],
+    [4, 8],
+  ]);
+  end = 12;
+  await passTime(clock, STALE_AFTER_MS);
+  expect([...lags]).toEqual([
+    [3, null],
+    [4, 11],
+  ]);
+  expect(new Set(stale)).toEqual(new Set([3]));
+  stop.abort();
+  await passTime(clock, STALE_AFTER_MS);
+  await running;
 });

@@ -1,0 +1,63 @@
+/**
+ * Keeps a log small while the same thing goes wrong again and again: each cause has one line a minute, and that line says
+ * how many were left out.
+ */
+
+/** How often a cause that lasts is logged again, in milliseconds. */
+export const REPEAT_AFTER_MS = 60_000;
+/**
+ * Causes told apart at a time; all others share one line. So a log grows by no more than this many lines a minute, whatever
+ * goes wrong. Outages have a handful of causes; a cause that differs in each line is none that an operator can follow.
+ */
+export const MAX_CAUSES = 200;
+const OTHERS = 'others';
+
+interface Lines {
+  readonly since: number;
+  logged: number;
+  leftOut: number;
+}
+
+export class RepeatedLines {
+  readonly #byCause = new Map<string, Lines>();
+
+  /** @param now milliseconds since the epoch */
+  constructor(
+    private readonly now: () => number,
+    private readonly maxCauses = MAX_CAUSES,
+  ) {}
+
+  /**
+   * Call it before a line is logged.
+   *
+   * @param cause what makes two lines the same
+   * @param atOnce how many lines of this cause a minute may have
+   * @returns how many lines of this cause were left out since the last one; null if this one is to be left out too
+   */
+  take(cause: string, atOnce = 1): number | null {
+    const now = this.now();
+    const known = this.#byCause.get(cause);
+    if (known === undefined && cause !== OTHERS && !this.#hasRoom(now)) return this.take(OTHERS, atOnce);
+    if (known !== undefined && now >= known.since && now - known.since < REPEAT_AFTER_MS) {
+      if (known.logged < atOnce) {
+        known.logged++;
+        return 0;
+      }
+      known.leftOut++;
+      return null;
+    }
+    this.#byCause.set(cause, { since: now, logged: 1, leftOut: 0 });
+    return known?.leftOut ?? 0;
+  }
+
+  #hasRoom(now: number): boolean {
+    if (this.#byCause.size < this.maxCauses) return true;
+    for (const [cause, { since }] of this.#byCause) if (now - since >= REPEAT_AFTER_MS) this.#byCause.delete(cause);
+    return this.#byCause.size < this.maxCauses;
+  }
+}
+
+/** A text without its numbers: addresses, offsets and partitions do not make another cause. */
+export function withoutNumbers(text: string): string {
+  return text.replace(/\d+/g, '#');
+}

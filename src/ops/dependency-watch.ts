@@ -1,0 +1,131 @@
+/**
+ * Whether brokers and schema registry answer, asked every few seconds. An instance that has nothing to do would not notice
+ * an outage otherwise, and would show what it knew before as if it were so now.
+ *
+ *   unknown --answer--> reachable <--answer-- unreachable
+ *      |                    |                     ^
+ *      +---- no answer for UNREACHABLE_AFTER_MS --+
+ */
+import type { Logger } from 'pino';
+import { Gauge, type Registry } from 'prom-client';
+import type { Clock } from '../lib/clock.js';
+import { isoTime } from '../lib/iso-time.js';
+import { LongPromise } from '../lib/long-promise.js';
+
+export const DEPENDENCIES = ['brokers', 'schema-registry'] as const;
+export type Dependency = (typeof DEPENDENCIES)[number];
+
+export interface DependencyState {
+  readonly dependency: Dependency;
+  /** Null before the first answer, or before it has failed to come for UNREACHABLE_AFTER_MS. */
+  readonly reachable: boolean | null;
+  /** RFC 3339: the first question without an answer; null while there are answers. */
+  readonly unreachableSince: string | null;
+  /** Of the last question, in words that may have addresses; null while there are answers. */
+  readonly cause: string | null;
+}
+
+/** Milliseconds between two questions. */
+export const ASK_EVERY_MS = 5_000;
+/** A question without an answer for so many milliseconds has failed. */
+const ANSWER_WITHIN_MS = 5_000;
+/**
+ * How long questions fail until their dependency counts as unreachable, in milliseconds. A broker that is restarted is
+ * back by then. With the time of a question and the pause before it, an outage shows within 30 s.
+ */
+export const UNREACHABLE_AFTER_MS = 15_000;
+
+export interface DependencyWatchOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Each resolves if its dependency answers, and rejects with the reason if it does not. */
+  readonly ask: Readonly<Record<Dependency, () => Promise<unknown>>>;
+}
+
+interface Known {
+  reachable: boolean | null;
+  failingSince: number | null;
+  cause: string | null;
+}
+
+export class DependencyWatch {
+  readonly #known = new Map<Dependency, Known>(
+    DEPENDENCIES.map((name) => [name, { reachable: null, failingSince: null, cause: null }]),
+  );
+
+  constructor(private readonly options: DependencyWatchOptions) {}
+
+  /** Asks until `signal` aborts. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(DEPENDENCIES.map((name) => this.#repeat(name, signal)));
+  }
+
+  states(): DependencyState[] {
+    return [...this.#known].map(([dependency, { reachable, failingSince, cause }]) => ({
+      ...{ dependency, reachable, cause },
+      unreachableSince: failingSince === null ? null : isoTime(failingSince),
+    }));
+  }
+
+  isReachable(dependency: Dependency): boolean | null {
+    return this.#known.get(dependency)?.reachable ?? null;
+  }
+
+  register(registry: Registry): void {
+    const tell = (gauge: Gauge<'dependency'>) => {
+      for (const [dependency, { reachable }] of this.#known)
+        if (reachable !== null) gauge.set({ dependency }, reachable ? 1 : 0);
+    };
+    new Gauge({
+      name: 'company_sync_dependency_up',
+      help: '1 if it answers, 0 if it has not answered for 15 s: brokers (more than half of them), schema-registry',
+      labelNames: ['dependency'],
+      registers: [registry],
+      collect() {
+        tell(this);
+      },
+    });
+  }
+
+  async #repeat(name: Dependency, signal: AbortSignal): Promise<void> {
+    const { ask, clock } = this.options;
+    while (!signal.aborted) {
+      const answer = new LongPromise(ask[name]());
+      const isOver = await answer.settlesWithin(clock, ANSWER_WITHIN_MS);
+      if (signal.aborted) return;
+      if (!isOver) this.#failed(name, `no answer within ${ANSWER_WITHIN_MS / 1000} s`);
+      else
+        await answer.promise.then(
+          () => this.#answered(name),
+          (error: unknown) => this.#failed(name, error instanceof Error ? error.message : String(error)),
+        );
+      await clock.delay(ASK_EVERY_MS, signal);
+    }
+  }
+
+  #answered(name: Dependency): void {
+    const known = this.#of(name);
+    if (known.reachable === false) {
+      const unreachableMs = this.options.clock.now() - (known.failingSince ?? 0);
+      this.options.logger.info({ dependency: name, unreachableMs }, 'dependency is reachable again');
+    }
+    Object.assign(known, { reachable: true, failingSince: null, cause: null });
+  }
+
+  #failed(name: Dependency, cause: string): void {
+    const known = this.#of(name);
+    const now = this.options.clock.now();
+    known.cause = cause;
+    known.failingSince ??= now;
+    if (now - known.failingSince < UNREACHABLE_AFTER_MS) return;
+    known.reachable = false;
+    this.options.logger.warn(
+      { dependency: name, cause, unreachableSince: isoTime(known.failingSince) },
+      'dependency is unreachable',
+    );
+  }
+
+  #of(name: Dependency): Known {
+    return this.#known.get(name) as Known;
+  }
+}

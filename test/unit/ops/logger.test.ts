@@ -1,0 +1,80 @@
+/** The log of the processor stays small, whatever goes wrong again and again. */
+import { Writable } from 'node:stream';
+import type { Logger } from 'pino';
+import { MAX_CAUSES, REPEAT_AFTER_MS } from '../../../src/lib/repeated-lines.js';
+import { COMPANY_LINES_A_MINUTE, createLogger } from '../../../src/ops/logger.js';
+import { LoggingObserver } from '../../../src/ops/logging-observer.js';
+
+interface Line {
+  readonly msg: string;
+  readonly leftOut?: number;
+  readonly partition?: number;
+}
+let lines: Line[];
+let nowMs: number;
+let logger: Logger;
+
+beforeEach(() => {
+  lines = [];
+  nowMs = 0;
+  const destination = new Writable({
+    write: (chunk: Buffer, _, done) => {
+      for (const line of chunk.toString().trim().split('\n')) lines.push(JSON.parse(line) as Line);
+      done();
+    },
+  });
+  logger = createLogger({ level: 'info', pid: 1, hide: (text) => text, now: () => nowMs }, destination);
+});
+
+test('one cause has one line a minute over all partitions, with how many were left out', () => {
+  for (nowMs = 0; nowMs <= REPEAT_AFTER_MS; nowMs += 1_000)
+    for (let partition = 0; partition < 12; partition++)
+      logger.warn({ partition, err: new Error(`connect ECONNREFUSED 10.0.0.${partition}:9092`) }, 'tried again');
+  expect(lines.map(({ leftOut }) => leftOut)).toEqual([undefined, 12 * 60 - 1]);
+});
+
+test('another cause, and a fact about another partition, has a line of its own', () => {
+  logger.warn({ err: new Error('refused') }, 'tried again');
+  logger.warn({ err: new Error('timed out') }, 'tried again');
+  logger.error({ err: new Error('refused') }, 'gave up');
+  for (const partition of [1, 2, 1]) logger.warn({ partition, why: 'corrupt' }, 'state folder set aside');
+  logger.warn('a warning alone');
+  logger.warn(new Error('an error alone'));
+  expect(lines.map(({ msg, partition }) => `${msg} ${partition ?? ''}`.trim())).toEqual([
+    'tried again',
+    'tried again',
+    'gave up',
+    'state folder set aside 1',
+    'state folder set aside 2',
+    'a warning alone',
+    'an error alone',
+  ]);
+});
+
+test('any number of causes has a bounded number of lines', () => {
+  const words = (n: number) => String(n).replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] as string);
+  for (let i = 0; i < 10 * MAX_CAUSES; i++) logger.warn({ err: new Error(words(i)) }, 'tried again');
+  expect(lines).toHaveLength(MAX_CAUSES + 1);
+});
+
+test('lines about companies are bounded for each kind, and what is told below a warning is not touched', () => {
+  for (let i = 0; i < 1_000; i++) {
+    logger.warn({ companyId: `c${i}` }, `record set aside in the dead-letter topic: offset ${i}`);
+    logger.info({ companyId: `c${i}` }, 'company is synchronized');
+  }
+  logger.warn({ companyId: 'c' }, 'company is stalled');
+  expect(lines).toHaveLength(COMPANY_LINES_A_MINUTE + 1_000 + 1);
+});
+
+test('a partition that fails again and again has its error once a minute, and no line for each state of each attempt', () => {
+  const observer = new LoggingObserver(logger, () => nowMs);
+  observer.state(0, { state: 'running', reason: null });
+  for (; nowMs < REPEAT_AFTER_MS; nowMs += 1_000) {
+    observer.error(0, new Error('the disk is full'));
+    observer.state(0, { state: 'waiting', reason: 'the disk is full' });
+    observer.state(0, { state: 'fencing', reason: null });
+  }
+  expect(lines.map(({ msg }) => msg)).toEqual(['partition is running', 'partition will be taken over again']);
+  observer.state(0, { state: 'running', reason: null });
+  expect(lines.at(-1)?.msg).toBe('partition is running');
+});
