@@ -1,5 +1,5 @@
-import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { Kafka, logLevel, type Consumer, type EachBatchPayload, type IHeaders, type KafkaMessage } from 'kafkajs';
+import { AnnouncementReader } from './announcement-reader.js';
 import { failedBecauseOf, pauseAfter, tryToDeliver, type Outcome } from './try.js';
 import { PAYLOADS, signedHeaders, type CompanySynchronized, type PayloadName } from './webhook.js';
 
@@ -29,7 +29,7 @@ export class Dispatcher {
   readonly #options: Options;
   readonly #say: (line: string) => void;
   readonly #consumer: Consumer;
-  readonly #registry: SchemaRegistry;
+  readonly #announcements: AnnouncementReader;
   /** In a row, of the record that its partition is at. */
   readonly #failures = new Map<number, number>();
   /** Ids delivered lately, the oldest first: spares the receiver most of what comes again, but does not outlive us. */
@@ -47,7 +47,7 @@ export class Dispatcher {
       readUncommitted: false, // read_committed: announcements of aborted transactions were never made
       allowAutoTopicCreation: false,
     });
-    this.#registry = new SchemaRegistry({ host: registryUrl });
+    this.#announcements = new AnnouncementReader(registryUrl);
   }
 
   /** Runs until `stop`. @throws where the brokers give up on it, or the receiver wants no more webhooks */
@@ -111,7 +111,7 @@ export class Dispatcher {
     const { url, payload, keys } = this.#options;
     try {
       if (value === null) throw new Error('the record has no value');
-      const event = (await this.#registry.decode(value)) as CompanySynchronized;
+      const event = (await this.#announcements.read(value)) as CompanySynchronized;
       const { eventId, companyId } = event;
       if (typeof eventId !== 'string') throw new Error('the record is no CompanySynchronized');
       if (this.#delivered.has(eventId)) return { kind: 'delivered', status: 200 };

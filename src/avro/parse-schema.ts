@@ -44,7 +44,6 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** @throws SchemaError */
 export function parseSchema(registered: object): AvroType {
-  if (registered instanceof UnusableSchema) throw new SchemaError(registered.why);
   const parser = new SchemaParser();
   if (!(registered instanceof SchemaWithReferences)) return parser.parse([registered]);
   return parser.parse([...registered.references, registered.schema]);
@@ -58,7 +57,10 @@ class SchemaParser {
   /** Each may use the names that the others define. @returns the last one */
   parse(schemas: readonly unknown[]): AvroType {
     let last = null as AvroType | null;
-    for (const schema of schemas) this.#take(schema, '', 0, (type) => (last = type));
+    for (const schema of schemas) {
+      if (schema instanceof UnusableSchema) throw new SchemaError(schema.why);
+      this.#take(schema, '', 0, (type) => (last = type));
+    }
     for (const { name, namespace, put } of this.#unresolved) {
       const type = this.#find(name, namespace);
       if (type === undefined) throw new SchemaError(`its type ${quoted(name)} is not defined`);

@@ -8,18 +8,20 @@ import {
   SchemaRegistry as RegistryLibrary,
   SchemaType,
 } from '@kafkajs/confluent-schema-registry';
+import { UnusableSchema } from '../avro/schema.js';
 import type { Config } from '../config.js';
 import { RegistryUnavailableError, type SchemaSource } from '../decode/schema-source.js';
-import { boundedText } from '../lib/bounded-answer.js';
+import { AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
 import { hiderOf, type HideSecrets } from '../lib/hide-secrets.js';
+import { SchemaReferences, type RegisteredText } from './schema-references.js';
 
 export type RegistryConnection = Config['schemaRegistry'];
 
 export type Compatibility = { readonly compatible: true } | { readonly compatible: false; readonly reasons: string[] };
 
 const REQUEST_TIMEOUT_MS = 5_000;
-/** A schema has some kilobytes; the reasons why one is refused hold several schemas. */
-const MAX_ANSWER_BYTES = 8 * 1_024 * 1_024;
+/** A registry keeps each schema in a record of Kafka, which is 1 MB at most by default. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 /** Characters of the registry's own words in a message. */
 const MAX_WORDS_LENGTH = 2_000;
 /** A reader of the newest version can read all former ones. */
@@ -33,6 +35,8 @@ const NO_OWN_COMPATIBILITY = 40408;
 interface Answer {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
+  /** The answer has more than MAX_ANSWER_BYTES, of which nothing is in `body`. */
+  readonly isTooLarge: boolean;
 }
 
 export class SchemaRegistry implements SchemaSource {
@@ -40,6 +44,7 @@ export class SchemaRegistry implements SchemaSource {
   readonly #timeoutMs: number;
   /** A registry may repeat what it was sent, and its words are shown to everyone who asks for readiness. */
   readonly #hide: HideSecrets;
+  readonly #references = new SchemaReferences((subject, version) => this.#version(subject, version));
 
   /** @param timeoutMs for each request with its answer, in milliseconds */
   constructor(connection: RegistryConnection, timeoutMs = REQUEST_TIMEOUT_MS) {
@@ -51,14 +56,14 @@ export class SchemaRegistry implements SchemaSource {
 
   async schemaById(id: number): Promise<object | null> {
     const path = `/schemas/ids/${id}`;
-    const answer = await this.#ask('GET', path);
-    if (isDenied(answer, [NO_SUCH_SCHEMA])) return null;
-    const { schema, schemaType } = this.#found(answer, path).body;
-    if (typeof schema !== 'string') throw unusable(path, answer);
-    // A schema of another type is an answer too: nothing that could be a SyncEvent.
-    if (schemaType !== undefined && schemaType !== 'AVRO')
-      return { type: `not Avro but ${JSON.stringify(schemaType)}` };
-    return parseObject(schema);
+    const found = registeredText(await this.#ask('GET', path), path, [NO_SUCH_SCHEMA]);
+    return found === null ? null : this.#references.resolve(found);
+  }
+
+  /** A version that others refer to. They keep it in use after its subject is deleted. */
+  async #version(subject: string, version: number): Promise<RegisteredText> {
+    const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}?deleted=true`;
+    return registeredText(await this.#ask('GET', path), path, [NO_SUCH_SUBJECT, NO_SUCH_VERSION, NO_SUCH_SCHEMA]);
   }
 
   /** The id that the schema has under `subject`; null where it is not registered there. */
@@ -150,7 +155,8 @@ export class SchemaRegistry implements SchemaSource {
         signal,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      return { status: response.status, body: asRecord(this.#hide(await boundedText(response, MAX_ANSWER_BYTES))) };
+      const text = await textOf(response);
+      return { status: response.status, body: asRecord(this.#hide(text ?? '')), isTooLarge: text === null };
     } catch (cause) {
       throw new RegistryUnavailableError(`the schema registry at ${url} does not answer: ${reasonOf(cause)}`, {
         cause,
@@ -178,6 +184,31 @@ function unusable(path: string, { status, body }: Answer): RegistryUnavailableEr
   const message = typeof body.message === 'string' ? `: ${body.message.slice(0, MAX_WORDS_LENGTH)}` : '';
   const hint = status === 401 || status === 403 ? ' (check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD)' : '';
   return new RegistryUnavailableError(`the schema registry answers ${path} with ${status}${message}${hint}`);
+}
+
+/** Null for more than MAX_ANSWER_BYTES. */
+function textOf(response: Response): Promise<string | null> {
+  return boundedText(response, MAX_ANSWER_BYTES).catch((error: unknown) => {
+    if (error instanceof AnswerTooLargeError) return null;
+    throw error;
+  });
+}
+
+/** The schema in an answer; null if the registry denies that it has it. @throws RegistryUnavailableError */
+function registeredText(answer: Answer, path: string, denials: readonly number[]): RegisteredText {
+  if (isDenied(answer, denials)) return null;
+  if (answer.status !== 200) throw unusable(path, answer);
+  // A schema that is too large or of another type is an answer too: nothing that could be a SyncEvent.
+  if (answer.isTooLarge) return unusableSchema(`the schema has more than ${MAX_ANSWER_BYTES} bytes`);
+  const { schema, schemaType, references } = answer.body;
+  if (typeof schema !== 'string') throw unusable(path, answer);
+  if (schemaType !== undefined && schemaType !== 'AVRO')
+    return unusableSchema(`the schema is not Avro but ${JSON.stringify(schemaType)}`);
+  return { schema: parseObject(schema), references };
+}
+
+function unusableSchema(why: string): RegisteredText {
+  return { schema: new UnusableSchema(why), references: [] };
 }
 
 function parseObject(text: string): object {

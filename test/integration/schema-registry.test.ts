@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { AvroReader } from '../../src/avro/avro-reader.js';
+import { SchemaWithReferences, UnusableSchema } from '../../src/avro/schema.js';
 import { RegistryUnavailableError } from '../../src/decode/schema-source.js';
 import { SchemaRegistry } from '../../src/kafka/schema-registry.js';
 import { currentCluster } from '../support/cluster/current.js';
@@ -74,6 +76,42 @@ describe('a real registry', () => {
   });
 });
 
+describe('a schema that uses types of other subjects', () => {
+  const registry = new SchemaRegistry({ url: registryUrl, credentials: null });
+
+  async function register(subject: string, schema: object, references: readonly object[] = []): Promise<number> {
+    const response = await fetch(`${registryUrl}/subjects/${subject}/versions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ schema: JSON.stringify(schema), schemaType: 'AVRO', references }),
+    });
+    const body = (await response.json()) as { readonly id: number };
+    expect([response.status, body]).toEqual([200, { id: expect.any(Number) as number }]);
+    return body.id;
+  }
+
+  test('is given with them, and with those that they use', async () => {
+    const [name, inner, middle] = ['a', 'b', 'c'].map(() => `test-${randomUUID()}`) as [string, string, string];
+    const record = (of: string, type: string) => ({ type: 'record', name: of, fields: [{ name: 'f', type }] });
+    await register(inner, record('shared.Inner', 'int'));
+    await register(middle, record('shared.Middle', 'shared.Inner'), [
+      { name: 'shared.Inner', subject: inner, version: 1 },
+    ]);
+    const references = [{ name: 'shared.Middle', subject: middle, version: 1 }];
+    const id = await register(name, record('Outer', 'shared.Middle'), references);
+
+    const schema = await registry.schemaById(id);
+    expect(schema).toBeInstanceOf(SchemaWithReferences);
+    const reader = new AvroReader({
+      ...record('Outer', ''),
+      fields: [
+        { name: 'f', type: { ...record('Middle', ''), fields: [{ name: 'f', type: record('Inner', 'long') }] } },
+      ],
+    });
+    expect(reader.of(schema ?? {}).read(Buffer.from([0, 0, 0, 0, 1, 8]))).toEqual({ f: { f: { f: 4 } } });
+  });
+});
+
 describe('an outage is never taken for an answer', () => {
   let server: Server | undefined;
 
@@ -83,12 +121,12 @@ describe('an outage is never taken for an answer', () => {
     server = undefined;
   });
 
-  async function answering(listener: RequestListener): Promise<SchemaRegistry> {
+  async function answering(listener: RequestListener, patienceMs = timeoutMs): Promise<SchemaRegistry> {
     const listening = createServer(listener);
     server = listening;
     await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
     const { port } = listening.address() as AddressInfo;
-    return new SchemaRegistry({ url: `http://127.0.0.1:${port}`, credentials: null }, timeoutMs);
+    return new SchemaRegistry({ url: `http://127.0.0.1:${port}`, credentials: null }, patienceMs);
   }
 
   function answer(status: number, body: string): RequestListener {
@@ -132,6 +170,17 @@ describe('an outage is never taken for an answer', () => {
     await expect(registry.idOf('s', first)).rejects.toThrow(RegistryUnavailableError);
     await expect(registry.check('s', first)).rejects.toThrow(RegistryUnavailableError);
     await expect(registry.register('s', first)).rejects.toThrow(RegistryUnavailableError);
+  });
+
+  test('a schema that no record of a registry can hold is an answer: it cannot be used', async () => {
+    const large = answer(200, `{"schema":"${' '.repeat(5_000_000)}"}`);
+    const schema = await (await answering(large, 10_000)).schemaById(1);
+    expect(schema).toEqual(new UnusableSchema(expect.stringMatching(/more than \d+ bytes/) as string));
+  });
+
+  test('a schema of another kind is an answer: it cannot be used', async () => {
+    const schema = await (await answering(answer(200, '{"schema":"","schemaType":"PROTOBUF"}'))).schemaById(1);
+    expect(schema).toEqual(new UnusableSchema('the schema is not Avro but "PROTOBUF"'));
   });
 
   test('401 says what to look at', async () => {

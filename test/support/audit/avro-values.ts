@@ -1,4 +1,5 @@
 import avro from 'avsc';
+import { mustFitItsLength } from '../../../examples/webhook-dispatcher/avro-budget.js';
 
 /** What the bytes of a value turned out to be. The first fault that applies wins. */
 export type ReadValue =
@@ -71,8 +72,12 @@ export class AvroValues {
 
   #createReader(schema: object): ((value: Buffer) => unknown) | Error {
     try {
-      const resolver = this.#own.createResolver(typeOf(schema));
-      return (value) => this.#own.fromBuffer(value, resolver) as unknown;
+      const type = typeOf(schema);
+      const resolver = this.#own.createResolver(type);
+      return (value) => {
+        mustFitItsLength(type, value);
+        return this.#own.fromBuffer(value, resolver) as unknown;
+      };
     } catch (error) {
       return new Error('the schema does not resolve', { cause: error });
     }

@@ -61,6 +61,20 @@ test('a choice that is new to us is reported, and the other choices of its schem
   expect(await decode(choice('FIRST_DATASET'), { 8: writer })).toMatchObject({ policy: 'FIRST_DATASET' });
 });
 
+test('a client id that may be null is read where it is a text, in a union with other records too', async () => {
+  const writer = clientSettingsSchema();
+  field(writer, 'clientId').type = ['null', 'string'];
+  const other = { type: 'record', name: 'companysync.Other', fields: [] };
+  const union = [other, writer] as unknown as AvroRecord;
+  const setting = (clientId: string | null) => ({
+    'companysync.ClientSettings': { clientId, synchronizedTrigger: 'ALL_DATASETS' },
+  });
+
+  expect(await decode(written(union, setting('client-1')), { 8: union })).toMatchObject({ policy: 'ALL_DATASETS' });
+  expect(await decode(written(union, setting(null)), { 8: union })).toMatchObject({ kind: 'unreadable' });
+  expect(await decode(written(union, { 'companysync.Other': {} }), { 8: union })).toMatchObject({ kind: 'unreadable' });
+});
+
 test('an unreadable setting leaves those beside it alone', async () => {
   const decoder = decoderOf(registryOf({ [SCHEMA_ID]: clientSettingsSchema() }));
 

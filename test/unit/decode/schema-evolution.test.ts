@@ -1,4 +1,5 @@
 /** Writers whose schema is not ours: what resolves by the Avro specification is read, and nothing else is. */
+import { SchemaWithReferences } from '../../../src/avro/schema.js';
 import { isPoison, type Decoded } from '../../../src/decode/poison.js';
 import type { LogRecord } from '../../../src/lib/record.js';
 import {
@@ -136,6 +137,82 @@ describe('is read', () => {
     const whole = statusBytes(2n ** 63n - 1n, 2n ** 62n);
 
     expect(payloadOf(await decodeOne(recordOf({ value: framed(7, whole) })))).toEqual({ ...READ, revision: 2n ** 62n });
+  });
+});
+
+describe('goes by value, not by schema', () => {
+  const NULLABLE = ['null', 'string'];
+
+  describe.each<[string, string[]]>([
+    ['clientId', ['SyncEvent', 'clientId']],
+    ['eventId', ['SyncEvent', 'eventId']],
+    ['connectionId of a status', ['DatasetStatusChanged', 'connectionId']],
+    ['datasetId of a status', ['DatasetStatusChanged', 'datasetId']],
+  ])('%s that may be null', (_what, [recordName = '', fieldName = '']) => {
+    const writer = syncEventSchema();
+    const owner = recordName === 'SyncEvent' ? writer : branch(writer, recordName);
+    field(owner, fieldName).type = NULLABLE;
+    const valueWith = (changes: object) =>
+      recordName === 'SyncEvent' ? statusValue({}, changes) : statusValue(changes);
+
+    test('is read where it is a text', async () => {
+      expect(payloadOf(await decodeWritten(writer, valueWith({})))).toEqual(READ);
+    });
+
+    test('costs the one record where it is null', async () => {
+      expect(await decodeWritten(writer, valueWith({ [fieldName]: null }))).toMatchObject({ code: 'undecodable' });
+    });
+  });
+
+  test('an event in a union with others is read, and another of the union costs itself', async () => {
+    const archived = {
+      type: 'record',
+      name: 'companysync.CompanyArchived',
+      fields: [{ name: 'companyId', type: 'string' }],
+    };
+    const writer = [syncEventSchema(), archived] as unknown as AvroRecord;
+
+    const event = { 'companysync.SyncEvent': statusValue() };
+    expect(payloadOf(await decodeWritten(writer, event))).toEqual(READ);
+    const other = { 'companysync.CompanyArchived': { companyId: 'company-1' } };
+    expect(await decodeWritten(writer, other)).toMatchObject({ code: 'undecodable', heldCompanyId: 'company-1' });
+  });
+
+  test.each<[string, unknown, unknown, Buffer]>([
+    ['null or text, with an empty text', NULLABLE, '', Buffer.of(0)],
+    ['text or null, with null', ['string', 'null'], null, Buffer.of(2)],
+    ['the largest long', 'long', 9223372036854775807n, varint(2n ** 63n - 1n)],
+    ['a double that is not a number', 'double', 'NaN', Buffer.alloc(8)],
+  ])("a writer's default plays no part: %s", async (_what, type, otherwise, written) => {
+    const writer = syncEventSchema();
+    const text = JSON.stringify(otherwise, (_key, value: unknown) =>
+      typeof value === 'bigint' ? Number(value) : value,
+    );
+    writer.fields.unshift({ name: 'extra', type, default: JSON.parse(text) as unknown });
+    const value = framed(8, Buffer.concat([written, statusBytes(0n, 5n)]));
+
+    expect(payloadOf(await decodeOne(recordOf({ value }), { 8: writer }))).toEqual(READ);
+  });
+
+  test.each(['constructor', '__proto__', 'hasOwnProperty', 'toString', 'a-b c'])(
+    "a writer's field may be called %s",
+    async (name) => {
+      const writer = syncEventSchema();
+      writer.fields.unshift({ name, type: 'string' });
+      const value = framed(8, Buffer.concat([Buffer.of(2, 0x61), statusBytes(0n, 5n)]));
+
+      expect(payloadOf(await decodeOne(recordOf({ value }), { 8: writer }))).toEqual(READ);
+    },
+  );
+
+  test('payloads that are registered as subjects of their own', async () => {
+    const writer = syncEventSchema();
+    const payloads = branches(writer).map((payload) => ({ ...payload, namespace: 'companysync' }));
+    field(writer, 'payload').type = payloads.map(({ name }) => `companysync.${name}`);
+    const value = framed(8, statusBytes(0n, 5n));
+    const schema = new SchemaWithReferences(payloads, writer);
+
+    expect(payloadOf(await decodeOne(recordOf({ value }), { 8: schema }))).toEqual(READ);
   });
 });
 

@@ -1,0 +1,89 @@
+/**
+ * Schemas that use types registered as subjects of their own, with those types.
+ *
+ * A registry gives such a schema as it was registered, with a list of references: the name of each type, and the subject
+ * and version that defines it, which may have references too.
+ */
+import { SchemaWithReferences, UnusableSchema } from '../avro/schema.js';
+
+/** Subjects that one schema may lead to. More is an attack or a mistake, and each costs a question. */
+const MAX_REFERENCES = 100;
+/** Versions never change, so they are kept; most of them are a few kB, none is larger than an answer may be. */
+const MAX_KEPT_VERSIONS = 100;
+
+/** A schema as a registry answers it; null if the registry does not have it. */
+export type RegisteredText = { readonly schema: object; readonly references: unknown } | null;
+
+interface Reference {
+  readonly name: string;
+  readonly subject: string;
+  readonly version: number;
+}
+
+/** Also what leads from one reference to others; thrown and caught in this file. */
+class BadReferencesError extends Error {
+  override readonly name = 'BadReferencesError';
+}
+
+export class SchemaReferences {
+  readonly #versionOf: (subject: string, version: number) => Promise<RegisteredText>;
+  readonly #kept = new Map<string, NonNullable<RegisteredText>>();
+
+  /** @param versionOf asks the registry */
+  constructor(versionOf: (subject: string, version: number) => Promise<RegisteredText>) {
+    this.#versionOf = versionOf;
+  }
+
+  /**
+   * @returns the schema with all that it refers to; null if the registry denies a part of that, which says as little of
+   * the schema as the denial of its id
+   * @throws what asking the registry throws
+   */
+  async resolve({ schema, references }: NonNullable<RegisteredText>): Promise<object | null> {
+    const found = new Map<string, object>();
+    try {
+      if (!(await this.#find(references, new Set(), found))) return null;
+    } catch (error) {
+      if (error instanceof BadReferencesError) return new UnusableSchema(error.message);
+      throw error;
+    }
+    return found.size === 0 ? schema : new SchemaWithReferences([...found.values()], schema);
+  }
+
+  /** Adds to `found` what `references` lead to, by name. @returns false if the registry denies one */
+  async #find(references: unknown, seen: Set<string>, found: Map<string, object>): Promise<boolean> {
+    for (const { name, subject, version } of referencesOf(references)) {
+      if (seen.has(name)) continue; // the first of a name counts; references may also lead in a circle
+      seen.add(name);
+      if (seen.size > MAX_REFERENCES)
+        throw new BadReferencesError(`its references lead to more than ${MAX_REFERENCES} others`);
+      const referred = await this.#version(subject, version);
+      if (referred === null || !(await this.#find(referred.references, seen, found))) return false;
+      found.set(name, referred.schema);
+    }
+    return true;
+  }
+
+  async #version(subject: string, version: number): Promise<RegisteredText> {
+    const key = `${version}/${subject}`;
+    const kept = this.#kept.get(key);
+    if (kept !== undefined) return kept;
+    const answered = await this.#versionOf(subject, version);
+    if (answered === null) return null;
+    if (this.#kept.size >= MAX_KEPT_VERSIONS) this.#kept.clear();
+    this.#kept.set(key, answered);
+    return answered;
+  }
+}
+
+function referencesOf(references: unknown): readonly Reference[] {
+  if (references === undefined || references === null) return [];
+  if (Array.isArray(references) && references.every(isReference)) return references;
+  throw new BadReferencesError('its references are not a list of names, subjects and versions');
+}
+
+function isReference(value: unknown): value is Reference {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, subject, version } = value as Partial<Reference>;
+  return typeof name === 'string' && typeof subject === 'string' && Number.isInteger(version);
+}
