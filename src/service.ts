@@ -2,19 +2,17 @@
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Config } from './config.js';
-import { createAssignor } from './kafka/assignor.js';
+import { createMembership } from './group-member.js';
 import { ClusterView } from './kafka/cluster-view.js';
 import { GroupOwners } from './kafka/group-owners.js';
-import { KafkaGroupMembership } from './kafka/group-membership.js';
+import type { KafkaGroupMembership } from './kafka/group-membership.js';
 import { inputHasGrown } from './kafka/input-growth.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import type { KafkaLogs } from './kafka/kafka-logs.js';
 import { LargeBatches } from './kafka/large-batches.js';
-import { MembershipLostError } from './kafka/membership-errors.js';
 import { RememberedMember } from './kafka/remembered-member.js';
 import { askRegistry } from './kafka/schema-registry.js';
 import type { CheckedTopics } from './kafka/topics.js';
-import { TrueCoordinator } from './kafka/true-coordinator.js';
 import type { Clock } from './lib/clock.js';
 import { settlesWithin } from './lib/long-promise.js';
 import { DependencyWatch } from './ops/dependency-watch.js';
@@ -176,27 +174,11 @@ export class Service {
     const remembered = new RememberedMember({ ...group, cluster, clock, memory: lastMember });
     await startup.mustFitGroup(decidingSettings, await remembered.predecessor());
     if (this.#stopping.signal.aborted) return;
-    const coordinator = new TrueCoordinator({ cluster, groupId: applicationId, clock, logger });
-    const membership: KafkaGroupMembership = new KafkaGroupMembership({
-      coordinator,
-      ...{ ...group, topic, remembered },
-      assigner: createAssignor({
-        topic,
-        partitions: topics.partitions.syncEvents,
-        describe: () => ({
-          httpAddress: this.#http?.advertisedAddress ?? null,
-          numStandby: config.numStandby,
-          memberId: membership.memberId,
-          partitions: [...(this.#partitions?.statuses().keys() ?? [])],
-          held: held.all(),
-          settings: decidingSettings,
-          changelogId: cluster.leaders.topicId(config.topics.companyState),
-        }),
-        onRefused: (member) => logger.error(member, 'gave nothing to a group member whose deciding settings differ'),
-      }),
-      onCrash: (cause) => onCrash(new MembershipLostError(cause)),
-      onTrouble: (error) => this.#failures.failed('group', null, error),
-      onAlive: () => this.#failures.progressed('group', null),
+    const membership = createMembership({
+      ...{ config, logger, clock, cluster, remembered, decidingSettings, held, onCrash, failures: this.#failures },
+      partitions: topics.partitions.syncEvents,
+      httpAddress: () => this.#http?.advertisedAddress ?? null,
+      running: () => [...(this.#partitions?.statuses().keys() ?? [])],
     });
     this.#own('group membership', () => membership.stop());
     const memory = memoryBudget(logger);

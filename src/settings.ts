@@ -107,7 +107,8 @@ export const SETTINGS = Object.freeze({
   allDatasetsFrom: plain({
     env: 'ALL_DATASETS_FROM',
     default: '2023-10-10T00:00:00Z',
-    meaning: 'records stamped from then on are judged by ALL_DATASETS, whatever the client chose',
+    meaning:
+      'records stamped from then on, or before 2015 (no date), are judged by ALL_DATASETS, whatever the client chose',
     expected: 'an ISO 8601 time with seconds and zone, such as 2023-10-10T00:00:00Z',
     value: values.instantMs,
   }),

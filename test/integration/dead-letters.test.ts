@@ -88,6 +88,20 @@ const spoilt: readonly Spoilt[] = [
     record: (key) =>
       platform.manifest(key, { linkId: 'huge', datasets: Array.from({ length: 10_001 }, (_, i) => `huge ${i}`) }),
   },
+  {
+    what: 'an id of more than 1,024 bytes',
+    code: 'too-large',
+    record: (key) => platform.status(key, 'é'.repeat(513), 'Complete'),
+  },
+  {
+    what: 'a company whose announcement would have more than 6 MiB',
+    code: 'too-large',
+    record: (key) =>
+      platform.manifest(key, {
+        connectionId: 'c'.repeat(1_024),
+        datasets: Array.from({ length: 9_000 }, (_, i) => `large ${i}`),
+      }),
+  },
 ];
 
 test('every kind of poison is kept byte for byte, in one run with records that are not', async () => {

@@ -64,7 +64,7 @@ test('a stall is published once: not again after a kill with the state lost, and
   expect(await counted(first, 'pending')).toBe(3);
   const type = avro.Type.forSchema(
     JSON.parse(
-      readFileSync(join(deployment.schemasFolder, 'company-sync-stalled-value', 'v1.avsc'), 'utf8'),
+      readFileSync(join(deployment.schemasFolder, 'company-sync-stalled-value', 'v2.avsc'), 'utf8'),
     ) as avro.Schema,
   );
   const records = await published();

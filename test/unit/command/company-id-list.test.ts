@@ -47,9 +47,15 @@ test.each<[string, string | Buffer, RegExp]>([
   ['a text and more', '"acme",2022', /no text of JSON/],
   ['an empty text', '""', /empty id/],
   ['half of a character', '"\\ud83c"', /half a character/],
+  ['more than 1,024 bytes', 'é'.repeat(513), /1026 bytes/],
+  ['more than 1,024 bytes in a text', JSON.stringify('é'.repeat(513)), /1026 bytes/],
 ])('a line with %s is no id, and the next is read all the same', async (_what, line, fault) => {
   const content = Buffer.concat([Buffer.from(line), Buffer.from('\nnext\n')]);
   expect(await linesOf(written(content))).toEqual([expect.stringMatching(fault), '2=next']);
+});
+
+test('an id of 1,024 bytes is one', async () => {
+  expect(await linesOf(written('é'.repeat(512)))).toEqual([`1=${'é'.repeat(512)}`]);
 });
 
 test('ids that lie across the pieces that a file is read in stay whole', async () => {

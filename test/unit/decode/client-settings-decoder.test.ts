@@ -90,3 +90,12 @@ test('an outage of the registry is an error and makes nothing unreadable', async
     outage,
   );
 });
+
+test('a clientId of 1,024 bytes is read, and of a longer one no record can be: it is reported, and not quoted', async () => {
+  const writer = clientSettingsSchema();
+  const setting = (clientId: string) => written(writer, { clientId, synchronizedTrigger: 'ALL_DATASETS' });
+  const [longest, tooLong] = ['é'.repeat(512), 'é'.repeat(513)];
+  expect(await decode(setting(longest), { 8: writer })).toMatchObject({ kind: 'setting', clientId: longest });
+  const why = 'its clientId has 1026 bytes, and at most 1024 are allowed';
+  expect(await decode(setting(tooLong), { 8: writer })).toEqual({ kind: 'unreadable', why });
+});

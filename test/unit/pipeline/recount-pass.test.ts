@@ -340,6 +340,16 @@ test('an older release that runs in between is noticed: what it changed is count
   expect(partition.announced.map(({ companyId }) => companyId)).toEqual(['late', 'early']);
 });
 
+test('the size of a company is counted again after an older release gave a dataset a long status word', async () => {
+  const word = 'w'.repeat(1_000);
+  const sizes = { a: ['Fetching', 30], b: ['Queued', 20] } as const;
+  const measured = { announcementBytes: 500 }; // by this release, before the older one ran
+  partition = await Partition.of(companyOfOldRelease('large', { ...sizes, a: [word, 40] }, measured));
+  await partition.pass();
+  const { announcementBytes } = (await partition.row('large')) as PendingCompany;
+  expect(announcementBytes).toBeGreaterThan(1_000);
+});
+
 test('the pass goes on from slice to slice, and a company that it has not come to is counted when it is loaded', async () => {
   const many = Object.fromEntries(Array.from({ length: 2_500 }, (_, i) => [`d-${i}`, ['Queued', i] as const]));
   partition = await Partition.of(companyOfOldRelease('large', many), companyOfOldRelease('waiting', WAITING));

@@ -74,3 +74,19 @@ test('the payload of what it wrote is told, and of nothing else', () => {
   expect(json.payloadOf(Buffer.of(0))).toBeNull();
   expect(json.payloadOf(null)).toBeNull();
 });
+
+test('a text that the processor keeps and would set aside is refused, with its place and length', () => {
+  const line = (datasetId: string, by: string) =>
+    JSON.stringify({ companyId: 'c', clientId: by, payload: { LinkSyncQueued: manifestOf(datasetId) } });
+  const manifestOf = (datasetId: string) => ({
+    ...{ linkId: 'l', connectionId: 'x', sourceType: 's', companyName: 'n' },
+    datasets: [{ datasetId, dataType: 't' }],
+  });
+  expect(decoded(line('é'.repeat(512), 'a')).key).toBe('c');
+  expect(() => json.recordOf(line('é'.repeat(512) + 'a', 'b'.repeat(1_025)))).toThrow(
+    'clientId: has 1025 bytes, and at most 1024 are allowed; ' +
+      'payload.LinkSyncQueued.datasets.0.datasetId: has 1025 bytes, and at most 1024 are allowed',
+  );
+  const told = { companyId: 'c', clientId: 'a', payload: { AnnouncedElsewhere: { by: 'b'.repeat(5_000) } } };
+  expect(decoded(JSON.stringify(told)).key).toBe('c');
+});

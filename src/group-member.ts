@@ -1,0 +1,60 @@
+/** This instance as a member of the consumer group: what it tells the group's leader, and what its end leads to. */
+import type { Logger } from 'pino';
+import type { Config } from './config.js';
+import type { DecidingSettings } from './deciding-settings.js';
+import { createAssignor } from './kafka/assignor.js';
+import type { ClusterView } from './kafka/cluster-view.js';
+import { KafkaGroupMembership } from './kafka/group-membership.js';
+import { kafkaConfigOf } from './kafka/kafka-config.js';
+import { MembershipLostError } from './kafka/membership-errors.js';
+import type { RememberedMember } from './kafka/remembered-member.js';
+import { TrueCoordinator } from './kafka/true-coordinator.js';
+import type { Clock } from './lib/clock.js';
+import type { FailureWatch } from './ops/failure-watch.js';
+import type { HeldPositions } from './pipeline/held-positions.js';
+
+export interface GroupMemberOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly cluster: ClusterView;
+  readonly remembered: RememberedMember;
+  readonly decidingSettings: DecidingSettings;
+  readonly held: HeldPositions;
+  readonly failures: FailureWatch;
+  /** How many partitions the input has. */
+  readonly partitions: number;
+  /** Where the other instances reach this one; null while that is not known. */
+  readonly httpAddress: () => string | null;
+  /** The partitions that this instance runs. */
+  readonly running: () => number[];
+  /** The membership has ended by itself. */
+  readonly onCrash: (error: Error) => void;
+}
+
+export function createMembership(options: GroupMemberOptions): KafkaGroupMembership {
+  const { config, logger, clock, cluster, remembered, decidingSettings, held, failures, onCrash } = options;
+  const { applicationId: groupId, topics, numStandby } = config;
+  const topic = topics.syncEvents;
+  const membership: KafkaGroupMembership = new KafkaGroupMembership({
+    ...{ kafka: kafkaConfigOf(config, logger), groupId, topic, logger, remembered },
+    coordinator: new TrueCoordinator({ cluster, groupId, clock, logger }),
+    assigner: createAssignor({
+      ...{ topic, partitions: options.partitions },
+      describe: () => ({
+        httpAddress: options.httpAddress(),
+        numStandby,
+        memberId: membership.memberId,
+        partitions: options.running(),
+        held: held.all(),
+        settings: decidingSettings,
+        changelogId: cluster.leaders.topicId(topics.companyState),
+      }),
+      onRefused: (member) => logger.error(member, 'gave nothing to a group member whose deciding settings differ'),
+    }),
+    onCrash: (cause) => onCrash(new MembershipLostError(cause)),
+    onTrouble: (error) => failures.failed('group', null, error),
+    onAlive: () => failures.progressed('group', null),
+  });
+  return membership;
+}
