@@ -5,7 +5,8 @@ import { CheckedTap, MalformedValueError } from './checked-tap.js';
 import { FRAME_BYTES } from './framing.js';
 import { parseSchema } from './parse-schema.js';
 import { PLAIN_SHAPES, type ValueShapes } from './record-shape.js';
-import { Resolver, type Read } from './resolution.js';
+import type { Read } from './record-steps.js';
+import { Resolver } from './resolution.js';
 import { SchemaError, type AvroType } from './schema.js';
 
 /** Reads values as one schema of ours, whatever schemas they were written with. */

@@ -4,9 +4,9 @@ import { SchemaError, shortName, type AvroType, type RecordType } from './schema
 
 /** What is made of a record. Without a shape, a record is an object of all its fields. */
 export interface RecordShape {
-  /** The fields that `make` gets, in this order. Other fields are checked but not kept. */
+  /** The fields whose values `make` gets, in this order. Other fields are checked but not kept. */
   readonly used: readonly string[];
-  make(values: readonly unknown[]): unknown;
+  make(this: void, ...values: readonly unknown[]): unknown;
 }
 
 /** By the name of the record, without its namespace. */
@@ -28,21 +28,21 @@ export const PLAIN_SHAPES: ValueShapes = {
 };
 
 export interface ResolvedShape {
-  /** The place of each used field among the values. */
+  /** The place of each used field among the values that `make` gets. */
   readonly places: ReadonlyMap<string, number>;
-  readonly make: (values: readonly unknown[]) => unknown;
+  readonly make: (...values: readonly unknown[]) => unknown;
 }
 
 export function shapeOf({ name, fields }: RecordType, shapes: RecordShapes): ResolvedShape {
   const shape = Object.hasOwn(shapes, shortName(name)) ? shapes[shortName(name)] : undefined;
   const used = shape?.used ?? fields.map((field) => field.name);
   const places = new Map(used.map((field, place) => [field, place]));
-  return { places, make: shape === undefined ? objectOf(used) : (values) => shape.make(values) };
+  return { places, make: shape?.make ?? objectOf(used) };
 }
 
 /** Fields may have any name, `__proto__` too. */
 function objectOf(names: readonly string[]): ResolvedShape['make'] {
-  return (values) => Object.fromEntries(names.map((name, place) => [name, values[place]]));
+  return (...values) => Object.fromEntries(names.map((name, place) => [name, values[place]]));
 }
 
 /**
@@ -80,7 +80,7 @@ export function defaultValue(type: AvroType, json: unknown, shapes: RecordShapes
         const place = places.get(field.name);
         if (place !== undefined) values[place] = defaultValue(field.type, given, shapes);
       }
-      return make(values);
+      return make(...values);
     }
   }
 }

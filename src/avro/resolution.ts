@@ -4,7 +4,8 @@
  * It goes by value, as in Java Avro. A part of the writer's schema that does not fit the reader's refuses the values that
  * have that part, with the reason, and no other values.
  */
-import { MalformedValueError, type CheckedTap } from './checked-tap.js';
+import { MalformedValueError } from './checked-tap.js';
+import { DISCARD, readRecord, readString, type Read, type Step } from './record-steps.js';
 import { defaultValue, shapeOf, type ValueShapes } from './record-shape.js';
 import {
   describeType,
@@ -18,8 +19,6 @@ import {
   type UnionType,
 } from './schema.js';
 import { Skips } from './skip.js';
-
-export type Read = (tap: CheckedTap) => unknown;
 
 export interface Resolution {
   readonly read: Read;
@@ -35,8 +34,6 @@ const PROMOTIONS: Partial<Readonly<Record<AvroType['kind'], readonly AvroType['k
   string: ['bytes'],
   bytes: ['string'],
 };
-/** The place of a field that is passed over. */
-const DISCARD = -1;
 
 /** Resolves one writer's schema to one reader's. */
 export class Resolver {
@@ -116,16 +113,16 @@ export class Resolver {
   #record(reader: RecordType, writer: RecordType): Resolution {
     const { places, make } = shapeOf(reader, this.#shapes.records);
     const sources = sourcesOf(reader, writer);
-    const template = new Array<unknown>(places.size).fill(undefined);
+    const defaults = new Array<unknown>(places.size).fill(undefined);
     for (const field of reader.fields) {
       if ([...sources.values()].includes(field)) continue;
       if (field.default === undefined)
         return refusing(`${describeType(writer)} of the writer has no field ${field.name}, which has no default`);
       const place = places.get(field.name);
-      if (place !== undefined) template[place] = defaultValue(field.type, field.default, this.#shapes.records);
+      if (place !== undefined) defaults[place] = defaultValue(field.type, field.default, this.#shapes.records);
     }
     let acceptsAll = true;
-    const steps = writer.fields.map((field): { read: Read; place: number } => {
+    const steps = writer.fields.map((field): Step => {
       const target = sources.get(field);
       if (target === undefined) return { read: this.#skips.of(field.type), place: DISCARD };
       const resolution = this.resolve(target.type, field.type, `${shortName(reader.name)}.${target.name}`);
@@ -135,29 +132,8 @@ export class Resolver {
       // Not used, but its value must be one of ours all the same.
       return { read: resolution.acceptsAll ? this.#skips.of(field.type) : resolution.read, place: DISCARD };
     });
-    return { read: readRecord(steps, template, make), acceptsAll };
+    return { read: readRecord(steps, defaults, make), acceptsAll };
   }
-}
-
-function readRecord(
-  steps: readonly { readonly read: Read; readonly place: number }[],
-  template: readonly unknown[],
-  make: (values: readonly unknown[]) => unknown,
-): Read {
-  const reads = steps.map(({ read }) => read);
-  const places = steps.map(({ place }) => place);
-  const parts = steps.length + 1;
-  return (tap) => {
-    tap.enterRecord(parts);
-    const values = template.slice();
-    for (let i = 0; i < reads.length; i++) {
-      const value = (reads[i] as Read)(tap);
-      const place = places[i] as number;
-      if (place !== DISCARD) values[place] = value;
-    }
-    tap.leaveRecord();
-    return make(values);
-  };
 }
 
 /** The reader's field that each field of the writer is read as: by name, else by an alias of the reader's. */
@@ -255,6 +231,6 @@ function primitive(reader: Exclude<PrimitiveKind, 'long'>, writer: PrimitiveKind
     case 'bytes':
       return (tap) => tap.readBytes();
     case 'string':
-      return (tap) => tap.readString();
+      return readString;
   }
 }

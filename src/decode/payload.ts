@@ -13,27 +13,17 @@ export type ReadPayload = Exclude<Payload, DatasetStatusChanged> | ReadStatus;
 const DELETED: Payload = Object.freeze({ kind: 'deleted' });
 const ANNOUNCED_ELSEWHERE: Payload = Object.freeze({ kind: 'announced-elsewhere' });
 
-type StatusFields = readonly [
-  datasetId: string,
-  connectionId: string,
-  dataType: string,
-  status: string,
-  trigger: SyncTrigger,
-  revision: number | bigint | null,
-];
-type ManifestFields = readonly [
-  linkId: string,
-  connectionId: string,
-  sourceType: string,
-  companyName: string,
-  datasets: readonly { readonly datasetId: string; readonly dataType: string }[],
-  isFinal: boolean,
-];
-
 export const PAYLOAD_SHAPES: RecordShapes = {
   DatasetStatusChanged: {
     used: ['datasetId', 'connectionId', 'dataType', 'status', 'trigger', 'revision'],
-    make: ([datasetId, connectionId, dataType, status, trigger, revision]: StatusFields): ReadStatus => ({
+    make: (
+      datasetId: string,
+      connectionId: string,
+      dataType: string,
+      status: string,
+      trigger: SyncTrigger,
+      revision: number | bigint | null,
+    ): ReadStatus => ({
       kind: 'status',
       datasetId,
       connectionId,
@@ -45,7 +35,14 @@ export const PAYLOAD_SHAPES: RecordShapes = {
   },
   LinkSyncQueued: {
     used: ['linkId', 'connectionId', 'sourceType', 'companyName', 'datasets', 'isFinal'],
-    make: ([linkId, connectionId, sourceType, companyName, datasets, isFinal]: ManifestFields): Payload => ({
+    make: (
+      linkId: string,
+      connectionId: string,
+      sourceType: string,
+      companyName: string,
+      datasets: readonly { readonly datasetId: string; readonly dataType: string }[],
+      isFinal: boolean,
+    ): Payload => ({
       kind: 'manifest',
       linkId,
       connectionId,
@@ -57,11 +54,11 @@ export const PAYLOAD_SHAPES: RecordShapes = {
   },
   QueuedDataset: {
     used: ['datasetId', 'dataType'],
-    make: ([datasetId, dataType]: readonly [string, string]) => ({ datasetId, dataType }),
+    make: (datasetId: string, dataType: string) => ({ datasetId, dataType }),
   },
   ConnectionUnlinked: {
     used: ['connectionId'],
-    make: ([connectionId]: readonly [string]): Payload => ({ kind: 'unlinked', connectionId }),
+    make: (connectionId: string): Payload => ({ kind: 'unlinked', connectionId }),
   },
   CompanyDeleted: { used: [], make: () => DELETED },
   AnnouncedElsewhere: { used: [], make: () => ANNOUNCED_ELSEWHERE },

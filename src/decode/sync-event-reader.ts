@@ -18,7 +18,7 @@ const EVENT_SHAPES: ValueShapes = {
     ...PAYLOAD_SHAPES,
     SyncEvent: {
       used: ['companyId', 'clientId', 'payload'],
-      make: ([companyId, clientId, payload]: readonly [string, string, ReadPayload]): SyncEventValue => ({
+      make: (companyId: string, clientId: string, payload: ReadPayload): SyncEventValue => ({
         companyId,
         clientId,
         payload,

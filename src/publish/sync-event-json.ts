@@ -123,7 +123,7 @@ function mustBeWithinLimits(event: object): void {
 /** Reads the values that `schema` wrote as the name of their payload's record. */
 function payloadNames(schema: object, payloads: readonly string[]): ValueReader<string> {
   const names = payloads.map((name) => [name, { used: [], make: () => name }] as const);
-  const event = { used: ['payload'], make: ([name]: readonly [string]) => name };
+  const event = { used: ['payload'], make: (name: string) => name };
   const records: RecordShapes = { ...Object.fromEntries(names), SyncEvent: event };
   return new AvroReader<string>(schema, { ...PLAIN_SHAPES, records }).of(schema);
 }

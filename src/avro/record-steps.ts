@@ -1,0 +1,66 @@
+/** How the fields of a record are read, one after the other. */
+import type { CheckedTap } from './checked-tap.js';
+import { skipBytes } from './skip.js';
+
+export type Read = (tap: CheckedTap) => unknown;
+
+/** Of texts, which most fields are. */
+export const readString: Read = (tap) => tap.readString();
+
+/** The place of a field that is passed over. */
+export const DISCARD = -1;
+/** Writer's fields that are read by code of their own; the few of a wider record that somebody uses are worth no code. */
+const MAX_GENERATED_FIELDS = 200;
+
+export interface Step {
+  readonly read: Read;
+  /** Among the values that `make` gets; or DISCARD. */
+  readonly place: number;
+}
+
+/**
+ * Reads the fields of a record in the writer's order. The code is generated, which decodes events a fifth faster than a
+ * loop over functions. Only numbers of ours are in it, and nothing of the schema.
+ *
+ * @param defaults the values of the places that no step fills
+ */
+export function readRecord(
+  steps: readonly Step[],
+  defaults: readonly unknown[],
+  make: (...values: readonly unknown[]) => unknown,
+): Read {
+  if (steps.length > MAX_GENERATED_FIELDS) return readWideRecord(steps, defaults, make);
+  const reads = steps.map(({ read }) => read);
+  const calls = steps.map(({ read, place }, i) => {
+    const call = read === readString ? 'tap.readString()' : read === skipBytes ? 'tap.skipBytes()' : `read${i}(tap)`;
+    return place === DISCARD ? call : `const value${place} = ${call}`;
+  });
+  const filled = new Set(steps.map(({ place }) => place));
+  const values = defaults.map((_, place) => (filled.has(place) ? `value${place}` : `defaults[${place}]`));
+  const code = `return (tap) => {
+    tap.enterRecord(${steps.length + 1});
+    ${calls.join(';\n    ')};
+    tap.leaveRecord();
+    return make(${values.join(', ')});
+  }`;
+  const names = reads.map((_, i) => `read${i}`);
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- see above
+  return new Function('defaults', 'make', ...names, code)(defaults, make, ...reads) as Read;
+}
+
+function readWideRecord(
+  steps: readonly Step[],
+  defaults: readonly unknown[],
+  make: (...values: readonly unknown[]) => unknown,
+): Read {
+  return (tap) => {
+    tap.enterRecord(steps.length + 1);
+    const values = defaults.slice();
+    for (const { read, place } of steps) {
+      const value = read(tap);
+      if (place !== DISCARD) values[place] = value;
+    }
+    tap.leaveRecord();
+    return make(...values);
+  };
+}
