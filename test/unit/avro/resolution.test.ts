@@ -91,6 +91,16 @@ describe('a schema', () => {
   });
 });
 
+test('a field and a key may be called __proto__', () => {
+  const map = { type: 'map', values: 'int' };
+  const record = { type: 'record', name: 'R', fields: [{ name: '__proto__', type: map }] };
+  const key = Buffer.concat([varint(9n), Buffer.from('__proto__')]);
+  const value = read(record, record, Buffer.concat([varint(1n), key, varint(5n), varint(0n)]));
+
+  expect(Object.getOwnPropertyNames(value)).toEqual(['__proto__']);
+  expect(JSON.stringify(value)).toBe('{"__proto__":{"__proto__":5}}');
+});
+
 test('a long that JSON has no number for is refused where a number is wanted', () => {
   const reader = new AvroReader({ type: 'long' });
 
