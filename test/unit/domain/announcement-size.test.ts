@@ -55,7 +55,7 @@ test('after any history the row has what a count of all rows gives, and the boun
         const stored = company.stored.company.get('');
         if (stored?.outcome !== 'pending') return;
         const rows = company.storedRows();
-        const { announcementBytes } = stored as PendingCompany;
+        const { announcementBytes } = stored;
         expect(announcementBytes).toBe(measure(rows));
         const bound = announcementBytes + FIXED_ANNOUNCEMENT_BYTES;
         expect(infoBytes(rows)).toBeLessThanOrEqual(bound);

@@ -38,18 +38,17 @@ describe('the check before a value is read', () => {
     expect(() => mustFitItsLength(avro.Type.forSchema('long'), Buffer.alloc(20, 0xff))).toThrow('more than 10 bytes');
   });
 
-  test.each((JSON.parse(readFileSync(join(__dirname, '..', 'avro', 'written-by-java.json'), 'utf8')) as JavaCase[]).map(named))(
-    'accepts what Java wrote: %s',
-    (_name, { writer, bytes }) => {
-      let type: avro.Type;
-      try {
-        type = avro.Type.forSchema(writer as avro.Schema);
-      } catch {
-        return; // avsc dislikes some of the schemas
-      }
-      mustFitItsLength(type, Buffer.from(bytes, 'hex'));
-    },
-  );
+  test.each(
+    (JSON.parse(readFileSync(join(__dirname, '..', 'avro', 'written-by-java.json'), 'utf8')) as JavaCase[]).map(named),
+  )('accepts what Java wrote: %s', (_name, { writer, bytes }) => {
+    let type: avro.Type;
+    try {
+      type = avro.Type.forSchema(writer as avro.Schema);
+    } catch {
+      return; // avsc dislikes some of the schemas
+    }
+    mustFitItsLength(type, Buffer.from(bytes, 'hex'));
+  });
 });
 
 interface JavaCase {
