@@ -20,6 +20,13 @@ const BEFORE_THE_DATE_MS = 3_600_000;
 /** Records are written in portions: those of such a time together. */
 const PORTION_MS = 50;
 
+/** Of the records sent together: the producer makes one batch of those of a partition, and topics take 1 MiB. */
+const MAX_SENT_BYTES = 800_000;
+
+function bytesOf({ value }: Message): number {
+  return value?.length ?? 0;
+}
+
 export class Simulator {
   readonly #options: SimulatorOptions;
   /** Poison records that others replace: where they lie must be known. */
@@ -76,7 +83,14 @@ export class Simulator {
         const [sent] = await this.#send([message]);
         if (sent === undefined) throw new Error('the producer does not say where a record lies');
         this.#places.set(record, `${sent.partition}/${sent.baseOffset}`);
-      } else together.push(message);
+      } else {
+        const bytes = bytesOf(message);
+        if (together.reduce((sum, one) => sum + bytesOf(one), bytes) > MAX_SENT_BYTES) {
+          await this.#send(together);
+          together = [];
+        }
+        together.push(message);
+      }
     }
     await this.#send(together);
   }

@@ -18,6 +18,10 @@ export interface CommandDescription {
 const MISCONFIGURED = 'a flag or a setting is wrong';
 const IN_USE = `${MISCONFIGURED}, or another process uses the state folder`;
 const REFUSED = `${MISCONFIGURED}, another process uses the state folder, or the start is refused`;
+const SILENCING_SWITCHES = {
+  'dry-run': 'sends nothing: prints how many companies would never be announced, and which',
+  yes: 'sends without asking, also if more than 100 companies would never be announced',
+};
 const DONE_OR_FAILED = ['done', 'it failed'] as const;
 
 export const COMMANDS = {
@@ -64,34 +68,46 @@ the input offset that gave each. Nothing that is not committed yet is told.
       'file <ids>': 'one companyId a line; - for what is piped in',
       'by <name>': 'which system told the customers, kept in the records for people',
     },
+    switches: SILENCING_SWITCHES,
     writesInput: true,
     lesson: `For customers whom a predecessor has told. Each company gets a record in the input topic, AnnouncedElsewhere, which
 silences it for good from there on, whatever its state: it waits, it is held, or nothing of it was seen yet. For a
 company that was announced or deleted before, it does nothing. So it can be run again, with a longer list too.
 All instances must be of a release that knows the record: see "Moving from a predecessor" in docs/operations.md.
+There is no way back: a company that is marked by mistake is never announced. Look with --dry-run first. For more than 100
+companies it asks; without a terminal, as with --file -, pass --yes.
 
 A line is an id as it is, in UTF-8. Empty lines and those that begin with # are passed over. An id that begins with #
 or ", or has white space at an end or control characters, is written as a text of JSON: "\\t#7". All lines are read
 before the first is sent: where one is no id, nothing is. Millions of ids need no more memory than a few.
 
   company-sync companies seed --file told.txt --by notifier-v1
-  psql -Atc 'select company_id from told' | company-sync companies seed --file -
+  psql -Atc 'select company_id from told' | company-sync companies seed --file - --yes
   company-sync explain acme-42     # announced by another system, as was said at ... by record 3/1042
 `,
-    exit: ['all were sent', 'a line is no id and nothing was sent, or the brokers refused'],
+    exit: [
+      'all were sent, or shown',
+      'nothing was sent (a line is not an id, or nobody confirmed), or the brokers refused',
+    ],
   },
   'events send': {
     summary: 'sends events written as lines of JSON to the input topic',
     flags: { 'file <events.jsonl>': 'what to send; - for what is piped in' },
+    switches: SILENCING_SWITCHES,
     writesInput: true,
     lesson: `One event a line, with the fields of SyncEvent; eventId and occurredAt may be left out. The payload names its record:
 
   {"companyId": "acme", "clientId": "client-1", "payload": {"CompanyDeleted": {}}, "headers": {"repairs": "3/1042"}}
 
+CompanyDeleted and AnnouncedElsewhere silence a company permanently: there is no way back. --dry-run prints which. For more
+than 100 companies it asks; without a terminal, pass --yes.
 Headers are texts, and may be left out. All lines are read before the first is sent: where one is no event, nothing is.
 examples/events.jsonl of the repository is a file to begin with.
 `,
-    exit: ['all were sent', 'a line is no event and nothing was sent, or the brokers refused'],
+    exit: [
+      'all were sent, or shown',
+      'nothing was sent (a line is not an event, or nobody confirmed), or the brokers refused',
+    ],
   },
   'events tail': {
     summary: 'prints announcements as they are published',
@@ -172,7 +188,7 @@ a later manifest, and a manifest one of whose datasets has a later manifest of a
       'client-id <id>': 'where no manifest has named it',
     },
     writesInput: true,
-    lesson: `It asks a running instance what holds the company and sends one record that lifts all of it. The records themselves are
+    lesson: `It asks a running instance what holds the company and sends records that lift all of it. The records themselves are
 lost to the company: repair them where you can.
 `,
     exit: ['released', 'nothing holds the company, or no instance could be asked'],

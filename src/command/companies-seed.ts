@@ -9,6 +9,7 @@ import type { LogRecord, RecordToWrite } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { SyncEventJson } from '../publish/sync-event-json.js';
 import { commandLogs } from './command-logs.js';
+import { companies, maySilence, SilencedCompanies } from './confirm-silencing.js';
 import { CompanyIdList } from './company-id-list.js';
 import { progressTo } from './progress.js';
 import { syncEventJson } from './schemas.js';
@@ -20,7 +21,7 @@ const PORTION = 5_000;
 
 type Print = (line: string) => void;
 
-/** @returns 0 once all are written; 1 where a line is no id, and then nothing was sent */
+/** @returns 0 once all are written, or shown; 1 if a line is not an id or nobody has confirmed, and then nothing was sent */
 export async function seedCompaniesCommand(
   config: Config,
   own: Flags,
@@ -35,23 +36,26 @@ export async function seedCompaniesCommand(
 
   const ids = await CompanyIdList.open(file);
   try {
-    const count = await countIds(ids, print);
-    if (count === null) return 1;
+    const silenced = await idsIn(ids, print);
+    if (silenced === null) return 1;
+    const again = `company-sync companies seed --file ${file}${by === undefined ? '' : ` --by ${by}`}`;
+    const decision = await maySilence(silenced, own, again, print);
+    if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
     const json = await syncEventJson(config, schemasFolder);
     await mustBeKeyedByDefault(config, logger, json);
     const payload = { AnnouncedElsewhere: { by: by ?? null } };
     // A list of ids does not name the clients, and nobody asks for them here.
     const recordOf = (companyId: string) => json.recordOf(JSON.stringify({ companyId, clientId: '', payload }));
-    await sendAll(config, logger, ids, recordOf, count, print);
+    await sendAll(config, logger, ids, recordOf, silenced.count, print);
   } finally {
     await ids.close();
   }
   return 0;
 }
 
-/** All lines are read before the first is sent. Null where one is no id; that is told then. */
-async function countIds(ids: CompanyIdList, print: Print): Promise<number | null> {
-  let count = 0;
+/** All lines are read before the first is sent. Null if one is not an id; that is printed then. */
+async function idsIn(ids: CompanyIdList, print: Print): Promise<SilencedCompanies | null> {
+  const silenced = new SilencedCompanies();
   let faults = 0;
   let first = '';
   let last = '';
@@ -60,7 +64,8 @@ async function countIds(ids: CompanyIdList, print: Print): Promise<number | null
       if (++faults <= MAX_FAULTS_TOLD) print(`line ${number} ${fault}`);
       continue;
     }
-    if (++count === 1) first = companyId;
+    silenced.add(companyId);
+    if (silenced.count === 1) first = companyId;
     last = companyId;
   }
   if (faults > 0) {
@@ -68,8 +73,9 @@ async function countIds(ids: CompanyIdList, print: Print): Promise<number | null
     print(`${more > 0 ? `and ${more} more lines; ` : ''}nothing was sent: mend the lines and seed the file again`);
     return null;
   }
+  const { count } = silenced;
   if (count > 0) print(`${companies(count)} to mark, from ${JSON.stringify(first)} to ${JSON.stringify(last)}`);
-  return count;
+  return silenced;
 }
 
 /** @throws Error where the platform's records lie elsewhere: a company's records must be in one partition */
@@ -126,8 +132,4 @@ async function sendAll(
     await sender.close();
   }
   print(`${companies(sent)} marked as announced elsewhere, by records of ${topic}`);
-}
-
-function companies(count: number): string {
-  return count === 1 ? '1 company' : `${count} companies`;
 }

@@ -1,15 +1,21 @@
 /** `company-sync dead-letters list | show | repair | release`. */
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
+import type { RecordToWrite } from '../lib/record.js';
 import { InstanceError } from '../ops/instance-client.js';
 import { idOf, type DeadLetter } from '../publish/dead-letter-reading.js';
+import { sendReleases } from './dead-letter-release.js';
 import { DeadLetterDesk, type ReadLetters } from './dead-letter-desk.js';
 import { clientOf, repairAll, repairOne, type Repairing } from './dead-letter-repair.js';
 import { idOfLetter, lettersWanted } from './dead-letter-flags.js';
 import type { InputAfterwards } from './input-afterwards.js';
 import { printJson, type Print } from './print.js';
+import { progressTo } from './progress.js';
 import { RunningInstances } from './running-instances.js';
 import { UsageError } from './usage-error.js';
+
+/** Records that the outcome of a release names. */
+const MAX_NAMED_HOLDS = 100;
 
 type Verb = 'list' | 'show' | 'repair' | 'release';
 
@@ -88,9 +94,13 @@ async function release({ desk, instances, own, print }: Repairing, companyId: st
     throw new InstanceError(`nothing holds company ${companyId}`);
   }
   const ids = holds.map(({ record }) => record);
-  const record = await desk.releaseOf(companyId, clientOf(companyId, clientId, own), ids, why);
-  await desk.send([{ ...record, partition: asOf.partition }]);
-  print(`company ${companyId} is released from ${ids.join(', ')}`);
+  const client = clientOf(companyId, clientId, own);
+  const recordOf = (lifted: readonly string[]) => desk.releaseOf(companyId, client, lifted, why);
+  const send = (record: RecordToWrite) => desk.send([{ ...record, partition: asOf.partition }]);
+  await sendReleases(ids, recordOf, send, progressTo(print));
+  const named = ids.slice(0, MAX_NAMED_HOLDS).join(', ');
+  const more = ids.length - MAX_NAMED_HOLDS;
+  print(`company ${companyId} is released from ${named}${more > 0 ? ` and ${more} more records` : ''}`);
   return 0;
 }
 

@@ -7,13 +7,14 @@ import { kafkaConfigOf } from '../kafka/kafka-config.js';
 import { RecordSender } from '../kafka/record-sender.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { MalformedLineError, type SyncEventJson } from '../publish/sync-event-json.js';
+import { maySilence, SilencedCompanies } from './confirm-silencing.js';
 import { progressTo } from './progress.js';
 import { syncEventJson } from './schemas.js';
 import { UsageError } from './usage-error.js';
 
 const MAX_FAULTS_TOLD = 20;
 
-/** @returns 0 once all are written; 1 where a line is no event, and then nothing was sent */
+/** @returns 0 once all are written, or shown; 1 if a line is not an event or nobody has confirmed, and then nothing was sent */
 export async function sendEventsCommand(
   config: Config,
   own: Flags,
@@ -24,13 +25,16 @@ export async function sendEventsCommand(
   const { file } = own;
   if (typeof file !== 'string')
     throw new UsageError(['events send needs --file <events.jsonl>, or --file - for what is piped in']);
-  const { records, faults } = await readEvents(file, await syncEventJson(config, schemasFolder));
+  const json = await syncEventJson(config, schemasFolder);
+  const { records, faults } = await readEvents(file, json);
   if (faults.length > 0) {
     for (const fault of faults.slice(0, MAX_FAULTS_TOLD)) print(fault);
     const more = faults.length - MAX_FAULTS_TOLD;
     print(`${more > 0 ? `and ${more} more lines; ` : ''}nothing was sent: mend the lines and send the file again`);
     return 1;
   }
+  const decision = await maySilence(silencedBy(records, json), own, `company-sync events send --file ${file}`, print);
+  if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
   const topic = config.topics.syncEvents;
   const sender = await RecordSender.connect(kafkaConfigOf(config, logger));
   try {
@@ -42,6 +46,20 @@ export async function sendEventsCommand(
   }
   print(`${records.length} event${records.length === 1 ? '' : 's'} sent to ${topic}`);
   return 0;
+}
+
+/** The companies that a record deletes, or says to be announced elsewhere. */
+function silencedBy(records: readonly RecordToWrite[], json: SyncEventJson): SilencedCompanies {
+  const silenced = new SilencedCompanies();
+  const seen = new Set<string>();
+  for (const { key, value } of records) {
+    const payload = json.payloadOf(value);
+    const companyId = key?.toString() ?? '';
+    if ((payload !== 'CompanyDeleted' && payload !== 'AnnouncedElsewhere') || seen.has(companyId)) continue;
+    seen.add(companyId);
+    silenced.add(companyId);
+  }
+  return silenced;
 }
 
 /** All lines are read before the first is sent. Empty ones, and those that begin with a #, are passed over. */

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { FIXED_ANNOUNCEMENT_BYTES, measure } from '../../../src/domain/announcement-size.js';
 import { announce } from '../../../src/domain/announcement.js';
 import type { CompanyRows } from '../../../src/domain/company-rows.js';
-import type { PendingCompany } from '../../../src/domain/rows.js';
 import { frame } from '../../../src/publish/confluent-frame.js';
 import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
 import { ByteWriter } from '../../../src/store/byte-writer.js';
@@ -55,7 +54,7 @@ test('after any history the row has what a count of all rows gives, and the boun
         const stored = company.stored.company.get('');
         if (stored?.outcome !== 'pending') return;
         const rows = company.storedRows();
-        const { announcementBytes } = stored as PendingCompany;
+        const { announcementBytes } = stored;
         expect(announcementBytes).toBe(measure(rows));
         const bound = announcementBytes + FIXED_ANNOUNCEMENT_BYTES;
         expect(infoBytes(rows)).toBeLessThanOrEqual(bound);

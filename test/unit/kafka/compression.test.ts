@@ -124,7 +124,12 @@ describe('a frame that is hostile', () => {
   const block = compressSnappy(Buffer.from('a block of snappy'));
   const member = gzipSync(Buffer.alloc(20 * MIB), { level: 1 });
 
-  const refused: readonly (readonly [what: string, codec: number, bytes: Buffer, kind: new (...args: never[]) => Error])[] = [
+  const refused: readonly (readonly [
+    what: string,
+    codec: number,
+    bytes: Buffer,
+    kind: new (...args: never[]) => Error,
+  ])[] = [
     ['gzip that holds more than allowed', GZIP, gzipSync(Buffer.alloc(65 * MIB), { level: 1 }), TooManyBytesError],
     [
       'gzip of several members that hold more together',

@@ -33,6 +33,7 @@ import { temporaryFolder } from '../store/temporary-folder.js';
 const MAX_RECORD_BYTES = 8 * 1024 * 1024;
 const USUAL_BATCH_BYTES = 900_000;
 const NOW = Date.UTC(2024, 0, 1);
+const NO_LIMITS = { rows: Infinity, bytes: Infinity };
 const folder = temporaryFolder();
 const writer = avro.Type.forSchema(syncEventSchema() as unknown as avro.Schema);
 
@@ -69,7 +70,7 @@ class Partition {
       > as PipelineContext['observer'],
     };
     const at = { partition: 0, store: this.store, counted: new CountedCompanies(null), cache: this.#cache };
-    const batch = await decide(context as PipelineContext, at, records, decoded, 0, Infinity);
+    const batch = await decide(context as PipelineContext, at, records, decoded, 0, NO_LIMITS);
     const position = positionRow(this.#offset);
     const encoded = encodeChanges(batch.touched, position, this.#position);
     this.#position = position;

@@ -1,0 +1,38 @@
+import { maySilence, SilencedCompanies } from '../../../src/command/confirm-silencing.js';
+import type { Flags } from '../../../src/config.js';
+
+const AGAIN = 'company-sync companies seed --file told.txt';
+
+async function asked(count: number, own: Flags, answer: boolean | null) {
+  const silenced = new SilencedCompanies();
+  for (let i = 0; i < count; i++) silenced.add(`company "${i}"`);
+  const lines: string[] = [];
+  const questions: string[] = [];
+  const consent = (question: string) => {
+    questions.push(question);
+    return Promise.resolve(answer ?? false);
+  };
+  const decision = await maySilence(silenced, own, AGAIN, (line) => lines.push(line), consent);
+  return { decision, lines, questions };
+}
+
+test('as many companies as a person can look through are silenced without a question', async () => {
+  expect(await asked(100, {}, null)).toEqual({ decision: 'send', lines: [], questions: [] });
+});
+
+test('more are silenced only if somebody says so', async () => {
+  const refused = await asked(101, {}, false);
+  expect(refused.questions).toEqual(['Silence 101 companies permanently? There is no way back.']);
+  expect(refused.decision).toBe('refused');
+  expect(refused.lines.join()).toContain(`${AGAIN} --dry-run, then run ${AGAIN} --yes`);
+  expect(await asked(101, {}, true)).toMatchObject({ decision: 'send', lines: [] });
+  expect(await asked(1e6, { yes: true }, null)).toEqual({ decision: 'send', lines: [], questions: [] });
+});
+
+test('a dry run shows how many and which, and sends nothing, whatever else is typed', async () => {
+  const { decision, lines, questions } = await asked(102, { 'dry-run': true, yes: true }, true);
+  expect([decision, questions]).toEqual(['dry-run', []]);
+  expect(lines[0]).toContain('102 companies would never be announced');
+  expect(lines.slice(1, 3)).toEqual(['  "company \\"0\\""', '  "company \\"1\\""']);
+  expect(lines.slice(-2)).toEqual(['  and 2 more', `nothing was sent: to send, run ${AGAIN}`]);
+});
