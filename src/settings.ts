@@ -1,7 +1,5 @@
 /**
- * The table of settings: one row for each, from which both parsing (config.ts) and `--help` are made.
- *
- * A setting is an environment variable and a flag of the same name: KAFKA_BROKERS is `--kafka-brokers`. A secret can
+ * The table of settings: one row for each, from which both parsing (config.ts) and `--help` are made. A setting is an environment variable and a flag of the same name: KAFKA_BROKERS is `--kafka-brokers`. A secret can
  * also be given as the path of a file that holds it: HTTP_TOKEN_FILE, `--http-token-file`.
  */
 import type { z } from 'zod';

@@ -18,6 +18,7 @@ import type { PartitionStore } from '../store/partition-store.js';
 import { loadWholeCompany, RowLoad } from '../store/row-loading.js';
 import { announceOverdue, policyInForce } from './announce-overdue.js';
 import type { PipelineContext } from './context.js';
+import { rowsChangedBy } from './changed-rows.js';
 import type { UndatedRecords } from './observer.js';
 
 /** What a batch leads to, besides the changed rows that `touched` companies carry, each of which is there once. */
@@ -56,7 +57,6 @@ export interface DecisionLimits {
 /** What a stretch of the log leads to that delivers no records: only the position moves. */
 export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 
-const COMPANY_AND_INFO_ROW = 2;
 /** A changed row in memory: its prior, and its encoded forms in the changelog record, the undo and the write batch. */
 const CHANGED_ROW_BYTES = 300;
 /**
@@ -286,22 +286,6 @@ class BatchDecisions implements DecidedBatch {
 
   private holdIdOf(record: LogRecord): string {
     return `${this.at.partition}/${record.offset}`;
-  }
-}
-
-/** Roughly: rare changes besides, of holds lifted and early datasets forgotten, are not counted. */
-function rowsChangedBy({ payload }: InputEvent, rows: CompanyRows): number {
-  switch (payload.kind) {
-    case 'deleted':
-    case 'announced-elsewhere':
-      return rows.size;
-    case 'manifest':
-      return payload.datasets.length + COMPANY_AND_INFO_ROW;
-    case 'unlinked':
-      // One that ends links looks at every dataset of the company.
-      return rows.whole ? rows.size : COMPANY_AND_INFO_ROW;
-    case 'status':
-      return COMPANY_AND_INFO_ROW;
   }
 }
 

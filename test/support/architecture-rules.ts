@@ -31,6 +31,7 @@ const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['security-settings.ts', 'settings'],
   ['deciding-settings.ts', 'settings'],
   ['service.ts', 'service'],
+  ['group-member.ts', 'service'],
   ['start-checks.ts', 'service'],
   ['startup.ts', 'service'],
   ['pipeline-context.ts', 'service'],

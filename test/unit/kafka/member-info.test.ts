@@ -4,7 +4,7 @@ import { decodeMemberInfo, encodeMemberInfo, infoOfMember, type MemberInfo } fro
 
 const partition = fc.nat({ max: 2 ** 31 - 1 });
 const memberInfo: fc.Arbitrary<MemberInfo> = fc.record({
-  httpAddress: fc.option(fc.webUrl()),
+  httpAddress: fc.option(fc.webUrl().map((url) => new URL(url).origin)),
   numStandby: fc.nat({ max: 100 }),
   memberId: fc.option(fc.string({ minLength: 1 })),
   partitions: fc.uniqueArray(partition).map((some) => some.sort((a, b) => a - b)),
