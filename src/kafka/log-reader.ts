@@ -43,6 +43,8 @@ export class PartitionReader implements LogReader {
   #fetchOffset: number;
   /** The last stable offset at the latest fetch. Moved by `receive`. */
   #endOffset: number;
+  /** Of the leader that what was read last came from. Moved by `#take`. */
+  #leaderEpoch = -1;
   #waiting: Waiting | null = null;
   /** Why nothing more will be fetched; told once all that came before it has been read. */
   #failure: Error | null = null;
@@ -93,9 +95,10 @@ export class PartitionReader implements LogReader {
   /**
    * Takes what a fetch from `fetchOffset` gave.
    * @param askedFirst it was the first of its fetch: it would have got records where there are any (KIP-74)
+   * @param leaderEpoch of the leader that gave it, whose log has all that was fetched before
    * @returns whether there is more to fetch right now
    */
-  receive(answer: FetchedPartition, askedFirst: boolean): boolean {
+  receive(answer: FetchedPartition, askedFirst: boolean, leaderEpoch: number): boolean {
     if (this.#failure !== null) return false;
     this.#endOffset = answer.lastStableOffset;
     const nothingLeft = this.kind === 'compacted' && askedFirst && answer.records.length === 0;
@@ -103,7 +106,7 @@ export class PartitionReader implements LogReader {
     let moved = false;
     try {
       const records = this.memory?.copyOf(answer.records) ?? detached(answer.records);
-      const fetched = new FetchedRecords(records, answer.abortedTransactions, from);
+      const fetched = new FetchedRecords(records, answer.abortedTransactions, from, leaderEpoch);
       if (fetched.end > this.#fetchOffset) {
         this.#fetched.push(fetched);
         this.#fetchOffset = fetched.end;
@@ -134,7 +137,8 @@ export class PartitionReader implements LogReader {
     const records = this.#take(waiting.maxRecords);
     if (records.length > 0 || this.#position > before) {
       this.#waiting = null;
-      waiting.resolve({ records, nextOffset: this.#position, endOffset: this.#endOffset });
+      const [nextOffset, endOffset, leaderEpoch] = [this.#position, this.#endOffset, this.#leaderEpoch];
+      waiting.resolve({ records, nextOffset, endOffset, leaderEpoch });
       this.events.drained();
     } else if (this.#failure !== null) {
       this.#waiting = null;
@@ -155,6 +159,7 @@ export class PartitionReader implements LogReader {
         this.events.ended(this);
       }
       this.#position = Math.max(this.#position, first.position);
+      this.#leaderEpoch = first.leaderEpoch;
       if (first.exhausted) {
         this.#fetched.shift();
         if (this.memory !== null) this.#lent.push(first.bytes);

@@ -74,12 +74,14 @@ export class FetchedRecords {
    * @param bytes record batches; kept, and shared with the records
    * @param aborted as the broker lists them, which is in no order to rely on
    * @param from records below are dropped
+   * @param leaderEpoch of the leader that gave them; -1 if it is not known
    * @throws BrokerError where the batches are older than magic 2 or make no sense
    */
   constructor(
     readonly bytes: Buffer,
     aborted: readonly AbortedTransaction[],
     private readonly from: number,
+    readonly leaderEpoch = -1,
   ) {
     this.#aborted = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
     this.#position = from;

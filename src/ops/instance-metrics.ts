@@ -130,9 +130,10 @@ export class InstanceMetrics {
       // In this order: what is committed in between must not make the lag negative.
       const committed = await logs.committedOffset(at);
       const { start, end, highWatermark } = await logs.bounds(at);
-      onLag(partition, Math.max(0, end - (committed ?? start)));
+      const position = committed?.offset ?? start;
+      onLag(partition, Math.max(0, end - position));
       this.#tellOpenTransaction(partition, end, highWatermark);
-      await oldestUncommitted.sampled(partition, committed ?? start, end);
+      await oldestUncommitted.sampled(partition, position, end);
     };
     const assigned = local.statuses();
     for (const partition of this.#waiting.keys())

@@ -6,8 +6,8 @@ import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { UnknownRowVersionError } from '../store/unknown-row-version-error.js';
-import { AtEndNotes } from './at-end-notes.js';
 import { BatchLimits } from './batch-limits.js';
+import { BlockedRetry } from './blocked-retry.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import { decide, NOTHING_DECIDED, type Decisions } from './decide.js';
@@ -29,10 +29,10 @@ import { StalledWatch } from './stalled-watch.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
-/** How often a partition that waits for an operator looks again. */
+/** How often a partition that waits for an operator looks again, unless each look writes something: see `BlockedRetry`. */
 const BLOCKED_RETRY_MS = 10_000;
 const NEED_AN_OPERATOR = [
-  ...[InconsistentPositionError, HangingTransactionError, RecordTooLargeError, UnknownRowVersionError],
+  ...[HangingTransactionError, RecordTooLargeError, UnknownRowVersionError],
   ...[BrokerSettingError, SettingsChangedError],
 ];
 
@@ -54,6 +54,7 @@ export class PartitionTask {
   readonly #backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
   /** Learned from the transactions so far, of all take-overs. */
   readonly #limits: BatchLimits;
+  readonly #blockedRetry: BlockedRetry;
   /** The status while a record does not fit its topic, from the refusal to the next commit. */
   #tooLarge: PartitionStatus | null = null;
   /** The state, while it is that of the committed log. */
@@ -66,6 +67,7 @@ export class PartitionTask {
     readonly partition: number,
   ) {
     this.#limits = new BatchLimits(context.clock);
+    this.#blockedRetry = new BlockedRetry(context, partition);
     this.ended = this.#run();
   }
 
@@ -100,6 +102,7 @@ export class PartitionTask {
   async #own(signal: AbortSignal): Promise<void> {
     const owned = await takeOver(this.context, this.partition, (status) => this.#enter(status), signal);
     this.#store = owned.store;
+    this.#blockedRetry.reset();
     try {
       this.#enter({ state: 'waiting', reason: 'the client settings are not read yet' });
       await this.context.settings.ready(signal);
@@ -117,11 +120,11 @@ export class PartitionTask {
 
   async #process(owned: OwnedPartition, signal: AbortSignal): Promise<void> {
     const { context, partition } = this;
-    const { store } = owned;
+    const { store, inputLog } = owned;
     const cache = new CompanyCache(context.cacheRows);
     const watch = new StalledWatch(context, partition, owned, cache, this.#limits);
-    const idle = { ...owned, watch, notes: new AtEndNotes(context, partition, store) };
-    const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, owned.inputId);
+    const idle = { ...owned, watch };
+    const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, inputLog);
     const close = () => reader.close();
     signal.addEventListener('abort', close);
     try {
@@ -132,6 +135,7 @@ export class PartitionTask {
         const batch = await nextBatch(context, partition, reading, idle, passed).catch(ifClosed);
         if (batch === null) return;
         passed = batch.nextOffset;
+        inputLog.leaderEpoch = batch.leaderEpoch;
         if (batch.records.length > 0) await this.#processBatch(owned, cache, batch, signal);
         // Where records never let us wait, the watch has its turn between batches.
         if (!signal.aborted && store.position()?.offset === passed) await watch.look(passed);
@@ -218,6 +222,10 @@ export class PartitionTask {
     context.observer.error(partition, error);
     if (error instanceof SettingsChangedError) context.endProcess(error);
     const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof InconsistentPositionError) {
+      this.#enter({ state: 'blocked', reason: `${reason}. ${this.#blockedRetry.begin()}` });
+      return this.#blockedRetry.over(signal);
+    }
     if (needsOperator(error)) {
       const blocked: PartitionStatus = { state: 'blocked', reason };
       // Whether the limit was raised shows only at the next commit: until then the partition does not count as running.

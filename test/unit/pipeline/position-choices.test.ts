@@ -22,6 +22,7 @@ const anyPositions: fc.Arbitrary<Positions> = fc
     committed: fc.option(fc.oneof(offset, offset, offset, mark.map(encodeRepartitionMark))),
     start: offset,
     length: offset,
+    inputLostFrom: fc.option(offset, { freq: 1 }),
   })
   .map(({ start, length, ...rest }) => ({ ...of(start, start + length), ...rest }));
 
@@ -59,8 +60,10 @@ test('a take-over accepts each choice as it is written, and starts where the cho
   fc.assert(
     fc.property(anyPositions, (positions) => {
       for (const { offset: committed, startsAt } of judgePositions(positions).choices) {
-        expect(startOf({ ...positions, committed })).toBe(startsAt);
-        expect(judgePositions({ ...positions, committed }).startsAt).toBe(startsAt);
+        // An operator's offset has no leader epoch, so nothing says that the input has lost records.
+        const chosen = { ...positions, committed, inputLostFrom: null };
+        expect(startOf(chosen)).toBe(startsAt);
+        expect(judgePositions(chosen).startsAt).toBe(startsAt);
       }
     }),
     RUNS,
@@ -130,4 +133,11 @@ test('a partition that is being moved, or has the state of another topic, offers
   expect(moving.remedy).toContain('company-sync repartition');
   const other = { ...withState(4, 4, 0, 9), changelog: { topic: 'other', offset: 4, countedUnder: 1 } };
   expect(judgePositions(other)).toMatchObject({ verdict: 'state of another topic', startsAt: null, choices: [] });
+});
+
+test('an input that has lost consumed records stops the partition, and the choice says which records are skipped', () => {
+  const { verdict, startsAt, choices } = judgePositions({ ...withState(9, 9, 0, 20), inputLostFrom: 6 });
+  expect({ verdict, startsAt }).toEqual({ verdict: 'input lost records', startsAt: null });
+  expect(choices).toMatchObject([{ target: 'state', offset: 9, startsAt: 9 }]);
+  expect(choices[0]?.loses).toMatch(/from offset 6 to 8 .*The 3 records that have these offsets now are skipped/);
 });
