@@ -29,11 +29,13 @@ async function lookOnce(run: (clock: Clock, signal: AbortSignal) => Promise<void
   await run({ now: () => 0, delay }, once.signal);
 }
 
+const JANUARY_2024_MS = Date.UTC(2024, 0, 1);
+
 test('the oldest hold is told while there is one and the partition is here; a partition that cannot be read keeps it', async () => {
   const store = await open(new RocksStateDirectory(folder(), { now: () => 0 }));
   const company = new CompanyRows('a');
   company.loadCompany(null);
-  hold(company, '3/7', 'undecodable', 5_000);
+  hold(company, '3/7', 'undecodable', JANUARY_2024_MS + 5_000);
   await store.apply(encodeChanges([company], positionRow(1), null), positionRow(1), 0);
   store.confirm(1);
 
@@ -62,7 +64,7 @@ test('the oldest hold is told while there is one and the partition is here; a pa
     return [...(await registry.metrics()).matchAll(/^company_sync_oldest_hold.*$/gm)].map(([line]) => line);
   };
 
-  const line = 'company_sync_oldest_hold_timestamp_seconds{partition="3"} 5';
+  const line = 'company_sync_oldest_hold_timestamp_seconds{partition="3"} 1704067205';
   expect(await told()).toEqual([line]);
   expect(await registry.metrics()).toMatch(/^company_sync_dead_letter_retention_seconds \+Inf$/m);
   readable = null; // as while it is restored
@@ -75,7 +77,7 @@ test('the oldest hold is told while there is one and the partition is here; a pa
   expect(await told()).toEqual([]);
 
   company.settle();
-  hold(company, '3/9', 'undecodable', 9_000);
+  hold(company, '3/9', 'undecodable', JANUARY_2024_MS + 9_000);
   await store.apply(encodeChanges([company], positionRow(3), positionRow(2)), positionRow(3), 0);
   store.confirm(3);
   expect(await told()).toHaveLength(1);

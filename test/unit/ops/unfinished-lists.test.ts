@@ -9,6 +9,8 @@ import { open, positionRow } from '../store/partition-fixture.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 
 const COMPANIES = 3_000;
+/** 2024-01-01T00:00:00Z, in hours: only times since 2015 count as dates. */
+const EPOCH_HOUR = 473_352;
 const folder = temporaryFolder();
 let store: PartitionStore;
 let now = 0;
@@ -21,7 +23,7 @@ beforeEach(async () => {
   const companies = Array.from({ length: COMPANIES }, (_, i) => {
     const rows = new CompanyRows(`company ${i}`);
     rows.loadCompany(null);
-    rows.setCompany({ ...NEW_COMPANY, progressHour: COMPANIES - i, holds: i % 3 === 0 ? 1 : 0 });
+    rows.setCompany({ ...NEW_COMPANY, progressHour: EPOCH_HOUR + COMPANIES - i, holds: i % 3 === 0 ? 1 : 0 });
     return rows;
   });
   await store.apply(encodeChanges(companies, positionRow(1), null), positionRow(1), 0);

@@ -164,7 +164,7 @@ test('nothing is looked at before it is due', async () => {
 test('a company whose records have no date waits from the pass on that finds it, not from 1970', async () => {
   // As this release writes it; as one did that took -1, and seconds, for milliseconds.
   watched = await Watched.of({
-    missing: { progressHour: 0 },
+    missing: { progressHour: EPOCH_HOUR },
     minus: { progressHour: -1 },
     seconds: { progressHour: 472 },
   });
@@ -198,7 +198,7 @@ describe('finished companies', () => {
 
   async function withFinished(count: number, unfinished: number): Promise<void> {
     watched = await Watched.of(
-      Object.fromEntries(Array.from({ length: unfinished }, (_, i) => [`pending ${i}`, { progressHour: 0 }])),
+      Object.fromEntries(Array.from({ length: unfinished }, (_, i) => [`pending ${i}`, { progressHour: EPOCH_HOUR }])),
     );
     const to = new ByteWriter();
     const finished = Array.from({ length: count }, (_, i) => {
@@ -207,7 +207,7 @@ describe('finished companies', () => {
       return { key: companyKey(`finished ${i}`), value: to.end() };
     });
     await watched.disk.write(finished);
-    watched.now = 20 * HOUR_MS;
+    watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   }
 
   test('are looked at once in a folder of an older release, which lacks marks, and never again', async () => {
@@ -229,8 +229,12 @@ describe('finished companies', () => {
 });
 
 test('a slice loads no more stalled companies than fit into memory', async () => {
-  watched = await Watched.of({ a: { progressHour: 0 }, b: { progressHour: 0 }, c: { progressHour: 0 } });
-  watched.now = 20 * HOUR_MS;
+  watched = await Watched.of({
+    a: { progressHour: EPOCH_HOUR },
+    b: { progressHour: EPOCH_HOUR },
+    c: { progressHour: EPOCH_HOUR },
+  });
+  watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   watched.loadBytes = 1;
   for (const told of [['a'], ['a', 'b'], ['a', 'b', 'c']]) {
     await watched.look(1);
