@@ -100,7 +100,7 @@ export class Startup {
     const { config, clock } = this.#options;
     const cluster = this.#cluster();
     const [faults, topics, finding] = await Promise.all([
-      versionFaults(cluster.kafka, clock),
+      versionFaults(cluster.kafka, clock).catch(asOutage),
       checkTopics(cluster.kafka, clock, logs, config.topics),
       checkTransactionalIds(cluster, config),
     ]);
@@ -178,4 +178,9 @@ export class Startup {
 
 function subjectOf(topic: string): string {
   return `${topic}-value`;
+}
+
+/** kafkajs's own error for a broker that cannot be reached is an outage too: the start waits. @throws BrokerError */
+function asOutage(error: unknown): never {
+  throw error instanceof BrokerError ? error : new BrokerError(String(error), { cause: error });
 }
