@@ -168,9 +168,11 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
   #take(maxRecords: number): LogRecord[] {
     const records: LogRecord[] = [];
     let left = (this.terms.maxPartitionBytes * 3) / 2;
-    for (let first; (first = this.#fetched[0]) !== undefined && records.length < maxRecords && left > 0;) {
+    // Records below the position take bytes too but give nothing: the caller must get records anyway.
+    const enough = () => records.length >= maxRecords || (left <= 0 && records.length > 0);
+    for (let first; (first = this.#fetched[0]) !== undefined && !enough();) {
       try {
-        left -= first.read(records, maxRecords, left);
+        left -= first.read(records, maxRecords, Math.max(left, 1));
       } catch (error) {
         this.#broken(error);
       }
