@@ -37,6 +37,7 @@ export class InfoTable implements InfoRow {
   readonly links: Link[];
   /** Made when it is first needed. */
   #places: Places | null = null;
+  /** Of the row without its names, which are set later. */
   #bytes: number;
 
   constructor(row: InfoRow | null) {
@@ -44,12 +45,16 @@ export class InfoTable implements InfoRow {
     this.companyName = row?.companyName ?? '';
     this.connections = [...(row?.connections ?? [])];
     this.links = [...(row?.links ?? [])];
-    this.#bytes = bytesOfInfo(this);
+    this.#bytes = bytesOfInfo(this) - this.#nameBytes;
   }
 
-  /** About how much memory this takes. A name that changes later is not counted again. */
+  /** About how much memory this takes. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.#nameBytes;
+  }
+
+  get #nameBytes(): number {
+    return this.clientId.length + this.companyName.length;
   }
 
   /** A copy to be changed. From then on nothing may be looked up in this one. */

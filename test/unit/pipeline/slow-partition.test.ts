@@ -253,7 +253,7 @@ test('a transaction ends before its records where they bring many bytes', async 
   expect(kafka.committed).toBe(kafka.input);
   // Ten datasets bring between 5,000 and 10,000 bytes, with their changes.
   const rows = kafka.rowsTried.slice(1);
-  expect(Math.max(...rows)).toBeLessThanOrEqual(10 * 12);
+  expect(Math.max(...rows)).toBeLessThanOrEqual(7 * 12);
   expect(rows[0]).toBeGreaterThanOrEqual(3 * 12);
 });
 
