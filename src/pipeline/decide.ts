@@ -164,7 +164,10 @@ class BatchDecisions implements DecidedBatch {
   holdCompany(rows: CompanyRows | null, poison: Poison): Promise<void> | null {
     const first = rows === null ? null : dueFirst(rows);
     if (rows !== null && first === 'needs-whole-company')
-      return this.loadWhole(rows).then(() => this.holdCompany(rows, poison) ?? undefined);
+      return this.load(rows).then(() => {
+        this.changedRows += rows.size;
+        return this.holdCompany(rows, poison) ?? undefined;
+      });
     if (rows !== null && first === 'overdue') this.announceOverdue(rows);
     if (isLimitCode(poison.code) && isFinal(rows)) {
       this.ignored.final++;
@@ -238,15 +241,12 @@ class BatchDecisions implements DecidedBatch {
     this.announcements.push(announceOverdue(this.context, rows));
   }
 
+  /** All rows of the company count as changed, also if it is only looked at: that bounds how many rows a batch loads. */
   private async applyToWhole(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
-    await this.loadWhole(rows);
-    await this.apply(rows, event, record);
-  }
-
-  /** A company that must only be counted counts as changed too, so that a batch does not load any number of rows. */
-  private async loadWhole(rows: CompanyRows): Promise<void> {
     await this.load(rows);
-    this.changedRows += rows.size;
+    const atLeast = this.changedRows + rows.size;
+    await this.apply(rows, event, record);
+    this.changedRows = Math.max(this.changedRows, atLeast);
   }
 
   private async load(rows: CompanyRows): Promise<void> {

@@ -223,10 +223,11 @@ test('errors before the transaction begins leave its size alone', async () => {
   expect(kafka.tried[0]?.records).toBe(625);
 });
 
-/** Each record is the manifest of another company, with ten datasets. */
+/** Each record is the manifest of another company, with ten datasets, and has a date, for what has none is dated later. */
 function manifests(kafka: SlowKafka): void {
+  const timestamp = Date.UTC(2024, 0);
   const datasets = Array.from({ length: 10 }, (_, i) => ({ datasetId: `d${i}`, dataType: 'invoices' }));
-  kafka.decodeOne = ({ offset, timestamp }) => ({
+  kafka.decodeOne = ({ offset }) => ({
     ...{ companyId: `c${offset}`, clientId: 'client', offset, timestamp, repairs: [] },
     payload: {
       ...{ kind: 'manifest', linkId: 'l', connectionId: 'k', sourceType: 's', companyName: 'n', isFinal: true },
