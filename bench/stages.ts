@@ -133,6 +133,7 @@ for (let p = 0; p < PARTITIONS; p++) {
     identity,
     changelogEnd: 0,
     changelogLog: { topicId: null, leaderEpoch: -1 },
+    endOfEpoch: () => Promise.resolve(null),
     proved: true,
     maxAwayMs: Infinity,
     now: Date.now(),

@@ -94,6 +94,7 @@ function openStore(folder: string): Promise<PartitionStore> {
     identity: { clusterId: 'bench', applicationId: 'bench', topic: 'sync-events', partition: 0 },
     changelogEnd: Number.MAX_SAFE_INTEGER,
     changelogLog: { topicId: null, leaderEpoch: -1 },
+    endOfEpoch: () => Promise.resolve(null),
     proved: true,
     maxAwayMs: Number.MAX_SAFE_INTEGER,
     now: Date.now(),

@@ -41,7 +41,7 @@ export async function consumed(
   for (;;) {
     processor.mustRun();
     const committed = await Promise.all(partitions.map((at) => logs.committedOffset(at)));
-    if (ends.every((end, i) => end === 0 || (committed[i] ?? 0) >= end)) return;
+    if (ends.every((end, i) => end === 0 || (committed[i]?.offset ?? 0) >= end)) return;
     await delay(OFFSETS_INTERVAL_MS);
   }
 }

@@ -53,7 +53,10 @@ for (let i = -WARM_UP; i < transactions; i++) {
   const t0 = performance.now();
   await producer.begin([output]);
   const t1 = performance.now();
-  await Promise.all([producer.produce(output, records), producer.sendOffset(input, i + WARM_UP)]);
+  await Promise.all([
+    producer.produce(output, records),
+    producer.sendOffset(input, { offset: i + WARM_UP, leaderEpoch: -1 }),
+  ]);
   const t2 = performance.now();
   await producer.commit();
   const t3 = performance.now();

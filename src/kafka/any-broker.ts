@@ -4,7 +4,7 @@ import { BrokerError } from '../pipeline/errors.js';
 import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
 import { isProtocolError } from './protocol-errors.js';
-import { survey, type Surveyed, type SurveyOptions, type Told } from './broker-survey.js';
+import { survey, type Surveyed, type SurveyOptions, type Answered } from './broker-survey.js';
 
 /** Connecting included. Well below the patience of those who ask, so that a frozen broker leaves time for another. */
 const ANSWER_TIMEOUT_MS = 4_000;
@@ -18,6 +18,8 @@ export class AnyBroker {
   /** As the brokers themselves are known to the cluster, once one of them has said so. */
   #learnt: readonly string[] = [];
   #current = 0;
+  /** How many questions went to several brokers: each begins with the next broker. */
+  #surveys = 0;
 
   constructor(
     private readonly config: Pick<KafkaConfig, 'brokers'>,
@@ -38,18 +40,18 @@ export class AnyBroker {
     connections: Pick<BrokerConnections, 'ask' | 'drop'>,
     question: (broker: ConnectedBroker) => Promise<T>,
     timeoutMs = ANSWER_TIMEOUT_MS,
-  ): Promise<Told<T>> {
-    const toldBy = await this.#address();
+  ): Promise<Answered<T>> {
+    const answeredBy = await this.#address();
     try {
-      return { answer: await this.#askOne(connections, toldBy, question, timeoutMs), toldBy };
+      return { answer: await this.#askOne(connections, answeredBy, question, timeoutMs), answeredBy };
     } catch (error) {
-      this.passOn(toldBy);
+      this.passOn(answeredBy);
       throw error;
     }
   }
 
   /**
-   * Asks several brokers at once. It asks the brokers that the cluster has named. If none of them answers, it asks
+   * Asks several brokers at once, up to MOST_ASKED of them and others each time. It asks the brokers that the cluster has named. If none of them answers, it asks
    * those configured.
    *
    * @param brokersIn the addresses of the cluster's brokers, as far as an answer has them
@@ -63,10 +65,11 @@ export class AnyBroker {
     enough: SurveyOptions<T>['enough'],
   ): Promise<Surveyed<T>> {
     const configured = await this.#configured();
+    const turn = this.#surveys++;
     const ask = (addresses: () => readonly string[]): Promise<Surveyed<T>> => {
       const named = new Set<string>();
       return survey({
-        addresses: () => (named.size > 0 ? [...named] : addresses()),
+        addresses: () => rotated(named.size > 0 ? [...named] : addresses(), turn),
         ask: (address) => this.#askOne(connections, address, question, ANSWER_TIMEOUT_MS),
         onAnswer: (answer) => {
           for (const address of brokersIn(answer)) named.add(address);
@@ -132,6 +135,12 @@ export class AnyBroker {
       answered.abort();
     }
   }
+}
+
+/** The same list, beginning with another one in each turn. */
+function rotated(addresses: readonly string[], turn: number): string[] {
+  const first = addresses.length === 0 ? 0 : turn % addresses.length;
+  return [...addresses.slice(first), ...addresses.slice(0, first)];
 }
 
 class NoAnswerError extends Error {

@@ -6,20 +6,24 @@
  */
 import type { Clock } from '../lib/clock.js';
 
-/** How many brokers are asked; of a larger cluster only the first ones. */
+/**
+ * How many brokers are asked. Of a larger cluster each survey asks others (`AnyBroker`). So if up to two brokers are cut off
+ * from the others, they are never most of those asked. If more are cut off, a survey may happen to ask most of them: then
+ * only a write proves what is true.
+ */
 export const MOST_ASKED = 5;
 /** After the first answer. A broker that is down refuses at once; only a frozen one takes this long. */
 const PATIENCE_MS = 1_000;
 
 /** An answer, and the address of the broker that gave it. */
-export interface Told<T> {
+export interface Answered<T> {
   readonly answer: T;
-  readonly toldBy: string;
+  readonly answeredBy: string;
 }
 
 export interface Surveyed<T> {
   /** In the order in which they came, at least one. */
-  readonly answers: readonly Told<T>[];
+  readonly answers: readonly Answered<T>[];
   /** How many brokers are known, MOST_ASKED at most. */
   readonly known: number;
   /** More than half of those have answered, and `answers` are theirs. */
@@ -33,7 +37,7 @@ export interface SurveyOptions<T> {
   /** Called with each answer, before `addresses` is read again. */
   readonly onAnswer: (answer: T) => void;
   /** Whether the answers so far will do, of `known` brokers: one answer of each, under the address that is known. */
-  readonly enough: (answers: readonly Told<T>[], known: number) => boolean;
+  readonly enough: (answers: readonly Answered<T>[], known: number) => boolean;
   readonly clock: Clock;
 }
 
@@ -48,7 +52,7 @@ export function survey<T>(options: SurveyOptions<T>): Promise<Surveyed<T>> {
 
 class Survey<T> {
   readonly #asked = new Set<string>();
-  readonly #answers: Told<T>[] = [];
+  readonly #answers: Answered<T>[] = [];
   readonly #failures: unknown[] = [];
   /** Aborts when the outcome is there. */
   readonly #over = new AbortController();
@@ -66,7 +70,7 @@ class Survey<T> {
     for (const address of known) if (!this.#asked.has(address)) void this.#ask(address);
     const answers = this.#answers;
     // A broker that was configured under another address than its own answers under both, and must not count twice.
-    const counted = answers.filter(({ toldBy }) => known.includes(toldBy));
+    const counted = answers.filter(({ answeredBy }) => known.includes(answeredBy));
     const all = answers.length + this.#failures.length === this.#asked.size;
     const enough = answers.length > 0 && (patienceIsOver || this.options.enough(counted, known.length));
     if (!all && !enough) return;
@@ -83,7 +87,7 @@ class Survey<T> {
     try {
       const answer = await ask(address);
       onAnswer(answer);
-      this.#answers.push({ answer, toldBy: address });
+      this.#answers.push({ answer, answeredBy: address });
       if (this.#answers.length === 1) void clock.delay(PATIENCE_MS, this.#over.signal).then(() => this.look(true));
     } catch (error) {
       this.#failures.push(error);

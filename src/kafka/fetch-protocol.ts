@@ -1,8 +1,11 @@
 /**
- * Fetch, version 10, without a fetch session: our own request and answer on kafkajs's connections.
+ * Fetch without a fetch session: our own request and answer on kafkajs's connections.
  *
- * Version 10 rather than 11: in 11 a client offers to be sent to a nearby follower (KIP-392), and a leader that does so
- * answers with no records. A client that never offers is always answered by the leader.
+ * Version 13 (Kafka 3.1) names topics by their ids: a leader refuses the id of a topic that was deleted, although another
+ * topic has its name by now. It is in `fetch-by-id.ts`. Older brokers, and topics without an id, get version 10, by name.
+ *
+ * Version 10 rather than 11: from 11 on a client offers to be sent to a nearby follower (KIP-392), and a leader that does
+ * so answers with no records. A client that never offers is always answered by the leader.
  */
 import type { ProtocolCall } from './cluster.js';
 import { WireReader, WireWriter } from './wire-format.js';
@@ -13,6 +16,8 @@ export const FETCH_OFFSET_OUT_OF_RANGE = 1;
 
 export interface PartitionToFetch {
   readonly topic: string;
+  /** Null if it is not known, or if the brokers have no topic ids. */
+  readonly topicId: string | null;
   readonly partition: number;
   readonly fromOffset: number;
   /** Of the leader that is asked: one that knows no such epoch yet refuses, as does one that knows a later one. */
@@ -63,7 +68,7 @@ const NO_LOG_START = -1;
 const FIXED_REQUEST_BYTES = 64;
 const PARTITION_REQUEST_BYTES = 64;
 
-/** @param partitions in the order in which the broker fills the answer */
+/** By topic name. @param partitions in the order in which the broker fills the answer */
 export function fetchCall(partitions: readonly PartitionToFetch[], limits: FetchLimits): ProtocolCall<FetchResponse> {
   const request = encodeRequest(partitions, limits);
   return {

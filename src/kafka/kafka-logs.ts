@@ -3,14 +3,14 @@ import type { Clock } from '../lib/clock.js';
 import { settlesWithin } from '../lib/long-promise.js';
 import type { TopicPartition } from '../lib/record.js';
 import { OffsetOutOfRangeError } from '../pipeline/errors.js';
-import type { LogBounds, LogReader, Logs } from '../pipeline/ports.js';
+import type { CommittedOffset, LogBounds, LogIdentity, LogReader, Logs } from '../pipeline/ports.js';
 import { BrokerConnections } from './broker-connections.js';
 import type { KafkaConfig } from './cluster.js';
 import { ClusterView } from './cluster-view.js';
 import { nameOf } from './leader-directory.js';
 import { LogBoundsReader } from './log-bounds.js';
 import { LargeBatches } from './large-batches.js';
-import { LogFetcher, type OnTrouble } from './log-fetcher.js';
+import { LogFetcher, type LogQuestions, type OnTrouble } from './log-fetcher.js';
 import { PartitionReader, type LogKind, type ReaderEvents, type ReadingTerms } from './log-reader.js';
 import { USUAL_MAX_BATCH_BYTES } from './record-batch-decoder.js';
 import { RecordMemory } from './record-memory.js';
@@ -51,6 +51,8 @@ const TAIL_WAIT_MS = { shortest: 50, longest: 400 };
 /** All requests of reading are answered within milliseconds; a broker that takes this long is frozen or cut off. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_PATIENCE_MS = 2_000;
+/** The one that has the name now. */
+const ANY_LOG: LogIdentity = { topicId: null, leaderEpoch: -1 };
 
 export class KafkaLogs implements Logs {
   readonly #closing = new AbortController();
@@ -77,11 +79,14 @@ export class KafkaLogs implements Logs {
     // Fetches have a connection of their own within each: these short requests wait behind none.
     const { leaders } = cluster;
     this.#bounds = new LogBoundsReader({ groupId, connections: tail.connections, cluster, clock, onTrouble, signal });
-    const onOutOfRange = (at: TopicPartition, offset: number): Promise<Error | null> => this.#judgeRange(at, offset);
-    this.#fetcher = new LogFetcher({ tail, catchUp }, leaders, clock, onTrouble, onOutOfRange, signal);
+    const questions: LogQuestions = {
+      judgeRange: (at, offset) => this.#judgeRange(at, offset),
+      endOfEpoch: (at, leaderEpoch) => this.endOfEpoch(at, leaderEpoch),
+    };
+    this.#fetcher = new LogFetcher({ tail, catchUp }, leaders, clock, onTrouble, questions, signal);
   }
 
-  reader(at: TopicPartition, from: number, topicId: string | null = null): LogReader {
+  reader(at: TopicPartition, from: number, log: LogIdentity = ANY_LOG): LogReader {
     const events: ReaderEvents = {
       drained: () => this.#fetcher.drained(),
       ended: (ended) => {
@@ -93,7 +98,7 @@ export class KafkaLogs implements Logs {
     if (this.#closing.signal.aborted) reader.close();
     else {
       this.#readers.add(reader);
-      this.#fetcher.serve(reader, topicId);
+      this.#fetcher.serve(reader, log);
     }
     return reader;
   }
@@ -111,7 +116,11 @@ export class KafkaLogs implements Logs {
     return this.#bounds.offsetSince(at, timestampMs);
   }
 
-  committedOffset(at: TopicPartition): Promise<number | null> {
+  endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null> {
+    return this.#bounds.endOfEpoch(at, leaderEpoch);
+  }
+
+  committedOffset(at: TopicPartition): Promise<CommittedOffset | null> {
     return this.#bounds.committedOffset(at);
   }
 

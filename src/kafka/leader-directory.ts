@@ -9,7 +9,7 @@ import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
 import type { AnyBroker } from './any-broker.js';
 import type { BrokerConnections } from './broker-connections.js';
-import { isMost, type Surveyed, type Told } from './broker-survey.js';
+import { isMost, type Surveyed, type Answered } from './broker-survey.js';
 import {
   METADATA_OK,
   METADATA_UNKNOWN_TOPIC,
@@ -49,6 +49,8 @@ export interface TopicView {
   readonly leaders: ReadonlyMap<number, Leader | null>;
   /** More than half of the brokers have answered, and name the same topic. */
   readonly byMost: boolean;
+  /** Why a partition has no leader that can be trusted, if the brokers name one. */
+  readonly refused?: ReadonlyMap<number, string>;
 }
 
 export class LeaderDirectory {
@@ -123,26 +125,29 @@ export class LeaderDirectory {
     const same = known.filter((metadata) => metadata.topicId === topicId);
     const addresses = new Map(same.flatMap(({ brokers }) => [...brokers]));
     const leaders = new Map<number, Leader | null>();
+    const refused = new Map<number, string>();
     for (const [partition, { nodeId, epoch }] of latestOf(same)) {
       const address = addresses.get(nodeId);
-      const trusted = address !== undefined && this.#isLatest(topic, topicId, partition, epoch);
-      leaders.set(partition, trusted ? { address, epoch } : null);
+      const highest = this.#highestEpoch(topic, topicId, partition, epoch);
+      leaders.set(partition, address !== undefined && epoch >= highest ? { address, epoch } : null);
+      if (epoch < highest) refused.set(partition, lowerEpoch(epoch, highest));
     }
-    return { topicId, leaders, byMost: byMost && isMost(same.length, brokers) };
+    return { topicId, leaders, refused, byMost: byMost && isMost(same.length, brokers) };
   }
 
-  #isLatest(topic: string, topicId: string | null, partition: number, epoch: number): boolean {
-    if (topicId === null) return true;
+  /** The highest epoch that was ever seen of the partition, this one included. */
+  #highestEpoch(topic: string, topicId: string | null, partition: number, epoch: number): number {
+    if (topicId === null) return epoch;
     let highest = this.#highestEpochs.get(topic);
     if (highest?.topicId !== topicId) this.#highestEpochs.set(topic, (highest = { topicId, epochs: new Map() }));
-    const before = highest.epochs.get(partition) ?? -1;
-    highest.epochs.set(partition, Math.max(before, epoch));
-    return epoch >= before;
+    const known = Math.max(highest.epochs.get(partition) ?? -1, epoch);
+    highest.epochs.set(partition, known);
+    return known;
   }
 }
 
 /** How many brokers say the same of which topic it is: one that is cut off may know the one that was deleted. */
-function agreeing(answers: readonly Told<TopicMetadata>[]): number {
+function agreeing(answers: readonly Answered<TopicMetadata>[]): number {
   const topics = answers.map(({ answer: { errorCode, topicId } }) => `${errorCode} ${topicId}`);
   const most = mostFrequent(topics);
   return topics.filter((topic) => topic === most).length;
@@ -159,15 +164,26 @@ function latestOf(views: readonly TopicMetadata[]): Map<number, PartitionLeader>
   return latest;
 }
 
+function lowerEpoch(epoch: number, highest: number): string {
+  return (
+    `the brokers that answer name the leader of epoch ${epoch}, and epoch ${highest} was seen before, so they are cut off ` +
+    'from the others. If the cluster was restored from a copy of its metadata instead, its epochs have begun again: ' +
+    'restart this instance'
+  );
+}
+
 /** @throws UnknownPartitionError, BrokerError */
-export function leaderIn({ leaders }: TopicView, at: TopicPartition): Leader {
+export function leaderIn({ leaders, refused }: TopicView, at: TopicPartition): Leader {
   const leader = leaders.get(at.partition);
   if (leader === undefined) throw new UnknownPartitionError(`partition ${nameOf(at)} does not exist`);
-  if (leader === null) throw new BrokerError(`${nameOf(at)} has no leader now`);
+  if (leader === null)
+    throw new BrokerError(
+      `${nameOf(at)} has no leader now${refused?.has(at.partition) === true ? `: ${refused.get(at.partition)}` : ''}`,
+    );
   return leader;
 }
 
-function refusedBecause(topic: string, answers: readonly Told<TopicMetadata>[]): Error {
+function refusedBecause(topic: string, answers: readonly Answered<TopicMetadata>[]): Error {
   const refused = answers.map(({ answer }) => answer.errorCode).find((code) => code !== METADATA_OK);
   if (refused === METADATA_UNKNOWN_TOPIC) return new UnknownPartitionError(`topic ${topic} does not exist`);
   return new BrokerError(`the metadata of topic ${topic} was refused with error code ${refused}`);

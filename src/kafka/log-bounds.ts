@@ -4,14 +4,15 @@ import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
-import type { LogBounds } from '../pipeline/ports.js';
-import type { BrokerConnections } from './broker-connections.js';
+import type { CommittedOffset, LogBounds } from '../pipeline/ports.js';
+import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';
 import type { ClusterView } from './cluster-view.js';
 import { fetchCommittedOffset } from './committed-offset.js';
 import { GroupCoordinator } from './group-coordinator.js';
 import { leaderIn, nameOf, type TopicView } from './leader-directory.js';
 import { EARLIEST, LATEST, listOffset, NO_SUCH_RECORD, READ_COMMITTED, READ_UNCOMMITTED } from './list-offsets.js';
 import type { OnTrouble } from './log-fetcher.js';
+import { knowsEpochEnds, offsetForLeaderEpoch } from './offset-for-leader-epoch.js';
 import { fetchStableOffset } from './pending-offset.js';
 import { ERROR_CODES, isProtocolError, NO_ERROR } from './protocol-errors.js';
 
@@ -30,8 +31,13 @@ export interface LogBoundsOptions {
   readonly signal: AbortSignal;
 }
 
-/** Offsets of one partition at its leader. */
-type OffsetAt = (timestamp: number, isolationLevel: typeof READ_UNCOMMITTED | typeof READ_COMMITTED) => Promise<number>;
+/** The leader of one partition, in the epoch in which several brokers know it. */
+interface AskedLeader {
+  readonly view: TopicView;
+  readonly epoch: number;
+  ask<T>(question: (broker: ConnectedBroker) => Promise<T>): Promise<T>;
+  offsetAt(timestamp: number, isolationLevel: typeof READ_UNCOMMITTED | typeof READ_COMMITTED): Promise<number>;
+}
 
 /** Leader and coordinator are looked up for each question: the broker that was known before may be cut off. */
 export class LogBoundsReader {
@@ -45,12 +51,12 @@ export class LogBoundsReader {
 
   /** @throws BrokerError where the cluster gave no answer for long, or refuses */
   bounds(at: TopicPartition): Promise<LogBounds> {
-    return this.#askLeader(at, async (offsetAt, { topicId, byMost }, leaderEpoch) => {
+    return this.#askLeader(at, async ({ view: { topicId, byMost }, epoch: leaderEpoch, ...leader }) => {
       // In this order the end is never below the start, and below the high watermark only while a transaction is open.
       // In turn: two first requests at once would make kafkajs connect twice.
-      const start = await offsetAt(EARLIEST, READ_COMMITTED);
-      const highWatermark = await offsetAt(LATEST, READ_UNCOMMITTED);
-      const end = await offsetAt(LATEST, READ_COMMITTED);
+      const start = await leader.offsetAt(EARLIEST, READ_COMMITTED);
+      const highWatermark = await leader.offsetAt(LATEST, READ_UNCOMMITTED);
+      const end = await leader.offsetAt(LATEST, READ_COMMITTED);
       return { start, highWatermark, end, topicId, leaderEpoch, byMost };
     });
   }
@@ -60,9 +66,21 @@ export class LogBoundsReader {
    * @throws BrokerError as `bounds`
    */
   offsetSince(at: TopicPartition, timestampMs: number): Promise<number> {
-    return this.#askLeader(at, async (offsetAt) => {
-      const offset = await offsetAt(timestampMs, READ_COMMITTED);
-      return offset === NO_SUCH_RECORD ? offsetAt(LATEST, READ_COMMITTED) : offset;
+    return this.#askLeader(at, async (leader) => {
+      const offset = await leader.offsetAt(timestampMs, READ_COMMITTED);
+      return offset === NO_SUCH_RECORD ? leader.offsetAt(LATEST, READ_COMMITTED) : offset;
+    });
+  }
+
+  /** As `Logs.endOfEpoch`. @throws BrokerError as `bounds` */
+  endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null> {
+    return this.#askLeader(at, async (leader) => {
+      const answer = await leader.ask(async (broker) =>
+        knowsEpochEnds(broker) ? broker.connectionPool.send(offsetForLeaderEpoch(at, leader.epoch, leaderEpoch)) : null,
+      );
+      if (answer === null) return null;
+      if (answer.errorCode !== NO_ERROR) throw createErrorFromCode(answer.errorCode);
+      return answer.endOffset;
     });
   }
 
@@ -71,7 +89,7 @@ export class LogBoundsReader {
    * silently is the one before: fence first.
    * @throws BrokerError as `bounds`
    */
-  committedOffset(at: TopicPartition): Promise<number | null> {
+  committedOffset(at: TopicPartition): Promise<CommittedOffset | null> {
     return this.#retry(at, () =>
       this.#coordinator.ask((broker) => fetchCommittedOffset(broker, this.#options.groupId, at)),
     );
@@ -93,22 +111,20 @@ export class LogBoundsReader {
     });
   }
 
-  #askLeader<T>(
-    at: TopicPartition,
-    ask: (offsetAt: OffsetAt, view: TopicView, leaderEpoch: number) => Promise<T>,
-  ): Promise<T> {
+  #askLeader<T>(at: TopicPartition, question: (leader: AskedLeader) => Promise<T>): Promise<T> {
     const { cluster, connections } = this.#options;
     return this.#retry(at, async () => {
       const view = await cluster.leaders.lookUp(at.topic);
       const { address, epoch } = leaderIn(view, at);
-      const offsetAt: OffsetAt = async (timestamp, isolationLevel) => {
+      const ask: AskedLeader['ask'] = (ofBroker) => connections.ask(address, ofBroker);
+      const offsetAt: AskedLeader['offsetAt'] = async (timestamp, isolationLevel) => {
         const call = listOffset(at, epoch, timestamp, isolationLevel);
-        const answer = await connections.ask(address, ({ connectionPool }) => connectionPool.send(call));
+        const answer = await ask(({ connectionPool }) => connectionPool.send(call));
         if (answer.errorCode !== NO_ERROR) throw createErrorFromCode(answer.errorCode);
         return answer.offset;
       };
       try {
-        return await ask(offsetAt, view, epoch);
+        return await question({ view, epoch, ask, offsetAt });
       } catch (error) {
         cluster.leaders.forget(at);
         if (!isProtocolError(error)) connections.drop(address);

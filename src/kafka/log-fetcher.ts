@@ -21,18 +21,27 @@ import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
+import type { LogIdentity } from '../pipeline/ports.js';
 import type { BrokerConnections } from './broker-connections.js';
+import { fetchFrom } from './fetch-by-id.js';
 import {
   FETCH_OFFSET_OUT_OF_RANGE,
   FETCH_OK,
-  fetchCall,
   type FetchedPartition,
   type FetchLimits,
   type FetchResponse,
 } from './fetch-protocol.js';
-import { TopicRecreatedError, UnknownPartitionError, nameOf, type LeaderDirectory } from './leader-directory.js';
+import {
+  nameOf,
+  TopicRecreatedError,
+  UnknownPartitionError,
+  type Leader,
+  type LeaderDirectory,
+} from './leader-directory.js';
 import type { PartitionReader, ReaderEvents } from './log-reader.js';
 import { ERROR_CODES, refusal } from './protocol-errors.js';
+import { RecordsLostError, type LaneName, type Served } from './served-reader.js';
+import { TailWaits } from './tail-waits.js';
 
 /** Told of failures that are being retried: the first of a row, and every so often one more. Must not throw. */
 export type OnTrouble = (at: TopicPartition, error: Error) => void;
@@ -62,20 +71,12 @@ const LEADER_MAX_AGE_MS = 60_000;
 /** An outage makes each reader fail once a second. */
 const TROUBLE_INTERVAL_MS = 30_000;
 
-/** A reader as it is served. */
-interface Served {
-  readonly reader: PartitionReader;
-  /** Of the topic whose offsets these are; null until it is known. */
-  topicId: string | null;
-  /** Of the leader that is asked now. */
-  leaderEpoch: number;
-  lane: keyof Lanes;
-  /** Part of a fetch, a look-up or a back-off now. */
-  busy: boolean;
-  readonly backoff: Backoff;
-  unknownSince: number | null;
-  /** When its trouble was told of last; null while it has none. */
-  troubleToldAt: number | null;
+/** What the fetcher asks of the log beside fetches. */
+export interface LogQuestions {
+  /** What to fail a reader with whose position is not in the log; null to fetch again. */
+  judgeRange(at: TopicPartition, offset: number): Promise<Error | null>;
+  /** As of `Logs`. */
+  endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null>;
 }
 
 /** What one fetch asks of one broker: at most one reader for each partition, by its name. */
@@ -85,30 +86,27 @@ export class LogFetcher implements ReaderEvents {
   /** In the order served, longest ago first; of one fetch, those that got nothing before those that got records. */
   readonly #served = new Map<PartitionReader, Served>();
   readonly #inFlight = { tail: new Set<string>(), catchUp: new Set<string>() };
-  /** Of the fetches at the end of the logs, by leader. */
-  readonly #tailWaits = new Map<string, Backoff>();
+  readonly #tailWaits: TailWaits;
   #scheduled = false;
   #leadersAskedAt: number;
 
-  /**
-   * @param onOutOfRange what to fail a reader with whose position is not in the log; null to fetch again
-   * @param signal aborts when everything is being closed
-   */
+  /** @param signal aborts when everything is being closed */
   constructor(
     private readonly lanes: Lanes,
     private readonly leaders: Pick<LeaderDirectory, 'known' | 'forget' | 'find' | 'lookUp' | 'topicId'>,
     private readonly clock: Clock,
     private readonly onTrouble: OnTrouble,
-    private readonly onOutOfRange: (at: TopicPartition, offset: number) => Promise<Error | null>,
+    private readonly questions: LogQuestions,
     private readonly signal: AbortSignal,
   ) {
     this.#leadersAskedAt = clock.now();
+    this.#tailWaits = new TailWaits(lanes.tail.waitMs);
   }
 
-  /** @param topicId of the topic whose offsets the reader has; null for the one that has its name now */
-  serve(reader: PartitionReader, topicId: string | null): void {
+  /** @param log that the reader's offsets belong to */
+  serve(reader: PartitionReader, { topicId, leaderEpoch }: LogIdentity): void {
     this.#served.set(reader, {
-      ...{ reader, topicId, leaderEpoch: -1 },
+      ...{ reader, topicId, leaderEpoch },
       lane: 'catchUp',
       busy: false,
       backoff: new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS),
@@ -139,7 +137,9 @@ export class LogFetcher implements ReaderEvents {
       if (served.busy || !served.reader.wantsMore) continue;
       const leader = this.leaders.known(served.reader.at);
       if (leader === undefined) void this.#lookUp(served);
-      else if (this.#isSameTopic(served) && !this.#inFlight[served.lane].has(leader.address)) {
+      else if (!this.#isSameTopic(served)) continue;
+      else if (served.leaderEpoch >= 0 && leader.epoch !== served.leaderEpoch) void this.#follow(served, leader);
+      else if (!this.#inFlight[served.lane].has(leader.address)) {
         served.leaderEpoch = leader.epoch;
         const group = groups[served.lane].get(leader.address) ?? new Map<string, Served>();
         groups[served.lane].set(leader.address, group);
@@ -153,19 +153,18 @@ export class LogFetcher implements ReaderEvents {
   }
 
   /** Never rejects. */
-  async #fetch(lane: keyof Lanes, leader: string, group: Group): Promise<void> {
+  async #fetch(lane: LaneName, leader: string, group: Group): Promise<void> {
     const { connections, limits } = this.lanes[lane];
-    const tailWait = this.#tailWaitOf(leader);
+    const tailWait = this.#tailWaits.of(leader);
     const maxWaitMs = lane === 'tail' ? tailWait.next() : 0;
     this.#inFlight[lane].add(leader);
     const members = [...group.values()];
     for (const served of members) served.busy = true;
     try {
-      const wanted = members.map(({ reader, leaderEpoch }) => ({
-        ...{ ...reader.at, leaderEpoch, fromOffset: reader.fetchOffset },
+      const wanted = members.map(({ reader, topicId, leaderEpoch }) => ({
+        ...{ ...reader.at, topicId, leaderEpoch, fromOffset: reader.fetchOffset },
       }));
-      const call = fetchCall(wanted, { ...limits, maxWaitMs });
-      const response = await connections.ask(leader, (broker) => broker.connectionPool.send(call));
+      const response = await connections.ask(leader, (broker) => fetchFrom(broker, wanted, { ...limits, maxWaitMs }));
       for (const served of members) served.busy = false;
       // Who is behind joins the fetch at the end soon: that one must not wait for long.
       if (lane === 'catchUp' || response.partitions.some(({ records }) => records.length > 0)) tailWait.reset();
@@ -176,13 +175,6 @@ export class LogFetcher implements ReaderEvents {
     }
     this.#inFlight[lane].delete(leader);
     this.drained();
-  }
-
-  #tailWaitOf(leader: string): Backoff {
-    const { shortest, longest } = this.lanes.tail.waitMs;
-    const wait = this.#tailWaits.get(leader) ?? new Backoff(shortest, longest);
-    this.#tailWaits.set(leader, wait);
-    return wait;
   }
 
   #hand(group: Group, response: FetchResponse): void {
@@ -203,7 +195,7 @@ export class LogFetcher implements ReaderEvents {
     served.backoff.reset();
     served.unknownSince = null;
     served.troubleToldAt = null;
-    const moreToFetch = served.reader.receive(answer, askedFirst);
+    const moreToFetch = served.reader.receive(answer, askedFirst, served.leaderEpoch);
     served.lane = moreToFetch ? 'catchUp' : 'tail';
   }
 
@@ -221,16 +213,26 @@ export class LogFetcher implements ReaderEvents {
     const now = this.clock.now();
     if (now - this.#leadersAskedAt < LEADER_MAX_AGE_MS) return;
     this.#leadersAskedAt = now;
-    this.#forgetFormerLeaders();
+    this.#tailWaits.keepOnly([...this.#served.keys()].map(({ at }) => this.leaders.known(at)?.address));
     // A failure changes nothing: what is known holds, and the next time comes.
     for (const topic of new Set([...this.#served.keys()].map(({ at }) => at.topic)))
       this.leaders.lookUp(topic).catch(() => undefined);
   }
 
-  /** Brokers come and go under ever new addresses. */
-  #forgetFormerLeaders(): void {
-    const leaders = new Set([...this.#served.keys()].map(({ at }) => this.leaders.known(at)?.address));
-    for (const leader of this.#tailWaits.keys()) if (!leaders.has(leader)) this.#tailWaits.delete(leader);
+  /** Reads on from another leader, or one of a later epoch, if that one has all that was read so far. Never rejects. */
+  async #follow(served: Served, leader: Leader): Promise<void> {
+    const { at, fetchOffset } = served.reader;
+    served.busy = true;
+    try {
+      const end = await this.questions.endOfEpoch(at, served.leaderEpoch);
+      if (end !== null && end < fetchOffset)
+        return served.reader.fail(new RecordsLostError(at, fetchOffset, served.leaderEpoch, end));
+      served.leaderEpoch = leader.epoch;
+      served.busy = false;
+      this.drained();
+    } catch (error) {
+      await this.#retryLater(served, error as Error);
+    }
   }
 
   /** Never rejects. */
@@ -255,7 +257,7 @@ export class LogFetcher implements ReaderEvents {
     const { at, fetchOffset } = served.reader;
     served.busy = true;
     try {
-      const failure = await this.onOutOfRange(at, fetchOffset);
+      const failure = await this.questions.judgeRange(at, fetchOffset);
       if (failure !== null) served.reader.fail(failure);
       else await this.#retryLater(served, new BrokerError(`offset ${fetchOffset} was refused and is in the log`));
     } catch (error) {
@@ -275,13 +277,13 @@ export class LogFetcher implements ReaderEvents {
     served.busy = true;
     this.leaders.forget(served.reader.at);
     if (this.signal.aborted || !this.#served.has(served.reader)) return;
-    this.#tellOfTrouble(served, error);
+    this.#reportTrouble(served, error);
     await this.clock.delay(served.backoff.next(), this.signal);
     served.busy = false;
     this.drained();
   }
 
-  #tellOfTrouble(served: Served, error: Error): void {
+  #reportTrouble(served: Served, error: Error): void {
     const now = this.clock.now();
     if (served.troubleToldAt !== null && now - served.troubleToldAt < TROUBLE_INTERVAL_MS) return;
     served.troubleToldAt = now;

@@ -62,6 +62,8 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
   #fetchOffset: number;
   /** The last stable offset at the latest fetch. Moved by `receive`. */
   #endOffset: number;
+  /** Of the leader that what was read last came from. Moved by `#take`. */
+  #leaderEpoch = -1;
   #waiting: Waiting | null = null;
   /** Why nothing more will be fetched; told once all that came before it has been read. */
   #failure: Error | null = null;
@@ -108,16 +110,17 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
   /**
    * Takes what a fetch from `fetchOffset` gave.
    * @param askedFirst it was the first of its fetch: it would have got records where there are any (KIP-74)
+   * @param leaderEpoch of the leader that gave it, whose log has all that was fetched before
    * @returns whether there is more to fetch right now
    */
-  receive(answer: FetchedPartition, askedFirst: boolean): boolean {
+  receive(answer: FetchedPartition, askedFirst: boolean, leaderEpoch: number): boolean {
     if (this.#failure !== null) return false;
     this.#endOffset = answer.lastStableOffset;
     const { kind, memory, maxBatchBytes } = this.terms;
     const nothingLeft = kind === 'compacted' && askedFirst && answer.records.length === 0;
     const from = nothingLeft ? Math.max(this.#fetchOffset, answer.lastStableOffset) : this.#fetchOffset;
     const records = memory?.copyOf(answer.records) ?? detached(answer.records);
-    const fetched = new FetchedRecords(records, answer.abortedTransactions, from, maxBatchBytes);
+    const fetched = new FetchedRecords(records, answer.abortedTransactions, from, maxBatchBytes, leaderEpoch);
     const moved = fetched.end > this.#fetchOffset;
     if (moved) {
       this.#fetched.push(fetched);
@@ -155,7 +158,8 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     const records = this.#take(waiting.maxRecords);
     if (records.length > 0 || this.#position > before) {
       this.#waiting = null;
-      waiting.resolve({ records, nextOffset: this.#position, endOffset: this.#endOffset });
+      const [nextOffset, endOffset, leaderEpoch] = [this.#position, this.#endOffset, this.#leaderEpoch];
+      waiting.resolve({ records, nextOffset, endOffset, leaderEpoch });
       this.events.drained();
     } else if (this.#fetched[0]?.needsLarge === true) void this.#openLarge(this.#fetched[0]);
     else if (this.#failure !== null) {
@@ -178,6 +182,7 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
       }
       this.#position = Math.max(this.#position, first.position);
       if (this.#fetched.length === 0) break;
+      this.#leaderEpoch = first.leaderEpoch;
       this.terms.large.used(this, first.largeBytes);
       if (first.needsLarge) break;
       if (!first.exhausted) continue;

@@ -2,16 +2,17 @@
 import type { Clock } from '../lib/clock.js';
 import type { Logs } from '../pipeline/ports.js';
 import type { Positions } from '../pipeline/position-choices.js';
+import { lostFrom } from '../pipeline/partition-view.js';
 import { isOtherInput } from '../pipeline/origin.js';
 import { unreadableBatchAt } from '../pipeline/unreadable-batch.js';
-import { lastOriginRow, lastPositionRow } from './last-position-row.js';
+import { lastRows } from './last-rows.js';
 
 export interface PositionSources {
   readonly input: string;
   readonly changelog: string;
   /** How many partitions the changelog has: the input has more while it is being repartitioned. */
   readonly changelogPartitions: number;
-  readonly inputLogs: Pick<Logs, 'bounds' | 'committedOffset' | 'reader'>;
+  readonly inputLogs: Pick<Logs, 'bounds' | 'committedOffset' | 'endOfEpoch' | 'reader'>;
   /** Of the kind `compacted`. */
   readonly changelogLogs: Pick<Logs, 'bounds' | 'reader'>;
   readonly clock: Clock;
@@ -80,15 +81,17 @@ async function lookOnce(
   const before = await inputLogs.committedOffset({ topic, partition });
   const state = { topic: changelog, partition };
   const isThere = partition < sources.changelogPartitions;
-  const row = isThere ? await lastPositionRow(changelogLogs, state, sources.read) : null;
+  const { position, origin } = isThere
+    ? await lastRows(changelogLogs, state, sources.read)
+    : { position: null, origin: null };
   const { start, end, highWatermark } = isThere ? await changelogLogs.bounds(state) : NO_LOG;
   const committed = await inputLogs.committedOffset({ topic, partition });
   const inputBounds = await inputLogs.bounds({ topic, partition });
-  const origin = row === null ? null : await lastOriginRow(changelogLogs, state, sources.read);
   return {
-    ...{ topic, partition, before, committed },
-    ...{ changelog: row, changelogStart: start, openFrom: end < highWatermark ? end : null },
+    ...{ topic, partition, before: before?.offset ?? null, committed: committed?.offset ?? null },
+    ...{ changelog: position, changelogStart: start, openFrom: end < highWatermark ? end : null },
     input: inputBounds,
+    inputLostFrom: await lostFrom(inputLogs, { topic, partition }, committed, inputBounds),
     inputRecreated: isOtherInput(origin, inputBounds.topicId),
   };
 }

@@ -61,12 +61,14 @@ export class FetchedRecords {
    * @param aborted as the broker lists them, which is in no order to rely on
    * @param from records below are dropped
    * @param maxBatchBytes a batch that decompresses to more is broken
+   * @param leaderEpoch of the leader that gave them; -1 if it is not known
    */
   constructor(
     readonly bytes: Buffer,
     aborted: readonly AbortedTransaction[],
     private readonly from: number,
     private readonly maxBatchBytes = USUAL_MAX_BATCH_BYTES,
+    readonly leaderEpoch = -1,
   ) {
     this.#aborted = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
     this.#position = from;

@@ -120,11 +120,12 @@ async function readMarks(ports: RepartitionPorts): Promise<(RepartitionMark | nu
 }
 
 async function readMark({ logs, input: topic }: RepartitionPorts, partition: number): Promise<RepartitionMark | null> {
-  return decodeRepartitionMark(await logs.committedOffset({ topic, partition }));
+  return decodeRepartitionMark((await logs.committedOffset({ topic, partition }))?.offset ?? null);
 }
 
 function committedOffsets({ logs, input: topic }: RepartitionPorts, count: number): Promise<(number | null)[]> {
-  return Promise.all(range(0, count).map((partition) => logs.committedOffset({ topic, partition })));
+  const committed = async (partition: number) => (await logs.committedOffset({ topic, partition }))?.offset ?? null;
+  return Promise.all(range(0, count).map(committed));
 }
 
 /** @throws RepartitionRefusedError while too few brokers answer: one that is cut off would give an old end */
@@ -158,7 +159,7 @@ async function mustBeConsumed(ports: RepartitionPorts, { from }: Counts): Promis
         `partition ${topic}/${partition} has a transaction open from offset ${end} on, and what follows cannot be consumed ` +
           'before it ends: `company-sync doctor` says what to do where it does not',
       );
-    const position = (await logs.committedOffset({ topic, partition })) ?? start;
+    const position = (await logs.committedOffset({ topic, partition }))?.offset ?? start;
     if (position === end) continue;
     throw new RepartitionRefusedError(
       `partition ${topic}/${partition} is consumed up to ${position} and ends at ${end}: stop all who write to ${topic}, ` +
@@ -227,7 +228,8 @@ async function movePartition(ports: RepartitionPorts, counts: Counts, partition:
       // An old one without a position row has consumed nothing and has nothing to consume; a new one consumes it all.
       return mover.finish(topic, partition < counts.from ? end : start);
     });
-    await producer.sendOffset({ topic, partition }, encodeRepartitionMark({ ...counts, moved: true }));
+    const mark = { offset: encodeRepartitionMark({ ...counts, moved: true }), leaderEpoch: -1 };
+    await producer.sendOffset({ topic, partition }, mark);
     await producer.commit();
     ports.report(`partition ${partition}: ${moved} rows moved`);
   } finally {

@@ -11,6 +11,11 @@ export interface SessionParts {
   readonly leaders: Pick<LeaderDirectory, 'find' | 'forget'>;
   readonly clock: Clock;
   readonly session: ProducerSession;
+  /**
+   * The ids that the transactional id's transactions were written with, as far as known: the session's own, and the one
+   * that it had before the fencing. Brokers give a new one when the epochs of the former are used up.
+   */
+  readonly producerIds: ReadonlySet<bigint>;
   readonly lastOutcome: TransactionOutcome | null;
   /** host:port of the transactional id's coordinator. */
   readonly coordinator: string;

@@ -1,15 +1,15 @@
 /** What a producer session asks of brokers beside its transactions. */
 import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
+import type { CommittedOffset } from '../pipeline/ports.js';
 import { fetchCommittedOffset } from './committed-offset.js';
 import { describeProducers } from './describe-producers.js';
 import { ERROR_CODES, NO_ERROR, noAnswer, refusal } from './protocol-errors.js';
 import type { SessionConnections } from './session-connections.js';
-import type { ProducerSession } from './transaction-requests.js';
 
 interface AskingSession {
   readonly connections: Pick<SessionConnections, 'write'>;
-  readonly session: ProducerSession;
+  readonly producerIds: ReadonlySet<bigint>;
   readonly groupId: string;
   /** host:port */
   readonly groupCoordinator: string;
@@ -22,12 +22,12 @@ const DOES_NOT_TELL: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Whether the session has a transaction open in a partition; null where its leader does not tell. A leader that is not
+ * Whether the session, or the one before it, has a transaction open in a partition; null where its leader does not tell. A leader that is not
  * ready is not one that does not tell: what is left open there would pass for somebody else's.
  * @throws BrokerError
  */
 export async function hasOpenAt(
-  { connections, session }: AskingSession,
+  { connections, producerIds }: Pick<AskingSession, 'connections' | 'producerIds'>,
   leader: string,
   at: TopicPartition,
 ): Promise<boolean | null> {
@@ -35,7 +35,7 @@ export async function hasOpenAt(
     const { errorCode, open } = await connections.write(leader, (broker) => describeProducers(broker, at));
     if (DOES_NOT_TELL.has(errorCode)) return null;
     if (errorCode !== NO_ERROR) throw refusal(errorCode, 'DescribeProducers', at);
-    return open.includes(session.producerId);
+    return open.some((producerId) => producerIds.has(producerId));
   } catch (error) {
     if (error instanceof BrokerError) throw error;
     throw noAnswer(error, 'DescribeProducers', at);
@@ -48,9 +48,9 @@ export async function hasOpenAt(
  * @throws BrokerError
  */
 export async function committedAtCoordinator(
-  { connections, groupId, groupCoordinator }: AskingSession,
+  { connections, groupId, groupCoordinator }: Omit<AskingSession, 'producerIds'>,
   input: TopicPartition,
-): Promise<number | null> {
+): Promise<CommittedOffset | null> {
   try {
     const { committed } = await connections.write(groupCoordinator, async (broker) => {
       const committed = await fetchCommittedOffset(broker, groupId, input);

@@ -7,6 +7,7 @@
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import type { TopicPartition } from '../lib/record.js';
+import type { CommittedOffset } from '../pipeline/ports.js';
 import type { ConnectedBroker } from './broker-connections.js';
 import type { EncodedRequest, ProtocolCall } from './cluster.js';
 import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
@@ -113,14 +114,18 @@ export function endTxn(session: ProducerSession, outcome: 'commit' | 'abort'): P
   return protocolCall(26, 'EndTxn', 1, writeSession(session).writeBoolean(outcome === 'commit'), readAnswer);
 }
 
-/** For the group's coordinator, where the others go to the transaction's. */
+/** For the group's coordinator, where the others go to the transaction's. Version 2 (Kafka 2.1) has the leader epoch. */
 export function txnOffsetCommit(
   session: ProducerSession,
   groupId: string,
   input: TopicPartition,
-  offset: number,
+  { offset, leaderEpoch }: CommittedOffset,
 ): ProtocolCall<PartitionsAnswer> {
-  const position = new Encoder().writeInt32(input.partition).writeInt64(offset).writeString(null);
+  const position = new Encoder()
+    .writeInt32(input.partition)
+    .writeInt64(offset)
+    .writeInt32(leaderEpoch)
+    .writeString(null);
   const topic = new Encoder().writeString(input.topic).writeArray([position], 'object');
   const body = new Encoder()
     .writeString(session.transactionalId)
@@ -128,7 +133,7 @@ export function txnOffsetCommit(
     .writeInt64(session.producerId.toString())
     .writeInt16(session.producerEpoch)
     .writeArray([topic], 'object');
-  return protocolCall(28, 'TxnOffsetCommit', 1, body, readPartitionsAnswer);
+  return protocolCall(28, 'TxnOffsetCommit', 2, body, readPartitionsAnswer);
 }
 
 function writeSession(session: ProducerSession): Encoder {

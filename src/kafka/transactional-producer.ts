@@ -1,7 +1,7 @@
 import { NO_HEADERS, type RecordToWrite, type TopicPartition } from '../lib/record.js';
 import { settleAll } from '../lib/settle-all.js';
 import { BrokerError, FencedError, RecordTooLargeError } from '../pipeline/errors.js';
-import type { Proof, TransactionalProducer, TransactionOutcome } from '../pipeline/ports.js';
+import type { CommittedOffset, Proof, TransactionalProducer, TransactionOutcome } from '../pipeline/ports.js';
 import { companyKey } from '../store/row-keys.js';
 import type { ConnectedBroker } from './broker-connections.js';
 import type { ProtocolCall } from './cluster.js';
@@ -95,7 +95,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     await this.begin([changelog]);
     const [end] = (await settleAll<number | void>([
       this.produce(changelog, [NOBODYS_RECORD]),
-      this.sendOffset(input, 0),
+      this.sendOffset(input, { offset: 0, leaderEpoch: -1 }),
     ])) as [number, void];
     const committed = await this.#call('open', () => committedAtCoordinator(this.#parts, input));
     return { changelogEnd: end - 1, committed };
@@ -133,7 +133,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     return this.prepare(to, records)();
   }
 
-  sendOffset(input: TopicPartition, offset: number): Promise<void> {
+  sendOffset(input: TopicPartition, offset: CommittedOffset): Promise<void> {
     return this.#call('open', async () => {
       const { groupCoordinator, session, groupId } = this.#parts;
       const call = txnOffsetCommit(session, groupId, input, offset);

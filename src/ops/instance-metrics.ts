@@ -171,9 +171,10 @@ export class InstanceMetrics {
     const { start, end, highWatermark } = await logs.bounds(at);
     if (!local.statuses().has(partition)) return;
     this.#toldAt.set(partition, clock.now());
-    onLag(partition, Math.max(0, end - (committed ?? start)));
+    const position = committed?.offset ?? start;
+    onLag(partition, Math.max(0, end - position));
     this.#tellOpenTransaction(partition, end, highWatermark);
-    await oldestUncommitted.sampled(partition, committed ?? start, end);
+    await oldestUncommitted.sampled(partition, position, end);
   }
 
   #forget(partition: number): void {

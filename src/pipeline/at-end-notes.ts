@@ -2,9 +2,10 @@ import { isAtEnd } from '../store/examine-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { BrokerError } from './errors.js';
+import type { LogBounds } from './ports.js';
 
 const NOTE_INTERVAL_MS = 3_600_000;
-/** If the brokers gave no end, or one that the store has not reached. */
+/** Between two questions, whatever was answered. */
 const RETRY_MS = 60_000;
 
 /**
@@ -12,6 +13,9 @@ const RETRY_MS = 60_000;
  *
  * Every batch notes the same with its own write. Without a note an idle week would look like a week of absence, and the
  * next take-over would set a good folder aside.
+ *
+ * It also notes the leader epoch of that end, a minute at most after the store has written to the changelog itself: the
+ * answer to a write does not tell in which epoch the leader was then.
  *
  * Only the end of the changelog proves it. An owner may have been fenced long ago without having noticed: its store then
  * ends below what its successor has written, and nothing is noted.
@@ -30,7 +34,8 @@ export class AtEndNotes {
     const now = this.context.clock.now();
     const age = now - this.store.atEndMs;
     // A note from the future was written before the clock was set back: it proves nothing.
-    const untilOld = age < 0 ? 0 : NOTE_INTERVAL_MS - age;
+    const isDue = age < 0 || !this.store.epochIsKnown;
+    const untilOld = isDue ? 0 : NOTE_INTERVAL_MS - age;
     return Math.max(0, untilOld, Math.min(RETRY_MS, this.#retryAt - now));
   }
 
@@ -45,18 +50,18 @@ export class AtEndNotes {
     // Taken before the question: the note does not cover what is written to the changelog after that time.
     const askedAt = this.context.clock.now();
     this.#retryAt = askedAt + RETRY_MS;
-    const end = await this.#changelogEnd();
-    if (end === null || !isAtEnd(this.store.changelogPosition, end)) return;
-    this.store.noteAtEnd(askedAt);
+    const changelog = await this.#changelog();
+    if (changelog === null || !isAtEnd(this.store.changelogPosition, changelog.end)) return;
+    this.store.noteAtEnd(askedAt, changelog.leaderEpoch);
     await this.store.flush();
   }
 
   /** Null while too few brokers answer: the next commit or fetch reports that. */
-  async #changelogEnd(): Promise<number | null> {
+  async #changelog(): Promise<LogBounds | null> {
     const { changelogLogs, topics } = this.context;
     try {
-      const { end, byMost } = await changelogLogs.bounds({ topic: topics.changelog, partition: this.partition });
-      return byMost ? end : null;
+      const bounds = await changelogLogs.bounds({ topic: topics.changelog, partition: this.partition });
+      return bounds.byMost ? bounds : null;
     } catch (error) {
       if (error instanceof BrokerError) return null;
       throw error;

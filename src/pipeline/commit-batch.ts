@@ -5,7 +5,6 @@
 import { settleAll } from '../lib/settle-all.js';
 import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import { encodeChanges } from '../store/state-changes.js';
-import { AtEndNotes } from './at-end-notes.js';
 import type { PipelineContext } from './context.js';
 import type { Decisions } from './decide.js';
 import { mustBeWhole } from './fence.js';
@@ -32,11 +31,10 @@ export async function commitBatch(
   nextOffset: number,
   onBegun: () => void = () => undefined,
 ): Promise<number> {
-  const { producer, store, tail, counted } = owned;
+  const { producer, store, tail, counted, notes, inputLog } = owned;
   const { observer, topics } = context;
   if (producer.lostConnection()) await mustBeWhole(context, partition, producer);
   // A process that was suspended, or has had nothing to do, notes first that its store misses nothing.
-  const notes = new AtEndNotes(context, partition, store);
   if (notes.restMs === 0) await notes.noteIfDue();
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset, countedUnder: counted.vocabulary };
@@ -57,7 +55,9 @@ export async function commitBatch(
   await settleAll([begun, applied]);
 
   // The offset first: brokers may throttle what comes after the records.
-  const offsetSent = producer.sendOffset(input, nextOffset).then(() => observer.step(partition, 'offset-sent'));
+  const offsetSent = producer
+    .sendOffset(input, { offset: nextOffset, leaderEpoch: inputLog.leaderEpoch })
+    .then(() => observer.step(partition, 'offset-sent'));
   const produced = Promise.all(prepared.map((send) => send()));
   await settleAll<unknown>([produced.then(() => observer.step(partition, 'produced')), offsetSent]);
 

@@ -65,6 +65,28 @@ export async function mustBeWhole(
   if (open.length > 0) throw new BrokerError(`the last transaction is open still: ${open.map(nameOf).join(', ')}`);
 }
 
+/**
+ * To be called before a transaction that is meant to be aborted: if brokers have left a commit open in the changelog, the
+ * abort would decide for it. A broker that is cut off does not show what is open, so most of the brokers must have named
+ * the leader.
+ *
+ * @throws StaleViewError while too few brokers answer; BrokerError as `mustBeWhole`
+ */
+export async function mustBeKnownWhole(
+  context: PipelineContext,
+  partition: number,
+  producer: TransactionalProducer,
+): Promise<void> {
+  const at = { topic: context.topics.changelog, partition };
+  const { byMost } = await context.changelogLogs.bounds(at);
+  if (!byMost)
+    throw new StaleViewError(
+      `too few brokers answer to know whether a transaction is open in ${at.topic}/${partition}: the partition waits until ` +
+        'more than half do',
+    );
+  await mustBeWhole(context, partition, producer);
+}
+
 interface Written {
   readonly at: TopicPartition;
   /** No other input partition leads there. */

@@ -1,5 +1,4 @@
 import { LongPromise } from '../lib/long-promise.js';
-import type { AtEndNotes } from './at-end-notes.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import { NOTHING_DECIDED } from './decide.js';
@@ -14,7 +13,6 @@ const IDLE_FLUSH_MS = 100;
 /** An owned partition, and the work that waits until no records come. */
 export interface IdlePartition extends OwnedPartition {
   readonly watch: StalledWatch;
-  readonly notes: AtEndNotes;
 }
 
 /**

@@ -24,6 +24,7 @@ export function openStore(
     identity: { clusterId, applicationId, topic: topics.input, partition },
     changelogEnd: changelog.end,
     changelogLog: changelog,
+    endOfEpoch: (epoch) => context.changelogLogs.endOfEpoch({ topic: topics.changelog, partition }, epoch),
     proved,
     maxAwayMs: Math.max(0, context.deleteRetentionMs - HOUR_MS),
     now: clock.now(),

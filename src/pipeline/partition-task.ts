@@ -9,8 +9,8 @@ import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { UnknownRowVersionError } from '../store/unknown-row-version-error.js';
-import { AtEndNotes } from './at-end-notes.js';
 import { BatchLimits } from './batch-limits.js';
+import { BlockedRetry } from './blocked-retry.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import { decide, NOTHING_DECIDED, type Decisions } from './decide.js';
@@ -35,12 +35,12 @@ const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
 /** Two heartbeats; a group that takes longer, in milliseconds, is what the partition waits for. */
 const CONFIRMED_SOON_MS = 2_000;
-/** How often a partition that waits for an operator looks again. */
+/** How often a partition that waits for an operator looks again, unless each look writes something: see `BlockedRetry`. */
 const BLOCKED_RETRY_MS = 10_000;
 /** Of a batch that cannot be read: to look means to decompress up to MAX_BATCH_BYTES, and both ways out need a restart. */
 const UNREADABLE_RETRY_MS = 300_000;
 const NEED_AN_OPERATOR = [
-  ...[InconsistentPositionError, HangingTransactionError, RecordTooLargeError, UnknownRowVersionError],
+  ...[HangingTransactionError, RecordTooLargeError, UnknownRowVersionError],
   ...[BrokerSettingError, SettingsChangedError, UnreadableBatchError],
 ];
 
@@ -62,6 +62,7 @@ export class PartitionTask {
   readonly #backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
   /** Learned from the transactions so far, of all take-overs. */
   readonly #limits: BatchLimits;
+  readonly #blockedRetry: BlockedRetry;
   /** The status while a record does not fit its topic, from the refusal to the next commit. */
   #tooLarge: PartitionStatus | null = null;
   /** The state, while it is that of the committed log. */
@@ -74,6 +75,7 @@ export class PartitionTask {
     readonly partition: number,
   ) {
     this.#limits = new BatchLimits(context.clock);
+    this.#blockedRetry = new BlockedRetry(context, partition);
     this.ended = this.#run();
   }
 
@@ -108,6 +110,7 @@ export class PartitionTask {
   async #own(signal: AbortSignal): Promise<void> {
     const owned = await takeOver(this.context, this.partition, (status) => this.#enter(status), signal);
     this.#store = owned.store;
+    this.#blockedRetry.reset();
     try {
       this.#enter({ state: 'waiting', reason: 'the client settings are not read yet' });
       await this.context.settings.ready(signal);
@@ -125,11 +128,11 @@ export class PartitionTask {
 
   async #process(owned: OwnedPartition, signal: AbortSignal): Promise<void> {
     const { context, partition } = this;
-    const { store } = owned;
+    const { store, inputLog } = owned;
     const cache = new CompanyCache(context.cacheBytes);
     const watch = new StalledWatch(context, partition, owned, cache, this.#limits);
-    const idle = { ...owned, watch, notes: new AtEndNotes(context, partition, store) };
-    const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, owned.inputId);
+    const idle = { ...owned, watch };
+    const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, inputLog);
     const close = () => reader.close();
     signal.addEventListener('abort', close);
     try {
@@ -140,6 +143,7 @@ export class PartitionTask {
         const batch = await nextBatch(context, partition, reading, idle, passed).catch(ifClosed);
         if (batch === null) return;
         passed = batch.nextOffset;
+        inputLog.leaderEpoch = batch.leaderEpoch;
         if (batch.records.length > 0) await this.#processBatch(owned, cache, batch, signal);
         // Where records never let us wait, the watch has its turn between batches.
         if (!signal.aborted && store.position()?.offset === passed) await watch.look(passed);
@@ -231,6 +235,10 @@ export class PartitionTask {
     context.observer.error(partition, error);
     if (error instanceof SettingsChangedError) context.endProcess(error);
     const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof InconsistentPositionError) {
+      this.#enter({ state: 'blocked', reason: `${reason}. ${this.#blockedRetry.begin()}` });
+      return this.#blockedRetry.over(signal);
+    }
     if (needsOperator(error)) {
       const blocked: PartitionStatus = { state: 'blocked', reason };
       // Whether the limit was raised shows only at the next commit: until then the partition does not count as running.

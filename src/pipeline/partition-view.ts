@@ -9,11 +9,14 @@
  */
 import type { PipelineContext } from './context.js';
 import { StaleViewError } from './errors.js';
-import { fence } from './fence.js';
-import type { LogBounds, TransactionalProducer } from './ports.js';
+import { fence, mustBeKnownWhole } from './fence.js';
+import type { TopicPartition } from '../lib/record.js';
+import type { CommittedOffset, LogBounds, Logs, TransactionalProducer } from './ports.js';
 
 export interface PartitionView {
   readonly committed: number | null;
+  /** As of `Positions`. */
+  readonly inputLostFrom: number | null;
   readonly input: LogBounds;
   readonly changelog: LogBounds;
   readonly proved: boolean;
@@ -34,7 +37,35 @@ export async function look(context: PipelineContext, partition: number): Promise
     inputLogs.bounds(inputAt),
     changelogLogs.bounds({ topic: topics.changelog, partition }),
   ]);
-  return { committed, input, changelog, proved: false, askedAt };
+  return { ...(await judgedBy(inputLogs, inputAt, committed, input)), input, changelog, proved: false, askedAt };
+}
+
+/** The group's offset, and whether the input has lost records below it. @throws BrokerError */
+async function judgedBy(
+  logs: PipelineContext['inputLogs'],
+  at: TopicPartition,
+  committed: CommittedOffset | null,
+  input: LogBounds,
+): Promise<Pick<PartitionView, 'committed' | 'inputLostFrom'>> {
+  return { committed: committed?.offset ?? null, inputLostFrom: await lostFrom(logs, at, committed, input) };
+}
+
+/**
+ * The first offset of the input that was consumed and is lost; null if nothing is known to be lost. Asks only if the
+ * leader epoch has changed since. An epoch that the leader does not know says nothing of the records: a cluster that was
+ * restored from a copy counts them from lower numbers.
+ *
+ * @throws BrokerError
+ */
+export async function lostFrom(
+  logs: Pick<Logs, 'endOfEpoch'>,
+  at: TopicPartition,
+  committed: CommittedOffset | null,
+  { leaderEpoch }: LogBounds,
+): Promise<number | null> {
+  if (committed === null || committed.leaderEpoch < 0 || committed.leaderEpoch === leaderEpoch) return null;
+  const end = await logs.endOfEpoch(at, committed.leaderEpoch);
+  return end !== null && end >= 0 && end < committed.offset ? end : null;
 }
 
 /** A view that a write has proved, and the producer that is fenced in after it. */
@@ -54,6 +85,7 @@ export async function prove(
 ): Promise<ProvedView> {
   const { topics } = context;
   const inputAt = { topic: topics.input, partition };
+  await mustBeKnownWhole(context, partition, producer);
   const proof = await producer.prove({ topic: topics.changelog, partition }, inputAt);
   await producer.discard();
   const next = await fence(context, partition);
@@ -66,7 +98,8 @@ export async function prove(
       throw new StaleViewError(
         `${topics.changelog}/${partition} is said to end at ${end}, but a record was written to it at ${proof.changelogEnd}`,
       );
-    return { producer: next, view: { ...looked, committed: proof.committed, proved: true } };
+    const position = await judgedBy(context.inputLogs, inputAt, proof.committed, looked.input);
+    return { producer: next, view: { ...looked, ...position, proved: true } };
   } catch (error) {
     await next.discard();
     throw error;

@@ -12,6 +12,21 @@ export interface LogBatch {
   readonly nextOffset: number;
   /** The last stable offset when this was read: `endOffset - nextOffset` is the lag. */
   readonly endOffset: number;
+  /**
+   * Of a leader whose log has all that was read below `nextOffset`. -1 if the brokers have none. See `LogIdentity`.
+   */
+  readonly leaderEpoch: number;
+}
+
+/**
+ * Which log an offset belongs to. The records below the offset are those that the leader of that epoch had. A later
+ * leader may lack some of them (unclean election): where its log has another history, `endOfEpoch` is below the offset.
+ */
+export interface LogIdentity {
+  /** Null if the brokers have no topic ids. */
+  readonly topicId: string | null;
+  /** -1 if it is not known. */
+  readonly leaderEpoch: number;
 }
 
 /**
@@ -23,14 +38,15 @@ export interface LogReader {
    * The next records, at most `maxRecords`; waits until there is something new, or `nextOffset` has moved. One call at
    * a time.
    * @throws OffsetOutOfRangeError where the position is not in the log; ReaderClosedError after `close`; BrokerError
-   * where the topic is not there or holds what cannot be read. Other broker trouble is retried inside.
+   * where the topic is not there, is another one, has lost records that were read, or holds what cannot be read. Other
+   * broker trouble is retried inside.
    */
   next(maxRecords: number): Promise<LogBatch>;
   /** Pending and later calls of `next` end with ReaderClosedError. Idempotent. */
   close(): void;
 }
 
-export interface LogBounds {
+export interface LogBounds extends LogIdentity {
   /** First offset still in the log. */
   readonly start: number;
   /** Last stable offset: every transaction below has ended. */
@@ -48,15 +64,30 @@ export interface LogBounds {
   readonly byMost: boolean;
 }
 
+export interface CommittedOffset {
+  readonly offset: number;
+  /**
+   * Of a leader whose log had all records below `offset` when they were read. -1 if whoever committed did not tell:
+   * an earlier release, or an operator.
+   */
+  readonly leaderEpoch: number;
+}
+
 export interface Logs {
   /**
-   * @param topicId of the topic that `from` is an offset of. If the topic of that name is another one now, `next` ends
-   * with a BrokerError. Null or left out for the topic that is there now.
+   * @param log what `from` is an offset of. If the topic of that name is another one now, or has lost records below the
+   * position, `next` ends with a BrokerError. Left out for the log that is there now.
    */
-  reader(at: TopicPartition, from: number, topicId?: string | null): LogReader;
+  reader(at: TopicPartition, from: number, log?: LogIdentity): LogReader;
   bounds(at: TopicPartition): Promise<LogBounds>;
+  /**
+   * Where a leader epoch has ended in the log that is there now: all that its leader had below that offset is there
+   * still. -1 if the leader knows no such epoch; null if the brokers do not tell (before Kafka 2.1).
+   * @throws BrokerError
+   */
+  endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null>;
   /** The group's committed offset of an input partition; null where there is none. Final only after fencing. */
-  committedOffset(at: TopicPartition): Promise<number | null>;
+  committedOffset(at: TopicPartition): Promise<CommittedOffset | null>;
   /** Whether a transaction that has not ended holds an offset of the group for an input partition. */
   offsetIsPending(at: TopicPartition): Promise<boolean>;
 }
@@ -104,8 +135,8 @@ export interface TransactionalProducer {
   prepare(to: TopicPartition, records: readonly RecordToWrite[]): () => Promise<number>;
   /** Prepares and sends. */
   produce(to: TopicPartition, records: readonly RecordToWrite[]): Promise<number>;
-  /** Makes `offset` the group's position in the input partition, when the transaction commits. */
-  sendOffset(input: TopicPartition, offset: number): Promise<void>;
+  /** Makes an offset the group's position in the input partition, when the transaction commits. */
+  sendOffset(input: TopicPartition, offset: CommittedOffset): Promise<void>;
   commit(): Promise<void>;
   /** Waits for the requests in flight to settle and closes the connections. Never throws. Idempotent. */
   discard(): Promise<void>;
@@ -119,7 +150,7 @@ export interface Proof {
    */
   readonly changelogEnd: number;
   /** The group's committed offset of the input partition; null if it has none. */
-  readonly committed: number | null;
+  readonly committed: CommittedOffset | null;
 }
 
 export interface Transactions {

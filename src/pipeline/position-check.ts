@@ -37,9 +37,10 @@ function asAdvice(partition: number, { target, loses }: Choice): string {
   return `run \`${commandToSet(partition, target)}\`. ${loses} \`company-sync positions show\` lists all partitions`;
 }
 
-function factsOf({ changelog, committed, input, inputRecreated }: Positions): string {
+function factsOf({ changelog, committed, input, inputRecreated, inputLostFrom = null }: Positions): string {
   const state = changelog === null ? 'the changelog has no state' : `the state speaks up to offset ${changelog.offset}`;
   const offset = committed === null ? "the group's offset is missing" : `the group's offset is ${committed}`;
   const recreated = inputRecreated === true ? ', and is not the topic that the state was built from' : '';
-  return `${state}, ${offset}, and the input holds ${input.start} to ${input.end}${recreated}`;
+  const lost = inputLostFrom === null ? '' : `, and has lost what was consumed from ${inputLostFrom} on`;
+  return `${state}, ${offset}, and the input holds ${input.start} to ${input.end}${recreated}${lost}`;
 }

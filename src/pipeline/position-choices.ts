@@ -24,6 +24,11 @@ export interface Positions {
   readonly inputRecreated?: boolean;
   /** The input batch at the state's position, if it is known that it cannot be read. */
   readonly unreadable?: UnreadableBatch | null;
+  /**
+   * The first offset of records that were consumed and that the input has lost since (unclean leader election). From
+   * there on it has other records. Null if nothing is known to be lost.
+   */
+  readonly inputLostFrom?: number | null;
 }
 
 export type Verdict =
@@ -37,6 +42,7 @@ export type Verdict =
   | 'offset differs'
   | 'position outside the log'
   | 'input recreated'
+  | 'input lost records'
   | 'no state'
   | 'batch unreadable'
   // Another command, or another configuration, is needed:
@@ -97,7 +103,11 @@ export function judgePositions(positions: Positions): Judgement {
     if (committed === unreadable.nextOffset) return runs('batch skipped', committed);
     if (committed === offset) return choose('batch unreadable', skip(unreadable));
   }
-  if (isUsable && committed === offset) return runs('consistent', offset);
+  if (isUsable && committed === offset) {
+    const { inputLostFrom = null } = positions;
+    if (inputLostFrom === null) return runs('consistent', offset);
+    return choose('input lost records', skipWhatReplacedThem(positions, offset, inputLostFrom));
+  }
   if (isUsable)
     return choose(committed === null ? 'offset missing' : 'offset differs', runOnFromState(positions, offset));
   if (committed === input.start) return runs('loss accepted', input.start);
@@ -144,6 +154,16 @@ function runOnFromState({ topic, committed, input }: Positions, offset: number):
         `${counted(offset - input.start, 'record')} would be skipped, and their companies may never be announced.`,
     );
   return { target: 'state', offset, startsAt: offset, loses: sentences.join(' ') };
+}
+
+/** Setting the offset is the consent: an operator's offset has no leader epoch that could contradict the log. */
+function skipWhatReplacedThem({ topic, partition }: Positions, offset: number, lostFrom: number): Choice {
+  const loses =
+    `The brokers have lost the records of ${topic}/${partition} from offset ${lostFrom} to ${offset - 1} (unclean leader ` +
+    'election). The state has read them, and what it has decided stays: nothing is announced twice. The ' +
+    `${counted(offset - lostFrom, 'record')} that have these offsets now are skipped: ask the platform team to send ` +
+    'them again, or a company whose manifest or last status is among them may never be announced.';
+  return { target: 'state', offset, startsAt: offset, loses };
 }
 
 function leavePosition(positions: Positions, offset: number): Choice {

@@ -4,7 +4,7 @@ import type { LogRecord } from '../lib/record.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import type { RestoreProgress } from './observer.js';
-import type { LogBatch, LogReader } from './ports.js';
+import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
 
 /** Records of the changelog replayed by one read. The store writes them in pieces and lets others run in between. */
 export const REPLAY_RECORDS = 50_000;
@@ -12,20 +12,22 @@ export const REPLAY_RECORDS = 50_000;
 const STALLED_AFTER_MS = 10_000;
 
 /**
- * Replays the changelog from the store's position to `end`. The position goes to disk with the records, so that a
+ * Replays the changelog from the store's position to the end of `log`. The position goes to disk with the records, so that a
  * restore that is killed goes on from there.
  *
+ * @param log which the store's position is an offset of
  * @throws ReaderClosedError when `signal` aborts; what reader and store throw
  */
 export async function restore(
   context: PipelineContext,
   partition: number,
   store: PartitionStore,
-  end: number,
+  log: Pick<LogBounds, 'end' | keyof LogIdentity>,
   signal: AbortSignal,
 ): Promise<void> {
+  const { end } = log;
   const start = store.changelogPosition;
-  const reader = context.changelogLogs.reader({ topic: context.topics.changelog, partition }, start);
+  const reader = context.changelogLogs.reader({ topic: context.topics.changelog, partition }, start, log);
   const close = () => reader.close();
   signal.addEventListener('abort', close);
   try {
@@ -34,7 +36,7 @@ export async function restore(
     let progress: RestoreProgress = { position: start, start, end, records: 0, bytes: 0, remainingMs: null };
     while (progress.position < end) {
       const batch = await watched(context, partition, reader, progress);
-      await store.replay(batch.records, batch.nextOffset);
+      await store.replay(batch.records, batch.nextOffset, batch.leaderEpoch);
       context.held.note(partition, batch.nextOffset);
       progress = advanced(progress, batch, context.clock.now() - startedAt);
       context.observer.restore(partition, progress);

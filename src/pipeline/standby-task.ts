@@ -4,9 +4,8 @@ import type { PartitionStore } from '../store/partition-store.js';
 import { AtEndNotes } from './at-end-notes.js';
 import type { PipelineContext } from './context.js';
 import { ReaderClosedError, UnreadableBatchError } from './errors.js';
-import type { LogBounds } from './ports.js';
 import { openStore, StoreOpening } from './open-store.js';
-import type { LogBatch, LogReader } from './ports.js';
+import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
 import { REPLAY_RECORDS } from './restore.js';
 
 const FIRST_RETRY_MS = 100;
@@ -58,21 +57,21 @@ export class StandbyTask {
 
   async #keep(signal: AbortSignal, backoff: Backoff): Promise<void> {
     const { context, partition } = this;
-    const { store, end } = await this.#open(signal);
+    const { store, changelog } = await this.#open(signal);
     try {
       signal.throwIfAborted();
       // Reported before the first read: a standby that follows is well.
       const position = store.changelogPosition;
-      context.observer.standby(partition, { position, end: Math.max(end, position) });
+      context.observer.standby(partition, { position, end: Math.max(changelog.end, position) });
       context.held.note(partition, store.changelogPosition);
-      await this.#follow(store, signal, backoff);
+      await this.#follow(store, changelog, signal, backoff);
     } finally {
       await store.close();
     }
   }
 
   /** The changelog's end is asked for once nobody else has the store: a former owner still goes on with both. */
-  async #open(signal: AbortSignal): Promise<{ store: PartitionStore; end: number }> {
+  async #open(signal: AbortSignal): Promise<{ store: PartitionStore; changelog: LogBounds }> {
     const { context, partition } = this;
     const opening = new StoreOpening(context.state, partition);
     try {
@@ -84,26 +83,24 @@ export class StandbyTask {
       // What is open may be our own, and be committed.
       const end = Math.max(changelog.end, changelog.highWatermark);
       const view = { changelog: { ...changelog, end }, proved: changelog.byMost };
-      return { store: await openStore(context, partition, view, opening), end: changelog.end };
+      return { store: await openStore(context, partition, view, opening), changelog };
     } finally {
       await opening.discard();
     }
   }
 
-  async #follow(store: PartitionStore, signal: AbortSignal, backoff: Backoff): Promise<void> {
+  async #follow(store: PartitionStore, log: LogIdentity, signal: AbortSignal, backoff: Backoff): Promise<void> {
     const { context, partition } = this;
-    const reader = context.changelogLogs.reader(
-      { topic: context.topics.changelog, partition },
-      store.changelogPosition,
-    );
+    const at = { topic: context.topics.changelog, partition };
+    const reader = context.changelogLogs.reader(at, store.changelogPosition, log);
     const notes = new AtEndNotes(context, partition, store);
     const close = () => reader.close();
     signal.addEventListener('abort', close);
     try {
       for (;;) {
-        const { records, nextOffset, endOffset } = await this.#nextRecords(reader, notes);
+        const { records, nextOffset, endOffset, leaderEpoch } = await this.#nextRecords(reader, notes);
         if (nextOffset >= endOffset) store.noteAtEnd(context.clock.now());
-        await store.replay(records, nextOffset);
+        await store.replay(records, nextOffset, leaderEpoch);
         context.held.note(partition, nextOffset);
         context.observer.standby(partition, { position: nextOffset, end: Math.max(endOffset, nextOffset) });
         backoff.reset();

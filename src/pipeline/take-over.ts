@@ -13,6 +13,7 @@ import { CountedCompanies } from '../store/counted-companies.js';
 import { UnprovedChangelogError } from '../store/examine-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { isSameOrigin, type OriginRow } from '../store/row-codec.js';
+import { AtEndNotes } from './at-end-notes.js';
 import { ChangelogTail } from './changelog-tail.js';
 import type { PipelineContext } from './context.js';
 import { InconsistentPositionError, SettingsChangedError } from './errors.js';
@@ -37,10 +38,19 @@ export interface OwnedPartition {
   readonly origin: OriginRow;
   /** Where the input is read on. */
   readonly from: number;
-  /** Of the topic that `from` is an offset of; null if the brokers have none. */
-  readonly inputId: string | null;
+  /** What `from` is an offset of. */
+  readonly inputLog: FollowedInput;
+  /** Notes that the store misses nothing of the changelog. */
+  readonly notes: AtEndNotes;
   /** The changelog does not have `from` and `origin` yet: write both before anything is read. */
   readonly isNews: boolean;
+}
+
+/** The input's log, as far as it was read. */
+export interface FollowedInput {
+  readonly topicId: string | null;
+  /** Of the leader that the records read last came from. Whoever reads keeps it up to date; it is committed with offsets. */
+  leaderEpoch: number;
 }
 
 interface TakingOver {
@@ -127,15 +137,15 @@ async function settle(
     context.held.note(partition, store.changelogPosition);
     if (store.changelogPosition < changelog.end) {
       enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelog.end}` });
-      await restore(context, partition, store, changelog.end, signal);
+      await restore(context, partition, store, changelog, signal);
     }
-    if (changelog.byMost) store.noteAtEnd(view.askedAt);
+    if (changelog.byMost) store.noteAtEnd(view.askedAt, changelog.leaderEpoch);
     const { origin, inputRecreated } = originOf(context, store.origin(), view.input.topicId);
     const { applicationId } = context;
     const facts = { applicationId, topic: topics.input, partition, inputRecreated };
     const positions = {
       ...{ ...facts, changelog: store.position(), changelogStart: changelog.start },
-      ...{ committed: view.committed, input: view.input },
+      ...{ committed: view.committed, input: view.input, inputLostFrom: view.inputLostFrom },
       unreadable: await skippedBatch(context, partition, store.position()?.offset ?? null, view, signal),
     };
     if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(partition);
@@ -143,7 +153,10 @@ async function settle(
     const isNews = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
     const tail = new ChangelogTail(changelog.end);
     const counted = new CountedCompanies(store.position());
-    return { producer, store, tail, counted, origin, from, inputId: view.input.topicId, isNews };
+    const { topicId, leaderEpoch } = view.input;
+    const inputLog = { topicId, leaderEpoch };
+    const notes = new AtEndNotes(context, partition, store);
+    return { producer, store, tail, counted, origin, from, inputLog, notes, isNews };
   } catch (error) {
     await opening.discard();
     // The proof writes to the changelog: a store that is stopped for days must not look as if it had been away.

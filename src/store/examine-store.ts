@@ -3,17 +3,20 @@ import type { KeyChange, KeyValueStore } from './key-value-store.js';
 import {
   ALL_MARKED_KEY,
   CHANGELOG_POSITION_KEY,
-  changelogPositionChange,
+  changelogPositionChanges,
   decodeChangelogPosition,
+  decodeFollowedEpoch,
+  decodeFollowedLog,
   decodeIdentity,
   decodeUndo,
-  decodeFollowedLog,
   encodeFollowedLog,
   encodeIdentity,
+  FOLLOWED_EPOCH_KEY,
   FOLLOWED_LOG_KEY,
   IDENTITY_KEY,
   UNDO_KEY,
   type ChangelogPosition,
+  type FollowedEpoch,
   type FollowedLog,
   type StoreIdentity,
 } from './partition-meta.js';
@@ -27,6 +30,8 @@ export interface Expectations {
   /** The changelog's last stable offset. */
   readonly changelogEnd: number;
   readonly changelogLog: FollowedLog;
+  /** Where a leader epoch has ended in the changelog; -1 if its leader knows no such epoch; null if it does not tell. */
+  readonly endOfEpoch: (leaderEpoch: number) => Promise<number | null>;
   /** A write has proved `changelogEnd` and `changelogLog`: they do not come from a broker that is cut off. */
   readonly proved: boolean;
   /** For how long changes may have been missed: the changelog's delete.retention.ms with a margin. Milliseconds. */
@@ -70,12 +75,13 @@ export function isAtEnd(offset: number, end: number): boolean {
  * StoreUnavailableError
  */
 export async function examineStore(store: KeyValueStore, expected: Expectations): Promise<Trusted | Untrusted> {
-  const [identity, position, undo, positionRow, log] = await store.read([
+  const [identity, position, undo, positionRow, log, epoch] = await store.read([
     IDENTITY_KEY,
     CHANGELOG_POSITION_KEY,
     UNDO_KEY,
     POSITION_KEY,
     FOLLOWED_LOG_KEY,
+    FOLLOWED_EPOCH_KEY,
   ]);
   if (identity == null) {
     const empty = position == null && undo == null && positionRow == null;
@@ -88,7 +94,9 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
   const followed = log == null ? null : decodeFollowedLog(log);
   const why = whyNotTrusted(decodeIdentity(identity), changelog, expected);
   if (why !== null) return { trusted: false, why };
-  const contradiction = contradictionTo(expected, changelog, followed);
+  const contradiction =
+    contradictionTo(expected, changelog, followed) ??
+    (await lostSince(expected, epoch == null ? null : decodeFollowedEpoch(epoch)));
   if (contradiction !== null) {
     if (!expected.proved) throw new UnprovedChangelogError(contradiction);
     return { trusted: false, why: contradiction };
@@ -127,13 +135,28 @@ function contradictionTo(
   return null;
 }
 
+/**
+ * Whether the changelog lacks records that the store has followed: a leader was elected that did not have them. The log
+ * may have grown past them since. Not asked if the leader is in the same epoch still.
+ */
+async function lostSince(
+  { changelogLog, endOfEpoch }: Expectations,
+  followed: FollowedEpoch | null,
+): Promise<string | null> {
+  if (followed === null || followed.leaderEpoch === changelogLog.leaderEpoch) return null;
+  const end = await endOfEpoch(followed.leaderEpoch);
+  if (end === null || end >= followed.offset) return null;
+  const where = end < 0 ? 'is not in the log now' : `ends at ${end} now`;
+  return `it has followed the leader of epoch ${followed.leaderEpoch} up to ${followed.offset}, and that epoch ${where}: the changelog has lost records`;
+}
+
 /** An empty store misses nothing, so that it counts as having been at the changelog's end when it began. */
 async function beginStore(store: KeyValueStore, expected: Expectations): Promise<StoredPositions> {
   const { identity, now, changelogLog } = expected;
   const changelog = { offset: 0, atEndMs: now };
   await store.write([
     { key: IDENTITY_KEY, value: encodeIdentity(identity) },
-    changelogPositionChange(changelog),
+    ...changelogPositionChanges(changelog, changelogLog.leaderEpoch),
     { key: FOLLOWED_LOG_KEY, value: encodeFollowedLog(changelogLog) },
     { key: ALL_MARKED_KEY, value: MARK },
   ]);

@@ -35,7 +35,8 @@ export async function openPartitionStore(
   if (!opened.trusted) opened = await openTrusted(directory, partition, options, setAside);
   if (!opened.trusted) throw new StoreUnavailableError(`set aside partition ${partition} twice: ${opened.why}`);
   const { store, changelog, positionRow, originRow } = opened;
-  return new PartitionStore(store, (why) => setAside(why, store), changelog, positionRow, originRow);
+  const { leaderEpoch } = options.changelogLog;
+  return new PartitionStore(store, (why) => setAside(why, store), changelog, positionRow, originRow, leaderEpoch);
 }
 
 /** The store without an undo, or why it could not be trusted; then it has been set aside. */

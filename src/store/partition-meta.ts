@@ -7,6 +7,8 @@ import { KEY_KIND } from './row-keys.js';
 import { beginRow, readRow } from './row-version.js';
 import type { KeyChange } from './key-value-store.js';
 
+const CHANGELOG_POSITION_BYTES = 32;
+
 const localKey = (name: string) => Buffer.concat([Buffer.of(KEY_KIND.local), Buffer.from(name)]);
 export const IDENTITY_KEY = localKey('identity');
 export const CHANGELOG_POSITION_KEY = localKey('position');
@@ -14,6 +16,7 @@ export const UNDO_KEY = localKey('undo');
 export const FOLLOWED_LOG_KEY = localKey('log');
 /** Present if every unfinished company has its mark (unfinished-index.ts): older folders lack the marks of some. */
 export const ALL_MARKED_KEY = localKey('marked');
+export const FOLLOWED_EPOCH_KEY = localKey('epoch');
 
 /** Whose state this is. Any difference makes it someone else's. */
 export interface StoreIdentity {
@@ -41,6 +44,32 @@ export interface FollowedLog {
   readonly topicId: string | null;
   /** The highest leader epoch seen: a broker that says less is cut off from the cluster, or has another log. */
   readonly leaderEpoch: number;
+}
+
+/**
+ * All that the store has followed below `offset` was in the log of the leader of `leaderEpoch`. Earlier releases move the
+ * changelog position without it: so it has an offset of its own, and stays true.
+ */
+export interface FollowedEpoch {
+  readonly offset: number;
+  readonly leaderEpoch: number;
+}
+
+export function encodeFollowedEpoch({ offset, leaderEpoch }: FollowedEpoch): Buffer {
+  const to = new ByteWriter(CHANGELOG_POSITION_BYTES);
+  to.begin();
+  beginRow(to);
+  to.varint(offset);
+  to.varint(leaderEpoch);
+  return to.end();
+}
+
+/** @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeFollowedEpoch(bytes: Buffer): FollowedEpoch {
+  const from = readRow(bytes, 'followed epoch');
+  const followed = { offset: from.varint(), leaderEpoch: from.varint() };
+  from.end();
+  return followed;
 }
 
 export function encodeFollowedLog({ topicId, leaderEpoch }: FollowedLog): Buffer {
@@ -85,8 +114,6 @@ export function decodeIdentity(bytes: Buffer): StoreIdentity {
   return identity;
 }
 
-const CHANGELOG_POSITION_BYTES = 32;
-
 export function encodeChangelogPosition(position: ChangelogPosition): Buffer {
   const to = new ByteWriter(CHANGELOG_POSITION_BYTES);
   to.begin();
@@ -96,9 +123,15 @@ export function encodeChangelogPosition(position: ChangelogPosition): Buffer {
   return to.end();
 }
 
-/** The write that puts `position` into the store. */
-export function changelogPositionChange(position: ChangelogPosition): KeyChange {
-  return { key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(position) };
+/**
+ * The writes that put `position` into the store.
+ * @param leaderEpoch as of `FollowedEpoch`; -1 if it is not known: what is noted of an earlier offset then stays
+ */
+export function changelogPositionChanges(position: ChangelogPosition, leaderEpoch: number): KeyChange[] {
+  const { offset } = position;
+  const changes: KeyChange[] = [{ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(position) }];
+  if (leaderEpoch >= 0) changes.push({ key: FOLLOWED_EPOCH_KEY, value: encodeFollowedEpoch({ offset, leaderEpoch }) });
+  return changes;
 }
 
 /** @throws UnknownRowVersionError, CorruptStoreError */

@@ -19,7 +19,7 @@ import {
   type KeyValueStore,
   type Pair,
 } from './key-value-store.js';
-import { changelogPositionChange, decodeUndo, UNDO_KEY, type ChangelogPosition } from './partition-meta.js';
+import { changelogPositionChanges, decodeUndo, UNDO_KEY, type ChangelogPosition } from './partition-meta.js';
 import type { OriginRow, PositionRow } from './row-codec.js';
 import type { EncodedChanges } from './state-changes.js';
 import { unfinishedMarks } from './unfinished-index.js';
@@ -30,6 +30,8 @@ const REPLAY_WRITE_ROWS = 2_000;
 /** Calls that write (`replay`, `apply`, `flush`) must not overlap. */
 export class PartitionStore {
   #changelog: ChangelogPosition;
+  /** False from the store's own writes to the changelog until its leader epoch is asked for again. */
+  #epochIsKnown = true;
   #positionRow: PositionRow | null;
   /** The store has an undo on disk. */
   #hasUndo = false;
@@ -48,6 +50,7 @@ export class PartitionStore {
    * Use `openPartitionStore` (open-partition-store.ts). The store must have no undo.
    *
    * @param setAside closes the store and takes its folder out of the way
+   * @param leaderEpoch of a leader of the changelog that has all that the store has followed; -1 if it is not known
    */
   constructor(
     private readonly store: KeyValueStore,
@@ -55,6 +58,7 @@ export class PartitionStore {
     changelog: ChangelogPosition,
     positionRow: PositionRow | null,
     private originRow: OriginRow | null = null,
+    private leaderEpoch = -1,
   ) {
     this.#changelog = changelog;
     this.#positionRow = positionRow;
@@ -68,6 +72,11 @@ export class PartitionStore {
   /** The latest time known at which the store missed nothing of the changelog; milliseconds since the epoch. */
   get atEndMs(): number {
     return this.#changelog.atEndMs;
+  }
+
+  /** False if the leader may have been in a later epoch than is noted, when this store's last batch was written. */
+  get epochIsKnown(): boolean {
+    return this.#epochIsKnown;
   }
 
   /** The position row as the store has it; null where the changelog had none yet. */
@@ -90,8 +99,9 @@ export class PartitionStore {
    * harmless.
    *
    * @param nextPosition where the next read of the changelog starts
+   * @param leaderEpoch of a leader whose log has all below that; -1 if it is not known
    */
-  async replay(records: readonly ChangelogRow[], nextPosition: number): Promise<void> {
+  async replay(records: readonly ChangelogRow[], nextPosition: number, leaderEpoch = -1): Promise<void> {
     this.#mustBeConfirmed('replay');
     let from = 0;
     for (; records.length - from > REPLAY_WRITE_ROWS; from += REPLAY_WRITE_ROWS) {
@@ -102,9 +112,11 @@ export class PartitionStore {
     const changelog = { ...this.#changelog, offset: nextPosition };
     const last = changesOf(records, from, records.length);
     last.push(...unfinishedMarks(last));
-    last.push(changelogPositionChange(changelog));
+    last.push(...changelogPositionChanges(changelog, leaderEpoch));
     await this.#write(last);
     this.#changelog = changelog;
+    this.leaderEpoch = leaderEpoch;
+    this.#epochIsKnown = true;
     this.#positionIsNews = false;
     this.#positionRow = latestPositionRow(records, this.#positionRow);
     this.originRow = latestOriginRow(records, this.originRow);
@@ -114,9 +126,14 @@ export class PartitionStore {
    * Notes that the store misses nothing of the changelog. Goes to disk with the next write of the position.
    *
    * @param now milliseconds since the epoch, read before the end of the changelog was asked for
+   * @param leaderEpoch of the leader that gave that end, if it was asked
    */
-  noteAtEnd(now: number): void {
+  noteAtEnd(now: number, leaderEpoch?: number): void {
     this.#changelog = { ...this.#changelog, atEndMs: now };
+    if (leaderEpoch !== undefined) {
+      this.leaderEpoch = leaderEpoch;
+      this.#epochIsKnown = true;
+    }
     this.#positionIsNews = true;
   }
 
@@ -131,7 +148,7 @@ export class PartitionStore {
     this.#mustBeConfirmed('apply');
     const writes = [...changes, ...local] as KeyChange[];
     writes.push({ key: UNDO_KEY, value: undo });
-    if (this.#positionIsNews) writes.push(changelogPositionChange(this.#changelog));
+    if (this.#positionIsNews) writes.push(...changelogPositionChanges(this.#changelog, this.leaderEpoch));
     this.#unconfirmed = { undo, sinceMs: now };
     this.#undoBytes = undo.length;
     const written = this.#write(writes);
@@ -156,6 +173,7 @@ export class PartitionStore {
     this.#changelog = { offset: position, atEndMs: this.#unconfirmed.sinceMs };
     this.#unconfirmed = null;
     this.#positionIsNews = true;
+    this.#epochIsKnown = this.leaderEpoch < 0; // The brokers have none: it need not be asked for.
   }
 
   /** Writes what was confirmed and drops the undo. One write; none where there is nothing new. */
@@ -163,7 +181,7 @@ export class PartitionStore {
     this.#mustBeConfirmed('flush');
     const writes: KeyChange[] = [];
     if (this.#hasUndo) writes.push({ key: UNDO_KEY, value: null });
-    if (this.#positionIsNews) writes.push(changelogPositionChange(this.#changelog));
+    if (this.#positionIsNews) writes.push(...changelogPositionChanges(this.#changelog, this.leaderEpoch));
     if (writes.length === 0) return;
     await this.#write(writes);
     this.#hasUndo = false;

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { logLevel, type Kafka, type Producer } from 'kafkajs';
 import { BrokerConnections } from '../../src/kafka/broker-connections.js';
-import { fetchCall } from '../../src/kafka/fetch-protocol.js';
+import { fetchFrom } from '../../src/kafka/fetch-by-id.js';
 import { KafkaLogs } from '../../src/kafka/kafka-logs.js';
 import type { TopicPartition } from '../../src/lib/record.js';
 import { systemClock } from '../../src/lib/system-clock.js';
@@ -90,12 +90,9 @@ test('a reader goes on after the only broker of its partition was away', async (
 /** How many record batches without records the partition's log has, by the headers as the broker sends them. */
 async function emptyBatches(connections: BrokerConnections, at: TopicPartition): Promise<number> {
   const address = cluster.brokers[(await leaderOf(at)) - 1]!.address;
-  const call = fetchCall([{ ...at, fromOffset: 0, leaderEpoch: -1 }], {
-    maxWaitMs: 0,
-    maxBytes: 1e6,
-    maxPartitionBytes: 1e6,
-  });
-  const { partitions } = await connections.ask(address, (broker) => broker.connectionPool.send(call));
+  const wanted = [{ ...at, topicId: null, fromOffset: 0, leaderEpoch: -1 }];
+  const limits = { maxWaitMs: 0, maxBytes: 1e6, maxPartitionBytes: 1e6 };
+  const { partitions } = await connections.ask(address, (broker) => fetchFrom(broker, wanted, limits));
   const bytes = partitions[0]!.records;
   let count = 0;
   for (let start = 0; start < bytes.length; start += 12 + bytes.readInt32BE(start + 8))

@@ -150,7 +150,7 @@ test('the position moves over an aborted transaction at the end of the log', asy
   await transaction.abort();
   const logs = openLogs();
   const next = logs.reader(at, 0).next(10);
-  expect(await next).toEqual({ records: [], nextOffset: 2, endOffset: 2 });
+  expect(await next).toMatchObject({ records: [], nextOffset: 2, endOffset: 2 });
 });
 
 test('records larger than a whole fetch get through, and so does what is beside them', async () => {
@@ -267,6 +267,34 @@ test('a topic that stays away, and a partition that is not there, end the reader
   await expect(logs.reader({ topic, partition: 9 }, 0).next(1)).rejects.toThrow(`partition ${topic}/9 does not exist`);
 });
 
+test('a reader ends at a topic that was created again while it had enough to read and asked nobody', async () => {
+  const at = await newPartition();
+  const { topic } = at;
+  const logs = openLogs({ maxPartitionBytes: 1_000 });
+  const long = (i: number): string => `value ${i} `.padEnd(100, '.');
+  await fill(at, 10, long);
+  const reader = logs.reader(at, 0);
+  // What is left of the first fetch suffices: the next one goes out once this has been read.
+  expect((await reader.next(1)).nextOffset).toBe(1);
+  const admin = client.admin();
+  await admin.connect();
+  endings.push(() => admin.disconnect());
+  await admin.deleteTopics({ topics: [topic] });
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+  const other = client.producer();
+  await other.connect();
+  endings.push(() => other.disconnect());
+  const messages = Array.from({ length: 20 }, (_, i) => ({ value: `other ${i}` }));
+  await other.send({ topic, messages });
+
+  const seen: string[] = [];
+  const readOn = async (): Promise<void> => {
+    for (;;) seen.push(...textOf((await reader.next(100)).records));
+  };
+  await expect(readOn()).rejects.toThrow('was deleted and created again');
+  expect(seen.filter((value) => value.startsWith('other'))).toEqual([]);
+});
+
 test('the committed offset is the group’s, and null where it has none', async () => {
   const at = await newPartition();
   const groupId = `group-${randomUUID()}`;
@@ -276,6 +304,6 @@ test('the committed offset is the group’s, and null where it has none', async 
   await admin.connect();
   endings.push(() => admin.disconnect());
   await admin.setOffsets({ groupId, topic: at.topic, partitions: [{ partition: 0, offset: '42' }] });
-  expect(await logs.committedOffset(at)).toBe(42);
+  expect(await logs.committedOffset(at)).toEqual({ offset: 42, leaderEpoch: -1 });
   expect(await logs.committedOffset({ ...at, partition: 1 })).toBeNull();
 });

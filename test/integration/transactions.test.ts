@@ -204,7 +204,7 @@ test('fencing ends the transaction of the owner before', async () => {
 describe('a fenced owner', () => {
   const attempts: Record<string, (zombie: TransactionalProducer, app: Application) => Promise<unknown>> = {
     produce: (zombie, app) => zombie.produce(app.output, records('zombie')),
-    sendOffset: (zombie, app) => zombie.sendOffset(app.input, 7),
+    sendOffset: (zombie, app) => zombie.sendOffset(app.input, { offset: 7, leaderEpoch: -1 }),
     commit: (zombie) => zombie.commit(),
   };
 
@@ -216,7 +216,7 @@ describe('a fenced owner', () => {
     await expect(attempt(zombie, app)).rejects.toThrow(FencedError);
 
     await owner.produce(app.output, records('owner'));
-    await owner.sendOffset(app.input, 1);
+    await owner.sendOffset(app.input, { offset: 1, leaderEpoch: -1 });
     await owner.commit();
     expect(await app.visibleValues()).toEqual(['owner']);
     expect(await app.committedOffset()).toBe('1');
@@ -244,17 +244,17 @@ test("the group's offset moves with the commit, and only with it", async () => {
   const app = await application();
   const first = await app.begun();
   await first.produce(app.output, records('a'));
-  await first.sendOffset(app.input, 5);
+  await first.sendOffset(app.input, { offset: 5, leaderEpoch: -1 });
   await first.commit();
 
   const second = await app.begun();
-  await second.sendOffset(app.input, 9);
+  await second.sendOffset(app.input, { offset: 9, leaderEpoch: -1 });
   await second.discard();
 
   const third = await app.fence();
   expect(await app.committedOffset()).toBe('5');
   await third.begin([app.output]);
-  await third.sendOffset(app.input, 9);
+  await third.sendOffset(app.input, { offset: 9, leaderEpoch: -1 });
   await third.commit();
   await app.fence();
   expect(await app.committedOffset()).toBe('9');
@@ -325,7 +325,7 @@ test('many transactions, some of them cut into several batches, keep every recor
     const values = Array.from({ length: count }, (_, i) => `${transaction}/${i}/`.padEnd(1_000, '.'));
     await producer.begin([app.output]);
     await producer.produce(app.output, records(...values));
-    await producer.sendOffset(app.input, transaction);
+    await producer.sendOffset(app.input, { offset: transaction, leaderEpoch: -1 });
     await producer.commit();
     written.push(...values);
   }

@@ -40,7 +40,12 @@ class FoundLogs implements Logs {
   }
 
   committedOffset({ partition }: TopicPartition) {
-    return Promise.resolve(partition === 1 ? this.offset : null);
+    const offset = partition === 1 ? this.offset : null;
+    return Promise.resolve(offset === null ? null : { offset, leaderEpoch: -1 });
+  }
+
+  endOfEpoch(): never {
+    throw new Error('nobody asks');
   }
 
   offsetIsPending(): never {
@@ -52,7 +57,7 @@ class FoundLogs implements Logs {
     let position = from;
     const next = () => {
       const records = record?.offset === position ? [record] : [];
-      return Promise.resolve({ records, nextOffset: ++position, endOffset: 100 });
+      return Promise.resolve({ records, nextOffset: ++position, endOffset: 100, leaderEpoch: -1 });
     };
     return { next, close: () => undefined };
   }

@@ -84,7 +84,7 @@ test.each([
   const brokers = new Brokers();
   brokers.answers.set('a:1', answer).set('b:1', 'yes');
   await expect(brokers.ask()).rejects.toThrow();
-  await expect(brokers.ask()).resolves.toEqual({ answer: 'yes', toldBy: 'b:1' });
+  await expect(brokers.ask()).resolves.toEqual({ answer: 'yes', answeredBy: 'b:1' });
   await brokers.ask();
   expect(brokers.asked).toEqual(['a:1', 'b:1', 'b:1']);
   expect(brokers.dropped).toEqual(['a:1']);
@@ -159,6 +159,33 @@ test('an answer that a partition has no leader any more counts if it has the hig
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
   brokers.answers.set('a:1', metadata(1, 5)).set('b:1', metadata(-1, 6)).set('c:1', metadata(-1, 6));
   await expect(brokers.leaders.find(AT)).rejects.toThrow('t/0 has no leader now');
+});
+
+test('of a large cluster each survey asks others, and never more than five', async () => {
+  const brokers = new Brokers();
+  const all = Array.from({ length: 9 }, (_, i) => `broker-${i}:1`);
+  await brokers.learn(...all);
+  for (const address of all) brokers.answers.set(address, 'yes');
+  const asked = new Set<string>();
+  for (let survey = 0; survey < all.length; survey++) {
+    brokers.asked.length = 0;
+    await brokers.askSeveral();
+    expect(brokers.asked.length).toBeLessThanOrEqual(5);
+    for (const address of brokers.asked) asked.add(address);
+  }
+  expect([...asked].sort()).toEqual(all);
+});
+
+test('whoever waits for a leader whose epoch went back is told that a restart helps after a restore of the cluster', async () => {
+  const brokers = new Brokers(['a:1']);
+  const alone = [[1, 'a:1']] as const;
+  brokers.answers.set('a:1', metadata(1, 6, 'id', alone));
+  await brokers.leaders.find(AT);
+  brokers.answers.set('a:1', metadata(1, 5, 'id', alone));
+  brokers.leaders.forget(AT);
+  await expect(brokers.leaders.find(AT)).rejects.toThrow(
+    /leader of epoch 5, and epoch 6 was seen .* restart this instance/,
+  );
 });
 
 test('an epoch below the highest that was seen is refused, until the topic is another one', async () => {

@@ -40,6 +40,10 @@ class MemoryLogs implements Logs {
     return Promise.resolve({ start: this.start, end, highWatermark: end, ...SEEN_BY_MOST });
   }
 
+  endOfEpoch(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   committedOffset(): Promise<null> {
     return Promise.resolve(null);
   }
@@ -60,7 +64,7 @@ class MemoryLogs implements Logs {
           if (trouble !== null) throw trouble;
           const log = this.records;
           const records = log.slice(position, position + 1);
-          if (records.length > 0) return { records, nextOffset: ++position, endOffset: log.length };
+          if (records.length > 0) return { records, nextOffset: ++position, endOffset: log.length, leaderEpoch: -1 };
           await new Promise<void>((resolve) => this.#wake.add(resolve));
         }
       },

@@ -33,7 +33,13 @@ class Topic {
   reader({ partition }: TopicPartition, from: number): LogReader {
     const records = this.partitions[partition]?.slice(from) ?? [];
     return {
-      next: () => Promise.resolve({ records, nextOffset: from + records.length, endOffset: from + records.length }),
+      next: () =>
+        Promise.resolve({
+          records,
+          nextOffset: from + records.length,
+          endOffset: from + records.length,
+          leaderEpoch: -1,
+        }),
       close: () => undefined,
     };
   }

@@ -18,21 +18,34 @@ class World {
   coordinator = 'b1:9092';
   view: Pick<TopicView, 'topicId' | 'byMost'> = { topicId: null, byMost: true };
   offsetAt: (timestamp: number) => number = () => 7;
+  readonly epochsAsked: number[] = [];
+  /** The newest version of OffsetForLeaderEpoch that the brokers know. */
+  newest = 4;
+  errorCode = 0;
 
   readonly #broker = (address: string) => ({
+    versions: { 23: { minVersion: 0, maxVersion: this.newest } },
     connectionPool: {
-      send: async (call: { request: { encode(): { buffer: Buffer } } }) => {
+      send: async (call: { request: { apiName: string; encode(): { buffer: Buffer } } }) => {
+        if (call.request.apiName !== 'ListOffsets') return this.#other(address, call.request);
         const body = call.request.encode().buffer;
         this.asked.push({ address, leaderEpoch: body.readInt32BE(LEADER_EPOCH_AT) });
         const offset = this.offsetAt(Number(body.readBigInt64BE(TIMESTAMP_AT)));
         return Promise.resolve({ errorCode: 0, clientSideThrottleTime: 0, offset });
       },
     },
-    offsetFetch: () => {
-      this.asked.push({ address, leaderEpoch: -1 });
-      return Promise.resolve({ responses: [{ topic: 'input', partitions: [{ offset: '7' }] }] });
-    },
   });
+
+  #other(address: string, request: { apiName: string; encode(): { buffer: Buffer } }) {
+    const { apiName } = request;
+    const body = request.encode().buffer;
+    // Behind the name: count, partition, epoch of the leader that is asked, epoch whose end is wanted.
+    if (apiName === 'OffsetForLeaderEpoch') this.epochsAsked.push(body.readInt32BE(body.length - 4));
+    const leaderEpoch = apiName === 'OffsetForLeaderEpoch' ? body.readInt32BE(body.length - 8) : 3;
+    this.asked.push({ address, leaderEpoch });
+    const { errorCode } = this;
+    return Promise.resolve({ errorCode, clientSideThrottleTime: 0, offset: 7, endOffset: 5, leaderEpoch: 3 });
+  }
 
   reader(): LogBoundsReader {
     const leaders = {
@@ -93,4 +106,23 @@ test('bounds say of which topic and leader they are, and whether most brokers ha
   world.view = { topicId: 'id', byMost: false };
   const told = { topicId: 'id', leaderEpoch: 5, byMost: false };
   expect(await world.reader().bounds(AT)).toEqual({ start: 7, end: 7, highWatermark: 7, ...told });
+});
+
+test('the leader is asked where an epoch has ended, and told the epoch that it is believed to lead in', async () => {
+  const world = new World();
+  world.leader = { address: 'b3:9092', epoch: 5 };
+  expect(await world.reader().endOfEpoch(AT, 4)).toBe(5);
+  expect(world.asked).toEqual([{ address: 'b3:9092', leaderEpoch: 5 }]);
+  expect(world.epochsAsked).toEqual([4]);
+});
+
+test('where an epoch has ended is not known from brokers that answer only each other', async () => {
+  const world = new World();
+  world.newest = 1;
+  expect(await world.reader().endOfEpoch(AT, 4)).toBeNull();
+  expect(world.asked).toEqual([]);
+});
+
+test('the committed offset comes with the leader epoch that was committed', async () => {
+  expect(await new World().reader().committedOffset(AT)).toEqual({ offset: 7, leaderEpoch: 3 });
 });

@@ -68,6 +68,9 @@ class World {
   /** By partition; not known until looked up. */
   readonly leaders = new Map<number, string>();
   topicId: string | null = null;
+  leaderEpoch = LEADER_EPOCH;
+  readonly epochsAsked: number[] = [];
+  endOfEpoch: (epoch: number) => Promise<number | null> = () => Promise.resolve(null);
   readonly #known = new Map<number, Leader>();
   readonly #delays: { until: number; over: () => void }[] = [];
   readonly #fetcher: LogFetcher;
@@ -86,7 +89,7 @@ class World {
         const address = this.leaders.get(partition);
         if (address === undefined)
           return Promise.reject(new UnknownPartitionError(`partition ${partition} does not exist`));
-        const leader = { address, epoch: LEADER_EPOCH };
+        const leader = { address, epoch: this.leaderEpoch };
         this.#known.set(partition, leader);
         return Promise.resolve(leader);
       },
@@ -100,17 +103,23 @@ class World {
       directory,
       clock,
       ({ partition }, error) => this.troubles.push(`${partition}: ${error.message}`),
-      (_at, offset) => Promise.resolve(judge(offset)),
+      {
+        judgeRange: (_at, offset) => Promise.resolve(judge(offset)),
+        endOfEpoch: (_at, epoch) => {
+          this.epochsAsked.push(epoch);
+          return this.endOfEpoch(epoch);
+        },
+      },
       new AbortController().signal,
     );
   }
 
-  reader(partition: number, from = 0, kind: LogKind = 'whole'): PartitionReader {
+  reader(partition: number, from = 0, kind: LogKind = 'whole', leaderEpoch = -1): PartitionReader {
     const reader = new PartitionReader({ topic: 't', partition }, from, this.#fetcher, {
       ...READING_TERMS,
       ...{ kind, maxPartitionBytes: MAX_PARTITION_BYTES },
     });
-    this.#fetcher.serve(reader, this.topicId);
+    this.#fetcher.serve(reader, { topicId: this.topicId, leaderEpoch });
     return reader;
   }
 
@@ -263,7 +272,7 @@ test('where compaction has taken all that was left, a reader passes to the end, 
   const alone = await world.fetch('catchUp');
   expect(alone.partitions).toEqual([0]);
   await alone.answer(nothing(0, 9));
-  expect(await rest).toEqual({ records: [], nextOffset: 9, endOffset: 9 });
+  expect(await rest).toEqual({ records: [], nextOffset: 9, endOffset: 9, leaderEpoch: LEADER_EPOCH });
   expect(whole.fetchOffset).toBe(3);
 });
 
@@ -432,4 +441,50 @@ test('a leader is told the epoch that it is believed to lead in, so that one tha
   const world = worldOf(0);
   world.reader(0);
   expect((await world.fetch('catchUp')).leaderEpoch).toBe(LEADER_EPOCH);
+});
+
+const LOST = (end: number): string => `that epoch ends at ${end} now`;
+
+test('a reader goes on from a leader of a later epoch that has all that was read', async () => {
+  const world = worldOf(0);
+  world.leaderEpoch = 4;
+  world.endOfEpoch = () => Promise.resolve(7);
+  world.reader(0, 7, 'whole', 3);
+  expect(await world.fetch('catchUp')).toMatchObject({ partitions: [0], leaderEpoch: 4 });
+  expect(world.epochsAsked).toEqual([3]);
+});
+
+test('a reader ends if a leader of a later epoch lacks what was read: its log may have grown past the position', async () => {
+  const world = worldOf(0);
+  world.leaderEpoch = 4;
+  world.endOfEpoch = () => Promise.resolve(6);
+  const next = world.reader(0, 7, 'whole', 3).next(10);
+  await expect(next).rejects.toThrow(LOST(6));
+  expect(world.inFlight).toEqual([]);
+});
+
+test('a reader that runs is asked about when the leader changes, with the epoch that it has read from', async () => {
+  const world = worldOf(0);
+  const reader = world.reader(0);
+  await (await world.fetch('catchUp')).answer(records(0, 0, 2, 9));
+  expect(await reader.next(10)).toMatchObject({ nextOffset: 2, leaderEpoch: LEADER_EPOCH });
+  world.leaderEpoch = LEADER_EPOCH + 1;
+  world.endOfEpoch = () => Promise.resolve(1);
+  await (await world.fetch('catchUp')).answer(refusal(0, NOT_LEADER));
+  const ended = expect(reader.next(10)).rejects.toThrow(LOST(1));
+  await world.pass(20);
+  await ended;
+  expect(world.epochsAsked).toEqual([LEADER_EPOCH]);
+});
+
+test('a leader that cannot say yet where an epoch has ended is asked again', async () => {
+  const world = worldOf(0);
+  world.leaderEpoch = 4;
+  const answers = [() => Promise.reject(new Error('not yet')), () => Promise.resolve(9)];
+  world.endOfEpoch = () => (answers.shift() as () => Promise<number>)();
+  world.reader(0, 7, 'whole', 3);
+  await turnOfEventLoop();
+  expect(world.inFlight).toEqual([]);
+  await world.pass(20);
+  expect((await world.fetch('catchUp')).partitions).toEqual([0]);
 });

@@ -24,6 +24,9 @@ function fetched(offset: number, count: number, value: string) {
   return { ...AT, errorCode: 0, lastStableOffset: 1_000, logStartOffset: 0, abortedTransactions: [], records: bytes };
 }
 
+/** Of the leader. */
+const EPOCH = 4;
+
 function readerOf(memory: RecordMemory | null = null): PartitionReader {
   return new PartitionReader(AT, 0, EVENTS, { ...READING_TERMS, maxPartitionBytes: FETCH_BYTES, memory });
 }
@@ -33,7 +36,7 @@ const valuesOf = ({ records }: LogBatch) => [...new Set(records.map(({ value }) 
 
 test('a failure waits for the next call, once all that was read before it is given', async () => {
   const reader = readerOf();
-  reader.receive(fetched(0, 2, 'a'), true);
+  reader.receive(fetched(0, 2, 'a'), true, EPOCH);
   reader.fail(new Error('gone'));
   expect(offsetsOf(await reader.next(1))).toEqual([0]);
   expect(offsetsOf(await reader.next(1))).toEqual([1]);
@@ -43,24 +46,24 @@ test('a failure waits for the next call, once all that was read before it is giv
 test('records stay as they are until the next call of next, whatever is fetched meanwhile', async () => {
   const reader = readerOf(new RecordMemory(FETCH_BYTES, 4));
   const values = ['one', 'two', 'three'];
-  values.forEach((value, i) => reader.receive(fetched(i * 40, 40, value), true));
+  values.forEach((value, i) => reader.receive(fetched(i * 40, 40, value), true, EPOCH));
   const batch = await reader.next(120);
-  reader.receive(fetched(120, 40, 'four'), true);
-  reader.receive(fetched(160, 40, 'five'), true);
+  reader.receive(fetched(120, 40, 'four'), true, EPOCH);
+  reader.receive(fetched(160, 40, 'five'), true, EPOCH);
   expect(valuesOf(batch)).toEqual(values);
 });
 
 test('memory of fetches that are read to their ends is used for the next ones', async () => {
   const reader = readerOf(new RecordMemory(FETCH_BYTES, 2));
-  reader.receive(fetched(0, 40, 'one'), true);
+  reader.receive(fetched(0, 40, 'one'), true, EPOCH);
   const first = await reader.next(40);
-  reader.receive(fetched(40, 40, 'two'), true);
+  reader.receive(fetched(40, 40, 'two'), true, EPOCH);
   const second = await reader.next(20);
-  reader.receive(fetched(80, 40, 'six'), true);
+  reader.receive(fetched(80, 40, 'six'), true, EPOCH);
   expect(valuesOf(first)).not.toEqual(['one']); // Nobody may look at it any more: this is how it shows.
   expect(valuesOf(second)).toEqual(['two']);
   const half = await reader.next(10);
-  reader.receive(fetched(120, 40, 'ten'), true);
+  reader.receive(fetched(120, 40, 'ten'), true, EPOCH);
   expect([second, half].map(valuesOf)).toEqual([['two'], ['two']]);
 });
 
@@ -68,7 +71,7 @@ test('without memory of its own records are good for as long as they are held', 
   const reader = readerOf();
   const batches: LogBatch[] = [];
   for (let i = 0; i < 5; i++) {
-    reader.receive(fetched(i * 10, 10, `value ${i}`), true);
+    reader.receive(fetched(i * 10, 10, `value ${i}`), true, EPOCH);
     batches.push(await reader.next(10));
   }
   expect(batches.flatMap(valuesOf)).toEqual(['value 0', 'value 1', 'value 2', 'value 3', 'value 4']);
@@ -107,7 +110,7 @@ async function readAll(reader: PartitionReader, end: number): Promise<LogBatch['
 test('what one call gives is bounded by its decompressed bytes, however well they are compressed', async () => {
   for (const count of [1_000, LARGE_RECORDS]) {
     const reader = readerWith({ maxPartitionBytes: 100 * KIB });
-    reader.receive(compressed(0, count, KIB), true);
+    reader.receive(compressed(0, count, KIB), true, EPOCH);
     const first = await reader.next(10_000);
     expect(first.records.length).toBeGreaterThan(140);
     expect(first.records.length).toBeLessThanOrEqual(150);
@@ -120,7 +123,7 @@ test('what one call gives is bounded by its decompressed bytes, however well the
 test('large batches are open in turn, and within the budget but for one', async () => {
   const large = new LargeBatches(new ManualClock(), 4 * MIB);
   const readers = Array.from({ length: 5 }, () => readerWith({ large }));
-  for (const reader of readers) reader.receive(compressed(0, LARGE_RECORDS, KIB), true);
+  for (const reader of readers) reader.receive(compressed(0, LARGE_RECORDS, KIB), true, EPOCH);
   const opened: number[] = [];
   const firsts = readers.map((reader, i) => reader.next(1).finally(() => opened.push(i)));
   await Promise.all(firsts.slice(0, 2));
@@ -137,7 +140,7 @@ test('a reader that nobody asks for a while has its large batch closed for the o
   const clock = new ManualClock();
   const large = new LargeBatches(clock, MIB);
   const [stuck, other] = [readerWith({ large }), readerWith({ large })];
-  for (const reader of [stuck, other]) reader.receive(compressed(0, LARGE_RECORDS, KIB), true);
+  for (const reader of [stuck, other]) reader.receive(compressed(0, LARGE_RECORDS, KIB), true, EPOCH);
   const first = await stuck.next(1_000);
   let isRead = false;
   const reading = readAll(other, LARGE_RECORDS).then((records) => {
@@ -158,7 +161,7 @@ test('a reader that nobody asks for a while has its large batch closed for the o
 test('a reader that is closed while it waits for its turn lets the next one have it', async () => {
   const large = new LargeBatches(new ManualClock(), MIB);
   const readers = Array.from({ length: 4 }, () => readerWith({ large }));
-  for (const reader of readers) reader.receive(compressed(0, LARGE_RECORDS, KIB), true);
+  for (const reader of readers) reader.receive(compressed(0, LARGE_RECORDS, KIB), true, EPOCH);
   const [holding, waiting, opening, last] = readers as [
     PartitionReader,
     PartitionReader,
@@ -187,7 +190,7 @@ describe('a batch that cannot be read', () => {
     const reader = readerWith({});
     const good = fetched(0, 3, 'a').records;
     const bad = wrong(compressed(3, 2, 50)).records;
-    reader.receive({ ...fetched(0, 1, ''), records: Buffer.concat([good, bad]) }, true);
+    reader.receive({ ...fetched(0, 1, ''), records: Buffer.concat([good, bad]) }, true, EPOCH);
     expect(offsetsOf(await reader.next(10))).toEqual([0, 1, 2]);
     const error = await reader.next(10).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UnreadableBatchError);
@@ -200,17 +203,17 @@ describe('a batch that cannot be read', () => {
 
   test('is told before one that comes after it and was seen earlier', async () => {
     const reader = readerWith({});
-    reader.receive(wrong(compressed(0, 2, 50)), true);
+    reader.receive(wrong(compressed(0, 2, 50)), true, EPOCH);
     const shorter = fetched(2, 3, 'b');
     shorter.records.writeInt32BE(-5, 8);
-    reader.receive(shorter, true);
+    reader.receive(shorter, true, EPOCH);
     await expect(reader.next(10)).rejects.toMatchObject({ firstOffset: 0, nextOffset: 2 });
   });
 
   test('is one that holds more than MAX_BATCH_BYTES, small or large', async () => {
     for (const maxBatchBytes of [64 * KIB, 3 * MIB]) {
       const reader = readerWith({ maxBatchBytes });
-      reader.receive(compressed(0, 4, MIB), true);
+      reader.receive(compressed(0, 4, MIB), true, EPOCH);
       await expect(reader.next(10)).rejects.toThrow(`hold more than MAX_BATCH_BYTES, which is ${maxBatchBytes}`);
     }
   });

@@ -1,6 +1,6 @@
 /** What `company-sync positions` finds, and what it refuses; the brokers' part is in test/integration/positions. */
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
-import { lastPositionRow } from '../../../src/kafka/last-position-row.js';
+import { lastRows } from '../../../src/kafka/last-rows.js';
 import { readPositions, type PositionSources } from '../../../src/kafka/partition-positions.js';
 import { PositionsRefusedError, setPositions, type SetPositionsPorts } from '../../../src/kafka/set-positions.js';
 import { judgePositions, type Positions } from '../../../src/pipeline/position-choices.js';
@@ -48,7 +48,7 @@ function changelogOf(records: readonly LogRecord[], end: number, highWatermark =
             const some = records.filter(({ offset }) => offset >= position).slice(0, READ_RECORDS);
             read.push(...some.map(({ offset }) => offset));
             position = (some.at(-1)?.offset ?? end - 1) + 1;
-            return Promise.resolve({ records: some, nextOffset: position, endOffset: end });
+            return Promise.resolve({ records: some, nextOffset: position, endOffset: end, leaderEpoch: -1 });
           },
         };
       },
@@ -61,8 +61,13 @@ describe('the last position row', () => {
 
   test('is found at the end of a long changelog, whose beginning is not read', async () => {
     const records = Array.from({ length: 5_000 }, (_, i) => record(i, POSITION_KEY, positionRow(i * 2)));
+    records.push(record(5_000, ORIGIN_KEY, originRow(new Map())));
     const { logs, read } = changelogOf(records, 5_001);
-    expect(await lastPositionRow(logs, CHANGELOG, ignore)).toEqual({ topic: TOPIC, offset: 9_998, countedUnder: 1 });
+    expect((await lastRows(logs, CHANGELOG, ignore)).position).toEqual({
+      topic: TOPIC,
+      offset: 9_998,
+      countedUnder: 1,
+    });
     expect(Math.min(...read)).toBeGreaterThan(3_000);
   });
 
@@ -70,17 +75,34 @@ describe('the last position row', () => {
     const rows = Array.from({ length: 3_000 }, (_, i) => record(100 + i, infoKey(`company-${i}`), Buffer.of(1)));
     const records = [record(7, POSITION_KEY, positionRow(1)), record(8, POSITION_KEY, positionRow(2)), ...rows];
     const { logs } = changelogOf([...records, record(3_100, POSITION_KEY, positionRow(3))], 3_100);
-    expect(await lastPositionRow(logs, CHANGELOG, ignore)).toEqual({ topic: TOPIC, offset: 2, countedUnder: 1 });
+    expect((await lastRows(logs, CHANGELOG, ignore)).position).toEqual({ topic: TOPIC, offset: 2, countedUnder: 1 });
+  });
+
+  test('is found together with the origin row, which may be far before it, and the log is read once', async () => {
+    const rows = Array.from({ length: 5_000 }, (_, i) => record(i + 1, POSITION_KEY, positionRow(i)));
+    const origin = new Map([['input topic id', 'id']]);
+    const { logs, read } = changelogOf([record(0, ORIGIN_KEY, originRow(origin)), ...rows], 5_001);
+    expect(await lastRows(logs, CHANGELOG, ignore)).toEqual({
+      ...{ position: { topic: TOPIC, offset: 4_999, countedUnder: 1 }, origin },
+    });
+    // A read may reach beyond the window that it is for, by less than its length.
+    expect(read.length - new Set(read).size).toBeLessThan(2 * READ_RECORDS);
   });
 
   test('is not there where nothing was ever written', async () => {
-    expect(await lastPositionRow(changelogOf([], 0).logs, CHANGELOG, ignore)).toBeNull();
-    expect(await lastPositionRow(changelogOf([], 7).logs, CHANGELOG, ignore)).toBeNull();
+    expect((await lastRows(changelogOf([], 0).logs, CHANGELOG, ignore)).position).toBeNull();
+    expect((await lastRows(changelogOf([], 7).logs, CHANGELOG, ignore)).position).toBeNull();
   });
 });
 
 const readable: LogReader = {
-  next: () => Promise.resolve({ records: [record(10, Buffer.of(1), Buffer.of(1))], nextOffset: 11, endOffset: 100 }),
+  next: () =>
+    Promise.resolve({
+      records: [record(10, Buffer.of(1), Buffer.of(1))],
+      nextOffset: 11,
+      endOffset: 100,
+      leaderEpoch: 0,
+    }),
   close: () => undefined,
 };
 
@@ -96,7 +118,11 @@ function sourcesOf(
     inputLogs: {
       reader: () => readable,
       bounds: () => Promise.resolve({ start, end: 100, highWatermark: 100, ...SEEN_BY_MOST }),
-      committedOffset: () => Promise.resolve(committed[Math.min(sources.looks++, committed.length - 1)] ?? null),
+      committedOffset: () => {
+        const offset = committed[Math.min(sources.looks++, committed.length - 1)] ?? null;
+        return Promise.resolve(offset === null ? null : { offset, leaderEpoch: -1 });
+      },
+      endOfEpoch: () => Promise.resolve(null),
     },
     clock: { now: () => 0, delay: () => Promise.resolve() },
     read: () => undefined,

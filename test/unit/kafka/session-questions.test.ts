@@ -11,15 +11,19 @@ function asked(errorCode: number, open: readonly bigint[] = [], knowsRequest = t
     versions: knowsRequest ? { 61: { minVersion: 0, maxVersion: 0 } } : {},
     connectionPool: { send: () => Promise.resolve(answer) },
   } as unknown as ConnectedBroker;
-  const session = { transactionalId: 'id', producerId: 7n, producerEpoch: 1 };
+  const producerIds = new Set([6n, 7n]);
   const connections = { write: <T>(_leader: string, ask: (one: ConnectedBroker) => Promise<T>) => ask(broker) };
-  const asking = { connections, session, groupId: 'group', groupCoordinator: 'c:1' };
+  const asking = { connections, producerIds, groupId: 'group', groupCoordinator: 'c:1' };
   return hasOpenAt(asking, 'a:1', { topic: 'output', partition: 0 });
 }
 
 test('a leader says whether the session has a transaction open', async () => {
   expect(await asked(NO_ERROR, [3n, 7n])).toBe(true);
   expect(await asked(NO_ERROR, [3n])).toBe(false);
+});
+
+test('a transaction that is open under the producer id from before the fencing is its own too', async () => {
+  expect(await asked(NO_ERROR, [6n])).toBe(true);
 });
 
 test('a leader that is too old, or may not say, leaves it unknown', async () => {

@@ -29,10 +29,6 @@ class ScriptedBroker {
 
   readonly #broker = {
     versions: { 22: { minVersion: 0, maxVersion: 5 }, 61: { minVersion: 0, maxVersion: 0 } },
-    offsetFetch: () => {
-      this.sent.push('OffsetFetch');
-      return Promise.resolve({ responses: [{ topic: 'input', partitions: [{ partition: 0, offset: '7' }] }] });
-    },
     connectionPool: {
       send: <T extends object>(call: ProtocolCall<T>): Promise<T> =>
         new Promise<Buffer>((resolve, reject) => {
@@ -109,6 +105,7 @@ function fencedProducer(
     leaders: { find, forget: () => undefined },
     clock: new SteppedClock(),
     session: { transactionalId: 'id', producerId: 1n, producerEpoch: 0 },
+    producerIds: new Set([1n]),
     lastOutcome: null,
     coordinator: 'broker:9092',
     groupId: 'group',
@@ -175,6 +172,18 @@ describe('repeating the end of the last transaction', () => {
   });
 });
 
+/** A coordinator's answer to OffsetFetch about one partition. */
+function committedAt(offset: number, leaderEpoch: number): Encoder {
+  const partition = new Encoder()
+    .writeInt32(0)
+    .writeInt64(offset)
+    .writeInt32(leaderEpoch)
+    .writeString(null)
+    .writeInt16(0);
+  const topic = new Encoder().writeString('input').writeArray([partition], 'object');
+  return new Encoder().writeInt32(0).writeArray([topic], 'object').writeInt16(0);
+}
+
 describe('a proof', () => {
   test('has what the true leader and the true coordinator say, once both have taken what is theirs', async () => {
     const { scripted, producer } = fencedProducer();
@@ -185,7 +194,8 @@ describe('a proof', () => {
     await quiet();
     expect(scripted.sent).not.toContain('OffsetFetch');
     (await scripted.received('TxnOffsetCommit')).answer(answeredForPartition(0));
-    expect(await proving).toEqual({ changelogEnd: 20, committed: 7 });
+    (await scripted.received('OffsetFetch')).answer(committedAt(7, 3));
+    expect(await proving).toEqual({ changelogEnd: 20, committed: { offset: 7, leaderEpoch: 3 } });
     expect(scripted.sent).not.toContain('EndTxn');
   });
 
@@ -246,7 +256,7 @@ test('after an error nothing more is sent, and every call tells the first error'
   expect(error).toBeInstanceOf(FencedError);
   const sentBefore = scripted.sent.length;
   await expect(producer.produce(OUTPUT, [RECORD])).rejects.toBe(error);
-  await expect(producer.sendOffset(OUTPUT, 1)).rejects.toBe(error);
+  await expect(producer.sendOffset(OUTPUT, { offset: 1, leaderEpoch: -1 })).rejects.toBe(error);
   await expect(producer.commit()).rejects.toBe(error);
   await expect(producer.begin([OUTPUT])).rejects.toBe(error);
   expect(scripted.sent).toHaveLength(sentBefore);
@@ -256,7 +266,7 @@ test('a failure stops the batches of another write that were not sent yet', asyn
   const { scripted, producer } = await begunProducer();
   const large = Array.from({ length: 3 }, () => ({ ...RECORD, value: Buffer.alloc(600_000) }));
   const writing = producer.produce(OUTPUT, large).catch((error: unknown) => error);
-  const sending = producer.sendOffset(OUTPUT, 1).catch((error: unknown) => error);
+  const sending = producer.sendOffset(OUTPUT, { offset: 1, leaderEpoch: -1 }).catch((error: unknown) => error);
   (await scripted.received('TxnOffsetCommit')).loseConnection();
   const error = await sending;
   (await scripted.received('Produce')).answer(produced(0));
@@ -316,7 +326,7 @@ test('discarding sends no abort after a commit, nor where a broker has not answe
   expect(idle.scripted.sent).not.toContain('InitProducerId');
 
   const unanswered = await begunProducer();
-  const sending = unanswered.producer.sendOffset(OUTPUT, 1);
+  const sending = unanswered.producer.sendOffset(OUTPUT, { offset: 1, leaderEpoch: -1 });
   (await unanswered.scripted.received('TxnOffsetCommit')).loseConnection();
   await expect(sending).rejects.toThrow(BrokerError);
   await unanswered.producer.discard();

@@ -41,7 +41,7 @@ function logOf(records: readonly LogRecord[]): Logs {
     const next = async (count: number) => {
       const taken = records.filter(({ offset }) => offset >= position).slice(0, count);
       position = (taken.at(-1)?.offset ?? position) + 1;
-      return { records: taken, nextOffset: position, endOffset: (await bounds()).end };
+      return { records: taken, nextOffset: position, endOffset: (await bounds()).end, leaderEpoch: -1 };
     };
     return { next, close: () => undefined };
   };

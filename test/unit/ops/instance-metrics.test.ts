@@ -142,7 +142,7 @@ test('a partition that gives no answer keeps no other one from being told, and w
       : Promise.resolve({ start: 0, end, highWatermark: end, ...SEEN_BY_MOST });
   const metrics = new InstanceMetrics({
     ...{ registry: new Registry(), clock, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
-    logs: { bounds, committedOffset: () => Promise.resolve(1) },
+    logs: { bounds, committedOffset: () => Promise.resolve({ offset: 1, leaderEpoch: 0 }) },
     local: { statuses: () => assigned, committed: () => null },
     deadLetterRetentionMs: Infinity,
     stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),

@@ -42,7 +42,12 @@ function readerFrom(from: number): LogReader {
     if (!answers) return new Promise<never>(() => undefined);
     const timestamp = stamps.get(position++);
     const record: LogRecord = { offset: position - 1, timestamp: timestamp ?? 0, key: null, value: null, headers: [] };
-    return Promise.resolve({ records: timestamp === undefined ? [] : [record], nextOffset: position, endOffset: 99 });
+    return Promise.resolve({
+      records: timestamp === undefined ? [] : [record],
+      nextOffset: position,
+      endOffset: 99,
+      leaderEpoch: -1,
+    });
   };
   return { next, close: () => readersOpen-- };
 }

@@ -4,6 +4,8 @@ import { BrokerError } from '../../../src/pipeline/errors.js';
 import { openStore } from '../../../src/pipeline/open-store.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import { StandbyTask } from '../../../src/pipeline/standby-task.js';
+import { decodeFollowedEpoch, FOLLOWED_EPOCH_KEY } from '../../../src/store/partition-meta.js';
+import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import type { PositionRow } from '../../../src/store/row-codec.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { DAY_MS, HOUR_MS, PARTITION, positionIn, RETENTION_MS, SimulatedPartition } from './simulated-partition.js';
@@ -56,6 +58,42 @@ async function ageOfNoteMs(): Promise<number> {
   simulated.crash(copy());
   return simulated.now - (await positionIn(copy())).atEndMs;
 }
+
+describe('the leader epoch of an owner', () => {
+  async function epochIn(folder: string): Promise<{ offset: number; leaderEpoch: number }> {
+    const store = await RocksDbStore.open(join(folder, `partition-${PARTITION}`));
+    const [epoch] = await store.read([FOLLOWED_EPOCH_KEY]);
+    await store.close();
+    return decodeFollowedEpoch(epoch as Buffer);
+  }
+
+  beforeEach(() => {
+    simulated.changelog.said = { topicId: 'id', leaderEpoch: 5, byMost: true };
+    simulated.input.said = { topicId: 'id', leaderEpoch: 7, byMost: true };
+  });
+
+  test('is noted with its own writes, and corrected within a minute if the same broker leads in a later one', async () => {
+    await ownIdly();
+    simulated.crash(copy());
+    const offset = simulated.changelog.end;
+    expect(await epochIn(copy())).toMatchObject({ leaderEpoch: 5 });
+    simulated.changelog.said = { ...simulated.changelog.said, leaderEpoch: 6 };
+    await commitNext();
+    await simulated.pass(70_000);
+    simulated.crash(copy());
+    const noted = await epochIn(copy());
+    expect(noted.leaderEpoch).toBe(6);
+    expect(noted.offset).toBeGreaterThan(offset - 1);
+  });
+
+  test('of the input is committed with the offset', async () => {
+    await ownIdly();
+    expect(simulated.committed).toMatchObject({ leaderEpoch: 7 });
+    simulated.input.said = { ...simulated.input.said, leaderEpoch: 8 };
+    await commitNext();
+    expect(simulated.committed).toMatchObject({ leaderEpoch: 8 });
+  });
+});
 
 describe.each([
   ['an owner', ownIdly],

@@ -3,6 +3,7 @@
  * the batch, so it is shown here, with steps that are answered only when the test says so.
  */
 import { setImmediate as turn } from 'node:timers/promises';
+import { AtEndNotes } from '../../../src/pipeline/at-end-notes.js';
 import { ChangelogTail } from '../../../src/pipeline/changelog-tail.js';
 import { commitBatch } from '../../../src/pipeline/commit-batch.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
@@ -42,7 +43,9 @@ function never(): never {
   throw new Error('that was never asked for');
 }
 
-const noLogs: Logs = { reader: never, bounds: never, committedOffset: never, offsetIsPending: never };
+const noLogs: Logs = {
+  ...{ reader: never, bounds: never, endOfEpoch: never, committedOffset: never, offsetIsPending: never },
+};
 const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 const CHANGELOG_END = 7;
 
@@ -93,7 +96,8 @@ function committing(
   };
   const owned = {
     ...{ producer, store, tail: new ChangelogTail(saidToEnd), counted: new CountedCompanies(null), from: 0 },
-    ...{ origin: new Map<string, string>(), inputId: null, isNews: false },
+    ...{ origin: new Map<string, string>(), inputLog: { topicId: null, leaderEpoch: -1 }, isNews: false },
+    notes: new AtEndNotes(context as PipelineContext, 0, store),
   };
   const outcome = commitBatch(context as PipelineContext, 0, owned, NO_DECISIONS, 10);
   outcome.catch(() => undefined); // Awaited by the test at its end.

@@ -72,11 +72,11 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
         topic === sharedTopic ? { partitions: [0, 1, 2], alone: false } : { partitions: [partition], alone: true },
     },
     inputLogs: {
-      ...{ reader: never, bounds: never, committedOffset: never },
+      ...{ reader: never, bounds: never, endOfEpoch: never, committedOffset: never },
       offsetIsPending: () => Promise.resolve(offsetIsPending && isOpen),
     },
     changelogLogs: {
-      ...{ reader: never, committedOffset: never, offsetIsPending: never },
+      ...{ reader: never, endOfEpoch: never, committedOffset: never, offsetIsPending: never },
       bounds: ({ topic, partition }) => {
         looked.push(`${topic}/${partition}`);
         const bounds = isOpen && open.includes(topic) ? OPEN : WHOLE;

@@ -23,6 +23,7 @@ const anyPositions: fc.Arbitrary<Positions> = fc
     start: offset,
     length: offset,
     batch: fc.option(fc.tuple(offset, fc.integer({ min: 1, max: 3 }))),
+    inputLostFrom: fc.option(offset, { freq: 1 }),
   })
   .map(({ start, length, batch, ...rest }) => ({
     ...{ ...of(start, start + length), ...rest },
@@ -65,7 +66,9 @@ test('a take-over accepts each choice as it is written, and starts where the cho
       for (const { offset: committed, startsAt } of judgePositions(positions).choices) {
         // A take-over looks for a batch that cannot be read only where the group's offset is above the state's position.
         const isAbove = committed !== null && committed > (positions.changelog?.offset ?? Infinity);
-        const chosen = { ...positions, committed, unreadable: isAbove ? positions.unreadable! : null };
+        // An operator's offset has no leader epoch, so nothing says that the input has lost records.
+        const unreadable = isAbove ? positions.unreadable! : null;
+        const chosen = { ...positions, committed, unreadable, inputLostFrom: null };
         expect(startOf(chosen)).toBe(startsAt);
         expect(judgePositions(chosen).startsAt).toBe(startsAt);
       }
@@ -150,4 +153,11 @@ test('a batch that cannot be read can be skipped, and only to where the next one
   expect(at(9)).toMatchObject({ verdict: 'batch skipped', startsAt: 9 });
   for (const other of [5, 8, 10, 20]) expect(at(other)).toMatchObject({ verdict: 'offset differs', startsAt: null });
   expect(judgePositions({ ...withState(4, 9, 0, 20), unreadable: null })).toMatchObject({ verdict: 'offset differs' });
+});
+
+test('an input that has lost consumed records stops the partition, and the choice says which records are skipped', () => {
+  const { verdict, startsAt, choices } = judgePositions({ ...withState(9, 9, 0, 20), inputLostFrom: 6 });
+  expect({ verdict, startsAt }).toEqual({ verdict: 'input lost records', startsAt: null });
+  expect(choices).toMatchObject([{ target: 'state', offset: 9, startsAt: 9 }]);
+  expect(choices[0]?.loses).toMatch(/from offset 6 to 8 .*The 3 records that have these offsets now are skipped/);
 });

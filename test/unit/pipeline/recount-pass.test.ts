@@ -10,6 +10,7 @@ import type { CompanyRow, DatasetRow, PendingCompany } from '../../../src/domain
 import type { Poison } from '../../../src/decode/poison.js';
 import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../../../src/lib/record.js';
 import { commitBatch } from '../../../src/pipeline/commit-batch.js';
+import { AtEndNotes } from '../../../src/pipeline/at-end-notes.js';
 import { BatchLimits } from '../../../src/pipeline/batch-limits.js';
 import { ChangelogTail } from '../../../src/pipeline/changelog-tail.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
@@ -129,7 +130,9 @@ class Partition {
     this.#cache = new CompanyCache(() => 0);
     this.owned = {
       ...{ producer: this.#producer(), store, tail: new ChangelogTail(this.#changelogEnd), from: POSITION },
-      ...{ counted: new CountedCompanies(position), origin: new Map<string, string>(), inputId: null, isNews: false },
+      ...{ counted: new CountedCompanies(position), origin: new Map<string, string>(), isNews: false },
+      inputLog: { topicId: null, leaderEpoch: -1 },
+      notes: new AtEndNotes(this.#context, 0, store),
     };
     this.watch = new StalledWatch(this.#context, 0, this.owned, this.#cache, this.limits);
   }

@@ -3,18 +3,22 @@ import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { ReaderClosedError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { RestoreProgress } from '../../../src/pipeline/observer.js';
-import type { LogBatch } from '../../../src/pipeline/ports.js';
+import type { LogBatch, LogIdentity } from '../../../src/pipeline/ports.js';
 import { restore } from '../../../src/pipeline/restore.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { TOPICS } from './topics.js';
 
 const END = 10;
+const LOG = { end: END, topicId: 'id', leaderEpoch: 3 };
 
 /** A restore from offset 2 whose reader answers when told to. */
 class Restore {
   now = 1_000;
   readonly progress: RestoreProgress[] = [];
   readonly stalled: number[] = [];
+  readonly read: { from: number; log: LogIdentity }[] = [];
+  /** Of what was written. */
+  readonly epochs: (number | undefined)[] = [];
   readonly written: number[] = [];
   readonly held = new HeldPositions();
   readonly stopping = new AbortController();
@@ -28,7 +32,8 @@ class Restore {
       held: this.held,
       clock: { now: () => this.now, delay: () => new Promise((resolve) => (this.#elapse = resolve)) },
       changelogLogs: {
-        reader: () => ({
+        reader: (_at: unknown, from: number, log: LogIdentity) => ({
+          ...{ asked: this.read.push({ from, log }) },
           next: () => new Promise((give, fail) => (this.#answer = { give, fail })),
           close: () => this.#answer?.fail(new ReaderClosedError('closed')),
         }),
@@ -40,18 +45,19 @@ class Restore {
     };
     const store: Partial<PartitionStore> = {
       changelogPosition: 2,
-      replay: (_records, nextPosition) => {
+      replay: (_records, nextPosition, leaderEpoch) => {
         this.written.push(nextPosition);
+        this.epochs.push(leaderEpoch);
         return Promise.resolve();
       },
     };
-    this.outcome = restore(context as PipelineContext, 3, store as PartitionStore, END, this.stopping.signal);
+    this.outcome = restore(context as PipelineContext, 3, store as PartitionStore, LOG, this.stopping.signal);
     this.outcome.catch(() => undefined); // Awaited by the test.
   }
 
   async give(nextOffset: number): Promise<void> {
     const record = { offset: nextOffset - 1, timestamp: 0, key: Buffer.from('key'), value: Buffer.from('value') };
-    this.#answer?.give({ records: [{ ...record, headers: [] }], nextOffset, endOffset: END });
+    this.#answer?.give({ records: [{ ...record, headers: [] }], nextOffset, endOffset: END, leaderEpoch: 4 });
     await new Promise(setImmediate);
   }
 
@@ -88,4 +94,12 @@ test('one that is cut short has written how far it came', async () => {
   await expect(run.outcome).rejects.toBeInstanceOf(ReaderClosedError);
   expect(run.written).toEqual([6]);
   expect(run.held.all().get(3)).toBe(6);
+});
+
+test('the changelog is read as the log that the position belongs to, and what is written is of the leader it came from', async () => {
+  const run = new Restore();
+  expect(run.read).toEqual([{ from: 2, log: LOG }]);
+  await run.give(END);
+  await run.outcome;
+  expect(run.epochs).toEqual([4]);
 });

@@ -8,7 +8,15 @@ import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { ReaderClosedError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { PipelineObserver } from '../../../src/pipeline/observer.js';
-import type { LogBatch, LogBounds, LogReader, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
+import type {
+  CommittedOffset,
+  LogBatch,
+  LogBounds,
+  LogIdentity,
+  LogReader,
+  Logs,
+  TransactionalProducer,
+} from '../../../src/pipeline/ports.js';
 import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
 import type { KeyValueStore, StateDirectory } from '../../../src/store/key-value-store.js';
 import {
@@ -49,6 +57,7 @@ export class SilentLog {
   lastRead: { readonly from: number; readonly topicId: string | null } | null = null;
   /** Readers get nothing of what is there. */
   stuck = false;
+  endOfEpoch: (leaderEpoch: number) => number | null = () => null;
   onBounds: () => void = () => undefined;
   #wake: ((batch: LogBatch) => void) | null = null;
 
@@ -59,8 +68,8 @@ export class SilentLog {
     return Promise.resolve({ start: 0, end: this.end, highWatermark, ...this.said });
   }
 
-  reader(from: number, topicId: string | null = null): LogReader {
-    this.lastRead = { from, topicId };
+  reader(from: number, log?: LogIdentity): LogReader {
+    this.lastRead = { from, topicId: log?.topicId ?? null };
     let close: (error: Error) => void = () => undefined;
     let position = from;
     return {
@@ -81,7 +90,7 @@ export class SilentLog {
 
   /** Lets the one who reads pass everything up to `end`. */
   deliver(): void {
-    this.#wake?.({ records: [], nextOffset: this.end, endOffset: this.end });
+    this.#wake?.({ records: [], nextOffset: this.end, endOffset: this.end, leaderEpoch: this.said.leaderEpoch });
     this.#wake = null;
   }
 }
@@ -93,6 +102,10 @@ export class SimulatedPartition {
   /** Numbers of changes, by write to the disk. */
   writes = 0;
   takeOvers = 0;
+  /** Transactions that were written to be aborted. */
+  proofs = 0;
+  /** Of the group, in the input. */
+  committed: CommittedOffset | null = null;
   /** Called when the transaction of a batch is to be committed: the store has applied the batch. */
   onCommit: () => void = () => undefined;
   readonly setAside: string[] = [];
@@ -106,7 +119,6 @@ export class SimulatedPartition {
   signalOfTask: AbortSignal | null = null;
   readonly context: PipelineContext;
   #kept: KeyValueStore | null = null;
-  #committed: number | null = null;
   #isOver: () => boolean = () => false;
   #held: (() => void) | null = null;
   #onHeld: () => void = () => undefined;
@@ -207,9 +219,10 @@ export class SimulatedPartition {
 
   #logs(log: SilentLog): Logs {
     return {
-      reader: (_, from, topicId) => log.reader(from, topicId),
+      reader: (_, from, followed) => log.reader(from, followed),
       bounds: () => log.bounds(),
-      committedOffset: () => Promise.resolve(this.#committed),
+      committedOffset: () => Promise.resolve(this.committed),
+      endOfEpoch: (_, epoch) => Promise.resolve(log.endOfEpoch(epoch)),
       offsetIsPending: () => Promise.resolve(false),
     };
   }
@@ -217,14 +230,15 @@ export class SimulatedPartition {
   #producer(): TransactionalProducer {
     this.takeOvers++;
     const done = () => Promise.resolve();
-    let offset = 0;
+    let offset: CommittedOffset = { offset: 0, leaderEpoch: -1 };
     return {
       ...{ lastOutcome: null, lostConnection: () => false, throttledMs: 0, repeatEnd: never, produce: never },
       hasOpenIn: never,
       prove: () => {
+        this.proofs++;
         const changelogEnd = this.changelog.end;
         this.changelog.end += 2; // The record and the marker that aborts it.
-        return Promise.resolve({ changelogEnd, committed: this.#committed });
+        return Promise.resolve({ changelogEnd, committed: this.committed });
       },
       ...{ begin: done, discard: done },
       prepare: (_, { length }) => {
@@ -237,7 +251,7 @@ export class SimulatedPartition {
       commit: () => {
         this.onCommit();
         this.changelog.end++; // The marker.
-        this.#committed = offset;
+        this.committed = offset;
         return Promise.resolve();
       },
     };

@@ -75,7 +75,7 @@ class SlowKafka {
       },
       produce: never,
       sendOffset: (_, at) => {
-        offset = at;
+        offset = at.offset;
         return Promise.resolve();
       },
       commit: () => {
@@ -101,7 +101,7 @@ class SlowKafka {
         ...{ offset: at + i, timestamp: 0, key: null, value: null, headers: [] },
       }));
       at += count;
-      return Promise.resolve({ records, nextOffset: at, endOffset: this.input });
+      return Promise.resolve({ records, nextOffset: at, endOffset: this.input, leaderEpoch: -1 });
     };
     return { next, close: () => close() };
   }
@@ -145,11 +145,13 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
     inputLogs: {
       reader: (_, from) => kafka.reader(from),
       bounds: () => Promise.resolve({ start: 0, end: kafka.input, highWatermark: kafka.input, ...SEEN_BY_MOST }),
-      committedOffset: () => Promise.resolve(kafka.committed),
+      committedOffset: () =>
+        Promise.resolve(kafka.committed === null ? null : { offset: kafka.committed, leaderEpoch: -1 }),
+      endOfEpoch: never,
       offsetIsPending: () => Promise.resolve(false),
     },
     changelogLogs: {
-      ...{ committedOffset: never, offsetIsPending: never },
+      ...{ endOfEpoch: never, committedOffset: never, offsetIsPending: never },
       bounds: () =>
         Promise.resolve({ start: 0, end: kafka.changelogEnd, highWatermark: kafka.changelogEnd, ...SEEN_BY_MOST }),
       reader: never,

@@ -1,6 +1,7 @@
 /** When the watch looks at companies, and when it must not: on a real store, with the clock and the broker in hand. */
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { CompanyRow, PendingCompany } from '../../../src/domain/rows.js';
+import { AtEndNotes } from '../../../src/pipeline/at-end-notes.js';
 import { BatchLimits } from '../../../src/pipeline/batch-limits.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
@@ -77,7 +78,8 @@ class Watched {
     const cache = new CompanyCache(() => 0);
     const owned = {
       ...{ producer, store, tail: new ChangelogTail(0), counted: new CountedCompanies(null), from: 0 },
-      ...{ origin: new Map<string, string>(), inputId: null, isNews: false },
+      ...{ origin: new Map<string, string>(), inputLog: { topicId: null, leaderEpoch: -1 }, isNews: false },
+      notes: new AtEndNotes(context as PipelineContext, 0, store),
     };
     const limits = new BatchLimits({ now: () => this.now });
     this.watch = new StalledWatch(context as PipelineContext, 0, owned, cache, limits);

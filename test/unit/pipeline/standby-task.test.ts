@@ -5,7 +5,7 @@ import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, ReaderClosedError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import { openStore } from '../../../src/pipeline/open-store.js';
-import type { LogBounds, LogReader, Logs } from '../../../src/pipeline/ports.js';
+import type { LogBounds, LogIdentity, LogReader, Logs } from '../../../src/pipeline/ports.js';
 import { StandbyTask } from '../../../src/pipeline/standby-task.js';
 import { UnprovedChangelogError } from '../../../src/store/examine-store.js';
 import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
@@ -28,6 +28,9 @@ class Instance {
   end = 0;
   /** What else is said of the changelog. */
   said: Partial<LogBounds> = {};
+  /** Where former leader epochs have ended. */
+  endOfEpoch: number | null = null;
+  readonly reads: (LogIdentity | undefined)[] = [];
   /** Resolves with the position from which a standby follows the changelog. */
   readonly following: Promise<number>;
   readonly errors: unknown[] = [];
@@ -37,12 +40,16 @@ class Instance {
   constructor(bounds: () => Promise<void> = () => Promise.resolve()) {
     this.following = new Promise((resolve) => (this.#follow = resolve));
     const changelogLogs: Logs = {
-      reader: (_, from) => this.#reader(from),
+      reader: (_, from, log) => {
+        this.reads.push(log);
+        return this.#reader(from);
+      },
       bounds: async () => {
         const { end } = this;
         await bounds();
         return { start: 0, end, highWatermark: end, ...SEEN_BY_MOST, ...this.said };
       },
+      endOfEpoch: () => Promise.resolve(this.endOfEpoch),
       committedOffset: never,
       offsetIsPending: never,
     };
@@ -147,4 +154,32 @@ test('a standby keeps a folder that is ahead only of what is decided', async () 
   instance.said = { highWatermark: 20 };
   expect(await standBy(instance)).toBe(20);
   expect(instance.errors).toEqual([]);
+});
+
+test('the changelog is followed as the log that the folder belongs to', async () => {
+  const instance = new Instance();
+  instance.said = { topicId: 'id', leaderEpoch: 3 };
+  const standby = new StandbyTask(instance.context, PARTITION);
+  await instance.following;
+  expect(instance.reads).toMatchObject([{ topicId: 'id', leaderEpoch: 3 }]);
+  standby.stop();
+  await standby.ended;
+});
+
+test('a folder whose records the changelog has lost is set aside, although the log has grown past them', async () => {
+  const instance = new Instance();
+  const owner = await openStore(instance.context, PARTITION, {
+    changelog: { ...EMPTY.changelog, end: 20, topicId: 'id', leaderEpoch: 3 },
+    proved: true,
+  });
+  await owner.replay([], 20, 3);
+  await owner.close();
+  instance.end = 40;
+  instance.said = { topicId: 'id', leaderEpoch: 4 };
+  instance.endOfEpoch = 17;
+  const standby = new StandbyTask(instance.context, PARTITION);
+  expect(await instance.following).toBe(0);
+  expect(instance.errors).toEqual([expect.stringContaining('the changelog has lost records')]);
+  standby.stop();
+  await standby.ended;
 });

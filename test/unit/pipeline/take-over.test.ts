@@ -11,12 +11,18 @@ import {
   StaleViewError,
 } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
-import type { LogBounds, LogReader, Proof, TransactionalProducer } from '../../../src/pipeline/ports.js';
+import type {
+  CommittedOffset,
+  LogBounds,
+  LogReader,
+  Proof,
+  TransactionalProducer,
+} from '../../../src/pipeline/ports.js';
 import { takeOver, type OwnedPartition } from '../../../src/pipeline/take-over.js';
 import { ByteWriter } from '../../../src/store/byte-writer.js';
 import type { KeyChange, KeyValueStore } from '../../../src/store/key-value-store.js';
 import {
-  changelogPositionChange,
+  changelogPositionChanges,
   encodeFollowedLog,
   encodeIdentity,
   FOLLOWED_LOG_KEY,
@@ -39,6 +45,11 @@ function logUpTo(end: number, more: Partial<LogBounds> = {}): LogBounds {
   return { ...EMPTY, end, highWatermark: end, ...more };
 }
 
+/** Committed by an earlier release, which does not tell in which epoch. */
+function at(offset: number): CommittedOffset {
+  return { offset, leaderEpoch: -1 };
+}
+
 function encoded<T>(row: T, write: (to: ByteWriter, row: T) => void): Buffer {
   const to = new ByteWriter();
   to.begin();
@@ -50,6 +61,8 @@ interface Folder {
   readonly changelogOffset: number;
   readonly position: number;
   readonly log?: FollowedLog;
+  /** Of the leader from which it was followed. */
+  readonly epoch?: number;
   readonly origin?: ReadonlyMap<string, string>;
 }
 
@@ -57,11 +70,17 @@ interface Situation {
   readonly input?: LogBounds | Error;
   readonly changelog?: LogBounds;
   readonly committed?: number | null;
+  /** The leader epoch that was committed with it. */
+  readonly committedIn?: number;
+  /** Where leader epochs have ended, in input and changelog. */
+  readonly endOfEpoch?: number | null;
   /** What a write shows; null where it must not be asked for. */
   readonly proof?: Proof | null;
   /** What is told after the proof. */
   readonly provedInput?: LogBounds;
   readonly provedChangelog?: LogBounds;
+  /** What is told of the changelog from the third question on: the first is asked after fencing, the second to look. */
+  readonly later?: LogBounds;
   readonly folder?: Folder;
   readonly decidingSettings?: ReadonlyMap<string, string>;
   readonly mayChangeSettings?: boolean;
@@ -85,7 +104,7 @@ class TakeOver {
   #rows = new Map<string, Buffer>();
 
   constructor(private readonly situation: Situation = {}) {
-    const { folder, committed = null, now = 0 } = situation;
+    const { folder, committed = null, committedIn = -1, endOfEpoch = null, now = 0 } = situation;
     const { decidingSettings = new Map(), mayChangeSettings = false } = situation;
     if (folder !== undefined) this.#fill(folder);
     const context: Partial<PipelineContext> = {
@@ -101,14 +120,16 @@ class TakeOver {
         bounds: () => this.#bounds('input'),
         committedOffset: () => {
           this.asked.push('committed offset');
-          return Promise.resolve(committed);
+          return Promise.resolve(committed === null ? null : { offset: committed, leaderEpoch: committedIn });
         },
+        endOfEpoch: () => Promise.resolve(endOfEpoch),
         offsetIsPending: () => Promise.resolve(false),
       },
       changelogLogs: {
         reader: () => this.#readerOfNothing(),
         bounds: ({ topic }) => (topic === TOPICS.changelog ? this.#bounds('changelog') : Promise.resolve(EMPTY)),
         committedOffset: never,
+        endOfEpoch: () => Promise.resolve(endOfEpoch),
         offsetIsPending: never,
       },
       transactions: {
@@ -137,12 +158,12 @@ class TakeOver {
     this.outcome.catch(() => undefined); // Awaited by the test.
   }
 
-  #fill({ changelogOffset, position, log, origin }: Folder): void {
+  #fill({ changelogOffset, position, log, origin, epoch = -1 }: Folder): void {
     const put = (key: Buffer, value: Buffer): void => void this.#rows.set(key.toString('hex'), value);
     const identity = { clusterId: 'cluster', applicationId: 'app', topic: TOPICS.input, partition: PARTITION };
     put(IDENTITY_KEY, encodeIdentity(identity));
-    const followed = changelogPositionChange({ offset: changelogOffset, atEndMs: 0 });
-    put(followed.key, followed.value as Buffer);
+    for (const { key, value } of changelogPositionChanges({ offset: changelogOffset, atEndMs: 0 }, epoch))
+      put(key, value as Buffer);
     put(POSITION_KEY, encoded({ topic: TOPICS.input, offset: position, countedUnder: 1 }, writePositionRow));
     if (log !== undefined) put(FOLLOWED_LOG_KEY, encodeFollowedLog(log));
     if (origin !== undefined) put(ORIGIN_KEY, encoded(origin, writeOriginRow));
@@ -150,10 +171,12 @@ class TakeOver {
 
   #bounds(name: 'input' | 'changelog'): Promise<LogBounds> {
     this.asked.push(`bounds of ${name}`);
-    const { input = EMPTY, changelog = EMPTY, provedInput, provedChangelog } = this.situation;
+    const { input = EMPTY, changelog = EMPTY, provedInput, provedChangelog, later } = this.situation;
     const answer = name === 'input' ? input : changelog;
-    const later = name === 'input' ? provedInput : provedChangelog;
-    if (this.#isProved && later !== undefined) return Promise.resolve(later);
+    const proved = name === 'input' ? provedInput : provedChangelog;
+    if (this.#isProved && proved !== undefined) return Promise.resolve(proved);
+    const isLater = this.asked.filter((what) => what === 'bounds of changelog').length > 2;
+    if (name === 'changelog' && isLater && later !== undefined) return Promise.resolve(later);
     return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
   }
 
@@ -162,7 +185,7 @@ class TakeOver {
     const { changelog = EMPTY, provedChangelog } = this.situation;
     const { end } = this.#isProved ? (provedChangelog ?? changelog) : changelog;
     return {
-      next: () => Promise.resolve({ records: [], nextOffset: end, endOffset: end }),
+      next: () => Promise.resolve({ records: [], nextOffset: end, endOffset: end, leaderEpoch: -1 }),
       close: () => undefined,
     };
   }
@@ -262,7 +285,7 @@ test('where everything fits together nothing is proved by a write of its own', a
 test('positions at odds stop the partition once a write has proved them, and release producer and store', async () => {
   const { asked, outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
-    proof: { changelogEnd: 20, committed: 7 },
+    proof: { changelogEnd: 20, committed: at(7) },
   });
   await expect(outcome).rejects.toThrow(InconsistentPositionError);
   expect(asked).toContain('prove');
@@ -272,7 +295,7 @@ test('positions at odds stop the partition once a write has proved them, and rel
 test('an old offset of a coordinator that is cut off is not believed, and no operator is asked to set it', async () => {
   const { outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
-    proof: { changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: at(10) },
   });
   expect((await outcome).from).toBe(10);
 });
@@ -280,7 +303,7 @@ test('an old offset of a coordinator that is cut off is not believed, and no ope
 test('a folder ahead of what a broker says of the changelog is kept if a write shows that the broker is behind', async () => {
   const { setAside, outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(22) },
-    proof: { changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: at(10) },
   });
   const owned = await outcome;
   expect(owned.from).toBe(10);
@@ -302,7 +325,7 @@ test('an input that a broker says ends below the position is not blocked while t
   const few = { byMost: false };
   const { outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(5, few), committed: 10 },
-    ...{ proof: { changelogEnd: 20, committed: 10 }, provedInput: logUpTo(5, few) },
+    ...{ proof: { changelogEnd: 20, committed: at(10) }, provedInput: logUpTo(5, few) },
     provedChangelog: logUpTo(22),
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
@@ -314,7 +337,7 @@ test('a leader of an epoch below the one that the folder has seen is not believe
     ...{ folder: { ...AT_10, log }, input: logUpTo(15), committed: 10 },
     changelog: logUpTo(20, { topicId: 'id', leaderEpoch: 5 }),
     provedChangelog: logUpTo(22, { topicId: 'id', leaderEpoch: 7 }),
-    proof: { changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: at(10) },
   });
   expect((await outcome).from).toBe(10);
   expect(asked).toContain('prove');
@@ -331,7 +354,7 @@ test('a folder that followed a changelog which was deleted and created again is 
       changelog: now,
       provedChangelog: { ...now, end: 502 },
     },
-    proof: { changelogEnd: 500, committed: 10 },
+    proof: { changelogEnd: 500, committed: at(10) },
   });
   expect(setAside).toEqual([expect.stringContaining('deleted and created again (id former, now present)')]);
 });
@@ -342,7 +365,7 @@ test('an input that was deleted and created again is not read on, however far it
   const { outcome } = await takenOver({
     ...{ folder: { ...AT_10, origin: FROM_FORMER_INPUT }, changelog: logUpTo(20), committed: 10 },
     ...{ input: logUpTo(500, { topicId: 'present' }), provedChangelog: logUpTo(22) },
-    proof: { changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: at(10) },
   });
   await expect(outcome).rejects.toThrow(/input recreated.*positions set --partition 3 --to log-start/s);
 });
@@ -351,7 +374,7 @@ test('an input that was created again is read from its start where the offset sa
   const { outcome } = await takenOver({
     ...{ folder: { ...AT_10, origin: FROM_FORMER_INPUT }, changelog: logUpTo(20), committed: 0 },
     ...{ input: logUpTo(500, { topicId: 'present' }), provedChangelog: logUpTo(22) },
-    proof: { changelogEnd: 20, committed: 0 },
+    proof: { changelogEnd: 20, committed: at(0) },
   });
   const { from, isNews, origin } = await outcome;
   expect({ from, isNews, id: origin.get('input topic id') }).toEqual({ from: 0, isNews: true, id: 'present' });
@@ -360,7 +383,7 @@ test('an input that was created again is read from its start where the offset sa
 test('an old offset at the start of the input, and an old end of it, do not pass for the consent of an operator', async () => {
   const { outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(5), committed: 0 },
-    ...{ proof: { changelogEnd: 20, committed: 10 }, provedInput: logUpTo(15), provedChangelog: logUpTo(22) },
+    ...{ proof: { changelogEnd: 20, committed: at(10) }, provedInput: logUpTo(15), provedChangelog: logUpTo(22) },
   });
   expect((await outcome).from).toBe(10);
 });
@@ -375,7 +398,7 @@ test('a state that was built by another setting is not gone on with, unless that
   const situation: Situation = {
     ...{ folder: { ...AT_10, origin }, changelog: logUpTo(20), input: logUpTo(15), committed: 10 },
     decidingSettings: new Map([['EVENT_NAMESPACE', 'two']]),
-    ...{ proof: { changelogEnd: 20, committed: 10 }, provedChangelog: logUpTo(22) },
+    ...{ proof: { changelogEnd: 20, committed: at(10) }, provedChangelog: logUpTo(22) },
   };
   await expect((await takenOver(situation)).outcome).rejects.toThrow(SettingsChangedError);
   const consented = await (await takenOver({ ...situation, mayChangeSettings: true })).outcome;
@@ -386,7 +409,7 @@ test('a state that was built by another setting is not gone on with, unless that
 test('a changelog that is said to end below what was just written to it is not believed', async () => {
   const { outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(12) },
-    proof: { changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: at(10) },
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
 });
@@ -395,7 +418,7 @@ test('a changelog that has lost its first records stops the partition, and leave
   const changelog = logUpTo(20, { start: 5 });
   const { asked, outcome } = await takenOver({
     ...{ folder: AT_10, changelog, input: logUpTo(15), committed: 10, provedChangelog: { ...changelog, end: 22 } },
-    proof: { changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: at(10) },
   });
   await expect(outcome).rejects.toThrow('starts at offset 5');
   const count = (wanted: string) => asked.filter((what) => what === wanted).length;
@@ -405,7 +428,7 @@ test('a changelog that has lost its first records stops the partition, and leave
 test('the folder of a partition that stays stopped is not set aside as one that was away, though proofs are written', async () => {
   const { setAside, outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
-    ...{ proof: { changelogEnd: 20, committed: 7 }, now: 1 },
+    ...{ proof: { changelogEnd: 20, committed: at(7) }, now: 1 },
   });
   await expect(outcome).rejects.toThrow('offset differs');
   expect(setAside).toEqual([]);
@@ -414,7 +437,7 @@ test('the folder of a partition that stays stopped is not set aside as one that 
 test('a changelog that is said to end between a record just written to it and its marker is not believed', async () => {
   const { outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(21) },
-    proof: { changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: at(10) },
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
 });
@@ -422,7 +445,7 @@ test('a changelog that is said to end between a record just written to it and it
 test('the transaction that proves is aborted by another fencing before anything is decided', async () => {
   const { asked, outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
-    proof: { changelogEnd: 20, committed: 10 },
+    proof: { changelogEnd: 20, committed: at(10) },
   });
   await outcome;
   const proving = asked.slice(asked.indexOf('prove'));
@@ -432,7 +455,7 @@ test('the transaction that proves is aborted by another fencing before anything 
 test('a changelog that too few brokers speak for is not believed after a proof, and both producers are released', async () => {
   const { unreleased, outcome } = await takenOver({
     ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7 },
-    ...{ proof: { changelogEnd: 20, committed: 7 }, provedChangelog: logUpTo(22, { byMost: false }) },
+    ...{ proof: { changelogEnd: 20, committed: at(7) }, provedChangelog: logUpTo(22, { byMost: false }) },
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
   expect(unreleased.size).toBe(0);
@@ -451,7 +474,7 @@ test('an offset other than that of the position row is written down before anyth
   const { outcome } = await takenOver({
     ...{ folder: { ...AT_10, origin }, changelog: logUpTo(20), committed: 12 },
     input: { ...logUpTo(15, { topicId: 'id' }), start: 12 },
-    ...{ proof: { changelogEnd: 20, committed: 12 }, provedChangelog: logUpTo(22) },
+    ...{ proof: { changelogEnd: 20, committed: at(12) }, provedChangelog: logUpTo(22) },
   });
   expect(await outcome).toMatchObject({ from: 12, isNews: true });
 });
@@ -468,4 +491,65 @@ test('what a later release has written down of the origin stays', async () => {
   const owned = await outcome;
   expect(owned.origin.get('A_LATER_SETTING')).toBe('x');
   expect(owned.isNews).toBe(false);
+});
+
+const LOG_5 = { topicId: 'id', leaderEpoch: 5 };
+const FOLLOWED: Situation = {
+  folder: { ...AT_10, log: LOG_5, epoch: 5, origin: new Map([['input topic id', 'id']]) },
+  changelog: logUpTo(40, { ...LOG_5, leaderEpoch: 6 }),
+  input: logUpTo(15, LOG_5),
+  ...{ committed: 10, committedIn: 5 },
+};
+
+test('a changelog that has lost followed records and then grown past them is not believed before a write proves it', async () => {
+  const { setAside, asked } = await takenOver({
+    ...{ ...FOLLOWED, endOfEpoch: 17, provedChangelog: logUpTo(42, { ...LOG_5, leaderEpoch: 6 }) },
+    proof: { changelogEnd: 40, committed: { offset: 10, leaderEpoch: 5 } },
+  });
+  expect(setAside).toEqual([
+    'it has followed the leader of epoch 5 up to 20, and that epoch ends at 17 now: the changelog has lost records',
+  ]);
+  expect(asked.indexOf('prove')).toBeGreaterThan(0);
+});
+
+test('a changelog that has got a new leader with all of its records is followed on, without a proof', async () => {
+  const { setAside, asked, outcome } = await takenOver({ ...FOLLOWED, endOfEpoch: 20 });
+  expect((await outcome).from).toBe(10);
+  expect(setAside).toEqual([]);
+  expect(asked).not.toContain('prove');
+});
+
+test('an input that has lost consumed records and then grown past them stops the partition once that is proved', async () => {
+  const changelog = logUpTo(20, LOG_5);
+  const input = logUpTo(15, { ...LOG_5, leaderEpoch: 6 });
+  const { asked, outcome } = await takenOver({
+    ...{ ...FOLLOWED, changelog, input, endOfEpoch: 8, provedChangelog: logUpTo(22, LOG_5) },
+    proof: { changelogEnd: 20, committed: { offset: 10, leaderEpoch: 5 } },
+  });
+  await expect(outcome).rejects.toThrow(/input lost records.*has lost what was consumed from 8 on.*--to state/);
+  expect(asked).toContain('prove');
+});
+
+test('an input whose leader does not know the epoch that was committed is read on', async () => {
+  const input = logUpTo(15, { ...LOG_5, leaderEpoch: 3 });
+  const { outcome } = await takenOver({ ...FOLLOWED, changelog: logUpTo(20, LOG_5), input, endOfEpoch: -1 });
+  expect(await outcome).toMatchObject({ from: 10, inputLog: { topicId: 'id', leaderEpoch: 3 } });
+});
+
+test('nothing is written to be aborted while too few brokers say whether a commit is open in the changelog', async () => {
+  const { asked, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20, { byMost: false }), input: logUpTo(15), committed: 7 },
+  });
+  await expect(outcome).rejects.toThrow('too few brokers answer to know whether a transaction is open');
+  expect(asked).not.toContain('prove');
+});
+
+test('nothing is written to be aborted if a commit turns out to be open in the changelog', async () => {
+  // The first broker that was asked is cut off, and hides it.
+  const { asked, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(18), input: logUpTo(15), committed: 10 },
+    later: { ...logUpTo(18), highWatermark: 20 },
+  });
+  await expect(outcome).rejects.toThrow('the last transaction is open still');
+  expect(asked).not.toContain('prove');
 });

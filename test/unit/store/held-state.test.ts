@@ -13,13 +13,14 @@ const { clusterId, applicationId, topic } = identity;
 const owner = { clusterId, applicationId, topic };
 const SHADOW = `${applicationId}-shadow`;
 const clock = { now: () => 0 };
+const endOfEpoch = () => Promise.resolve(null);
 const volume = new CallDeadline(systemClock);
 
 /** @param confirmed position of the changelog at which the store is left, with a batch applied that was never confirmed */
 async function leave(partition: number, confirmed: number, of = owner): Promise<void> {
   const store = await openPartitionStore(new RocksStateDirectory(folder(), clock), partition, {
     identity: { ...of, partition },
-    ...{ changelogEnd: 1_000, changelogLog: NO_LOG_ID, proved: true, maxAwayMs: HOUR_MS, now: 0 },
+    ...{ changelogEnd: 1_000, changelogLog: NO_LOG_ID, endOfEpoch, proved: true, maxAwayMs: HOUR_MS, now: 0 },
     onSetAside: (why) => {
       throw new Error(why);
     },
@@ -44,6 +45,7 @@ test("the positions of this deployment's folders are read, and nothing of them i
     identity: { ...owner, partition: 0 },
     changelogEnd: 1_000,
     changelogLog: NO_LOG_ID,
+    endOfEpoch,
     proved: true,
     maxAwayMs: HOUR_MS,
     now: 0,

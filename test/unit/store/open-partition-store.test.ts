@@ -1,8 +1,10 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UnprovedChangelogError } from '../../../src/store/examine-store.js';
 import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
 import { CorruptStoreError, StoreUnavailableError } from '../../../src/store/key-value-store.js';
+import { encodeChangelogPosition } from '../../../src/store/partition-meta.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { UnknownRowVersionError } from '../../../src/store/unknown-row-version-error.js';
@@ -168,5 +170,78 @@ describe('with somebody else in line for the folder', () => {
     expect(reasons).toHaveLength(1);
     expect(setAside()).toHaveLength(1);
     expect(await opened()).toEqual({ rows: 'a=2', position: 60, setAside: [] });
+  });
+});
+
+describe('a store that has followed the leader of epoch 5 up to 50', () => {
+  const log = (leaderEpoch: number) => ({ topicId: 'id', leaderEpoch });
+  const endsAt = (end: number | null) => ({ endOfEpoch: () => Promise.resolve(end) });
+
+  async function followed(): Promise<void> {
+    const store = await open(directory(), { changelogLog: log(4) });
+    await store.replay([{ key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 50, 5);
+    await store.close();
+  }
+
+  test.each([49, -1])(
+    'is set aside if a later leader has that epoch end at %i, however far the log has grown',
+    async (end) => {
+      await followed();
+      const { rows, setAside } = await opened({ changelogLog: log(6), ...endsAt(end) });
+      expect({ rows, setAside }).toEqual({
+        rows: '',
+        setAside: [expect.stringContaining('the changelog has lost records')],
+      });
+      // The one that was begun follows the leader of epoch 6.
+      expect(
+        (await opened({ changelogLog: log(6), endOfEpoch: () => Promise.reject(new Error('nobody asks')) })).setAside,
+      ).toEqual([]);
+    },
+  );
+
+  test('is not set aside on the word of a broker that nothing proves', async () => {
+    await followed();
+    const opening = open(directory(), { changelogLog: log(6), ...endsAt(49), proved: false });
+    await expect(opening).rejects.toThrow(UnprovedChangelogError);
+    expect(readdirSync(folder())).toEqual([NAME]);
+  });
+
+  test.each<[string, number | null]>([
+    ['has all of it', 50],
+    ['does not tell', null],
+  ])('is kept if a later leader %s', async (_, end) => {
+    await followed();
+    expect(await opened({ changelogLog: log(6), ...endsAt(end) })).toEqual(kept);
+  });
+
+  test('is kept if the leader is in the same epoch: it is not asked then', async () => {
+    await followed();
+    const endOfEpoch = () => Promise.reject(new Error('nobody asks'));
+    expect(await opened({ changelogLog: log(5), endOfEpoch })).toEqual(kept);
+  });
+
+  test('knows what it has followed itself, wherever a release that does not note it has moved its position', async () => {
+    await followed();
+    await overwrite('Mposition', encodeChangelogPosition({ offset: 90, atEndMs: 0 }));
+    const { setAside, position } = await opened({ changelogLog: log(6), ...endsAt(50) });
+    expect({ setAside, position }).toEqual({ setAside: [], position: 90 });
+  });
+
+  test('notes the epoch of its own writes from the last answer, and asks again after each of them', async () => {
+    await followed();
+    const store = await open(directory(), { changelogLog: log(5) });
+    expect(store.epochIsKnown).toBe(true);
+    await store.apply(changes('a:1->2', 10, 5), positionRow(10), 0);
+    store.confirm(60);
+    expect(store.epochIsKnown).toBe(false);
+    await store.flush();
+    store.noteAtEnd(0, 6);
+    expect(store.epochIsKnown).toBe(true);
+    await store.flush();
+    await store.close();
+    expect((await opened({ changelogLog: log(6) })).setAside).toEqual([]);
+    expect((await opened({ changelogLog: log(7), ...endsAt(59) })).setAside).toEqual([
+      expect.stringContaining('epoch 6 up to 60'),
+    ]);
   });
 });

@@ -20,6 +20,7 @@ export function open(directory: StateDirectory, options: Partial<OpenOptions> = 
     identity,
     changelogEnd: 1_000,
     changelogLog: NO_LOG_ID,
+    endOfEpoch: () => Promise.resolve(null),
     proved: true,
     maxAwayMs: HOUR_MS,
     now: 0,

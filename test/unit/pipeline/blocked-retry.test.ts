@@ -1,0 +1,62 @@
+/** How often a partition that is blocked makes sure of it by a write, and how soon it notices what an operator has done. */
+import { PartitionTask } from '../../../src/pipeline/partition-task.js';
+import { temporaryFolder } from '../store/temporary-folder.js';
+import { DAY_MS, PARTITION, SimulatedPartition } from './simulated-partition.js';
+
+const folder = temporaryFolder();
+let simulated: SimulatedPartition;
+let task: PartitionTask;
+
+/** The state speaks up to offset 1, and the group's offset is 0. */
+beforeEach(async () => {
+  simulated = new SimulatedPartition(folder());
+  simulated.keepsOpen = true;
+  task = new PartitionTask(simulated.context, PARTITION);
+  await simulated.pass(1_000);
+  simulated.input.end = 1;
+  simulated.input.deliver();
+  await simulated.run(() => simulated.committed?.offset === 1);
+  simulated.input.failure = new Error('the partition is taken over again');
+  simulated.committed = { offset: 0, leaderEpoch: -1 };
+  simulated.input.deliver();
+  await simulated.end(task);
+  simulated.input.failure = null;
+  task = new PartitionTask(simulated.context, PARTITION);
+  await simulated.run(() => task.status.state === 'blocked');
+});
+afterEach(() => simulated.end(task));
+
+test('a day of it is proved by some hundred writes', async () => {
+  await simulated.pass(DAY_MS);
+  expect(task.status.state).toBe('blocked');
+  expect(simulated.proofs).toBeGreaterThan(100);
+  expect(simulated.proofs).toBeLessThan(160);
+});
+
+test('an operator is told when the next attempt comes', async () => {
+  await simulated.pass(3_600_000);
+  await simulated.run(() => task.status.state === 'blocked');
+  const next = /tries again at (\S+), and within 10 s once/.exec(task.status.reason ?? '')?.[1] ?? '';
+  const waitMs = Date.parse(next) - simulated.now;
+  expect(waitMs).toBeGreaterThan(0);
+  expect(waitMs).toBeLessThanOrEqual(600_000);
+});
+
+test('what an operator has set is noticed within seconds, however long the waits are', async () => {
+  await simulated.pass(DAY_MS);
+  await simulated.run(() => task.status.state === 'blocked');
+  const setAt = simulated.now;
+  simulated.committed = { offset: 1, leaderEpoch: -1 };
+  await simulated.run(() => task.status.state === 'running');
+  expect(simulated.now - setAt).toBeLessThanOrEqual(11_000);
+});
+
+test('an input that is created again is looked at within seconds', async () => {
+  await simulated.pass(DAY_MS);
+  await simulated.run(() => task.status.state === 'blocked');
+  const { takeOvers } = simulated;
+  simulated.input.said = { ...simulated.input.said, topicId: 'other' };
+  const setAt = simulated.now;
+  await simulated.run(() => simulated.takeOvers > takeOvers);
+  expect(simulated.now - setAt).toBeLessThanOrEqual(11_000);
+});
