@@ -1,4 +1,4 @@
-// Two projects: `unit` needs nothing but Node, `kafka` starts one real broker and registry for the whole run.
+// Two projects: `unit` needs nothing but Node, `kafka` starts a real broker and registry for each worker.
 const common = {
   transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
@@ -24,5 +24,7 @@ module.exports = {
       globalTeardown: '<rootDir>/test/support/global-teardown.ts',
     },
   ],
+  // Tests with brokers mostly wait, so two files at a time take half as long, also on two cores.
+  maxWorkers: 2,
   testTimeout: 120_000,
 };

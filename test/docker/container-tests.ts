@@ -44,7 +44,7 @@ export async function runTestsOnContainers(checks: Checks, reaper: boolean): Pro
 function jest(report: string, reaper: boolean): Promise<number | null> {
   const pattern = `--testPathPatterns=test/integration/(${FILES.join('|')})\\.test\\.ts$`;
   const program = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
-  const words = [program, '--selectProjects=kafka', pattern, '--json', `--outputFile=${report}`];
+  const words = [program, '--selectProjects=kafka', '--maxWorkers=1', pattern, '--json', `--outputFile=${report}`];
   const env = { ...process.env };
   // The tests are to make a cluster, not to use one that these name.
   delete env['KAFKA_BROKERS'];

@@ -1,20 +1,28 @@
 import { require as tsxRequire } from 'tsx/cjs/api';
 import type { Cluster } from './cluster/cluster.js';
+import type { ClusterAddress } from './cluster/current.js';
 import type * as startClusterModule from './cluster/start-cluster.js';
 
 declare global {
   /** Handed from here to global-teardown.ts, which Jest loads apart. */
-  var clusterOfThisRun: Cluster | undefined;
+  var clustersOfThisRun: Cluster[] | undefined;
 }
 
 // Jest transforms this file alone, without its moduleNameMapper, so that an import of `./x.js` would not find x.ts.
 const { startCluster } = tsxRequire('./cluster/start-cluster.ts', __filename) as typeof startClusterModule;
 
-/** One Kafka and one registry for all test files of a run; test processes find them with currentCluster(). */
-export default async function globalSetup(): Promise<void> {
-  const cluster = await startCluster({ onProgress: (line) => process.stderr.write(`${line}\n`) });
-  globalThis.clusterOfThisRun = cluster;
-  process.env['TEST_KAFKA_BROKERS'] = cluster.bootstrap;
-  process.env['TEST_SCHEMA_REGISTRY_URL'] = cluster.registryUrl;
-  process.env['TEST_KAFKA_TOOL_HOST'] = JSON.stringify(cluster.toolHost);
+/**
+ * One Kafka and one registry for each of Jest's workers, which runs one test file at a time: tests guess the next schema
+ * id, and read whole topics. Test processes find theirs with currentCluster().
+ */
+export default async function globalSetup({ maxWorkers }: { readonly maxWorkers: number }): Promise<void> {
+  const onProgress = (line: string) => void process.stderr.write(`${line}\n`);
+  const first = await startCluster({ onProgress });
+  const clusters = (globalThis.clustersOfThisRun = [first]);
+  // A cluster that runs already is the only one.
+  const more = first.kind === 'given' ? 0 : maxWorkers - 1;
+  clusters.push(...(await Promise.all(Array.from({ length: more }, () => startCluster({ onProgress })))));
+  process.env['TEST_CLUSTERS'] = JSON.stringify(
+    clusters.map(({ bootstrap, registryUrl, toolHost }): ClusterAddress => ({ bootstrap, registryUrl, toolHost })),
+  );
 }

@@ -1,25 +1,26 @@
 import type { ToolHost } from './cluster.js';
 import { runKafkaTool } from './kafka-tool.js';
 
-/** The cluster that the run's global set-up started: one for all tests that do not break it. */
-export interface CurrentCluster {
+/** Where a cluster is, for another process. */
+export interface ClusterAddress {
   /** Addresses of all brokers, comma-separated. */
   readonly bootstrap: string;
   /** Root of the registry's Confluent-compatible API. */
   readonly registryUrl: string;
+  readonly toolHost: ToolHost;
+}
+
+/** The cluster that the run's global set-up started for this worker: for all tests that do not break it. */
+export interface CurrentCluster extends Omit<ClusterAddress, 'toolHost'> {
   /** As Cluster.kafkaTool. */
   readonly kafkaTool: (mainClass: string, args: readonly string[]) => Promise<string>;
 }
 
 /** Reads what global-setup.ts left in the environment; throws outside the jest project `kafka`. */
 export function currentCluster(env: NodeJS.ProcessEnv = process.env): CurrentCluster {
-  const bootstrap = env['TEST_KAFKA_BROKERS'];
-  const registryUrl = env['TEST_SCHEMA_REGISTRY_URL'];
-  if (bootstrap === undefined || registryUrl === undefined) {
-    throw new Error(
-      'no cluster: TEST_KAFKA_BROKERS and TEST_SCHEMA_REGISTRY_URL are set by test/support/global-setup.ts',
-    );
-  }
-  const toolHost = JSON.parse(env['TEST_KAFKA_TOOL_HOST'] ?? '{"kind":"jars"}') as ToolHost;
+  const clusters = JSON.parse(env['TEST_CLUSTERS'] ?? '[]') as ClusterAddress[];
+  const cluster = clusters[(Number(env['JEST_WORKER_ID'] ?? 1) - 1) % clusters.length];
+  if (cluster === undefined) throw new Error('no cluster: TEST_CLUSTERS is set by test/support/global-setup.ts');
+  const { bootstrap, registryUrl, toolHost } = cluster;
   return { bootstrap, registryUrl, kafkaTool: (mainClass, args) => runKafkaTool(toolHost, bootstrap, mainClass, args) };
 }
