@@ -74,6 +74,6 @@ async function visible(deployment: Deployment): Promise<{ offset: number; announ
 
 /** Resolves once the partition has had to be given up so many times. */
 async function failed(processor: Processor, times: number): Promise<void> {
-  const failures = () => processor.log.filter(({ msg }) => msg === 'partition will be taken over again').length;
-  await processor.poll(() => Promise.resolve(failures() >= times), `${times} failures`, RETRY_TIMEOUT_MS);
+  const failures = async () => (await processor.partitionErrors()) >= times;
+  await processor.poll(failures, `${times} failures`, RETRY_TIMEOUT_MS);
 }

@@ -181,6 +181,13 @@ export class Processor {
     return found as PartitionReadiness;
   }
 
+  /** After how many errors a partition was taken over again. The log leaves repeated lines out. */
+  async partitionErrors(): Promise<number> {
+    const metrics = await (await this.get('/metrics')).text();
+    const counts = [...metrics.matchAll(/^company_sync_partition_errors_total\{.*\} (\d+)$/gm)];
+    return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+
   /** The first line of the log that fits, waiting for it. */
   async logged(fits: (line: LogLine) => boolean, what: string): Promise<LogLine> {
     await this.poll(() => Promise.resolve(this.log.some(fits)), what, LOG_TIMEOUT_MS);
