@@ -27,6 +27,29 @@ export const PLAIN_SHAPES: ValueShapes = {
   },
 };
 
+/**
+ * Checks that each record of a reader's schema has a shape, and that the schema has each field that a shape uses.
+ * @throws SchemaError for the first that is missing
+ */
+export function checkShapes(type: AvroType, shapes: RecordShapes): void {
+  const seen = new Set<AvroType>();
+  const check = (part: AvroType): void => {
+    if (seen.has(part)) return;
+    seen.add(part);
+    if (part.kind === 'union') part.branches.forEach(check);
+    if (part.kind === 'array') check(part.items);
+    if (part.kind === 'map') check(part.values);
+    if (part.kind !== 'record') return;
+    const shape = Object.hasOwn(shapes, shortName(part.name)) ? shapes[shortName(part.name)] : undefined;
+    if (shape === undefined) throw new SchemaError(`nothing is made of record ${part.name}: it has no shape`);
+    const missing = shape.used.find((used) => part.fields.every(({ name }) => name !== used));
+    if (missing !== undefined)
+      throw new SchemaError(`record ${part.name} has no field ${missing}, which its shape uses`);
+    for (const field of part.fields) check(field.type);
+  };
+  check(type);
+}
+
 export interface ResolvedShape {
   /** The place of each used field among the values that `make` gets. */
   readonly places: ReadonlyMap<string, number>;

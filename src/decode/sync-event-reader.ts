@@ -1,6 +1,7 @@
 /** Avro values of a `SyncEvent`, written with any registered schema -> the fields we use. */
 import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
-import type { ValueShapes } from '../avro/record-shape.js';
+import { parseSchema } from '../avro/parse-schema.js';
+import { checkShapes, type ValueShapes } from '../avro/record-shape.js';
 import { PAYLOAD_SHAPES, type ReadPayload } from './payload.js';
 
 export interface SyncEventValue {
@@ -34,8 +35,12 @@ export class SyncEventSchema {
   /** The companyId's own bytes. */
   readonly #companyIds: AvroReader<CompanyIdBytes>;
 
-  /** @param schema schemas/sync-events-value */
+  /**
+   * @param schema schemas/sync-events-value
+   * @throws SchemaError also if it has a payload that is not read as any of the domain's
+   */
   constructor(schema: object) {
+    checkShapes(parseSchema(schema), EVENT_SHAPES.records);
     this.#events = new AvroReader(schema, EVENT_SHAPES);
     this.#companyIds = new AvroReader({ ...schema, fields: [{ name: 'companyId', type: 'bytes' }] });
   }

@@ -1,0 +1,53 @@
+/** Each branch of the schema is read as a payload of its own: one that were read as another could silence companies. */
+import { SyncEventSchema } from '../../../src/decode/sync-event-reader.js';
+import { isPoison } from '../../../src/decode/poison.js';
+import {
+  branches,
+  decodeOne,
+  field,
+  framed,
+  recordOf,
+  SCHEMA_ID,
+  syncEventSchema,
+  WRITTEN_BY_FASTAVRO,
+} from './sync-events.js';
+
+/** Bytes before the branch: eventId, companyId, clientId and occurredAt. */
+const PAYLOAD_AT = 29;
+
+test('each branch of the schema is read as its own payload', async () => {
+  const kinds: Record<string, string> = {};
+  for (const written of Object.values(WRITTEN_BY_FASTAVRO)) {
+    const value = Buffer.from(written, 'hex');
+    const decoded = await decodeOne(recordOf({ value: framed(SCHEMA_ID, value) }));
+    if (isPoison(decoded)) throw new Error(decoded.message);
+    const branch = branches(syncEventSchema())[value.readUInt8(PAYLOAD_AT) / 2]?.name ?? '';
+    kinds[branch] = decoded.payload.kind;
+  }
+  expect(kinds).toEqual({
+    LinkSyncQueued: 'manifest',
+    DatasetStatusChanged: 'status',
+    ConnectionUnlinked: 'unlinked',
+    CompanyDeleted: 'deleted',
+    AnnouncedElsewhere: 'announced-elsewhere',
+  });
+  expect(Object.keys(kinds).sort()).toEqual(
+    branches(syncEventSchema())
+      .map(({ name }) => name)
+      .sort(),
+  );
+});
+
+test('a branch that the code does not know is refused at the start', () => {
+  const schema = syncEventSchema();
+  branches(schema).push({ type: 'record', name: 'CompanyArchived', fields: [] });
+  expect(() => new SyncEventSchema(schema)).toThrow(
+    'nothing is made of record companysync.CompanyArchived: it has no shape',
+  );
+});
+
+test('a field that the code uses and the schema lacks is refused at the start', () => {
+  const schema = syncEventSchema();
+  field(schema, 'clientId').name = 'client';
+  expect(() => new SyncEventSchema(schema)).toThrow('record companysync.SyncEvent has no field clientId');
+});
