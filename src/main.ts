@@ -15,21 +15,9 @@ import { parseCommandLine, type CommandLine } from './command/command-line.js';
 import type { CommandName } from './command/commands.js';
 import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
 import { secretsIn } from './security-settings.js';
-import { seedCompaniesCommand } from './command/companies-seed.js';
-import { deadLettersCommand } from './command/dead-letters.js';
-import { doctorCommand } from './command/doctor.js';
-import { resendEventCommand } from './command/events-resend.js';
-import { sendEventsCommand } from './command/events-send.js';
-import { tailEventsCommand } from './command/events-tail.js';
-import { explainCommand } from './command/explain.js';
-import { checkSchemasCommand, registerSchemasCommand } from './command/schemas.js';
 import { printLine, printText, printToStandardError, type Print } from './command/print.js';
-import { positionsCommand } from './command/positions.js';
-import { repartitionCommand } from './command/repartition.js';
 import { mustNotWriteAsShadow } from './command/shared-input.js';
-import { createTopicsCommand } from './command/topics-create.js';
 import { UsageError } from './command/usage-error.js';
-import { runProcessor } from './command/run.js';
 import { hiderOf, type HideSecrets } from './lib/hide-secrets.js';
 import { systemClock } from './lib/system-clock.js';
 import { createLogger } from './ops/logger.js';
@@ -81,7 +69,8 @@ async function command({ name, words, own, settings }: TypedCommand): Promise<nu
   }
 }
 
-function perform(
+/** Loads the code of one command alone: a processor that starts again must not wait for that of the others. */
+async function perform(
   name: CommandName,
   config: Config,
   words: readonly string[],
@@ -92,38 +81,65 @@ function perform(
   const print: Print = (line, colour) => printLine(hide(line), colour);
   switch (name) {
     case 'run':
-      return runProcessor(config, logger, schemasFolder, process, tracingWish(process.env));
+      return (await import('./command/run.js')).runProcessor(
+        config,
+        logger,
+        schemasFolder,
+        process,
+        tracingWish(process.env),
+      );
     case 'explain':
-      return explainCommand(config, words, own, logger, print);
+      return (await import('./command/explain.js')).explainCommand(config, words, own, logger, print);
     case 'dead-letters list':
     case 'dead-letters show':
     case 'dead-letters repair':
     case 'dead-letters release': {
       const verb = name.slice('dead-letters '.length) as 'list' | 'show' | 'repair' | 'release';
-      return deadLettersCommand(verb, config, words, own, logger, schemasFolder, print);
+      return (await import('./command/dead-letters.js')).deadLettersCommand(
+        verb,
+        config,
+        words,
+        own,
+        logger,
+        schemasFolder,
+        print,
+      );
     }
     case 'companies seed':
-      return seedCompaniesCommand(config, own, logger, schemasFolder, print);
+      return (await import('./command/companies-seed.js')).seedCompaniesCommand(
+        config,
+        own,
+        logger,
+        schemasFolder,
+        print,
+      );
     case 'doctor':
-      return doctorCommand(config, own, logger, schemasFolder, print);
+      return (await import('./command/doctor.js')).doctorCommand(config, own, logger, schemasFolder, print);
     case 'events send':
-      return sendEventsCommand(config, own, logger, schemasFolder, print);
+      return (await import('./command/events-send.js')).sendEventsCommand(config, own, logger, schemasFolder, print);
     case 'events tail':
-      return tailEventsCommand(config, own, logger, schemasFolder, print);
+      return (await import('./command/events-tail.js')).tailEventsCommand(config, own, logger, schemasFolder, print);
     case 'events resend':
-      return resendEventCommand(config, words, own, logger, schemasFolder, print);
+      return (await import('./command/events-resend.js')).resendEventCommand(
+        config,
+        words,
+        own,
+        logger,
+        schemasFolder,
+        print,
+      );
     case 'topics create':
-      return createTopicsCommand(config, own, logger, print);
+      return (await import('./command/topics-create.js')).createTopicsCommand(config, own, logger, print);
     case 'positions show':
-      return positionsCommand('show', config, own, logger, print);
+      return (await import('./command/positions.js')).positionsCommand('show', config, own, logger, print);
     case 'positions set':
-      return positionsCommand('set', config, own, logger, print);
+      return (await import('./command/positions.js')).positionsCommand('set', config, own, logger, print);
     case 'repartition':
-      return repartitionCommand(config, own, logger, print);
+      return (await import('./command/repartition.js')).repartitionCommand(config, own, logger, print);
     case 'schemas register':
-      return registerSchemasCommand(config, schemasFolder, print);
+      return (await import('./command/schemas.js')).registerSchemasCommand(config, schemasFolder, print);
     case 'schemas check':
-      return checkSchemasCommand(config, schemasFolder, print);
+      return (await import('./command/schemas.js')).checkSchemasCommand(config, schemasFolder, print);
   }
 }
 
