@@ -36,6 +36,8 @@ export class BlockedRetry {
   async over(signal: AbortSignal): Promise<void> {
     const { clock } = this.context;
     while (!signal.aborted) {
+      // The clock may be set back meanwhile.
+      this.#until = Math.min(this.#until, clock.now() + MOST_RETRY_MS);
       await clock.delay(Math.max(0, Math.min(LOOK_MS, this.#until - clock.now())), signal);
       const before = this.#seen;
       const now = await this.#look();

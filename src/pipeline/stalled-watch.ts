@@ -75,7 +75,9 @@ export class StalledWatch {
 
   /** Milliseconds until there is something to look at. */
   get restMs(): number {
-    return Math.max(0, this.#dueAt - this.context.clock.now());
+    const restMs = this.#dueAt - this.context.clock.now();
+    // A longer wait was never begun: the clock was set back, and companies to be announced must not wait for it.
+    return restMs > this.#passIntervalMs ? 0 : Math.max(0, restMs);
   }
 
   /**

@@ -60,3 +60,12 @@ test('an input that is created again is looked at within seconds', async () => {
   await simulated.run(() => simulated.takeOvers > takeOvers);
   expect(simulated.now - setAt).toBeLessThanOrEqual(11_000);
 });
+
+test('a clock that is set back puts the next attempt off by ten minutes at most', async () => {
+  await simulated.pass(3_600_000);
+  await simulated.run(() => task.status.state === 'blocked');
+  simulated.now -= DAY_MS;
+  const { proofs, now } = simulated;
+  await simulated.run(() => simulated.proofs > proofs || simulated.now - now > DAY_MS);
+  expect(simulated.now - now).toBeLessThan(700_000);
+});

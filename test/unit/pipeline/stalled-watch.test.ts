@@ -163,6 +163,17 @@ test('nothing is looked at before it is due', async () => {
   expect(watched.counts).toHaveLength(1);
 });
 
+test('a clock that is set back does not keep the watch from looking', async () => {
+  watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR } });
+  watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
+  await watched.look(1);
+  watched.now -= 5 * HOUR_MS;
+  expect(watched.watch.restMs).toBe(0);
+  await watched.watch.look(INPUT_END);
+  expect(watched.counts).toHaveLength(2);
+  expect(watched.watch.restMs).toBe(60_000);
+});
+
 test('a company whose records have no date waits from the pass on that finds it, not from 1970', async () => {
   // As this release writes it; as one did that took -1, and seconds, for milliseconds.
   watched = await Watched.of({
