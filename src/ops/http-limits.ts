@@ -1,5 +1,5 @@
 /** What a client of the HTTP port may cost: time, connections, bytes; and what is answered to one that goes beyond. */
-import type { Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
@@ -20,6 +20,11 @@ const IDLE_SOCKET_MS = 30_000;
 const MAX_CONNECTIONS = 512;
 /** So that one address cannot take those that probes need. */
 export const MAX_CONNECTIONS_PER_ADDRESS = 128;
+/**
+ * Requests of one connection that wait for their answers. Browsers, Prometheus and instances wait for each answer before
+ * they ask again; whoever does not would have 1,500 answers made at once for each 64 KiB, and held until they are taken.
+ */
+export const MAX_UNANSWERED = 4;
 
 const ANSWERED_METHODS: readonly string[] = ['GET', 'HEAD'];
 
@@ -79,8 +84,27 @@ export function limitConnections(server: Server): void {
     });
     if (count > MAX_CONNECTIONS_PER_ADDRESS) socket.destroy();
   });
+  limitUnanswered(server);
   // Without this Node asks for the body of a request that is refused for having one.
   server.on('checkContinue', (request, response) => server.emit('request', request, response));
+}
+
+/** Closes a connection that asks on and on without taking answers. Before the framework: what is refused costs nothing. */
+function limitUnanswered(server: Server): void {
+  const unanswered = new WeakMap<Socket, number>();
+  const answerers = server.listeners('request') as RequestListener[];
+  server.removeAllListeners('request');
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request;
+    const count = (unanswered.get(socket) ?? 0) + 1;
+    if (count > MAX_UNANSWERED) {
+      socket.destroy();
+      return;
+    }
+    unanswered.set(socket, count);
+    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    for (const answer of answerers) answer(request, response);
+  });
 }
 
 /** Refuses everything but reads without a body. Bodies are not read: the connection is closed. */
