@@ -19,7 +19,8 @@ export function hasTooManyParts(json: string): boolean {
 
 /** Where the first fault is; null for none. Fields that the schema does not know are none: later releases add some. */
 export function firstFaultIn(value: unknown, schema: z.ZodType): string[] | null {
-  if (!(schema instanceof z.ZodObject) || typeof value !== 'object' || value === null) return faultOf(value, schema, []);
+  if (!(schema instanceof z.ZodObject) || typeof value !== 'object' || value === null)
+    return faultOf(value, schema, []);
   const lists = Object.entries(schema.shape).filter(([field]) => Array.isArray((value as Fields)[field]));
   for (const [field, list] of lists) {
     const items = (value as Fields)[field] as readonly unknown[];

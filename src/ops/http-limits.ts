@@ -2,6 +2,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import { networkOf } from './wrong-tokens.js';
 
 /** Bytes of a request line with all headers. An id of 1,024 bytes takes 3,072 characters in a URL. */
 const MAX_HEADER_BYTES = 16 * 1_024;
@@ -18,7 +19,7 @@ const KEEP_ALIVE_MS = 20_000;
 const IDLE_SOCKET_MS = 30_000;
 /** About 50 KB each. */
 const MAX_CONNECTIONS = 512;
-/** So that one address cannot take those that probes need. */
+/** So that one address, or one network of IPv6, cannot take those that probes need. */
 export const MAX_CONNECTIONS_PER_ADDRESS = 128;
 /**
  * Requests of one connection that wait for their answers. Browsers, Prometheus and instances wait for each answer before
@@ -74,7 +75,7 @@ export function limitConnections(server: Server): void {
   server.maxHeadersCount = MAX_HEADERS;
   const open = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
-    const from = socket.remoteAddress ?? '';
+    const from = networkOf(socket.remoteAddress ?? '');
     const count = (open.get(from) ?? 0) + 1;
     open.set(from, count);
     socket.once('close', () => {

@@ -1,14 +1,14 @@
 /** The HTTP port as an attacker uses it. Times, connections, bytes and tries are bounded; others are served meanwhile. */
 import { connect, type Socket } from 'node:net';
-import { once } from 'node:events';
-import { request } from 'node:http';
+import { EventEmitter, once } from 'node:events';
+import { request, type Server } from 'node:http';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../src/lib/system-clock.js';
 import { DependencyWatch } from '../../../src/ops/dependency-watch.js';
 import { FailureWatch } from '../../../src/ops/failure-watch.js';
-import { MAX_CONNECTIONS_PER_ADDRESS, MAX_UNANSWERED } from '../../../src/ops/http-limits.js';
+import { limitConnections, MAX_CONNECTIONS_PER_ADDRESS, MAX_UNANSWERED } from '../../../src/ops/http-limits.js';
 import { startHttpServer, type HttpServer } from '../../../src/ops/http-server.js';
 import { MEMBER_SCHEME, MemberProofs } from '../../../src/ops/member-proof.js';
 import { ProgressBoard } from '../../../src/ops/progress-board.js';
@@ -107,16 +107,34 @@ describe('with a token', () => {
     await Promise.all(sockets.map((socket) => once(socket, 'close')));
   });
 
+  test('nor can one machine by the many addresses that it has in a network of IPv6', () => {
+    const counted = new EventEmitter();
+    limitConnections(counted as Server);
+    const refused = (remoteAddress: string): boolean => {
+      const socket = Object.assign(new EventEmitter(), { remoteAddress, destroy: jest.fn() });
+      counted.emit('connection', socket);
+      return socket.destroy.mock.calls.length > 0;
+    };
+    for (let i = 0; i < MAX_CONNECTIONS_PER_ADDRESS; i++) expect(refused(`2001:db8:1:2::${i}`)).toBe(false);
+    expect(refused('2001:db8:1:2:a:b:c:d')).toBe(true);
+    expect(refused('2001:db8:1:3::1')).toBe(false);
+    expect(refused('::ffff:10.0.0.7')).toBe(false);
+  });
+
   test('who asks on and on without waiting for answers gets a handful of them, and others are served', async () => {
     const one = 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
-    const made = jest.spyOn(registry, 'metrics');
     const sockets = Array.from({ length: 20 }, () => open());
     const closed = sockets.map(untilClosed);
     for (const socket of sockets) socket.write(one.repeat(1_500));
     expect((await ask('/livez', { from: NEIGHBOUR })).status).toBe(200);
     for (const answers of await Promise.all(closed))
       expect(answers.split('HTTP/1.1 200').length - 1).toBeLessThanOrEqual(MAX_UNANSWERED);
-    expect(made.mock.calls.length).toBeLessThan(20);
+  });
+
+  test('the text of the metrics is made once for many who ask together', async () => {
+    const made = jest.spyOn(registry, 'metrics');
+    await Promise.all(Array.from({ length: 100 }, () => ask('/metrics')));
+    expect(made.mock.calls.length).toBeLessThan(50);
   });
 
   test('requests that follow each other on one connection are all answered', async () => {
