@@ -110,7 +110,8 @@ async function showPartitions() {
 function companyItem({ companyId, datasets, unfinished, holds, unsealedLinks, lastProgress }) {
   const button = make('button', 'link', companyId);
   button.dataset.company = companyId;
-  const hour = `${lastProgress.slice(0, 10)} ${lastProgress.slice(11, 13)}h UTC`;
+  // A record without a date leaves it unknown.
+  const hour = lastProgress === null ? 'unknown' : `${lastProgress.slice(0, 10)} ${lastProgress.slice(11, 13)}h UTC`;
   const facts = [`${unfinished} of ${datasets} datasets in progress`, `last progress ${hour}`];
   if (unsealedLinks > 0) facts.push(`${unsealedLinks} link${unsealedLinks === 1 ? '' : 's'} open`);
   if (holds > 0) facts.push(`held by ${holds} record${holds === 1 ? '' : 's'}`);

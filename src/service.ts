@@ -10,6 +10,7 @@ import { inputHasGrown } from './kafka/input-growth.js';
 import { kafkaConfigOf } from './kafka/kafka-config.js';
 import type { KafkaLogs } from './kafka/kafka-logs.js';
 import { LargeBatches } from './kafka/large-batches.js';
+import { existingOf } from './kafka/member-assignment.js';
 import { RememberedMember } from './kafka/remembered-member.js';
 import { askRegistry } from './kafka/schema-registry.js';
 import type { CheckedTopics } from './kafka/topics.js';
@@ -238,7 +239,8 @@ export class Service {
     const onMisfit = (error: Error) => (this.#stopping.signal.aborted ? undefined : onCrash(error));
     this.#starting = { phase: 'joining the group', because: null };
     this.#failures.failed('group', null, this.#starting.phase);
-    await membership.start((assigned, standby) => {
+    await membership.start((...told) => {
+      const [assigned = [], standby = []] = told.map((some) => existingOf(some, input.partitions));
       logger.info({ partitions: assigned, standbys: standby, memberId: membership.memberId }, 'partitions assigned');
       if (!this.#stopping.signal.aborted) this.#starting = null;
       if (assigned.length + standby.length === 0)

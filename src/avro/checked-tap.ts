@@ -18,6 +18,11 @@ export class MalformedValueError extends Error {
 const PARTS_PER_BYTE = 8;
 /** Items and fields that a value may have besides, for those that take no bytes: less than 1 ms of work. */
 const PARTS_WITHOUT_BYTES = 10_000;
+/**
+ * Items of arrays and maps that are kept of one value: some 70 bytes each in memory, while two bytes may make one. Far more
+ * than the lists of any event may have.
+ */
+export const MAX_KEPT_ITEMS = 1_000_000;
 /** Records inside each other, as of a recursive type. The stack takes some thousands. */
 export const MAX_RECORD_DEPTH = 500;
 /** A 64-bit varint has no more bytes. */
@@ -31,6 +36,8 @@ export class CheckedTap {
   private pos = 0;
   /** Parts that the value may still have. */
   private partsLeft = 0;
+  /** Items that may still be kept. */
+  private itemsLeft = 0;
   /** Records that the cursor is inside of. */
   private depth = 0;
   private readonly words = new WordCache();
@@ -46,6 +53,7 @@ export class CheckedTap {
     this.buf = bytes;
     this.pos = start;
     this.partsLeft = (bytes.length - start) * PARTS_PER_BYTE + PARTS_WITHOUT_BYTES;
+    this.itemsLeft = MAX_KEPT_ITEMS;
     this.depth = 0;
     this.expected = expected;
     this.expectedText = expectedText;
@@ -81,6 +89,8 @@ export class CheckedTap {
       this.skipLong(); // the block's size in bytes
     }
     this.charge(count);
+    this.itemsLeft -= count;
+    if (this.itemsLeft < 0) throw new MalformedValueError(`it has more than ${MAX_KEPT_ITEMS} items`);
     return count;
   }
 

@@ -35,6 +35,11 @@ export function standbysIn(assignment: Buffer): number[] {
   }
 }
 
+/** Those that the input has, each once: whoever leads the group may give a member any numbers, and millions of them. */
+export function existingOf(partitions: readonly number[], count: number): number[] {
+  return [...new Set(partitions)].filter((partition) => partition >= 0 && partition < count);
+}
+
 /** Whether a member was given any partition, of whatever topic. */
 export function hasPartitions(assignment: Buffer): boolean {
   const topics = decoded(assignment)?.assignment ?? {};

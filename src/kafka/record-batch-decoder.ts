@@ -105,8 +105,8 @@ export class FetchedRecords {
   /**
    * Appends records to `into` until a limit is reached, a large batch must be opened, or all is read. Moves `position`.
    * @param maxRecords that the list may hold
-   * @param maxBytes of what is read; one record is read in any case
-   * @returns the bytes of what was read
+   * @param maxBytes of what is read, and of what its headers take in memory; one record is read in any case
+   * @returns these bytes of what was read
    * @throws BrokenBatchError; the records before the broken one are in `into`
    */
   read(into: LogRecord[], maxRecords: number, maxBytes = Infinity): number {
@@ -217,8 +217,9 @@ export class FetchedRecords {
     const records = this.#records!;
     const start = records.at;
     const from = this.#isLarge ? copyOfNext(records, maxRecords - into.length, maxBytes) : records;
-    const [origin, last] = [from.at, from.at + Math.max(1, maxBytes)];
-    while (this.#left > 0 && into.length < maxRecords && from.at < Math.min(last, from.end)) {
+    const [origin, before] = [from.at, from.at + from.headerMemory];
+    const last = before + Math.max(1, maxBytes);
+    while (this.#left > 0 && into.length < maxRecords && from.at < from.end && from.at + from.headerMemory < last) {
       const record = from.next(batch, this.from, this.#least);
       this.#left--;
       if (record === null) continue;
@@ -229,7 +230,7 @@ export class FetchedRecords {
     if (this.#left > 0 && records.at >= records.end)
       throw new RangeError(`it claims to hold ${batch.count} records, and has ${this.#left} fewer`);
     if (records.bytes === this.bytes) this.#at = records.at;
-    return records.at - start;
+    return from.at + from.headerMemory - before;
   }
 }
 

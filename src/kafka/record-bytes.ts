@@ -9,6 +9,11 @@ import type { BatchHeader } from './record-batch-header.js';
  */
 const MAX_TIMESTAMP = 2 ** 52 - 1;
 
+/** About what a header takes in memory, while two bytes may make one. */
+const HEADER_MEMORY_BYTES = 160;
+/** More than one record has that fits into a batch of 1 MiB. */
+const MAX_HEADERS = 1_000_000;
+
 /** What a batch says of all its records. */
 type OfBatch = Pick<BatchHeader, 'baseOffset' | 'lastOffset' | 'baseTimestamp' | 'appendTime'>;
 
@@ -17,6 +22,9 @@ type OfBatch = Pick<BatchHeader, 'baseOffset' | 'lastOffset' | 'baseTimestamp' |
  * it has been read. Until then, what lies beyond the bytes counts as zeros.
  */
 export class RecordBytes {
+  /** About what the headers read so far take in memory. */
+  headerMemory = 0;
+
   /**
    * @param at where the next record begins
    * @param end where the records end
@@ -68,6 +76,8 @@ export class RecordBytes {
 
   #headers(count: number, end: number): Header[] {
     if (count < 0) throw new RangeError(`a record claims to have ${count} headers`);
+    if (count > MAX_HEADERS) throw new RangeError(`a record has ${count} headers, more than ${MAX_HEADERS}`);
+    this.headerMemory += count * HEADER_MEMORY_BYTES;
     const headers: Header[] = [];
     for (let i = 0; i < count; i++) {
       if (this.at >= end) throw new RangeError(`a record claims to have ${count} headers, and has ${i}`);

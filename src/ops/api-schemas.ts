@@ -136,7 +136,9 @@ export const companies = z.strictObject({
         unsealedLinks: count(),
         holds: count(),
         stalled: z.boolean(),
-        lastProgress: time().describe('to the hour'),
+        lastProgress: time()
+          .nullable()
+          .describe('to the hour; null until it is dated, where the record that brought it has no date'),
       }),
     )
     .readonly(),

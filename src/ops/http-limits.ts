@@ -1,7 +1,8 @@
 /** What a client of the HTTP port may cost: time, connections, bytes; and what is answered to one that goes beyond. */
-import type { Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import { networkOf } from './wrong-tokens.js';
 
 /** Bytes of a request line with all headers. An id of 1,024 bytes takes 3,072 characters in a URL. */
 const MAX_HEADER_BYTES = 16 * 1_024;
@@ -18,8 +19,13 @@ const KEEP_ALIVE_MS = 20_000;
 const IDLE_SOCKET_MS = 30_000;
 /** About 50 KB each. */
 const MAX_CONNECTIONS = 512;
-/** So that one address cannot take those that probes need. */
+/** So that one address, or one network of IPv6, cannot take those that probes need. */
 export const MAX_CONNECTIONS_PER_ADDRESS = 128;
+/**
+ * Requests of one connection that wait for their answers. Browsers, Prometheus and instances wait for each answer before
+ * they ask again; whoever does not would have 1,500 answers made at once for each 64 KiB, and held until they are taken.
+ */
+export const MAX_UNANSWERED = 4;
 
 const ANSWERED_METHODS: readonly string[] = ['GET', 'HEAD'];
 
@@ -69,7 +75,7 @@ export function limitConnections(server: Server): void {
   server.maxHeadersCount = MAX_HEADERS;
   const open = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
-    const from = socket.remoteAddress ?? '';
+    const from = networkOf(socket.remoteAddress ?? '');
     const count = (open.get(from) ?? 0) + 1;
     open.set(from, count);
     socket.once('close', () => {
@@ -79,8 +85,27 @@ export function limitConnections(server: Server): void {
     });
     if (count > MAX_CONNECTIONS_PER_ADDRESS) socket.destroy();
   });
+  limitUnanswered(server);
   // Without this Node asks for the body of a request that is refused for having one.
   server.on('checkContinue', (request, response) => server.emit('request', request, response));
+}
+
+/** Closes a connection that asks on and on without taking answers. Before the framework: what is refused costs nothing. */
+function limitUnanswered(server: Server): void {
+  const unanswered = new WeakMap<Socket, number>();
+  const answerers = server.listeners('request') as RequestListener[];
+  server.removeAllListeners('request');
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request;
+    const count = (unanswered.get(socket) ?? 0) + 1;
+    if (count > MAX_UNANSWERED) {
+      socket.destroy();
+      return;
+    }
+    unanswered.set(socket, count);
+    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    for (const answer of answerers) answer(request, response);
+  });
 }
 
 /** Refuses everything but reads without a body. Bodies are not read: the connection is closed. */

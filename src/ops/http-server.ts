@@ -39,6 +39,9 @@ export interface ServiceView {
 /** Longer than any id that fits a request line of Node's 16 KiB: no company is out of reach. */
 const MAX_PARAM_CHARACTERS = 16_384;
 
+/** For how long one text of the metrics answers further requests. */
+const METRICS_MS = 100;
+
 export interface HttpServer {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
   readonly address: string;
@@ -76,9 +79,10 @@ export async function startHttpServer(
   guard(server, at, () => advertised);
   await server.register(rateLimit, { global: false });
   addProbes(server, view);
+  const text = textOf(metrics);
   server.get('/metrics', { config: { open: true } }, async (_request, reply) => {
     void reply.header('content-type', metrics.contentType);
-    return metrics.metrics();
+    return text();
   });
   const document = openApiDocument();
   server.get('/openapi.json', () => document);
@@ -90,6 +94,16 @@ export async function startHttpServer(
     address,
     advertisedAddress: advertised,
     close: () => server.close(),
+  };
+}
+
+/** Made once for all who ask within METRICS_MS: it takes milliseconds for each hundred series, and anyone may ask. */
+function textOf(metrics: Registry): () => Promise<string> {
+  let latest: { readonly text: Promise<string>; readonly atMs: number } | null = null;
+  return () => {
+    const now = performance.now();
+    if (latest === null || now - latest.atMs >= METRICS_MS) latest = { text: metrics.metrics(), atMs: now };
+    return latest.text;
   };
 }
 

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { Explanation } from '../domain/explanation.js';
 import { AnswerBudget, AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
 import { instanceAddress } from '../lib/instance-address.js';
+import { firstFaultIn, hasTooManyParts, MAX_ANSWER_PARTS } from './answer-check.js';
 import { SCHEMAS } from './api-schemas.js';
 import type { PeerAnswer, Peers } from './company-directory.js';
 import { companyPath } from './company-path.js';
@@ -128,11 +129,9 @@ export class InstanceClient implements Peers {
   /** Fields that a later release adds are let through. */
   async #answer<T extends z.ZodType>(response: Response, address: string, schema: T): Promise<z.output<T>> {
     const body = await this.#body(response, address, MAX_ANSWER_BYTES);
-    const { success, error } = schema.safeParse(body);
-    const issues = success ? [] : error.issues.filter(({ code }) => code !== 'unrecognized_keys');
-    const [issue] = issues;
-    if (issue === undefined) return body as z.output<T>;
-    const where = issue.path.map(String).join('.').slice(0, MAX_REASON_LENGTH);
+    const path = firstFaultIn(body, schema);
+    if (path === null) return body as z.output<T>;
+    const where = path.join('.').slice(0, MAX_REASON_LENGTH);
     throw new InstanceError(
       `${address} answers something else than asked for (${where === '' ? 'no JSON object' : `at ${where}`}): ` +
         'is it another program, or another release?',
@@ -158,7 +157,9 @@ export class InstanceClient implements Peers {
   /** Null where it is not JSON. @throws InstanceError where it is too long, or breaks off */
   async #body(response: Response, address: string, maxBytes: number): Promise<unknown> {
     try {
-      return JSON.parse(await boundedText(response, maxBytes, this.#budget)) as unknown;
+      const text = await boundedText(response, maxBytes, this.#budget);
+      if (hasTooManyParts(text)) throw new AnswerTooLargeError(`the answer has more than ${MAX_ANSWER_PARTS} parts`);
+      return JSON.parse(text) as unknown;
     } catch (error) {
       if (error instanceof SyntaxError) return null;
       const why = error instanceof AnswerTooLargeError ? error.message : `it broke off (${(error as Error).message})`;

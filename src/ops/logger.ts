@@ -12,7 +12,7 @@ import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
 const WARN = 40;
 const FATAL = 60;
 /**
- * Lines a minute that name companies, for each kind of line. Each is about another company, so they are no repetition. A
+ * Lines a minute that name companies or records, for each kind of line. Each is about another one, so they are no repetition. A
  * flood of bad records must not become one of lines: the topics that they are written to have each of them.
  */
 export const COMPANY_LINES_A_MINUTE = 100;
@@ -39,7 +39,7 @@ export function createLogger({ level, pid, hide, now }: LoggerOptions, destinati
     logMethod(this: Logger, given: unknown[], log: (...args: unknown[]) => void, lineLevel: number): void {
       if (lineLevel < WARN || lineLevel >= FATAL) return log.apply(this, given);
       const { fields, message } = partsOf(given);
-      const leftOut = repeats.take(causeOf(fields, message), 'companyId' in fields ? COMPANY_LINES_A_MINUTE : 1);
+      const leftOut = repeats.take(causeOf(fields, message), isAboutRecord(fields) ? COMPANY_LINES_A_MINUTE : 1);
       if (leftOut === null) return;
       log.apply(this, leftOut === 0 ? given : [{ ...fields, leftOut }, message]);
     },
@@ -69,11 +69,16 @@ function partsOf([first, second]: readonly unknown[]): { fields: Fields; message
  * that partition; an error is the same in all of them.
  */
 function causeOf(fields: Fields, message: string): string {
-  if ('companyId' in fields) return withoutNumbers(message).slice(0, MESSAGE_KIND_CHARACTERS);
+  if (isAboutRecord(fields)) return withoutNumbers(message).slice(0, MESSAGE_KIND_CHARACTERS);
   const { err, partition } = fields;
   const about = err === undefined ? (partition ?? '') : errorOf(err);
   const texts = Object.values(fields).filter((value) => typeof value === 'string');
   return `${withoutNumbers([message, ...texts].join(' '))} ${textOf(about)}`;
+}
+
+/** About a company or a record of a topic: what is told of it is what somebody has written, and may differ in each line. */
+function isAboutRecord(fields: Fields): boolean {
+  return 'companyId' in fields || ('topic' in fields && 'offset' in fields);
 }
 
 /** Behind it a message about a company may name what only that company has. */

@@ -45,7 +45,7 @@ export class WrongTokens {
 }
 
 /** Of IPv6 the first 64 bits: one machine has all addresses of such a network. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!isIPv6(address) || address.includes('.')) return address;
   const [head = '', tail] = address.split('::');
   const groups = head === '' ? [] : head.split(':');

@@ -1,7 +1,7 @@
 import { AssignerProtocol, type Cluster, type GroupMember, type Logger } from 'kafkajs';
 import fc from 'fast-check';
 import { createAssignor, type RefusedMember } from '../../../src/kafka/assignor.js';
-import { standbysIn } from '../../../src/kafka/member-assignment.js';
+import { existingOf, standbysIn } from '../../../src/kafka/member-assignment.js';
 import { encodeMemberInfo, type MemberInfo } from '../../../src/kafka/member-info.js';
 
 const TOPIC = 'sync-events';
@@ -156,4 +156,8 @@ test('state of a changelog that was deleted and created again counts for nothing
   const group = [member('former', holding(900, 'former id')), member('present', holding(5, 'present id'))];
   const given = await assign(1, group, { ...NOTHING_TOLD, changelogId: 'present id' });
   expect(given.get('present')?.active).toEqual([0]);
+});
+
+test('of what a leader gives, only partitions of the input count, each once', () => {
+  expect(existingOf([3, 0, 3, -1, 4, 2 ** 31 - 1], 4)).toEqual([3, 0]);
 });

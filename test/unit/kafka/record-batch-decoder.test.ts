@@ -61,6 +61,25 @@ describe('records', () => {
     ]);
   });
 
+  const manyHeaders = (offset: number, count: number) =>
+    record(offset, { headers: Array.from({ length: count }, () => ['', null] as const) });
+
+  it('with many tiny headers are given a few at a time: each takes a hundred times its bytes in memory', () => {
+    const records = Array.from({ length: 20 }, (_, offset) => manyHeaders(offset, 50_000));
+    const fetched = new FetchedRecords(buildBatch({ baseOffset: 0, lastOffset: 19, records }), [], 0);
+    const read: LogRecord[] = [];
+    for (let before = 0; !fetched.exhausted; before = read.length) {
+      fetched.read(read, Infinity, 10_000_000);
+      expect(read.length - before).toBeLessThanOrEqual(2);
+    }
+    expect(offsetsOf(read)).toEqual(records.map(({ offset }) => offset));
+  });
+
+  it('with more headers than memory has room for are not read', () => {
+    const bytes = buildBatch({ baseOffset: 0, lastOffset: 0, records: [manyHeaders(0, 1_000_001)] });
+    expect(() => readAll(bytes)).toThrow('1000001 headers, more than 1000000');
+  });
+
   it('without headers share one empty list', () => {
     expect(readAll(batchOf(0, 0))[0]!.headers).toBe(NO_HEADERS);
   });

@@ -1,14 +1,14 @@
 /** The HTTP port as an attacker uses it. Times, connections, bytes and tries are bounded; others are served meanwhile. */
 import { connect, type Socket } from 'node:net';
-import { once } from 'node:events';
-import { request } from 'node:http';
+import { EventEmitter, once } from 'node:events';
+import { request, type Server } from 'node:http';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../src/lib/system-clock.js';
 import { DependencyWatch } from '../../../src/ops/dependency-watch.js';
 import { FailureWatch } from '../../../src/ops/failure-watch.js';
-import { MAX_CONNECTIONS_PER_ADDRESS } from '../../../src/ops/http-limits.js';
+import { limitConnections, MAX_CONNECTIONS_PER_ADDRESS, MAX_UNANSWERED } from '../../../src/ops/http-limits.js';
 import { startHttpServer, type HttpServer } from '../../../src/ops/http-server.js';
 import { MEMBER_SCHEME, MemberProofs } from '../../../src/ops/member-proof.js';
 import { ProgressBoard } from '../../../src/ops/progress-board.js';
@@ -21,6 +21,7 @@ const NOBODY = { brokers: () => Promise.resolve(), 'schema-registry': () => Prom
 const NEIGHBOUR = '127.0.0.2';
 
 let server: HttpServer;
+let registry: Registry;
 let nowMs = Date.now();
 const clock = { now: () => nowMs };
 
@@ -34,7 +35,8 @@ async function serve(tokens: readonly string[], host = '127.0.0.1', allowedHosts
     dependencies: new DependencyWatch({ clock: systemClock, logger: pino({ level: 'silent' }), ask: NOBODY }),
   };
   const access = { host, tokens, allowedHosts, clock, proofs: new MemberProofs(tokens, clock) };
-  server = await startHttpServer({ ...access, port: 0 }, view, new Registry(), PAGE);
+  registry = new Registry();
+  server = await startHttpServer({ ...access, port: 0 }, view, registry, PAGE);
 }
 afterEach(() => server.close());
 
@@ -103,6 +105,47 @@ describe('with a token', () => {
     expect((await ask('/livez', { from: NEIGHBOUR })).status).toBe(200);
     for (const socket of sockets) socket.destroy();
     await Promise.all(sockets.map((socket) => once(socket, 'close')));
+  });
+
+  test('nor can one machine by the many addresses that it has in a network of IPv6', () => {
+    const counted = new EventEmitter();
+    limitConnections(counted as Server);
+    const refused = (remoteAddress: string): boolean => {
+      const socket = Object.assign(new EventEmitter(), { remoteAddress, destroy: jest.fn() });
+      counted.emit('connection', socket);
+      return socket.destroy.mock.calls.length > 0;
+    };
+    for (let i = 0; i < MAX_CONNECTIONS_PER_ADDRESS; i++) expect(refused(`2001:db8:1:2::${i}`)).toBe(false);
+    expect(refused('2001:db8:1:2:a:b:c:d')).toBe(true);
+    expect(refused('2001:db8:1:3::1')).toBe(false);
+    expect(refused('::ffff:10.0.0.7')).toBe(false);
+  });
+
+  test('who asks on and on without waiting for answers gets a handful of them, and others are served', async () => {
+    const one = 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+    const sockets = Array.from({ length: 20 }, () => open());
+    const closed = sockets.map(untilClosed);
+    for (const socket of sockets) socket.write(one.repeat(1_500));
+    expect((await ask('/livez', { from: NEIGHBOUR })).status).toBe(200);
+    for (const answers of await Promise.all(closed))
+      expect(answers.split('HTTP/1.1 200').length - 1).toBeLessThanOrEqual(MAX_UNANSWERED);
+  });
+
+  test('the text of the metrics is made once for many who ask together', async () => {
+    const made = jest.spyOn(registry, 'metrics');
+    await Promise.all(Array.from({ length: 100 }, () => ask('/metrics')));
+    expect(made.mock.calls.length).toBeLessThan(50);
+  });
+
+  test('requests that follow each other on one connection are all answered', async () => {
+    const socket = open();
+    const answered = untilClosed(socket);
+    for (let i = 0; i < 50; i++) {
+      const answer = once(socket, 'data');
+      socket.write(`GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n${i === 49 ? 'Connection: close\r\n' : ''}\r\n`);
+      await answer;
+    }
+    expect((await answered).split('HTTP/1.1 200').length - 1).toBe(50);
   });
 
   test('10,000 wrong tokens get nowhere, not even the right one after them, and take nothing from others', async () => {

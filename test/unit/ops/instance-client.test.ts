@@ -129,6 +129,27 @@ test('partitions and lists are checked too', async () => {
   await expect(client.list(other.address, 'held', 1)).rejects.toThrow(InstanceError);
 });
 
+test('a company without a dated record leaves no list without all its other companies', async () => {
+  const facts = { partition: 0, datasets: 1, unfinished: 1, unsealedLinks: 0, holds: 1, stalled: false };
+  const list = { companies: [{ companyId: 'acme', ...facts, lastProgress: null }], count: 1, complete: true };
+  const other = await member(json(list));
+  expect(await client.list(other.address, 'held', 1)).toEqual(list);
+});
+
+test.each([
+  ['numbers', '0'],
+  ['empty objects', '{}'],
+  ['lists inside of each other', '['],
+])('an answer of millions of %s is refused at once', async (_what, item) => {
+  const body = `{"partitions":[${`${item},`.repeat(15_000_000 / (item.length + 1))}0]}`;
+  const other = await member((_request, response) => response.end(body));
+  const began = performance.now();
+  const before = process.memoryUsage().rss;
+  await expect(client.partitions(other.address)).rejects.toThrow(InstanceError);
+  expect(performance.now() - began).toBeLessThan(3_000);
+  expect(process.memoryUsage().rss - before).toBeLessThan(400_000_000);
+});
+
 test('fields that a later release adds are let through', async () => {
   const other = await member(json({ ...EXPLANATION, later: { field: 1 } }, 404));
   expect(await client.explanation(other.address, 'acme')).toMatchObject({ later: { field: 1 } });

@@ -57,6 +57,17 @@ test('any number of causes has a bounded number of lines', () => {
   expect(lines).toHaveLength(MAX_CAUSES + 1);
 });
 
+test('whoever writes many different client settings does not take the lines of what else goes wrong', () => {
+  const words = (n: number) => String(n).replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] as string);
+  for (let offset = 0; offset < 10 * MAX_CAUSES; offset++) {
+    const why = `its key is not its client ${words(offset)}`;
+    logger.warn({ topic: 'client-settings', offset, why }, 'client setting ignored');
+  }
+  expect(lines).toHaveLength(COMPANY_LINES_A_MINUTE);
+  for (const error of ['one', 'another']) logger.error({ err: new Error(error) }, 'failed');
+  expect(lines.slice(COMPANY_LINES_A_MINUTE).map(({ msg }) => msg)).toEqual(['failed', 'failed']);
+});
+
 test('lines about companies are bounded for each kind, and what is told below a warning is not touched', () => {
   for (let i = 0; i < 1_000; i++) {
     logger.warn({ companyId: `c${i}` }, `record set aside in the dead-letter topic: offset ${i}`);

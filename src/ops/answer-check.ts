@@ -1,0 +1,42 @@
+/**
+ * Checks what another member of the group answers, at a bounded cost: a few bytes of JSON make a large object, and a schema
+ * notes each fault, so that an answer within its bytes could take gigabytes and block the process for half a minute.
+ */
+import { z } from 'zod';
+
+/** Objects and lists of one answer: a company at its limits has some 30,000, and one for each hold. */
+export const MAX_ANSWER_PARTS = 250_000;
+/** Items of a list that are checked together: each may have some faults. */
+const CHECKED_TOGETHER = 1_000;
+
+/** Whether the JSON may have too many objects and lists. Brackets in texts count too. */
+export function hasTooManyParts(json: string): boolean {
+  let parts = 0;
+  const brackets = /[[{]/g;
+  while (brackets.test(json)) if (++parts > MAX_ANSWER_PARTS) return true;
+  return false;
+}
+
+/** Where the first fault is; null for none. Fields that the schema does not know are none: later releases add some. */
+export function firstFaultIn(value: unknown, schema: z.ZodType): string[] | null {
+  if (!(schema instanceof z.ZodObject) || typeof value !== 'object' || value === null)
+    return faultOf(value, schema, []);
+  const lists = Object.entries(schema.shape).filter(([field]) => Array.isArray((value as Fields)[field]));
+  for (const [field, list] of lists) {
+    const items = (value as Fields)[field] as readonly unknown[];
+    for (let from = 0; from < items.length; from += CHECKED_TOGETHER) {
+      const fault = faultOf(items.slice(from, from + CHECKED_TOGETHER), list as z.ZodType, [field]);
+      if (fault !== null) return fault;
+    }
+  }
+  const withoutItems = Object.fromEntries(lists.map(([field]) => [field, []]));
+  return faultOf({ ...value, ...withoutItems }, schema, []);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function faultOf(value: unknown, schema: z.ZodType, at: readonly string[]): string[] | null {
+  const { success, error } = schema.safeParse(value);
+  const issue = success ? undefined : error.issues.find(({ code }) => code !== 'unrecognized_keys');
+  return issue === undefined ? null : [...at, ...issue.path.map(String)];
+}
