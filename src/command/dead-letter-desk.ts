@@ -22,6 +22,8 @@ import { RepairAttempts, repairsHeaders, type RecordId } from './repair-attempts
 import { newestSchemas, syncEventJson } from './schemas.js';
 
 const DECODED_AT_ONCE = 1_000;
+/** What is kept of each letter, its id, company and attempts, takes about 500 bytes. */
+const MAX_LETTERS = 1_000_000;
 /** By how much the clocks of those who write may differ. */
 const CLOCK_SKEW_MS = 3_600_000;
 /** Whose repair goes where another key says. */
@@ -255,6 +257,8 @@ class LettersBeingRead {
       if (letter === null || letter.topic !== this.input) continue;
       this.#companies.set(idOf(letter), letter.key === null || letter.key.length === 0 ? null : letter.key.toString());
       this.#attempts.add(letter);
+      if (this.#companies.size > MAX_LETTERS)
+        throw new Error(`there are more than ${MAX_LETTERS} dead letters to read: give a later --since`);
       const kept = this.wanted(letter);
       if (kept !== null) this.#letters.push(copyOf(kept));
     }

@@ -5,10 +5,8 @@ import type { InputEvent } from '../domain/events.js';
 import { partitionOfKey } from '../kafka/partitioner.js';
 import type { RecordTo } from '../kafka/record-sender.js';
 import type { RecordToWrite } from '../lib/record.js';
-import { InstanceError } from '../ops/instance-client.js';
 import { idOf, type DeadLetter } from '../publish/dead-letter-reading.js';
 import type { DeadLetterDesk, ReadLetters } from './dead-letter-desk.js';
-import { lettersWanted } from './dead-letter-flags.js';
 import type { Print } from './print.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';
 import type { RunningInstances } from './running-instances.js';
@@ -22,12 +20,12 @@ export interface Repairing {
 }
 
 /** What a repair must not be without --force. */
-class RefusedError extends Error {
+export class RefusedError extends Error {
   override readonly name = 'RefusedError';
 }
 
 /** A repair that may be sent. */
-interface Repair {
+export interface Repair {
   readonly letter: DeadLetter;
   readonly event: InputEvent;
   readonly record: RecordToWrite;
@@ -57,80 +55,20 @@ export async function repairOne(at: Repairing, id: RecordId): Promise<number> {
   return 0;
 }
 
-/**
- * What can be read now is sent again, in the order in which it came; what cannot is told and left. Where a letter and a
- * repair of it can both be read, the repair is sent.
- * @returns the exit code
- */
-export async function repairAll(at: Repairing): Promise<number> {
-  const { desk, own, print } = at;
-  if (own['all'] !== true) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
-  if (own['client-id'] !== undefined)
-    throw new UsageError(['--client-id is that of one company: give it with <partition>/<offset>, not with --all']);
-  const { sinceMs, isWanted } = lettersWanted(own);
-  const read = await desk.letters(sinceMs, (letter) => (isWanted(letter) ? letter : null));
-  const { letters } = read;
-  const events = await desk.readAgain(letters);
-  const watched = new Set(
-    events.flatMap((event) => (typeof event !== 'string' && judgedByTime(event, own) ? [event.companyId] : [])),
-  );
-  const cameFirst = letters.map((letter) => asFirstCame(letter, read));
-  const afterwards = await desk.afterwards(cameFirst, read.companies, watched);
-
-  const repairs: Repair[] = [];
-  const left: string[] = [];
-  const replaced = new Set<RecordId>();
-  let open = 0;
-  for (const [i, letter] of [...letters.entries()].reverse()) {
-    const id = idOf(letter);
-    const event = events[i];
-    if (event === undefined || afterwards.repairOf(id) !== null) continue;
-    open++;
-    if (replaced.has(id)) continue;
-    try {
-      if (typeof event === 'string') throw new RefusedError(event);
-      const record = asItCame(letter, own);
-      if (judgedByTime(event, own)) refuse(afterwards.refusalOf(event, asFirstCame(letter, read)));
-      const repair = repairOf(letter, event, record, read);
-      for (const one of repair.replaced) replaced.add(one);
-      repairs.push(repair);
-    } catch (error) {
-      if (!(error instanceof RefusedError)) throw error;
-      left.push(`${id}: left, ${error.message}`);
-    }
-  }
-  for (const line of left.reverse()) print(line);
-  let answered = 0;
-  const places = new Map(letters.map((letter, place) => [idOf(letter), place]));
-  const placeOf = ({ replaced }: Repair) => Math.min(...[...replaced].map((one) => places.get(one) ?? Infinity));
-  for (const repair of repairs.sort((a, b) => placeOf(a) - placeOf(b))) {
-    try {
-      await send(at, repair);
-    } catch (error) {
-      if (!(error instanceof UsageError || error instanceof InstanceError)) throw error;
-      print(`${idOf(repair.letter)}: left, ${error.message}`);
-      continue;
-    }
-    answered += [...repair.replaced].filter((one) => places.has(one)).length;
-  }
-  print(`${answered} of ${open} dead letters without a repair were sent again`);
-  return 0;
-}
-
-function repairOf(letter: DeadLetter, event: InputEvent, record: RecordToWrite, read: ReadLetters): Repair {
+export function repairOf(letter: DeadLetter, event: InputEvent, record: RecordToWrite, read: ReadLetters): Repair {
   const replaced = read.attempts.replacedWith(idOf(letter));
   const keys = new Set([...replaced].flatMap((one) => read.companies.get(one) ?? []));
   return { letter, event, record, replaced, keys };
 }
 
 /** What could not be read as a repair either comes in place of what came first: it is judged by what followed that. */
-function asFirstCame(letter: DeadLetter, { attempts }: ReadLetters): DeadLetter {
+export function asFirstCame(letter: DeadLetter, { attempts }: ReadLetters): DeadLetter {
   const places = [...attempts.replacedWith(idOf(letter))].map((id) => id.split('/').map(Number));
   const offsets = places.flatMap(([partition, offset = NaN]) => (partition === letter.partition ? [offset] : []));
   return { ...letter, offset: Math.min(...offsets) };
 }
 
-function asItCame({ key, value, headers, code }: DeadLetter, own: Flags): RecordToWrite {
+export function asItCame({ key, value, headers, code }: DeadLetter, own: Flags): RecordToWrite {
   if ((LIMIT_CODES as readonly string[]).includes(code) && own['force'] !== true)
     throw new RefusedError(
       `it would be beyond the same limit again (${code}): give a smaller one with --file, or --force`,
@@ -142,13 +80,13 @@ function asItCame({ key, value, headers, code }: DeadLetter, own: Flags): Record
  * Whether the event may undo what came after it, whenever it comes: a status without a revision counts as the latest, an
  * unlink ends every link of its connection, and a manifest takes its datasets to its own link.
  */
-function judgedByTime({ payload }: InputEvent, own: Flags): boolean {
+export function judgedByTime({ payload }: InputEvent, own: Flags): boolean {
   if (own['force'] === true) return false;
   if (payload.kind === 'status') return payload.revision === null;
   return payload.kind === 'unlinked' || payload.kind === 'manifest';
 }
 
-function refuse(why: string | null): void {
+export function refuse(why: string | null): void {
   if (why !== null) throw new RefusedError(why);
 }
 
@@ -156,7 +94,7 @@ function refuse(why: string | null): void {
  * The repair and, where what it replaces had the key of another company, the release of that one: both or neither, so that
  * a letter counts as repaired only when nobody is held by it any more.
  */
-async function send(at: Repairing, repair: Repair): Promise<void> {
+export async function send(at: Repairing, repair: Repair): Promise<void> {
   const { desk, print } = at;
   const { letter, event, record, replaced, keys } = repair;
   const releases: RecordTo[] = [];

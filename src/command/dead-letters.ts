@@ -3,10 +3,11 @@ import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { InstanceError } from '../ops/instance-client.js';
-import { idOf, type DeadLetter } from '../publish/dead-letter-reading.js';
+import { idOf, withoutBytes, type DeadLetter } from '../publish/dead-letter-reading.js';
 import { sendReleases } from './dead-letter-release.js';
 import { DeadLetterDesk, type ReadLetters } from './dead-letter-desk.js';
-import { clientOf, repairAll, repairOne, type Repairing } from './dead-letter-repair.js';
+import { clientOf, repairOne, type Repairing } from './dead-letter-repair.js';
+import { repairAll } from './dead-letter-repair-all.js';
 import { idOfLetter, lettersWanted } from './dead-letter-flags.js';
 import type { InputAfterwards } from './input-afterwards.js';
 import { printJson, type Print } from './print.js';
@@ -49,7 +50,7 @@ export async function deadLettersCommand(
 
 async function list({ desk, own, print }: Repairing): Promise<number> {
   const { sinceMs, isWanted } = lettersWanted(own);
-  const wanted = (letter: DeadLetter) => (isWanted(letter) ? { ...letter, value: null, headers: [] } : null);
+  const wanted = (letter: DeadLetter) => (isWanted(letter) ? withoutBytes(letter) : null);
   const read = await desk.letters(sinceMs, wanted);
   const afterwards = await desk.afterwards(read.letters, read.companies, new Set());
   const open = read.letters.filter((letter) => afterwards.repairOf(idOf(letter)) === null);

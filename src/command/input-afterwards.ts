@@ -22,6 +22,7 @@ interface Naming extends Place {
 }
 
 export class InputAfterwards {
+  /** Of the records that could not be read. */
   readonly #repairs = new Map<RecordId, RecordId>();
   /** Of the companies watched: the last status of each dataset, and the last manifests of each connection and dataset. */
   readonly #statuses = new Map<string, Place>();
@@ -42,7 +43,9 @@ export class InputAfterwards {
   async take(partition: number, records: readonly LogRecord[]): Promise<void> {
     const read = records.filter(({ offset }) => !this.poison.has(idOf({ partition, offset })));
     for (const { headers, offset } of read)
-      if (headers.length > 0) for (const id of repairsOf(headers)) this.#repairs.set(id, idOf({ partition, offset }));
+      if (headers.length > 0)
+        for (const id of repairsOf(headers))
+          if (this.poison.has(id)) this.#repairs.set(id, idOf({ partition, offset }));
     if (this.watched.size === 0) return;
     const ofWatched = read.filter(({ key }) => key !== null && this.watched.has(key.toString()));
     for (const event of await this.decode(ofWatched))

@@ -20,7 +20,11 @@ export class RepairAttempts {
     const targets = repairsOf(letter.headers).filter((id) => /^\d+\/\d+$/.test(id));
     if (targets.length === 0) return;
     this.#targets.set(idOf(letter), targets);
-    for (const target of targets) this.#attempts.set(target, [...(this.#attempts.get(target) ?? []), idOf(letter)]);
+    for (const target of targets) {
+      const attempts = this.#attempts.get(target);
+      if (attempts === undefined) this.#attempts.set(target, [idOf(letter)]);
+      else attempts.push(idOf(letter));
+    }
   }
 
   targetsOf(id: RecordId): readonly RecordId[] {

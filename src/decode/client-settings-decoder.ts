@@ -69,27 +69,33 @@ export class ClientSettingsDecoder {
       const id = schemaIdOf(value);
       if (this.#schemas.get(id) === undefined) missing.add(id);
     }
-    if (missing.size > 0) await this.#schemas.resolve(missing, signal);
-    return values.map((value) => this.#decode(value));
-  }
-
-  #decode(value: Buffer): ClientSetting | UnreadableSetting {
-    const fault = framingFault(value);
-    if (fault !== null) return unreadable(fault);
-    const id = schemaIdOf(value);
-    const schema = this.#schemas.get(id);
-    if (schema === undefined) return unreadable(`the schema registry has no schema ${id}`);
-    try {
-      const { clientId, synchronizedTrigger } = schema.read(value);
-      // No record that is read has such a client. Its id is not quoted.
-      if (utf8Bytes(clientId) > MAX_TEXT_BYTES)
-        return unreadable(`its clientId has ${utf8Bytes(clientId)} bytes, and at most ${MAX_TEXT_BYTES} are allowed`);
-      if (isPolicy(synchronizedTrigger)) return { kind: 'setting', clientId, policy: synchronizedTrigger };
-      return unreadable(`client ${clientId} chose a synchronizedTrigger that this version does not know`);
-    } catch (error) {
-      // Whatever went wrong in reading these bytes lies in these bytes.
-      return unreadable(`it cannot be read as ClientSettings from schema ${id}: ${(error as Error).message}`);
+    const unknown = missing.size === 0 ? missing : await this.#schemas.resolve(missing, signal);
+    const settings: (ClientSetting | UnreadableSetting)[] = [];
+    for (const value of values) {
+      const id = framingFault(value) === null ? schemaIdOf(value) : null;
+      const isKnown = id !== null && !unknown.has(id);
+      settings.push(decodeSetting(value, isKnown ? await this.#schemas.read(id, signal) : undefined));
     }
+    return settings;
+  }
+}
+
+/** @param schema of the value; undefined if it is unknown */
+function decodeSetting(value: Buffer, schema: ClientSettingsReader | undefined): ClientSetting | UnreadableSetting {
+  const fault = framingFault(value);
+  if (fault !== null) return unreadable(fault);
+  const id = schemaIdOf(value);
+  if (schema === undefined) return unreadable(`the schema registry has no schema ${id}`);
+  try {
+    const { clientId, synchronizedTrigger } = schema.read(value);
+    // No record that is read has such a client. Its id is not quoted.
+    if (utf8Bytes(clientId) > MAX_TEXT_BYTES)
+      return unreadable(`its clientId has ${utf8Bytes(clientId)} bytes, and at most ${MAX_TEXT_BYTES} are allowed`);
+    if (isPolicy(synchronizedTrigger)) return { kind: 'setting', clientId, policy: synchronizedTrigger };
+    return unreadable(`client ${clientId} chose a synchronizedTrigger that this version does not know`);
+  } catch (error) {
+    // Whatever went wrong in reading these bytes lies in these bytes.
+    return unreadable(`it cannot be read as ClientSettings from schema ${id}: ${(error as Error).message}`);
   }
 }
 

@@ -12,6 +12,11 @@ const MAX_PAUSE_MS = 2_000;
 const MAX_EARLY_IDS = 100;
 /** Questions of one batch that are under way at a time. */
 const MAX_QUESTIONS = 8;
+/**
+ * Characters of the schemas that are kept. What a schema is compiled to takes at most about 50 bytes for each character, so
+ * this is about 100 MB of memory, and more than a thousand schemas of the usual size.
+ */
+const MAX_KEPT_CHARACTERS = 2 * 1024 * 1024;
 /** Ids named in a message. */
 const MAX_NAMED_IDS = 10;
 
@@ -24,9 +29,16 @@ export interface SchemaResolutionOptions<T> {
   readonly knownId: number;
 }
 
+interface Kept<T> {
+  readonly compiled: T;
+  readonly characters: number;
+}
+
 export class SchemaResolution<T> {
   readonly #options: SchemaResolutionOptions<T>;
-  readonly #compiled = new Map<number, T>();
+  /** The one that was asked for longest ago first. */
+  readonly #compiled = new Map<number, Kept<T>>();
+  #keptCharacters = 0;
   readonly #denials = new Denials();
   /** The id that the registry confirmed last. */
   #confirmedId: number;
@@ -36,16 +48,29 @@ export class SchemaResolution<T> {
     this.#confirmedId = options.knownId;
   }
 
-  /** What `compile` made of the schema; undefined where `resolve` has not found it. */
+  /** What `compile` made of the schema; undefined if it is not kept at present. */
   get(id: number): T | undefined {
-    return this.#compiled.get(id);
+    return this.#compiled.get(id)?.compiled;
   }
 
   /**
-   * Makes the schemas of `ids` available to `get`. An id that `get` does not have afterwards is unknown to the registry.
-   * All unknown ids wait together, and those that are known to be unknown do not wait again.
+   * As `get`, for an id that the registry has: it is asked again if the schema was dropped because others are kept.
+   * @throws RegistryUnavailableError, also if the registry denies the id now; DecodingAbortedError
+   */
+  async read(id: number, signal: AbortSignal): Promise<T> {
+    const kept = this.get(id);
+    if (kept !== undefined) return kept;
+    const schema = await this.#schemaById(id, signal);
+    if (schema === null) throw new RegistryUnavailableError(`the schema registry denies id ${id}, which it had`);
+    return this.#keep(id, schema);
+  }
+
+  /**
+   * Finds out which of `ids` the registry has. All unknown ids wait together, and those that are known to be unknown do not
+   * wait again.
    *
    * @param ofRepairs those of `ids` that repairs come in: asked again even if they are known to be unknown
+   * @returns the unknown ids; `read` has the schemas of all others
    * @throws RegistryUnavailableError where the registry gave no usable answer: nothing is known then;
    * DecodingAbortedError
    */
@@ -53,18 +78,19 @@ export class SchemaResolution<T> {
     ids: ReadonlySet<number>,
     signal: AbortSignal,
     ofRepairs: ReadonlySet<number> = new Set(),
-  ): Promise<void> {
+  ): Promise<ReadonlySet<number>> {
     const { clock } = this.#options;
-    await this.#ask(this.#unknownAmong(ofRepairs), signal);
+    const found = new Set<number>();
+    await this.#ask(this.#unknownAmong(ofRepairs), signal, found);
     const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS);
     // Kept here until every id has an answer, even if it is forgotten elsewhere: each try brings the answer nearer.
-    let open = this.#openAmong(ids);
+    let open = this.#openAmong(ids, found);
     try {
       while (open.length > 0) {
         const isConfirmed = await this.#confirmRegistry(open, signal);
-        await this.#ask(idsOfTry(open, clock.now()), signal);
-        open = open.filter((denial) => !this.#compiled.has(denial.id) && !denial.isUnknown(clock.now()));
-        if (open.length === 0) return;
+        await this.#ask(idsOfTry(open, clock.now()), signal, found);
+        open = open.filter((denial) => !found.has(denial.id) && !denial.isUnknown(clock.now()));
+        if (open.length === 0) break;
         const now = clock.now();
         const restMs = open.reduce((least, denial) => Math.min(least, denial.restMs(now)), Infinity);
         if (restMs === 0 && !isConfirmed) throw this.#forgetfulRegistry(open);
@@ -74,6 +100,7 @@ export class SchemaResolution<T> {
       if (error instanceof RegistryUnavailableError) for (const denial of open) denial.interrupt();
       throw error;
     }
+    return new Set([...ids].filter((id) => !found.has(id)));
   }
 
   /** The unknown ids that were last asked for a while ago; not too many. */
@@ -83,13 +110,17 @@ export class SchemaResolution<T> {
     return denials.filter((denial) => denial.isUnknown(now) && now - denial.lastAt >= ASK_FOR_REPAIR_MS);
   }
 
-  /** The ids that neither were found nor are unknown at present. */
-  #openAmong(ids: ReadonlySet<number>): readonly Denial[] {
+  /** The ids that neither were found nor are unknown at present. Adds those that are kept to `found`. */
+  #openAmong(ids: ReadonlySet<number>, found: Set<number>): readonly Denial[] {
     const now = this.#options.clock.now();
     const open: Denial[] = [];
     for (const id of ids) {
       // Ids start at 1; a registry may well fail on others, which must not pass for an outage.
-      if (id < 1 || this.#compiled.has(id)) continue;
+      if (id < 1 || found.has(id)) continue;
+      if (this.#compiled.has(id)) {
+        found.add(id);
+        continue;
+      }
       const denial = this.#denials.of(id);
       if (!denial.isUnknown(now)) open.push(denial);
     }
@@ -105,30 +136,55 @@ export class SchemaResolution<T> {
     return true;
   }
 
-  /** Asks once for each id, a few at a time; the first failure ends it. */
-  async #ask(denials: readonly Denial[], signal: AbortSignal): Promise<void> {
+  /** Asks once for each id, a few at a time; the first failure ends it. Adds those that the registry has to `found`. */
+  async #ask(denials: readonly Denial[], signal: AbortSignal, found: Set<number>): Promise<void> {
     const left = denials.values();
     let failed = false;
     const askOn = async () => {
       // One iterator for all: each takes the next id.
       for (const denial of left) {
         if (failed) return;
-        await this.#askFor(denial, signal).catch((error: unknown) => {
+        const has = await this.#askFor(denial, signal).catch((error: unknown) => {
           failed = true;
           throw error;
         });
+        if (has) found.add(denial.id);
       }
     };
     await Promise.all(Array.from({ length: MAX_QUESTIONS }, askOn));
   }
 
-  async #askFor(denial: Denial, signal: AbortSignal): Promise<void> {
+  /** @returns whether the registry has the id */
+  async #askFor(denial: Denial, signal: AbortSignal): Promise<boolean> {
     const { id } = denial;
     const schema = await this.#schemaById(id, signal);
-    if (schema === null) return denial.note(this.#options.clock.now());
-    this.#compiled.set(id, this.#options.compile(schema));
+    if (schema === null) {
+      denial.note(this.#options.clock.now());
+      return false;
+    }
+    this.#keep(id, schema);
     this.#confirmedId = id;
     this.#denials.delete(id);
+    return true;
+  }
+
+  /** Drops the schemas that were asked for longest ago, if there are too many: producers may register any number. */
+  #keep(id: number, schema: object): T {
+    const compiled = this.#options.compile(schema);
+    this.#drop(id);
+    const characters = JSON.stringify(schema).length;
+    this.#compiled.set(id, { compiled, characters });
+    this.#keptCharacters += characters;
+    for (const oldest of this.#compiled.keys()) {
+      if (this.#keptCharacters <= MAX_KEPT_CHARACTERS || oldest === id) break;
+      this.#drop(oldest);
+    }
+    return compiled;
+  }
+
+  #drop(id: number): void {
+    this.#keptCharacters -= this.#compiled.get(id)?.characters ?? 0;
+    this.#compiled.delete(id);
   }
 
   async #answersForKnownId(signal: AbortSignal): Promise<boolean> {

@@ -37,24 +37,34 @@ export class SyncEventDecoder {
    */
   async decodeBatch(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[]> {
     const missing = this.#missingSchemas(records);
-    if (missing.size > 0) await this.#schemas.resolve(missing, signal, this.#missingSchemas(records.filter(isRepair)));
+    const ofRepairs = missing.size === 0 ? missing : this.#missingSchemas(records.filter(isRepair));
+    const unknown = missing.size === 0 ? missing : await this.#schemas.resolve(missing, signal, ofRepairs);
     const decoded = new Array<Decoded>(records.length);
-    for (let i = 0; i < records.length; i++) decoded[i] = this.#decode(records[i] as LogRecord);
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i] as LogRecord;
+      const id = schemaOf(record);
+      let schema = id === null ? undefined : this.#schemas.get(id);
+      // Rare: so many schemas are in use that this one was dropped.
+      if (schema === undefined && id !== null && !unknown.has(id)) schema = await this.#schemas.read(id, signal);
+      decoded[i] = this.#decode(record, schema);
+    }
     return decoded;
   }
 
   #missingSchemas(records: readonly LogRecord[]): ReadonlySet<number> {
     const missing = new Set<number>();
-    for (const { key, value } of records) {
-      if (key === null || key.length === 0 || value === null || framingFault(value) !== null) continue;
-      const id = schemaIdOf(value);
-      if (this.#schemas.get(id) === undefined) missing.add(id);
+    for (const record of records) {
+      const id = schemaOf(record);
+      if (id !== null && this.#schemas.get(id) === undefined) missing.add(id);
     }
     return missing;
   }
 
-  /** The codes of poison apply in the order in which they stand here. */
-  #decode(record: LogRecord): Decoded {
+  /**
+   * The codes of poison apply in the order in which they stand here.
+   * @param schema of the record; undefined if it is unknown
+   */
+  #decode(record: LogRecord, schema: SyncEventReader | undefined): Decoded {
     const { key, value } = record;
     if (key === null || key.length === 0) return poison(record, 'missing-key', 'the record has no key');
 
@@ -62,7 +72,6 @@ export class SyncEventDecoder {
     if (fault !== null || value === null) return poison(record, 'bad-framing', fault ?? 'the value is null');
 
     const id = schemaIdOf(value);
-    const schema = this.#schemas.get(id);
     if (schema === undefined) return poison(record, 'unknown-schema', `the schema registry has no schema ${id}`);
 
     const keyText = key.toString(undefined, 0, key.length);
@@ -97,6 +106,12 @@ export function createSyncEventDecoder(
   return new SyncEventDecoder(
     new SchemaResolution({ ...registry, compile: (registered) => reader.compile(registered) }),
   );
+}
+
+/** The id of the schema that a record needs; null if it is poison without being read. */
+function schemaOf({ key, value }: LogRecord): number | null {
+  if (key === null || key.length === 0 || value === null || framingFault(value) !== null) return null;
+  return schemaIdOf(value);
 }
 
 /** Most repairs are sent once a schema that was missing is there: it must not pass for unknown for another minute. */

@@ -40,6 +40,17 @@ export function copyOf(letter: DeadLetter): DeadLetter {
   return { ...letter, key: copied(letter.key), value: copied(letter.value), headers };
 }
 
+/** What is left to list and to judge it by. */
+export function withoutBytes(letter: DeadLetter): DeadLetter {
+  return { ...letter, value: null, headers: [] };
+}
+
+/** Bytes of the record, without those that were added. */
+export function sizeOf({ key, value, headers }: DeadLetter): number {
+  const ofHeaders = headers.reduce((sum, header) => sum + header.key.length + (header.value?.length ?? 0), 0);
+  return (key?.length ?? 0) + (value?.length ?? 0) + ofHeaders;
+}
+
 function copied(bytes: Buffer | null): Buffer | null {
   return bytes === null ? null : Buffer.from(bytes);
 }

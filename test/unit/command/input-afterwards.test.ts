@@ -47,7 +47,7 @@ function eventOf(payload: Payload): InputEvent {
 }
 
 async function after(partition: number, ...records: readonly LogRecord[]): Promise<InputAfterwards> {
-  const afterwards = new InputAfterwards(new Set(['1/20']), new Set(['acme']), decode);
+  const afterwards = new InputAfterwards(new Set(['1/10', '1/20']), new Set(['acme']), decode);
   await afterwards.take(partition, records);
   return afterwards;
 }

@@ -192,10 +192,10 @@ test('an id that resolved before stands in for a known id that was deleted, and 
   registry.ids.add(4);
   await schemas.resolve(new Set([4]), notAborted());
   registry.ids.delete(KNOWN_ID);
-  await expect(schemas.resolve(new Set([5]), notAborted())).resolves.toBeUndefined();
+  await expect(schemas.resolve(new Set([5]), notAborted())).resolves.toEqual(new Set([5]));
 
   registry.ids.add(KNOWN_ID).delete(4);
-  await expect(schemas.resolve(new Set([5]), notAborted())).resolves.toBeUndefined();
+  await expect(schemas.resolve(new Set([5]), notAborted())).resolves.toEqual(new Set([5]));
 });
 
 test('an outage at any of the tries is passed on, and the next call starts anew', async () => {
@@ -255,5 +255,40 @@ describe('when the caller gives up', () => {
     controller.abort();
 
     await expect(resolved).rejects.toThrow(DecodingAbortedError);
+  });
+});
+
+describe('however many schemas producers register', () => {
+  /** Of about 100,000 characters: twenty of them are kept. */
+  const large = (id: number) => ({ type: 'string', doc: String(id).padStart(100_000) });
+
+  beforeEach(() => {
+    registry.schemaById = (id) => {
+      registry.asked.push(id);
+      return Promise.resolve(registry.ids.has(id) ? large(id) : null);
+    };
+    for (let id = 1; id <= 1_000; id++) registry.ids.add(id);
+  });
+
+  test('only the ones that were asked for last are kept', async () => {
+    const all = new Set([...registry.ids]);
+    expect(await schemas.resolve(all, notAborted())).toEqual(new Set());
+    const kept = [...all].filter((id) => schemas.get(id) !== undefined);
+    expect(kept).toEqual([...all].slice(-20));
+  });
+
+  test('one that was dropped is not unknown: it is asked for again', async () => {
+    await schemas.resolve(registry.ids, notAborted());
+    expect(schemas.get(7)).toBeUndefined();
+    expect(await schemas.read(7, notAborted())).toBe(JSON.stringify(large(7)));
+    expect(registry.timesAsked(7)).toBe(2);
+    expect(await schemas.read(7, notAborted())).toBe(JSON.stringify(large(7)));
+    expect(registry.timesAsked(7)).toBe(2);
+  });
+
+  test('one that was dropped and is denied then waits for the registry, and is not taken for unknown', async () => {
+    await schemas.resolve(registry.ids, notAborted());
+    registry.ids.delete(7);
+    await expect(schemas.read(7, notAborted())).rejects.toThrow(RegistryUnavailableError);
   });
 });

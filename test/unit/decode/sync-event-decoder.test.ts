@@ -313,3 +313,15 @@ describe('any value', () => {
     );
   });
 });
+
+test('a batch whose records have more schemas than are kept is read as a whole', async () => {
+  const ids = Array.from({ length: 100 }, (_, i) => i + 10);
+  const schema = { ...syncEventSchema(), doc: 'x'.repeat(100_000) };
+  const decoder = decoderOf(
+    registryOf({ [SCHEMA_ID]: syncEventSchema(), ...Object.fromEntries(ids.map((id) => [id, schema])) }),
+  );
+  const records = [...ids, ...ids].map((id) => recordOf({ value: framed(id, status) }));
+  const decoded = await decoder.decodeBatch(records, notAborted());
+  expect(decoded.filter(isPoison)).toEqual([]);
+  expect(decoded).toHaveLength(200);
+});

@@ -1,0 +1,133 @@
+/** `dead-letters repair --all` over more dead letters than memory may hold. */
+import type { DeadLetterDesk, ReadLetters } from '../../../src/command/dead-letter-desk.js';
+import { portionsOf } from '../../../src/command/dead-letter-portions.js';
+import { repairAll } from '../../../src/command/dead-letter-repair-all.js';
+import type { Repairing } from '../../../src/command/dead-letter-repair.js';
+import { InputAfterwards } from '../../../src/command/input-afterwards.js';
+import { RepairAttempts, type RecordId } from '../../../src/command/repair-attempts.js';
+import type { InputEvent } from '../../../src/domain/events.js';
+import { partitionOfKey } from '../../../src/kafka/partitioner.js';
+import type { RecordTo } from '../../../src/kafka/record-sender.js';
+import { idOf, type DeadLetter } from '../../../src/publish/dead-letter-reading.js';
+
+const PARTITIONS = 1;
+const KEY = Buffer.from('acme');
+
+function letterAt(offset: number, repairs: readonly RecordId[] = []): DeadLetter {
+  return {
+    ...{ topic: 'sync-events', partition: 0, offset, code: 'unknown-schema', message: '', timestamp: offset },
+    ...{ writtenAt: offset, key: KEY, value: Buffer.from(String(offset)) },
+    headers: repairs.map((id) => ({ key: 'repairs', value: Buffer.from(id) })),
+  };
+}
+
+function attemptsOf(letters: readonly DeadLetter[]): RepairAttempts {
+  const attempts = new RepairAttempts();
+  for (const letter of letters) attempts.add(letter);
+  return attempts;
+}
+
+function portions(letters: readonly DeadLetter[], limits: { bytes: number; count: number }, bytesOfOne = 1): string[] {
+  const sizes = new Map(letters.map((letter) => [idOf(letter), bytesOfOne]));
+  const read: ReadLetters = { letters, companies: new Map(), attempts: attemptsOf(letters) };
+  return portionsOf(read, sizes, limits).map((ids) => [...ids].map((id) => id.slice(2)).join(' '));
+}
+
+test('portions have a limited number of letters, and a limited number of bytes but for one letter', () => {
+  const letters = [1, 2, 3, 4, 5].map((offset) => letterAt(offset));
+  expect(portions(letters, { bytes: Infinity, count: 2 })).toEqual(['1 2', '3 4', '5']);
+  expect(portions(letters, { bytes: 25, count: 100 }, 10)).toEqual(['1 2 3', '4 5']);
+  expect(portions([], { bytes: 1, count: 1 })).toEqual([]);
+});
+
+test('a letter and the failed repairs of it are in one portion, at the place of the letter', () => {
+  const letters = [letterAt(1), letterAt(2), letterAt(3), letterAt(4, ['0/1']), letterAt(5, ['0/4'])];
+  expect(portions(letters, { bytes: Infinity, count: 1 })).toEqual(['1 4 5', '2', '3']);
+});
+
+/** A topic of dead letters in memory, which counts the letters that are held with their values. */
+class CountingDesk {
+  readonly sent: { readonly value: string; readonly repairs: readonly string[] }[] = [];
+  mostHeld = 0;
+
+  constructor(private readonly stored: readonly DeadLetter[]) {}
+
+  letters(_sinceMs: number | null, wanted: (letter: DeadLetter) => DeadLetter | null): Promise<ReadLetters> {
+    const letters = this.stored.map(wanted).filter((letter) => letter !== null);
+    this.mostHeld = Math.max(this.mostHeld, letters.filter(({ value }) => value !== null).length);
+    const companies = new Map(this.stored.map((letter) => [idOf(letter), 'acme']));
+    return Promise.resolve({ letters, companies, attempts: attemptsOf(this.stored) });
+  }
+
+  readAgain(letters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
+    return Promise.resolve(
+      letters.map(({ offset, timestamp, value }) =>
+        String(value) === 'unreadable'
+          ? 'undecodable'
+          : {
+              ...{ companyId: 'acme', clientId: 'c', offset, timestamp, repairs: [] },
+              payload: { kind: 'deleted' } as const,
+            },
+      ),
+    );
+  }
+
+  async afterwards(_letters: unknown, poison: ReadonlyMap<RecordId, unknown>): Promise<InputAfterwards> {
+    const afterwards = new InputAfterwards(poison, new Set(), () => Promise.resolve([]));
+    const records = this.sent.map(({ repairs }, i) => ({
+      ...{ offset: 100_000 + i, timestamp: 0, key: KEY, value: null },
+      headers: repairs.map((id) => ({ key: 'repairs', value: Buffer.from(id) })),
+    }));
+    await afterwards.take(0, records);
+    return afterwards;
+  }
+
+  send([{ value, headers }]: readonly [RecordTo]): Promise<void> {
+    this.sent.push({ value: String(value), repairs: headers.map((header) => String(header.value)) });
+    return Promise.resolve();
+  }
+
+  inputPartitions(): Promise<number> {
+    return Promise.resolve(PARTITIONS);
+  }
+}
+
+async function repaired(stored: readonly DeadLetter[]): Promise<{ desk: CountingDesk; lines: string[] }> {
+  expect(partitionOfKey(KEY, PARTITIONS)).toBe(0);
+  const desk = new CountingDesk(stored);
+  const lines: string[] = [];
+  const at: Partial<Repairing> = {
+    ...{ desk: desk as unknown as DeadLetterDesk, own: { all: true } },
+    print: (line) => void lines.push(line),
+  };
+  expect(await repairAll(at as Repairing)).toBe(0);
+  return { desk, lines };
+}
+
+test('all are sent again, each once and in order, and only a portion of them is in memory at a time', async () => {
+  const stored = Array.from({ length: 2_500 }, (_, offset) => letterAt(offset));
+  const { desk, lines } = await repaired(stored);
+  expect(desk.sent.map(({ value }) => Number(value))).toEqual(stored.map(({ offset }) => offset));
+  expect(desk.mostHeld).toBe(1_000);
+  expect(lines.at(-1)).toBe('2500 of 2500 dead letters without a repair were sent again');
+});
+
+test('a letter of a later portion that was replaced already is counted, and not sent again', async () => {
+  // The last one failed to repair the first and the one before it.
+  const stored = Array.from({ length: 1_200 }, (_, offset) => letterAt(offset));
+  stored.push(letterAt(1_200, ['0/0', '0/1199']));
+  const { desk, lines } = await repaired(stored);
+  expect(desk.sent[0]).toEqual({ value: '1200', repairs: ['0/1200', '0/0', '0/1199'] });
+  expect(desk.sent.map(({ value }) => value)).not.toContain('1199');
+  expect(desk.sent).toHaveLength(1_199);
+  expect(lines.at(-1)).toBe('1201 of 1201 dead letters without a repair were sent again');
+});
+
+test('what cannot be read is left, whichever portion it is in', async () => {
+  const stored = Array.from({ length: 1_001 }, (_, offset) => letterAt(offset));
+  stored[1_000] = { ...letterAt(1_000), value: Buffer.from('unreadable') };
+  const { desk, lines } = await repaired(stored);
+  expect(desk.sent).toHaveLength(1_000);
+  expect(lines.filter((line) => line.includes(': left'))).toEqual(['0/1000: left, undecodable']);
+  expect(lines.at(-1)).toBe('1000 of 1001 dead letters without a repair were sent again');
+});
