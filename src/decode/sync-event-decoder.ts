@@ -46,7 +46,7 @@ export class SyncEventDecoder {
       let schema = id === null ? undefined : this.#schemas.get(id);
       // Rare: so many schemas are in use that this one was dropped.
       if (schema === undefined && id !== null && !unknown.has(id)) schema = await this.#schemas.read(id, signal);
-      decoded[i] = this.#decode(record, schema);
+      decoded[i] = this.#decode(record, id, schema);
     }
     return decoded;
   }
@@ -62,16 +62,12 @@ export class SyncEventDecoder {
 
   /**
    * The codes of poison apply in the order in which they stand here.
-   * @param schema of the record; undefined if it is unknown
+   * @param id of the record's schema, and the schema; undefined if it is unknown
    */
-  #decode(record: LogRecord, schema: SyncEventReader | undefined): Decoded {
+  #decode(record: LogRecord, id: number | null, schema: SyncEventReader | undefined): Decoded {
     const { key, value } = record;
     if (key === null || key.length === 0) return poison(record, 'missing-key', 'the record has no key');
-
-    const fault = framingFault(value);
-    if (fault !== null || value === null) return poison(record, 'bad-framing', fault ?? 'the value is null');
-
-    const id = schemaIdOf(value);
+    if (id === null || value === null) return poison(record, 'bad-framing', framingFault(value) ?? 'the value is null');
     if (schema === undefined) return poison(record, 'unknown-schema', `the schema registry has no schema ${id}`);
 
     const keyText = key.toString(undefined, 0, key.length);
