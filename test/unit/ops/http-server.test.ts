@@ -6,13 +6,15 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../src/lib/system-clock.js';
 import { SCHEMAS } from '../../../src/ops/api-schemas.js';
-import { DependencyWatch } from '../../../src/ops/dependency-watch.js';
+import { DependencyWatch, UNREACHABLE_AFTER_MS } from '../../../src/ops/dependency-watch.js';
 import { FAILING_AFTER_MS, FailureWatch } from '../../../src/ops/failure-watch.js';
 import { startHttpServer, type HttpServer, type Starting } from '../../../src/ops/http-server.js';
 import { openApiDocument } from '../../../src/ops/openapi.js';
 import { ProgressBoard } from '../../../src/ops/progress-board.js';
 import { MemberProofs } from '../../../src/ops/member-proof.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { passTime } from '../../support/pass-time.js';
 
 const PAGE = join(__dirname, '..', '..', '..', 'page');
 const ACCESS = {
@@ -36,19 +38,23 @@ let statuses: Map<number, PartitionStatus>;
 let starting: Starting | null;
 let failures: FailureWatch;
 let nowMs: number;
+let dependencies: DependencyWatch;
 
 beforeEach(async () => {
   statuses = new Map();
   starting = null;
   nowMs = 0;
   failures = new FailureWatch(() => nowMs);
+  dependencies = new DependencyWatch({ clock: { ...systemClock, now: () => nowMs }, logger, ask });
   const view = {
     starting: () => starting,
     partitions: () => statuses,
     inspection: () => null,
     figures: new ProgressBoard(),
     failures,
-    dependencies: new DependencyWatch({ clock: { ...systemClock, now: () => nowMs }, logger, ask }),
+    get dependencies() {
+      return dependencies;
+    },
   };
   server = await startHttpServer({ ...ACCESS, port: 0 }, view, new Registry(), PAGE);
 });
@@ -103,6 +109,25 @@ test('an instance is not ready while something fails again and again, also in th
   while (nowMs < FAILING_AFTER_MS - 5_000) expect(await failAndRun()).toMatchObject({ status: 200, ready: true });
   const failing = [{ part: 'partition', partition: 0, failingSince: '1970-01-01T00:00:00.000Z' }];
   expect(await failAndRun()).toEqual({ status: 503, ready: false, ...NOTHING, failing });
+});
+
+test.each([
+  ['brokers', 503],
+  ['schema-registry', 200],
+] as const)('an instance that does not reach its %s answers %i, and does not say why', async (name, status) => {
+  const clock = new ManualClock();
+  const fail = () => Promise.reject(new Error('connect ECONNREFUSED 10.0.0.7:9092'));
+  dependencies = new DependencyWatch({ clock, logger, ask: { ...ask, [name]: fail } });
+  const stop = new AbortController();
+  const running = dependencies.run(stop.signal);
+  await passTime(clock, 2 * UNREACHABLE_AFTER_MS);
+  const unreachable = { dependency: name, reachable: false, unreachableSince: '1970-01-01T00:00:01.000Z' };
+  const told = await readiness();
+  expect(told).toMatchObject({ status, ready: status === 200 });
+  expect(told.dependencies.filter(({ reachable }) => reachable !== true)).toEqual([unreachable]);
+  stop.abort();
+  await passTime(clock, 1_000);
+  await running;
 });
 
 test('what cannot be answered is refused in words', async () => {
