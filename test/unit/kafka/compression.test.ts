@@ -243,6 +243,10 @@ describe('a frame that is hostile', () => {
       ),
       [ZSTD, zstd([0, windowOf(27)], stored(true, Buffer.of(1)))] as const,
       [ZSTD, zstd([0xe0, 0, 0, 0, 8, 0, 0, 0, 0], stored(true, Buffer.of(1)))] as const,
+      [
+        ZSTD,
+        zstd([0xe0, 0, 0, 0, 0x40, 0, 0, 0, 0], ...Array<Buffer>(8_191).fill(repeated(false)), repeated(true)),
+      ] as const,
       [LZ4, Buffer.from([4, 0x22, 0x4d, 0x18, 0x60, 0x70, 0, 1, 0, 0, 0x80, 65, 0, 0, 0, 0])] as const,
       [GZIP, Buffer.concat([gzipSync('x').subarray(0, -4), Buffer.of(255, 255, 255, 15)])] as const,
     ];
