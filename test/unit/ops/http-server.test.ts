@@ -7,8 +7,10 @@ import { Registry } from 'prom-client';
 import { systemClock } from '../../../src/lib/system-clock.js';
 import { SCHEMAS } from '../../../src/ops/api-schemas.js';
 import { DependencyWatch, UNREACHABLE_AFTER_MS } from '../../../src/ops/dependency-watch.js';
+import type { CompanyDirectory } from '../../../src/ops/company-directory.js';
 import { FAILING_AFTER_MS, FailureWatch } from '../../../src/ops/failure-watch.js';
 import { startHttpServer, type HttpServer, type Starting } from '../../../src/ops/http-server.js';
+import type { Inspection } from '../../../src/ops/inspection.js';
 import { openApiDocument } from '../../../src/ops/openapi.js';
 import { ProgressBoard } from '../../../src/ops/progress-board.js';
 import { MemberProofs } from '../../../src/ops/member-proof.js';
@@ -39,17 +41,19 @@ let starting: Starting | null;
 let failures: FailureWatch;
 let nowMs: number;
 let dependencies: DependencyWatch;
+let inspection: Inspection | null;
 
 beforeEach(async () => {
   statuses = new Map();
   starting = null;
   nowMs = 0;
+  inspection = null;
   failures = new FailureWatch(() => nowMs);
   dependencies = new DependencyWatch({ clock: { ...systemClock, now: () => nowMs }, logger, ask });
   const view = {
     starting: () => starting,
     partitions: () => statuses,
-    inspection: () => null,
+    inspection: () => inspection,
     figures: new ProgressBoard(),
     failures,
     get dependencies() {
@@ -141,6 +145,20 @@ test('what cannot be answered is refused in words', async () => {
     expect({ path, status: response.status }).toEqual({ path, status });
     expect(SCHEMAS.refusal.parse(await response.json()).error).not.toBe('');
   }
+});
+
+test.each([
+  ['/companies/plain', 'plain'],
+  ['/companies/a%2Fb', 'a/b'],
+  ['/companies?id=..', '..'],
+  ['/companies?id=.&scope=instance', '.'],
+])('%s asks for the company %j', async (path, companyId) => {
+  const cannotTell = (asked: string) =>
+    Promise.resolve({ kind: 'cannot-tell' as const, reasons: [`asked for ${asked}`] });
+  const companies = { find: cannotTell, findHere: cannotTell } as Partial<CompanyDirectory> as CompanyDirectory;
+  inspection = { companies } as Inspection;
+  const { error } = SCHEMAS.refusal.parse(await (await get(path)).json());
+  expect(error).toMatch(new RegExp(`: asked for ${companyId.replaceAll('.', '\\.')}$`));
 });
 
 test('whoever asks too often is told to wait', async () => {
