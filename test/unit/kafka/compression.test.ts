@@ -202,6 +202,12 @@ describe('a frame that is hostile', () => {
       TooManyBytesError,
     ],
     [
+      'zstd that says rightly that it holds more than allowed',
+      ZSTD,
+      zstd([0xe0, 0, 0, 0x40, 0x06, 0, 0, 0, 0], ...Array<Buffer>(799).fill(repeated(false)), repeated(true)),
+      TooManyBytesError,
+    ],
+    [
       'zstd of several frames that hold more together',
       ZSTD,
       Buffer.concat(Array<Buffer>(600).fill(zstd([0, windowOf(17)], repeated(true)))),
