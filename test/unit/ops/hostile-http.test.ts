@@ -148,6 +148,11 @@ describe('with a token', () => {
       expect(await status(refused)).toBe(401);
   });
 
+  test('requests without a token are refused, and do not count as wrong tokens', async () => {
+    for (let i = 0; i <= MAX_WRONG_TOKENS; i++) expect((await ask('/partitions')).status).toBe(401);
+    expect((await ask('/partitions', { headers: bearer(TOKEN) })).status).toBe(200);
+  });
+
   test('the scheme of the token is read in any case, and both tokens are accepted', async () => {
     for (const authorization of [`bearer ${TOKEN}`, `BEARER  ${TOKEN}`, 'Bearer former-token'])
       expect((await ask('/partitions', { headers: { authorization } })).status).toBe(200);
