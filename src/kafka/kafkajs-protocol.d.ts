@@ -29,6 +29,9 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readInt64(): { toString(): string };
     readString(): string | null;
     readArray<T>(read: (decoder: Decoder) => T): T[];
+    readVarIntArray<T>(read: (decoder: Decoder) => T): T[];
+    readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;
+    readArrayAsync<T>(read: (decoder: Decoder) => Promise<T>): Promise<T[]>;
     readUVarInt(): number;
     readUVarIntString(): string | null;
     readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;

@@ -5,9 +5,9 @@ import { watchStops } from '../../src/command/stop-watchdog.js';
 const [how, killAfterMs] = process.argv.slice(2);
 const SLOW_STOP_MS = 2_000;
 
-process.once('SIGTERM', () => setTimeout(() => process.exit(0), SLOW_STOP_MS));
-// Keeps it running until then.
-setInterval(() => undefined, SLOW_STOP_MS);
+// Keeps it running until it has stopped. It then ends by itself: nothing else may keep it.
+const running = setInterval(() => undefined, SLOW_STOP_MS);
+process.once('SIGTERM', () => setTimeout(() => clearInterval(running), SLOW_STOP_MS));
 void watchStops(
   [constants.signals.SIGTERM],
   (reason) => process.stdout.write(`unavailable: ${reason}\n`),

@@ -61,6 +61,13 @@ test('a burst of one producer after good records passes; a registry that was exc
   expect(brake.check([good])).toEqual([good]);
 });
 
+test('companies with unknown ids before a record of a known one do not count any more', () => {
+  brake.check(unknown(SUSPECT_COMPANIES - 1));
+  brake.check([good]);
+  const ofOneProducer = Array.from({ length: 2 * SUSPECT_RECORDS }, () => bad('unknown-schema', 'another'));
+  expect(brake.check(ofOneProducer)).toBe(ofOneProducer);
+});
+
 test('a batch without unknown ids is never stopped, and an operator can confirm', () => {
   expect(() => brake.check(unknown(50))).toThrow(UnconfirmedSchemasError);
   expect(brake.check([])).toEqual([]);

@@ -163,6 +163,13 @@ describe('a frame that is hostile', () => {
       Buffer.from([0x40, 0xfc, 0xff, 0xff, 0xff, 0xff, 1, 2, 3]),
       DecompressionError,
     ],
+    ['snappy with a literal that is cut off', SNAPPY, Buffer.from([100, 0xf0, 99, 1, 2, 3]), DecompressionError],
+    [
+      'a snappy block whose literal is cut off with it',
+      SNAPPY,
+      xerial(sized(103, Buffer.from([100, 0xf0, 99, 1, 2, 3]))),
+      DecompressionError,
+    ],
     ['snappy with a match from 2 GiB before', SNAPPY, Buffer.from([8, 0, 65, 0x1b, 0, 0, 0, 0x80]), DecompressionError],
     ['snappy without anything', SNAPPY, Buffer.alloc(0), DecompressionError],
     ['snappy blocks of a negative length', SNAPPY, xerial(sized(-5, block)), DecompressionError],
@@ -192,6 +199,12 @@ describe('a frame that is hostile', () => {
       'zstd that repeats one byte without an end',
       ZSTD,
       zstd([0, windowOf(17)], ...Array<Buffer>(600).fill(repeated(false)), repeated(true)),
+      TooManyBytesError,
+    ],
+    [
+      'zstd that says rightly that it holds more than allowed',
+      ZSTD,
+      zstd([0xe0, 0, 0, 0x40, 0x06, 0, 0, 0, 0], ...Array<Buffer>(799).fill(repeated(false)), repeated(true)),
       TooManyBytesError,
     ],
     [
@@ -236,11 +249,21 @@ describe('a frame that is hostile', () => {
       ),
       [ZSTD, zstd([0, windowOf(27)], stored(true, Buffer.of(1)))] as const,
       [ZSTD, zstd([0xe0, 0, 0, 0, 8, 0, 0, 0, 0], stored(true, Buffer.of(1)))] as const,
+      [
+        ZSTD,
+        zstd([0xe0, 0, 0, 0, 0x40, 0, 0, 0, 0], ...Array<Buffer>(8_191).fill(repeated(false)), repeated(true)),
+      ] as const,
       [LZ4, Buffer.from([4, 0x22, 0x4d, 0x18, 0x60, 0x70, 0, 1, 0, 0, 0x80, 65, 0, 0, 0, 0])] as const,
       [GZIP, Buffer.concat([gzipSync('x').subarray(0, -4), Buffer.of(255, 255, 255, 15)])] as const,
     ];
     for (const [codec, bytes] of claims)
       expect(allocatedBy(() => givenBy(() => decompress(codec, bytes, 256 * MIB)))).toBeLessThan(MIB);
+  });
+
+  it('is given no more memory than may come out', () => {
+    const blocks = xerial(...Array<Buffer>(3).fill(bigSnappyBlock(sized)));
+    const opened = decompress(SNAPPY, blocks, 3 * MIB);
+    expect([opened.length, opened.buffer.byteLength]).toEqual([3 * MIB, 3 * MIB]);
   });
 
   it('with a window that is larger than it needs is read all the same', () => {
@@ -318,7 +341,22 @@ describe('an LZ4 frame', () => {
     ['no end mark', [...MAGIC, 0x60, 0x40, 0, ...size(10), ...BLOCK]],
     [
       'a block of more than its size',
-      [...MAGIC, 0x60, 0x40, 0, ...size(260 + 6), 0x1f, 0x61, 1, 0, ...Array<number>(259).fill(255), 0, 0x10, 0x61],
+      [
+        ...MAGIC,
+        0x60,
+        0x40,
+        0,
+        ...size(260 + 6),
+        0x1f,
+        0x61,
+        1,
+        0,
+        ...Array<number>(259).fill(255),
+        0,
+        0x10,
+        0x61,
+        ...END,
+      ],
     ],
   ])('is refused for %s', (_why, bytes) => {
     expect(() => lz4(...bytes)).toThrow(DecompressionError);

@@ -72,12 +72,27 @@ test.each([
     new WireWriter(4).int32(2 ** 31 - 1),
   ],
   [
+    'a varint array of kafkajs',
+    (bytes: Buffer) => new Decoder(bytes).readVarIntArray(() => 0),
+    new WireWriter(4).uvarint(2 ** 30),
+  ],
+  [
+    'a compact array of kafkajs',
+    (bytes: Buffer) => new Decoder(bytes).readUVarIntArray(() => 0),
+    new WireWriter(4).uvarint(2 ** 30),
+  ],
+  [
     'a negative array of kafkajs',
     (bytes: Buffer) => new Decoder(bytes).readArray(() => 0),
     new WireWriter(4).int32(-7),
   ],
 ])('%s of more items than there are bytes is refused before any is read', (_what, read, claim) => {
   expect(() => read(claim.finish())).toThrow(RangeError);
+});
+
+test('an array of kafkajs whose items are read one after the other is refused before any is', async () => {
+  const claim = new WireWriter(4).int32(2 ** 31 - 1).finish();
+  await expect(new Decoder(claim).readArrayAsync(() => Promise.resolve(0))).rejects.toThrow(RangeError);
 });
 
 test('an answer to Fetch that claims more partitions than it has bytes is refused', () => {

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { LargeBatches } from '../../../src/kafka/large-batches.js';
 import { ManualClock } from '../../support/manual-clock.js';
+import { passTime } from '../../support/pass-time.js';
 
 const holder = () => ({ closeLarge: () => undefined });
 
@@ -36,4 +37,19 @@ test('a batch that cannot be opened holds nothing, and the next one has its turn
   await expect(failing).rejects.toThrow('broken');
   await following;
   expect(large.heldBytes).toBe(3);
+});
+
+test('a batch that nobody reads from is closed, but not while nobody waits', async () => {
+  const clock = new ManualClock();
+  const large = new LargeBatches(clock, 10);
+  const closed: string[] = [];
+  const [idle, next] = ['idle', 'next'].map((name) => ({ closeLarge: () => void closed.push(name) }));
+  await large.open(idle!, () => Promise.resolve(10));
+  await passTime(clock, 30_000);
+  expect(closed).toEqual([]);
+  const following = large.open(next!, () => Promise.resolve(4));
+  await passTime(clock, 2_000);
+  await following;
+  expect(closed).toEqual(['idle']);
+  expect(large.heldBytes).toBe(4);
 });

@@ -120,6 +120,15 @@ test('what one call gives is bounded by its decompressed bytes, however well the
   }
 });
 
+test('the records that were given of a large batch keep the rest of it out of memory', async () => {
+  const reader = readerWith({ maxPartitionBytes: 100 * KIB });
+  reader.receive(compressed(0, LARGE_RECORDS, KIB), true, EPOCH);
+  const { records } = await reader.next(10);
+  expect(records).toHaveLength(10);
+  expect(Math.max(...records.map(({ value }) => value?.buffer.byteLength ?? 0))).toBeLessThan(200 * KIB);
+  reader.close();
+});
+
 test('large batches are open in turn, and within the budget but for one', async () => {
   const large = new LargeBatches(new ManualClock(), 4 * MIB);
   const readers = Array.from({ length: 5 }, () => readerWith({ large }));

@@ -148,6 +148,18 @@ describe('with a token', () => {
     expect((await answered).split('HTTP/1.1 200').length - 1).toBe(50);
   });
 
+  test('several addresses together cannot take more than 512 connections', async () => {
+    const sockets = [1, 2, 3, 4].flatMap((last) =>
+      Array.from({ length: MAX_CONNECTIONS_PER_ADDRESS }, () => open(`127.0.0.${last}`)),
+    );
+    expect(sockets).toHaveLength(512);
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    expect(await untilClosed(open('127.0.0.5'))).toBe('');
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(sockets.map((socket) => once(socket, 'close')));
+    expect((await ask('/livez', { from: '127.0.0.5' })).status).toBe(200);
+  });
+
   test('10,000 wrong tokens get nowhere, not even the right one after them, and take nothing from others', async () => {
     const counts = new Map<number, number>();
     for (let i = 0; i < 100; i++)
@@ -189,6 +201,12 @@ describe('with a token', () => {
       `${MEMBER_SCHEME} 1.2.3`,
     ])
       expect(await status(refused)).toBe(401);
+  });
+
+  test('requests without a token are refused, and do not count as wrong tokens', async () => {
+    for (let i = 0; i <= MAX_WRONG_TOKENS; i++) expect((await ask('/partitions')).status).toBe(401);
+    expect((await ask('/partitions')).headers['www-authenticate']).toBe(`Bearer, ${MEMBER_SCHEME}`);
+    expect((await ask('/partitions', { headers: bearer(TOKEN) })).status).toBe(200);
   });
 
   test('the scheme of the token is read in any case, and both tokens are accepted', async () => {

@@ -6,13 +6,17 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../src/lib/system-clock.js';
 import { SCHEMAS } from '../../../src/ops/api-schemas.js';
-import { DependencyWatch } from '../../../src/ops/dependency-watch.js';
+import { DependencyWatch, UNREACHABLE_AFTER_MS } from '../../../src/ops/dependency-watch.js';
+import type { CompanyDirectory } from '../../../src/ops/company-directory.js';
 import { FAILING_AFTER_MS, FailureWatch } from '../../../src/ops/failure-watch.js';
 import { startHttpServer, type HttpServer, type Starting } from '../../../src/ops/http-server.js';
+import type { Inspection } from '../../../src/ops/inspection.js';
 import { openApiDocument } from '../../../src/ops/openapi.js';
 import { ProgressBoard } from '../../../src/ops/progress-board.js';
 import { MemberProofs } from '../../../src/ops/member-proof.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { passTime } from '../../support/pass-time.js';
 
 const PAGE = join(__dirname, '..', '..', '..', 'page');
 const ACCESS = {
@@ -36,19 +40,25 @@ let statuses: Map<number, PartitionStatus>;
 let starting: Starting | null;
 let failures: FailureWatch;
 let nowMs: number;
+let dependencies: DependencyWatch;
+let inspection: Inspection | null;
 
 beforeEach(async () => {
   statuses = new Map();
   starting = null;
   nowMs = 0;
+  inspection = null;
   failures = new FailureWatch(() => nowMs);
+  dependencies = new DependencyWatch({ clock: { ...systemClock, now: () => nowMs }, logger, ask });
   const view = {
     starting: () => starting,
     partitions: () => statuses,
-    inspection: () => null,
+    inspection: () => inspection,
     figures: new ProgressBoard(),
     failures,
-    dependencies: new DependencyWatch({ clock: { ...systemClock, now: () => nowMs }, logger, ask }),
+    get dependencies() {
+      return dependencies;
+    },
   };
   server = await startHttpServer({ ...ACCESS, port: 0 }, view, new Registry(), PAGE);
 });
@@ -105,6 +115,25 @@ test('an instance is not ready while something fails again and again, also in th
   expect(await failAndRun()).toEqual({ status: 503, ready: false, ...NOTHING, failing });
 });
 
+test.each([
+  ['brokers', 503],
+  ['schema-registry', 200],
+] as const)('an instance that does not reach its %s answers %i, and does not say why', async (name, status) => {
+  const clock = new ManualClock();
+  const fail = () => Promise.reject(new Error('connect ECONNREFUSED 10.0.0.7:9092'));
+  dependencies = new DependencyWatch({ clock, logger, ask: { ...ask, [name]: fail } });
+  const stop = new AbortController();
+  const running = dependencies.run(stop.signal);
+  await passTime(clock, 2 * UNREACHABLE_AFTER_MS);
+  const unreachable = { dependency: name, reachable: false, unreachableSince: '1970-01-01T00:00:01.000Z' };
+  const told = await readiness();
+  expect(told).toMatchObject({ status, ready: status === 200 });
+  expect(told.dependencies.filter(({ reachable }) => reachable !== true)).toEqual([unreachable]);
+  stop.abort();
+  await passTime(clock, 1_000);
+  await running;
+});
+
 test('what cannot be answered is refused in words', async () => {
   for (const [path, status] of [
     ['/companies/x', 503],
@@ -116,6 +145,20 @@ test('what cannot be answered is refused in words', async () => {
     expect({ path, status: response.status }).toEqual({ path, status });
     expect(SCHEMAS.refusal.parse(await response.json()).error).not.toBe('');
   }
+});
+
+test.each([
+  ['/companies/plain', 'plain'],
+  ['/companies/a%2Fb', 'a/b'],
+  ['/companies?id=..', '..'],
+  ['/companies?id=.&scope=instance', '.'],
+])('%s asks for the company %j', async (path, companyId) => {
+  const cannotTell = (asked: string) =>
+    Promise.resolve({ kind: 'cannot-tell' as const, reasons: [`asked for ${asked}`] });
+  const companies = { find: cannotTell, findHere: cannotTell } as Partial<CompanyDirectory> as CompanyDirectory;
+  inspection = { companies } as Inspection;
+  const { error } = SCHEMAS.refusal.parse(await (await get(path)).json());
+  expect(error).toMatch(new RegExp(`: asked for ${companyId.replaceAll('.', '\\.')}$`));
 });
 
 test('whoever asks too often is told to wait', async () => {

@@ -77,6 +77,14 @@ test('a redirect leads to a member, with the path that was asked for', async () 
   expect(owner.asked.map(({ url }) => url)).toEqual(['/companies/acme']);
 });
 
+test('nothing is asked of an address with more than host and port', async () => {
+  const other = await member(json(EXPLANATION, 404));
+  const hostAndPort = other.address.replace('http://', '');
+  for (const address of [`${other.address}/admin?x=`, `http://user@${hostAndPort}`, `ftp://${hostAndPort}`])
+    await expect(client.explanation(address, 'acme')).rejects.toThrow('is not the address of an instance');
+  expect(other.asked).toEqual([]);
+});
+
 test('a redirect to elsewhere is not followed', async () => {
   const victim = await member(json(EXPLANATION));
   members = [];
@@ -100,7 +108,9 @@ test('an answer without end is cut off', async () => {
     const send = () => response.write(block, (error) => (error ? undefined : ((sent += block.length), send())));
     send();
   });
-  await expect(client.explanation(other.address, 'acme')).rejects.toThrow(/more than \d+ bytes/);
+  await expect(client.explanation(other.address, 'acme')).rejects.toThrow(
+    `the answer has more than ${16 * 1_024 * 1_024} bytes`,
+  );
   expect(sent).toBeLessThan(40_000_000);
 });
 

@@ -134,14 +134,21 @@ test('a partition that gives no answer keeps no other one from being told, and w
   const stop = new AbortController();
   const clock = new ManualClock();
   const stale: number[] = [];
+  const registry = new Registry();
   let hasLeader = true;
+  let unanswered = 0;
   let end = 5;
-  const bounds = ({ partition }: TopicPartition) =>
-    partition === 3 && !hasLeader
-      ? new Promise<never>(() => undefined)
-      : Promise.resolve({ start: 0, end, highWatermark: end, ...SEEN_BY_MOST });
+  const bounds = ({ partition }: TopicPartition) => {
+    if (partition !== 3 || hasLeader) return Promise.resolve({ start: 0, end, highWatermark: end, ...SEEN_BY_MOST });
+    unanswered++;
+    return new Promise<never>(() => undefined);
+  };
+  const openTransactions = async () =>
+    [...(await registry.metrics()).matchAll(/^company_sync_input_open_transaction_seconds\{partition="(\d)"\}/gm)].map(
+      ([, partition]) => Number(partition),
+    );
   const metrics = new InstanceMetrics({
-    ...{ registry: new Registry(), clock, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
+    ...{ registry, clock, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
     logs: { bounds, committedOffset: () => Promise.resolve({ offset: 1, leaderEpoch: 0 }) },
     local: { statuses: () => assigned, committed: () => null },
     deadLetterRetentionMs: Infinity,
@@ -162,6 +169,7 @@ test('a partition that gives no answer keeps no other one from being told, and w
     [3, 4],
     [4, 8],
   ]);
+  expect(await openTransactions()).toEqual([3, 4]);
   end = 12;
   await passTime(clock, STALE_AFTER_MS);
   expect([...lags]).toEqual([
@@ -169,6 +177,8 @@ test('a partition that gives no answer keeps no other one from being told, and w
     [4, 11],
   ]);
   expect(new Set(stale)).toEqual(new Set([3]));
+  expect(await openTransactions()).toEqual([4]);
+  expect(unanswered).toBe(1); // Questions do not pile up.
   stop.abort();
   await passTime(clock, STALE_AFTER_MS);
   await running;

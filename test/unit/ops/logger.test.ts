@@ -1,6 +1,7 @@
 /** The log of the processor stays small, whatever goes wrong again and again. */
 import { Writable } from 'node:stream';
 import type { Logger } from 'pino';
+import { hiderOf } from '../../../src/lib/hide-secrets.js';
 import { MAX_CAUSES, REPEAT_AFTER_MS } from '../../../src/lib/repeated-lines.js';
 import { COMPANY_LINES_A_MINUTE, createLogger } from '../../../src/ops/logger.js';
 import { LoggingObserver } from '../../../src/ops/logging-observer.js';
@@ -88,4 +89,17 @@ test('a partition that fails again and again has its error once a minute, and no
   expect(lines.map(({ msg }) => msg)).toEqual(['partition is running', 'partition will be taken over again']);
   observer.state(0, { state: 'running', reason: null });
   expect(lines.at(-1)?.msg).toBe('partition is running');
+});
+
+test('a line has no secret, wherever it stands, and nothing that moves a cursor', () => {
+  const written: string[] = [];
+  const destination = { write: (line: string) => void written.push(line) };
+  const hide = hiderOf(['planted-password']);
+  const safe = createLogger({ level: 'info', pid: 1, hide, now: () => nowMs }, destination);
+  const request = { headers: { authorization: 'Bearer short' }, password: 'tiny' };
+  safe.info({ request, passphrase: 'open' }, 'refused planted-password \u009b2J\u202e');
+  const [line = ''] = written;
+  for (const secret of ['planted-password', 'short', 'tiny', 'open']) expect(line).not.toContain(secret);
+  expect(line).toMatch(/^[\x20-\x7e]*\n$/);
+  expect(JSON.parse(line)).toMatchObject({ msg: 'refused *** \u009b2J\u202e', passphrase: '[Redacted]' });
 });

@@ -1,21 +1,39 @@
 /** What an operator reads once, or once an hour, however often it happens. */
 import pino from 'pino';
+import { REPEAT_AFTER_MS } from '../../../src/lib/repeated-lines.js';
 import { LoggingObserver } from '../../../src/ops/logging-observer.js';
 
 const HOUR_MS = 3_600_000;
 
-test('records whose timestamp is not a date are logged at once, and then once an hour with their number', () => {
+/** An observer at a time that can be set, and the lines that it has logged. */
+function observed() {
   const lines: Record<string, unknown>[] = [];
   const write = (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>);
-  let now = Date.UTC(2027, 0, 1);
-  const observer = new LoggingObserver(pino({}, { write }), () => now);
+  const time = { now: Date.UTC(2027, 0, 1) };
+  return { lines, time, observer: new LoggingObserver(pino({}, { write }), () => time.now) };
+}
+
+test('a state that comes again and again is logged three times a minute, and then with how many lines were left out', () => {
+  const { lines, time, observer } = observed();
+  const isWaiting = (offset: number) =>
+    observer.state(3, { state: 'waiting-for-registry', reason: `no answer at offset ${offset}` });
+  for (let offset = 0; offset < 100; offset++) isWaiting(offset);
+  observer.state(4, { state: 'waiting-for-registry', reason: 'no answer at offset 0' });
+  expect(lines.map(({ partition }) => partition)).toEqual([3, 3, 3, 4]);
+  time.now += REPEAT_AFTER_MS;
+  isWaiting(100);
+  expect(lines[4]).toMatchObject({ partition: 3, state: 'waiting-for-registry', leftOut: 97 });
+});
+
+test('records whose timestamp is not a date are logged at once, and then once an hour with their number', () => {
+  const { lines, time, observer } = observed();
   const batchOf = (count: number, companyId: string) =>
     observer.batch(3, { undated: { count, example: { offset: 7, timestamp: -1, companyId } } });
 
   observer.batch(3, { undated: null });
   batchOf(2, 'a');
-  for (now += 1; now < Date.UTC(2027, 0, 1) + HOUR_MS; now += HOUR_MS / 4) batchOf(10, 'b');
-  now = Date.UTC(2027, 0, 1) + HOUR_MS;
+  for (time.now += 1; time.now < Date.UTC(2027, 0, 1) + HOUR_MS; time.now += HOUR_MS / 4) batchOf(10, 'b');
+  time.now = Date.UTC(2027, 0, 1) + HOUR_MS;
   batchOf(1, 'c');
   expect(lines).toMatchObject([
     { partition: 3, offset: 7, timestamp: -1, companyId: 'a', records: 2 },

@@ -1,4 +1,5 @@
-import { divideMemory } from '../../../src/ops/memory-budget.js';
+import { totalmem } from 'node:os';
+import { divideMemory, memoryBudget } from '../../../src/ops/memory-budget.js';
 import { rocksOptions, LEAST_STORE_BYTES, USUAL_STORE_BYTES } from '../../../src/store/rocks-options.js';
 
 const MIB = 1024 * 1024;
@@ -15,6 +16,19 @@ test('a heap that does not fit is warned of, with a command that makes it fit', 
   expect(warning).toContain('memory limit is 1024 MiB');
   const old = Number(/--max-old-space-size=(\d+)/.exec(warning ?? '')?.[1]);
   expect(divideMemory(1024 * MIB, (old + 192) * MIB).warning).toBeNull();
+});
+
+test.each([
+  ['of the control group', 512 * MIB, 512 * MIB],
+  ['of the machine where the group has none, which libuv tells as 0', 0, totalmem()],
+  ['of the machine where libuv tells the largest number', 2 ** 64, totalmem()],
+])('the limit is that %s', (_whose, ofGroup, limitBytes) => {
+  const told = jest.spyOn(process, 'constrainedMemory').mockReturnValue(ofGroup);
+  try {
+    expect(memoryBudget({ info: () => undefined, warn: () => undefined })).toMatchObject({ limitBytes });
+  } finally {
+    told.mockRestore();
+  }
 });
 
 test('the shares follow the limit and are bounded', () => {

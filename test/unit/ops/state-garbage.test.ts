@@ -1,5 +1,5 @@
 /** State that nobody uses goes after its retention, and no sooner; on real folders, by a clock of the test's own. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StateGarbage } from '../../../src/ops/state-garbage.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
@@ -101,4 +101,14 @@ test('each sweep tells what every folder takes', async () => {
   const bytes = new Map(instance.use.map((folder) => [folder.partition, folder.bytes]));
   expect([...bytes.keys()].sort()).toEqual([1, null]);
   for (const each of bytes.values()) expect(each).toBeGreaterThan(10_000);
+});
+
+test("each sweep empties RocksDB's own logs that have grown too large", async () => {
+  const instance = new Instance();
+  await instance.makeState(1);
+  instance.used.add(1);
+  const log = join(instance.stateDir, 'partition-1', 'LOG');
+  writeFileSync(log, Buffer.alloc(2 * 1024 * 1024), { flag: 'a' });
+  await instance.sweepAfter(0);
+  expect(statSync(log).size).toBe(0);
 });

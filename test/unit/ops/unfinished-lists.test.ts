@@ -1,13 +1,23 @@
 /** Lists of unfinished companies, on a real store. */
+import { setImmediate } from 'node:timers/promises';
 import { CompanyRows } from '../../../src/domain/company-rows.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import { MAX_LIST, merge, UnfinishedLists } from '../../../src/ops/unfinished-lists.js';
+import type { PartitionStatus } from '../../../src/pipeline/observer.js';
+import { ByteWriter } from '../../../src/store/byte-writer.js';
+import type { CommittedRows } from '../../../src/store/committed-rows.js';
+import type { Pair } from '../../../src/store/key-value-store.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { writeCompanyRow } from '../../../src/store/row-codec.js';
+import { companyKey } from '../../../src/store/row-keys.js';
 import { encodeChanges } from '../../../src/store/state-changes.js';
+import { MARK, markOf } from '../../../src/store/unfinished-index.js';
+import { heapInUse } from '../../support/heap.js';
 import { open, positionRow } from '../store/partition-fixture.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 
+const RUNNING: PartitionStatus = { state: 'running', reason: null };
 const COMPANIES = 3_000;
 /** 2024-01-01T00:00:00Z, in hours: only times since 2015 count as dates. */
 const EPOCH_HOUR = 473_352;
@@ -32,10 +42,7 @@ beforeEach(async () => {
     looks++;
     return store.committed();
   };
-  lists = new UnfinishedLists(
-    { statuses: () => new Map([[0, { state: 'running', reason: null }]]), committed },
-    () => now,
-  );
+  lists = new UnfinishedLists({ statuses: () => new Map([[0, RUNNING]]), committed }, () => now);
 });
 afterEach(() => store.close());
 
@@ -64,13 +71,44 @@ test('many requests at once cost two scans, and those of the next second none', 
 
 test('a scan that takes too long ends, and says that it has not seen all', async () => {
   lists = new UnfinishedLists(
-    { statuses: () => new Map([[0, { state: 'running', reason: null }]]), committed: () => store.committed() },
+    { statuses: () => new Map([[0, RUNNING]]), committed: () => store.committed() },
     () => (now += 1_500),
   );
   const { count, complete } = await lists.list('pending', 10);
   expect(complete).toBe(false);
   expect(count).toBeLessThan(COMPANIES);
   expect(count).toBeGreaterThan(0);
+});
+
+/** Unfinished companies, and nothing else. `atEnd` is called when all of them have been read. */
+function manyCompanies(count: number, idBytes: number, atEnd: () => void = () => undefined): CommittedRows {
+  const to = new ByteWriter();
+  to.begin();
+  writeCompanyRow(to, { ...NEW_COMPANY, progressHour: EPOCH_HOUR });
+  const row = to.end();
+  async function* pairs(): AsyncGenerator<Pair> {
+    for (let i = 0; i < count; i++) yield { key: markOf(companyKey(String(i).padStart(idBytes, '0'))), value: MARK };
+    await setImmediate();
+    atEnd();
+  }
+  const rows = { pairs, read: (keys: readonly Buffer[]) => Promise.resolve(keys.map(() => row)) };
+  return { ...rows, close: () => Promise.resolve() } as Partial<CommittedRows> as CommittedRows;
+}
+
+test('a scan looks at 50,000 companies of a partition at most', async () => {
+  const statuses = () => new Map([[0, RUNNING]]);
+  lists = new UnfinishedLists({ statuses, committed: () => manyCompanies(60_000, 10) }, () => now);
+  expect(await lists.list('pending', 1)).toMatchObject({ count: 50_000, complete: false });
+});
+
+test('a scan keeps no more companies in memory than a list may have', async () => {
+  const before = heapInUse();
+  let grown = 0;
+  const statuses = () => new Map(Array.from({ length: 4 }, (_, partition) => [partition, RUNNING]));
+  const atEnd = () => (grown = Math.max(grown, heapInUse() - before));
+  lists = new UnfinishedLists({ statuses, committed: () => manyCompanies(8_000, 1_000, atEnd) }, () => now);
+  expect((await lists.list('pending', MAX_LIST)).count).toBe(32_000);
+  expect(grown).toBeLessThan(10_000_000); // All of the ids together have 32 MB.
 });
 
 test('an instance of an earlier release, which gives no count, counts what it lists', async () => {

@@ -9,6 +9,7 @@ import {
   InconsistentPositionError,
   SettingsChangedError,
   StaleViewError,
+  UnreadableBatchError,
 } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type {
@@ -79,6 +80,8 @@ interface Situation {
   /** What is told after the proof. */
   readonly provedInput?: LogBounds;
   readonly provedChangelog?: LogBounds;
+  /** The batch of the input that cannot be read; the input must not be read if it is left out. */
+  readonly unreadable?: { readonly firstOffset: number; readonly nextOffset: number };
   /** What is told of the changelog from the third question on: the first is asked after fencing, the second to look. */
   readonly later?: LogBounds;
   readonly folder?: Folder;
@@ -116,7 +119,7 @@ class TakeOver {
       mayChangeSettings,
       clock: { now: () => now, delay: () => new Promise<void>(() => undefined) },
       inputLogs: {
-        reader: never,
+        reader: (_at, from) => this.#readerOfUnreadable(from),
         bounds: () => this.#bounds('input'),
         committedOffset: () => {
           this.asked.push('committed offset');
@@ -178,6 +181,17 @@ class TakeOver {
     const isLater = this.asked.filter((what) => what === 'bounds of changelog').length > 2;
     if (name === 'changelog' && isLater && later !== undefined) return Promise.resolve(later);
     return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+  }
+
+  #readerOfUnreadable(from: number): LogReader {
+    this.asked.push(`read the input from ${from}`);
+    const { unreadable = never() } = this.situation;
+    const error = new UnreadableBatchError(
+      { topic: TOPICS.input, partition: PARTITION },
+      { ...unreadable, why: '' },
+      '',
+    );
+    return { next: () => Promise.reject(error), close: () => void this.asked.push('close the reader') };
   }
 
   /** What is left of the changelog are markers. */
@@ -552,4 +566,37 @@ test('nothing is written to be aborted if a commit turns out to be open in the c
   });
   await expect(outcome).rejects.toThrow('the last transaction is open still');
   expect(asked).not.toContain('prove');
+});
+
+describe('a batch of the input that cannot be read', () => {
+  const skipping = {
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 12, provedChangelog: logUpTo(22) },
+    unreadable: { firstOffset: 10, nextOffset: 12 },
+  };
+
+  test('is skipped once a write has proved that the offset is the one after it', async () => {
+    const { asked, outcome } = await takenOver({ ...skipping, proof: { changelogEnd: 20, committed: at(12) } });
+    expect(await outcome).toMatchObject({ from: 12, isNews: true });
+    expect(asked).toContain('prove');
+    const reads = asked.filter((what) => what.startsWith('read the input'));
+    expect(new Set(reads)).toEqual(new Set(['read the input from 10']));
+    expect(asked.filter((what) => what === 'close the reader')).toHaveLength(reads.length);
+  });
+
+  test('is not skipped by an old offset that looks like it', async () => {
+    const { outcome } = await takenOver({ ...skipping, proof: { changelogEnd: 20, committed: at(10) } });
+    expect((await outcome).from).toBe(10);
+  });
+
+  test.each([
+    ['above its end', { input: logUpTo(15), committed: 16 }],
+    ['above a position below its start', { input: logUpTo(15, { start: 11 }), committed: 12 }],
+  ])('is not looked for where the offset is %s', async (_where, positions) => {
+    const { asked, outcome } = await takenOver({
+      ...{ folder: AT_10, changelog: logUpTo(20), provedChangelog: logUpTo(22), ...positions },
+      proof: { changelogEnd: 20, committed: at(positions.committed) },
+    });
+    await expect(outcome).rejects.toThrow(InconsistentPositionError);
+    expect(asked.filter((what) => what.startsWith('read the input'))).toEqual([]);
+  });
 });

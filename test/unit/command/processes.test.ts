@@ -1,0 +1,107 @@
+/** What only the whole process shows: that `run` and `doctor` use what is tested by itself elsewhere. No broker is there. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KILL_AFTER_MS } from '../../../src/command/stop-watchdog.js';
+
+const MAIN = join(__dirname, '..', '..', '..', 'src', 'main.ts');
+/** Computes without a pause from SIGUSR2 on. */
+const BLOCK = 'process.on("SIGUSR2", () => { process._rawDebug("blocked"); for (;;); })';
+const OPEN_PORT = 'HTTP_HOST is 0.0.0.0 and HTTP_TOKEN is not set';
+
+let stateDir: string;
+beforeEach(() => (stateDir = mkdtempSync(join(tmpdir(), 'processes-'))));
+afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
+
+function start(words: readonly string[], registry = 'http://127.0.0.1:1') {
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', '--import', `data:text/javascript,${BLOCK}`, MAIN, ...words],
+    {
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        ...{ KAFKA_BROKERS: '127.0.0.1:1', SCHEMA_REGISTRY_URL: registry },
+        ...{ STATE_DIR: stateDir, HTTP_HOST: '0.0.0.0', HTTP_PORT: '0' },
+      },
+    },
+  );
+  return { child, said: (text: string) => saidBy(child, text) };
+}
+
+/** Resolves once the process has printed the text. */
+function saidBy({ stdout, stderr }: ChildProcess, text: string): Promise<void> {
+  let output = '';
+  return new Promise((resolve) => {
+    for (const stream of [stdout, stderr])
+      stream?.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (output.includes(text)) resolve();
+      });
+  });
+}
+
+test('run warns of what its settings leave open, and ends at SIGTERM although its event loop is blocked', async () => {
+  const { child, said } = start(['run']);
+  try {
+    await Promise.all([said(OPEN_PORT), said('waiting for')]);
+    const blocked = said('blocked');
+    child.kill('SIGUSR2');
+    await blocked;
+    const begun = performance.now();
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    expect(performance.now() - begun).toBeLessThan(KILL_AFTER_MS + 2_000);
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
+
+test('doctor warns of what the settings leave open', async () => {
+  const { child, said } = start(['doctor']);
+  try {
+    await said(OPEN_PORT);
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
+
+describe('more companies than a person looks through are not silenced without a confirmation', () => {
+  const companyIds = Array.from({ length: 101 }, (_, i) => `company-${i}`);
+  const written = (lines: readonly string[]): string => {
+    const file = join(stateDir, 'lines.txt');
+    writeFileSync(file, lines.join('\n'));
+    return file;
+  };
+
+  async function expectRefusal(words: readonly string[], registry?: string): Promise<void> {
+    const { child, said } = start(words, registry);
+    try {
+      const refused = said('nothing was sent: it would silence 101 companies permanently');
+      const [code] = (await once(child, 'exit')) as [number];
+      await refused;
+      expect(code).toBe(1);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  }
+
+  test('by companies seed', () => expectRefusal(['companies', 'seed', '--file', written(companyIds)]));
+
+  test('by events send', async () => {
+    const registry = createServer((_request, response) => response.end(JSON.stringify({ id: 7 })));
+    await once(registry.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const events = companyIds.map((companyId) =>
+        JSON.stringify({ companyId, clientId: 'client', payload: { CompanyDeleted: {} } }),
+      );
+      const url = `http://127.0.0.1:${(registry.address() as AddressInfo).port}`;
+      await expectRefusal(['events', 'send', '--file', written(events)], url);
+    } finally {
+      registry.close();
+    }
+  });
+});
