@@ -30,7 +30,7 @@ or if a hostile record does not end as the contract says.
   --max-ms N   the longest that GET /metrics may take (1000)
   --max-cpu-ms N  the longest that the instance's main thread may be busy during an answer (1000): on a shared machine
                --max-ms also counts the load of others
-  --node FLAG  a flag for the instance's Node, such as --cpu-prof; several are possible
+  --node FLAG  a flag for Node of the instance, such as --node=--cpu-prof; several are possible
   --short      less of everything, at most 90 s
   --help       this`;
 

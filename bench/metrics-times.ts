@@ -1,7 +1,9 @@
-/** Asks GET /metrics in a thread of its own, so that the work of a bench is no part of the times. */
+/** Asks GET /metrics in a process of its own, so that the work of a bench is no part of the times. */
+import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
+import { endWithParent } from '../test/support/cluster/end-with-parent.js';
 
 export interface AnswerTime {
   /** From the question to the whole answer. */
@@ -16,23 +18,26 @@ interface Questions {
   readonly intervalMs: number;
 }
 
+const OWN_FILE = fileURLToPath(import.meta.url);
 const NS_A_MS = 1_000_000;
 
 /** Of all answers until `signal` aborts. */
 export function metricsTimes(questions: Questions, signal: AbortSignal): Promise<AnswerTime[]> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: questions });
-    signal.addEventListener('abort', () => worker.postMessage('stop'), { once: true });
-    worker.once('message', resolve).once('error', reject);
+    const child = fork(OWN_FILE, [JSON.stringify(questions)]);
+    endWithParent(child);
+    signal.addEventListener('abort', () => child.connected && child.send('stop'), { once: true });
+    child.once('message', (times: AnswerTime[]) => resolve(times)).once('error', reject);
+    child.once('close', (code) => reject(new Error(`asking for /metrics ended with exit code ${code}`)));
   });
 }
 
-if (!isMainThread) await ask(workerData as Questions);
+if (process.argv[1] === OWN_FILE) await ask(JSON.parse(process.argv[2] as string) as Questions);
 
 async function ask({ address, pid, intervalMs }: Questions): Promise<void> {
   const times: AnswerTime[] = [];
   let stopped = false;
-  parentPort?.once('message', () => (stopped = true));
+  process.once('message', () => (stopped = true));
   while (!stopped) {
     const [asked, cpu] = [performance.now(), mainThreadMs(pid)];
     const answer = await fetch(`${address}/metrics`);
@@ -41,7 +46,7 @@ async function ask({ address, pid, intervalMs }: Questions): Promise<void> {
     times.push({ ms: performance.now() - asked, cpuMs: mainThreadMs(pid) - cpu });
     await delay(intervalMs);
   }
-  parentPort?.postMessage(times);
+  process.send?.(times, () => process.disconnect());
 }
 
 /** The CPU time of a process's main thread, by the scheduler. */
