@@ -91,6 +91,7 @@ async function play(cluster: Cluster): Promise<string[]> {
   const watching = new AbortController();
   try {
     const started = await processor.running();
+    console.log('the instance runs');
     const address = await processor.address;
     const watched = Promise.all([
       metricsTimes({ address, pid: processor.pid, intervalMs: METRICS_INTERVAL_MS }, watching.signal),
