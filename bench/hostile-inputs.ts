@@ -119,6 +119,9 @@ async function play(cluster: Cluster): Promise<string[]> {
         `of which the main thread was busy p50 ${quantile(cpuTimes, 0.5).toFixed(0)} ms, max ${slowestCpu.toFixed(0)} ms; ` +
         `answers to hostile clients by status: ${JSON.stringify(Object.fromEntries(answers))}`,
     );
+    const largest = answerTimes.map(({ memory }) => memory).sort((a, b) => b.resident - a.resident)[0];
+    const parts = Object.entries(largest ?? {}).map(([part, bytes]) => `${part} ${mebibytes(bytes)}`);
+    console.log(`when most was resident by an answer of /metrics: ${parts.join(', ')}`);
     return [
       ...(peak > Number(values['max-mib']) * MIB ? [`${mebibytes(peak)} were resident`] : []),
       ...(slowest > Number(values['max-ms']) ? [`an answer of /metrics took ${slowest.toFixed(0)} ms`] : []),

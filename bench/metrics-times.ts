@@ -10,7 +10,16 @@ export interface AnswerTime {
   readonly ms: number;
   /** How long the instance's main thread was on a processor meanwhile: a load of other processes is no part of it. */
   readonly cpuMs: number;
+  /** What the answer says of the instance's memory, in bytes. */
+  readonly memory: Readonly<Record<MemoryPart, number>>;
 }
+
+const MEMORY_METRICS = {
+  resident: 'process_resident_memory_bytes',
+  heap: 'nodejs_heap_size_total_bytes',
+  external: 'nodejs_external_memory_bytes',
+} as const;
+export type MemoryPart = keyof typeof MEMORY_METRICS;
 
 interface Questions {
   readonly address: string;
@@ -41,12 +50,19 @@ async function ask({ address, pid, intervalMs }: Questions): Promise<void> {
   while (!stopped) {
     const [asked, cpu] = [performance.now(), mainThreadMs(pid)];
     const answer = await fetch(`${address}/metrics`);
-    await answer.text();
+    const text = await answer.text();
     if (!answer.ok) throw new Error(`GET /metrics answered ${answer.status}`);
-    times.push({ ms: performance.now() - asked, cpuMs: mainThreadMs(pid) - cpu });
+    const ms = performance.now() - asked;
+    times.push({ ms, cpuMs: mainThreadMs(pid) - cpu, memory: memoryIn(text) });
     await delay(intervalMs);
   }
   process.send?.(times, () => process.disconnect());
+}
+
+function memoryIn(metrics: string): AnswerTime['memory'] {
+  const valueOf = (name: string): number => Number(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'm').exec(metrics)?.[1]);
+  const { resident, heap, external } = MEMORY_METRICS;
+  return { resident: valueOf(resident), heap: valueOf(heap), external: valueOf(external) };
 }
 
 /** The CPU time of a process's main thread, by the scheduler. */
