@@ -1,6 +1,5 @@
 /** Whether memory follows how well a backlog is compressed. See `--help`. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { CompressionTypes } from 'kafkajs';
 import { createPlatformEncoder, type PlatformEncoder } from '../demo/platform-events.js';
@@ -8,8 +7,10 @@ import type { Cluster } from '../test/support/cluster/cluster.js';
 import { startCluster } from '../test/support/cluster/start-cluster.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER } from './deployment.js';
 import { describeMachine, mebibytes, thousands } from './figures.js';
-import { connectProducer, plainKafka } from './input.js';
+import { backlogManifest } from './hostile-records.js';
+import { compressAs, connectProducer } from './input.js';
 import { MeasuredProcessor } from './measured-processor.js';
+import { metricsTimes } from './metrics-times.js';
 import { consumed, logsOf, partitionsOf } from './topic-reading.js';
 
 const HELP = `npm run bench:compressed-backlog -- [options]
@@ -29,10 +30,6 @@ of GET /metrics meanwhile.
 
 const SHORT_COMPANIES = 2_000;
 const METRICS_INTERVAL_MS = 200;
-/** Kafka's number; kafkajs does not export its names for these. */
-const TOPIC_RESOURCE = 2;
-/** Larger than the batches before the broker compresses them again. */
-const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 const { values } = parseArgs({
   options: {
@@ -65,7 +62,7 @@ async function measure(cluster: Cluster, codec: string): Promise<void> {
   const partitions = Number(values.partitions);
   const deployment = await deploy(cluster, { partitions, build: values.build });
   const topic = deployment.topics.events;
-  await compressAs(cluster, topic, codec);
+  await compressAs(cluster.bootstrap, topic, codec);
   const written = await write(
     cluster,
     topic,
@@ -76,11 +73,14 @@ async function measure(cluster: Cluster, codec: string): Promise<void> {
   const watching = new AbortController();
   try {
     const started = await processor.running();
-    const slowest = slowestAnswer(`${await processor.address}/metrics`, watching.signal);
+    const times = metricsTimes(
+      { address: await processor.address, pid: processor.pid, intervalMs: METRICS_INTERVAL_MS },
+      watching.signal,
+    );
     await consumed(logs, partitionsOf(topic, partitions), processor);
     const seconds = (Date.now() - started.at) / 1_000;
     watching.abort();
-    const [peak, slowestMs] = [processor.peakMemory(), await slowest];
+    const [peak, slowestMs] = [processor.peakMemory(), Math.max(...(await times).map(({ ms }) => ms))];
     console.log(
       `${codec}: ${thousands(written.records)} records of ${mebibytes(written.bytes)}, ` +
         `${thousands(written.records / seconds)} records/s, ${mebibytes(peak)} at most, ` +
@@ -95,18 +95,6 @@ async function measure(cluster: Cluster, codec: string): Promise<void> {
     await processor.stop();
     await logs.close();
   }
-}
-
-async function compressAs(cluster: Cluster, topic: string, codec: string): Promise<void> {
-  const admin = plainKafka(cluster.bootstrap).admin();
-  await admin.connect();
-  const configEntries = [
-    { name: 'compression.type', value: codec },
-    { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
-  ];
-  const resources = [{ type: TOPIC_RESOURCE, name: topic, configEntries }];
-  await admin.alterConfigs({ validateOnly: false, resources });
-  await admin.disconnect();
 }
 
 /** Each partition gets batches of its own. @returns how many records, and bytes of keys and values */
@@ -127,7 +115,7 @@ async function write(
   for (let i = 0; i < companies; i++) {
     const partition = i % partitions;
     const key = randomUUID();
-    const value = manifest(encoder, key);
+    const value = backlogManifest(encoder, key, Number(values.datasets));
     for (let twice = 0; twice < 2; twice++) pending[partition]!.push({ key, value, partition });
     records += 2;
     bytes += 2 * (key.length + value.length);
@@ -136,32 +124,4 @@ async function write(
   for (let partition = 0; partition < partitions; partition++) await send(partition);
   await producer.disconnect();
   return { records, bytes };
-}
-
-function manifest(encoder: PlatformEncoder, companyId: string): Buffer {
-  const datasets = Array.from({ length: Number(values.datasets) }, (_, i) => ({
-    datasetId: `${companyId.slice(0, 8)}-${i}`,
-    dataType: `data-type-number-${i}`,
-  }));
-  return encoder.event({
-    ...{ eventId: randomUUID(), companyId, clientId: 'client-1', occurredAt: Date.now() },
-    payload: {
-      'companysync.LinkSyncQueued': {
-        ...{ linkId: `link of ${companyId}`, connectionId: `connection of ${companyId}`, sourceType: 'accounting' },
-        ...{ companyName: 'Example Trading Ltd', datasets, isFinal: true },
-      },
-    },
-  });
-}
-
-/** In milliseconds, of all answers until `signal` aborts. */
-async function slowestAnswer(url: string, signal: AbortSignal): Promise<number> {
-  let slowest = 0;
-  while (!signal.aborted) {
-    const asked = performance.now();
-    await (await fetch(url)).text();
-    slowest = Math.max(slowest, performance.now() - asked);
-    await delay(METRICS_INTERVAL_MS);
-  }
-  return slowest;
 }

@@ -77,6 +77,10 @@ export class MeasuredProcessor {
     this.#running.catch(() => undefined); // For those who wait; there may be none.
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
   /** When the first partition began to fetch (milliseconds since the epoch), and what had been used by then. */
   running(): Promise<{ readonly at: number; readonly usage: Usage }> {
     return this.#running;

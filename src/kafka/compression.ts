@@ -108,6 +108,9 @@ const MIN_CHUNK_BYTES = 16 * 1024;
 /** One chunk as a rule, since Node joins several by a copy: the last four bytes say how long it must be. */
 function gunzipOptions(bytes: Buffer, maxBytes: number): ZlibOptions {
   const claimed = bytes.length < 4 ? 0 : bytes.readUInt32LE(bytes.length - 4);
-  const most = Math.min(claimed, maxBytes, bytes.length * MOST_OUT_OF_A_GZIP_BYTE);
+  const possible = bytes.length * MOST_OUT_OF_A_GZIP_BYTE;
+  // Too much or, if the claim is wrong, broken: no memory is taken to find out which.
+  if (claimed > maxBytes && claimed <= possible) throw new TooManyBytesError();
+  const most = Math.min(claimed, maxBytes, possible);
   return { maxOutputLength: maxBytes, chunkSize: Math.max(MIN_CHUNK_BYTES, most + 1) };
 }

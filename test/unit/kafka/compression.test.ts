@@ -298,6 +298,13 @@ it('reads raw snappy of any length', () => {
   }
 });
 
+test('gzip that says it holds more than allowed is refused before anything is decompressed', async () => {
+  const body = gzipSync(Buffer.alloc(2 * MIB));
+  body.fill(0xff, 20, 40); // Whoever decompresses it finds it broken.
+  expect(() => decompress(GZIP, body, MIB)).toThrow(TooManyBytesError);
+  await expect(decompressAside(GZIP, body, MIB)).rejects.toThrow(TooManyBytesError);
+});
+
 describe('an LZ4 frame', () => {
   const MAGIC = [0x04, 0x22, 0x4d, 0x18];
   const lz4 = (...bytes: number[]): string => decompress(LZ4, Buffer.from(bytes), MIB).toString('latin1');

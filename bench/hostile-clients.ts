@@ -1,0 +1,73 @@
+/** Clients of an instance's HTTP port that ask for much, wrongly, or never to the end. */
+import { setMaxListeners } from 'node:events';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Each kind of client has an address of its own, as limits count by address. */
+const ASKING_FROM = '127.0.0.2';
+const WRONG_TOKENS_FROM = '127.0.0.3';
+const HALF_SENT_FROM = ['127.0.0.4', '127.0.0.5'];
+const ASKING_CLIENTS = 6;
+const WRONG_CLIENTS = 4;
+const HALF_SENT_CONNECTIONS = 100;
+const PAUSE_MS = 20;
+const RETRY_MS = 200;
+const PATHS = [
+  ...['/companies?state=pending&limit=100', '/companies?state=held', '/companies?state=stalled'],
+  ...['/companies/x', '/companies/unlinked-0', '/companies/many-links-0', '/partitions', '/metrics', '/readyz', '/'],
+];
+
+/** Runs all of them until `signal` aborts. @returns how many answers there were, by status; 0 is a refused connection */
+export async function hostileClients(
+  address: string,
+  token: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, number>> {
+  setMaxListeners(0, signal); // One of each connection.
+  const answers = new Map<number, number>();
+  const asking = async (from: string, authorization: string, first: number): Promise<void> => {
+    for (let i = first; !signal.aborted; i++) {
+      const url = new URL(PATHS[i % PATHS.length] as string, address);
+      const status = await ask(url, from, { authorization });
+      answers.set(status, (answers.get(status) ?? 0) + 1);
+      await delay(PAUSE_MS);
+    }
+  };
+  const each = (count: number, start: (i: number) => Promise<void>): Promise<void>[] =>
+    Array.from({ length: count }, (_, i) => start(i));
+  await Promise.all([
+    ...each(ASKING_CLIENTS, (i) => asking(ASKING_FROM, `Bearer ${token}`, i)),
+    ...each(WRONG_CLIENTS, (i) => asking(WRONG_TOKENS_FROM, `Bearer wrong-${i}`, i)),
+    ...HALF_SENT_FROM.flatMap((from) => each(HALF_SENT_CONNECTIONS, () => halfSent(address, from, signal))),
+  ]);
+  return answers;
+}
+
+function ask(url: URL, localAddress: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve) => {
+    const sent = request(url, { localAddress, headers, agent: false }, (response) => {
+      response.once('close', () => resolve(response.statusCode ?? 0)).resume();
+    });
+    sent.once('error', () => resolve(0)).end();
+  });
+}
+
+/** Opens a connection, sends a part of a request, waits until it is closed, and begins again. */
+async function halfSent(address: string, localAddress: string, signal: AbortSignal): Promise<void> {
+  const { hostname, port } = new URL(address);
+  while (!signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const socket = connect({ host: hostname, port: Number(port), localAddress });
+      const end = (): void => void socket.destroy();
+      signal.addEventListener('abort', end, { once: true });
+      socket.once('connect', () => socket.write('GET /companies HTTP/1.1\r\nhost: localhost\r\nx-slow: '));
+      socket.once('error', () => undefined).resume();
+      socket.once('close', () => {
+        signal.removeEventListener('abort', end);
+        resolve();
+      });
+    });
+    await delay(RETRY_MS);
+  }
+}
