@@ -6,9 +6,6 @@
  * whatever a broker was ending when it went down and no other broker had a replica. Those who read only what is committed
  * wait in front of such a transaction, and the next one of the same id would decide for it. So its end is repeated, as
  * the coordinator had decided it, over all that it may have written.
- *
- * A broker that is cut off does not show what is open. So while too few brokers have named the leaders, a known end is
- * repeated without being asked for: where nothing is open, that changes nothing.
  */
 import type { TopicPartition } from '../lib/record.js';
 import type { PipelineContext } from './context.js';
@@ -19,14 +16,13 @@ import type { TransactionalProducer } from './ports.js';
 export async function fence(context: PipelineContext, partition: number): Promise<TransactionalProducer> {
   const transactionalId = `${context.applicationId}-${context.topics.input}-${partition}`;
   const former = await context.transactions.fence(transactionalId);
-  const { open, byMost } = await orDiscard(former, leftOpen(context, partition, former));
-  const mayHide = !byMost && former.lastOutcome !== null;
-  if (!mayHide && (open.length === 0 || isOffsetAlone(open, former))) return former;
+  const open = await orDiscard(former, leftOpen(context, partition, former));
+  if (open.length === 0 || isOffsetAlone(open, former)) return former;
   await orDiscard(former, repeatEnd(context, partition, former, open));
   await former.discard();
 
   const producer = await context.transactions.fence(transactionalId); // Returns once that end counts as done.
-  const { open: still } = await orDiscard(producer, leftOpen(context, partition, producer));
+  const still = await orDiscard(producer, leftOpen(context, partition, producer));
   if (still.length === 0) return producer;
   await producer.discard();
   throw hanging(still, 'have done so again when its end was repeated');
@@ -45,7 +41,7 @@ async function repeatEnd(
 ): Promise<void> {
   const outcome = producer.lastOutcome;
   if (outcome === null) throw hanging(open, 'do not know any more how it ended');
-  if (open.length > 0) context.observer.leftOpen(partition, outcome, open.map(nameOf));
+  context.observer.leftOpen(partition, outcome, open.map(nameOf));
   const written = writtenBy(context, partition).map(({ at }) => at);
   await producer.repeatEnd(written, outcome);
 }
@@ -59,21 +55,13 @@ async function orDiscard<T>(producer: TransactionalProducer, work: Promise<T>): 
   }
 }
 
-/**
- * @throws BrokerError where the owner's last transaction is open in some places, or may be without being seen: fencing anew
- * ends it there
- */
+/** @throws BrokerError where the owner's last transaction is open in some places: fencing anew ends it there */
 export async function mustBeWhole(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
 ): Promise<void> {
-  const { open, byMost } = await leftOpen(context, partition, producer);
-  mustNotBeOpen(open);
-  if (!byMost) throw new StaleViewError('too few brokers answer to know whether the last transaction is open still');
-}
-
-function mustNotBeOpen(open: readonly Open[]): void {
+  const open = await leftOpen(context, partition, producer);
   if (open.length > 0) throw new BrokerError(`the last transaction is open still: ${open.map(nameOf).join(', ')}`);
 }
 
@@ -96,7 +84,7 @@ export async function mustBeKnownWhole(
       `too few brokers answer to know whether a transaction is open in ${at.topic}/${partition}: the partition waits until ` +
         'more than half do',
     );
-  mustNotBeOpen((await leftOpen(context, partition, producer)).open);
+  await mustBeWhole(context, partition, producer);
 }
 
 interface Written {
@@ -121,28 +109,16 @@ type Open = TopicPartition & {
   readonly byMost: boolean;
 };
 
-interface LeftOpen {
-  readonly open: readonly Open[];
-  /** More than half of the brokers have said who leads wherever was looked: nothing that is open is hidden. */
-  readonly byMost: boolean;
-}
-
 /**
  * What is open although this producer writes nothing at present. The changelog and the offset are part of each
  * transaction, and nobody else writes to them. Other deployments may write to the outbound topics: only what is known to be
  * this producer's own counts there. Outbound topics that other input partitions write to are left out: something is open
  * in them at most times.
  */
-async function leftOpen(
-  context: PipelineContext,
-  partition: number,
-  producer: TransactionalProducer,
-): Promise<LeftOpen> {
+async function leftOpen(context: PipelineContext, partition: number, producer: TransactionalProducer): Promise<Open[]> {
   const { topics, inputLogs, changelogLogs } = context;
-  let knownToMost = true;
   const lookAt = async (at: TopicPartition): Promise<Open[]> => {
     const { end, highWatermark, byMost } = await changelogLogs.bounds(at);
-    if (!byMost) knownToMost = false;
     if (end >= highWatermark) return [];
     const isOurs = at.topic === topics.changelog || (await producer.hasOpenIn(at)) === true;
     return isOurs ? [{ ...at, from: end, byMost }] : [];
@@ -151,8 +127,7 @@ async function leftOpen(
   const lookAtOffset = async (): Promise<Open[]> =>
     (await inputLogs.offsetIsPending(input)) ? [{ ...input, from: 'offset', byMost: true }] : [];
   const alone = writtenBy(context, partition).filter((written) => written.alone);
-  const open = (await Promise.all([...alone.map(({ at }) => lookAt(at)), lookAtOffset()])).flat();
-  return { open, byMost: knownToMost };
+  return (await Promise.all([...alone.map(({ at }) => lookAt(at)), lookAtOffset()])).flat();
 }
 
 function nameOf({ topic, partition, from }: Open): string {

@@ -189,29 +189,3 @@ test('no operator is asked to abort anything while too few brokers speak for a p
   const { result } = await fenced({ outcomes: [null], open, isToldByFew: TOPICS.synchronized });
   expect(result).toBeInstanceOf(StaleViewError);
 });
-
-test.each([
-  ['commit', true],
-  ['abort', true],
-  ['commit', TOPICS.changelog],
-  ['abort', TOPICS.synchronized],
-] as const)(
-  'a broker that is cut off does not show what is open, so what ended by %s ends so again while too few answer (%s)',
-  async (outcome, isToldByFew) => {
-    const { did, told, result } = await fenced({ outcomes: [outcome, outcome], isToldByFew });
-    expect(did).toEqual([FENCE, `${outcome} ${EVERYWHERE}`, 'discard', FENCE]);
-    expect(told).toEqual([]);
-    expect(result).not.toBeInstanceOf(Error);
-  },
-);
-
-test('what nobody knows the outcome of is not ended again, however few brokers answer', async () => {
-  const { did, result } = await fenced({ outcomes: [null], isToldByFew: true });
-  expect(did).toEqual([FENCE]);
-  expect(result).not.toBeInstanceOf(Error);
-});
-
-test('an owner that has lost a connection does not go on by the word of too few brokers', async () => {
-  const { context, result } = await fenced({ outcomes: [null], isToldByFew: true });
-  await expect(mustBeWhole(context, PARTITION, result as TransactionalProducer)).rejects.toThrow(StaleViewError);
-});
