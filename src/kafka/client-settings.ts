@@ -11,7 +11,7 @@ import type { Clock } from '../lib/clock.js';
 import { LongPromise } from '../lib/long-promise.js';
 import type { LogRecord } from '../lib/record.js';
 import type { ClientPolicies } from '../pipeline/context.js';
-import { ReaderClosedError, UnreadableBatchError } from '../pipeline/errors.js';
+import { ReaderClosedError, StaleViewError, UnreadableBatchError } from '../pipeline/errors.js';
 import type { Logs } from '../pipeline/ports.js';
 
 export interface ClientSettingsOptions {
@@ -106,7 +106,12 @@ export class ClientSettings implements ClientPolicies {
     const { logs, topic, onProgress } = this.#options;
     const { signal } = this.#stopping;
     const at = { topic, partition: PARTITION };
-    const { start, end } = await logs.bounds(at);
+    const { start, end, byMost } = await logs.bounds(at);
+    // Old settings would announce companies early, which nothing takes back.
+    if (!byMost)
+      throw new StaleViewError(
+        `too few brokers answer to know who leads ${topic}/${PARTITION}: a broker that is cut off would give old settings`,
+      );
     const policies: Policies = new Map();
     const reader = logs.reader(at, start);
     const close = () => reader.close();

@@ -79,7 +79,12 @@ export function extentOf(bytes: Buffer, from: number): Extent {
       const after = Math.max(first, isOldFormat ? 0 : baseOffset + delta) + 1;
       return { length, end, broken: new BrokenBatchError(first, after, why) };
     }
-    if (length + size > bytes.length) break;
+    if (length + size > bytes.length) {
+      // A leader gives the first batch whole, or nothing (KIP-74): else the same bytes would be fetched without an end.
+      if (length > 0) break;
+      const claim = `it claims to be ${size} bytes long, and its leader gave ${bytes.length}`;
+      return { length, end, broken: new BrokenBatchError(baseOffset, Math.max(from, baseOffset + delta) + 1, claim) };
+    }
     end = baseOffset + delta + 1;
     length += size;
   }

@@ -31,6 +31,9 @@ const MARKERS_RETRY_MS = 1;
 /** Markers this late mean that a leader is gone. */
 const MARKERS_TIMEOUT_MS = 10_000;
 
+/** The transaction before has not ended, so that nothing was begun. */
+class LateMarkersError extends BrokerError {}
+
 /**
  * One producer session of a transactional id, from fencing to its first error.
  *
@@ -107,10 +110,15 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
       await settleAll(partitions.map((at) => this.#leaderOf(at)));
       this.#state = 'beginning';
       const { coordinator, session, groupId } = this.#parts;
-      await settleAll<unknown>([
+      const requests = await Promise.allSettled([
         this.#untilMarkersAreWritten(coordinator, () => addPartitionsToTxn(session, partitions)),
         this.#untilMarkersAreWritten(coordinator, () => addOffsetsToTxn(session, groupId)),
       ]);
+      const failures = requests.flatMap((request) => (request.status === 'rejected' ? [request.reason as Error] : []));
+      // To abort what was not begun would begin it, and pass for how the one before ended: see `LastOutcomes`.
+      if (failures.length === requests.length && failures.every((failure) => failure instanceof LateMarkersError))
+        this.#state = 'idle';
+      if (failures[0] !== undefined) throw failures[0];
       this.#state = 'open';
     });
   }
@@ -194,10 +202,11 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     for (;;) {
       const call = makeCall();
       const answer = await this.#send(address, call);
-      if (answer.errorCode !== ERROR_CODES.CONCURRENT_TRANSACTIONS || clock.now() >= deadline) {
+      if (answer.errorCode !== ERROR_CODES.CONCURRENT_TRANSACTIONS) {
         throwRefused(answer, call.request.apiName);
         return;
       }
+      if (clock.now() >= deadline) throw new LateMarkersError(refusal(answer.errorCode, call.request.apiName).message);
       await clock.delay(MARKERS_RETRY_MS);
     }
   }

@@ -12,7 +12,10 @@ import type { PipelineContext } from './context.js';
 import { BrokerError, HangingTransactionError, StaleViewError } from './errors.js';
 import type { TransactionalProducer } from './ports.js';
 
-/** @throws HangingTransactionError where it is not known how to end what is open; what the ports throw */
+/**
+ * @throws HangingTransactionError where it is not known how to end what is open; StaleViewError while too few brokers answer
+ * to know what is open; what the ports throw
+ */
 export async function fence(context: PipelineContext, partition: number): Promise<TransactionalProducer> {
   const transactionalId = `${context.applicationId}-${context.topics.input}-${partition}`;
   const former = await context.transactions.fence(transactionalId);
@@ -55,36 +58,36 @@ async function orDiscard<T>(producer: TransactionalProducer, work: Promise<T>): 
   }
 }
 
-/** @throws BrokerError where the owner's last transaction is open in some places: fencing anew ends it there */
+/**
+ * @throws BrokerError where the owner's last transaction is open in some places: fencing anew ends it there; StaleViewError
+ * while too few brokers answer to know that
+ */
 export async function mustBeWhole(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
 ): Promise<void> {
-  const open = await leftOpen(context, partition, producer);
-  if (open.length > 0) throw new BrokerError(`the last transaction is open still: ${open.map(nameOf).join(', ')}`);
+  mustHaveEnded(await leftOpen(context, partition, producer));
 }
 
 /**
  * To be called before a transaction that is meant to be aborted: if brokers have left a commit open in the changelog, the
- * abort would decide for it. A broker that is cut off does not show what is open, so most of the brokers must have named
- * the leader.
+ * abort would decide for it. An offset that `fence` has left to the check of the positions may be pending: that check
+ * needs the transaction.
  *
- * @throws StaleViewError while too few brokers answer; BrokerError as `mustBeWhole`
+ * @throws as `mustBeWhole`
  */
 export async function mustBeKnownWhole(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
 ): Promise<void> {
-  const at = { topic: context.topics.changelog, partition };
-  const { byMost } = await context.changelogLogs.bounds(at);
-  if (!byMost)
-    throw new StaleViewError(
-      `too few brokers answer to know whether a transaction is open in ${at.topic}/${partition}: the partition waits until ` +
-        'more than half do',
-    );
-  await mustBeWhole(context, partition, producer);
+  const open = await leftOpen(context, partition, producer);
+  if (!isOffsetAlone(open, producer)) mustHaveEnded(open);
+}
+
+function mustHaveEnded(open: readonly Open[]): void {
+  if (open.length > 0) throw new BrokerError(`the last transaction is open still: ${open.map(nameOf).join(', ')}`);
 }
 
 interface Written {
@@ -114,20 +117,30 @@ type Open = TopicPartition & {
  * transaction, and nobody else writes to them. Other deployments may write to the outbound topics: only what is known to be
  * this producer's own counts there. Outbound topics that other input partitions write to are left out: something is open
  * in them at most times.
+ *
+ * @throws StaleViewError if nothing is open as far as is known, and too few brokers have said who leads
  */
 async function leftOpen(context: PipelineContext, partition: number, producer: TransactionalProducer): Promise<Open[]> {
   const { topics, inputLogs, changelogLogs } = context;
   const lookAt = async (at: TopicPartition): Promise<Open[]> => {
     const { end, highWatermark, byMost } = await changelogLogs.bounds(at);
-    if (end >= highWatermark) return [];
-    const isOurs = at.topic === topics.changelog || (await producer.hasOpenIn(at)) === true;
-    return isOurs ? [{ ...at, from: end, byMost }] : [];
+    const isOurs = async () => at.topic === topics.changelog || (await producer.hasOpenIn(at)) === true;
+    if (end < highWatermark && (await isOurs())) return [{ ...at, from: end, byMost }];
+    return byMost ? [] : notKnown(at);
   };
   const input = { topic: topics.input, partition };
   const lookAtOffset = async (): Promise<Open[]> =>
     (await inputLogs.offsetIsPending(input)) ? [{ ...input, from: 'offset', byMost: true }] : [];
   const alone = writtenBy(context, partition).filter((written) => written.alone);
   return (await Promise.all([...alone.map(({ at }) => lookAt(at)), lookAtOffset()])).flat();
+}
+
+/** A broker that is cut off does not show what is open: whatever is written next would decide for it. */
+function notKnown({ topic, partition }: TopicPartition): never {
+  throw new StaleViewError(
+    `too few brokers answer to know whether a transaction is open in ${topic}/${partition}: the partition waits until ` +
+      'more than half do',
+  );
 }
 
 function nameOf({ topic, partition, from }: Open): string {

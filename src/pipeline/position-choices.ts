@@ -144,9 +144,16 @@ function judgeWithoutState(positions: Positions): Judgement {
   return choose('no state', buildAgain(positions));
 }
 
+/** The state and the offset were written in one transaction: a state that is behind may have lost what it decided. */
+const IF_SET_FORWARD =
+  "If somebody has set the group's offset forward, nothing is lost, and nothing is announced twice. Else the changelog has " +
+  'lost records (unclean leader election, or a transaction that was aborted there alone): then a company that is completed ' +
+  'by the records read again is announced again, with the same event id.';
+
 function runOnFromState({ topic, committed, input }: Positions, offset: number): Choice {
-  const sentences = ['Nothing is lost, and nothing is announced twice.'];
-  if (committed !== null && committed > offset)
+  const isBehind = committed !== null && committed > offset;
+  const sentences = [isBehind ? IF_SET_FORWARD : 'Nothing is lost, and nothing is announced twice.'];
+  if (isBehind)
     sentences.push(`Up to ${counted(committed - offset, 'record')} below the group's present offset are read too.`);
   if (offset > input.start)
     sentences.push(

@@ -22,6 +22,8 @@ class MemoryLogs implements Logs {
   /** Thrown by the next read. */
   trouble: Error | null = null;
   start = 0;
+  /** As a broker knows the end that is cut off from the others; null while most answer. */
+  staleEnd: number | null = null;
 
   append(key: string | null, value: string | null): void {
     const log = this.records;
@@ -36,8 +38,9 @@ class MemoryLogs implements Logs {
   }
 
   bounds() {
-    const end = this.records.length;
-    return Promise.resolve({ start: this.start, end, highWatermark: end, ...SEEN_BY_MOST });
+    const end = this.staleEnd ?? this.records.length;
+    const byMost = this.staleEnd === null;
+    return Promise.resolve({ start: this.start, end, highWatermark: end, ...SEEN_BY_MOST, byMost });
   }
 
   endOfEpoch(): Promise<null> {
@@ -129,6 +132,21 @@ test('ready comes after all that was there; the last choice counts, a tombstone 
   const settings = open();
   await settings.ready(signal);
   expect(['a', 'b', 'c'].map((id) => settings.policyOf(id))).toEqual(['ALL_DATASETS', undefined, 'FIRST_DATASET']);
+});
+
+test('settings are not ready as a broker has them that is cut off from most others', async () => {
+  logs.append('a', 'a=FIRST_DATASET');
+  logs.append('a', 'a=ALL_DATASETS');
+  logs.staleEnd = 1;
+  const settings = open();
+  let ready = false;
+  const becomingReady = settings.ready(signal).then(() => (ready = true));
+  await until(() => told.length > 0);
+  expect(told[0]).toContain('too few brokers answer');
+  expect(ready).toBe(false);
+  logs.staleEnd = null;
+  await becomingReady;
+  expect(settings.policyOf('a')).toBe('ALL_DATASETS');
 });
 
 test('what comes later is followed', async () => {

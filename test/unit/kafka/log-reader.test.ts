@@ -219,6 +219,17 @@ describe('a batch that cannot be read', () => {
     await expect(reader.next(10)).rejects.toMatchObject({ firstOffset: 0, nextOffset: 2 });
   });
 
+  test('is one that never comes whole: it is not fetched again without an end', async () => {
+    const reader = readerWith({});
+    const answer = fetched(0, 3, 'a');
+    answer.records.writeInt32BE(1_000_000, 8);
+    reader.receive(answer, true, EPOCH);
+    const error: unknown = await Promise.race([reader.next(10).catch((thrown: unknown) => thrown), turn()]);
+    expect(error).toBeInstanceOf(UnreadableBatchError);
+    expect(error).toMatchObject({ firstOffset: 0, nextOffset: 3 });
+    expect((error as Error).message).toContain('claims to be 1000012 bytes long');
+  });
+
   test('is one that holds more than MAX_BATCH_BYTES, small or large', async () => {
     for (const maxBatchBytes of [64 * KIB, 3 * MIB]) {
       const reader = readerWith({ maxBatchBytes });

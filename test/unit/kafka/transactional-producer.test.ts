@@ -248,6 +248,27 @@ test('beginning gives up on markers that never come', async () => {
   expect(outcome).toBeInstanceOf(BrokerError);
 });
 
+test('what could not be begun because the commit before has not ended is not aborted: it would pass for its outcome', async () => {
+  const { scripted, producer } = fencedProducer();
+  let outcome: unknown = null;
+  producer.begin([OUTPUT]).catch((error: unknown) => (outcome = error));
+  const late = ERROR_CODES.CONCURRENT_TRANSACTIONS;
+  const answer = async (name: string, body: Encoder) => {
+    const request = await scripted.received(name).catch(() => null);
+    request?.answer(body);
+  };
+  while (outcome === null) {
+    await answer('AddPartitionsToTxn', answeredForPartition(late));
+    await answer('AddOffsetsToTxn', answered(late));
+    await quiet();
+  }
+  expect(outcome).toBeInstanceOf(BrokerError);
+  const sent = [...scripted.sent];
+  void producer.discard();
+  await quiet();
+  expect(scripted.sent).toEqual(sent);
+});
+
 test('after an error nothing more is sent, and every call tells the first error', async () => {
   const { scripted, producer } = await begunProducer();
   const first = producer.produce(OUTPUT, [RECORD]).catch((error: unknown) => error);

@@ -178,6 +178,23 @@ test('no operator is asked to abort what too few brokers say is open', async () 
   expect(result).toBeInstanceOf(StaleViewError);
 });
 
+test.each(['commit', 'abort', null] as const)(
+  'that nothing is open is not believed while too few brokers speak for a log, after a last outcome of %s',
+  async (outcome) => {
+    for (const topic of [TOPICS.changelog, TOPICS.synchronized]) {
+      const { did, result } = await fenced({ outcomes: [outcome], isToldByFew: topic });
+      expect(result).toBeInstanceOf(StaleViewError);
+      expect(did).toEqual([FENCE, 'discard']);
+    }
+  },
+);
+
+test("others' open transaction does not hide our own behind a broker that is cut off", async () => {
+  const open = [TOPICS.synchronized];
+  const { result } = await fenced({ outcomes: ['commit'], open, isOthers: true, isToldByFew: TOPICS.synchronized });
+  expect(result).toBeInstanceOf(StaleViewError);
+});
+
 test('where brokers do not tell whose transaction is open in a topic that others may write to, it is left alone', async () => {
   const { did, result } = await fenced({ outcomes: [null], open: [TOPICS.synchronized], isOthers: null });
   expect(did).toEqual([FENCE]);

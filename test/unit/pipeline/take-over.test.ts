@@ -82,8 +82,12 @@ interface Situation {
   readonly provedChangelog?: LogBounds;
   /** The batch of the input that cannot be read; the input must not be read if it is left out. */
   readonly unreadable?: { readonly firstOffset: number; readonly nextOffset: number };
-  /** What is told of the changelog from the third question on: the first is asked after fencing, the second to look. */
+  /** What is told of the changelog from the second question on, to look: the first is asked after fencing. */
+  readonly looked?: LogBounds;
+  /** From the third question on. */
   readonly later?: LogBounds;
+  /** A transaction holds an offset of the group, until another one has overwritten it. */
+  readonly offsetIsPending?: boolean;
   readonly folder?: Folder;
   readonly decidingSettings?: ReadonlyMap<string, string>;
   readonly mayChangeSettings?: boolean;
@@ -126,7 +130,7 @@ class TakeOver {
           return Promise.resolve(committed === null ? null : { offset: committed, leaderEpoch: committedIn });
         },
         endOfEpoch: () => Promise.resolve(endOfEpoch),
-        offsetIsPending: () => Promise.resolve(false),
+        offsetIsPending: () => Promise.resolve(situation.offsetIsPending === true && !this.#isProved),
       },
       changelogLogs: {
         reader: () => this.#readerOfNothing(),
@@ -174,12 +178,13 @@ class TakeOver {
 
   #bounds(name: 'input' | 'changelog'): Promise<LogBounds> {
     this.asked.push(`bounds of ${name}`);
-    const { input = EMPTY, changelog = EMPTY, provedInput, provedChangelog, later } = this.situation;
+    const { input = EMPTY, changelog = EMPTY, provedInput, provedChangelog, looked, later } = this.situation;
     const answer = name === 'input' ? input : changelog;
     const proved = name === 'input' ? provedInput : provedChangelog;
     if (this.#isProved && proved !== undefined) return Promise.resolve(proved);
-    const isLater = this.asked.filter((what) => what === 'bounds of changelog').length > 2;
-    if (name === 'changelog' && isLater && later !== undefined) return Promise.resolve(later);
+    const questions = this.asked.filter((what) => what === 'bounds of changelog').length;
+    if (name === 'changelog' && questions > 2 && later !== undefined) return Promise.resolve(later);
+    if (name === 'changelog' && questions > 1 && looked !== undefined) return Promise.resolve(looked);
     return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
   }
 
@@ -476,10 +481,10 @@ test('a changelog that too few brokers speak for is not believed after a proof, 
 });
 
 test('an end of the changelog that too few brokers speak for does not count as having been there', async () => {
-  const situation = { folder: AT_10, input: logUpTo(15), committed: 10, now: 1_000 };
-  const few = await takenOver({ ...situation, changelog: logUpTo(20, { byMost: false }) });
+  const situation = { folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 10, now: 1_000 };
+  const few = await takenOver({ ...situation, looked: logUpTo(20, { byMost: false }) });
   expect((await few.outcome).store.atEndMs).toBe(0);
-  const most = await takenOver({ ...situation, changelog: logUpTo(20) });
+  const most = await takenOver(situation);
   expect((await most.outcome).store.atEndMs).toBe(1_000);
 });
 
@@ -552,7 +557,8 @@ test('an input whose leader does not know the epoch that was committed is read o
 
 test('nothing is written to be aborted while too few brokers say whether a commit is open in the changelog', async () => {
   const { asked, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(20, { byMost: false }), input: logUpTo(15), committed: 7 },
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7 },
+    later: logUpTo(20, { byMost: false }),
   });
   await expect(outcome).rejects.toThrow('too few brokers answer to know whether a transaction is open');
   expect(asked).not.toContain('prove');
@@ -599,4 +605,21 @@ describe('a batch of the input that cannot be read', () => {
     await expect(outcome).rejects.toThrow(InconsistentPositionError);
     expect(asked.filter((what) => what.startsWith('read the input'))).toEqual([]);
   });
+});
+
+test('a partition whose offset is pending, and nobody knows with which outcome, is blocked with the command', async () => {
+  const { asked, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
+    ...{ offsetIsPending: true, proof: { changelogEnd: 20, committed: at(7) } },
+  });
+  await expect(outcome).rejects.toThrow(/offset differs.*--to state/);
+  expect(asked).toContain('prove');
+});
+
+test('no store is looked at while too few brokers say whether a commit is open: what is written next would decide for it', async () => {
+  const { asked, outcome } = await takenOver({
+    ...{ folder: AT_10, changelog: logUpTo(20, { byMost: false }), input: logUpTo(15), committed: 10 },
+  });
+  await expect(outcome).rejects.toThrow(StaleViewError);
+  expect(asked).not.toContain('read the store');
 });
