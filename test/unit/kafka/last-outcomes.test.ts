@@ -50,6 +50,13 @@ test('an answer of the fencing that was lost loses nothing', () => {
   expect(fenced(6)).toBe('abort');
 });
 
+test('after a fencing that was answered, the answer of the next one may be lost', () => {
+  note('CompleteCommit', 4);
+  expect(fenced(5)).toBe('commit');
+  note('Empty', 6);
+  expect(fenced(7)).toBe('commit');
+});
+
 test.each(['CompleteCommit', 'CompleteAbort'])(
   'the fencing of another instance after %s makes it unknown: its owner may have begun and ended one since',
   (state) => {

@@ -32,6 +32,7 @@ class Watched {
   now = 0;
   inputEnd: number | BrokerError = INPUT_END;
   byMost = true;
+  throttledMs = 0;
   loadBytes = Infinity;
   readonly told: string[] = [];
   readonly counts: PendingCompanies[] = [];
@@ -41,10 +42,14 @@ class Watched {
   private constructor(readonly disk: RocksDbStore) {
     const store = new PartitionStore(disk, () => Promise.resolve(), { offset: 0, atEndMs: 0 }, null);
     const done = () => Promise.resolve();
+    const throttledMs = () => this.throttledMs;
     const producer: TransactionalProducer = {
       lastOutcome: null,
       lostConnection: () => false,
-      ...{ throttledMs: 0, repeatEnd: never, prove: never, hasOpenIn: never },
+      get throttledMs() {
+        return throttledMs();
+      },
+      ...{ repeatEnd: never, prove: never, hasOpenIn: never },
       ...{ begin: done, sendOffset: done, commit: done, discard: done },
       prepare: (_to, { length }) => {
         return () => Promise.resolve((this.#changelogEnd += length));
@@ -161,6 +166,17 @@ test('nothing is looked at before it is due', async () => {
   await watched.watch.look(INPUT_END);
   expect(watched.watch.restMs).toBe(60_000);
   expect(watched.counts).toHaveLength(1);
+});
+
+test('nothing is looked at while the brokers throttle: a transaction that is open meanwhile could time out', async () => {
+  watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR } });
+  watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
+  watched.throttledMs = 1;
+  await watched.look(3);
+  expect(watched.told).toEqual([]);
+  watched.throttledMs = 0;
+  await watched.look(1);
+  expect(watched.told).toEqual(['quiet']);
 });
 
 test('a clock that is set back does not keep the watch from looking', async () => {
