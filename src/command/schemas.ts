@@ -1,8 +1,7 @@
 /** `company-sync schemas register` and `schemas check`. */
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Config, TopicNames } from '../config.js';
 import { SchemaRegistry } from '../kafka/schema-registry.js';
+import { schemaVersions, type SchemaFile } from '../lib/schema-files.js';
 import { systemClock } from '../lib/system-clock.js';
 import { SyncEventJson } from '../publish/sync-event-json.js';
 
@@ -14,10 +13,8 @@ const FOLDERS: Partial<Record<keyof TopicNames, string>> = {
   companySyncStalled: 'company-sync-stalled-value',
 };
 
-export interface Version {
+export interface Version extends SchemaFile {
   readonly subject: string;
-  readonly file: string;
-  readonly schema: object;
 }
 
 /** Registers every version of every subject, oldest first. @returns the exit code */
@@ -71,12 +68,7 @@ async function versions(topics: TopicNames, schemasFolder: string): Promise<Vers
   const found: Version[] = [];
   for (const [role, folder] of Object.entries(FOLDERS)) {
     const subject = `${topics[role as keyof TopicNames]}-value`;
-    const files = (await readdir(join(schemasFolder, folder))).filter((file) => /^v\d+\.avsc$/.test(file));
-    files.sort((a, b) => Number(a.slice(1, -5)) - Number(b.slice(1, -5)));
-    for (const file of files) {
-      const text = await readFile(join(schemasFolder, folder, file), 'utf8');
-      found.push({ subject, file: `${folder}/${file}`, schema: JSON.parse(text) as object });
-    }
+    for (const version of await schemaVersions(schemasFolder, folder)) found.push({ subject, ...version });
   }
   return found;
 }

@@ -1,7 +1,6 @@
 /** The Avro types of the records written, as the schemas folder has them. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import avro from 'avsc';
+import { newestSchema } from '../lib/schema-files.js';
 
 /** Encodes values of one schema. Reading Avro is src/avro's: avsc's own readers have no bounds. */
 export type EventWriter = Pick<avro.Type, 'toBuffer'>;
@@ -14,34 +13,16 @@ export interface EventTypes {
   readonly companySyncStalledSchema: object;
 }
 
-/**
- * Reads them from `<folder>/<subject>/v<N>.avsc`; subjects keep their default names there whatever the topics are
- * called.
- * @throws Error where a file is missing or not an Avro schema
- */
+/** @throws Error where a file of the schemas folder is missing or not an Avro schema */
 export async function loadEventTypes(folder: string): Promise<EventTypes> {
-  const [synchronized, stalled] = await Promise.all([
-    readSchema(folder, 'company-synchronized-value', 1),
-    readSchema(folder, 'company-sync-stalled-value', 2),
+  const [companySynchronizedSchema, companySyncStalledSchema] = await Promise.all([
+    newestSchema(folder, 'company-synchronized-value'),
+    newestSchema(folder, 'company-sync-stalled-value'),
   ]);
   return {
-    companySynchronized: synchronized.type,
-    companySynchronizedSchema: synchronized.schema,
-    companySyncStalled: stalled.type,
-    companySyncStalledSchema: stalled.schema,
+    companySynchronized: avro.Type.forSchema(companySynchronizedSchema as avro.Schema),
+    companySynchronizedSchema,
+    companySyncStalled: avro.Type.forSchema(companySyncStalledSchema as avro.Schema),
+    companySyncStalledSchema,
   };
-}
-
-async function readSchema(
-  folder: string,
-  subject: string,
-  version: number,
-): Promise<{ type: EventWriter; schema: object }> {
-  const file = join(folder, subject, `v${version}.avsc`);
-  try {
-    const schema = JSON.parse(await readFile(file, 'utf8')) as avro.Schema;
-    return { type: avro.Type.forSchema(schema), schema: schema as object };
-  } catch (cause) {
-    throw new Error(`cannot read the schema ${file}: the schemas folder is part of the installation`, { cause });
-  }
 }

@@ -161,5 +161,5 @@ describe('the trace of the completing record', () => {
 });
 
 test('a missing schemas folder is named', async () => {
-  await expect(loadEventTypes('/nowhere')).rejects.toThrow(/ \/nowhere\/company-sync\S+\/v\d\.avsc: /);
+  await expect(loadEventTypes('/nowhere')).rejects.toThrow(/^cannot read the schemas in \/nowhere\/company-sync/);
 });

@@ -1,0 +1,47 @@
+/**
+ * The schemas folder: `<folder>/<subject>/v<N>.avsc`. Subjects keep their default names there, whatever the topics are
+ * called.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export interface SchemaFile {
+  /** Below the schemas folder. */
+  readonly file: string;
+  readonly schema: object;
+}
+
+const VERSION = /^v(\d+)\.avsc$/;
+
+/**
+ * Every version of a subject's schema, oldest first: at least one.
+ * @throws Error where the folder has none, or a file is missing or not JSON
+ */
+export async function schemaVersions(folder: string, subject: string): Promise<SchemaFile[]> {
+  try {
+    const files = (await readdir(join(folder, subject))).filter((file) => VERSION.test(file));
+    files.sort((a, b) => versionOf(a) - versionOf(b));
+    if (files.length === 0) throw new Error('it has no file v<N>.avsc');
+    return await Promise.all(
+      files.map(async (file) => {
+        const schema = JSON.parse(await readFile(join(folder, subject, file), 'utf8')) as object;
+        return { file: `${subject}/${file}`, schema };
+      }),
+    );
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `cannot read the schemas in ${join(folder, subject)}: ${why}. The folder is part of the installation`,
+      { cause },
+    );
+  }
+}
+
+/** The version that this release reads and writes. @throws as `schemaVersions` */
+export async function newestSchema(folder: string, subject: string): Promise<object> {
+  return ((await schemaVersions(folder, subject)).at(-1) as SchemaFile).schema;
+}
+
+function versionOf(file: string): number {
+  return Number(VERSION.exec(file)?.[1]);
+}
