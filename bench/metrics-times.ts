@@ -1,4 +1,4 @@
-/** Asks GET /metrics in a process of its own, so that the work of a bench is no part of the times. */
+/** Asks GET /metrics in a process of its own, so that the times do not include the work of a bench. */
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { endWithParent } from '../test/support/cluster/end-with-parent.js';
 export interface AnswerTime {
   /** From the question to the whole answer. */
   readonly ms: number;
-  /** How long the instance's main thread was on a processor meanwhile: a load of other processes is no part of it. */
+  /** How long the instance's main thread was on a processor meanwhile: the load of other processes does not count. */
   readonly cpuMs: number;
   /** What the answer says of the instance's memory, in bytes. */
   readonly memory: Readonly<Record<MemoryPart, number>>;

@@ -35,32 +35,21 @@ export async function fetchCommittedOffset(
   return offset === NOTHING_COMMITTED ? null : { offset, leaderEpoch };
 }
 
-function offsetFetch(groupId: string, { topic, partition }: TopicPartition): ProtocolCall<OffsetAnswer> {
-  const body = new WireWriter(FIXED_REQUEST_BYTES)
-    .string(groupId)
-    .int32(1)
-    .string(topic)
-    .int32(1)
-    .int32(partition)
-    .finish();
+function offsetFetch(groupId: string, at: TopicPartition): ProtocolCall<OffsetAnswer> {
+  const body = new WireWriter(FIXED_REQUEST_BYTES).string(groupId).onePartition(at).finish();
   return protocolCall(API_KEY, 'OffsetFetch', API_VERSION, { buf: body, buffer: body }, readAnswer);
 }
 
 function readAnswer(body: Buffer): OffsetAnswer {
   const reader = new WireReader(body);
   const clientSideThrottleTime = reader.int32();
-  const [answer] = reader
-    .array(() => {
-      reader.string(); // topic
-      return reader.array(() => {
-        reader.int32(); // partition
-        const offset = reader.safeInt64();
-        const leaderEpoch = reader.int32();
-        reader.string(); // metadata
-        return { offset, leaderEpoch, errorCode: reader.int16() };
-      });
-    })
-    .flat();
+  const answer = reader.ofOnePartition(() => {
+    reader.int32(); // partition
+    const offset = reader.safeInt64();
+    const leaderEpoch = reader.int32();
+    reader.string(); // metadata
+    return { offset, leaderEpoch, errorCode: reader.int16() };
+  });
   const ofGroup = reader.int16();
   if (ofGroup !== NO_ERROR)
     return { errorCode: ofGroup, offset: NOTHING_COMMITTED, leaderEpoch: -1, clientSideThrottleTime };

@@ -11,13 +11,19 @@
 import type { ConnectedBroker } from './broker-connections.js';
 import type { ProtocolCall } from './cluster.js';
 import {
+  API_KEY,
   fetchCall,
+  fetchCallOf,
+  NO_LOG_START,
+  NO_REPLICA,
+  requestWriter,
+  writeLimits,
   type FetchedPartition,
   type FetchLimits,
   type FetchResponse,
   type PartitionToFetch,
 } from './fetch-protocol.js';
-import { WireReader, WireWriter } from './wire-format.js';
+import { WireReader } from './wire-format.js';
 
 interface PartitionById extends PartitionToFetch {
   readonly topicId: string;
@@ -28,19 +34,10 @@ interface FetchByIdResponse extends FetchResponse {
   readonly isRedirected: boolean;
 }
 
-const API_KEY = 1;
 const API_VERSION = 13;
-const NO_REPLICA = -1;
-const MIN_BYTES = 1;
-const READ_COMMITTED = 1;
-const NO_SESSION = 0;
-const SESSIONLESS_EPOCH = -1;
 const NO_FETCHED_EPOCH = -1;
-const NO_LOG_START = -1;
 /** With it, a leader would send the client to a follower in that rack. */
 const NO_RACK = '';
-const FIXED_REQUEST_BYTES = 64;
-const PARTITION_REQUEST_BYTES = 64;
 
 function canFetchById({ versions }: Pick<ConnectedBroker, 'versions'>): boolean {
   return (versions?.[API_KEY]?.maxVersion ?? 0) >= API_VERSION;
@@ -68,34 +65,13 @@ function hasId(partition: PartitionToFetch): partition is PartitionById {
 }
 
 function fetchByIdCall(partitions: readonly PartitionById[], limits: FetchLimits): ProtocolCall<FetchByIdResponse> {
-  const request = encodeRequest(partitions, limits);
   const names = new Map(partitions.map(({ topic, topicId }) => [topicId, topic]));
-  return {
-    request: {
-      apiKey: API_KEY,
-      apiVersion: API_VERSION,
-      apiName: 'Fetch',
-      encode: () => ({ buf: request, buffer: request }),
-    },
-    response: {
-      // Promises because kafkajs wants them; the work itself is synchronous.
-      decode: (body) => Promise.resolve(body).then((bytes) => decodeResponse(bytes, names)),
-      parse: (decoded) => Promise.resolve(decoded),
-    },
-    logResponseError: false,
-  };
+  return fetchCallOf(API_VERSION, encodeRequest(partitions, limits), (body) => decodeResponse(body, names));
 }
 
 function encodeRequest(partitions: readonly PartitionById[], limits: FetchLimits): Buffer {
-  const writer = new WireWriter(FIXED_REQUEST_BYTES + PARTITION_REQUEST_BYTES * partitions.length)
-    .noTags() // of the request's header
-    .int32(NO_REPLICA)
-    .int32(limits.maxWaitMs)
-    .int32(MIN_BYTES)
-    .int32(limits.maxBytes)
-    .int8(READ_COMMITTED)
-    .int32(NO_SESSION)
-    .int32(SESSIONLESS_EPOCH)
+  const ofHeader = requestWriter(partitions.length).noTags();
+  const writer = writeLimits(ofHeader, limits)
     // One entry a partition, the topic repeated: only so does any order of partitions stay as it is.
     .uvarint(partitions.length + 1);
   for (const { topicId, partition, fromOffset, leaderEpoch } of partitions)

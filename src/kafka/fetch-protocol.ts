@@ -57,45 +57,62 @@ export interface FetchResponse {
   readonly partitions: readonly FetchedPartition[];
 }
 
-const API_KEY = 1;
+export const API_KEY = 1;
 const API_VERSION = 10;
-const NO_REPLICA = -1;
+export const NO_REPLICA = -1;
 const MIN_BYTES = 1;
 const READ_COMMITTED = 1;
 const NO_SESSION = 0;
 const SESSIONLESS_EPOCH = -1;
-const NO_LOG_START = -1;
+export const NO_LOG_START = -1;
 const FIXED_REQUEST_BYTES = 64;
 const PARTITION_REQUEST_BYTES = 64;
 
 /** By topic name. @param partitions in the order in which the broker fills the answer */
 export function fetchCall(partitions: readonly PartitionToFetch[], limits: FetchLimits): ProtocolCall<FetchResponse> {
-  const request = encodeRequest(partitions, limits);
+  return fetchCallOf(API_VERSION, encodeRequest(partitions, limits), decodeResponse);
+}
+
+/** A Fetch of any version. */
+export function fetchCallOf<T extends FetchResponse>(
+  apiVersion: number,
+  request: Buffer,
+  decode: (body: Buffer) => T,
+): ProtocolCall<T> {
   return {
     request: {
       apiKey: API_KEY,
-      apiVersion: API_VERSION,
+      apiVersion,
       apiName: 'Fetch',
       encode: () => ({ buf: request, buffer: request }),
     },
     response: {
       // Promises because kafkajs wants them; the work itself is synchronous.
-      decode: (body) => Promise.resolve(body).then(decodeResponse),
+      decode: (body) => Promise.resolve(body).then(decode),
       parse: (decoded) => Promise.resolve(decoded),
     },
     logResponseError: false,
   };
 }
 
-function encodeRequest(partitions: readonly PartitionToFetch[], limits: FetchLimits): Buffer {
-  const writer = new WireWriter(FIXED_REQUEST_BYTES + PARTITION_REQUEST_BYTES * partitions.length)
+export function requestWriter(partitions: number): WireWriter {
+  return new WireWriter(FIXED_REQUEST_BYTES + PARTITION_REQUEST_BYTES * partitions);
+}
+
+/** The fields before the partitions, which are the same in all versions. */
+export function writeLimits(writer: WireWriter, limits: FetchLimits): WireWriter {
+  return writer
     .int32(NO_REPLICA)
     .int32(limits.maxWaitMs)
     .int32(MIN_BYTES)
     .int32(limits.maxBytes)
     .int8(READ_COMMITTED)
     .int32(NO_SESSION)
-    .int32(SESSIONLESS_EPOCH)
+    .int32(SESSIONLESS_EPOCH);
+}
+
+function encodeRequest(partitions: readonly PartitionToFetch[], limits: FetchLimits): Buffer {
+  const writer = writeLimits(requestWriter(partitions.length), limits)
     // One entry a partition, the topic repeated: only so does any order of partitions stay as it is.
     .int32(partitions.length);
   for (const { topic, partition, fromOffset, leaderEpoch } of partitions)

@@ -9,7 +9,7 @@ const FIRST_WINDOW_OFFSETS = 1_000;
 const NEXT_WINDOW_FACTOR = 10;
 const RECORDS_A_READ = 10_000;
 
-/** The last row of each kind; null if there is none. */
+/** The last row of each kind; null if it does not exist. */
 export interface LastRows {
   readonly position: PositionRow | null;
   readonly origin: OriginRow | null;

@@ -34,7 +34,7 @@ const FIXED_REQUEST_BYTES = 64;
  * @param timestamp EARLIEST, LATEST, or milliseconds since the epoch
  */
 export function listOffset(
-  { topic, partition }: TopicPartition,
+  at: TopicPartition,
   leaderEpoch: number,
   timestamp: number,
   isolationLevel: typeof READ_UNCOMMITTED | typeof READ_COMMITTED,
@@ -42,10 +42,7 @@ export function listOffset(
   const body = new WireWriter(FIXED_REQUEST_BYTES)
     .int32(NO_REPLICA)
     .int8(isolationLevel)
-    .int32(1)
-    .string(topic)
-    .int32(1)
-    .int32(partition)
+    .onePartition(at)
     .int32(leaderEpoch)
     .int64(timestamp)
     .finish();
@@ -55,19 +52,14 @@ export function listOffset(
 function readAnswer(body: Buffer): ListedOffset {
   const reader = new WireReader(body);
   const clientSideThrottleTime = reader.int32();
-  const [answer] = reader
-    .array(() => {
-      reader.string(); // topic
-      return reader.array(() => {
-        reader.int32(); // partition
-        const errorCode = reader.int16();
-        reader.int64(); // timestamp
-        const offset = reader.safeInt64();
-        reader.int32(); // leader epoch of the record at that offset
-        return { errorCode, offset };
-      });
-    })
-    .flat();
+  const answer = reader.ofOnePartition(() => {
+    reader.int32(); // partition
+    const errorCode = reader.int16();
+    reader.int64(); // timestamp
+    const offset = reader.safeInt64();
+    reader.int32(); // leader epoch of the record at that offset
+    return { errorCode, offset };
+  });
   if (answer === undefined) throw new RangeError('ListOffsets was answered without a result');
   return { ...answer, clientSideThrottleTime };
 }

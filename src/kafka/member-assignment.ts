@@ -35,7 +35,7 @@ export function standbysIn(assignment: Buffer): number[] {
   }
 }
 
-/** Those that the input has, each once: whoever leads the group may give a member any numbers, and millions of them. */
+/** The partitions that the input has, each once. The leader of the group may give a member any numbers, and millions of them. */
 export function existingOf(partitions: readonly number[], count: number): number[] {
   return [...new Set(partitions)].filter((partition) => partition >= 0 && partition < count);
 }

@@ -29,36 +29,20 @@ export function knowsEpochEnds({ versions }: Pick<ConnectedBroker, 'versions'>):
 }
 
 /** @param leaderEpoch of the leader that is asked; @param epoch the one whose end is wanted */
-export function offsetForLeaderEpoch(
-  { topic, partition }: TopicPartition,
-  leaderEpoch: number,
-  epoch: number,
-): ProtocolCall<EpochEnd> {
-  const body = new WireWriter(FIXED_REQUEST_BYTES)
-    .int32(1)
-    .string(topic)
-    .int32(1)
-    .int32(partition)
-    .int32(leaderEpoch)
-    .int32(epoch)
-    .finish();
+export function offsetForLeaderEpoch(at: TopicPartition, leaderEpoch: number, epoch: number): ProtocolCall<EpochEnd> {
+  const body = new WireWriter(FIXED_REQUEST_BYTES).onePartition(at).int32(leaderEpoch).int32(epoch).finish();
   return protocolCall(API_KEY, 'OffsetForLeaderEpoch', API_VERSION, { buf: body, buffer: body }, readAnswer);
 }
 
 function readAnswer(body: Buffer): EpochEnd {
   const reader = new WireReader(body);
   const clientSideThrottleTime = reader.int32();
-  const [answer] = reader
-    .array(() => {
-      reader.string(); // topic
-      return reader.array(() => {
-        const errorCode = reader.int16();
-        reader.int32(); // partition
-        reader.int32(); // the epoch found
-        return { errorCode, endOffset: reader.safeInt64() };
-      });
-    })
-    .flat();
+  const answer = reader.ofOnePartition(() => {
+    const errorCode = reader.int16();
+    reader.int32(); // partition
+    reader.int32(); // the epoch found
+    return { errorCode, endOffset: reader.safeInt64() };
+  });
   if (answer === undefined) throw new RangeError('OffsetForLeaderEpoch was answered without a result');
   return { ...answer, clientSideThrottleTime };
 }

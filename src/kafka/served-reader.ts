@@ -19,7 +19,7 @@ export interface Served {
   busy: boolean;
   readonly backoff: Backoff;
   unknownSince: number | null;
-  /** When its trouble was told of last; null while it has none. */
+  /** When its trouble was reported last; null while it has no trouble. */
   troubleToldAt: number | null;
 }
 

@@ -1,4 +1,5 @@
 /** The primitive types of the Kafka protocol (big-endian) to and from bytes; those called compact are of flexible versions. */
+import type { TopicPartition } from '../lib/record.js';
 import { BrokerError } from '../pipeline/errors.js';
 
 const TWO_TO_32 = 2 ** 32;
@@ -61,6 +62,15 @@ export class WireReader {
     const items: T[] = [];
     for (let left = this.#count(this.int32()); left > 0; left--) items.push(item());
     return items;
+  }
+
+  /** The answer for one partition, of [topic, [partition's fields]]; undefined if there is none. */
+  ofOnePartition<T>(fields: () => T): T | undefined {
+    const ofTopics = this.array(() => {
+      this.string(); // topic
+      return this.array(fields);
+    });
+    return ofTopics.flat()[0];
   }
 
   /** An unsigned varint, as flexible versions write lengths (KIP-482). */
@@ -158,6 +168,11 @@ export class WireWriter {
     const at = this.#reserve(8);
     this.#bytes.writeBigInt64BE(BigInt(value), at);
     return this;
+  }
+
+  /** The beginning of [topic, [partition's fields]] for one partition: its other fields follow. */
+  onePartition({ topic, partition }: TopicPartition): this {
+    return this.int32(1).string(topic).int32(1).int32(partition);
   }
 
   string(value: string): this {

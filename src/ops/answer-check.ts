@@ -17,7 +17,7 @@ export function hasTooManyParts(json: string): boolean {
   return false;
 }
 
-/** Where the first fault is; null for none. Fields that the schema does not know are none: later releases add some. */
+/** Where the first fault is; null if there are no faults. An unknown field is not a fault: later releases add some. */
 export function firstFaultIn(value: unknown, schema: z.ZodType): string[] | null {
   if (!(schema instanceof z.ZodObject) || typeof value !== 'object' || value === null)
     return faultOf(value, schema, []);

@@ -67,7 +67,7 @@ export interface LogBounds extends LogIdentity {
 export interface CommittedOffset {
   readonly offset: number;
   /**
-   * Of a leader whose log had all records below `offset` when they were read. -1 if whoever committed did not tell:
+   * Of a leader whose log had all records below `offset` when they were read. -1 if the committer did not say:
    * an earlier release, or an operator.
    */
   readonly leaderEpoch: number;

@@ -49,7 +49,7 @@ export interface OwnedPartition {
 /** The input's log, as far as it was read. */
 export interface FollowedInput {
   readonly topicId: string | null;
-  /** Of the leader that the records read last came from. Whoever reads keeps it up to date; it is committed with offsets. */
+  /** Of the leader that the records read last came from. The reader of the input keeps it up to date. It is committed with offsets. */
   leaderEpoch: number;
 }
 

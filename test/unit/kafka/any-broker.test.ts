@@ -176,7 +176,7 @@ test('of a large cluster each survey asks others, and never more than five', asy
   expect([...asked].sort()).toEqual(all);
 });
 
-test('whoever waits for a leader whose epoch went back is told that a restart helps after a restore of the cluster', async () => {
+test('the error about a leader whose epoch went back says that a restart helps after a restore of the cluster', async () => {
   const brokers = new Brokers(['a:1']);
   const alone = [[1, 'a:1']] as const;
   brokers.answers.set('a:1', metadata(1, 6, 'id', alone));

@@ -300,7 +300,7 @@ it('reads raw snappy of any length', () => {
 
 test('gzip that says it holds more than allowed is refused before anything is decompressed', async () => {
   const body = gzipSync(Buffer.alloc(2 * MIB));
-  body.fill(0xff, 20, 40); // Whoever decompresses it finds it broken.
+  body.fill(0xff, 20, 40); // It breaks when it is decompressed.
   expect(() => decompress(GZIP, body, MIB)).toThrow(TooManyBytesError);
   await expect(decompressAside(GZIP, body, MIB)).rejects.toThrow(TooManyBytesError);
 });

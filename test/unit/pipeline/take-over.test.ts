@@ -82,7 +82,7 @@ interface Situation {
   readonly provedChangelog?: LogBounds;
   /** The batch of the input that cannot be read; the input must not be read if it is left out. */
   readonly unreadable?: { readonly firstOffset: number; readonly nextOffset: number };
-  /** What is told of the changelog from the second question on, to look: the first is asked after fencing. */
+  /** What brokers say about the changelog from the second question on. Fencing asks the first. */
   readonly looked?: LogBounds;
   /** From the third question on. */
   readonly later?: LogBounds;
