@@ -58,7 +58,7 @@ describe("docs/architecture.md's file map", () => {
 });
 
 test('the reference model shares nothing with the source', () => {
-  const text = readFileSync(join(__dirname, 'support', 'reference-model.ts'), 'utf8');
+  const text = readFileSync(join(__dirname, '..', 'testkit', 'reference-model.ts'), 'utf8');
   expect([...text.matchAll(/from '(.*)'/g)].map(([, specifier]) => specifier)).toEqual(['node:crypto']);
 });
 

@@ -1,12 +1,12 @@
 /** `company-sync positions show | set`. */
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
-import { WHAT_TO_DO_ABOUT_GROWTH } from '../kafka/input-growth.js';
-import { kafkaConfigOf } from '../kafka/kafka-config.js';
-import { readPositions, type FoundPositions, type PositionSources } from '../kafka/partition-positions.js';
-import { PositionsRefusedError, setPositions } from '../kafka/set-positions.js';
-import { StoppedGroup } from '../kafka/stopped-group.js';
-import { partitionsOf } from '../kafka/topics.js';
+import { WHAT_TO_DO_ABOUT_GROWTH } from '../kafka/topics/input-growth.js';
+import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
+import { readPositions, type FoundPositions, type PositionSources } from '../kafka/group/partition-positions.js';
+import { PositionsRefusedError, setPositions } from '../kafka/group/set-positions.js';
+import { StoppedGroup } from '../kafka/group/stopped-group.js';
+import { partitionsOf } from '../kafka/topics/topics.js';
 import { systemClock as clock } from '../lib/system-clock.js';
 import { commandToSet, judgePositions, TARGETS, type Target } from '../pipeline/position-choices.js';
 import { commandLogs } from './command-logs.js';

@@ -3,11 +3,11 @@ import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatter
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Cluster } from '../support/cluster/cluster.js';
-import { startOwnCluster } from '../support/cluster/start-cluster.js';
-import { runCommand } from '../support/command.js';
-import { createTopics, describeDeployment, registerSchemas, type Deployment } from '../support/deployment.js';
-import { Processors } from '../support/processor.js';
+import type { Cluster } from '../../testkit/cluster/cluster.js';
+import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
+import { runCommand } from '../../testkit/command.js';
+import { createTopics, describeDeployment, registerSchemas, type Deployment } from '../../testkit/deployment.js';
+import { Processors } from '../../testkit/processor.js';
 import { plainClient } from '../support/topics.js';
 
 const processors = new Processors();

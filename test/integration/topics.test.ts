@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { logLevel, type ITopicConfig } from 'kafkajs';
-import { KafkaLogs } from '../../src/kafka/kafka-logs.js';
+import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
 import type { TopicNames } from '../../src/config.js';
 import {
   UnfitTopicsError,
@@ -9,8 +9,8 @@ import {
   type CheckedTopics,
   type CreateTopicsOptions,
   type TopicOutcome,
-} from '../../src/kafka/topics.js';
-import { currentCluster } from '../support/cluster/current.js';
+} from '../../src/kafka/topics/topics.js';
+import { currentCluster } from '../support/current-cluster.js';
 import { systemClock } from '../../src/lib/system-clock.js';
 import { plainClient } from '../support/topics.js';
 

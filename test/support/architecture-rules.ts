@@ -17,6 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['pipeline'],
   ['settings'],
   ['kafka', 'ops'],
+  ['registry', 'repartition'],
   ['service'],
   ['command'],
   ['main'],
@@ -37,7 +38,7 @@ const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['pipeline-context.ts', 'service'],
   ['main.ts', 'main'],
 ]);
-const FOLDERS = ['lib', 'avro', 'domain', 'decode', 'store', 'publish', 'pipeline', 'kafka', 'ops', 'command'];
+const FOLDERS = LAYERS.flat().filter((layer) => !['settings', 'service', 'main'].includes(layer));
 
 /** The layers that are a function of their arguments: they run on a simulated world too. */
 const PURE_LAYERS = ['domain', 'pipeline'];
@@ -45,6 +46,7 @@ const BUILTINS_WITHOUT_IO = ['assert', 'buffer', 'util', 'util/types'];
 /** Packages that only one layer may know. */
 const CONFINED_PACKAGES: ReadonlyMap<string, string> = new Map([
   ['kafkajs', 'kafka'],
+  ['@kafkajs/confluent-schema-registry', 'registry'],
   // To write Avro. Its readers have no bounds: src/avro reads.
   ['avsc', 'publish'],
   ['rocksdb', 'store'],

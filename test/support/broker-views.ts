@@ -5,8 +5,8 @@ import {
   createCluster,
   type Broker as BrokerConnection,
   type Cluster,
-} from '../../src/kafka/cluster.js';
-import type { Broker } from './cluster/cluster.js';
+} from '../../src/kafka/connection/cluster.js';
+import type { Broker } from '../../testkit/cluster/cluster.js';
 
 /** kafkajs's own, as far as it is used here. */
 interface AskedBroker extends BrokerConnection {

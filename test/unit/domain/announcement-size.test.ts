@@ -8,7 +8,7 @@ import { announce } from '../../../src/domain/announcement.js';
 import type { CompanyRows } from '../../../src/domain/company-rows.js';
 import { frame } from '../../../src/publish/confluent-frame.js';
 import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
-import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { writeInfoRow } from '../../../src/store/row-codec.js';
 import { companyHistory, CONTEXT } from '../../support/company-history.js';
 import { CompanyInStore } from './company-in-store.js';

@@ -21,7 +21,7 @@ import type { PipelineObserver, RecountedCompanies } from '../../../src/pipeline
 import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StalledWatch } from '../../../src/pipeline/stalled-watch.js';
 import type { OwnedPartition } from '../../../src/pipeline/take-over.js';
-import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { CompanyCache } from '../../../src/store/company-cache.js';
 import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import type { KeyChange } from '../../../src/store/key-value-store.js';

@@ -20,7 +20,7 @@ import type {
   TransactionalProducer,
 } from '../../../src/pipeline/ports.js';
 import { takeOver, type OwnedPartition } from '../../../src/pipeline/take-over.js';
-import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import type { KeyChange, KeyValueStore } from '../../../src/store/key-value-store.js';
 import {
   changelogPositionChanges,

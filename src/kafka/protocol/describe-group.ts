@@ -1,0 +1,37 @@
+/** The group as its coordinator sees it: kafkajs's own encoding of DescribeGroups. */
+import { BrokerError } from '../../pipeline/errors.js';
+import type { ConnectedBroker } from '../connection/broker-connections.js';
+import type { GroupCoordinator } from '../connection/group-coordinator.js';
+
+export interface DescribedGroup {
+  readonly state: string;
+  /** The name of the way of assigning that all members know; empty during a rebalance. */
+  readonly protocol: string;
+  /** While the group is being assigned anew, neither the metadata nor the assignment of a member is told. */
+  readonly members: readonly {
+    readonly memberId: string;
+    readonly clientId: string;
+    /** Where it connects from, as the broker sees it: `/10.0.0.7`. */
+    readonly clientHost: string;
+    readonly memberMetadata: Buffer;
+    readonly memberAssignment: Buffer;
+  }[];
+}
+
+/** An error code of the answer rejects. */
+interface DescribingBroker extends ConnectedBroker {
+  describeGroups(request: { groupIds: readonly string[] }): Promise<{ groups: DescribedGroup[] }>;
+}
+
+/** One attempt; the caller retries. @throws what `GroupCoordinator.ask` throws */
+export async function describeGroup(coordinator: GroupCoordinator, groupId: string): Promise<DescribedGroup> {
+  const request = { groupIds: [groupId] };
+  const { groups } = await coordinator.ask((broker) => (broker as DescribingBroker).describeGroups(request));
+  const [group] = groups;
+  if (group === undefined) throw new BrokerError('the coordinator described no group');
+  return group;
+}
+
+export function isRebalancing({ state }: DescribedGroup): boolean {
+  return state === 'PreparingRebalance' || state === 'CompletingRebalance';
+}
