@@ -5,7 +5,8 @@
  * The same is made here by transactions that the coordinator was never told of.
  */
 import { logLevel } from 'kafkajs';
-import { BrokerConnections, type ConnectedBroker } from '../../src/kafka/connection/broker-connections.js';
+import { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
+import type { ConnectedBroker } from '../../src/kafka/protocol/protocol-call.js';
 import { produce } from '../../src/kafka/protocol/produce-request.js';
 import { cutBatch } from '../../src/kafka/protocol/record-batch-encoder.js';
 import { addPartitionsToTxn, endTxn, initProducerId } from '../../src/kafka/protocol/transaction-requests.js';

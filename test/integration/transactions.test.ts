@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { COORDINATOR_OF_TRANSACTION, createCluster, type KafkaConfig } from '../../src/kafka/connection/cluster.js';
 import { produce } from '../../src/kafka/protocol/produce-request.js';
 import { cutBatch, nextSequence } from '../../src/kafka/protocol/record-batch-encoder.js';
-import type { ConnectedBroker } from '../../src/kafka/connection/broker-connections.js';
+import type { ConnectedBroker } from '../../src/kafka/protocol/protocol-call.js';
 import { describeTransaction } from '../../src/kafka/protocol/describe-transaction.js';
 import { LastOutcomes } from '../../src/kafka/transactions/last-outcomes.js';
 import { addPartitionsToTxn, endTxn, initProducerId } from '../../src/kafka/protocol/transaction-requests.js';

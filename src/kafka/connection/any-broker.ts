@@ -1,7 +1,8 @@
 /** For questions that every broker can answer: asked of one at a time, or of several at once. */
 import type { Clock } from '../../lib/clock.js';
 import { BrokerError } from '../../pipeline/errors.js';
-import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';
+import type { BrokerConnections } from './broker-connections.js';
+import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { KafkaConfig } from './cluster.js';
 import { isProtocolError } from '../protocol/protocol-errors.js';
 import { survey, type Surveyed, type SurveyOptions, type Answered } from './broker-survey.js';

@@ -1,15 +1,6 @@
 /** Connections to brokers by address, made and kept by kafkajs: TCP, TLS, SASL and request time-outs are its. */
-import { createCluster, type Broker, type Cluster, type KafkaConfig } from './cluster.js';
-
-/** A broker as its connections see it: what is asked of this broker rather than of the cluster. */
-export interface ConnectedBroker extends Broker {
-  /** By API key, what the broker supports; null before it was asked. */
-  readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>> | null;
-  findGroupCoordinator(request: {
-    groupId: string;
-    coordinatorType: number;
-  }): Promise<{ coordinator: { host: string; port: number } }>;
-}
+import { createCluster, type Cluster, type KafkaConfig } from './cluster.js';
+import type { ConnectedBroker } from '../protocol/protocol-call.js';
 
 /**
  * One kafkajs cluster object for each address, of which only the seed broker is used. So kafkajs's metadata, with its

@@ -5,6 +5,7 @@
  * The version of kafkajs is pinned exactly, and `createCluster` fails at once where the factory is not there.
  */
 import { Kafka, type KafkaConfig as KafkaJsConfig } from 'kafkajs';
+import type { Broker } from '../protocol/protocol-call.js';
 
 /** How to reach the brokers; what kafkajs takes, less what would change how it behaves. */
 export type KafkaConfig = Pick<
@@ -24,52 +25,6 @@ export type KafkaConfig = Pick<
 /** Kafka's own numbers (FindCoordinator). */
 export const COORDINATOR_OF_GROUP = 0;
 export const COORDINATOR_OF_TRANSACTION = 1;
-
-/** What a request encodes to: kafkajs copies `buffer` behind the request header. `buf` is there to be recognised by. */
-export interface EncodedRequest {
-  readonly buf: Buffer;
-  readonly buffer: Buffer;
-}
-
-/** A message of the Kafka protocol with its answer of type T. */
-export interface ProtocolCall<T extends object> {
-  readonly request: {
-    readonly apiKey: number;
-    readonly apiVersion: number;
-    readonly apiName: string;
-    encode(): EncodedRequest | Promise<EncodedRequest>;
-  };
-  readonly response: {
-    /** Decodes the body. A property `clientSideThrottleTime` (ms) of the result delays later requests (KIP-219). */
-    decode(body: Buffer): Promise<T>;
-    /** Turns error codes of the decoded answer into a rejection, or gives it back. */
-    parse(decoded: T): Promise<T>;
-  };
-  /** Milliseconds; below the configured request time-out it has no effect. */
-  readonly requestTimeout?: number;
-  /** Whether kafkajs logs an error for a rejection of `parse`; it does unless this is false. */
-  readonly logResponseError?: boolean;
-}
-
-export interface ConnectionPool {
-  readonly host: string;
-  readonly port: number;
-  isConnected(): boolean;
-  /** Sends over the broker's one connection for this kind of request (Fetch has its own), connecting where needed. */
-  send<T extends object>(call: ProtocolCall<T>): Promise<T>;
-}
-
-/** Protocol errors of these methods reject with kafkajs's KafkaJSProtocolError. */
-export interface Broker {
-  readonly connectionPool: ConnectionPool;
-  /** Offset `'-1'` where the group has committed none. */
-  offsetFetch(request: {
-    groupId: string;
-    topics: readonly { topic: string; partitions: readonly { partition: number }[] }[];
-  }): Promise<{
-    responses: { topic: string; partitions: { partition: number; offset: string; errorCode: number }[] }[];
-  }>;
-}
 
 interface PartitionMetadata {
   readonly partitionId: number;

@@ -1,7 +1,8 @@
 /** The broker that coordinates our group: looked up for each question, because it may have changed. */
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import { Coalesced } from '../../lib/coalesced.js';
-import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';
+import type { BrokerConnections } from './broker-connections.js';
+import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import { COORDINATOR_OF_GROUP } from './cluster.js';
 import type { ClusterView } from './cluster-view.js';
 import { isProtocolError, NO_ERROR } from '../protocol/protocol-errors.js';

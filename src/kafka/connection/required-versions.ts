@@ -6,7 +6,8 @@
 import { settleAll } from '../../lib/settle-all.js';
 import type { Clock } from '../../lib/clock.js';
 import { AnyBroker } from './any-broker.js';
-import { BrokerConnections, type ConnectedBroker } from './broker-connections.js';
+import { BrokerConnections } from './broker-connections.js';
+import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { KafkaConfig } from './cluster.js';
 import { brokersKnownTo } from '../protocol/metadata-protocol.js';
 

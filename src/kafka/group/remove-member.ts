@@ -1,5 +1,6 @@
 /** Takes a member out of the consumer group from outside: a dead one need not be waited for until its session ends. */
-import { createCluster, COORDINATOR_OF_GROUP, type Broker, type KafkaConfig } from '../connection/cluster.js';
+import { createCluster, COORDINATOR_OF_GROUP, type KafkaConfig } from '../connection/cluster.js';
+import type { Broker } from '../protocol/protocol-call.js';
 
 /** kafkajs's own encoding of LeaveGroup; an error code of the answer rejects. */
 interface GroupCoordinator extends Broker {

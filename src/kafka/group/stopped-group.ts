@@ -1,7 +1,8 @@
 /** The consumer group while no instance runs: what only an operator's command does to it. */
 import type { Clock } from '../../lib/clock.js';
 import { BrokerError } from '../../pipeline/errors.js';
-import { BrokerConnections, type ConnectedBroker } from '../connection/broker-connections.js';
+import { BrokerConnections } from '../connection/broker-connections.js';
+import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
 import { describeGroup, type DescribedGroup } from '../protocol/describe-group.js';

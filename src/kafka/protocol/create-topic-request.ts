@@ -5,7 +5,7 @@
 import createTopicsRequest from 'kafkajs/src/protocol/requests/createTopics/v3/request.js';
 import { decode } from 'kafkajs/src/protocol/requests/createTopics/v3/response.js';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
-import type { ProtocolCall } from '../connection/cluster.js';
+import type { ProtocolCall } from './protocol-call.js';
 import { describeError } from './error-names.js';
 import { NO_ERROR } from './protocol-errors.js';
 

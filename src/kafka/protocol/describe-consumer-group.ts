@@ -7,7 +7,7 @@
  *               instance id, rack, epoch, client id, host, [topic], ...], ...]
  */
 import Encoder from 'kafkajs/src/protocol/encoder.js';
-import type { ConnectedBroker } from '../connection/broker-connections.js';
+import type { ConnectedBroker } from './protocol-call.js';
 import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
 import { NO_ERROR } from './protocol-errors.js';
 import { protocolCall, type Answer } from './transaction-requests.js';

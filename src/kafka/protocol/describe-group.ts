@@ -1,7 +1,6 @@
 /** The group as its coordinator sees it: kafkajs's own encoding of DescribeGroups. */
 import { BrokerError } from '../../pipeline/errors.js';
-import type { ConnectedBroker } from '../connection/broker-connections.js';
-import type { GroupCoordinator } from '../connection/group-coordinator.js';
+import type { ConnectedBroker } from './protocol-call.js';
 
 export interface DescribedGroup {
   readonly state: string;
@@ -23,8 +22,13 @@ interface DescribingBroker extends ConnectedBroker {
   describeGroups(request: { groupIds: readonly string[] }): Promise<{ groups: DescribedGroup[] }>;
 }
 
-/** One attempt; the caller retries. @throws what `GroupCoordinator.ask` throws */
-export async function describeGroup(coordinator: GroupCoordinator, groupId: string): Promise<DescribedGroup> {
+/** Asks the group's coordinator. */
+interface Coordinator {
+  ask<T>(question: (broker: ConnectedBroker) => Promise<T>): Promise<T>;
+}
+
+/** One attempt; the caller retries. @throws what `coordinator.ask` throws */
+export async function describeGroup(coordinator: Coordinator, groupId: string): Promise<DescribedGroup> {
   const request = { groupIds: [groupId] };
   const { groups } = await coordinator.ask((broker) => (broker as DescribingBroker).describeGroups(request));
   const [group] = groups;

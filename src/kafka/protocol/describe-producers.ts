@@ -6,7 +6,7 @@
  *     producer  id, epoch, last sequence, last timestamp, coordinator epoch, start of its transaction or -1
  */
 import type { TopicPartition } from '../../lib/record.js';
-import type { ConnectedBroker } from '../connection/broker-connections.js';
+import type { ConnectedBroker } from './protocol-call.js';
 import { ERROR_CODES } from './protocol-errors.js';
 import { protocolCall, type Answer } from './transaction-requests.js';
 import { WireReader, WireWriter } from './wire-format.js';

@@ -1,6 +1,6 @@
 /** A transactional id as its coordinator sees it: DescribeTransactions (KIP-664), its version 0. */
 import Encoder from 'kafkajs/src/protocol/encoder.js';
-import type { ConnectedBroker } from '../connection/broker-connections.js';
+import type { ConnectedBroker } from './protocol-call.js';
 import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
 import { ERROR_CODES } from './protocol-errors.js';
 import { protocolCall, type Answer } from './transaction-requests.js';

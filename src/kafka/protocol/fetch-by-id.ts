@@ -8,8 +8,7 @@
  *     partition  number, error code, high watermark, last stable offset, log start, [aborted transaction],
  *                preferred replica, records
  */
-import type { ConnectedBroker } from '../connection/broker-connections.js';
-import type { ProtocolCall } from '../connection/cluster.js';
+import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
 import {
   API_KEY,
   fetchCall,

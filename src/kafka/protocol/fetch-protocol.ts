@@ -7,7 +7,7 @@
  * Version 10 rather than 11: from 11 on a client offers to be sent to a nearby follower (KIP-392), and a leader that does
  * so answers with no records. A client that never offers is always answered by the leader.
  */
-import type { ProtocolCall } from '../connection/cluster.js';
+import type { ProtocolCall } from './protocol-call.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 /** The error codes of a fetched partition that are told apart here. */

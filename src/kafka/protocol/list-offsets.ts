@@ -8,7 +8,7 @@
  * refuses to answer in that leader's place.
  */
 import type { TopicPartition } from '../../lib/record.js';
-import type { ProtocolCall } from '../connection/cluster.js';
+import type { ProtocolCall } from './protocol-call.js';
 import { protocolCall, type Answer } from './transaction-requests.js';
 import { WireReader, WireWriter } from './wire-format.js';
 

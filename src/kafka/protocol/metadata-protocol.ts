@@ -5,8 +5,7 @@
  * Our own encoding, because kafkajs refuses the whole answer if one partition has no leader. Then no reader could learn
  * the leaders of the other partitions.
  */
-import type { ProtocolCall } from '../connection/cluster.js';
-import type { ConnectedBroker } from '../connection/broker-connections.js';
+import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 export const METADATA_OK = 0;

@@ -1,7 +1,7 @@
 /** Deletes committed offsets of a group: OffsetDelete (KIP-496), its version 0, which kafkajs does not have. */
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
-import type { ProtocolCall } from '../connection/cluster.js';
+import type { ProtocolCall } from './protocol-call.js';
 import { NO_ERROR } from './protocol-errors.js';
 import { protocolCall, type PartitionsAnswer } from './transaction-requests.js';
 

@@ -9,8 +9,7 @@
  * unclean leader election, or with a disk.
  */
 import type { TopicPartition } from '../../lib/record.js';
-import type { ConnectedBroker } from '../connection/broker-connections.js';
-import type { ProtocolCall } from '../connection/cluster.js';
+import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
 import { protocolCall, type Answer } from './transaction-requests.js';
 import { WireReader, WireWriter } from './wire-format.js';
 

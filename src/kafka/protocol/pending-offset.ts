@@ -1,7 +1,7 @@
 /** Whether a transaction holds an offset of a group: OffsetFetch with `require_stable` (KIP-447), its version 7. */
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import type { TopicPartition } from '../../lib/record.js';
-import type { ProtocolCall } from '../connection/cluster.js';
+import type { ProtocolCall } from './protocol-call.js';
 import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
 import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
 import { protocolCall, type Answer } from './transaction-requests.js';

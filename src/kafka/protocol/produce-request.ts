@@ -1,7 +1,7 @@
 /** Produce, version 7: one batch to one partition, written straight into the buffer that is sent. */
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import type { RecordToWrite, TopicPartition } from '../../lib/record.js';
-import type { ProtocolCall } from '../connection/cluster.js';
+import type { ProtocolCall } from './protocol-call.js';
 import { compressBatch, encodeBatch, type BatchCut, type BatchOrigin } from './record-batch-encoder.js';
 import type { Answer } from './transaction-requests.js';
 

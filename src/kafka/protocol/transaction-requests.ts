@@ -8,8 +8,7 @@ import Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import type { TopicPartition } from '../../lib/record.js';
 import type { CommittedOffset } from '../../pipeline/ports.js';
-import type { ConnectedBroker } from '../connection/broker-connections.js';
-import type { EncodedRequest, ProtocolCall } from '../connection/cluster.js';
+import type { ConnectedBroker, EncodedRequest, ProtocolCall } from './protocol-call.js';
 import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
 import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
 

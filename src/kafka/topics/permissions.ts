@@ -4,13 +4,9 @@
  */
 import type { Clock } from '../../lib/clock.js';
 import { AnyBroker } from '../connection/any-broker.js';
-import { BrokerConnections, type ConnectedBroker } from '../connection/broker-connections.js';
-import {
-  COORDINATOR_OF_GROUP,
-  COORDINATOR_OF_TRANSACTION,
-  type KafkaConfig,
-  type ProtocolCall,
-} from '../connection/cluster.js';
+import { BrokerConnections } from '../connection/broker-connections.js';
+import type { ConnectedBroker, ProtocolCall } from '../protocol/protocol-call.js';
+import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, type KafkaConfig } from '../connection/cluster.js';
 import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
 import { WireReader, WireWriter } from '../protocol/wire-format.js';
 

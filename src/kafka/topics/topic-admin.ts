@@ -5,7 +5,8 @@
 import type { Clock } from '../../lib/clock.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import { AnyBroker } from '../connection/any-broker.js';
-import { BrokerConnections, type ConnectedBroker } from '../connection/broker-connections.js';
+import { BrokerConnections } from '../connection/broker-connections.js';
+import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { createTopicCall, type TopicToCreate } from '../protocol/create-topic-request.js';
 import { METADATA_OK, METADATA_UNKNOWN_TOPIC, metadataOf } from '../protocol/metadata-protocol.js';

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { RecordToWrite, TopicPartition } from '../../lib/record.js';
 import type { BatchSizeLimits } from './batch-size-limits.js';
-import type { ProtocolCall } from '../connection/cluster.js';
+import type { ProtocolCall } from '../protocol/protocol-call.js';
 import { produce, produceCompressed, type ProduceAnswer } from '../protocol/produce-request.js';
 import { cutBatch, nextSequence } from '../protocol/record-batch-encoder.js';
 import type { ProducerSession } from '../protocol/transaction-requests.js';

@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { logLevel } from 'kafkajs';
-import { BrokerConnections, type ConnectedBroker } from '../../../../src/kafka/connection/broker-connections.js';
+import { BrokerConnections } from '../../../../src/kafka/connection/broker-connections.js';
+import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { heapInUse } from '../../../support/heap.js';
 
 const CORRELATION_ID_AT = 8;

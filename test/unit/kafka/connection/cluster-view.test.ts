@@ -1,5 +1,5 @@
 /** Which coordinator counts as named by the brokers, if one of them is cut off and does not know it. */
-import type { ConnectedBroker } from '../../../../src/kafka/connection/broker-connections.js';
+import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { COORDINATOR_OF_GROUP } from '../../../../src/kafka/connection/cluster.js';
 import { ClusterView } from '../../../../src/kafka/connection/cluster-view.js';
 import type { Clock } from '../../../../src/lib/clock.js';

@@ -1,5 +1,5 @@
 /** By which version of Fetch a leader is asked, and what it says. `test/integration/log-reader` asks real ones. */
-import type { ConnectedBroker } from '../../../../src/kafka/connection/broker-connections.js';
+import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { decodeResponse, fetchFrom } from '../../../../src/kafka/protocol/fetch-by-id.js';
 import type { PartitionToFetch } from '../../../../src/kafka/protocol/fetch-protocol.js';
 import { WireWriter } from '../../../../src/kafka/protocol/wire-format.js';

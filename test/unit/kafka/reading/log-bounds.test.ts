@@ -1,4 +1,4 @@
-import type { ConnectedBroker } from '../../../../src/kafka/connection/broker-connections.js';
+import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import type { Leader, TopicView } from '../../../../src/kafka/connection/leader-directory.js';
 import { LogBoundsReader, type LogBoundsOptions } from '../../../../src/kafka/reading/log-bounds.js';
 

@@ -1,6 +1,6 @@
 /** Which fetch goes out when, against brokers that answer only when told to. */
 import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
-import type { ConnectedBroker } from '../../../../src/kafka/connection/broker-connections.js';
+import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import type { FetchedPartition, FetchResponse } from '../../../../src/kafka/protocol/fetch-protocol.js';
 import {
   TopicRecreatedError,

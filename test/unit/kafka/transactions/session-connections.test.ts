@@ -1,5 +1,5 @@
 /** What a producer session does once brokers throttle it (KIP-219). */
-import type { ConnectedBroker } from '../../../../src/kafka/connection/broker-connections.js';
+import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { SessionConnections } from '../../../../src/kafka/transactions/session-connections.js';
 import { Throttle } from '../../../../src/kafka/transactions/throttle.js';
 import { BrokerError } from '../../../../src/pipeline/errors.js';

@@ -1,4 +1,4 @@
-import type { ConnectedBroker } from '../../../../src/kafka/connection/broker-connections.js';
+import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import type { OpenProducers } from '../../../../src/kafka/protocol/describe-producers.js';
 import { ERROR_CODES, NO_ERROR } from '../../../../src/kafka/protocol/protocol-errors.js';
 import { hasOpenAt } from '../../../../src/kafka/transactions/session-questions.js';

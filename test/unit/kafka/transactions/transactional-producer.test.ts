@@ -1,7 +1,6 @@
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { BatchSizeLimits } from '../../../../src/kafka/transactions/batch-size-limits.js';
-import type { ConnectedBroker } from '../../../../src/kafka/connection/broker-connections.js';
-import type { ProtocolCall } from '../../../../src/kafka/connection/cluster.js';
+import type { ConnectedBroker, ProtocolCall } from '../../../../src/kafka/protocol/protocol-call.js';
 import { ERROR_CODES } from '../../../../src/kafka/protocol/protocol-errors.js';
 import { nextSequence } from '../../../../src/kafka/protocol/record-batch-encoder.js';
 import type { SessionParts } from '../../../../src/kafka/transactions/session-parts.js';
