@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { SeededRandom } from '../testkit/seeded-random.js';
-import { encodeMemberInfo } from '../src/kafka/group/member-info.js';
+import { encodeMemberInfo } from '../src/kafka/group/member-messages.js';
 import { assignPartitions, type Assignment, type GroupMember } from '../src/pipeline/assign-partitions.js';
 import { thousands } from './lib/figures.js';
 

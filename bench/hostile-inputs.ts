@@ -6,7 +6,7 @@ import { CompressionTypes, type Message, type Producer } from 'kafkajs';
 import { createPlatformEncoder, type PlatformEncoder } from '../testkit/platform-events.js';
 import { SeededRandom } from '../testkit/seeded-random.js';
 import type { KafkaLogs } from '../src/kafka/reading/kafka-logs.js';
-import { readDeadLetter } from '../src/publish/dead-letter-reading.js';
+import { readDeadLetter } from '../src/publish/dead-letter.js';
 import type { Cluster } from '../testkit/cluster/cluster.js';
 import { startCluster } from '../testkit/cluster/start-cluster.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PlatformEncoder } from '../testkit/platform-events.js';
 import { SeededRandom } from '../testkit/seeded-random.js';
-import { loadReaderSchemas } from '../src/decode/reader-schemas.js';
+import { loadReaderSchemas } from '../src/lib/schema-files.js';
 import { createSyncEventDecoder } from '../src/decode/sync-event-decoder.js';
 import { VOCABULARY } from '../src/domain/statuses.js';
 import { produce } from '../src/kafka/protocol/produce-request.js';

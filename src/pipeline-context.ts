@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';
 import { ClientSettingsDecoder, ClientSettingsSchema } from './decode/client-settings-decoder.js';
-import type { ReaderSchemas } from './decode/reader-schemas.js';
+import type { ReaderSchemas } from './lib/schema-files.js';
 import { RegistryBrake } from './decode/registry-brake.js';
 import { SchemaResolution } from './decode/schema-resolution.js';
 import type { SchemaSource } from './decode/schema-source.js';

@@ -10,7 +10,7 @@ import { inputHasGrown } from './kafka/topics/input-growth.js';
 import { kafkaConfigOf } from './kafka/connection/kafka-config.js';
 import type { KafkaLogs } from './kafka/reading/kafka-logs.js';
 import { LargeBatches } from './kafka/reading/large-batches.js';
-import { existingOf } from './kafka/group/member-assignment.js';
+import { existingOf } from './kafka/group/member-messages.js';
 import { RememberedMember } from './kafka/group/remembered-member.js';
 import { askRegistry } from './registry/schema-registry.js';
 import type { CheckedTopics } from './kafka/topics/topics.js';

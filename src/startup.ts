@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { decidingSettingsOf, type DecidingSettings } from './deciding-settings.js';
-import { loadReaderSchemas } from './decode/reader-schemas.js';
+import { loadReaderSchemas } from './lib/schema-files.js';
 import { RegistryUnavailableError } from './decode/schema-source.js';
 import type { AskedCluster, ClusterView } from './kafka/connection/cluster-view.js';
 import { kafkaConfigOf } from './kafka/connection/kafka-config.js';

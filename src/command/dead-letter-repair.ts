@@ -5,7 +5,7 @@ import type { InputEvent } from '../domain/events.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import type { RecordTo } from '../kafka/topics/record-sender.js';
 import type { RecordToWrite } from '../lib/record.js';
-import { idOf, type DeadLetter } from '../publish/dead-letter-reading.js';
+import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { DeadLetterDesk, ReadLetters } from './dead-letter-desk.js';
 import type { Print } from './print.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';

@@ -2,7 +2,7 @@ import { loadConfig, type Flags } from '../../src/config.js';
 import type { LogRecord, TopicPartition } from '../../src/lib/record.js';
 import type { Logs } from '../../src/pipeline/ports.js';
 import { eventIdNamespace, eventIdOf } from '../../src/publish/event-id.js';
-import { textHeader } from '../../src/publish/text-header.js';
+import { textHeader } from '../../src/publish/record-headers.js';
 import { checkFirstStart } from '../../src/start-checks.js';
 import { SEEN_BY_MOST } from '../support/seen-by-most.js';
 

@@ -2,8 +2,13 @@
 import { AssignerProtocol, type GroupMember as JoinedMember, type PartitionAssigner } from 'kafkajs';
 import { assignPartitions, type Assignment, type GroupMember } from '../../pipeline/assign-partitions.js';
 import { settingsConflict, type GroupTerms } from './group-conflicts.js';
-import { encodeAssignment } from './member-assignment.js';
-import { ASSIGNMENT_PROTOCOL, encodeMemberInfo, infoOfMember, type MemberInfo } from './member-info.js';
+import {
+  ASSIGNMENT_PROTOCOL,
+  encodeAssignment,
+  encodeMemberInfo,
+  infoOfMember,
+  type MemberInfo,
+} from './member-messages.js';
 
 const { MemberMetadata } = AssignerProtocol;
 

@@ -7,8 +7,7 @@ import type { AskedCluster } from '../connection/cluster-view.js';
 import { firstConsumerIn } from '../protocol/describe-consumer-group.js';
 import { describeGroup, isRebalancing, type DescribedGroup } from '../protocol/describe-group.js';
 import { GroupCoordinator } from '../connection/group-coordinator.js';
-import { hasPartitions } from './member-assignment.js';
-import { ASSIGNMENT_PROTOCOL, infoOfMember, topicsOfMember } from './member-info.js';
+import { ASSIGNMENT_PROTOCOL, hasPartitions, infoOfMember, topicsOfMember } from './member-messages.js';
 
 /** What the instances of a group must agree on. */
 export interface GroupTerms {

@@ -11,7 +11,7 @@ import type { Logger } from 'pino';
 import { Backoff } from '../../lib/backoff.js';
 import type { GroupMembership, OnAssigned } from '../../pipeline/ports.js';
 import type { KafkaConfig } from '../connection/cluster.js';
-import { standbysIn } from './member-assignment.js';
+import { standbysIn } from './member-messages.js';
 import { isTransient, isWithoutCoordinator, JoinRefusedError, UnexpectedFetchError } from './membership-errors.js';
 import type { RememberedMember } from './remembered-member.js';
 import { removeMember } from './remove-member.js';

@@ -9,8 +9,7 @@ import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
 import { describeGroup, isRebalancing, type DescribedGroup } from '../protocol/describe-group.js';
 import { GroupCoordinator } from '../connection/group-coordinator.js';
-import { standbysIn } from './member-assignment.js';
-import { infoOfMember } from './member-info.js';
+import { infoOfMember, standbysIn } from './member-messages.js';
 import { isProtocolError } from '../protocol/protocol-errors.js';
 
 export interface GroupOwnersOptions {

@@ -10,7 +10,7 @@ import { BrokerConnections } from '../connection/broker-connections.js';
 import type { AskedCluster } from '../connection/cluster-view.js';
 import { describeGroup } from '../protocol/describe-group.js';
 import { GroupCoordinator } from '../connection/group-coordinator.js';
-import { topicsOfMember } from './member-info.js';
+import { topicsOfMember } from './member-messages.js';
 import { isProtocolError } from '../protocol/protocol-errors.js';
 import { TopicAdmin } from '../topics/topic-admin.js';
 

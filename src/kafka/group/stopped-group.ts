@@ -7,7 +7,7 @@ import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
 import { describeGroup, type DescribedGroup } from '../protocol/describe-group.js';
 import { GroupCoordinator } from '../connection/group-coordinator.js';
-import { infoOfMember } from './member-info.js';
+import { infoOfMember } from './member-messages.js';
 import { deleteOffsets } from '../protocol/offset-delete.js';
 import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
 import { untilReady } from '../connection/until-ready.js';

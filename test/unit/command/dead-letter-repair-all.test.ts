@@ -8,7 +8,7 @@ import { RepairAttempts, type RecordId } from '../../../src/command/repair-attem
 import type { InputEvent } from '../../../src/domain/events.js';
 import { partitionOfKey } from '../../../src/kafka/transactions/partitioner.js';
 import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
-import { idOf, type DeadLetter } from '../../../src/publish/dead-letter-reading.js';
+import { type DeadLetter, idOf } from '../../../src/publish/dead-letter.js';
 
 const PARTITIONS = 1;
 const KEY = Buffer.from('acme');

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { FIXED_ANNOUNCEMENT_BYTES, measure } from '../../../src/domain/announcement-size.js';
 import { announce } from '../../../src/domain/announcement.js';
 import type { CompanyRows } from '../../../src/domain/company-rows.js';
-import { frame } from '../../../src/publish/confluent-frame.js';
+import { frame } from '../../../src/avro/framing.js';
 import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { writeInfoRow } from '../../../src/store/row-codec.js';

@@ -1,8 +1,12 @@
 import { AssignerProtocol, type Cluster, type GroupMember, type Logger } from 'kafkajs';
 import fc from 'fast-check';
 import { createAssignor, type RefusedMember } from '../../../../src/kafka/group/assignor.js';
-import { existingOf, standbysIn } from '../../../../src/kafka/group/member-assignment.js';
-import { encodeMemberInfo, type MemberInfo } from '../../../../src/kafka/group/member-info.js';
+import {
+  encodeMemberInfo,
+  existingOf,
+  type MemberInfo,
+  standbysIn,
+} from '../../../../src/kafka/group/member-messages.js';
 
 const TOPIC = 'sync-events';
 const NOTHING_TOLD: MemberInfo = {

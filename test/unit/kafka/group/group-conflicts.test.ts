@@ -1,8 +1,7 @@
 import { AssignerProtocol } from 'kafkajs';
 import type { DescribedGroup } from '../../../../src/kafka/protocol/describe-group.js';
 import { conflictIn } from '../../../../src/kafka/group/group-conflicts.js';
-import { encodeAssignment } from '../../../../src/kafka/group/member-assignment.js';
-import { encodeMemberInfo } from '../../../../src/kafka/group/member-info.js';
+import { encodeAssignment, encodeMemberInfo } from '../../../../src/kafka/group/member-messages.js';
 
 const TOPIC = 'sync-events';
 const terms = { topic: TOPIC, settings: new Map([['EVENT_NAMESPACE', 'ours']]) };

@@ -5,8 +5,13 @@ import { AssignerProtocol, logLevel } from 'kafkajs';
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import { BrokerConnections } from '../../../../src/kafka/connection/broker-connections.js';
 import { decodeResponse } from '../../../../src/kafka/protocol/fetch-protocol.js';
-import { encodeAssignment, hasPartitions, standbysIn } from '../../../../src/kafka/group/member-assignment.js';
-import { decodeMemberInfo, infoOfMember } from '../../../../src/kafka/group/member-info.js';
+import {
+  decodeMemberInfo,
+  encodeAssignment,
+  hasPartitions,
+  infoOfMember,
+  standbysIn,
+} from '../../../../src/kafka/group/member-messages.js';
 import { WireReader, WireWriter } from '../../../../src/kafka/protocol/wire-format.js';
 import { ByteWriter } from '../../../../src/lib/byte-writer.js';
 

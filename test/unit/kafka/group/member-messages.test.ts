@@ -5,7 +5,7 @@ import {
   encodeMemberInfo,
   infoOfMember,
   type MemberInfo,
-} from '../../../../src/kafka/group/member-info.js';
+} from '../../../../src/kafka/group/member-messages.js';
 
 const partition = fc.nat({ max: 2 ** 31 - 1 });
 const memberInfo: fc.Arbitrary<MemberInfo> = fc.record({

@@ -1,5 +1,10 @@
-/** W3C trace context in record headers (https://www.w3.org/TR/trace-context/#traceparent-header). */
+/** Record headers: text, and W3C trace context (https://www.w3.org/TR/trace-context/#traceparent-header). */
 import type { Header } from '../lib/record.js';
+
+/** A record header whose value is text, as UTF-8. */
+export function textHeader(key: string, text: string): Header {
+  return { key, value: Buffer.from(text) };
+}
 
 export const TRACEPARENT = 'traceparent';
 

@@ -1,5 +1,5 @@
 /**
- * What a member of the group tells of itself at each join, in the user data of its subscription:
+ * What members of the group and their leader send each other. A member's subscription has in its user data:
  *
  *     version (a byte), HTTP address (text), number of standbys wanted, member id (text),
  *     number of partitions, partitions..., number of states held, (partition, changelog position)...,
@@ -8,12 +8,16 @@
  * Numbers are varints; a partition is given as the distance from the one before. A later release may append fields,
  * which this one ignores; the version changes only when these here change. The settings and the topic id are such fields:
  * members of releases before them do not have them.
+ *
+ * The leader gives a member its partitions, as in every consumer group, and in the assignment's user data its standbys:
+ *
+ *     version (a byte), number of standbys, partitions (varints)
  */
 import { AssignerProtocol } from 'kafkajs';
 import { instanceAddress } from '../../lib/instance-address.js';
 import { ByteReader, MalformedBytesError } from '../../lib/byte-reader.js';
 import { ByteWriter } from '../../lib/byte-writer.js';
-import { MAX_PARTITION } from './member-assignment.js';
+import type { Assignment } from '../../pipeline/assign-partitions.js';
 
 /** The group's name for our way of assigning: all members must know it. */
 export const ASSIGNMENT_PROTOCOL = 'company-sync';
@@ -35,7 +39,11 @@ export interface MemberInfo {
   readonly changelogId: string | null;
 }
 
-const VERSION = 1;
+const { MemberAssignment } = AssignerProtocol;
+const INFO_VERSION = 1;
+const ASSIGNMENT_VERSION = 1;
+/** Kafka's own: an int32. */
+const MAX_PARTITION = 2 ** 31 - 1;
 /** More is not read. An instance has seven settings to compare, and the longest has 256 characters. */
 const MAX_SETTINGS = 32;
 const MAX_TEXT_BYTES = 1_024;
@@ -46,7 +54,7 @@ export function encodeMemberInfo(info: MemberInfo): Buffer {
   const { httpAddress, numStandby, memberId, partitions, held, settings, changelogId } = info;
   const to = new ByteWriter();
   to.begin();
-  to.byte(VERSION);
+  to.byte(INFO_VERSION);
   to.text(httpAddress ?? '');
   to.varint(numStandby);
   to.text(memberId ?? '');
@@ -74,7 +82,7 @@ export function encodeMemberInfo(info: MemberInfo): Buffer {
 
 /** Null for what this release cannot read: of another version, or not written by a member of ours. */
 export function decodeMemberInfo(userData: Buffer): MemberInfo | null {
-  if (userData[0] !== VERSION) return null;
+  if (userData[0] !== INFO_VERSION) return null;
   try {
     return decodeFields(new ByteReader(userData.subarray(1), 'member info'));
   } catch (error) {
@@ -138,4 +146,52 @@ function partitionAfter(last: number, from: ByteReader): number {
 
 function orNull(text: string): string | null {
   return text === '' ? null : text;
+}
+
+export function encodeAssignment(topic: string, { active, standby }: Assignment): Buffer {
+  const userData = new ByteWriter();
+  userData.begin();
+  userData.byte(ASSIGNMENT_VERSION);
+  userData.varint(standby.length);
+  for (const partition of standby) userData.varint(partition);
+  return MemberAssignment.encode({ version: 0, assignment: { [topic]: [...active] }, userData: userData.end() });
+}
+
+/** None where another release's leader gave them in a way that this one cannot read. */
+export function standbysIn(assignment: Buffer): number[] {
+  const userData = assignmentOf(assignment)?.userData;
+  if (userData?.[0] !== ASSIGNMENT_VERSION) return [];
+  try {
+    const from = new ByteReader(userData.subarray(1), 'standbys');
+    return Array.from({ length: from.count() }, () => partitionIn(from));
+  } catch (error) {
+    if (error instanceof MalformedBytesError) return [];
+    throw error;
+  }
+}
+
+/** The partitions that the input has, each once. The leader of the group may give a member any numbers, and millions of them. */
+export function existingOf(partitions: readonly number[], count: number): number[] {
+  return [...new Set(partitions)].filter((partition) => partition >= 0 && partition < count);
+}
+
+/** Whether a member was given any partition, of whatever topic. */
+export function hasPartitions(assignment: Buffer): boolean {
+  const topics = assignmentOf(assignment)?.assignment ?? {};
+  return Object.values(topics).some((partitions) => partitions.length > 0);
+}
+
+/** Null for bytes that are not an assignment. */
+function assignmentOf(assignment: Buffer): ReturnType<typeof MemberAssignment.decode> {
+  try {
+    return MemberAssignment.decode(assignment);
+  } catch {
+    return null; // kafkajs throws RangeErrors for them, and nothing else.
+  }
+}
+
+function partitionIn(from: ByteReader): number {
+  const partition = from.varint();
+  if (partition > MAX_PARTITION) throw from.malformed(`a partition ${partition}`);
+  return partition;
 }
