@@ -211,7 +211,14 @@ class TakeOver {
 
   #producer(): TransactionalProducer {
     const producer: TransactionalProducer = {
-      ...{ lastOutcome: null, throttledMs: 0, lostConnection: never, repeatEnd: never, hasOpenIn: never },
+      ...{
+        lastOutcome: null,
+        lastCommit: null,
+        throttledMs: 0,
+        lostConnection: never,
+        repeatEnd: never,
+        hasOpenIn: never,
+      },
       ...{ begin: never, prepare: never, produce: never, sendOffset: never, commit: never },
       prove: () => {
         this.asked.push('prove');
