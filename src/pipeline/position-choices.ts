@@ -99,9 +99,12 @@ export function judgePositions(positions: Positions): Judgement {
   const { offset } = changelog;
   const isUsable = positions.inputRecreated !== true && offset >= input.start && offset <= input.end;
   const { unreadable } = positions;
-  if (isUsable && unreadable != null && unreadable.nextOffset > offset && unreadable.nextOffset <= input.end) {
-    if (committed === unreadable.nextOffset) return runs('batch skipped', committed);
-    if (committed === offset) return choose('batch unreadable', skip(unreadable));
+  if (isUsable && unreadable != null) {
+    const { firstOffset, nextOffset } = unreadable;
+    const isKnown = nextOffset !== null && nextOffset > offset && nextOffset <= input.end;
+    if (isKnown && committed === nextOffset) return runs('batch skipped', committed);
+    if (isKnown && committed === offset) return choose('batch unreadable', skip({ firstOffset, nextOffset }));
+    if (committed === offset) return needs('batch unreadable', endIsUnknown(firstOffset));
   }
   if (isUsable && committed === offset) {
     const { inputLostFrom = null } = positions;
@@ -132,7 +135,15 @@ const LOSES_BATCH =
   'The records of the batch are not read then: a company whose manifest is among them may never be announced, and a ' +
   'company whose last status is among them waits until the platform sends that status again. Nothing is announced twice.';
 
-function skip({ firstOffset, nextOffset }: UnreadableBatch): Choice {
+/** Any offset would be a guess, and could skip sound records. */
+function endIsUnknown(firstOffset: number): string {
+  return (
+    `have another replica lead the partition: the batch from offset ${firstOffset} on cannot be read, and where it ends is ` +
+    'not known. Or wait until more records were written after it: docs/operations.md, "A batch that cannot be read"'
+  );
+}
+
+function skip({ firstOffset, nextOffset }: { readonly firstOffset: number; readonly nextOffset: number }): Choice {
   const loses = `The batch of offsets ${firstOffset} to ${nextOffset - 1} cannot be read. ${LOSES_BATCH}`;
   return { target: 'after-batch', offset: nextOffset, startsAt: nextOffset, loses };
 }

@@ -158,6 +158,14 @@ test('a batch that cannot be read can be skipped, and only to where the next one
   expect(judgePositions({ ...withState(4, 9, 0, 20), unreadable: null })).toMatchObject({ verdict: 'offset differs' });
 });
 
+test('a batch whose end is not known offers no offset: any could skip sound records', () => {
+  const unreadable = { firstOffset: 4, nextOffset: null };
+  const at = (committed: number) => judgePositions({ ...withState(4, committed, 0, 20), unreadable });
+  expect(at(4)).toMatchObject({ verdict: 'batch unreadable', startsAt: null, choices: [] });
+  expect(at(4).remedy).toContain('another replica lead');
+  expect(at(9)).toMatchObject({ verdict: 'offset differs', startsAt: null });
+});
+
 test('an input that has lost consumed records stops the partition, and the choice says which records are skipped', () => {
   const { verdict, startsAt, choices } = judgePositions({ ...withState(9, 9, 0, 20), inputLostFrom: 6 });
   expect({ verdict, startsAt }).toEqual({ verdict: 'input lost records', startsAt: null });
