@@ -274,16 +274,20 @@ describe('a batch that cannot be read', () => {
       expect(from5(batchOf(5, 120)).broken).toBeNull(); // The log has grown meanwhile.
     });
 
-    it.each([claiming(70), claiming(9), wrong(claiming(70), 70), falsely(50)])(
-      'and is passed by a reader that begins there, also if its leader gives it again',
-      (damaged) => {
-        const bytes = Buffer.concat([damaged, batchOf(8, 9), batchOf(10, 12)]);
-        const fetched = new FetchedRecords(bytes, [], 8, undefined, -1, END);
-        const records: LogRecord[] = [];
-        fetched.read(records, 100);
-        expect([offsetsOf(records), fetched.broken, fetched.end]).toEqual([[8, 9, 10, 11, 12], null, 13]);
-      },
-    );
+    it.each([
+      claiming(70),
+      claiming(9),
+      wrong(claiming(70), 70),
+      falsely(50),
+      falsely(500),
+      withInt32(batch(), 8, 9e4),
+    ])('and is passed by a reader that begins there, also if its leader gives it again', (damaged) => {
+      const bytes = Buffer.concat([damaged, batchOf(8, 9), batchOf(10, 12)]);
+      const fetched = new FetchedRecords(bytes, [], 8, undefined, -1, END);
+      const records: LogRecord[] = [];
+      fetched.read(records, 100);
+      expect([offsetsOf(records), fetched.broken, fetched.end]).toEqual([[8, 9, 10, 11, 12], null, 13]);
+    });
 
     it('but it is the second of two that overlap if the first is in its place', () => {
       const second = falsely(3, batchOf(8, 9));
