@@ -68,7 +68,7 @@ export async function lostFrom(
   return end !== null && end >= 0 && end < committed.offset ? end : null;
 }
 
-/** A view that a write has proved, and the producer that is fenced in after it. */
+/** A view that a write has proved, and the producer that is fenced in after it. Nobody has written in between. */
 export interface ProvedView {
   readonly view: PartitionView;
   readonly producer: TransactionalProducer;
@@ -98,12 +98,22 @@ export async function prove(
       throw new StaleViewError(
         `${topics.changelog}/${partition} is said to end at ${end}, but a record was written to it at ${proof.changelogEnd}`,
       );
+    // The offset that was proved is older than what was written since: together they would look like a loss.
+    if (end > proof.changelogEnd + PROOF_OFFSETS) throw overtaken(`${topics.changelog}/${partition}`, end);
     const position = await judgedBy(context.inputLogs, inputAt, proof.committed, looked.input);
     return { producer: next, view: { ...looked, ...position, proved: true } };
   } catch (error) {
     await next.discard();
     throw error;
   }
+}
+
+/** Only who has fenced this owner writes to its changelog. Whose the partition is, the group says. */
+export function overtaken(changelog: string, end: number): StaleViewError {
+  return new StaleViewError(
+    `somebody else has written to ${changelog} up to offset ${end} while the partition was taken over: it is taken over again ` +
+      'if the group confirms that it is ours',
+  );
 }
 
 function mustBeKnownToMost(log: string, { byMost }: LogBounds): void {

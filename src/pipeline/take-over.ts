@@ -21,7 +21,7 @@ import { fence } from './fence.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { originOf } from './origin.js';
-import { look, prove, type PartitionView } from './partition-view.js';
+import { look, overtaken, prove, type PartitionView } from './partition-view.js';
 import { acceptsLoss, startOffset } from './position-check.js';
 import type { TransactionalProducer } from './ports.js';
 import { restore } from './restore.js';
@@ -138,6 +138,8 @@ async function settle(
     if (store.changelogPosition < changelog.end) {
       enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelog.end}` });
       await restore(context, partition, store, changelog, signal);
+      if (store.changelogPosition > changelog.end)
+        throw overtaken(`${topics.changelog}/${partition}`, store.changelogPosition);
     }
     if (changelog.byMost) store.noteAtEnd(view.askedAt, changelog.leaderEpoch);
     const { origin, inputRecreated } = originOf(context, store.origin(), view.input.topicId);
