@@ -116,9 +116,15 @@ export function overtaken(changelog: string, end: number): StaleViewError {
   );
 }
 
-function mustBeKnownToMost(log: string, { byMost }: LogBounds): void {
+/** @throws StaleViewError while the answer may be that of a broker that is cut off */
+export function mustBeKnownToMost(log: string, { byMost }: Pick<LogBounds, 'byMost'>): void {
   if (byMost) return;
-  throw new StaleViewError(
-    `too few brokers answer to know who leads ${log}: the partition waits until more than half do`,
-  );
+  throw new StaleViewError(`too few brokers answer to know who leads ${log}: it waits until more than half do`);
+}
+
+/** The bounds of a log that more than half of the brokers agree on. @throws StaleViewError, BrokerError */
+export async function boundsByMost(logs: Pick<Logs, 'bounds'>, at: TopicPartition): Promise<LogBounds> {
+  const bounds = await logs.bounds(at);
+  mustBeKnownToMost(`${at.topic}/${at.partition}`, bounds);
+  return bounds;
 }

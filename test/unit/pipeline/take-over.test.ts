@@ -422,6 +422,19 @@ test('the first offset of a partition is written down before anything is read', 
   expect((await outcome).isNews).toBe(true);
 });
 
+test('the first offset is not taken from a broker that most others do not confirm', async () => {
+  const input = logUpTo(900, { start: 500, byMost: false });
+  await expect((await takenOver({ input })).outcome).rejects.toThrow(StaleViewError);
+  // Once there is a position, what does not fit to it is proved.
+  const later = await takenOver({
+    folder: AT_10,
+    changelog: logUpTo(20),
+    committed: 10,
+    input: { ...input, start: 0 },
+  });
+  expect((await later.outcome).from).toBe(10);
+});
+
 test('a state that was built by another setting is not gone on with, unless that was consented to', async () => {
   const origin = new Map([['EVENT_NAMESPACE', 'one']]);
   const situation: Situation = {
