@@ -23,6 +23,8 @@ export interface PositionSources {
 export interface FoundPositions extends Positions {
   /** Where a transaction is open in the changelog: what follows is not decided. Null if none is open. */
   readonly openFrom: number | null;
+  /** More than half of the brokers have said who leads input and changelog. */
+  readonly byMost: boolean;
 }
 
 /** Each holds up to 3 MiB of its changelog. */
@@ -84,16 +86,16 @@ async function lookOnce(
   const { position, origin } = isThere
     ? await lastRows(changelogLogs, state, sources.read)
     : { position: null, origin: null };
-  const { start, end, highWatermark } = isThere ? await changelogLogs.bounds(state) : NO_LOG;
+  const { start, end, highWatermark, byMost } = isThere ? await changelogLogs.bounds(state) : NO_LOG;
   const committed = await inputLogs.committedOffset({ topic, partition });
   const inputBounds = await inputLogs.bounds({ topic, partition });
   return {
     ...{ topic, partition, before: before?.offset ?? null, committed: committed?.offset ?? null },
     ...{ changelog: position, changelogStart: start, openFrom: end < highWatermark ? end : null },
-    input: inputBounds,
+    ...{ input: inputBounds, byMost: byMost && inputBounds.byMost },
     inputLostFrom: await lostFrom(inputLogs, { topic, partition }, committed, inputBounds),
     inputRecreated: isOtherInput(origin, inputBounds.topicId),
   };
 }
 
-const NO_LOG = { start: 0, end: 0, highWatermark: 0 };
+const NO_LOG = { start: 0, end: 0, highWatermark: 0, byMost: true };

@@ -71,8 +71,13 @@ async function mustBeStopped({ group, applicationId }: SetPositionsPorts): Promi
   if (members.length > 0) throw new PositionsRefusedError(stopFirst(applicationId, members));
 }
 
-/** What follows an open transaction may hold a later position. */
-function mustBeDecided({ changelog }: SetPositionsPorts, { partition, openFrom }: FoundPositions): void {
+/** What follows an open transaction may hold a later position, and so may what a broker that is cut off does not know. */
+function mustBeDecided({ changelog, input }: SetPositionsPorts, { partition, openFrom, byMost }: FoundPositions): void {
+  if (!byMost)
+    throw new PositionsRefusedError(
+      `too few brokers answer to know who leads ${input}/${partition} and ${changelog}/${partition}, so these numbers may ` +
+        'be old: run this again once more than half of the brokers answer',
+    );
   if (openFrom === null) return;
   throw new PositionsRefusedError(
     `a transaction is open in ${changelog}/${partition} from offset ${openFrom} on: start an instance, which ends it, stop ` +

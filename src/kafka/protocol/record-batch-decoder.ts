@@ -35,10 +35,10 @@ export class FetchedRecords {
   readonly end: number;
   /** What is wrong with the batch after the last one that can be read; null if nothing is. */
   readonly broken: BrokenBatchError | null;
-  /** Length of the whole batches in `bytes`; a batch cut off at the end does not count. */
+  /** Where the whole batches in `bytes` end; a batch cut off at the end does not count. */
   readonly #length: number;
 
-  #at = 0;
+  #at: number;
   #position: number;
   /** Sorted by first offset; those before `#nextAborted` have come into force. */
   readonly #aborted: readonly AbortedTransaction[];
@@ -62,6 +62,7 @@ export class FetchedRecords {
    * @param from records below are dropped
    * @param maxBatchBytes a batch that decompresses to more is broken
    * @param leaderEpoch of the leader that gave them; -1 if it is not known
+   * @param stableEnd about where the log ends, of a log without gaps
    */
   constructor(
     readonly bytes: Buffer,
@@ -69,10 +70,12 @@ export class FetchedRecords {
     private readonly from: number,
     private readonly maxBatchBytes = USUAL_MAX_BATCH_BYTES,
     readonly leaderEpoch = -1,
+    stableEnd = Infinity,
   ) {
     this.#aborted = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
     this.#position = from;
-    const { length, end, broken } = extentOf(bytes, from);
+    const { start, length, end, broken } = extentOf(bytes, from, stableEnd);
+    this.#at = start;
     this.#length = length;
     this.end = Math.max(from, end);
     this.broken = broken;

@@ -45,18 +45,25 @@ export class BrokenBatchError extends Error {
 
   constructor(
     readonly firstOffset: number,
-    /** Where the next batch begins; above `firstOffset`. */
-    readonly nextOffset: number,
+    /**
+     * Where the next batch begins; above `firstOffset`. From a header whose checksum is right, or from the next batch whose
+     * is. Null if there is neither: what is damaged says nothing about where it ends.
+     */
+    readonly nextOffset: number | null,
     readonly why: string,
     options?: ErrorOptions,
   ) {
-    super(`the record batch of offsets ${firstOffset} to ${nextOffset - 1} cannot be read: ${why}`, options);
+    const place =
+      nextOffset === null ? `from offset ${firstOffset} on` : `of offsets ${firstOffset} to ${nextOffset - 1}`;
+    super(`the record batch ${place} cannot be read: ${why}`, options);
   }
 }
 
-/** The batches at the start of some bytes whose extents make sense. */
+/** The batches in some bytes whose extents make sense. */
 export interface Extent {
-  /** How long they are together. A batch that is cut off does not count. */
+  /** Where the first of them begins: above 0 if a broken batch that ends at or before the wanted offset was passed. */
+  readonly start: number;
+  /** Where the last of them ends. A batch that is cut off does not count. */
   readonly length: number;
   /** The offset after them; 0 if there is none. */
   readonly end: number;
@@ -64,33 +71,96 @@ export interface Extent {
   readonly broken: BrokenBatchError | null;
 }
 
-/** @param from the batches were asked for from that offset on: the last of them must reach further */
-export function extentOf(bytes: Buffer, from: number): Extent {
-  let length = 0;
-  let end = 0;
-  for (let next = 0; length + RECORDS_AT <= bytes.length; next = end) {
+/**
+ * @param from the batches were asked for from that offset on: the last of them must reach further
+ * @param stableEnd about where the log ends, of a log without gaps; else Infinity
+ */
+export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Extent {
+  let [start, length, end] = [0, 0, 0];
+  /** The batch before. */
+  let before: { readonly at: number; readonly baseOffset: number; readonly next: number } | null = null;
+  while (length + RECORDS_AT <= bytes.length) {
+    const next = end;
     const baseOffset = readOffset(bytes, length) ?? next;
     const delta = bytes.readInt32BE(length + LAST_OFFSET_DELTA_AT);
     const size = LENGTH_COUNTS_FROM + bytes.readInt32BE(length + LENGTH_AT);
-    const why = faultOf(bytes, length, { baseOffset, delta, size, next });
-    if (why !== null) {
-      const first = Math.max(baseOffset, next);
-      const isOldFormat = bytes.readInt8(length + MAGIC_AT) !== MAGIC; // Its offset is that of its last record.
-      const after = Math.max(first, isOldFormat ? 0 : baseOffset + delta) + 1;
-      return { length, end, broken: new BrokenBatchError(first, after, why) };
+    // A leader gives the first batch whole, or nothing (KIP-74): else the same bytes would be fetched without an end.
+    const isCutOff = size >= RECORDS_AT && length + size > bytes.length;
+    if (isCutOff && length > start) break;
+    const extent = { baseOffset, delta, next, after: Math.max(next, from), stableEnd };
+    const claim = `it claims to be ${size} bytes long, and its leader gave ${bytes.length - length}`;
+    const why = faultOf(bytes, length, { ...extent, size }) ?? (isCutOff ? claim : null);
+    if (why === null) {
+      before = { at: length, baseOffset, next };
+      end = baseOffset + delta + 1;
+      length += size;
+      continue;
     }
-    if (length + size > bytes.length) {
-      // A leader gives the first batch whole, or nothing (KIP-74): else the same bytes would be fetched without an end.
-      if (length > 0) break;
-      const claim = `it claims to be ${size} bytes long, and its leader gave ${bytes.length}`;
-      return { length, end, broken: new BrokenBatchError(baseOffset, Math.max(from, baseOffset + delta) + 1, claim) };
+    // Two batches overlap: if it is the one before that claims offsets which it cannot have, this one shows it.
+    if (before !== null && baseOffset < next && isWrong(bytes, before, from) && isSound(bytes, length, before.next)) {
+      const { at, next: first, baseOffset: claimed } = before;
+      if (baseOffset > from) {
+        const lies = `it claims offsets ${claimed} to ${next - 1}, and the next one begins at offset ${baseOffset}`;
+        const broken = new BrokenBatchError(Math.max(first, Math.min(claimed, from)), baseOffset, lies);
+        return { start, length: at, end: first, broken };
+      }
+      [start, end, before] = [length, 0, null];
+      continue;
     }
-    end = baseOffset + delta + 1;
-    length += size;
+    const sound = soundAfter(bytes, length, next);
+    if (sound === null || sound.baseOffset > from) {
+      const first = baseOffset + delta >= stableEnd ? extent.after : Math.max(baseOffset, next);
+      return { start, length, end, broken: new BrokenBatchError(first, sound?.baseOffset ?? null, why) };
+    }
+    // An operator has skipped it: a leader gives it again if it claims to end later than it does.
+    [start, length, end, before] = [sound.at, sound.at, 0, null];
   }
-  if (length === 0 || end > from) return { length, end, broken: null };
+  if (length === start || end > from) return { start, length, end, broken: null };
   const why = `what a leader gave from offset ${from} on ends at offset ${end - 1}`;
-  return { length, end, broken: new BrokenBatchError(from, from + 1, why) };
+  return { start, length, end, broken: new BrokenBatchError(from, null, why) };
+}
+
+/** A batch whose checksum is right, and that is there as a whole. */
+interface SoundBatch {
+  readonly at: number;
+  readonly baseOffset: number;
+}
+
+/**
+ * The first sound batch after a broken one at `at`, where the length of that one says or, if there is none, anywhere.
+ * @param least its base offset is that at least: offsets grow from batch to batch
+ */
+export function soundAfter(bytes: Buffer, at: number, least: number): SoundBatch | null {
+  const claimed = at + LENGTH_COUNTS_FROM + bytes.readInt32BE(at + LENGTH_AT);
+  if (claimed >= at + RECORDS_AT && isSound(bytes, claimed, least)) return soundAt(bytes, claimed);
+  for (let next = at + 1; next + RECORDS_AT <= bytes.length; next++)
+    if (isSound(bytes, next, least)) return soundAt(bytes, next);
+  return null;
+}
+
+function soundAt(bytes: Buffer, at: number): SoundBatch {
+  return { at, baseOffset: readSafeInt64(bytes, at) };
+}
+
+function isSound(bytes: Buffer, at: number, least: number): boolean {
+  if (at + RECORDS_AT > bytes.length || bytes[at + MAGIC_AT] !== MAGIC) return false;
+  const baseOffset = readOffset(bytes, at);
+  const size = LENGTH_COUNTS_FROM + bytes.readInt32BE(at + LENGTH_AT);
+  if (baseOffset === null || baseOffset < least || size < RECORDS_AT || at + size > bytes.length) return false;
+  return hasRightChecksum(bytes, at, at + size);
+}
+
+/** Of two batches that overlap, whether the first one is at fault: it is damaged, or its offset (not part of the checksum). */
+function isWrong(
+  bytes: Buffer,
+  { at, baseOffset, next }: SoundBatch & { readonly next: number },
+  from: number,
+): boolean {
+  return !isSound(bytes, at, next) || (next === 0 ? baseOffset > from : baseOffset > next);
+}
+
+function hasRightChecksum(bytes: Buffer, at: number, end: number): boolean {
+  return crc32c(bytes, at + ATTRIBUTES_AT, end) === bytes.readUInt32BE(at + CRC_AT);
 }
 
 interface BatchExtent {
@@ -99,15 +169,25 @@ interface BatchExtent {
   readonly size: number;
   /** No batch before this one reaches so far. */
   readonly next: number;
+  /** It begins there, unless there is a gap. */
+  readonly after: number;
+  readonly stableEnd: number;
 }
 
-function faultOf(bytes: Buffer, at: number, { baseOffset, delta, size, next }: BatchExtent): string | null {
+function faultOf(
+  bytes: Buffer,
+  at: number,
+  { baseOffset, delta, size, next, after, stableEnd }: BatchExtent,
+): string | null {
   const magic = bytes.readInt8(at + MAGIC_AT);
   if (magic !== MAGIC) return `it is of message format ${magic}, and only 2 is read, which Kafka writes since 0.11`;
   if (readOffset(bytes, at) === null) return 'its offset is not a number that can be one';
   if (size < RECORDS_AT) return `it claims to be ${size} bytes long, which is shorter than its own header`;
   if (delta < 0) return `its last offset lies ${-delta} below its first`;
   if (baseOffset < next) return `it begins at offset ${baseOffset}, and follows one that ends at offset ${next - 1}`;
+  // A leader may give a little more than it says to have. That comes right after what it has given.
+  if (baseOffset > after && baseOffset + delta >= stableEnd)
+    return `it claims offset ${baseOffset}, offset ${after} should come next, and the log ends at offset ${stableEnd}`;
   return null;
 }
 
@@ -129,7 +209,8 @@ export function headerAt(bytes: Buffer, start: number): BatchHeader {
   if (actual !== expected) {
     const hex = (crc: number) => crc.toString(16).padStart(8, '0');
     const why = `its checksum is ${hex(actual)}, and its header says ${hex(expected)}: its bytes were damaged`;
-    throw new BrokenBatchError(baseOffset, lastOffset + 1, why);
+    const next = soundAfter(bytes, start, baseOffset + 1);
+    throw new BrokenBatchError(baseOffset, next?.baseOffset ?? null, why);
   }
   const attributes = bytes.readInt16BE(start + ATTRIBUTES_AT);
   return {

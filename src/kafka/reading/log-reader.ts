@@ -120,7 +120,11 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     const nothingLeft = kind === 'compacted' && askedFirst && answer.records.length === 0;
     const from = nothingLeft ? Math.max(this.#fetchOffset, answer.lastStableOffset) : this.#fetchOffset;
     const records = memory?.copyOf(answer.records) ?? detached(answer.records);
-    const fetched = new FetchedRecords(records, answer.abortedTransactions, from, maxBatchBytes, leaderEpoch);
+    // Compaction leaves gaps.
+    const stableEnd = kind === 'whole' ? answer.lastStableOffset : Infinity;
+    const fetched = new FetchedRecords(
+      ...([records, answer.abortedTransactions, from, maxBatchBytes, leaderEpoch, stableEnd] as const),
+    );
     const moved = fetched.end > this.#fetchOffset;
     if (moved) {
       this.#fetched.push(fetched);
@@ -217,13 +221,16 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
   }
 
   #unreadable(broken: BrokenBatchError): UnreadableBatchError {
-    const { firstOffset, why } = broken;
-    // What is damaged may claim any offset.
-    const nextOffset = Math.min(broken.nextOffset, Math.max(firstOffset + 1, this.#endOffset));
-    const remedy = this.terms.remedy(this.at, nextOffset);
+    const { firstOffset, nextOffset, why } = broken;
+    const remedy = nextOffset === null ? UNKNOWN_END : this.terms.remedy(this.at, nextOffset);
     return new UnreadableBatchError(this.at, { firstOffset, nextOffset, why }, remedy, { cause: broken });
   }
 }
+
+/** What is after a batch is not known: any offset to skip to would be a guess. */
+const UNKNOWN_END =
+  'Where it ends is not known, because no sound batch follows in what its leader gives. Have another replica lead the ' +
+  'partition: its copy may be sound. Or wait until more records were written after it, and look again';
 
 /** A slow reader must not keep the records of all the others in memory: what is a small part of an answer is copied. */
 function detached(records: Buffer): Buffer {

@@ -39,8 +39,10 @@ async function openNow(logs: Pick<Logs, 'bounds'>, partitions: readonly TopicPar
   const look = async ({ topic, partition }: TopicPartition): Promise<void> => {
     const at = { topic, partition };
     try {
-      const { end: offset, highWatermark } = await logs.bounds(at);
-      if (offset < highWatermark) open.push({ ...at, offset });
+      const { end: offset, highWatermark, byMost } = await logs.bounds(at);
+      if (offset >= highWatermark) return;
+      if (byMost) open.push({ ...at, offset });
+      else failures.push(new BrokerError(`too few brokers answer to know what is open in ${topic}/${partition}`));
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       failures.push(error);

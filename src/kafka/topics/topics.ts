@@ -1,6 +1,7 @@
 /** `topics create`, and what `run` demands of the topics before it starts. */
 import type { TopicNames } from '../../config.js';
 import type { Clock } from '../../lib/clock.js';
+import { boundsByMost } from '../../pipeline/partition-view.js';
 import type { LogBounds, Logs } from '../../pipeline/ports.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { numberIn, policyFaults, policyWarnings, type FoundTopics } from './topic-policies.js';
@@ -121,7 +122,7 @@ export class UnfitTopicsError extends Error {
 
 /**
  * Asks what `run` must know of its topics before it touches them. Changes nothing.
- * @throws UnfitTopicsError with every fault found; BrokerError
+ * @throws UnfitTopicsError with every fault found; BrokerError, also while too few brokers answer
  */
 export async function checkTopics(
   config: KafkaConfig,
@@ -170,8 +171,13 @@ async function describeAll(config: KafkaConfig, clock: Clock, names: TopicNames)
   }
 }
 
+/**
+ * Nobody is told to delete a changelog on the word of a broker that is cut off, and none passes for used: it may be that of
+ * a former topic of that name.
+ * @throws StaleViewError while too few brokers answer
+ */
 function boundsOf(logs: Pick<Logs, 'bounds'>, { topic, partitions }: TopicDescription): Promise<LogBounds[]> {
-  return Promise.all(Array.from({ length: partitions }, (_, partition) => logs.bounds({ topic, partition })));
+  return Promise.all(Array.from({ length: partitions }, (_, partition) => boundsByMost(logs, { topic, partition })));
 }
 
 function logStartFaults({ topic }: TopicDescription, bounds: readonly LogBounds[]): string[] {

@@ -1,5 +1,6 @@
 /** What an instance that starts for the first time finds in the topic that it will announce to. */
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
+import { boundsByMost } from '../../pipeline/partition-view.js';
 import type { Logs } from '../../pipeline/ports.js';
 
 /** Names and partition counts. */
@@ -29,9 +30,13 @@ export interface UsedOutbound {
  *
  * The outbound topic is read first, and only what is committed there: a commit of another instance that starts at the same
  * time shows in the changelog before it shows in the outbound topic, so that both start.
+ *
+ * No later check finds out that an outbound topic was used. So a broker that is cut off, and knows nothing of it, is not
+ * believed.
+ * @throws StaleViewError while too few brokers answer
  */
 export async function findUsedOutbound(logs: Logs, topics: FirstStartTopics): Promise<UsedOutbound | null> {
-  const bounds = await ofEach(topics.outbound, (at) => logs.bounds(at));
+  const bounds = await ofEach(topics.outbound, (at) => boundsByMost(logs, at));
   const usedPartitions = bounds.filter(({ end }) => end > 0).length;
   if (usedPartitions === 0 || !(await isFirstStart(logs, topics))) return null;
   const records = bounds.reduce((sum, { start, end }) => sum + Math.max(0, end - start), 0);
@@ -41,7 +46,7 @@ export async function findUsedOutbound(logs: Logs, topics: FirstStartTopics): Pr
 }
 
 async function isFirstStart(logs: Logs, { input, changelog }: FirstStartTopics): Promise<boolean> {
-  const changelogBounds = await ofEach(changelog, (at) => logs.bounds(at));
+  const changelogBounds = await ofEach(changelog, (at) => boundsByMost(logs, at));
   if (changelogBounds.some(({ highWatermark }) => highWatermark > 0)) return false;
   const offsets = await ofEach(input, (at) => logs.committedOffset(at));
   return offsets.every((offset) => offset === null);

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { TransactionOutcome } from '../../pipeline/ports.js';
 import type { BatchSizeLimits } from './batch-size-limits.js';
+import type { LastCommit } from './last-commit.js';
 import type { LeaderDirectory } from '../connection/leader-directory.js';
 import type { SessionConnections } from './session-connections.js';
 import type { ProducerSession } from '../protocol/transaction-requests.js';
@@ -17,6 +18,8 @@ export interface SessionParts {
    */
   readonly producerIds: ReadonlySet<bigint>;
   readonly lastOutcome: TransactionOutcome | null;
+  /** Of the transactional id: kept over its sessions. */
+  readonly lastCommit: LastCommit;
   /** host:port of the transactional id's coordinator. */
   readonly coordinator: string;
   readonly groupId: string;

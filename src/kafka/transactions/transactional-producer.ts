@@ -1,20 +1,25 @@
 import { NO_HEADERS, type RecordToWrite, type TopicPartition } from '../../lib/record.js';
 import { settleAll } from '../../lib/settle-all.js';
 import { BrokerError, FencedError, RecordTooLargeError } from '../../pipeline/errors.js';
-import type { CommittedOffset, Proof, TransactionalProducer, TransactionOutcome } from '../../pipeline/ports.js';
+import type {
+  CommittedOffset,
+  KnownCommit,
+  Proof,
+  TransactionalProducer,
+  TransactionOutcome,
+} from '../../pipeline/ports.js';
 import { companyKey } from '../../store/row-keys.js';
 import type { ConnectedBroker, ProtocolCall } from '../protocol/protocol-call.js';
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from '../protocol/protocol-errors.js';
 import type { ProduceAnswer } from '../protocol/produce-request.js';
 import { committedAtCoordinator, hasOpenAt } from './session-questions.js';
 import type { SessionParts } from './session-parts.js';
+import { tryToAbort } from './session-abort.js';
 import { SessionBatches, type EncodedBatch } from './session-batches.js';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
-  canFenceOwnSession,
   endTxn,
-  fenceOwnSession,
   txnOffsetCommit,
   type Answer,
   type PartitionsAnswer,
@@ -27,8 +32,11 @@ type State = 'idle' | 'beginning' | 'open' | 'committing';
 const NOBODYS_RECORD: RecordToWrite = { key: companyKey(''), value: null, headers: NO_HEADERS };
 /** EndTxn answers before the markers are written, which takes 1 to 3 ms; until then nothing new can begin. */
 const MARKERS_RETRY_MS = 1;
-/** Markers this late mean that a leader is gone. */
-const MARKERS_TIMEOUT_MS = 10_000;
+/**
+ * Markers this late mean that a leader is gone. Once the cluster knows that too (9 s), brokers may skip its markers, and the
+ * next transaction could begin: it would fail for want of that leader, and its abort decide for the commit before.
+ */
+const MARKERS_TIMEOUT_MS = 2_000;
 
 /** The transaction before has not ended, so that nothing was begun. */
 class LateMarkersError extends BrokerError {}
@@ -63,6 +71,10 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   get lastOutcome(): TransactionOutcome | null {
     return this.#parts.lastOutcome;
+  }
+
+  get lastCommit(): KnownCommit | null {
+    return this.#parts.lastCommit.known;
   }
 
   constructor(parts: SessionParts) {
@@ -119,6 +131,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
         this.#state = 'idle';
       if (failures[0] !== undefined) throw failures[0];
       this.#state = 'open';
+      this.#parts.lastCommit.begun();
     });
   }
 
@@ -142,9 +155,11 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   sendOffset(input: TopicPartition, offset: CommittedOffset): Promise<void> {
     return this.#call('open', async () => {
-      const { groupCoordinator, session, groupId } = this.#parts;
+      const { groupCoordinator, session, groupId, lastCommit } = this.#parts;
       const call = txnOffsetCommit(session, groupId, input, offset);
-      throwRefused(await this.#send(groupCoordinator, call, input), call.request.apiName);
+      const sending = this.#send(groupCoordinator, call, input);
+      lastCommit.sentOffset(sending);
+      throwRefused(await sending, call.request.apiName);
     });
   }
 
@@ -152,8 +167,10 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     return this.#call('open', async () => {
       this.#state = 'committing';
       const { coordinator, session } = this.#parts;
-      await this.#mustSucceed(coordinator, endTxn(session, 'commit'));
+      const call = endTxn(session, 'commit');
+      throwRefused(await this.#send(coordinator, call), call.request.apiName);
       this.#state = 'idle';
+      this.#parts.lastCommit.committed();
     });
   }
 
@@ -182,7 +199,11 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     const { batchSizeLimits } = this.#parts;
     const { call, bytes } = await request;
     const answer = await this.#sendToLeader(to, call);
-    if (answer.errorCode === NO_ERROR) return answer.baseOffset + count;
+    if (answer.errorCode === NO_ERROR) {
+      const end = answer.baseOffset + count;
+      this.#parts.lastCommit.wrote(to, end);
+      return end;
+    }
 
     const refused = refusal(answer.errorCode, call.request.apiName, to);
     if (!isTooLarge(answer.errorCode)) throw refused;
@@ -221,10 +242,6 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
         throw error;
       }
     });
-  }
-
-  async #mustSucceed(address: string, call: ProtocolCall<Answer>): Promise<void> {
-    throwRefused(await this.#send(address, call), call.request.apiName);
   }
 
   /**
@@ -270,26 +287,10 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   async #close(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
-    await this.#tryToAbort();
-    await this.#parts.connections.close();
-  }
-
-  /**
-   * So that readers of the written topics need not wait for the next owner, or for the transaction to time out. It is
-   * a courtesy: whether it works or not, the next owner's fencing ends the transaction. Not after a commit was sent:
-   * that one's outcome belongs to the broker. Not by EndTxn, which keeps the epoch: see `LastOutcomes`.
-   */
-  async #tryToAbort(): Promise<void> {
-    const { connections, coordinator, session, groupId, transactionTimeoutMs } = this.#parts;
     const mayBeOpen = this.#state === 'beginning' || this.#state === 'open';
-    if (!mayBeOpen || this.#over instanceof FencedError || !this.#allAnswered) return;
-    const abort = connections.ask(coordinator, async (broker) => {
-      // Refused if the id has a new owner, whose open transaction the coordinator would abort without asking.
-      const isOurs = await broker.connectionPool.send(addOffsetsToTxn(session, groupId));
-      if (isOurs.errorCode !== NO_ERROR || !canFenceOwnSession(broker)) return isOurs;
-      return broker.connectionPool.send(fenceOwnSession(session, transactionTimeoutMs));
-    });
-    await Promise.allSettled([abort]);
+    // Not after a commit was sent: that one's outcome belongs to the broker.
+    if (mayBeOpen && !(this.#over instanceof FencedError) && this.#allAnswered) await tryToAbort(this.#parts);
+    await this.#parts.connections.close();
   }
 }
 

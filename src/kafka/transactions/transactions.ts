@@ -7,6 +7,7 @@ import { BrokerConnections } from '../connection/broker-connections.js';
 import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, type KafkaConfig } from '../connection/cluster.js';
 import type { ClusterView } from '../connection/cluster-view.js';
 import { describeTransaction, type DescribedTransaction } from '../protocol/describe-transaction.js';
+import { LastCommit } from './last-commit.js';
 import { LastOutcomes, ownTimeout } from './last-outcomes.js';
 import { ERROR_CODES, NO_ERROR } from '../protocol/protocol-errors.js';
 import { SessionConnections } from './session-connections.js';
@@ -37,12 +38,15 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
   const transactionTimeoutMs = ownTimeout(options.transactionTimeoutMs);
   const outcomes = new LastOutcomes(transactionTimeoutMs);
   const throttles = new Map<string, Throttle>();
+  const lastCommits = new Map<string, LastCommit>();
 
   return {
     async fence(transactionalId) {
       const connections = new BrokerConnections(config);
       const throttle = throttles.get(transactionalId) ?? new Throttle(clock);
       throttles.set(transactionalId, throttle);
+      const lastCommit = lastCommits.get(transactionalId) ?? new LastCommit();
+      lastCommits.set(transactionalId, lastCommit);
       const fencing = new Fencing(connections, outcomes, { ...options, transactionTimeoutMs });
       try {
         const groupCoordinator = await fencing.coordinatorOf(COORDINATOR_OF_GROUP, groupId);
@@ -55,6 +59,7 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
           session: { transactionalId, producerId, producerEpoch },
           producerIds,
           lastOutcome: outcomes.afterFencing(transactionalId, { producerId, producerEpoch }),
+          lastCommit,
           coordinator,
           groupId,
           groupCoordinator,

@@ -185,7 +185,14 @@ class Partition {
     const open: RecordToWrite[] = [];
     const done = () => Promise.resolve();
     return {
-      ...{ lastOutcome: null, lostConnection: () => false, throttledMs: 0, repeatEnd: never, produce: never },
+      ...{
+        lastOutcome: null,
+        lastCommit: null,
+        lostConnection: () => false,
+        throttledMs: 0,
+        repeatEnd: never,
+        produce: never,
+      },
       ...{ prove: never, hasOpenIn: never },
       ...{ begin: done, sendOffset: done, discard: done },
       prepare: ({ topic }, records) => {

@@ -45,6 +45,7 @@ class Watched {
     const throttledMs = () => this.throttledMs;
     const producer: TransactionalProducer = {
       lastOutcome: null,
+      lastCommit: null,
       lostConnection: () => false,
       get throttledMs() {
         return throttledMs();
@@ -73,9 +74,11 @@ class Watched {
           this.inputEnd instanceof BrokerError
             ? Promise.reject(this.inputEnd)
             : Promise.resolve({ start: 0, end: 0, highWatermark: this.inputEnd, ...SEEN_BY_MOST, byMost: this.byMost }),
+        offsetIsPending: () => Promise.resolve(false),
       } as Partial<PipelineContext['inputLogs']> as PipelineContext['inputLogs'],
       changelogLogs: {
-        bounds: () => Promise.reject(new BrokerError('nobody knows the end')),
+        // Further than the store: nothing is noted.
+        bounds: () => Promise.resolve({ start: 0, end: 99, highWatermark: 99, ...SEEN_BY_MOST }),
       } as Partial<PipelineContext['changelogLogs']> as PipelineContext['changelogLogs'],
       encodeStall: ({ companyId }) => ({ key: Buffer.from(companyId), value: Buffer.alloc(0), headers: [] }),
       observer: observer as PipelineObserver,

@@ -8,8 +8,8 @@ import {
   type SetPositionsPorts,
 } from '../../../../src/kafka/group/set-positions.js';
 import { judgePositions, type Positions } from '../../../../src/pipeline/position-choices.js';
-import type { LogReader } from '../../../../src/pipeline/ports.js';
-import { NO_HEADERS, type LogRecord } from '../../../../src/lib/record.js';
+import type { LogReader, Logs } from '../../../../src/pipeline/ports.js';
+import { NO_HEADERS, type LogRecord, type TopicPartition } from '../../../../src/lib/record.js';
 import { ByteWriter } from '../../../../src/lib/byte-writer.js';
 import { writeOriginRow, writePositionRow } from '../../../../src/store/row-codec.js';
 import { infoKey, ORIGIN_KEY, POSITION_KEY } from '../../../../src/store/row-keys.js';
@@ -239,6 +239,23 @@ describe('setting', () => {
   test('is refused where the positions have changed while a person thought', async () => {
     const refused = setPositions(portsOf(sourcesOf(10, [null, null, 10])), [0], 'state');
     await expect(refused).rejects.toThrow('partition 0 has changed meanwhile');
+    expect(done).toEqual([]);
+  });
+
+  test.each(['input', 'changelog'])('is refused while too few brokers speak for the %s', async (log) => {
+    const sources = sourcesOf(10, [null]);
+    const few = (logs: { bounds: Logs['bounds'] }) => async (at: TopicPartition) => ({
+      ...(await logs.bounds(at)),
+      byMost: false,
+    });
+    const { inputLogs, changelogLogs } = sources;
+    const stale = {
+      ...sources,
+      inputLogs: log === 'input' ? { ...inputLogs, bounds: few(inputLogs) } : inputLogs,
+      changelogLogs: log === 'changelog' ? { ...changelogLogs, bounds: few(changelogLogs) } : changelogLogs,
+    };
+    const refused = setPositions(portsOf(stale, { consent: fail }), [0], 'state');
+    await expect(refused).rejects.toThrow('too few brokers answer');
     expect(done).toEqual([]);
   });
 

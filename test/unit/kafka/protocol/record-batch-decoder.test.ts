@@ -152,7 +152,7 @@ describe('the position', () => {
 });
 
 it('takes batches that do not reach the position for broken: fetching them again would have no end', () => {
-  expect(new FetchedRecords(batchOf(0, 4), [], 5).broken).toMatchObject({ firstOffset: 5, nextOffset: 6 });
+  expect(new FetchedRecords(batchOf(0, 4), [], 5).broken).toMatchObject({ firstOffset: 5, nextOffset: null });
 });
 
 it('drops the records of a batch that lie below the position', () => {
@@ -188,18 +188,18 @@ it('tells producer ids apart that are one number as doubles', () => {
 
 describe('a batch that cannot be read', () => {
   const wrong = (bytes: Buffer, at: number): Buffer => withByte(bytes, at, bytes[at]! ^ 0x10);
-  /** The batch has offsets 5 to 7 and comes after a good one. */
+  /** The batch has offsets 5 to 7 and comes after a good one. The next one begins at offset 9. */
   const batch = (more: Partial<BatchToBuild> = {}): Buffer => batchOf(5, 7, more);
   const marker = { producerId: 1, control: true };
   const broken: readonly (readonly [what: string, bytes: Buffer, nextOffset: number, why: RegExp])[] = [
-    ['is of an older message format', batch({ magic: 1 }), 6, /message format 1/],
-    ['has an offset beyond 2^53', offsetBeyond(batch()), 8, /not a number that can be one/],
-    ['is shorter than its header', withInt32(batch(), 8, 10), 8, /shorter than its own header/],
-    ['claims a negative length', withInt32(batch(), 8, -100), 8, /shorter than its own header/],
-    ['ends below its first offset', withInt32(batch(), 23, -2), 6, /2 below its first/],
-    ['begins below the one before', batchOf(4, 7), 8, /begins at offset 4, and follows one that ends at offset 4/],
-    ['has a damaged record', wrong(batch(), 70), 8, /its bytes were damaged/],
-    ['has damaged attributes', wrong(batch(), 22), 8, /its bytes were damaged/],
+    ['is of an older message format', batch({ magic: 1 }), 9, /message format 1/],
+    ['has an offset beyond 2^53', offsetBeyond(batch()), 9, /not a number that can be one/],
+    ['is shorter than its header', withInt32(batch(), 8, 10), 9, /shorter than its own header/],
+    ['claims a negative length', withInt32(batch(), 8, -100), 9, /shorter than its own header/],
+    ['ends below its first offset', withInt32(batch(), 23, -2), 9, /2 below its first/],
+    ['begins below the one before', batchOf(4, 7), 9, /begins at offset 4, and follows one that ends at offset 4/],
+    ['has a damaged record', wrong(batch(), 70), 9, /its bytes were damaged/],
+    ['has damaged attributes', wrong(batch(), 22), 9, /its bytes were damaged/],
     ['claims a negative number of records', batch({ count: -1 }), 8, /claims to hold -1 records/],
     ['claims more records than it has', batch({ count: 5 }), 8, /claims to hold 5 records, and has 2 fewer/],
     ['claims fewer records than it has', batch({ count: 2 }), 8, /leave bytes over/],
@@ -228,6 +228,71 @@ describe('a batch that cannot be read', () => {
     expect(offsetsOf(records.slice(0, 5))).toEqual([0, 1, 2, 3, 4]);
     expect(error).toBeInstanceOf(BrokenBatchError);
     expect(error).toMatchObject({ firstOffset: 5, nextOffset, why: expect.stringMatching(why) as string });
+  });
+
+  describe('ends where the next sound batch begins, whatever its header claims', () => {
+    const claiming = (lastOffset: number) => withInt32(batch(), 23, lastOffset - 5);
+    const falsely = (baseOffset: number, bytes = batch()) => {
+      bytes.writeBigInt64BE(BigInt(baseOffset), 0);
+      return bytes;
+    };
+    const END = 100;
+    const from5 = (...batches: readonly Buffer[]) =>
+      new FetchedRecords(Buffer.concat([batchOf(0, 4), ...batches]), [], 0, undefined, -1, END);
+    const faultOf = (fetched: FetchedRecords, records: LogRecord[] = []) =>
+      thrownBy(() => fetched.read(records, 100)) ?? fetched.broken;
+
+    it.each<[string, Buffer]>([
+      ['a last offset that is too high', claiming(70)],
+      ['a last offset far beyond the log', claiming(2_000_000)],
+      ['a last offset that is too low', claiming(5)],
+      ['a length that is too long', withInt32(batch(), 8, 100_000)],
+      ['a length that is too short', withInt32(batch(), 8, 62)],
+      ['a base offset that is too high', falsely(6)],
+      ['a base offset far too high', falsely(50)],
+    ])('if it claims %s', (_, damaged) => {
+      const records: LogRecord[] = [];
+      const following = [damaged, batchOf(8, 9), batchOf(10, 12)];
+      const first = faultOf(from5(...following), records);
+      const again = new FetchedRecords(Buffer.concat(following), [], 5, undefined, -1, END);
+      for (const fault of [first ?? faultOf(again, records), faultOf(again, records)])
+        expect(fault).toMatchObject({ firstOffset: 5, nextOffset: 8 });
+      expect(records.filter(({ offset }) => offset > 4)).toEqual([]);
+    });
+
+    it.each<[string, readonly Buffer[]]>([
+      ['nothing follows', []],
+      ['what follows is cut off', [batchOf(8, 9).subarray(0, 70)]],
+      ['what follows is damaged too', [wrong(batchOf(8, 9), 70)]],
+    ])('and is not known if %s', (_, following) => {
+      for (const damaged of [claiming(70), wrong(batch(), 70), withInt32(batch(), 8, 3)])
+        expect(faultOf(from5(damaged, ...following))).toMatchObject({ firstOffset: 5, nextOffset: null });
+    });
+
+    it('and is not read at an offset that the log does not have', () => {
+      expect(faultOf(from5(falsely(5_000)))).toMatchObject({ firstOffset: 5, nextOffset: null });
+      expect(from5(batchOf(5, 120)).broken).toBeNull(); // The log has grown meanwhile.
+    });
+
+    it.each([
+      claiming(70),
+      claiming(9),
+      wrong(claiming(70), 70),
+      falsely(50),
+      falsely(500),
+      withInt32(batch(), 8, 9e4),
+    ])('and is passed by a reader that begins there, also if its leader gives it again', (damaged) => {
+      const bytes = Buffer.concat([damaged, batchOf(8, 9), batchOf(10, 12)]);
+      const fetched = new FetchedRecords(bytes, [], 8, undefined, -1, END);
+      const records: LogRecord[] = [];
+      fetched.read(records, 100);
+      expect([offsetsOf(records), fetched.broken, fetched.end]).toEqual([[8, 9, 10, 11, 12], null, 13]);
+    });
+
+    it('but it is the second of two that overlap if the first is in its place', () => {
+      const second = falsely(3, batchOf(8, 9));
+      expect(faultOf(from5(batch(), second, batchOf(10, 12)))).toMatchObject({ firstOffset: 8, nextOffset: 10 });
+    });
   });
 
   it('is none of those that any changed byte leaves readable but other than it was', () => {

@@ -199,7 +199,8 @@ describe('a batch that cannot be read', () => {
     const reader = readerWith({});
     const good = fetched(0, 3, 'a').records;
     const bad = wrong(compressed(3, 2, 50)).records;
-    reader.receive({ ...fetched(0, 1, ''), records: Buffer.concat([good, bad]) }, true, EPOCH);
+    const next = fetched(5, 1, 'b').records;
+    reader.receive({ ...fetched(0, 1, ''), records: Buffer.concat([good, bad, next]) }, true, EPOCH);
     expect(offsetsOf(await reader.next(10))).toEqual([0, 1, 2]);
     const error = await reader.next(10).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UnreadableBatchError);
@@ -210,13 +211,30 @@ describe('a batch that cannot be read', () => {
     expect(reader.wantsMore).toBe(false);
   });
 
+  test('offers no offset to skip to before a sound one follows: then it is that one, however far the log grows', async () => {
+    for (const lastStableOffset of [2, 5, 900]) {
+      const damaged = compressed(0, 2, 50).records;
+      damaged.writeInt32BE(500, 23); // Claims to end at offset 500.
+      const alone = readerWith({});
+      alone.receive({ ...fetched(0, 1, ''), lastStableOffset, records: damaged }, true, EPOCH);
+      const error = await alone.next(10).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ firstOffset: 0, nextOffset: null });
+      expect((error as Error).message).toMatch(/from offset 0 on cannot be read.* another replica lead/);
+
+      const followed = readerWith({});
+      const records = Buffer.concat([damaged, fetched(2, 3, 'b').records]);
+      followed.receive({ ...fetched(0, 1, ''), lastStableOffset, records }, true, EPOCH);
+      await expect(followed.next(10)).rejects.toMatchObject({ firstOffset: 0, nextOffset: 2 });
+    }
+  });
+
   test('is told before one that comes after it and was seen earlier', async () => {
     const reader = readerWith({});
     reader.receive(wrong(compressed(0, 2, 50)), true, EPOCH);
     const shorter = fetched(2, 3, 'b');
     shorter.records.writeInt32BE(-5, 8);
     reader.receive(shorter, true, EPOCH);
-    await expect(reader.next(10)).rejects.toMatchObject({ firstOffset: 0, nextOffset: 2 });
+    await expect(reader.next(10)).rejects.toMatchObject({ firstOffset: 0, nextOffset: null });
   });
 
   test('is one that never comes whole: it is not fetched again without an end', async () => {
@@ -226,7 +244,7 @@ describe('a batch that cannot be read', () => {
     reader.receive(answer, true, EPOCH);
     const error: unknown = await Promise.race([reader.next(10).catch((thrown: unknown) => thrown), turn()]);
     expect(error).toBeInstanceOf(UnreadableBatchError);
-    expect(error).toMatchObject({ firstOffset: 0, nextOffset: 3 });
+    expect(error).toMatchObject({ firstOffset: 0, nextOffset: null });
     expect((error as Error).message).toContain('claims to be 1000012 bytes long');
   });
 

@@ -52,3 +52,11 @@ test('a partition that cannot be looked at does not hide another one', async () 
   const found = await openTransactions({ bounds }, ['silent', 'hangs'].map(at), PATIENCE_MS, clock);
   expect(found).toEqual({ open: [{ topic: 'hangs', partition: 0, offset: 5 }], failures: [failure] });
 });
+
+test('no command is given for what too few brokers say is open', async () => {
+  const { clock } = logsOf();
+  const bounds = () => Promise.resolve({ start: 0, end: 5, highWatermark: 7, ...SEEN_BY_MOST, byMost: false });
+  const { open, failures } = await openTransactions({ bounds }, [at('a')], PATIENCE_MS, clock);
+  expect(open).toEqual([]);
+  expect(failures).toMatchObject([{ message: expect.stringContaining('too few brokers answer') as string }]);
+});

@@ -1,6 +1,7 @@
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { BatchSizeLimits } from '../../../../src/kafka/transactions/batch-size-limits.js';
 import type { ConnectedBroker, ProtocolCall } from '../../../../src/kafka/protocol/protocol-call.js';
+import { LastCommit } from '../../../../src/kafka/transactions/last-commit.js';
 import { ERROR_CODES } from '../../../../src/kafka/protocol/protocol-errors.js';
 import { nextSequence } from '../../../../src/kafka/protocol/record-batch-encoder.js';
 import type { SessionParts } from '../../../../src/kafka/transactions/session-parts.js';
@@ -97,15 +98,18 @@ const produced = (errorCode: number, baseOffset = 0) => {
 
 function fencedProducer(
   find: SessionParts['leaders']['find'] = () => Promise.resolve({ address: 'broker:9092', epoch: 0 }),
+  lastCommit = new LastCommit(),
 ) {
   const scripted = new ScriptedBroker();
+  const clock = new SteppedClock();
   const producer = new KafkaTransactionalProducer({
     connections: scripted.connections,
     leaders: { find, forget: () => undefined },
-    clock: new SteppedClock(),
+    clock,
     session: { transactionalId: 'id', producerId: 1n, producerEpoch: 0 },
     producerIds: new Set([1n]),
     lastOutcome: null,
+    lastCommit,
     coordinator: 'broker:9092',
     groupId: 'group',
     groupCoordinator: 'broker:9092',
@@ -113,7 +117,7 @@ function fencedProducer(
     produceTimeoutMs: 30_000,
     transactionTimeoutMs: 20_000,
   });
-  return { scripted, producer };
+  return { scripted, producer, clock };
 }
 
 async function begunProducer() {
@@ -234,8 +238,9 @@ describe('whether a transaction of its own is open somewhere', () => {
   });
 });
 
-test('beginning gives up on markers that never come', async () => {
-  const { scripted, producer } = fencedProducer();
+test('beginning gives up on markers that never come before brokers can have skipped them', async () => {
+  const { scripted, producer, clock } = fencedProducer();
+  const startedAt = clock.now();
   let outcome: unknown = null;
   producer.begin([OUTPUT]).catch((error: unknown) => (outcome = error));
   (await scripted.received('AddOffsetsToTxn')).answer(answered(0));
@@ -245,6 +250,7 @@ test('beginning gives up on markers that never come', async () => {
     await quiet();
   }
   expect(outcome).toBeInstanceOf(BrokerError);
+  expect(clock.now() - startedAt).toBeLessThan(4_000);
 });
 
 test('what could not be begun because the commit before has not ended is not aborted: it would pass for its outcome', async () => {
@@ -266,6 +272,58 @@ test('what could not be begun because the commit before has not ended is not abo
   void producer.discard();
   await quiet();
   expect(scripted.sent).toEqual(sent);
+});
+
+describe('what is known of the last commit', () => {
+  /** Writes one record and the offset in a transaction. @returns what the group's coordinator has not answered yet */
+  async function written(
+    { scripted, producer }: Pick<ReturnType<typeof fencedProducer>, 'scripted' | 'producer'>,
+    base: number,
+  ) {
+    const begun = producer.begin([OUTPUT]);
+    (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
+    (await scripted.received('AddOffsetsToTxn')).answer(answered(0));
+    await begun;
+    const producing = producer.produce(OUTPUT, [RECORD]);
+    (await scripted.received('Produce')).answer(produced(0, base));
+    await producing;
+    const sent = producer.sendOffset(OUTPUT, { offset: 1, leaderEpoch: -1 }).catch(() => undefined);
+    return { sent, request: await scripted.received('TxnOffsetCommit') };
+  }
+
+  test('is nothing before it is acknowledged', async () => {
+    const { scripted, producer } = fencedProducer();
+    const { request, sent } = await written({ scripted, producer }, 20);
+    request.answer(answeredForPartition(0));
+    await sent;
+    expect(producer.lastCommit).toBeNull();
+    const committing = producer.commit().catch((error: unknown) => error);
+    (await scripted.received('EndTxn')).loseConnection();
+    expect(await committing).toBeInstanceOf(BrokerError);
+    expect(producer.lastCommit).toBeNull();
+  });
+
+  test.each<[string, boolean, (request: Unanswered) => void]>([
+    ['was refused', true, (request) => request.answer(answeredForPartition(ERROR_CODES.NOT_COORDINATOR))],
+    ['had no answer', false, (request) => request.loseConnection()],
+    ['was taken', false, (request) => request.answer(answeredForPartition(0))],
+  ])('outlives the session and a later transaction whose offset %s', async (_, hasLastOffset, answer) => {
+    const lastCommit = new LastCommit();
+    const { scripted, producer } = fencedProducer(undefined, lastCommit);
+    const first = await written({ scripted, producer }, 20);
+    first.request.answer(answeredForPartition(0));
+    await first.sent;
+    const committing = producer.commit();
+    (await scripted.received('EndTxn')).answer(answered(0));
+    await committing;
+    const second = await written({ scripted, producer }, 22);
+    answer(second.request);
+    await second.sent;
+    const known = fencedProducer(undefined, lastCommit).producer.lastCommit;
+    expect(known?.endIn(OUTPUT)).toBe(21);
+    expect(known?.endIn({ topic: 'other', partition: 0 })).toBeNull();
+    expect(known?.hasLastOffset).toBe(hasLastOffset);
+  });
 });
 
 test('after an error nothing more is sent, and every call tells the first error', async () => {
