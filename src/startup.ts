@@ -100,7 +100,7 @@ export class Startup {
     const { config, clock } = this.#options;
     const cluster = this.#cluster();
     const [faults, topics, finding] = await Promise.all([
-      versionFaults(cluster.kafka, clock).catch(asOutage),
+      versionFaults(cluster.kafka, clock),
       checkTopics(cluster.kafka, clock, logs, config.topics),
       checkTransactionalIds(cluster, config),
     ]);
@@ -166,6 +166,8 @@ export class Startup {
       try {
         return await ask();
       } catch (error) {
+        // What is closed at a stop refuses whoever still waits for it.
+        if (signal.aborted) return null;
         if (!(error instanceof outage)) throw error;
         onWaiting(phase, error.message);
         logger.warn({ err: error }, phase);
@@ -178,9 +180,4 @@ export class Startup {
 
 function subjectOf(topic: string): string {
   return `${topic}-value`;
-}
-
-/** kafkajs's own error for a broker that cannot be reached is an outage too: the start waits. @throws BrokerError */
-function asOutage(error: unknown): never {
-  throw error instanceof BrokerError ? error : new BrokerError(String(error), { cause: error });
 }
