@@ -65,6 +65,11 @@ export class SchemaResolution<T> {
     return this.#keep(id, schema);
   }
 
+  /** What was denied so far says nothing any more: another registry has answered. */
+  forgetDenials(): void {
+    this.#denials.clear();
+  }
+
   /**
    * Finds out which of `ids` the registry has. All unknown ids wait together, and those that are known to be unknown do not
    * wait again.
