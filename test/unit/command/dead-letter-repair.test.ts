@@ -3,7 +3,7 @@ import type { DeadLetterDesk, ReadLetters } from '../../../src/command/dead-lett
 import { RefusedError, repairOf, send, type Repairing } from '../../../src/command/dead-letter-repair.js';
 import { RepairAttempts } from '../../../src/command/repair-attempts.js';
 import type { RunningInstances } from '../../../src/command/running-instances.js';
-import type { InputEvent, PoisonCode } from '../../../src/domain/events.js';
+import type { InputEvent } from '../../../src/domain/events.js';
 import type { RecordTo } from '../../../src/kafka/record-sender.js';
 import type { RecordToWrite } from '../../../src/lib/record.js';
 import { idOf, type DeadLetter } from '../../../src/publish/dead-letter-reading.js';
@@ -15,7 +15,7 @@ function lettersOf(...described: readonly string[]): ReadLetters {
     const [offset = '', key = '', code = '', , ...targets] = line.split(' ');
     const headers = targets.map((target) => ({ key: 'repairs', value: Buffer.from(`0/${target}`) }));
     return {
-      ...{ topic: 'sync-events', partition: 0, offset: Number(offset), code: code as PoisonCode, message: '' },
+      ...{ topic: 'sync-events', partition: 0, offset: Number(offset), code, message: '' },
       ...{ timestamp: 0, writtenAt: 0, key: Buffer.from(key), value: null, headers },
     };
   });
