@@ -35,6 +35,11 @@ export class OffsetOutOfRangeError extends Error {
   override readonly name = 'OffsetOutOfRangeError';
 }
 
+/** The store has not followed the changelog for so long that tombstones may be gone: open the folder again. */
+export class MissedDeletionsError extends Error {
+  override readonly name = 'MissedDeletionsError';
+}
+
 /** The reader was closed while someone waited for it: not a fault. */
 export class ReaderClosedError extends Error {
   override readonly name = 'ReaderClosedError';

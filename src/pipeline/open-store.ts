@@ -1,35 +1,38 @@
+import { isAtEnd } from '../store/examine-store.js';
 import { openPartitionStore } from '../store/open-partition-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { KeyValueStore, StateDirectory } from '../store/key-value-store.js';
 import type { PipelineContext } from './context.js';
+import { maxAwayMs } from './missed-deletions.js';
 import type { PartitionView } from './partition-view.js';
 
-const HOUR_MS = 3_600_000;
-
 /**
- * Opens a partition's store, whoever needs it; what cannot be trusted is set aside and begun anew.
+ * Opens a partition's store for its owner or its standby. A folder that cannot be trusted is set aside, and an empty one
+ * is begun.
  *
- * @param view what brokers say of the changelog, and whether a write has proved it
+ * @param view what brokers say of the changelog and since when, and whether a write has proved it
  * @param state where the store is
  * @throws UnprovedChangelogError, StoreUnavailableError, UnknownRowVersionError
  */
-export function openStore(
+export async function openStore(
   context: PipelineContext,
   partition: number,
-  { changelog, proved }: Pick<PartitionView, 'changelog' | 'proved'>,
+  { changelog, proved, askedAt }: Pick<PartitionView, 'changelog' | 'proved' | 'askedAt'>,
   state: StateDirectory = context.state,
 ): Promise<PartitionStore> {
   const { applicationId, clusterId, topics, clock, observer } = context;
-  return openPartitionStore(state, partition, {
+  const store = await openPartitionStore(state, partition, {
     identity: { clusterId, applicationId, topic: topics.input, partition },
     changelogEnd: changelog.end,
     changelogLog: changelog,
     endOfEpoch: (epoch) => context.changelogLogs.endOfEpoch({ topic: topics.changelog, partition }, epoch),
     proved,
-    maxAwayMs: Math.max(0, context.deleteRetentionMs - HOUR_MS),
+    maxAwayMs: maxAwayMs(context),
     now: clock.now(),
     onSetAside: (why) => observer.setAside(partition, why),
   });
+  if (changelog.byMost && isAtEnd(store.changelogPosition, changelog.end)) store.noteAtEnd(askedAt);
+  return store;
 }
 
 /**
