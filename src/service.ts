@@ -224,10 +224,10 @@ export class Service {
     const sizes = new CallDeadline(clock);
     const instance = new InstanceMetrics({
       ...{ registry: metrics, clock, logger, logs: context.inputLogs, topic: topic },
-      inputPartitions: topics.partitions.syncEvents,
-      local: partitions,
+      ...{ inputPartitions: topics.partitions.syncEvents, local: partitions },
       deadLetterRetentionMs: topics.deadLetterRetentionMs,
       stateSize: () => sizes.within(OPEN_DEADLINE_MS, 'measuring STATE_DIR', () => stateSize(config.stateDir)),
+      changelogBytes: (partition) => looks.bytesOf({ topic: context.topics.changelog, partition }),
       onLag: (...told) => [observer, this.#figures].forEach((view) => view.lag(...told)),
       oldestUncommitted,
     });

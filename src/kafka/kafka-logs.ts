@@ -120,6 +120,11 @@ export class KafkaLogs implements Logs {
     return this.#bounds.endOfEpoch(at, leaderEpoch);
   }
 
+  /** Bytes of the log on the disk of its leader; null if the brokers do not tell us. @throws BrokerError */
+  bytesOf(at: TopicPartition): Promise<number | null> {
+    return this.#bounds.bytesOf(at);
+  }
+
   committedOffset(at: TopicPartition): Promise<CommittedOffset | null> {
     return this.#bounds.committedOffset(at);
   }

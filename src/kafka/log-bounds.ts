@@ -8,6 +8,7 @@ import type { CommittedOffset, LogBounds } from '../pipeline/ports.js';
 import type { BrokerConnections, ConnectedBroker } from './broker-connections.js';
 import type { ClusterView } from './cluster-view.js';
 import { fetchCommittedOffset } from './committed-offset.js';
+import { describeLogDirs } from './describe-log-dirs.js';
 import { GroupCoordinator } from './group-coordinator.js';
 import { leaderIn, nameOf, type TopicView } from './leader-directory.js';
 import { EARLIEST, LATEST, listOffset, NO_SUCH_RECORD, READ_COMMITTED, READ_UNCOMMITTED } from './list-offsets.js';
@@ -81,6 +82,15 @@ export class LogBoundsReader {
       if (answer === null) return null;
       if (answer.errorCode !== NO_ERROR) throw createErrorFromCode(answer.errorCode);
       return answer.endOffset;
+    });
+  }
+
+  /** Bytes of the log on the disk of its leader; null if the brokers do not tell us. @throws BrokerError as `bounds` */
+  bytesOf(at: TopicPartition): Promise<number | null> {
+    return this.#askLeader(at, async (leader) => {
+      const { errorCode, bytes } = await leader.ask((broker) => describeLogDirs(broker, at));
+      if (errorCode !== NO_ERROR) throw createErrorFromCode(errorCode);
+      return bytes;
     });
   }
 

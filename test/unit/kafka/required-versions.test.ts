@@ -16,6 +16,7 @@ const OPTIONAL = new Set([
   'ConsumerGroupDescribe 0',
   'OffsetDelete 0',
   'OffsetForLeaderEpoch 2',
+  'DescribeLogDirs 1',
 ]);
 
 type Supported = Parameters<typeof lacking>[1];
