@@ -17,7 +17,7 @@ const TIMEOUT_CHECK_MS = 1_000;
 const KEEP_ALIVE_MS = 20_000;
 /** A client that takes no byte of its answer for so long is cut off; asking all other instances takes up to 10 s. */
 const IDLE_SOCKET_MS = 30_000;
-/** About 50 KB each. */
+/** In all; what one of them may cost is bounded below. */
 const MAX_CONNECTIONS = 512;
 /** So that one address, or one network of IPv6, cannot take those that probes need. */
 export const MAX_CONNECTIONS_PER_ADDRESS = 128;
