@@ -131,7 +131,7 @@ print(
 
 const bytes = Buffer.alloc(MB, Array.from({ length: 1_000 }, () => randomUUID()).join('","status":"Complete",'));
 const crcMs = timeMs(() => crc32c(bytes, 0, bytes.length));
-const theirsMs = timeMs(() => (kafkajsCrc32c as (all: Buffer) => number)(bytes));
+const theirsMs = timeMs(() => kafkajsCrc32c(bytes));
 print('CRC-32C of 1 MB; by kafkajs', `${inMs(crcMs)}; ${inMs(theirsMs)}`);
 const packed = gzipSync(bytes);
 print('gzip of 1 MB; opening it', `${inMs(timeMs(() => gzipSync(bytes)))}; ${inMs(timeMs(() => gunzipSync(packed)))}`);
