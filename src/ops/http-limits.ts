@@ -23,7 +23,7 @@ const MAX_CONNECTIONS = 512;
 export const MAX_CONNECTIONS_PER_ADDRESS = 128;
 /**
  * Requests of one connection that wait for their answers. Browsers, Prometheus and instances wait for each answer before
- * they ask again; whoever does not would have 1,500 answers made at once for each 64 KiB, and held until they are taken.
+ * they ask again. A client that does not would have 1,500 answers made at once for each 64 KiB, and held until they are taken.
  */
 export const MAX_UNANSWERED = 4;
 

@@ -11,10 +11,10 @@ import { ChangelogSizes, type ChangelogSizesParts } from './changelog-sizes.js';
 import type { LocalPartitions } from './company-directory.js';
 import type { OldestUncommitted } from './oldest-uncommitted.js';
 
-/** How old a sampled value may be, besides the time that looking takes. */
+/** How old a sampled value may be, in addition to the time that looking takes. */
 const SAMPLE_INTERVAL_MS = 10_000;
 /**
- * What the brokers told of a partition is shown for so many milliseconds, unless they tell it again: several times what
+ * The brokers' last answer about a partition is shown for so many milliseconds, unless they answer again: several times what
  * passes between two looks, so that one slow answer does not count.
  */
 export const STALE_AFTER_MS = 60_000;
@@ -56,9 +56,9 @@ export class InstanceMetrics {
   readonly #changelogSizes;
   /** Looks that are under way, by partition: one at a time. */
   readonly #looks = new Map<number, Promise<void>>();
-  /** When the brokers told of a partition last, or when it was assigned. */
+  /** When the brokers last answered about a partition, or when it was assigned. */
   readonly #toldAt = new Map<number, TimestampMs>();
-  /** The partitions that `#oldestHold` tells of. */
+  /** The partitions that `#oldestHold` has a value of. */
   readonly #held = new Set<number>();
 
   constructor(parts: InstanceMetricsParts) {
