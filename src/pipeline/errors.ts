@@ -2,12 +2,12 @@
 
 import type { TopicPartition } from '../lib/record.js';
 
-/** Another owner has fenced this producer (or its transaction timed out): take over anew, if still a group member. */
+/** Another owner has fenced this producer (or its transaction timed out): take over again, if still a group member. */
 export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
 
-/** Kafka or the network failed: discard the producer and take the partition over anew, with backoff. */
+/** Kafka or the network failed: discard the producer and take the partition over again, with backoff. */
 export class BrokerError extends Error {
   override readonly name = 'BrokerError';
 }

@@ -36,8 +36,8 @@ export async function openStore(
 }
 
 /**
- * The state directory with one store that is being opened before it can be looked at, while others are waited for: who
- * is in line already when a standby lets go of the store gets it as it is.
+ * The state directory with one store that is being opened before it can be looked at, while others are waited for: a user
+ * that is in line already when a standby releases the store gets it as it is.
  */
 export class StoreOpening implements StateDirectory {
   #opening: Promise<KeyValueStore> | null;
@@ -47,7 +47,7 @@ export class StoreOpening implements StateDirectory {
     private readonly partition: number,
   ) {
     this.#opening = state.open(partition);
-    this.#opening.catch(() => undefined); // Whoever opens it sees the error.
+    this.#opening.catch(() => undefined); // `open` gives the error to its caller.
   }
 
   open(partition: number): Promise<KeyValueStore> {

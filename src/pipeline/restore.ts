@@ -9,7 +9,7 @@ import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
 
 /** Records of the changelog replayed by one read. The store writes them in pieces and lets others run in between. */
 export const REPLAY_RECORDS = 50_000;
-/** A read that gives nothing for so long is told of, and again each time. */
+/** A read that gives nothing for so long is reported, and again each time. */
 const STALLED_AFTER_MS = 10_000;
 
 /**
