@@ -73,7 +73,7 @@ export interface Broker {
 
 interface PartitionMetadata {
   readonly partitionId: number;
-  /** Node id; -1 where there is none. */
+  /** Node id; -1 without one. */
   readonly leader: number;
   readonly partitionErrorCode: number;
 }

@@ -95,7 +95,7 @@ export class LogBoundsReader {
   }
 
   /**
-   * The group's committed offset; null where there is none. While a transaction that holds a later one is open it
+   * The group's committed offset; null if it has committed none. While a transaction that holds a later one is open it
    * silently is the one before: fence first.
    * @throws BrokerError as `bounds`
    */
@@ -153,7 +153,7 @@ export class LogBoundsReader {
       } catch (error) {
         const permanent = isProtocolError(error) && !error.retriable;
         if (permanent || signal.aborted || clock.now() > deadline)
-          throw new BrokerError(`the offsets of ${nameOf(at)} cannot be had: ${String(error)}`, { cause: error });
+          throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${String(error)}`, { cause: error });
         onTrouble(at, error as Error);
       }
       await clock.delay(backoff.next(), signal);

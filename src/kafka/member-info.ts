@@ -20,7 +20,7 @@ import { MAX_PARTITION } from './member-assignment.js';
 export const ASSIGNMENT_PROTOCOL = 'company-sync';
 
 export interface MemberInfo {
-  /** Where its HTTP is reached from other instances: an origin. Null where it is not, or what it advertises is none. */
+  /** Where its HTTP is reached from other instances: an origin. Null if it is not reached, or does not advertise an origin. */
   readonly httpAddress: string | null;
   /** NUM_STANDBY as this member is configured. */
   readonly numStandby: number;
@@ -99,7 +99,7 @@ function subscriptionOf(metadata: Buffer) {
   try {
     return AssignerProtocol.MemberMetadata.decode(metadata);
   } catch {
-    // kafkajs reads on past the end of what is no subscription; it does nothing else that could fail.
+    // kafkajs reads on past the end of bytes that are not a subscription; it does nothing else that could fail.
     return null;
   }
 }

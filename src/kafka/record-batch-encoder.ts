@@ -133,7 +133,7 @@ function bodySize(record: RecordToWrite, offsetDelta: number): number {
 }
 
 function headersSize(headers: readonly Header[]): number {
-  if (headers.length === 0) return 1; // Most have none, and a loop over nothing makes an iterator all the same.
+  if (headers.length === 0) return 1; // Most have none, and a loop over nothing makes an iterator anyway.
   let size = varintSize(headers.length);
   for (const { key, value } of headers) {
     const keyBytes = Buffer.byteLength(key);

@@ -58,7 +58,7 @@ export class BrokenBatchError extends Error {
 export interface Extent {
   /** How long they are together. A batch that is cut off does not count. */
   readonly length: number;
-  /** The offset after them; 0 if there is none. */
+  /** The offset after them; 0 without any. */
   readonly end: number;
   /** What is wrong with the batch after them; null if nothing is. */
   readonly broken: BrokenBatchError | null;
