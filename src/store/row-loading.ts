@@ -239,7 +239,7 @@ export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows):
 }
 
 /**
- * Every row of a company, for someone who only looks; null where there is none.
+ * Every row of a company, for a caller that only looks; null if it has none.
  * @throws what the store or the row codec throws
  */
 export async function readCompany(store: KeyValueReads, companyId: string): Promise<CompanyRows | null> {
