@@ -83,7 +83,7 @@ export class DeadLetterDesk {
   /**
    * One dead letter, by the record that it was. It is looked for where it must be while input and dead letters have
    * equally many partitions, and in all of them only where it is not there.
-   * @throws Error where there is none
+   * @throws Error if there is no such dead letter
    */
   async letter(id: RecordId): Promise<ReadLetters & { readonly letter: DeadLetter }> {
     const { deadLetter: topic } = this.config.topics;

@@ -102,8 +102,8 @@ export async function send(at: Repairing, repair: Repair): Promise<void> {
   const partition = await homeOf(at, event.companyId, letter);
   await desk.send([{ ...asRepairOf(replaced, record), partition }, ...releases]);
   const others = [...replaced].filter((id) => id !== idOf(letter));
-  const besides = others.length === 0 ? '' : `, and in place of ${others.join(', ')}`;
-  print(`${idOf(letter)}: sent, a repair for company ${event.companyId}${besides}`);
+  const inPlaceOf = others.length === 0 ? '' : `, and in place of ${others.join(', ')}`;
+  print(`${idOf(letter)}: sent, a repair for company ${event.companyId}${inPlaceOf}`);
   for (const { key } of releases)
     print(`${idOf(letter)}: company ${String(key)}, whose key it had, is released from it`);
 }
