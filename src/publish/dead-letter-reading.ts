@@ -20,7 +20,7 @@ export interface DeadLetter {
 /** Appended by `deadLetterOf`, in this order. */
 const ADDED = ['dl_code', 'dl_message', 'dl_topic', 'dl_partition', 'dl_offset', 'dl_timestamp'] as const;
 
-/** Null for a record that is no dead letter: anyone may write to the topic. */
+/** Null for a record that is not a dead letter: anyone may write to the topic. */
 export function readDeadLetter(record: LogRecord): DeadLetter | null {
   const own = record.headers.slice(0, -ADDED.length);
   const added = record.headers.slice(-ADDED.length);
