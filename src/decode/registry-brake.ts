@@ -9,7 +9,7 @@
 import { isPoison, type Decoded } from './poison.js';
 import { RegistryUnavailableError } from './schema-source.js';
 
-/** So many companies with unknown ids, and no record of a known id, are no accident of a single producer. */
+/** So many companies with unknown ids, and no record of a known id, are not an accident of a single producer. */
 export const SUSPECT_COMPANIES = 20;
 /** After a record of a known id so many records of unknown ones must follow: a single producer may send a burst of them. */
 export const SUSPECT_RECORDS = 1_000;
