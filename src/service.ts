@@ -51,7 +51,7 @@ export interface ServiceOptions {
   readonly schemasFolder: string;
   /** The folder of the status page, part of the installation. */
   readonly pageFolder: string;
-  /** Told besides logs and metrics. */
+  /** Notified in addition to logs and metrics. */
   readonly observers: readonly Partial<PipelineObserver>[];
   /** The instance cannot go on: the process must end loudly. */
   readonly onCrash: (error: Error) => void;
