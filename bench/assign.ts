@@ -3,10 +3,10 @@
  *   npm run bench:assign -- [--partitions 1000] [--members 100]
  */
 import { parseArgs } from 'node:util';
-import { SeededRandom } from '../demo/seeded-random.js';
-import { encodeMemberInfo } from '../src/kafka/member-info.js';
+import { SeededRandom } from '../testkit/seeded-random.js';
+import { encodeMemberInfo } from '../src/kafka/group/member-messages.js';
 import { assignPartitions, type Assignment, type GroupMember } from '../src/pipeline/assign-partitions.js';
-import { thousands } from './figures.js';
+import { thousands } from './lib/figures.js';
 
 const { values } = parseArgs({
   options: { partitions: { type: 'string', default: '1000' }, members: { type: 'string', default: '100' } },

@@ -1,16 +1,16 @@
 /** How fast one instance works off a backlog, and in how much memory. See `--help`. */
 import { parseArgs } from 'node:util';
-import { createPlatformEncoder } from '../demo/platform-events.js';
-import { SeededRandom } from '../demo/seeded-random.js';
-import { startCluster } from '../test/support/cluster/start-cluster.js';
-import type { Cluster } from '../test/support/cluster/cluster.js';
-import { describeProfile } from './cpu-profile.js';
-import { deploy, OWN_BUILD, SCHEMAS_FOLDER } from './deployment.js';
-import { describeMachine, mebibytes, median, thousands } from './figures.js';
-import { connectProducer, fill } from './input.js';
-import { MeasuredProcessor, usedSince } from './measured-processor.js';
-import { consumed, logsOf, partitionsOf, readWhole } from './topic-reading.js';
-import { recordsPerCompany, USUAL_STATUSES, workload } from './workload.js';
+import { createPlatformEncoder } from '../testkit/platform-events.js';
+import { SeededRandom } from '../testkit/seeded-random.js';
+import { startCluster } from '../testkit/cluster/start-cluster.js';
+import type { Cluster } from '../testkit/cluster/cluster.js';
+import { describeProfile } from './lib/cpu-profile.js';
+import { deploy, OWN_BUILD, SCHEMAS_FOLDER } from './lib/deployment.js';
+import { describeMachine, mebibytes, median, thousands } from './lib/figures.js';
+import { connectProducer, fill } from './lib/input.js';
+import { MeasuredProcessor, usedSince } from './lib/measured-processor.js';
+import { consumed, logsOf, partitionsOf, readWhole } from './lib/topic-reading.js';
+import { recordsPerCompany, USUAL_STATUSES, workload } from './lib/workload.js';
 
 const HELP = `npm run bench:catch-up -- [options]
 

@@ -3,19 +3,19 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import RocksDB from 'rocksdb';
-import { createPlatformEncoder } from '../demo/platform-events.js';
-import { SeededRandom } from '../demo/seeded-random.js';
-import type { KafkaLogs } from '../src/kafka/kafka-logs.js';
+import { createPlatformEncoder } from '../testkit/platform-events.js';
+import { SeededRandom } from '../testkit/seeded-random.js';
+import type { KafkaLogs } from '../src/kafka/reading/kafka-logs.js';
 import { rocksOptions } from '../src/store/rocks-options.js';
 import { PARTITION_FOLDER } from '../src/store/rocks-state-directory.js';
-import type { Cluster } from '../test/support/cluster/cluster.js';
-import { startCluster } from '../test/support/cluster/start-cluster.js';
-import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './deployment.js';
-import { describeMachine, thousands } from './figures.js';
-import { connectProducer, fill } from './input.js';
-import { MeasuredProcessor } from './measured-processor.js';
-import { consumed, logsOf, partitionsOf, readWhole } from './topic-reading.js';
-import { workload, type WorkloadRecord } from './workload.js';
+import type { Cluster } from '../testkit/cluster/cluster.js';
+import { startCluster } from '../testkit/cluster/start-cluster.js';
+import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';
+import { describeMachine, thousands } from './lib/figures.js';
+import { connectProducer, fill } from './lib/input.js';
+import { MeasuredProcessor } from './lib/measured-processor.js';
+import { consumed, logsOf, partitionsOf, readWhole } from './lib/topic-reading.js';
+import { workload, type WorkloadRecord } from './lib/workload.js';
 
 const HELP = `npm run bench:company-size -- [options]
 

@@ -2,16 +2,16 @@
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { CompressionTypes } from 'kafkajs';
-import { createPlatformEncoder, type PlatformEncoder } from '../demo/platform-events.js';
-import type { Cluster } from '../test/support/cluster/cluster.js';
-import { startCluster } from '../test/support/cluster/start-cluster.js';
-import { deploy, OWN_BUILD, SCHEMAS_FOLDER } from './deployment.js';
-import { describeMachine, mebibytes, thousands } from './figures.js';
-import { backlogManifest } from './hostile-records.js';
-import { compressAs, connectProducer } from './input.js';
-import { MeasuredProcessor } from './measured-processor.js';
-import { metricsTimes } from './metrics-times.js';
-import { consumed, logsOf, partitionsOf } from './topic-reading.js';
+import { createPlatformEncoder, type PlatformEncoder } from '../testkit/platform-events.js';
+import type { Cluster } from '../testkit/cluster/cluster.js';
+import { startCluster } from '../testkit/cluster/start-cluster.js';
+import { deploy, OWN_BUILD, SCHEMAS_FOLDER } from './lib/deployment.js';
+import { describeMachine, mebibytes, thousands } from './lib/figures.js';
+import { backlogManifest } from './lib/hostile-records.js';
+import { compressAs, connectProducer } from './lib/input.js';
+import { MeasuredProcessor } from './lib/measured-processor.js';
+import { metricsTimes } from './lib/metrics-times.js';
+import { consumed, logsOf, partitionsOf } from './lib/topic-reading.js';
 
 const HELP = `npm run bench:compressed-backlog -- [options]
 

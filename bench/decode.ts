@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import avro from 'avsc';
 import { isPoison } from '../src/decode/poison.js';
-import { loadReaderSchemas } from '../src/decode/reader-schemas.js';
+import { loadReaderSchemas } from '../src/lib/schema-files.js';
 import { createSyncEventDecoder } from '../src/decode/sync-event-decoder.js';
 import { NO_HEADERS, type LogRecord } from '../src/lib/record.js';
 

@@ -3,21 +3,21 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { CompressionTypes, type Message, type Producer } from 'kafkajs';
-import { createPlatformEncoder, type PlatformEncoder } from '../demo/platform-events.js';
-import { SeededRandom } from '../demo/seeded-random.js';
-import type { KafkaLogs } from '../src/kafka/kafka-logs.js';
-import { readDeadLetter } from '../src/publish/dead-letter-reading.js';
-import type { Cluster } from '../test/support/cluster/cluster.js';
-import { startCluster } from '../test/support/cluster/start-cluster.js';
-import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './deployment.js';
-import { describeMachine, mebibytes, quantile, thousands } from './figures.js';
-import { hostileClients } from './hostile-clients.js';
-import { backlogManifest, FULL_SCALE, hostileInputs, SHORT_SCALE, type HostileInput } from './hostile-records.js';
-import { compressAs, connectProducer, fill } from './input.js';
-import { MeasuredProcessor } from './measured-processor.js';
-import { metricsTimes } from './metrics-times.js';
-import { consumed, logsOf, partitionsOf, readWhole } from './topic-reading.js';
-import { workload } from './workload.js';
+import { createPlatformEncoder, type PlatformEncoder } from '../testkit/platform-events.js';
+import { SeededRandom } from '../testkit/seeded-random.js';
+import type { KafkaLogs } from '../src/kafka/reading/kafka-logs.js';
+import { readDeadLetter } from '../src/publish/dead-letter.js';
+import type { Cluster } from '../testkit/cluster/cluster.js';
+import { startCluster } from '../testkit/cluster/start-cluster.js';
+import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';
+import { describeMachine, mebibytes, quantile, thousands } from './lib/figures.js';
+import { hostileClients } from './lib/hostile-clients.js';
+import { backlogManifest, FULL_SCALE, hostileInputs, SHORT_SCALE, type HostileInput } from './lib/hostile-records.js';
+import { compressAs, connectProducer, fill } from './lib/input.js';
+import { MeasuredProcessor } from './lib/measured-processor.js';
+import { metricsTimes } from './lib/metrics-times.js';
+import { consumed, logsOf, partitionsOf, readWhole } from './lib/topic-reading.js';
+import { workload } from './lib/workload.js';
 
 const HELP = `npm run bench:hostile-inputs -- [options]
 

@@ -2,17 +2,17 @@
 import type { Producer } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createPlatformEncoder, type PlatformEncoder } from '../demo/platform-events.js';
-import { SeededRandom } from '../demo/seeded-random.js';
-import type { KafkaLogs } from '../src/kafka/kafka-logs.js';
-import { startCluster } from '../test/support/cluster/start-cluster.js';
-import { AnnouncementTimes } from './announcement-times.js';
-import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './deployment.js';
-import { describeMachine, thousands } from './figures.js';
-import { connectProducer, fill, RECORDS_A_SEND } from './input.js';
-import { MeasuredProcessor, usedSince } from './measured-processor.js';
-import { consumed, logsOf, partitionsOf } from './topic-reading.js';
-import { recordsPerCompany, USUAL_STATUSES, workload, type WorkloadRecord } from './workload.js';
+import { createPlatformEncoder, type PlatformEncoder } from '../testkit/platform-events.js';
+import { SeededRandom } from '../testkit/seeded-random.js';
+import type { KafkaLogs } from '../src/kafka/reading/kafka-logs.js';
+import { startCluster } from '../testkit/cluster/start-cluster.js';
+import { AnnouncementTimes } from './lib/announcement-times.js';
+import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';
+import { describeMachine, thousands } from './lib/figures.js';
+import { connectProducer, fill, RECORDS_A_SEND } from './lib/input.js';
+import { MeasuredProcessor, usedSince } from './lib/measured-processor.js';
+import { consumed, logsOf, partitionsOf } from './lib/topic-reading.js';
+import { recordsPerCompany, USUAL_STATUSES, workload, type WorkloadRecord } from './lib/workload.js';
 
 const HELP = `npm run bench:latency -- [options]
 

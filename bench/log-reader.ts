@@ -6,10 +6,10 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { KafkaLogs } from '../src/kafka/kafka-logs.js';
+import { KafkaLogs } from '../src/kafka/reading/kafka-logs.js';
 import type { TopicPartition } from '../src/lib/record.js';
-import { startCluster } from '../test/support/cluster/start-cluster.js';
-import { systemClock } from '../test/support/system-clock.js';
+import { startCluster } from '../testkit/cluster/start-cluster.js';
+import { systemClock } from '../testkit/system-clock.js';
 
 const RECORDS = 1_000_000;
 const RECORD_BYTES = 100;

@@ -1,12 +1,12 @@
 /** What an instance costs by the number of its partitions, while nothing is written. See `--help`. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { Cluster } from '../test/support/cluster/cluster.js';
-import { startCluster } from '../test/support/cluster/start-cluster.js';
-import { describeProfile } from './cpu-profile.js';
-import { deploy, OWN_BUILD, type Deployment } from './deployment.js';
-import { describeMachine, mebibytes, thousands } from './figures.js';
-import { MeasuredProcessor, usedSince } from './measured-processor.js';
+import type { Cluster } from '../testkit/cluster/cluster.js';
+import { startCluster } from '../testkit/cluster/start-cluster.js';
+import { describeProfile } from './lib/cpu-profile.js';
+import { deploy, OWN_BUILD, type Deployment } from './lib/deployment.js';
+import { describeMachine, mebibytes, thousands } from './lib/figures.js';
+import { MeasuredProcessor, usedSince } from './lib/measured-processor.js';
 
 const HELP = `npm run bench:partitions -- [options]
 

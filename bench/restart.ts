@@ -7,10 +7,10 @@
  */
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { startOwnCluster } from '../test/support/cluster/start-cluster.js';
-import { deploy, OWN_BUILD, type Deployment } from './deployment.js';
-import { describeMachine, median, thousands } from './figures.js';
-import { MeasuredProcessor } from './measured-processor.js';
+import { startOwnCluster } from '../testkit/cluster/start-cluster.js';
+import { deploy, OWN_BUILD, type Deployment } from './lib/deployment.js';
+import { describeMachine, median, thousands } from './lib/figures.js';
+import { MeasuredProcessor } from './lib/measured-processor.js';
 
 const { values } = parseArgs({
   options: {

@@ -1,12 +1,12 @@
 /** How fast one instance builds its state from the changelog, on an empty folder. See `--help`. */
 import { parseArgs } from 'node:util';
-import { startCluster } from '../test/support/cluster/start-cluster.js';
-import type { Cluster } from '../test/support/cluster/cluster.js';
-import { fillChangelog, ROW_BYTES } from './changelog.js';
-import { describeProfile } from './cpu-profile.js';
-import { deploy, OWN_BUILD, type Deployment } from './deployment.js';
-import { describeMachine, mebibytes, thousands } from './figures.js';
-import { MeasuredProcessor, usedSince } from './measured-processor.js';
+import { startCluster } from '../testkit/cluster/start-cluster.js';
+import type { Cluster } from '../testkit/cluster/cluster.js';
+import { fillChangelog, ROW_BYTES } from './lib/changelog.js';
+import { describeProfile } from './lib/cpu-profile.js';
+import { deploy, OWN_BUILD, type Deployment } from './lib/deployment.js';
+import { describeMachine, mebibytes, thousands } from './lib/figures.js';
+import { MeasuredProcessor, usedSince } from './lib/measured-processor.js';
 
 const HELP = `npm run bench:restore -- [options]
 

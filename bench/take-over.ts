@@ -2,16 +2,16 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createPlatformEncoder } from '../demo/platform-events.js';
-import type { Cluster } from '../test/support/cluster/cluster.js';
-import { startOwnCluster } from '../test/support/cluster/start-cluster.js';
-import { fillChangelog } from './changelog.js';
-import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './deployment.js';
-import { describeMachine, quantile, thousands } from './figures.js';
-import { connectProducer } from './input.js';
-import { MeasuredProcessor } from './measured-processor.js';
-import { Pauses } from './pauses.js';
-import { logsOf } from './topic-reading.js';
+import { createPlatformEncoder } from '../testkit/platform-events.js';
+import type { Cluster } from '../testkit/cluster/cluster.js';
+import { startOwnCluster } from '../testkit/cluster/start-cluster.js';
+import { fillChangelog } from './lib/changelog.js';
+import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';
+import { describeMachine, quantile, thousands } from './lib/figures.js';
+import { connectProducer } from './lib/input.js';
+import { MeasuredProcessor } from './lib/measured-processor.js';
+import { Pauses } from './lib/pauses.js';
+import { logsOf } from './lib/topic-reading.js';
 
 const SCENARIOS = {
   'planned-move': { what: 'SIGTERM of one of two', instances: 2, play: plannedMove },

@@ -8,8 +8,8 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { ClusterView } from '../src/kafka/cluster-view.js';
-import { kafkaTransactions } from '../src/kafka/transactions.js';
+import { ClusterView } from '../src/kafka/connection/cluster-view.js';
+import { kafkaTransactions } from '../src/kafka/transactions/transactions.js';
 import { NO_HEADERS } from '../src/lib/record.js';
 import { systemClock } from '../src/lib/system-clock.js';
 

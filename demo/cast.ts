@@ -1,7 +1,7 @@
 /** Who is on stage: companies with the situation that each is in, and the choices of the clients that own them. */
 import { CompanyScript } from './company-script.js';
-import type { PlatformEncoder, TriggerChoice } from './platform-events.js';
-import type { SeededRandom } from './seeded-random.js';
+import type { PlatformEncoder, TriggerChoice } from '../testkit/platform-events.js';
+import type { SeededRandom } from '../testkit/seeded-random.js';
 import { ALL_SITUATIONS } from './situations/all-situations.js';
 import type { ClientKind, Situation } from './situations/situation.js';
 

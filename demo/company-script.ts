@@ -1,5 +1,5 @@
-import type { PlatformEncoder, PlatformPayload, QueuedDataset } from './platform-events.js';
-import type { SeededRandom } from './seeded-random.js';
+import type { PlatformEncoder, PlatformPayload, QueuedDataset } from '../testkit/platform-events.js';
+import type { SeededRandom } from '../testkit/seeded-random.js';
 
 /** One record that will be written to `sync-events`. The same object twice in a script is an exact duplicate. */
 export interface ScriptedRecord {

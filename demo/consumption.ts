@@ -1,6 +1,6 @@
 /** How far the consumer group has come, as Kafka says. */
 import { Kafka, logLevel, type Admin } from 'kafkajs';
-import { pollUntil } from '../test/support/cluster/poll-until.js';
+import { pollUntil } from '../testkit/cluster/poll-until.js';
 
 export interface PartitionProgress {
   readonly partition: number;

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Cluster } from '../test/support/cluster/cluster.js';
+import type { Cluster } from '../testkit/cluster/cluster.js';
 
 export const REPOSITORY = join(import.meta.dirname, '..');
 export const SCHEMAS_FOLDER = join(REPOSITORY, 'schemas');

@@ -5,9 +5,9 @@
  */
 import { printable } from '../src/lib/printable.js';
 import { randomInt } from 'node:crypto';
-import { auditCluster } from '../test/support/audit/audit-cluster.js';
-import type { AuditReport } from '../test/support/audit/audit-topics.js';
-import { anomalyLines, summaryLine } from '../test/support/audit/report-lines.js';
+import { auditCluster } from '../testkit/audit/audit-cluster.js';
+import type { AuditReport } from '../testkit/audit/audit-topics.js';
+import { anomalyLines, summaryLine } from '../testkit/audit/report-lines.js';
 import { SCHEMAS_FOLDER } from './deployment.js';
 import { HELP, parseOptions, type DemoOptions } from './options.js';
 import { perform } from './performance.js';

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { diesWithParent, endWithParent, kernelEndsChildren } from '../test/support/cluster/end-with-parent.js';
-import { pollUntil } from '../test/support/cluster/poll-until.js';
+import { diesWithParent, endWithParent, kernelEndsChildren } from '../testkit/cluster/end-with-parent.js';
+import { pollUntil } from '../testkit/cluster/poll-until.js';
 import { processorArguments, type Deployment } from './deployment.js';
 
 export interface InstanceOptions {

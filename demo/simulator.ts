@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Message, Producer } from 'kafkajs';
 import type { ClientChoice } from './cast.js';
 import type { ScriptedRecord } from './company-script.js';
-import type { PlatformEncoder } from './platform-events.js';
+import type { PlatformEncoder } from '../testkit/platform-events.js';
 import type { TimedRecord } from './timeline.js';
 
 export interface SimulatorOptions {

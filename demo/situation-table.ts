@@ -1,4 +1,4 @@
-import type { AuditReport } from '../test/support/audit/audit-topics.js';
+import type { AuditReport } from '../testkit/audit/audit-topics.js';
 import type { Cast } from './cast.js';
 
 /** What became of the companies in each situation, as the audit found it. */

@@ -1,7 +1,7 @@
 /** When each record is written: the companies' scripts, interleaved. */
 import type { CastMember } from './cast.js';
 import type { ScriptedRecord } from './company-script.js';
-import type { SeededRandom } from './seeded-random.js';
+import type { SeededRandom } from '../testkit/seeded-random.js';
 
 export interface TimedRecord {
   readonly record: ScriptedRecord;

@@ -1,8 +1,8 @@
 /** A customer: the example dispatcher as a process of its own, and a receiver that refuses some webhooks at first. */
 import { randomBytes } from 'node:crypto';
-import { pollUntil } from '../test/support/cluster/poll-until.js';
-import { DispatcherProcess } from '../test/support/dispatcher.js';
-import { WebhookReceiver, type ReceivedWebhook } from '../test/support/webhook-receiver.js';
+import { pollUntil } from '../testkit/cluster/poll-until.js';
+import { DispatcherProcess } from '../testkit/dispatcher.js';
+import { WebhookReceiver, type ReceivedWebhook } from '../testkit/webhook-receiver.js';
 import { REPOSITORY, type Deployment } from './deployment.js';
 
 /** Of so many new webhooks the first is refused, so that it must come again. */

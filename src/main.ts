@@ -22,7 +22,7 @@ import { hiderOf, type HideSecrets } from './lib/hide-secrets.js';
 import { systemClock } from './lib/system-clock.js';
 import { createLogger } from './ops/logger.js';
 import { tracingWish } from './ops/tracing.js';
-import { UnfitTopicsError } from './kafka/topics.js';
+import { UnfitTopicsError } from './kafka/topics/topics.js';
 import { StateDirInUseError } from './store/instance-lock.js';
 
 type TypedCommand = Extract<CommandLine, { kind: 'command' }>;

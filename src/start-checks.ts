@@ -1,11 +1,11 @@
 /** What `run` refuses to start on, because it would announce twice, never, or the wrong thing later. `doctor` asks the same. */
 import type { Config } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';
-import type { AskedCluster } from './kafka/cluster-view.js';
-import { findGroupConflict } from './kafka/group-conflicts.js';
-import { findNamesake, type Namesake } from './kafka/shared-transactional-ids.js';
-import { findUsedOutbound, type UsedOutbound } from './kafka/used-outbound.js';
-import type { CheckedTopics } from './kafka/topics.js';
+import type { AskedCluster } from './kafka/connection/cluster-view.js';
+import { findGroupConflict } from './kafka/group/group-conflicts.js';
+import { findNamesake, type Namesake } from './kafka/group/shared-transactional-ids.js';
+import { findUsedOutbound, type UsedOutbound } from './kafka/topics/used-outbound.js';
+import type { CheckedTopics } from './kafka/topics/topics.js';
 import type { LogRecord } from './lib/record.js';
 import type { Logs } from './pipeline/ports.js';
 import { eventIdNamespace, eventIdOf } from './publish/event-id.js';

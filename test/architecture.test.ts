@@ -1,16 +1,20 @@
 /** The layout of src/ and its one-way imports, enforced; and the proof that the check sees what it is meant to see. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import { architectureViolations, type Sources } from './support/architecture-rules.js';
+import { architectureViolations, programViolations, type Sources } from './support/architecture-rules.js';
 
-const SRC = join(__dirname, '..', 'src');
+const ROOT = join(__dirname, '..');
+const SRC = join(ROOT, 'src');
 
-function readSources(): Sources {
-  const entries = readdirSync(SRC, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+/** The TypeScript files of `folder` by their paths below `root`. */
+function readSources(folder = SRC, root = SRC): Sources {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && entry.name.endsWith('.ts'),
+  );
   return new Map(
     entries.map((entry) => {
       const path = join(entry.parentPath, entry.name);
-      return [relative(SRC, path).split(sep).join('/'), readFileSync(path, 'utf8')];
+      return [relative(root, path).split(sep).join('/'), readFileSync(path, 'utf8')];
     }),
   );
 }
@@ -57,8 +61,29 @@ describe("docs/architecture.md's file map", () => {
   });
 });
 
+describe('programs beside src/', () => {
+  test('import no part of each other but testkit/', () => {
+    const folders = ['testkit', 'test', 'demo', 'bench', 'examples'];
+    const sources = new Map(folders.flatMap((folder) => [...readSources(join(ROOT, folder), ROOT)]));
+    expect(sources.size).toBeGreaterThan(100);
+    expect(programViolations(sources)).toEqual([]);
+  });
+
+  test.each([
+    ['demo/x.ts', '../test/support/y.js', 1],
+    ['test/unit/x.ts', '../../demo/y.js', 1],
+    ['testkit/x.ts', '../test/support/y.js', 1],
+    ['bench/lib/x.ts', '../../demo/y.js', 1],
+    ['bench/x.ts', '../testkit/y.js', 0],
+    ['test/x.ts', './support/y.js', 0],
+    ['test/x.ts', '../src/lib/y.js', 0],
+  ])('%s imports %s: %d', (path, specifier, violations) => {
+    expect(programViolations(new Map([[path, `import '${specifier}'`]]))).toHaveLength(violations);
+  });
+});
+
 test('the reference model shares nothing with the source', () => {
-  const text = readFileSync(join(__dirname, 'support', 'reference-model.ts'), 'utf8');
+  const text = readFileSync(join(__dirname, '..', 'testkit', 'reference-model.ts'), 'utf8');
   expect([...text.matchAll(/from '(.*)'/g)].map(([, specifier]) => specifier)).toEqual(['node:crypto']);
 });
 
@@ -95,7 +120,9 @@ describe('an import against the direction is a violation', () => {
     'lib/a.ts': '',
     'domain/a.ts': '',
     'store/a.ts': '',
-    'kafka/a.ts': '',
+    'kafka/topics/a.ts': '',
+    'kafka/reading/a.ts': '',
+    'ops/a.ts': '',
     'service.ts': '',
     'config.ts': '',
   };
@@ -104,11 +131,13 @@ describe('an import against the direction is a violation', () => {
     ['lib/x.ts', `import { a } from '../domain/a.js'`, 'lib must not know domain'],
     ['domain/x.ts', `import type { A } from '../store/a.js'`, 'domain must not know store'],
     ['decode/x.ts', `export { a } from '../store/a.js'`, 'decode must not know store'],
-    ['pipeline/x.ts', `const a = await import('../kafka/a.js')`, 'pipeline must not know kafka'],
-    ['pipeline/x.ts', `type A = import('../kafka/a.js').A`, 'pipeline must not know kafka'],
+    ['pipeline/x.ts', `const a = await import('../kafka/topics/a.js')`, 'pipeline must not know kafka/topics'],
+    ['pipeline/x.ts', `type A = import('../kafka/topics/a.js').A`, 'pipeline must not know kafka/topics'],
     ['pipeline/x.ts', `import { config } from '../config.js'`, 'pipeline must not know settings'],
-    ['ops/x.ts', `const a = require('../kafka/a.js')`, 'ops must not know kafka'],
-    ['kafka/deep/x.ts', `import '../../service.js'`, 'kafka must not know service'],
+    ['ops/x.ts', `const a = require('../kafka/topics/a.js')`, 'ops must not know kafka/topics'],
+    ['kafka/group/x.ts', `const a = require('../../ops/a.js')`, 'kafka/group must not know ops'],
+    ['kafka/protocol/x.ts', `import '../../service.js'`, 'kafka/protocol must not know service'],
+    ['kafka/connection/x.ts', `import '../reading/a.js'`, 'kafka/connection must not know kafka/reading'],
   ])('%s: %s', (path, text, violation) => {
     expect(violationsOf({ ...others, [path]: text })).toEqual([expect.stringContaining(violation)]);
   });
@@ -121,8 +150,9 @@ describe('an import against the direction is a violation', () => {
 });
 
 test('a file outside of the layout is a violation', () => {
-  expect(violationsOf({ 'utils/x.ts': '', 'x.ts': '' })).toEqual([
+  expect(violationsOf({ 'utils/x.ts': '', 'kafka/x.ts': '', 'x.ts': '' })).toEqual([
     'utils/x.ts: lies in no folder of the layout',
+    'kafka/x.ts: lies in no folder of the layout',
     'x.ts: lies in no folder of the layout',
   ]);
 });
@@ -145,10 +175,10 @@ describe('a package out of its place is a violation', () => {
   test.each([
     ['pipeline/x.ts', 'kafkajs', 1],
     ['ops/x.ts', 'kafkajs/src/cluster/index.js', 1],
-    ['kafka/x.ts', 'kafkajs', 0],
+    ['kafka/reading/x.ts', 'kafkajs', 0],
     ['ops/x.ts', 'avsc', 1],
     ['publish/x.ts', 'avsc', 0],
-    ['kafka/x.ts', 'rocksdb', 1],
+    ['kafka/reading/x.ts', 'rocksdb', 1],
     ['store/x.ts', 'rocksdb', 0],
     ['domain/x.ts', 'zod', 1],
     ['pipeline/x.ts', '@opentelemetry/api', 1],
@@ -220,7 +250,7 @@ describe('domain/ and pipeline/ touch no clock, randomness or timer', () => {
   ])('%s', (text) => {
     expect(violationsOf({ 'domain/x.ts': text })).toHaveLength(1);
     expect(violationsOf({ 'pipeline/x.ts': text })).toHaveLength(1);
-    expect(violationsOf({ 'kafka/x.ts': text })).toEqual([]);
+    expect(violationsOf({ 'kafka/reading/x.ts': text })).toEqual([]);
   });
 
   test.each([

@@ -1,6 +1,6 @@
 /** Records that cannot be read as events, of every kind, repaired and not. */
 import type { CompanyScript, ScriptedDataset, ScriptedLink, ScriptedRecord } from '../company-script.js';
-import { framed } from '../platform-events.js';
+import { framed } from '../../testkit/platform-events.js';
 import type { Situation } from './situation.js';
 
 const client = 'no choice';

@@ -18,3 +18,11 @@ export function framingFault(value: Buffer | null): string | null {
 export function schemaIdOf(framed: Buffer): number {
   return framed.readInt32BE(1);
 }
+
+export function frame(schemaId: number, avroValue: Buffer): Buffer {
+  const framed = Buffer.allocUnsafe(FRAME_BYTES + avroValue.length);
+  framed[0] = MAGIC;
+  framed.writeInt32BE(schemaId, 1);
+  avroValue.copy(framed, FRAME_BYTES);
+  return framed;
+}

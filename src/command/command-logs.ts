@@ -1,9 +1,9 @@
 /** Reading logs for a command that a person looks at. */
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import { kafkaConfigOf } from '../kafka/kafka-config.js';
-import { KafkaLogs } from '../kafka/kafka-logs.js';
-import type { LogKind } from '../kafka/log-reader.js';
+import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
+import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
+import type { LogKind } from '../kafka/reading/log-reader.js';
 import { systemClock } from '../lib/system-clock.js';
 import { printToStandardError } from './print.js';
 

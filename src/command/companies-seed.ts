@@ -1,10 +1,10 @@
 /** `company-sync companies seed`: says of companies that another system has announced them, by records of the input. */
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
-import { kafkaConfigOf } from '../kafka/kafka-config.js';
-import { misplacedByDefault } from '../kafka/keyed-by-default.js';
-import { RecordSender } from '../kafka/record-sender.js';
-import { partitionsOf } from '../kafka/topics.js';
+import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
+import { misplacedByDefault } from '../kafka/topics/keyed-by-default.js';
+import { RecordSender } from '../kafka/topics/record-sender.js';
+import { partitionsOf } from '../kafka/topics/topics.js';
 import type { LogRecord, RecordToWrite } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { SyncEventJson } from '../publish/sync-event-json.js';

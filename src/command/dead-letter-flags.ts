@@ -1,7 +1,7 @@
 /** What was typed about dead letters: one of them, or which of them. */
 import type { Flags } from '../config.js';
 import { POISON_CODES } from '../domain/events.js';
-import type { DeadLetter } from '../publish/dead-letter-reading.js';
+import type { DeadLetter } from '../publish/dead-letter.js';
 import type { RecordId } from './repair-attempts.js';
 import { UsageError } from './usage-error.js';
 

@@ -2,7 +2,7 @@
  * All dead letters in portions: their values are read one portion at a time, for a hostile producer may have sent more of
  * them than memory holds.
  */
-import { idOf, type DeadLetter } from '../publish/dead-letter-reading.js';
+import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { ReadLetters } from './dead-letter-desk.js';
 import type { RecordId } from './repair-attempts.js';
 

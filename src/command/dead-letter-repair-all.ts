@@ -1,5 +1,5 @@
 /** `dead-letters repair --all`. */
-import { idOf, sizeOf, withoutBytes, type DeadLetter } from '../publish/dead-letter-reading.js';
+import { type DeadLetter, idOf, sizeOf, withoutBytes } from '../publish/dead-letter.js';
 import { InstanceError } from '../ops/instance-client.js';
 import type { ReadLetters } from './dead-letter-desk.js';
 import { lettersWanted } from './dead-letter-flags.js';

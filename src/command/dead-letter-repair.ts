@@ -2,10 +2,10 @@
 import { LIMIT_CODES } from '../domain/limits.js';
 import type { Flags } from '../config.js';
 import type { InputEvent } from '../domain/events.js';
-import { partitionOfKey } from '../kafka/partitioner.js';
-import type { RecordTo } from '../kafka/record-sender.js';
+import { partitionOfKey } from '../kafka/transactions/partitioner.js';
+import type { RecordTo } from '../kafka/topics/record-sender.js';
 import type { RecordToWrite } from '../lib/record.js';
-import { idOf, type DeadLetter } from '../publish/dead-letter-reading.js';
+import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { DeadLetterDesk, ReadLetters } from './dead-letter-desk.js';
 import type { Print } from './print.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { InstanceError } from '../ops/instance-client.js';
-import { idOf, withoutBytes, type DeadLetter } from '../publish/dead-letter-reading.js';
+import { type DeadLetter, idOf, withoutBytes } from '../publish/dead-letter.js';
 import { sendReleases } from './dead-letter-release.js';
 import { DeadLetterDesk, type ReadLetters } from './dead-letter-desk.js';
 import { clientOf, repairOne, type Repairing } from './dead-letter-repair.js';

@@ -2,12 +2,12 @@
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
-import { kafkaConfigOf } from '../kafka/kafka-config.js';
-import type { KafkaLogs } from '../kafka/kafka-logs.js';
-import { createPartitioner } from '../kafka/partitioner.js';
-import { RecordSender } from '../kafka/record-sender.js';
-import { SchemaRegistry } from '../kafka/schema-registry.js';
-import { countPartitions, partitionsOf } from '../kafka/topics.js';
+import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
+import type { KafkaLogs } from '../kafka/reading/kafka-logs.js';
+import { createPartitioner } from '../kafka/transactions/partitioner.js';
+import { RecordSender } from '../kafka/topics/record-sender.js';
+import { SchemaRegistry } from '../registry/schema-registry.js';
+import { countPartitions, partitionsOf } from '../kafka/topics/topics.js';
 import type { LogRecord, TopicPartition } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import { AnnouncedEvents } from '../ops/announced-events.js';

@@ -2,7 +2,7 @@
 import type { InputEvent } from '../domain/events.js';
 import { repairsOf } from '../decode/sync-event-decoder.js';
 import type { LogRecord } from '../lib/record.js';
-import { idOf, type DeadLetter } from '../publish/dead-letter-reading.js';
+import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { RecordId } from './repair-attempts.js';
 
 /** Records as events; in words why one is not an event. */

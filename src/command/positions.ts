@@ -1,12 +1,12 @@
 /** `company-sync positions show | set`. */
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
-import { WHAT_TO_DO_ABOUT_GROWTH } from '../kafka/input-growth.js';
-import { kafkaConfigOf } from '../kafka/kafka-config.js';
-import { readPositions, type FoundPositions, type PositionSources } from '../kafka/partition-positions.js';
-import { PositionsRefusedError, setPositions } from '../kafka/set-positions.js';
-import { StoppedGroup } from '../kafka/stopped-group.js';
-import { partitionsOf } from '../kafka/topics.js';
+import { WHAT_TO_DO_ABOUT_GROWTH } from '../kafka/topics/input-growth.js';
+import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
+import { readPositions, type FoundPositions, type PositionSources } from '../kafka/group/partition-positions.js';
+import { PositionsRefusedError, setPositions } from '../kafka/group/set-positions.js';
+import { StoppedGroup } from '../kafka/group/stopped-group.js';
+import { partitionsOf } from '../kafka/topics/topics.js';
 import { systemClock as clock } from '../lib/system-clock.js';
 import { commandToSet, judgePositions, TARGETS, type Target } from '../pipeline/position-choices.js';
 import { commandLogs } from './command-logs.js';
@@ -68,9 +68,8 @@ async function show({ applicationId, sources, inputPartitions, group, own, print
   if (own['json'] === true) printJson({ group: applicationId, members, partitions: shown }, print);
   else {
     print(`group ${applicationId}: ${members.length === 0 ? 'no instance runs' : `runs on ${members.join(', ')}`}`);
-    const ends = found.map(({ openFrom }) => openFrom);
     shown.forEach((one, i) =>
-      print(lineOf(one, ends[i] ?? null, sources.changelog), one.startsAt === null ? 'red' : undefined),
+      print(lineOf(one, found[i]!, sources.changelog), one.startsAt === null ? 'red' : undefined),
     );
   }
   return all ? EXIT_ALL_RUN : EXIT_SOME_BLOCKED;
@@ -108,7 +107,7 @@ function described(positions: FoundPositions) {
 
 function lineOf(
   { partition, verdict, state, committed, input, startsAt, choices, remedy }: ReturnType<typeof described>,
-  openFrom: number | null,
+  { openFrom, byMost }: Pick<FoundPositions, 'openFrom' | 'byMost'>,
   changelog: string,
 ): string {
   const numbers = `state ${state?.offset ?? 'none'}, group's offset ${committed ?? 'none'}, input ${input.start} to ${input.end}`;
@@ -116,7 +115,8 @@ function lineOf(
     startsAt !== null ? [] : [remedy ?? choices.map(({ target }) => commandToSet(partition, target)).join(' or ')];
   const open =
     openFrom === null ? [] : [`a transaction is open in ${changelog}/${partition} from offset ${openFrom} on`];
-  return [`partition ${partition}: ${verdict}: ${numbers}`, ...what, ...open].join('; ');
+  const few = byMost ? [] : ['too few brokers answer to trust these numbers'];
+  return [`partition ${partition}: ${verdict}: ${numbers}`, ...(byMost ? what : []), ...open, ...few].join('; ');
 }
 
 function progressOf(changelog: string): (records: number) => void {

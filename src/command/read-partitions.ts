@@ -1,5 +1,5 @@
 /** Reads partitions of a topic up to what is their end at the start, and tells how far it is where that takes long. */
-import { readPartition } from '../kafka/read-topic.js';
+import { readPartition } from '../kafka/reading/read-topic.js';
 import type { LogRecord } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
 import { printToStandardError } from './print.js';

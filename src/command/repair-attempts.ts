@@ -4,7 +4,7 @@
  */
 import { REPAIRS_HEADER, repairsOf } from '../decode/sync-event-decoder.js';
 import type { RecordToWrite } from '../lib/record.js';
-import { idOf, type DeadLetter } from '../publish/dead-letter-reading.js';
+import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 
 /** `<partition>/<offset>` of a record of the input. */
 export type RecordId = string;

@@ -1,13 +1,13 @@
 /** `company-sync repartition`. */
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
-import { ClusterView } from '../kafka/cluster-view.js';
-import { kafkaConfigOf } from '../kafka/kafka-config.js';
-import { KafkaLogs } from '../kafka/kafka-logs.js';
-import { repartition } from '../kafka/repartition.js';
-import { StoppedGroup } from '../kafka/stopped-group.js';
-import { TopicAdmin } from '../kafka/topic-admin.js';
-import { kafkaTransactions } from '../kafka/transactions.js';
+import { ClusterView } from '../kafka/connection/cluster-view.js';
+import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
+import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
+import { repartition } from '../repartition/repartition.js';
+import { StoppedGroup } from '../kafka/group/stopped-group.js';
+import { TopicAdmin } from '../kafka/topics/topic-admin.js';
+import { kafkaTransactions } from '../kafka/transactions/transactions.js';
 import { systemClock as clock } from '../lib/system-clock.js';
 import { UsageError } from './usage-error.js';
 import { wholeNumber } from './whole-number.js';

@@ -2,8 +2,8 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import type { Explanation } from '../domain/explanation.js';
-import { GroupOwners } from '../kafka/group-owners.js';
-import { kafkaConfigOf } from '../kafka/kafka-config.js';
+import { GroupOwners } from '../kafka/group/group-owners.js';
+import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { systemClock } from '../lib/system-clock.js';
 import { InstanceClient, InstanceError } from '../ops/instance-client.js';
 import { MemberProofs } from '../ops/member-proof.js';

@@ -1,6 +1,6 @@
 /** `company-sync schemas register` and `schemas check`. */
 import type { Config, TopicNames } from '../config.js';
-import { SchemaRegistry } from '../kafka/schema-registry.js';
+import { SchemaRegistry } from '../registry/schema-registry.js';
 import { schemaVersions, type SchemaFile } from '../lib/schema-files.js';
 import { systemClock } from '../lib/system-clock.js';
 import { SyncEventJson } from '../publish/sync-event-json.js';

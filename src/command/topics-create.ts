@@ -1,8 +1,8 @@
 /** `company-sync topics create`. */
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
-import { kafkaConfigOf } from '../kafka/kafka-config.js';
-import { createTopics, type TopicOutcome } from '../kafka/topics.js';
+import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
+import { createTopics, type TopicOutcome } from '../kafka/topics/topics.js';
 import { systemClock } from '../lib/system-clock.js';
 import { UsageError } from './usage-error.js';
 import { wholeNumber } from './whole-number.js';

@@ -1,7 +1,7 @@
 /** Registered schemas by id, each asked for once and compiled once; ids that the registry does not have. */
 import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
-import { DecodingAbortedError, unlessAborted } from './errors.js';
+import { LongPromise } from '../lib/long-promise.js';
 import { ASK_FOR_REPAIR_MS, Denials, type Denial } from './schema-denials.js';
 import { RegistryUnavailableError, type SchemaSource } from './schema-source.js';
 
@@ -14,7 +14,7 @@ const MAX_EARLY_IDS = 100;
 const MAX_QUESTIONS = 8;
 /**
  * Characters of the schemas that are kept: more than a thousand schemas of the usual size. A compiled schema of optional
- * texts takes 33 bytes for each character (`npm run bench:costs`), so this is about 70 MB of such schemas.
+ * texts takes 34 bytes for each character (`npm run bench:costs`), so this is about 70 MB of such schemas.
  */
 const MAX_KEPT_CHARACTERS = 2 * 1024 * 1024;
 /** Ids named in a message. */
@@ -212,4 +212,18 @@ function idsOfTry(open: readonly Denial[], now: number): readonly Denial[] {
   const due = open.filter((denial) => denial.restMs(now) === 0);
   const early = open.filter((denial) => denial.restMs(now) > 0).sort((a, b) => a.lastAt - b.lastAt);
   return [...due, ...early.slice(0, MAX_EARLY_IDS)];
+}
+
+/** The caller gave up the batch (its partition was revoked, or the process stops): not a fault, nothing to retry. */
+export class DecodingAbortedError extends Error {
+  override readonly name = 'DecodingAbortedError';
+  constructor() {
+    super('decoding was given up: the caller aborted it');
+  }
+}
+
+/** `work`, or a rejection as soon as `signal` aborts. The work itself goes on; its result is then not looked at. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (await new LongPromise(work).settlesBefore(signal)) return work;
+  throw new DecodingAbortedError();
 }

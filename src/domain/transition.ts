@@ -7,10 +7,9 @@
  */
 import { assertNever } from '../lib/assert-never.js';
 import { exceedsAnnouncement, growthByStatus, isMeasured } from './announcement-size.js';
-import { forgetEarlyDatasets } from './early-datasets.js';
+import { forgetEarlyDatasets, type LimitExceeded, MAX_EARLY_DATASETS } from './limits.js';
 import type { CompanyRows } from './company-rows.js';
 import type { DatasetStatusChanged, InputEvent, PoisonCode, TimestampMs } from './events.js';
-import { MAX_EARLY_DATASETS, type LimitExceeded } from './limits.js';
 import { applyManifest, sizeOf } from './manifest.js';
 import type { Policy } from './policy.js';
 import { dueFirst } from './recount.js';

@@ -10,7 +10,7 @@ import {
 import type { Announcement } from '../domain/announcement.js';
 import type { LogRecord } from '../lib/record.js';
 import type { BatchReport, BatchStep, PartitionStatus, PipelineObserver } from '../pipeline/observer.js';
-import { traceparentOf } from '../publish/trace-context.js';
+import { traceparentOf } from '../publish/record-headers.js';
 
 export interface TracedTopics {
   readonly input: string;

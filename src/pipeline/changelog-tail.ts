@@ -11,6 +11,7 @@ export class ChangelogTail {
   /** The offset that the next record must have; once proved, the lowest that it may have. */
   #next: number;
   #proved = false;
+  #begunAt: number | null = null;
 
   /** @param end where the changelog was said to end: no transaction is open, and nobody else can write */
   constructor(end: number) {
@@ -32,9 +33,15 @@ export class ChangelogTail {
     );
   }
 
-  /** The transaction has committed. @param end the offset after its last record */
-  committed(end: number): void {
+  /** The transaction has committed. @param end the offset after its last record; `begunAt`: ms since the epoch */
+  committed(end: number, begunAt: number): void {
     this.#next = end;
     this.#proved = true;
+    this.#begunAt = begunAt;
+  }
+
+  /** When the last transaction that has committed was begun, milliseconds since the epoch; null before the first one. */
+  get lastBegunAt(): number | null {
+    return this.#begunAt;
   }
 }

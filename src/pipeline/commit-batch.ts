@@ -7,12 +7,24 @@ import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import { encodeChanges } from '../store/state-changes.js';
 import type { PipelineContext } from './context.js';
 import type { Decisions } from './decide.js';
-import { mustBeWhole } from './fence.js';
+import { mustBeWhole, mustLookWhole } from './fence.js';
 import type { OwnedPartition } from './take-over.js';
 
 interface Write {
   readonly to: TopicPartition;
   readonly records: RecordToWrite[];
+}
+
+/**
+ * Brokers skip the markers of a transaction where a partition has no leader. A leader whose host dies without closing its
+ * connections is without a successor at the earliest when it has sent no heartbeat for broker.session.timeout.ms (9 s),
+ * and the last one is up to 2 s old when it takes a record. So a commit may be left open, and nobody is told, if the next
+ * transaction begins later than 7 s after it. This and `MARKERS_TIMEOUT_MS` are 5 s.
+ */
+const LONG_AGO_MS = 3_000;
+
+function isLongAgo(lastBegunAt: number | null, now: number): boolean {
+  return lastBegunAt !== null && now - lastBegunAt > LONG_AGO_MS;
 }
 
 /**
@@ -34,6 +46,7 @@ export async function commitBatch(
   const { producer, store, tail, counted, notes, inputLog } = owned;
   const { observer, topics } = context;
   if (producer.lostConnection()) await mustBeWhole(context, partition, producer);
+  else if (isLongAgo(tail.lastBegunAt, context.clock.now())) await mustLookWhole(context, partition, producer);
   // A process that was suspended, or has had nothing to do, notes first that its store misses nothing.
   if (notes.restMs === 0) await notes.noteIfDue();
   const input = { topic: topics.input, partition };
@@ -45,6 +58,7 @@ export async function commitBatch(
   const changelog: Write = { to: { topic: topics.changelog, partition }, records: changes };
   const writes = [changelog, ...outboundWrites(context, partition, decisions)];
 
+  const begunAt = context.clock.now();
   const prepared = writes.map((write) => producer.prepare(write.to, write.records));
   const begun = producer.begin(writes.map((write) => write.to)).then(() => {
     onBegun();
@@ -65,7 +79,7 @@ export async function commitBatch(
   tail.mustFollow(changelogEnd - changed);
   await producer.commit();
   observer.step(partition, 'committed');
-  tail.committed(changelogEnd);
+  tail.committed(changelogEnd, begunAt);
   store.confirm(changelogEnd);
   context.held.note(partition, changelogEnd);
   for (const rows of decisions.touched) rows.settle();

@@ -66,22 +66,20 @@ export class RecordTooLargeError extends Error {
 export class UnreadableBatchError extends Error {
   override readonly name = 'UnreadableBatchError';
   readonly firstOffset: number;
-  /** Where the next batch begins. */
-  readonly nextOffset: number;
+  /** Where the next batch begins; null if that is not known for certain. */
+  readonly nextOffset: number | null;
 
   /** @param remedy what to do about it, as a sentence */
   constructor(
     readonly at: TopicPartition,
-    batch: { readonly firstOffset: number; readonly nextOffset: number; readonly why: string },
+    batch: { readonly firstOffset: number; readonly nextOffset: number | null; readonly why: string },
     remedy: string,
     options?: ErrorOptions,
   ) {
     const { firstOffset, nextOffset, why } = batch;
-    super(
-      `the record batch of ${at.topic}/${at.partition} at offsets ${firstOffset} to ${nextOffset - 1} cannot be read: ` +
-        `${why}. ${remedy}`,
-      options,
-    );
+    const offsets =
+      nextOffset === null ? `from offset ${firstOffset} on` : `at offsets ${firstOffset} to ${nextOffset - 1}`;
+    super(`the record batch of ${at.topic}/${at.partition} ${offsets} cannot be read: ${why}. ${remedy}`, options);
     this.firstOffset = firstOffset;
     this.nextOffset = nextOffset;
   }

@@ -10,7 +10,7 @@
 import type { TopicPartition } from '../lib/record.js';
 import type { PipelineContext } from './context.js';
 import { BrokerError, HangingTransactionError, StaleViewError } from './errors.js';
-import type { TransactionalProducer } from './ports.js';
+import type { KnownCommit, TransactionalProducer } from './ports.js';
 
 /**
  * @throws HangingTransactionError where it is not known how to end what is open; StaleViewError while too few brokers answer
@@ -20,8 +20,11 @@ export async function fence(context: PipelineContext, partition: number): Promis
   const transactionalId = `${context.applicationId}-${context.topics.input}-${partition}`;
   const former = await context.transactions.fence(transactionalId);
   const open = await orDiscard(former, leftOpen(context, partition, former));
-  if (open.length === 0 || isOffsetAlone(open, former)) return former;
-  await orDiscard(former, repeatEnd(context, partition, former, open));
+  if (open.length === 0) return former;
+  const changelog = { topic: context.topics.changelog, partition };
+  const ofCommit = open.filter((place) => isOf(former.lastCommit, place, changelog));
+  if (ofCommit.length === 0 && isOffsetAlone(open, former)) return former;
+  await orDiscard(former, repeatEnd(context, partition, former, { open, ofCommit }));
   await former.discard();
 
   const producer = await context.transactions.fence(transactionalId); // Returns once that end counts as done.
@@ -36,13 +39,34 @@ function isOffsetAlone(open: readonly Open[], { lastOutcome }: TransactionalProd
   return lastOutcome === null && open.every(({ from }) => from === 'offset');
 }
 
+/**
+ * Whether all that is open in a place belongs to a commit that the coordinator has acknowledged to this process. It does so
+ * for good, whatever came later: a later transaction may have failed because the broker was gone that has left this open,
+ * and its abort is then the last outcome.
+ */
+function isOf(commit: KnownCommit | null, { from, to, ...at }: Open, changelog: TopicPartition): boolean {
+  const end = commit?.endIn(from === 'offset' ? changelog : at) ?? null;
+  if (commit === null || end === null) return false;
+  // Each transaction, of other owners too, writes to the changelog: beyond the commit there is its marker at most.
+  return from === 'offset' ? commit.hasLastOffset && to <= end + 1 : from < end && to === end;
+}
+
 async function repeatEnd(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
-  open: readonly Open[],
+  { open, ofCommit }: { readonly open: readonly Open[]; readonly ofCommit: readonly Open[] },
 ): Promise<void> {
   const outcome = producer.lastOutcome;
+  if (outcome !== 'commit' && ofCommit.length > 0) {
+    if (ofCommit.length < open.length) throw hanging(open, 'left parts of two transactions open');
+    context.observer.leftOpen(partition, 'commit', open.map(nameOf));
+    const logs = ofCommit.filter(({ from }) => from !== 'offset');
+    return producer.repeatEnd(
+      logs.map(({ topic, partition: of }) => ({ topic, partition: of })),
+      'commit',
+    );
+  }
   if (outcome === null) throw hanging(open, 'do not know any more how it ended');
   context.observer.leftOpen(partition, outcome, open.map(nameOf));
   const written = writtenBy(context, partition).map(({ at }) => at);
@@ -68,6 +92,19 @@ export async function mustBeWhole(
   producer: TransactionalProducer,
 ): Promise<void> {
   mustHaveEnded(await leftOpen(context, partition, producer));
+}
+
+/**
+ * As `mustBeWhole`, but believes the leaders where too few brokers have said who leads. For an owner whose last commit was
+ * long ago, and whose connections seem to be there still.
+ * @throws BrokerError
+ */
+export async function mustLookWhole(
+  context: PipelineContext,
+  partition: number,
+  producer: TransactionalProducer,
+): Promise<void> {
+  mustHaveEnded(await leftOpen(context, partition, producer, () => []));
 }
 
 /**
@@ -108,6 +145,8 @@ function writtenBy({ topics, partitioner }: PipelineContext, partition: number):
 /** A place in a log, or the group's offset of an input partition. */
 type Open = TopicPartition & {
   readonly from: number | 'offset';
+  /** High watermark of the log; of an offset, of the changelog. */
+  readonly to: number;
   /** More than half of the brokers have said who leads there. */
   readonly byMost: boolean;
 };
@@ -120,17 +159,25 @@ type Open = TopicPartition & {
  *
  * @throws StaleViewError if nothing is open as far as is known, and too few brokers have said who leads
  */
-async function leftOpen(context: PipelineContext, partition: number, producer: TransactionalProducer): Promise<Open[]> {
+async function leftOpen(
+  context: PipelineContext,
+  partition: number,
+  producer: TransactionalProducer,
+  ifNotKnown: (at: TopicPartition) => Open[] = notKnown,
+): Promise<Open[]> {
   const { topics, inputLogs, changelogLogs } = context;
   const lookAt = async (at: TopicPartition): Promise<Open[]> => {
     const { end, highWatermark, byMost } = await changelogLogs.bounds(at);
     const isOurs = async () => at.topic === topics.changelog || (await producer.hasOpenIn(at)) === true;
-    if (end < highWatermark && (await isOurs())) return [{ ...at, from: end, byMost }];
-    return byMost ? [] : notKnown(at);
+    if (end < highWatermark && (await isOurs())) return [{ ...at, from: end, to: highWatermark, byMost }];
+    return byMost ? [] : ifNotKnown(at);
   };
   const input = { topic: topics.input, partition };
-  const lookAtOffset = async (): Promise<Open[]> =>
-    (await inputLogs.offsetIsPending(input)) ? [{ ...input, from: 'offset', byMost: true }] : [];
+  const lookAtOffset = async (): Promise<Open[]> => {
+    if (!(await inputLogs.offsetIsPending(input))) return [];
+    const { highWatermark: to } = await changelogLogs.bounds({ topic: topics.changelog, partition });
+    return [{ ...input, from: 'offset', to, byMost: true }];
+  };
   const alone = writtenBy(context, partition).filter((written) => written.alone);
   return (await Promise.all([...alone.map(({ at }) => lookAt(at)), lookAtOffset()])).flat();
 }

@@ -8,7 +8,7 @@ import type { CommittedRows } from '../store/committed-rows.js';
 import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
-import { UnknownRowVersionError } from '../store/unknown-row-version-error.js';
+import { UnknownRowVersionError } from '../store/row-version.js';
 import { BatchLimits } from './batch-limits.js';
 import { BlockedRetry } from './blocked-retry.js';
 import { commitBatch } from './commit-batch.js';

@@ -68,7 +68,7 @@ export async function lostFrom(
   return end !== null && end >= 0 && end < committed.offset ? end : null;
 }
 
-/** A view that a write has proved, and the producer that is fenced in after it. */
+/** A view that a write has proved, and the producer that is fenced in after it. Nobody has written in between. */
 export interface ProvedView {
   readonly view: PartitionView;
   readonly producer: TransactionalProducer;
@@ -98,6 +98,8 @@ export async function prove(
       throw new StaleViewError(
         `${topics.changelog}/${partition} is said to end at ${end}, but a record was written to it at ${proof.changelogEnd}`,
       );
+    // The offset that was proved is older than what was written since: together they would look like a loss.
+    if (end > proof.changelogEnd + PROOF_OFFSETS) throw overtaken(`${topics.changelog}/${partition}`, end);
     const position = await judgedBy(context.inputLogs, inputAt, proof.committed, looked.input);
     return { producer: next, view: { ...looked, ...position, proved: true } };
   } catch (error) {
@@ -106,9 +108,23 @@ export async function prove(
   }
 }
 
-function mustBeKnownToMost(log: string, { byMost }: LogBounds): void {
-  if (byMost) return;
-  throw new StaleViewError(
-    `too few brokers answer to know who leads ${log}: the partition waits until more than half do`,
+/** Only who has fenced this owner writes to its changelog. Whose the partition is, the group says. */
+export function overtaken(changelog: string, end: number): StaleViewError {
+  return new StaleViewError(
+    `somebody else has written to ${changelog} up to offset ${end} while the partition was taken over: it is taken over again ` +
+      'if the group confirms that it is ours',
   );
+}
+
+/** @throws StaleViewError while the answer may be that of a broker that is cut off */
+export function mustBeKnownToMost(log: string, { byMost }: Pick<LogBounds, 'byMost'>): void {
+  if (byMost) return;
+  throw new StaleViewError(`too few brokers answer to know who leads ${log}: it waits until more than half do`);
+}
+
+/** The bounds of a log that more than half of the brokers agree on. @throws StaleViewError, BrokerError */
+export async function boundsByMost(logs: Pick<Logs, 'bounds'>, at: TopicPartition): Promise<LogBounds> {
+  const bounds = await logs.bounds(at);
+  mustBeKnownToMost(`${at.topic}/${at.partition}`, bounds);
+  return bounds;
 }

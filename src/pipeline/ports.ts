@@ -94,6 +94,14 @@ export interface Logs {
 
 export type TransactionOutcome = 'commit' | 'abort';
 
+/** The last commit of a transactional id that the coordinator has acknowledged to this process. */
+export interface KnownCommit {
+  /** Offset after the last record that it wrote to a partition; null if it wrote none there. */
+  endIn(at: TopicPartition): number | null;
+  /** The group has taken no offset of a later transaction of this process. */
+  readonly hasLastOffset: boolean;
+}
+
 /**
  * The transactions of one input partition. Any error and any unknown outcome ends the producer: `discard` it and fence
  * again. One transaction at a time.
@@ -101,6 +109,11 @@ export type TransactionOutcome = 'commit' | 'abort';
 export interface TransactionalProducer {
   /** How the last transaction before the fencing ended; null where it is not known. */
   readonly lastOutcome: TransactionOutcome | null;
+  /**
+   * What of the log is known to be committed, whatever became of later transactions; null if this process has committed
+   * nothing with this id.
+   */
+  readonly lastCommit: KnownCommit | null;
   /**
    * Whether a connection to a broker was lost since the last call: then the brokers may have left the last transaction
    * open in some places.

@@ -41,6 +41,9 @@ function factsOf({ changelog, committed, input, inputRecreated, inputLostFrom = 
   const state = changelog === null ? 'the changelog has no state' : `the state speaks up to offset ${changelog.offset}`;
   const offset = committed === null ? "the group's offset is missing" : `the group's offset is ${committed}`;
   const recreated = inputRecreated === true ? ', and is not the topic that the state was built from' : '';
-  const lost = inputLostFrom === null ? '' : `, and has lost what was consumed from ${inputLostFrom} on`;
+  const lost =
+    inputLostFrom === null || inputRecreated === true
+      ? ''
+      : `, and has lost what was consumed from ${inputLostFrom} on`;
   return `${state}, ${offset}, and the input holds ${input.start} to ${input.end}${recreated}${lost}`;
 }

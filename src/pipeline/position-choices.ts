@@ -98,19 +98,28 @@ export function judgePositions(positions: Positions): Judgement {
     );
   const { offset } = changelog;
   const isUsable = positions.inputRecreated !== true && offset >= input.start && offset <= input.end;
+  // Of a topic that was created again, the offset of the former one says nothing.
+  const lostFrom = positions.inputRecreated === true ? null : (positions.inputLostFrom ?? null);
+  // First, because an offset that is set has no leader epoch any more: no other choice must hide the loss.
+  if (isUsable && committed === offset && lostFrom !== null)
+    return choose('input lost records', skipWhatReplacedThem(positions, offset, lostFrom));
   const { unreadable } = positions;
-  if (isUsable && unreadable != null && unreadable.nextOffset > offset && unreadable.nextOffset <= input.end) {
-    if (committed === unreadable.nextOffset) return runs('batch skipped', committed);
-    if (committed === offset) return choose('batch unreadable', skip(unreadable));
+  if (isUsable && unreadable != null) {
+    const { firstOffset, nextOffset } = unreadable;
+    const isKnown = nextOffset !== null && nextOffset > offset && nextOffset <= input.end;
+    if (isKnown && committed === nextOffset) return runs('batch skipped', committed);
+    if (isKnown && committed === offset) return choose('batch unreadable', skip({ firstOffset, nextOffset }));
+    if (committed === offset) return needs('batch unreadable', endIsUnknown(firstOffset));
   }
-  if (isUsable && committed === offset) {
-    const { inputLostFrom = null } = positions;
-    if (inputLostFrom === null) return runs('consistent', offset);
-    return choose('input lost records', skipWhatReplacedThem(positions, offset, inputLostFrom));
-  }
+  if (isUsable && committed === offset) return runs('consistent', offset);
   if (isUsable)
-    return choose(committed === null ? 'offset missing' : 'offset differs', runOnFromState(positions, offset));
+    return choose(
+      committed === null ? 'offset missing' : 'offset differs',
+      runOnFromState(positions, offset, lostFrom),
+    );
   if (committed === input.start) return runs('loss accepted', input.start);
+  if (lostFrom !== null && offset > input.end)
+    return choose('input lost records', readAllAgain(positions, offset, lostFrom));
   const verdict = positions.inputRecreated === true ? 'input recreated' : 'position outside the log';
   return choose(verdict, leavePosition(positions, offset));
 }
@@ -132,7 +141,15 @@ const LOSES_BATCH =
   'The records of the batch are not read then: a company whose manifest is among them may never be announced, and a ' +
   'company whose last status is among them waits until the platform sends that status again. Nothing is announced twice.';
 
-function skip({ firstOffset, nextOffset }: UnreadableBatch): Choice {
+/** Any offset would be a guess, and could skip sound records. */
+function endIsUnknown(firstOffset: number): string {
+  return (
+    `have another replica lead the partition: the batch from offset ${firstOffset} on cannot be read, and where it ends is ` +
+    'not known. Or wait until more records were written after it: docs/operations.md, "A batch that cannot be read"'
+  );
+}
+
+function skip({ firstOffset, nextOffset }: { readonly firstOffset: number; readonly nextOffset: number }): Choice {
   const loses = `The batch of offsets ${firstOffset} to ${nextOffset - 1} cannot be read. ${LOSES_BATCH}`;
   return { target: 'after-batch', offset: nextOffset, startsAt: nextOffset, loses };
 }
@@ -150,9 +167,13 @@ const IF_SET_FORWARD =
   'lost records (unclean leader election, or a transaction that was aborted there alone): then a company that is completed ' +
   'by the records read again is announced again, with the same event id.';
 
-function runOnFromState({ topic, committed, input }: Positions, offset: number): Choice {
+function runOnFromState(positions: Positions, offset: number, lostFrom: number | null): Choice {
+  const { topic, committed, input } = positions;
   const isBehind = committed !== null && committed > offset;
-  const sentences = [isBehind ? IF_SET_FORWARD : 'Nothing is lost, and nothing is announced twice.'];
+  const hasReadLost = lostFrom !== null && lostFrom < offset;
+  const sentences = hasReadLost ? [lossOfReplaced(positions, offset, lostFrom)] : [];
+  if (isBehind) sentences.push(IF_SET_FORWARD);
+  else if (!hasReadLost) sentences.push('Nothing is lost, and nothing is announced twice.');
   if (isBehind)
     sentences.push(`Up to ${counted(committed - offset, 'record')} below the group's present offset are read too.`);
   if (offset > input.start)
@@ -164,13 +185,35 @@ function runOnFromState({ topic, committed, input }: Positions, offset: number):
 }
 
 /** Setting the offset is the consent: an operator's offset has no leader epoch that could contradict the log. */
-function skipWhatReplacedThem({ topic, partition }: Positions, offset: number, lostFrom: number): Choice {
-  const loses =
+function skipWhatReplacedThem(positions: Positions, offset: number, lostFrom: number): Choice {
+  return { target: 'state', offset, startsAt: offset, loses: lossOfReplaced(positions, offset, lostFrom) };
+}
+
+function lossOfReplaced(positions: Positions, offset: number, lostFrom: number): string {
+  return (
+    `${whatIsLost(positions, offset, lostFrom)} The state has read them, and what it has decided stays: nothing is ` +
+    `announced twice. The ${counted(offset - lostFrom, 'record')} that have these offsets now are skipped: ask the platform ` +
+    'team to send them again, or a company whose manifest or last status is among them may never be announced.'
+  );
+}
+
+function whatIsLost({ topic, partition }: Positions, offset: number, lostFrom: number): string {
+  return (
     `The brokers have lost the records of ${topic}/${partition} from offset ${lostFrom} to ${offset - 1} (unclean leader ` +
-    'election). The state has read them, and what it has decided stays: nothing is announced twice. The ' +
-    `${counted(offset - lostFrom, 'record')} that have these offsets now are skipped: ask the platform team to send ` +
-    'them again, or a company whose manifest or last status is among them may never be announced.';
-  return { target: 'state', offset, startsAt: offset, loses };
+    'election).'
+  );
+}
+
+/** The log ends below the position. It is the same log, so waiting loses less. */
+function readAllAgain(positions: Positions, offset: number, lostFrom: number): Choice {
+  const { input, partition } = positions;
+  const loses =
+    `${whatIsLost(positions, offset, lostFrom)} The log ends at offset ${input.end} now. This reads it from its start again: ` +
+    `${counted(input.end - input.start, 'record')} at most. The state has read those below offset ${lostFrom} before, and ` +
+    'they count again: a company that is not announced yet may be announced early. Nothing is announced twice. It is better ' +
+    `to wait until the log has grown past offset ${offset}: then \`${commandToSet(partition, 'state')}\` is possible, which ` +
+    'skips only the records that have the lost offsets by then.';
+  return { target: 'log-start', offset: input.start, startsAt: input.start, loses };
 }
 
 function leavePosition(positions: Positions, offset: number): Choice {

@@ -21,7 +21,7 @@ import { fence } from './fence.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { originOf } from './origin.js';
-import { look, prove, type PartitionView } from './partition-view.js';
+import { look, mustBeKnownToMost, overtaken, prove, type PartitionView } from './partition-view.js';
 import { acceptsLoss, startOffset } from './position-check.js';
 import type { TransactionalProducer } from './ports.js';
 import { restore } from './restore.js';
@@ -138,6 +138,8 @@ async function settle(
     if (store.changelogPosition < changelog.end) {
       enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelog.end}` });
       await restore(context, partition, store, changelog, signal);
+      if (store.changelogPosition > changelog.end)
+        throw overtaken(`${topics.changelog}/${partition}`, store.changelogPosition);
     }
     if (changelog.byMost) store.noteAtEnd(view.askedAt, changelog.leaderEpoch);
     const { origin, inputRecreated } = originOf(context, store.origin(), view.input.topicId);
@@ -151,6 +153,8 @@ async function settle(
     if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(partition);
     const from = startOffset(positions);
     const isNews = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
+    // The first position is not compared with anything: a broker that is cut off may know a former log of that name alone.
+    if (store.position() === null) mustBeKnownToMost(`${topics.input}/${partition}`, view.input);
     const tail = new ChangelogTail(changelog.end);
     const counted = new CountedCompanies(store.position());
     const { topicId, leaderEpoch } = view.input;

@@ -6,8 +6,8 @@ import type { Logs } from './ports.js';
 /** A record batch that cannot be opened, by its offsets. */
 export interface UnreadableBatch {
   readonly firstOffset: number;
-  /** Where the next batch begins. */
-  readonly nextOffset: number;
+  /** Where the next sound batch begins; null if that is not known. */
+  readonly nextOffset: number | null;
 }
 
 /**

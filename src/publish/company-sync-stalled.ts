@@ -1,7 +1,7 @@
 /** A stall -> the outbound `CompanySyncStalled` record: Avro in Confluent framing. */
 import type { Stall } from '../domain/stall.js';
 import { NO_HEADERS, type RecordToWrite } from '../lib/record.js';
-import { frame } from './confluent-frame.js';
+import { frame } from '../avro/framing.js';
 import type { EventWriter } from './event-types.js';
 
 /** The smallest long that avsc writes. */

@@ -2,11 +2,10 @@
 import type { Announcement } from '../domain/announcement.js';
 import type { TimestampMs } from '../domain/events.js';
 import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
-import { frame } from './confluent-frame.js';
+import { frame } from '../avro/framing.js';
 import type { EventWriter } from './event-types.js';
 import { eventIdNamespace, eventIdOf } from './event-id.js';
-import { textHeader } from './text-header.js';
-import { traceparentOf } from './trace-context.js';
+import { textHeader, traceparentOf } from './record-headers.js';
 
 export interface CompanySynchronizedOptions {
   /** EventTypes.companySynchronized */

@@ -1,6 +1,6 @@
 /** An announcement that is sent once more: itself, and where it was first. */
 import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
-import { textHeader } from './text-header.js';
+import { textHeader } from './record-headers.js';
 
 /** `<topic>/<partition>/<offset>` of the announcement itself; after its own headers. */
 const RESENT_FROM = 'resent_from';

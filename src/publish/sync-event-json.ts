@@ -5,7 +5,7 @@ import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
 import { PLAIN_SHAPES, type RecordShapes } from '../avro/record-shape.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Header, RecordToWrite } from '../lib/record.js';
-import { frame } from './confluent-frame.js';
+import { frame } from '../avro/framing.js';
 
 /** A line that is not an event: what is wrong with it, in words. */
 export class MalformedLineError extends Error {

@@ -21,11 +21,9 @@ import type {
   DeletedCompany,
   PendingCompany,
 } from '../domain/rows.js';
-import type { ByteReader } from './byte-reader.js';
-import type { ByteWriter } from './byte-writer.js';
-import { CorruptStoreError } from './key-value-store.js';
-import { beginRow, readRow } from './row-version.js';
-import { UnknownRowVersionError } from './unknown-row-version-error.js';
+
+import type { ByteWriter } from '../lib/byte-writer.js';
+import { type RowReader, UnknownRowVersionError, beginRow, readRow } from './row-version.js';
 
 /** Stored codes: never change one. */
 const OUTCOME = { pending: 0, announced: 1, deleted: 2, pendingAndStalled: 3 } as const;
@@ -71,7 +69,7 @@ export function decodeCompanyRow(bytes: Buffer): CompanyRow {
   return row;
 }
 
-function readOutcome(from: ByteReader): CompanyRow {
+function readOutcome(from: RowReader): CompanyRow {
   const outcome = from.byte();
   switch (outcome) {
     case OUTCOME.pending:
@@ -104,11 +102,11 @@ function numbersOf(row: PendingCompany): readonly number[] {
   return [named, unfinished + (laterFinished ?? 0), succeeded, early, forgotten, holds, links, unsealed];
 }
 
-function readPending(from: ByteReader, stalled: boolean): PendingCompany {
+function readPending(from: RowReader, stalled: boolean): PendingCompany {
   let announcementBytes = 0;
   let unit = 1;
   const counted = ({ value, padding }: { value: number; padding: number }): number => {
-    if (padding >= PADDING_BASE) throw new CorruptStoreError(`company row: ${padding} bytes of padding`);
+    if (padding >= PADDING_BASE) throw from.malformed(`${padding} bytes of padding`);
     announcementBytes += padding * unit;
     unit *= PADDING_BASE;
     return value;
@@ -144,7 +142,7 @@ function asAnnounced({ offset, timestamp }: CompanyAnnouncedElsewhere): Announce
   return { outcome: 'announced', ...NO_DATASETS, offset, synchronizedAt: timestamp };
 }
 
-function readAnnounced(from: ByteReader): AnnouncedCompany | CompanyAnnouncedElsewhere {
+function readAnnounced(from: RowReader): AnnouncedCompany | CompanyAnnouncedElsewhere {
   const row: AnnouncedCompany = {
     outcome: 'announced',
     policy: policyOf(from.byte()),
@@ -185,7 +183,7 @@ function writeBits(to: ByteWriter, bits: bigint, marked: boolean): void {
   to.bytes(bytes);
 }
 
-function readBits(from: ByteReader): { value: bigint; marked: boolean } {
+function readBits(from: RowReader): { value: bigint; marked: boolean } {
   const length = from.varint();
   if (length === 0) return NO_BITS;
   const bytes = from.slice(length);

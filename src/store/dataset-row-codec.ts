@@ -5,11 +5,9 @@
  */
 import type { DatasetPlace, DatasetRow } from '../domain/rows.js';
 import { CODED_STATUSES } from '../domain/statuses.js';
-import type { ByteReader } from './byte-reader.js';
-import type { ByteWriter } from './byte-writer.js';
-import { CorruptStoreError } from './key-value-store.js';
-import { beginRow, readRow } from './row-version.js';
-import { UnknownRowVersionError } from './unknown-row-version-error.js';
+
+import type { ByteWriter } from '../lib/byte-writer.js';
+import { type RowReader, UnknownRowVersionError, beginRow, readRow } from './row-version.js';
 
 const NAMED = 0b0001;
 const STATUS_AS_TEXT = 0b0010;
@@ -52,7 +50,7 @@ export function hasStatusText(bytes: Buffer): boolean {
 export function decodeDatasetRow(bytes: Buffer): DatasetRow {
   const from = readRow(bytes, 'dataset row');
   const flags = from.byte();
-  if (flags > ALL_FLAGS) throw new CorruptStoreError(`dataset row: flags ${flags}`);
+  if (flags > ALL_FLAGS) throw from.malformed(`flags ${flags}`);
   const status = (flags & STATUS_AS_TEXT) === 0 ? statusOf(from.byte()) : from.text();
   const revision = readRevision(from, (flags >> REVISION_SHIFT) & REVISION_MASK);
   const offset = from.varint();
@@ -62,7 +60,7 @@ export function decodeDatasetRow(bytes: Buffer): DatasetRow {
   return { place, status, revision, offset, timestamp };
 }
 
-function readPlace(from: ByteReader): DatasetPlace {
+function readPlace(from: RowReader): DatasetPlace {
   return { link: from.varint(), connection: from.varint(), dataType: from.text() };
 }
 
@@ -72,7 +70,7 @@ function revisionKindOf(revision: DatasetRow['revision']): number {
   return revision >= 0 ? REVISION.unsigned : REVISION.negative;
 }
 
-function readRevision(from: ByteReader, kind: number): DatasetRow['revision'] {
+function readRevision(from: RowReader, kind: number): DatasetRow['revision'] {
   switch (kind) {
     case REVISION.none:
       return null;

@@ -12,7 +12,7 @@ import {
 } from './partition-meta.js';
 import { RocksDbStore } from './rocks-db-store.js';
 import { PARTITION_FOLDER } from './rocks-state-directory.js';
-import { UnknownRowVersionError } from './unknown-row-version-error.js';
+import { UnknownRowVersionError } from './row-version.js';
 
 /** Whose state a folder is to hold. */
 export type StateOwner = Omit<StoreIdentity, 'partition'>;

@@ -6,9 +6,8 @@
  */
 import type { PoisonCode } from '../domain/events.js';
 import type { HoldRow } from '../domain/rows.js';
-import type { ByteWriter } from './byte-writer.js';
-import { beginRow, readRow } from './row-version.js';
-import { UnknownRowVersionError } from './unknown-row-version-error.js';
+import type { ByteWriter } from '../lib/byte-writer.js';
+import { UnknownRowVersionError, beginRow, readRow } from './row-version.js';
 
 /** Stored codes: never change one. */
 const STORED_CODE = {

@@ -1,9 +1,8 @@
 /** Info rows: written only by manifests and unlinking, read with them and with the announcement. */
 import type { Connection, InfoRow, Link } from '../domain/rows.js';
-import type { ByteReader } from './byte-reader.js';
-import type { ByteWriter } from './byte-writer.js';
-import { CorruptStoreError } from './key-value-store.js';
-import { beginRow, readRow } from './row-version.js';
+
+import type { ByteWriter } from '../lib/byte-writer.js';
+import { beginRow, readRow, type RowReader } from './row-version.js';
 
 const SEALED = 0b01;
 const ENDED = 0b10;
@@ -42,11 +41,11 @@ function writeLink(to: ByteWriter, link: Link): void {
   if (link.endedAt !== null) to.varint(link.endedAt);
 }
 
-function readLink(from: ByteReader): Link {
+function readLink(from: RowReader): Link {
   const linkId = from.id();
   const connection = from.varint();
   const flags = from.byte();
-  if (flags > (SEALED | ENDED)) throw new CorruptStoreError(`info row: link flags ${flags}`);
+  if (flags > (SEALED | ENDED)) throw from.malformed(`link flags ${flags}`);
   return {
     linkId,
     connection,

@@ -2,8 +2,7 @@
  * The origin row: which input the state of the changelog comes from, and by which settings it was built. An owner's first
  * transaction writes it if it has changed. Earlier releases pass it on without reading it.
  */
-import type { ByteWriter } from './byte-writer.js';
-import { CorruptStoreError } from './key-value-store.js';
+import type { ByteWriter } from '../lib/byte-writer.js';
 import { beginRow, readRow } from './row-version.js';
 
 /** Name -> value, such as `EVENT_NAMESPACE` -> `company-sync`. */
@@ -24,7 +23,7 @@ export function writeOriginRow(to: ByteWriter, row: OriginRow): void {
 export function decodeOriginRow(bytes: Buffer): OriginRow {
   const from = readRow(bytes, 'origin row');
   const count = from.varint();
-  if (count > MOST_FACTS) throw new CorruptStoreError(`origin row: ${count} facts`);
+  if (count > MOST_FACTS) throw from.malformed(`${count} facts`);
   const row = new Map<string, string>();
   for (let left = count; left > 0; left--) row.set(from.text(), from.text());
   from.end();

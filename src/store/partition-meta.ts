@@ -2,7 +2,7 @@
  * What a store keeps about itself, under keys that never go to the changelog: whose state it holds, up to where it has
  * followed the changelog, and how to undo the last batch.
  */
-import { ByteWriter } from './byte-writer.js';
+import { ByteWriter } from '../lib/byte-writer.js';
 import { KEY_KIND } from './row-keys.js';
 import { beginRow, readRow } from './row-version.js';
 import type { KeyChange } from './key-value-store.js';

@@ -6,8 +6,7 @@
  * partition that such a release has written to last says so by itself.
  */
 import { FIRST_VOCABULARY } from '../domain/statuses.js';
-import type { ByteWriter } from './byte-writer.js';
-import { CorruptStoreError } from './key-value-store.js';
+import type { ByteWriter } from '../lib/byte-writer.js';
 import { beginRow, readRow } from './row-version.js';
 
 export interface PositionRow {
@@ -36,7 +35,7 @@ export function decodePositionRow(bytes: Buffer): PositionRow {
   const from = readRow(bytes, 'position row');
   const topic = from.text();
   const { value: offset, padding } = from.paddedVarint();
-  if (padding > MAX_PADDING) throw new CorruptStoreError(`position row: ${padding} bytes of padding`);
+  if (padding > MAX_PADDING) throw from.malformed(`${padding} bytes of padding`);
   from.end();
   return { topic, offset, countedUnder: FIRST_VOCABULARY + padding };
 }

@@ -11,8 +11,8 @@
  *     M...                         local to this store, never in the changelog (partition-meta.ts)
  *     U id(company)                local too: the company is unfinished (unfinished-index.ts)
  */
-import { ByteReader } from './byte-reader.js';
-import { ByteWriter } from './byte-writer.js';
+import { RowReader } from './row-version.js';
+import { ByteWriter } from '../lib/byte-writer.js';
 import { CorruptStoreError } from './key-value-store.js';
 
 export const KEY_KIND = {
@@ -97,13 +97,13 @@ export function holdPrefix(companyId: string): Buffer {
 
 /** @throws CorruptStoreError where the key is not one of a row */
 export function parseRowKey(key: Buffer): RowKey {
-  const from = new ByteReader(key, 'row key');
+  const from = new RowReader(key, 'row key');
   const parsed = parseFrom(from);
   from.end();
   return parsed;
 }
 
-function parseFrom(from: ByteReader): RowKey {
+function parseFrom(from: RowReader): RowKey {
   const kind = from.byte();
   switch (kind) {
     case KEY_KIND.company:

@@ -3,8 +3,8 @@ import { CompanyRows } from '../domain/company-rows.js';
 import { countAgain, mistrustCounts } from '../domain/recount.js';
 import type { InputEvent } from '../domain/events.js';
 import { visitRowsNeeded, type RowsNeeded } from '../domain/rows-needed.js';
-import { ByteReader } from './byte-reader.js';
-import { ByteWriter } from './byte-writer.js';
+import { RowReader } from './row-version.js';
+import { ByteWriter } from '../lib/byte-writer.js';
 import type { CompanyCache } from './company-cache.js';
 import type { CountedCompanies } from './counted-companies.js';
 import type { KeyValueReads } from './key-value-store.js';
@@ -250,8 +250,8 @@ export async function readCompany(store: KeyValueReads, companyId: string): Prom
   return rows;
 }
 
-function restOf(key: Buffer, prefix: Buffer, what: string): ByteReader {
-  return new ByteReader(key.subarray(prefix.length), what);
+function restOf(key: Buffer, prefix: Buffer, what: string): RowReader {
+  return new RowReader(key.subarray(prefix.length), what);
 }
 
 /** Nothing is kept of `value`: the codecs copy. */

@@ -2,7 +2,7 @@
 import type { ChangeVisitor, CompanyRows } from '../domain/company-rows.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../domain/rows.js';
 import { NO_HEADERS, type Header } from '../lib/record.js';
-import { ByteWriter } from './byte-writer.js';
+import { ByteWriter } from '../lib/byte-writer.js';
 import type { KeyChange } from './key-value-store.js';
 import { UndoWriter } from './partition-meta.js';
 import {

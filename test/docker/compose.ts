@@ -1,6 +1,6 @@
 /** docker-compose.yml as a project of this test's own, on free ports. */
-import { freePort } from '../support/cluster/free-port.js';
-import { runToEnd } from '../support/cluster/run-to-end.js';
+import { freePort } from '../../testkit/cluster/free-port.js';
+import { runToEnd } from '../../testkit/cluster/run-to-end.js';
 import { canInstallPackages, installPackages, programPath } from './debian-packages.js';
 import { ROOT } from './images.js';
 

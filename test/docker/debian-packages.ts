@@ -1,7 +1,7 @@
 /** Programs that this test needs, from Debian's packages. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { runToEnd } from '../support/cluster/run-to-end.js';
+import { runToEnd } from '../../testkit/cluster/run-to-end.js';
 import { say } from './say.js';
 
 /** Where Debian puts programs for root; the PATH may lack the last two. */

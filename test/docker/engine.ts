@@ -3,11 +3,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheDir } from '../support/cluster/maven-artifacts.js';
-import { dockerAnswers } from '../support/cluster/docker-engine.js';
-import { diesWithParent, endWithParent } from '../support/cluster/end-with-parent.js';
-import { pollUntil } from '../support/cluster/poll-until.js';
-import { runToEnd } from '../support/cluster/run-to-end.js';
+import { cacheDir } from '../../testkit/cluster/maven-artifacts.js';
+import { dockerAnswers } from '../../testkit/cluster/docker-engine.js';
+import { diesWithParent, endWithParent } from '../../testkit/cluster/end-with-parent.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import { runToEnd } from '../../testkit/cluster/run-to-end.js';
 import { canInstallPackages, installPackages, programPath } from './debian-packages.js';
 import { say } from './say.js';
 

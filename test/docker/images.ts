@@ -1,8 +1,8 @@
 /** The images that the Docker path uses, and how the engine gets them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runToEnd } from '../support/cluster/run-to-end.js';
-import { kafkaVersion, registryReleases } from '../support/cluster/versions.js';
+import { runToEnd } from '../../testkit/cluster/run-to-end.js';
+import { kafkaVersion, registryReleases } from '../../testkit/cluster/versions.js';
 import { say } from './say.js';
 import { makeStandIns } from './stand-ins.js';
 

@@ -5,10 +5,10 @@
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findJavas } from '../support/cluster/find-java.js';
-import { cacheDir, kafkaJars, registryApp } from '../support/cluster/maven-artifacts.js';
-import { runToEnd } from '../support/cluster/run-to-end.js';
-import { registryReleases } from '../support/cluster/versions.js';
+import { findJavas } from '../../testkit/cluster/find-java.js';
+import { cacheDir, kafkaJars, registryApp } from '../../testkit/cluster/maven-artifacts.js';
+import { runToEnd } from '../../testkit/cluster/run-to-end.js';
+import { registryReleases } from '../../testkit/cluster/versions.js';
 import { installPackages } from './debian-packages.js';
 import { images } from './images.js';
 import { say } from './say.js';

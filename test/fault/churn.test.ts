@@ -6,14 +6,14 @@
  *   CHURN_SEED      what a former run said, to give the instances the same orders again
  */
 import { rmSync } from 'node:fs';
-import { SeededRandom } from '../../demo/seeded-random.js';
+import { SeededRandom } from '../../testkit/seeded-random.js';
 import { shared } from '../support/assignments.js';
 import { cleanAudit } from '../support/clean-audit.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 import { SteadyLoad } from '../support/steady-load.js';
 
 const PARTITIONS = 6;

@@ -6,14 +6,14 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { POSITION_KEY } from '../../src/store/row-keys.js';
 import { cleanAudit } from '../support/clean-audit.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { BATCH_MOMENTS, type BatchMoment } from '../support/halt-plan.js';
 import { killedItself, startHalting } from '../support/halting-instance.js';
 import { historyPortions } from '../support/history-portions.js';
 import { committedRecords, consumed } from '../support/outbound.js';
 import { Platform, type Place, type PlatformRecord } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 import { restoreOf, type Restore } from '../support/restore-log.js';
 
 /** So large that a fetch, of 2 MiB, gives one portion, which is a batch then, also where more than one is waiting. */

@@ -9,10 +9,10 @@
  *   npm run build && CUT_OFF_ROUNDS=10 npx jest --selectProjects=kafka --testPathPatterns=fault/cut-off
  */
 import { assignmentsOf, shared } from '../support/assignments.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { indivisible, startDivisibleCluster, type DivisibleCluster } from '../support/cluster/divisible-cluster.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { indivisible, startDivisibleCluster, type DivisibleCluster } from '../../testkit/cluster/divisible-cluster.js';
 import { CutOffStage, PARTITIONS } from '../support/cut-off-stage.js';
-import type { Processor } from '../support/processor.js';
+import type { Processor } from '../../testkit/processor.js';
 
 const ROUNDS = Number(process.env['CUT_OFF_ROUNDS'] ?? 1);
 const ROUND_TIMEOUT_MS = 240_000;

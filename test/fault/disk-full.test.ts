@@ -6,12 +6,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cleanAudit } from '../support/clean-audit.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { historyPortions } from '../support/history-portions.js';
 import { committedOffset, committedRecords, consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 import { SmallDisk } from '../support/small-disk.js';
 
 const PORTIONS = 3;

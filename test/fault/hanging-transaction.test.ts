@@ -5,21 +5,22 @@
  * The same is made here by transactions that the coordinator was never told of.
  */
 import { logLevel } from 'kafkajs';
-import { BrokerConnections, type ConnectedBroker } from '../../src/kafka/broker-connections.js';
-import { produce } from '../../src/kafka/produce-request.js';
-import { cutBatch } from '../../src/kafka/record-batch-encoder.js';
-import { addPartitionsToTxn, endTxn, initProducerId } from '../../src/kafka/transaction-requests.js';
+import { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
+import type { ConnectedBroker } from '../../src/kafka/protocol/protocol-call.js';
+import { produce } from '../../src/kafka/protocol/produce-request.js';
+import { cutBatch } from '../../src/kafka/protocol/record-batch-encoder.js';
+import { addPartitionsToTxn, endTxn, initProducerId } from '../../src/kafka/protocol/transaction-requests.js';
 import { NO_HEADERS } from '../../src/lib/record.js';
 import { cleanAudit } from '../support/clean-audit.js';
-import type { Cluster } from '../support/cluster/cluster.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { startOwnCluster } from '../support/cluster/start-cluster.js';
-import { runCommand } from '../support/command.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import type { Cluster } from '../../testkit/cluster/cluster.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
+import { runCommand } from '../../testkit/command.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { killedItself, startHalting } from '../support/halting-instance.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 
 const TRANSACTIONS_TOOL = 'org.apache.kafka.tools.TransactionsCommand';
 const TIMEOUT_MS = 10_000;

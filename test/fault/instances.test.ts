@@ -1,11 +1,11 @@
 /** Instances come and go while records keep coming. */
 import { shared } from '../support/assignments.js';
 import { cleanAudit } from '../support/clean-audit.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy } from '../../testkit/deployment.js';
 import { consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors } from '../support/processor.js';
+import { Processors } from '../../testkit/processor.js';
 import { SteadyLoad } from '../support/steady-load.js';
 
 const PARTITIONS = 4;

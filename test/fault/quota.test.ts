@@ -4,11 +4,11 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { cleanAudit } from '../support/clean-audit.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { committedOffset, consumed } from '../support/outbound.js';
 import { Platform, type Place } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 
 const CONFIGS_TOOL = 'kafka.admin.ConfigCommand';
 const COMPANIES = 20_000;

@@ -1,11 +1,11 @@
 /** The input is deleted and created again under its name while an instance runs. */
-import { currentCluster } from '../support/cluster/current.js';
-import { runCommand } from '../support/command.js';
-import { createTopics, deploy } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { runCommand } from '../../testkit/command.js';
+import { createTopics, deploy } from '../../testkit/deployment.js';
 import { KafkaOperator } from '../support/kafka-operator.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
 import { Platform, type PlatformRecord } from '../support/platform.js';
-import { Processors } from '../support/processor.js';
+import { Processors } from '../../testkit/processor.js';
 
 const processors = new Processors();
 const platforms: Platform[] = [];

@@ -1,9 +1,9 @@
 /** An instance that was killed is back before the group would have noticed that it was gone. */
-import { defaultSessionTimeoutMs } from '../../src/kafka/group-membership.js';
+import { defaultSessionTimeoutMs } from '../../src/kafka/group/group-membership.js';
 import { assignmentsOf, shared } from '../support/assignments.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy, type Deployment } from '../support/deployment.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 
 const PARTITIONS = 4;
 /** Of the session time-out, so that no wait for it can hide. A start takes 1 to 2 s on an idle machine. */

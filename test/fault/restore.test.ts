@@ -1,10 +1,10 @@
 /** A restore that is killed goes on from where it was, and what it has built is whole. */
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy } from '../../testkit/deployment.js';
 import { killedItself, startHalting } from '../support/halting-instance.js';
 import { announcements, consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors } from '../support/processor.js';
+import { Processors } from '../../testkit/processor.js';
 import { restoreOf } from '../support/restore-log.js';
 
 /** Together more than one read of a changelog gives. */

@@ -1,12 +1,12 @@
 /** A standby follows the changelog of a partition that another instance owns, so that a take-over costs the tail only. */
 import { rmSync } from 'node:fs';
 import { assignmentsOf, shared } from '../support/assignments.js';
-import { auditCluster } from '../support/audit/audit-cluster.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy } from '../support/deployment.js';
+import { auditCluster } from '../../testkit/audit/audit-cluster.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy } from '../../testkit/deployment.js';
 import { consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 import { restoreOf, restoresOf } from '../support/restore-log.js';
 
 interface Standby {

@@ -5,13 +5,13 @@
  */
 import { cpSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { currentCluster } from '../support/cluster/current.js';
-import { pollUntil } from '../support/cluster/poll-until.js';
-import { createTopics, deploy, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import { createTopics, deploy, type Deployment } from '../../testkit/deployment.js';
 import { KafkaOperator } from '../support/kafka-operator.js';
 import { announcedCompanies, announcements, committedOffset, consumed } from '../support/outbound.js';
 import { Platform, type Place } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 
 /** Each test of the shared deployment tampers with partitions of its own. */
 const PARTITIONS = 8;

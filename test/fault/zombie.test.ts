@@ -4,13 +4,13 @@
  */
 import { isAssignment, isFencing, shared } from '../support/assignments.js';
 import { cleanAudit } from '../support/clean-audit.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import type { BatchMoment } from '../support/halt-plan.js';
 import { frozeItself, startHalting } from '../support/halting-instance.js';
 import { consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors, type LogLine, type Processor } from '../support/processor.js';
+import { Processors, type LogLine, type Processor } from '../../testkit/processor.js';
 import { SteadyLoad } from '../support/steady-load.js';
 
 const PARTITIONS = 4;

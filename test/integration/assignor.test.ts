@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
-import { createAssignor, type RefusedMember } from '../../src/kafka/assignor.js';
-import { KafkaGroupMembership } from '../../src/kafka/group-membership.js';
-import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { pollUntil } from '../support/cluster/poll-until.js';
+import { createAssignor, type RefusedMember } from '../../src/kafka/group/assignor.js';
+import { KafkaGroupMembership } from '../../src/kafka/group/group-membership.js';
+import { kafkaConfigOf } from '../../src/kafka/connection/kafka-config.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
 import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
 import { createTopic } from '../support/topics.js';
 

@@ -1,9 +1,9 @@
 import { logLevel } from 'kafkajs';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { BrokerConnections } from '../../src/kafka/broker-connections.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { pollUntil } from '../support/cluster/poll-until.js';
+import { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
 
 const [broker = ''] = currentCluster().bootstrap.split(',');
 const [host, port] = broker.split(':');

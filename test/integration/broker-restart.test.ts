@@ -4,14 +4,14 @@
  * more of that: `npm run build`, then `OUTAGES=60 npx jest --selectProjects=kafka --testPathPatterns=broker-restart`
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { auditCluster } from '../support/audit/audit-cluster.js';
-import type { Cluster } from '../support/cluster/cluster.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { startOwnCluster } from '../support/cluster/start-cluster.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import { auditCluster } from '../../testkit/audit/audit-cluster.js';
+import type { Cluster } from '../../testkit/cluster/cluster.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { consumed } from '../support/outbound.js';
 import { Platform, type Place, type PlatformRecord } from '../support/platform.js';
-import { Processors } from '../support/processor.js';
+import { Processors } from '../../testkit/processor.js';
 
 const processors = new Processors();
 let cluster: Cluster;

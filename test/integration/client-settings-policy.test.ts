@@ -1,11 +1,11 @@
 /** Which policy judges a record: the date ALL_DATASETS_FROM by the record's timestamp, and before it the client's choice. */
-import { currentCluster } from '../support/cluster/current.js';
-import { pollUntil } from '../support/cluster/poll-until.js';
-import { auditCluster } from '../support/audit/audit-cluster.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import { auditCluster } from '../../testkit/audit/audit-cluster.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { announcements, consumed } from '../support/outbound.js';
 import { Platform, type Place, type TriggerChoice } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 
 const processors = new Processors();
 let deployment: Deployment;

@@ -1,9 +1,9 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { currentCluster } from '../support/cluster/current.js';
-import { startOwnCluster } from '../support/cluster/start-cluster.js';
-import { kafkaVersion, registryReleases } from '../support/cluster/versions.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
+import { kafkaVersion, registryReleases } from '../../testkit/cluster/versions.js';
 
 const consumerGroupCommand = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand';
 

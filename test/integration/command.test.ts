@@ -1,14 +1,20 @@
 /** The command as an operator meets it: what it says, how it exits, and how it ends. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { currentCluster } from '../support/cluster/current.js';
-import { startOwnCluster } from '../support/cluster/start-cluster.js';
-import { runCommand, SCHEMAS_FOLDER } from '../support/command.js';
-import { createTopics, deploy, describeDeployment, registerSchemas, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
+import { runCommand, SCHEMAS_FOLDER } from '../../testkit/command.js';
+import {
+  createTopics,
+  deploy,
+  describeDeployment,
+  registerSchemas,
+  type Deployment,
+} from '../../testkit/deployment.js';
 import { KafkaOperator } from '../support/kafka-operator.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
 import { Platform, type Place } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 import { plainClient } from '../support/topics.js';
 
 /** What the contract gives the processor from SIGTERM to its end. */

@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TopicRecord } from '../support/audit/topic-record.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { runCommand, type CommandResult } from '../support/command.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import type { TopicRecord } from '../../testkit/audit/topic-record.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { runCommand, type CommandResult } from '../../testkit/command.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import {
   announcedCompanies,
   announcements,
@@ -16,7 +16,7 @@ import {
   type Announced,
 } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors } from '../support/processor.js';
+import { Processors } from '../../testkit/processor.js';
 import { createTopic } from '../support/topics.js';
 
 const processors = new Processors();

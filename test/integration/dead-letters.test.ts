@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import avro from 'avsc';
-import { headerTexts, placeOf, type TopicRecord } from '../support/audit/topic-record.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import { headerTexts, placeOf, type TopicRecord } from '../../testkit/audit/topic-record.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { announcedCompanies, committedRecords, consumed, deadLetterCodes } from '../support/outbound.js';
 import { framed, Platform, type Place, type PlatformRecord } from '../support/platform.js';
-import { Processors } from '../support/processor.js';
+import { Processors } from '../../testkit/processor.js';
 
 const UNKNOWN_SCHEMA_ID = 2_000_000_000;
 /** How long the registry must deny an id before that is believed. */

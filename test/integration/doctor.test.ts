@@ -3,13 +3,13 @@ import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, logLevel, Reso
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KafkaLogs } from '../../src/kafka/kafka-logs.js';
+import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
 import { systemClock } from '../../src/lib/system-clock.js';
-import type { Cluster } from '../support/cluster/cluster.js';
-import { startOwnCluster } from '../support/cluster/start-cluster.js';
-import { runCommand } from '../support/command.js';
-import { createTopics, describeDeployment, registerSchemas, type Deployment } from '../support/deployment.js';
-import { Processors } from '../support/processor.js';
+import type { Cluster } from '../../testkit/cluster/cluster.js';
+import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
+import { runCommand } from '../../testkit/command.js';
+import { createTopics, describeDeployment, registerSchemas, type Deployment } from '../../testkit/deployment.js';
+import { Processors } from '../../testkit/processor.js';
 import { plainClient } from '../support/topics.js';
 
 const processors = new Processors();

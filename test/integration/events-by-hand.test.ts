@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { currentCluster } from '../support/cluster/current.js';
-import { runCommand } from '../support/command.js';
-import { deploy, type Deployment } from '../support/deployment.js';
-import { Processors } from '../support/processor.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { runCommand } from '../../testkit/command.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
+import { Processors } from '../../testkit/processor.js';
 
 const processors = new Processors();
 const folder = mkdtempSync(join(tmpdir(), 'events-'));

@@ -1,11 +1,11 @@
 /** Two instances explain their companies, over HTTP and by the command, and so does the folder of a stopped one. */
 import { SCHEMAS } from '../../src/ops/api-schemas.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { runCommand } from '../support/command.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { runCommand } from '../../testkit/command.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { consumed } from '../support/outbound.js';
 import { Platform, type PlatformRecord } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 
 const TOKEN = 'the-token-of-the-test';
 /** Enough for a search of several reads in the outbound topic. */

@@ -1,10 +1,10 @@
 import { AssignerProtocol, PartitionAssigners, type Consumer, type PartitionAssigner } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
-import { KafkaGroupMembership, type GroupMembershipOptions } from '../../src/kafka/group-membership.js';
-import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
-import { removeMember } from '../../src/kafka/remove-member.js';
-import { currentCluster } from '../support/cluster/current.js';
+import { KafkaGroupMembership, type GroupMembershipOptions } from '../../src/kafka/group/group-membership.js';
+import { kafkaConfigOf } from '../../src/kafka/connection/kafka-config.js';
+import { removeMember } from '../../src/kafka/group/remove-member.js';
+import { currentCluster } from '../support/current-cluster.js';
 import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
 import { createTopic, plainClient } from '../support/topics.js';
 

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
-import { createAssignor } from '../../src/kafka/assignor.js';
-import { KafkaGroupMembership } from '../../src/kafka/group-membership.js';
-import { GroupOwners } from '../../src/kafka/group-owners.js';
-import { kafkaConfigOf } from '../../src/kafka/kafka-config.js';
-import { currentCluster } from '../support/cluster/current.js';
+import { createAssignor } from '../../src/kafka/group/assignor.js';
+import { KafkaGroupMembership } from '../../src/kafka/group/group-membership.js';
+import { GroupOwners } from '../../src/kafka/group/group-owners.js';
+import { kafkaConfigOf } from '../../src/kafka/connection/kafka-config.js';
+import { currentCluster } from '../support/current-cluster.js';
 import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
-import { systemClock } from '../support/system-clock.js';
+import { systemClock } from '../../testkit/system-clock.js';
 import { createTopic } from '../support/topics.js';
 
 const { bootstrap } = currentCluster();

@@ -2,8 +2,8 @@
 import { logLevel } from 'kafkajs';
 import filterAbortedMessages from 'kafkajs/src/consumer/filterAbortedMessages.js';
 import createRequest from 'kafkajs/src/protocol/request.js';
-import { createCluster } from '../../src/kafka/cluster.js';
-import { currentCluster } from '../support/cluster/current.js';
+import { createCluster } from '../../src/kafka/connection/cluster.js';
+import { currentCluster } from '../support/current-cluster.js';
 import { createTopic } from '../support/topics.js';
 
 const { bootstrap } = currentCluster();

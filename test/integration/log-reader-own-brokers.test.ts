@@ -1,14 +1,14 @@
 /** The log reader where brokers come and go, and where the log cleaner runs at once: on a cluster of its own. */
 import { randomUUID } from 'node:crypto';
 import { logLevel, type Kafka, type Producer } from 'kafkajs';
-import { BrokerConnections } from '../../src/kafka/broker-connections.js';
-import { fetchFrom } from '../../src/kafka/fetch-by-id.js';
-import { KafkaLogs } from '../../src/kafka/kafka-logs.js';
+import { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
+import { fetchFrom } from '../../src/kafka/protocol/fetch-by-id.js';
+import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
 import type { TopicPartition } from '../../src/lib/record.js';
 import { systemClock } from '../../src/lib/system-clock.js';
-import type { Cluster } from '../support/cluster/cluster.js';
-import { pollUntil } from '../support/cluster/poll-until.js';
-import { startOwnCluster } from '../support/cluster/start-cluster.js';
+import type { Cluster } from '../../testkit/cluster/cluster.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
 import { createTopic, plainClient } from '../support/topics.js';
 
 let cluster: Cluster;

@@ -1,12 +1,12 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { logLevel, type Producer } from 'kafkajs';
-import { KafkaLogs, type KafkaLogsOptions } from '../../src/kafka/kafka-logs.js';
+import { KafkaLogs, type KafkaLogsOptions } from '../../src/kafka/reading/kafka-logs.js';
 import { systemClock } from '../../src/lib/system-clock.js';
 import type { LogRecord, TopicPartition } from '../../src/lib/record.js';
 import { BrokerError, OffsetOutOfRangeError, ReaderClosedError } from '../../src/pipeline/errors.js';
 import type { LogReader } from '../../src/pipeline/ports.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { pollUntil } from '../support/cluster/poll-until.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
 import { createTopic, plainClient } from '../support/topics.js';
 
 const { bootstrap } = currentCluster();

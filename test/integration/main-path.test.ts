@@ -1,15 +1,15 @@
 /** From the platform's records to what a downstream reader finds in the committed log, by the command itself. */
 import { randomUUID } from 'node:crypto';
 import { Partitioners } from 'kafkajs';
-import { auditCluster } from '../support/audit/audit-cluster.js';
-import { headerTexts } from '../support/audit/topic-record.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { createTopics, deploy, describeDeployment, registerSchemas } from '../support/deployment.js';
-import type { Deployment } from '../support/deployment.js';
+import { auditCluster } from '../../testkit/audit/audit-cluster.js';
+import { headerTexts } from '../../testkit/audit/topic-record.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { createTopics, deploy, describeDeployment, registerSchemas } from '../../testkit/deployment.js';
+import type { Deployment } from '../../testkit/deployment.js';
 import { expectedEventId } from '../support/expected-event-id.js';
 import { announcedCompanies, announcements, consumed, consumedToEnd } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 import { plainClient } from '../support/topics.js';
 
 const processors = new Processors();

@@ -4,13 +4,13 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { SCHEMAS } from '../../src/ops/api-schemas.js';
-import type { Broker, Cluster } from '../support/cluster/cluster.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { startOwnCluster } from '../support/cluster/start-cluster.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import type { Broker, Cluster } from '../../testkit/cluster/cluster.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 
 const PARTITIONS = 12;
 const OUTAGE_MS = 80_000;

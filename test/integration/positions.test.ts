@@ -1,11 +1,11 @@
 /** What an operator does with `company-sync positions` about partitions that are blocked, and what comes of it. */
-import { currentCluster } from '../support/cluster/current.js';
-import { runCommand } from '../support/command.js';
-import { createTopics, deploy, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { runCommand } from '../../testkit/command.js';
+import { createTopics, deploy, type Deployment } from '../../testkit/deployment.js';
 import { KafkaOperator } from '../support/kafka-operator.js';
 import { announcedCompanies, announcements, committedOffset, consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 
 const PARTITIONS = 2;
 /** Records that each partition has been given by `setStage`. */

@@ -1,11 +1,11 @@
 /** A registry that gives no usable answer makes nothing poison: whoever needs it waits, says so, and goes on by itself. */
 import avro from 'avsc';
-import { currentCluster } from '../support/cluster/current.js';
-import { pollUntil } from '../support/cluster/poll-until.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { announcedCompanies, announcements, consumed, deadLetterCodes } from '../support/outbound.js';
 import { framed, Platform, type PlatformRecord } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 import { RegistryProxy, type RegistryMood } from '../support/registry-proxy.js';
 
 const processors = new Processors();

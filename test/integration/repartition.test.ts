@@ -1,11 +1,11 @@
 /** The input gets more partitions: 2 become 5, so that companies move among the old partitions too. */
 import { randomUUID } from 'node:crypto';
-import { currentCluster } from '../support/cluster/current.js';
-import { runCommand } from '../support/command.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { runCommand } from '../../testkit/command.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
 import { Platform, type Place } from '../support/platform.js';
-import { Processors } from '../support/processor.js';
+import { Processors } from '../../testkit/processor.js';
 import { plainClient } from '../support/topics.js';
 
 const FROM = 2;

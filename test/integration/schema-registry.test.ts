@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { AvroReader } from '../../src/avro/avro-reader.js';
 import { SchemaWithReferences, UnusableSchema } from '../../src/avro/schema.js';
 import { RegistryUnavailableError } from '../../src/decode/schema-source.js';
-import { SchemaRegistry } from '../../src/kafka/schema-registry.js';
-import { currentCluster } from '../support/cluster/current.js';
+import { SchemaRegistry } from '../../src/registry/schema-registry.js';
+import { currentCluster } from '../support/current-cluster.js';
 
 const { registryUrl } = currentCluster();
 const timeoutMs = 300;

@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import avro from 'avsc';
-import type { TopicRecord } from '../support/audit/topic-record.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy, type Deployment } from '../support/deployment.js';
+import type { TopicRecord } from '../../testkit/audit/topic-record.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { announcedCompanies, committedRecords } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 
 const HOUR_MS = 3_600_000;
 /** Within the last day, so that retention takes nothing; longer ago than STALLED_AFTER and the hour of progress. */

@@ -1,10 +1,10 @@
 /** An instance that is told to stop says whether somebody is ready for its partitions. */
 import { shared } from '../support/assignments.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy } from '../../testkit/deployment.js';
 import { consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors, type Processor } from '../support/processor.js';
+import { Processors, type Processor } from '../../testkit/processor.js';
 
 const PARTITIONS = 2;
 const COMPANIES = 20;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { logLevel, type ITopicConfig } from 'kafkajs';
-import { KafkaLogs } from '../../src/kafka/kafka-logs.js';
+import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
 import type { TopicNames } from '../../src/config.js';
 import {
   UnfitTopicsError,
@@ -9,8 +9,10 @@ import {
   type CheckedTopics,
   type CreateTopicsOptions,
   type TopicOutcome,
-} from '../../src/kafka/topics.js';
-import { currentCluster } from '../support/cluster/current.js';
+} from '../../src/kafka/topics/topics.js';
+import type { TopicPartition } from '../../src/lib/record.js';
+import { StaleViewError } from '../../src/pipeline/errors.js';
+import { currentCluster } from '../support/current-cluster.js';
 import { systemClock } from '../../src/lib/system-clock.js';
 import { plainClient } from '../support/topics.js';
 
@@ -171,6 +173,12 @@ test('a changelog that could lose state is refused, with all that is wrong with 
     expect.stringContaining(`has 2 partitions and input ${names.syncEvents} has 3`),
     expect.stringContaining('partition 1, starts at offset 1'),
   ]);
+});
+
+test('nothing is said of a changelog that too few brokers speak for', async () => {
+  await create({ partitions: 1 });
+  const few = { bounds: async (at: TopicPartition) => ({ ...(await logs.bounds(at)), start: 5, byMost: false }) };
+  await expect(checkTopics(config, systemClock, few, names)).rejects.toThrow(StaleViewError);
 });
 
 test('topics that would lose events or choices are refused, each with what to do', async () => {

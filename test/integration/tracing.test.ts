@@ -1,11 +1,11 @@
 /** The traces of a real instance, as a collector gets them by OTLP over HTTP. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { currentCluster } from '../support/cluster/current.js';
-import { deploy } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { deploy } from '../../testkit/deployment.js';
 import { consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors } from '../support/processor.js';
+import { Processors } from '../../testkit/processor.js';
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 

@@ -1,17 +1,17 @@
 /** Brokers that allow no transaction as long as ours: an operator is told, and nothing loops without a word. */
 import { randomUUID } from 'node:crypto';
 import { logLevel } from 'kafkajs';
-import type { KafkaConfig } from '../../src/kafka/cluster.js';
-import { ClusterView } from '../../src/kafka/cluster-view.js';
-import { kafkaTransactions } from '../../src/kafka/transactions.js';
+import type { KafkaConfig } from '../../src/kafka/connection/cluster.js';
+import { ClusterView } from '../../src/kafka/connection/cluster-view.js';
+import { kafkaTransactions } from '../../src/kafka/transactions/transactions.js';
 import { systemClock } from '../../src/lib/system-clock.js';
 import { BrokerSettingError } from '../../src/pipeline/errors.js';
-import type { Cluster } from '../support/cluster/cluster.js';
-import { currentCluster } from '../support/cluster/current.js';
-import { startOwnCluster } from '../support/cluster/start-cluster.js';
-import { runCommand } from '../support/command.js';
-import { deploy, type Deployment } from '../support/deployment.js';
-import { Processors } from '../support/processor.js';
+import type { Cluster } from '../../testkit/cluster/cluster.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
+import { runCommand } from '../../testkit/command.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
+import { Processors } from '../../testkit/processor.js';
 
 const MAX_MS = 15_000;
 const processors = new Processors();

@@ -1,10 +1,10 @@
 /** A log that loses records which were read, by an unclean leader election, and then grows past them. */
 import { randomUUID } from 'node:crypto';
 import { logLevel } from 'kafkajs';
-import { KafkaLogs } from '../../src/kafka/kafka-logs.js';
+import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
 import { systemClock } from '../../src/lib/system-clock.js';
-import type { Cluster } from '../support/cluster/cluster.js';
-import { startOwnCluster } from '../support/cluster/start-cluster.js';
+import type { Cluster } from '../../testkit/cluster/cluster.js';
+import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
 import { createTopic, plainClient } from '../support/topics.js';
 
 const RECORDS = 3;

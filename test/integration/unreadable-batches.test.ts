@@ -1,12 +1,18 @@
 /** Batches that decompress to too much, and records that came in compressed, on a real broker. */
 import { randomBytes } from 'node:crypto';
 import { CompressionTypes, type Producer } from 'kafkajs';
-import { currentCluster } from '../support/cluster/current.js';
-import { runCommand } from '../support/command.js';
-import { createTopics, deploy, describeDeployment, registerSchemas, type Deployment } from '../support/deployment.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { runCommand } from '../../testkit/command.js';
+import {
+  createTopics,
+  deploy,
+  describeDeployment,
+  registerSchemas,
+  type Deployment,
+} from '../../testkit/deployment.js';
 import { announcedCompanies, committedRecords, consumed, deadLetterCodes } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors } from '../support/processor.js';
+import { Processors } from '../../testkit/processor.js';
 import { plainClient } from '../support/topics.js';
 
 const MAX_BATCH_BYTES = 65_536;

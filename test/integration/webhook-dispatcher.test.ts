@@ -1,14 +1,14 @@
 /** The example dispatcher between a real topic and a receiver that fails in every way that a receiver may. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { currentCluster } from '../support/cluster/current.js';
-import { pollUntil } from '../support/cluster/poll-until.js';
-import { deploy, type Deployment } from '../support/deployment.js';
-import { DispatcherProcess } from '../support/dispatcher.js';
+import { currentCluster } from '../support/current-cluster.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
+import { DispatcherProcess } from '../../testkit/dispatcher.js';
 import { announcements, consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
-import { Processors } from '../support/processor.js';
-import { WebhookReceiver, type Answering } from '../support/webhook-receiver.js';
+import { Processors } from '../../testkit/processor.js';
+import { WebhookReceiver, type Answering } from '../../testkit/webhook-receiver.js';
 
 const REPOSITORY = join(__dirname, '..', '..');
 const SECRET = `whsec_${randomBytes(32).toString('base64')}`;

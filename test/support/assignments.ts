@@ -1,6 +1,6 @@
 /** Which instance has which partitions, as their logs tell. */
-import { pollUntil } from './cluster/poll-until.js';
-import type { LogLine, Processor } from './processor.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import type { LogLine, Processor } from '../../testkit/processor.js';
 
 const SHARED_TIMEOUT_MS = 60_000;
 

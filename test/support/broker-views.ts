@@ -1,12 +1,8 @@
 /** What a single broker says of the cluster, right or not: a broker that is cut off from the others does not know it. */
 import { logLevel } from 'kafkajs';
-import {
-  COORDINATOR_OF_GROUP,
-  createCluster,
-  type Broker as BrokerConnection,
-  type Cluster,
-} from '../../src/kafka/cluster.js';
-import type { Broker } from './cluster/cluster.js';
+import { COORDINATOR_OF_GROUP, createCluster, type Cluster } from '../../src/kafka/connection/cluster.js';
+import type { Broker as BrokerConnection } from '../../src/kafka/protocol/protocol-call.js';
+import type { Broker } from '../../testkit/cluster/cluster.js';
 
 /** kafkajs's own, as far as it is used here. */
 interface AskedBroker extends BrokerConnection {

@@ -1,7 +1,7 @@
-import { auditCluster } from './audit/audit-cluster.js';
-import type { AuditReport } from './audit/audit-topics.js';
-import { anomalyLines, summaryLine } from './audit/report-lines.js';
-import type { Deployment } from './deployment.js';
+import { auditCluster } from '../../testkit/audit/audit-cluster.js';
+import type { AuditReport } from '../../testkit/audit/audit-topics.js';
+import { anomalyLines, summaryLine } from '../../testkit/audit/report-lines.js';
+import type { Deployment } from '../../testkit/deployment.js';
 
 const ANOMALIES_SHOWN = 3;
 

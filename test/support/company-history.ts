@@ -10,7 +10,7 @@ import type {
   PoisonRecord,
   ReferencePayload,
   TriggerPolicy,
-} from './reference-model.js';
+} from '../../testkit/reference-model.js';
 
 export const CONTEXT: HistoryContext = {
   companyId: 'company-1',

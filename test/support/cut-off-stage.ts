@@ -1,16 +1,16 @@
 /** A deployment on three brokers, one of which coordinates its group and leads most of its changelog, and is cut off. */
-import { auditCluster } from './audit/audit-cluster.js';
-import { anomalyLines, summaryLine } from './audit/report-lines.js';
+import { auditCluster } from '../../testkit/audit/audit-cluster.js';
+import { anomalyLines, summaryLine } from '../../testkit/audit/report-lines.js';
 import { AvoidedBroker } from './avoided-broker.js';
 import { BrokerView } from './broker-views.js';
-import type { Broker } from './cluster/cluster.js';
-import type { DivisibleCluster } from './cluster/divisible-cluster.js';
-import { pollUntil } from './cluster/poll-until.js';
-import { deploy, type Deployment } from './deployment.js';
+import type { Broker } from '../../testkit/cluster/cluster.js';
+import type { DivisibleCluster } from '../../testkit/cluster/divisible-cluster.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { consumed } from './outbound.js';
 import { Platform, type Place } from './platform.js';
 import { preferLeaders } from './preferred-leaders.js';
-import { Processors, type LogLine, type Processor } from './processor.js';
+import { Processors, type LogLine, type Processor } from '../../testkit/processor.js';
 import { SteadyLoad } from './steady-load.js';
 import { Timeline } from './timeline.js';
 import { plainClient } from './topics.js';

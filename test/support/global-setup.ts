@@ -1,7 +1,7 @@
 import { require as tsxRequire } from 'tsx/cjs/api';
-import type { Cluster } from './cluster/cluster.js';
-import type { ClusterAddress } from './cluster/current.js';
-import type * as startClusterModule from './cluster/start-cluster.js';
+import type { Cluster } from '../../testkit/cluster/cluster.js';
+import type { ClusterAddress } from './current-cluster.js';
+import type * as startClusterModule from '../../testkit/cluster/start-cluster.js';
 
 declare global {
   /** Handed from here to global-teardown.ts, which Jest loads apart. */
@@ -9,7 +9,7 @@ declare global {
 }
 
 // Jest transforms this file alone, without its moduleNameMapper, so that an import of `./x.js` would not find x.ts.
-const { startCluster } = tsxRequire('./cluster/start-cluster.ts', __filename) as typeof startClusterModule;
+const { startCluster } = tsxRequire('../../testkit/cluster/start-cluster.ts', __filename) as typeof startClusterModule;
 
 /**
  * One Kafka and one registry for each of Jest's workers, which runs one test file at a time: tests guess the next schema

@@ -1,9 +1,9 @@
 /** Instances that halt by themselves. */
 import { join } from 'node:path';
-import { pollUntil } from './cluster/poll-until.js';
-import type { Deployment } from './deployment.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import type { Deployment } from '../../testkit/deployment.js';
 import { HALTING, type HaltPlan } from './halt-plan.js';
-import type { LogLine, Processor, Processors } from './processor.js';
+import type { LogLine, Processor, Processors } from '../../testkit/processor.js';
 
 /** Long for a start and a few batches on a busy machine. */
 const MOMENT_TIMEOUT_MS = 60_000;

@@ -1,9 +1,9 @@
 /** The random company histories of the property tests, as records of one partition that come in portions. */
 import * as fc from 'fast-check';
 import { companyHistory, CONTEXT } from './company-history.js';
-import type { Deployment } from './deployment.js';
+import type { Deployment } from '../../testkit/deployment.js';
 import type { Place, Platform, PlatformRecord, StatusDetails } from './platform.js';
-import type { EventRecord, HistoryRecord } from './reference-model.js';
+import type { EventRecord, HistoryRecord } from '../../testkit/reference-model.js';
 
 export interface PortionOptions {
   readonly partition: number;

@@ -1,7 +1,7 @@
 /** What an operator, or an accident, does to a deployment behind the processor's back. */
 import { ConfigResourceTypes, type Admin } from 'kafkajs';
-import type { CurrentCluster } from './cluster/current.js';
-import type { Deployment } from './deployment.js';
+import type { CurrentCluster } from './current-cluster.js';
+import type { Deployment } from '../../testkit/deployment.js';
 import { plainClient } from './topics.js';
 
 const CONSUMER_GROUPS = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand';

@@ -1,8 +1,8 @@
 import { pino } from 'pino';
-import { ClusterView, type NamedCoordinator } from '../../src/kafka/cluster-view.js';
-import type { KafkaConfig } from '../../src/kafka/cluster.js';
-import { RememberedMember, type Memory } from '../../src/kafka/remembered-member.js';
-import { systemClock } from './system-clock.js';
+import { ClusterView, type NamedCoordinator } from '../../src/kafka/connection/cluster-view.js';
+import type { KafkaConfig } from '../../src/kafka/connection/cluster.js';
+import { RememberedMember, type Memory } from '../../src/kafka/group/remembered-member.js';
+import { systemClock } from '../../testkit/system-clock.js';
 
 /** A memory that lasts as long as the test. */
 export class MemoryOfTest implements Memory {

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { removeWithParent } from './cluster/end-with-parent.js';
-import { runToEnd } from './cluster/run-to-end.js';
-import type { Command } from './command.js';
+import { removeWithParent } from '../../testkit/cluster/end-with-parent.js';
+import { runToEnd } from '../../testkit/cluster/run-to-end.js';
+import type { Command } from '../../testkit/command.js';
 
 /**
  * The release that instances are upgraded from, and rolled back to. Move it forward with each release, and add

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import avro from 'avsc';
-import { readTopics } from './audit/read-topics.js';
-import { headerTexts, type TopicRecord } from './audit/topic-record.js';
-import { pollUntil } from './cluster/poll-until.js';
-import type { Deployment } from './deployment.js';
+import { readTopics } from '../../testkit/audit/read-topics.js';
+import { headerTexts, type TopicRecord } from '../../testkit/audit/topic-record.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import type { Deployment } from '../../testkit/deployment.js';
 import type { Place } from './platform.js';
 import { plainClient } from './topics.js';
 

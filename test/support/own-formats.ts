@@ -1,6 +1,5 @@
-import * as memberAssignment from '../../src/kafka/member-assignment.js';
-import * as memberInfo from '../../src/kafka/member-info.js';
-import * as byteWriter from '../../src/store/byte-writer.js';
+import * as memberMessages from '../../src/kafka/group/member-messages.js';
+import * as byteWriter from '../../src/lib/byte-writer.js';
 import * as partitionMeta from '../../src/store/partition-meta.js';
 import * as rowCodec from '../../src/store/row-codec.js';
 import * as rowKeys from '../../src/store/row-keys.js';
@@ -12,6 +11,5 @@ export const ownFormats = storedFormats({
   ...rowCodec,
   ...partitionMeta,
   ...rowKeys,
-  ...memberInfo,
-  ...memberAssignment,
+  ...memberMessages,
 });

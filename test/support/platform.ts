@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import avro from 'avsc';
 import { Partitioners, type IHeaders, type Message, type Producer } from 'kafkajs';
-import type { Deployment } from './deployment.js';
+import type { Deployment } from '../../testkit/deployment.js';
 import { plainClient } from './topics.js';
 
 export interface PlatformRecord {

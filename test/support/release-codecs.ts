@@ -6,18 +6,23 @@
  *
  * Prints the same list with both. Values are as `stored-formats.ts` has them in JSON.
  */
+import { readdirSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fromJson, storedFormats, toJson, type StoredModules, type StoredValue } from './stored-formats.js';
 
 const [dist = '', operation] = process.argv.slice(2);
-const load = async (path: string) => (await import(pathToFileURL(join(dist, path)).href)) as object;
-const modules = await Promise.all(
-  ['store/byte-writer.js', 'store/row-codec.js', 'store/partition-meta.js', 'store/row-keys.js']
-    .concat(['kafka/member-info.js', 'kafka/member-assignment.js'])
-    .map(load),
+/** The modules by name: releases have them in different folders. Older ones have two in place of `member-messages`. */
+const FILES = [
+  ...['byte-writer', 'row-codec', 'partition-meta', 'row-keys'],
+  ...['member-messages', 'member-info', 'member-assignment'],
+];
+const paths = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((path) =>
+  FILES.includes(basename(path, '.js')),
 );
+const load = async (path: string) => (await import(pathToFileURL(join(dist, path)).href)) as object;
+const modules = await Promise.all(paths.map(load));
 const formats = storedFormats(Object.assign({}, ...modules) as StoredModules);
 const values = fromJson(await text(process.stdin)) as StoredValue[];
 const answers = values.map(({ kind, bytes, value }) =>

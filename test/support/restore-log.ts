@@ -1,5 +1,5 @@
 /** What an instance's log says of its restores. */
-import type { LogLine } from './processor.js';
+import type { LogLine } from '../../testkit/processor.js';
 
 export interface Restore {
   readonly partition: number;

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Deployment } from './deployment.js';
+import type { Deployment } from '../../testkit/deployment.js';
 import { historyPortions, type PortionOptions } from './history-portions.js';
 import type { Place, Platform, PlatformRecord } from './platform.js';
 

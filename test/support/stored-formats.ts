@@ -1,7 +1,6 @@
 /** Everything that an instance leaves for another release to read: on its disk, in the changelog and in the group. */
-import type * as memberAssignment from '../../src/kafka/member-assignment.js';
-import type * as memberInfo from '../../src/kafka/member-info.js';
-import type * as byteWriter from '../../src/store/byte-writer.js';
+import type * as memberMessages from '../../src/kafka/group/member-messages.js';
+import type * as byteWriter from '../../src/lib/byte-writer.js';
 import type * as partitionMeta from '../../src/store/partition-meta.js';
 import type * as rowCodec from '../../src/store/row-codec.js';
 import type * as rowKeys from '../../src/store/row-keys.js';
@@ -11,8 +10,7 @@ export type StoredModules = typeof byteWriter &
   typeof rowCodec &
   typeof partitionMeta &
   typeof rowKeys &
-  typeof memberInfo &
-  typeof memberAssignment;
+  typeof memberMessages;
 
 export const STORED_KINDS = [
   ...(['company', 'info', 'dataset', 'hold', 'position'] as const),

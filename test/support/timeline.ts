@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import type { LogLine, Processor } from './processor.js';
+import type { LogLine, Processor } from '../../testkit/processor.js';
 
 /** Of stack traces and other long values, so much is kept. */
 const MOST_CHARACTERS = 300;

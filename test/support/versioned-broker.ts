@@ -1,8 +1,8 @@
 /** Brokers that say what they support, and which brokers there are. They answer nothing else. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { REQUIRED_VERSIONS, type lacking } from '../../src/kafka/required-versions.js';
-import { WireWriter } from '../../src/kafka/wire-format.js';
+import { REQUIRED_VERSIONS, type lacking } from '../../src/kafka/connection/required-versions.js';
+import { WireWriter } from '../../src/kafka/protocol/wire-format.js';
 
 export type Supported = Parameters<typeof lacking>[1];
 

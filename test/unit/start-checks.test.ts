@@ -1,8 +1,9 @@
 import { loadConfig, type Flags } from '../../src/config.js';
 import type { LogRecord, TopicPartition } from '../../src/lib/record.js';
+import { StaleViewError } from '../../src/pipeline/errors.js';
 import type { Logs } from '../../src/pipeline/ports.js';
 import { eventIdNamespace, eventIdOf } from '../../src/publish/event-id.js';
-import { textHeader } from '../../src/publish/text-header.js';
+import { textHeader } from '../../src/publish/record-headers.js';
 import { checkFirstStart } from '../../src/start-checks.js';
 import { SEEN_BY_MOST } from '../support/seen-by-most.js';
 
@@ -26,6 +27,8 @@ type Found = Record<string, readonly [start: number, end: number, highWatermark:
 
 class FoundLogs implements Logs {
   offset: number | null = null;
+  /** Too few brokers speak for this topic. */
+  toldByFew: string | null = null;
   readonly asked: string[] = [];
 
   constructor(
@@ -36,7 +39,7 @@ class FoundLogs implements Logs {
   bounds({ topic, partition }: TopicPartition) {
     this.asked.push(topic);
     const [start, end, highWatermark] = (partition === 1 ? this.found[topic] : undefined) ?? [0, 0, 0];
-    return Promise.resolve({ start, end, highWatermark, ...SEEN_BY_MOST });
+    return Promise.resolve({ start, end, highWatermark, ...SEEN_BY_MOST, byMost: topic !== this.toldByFew });
   }
 
   committedOffset({ partition }: TopicPartition) {
@@ -95,6 +98,15 @@ test('it is not refused on an unused topic, with consent, or if something was co
   withOffset.offset = 0;
   expect(await check(withOffset)).toBeNull();
 });
+
+test.each([OUTBOUND, CHANGELOG])(
+  'a first start waits while too few brokers speak for %s: nothing later would notice what it did not see',
+  async (toldByFew) => {
+    const stale = new FoundLogs(toldByFew === OUTBOUND ? {} : used);
+    stale.toldByFew = toldByFew;
+    await expect(check(stale)).rejects.toThrow(StaleViewError);
+  },
+);
 
 test('a start on a changelog that is not empty asks nothing', async () => {
   const logs = new FoundLogs(used);

@@ -1,7 +1,7 @@
-import type { AnomalyKind } from '../../support/audit/anomaly.js';
-import { auditTopics } from '../../support/audit/audit-topics.js';
-import { summaryLine } from '../../support/audit/report-lines.js';
-import type { TopicRecord } from '../../support/audit/topic-record.js';
+import type { AnomalyKind } from '../../../testkit/audit/anomaly.js';
+import { auditTopics } from '../../../testkit/audit/audit-topics.js';
+import { summaryLine } from '../../../testkit/audit/report-lines.js';
+import type { TopicRecord } from '../../../testkit/audit/topic-record.js';
 import { complete, BEFORE, DeploymentInMemory } from './deployment-in-memory.js';
 
 /** One company, complete at the record returned; nothing is announced yet. */

@@ -1,6 +1,6 @@
-import type { AnomalyKind } from '../../support/audit/anomaly.js';
-import { auditTopics } from '../../support/audit/audit-topics.js';
-import type { TopicRecord } from '../../support/audit/topic-record.js';
+import type { AnomalyKind } from '../../../testkit/audit/anomaly.js';
+import { auditTopics } from '../../../testkit/audit/audit-topics.js';
+import type { TopicRecord } from '../../../testkit/audit/topic-record.js';
 import { DeploymentInMemory } from './deployment-in-memory.js';
 
 function kindsIn(deployment: DeploymentInMemory): AnomalyKind[] {

@@ -1,9 +1,9 @@
 /** Topics of a small deployment made by hand, so that one thing in them can be wrong. */
 import { readFileSync } from 'node:fs';
 import avro from 'avsc';
-import { eventIdOf, type ReferenceAnnouncement } from '../../support/reference-model.js';
-import type { AuditInput } from '../../support/audit/audit-topics.js';
-import type { TopicContents, TopicRecord } from '../../support/audit/topic-record.js';
+import { eventIdOf, type ReferenceAnnouncement } from '../../../testkit/reference-model.js';
+import type { AuditInput } from '../../../testkit/audit/audit-topics.js';
+import type { TopicContents, TopicRecord } from '../../../testkit/audit/topic-record.js';
 
 export const PARTITIONS = 3;
 export const APPLICATION_ID = 'company-sync';

@@ -6,9 +6,9 @@ import type { Repairing } from '../../../src/command/dead-letter-repair.js';
 import { InputAfterwards } from '../../../src/command/input-afterwards.js';
 import { RepairAttempts, type RecordId } from '../../../src/command/repair-attempts.js';
 import type { InputEvent } from '../../../src/domain/events.js';
-import { partitionOfKey } from '../../../src/kafka/partitioner.js';
-import type { RecordTo } from '../../../src/kafka/record-sender.js';
-import { idOf, type DeadLetter } from '../../../src/publish/dead-letter-reading.js';
+import { partitionOfKey } from '../../../src/kafka/transactions/partitioner.js';
+import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
+import { type DeadLetter, idOf } from '../../../src/publish/dead-letter.js';
 
 const PARTITIONS = 1;
 const KEY = Buffer.from('acme');

@@ -2,7 +2,7 @@
 import { InputAfterwards } from '../../../src/command/input-afterwards.js';
 import type { DatasetStatusChanged, InputEvent, LinkSyncQueued, Payload } from '../../../src/domain/events.js';
 import type { LogRecord } from '../../../src/lib/record.js';
-import type { DeadLetter } from '../../../src/publish/dead-letter-reading.js';
+import type { DeadLetter } from '../../../src/publish/dead-letter.js';
 
 const LETTER: DeadLetter = {
   ...{ topic: 'sync-events', partition: 1, offset: 10, code: 'undecodable', message: '', writtenAt: 1_000 },

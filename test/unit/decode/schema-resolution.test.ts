@@ -1,11 +1,10 @@
-import { DecodingAbortedError } from '../../../src/decode/errors.js';
+import { DecodingAbortedError, SchemaResolution } from '../../../src/decode/schema-resolution.js';
 import {
   ASK_AGAIN_MS,
   ASK_FOR_REPAIR_MS,
   MAX_REMEMBERED_IDS,
   UNKNOWN_AFTER_MS,
 } from '../../../src/decode/schema-denials.js';
-import { SchemaResolution } from '../../../src/decode/schema-resolution.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import type { Clock } from '../../../src/lib/clock.js';
 import { notAborted, RecordedClock } from './sync-events.js';

@@ -12,7 +12,7 @@ import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/doma
 import { completingOf, countAgain, dueFirst, mistrustCounts } from '../../../src/domain/recount.js';
 import { visitRowsNeeded } from '../../../src/domain/rows-needed.js';
 import { hold, transition, type Outcome } from '../../../src/domain/transition.js';
-import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { decodeCompanyRow, writeCompanyRow } from '../../../src/store/row-codec.js';
 import {
   eventIdOf,
@@ -22,7 +22,7 @@ import {
   type ReferenceAnnouncement,
   type ReferencePayload,
   type TriggerPolicy,
-} from '../../support/reference-model.js';
+} from '../../../testkit/reference-model.js';
 
 /** Rows of one company by their place: what a crash leaves. The values are frozen. */
 export interface StoredRows {

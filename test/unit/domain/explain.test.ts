@@ -4,7 +4,7 @@ import { explain, explainUnknown, withAnnouncedContent } from '../../../src/doma
 import type { Explanation } from '../../../src/domain/explanation.js';
 import type { Policy } from '../../../src/domain/policy.js';
 import { companyHistory, CONTEXT } from '../../support/company-history.js';
-import { judgeCompany } from '../../support/reference-model.js';
+import { judgeCompany } from '../../../testkit/reference-model.js';
 import { asOldReleaseReads, CompanyInStore } from './company-in-store.js';
 import {
   announcedElsewhere,

@@ -8,7 +8,7 @@ import {
   type ReferenceAnnouncement,
   type ReferencePayload,
   type TriggerPolicy,
-} from '../../support/reference-model.js';
+} from '../../../testkit/reference-model.js';
 import { CompanyInStore } from './company-in-store.js';
 
 export type Draft = Omit<EventRecord, 'offset'> | Omit<PoisonRecord, 'offset'>;

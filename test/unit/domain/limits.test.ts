@@ -1,6 +1,6 @@
 /** The bounds on one company, at their real size and at both sides of the edge. */
 import { CONTEXT } from '../../support/company-history.js';
-import { judgeCompany, type HistoryRecord } from '../../support/reference-model.js';
+import { judgeCompany, type HistoryRecord } from '../../../testkit/reference-model.js';
 import type { InfoRow, PendingCompany } from '../../../src/domain/rows.js';
 import { CompanyInStore } from './company-in-store.js';
 import {

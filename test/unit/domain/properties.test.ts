@@ -8,7 +8,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import { companyHistory, CONTEXT } from '../../support/company-history.js';
-import { judgeCompany, type HistoryRecord, type Standing, type Verdict } from '../../support/reference-model.js';
+import { judgeCompany, type HistoryRecord, type Standing, type Verdict } from '../../../testkit/reference-model.js';
 import { asOldReleaseReads, CompanyInStore } from './company-in-store.js';
 
 const TIME_LIMIT_MS = 4_000;

@@ -8,7 +8,7 @@ import { AnnouncedEvents } from '../../../src/ops/announced-events.js';
 import type { Logs } from '../../../src/pipeline/ports.js';
 import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
 import { resentOf } from '../../../src/publish/resent-event.js';
-import { systemClock } from '../../support/system-clock.js';
+import { systemClock } from '../../../testkit/system-clock.js';
 
 const EVENTS = 5_000;
 const file = join(__dirname, '..', '..', '..', 'schemas', 'company-synchronized-value', 'v1.avsc');

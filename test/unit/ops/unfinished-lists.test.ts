@@ -4,7 +4,7 @@ import { CompanyRows } from '../../../src/domain/company-rows.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import { MAX_LIST, merge, UnfinishedLists } from '../../../src/ops/unfinished-lists.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
-import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import type { CommittedRows } from '../../../src/store/committed-rows.js';
 import type { Pair } from '../../../src/store/key-value-store.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';

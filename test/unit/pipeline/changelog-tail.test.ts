@@ -11,7 +11,7 @@ test('the first record of an owner must lie exactly where the changelog was said
 test('later records may have markers before them, and never lie below what was committed', () => {
   const tail = new ChangelogTail(20);
   tail.mustFollow(20);
-  tail.committed(25);
+  tail.committed(25, 0);
   tail.mustFollow(25);
   tail.mustFollow(27);
   expect(() => tail.mustFollow(24)).toThrow(StaleViewError);

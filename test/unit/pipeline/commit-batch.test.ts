@@ -58,6 +58,7 @@ const CHANGELOG_END = 7;
 function committing(
   lost?: Pick<LogBounds, 'end' | 'highWatermark'>,
   saidToEnd = CHANGELOG_END - 2,
+  { lostUnnoticed = false, lastBegunAt }: { lostUnnoticed?: boolean; lastBegunAt?: number } = {},
 ): {
   steps: Steps;
   outcome: Promise<number>;
@@ -66,7 +67,8 @@ function committing(
   const steps = new Steps();
   const producer: TransactionalProducer = {
     lastOutcome: null,
-    lostConnection: () => lost !== undefined,
+    lastCommit: null,
+    lostConnection: () => lost !== undefined && !lostUnnoticed,
     ...{ prove: never, hasOpenIn: () => Promise.resolve(true), throttledMs: 0 },
     repeatEnd: never,
     begin: () => steps.ask('begin'),
@@ -94,8 +96,10 @@ function committing(
     changelogLogs: { ...noLogs, bounds: () => Promise.resolve({ start: 0, ...SEEN_BY_MOST, ...(lost ?? never()) }) },
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,
   };
+  const tail = new ChangelogTail(saidToEnd);
+  if (lastBegunAt !== undefined) tail.committed(saidToEnd, lastBegunAt);
   const owned = {
-    ...{ producer, store, tail: new ChangelogTail(saidToEnd), counted: new CountedCompanies(null), from: 0 },
+    ...{ producer, store, tail, counted: new CountedCompanies(null), from: 0 },
     ...{ origin: new Map<string, string>(), inputLog: { topicId: null, leaderEpoch: -1 }, isNews: false },
     notes: new AtEndNotes(context as PipelineContext, 0, store),
   };
@@ -125,6 +129,17 @@ test('after a connection was lost nothing is done before it is known that the la
   const whole = committing({ end: 7, highWatermark: 7, ...SEEN_BY_MOST });
   await turn();
   expect([...whole.steps.asked].sort()).toEqual(['begin', 'write']);
+});
+
+test('so too after a commit that is long ago: its leader may be gone without a trace', async () => {
+  const open = { end: 5, highWatermark: 7 };
+  const longAgo = committing(open, undefined, { lostUnnoticed: true, lastBegunAt: -3_001 });
+  await expect(longAgo.outcome).rejects.toThrow(BrokerError);
+  expect(longAgo.steps.asked).toEqual([]);
+
+  const recent = committing(open, undefined, { lostUnnoticed: true, lastBegunAt: -3_000 });
+  await turn();
+  expect([...recent.steps.asked].sort()).toEqual(['begin', 'write']);
 });
 
 test('nor before the transaction has begun, where the store is faster', async () => {

@@ -1,8 +1,8 @@
 /** What the brokers left open of the last transaction: found, and ended as the coordinator had decided. */
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, HangingTransactionError, StaleViewError } from '../../../src/pipeline/errors.js';
-import { fence, mustBeWhole } from '../../../src/pipeline/fence.js';
-import type { LogBounds, TransactionOutcome, TransactionalProducer } from '../../../src/pipeline/ports.js';
+import { fence, mustBeWhole, mustLookWhole } from '../../../src/pipeline/fence.js';
+import type { KnownCommit, LogBounds, TransactionOutcome, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
@@ -24,6 +24,10 @@ interface Situation {
   readonly staysOpen?: boolean;
   /** Somebody else's transaction is what is open in the outbound topics; null where the brokers do not tell. */
   readonly isOthers?: boolean | null;
+  /** What the process knows to be committed. */
+  readonly lastCommit?: KnownCommit;
+  /** High watermark of what is open. */
+  readonly openUpTo?: number;
   /** Too few brokers have said who leads: in all topics, or in this one. */
   readonly isToldByFew?: boolean | string;
 }
@@ -33,7 +37,8 @@ function never(): never {
 }
 
 async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }: Situation) {
-  const { sharedTopic, fails, staysOpen = false, isOthers = false, isToldByFew = false } = rest;
+  const { sharedTopic, fails, staysOpen = false, isOthers = false, isToldByFew = false, lastCommit = null } = rest;
+  const opened = { ...OPEN, highWatermark: rest.openUpTo ?? OPEN.highWatermark };
   const did: string[] = [];
   const told: unknown[] = [];
   const looked: string[] = [];
@@ -44,7 +49,15 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     if (lastOutcome === undefined) never();
     did.push(`fence ${id}`);
     return Promise.resolve({
-      ...{ lastOutcome, throttledMs: 0, lostConnection: never, begin: never, prepare: never, produce: never },
+      ...{
+        lastOutcome,
+        lastCommit,
+        throttledMs: 0,
+        lostConnection: never,
+        begin: never,
+        prepare: never,
+        produce: never,
+      },
       ...{
         sendOffset: never,
         commit: never,
@@ -79,7 +92,7 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
       ...{ reader: never, endOfEpoch: never, committedOffset: never, offsetIsPending: never },
       bounds: ({ topic, partition }) => {
         looked.push(`${topic}/${partition}`);
-        const bounds = isOpen && open.includes(topic) ? OPEN : WHOLE;
+        const bounds = isOpen && open.includes(topic) ? opened : WHOLE;
         return Promise.resolve({ ...bounds, byMost: isToldByFew !== true && isToldByFew !== topic });
       },
     },
@@ -117,6 +130,45 @@ test("an offset that is pending alone counts, as the group's", async () => {
   const { did, told } = await fenced({ outcomes: ['commit', 'commit'], offsetIsPending: true });
   expect(did).toEqual([FENCE, `commit ${EVERYWHERE}`, 'discard', FENCE]);
   expect(told).toEqual([[1, 'commit', [`the group's offset of ${TOPICS.input}/1`]]]);
+});
+
+describe('what an acknowledged commit has left open while the transaction after it failed', () => {
+  /** It has written offsets 5 and 6 to changelog and announcements. */
+  const lastCommit: KnownCommit = {
+    endIn: ({ topic }) => (topic === TOPICS.changelog || topic === TOPICS.synchronized ? 7 : null),
+    hasLastOffset: true,
+  };
+
+  test.each<[string, Partial<Situation>, string]>([
+    ['the changelog', { open: [TOPICS.changelog] }, 'changelog/1'],
+    ['the announcements', { open: [TOPICS.synchronized] }, 'synchronized/1'],
+    ['changelog and offset', { open: [TOPICS.changelog], offsetIsPending: true }, 'changelog/1'],
+    ['the offset', { offsetIsPending: true }, ''],
+  ])('is committed in %s', async (_, where, logs) => {
+    for (const outcome of ['abort', null] as const) {
+      const { did, result } = await fenced({ outcomes: [outcome, 'commit'], lastCommit, ...where });
+      expect(result).not.toBeInstanceOf(Error);
+      expect(did).toEqual([FENCE, `commit ${logs}`, 'discard', FENCE]);
+    }
+  });
+
+  test.each<[string, Partial<Situation>]>([
+    ['records came after it', { open: [TOPICS.changelog], openUpTo: 8 }],
+    ['it wrote nothing there', { open: [TOPICS.stalled] }],
+    ['it ended before what is open', { open: [TOPICS.changelog], lastCommit: { ...lastCommit, endIn: () => 5 } }],
+    ['an offset came after it', { offsetIsPending: true, lastCommit: { ...lastCommit, hasLastOffset: false } }],
+    ['others have written since', { offsetIsPending: true, lastCommit: { ...lastCommit, endIn: () => 5 } }],
+  ])('is not what is open if %s: that ends as the last transaction has', async (_, situation) => {
+    const { did } = await fenced({ outcomes: ['abort', 'abort'], lastCommit, ...situation });
+    expect(did).toEqual([FENCE, `abort ${EVERYWHERE}`, 'discard', FENCE]);
+  });
+
+  test('stops the partition if parts of a later transaction are open too', async () => {
+    const open = [TOPICS.changelog, TOPICS.stalled];
+    const { did, result } = await fenced({ outcomes: ['abort'], lastCommit, open });
+    expect(result).toBeInstanceOf(HangingTransactionError);
+    expect(did).toEqual([FENCE, 'discard']);
+  });
 });
 
 test.each([TOPICS.changelog, TOPICS.synchronized])(
@@ -164,6 +216,16 @@ test('an owner that has lost a connection goes on only where nothing is open', a
   await expect(mustBeWhole(context, PARTITION, producer)).resolves.toBeUndefined();
   const { context: open } = await fenced({ outcomes: [null], open: [TOPICS.changelog] });
   await expect(mustBeWhole(open, PARTITION, producer)).rejects.toThrow(BrokerError);
+});
+
+test('an owner whose last commit is long ago looks for what is open, and believes the leaders', async () => {
+  const { context, result } = await fenced({ outcomes: ['commit'] });
+  const producer = result as TransactionalProducer;
+  const { context: few } = await fenced({ outcomes: ['commit'], isToldByFew: true });
+  await expect(mustLookWhole(few, PARTITION, producer)).resolves.toBeUndefined();
+  await expect(mustLookWhole(context, PARTITION, producer)).resolves.toBeUndefined();
+  const { context: open } = await fenced({ outcomes: [null], open: [TOPICS.changelog] });
+  await expect(mustLookWhole(open, PARTITION, producer)).rejects.toThrow(BrokerError);
 });
 
 test("another deployment's open transaction in a topic that both write to is left alone", async () => {

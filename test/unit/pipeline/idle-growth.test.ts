@@ -6,7 +6,7 @@ import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import { StandbyTask } from '../../../src/pipeline/standby-task.js';
-import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { writeCompanyRow } from '../../../src/store/row-codec.js';
 import { companyKey } from '../../../src/store/row-keys.js';

@@ -6,7 +6,7 @@ import type { Decoded } from '../../../src/decode/poison.js';
 import type { Payload } from '../../../src/domain/events.js';
 import type { LogRecord } from '../../../src/lib/record.js';
 import { NO_HEADERS } from '../../../src/lib/record.js';
-import { cutBatch } from '../../../src/kafka/record-batch-encoder.js';
+import { cutBatch } from '../../../src/kafka/protocol/record-batch-encoder.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { decide, type DecidedBatch } from '../../../src/pipeline/decide.js';
 import { deadLetterOf } from '../../../src/publish/dead-letter.js';

@@ -158,9 +158,60 @@ test('a batch that cannot be read can be skipped, and only to where the next one
   expect(judgePositions({ ...withState(4, 9, 0, 20), unreadable: null })).toMatchObject({ verdict: 'offset differs' });
 });
 
+test('a batch whose end is not known offers no offset: any could skip sound records', () => {
+  const unreadable = { firstOffset: 4, nextOffset: null };
+  const at = (committed: number) => judgePositions({ ...withState(4, committed, 0, 20), unreadable });
+  expect(at(4)).toMatchObject({ verdict: 'batch unreadable', startsAt: null, choices: [] });
+  expect(at(4).remedy).toContain('another replica lead');
+  expect(at(9)).toMatchObject({ verdict: 'offset differs', startsAt: null });
+});
+
 test('an input that has lost consumed records stops the partition, and the choice says which records are skipped', () => {
   const { verdict, startsAt, choices } = judgePositions({ ...withState(9, 9, 0, 20), inputLostFrom: 6 });
   expect({ verdict, startsAt }).toEqual({ verdict: 'input lost records', startsAt: null });
   expect(choices).toMatchObject([{ target: 'state', offset: 9, startsAt: 9 }]);
   expect(choices[0]?.loses).toMatch(/from offset 6 to 8 .*The 3 records that have these offsets now are skipped/);
+});
+
+describe('an input that has lost consumed records', () => {
+  const lost = (positions: Positions, inputLostFrom: number) => judgePositions({ ...positions, inputLostFrom });
+  const lossOf = (judged: ReturnType<typeof judgePositions>) => judged.choices[0]?.loses ?? '';
+
+  test('and ends below the position is not taken for a former log: to wait is better than to read all again', () => {
+    const judged = lost(withState(40, 40, 2, 30), 20);
+    expect(judged).toMatchObject({ verdict: 'input lost records', choices: [{ target: 'log-start', offset: 2 }] });
+    expect(lossOf(judged)).toMatch(
+      /offset 20 to 39 .*ends at offset 30 now.*28 records at most.*below offset 20 before/,
+    );
+    expect(lossOf(judged)).toMatch(/may be announced early.*wait until the log has grown past offset 40.* --to state/);
+    expect(lossOf(judged)).not.toMatch(/former log/);
+    expect(lost(withState(40, 40, 2, 41), 20)).toMatchObject({ choices: [{ target: 'state', offset: 40 }] });
+  });
+
+  test('is not reported as such if it is another topic: the message would contradict itself', () => {
+    for (const end of [9, 60]) {
+      const recreated = { ...withState(40, 40, 0, end), inputRecreated: true, inputLostFrom: 5 };
+      expect(judgePositions(recreated).verdict).toBe('input recreated');
+      expect(() => startOffset(recreated)).toThrow(/not the topic that the state was built from/);
+      expect(() => startOffset(recreated)).not.toThrow(/has lost what was consumed/);
+    }
+  });
+
+  test('is said to, whatever else is wrong: no choice claims that nothing is lost', () => {
+    for (const committed of [null, 7, 12]) {
+      const judged = lost(withState(9, committed, 0, 20), 6);
+      expect(judged.choices).toMatchObject([{ target: 'state', offset: 9 }]);
+      expect(lossOf(judged)).toMatch(
+        /lost the records .* from offset 6 to 8 .*The 3 records that have these offsets now/,
+      );
+      expect(lossOf(judged)).not.toMatch(/^Nothing is lost/);
+    }
+    expect(lossOf(lost(withState(9, 12, 0, 20), 10))).not.toContain('The brokers have lost the records');
+  });
+
+  test('is judged before a batch that cannot be read: skipping that would hide the loss', () => {
+    const unreadable = { firstOffset: 9, nextOffset: 12 };
+    expect(lost({ ...withState(9, 9, 0, 20), unreadable }, 6).verdict).toBe('input lost records');
+    expect(judgePositions({ ...withState(9, 9, 0, 20), unreadable }).verdict).toBe('batch unreadable');
+  });
 });

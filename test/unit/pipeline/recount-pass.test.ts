@@ -21,7 +21,7 @@ import type { PipelineObserver, RecountedCompanies } from '../../../src/pipeline
 import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StalledWatch } from '../../../src/pipeline/stalled-watch.js';
 import type { OwnedPartition } from '../../../src/pipeline/take-over.js';
-import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { CompanyCache } from '../../../src/store/company-cache.js';
 import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import type { KeyChange } from '../../../src/store/key-value-store.js';
@@ -185,7 +185,14 @@ class Partition {
     const open: RecordToWrite[] = [];
     const done = () => Promise.resolve();
     return {
-      ...{ lastOutcome: null, lostConnection: () => false, throttledMs: 0, repeatEnd: never, produce: never },
+      ...{
+        lastOutcome: null,
+        lastCommit: null,
+        lostConnection: () => false,
+        throttledMs: 0,
+        repeatEnd: never,
+        produce: never,
+      },
       ...{ prove: never, hasOpenIn: never },
       ...{ begin: done, sendOffset: done, discard: done },
       prepare: ({ topic }, records) => {

@@ -232,7 +232,14 @@ export class SimulatedPartition {
     const done = () => Promise.resolve();
     let offset: CommittedOffset = { offset: 0, leaderEpoch: -1 };
     return {
-      ...{ lastOutcome: null, lostConnection: () => false, throttledMs: 0, repeatEnd: never, produce: never },
+      ...{
+        lastOutcome: null,
+        lastCommit: null,
+        lostConnection: () => false,
+        throttledMs: 0,
+        repeatEnd: never,
+        produce: never,
+      },
       hasOpenIn: never,
       prove: () => {
         this.proofs++;

@@ -51,6 +51,7 @@ class SlowKafka {
     const kafka = this;
     return {
       lastOutcome: null,
+      lastCommit: null,
       lostConnection: () => false,
       get throttledMs() {
         return Math.max(0, kafka.throttledUntil - kafka.now);

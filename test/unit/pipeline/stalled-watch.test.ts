@@ -10,7 +10,7 @@ import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { PendingCompanies, PipelineObserver } from '../../../src/pipeline/observer.js';
 import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StalledWatch } from '../../../src/pipeline/stalled-watch.js';
-import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { CompanyCache } from '../../../src/store/company-cache.js';
 import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import { PartitionStore } from '../../../src/store/partition-store.js';
@@ -45,6 +45,7 @@ class Watched {
     const throttledMs = () => this.throttledMs;
     const producer: TransactionalProducer = {
       lastOutcome: null,
+      lastCommit: null,
       lostConnection: () => false,
       get throttledMs() {
         return throttledMs();
@@ -73,9 +74,11 @@ class Watched {
           this.inputEnd instanceof BrokerError
             ? Promise.reject(this.inputEnd)
             : Promise.resolve({ start: 0, end: 0, highWatermark: this.inputEnd, ...SEEN_BY_MOST, byMost: this.byMost }),
+        offsetIsPending: () => Promise.resolve(false),
       } as Partial<PipelineContext['inputLogs']> as PipelineContext['inputLogs'],
       changelogLogs: {
-        bounds: () => Promise.reject(new BrokerError('nobody knows the end')),
+        // Further than the store: nothing is noted.
+        bounds: () => Promise.resolve({ start: 0, end: 99, highWatermark: 99, ...SEEN_BY_MOST }),
       } as Partial<PipelineContext['changelogLogs']> as PipelineContext['changelogLogs'],
       encodeStall: ({ companyId }) => ({ key: Buffer.from(companyId), value: Buffer.alloc(0), headers: [] }),
       observer: observer as PipelineObserver,

@@ -20,7 +20,7 @@ import type {
   TransactionalProducer,
 } from '../../../src/pipeline/ports.js';
 import { takeOver, type OwnedPartition } from '../../../src/pipeline/take-over.js';
-import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import type { KeyChange, KeyValueStore } from '../../../src/store/key-value-store.js';
 import {
   changelogPositionChanges,
@@ -80,6 +80,8 @@ interface Situation {
   /** What is told after the proof. */
   readonly provedInput?: LogBounds;
   readonly provedChangelog?: LogBounds;
+  /** Another owner has written to the changelog up to there by the time that it is restored. */
+  readonly restoredUpTo?: number;
   /** The batch of the input that cannot be read; the input must not be read if it is left out. */
   readonly unreadable?: { readonly firstOffset: number; readonly nextOffset: number };
   /** What brokers say about the changelog from the second question on. Fencing asks the first. */
@@ -201,8 +203,9 @@ class TakeOver {
 
   /** What is left of the changelog are markers. */
   #readerOfNothing(): LogReader {
-    const { changelog = EMPTY, provedChangelog } = this.situation;
-    const { end } = this.#isProved ? (provedChangelog ?? changelog) : changelog;
+    const { changelog = EMPTY, provedChangelog, restoredUpTo } = this.situation;
+    const told = this.#isProved ? (provedChangelog ?? changelog) : changelog;
+    const end = restoredUpTo ?? told.end;
     return {
       next: () => Promise.resolve({ records: [], nextOffset: end, endOffset: end, leaderEpoch: -1 }),
       close: () => undefined,
@@ -211,7 +214,14 @@ class TakeOver {
 
   #producer(): TransactionalProducer {
     const producer: TransactionalProducer = {
-      ...{ lastOutcome: null, throttledMs: 0, lostConnection: never, repeatEnd: never, hasOpenIn: never },
+      ...{
+        lastOutcome: null,
+        lastCommit: null,
+        throttledMs: 0,
+        lostConnection: never,
+        repeatEnd: never,
+        hasOpenIn: never,
+      },
       ...{ begin: never, prepare: never, produce: never, sendOffset: never, commit: never },
       prove: () => {
         this.asked.push('prove');
@@ -412,6 +422,19 @@ test('the first offset of a partition is written down before anything is read', 
   expect((await outcome).isNews).toBe(true);
 });
 
+test('the first offset is not taken from a broker that most others do not confirm', async () => {
+  const input = logUpTo(900, { start: 500, byMost: false });
+  await expect((await takenOver({ input })).outcome).rejects.toThrow(StaleViewError);
+  // Once there is a position, what does not fit to it is proved.
+  const later = await takenOver({
+    folder: AT_10,
+    changelog: logUpTo(20),
+    committed: 10,
+    input: { ...input, start: 0 },
+  });
+  expect((await later.outcome).from).toBe(10);
+});
+
 test('a state that was built by another setting is not gone on with, unless that was consented to', async () => {
   const origin = new Map([['EVENT_NAMESPACE', 'one']]);
   const situation: Situation = {
@@ -459,6 +482,33 @@ test('a changelog that is said to end between a record just written to it and it
     proof: { changelogEnd: 20, committed: at(10) },
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
+});
+
+describe('another owner that writes while a partition is taken over', () => {
+  // It has moved state and offset to 12: the offset that was proved before is 10 still.
+  const folder = { ...AT_10, position: 12 };
+
+  test('after the proof never leads to a blocked partition: what was proved is old by then', async () => {
+    const { unreleased, setAside, outcome } = await takenOver({
+      ...{ folder, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(25) },
+      proof: { changelogEnd: 20, committed: at(10) },
+    });
+    await expect(outcome).rejects.toThrow(StaleViewError);
+    await expect(outcome).rejects.toThrow('somebody else has written to changelog/3 up to offset 25');
+    expect([unreleased.size, setAside]).toEqual([0, []]);
+  });
+
+  test.each([true, false])('while the changelog is restored neither, after a proof: %p', async (proved) => {
+    const committed = proved ? 7 : 10;
+    const { asked, outcome } = await takenOver({
+      ...{ folder, changelog: logUpTo(proved ? 20 : 22), input: logUpTo(15), committed },
+      ...{ provedChangelog: logUpTo(22), restoredUpTo: 25, proof: { changelogEnd: 20, committed: at(10) } },
+    });
+    await expect(outcome).rejects.toThrow(StaleViewError);
+    await expect(outcome).rejects.toThrow('up to offset 25');
+    expect(asked.includes('prove')).toBe(proved);
+    expect(asked.slice(-2)).toEqual(['close the store', 'discard the producer']);
+  });
 });
 
 test('the transaction that proves is aborted by another fencing before anything is decided', async () => {

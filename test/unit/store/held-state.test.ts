@@ -5,7 +5,7 @@ import { readHeldState, StateDirOfOtherError } from '../../../src/store/held-sta
 import { openPartitionStore } from '../../../src/store/open-partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { changes, HOUR_MS, identity, NO_LOG_ID, positionRow } from './partition-fixture.js';
-import { systemClock } from '../../support/system-clock.js';
+import { systemClock } from '../../../testkit/system-clock.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const folder = temporaryFolder();

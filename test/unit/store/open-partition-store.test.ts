@@ -7,7 +7,7 @@ import { CorruptStoreError, StoreUnavailableError } from '../../../src/store/key
 import { encodeChangelogPosition } from '../../../src/store/partition-meta.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
-import { UnknownRowVersionError } from '../../../src/store/unknown-row-version-error.js';
+import { UnknownRowVersionError } from '../../../src/store/row-version.js';
 import {
   changes,
   HOUR_MS,

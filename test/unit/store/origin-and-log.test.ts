@@ -1,5 +1,5 @@
 /** What a store keeps of where its state comes from: the origin row, and which changelog it has followed. */
-import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { FOLLOWED_LOG_KEY, decodeFollowedLog, type FollowedLog } from '../../../src/store/partition-meta.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';

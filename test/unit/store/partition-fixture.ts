@@ -5,7 +5,7 @@ import { openPartitionStore, type OpenOptions } from '../../../src/store/open-pa
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { writePositionRow, type PositionRow } from '../../../src/store/row-codec.js';
 import { POSITION_KEY } from '../../../src/store/row-keys.js';
-import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { UndoWriter } from '../../../src/store/partition-meta.js';
 import type { EncodedChanges } from '../../../src/store/state-changes.js';
 

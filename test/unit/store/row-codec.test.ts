@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow, PendingCompany } from '../../../src/domain/rows.js';
-import { ByteWriter } from '../../../src/store/byte-writer.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { CorruptStoreError } from '../../../src/store/key-value-store.js';
 import {
   decodeCompanyRow,
@@ -17,7 +17,7 @@ import {
   writePositionRow,
   type PositionRow,
 } from '../../../src/store/row-codec.js';
-import { UnknownRowVersionError } from '../../../src/store/unknown-row-version-error.js';
+import { UnknownRowVersionError } from '../../../src/store/row-version.js';
 import { companyRow, datasetRow, holdRow, infoRow, positionRow } from './arbitrary-rows.js';
 
 function encoded<T>(write: (to: ByteWriter, row: T) => void, row: T): Buffer {

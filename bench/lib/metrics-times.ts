@@ -1,0 +1,71 @@
+/** Asks GET /metrics in a process of its own, so that the times do not include the work of a bench. */
+import { fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { endWithParent } from '../../testkit/cluster/end-with-parent.js';
+
+export interface AnswerTime {
+  /** From the question to the whole answer. */
+  readonly ms: number;
+  /** How long the instance's main thread was on a processor meanwhile: the load of other processes does not count. */
+  readonly cpuMs: number;
+  /** What the answer says of the instance's memory, in bytes. */
+  readonly memory: Readonly<Record<MemoryPart, number>>;
+}
+
+const MEMORY_METRICS = {
+  resident: 'process_resident_memory_bytes',
+  heap: 'nodejs_heap_size_total_bytes',
+  external: 'nodejs_external_memory_bytes',
+} as const;
+export type MemoryPart = keyof typeof MEMORY_METRICS;
+
+interface Questions {
+  readonly address: string;
+  readonly pid: number;
+  readonly intervalMs: number;
+}
+
+const OWN_FILE = fileURLToPath(import.meta.url);
+const NS_A_MS = 1_000_000;
+
+/** Of all answers until `signal` aborts. */
+export function metricsTimes(questions: Questions, signal: AbortSignal): Promise<AnswerTime[]> {
+  return new Promise((resolve, reject) => {
+    const child = fork(OWN_FILE, [JSON.stringify(questions)]);
+    endWithParent(child);
+    signal.addEventListener('abort', () => child.connected && child.send('stop'), { once: true });
+    child.once('message', (times: AnswerTime[]) => resolve(times)).once('error', reject);
+    child.once('close', (code) => reject(new Error(`asking for /metrics ended with exit code ${code}`)));
+  });
+}
+
+if (process.argv[1] === OWN_FILE) await ask(JSON.parse(process.argv[2] as string) as Questions);
+
+async function ask({ address, pid, intervalMs }: Questions): Promise<void> {
+  const times: AnswerTime[] = [];
+  let stopped = false;
+  process.once('message', () => (stopped = true));
+  while (!stopped) {
+    const [asked, cpu] = [performance.now(), mainThreadMs(pid)];
+    const answer = await fetch(`${address}/metrics`);
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`GET /metrics answered ${answer.status}`);
+    const ms = performance.now() - asked;
+    times.push({ ms, cpuMs: mainThreadMs(pid) - cpu, memory: memoryIn(text) });
+    await delay(intervalMs);
+  }
+  process.send?.(times, () => process.disconnect());
+}
+
+function memoryIn(metrics: string): AnswerTime['memory'] {
+  const valueOf = (name: string): number => Number(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'm').exec(metrics)?.[1]);
+  const { resident, heap, external } = MEMORY_METRICS;
+  return { resident: valueOf(resident), heap: valueOf(heap), external: valueOf(external) };
+}
+
+/** The CPU time of a process's main thread, by the scheduler. */
+function mainThreadMs(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / NS_A_MS;
+}

@@ -1,0 +1,47 @@
+/** Reading topics whole, read_committed, and how far a group has come. */
+import { logLevel } from 'kafkajs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
+import { readPartition } from '../../src/kafka/reading/read-topic.js';
+import type { LogRecord, TopicPartition } from '../../src/lib/record.js';
+import { systemClock } from '../../src/lib/system-clock.js';
+import type { MeasuredProcessor } from './measured-processor.js';
+
+const OFFSETS_INTERVAL_MS = 25;
+
+export function logsOf(bootstrap: string, groupId: string): KafkaLogs {
+  return new KafkaLogs({
+    config: { brokers: bootstrap.split(','), clientId: 'bench', logLevel: logLevel.ERROR },
+    groupId,
+    clock: systemClock,
+    onTrouble: (at, error) => console.error(`${at.topic}/${at.partition}: ${error.message}`),
+  });
+}
+
+export function partitionsOf(topic: string, count: number): TopicPartition[] {
+  return Array.from({ length: count }, (_, partition) => ({ topic, partition }));
+}
+
+/** Every record that is in the partitions now. */
+export async function readWhole(
+  logs: KafkaLogs,
+  partitions: readonly TopicPartition[],
+  take: (record: LogRecord) => void,
+): Promise<void> {
+  await Promise.all(partitions.map((at) => readPartition(logs, at, 0, (records) => records.forEach(take))));
+}
+
+/** Resolves once the group of `logs` has committed the present end of every partition. */
+export async function consumed(
+  logs: KafkaLogs,
+  partitions: readonly TopicPartition[],
+  processor: MeasuredProcessor,
+): Promise<void> {
+  const ends = await Promise.all(partitions.map(async (at) => (await logs.bounds(at)).end));
+  for (;;) {
+    processor.mustRun();
+    const committed = await Promise.all(partitions.map((at) => logs.committedOffset(at)));
+    if (ends.every((end, i) => end === 0 || (committed[i]?.offset ?? 0) >= end)) return;
+    await delay(OFFSETS_INTERVAL_MS);
+  }
+}

@@ -1,0 +1,60 @@
+/** How to reach the brokers, from our settings: what kafkajs takes, with its log lines going through pino. */
+import { logLevel, type LogEntry, type SASLOptions } from 'kafkajs';
+import type { Logger } from 'pino';
+import type { Config, Tls } from '../../config.js';
+import type { KafkaConfig } from './cluster.js';
+
+/** What of the settings says how to reach Kafka. The application id is the name that brokers know us by. */
+export type KafkaConnection = Pick<Config, 'applicationId' | 'kafka'>;
+
+/** kafkajs's own 1 s is short for a TLS handshake across zones. */
+const connectionTimeoutMs = 3_000;
+
+export function kafkaConfigOf({ applicationId, kafka }: KafkaConnection, logger: Logger): KafkaConfig {
+  const { tls, sasl } = kafka;
+  return {
+    clientId: applicationId,
+    brokers: [...kafka.brokers],
+    ...(tls === null ? {} : { ssl: sslOf(tls) }),
+    ...(sasl === null ? {} : { sasl: { ...sasl } as SASLOptions }),
+    connectionTimeout: connectionTimeoutMs,
+    logLevel: kafkajsLevelFor(logger),
+    logCreator: () => (entry) => writeTo(logger, entry),
+  };
+}
+
+function sslOf({ ca, client }: Tls): NonNullable<KafkaConfig['ssl']> {
+  const { passphrase = null, ...pair } = client ?? {};
+  return { ...(ca === null ? {} : { ca: [ca] }), ...pair, ...(passphrase === null ? {} : { passphrase }) };
+}
+
+/** What the logger would drop is not even put together. */
+function kafkajsLevelFor(logger: Logger): logLevel {
+  if (logger.isLevelEnabled('trace')) return logLevel.DEBUG;
+  if (logger.isLevelEnabled('debug')) return logLevel.INFO;
+  if (logger.isLevelEnabled('warn')) return logLevel.WARN;
+  if (logger.isLevelEnabled('error')) return logLevel.ERROR;
+  return logLevel.NOTHING;
+}
+
+/** These report every single try to connect; the code that wanted the connection reports the outage itself. */
+const TALKATIVE: readonly string[] = ['Connection', 'BrokerPool'];
+
+/** One level lower than kafkajs below a warning: its INFO tells of each join and pause. */
+function writeTo(logger: Logger, { level, namespace, log }: LogEntry): void {
+  const { message, ...fields } = log;
+  const line = { ...fields, logger: `kafkajs ${namespace}`.trimEnd(), timestamp: undefined };
+  if (TALKATIVE.includes(namespace)) return logger.debug(line, message);
+  switch (level) {
+    case logLevel.ERROR:
+      return logger.error(line, message);
+    case logLevel.WARN:
+      return logger.warn(line, message);
+    case logLevel.INFO:
+      return logger.debug(line, message);
+    case logLevel.DEBUG:
+      return logger.trace(line, message);
+    case logLevel.NOTHING:
+      return;
+  }
+}

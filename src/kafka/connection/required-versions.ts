@@ -1,0 +1,80 @@
+/**
+ * The requests of `run` and the versions in which it sends them. Nothing negotiates our own requests, each of which has one
+ * version; kafkajs chooses for its requests among those that it knows. A broker that lacks one would refuse it in the middle
+ * of the work, in words that name no broker: so each broker is asked at the start what it supports (ApiVersions).
+ */
+import { settleAll } from '../../lib/settle-all.js';
+import type { Clock } from '../../lib/clock.js';
+import { AnyBroker } from './any-broker.js';
+import { BrokerConnections } from './broker-connections.js';
+import type { ConnectedBroker } from '../protocol/protocol-call.js';
+import type { KafkaConfig } from './cluster.js';
+import { brokersKnownTo } from '../protocol/metadata-protocol.js';
+
+export interface RequiredVersion {
+  readonly apiKey: number;
+  readonly name: string;
+  /** The versions that will do. */
+  readonly versions: { readonly min: number; readonly max: number };
+  /** The first release of Kafka that has the lowest of them. */
+  readonly since: string;
+}
+
+function own(apiKey: number, name: string, version: number, since: string): RequiredVersion {
+  return { apiKey, name, versions: { min: version, max: version }, since };
+}
+
+function ofKafkajs(apiKey: number, name: string, max: number): RequiredVersion {
+  return { apiKey, name, versions: { min: 0, max }, since: '0.11' };
+}
+
+export const REQUIRED_VERSIONS: readonly RequiredVersion[] = [
+  own(0, 'Produce', 7, '2.1'),
+  own(1, 'Fetch', 10, '2.1'),
+  own(2, 'ListOffsets', 4, '2.1'),
+  own(3, 'Metadata', 7, '2.1'),
+  own(9, 'OffsetFetch', 5, '2.1'),
+  own(9, 'OffsetFetch', 7, '2.5'),
+  own(10, 'FindCoordinator', 1, '0.11'),
+  own(22, 'InitProducerId', 1, '2.0'),
+  own(24, 'AddPartitionsToTxn', 1, '2.0'),
+  own(25, 'AddOffsetsToTxn', 1, '2.0'),
+  own(26, 'EndTxn', 1, '2.0'),
+  own(28, 'TxnOffsetCommit', 2, '2.1'),
+  ofKafkajs(11, 'JoinGroup', 5),
+  ofKafkajs(12, 'Heartbeat', 3),
+  ofKafkajs(13, 'LeaveGroup', 3),
+  ofKafkajs(14, 'SyncGroup', 3),
+  ofKafkajs(15, 'DescribeGroups', 2),
+  ofKafkajs(32, 'DescribeConfigs', 2),
+];
+
+type Supported = NonNullable<ConnectedBroker['versions']>;
+
+/** What a broker lacks, in words; none if it has all. */
+export function lacking(broker: string, supported: Supported): string[] {
+  return REQUIRED_VERSIONS.flatMap(({ apiKey, name, versions: { min, max }, since }) => {
+    const has = supported[apiKey];
+    if (has !== undefined && has.minVersion <= max && has.maxVersion >= min) return [];
+    const needed = min === max ? `version ${min}` : `a version from ${min} to ${max}`;
+    const isTooNew = has !== undefined && has.minVersion > max;
+    const what = has === undefined ? 'does not know it' : `has versions ${has.minVersion} to ${has.maxVersion}`;
+    const remedy = isTooNew ? 'use a later release of company-sync' : `Kafka ${since} or later is needed`;
+    return [`broker ${broker} lacks ${name}, ${needed}: it ${what}; ${remedy}`];
+  });
+}
+
+/** What any broker that answers lacks. A broker that does not answer is passed over. @throws what asking throws if none answers */
+export async function versionFaults(kafka: KafkaConfig, clock: Clock): Promise<string[]> {
+  const connections = new BrokerConnections(kafka);
+  try {
+    const { answer: brokers } = await new AnyBroker(kafka, clock).ask(connections, brokersKnownTo);
+    const faults = [...new Set(brokers.values())].map(async (address) => {
+      const supported = await connections.ask(address, ({ versions }) => Promise.resolve(versions)).catch(() => null);
+      return supported === null ? [] : lacking(address, supported);
+    });
+    return (await settleAll(faults)).flat();
+  } finally {
+    await connections.close();
+  }
+}

@@ -1,0 +1,110 @@
+/** Members with which this instance must not share a group: they decide by other settings, or are not ours. */
+import { SETTINGS } from '../../settings.js';
+import { Backoff } from '../../lib/backoff.js';
+import { describeDifferences, differencesOf } from '../../lib/map-differences.js';
+import { BrokerConnections } from '../connection/broker-connections.js';
+import type { AskedCluster } from '../connection/cluster-view.js';
+import { firstConsumerIn } from '../protocol/describe-consumer-group.js';
+import { describeGroup, isRebalancing, type DescribedGroup } from '../protocol/describe-group.js';
+import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { ASSIGNMENT_PROTOCOL, hasPartitions, infoOfMember, topicsOfMember } from './member-messages.js';
+
+/** What the instances of a group must agree on. */
+export interface GroupTerms {
+  /** The input topic. */
+  readonly topic: string;
+  readonly settings: ReadonlyMap<string, string>;
+}
+
+/** By then a rebalance is over, unless it waits for a dead member. The group's leader compares settings too. */
+const PATIENCE_MS = 1_500;
+const REQUEST_TIMEOUT_MS = 5_000;
+const FIRST_RETRY_MS = 20;
+const MAX_RETRY_MS = 250;
+
+/**
+ * In which settings a member differs from this instance, in words; null if it may share the partitions. Only what both
+ * tell is compared: a member of an older release tells its topics alone.
+ *
+ * @param there how the words name the member
+ */
+export function settingsConflict(terms: GroupTerms, memberMetadata: Buffer, there: string): string | null {
+  const info = infoOfMember(memberMetadata);
+  if (info === null) return null;
+  const differences = differencesOf(terms.settings, info.settings);
+  const topics = topicsOfMember(memberMetadata) ?? [];
+  const { env: name } = SETTINGS.topicSyncEvents;
+  if (topics.length > 0 && !topics.includes(terms.topic) && !differences.some((one) => one.name === name))
+    differences.push({ name, own: terms.topic, other: topics.join(', ') });
+  return differences.length === 0 ? null : describeDifferences(differences, there);
+}
+
+/**
+ * The first conflict with a member that runs partitions, in words, or null. An idle member is passed over:
+ * it may be idle because its own settings are wrong.
+ *
+ * @param group one that is not being assigned at present: only then the coordinator tells what its members are
+ * @param ignored the member that this instance is or was itself
+ */
+export function conflictIn(group: DescribedGroup, terms: GroupTerms, ignored: string | null): string | null {
+  const members = group.members.filter(({ memberId }) => memberId !== ignored);
+  const [first] = members;
+  if (first === undefined) return null;
+  if (group.protocol !== ASSIGNMENT_PROTOCOL)
+    return `${FOREIGN}: ${nameOf(first)}${reading(topicsOfMember(first.memberMetadata) ?? [])}`;
+  for (const member of members.filter(({ memberAssignment }) => hasPartitions(memberAssignment))) {
+    const conflict = settingsConflict(terms, member.memberMetadata, `on ${nameOf(member)}`);
+    if (conflict !== null) return conflict;
+  }
+  return null;
+}
+
+function nameOf({ memberId, clientId, clientHost, memberMetadata }: DescribedGroup['members'][number]): string {
+  const address = infoOfMember(memberMetadata)?.httpAddress ?? null;
+  return `member ${memberId} (client id ${clientId}, host ${clientHost}${address === null ? '' : `, ${address}`})`;
+}
+
+const FOREIGN = 'it has a member that is not an instance of company-sync';
+
+function reading(topics: readonly string[]): string {
+  return topics.length === 0 ? '' : `, which reads ${topics.join(', ')}`;
+}
+
+/** Of a group that DescribeGroups takes for an empty one. */
+async function foreignConsumer(coordinator: GroupCoordinator, groupId: string): Promise<string | null> {
+  const consumer = await coordinator.ask((broker) => firstConsumerIn(broker, groupId)).catch(() => null);
+  if (consumer === null) return null;
+  const { memberId, clientId, clientHost, topics } = consumer;
+  return `${FOREIGN}: member ${memberId} (client id ${clientId}, host ${clientHost})${reading(topics)}`;
+}
+
+/**
+ * Why this instance must not take part in the group, as far as the group says within a short time; null if nothing is
+ * known against it. Never rejects: a group that gives no answer is not a reason to stay away.
+ *
+ * @param ignored the member that this instance is or was itself
+ */
+export async function findGroupConflict(
+  { kafka, view, clock }: AskedCluster,
+  groupId: string,
+  terms: GroupTerms,
+  ignored: string | null,
+): Promise<string | null> {
+  const connections = new BrokerConnections({ ...kafka, requestTimeout: REQUEST_TIMEOUT_MS });
+  const coordinator = new GroupCoordinator(groupId, connections, view);
+  const deadline = clock.now() + PATIENCE_MS;
+  const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+  try {
+    for (;;) {
+      const group = await describeGroup(coordinator, groupId).catch(() => null);
+      if (group !== null && !isRebalancing(group))
+        return group.members.length === 0
+          ? await foreignConsumer(coordinator, groupId)
+          : conflictIn(group, terms, ignored);
+      if (clock.now() > deadline) return null;
+      await clock.delay(backoff.next());
+    }
+  } finally {
+    await connections.close();
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * What members of the group and their leader send each other. A member's subscription has in its user data:
+ *
+ *     version (a byte), HTTP address (text), number of standbys wanted, member id (text),
+ *     number of partitions, partitions..., number of states held, (partition, changelog position)...,
+ *     number of deciding settings, (name, value)..., topic id of the changelog (text)
+ *
+ * Numbers are varints; a partition is given as the distance from the one before. A later release may append fields,
+ * which this one ignores; the version changes only when these here change. The settings and the topic id are such fields:
+ * members of releases before them do not have them.
+ *
+ * The leader gives a member its partitions, as in every consumer group, and in the assignment's user data its standbys:
+ *
+ *     version (a byte), number of standbys, partitions (varints)
+ */
+import { AssignerProtocol } from 'kafkajs';
+import { instanceAddress } from '../../lib/instance-address.js';
+import { ByteReader, MalformedBytesError } from '../../lib/byte-reader.js';
+import { ByteWriter } from '../../lib/byte-writer.js';
+import type { Assignment } from '../../pipeline/assign-partitions.js';
+
+/** The group's name for our way of assigning: all members must know it. */
+export const ASSIGNMENT_PROTOCOL = 'company-sync';
+
+export interface MemberInfo {
+  /** Where its HTTP is reached from other instances: an origin. Null if it is not reached, or does not advertise an origin. */
+  readonly httpAddress: string | null;
+  /** NUM_STANDBY as this member is configured. */
+  readonly numStandby: number;
+  /** The id under which it was given `partitions`; null before. With another one by now it may have lost them. */
+  readonly memberId: string | null;
+  /** The partitions that it has. */
+  readonly partitions: readonly number[];
+  /** Partition -> changelog position of the state on its disk, also of partitions that it does not have. */
+  readonly held: ReadonlyMap<number, number>;
+  /** Its deciding settings (deciding-settings.ts), to be compared; empty if its release does not send them. */
+  readonly settings: ReadonlyMap<string, string>;
+  /** Of the topic that the positions in `held` are offsets of; null where it is not known. */
+  readonly changelogId: string | null;
+}
+
+const { MemberAssignment } = AssignerProtocol;
+const INFO_VERSION = 1;
+const ASSIGNMENT_VERSION = 1;
+/** Kafka's own: an int32. */
+const MAX_PARTITION = 2 ** 31 - 1;
+/** More is not read. An instance has seven settings to compare, and the longest has 256 characters. */
+const MAX_SETTINGS = 32;
+const MAX_TEXT_BYTES = 1_024;
+/** More standbys than NUM_STANDBY can say. */
+const MAX_STANDBYS = 100;
+
+export function encodeMemberInfo(info: MemberInfo): Buffer {
+  const { httpAddress, numStandby, memberId, partitions, held, settings, changelogId } = info;
+  const to = new ByteWriter();
+  to.begin();
+  to.byte(INFO_VERSION);
+  to.text(httpAddress ?? '');
+  to.varint(numStandby);
+  to.text(memberId ?? '');
+  let last = 0;
+  to.varint(partitions.length);
+  for (const partition of [...partitions].sort((a, b) => a - b)) {
+    to.varint(partition - last);
+    last = partition;
+  }
+  last = 0;
+  to.varint(held.size);
+  for (const [partition, position] of [...held].sort(([a], [b]) => a - b)) {
+    to.varint(partition - last);
+    to.varint(position);
+    last = partition;
+  }
+  to.varint(settings.size);
+  for (const [name, value] of settings) {
+    to.text(name);
+    to.text(value);
+  }
+  to.text(changelogId ?? '');
+  return to.end();
+}
+
+/** Null for what this release cannot read: of another version, or not written by a member of ours. */
+export function decodeMemberInfo(userData: Buffer): MemberInfo | null {
+  if (userData[0] !== INFO_VERSION) return null;
+  try {
+    return decodeFields(new ByteReader(userData.subarray(1), 'member info'));
+  } catch (error) {
+    if (error instanceof MalformedBytesError) return null;
+    throw error;
+  }
+}
+
+/** Of a member's whole subscription. Null as for `decodeMemberInfo`. */
+export function infoOfMember(metadata: Buffer): MemberInfo | null {
+  const userData = subscriptionOf(metadata)?.userData;
+  return userData == null ? null : decodeMemberInfo(userData);
+}
+
+/** The topics that a member subscribes to, ours or not; null for bytes that are not a subscription. */
+export function topicsOfMember(metadata: Buffer): readonly string[] | null {
+  return subscriptionOf(metadata)?.topics ?? null;
+}
+
+function subscriptionOf(metadata: Buffer) {
+  try {
+    return AssignerProtocol.MemberMetadata.decode(metadata);
+  } catch {
+    // kafkajs reads on past the end of bytes that are not a subscription; it does nothing else that could fail.
+    return null;
+  }
+}
+
+function decodeFields(from: ByteReader): MemberInfo {
+  const httpAddress = from.text();
+  const numStandby = Math.min(from.varint(), MAX_STANDBYS);
+  const memberId = from.text();
+  const partitions: number[] = [];
+  for (let left = from.count(), last = 0; left > 0; left--) partitions.push((last = partitionAfter(last, from)));
+  const held = new Map<number, number>();
+  for (let left = from.count(), last = 0; left > 0; left--)
+    held.set((last = partitionAfter(last, from)), from.varint());
+  const settings = from.atEnd ? new Map<string, string>() : decodeSettings(from);
+  const changelogId = from.atEnd ? null : orNull(shortText(from));
+  const member = { httpAddress: instanceAddress(httpAddress), numStandby, memberId: orNull(memberId) };
+  return { ...member, partitions, held, settings, changelogId };
+}
+
+function decodeSettings(from: ByteReader): Map<string, string> {
+  const count = from.varint();
+  if (count > MAX_SETTINGS) throw from.malformed(`${count} settings`);
+  return new Map(Array.from({ length: count }, () => [shortText(from), shortText(from)]));
+}
+
+function shortText(from: ByteReader): string {
+  const length = from.varint();
+  if (length > MAX_TEXT_BYTES) throw from.malformed(`a text of ${length} bytes`);
+  return from.slice(length).toString();
+}
+
+function partitionAfter(last: number, from: ByteReader): number {
+  const partition = last + from.varint();
+  if (partition > MAX_PARTITION) throw from.malformed(`a partition ${partition}`);
+  return partition;
+}
+
+function orNull(text: string): string | null {
+  return text === '' ? null : text;
+}
+
+export function encodeAssignment(topic: string, { active, standby }: Assignment): Buffer {
+  const userData = new ByteWriter();
+  userData.begin();
+  userData.byte(ASSIGNMENT_VERSION);
+  userData.varint(standby.length);
+  for (const partition of standby) userData.varint(partition);
+  return MemberAssignment.encode({ version: 0, assignment: { [topic]: [...active] }, userData: userData.end() });
+}
+
+/** None where another release's leader gave them in a way that this one cannot read. */
+export function standbysIn(assignment: Buffer): number[] {
+  const userData = assignmentOf(assignment)?.userData;
+  if (userData?.[0] !== ASSIGNMENT_VERSION) return [];
+  try {
+    const from = new ByteReader(userData.subarray(1), 'standbys');
+    return Array.from({ length: from.count() }, () => partitionIn(from));
+  } catch (error) {
+    if (error instanceof MalformedBytesError) return [];
+    throw error;
+  }
+}
+
+/** The partitions that the input has, each once. The leader of the group may give a member any numbers, and millions of them. */
+export function existingOf(partitions: readonly number[], count: number): number[] {
+  return [...new Set(partitions)].filter((partition) => partition >= 0 && partition < count);
+}
+
+/** Whether a member was given any partition, of whatever topic. */
+export function hasPartitions(assignment: Buffer): boolean {
+  const topics = assignmentOf(assignment)?.assignment ?? {};
+  return Object.values(topics).some((partitions) => partitions.length > 0);
+}
+
+/** Null for bytes that are not an assignment. */
+function assignmentOf(assignment: Buffer): ReturnType<typeof MemberAssignment.decode> {
+  try {
+    return MemberAssignment.decode(assignment);
+  } catch {
+    return null; // kafkajs throws RangeErrors for them, and nothing else.
+  }
+}
+
+function partitionIn(from: ByteReader): number {
+  const partition = from.varint();
+  if (partition > MAX_PARTITION) throw from.malformed(`a partition ${partition}`);
+  return partition;
+}

@@ -1,0 +1,101 @@
+/** What the changelog, the group and the input say about the position of each partition. Changes nothing. */
+import type { Clock } from '../../lib/clock.js';
+import type { Logs } from '../../pipeline/ports.js';
+import type { Positions } from '../../pipeline/position-choices.js';
+import { lostFrom } from '../../pipeline/partition-view.js';
+import { isOtherInput } from '../../pipeline/origin.js';
+import { unreadableBatchAt } from '../../pipeline/unreadable-batch.js';
+import { lastRows } from '../reading/last-rows.js';
+
+export interface PositionSources {
+  readonly input: string;
+  readonly changelog: string;
+  /** How many partitions the changelog has: the input has more while it is being repartitioned. */
+  readonly changelogPartitions: number;
+  readonly inputLogs: Pick<Logs, 'bounds' | 'committedOffset' | 'endOfEpoch' | 'reader'>;
+  /** Of the kind `compacted`. */
+  readonly changelogLogs: Pick<Logs, 'bounds' | 'reader'>;
+  readonly clock: Clock;
+  /** Called with the number of changelog records of each read. */
+  readonly read: (records: number) => void;
+}
+
+export interface FoundPositions extends Positions {
+  /** Where a transaction is open in the changelog: what follows is not decided. Null if none is open. */
+  readonly openFrom: number | null;
+  /** More than half of the brokers have said who leads input and changelog. */
+  readonly byMost: boolean;
+}
+
+/** Each holds up to 3 MiB of its changelog. */
+const READ_AT_ONCE = 16;
+/** A running instance commits between our looks at its offset and at its changelog. */
+const LOOKS = 10;
+const LOOK_AGAIN_MS = 100;
+
+/**
+ * @param running whether instances may commit meanwhile
+ * @throws what the logs throw; UnknownRowVersionError, CorruptStoreError
+ */
+export async function readPositions(
+  sources: PositionSources,
+  partitions: readonly number[],
+  running: boolean,
+): Promise<FoundPositions[]> {
+  const found: FoundPositions[] = [];
+  for (let i = 0; i < partitions.length; i += READ_AT_ONCE) {
+    const some = partitions.slice(i, i + READ_AT_ONCE);
+    found.push(...(await Promise.all(some.map((partition) => readOne(sources, partition, running)))));
+  }
+  for (const [i, positions] of found.entries()) {
+    const { topic, partition, changelog, input } = positions;
+    if (changelog === null || changelog.topic !== topic || changelog.offset < input.start) continue;
+    const at = { topic, partition };
+    const unreadable = await unreadableBatchAt(sources.inputLogs, at, changelog.offset, input.end);
+    found[i] = { ...positions, unreadable };
+  }
+  return found;
+}
+
+async function readOne(sources: PositionSources, partition: number, running: boolean): Promise<FoundPositions> {
+  for (let look = 1; ; look++) {
+    const { before, ...found } = await lookOnce(sources, partition);
+    if (!running) return found;
+    const offset = found.changelog?.offset ?? null;
+    // Both only grow while an instance runs, so that they were equal at some moment in between.
+    const wereEqual = orNothing(before) <= orNothing(offset) && orNothing(offset) <= orNothing(found.committed);
+    if (wereEqual) return { ...found, committed: offset, openFrom: null };
+    if (look === LOOKS) return found;
+    await sources.clock.delay(LOOK_AGAIN_MS);
+  }
+}
+
+function orNothing(offset: number | null): number {
+  return offset ?? -1;
+}
+
+/** The input last, so that it reaches as far as the positions. */
+async function lookOnce(
+  sources: PositionSources,
+  partition: number,
+): Promise<FoundPositions & { before: number | null }> {
+  const { input: topic, changelog, inputLogs, changelogLogs } = sources;
+  const before = await inputLogs.committedOffset({ topic, partition });
+  const state = { topic: changelog, partition };
+  const isThere = partition < sources.changelogPartitions;
+  const { position, origin } = isThere
+    ? await lastRows(changelogLogs, state, sources.read)
+    : { position: null, origin: null };
+  const { start, end, highWatermark, byMost } = isThere ? await changelogLogs.bounds(state) : NO_LOG;
+  const committed = await inputLogs.committedOffset({ topic, partition });
+  const inputBounds = await inputLogs.bounds({ topic, partition });
+  return {
+    ...{ topic, partition, before: before?.offset ?? null, committed: committed?.offset ?? null },
+    ...{ changelog: position, changelogStart: start, openFrom: end < highWatermark ? end : null },
+    ...{ input: inputBounds, byMost: byMost && inputBounds.byMost },
+    inputLostFrom: await lostFrom(inputLogs, { topic, partition }, committed, inputBounds),
+    inputRecreated: isOtherInput(origin, inputBounds.topicId),
+  };
+}
+
+const NO_LOG = { start: 0, end: 0, highWatermark: 0, byMost: true };

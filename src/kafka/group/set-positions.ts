@@ -1,0 +1,137 @@
+/**
+ * Sets the group's offset of blocked partitions to what the check of the next take-over accepts, while no instance runs.
+ *
+ * Nobody is fenced. A former owner that is frozen can still commit a transaction that it has begun, which would move its
+ * state and the group's offset together; and whatever happens in between, the next take-over checks again. So a
+ * partition runs on from a wrong position in no case: at worst it is blocked as before.
+ */
+import {
+  judgePositions,
+  commandToSet,
+  type Choice,
+  type Judgement,
+  type Target,
+} from '../../pipeline/position-choices.js';
+import { readPositions, type FoundPositions, type PositionSources } from './partition-positions.js';
+import { stopFirst, type StoppedGroup } from './stopped-group.js';
+
+/** It cannot be done as things are; the message says what to do. */
+export class PositionsRefusedError extends Error {
+  override readonly name = 'PositionsRefusedError';
+}
+
+export interface SetPositionsPorts extends PositionSources {
+  readonly applicationId: string;
+  readonly group: Pick<StoppedGroup, 'members' | 'setOffsets' | 'deleteOffsets'>;
+  readonly report: (line: string) => void;
+  /** Asks whether to do what was reported. */
+  readonly consent: (partitions: number) => Promise<boolean>;
+}
+
+interface Planned {
+  readonly positions: FoundPositions;
+  readonly choice: Choice;
+}
+
+/**
+ * @param target null only reports what can be chosen
+ * @returns whether each of `partitions` runs at the next start
+ * @throws PositionsRefusedError, and what the ports throw
+ */
+export async function setPositions(
+  ports: SetPositionsPorts,
+  partitions: readonly number[],
+  target: Target | null,
+): Promise<boolean> {
+  const { report } = ports;
+  await mustBeStopped(ports);
+  const found = await readPositions(ports, partitions, false);
+  let isLeft = false;
+  const plan: Planned[] = [];
+  for (const positions of found) {
+    const judgement = judgePositions(positions);
+    const choice = judgement.choices.find((one) => one.target === target);
+    if (judgement.startsAt === null && choice === undefined) isLeft = true;
+    for (const line of describe(positions, judgement, target)) report(line);
+    if (choice !== undefined) plan.push({ positions, choice });
+  }
+  if (plan.length === 0) return !isLeft;
+  for (const { positions } of plan) mustBeDecided(ports, positions);
+  if (!(await ports.consent(plan.length))) {
+    report('nothing was changed; --yes sets it without asking');
+    return false;
+  }
+  await mustBeAsPlanned(ports, plan);
+  await write(ports, plan);
+  return !isLeft;
+}
+
+async function mustBeStopped({ group, applicationId }: SetPositionsPorts): Promise<void> {
+  const members = await group.members();
+  if (members.length > 0) throw new PositionsRefusedError(stopFirst(applicationId, members));
+}
+
+/** What follows an open transaction may hold a later position, and so may what a broker that is cut off does not know. */
+function mustBeDecided({ changelog, input }: SetPositionsPorts, { partition, openFrom, byMost }: FoundPositions): void {
+  if (!byMost)
+    throw new PositionsRefusedError(
+      `too few brokers answer to know who leads ${input}/${partition} and ${changelog}/${partition}, so these numbers may ` +
+        'be old: run this again once more than half of the brokers answer',
+    );
+  if (openFrom === null) return;
+  throw new PositionsRefusedError(
+    `a transaction is open in ${changelog}/${partition} from offset ${openFrom} on: start an instance, which ends it, stop ` +
+      'it again, and run this again',
+  );
+}
+
+function describe(
+  { partition, committed }: FoundPositions,
+  { verdict, startsAt, choices, remedy }: Judgement,
+  target: Target | null,
+): string[] {
+  const name = `partition ${partition}: ${verdict}`;
+  if (startsAt !== null) return [`${name}: nothing to set, it reads on from offset ${startsAt}`];
+  if (remedy !== null) return [`${name}: not set: ${remedy}`];
+  return choices.map((choice) =>
+    target === null || choice.target === target
+      ? `${name}: --to ${choice.target} ${effectOf(choice, committed)}. ${choice.loses}`
+      : `${name}: not set: --to ${target} is not possible, but ${commandToSet(partition, choice.target)}`,
+  );
+}
+
+function effectOf({ offset }: Choice, committed: number | null): string {
+  if (offset === null) return `deletes the group's offset, which is ${committed}`;
+  return `sets the group's offset, which is ${committed ?? 'missing'}, to ${offset}`;
+}
+
+/** The operator may have taken a long time to answer. */
+async function mustBeAsPlanned(ports: SetPositionsPorts, plan: readonly Planned[]): Promise<void> {
+  await mustBeStopped(ports);
+  const partitions = plan.map(({ positions }) => positions.partition);
+  const now = await readPositions(ports, partitions, false);
+  plan.forEach(({ choice }, i) => {
+    const positions = now[i] as FoundPositions;
+    mustBeDecided(ports, positions);
+    const again = judgePositions(positions).choices.find(({ target }) => target === choice.target);
+    if (again?.offset !== choice.offset || again.startsAt !== choice.startsAt)
+      throw new PositionsRefusedError(
+        `partition ${positions.partition} has changed meanwhile, and nothing was set: look at it again with company-sync positions show`,
+      );
+  });
+}
+
+async function write({ group, input, report }: SetPositionsPorts, plan: readonly Planned[]): Promise<void> {
+  const offsets = new Map<number, number>();
+  const deleted: number[] = [];
+  for (const { positions, choice } of plan)
+    if (choice.offset === null) deleted.push(positions.partition);
+    else offsets.set(positions.partition, choice.offset);
+  if (offsets.size > 0) await group.setOffsets(input, offsets);
+  if (deleted.length > 0) await group.deleteOffsets(input, deleted);
+  for (const { positions, choice } of plan)
+    report(
+      `partition ${positions.partition}: the group's offset is ${choice.offset === null ? 'deleted' : `set to ${choice.offset}`}; ` +
+        `the next start reads on from offset ${choice.startsAt}`,
+    );
+}

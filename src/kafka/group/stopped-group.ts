@@ -1,0 +1,104 @@
+/** The consumer group while no instance runs: what only an operator's command does to it. */
+import type { Clock } from '../../lib/clock.js';
+import { BrokerError } from '../../pipeline/errors.js';
+import { BrokerConnections } from '../connection/broker-connections.js';
+import type { ConnectedBroker } from '../protocol/protocol-call.js';
+import type { KafkaConfig } from '../connection/cluster.js';
+import { ClusterView } from '../connection/cluster-view.js';
+import { describeGroup, type DescribedGroup } from '../protocol/describe-group.js';
+import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { infoOfMember } from './member-messages.js';
+import { deleteOffsets } from '../protocol/offset-delete.js';
+import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
+import { untilReady } from '../connection/until-ready.js';
+
+/** kafkajs's own encoding of OffsetCommit; an error code of the answer rejects. */
+interface CommittingBroker extends ConnectedBroker {
+  offsetCommit(request: {
+    groupId: string;
+    groupGenerationId: number;
+    memberId: string;
+    topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
+  }): Promise<unknown>;
+}
+
+/** The coordinator accepts an offset commit from a non-member only while the group is empty. */
+const NO_GENERATION = -1;
+const NO_MEMBER = '';
+
+/** What to do about the members that keep an operator's command from its work. */
+export function stopFirst(groupId: string, members: readonly string[]): string {
+  return (
+    `group ${groupId} has ${members.length === 1 ? '1 member' : `${members.length} members`}: stop all instances first ` +
+    `(one that was killed leaves the group after 10 s): ${members.join(', ')}`
+  );
+}
+
+export class StoppedGroup {
+  readonly #connections: BrokerConnections;
+  readonly #cluster: ClusterView;
+  readonly #coordinator: GroupCoordinator;
+
+  constructor(
+    kafka: KafkaConfig,
+    private readonly groupId: string,
+    private readonly clock: Clock,
+  ) {
+    this.#connections = new BrokerConnections(kafka);
+    this.#cluster = new ClusterView(kafka, clock);
+    this.#coordinator = new GroupCoordinator(groupId, this.#connections, this.#cluster);
+  }
+
+  /** Each member as an operator can find it, as far as it is known; empty while no instance runs. @throws BrokerError */
+  async members(): Promise<string[]> {
+    const describe = () => describeGroup(this.#coordinator, this.groupId);
+    return (await this.#untilReady('DescribeGroups', describe)).members.map(nameOf);
+  }
+
+  /**
+   * All or none: one request is one batch in the coordinator's log.
+   * @throws BrokerError if the brokers refuse, also because the group has members
+   */
+  async setOffsets(topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
+    const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }));
+    const who = { groupId: this.groupId, groupGenerationId: NO_GENERATION, memberId: NO_MEMBER };
+    const request = { ...who, topics: [{ topic, partitions }] };
+    await this.#untilReady('OffsetCommit', () =>
+      this.#coordinator.ask((broker) => (broker as CommittingBroker).offsetCommit(request)),
+    );
+  }
+
+  /** Offsets that are not there count as deleted. @throws BrokerError as `setOffsets` */
+  async deleteOffsets(topic: string, partitions: readonly number[]): Promise<void> {
+    const call = deleteOffsets(this.groupId, topic, partitions);
+    await untilReady(this.clock, 'OffsetDelete', async () => {
+      const answer = await this.#coordinator.ask(({ connectionPool }) => connectionPool.send(call));
+      if (answer.errorCode === ERROR_CODES.GROUP_ID_NOT_FOUND) return { ...answer, errorCode: NO_ERROR };
+      if (answer.at !== undefined) throw refusal(answer.errorCode, 'OffsetDelete', answer.at);
+      return answer;
+    });
+  }
+
+  /** Of questions whose refusals kafkajs rejects with. */
+  async #untilReady<T>(request: string, ask: () => Promise<T>): Promise<T> {
+    const { value } = await untilReady(this.clock, request, async () => {
+      try {
+        return { value: await ask(), errorCode: NO_ERROR, clientSideThrottleTime: 0 };
+      } catch (error) {
+        if (!isProtocolError(error) || error.retriable) throw error;
+        throw new BrokerError(`${request} for group ${this.groupId} was refused: ${error.message}`, { cause: error });
+      }
+    });
+    return value;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#connections.close(), this.#cluster.close()]);
+  }
+}
+
+/** Its HTTP address is not known during a rebalance. */
+function nameOf({ memberId, clientHost, memberMetadata }: DescribedGroup['members'][number]): string {
+  const address = infoOfMember(memberMetadata)?.httpAddress ?? null;
+  return `${memberId} on host ${clientHost.replace(/^\//, '')}${address === null ? '' : ` (${address})`}`;
+}

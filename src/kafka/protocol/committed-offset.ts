@@ -1,0 +1,57 @@
+/**
+ * The group's committed offset of a partition, asked of a broker that coordinates the group: OffsetFetch, version 5
+ * (Kafka 2.1).
+ *
+ *     request   group, [topic, [partition]]
+ *     answer    throttle time, [topic, [partition, offset, leader epoch, metadata, error code]], error code
+ *
+ * Our own encoding, because kafkajs does not read the leader epoch.
+ */
+import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
+import type { TopicPartition } from '../../lib/record.js';
+import type { CommittedOffset } from '../../pipeline/ports.js';
+import { BrokerError } from '../../pipeline/errors.js';
+import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
+import { NO_ERROR } from './protocol-errors.js';
+import { protocolCall, type Answer } from './transaction-requests.js';
+import { WireReader, WireWriter } from './wire-format.js';
+
+const NOTHING_COMMITTED = -1;
+const API_KEY = 9;
+const API_VERSION = 5;
+const FIXED_REQUEST_BYTES = 64;
+
+interface OffsetAnswer extends Answer, CommittedOffset {}
+
+/** Null if the group has no offset there. @throws what kafkajs throws */
+export async function fetchCommittedOffset(
+  { connectionPool }: Pick<ConnectedBroker, 'connectionPool'>,
+  groupId: string,
+  at: TopicPartition,
+): Promise<CommittedOffset | null> {
+  const { errorCode, offset, leaderEpoch } = await connectionPool.send(offsetFetch(groupId, at));
+  if (errorCode !== NO_ERROR) throw createErrorFromCode(errorCode);
+  return offset === NOTHING_COMMITTED ? null : { offset, leaderEpoch };
+}
+
+function offsetFetch(groupId: string, at: TopicPartition): ProtocolCall<OffsetAnswer> {
+  const body = new WireWriter(FIXED_REQUEST_BYTES).string(groupId).onePartition(at).finish();
+  return protocolCall(API_KEY, 'OffsetFetch', API_VERSION, { buf: body, buffer: body }, readAnswer);
+}
+
+function readAnswer(body: Buffer): OffsetAnswer {
+  const reader = new WireReader(body);
+  const clientSideThrottleTime = reader.int32();
+  const answer = reader.ofOnePartition(() => {
+    reader.int32(); // partition
+    const offset = reader.safeInt64();
+    const leaderEpoch = reader.int32();
+    reader.string(); // metadata
+    return { offset, leaderEpoch, errorCode: reader.int16() };
+  });
+  const ofGroup = reader.int16();
+  if (ofGroup !== NO_ERROR)
+    return { errorCode: ofGroup, offset: NOTHING_COMMITTED, leaderEpoch: -1, clientSideThrottleTime };
+  if (answer === undefined) throw new BrokerError('OffsetFetch was answered without a result');
+  return { ...answer, clientSideThrottleTime };
+}

@@ -1,0 +1,67 @@
+/**
+ * Who has a transaction open in a partition, as its leader knows it: DescribeProducers (KIP-664), version 0.
+ *
+ *     request   [topic, [partition]]
+ *     answer    throttle time, [topic, [partition, error code, message, [producer]]]
+ *     producer  id, epoch, last sequence, last timestamp, coordinator epoch, start of its transaction or -1
+ */
+import type { TopicPartition } from '../../lib/record.js';
+import type { ConnectedBroker } from './protocol-call.js';
+import { ERROR_CODES } from './protocol-errors.js';
+import { protocolCall, type Answer } from './transaction-requests.js';
+import { WireReader, WireWriter } from './wire-format.js';
+
+export interface OpenProducers extends Answer {
+  /** Ids of the producers that have a transaction open. */
+  readonly open: readonly bigint[];
+}
+
+const API_KEY = 61;
+const FIXED_REQUEST_BYTES = 64;
+const UNSUPPORTED: OpenProducers = { errorCode: ERROR_CODES.UNSUPPORTED_VERSION, clientSideThrottleTime: 0, open: [] };
+
+/** The answer's error is UNSUPPORTED_VERSION if the broker does not know the request (before Kafka 2.8). */
+export async function describeProducers(
+  { versions, connectionPool }: ConnectedBroker,
+  { topic, partition }: TopicPartition,
+): Promise<OpenProducers> {
+  if (versions?.[API_KEY] === undefined) return UNSUPPORTED;
+  const body = new WireWriter(FIXED_REQUEST_BYTES)
+    .noTags() // of the request's header
+    .uvarint(1 + 1)
+    .compactString(topic)
+    .uvarint(1 + 1)
+    .int32(partition)
+    .noTags()
+    .noTags()
+    .finish();
+  return connectionPool.send(protocolCall(API_KEY, 'DescribeProducers', 0, { buf: body, buffer: body }, readAnswer));
+}
+
+function readAnswer(body: Buffer): OpenProducers {
+  const reader = new WireReader(body);
+  reader.tags(); // of the answer's header
+  const clientSideThrottleTime = reader.int32();
+  const open: bigint[] = [];
+  let errorCode = 0;
+  reader.compactArray(() => {
+    reader.compactString(); // topic
+    reader.compactArray(() => {
+      reader.int32(); // partition
+      errorCode = reader.int16();
+      reader.compactString(); // message
+      reader.compactArray(() => {
+        const producerId = reader.int64();
+        reader.int32(); // epoch
+        reader.int32(); // last sequence
+        reader.int64(); // last timestamp
+        reader.int32(); // coordinator epoch
+        if (reader.int64() >= 0n) open.push(producerId);
+        reader.tags();
+      });
+      reader.tags();
+    });
+    reader.tags();
+  });
+  return { clientSideThrottleTime, errorCode, open };
+}

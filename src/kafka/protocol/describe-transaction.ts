@@ -1,0 +1,51 @@
+/** A transactional id as its coordinator sees it: DescribeTransactions (KIP-664), its version 0. */
+import Encoder from 'kafkajs/src/protocol/encoder.js';
+import type { ConnectedBroker } from './protocol-call.js';
+import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
+import { ERROR_CODES } from './protocol-errors.js';
+import { protocolCall, type Answer } from './transaction-requests.js';
+
+const API_KEY = 65;
+
+/** Of an id that the coordinator does not know, all but the error code means nothing. */
+export interface DescribedTransaction extends Answer {
+  /** Such as Ongoing or CompleteCommit; Empty from a fencing on, until the producer begins one. */
+  readonly state: string;
+  /** The transaction time-out that the last fencing has set, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
+const UNKNOWN: DescribedTransaction = {
+  ...{ errorCode: ERROR_CODES.TRANSACTIONAL_ID_NOT_FOUND, clientSideThrottleTime: 0 },
+  ...{ state: 'Dead', timeoutMs: -1, producerId: -1n, producerEpoch: -1 },
+};
+
+/** Brokers before Kafka 3.0 do not know the request: nothing is known of the id then. */
+export async function describeTransaction(
+  { versions, connectionPool }: ConnectedBroker,
+  transactionalId: string,
+): Promise<DescribedTransaction> {
+  if (versions?.[API_KEY] === undefined) return UNKNOWN;
+  const ids = [new Encoder().writeUVarIntString(transactionalId)];
+  const body = endOfFields(flexibleBody().writeUVarIntArray(ids, 'object'));
+  const call = protocolCall(API_KEY, 'DescribeTransactions', 0, body, readAnswer);
+  return connectionPool.send(call);
+}
+
+function readAnswer(bytes: Buffer): DescribedTransaction {
+  const decoder = flexibleAnswer(bytes);
+  const clientSideThrottleTime = decoder.readInt32();
+  // The partitions follow, and other ids would: only one was asked for.
+  const read = (one: typeof decoder): DescribedTransaction => {
+    const errorCode = one.readInt16();
+    one.readUVarIntString(); // the id
+    const state = one.readUVarIntString() ?? '';
+    const timeoutMs = one.readInt32();
+    one.readInt64(); // start
+    const producerId = BigInt(one.readInt64().toString());
+    return { clientSideThrottleTime, errorCode, state, timeoutMs, producerId, producerEpoch: one.readInt16() };
+  };
+  return decoder.readUVarIntArray(read)?.[0] ?? UNKNOWN;
+}

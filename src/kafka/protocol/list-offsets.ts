@@ -1,0 +1,65 @@
+/**
+ * ListOffsets, version 4 (Kafka 2.1): an offset of one partition, asked of its leader.
+ *
+ *     request   replica id, isolation level, [topic, [partition, leader epoch, timestamp]]
+ *     answer    throttle time, [topic, [partition, error code, timestamp, offset, leader epoch]]
+ *
+ * Our own encoding, because kafkajs sends no leader epoch. With the epoch, a broker that does not know of a later leader
+ * refuses to answer in that leader's place.
+ */
+import type { TopicPartition } from '../../lib/record.js';
+import type { ProtocolCall } from './protocol-call.js';
+import { protocolCall, type Answer } from './transaction-requests.js';
+import { WireReader, WireWriter } from './wire-format.js';
+
+export const EARLIEST = -2;
+/** With READ_COMMITTED the last stable offset; with READ_UNCOMMITTED the high watermark. */
+export const LATEST = -1;
+export const NO_SUCH_RECORD = -1;
+export const READ_UNCOMMITTED = 0;
+export const READ_COMMITTED = 1;
+
+export interface ListedOffset extends Answer {
+  /** NO_SUCH_RECORD if no record is stamped at the timestamp or after. */
+  readonly offset: number;
+}
+
+const API_KEY = 2;
+const API_VERSION = 4;
+const NO_REPLICA = -1;
+const FIXED_REQUEST_BYTES = 64;
+
+/**
+ * @param leaderEpoch of the leader that is asked; -1 if it is not known
+ * @param timestamp EARLIEST, LATEST, or milliseconds since the epoch
+ */
+export function listOffset(
+  at: TopicPartition,
+  leaderEpoch: number,
+  timestamp: number,
+  isolationLevel: typeof READ_UNCOMMITTED | typeof READ_COMMITTED,
+): ProtocolCall<ListedOffset> {
+  const body = new WireWriter(FIXED_REQUEST_BYTES)
+    .int32(NO_REPLICA)
+    .int8(isolationLevel)
+    .onePartition(at)
+    .int32(leaderEpoch)
+    .int64(timestamp)
+    .finish();
+  return protocolCall(API_KEY, 'ListOffsets', API_VERSION, { buf: body, buffer: body }, readAnswer);
+}
+
+function readAnswer(body: Buffer): ListedOffset {
+  const reader = new WireReader(body);
+  const clientSideThrottleTime = reader.int32();
+  const answer = reader.ofOnePartition(() => {
+    reader.int32(); // partition
+    const errorCode = reader.int16();
+    reader.int64(); // timestamp
+    const offset = reader.safeInt64();
+    reader.int32(); // leader epoch of the record at that offset
+    return { errorCode, offset };
+  });
+  if (answer === undefined) throw new RangeError('ListOffsets was answered without a result');
+  return { ...answer, clientSideThrottleTime };
+}

@@ -1,0 +1,144 @@
+/**
+ * Metadata of one topic: which broker leads its partitions, in which leader epoch, and the topic's id.
+ *
+ * Version 10 (Kafka 2.8) has topic ids. Older brokers get version 7 (Kafka 2.1), which has only epochs.
+ * Our own encoding, because kafkajs refuses the whole answer if one partition has no leader. Then no reader could learn
+ * the leaders of the other partitions.
+ */
+import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
+import { WireReader, WireWriter } from './wire-format.js';
+
+export const METADATA_OK = 0;
+export const METADATA_UNKNOWN_TOPIC = 3;
+
+export interface PartitionLeader {
+  /** -1 if the partition has no leader now. */
+  readonly nodeId: number;
+  /** Grows by each change of leader; -1 if the broker does not say. */
+  readonly epoch: number;
+}
+
+export interface TopicMetadata {
+  readonly clientSideThrottleTime: number;
+  /** Addresses (host:port) of the brokers that are up. */
+  readonly brokers: ReadonlyMap<number, string>;
+  readonly errorCode: number;
+  /** 32 hexadecimal digits: a topic that is deleted and created again has another one. Null for brokers without ids. */
+  readonly topicId: string | null;
+  readonly leaders: ReadonlyMap<number, PartitionLeader>;
+}
+
+const API_KEY = 3;
+const WITH_EPOCHS = 7;
+const WITH_TOPIC_IDS = 10;
+const FIXED_REQUEST_BYTES = 64;
+
+/** Asks one broker, which answers as far as it knows. @throws what kafkajs throws if it does not answer */
+export function metadataOf({ versions, connectionPool }: ConnectedBroker, topic: string): Promise<TopicMetadata> {
+  const newest = versions?.[API_KEY]?.maxVersion ?? WITH_EPOCHS;
+  return connectionPool.send(newest >= WITH_TOPIC_IDS ? callWithTopicIds(topic) : callWithEpochs(topic));
+}
+
+/** The addresses of the cluster's brokers, by node id. @throws as `metadataOf` */
+export async function brokersKnownTo({ connectionPool }: ConnectedBroker): Promise<ReadonlyMap<number, string>> {
+  const noTopics = new WireWriter(FIXED_REQUEST_BYTES).int32(0).int8(0 /* no creation */).finish();
+  return (await connectionPool.send(call(WITH_EPOCHS, noTopics, decodeWithEpochs))).brokers;
+}
+
+function callWithTopicIds(topic: string): ProtocolCall<TopicMetadata> {
+  const request = new WireWriter(FIXED_REQUEST_BYTES)
+    .noTags() // of the request's header
+    .uvarint(1 + 1)
+    .uuid(null)
+    .compactString(topic)
+    .noTags()
+    .int8(0 /* no creation */)
+    .int8(0 /* no operations of the cluster */)
+    .int8(0 /* no operations of the topic */)
+    .noTags()
+    .finish();
+  return call(WITH_TOPIC_IDS, request, decodeWithTopicIds);
+}
+
+function callWithEpochs(topic: string): ProtocolCall<TopicMetadata> {
+  const request = new WireWriter(FIXED_REQUEST_BYTES).int32(1).string(topic).int8(0 /* no creation */).finish();
+  return call(WITH_EPOCHS, request, decodeWithEpochs);
+}
+
+function call(
+  apiVersion: number,
+  request: Buffer,
+  decode: (body: Buffer) => TopicMetadata,
+): ProtocolCall<TopicMetadata> {
+  return {
+    request: { apiKey: API_KEY, apiVersion, apiName: 'Metadata', encode: () => ({ buf: request, buffer: request }) },
+    response: {
+      decode: (body) => Promise.resolve(body).then(decode),
+      parse: (decoded) => Promise.resolve(decoded),
+    },
+    logResponseError: false,
+  };
+}
+
+export function decodeWithTopicIds(body: Buffer): TopicMetadata {
+  const reader = new WireReader(body);
+  reader.tags(); // of the answer's header
+  reader.int32(); // The broker has waited this long already.
+  const brokers = new Map<number, string>();
+  reader.compactArray(() => {
+    const nodeId = reader.int32();
+    const host = reader.compactString();
+    brokers.set(nodeId, `${host}:${reader.int32()}`);
+    reader.compactString(); // rack
+    reader.tags();
+  });
+  reader.compactString(); // cluster id
+  reader.int32(); // controller
+
+  let errorCode = METADATA_UNKNOWN_TOPIC;
+  let topicId: string | null = null;
+  const leaders = new Map<number, PartitionLeader>();
+  reader.compactArray(() => {
+    errorCode = reader.int16();
+    reader.compactString(); // name
+    topicId = reader.uuid();
+    reader.boolean(); // internal
+    reader.compactArray(() => {
+      reader.int16(); // Says the same as a leader of -1, or that some replica is offline.
+      leaders.set(reader.int32(), { nodeId: reader.int32(), epoch: reader.int32() });
+      for (let lists = 0; lists < 3; lists++) reader.compactArray(() => reader.int32()); // replicas, in sync, offline
+      reader.tags();
+    });
+    reader.int32(); // operations
+    reader.tags();
+  });
+  return { clientSideThrottleTime: 0, brokers, errorCode, topicId, leaders };
+}
+
+function decodeWithEpochs(body: Buffer): TopicMetadata {
+  const reader = new WireReader(body);
+  reader.int32(); // The broker has waited this long already.
+  const brokers = new Map<number, string>();
+  reader.array(() => {
+    const nodeId = reader.int32();
+    const host = reader.string();
+    brokers.set(nodeId, `${host}:${reader.int32()}`);
+    reader.string(); // rack
+  });
+  reader.string(); // cluster id
+  reader.int32(); // controller
+
+  let errorCode = METADATA_UNKNOWN_TOPIC;
+  const leaders = new Map<number, PartitionLeader>();
+  reader.array(() => {
+    errorCode = reader.int16();
+    reader.string(); // name
+    reader.boolean(); // internal
+    reader.array(() => {
+      reader.int16(); // Says the same as a leader of -1, or that some replica is offline.
+      leaders.set(reader.int32(), { nodeId: reader.int32(), epoch: reader.int32() });
+      for (let lists = 0; lists < 3; lists++) reader.array(() => reader.int32()); // replicas, in sync, offline
+    });
+  });
+  return { clientSideThrottleTime: 0, brokers, errorCode, topicId: null, leaders };
+}

@@ -1,0 +1,47 @@
+/**
+ * OffsetForLeaderEpoch, version 2 (Kafka 2.1): where a leader epoch ended in the log of a partition, asked of its leader.
+ *
+ *     request   [topic, [partition, epoch of the leader that is asked, leader epoch]]
+ *     answer    throttle time, [topic, [error code, partition, leader epoch, end offset]]
+ *
+ * The leader answers with the offset at which the next higher epoch begins, or with the end of its log for its own epoch.
+ * Records at that offset or above, which a client has read from the leader of the epoch, are lost. They were lost by an
+ * unclean leader election, or with a disk.
+ */
+import type { TopicPartition } from '../../lib/record.js';
+import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
+import { protocolCall, type Answer } from './transaction-requests.js';
+import { WireReader, WireWriter } from './wire-format.js';
+
+export interface EpochEnd extends Answer {
+  /** -1 if the leader does not know such an epoch. */
+  readonly endOffset: number;
+}
+
+const API_KEY = 23;
+const API_VERSION = 2;
+const FIXED_REQUEST_BYTES = 64;
+
+/** Whether a broker answers clients: since Kafka 2.1. */
+export function knowsEpochEnds({ versions }: Pick<ConnectedBroker, 'versions'>): boolean {
+  return (versions?.[API_KEY]?.maxVersion ?? -1) >= API_VERSION;
+}
+
+/** @param leaderEpoch of the leader that is asked; @param epoch the one whose end is wanted */
+export function offsetForLeaderEpoch(at: TopicPartition, leaderEpoch: number, epoch: number): ProtocolCall<EpochEnd> {
+  const body = new WireWriter(FIXED_REQUEST_BYTES).onePartition(at).int32(leaderEpoch).int32(epoch).finish();
+  return protocolCall(API_KEY, 'OffsetForLeaderEpoch', API_VERSION, { buf: body, buffer: body }, readAnswer);
+}
+
+function readAnswer(body: Buffer): EpochEnd {
+  const reader = new WireReader(body);
+  const clientSideThrottleTime = reader.int32();
+  const answer = reader.ofOnePartition(() => {
+    const errorCode = reader.int16();
+    reader.int32(); // partition
+    reader.int32(); // the epoch found
+    return { errorCode, endOffset: reader.safeInt64() };
+  });
+  if (answer === undefined) throw new RangeError('OffsetForLeaderEpoch was answered without a result');
+  return { ...answer, clientSideThrottleTime };
+}

@@ -1,0 +1,76 @@
+/** Error codes of the Kafka protocol, and which error of the pipeline's catalogue each one is for a producer. */
+import type { TopicPartition } from '../../lib/record.js';
+import { BrokerError, FencedError } from '../../pipeline/errors.js';
+import { describeError } from './error-names.js';
+
+/** The codes that the code asks for. `error-names.ts` has the names of all. */
+export const ERROR_CODES = {
+  UNSUPPORTED_VERSION: 35,
+  UNKNOWN_TOPIC_OR_PARTITION: 3,
+  LEADER_NOT_AVAILABLE: 5,
+  NOT_LEADER_OR_FOLLOWER: 6,
+  REQUEST_TIMED_OUT: 7,
+  MESSAGE_TOO_LARGE: 10,
+  COORDINATOR_LOAD_IN_PROGRESS: 14,
+  COORDINATOR_NOT_AVAILABLE: 15,
+  NOT_COORDINATOR: 16,
+  RECORD_LIST_TOO_LARGE: 18,
+  NOT_ENOUGH_REPLICAS: 19,
+  NOT_ENOUGH_REPLICAS_AFTER_APPEND: 20,
+  TOPIC_AUTHORIZATION_FAILED: 29,
+  GROUP_AUTHORIZATION_FAILED: 30,
+  OUT_OF_ORDER_SEQUENCE_NUMBER: 45,
+  INVALID_PRODUCER_EPOCH: 47,
+  INVALID_TXN_STATE: 48,
+  INVALID_PRODUCER_ID_MAPPING: 49,
+  INVALID_TRANSACTION_TIMEOUT: 50,
+  CONCURRENT_TRANSACTIONS: 51,
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 53,
+  OPERATION_NOT_ATTEMPTED: 55,
+  KAFKA_STORAGE_ERROR: 56,
+  UNKNOWN_PRODUCER_ID: 59,
+  NON_EMPTY_GROUP: 68,
+  GROUP_ID_NOT_FOUND: 69,
+  UNSTABLE_OFFSET_COMMIT: 88,
+  PRODUCER_FENCED: 90,
+  TRANSACTIONAL_ID_NOT_FOUND: 105,
+} as const;
+
+export const NO_ERROR = 0;
+
+/**
+ * The id has another owner, or the coordinator has ended the transaction for its age, which it tells by the same codes.
+ * INVALID_TXN_STATE is among them although no fencing is known to give it to these versions of the requests: it says
+ * that somebody else has ended this transaction, and FencedError is the more careful answer to that.
+ */
+const FENCED: ReadonlySet<number> = new Set([
+  ERROR_CODES.INVALID_PRODUCER_EPOCH,
+  ERROR_CODES.INVALID_TXN_STATE,
+  ERROR_CODES.INVALID_PRODUCER_ID_MAPPING,
+  ERROR_CODES.PRODUCER_FENCED,
+]);
+
+/** What a broker's refusal means to the pipeline: FencedError or BrokerError. */
+export function refusal(code: number, request: string, at?: TopicPartition): FencedError | BrokerError {
+  const message = `${request}${place(at)} was refused: ${describeError(code)}`;
+  return FENCED.has(code) ? new FencedError(message) : new BrokerError(message);
+}
+
+/** For a request without an answer, or one that kafkajs made: its outcome is unknown. */
+export function noAnswer(cause: unknown, request: string, at?: TopicPartition): BrokerError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new BrokerError(`${request}${place(at)} failed: ${why}`, { cause });
+}
+
+/** One that kafkajs made of an error code: the broker has answered, the connection is sound. */
+export function isProtocolError(error: unknown): error is Error & { readonly retriable: boolean } {
+  return error instanceof Error && error.name === 'KafkaJSProtocolError';
+}
+
+export function isTooLarge(code: number): boolean {
+  return code === ERROR_CODES.MESSAGE_TOO_LARGE || code === ERROR_CODES.RECORD_LIST_TOO_LARGE;
+}
+
+function place(at: TopicPartition | undefined): string {
+  return at === undefined ? '' : ` for ${at.topic}-${at.partition}`;
+}

@@ -1,0 +1,262 @@
+/**
+ * Record batches of magic 2 (KIP-98) to records, read_committed, a few at a time.
+ *
+ * This is a hot path, up to a million records a second: nothing is decoded before it is asked for, and the only objects
+ * made are the records themselves with slices for key and value. Each batch's checksum is verified before anything of it
+ * is believed.
+ */
+import type { LogRecord } from '../../lib/record.js';
+import { decompress, decompressAside, TooManyBytesError } from './compression.js';
+import type { AbortedTransaction } from './fetch-protocol.js';
+import { BrokenBatchError, extentOf, headerAt, type BatchHeader } from './record-batch-header.js';
+import { RecordBytes } from './record-bytes.js';
+
+const NO_PRODUCER_ID = -1n;
+const CONTROL_TYPE_ABORT = 0;
+const CONTROL_KEY_BYTES = 4;
+/**
+ * A batch that decompresses to more is large: it is decompressed beside the event loop, its records are copied out, and
+ * few large ones are open at a time. Brokers take batches of 1 MiB by default.
+ */
+export const LARGE_BATCH_BYTES = 2 * 1024 * 1024;
+
+/** MAX_BATCH_BYTES where nothing else is set: far above what a sane producer writes. */
+export const USUAL_MAX_BATCH_BYTES = 256 * 1024 * 1024;
+
+/**
+ * The records that one fetch gave of one partition, decoded as they are read.
+ *
+ * Filters as the Java client does (org.apache.kafka.clients.consumer.internals.CompletedFetch): before each batch, the
+ * aborted transactions that began at or below its last offset come into force; the abort marker of a producer ends
+ * its one; transactional batches of producers in force are passed over, and so is every marker.
+ */
+export class FetchedRecords {
+  /** The offset after the last whole batch: where the next fetch starts. */
+  readonly end: number;
+  /** What is wrong with the batch after the last one that can be read; null if nothing is. */
+  readonly broken: BrokenBatchError | null;
+  /** Where the whole batches in `bytes` end; a batch cut off at the end does not count. */
+  readonly #length: number;
+
+  #at: number;
+  #position: number;
+  /** Sorted by first offset; those before `#nextAborted` have come into force. */
+  readonly #aborted: readonly AbortedTransaction[];
+  #nextAborted = 0;
+  readonly #abortedProducers = new Set<bigint>();
+
+  /** The batch under way, and how many of its records are left; none while that is null. */
+  #batch: BatchHeader | null = null;
+  #left = 0;
+  /** Above the offset of the last record read of it. */
+  #least = 0;
+  /** Its records; null while it is large and not open. */
+  #records: RecordBytes | null = null;
+  /** Where its next record begins, once it is open again. */
+  #resumeAt = 0;
+  #isLarge = false;
+
+  /**
+   * @param bytes record batches; kept, and shared with the records
+   * @param aborted as the broker lists them, which is in no order to rely on
+   * @param from records below are dropped
+   * @param maxBatchBytes a batch that decompresses to more is broken
+   * @param leaderEpoch of the leader that gave them; -1 if it is not known
+   * @param stableEnd about where the log ends, of a log without gaps
+   */
+  constructor(
+    readonly bytes: Buffer,
+    aborted: readonly AbortedTransaction[],
+    private readonly from: number,
+    private readonly maxBatchBytes = USUAL_MAX_BATCH_BYTES,
+    readonly leaderEpoch = -1,
+    stableEnd = Infinity,
+  ) {
+    this.#aborted = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
+    this.#position = from;
+    const { start, length, end, broken } = extentOf(bytes, from, stableEnd);
+    this.#at = start;
+    this.#length = length;
+    this.end = Math.max(from, end);
+    this.broken = broken;
+  }
+
+  /** Offset after the last record or batch passed; `end` once all is read. */
+  get position(): number {
+    return this.#position;
+  }
+
+  get exhausted(): boolean {
+    return this.#batch === null && this.#at >= this.#length;
+  }
+
+  /** Bytes not yet read, a compressed batch counting until its last record is. */
+  get remainingBytes(): number {
+    return Math.max(0, this.#length - this.#at);
+  }
+
+  /** Its next records are in a large batch that is not open: `read` gives none before `openLarge`. */
+  get needsLarge(): boolean {
+    return this.#batch !== null && this.#records === null;
+  }
+
+  /** Bytes of a large batch that is open; else 0. */
+  get largeBytes(): number {
+    return this.#isLarge && this.#records !== null ? this.#records.bytes.length : 0;
+  }
+
+  /**
+   * Appends records to `into` until a limit is reached, a large batch must be opened, or all is read. Moves `position`.
+   * @param maxRecords that the list may hold
+   * @param maxBytes of what is read, and of what its headers take in memory; one record is read in any case
+   * @returns these bytes of what was read
+   * @throws BrokenBatchError; the records before the broken one are in `into`
+   */
+  read(into: LogRecord[], maxRecords: number, maxBytes = Infinity): number {
+    let bytes = 0;
+    while (into.length < maxRecords && (bytes === 0 || bytes < maxBytes) && !this.exhausted) {
+      const batch = this.#batch ?? this.#nextBatch();
+      if (batch === null) continue;
+      try {
+        if (this.needsLarge) return bytes;
+        bytes += this.#readRecords(batch, into, maxRecords, Math.max(0, maxBytes - bytes));
+      } catch (cause) {
+        throw brokenBatch(batch, cause);
+      }
+      if (this.#left === 0) this.#closeBatch(batch);
+    }
+    return bytes;
+  }
+
+  /**
+   * Opens the large batch that comes next.
+   * @returns the bytes that it takes
+   * @throws BrokenBatchError
+   */
+  async openLarge(): Promise<number> {
+    const batch = this.#batch;
+    if (batch === null || !this.needsLarge) return 0;
+    try {
+      const bytes = await decompressAside(batch.codec, this.#compressed(batch), this.maxBatchBytes);
+      this.#records = new RecordBytes(bytes, this.#resumeAt, bytes.length);
+      return bytes.length;
+    } catch (cause) {
+      throw brokenBatch(batch, cause);
+    }
+  }
+
+  /** Frees the memory of a large batch that is open. It must be opened again. */
+  closeLarge(): void {
+    if (!this.#isLarge || this.#records === null) return;
+    this.#resumeAt = this.#records.at;
+    this.#records = null;
+  }
+
+  /** Makes the batch at `#at` the one under way; null, and it is passed, if it delivers nothing. */
+  #nextBatch(): BatchHeader | null {
+    const batch = headerAt(this.bytes, this.#at);
+    if (!this.#isDelivered(batch) || batch.lastOffset < this.from) {
+      this.#pass(batch);
+      return null;
+    }
+    try {
+      if (batch.count < 0) throw new RangeError(`it claims to hold ${batch.count} records`);
+      this.#isLarge = false;
+      this.#records = this.#open(batch);
+    } catch (cause) {
+      throw brokenBatch(batch, cause);
+    }
+    this.#left = batch.count;
+    this.#least = batch.baseOffset;
+    this.#resumeAt = 0;
+    this.#batch = batch;
+    return batch;
+  }
+
+  /** Null for a large one. */
+  #open(batch: BatchHeader): RecordBytes | null {
+    if (batch.codec === 0) return new RecordBytes(this.bytes, batch.recordsAt, batch.end);
+    try {
+      const bytes = decompress(batch.codec, this.#compressed(batch), Math.min(LARGE_BATCH_BYTES, this.maxBatchBytes));
+      return new RecordBytes(bytes, 0, bytes.length);
+    } catch (error) {
+      if (!(error instanceof TooManyBytesError) || this.maxBatchBytes <= LARGE_BATCH_BYTES) throw error;
+      this.#isLarge = true;
+      return null;
+    }
+  }
+
+  #compressed({ recordsAt, end }: BatchHeader): Buffer {
+    return this.bytes.subarray(recordsAt, end);
+  }
+
+  #isDelivered(batch: BatchHeader): boolean {
+    const { control, producerId, lastOffset } = batch;
+    if (producerId === NO_PRODUCER_ID) return !control;
+    for (let next; (next = this.#aborted[this.#nextAborted]) && next.firstOffset <= lastOffset; this.#nextAborted++)
+      this.#abortedProducers.add(next.producerId);
+    if (control) {
+      if (isAbortMarker(this.bytes, batch)) this.#abortedProducers.delete(producerId);
+      return false;
+    }
+    return !batch.transactional || !this.#abortedProducers.has(producerId);
+  }
+
+  #closeBatch(batch: BatchHeader): void {
+    const records = this.#records;
+    if (records !== null && records.at !== records.end)
+      throw brokenBatch(batch, new RangeError(`its ${batch.count} records leave bytes over`));
+    this.#batch = null;
+    this.#records = null;
+    this.#pass(batch);
+  }
+
+  #pass({ end, lastOffset }: BatchHeader): void {
+    this.#at = end;
+    this.#position = Math.max(this.#position, lastOffset + 1);
+  }
+
+  #readRecords(batch: BatchHeader, into: LogRecord[], maxRecords: number, maxBytes: number): number {
+    const records = this.#records!;
+    const start = records.at;
+    const from = this.#isLarge ? copyOfNext(records, maxRecords - into.length, maxBytes) : records;
+    const [origin, before] = [from.at, from.at + from.headerMemory];
+    const last = before + Math.max(1, maxBytes);
+    while (this.#left > 0 && into.length < maxRecords && from.at < from.end && from.at + from.headerMemory < last) {
+      const record = from.next(batch, this.from, this.#least);
+      this.#left--;
+      if (record === null) continue;
+      into.push(record);
+      this.#least = this.#position = record.offset + 1;
+    }
+    records.at = start + (from.at - origin);
+    if (this.#left > 0 && records.at >= records.end)
+      throw new RangeError(`it claims to hold ${batch.count} records, and has ${this.#left} fewer`);
+    if (records.bytes === this.bytes) this.#at = records.at;
+    return from.at + from.headerMemory - before;
+  }
+}
+
+/** So that the records that are in use keep no large batch in memory. */
+function copyOfNext(records: RecordBytes, maxRecords: number, maxBytes: number): RecordBytes {
+  const copy = Buffer.from(records.bytes.subarray(records.at, records.endOfNext(maxRecords, maxBytes)));
+  return new RecordBytes(copy, 0, copy.length);
+}
+
+function brokenBatch({ baseOffset, lastOffset }: BatchHeader, cause: unknown): BrokenBatchError {
+  if (cause instanceof BrokenBatchError) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new BrokenBatchError(baseOffset, lastOffset + 1, why, { cause });
+}
+
+/** The key of a marker's one record is its version and its type. Compaction may have taken the record. */
+function isAbortMarker(bytes: Buffer, batch: BatchHeader): boolean {
+  if (batch.count === 0) return false;
+  try {
+    const key = new RecordBytes(bytes, batch.recordsAt, batch.end).next(batch, 0, batch.baseOffset)?.key;
+    if (key == null || key.length < CONTROL_KEY_BYTES) throw new RangeError('the transaction marker has no type');
+    return key.readInt16BE(2) === CONTROL_TYPE_ABORT;
+  } catch (cause) {
+    throw brokenBatch(batch, cause);
+  }
+}

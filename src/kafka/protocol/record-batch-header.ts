@@ -1,0 +1,229 @@
+/** The headers of record batches of magic 2 (KIP-98), and whether they can be believed. */
+import { crc32c } from './crc32c.js';
+import { readSafeInt64 } from './wire-format.js';
+
+// Where the fields of a batch are.
+const LENGTH_AT = 8;
+const MAGIC_AT = 16;
+const CRC_AT = 17;
+const ATTRIBUTES_AT = 21;
+const LAST_OFFSET_DELTA_AT = 23;
+const BASE_TIMESTAMP_AT = 27;
+const MAX_TIMESTAMP_AT = 35;
+const PRODUCER_ID_AT = 43;
+const COUNT_AT = 57;
+const RECORDS_AT = 61;
+/** Base offset and length: what the length field does not count. */
+const LENGTH_COUNTS_FROM = 12;
+
+const MAGIC = 2;
+const CODEC_MASK = 0x07;
+const LOG_APPEND_TIME = 0x08;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+
+export interface BatchHeader {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  /** Number of the codec; 0 if it is not compressed. */
+  readonly codec: number;
+  readonly transactional: boolean;
+  readonly control: boolean;
+  readonly producerId: bigint;
+  readonly baseTimestamp: number;
+  /** What every record of the batch is stamped with; null if each has its own. */
+  readonly appendTime: number | null;
+  readonly count: number;
+  /** Where in the bytes its records begin and end. */
+  readonly recordsAt: number;
+  readonly end: number;
+}
+
+/** A batch that cannot be read, and never will be: its offsets, as far as they are known, and why. */
+export class BrokenBatchError extends Error {
+  override readonly name = 'BrokenBatchError';
+
+  constructor(
+    readonly firstOffset: number,
+    /**
+     * Where the next batch begins; above `firstOffset`. From a header whose checksum is right, or from the next batch whose
+     * is. Null if there is neither: what is damaged says nothing about where it ends.
+     */
+    readonly nextOffset: number | null,
+    readonly why: string,
+    options?: ErrorOptions,
+  ) {
+    const place =
+      nextOffset === null ? `from offset ${firstOffset} on` : `of offsets ${firstOffset} to ${nextOffset - 1}`;
+    super(`the record batch ${place} cannot be read: ${why}`, options);
+  }
+}
+
+/** The batches in some bytes whose extents make sense. */
+export interface Extent {
+  /** Where the first of them begins: above 0 if a broken batch that ends at or before the wanted offset was passed. */
+  readonly start: number;
+  /** Where the last of them ends. A batch that is cut off does not count. */
+  readonly length: number;
+  /** The offset after them; 0 without any. */
+  readonly end: number;
+  /** What is wrong with the batch after them; null if nothing is. */
+  readonly broken: BrokenBatchError | null;
+}
+
+/**
+ * @param from the batches were asked for from that offset on: the last of them must reach further
+ * @param stableEnd about where the log ends, of a log without gaps; else Infinity
+ */
+export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Extent {
+  let [start, length, end] = [0, 0, 0];
+  /** The batch before. */
+  let before: { readonly at: number; readonly baseOffset: number; readonly next: number } | null = null;
+  while (length + RECORDS_AT <= bytes.length) {
+    const next = end;
+    const baseOffset = readOffset(bytes, length) ?? next;
+    const delta = bytes.readInt32BE(length + LAST_OFFSET_DELTA_AT);
+    const size = LENGTH_COUNTS_FROM + bytes.readInt32BE(length + LENGTH_AT);
+    // A leader gives the first batch whole, or nothing (KIP-74): else the same bytes would be fetched without an end.
+    const isCutOff = size >= RECORDS_AT && length + size > bytes.length;
+    if (isCutOff && length > start) break;
+    const extent = { baseOffset, delta, next, after: Math.max(next, from), stableEnd };
+    const claim = `it claims to be ${size} bytes long, and its leader gave ${bytes.length - length}`;
+    const why = faultOf(bytes, length, { ...extent, size }) ?? (isCutOff ? claim : null);
+    if (why === null) {
+      before = { at: length, baseOffset, next };
+      end = baseOffset + delta + 1;
+      length += size;
+      continue;
+    }
+    // Two batches overlap: if it is the one before that claims offsets which it cannot have, this one shows it.
+    if (before !== null && baseOffset < next && isWrong(bytes, before, from) && isSound(bytes, length, before.next)) {
+      const { at, next: first, baseOffset: claimed } = before;
+      if (baseOffset > from) {
+        const lies = `it claims offsets ${claimed} to ${next - 1}, and the next one begins at offset ${baseOffset}`;
+        const broken = new BrokenBatchError(Math.max(first, Math.min(claimed, from)), baseOffset, lies);
+        return { start, length: at, end: first, broken };
+      }
+      [start, end, before] = [length, 0, null];
+      continue;
+    }
+    const sound = soundAfter(bytes, length, next);
+    if (sound === null || sound.baseOffset > from) {
+      const first = baseOffset + delta >= stableEnd ? extent.after : Math.max(baseOffset, next);
+      return { start, length, end, broken: new BrokenBatchError(first, sound?.baseOffset ?? null, why) };
+    }
+    // An operator has skipped it: a leader gives it again if it claims to end later than it does.
+    [start, length, end, before] = [sound.at, sound.at, 0, null];
+  }
+  if (length === start || end > from) return { start, length, end, broken: null };
+  const why = `what a leader gave from offset ${from} on ends at offset ${end - 1}`;
+  return { start, length, end, broken: new BrokenBatchError(from, null, why) };
+}
+
+/** A batch whose checksum is right, and that is there as a whole. */
+interface SoundBatch {
+  readonly at: number;
+  readonly baseOffset: number;
+}
+
+/**
+ * The first sound batch after a broken one at `at`, where the length of that one says or, if there is none, anywhere.
+ * @param least its base offset is that at least: offsets grow from batch to batch
+ */
+export function soundAfter(bytes: Buffer, at: number, least: number): SoundBatch | null {
+  const claimed = at + LENGTH_COUNTS_FROM + bytes.readInt32BE(at + LENGTH_AT);
+  if (claimed >= at + RECORDS_AT && isSound(bytes, claimed, least)) return soundAt(bytes, claimed);
+  for (let next = at + 1; next + RECORDS_AT <= bytes.length; next++)
+    if (isSound(bytes, next, least)) return soundAt(bytes, next);
+  return null;
+}
+
+function soundAt(bytes: Buffer, at: number): SoundBatch {
+  return { at, baseOffset: readSafeInt64(bytes, at) };
+}
+
+function isSound(bytes: Buffer, at: number, least: number): boolean {
+  if (at + RECORDS_AT > bytes.length || bytes[at + MAGIC_AT] !== MAGIC) return false;
+  const baseOffset = readOffset(bytes, at);
+  const size = LENGTH_COUNTS_FROM + bytes.readInt32BE(at + LENGTH_AT);
+  if (baseOffset === null || baseOffset < least || size < RECORDS_AT || at + size > bytes.length) return false;
+  return hasRightChecksum(bytes, at, at + size);
+}
+
+/** Of two batches that overlap, whether the first one is at fault: it is damaged, or its offset (not part of the checksum). */
+function isWrong(
+  bytes: Buffer,
+  { at, baseOffset, next }: SoundBatch & { readonly next: number },
+  from: number,
+): boolean {
+  return !isSound(bytes, at, next) || (next === 0 ? baseOffset > from : baseOffset > next);
+}
+
+function hasRightChecksum(bytes: Buffer, at: number, end: number): boolean {
+  return crc32c(bytes, at + ATTRIBUTES_AT, end) === bytes.readUInt32BE(at + CRC_AT);
+}
+
+interface BatchExtent {
+  readonly baseOffset: number;
+  readonly delta: number;
+  readonly size: number;
+  /** No batch before this one reaches so far. */
+  readonly next: number;
+  /** It begins there, unless there is a gap. */
+  readonly after: number;
+  readonly stableEnd: number;
+}
+
+function faultOf(
+  bytes: Buffer,
+  at: number,
+  { baseOffset, delta, size, next, after, stableEnd }: BatchExtent,
+): string | null {
+  const magic = bytes.readInt8(at + MAGIC_AT);
+  if (magic !== MAGIC) return `it is of message format ${magic}, and only 2 is read, which Kafka writes since 0.11`;
+  if (readOffset(bytes, at) === null) return 'its offset is not a number that can be one';
+  if (size < RECORDS_AT) return `it claims to be ${size} bytes long, which is shorter than its own header`;
+  if (delta < 0) return `its last offset lies ${-delta} below its first`;
+  if (baseOffset < next) return `it begins at offset ${baseOffset}, and follows one that ends at offset ${next - 1}`;
+  // A leader may give a little more than it says to have. That comes right after what it has given.
+  if (baseOffset > after && baseOffset + delta >= stableEnd)
+    return `it claims offset ${baseOffset}, offset ${after} should come next, and the log ends at offset ${stableEnd}`;
+  return null;
+}
+
+function readOffset(bytes: Buffer, at: number): number | null {
+  const high = bytes.readInt32BE(at);
+  return high < 0 || high >= 2 ** 21 ? null : readSafeInt64(bytes, at);
+}
+
+/**
+ * The header of a batch whose extent makes sense.
+ * @throws BrokenBatchError if its checksum is wrong: then nothing else of it can be believed
+ */
+export function headerAt(bytes: Buffer, start: number): BatchHeader {
+  const baseOffset = readSafeInt64(bytes, start);
+  const lastOffset = baseOffset + bytes.readInt32BE(start + LAST_OFFSET_DELTA_AT);
+  const end = start + LENGTH_COUNTS_FROM + bytes.readInt32BE(start + LENGTH_AT);
+  const expected = bytes.readUInt32BE(start + CRC_AT);
+  const actual = crc32c(bytes, start + ATTRIBUTES_AT, end);
+  if (actual !== expected) {
+    const hex = (crc: number) => crc.toString(16).padStart(8, '0');
+    const why = `its checksum is ${hex(actual)}, and its header says ${hex(expected)}: its bytes were damaged`;
+    const next = soundAfter(bytes, start, baseOffset + 1);
+    throw new BrokenBatchError(baseOffset, next?.baseOffset ?? null, why);
+  }
+  const attributes = bytes.readInt16BE(start + ATTRIBUTES_AT);
+  return {
+    baseOffset,
+    lastOffset,
+    codec: attributes & CODEC_MASK,
+    transactional: (attributes & TRANSACTIONAL) !== 0,
+    control: (attributes & CONTROL) !== 0,
+    producerId: bytes.readBigInt64BE(start + PRODUCER_ID_AT),
+    baseTimestamp: Number(bytes.readBigInt64BE(start + BASE_TIMESTAMP_AT)),
+    appendTime: (attributes & LOG_APPEND_TIME) !== 0 ? Number(bytes.readBigInt64BE(start + MAX_TIMESTAMP_AT)) : null,
+    count: bytes.readInt32BE(start + COUNT_AT),
+    recordsAt: start + RECORDS_AT,
+    end,
+  };
+}

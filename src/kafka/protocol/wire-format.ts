@@ -1,0 +1,236 @@
+/** The primitive types of the Kafka protocol (big-endian) to and from bytes; those called compact are of flexible versions. */
+import type { TopicPartition } from '../../lib/record.js';
+import { BrokerError } from '../../pipeline/errors.js';
+
+const TWO_TO_32 = 2 ** 32;
+/** Above this the high word of an int64 would take the number beyond 2^53. */
+const MAX_SAFE_HIGH_WORD = 2 ** 21;
+const MAX_UVARINT_BITS = 35;
+const UUID_BYTES = 16;
+const NO_UUID = '0'.repeat(2 * UUID_BYTES);
+
+/**
+ * An int64 as a number: offsets, counts and milliseconds.
+ * @throws BrokerError beyond 2^53, where a number would silently be another one
+ */
+export function readSafeInt64(bytes: Buffer, at: number): number {
+  const high = bytes.readInt32BE(at);
+  if (high >= MAX_SAFE_HIGH_WORD || high < -MAX_SAFE_HIGH_WORD)
+    throw new BrokerError(`the broker sent ${bytes.readBigInt64BE(at)}, which is beyond the exact numbers (2^53)`);
+  return high * TWO_TO_32 + bytes.readUInt32BE(at + 4);
+}
+
+/** Reads the fields of an answer one after the other. Reading past the end throws a RangeError. */
+export class WireReader {
+  #at = 0;
+
+  constructor(private readonly bytes: Buffer) {}
+
+  int16(): number {
+    return this.bytes.readInt16BE(this.#skip(2));
+  }
+
+  int32(): number {
+    return this.bytes.readInt32BE(this.#skip(4));
+  }
+
+  safeInt64(): number {
+    return readSafeInt64(this.bytes, this.#skip(8));
+  }
+
+  int64(): bigint {
+    return this.bytes.readBigInt64BE(this.#skip(8));
+  }
+
+  boolean(): boolean {
+    return this.bytes.readInt8(this.#skip(1)) !== 0;
+  }
+
+  /** Empty for null. */
+  string(): string {
+    const length = Math.max(0, this.int16());
+    return this.#take(length).toString('utf8');
+  }
+
+  /** A slice of the answer, not a copy. Empty for null. */
+  byteArray(): Buffer {
+    return this.#take(Math.max(0, this.int32()));
+  }
+
+  /** Empty for null. */
+  array<T>(item: () => T): T[] {
+    const items: T[] = [];
+    for (let left = this.#count(this.int32()); left > 0; left--) items.push(item());
+    return items;
+  }
+
+  /** The answer for one partition, of [topic, [partition's fields]]; undefined without one. */
+  ofOnePartition<T>(fields: () => T): T | undefined {
+    const ofTopics = this.array(() => {
+      this.string(); // topic
+      return this.array(fields);
+    });
+    return ofTopics.flat()[0];
+  }
+
+  /** An unsigned varint, as flexible versions write lengths (KIP-482). */
+  uvarint(): number {
+    let value = 0;
+    for (let shift = 0; shift < MAX_UVARINT_BITS; shift += 7) {
+      const byte = this.bytes.readUInt8(this.#skip(1));
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw new RangeError('an answer has a length of more than 5 bytes');
+  }
+
+  /** Empty for null. */
+  compactString(): string {
+    return this.compactBytes().toString('utf8');
+  }
+
+  /** A slice of the answer, not a copy. Empty for null. */
+  compactBytes(): Buffer {
+    return this.#take(Math.max(0, this.uvarint() - 1));
+  }
+
+  /** Empty for null. */
+  compactArray<T>(item: () => T): T[] {
+    const items: T[] = [];
+    for (let left = this.#count(this.uvarint() - 1); left > 0; left--) items.push(item());
+    return items;
+  }
+
+  /** As hexadecimal digits; null for the id of all zeros, which stands for no id. */
+  uuid(): string | null {
+    const hex = this.#take(UUID_BYTES).toString('hex');
+    return hex === NO_UUID ? null : hex;
+  }
+
+  /** Passes over the tagged fields at the end of a structure. */
+  tags(): void {
+    for (let left = this.#count(this.uvarint()); left > 0; left--) {
+      this.uvarint();
+      this.#take(this.uvarint());
+    }
+  }
+
+  /** Each item takes a byte at least. */
+  #count(items: number): number {
+    const left = this.bytes.length - this.#at;
+    if (items > left) throw new RangeError(`an answer claims to hold ${items} items in its last ${left} bytes`);
+    return items;
+  }
+
+  #skip(length: number): number {
+    const start = this.#at;
+    this.#at += length;
+    return start;
+  }
+
+  #take(length: number): Buffer {
+    const start = this.#skip(length);
+    if (this.#at > this.bytes.length)
+      throw new RangeError(`an answer of ${this.bytes.length} bytes ends inside a field that ends at ${this.#at}`);
+    return this.bytes.subarray(start, this.#at);
+  }
+}
+
+/** Writes the fields of a request one after the other. */
+export class WireWriter {
+  #bytes: Buffer;
+  #at = 0;
+
+  /** @param capacity bytes to start with; it grows */
+  constructor(capacity: number) {
+    this.#bytes = Buffer.allocUnsafe(capacity);
+  }
+
+  int8(value: number): this {
+    const at = this.#reserve(1);
+    this.#bytes.writeInt8(value, at);
+    return this;
+  }
+
+  int16(value: number): this {
+    const at = this.#reserve(2);
+    this.#bytes.writeInt16BE(value, at);
+    return this;
+  }
+
+  int32(value: number): this {
+    const at = this.#reserve(4);
+    this.#bytes.writeInt32BE(value, at);
+    return this;
+  }
+
+  int64(value: number): this {
+    const at = this.#reserve(8);
+    this.#bytes.writeBigInt64BE(BigInt(value), at);
+    return this;
+  }
+
+  /** The beginning of [topic, [partition's fields]] for one partition: its other fields follow. */
+  onePartition({ topic, partition }: TopicPartition): this {
+    return this.int32(1).string(topic).int32(1).int32(partition);
+  }
+
+  string(value: string): this {
+    const length = Buffer.byteLength(value, 'utf8');
+    this.int16(length);
+    const at = this.#reserve(length);
+    this.#bytes.write(value, at, 'utf8');
+    return this;
+  }
+
+  uvarint(value: number): this {
+    let left = value;
+    for (; left >= 0x80; left = Math.floor(left / 0x80)) this.#byte((left % 0x80) | 0x80);
+    return this.#byte(left);
+  }
+
+  compactString(value: string): this {
+    const length = Buffer.byteLength(value, 'utf8');
+    this.uvarint(length + 1);
+    const at = this.#reserve(length);
+    this.#bytes.write(value, at, 'utf8');
+    return this;
+  }
+
+  /** @param id null for the id of all zeros */
+  uuid(id: string | null): this {
+    const at = this.#reserve(UUID_BYTES);
+    this.#bytes.write(id ?? NO_UUID, at, 'hex');
+    return this;
+  }
+
+  /** Ends a structure of a flexible version: no tagged fields. */
+  noTags(): this {
+    return this.#byte(0);
+  }
+
+  /** What was written so far. */
+  finish(): Buffer {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  #byte(value: number): this {
+    const at = this.#reserve(1);
+    this.#bytes.writeUInt8(value, at);
+    return this;
+  }
+
+  /** May replace `#bytes`: call it before reading that field, never inside the arguments of a call on it. */
+  #reserve(length: number): number {
+    const start = this.#at;
+    if (start + length > this.#bytes.length) this.#grow(start + length);
+    this.#at += length;
+    return start;
+  }
+
+  #grow(needed: number): void {
+    const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(grown, 0, 0, this.#at);
+    this.#bytes = grown;
+  }
+}

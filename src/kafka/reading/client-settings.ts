@@ -1,0 +1,175 @@
+/**
+ * The clients' own choices of policy: the client-settings topic, read to its end before the first decision and followed
+ * from then on. A choice is small and changes rarely, so all are kept in memory.
+ */
+import type { Logger } from 'pino';
+import { RegistryUnavailableError } from '../../decode/schema-source.js';
+import type { ClientSetting, UnreadableSetting } from '../../decode/client-settings-decoder.js';
+import type { Policy } from '../../domain/policy.js';
+import { Backoff } from '../../lib/backoff.js';
+import type { Clock } from '../../lib/clock.js';
+import { LongPromise } from '../../lib/long-promise.js';
+import type { LogRecord } from '../../lib/record.js';
+import type { ClientPolicies } from '../../pipeline/context.js';
+import { ReaderClosedError, StaleViewError, UnreadableBatchError } from '../../pipeline/errors.js';
+import type { Logs } from '../../pipeline/ports.js';
+
+export interface ClientSettingsOptions {
+  readonly logs: Logs;
+  /** Has one partition: across several, an older choice could win over a newer one. */
+  readonly topic: string;
+  /** One result for each value, in their order. @throws RegistryUnavailableError */
+  readonly decode: (
+    values: readonly Buffer[],
+    signal: AbortSignal,
+  ) => Promise<readonly (ClientSetting | UnreadableSetting)[]>;
+  readonly clock: Clock;
+  /** Called when the settings were read up to their end, and after each portion that follows. */
+  readonly onProgress: () => void;
+  /** Called with each error; reading is tried again. */
+  readonly onError: (error: unknown, what: string) => void;
+  readonly logger: Logger;
+}
+
+const READ_RECORDS = 10_000;
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 5_000;
+/** Of a batch that cannot be read: to look means to decompress up to MAX_BATCH_BYTES. */
+const UNREADABLE_RETRY_MS = 60_000;
+
+/** Client id to choice. */
+type Policies = Map<string, Policy>;
+
+const PARTITION = 0;
+
+export class ClientSettings implements ClientPolicies {
+  /** What is in force. While the topic is read again from its start, the old settings stay in force. */
+  #inForce: Policies | null = null;
+  readonly #stopping = new AbortController();
+  readonly #options: ClientSettingsOptions;
+  readonly #ready: LongPromise<unknown>;
+  readonly #following: Promise<void>;
+
+  /** Starts reading at once. */
+  constructor(options: ClientSettingsOptions) {
+    this.#options = options;
+    let onCaughtUp: () => void = () => undefined;
+    let onClosed: (error: Error) => void = () => undefined;
+    const caughtUp = new Promise<void>((resolve, reject) => {
+      onCaughtUp = resolve;
+      onClosed = reject;
+    });
+    this.#ready = new LongPromise(caughtUp);
+    this.#following = this.#readUntilClosed(onCaughtUp).then(() =>
+      onClosed(new ReaderClosedError('closed before all client settings were read')),
+    );
+  }
+
+  /**
+   * Resolves once the settings that were there at the start are in force, or `signal` aborts.
+   * @throws ReaderClosedError after `close`
+   */
+  async ready(signal: AbortSignal): Promise<void> {
+    if (await this.#ready.settlesBefore(signal)) await this.#ready.promise;
+  }
+
+  policyOf(clientId: string): Policy | undefined {
+    return this.#inForce?.get(clientId);
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#following;
+  }
+
+  async #readUntilClosed(onCaughtUp: () => void): Promise<void> {
+    const { clock, onError, onProgress } = this.#options;
+    const { signal } = this.#stopping;
+    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    while (!signal.aborted) {
+      try {
+        await this.#readFromStart(() => {
+          backoff.reset();
+          onProgress();
+          onCaughtUp();
+        });
+      } catch (err) {
+        if (signal.aborted) return;
+        onError(err, 'client settings cannot be read, tried again from their start');
+        await clock.delay(err instanceof UnreadableBatchError ? UNREADABLE_RETRY_MS : backoff.next(), signal);
+      }
+    }
+  }
+
+  /** Reads without an end. @throws ReaderClosedError after `close`; what reading and decoding throw */
+  async #readFromStart(onCaughtUp: () => void): Promise<never> {
+    const { logs, topic, onProgress } = this.#options;
+    const { signal } = this.#stopping;
+    const at = { topic, partition: PARTITION };
+    const { start, end, byMost } = await logs.bounds(at);
+    // Old settings would announce companies early, which nothing takes back.
+    if (!byMost)
+      throw new StaleViewError(
+        `too few brokers answer to know who leads ${topic}/${PARTITION}: a broker that is cut off would give old settings`,
+      );
+    const policies: Policies = new Map();
+    const reader = logs.reader(at, start);
+    const close = () => reader.close();
+    signal.addEventListener('abort', close);
+    if (signal.aborted) close();
+    try {
+      for (let position = start; ;) {
+        if (position >= end && this.#inForce !== policies) {
+          this.#inForce = policies;
+          onCaughtUp();
+        }
+        const batch = await reader.next(READ_RECORDS);
+        await this.#apply(batch.records, policies);
+        position = batch.nextOffset;
+        onProgress();
+      }
+    } finally {
+      signal.removeEventListener('abort', close);
+      reader.close();
+    }
+  }
+
+  async #apply(records: readonly LogRecord[], policies: Policies): Promise<void> {
+    const decoded = await this.#decode(records.flatMap(({ value }) => (value === null ? [] : [value])));
+    const settings = decoded.values();
+    for (const { key, value, offset } of records) {
+      // The key decides whom a record is about: compaction and tombstones go by it.
+      const clientId = key?.toString();
+      if (value === null) {
+        if (clientId !== undefined) policies.delete(clientId);
+        continue;
+      }
+      const setting = settings.next().value;
+      if (setting === undefined) throw new Error('decoding gave fewer results than there are values');
+      if (setting.kind === 'unreadable') this.#ignore(offset, setting.why);
+      else if (setting.clientId !== clientId) this.#ignore(offset, `its key is not its client ${setting.clientId}`);
+      else policies.set(clientId, setting.policy);
+    }
+  }
+
+  /** The client keeps what is in force for it. */
+  #ignore(offset: number, why: string): void {
+    this.#options.logger.warn({ topic: this.#options.topic, offset, why }, 'client setting ignored');
+  }
+
+  async #decode(values: readonly Buffer[]): Promise<readonly (ClientSetting | UnreadableSetting)[]> {
+    const { decode, clock, onError } = this.#options;
+    const { signal } = this.#stopping;
+    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    for (;;) {
+      try {
+        return await decode(values, signal);
+      } catch (error) {
+        if (signal.aborted) throw new ReaderClosedError('stopped while waiting for the schema registry');
+        if (!(error instanceof RegistryUnavailableError)) throw error;
+        onError(error, 'client settings wait for the schema registry');
+        await clock.delay(backoff.next(), signal);
+      }
+    }
+  }
+}

@@ -1,0 +1,165 @@
+/** The pipeline's port for reading, on a real cluster. */
+import type { Clock } from '../../lib/clock.js';
+import { settlesWithin } from '../../lib/long-promise.js';
+import type { TopicPartition } from '../../lib/record.js';
+import { OffsetOutOfRangeError } from '../../pipeline/errors.js';
+import type { CommittedOffset, LogBounds, LogIdentity, LogReader, Logs } from '../../pipeline/ports.js';
+import { BrokerConnections } from '../connection/broker-connections.js';
+import type { KafkaConfig } from '../connection/cluster.js';
+import { ClusterView } from '../connection/cluster-view.js';
+import { nameOf } from '../connection/leader-directory.js';
+import { LogBoundsReader } from './log-bounds.js';
+import { LargeBatches } from './large-batches.js';
+import { LogFetcher, type LogQuestions, type OnTrouble } from './log-fetcher.js';
+import { PartitionReader, type LogKind, type ReaderEvents, type ReadingTerms } from './log-reader.js';
+import { USUAL_MAX_BATCH_BYTES } from '../protocol/record-batch-decoder.js';
+import { RecordMemory } from './record-memory.js';
+
+export interface KafkaLogsOptions {
+  readonly config: KafkaConfig;
+  /** Shared with others of the process; one of its own by default. */
+  readonly cluster?: ClusterView;
+  /** Whose committed offsets `committedOffset` asks for. */
+  readonly groupId: string;
+  readonly clock: Clock;
+  /** Called with each failure that is being retried. */
+  readonly onTrouble: OnTrouble;
+  /** What may be missing in the logs; `whole` by default. */
+  readonly kind?: LogKind;
+  /** Bytes of one partition in one fetch; a reader holds about 1.5 times as much unread. */
+  readonly maxPartitionBytes?: number;
+  /** Records are good only until the next call of their reader's `next`: for who reads much and keeps none of it. */
+  readonly reuseMemory?: boolean;
+  /** MAX_BATCH_BYTES: a batch that decompresses to more cannot be read. */
+  readonly maxBatchBytes?: number;
+  /** Shared with others of the process; of its own by default. */
+  readonly largeBatches?: LargeBatches;
+  /** What to do about a batch that cannot be read, in addition to raising MAX_BATCH_BYTES: a sentence. */
+  readonly remedy?: ReadingTerms['remedy'];
+}
+
+const DEFAULT_MAX_PARTITION_BYTES = 2 * 1024 * 1024;
+/** Of fetched records, kept by a busy instance for its next fetches. */
+const MOST_FREE_BYTES = 16 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
+/**
+ * How long a fetch at the end of the logs waits. A reader that has just caught up joins that fetch only when it
+ * returns, so this bounds what it may be late by, the longer one where nothing has come for a while; shorter costs idle
+ * CPU.
+ */
+const TAIL_WAIT_MS = { shortest: 50, longest: 400 };
+/** All requests of reading are answered within milliseconds; a broker that takes this long is frozen or cut off. */
+const REQUEST_TIMEOUT_MS = 10_000;
+const CLOSE_PATIENCE_MS = 2_000;
+/** The one that has the name now. */
+const ANY_LOG: LogIdentity = { topicId: null, leaderEpoch: -1 };
+
+export class KafkaLogs implements Logs {
+  readonly #closing = new AbortController();
+  readonly #readers = new Set<PartitionReader>();
+  /** What `close` closes. */
+  readonly #connections: readonly { close(): Promise<void> }[];
+  readonly #bounds: LogBoundsReader;
+  readonly #fetcher: LogFetcher;
+  readonly #clock: Clock;
+  readonly #terms: ReadingTerms;
+
+  constructor({ groupId, clock, onTrouble, ...options }: KafkaLogsOptions) {
+    const { signal } = this.#closing;
+    this.#clock = clock;
+    const terms = termsOf(options, clock);
+    this.#terms = terms;
+    const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...options.config };
+    const limits = { maxPartitionBytes: terms.maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
+    const tail = { connections: new BrokerConnections(config), limits, waitMs: TAIL_WAIT_MS };
+    const catchUp = { connections: new BrokerConnections(config), limits };
+    const cluster = options.cluster ?? new ClusterView(config, clock);
+    const own = options.cluster === undefined ? [cluster] : [];
+    this.#connections = [tail.connections, catchUp.connections, ...own];
+    // Fetches have a connection of their own within each: these short requests wait behind none.
+    const { leaders } = cluster;
+    this.#bounds = new LogBoundsReader({ groupId, connections: tail.connections, cluster, clock, onTrouble, signal });
+    const questions: LogQuestions = {
+      judgeRange: (at, offset) => this.#judgeRange(at, offset),
+      endOfEpoch: (at, leaderEpoch) => this.endOfEpoch(at, leaderEpoch),
+    };
+    this.#fetcher = new LogFetcher({ tail, catchUp }, leaders, clock, onTrouble, questions, signal);
+  }
+
+  reader(at: TopicPartition, from: number, log: LogIdentity = ANY_LOG): LogReader {
+    const events: ReaderEvents = {
+      drained: () => this.#fetcher.drained(),
+      ended: (ended) => {
+        this.#readers.delete(ended);
+        this.#fetcher.ended(ended);
+      },
+    };
+    const reader = new PartitionReader(at, from, events, this.#terms);
+    if (this.#closing.signal.aborted) reader.close();
+    else {
+      this.#readers.add(reader);
+      this.#fetcher.serve(reader, log);
+    }
+    return reader;
+  }
+
+  offsetIsPending(at: TopicPartition): Promise<boolean> {
+    return this.#bounds.offsetIsPending(at);
+  }
+
+  bounds(at: TopicPartition): Promise<LogBounds> {
+    return this.#bounds.bounds(at);
+  }
+
+  /** The first offset whose record is stamped at `timestampMs` or after; the log's end where none is. @throws BrokerError */
+  offsetSince(at: TopicPartition, timestampMs: number): Promise<number> {
+    return this.#bounds.offsetSince(at, timestampMs);
+  }
+
+  endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null> {
+    return this.#bounds.endOfEpoch(at, leaderEpoch);
+  }
+
+  /** Bytes of the log on the disk of its leader; null if the brokers do not tell us. @throws BrokerError */
+  bytesOf(at: TopicPartition): Promise<number | null> {
+    return this.#bounds.bytesOf(at);
+  }
+
+  committedOffset(at: TopicPartition): Promise<CommittedOffset | null> {
+    return this.#bounds.committedOffset(at);
+  }
+
+  /**
+   * Closes all readers and connections. Bounded in time: a connection whose broker does not answer is left to its
+   * request time-out. Idempotent; never throws.
+   */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const reader of [...this.#readers]) reader.close();
+    const closed = Promise.all(this.#connections.map((connections) => connections.close()));
+    await settlesWithin(closed, this.#clock, CLOSE_PATIENCE_MS);
+  }
+
+  /** What a refused offset means: an error where it lies outside the log, null where a new leader has it after all. */
+  async #judgeRange(at: TopicPartition, offset: number): Promise<Error | null> {
+    const { start, end } = await this.#bounds.bounds(at);
+    if (offset >= start && offset <= end) return null;
+    return new OffsetOutOfRangeError(
+      `offset ${offset} of ${nameOf(at)} is not in the log, which has ${start} to ${end}`,
+    );
+  }
+}
+
+type Terms = Omit<KafkaLogsOptions, 'groupId' | 'clock' | 'onTrouble'>;
+
+function termsOf({ maxPartitionBytes = DEFAULT_MAX_PARTITION_BYTES, ...options }: Terms, clock: Clock): ReadingTerms {
+  const mostFree = Math.floor(MOST_FREE_BYTES / maxPartitionBytes);
+  return {
+    kind: options.kind ?? 'whole',
+    maxPartitionBytes,
+    maxBatchBytes: options.maxBatchBytes ?? USUAL_MAX_BATCH_BYTES,
+    remedy: options.remedy ?? (({ topic }) => `Or delete the records of ${topic} up to it (kafka-delete-records.sh)`),
+    large: options.largeBatches ?? new LargeBatches(clock),
+    memory: options.reuseMemory === true ? new RecordMemory(maxPartitionBytes, mostFree) : null,
+  };
+}

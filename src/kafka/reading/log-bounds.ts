@@ -1,0 +1,170 @@
+/** Where a partition's log begins and ends, and where the group stands in it. */
+import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
+import { Backoff } from '../../lib/backoff.js';
+import type { Clock } from '../../lib/clock.js';
+import type { TopicPartition } from '../../lib/record.js';
+import { BrokerError } from '../../pipeline/errors.js';
+import type { CommittedOffset, LogBounds } from '../../pipeline/ports.js';
+import type { BrokerConnections } from '../connection/broker-connections.js';
+import type { ConnectedBroker } from '../protocol/protocol-call.js';
+import type { ClusterView } from '../connection/cluster-view.js';
+import { fetchCommittedOffset } from '../protocol/committed-offset.js';
+import { describeLogDirs } from '../protocol/describe-log-dirs.js';
+import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { leaderIn, nameOf, type TopicView } from '../connection/leader-directory.js';
+import {
+  EARLIEST,
+  LATEST,
+  listOffset,
+  NO_SUCH_RECORD,
+  READ_COMMITTED,
+  READ_UNCOMMITTED,
+} from '../protocol/list-offsets.js';
+import type { OnTrouble } from './log-fetcher.js';
+import { knowsEpochEnds, offsetForLeaderEpoch } from '../protocol/offset-for-leader-epoch.js';
+import { fetchStableOffset } from '../protocol/pending-offset.js';
+import { ERROR_CODES, isProtocolError, NO_ERROR } from '../protocol/protocol-errors.js';
+
+const BACKOFF_MIN_MS = 20;
+const BACKOFF_MAX_MS = 500;
+/** A moving leader or coordinator settles within seconds; after that the caller should know. */
+const PATIENCE_MS = 30_000;
+
+export interface LogBoundsOptions {
+  readonly groupId: string;
+  readonly connections: Pick<BrokerConnections, 'ask' | 'drop'>;
+  readonly cluster: Pick<ClusterView, 'coordinatorOf' | 'leaders'>;
+  readonly clock: Clock;
+  readonly onTrouble: OnTrouble;
+  /** Aborts when nobody waits for answers any more. */
+  readonly signal: AbortSignal;
+}
+
+/** The leader of one partition, in the epoch in which several brokers know it. */
+interface AskedLeader {
+  readonly view: TopicView;
+  readonly epoch: number;
+  ask<T>(question: (broker: ConnectedBroker) => Promise<T>): Promise<T>;
+  offsetAt(timestamp: number, isolationLevel: typeof READ_UNCOMMITTED | typeof READ_COMMITTED): Promise<number>;
+}
+
+/** Leader and coordinator are looked up for each question: the broker that was known before may be cut off. */
+export class LogBoundsReader {
+  readonly #options: LogBoundsOptions;
+  readonly #coordinator: GroupCoordinator;
+
+  constructor(options: LogBoundsOptions) {
+    this.#options = options;
+    this.#coordinator = new GroupCoordinator(options.groupId, options.connections, options.cluster);
+  }
+
+  /** @throws BrokerError where the cluster gave no answer for long, or refuses */
+  bounds(at: TopicPartition): Promise<LogBounds> {
+    return this.#askLeader(at, async ({ view: { topicId, byMost }, epoch: leaderEpoch, ...leader }) => {
+      // In this order the end is never below the start, and below the high watermark only while a transaction is open.
+      // In turn: two first requests at once would make kafkajs connect twice.
+      const start = await leader.offsetAt(EARLIEST, READ_COMMITTED);
+      const highWatermark = await leader.offsetAt(LATEST, READ_UNCOMMITTED);
+      const end = await leader.offsetAt(LATEST, READ_COMMITTED);
+      return { start, highWatermark, end, topicId, leaderEpoch, byMost };
+    });
+  }
+
+  /**
+   * The first offset whose record is stamped at `timestampMs` or after; the last stable offset where none is.
+   * @throws BrokerError as `bounds`
+   */
+  offsetSince(at: TopicPartition, timestampMs: number): Promise<number> {
+    return this.#askLeader(at, async (leader) => {
+      const offset = await leader.offsetAt(timestampMs, READ_COMMITTED);
+      return offset === NO_SUCH_RECORD ? leader.offsetAt(LATEST, READ_COMMITTED) : offset;
+    });
+  }
+
+  /** As `Logs.endOfEpoch`. @throws BrokerError as `bounds` */
+  endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null> {
+    return this.#askLeader(at, async (leader) => {
+      const answer = await leader.ask(async (broker) =>
+        knowsEpochEnds(broker) ? broker.connectionPool.send(offsetForLeaderEpoch(at, leader.epoch, leaderEpoch)) : null,
+      );
+      if (answer === null) return null;
+      if (answer.errorCode !== NO_ERROR) throw createErrorFromCode(answer.errorCode);
+      return answer.endOffset;
+    });
+  }
+
+  /** Bytes of the log on the disk of its leader; null if the brokers do not tell us. @throws BrokerError as `bounds` */
+  bytesOf(at: TopicPartition): Promise<number | null> {
+    return this.#askLeader(at, async (leader) => {
+      const { errorCode, bytes } = await leader.ask((broker) => describeLogDirs(broker, at));
+      if (errorCode !== NO_ERROR) throw createErrorFromCode(errorCode);
+      return bytes;
+    });
+  }
+
+  /**
+   * The group's committed offset; null if it has committed none. While a transaction that holds a later one is open it
+   * silently is the one before: fence first.
+   * @throws BrokerError as `bounds`
+   */
+  committedOffset(at: TopicPartition): Promise<CommittedOffset | null> {
+    return this.#retry(at, () =>
+      this.#coordinator.ask((broker) => fetchCommittedOffset(broker, this.#options.groupId, at)),
+    );
+  }
+
+  /**
+   * Whether a transaction holds an offset of the group that comes to count, or not, with its end.
+   * @throws BrokerError as `bounds`
+   */
+  offsetIsPending(at: TopicPartition): Promise<boolean> {
+    return this.#retry(at, async () => {
+      const call = fetchStableOffset(this.#options.groupId, at);
+      return this.#coordinator.ask(async ({ connectionPool }) => {
+        const { errorCode } = await connectionPool.send(call);
+        if (errorCode === ERROR_CODES.UNSTABLE_OFFSET_COMMIT) return true;
+        if (errorCode !== NO_ERROR) throw createErrorFromCode(errorCode);
+        return false;
+      });
+    });
+  }
+
+  #askLeader<T>(at: TopicPartition, question: (leader: AskedLeader) => Promise<T>): Promise<T> {
+    const { cluster, connections } = this.#options;
+    return this.#retry(at, async () => {
+      const view = await cluster.leaders.lookUp(at.topic);
+      const { address, epoch } = leaderIn(view, at);
+      const ask: AskedLeader['ask'] = (ofBroker) => connections.ask(address, ofBroker);
+      const offsetAt: AskedLeader['offsetAt'] = async (timestamp, isolationLevel) => {
+        const call = listOffset(at, epoch, timestamp, isolationLevel);
+        const answer = await ask(({ connectionPool }) => connectionPool.send(call));
+        if (answer.errorCode !== NO_ERROR) throw createErrorFromCode(answer.errorCode);
+        return answer.offset;
+      };
+      try {
+        return await question({ view, epoch, ask, offsetAt });
+      } catch (error) {
+        cluster.leaders.forget(at);
+        if (!isProtocolError(error)) connections.drop(address);
+        throw error;
+      }
+    });
+  }
+
+  async #retry<T>(at: TopicPartition, ask: () => Promise<T>): Promise<T> {
+    const { clock, onTrouble, signal } = this.#options;
+    const deadline = clock.now() + PATIENCE_MS;
+    const backoff = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        const permanent = isProtocolError(error) && !error.retriable;
+        if (permanent || signal.aborted || clock.now() > deadline)
+          throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${String(error)}`, { cause: error });
+        onTrouble(at, error as Error);
+      }
+      await clock.delay(backoff.next(), signal);
+    }
+  }
+}

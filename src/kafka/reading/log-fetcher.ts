@@ -1,0 +1,296 @@
+/**
+ * Keeps the open readers fed: which partitions to ask which broker for, and when.
+ *
+ * A broker answers the requests of one connection in turn, so a fetch that waits for new records would hold up a reader
+ * that has records to catch up on. Hence two lanes to each broker, each a connection with at most one fetch in flight:
+ *
+ *   tail      readers that have reached the end; the broker holds the answer until something is written, for longer and
+ *             longer while nothing is
+ *   catch-up  readers that are new or known to be behind; answered at once. Silent while there are none
+ *
+ *            +-- new ---> catch-up --- answer reached the end ---> tail --+
+ *            |               ^                                           |
+ *   reader --+               +--------- answer left more to fetch -------+
+ *            |
+ *            +-- buffer full, look-up of the leader, back-off: in no lane until that is over
+ *
+ * Partitions are asked for in the order in which they were served, longest ago first. The broker fills its answer in
+ * that order, and a batch larger than the limits comes only if it is the first: so each one gets its turn.
+ */
+import { Backoff } from '../../lib/backoff.js';
+import type { Clock } from '../../lib/clock.js';
+import type { TopicPartition } from '../../lib/record.js';
+import { BrokerError } from '../../pipeline/errors.js';
+import type { LogIdentity } from '../../pipeline/ports.js';
+import type { BrokerConnections } from '../connection/broker-connections.js';
+import { fetchFrom } from '../protocol/fetch-by-id.js';
+import {
+  FETCH_OFFSET_OUT_OF_RANGE,
+  FETCH_OK,
+  type FetchedPartition,
+  type FetchLimits,
+  type FetchResponse,
+} from '../protocol/fetch-protocol.js';
+import {
+  nameOf,
+  TopicRecreatedError,
+  UnknownPartitionError,
+  type Leader,
+  type LeaderDirectory,
+} from '../connection/leader-directory.js';
+import type { PartitionReader, ReaderEvents } from './log-reader.js';
+import { ERROR_CODES, refusal } from '../protocol/protocol-errors.js';
+import { RecordsLostError, type LaneName, type Served } from './served-reader.js';
+import { TailWaits } from './tail-waits.js';
+
+/** Called with failures that are being retried: the first of a row, and every so often one more. Must not throw. */
+export type OnTrouble = (at: TopicPartition, error: Error) => void;
+
+/** One kind of fetch, with connections of its own. */
+export interface Lane {
+  readonly connections: Pick<BrokerConnections, 'ask' | 'drop'>;
+  readonly limits: Omit<FetchLimits, 'maxWaitMs'>;
+}
+
+interface Lanes {
+  /** How long its fetches wait for new records: the first one, and in the end where none come. */
+  readonly tail: Lane & { readonly waitMs: { readonly shortest: number; readonly longest: number } };
+  readonly catchUp: Lane;
+}
+
+const BACKOFF_MIN_MS = 20;
+const BACKOFF_MAX_MS = 1_000;
+/** A topic just created may be unknown to a broker for a moment; one unknown for longer is not there. */
+const UNKNOWN_TOPIC_PATIENCE_MS = 10_000;
+
+/**
+ * A broker that is cut off from its cluster, but not from us, goes on to answer as a leader, with nothing new: only
+ * another broker can tell. (`metadata.max.age.ms` of the Java client, there 5 minutes.)
+ */
+const LEADER_MAX_AGE_MS = 60_000;
+/** An outage makes each reader fail once a second. */
+const TROUBLE_INTERVAL_MS = 30_000;
+
+/** What the fetcher asks of the log beside fetches. */
+export interface LogQuestions {
+  /** What to fail a reader with whose position is not in the log; null to fetch again. */
+  judgeRange(at: TopicPartition, offset: number): Promise<Error | null>;
+  /** As of `Logs`. */
+  endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null>;
+}
+
+/** What one fetch asks of one broker: at most one reader for each partition, by its name. */
+type Group = Map<string, Served>;
+
+export class LogFetcher implements ReaderEvents {
+  /** In the order served, longest ago first; of one fetch, those that got nothing before those that got records. */
+  readonly #served = new Map<PartitionReader, Served>();
+  readonly #inFlight = { tail: new Set<string>(), catchUp: new Set<string>() };
+  readonly #tailWaits: TailWaits;
+  #scheduled = false;
+  #leadersAskedAt: number;
+
+  /** @param signal aborts when everything is being closed */
+  constructor(
+    private readonly lanes: Lanes,
+    private readonly leaders: Pick<LeaderDirectory, 'known' | 'forget' | 'find' | 'lookUp' | 'topicId'>,
+    private readonly clock: Clock,
+    private readonly onTrouble: OnTrouble,
+    private readonly questions: LogQuestions,
+    private readonly signal: AbortSignal,
+  ) {
+    this.#leadersAskedAt = clock.now();
+    this.#tailWaits = new TailWaits(lanes.tail.waitMs);
+  }
+
+  /** @param log that the reader's offsets belong to */
+  serve(reader: PartitionReader, { topicId, leaderEpoch }: LogIdentity): void {
+    this.#served.set(reader, {
+      ...{ reader, topicId, leaderEpoch },
+      lane: 'catchUp',
+      busy: false,
+      backoff: new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS),
+      unknownSince: null,
+      troubleToldAt: null,
+    });
+    this.drained();
+  }
+
+  ended(reader: PartitionReader): void {
+    this.#served.delete(reader);
+  }
+
+  /** Fetches for the readers that want more; once for all that happens in this turn of the event loop. */
+  drained(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      if (!this.signal.aborted) this.#fetchWanted();
+    });
+  }
+
+  #fetchWanted(): void {
+    this.#refreshOldLeaders();
+    const groups = { tail: new Map<string, Group>(), catchUp: new Map<string, Group>() };
+    for (const served of this.#served.values()) {
+      if (served.busy || !served.reader.wantsMore) continue;
+      const leader = this.leaders.known(served.reader.at);
+      if (leader === undefined) void this.#lookUp(served);
+      else if (!this.#isSameTopic(served)) continue;
+      else if (served.leaderEpoch >= 0 && leader.epoch !== served.leaderEpoch) void this.#follow(served, leader);
+      else if (!this.#inFlight[served.lane].has(leader.address)) {
+        served.leaderEpoch = leader.epoch;
+        const group = groups[served.lane].get(leader.address) ?? new Map<string, Served>();
+        groups[served.lane].set(leader.address, group);
+        // A second reader of the same partition has its turn in the next fetch.
+        const name = nameOf(served.reader.at);
+        if (!group.has(name)) group.set(name, served);
+      }
+    }
+    for (const lane of ['tail', 'catchUp'] as const)
+      for (const [leader, group] of groups[lane]) void this.#fetch(lane, leader, group);
+  }
+
+  /** Never rejects. */
+  async #fetch(lane: LaneName, leader: string, group: Group): Promise<void> {
+    const { connections, limits } = this.lanes[lane];
+    const tailWait = this.#tailWaits.of(leader);
+    const maxWaitMs = lane === 'tail' ? tailWait.next() : 0;
+    this.#inFlight[lane].add(leader);
+    const members = [...group.values()];
+    for (const served of members) served.busy = true;
+    try {
+      const wanted = members.map(({ reader, topicId, leaderEpoch }) => ({
+        ...{ ...reader.at, topicId, leaderEpoch, fromOffset: reader.fetchOffset },
+      }));
+      const response = await connections.ask(leader, (broker) => fetchFrom(broker, wanted, { ...limits, maxWaitMs }));
+      for (const served of members) served.busy = false;
+      // Who is behind joins the fetch at the end soon: that one must not wait for long.
+      if (lane === 'catchUp' || response.partitions.some(({ records }) => records.length > 0)) tailWait.reset();
+      this.#hand(group, response);
+    } catch (error) {
+      connections.drop(leader);
+      for (const served of members) void this.#retryLater(served, error as Error);
+    }
+    this.#inFlight[lane].delete(leader);
+    this.drained();
+  }
+
+  #hand(group: Group, response: FetchResponse): void {
+    if (response.errorCode !== FETCH_OK) throw refusal(response.errorCode, 'Fetch');
+    const [first] = group.values();
+    const answers = [...response.partitions].sort(emptyFirst);
+    for (const answer of answers) {
+      const served = group.get(nameOf(answer));
+      if (served === undefined || !this.#served.delete(served.reader)) continue;
+      this.#served.set(served.reader, served);
+      if (answer.errorCode === FETCH_OK) this.#receive(served, answer, served === first);
+      else if (answer.errorCode === FETCH_OFFSET_OUT_OF_RANGE) void this.#outOfRange(served);
+      else void this.#refused(served, answer.errorCode);
+    }
+  }
+
+  #receive(served: Served, answer: FetchedPartition, askedFirst: boolean): void {
+    served.backoff.reset();
+    served.unknownSince = null;
+    served.troubleToldAt = null;
+    const moreToFetch = served.reader.receive(answer, askedFirst, served.leaderEpoch);
+    served.lane = moreToFetch ? 'catchUp' : 'tail';
+  }
+
+  /** Offsets of a topic that was deleted mean nothing in the one that was created under its name: such a reader ends. */
+  #isSameTopic(served: Served): boolean {
+    const { topic } = served.reader.at;
+    const topicId = this.leaders.topicId(topic);
+    served.topicId ??= topicId;
+    if (topicId === null || topicId === served.topicId) return true;
+    served.reader.fail(new TopicRecreatedError(topic, served.topicId ?? '', topicId));
+    return false;
+  }
+
+  #refreshOldLeaders(): void {
+    const now = this.clock.now();
+    if (now - this.#leadersAskedAt < LEADER_MAX_AGE_MS) return;
+    this.#leadersAskedAt = now;
+    this.#tailWaits.keepOnly([...this.#served.keys()].map(({ at }) => this.leaders.known(at)?.address));
+    // A failure changes nothing: what is known holds, and the next time comes.
+    for (const topic of new Set([...this.#served.keys()].map(({ at }) => at.topic)))
+      this.leaders.lookUp(topic).catch(() => undefined);
+  }
+
+  /** Reads on from another leader, or one of a later epoch, if that one has all that was read so far. Never rejects. */
+  async #follow(served: Served, leader: Leader): Promise<void> {
+    const { at, fetchOffset } = served.reader;
+    served.busy = true;
+    try {
+      const end = await this.questions.endOfEpoch(at, served.leaderEpoch);
+      if (end !== null && end < fetchOffset)
+        return served.reader.fail(new RecordsLostError(at, fetchOffset, served.leaderEpoch, end));
+      served.leaderEpoch = leader.epoch;
+      served.busy = false;
+      this.drained();
+    } catch (error) {
+      await this.#retryLater(served, error as Error);
+    }
+  }
+
+  /** Never rejects. */
+  async #lookUp(served: Served): Promise<void> {
+    served.busy = true;
+    try {
+      await this.leaders.find(served.reader.at);
+      served.busy = false;
+      this.drained();
+    } catch (error) {
+      if (error instanceof UnknownPartitionError) {
+        served.unknownSince ??= this.clock.now();
+        if (this.clock.now() - served.unknownSince >= UNKNOWN_TOPIC_PATIENCE_MS)
+          served.reader.fail(new BrokerError(error.message, { cause: error }));
+      }
+      await this.#retryLater(served, error as Error);
+    }
+  }
+
+  /** Never rejects. */
+  async #outOfRange(served: Served): Promise<void> {
+    const { at, fetchOffset } = served.reader;
+    served.busy = true;
+    try {
+      const failure = await this.questions.judgeRange(at, fetchOffset);
+      if (failure !== null) served.reader.fail(failure);
+      else await this.#retryLater(served, new BrokerError(`offset ${fetchOffset} was refused and is in the log`));
+    } catch (error) {
+      await this.#retryLater(served, error as Error);
+    }
+  }
+
+  /** Without the right to read the reader ends, so that its user can say so; else the leader has moved, as a rule. */
+  #refused(served: Served, errorCode: number): Promise<void> {
+    const refused = refusal(errorCode, 'Fetch', served.reader.at);
+    if (errorCode === ERROR_CODES.TOPIC_AUTHORIZATION_FAILED) served.reader.fail(refused);
+    return this.#retryLater(served, refused);
+  }
+
+  /** After any error the leader may have moved: it is looked up again after a while. Never rejects. */
+  async #retryLater(served: Served, error: Error): Promise<void> {
+    served.busy = true;
+    this.leaders.forget(served.reader.at);
+    if (this.signal.aborted || !this.#served.has(served.reader)) return;
+    this.#reportTrouble(served, error);
+    await this.clock.delay(served.backoff.next(), this.signal);
+    served.busy = false;
+    this.drained();
+  }
+
+  #reportTrouble(served: Served, error: Error): void {
+    const now = this.clock.now();
+    if (served.troubleToldAt !== null && now - served.troubleToldAt < TROUBLE_INTERVAL_MS) return;
+    served.troubleToldAt = now;
+    this.onTrouble(served.reader.at, error);
+  }
+}
+
+function emptyFirst(one: FetchedPartition, other: FetchedPartition): number {
+  return Math.sign(one.records.length) - Math.sign(other.records.length);
+}

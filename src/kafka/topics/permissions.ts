@@ -1,0 +1,159 @@
+/**
+ * What the brokers allow us, as they say it themselves (KIP-430): nothing is tried out, so that asking changes nothing
+ * and disturbs no running instance. A cluster without an authorizer allows everything.
+ */
+import type { Clock } from '../../lib/clock.js';
+import { AnyBroker } from '../connection/any-broker.js';
+import { BrokerConnections } from '../connection/broker-connections.js';
+import type { ConnectedBroker, ProtocolCall } from '../protocol/protocol-call.js';
+import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, type KafkaConfig } from '../connection/cluster.js';
+import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
+import { WireReader, WireWriter } from '../protocol/wire-format.js';
+
+/** Kafka's numbers of operations (AclOperation): the bits of an answer. */
+const OPERATIONS = { READ: 3, WRITE: 4, DESCRIBE: 8, DESCRIBE_CONFIGS: 10 } as const;
+export type Operation = keyof typeof OPERATIONS;
+
+const METADATA = { apiKey: 3, apiVersion: 8, apiName: 'Metadata' } as const;
+const DESCRIBE_GROUPS = { apiKey: 15, apiVersion: 3, apiName: 'DescribeGroups' } as const;
+const REQUEST_BYTES = 256;
+/** A cluster makes the topics of its coordinators when it is first asked for one. */
+const PATIENCE_MS = 10_000;
+const PAUSE_MS = 100;
+/** Brokers say this where they were not asked, or may not tell. */
+const NOT_TOLD = -(2 ** 31);
+
+export class Permissions {
+  readonly #connections: BrokerConnections;
+  readonly #anyBroker: AnyBroker;
+
+  constructor(
+    config: KafkaConfig,
+    private readonly clock: Clock,
+  ) {
+    this.#connections = new BrokerConnections(config);
+    this.#anyBroker = new AnyBroker(config, clock);
+  }
+
+  /** Never rejects. */
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+
+  /** Those of `needed` that are not allowed on the topic; none for one that does not exist. @throws as kafkajs does */
+  async lackingOnTopic(topic: string, needed: readonly Operation[]): Promise<Operation[]> {
+    const request = new WireWriter(REQUEST_BYTES).int32(1).string(topic).int8(0).int8(0).int8(1).finish();
+    const { errorCode, operations } = await this.#ask(call(METADATA, request, readTopicOperations));
+    if (errorCode === ERROR_CODES.TOPIC_AUTHORIZATION_FAILED) return [...needed];
+    if (errorCode === ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION) return [];
+    if (errorCode !== NO_ERROR) throw refusal(errorCode, METADATA.apiName);
+    return lacking(operations, needed);
+  }
+
+  /** Those of `needed` that are not allowed on the group. @throws as `lackingOnTopic` */
+  async lackingOnGroup(groupId: string, needed: readonly Operation[]): Promise<Operation[]> {
+    const coordinator = await this.#coordinator(groupId, COORDINATOR_OF_GROUP, 'GROUP_AUTHORIZATION_FAILED');
+    if (coordinator === null) return [...needed];
+    const request = new WireWriter(REQUEST_BYTES).int32(1).string(groupId).int8(1).finish();
+    const question = call(DESCRIBE_GROUPS, request, readGroupOperations);
+    const { errorCode, operations } = await this.#connections.ask(coordinator, ({ connectionPool }) =>
+      connectionPool.send(question),
+    );
+    if (errorCode === ERROR_CODES.GROUP_AUTHORIZATION_FAILED) return [...needed];
+    if (errorCode !== NO_ERROR) throw refusal(errorCode, DESCRIBE_GROUPS.apiName);
+    return lacking(operations, needed);
+  }
+
+  /**
+   * Whether the transactional id may be described; whether it may be written shows only when it is used, which would
+   * fence its owner. @throws as `lackingOnTopic`
+   */
+  async mayDescribeTransactionalId(id: string): Promise<boolean> {
+    return (await this.#coordinator(id, COORDINATOR_OF_TRANSACTION, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED')) !== null;
+  }
+
+  /** host:port; null where the broker refuses with `denial`. */
+  async #coordinator(groupId: string, coordinatorType: number, denial: string): Promise<string | null> {
+    const deadline = this.clock.now() + PATIENCE_MS;
+    for (;;) {
+      try {
+        const { answer } = await this.#anyBroker.ask(this.#connections, (broker) =>
+          broker.findGroupCoordinator({ groupId, coordinatorType }),
+        );
+        return `${answer.coordinator.host}:${answer.coordinator.port}`;
+      } catch (error) {
+        if (!isProtocolError(error)) throw error;
+        if ((error as { readonly type?: unknown }).type === denial) return null;
+        if (!error.retriable || this.clock.now() > deadline) throw error;
+        await this.clock.delay(PAUSE_MS);
+      }
+    }
+  }
+
+  async #ask<T extends object>(question: ProtocolCall<T>): Promise<T> {
+    const send = ({ connectionPool }: ConnectedBroker): Promise<T> => connectionPool.send(question);
+    return (await this.#anyBroker.ask(this.#connections, send)).answer;
+  }
+}
+
+interface Allowed {
+  readonly errorCode: number;
+  /** A bit for each operation. */
+  readonly operations: number;
+}
+
+function lacking(operations: number, needed: readonly Operation[]): Operation[] {
+  if (operations === NOT_TOLD) return [];
+  return needed.filter((operation) => (operations & (1 << OPERATIONS[operation])) === 0);
+}
+
+function call<T extends object>(
+  api: { readonly apiKey: number; readonly apiVersion: number; readonly apiName: string },
+  request: Buffer,
+  read: (answer: WireReader) => T,
+): ProtocolCall<T> {
+  return {
+    request: { ...api, encode: () => ({ buf: request, buffer: request }) },
+    response: {
+      decode: (body) => Promise.resolve(body).then((bytes) => read(new WireReader(bytes))),
+      parse: (decoded) => Promise.resolve(decoded),
+    },
+    logResponseError: false,
+  };
+}
+
+/** Metadata, version 8, of one topic. */
+function readTopicOperations(answer: WireReader): Allowed {
+  const int32 = (): number => answer.int32();
+  answer.int32(); // throttling
+  answer.array(() => [answer.int32(), answer.string(), answer.int32(), answer.string()]); // brokers
+  answer.string(); // cluster id
+  answer.int32(); // controller
+  const [topic] = answer.array(() => {
+    const errorCode = answer.int16();
+    answer.string();
+    answer.boolean(); // internal
+    answer.array(() => {
+      answer.int16();
+      for (let fields = 0; fields < 3; fields++) answer.int32(); // partition, leader, its epoch
+      for (let lists = 0; lists < 3; lists++) answer.array(int32); // replicas, in sync, offline
+    });
+    return { errorCode, operations: answer.int32() };
+  });
+  return topic ?? { errorCode: ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, operations: NOT_TOLD };
+}
+
+/** DescribeGroups, version 3, of one group. */
+function readGroupOperations(answer: WireReader): Allowed {
+  answer.int32(); // throttling
+  const [group] = answer.array(() => {
+    const errorCode = answer.int16();
+    for (let texts = 0; texts < 4; texts++) answer.string(); // id, state, protocol type, protocol
+    answer.array(() => {
+      for (let texts = 0; texts < 3; texts++) answer.string(); // member id, client id, host
+      for (let fields = 0; fields < 2; fields++) answer.byteArray(); // metadata, assignment
+    });
+    return { errorCode, operations: answer.int32() };
+  });
+  return group ?? { errorCode: ERROR_CODES.COORDINATOR_NOT_AVAILABLE, operations: NOT_TOLD };
+}

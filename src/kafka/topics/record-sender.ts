@@ -1,0 +1,105 @@
+/** Writes records to a topic as any producer of the platform would: by key, in order, and none twice. */
+import { CompressionTypes, Kafka, Partitioners, type Message, type Producer, type ProducerRecord } from 'kafkajs';
+import type { RecordToWrite } from '../../lib/record.js';
+import { BrokerError } from '../../pipeline/errors.js';
+import type { KafkaConfig } from '../connection/cluster.js';
+
+const RECORDS_A_REQUEST = 500;
+/** What is larger is compressed: brokers take batches of 1 MiB by default. */
+const LARGE_BYTES = 900_000;
+/** After which the brokers end what a killed process has left open, so that readers get past it. */
+const TRANSACTION_TIMEOUT_MS = 10_000;
+
+const OPTIONS = {
+  createPartitioner: Partitioners.DefaultPartitioner,
+  allowAutoTopicCreation: false,
+  idempotent: true,
+  maxInFlightRequests: 1,
+} as const;
+
+/** A record, and where it goes: by its key where that is not given. */
+export interface RecordTo extends RecordToWrite {
+  readonly partition?: number;
+}
+
+export class RecordSender {
+  private constructor(private readonly producer: Producer) {}
+
+  /** @throws BrokerError where no broker can be reached */
+  static async connect(config: KafkaConfig): Promise<RecordSender> {
+    const producer = new Kafka(config).producer(OPTIONS);
+    await producer.connect().catch(asBrokerError);
+    return new RecordSender(producer);
+  }
+
+  /**
+   * Writes the records one portion after the other.
+   * @param onSent told after each portion how many were written
+   * @throws BrokerError; some may be written then, from the first on
+   */
+  async send(
+    topic: string,
+    records: readonly RecordTo[],
+    { onSent }: { onSent?: (count: number) => void } = {},
+  ): Promise<void> {
+    for (let from = 0; from < records.length; from += RECORDS_A_REQUEST) {
+      const portion = records.slice(from, from + RECORDS_A_REQUEST);
+      await this.producer.send({ topic, ...requestOf(portion) }).catch(asBrokerError);
+      onSent?.(from + portion.length);
+    }
+  }
+
+  /** Never rejects. */
+  async close(): Promise<void> {
+    await this.producer.disconnect().catch(() => undefined);
+  }
+}
+
+/**
+ * Writes the records in one transaction: those who read committed records see all of them or none, whatever is killed.
+ * @param transactionalId one who uses it at the same time is refused, or refuses this one
+ * @throws BrokerError; nothing is written then, unless the answer to the commit was lost
+ */
+export async function sendTogether(
+  config: KafkaConfig,
+  transactionalId: string,
+  topic: string,
+  records: readonly RecordTo[],
+): Promise<void> {
+  const producer = new Kafka(config).producer({
+    ...{ ...OPTIONS, transactionalId, transactionTimeout: TRANSACTION_TIMEOUT_MS },
+  });
+  try {
+    await producer.connect();
+    const transaction = await producer.transaction();
+    try {
+      await transaction.send({ topic, ...requestOf(records) });
+    } catch (error) {
+      await transaction.abort().catch(() => undefined); // The time-out or the next user of the id ends it as well.
+      throw error;
+    }
+    await transaction.commit();
+  } catch (error) {
+    asBrokerError(error);
+  } finally {
+    await producer.disconnect().catch(() => undefined);
+  }
+}
+
+function requestOf(records: readonly RecordTo[]): Omit<ProducerRecord, 'topic'> {
+  let bytes = 0;
+  for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0);
+  const compression = bytes > LARGE_BYTES ? CompressionTypes.GZIP : CompressionTypes.None;
+  return { messages: records.map(messageOf), acks: -1, compression };
+}
+
+/** kafkajs takes headers by name; one that repeats becomes an array. */
+function messageOf({ key, value, headers, partition }: RecordTo): Message {
+  const byName = Object.create(null) as Record<string, Buffer[]>; // Any name may come, `__proto__` too.
+  for (const { key, value } of headers) (byName[key] ??= []).push(value ?? Buffer.alloc(0));
+  return { key, value, headers: byName, ...(partition === undefined ? {} : { partition }) };
+}
+
+function asBrokerError(cause: unknown): never {
+  throw new BrokerError(cause instanceof Error ? cause.message : String(cause), { cause });
+}

@@ -1,0 +1,233 @@
+/**
+ * What is asked of and done to topics, each by its name. kafkajs's own admin client asks for the metadata of all topics
+ * again and again, and hangs while some topic of somebody else has no leader.
+ */
+import type { Clock } from '../../lib/clock.js';
+import { BrokerError } from '../../pipeline/errors.js';
+import { AnyBroker } from '../connection/any-broker.js';
+import { BrokerConnections } from '../connection/broker-connections.js';
+import type { ConnectedBroker } from '../protocol/protocol-call.js';
+import type { KafkaConfig } from '../connection/cluster.js';
+import { createTopicCall, type TopicToCreate } from '../protocol/create-topic-request.js';
+import { METADATA_OK, METADATA_UNKNOWN_TOPIC, metadataOf } from '../protocol/metadata-protocol.js';
+import {
+  CLEANUP_POLICY,
+  DELETE_RETENTION_MS,
+  MAX_COMPACTION_LAG_MS,
+  MAX_MESSAGE_BYTES,
+  RETENTION_MS,
+} from './topic-settings.js';
+
+export interface TopicDescription {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  /** The settings in force, also those that come from the broker. */
+  readonly settings: ReadonlyMap<string, string>;
+  readonly clusterId: string;
+}
+
+const patienceMs = 10_000;
+const pauseMs = 100;
+/** For the broker to do it in. */
+const createTimeoutMs = 5_000;
+/** For its answer, by when its own time-out has long told. */
+const createAnswerMs = 10_000;
+/** Kafka's number of a topic in DescribeConfigs. */
+const topicResource = 2;
+/** The same of a broker. */
+const brokerResource = 4;
+
+/** The brokers will not create the topic as it is planned. */
+export class TopicRefusedError extends Error {
+  override readonly name = 'TopicRefusedError';
+  constructor(topic: string, cause: Error) {
+    super(`topic ${topic} cannot be created: ${cause.message}`, { cause });
+  }
+}
+
+export class TopicAdmin {
+  readonly #connections: BrokerConnections;
+  readonly #anyBroker: AnyBroker;
+
+  constructor(
+    config: KafkaConfig,
+    private readonly clock: Clock,
+  ) {
+    this.#connections = new BrokerConnections({ requestTimeout: createAnswerMs, ...config });
+    this.#anyBroker = new AnyBroker(config, clock);
+  }
+
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+
+  /** How many brokers are up. Asked with the name of a topic, which need not exist, for it is quick for one. */
+  async countBrokers(topic: string): Promise<number> {
+    const { brokers } = await this.#retry((broker) => metadataOf(broker, topic));
+    return brokers.size;
+  }
+
+  /** Null where there is no such topic. @throws BrokerError as `describe` */
+  async countPartitions(topic: string): Promise<number | null> {
+    const { errorCode, leaders } = await this.#retry((broker) => metadataOf(broker, topic));
+    return errorCode === METADATA_OK ? leaders.size : null;
+  }
+
+  /** Null where there is no such topic. @throws BrokerError where the brokers give no answer for 10 s */
+  describe(topic: string): Promise<TopicDescription | null> {
+    return this.#retry((broker) => describeAt(broker, topic));
+  }
+
+  /**
+   * A setting of each broker that is up, by broker id. Empty if the brokers do not tell it, as for a lack of rights.
+   * @param topic asked with its name, as `countBrokers`
+   */
+  async brokerSettings(topic: string, setting: string): Promise<ReadonlyMap<number, string>> {
+    const brokers = await this.#settingsOfBrokers(topic);
+    return new Map(brokers.flatMap((broker) => (broker.has(setting) ? [[broker.id, broker.get(setting) ?? '']] : [])));
+  }
+
+  /** All settings of each broker that is up and tells them. */
+  async #settingsOfBrokers(topic: string): Promise<BrokerSettings[]> {
+    const { brokers } = await this.#retry((broker) => metadataOf(broker, topic));
+    const found = [...brokers].map(async ([id, address]) => {
+      const resources = [{ type: brokerResource, name: String(id) }];
+      const answer = await this.#connections.ask(address, (broker) =>
+        (broker as AdminBroker).describeConfigs({ resources }),
+      );
+      return new BrokerSettings(
+        id,
+        answer.resources.flatMap(({ configEntries }) => configEntries),
+      );
+    });
+    const settled = await Promise.allSettled(found);
+    return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  }
+
+  /** As `describe`, for a topic that is known to exist: each broker hears of a new one a moment late. */
+  describeExisting(topic: string): Promise<TopicDescription> {
+    return this.#retry(async (broker) => {
+      const description = await describeAt(broker, topic);
+      if (description === null) throw new BrokerError(`this broker does not know topic ${topic} yet`);
+      return description;
+    });
+  }
+
+  /** False where the topic was there already, which may be somebody else's doing just now. */
+  async create(plan: TopicToCreate): Promise<boolean> {
+    const call = createTopicCall(await this.#withoutDefaults(plan), createTimeoutMs);
+    const attempt = async ({ connectionPool }: AdminBroker): Promise<boolean> => {
+      try {
+        await connectionPool.send(call);
+        return true;
+      } catch (error) {
+        if (typeOf(error) === 'TOPIC_ALREADY_EXISTS') return false;
+        throw isFinal(error) ? new TopicRefusedError(plan.topic, error) : error;
+      }
+    };
+    return this.#retry(attempt, createAnswerMs);
+  }
+
+  /** A create policy may refuse a setting, whatever its value: those are left out that all brokers have anyway. */
+  async #withoutDefaults(plan: TopicToCreate): Promise<TopicToCreate> {
+    const defaults = await this.#settingsOfBrokers(plan.topic);
+    const isDefault = ([name, value]: [string, string]) =>
+      defaults.length > 0 && defaults.every((broker) => broker.get(brokerSettingOf(name)) === value);
+    return { ...plan, settings: new Map([...plan.settings].filter((setting) => !isDefault(setting))) };
+  }
+
+  /** Gives a topic more partitions, and resolves when each of them has a leader. */
+  async grow(topic: string, partitions: number): Promise<void> {
+    const request = { topicPartitions: [{ topic, count: partitions }], timeout: createTimeoutMs };
+    if (((await this.countPartitions(topic)) ?? 0) < partitions)
+      await this.#retry((broker) => broker.createPartitions(request), createAnswerMs);
+    await this.#retry(async (broker) => {
+      const { leaders } = await metadataOf(broker, topic);
+      const led = [...leaders.values()].filter(({ nodeId }) => nodeId >= 0).length;
+      if (led < partitions) throw new BrokerError(`topic ${topic} has ${led} of ${partitions} leaders so far`);
+    });
+  }
+
+  /** Asks one broker after the other until one answers; any of them passes what is the controller's on to it. */
+  async #retry<T>(ask: (broker: AdminBroker) => Promise<T>, answerMs?: number): Promise<T> {
+    const deadline = this.clock.now() + patienceMs;
+    const leastAttempts = await this.#anyBroker.count();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await this.#anyBroker.ask(this.#connections, (broker) => ask(broker as AdminBroker), answerMs)).answer;
+      } catch (error) {
+        if (isFinal(error)) throw error;
+        if (attempt >= leastAttempts && this.clock.now() + pauseMs > deadline)
+          throw new BrokerError(`no answer from any of ${leastAttempts} brokers: ${String(error)}`, { cause: error });
+      }
+      await this.clock.delay(pauseMs);
+    }
+  }
+}
+
+/** kafkajs's encodings of the requests used here; error codes of the answers reject. */
+interface AdminBroker extends ConnectedBroker {
+  metadata(topics: readonly string[]): Promise<{
+    clusterId: string;
+    topicMetadata: { partitionMetadata: { replicas: number[] }[] }[];
+  }>;
+  describeConfigs(request: { resources: readonly { type: number; name: string }[] }): Promise<{
+    resources: { configEntries: { configName: string; configValue: string }[] }[];
+  }>;
+  createPartitions(request: {
+    topicPartitions: readonly { topic: string; count: number }[];
+    timeout: number;
+  }): Promise<unknown>;
+}
+
+class BrokerSettings extends Map<string, string> {
+  constructor(
+    readonly id: number,
+    entries: readonly { readonly configName: string; readonly configValue: string }[],
+  ) {
+    super(entries.map(({ configName, configValue }) => [configName, configValue]));
+  }
+}
+
+/** The setting of a broker that a topic has without one of its own. Those that are not here have the same name. */
+const BROKER_SETTINGS: Readonly<Record<string, string>> = {
+  [CLEANUP_POLICY]: 'log.cleanup.policy',
+  [DELETE_RETENTION_MS]: 'log.cleaner.delete.retention.ms',
+  [MAX_COMPACTION_LAG_MS]: 'log.cleaner.max.compaction.lag.ms',
+  [MAX_MESSAGE_BYTES]: 'message.max.bytes',
+  [RETENTION_MS]: 'log.retention.ms',
+  'segment.bytes': 'log.segment.bytes',
+};
+
+function brokerSettingOf(topicSetting: string): string {
+  return BROKER_SETTINGS[topicSetting] ?? topicSetting;
+}
+
+async function describeAt(broker: AdminBroker, topic: string): Promise<TopicDescription | null> {
+  // kafkajs's own Metadata says more, but takes a missing topic for an error and logs it.
+  const { errorCode } = await metadataOf(broker, topic);
+  if (errorCode === METADATA_UNKNOWN_TOPIC) return null;
+  const { clusterId, topicMetadata } = await broker.metadata([topic]);
+  const { resources } = await broker.describeConfigs({ resources: [{ type: topicResource, name: topic }] });
+  const partitions = topicMetadata.flatMap(({ partitionMetadata }) => partitionMetadata);
+  const entries = resources.flatMap(({ configEntries }) => configEntries);
+  return {
+    topic,
+    partitions: partitions.length,
+    replicationFactor: partitions[0]?.replicas.length ?? 0,
+    settings: new Map(entries.map(({ configName, configValue }) => [configName, configValue])),
+    clusterId,
+  };
+}
+
+/** The name of the broker's error code; undefined where no broker answered. */
+function typeOf(error: unknown): unknown {
+  return error instanceof Error && 'type' in error ? error.type : undefined;
+}
+
+/** The broker refuses and would refuse again, as for a lack of permission. */
+function isFinal(error: unknown): error is Error {
+  if (error instanceof TopicRefusedError) return true;
+  return typeOf(error) !== undefined && error instanceof Error && 'retriable' in error && error.retriable === false;
+}

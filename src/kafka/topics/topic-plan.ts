@@ -1,0 +1,97 @@
+/** How each topic should be: the contract's table of topics as data. Pure. */
+import type { TopicNames } from '../../config.js';
+import type { TopicToCreate } from '../protocol/create-topic-request.js';
+import type { TopicDescription } from './topic-admin.js';
+import {
+  CLEANUP_POLICY,
+  DELETE_RETENTION_MS,
+  MAX_COMPACTION_LAG_MS,
+  MAX_MESSAGE_BYTES,
+  MIN_INSYNC_REPLICAS,
+  RETENTION_MS,
+  UNCLEAN_LEADER_ELECTION,
+} from './topic-settings.js';
+
+export type TopicRole = keyof TopicNames;
+
+/** The input comes first: the others are made after it. */
+export const TOPIC_ROLES = [
+  'syncEvents',
+  'companySynchronized',
+  'companyState',
+  'deadLetter',
+  'clientSettings',
+  'companySyncStalled',
+] as const satisfies readonly TopicRole[];
+
+const dayMs = 86_400_000;
+const kib = 1_024;
+const mib = 1_024 * kib;
+
+/** What a dead letter is larger than the record in it: headers. */
+const deadLetterExtraBytes = 64 * kib;
+const writtenMessageMaxBytes = 8 * mib;
+
+const deleted = { [CLEANUP_POLICY]: 'delete', [RETENTION_MS]: String(30 * dayMs) };
+const compacted = { [CLEANUP_POLICY]: 'compact' };
+
+/** What the plan of a topic depends on. */
+export interface PlanInput {
+  readonly names: TopicNames;
+  /** Partitions of the topics that choose their count. */
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  /** The input as it is; null before it has been created. */
+  readonly input: Pick<TopicDescription, 'partitions' | 'settings'> | null;
+}
+
+export function planOf(role: TopicRole, given: PlanInput): TopicToCreate {
+  const { names, replicationFactor } = given;
+  const asInput = given.input?.partitions ?? given.partitions;
+  const plan = (partitions: number, settings: Record<string, string>): TopicToCreate => ({
+    topic: names[role],
+    partitions,
+    replicationFactor,
+    settings: new Map(Object.entries(settings)),
+  });
+  const written = {
+    [MIN_INSYNC_REPLICAS]: String(Math.max(1, replicationFactor - 1)),
+    [UNCLEAN_LEADER_ELECTION]: 'false',
+    [MAX_MESSAGE_BYTES]: String(messageMaxBytesOf(role, given.input)),
+  };
+  switch (role) {
+    case 'syncEvents':
+      return plan(given.partitions, deleted);
+    case 'companySynchronized':
+    case 'companySyncStalled':
+      return plan(given.partitions, { ...deleted, ...written });
+    case 'companyState':
+      return plan(asInput, {
+        ...compacted,
+        'segment.bytes': String(128 * mib),
+        [DELETE_RETENTION_MS]: String(7 * dayMs),
+        // The names of deleted companies are gone by then.
+        [MAX_COMPACTION_LAG_MS]: String(7 * dayMs),
+        ...written,
+      });
+    case 'deadLetter':
+      return plan(asInput, { ...deleted, ...written });
+    case 'clientSettings':
+      return plan(1, compacted);
+  }
+}
+
+/** The least `max.message.bytes` that a written topic should have; 0 where it does not matter. */
+export function messageMaxBytesOf(role: TopicRole, input: PlanInput['input']): number {
+  switch (role) {
+    case 'companySynchronized':
+    case 'companyState':
+    case 'companySyncStalled':
+      return writtenMessageMaxBytes;
+    case 'deadLetter':
+      return Number(input?.settings.get(MAX_MESSAGE_BYTES) ?? 0) + deadLetterExtraBytes;
+    case 'syncEvents':
+    case 'clientSettings':
+      return 0;
+  }
+}

@@ -1,0 +1,198 @@
+/** `topics create`, and what `run` demands of the topics before it starts. */
+import type { TopicNames } from '../../config.js';
+import type { Clock } from '../../lib/clock.js';
+import { boundsByMost } from '../../pipeline/partition-view.js';
+import type { LogBounds, Logs } from '../../pipeline/ports.js';
+import type { KafkaConfig } from '../connection/cluster.js';
+import { numberIn, policyFaults, policyWarnings, type FoundTopics } from './topic-policies.js';
+import type { TopicToCreate } from '../protocol/create-topic-request.js';
+import { TopicAdmin, type TopicDescription } from './topic-admin.js';
+import { TOPIC_ROLES, planOf, type TopicRole } from './topic-plan.js';
+import { DELETE_RETENTION_MS, RETENTION_MS } from './topic-settings.js';
+import { transactionTimeoutFaults } from './transaction-timeout.js';
+
+export interface Difference {
+  /** `partitions`, `replication factor` or the name of a topic setting. */
+  readonly what: string;
+  readonly is: string;
+  readonly planned: string;
+}
+
+export interface TopicOutcome {
+  readonly topic: string;
+  readonly outcome: 'created' | 'existed';
+  readonly partitions: number;
+  /** How a topic that existed differs from the plan; it is left as it is. */
+  readonly differences: readonly Difference[];
+}
+
+export interface CreateTopicsOptions {
+  readonly names: TopicNames;
+  readonly partitions?: number;
+  /** As many as there are brokers where not given, at most 3. */
+  readonly replicationFactor?: number;
+}
+
+const defaultPartitions = 12;
+const usualReplicas = 3;
+
+/**
+ * Creates what is missing, one topic after the other, and yields what was done. Changes nothing that is there, so that
+ * it can be run again.
+ * @throws BrokerError; kafkajs's errors where the broker refuses
+ */
+export async function* createTopics(
+  config: KafkaConfig,
+  clock: Clock,
+  { names, partitions = defaultPartitions, replicationFactor }: CreateTopicsOptions,
+): AsyncGenerator<TopicOutcome, void, undefined> {
+  const admin = new TopicAdmin(config, clock);
+  try {
+    const replicas = replicationFactor ?? Math.min(usualReplicas, await admin.countBrokers(names.syncEvents));
+    let input: TopicDescription | null = null;
+    for (const role of TOPIC_ROLES) {
+      const plan = planOf(role, { names, partitions, replicationFactor: replicas, input });
+      const existing = await admin.describe(plan.topic);
+      const created = existing === null && (await admin.create(plan));
+      const topic = existing ?? (await admin.describeExisting(plan.topic));
+      if (role === 'syncEvents') input = topic;
+      yield {
+        topic: topic.topic,
+        outcome: created ? 'created' : 'existed',
+        partitions: topic.partitions,
+        differences: created ? [] : differencesOf(topic, plan),
+      };
+    }
+  } finally {
+    await admin.close();
+  }
+}
+
+function differencesOf(topic: TopicDescription, plan: TopicToCreate): readonly Difference[] {
+  const compared: readonly Difference[] = [
+    { what: 'partitions', is: String(topic.partitions), planned: String(plan.partitions) },
+    { what: 'replication factor', is: String(topic.replicationFactor), planned: String(plan.replicationFactor) },
+    ...[...plan.settings].map(([what, planned]) => ({ what, is: topic.settings.get(what) ?? 'unset', planned })),
+  ];
+  return compared.filter(({ is, planned }) => is !== planned);
+}
+
+/** How many partitions a topic has; null where it does not exist. @throws BrokerError */
+export async function countPartitions(config: KafkaConfig, clock: Clock, topic: string): Promise<number | null> {
+  const admin = new TopicAdmin(config, clock);
+  try {
+    return await admin.countPartitions(topic);
+  } finally {
+    await admin.close();
+  }
+}
+
+/** The same for a topic that must be there. @throws Error where it does not exist; BrokerError */
+export async function partitionsOf(config: KafkaConfig, clock: Clock, topic: string): Promise<number> {
+  const count = await countPartitions(config, clock, topic);
+  if (count === null) throw new Error(missing(topic));
+  return count;
+}
+
+function missing(topic: string): string {
+  return `topic ${topic} does not exist: create it with \`company-sync topics create\``;
+}
+
+export interface CheckedTopics {
+  readonly clusterId: string;
+  readonly partitions: Readonly<Record<TopicRole, number>>;
+  /** How long the changelog keeps a tombstone, in milliseconds. */
+  readonly changelogDeleteRetentionMs: number;
+  /** How long a dead letter is kept, in milliseconds; Infinity where that has no limit. */
+  readonly deadLetterRetentionMs: number;
+  /** Nothing has ever been written to the changelog: no instance of this application id has committed anything. */
+  readonly changelogIsEmpty: boolean;
+  /** What works until a large record comes, or a broker fails. */
+  readonly warnings: readonly string[];
+}
+
+/** The topics are not such that the processor may run on them. */
+export class UnfitTopicsError extends Error {
+  override readonly name = 'UnfitTopicsError';
+  /** Each says what, where, and what to do. */
+  constructor(readonly faults: readonly string[]) {
+    super(faults.join('\n'));
+  }
+}
+
+/**
+ * Asks what `run` must know of its topics before it touches them. Changes nothing.
+ * @throws UnfitTopicsError with every fault found; BrokerError, also while too few brokers answer
+ */
+export async function checkTopics(
+  config: KafkaConfig,
+  clock: Clock,
+  logs: Pick<Logs, 'bounds'>,
+  names: TopicNames,
+): Promise<CheckedTopics> {
+  const [found, timeoutFaults] = await Promise.all([
+    describeAll(config, clock, names),
+    transactionTimeoutFaults(config, clock, names.syncEvents),
+  ]);
+  const { syncEvents: input, companyState: changelog } = found;
+  const bounds = await boundsOf(logs, changelog);
+  const faults = [...policyFaults(found), ...logStartFaults(changelog, bounds), ...timeoutFaults];
+  if (faults.length > 0) throw new UnfitTopicsError(faults);
+  return {
+    clusterId: input.clusterId,
+    partitions: {
+      syncEvents: input.partitions,
+      companySynchronized: found.companySynchronized.partitions,
+      companyState: changelog.partitions,
+      deadLetter: found.deadLetter.partitions,
+      clientSettings: found.clientSettings.partitions,
+      companySyncStalled: found.companySyncStalled.partitions,
+    },
+    changelogDeleteRetentionMs: numberIn(changelog, DELETE_RETENTION_MS),
+    deadLetterRetentionMs: retentionOf(found.deadLetter),
+    changelogIsEmpty: bounds.every(({ highWatermark }) => highWatermark === 0),
+    warnings: policyWarnings(found),
+  };
+}
+
+async function describeAll(config: KafkaConfig, clock: Clock, names: TopicNames): Promise<FoundTopics> {
+  const admin = new TopicAdmin(config, clock);
+  try {
+    const found = new Map<TopicRole, TopicDescription>();
+    const faults: string[] = [];
+    const described = TOPIC_ROLES.map(async (role) => [role, await admin.describe(names[role])] as const);
+    for (const [role, topic] of await Promise.all(described))
+      if (topic === null) faults.push(missing(names[role]));
+      else found.set(role, topic);
+    if (faults.length > 0) throw new UnfitTopicsError(faults);
+    return Object.fromEntries(found) as unknown as FoundTopics;
+  } finally {
+    await admin.close();
+  }
+}
+
+/**
+ * Nobody is told to delete a changelog on the word of a broker that is cut off, and none passes for used: it may be that of
+ * a former topic of that name.
+ * @throws StaleViewError while too few brokers answer
+ */
+function boundsOf(logs: Pick<Logs, 'bounds'>, { topic, partitions }: TopicDescription): Promise<LogBounds[]> {
+  return Promise.all(Array.from({ length: partitions }, (_, partition) => boundsByMost(logs, { topic, partition })));
+}
+
+function logStartFaults({ topic }: TopicDescription, bounds: readonly LogBounds[]): string[] {
+  return bounds.flatMap(({ start }, partition) =>
+    start === 0
+      ? []
+      : [
+          `changelog ${topic}, partition ${partition}, starts at offset ${start}: state below it was deleted, so that no ` +
+            'state can be restored from it. Delete the topic, create it again with `company-sync topics create`, and ' +
+            'build the state again: docs/operations.md, "The changelog is lost"',
+        ],
+  );
+}
+
+function retentionOf(topic: TopicDescription): number {
+  const retentionMs = numberIn(topic, RETENTION_MS);
+  return retentionMs < 0 ? Infinity : retentionMs;
+}

@@ -1,0 +1,50 @@
+import type { TopicPartition } from '../../lib/record.js';
+import type { KnownCommit } from '../../pipeline/ports.js';
+import { nameOf } from '../connection/leader-directory.js';
+import { ERROR_CODES } from '../protocol/protocol-errors.js';
+import type { Answer } from '../protocol/transaction-requests.js';
+
+/**
+ * The last commit of a transactional id that the coordinator has acknowledged to this process, by where it wrote.
+ *
+ * It outlives the producer sessions. The coordinator tells only how the last transaction ended. If a broker is gone, that
+ * is the one which could not write to it, and not the commit before, whose markers brokers may have skipped there.
+ */
+export class LastCommit {
+  #committed: ReadonlyMap<string, number> | null = null;
+  #hasLastOffset = false;
+  /** Of the transaction that is open. */
+  #ends = new Map<string, number>();
+
+  get known(): KnownCommit | null {
+    const ends = this.#committed;
+    if (ends === null) return null;
+    return { endIn: (at) => ends.get(nameOf(at)) ?? null, hasLastOffset: this.#hasLastOffset };
+  }
+
+  /** A transaction has begun. */
+  begun(): void {
+    this.#ends = new Map();
+  }
+
+  /** A leader has acknowledged records that end before offset `end`. */
+  wrote(to: TopicPartition, end: number): void {
+    this.#ends.set(nameOf(to), end);
+  }
+
+  /** An offset of the open transaction is on its way to the group's coordinator. */
+  sentOffset(sending: Promise<Answer>): void {
+    const hadLast = this.#hasLastOffset;
+    this.#hasLastOffset = false;
+    const isNotTaken = ({ errorCode }: Answer) => errorCode === ERROR_CODES.NOT_COORDINATOR;
+    sending.then(
+      (answer) => (this.#hasLastOffset ||= hadLast && isNotTaken(answer)),
+      () => undefined,
+    );
+  }
+
+  committed(): void {
+    this.#committed = this.#ends;
+    this.#hasLastOffset = true;
+  }
+}

@@ -1,0 +1,70 @@
+import type { Clock } from '../../lib/clock.js';
+import type { RecordToWrite, TopicPartition } from '../../lib/record.js';
+import type { BatchSizeLimits } from './batch-size-limits.js';
+import type { ProtocolCall } from '../protocol/protocol-call.js';
+import { produce, produceCompressed, type ProduceAnswer } from '../protocol/produce-request.js';
+import { cutBatch, nextSequence } from '../protocol/record-batch-encoder.js';
+import type { ProducerSession } from '../protocol/transaction-requests.js';
+
+export interface EncodedBatch {
+  readonly count: number;
+  /** It is as small as it can be. */
+  readonly compressed: boolean;
+  /** A promise if it is being compressed. */
+  readonly request: SizedRequest | Promise<SizedRequest>;
+}
+
+export interface SizedRequest {
+  readonly call: ProtocolCall<ProduceAnswer>;
+  /** Size of the batch. */
+  readonly bytes: number;
+}
+
+export interface SessionBatchesOptions {
+  readonly session: ProducerSession;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly batchSizeLimits: Pick<BatchSizeLimits, 'of'>;
+  /** How long a leader may wait for the in-sync replicas. */
+  readonly produceTimeoutMs: number;
+}
+
+const MAX_RECORDS_PER_BATCH = 10_000;
+
+/** Cuts the records of one producer session into Produce requests, and numbers them. */
+export class SessionBatches {
+  /** By partition, the sequence number of the next record. They go on over transactions. */
+  readonly #sequences = new Map<string, number>();
+
+  constructor(private readonly options: SessionBatchesOptions) {}
+
+  /**
+   * What is encoded must be sent in that order. The records are not kept.
+   *
+   * Only a record that is larger than the limit goes into a batch of more bytes, alone. It is compressed, so that a record
+   * that came in compressed fits out again.
+   */
+  encode(to: TopicPartition, records: readonly RecordToWrite[]): EncodedBatch[] {
+    const { session, clock, batchSizeLimits, produceTimeoutMs: timeoutMs } = this.options;
+    const { transactionalId, producerId, producerEpoch } = session;
+    const maxBytes = batchSizeLimits.of(to.topic);
+    const partition = `${to.topic}-${to.partition}`;
+    const batches: EncodedBatch[] = [];
+    for (let start = 0; start < records.length;) {
+      const cut = cutBatch(records, start, maxBytes, MAX_RECORDS_PER_BATCH);
+      const count = cut.end - start;
+      const firstSequence = this.#sequences.get(partition) ?? 0;
+      this.#sequences.set(partition, nextSequence(firstSequence, count));
+      const origin = { producerId, producerEpoch, firstSequence, timestamp: clock.now() };
+      const request = { transactionalId, to, records, start, cut, origin, timeoutMs };
+      if (cut.bytes <= maxBytes)
+        batches.push({ count, compressed: false, request: { call: produce(request), bytes: cut.bytes } });
+      else {
+        const compressing = produceCompressed(request);
+        compressing.catch(() => undefined); // Awaited by who sends it, if it is sent at all.
+        batches.push({ count, compressed: true, request: compressing });
+      }
+      start = cut.end;
+    }
+    return batches;
+  }
+}

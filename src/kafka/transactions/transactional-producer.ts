@@ -1,0 +1,299 @@
+import { NO_HEADERS, type RecordToWrite, type TopicPartition } from '../../lib/record.js';
+import { settleAll } from '../../lib/settle-all.js';
+import { BrokerError, FencedError, RecordTooLargeError } from '../../pipeline/errors.js';
+import type {
+  CommittedOffset,
+  KnownCommit,
+  Proof,
+  TransactionalProducer,
+  TransactionOutcome,
+} from '../../pipeline/ports.js';
+import { companyKey } from '../../store/row-keys.js';
+import type { ConnectedBroker, ProtocolCall } from '../protocol/protocol-call.js';
+import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from '../protocol/protocol-errors.js';
+import type { ProduceAnswer } from '../protocol/produce-request.js';
+import { committedAtCoordinator, hasOpenAt } from './session-questions.js';
+import type { SessionParts } from './session-parts.js';
+import { tryToAbort } from './session-abort.js';
+import { SessionBatches, type EncodedBatch } from './session-batches.js';
+import {
+  addOffsetsToTxn,
+  addPartitionsToTxn,
+  endTxn,
+  txnOffsetCommit,
+  type Answer,
+  type PartitionsAnswer,
+} from '../protocol/transaction-requests.js';
+import { untilReady } from '../connection/until-ready.js';
+
+type State = 'idle' | 'beginning' | 'open' | 'committing';
+
+/** A tombstone of a company without an id, which no record can have: it would remove nothing if it ever counted. */
+const NOBODYS_RECORD: RecordToWrite = { key: companyKey(''), value: null, headers: NO_HEADERS };
+/** EndTxn answers before the markers are written, which takes 1 to 3 ms; until then nothing new can begin. */
+const MARKERS_RETRY_MS = 1;
+/**
+ * Markers this late mean that a leader is gone. Once the cluster knows that too (9 s), brokers may skip its markers, and the
+ * next transaction could begin: it would fail for want of that leader, and its abort decide for the commit before.
+ */
+const MARKERS_TIMEOUT_MS = 2_000;
+
+/** The transaction before has not ended, so that nothing was begun. */
+class LateMarkersError extends BrokerError {}
+
+/**
+ * One producer session of a transactional id, from fencing to its first error.
+ *
+ * ```
+ *            begin              commit
+ *   idle ─────────────▶ open ─────────────▶ idle ─ ...
+ *        (beginning)     │     (committing)
+ *                        │ produce, sendOffset
+ *                        ▼
+ *                any error, any unknown outcome, discard: over
+ * ```
+ *
+ * It tries nothing again but what CONCURRENT_TRANSACTIONS says was not carried out, and the requests of `repeatEnd`,
+ * which may be told twice. Whatever else fails leaves open what the broker did. So the session is over then, and the next
+ * owner of the id fences and reads in the log what became of the transaction.
+ */
+export class KafkaTransactionalProducer implements TransactionalProducer {
+  readonly #parts: SessionParts;
+  #state: State = 'idle';
+  /** Why it is over: what every later call rejects with. */
+  #over: Error | null = null;
+  /** The calls of this object that have not settled; each settles only when all of its requests have. */
+  readonly #inFlight = new Set<Promise<unknown>>();
+  /** Every request so far has an answer: asking for one more will not take a request time-out. */
+  #allAnswered = true;
+  readonly #batches: SessionBatches;
+  #discarded: Promise<void> | null = null;
+
+  get lastOutcome(): TransactionOutcome | null {
+    return this.#parts.lastOutcome;
+  }
+
+  get lastCommit(): KnownCommit | null {
+    return this.#parts.lastCommit.known;
+  }
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.#batches = new SessionBatches(parts);
+  }
+
+  lostConnection(): boolean {
+    return this.#parts.connections.lostOne();
+  }
+
+  get throttledMs(): number {
+    return this.#parts.connections.throttledMs;
+  }
+
+  repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void> {
+    return this.#call('idle', async () => {
+      this.#state = 'committing'; // So that no failure leads to an abort of ours.
+      const { session, groupId } = this.#parts;
+      await this.#insist(() => addPartitionsToTxn(session, partitions));
+      await this.#insist(() => addOffsetsToTxn(session, groupId));
+      await this.#insist(() => endTxn(session, outcome));
+      this.#state = 'idle';
+    });
+  }
+
+  hasOpenIn(at: TopicPartition): Promise<boolean | null> {
+    return this.#call('idle', async () => hasOpenAt(this.#parts, await this.#leaderOf(at), at));
+  }
+
+  async prove(changelog: TopicPartition, input: TopicPartition): Promise<Proof> {
+    await this.begin([changelog]);
+    const [end] = (await settleAll<number | void>([
+      this.produce(changelog, [NOBODYS_RECORD]),
+      this.sendOffset(input, { offset: 0, leaderEpoch: -1 }),
+    ])) as [number, void];
+    const committed = await this.#call('open', () => committedAtCoordinator(this.#parts, input));
+    return { changelogEnd: end - 1, committed };
+  }
+
+  begin(partitions: readonly TopicPartition[]): Promise<void> {
+    return this.#call('idle', async () => {
+      // First, so that the coordinator hears nothing of a transaction that cannot be: it would end in an abort.
+      await settleAll(partitions.map((at) => this.#leaderOf(at)));
+      this.#state = 'beginning';
+      const { coordinator, session, groupId } = this.#parts;
+      const requests = await Promise.allSettled([
+        this.#untilMarkersAreWritten(coordinator, () => addPartitionsToTxn(session, partitions)),
+        this.#untilMarkersAreWritten(coordinator, () => addOffsetsToTxn(session, groupId)),
+      ]);
+      const failures = requests.flatMap((request) => (request.status === 'rejected' ? [request.reason as Error] : []));
+      // To abort what was not begun would begin it, and pass for how the one before ended: see `LastOutcomes`.
+      if (failures.length === requests.length && failures.every((failure) => failure instanceof LateMarkersError))
+        this.#state = 'idle';
+      if (failures[0] !== undefined) throw failures[0];
+      this.#state = 'open';
+      this.#parts.lastCommit.begun();
+    });
+  }
+
+  prepare(to: TopicPartition, records: readonly RecordToWrite[]): () => Promise<number> {
+    if (records.length === 0) throw new RangeError(`nothing to write to ${to.topic}-${to.partition}`);
+    const batches = this.#batches.encode(to, records);
+    return () =>
+      this.#call('open', async () => {
+        let end = -1;
+        for (const [index, batch] of batches.entries()) {
+          end = await this.#sendBatch(to, batch);
+          if (index < batches.length - 1) this.#parts.connections.mustNotWait(to);
+        }
+        return end;
+      });
+  }
+
+  produce(to: TopicPartition, records: readonly RecordToWrite[]): Promise<number> {
+    return this.prepare(to, records)();
+  }
+
+  sendOffset(input: TopicPartition, offset: CommittedOffset): Promise<void> {
+    return this.#call('open', async () => {
+      const { groupCoordinator, session, groupId, lastCommit } = this.#parts;
+      const call = txnOffsetCommit(session, groupId, input, offset);
+      const sending = this.#send(groupCoordinator, call, input);
+      lastCommit.sentOffset(sending);
+      throwRefused(await sending, call.request.apiName);
+    });
+  }
+
+  commit(): Promise<void> {
+    return this.#call('open', async () => {
+      this.#state = 'committing';
+      const { coordinator, session } = this.#parts;
+      const call = endTxn(session, 'commit');
+      throwRefused(await this.#send(coordinator, call), call.request.apiName);
+      this.#state = 'idle';
+      this.#parts.lastCommit.committed();
+    });
+  }
+
+  discard(): Promise<void> {
+    this.#over ??= new BrokerError(`the producer of ${this.#parts.session.transactionalId} was discarded`);
+    this.#discarded ??= this.#close();
+    return this.#discarded;
+  }
+
+  async #call<T>(needed: State, work: () => Promise<T>): Promise<T> {
+    if (this.#over !== null) throw this.#over;
+    if (this.#state !== needed) throw new Error(`a transaction must be ${needed} for this, it is ${this.#state}`);
+    const pending = work();
+    this.#inFlight.add(pending);
+    try {
+      return await pending;
+    } catch (error) {
+      this.#over ??= error as Error;
+      throw error;
+    } finally {
+      this.#inFlight.delete(pending);
+    }
+  }
+
+  async #sendBatch(to: TopicPartition, { request, count, compressed }: EncodedBatch): Promise<number> {
+    const { batchSizeLimits } = this.#parts;
+    const { call, bytes } = await request;
+    const answer = await this.#sendToLeader(to, call);
+    if (answer.errorCode === NO_ERROR) {
+      const end = answer.baseOffset + count;
+      this.#parts.lastCommit.wrote(to, end);
+      return end;
+    }
+
+    const refused = refusal(answer.errorCode, call.request.apiName, to);
+    if (!isTooLarge(answer.errorCode)) throw refused;
+    if (compressed) throw new RecordTooLargeError(to.topic, bytes, { cause: refused });
+    batchSizeLimits.lower(to.topic, bytes);
+    const next = count === 1 ? 'it will be compressed' : 'it will be cut smaller';
+    throw new BrokerError(
+      `a batch of ${count} records and ${bytes} bytes does not fit ${to.topic}-${to.partition}: ${next}`,
+      { cause: refused },
+    );
+  }
+
+  async #untilMarkersAreWritten(address: string, makeCall: () => ProtocolCall<Answer>): Promise<void> {
+    const { clock } = this.#parts;
+    const deadline = clock.now() + MARKERS_TIMEOUT_MS;
+    for (;;) {
+      const call = makeCall();
+      const answer = await this.#send(address, call);
+      if (answer.errorCode !== ERROR_CODES.CONCURRENT_TRANSACTIONS) {
+        throwRefused(answer, call.request.apiName);
+        return;
+      }
+      if (clock.now() >= deadline) throw new LateMarkersError(refusal(answer.errorCode, call.request.apiName).message);
+      await clock.delay(MARKERS_RETRY_MS);
+    }
+  }
+
+  /** For what the coordinator may be told twice in one session. */
+  async #insist(makeCall: () => ProtocolCall<Answer>): Promise<void> {
+    const { connections, coordinator, clock } = this.#parts;
+    await untilReady(clock, makeCall().request.apiName, async () => {
+      try {
+        return await connections.ask(coordinator, ({ connectionPool }) => connectionPool.send(makeCall()));
+      } catch (error) {
+        connections.drop(coordinator);
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Sends nothing once the session is over: what follows a failure must not reach the log.
+   * @param to of what belongs into the transaction, the partition that it is about
+   */
+  async #send<T extends Answer>(address: string, call: ProtocolCall<T>, to?: TopicPartition): Promise<T> {
+    const { connections } = this.#parts;
+    const send = ({ connectionPool }: ConnectedBroker): Promise<T> => {
+      if (this.#over !== null) throw this.#over;
+      return connectionPool.send(call);
+    };
+    try {
+      return await (to === undefined ? connections.ask(address, send) : connections.write(address, send));
+    } catch (error) {
+      if (error === this.#over) throw error;
+      this.#allAnswered = false;
+      throw noAnswer(error, call.request.apiName, to);
+    }
+  }
+
+  /** Whatever goes wrong, the leader may have moved. */
+  async #sendToLeader(to: TopicPartition, call: ProtocolCall<ProduceAnswer>): Promise<ProduceAnswer> {
+    const { leaders } = this.#parts;
+    try {
+      const answer = await this.#send(await this.#leaderOf(to), call, to);
+      if (answer.errorCode !== NO_ERROR) leaders.forget(to);
+      return answer;
+    } catch (error) {
+      leaders.forget(to);
+      throw error;
+    }
+  }
+
+  async #leaderOf(at: TopicPartition): Promise<string> {
+    try {
+      return (await this.#parts.leaders.find(at)).address;
+    } catch (error) {
+      if (error instanceof BrokerError) throw error;
+      throw noAnswer(error, 'Metadata', at);
+    }
+  }
+
+  async #close(): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
+    const mayBeOpen = this.#state === 'beginning' || this.#state === 'open';
+    // Not after a commit was sent: that one's outcome belongs to the broker.
+    if (mayBeOpen && !(this.#over instanceof FencedError) && this.#allAnswered) await tryToAbort(this.#parts);
+    await this.#parts.connections.close();
+  }
+}
+
+function throwRefused(answer: Answer | PartitionsAnswer, request: string): void {
+  if (answer.errorCode !== NO_ERROR) throw refusal(answer.errorCode, request, 'at' in answer ? answer.at : undefined);
+}

@@ -1,0 +1,292 @@
+import { AnyBroker } from '../../../../src/kafka/connection/any-broker.js';
+import type { BrokerConnections } from '../../../../src/kafka/connection/broker-connections.js';
+import { isMost } from '../../../../src/kafka/connection/broker-survey.js';
+import { LeaderDirectory, UnknownPartitionError } from '../../../../src/kafka/connection/leader-directory.js';
+import type { TopicMetadata } from '../../../../src/kafka/protocol/metadata-protocol.js';
+import type { Clock } from '../../../../src/lib/clock.js';
+
+const AT = { topic: 't', partition: 0 };
+
+/** Brokers that answer with what is set for them: null for one that accepts connections and says nothing. */
+class Brokers {
+  readonly asked: string[] = [];
+  readonly dropped: string[] = [];
+  readonly answers = new Map<string, unknown>();
+  /** Time passes only while nobody answers. */
+  readonly clock: Clock = {
+    now: () => 0,
+    delay: (_ms, signal) =>
+      new Promise((over) => {
+        const timer = setImmediate(over);
+        signal?.addEventListener('abort', () => clearImmediate(timer));
+      }),
+  };
+  readonly connections: Pick<BrokerConnections, 'ask' | 'drop'> = {
+    ask: <T>(address: string): Promise<T> => {
+      this.asked.push(address);
+      const answer = this.answers.get(address);
+      if (answer === null) return new Promise(() => undefined);
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer as T);
+    },
+    drop: (address) => void this.dropped.push(address),
+  };
+  readonly any: AnyBroker;
+  readonly leaders: LeaderDirectory;
+
+  constructor(configured: readonly string[] = ['a:1', 'b:1']) {
+    this.any = new AnyBroker({ brokers: [...configured] }, this.clock);
+    this.leaders = new LeaderDirectory(this.any, this.connections);
+  }
+
+  ask(): Promise<unknown> {
+    return this.any.ask(this.connections, () => Promise.reject(new Error('the answers are set')));
+  }
+
+  /** One broker that answers names these as the cluster's. */
+  async learn(...addresses: readonly string[]): Promise<void> {
+    const connections = { ...this.connections, ask: <T>() => Promise.resolve('yes' as T) };
+    const ask = () => Promise.reject(new Error('the answers are set'));
+    await this.any.askSeveral(
+      connections,
+      ask,
+      () => addresses,
+      () => true,
+    );
+  }
+
+  askSeveral(): Promise<{ answers: readonly { answer: unknown }[]; byMost: boolean }> {
+    const ask = () => Promise.reject(new Error('the answers are set'));
+    return this.any.askSeveral(
+      this.connections,
+      ask,
+      () => [],
+      (answers, known) => isMost(answers.length, known),
+    );
+  }
+}
+
+const ALL: readonly (readonly [number, string])[] = [
+  [1, 'a:1'],
+  [2, 'b:1'],
+  [3, 'c:1'],
+];
+
+/** What a broker says of topic t: the node that leads its partition 0. */
+function metadata(nodeId: number, epoch: number, topicId: string | null = 'id', brokers = ALL): TopicMetadata {
+  const leaders = new Map([[0, { nodeId, epoch }]]);
+  return { clientSideThrottleTime: 0, brokers: new Map(brokers), errorCode: 0, topicId, leaders };
+}
+
+test.each([
+  ['is frozen', null],
+  ['refuses connections', new Error('refused')],
+])('a broker that %s is passed over by whoever asks next', async (_, answer) => {
+  const brokers = new Brokers();
+  brokers.answers.set('a:1', answer).set('b:1', 'yes');
+  await expect(brokers.ask()).rejects.toThrow();
+  await expect(brokers.ask()).resolves.toEqual({ answer: 'yes', answeredBy: 'b:1' });
+  await brokers.ask();
+  expect(brokers.asked).toEqual(['a:1', 'b:1', 'b:1']);
+  expect(brokers.dropped).toEqual(['a:1']);
+});
+
+test('many who are let down at once by one broker pass on from it once', async () => {
+  const brokers = new Brokers();
+  brokers.answers.set('a:1', null).set('b:1', 'yes');
+  await Promise.allSettled([brokers.ask(), brokers.ask()]);
+  await brokers.ask();
+  expect(brokers.asked).toEqual(['a:1', 'a:1', 'b:1']);
+});
+
+test('what was learnt is asked after those configured, and changes nothing about who is asked now', async () => {
+  const brokers = new Brokers();
+  await brokers.learn('b:1', 'c:1');
+  expect(await brokers.any.count()).toBe(3);
+  for (const address of ['a:1', 'b:1']) brokers.any.passOn(address);
+  await brokers.learn('c:1');
+  brokers.asked.length = 0;
+  await brokers.ask();
+  expect(brokers.asked).toEqual(['c:1']);
+});
+
+test('of several that are asked, the answers of most do, and one that is frozen is waited for no longer', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers.set('a:1', 'yes').set('b:1', null).set('c:1', 'no');
+  const { answers, byMost } = await brokers.askSeveral();
+  expect(answers.map(({ answer }) => answer)).toEqual(['yes', 'no']);
+  expect(byMost).toBe(true);
+});
+
+test('where only one of several answers, its answer is known to be that of one', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers.set('a:1', 'yes').set('b:1', null).set('c:1', new Error('refused'));
+  const { answers, byMost } = await brokers.askSeveral();
+  expect(answers).toHaveLength(1);
+  expect(byMost).toBe(false);
+});
+
+test('where nobody answers, the question fails', async () => {
+  const brokers = new Brokers();
+  brokers.answers.set('a:1', new Error('refused')).set('b:1', null);
+  await expect(brokers.askSeveral()).rejects.toThrow();
+});
+
+test('the highest leader epoch counts, whichever broker answers first', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers.set('a:1', metadata(1, 5)).set('b:1', metadata(2, 6)).set('c:1', metadata(2, 6));
+  expect(await brokers.leaders.find(AT)).toEqual({ address: 'b:1', epoch: 6 });
+});
+
+test('a start from a broker that is cut off asks the others that it names', async () => {
+  const brokers = new Brokers(['a:1']);
+  brokers.answers.set('a:1', metadata(1, 5)).set('b:1', metadata(2, 6)).set('c:1', metadata(2, 6));
+  const { leaders, byMost } = await brokers.leaders.lookUp(AT.topic);
+  expect(leaders.get(0)).toEqual({ address: 'b:1', epoch: 6 });
+  expect(byMost).toBe(true);
+});
+
+test('a broker that is configured under another address than its own counts once', async () => {
+  const brokers = new Brokers(['bootstrap:1']);
+  for (const address of ['bootstrap:1', 'a:1']) brokers.answers.set(address, metadata(1, 5));
+  brokers.answers.set('b:1', null).set('c:1', new Error('refused'));
+  expect((await brokers.leaders.lookUp(AT.topic)).byMost).toBe(false);
+  brokers.answers.set('c:1', metadata(2, 6));
+  expect(await brokers.leaders.lookUp(AT.topic)).toMatchObject({ byMost: true });
+  expect(brokers.leaders.known(AT)).toEqual({ address: 'b:1', epoch: 6 });
+});
+
+test('an answer that a partition has no leader any more counts if it has the highest epoch', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers.set('a:1', metadata(1, 5)).set('b:1', metadata(-1, 6)).set('c:1', metadata(-1, 6));
+  await expect(brokers.leaders.find(AT)).rejects.toThrow('t/0 has no leader now');
+});
+
+test('of a large cluster each survey asks others, and never more than five', async () => {
+  const brokers = new Brokers();
+  const all = Array.from({ length: 9 }, (_, i) => `broker-${i}:1`);
+  await brokers.learn(...all);
+  for (const address of all) brokers.answers.set(address, 'yes');
+  const asked = new Set<string>();
+  for (let survey = 0; survey < all.length; survey++) {
+    brokers.asked.length = 0;
+    await brokers.askSeveral();
+    expect(brokers.asked.length).toBeLessThanOrEqual(5);
+    for (const address of brokers.asked) asked.add(address);
+  }
+  expect([...asked].sort()).toEqual(all);
+});
+
+test('the error about a leader whose epoch went back says that a restart helps after a restore of the cluster', async () => {
+  const brokers = new Brokers(['a:1']);
+  const alone = [[1, 'a:1']] as const;
+  brokers.answers.set('a:1', metadata(1, 6, 'id', alone));
+  await brokers.leaders.find(AT);
+  brokers.answers.set('a:1', metadata(1, 5, 'id', alone));
+  brokers.leaders.forget(AT);
+  await expect(brokers.leaders.find(AT)).rejects.toThrow(
+    /leader of epoch 5, and epoch 6 was seen .* restart this instance/,
+  );
+});
+
+test('an epoch below the highest that was seen is refused, until the topic is another one', async () => {
+  const brokers = new Brokers(['a:1']);
+  const alone = [[1, 'a:1']] as const;
+  brokers.answers.set('a:1', metadata(1, 6, 'id', alone));
+  await brokers.leaders.find(AT);
+  brokers.answers.set('a:1', metadata(1, 5, 'id', alone));
+  brokers.leaders.forget(AT);
+  await expect(brokers.leaders.find(AT)).rejects.toThrow('t/0 has no leader now');
+  brokers.answers.set('a:1', metadata(1, 0, 'other', alone));
+  expect(await brokers.leaders.find(AT)).toEqual({ address: 'a:1', epoch: 0 });
+  expect(brokers.leaders.topicId(AT.topic)).toBe('other');
+});
+
+test('a topic that was deleted is not taken for the present one by the word of a broker that is cut off', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers
+    .set('a:1', metadata(1, 9, 'former'))
+    .set('b:1', metadata(2, 0))
+    .set('c:1', metadata(2, 0));
+  expect(await brokers.leaders.lookUp(AT.topic)).toMatchObject({ topicId: 'id', byMost: true });
+  brokers.answers.set('c:1', null);
+  expect((await brokers.leaders.lookUp(AT.topic)).byMost).toBe(false);
+});
+
+test('brokers without topic ids may begin their epochs again', async () => {
+  const brokers = new Brokers(['a:1']);
+  const alone = [[1, 'a:1']] as const;
+  brokers.answers.set('a:1', metadata(1, 6, null, alone));
+  await brokers.leaders.find(AT);
+  brokers.answers.set('a:1', metadata(1, 0, null, alone));
+  expect((await brokers.leaders.lookUp(AT.topic)).leaders.get(0)).toEqual({ address: 'a:1', epoch: 0 });
+});
+
+test('a leader that has failed is asked for again', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  for (const address of ['a:1', 'b:1', 'c:1']) brokers.answers.set(address, metadata(1, 5));
+  await brokers.leaders.find(AT);
+  brokers.leaders.forget(AT);
+  expect(brokers.leaders.known(AT)).toBeUndefined();
+  for (const address of ['a:1', 'b:1', 'c:1']) brokers.answers.set(address, metadata(2, 6));
+  expect(await brokers.leaders.find(AT)).toEqual({ address: 'b:1', epoch: 6 });
+});
+
+test('a topic that a broker does not know of yet is looked for at the others', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  const unknown = { ...metadata(1, 0), errorCode: 3 };
+  brokers.answers.set('a:1', unknown).set('b:1', metadata(2, 0)).set('c:1', metadata(2, 0));
+  expect(await brokers.leaders.find(AT)).toEqual({ address: 'b:1', epoch: 0 });
+  for (const address of ['a:1', 'b:1', 'c:1']) brokers.answers.set(address, unknown);
+  await expect(brokers.leaders.lookUp(AT.topic)).rejects.toThrow(UnknownPartitionError);
+});
+
+test('half of the brokers are not most of them', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1', 'd:1']);
+  for (const address of ['a:1', 'b:1']) brokers.answers.set(address, 'yes');
+  for (const address of ['c:1', 'd:1']) brokers.answers.set(address, new Error('refused'));
+  expect((await brokers.askSeveral()).byMost).toBe(false);
+});
+
+test('a cluster that comes back under its configured addresses alone is found again', async () => {
+  const brokers = new Brokers(['a:1']);
+  const alone = [[1, 'b:1']] as const;
+  brokers.answers.set('a:1', metadata(1, 5, 'id', alone)).set('b:1', metadata(1, 5, 'id', alone));
+  await brokers.leaders.find(AT);
+  brokers.answers.set('b:1', new Error('refused')).set('a:1', metadata(1, 6, 'id', [[1, 'a:1']]));
+  expect((await brokers.leaders.lookUp(AT.topic)).leaders.get(0)).toEqual({ address: 'a:1', epoch: 6 });
+});
+
+test('an epoch below the highest that was seen is refused however often it is told', async () => {
+  const brokers = new Brokers(['a:1']);
+  const alone = [[1, 'a:1']] as const;
+  brokers.answers.set('a:1', metadata(1, 6, 'id', alone));
+  await brokers.leaders.find(AT);
+  brokers.answers.set('a:1', metadata(1, 5, 'id', alone));
+  for (let i = 0; i < 3; i++) expect((await brokers.leaders.lookUp(AT.topic)).leaders.get(0)).toBeNull();
+});
+
+test('a topic is the one that most brokers know, whatever epochs another one of its name had', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers.set('a:1', metadata(1, 9, 'former')).set('b:1', metadata(2, 0, 'present'));
+  brokers.answers.set('c:1', metadata(2, 0, 'present'));
+  expect(await brokers.leaders.lookUp(AT.topic)).toMatchObject({
+    ...{ topicId: 'present', leaders: new Map([[0, { address: 'b:1', epoch: 0 }]]) },
+  });
+});
+
+test('a topic that one broker alone still knows is not there', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  const unknown = { ...metadata(1, 0), errorCode: 3 };
+  const four = { ...metadata(1, 9), brokers: new Map([...ALL, [4, 'd:1'] as const]) };
+  brokers.answers.set('a:1', four).set('b:1', unknown).set('c:1', unknown).set('d:1', new Error('refused'));
+  await expect(brokers.leaders.lookUp(AT.topic)).rejects.toThrow(UnknownPartitionError);
+});
+
+test('where a broker that is cut off knows another topic of the name, two answers do not decide which one it is', async () => {
+  const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
+  brokers.answers
+    .set('a:1', metadata(1, 9, 'former'))
+    .set('b:1', metadata(2, 0, 'present'))
+    .set('c:1', null);
+  expect((await brokers.leaders.lookUp(AT.topic)).byMost).toBe(false);
+});

@@ -1,0 +1,65 @@
+/** What is kept of brokers that are gone for good. */
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { logLevel } from 'kafkajs';
+import { BrokerConnections } from '../../../../src/kafka/connection/broker-connections.js';
+import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
+import { heapInUse } from '../../../support/heap.js';
+
+const CORRELATION_ID_AT = 8;
+
+/** A broker that answers one request, ApiVersions, with nothing that it supports. */
+class Broker {
+  readonly #sockets: Socket[] = [];
+  readonly #server = createServer((socket) => {
+    this.#sockets.push(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', (request) => {
+      const answer = Buffer.alloc(18);
+      answer.writeInt32BE(answer.length - 4);
+      request.copy(answer, 4, CORRELATION_ID_AT, CORRELATION_ID_AT + 4);
+      socket.write(answer);
+    });
+  });
+
+  async start(): Promise<string> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+}
+
+test('a connection to a broker that has gone is dropped when another broker is met, and still counts as lost', async () => {
+  const former = new Broker();
+  const next = new Broker();
+  const [formerAddress, nextAddress] = await Promise.all([former.start(), next.start()]);
+  const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING });
+  try {
+    let isConnected = () => true;
+    const met = await connections.ask(formerAddress, (broker) => {
+      isConnected = () => broker.connectionPool.isConnected();
+      return Promise.resolve(new WeakRef<ConnectedBroker>(broker));
+    });
+    await former.stop();
+    while (isConnected()) await new Promise(setImmediate);
+    isConnected = () => false;
+
+    await connections.ask(nextAddress, () => Promise.resolve());
+    for (let i = 0; i < 20 && met.deref() !== undefined; i++) {
+      await new Promise(setImmediate);
+      heapInUse();
+    }
+    expect(met.deref()).toBeUndefined();
+    expect(connections.lostOne()).toBe(true);
+    expect(connections.lostOne()).toBe(false);
+  } finally {
+    await connections.close();
+    await next.stop();
+  }
+});

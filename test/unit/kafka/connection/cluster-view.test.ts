@@ -1,0 +1,67 @@
+/** Which coordinator counts as named by the brokers, if one of them is cut off and does not know it. */
+import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
+import { COORDINATOR_OF_GROUP } from '../../../../src/kafka/connection/cluster.js';
+import { ClusterView } from '../../../../src/kafka/connection/cluster-view.js';
+import type { Clock } from '../../../../src/lib/clock.js';
+
+const METADATA = 'Metadata';
+const NOT_AVAILABLE = 15;
+const BROKERS = ['b1:9092', 'b2:9092', 'b3:9092'] as const;
+
+/** Time passes only while nobody answers. */
+const clock: Clock = {
+  now: () => 0,
+  delay: (_ms, signal) =>
+    new Promise((over) => {
+      const timer = setImmediate(over);
+      signal?.addEventListener('abort', () => clearImmediate(timer));
+    }),
+};
+
+/**
+ * @param named by broker: the coordinator that it names, or null where it refuses
+ * @param configured the brokers that the view begins with
+ */
+function viewOf(named: Readonly<Record<string, string | null>>, configured: readonly string[] = BROKERS) {
+  const asked: string[] = [];
+  const brokers = new Map(BROKERS.map((address, id) => [id, address]));
+  const broker = (address: string) => ({
+    connectionPool: {
+      send: ({ request: { apiName } }: { request: { apiName: string } }) => {
+        if (apiName === METADATA) return Promise.resolve({ brokers });
+        asked.push(address);
+        const coordinator = named[address];
+        const errorCode = coordinator == null ? NOT_AVAILABLE : 0;
+        return Promise.resolve({ clientSideThrottleTime: 0, errorCode, address: coordinator ?? '' });
+      },
+    },
+  });
+  const view = new ClusterView({ brokers: [...configured] }, clock, {
+    ask: (address, question) => question(broker(address) as unknown as ConnectedBroker),
+    drop: () => undefined,
+    close: () => Promise.resolve(),
+  });
+  return { asked, coordinator: () => view.coordinatorOf(COORDINATOR_OF_GROUP, 'group') };
+}
+
+test('a coordinator is the one that most brokers name, although one that is cut off answers first', async () => {
+  const { coordinator } = viewOf({ 'b1:9092': 'b1:9092', 'b2:9092': 'b3:9092', 'b3:9092': 'b3:9092' });
+  expect(await coordinator()).toMatchObject({ errorCode: 0, address: 'b3:9092' });
+});
+
+test('a start from a broker that is cut off asks the others that it names', async () => {
+  const named = { 'b1:9092': 'b1:9092', 'b2:9092': 'b3:9092', 'b3:9092': 'b3:9092' };
+  const { asked, coordinator } = viewOf(named, ['b1:9092']);
+  expect(await coordinator()).toMatchObject({ address: 'b3:9092' });
+  expect(new Set(asked)).toEqual(new Set(BROKERS));
+});
+
+test('brokers that do not know a coordinator yet have no vote', async () => {
+  const { coordinator } = viewOf({ 'b1:9092': null, 'b2:9092': 'b2:9092', 'b3:9092': null });
+  expect(await coordinator()).toMatchObject({ errorCode: 0, address: 'b2:9092' });
+});
+
+test('where no broker names a coordinator, their refusal is told', async () => {
+  const { coordinator } = viewOf({ 'b1:9092': null, 'b2:9092': null, 'b3:9092': null });
+  expect((await coordinator()).errorCode).toBe(NOT_AVAILABLE);
+});

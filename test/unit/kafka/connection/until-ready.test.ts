@@ -1,0 +1,71 @@
+import { ERROR_CODES, NO_ERROR } from '../../../../src/kafka/protocol/protocol-errors.js';
+import { untilReady } from '../../../../src/kafka/connection/until-ready.js';
+import type { Clock } from '../../../../src/lib/clock.js';
+import { BrokerError, FencedError } from '../../../../src/pipeline/errors.js';
+
+/** Time passes only by waiting. */
+function steppedClock(): Clock {
+  let now = 1_000_000;
+  return {
+    now: () => now,
+    delay: (ms) => {
+      now += ms;
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Gives these one after the other, the last one for ever; an error is no answer. */
+function answering(...answers: (number | Error)[]) {
+  let asked = 0;
+  const ask = () => {
+    const answer = answers[Math.min(asked++, answers.length - 1)] ?? NO_ERROR;
+    if (answer instanceof Error) return Promise.reject(answer);
+    return Promise.resolve({ errorCode: answer, clientSideThrottleTime: 0 });
+  };
+  return { ask, asked: () => asked };
+}
+
+const { CONCURRENT_TRANSACTIONS, COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR } = ERROR_CODES;
+const NO_CONNECTION = new Error('connection refused');
+
+test('asks again until the coordinator has settled, over lost connections too', async () => {
+  const broker = answering(NO_CONNECTION, COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, CONCURRENT_TRANSACTIONS, 0);
+  await expect(untilReady(steppedClock(), 'InitProducerId', broker.ask)).resolves.toMatchObject({ errorCode: 0 });
+  expect(broker.asked()).toBe(5);
+});
+
+test.each([
+  ['is never ready', CONCURRENT_TRANSACTIONS, /InitProducerId.*CONCURRENT_TRANSACTIONS/],
+  ['never answers', NO_CONNECTION, /InitProducerId.*connection refused/],
+])('gives up on a cluster that %s', async (_, answer, message) => {
+  const outcome = untilReady(steppedClock(), 'InitProducerId', answering(answer).ask).catch((error: unknown) => error);
+  expect(await outcome).toBeInstanceOf(BrokerError);
+  expect(await outcome).toMatchObject({ message: expect.stringMatching(message) as string });
+});
+
+test.each([
+  ['a refusal for good', ERROR_CODES.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, BrokerError],
+  ['being fenced', ERROR_CODES.PRODUCER_FENCED, FencedError],
+  ['what an inner request gave up on', new BrokerError('gave up'), BrokerError],
+])('does not ask again after %s', async (_, answer, expected) => {
+  const broker = answering(answer);
+  await expect(untilReady(steppedClock(), 'InitProducerId', broker.ask)).rejects.toThrow(expected);
+  expect(broker.asked()).toBe(1);
+});
+
+test('brokers that are down are not asked again every few milliseconds', async () => {
+  const broker = answering(NO_CONNECTION);
+  await expect(untilReady(steppedClock(), 'InitProducerId', broker.ask)).rejects.toThrow(BrokerError);
+  expect(broker.asked()).toBeLessThan(15);
+});
+
+test('each broker has its turn, however long the others take to say nothing', async () => {
+  const clock = steppedClock();
+  const broker = answering(NO_CONNECTION, NO_CONNECTION, NO_CONNECTION, 0);
+  const ask = async () => {
+    await clock.delay(4_000);
+    return broker.ask();
+  };
+  await expect(untilReady(clock, 'FindCoordinator', ask, 4)).resolves.toMatchObject({ errorCode: 0 });
+});

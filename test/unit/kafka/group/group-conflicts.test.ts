@@ -1,0 +1,68 @@
+import { AssignerProtocol } from 'kafkajs';
+import type { DescribedGroup } from '../../../../src/kafka/protocol/describe-group.js';
+import { conflictIn } from '../../../../src/kafka/group/group-conflicts.js';
+import { encodeAssignment, encodeMemberInfo } from '../../../../src/kafka/group/member-messages.js';
+
+const TOPIC = 'sync-events';
+const terms = { topic: TOPIC, settings: new Map([['EVENT_NAMESPACE', 'ours']]) };
+
+interface Told {
+  readonly settings?: ReadonlyMap<string, string>;
+  readonly topic?: string;
+  readonly active?: readonly number[];
+}
+
+function member(memberId: string, { settings = terms.settings, topic = TOPIC, active = [0] }: Told = {}) {
+  const info = {
+    httpAddress: 'http://10.0.0.7:8080',
+    numStandby: 0,
+    memberId,
+    partitions: [],
+    held: new Map(),
+    changelogId: null,
+  };
+  return {
+    ...{ memberId, clientId: 'client', clientHost: '/10.0.0.7' },
+    memberMetadata: AssignerProtocol.MemberMetadata.encode({
+      ...{ version: 0, topics: [topic] },
+      userData: encodeMemberInfo({ ...info, settings }),
+    }),
+    memberAssignment: encodeAssignment(topic, { active, standby: [] }),
+  };
+}
+
+function group(...members: DescribedGroup['members']): DescribedGroup {
+  return { state: 'Stable', protocol: 'company-sync', members };
+}
+
+const other = { settings: new Map([['EVENT_NAMESPACE', 'theirs']]) };
+
+test('a group without members, or whose members decide alike, has no conflict', () => {
+  expect(conflictIn({ state: 'Empty', protocol: '', members: [] }, terms, null)).toBeNull();
+  expect(conflictIn(group(member('a'), member('b', { settings: new Map() })), terms, null)).toBeNull();
+});
+
+test('a running member with another value is named, with both values', () => {
+  expect(conflictIn(group(member('a'), member('b', other)), terms, null)).toBe(
+    'EVENT_NAMESPACE is "ours" here and "theirs" on member b (client id client, host /10.0.0.7, http://10.0.0.7:8080)',
+  );
+});
+
+test('a member that reads another topic is named, also if it sends no settings', () => {
+  const older = { settings: new Map<string, string>(), topic: 'other-events' };
+  expect(conflictIn(group(member('a', older)), terms, null)).toMatch(
+    /^TOPIC_SYNC_EVENTS is "sync-events" here and "other-events" on member a/,
+  );
+});
+
+test('a member that was killed on our own STATE_DIR, and one that runs nothing, are passed over', () => {
+  expect(conflictIn(group(member('before', other), member('a')), terms, 'before')).toBeNull();
+  expect(conflictIn(group(member('a'), member('idle', { ...other, active: [] })), terms, null)).toBeNull();
+});
+
+test('a consumer that is not ours is named by client id and host', () => {
+  const plain = { ...member('x'), clientId: 'dashboard', memberMetadata: Buffer.alloc(0) };
+  expect(conflictIn({ ...group(plain), protocol: 'range' }, terms, null)).toBe(
+    'it has a member that is not an instance of company-sync: member x (client id dashboard, host /10.0.0.7)',
+  );
+});

@@ -1,0 +1,108 @@
+import { AssignerProtocol } from 'kafkajs';
+import fc from 'fast-check';
+import {
+  decodeMemberInfo,
+  encodeMemberInfo,
+  infoOfMember,
+  type MemberInfo,
+} from '../../../../src/kafka/group/member-messages.js';
+
+const partition = fc.nat({ max: 2 ** 31 - 1 });
+const memberInfo: fc.Arbitrary<MemberInfo> = fc.record({
+  httpAddress: fc.option(fc.webUrl().map((url) => new URL(url).origin)),
+  numStandby: fc.nat({ max: 100 }),
+  memberId: fc.option(fc.string({ minLength: 1 })),
+  partitions: fc.uniqueArray(partition).map((some) => some.sort((a, b) => a - b)),
+  settings: fc
+    .uniqueArray(fc.tuple(fc.string(), fc.string({ maxLength: 20 })), { maxLength: 8, selector: ([name]) => name })
+    .map((some) => new Map(some)),
+  changelogId: fc.option(fc.constant('5b048a3acab748eb81b671f516e31838')),
+  held: fc.uniqueArray(fc.tuple(partition, fc.maxSafeNat()), { selector: ([p]) => p }).map((some) => new Map(some)),
+});
+
+test('what a member tells of itself comes back, also with fields after it that a later release adds', () => {
+  fc.assert(
+    fc.property(memberInfo, fc.uint8Array(), (info, later) => {
+      expect(decodeMemberInfo(Buffer.concat([encodeMemberInfo(info), later]))).toEqual(info);
+    }),
+  );
+});
+
+/** No settings take a byte, their number, and so does no topic id, its length. */
+function lengthWithoutSettings(info: MemberInfo): number {
+  return encodeMemberInfo({ ...info, ...NOT_SENT }).length - 2;
+}
+
+/** What a release before this one does not send. */
+const NOT_SENT = { settings: new Map<string, string>(), changelogId: null };
+
+function lengthWithoutTopicId(info: MemberInfo): number {
+  return encodeMemberInfo({ ...info, changelogId: null }).length - 1;
+}
+
+test('what a release without settings sends is read, with no settings', () => {
+  fc.assert(
+    fc.property(memberInfo, (info) => {
+      const bytes = encodeMemberInfo(info).subarray(0, lengthWithoutSettings(info));
+      expect(decodeMemberInfo(bytes)).toEqual({ ...info, ...NOT_SENT });
+    }),
+  );
+});
+
+test('more settings, or longer ones, than an instance sends are not read', () => {
+  const none = {
+    httpAddress: null,
+    numStandby: 0,
+    memberId: null,
+    partitions: [],
+    held: new Map<number, number>(),
+    changelogId: null,
+  };
+  const many = new Map(Array.from({ length: 33 }, (_, i) => [`SETTING_${i}`, '']));
+  expect(decodeMemberInfo(encodeMemberInfo({ ...none, settings: many }))).toBeNull();
+  const long = new Map([['SETTING', 'x'.repeat(1_025)]]);
+  expect(decodeMemberInfo(encodeMemberInfo({ ...none, settings: long }))).toBeNull();
+});
+
+test('12 partitions with their positions take 100 bytes and a few', () => {
+  const partitions = Array.from({ length: 12 }, (_, p) => p);
+  const held = new Map(partitions.map((p) => [p, 1_000_000_000 + p]));
+  const memberId = 'company-sync-9d5fb1a8-1a4c-4f43-95d5-0d6a3c1c1f5e';
+  const info = {
+    httpAddress: 'http://10.0.0.7:8080',
+    numStandby: 1,
+    memberId,
+    partitions,
+    held,
+    settings: new Map<string, string>(),
+    changelogId: null,
+  };
+  expect(encodeMemberInfo(info).length).toBeLessThan(170);
+});
+
+test('another version, and what was cut short anywhere, is nothing that can be read', () => {
+  fc.assert(
+    fc.property(memberInfo, fc.nat(), (info, at) => {
+      const bytes = encodeMemberInfo(info);
+      // Cut in front of the settings, or of the topic id, it is what a release before them sends.
+      const cut = at % bytes.length;
+      const whole = cut === lengthWithoutTopicId(info) ? { ...info, changelogId: null } : null;
+      const expected = cut === lengthWithoutSettings(info) ? { ...info, ...NOT_SENT } : whole;
+      expect(decodeMemberInfo(bytes.subarray(0, cut))).toEqual(expected);
+      bytes[0] = 2;
+      expect(decodeMemberInfo(bytes)).toBeNull();
+    }),
+  );
+});
+
+test('no bytes make it fail', () => {
+  const garbage = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
+  fc.assert(
+    fc.property(garbage, (bytes) => {
+      decodeMemberInfo(Buffer.concat([Buffer.of(1), bytes]));
+      infoOfMember(bytes);
+      infoOfMember(AssignerProtocol.MemberMetadata.encode({ version: 0, topics: [], userData: bytes }));
+    }),
+    { numRuns: 2_000 },
+  );
+});

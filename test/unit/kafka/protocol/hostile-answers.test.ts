@@ -1,0 +1,132 @@
+/** What brokers and members send may claim anything: memory is for what is there. */
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { AssignerProtocol, logLevel } from 'kafkajs';
+import Decoder from 'kafkajs/src/protocol/decoder.js';
+import { BrokerConnections } from '../../../../src/kafka/connection/broker-connections.js';
+import { decodeResponse } from '../../../../src/kafka/protocol/fetch-protocol.js';
+import {
+  decodeMemberInfo,
+  encodeAssignment,
+  hasPartitions,
+  infoOfMember,
+  standbysIn,
+} from '../../../../src/kafka/group/member-messages.js';
+import { WireReader, WireWriter } from '../../../../src/kafka/protocol/wire-format.js';
+import { ByteWriter } from '../../../../src/lib/byte-writer.js';
+
+/** As a varint of 7 bytes. */
+const HUGE = 2 ** 45;
+
+function written(write: (to: ByteWriter) => void): Buffer {
+  const to = new ByteWriter();
+  to.begin();
+  write(to);
+  return Buffer.from(to.end());
+}
+
+/** An assignment whose user data a member of the group has chosen. */
+function assignmentWith(userData: Buffer): Buffer {
+  return AssignerProtocol.MemberAssignment.encode({ version: 0, assignment: { input: [1] }, userData });
+}
+
+test('an assignment that claims 2^45 standbys has none', () => {
+  const claims = written((to) => [1, HUGE, 3].forEach((value, i) => (i === 0 ? to.byte(value) : to.varint(value))));
+  expect(standbysIn(assignmentWith(claims))).toEqual([]);
+  const beyond = written((to) => [1, 1, HUGE].forEach((value, i) => (i === 0 ? to.byte(value) : to.varint(value))));
+  expect(standbysIn(assignmentWith(beyond))).toEqual([]);
+  expect(standbysIn(encodeAssignment('input', { active: [], standby: [4, 7] }))).toEqual([4, 7]);
+});
+
+test('bytes that are no assignment give nobody anything', () => {
+  for (const topics of [20_000_000, 2 ** 31 - 1, -2]) {
+    const bytes = new WireWriter(8).int16(0).int32(topics).finish();
+    expect([standbysIn(bytes), hasPartitions(bytes)]).toEqual([[], false]);
+  }
+});
+
+test('a member that claims 2^45 partitions, states or standbys tells nothing, or a bounded number', () => {
+  const info = (...numbers: readonly [standbys: number, partitions: number, held: number]): Buffer => {
+    const [standbys, partitions, held] = numbers;
+    return written((to) => {
+      to.byte(1);
+      to.text('');
+      to.varint(standbys);
+      to.text('');
+      to.varint(partitions);
+      to.varint(held);
+    });
+  };
+  expect(decodeMemberInfo(info(0, HUGE, 0))).toBeNull();
+  expect(decodeMemberInfo(info(0, 0, HUGE))).toBeNull();
+  expect(decodeMemberInfo(info(HUGE, 0, 0))).toMatchObject({ numStandby: 100 });
+  expect(infoOfMember(new WireWriter(8).int16(0).int32(30_000_000).finish())).toBeNull();
+});
+
+test.each([
+  ['an array', (bytes: Buffer) => new WireReader(bytes).array(() => 0), new WireWriter(4).int32(2 ** 31 - 1)],
+  [
+    'a compact array',
+    (bytes: Buffer) => new WireReader(bytes).compactArray(() => 0),
+    new WireWriter(4).uvarint(2 ** 32),
+  ],
+  ['tagged fields', (bytes: Buffer) => new WireReader(bytes).tags(), new WireWriter(4).uvarint(2 ** 32)],
+  [
+    'an array of kafkajs',
+    (bytes: Buffer) => new Decoder(bytes).readArray(() => 0),
+    new WireWriter(4).int32(2 ** 31 - 1),
+  ],
+  [
+    'a varint array of kafkajs',
+    (bytes: Buffer) => new Decoder(bytes).readVarIntArray(() => 0),
+    new WireWriter(4).uvarint(2 ** 30),
+  ],
+  [
+    'a compact array of kafkajs',
+    (bytes: Buffer) => new Decoder(bytes).readUVarIntArray(() => 0),
+    new WireWriter(4).uvarint(2 ** 30),
+  ],
+  [
+    'a negative array of kafkajs',
+    (bytes: Buffer) => new Decoder(bytes).readArray(() => 0),
+    new WireWriter(4).int32(-7),
+  ],
+])('%s of more items than there are bytes is refused before any is read', (_what, read, claim) => {
+  expect(() => read(claim.finish())).toThrow(RangeError);
+});
+
+test('an array of kafkajs whose items are read one after the other is refused before any is', async () => {
+  const claim = new WireWriter(4).int32(2 ** 31 - 1).finish();
+  await expect(new Decoder(claim).readArrayAsync(() => Promise.resolve(0))).rejects.toThrow(RangeError);
+});
+
+test('an answer to Fetch that claims more partitions than it has bytes is refused', () => {
+  const topics = new WireWriter(32)
+    .int32(0)
+    .int16(0)
+    .int32(0)
+    .int32(2 ** 30);
+  expect(() => decodeResponse(topics.finish())).toThrow(RangeError);
+});
+
+test('an answer that claims 1 GiB ends the connection at once, and says what it may be', async () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const connections = new BrokerConnections({
+    ...{ brokers: [], clientId: 'test', logLevel: logLevel.NOTHING, requestTimeout: 60_000 },
+  });
+  try {
+    const asked = connections.ask(`127.0.0.1:${port}`, () => Promise.resolve());
+    await expect(asked).rejects.toThrow(
+      /an answer of 1213486160 bytes, and at most 268435456 are read: is it a Kafka broker\?/,
+    );
+  } finally {
+    await connections.close();
+    server.close();
+  }
+}, 20_000);

@@ -1,0 +1,229 @@
+import { getEventListeners } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
+import { pino } from 'pino';
+import type { ClientSetting, UnreadableSetting } from '../../../../src/decode/client-settings-decoder.js';
+import { RegistryUnavailableError } from '../../../../src/decode/schema-source.js';
+import { ClientSettings } from '../../../../src/kafka/reading/client-settings.js';
+import type { Clock } from '../../../../src/lib/clock.js';
+import type { LogRecord, TopicPartition } from '../../../../src/lib/record.js';
+import { OffsetOutOfRangeError, ReaderClosedError } from '../../../../src/pipeline/errors.js';
+import type { LogBatch, LogReader, Logs } from '../../../../src/pipeline/ports.js';
+import { SEEN_BY_MOST } from '../../../support/seen-by-most.js';
+import { heapInUse } from '../../../support/heap.js';
+
+const logged: string[] = [];
+const logger = pino({ level: 'warn' }, { write: (line) => logged.push(line) });
+const clock: Clock = { now: () => 0, delay: () => turn() };
+
+/** A log in memory. */
+class MemoryLogs implements Logs {
+  records: LogRecord[] = [];
+  readonly #wake = new Set<() => void>();
+  /** Thrown by the next read. */
+  trouble: Error | null = null;
+  start = 0;
+  /** As a broker knows the end that is cut off from the others; null while most answer. */
+  staleEnd: number | null = null;
+
+  append(key: string | null, value: string | null): void {
+    const log = this.records;
+    const bytes = (text: string | null) => (text === null ? null : Buffer.from(text));
+    log.push({ offset: log.length, timestamp: 0, key: bytes(key), value: bytes(value), headers: [] });
+    this.wake();
+  }
+
+  wake(): void {
+    for (const wake of this.#wake) wake();
+    this.#wake.clear();
+  }
+
+  bounds() {
+    const end = this.staleEnd ?? this.records.length;
+    const byMost = this.staleEnd === null;
+    return Promise.resolve({ start: this.start, end, highWatermark: end, ...SEEN_BY_MOST, byMost });
+  }
+
+  endOfEpoch(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  committedOffset(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  offsetIsPending(): never {
+    throw new Error('client settings are of no group');
+  }
+
+  reader(_: TopicPartition, from: number): LogReader {
+    let position = from;
+    let closed = false;
+    return {
+      next: async (): Promise<LogBatch> => {
+        for (;;) {
+          if (closed) throw new ReaderClosedError();
+          const { trouble } = this;
+          this.trouble = null;
+          if (trouble !== null) throw trouble;
+          const log = this.records;
+          const records = log.slice(position, position + 1);
+          if (records.length > 0) return { records, nextOffset: ++position, endOffset: log.length, leaderEpoch: -1 };
+          await new Promise<void>((resolve) => this.#wake.add(resolve));
+        }
+      },
+      close: () => {
+        closed = true;
+        this.wake();
+      },
+    };
+  }
+}
+
+function decodeText(values: readonly Buffer[]): Promise<(ClientSetting | UnreadableSetting)[]> {
+  return Promise.resolve(
+    values.map((value) => {
+      const [clientId = '', policy] = value.toString().split('=');
+      if (policy === 'FIRST_DATASET' || policy === 'ALL_DATASETS') return { kind: 'setting', clientId, policy };
+      return { kind: 'unreadable', why: 'nonsense' };
+    }),
+  );
+}
+
+const { signal } = new AbortController();
+let logs: MemoryLogs;
+const opened: ClientSettings[] = [];
+/** Its progress and its errors. */
+const told: string[] = [];
+
+function open(decode: typeof decodeText = decodeText): ClientSettings {
+  const settings = new ClientSettings({
+    ...{ logs, topic: 't', decode, clock, logger },
+    onProgress: () => told.push('progress'),
+    onError: (error) => told.push((error as Error).message),
+  });
+  opened.push(settings);
+  return settings;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn();
+}
+
+beforeEach(() => {
+  logs = new MemoryLogs();
+  logged.length = 0;
+  told.length = 0;
+});
+
+afterEach(() => Promise.all(opened.splice(0).map((settings) => settings.close())));
+
+test('an empty topic is ready, and nobody has chosen', async () => {
+  const settings = open();
+  await settings.ready(signal);
+  expect(settings.policyOf('a')).toBeUndefined();
+});
+
+test('ready comes after all that was there; the last choice counts, a tombstone ends it', async () => {
+  logs.append('a', 'a=FIRST_DATASET');
+  logs.append('b', 'b=ALL_DATASETS');
+  logs.append('a', 'a=ALL_DATASETS');
+  logs.append('b', null);
+  logs.append('c', 'c=FIRST_DATASET');
+  const settings = open();
+  await settings.ready(signal);
+  expect(['a', 'b', 'c'].map((id) => settings.policyOf(id))).toEqual(['ALL_DATASETS', undefined, 'FIRST_DATASET']);
+});
+
+test('settings are not ready as a broker has them that is cut off from most others', async () => {
+  logs.append('a', 'a=FIRST_DATASET');
+  logs.append('a', 'a=ALL_DATASETS');
+  logs.staleEnd = 1;
+  const settings = open();
+  let ready = false;
+  const becomingReady = settings.ready(signal).then(() => (ready = true));
+  await until(() => told.length > 0);
+  expect(told[0]).toContain('too few brokers answer');
+  expect(ready).toBe(false);
+  logs.staleEnd = null;
+  await becomingReady;
+  expect(settings.policyOf('a')).toBe('ALL_DATASETS');
+});
+
+test('what comes later is followed', async () => {
+  const settings = open();
+  await settings.ready(signal);
+  logs.append('a', 'a=ALL_DATASETS');
+  await until(() => settings.policyOf('a') === 'ALL_DATASETS');
+  logs.append('a', null);
+  await until(() => settings.policyOf('a') === undefined);
+});
+
+test('an unreadable setting, or one under the key of another client, changes nothing and is logged', async () => {
+  logs.append('a', 'a=FIRST_DATASET');
+  logs.append('a', 'garbage');
+  logs.append('a', 'b=ALL_DATASETS');
+  logs.append(null, 'a=ALL_DATASETS');
+  logs.append(null, null);
+  const settings = open();
+  await settings.ready(signal);
+  expect(settings.policyOf('a')).toBe('FIRST_DATASET');
+  expect(settings.policyOf('b')).toBeUndefined();
+  expect(logged.map((line) => (JSON.parse(line) as { offset: number }).offset)).toEqual([1, 2, 3]);
+});
+
+test('a registry that is down is waited for: not ready, and nothing is skipped', async () => {
+  logs.append('a', 'a=ALL_DATASETS');
+  let down = true;
+  let asked = 0;
+  const settings = open((values) => {
+    asked++;
+    return down ? Promise.reject(new RegistryUnavailableError('down')) : decodeText(values);
+  });
+  let ready = false;
+  const becomingReady = settings.ready(signal).then(() => (ready = true));
+  await until(() => asked > 3);
+  expect(ready).toBe(false);
+  down = false;
+  await becomingReady;
+  expect(settings.policyOf('a')).toBe('ALL_DATASETS');
+});
+
+test('a log that was cut is read anew, and what it no longer has is forgotten only then', async () => {
+  logs.append('a', 'a=ALL_DATASETS');
+  const settings = open();
+  await settings.ready(signal);
+  logs.records = [];
+  logs.append('b', 'b=ALL_DATASETS');
+  logs.trouble = new OffsetOutOfRangeError('gone');
+  logs.wake();
+  expect(settings.policyOf('a')).toBe('ALL_DATASETS');
+  await until(() => settings.policyOf('b') === 'ALL_DATASETS');
+  expect(settings.policyOf('a')).toBeUndefined();
+});
+
+test('closed before it was ready, it is not ready: nobody may decide with half of the settings', async () => {
+  logs.append('a', 'a=ALL_DATASETS');
+  const settings = open(() => Promise.reject(new RegistryUnavailableError('down')));
+  const outcome = expect(settings.ready(signal)).rejects.toThrow(ReaderClosedError);
+  await settings.close();
+  await outcome;
+});
+
+test('a partition that stops waiting for the settings leaves nothing behind', async () => {
+  const WAITS = 5_000;
+  logs.append('a', 'a=ALL_DATASETS');
+  const settings = open(() => Promise.reject(new RegistryUnavailableError('down')));
+  const giveUp = async (times: number) => {
+    for (let i = 0; i < times; i++) {
+      const controller = new AbortController();
+      const waiting = settings.ready(controller.signal);
+      controller.abort('stopped');
+      await waiting;
+      expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+    }
+  };
+  await giveUp(500);
+  const before = heapInUse();
+  await giveUp(WAITS);
+  expect((heapInUse() - before) / WAITS).toBeLessThan(200);
+});

@@ -1,0 +1,128 @@
+import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
+import type { Leader, TopicView } from '../../../../src/kafka/connection/leader-directory.js';
+import { LogBoundsReader, type LogBoundsOptions } from '../../../../src/kafka/reading/log-bounds.js';
+
+const AT = { topic: 'input', partition: 0 };
+const TIMESTAMP_AT = 4 + 1 + 4 + 2 + AT.topic.length + 4 + 4 + 4;
+const LEADER_EPOCH_AT = TIMESTAMP_AT - 4;
+
+interface Asked {
+  readonly address: string;
+  readonly leaderEpoch: number;
+}
+
+/** A log whose leader is the broker that the cluster names at each question. */
+class World {
+  readonly asked: Asked[] = [];
+  leader: Leader = { address: 'b1:9092', epoch: 0 };
+  coordinator = 'b1:9092';
+  view: Pick<TopicView, 'topicId' | 'byMost'> = { topicId: null, byMost: true };
+  offsetAt: (timestamp: number) => number = () => 7;
+  readonly epochsAsked: number[] = [];
+  /** The newest version of OffsetForLeaderEpoch that the brokers know. */
+  newest = 4;
+  errorCode = 0;
+
+  readonly #broker = (address: string) => ({
+    versions: { 23: { minVersion: 0, maxVersion: this.newest } },
+    connectionPool: {
+      send: async (call: { request: { apiName: string; encode(): { buffer: Buffer } } }) => {
+        if (call.request.apiName !== 'ListOffsets') return this.#other(address, call.request);
+        const body = call.request.encode().buffer;
+        this.asked.push({ address, leaderEpoch: body.readInt32BE(LEADER_EPOCH_AT) });
+        const offset = this.offsetAt(Number(body.readBigInt64BE(TIMESTAMP_AT)));
+        return Promise.resolve({ errorCode: 0, clientSideThrottleTime: 0, offset });
+      },
+    },
+  });
+
+  #other(address: string, request: { apiName: string; encode(): { buffer: Buffer } }) {
+    const { apiName } = request;
+    const body = request.encode().buffer;
+    // Behind the name: count, partition, epoch of the leader that is asked, epoch whose end is wanted.
+    if (apiName === 'OffsetForLeaderEpoch') this.epochsAsked.push(body.readInt32BE(body.length - 4));
+    const leaderEpoch = apiName === 'OffsetForLeaderEpoch' ? body.readInt32BE(body.length - 8) : 3;
+    this.asked.push({ address, leaderEpoch });
+    const { errorCode } = this;
+    return Promise.resolve({ errorCode, clientSideThrottleTime: 0, offset: 7, endOffset: 5, leaderEpoch: 3 });
+  }
+
+  reader(): LogBoundsReader {
+    const leaders = {
+      lookUp: (): Promise<TopicView> => Promise.resolve({ ...this.view, leaders: new Map([[0, this.leader]]) }),
+      forget: () => undefined,
+    };
+    const cluster = {
+      leaders,
+      coordinatorOf: () => Promise.resolve({ errorCode: 0, clientSideThrottleTime: 0, address: this.coordinator }),
+    };
+    const options: Partial<LogBoundsOptions> = {
+      groupId: 'group',
+      connections: {
+        ask: (address, question) => question(this.#broker(address) as unknown as ConnectedBroker),
+        drop: () => undefined,
+      },
+      cluster: cluster as unknown as LogBoundsOptions['cluster'],
+      clock: { now: () => 0, delay: () => Promise.resolve() },
+      onTrouble: () => undefined,
+      signal: new AbortController().signal,
+    };
+    return new LogBoundsReader(options as LogBoundsOptions);
+  }
+}
+
+test('what is written and ended while a log is asked for its bounds does not look like an open transaction', async () => {
+  const world = new World();
+  let offset = 0;
+  world.offsetAt = (timestamp) => (timestamp === -2 ? offset++ : offset++ + 1);
+  const { start, end, highWatermark } = await world.reader().bounds(AT);
+  expect(end).toBeGreaterThanOrEqual(highWatermark);
+  expect(end).toBeGreaterThanOrEqual(start);
+});
+
+test('a leader and a coordinator that were known are not asked again once the cluster names others', async () => {
+  const world = new World();
+  const reader = world.reader();
+  await reader.bounds(AT);
+  await reader.committedOffset(AT);
+  world.leader = { address: 'b3:9092', epoch: 1 };
+  world.coordinator = 'b3:9092';
+  world.asked.length = 0;
+  await reader.bounds(AT);
+  await reader.committedOffset(AT);
+  expect(new Set(world.asked.map(({ address }) => address))).toEqual(new Set(['b3:9092']));
+});
+
+test('a leader is told the epoch that it is believed to lead in, so that one that is cut off refuses', async () => {
+  const world = new World();
+  world.leader = { address: 'b3:9092', epoch: 5 };
+  await world.reader().bounds(AT);
+  expect(world.asked.map(({ leaderEpoch }) => leaderEpoch)).toEqual([5, 5, 5]);
+});
+
+test('bounds say of which topic and leader they are, and whether most brokers have named that leader', async () => {
+  const world = new World();
+  world.leader = { address: 'b3:9092', epoch: 5 };
+  world.view = { topicId: 'id', byMost: false };
+  const told = { topicId: 'id', leaderEpoch: 5, byMost: false };
+  expect(await world.reader().bounds(AT)).toEqual({ start: 7, end: 7, highWatermark: 7, ...told });
+});
+
+test('the leader is asked where an epoch has ended, and told the epoch that it is believed to lead in', async () => {
+  const world = new World();
+  world.leader = { address: 'b3:9092', epoch: 5 };
+  expect(await world.reader().endOfEpoch(AT, 4)).toBe(5);
+  expect(world.asked).toEqual([{ address: 'b3:9092', leaderEpoch: 5 }]);
+  expect(world.epochsAsked).toEqual([4]);
+});
+
+test('where an epoch has ended is not known from brokers that answer only each other', async () => {
+  const world = new World();
+  world.newest = 1;
+  expect(await world.reader().endOfEpoch(AT, 4)).toBeNull();
+  expect(world.asked).toEqual([]);
+});
+
+test('the committed offset comes with the leader epoch that was committed', async () => {
+  expect(await new World().reader().committedOffset(AT)).toEqual({ offset: 7, leaderEpoch: 3 });
+});

@@ -1,0 +1,62 @@
+import { openTransactions } from '../../../../src/kafka/reading/open-transactions.js';
+import { BrokerError } from '../../../../src/pipeline/errors.js';
+import { SEEN_BY_MOST } from '../../../support/seen-by-most.js';
+
+const PATIENCE_MS = 3_000;
+
+/** Logs whose last stable offsets and high watermarks change with each wait. */
+function logsOf(...looks: Readonly<Record<string, readonly [stable: number, watermark: number]>>[]) {
+  let look = 0;
+  const waited: number[] = [];
+  const boundsOf = (topic: string) => looks[look]?.[topic] ?? [0, 0];
+  return {
+    waited,
+    clock: {
+      now: () => 0,
+      delay: (ms: number) => {
+        waited.push(ms);
+        look++;
+        return Promise.resolve();
+      },
+    },
+    logs: {
+      bounds: ({ topic }: { topic: string }) => {
+        const [end, highWatermark] = boundsOf(topic);
+        return Promise.resolve({ start: 0, end, highWatermark, ...SEEN_BY_MOST });
+      },
+    },
+  };
+}
+
+const at = (topic: string) => ({ topic, partition: 0 });
+
+test('where nothing is open there is nothing to wait for', async () => {
+  const { logs, clock, waited } = logsOf({ a: [5, 5], b: [0, 0] });
+  expect(await openTransactions(logs, [at('a'), at('b')], PATIENCE_MS, clock)).toEqual({ open: [], failures: [] });
+  expect(waited).toEqual([]);
+});
+
+test('what is open still after the wait is told, what has ended or moved on is not', async () => {
+  const before = { hangs: [5, 7], ended: [5, 7], next: [5, 7], late: [3, 3] } as const;
+  const after = { hangs: [5, 90], ended: [8, 8], next: [8, 9], late: [3, 4] } as const;
+  const { logs, clock, waited } = logsOf(before, after);
+  const found = await openTransactions(logs, Object.keys(before).map(at), PATIENCE_MS, clock);
+  expect(found).toEqual({ open: [{ topic: 'hangs', partition: 0, offset: 5 }], failures: [] });
+  expect(waited).toEqual([PATIENCE_MS]);
+});
+
+test('a partition that cannot be looked at does not hide another one', async () => {
+  const { logs, clock } = logsOf({ hangs: [5, 7] }, { hangs: [5, 7] });
+  const failure = new BrokerError('no leader');
+  const bounds = (of: { topic: string }) => (of.topic === 'silent' ? Promise.reject(failure) : logs.bounds(of));
+  const found = await openTransactions({ bounds }, ['silent', 'hangs'].map(at), PATIENCE_MS, clock);
+  expect(found).toEqual({ open: [{ topic: 'hangs', partition: 0, offset: 5 }], failures: [failure] });
+});
+
+test('no command is given for what too few brokers say is open', async () => {
+  const { clock } = logsOf();
+  const bounds = () => Promise.resolve({ start: 0, end: 5, highWatermark: 7, ...SEEN_BY_MOST, byMost: false });
+  const { open, failures } = await openTransactions({ bounds }, [at('a')], PATIENCE_MS, clock);
+  expect(open).toEqual([]);
+  expect(failures).toMatchObject([{ message: expect.stringContaining('too few brokers answer') as string }]);
+});

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { misplacedByDefault } from '../../../../src/kafka/topics/keyed-by-default.js';
+import { partitionOfKey } from '../../../../src/kafka/transactions/partitioner.js';
+import type { LogRecord, TopicPartition } from '../../../../src/lib/record.js';
+import type { LogReader } from '../../../../src/pipeline/ports.js';
+import { SEEN_BY_MOST } from '../../../support/seen-by-most.js';
+
+type Partitioner = (key: Buffer, partitions: number) => number;
+
+/** A topic in memory. */
+class Topic {
+  private readonly partitions: LogRecord[][];
+
+  constructor(count: number) {
+    this.partitions = Array.from({ length: count }, () => []);
+  }
+
+  write(key: string, partitioner: Partitioner, value = 'from the platform'): void {
+    const bytes = Buffer.from(key);
+    const log = this.partitions[partitioner(bytes, this.partitions.length)] ?? [];
+    log.push({ offset: log.length, timestamp: 0, key: bytes, value: Buffer.from(value), headers: [] });
+  }
+
+  judged(isWitness: (record: LogRecord) => boolean = () => true) {
+    return misplacedByDefault(this, 'topic', this.partitions.length, isWitness);
+  }
+
+  bounds({ partition }: TopicPartition) {
+    const end = this.partitions[partition]?.length ?? 0;
+    return Promise.resolve({ start: 0, end, highWatermark: end, ...SEEN_BY_MOST });
+  }
+
+  reader({ partition }: TopicPartition, from: number): LogReader {
+    const records = this.partitions[partition]?.slice(from) ?? [];
+    return {
+      next: () =>
+        Promise.resolve({
+          records,
+          nextOffset: from + records.length,
+          endOffset: from + records.length,
+          leaderEpoch: -1,
+        }),
+      close: () => undefined,
+    };
+  }
+}
+
+const byMd5: Partitioner = (key, partitions) => createHash('md5').update(key).digest().readUInt32BE() % partitions;
+const next: Partitioner = (key, partitions) => (partitionOfKey(key, partitions) + 1) % partitions;
+const companies = (count: number) => Array.from({ length: count }, (_, i) => `company-${i}`);
+
+test.each([2, 3, 12])('a foreign partitioner is found out with %i partitions', async (partitions) => {
+  const topic = new Topic(partitions);
+  for (const company of companies(40)) topic.write(company, byMd5);
+  const found = await topic.judged();
+  expect(found?.defaultPartition).not.toBe(found?.partition);
+  expect(found).toMatchObject({ offset: expect.any(Number) as number });
+});
+
+test('the default partitioner is not', async () => {
+  for (const partitions of [1, 2, 12]) {
+    const topic = new Topic(partitions);
+    for (const company of companies(40)) topic.write(company, partitionOfKey);
+    expect(await topic.judged()).toBeNull();
+  }
+});
+
+test('keys count, not records: a busy company is one of many', async () => {
+  const calm = new Topic(2);
+  for (const company of companies(40)) calm.write(company, partitionOfKey);
+  for (let i = 0; i < 100; i++) calm.write('sent by hand', next);
+  expect(await calm.judged()).toBeNull();
+
+  const foreign = new Topic(2);
+  for (let i = 0; i < 100; i++) foreign.write('busy', partitionOfKey);
+  for (const company of companies(3)) foreign.write(company, next);
+  expect(await foreign.judged()).not.toBeNull();
+});
+
+test('up to 5 % of the keys, or a single one, may lie elsewhere', async () => {
+  const topic = new Topic(3);
+  for (const company of companies(38)) topic.write(company, partitionOfKey);
+  topic.write('elsewhere 1', next);
+  topic.write('elsewhere 2', next);
+  expect(await topic.judged()).toBeNull();
+  topic.write('elsewhere 3', next);
+  expect(await topic.judged()).not.toBeNull();
+
+  const few = new Topic(3);
+  few.write('the only one', next);
+  expect(await few.judged()).toBeNull();
+});
+
+test('records that are no witness do not hide those that are', async () => {
+  const topic = new Topic(3);
+  for (const company of companies(3)) topic.write(company, next);
+  for (const company of companies(150)) topic.write(`seeded ${company}`, partitionOfKey, 'from the command');
+  expect(await topic.judged()).toBeNull();
+  expect(await topic.judged(({ value }) => value?.toString() !== 'from the command')).not.toBeNull();
+});

@@ -1,0 +1,97 @@
+import type { TopicDescription } from '../../../../src/kafka/topics/topic-admin.js';
+import { policyFaults, policyWarnings, type FoundTopics } from '../../../../src/kafka/topics/topic-policies.js';
+import { planOf, TOPIC_ROLES, type TopicRole } from '../../../../src/kafka/topics/topic-plan.js';
+
+const names = {
+  syncEvents: 'events',
+  companySynchronized: 'synchronized',
+  companyState: 'app-company-state',
+  deadLetter: 'dead',
+  clientSettings: 'settings',
+  companySyncStalled: 'stalled',
+};
+const DAY_MS = 86_400_000;
+
+/** The topics as `topics create` makes them on three brokers, but for what `change` says of each. */
+function found(change: Partial<Record<TopicRole, Partial<Omit<TopicDescription, 'settings'>> & Settings>> = {}) {
+  const input = { partitions: 4, settings: new Map([['max.message.bytes', '1000000']]) };
+  const topics = TOPIC_ROLES.map((role): [TopicRole, TopicDescription] => {
+    const plan = planOf(role, { names, partitions: 4, replicationFactor: 3, input });
+    const { settings = {}, ...rest } = change[role] ?? {};
+    const all = [['max.message.bytes', '1000000'], ...plan.settings, ...Object.entries(settings)] as [string, string][];
+    return [role, { ...plan, ...rest, clusterId: 'c', settings: new Map(all) }];
+  });
+  return Object.fromEntries(topics) as unknown as FoundTopics;
+}
+
+interface Settings {
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+test('the topics as they are planned are refused nothing and warned of nothing', () => {
+  expect(policyFaults(found())).toEqual([]);
+  expect(policyWarnings(found())).toEqual([]);
+});
+
+test('the changelog is planned so that deleted companies go within 7 days', () => {
+  expect(Object.fromEntries(found().companyState.settings)).toMatchObject({
+    ...{ 'cleanup.policy': 'compact', 'segment.bytes': String(128 * 1024 * 1024), 'min.insync.replicas': '2' },
+    ...{ 'delete.retention.ms': String(7 * DAY_MS), 'max.compaction.lag.ms': String(7 * DAY_MS) },
+    ...{ 'unclean.leader.election.enable': 'false', 'max.message.bytes': String(8 * 1024 * 1024) },
+  });
+});
+
+const policy = (value: string) => ({ settings: { 'cleanup.policy': value } });
+
+test.each(['syncEvents', 'companySynchronized', 'deadLetter', 'companySyncStalled'] as const)(
+  'a compacted %s is refused, with the command',
+  (role) => {
+    for (const value of ['compact', 'compact,delete'])
+      expect(policyFaults(found({ [role]: policy(value) }))).toEqual([
+        expect.stringMatching(
+          new RegExp(`^topic ${names[role]} has cleanup.policy=${value}: .* --add-config cleanup.policy=delete$`),
+        ),
+      ]);
+  },
+);
+
+test.each(['companyState', 'clientSettings'] as const)('a %s that is not compacted alone is refused', (role) => {
+  for (const value of ['delete', 'compact,delete', ''])
+    expect(policyFaults(found({ [role]: policy(value) }))).toEqual([
+      expect.stringMatching(
+        new RegExp(`^topic ${names[role]} has cleanup.policy=${value}: .* --add-config cleanup.policy=compact$`),
+      ),
+    ]);
+});
+
+test('partition counts that mix companies or choices are refused', () => {
+  expect(policyFaults(found({ companyState: { partitions: 3 }, clientSettings: { partitions: 2 } }))).toEqual([
+    expect.stringContaining('changelog app-company-state has 3 partitions and input events has 4'),
+    expect.stringContaining('topic settings has 2 partitions: an older choice of a client could win'),
+  ]);
+  expect(policyFaults(found({ companySynchronized: { partitions: 7 } }))).toEqual([]);
+});
+
+test.each(['companySynchronized', 'companyState', 'deadLetter', 'companySyncStalled'] as const)(
+  'a %s that one stale broker could acknowledge or lead alone is warned of',
+  (role) => {
+    const settings = { 'unclean.leader.election.enable': 'true', 'min.insync.replicas': '1' };
+    expect(policyWarnings(found({ [role]: { settings } }))).toEqual([
+      expect.stringContaining(`topic ${names[role]} has unclean.leader.election.enable=true`),
+      expect.stringContaining(`topic ${names[role]} has 3 replicas and min.insync.replicas=1`),
+    ]);
+    // With two replicas a demand for both would stop everything when one broker fails.
+    expect(policyWarnings(found({ [role]: { replicationFactor: 2, settings } }))).toHaveLength(1);
+  },
+);
+
+test('of topics that are only read, durability is not ours to judge', () => {
+  const settings = { 'unclean.leader.election.enable': 'true', 'min.insync.replicas': '1' };
+  expect(policyWarnings(found({ syncEvents: { settings }, clientSettings: { settings } }))).toEqual([]);
+});
+
+test('a limit below the plan is warned of', () => {
+  expect(policyWarnings(found({ deadLetter: { settings: { 'max.message.bytes': '1000000' } } }))).toEqual([
+    expect.stringContaining('topic dead has max.message.bytes=1000000, less than 1065536'),
+  ]);
+});

@@ -1,0 +1,101 @@
+import { LastOutcomes, ownTimeout } from '../../../../src/kafka/transactions/last-outcomes.js';
+import { ERROR_CODES } from '../../../../src/kafka/protocol/protocol-errors.js';
+
+const ID = 'app-input-0';
+let outcomes: LastOutcomes;
+const OUR_TIMEOUT_MS = 19_500;
+beforeEach(() => (outcomes = new LastOutcomes(OUR_TIMEOUT_MS)));
+
+function note(
+  state: string,
+  producerEpoch: number,
+  { producerId = 1n, errorCode = 0, timeoutMs = OUR_TIMEOUT_MS } = {},
+): void {
+  outcomes.note(ID, { state, timeoutMs, producerEpoch, producerId, errorCode, clientSideThrottleTime: 0 });
+}
+
+const fenced = (producerEpoch: number, producerId = 1n) => outcomes.afterFencing(ID, { producerId, producerEpoch });
+
+test.each([
+  ['CompleteCommit', 'commit'],
+  ['CompleteAbort', 'abort'],
+])('after %s the last transaction is one of %s', (state, outcome) => {
+  note(state, 4);
+  expect(fenced(5)).toBe(outcome);
+});
+
+test.each(['Ongoing', 'PrepareCommit', 'PrepareAbort', 'PrepareEpochFence', 'Empty', 'Dead'])(
+  '%s tells nothing: fencing ends what is not over, and it is asked for again',
+  (state) => {
+    note(state, 4);
+    expect(fenced(5)).toBeNull();
+  },
+);
+
+test('an id that the coordinator does not know has none', () => {
+  note('CompleteCommit', 4, { errorCode: ERROR_CODES.TRANSACTIONAL_ID_NOT_FOUND });
+  expect(fenced(5)).toBeNull();
+});
+
+test('fenced again before anything was begun, it is still the same', () => {
+  note('CompleteCommit', 4);
+  expect(fenced(5)).toBe('commit');
+  note('Empty', 5);
+  expect(fenced(6)).toBe('commit');
+});
+
+test('an answer of the fencing that was lost loses nothing', () => {
+  note('CompleteAbort', 4);
+  note('Empty', 5);
+  expect(fenced(6)).toBe('abort');
+});
+
+test('after a fencing that was answered, the answer of the next one may be lost', () => {
+  note('CompleteCommit', 4);
+  expect(fenced(5)).toBe('commit');
+  note('Empty', 6);
+  expect(fenced(7)).toBe('commit');
+});
+
+test.each(['CompleteCommit', 'CompleteAbort'])(
+  'the fencing of another instance after %s makes it unknown: its owner may have begun and ended one since',
+  (state) => {
+    note(state, 4);
+    note('Empty', 5, { timeoutMs: OUR_TIMEOUT_MS + 1 });
+    expect(fenced(6)).toBeNull();
+  },
+);
+
+test('an abort between the description of a commit and the fencing raises the epoch, which makes it unknown', () => {
+  note('CompleteCommit', 4);
+  expect(fenced(6)).toBeNull();
+});
+
+test('each process fences with a time-out of its own, up to a second below the one given', () => {
+  const timeouts = Array.from({ length: 100 }, () => ownTimeout(20_000));
+  expect(Math.max(...timeouts)).toBeLessThanOrEqual(20_000);
+  expect(Math.min(...timeouts)).toBeGreaterThan(19_000);
+  expect(new Set(timeouts).size).toBeGreaterThan(50);
+});
+
+test('what others may have done in between makes it unknown: two fencings, another session, or one that was not described', () => {
+  note('CompleteCommit', 4);
+  note('Empty', 6);
+  expect(fenced(7)).toBeNull();
+
+  note('CompleteCommit', 4);
+  note('Empty', 5, { producerId: 2n });
+  expect(fenced(6, 2n)).toBeNull();
+
+  note('CompleteCommit', 4);
+  expect(fenced(6)).toBeNull();
+  note('CompleteCommit', 4);
+  expect(fenced(5, 2n)).toBeNull();
+});
+
+test('what was known of a session is gone once another transaction was begun', () => {
+  note('CompleteCommit', 4);
+  note('Ongoing', 4);
+  note('Empty', 5);
+  expect(fenced(6)).toBeNull();
+});

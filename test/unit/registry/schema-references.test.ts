@@ -1,0 +1,79 @@
+import { SchemaWithReferences, UnusableSchema } from '../../../src/avro/schema.js';
+import { SchemaReferences, type RegisteredText } from '../../../src/registry/schema-references.js';
+
+interface Registered {
+  readonly schema: object;
+  readonly references: unknown;
+}
+
+const top = { type: 'top' };
+
+function refer(...subjects: readonly string[]): object[] {
+  return subjects.map((subject) => ({ name: `n.${subject}`, subject, version: 1 }));
+}
+
+function registryOf(subjects: Readonly<Record<string, Registered>>) {
+  const asked: string[] = [];
+  const references = new SchemaReferences((subject, version) => {
+    asked.push(`${subject} ${version}`);
+    return Promise.resolve<RegisteredText>(subjects[subject] ?? null);
+  });
+  return {
+    asked,
+    resolve: (...subjects: string[]) => references.resolve({ schema: top, references: refer(...subjects) }),
+  };
+}
+
+test('a schema without references is given as it is', async () => {
+  expect(await registryOf({}).resolve()).toBe(top);
+});
+
+test('each type comes once, after those that it uses, and a version is asked for once', async () => {
+  const { asked, resolve } = registryOf({
+    a: { schema: { type: 'a' }, references: refer('c', 'b') },
+    b: { schema: { type: 'b' }, references: refer('c') },
+    c: { schema: { type: 'c' }, references: undefined },
+  });
+  const all = new SchemaWithReferences([{ type: 'c' }, { type: 'b' }, { type: 'a' }], top);
+
+  expect(await resolve('a', 'b')).toEqual(all);
+  expect(await resolve('a', 'b')).toEqual(all);
+  expect(asked).toEqual(['a 1', 'c 1', 'b 1']);
+});
+
+test('references that lead in a circle come to an end', async () => {
+  const { resolve } = registryOf({
+    a: { schema: { type: 'a' }, references: refer('b') },
+    b: { schema: { type: 'b' }, references: refer('a') },
+  });
+
+  expect(await resolve('a')).toEqual(new SchemaWithReferences([{ type: 'b' }, { type: 'a' }], top));
+});
+
+test('references without end are refused after a hundred questions', async () => {
+  const asked: string[] = [];
+  const references = new SchemaReferences((subject) => {
+    asked.push(subject);
+    return Promise.resolve({ schema: {}, references: refer(`${subject}x`) });
+  });
+
+  expect(await references.resolve({ schema: top, references: refer('x') })).toBeInstanceOf(UnusableSchema);
+  expect(asked).toHaveLength(100);
+});
+
+test('a reference that the registry denies denies the schema, which may be repaired', async () => {
+  expect(await registryOf({ a: { schema: {}, references: refer('gone') } }).resolve('a')).toBeNull();
+});
+
+test.each([[[{ name: 'a' }]], ['text'], [[null]], [[{ name: 'a', subject: 's', version: '1' }]]])(
+  'references that are none, such as %j, are refused',
+  async (references) => {
+    const nobody = new SchemaReferences(() => Promise.reject(new Error('asked')));
+    expect(await nobody.resolve({ schema: top, references })).toBeInstanceOf(UnusableSchema);
+  },
+);
+
+test('an outage is an error', async () => {
+  const references = new SchemaReferences(() => Promise.reject(new Error('down')));
+  await expect(references.resolve({ schema: top, references: refer('a') })).rejects.toThrow('down');
+});

@@ -1,0 +1,45 @@
+/** A registry that does not end its answers: an outage, within bounds. */
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
+import { SchemaRegistry } from '../../../src/registry/schema-registry.js';
+
+let server: Server;
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+async function registryThat(answer: RequestListener, timeoutMs?: number): Promise<SchemaRegistry> {
+  server = createServer(answer);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return new SchemaRegistry({ url, credentials: { username: 'user', password: 'hunter2' } }, timeoutMs);
+}
+
+test('an answer without end is cut off', async () => {
+  let sent = 0;
+  const block = Buffer.alloc(1_000_000, ' ');
+  const registry = await registryThat((_request, response) => {
+    const send = () => response.write(block, (error) => (error ? undefined : ((sent += block.length), send())));
+    send();
+  });
+  expect(await registry.schemaById(1)).toMatchObject({ why: 'the schema has more than 4194304 bytes' });
+  expect(sent).toBeLessThan(20_000_000);
+});
+
+test('an answer that comes byte by byte is given up after the time of the request', async () => {
+  const registry = await registryThat((_request, response) => {
+    const drip = setInterval(() => response.write(' '), 20);
+    response.on('close', () => clearInterval(drip));
+  }, 300);
+  await expect(registry.schemaById(1)).rejects.toThrow(RegistryUnavailableError);
+});
+
+test('of its words no more than fits a message is repeated', async () => {
+  const body = JSON.stringify({ message: 'x'.repeat(1_000_000) });
+  const registry = await registryThat((_request, response) => response.writeHead(500).end(body));
+  const error = await registry.schemaById(1).catch((error: unknown) => error as Error);
+  expect((error as Error).message.length).toBeLessThan(3_000);
+});

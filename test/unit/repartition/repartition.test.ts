@@ -1,0 +1,22 @@
+import { repartition, RepartitionRefusedError, type RepartitionPorts } from '../../../src/repartition/repartition.js';
+
+/** Of a stopped deployment whose input and changelog have two partitions; whatever changes or reads more would throw. */
+const ports = {
+  ...{ applicationId: 'eu-shadow', input: 'sync-events', changelog: 'eu-shadow-company-state', shadowOf: 'eu' },
+  admin: { countPartitions: () => Promise.resolve(2) },
+  group: { members: () => Promise.resolve([]) },
+  logs: { committedOffset: () => Promise.resolve(null) },
+  report: () => undefined,
+} as unknown as RepartitionPorts;
+
+test('a shadow does not let the input grow, which its deployment reads too', async () => {
+  const refused = repartition(ports, 4);
+  await expect(refused).rejects.toThrow(RepartitionRefusedError);
+  await expect(refused).rejects.toThrow('shared with eu');
+});
+
+test('a shadow has nothing to move where its changelog is as wide as the input', async () => {
+  const said: string[] = [];
+  await repartition({ ...ports, report: (line) => said.push(line) }, null);
+  expect(said).toEqual([expect.stringContaining('nothing to do')]);
+});
