@@ -1,4 +1,4 @@
-/** Environment and flags -> one validated, frozen Config. Pure: whoever calls passes them in. */
+/** Environment and flags -> one validated, frozen Config. Pure: the caller passes them in. */
 import { withoutCredentials } from './lib/hide-secrets.js';
 import { changelogOf, maxTopicNameLength, shadowed, type Consent } from './setting-values.js';
 import { SETTINGS, fileVariableOf, flagOf, settingFlags, type Setting, type SettingValues } from './settings.js';
@@ -8,7 +8,7 @@ import { unknownFlagFaults } from './unknown-flags.js';
 export interface Tls {
   /** PEM; the well-known authorities where null. */
   readonly ca: string | null;
-  /** PEM; both or neither. The passphrase opens an encrypted key; null if there is none. */
+  /** PEM; both or neither. The passphrase opens an encrypted key; null without one. */
   readonly client: { readonly cert: string; readonly key: string; readonly passphrase: string | null } | null;
 }
 
@@ -38,7 +38,7 @@ export interface DeploymentNames {
 }
 
 export interface Config extends DeploymentNames {
-  /** The deployment that this one is a shadow of; null where it is none. */
+  /** The deployment that this one is a shadow of; null if it is not a shadow. */
   readonly shadowOf: DeploymentNames | null;
   readonly kafka: {
     readonly brokers: readonly string[];

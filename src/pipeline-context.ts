@@ -63,7 +63,7 @@ interface Settings {
 export interface ContextParts extends Settings {
   /** The instance cannot go on: the process must end loudly. */
   readonly onCrash: (error: Error) => void;
-  /** Told besides the log. */
+  /** Notified in addition to the log. */
   readonly observers: readonly Partial<PipelineObserver>[];
   readonly topics: CheckedTopics;
   readonly registry: KnownRegistry;

@@ -58,7 +58,7 @@ export function exposures({ http, kafka, schemaRegistry }: SecuritySettings): st
   const found: string[] = [];
   if (http.tokens.length === 0 && !isLoopback(http.host))
     found.push(
-      `HTTP_HOST is ${http.host} and HTTP_TOKEN is not set: whoever reaches the port reads the companies. ` +
+      `HTTP_HOST is ${http.host} and HTTP_TOKEN is not set: anybody who reaches the port can read the companies. ` +
         'Set HTTP_TOKEN, or HTTP_HOST=127.0.0.1',
     );
   const remote = kafka.brokers.filter((broker) => !isLoopback(broker.replace(/:\d+$/, '')));

@@ -51,7 +51,7 @@ export interface ServiceOptions {
   readonly schemasFolder: string;
   /** The folder of the status page, part of the installation. */
   readonly pageFolder: string;
-  /** Told besides logs and metrics. */
+  /** Notified in addition to logs and metrics. */
   readonly observers: readonly Partial<PipelineObserver>[];
   /** The instance cannot go on: the process must end loudly. */
   readonly onCrash: (error: Error) => void;
@@ -224,10 +224,10 @@ export class Service {
 
     const instance = new InstanceMetrics({
       ...{ registry: metrics, clock, logger, logs: context.inputLogs, topic: topic },
-      inputPartitions: topics.partitions.syncEvents,
-      local: partitions,
+      ...{ inputPartitions: topics.partitions.syncEvents, local: partitions },
       deadLetterRetentionMs: topics.deadLetterRetentionMs,
       stateSize: () => this.#chores.within(OPEN_DEADLINE_MS, 'measuring STATE_DIR', () => stateSize(config.stateDir)),
+      changelogBytes: (partition) => looks.bytesOf({ topic: context.topics.changelog, partition }),
       onLag: (...told) => [observer, this.#figures].forEach((view) => view.lag(...told)),
       oldestUncommitted,
     });

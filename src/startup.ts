@@ -99,12 +99,13 @@ export class Startup {
   async #checkTopics(logs: KafkaLogs): Promise<CheckedTopics> {
     const { config, clock } = this.#options;
     const cluster = this.#cluster();
-    const [faults, topics, finding] = await Promise.all([
-      versionFaults(cluster.kafka, clock),
+    // First: a request that a broker lacks fails in the checks below, in words that do not tell why.
+    const faults = await versionFaults(cluster.kafka, clock);
+    if (faults.length > 0) throw new StartupError(faults.join('\n'));
+    const [topics, finding] = await Promise.all([
       checkTopics(cluster.kafka, clock, logs, config.topics),
       checkTransactionalIds(cluster, config),
     ]);
-    if (faults.length > 0) throw new StartupError(faults.join('\n'));
     this.#mustNotRefuse(finding);
     return topics;
   }

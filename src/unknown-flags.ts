@@ -9,7 +9,7 @@ export function unknownFlagFaults(flags: TypedFlags, known: ReadonlySet<string>)
   if (unknown.length === 0) return [];
   // `-ps3cret` is read as a flag for each letter.
   const mayBeSecret = unknown.some((flag) => flag.length === 1);
-  if (!mayBeSecret) return unknown.map((flag) => `--${flag} is no known flag`);
+  if (!mayBeSecret) return unknown.map((flag) => `--${flag} is not a known flag`);
   return ['a flag is unknown; it is not shown, because it may be a secret: write --<flag>=<value>'];
 }
 

@@ -6,7 +6,7 @@ import type avro from 'avsc';
 
 /** Items and fields for each byte: most take one or more. */
 const PARTS_PER_BYTE = 8;
-/** Items and fields besides, for those that take no bytes, such as null. */
+/** Items and fields in addition, for those that take no bytes, such as null. */
 const PARTS_WITHOUT_BYTES = 10_000;
 const MAX_VARINT_BYTES = 10;
 
@@ -95,7 +95,7 @@ class Walk {
     if (length < 0 || this.#position > this.#bytes.length) throw new Error('the value is truncated');
   }
 
-  /** Not exact beyond 2^53, where it is too large to be a length all the same. */
+  /** Not exact beyond 2^53, where it is too large to be a length anyway. */
   #varint(): number {
     let zigzag = 0;
     for (let i = 0, factor = 1; i < MAX_VARINT_BYTES; i++, factor *= 0x80) {

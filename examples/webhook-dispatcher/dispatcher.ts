@@ -23,7 +23,7 @@ const REMEMBERED_IDS = 10_000;
 /**
  * Reads announcements and posts each to the receiver, in the order of its partition. An offset is committed only after
  * the receiver has answered 2xx, so that nothing is lost whenever this ends, and what was under way comes again with
- * the same webhook-id. What fails is tried again for ever; its partition waits meanwhile, the others do not.
+ * the same webhook-id. What fails is tried again without an end; its partition waits meanwhile, the others do not.
  */
 export class Dispatcher {
   readonly #options: Options;
@@ -113,7 +113,7 @@ export class Dispatcher {
       if (value === null) throw new Error('the record has no value');
       const event = (await this.#announcements.read(value)) as CompanySynchronized;
       const { eventId, companyId } = event;
-      if (typeof eventId !== 'string') throw new Error('the record is no CompanySynchronized');
+      if (typeof eventId !== 'string') throw new Error('the record is not a CompanySynchronized');
       if (this.#delivered.has(eventId)) return { kind: 'delivered', status: 200 };
       const body = JSON.stringify(PAYLOADS[payload](event, textOf(headers?.['ce_time'])));
       const signed = signedHeaders(eventId, Date.now(), body, keys);

@@ -35,7 +35,7 @@ function legacyPayload({ companyId, clientId, eventId }: CompanySynchronized): o
 const SECRET = /^whsec_([A-Za-z0-9+/]+={0,2})$/;
 const SECRET_BYTES = { min: 24, max: 64 };
 
-/** The key that a secret stands for; null where it is none. */
+/** The key that a secret stands for; null if it is not a secret. */
 export function keyOf(secret: string): Buffer | null {
   const [, base64 = ''] = SECRET.exec(secret) ?? [];
   const key = Buffer.from(base64, 'base64');

@@ -1,5 +1,6 @@
 /**
- * The one way to read Avro values. Whoever wrote them and their schema, reading one costs no more than its length allows.
+ * The one way to read Avro values. Reading one costs no more than its length allows, also if a hostile program wrote
+ * it or its schema.
  */
 import { CheckedTap, MalformedValueError } from './checked-tap.js';
 import { FRAME_BYTES } from './framing.js';

@@ -26,7 +26,7 @@ export interface Resolution {
   readonly acceptsAll: boolean;
 }
 
-/** What each kind of the writer's is read as, besides the same kind. */
+/** What each kind of the writer's is read as, in addition to the same kind. */
 const PROMOTIONS: Partial<Readonly<Record<AvroType['kind'], readonly AvroType['kind'][]>>> = {
   int: ['long', 'float', 'double'],
   long: ['float', 'double'],
@@ -129,7 +129,7 @@ export class Resolver {
       acceptsAll &&= resolution.acceptsAll;
       const place = places.get(target.name);
       if (place !== undefined) return { read: resolution.read, place };
-      // Not used, but its value must be one of ours all the same.
+      // Not used, but its value must be one of ours anyway.
       return { read: resolution.acceptsAll ? this.#skips.of(field.type) : resolution.read, place: DISCARD };
     });
     return { read: readRecord(steps, defaults, make), acceptsAll };

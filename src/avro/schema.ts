@@ -70,7 +70,7 @@ export interface Field {
   readonly name: string;
   readonly aliases: readonly string[];
   type: AvroType;
-  /** As JSON; undefined if there is none. Only a reader's default is ever looked at. */
+  /** As JSON; undefined without one. Only a reader's default is ever looked at. */
   readonly default: unknown;
 }
 

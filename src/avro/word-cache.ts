@@ -2,7 +2,7 @@
  * Short texts that come again and again (status words, data types), each made once.
  *
  * Making a string of bytes costs more than finding one; and equal strings that are one object are found faster in maps
- * and take memory once. Bounded: each word has one slot, and whoever comes last has it.
+ * and take memory once. Bounded: each word has one slot, which holds the last word that came to it.
  */
 const SLOTS = 1024;
 /** Ids are longer, and are not looked for here: they seldom come again soon. */
@@ -12,7 +12,7 @@ const ASCII_END = 0x80;
 export class WordCache {
   readonly #words = new Array<string>(SLOTS).fill('');
 
-  /** The text of `bytes` from `start` to `end`; null where it is none that may be kept: too long, or not ASCII. */
+  /** The text of `bytes` from `start` to `end`; null if it must not be kept: too long, or not ASCII. */
   wordOf(bytes: Uint8Array, start: number, end: number): string | null {
     if (end - start > MAX_WORD_BYTES) return null;
     let hash = end - start;

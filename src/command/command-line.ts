@@ -103,7 +103,7 @@ function split(name: CommandName, flags: Flags): { own: Flags; settings: Flags }
 function noSuchCommand(words: readonly string[], shows: boolean): string {
   const known = COMMAND_NAMES.join(', ');
   if (words.length === 0) return `no command given: expected one of ${known}`;
-  return `${shows ? JSON.stringify(words.join(' ')) : 'what was typed'} is no command: expected one of ${known}`;
+  return `${shows ? JSON.stringify(words.join(' ')) : 'what was typed'} is not a command: expected one of ${known}`;
 }
 
 function overview(): string {

@@ -79,7 +79,7 @@ companies it asks; without a terminal, as with --file -, pass --yes.
 
 A line is an id as it is, in UTF-8. Empty lines and those that begin with # are passed over. An id that begins with #
 or ", or has white space at an end or control characters, is written as a text of JSON: "\\t#7". All lines are read
-before the first is sent: where one is no id, nothing is. Millions of ids need no more memory than a few.
+before the first is sent: if one is not an id, nothing is sent. Millions of ids need no more memory than a few.
 
   company-sync companies seed --file told.txt --by notifier-v1
   psql -Atc 'select company_id from told' | company-sync companies seed --file - --yes
@@ -101,7 +101,8 @@ before the first is sent: where one is no id, nothing is. Millions of ids need n
 
 CompanyDeleted and AnnouncedElsewhere silence a company permanently: there is no way back. --dry-run prints which. For more
 than 100 companies it asks; without a terminal, pass --yes.
-Headers are texts, and may be left out. All lines are read before the first is sent: where one is no event, nothing is.
+Headers are texts, and may be left out. All lines are read before the first is sent: if one is not an event, nothing
+is sent.
 examples/events.jsonl of the repository is a file to begin with.
 `,
     exit: [
@@ -124,8 +125,8 @@ examples/events.jsonl of the repository is a file to begin with.
     argument: '<companyId>',
     flags: { 'to <topic>': 'where to; it must exist' },
     lesson: `Its key, value and headers are those of the announcement, byte for byte, and a header resent_from says where that is:
-<topic>/<partition>/<offset>. Whoever reads it knows it by its eventId, so that it may be sent to the topic of the
-announcements themselves too. A running instance tells where it lies; where none runs, the whole topic is read. Once
+<topic>/<partition>/<offset>. Its readers know it by its eventId, so that it may be sent to the topic of the
+announcements themselves too. A running instance tells where it is; if none runs, the whole topic is read. Once
 retention has removed it, it cannot be sent again.
 
   company-sync events resend acme-42 --to company-synchronized

@@ -70,7 +70,7 @@ async function idsIn(ids: CompanyIdList, print: Print): Promise<SilencedCompanie
   }
   if (faults > 0) {
     const more = faults - MAX_FAULTS_TOLD;
-    print(`${more > 0 ? `and ${more} more lines; ` : ''}nothing was sent: mend the lines and seed the file again`);
+    print(`${more > 0 ? `and ${more} more lines; ` : ''}nothing was sent: correct the lines and seed the file again`);
     return null;
   }
   const { count } = silenced;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 
-/** Longer than any id: what has such a line is no list of ids. */
+/** Longer than any id: a file that has such a line is not a list of ids. */
 const MAX_LINE_BYTES = 65_536;
 const LINE_FEED = 0x0a;
 const BYTE_ORDER_MARK = '\uFEFF';
@@ -15,7 +15,7 @@ const BYTE_ORDER_MARK = '\uFEFF';
 export interface ListedLine {
   /** From 1 on. */
   readonly number: number;
-  /** Null where the line is no id: `fault` says why, in words. */
+  /** Null if the line is not an id: `fault` says why, in words. */
   readonly companyId: string | null;
   readonly fault: string | null;
 }
@@ -29,7 +29,7 @@ export class CompanyIdList {
   ) {}
 
   /**
-   * What is no file of its own, as a pipe, gives its bytes once only: it is copied to a file in TMPDIR first.
+   * An input that is not a file, as a pipe, gives its bytes once only: it is copied to a file in TMPDIR first.
    * @param file - for what is piped in
    */
   static async open(file: string): Promise<CompanyIdList> {
@@ -70,7 +70,8 @@ async function* linesOf(file: string): AsyncGenerator<Buffer, void, undefined> {
       from = end + 1;
     }
     rest = joined(rest, chunk.subarray(from));
-    if (rest.length > MAX_LINE_BYTES) throw new Error(`${file} has a line of more than 64 KiB: it is no list of ids`);
+    if (rest.length > MAX_LINE_BYTES)
+      throw new Error(`${file} has a line of more than 64 KiB: it is not a list of ids`);
   }
   if (rest.length > 0) yield rest;
 }
@@ -100,7 +101,7 @@ function readQuoted(text: string): { companyId: string } | { fault: string } {
   try {
     id = JSON.parse(text);
   } catch {
-    return { fault: 'begins with " and is no text of JSON' };
+    return { fault: 'begins with " and is not a text of JSON' };
   }
   if (typeof id !== 'string' || id === '') return { fault: 'is an empty id' };
   if (Buffer.from(id).toString() !== id) return { fault: 'has half a character (an unpaired surrogate)' };

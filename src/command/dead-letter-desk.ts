@@ -22,7 +22,7 @@ import { RepairAttempts, repairsHeaders, type RecordId } from './repair-attempts
 import { newestSchemas, syncEventJson } from './schemas.js';
 
 const DECODED_AT_ONCE = 1_000;
-/** What is kept of each letter, its id, company and attempts, takes about 500 bytes. */
+/** Of each dead letter, only its id, company and attempts are kept. */
 const MAX_LETTERS = 1_000_000;
 /** By how much the clocks of those who write may differ. */
 const CLOCK_SKEW_MS = 3_600_000;
@@ -85,7 +85,7 @@ export class DeadLetterDesk {
   /**
    * One dead letter, by the record that it was. It is looked for where it must be while input and dead letters have
    * equally many partitions, and in all of them only where it is not there.
-   * @throws Error where there is none
+   * @throws Error if there is no such dead letter
    */
   async letter(id: RecordId): Promise<ReadLetters & { readonly letter: DeadLetter }> {
     const { deadLetter: topic } = this.config.topics;

@@ -136,8 +136,8 @@ export async function send(at: Repairing, repair: Repair): Promise<void> {
   const partition = await homeOf(at, event.companyId, letter);
   await desk.send([{ ...asRepairOf(replaced, record), partition }, ...releases.map(({ record }) => record)]);
   const others = [...replaced].filter((id) => id !== idOf(letter));
-  const besides = others.length === 0 ? '' : `, and in place of ${inWords(others)}`;
-  print(`${idOf(letter)}: sent, a repair for company ${event.companyId}${besides}`);
+  const inPlaceOf = others.length === 0 ? '' : `, and in place of ${inWords(others)}`;
+  print(`${idOf(letter)}: sent, a repair for company ${event.companyId}${inPlaceOf}`);
   for (const { held, lifted } of releases)
     print(`${idOf(letter)}: company ${held} is released from ${inWords(lifted)}, which had its key`);
 }

@@ -165,9 +165,9 @@ async function* examineTransactions(config: Config, counts: Record<keyof TopicNa
     yield warning(
       check,
       `${topic}/${partition}: one has been open from offset ${offset} on for ${TRANSACTION_PATIENCE_MS / 1000} s or more, ` +
-        `and who reads only what is committed waits there. Whose it is: ${tool} describe-producers ${where}. It ends by ` +
+        `and readers of committed records wait there. Whose it is: ${tool} describe-producers ${where}. It ends by ` +
         `itself at its time-out, which no broker lets be longer than transaction.max.timeout.ms (15 minutes)` +
-        `${readTopics.has(topic) ? '' : ', or as it was decided when an instance that runs its partition is started anew'}. ` +
+        `${readTopics.has(topic) ? '' : ', or as it was decided when an instance that runs its partition is restarted'}. ` +
         `Only where it is older than that: ${tool} abort ${where} --start-offset ${offset}`,
     );
   }

@@ -30,7 +30,7 @@ export async function sendEventsCommand(
   if (faults.length > 0) {
     for (const fault of faults.slice(0, MAX_FAULTS_TOLD)) print(fault);
     const more = faults.length - MAX_FAULTS_TOLD;
-    print(`${more > 0 ? `and ${more} more lines; ` : ''}nothing was sent: mend the lines and send the file again`);
+    print(`${more > 0 ? `and ${more} more lines; ` : ''}nothing was sent: correct the lines and send the file again`);
     return 1;
   }
   const decision = await maySilence(silencedBy(records, json), own, `company-sync events send --file ${file}`, print);

@@ -5,7 +5,7 @@ import type { LogRecord } from '../lib/record.js';
 import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { RecordId } from './repair-attempts.js';
 
-/** Records as events; in words why one is none. */
+/** Records as events; in words why one is not an event. */
 export type Decode = (records: readonly LogRecord[]) => Promise<readonly (InputEvent | string)[]>;
 
 export type RecordIds = Pick<ReadonlySet<RecordId>, 'has'>;
@@ -52,7 +52,7 @@ export class InputAfterwards {
       if (typeof event !== 'string') this.#note(event, { partition, offset: event.offset, timestamp: event.timestamp });
   }
 
-  /** The last record that could be read and names this one in a `repairs` header; null where there is none. */
+  /** The last record that could be read and names this one in a `repairs` header; null if no record does. */
   repairOf(id: RecordId): RecordId | null {
     return this.#repairs.get(id) ?? null;
   }

@@ -1,4 +1,4 @@
-/** What is told of work that may take long, every two seconds at most; of shorter work nothing is. */
+/** Reports on work that may take long, every two seconds at most. Shorter work is not reported. */
 const INTERVAL_MS = 2_000;
 
 /** @returns to be called whenever something was done; the text is made only where it is printed */

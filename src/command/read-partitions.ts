@@ -7,7 +7,7 @@ import { progressTo } from './progress.js';
 
 /**
  * @param from where to begin in each partition that is read
- * @param take told of the records of each partition in order, some at a time; what it returns is awaited
+ * @param take called with the records of each partition in order, some at a time; what it returns is awaited
  * @throws what the reader throws
  */
 export async function readPartitions(

@@ -94,7 +94,7 @@ function decodeSetting(value: Buffer, schema: ClientSettingsReader | undefined):
     if (isPolicy(synchronizedTrigger)) return { kind: 'setting', clientId, policy: synchronizedTrigger };
     return unreadable(`client ${clientId} chose a synchronizedTrigger that this version does not know`);
   } catch (error) {
-    // Whatever went wrong in reading these bytes lies in these bytes.
+    // The cause of any error in reading these bytes is in these bytes.
     return unreadable(`it cannot be read as ClientSettings from schema ${id}: ${(error as Error).message}`);
   }
 }

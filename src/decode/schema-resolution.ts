@@ -13,8 +13,8 @@ const MAX_EARLY_IDS = 100;
 /** Questions of one batch that are under way at a time. */
 const MAX_QUESTIONS = 8;
 /**
- * Characters of the schemas that are kept. What a schema is compiled to takes at most about 50 bytes for each character, so
- * this is about 100 MB of memory, and more than a thousand schemas of the usual size.
+ * Characters of the schemas that are kept: more than a thousand schemas of the usual size. A compiled schema of optional
+ * texts takes 34 bytes for each character (`npm run bench:costs`), so this is about 70 MB of such schemas.
  */
 const MAX_KEPT_CHARACTERS = 2 * 1024 * 1024;
 /** Ids named in a message. */

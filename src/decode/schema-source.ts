@@ -3,7 +3,7 @@
 export interface SchemaSource {
   /**
    * The schema registered under `id`, as parsed JSON, SchemaWithReferences or UnusableSchema; null where the registry says that it has no such id.
-   * Always asked anew: callers cache what they find, and tell by a second question whether the registry answers at all.
+   * Always asked again: callers cache what they find, and tell by a second question whether the registry answers at all.
    *
    * @throws RegistryUnavailableError where the registry gave no usable answer. That says nothing about the record.
    */

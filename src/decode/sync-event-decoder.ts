@@ -80,7 +80,7 @@ export class SyncEventDecoder {
     try {
       event = schema.read(value, key, keyText);
     } catch (error) {
-      // Whatever went wrong in reading these bytes lies in these bytes: this record must not stop the others.
+      // The cause of any error in reading these bytes is in these bytes: this record must not stop the others.
       return undecodable(record, id, (error as Error).message);
     }
     const { companyId, clientId } = event;

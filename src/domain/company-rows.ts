@@ -150,7 +150,7 @@ export class CompanyRows {
     this.#table = undefined;
   }
 
-  /** The info row, to look into by ids; empty if there is none. Do not change it. */
+  /** The info row, to look into by ids; empty without one. Do not change it. */
   lookUpInfo(): InfoTable {
     return (this.#table ??= new InfoTable(this.info));
   }

@@ -50,7 +50,7 @@ export interface Explanation {
   readonly decidedBy: { readonly offset: Offset; readonly at: string } | null;
   readonly holds: readonly ExplainedHold[];
   readonly links: readonly ExplainedLink[];
-  /** Where an announced company's datasets are no longer to be had this is empty, and a note says so. */
+  /** Empty if an announced company's datasets are no longer known; a note says so. */
   readonly datasets: readonly ExplainedDataset[];
   /** Datasets with a status that no manifest has named yet. */
   readonly early: readonly EarlyDataset[];

@@ -87,7 +87,7 @@ export class RowsById<T extends object> {
     this.#firstChanged = this.#lastChanged = undefined;
   }
 
-  /** Lets go of all rows. Call it when everything is settled. */
+  /** Releases all rows. Call it when everything is settled. */
   clear(): void {
     this.#entries.clear();
     this.#bytes = 0;

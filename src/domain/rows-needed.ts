@@ -7,7 +7,7 @@ export interface RowsNeeded {
   hold(holdId: string): void;
 }
 
-/** Names the rows that `transition` will look at, besides the company row, which every event needs. */
+/** Names the rows that `transition` will look at, in addition to the company row, which every event needs. */
 export function visitRowsNeeded(event: InputEvent, visitor: RowsNeeded): void {
   for (const holdId of event.repairs) visitor.hold(holdId);
   switch (event.payload.kind) {

@@ -1,4 +1,4 @@
-/** When a company counts as stalled, and what is told of it. Nothing is ever announced because of it. */
+/** When a company counts as stalled, and what is reported. Nothing is ever announced because of it. */
 import { describeNamedDatasets, type AnnouncedDataset } from './announcement.js';
 import type { CompanyRows } from './company-rows.js';
 import type { TimestampMs } from './events.js';
@@ -44,7 +44,7 @@ export function dateProgress(rows: CompanyRows, now: TimestampMs): void {
     rows.setCompany({ ...company, progressHour: Math.floor(now / HOUR_MS) });
 }
 
-/** Notes in the company's row that its stall is told of, until it makes progress. The company must be whole. */
+/** Notes in the company's row that its stall is reported, until it makes progress. The company must be whole. */
 export function reportStall(rows: CompanyRows): Stall {
   const { company, info, companyId } = rows;
   if (company?.outcome !== 'pending' || company.stalled)

@@ -4,7 +4,7 @@ import { classOf, isLaterTerminal, type StatusClass } from './statuses.js';
 
 /**
  * The class a named dataset counts in. While its own status is not terminal and its link has ended, it counts as
- * ended ("Cancelled"): derived at each look, never stored, so that a link named anew brings its own status back.
+ * ended ("Cancelled"): derived at each look, never stored, so that a link that is named again brings its own status back.
  */
 export function effectiveClass(dataset: DatasetRow, endedLinks: bigint): StatusClass {
   const own = classOf(dataset.status);

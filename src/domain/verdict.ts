@@ -60,8 +60,8 @@ function heldVerdict(facts: Facts, about: About & { kind: 'pending' }): Spoken {
   const [first, ...others] = facts.holds;
   const what = first === undefined ? 'poison records' : `record ${first.record} ${first.reason}`;
   const more = others.length === 0 ? '' : `, and so for ${plural(others.length, 'more record')}`;
-  const besides = waitingVerdict(facts, about);
-  const rest = besides.verdict === 'due' ? '' : `; besides, ${besides.sentence}`;
+  const waiting = waitingVerdict(facts, about);
+  const rest = waiting.verdict === 'due' ? '' : `; also, ${waiting.sentence}`;
   return { verdict: 'held', sentence: `held: ${what}${more}${rest}` };
 }
 

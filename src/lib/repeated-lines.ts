@@ -7,7 +7,7 @@
 export const REPEAT_AFTER_MS = 60_000;
 /**
  * Causes told apart at a time; all others share one line. So a log grows by no more than this many lines a minute, whatever
- * goes wrong. Outages have a handful of causes; a cause that differs in each line is none that an operator can follow.
+ * goes wrong. Outages have a handful of causes; an operator cannot follow a cause that differs in each line.
  */
 export const MAX_CAUSES = 200;
 const OTHERS = 'others';

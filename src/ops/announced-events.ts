@@ -1,7 +1,7 @@
 /**
  * Finds the event of an announced company, whose datasets the state no longer has, in the outbound topic.
  *
- * The events that one input partition led to lie in the order of the input offsets that completed their companies, so
+ * The events that one input partition led to are in the order of the input offsets that completed their companies, so
  * that a binary search over the outbound offsets finds one in a handful of reads. Events of other partitions or
  * applications between them are passed over, and so are those that were sent again. Events that were announced late, after
  * an upgrade, are not in this order: they are passed over too, and looked for one by one if nothing else was found.
@@ -34,7 +34,7 @@ export interface AnnouncedEventsOptions {
 }
 
 const READ_RECORDS = 1_000;
-/** A search takes tens of milliseconds; whoever asks does not wait for brokers that are away. */
+/** A search takes tens of milliseconds. The caller does not wait for brokers that are away. */
 const PATIENCE_MS = 5_000;
 /** Searches at a time: those who look must not slow those who work. */
 const MAX_SEARCHES = 4;
@@ -61,7 +61,7 @@ export class AnnouncedEvents {
     this.#readers = new ReadersById(options.schemas, new AvroReader(options.schema));
   }
 
-  /** What the announcement says; in words why that cannot be had, where it cannot. Never rejects. */
+  /** What the announcement says; in words why it is not available, if it is not. Never rejects. */
   async find(source: AnnouncedSource): Promise<AnnouncedContent | string> {
     const { topic, clock } = this.#options;
     const without = `its datasets are in its event in ${topic}, which`;
@@ -180,7 +180,7 @@ export class AnnouncedEvents {
     return null;
   }
 
-  /** Null for what is no event of this topic's schema: anyone may write there. */
+  /** Null for a record that is not an event of this topic's schema: anyone may write there. */
   async #decode({ value }: LogRecord): Promise<AnnouncedEvent | null> {
     if (value === null || framingFault(value) !== null) return null;
     const reader = await this.#readers.of(schemaIdOf(value));

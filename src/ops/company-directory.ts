@@ -33,7 +33,7 @@ export interface CompanyDirectoryOptions {
   readonly policyOf: (clientId: string | null) => Policy;
   readonly owners: () => Promise<readonly PartitionOwner[]>;
   readonly peers: Peers;
-  /** What the announcement says; in words why that cannot be had, where it cannot. Never rejects. */
+  /** What the announcement says; in words why it is not available, if it is not. Never rejects. */
   readonly announced: (source: AnnouncedSource) => Promise<AnnouncedContent | string>;
 }
 

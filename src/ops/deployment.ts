@@ -41,7 +41,7 @@ export class Deployment {
       .map(([partition, status]) => ({ partition, ...status, ...figuresOf(partition), ...failureOf(partition) }));
   }
 
-  /** Every partition of the input, whoever has it. */
+  /** Every partition of the input, also of other instances. */
   async partitionsEverywhere(): Promise<OwnedPartitionView[]> {
     const { partitions, address, client } = this.options;
     const views = new Map<number, OwnedPartitionView>();

@@ -32,7 +32,7 @@ export function guard(server: FastifyInstance, access: Access, advertised: () =>
 
 /**
  * Without a token a web page whose name resolves to this machine could read everything through the browser of somebody
- * here (DNS rebinding). Such a page has a name: an IP address in the Host header is none of it. Probes and metrics are
+ * here (DNS rebinding). Such a page has a name: an IP address in the Host header cannot be that name. Probes and metrics are
  * answered to any name, except on loopback, where nothing but this machine has reason to ask.
  */
 function requireKnownHost(server: FastifyInstance, { host, allowedHosts }: Access): void {

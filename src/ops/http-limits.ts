@@ -17,13 +17,13 @@ const TIMEOUT_CHECK_MS = 1_000;
 const KEEP_ALIVE_MS = 20_000;
 /** A client that takes no byte of its answer for so long is cut off; asking all other instances takes up to 10 s. */
 const IDLE_SOCKET_MS = 30_000;
-/** About 50 KB each. */
+/** In all; what one of them may cost is bounded below. */
 const MAX_CONNECTIONS = 512;
 /** So that one address, or one network of IPv6, cannot take those that probes need. */
 export const MAX_CONNECTIONS_PER_ADDRESS = 128;
 /**
  * Requests of one connection that wait for their answers. Browsers, Prometheus and instances wait for each answer before
- * they ask again; whoever does not would have 1,500 answers made at once for each 64 KiB, and held until they are taken.
+ * they ask again. A client that does not would have 1,500 answers made at once for each 64 KiB, and held until they are taken.
  */
 export const MAX_UNANSWERED = 4;
 

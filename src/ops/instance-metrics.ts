@@ -7,13 +7,14 @@ import { settlesWithin } from '../lib/long-promise.js';
 import type { Logs } from '../pipeline/ports.js';
 import { oldestHold } from '../store/oldest-hold.js';
 import type { StateSize } from '../store/state-size.js';
+import { ChangelogSizes, type ChangelogSizesParts } from './changelog-sizes.js';
 import type { LocalPartitions } from './company-directory.js';
 import type { OldestUncommitted } from './oldest-uncommitted.js';
 
-/** How old a sampled value may be, besides the time that looking takes. */
+/** How old a sampled value may be, in addition to the time that looking takes. */
 const SAMPLE_INTERVAL_MS = 10_000;
 /**
- * What the brokers told of a partition is shown for so many milliseconds, unless they tell it again: several times what
+ * The brokers' last answer about a partition is shown for so many milliseconds, unless they answer again: several times what
  * passes between two looks, so that one slow answer does not count.
  */
 export const STALE_AFTER_MS = 60_000;
@@ -35,6 +36,7 @@ export interface InstanceMetricsParts {
   /** How long the dead-letter topic keeps a record; Infinity where that has no limit. */
   readonly deadLetterRetentionMs: number;
   readonly stateSize: () => Promise<StateSize>;
+  readonly changelogBytes: ChangelogSizesParts['changelogBytes'];
   /** Records between the committed offset and the end of a partition; null if it was not told for STALE_AFTER_MS. */
   readonly onLag: (partition: number, records: number | null) => void;
   readonly oldestUncommitted: Pick<OldestUncommitted, 'sampled' | 'stale'>;
@@ -51,15 +53,17 @@ export class InstanceMetrics {
   /** Where the readers of a partition wait for the end of a transaction, and since when; null where they do not. */
   readonly #waiting = new Map<number, { readonly offset: number; readonly sinceMs: TimestampMs } | null>();
   readonly #oldestHold;
+  readonly #changelogSizes;
   /** Looks that are under way, by partition: one at a time. */
   readonly #looks = new Map<number, Promise<void>>();
-  /** When the brokers told of a partition last, or when it was assigned. */
+  /** When the brokers last answered about a partition, or when it was assigned. */
   readonly #toldAt = new Map<number, TimestampMs>();
-  /** The partitions that `#oldestHold` tells of. */
+  /** The partitions that `#oldestHold` has a value of. */
   readonly #held = new Set<number>();
 
   constructor(parts: InstanceMetricsParts) {
     this.#parts = parts;
+    this.#changelogSizes = new ChangelogSizes(parts);
     const registers = [parts.registry];
     this.#rebalances = new Counter({
       name: 'company_sync_rebalances_total',
@@ -122,7 +126,8 @@ export class InstanceMetrics {
       { sample: () => this.#sampleHolds(), restsPerLook: RESTS_PER_LOOK },
       { sample: () => this.#sampleLag(signal), restsPerLook: 0 },
     ];
-    await Promise.all(figures.map(({ sample, restsPerLook }) => this.#repeat(sample, restsPerLook, signal)));
+    const repeated = figures.map(({ sample, restsPerLook }) => this.#repeat(sample, restsPerLook, signal));
+    await Promise.all([...repeated, this.#changelogSizes.run(signal)]);
   }
 
   async #repeat(sample: () => Promise<void>, restsPerLook: number, signal: AbortSignal): Promise<void> {

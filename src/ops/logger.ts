@@ -12,7 +12,7 @@ import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
 const WARN = 40;
 const FATAL = 60;
 /**
- * Lines a minute that name companies or records, for each kind of line. Each is about another one, so they are no repetition. A
+ * Lines a minute that name companies or records, for each kind of line. Each is about another one, so they do not repeat. A
  * flood of bad records must not become one of lines: the topics that they are written to have each of them.
  */
 export const COMPANY_LINES_A_MINUTE = 100;
@@ -76,7 +76,7 @@ function causeOf(fields: Fields, message: string): string {
   return `${withoutNumbers([message, ...texts].join(' '))} ${textOf(about)}`;
 }
 
-/** About a company or a record of a topic: what is told of it is what somebody has written, and may differ in each line. */
+/** About a company or a record of a topic: the text is what somebody has written, and may differ in each line. */
 function isAboutRecord(fields: Fields): boolean {
   return 'companyId' in fields || ('topic' in fields && 'offset' in fields);
 }

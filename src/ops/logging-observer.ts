@@ -93,7 +93,7 @@ export class LoggingObserver implements PipelineObserver {
   standby(): void {}
 
   standbyError(partition: number, err: unknown): void {
-    this.logger.warn({ partition, err }, 'the standby of a partition begins anew');
+    this.logger.warn({ partition, err }, 'a standby failed and begins again');
   }
 
   announced(partition: number, { companyId, clientId, policy, offset, ...rest }: Announcement): void {

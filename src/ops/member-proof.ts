@@ -14,8 +14,8 @@ export const MEMBER_SCHEME = 'CompanySync-Member';
 
 /** By how much the clocks of two instances may differ; a proof is accepted for that long, once. */
 export const PROOF_WINDOW_MS = 30_000;
-/** Proofs that are remembered so that none is accepted twice; the oldest is forgotten first. About 100 bytes each. */
-const REMEMBERED_PROOFS = 10_000;
+/** Proofs that are remembered so that none is accepted twice; the oldest is forgotten first. `npm run bench:costs`: about 200 bytes each. */
+export const REMEMBERED_PROOFS = 10_000;
 const NONCE_BYTES = 16;
 const KEY_LABEL = 'company-sync member proof 1';
 const PROOF = new RegExp(`^${MEMBER_SCHEME} (\\d{1,16})\\.([0-9a-f]{32})\\.([0-9a-f]{64})$`, 'i');

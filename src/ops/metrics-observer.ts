@@ -125,7 +125,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
       LATENCY_SECONDS,
     );
     this.#steps = new StepTimes(monotonicMs, (step, ms) => this.#stepSeconds.observe({ step }, ms / 1000));
-    // Counters begin at 0 where their labels are known: an increase from nothing to 1 is none to Prometheus.
+    // Counters begin at 0 where their labels are known: Prometheus does not count a change from nothing to 1 as an increase.
     for (const code of POISON_CODES) this.#deadLetters.inc({ code }, 0);
     this.#unknownWords.set(0);
   }

@@ -1,4 +1,4 @@
-/** The latest figures of each partition, for whoever asks: restores under way, standbys, bytes on the disk. */
+/** The latest figures of each partition, on request: restores under way, standbys, bytes on the disk. */
 import type {
   FolderUse,
   PartitionStatus,

@@ -3,7 +3,7 @@
  * aside. They are kept for a while, for a partition that comes back costs the tail only then; after that they go.
  *
  * How long a folder has been unused is kept in the folder itself: each sweep marks those in use. So restarts neither
- * begin the time anew nor shorten it.
+ * begin the time again nor shorten it.
  */
 import type { Clock } from '../lib/clock.js';
 import type { HeldPositions } from '../pipeline/held-positions.js';

@@ -32,7 +32,7 @@ export class StateMetricsObserver implements Partial<PipelineObserver> {
       ...{ name: `${PREFIX}standby_lag_records`, help: 'Changelog offsets that a standby is behind' },
       ...{ labelNames: ['partition'], registers, collect },
     });
-    this.#standbyErrors = counter('standby_errors_total', 'Errors after which a standby began anew', ['partition']);
+    this.#standbyErrors = counter('standby_errors_total', 'Errors after which a standby began again', ['partition']);
     this.#removed = counter('state_removed_total', 'State folders removed after STATE_RETENTION', []);
   }
 

@@ -21,7 +21,7 @@ import type { PipelineContext } from './context.js';
 import { rowsChangedBy } from './changed-rows.js';
 import type { UndatedRecords } from './observer.js';
 
-/** What a batch leads to, besides the changed rows that `touched` companies carry, each of which is there once. */
+/** What a batch leads to, in addition to the changed rows that `touched` companies carry, each of which is there once. */
 export interface Decisions {
   readonly touched: readonly CompanyRows[];
   readonly announcements: readonly { readonly announcement: Announcement; readonly completing: LogRecord }[];

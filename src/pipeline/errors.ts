@@ -2,12 +2,12 @@
 
 import type { TopicPartition } from '../lib/record.js';
 
-/** Another owner has fenced this producer (or its transaction timed out): take over anew, if still a group member. */
+/** Another owner has fenced this producer (or its transaction timed out): take over again, if still a group member. */
 export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
 
-/** Kafka or the network failed: discard the producer and take the partition over anew, with backoff. */
+/** Kafka or the network failed: discard the producer and take the partition over again, with backoff. */
 export class BrokerError extends Error {
   override readonly name = 'BrokerError';
 }
@@ -33,6 +33,11 @@ export class SettingsChangedError extends Error {
 /** The position lies outside the log: records were lost, or the topic is another one. */
 export class OffsetOutOfRangeError extends Error {
   override readonly name = 'OffsetOutOfRangeError';
+}
+
+/** The store has not followed the changelog for so long that tombstones may be gone: open the folder again. */
+export class MissedDeletionsError extends Error {
+  override readonly name = 'MissedDeletionsError';
 }
 
 /** The reader was closed while someone waited for it: not a fault. */

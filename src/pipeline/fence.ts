@@ -1,7 +1,7 @@
 /**
  * Fencing a partition's former owner, with nothing left open of its last transaction.
  *
- * Brokers can leave a transaction open in some of its partitions and count it as ended all the same ("hanging"). Kafka
+ * Brokers can leave a transaction open in some of its partitions and count it as ended anyway ("hanging"). Kafka
  * 4.3.0 to 4.4.0 take a partition that has no leader for a deleted one when they write the markers: so it goes with
  * whatever a broker was ending when it went down and no other broker had a replica. Those who read only what is committed
  * wait in front of such a transaction, and the next one of the same id would decide for it. So its end is repeated, as
@@ -83,7 +83,7 @@ async function orDiscard<T>(producer: TransactionalProducer, work: Promise<T>): 
 }
 
 /**
- * @throws BrokerError where the owner's last transaction is open in some places: fencing anew ends it there; StaleViewError
+ * @throws BrokerError where the owner's last transaction is open in some places: fencing again ends it there; StaleViewError
  * while too few brokers answer to know that
  */
 export async function mustBeWhole(

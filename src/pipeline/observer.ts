@@ -119,7 +119,7 @@ export interface PipelineObserver {
   restoreStalled(partition: number, progress: RestoreProgress, stalledMs: number): void;
   /** A standby has followed the changelog; null: it is no longer kept. */
   standby(partition: number, progress: StandbyProgress | null): void;
-  /** A standby failed, and begins anew after a while. */
+  /** A standby failed, and begins again after a while. */
   standbyError(partition: number, error: unknown): void;
   /** @param completing the input record that completed the company */
   announced(partition: number, announcement: Announcement, completing: LogRecord): void;

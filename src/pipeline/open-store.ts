@@ -1,40 +1,43 @@
+import { isAtEnd } from '../store/examine-store.js';
 import { openPartitionStore } from '../store/open-partition-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { KeyValueStore, StateDirectory } from '../store/key-value-store.js';
 import type { PipelineContext } from './context.js';
+import { maxAwayMs } from './missed-deletions.js';
 import type { PartitionView } from './partition-view.js';
 
-const HOUR_MS = 3_600_000;
-
 /**
- * Opens a partition's store, whoever needs it; what cannot be trusted is set aside and begun anew.
+ * Opens a partition's store for its owner or its standby. A folder that cannot be trusted is set aside, and an empty one
+ * is begun.
  *
- * @param view what brokers say of the changelog, and whether a write has proved it
+ * @param view what brokers say of the changelog and since when, and whether a write has proved it
  * @param state where the store is
  * @throws UnprovedChangelogError, StoreUnavailableError, UnknownRowVersionError
  */
-export function openStore(
+export async function openStore(
   context: PipelineContext,
   partition: number,
-  { changelog, proved }: Pick<PartitionView, 'changelog' | 'proved'>,
+  { changelog, proved, askedAt }: Pick<PartitionView, 'changelog' | 'proved' | 'askedAt'>,
   state: StateDirectory = context.state,
 ): Promise<PartitionStore> {
   const { applicationId, clusterId, topics, clock, observer } = context;
-  return openPartitionStore(state, partition, {
+  const store = await openPartitionStore(state, partition, {
     identity: { clusterId, applicationId, topic: topics.input, partition },
     changelogEnd: changelog.end,
     changelogLog: changelog,
     endOfEpoch: (epoch) => context.changelogLogs.endOfEpoch({ topic: topics.changelog, partition }, epoch),
     proved,
-    maxAwayMs: Math.max(0, context.deleteRetentionMs - HOUR_MS),
+    maxAwayMs: maxAwayMs(context),
     now: clock.now(),
     onSetAside: (why) => observer.setAside(partition, why),
   });
+  if (changelog.byMost && isAtEnd(store.changelogPosition, changelog.end)) store.noteAtEnd(askedAt);
+  return store;
 }
 
 /**
- * The state directory with one store that is being opened before it can be looked at, while others are waited for: who
- * is in line already when a standby lets go of the store gets it as it is.
+ * The state directory with one store that is being opened before it can be looked at, while others are waited for: a user
+ * that is in line already when a standby releases the store gets it as it is.
  */
 export class StoreOpening implements StateDirectory {
   #opening: Promise<KeyValueStore> | null;
@@ -44,7 +47,7 @@ export class StoreOpening implements StateDirectory {
     private readonly partition: number,
   ) {
     this.#opening = state.open(partition);
-    this.#opening.catch(() => undefined); // Whoever opens it sees the error.
+    this.#opening.catch(() => undefined); // `open` gives the error to its caller.
   }
 
   open(partition: number): Promise<KeyValueStore> {

@@ -67,7 +67,7 @@ export class Placement {
     return all.sort((a, b) => this.#count(a) - this.#count(b) || a - b);
   }
 
-  /** How much more the second choice would cost: what is at stake. Infinite where there is none. */
+  /** How much more the second choice would cost: what is at stake. Infinite without a second choice. */
   #regretOf(partition: number, members: readonly number[]): number {
     let least = Infinity;
     let second = Infinity;

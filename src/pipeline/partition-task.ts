@@ -67,7 +67,7 @@ export class PartitionTask {
   #tooLarge: PartitionStatus | null = null;
   /** The state, while it is that of the committed log. */
   #store: PartitionStore | null = null;
-  /** Resolves when the task has let go of everything. */
+  /** Resolves when the task has released everything. */
   readonly ended: Promise<void>;
 
   constructor(
@@ -173,7 +173,7 @@ export class PartitionTask {
       const records = decisions.end - from;
       const stamp = batch.records[from]?.timestamp ?? startedAt;
       const stampedAt = isDate(stamp) ? stamp : startedAt;
-      from = decisions.end < decoded.length ? decisions.end : letGo(batch, decoded);
+      from = decisions.end < decoded.length ? decisions.end : releaseDecided(batch, decoded);
       const size = { records, rows: decisions.changedRows };
       const changes = await commitPaced(context, partition, owned, this.#limits, { decisions, nextOffset, size });
       cache.evict();
@@ -266,12 +266,12 @@ export class PartitionTask {
 }
 
 /**
- * Lets go of records that are decided: while several partitions wait for the broker, the garbage collector would copy
+ * Releases records that are decided: while several partitions wait for the broker, the garbage collector would copy
  * what their batches hold again and again.
  *
  * @returns where the batch, now empty, ends
  */
-function letGo(batch: LogBatch, decoded: Decoded[]): number {
+function releaseDecided(batch: LogBatch, decoded: Decoded[]): number {
   batch.records.length = 0;
   decoded.length = 0;
   return 0;

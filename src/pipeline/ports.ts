@@ -86,7 +86,7 @@ export interface Logs {
    * @throws BrokerError
    */
   endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null>;
-  /** The group's committed offset of an input partition; null where there is none. Final only after fencing. */
+  /** The group's committed offset of an input partition; null if it has committed none. Final only after fencing. */
   committedOffset(at: TopicPartition): Promise<CommittedOffset | null>;
   /** Whether a transaction that has not ended holds an offset of the group for an input partition. */
   offsetIsPending(at: TopicPartition): Promise<boolean>;
@@ -104,7 +104,7 @@ export interface KnownCommit {
 
 /**
  * The transactions of one input partition. Any error and any unknown outcome ends the producer: `discard` it and fence
- * anew. One transaction at a time.
+ * again. One transaction at a time.
  */
 export interface TransactionalProducer {
   /** How the last transaction before the fencing ended; null where it is not known. */
@@ -211,7 +211,7 @@ export interface PartitionOwner {
 export interface PartitionOwners {
   /**
    * By partition; a partition without an owner is left out, as all are where no instance runs.
-   * @throws BrokerError where the group gives no answer, or only that it is being assigned anew
+   * @throws BrokerError where the group gives no answer, or only that it is being assigned again
    */
   owners(): Promise<readonly PartitionOwner[]>;
 }

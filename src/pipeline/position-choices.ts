@@ -129,7 +129,7 @@ export function commandToSet(partition: number, target: Target): string {
   return `company-sync positions set --partition ${partition} --to ${target}`;
 }
 
-/** What to do about a batch of the input that cannot be read, besides raising MAX_BATCH_BYTES. */
+/** What to do about a batch of the input that cannot be read, in addition to raising MAX_BATCH_BYTES. */
 export function skipBatch(partition: number, nextOffset: number): string {
   return (
     `Or skip the batch: stop all instances and run \`${commandToSet(partition, 'after-batch')}\`, which sets the group's ` +

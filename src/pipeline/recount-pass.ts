@@ -31,7 +31,7 @@ import { NOTHING_DECIDED, type Decisions } from './decide.js';
 import { commitPaced } from './paced-commit.js';
 import type { OwnedPartition } from './take-over.js';
 
-/** Dataset rows of one slice: about 10 ms of work. */
+/** Dataset rows of one slice: a tenth of what one read of a batch may bring (`store/row-loading.ts`). */
 const SLICE_ROWS = 1_000;
 /** Rows of companies that one slice loads, fewer while transactions must be small. A single company may have more. */
 const MAX_LOADED_ROWS = 20_000;

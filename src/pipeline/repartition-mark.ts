@@ -1,6 +1,6 @@
 /**
- * What the group's offset of a partition is while `company-sync repartition` moves the state: no offset of any log, but
- * a mark that stops the partition for whoever starts meanwhile, and says how far the moving has come.
+ * What the group's offset of a partition is while `company-sync repartition` moves the state: not an offset of any log,
+ * but a mark that stops the partition of an instance that starts meanwhile, and says how far the moving has come.
  */
 export interface RepartitionMark {
   /** How many partitions the input had. */

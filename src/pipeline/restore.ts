@@ -3,12 +3,13 @@ import { LongPromise } from '../lib/long-promise.js';
 import type { LogRecord } from '../lib/record.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
+import { mustSeeDeletions } from './missed-deletions.js';
 import type { RestoreProgress } from './observer.js';
 import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
 
 /** Records of the changelog replayed by one read. The store writes them in pieces and lets others run in between. */
 export const REPLAY_RECORDS = 50_000;
-/** A read that gives nothing for so long is told of, and again each time. */
+/** A read that gives nothing for so long is reported, and again each time. */
 const STALLED_AFTER_MS = 10_000;
 
 /**
@@ -16,7 +17,7 @@ const STALLED_AFTER_MS = 10_000;
  * restore that is killed goes on from there.
  *
  * @param log which the store's position is an offset of
- * @throws ReaderClosedError when `signal` aborts; what reader and store throw
+ * @throws ReaderClosedError when `signal` aborts; MissedDeletionsError; what reader and store throw
  */
 export async function restore(
   context: PipelineContext,
@@ -36,6 +37,7 @@ export async function restore(
     let progress: RestoreProgress = { position: start, start, end, records: 0, bytes: 0, remainingMs: null };
     while (progress.position < end) {
       const batch = await watched(context, partition, reader, progress);
+      mustSeeDeletions(context, partition, store);
       await store.replay(batch.records, batch.nextOffset, batch.leaderEpoch);
       context.held.note(partition, batch.nextOffset);
       progress = advanced(progress, batch, context.clock.now() - startedAt);

@@ -101,7 +101,7 @@ export class StalledWatch {
     await this.#publish(passed);
   }
 
-  /** Null where the end of the input cannot be had now. */
+  /** Null while the brokers do not give the end of the input. */
   async #begin(): Promise<Pass | null> {
     const { clock, inputLogs, topics } = this.context;
     const judgedAt = clock.now();

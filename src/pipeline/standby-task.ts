@@ -4,6 +4,7 @@ import type { PartitionStore } from '../store/partition-store.js';
 import { AtEndNotes } from './at-end-notes.js';
 import type { PipelineContext } from './context.js';
 import { ReaderClosedError, UnreadableBatchError } from './errors.js';
+import { mustSeeDeletions } from './missed-deletions.js';
 import { openStore, StoreOpening } from './open-store.js';
 import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
 import { REPLAY_RECORDS } from './restore.js';
@@ -18,8 +19,8 @@ const MARKERS_PATIENCE_MS = 30_000;
 /**
  * A standby of one partition: follows the changelog, read_committed, from the folder's position on, until stopped.
  *
- * Nothing is fenced, so what is read is only what was committed by then; the owner to come reads the rest. Any error
- * begins it anew after a while.
+ * Nothing is fenced, so what is read is only what was committed by then; the owner to come reads the rest. After any error
+ * the standby begins again: it opens and examines the folder as after a stop.
  */
 export class StandbyTask {
   readonly #stopping = new AbortController();
@@ -77,12 +78,12 @@ export class StandbyTask {
     try {
       await opening.settled();
       signal.throwIfAborted();
-      const changelog = await this.#changelog(signal);
+      const { changelog, askedAt } = await this.#changelog(signal);
       // A folder that contradicts what most brokers say is set aside: a standby proves nothing by a write, and loses only
       // time. Once the log had grown past the folder, nothing would show that the folder has followed what the log lacks.
       // What is open may be our own, and be committed.
       const end = Math.max(changelog.end, changelog.highWatermark);
-      const view = { changelog: { ...changelog, end }, proved: changelog.byMost };
+      const view = { changelog: { ...changelog, end }, proved: changelog.byMost, askedAt };
       return { store: await openStore(context, partition, view, opening), changelog };
     } finally {
       await opening.discard();
@@ -98,8 +99,10 @@ export class StandbyTask {
     signal.addEventListener('abort', close);
     try {
       for (;;) {
+        const askedAt = context.clock.now();
         const { records, nextOffset, endOffset, leaderEpoch } = await this.#nextRecords(reader, notes);
-        if (nextOffset >= endOffset) store.noteAtEnd(context.clock.now());
+        mustSeeDeletions(context, partition, store);
+        if (nextOffset >= endOffset) this.#noteAtEnd(store, askedAt);
         await store.replay(records, nextOffset, leaderEpoch);
         context.held.note(partition, nextOffset);
         context.observer.standby(partition, { position: nextOffset, end: Math.max(endOffset, nextOffset) });
@@ -111,6 +114,12 @@ export class StandbyTask {
     }
   }
 
+  /** The read may have waited for days, and a note may have been written meanwhile. A note from the future proves nothing. */
+  #noteAtEnd(store: PartitionStore, askedAt: number): void {
+    const isLater = store.atEndMs > askedAt && store.atEndMs <= this.context.clock.now();
+    if (!isLater) store.noteAtEnd(askedAt);
+  }
+
   /** Waits for the next records, and notes meanwhile that the store is at the changelog's end. */
   async #nextRecords(reader: LogReader, notes: AtEndNotes): Promise<LogBatch> {
     const next = new LongPromise(reader.next(REPLAY_RECORDS));
@@ -119,14 +128,15 @@ export class StandbyTask {
   }
 
   /** Not below what this instance has written itself: a folder that is ahead of the changelog would be set aside. */
-  async #changelog(signal: AbortSignal): Promise<LogBounds> {
+  async #changelog(signal: AbortSignal): Promise<{ changelog: LogBounds; askedAt: number }> {
     const { context, partition } = this;
     const { clock, changelogLogs, topics, held } = context;
     const written = held.all().get(partition) ?? 0;
     for (const deadline = clock.now() + MARKERS_PATIENCE_MS; ;) {
-      const bounds = await changelogLogs.bounds({ topic: topics.changelog, partition });
+      const askedAt = clock.now();
+      const changelog = await changelogLogs.bounds({ topic: topics.changelog, partition });
       signal.throwIfAborted();
-      if (bounds.end >= written || clock.now() >= deadline) return bounds;
+      if (changelog.end >= written || clock.now() >= deadline) return { changelog, askedAt };
       await clock.delay(FIRST_RETRY_MS, signal);
     }
   }

@@ -2,7 +2,7 @@
 export interface Task {
   /** Lets what is under way finish, then closes. Await `ended`. */
   stop(): void;
-  /** Resolves when the task has let go of everything. */
+  /** Resolves when the task has released everything. */
   readonly ended: Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** Whether a log can be read on from a position, for whoever decides to skip what cannot be read. */
+/** Whether a log can be read on from a position: asked before a batch that cannot be read is skipped. */
 import type { TopicPartition } from '../lib/record.js';
 import { UnreadableBatchError } from './errors.js';
 import type { Logs } from './ports.js';

@@ -53,7 +53,7 @@ export interface DeadLetter {
   readonly headers: readonly Header[];
 }
 
-/** Null for a record that is no dead letter: anyone may write to the topic. */
+/** Null for a record that is not a dead letter: anyone may write to the topic. */
 export function readDeadLetter(record: LogRecord): DeadLetter | null {
   const own = record.headers.slice(0, -ADDED.length);
   const added = record.headers.slice(-ADDED.length);

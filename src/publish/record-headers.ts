@@ -15,7 +15,7 @@ const VALID = new RegExp(`^(?:00-${IDS}|(?!00|ff)[0-9a-f]{2}-${IDS}(?:-.*)?)$`);
 /** Far more than version 00 has. It is carried on into the announcement, whose size is bounded. */
 const MAX_TRACEPARENT_BYTES = 512;
 
-/** The record's `traceparent`, of several the last, as it stands there; null if there is none, or it is not valid or too long. */
+/** The record's `traceparent`, of several the last, as it is there; null without one, or if it is not valid or too long. */
 export function traceparentOf(headers: readonly Header[]): Header | null {
   const header = headers.findLast(({ key }) => key === TRACEPARENT);
   if (header === undefined || header.value === null || header.value.length > MAX_TRACEPARENT_BYTES) return null;

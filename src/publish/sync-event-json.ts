@@ -7,7 +7,7 @@ import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Header, RecordToWrite } from '../lib/record.js';
 import { frame } from '../avro/framing.js';
 
-/** A line that is no event: what is wrong with it, in words. */
+/** A line that is not an event: what is wrong with it, in words. */
 export class MalformedLineError extends Error {
   override readonly name = 'MalformedLineError';
 }
@@ -92,7 +92,7 @@ export class SyncEventJson {
       throw new MalformedLineError('payload: expected {"<record>": {...}}, such as {"CompanyDeleted": {}}');
     const [name, value] = branch;
     if (!this.#payloads.includes(shortened(name)))
-      throw new MalformedLineError(`payload: ${name} is none of ${this.#payloads.join(', ')}`);
+      throw new MalformedLineError(`payload: ${name} is not one of ${this.#payloads.join(', ')}`);
     return { [`${this.#namespace}.${shortened(name)}`]: value };
   }
 
@@ -160,7 +160,7 @@ function faultOf(value: unknown, type: avro.Type): string {
   const wanted = type.branchName ?? type.typeName;
   if (value === undefined) return `is missing, expected ${shortened(wanted)}`;
   const text = JSON.stringify(value);
-  // A record is refused as a whole only where it is none, or has fields that its schema does not know.
+  // A record is refused as a whole only if it is not an object, or has fields that its schema does not know.
   if (isObject(value) && avro.Type.isType(type, 'record')) {
     const known = new Set((type as avro.types.RecordType).fields.map(({ name }) => name));
     const unknown = Object.keys(value).filter((name) => !known.has(name));

@@ -2,11 +2,11 @@
  * Moves the state to where companies are written after the input got more partitions, while no instance runs:
  *
  *   survey    every row is read and counted; all that was written has been consumed
- *   mark      the group's offsets become marks, which stop every partition for whoever starts meanwhile
+ *   mark      the group's offsets become marks, which stop every partition of an instance that starts meanwhile
  *   grow      the input, then the changelog
  *   move      partition by partition, each in one transaction: the rows of others go to them, tombstones stay, and the
  *             partition's mark says that it is done
- *   check     every row is read and counted again, and lies where its company's key goes
+ *   check     every row is read and counted again, and is where its company's key goes
  *   unmark    the group's offsets become those that the position rows say
  *
  * Killed at any point, it goes on from there when it is run again: the marks say how far it has come. Holds keep the
@@ -38,7 +38,7 @@ export interface RepartitionPorts {
   readonly transactions: Transactions;
   readonly admin: Pick<TopicAdmin, 'countPartitions' | 'grow'>;
   readonly group: Pick<StoppedGroup, 'members' | 'setOffsets'>;
-  /** Told of each step once it is done. */
+  /** Called with each step once it is done. */
   readonly report: (line: string) => void;
 }
 
@@ -189,7 +189,7 @@ async function survey(ports: RepartitionPorts, counts: readonly number[]): Promi
   } catch (error) {
     if (!(error instanceof MisplacedRowError)) throw error;
     throw new RepartitionRefusedError(
-      `${error.message}, where the default partitioner did not put it: whoever writes ${input} uses another one, ` +
+      `${error.message}, where the default partitioner did not put it: a writer of ${input} uses another one, ` +
         `or went on after it had grown. The state cannot be moved then: ${BEGIN_ANEW}`,
       { cause: error },
     );

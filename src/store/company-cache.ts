@@ -1,7 +1,7 @@
 /**
  * The companies in memory, bounded by the bytes that their rows take (domain/row-bytes.ts).
  *
- * Which to drop is decided by the clock algorithm (F. J. Corbato, 1968): companies stand in a queue; whoever comes to
+ * Which to drop is decided by the clock algorithm (F. J. Corbato, 1968): companies stand in a queue; one that comes to
  * its head and has been used since it was queued goes to the end once more, the others are dropped. So a hit costs a
  * lookup and no reordering, and what has been used lately stays, up to the whole budget.
  */
@@ -68,7 +68,7 @@ export class CompanyCache {
   }
 
   #keep(budget: number): void {
-    // Twice around at most: once to find that all are in use, once to drop them all the same.
+    // Twice around at most: once to find that all are in use, once to drop them anyway.
     let left = 2 * this.#entries.size;
     for (const [companyId, entry] of this.#entries) {
       if (this.#bytes <= budget || left-- === 0) return;

@@ -1,4 +1,5 @@
 /** Whether what a partition's folder holds can be used, or must be set aside and rebuilt from the changelog. */
+import { isoTime } from '../lib/iso-time.js';
 import type { KeyChange, KeyValueStore } from './key-value-store.js';
 import {
   ALL_MARKED_KEY,
@@ -63,6 +64,9 @@ export interface Untrusted {
 /** A transaction takes at least two offsets, a record and a marker: one offset more is at most a marker. */
 const MARKER_OFFSETS = 1;
 
+/** A note that is further ahead of the clock, in milliseconds, is wrong. A smaller difference is within the margin of `maxAwayMs`. */
+const MOST_AHEAD_MS = 3_600_000;
+
 /** Whether a store that has followed the changelog up to `offset` misses nothing of a changelog that ends at `end`. */
 export function isAtEnd(offset: number, end: number): boolean {
   return offset <= end && end - offset <= MARKER_OFFSETS;
@@ -112,9 +116,15 @@ function whyNotTrusted(identity: StoreIdentity, changelog: ChangelogPosition, ex
   }
   const { offset, atEndMs } = changelog;
   const { changelogEnd, maxAwayMs, now } = expected;
-  // Where nothing was written since, nothing can have been missed, however long ago that was.
-  if (!isAtEnd(offset, changelogEnd) && now - atEndMs > maxAwayMs)
-    return `it was last at the changelog's end at ${new Date(atEndMs).toISOString()}: deletions may have been missed`;
+  // If nothing was written since, nothing can have been missed, however long ago that was.
+  if (isAtEnd(offset, changelogEnd)) return null;
+  if (atEndMs - now > MOST_AHEAD_MS)
+    return (
+      `it says that it was at the changelog's end at ${isoTime(atEndMs)}, but it is ${isoTime(now)} now: one of the two ` +
+      'times comes from a wrong clock, and deletions may have been missed'
+    );
+  if (now - atEndMs > maxAwayMs)
+    return `it was last at the changelog's end at ${isoTime(atEndMs)}: deletions may have been missed`;
   return null;
 }
 

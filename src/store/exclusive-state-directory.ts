@@ -1,4 +1,4 @@
-/** A partition's folder has one user at a time, whoever that is: an owner, a standby, or whoever removes it. */
+/** A partition's folder has one user at a time: an owner, a standby, or the sweep that removes it. */
 import {
   CorruptStoreError,
   StoreUnavailableError,
@@ -19,7 +19,7 @@ interface User {
 
 /**
  * A store that is closed while somebody waits to open it is passed on as it is: RocksDB would read its own log again,
- * for seconds where many standbys become owners at once. Not after an error: only opening anew tells what it did.
+ * for seconds where many standbys become owners at once. Not after an error: only opening it again tells what it did.
  */
 export class ExclusiveStateDirectory implements StateDirectory {
   /** Partition -> its users in line; the first one is at work. */

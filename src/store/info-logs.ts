@@ -1,12 +1,12 @@
 /**
- * RocksDB's own log of a store: a file `LOG` that grows by about 0.6 MB a day, and a `LOG.old.<number>` of each earlier
+ * RocksDB's own log of a store: a file `LOG` that grows by statistics as long as the store is open, and a `LOG.old.<number>` of each earlier
  * opening. The binding has no options that bound them, so they are bounded from outside.
  */
 import { readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesOf, ifThere } from './files-on-disk.js';
 
-/** Of one `LOG`: about a day and a half of statistics, and more messages than a failure leaves. */
+/** Of one `LOG`: more messages than a failure leaves. */
 const MAX_LOG_BYTES = 1024 * 1024;
 const LOG = 'LOG';
 const OLD_LOG = /^LOG\.old\.(\d+)$/;

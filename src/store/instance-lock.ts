@@ -46,7 +46,7 @@ export class InstanceLock {
   ) {}
 
   /**
-   * Takes the folder, which is created where there is none. What the instance remembered is given up, and its file set
+   * Takes the folder, which is created if it does not exist. What the instance remembered is given up, and its file set
    * aside, where it cannot be read: nothing of it is needed, it only saves time.
    *
    * @param volume limits each call

@@ -12,7 +12,7 @@ export interface Pair {
 }
 
 export interface KeyValueReads {
-  /** The values of `keys`, in their order; null where there is none. One multi-get. */
+  /** The values of `keys`, in their order; null for a key without a value. One multi-get. */
   read(keys: readonly Buffer[]): Promise<(Buffer | null)[]>;
   /** Every pair whose key starts with `prefix`, in key order; only the first `limit` of them where that is given. */
   scan(prefix: Buffer, limit?: number): Promise<Pair[]>;

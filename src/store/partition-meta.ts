@@ -33,7 +33,7 @@ export interface ChangelogPosition {
   /**
    * A time (milliseconds since the epoch) at which the store missed nothing of the changelog below its end. A tombstone
    * may vanish `delete.retention.ms` after it was written, so a store that has missed changes for longer than that may
-   * keep rows for ever that were deleted.
+   * keep rows permanently that were deleted.
    */
   readonly atEndMs: number;
 }

@@ -39,7 +39,7 @@ export class PartitionStore {
   #unconfirmed: { readonly undo: Buffer; readonly sinceMs: number } | null = null;
   /** What is known of the changelog is not on disk yet. */
   #positionIsNews = false;
-  /** Why nothing can be written any more: a write failed, and what it did is known only after opening anew. */
+  /** Why nothing can be written any more: a write failed, and what it did is known only after opening it again. */
   #failure: unknown;
   #writing = false;
   #undoBytes = 0;
@@ -142,7 +142,7 @@ export class PartitionStore {
    *
    * @param position the position row that is among the changes
    * @param now milliseconds since the epoch; where the batch is confirmed, the store was at the changelog's end then
-   * @throws StoreUnavailableError, CorruptStoreError; the store must be opened anew then
+   * @throws StoreUnavailableError, CorruptStoreError; the store must be opened again then
    */
   async apply({ changes, local, undo, origin }: EncodedChanges, position: PositionRow, now: number): Promise<void> {
     this.#mustBeConfirmed('apply');
@@ -199,7 +199,7 @@ export class PartitionStore {
     return !this.#hasUndo && !this.#positionIsNews;
   }
 
-  /** The values of `keys`, in their order; null where there is none. @throws StoreUnavailableError, CorruptStoreError */
+  /** The values of `keys`, in their order; null for a key without a value. @throws StoreUnavailableError, CorruptStoreError */
   read(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
     return this.#noticingCorruption(this.store.read(keys));
   }
@@ -244,7 +244,7 @@ export class PartitionStore {
 
   async #write(changes: readonly KeyChange[]): Promise<void> {
     if (this.#failure !== undefined)
-      throw new StoreUnavailableError('a write has failed before: open the store anew', { cause: this.#failure });
+      throw new StoreUnavailableError('a write has failed before: open the store again', { cause: this.#failure });
     if (this.#writing) throw new Error('two writes of one partition store overlap');
     this.#writing = true;
     try {

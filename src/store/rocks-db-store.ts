@@ -11,7 +11,7 @@ export class RocksDbStore extends RocksReads implements KeyValueStore {
   #closed: Promise<void> | undefined;
 
   /**
-   * Opens the database in `folder`; creates both where there is none.
+   * Opens the database in `folder`; creates both if they do not exist.
    * @param maxBytes about how much memory it may take, outside of the heap
    * @throws CorruptStoreError, StoreUnavailableError; the latter too where someone else has it open
    */

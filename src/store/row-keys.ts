@@ -119,7 +119,7 @@ function parseFrom(from: RowReader): RowKey {
     case KEY_KIND.origin:
       return { kind: 'origin' };
     default:
-      throw new CorruptStoreError(`row key: kind ${kind} is none of a row`);
+      throw new CorruptStoreError(`row key: kind ${kind} is not the kind of a row`);
   }
 }
 

@@ -62,7 +62,7 @@ export function encodeChanges(
   return { changes, local, undo: undo.end(), origin: newOrigin?.now ?? null };
 }
 
-/** A row that was made and unmade within the batch is none: neither the store nor the changelog ever had it. */
+/** A row that was created and deleted within one batch is not written at all: neither store nor changelog ever had it. */
 class ChangeEncoder implements ChangeVisitor {
   readonly changes: StateChange[] = [];
   readonly local: KeyChange[] = [];

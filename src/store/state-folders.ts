@@ -1,4 +1,4 @@
-/** What lies in a STATE_DIR, how large it is and since when nobody has used it. */
+/** What is in a STATE_DIR, how large it is and since when nobody has used it. */
 import { readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifThere } from './files-on-disk.js';

@@ -66,7 +66,7 @@ async function lookIntoPartition<T>(
 async function holdLock(stateDir: string): Promise<() => Promise<void>> {
   const lockFile = resolve(stateDir, 'instance', 'LOCK');
   if (!existsSync(lockFile))
-    throw new StoreUnavailableError(`${stateDir} is no STATE_DIR of an instance: ${lockFile} is not there`);
+    throw new StoreUnavailableError(`${stateDir} is not a STATE_DIR of an instance: ${lockFile} does not exist`);
   const folder = await mkdtemp(join(tmpdir(), 'company-sync-lock-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {

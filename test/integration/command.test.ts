@@ -49,8 +49,8 @@ describe('words and settings', () => {
   });
 
   test.each([
-    [['dance'], /"dance" is no command.*topics create/],
-    [['run', '--no-such-flag', 'its value'], /--no-such-flag is no known flag/],
+    [['dance'], /"dance" is not a command.*topics create/],
+    [['run', '--no-such-flag', 'its value'], /--no-such-flag is not a known flag/],
     [['topics', 'create', '--partitions', 'many'], /--partitions is "many": expected a whole number/],
   ])('%j is refused', async (words, fault) => {
     expect(await runCommand(words)).toEqual({

@@ -1,8 +1,10 @@
 /** `company-sync doctor` on brokers that know what is allowed: before anything is there, and beside an instance. */
-import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from 'kafkajs';
+import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, logLevel, ResourcePatternTypes } from 'kafkajs';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
+import { systemClock } from '../../src/lib/system-clock.js';
 import type { Cluster } from '../../testkit/cluster/cluster.js';
 import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
 import { runCommand } from '../../testkit/command.js';
@@ -118,4 +120,27 @@ test('what the brokers deny is named', async () => {
 
   const tail = await runCommand(['events', 'tail', '--count', '1'], deployment.environment);
   expect(tail).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('TOPIC_AUTHORIZATION_FAILED') as string });
+});
+
+test('the size of a log is not known without Describe on the cluster', async () => {
+  const config = { brokers: [cluster.bootstrap], clientId: 'test', logLevel: logLevel.NOTHING };
+  const logs = new KafkaLogs({ config, groupId: 'test', clock: systemClock, onTrouble: () => undefined });
+  const size = () => logs.bytesOf({ topic: deployment.topics.state, partition: 0 });
+  expect(await size()).toEqual(expect.any(Number));
+
+  const { DENY, ALLOW } = AclPermissionTypes;
+  const acl = { principal: 'User:ANONYMOUS', host: '*', resourcePatternType: ResourcePatternTypes.LITERAL };
+  const ofCluster = { ...acl, resourceType: AclResourceTypes.CLUSTER, resourceName: 'kafka-cluster' };
+  const admin = plainClient(cluster.bootstrap).admin();
+  await admin.connect();
+  // In one request: the brokers need the other rights for each other.
+  await admin.createAcls({
+    acl: [
+      { ...ofCluster, permissionType: ALLOW, operation: AclOperationTypes.ALL },
+      { ...ofCluster, permissionType: DENY, operation: AclOperationTypes.DESCRIBE },
+    ],
+  });
+  await admin.disconnect();
+  expect(await size()).toBeNull();
+  await logs.close();
 });

@@ -79,6 +79,16 @@ test('a reader starts in the middle of a batch, and goes on where it was cut', a
   expect(textOf(await readTo(reader, 100, 7))).toEqual(Array.from({ length: 53 }, (_, i) => `value ${47 + i}`));
 });
 
+test('the size of a log is that of the file of its leader', async () => {
+  const at = await newPartition();
+  const logs = openLogs();
+  expect(await logs.bytesOf(at)).toBe(0);
+  await fill(at, 100, () => 'v'.repeat(1_000));
+  const bytes = await logs.bytesOf(at);
+  expect(bytes).toBeGreaterThan(100_000);
+  expect(bytes).toBeLessThan(120_000);
+});
+
 test('a waiting reader gets what is written later', async () => {
   const at = await newPartition();
   const reader = openLogs().reader(at, 0);

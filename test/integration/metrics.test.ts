@@ -59,6 +59,7 @@ test('a batch is told of by counts, times and sizes', async () => {
   const { partition } = places[0] as (typeof places)[number];
   const another = (partition + 1) % deployment.partitions;
   await platform.send([{ ...poison, key: randomUUID(), timestamp: writtenAt, partition: another }]);
+  await metricsWith(/^company_sync_changelog_size_bytes\{partition="\d+"\} \d+$/m);
   await metricsWith(/^company_sync_store_size_bytes\{.*\} [1-9]/m);
   const told = await metricsWith(/^company_sync_oldest_hold/m);
 

@@ -22,6 +22,16 @@ export function alertRules(): AlertRule[] {
   return groups.flatMap(({ rules }) => rules);
 }
 
+/** What promtool plays: series, and the alerts of a name that fire at a time. */
+interface AlertTest {
+  readonly alert_rule_test?: readonly { readonly alertname: string; readonly exp_alerts?: readonly object[] }[];
+}
+
+export function alertTests(): readonly AlertTest[] {
+  const text = readFileSync(join(DEPLOY, 'prometheus', 'alerts.test.yaml'), 'utf8');
+  return (parse(text) as { readonly tests: readonly AlertTest[] }).tests;
+}
+
 /** Every PromQL expression of the rules and the dashboard. */
 export function monitoringExpressions(): string[] {
   const { panels } = JSON.parse(readFileSync(join(DEPLOY, 'grafana', 'company-sync.json'), 'utf8')) as Dashboard;

@@ -78,7 +78,7 @@ describe('where a value comes from', () => {
 
   test('only secrets are read from files', () => {
     expect(load({ LOG_LEVEL_FILE: '/run/level' }).logLevel).toBe('info');
-    expect(faultsOf({}, { 'log-level-file': '/run/level' })).toEqual(['--log-level-file is no known flag']);
+    expect(faultsOf({}, { 'log-level-file': '/run/level' })).toEqual(['--log-level-file is not a known flag']);
   });
 
   test('every setting can be given as variable and as flag', () => {
@@ -132,7 +132,7 @@ describe('faults', () => {
     expect(
       faultsOf({ KAFKA_BROKERS: 'kafka', HTTP_PORT: '70000' }, { 'stalled-after': '3 days', nonsense: '1' }),
     ).toEqual([
-      '--nonsense is no known flag',
+      '--nonsense is not a known flag',
       'KAFKA_BROKERS is "kafka": expected host:port with a host name or IPv4 address, or several separated by commas',
       'HTTP_PORT is "70000": expected a whole number from 0 to 65535',
       '--stalled-after is "3 days": expected a duration such as 500ms, 30s, 5m, 24h or 7d, at most 3650d',

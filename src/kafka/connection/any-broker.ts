@@ -11,8 +11,8 @@ import { survey, type Surveyed, type SurveyOptions, type Answered } from './brok
 const ANSWER_TIMEOUT_MS = 4_000;
 
 /**
- * Stays with one broker until that fails or is found to be wrong, then goes on to the next. It is shared by those who
- * ask and outlives them: who starts anew after a failure must not begin with the same broker again.
+ * Stays with one broker until that fails or is found to be wrong, then goes on to the next. It is shared by its
+ * callers and outlives them: a caller that starts again after a failure must not begin with the same broker.
  */
 export class AnyBroker {
   #brokers: readonly string[] = [];

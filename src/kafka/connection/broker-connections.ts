@@ -51,7 +51,7 @@ export class BrokerConnections {
     return link.ask(question);
   }
 
-  /** Whether a connection was lost since the last call. Lost ones are made anew when they are needed. */
+  /** Whether a connection was lost since the last call. Lost ones are opened again when they are needed. */
   lostOne(): boolean {
     this.#dropLost();
     const lost = this.#lostOne;

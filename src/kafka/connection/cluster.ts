@@ -28,7 +28,7 @@ export const COORDINATOR_OF_TRANSACTION = 1;
 
 interface PartitionMetadata {
   readonly partitionId: number;
-  /** Node id; -1 where there is none. */
+  /** Node id; -1 without one. */
   readonly leader: number;
   readonly partitionErrorCode: number;
 }

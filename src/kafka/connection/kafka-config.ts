@@ -37,7 +37,7 @@ function kafkajsLevelFor(logger: Logger): logLevel {
   return logLevel.NOTHING;
 }
 
-/** These report every single try to connect; whoever wanted the connection reports the outage itself. */
+/** These report every single try to connect; the code that wanted the connection reports the outage itself. */
 const TALKATIVE: readonly string[] = ['Connection', 'BrokerPool'];
 
 /** One level lower than kafkajs below a warning: its INFO tells of each join and pause. */

@@ -8,10 +8,10 @@ import type { Answer } from '../protocol/transaction-requests.js';
 /** For a coordinator that is not ready: the markers of a transaction take milliseconds. */
 const NOT_YET_FIRST_MS = 1;
 const NOT_YET_MAX_MS = 20;
-/** For no answer: each attempt connects anew, and brokers that are down are down for a while. */
+/** For no answer: each attempt connects again, and brokers that are down are down for a while. */
 const NO_ANSWER_FIRST_MS = 100;
 const NO_ANSWER_MAX_MS = 1_000;
-/** A cluster that has not settled by then is for the caller to tell of; asking anew later does no harm. */
+/** A cluster that has not settled by then is for the caller to report; asking again later does no harm. */
 const PATIENCE_MS = 10_000;
 
 /** The coordinator has not done it: it ends the last owner's transaction, still loads, or is another one now. */

@@ -40,7 +40,7 @@ export interface GroupMembershipOptions {
 
 export const defaultSessionTimeoutMs = 10_000;
 
-/** A rebalance is noticed at a heartbeat, and whoever joins waits for the slowest member to notice. */
+/** A rebalance is noticed at a heartbeat, and a member that joins waits for the slowest member to notice. */
 const heartbeatIntervalMs = 250;
 /** Heartbeats are late by this much at most; shorter only costs CPU. */
 const loopPauseMs = 100;
@@ -214,7 +214,7 @@ export class KafkaGroupMembership implements GroupMembership {
     }
   }
 
-  /** kafkajs joins anew under another id; the group would wait for the old one until its session times out. */
+  /** kafkajs joins again under another id; the group would wait for the old one until its session times out. */
   #removeLostMember(): void {
     const lost = this.#memberId;
     this.#memberId = null;

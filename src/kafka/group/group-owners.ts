@@ -1,4 +1,4 @@
-/** Who has which input partition and which state, as the group's coordinator knows it: also for those who are no member of the group. */
+/** Who has which input partition and which state, as the group's coordinator knows it: also for callers that are not members of the group. */
 import { AssignerProtocol } from 'kafkajs';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
@@ -24,7 +24,7 @@ export interface GroupOwnersOptions {
 
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 500;
-/** A rebalance is over by then unless it waits for a member that is dead; whoever asked should not wait for that. */
+/** A rebalance is over by then unless it waits for a member that is dead; the caller should not wait for that. */
 const PATIENCE_MS = 5_000;
 
 export class GroupOwners implements PartitionOwners, StateHolders {
@@ -63,13 +63,13 @@ export class GroupOwners implements PartitionOwners, StateHolders {
       try {
         const group = await describeGroup(this.#coordinator, groupId);
         if (!isRebalancing(group)) return group;
-        why = 'its partitions are being assigned anew';
+        why = 'its partitions are being assigned again';
       } catch (error) {
         why = String(error);
         if (isProtocolError(error) && !error.retriable)
-          throw new BrokerError(`the owners of group ${groupId} cannot be had: ${why}`, { cause: error });
+          throw new BrokerError(`cannot look up the owners of group ${groupId}: ${why}`, { cause: error });
       }
-      if (clock.now() > deadline) throw new BrokerError(`the owners of group ${groupId} cannot be had: ${why}`);
+      if (clock.now() > deadline) throw new BrokerError(`cannot look up the owners of group ${groupId}: ${why}`);
       await clock.delay(backoff.next());
     }
   }

@@ -23,7 +23,7 @@ import type { Assignment } from '../../pipeline/assign-partitions.js';
 export const ASSIGNMENT_PROTOCOL = 'company-sync';
 
 export interface MemberInfo {
-  /** Where its HTTP is reached from other instances: an origin. Null where it is not, or what it advertises is none. */
+  /** Where its HTTP is reached from other instances: an origin. Null if it is not reached, or does not advertise an origin. */
   readonly httpAddress: string | null;
   /** NUM_STANDBY as this member is configured. */
   readonly numStandby: number;
@@ -106,7 +106,7 @@ function subscriptionOf(metadata: Buffer) {
   try {
     return AssignerProtocol.MemberMetadata.decode(metadata);
   } catch {
-    // kafkajs reads on past the end of what is no subscription; it does nothing else that could fail.
+    // kafkajs reads on past the end of bytes that are not a subscription; it does nothing else that could fail.
     return null;
   }
 }

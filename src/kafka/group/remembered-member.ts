@@ -1,6 +1,6 @@
 /**
- * The id of this instance's member in the group, remembered beyond the process: whoever starts after one that was
- * killed takes the dead member out of the group, instead of waiting until its session has timed out.
+ * The id of this instance's member in the group, remembered beyond the process: a process that starts after one that
+ * was killed takes the dead member out of the group, instead of waiting until its session has timed out.
  */
 import type { Logger } from 'pino';
 import { Backoff } from '../../lib/backoff.js';
@@ -12,7 +12,7 @@ import { describeGroup } from '../protocol/describe-group.js';
 import { GroupCoordinator } from '../connection/group-coordinator.js';
 import { removeMember } from './remove-member.js';
 
-/** Where it is remembered. Belongs to one process at a time, so that whoever reads it knows that the last one is gone. */
+/** Where it is remembered. Belongs to one process at a time, so that its reader knows that the last one is gone. */
 export interface Memory {
   /** Null where nothing is remembered. */
   get(): Promise<string | null>;

@@ -22,7 +22,7 @@ const SNAPPY = 2;
 const LZ4 = 3;
 const ZSTD = 4;
 
-/** The codecs by their number in a batch's attributes; 0 is none. */
+/** The codecs by their number in a batch's attributes; 0 stands for no compression. */
 const CODECS: Readonly<Record<number, Codec>> = {
   [GZIP]: {
     name: 'gzip',

@@ -6,7 +6,7 @@ export interface DescribedGroup {
   readonly state: string;
   /** The name of the way of assigning that all members know; empty during a rebalance. */
   readonly protocol: string;
-  /** While the group is being assigned anew, neither the metadata nor the assignment of a member is told. */
+  /** While the group is being assigned again, neither the metadata nor the assignment of a member is told. */
   readonly members: readonly {
     readonly memberId: string;
     readonly clientId: string;

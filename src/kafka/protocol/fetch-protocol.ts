@@ -27,7 +27,7 @@ export interface PartitionToFetch {
 export interface FetchLimits {
   /** How long the broker waits for the first byte, in milliseconds. */
   readonly maxWaitMs: number;
-  /** Of one partition's records; a first batch that is larger comes whole all the same (KIP-74). */
+  /** Of one partition's records; a first batch that is larger comes whole anyway (KIP-74). */
   readonly maxPartitionBytes: number;
   /** Of the whole answer, under the same exception. */
   readonly maxBytes: number;

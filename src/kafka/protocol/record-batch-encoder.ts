@@ -112,8 +112,8 @@ export function encodeBatch(
 /**
  * A batch as `encodeBatch` writes it, compressed beside the event loop; as it was if that makes it no smaller.
  *
- * gzip, because Node 20 has no other codec that brokers take. A compressed batch costs its writer about 20 ms for each MB
- * and its readers 3 ms, so what fits as it is stays as it is.
+ * gzip, because Node 20 has no other codec that brokers take. A compressed batch costs its writer about 15 ms for each MB
+ * and its readers 4 ms (`npm run bench:costs`), so what fits as it is stays as it is.
  */
 export async function compressBatch(batch: Buffer): Promise<Buffer> {
   const records = await promisify(gzip)(batch.subarray(BATCH_HEADER_BYTES));
@@ -133,7 +133,7 @@ function bodySize(record: RecordToWrite, offsetDelta: number): number {
 }
 
 function headersSize(headers: readonly Header[]): number {
-  if (headers.length === 0) return 1; // Most have none, and a loop over nothing makes an iterator all the same.
+  if (headers.length === 0) return 1; // Most have none, and a loop over nothing makes an iterator anyway.
   let size = varintSize(headers.length);
   for (const { key, value } of headers) {
     const keyBytes = Buffer.byteLength(key);

@@ -65,7 +65,7 @@ export interface Extent {
   readonly start: number;
   /** Where the last of them ends. A batch that is cut off does not count. */
   readonly length: number;
-  /** The offset after them; 0 if there is none. */
+  /** The offset after them; 0 without any. */
   readonly end: number;
   /** What is wrong with the batch after them; null if nothing is. */
   readonly broken: BrokenBatchError | null;

@@ -64,7 +64,7 @@ export class WireReader {
     return items;
   }
 
-  /** The answer for one partition, of [topic, [partition's fields]]; undefined if there is none. */
+  /** The answer for one partition, of [topic, [partition's fields]]; undefined without one. */
   ofOnePartition<T>(fields: () => T): T | undefined {
     const ofTopics = this.array(() => {
       this.string(); // topic

@@ -173,7 +173,7 @@ function windowOf(descriptor: number): number {
   return base + (base / 8) * (descriptor & 7);
 }
 
-/** The smallest window that is no smaller. */
+/** The smallest window that has at least so many bytes. */
 function windowDescriptor(bytes: number): number {
   let descriptor = 0;
   while (windowOf(descriptor) < bytes) descriptor++;

@@ -105,7 +105,7 @@ export class ClientSettings implements ClientPolicies {
     }
   }
 
-  /** Reads for ever. @throws ReaderClosedError after `close`; what reading and decoding throw */
+  /** Reads without an end. @throws ReaderClosedError after `close`; what reading and decoding throw */
   async #readFromStart(onCaughtUp: () => void): Promise<never> {
     const { logs, topic, onProgress, maxBytes } = this.#options;
     const { signal } = this.#stopping;

@@ -22,7 +22,7 @@ export interface KafkaLogsOptions {
   /** Whose committed offsets `committedOffset` asks for. */
   readonly groupId: string;
   readonly clock: Clock;
-  /** Told of each failure that is being retried. */
+  /** Called with each failure that is being retried. */
   readonly onTrouble: OnTrouble;
   /** What may be missing in the logs; `whole` by default. */
   readonly kind?: LogKind;
@@ -34,7 +34,7 @@ export interface KafkaLogsOptions {
   readonly maxBatchBytes?: number;
   /** Shared with others of the process; of its own by default. */
   readonly largeBatches?: LargeBatches;
-  /** What to do about a batch that cannot be read, besides raising MAX_BATCH_BYTES: a sentence. */
+  /** What to do about a batch that cannot be read, in addition to raising MAX_BATCH_BYTES: a sentence. */
   readonly remedy?: ReadingTerms['remedy'];
 }
 
@@ -118,6 +118,11 @@ export class KafkaLogs implements Logs {
 
   endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null> {
     return this.#bounds.endOfEpoch(at, leaderEpoch);
+  }
+
+  /** Bytes of the log on the disk of its leader; null if the brokers do not tell us. @throws BrokerError */
+  bytesOf(at: TopicPartition): Promise<number | null> {
+    return this.#bounds.bytesOf(at);
   }
 
   committedOffset(at: TopicPartition): Promise<CommittedOffset | null> {

@@ -10,6 +10,7 @@ import type { BrokerConnections } from '../connection/broker-connections.js';
 import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { ClusterView } from '../connection/cluster-view.js';
 import { fetchCommittedOffset } from '../protocol/committed-offset.js';
+import { describeLogDirs } from '../protocol/describe-log-dirs.js';
 import { GroupCoordinator } from '../connection/group-coordinator.js';
 import { leaderIn, nameOf, type TopicView } from '../connection/leader-directory.js';
 import {
@@ -93,8 +94,17 @@ export class LogBoundsReader {
     });
   }
 
+  /** Bytes of the log on the disk of its leader; null if the brokers do not tell us. @throws BrokerError as `bounds` */
+  bytesOf(at: TopicPartition): Promise<number | null> {
+    return this.#askLeader(at, async (leader) => {
+      const { errorCode, bytes } = await leader.ask((broker) => describeLogDirs(broker, at));
+      if (errorCode !== NO_ERROR) throw createErrorFromCode(errorCode);
+      return bytes;
+    });
+  }
+
   /**
-   * The group's committed offset; null where there is none. While a transaction that holds a later one is open it
+   * The group's committed offset; null if it has committed none. While a transaction that holds a later one is open it
    * silently is the one before: fence first.
    * @throws BrokerError as `bounds`
    */
@@ -153,7 +163,7 @@ export class LogBoundsReader {
         mustBeOutage(error);
         const permanent = isProtocolError(error) && !error.retriable;
         if (permanent || signal.aborted || clock.now() > deadline)
-          throw new BrokerError(`the offsets of ${nameOf(at)} cannot be had: ${String(error)}`, { cause: error });
+          throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${String(error)}`, { cause: error });
         onTrouble(at, error as Error);
       }
       await clock.delay(backoff.next(), signal);

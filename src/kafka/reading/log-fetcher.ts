@@ -43,7 +43,7 @@ import { ERROR_CODES, refusal } from '../protocol/protocol-errors.js';
 import { RecordsLostError, type LaneName, type Served } from './served-reader.js';
 import { TailWaits } from './tail-waits.js';
 
-/** Told of failures that are being retried: the first of a row, and every so often one more. Must not throw. */
+/** Called with failures that are being retried: the first of a row, and every so often one more. Must not throw. */
 export type OnTrouble = (at: TopicPartition, error: Error) => void;
 
 /** One kind of fetch, with connections of its own. */
@@ -120,7 +120,7 @@ export class LogFetcher implements ReaderEvents {
     this.#served.delete(reader);
   }
 
-  /** Fetches for whoever wants more; once for all that happens in this turn of the event loop. */
+  /** Fetches for the readers that want more; once for all that happens in this turn of the event loop. */
   drained(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -276,7 +276,7 @@ export class LogFetcher implements ReaderEvents {
     return this.#retryLater(served, refused);
   }
 
-  /** Whatever went wrong, the leader may have moved: it is looked up anew after a while. Never rejects. */
+  /** After any error the leader may have moved: it is looked up again after a while. Never rejects. */
   async #retryLater(served: Served, error: Error): Promise<void> {
     served.busy = true;
     this.leaders.forget(served.reader.at);

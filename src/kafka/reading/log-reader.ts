@@ -18,7 +18,7 @@ export interface ReaderEvents {
 
 /**
  * `compacted`: the log may end in offsets whose records are all gone, the batches that held them included. A fetch there
- * gives nothing, and always will. Of a `whole` log, whose records may lie in remote storage, nothing means "not yet".
+ * gives nothing, and always will. Of a `whole` log, whose records may be in remote storage, nothing means "not yet".
  */
 export type LogKind = 'whole' | 'compacted';
 
@@ -29,7 +29,7 @@ export interface ReadingTerms {
   readonly maxPartitionBytes: number;
   /** A batch that decompresses to more cannot be read. */
   readonly maxBatchBytes: number;
-  /** What to do about a batch that cannot be read, besides raising MAX_BATCH_BYTES. */
+  /** What to do about a batch that cannot be read, in addition to raising MAX_BATCH_BYTES. */
   readonly remedy: (at: TopicPartition, nextOffset: number) => string;
   /** Of all readers of the process. */
   readonly large: LargeBatches;

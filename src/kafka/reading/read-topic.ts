@@ -6,7 +6,7 @@ const RECORDS_A_READ = 10_000;
 
 /**
  * @param from the log's start where it lies below it
- * @param take told of the records in order, some at a time; what it returns is awaited before the next
+ * @param take called with the records in order, some at a time; what it returns is awaited before the next
  * @throws what the reader throws
  */
 export async function readPartition(

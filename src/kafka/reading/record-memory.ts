@@ -1,5 +1,5 @@
 /**
- * The memory that fetched records lie in, used again for the next ones.
+ * The memory that fetched records are in, used again for the next ones.
  *
  * V8 looks through its whole heap each time that the memory outside of it, where Buffers are, has grown by 64 MiB. What
  * fetches give lives long enough to count as growth, however soon it is garbage. So an instance with much to read would

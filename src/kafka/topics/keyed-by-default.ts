@@ -21,10 +21,10 @@ export interface Misplaced {
 }
 
 /**
- * Looks at the newest records of each partition, and counts distinct keys: a busy company is no better witness.
+ * Looks at the newest records of each partition, and counts distinct keys: a busy company does not prove more than another one.
  *
  * @param isWitness false for records that tell nothing of the writers' partitioner
- * @returns a record that lies elsewhere, where more keys do than people account for: the writers use another partitioner
+ * @returns a record that is elsewhere, where more keys do than people account for: the writers use another partitioner
  * @throws what reading throws
  */
 export async function misplacedByDefault(

@@ -186,8 +186,8 @@ function logStartFaults({ topic }: TopicDescription, bounds: readonly LogBounds[
       ? []
       : [
           `changelog ${topic}, partition ${partition}, starts at offset ${start}: state below it was deleted, so that no ` +
-            'state can be told from it. Delete the topic, make it anew with `company-sync topics create`, and build ' +
-            'the state anew: docs/operations.md, "The changelog is lost"',
+            'state can be restored from it. Delete the topic, create it again with `company-sync topics create`, and ' +
+            'build the state again: docs/operations.md, "The changelog is lost"',
         ],
   );
 }

@@ -6,7 +6,7 @@ import { COMMAND_NAMES, exitCodesOf } from '../../../src/command/commands.js';
 
 const operations = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operations.md'), 'utf8');
 
-test.each(['toString', 'constructor', '__proto__'])('%s, which every object has, is no command', (word) => {
+test.each(['toString', 'constructor', '__proto__'])('%s, which every object has, is not a command', (word) => {
   const parsed = parseCommandLine([word]);
   expect(parsed.kind).toBe('faults');
 });
@@ -53,7 +53,7 @@ test('a setting that may stand without a value takes no word for one', () => {
 test('a word that may be the value of an unknown flag does not hide that flag', () => {
   expect(parseCommandLine(['run', '--no-such-flag', 'its value'])).toEqual({
     kind: 'faults',
-    faults: ['--no-such-flag is no known flag', 'a word after run is one word too many'],
+    faults: ['--no-such-flag is not a known flag', 'a word after run is one word too many'],
   });
 });
 
@@ -73,8 +73,8 @@ describe('a secret that was typed in a wrong place is not shown', () => {
       parsed.kind === 'command' ? faultsOf(parsed.settings) : parsed.kind === 'faults' ? parsed.faults : [];
     expect(faults.length).toBeGreaterThan(0);
     // Neither the word nor its letters, one after the other.
-    expect(faults.join('').replace(/--| is no known flag/g, '')).not.toContain(SECRET);
-    for (const fault of faults) expect(fault).not.toMatch(/^--\w is no known flag/);
+    expect(faults.join('').replace(/--| is not a known flag/g, '')).not.toContain(SECRET);
+    for (const fault of faults) expect(fault).not.toMatch(/^--\w is not a known flag/);
   });
 
   function faultsOf(settings: Flags): readonly string[] {

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KILL_AFTER_MS } from '../../../src/command/stop-watchdog.js';
+import { everyVersion, VersionedBrokers } from '../../support/versioned-broker.js';
 
 const MAIN = join(__dirname, '..', '..', '..', 'src', 'main.ts');
 /** Computes without a pause from SIGUSR2 on. */
@@ -17,14 +18,14 @@ let stateDir: string;
 beforeEach(() => (stateDir = mkdtempSync(join(tmpdir(), 'processes-'))));
 afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
 
-function start(words: readonly string[], registry = 'http://127.0.0.1:1') {
+function start(words: readonly string[], registry = 'http://127.0.0.1:1', brokers = '127.0.0.1:1') {
   const child = spawn(
     process.execPath,
     ['--import', 'tsx', '--import', `data:text/javascript,${BLOCK}`, MAIN, ...words],
     {
       env: {
         PATH: process.env['PATH'] ?? '',
-        ...{ KAFKA_BROKERS: '127.0.0.1:1', SCHEMA_REGISTRY_URL: registry },
+        ...{ KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry },
         ...{ STATE_DIR: stateDir, HTTP_HOST: '0.0.0.0', HTTP_PORT: '0' },
       },
     },
@@ -67,6 +68,39 @@ test('doctor warns of what the settings leave open', async () => {
   } finally {
     child.kill('SIGKILL');
   }
+});
+
+describe('a broker that lacks a request is named, with what it has and the release that is needed,', () => {
+  const brokers = new VersionedBrokers();
+  afterEach(() => brokers.close());
+
+  async function startOnOldBroker(command: string) {
+    const first = await brokers.start(everyVersion());
+    const old = await brokers.start(everyVersion({ 9: { minVersion: 0, maxVersion: 5 } }));
+    const fault = `broker ${old} lacks OffsetFetch, version 7: it has versions 0 to 5; Kafka 2.5 or later is needed`;
+    const { child, said } = start([command], undefined, first);
+    return { child, named: said(fault) };
+  }
+
+  test('by run, which ends', async () => {
+    const { child, named } = await startOnOldBroker('run');
+    try {
+      const [code] = (await once(child, 'exit')) as [number];
+      await named;
+      expect(code).toBe(1);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
+  test('by doctor', async () => {
+    const { child, named } = await startOnOldBroker('doctor');
+    try {
+      await named;
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
 });
 
 describe('more companies than a person looks through are not silenced without a confirmation', () => {

@@ -185,13 +185,13 @@ describe('a held company', () => {
     });
   });
 
-  test('is said to wait for other things besides', () => {
+  test('is said to wait for other things also', () => {
     expect(verdict(poison('key-mismatch'), poison(), manifest('l', 'c', ['a']))).toEqual([
       'held',
-      'held: record 3/0 has another companyId than its key, and so for 1 more record; besides, ' +
+      'held: record 3/0 has another companyId than its key, and so for 1 more record; also, ' +
         `waiting for 1 of 1 dataset on 1 connection: invoices Queued since ${SINCE}`,
     ]);
-    expect(verdict(poison())[1]).toMatch(/besides, no manifest was seen yet/);
+    expect(verdict(poison())[1]).toMatch(/also, no manifest was seen yet/);
   });
 
   test('is held by what the repair did not name', () => {

@@ -53,6 +53,7 @@ test('the oldest hold is told while there is one and the partition is here; a pa
     local: { statuses: () => assigned, committed: () => readable?.committed() ?? null },
     deadLetterRetentionMs: Infinity,
     stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
+    changelogBytes: () => Promise.resolve(null),
     onLag: () => undefined,
     oldestUncommitted: { sampled: () => Promise.resolve(), stale: () => undefined },
   });
@@ -105,6 +106,7 @@ test('how long input has waited behind one transaction is told, until that ends 
     local: { statuses: () => assigned, committed: () => null },
     deadLetterRetentionMs: Infinity,
     stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
+    changelogBytes: () => Promise.resolve(null),
     onLag: () => undefined,
     oldestUncommitted: { sampled: () => Promise.resolve(), stale: () => undefined },
   });
@@ -153,6 +155,7 @@ test('a partition that gives no answer keeps no other one from being told, and w
     local: { statuses: () => assigned, committed: () => null },
     deadLetterRetentionMs: Infinity,
     stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
+    changelogBytes: () => Promise.resolve(null),
     onLag: (partition, records) => lags.set(partition, records),
     oldestUncommitted: { sampled: () => Promise.resolve(), stale: (partition) => stale.push(partition) },
   });

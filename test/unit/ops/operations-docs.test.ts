@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { alertRules } from '../../support/monitoring.js';
+import { CONSENT_WORDS } from '../../../src/setting-values.js';
+import { alertRules, alertTests } from '../../support/monitoring.js';
 
 const ROOT = join(__dirname, '..', '..', '..');
 const operations = readFileSync(join(ROOT, 'docs', 'operations.md'), 'utf8');
@@ -21,6 +22,22 @@ test('each alert says how bad it is and what happens', () => {
     expect(['critical', 'warning']).toContain(labels.severity);
     expect(annotations.summary).toMatch(/\S/);
   }
+});
+
+test('each alert has a case of promtool in which it fires, and one in which it does not', () => {
+  const names = alertRules().map(({ alert }) => alert);
+  const checks = alertTests().flatMap(({ alert_rule_test = [] }) => alert_rule_test);
+  const namesWhere = (fires: boolean) =>
+    checks.filter(({ exp_alerts = [] }) => exp_alerts.length > 0 === fires).map(({ alertname }) => alertname);
+  expect(names.filter((alert) => !namesWhere(true).includes(alert))).toEqual([]);
+  expect(names.filter((alert) => !namesWhere(false).includes(alert))).toEqual([]);
+  expect(checks.filter(({ alertname }) => !names.includes(alertname))).toEqual([]);
+});
+
+test('each consent is in the table of what a start refuses, in the order of `--help`', () => {
+  const section = /^## What a start refuses$(.*?)^## /ms.exec(operations)?.[1] ?? '';
+  const table = /^\| consent \|.*\n(?:\|.*\n)+/m.exec(section)?.[0] ?? '';
+  expect([...table.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, word]) => word)).toEqual(CONSENT_WORDS);
 });
 
 /** The texts of a file, each as long as it is shown: literals that are joined by `+` are one text. */

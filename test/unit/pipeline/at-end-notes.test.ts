@@ -1,6 +1,6 @@
 /** What an idle week leaves in the folder: that its state missed nothing, and only if that is so. */
 import { join } from 'node:path';
-import { BrokerError } from '../../../src/pipeline/errors.js';
+import { BrokerError, FencedError, MissedDeletionsError } from '../../../src/pipeline/errors.js';
 import { openStore } from '../../../src/pipeline/open-store.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import { StandbyTask } from '../../../src/pipeline/standby-task.js';
@@ -42,13 +42,15 @@ async function followIdly(): Promise<void> {
   task = new StandbyTask(simulated.context, PARTITION);
   await simulated.pass(1_000);
   expect(simulated.standbyPositions).toEqual([0, 2]);
+  // Simulated time passes with each wait, also with one that a record ends: so the first note is due already.
+  await simulated.turns(1);
 }
 
 /** Opens what a crash left, as a take-over does now. */
 async function openCrashed(): Promise<{ setAside: readonly string[]; position: PositionRow | null }> {
   const next = new SimulatedPartition(copy());
   next.now = simulated.now;
-  const view = { changelog: await simulated.changelog.bounds(), proved: true };
+  const view = { changelog: await simulated.changelog.bounds(), proved: true, askedAt: next.now };
   const store = await openStore(next.context, PARTITION, view);
   await store.close();
   return { setAside: next.setAside, position: store.position() };
@@ -190,4 +192,63 @@ test('an owner that was suspended for a week and is killed in its first batch af
   simulated.onCommit = () => simulated.crash(copy());
   await commitNext();
   expect(await openCrashed()).toMatchObject({ setAside: [], position: { topic: 'input', offset: 1 } });
+});
+
+describe('a standby that was suspended', () => {
+  /** The process is suspended for `ms`. Meanwhile others write, and the standby reads that first when it continues. */
+  async function suspendFor(ms: number): Promise<void> {
+    simulated.now += ms;
+    simulated.changelog.end = 20;
+    simulated.changelog.deliver();
+    await simulated.run(() => simulated.standbyPositions.at(-1) === 20);
+  }
+
+  test('for longer than tombstones are kept sets its folder aside and restores it', async () => {
+    await followIdly();
+    await suspendFor(RETENTION_MS);
+    expect(simulated.errors).toEqual([expect.any(MissedDeletionsError)]);
+    expect(simulated.setAside).toEqual([expect.stringContaining('deletions may have been missed')]);
+    expect(simulated.standbyPositions).toEqual([0, 2, 0, 20]);
+  });
+
+  test('for a day reads on in its folder', async () => {
+    await followIdly();
+    await suspendFor(DAY_MS);
+    expect({ errors: simulated.errors, setAside: simulated.setAside }).toEqual({ errors: [], setAside: [] });
+    expect(simulated.standbyPositions).toEqual([0, 2, 20]);
+  });
+
+  test('while a read was under way does not note the end as of the time after that', async () => {
+    await followIdly();
+    const before = simulated.now;
+    await suspendFor(6 * DAY_MS);
+    simulated.crash(copy());
+    expect((await positionIn(copy())).atEndMs).toBeLessThanOrEqual(before + HOUR_MS);
+  });
+
+  test('after a week in which nothing was written keeps its folder', async () => {
+    await followIdly();
+    await simulated.end(task);
+    simulated.now += RETENTION_MS + DAY_MS;
+    task = new StandbyTask(simulated.context, PARTITION);
+    await simulated.turns(0);
+    simulated.changelog.end = 20;
+    simulated.changelog.deliver();
+    await simulated.run(() => simulated.standbyPositions.at(-1) === 20);
+    expect({ errors: simulated.errors, setAside: simulated.setAside }).toEqual({ errors: [], setAside: [] });
+  });
+});
+
+test('an owner that was suspended for longer than tombstones are kept, and is fenced, restores its folder', async () => {
+  await ownIdly();
+  simulated.now += RETENTION_MS;
+  simulated.changelog.end += 20;
+  simulated.onCommit = () => {
+    simulated.onCommit = () => undefined;
+    throw new FencedError('another owner');
+  };
+  simulated.input.end++;
+  simulated.input.deliver();
+  await simulated.run(() => simulated.takeOvers === 2 && simulated.setAside.length > 0);
+  expect(simulated.setAside).toEqual([expect.stringContaining('deletions may have been missed')]);
 });

@@ -1,6 +1,6 @@
 /** What an operator sees of a restore, and what is left of one that is cut short. */
 import type { PipelineContext } from '../../../src/pipeline/context.js';
-import { ReaderClosedError } from '../../../src/pipeline/errors.js';
+import { MissedDeletionsError, ReaderClosedError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { RestoreProgress } from '../../../src/pipeline/observer.js';
 import type { LogBatch, LogIdentity } from '../../../src/pipeline/ports.js';
@@ -9,6 +9,8 @@ import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { TOPICS } from './topics.js';
 
 const END = 10;
+const HOUR_MS = 3_600_000;
+const RETENTION_MS = 24 * HOUR_MS;
 const LOG = { end: END, topicId: 'id', leaderEpoch: 3 };
 
 /** A restore from offset 2 whose reader answers when told to. */
@@ -29,6 +31,7 @@ class Restore {
   constructor() {
     const context: Partial<PipelineContext> = {
       topics: TOPICS,
+      deleteRetentionMs: RETENTION_MS,
       held: this.held,
       clock: { now: () => this.now, delay: () => new Promise((resolve) => (this.#elapse = resolve)) },
       changelogLogs: {
@@ -45,6 +48,7 @@ class Restore {
     };
     const store: Partial<PartitionStore> = {
       changelogPosition: 2,
+      atEndMs: 1_000,
       replay: (_records, nextPosition, leaderEpoch) => {
         this.written.push(nextPosition);
         this.epochs.push(leaderEpoch);
@@ -102,4 +106,14 @@ test('the changelog is read as the log that the position belongs to, and what is
   await run.give(END);
   await run.outcome;
   expect(run.epochs).toEqual([4]);
+});
+
+test('a restore that was suspended for longer than tombstones are kept fails, and does not write what it read', async () => {
+  const run = new Restore();
+  run.now += RETENTION_MS - HOUR_MS;
+  await run.give(6);
+  run.now += 1;
+  await run.give(END);
+  await expect(run.outcome).rejects.toBeInstanceOf(MissedDeletionsError);
+  expect(run.written).toEqual([6]);
 });

@@ -22,7 +22,7 @@ function never(): never {
 }
 
 /** An instance whose changelog ends at `end`, with nothing new to read. */
-const EMPTY = { changelog: { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST }, proved: false };
+const EMPTY = { changelog: { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST }, proved: false, askedAt: 0 };
 
 class Instance {
   end = 0;
@@ -170,7 +170,7 @@ test('a folder whose records the changelog has lost is set aside, although the l
   const instance = new Instance();
   const owner = await openStore(instance.context, PARTITION, {
     changelog: { ...EMPTY.changelog, end: 20, topicId: 'id', leaderEpoch: 3 },
-    proved: true,
+    ...{ proved: true, askedAt: 0 },
   });
   await owner.replay([], 20, 3);
   await owner.close();

@@ -42,7 +42,7 @@ test.each([
   ['', 'no JSON'],
   ['[]', 'expected an object'],
   ['{"companyId":"c","clientId":"a"}', 'payload: expected'],
-  ['{"companyId":"c","clientId":"a","payload":{"Nope":{}}}', 'payload: Nope is none of LinkSyncQueued'],
+  ['{"companyId":"c","clientId":"a","payload":{"Nope":{}}}', 'payload: Nope is not one of LinkSyncQueued'],
   ['{"companyId":"c","clientId":3,"payload":{"CompanyDeleted":{}}}', 'clientId: 3 is no string'],
   ['{"clientId":"a","payload":{"CompanyDeleted":{}}}', 'companyId: is missing, expected string'],
   ['{"companyId":"c","clientId":"a","payload":{"CompanyDeleted":{}},"extra":1}', 'the event: has no field extra'],

@@ -25,11 +25,11 @@ const directory = () => new RocksStateDirectory(folder(), { now: () => 0 });
 const partitionFolder = () => join(folder(), `partition-${PARTITION}`);
 const NAME = `partition-${PARTITION}`;
 
-/** A store with one row that has followed the changelog up to 50, last at its end at time 0. */
-async function leaveStore(): Promise<void> {
+/** A store with one row that has followed the changelog up to 50, last at its end at `atEndMs`. */
+async function leaveStore(atEndMs = 0): Promise<void> {
   const store = await open(directory(), { now: 0 });
   await store.replay([{ key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 50);
-  store.noteAtEnd(0);
+  store.noteAtEnd(atEndMs);
   await store.flush();
   await store.close();
 }
@@ -79,6 +79,23 @@ test.each<[string, Options]>([
   ['away for long, with nothing but a commit marker since', { now: 100 * HOUR_MS, changelogEnd: 51 }],
 ])('a store %s is kept', async (_, options) => {
   await leaveStore();
+  expect(await opened(options)).toEqual(kept);
+});
+
+test('a store whose note is more than an hour ahead of the clock is set aside, for one of the two is wrong', async () => {
+  await leaveStore(HOUR_MS + 1);
+  const { position, setAside } = await opened();
+  expect(position).toBe(0);
+  expect(setAside).toEqual([
+    expect.stringMatching(/at 1970-01-01T01:00:00.001Z, but it is 1970-01-01T00:00:00.000Z now: .* wrong clock/),
+  ]);
+});
+
+test.each<[string, number, Options]>([
+  ['an hour ahead of the clock', HOUR_MS, {}],
+  ['weeks ahead of the clock, with nothing written since,', 1_000 * HOUR_MS, { changelogEnd: 50 }],
+])('a store whose note is %s is kept', async (_, atEndMs, options) => {
+  await leaveStore(atEndMs);
   expect(await opened(options)).toEqual(kept);
 });
 

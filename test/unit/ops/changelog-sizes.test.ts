@@ -1,0 +1,87 @@
+/** How large the changelog is, as long as the brokers tell it. */
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { ChangelogSizes } from '../../../src/ops/changelog-sizes.js';
+import type { PartitionStatus } from '../../../src/pipeline/observer.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { passTime } from '../../support/pass-time.js';
+
+const RUNNING: PartitionStatus = { state: 'running', reason: null };
+const MINUTE_MS = 60_000;
+
+class Instance {
+  readonly assigned = new Map([[3, RUNNING]]);
+  readonly warnings: string[] = [];
+  readonly asked: number[] = [];
+  answer: (partition: number) => Promise<number | null> = () => Promise.resolve(700);
+  readonly #registry = new Registry();
+  readonly #clock = new ManualClock();
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor() {
+    const sizes = new ChangelogSizes({
+      registry: this.#registry,
+      clock: this.#clock,
+      logger: pino(
+        { level: 'warn' },
+        { write: (line) => this.warnings.push((JSON.parse(line) as { msg: string }).msg) },
+      ),
+      local: { statuses: () => this.assigned },
+      changelogBytes: (partition) => {
+        this.asked.push(partition);
+        return this.answer(partition);
+      },
+    });
+    this.#running = sizes.run(this.#stop.signal);
+  }
+
+  pass(ms: number): Promise<void> {
+    return passTime(this.#clock, ms);
+  }
+
+  async told(): Promise<string[]> {
+    const lines = (await this.#registry.metrics()).matchAll(/^company_sync_changelog_size_bytes(.*)$/gm);
+    return [...lines].map(([, value]) => value ?? '');
+  }
+
+  async end(): Promise<void> {
+    this.#stop.abort();
+    await this.pass(MINUTE_MS);
+    await this.#running;
+  }
+}
+
+let instance: Instance;
+beforeEach(() => (instance = new Instance()));
+afterEach(() => instance.end());
+
+test('each partition that runs here is told, a new one soon, and each again after five minutes', async () => {
+  await instance.pass(1);
+  expect(await instance.told()).toEqual(['{partition="3"} 700']);
+  instance.assigned.set(4, RUNNING);
+  instance.answer = (partition) => Promise.resolve(partition);
+  await instance.pass(10_000);
+  expect(await instance.told()).toEqual(['{partition="3"} 700', '{partition="4"} 4']);
+  expect(instance.asked).toEqual([3, 4]);
+  await instance.pass(5 * MINUTE_MS);
+  expect(await instance.told()).toEqual(['{partition="3"} 3', '{partition="4"} 4']);
+});
+
+test('a partition that has left is told no more, and neither is one that gives no answer', async () => {
+  instance.assigned.set(4, RUNNING);
+  await instance.pass(10_000);
+  instance.assigned.delete(3);
+  instance.answer = () => Promise.reject(new Error('no leader'));
+  await instance.pass(5 * MINUTE_MS);
+  expect(await instance.told()).toEqual([]);
+  expect(instance.warnings).toEqual(['could not ask for the size of the changelog']);
+});
+
+test('brokers that may not tell are named once, with the permission that is missing', async () => {
+  instance.assigned.set(4, RUNNING);
+  instance.answer = () => Promise.resolve(null);
+  await instance.pass(20 * MINUTE_MS);
+  expect(await instance.told()).toEqual([]);
+  expect(instance.warnings).toEqual([expect.stringContaining('grant Describe on the cluster')]);
+});
