@@ -10,15 +10,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Logger } from 'pino';
 import { parseCommandLine, type CommandLine } from './command/command-line.js';
-import type { CommandName } from './command/commands.js';
-import { ConfigError, loadConfig, type Config, type Flags } from './config.js';
+import { mustNotWriteAsShadow, UsageError } from './command/command.js';
+import { ConfigError, loadConfig, type Config } from './config.js';
 import { secretsIn } from './security-settings.js';
 import { printLine, printText, printToStandardError, type Print } from './command/print.js';
-import { mustNotWriteAsShadow } from './command/shared-input.js';
-import { UsageError } from './command/usage-error.js';
-import { hiderOf, type HideSecrets } from './lib/hide-secrets.js';
+import { hiderOf } from './lib/hide-secrets.js';
 import { systemClock } from './lib/system-clock.js';
 import { createLogger } from './ops/logger.js';
 import { tracingWish } from './ops/tracing.js';
@@ -32,7 +29,7 @@ const schemasFolder = fileURLToPath(new URL('../schemas', import.meta.url));
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(argv: readonly string[]): Promise<number> {
-  const line = parseCommandLine(argv);
+  const line = await parseCommandLine(argv);
   switch (line.kind) {
     case 'help':
       printText(line.text, printLine);
@@ -43,11 +40,11 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'faults':
       return refuse(line.faults);
     case 'command':
-      return command(line);
+      return perform(line);
   }
 }
 
-async function command({ name, words, own, settings }: TypedCommand): Promise<number> {
+async function perform({ name, command, argument, own, settings }: TypedCommand): Promise<number> {
   let config: Config;
   try {
     config = loadConfig(process.env, settings, (path) => readFileSync(path, 'utf8'));
@@ -59,87 +56,15 @@ async function command({ name, words, own, settings }: TypedCommand): Promise<nu
   const hide = hiderOf(secretsIn(config));
   const level = name === 'run' ? config.logLevel : 'silent';
   const logger = createLogger({ level, pid: process.pid, hide, now: () => systemClock.now() });
+  const print: Print = (text, colour) => printLine(hide(text), colour);
+  const context = { config, logger, schemasFolder, print, host: process, tracing: tracingWish(process.env) };
   try {
-    mustNotWriteAsShadow(name, config);
-    return await perform(name, config, words, own, logger, hide);
+    mustNotWriteAsShadow(name, command, config);
+    return await command.run(context, own, argument);
   } catch (error) {
     if (error instanceof UsageError) return refuse(error.faults);
     for (const fault of faultsOf(error)) printToStandardError(`company-sync ${name}: ${hide(fault)}`);
     return error instanceof StateDirInUseError ? 2 : 1;
-  }
-}
-
-/** Loads the code of one command alone: a processor that starts again must not wait for that of the others. */
-async function perform(
-  name: CommandName,
-  config: Config,
-  words: readonly string[],
-  own: Flags,
-  logger: Logger,
-  hide: HideSecrets,
-): Promise<number> {
-  const print: Print = (line, colour) => printLine(hide(line), colour);
-  switch (name) {
-    case 'run':
-      return (await import('./command/run.js')).runProcessor(
-        config,
-        logger,
-        schemasFolder,
-        process,
-        tracingWish(process.env),
-      );
-    case 'explain':
-      return (await import('./command/explain.js')).explainCommand(config, words, own, logger, print);
-    case 'dead-letters list':
-    case 'dead-letters show':
-    case 'dead-letters repair':
-    case 'dead-letters release': {
-      const verb = name.slice('dead-letters '.length) as 'list' | 'show' | 'repair' | 'release';
-      return (await import('./command/dead-letters.js')).deadLettersCommand(
-        verb,
-        config,
-        words,
-        own,
-        logger,
-        schemasFolder,
-        print,
-      );
-    }
-    case 'companies seed':
-      return (await import('./command/companies-seed.js')).seedCompaniesCommand(
-        config,
-        own,
-        logger,
-        schemasFolder,
-        print,
-      );
-    case 'doctor':
-      return (await import('./command/doctor.js')).doctorCommand(config, own, logger, schemasFolder, print);
-    case 'events send':
-      return (await import('./command/events-send.js')).sendEventsCommand(config, own, logger, schemasFolder, print);
-    case 'events tail':
-      return (await import('./command/events-tail.js')).tailEventsCommand(config, own, logger, schemasFolder, print);
-    case 'events resend':
-      return (await import('./command/events-resend.js')).resendEventCommand(
-        config,
-        words,
-        own,
-        logger,
-        schemasFolder,
-        print,
-      );
-    case 'topics create':
-      return (await import('./command/topics-create.js')).createTopicsCommand(config, own, logger, print);
-    case 'positions show':
-      return (await import('./command/positions.js')).positionsCommand('show', config, own, logger, print);
-    case 'positions set':
-      return (await import('./command/positions.js')).positionsCommand('set', config, own, logger, print);
-    case 'repartition':
-      return (await import('./command/repartition.js')).repartitionCommand(config, own, logger, print);
-    case 'schemas register':
-      return (await import('./command/schemas.js')).registerSchemasCommand(config, schemasFolder, print);
-    case 'schemas check':
-      return (await import('./command/schemas.js')).checkSchemasCommand(config, schemasFolder, print);
   }
 }
 

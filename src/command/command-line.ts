@@ -1,16 +1,19 @@
-/** What was typed -> which command with which flags; and what `--help` prints. Pure. */
+/** What was typed -> which command with which flags; and what `--help` prints. */
 import { parseArgs } from 'node:util';
 import type { Flags } from '../config.js';
 import { describeSettings, settingFlags, settingSwitches } from '../settings.js';
 import { mayShowWords, unknownFlagFaults } from '../unknown-flags.js';
-import { COMMANDS, COMMAND_NAMES, exitCodesOf, type CommandDescription, type CommandName } from './commands.js';
+import { exitCodesOf, type Command } from './command.js';
+import { COMMANDS, COMMAND_NAMES, type CommandName } from './commands.js';
 
 export type CommandLine =
   | {
       readonly kind: 'command';
       readonly name: CommandName;
-      /** What follows the command's name: as many words as its `argument` has. */
-      readonly words: readonly string[];
+      readonly command: Command;
+      /** The word that follows the command's name; empty if there is none. */
+      readonly argument: string;
+      /** Flags of the command itself. */
       readonly own: Flags;
       readonly settings: Flags;
     }
@@ -18,54 +21,67 @@ export type CommandLine =
   | { readonly kind: 'version' }
   | { readonly kind: 'faults'; readonly faults: readonly string[] };
 
-/** @param argv the words after the program's name */
-export function parseCommandLine(argv: readonly string[]): CommandLine {
+interface Parsed {
+  readonly words: readonly string[];
+  readonly flags: Flags;
+}
+
+/**
+ * Loads the code of one command alone if the command is the first word, as it should be.
+ * @param argv the words after the program's name
+ */
+export async function parseCommandLine(argv: readonly string[]): Promise<CommandLine> {
+  let typed = commandOf(parse(argv, []).words);
+  if (typed === null) {
+    const all = await Promise.all(COMMAND_NAMES.map((name) => COMMANDS[name]()));
+    const parsed = parse(argv, all);
+    typed = commandOf(parsed.words);
+    if (typed === null) return withoutCommand(parsed, all, argv.length === 0);
+  }
+  const command = await COMMANDS[typed.name]();
+  const { words, flags } = parse(argv, [command]);
+  const { help, version, ...others } = flags;
+  if (help === true) return { kind: 'help', text: helpOf(typed.name, command) };
+  if (version === true) return { kind: 'version' };
+  const known = knownFlags([command]);
+  const behind = commandOf(words)?.words ?? [];
+  const fault = faultOfWords(typed.name, command, behind, mayShowWords(others, known));
+  if (fault !== null) return { kind: 'faults', faults: [...unknownFlagFaults(others, known), fault] };
+  return { kind: 'command', name: typed.name, command, argument: behind[0] ?? '', ...split(command, others) };
+}
+
+function withoutCommand({ words, flags }: Parsed, commands: readonly Command[], empty: boolean): CommandLine {
+  const { help, version, ...others } = flags;
+  if (help === true || empty) return { kind: 'help', text: overview(commands) };
+  if (version === true) return { kind: 'version' };
+  const known = knownFlags(commands);
+  const fault = noSuchCommand(words, mayShowWords(others, known));
+  return { kind: 'faults', faults: [...unknownFlagFaults(others, known), fault] };
+}
+
+/** Flags of other commands, and unknown ones, take no value unless it stands behind a `=`. */
+function parse(argv: readonly string[], commands: readonly Command[]): Parsed {
+  const flags = commands.flatMap((command) => Object.entries(command.flags));
   const { positionals, values } = parseArgs({
     args: [...argv],
     options: {
-      ...Object.fromEntries(allFlags().map((flag) => [flag, { type: 'string' as const }])),
-      ...Object.fromEntries(allSwitches().map((flag) => [flag, { type: 'boolean' as const }])),
+      ...Object.fromEntries(settingFlags().map((flag) => [flag, { type: 'string' as const }])),
+      ...Object.fromEntries(settingSwitches().map((flag) => [flag, { type: 'boolean' as const }])),
+      ...Object.fromEntries(
+        flags.map(([name, { value }]) => [name, { type: value === null ? ('boolean' as const) : ('string' as const) }]),
+      ),
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean' },
     },
     strict: false,
     allowPositionals: true,
   });
-  const { help, version, ...flags } = values as Record<string, string | true>;
-  const typed = commandOf(positionals);
-  const known = knownFlags();
-  const shows = mayShowWords(flags, known);
-  if (help === true || argv.length === 0)
-    return { kind: 'help', text: typed === null ? overview() : helpOf(typed.name) };
-  if (version === true) return { kind: 'version' };
-  if (typed === null)
-    return { kind: 'faults', faults: [...unknownFlagFaults(flags, known), noSuchCommand(positionals, shows)] };
-  const fault = faultOfWords(typed.name, typed.words, shows);
-  if (fault !== null) return { kind: 'faults', faults: [...unknownFlagFaults(flags, known), fault] };
-  return { kind: 'command', ...typed, ...split(typed.name, flags) };
+  return { words: positionals, flags: values as Record<string, string | true> };
 }
 
-function allFlags(): string[] {
-  return [
-    ...settingFlags(),
-    ...Object.values<CommandDescription>(COMMANDS).flatMap((c) => Object.keys(c.flags).map(nameOf)),
-  ];
-}
-
-function allSwitches(): string[] {
-  return [
-    ...settingSwitches(),
-    ...Object.values<CommandDescription>(COMMANDS).flatMap(({ switches }) => Object.keys(switches ?? {})),
-  ];
-}
-
-/** `offline` of `offline <state folder>`. */
-function nameOf(flag: string): string {
-  return flag.split(' ')[0] ?? flag;
-}
-
-function knownFlags(): ReadonlySet<string> {
-  return new Set([...allFlags(), ...allSwitches()]);
+function knownFlags(commands: readonly Command[]): ReadonlySet<string> {
+  const own = commands.flatMap(({ flags }) => Object.keys(flags));
+  return new Set([...settingFlags(), ...settingSwitches(), ...own]);
 }
 
 /** The command typed, of one word or two, and what follows it. */
@@ -78,8 +94,12 @@ function commandOf(typed: readonly string[]): { name: CommandName; words: readon
   return null;
 }
 
-function faultOfWords(name: CommandName, words: readonly string[], shows: boolean): string | null {
-  const { argument }: CommandDescription = COMMANDS[name];
+function faultOfWords(
+  name: CommandName,
+  { argument }: Command,
+  words: readonly string[],
+  shows: boolean,
+): string | null {
   const expected = argument === undefined ? 0 : 1;
   if (words.length === 0 && argument?.startsWith('[') === true) return null;
   if (words.length > expected) {
@@ -90,13 +110,11 @@ function faultOfWords(name: CommandName, words: readonly string[], shows: boolea
   return `${name} needs ${argument}: company-sync ${name} ${argument}`;
 }
 
-function split(name: CommandName, flags: Flags): { own: Flags; settings: Flags } {
-  const { flags: valued, switches }: CommandDescription = COMMANDS[name];
-  const ours = new Set([...Object.keys(valued).map(nameOf), ...Object.keys(switches ?? {})]);
+function split({ flags: own }: Command, flags: Flags): { own: Flags; settings: Flags } {
   const entries = Object.entries(flags);
   return {
-    own: Object.fromEntries(entries.filter(([flag]) => ours.has(flag))),
-    settings: Object.fromEntries(entries.filter(([flag]) => !ours.has(flag))),
+    own: Object.fromEntries(entries.filter(([flag]) => Object.hasOwn(own, flag))),
+    settings: Object.fromEntries(entries.filter(([flag]) => !Object.hasOwn(own, flag))),
   };
 }
 
@@ -106,17 +124,16 @@ function noSuchCommand(words: readonly string[], shows: boolean): string {
   return `${shows ? JSON.stringify(words.join(' ')) : 'what was typed'} is not a command: expected one of ${known}`;
 }
 
-function overview(): string {
-  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
-  const commands = Object.entries<CommandDescription>(COMMANDS)
-    .map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
-    .join('\n');
+/** @param commands as `COMMAND_NAMES` */
+function overview(commands: readonly Command[]): string {
+  const width = Math.max(...COMMAND_NAMES.map((name) => name.length));
+  const lines = commands.map(({ summary }, i) => `  ${(COMMAND_NAMES[i] ?? '').padEnd(width)}  ${summary}`);
   return `Announces a company once, when its first sync is really over.
 
 Usage: company-sync <command> [--<setting> <value> ...]
 
 Commands:
-${commands}
+${lines.join('\n')}
 
 A first run, against the brokers and the registry of the defaults:
   company-sync topics create
@@ -132,10 +149,12 @@ ${describeSettings()}
 Exit codes: 0 done, 1 failed, 2 a flag or a setting is wrong, or STATE_DIR is in use. More: company-sync <command> -h`;
 }
 
-function helpOf(name: CommandName): string {
-  const { summary, argument, flags, switches, lesson }: CommandDescription = COMMANDS[name];
-  const [zero, one, two] = exitCodesOf(name);
-  const own = Object.entries({ ...flags, ...switches }).map(([flag, meaning]) => `  --${flag}\n      ${meaning}\n`);
+function helpOf(name: CommandName, command: Command): string {
+  const { summary, argument, flags, lesson } = command;
+  const [zero, one, two] = exitCodesOf(command);
+  const own = Object.entries(flags).map(
+    ([flag, { value, meaning }]) => `  --${flag}${value === null ? '' : ` ${value}`}\n      ${meaning}\n`,
+  );
   return `company-sync ${name}: ${summary}
 
 Usage: company-sync ${name}${argument === undefined ? '' : ` ${argument}`} [--<setting> <value> ...]

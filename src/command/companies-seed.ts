@@ -1,6 +1,6 @@
 /** `company-sync companies seed`: says of companies that another system has announced them, by records of the input. */
 import type { Logger } from 'pino';
-import type { Config, Flags } from '../config.js';
+import type { Config } from '../config.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { misplacedByDefault } from '../kafka/topics/keyed-by-default.js';
 import { RecordSender } from '../kafka/topics/record-sender.js';
@@ -8,12 +8,12 @@ import { partitionsOf } from '../kafka/topics/topics.js';
 import type { LogRecord, RecordToWrite } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { SyncEventJson } from '../publish/sync-event-json.js';
+import { command, requiredTextFlag, textFlag, type CommandContext } from './command.js';
 import { commandLogs } from './command-logs.js';
-import { companies, maySilence, SilencedCompanies } from './confirm-silencing.js';
+import { companies, maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
 import { CompanyIdList } from './company-id-list.js';
 import { progressTo } from './progress.js';
 import { syncEventJson } from './schemas.js';
-import { UsageError } from './usage-error.js';
 
 const MAX_FAULTS_TOLD = 20;
 /** Records held in memory. */
@@ -21,37 +21,65 @@ const PORTION = 5_000;
 
 type Print = (line: string) => void;
 
-/** @returns 0 once all are written, or shown; 1 if a line is not an id or nobody has confirmed, and then nothing was sent */
-export async function seedCompaniesCommand(
-  config: Config,
-  own: Flags,
-  logger: Logger,
-  schemasFolder: string,
-  print: Print,
-): Promise<number> {
-  const { file, by } = own;
-  if (typeof file !== 'string' || file === '')
-    throw new UsageError(['companies seed needs --file <ids>, or --file - for what is piped in']);
-  if (by === true || by === '') throw new UsageError(['--by needs a value: expected the name of the system that told']);
+const flags = {
+  file: requiredTextFlag(
+    '<ids>',
+    'companies seed needs --file <ids>, or --file - for what is piped in',
+    'one companyId a line; - for what is piped in',
+  ),
+  by: textFlag(
+    '<name>',
+    'the name of the system that told',
+    'which system told the customers, kept in the records for people',
+  ),
+  ...SILENCING_FLAGS,
+};
 
-  const ids = await CompanyIdList.open(file);
-  try {
-    const silenced = await idsIn(ids, print);
-    if (silenced === null) return 1;
-    const again = `company-sync companies seed --file ${file}${by === undefined ? '' : ` --by ${by}`}`;
-    const decision = await maySilence(silenced, own, again, print);
-    if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
-    const json = await syncEventJson(config, schemasFolder);
-    await mustBeKeyedByDefault(config, logger, json);
-    const payload = { AnnouncedElsewhere: { by: by ?? null } };
-    // A list of ids does not name the clients, and nobody asks for them here.
-    const recordOf = (companyId: string) => json.recordOf(JSON.stringify({ companyId, clientId: '', payload }));
-    await sendAll(config, logger, ids, recordOf, silenced.count, print);
-  } finally {
-    await ids.close();
-  }
-  return 0;
-}
+export const companiesSeedCommand = command({
+  summary: 'mark companies as announced by another system, so that they are not announced here',
+  flags,
+  writesInput: true,
+  lesson: `For customers whom a predecessor has told. Each company gets a record in the input topic, AnnouncedElsewhere. It
+silences the company permanently from there on, also if the company waits, is on hold, or was never seen. For a
+company that was announced or deleted before, it does nothing. So you can run it again, also with a longer list.
+All instances must be of a release that knows the record: see "Moving from a predecessor" in docs/operations.md.
+There is no way back: a company that is marked by mistake is never announced. Look with --dry-run first. For more than 100
+companies it asks; without a terminal, as with --file -, pass --yes.
+
+A line is an id as it is, in UTF-8. Empty lines and those that begin with # are passed over. An id that begins with #
+or ", or has white space at an end or control characters, is written as a text of JSON: "\\t#7". All lines are read
+before the first is sent: if one is not an id, nothing is sent. Millions of ids need no more memory than a few.
+
+  company-sync companies seed --file told.txt --by notifier-v1
+  psql -Atc 'select company_id from told' | company-sync companies seed --file - --yes
+  company-sync explain acme-42     # announced by another system, as was said at ... by record 3/1042
+`,
+  exit: [
+    'all were sent, or shown',
+    'nothing was sent (a line is not an id, or nobody confirmed), or the brokers refused',
+  ],
+  async run(context, typed) {
+    const { config, logger, schemasFolder, print } = context;
+    const { file, by } = typed;
+    const ids = await CompanyIdList.open(file);
+    try {
+      const silenced = await idsIn(ids, print);
+      if (silenced === null) return 1;
+      const again = `company-sync companies seed --file ${file}${by === null ? '' : ` --by ${by}`}`;
+      const decision = await maySilence(silenced, typed, again, print);
+      if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
+      const json = await syncEventJson(config, schemasFolder);
+      await mustBeKeyedByDefault(config, logger, json);
+      const payload = { AnnouncedElsewhere: { by } };
+      // A list of ids does not name the clients, and nobody asks for them here.
+      const recordOf = (companyId: string) => json.recordOf(JSON.stringify({ companyId, clientId: '', payload }));
+      await sendAll(context, ids, recordOf, silenced.count);
+    } finally {
+      await ids.close();
+    }
+    return 0;
+  },
+});
 
 /** All lines are read before the first is sent. Null if one is not an id; that is printed then. */
 async function idsIn(ids: CompanyIdList, print: Print): Promise<SilencedCompanies | null> {
@@ -100,12 +128,10 @@ async function mustBeKeyedByDefault(config: Config, logger: Logger, json: SyncEv
 }
 
 async function sendAll(
-  config: Config,
-  logger: Logger,
+  { config, logger, print }: CommandContext,
   ids: CompanyIdList,
   recordOf: (companyId: string) => RecordToWrite,
   count: number,
-  print: Print,
 ): Promise<void> {
   const topic = config.topics.syncEvents;
   const sender = await RecordSender.connect(kafkaConfigOf(config, logger));

@@ -1,5 +1,5 @@
 /** Asks before many companies are silenced: there is no way back. */
-import type { Flags } from '../config.js';
+import { flagSwitch } from './command.js';
 import { consentTyped } from './consent.js';
 
 /** Companies that may be silenced without a question: as many as a person can look through. */
@@ -24,6 +24,12 @@ export class SilencedCompanies {
   }
 }
 
+export const SILENCING_FLAGS = {
+  'dry-run': flagSwitch('send nothing: print how many companies would never be announced, and which'),
+  yes: flagSwitch('send without asking, also if more than 100 companies would never be announced'),
+};
+type SilencingFlags = Readonly<Record<keyof typeof SILENCING_FLAGS, boolean>>;
+
 /**
  * Whether to send. With --dry-run it prints what would be silenced. For more companies than a person looks through it asks.
  *
@@ -32,17 +38,17 @@ export class SilencedCompanies {
  */
 export async function maySilence(
   silenced: SilencedCompanies,
-  own: Flags,
+  flags: SilencingFlags,
   again: string,
   print: (line: string) => void,
   consent: (question: string) => Promise<boolean> = consentTyped,
 ): Promise<'send' | 'dry-run' | 'refused'> {
-  if (own['dry-run'] === true) {
+  if (flags['dry-run']) {
     for (const line of silenced.lines()) print(line);
     print(`nothing was sent: to send, run ${again}`);
     return 'dry-run';
   }
-  if (silenced.count <= UNASKED_COMPANIES || own['yes'] === true) return 'send';
+  if (silenced.count <= UNASKED_COMPANIES || flags.yes) return 'send';
   const asked = await consent(`Silence ${companies(silenced.count)} permanently? There is no way back.`);
   if (asked) return 'send';
   print(

@@ -2,7 +2,6 @@
 import { type DeadLetter, idOf, sizeOf, withoutBytes } from '../publish/dead-letter.js';
 import { InstanceError } from '../ops/instance-client.js';
 import type { ReadLetters } from './dead-letter-desk.js';
-import { lettersWanted } from './dead-letter-flags.js';
 import { portionsOf } from './dead-letter-portions.js';
 import {
   asFirstCame,
@@ -13,31 +12,34 @@ import {
   repairOf,
   send,
   type Repair,
-  type Repairing,
+  type Repairs,
 } from './dead-letter-repair.js';
 import type { RecordId } from './repair-attempts.js';
-import { UsageError } from './usage-error.js';
+import { UsageError } from './command.js';
+
+interface RepairAllFlags {
+  readonly code: string | null;
+  /** In milliseconds since the epoch. */
+  readonly since: number | null;
+  readonly force: boolean;
+}
 
 /**
  * Sends all dead letters again that can be read now, in the order in which they came. It prints why each of the others is
  * left. If a letter and a repair of it can both be read, the repair is sent.
  * @returns the exit code
  */
-export async function repairAll(at: Repairing): Promise<number> {
-  const { desk, own, print } = at;
-  if (own['all'] !== true) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
-  if (own['client-id'] !== undefined)
-    throw new UsageError(['--client-id is that of one company: give it with <partition>/<offset>, not with --all']);
-  const { sinceMs, isWanted } = lettersWanted(own);
+export async function repairAll(at: Repairs, { code, since, force }: RepairAllFlags): Promise<number> {
+  const { desk, print } = at;
   const sizes = new Map<RecordId, number>();
-  const read = await desk.letters(sinceMs, (letter) => {
-    if (!isWanted(letter)) return null;
+  const read = await desk.letters(since, (letter) => {
+    if (code !== null && letter.code !== code) return null;
     sizes.set(idOf(letter), sizeOf(letter));
     return withoutBytes(letter);
   });
-  const all = new RepairOfAll(at, read);
+  const all = new RepairOfAll(at, read, force);
   for (const ids of portionsOf(read, sizes)) {
-    const portion = await desk.letters(sinceMs, (letter) => (ids.has(idOf(letter)) ? letter : null));
+    const portion = await desk.letters(since, (letter) => (ids.has(idOf(letter)) ? letter : null));
     await all.repair(portion.letters);
   }
   print(`${all.answered} of ${all.open} dead letters without a repair were sent again`);
@@ -55,8 +57,9 @@ class RepairOfAll {
   readonly #places: ReadonlyMap<RecordId, number>;
 
   constructor(
-    private readonly at: Repairing,
+    private readonly at: Repairs,
     private readonly read: ReadLetters,
+    private readonly force: boolean,
   ) {
     this.#places = new Map(read.letters.map((letter, place) => [idOf(letter), place]));
   }
@@ -66,7 +69,7 @@ class RepairOfAll {
     const repairs = await this.#judge(letters);
     for (const repair of repairs.sort((a, b) => this.#placeOf(a) - this.#placeOf(b))) {
       try {
-        await send(this.at, repair);
+        await send(this.at, repair, null);
       } catch (error) {
         if (!(error instanceof UsageError || error instanceof InstanceError)) throw error;
         print(`${idOf(repair.letter)}: left, ${error.message}`);
@@ -78,10 +81,12 @@ class RepairOfAll {
 
   /** The repairs that may be sent; prints why the other letters are left. */
   async #judge(letters: readonly DeadLetter[]): Promise<Repair[]> {
-    const { desk, own, print } = this.at;
+    const { desk, print } = this.at;
     const events = await desk.readAgain(letters);
     const watched = new Set(
-      events.flatMap((event) => (typeof event !== 'string' && judgedByTime(event, own) ? [event.companyId] : [])),
+      events.flatMap((event) =>
+        typeof event !== 'string' && judgedByTime(event, this.force) ? [event.companyId] : [],
+      ),
     );
     const cameFirst = letters.map((letter) => asFirstCame(letter, this.read));
     const afterwards = await desk.afterwards(cameFirst, this.read.companies, watched);
@@ -97,9 +102,9 @@ class RepairOfAll {
       if (isReplaced) continue;
       try {
         if (typeof event === 'string') throw new RefusedError(event);
-        const record = asItCame(letter, own);
-        if (judgedByTime(event, own)) refuse(afterwards.refusalOf(event, asFirstCame(letter, this.read)));
-        const repair = repairOf(letter, event, record, this.read, own);
+        const record = asItCame(letter, this.force);
+        if (judgedByTime(event, this.force)) refuse(afterwards.refusalOf(event, asFirstCame(letter, this.read)));
+        const repair = repairOf(letter, event, record, this.read, this.force);
         for (const one of repair.replaced) this.#replaced.add(one);
         repairs.push(repair);
       } catch (error) {

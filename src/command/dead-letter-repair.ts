@@ -1,6 +1,5 @@
 /** Repairs of dead letters: what may be sent in place of one, where it goes, and what goes with it. */
 import { LIMIT_CODES } from '../domain/limits.js';
-import type { Flags } from '../config.js';
 import type { InputEvent } from '../domain/events.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import type { RecordTo } from '../kafka/topics/record-sender.js';
@@ -10,12 +9,12 @@ import type { DeadLetterDesk, ReadLetters } from './dead-letter-desk.js';
 import type { Print } from './print.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';
 import type { RunningInstances } from './running-instances.js';
-import { UsageError } from './usage-error.js';
+import { UsageError } from './command.js';
 
-export interface Repairing {
+/** What the commands of dead letters work with. */
+export interface Repairs {
   readonly desk: DeadLetterDesk;
   readonly instances: RunningInstances;
-  readonly own: Flags;
   readonly print: Print;
 }
 
@@ -38,23 +37,31 @@ export interface Repair {
 /** Records that a message names. */
 const MAX_NAMED_RECORDS = 10;
 
+interface RepairFlags {
+  readonly file: string | null;
+  readonly 'client-id': string | null;
+  readonly force: boolean;
+}
+
 /** @returns the exit code */
-export async function repairOne(at: Repairing, id: RecordId): Promise<number> {
-  const { desk, own } = at;
-  const { file } = own;
-  if (file === true) throw new UsageError(['--file needs a value: expected a file with the event as JSON']);
-  const fixed = file === undefined ? null : await desk.readLine(file);
+export async function repairOne(
+  at: Repairs,
+  id: RecordId,
+  { file, force, 'client-id': client }: RepairFlags,
+): Promise<number> {
+  const { desk } = at;
+  const fixed = file === null ? null : await desk.readLine(file);
   const read = await desk.letter(id);
   const { letter } = read;
   const [now] = fixed === null ? await desk.readAgain([letter]) : [fixed.event];
   if (now === undefined || typeof now === 'string')
-    throw new Error(`it would be a dead letter again (${now}): give what it should have been with --file`);
-  const record = fixed?.record ?? asItCame(letter, own);
-  if (judgedByTime(now, own)) {
+    throw new Error(`the record still cannot be read (${now}): pass the corrected event with --file`);
+  const record = fixed?.record ?? asItCame(letter, force);
+  if (judgedByTime(now, force)) {
     const home = await homeOf(at, now.companyId, letter);
     refuse(await desk.refusalOf(now, asFirstCame(letter, read), home, read.companies));
   }
-  await send(at, repairOf(letter, now, record, read, own));
+  await send(at, repairOf(letter, now, record, read, force), client);
   return 0;
 }
 
@@ -69,7 +76,7 @@ export function repairOf(
   event: InputEvent,
   record: RecordToWrite,
   { attempts, companies, mismatched }: ReadLetters,
-  own: Flags,
+  force: boolean,
 ): Repair {
   const id = idOf(letter);
   const named = attempts.namedBy(id);
@@ -78,7 +85,7 @@ export function repairOf(
   for (const one of attempts.replacedWith(id)) {
     const company = companies.get(one) ?? event.companyId;
     const isOfAnother = company !== event.companyId && one !== id && !mismatched.has(one);
-    if (isOfAnother && own['force'] !== true) {
+    if (isOfAnother && !force) {
       if (named.has(one)) refuse(releasesAnother(one, company, event));
       continue;
     }
@@ -102,8 +109,8 @@ export function asFirstCame(letter: DeadLetter, { attempts }: ReadLetters): Dead
   return { ...letter, offset: Math.min(...offsets) };
 }
 
-export function asItCame({ key, value, headers, code }: DeadLetter, own: Flags): RecordToWrite {
-  if ((LIMIT_CODES as readonly string[]).includes(code) && own['force'] !== true)
+export function asItCame({ key, value, headers, code }: DeadLetter, force: boolean): RecordToWrite {
+  if ((LIMIT_CODES as readonly string[]).includes(code) && !force)
     throw new RefusedError(
       `it would be beyond the same limit again (${code}): give a smaller one with --file, or --force`,
     );
@@ -114,8 +121,8 @@ export function asItCame({ key, value, headers, code }: DeadLetter, own: Flags):
  * Whether the event may undo what came after it, whenever it comes: a status without a revision counts as the latest, an
  * unlink ends every link of its connection, and a manifest takes its datasets to its own link.
  */
-export function judgedByTime({ payload }: InputEvent, own: Flags): boolean {
-  if (own['force'] === true) return false;
+export function judgedByTime({ payload }: InputEvent, force: boolean): boolean {
+  if (force) return false;
   if (payload.kind === 'status') return payload.revision === null;
   return payload.kind === 'unlinked' || payload.kind === 'manifest';
 }
@@ -128,11 +135,11 @@ export function refuse(why: string | null): void {
  * The repair and, where what it replaces had the key of another company, the release of that one: both or neither, so that
  * a letter counts as repaired only when nobody is held by it any more.
  */
-export async function send(at: Repairing, repair: Repair): Promise<void> {
+export async function send(at: Repairs, repair: Repair, client: string | null): Promise<void> {
   const { desk, print } = at;
   const { letter, event, record, replaced } = repair;
   const releases: Release[] = [];
-  for (const held of repair.others.keys()) releases.push(...(await releasesOf(at, held, repair)));
+  for (const held of repair.others.keys()) releases.push(...(await releasesOf(at, held, repair, client)));
   const partition = await homeOf(at, event.companyId, letter);
   await desk.send([{ ...asRepairOf(replaced, record), partition }, ...releases.map(({ record }) => record)]);
   const others = [...replaced].filter((id) => id !== idOf(letter));
@@ -158,7 +165,7 @@ function inWords(ids: readonly RecordId[]): string {
  * another key or partitioner, or after a repartition, the instances know. A company that nobody has seen goes where its
  * key says.
  */
-async function homeOf({ desk, instances }: Repairing, companyId: string, letter: DeadLetter): Promise<number> {
+async function homeOf({ desk, instances }: Repairs, companyId: string, letter: DeadLetter): Promise<number> {
   const byKey = partitionOfKey(Buffer.from(companyId), await desk.inputPartitions());
   if (byKey === letter.partition && letter.key?.toString() === companyId) return byKey;
   return (await instances.explanation(companyId)).asOf?.partition ?? byKey;
@@ -169,21 +176,21 @@ async function homeOf({ desk, instances }: Repairing, companyId: string, letter:
  * it. It names the held company's own client: an announcement takes its client from the record that completes the company.
  */
 async function releasesOf(
-  { desk, instances, own }: Repairing,
+  { desk, instances }: Repairs,
   held: string,
   { letter, event, replaced }: Repair,
+  client: string | null,
 ): Promise<Release[]> {
   const { holds, clientId, asOf } = await instances.explanation(held);
   const lifted = holds.map(({ record }) => record).filter((id) => replaced.has(id));
   if (lifted.length === 0 || asOf === null) return [];
   const why = `${idOf(letter)} belongs to ${event.companyId}`;
-  const record = await desk.releaseOf(held, clientOf(held, clientId, own), lifted, why);
+  const record = await desk.releaseOf(held, clientOf(held, clientId ?? client), lifted, why);
   return [{ held, lifted, record: { ...record, partition: asOf.partition } }];
 }
 
 /** @throws UsageError where nobody knows it */
-export function clientOf(companyId: string, known: string | null, own: Flags): string {
-  const client = known ?? own['client-id'];
-  if (typeof client === 'string' && client !== '') return client;
+export function clientOf(companyId: string, client: string | null): string {
+  if (client !== null) return client;
   throw new UsageError([`no manifest of ${companyId} was seen that names its client: give it with --client-id`]);
 }

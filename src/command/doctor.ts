@@ -1,6 +1,6 @@
 /** `company-sync doctor`: whether everything outside is as `run` needs it, one line for each thing. Changes nothing. */
 import type { Logger } from 'pino';
-import type { Config, Flags, TopicNames } from '../config.js';
+import type { Config, TopicNames } from '../config.js';
 import { decidingSettingsOf } from '../deciding-settings.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import { ClusterView } from '../kafka/connection/cluster-view.js';
@@ -17,9 +17,10 @@ import { systemClock } from '../lib/system-clock.js';
 import type { Logs } from '../pipeline/ports.js';
 import { exposures } from '../security-settings.js';
 import { checkFirstStart, checkGroup, checkTransactionalIds } from '../start-checks.js';
+import { command, flagSwitch } from './command.js';
 import { examineStateFolder } from './doctor-state-folder.js';
 import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
-import { printJson, type Print } from './print.js';
+import { printJson } from './print.js';
 import { newestSchemas } from './schemas.js';
 
 /** Those of the processor take milliseconds. */
@@ -35,22 +36,26 @@ const NEEDED_ON_TOPICS: Readonly<Record<keyof TopicNames, readonly Operation[]>>
 };
 const NEEDED_ON_GROUP: readonly Operation[] = ['READ', 'DESCRIBE'];
 
-/** @returns 0 where nothing has failed, else 1 */
-export async function doctorCommand(
-  config: Config,
-  own: Flags,
-  logger: Logger,
-  schemasFolder: string,
-  print: Print,
-): Promise<number> {
-  const findings: Finding[] = [];
-  for await (const finding of examine(config, logger, schemasFolder)) {
-    findings.push(finding);
-    if (own['json'] !== true) print(lineOf(finding), COLOURS[finding.status]);
-  }
-  if (own['json'] === true) printJson(findings, print);
-  return findings.some(({ status }) => status === 'failed') ? 1 : 0;
-}
+export const doctorCommand = command({
+  summary:
+    'check brokers, topics, transactions, other deployments, permissions, registry, schemas and the state folder; ' +
+    'change nothing',
+  flags: { json: flagSwitch('print the findings as JSON: check, status (ok, warning, failed), message') },
+  lesson: `It prints one line for each thing, and what to do if it is not as it must be. You can run it beside a running instance.
+It does not try whether a transactional id may be written, because that would fence its owner. A transaction counts as one
+that keeps readers waiting if it is open for three seconds; the processor's take milliseconds.
+`,
+  exit: ['nothing failed', 'something did'],
+  async run({ config, logger, schemasFolder, print }, { json }) {
+    const findings: Finding[] = [];
+    for await (const finding of examine(config, logger, schemasFolder)) {
+      findings.push(finding);
+      if (!json) print(lineOf(finding), COLOURS[finding.status]);
+    }
+    if (json) printJson(findings, print);
+    return findings.some(({ status }) => status === 'failed') ? 1 : 0;
+  },
+});
 
 const COLOURS = { ok: undefined, warning: 'yellow', failed: 'red' } as const;
 

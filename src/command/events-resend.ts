@@ -1,6 +1,6 @@
 /** `company-sync events resend <companyId>`: an announcement once more, under its own id, to a topic that is named. */
 import type { Logger } from 'pino';
-import type { Config, Flags } from '../config.js';
+import type { Config } from '../config.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import type { KafkaLogs } from '../kafka/reading/kafka-logs.js';
@@ -16,11 +16,11 @@ import { BrokerError } from '../pipeline/errors.js';
 import { eventIdNamespace, eventIdOf } from '../publish/event-id.js';
 import { loadEventTypes } from '../publish/event-types.js';
 import { resentOf } from '../publish/resent-event.js';
+import { command, requiredTextFlag, UsageError, type CommandContext } from './command.js';
 import { commandLogs } from './command-logs.js';
 import { printToStandardError } from './print.js';
 import { readPartitions } from './read-partitions.js';
 import { RunningInstances } from './running-instances.js';
-import { UsageError } from './usage-error.js';
 
 /** Where an announcement lies. */
 interface Found {
@@ -36,16 +36,27 @@ class NotAnnouncedError extends Error {
 /** Any of these, and the topic is read instead. */
 const CANNOT_BE_ASKED = [InstanceError, BrokerError, RegistryUnavailableError];
 
-/** @returns 0 once it is written */
-export async function resendEventCommand(
-  config: Config,
-  [companyId = '']: readonly string[],
-  own: Flags,
-  logger: Logger,
-  schemasFolder: string,
-  print: (line: string) => void,
+export const eventsResendCommand = command({
+  summary: 'send the announcement of a company once more, under the same id, to a topic that you name',
+  argument: '<companyId>',
+  flags: { to: requiredTextFlag('<topic>', 'events resend needs --to <topic>', 'where to; it must exist') },
+  lesson: `Its key, value and headers are those of the announcement, byte for byte, and a header resent_from says where that is:
+<topic>/<partition>/<offset>. Its readers know it by its eventId, so that it may be sent to the topic of the
+announcements themselves too. A running instance tells where it is; if none runs, the whole topic is read. Once
+retention has removed it, it cannot be sent again.
+
+  company-sync events resend acme-42 --to company-synchronized
+`,
+  exit: ['sent', 'the company was not announced, its event is gone, or the brokers refused'],
+  run: (context, { to }, companyId) => resend(context, to, companyId),
+});
+
+async function resend(
+  { config, logger, schemasFolder, print }: CommandContext,
+  to: string,
+  companyId: string,
 ): Promise<number> {
-  const to = targetOf(own, config);
+  mustBeForAnnouncements(to, config);
   const kafka = kafkaConfigOf(config, logger);
   const partitions = await countPartitions(kafka, systemClock, to);
   if (partitions === null) throw new Error(`topic ${to} does not exist, and nothing was sent`);
@@ -75,15 +86,14 @@ export async function resendEventCommand(
   return 0;
 }
 
-/** @throws UsageError where it is not named, or has another purpose */
-function targetOf(own: Flags, { topics, shadowOf }: Config): string {
-  const { to } = own;
-  if (typeof to !== 'string' || to === '') throw new UsageError(['events resend needs --to <topic>']);
+/** @throws UsageError if the topic has another purpose */
+function mustBeForAnnouncements(to: string, { topics, shadowOf }: Config): void {
   const deployments = [topics, ...(shadowOf === null ? [] : [shadowOf.topics])];
   for (const names of deployments)
     if (to !== names.companySynchronized && Object.values(names).includes(to))
-      throw new UsageError([`--to is ${JSON.stringify(to)}: expected a topic for announcements, which that is not`]);
-  return to;
+      throw new UsageError([
+        `--to is ${JSON.stringify(to)}: expected a topic for announcements, and this one has another purpose`,
+      ]);
 }
 
 /**

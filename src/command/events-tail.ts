@@ -1,6 +1,4 @@
 /** `company-sync events tail`: announcements as they are published, one line each. */
-import type { Logger } from 'pino';
-import type { Config, Flags } from '../config.js';
 import { AvroReader } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { ReadersById } from '../decode/readers-by-id.js';
@@ -13,8 +11,8 @@ import type { LogRecord } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import { ReaderClosedError } from '../pipeline/errors.js';
 import { loadEventTypes } from '../publish/event-types.js';
+import { command, countFlag, flagSwitch } from './command.js';
 import { commandLogs } from './command-logs.js';
-import { UsageError } from './usage-error.js';
 
 const RECORDS_A_READ = 500;
 
@@ -31,60 +29,58 @@ interface Announced {
   readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
 }
 
-/** Runs until it is interrupted, or has printed as many as it was told to. @returns the exit code */
-export async function tailEventsCommand(
-  config: Config,
-  own: Flags,
-  logger: Logger,
-  schemasFolder: string,
-  print: (line: string) => void,
-): Promise<number> {
-  const topic = config.topics.companySynchronized;
-  const kafka = kafkaConfigOf(config, logger);
-  const count = countOf(own);
-  const partitions = await partitionsOf(kafka, systemClock, topic);
-  const logs = commandLogs('events tail', config, logger);
-  const announcements = new Announcements(
-    new SchemaRegistry(config.schemaRegistry),
-    (await loadEventTypes(schemasFolder)).companySynchronizedSchema,
-  );
-  let left = count;
-  const show = async (record: LogRecord): Promise<void> => {
-    const event = await announcements.read(record);
-    if (left <= 0) return;
-    print(own['json'] === true ? jsonOf(record, event) : lineOf(record, event));
-    if (--left === 0) await logs.close();
-  };
-  const readOne = async (partition: number): Promise<void> => {
-    const at = { topic, partition };
-    const { start, end } = await logs.bounds(at);
-    const upTo = own['to-end'] === true ? end : Infinity;
-    let position = own['to-end'] === true || own['from-beginning'] === true ? start : end;
-    const reader = logs.reader(at, position);
-    while (position < upTo) {
-      const { records, nextOffset } = await reader.next(RECORDS_A_READ);
-      for (const record of records) if (record.offset < upTo) await show(record);
-      position = nextOffset;
+/** Runs until it is interrupted, or has printed as many as it was told to. */
+export const eventsTailCommand = command({
+  summary: 'print announcements as they are published',
+  flags: {
+    count: countFlag(Number.MAX_SAFE_INTEGER, 'end after so many'),
+    'from-beginning': flagSwitch('begin with those that are there already'),
+    'to-end': flagSwitch('print those that are there already, and end'),
+    json: flagSwitch('print each as one line of JSON, with all of its fields'),
+  },
+  exit: ['as many as --count or --to-end says were printed', 'the topic is not there, or cannot be read'],
+  async run(
+    { config, logger, schemasFolder, print },
+    { count, json, 'to-end': toEnd, 'from-beginning': fromBeginning },
+  ) {
+    const topic = config.topics.companySynchronized;
+    const kafka = kafkaConfigOf(config, logger);
+    const partitions = await partitionsOf(kafka, systemClock, topic);
+    const logs = commandLogs('events tail', config, logger);
+    const announcements = new Announcements(
+      new SchemaRegistry(config.schemaRegistry),
+      (await loadEventTypes(schemasFolder)).companySynchronizedSchema,
+    );
+    let left = count ?? Infinity;
+    const show = async (record: LogRecord): Promise<void> => {
+      const event = await announcements.read(record);
+      if (left <= 0) return;
+      print(json ? jsonOf(record, event) : lineOf(record, event));
+      if (--left === 0) await logs.close();
+    };
+    const readOne = async (partition: number): Promise<void> => {
+      const at = { topic, partition };
+      const { start, end } = await logs.bounds(at);
+      const upTo = toEnd ? end : Infinity;
+      let position = toEnd || fromBeginning ? start : end;
+      const reader = logs.reader(at, position);
+      while (position < upTo) {
+        const { records, nextOffset } = await reader.next(RECORDS_A_READ);
+        for (const record of records) if (record.offset < upTo) await show(record);
+        position = nextOffset;
+      }
+      reader.close();
+    };
+    try {
+      await Promise.all(Array.from({ length: partitions }, (_, partition) => readOne(partition)));
+    } catch (error) {
+      if (!(error instanceof ReaderClosedError)) throw error;
+    } finally {
+      await logs.close();
     }
-    reader.close();
-  };
-  try {
-    await Promise.all(Array.from({ length: partitions }, (_, partition) => readOne(partition)));
-  } catch (error) {
-    if (!(error instanceof ReaderClosedError)) throw error;
-  } finally {
-    await logs.close();
-  }
-  return 0;
-}
-
-function countOf(own: Flags): number {
-  if (own['count'] === undefined) return Infinity;
-  const count = Number(own['count']);
-  if (own['count'] === true || !Number.isInteger(count) || count < 1)
-    throw new UsageError([`--count is ${JSON.stringify(own['count'])}: expected a whole number from 1 on`]);
-  return count;
-}
+    return 0;
+  },
+});
 
 /** Reads announcements, whatever schemas they were written with. */
 class Announcements {

@@ -1,7 +1,6 @@
 /** `company-sync explain <companyId>`: why a company has or has not been announced. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
-import type { Config, Flags } from '../config.js';
+import type { Config } from '../config.js';
 import { explain, explainUnknown } from '../domain/explain.js';
 import type { Explanation, Verdict } from '../domain/explanation.js';
 import { policyFor } from '../domain/policy.js';
@@ -12,7 +11,7 @@ import { readCompany } from '../store/row-loading.js';
 import { lookIntoStopped, type LeftPartition } from '../store/stopped-instance.js';
 import { printJson, printText, type Colour, type Print } from './print.js';
 import { RunningInstances } from './running-instances.js';
-import { UsageError } from './usage-error.js';
+import { command, flagSwitch, MISCONFIGURED, textFlag, UsageError } from './command.js';
 
 /** How often `--watch` asks. */
 const WATCH_INTERVAL_MS = 1_000;
@@ -26,30 +25,46 @@ const EXIT_UNKNOWN = 1;
 /** Nothing changes any more. */
 const FINAL_VERDICTS: ReadonlySet<Verdict> = new Set(['announced', 'announced-elsewhere', 'deleted']);
 
-/** @returns the exit code */
-export async function explainCommand(
-  config: Config,
-  [companyId = '']: readonly string[],
-  own: Flags,
-  logger: Logger,
-  print: Print,
-): Promise<number> {
-  const { offline, watch } = own;
-  const show = (explanation: Explanation) =>
-    own['json'] !== true
-      ? printInWords(explanation, print)
-      : watch === true
-        ? print(JSON.stringify(explanation))
-        : printJson(explanation, print);
-  if (offline === undefined) {
-    const instances = new RunningInstances(config, logger, OR_OFFLINE);
-    const ask = () => instances.explanation(companyId);
-    return watch === true ? follow(ask, show, print) : finish(await ask(), show);
-  }
-  if (offline === true) throw new UsageError(['--offline needs a value: expected the state folder of an instance']);
-  if (watch === true) throw new UsageError(['--watch and --offline are both set: a stopped instance changes nothing']);
-  return finish(await explainStopped(config, offline, companyId), show);
-}
+export const explainCommand = command({
+  summary: 'explain why a company has or has not been announced, with input offsets as evidence',
+  argument: '<companyId>',
+  flags: {
+    offline: textFlag(
+      '<state folder>',
+      'the state folder of an instance',
+      'read the folder of a stopped instance, without changing it; ask nobody',
+    ),
+    json: flagSwitch('print all that is known as JSON, as GET /companies/<companyId> does'),
+    watch: flagSwitch('print the explanation whenever it changes, until the company is announced or deleted'),
+  },
+  lesson: `It finds a running instance through the group and asks it over HTTP, with HTTP_TOKEN if that is set.
+The first line is the verdict. The other lines are the evidence: records on hold, links, datasets with their statuses,
+and the input offset of each. Changes that are not committed yet are not shown.
+
+  company-sync explain acme-42
+  company-sync explain acme-42 --watch
+  company-sync explain acme-42 --json | jq '.datasets[] | select(.class == "in-progress")'
+`,
+  exit: [
+    'explained',
+    'no record of the company was seen, or nobody could be asked',
+    `${MISCONFIGURED}, or another process uses the state folder`,
+  ],
+  async run({ config, logger, print }, { offline, watch, json }, companyId) {
+    const show = (explanation: Explanation) => {
+      if (!json) printInWords(explanation, print);
+      else if (watch) print(JSON.stringify(explanation));
+      else printJson(explanation, print);
+    };
+    if (offline === null) {
+      const instances = new RunningInstances(config, logger, OR_OFFLINE);
+      const ask = () => instances.explanation(companyId);
+      return watch ? follow(ask, show, print) : finish(await ask(), show);
+    }
+    if (watch) throw new UsageError(['--watch and --offline are both set: a stopped instance changes nothing']);
+    return finish(await explainStopped(config, offline, companyId), show);
+  },
+});
 
 const COLOURS: Readonly<Record<Verdict, Colour | undefined>> = {
   unknown: undefined,

@@ -1,6 +1,4 @@
 /** `company-sync positions show | set`. */
-import type { Logger } from 'pino';
-import type { Config, Flags } from '../config.js';
 import { WHAT_TO_DO_ABOUT_GROWTH } from '../kafka/topics/input-growth.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { readPositions, type FoundPositions, type PositionSources } from '../kafka/group/partition-positions.js';
@@ -13,31 +11,69 @@ import { commandLogs } from './command-logs.js';
 import { consentTyped } from './consent.js';
 import { printJson, printToStandardError, type Print } from './print.js';
 import { progressTo } from './progress.js';
-import { UsageError } from './usage-error.js';
-
-type Verb = 'show' | 'set';
+import { command, flagSwitch, textFlag, UsageError, wordFlag, type CommandContext } from './command.js';
 
 interface Work {
   readonly applicationId: string;
   readonly sources: PositionSources;
   readonly inputPartitions: number;
   readonly group: StoppedGroup;
-  readonly own: Flags;
   readonly print: Print;
 }
 
-/** @returns the exit code */
-export async function positionsCommand(
-  verb: Verb,
-  config: Config,
-  own: Flags,
-  logger: Logger,
-  print: Print,
+const partition = (meaning: string) => textFlag('<number>', 'a partition of the input', meaning);
+
+export const showCommand = command({
+  summary: 'print for each input partition what the state, the group and the input say, and whether it can run',
+  flags: {
+    partition: partition('only this partition'),
+    json: flagSwitch('print all of it as JSON'),
+  },
+  lesson: `The state has a position: the first input offset that it has not read. The group's committed offset must be equal to
+it and be in the input. Otherwise the partition is blocked, and its line ends with the command that sets it.
+It changes nothing. You can run it while instances run.
+
+  company-sync positions show
+  company-sync positions show --json | jq '.partitions[] | select(.startsAt == null)'
+`,
+  exit: ['every partition can run', 'a partition is blocked, or the brokers gave no answer'],
+  run: (context, flags) => withWork('positions show', context, (work) => show(work, flags.partition, flags.json)),
+});
+
+export const setCommand = command({
+  summary: "set the group's offset of blocked partitions, while nothing runs",
+  flags: {
+    partition: partition('only this partition (default: all)'),
+    to: wordFlag(
+      `<${TARGETS.join('|')}>`,
+      TARGETS,
+      'state: run on from the position of the state; log-start: read all that the input still holds; ' +
+        'after-batch: skip the batch that cannot be read',
+    ),
+    yes: flagSwitch('set the offsets without asking'),
+  },
+  lesson: `Stop all instances first. It prints for each partition what it would set and what that loses: records that are skipped,
+companies that may be announced again or never. It asks before it sets anything; without a terminal, pass --yes.
+Without --to it only prints what is possible. Partitions that can run, and those that --to does not fit, stay as they are.
+
+  company-sync positions set
+  company-sync positions set --to state
+  company-sync positions set --partition 3 --to log-start --yes
+`,
+  exit: ['every partition can run', 'a partition is still blocked, it was refused, or it failed'],
+  run: (context, flags) =>
+    withWork('positions set', context, (work) => set(work, flags.partition, flags.to, flags.yes)),
+});
+
+async function withWork(
+  name: string,
+  { config, logger, print }: CommandContext,
+  perform: (work: Work) => Promise<number>,
 ): Promise<number> {
   const { applicationId, topics } = config;
   const kafka = kafkaConfigOf(config, logger);
-  const inputLogs = commandLogs(`positions ${verb}`, config, logger);
-  const changelogLogs = commandLogs(`positions ${verb}`, config, logger, 'compacted');
+  const inputLogs = commandLogs(name, config, logger);
+  const changelogLogs = commandLogs(name, config, logger, 'compacted');
   const group = new StoppedGroup(kafka, applicationId, clock);
   try {
     const inputPartitions = await partitionsOf(kafka, clock, topics.syncEvents);
@@ -53,19 +89,22 @@ export async function positionsCommand(
       },
       read: progressOf(topics.companyState),
     };
-    const work = { applicationId, sources, inputPartitions, group, own, print };
-    return await (verb === 'show' ? show(work) : set(work));
+    return await perform({ applicationId, sources, inputPartitions, group, print });
   } finally {
     await Promise.all([inputLogs.close(), changelogLogs.close(), group.close()]);
   }
 }
 
-async function show({ applicationId, sources, inputPartitions, group, own, print }: Work): Promise<number> {
+async function show(
+  { applicationId, sources, inputPartitions, group, print }: Work,
+  partition: string | null,
+  json: boolean,
+): Promise<number> {
   const members = await group.members();
-  const found = await readPositions(sources, partitionsWanted(own, inputPartitions), members.length > 0);
+  const found = await readPositions(sources, partitionsWanted(partition, inputPartitions), members.length > 0);
   const shown = found.map(described);
   const all = shown.every(({ startsAt }) => startsAt !== null);
-  if (own['json'] === true) printJson({ group: applicationId, members, partitions: shown }, print);
+  if (json) printJson({ group: applicationId, members, partitions: shown }, print);
   else {
     print(`group ${applicationId}: ${members.length === 0 ? 'no instance runs' : `runs on ${members.join(', ')}`}`);
     shown.forEach((one, i) =>
@@ -75,15 +114,19 @@ async function show({ applicationId, sources, inputPartitions, group, own, print
   return all ? EXIT_ALL_RUN : EXIT_SOME_BLOCKED;
 }
 
-async function set({ applicationId, sources, inputPartitions, group, own, print }: Work): Promise<number> {
-  const target = targetOf(own);
-  const partitions = partitionsWanted(own, inputPartitions);
+async function set(
+  { applicationId, sources, inputPartitions, group, print }: Work,
+  partition: string | null,
+  target: Target | null,
+  yes: boolean,
+): Promise<number> {
+  const partitions = partitionsWanted(partition, inputPartitions);
   if (sources.changelogPartitions !== inputPartitions)
     throw new PositionsRefusedError(
       `${sources.input} has ${inputPartitions} partitions and the changelog ${sources.changelogPartitions}. ${WHAT_TO_DO_ABOUT_GROWTH}`,
     );
   const consent = (count: number) =>
-    own['yes'] === true
+    yes
       ? Promise.resolve(true)
       : consentTyped(
           `Set the offsets of group ${applicationId} in ${count === 1 ? '1 partition' : `${count} partitions`}?`,
@@ -128,20 +171,11 @@ function progressOf(changelog: string): (records: number) => void {
   };
 }
 
-function partitionsWanted(own: Flags, count: number): number[] {
-  const text = own['partition'];
-  if (text === undefined) return Array.from({ length: count }, (_, partition) => partition);
+function partitionsWanted(text: string | null, count: number): number[] {
+  if (text === null) return Array.from({ length: count }, (_, partition) => partition);
   const partition = Number(text);
-  if (typeof text === 'string' && /^\d+$/.test(text) && partition < count) return [partition];
+  if (/^\d+$/.test(text) && partition < count) return [partition];
   throw new UsageError([
     `--partition is ${JSON.stringify(text)}: expected a partition of the input, 0 to ${count - 1}`,
   ]);
-}
-
-function targetOf(own: Flags): Target | null {
-  const text = own['to'];
-  if (text === undefined) return null;
-  const target = TARGETS.find((one) => one === text);
-  if (target !== undefined) return target;
-  throw new UsageError([`--to is ${JSON.stringify(text)}: expected ${TARGETS.join(' or ')}`]);
 }

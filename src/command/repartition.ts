@@ -1,6 +1,4 @@
 /** `company-sync repartition`. */
-import type { Logger } from 'pino';
-import type { Config, Flags } from '../config.js';
 import { ClusterView } from '../kafka/connection/cluster-view.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
@@ -9,22 +7,32 @@ import { StoppedGroup } from '../kafka/group/stopped-group.js';
 import { TopicAdmin } from '../kafka/topics/topic-admin.js';
 import { kafkaTransactions } from '../kafka/transactions/transactions.js';
 import { systemClock as clock } from '../lib/system-clock.js';
-import { UsageError } from './usage-error.js';
-import { wholeNumber } from './whole-number.js';
+import { command, countFlag, type CommandContext } from './command.js';
 
 /** For moving the state of one partition: the most that a broker allows by default. */
 const TRANSACTION_TIMEOUT_MS = 900_000;
 
-/** @returns the exit code */
-export async function repartitionCommand(
-  { applicationId, topics, shadowOf, ...config }: Config,
-  own: Flags,
-  logger: Logger,
-  print: (line: string) => void,
+export const repartitionCommand = command({
+  summary: 'move the state to more input partitions, while nothing runs',
+  flags: {
+    partitions: countFlag(10_000, 'how many partitions the input is to have (default: as many as it has)'),
+  },
+  lesson: `Stop all who write to the input, let the processor consume everything, and stop all instances. Then run this
+command. It also adds the partitions, to the input and to the changelog. Then start everything again. The folders of the
+instances can stay. The input must be written with Kafka's default partitioner: the command refuses any other.
+If the command is interrupted, run it again: it continues where it stopped. Until it has finished, no partition runs.
+It needs room for the state of one partition in TMPDIR.
+
+  company-sync repartition --partitions 24
+`,
+  exit: ['the state is moved', 'refused, or not finished: run it again'],
+  run: (context, { partitions }) => moveState(context, partitions),
+});
+
+async function moveState(
+  { config: { applicationId, topics, shadowOf, ...config }, logger, print }: CommandContext,
+  partitions: number | null,
 ): Promise<number> {
-  const faults: string[] = [];
-  const partitions = wholeNumber(own, 'partitions', 10_000, faults);
-  if (faults.length > 0) throw new UsageError(faults);
   const kafka = kafkaConfigOf({ applicationId, kafka: config.kafka }, logger);
   const cluster = new ClusterView(kafka, clock);
   const logs = new KafkaLogs({

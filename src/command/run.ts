@@ -12,6 +12,7 @@ import { Service } from '../service.js';
 import { MisconfiguredError } from '../start-checks.js';
 import { StateDirOfOtherError } from '../store/held-state.js';
 import { StateDirInUseError } from '../store/instance-lock.js';
+import { command, MISCONFIGURED as WRONG_SETTING } from './command.js';
 import { endProcess, type HostProcess } from './end-process.js';
 import { watchStops } from './stop-watchdog.js';
 
@@ -21,6 +22,20 @@ const STOP_DEADLINE_MS = 9_000;
 /** Exit code of a process that must be configured differently, as for bad settings. */
 const EXIT_MISCONFIGURED = 2;
 const MISCONFIGURED = [StateDirInUseError, StateDirOfOtherError, MisconfiguredError, SettingsChangedError];
+
+export const runCommand = command({
+  summary: 'run the processor until it receives SIGTERM or SIGINT',
+  flags: {},
+  lesson: `It refuses a start that would announce twice, never, or the wrong thing, with exit code 2, and says what to do: see
+"What a start refuses" in docs/operations.md.
+`,
+  exit: [
+    'stopped by a signal',
+    'it could not start, or could not go on',
+    `${WRONG_SETTING}, another process uses the state folder, or the start is refused`,
+  ],
+  run: ({ config, logger, schemasFolder, host, tracing }) => runProcessor(config, logger, schemasFolder, host, tracing),
+});
 
 /**
  * Runs until SIGTERM or SIGINT.

@@ -4,6 +4,7 @@ import { SchemaRegistry } from '../registry/schema-registry.js';
 import { schemaVersions, type SchemaFile } from '../lib/schema-files.js';
 import { systemClock } from '../lib/system-clock.js';
 import { SyncEventJson } from '../publish/sync-event-json.js';
+import { command } from './command.js';
 
 /** Folder of each topic's schemas; the subject follows the topic's name, the folder keeps the default one. */
 const FOLDERS: Partial<Record<keyof TopicNames, string>> = {
@@ -17,35 +18,36 @@ export interface Version extends SchemaFile {
   readonly subject: string;
 }
 
-/** Registers every version of every subject, oldest first. @returns the exit code */
-export async function registerSchemasCommand(
-  config: Config,
-  schemasFolder: string,
-  print: (line: string) => void,
-): Promise<number> {
-  const registry = new SchemaRegistry(config.schemaRegistry);
-  for (const { subject, file, schema } of await versions(config.topics, schemasFolder))
-    print(`${subject}: ${file} is registered, id ${await registry.register(subject, schema)}`);
-  return 0;
-}
+/** Registers every version of every subject, oldest first. */
+export const registerCommand = command({
+  summary: 'register the schemas',
+  flags: {},
+  exit: ['done', 'it failed'],
+  async run({ config, schemasFolder, print }) {
+    const registry = new SchemaRegistry(config.schemaRegistry);
+    for (const { subject, file, schema } of await versions(config.topics, schemasFolder))
+      print(`${subject}: ${file} is registered, id ${await registry.register(subject, schema)}`);
+    return 0;
+  },
+});
 
-/** Checks the newest version of every subject and registers nothing. @returns 1 where one is not compatible */
-export async function checkSchemasCommand(
-  config: Config,
-  schemasFolder: string,
-  print: (line: string) => void,
-): Promise<number> {
-  const registry = new SchemaRegistry(config.schemaRegistry);
-  let exitCode = 0;
-  for (const { subject, file, schema } of await newestSchemas(config.topics, schemasFolder)) {
-    const verdict = await registry.check(subject, schema);
-    if (!verdict.compatible) exitCode = 1;
-    print(
-      `${subject}: ${file} ${verdict.compatible ? 'is compatible' : `is NOT compatible: ${verdict.reasons.join('; ')}`}`,
-    );
-  }
-  return exitCode;
-}
+/** Checks the newest version of every subject and registers nothing. */
+export const checkCommand = command({
+  summary: 'check that the schemas are compatible with the registered ones; register nothing',
+  flags: {},
+  exit: ['all are compatible', 'one is not, or the registry does not answer'],
+  async run({ config, schemasFolder, print }) {
+    const registry = new SchemaRegistry(config.schemaRegistry);
+    let exitCode = 0;
+    for (const { subject, file, schema } of await newestSchemas(config.topics, schemasFolder)) {
+      const verdict = await registry.check(subject, schema);
+      if (!verdict.compatible) exitCode = 1;
+      const words = verdict.compatible ? 'is compatible' : `is NOT compatible: ${verdict.reasons.join('; ')}`;
+      print(`${subject}: ${file} ${words}`);
+    }
+    return exitCode;
+  },
+});
 
 /** The newest version of every subject. */
 export async function newestSchemas(topics: TopicNames, schemasFolder: string): Promise<Version[]> {

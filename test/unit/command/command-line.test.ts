@@ -1,29 +1,41 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  countFlag,
+  exitCodesOf,
+  flagSwitch,
+  readFlags,
+  requiredTextFlag,
+  textFlag,
+  timeFlag,
+  UsageError,
+  wordFlag,
+} from '../../../src/command/command.js';
 import { parseCommandLine } from '../../../src/command/command-line.js';
 import { loadConfig, type ConfigError, type Flags } from '../../../src/config.js';
-import { COMMAND_NAMES, exitCodesOf } from '../../../src/command/commands.js';
+import { settingFlags, settingSwitches } from '../../../src/settings.js';
+import { COMMANDS, COMMAND_NAMES } from '../../../src/command/commands.js';
 
 const operations = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operations.md'), 'utf8');
 
-test.each(['toString', 'constructor', '__proto__'])('%s, which every object has, is not a command', (word) => {
-  const parsed = parseCommandLine([word]);
-  expect(parsed.kind).toBe('faults');
+test.each(['toString', 'constructor', '__proto__'])('%s, which every object has, is not a command', async (word) => {
+  expect(await parseCommandLine([word])).toMatchObject({ kind: 'faults' });
 });
 
-test('what every object has is no flag of a command either', () => {
-  expect(parseCommandLine(['run', '--toString=x'])).toMatchObject({ own: {}, settings: { toString: 'x' } });
+test('what every object has is no flag of a command either', async () => {
+  expect(await parseCommandLine(['run', '--toString=x'])).toMatchObject({ own: {}, settings: { toString: 'x' } });
 });
 
 describe('explain', () => {
-  test('takes one company, whatever its id, and switches without values', () => {
+  test('takes one company, whatever its id, and switches without values', async () => {
     const words = (...typed: string[]) => parseCommandLine(['explain', ...typed]);
-    expect(words('a b', '--json', '--watch')).toEqual({
-      ...{ kind: 'command', name: 'explain', words: ['a b'], settings: {} },
+    expect(await words('a b', '--json', '--watch')).toEqual({
+      ...{ kind: 'command', name: 'explain', argument: 'a b', settings: {} },
+      command: await COMMANDS.explain(),
       own: { json: true, watch: true },
     });
-    expect(words('--', '--json')).toMatchObject({ words: ['--json'], own: {} });
-    expect(words('c', '--offline', './state', '--log-level=warn')).toMatchObject({
+    expect(await words('--', '--json')).toMatchObject({ argument: '--json', own: {} });
+    expect(await words('c', '--offline', './state', '--log-level=warn')).toMatchObject({
       ...{ own: { offline: './state' }, settings: { 'log-level': 'warn' } },
     });
   });
@@ -34,24 +46,24 @@ describe('explain', () => {
     [['explain', 'a', 'b'], '"b" after explain is one word too many'],
     [['run', 'now'], '"now" after run is one word too many'],
     [['explain', 'a', '--partitions=3'], null],
-  ])('%j', (words, fault) => {
-    const parsed = parseCommandLine(words);
+  ])('%j', async (words, fault) => {
+    const parsed = await parseCommandLine(words);
     if (fault === null)
       expect(parsed).toMatchObject({ settings: { partitions: '3' } }); // which no setting is called
     else expect(parsed).toEqual({ kind: 'faults', faults: [expect.stringContaining(fault) as string] });
   });
 });
 
-test('a setting that may stand without a value takes no word for one', () => {
-  expect(parseCommandLine(['explain', '--shadow', 'acme'])).toMatchObject({
-    words: ['acme'],
+test('a setting that may stand without a value takes no word for one', async () => {
+  expect(await parseCommandLine(['explain', '--shadow', 'acme'])).toMatchObject({
+    argument: 'acme',
     settings: { shadow: true },
   });
-  expect(parseCommandLine(['run', '--shadow=false'])).toMatchObject({ settings: { shadow: 'false' } });
+  expect(await parseCommandLine(['run', '--shadow=false'])).toMatchObject({ settings: { shadow: 'false' } });
 });
 
-test('a word that may be the value of an unknown flag does not hide that flag', () => {
-  expect(parseCommandLine(['run', '--no-such-flag', 'its value'])).toEqual({
+test('a word that may be the value of an unknown flag does not hide that flag', async () => {
+  expect(await parseCommandLine(['run', '--no-such-flag', 'its value'])).toEqual({
     kind: 'faults',
     faults: ['--no-such-flag is not a known flag', 'a word after run is one word too many'],
   });
@@ -67,8 +79,8 @@ describe('a secret that was typed in a wrong place is not shown', () => {
     [['run', `--kafka-sasl-pasword=${SECRET}`]],
     [['run', `-${SECRET}`]],
     [[`-p${SECRET}`]],
-  ])('%j', (typed) => {
-    const parsed = parseCommandLine(typed);
+  ])('%j', async (typed) => {
+    const parsed = await parseCommandLine(typed);
     const faults =
       parsed.kind === 'command' ? faultsOf(parsed.settings) : parsed.kind === 'faults' ? parsed.faults : [];
     expect(faults.length).toBeGreaterThan(0);
@@ -87,10 +99,62 @@ describe('a secret that was typed in a wrong place is not shown', () => {
   }
 });
 
-test.each(COMMAND_NAMES)('the exit codes of %s are in its help and in the operations page', (name) => {
-  const codes = exitCodesOf(name);
-  const help = parseCommandLine([...name.split(' '), '--help']);
+test.each(COMMAND_NAMES)('the exit codes of %s are in its help and in the operations page', async (name) => {
+  const codes = exitCodesOf(await COMMANDS[name]());
+  const help = await parseCommandLine([...name.split(' '), '--help']);
   const text = help.kind === 'help' ? help.text : '';
   for (const [code, meaning] of codes.entries()) expect(text).toContain(`${code} ${meaning}`);
   expect(operations).toContain(`| \`${name}\` | ${codes.join(' | ')} |`);
+});
+
+test.each([
+  ['a setting', ['--log-level', 'warn', 'explain', 'acme']],
+  ['a switch of the command', ['--json', 'explain', 'acme']],
+  ['a flag of the command', ['--offline', './state', 'explain', 'acme']],
+])('%s may stand before the command', async (_what, typed) => {
+  expect(await parseCommandLine(typed)).toMatchObject({ kind: 'command', name: 'explain', argument: 'acme' });
+});
+
+test('no flag of a command has the name of a setting, and every command can be asked for help', async () => {
+  const settings = new Set([...settingFlags(), ...settingSwitches()]);
+  for (const name of COMMAND_NAMES) {
+    const { flags } = await COMMANDS[name]();
+    expect(Object.keys(flags).filter((flag) => settings.has(flag))).toEqual([]);
+    expect(await parseCommandLine([...name.split(' '), '-h'])).toMatchObject({ kind: 'help' });
+  }
+  const overview = await parseCommandLine(['--help']);
+  for (const name of COMMAND_NAMES)
+    expect(overview).toMatchObject({ text: expect.stringContaining(`  ${name} `) as string });
+});
+
+describe('flags of a command', () => {
+  const flags = {
+    count: countFlag(9, ''),
+    since: timeFlag(''),
+    code: wordFlag('<code>', ['a', 'b'], ''),
+    name: textFlag('<name>', 'a name', ''),
+    file: requiredTextFlag('<file>', 'it needs --file <file>', ''),
+    yes: flagSwitch(''),
+  };
+
+  test('are read to values', () => {
+    const typed = { count: '9', since: '2026-01-31T12:00:00Z', code: 'b', name: 'x', file: '-', yes: true } as const;
+    expect(readFlags(flags, typed)).toEqual({ ...typed, count: 9, since: Date.UTC(2026, 0, 31, 12) });
+    const absent = { count: null, since: null, code: null, name: null, file: '-', yes: false };
+    expect(readFlags(flags, { file: '-' })).toEqual(absent);
+  });
+
+  test('are refused with all their faults at once', () => {
+    const typed = { count: '10', since: 'yesterday', code: 'c', name: true } as const;
+    const faults = [
+      '--count is "10": expected a whole number from 1 to 9',
+      '--since is "yesterday": expected a time such as 2026-01-31T12:00:00Z',
+      '--code is "c": expected one of a, b',
+      '--name needs a value: expected a name',
+      'it needs --file <file>',
+    ];
+    expect(() => readFlags(flags, typed)).toThrow(new UsageError(faults));
+    for (const count of ['0', '1.5', 'x', '', true] as const)
+      expect(() => readFlags(flags, { count, file: '-' })).toThrow('--count is');
+  });
 });

@@ -1,9 +1,8 @@
 import { maySilence, SilencedCompanies } from '../../../src/command/confirm-silencing.js';
-import type { Flags } from '../../../src/config.js';
 
 const AGAIN = 'company-sync companies seed --file told.txt';
 
-async function asked(count: number, own: Flags, answer: boolean | null) {
+async function asked(count: number, typed: { yes?: true; 'dry-run'?: true }, answer: boolean | null) {
   const silenced = new SilencedCompanies();
   for (let i = 0; i < count; i++) silenced.add(`company "${i}"`);
   const lines: string[] = [];
@@ -12,7 +11,13 @@ async function asked(count: number, own: Flags, answer: boolean | null) {
     questions.push(question);
     return Promise.resolve(answer ?? false);
   };
-  const decision = await maySilence(silenced, own, AGAIN, (line) => lines.push(line), consent);
+  const decision = await maySilence(
+    silenced,
+    { yes: false, 'dry-run': false, ...typed },
+    AGAIN,
+    (line) => lines.push(line),
+    consent,
+  );
   return { decision, lines, questions };
 }
 

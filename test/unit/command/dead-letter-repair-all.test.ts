@@ -2,7 +2,7 @@
 import type { DeadLetterDesk, ReadLetters } from '../../../src/command/dead-letter-desk.js';
 import { portionsOf } from '../../../src/command/dead-letter-portions.js';
 import { repairAll } from '../../../src/command/dead-letter-repair-all.js';
-import type { Repairing } from '../../../src/command/dead-letter-repair.js';
+import type { Repairs } from '../../../src/command/dead-letter-repair.js';
 import { InputAfterwards } from '../../../src/command/input-afterwards.js';
 import { RepairAttempts, type RecordId } from '../../../src/command/repair-attempts.js';
 import type { InputEvent } from '../../../src/domain/events.js';
@@ -96,11 +96,11 @@ async function repaired(stored: readonly DeadLetter[]): Promise<{ desk: Counting
   expect(partitionOfKey(KEY, PARTITIONS)).toBe(0);
   const desk = new CountingDesk(stored);
   const lines: string[] = [];
-  const at: Partial<Repairing> = {
-    ...{ desk: desk as unknown as DeadLetterDesk, own: { all: true } },
+  const at: Partial<Repairs> = {
+    desk: desk as unknown as DeadLetterDesk,
     print: (line) => void lines.push(line),
   };
-  expect(await repairAll(at as Repairing)).toBe(0);
+  expect(await repairAll(at as Repairs, { code: null, since: null, force: false })).toBe(0);
   return { desk, lines };
 }
 

@@ -1,6 +1,6 @@
 /** Whom the repair of a dead letter releases: a `repairs` header is the word of whoever sent the record. */
 import type { DeadLetterDesk, ReadLetters } from '../../../src/command/dead-letter-desk.js';
-import { RefusedError, repairOf, send, type Repairing } from '../../../src/command/dead-letter-repair.js';
+import { RefusedError, repairOf, send, type Repairs } from '../../../src/command/dead-letter-repair.js';
 import { RepairAttempts } from '../../../src/command/repair-attempts.js';
 import type { RunningInstances } from '../../../src/command/running-instances.js';
 import type { InputEvent } from '../../../src/domain/events.js';
@@ -35,7 +35,7 @@ const ABOUT_ACME: InputEvent = {
 
 function repairs(read: ReadLetters, offset: number, force = false) {
   const letter = read.letters.find((one) => one.offset === offset) as DeadLetter;
-  const repair = repairOf(letter, ABOUT_ACME, RECORD, read, force ? { force: true } : {});
+  const repair = repairOf(letter, ABOUT_ACME, RECORD, read, force);
   return { replaced: [...repair.replaced], others: Object.fromEntries(repair.others), repair };
 }
 
@@ -74,10 +74,10 @@ test('each company that is released is printed, with the records', async () => {
   const explanation = () =>
     Promise.resolve({ holds: [{ record: '0/5' }, { record: '0/6' }], clientId: 'k', asOf: { partition: 0 } });
   const at = {
-    ...{ desk: desk as DeadLetterDesk, instances: { explanation } as unknown as RunningInstances, own: {} },
+    ...{ desk: desk as DeadLetterDesk, instances: { explanation } as unknown as RunningInstances },
     print: (line: string) => void lines.push(line),
-  } satisfies Repairing;
-  await send(at, repairs(read, 9).repair);
+  } satisfies Repairs;
+  await send(at, repairs(read, 9).repair, null);
   expect(sent.map(({ key }) => String(key))).toEqual(['acme', 'held']);
   expect(lines).toEqual([
     '0/9: sent, a repair for company acme, and in place of 0/5, 0/6',
