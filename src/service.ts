@@ -36,7 +36,7 @@ import type { PartitionStatus, PipelineObserver } from './pipeline/observer.js';
 import { PartitionSet } from './pipeline/partition-set.js';
 import { StandbySet } from './pipeline/standby-set.js';
 import { Startup, type Surroundings } from './startup.js';
-import { CallDeadline, OPEN_DEADLINE_MS } from './store/call-deadline.js';
+import { CallDeadline, callsEnd, OPEN_DEADLINE_MS } from './store/call-deadline.js';
 import { ExclusiveStateDirectory } from './store/exclusive-state-directory.js';
 import { InstanceLock, stateDirExposure } from './store/instance-lock.js';
 import { stateSize } from './store/state-size.js';
@@ -59,8 +59,8 @@ export interface ServiceOptions {
 
 /** How long one part may take to close; the next owner aborts a batch in flight. */
 const CLOSE_PATIENCE_MS = 4_000;
-/** A call to a store that has not ended after this long counts as one that hangs when the process ends. */
-const HANGING_MS = 3_000;
+/** For calls to STATE_DIR that nobody waits for. One that has not ended by then counts as one that hangs. */
+const CALLS_PATIENCE_MS = 1_000;
 
 export class Service {
   readonly #options: ServiceOptions & { readonly cluster: ClusterView; readonly largeBatches: LargeBatches };
@@ -139,9 +139,9 @@ export class Service {
     if (surroundings !== null) await this.#run(lock, metrics, startup, surroundings);
   }
 
-  /** Whether a call to a store hangs: then Node cannot end the process either. */
+  /** Whether a call to STATE_DIR has not ended: Node's exit would wait for it, for as long as the volume hangs. */
   get hangsOnVolume(): boolean {
-    return [this.#volume, this.#chores, this.#state].some((calls) => (calls?.longestMs ?? 0) > HANGING_MS);
+    return [this.#volume, this.#chores, this.#state].some((calls) => (calls?.longestMs ?? 0) > 0);
   }
 
   /** Finishes the batches in flight, leaves the group and closes everything. Idempotent; never throws. */
@@ -157,6 +157,7 @@ export class Service {
     await this.#closePatiently('cluster view', this.#options.cluster.close());
     await this.#closePatiently('state folder lock', this.#lock?.release());
     this.#lock = null;
+    await callsEnd(this.#options.clock, CALLS_PATIENCE_MS, () => this.hangsOnVolume);
   }
 
   /** Never rejects, and waits no longer than CLOSE_PATIENCE_MS. */
@@ -170,11 +171,10 @@ export class Service {
     const { config, logger, clock, cluster, onCrash } = this.#options;
     const { topics, registry, decidingSettings } = surroundings;
     const { applicationId, stateDir, stateRetentionMs: retentionMs } = config;
-    const topic = config.topics.syncEvents;
-    const held = new HeldPositions(surroundings.held);
-    const group = { kafka: kafkaConfigOf(config, logger), groupId: applicationId, logger };
+    const [topic, held] = [config.topics.syncEvents, new HeldPositions(surroundings.held)];
     const lastMember = lock.word(`member of ${applicationId}`);
-    const remembered = new RememberedMember({ ...group, cluster, clock, memory: lastMember });
+    const group = { kafka: kafkaConfigOf(config, logger), groupId: applicationId, memory: lastMember };
+    const remembered = new RememberedMember({ ...group, cluster, clock, logger });
     await startup.mustFitGroup(decidingSettings, await remembered.predecessor());
     if (this.#stopping.signal.aborted) return;
     const membership = createMembership({

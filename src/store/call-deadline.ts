@@ -10,6 +10,14 @@ export const CALL_DEADLINE_MS = 30_000;
  */
 export const OPEN_DEADLINE_MS = 120_000;
 
+const LOOK_EVERY_MS = 20;
+
+/** Waits until no call is under way, for `patienceMs` at most. Never rejects. */
+export async function callsEnd(clock: Clock, patienceMs: number, isUnderWay: () => boolean): Promise<void> {
+  const deadline = clock.now() + patienceMs;
+  while (isUnderWay() && clock.now() < deadline) await clock.delay(LOOK_EVERY_MS);
+}
+
 interface Call {
   /** Such as `reading partition-3`. */
   readonly what: string;

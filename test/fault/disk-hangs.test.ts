@@ -65,7 +65,7 @@ async function mustGoOn(deployment: Deployment, sent: readonly Place[]): Promise
 
 onHangingDisk('a hanging disk is reported, and a stop does not wait for it', async () => {
   const { deployment, platform, processor, second, disk } = await started();
-  disk.hang();
+  disk.hang('writes');
   const sent = await platform.send(second);
   const isReported = async () => (await processor.get('/readyz')).status === 503;
   await processor.poll(isReported, 'it says that the disk hangs', REPORT_LIMIT_MS);
@@ -78,9 +78,18 @@ onHangingDisk('a hanging disk is reported, and a stop does not wait for it', asy
 
 onHangingDisk('nor does one that comes before the hanging disk is noticed', async () => {
   const { deployment, platform, processor, second, disk } = await started();
-  disk.hang();
+  disk.hang('writes');
   const sent = await platform.send(second);
   await mustStop(processor);
   disk.answer();
   await mustGoOn(deployment, sent);
+});
+
+onHangingDisk('nor does one that comes while nothing but the measuring of the folders hangs', async () => {
+  const { deployment, processor, disk } = await started();
+  disk.hang('lists');
+  await processor.poll(() => Promise.resolve(disk.hasBegun), 'a call hangs', REPORT_LIMIT_MS);
+  await mustStop(processor);
+  disk.answer();
+  await mustGoOn(deployment, []);
 });

@@ -3,12 +3,16 @@
  * has frozen, it lets a process that hangs on it be killed, as an NFS volume does. Needs a C compiler and the GNU libc.
  */
 import { spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Every call that RocksDB writes with; a call that hangs goes on once the file HANGS_WHILE is gone. */
+/**
+ * Every call that RocksDB writes with, and the listing of a folder, which Node does. They hang while there is a file
+ * HANGS_WHILE.writes, or HANGS_WHILE.lists. HANGS_WHILE.begun says that one hangs.
+ */
 const LIBRARY = `
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,16 +22,35 @@ const LIBRARY = `
 #include <sys/uio.h>
 #include <unistd.h>
 
+static void wait_at(const char *path, const char *calls) {
+  const char *prefix = getenv("HANGS_WHILE"), *folder = getenv("HANGS_BELOW");
+  if (prefix == NULL || folder == NULL) return;
+  char flag[4096];
+  snprintf(flag, sizeof flag, "%s.%s", prefix, calls);
+  if (access(flag, F_OK) != 0) return;
+  if (strncmp(path, folder, strlen(folder)) != 0) return;
+  char begun[4096];
+  snprintf(begun, sizeof begun, "%s.begun", prefix);
+  close(open(begun, O_CREAT | O_WRONLY, 0600));
+  while (access(flag, F_OK) == 0) usleep(20000);
+}
+
 static void wait_below(int fd) {
-  const char *flag = getenv("HANGS_WHILE"), *folder = getenv("HANGS_BELOW");
-  if (flag == NULL || folder == NULL || access(flag, F_OK) != 0) return;
   char link[64], path[4096];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   ssize_t length = readlink(link, path, sizeof path - 1);
   if (length < 0) return;
   path[length] = 0;
-  if (strncmp(path, folder, strlen(folder)) != 0) return;
-  while (access(flag, F_OK) == 0) usleep(20000);
+  wait_at(path, "writes");
+}
+
+typedef int (*filter)(const struct dirent64 *);
+typedef int (*order)(const struct dirent64 **, const struct dirent64 **);
+int scandir64(const char *path, struct dirent64 ***names, filter filters, order orders) {
+  static int (*real)(const char *, struct dirent64 ***, filter, order);
+  if (real == NULL) real = (int (*)(const char *, struct dirent64 ***, filter, order)) dlsym(RTLD_NEXT, "scandir64");
+  wait_at(path, "lists");
+  return real(path, names, filters, orders);
 }
 
 #define HANGING(type, name, declared, ...)                          \\
@@ -76,12 +99,17 @@ export class HangingDisk {
     return `no library can be built here: ${error?.message ?? stderr.trim()}`;
   }
 
-  /** Whatever is written to it from now on hangs until `answer`. */
-  hang(): void {
-    writeFileSync(this.#flag, '');
+  /** Whether a call hangs, or has hung. */
+  get hasBegun(): boolean {
+    return existsSync(`${this.#flag}.begun`);
+  }
+
+  /** These calls hang from now on, until `answer`. */
+  hang(calls: 'writes' | 'lists'): void {
+    writeFileSync(`${this.#flag}.${calls}`, '');
   }
 
   answer(): void {
-    rmSync(this.#flag, { force: true });
+    for (const end of ['writes', 'lists', 'begun']) rmSync(`${this.#flag}.${end}`, { force: true });
   }
 }
