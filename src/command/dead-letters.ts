@@ -1,10 +1,11 @@
 /** `company-sync dead-letters list | show | repair | release`. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { InstanceError } from '../ops/instance-client.js';
 import { idOf, withoutBytes, type DeadLetter } from '../publish/dead-letter-reading.js';
-import { sendReleases } from './dead-letter-release.js';
+import { releaseInPortions, sendReleases } from './dead-letter-release.js';
 import { DeadLetterDesk, type ReadLetters } from './dead-letter-desk.js';
 import { clientOf, repairOne, type Repairing } from './dead-letter-repair.js';
 import { repairAll } from './dead-letter-repair-all.js';
@@ -98,10 +99,12 @@ async function release({ desk, instances, own, print }: Repairing, companyId: st
   const client = clientOf(companyId, clientId, own);
   const recordOf = (lifted: readonly string[]) => desk.releaseOf(companyId, client, lifted, why);
   const send = (record: RecordToWrite) => desk.send([{ ...record, partition: asOf.partition }]);
-  await sendReleases(ids, recordOf, send, progressTo(print));
-  const named = ids.slice(0, MAX_NAMED_HOLDS).join(', ');
-  const more = ids.length - MAX_NAMED_HOLDS;
-  print(`company ${companyId} is released from ${named}${more > 0 ? ` and ${more} more records` : ''}`);
+  const holdsNow = async () => (await instances.explanation(companyId)).holds.map(({ record }) => record);
+  const sendAll = (portion: readonly string[]) => sendReleases(portion, recordOf, send, progressTo(print));
+  const released = await releaseInPortions(ids, holdsNow, sendAll, delay);
+  const named = ids.slice(0, MAX_NAMED_HOLDS);
+  const more = released - named.length;
+  print(`company ${companyId} is released from ${named.join(', ')}${more > 0 ? ` and ${more} more records` : ''}`);
   return 0;
 }
 

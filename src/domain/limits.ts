@@ -43,3 +43,6 @@ export function utf8Bytes(text: string): number {
 }
 
 const SHORT_TEXT_CHARS = 48;
+
+/** Holds of a company that are read, and listed, for someone who only looks: about 1 MB of an answer. There may be more. */
+export const MAX_LISTED_HOLDS = 5_000;
