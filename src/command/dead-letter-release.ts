@@ -1,6 +1,11 @@
 /** Releases of one company from many records: several records, for one that names all of them may not fit its topic. */
+import { MAX_LISTED_HOLDS } from '../domain/limits.js';
 import type { RecordToWrite } from '../lib/record.js';
 import type { RecordId } from './repair-attempts.js';
+
+/** Between two looks whether a portion was released, in milliseconds, and looks at most: a minute. */
+const LOOK_MS = 250;
+const MAX_LOOKS = 240;
 
 /** Holds that one record lifts: about 150 kB of headers, while a topic takes 1 MiB by default. */
 const HOLDS_OF_A_RECORD = 5_000;
@@ -20,4 +25,38 @@ export async function sendReleases(
     await send(await recordOf(portion));
     progress(() => `released from ${from + portion.length} of ${holds.length} records`);
   }
+}
+
+/**
+ * Releases a company from all that holds it, a portion at a time: an explanation lists MAX_LISTED_HOLDS of them at most.
+ *
+ * @param holdsNow what the company's owner lists at present
+ * @param release sends the records that lift these
+ * @returns how many were lifted
+ * @throws Error if a portion is still listed a minute after it was released
+ */
+export async function releaseInPortions(
+  first: readonly RecordId[],
+  holdsNow: () => Promise<readonly RecordId[]>,
+  release: (holds: readonly RecordId[]) => Promise<void>,
+  pause: (ms: number) => Promise<unknown>,
+): Promise<number> {
+  let released = 0;
+  for (let holds = first; holds.length > 0;) {
+    await release(holds);
+    released += holds.length;
+    // A list of fewer has all of them.
+    if (holds.length < MAX_LISTED_HOLDS) return released;
+    const lifted = new Set(holds);
+    let looks = 0;
+    do {
+      if (looks++ === MAX_LOOKS)
+        throw new Error(
+          `${released} releases were sent, and the last are not read after a minute: release it again later`,
+        );
+      await pause(LOOK_MS);
+      holds = await holdsNow();
+    } while (holds.some((id) => lifted.has(id)));
+  }
+  return released;
 }

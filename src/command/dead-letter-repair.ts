@@ -1,5 +1,5 @@
 /** Repairs of dead letters: what may be sent in place of one, where it goes, and what goes with it. */
-import { LIMIT_CODES } from '../domain/limits.js';
+import { LIMIT_CODES, MAX_LISTED_HOLDS } from '../domain/limits.js';
 import type { InputEvent } from '../domain/events.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import type { RecordTo } from '../kafka/topics/record-sender.js';
@@ -178,11 +178,13 @@ async function homeOf({ desk, instances }: Repairs, companyId: string, letter: D
 async function releasesOf(
   { desk, instances }: Repairs,
   held: string,
-  { letter, event, replaced }: Repair,
+  { letter, event, others }: Repair,
   client: string | null,
 ): Promise<Release[]> {
   const { holds, clientId, asOf } = await instances.explanation(held);
-  const lifted = holds.map(({ record }) => record).filter((id) => replaced.has(id));
+  const listed = new Set(holds.map(({ record }) => record));
+  // Of very many holds not all are listed; to lift what does not hold the company does nothing.
+  const lifted = (others.get(held) ?? []).filter((id) => listed.size >= MAX_LISTED_HOLDS || listed.has(id));
   if (lifted.length === 0 || asOf === null) return [];
   const why = `${idOf(letter)} belongs to ${event.companyId}`;
   const record = await desk.releaseOf(held, clientOf(held, clientId ?? client), lifted, why);

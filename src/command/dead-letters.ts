@@ -1,4 +1,5 @@
 /** `company-sync dead-letters list | show | repair | release`. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { POISON_CODES } from '../domain/events.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { InstanceError } from '../ops/instance-client.js';
@@ -13,7 +14,7 @@ import {
   wordFlag,
   type CommandContext,
 } from './command.js';
-import { sendReleases } from './dead-letter-release.js';
+import { releaseInPortions, sendReleases } from './dead-letter-release.js';
 import { DeadLetterDesk, type ReadLetters } from './dead-letter-desk.js';
 import { clientOf, repairOne, type Repairs } from './dead-letter-repair.js';
 import { repairAll } from './dead-letter-repair-all.js';
@@ -189,10 +190,12 @@ async function release(
   const client = clientOf(companyId, clientId ?? clientTyped);
   const recordOf = (lifted: readonly string[]) => desk.releaseOf(companyId, client, lifted, why);
   const send = (record: RecordToWrite) => desk.send([{ ...record, partition: asOf.partition }]);
-  await sendReleases(ids, recordOf, send, progressTo(print));
-  const named = ids.slice(0, MAX_NAMED_HOLDS).join(', ');
-  const more = ids.length - MAX_NAMED_HOLDS;
-  print(`company ${companyId} is released from ${named}${more > 0 ? ` and ${more} more records` : ''}`);
+  const holdsNow = async () => (await instances.explanation(companyId)).holds.map(({ record }) => record);
+  const sendAll = (portion: readonly string[]) => sendReleases(portion, recordOf, send, progressTo(print));
+  const released = await releaseInPortions(ids, holdsNow, sendAll, delay);
+  const named = ids.slice(0, MAX_NAMED_HOLDS);
+  const more = released - named.length;
+  print(`company ${companyId} is released from ${named.join(', ')}${more > 0 ? ` and ${more} more records` : ''}`);
   return 0;
 }
 

@@ -10,6 +10,11 @@ export type Decode = (records: readonly LogRecord[]) => Promise<readonly (InputE
 
 export type RecordIds = Pick<ReadonlySet<RecordId>, 'has'>;
 
+/** What is kept of the companies watched; anyone may send any number of records with any ids. */
+export const MAX_AFTERWARDS_BYTES = 256 * 1_024 * 1_024;
+/** Of one, without its ids. */
+const ENTRY_BYTES = 200;
+
 interface Place {
   readonly partition: number;
   readonly offset: number;
@@ -28,6 +33,7 @@ export class InputAfterwards {
   readonly #statuses = new Map<string, Place>();
   readonly #linkings = new Map<string, Place>();
   readonly #namings = new Map<string, Naming>();
+  #bytes = 0;
 
   /**
    * @param poison records that could not be read: they have lifted and changed nothing
@@ -37,6 +43,7 @@ export class InputAfterwards {
     private readonly poison: RecordIds,
     private readonly watched: ReadonlySet<string>,
     private readonly decode: Decode,
+    private readonly maxBytes = MAX_AFTERWARDS_BYTES,
   ) {}
 
   /** Records of one partition, in order. */
@@ -98,12 +105,23 @@ export class InputAfterwards {
 
   #note({ companyId, payload }: InputEvent, place: Place): void {
     if (payload.kind === 'status' && payload.trigger !== 'REFRESH')
-      this.#statuses.set(within(companyId, payload.datasetId), place);
+      this.#keep(this.#statuses, within(companyId, payload.datasetId), place);
     if (payload.kind !== 'manifest') return;
     const { connectionId, linkId, datasets } = payload;
-    this.#linkings.set(within(companyId, connectionId), place);
+    this.#keep(this.#linkings, within(companyId, connectionId), place);
     const naming = { ...place, linkId };
-    for (const { datasetId } of datasets) this.#namings.set(within(companyId, datasetId), naming);
+    for (const { datasetId } of datasets) this.#keep(this.#namings, within(companyId, datasetId), naming);
+  }
+
+  /** @throws Error if what came afterwards takes more than memory may be taken for */
+  #keep<T extends Place>(places: Map<string, T>, key: string, place: T): void {
+    if (!places.has(key)) this.#bytes += ENTRY_BYTES + key.length;
+    if (this.#bytes > this.maxBytes)
+      throw new Error(
+        `what came after the dead letters takes more than ${this.maxBytes} bytes to keep: repair them one by one, or ` +
+          'by --force without a look at what came after them',
+      );
+    places.set(key, place);
   }
 }
 

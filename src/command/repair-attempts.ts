@@ -9,16 +9,23 @@ import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 /** `<partition>/<offset>` of a record of the input. */
 export type RecordId = string;
 
+/** Of all letters together, about 300 MB: a record may carry tens of thousands of headers. */
+export const MAX_TARGETS = 1_000_000;
+
 export class RepairAttempts {
   /** Of each dead letter that was sent as a repair: what it was to repair. */
   readonly #targets = new Map<RecordId, readonly RecordId[]>();
   /** The other way round: the dead letters that were to repair a record, oldest first. */
   readonly #attempts = new Map<RecordId, RecordId[]>();
+  #count = 0;
 
-  /** Letters in the order in which they were written. */
+  /** Letters in the order in which they were written. @throws Error for more than MAX_TARGETS of all letters */
   add(letter: Pick<DeadLetter, 'partition' | 'offset' | 'headers'>): void {
     const targets = repairsOf(letter.headers).filter((id) => /^\d+\/\d+$/.test(id));
     if (targets.length === 0) return;
+    this.#count += targets.length;
+    if (this.#count > MAX_TARGETS)
+      throw new Error(`dead letters name more than ${MAX_TARGETS} records in repairs headers: give a later --since`);
     this.#targets.set(idOf(letter), targets);
     for (const target of targets) {
       const attempts = this.#attempts.get(target);

@@ -113,7 +113,7 @@ function explainPending(rows: CompanyRows, company: PendingCompany, context: Exp
     stalled: company.stalled,
     lastProgress: progressAt === null ? null : isoTime(progressAt),
     decidedBy: null,
-    notes: [...notesOn(company), ...unknownWords(datasets)],
+    notes: [...notesOn(company), ...notesOnHolds(company, rows), ...unknownWords(datasets)],
     holds: rows.holds().map(([record, { code, timestamp }]) => ({
       ...{ record, code, reason: POISON_REASONS[code], at: isoTime(timestamp) },
     })),
@@ -139,6 +139,12 @@ function notesOn({ forgotten, early, stalled }: PendingCompany): string[] {
       `${forgotten} datasets were forgotten, with their statuses, before a manifest named them: too many at once`,
     );
   return notes;
+}
+
+/** Only some of very many are read. */
+function notesOnHolds({ holds }: PendingCompany, rows: CompanyRows): string[] {
+  const listed = rows.holds().length;
+  return holds > listed ? [`${holds} records hold it, of which ${listed} are listed`] : [];
 }
 
 /** Status words that nobody knows keep their datasets in progress. */

@@ -21,6 +21,9 @@ export const MAX_EARLY_DATASETS = 1_000;
 /** How many early datasets, those heard of least recently, are forgotten when one more comes. */
 export const FORGOTTEN_EARLY_DATASETS = 500;
 
+/** Holds of a company that are read, and listed, for someone who only looks: about 1 MB of an answer. There may be more. */
+export const MAX_LISTED_HOLDS = 5_000;
+
 /** The codes of records that could be read and are beyond a limit. They never apply to an announced or deleted company. */
 export const LIMIT_CODES = ['too-many-datasets', 'too-large'] as const satisfies readonly PoisonCode[];
 export type LimitCode = (typeof LIMIT_CODES)[number];

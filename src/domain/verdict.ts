@@ -57,9 +57,10 @@ function atRecord({ decidedBy, asOf }: Facts): string {
 }
 
 function heldVerdict(facts: Facts, about: About & { kind: 'pending' }): Spoken {
-  const [first, ...others] = facts.holds;
+  const [first] = facts.holds;
+  const others = about.company.holds - 1;
   const what = first === undefined ? 'poison records' : `record ${first.record} ${first.reason}`;
-  const more = others.length === 0 ? '' : `, and so for ${plural(others.length, 'more record')}`;
+  const more = others <= 0 ? '' : `, and so for ${plural(others, 'more record')}`;
   const waiting = waitingVerdict(facts, about);
   const rest = waiting.verdict === 'due' ? '' : `; also, ${waiting.sentence}`;
   return { verdict: 'held', sentence: `held: ${what}${more}${rest}` };

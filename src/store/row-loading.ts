@@ -2,6 +2,7 @@
 import { CompanyRows } from '../domain/company-rows.js';
 import { countAgain, mistrustCounts } from '../domain/recount.js';
 import type { InputEvent } from '../domain/events.js';
+import { MAX_LISTED_HOLDS } from '../domain/limits.js';
 import { visitRowsNeeded, type RowsNeeded } from '../domain/rows-needed.js';
 import { RowReader } from './row-version.js';
 import { ByteWriter } from '../lib/byte-writer.js';
@@ -214,11 +215,11 @@ class AskedRows {
 }
 
 /**
- * Loads every row of a company, and counts the company again (`countAgain`). Rows in memory, changed or known not to exist,
+ * Loads every row of a company (but for holds beyond `maxHolds`), and counts the company again (`countAgain`). Rows in memory, changed or known not to exist,
  * win over what is stored.
  * @throws what the store or the row codec throws
  */
-export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows): Promise<void> {
+export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows, maxHolds?: number): Promise<void> {
   if (rows.whole) return;
   const { companyId } = rows;
   const prefixOfDatasets = datasetPrefix(companyId);
@@ -226,7 +227,7 @@ export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows):
   const [[company, info], datasets, holds] = await Promise.all([
     store.read([companyKey(companyId), infoKey(companyId)]),
     store.scan(prefixOfDatasets),
-    store.scan(prefixOfHolds),
+    store.scan(prefixOfHolds, maxHolds),
   ]);
   fill(rows, KEY_KIND.company, '', company ?? null);
   fill(rows, KEY_KIND.info, '', info ?? null);
@@ -239,14 +240,14 @@ export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows):
 }
 
 /**
- * Every row of a company, for a caller that only looks; null if it has none.
+ * Every row of a company, for a caller that only looks, but for holds beyond MAX_LISTED_HOLDS; null if it has none.
  * @throws what the store or the row codec throws
  */
 export async function readCompany(store: KeyValueReads, companyId: string): Promise<CompanyRows | null> {
   const [company] = await store.read([companyKey(companyId)]);
   if (company == null) return null;
   const rows = new CompanyRows(companyId);
-  await loadWholeCompany(store, rows);
+  await loadWholeCompany(store, rows, MAX_LISTED_HOLDS);
   return rows;
 }
 

@@ -1,5 +1,6 @@
-import { sendReleases } from '../../../src/command/dead-letter-release.js';
+import { releaseInPortions, sendReleases } from '../../../src/command/dead-letter-release.js';
 import { repairsHeaders } from '../../../src/command/repair-attempts.js';
+import { MAX_LISTED_HOLDS } from '../../../src/domain/limits.js';
 import { NO_HEADERS, type RecordToWrite } from '../../../src/lib/record.js';
 
 /** What a topic takes by default. */
@@ -27,4 +28,40 @@ test('a company with 100,000 holds is released by records that each fit their to
 
 test('a few holds take one record', async () => {
   expect(await released(['0/1', '0/2'])).toHaveLength(1);
+});
+
+describe('holds that are listed a portion at a time', () => {
+  const all = Array.from({ length: 2 * MAX_LISTED_HOLDS + 7 }, (_, i) => `0/${i}`);
+
+  /** A company whose owner reads what is sent at the third look. */
+  async function releaseAll(readsAfter: number): Promise<{ released: number; portions: number[]; left: number }> {
+    const holding = new Set(all);
+    const portions: number[] = [];
+    let [sent, looks]: [readonly string[], number] = [[], 0];
+    const listed = () => [...holding].slice(0, MAX_LISTED_HOLDS);
+    const released = await releaseInPortions(
+      listed(),
+      () => {
+        if (++looks >= readsAfter) for (const id of sent) holding.delete(id);
+        return Promise.resolve(listed());
+      },
+      (portion) => {
+        portions.push(portion.length);
+        [sent, looks] = [portion, 0];
+        return Promise.resolve();
+      },
+      () => Promise.resolve(),
+    );
+    for (const id of sent) holding.delete(id);
+    return { released, portions, left: holding.size };
+  }
+
+  test('are all released, each once', async () => {
+    const portions = [MAX_LISTED_HOLDS, MAX_LISTED_HOLDS, 7];
+    expect(await releaseAll(3)).toEqual({ released: all.length, portions, left: 0 });
+  });
+
+  test('are not waited for without an end', async () => {
+    await expect(releaseAll(Infinity)).rejects.toThrow('release it again later');
+  });
 });

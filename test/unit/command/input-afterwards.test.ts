@@ -108,3 +108,11 @@ test.each([
   if (later === null) expect(refusal).toBeNull();
   else expect(refusal).toContain(`dataset bills has a later manifest (${later})`);
 });
+
+test('more than memory may be taken for is refused; what comes again takes no more', async () => {
+  const afterwards = new InputAfterwards(new Set(), new Set(['acme']), decode, 3_000);
+  const datasets = (name: string, count: number) =>
+    Array.from({ length: count }, (_, i) => record(20 + i, { value: Buffer.from(`${name}${i % 10}`) }));
+  await afterwards.take(1, datasets('a', 1_000));
+  await expect(afterwards.take(1, datasets('b', 10))).rejects.toThrow('more than 3000 bytes');
+});

@@ -1,5 +1,5 @@
 /** Repairs that could not be read either: what one repair must replace. */
-import { asRepairOf, RepairAttempts } from '../../../src/command/repair-attempts.js';
+import { asRepairOf, MAX_TARGETS, RepairAttempts } from '../../../src/command/repair-attempts.js';
 import type { Header } from '../../../src/lib/record.js';
 
 const repairs = (id: string): Header => ({ key: 'repairs', value: Buffer.from(id) });
@@ -35,4 +35,12 @@ test('a repair names each record once, and keeps the other headers', () => {
   expect(asRepairOf(new Set(['1/5', '1/9']), record).headers).toEqual([
     ...[trace, repairs('1/7'), repairs('1/5'), repairs('1/9')],
   ]);
+});
+
+test('letters that name more records than memory holds are refused', () => {
+  const all = new RepairAttempts();
+  const headers = Array.from({ length: 10_000 }, () => repairs('1/5'));
+  const add = () => all.add({ partition: 0, offset: 0, headers });
+  for (let letters = 0; letters < MAX_TARGETS / headers.length; letters++) add();
+  expect(add).toThrow('give a later --since');
 });
