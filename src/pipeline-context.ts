@@ -25,6 +25,7 @@ import { tellAll } from './ops/observers.js';
 import type { PipelineContext } from './pipeline/context.js';
 import type { HeldPositions } from './pipeline/held-positions.js';
 import { skipBatch } from './pipeline/position-choices.js';
+import { sampleSchemaIds } from './pipeline/sampled-schemas.js';
 import type { PipelineObserver } from './pipeline/observer.js';
 import type { GroupMembership } from './pipeline/ports.js';
 import { CompanySynchronizedRecords } from './publish/company-synchronized.js';
@@ -84,7 +85,17 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
   const decoder = createSyncEventDecoder(readers.syncEvent, { source, clock, knownId: schemaId });
-  const brake = new RegistryBrake(config.consents.includes('unknown-schemas'));
+  const sampled = {
+    logs: createLogs(parts, own, { maxPartitionBytes: SAMPLE_BYTES }),
+    topic: config.topics.syncEvents,
+    partitions: topics.partitions.syncEvents,
+    clock,
+  };
+  const brake = new RegistryBrake({
+    isConfirmed: config.consents.includes('unknown-schemas'),
+    ...{ decoder, source, clock },
+    sampleIds: () => sampleSchemaIds(sampled),
+  });
   const announcements = new CompanySynchronizedRecords({ type, schemaId, applicationId, eventNamespace });
   const names = {
     input: config.topics.syncEvents,
@@ -134,7 +145,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     held,
     clock,
     observer: tellAll([new LoggingObserver(logger, () => clock.now()), failures, ...observers]),
-    decode: async (records, signal) => brake.check(await decoder.decodeBatch(records, signal)),
+    decode: (records, signal) => brake.decode(records, signal),
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
     encodeDeadLetter: (poison, input) => deadLetterOf(poison.record, poison, input),
@@ -182,6 +193,9 @@ const BUILD_STATE_AGAIN =
 type ReadOptions = Partial<
   Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes' | 'reuseMemory' | 'onTrouble' | 'remedy'>
 >;
+
+/** Of one record's batch, where no more than that record is looked at: brokers give a whole batch in any case. */
+const SAMPLE_BYTES = 16 * 1_024;
 
 /** Large reads, for restores; and compaction may have taken all that was left to read. */
 const CHANGELOG_READS: ReadOptions = {

@@ -71,6 +71,8 @@ export class Service {
   #starting: Starting | null = { phase: 'starting', because: null };
   /** For all calls to STATE_DIR except those to the partitions' stores. */
   readonly #volume: CallDeadline;
+  /** For what is done to STATE_DIR now and then, which may take long: nothing else waits for it. */
+  readonly #chores: CallDeadline;
   #state: TimedStateDirectory | null = null;
   #lock: InstanceLock | null = null;
   #partitions: PartitionSet | null = null;
@@ -88,6 +90,7 @@ export class Service {
     this.#options = { ...options, cluster, largeBatches: new LargeBatches(clock) };
     this.#proofs = new MemberProofs(config.http.tokens, clock);
     this.#volume = new CallDeadline(clock);
+    this.#chores = new CallDeadline(clock);
     this.#figures = new PartitionFigures(() => options.clock.now());
     this.#failures = new FailureWatch(() => options.clock.now());
     const ask = { brokers: () => this.#options.cluster.mustAnswer(), 'schema-registry': askRegistry(config) };
@@ -138,7 +141,7 @@ export class Service {
 
   /** Whether a call to a store hangs: then Node cannot end the process either. */
   get hangsOnVolume(): boolean {
-    return Math.max(this.#volume.longestMs, this.#state?.longestMs ?? 0) > HANGING_MS;
+    return [this.#volume, this.#chores, this.#state].some((calls) => (calls?.longestMs ?? 0) > HANGING_MS);
   }
 
   /** Finishes the batches in flight, leaves the group and closes everything. Idempotent; never throws. */
@@ -164,12 +167,11 @@ export class Service {
   }
 
   async #run(lock: InstanceLock, metrics: Registry, startup: Startup, surroundings: Surroundings): Promise<void> {
-    const { config, logger, clock, onCrash } = this.#options;
+    const { config, logger, clock, cluster, onCrash } = this.#options;
     const { topics, registry, decidingSettings } = surroundings;
-    const { applicationId } = config;
+    const { applicationId, stateDir, stateRetentionMs: retentionMs } = config;
     const topic = config.topics.syncEvents;
     const held = new HeldPositions(surroundings.held);
-    const { cluster } = this.#options;
     const group = { kafka: kafkaConfigOf(config, logger), groupId: applicationId, logger };
     const lastMember = lock.word(`member of ${applicationId}`);
     const remembered = new RememberedMember({ ...group, cluster, clock, memory: lastMember });
@@ -215,19 +217,17 @@ export class Service {
     this.#standbys = standbys;
     const isUsed = (partition: number) =>
       partitions.statuses().has(partition) || standbys.partitions().includes(partition);
-    const { stateDir, stateRetentionMs: retentionMs } = config;
-    const told = context.observer;
-    const garbage = new StateGarbage({ stateDir, retentionMs, state: folders, isUsed, held, clock, observer: told });
+    const sweep = { stateDir, retentionMs, volume: this.#chores, state: folders, isUsed, held };
+    const garbage = new StateGarbage({ ...sweep, clock, observer: context.observer });
     this.#own('state sweep', () => garbage.close());
     this.#inspection = this.#inspect(context, partitions, topics, registry, membership, looks);
 
-    const sizes = new CallDeadline(clock);
     const instance = new InstanceMetrics({
       ...{ registry: metrics, clock, logger, logs: context.inputLogs, topic: topic },
       ...{ inputPartitions: topics.partitions.syncEvents, local: partitions },
       deadLetterRetentionMs: topics.deadLetterRetentionMs,
-      stateSize: () => sizes.within(OPEN_DEADLINE_MS, 'measuring STATE_DIR', () => stateSize(config.stateDir)),
       changelogBytes: (partition) => looks.bytesOf({ topic: context.topics.changelog, partition }),
+      stateSize: () => this.#chores.within(OPEN_DEADLINE_MS, 'measuring STATE_DIR', () => stateSize(config.stateDir)),
       onLag: (...told) => [observer, this.#figures].forEach((view) => view.lag(...told)),
       oldestUncommitted,
     });

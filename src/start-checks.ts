@@ -97,7 +97,7 @@ function textOf({ headers }: Pick<LogRecord, 'headers'>, name: string): string |
 }
 
 /**
- * Whether the group has members that decide by other settings, or that are not ours. Never rejects.
+ * Whether the group has members that decide by other settings, or that are not ours.
  * @param ignored the member that this instance is or was itself
  */
 export async function checkGroup(

@@ -100,7 +100,7 @@ export class Startup {
     const { config, clock } = this.#options;
     const cluster = this.#cluster();
     // First: a request that a broker lacks fails in the checks below, in words that do not tell why.
-    const faults = await versionFaults(cluster.kafka, clock).catch(asOutage);
+    const faults = await versionFaults(cluster.kafka, clock);
     if (faults.length > 0) throw new StartupError(faults.join('\n'));
     const [topics, finding] = await Promise.all([
       checkTopics(cluster.kafka, clock, logs, config.topics),
@@ -167,6 +167,8 @@ export class Startup {
       try {
         return await ask();
       } catch (error) {
+        // What is closed at a stop refuses whoever still waits for it.
+        if (signal.aborted) return null;
         if (!(error instanceof outage)) throw error;
         onWaiting(phase, error.message);
         logger.warn({ err: error }, phase);
@@ -179,9 +181,4 @@ export class Startup {
 
 function subjectOf(topic: string): string {
   return `${topic}-value`;
-}
-
-/** kafkajs's own error for a broker that cannot be reached is an outage too: the start waits. @throws BrokerError */
-function asOutage(error: unknown): never {
-  throw error instanceof BrokerError ? error : new BrokerError(String(error), { cause: error });
 }

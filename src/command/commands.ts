@@ -166,14 +166,15 @@ retention has removed it, it cannot be sent again.
     },
     switches: {
       all: 'every one without a repair that can be read now',
-      force: 'also what would undo what came after it, and a manifest that was too large',
+      force: 'also what would undo what came after it, release another company, or was too large',
     },
     writesInput: true,
     lesson: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file it is the record
 as it came, for a schema that was registered late or a release that could not read it. A record that had the key of another
-company is repaired where its company is, and the company of its key is released, both or neither. Refused without --force,
-for it would undo what came since: a status without a revision whose dataset has a later one, an unlink whose connection has
-a later manifest, and a manifest one of whose datasets has a later manifest of another link.
+company is repaired where its company is, and the company of its key is released, both or neither. These are refused without
+--force: a record whose own repairs header names a record of another company, because it would release that company; and what
+would undo what came since, which is a status without a revision whose dataset has a later one, an unlink whose connection
+has a later manifest, and a manifest one of whose datasets has a later manifest of another link.
 
   company-sync dead-letters repair 3/1042
   company-sync dead-letters repair 3/1042 --file fixed.json

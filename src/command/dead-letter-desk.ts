@@ -35,6 +35,8 @@ export interface ReadLetters {
   readonly letters: readonly DeadLetter[];
   /** All that were read, each with the company that its key names, null where it has no key. */
   readonly companies: ReadonlyMap<RecordId, string | null>;
+  /** Those that are not about the company that their key names. */
+  readonly mismatched: ReadonlySet<RecordId>;
   /** Which of them were repairs. */
   readonly attempts: RepairAttempts;
 }
@@ -244,6 +246,7 @@ export class DeadLetterDesk {
 class LettersBeingRead {
   readonly #letters: DeadLetter[] = [];
   readonly #companies = new Map<RecordId, string | null>();
+  readonly #mismatched = new Set<RecordId>();
   readonly #attempts = new RepairAttempts();
 
   constructor(
@@ -256,6 +259,7 @@ class LettersBeingRead {
       const letter = readDeadLetter(record);
       if (letter === null || letter.topic !== this.input) continue;
       this.#companies.set(idOf(letter), letter.key === null || letter.key.length === 0 ? null : letter.key.toString());
+      if (letter.code === 'key-mismatch') this.#mismatched.add(idOf(letter));
       this.#attempts.add(letter);
       if (this.#companies.size > MAX_LETTERS)
         throw new Error(`there are more than ${MAX_LETTERS} dead letters to read: give a later --since`);
@@ -268,6 +272,6 @@ class LettersBeingRead {
     const letters = this.#letters.sort(
       (a, b) => a.writtenAt - b.writtenAt || a.partition - b.partition || a.offset - b.offset,
     );
-    return { letters, companies: this.#companies, attempts: this.#attempts };
+    return { letters, companies: this.#companies, mismatched: this.#mismatched, attempts: this.#attempts };
   }
 }

@@ -99,7 +99,7 @@ class RepairOfAll {
         if (typeof event === 'string') throw new RefusedError(event);
         const record = asItCame(letter, own);
         if (judgedByTime(event, own)) refuse(afterwards.refusalOf(event, asFirstCame(letter, this.read)));
-        const repair = repairOf(letter, event, record, this.read);
+        const repair = repairOf(letter, event, record, this.read, own);
         for (const one of repair.replaced) this.#replaced.add(one);
         repairs.push(repair);
       } catch (error) {

@@ -31,9 +31,12 @@ export interface Repair {
   readonly record: RecordToWrite;
   /** What it replaces: its letter among others. */
   readonly replaced: ReadonlySet<RecordId>;
-  /** The companies whose keys these had. */
-  readonly keys: ReadonlySet<string>;
+  /** The companies whose keys these had, without the event's own, each with the records. */
+  readonly others: ReadonlyMap<string, readonly RecordId[]>;
 }
+
+/** Records that a message names. */
+const MAX_NAMED_RECORDS = 10;
 
 /** @returns the exit code */
 export async function repairOne(at: Repairing, id: RecordId): Promise<number> {
@@ -51,14 +54,45 @@ export async function repairOne(at: Repairing, id: RecordId): Promise<number> {
     const home = await homeOf(at, now.companyId, letter);
     refuse(await desk.refusalOf(now, asFirstCame(letter, read), home, read.companies));
   }
-  await send(at, repairOf(letter, now, record, read));
+  await send(at, repairOf(letter, now, record, read, own));
   return 0;
 }
 
-export function repairOf(letter: DeadLetter, event: InputEvent, record: RecordToWrite, read: ReadLetters): Repair {
-  const replaced = read.attempts.replacedWith(idOf(letter));
-  const keys = new Set([...replaced].flatMap((one) => read.companies.get(one) ?? []));
-  return { letter, event, record, replaced, keys };
+/**
+ * A `repairs` header is the word of whoever sent the record. So it never releases another company than the event is about,
+ * unless forced: such a record that says to repair the letter stays open, and a letter that says to repair such a record is
+ * refused. A record whose key did not fit its value is not about the company of its key: that one is released.
+ * @throws RefusedError
+ */
+export function repairOf(
+  letter: DeadLetter,
+  event: InputEvent,
+  record: RecordToWrite,
+  { attempts, companies, mismatched }: ReadLetters,
+  own: Flags,
+): Repair {
+  const id = idOf(letter);
+  const named = attempts.namedBy(id);
+  const replaced = new Set<RecordId>();
+  const others = new Map<string, RecordId[]>();
+  for (const one of attempts.replacedWith(id)) {
+    const company = companies.get(one) ?? event.companyId;
+    const isOfAnother = company !== event.companyId && one !== id && !mismatched.has(one);
+    if (isOfAnother && own['force'] !== true) {
+      if (named.has(one)) refuse(releasesAnother(one, company, event));
+      continue;
+    }
+    replaced.add(one);
+    if (company !== event.companyId) others.set(company, [...(others.get(company) ?? []), one]);
+  }
+  return { letter, event, record, replaced, others };
+}
+
+function releasesAnother(record: RecordId, company: string, { companyId }: InputEvent): string {
+  return (
+    `it is about company ${companyId}, and its repairs header names record ${record}, which holds company ${company}: look ` +
+    `at that record (company-sync dead-letters show ${record}). With --force this releases company ${company} from it`
+  );
 }
 
 /** What could not be read as a repair either comes in place of what came first: it is judged by what followed that. */
@@ -96,16 +130,27 @@ export function refuse(why: string | null): void {
  */
 export async function send(at: Repairing, repair: Repair): Promise<void> {
   const { desk, print } = at;
-  const { letter, event, record, replaced, keys } = repair;
-  const releases: RecordTo[] = [];
-  for (const held of keys) if (held !== event.companyId) releases.push(...(await releasesOf(at, held, repair)));
+  const { letter, event, record, replaced } = repair;
+  const releases: Release[] = [];
+  for (const held of repair.others.keys()) releases.push(...(await releasesOf(at, held, repair)));
   const partition = await homeOf(at, event.companyId, letter);
-  await desk.send([{ ...asRepairOf(replaced, record), partition }, ...releases]);
+  await desk.send([{ ...asRepairOf(replaced, record), partition }, ...releases.map(({ record }) => record)]);
   const others = [...replaced].filter((id) => id !== idOf(letter));
-  const inPlaceOf = others.length === 0 ? '' : `, and in place of ${others.join(', ')}`;
+  const inPlaceOf = others.length === 0 ? '' : `, and in place of ${inWords(others)}`;
   print(`${idOf(letter)}: sent, a repair for company ${event.companyId}${inPlaceOf}`);
-  for (const { key } of releases)
-    print(`${idOf(letter)}: company ${String(key)}, whose key it had, is released from it`);
+  for (const { held, lifted } of releases)
+    print(`${idOf(letter)}: company ${held} is released from ${inWords(lifted)}, which had its key`);
+}
+
+interface Release {
+  readonly held: string;
+  readonly lifted: readonly RecordId[];
+  readonly record: RecordTo;
+}
+
+function inWords(ids: readonly RecordId[]): string {
+  const more = ids.length - MAX_NAMED_RECORDS;
+  return `${ids.slice(0, MAX_NAMED_RECORDS).join(', ')}${more > 0 ? ` and ${more} more records` : ''}`;
 }
 
 /**
@@ -127,13 +172,13 @@ async function releasesOf(
   { desk, instances, own }: Repairing,
   held: string,
   { letter, event, replaced }: Repair,
-): Promise<RecordTo[]> {
+): Promise<Release[]> {
   const { holds, clientId, asOf } = await instances.explanation(held);
   const lifted = holds.map(({ record }) => record).filter((id) => replaced.has(id));
   if (lifted.length === 0 || asOf === null) return [];
   const why = `${idOf(letter)} belongs to ${event.companyId}`;
   const record = await desk.releaseOf(held, clientOf(held, clientId, own), lifted, why);
-  return [{ ...record, partition: asOf.partition }];
+  return [{ held, lifted, record: { ...record, partition: asOf.partition } }];
 }
 
 /** @throws UsageError where nobody knows it */

@@ -1,8 +1,9 @@
 /** `company-sync events tail`: announcements as they are published, one line each. */
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
-import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
+import { AvroReader } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
+import { ReadersById } from '../decode/readers-by-id.js';
 import type { SchemaSource } from '../decode/schema-source.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { SchemaRegistry } from '../registry/schema-registry.js';
@@ -87,13 +88,10 @@ function countOf(own: Flags): number {
 
 /** Reads announcements, whatever schemas they were written with. */
 class Announcements {
-  readonly #registry: SchemaSource;
-  readonly #announced: AvroReader<Announced>;
-  readonly #readers = new Map<number, ValueReader<Announced>>();
+  readonly #readers: ReadersById<Announced>;
 
   constructor(registry: SchemaSource, schema: object) {
-    this.#registry = registry;
-    this.#announced = new AvroReader(schema);
+    this.#readers = new ReadersById(registry, new AvroReader(schema));
   }
 
   /** @returns in words why the record is not an announcement, if it is not one: anyone may write to the topic */
@@ -101,12 +99,8 @@ class Announcements {
     const fault = framingFault(value);
     if (value === null || fault !== null) return fault ?? 'the value is null';
     const id = schemaIdOf(value);
-    let reader = this.#readers.get(id);
-    if (reader === undefined) {
-      const schema = await this.#registry.schemaById(id);
-      if (schema === null) return `the registry has no schema ${id}`;
-      this.#readers.set(id, (reader = this.#announced.of(schema)));
-    }
+    const reader = await this.#readers.of(id);
+    if (reader === null) return `the registry has no schema ${id}`;
     try {
       return reader.read(value);
     } catch (error) {

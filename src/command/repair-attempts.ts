@@ -35,14 +35,20 @@ export class RepairAttempts {
     return this.#attempts.get(id) ?? [];
   }
 
+  /** The record, and all that it was to repair by its own word, where it was a repair. */
+  namedBy(id: RecordId): Set<RecordId> {
+    const named = new Set([id]);
+    // A set may grow while it is gone through: what was added is come to as well.
+    for (const one of named) for (const target of this.targetsOf(one)) named.add(target);
+    return named;
+  }
+
   /**
    * All that one repair of `id` replaces: the record; what it was to repair, where it was a repair; and failed repairs of
    * nothing but these.
    */
   replacedWith(id: RecordId): Set<RecordId> {
-    const replaced = new Set([id]);
-    // A set may grow while it is gone through: what was added is come to as well.
-    for (const one of replaced) for (const target of this.targetsOf(one)) replaced.add(target);
+    const replaced = this.namedBy(id);
     for (const one of replaced)
       for (const attempt of this.failedRepairsOf(one))
         if (this.targetsOf(attempt).every((target) => replaced.has(target))) replaced.add(attempt);

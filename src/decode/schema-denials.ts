@@ -94,4 +94,8 @@ export class Denials {
   delete(id: number): void {
     this.#byId.delete(id);
   }
+
+  clear(): void {
+    this.#byId.clear();
+  }
 }

@@ -65,6 +65,11 @@ export class SchemaResolution<T> {
     return this.#keep(id, schema);
   }
 
+  /** What was denied so far says nothing any more: another registry has answered. */
+  forgetDenials(): void {
+    this.#denials.clear();
+  }
+
   /**
    * Finds out which of `ids` the registry has. All unknown ids wait together, and those that are known to be unknown do not
    * wait again.
@@ -223,7 +228,7 @@ export class DecodingAbortedError extends Error {
 }
 
 /** `work`, or a rejection as soon as `signal` aborts. The work itself goes on; its result is then not looked at. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   if (await new LongPromise(work).settlesBefore(signal)) return work;
   throw new DecodingAbortedError();
 }

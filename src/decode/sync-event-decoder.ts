@@ -51,6 +51,11 @@ export class SyncEventDecoder {
     return decoded;
   }
 
+  /** Ids that count as unknown are asked for again from now on. */
+  forgetDenials(): void {
+    this.#schemas.forgetDenials();
+  }
+
   #missingSchemas(records: readonly LogRecord[]): ReadonlySet<number> {
     const missing = new Set<number>();
     for (const record of records) {

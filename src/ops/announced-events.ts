@@ -6,9 +6,10 @@
  * applications between them are passed over, and so are those that were sent again. Events that were announced late, after
  * an upgrade, are not in this order: they are passed over too, and looked for one by one if nothing else was found.
  */
-import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
+import { AvroReader } from '../avro/avro-reader.js';
 import type { AnnouncedContent } from '../domain/explain.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
+import { ReadersById } from '../decode/readers-by-id.js';
 import type { SchemaSource } from '../decode/schema-source.js';
 import type { Clock } from '../lib/clock.js';
 import { settlesWithin } from '../lib/long-promise.js';
@@ -52,13 +53,12 @@ interface FoundEvent {
 
 export class AnnouncedEvents {
   readonly #options: AnnouncedEventsOptions;
-  readonly #events: AvroReader<AnnouncedEvent>;
-  readonly #readers = new Map<number, ValueReader<AnnouncedEvent>>();
+  readonly #readers: ReadersById<AnnouncedEvent>;
   #searches = 0;
 
   constructor(options: AnnouncedEventsOptions) {
     this.#options = options;
-    this.#events = new AvroReader(options.schema);
+    this.#readers = new ReadersById(options.schemas, new AvroReader(options.schema));
   }
 
   /** What the announcement says; in words why it is not available, if it is not. Never rejects. */
@@ -183,23 +183,12 @@ export class AnnouncedEvents {
   /** Null for a record that is not an event of this topic's schema: anyone may write there. */
   async #decode({ value }: LogRecord): Promise<AnnouncedEvent | null> {
     if (value === null || framingFault(value) !== null) return null;
-    const reader = await this.#readerOf(schemaIdOf(value));
+    const reader = await this.#readers.of(schemaIdOf(value));
     if (reader === null) return null;
     try {
       return reader.read(value);
     } catch {
       return null;
     }
-  }
-
-  /** Null for an id that the registry does not have. */
-  async #readerOf(id: number): Promise<ValueReader<AnnouncedEvent> | null> {
-    const known = this.#readers.get(id);
-    if (known !== undefined) return known;
-    const schema = await this.#options.schemas.schemaById(id);
-    if (schema === null) return null;
-    const reader = this.#events.of(schema);
-    this.#readers.set(id, reader);
-    return reader;
   }
 }

@@ -1,5 +1,5 @@
 /** What HTTP says of companies and partitions. */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { assertNever } from '../lib/assert-never.js';
 import type { Found } from './company-directory.js';
 import { companyPath } from './company-path.js';
@@ -15,6 +15,8 @@ export const INSPECTION_LIMIT = { max: 50, timeWindow: 1_000 } as const;
 /** When to ask again where a partition is between two owners: seconds. */
 const RETRY_AFTER_S = 1;
 const DEFAULT_LIST = 50;
+/** Of a parameter's name that are repeated in a refusal. */
+const MAX_NAME_CHARACTERS = 50;
 
 interface CompanyRoute {
   Params: { companyId: string };
@@ -38,8 +40,8 @@ export interface CompanyView {
 
 export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): void {
   const { figures, failures } = view;
-  const config = { rateLimit: INSPECTION_LIMIT };
-  server.get<{ Querystring: { scope?: string } }>('/partitions', { config }, async (request, reply) => {
+  const options = { config: { rateLimit: INSPECTION_LIMIT }, preHandler: refuseRepetitions };
+  server.get<{ Querystring: { scope?: string } }>('/partitions', options, async (request, reply) => {
     void reply.header('cache-control', 'no-store');
     const deployment = view.inspection()?.deployment;
     const instance = { ...startingOf(view), dependencies: view.dependencies.states(), failing: failures.failing() };
@@ -70,11 +72,11 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
       throw error;
     }
   };
-  server.get<CompanyRoute>('/companies/:companyId', { config }, (request, reply) =>
+  server.get<CompanyRoute>('/companies/:companyId', options, (request, reply) =>
     explainTo(reply, request.params.companyId, request.query.scope),
   );
 
-  server.get<ListRoute>('/companies', { config }, async (request, reply) => {
+  server.get<ListRoute>('/companies', options, async (request, reply) => {
     if (request.query.id !== undefined) return explainTo(reply, request.query.id, request.query.scope);
     const known = view.inspection();
     if (known === null) return cannotTell(reply, STARTING);
@@ -87,6 +89,13 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
     const { deployment } = known;
     return scope === 'instance' ? deployment.listHere(state, limit) : deployment.listEverywhere(state, limit);
   });
+}
+
+/** A parameter that comes twice is a list, which no route knows what to do with. */
+async function refuseRepetitions(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const query = request.query as Readonly<Record<string, string | readonly string[]>>;
+  for (const [name, value] of Object.entries(query))
+    if (typeof value !== 'string') return await refuse(reply, `give ${name.slice(0, MAX_NAME_CHARACTERS)} once`);
 }
 
 function startingOf(view: CompanyView): { starting?: string } {

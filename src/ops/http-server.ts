@@ -16,6 +16,7 @@ import type { Inspection } from './inspection.js';
 import { openApiDocument } from './openapi.js';
 import type { ProgressBoard } from './progress-board.js';
 import { addStatusPage } from './status-page.js';
+import { limitUnsentAnswers } from './unsent-answers.js';
 
 /** What an instance does before it runs partitions, and after. */
 export interface Starting {
@@ -78,6 +79,7 @@ export async function startHttpServer(
   let advertised = '';
   guard(server, at, () => advertised);
   await server.register(rateLimit, { global: false });
+  limitUnsentAnswers(server);
   addProbes(server, view);
   const text = textOf(metrics);
   server.get('/metrics', { config: { open: true } }, async (_request, reply) => {

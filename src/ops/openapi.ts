@@ -12,10 +12,13 @@ function json(description: string, schema: SchemaName) {
 }
 
 const REFUSED = {
+  400: json('A parameter is not usable, or comes twice', 'refusal'),
   401: json('The bearer token of HTTP_TOKEN is missing or another', 'refusal'),
   421: json('No HTTP_TOKEN is set, and the name in the Host header is not known: see HTTP_ALLOWED_HOSTS', 'refusal'),
   429: json('Too many requests', 'refusal'),
 };
+const UNSENT = 'too many answers wait for clients that do not read them; see Retry-After';
+
 function scope(value: string, description: string) {
   return { name: 'scope', in: 'query', description, schema: { type: 'string', enum: [value] } };
 }
@@ -47,7 +50,11 @@ const PATHS = {
     get: {
       summary: 'The partitions of this instance, or of all',
       parameters: [scope('deployment', 'deployment: those of every instance, each with its owner')],
-      responses: { 200: json('State, lag and throughput of each', 'partitions'), ...REFUSED },
+      responses: {
+        200: json('State, lag and throughput of each', 'partitions'),
+        503: json(`Now ${UNSENT}`, 'refusal'),
+        ...REFUSED,
+      },
     },
   },
   '/companies': {
@@ -73,8 +80,7 @@ const PATHS = {
       ],
       responses: {
         200: json('The first of them', 'companies'),
-        400: json('A parameter is not usable', 'refusal'),
-        503: json('The instance is starting or stopping', 'refusal'),
+        503: json(`The instance is starting or stopping, or ${UNSENT}`, 'refusal'),
         ...REFUSED,
       },
     },
@@ -100,7 +106,7 @@ const PATHS = {
           headers: { location: { description: 'The same there', required: true, schema: { type: 'string' } } },
         },
         404: json('No partition has a record of the company', 'explanation'),
-        503: json('It may be in a partition that cannot be read now; see Retry-After', 'refusal'),
+        503: json(`It may be in a partition that cannot be read now, or ${UNSENT}`, 'refusal'),
         ...REFUSED,
       },
     },

@@ -8,6 +8,7 @@
 import type { Clock } from '../lib/clock.js';
 import type { HeldPositions } from '../pipeline/held-positions.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
+import type { CallDeadline } from '../store/call-deadline.js';
 import type { ExclusiveStateDirectory } from '../store/exclusive-state-directory.js';
 import { boundInfoLogs } from '../store/info-logs.js';
 import { listStateFolders, markUsed, removeStateFolder, type StateFolder } from '../store/state-folders.js';
@@ -19,11 +20,15 @@ export interface StateGarbageOptions {
   /** Whether this instance runs the partition or keeps a standby of it. */
   readonly isUsed: (partition: number) => boolean;
   readonly held: Pick<HeldPositions, 'forget'>;
+  /** Limits each step. */
+  readonly volume: CallDeadline;
   readonly clock: Clock;
   readonly observer: Pick<PipelineObserver, 'diskUse' | 'stateRemoved' | 'sweepError'>;
 }
 
 const SWEEP_MS = 60_000;
+/** Removing a large folder takes tens of seconds. */
+const STEP_DEADLINE_MS = 600_000;
 
 export class StateGarbage {
   readonly #stopping = new AbortController();
@@ -43,23 +48,29 @@ export class StateGarbage {
 
   /**
    * Measures every folder, marks those in use, and removes those unused for longer than the retention. Empties RocksDB's
-   * own logs that have grown too large.
+   * own logs that have grown too large. Ends early after `close`.
+   * @throws StoreUnavailableError while the volume does not answer; what the file system refuses
    */
   async sweep(): Promise<void> {
     const { stateDir, retentionMs, clock, observer } = this.options;
     const now = clock.now();
-    await boundInfoLogs(stateDir);
+    await this.#step('looking at the logs', () => boundInfoLogs(stateDir));
     const kept: StateFolder[] = [];
-    for (const folder of await listStateFolders(stateDir)) {
+    for (const folder of await this.#step('measuring', () => listStateFolders(stateDir))) {
+      if (this.#stopping.signal.aborted) return;
       const { path, partition, lastUsedMs } = folder;
-      if (partition !== null && this.options.isUsed(partition)) await markUsed(path, now);
-      else if (now - lastUsedMs > retentionMs && (await this.#remove(folder))) {
+      if (partition !== null && this.options.isUsed(partition)) await this.#step('marking', () => markUsed(path, now));
+      else if (now - lastUsedMs > retentionMs && (await this.#step('removing', () => this.#remove(folder)))) {
         observer.stateRemoved(path, now - lastUsedMs, folder.bytes);
         continue;
       }
       kept.push(folder);
     }
     observer.diskUse(kept.map(({ partition, bytes }) => ({ partition, bytes })));
+  }
+
+  #step<T>(doing: string, step: () => Promise<T>): Promise<T> {
+    return this.options.volume.within(STEP_DEADLINE_MS, `${doing} in STATE_DIR for the sweep`, step);
   }
 
   async #remove({ path, partition }: StateFolder): Promise<boolean> {

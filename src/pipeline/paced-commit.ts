@@ -3,13 +3,13 @@ import type { BatchLimits, BatchSize } from './batch-limits.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import type { Decisions } from './decide.js';
-import { BrokerError, FencedError } from './errors.js';
+import { BrokerError, FencedError, StaleViewError } from './errors.js';
 import type { PartitionStatus } from './observer.js';
 import type { OwnedPartition } from './take-over.js';
 
 /**
  * Commits as `commitBatch`, and lets the limits learn from it. An error that came before the transaction had begun, or
- * is of the store or of a record, says nothing about the size.
+ * is of the store, of a record or of an old view of the cluster, says nothing about the size.
  *
  * @throws as `commitBatch`
  */
@@ -29,9 +29,14 @@ export async function commitPaced(
     limits.committed(size, tookMs());
     return changes;
   } catch (error) {
-    if (begun && (error instanceof FencedError || error instanceof BrokerError)) limits.failed(size, tookMs());
+    if (begun && mayBeOfSize(error)) limits.failed(size, tookMs());
     throw error;
   }
+}
+
+function mayBeOfSize(error: unknown): boolean {
+  if (error instanceof StaleViewError) return false;
+  return error instanceof FencedError || error instanceof BrokerError;
 }
 
 /** How long a partition must wait before it begins a transaction: one that is open meanwhile could time out. */

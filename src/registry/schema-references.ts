@@ -8,11 +8,24 @@ import { SchemaWithReferences, UnusableSchema } from '../avro/schema.js';
 
 /** Subjects that one schema may lead to. More is an attack or a mistake, and each costs a question. */
 const MAX_REFERENCES = 100;
-/** Versions never change, so they are kept; most of them are a few kB, none is larger than an answer may be. */
-const MAX_KEPT_VERSIONS = 100;
+/** Characters of all schemas that one schema leads to. An answer of a registry may have 4 MiB, and there may be 100. */
+export const MAX_REFERRED_CHARACTERS = 4 * 1_024 * 1_024;
+/** Versions never change, so they are kept: characters of them, and of the one that came last. Most have a few thousand. */
+export const MAX_KEPT_CHARACTERS = 2 * 1_024 * 1_024;
 
 /** A schema as a registry answers it; null if the registry does not have it. */
 export type RegisteredText = { readonly schema: object; readonly references: unknown } | null;
+
+interface Kept {
+  readonly text: NonNullable<RegisteredText>;
+  readonly characters: number;
+}
+
+/** What one schema leads to. */
+interface Found {
+  readonly types: Map<string, object>;
+  characters: number;
+}
 
 interface Reference {
   readonly name: string;
@@ -27,7 +40,8 @@ class BadReferencesError extends Error {
 
 export class SchemaReferences {
   readonly #versionOf: (subject: string, version: number) => Promise<RegisteredText>;
-  readonly #kept = new Map<string, NonNullable<RegisteredText>>();
+  readonly #kept = new Map<string, Kept>();
+  #keptCharacters = 0;
 
   /** @param versionOf asks the registry */
   constructor(versionOf: (subject: string, version: number) => Promise<RegisteredText>) {
@@ -40,38 +54,48 @@ export class SchemaReferences {
    * @throws what asking the registry throws
    */
   async resolve({ schema, references }: NonNullable<RegisteredText>): Promise<object | null> {
-    const found = new Map<string, object>();
+    const found: Found = { types: new Map(), characters: 0 };
     try {
       if (!(await this.#find(references, new Set(), found))) return null;
     } catch (error) {
       if (error instanceof BadReferencesError) return new UnusableSchema(error.message);
       throw error;
     }
-    return found.size === 0 ? schema : new SchemaWithReferences([...found.values()], schema);
+    return found.types.size === 0 ? schema : new SchemaWithReferences([...found.types.values()], schema);
   }
 
   /** Adds to `found` what `references` lead to, by name. @returns false if the registry denies one */
-  async #find(references: unknown, seen: Set<string>, found: Map<string, object>): Promise<boolean> {
+  async #find(references: unknown, seen: Set<string>, found: Found): Promise<boolean> {
     for (const { name, subject, version } of referencesOf(references)) {
       if (seen.has(name)) continue; // the first of a name counts; references may also lead in a circle
       seen.add(name);
       if (seen.size > MAX_REFERENCES)
         throw new BadReferencesError(`its references lead to more than ${MAX_REFERENCES} others`);
       const referred = await this.#version(subject, version);
-      if (referred === null || !(await this.#find(referred.references, seen, found))) return false;
-      found.set(name, referred.schema);
+      if (referred === null) return false;
+      found.characters += referred.characters;
+      if (found.characters > MAX_REFERRED_CHARACTERS)
+        throw new BadReferencesError(`its references lead to more than ${MAX_REFERRED_CHARACTERS} characters`);
+      if (!(await this.#find(referred.text.references, seen, found))) return false;
+      found.types.set(name, referred.text.schema);
     }
     return true;
   }
 
-  async #version(subject: string, version: number): Promise<RegisteredText> {
+  async #version(subject: string, version: number): Promise<Kept | null> {
     const key = `${version}/${subject}`;
     const kept = this.#kept.get(key);
     if (kept !== undefined) return kept;
-    const answered = await this.#versionOf(subject, version);
-    if (answered === null) return null;
-    if (this.#kept.size >= MAX_KEPT_VERSIONS) this.#kept.clear();
+    const text = await this.#versionOf(subject, version);
+    if (text === null) return null;
+    const characters = key.length + JSON.stringify(text).length;
+    if (this.#keptCharacters + characters > MAX_KEPT_CHARACTERS) {
+      this.#kept.clear();
+      this.#keptCharacters = 0;
+    }
+    const answered = { text, characters };
     this.#kept.set(key, answered);
+    this.#keptCharacters += characters;
     return answered;
   }
 }

@@ -1,13 +1,8 @@
 /**
- * The schema registry, by its Confluent-compatible API. Registering goes through @kafkajs/confluent-schema-registry;
- * questions are plain requests, because the library turns a refused connection into a 400 and keeps no time limit, and
- * here an outage must never look like an answer.
+ * The schema registry, by its Confluent-compatible API. All of it are plain requests with a limit of time and of bytes. The
+ * usual client library (@kafkajs/confluent-schema-registry) has neither limit and turns a refused connection into a 400,
+ * and here an outage must never look like an answer.
  */
-import {
-  COMPATIBILITY as COMPATIBILITIES,
-  SchemaRegistry as RegistryLibrary,
-  SchemaType,
-} from '@kafkajs/confluent-schema-registry';
 import { UnusableSchema } from '../avro/schema.js';
 import type { Config } from '../config.js';
 import { RegistryUnavailableError, type SchemaSource } from '../decode/schema-source.js';
@@ -25,12 +20,19 @@ const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 /** Characters of the registry's own words in a message. */
 const MAX_WORDS_LENGTH = 2_000;
 /** A reader of the newest version can read all former ones. */
-const COMPATIBILITY = COMPATIBILITIES.BACKWARD_TRANSITIVE;
+const COMPATIBILITY = 'BACKWARD_TRANSITIVE';
+/** What a registry says to a schema that it does not take: not compatible with former versions, or not valid. */
+const REFUSALS: readonly number[] = [409, 422];
 /** What the registry says with a 404 when it has no such subject, version or schema. */
 const NO_SUCH_SUBJECT = 40401;
 const NO_SUCH_VERSION = 40402;
 const NO_SUCH_SCHEMA = 40403;
 const NO_OWN_COMPATIBILITY = 40408;
+
+/** The registry answers, and does not take the schema. */
+export class SchemaRefusedError extends Error {
+  override readonly name = 'SchemaRefusedError';
+}
 
 interface Answer {
   readonly status: number;
@@ -89,21 +91,17 @@ export class SchemaRegistry implements SchemaSource {
   /**
    * Registers the schema as the newest version of `subject`, which from then on takes only versions that can read all
    * former ones. Registering what is there already gives its id again.
-   * @throws RegistryUnavailableError; the library's error, with the registry's words, where the schema is refused
+   * @throws RegistryUnavailableError; SchemaRefusedError, with the registry's words
    */
   async register(subject: string, schema: object): Promise<number> {
-    // The library refuses a subject whose compatibility is another than it is told, so it is set before.
-    const path = configOf(subject);
-    this.#found(await this.#ask('PUT', path, { compatibility: COMPATIBILITY }), path);
-    const { url, credentials } = this.#connection;
-    const timeout = this.#timeoutMs;
-    const library = new RegistryLibrary({
-      host: url,
-      ...(credentials === null ? {} : { auth: { ...credentials } }),
-      middlewares: [() => ({ prepareRequest: async (next) => (await next()).enhance({ timeout }) })],
-    });
-    const avro = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const;
-    const { id } = await library.register(avro, { subject, compatibility: COMPATIBILITY });
+    const pathOfConfig = configOf(subject);
+    this.#found(await this.#ask('PUT', pathOfConfig, { compatibility: COMPATIBILITY }), pathOfConfig);
+    const path = `/subjects/${encodeURIComponent(subject)}/versions`;
+    const answer = await this.#ask('POST', path, { schema: JSON.stringify(schema) });
+    if (REFUSALS.includes(answer.status))
+      throw new SchemaRefusedError(`the schema registry does not take a version of ${subject}: ${wordsOf(answer)}`);
+    const { id } = this.#found(answer, path).body;
+    if (typeof id !== 'number') throw unusable(path, answer);
     return id;
   }
 
@@ -180,10 +178,15 @@ function isDenied({ status, body }: Answer, codes: readonly number[]): boolean {
   return status === 404 && typeof body.error_code === 'number' && codes.includes(body.error_code);
 }
 
-function unusable(path: string, { status, body }: Answer): RegistryUnavailableError {
-  const message = typeof body.message === 'string' ? `: ${body.message.slice(0, MAX_WORDS_LENGTH)}` : '';
+function unusable(path: string, { status, body, isTooLarge }: Answer): RegistryUnavailableError {
+  const words = isTooLarge ? `more than ${MAX_ANSWER_BYTES} bytes` : wordsOf({ body });
+  const message = words === '' ? '' : `: ${words}`;
   const hint = status === 401 || status === 403 ? ' (check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD)' : '';
   return new RegistryUnavailableError(`the schema registry answers ${path} with ${status}${message}${hint}`);
+}
+
+function wordsOf({ body }: Pick<Answer, 'body'>): string {
+  return typeof body.message === 'string' ? body.message.slice(0, MAX_WORDS_LENGTH) : '';
 }
 
 /** Null for more than MAX_ANSWER_BYTES. */

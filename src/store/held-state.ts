@@ -66,7 +66,7 @@ export async function readHeldState(
 ): Promise<Map<number, number>> {
   const held = new Map<number, number>();
   // One after the other: each needs memory for the tail of its log, and the disk is one.
-  for (const name of await foldersIn(stateDir)) {
+  for (const name of await volume.within(OPEN_DEADLINE_MS, `reading ${stateDir}`, () => foldersIn(stateDir))) {
     const partition = Number(PARTITION_FOLDER.exec(name)?.[1] ?? NaN);
     const found = Number.isNaN(partition)
       ? null

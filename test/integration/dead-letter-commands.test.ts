@@ -166,7 +166,7 @@ test('a letter whose other company has no known client is left, and the rest is 
   expect(await isAnnounced(other)).toBe(true);
   expect(await deadLetters('repair', '--all', '--client-id', 'c')).toMatchObject({ exitCode: 2 });
   const repaired = await deadLetters('repair', idAt(failed), '--client-id', 'client-1');
-  expect(repaired.stdout).toContain(`company ${held}, whose key it had, is released from it`);
+  expect(repaired.stdout).toContain(`company ${held} is released from ${idAt(wrongKey)}, which had its key`);
 }, 60_000);
 
 function idAt(place: Place | undefined): string {
@@ -283,7 +283,7 @@ test("a record with another company's key is repaired there, and the key's compa
   const { exitCode, stdout } = await deadLetters('repair', id, '--file', fixed);
 
   expect(exitCode).toBe(0);
-  expect(stdout).toContain(`company ${held}, whose key it had, is released from it`);
+  expect(stdout).toContain(`company ${held} is released from ${id}, which had its key`);
   expect(await isAnnounced(held)).toBe(true);
   // The record that lifts the last hold gives the announcement its client.
   const ofHeld = (await announcements(deployment)).find(({ event }) => event.companyId === held);

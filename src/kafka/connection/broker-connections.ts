@@ -1,6 +1,24 @@
 /** Connections to brokers by address, made and kept by kafkajs: TCP, TLS, SASL and request time-outs are its. */
+import { settlesWithin } from '../../lib/long-promise.js';
+import type { Clock } from '../../lib/clock.js';
+import { systemClock } from '../../lib/system-clock.js';
+import { BrokerError } from '../../pipeline/errors.js';
 import { createCluster, type Cluster, type KafkaConfig } from './cluster.js';
-import type { ConnectedBroker } from '../protocol/protocol-call.js';
+import type { ConnectedBroker, ConnectionPool } from '../protocol/protocol-call.js';
+
+/** A broker has answered with bytes that are no answer to the request: damaged, cut off, or of something that is no broker. */
+export class UnreadableAnswerError extends BrokerError {
+  constructor(address: string, request: string, cause: unknown) {
+    super(`the answer of ${address} to ${request} cannot be read: ${String(cause)}`, { cause });
+  }
+}
+
+/**
+ * kafkajs ends each request after its own time-out, long before this. It is for what that misses: a connection that is
+ * never ready, or an answer that is lost on its way through kafkajs, would be waited for without a word. A broker that
+ * throttles may let a request wait for a minute or more.
+ */
+const QUESTION_DEADLINE_MS = 5 * 60_000;
 
 /**
  * One kafkajs cluster object for each address, of which only the seed broker is used. So kafkajs's metadata, with its
@@ -12,18 +30,22 @@ export class BrokerConnections {
   #lostOne = false;
   #closed = false;
 
-  constructor(private readonly config: KafkaConfig) {}
+  constructor(
+    private readonly config: KafkaConfig,
+    private readonly clock: Clock = systemClock,
+  ) {}
 
   /**
    * Connects where that is not done, and asks. One attempt: the caller retries.
-   * @throws what kafkajs throws where the broker cannot be reached, refuses, or does not answer in time
+   * @throws what kafkajs throws where the broker cannot be reached, refuses, or does not answer in time;
+   * UnreadableAnswerError; BrokerError after QUESTION_DEADLINE_MS
    */
   async ask<T>(address: string, question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
     if (this.#closed) throw new Error('the connections to the brokers have been closed');
     let link = this.#links.get(address);
     if (link === undefined) {
       this.#dropLost(); // Brokers come and go under ever new addresses.
-      link = new Link({ ...this.config, brokers: [address], retry: { retries: 0 } });
+      link = new Link(address, { ...this.config, brokers: [address], retry: { retries: 0 } }, this.clock);
       this.#links.set(address, link);
     }
     return link.ask(question);
@@ -72,12 +94,16 @@ class Link {
   /** Once it was connected. */
   #broker: ConnectedBroker | undefined;
 
-  constructor(config: KafkaConfig) {
+  constructor(
+    private readonly address: string,
+    config: KafkaConfig,
+    private readonly clock: Clock,
+  ) {
     this.#cluster = createCluster(config);
   }
 
   ask<T>(question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
-    const answer = this.#connect().then(question);
+    const answer = this.#inTime(this.#connect().then(question));
     this.#inFlight.add(answer);
     return answer.finally(() => this.#inFlight.delete(answer));
   }
@@ -96,11 +122,31 @@ class Link {
     await this.#cluster.disconnect().catch(() => undefined);
   }
 
+  async #inTime<T>(answer: Promise<T>): Promise<T> {
+    if (await settlesWithin(answer, this.clock, QUESTION_DEADLINE_MS)) return answer;
+    throw new BrokerError(`${this.address} gave no answer within ${QUESTION_DEADLINE_MS / 1000} s`);
+  }
+
   async #connect(): Promise<ConnectedBroker> {
     await this.#cluster.connect();
     const broker = (this.#cluster as unknown as SeededCluster).brokerPool.seedBroker;
     if (broker === undefined) throw new Error('kafkajs has no seed broker: is it another version than 2.2.4?');
+    if (this.#broker !== broker) readAnswersOf(broker.connectionPool, this.address);
     this.#broker = broker;
     return broker;
   }
+}
+
+/** The errors of all decoders, also those of kafkajs, become one that says what has failed. */
+function readAnswersOf(connectionPool: ConnectionPool, address: string): void {
+  const send = connectionPool.send.bind(connectionPool);
+  connectionPool.send = (call) => {
+    const decode = (body: Buffer) =>
+      Promise.resolve(body)
+        .then((bytes) => call.response.decode(bytes))
+        .catch((cause: unknown) => {
+          throw cause instanceof BrokerError ? cause : new UnreadableAnswerError(address, call.request.apiName, cause);
+        });
+    return send({ ...call, response: { ...call.response, decode } });
+  };
 }

@@ -3,6 +3,7 @@
  * version; kafkajs chooses for its requests among those that it knows. A broker that lacks one would refuse it in the middle
  * of the work, in words that name no broker: so each broker is asked at the start what it supports (ApiVersions).
  */
+import { isOwnFault, noAnswerIfOutage } from '../../lib/own-fault.js';
 import { settleAll } from '../../lib/settle-all.js';
 import type { Clock } from '../../lib/clock.js';
 import { AnyBroker } from './any-broker.js';
@@ -10,6 +11,7 @@ import { BrokerConnections } from './broker-connections.js';
 import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { KafkaConfig } from './cluster.js';
 import { brokersKnownTo } from '../protocol/metadata-protocol.js';
+import { noAnswer } from '../protocol/protocol-errors.js';
 
 export interface RequiredVersion {
   readonly apiKey: number;
@@ -64,16 +66,20 @@ export function lacking(broker: string, supported: Supported): string[] {
   });
 }
 
-/** What any broker that answers lacks. A broker that does not answer is passed over. @throws what asking throws if none answers */
+/** What any broker that answers lacks. A broker that does not answer is passed over. @throws BrokerError if none answers */
 export async function versionFaults(kafka: KafkaConfig, clock: Clock): Promise<string[]> {
   const connections = new BrokerConnections(kafka);
   try {
     const { answer: brokers } = await new AnyBroker(kafka, clock).ask(connections, brokersKnownTo);
     const faults = [...new Set(brokers.values())].map(async (address) => {
-      const supported = await connections.ask(address, ({ versions }) => Promise.resolve(versions)).catch(() => null);
+      const supported = await connections
+        .ask(address, ({ versions }) => Promise.resolve(versions))
+        .catch(noAnswerIfOutage);
       return supported === null ? [] : lacking(address, supported);
     });
     return (await settleAll(faults)).flat();
+  } catch (error) {
+    throw isOwnFault(error) ? error : noAnswer(error, 'ApiVersions');
   } finally {
     await connections.close();
   }

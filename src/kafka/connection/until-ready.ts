@@ -1,5 +1,6 @@
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
+import { mustBeOutage } from '../../lib/own-fault.js';
 import { BrokerError, BrokerSettingError } from '../../pipeline/errors.js';
 import { ERROR_CODES, NO_ERROR, noAnswer, refusal } from '../protocol/protocol-errors.js';
 import type { Answer } from '../protocol/transaction-requests.js';
@@ -48,6 +49,7 @@ export async function untilReady<T extends Answer>(
       await clock.delay(notYet.next());
     } else {
       if (outcome.reason instanceof BrokerError || outcome.reason instanceof BrokerSettingError) throw outcome.reason;
+      mustBeOutage(outcome.reason);
       if (isOver) throw noAnswer(outcome.reason, request);
       await clock.delay(unanswered.next());
     }

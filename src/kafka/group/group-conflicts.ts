@@ -1,6 +1,7 @@
 /** Members with which this instance must not share a group: they decide by other settings, or are not ours. */
 import { SETTINGS } from '../../settings.js';
 import { Backoff } from '../../lib/backoff.js';
+import { noAnswerIfOutage } from '../../lib/own-fault.js';
 import { describeDifferences, differencesOf } from '../../lib/map-differences.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { AskedCluster } from '../connection/cluster-view.js';
@@ -72,7 +73,7 @@ function reading(topics: readonly string[]): string {
 
 /** Of a group that DescribeGroups takes for an empty one. */
 async function foreignConsumer(coordinator: GroupCoordinator, groupId: string): Promise<string | null> {
-  const consumer = await coordinator.ask((broker) => firstConsumerIn(broker, groupId)).catch(() => null);
+  const consumer = await coordinator.ask((broker) => firstConsumerIn(broker, groupId)).catch(noAnswerIfOutage);
   if (consumer === null) return null;
   const { memberId, clientId, clientHost, topics } = consumer;
   return `${FOREIGN}: member ${memberId} (client id ${clientId}, host ${clientHost})${reading(topics)}`;
@@ -80,7 +81,7 @@ async function foreignConsumer(coordinator: GroupCoordinator, groupId: string): 
 
 /**
  * Why this instance must not take part in the group, as far as the group says within a short time; null if nothing is
- * known against it. Never rejects: a group that gives no answer is not a reason to stay away.
+ * known against it. A group that gives no answer is not a reason to stay away.
  *
  * @param ignored the member that this instance is or was itself
  */
@@ -96,7 +97,7 @@ export async function findGroupConflict(
   const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
   try {
     for (;;) {
-      const group = await describeGroup(coordinator, groupId).catch(() => null);
+      const group = await describeGroup(coordinator, groupId).catch(noAnswerIfOutage);
       if (group !== null && !isRebalancing(group))
         return group.members.length === 0
           ? await foreignConsumer(coordinator, groupId)

@@ -5,6 +5,7 @@
  */
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
+import { mustBeOutage } from '../../lib/own-fault.js';
 import { changelogOf } from '../../setting-values.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { AskedCluster } from '../connection/cluster-view.js';
@@ -77,6 +78,7 @@ async function readsInput(
       if (members.some(({ memberMetadata }) => topicsOfMember(memberMetadata)?.includes(input) === true)) return true;
       return await hasOffsets(coordinator, groupId, input, partitions);
     } catch (error) {
+      mustBeOutage(error);
       const isFinal = isProtocolError(error) && !error.retriable;
       if (isFinal || clock.now() > deadline) return null;
     }

@@ -30,7 +30,7 @@ export interface ConnectionPool {
   readonly port: number;
   isConnected(): boolean;
   /** Sends over the broker's one connection for this kind of request (Fetch has its own), connecting where needed. */
-  send<T extends object>(call: ProtocolCall<T>): Promise<T>;
+  send: <T extends object>(call: ProtocolCall<T>) => Promise<T>;
 }
 
 /** Protocol errors of these methods reject with kafkajs's KafkaJSProtocolError. */

@@ -1,10 +1,13 @@
 /**
  * The clients' own choices of policy: the client-settings topic, read to its end before the first decision and followed
- * from then on. A choice is small and changes rarely, so all are kept in memory.
+ * from then on. A choice is small and changes rarely, so those that differ from the default are kept in memory, up to
+ * MAX_CHOICES_BYTES. With more than that, as with a batch that cannot be read, the settings in force stay and the topic is
+ * read again each minute; an instance that starts waits.
  */
 import type { Logger } from 'pino';
 import { RegistryUnavailableError } from '../../decode/schema-source.js';
 import type { ClientSetting, UnreadableSetting } from '../../decode/client-settings-decoder.js';
+import { ClientChoices, TooManyChoicesError } from '../../domain/client-choices.js';
 import type { Policy } from '../../domain/policy.js';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
@@ -29,22 +32,22 @@ export interface ClientSettingsOptions {
   /** Called with each error; reading is tried again. */
   readonly onError: (error: unknown, what: string) => void;
   readonly logger: Logger;
+  /** Of memory that the choices may take; MAX_CHOICES_BYTES by default. */
+  readonly maxBytes?: number;
 }
 
 const READ_RECORDS = 10_000;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
-/** Of a batch that cannot be read: to look means to decompress up to MAX_BATCH_BYTES. */
+/** If an operator must act: to look means to decompress up to MAX_BATCH_BYTES, or to read the whole topic. */
 const UNREADABLE_RETRY_MS = 60_000;
-
-/** Client id to choice. */
-type Policies = Map<string, Policy>;
+const NEED_AN_OPERATOR = [UnreadableBatchError, TooManyChoicesError];
 
 const PARTITION = 0;
 
 export class ClientSettings implements ClientPolicies {
   /** What is in force. While the topic is read again from its start, the old settings stay in force. */
-  #inForce: Policies | null = null;
+  #inForce: ClientChoices | null = null;
   readonly #stopping = new AbortController();
   readonly #options: ClientSettingsOptions;
   readonly #ready: LongPromise<unknown>;
@@ -74,7 +77,7 @@ export class ClientSettings implements ClientPolicies {
   }
 
   policyOf(clientId: string): Policy | undefined {
-    return this.#inForce?.get(clientId);
+    return this.#inForce?.policyOf(clientId);
   }
 
   async close(): Promise<void> {
@@ -96,14 +99,15 @@ export class ClientSettings implements ClientPolicies {
       } catch (err) {
         if (signal.aborted) return;
         onError(err, 'client settings cannot be read, tried again from their start');
-        await clock.delay(err instanceof UnreadableBatchError ? UNREADABLE_RETRY_MS : backoff.next(), signal);
+        const isStuck = NEED_AN_OPERATOR.some((kind) => err instanceof kind);
+        await clock.delay(isStuck ? UNREADABLE_RETRY_MS : backoff.next(), signal);
       }
     }
   }
 
   /** Reads without an end. @throws ReaderClosedError after `close`; what reading and decoding throw */
   async #readFromStart(onCaughtUp: () => void): Promise<never> {
-    const { logs, topic, onProgress } = this.#options;
+    const { logs, topic, onProgress, maxBytes } = this.#options;
     const { signal } = this.#stopping;
     const at = { topic, partition: PARTITION };
     const { start, end, byMost } = await logs.bounds(at);
@@ -112,7 +116,7 @@ export class ClientSettings implements ClientPolicies {
       throw new StaleViewError(
         `too few brokers answer to know who leads ${topic}/${PARTITION}: a broker that is cut off would give old settings`,
       );
-    const policies: Policies = new Map();
+    const policies = new ClientChoices(maxBytes);
     const reader = logs.reader(at, start);
     const close = () => reader.close();
     signal.addEventListener('abort', close);
@@ -126,7 +130,8 @@ export class ClientSettings implements ClientPolicies {
         const batch = await reader.next(READ_RECORDS);
         await this.#apply(batch.records, policies);
         position = batch.nextOffset;
-        onProgress();
+        // Before that it may end as the last time: it would hide that the settings cannot be read.
+        if (this.#inForce === policies) onProgress();
       }
     } finally {
       signal.removeEventListener('abort', close);
@@ -134,7 +139,7 @@ export class ClientSettings implements ClientPolicies {
     }
   }
 
-  async #apply(records: readonly LogRecord[], policies: Policies): Promise<void> {
+  async #apply(records: readonly LogRecord[], policies: ClientChoices): Promise<void> {
     const decoded = await this.#decode(records.flatMap(({ value }) => (value === null ? [] : [value])));
     const settings = decoded.values();
     for (const { key, value, offset } of records) {

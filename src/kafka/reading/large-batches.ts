@@ -4,8 +4,12 @@
  * One batch is opened at a time, and only while those that are open take less than the budget. So they take the budget
  * and one batch of MAX_BATCH_BYTES at most. Others wait in line. A reader that nobody has asked for records for a while
  * has its batch closed if others wait: it opens the batch again when it needs it.
+ *
+ * A batch that takes too long to open is given up, so that its reader ends with an error and its partition says so. It may
+ * still take its memory later, so nothing else is opened until it has ended: who waits meanwhile ends with the same error.
  */
 import type { Clock } from '../../lib/clock.js';
+import { settlesWithin } from '../../lib/long-promise.js';
 
 export interface LargeBatchHolder {
   /** Free the memory of the batch. */
@@ -28,11 +32,27 @@ const BUDGET_BYTES = 64 * 1024 * 1024;
 /** A partition asks for records again within that time, unless the registry or the brokers give no answer. */
 const IDLE_AFTER_MS = 10_000;
 const LOOK_EVERY_MS = 1_000;
+/** A batch of 256 MiB takes seconds. */
+const OPEN_DEADLINE_MS = 60_000;
+
+/** Decompressing needs a thread of the process, and all of them may hang on the volume of the state. */
+export class LateOpeningError extends Error {
+  override readonly name = 'LateOpeningError';
+
+  constructor() {
+    super(
+      `a large record batch was not decompressed within ${OPEN_DEADLINE_MS / 1000} s: no thread of the process was free ` +
+        'for it, as while the disk of STATE_DIR does not answer',
+    );
+  }
+}
 
 export class LargeBatches {
   readonly #held = new Map<LargeBatchHolder, Held>();
   #waiting: Waiting[] = [];
   #opening = false;
+  /** What is being opened takes too long. */
+  #late = false;
   #looking = false;
 
   constructor(
@@ -50,7 +70,7 @@ export class LargeBatches {
   /**
    * Opens a batch for `holder` when it is its turn. Resolves without it after `release`.
    * @param open decompresses, and returns how many bytes that takes
-   * @throws what `open` throws
+   * @throws what `open` throws; LateOpeningError
    */
   open(holder: LargeBatchHolder, open: () => Promise<number>): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -77,6 +97,7 @@ export class LargeBatches {
   }
 
   #next(): void {
+    if (this.#late) for (const { reject } of this.#waiting.splice(0)) reject(new LateOpeningError());
     if (this.#opening) return;
     if (this.heldBytes >= this.budgetBytes) {
       if (this.#waiting.length > 0) void this.#closeIdle();
@@ -91,14 +112,28 @@ export class LargeBatches {
   /** Never rejects. */
   async #open({ holder, open, resolve, reject }: Waiting): Promise<void> {
     try {
-      const bytes = await open();
-      this.#held.set(holder, { bytes, usedAt: this.clock.now() });
-      resolve();
+      const opened = open();
+      if (await settlesWithin(opened, this.clock, OPEN_DEADLINE_MS)) {
+        this.#held.set(holder, { bytes: await opened, usedAt: this.clock.now() });
+        resolve();
+      } else {
+        reject(new LateOpeningError());
+        await this.#lateOpening(opened);
+        holder.closeLarge();
+      }
     } catch (error) {
       reject(error);
     }
     this.#opening = false;
     this.#next();
+  }
+
+  /** Resolves when it has ended. Never rejects. */
+  async #lateOpening(opened: Promise<unknown>): Promise<void> {
+    this.#late = true;
+    this.#next();
+    await Promise.allSettled([opened]);
+    this.#late = false;
   }
 
   /** Looks from time to time for as long as somebody waits. Never rejects. */

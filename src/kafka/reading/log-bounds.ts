@@ -2,6 +2,7 @@
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
+import { mustBeOutage } from '../../lib/own-fault.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { CommittedOffset, LogBounds } from '../../pipeline/ports.js';
@@ -159,6 +160,7 @@ export class LogBoundsReader {
       try {
         return await ask();
       } catch (error) {
+        mustBeOutage(error);
         const permanent = isProtocolError(error) && !error.retriable;
         if (permanent || signal.aborted || clock.now() > deadline)
           throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${String(error)}`, { cause: error });

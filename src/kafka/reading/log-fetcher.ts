@@ -180,15 +180,19 @@ export class LogFetcher implements ReaderEvents {
   #hand(group: Group, response: FetchResponse): void {
     if (response.errorCode !== FETCH_OK) throw refusal(response.errorCode, 'Fetch');
     const [first] = group.values();
-    const answers = [...response.partitions].sort(emptyFirst);
-    for (const answer of answers) {
-      const served = group.get(nameOf(answer));
-      if (served === undefined || !this.#served.delete(served.reader)) continue;
+    const missing = new Map(group);
+    for (const answer of [...response.partitions].sort(emptyFirst)) {
+      const name = nameOf(answer);
+      const served = group.get(name);
+      if (!missing.delete(name) || served === undefined || !this.#served.delete(served.reader)) continue;
       this.#served.set(served.reader, served);
       if (answer.errorCode === FETCH_OK) this.#receive(served, answer, served === first);
       else if (answer.errorCode === FETCH_OFFSET_OUT_OF_RANGE) void this.#outOfRange(served);
       else void this.#refused(served, answer.errorCode);
     }
+    // Over its quota, a broker answers with nothing; the connection then waits for as long as the broker says.
+    if (response.clientSideThrottleTime > 0) return;
+    for (const [name, served] of missing) void this.#retryLater(served, new BrokerError(`Fetch has left out ${name}`));
   }
 
   #receive(served: Served, answer: FetchedPartition, askedFirst: boolean): void {

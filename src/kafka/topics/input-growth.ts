@@ -1,5 +1,6 @@
 /** Notices that the input has got more partitions while the processor runs. */
 import type { Clock } from '../../lib/clock.js';
+import { noAnswerIfOutage } from '../../lib/own-fault.js';
 import type { LeaderDirectory } from '../connection/leader-directory.js';
 
 export interface InputGrowthOptions {
@@ -44,7 +45,7 @@ export async function inputHasGrown(options: InputGrowthOptions, signal: AbortSi
   while (!signal.aborted) {
     await clock.delay(LOOK_EVERY_MS, signal);
     // If the brokers are away, the readers report it.
-    const found = signal.aborted ? null : await leaders.lookUp(topic).catch(() => null);
+    const found = signal.aborted ? null : await leaders.lookUp(topic).catch(noAnswerIfOutage);
     if (found !== null && found.leaders.size > partitions)
       return new InputGrownError(topic, partitions, found.leaders.size);
   }

@@ -3,6 +3,7 @@
  * again and again, and hangs while some topic of somebody else has no leader.
  */
 import type { Clock } from '../../lib/clock.js';
+import { mustBeOutage } from '../../lib/own-fault.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import { AnyBroker } from '../connection/any-broker.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
@@ -157,6 +158,7 @@ export class TopicAdmin {
       try {
         return (await this.#anyBroker.ask(this.#connections, (broker) => ask(broker as AdminBroker), answerMs)).answer;
       } catch (error) {
+        mustBeOutage(error);
         if (isFinal(error)) throw error;
         if (attempt >= leastAttempts && this.clock.now() + pauseMs > deadline)
           throw new BrokerError(`no answer from any of ${leastAttempts} brokers: ${String(error)}`, { cause: error });

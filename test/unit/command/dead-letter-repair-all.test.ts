@@ -29,7 +29,7 @@ function attemptsOf(letters: readonly DeadLetter[]): RepairAttempts {
 
 function portions(letters: readonly DeadLetter[], limits: { bytes: number; count: number }, bytesOfOne = 1): string[] {
   const sizes = new Map(letters.map((letter) => [idOf(letter), bytesOfOne]));
-  const read: ReadLetters = { letters, companies: new Map(), attempts: attemptsOf(letters) };
+  const read: ReadLetters = { letters, companies: new Map(), mismatched: new Set(), attempts: attemptsOf(letters) };
   return portionsOf(read, sizes, limits).map((ids) => [...ids].map((id) => id.slice(2)).join(' '));
 }
 
@@ -56,7 +56,7 @@ class CountingDesk {
     const letters = this.stored.map(wanted).filter((letter) => letter !== null);
     this.mostHeld = Math.max(this.mostHeld, letters.filter(({ value }) => value !== null).length);
     const companies = new Map(this.stored.map((letter) => [idOf(letter), 'acme']));
-    return Promise.resolve({ letters, companies, attempts: attemptsOf(this.stored) });
+    return Promise.resolve({ letters, companies, mismatched: new Set(), attempts: attemptsOf(this.stored) });
   }
 
   readAgain(letters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {

@@ -1,76 +1,208 @@
 /** When a registry without a single known id stops a partition, and when it does not. */
 import {
   RegistryBrake,
+  SAMPLE_AGAIN_MS,
   SUSPECT_COMPANIES,
   SUSPECT_RECORDS,
   UnconfirmedSchemasError,
 } from '../../../src/decode/registry-brake.js';
-import type { Decoded } from '../../../src/decode/poison.js';
-import type { PoisonCode } from '../../../src/domain/events.js';
+import { DecodingAbortedError } from '../../../src/decode/schema-resolution.js';
+import { isPoison, type Decoded } from '../../../src/decode/poison.js';
+import { createSyncEventDecoder } from '../../../src/decode/sync-event-decoder.js';
+import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
+import type { LogRecord } from '../../../src/lib/record.js';
+import {
+  framed,
+  notAborted,
+  RecordedClock,
+  recordOf,
+  SCHEMA_ID,
+  syncEventSchema,
+  WRITTEN_BY_FASTAVRO,
+} from './sync-events.js';
 
-const record = { offset: 0, timestamp: 0, key: null, value: null, headers: [] };
+/** Of our outbound topic: any registry has it in which our schemas were registered, also the wrong one. */
+const OUTBOUND_ID = 1;
+const UNKNOWN_ID = 987_654;
+/** Of a producer who began in between. */
+const LATER_ID = 55;
+const status = Buffer.from(WRITTEN_BY_FASTAVRO.status, 'hex');
+const good = recordOf({ value: framed(SCHEMA_ID, status) });
+const undecodable = recordOf({ value: framed(SCHEMA_ID, Buffer.alloc(0)) });
+const mismatched = recordOf({ key: Buffer.from('another'), value: framed(SCHEMA_ID, status) });
+const noise = [recordOf({ value: Buffer.alloc(4) }), recordOf({ key: null })];
 
-function bad(code: PoisonCode, companyId: string): Decoded {
-  return { record, code, message: '', heldCompanyId: companyId };
+function unknown(count: number, companies = count, id = UNKNOWN_ID): LogRecord[] {
+  const keys = Array.from({ length: companies }, (_, i) => Buffer.from(`c${i}`));
+  return Array.from({ length: count }, (_, i) =>
+    recordOf({ key: keys[i % companies] as Buffer, value: framed(id, status) }),
+  );
 }
-function unknown(count: number, companies = count): Decoded[] {
-  return Array.from({ length: count }, (_, i) => bad('unknown-schema', `c${i % companies}`));
-}
-const good: Decoded = {
-  ...{ companyId: 'good', clientId: 'x', offset: 0, timestamp: 0, repairs: [] },
-  payload: { kind: 'deleted' },
-};
 
+/** What the registry has. */
+const ids = new Set<number>();
+let isAwayFor: number | null = null;
+/** What a look into the input finds, and how often it was looked. */
+let inInput: number[] = [];
+let looks = 0;
+let clock: RecordedClock;
 let brake: RegistryBrake;
-beforeEach(() => (brake = new RegistryBrake(false)));
 
-test('many companies with unknown ids alone stop the partition, in one batch or one after the other', () => {
-  expect(() => brake.check(unknown(SUSPECT_COMPANIES))).toThrow(UnconfirmedSchemasError);
-  brake = new RegistryBrake(false);
-  const records = unknown(SUSPECT_COMPANIES);
-  for (const one of records.slice(0, -1)) expect(brake.check([one])).toEqual([one]);
-  for (let again = 0; again < 3; again++)
-    expect(() => brake.check(records.slice(-1))).toThrow(/--consent unknown-schemas/);
+function newBrake(isConfirmed = false): RegistryBrake {
+  const source = {
+    schemaById: (id: number) => {
+      if (id === isAwayFor) return Promise.reject(new RegistryUnavailableError('no answer'));
+      return Promise.resolve(ids.has(id) ? syncEventSchema() : null);
+    },
+  };
+  const decoder = createSyncEventDecoder(syncEventSchema(), { source, clock, knownId: OUTBOUND_ID });
+  const sampleIds = () => {
+    looks++;
+    return Promise.resolve(new Set(inInput));
+  };
+  return new RegistryBrake({ ...{ isConfirmed, decoder, source, sampleIds, clock } });
+}
+
+function decode(records: readonly LogRecord[]): Promise<Decoded[]> {
+  return brake.decode(records, notAborted());
+}
+
+async function codesOf(records: readonly LogRecord[]): Promise<Set<string>> {
+  return new Set((await decode(records)).map((one) => (isPoison(one) ? one.code : 'event')));
+}
+
+/** A registry in which our schemas were registered, and no producer's. */
+function exchangeRegistry(): void {
+  ids.clear();
+  ids.add(OUTBOUND_ID);
+}
+
+beforeEach(() => {
+  exchangeRegistry();
+  ids.add(SCHEMA_ID);
+  inInput = [];
+  looks = 0;
+  isAwayFor = null;
+  clock = new RecordedClock();
+  brake = newBrake();
 });
 
-test('few companies are set aside as ever, however many records they send', () => {
-  expect(brake.check(unknown(5_000, SUSPECT_COMPANIES - 1))).toHaveLength(5_000);
+describe('a registry that has none of our ids', () => {
+  beforeEach(exchangeRegistry);
+
+  test('stops many companies with unknown ids alone, in one batch or one after the other', async () => {
+    await expect(decode(unknown(SUSPECT_COMPANIES))).rejects.toThrow(UnconfirmedSchemasError);
+    brake = newBrake();
+    const records = unknown(SUSPECT_COMPANIES);
+    for (const one of records.slice(0, -1)) expect(await codesOf([one])).toEqual(new Set(['unknown-schema']));
+    for (let again = 0; again < 3; again++)
+      await expect(decode(records.slice(-1))).rejects.toThrow(/--consent unknown-schemas/);
+  });
+
+  test('stops them although ids were decoded, or are in the input, that it does not have either', async () => {
+    inInput = [SCHEMA_ID, 12];
+    await expect(decode(unknown(SUSPECT_COMPANIES))).rejects.toThrow(UnconfirmedSchemasError);
+    ids.add(SCHEMA_ID);
+    await decode([good]);
+    exchangeRegistry();
+    expect(await codesOf(unknown(SUSPECT_RECORDS - 1))).toEqual(new Set(['unknown-schema']));
+    for (let again = 0; again < 2; again++) await expect(decode(unknown(1))).rejects.toThrow(UnconfirmedSchemasError);
+  });
+
+  test('lets few companies be set aside as ever, however many records they send', async () => {
+    expect(await codesOf(unknown(5_000, SUSPECT_COMPANIES - 1))).toEqual(new Set(['unknown-schema']));
+  });
+
+  test('stops also what says nothing of the registry in between', async () => {
+    await expect(decode([...unknown(SUSPECT_COMPANIES), ...noise])).rejects.toThrow(UnconfirmedSchemasError);
+  });
+
+  test('never stops a batch without unknown ids, nor what an operator has confirmed', async () => {
+    await expect(decode(unknown(50))).rejects.toThrow(UnconfirmedSchemasError);
+    expect(await decode([])).toEqual([]);
+    expect(await decode(noise)).toHaveLength(noise.length);
+    brake = newBrake(true);
+    expect(await decode(unknown(5_000))).toHaveLength(5_000);
+  });
+
+  test('is looked into the input for once a minute, however often the batch is decoded again', async () => {
+    for (let again = 0; again < 10; again++) await expect(decode(unknown(50))).rejects.toThrow(UnconfirmedSchemasError);
+    expect(looks).toBe(1);
+    await clock.delay(SAMPLE_AGAIN_MS);
+    await expect(decode(unknown(50))).rejects.toThrow(UnconfirmedSchemasError);
+    expect(looks).toBe(2);
+  });
+
+  test('is asked again for all that it has denied, once it is exchanged for the right one', async () => {
+    inInput = [SCHEMA_ID];
+    const stopped = unknown(50, 50, LATER_ID);
+    await expect(decode(stopped)).rejects.toThrow(UnconfirmedSchemasError);
+    ids.add(SCHEMA_ID).add(LATER_ID);
+    // The keys are of other companies: the id is known, and so much can be told.
+    expect(await codesOf(stopped)).toEqual(new Set(['key-mismatch']));
+
+    exchangeRegistry();
+    const ofTwo = [unknown(50, 50, LATER_ID + 1), unknown(50, 50, LATER_ID + 2)];
+    brake = newBrake();
+    for (const batch of ofTwo) await expect(decode(batch)).rejects.toThrow(UnconfirmedSchemasError);
+    ids
+      .add(SCHEMA_ID)
+      .add(LATER_ID + 1)
+      .add(LATER_ID + 2);
+    const both = await Promise.all(ofTwo.map(codesOf));
+    expect(both).toEqual([new Set(['key-mismatch']), new Set(['key-mismatch'])]);
+  });
 });
 
-test('a record of a known id among them, or in another partition, lets them pass', () => {
-  for (const known of [good, bad('undecodable', 'a'), bad('key-mismatch', 'a')]) {
-    brake = new RegistryBrake(false);
-    expect(brake.check([...unknown(500), known, ...unknown(500)])).toHaveLength(1_001);
+describe('a registry that still has our ids', () => {
+  test('is not stopped by a producer with many keys, however much it sends', async () => {
+    await decode([good]);
+    for (let batch = 0; batch < 5; batch++)
+      expect(await codesOf(unknown(2 * SUSPECT_RECORDS, SUSPECT_COMPANIES))).toEqual(new Set(['unknown-schema']));
+    expect(looks).toBe(0);
+  });
+
+  test('is not stopped after a start either: the input has records of other producers', async () => {
+    inInput = [UNKNOWN_ID, 0, -3, SCHEMA_ID];
+    expect(await codesOf(unknown(5_000))).toEqual(new Set(['unknown-schema']));
+    expect(looks).toBe(1);
+  });
+});
+
+test('a record of a known id among them, or in another partition, lets them pass', async () => {
+  for (const known of [good, undecodable, mismatched]) {
+    brake = newBrake();
+    expect(await decode([...unknown(500), known, ...unknown(500)])).toHaveLength(1_001);
   }
-  brake = new RegistryBrake(false);
+  brake = newBrake();
   const stopped = unknown(50);
-  expect(() => brake.check(stopped)).toThrow(UnconfirmedSchemasError);
-  brake.check([good]);
-  expect(brake.check(stopped)).toBe(stopped);
+  await expect(decode(stopped)).rejects.toThrow(UnconfirmedSchemasError);
+  await decode([good]);
+  expect(await codesOf(stopped)).toEqual(new Set(['unknown-schema']));
 });
 
-test('what says nothing of the registry does not count for it', () => {
-  const noise = [bad('bad-framing', 'a'), bad('missing-key', 'b')];
-  expect(() => brake.check([...unknown(SUSPECT_COMPANIES), ...noise])).toThrow(UnconfirmedSchemasError);
+test('companies with unknown ids before a record of a known one do not count any more', async () => {
+  await decode(unknown(SUSPECT_COMPANIES - 1));
+  await decode([good]);
+  exchangeRegistry();
+  expect(await codesOf(unknown(2 * SUSPECT_RECORDS, 1))).toEqual(new Set(['unknown-schema']));
 });
 
-test('a burst of one producer after good records passes; a registry that was exchanged meanwhile is found', () => {
-  brake.check([good]);
-  expect(brake.check(unknown(SUSPECT_RECORDS - 1))).toHaveLength(SUSPECT_RECORDS - 1);
-  for (let again = 0; again < 2; again++) expect(() => brake.check(unknown(1))).toThrow(UnconfirmedSchemasError);
-  expect(brake.check([good])).toEqual([good]);
+test('a registry that gives no answer about our ids is an outage, and nothing is decided meanwhile', async () => {
+  exchangeRegistry();
+  inInput = [SCHEMA_ID];
+  isAwayFor = SCHEMA_ID;
+  const outage = await decode(unknown(50)).catch((error: unknown) => error);
+  expect(outage).toBeInstanceOf(RegistryUnavailableError);
+  expect(outage).not.toBeInstanceOf(UnconfirmedSchemasError);
 });
 
-test('companies with unknown ids before a record of a known one do not count any more', () => {
-  brake.check(unknown(SUSPECT_COMPANIES - 1));
-  brake.check([good]);
-  const ofOneProducer = Array.from({ length: 2 * SUSPECT_RECORDS }, () => bad('unknown-schema', 'another'));
-  expect(brake.check(ofOneProducer)).toBe(ofOneProducer);
-});
-
-test('a batch without unknown ids is never stopped, and an operator can confirm', () => {
-  expect(() => brake.check(unknown(50))).toThrow(UnconfirmedSchemasError);
-  expect(brake.check([])).toEqual([]);
-  expect(brake.check([bad('bad-framing', 'a')])).toHaveLength(1);
-  expect(new RegistryBrake(true).check(unknown(5_000))).toHaveLength(5_000);
+test('a partition that is revoked while the registry is asked does not wait for it', async () => {
+  exchangeRegistry();
+  inInput = [SCHEMA_ID];
+  await expect(decode(unknown(50))).rejects.toThrow(UnconfirmedSchemasError);
+  const revoked = new AbortController();
+  const decoded = brake.decode(unknown(50), revoked.signal);
+  revoked.abort();
+  await expect(decoded).rejects.toThrow(DecodingAbortedError);
 });

@@ -139,6 +139,11 @@ test('what cannot be answered is refused in words', async () => {
     ['/companies/x', 503],
     ['/companies?state=held', 503],
     ['/companies/%E0%A4%A', 400],
+    ['/companies?id=a&id=b', 400],
+    ['/companies?state=held&state=held', 400],
+    ['/companies?state=held&limit=1&limit=2', 400],
+    ['/companies/x?scope=instance&scope=deployment', 400],
+    ['/partitions?scope=deployment&scope=deployment', 400],
     ['/nothing', 404],
   ] as const) {
     const response = await get(path);

@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { StateGarbage } from '../../../src/ops/state-garbage.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { FolderUse } from '../../../src/pipeline/observer.js';
+import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { passTime } from '../../support/pass-time.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 
 const HOUR_MS = 3_600_000;
@@ -37,6 +40,7 @@ class Instance {
       state: this.state,
       isUsed: (partition) => this.used.has(partition),
       held: this.held,
+      volume: new CallDeadline(new ManualClock()),
       clock: { now: () => this.now, delay: () => Promise.resolve() },
       observer: {
         diskUse: (folders) => (this.use = folders),
@@ -111,4 +115,35 @@ test("each sweep empties RocksDB's own logs that have grown too large", async ()
   writeFileSync(log, Buffer.alloc(2 * 1024 * 1024), { flag: 'a' });
   await instance.sweepAfter(0);
   expect(statSync(log).size).toBe(0);
+});
+
+test('a volume that hangs is reported, again at each sweep, and shows as a call under way', async () => {
+  const instance = new Instance();
+  await instance.makeState(1);
+  const clock = new ManualClock();
+  const volume = new CallDeadline(clock);
+  const errors: unknown[] = [];
+  let end: (removed: boolean) => void = () => undefined;
+  let removes: () => void = () => undefined;
+  const removing = new Promise<void>((resolve) => (removes = resolve));
+  const garbage = new StateGarbage({
+    ...{ stateDir: instance.stateDir, retentionMs: -Infinity, volume, clock, held: instance.held },
+    state: { ifUnused: () => (removes(), new Promise((resolve) => (end = resolve))) },
+    isUsed: () => false,
+    observer: {
+      ...{ diskUse: () => undefined, stateRemoved: () => undefined },
+      sweepError: (error) => void errors.push(error),
+    },
+  });
+  garbage.start();
+  await removing;
+  await passTime(clock, 700_000);
+  expect(errors.length).toBeGreaterThan(1);
+  expect(String(errors[0])).toMatch(
+    /the state volume does not answer: removing in STATE_DIR .* check the disk of STATE_DIR/,
+  );
+  expect(volume.longestMs).toBeGreaterThan(600_000);
+  end(true);
+  await garbage.close();
+  expect(volume.longestMs).toBe(0);
 });

@@ -4,12 +4,13 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { AtEndNotes } from '../../../src/pipeline/at-end-notes.js';
+import { BatchLimits } from '../../../src/pipeline/batch-limits.js';
 import { ChangelogTail } from '../../../src/pipeline/changelog-tail.js';
-import { commitBatch } from '../../../src/pipeline/commit-batch.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
-import { BrokerError, StaleViewError } from '../../../src/pipeline/errors.js';
+import { BrokerError, FencedError, StaleViewError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
 import type { PipelineObserver } from '../../../src/pipeline/observer.js';
+import { commitPaced } from '../../../src/pipeline/paced-commit.js';
 import type { LogBounds, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StoreUnavailableError, type KeyValueStore } from '../../../src/store/key-value-store.js';
 import { CountedCompanies } from '../../../src/store/counted-companies.js';
@@ -63,6 +64,7 @@ function committing(
   steps: Steps;
   outcome: Promise<number>;
   store: PartitionStore;
+  limits: BatchLimits;
 } {
   const steps = new Steps();
   const producer: TransactionalProducer = {
@@ -103,9 +105,11 @@ function committing(
     ...{ origin: new Map<string, string>(), inputLog: { topicId: null, leaderEpoch: -1 }, isNews: false },
     notes: new AtEndNotes(context as PipelineContext, 0, store),
   };
-  const outcome = commitBatch(context as PipelineContext, 0, owned, NO_DECISIONS, 10);
+  const limits = new BatchLimits({ now: () => 0 });
+  const batch = { decisions: NO_DECISIONS, nextOffset: 10, size: { records: limits.records, rows: limits.rows } };
+  const outcome = commitPaced(context as PipelineContext, 0, owned, limits, batch);
   outcome.catch(() => undefined); // Awaited by the test at its end.
-  return { steps, outcome, store };
+  return { steps, outcome, store, limits };
 }
 
 test('nothing is produced and no offset sent before the store has the batch and the transaction has begun', async () => {
@@ -168,11 +172,45 @@ test.each(['produce', 'sendOffset'] as const)('a transaction whose %s failed is 
 });
 
 test('nothing is committed where the first record written does not lie where the changelog was said to end', async () => {
-  const { steps, outcome } = committing(undefined, 3);
+  const { steps, outcome, limits } = committing(undefined, 3);
+  const { records } = limits;
   await steps.answer('begin');
   await steps.answer('write');
   await steps.answer('sendOffset');
   await steps.answer('produce');
   await expect(outcome).rejects.toThrow(StaleViewError);
   expect(steps.asked).not.toContain('commit');
+  expect(limits.records).toBe(records);
+});
+
+test.each([
+  [
+    'a disk that fails does not change how large the next batch may be',
+    'write',
+    new StoreUnavailableError('I/O error'),
+    1,
+  ],
+  ['a broker that fails halves it at least', 'produce', new BrokerError('no answer'), 1 / 2],
+  ['and so does a fence', 'produce', new FencedError('the transaction timed out'), 1 / 2],
+] as const)('%s, although the transaction had begun', async (_, step, failure, factor) => {
+  const { steps, outcome, limits } = committing();
+  const { records, rows } = limits;
+  await steps.answer('begin');
+  if (step === 'produce') {
+    await steps.answer('write');
+    await steps.answer('sendOffset');
+  }
+  await steps.answer(step, failure);
+  await expect(outcome).rejects.toBe(failure);
+  const halved = { records: Math.floor(records * factor), rows: Math.floor(rows * factor) };
+  expect({ records: limits.records, rows: limits.rows }).toEqual(halved);
+});
+
+test('a broker that fails before the transaction has begun says nothing about its size', async () => {
+  const { steps, outcome, limits } = committing();
+  const { records, rows } = limits;
+  await steps.answer('write');
+  await steps.answer('begin', new BrokerError('no answer'));
+  await expect(outcome).rejects.toThrow(BrokerError);
+  expect({ records: limits.records, rows: limits.rows }).toEqual({ records, rows });
 });

@@ -1,5 +1,10 @@
 import { SchemaWithReferences, UnusableSchema } from '../../../src/avro/schema.js';
-import { SchemaReferences, type RegisteredText } from '../../../src/registry/schema-references.js';
+import {
+  MAX_KEPT_CHARACTERS,
+  MAX_REFERRED_CHARACTERS,
+  SchemaReferences,
+  type RegisteredText,
+} from '../../../src/registry/schema-references.js';
 
 interface Registered {
   readonly schema: object;
@@ -76,4 +81,25 @@ test.each([[[{ name: 'a' }]], ['text'], [[null]], [[{ name: 'a', subject: 's', v
 test('an outage is an error', async () => {
   const references = new SchemaReferences(() => Promise.reject(new Error('down')));
   await expect(references.resolve({ schema: top, references: refer('a') })).rejects.toThrow('down');
+});
+
+test('large versions are kept up to a number of characters', async () => {
+  const large = { schema: { type: 'large', doc: 'x'.repeat(MAX_KEPT_CHARACTERS / 2) }, references: undefined };
+  const { asked, resolve } = registryOf({ a: large, b: large });
+  await resolve('a');
+  await resolve('a');
+  await resolve('b');
+  await resolve('a');
+  expect(asked).toEqual(['a 1', 'b 1', 'a 1']);
+});
+
+test('references to more characters than one schema may lead to are refused, and no more of them is read', async () => {
+  let asked = 0;
+  const references = new SchemaReferences(() => {
+    asked++;
+    return Promise.resolve({ schema: { doc: 'x'.repeat(MAX_REFERRED_CHARACTERS / 3) }, references: undefined });
+  });
+  const many = Array.from({ length: 90 }, (_, i) => String(i));
+  expect(await references.resolve({ schema: top, references: refer(...many) })).toBeInstanceOf(UnusableSchema);
+  expect(asked).toBe(3);
 });

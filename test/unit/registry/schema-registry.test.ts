@@ -3,7 +3,9 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
-import { SchemaRegistry } from '../../../src/registry/schema-registry.js';
+import { SchemaRefusedError, SchemaRegistry } from '../../../src/registry/schema-registry.js';
+
+const SCHEMA = { type: 'record', name: 'Any', fields: [] };
 
 let server: Server;
 afterEach(async () => {
@@ -27,6 +29,27 @@ test('an answer without end is cut off', async () => {
   });
   expect(await registry.schemaById(1)).toMatchObject({ why: 'the schema has more than 4194304 bytes' });
   expect(sent).toBeLessThan(20_000_000);
+});
+
+test('an answer without end to a registration is cut off', async () => {
+  let sent = 0;
+  const block = Buffer.alloc(1_000_000, ' ');
+  const registry = await registryThat(({ method }, response) => {
+    if (method === 'PUT') return void response.end('{"compatibility":"BACKWARD_TRANSITIVE"}');
+    const send = () => response.write(block, (error) => (error ? undefined : ((sent += block.length), send())));
+    send();
+  });
+  await expect(registry.register('s', SCHEMA)).rejects.toThrow('with 200: more than 4194304 bytes');
+  expect(sent).toBeLessThan(20_000_000);
+});
+
+test.each([409, 422])('a schema that the registry does not take, by a %d, is refused in its words', async (status) => {
+  const registry = await registryThat(({ method }, response) => {
+    if (method === 'PUT') return void response.end('{"compatibility":"BACKWARD_TRANSITIVE"}');
+    response.writeHead(status).end('{"message":"field clientId is gone"}');
+  });
+  await expect(registry.register('s', SCHEMA)).rejects.toThrow(SchemaRefusedError);
+  await expect(registry.register('s', SCHEMA)).rejects.toThrow('field clientId is gone');
 });
 
 test('an answer that comes byte by byte is given up after the time of the request', async () => {

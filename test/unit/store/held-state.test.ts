@@ -4,7 +4,9 @@ import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { readHeldState, StateDirOfOtherError } from '../../../src/store/held-state.js';
 import { openPartitionStore } from '../../../src/store/open-partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
 import { changes, HOUR_MS, identity, NO_LOG_ID, positionRow } from './partition-fixture.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { systemClock } from '../../../testkit/system-clock.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -102,4 +104,13 @@ test('the state of a shadow keeps its deployment away, and the other way round, 
   expect(await readHeldState(folder(), shadow, volume)).toEqual(new Map([[8, 10]]));
   await leave(9, 10);
   await expect(readHeldState(folder(), shadow, volume)).rejects.toThrow(StateDirOfOtherError);
+});
+
+test('a volume that hangs is not even asked which folders it has', async () => {
+  const time = new ManualClock();
+  const hanging = new CallDeadline(time);
+  const never = hanging.within(1_000, 'opening it', () => new Promise<never>(() => undefined));
+  time.advance(1_000);
+  await expect(never).rejects.toThrow(StoreUnavailableError);
+  await expect(readHeldState(folder(), owner, hanging)).rejects.toThrow(StoreUnavailableError);
 });

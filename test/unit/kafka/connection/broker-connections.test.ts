@@ -1,10 +1,13 @@
-/** What is kept of brokers that are gone for good. */
+/** What is kept of brokers that are gone for good, and what is made of those that do not answer as they should. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { logLevel } from 'kafkajs';
-import { BrokerConnections } from '../../../../src/kafka/connection/broker-connections.js';
+import { BrokerConnections, UnreadableAnswerError } from '../../../../src/kafka/connection/broker-connections.js';
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
+import { metadataOf } from '../../../../src/kafka/protocol/metadata-protocol.js';
+import { BrokerError } from '../../../../src/pipeline/errors.js';
 import { heapInUse } from '../../../support/heap.js';
+import { ManualClock } from '../../../support/manual-clock.js';
 
 const CORRELATION_ID_AT = 8;
 
@@ -62,4 +65,41 @@ test('a connection to a broker that has gone is dropped when another broker is m
     await connections.close();
     await next.stop();
   }
+});
+
+test('an answer that cannot be read is an error of the broker, whoever decodes it', async () => {
+  const broker = new Broker();
+  const address = await broker.start();
+  const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING });
+  try {
+    const outcome = connections.ask(address, (asked) => metadataOf(asked, 'a-topic')).catch((error: unknown) => error);
+    expect(await outcome).toBeInstanceOf(UnreadableAnswerError);
+    expect(await outcome).toMatchObject({
+      message: expect.stringMatching(
+        new RegExp(`^the answer of ${address} to Metadata cannot be read: RangeError`),
+      ) as string,
+    });
+    const ofOurs = new TypeError('a fault of this program');
+    await expect(connections.ask(address, () => Promise.reject(ofOurs))).rejects.toBe(ofOurs);
+  } finally {
+    await connections.close();
+    await broker.stop();
+  }
+});
+
+test('a question that is never answered ends with an error, and closing does not wait for it', async () => {
+  const broker = new Broker();
+  const address = await broker.start();
+  const clock = new ManualClock();
+  const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING }, clock);
+  let isAsked: () => void = () => undefined;
+  const asked = new Promise<void>((resolve) => (isAsked = resolve));
+  const never = new Promise<void>(() => undefined);
+  const outcome = connections.ask(address, () => (isAsked(), never)).catch((error: unknown) => error);
+  await asked;
+  const closed = connections.close();
+  clock.advance(5 * 60_000);
+  expect(await outcome).toEqual(new BrokerError(`${address} gave no answer within 300 s`));
+  await closed;
+  await broker.stop();
 });

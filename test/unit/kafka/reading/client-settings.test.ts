@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
+import { ClientChoices, MAX_CHOICES_BYTES, TooManyChoicesError } from '../../../../src/domain/client-choices.js';
 import type { ClientSetting, UnreadableSetting } from '../../../../src/decode/client-settings-decoder.js';
 import { RegistryUnavailableError } from '../../../../src/decode/schema-source.js';
 import { ClientSettings } from '../../../../src/kafka/reading/client-settings.js';
@@ -95,9 +96,10 @@ const opened: ClientSettings[] = [];
 /** Its progress and its errors. */
 const told: string[] = [];
 
-function open(decode: typeof decodeText = decodeText): ClientSettings {
+function open(decode: typeof decodeText = decodeText, maxBytes?: number): ClientSettings {
   const settings = new ClientSettings({
     ...{ logs, topic: 't', decode, clock, logger },
+    ...(maxBytes === undefined ? {} : { maxBytes }),
     onProgress: () => told.push('progress'),
     onError: (error) => told.push((error as Error).message),
   });
@@ -131,7 +133,7 @@ test('ready comes after all that was there; the last choice counts, a tombstone 
   logs.append('c', 'c=FIRST_DATASET');
   const settings = open();
   await settings.ready(signal);
-  expect(['a', 'b', 'c'].map((id) => settings.policyOf(id))).toEqual(['ALL_DATASETS', undefined, 'FIRST_DATASET']);
+  expect(['a', 'b', 'c'].map((id) => settings.policyOf(id))).toEqual(['ALL_DATASETS', undefined, undefined]);
 });
 
 test('settings are not ready as a broker has them that is cut off from most others', async () => {
@@ -159,14 +161,14 @@ test('what comes later is followed', async () => {
 });
 
 test('an unreadable setting, or one under the key of another client, changes nothing and is logged', async () => {
-  logs.append('a', 'a=FIRST_DATASET');
+  logs.append('a', 'a=ALL_DATASETS');
   logs.append('a', 'garbage');
   logs.append('a', 'b=ALL_DATASETS');
-  logs.append(null, 'a=ALL_DATASETS');
+  logs.append(null, 'a=FIRST_DATASET');
   logs.append(null, null);
   const settings = open();
   await settings.ready(signal);
-  expect(settings.policyOf('a')).toBe('FIRST_DATASET');
+  expect(settings.policyOf('a')).toBe('ALL_DATASETS');
   expect(settings.policyOf('b')).toBeUndefined();
   expect(logged.map((line) => (JSON.parse(line) as { offset: number }).offset)).toEqual([1, 2, 3]);
 });
@@ -207,6 +209,62 @@ test('closed before it was ready, it is not ready: nobody may decide with half o
   const outcome = expect(settings.ready(signal)).rejects.toThrow(ReaderClosedError);
   await settings.close();
   await outcome;
+});
+
+test('choices of the default take no room, and those that were taken back none any more', async () => {
+  const room = 3 * 70;
+  for (let i = 0; i < 1_000; i++) logs.append(`f${i}`, `f${i}=FIRST_DATASET`);
+  for (let i = 0; i < 1_000; i++) {
+    logs.append('a', 'a=ALL_DATASETS');
+    logs.append(`x${i % 7}`, `x${i % 7}=ALL_DATASETS`);
+    logs.append(`x${i % 7}`, i % 2 === 0 ? null : `x${i % 7}=FIRST_DATASET`);
+  }
+  const settings = open(decodeText, room);
+  await settings.ready(signal);
+  expect(settings.policyOf('a')).toBe('ALL_DATASETS');
+  expect(told).toEqual(Array(told.length).fill('progress'));
+});
+
+test('more choices than may be kept are reported: a start waits, and what was in force before stays', async () => {
+  const room = 3 * 70;
+  for (const id of ['a', 'b', 'c', 'd']) logs.append(id, `${id}=ALL_DATASETS`);
+  const settings = open(decodeText, room);
+  let ready = false;
+  const becomingReady = settings.ready(signal).then(() => (ready = true));
+  const errors = () => told.filter((one) => one !== 'progress');
+  await until(() => errors().length > 0);
+  expect(errors()[0]).toMatch(
+    /^4 clients have chosen ALL_DATASETS, which takes \d+ bytes .* at most 210 are allowed\. Delete/,
+  );
+  await until(() => errors().length > 2);
+  expect([ready, settings.policyOf('a'), told.includes('progress')]).toEqual([false, undefined, false]);
+
+  logs.records.splice(3);
+  await becomingReady;
+  const before = errors().length;
+  logs.append('d', 'd=ALL_DATASETS');
+  await until(() => errors().length > before);
+  expect(['a', 'c', 'd'].map((id) => settings.policyOf(id))).toEqual(['ALL_DATASETS', 'ALL_DATASETS', undefined]);
+  logs.append('b', null);
+  logs.records.splice(3, 1);
+  logs.append('e', 'e=ALL_DATASETS');
+  for (const [offset, record] of logs.records.entries()) Object.assign(record, { offset });
+  await until(() => settings.policyOf('e') === 'ALL_DATASETS');
+  expect(settings.policyOf('b')).toBeUndefined();
+});
+
+test('as many clients as may choose take no more memory than that', async () => {
+  const choices = new ClientChoices();
+  const before = heapInUse();
+  let clients = 0;
+  const choose = () => {
+    for (;;) choices.set(`${String(clients++).padStart(12, '0')}-4a5b-8c6d-0123456789ab`, 'ALL_DATASETS');
+  };
+  expect(choose).toThrow(TooManyChoicesError);
+  expect(clients).toBeGreaterThan(450_000);
+  expect(heapInUse() - before).toBeLessThan(MAX_CHOICES_BYTES);
+  expect(choices.policyOf('none')).toBeUndefined();
+  await turn();
 });
 
 test('a partition that stops waiting for the settings leaves nothing behind', async () => {

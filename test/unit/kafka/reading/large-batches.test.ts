@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { LargeBatches } from '../../../../src/kafka/reading/large-batches.js';
+import { LargeBatches, LateOpeningError } from '../../../../src/kafka/reading/large-batches.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { passTime } from '../../../support/pass-time.js';
 
@@ -52,4 +52,28 @@ test('a batch that nobody reads from is closed, but not while nobody waits', asy
   await following;
   expect(closed).toEqual(['idle']);
   expect(large.heldBytes).toBe(4);
+});
+
+test('an opening that hangs ends with an error for all who wait, and the next are opened once it has ended', async () => {
+  const clock = new ManualClock();
+  const large = new LargeBatches(clock, 10);
+  const closed: string[] = [];
+  const hanging = { closeLarge: () => void closed.push('hanging') };
+  let end: (bytes: number) => void = () => undefined;
+  const outcomes: unknown[] = [];
+  const told = (outcome: Promise<void>) => outcome.catch((error: unknown) => outcomes.push(error));
+  void told(large.open(hanging, () => new Promise((resolve) => (end = resolve))));
+  void told(large.open(holder(), () => Promise.resolve(1)));
+  await passTime(clock, 59_000);
+  expect(outcomes).toEqual([]);
+  await passTime(clock, 1_000);
+  void told(large.open(holder(), () => Promise.resolve(1)));
+  await turn();
+  expect(outcomes).toEqual([expect.any(LateOpeningError), expect.any(LateOpeningError), expect.any(LateOpeningError)]);
+
+  end(256);
+  await turn();
+  expect(closed).toEqual(['hanging']);
+  await large.open(holder(), () => Promise.resolve(3));
+  expect(large.heldBytes).toBe(3);
 });

@@ -33,6 +33,8 @@ interface Fetch {
   /** Of the first partition. */
   readonly leaderEpoch: number;
   answer(...partitions: readonly FetchedPartition[]): Promise<void>;
+  /** As a broker answers whose quota is exceeded. */
+  throttle(): Promise<void>;
   fail(error: Error): Promise<void>;
 }
 
@@ -167,6 +169,7 @@ class World {
           maxWaitMs: request.encode().buffer.readInt32BE(MAX_WAIT_AT),
           leaderEpoch: request.encode().buffer.readInt32BE(LEADER_EPOCH_AT),
           answer: (...partitions) => over(() => resolve({ clientSideThrottleTime: 0, errorCode: 0, partitions })),
+          throttle: () => over(() => resolve({ clientSideThrottleTime: 1_000, errorCode: 0, partitions: [] })),
           fail: (error) => over(() => reject(error)),
         };
         this.inFlight.push(fetch);
@@ -316,6 +319,27 @@ test('a connection that fails is given up, and tried again after longer and long
   expect(waits).toEqual([20, 40, 80, 160, 320, 640, 1_000, 1_000]);
   expect(world.dropped).toEqual(Array(8).fill('catchUp one:9092'));
   expect(world.lookUps).toHaveLength(9);
+});
+
+test('an answer without a partition that was asked for is trouble of that one alone', async () => {
+  const world = worldOf(0, 1);
+  const reader = world.reader(0);
+  world.reader(1);
+  await (await world.fetch('catchUp')).answer(nothing(1, 0), nothing(1, 0));
+  expect(world.troubles).toEqual(['0: Fetch has left out t/0']);
+  expect((await world.fetch('tail')).partitions).toEqual([1]);
+  const next = reader.next(1);
+  await world.pass(20);
+  await (await world.fetch('catchUp')).answer(records(0, 0, 1));
+  expect((await next).nextOffset).toBe(1);
+});
+
+test('an answer that has nothing because of a quota is no trouble', async () => {
+  const world = worldOf(0);
+  world.reader(0);
+  await (await world.fetch('catchUp')).throttle();
+  expect((await world.fetch('catchUp')).partitions).toEqual([0]);
+  expect(world.troubles).toEqual([]);
 });
 
 test('trouble is told of when it begins, and then twice a minute', async () => {

@@ -1,0 +1,52 @@
+/** Readers of values by the ids of the schemas that they were written with: for topics that anyone may write to. */
+import type { AvroReader, ValueReader } from '../avro/avro-reader.js';
+import type { SchemaSource } from './schema-source.js';
+
+/**
+ * Characters of the schemas whose readers are kept; the reader made of one takes at most about 50 bytes for each. The latest is
+ * kept whatever its length.
+ */
+export const MAX_READER_CHARACTERS = 1_024 * 1_024;
+
+interface Kept<T> {
+  readonly reader: ValueReader<T>;
+  readonly characters: number;
+}
+
+export class ReadersById<T> {
+  /** The one used longest ago first. */
+  readonly #kept = new Map<number, Kept<T>>();
+  #characters = 0;
+
+  constructor(
+    private readonly schemas: SchemaSource,
+    private readonly readers: AvroReader<T>,
+  ) {}
+
+  /** Null for an id that the registry does not have. @throws RegistryUnavailableError */
+  async of(id: number): Promise<ValueReader<T> | null> {
+    const known = this.#kept.get(id);
+    if (known !== undefined) {
+      this.#kept.delete(id);
+      this.#kept.set(id, known);
+      return known.reader;
+    }
+    const schema = await this.schemas.schemaById(id);
+    if (schema === null) return null;
+    const reader = this.readers.of(schema);
+    this.#drop(id);
+    const characters = JSON.stringify(schema).length;
+    this.#kept.set(id, { reader, characters });
+    this.#characters += characters;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#characters <= MAX_READER_CHARACTERS || oldest === id) break;
+      this.#drop(oldest);
+    }
+    return reader;
+  }
+
+  #drop(id: number): void {
+    this.#characters -= this.#kept.get(id)?.characters ?? 0;
+    this.#kept.delete(id);
+  }
+}

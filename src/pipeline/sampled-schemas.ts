@@ -1,0 +1,73 @@
+/** Which schemas the records of the input are written with: a look at a few records all over its partitions. */
+import { framingFault, schemaIdOf } from '../avro/framing.js';
+import type { Clock } from '../lib/clock.js';
+import { settlesWithin } from '../lib/long-promise.js';
+import type { TopicPartition } from '../lib/record.js';
+import type { Logs } from './ports.js';
+
+/** Places of all partitions together, at each of which one record is read. */
+export const MAX_PLACES = 48;
+/** Places read at a time. */
+const MAX_READERS = 4;
+/** Reads at one place: records of aborted transactions, markers and gaps give none. */
+const MAX_READS = 3;
+/** For all places, in milliseconds. */
+const PATIENCE_MS = 10_000;
+
+export interface SampledInput {
+  readonly logs: Pick<Logs, 'bounds' | 'reader'>;
+  readonly topic: string;
+  readonly partitions: number;
+  readonly clock: Clock;
+}
+
+/** The ids found until the time was over: what cannot be read is left out. Never rejects. */
+export async function sampleSchemaIds({ logs, topic, partitions, clock }: SampledInput): Promise<ReadonlySet<number>> {
+  const ids = new Set<number>();
+  const over = new AbortController();
+  const looked = Math.min(partitions, MAX_PLACES);
+  const sampled = Array.from({ length: looked }, (_, i) => Math.floor((i * partitions) / looked)).values();
+  const places = Math.floor(MAX_PLACES / looked);
+  const readOn = async () => {
+    // One iterator for all: each takes the next partition.
+    for (const partition of sampled) {
+      const at = { topic, partition };
+      const bounds = await logs.bounds(at).catch(() => null);
+      for (let i = 0; bounds !== null && i < places && !over.signal.aborted; i++) {
+        const { start, end } = bounds;
+        const offset = start + Math.floor((i * (end - start)) / places);
+        const id = offset < end ? await idAt(logs, at, offset, end, over.signal).catch(() => null) : null;
+        if (id !== null) ids.add(id);
+      }
+    }
+  };
+  const all = Promise.all(Array.from({ length: MAX_READERS }, readOn));
+  await settlesWithin(all, clock, PATIENCE_MS);
+  over.abort();
+  return new Set(ids);
+}
+
+/** The schema id of the first record from `from` on; null if none comes soon, or it has none. */
+async function idAt(
+  logs: Pick<Logs, 'reader'>,
+  at: TopicPartition,
+  from: number,
+  end: number,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const reader = logs.reader(at, from);
+  const close = () => reader.close();
+  signal.addEventListener('abort', close);
+  try {
+    for (let reads = 0, position = from; reads < MAX_READS && position < end; reads++) {
+      const { records, nextOffset } = await reader.next(1);
+      const value = records[0]?.value ?? null;
+      if (records.length > 0) return value === null || framingFault(value) !== null ? null : schemaIdOf(value);
+      position = nextOffset;
+    }
+    return null;
+  } finally {
+    signal.removeEventListener('abort', close);
+    reader.close();
+  }
+}

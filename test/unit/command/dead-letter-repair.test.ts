@@ -1,0 +1,86 @@
+/** Whom the repair of a dead letter releases: a `repairs` header is the word of whoever sent the record. */
+import type { DeadLetterDesk, ReadLetters } from '../../../src/command/dead-letter-desk.js';
+import { RefusedError, repairOf, send, type Repairing } from '../../../src/command/dead-letter-repair.js';
+import { RepairAttempts } from '../../../src/command/repair-attempts.js';
+import type { RunningInstances } from '../../../src/command/running-instances.js';
+import type { InputEvent } from '../../../src/domain/events.js';
+import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
+import type { RecordToWrite } from '../../../src/lib/record.js';
+import { idOf, type DeadLetter } from '../../../src/publish/dead-letter.js';
+
+/** Letters as `5 victim undecodable` or `9 acme unknown-schema repairs 5`: offset, key, code, what it is to repair. */
+function lettersOf(...described: readonly string[]): ReadLetters {
+  const attempts = new RepairAttempts();
+  const letters = described.map((line): DeadLetter => {
+    const [offset = '', key = '', code = '', , ...targets] = line.split(' ');
+    const headers = targets.map((target) => ({ key: 'repairs', value: Buffer.from(`0/${target}`) }));
+    return {
+      ...{ topic: 'sync-events', partition: 0, offset: Number(offset), code, message: '' },
+      ...{ timestamp: 0, writtenAt: 0, key: Buffer.from(key), value: null, headers },
+    };
+  });
+  for (const letter of letters) attempts.add(letter);
+  return {
+    ...{ letters, attempts },
+    companies: new Map(letters.map((letter) => [idOf(letter), String(letter.key)])),
+    mismatched: new Set(letters.filter(({ code }) => code === 'key-mismatch').map(idOf)),
+  };
+}
+
+const RECORD: RecordToWrite = { key: Buffer.from('acme'), value: Buffer.from('v'), headers: [] };
+const ABOUT_ACME: InputEvent = {
+  ...{ companyId: 'acme', clientId: 'c', offset: 0, timestamp: 0, repairs: [] },
+  payload: { kind: 'deleted' },
+};
+
+function repairs(read: ReadLetters, offset: number, force = false) {
+  const letter = read.letters.find((one) => one.offset === offset) as DeadLetter;
+  const repair = repairOf(letter, ABOUT_ACME, RECORD, read, force ? { force: true } : {});
+  return { replaced: [...repair.replaced], others: Object.fromEntries(repair.others), repair };
+}
+
+test('a letter whose header names a record of another company is refused, and says which', () => {
+  const read = lettersOf('5 victim undecodable', '9 acme unknown-schema repairs 5');
+  expect(() => repairs(read, 9)).toThrow(RefusedError);
+  expect(() => repairs(read, 9)).toThrow(/names record 0\/5, which holds company victim: .*dead-letters show 0\/5/);
+  expect(repairs(read, 9, true)).toMatchObject({ replaced: ['0/9', '0/5'], others: { victim: ['0/5'] } });
+});
+
+test('so is one that names a record which names one of another company', () => {
+  const read = lettersOf('5 victim undecodable', '7 acme unknown-schema repairs 5', '9 acme unknown-schema repairs 7');
+  expect(() => repairs(read, 9)).toThrow('company victim');
+});
+
+test('a record of another company that says to repair the letter stays open, and the letter is repaired', () => {
+  const read = lettersOf('5 acme unknown-schema', '7 acme undecodable repairs 5', '9 victim undecodable repairs 5');
+  expect(repairs(read, 5)).toMatchObject({ replaced: ['0/5', '0/7'], others: {} });
+  expect(repairs(read, 5, true)).toMatchObject({ replaced: ['0/5', '0/7', '0/9'], others: { victim: ['0/9'] } });
+});
+
+test('the company of a key that did not fit is released, also by the repair of a failed repair', () => {
+  const read = lettersOf('5 held key-mismatch', '9 acme unknown-schema repairs 5');
+  expect(repairs(read, 9)).toMatchObject({ replaced: ['0/9', '0/5'], others: { held: ['0/5'] } });
+  expect(repairs(lettersOf('5 held undecodable'), 5)).toMatchObject({ replaced: ['0/5'], others: { held: ['0/5'] } });
+});
+
+test('each company that is released is printed, with the records', async () => {
+  const read = lettersOf('5 held key-mismatch', '6 held key-mismatch repairs 5', '9 acme unknown-schema repairs 5 6');
+  const [sent, lines]: [RecordTo[], string[]] = [[], []];
+  const desk: Partial<DeadLetterDesk> = {
+    inputPartitions: () => Promise.resolve(1),
+    send: (records) => Promise.resolve(void sent.push(...records)),
+    releaseOf: (companyId) => Promise.resolve({ key: Buffer.from(companyId), value: null, headers: [] }),
+  };
+  const explanation = () =>
+    Promise.resolve({ holds: [{ record: '0/5' }, { record: '0/6' }], clientId: 'k', asOf: { partition: 0 } });
+  const at = {
+    ...{ desk: desk as DeadLetterDesk, instances: { explanation } as unknown as RunningInstances, own: {} },
+    print: (line: string) => void lines.push(line),
+  } satisfies Repairing;
+  await send(at, repairs(read, 9).repair);
+  expect(sent.map(({ key }) => String(key))).toEqual(['acme', 'held']);
+  expect(lines).toEqual([
+    '0/9: sent, a repair for company acme, and in place of 0/5, 0/6',
+    '0/9: company held is released from 0/5, 0/6, which had its key',
+  ]);
+});

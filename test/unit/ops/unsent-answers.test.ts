@@ -1,0 +1,119 @@
+/** Clients that ask and do not read: what is made for them and not sent yet is bounded. */
+import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { Gauge, Registry } from 'prom-client';
+import { systemClock } from '../../../src/lib/system-clock.js';
+import { DependencyWatch } from '../../../src/ops/dependency-watch.js';
+import { FailureWatch } from '../../../src/ops/failure-watch.js';
+import { startHttpServer, type HttpServer } from '../../../src/ops/http-server.js';
+import type { Inspection } from '../../../src/ops/inspection.js';
+import { MemberProofs } from '../../../src/ops/member-proof.js';
+import { ProgressBoard } from '../../../src/ops/progress-board.js';
+import { INSPECTION_UNSENT, OPEN_UNSENT, UnsentAnswers } from '../../../src/ops/unsent-answers.js';
+
+const NOBODY = { brokers: () => Promise.resolve(), 'schema-registry': () => Promise.resolve() };
+/** More than the sockets of this machine take in between. */
+const ANSWER = { companies: [], note: 'x'.repeat(INSPECTION_UNSENT.bytesPerAddress / 2 - 1_000) };
+const HOSTILE = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
+
+let server: HttpServer;
+let made = 0;
+let registry: Registry;
+const sockets: Socket[] = [];
+
+beforeEach(async () => {
+  made = 0;
+  const listHere = () => {
+    made++;
+    return Promise.resolve(ANSWER);
+  };
+  const inspection = { deployment: { listHere, listEverywhere: listHere } } as unknown as Inspection;
+  const view = {
+    ...{ starting: () => null, partitions: () => new Map(), inspection: () => inspection },
+    ...{ figures: new ProgressBoard(), failures: new FailureWatch(() => 0) },
+    dependencies: new DependencyWatch({ clock: systemClock, logger: pino({ level: 'silent' }), ask: NOBODY }),
+  };
+  const proofs = new MemberProofs([], systemClock);
+  registry = new Registry();
+  const access = { ...{ host: '127.0.0.1', tokens: [], allowedHosts: [], clock: systemClock }, proofs, port: 0 };
+  server = await startHttpServer(access, view, registry, join(__dirname, '..', '..', '..', 'page'));
+});
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  return server.close();
+});
+
+function ask(path: string, from = '127.0.0.1'): Promise<{ readonly status: number; readonly retryAfter: unknown }> {
+  const { hostname, port } = new URL(server.address);
+  return new Promise((resolve, reject) => {
+    const asked = request({ hostname, port, path, localAddress: from, agent: false }, (response) => {
+      response.resume();
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] }),
+      );
+    });
+    asked.on('error', reject).end();
+  });
+}
+
+/** Asks and reads the beginning of the answer at most. */
+async function askAndRest(path: string, from: string): Promise<string> {
+  const { hostname, port } = new URL(server.address);
+  const socket = connect({ host: hostname, port: Number(port), localAddress: from });
+  sockets.push(socket);
+  socket.on('error', () => undefined).write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  socket.pause();
+  return first.toString('latin1', 0, 12);
+}
+
+const LIST = '/companies?state=held';
+
+test('one address has room for two large answers, and none is made for it beyond; others are answered', async () => {
+  const [hostile] = HOSTILE;
+  for (let i = 0; i < 2; i++) expect(await askAndRest(LIST, hostile)).toBe('HTTP/1.1 200');
+  for (let i = 0; i < 5; i++) expect(await ask(LIST, hostile)).toEqual({ status: 503, retryAfter: '2' });
+  expect(await ask(LIST)).toMatchObject({ status: 200 });
+  expect((await ask('/readyz', hostile)).status).toBe(200);
+});
+
+test('all addresses together have a bound too, and what is taken or given up makes room', async () => {
+  for (const hostile of HOSTILE.slice(0, 2)) for (let i = 0; i < 2; i++) await askAndRest(LIST, hostile);
+  expect(await ask(LIST, HOSTILE[2])).toEqual({ status: 503, retryAfter: '2' });
+  expect(made).toBeLessThanOrEqual(5);
+  for (const path of ['/livez', '/readyz', '/metrics']) expect((await ask(path)).status).toBe(200);
+  const closed = sockets.map((socket) => once(socket, 'close'));
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await Promise.all(closed);
+  for (let i = 0; i < 6; i++) {
+    let status = 0;
+    while (status !== 200) ({ status } = await ask(LIST, HOSTILE[2]));
+  }
+});
+
+test('metrics that nobody reads keep no metrics from others', async () => {
+  const help = 'y'.repeat(OPEN_UNSENT.bytesPerAddress - 100_000);
+  new Gauge({ name: 'large', help, registers: [registry] }).set(1);
+  expect(await askAndRest('/metrics', HOSTILE[0])).toBe('HTTP/1.1 200');
+  const others = Array.from({ length: 3 }, () => askAndRest('/metrics', HOSTILE[0]));
+  expect(await Promise.all(others)).toContain('HTTP/1.1 503');
+  expect((await ask('/metrics')).status).toBe(200);
+  expect((await ask('/livez', HOSTILE[0])).status).toBe(200);
+});
+
+test('an answer of any size is sent if no other is unsent; what was taken is forgotten', () => {
+  const unsent = new UnsentAnswers({ bytes: 100, bytesPerAddress: 50 });
+  expect(unsent.hasRoomFor(1_000, 'a')).toBe(true);
+  unsent.take(1_000, 'a');
+  expect([unsent.hasRoomFor(1, 'a'), unsent.hasRoomFor(1, 'b')]).toEqual([false, false]);
+  unsent.give(1_000, 'a');
+  for (let i = 0; i < 3; i++) unsent.take(40, String(i));
+  expect(unsent.hasRoomFor(10, 'b')).toBe(false);
+  unsent.give(40, '0');
+  expect([unsent.hasRoomFor(10, 'b'), unsent.hasRoomFor(11, '1'), unsent.hasRoomFor(10, '1')]).toEqual([
+    ...[true, false, true],
+  ]);
+});

@@ -1,0 +1,69 @@
+/** A few records all over the input, whatever is in between. */
+import type { LogRecord, TopicPartition } from '../../../src/lib/record.js';
+import { ReaderClosedError, UnreadableBatchError } from '../../../src/pipeline/errors.js';
+import type { Logs } from '../../../src/pipeline/ports.js';
+import { MAX_PLACES, sampleSchemaIds } from '../../../src/pipeline/sampled-schemas.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { framed } from '../decode/sync-events.js';
+
+/** What each partition has at an offset: a schema id, a record without one, nothing, or what cannot be read. */
+type Log = readonly (number | 'unframed' | 'nothing' | 'unreadable' | 'hangs')[];
+
+let opened: (TopicPartition & { readonly from: number })[] = [];
+beforeEach(() => (opened = []));
+
+function logsOf(partitions: readonly Log[]): Pick<Logs, 'bounds' | 'reader'> {
+  const logOf = ({ partition }: TopicPartition) => partitions[partition] as Log;
+  const bounds = (at: TopicPartition) => Promise.resolve({ start: 0, end: logOf(at).length });
+  const reader = (at: TopicPartition, from: number) => {
+    opened.push({ ...at, from });
+    let position = from;
+    let close: () => void = () => undefined;
+    const next = (count: number) => {
+      expect(count).toBe(1);
+      const one = logOf(at)[position];
+      if (one === 'unreadable')
+        return Promise.reject(
+          new UnreadableBatchError(at, { firstOffset: position, nextOffset: position + 1, why: 'damaged' }, ''),
+        );
+      if (one === 'hangs')
+        return new Promise((_, reject) => {
+          close = () => reject(new ReaderClosedError());
+        });
+      const value = typeof one === 'number' ? framed(one, Buffer.alloc(1)) : Buffer.from('?');
+      const record: LogRecord = { offset: position, timestamp: 0, key: null, value, headers: [] };
+      return Promise.resolve({ records: one === 'nothing' ? [] : [record], nextOffset: ++position });
+    };
+    return { next, close: () => close() };
+  };
+  return { bounds, reader } as unknown as Pick<Logs, 'bounds' | 'reader'>;
+}
+
+function sample(partitions: readonly Log[], clock = new ManualClock()): Promise<ReadonlySet<number>> {
+  return sampleSchemaIds({ logs: logsOf(partitions), topic: 't', partitions: partitions.length, clock });
+}
+
+test('finds the ids of other producers behind a flood of one', async () => {
+  const flood = Array<number>(50_000).fill(666);
+  expect(await sample([[...Array<number>(3_000).fill(7), ...flood], flood])).toEqual(new Set([7, 666]));
+});
+
+test.each([1, 12, 48, 1_000])('reads at no more than 48 places of %d partitions', async (count) => {
+  const ids = await sample(Array.from({ length: count }, (_, partition) => Array<number>(100).fill(partition + 1)));
+  expect(opened.length).toBe(MAX_PLACES);
+  expect(ids.size).toBe(Math.min(count, MAX_PLACES));
+});
+
+test('passes over what has no id or cannot be read, and an empty partition', async () => {
+  expect(await sample([['unframed', 'unframed'], ['unreadable', 5], [], ['nothing', 'nothing', 9]])).toEqual(
+    new Set([5, 9]),
+  );
+});
+
+test('what does not answer is waited for no longer than 10 s', async () => {
+  const clock = new ManualClock();
+  const found = sample([Array<number>(48).fill(3), ['hangs'], ['hangs'], ['hangs'], ['hangs']], clock);
+  while (opened.length < 12) await new Promise(setImmediate);
+  clock.advance(10_000);
+  expect(await found).toEqual(new Set([3]));
+});
