@@ -167,7 +167,7 @@ export class Startup {
       try {
         return await ask();
       } catch (error) {
-        // What is closed at a stop refuses whoever still waits for it.
+        // A service that is closed at a stop refuses the calls that still wait for it.
         if (signal.aborted) return null;
         if (!(error instanceof outage)) throw error;
         onWaiting(phase, error.message);

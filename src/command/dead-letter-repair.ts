@@ -66,7 +66,7 @@ export async function repairOne(
 }
 
 /**
- * A `repairs` header is the word of whoever sent the record. So it never releases another company than the event is about,
+ * A `repairs` header is the word of the record's sender. So it never releases another company than the event is about,
  * unless forced: such a record that says to repair the letter stays open, and a letter that says to repair such a record is
  * refused. A record whose key did not fit its value is not about the company of its key: that one is released.
  * @throws RefusedError

@@ -6,7 +6,7 @@ import { BrokerError } from '../../pipeline/errors.js';
 import { createCluster, type Cluster, type KafkaConfig } from './cluster.js';
 import type { ConnectedBroker, ConnectionPool } from '../protocol/protocol-call.js';
 
-/** A broker has answered with bytes that are no answer to the request: damaged, cut off, or of something that is no broker. */
+/** A broker has answered with bytes that are not an answer to the request: damaged, cut off, or of something that is no broker. */
 export class UnreadableAnswerError extends BrokerError {
   constructor(address: string, request: string, cause: unknown) {
     super(`the answer of ${address} to ${request} cannot be read: ${String(cause)}`, { cause });
