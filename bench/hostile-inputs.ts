@@ -30,6 +30,8 @@ or if a hostile record does not end as the contract says.
   --max-ms N   the longest that GET /metrics may take (1000)
   --max-cpu-ms N  the longest that the instance's main thread may be busy during an answer (1000): on a shared machine
                --max-ms also counts the load of others
+  --only NAME  write no other input than this one and the ordinary companies: backlog, large-batch, or a kind of record in
+               bench/lib/hostile-records.ts, such as unlinked; several are possible
   --node FLAG  a flag for Node of the instance, such as --node=--cpu-prof; several are possible
   --short      less of everything, at most 90 s
   --help       this`;
@@ -39,6 +41,7 @@ const { values } = parseArgs({
     'max-mib': { type: 'string', default: '700' },
     'max-ms': { type: 'string', default: '1000' },
     'max-cpu-ms': { type: 'string', default: '1000' },
+    only: { type: 'string', multiple: true, default: [] },
     node: { type: 'string', multiple: true, default: [] },
     short: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -80,11 +83,12 @@ async function play(cluster: Cluster): Promise<string[]> {
   const deployment = { ...plain, env: { ...plain.env, HTTP_TOKEN: token } };
   const topic = deployment.topics.events;
   const encoder = await createPlatformEncoder(cluster.registryUrl, deployment.topics, SCHEMAS_FOLDER);
-  const inputs = hostileInputs(encoder, schemaIdOf(encoder), values.short ? SHORT_SCALE : FULL_SCALE);
+  const allInputs = hostileInputs(encoder, schemaIdOf(encoder), values.short ? SHORT_SCALE : FULL_SCALE);
+  const inputs = allInputs.filter(({ name }) => isWanted(name));
   const producer = await connectProducer(cluster.bootstrap);
   const logs = logsOf(cluster.bootstrap, deployment.applicationId);
   await compressAs(cluster.bootstrap, topic, 'zstd');
-  await writeBacklog(producer, topic, encoder);
+  if (isWanted('backlog')) await writeBacklog(producer, topic, encoder);
   await compressAs(cluster.bootstrap, topic, 'producer');
 
   const processor = new MeasuredProcessor(deployment, OWN_BUILD, values.node);
@@ -101,10 +105,10 @@ async function play(cluster: Cluster): Promise<string[]> {
     const [ordinary] = await Promise.all([
       writeOrdinary(producer, topic, encoder),
       writeHostile(producer, topic, inputs),
-      writeTooLargeBatch(producer, topic),
+      isWanted('large-batch') ? writeTooLargeBatch(producer, topic) : null,
     ]);
     await consumed(logs, partitionsOf(topic, SHARED_PARTITIONS), processor);
-    const blocked = await blockedBecause(processor);
+    const blocked = isWanted('large-batch') ? await blockedBecause(processor) : null;
     const seconds = (Date.now() - started.at) / 1_000;
     watching.abort();
     const [answerTimes, answers] = await watched;
@@ -128,7 +132,9 @@ async function play(cluster: Cluster): Promise<string[]> {
       ...(slowestCpu > Number(values['max-cpu-ms'])
         ? [`an answer of /metrics took ${slowestCpu.toFixed(0)} ms of CPU time`]
         : []),
-      ...(/at offsets 0 to \d+ cannot be read/.test(blocked) ? [] : [`the large batch gave the reason '${blocked}'`]),
+      ...(blocked === null || /at offsets 0 to \d+ cannot be read/.test(blocked)
+        ? []
+        : [`the large batch gave the reason '${blocked}'`]),
       ...(await wrongAnnouncements(logs, deployment, ordinary)),
       ...(await wrongDeadLetters(logs, deployment, inputs)),
     ];
@@ -138,6 +144,10 @@ async function play(cluster: Cluster): Promise<string[]> {
     await logs.close();
     await producer.disconnect();
   }
+}
+
+function isWanted(name: string): boolean {
+  return values.only.length === 0 || values.only.includes(name);
 }
 
 function schemaIdOf(encoder: PlatformEncoder): number {

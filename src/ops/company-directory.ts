@@ -53,10 +53,25 @@ export type Found =
   | { readonly kind: 'cannot-tell'; readonly reasons: readonly string[] };
 
 export class CompanyDirectory {
+  /** Resolves when the latest look-up has ended. */
+  #latest: Promise<void> = Promise.resolve();
+
   constructor(private readonly options: CompanyDirectoryOptions) {}
 
-  /** In this instance alone, and without the datasets of an announced company. */
-  async findHere(companyId: string): Promise<Found> {
+  /**
+   * In this instance alone, and without the datasets of an announced company.
+   *
+   * One look-up runs at a time: a company with tens of thousands of holds takes some 100 MB while it is read, and clients
+   * may ask for it as often as they like.
+   */
+  findHere(companyId: string): Promise<Found> {
+    const found = this.#latest.then(() => this.#lookHere(companyId));
+    const ended = (): void => undefined;
+    this.#latest = found.then(ended, ended);
+    return found;
+  }
+
+  async #lookHere(companyId: string): Promise<Found> {
     const { local } = this.options;
     const reasons: string[] = [];
     for (const [partition, { state, reason }] of local.statuses()) {

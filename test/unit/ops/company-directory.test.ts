@@ -1,0 +1,58 @@
+/** Looking a company up, on a real store. */
+import { CompanyRows } from '../../../src/domain/company-rows.js';
+import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
+import { CompanyDirectory } from '../../../src/ops/company-directory.js';
+import type { CommittedRows } from '../../../src/store/committed-rows.js';
+import type { PartitionStore } from '../../../src/store/partition-store.js';
+import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { encodeChanges } from '../../../src/store/state-changes.js';
+import { open, positionRow } from '../store/partition-fixture.js';
+import { temporaryFolder } from '../store/temporary-folder.js';
+
+const folder = temporaryFolder();
+let store: PartitionStore;
+let reading = 0;
+let mostReading = 0;
+let directory: CompanyDirectory;
+
+beforeEach(async () => {
+  [reading, mostReading] = [0, 0];
+  store = await open(new RocksStateDirectory(folder(), { now: () => 0 }));
+  const company = new CompanyRows('acme');
+  company.loadCompany(null);
+  company.setCompany(NEW_COMPANY);
+  await store.apply(encodeChanges([company], positionRow(1), null), positionRow(1), 0);
+  store.confirm(1);
+  directory = new CompanyDirectory({
+    local: { statuses: () => new Map([[0, { state: 'running', reason: null }]]), committed: () => counted(store) },
+    ...{ topic: 'sync-events', partitions: 1, policyOf: () => 'ALL_DATASETS' },
+    owners: () => Promise.resolve([]),
+    peers: { has: () => Promise.resolve({ has: false }) },
+    announced: () => Promise.resolve('it was not announced'),
+  });
+});
+afterEach(() => store.close());
+
+/** Counts who has rows open. */
+function counted(of: PartitionStore): CommittedRows {
+  const rows = of.committed();
+  mostReading = Math.max(mostReading, ++reading);
+  const close = rows.close.bind(rows);
+  rows.close = () => {
+    reading--;
+    return close();
+  };
+  return rows;
+}
+
+test('however many ask, one company is read at a time', async () => {
+  const found = await Promise.all(Array.from({ length: 20 }, () => directory.find('acme')));
+  expect(found.map(({ kind }) => kind)).toEqual(Array.from({ length: 20 }, () => 'here'));
+  expect([mostReading, reading]).toEqual([1, 0]);
+});
+
+test('a look-up that fails does not keep others from theirs', async () => {
+  await store.close();
+  await expect(directory.findHere('acme')).rejects.toThrow();
+  await expect(directory.findHere('acme')).rejects.toThrow();
+});
