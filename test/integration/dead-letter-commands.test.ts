@@ -78,7 +78,7 @@ test('a dead letter is listed, shown, and repaired with what it should have been
   expect(shown.stdout).toContain(Buffer.from('nonsense').toString('base64'));
 
   const asItIs = await deadLetters('repair', id);
-  expect(asItIs).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/a dead letter again.*--file/) as string });
+  expect(asItIs).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/still cannot be read.*--file/) as string });
 
   // Without a revision it would put the dataset back to Fetching, which Complete came after.
   const withoutRevision = fixedFile(company, { DatasetStatusChanged: { ...STATUS, status: 'Fetching' } });
