@@ -121,7 +121,7 @@ async function play(cluster: Cluster): Promise<string[]> {
       `${seconds.toFixed(0)} s: ${mebibytes(peak)} at most; ${thousands(times.length)} answers of /metrics, ` +
         `p50 ${quantile(times, 0.5).toFixed(0)} ms, p99 ${quantile(times, 0.99).toFixed(0)} ms, max ${slowest.toFixed(0)} ms, ` +
         `of which the main thread was busy p50 ${quantile(cpuTimes, 0.5).toFixed(0)} ms, max ${slowestCpu.toFixed(0)} ms; ` +
-        `answers to hostile clients by status: ${JSON.stringify(Object.fromEntries(answers))}`,
+        `answers to hostile clients by status: ${JSON.stringify(Object.fromEntries(answers.byStatus))}`,
     );
     const largest = answerTimes.map(({ memory }) => memory).sort((a, b) => b.resident - a.resident)[0];
     const parts = Object.entries(largest ?? {}).map(([part, bytes]) => `${part} ${mebibytes(bytes)}`);
@@ -135,6 +135,7 @@ async function play(cluster: Cluster): Promise<string[]> {
       ...(blocked === null || /at offsets 0 to \d+ cannot be read/.test(blocked)
         ? []
         : [`the large batch gave the reason '${blocked}'`]),
+      ...answers.faults.map((fault) => `a client got status 500 from ${fault}`),
       ...(await wrongAnnouncements(logs, deployment, ordinary)),
       ...(await wrongDeadLetters(logs, deployment, inputs)),
     ];

@@ -18,19 +18,29 @@ const PATHS = [
   ...['/companies/x', '/companies/unlinked-0', '/companies/many-links-0', '/partitions', '/metrics', '/readyz', '/'],
 ];
 
-/** Runs all of them until `signal` aborts. @returns how many answers there were, by status; 0 is a refused connection */
-export async function hostileClients(
-  address: string,
-  token: string,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<number, number>> {
+/** Answers that no client should be able to cause. */
+const OWN_FAULT = 500;
+const KEPT_FAULTS = 5;
+const KEPT_CHARACTERS = 300;
+
+export interface Answers {
+  /** How many, by status; 0 is a refused connection. */
+  readonly byStatus: ReadonlyMap<number, number>;
+  /** The first answers with status 500: path and body. */
+  readonly faults: readonly string[];
+}
+
+/** Runs all of them until `signal` aborts. */
+export async function hostileClients(address: string, token: string, signal: AbortSignal): Promise<Answers> {
   setMaxListeners(0, signal); // One of each connection.
-  const answers = new Map<number, number>();
+  const byStatus = new Map<number, number>();
+  const faults: string[] = [];
   const asking = async (from: string, authorization: string, first: number): Promise<void> => {
     for (let i = first; !signal.aborted; i++) {
       const url = new URL(PATHS[i % PATHS.length] as string, address);
-      const status = await ask(url, from, { authorization });
-      answers.set(status, (answers.get(status) ?? 0) + 1);
+      const { status, body } = await ask(url, from, { authorization });
+      byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
+      if (status === OWN_FAULT && faults.length < KEPT_FAULTS) faults.push(`${url.pathname}${url.search}: ${body}`);
       await delay(PAUSE_MS);
     }
   };
@@ -41,15 +51,24 @@ export async function hostileClients(
     ...each(WRONG_CLIENTS, (i) => asking(WRONG_TOKENS_FROM, `Bearer wrong-${i}`, i)),
     ...HALF_SENT_FROM.flatMap((from) => each(HALF_SENT_CONNECTIONS, () => halfSent(address, from, signal))),
   ]);
-  return answers;
+  return { byStatus, faults };
 }
 
-function ask(url: URL, localAddress: string, headers: Record<string, string>): Promise<number> {
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+function ask(url: URL, localAddress: string, headers: Record<string, string>): Promise<Answer> {
   return new Promise((resolve) => {
     const sent = request(url, { localAddress, headers, agent: false }, (response) => {
-      response.once('close', () => resolve(response.statusCode ?? 0)).resume();
+      let body = '';
+      response.on('data', (part: Buffer) => {
+        if (body.length < KEPT_CHARACTERS) body += part.toString();
+      });
+      response.once('close', () => resolve({ status: response.statusCode ?? 0, body: body.slice(0, KEPT_CHARACTERS) }));
     });
-    sent.once('error', () => resolve(0)).end();
+    sent.once('error', () => resolve({ status: 0, body: '' })).end();
   });
 }
 
