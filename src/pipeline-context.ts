@@ -160,10 +160,7 @@ function createClientSettings(parts: ContextParts): ClientSettings {
   const compile = (registered: object) => schema.compile(registered);
   const decoder = new ClientSettingsDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
   const settings = new ClientSettings({
-    logs: createLogs(parts, own, {
-      remedy: ({ topic }, nextOffset) => sendSettingsAgain(topic, nextOffset),
-      onTrouble: (_, error) => failures.readingFailed('client-settings', null, error),
-    }),
+    logs: createSettingsLogs(parts, own, (error) => failures.readingFailed('client-settings', null, error)),
     topic: config.topics.clientSettings,
     decode: (values, signal) => decoder.decodeBatch(values, signal),
     clock,
@@ -176,6 +173,15 @@ function createClientSettings(parts: ContextParts): ClientSettings {
   });
   own('client settings', () => settings.close());
   return settings;
+}
+
+/** Compaction may have taken the last records, as it does with choices that were taken back. */
+export function createSettingsLogs(settings: Settings, own: Own, onTrouble: (error: Error) => void): KafkaLogs {
+  return createLogs(settings, own, {
+    kind: 'compacted',
+    remedy: ({ topic }, nextOffset) => sendSettingsAgain(topic, nextOffset),
+    onTrouble: (_, error) => onTrouble(error),
+  });
 }
 
 /** The portal knows all choices; those below the batch are read from what it sends. */

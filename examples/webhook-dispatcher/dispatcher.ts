@@ -1,5 +1,6 @@
 import { Kafka, logLevel, type Consumer, type EachBatchPayload, type IHeaders, type KafkaMessage } from 'kafkajs';
 import { AnnouncementReader } from './announcement-reader.js';
+import { DeliveredIds } from './delivered-ids.js';
 import { failedBecauseOf, pauseAfter, tryToDeliver, type Outcome } from './try.js';
 import { PAYLOADS, signedHeaders, type CompanySynchronized, type PayloadName } from './webhook.js';
 
@@ -18,7 +19,6 @@ const SESSION_TIMEOUT_MS = 10_000;
 /** A paused partition goes on at most so much later than it should. */
 const LONGEST_WAIT_FOR_RECORDS_MS = 500;
 const PARTITIONS_AT_ONCE = 4;
-const REMEMBERED_IDS = 10_000;
 
 /**
  * Reads announcements and posts each to the receiver, in the order of its partition. An offset is committed only after
@@ -32,8 +32,7 @@ export class Dispatcher {
   readonly #announcements: AnnouncementReader;
   /** In a row, of the record that its partition is at. */
   readonly #failures = new Map<number, number>();
-  /** Ids delivered lately, the oldest first: spares the receiver most of what comes again, but does not outlive us. */
-  readonly #delivered = new Set<string>();
+  readonly #delivered = new DeliveredIds();
   #end: (error: Error | null) => void = () => undefined;
 
   constructor(options: Options, say: (line: string) => void) {
@@ -120,20 +119,13 @@ export class Dispatcher {
       const traceparent = textOf(headers?.['traceparent']);
       const outcome = await tryToDeliver(url, traceparent === '' ? signed : { ...signed, traceparent }, body);
       if (outcome.kind === 'delivered') {
-        this.#remember(eventId);
+        this.#delivered.add(eventId);
         this.#say(`delivered ${eventId} of company ${companyId}: ${outcome.status}`);
       }
       return outcome;
     } catch (error) {
       return failedBecauseOf(error); // Neither a registry that is down nor a record that nobody can read is skipped.
     }
-  }
-
-  #remember(eventId: string): void {
-    this.#delivered.add(eventId);
-    if (this.#delivered.size <= REMEMBERED_IDS) return;
-    const [oldest] = this.#delivered;
-    if (oldest !== undefined) this.#delivered.delete(oldest);
   }
 }
 

@@ -81,7 +81,14 @@ export function readFlags<F extends CommandFlags>(flags: F, typed: Flags): Value
 }
 
 export function flagSwitch(meaning: string): Flag<boolean> {
-  return { meaning, value: null, read: (typed) => typed === true };
+  return {
+    ...{ meaning, value: null },
+    // Taken for the switch itself or for its absence, `--dry-run=true` or `--yes=no` would do what nobody meant.
+    read(typed, flag, faults) {
+      if (typeof typed === 'string') faults.push(`${flag} takes no value: give ${flag} alone, or leave it out`);
+      return typed === true;
+    },
+  };
 }
 
 /** Null if it is not typed. @param expected what a missing value should have been, in words */

@@ -14,7 +14,7 @@ import { SchemaRegistry } from '../registry/schema-registry.js';
 import { partitionsOf } from '../kafka/topics/topics.js';
 import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
-import { copyOf, type DeadLetter, idOf, readDeadLetter } from '../publish/dead-letter.js';
+import { copyOf, type DeadLetter, idOf, readDeadLetter, sizeOf } from '../publish/dead-letter.js';
 import { InputAfterwards, type RecordIds } from './input-afterwards.js';
 import { printToStandardError } from './print.js';
 import { readPartitions } from './read-partitions.js';
@@ -24,6 +24,8 @@ import { newestSchemas, syncEventJson } from './schemas.js';
 const DECODED_AT_ONCE = 1_000;
 /** Of each dead letter, only its id, company and attempts are kept. */
 const MAX_LETTERS = 1_000_000;
+/** Of their companies, and of what is kept of those wanted: keys, and what the headers say, may be as long as a record. */
+export const MAX_LETTERS_BYTES = 256 * 1_024 * 1_024;
 /** By how much the clocks of those who write may differ. */
 const CLOCK_SKEW_MS = 3_600_000;
 /** Whose repair goes where another key says. */
@@ -243,15 +245,17 @@ export class DeadLetterDesk {
 }
 
 /** What has been read so far; it may be looked at in between. */
-class LettersBeingRead {
+export class LettersBeingRead {
   readonly #letters: DeadLetter[] = [];
   readonly #companies = new Map<RecordId, string | null>();
   readonly #mismatched = new Set<RecordId>();
   readonly #attempts = new RepairAttempts();
+  #bytes = 0;
 
   constructor(
     private readonly input: string,
     private readonly wanted: (letter: DeadLetter) => DeadLetter | null,
+    private readonly maxBytes = MAX_LETTERS_BYTES,
   ) {}
 
   take(records: readonly LogRecord[]): void {
@@ -264,6 +268,10 @@ class LettersBeingRead {
       if (this.#companies.size > MAX_LETTERS)
         throw new Error(`there are more than ${MAX_LETTERS} dead letters to read: give a later --since`);
       const kept = this.wanted(letter);
+      this.#bytes += letter.key?.length ?? 0;
+      if (kept !== null) this.#bytes += sizeOf(kept) + kept.code.length + kept.message.length;
+      if (this.#bytes > this.maxBytes)
+        throw new Error(`the dead letters take more than ${this.maxBytes} bytes to keep: give a later --since`);
       if (kept !== null) this.#letters.push(copyOf(kept));
     }
   }

@@ -8,6 +8,8 @@ import { classOf } from './statuses.js';
 
 /** Entries of each list of a stall: enough to begin with. The counts say how many there are. */
 const MAX_LISTED = 100;
+/** By how much the clocks of producers may be ahead. */
+const CLOCK_SKEW_MS = HOUR_MS;
 
 /** Told once for each time that a company makes no progress for long. */
 export interface Stall {
@@ -37,10 +39,19 @@ export function isStalled(company: PendingCompany, now: TimestampMs, stalledAfte
   return lastProgressOf(company) !== null && now >= (progressHour + 1) * HOUR_MS + stalledAfterMs;
 }
 
-/** Takes `now` for the time of the last progress, if the record that brought it has no date. */
+/**
+ * Whether the time of the last progress says nothing: the record that brought it has no date, or one in the future, as a
+ * producer stamps it that counts in microseconds. Its company would never count as stalled.
+ */
+export function isUndated(company: PendingCompany, now: TimestampMs): boolean {
+  const lastProgress = lastProgressOf(company);
+  return lastProgress === null || lastProgress > now + CLOCK_SKEW_MS;
+}
+
+/** Takes `now` for the time of the last progress, if that is undated. */
 export function dateProgress(rows: CompanyRows, now: TimestampMs): void {
   const { company } = rows;
-  if (company?.outcome === 'pending' && lastProgressOf(company) === null)
+  if (company?.outcome === 'pending' && isUndated(company, now))
     rows.setCompany({ ...company, progressHour: Math.floor(now / HOUR_MS) });
 }
 

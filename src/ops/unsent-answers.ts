@@ -62,7 +62,8 @@ export function limitUnsentAnswers(server: FastifyInstance): void {
   });
   server.addHook('onSend', async (request, reply, payload) => {
     const bytes = bytesOf(payload);
-    if (bytes <= SMALL_BYTES) return payload;
+    // A client that is gone takes nothing, and its end would never come again.
+    if (bytes <= SMALL_BYTES || reply.raw.closed) return payload;
     const address = networkOf(request.ip);
     const answers = answersLike(request);
     if (!answers.hasRoomFor(bytes, address)) return JSON.stringify(refuse(reply));

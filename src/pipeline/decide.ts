@@ -177,8 +177,8 @@ class BatchDecisions implements DecidedBatch {
     if (rows === null) return null;
     const alreadyTouched = rows.changed;
     const { timestamp } = poison.record;
-    // The oldest hold is watched by its age, which a timestamp that is not a date does not tell.
-    const heldSince = isDate(timestamp) ? timestamp : this.context.clock.now();
+    // The oldest hold is watched by its age, which a timestamp that is not a date, or in the future, does not tell.
+    const heldSince = Math.min(isDate(timestamp) ? timestamp : Infinity, this.context.clock.now());
     hold(rows, this.holdIdOf(poison.record), poison.code, heldSince);
     if (!alreadyTouched && rows.changed) this.touched.push(rows);
     return null;

@@ -10,9 +10,8 @@
  * announced is not reported as stalled.
  */
 import type { CompanyRows } from '../domain/company-rows.js';
-import { lastProgressOf } from '../domain/pending-company.js';
 import type { PendingCompany } from '../domain/rows.js';
-import { dateProgress, isStalled, reportStall, type Stall } from '../domain/stall.js';
+import { dateProgress, isStalled, isUndated, reportStall, type Stall } from '../domain/stall.js';
 import type { CompanyCache } from '../store/company-cache.js';
 import type { Pair } from '../store/key-value-store.js';
 import { decodeCompanyRow } from '../store/row-codec.js';
@@ -126,7 +125,7 @@ export class StalledWatch {
       if (company.outcome !== 'pending') continue;
       pass.pending++;
       if (company.holds > 0) pass.held++;
-      if (lastProgressOf(company) === null) this.#date(key, company, pass.judgedAt);
+      if (isUndated(company, pass.judgedAt)) this.#date(key, company, pass.judgedAt);
       if (!company.stalled && !isStalled(company, pass.judgedAt, this.context.stalledAfterMs)) continue;
       pass.stalled++;
       if (!company.stalled) loadedRows += await this.#report(key);

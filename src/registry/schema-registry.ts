@@ -7,6 +7,8 @@ import { UnusableSchema } from '../avro/schema.js';
 import type { Config } from '../config.js';
 import { RegistryUnavailableError, type SchemaSource } from '../decode/schema-source.js';
 import { AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
+import { isOwnFault } from '../lib/own-fault.js';
+import { isTooDeep } from '../lib/json-depth.js';
 import { hiderOf, type HideSecrets } from '../lib/hide-secrets.js';
 import { SchemaReferences, type RegisteredText } from './schema-references.js';
 
@@ -145,21 +147,19 @@ export class SchemaRegistry implements SchemaSource {
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (credentials !== null)
       headers.authorization = `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
-    const signal = AbortSignal.timeout(this.#timeoutMs);
-    try {
-      const response = await fetch(url + path, {
-        method,
-        headers,
-        signal,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      const text = await textOf(response);
-      return { status: response.status, body: asRecord(this.#hide(text ?? '')), isTooLarge: text === null };
-    } catch (cause) {
+    const request = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const { status, text } = await this.#fetch(url + path, request).catch((cause: unknown) => {
+      if (isOwnFault(cause) && !isFailureOfFetch(cause)) throw cause;
       throw new RegistryUnavailableError(`the schema registry at ${url} does not answer: ${reasonOf(cause)}`, {
         cause,
       });
-    }
+    });
+    return { status, body: asRecord(this.#hide(text ?? '')), isTooLarge: text === null };
+  }
+
+  async #fetch(url: string, request: RequestInit): Promise<{ readonly status: number; readonly text: string | null }> {
+    const response = await fetch(url, { ...request, signal: AbortSignal.timeout(this.#timeoutMs) });
+    return { status: response.status, text: await textOf(response) };
   }
 }
 
@@ -207,6 +207,7 @@ function registeredText(answer: Answer, path: string, denials: readonly number[]
   if (typeof schema !== 'string') throw unusable(path, answer);
   if (schemaType !== undefined && schemaType !== 'AVRO')
     return unusableSchema(`the schema is not Avro but ${JSON.stringify(schemaType)}`);
+  if (isTooDeep(schema)) return unusableSchema('the schema has too many types inside each other');
   return { schema: parseObject(schema), references };
 }
 
@@ -225,12 +226,19 @@ function parseObject(text: string): object {
 }
 
 function asRecord(text: string): Record<string, unknown> {
+  if (isTooDeep(text)) return {}; // no registry makes such an answer
   try {
     const parsed: unknown = JSON.parse(text);
     return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
   } catch {
     return {}; // no JSON, so no answer of a registry: the status alone will be judged
   }
+}
+
+/** All that fails outside is a TypeError of one of these words, whatever lies below: a redirect to nowhere is a TypeError too. */
+function isFailureOfFetch(error: unknown): boolean {
+  const { message } = error as { readonly message?: unknown };
+  return message === 'fetch failed' || message === 'terminated';
 }
 
 /** What fetch throws says only that it failed; the reason lies below. */

@@ -2,6 +2,7 @@
 import { settlesWithin } from '../../lib/long-promise.js';
 import type { Clock } from '../../lib/clock.js';
 import { systemClock } from '../../lib/system-clock.js';
+import { isOwnFault } from '../../lib/own-fault.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import { createCluster, type Cluster, type KafkaConfig } from './cluster.js';
 import type { ConnectedBroker, ConnectionPool } from '../protocol/protocol-call.js';
@@ -128,7 +129,12 @@ class Link {
   }
 
   async #connect(): Promise<ConnectedBroker> {
-    await this.#cluster.connect();
+    await this.#cluster.connect().catch((error: unknown) => {
+      // What it asks then is decoded by kafkajs alone: its RangeErrors would pass for faults of this program.
+      throw isOwnFault(error)
+        ? new UnreadableAnswerError(this.address, 'the requests of a new connection', error)
+        : error;
+    });
     const broker = (this.#cluster as unknown as SeededCluster).brokerPool.seedBroker;
     if (broker === undefined) throw new Error('kafkajs has no seed broker: is it another version than 2.2.4?');
     if (this.#broker !== broker) readAnswersOf(broker.connectionPool, this.address);

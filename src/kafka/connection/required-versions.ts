@@ -3,7 +3,7 @@
  * version; kafkajs chooses for its requests among those that it knows. A broker that lacks one would refuse it in the middle
  * of the work, in words that name no broker: so each broker is asked at the start what it supports (ApiVersions).
  */
-import { isOwnFault, noAnswerIfOutage } from '../../lib/own-fault.js';
+import { noAnswerIfOutage } from '../../lib/own-fault.js';
 import { settleAll } from '../../lib/settle-all.js';
 import type { Clock } from '../../lib/clock.js';
 import { AnyBroker } from './any-broker.js';
@@ -79,7 +79,7 @@ export async function versionFaults(kafka: KafkaConfig, clock: Clock): Promise<s
     });
     return (await settleAll(faults)).flat();
   } catch (error) {
-    throw isOwnFault(error) ? error : noAnswer(error, 'ApiVersions');
+    throw noAnswer(error, 'ApiVersions');
   } finally {
     await connections.close();
   }

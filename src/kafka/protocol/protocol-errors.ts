@@ -1,5 +1,6 @@
 /** Error codes of the Kafka protocol, and which error of the pipeline's catalogue each one is for a producer. */
 import type { TopicPartition } from '../../lib/record.js';
+import { isOwnFault } from '../../lib/own-fault.js';
 import { BrokerError, FencedError } from '../../pipeline/errors.js';
 import { describeError } from './error-names.js';
 
@@ -56,8 +57,12 @@ export function refusal(code: number, request: string, at?: TopicPartition): Fen
   return FENCED.has(code) ? new FencedError(message) : new BrokerError(message);
 }
 
-/** For a request without an answer, or one that kafkajs made: its outcome is unknown. */
-export function noAnswer(cause: unknown, request: string, at?: TopicPartition): BrokerError {
+/**
+ * For a request without an answer, or one that kafkajs made: its outcome is unknown.
+ * @returns the cause itself if it is a fault of this program
+ */
+export function noAnswer(cause: unknown, request: string, at?: TopicPartition): Error {
+  if (cause instanceof Error && isOwnFault(cause)) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
   return new BrokerError(`${request}${place(at)} failed: ${why}`, { cause });
 }

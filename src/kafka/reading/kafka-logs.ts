@@ -86,6 +86,10 @@ export class KafkaLogs implements Logs {
     this.#fetcher = new LogFetcher({ tail, catchUp }, leaders, clock, onTrouble, questions, signal);
   }
 
+  get kind(): LogKind {
+    return this.#terms.kind;
+  }
+
   reader(at: TopicPartition, from: number, log: LogIdentity = ANY_LOG): LogReader {
     const events: ReaderEvents = {
       drained: () => this.#fetcher.drained(),

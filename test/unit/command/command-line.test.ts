@@ -54,6 +54,12 @@ describe('explain', () => {
   });
 });
 
+test('a switch with a value is refused by its command, and does not pass for one that is not there', async () => {
+  const typed = await parseCommandLine(['companies', 'seed', '--file=ids', '--dry-run=true']);
+  if (typed.kind !== 'command') throw new Error('it is not taken for a command');
+  expect(() => readFlags(typed.command.flags, typed.own)).toThrow('--dry-run takes no value');
+});
+
 test('a setting that may stand without a value takes no word for one', async () => {
   expect(await parseCommandLine(['explain', '--shadow', 'acme'])).toMatchObject({
     argument: 'acme',
@@ -154,6 +160,10 @@ describe('flags of a command', () => {
       'it needs --file <file>',
     ];
     expect(() => readFlags(flags, typed)).toThrow(new UsageError(faults));
+    for (const yes of ['true', 'no', ''])
+      expect(() => readFlags(flags, { yes, file: '-' })).toThrow(
+        '--yes takes no value: give --yes alone, or leave it out',
+      );
     for (const count of ['0', '1.5', 'x', '', true] as const)
       expect(() => readFlags(flags, { count, file: '-' })).toThrow('--count is');
   });

@@ -100,7 +100,7 @@ test('each list has 100 entries at most, the longest waiting first, and the coun
   expect(stall.waitingFor[0]?.datasetId).toBe('d100');
 });
 
-test.each([-1, 1_700_000_000, Date.UTC(2015, 0, 1) - 1])(
+test.each([-1, 1_700_000_000, Date.UTC(2015, 0, 1) - 1, Date.UTC(2027, 0, 1) * 1_000, Date.UTC(2028, 0, 1)])(
   'a record stamped %s says nothing about progress: the company is not stalled until it is given a date',
   (timestamp) => {
     const rows = newCompany();

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
+import { DeliveredIds } from '../../../examples/webhook-dispatcher/delivered-ids.js';
 import { printable } from '../../../examples/webhook-dispatcher/printable.js';
 import { pauseAfter, retryAfterOf } from '../../../examples/webhook-dispatcher/try.js';
 import { keyOf, signedHeaders } from '../../../examples/webhook-dispatcher/webhook.js';
@@ -41,4 +42,12 @@ test.each(['', 'whsec_', `whsec_${'A'.repeat(20)}`, randomBytes(32).toString('ba
 
 test('what is printed of a company that is called by escape sequences stays on its line', () => {
   expect(printable('a\u001b[2J\u0007\n\u009bm\u202eb')).toBe(String.raw`a\u001b[2J\u0007\u000a\u009bm\u202eb`);
+});
+
+test('ids delivered lately are remembered, the last 10,000, and none that is longer than an id of ours', () => {
+  const delivered = new DeliveredIds();
+  const long = 'x'.repeat(1_000);
+  for (let i = 0; i <= 10_000; i++) delivered.add(String(i));
+  delivered.add(long);
+  expect(['0', '1', '10000', long].map((id) => delivered.has(id))).toEqual([false, true, true, false]);
 });

@@ -195,3 +195,12 @@ test.each([
 ])('a member that advertises %j is reached at %j', (advertised, address) => {
   expect(instanceAddress(advertised)).toBe(address);
 });
+
+test('an answer that would exhaust the stack of those who pass it on is refused', async () => {
+  const deep = 100_000;
+  const view = `{"partition":0,"state":"running","reason":null,"later":${'['.repeat(deep)}${']'.repeat(deep)}}`;
+  const other = await member((_request, response) => response.end(`{"partitions":[${view}]}`));
+  await expect(client.partitions(other.address)).rejects.toThrow(
+    `${other.address} gives no whole answer: its parts are too deep inside each other`,
+  );
+});

@@ -21,14 +21,17 @@ const HOSTILE = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
 
 let server: HttpServer;
 let made = 0;
+/** An answer is made once this has resolved. */
+let answering: Promise<unknown> = Promise.resolve();
 let registry: Registry;
 const sockets: Socket[] = [];
 
 beforeEach(async () => {
   made = 0;
+  answering = Promise.resolve();
   const listHere = () => {
     made++;
-    return Promise.resolve(ANSWER);
+    return answering.then(() => ANSWER);
   };
   const inspection = { deployment: { listHere, listEverywhere: listHere } } as unknown as Inspection;
   const view = {
@@ -91,6 +94,22 @@ test('all addresses together have a bound too, and what is taken or given up mak
   for (let i = 0; i < 6; i++) {
     let status = 0;
     while (status !== 200) ({ status } = await ask(LIST, HOSTILE[2]));
+  }
+});
+
+test('a client that is gone before its answer is made takes no room from later ones', async () => {
+  for (let i = 0; i < 3; i++) {
+    let answer: (nothing?: unknown) => void = () => undefined;
+    answering = new Promise((resolve) => (answer = resolve));
+    const before = made;
+    const socket = connect(Number(new URL(server.address).port), '127.0.0.1');
+    socket.on('error', () => undefined).write(`GET ${LIST} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+    while (made === before) await ask('/livez', HOSTILE[0]);
+    socket.resetAndDestroy();
+    await once(socket, 'close');
+    for (let turn = 0; turn < 3; turn++) await ask('/livez', HOSTILE[0]); // the server has seen it by then
+    answer();
+    expect((await ask(LIST)).status).toBe(200);
   }
 });
 

@@ -111,6 +111,14 @@ test('a record with a text too long is a dead letter that holds its company, and
   expect(partition.rows.map(({ key }) => String.fromCharCode(key[0] as number)).sort()).toEqual(['C', 'H', 'P']);
 });
 
+test.each([-1, NOW * 1_000, NOW + 1])(
+  'a hold of a record stamped %d counts from now on: else it would never grow old',
+  async (stamp) => {
+    const batch = await partition.read(partition.record('a', Buffer.from('nonsense'), stamp));
+    expect(batch.touched[0]?.hold('0/0')).toMatchObject({ timestamp: NOW });
+  },
+);
+
 test('a record beyond a limit is ignored if its company is deleted or announced', async () => {
   await partition.read(partition.record('a', deleted('a')));
   const record = partition.record('a', status('a', { datasetId: 'd'.repeat(1_025) }));

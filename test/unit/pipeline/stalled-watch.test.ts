@@ -199,15 +199,16 @@ test('a company whose records have no date waits from the pass on that finds it,
     missing: { progressHour: EPOCH_HOUR },
     minus: { progressHour: -1 },
     seconds: { progressHour: 472 },
+    microseconds: { progressHour: EPOCH_HOUR * 1_000 },
   });
   watched.now = EPOCH_HOUR * HOUR_MS;
   await watched.look(1);
   expect(watched.told).toEqual([]);
-  expect(watched.counts).toEqual([{ pending: 3, held: 0, stalled: 0 }]);
+  expect(watched.counts).toEqual([{ pending: 4, held: 0, stalled: 0 }]);
   expect((await watched.rowOf('seconds')).progressHour).toBe(EPOCH_HOUR);
   watched.now = EPOCH_HOUR * HOUR_MS + STALLED_AFTER_MS + HOUR_MS;
   await watched.look(1);
-  expect(watched.told.sort()).toEqual(['minus', 'missing', 'seconds']);
+  expect(watched.told.sort()).toEqual(['microseconds', 'minus', 'missing', 'seconds']);
 });
 
 function never(): never {

@@ -2,6 +2,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { UnusableSchema } from '../../../src/avro/schema.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import { SchemaRefusedError, SchemaRegistry } from '../../../src/registry/schema-registry.js';
 
@@ -9,6 +10,7 @@ const SCHEMA = { type: 'record', name: 'Any', fields: [] };
 
 let server: Server;
 afterEach(async () => {
+  if (!server.listening) return;
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 });
@@ -65,4 +67,42 @@ test('of its words no more than fits a message is repeated', async () => {
   const registry = await registryThat((_request, response) => response.writeHead(500).end(body));
   const error = await registry.schemaById(1).catch((error: unknown) => error as Error);
   expect((error as Error).message.length).toBeLessThan(3_000);
+});
+
+test('a schema deeper than any that is meant is unusable, and so is no answer of such depth', async () => {
+  const types = 100_000;
+  const schema = `${'{"type":"array","items":'.repeat(types)}"null"${'}'.repeat(types)}`;
+  const registry = await registryThat(({ url }, response) =>
+    response.end(url === '/schemas/ids/1' ? JSON.stringify({ schema }) : `{"x":${schema},"schema":"null"}`),
+  );
+  const unusable = await registry.schemaById(1);
+  expect(unusable).toEqual(new UnusableSchema('the schema has too many types inside each other'));
+  expect(JSON.stringify(unusable)).toContain('types');
+  await expect(registry.schemaById(2)).rejects.toThrow(RegistryUnavailableError);
+});
+
+test('brackets in texts make no schema deep', async () => {
+  const schema = { ...SCHEMA, doc: `${'['.repeat(100_000)}"{\\` };
+  const registry = await registryThat((_request, response) =>
+    response.end(JSON.stringify({ schema: JSON.stringify(schema) })),
+  );
+  expect(await registry.schemaById(1)).toEqual(schema);
+});
+
+test.each<[string, RequestListener]>([
+  ['a redirect to nowhere', (_request, response) => response.writeHead(302, { location: 'http://[' }).end()],
+  ['an answer that is cut off', (_request, response) => response.writeHead(200).write('{', () => response.destroy())],
+  [
+    'an answer that is not gzip',
+    (_request, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('x'),
+  ],
+  ['no HTTP', ({ socket }) => socket.end('no HTTP\r\n')],
+])('%s is an outage', async (_what, answer) => {
+  const registry = await registryThat(answer);
+  await expect(registry.schemaById(1)).rejects.toThrow(RegistryUnavailableError);
+});
+
+test('a fault of this program is none', async () => {
+  const registry = new SchemaRegistry({ url: 'this is not a URL', credentials: null });
+  await expect(registry.schemaById(1)).rejects.toMatchObject({ name: 'TypeError' });
 });

@@ -5,6 +5,7 @@ import { logLevel } from 'kafkajs';
 import { BrokerConnections, UnreadableAnswerError } from '../../../../src/kafka/connection/broker-connections.js';
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { metadataOf } from '../../../../src/kafka/protocol/metadata-protocol.js';
+import { isOwnFault } from '../../../../src/lib/own-fault.js';
 import { BrokerError } from '../../../../src/pipeline/errors.js';
 import { heapInUse } from '../../../support/heap.js';
 import { ManualClock } from '../../../support/manual-clock.js';
@@ -13,12 +14,15 @@ const CORRELATION_ID_AT = 8;
 
 /** A broker that answers one request, ApiVersions, with nothing that it supports. */
 class Broker {
+  /** @param answerBytes less than 18 are no answer */
+  constructor(private readonly answerBytes = 18) {}
+
   readonly #sockets: Socket[] = [];
   readonly #server = createServer((socket) => {
     this.#sockets.push(socket);
     socket.on('error', () => undefined);
     socket.on('data', (request) => {
-      const answer = Buffer.alloc(18);
+      const answer = Buffer.alloc(this.answerBytes);
       answer.writeInt32BE(answer.length - 4);
       request.copy(answer, 4, CORRELATION_ID_AT, CORRELATION_ID_AT + 4);
       socket.write(answer);
@@ -64,6 +68,20 @@ test('a connection to a broker that has gone is dropped when another broker is m
   } finally {
     await connections.close();
     await next.stop();
+  }
+});
+
+test('so is an answer that cannot be read while the connection is made', async () => {
+  const broker = new Broker(9);
+  const address = await broker.start();
+  const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING });
+  try {
+    const outcome = await connections.ask(address, () => Promise.resolve()).catch((error: unknown) => error);
+    expect(outcome).toBeInstanceOf(UnreadableAnswerError);
+    expect(isOwnFault(outcome)).toBe(false);
+  } finally {
+    await connections.close();
+    await broker.stop();
   }
 });
 

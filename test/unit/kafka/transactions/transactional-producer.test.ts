@@ -129,6 +129,15 @@ async function begunProducer() {
   return { scripted, producer };
 }
 
+test('a fault of this program ends the session as it is, and does not pass for a broker that gives no answer', async () => {
+  const { scripted, producer } = fencedProducer();
+  const fault = new TypeError('a fault of this program');
+  scripted.connections.ask = () => Promise.reject(fault);
+  await expect(producer.begin([OUTPUT])).rejects.toBe(fault);
+  const homeless = fencedProducer(() => Promise.reject(fault)).producer;
+  await expect(homeless.begin([OUTPUT])).rejects.toBe(fault);
+});
+
 test('beginning waits for the markers of the transaction before, and asks again for what was not done', async () => {
   const { scripted, producer } = fencedProducer();
   const begun = producer.begin([OUTPUT]);

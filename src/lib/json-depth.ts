@@ -1,0 +1,35 @@
+/**
+ * How deep a JSON text nests. JSON.parse takes any depth, but whatever goes through the value by recursion, as
+ * JSON.stringify does, runs out of stack at some thousands: in a few kilobytes that somebody else has written.
+ */
+
+/** Far above what schemas and answers have, and far below what the stack takes. */
+export const MAX_JSON_DEPTH = 1_000;
+
+const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
+const OPENING: readonly number[] = [0x5b, 0x7b];
+const CLOSING: readonly number[] = [0x5d, 0x7d];
+
+/** Of text that is not JSON it may say either. */
+export function isTooDeep(json: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < json.length; at++) {
+    const character = json.charCodeAt(at);
+    if (character === QUOTE) at = endOfText(json, at);
+    else if (character <= COMMA) continue;
+    else if (OPENING.includes(character)) {
+      if (++depth > MAX_JSON_DEPTH) return true;
+    } else if (CLOSING.includes(character)) depth--;
+  }
+  return false;
+}
+
+/** @param start where its quote is */
+function endOfText(json: string, start: number): number {
+  for (let at = start + 1; at < json.length; at++) {
+    const character = json.charCodeAt(at);
+    if (character === QUOTE) return at;
+    if (character === BACKSLASH) at++;
+  }
+  return json.length;
+}
