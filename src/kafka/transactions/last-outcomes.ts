@@ -4,6 +4,8 @@ import type { DescribedTransaction } from '../protocol/describe-transaction.js';
 import { NO_ERROR } from '../protocol/protocol-errors.js';
 
 const TIMEOUT_SPREAD_MS = 1_000;
+const COMMITTED: ReadonlySet<string> = new Set(['PrepareCommit', 'CompleteCommit']);
+const ABORTED: ReadonlySet<string> = new Set(['PrepareAbort', 'CompleteAbort']);
 
 /** The producer's session in which nothing has been begun since the transaction that ended so. */
 interface Known {
@@ -26,6 +28,8 @@ interface Known {
  * - Nobody begins a transaction in an epoch in which one was aborted: a fencing gives that epoch to nobody, and a producer
  *   that has repeated an end is discarded. So `CompleteAbort` stays what it is.
  * - A transaction that is open when the fencing comes is aborted, and the id described again before the next attempt.
+ * - What is prepared is decided, in the epoch in which it completes. Fencing is refused until it has, but that may happen
+ *   between the description and the fencing: then `Prepare...` is the last that the coordinator has told of it.
  *
  * An id that is `Empty` was fenced, and nothing begun since. It tells no outcome, so the known one must be of the epoch
  * itself (ours, whose producer is gone) or of the one before, with the fencing between them an attempt of ours whose answer
@@ -75,11 +79,11 @@ export class LastOutcomes {
   }
 }
 
-/** One that is not over yet, fencing ends: then it is asked for again. */
+/** An open transaction is ended by the fencing: then it is asked for again. */
 function outcomeOf({ errorCode, state }: DescribedTransaction): TransactionOutcome | null {
   if (errorCode !== NO_ERROR) return null;
-  if (state === 'CompleteCommit') return 'commit';
-  return state === 'CompleteAbort' ? 'abort' : null;
+  if (COMMITTED.has(state)) return 'commit';
+  return ABORTED.has(state) ? 'abort' : null;
 }
 
 /** Up to a second shorter than the one given, by chance: `LastOutcomes` recognises its own fencings by it. */
