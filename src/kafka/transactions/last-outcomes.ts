@@ -41,6 +41,7 @@ interface Known {
  */
 export class LastOutcomes {
   readonly #known = new Map<string, Known>();
+  readonly #producerIds = new Map<string, Set<bigint>>();
 
   /** @param timeoutMs the transaction time-out that this process, and hardly another, fences with */
   constructor(private readonly timeoutMs: number) {}
@@ -48,6 +49,7 @@ export class LastOutcomes {
   /** @param before what the coordinator says ahead of an attempt at fencing */
   note(transactionalId: string, before: DescribedTransaction): void {
     const { producerId, producerEpoch } = before;
+    if (before.errorCode === NO_ERROR) this.#idsOf(transactionalId).add(producerId);
     const outcome = outcomeOf(before) ?? this.#stillOf(transactionalId, before);
     if (outcome === null) this.#known.delete(transactionalId);
     else this.#known.set(transactionalId, { producerId, producerEpoch, outcome });
@@ -63,10 +65,26 @@ export class LastOutcomes {
   ): TransactionOutcome | null {
     const known = this.#known.get(transactionalId);
     this.#known.delete(transactionalId);
+    this.#idsOf(transactionalId).add(session.producerId);
     if (known === undefined || session.producerId !== known.producerId) return null;
     if (session.producerEpoch !== known.producerEpoch + 1) return null;
     this.#known.set(transactionalId, { ...known, producerEpoch: session.producerEpoch });
     return known.outcome;
+  }
+
+  /**
+   * The producer ids that the transactional id has had, as far as this process knows. Brokers give a new one when the epochs
+   * of the former are used up, or after `transactional.id.expiration.ms` without a transaction. What the former has left open
+   * is of the transactional id still.
+   */
+  producerIds(transactionalId: string): ReadonlySet<bigint> {
+    return this.#idsOf(transactionalId);
+  }
+
+  #idsOf(transactionalId: string): Set<bigint> {
+    const ids = this.#producerIds.get(transactionalId) ?? new Set();
+    this.#producerIds.set(transactionalId, ids);
+    return ids;
   }
 
   /** An attempt of ours at fencing may have been carried out, and its answer been lost. */

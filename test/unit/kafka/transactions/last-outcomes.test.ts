@@ -102,3 +102,14 @@ test('what was known of a session is gone once another transaction was begun', (
   note('Empty', 5);
   expect(fenced(6)).toBeNull();
 });
+
+test('a producer id stays known after the brokers have given another one, whatever is described later', () => {
+  note('CompleteCommit', 32_766);
+  fenced(0, 2n);
+  note('Empty', 0, { producerId: 2n });
+  fenced(1, 2n);
+  note('Dead', -1, { producerId: -1n, errorCode: ERROR_CODES.TRANSACTIONAL_ID_NOT_FOUND });
+  fenced(0, 3n);
+  expect([...outcomes.producerIds(ID)]).toEqual([1n, 2n, 3n]);
+  expect(outcomes.producerIds('another')).toEqual(new Set());
+});
