@@ -59,7 +59,9 @@ async function repeatEnd(
 ): Promise<void> {
   const outcome = producer.lastOutcome;
   if (outcome !== 'commit' && ofCommit.length > 0) {
-    if (ofCommit.length < open.length) throw hanging(open, 'left parts of two transactions open');
+    // Of the last transaction, the offset alone may come to count: the check of the positions finds that, with what to do.
+    const ofLast = open.filter((place) => !ofCommit.includes(place));
+    if (ofLast.some(({ from }) => from !== 'offset')) throw hanging(ofLast, besides(ofCommit));
     context.observer.leftOpen(partition, 'commit', open.map(nameOf));
     const logs = ofCommit.filter(({ from }) => from !== 'offset');
     return producer.repeatEnd(
@@ -71,6 +73,13 @@ async function repeatEnd(
   context.observer.leftOpen(partition, outcome, open.map(nameOf));
   const written = writtenBy(context, partition).map(({ at }) => at);
   await producer.repeatEnd(written, outcome);
+}
+
+function besides(ofCommit: readonly Open[]): string {
+  return (
+    `a commit before it too, which must not be aborted (${ofCommit.map(nameOf).join(', ')}): the partition ends that by ` +
+    'itself afterwards. Of the last one is open'
+  );
 }
 
 async function orDiscard<T>(producer: TransactionalProducer, work: Promise<T>): Promise<T> {
