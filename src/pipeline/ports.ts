@@ -98,6 +98,8 @@ export type TransactionOutcome = 'commit' | 'abort';
 export interface KnownCommit {
   /** Offset after the last record that a commit wrote to a partition; null if none is known to have written there. */
   endIn(at: TopicPartition): number | null;
+  /** A commit wrote to the partition, and no later transaction of this process was begun there. */
+  isLastIn(at: TopicPartition): boolean;
   /** The group has taken no offset of a later transaction of this process. */
   readonly hasLastOffset: boolean;
 }

@@ -15,18 +15,25 @@ export class LastCommit {
   /** By place, where the last commit that wrote there ends. Each commit writes to the changelog. */
   readonly #committed = new Map<string, number>();
   #hasLastOffset = false;
-  /** Of the transaction that is open. */
+  /** Of the transaction that is open, or was begun last. */
   #ends = new Map<string, number>();
+  /** Places of transactions that were begun after the last commit which wrote there. */
+  readonly #begunSince = new Set<string>();
 
   get known(): KnownCommit | null {
     const ends = this.#committed;
     if (ends.size === 0) return null;
-    return { endIn: (at) => ends.get(nameOf(at)) ?? null, hasLastOffset: this.#hasLastOffset };
+    return {
+      endIn: (at) => ends.get(nameOf(at)) ?? null,
+      isLastIn: (at) => ends.has(nameOf(at)) && !this.#begunSince.has(nameOf(at)),
+      hasLastOffset: this.#hasLastOffset,
+    };
   }
 
-  /** A transaction has begun. */
-  begun(): void {
+  /** A transaction has begun that may write to `places`. */
+  begun(places: readonly TopicPartition[]): void {
     this.#ends = new Map();
+    for (const at of places) this.#begunSince.add(nameOf(at));
   }
 
   /** A leader has acknowledged records that end before offset `end`. */
@@ -46,7 +53,10 @@ export class LastCommit {
   }
 
   committed(): void {
-    for (const [place, end] of this.#ends) this.#committed.set(place, end);
+    for (const [place, end] of this.#ends) {
+      this.#committed.set(place, end);
+      this.#begunSince.delete(place);
+    }
     this.#hasLastOffset = true;
   }
 }

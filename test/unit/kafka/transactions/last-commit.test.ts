@@ -5,7 +5,7 @@ const CHANGELOG = { topic: 'changelog', partition: 0 };
 const OUTBOUND = { topic: 'outbound', partition: 0 };
 
 function committed(commits: LastCommit, changelogEnd: number, outboundEnd?: number): void {
-  commits.begun();
+  commits.begun(outboundEnd === undefined ? [CHANGELOG] : [CHANGELOG, OUTBOUND]);
   commits.wrote(CHANGELOG, changelogEnd);
   if (outboundEnd !== undefined) commits.wrote(OUTBOUND, outboundEnd);
   commits.committed();
@@ -23,9 +23,13 @@ test('a commit that announced something is known after later ones that announced
 test('a transaction that was not committed leaves what is known as it is', () => {
   const commits = new LastCommit();
   committed(commits, 10, 5);
-  commits.begun();
+  expect(commits.known?.isLastIn(OUTBOUND)).toBe(true);
+  commits.begun([CHANGELOG, OUTBOUND]);
   commits.wrote(OUTBOUND, 7);
   expect(commits.known?.endIn(OUTBOUND)).toBe(5);
   committed(commits, 20);
   expect(commits.known?.endIn(OUTBOUND)).toBe(5);
+  expect(commits.known?.isLastIn(OUTBOUND)).toBe(false);
+  committed(commits, 30, 9);
+  expect(commits.known?.isLastIn(OUTBOUND)).toBe(true);
 });
