@@ -59,18 +59,41 @@ async function repeatEnd(
 ): Promise<void> {
   const outcome = producer.lastOutcome;
   if (outcome !== 'commit' && ofCommit.length > 0) {
-    if (ofCommit.length < open.length) throw hanging(open, 'left parts of two transactions open');
+    // Of the last transaction, the offset alone may come to count: the check of the positions finds that, with what to do.
+    const ofLast = open.filter((place) => !ofCommit.includes(place));
+    if (ofLast.some(({ from }) => from !== 'offset')) throw hanging(ofLast, besides(ofCommit));
+    const logs = ofCommit
+      .filter(({ from }) => from !== 'offset')
+      .map(({ topic, partition: of }) => ({ topic, partition: of }));
+    const shared = await openInShared(context, partition, producer);
     context.observer.leftOpen(partition, 'commit', open.map(nameOf));
-    const logs = ofCommit.filter(({ from }) => from !== 'offset');
-    return producer.repeatEnd(
-      logs.map(({ topic, partition: of }) => ({ topic, partition: of })),
-      'commit',
-    );
+    return producer.repeatEnd([...logs, ...shared], 'commit');
   }
   if (outcome === null) throw hanging(open, 'do not know any more how it ended');
   context.observer.leftOpen(partition, outcome, open.map(nameOf));
   const written = writtenBy(context, partition).map(({ at }) => at);
   await producer.repeatEnd(written, outcome);
+}
+
+/**
+ * What an acknowledged commit has left open in topics that other input partitions write to: they are not looked at else. A
+ * place in which a later transaction was begun is left out, because the later one may be what is open.
+ */
+async function openInShared(
+  context: PipelineContext,
+  partition: number,
+  producer: TransactionalProducer,
+): Promise<TopicPartition[]> {
+  const shared = writtenBy(context, partition).filter(({ at, alone }) => !alone && producer.lastCommit?.isLastIn(at));
+  const open = await Promise.all(shared.map(({ at }) => producer.hasOpenIn(at)));
+  return shared.filter((_, i) => open[i] === true).map(({ at }) => at);
+}
+
+function besides(ofCommit: readonly Open[]): string {
+  return (
+    `a commit before it too, which must not be aborted (${ofCommit.map(nameOf).join(', ')}): the partition ends that by ` +
+    'itself afterwards. Of the last one is open'
+  );
 }
 
 async function orDiscard<T>(producer: TransactionalProducer, work: Promise<T>): Promise<T> {

@@ -96,8 +96,10 @@ export type TransactionOutcome = 'commit' | 'abort';
 
 /** The last commit of a transactional id that the coordinator has acknowledged to this process. */
 export interface KnownCommit {
-  /** Offset after the last record that it wrote to a partition; null if it wrote none there. */
+  /** Offset after the last record that a commit wrote to a partition; null if none is known to have written there. */
   endIn(at: TopicPartition): number | null;
+  /** A commit wrote to the partition, and no later transaction of this process was begun there. */
+  isLastIn(at: TopicPartition): boolean;
   /** The group has taken no offset of a later transaction of this process. */
   readonly hasLastOffset: boolean;
 }

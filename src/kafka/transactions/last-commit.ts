@@ -5,26 +5,35 @@ import { ERROR_CODES } from '../protocol/protocol-errors.js';
 import type { Answer } from '../protocol/transaction-requests.js';
 
 /**
- * The last commit of a transactional id that the coordinator has acknowledged to this process, by where it wrote.
+ * The commits of a transactional id that the coordinator has acknowledged to this process: in each place the last one that
+ * wrote there. Most transactions announce nothing, so a commit that is open in an outbound topic may be many commits ago.
  *
  * It outlives the producer sessions. The coordinator tells only how the last transaction ended. If a broker is gone, that
  * is the one which could not write to it, and not the commit before, whose markers brokers may have skipped there.
  */
 export class LastCommit {
-  #committed: ReadonlyMap<string, number> | null = null;
+  /** By place, where the last commit that wrote there ends. Each commit writes to the changelog. */
+  readonly #committed = new Map<string, number>();
   #hasLastOffset = false;
-  /** Of the transaction that is open. */
+  /** Of the transaction that is open, or was begun last. */
   #ends = new Map<string, number>();
+  /** Places of transactions that were begun after the last commit which wrote there. */
+  readonly #begunSince = new Set<string>();
 
   get known(): KnownCommit | null {
     const ends = this.#committed;
-    if (ends === null) return null;
-    return { endIn: (at) => ends.get(nameOf(at)) ?? null, hasLastOffset: this.#hasLastOffset };
+    if (ends.size === 0) return null;
+    return {
+      endIn: (at) => ends.get(nameOf(at)) ?? null,
+      isLastIn: (at) => ends.has(nameOf(at)) && !this.#begunSince.has(nameOf(at)),
+      hasLastOffset: this.#hasLastOffset,
+    };
   }
 
-  /** A transaction has begun. */
-  begun(): void {
+  /** A transaction has begun that may write to `places`. */
+  begun(places: readonly TopicPartition[]): void {
     this.#ends = new Map();
+    for (const at of places) this.#begunSince.add(nameOf(at));
   }
 
   /** A leader has acknowledged records that end before offset `end`. */
@@ -44,7 +53,10 @@ export class LastCommit {
   }
 
   committed(): void {
-    this.#committed = this.#ends;
+    for (const [place, end] of this.#ends) {
+      this.#committed.set(place, end);
+      this.#begunSince.delete(place);
+    }
     this.#hasLastOffset = true;
   }
 }

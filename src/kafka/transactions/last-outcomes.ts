@@ -4,6 +4,8 @@ import type { DescribedTransaction } from '../protocol/describe-transaction.js';
 import { NO_ERROR } from '../protocol/protocol-errors.js';
 
 const TIMEOUT_SPREAD_MS = 1_000;
+const COMMITTED: ReadonlySet<string> = new Set(['PrepareCommit', 'CompleteCommit']);
+const ABORTED: ReadonlySet<string> = new Set(['PrepareAbort', 'CompleteAbort']);
 
 /** The producer's session in which nothing has been begun since the transaction that ended so. */
 interface Known {
@@ -26,6 +28,8 @@ interface Known {
  * - Nobody begins a transaction in an epoch in which one was aborted: a fencing gives that epoch to nobody, and a producer
  *   that has repeated an end is discarded. So `CompleteAbort` stays what it is.
  * - A transaction that is open when the fencing comes is aborted, and the id described again before the next attempt.
+ * - What is prepared is decided, in the epoch in which it completes. Fencing is refused until it has, but that may happen
+ *   between the description and the fencing: then `Prepare...` is the last that the coordinator has told of it.
  *
  * An id that is `Empty` was fenced, and nothing begun since. It tells no outcome, so the known one must be of the epoch
  * itself (ours, whose producer is gone) or of the one before, with the fencing between them an attempt of ours whose answer
@@ -37,6 +41,7 @@ interface Known {
  */
 export class LastOutcomes {
   readonly #known = new Map<string, Known>();
+  readonly #producerIds = new Map<string, Set<bigint>>();
 
   /** @param timeoutMs the transaction time-out that this process, and hardly another, fences with */
   constructor(private readonly timeoutMs: number) {}
@@ -44,6 +49,7 @@ export class LastOutcomes {
   /** @param before what the coordinator says ahead of an attempt at fencing */
   note(transactionalId: string, before: DescribedTransaction): void {
     const { producerId, producerEpoch } = before;
+    if (before.errorCode === NO_ERROR) this.#idsOf(transactionalId).add(producerId);
     const outcome = outcomeOf(before) ?? this.#stillOf(transactionalId, before);
     if (outcome === null) this.#known.delete(transactionalId);
     else this.#known.set(transactionalId, { producerId, producerEpoch, outcome });
@@ -59,10 +65,26 @@ export class LastOutcomes {
   ): TransactionOutcome | null {
     const known = this.#known.get(transactionalId);
     this.#known.delete(transactionalId);
+    this.#idsOf(transactionalId).add(session.producerId);
     if (known === undefined || session.producerId !== known.producerId) return null;
     if (session.producerEpoch !== known.producerEpoch + 1) return null;
     this.#known.set(transactionalId, { ...known, producerEpoch: session.producerEpoch });
     return known.outcome;
+  }
+
+  /**
+   * The producer ids that the transactional id has had, as far as this process knows. Brokers give a new one when the epochs
+   * of the former are used up, or after `transactional.id.expiration.ms` without a transaction. What the former has left open
+   * is of the transactional id still.
+   */
+  producerIds(transactionalId: string): ReadonlySet<bigint> {
+    return this.#idsOf(transactionalId);
+  }
+
+  #idsOf(transactionalId: string): Set<bigint> {
+    const ids = this.#producerIds.get(transactionalId) ?? new Set();
+    this.#producerIds.set(transactionalId, ids);
+    return ids;
   }
 
   /** An attempt of ours at fencing may have been carried out, and its answer been lost. */
@@ -75,11 +97,11 @@ export class LastOutcomes {
   }
 }
 
-/** One that is not over yet, fencing ends: then it is asked for again. */
+/** An open transaction is ended by the fencing: then it is asked for again. */
 function outcomeOf({ errorCode, state }: DescribedTransaction): TransactionOutcome | null {
   if (errorCode !== NO_ERROR) return null;
-  if (state === 'CompleteCommit') return 'commit';
-  return state === 'CompleteAbort' ? 'abort' : null;
+  if (COMMITTED.has(state)) return 'commit';
+  return ABORTED.has(state) ? 'abort' : null;
 }
 
 /** Up to a second shorter than the one given, by chance: `LastOutcomes` recognises its own fencings by it. */

@@ -12,10 +12,7 @@ export interface SessionParts {
   readonly leaders: Pick<LeaderDirectory, 'find' | 'forget'>;
   readonly clock: Clock;
   readonly session: ProducerSession;
-  /**
-   * The ids that the transactional id's transactions were written with, as far as known: the session's own, and the one
-   * that it had before the fencing. Brokers give a new one when the epochs of the former are used up.
-   */
+  /** The session's own, and those that the transactional id had before, as far as known. */
   readonly producerIds: ReadonlySet<bigint>;
   readonly lastOutcome: TransactionOutcome | null;
   /** Of the transactional id: kept over its sessions. */

@@ -131,7 +131,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
         this.#state = 'idle';
       if (failures[0] !== undefined) throw failures[0];
       this.#state = 'open';
-      this.#parts.lastCommit.begun();
+      this.#parts.lastCommit.begun(partitions);
     });
   }
 

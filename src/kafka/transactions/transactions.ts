@@ -51,14 +51,14 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
       try {
         const groupCoordinator = await fencing.coordinatorOf(COORDINATOR_OF_GROUP, groupId);
         const { coordinator, producerId, producerEpoch } = await fencing.initialise(transactionalId);
-        const producerIds = new Set([...fencing.described, producerId]);
+        const lastOutcome = outcomes.afterFencing(transactionalId, { producerId, producerEpoch });
         return new KafkaTransactionalProducer({
           connections: new SessionConnections(connections, new BrokerConnections(config), throttle),
           leaders: cluster.leaders,
           clock,
           session: { transactionalId, producerId, producerEpoch },
-          producerIds,
-          lastOutcome: outcomes.afterFencing(transactionalId, { producerId, producerEpoch }),
+          producerIds: outcomes.producerIds(transactionalId),
+          lastOutcome,
           lastCommit,
           coordinator,
           groupId,
@@ -76,9 +76,6 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
 }
 
 class Fencing {
-  /** The producer ids that the coordinator has described ahead of the attempts. */
-  readonly described = new Set<bigint>();
-
   constructor(
     private readonly connections: BrokerConnections,
     private readonly outcomes: LastOutcomes,
@@ -104,7 +101,6 @@ class Fencing {
           const before = await describeTransaction(broker, transactionalId);
           if (!isDescription(before)) return before;
           this.outcomes.note(transactionalId, before);
-          if (before.errorCode === NO_ERROR) this.described.add(before.producerId);
           return broker.connectionPool.send(initProducerId(transactionalId, transactionTimeoutMs));
         });
         if (answer.errorCode === ERROR_CODES.INVALID_TRANSACTION_TIMEOUT)

@@ -136,6 +136,7 @@ describe('what an acknowledged commit has left open while the transaction after 
   /** It has written offsets 5 and 6 to changelog and announcements. */
   const lastCommit: KnownCommit = {
     endIn: ({ topic }) => (topic === TOPICS.changelog || topic === TOPICS.synchronized ? 7 : null),
+    isLastIn: ({ topic }) => topic === TOPICS.changelog || topic === TOPICS.synchronized,
     hasLastOffset: true,
   };
 
@@ -163,11 +164,30 @@ describe('what an acknowledged commit has left open while the transaction after 
     expect(did).toEqual([FENCE, `abort ${EVERYWHERE}`, 'discard', FENCE]);
   });
 
-  test('stops the partition if parts of a later transaction are open too', async () => {
+  test('stops the partition if parts of a later transaction are open too, and asks to abort those alone', async () => {
     const open = [TOPICS.changelog, TOPICS.stalled];
     const { did, result } = await fenced({ outcomes: ['abort'], lastCommit, open });
     expect(result).toBeInstanceOf(HangingTransactionError);
     expect(did).toEqual([FENCE, 'discard']);
+    expect(String(result)).toContain(`abort --topic ${TOPICS.stalled} --partition 1 --start-offset 5`);
+    expect(String(result)).not.toContain(`abort --topic ${TOPICS.changelog}`);
+    expect(String(result)).toContain(`must not be aborted (${TOPICS.changelog}/1 from offset 5 on)`);
+  });
+
+  test.each([
+    ['committed', ['changelog/1', 'synchronized/0', 'synchronized/1', 'synchronized/2'], lastCommit],
+    ['left alone after a later transaction there', ['changelog/1'], { ...lastCommit, isLastIn: () => false }],
+  ])('is %s in topics that other partitions write to', async (_, places, known) => {
+    const sharedTopic = TOPICS.synchronized;
+    const situation = { outcomes: ['abort', 'commit'] as const, open: [TOPICS.changelog], sharedTopic };
+    const { did } = await fenced({ ...situation, lastCommit: known });
+    expect(did).toEqual([FENCE, `commit ${places.join(' ')}`, 'discard', FENCE]);
+  });
+
+  test('leaves an offset that may be of a later transaction to the check of the positions', async () => {
+    const others = { lastCommit: { ...lastCommit, hasLastOffset: false }, offsetIsPending: true };
+    const { did } = await fenced({ outcomes: ['abort', 'commit'], open: [TOPICS.changelog], ...others });
+    expect(did).toEqual([FENCE, 'commit changelog/1', 'discard', FENCE]);
   });
 });
 
