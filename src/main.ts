@@ -1,12 +1,12 @@
-#!/usr/bin/env -S UV_THREADPOOL_SIZE=2 MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=262144 MALLOC_TRIM_THRESHOLD_=4194304 node --v8-pool-size=1 --max-semi-space-size=32 --heap-growing-percent=50
+#!/usr/bin/env -S UV_THREADPOOL_SIZE=2 MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=262144 MALLOC_TRIM_THRESHOLD_=4194304 node --v8-pool-size=1 --max-semi-space-size=64 --heap-growing-percent=80
 /**
  * The command `company-sync`: the only place that reads the process's arguments and environment.
  *
  * How Node is started, above and in deploy/Dockerfile, for this can be said at no other time; `bench/catch-up.ts`
  * measures with it. One thread decides, whatever the number of cores: so two threads read and write the stores and one
  * helps to collect garbage, instead of four each, which on a small machine would take turns with it. New objects get
- * 32 MiB instead of 16, so that a batch under way outlives fewer collections, each of which would copy it. And the heap
- * is looked through when it has grown by half, not only when it has grown fourfold.
+ * 64 MiB instead of 16, so that a batch under way outlives fewer collections, each of which would copy it. And the heap
+ * is looked through when it has grown by 80 %, not only when it has grown fourfold.
  *
  * glibc's malloc is told to give freed memory back. Left alone, it keeps an arena for each thread. And once a Buffer of
  * some MiB was freed, it takes Buffers of that size from the heap among small pieces, where nothing is given back.

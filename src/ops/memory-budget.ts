@@ -22,8 +22,8 @@ const LOAD_OF_HEAP = 1 / 5;
 const MAX_LOAD_BYTES = 256 * MIB;
 const STORES_OF_LIMIT = 1 / 4;
 const MAX_STORES_BYTES = 768 * MIB;
-/** V8 counts its young generation in: three times the 32 MiB that main.ts starts Node with. */
-const YOUNG_BYTES = 3 * 32 * MIB;
+/** V8 counts its young generation in: three times the 64 MiB that main.ts starts Node with. */
+const YOUNG_BYTES = 3 * 64 * MIB;
 /** What a process takes outside of the heap and the stores: code, stacks, fetched and encoded records. */
 const OTHER_BYTES = 256 * MIB;
 

@@ -5,17 +5,17 @@ import { rocksOptions, LEAST_STORE_BYTES, USUAL_STORE_BYTES } from '../../../src
 const MIB = 1024 * 1024;
 
 test('the limit and the heap of the Kubernetes manifest fit', () => {
-  // V8's own limit in a container of 2 GiB, with a young generation of 3 times 32 MiB.
-  const budget = divideMemory(2048 * MIB, 1120 * MIB);
+  // V8's own limit in a container of 2 GiB, with a young generation of 3 times 64 MiB.
+  const budget = divideMemory(2048 * MIB, 1216 * MIB);
   expect(budget).toMatchObject({ warning: null, storesBytes: 512 * MIB });
   expect(budget.cacheBytes + budget.loadBytes).toBeLessThan(budget.heapBytes / 2);
 });
 
 test('a heap that does not fit is warned of, with a command that makes it fit', () => {
-  const { warning } = divideMemory(1024 * MIB, 608 * MIB);
+  const { warning } = divideMemory(1024 * MIB, 704 * MIB);
   expect(warning).toContain('memory limit is 1024 MiB');
   const old = Number(/--max-old-space-size=(\d+)/.exec(warning ?? '')?.[1]);
-  expect(divideMemory(1024 * MIB, (old + 96) * MIB).warning).toBeNull();
+  expect(divideMemory(1024 * MIB, (old + 192) * MIB).warning).toBeNull();
 });
 
 test.each([
