@@ -2,8 +2,9 @@
 import * as fc from 'fast-check';
 import { companyHistory, CONTEXT } from './company-history.js';
 import type { Deployment } from '../../testkit/deployment.js';
-import type { Place, Platform, PlatformRecord, StatusDetails } from './platform.js';
-import type { EventRecord, HistoryRecord } from '../../testkit/reference-model.js';
+import { avroPayload } from './payloads.js';
+import type { Place, Platform, PlatformRecord } from './platform.js';
+import type { EventRecord, HistoryRecord, ReferencePayload } from '../../testkit/reference-model.js';
 
 export interface PortionOptions {
   readonly partition: number;
@@ -125,24 +126,13 @@ class PlayedHistory {
     const { platform, companyId } = this;
     const places = repairs.map((repaired) => this.#places.get(repaired) ?? repaired);
     const envelope = { clientId, ...(places.length === 0 ? {} : { headers: { repairs: places } }) };
-    switch (payload.type) {
-      case 'LinkSyncQueued':
-        return platform.manifest(companyId, payload, envelope);
-      case 'DatasetStatusChanged':
-        return platform.status(
-          companyId,
-          payload.datasetId,
-          this.spelling(payload.status),
-          detailsOf(payload),
-          envelope,
-        );
-      case 'ConnectionUnlinked':
-        return platform.unlink(companyId, payload.connectionId, envelope);
-      case 'CompanyDeleted':
-        return platform.deletion(companyId, envelope);
-      case 'AnnouncedElsewhere':
-        return platform.announcedElsewhere(companyId, envelope);
-    }
+    return platform.event(companyId, avroPayload(this.#asItIsWritten(payload)), envelope);
+  }
+
+  #asItIsWritten(payload: ReferencePayload): ReferencePayload {
+    if (payload.type !== 'DatasetStatusChanged') return payload;
+    const { status, revision } = payload;
+    return { ...payload, status: this.spelling(status), revision: revision === null ? null : writable(revision) };
   }
 
   /** A quarter as far from the date as in the history: brokers refuse what lies an hour in the future. */
@@ -152,9 +142,6 @@ class PlayedHistory {
   }
 }
 
-type StatusPayload = Extract<EventRecord['payload'], { type: 'DatasetStatusChanged' }>;
-
-function detailsOf({ trigger, revision }: StatusPayload): StatusDetails {
-  if (revision === null) return { trigger };
-  return { trigger, revision: Number(revision) > LARGEST_REVISION ? LARGEST_REVISION : Number(revision) };
+function writable(revision: number | bigint): number {
+  return Number(revision) > LARGEST_REVISION ? LARGEST_REVISION : Number(revision);
 }
