@@ -7,6 +7,7 @@ import * as fc from 'fast-check';
 import type {
   HistoryContext,
   HistoryRecord,
+  LimitCode,
   PoisonRecord,
   ReferencePayload,
   TriggerPolicy,
@@ -21,7 +22,14 @@ export const CONTEXT: HistoryContext = {
   eventNamespace: 'company-sync',
 };
 
-const POISON_CODES: PoisonRecord['code'][] = ['bad-framing', 'unknown-schema', 'undecodable', 'key-mismatch'];
+/** The codes that a record has by itself: the model finds out which records are beyond a limit. */
+const CODES_OF_RECORDS = {
+  'bad-framing': true,
+  'unknown-schema': true,
+  undecodable: true,
+  'key-mismatch': true,
+} as const satisfies Record<Exclude<PoisonRecord['code'], LimitCode>, true>;
+const POISON_CODES = Object.keys(CODES_OF_RECORDS) as (keyof typeof CODES_OF_RECORDS)[];
 
 /** A repair before it is known which records are poison: the nth latest poison record, or a `repairs` header as it is. */
 type RepairDraft = { readonly latest: number } | { readonly header: string };

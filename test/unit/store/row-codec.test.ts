@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { POISON_CODES } from '../../../src/domain/events.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow, PendingCompany } from '../../../src/domain/rows.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { CorruptStoreError } from '../../../src/store/key-value-store.js';
@@ -136,6 +137,12 @@ describe('what a release has written, every later one reads', () => {
     expect(decode(golden)).toEqual(row);
     expect(bytes.toString('hex')).toBe(golden.toString('hex'));
   });
+});
+
+/** The first release knows the codes from 0 to 5, and stops a partition at a row with another one. */
+test.each(POISON_CODES)('a hold of %s is a hold to every older release', (code) => {
+  const LAST_OF_THE_FIRST_RELEASE = 5;
+  expect(encoded(writeHoldRow, { code, timestamp: 0 })[1]).toBeLessThanOrEqual(LAST_OF_THE_FIRST_RELEASE);
 });
 
 describe('a release that knows no later words reads', () => {
