@@ -13,6 +13,9 @@ import type { Command } from '../../testkit/command.js';
  */
 export const PREVIOUS_RELEASE = process.env['UPGRADE_FROM'] ?? 'afa3153';
 
+/** The versions of rows that it reads. Write a version only when this release, and so a rollback to it, reads it. */
+export const ROW_VERSIONS_READ_BY_PREVIOUS_RELEASE: readonly number[] = [1];
+
 const REPOSITORY = join(__dirname, '..', '..');
 const INSTALL_TIMEOUT_MS = 300_000;
 const BUILD_TIMEOUT_MS = 120_000;

@@ -10,14 +10,18 @@ import {
   decodeDatasetRow,
   decodeHoldRow,
   decodeInfoRow,
+  decodeOriginRow,
   decodePositionRow,
   writeCompanyRow,
   writeDatasetRow,
   writeHoldRow,
   writeInfoRow,
+  writeOriginRow,
   writePositionRow,
+  type OriginRow,
   type PositionRow,
 } from '../../../src/store/row-codec.js';
+import * as rowCodec from '../../../src/store/row-codec.js';
 import { UnknownRowVersionError } from '../../../src/store/row-version.js';
 import { companyRow, datasetRow, holdRow, infoRow, positionRow } from './arbitrary-rows.js';
 
@@ -117,8 +121,9 @@ describe('what a release has written, every later one reads', () => {
   const marked: CompanyRow = { ...pending, laterFinished: null };
   const measured: CompanyRow = { ...marked, announcementBytes: 6 * 1024 * 1024 };
   const counted: PositionRow = { ...position, countedUnder: 2 };
+  const origin: OriginRow = new Map([['EVENT_NAMESPACE', 'company-sync']]);
 
-  test.each([
+  const rows: [string, Buffer, (bytes: Buffer) => unknown, unknown][] = [
     ['company-pending', encoded(writeCompanyRow, pending), decodeCompanyRow, pending],
     ['company-pending-later', encoded(writeCompanyRow, marked), decodeCompanyRow, marked],
     ['company-pending-measured', encoded(writeCompanyRow, measured), decodeCompanyRow, measured],
@@ -132,7 +137,15 @@ describe('what a release has written, every later one reads', () => {
     ['hold-too-large', encoded(writeHoldRow, tooLarge), decodeHoldRow, tooLarge],
     ['position', encoded(writePositionRow, position), decodePositionRow, position],
     ['position-counted', encoded(writePositionRow, counted), decodePositionRow, counted],
-  ])('%s', (name, bytes, decode: (bytes: Buffer) => unknown, row: unknown) => {
+    ['origin', encoded(writeOriginRow, origin), decodeOriginRow, origin],
+  ];
+
+  test('each kind of row is among them', () => {
+    const kinds = Object.keys(rowCodec).flatMap((name) => /^write(\w+)Row$/.exec(name)?.[1]?.toLowerCase() ?? []);
+    expect(kinds.filter((kind) => !rows.some(([name]) => name.split('-')[0] === kind))).toEqual([]);
+  });
+
+  test.each(rows)('%s', (name, bytes, decode, row) => {
     const golden = Buffer.from(readFileSync(join(__dirname, 'golden', `${name}.hex`), 'utf8').trim(), 'hex');
     expect(decode(golden)).toEqual(row);
     expect(bytes.toString('hex')).toBe(golden.toString('hex'));
@@ -213,6 +226,7 @@ test.each([
   ['dataset row', decodeDatasetRow],
   ['hold row', decodeHoldRow],
   ['position row', decodePositionRow],
+  ['origin row', decodeOriginRow],
 ])('a %s of a later version is refused, with its kind, its version and what to do', (kind, decode) => {
   const refused = () => decode(Buffer.of(2, 0, 0));
   expect(refused).toThrow(UnknownRowVersionError);
