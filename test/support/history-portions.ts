@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { companyHistory, CONTEXT } from './company-history.js';
 import type { Deployment } from '../../testkit/deployment.js';
-import { avroPayload } from './payloads.js';
+import { avroPayload, type PayloadType } from './payloads.js';
 import type { Place, Platform, PlatformRecord } from './platform.js';
 import type { EventRecord, HistoryRecord, ReferencePayload } from '../../testkit/reference-model.js';
 
@@ -19,6 +19,8 @@ export interface PortionOptions {
   readonly further?: FurtherCompanies;
   /** What a status word of the random histories is written as; itself without it. */
   readonly spelling?: (status: string) => string;
+  /** Payloads that no random history has: a release that is tested does not know them. */
+  readonly without?: readonly PayloadType[];
 }
 
 /** Companies of the caller's own beside those of the random histories: their records of each portion. */
@@ -40,7 +42,9 @@ export function historyPortions(
   options: PortionOptions,
 ): PlatformRecord[][] {
   const { partition, firstOffset, portions, companies, seed, paddingBytes = 0, spelling = (word) => word } = options;
-  const histories = fc.sample(companyHistory, { seed, numRuns: companies });
+  const isKnown = (record: HistoryRecord) =>
+    record.kind !== 'event' || options.without?.includes(record.payload.type) !== true;
+  const histories = fc.sample(companyHistory, { seed, numRuns: companies }).map((history) => history.filter(isKnown));
   const name = (what: string | number) => `${what} of partition ${partition} from ${firstOffset} on`;
   const random = histories.map(
     (history, n) => new PlayedHistory(platform, name(n), history, allDatasetsFrom, spelling),
