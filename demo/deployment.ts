@@ -1,28 +1,14 @@
 /** The processor's command, and the settings that the demo runs it with. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Cluster } from '../testkit/cluster/cluster.js';
+import { commandArguments, REPOSITORY, SCHEMAS_FOLDER } from '../testkit/command.js';
+import * as testkit from '../testkit/deployment.js';
 
-export const REPOSITORY = join(import.meta.dirname, '..');
-export const SCHEMAS_FOLDER = join(REPOSITORY, 'schemas');
-const COMMAND = join(REPOSITORY, 'dist', 'main.js');
+export { REPOSITORY, SCHEMAS_FOLDER };
 
-export interface Deployment {
-  readonly bootstrap: string;
-  readonly registryUrl: string;
-  readonly applicationId: string;
-  readonly eventNamespace: string;
-  readonly topics: {
-    readonly events: string;
-    readonly synchronized: string;
-    readonly deadLetters: string;
-    readonly settings: string;
-    readonly stalled: string;
-  };
-  /** ALL_DATASETS_FROM in milliseconds since the epoch. */
-  readonly allDatasetsFrom: number;
+export interface Deployment extends testkit.Deployment {
   /** The processor's environment, but for what each instance has of its own. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -32,6 +18,8 @@ export interface Deployment {
  * that retention deletes at once.
  */
 const DATE_BEFORE_START_MS = 3_600_000;
+/** Of `topics create` without --partitions. */
+const DEFAULT_PARTITIONS = 12;
 
 /** @param startedAt milliseconds since the epoch */
 export function describeDeployment(cluster: Cluster, startedAt: number, env: NodeJS.ProcessEnv): Deployment {
@@ -45,36 +33,15 @@ export function describeDeployment(cluster: Cluster, startedAt: number, env: Nod
     settings: `client-settings${suffix}`,
     stalled: `company-sync-stalled${suffix}`,
   };
-  const allDatasetsFrom = startedAt - DATE_BEFORE_START_MS;
-  return {
-    bootstrap: cluster.bootstrap,
-    registryUrl: cluster.registryUrl,
-    applicationId,
-    eventNamespace: applicationId,
-    topics,
-    allDatasetsFrom,
-    env: {
-      ...env,
-      KAFKA_BROKERS: cluster.bootstrap,
-      SCHEMA_REGISTRY_URL: cluster.registryUrl,
-      APPLICATION_ID: applicationId,
-      EVENT_NAMESPACE: applicationId,
-      TOPIC_SYNC_EVENTS: topics.events,
-      TOPIC_COMPANY_SYNCHRONIZED: topics.synchronized,
-      TOPIC_DEAD_LETTER: topics.deadLetters,
-      TOPIC_CLIENT_SETTINGS: topics.settings,
-      TOPIC_COMPANY_SYNC_STALLED: topics.stalled,
-      ALL_DATASETS_FROM: new Date(allDatasetsFrom).toISOString(),
-    },
+  const settings = {
+    EVENT_NAMESPACE: applicationId,
+    ALL_DATASETS_FROM: new Date(startedAt - DATE_BEFORE_START_MS).toISOString(),
   };
+  const deployment = testkit.deploymentOf(cluster, { applicationId, topics }, settings, DEFAULT_PARTITIONS);
+  return { ...deployment, env: { ...env, ...deployment.environment } };
 }
 
 /** Runs a command of the processor, such as `topics create`, to its end; rejects with what it said if it fails. */
 export async function runCommand(deployment: Deployment, ...args: string[]): Promise<void> {
-  await promisify(execFile)(process.execPath, processorArguments(...args), { env: deployment.env });
-}
-
-/** The arguments of Node for a command of the processor. */
-export function processorArguments(...args: string[]): string[] {
-  return [COMMAND, ...args];
+  await promisify(execFile)(process.execPath, commandArguments(...args), { env: deployment.env });
 }

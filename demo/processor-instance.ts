@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { diesWithParent, endWithParent, kernelEndsChildren } from '../testkit/cluster/end-with-parent.js';
 import { pollUntil } from '../testkit/cluster/poll-until.js';
-import { processorArguments, type Deployment } from './deployment.js';
+import { commandArguments } from '../testkit/command.js';
+import type { Deployment } from './deployment.js';
 
 export interface InstanceOptions {
   readonly name: string;
@@ -52,7 +53,7 @@ export class ProcessorInstance {
   start(): number {
     const { name, deployment, stateDir, logFile, httpPort } = this.#options;
     const log = openSync(logFile, 'a');
-    const [command, args] = diesWithParent(process.execPath, processorArguments('run'));
+    const [command, args] = diesWithParent(process.execPath, commandArguments('run'));
     const child = spawn(command, args, {
       env: { ...deployment.env, STATE_DIR: stateDir, HTTP_PORT: String(httpPort) },
       stdio: ['ignore', log, log],

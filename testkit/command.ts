@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { diesWithParent, endWithParent } from './cluster/end-with-parent.js';
 
-const REPOSITORY = join(__dirname, '..');
+export const REPOSITORY = join(import.meta.dirname, '..');
 export const SCHEMAS_FOLDER = join(REPOSITORY, 'schemas');
 
 export interface CommandResult {

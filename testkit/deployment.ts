@@ -40,25 +40,30 @@ export interface DeploymentOptions {
 
 type ClusterAddresses = Pick<Deployment, 'bootstrap' | 'registryUrl'>;
 
+export interface DeploymentNames {
+  readonly applicationId: string;
+  /** Of every topic but the changelog, whose name follows from the application id. */
+  readonly topics: Omit<Deployment['topics'], 'state'>;
+}
+
 /**
  * ALL_DATASETS_FROM lies so long ago. Records of before that date can be written without being so old that retention
  * takes them.
  */
 const DATE_BEFORE_NOW_MS = 3_600_000;
 
-/** Names a deployment and makes nothing. */
-export function describeDeployment(cluster: ClusterAddresses, options: DeploymentOptions = {}): Deployment {
-  const { bootstrap, registryUrl } = cluster;
-  const id = randomUUID().slice(0, 8);
-  const applicationId = `app-${id}`;
-  const topics = {
-    events: `events-${id}`,
-    synchronized: `synchronized-${id}`,
-    deadLetters: `dead-letters-${id}`,
-    settings: `settings-${id}`,
-    stalled: `stalled-${id}`,
-    state: `${applicationId}-company-state`,
-  };
+/**
+ * A deployment of these names. Makes nothing.
+ *
+ * @param settings further settings of the processor, over those that follow from the names
+ */
+export function deploymentOf(
+  { bootstrap, registryUrl }: ClusterAddresses,
+  names: DeploymentNames,
+  settings: Readonly<Record<string, string>> & { readonly ALL_DATASETS_FROM: string },
+  partitions: number,
+): Deployment {
+  const { applicationId, topics } = names;
   const environment = {
     KAFKA_BROKERS: bootstrap,
     SCHEMA_REGISTRY_URL: registryUrl,
@@ -68,16 +73,29 @@ export function describeDeployment(cluster: ClusterAddresses, options: Deploymen
     TOPIC_DEAD_LETTER: topics.deadLetters,
     TOPIC_CLIENT_SETTINGS: topics.settings,
     TOPIC_COMPANY_SYNC_STALLED: topics.stalled,
-    ALL_DATASETS_FROM: new Date(Date.now() - DATE_BEFORE_NOW_MS).toISOString(),
-    ...options.settings,
+    ...settings,
   };
   return {
-    ...{ bootstrap, registryUrl, applicationId, topics, environment },
+    ...{ bootstrap, registryUrl, applicationId, environment, partitions },
+    topics: { ...topics, state: `${applicationId}-company-state` },
     schemasFolder: SCHEMAS_FOLDER,
-    eventNamespace: options.settings?.['EVENT_NAMESPACE'] ?? applicationId,
+    eventNamespace: settings['EVENT_NAMESPACE'] ?? applicationId,
     allDatasetsFrom: Date.parse(environment.ALL_DATASETS_FROM),
-    partitions: options.partitions ?? 3,
   };
+}
+
+/** Names a deployment and makes nothing. */
+export function describeDeployment(cluster: ClusterAddresses, options: DeploymentOptions = {}): Deployment {
+  const id = randomUUID().slice(0, 8);
+  const topics = {
+    events: `events-${id}`,
+    synchronized: `synchronized-${id}`,
+    deadLetters: `dead-letters-${id}`,
+    settings: `settings-${id}`,
+    stalled: `stalled-${id}`,
+  };
+  const settings = { ALL_DATASETS_FROM: new Date(Date.now() - DATE_BEFORE_NOW_MS).toISOString(), ...options.settings };
+  return deploymentOf(cluster, { applicationId: `app-${id}`, topics }, settings, options.partitions ?? 3);
 }
 
 /** Creates the topics that are missing, by `topics create`. */

@@ -1,7 +1,6 @@
 /** The data-sync platform's and the portal's own encoding of what they write. It shares no code with the processor. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import avro from 'avsc';
+import { newestSchema, type Subject } from './schema-file.js';
 
 export interface QueuedDataset {
   readonly datasetId: string;
@@ -84,13 +83,13 @@ export async function createPlatformEncoder(
   topics: { readonly events: string; readonly settings: string },
   schemasFolder: string,
 ): Promise<PlatformEncoder> {
-  const registered = async (topic: string, file: string): Promise<RegisteredType> => {
-    const schema = JSON.parse(await readFile(join(schemasFolder, file), 'utf8')) as avro.Schema;
+  const registered = async (topic: string, subject: Subject): Promise<RegisteredType> => {
+    const schema = newestSchema(schemasFolder, subject) as avro.Schema;
     return { id: await latestSchemaId(registryUrl, `${topic}-value`), type: avro.Type.forSchema(schema) };
   };
   return new PlatformEncoder(
-    await registered(topics.events, 'sync-events-value/v2.avsc'),
-    await registered(topics.settings, 'client-settings-value/v1.avsc'),
+    await registered(topics.events, 'sync-events-value'),
+    await registered(topics.settings, 'client-settings-value'),
   );
 }
 

@@ -270,7 +270,15 @@ function take(past: Past, record: HistoryRecord, partition: number): Effect {
       past.statuses.push(status);
       return 'judged';
     }
+
+    default:
+      return withoutRule(payload);
   }
+}
+
+/** Payloads come from topics too: one that has no rule here must not count as harmless. */
+function withoutRule(payload: never): never {
+  throw new Error(`the reference model has no rule for ${JSON.stringify(payload)}`);
 }
 
 const LONGEST_KNOWN_STATUS = 'PrerequisiteNotMet'.length;

@@ -4,18 +4,16 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Cluster } from '../../testkit/cluster/cluster.js';
+import { REPOSITORY, SCHEMAS_FOLDER } from '../../testkit/command.js';
+import * as testkit from '../../testkit/deployment.js';
 
-const REPOSITORY = join(import.meta.dirname, '..', '..');
-export const SCHEMAS_FOLDER = join(REPOSITORY, 'schemas');
+export { SCHEMAS_FOLDER };
 export const OWN_BUILD = join(REPOSITORY, 'dist');
 
-export interface Deployment {
-  readonly applicationId: string;
-  readonly topics: {
-    readonly events: string;
-    readonly settings: string;
-    readonly synchronized: string;
-  };
+/** The default of the processor: records stamped now are judged by ALL_DATASETS. */
+const ALL_DATASETS_FROM = '2023-10-10T00:00:00Z';
+
+export interface Deployment extends testkit.Deployment {
   /** The processor's settings but for those of one instance. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -31,26 +29,16 @@ export interface DeploymentOptions {
 /** Names a new deployment, creates what is missing of its topics and registers its schemas. */
 export async function deploy(cluster: Cluster, options: DeploymentOptions): Promise<Deployment> {
   const id = randomBytes(4).toString('hex');
-  const applicationId = `bench-${id}`;
   const topics = {
     events: options.inputTopic ?? `bench-events-${id}`,
     settings: `bench-settings-${id}`,
     synchronized: `bench-synchronized-${id}`,
+    deadLetters: `bench-dead-letters-${id}`,
+    stalled: `bench-stalled-${id}`,
   };
-  const deployment = {
-    ...{ applicationId, topics },
-    env: {
-      ...process.env,
-      KAFKA_BROKERS: cluster.bootstrap,
-      SCHEMA_REGISTRY_URL: cluster.registryUrl,
-      APPLICATION_ID: applicationId,
-      TOPIC_SYNC_EVENTS: topics.events,
-      TOPIC_CLIENT_SETTINGS: topics.settings,
-      TOPIC_COMPANY_SYNCHRONIZED: topics.synchronized,
-      TOPIC_DEAD_LETTER: `bench-dead-letters-${id}`,
-      TOPIC_COMPANY_SYNC_STALLED: `bench-stalled-${id}`,
-    },
-  };
+  const names = { applicationId: `bench-${id}`, topics };
+  const described = testkit.deploymentOf(cluster, names, { ALL_DATASETS_FROM }, options.partitions);
+  const deployment = { ...described, env: { ...process.env, ...described.environment } };
   const run = async (...words: readonly string[]): Promise<void> => {
     await promisify(execFile)(process.execPath, [join(options.build, 'main.js'), ...words], { env: deployment.env });
   };

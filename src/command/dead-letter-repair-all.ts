@@ -6,7 +6,6 @@ import { portionsOf } from './dead-letter-portions.js';
 import {
   asFirstCame,
   asItCame,
-  judgedByTime,
   RefusedError,
   refuse,
   repairOf,
@@ -15,6 +14,7 @@ import {
   type Repairs,
 } from './dead-letter-repair.js';
 import type { RecordId } from './repair-attempts.js';
+import { judgedByTime } from './input-afterwards.js';
 import { UsageError } from './command.js';
 
 interface RepairAllFlags {

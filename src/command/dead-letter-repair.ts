@@ -8,6 +8,7 @@ import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { DeadLetterDesk, ReadLetters } from './dead-letter-desk.js';
 import type { Print } from './print.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';
+import { judgedByTime } from './input-afterwards.js';
 import type { RunningInstances } from './running-instances.js';
 import { UsageError } from './command.js';
 
@@ -115,16 +116,6 @@ export function asItCame({ key, value, headers, code }: DeadLetter, force: boole
       `it would be beyond the same limit again (${code}): give a smaller one with --file, or --force`,
     );
   return { key, value, headers };
-}
-
-/**
- * Whether the event may undo what came after it, whenever it comes: a status without a revision counts as the latest, an
- * unlink ends every link of its connection, and a manifest takes its datasets to its own link.
- */
-export function judgedByTime({ payload }: InputEvent, force: boolean): boolean {
-  if (force) return false;
-  if (payload.kind === 'status') return payload.revision === null;
-  return payload.kind === 'unlinked' || payload.kind === 'manifest';
 }
 
 export function refuse(why: string | null): void {

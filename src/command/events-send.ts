@@ -1,6 +1,8 @@
 /** `company-sync events send`: events written as lines of JSON, sent to the input topic. */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { RECORD_NAMES } from '../decode/payload.js';
+import { SILENCES_COMPANY, type Payload } from '../domain/events.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { RecordSender } from '../kafka/topics/record-sender.js';
 import type { RecordToWrite } from '../lib/record.js';
@@ -63,14 +65,19 @@ examples/events.jsonl of the repository is a file to begin with.
   },
 });
 
+const SILENCING_RECORDS: ReadonlySet<string | null> = new Set(
+  (Object.keys(SILENCES_COMPANY) as Payload['kind'][])
+    .filter((kind) => SILENCES_COMPANY[kind])
+    .map((kind) => RECORD_NAMES[kind]),
+);
+
 /** The companies that a record deletes, or says to be announced elsewhere. */
 function silencedBy(records: readonly RecordToWrite[], json: SyncEventJson): SilencedCompanies {
   const silenced = new SilencedCompanies();
   const seen = new Set<string>();
   for (const { key, value } of records) {
-    const payload = json.payloadOf(value);
     const companyId = key?.toString() ?? '';
-    if ((payload !== 'CompanyDeleted' && payload !== 'AnnouncedElsewhere') || seen.has(companyId)) continue;
+    if (!SILENCING_RECORDS.has(json.payloadOf(value)) || seen.has(companyId)) continue;
     seen.add(companyId);
     silenced.add(companyId);
   }

@@ -1,6 +1,7 @@
 /** What the input has got since dead letters were written: repairs of them, and what they must not undo if sent again. */
 import type { InputEvent } from '../domain/events.js';
 import { repairsOf } from '../decode/sync-event-decoder.js';
+import { assertNever } from '../lib/assert-never.js';
 import type { LogRecord } from '../lib/record.js';
 import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { RecordId } from './repair-attempts.js';
@@ -24,6 +25,24 @@ interface Place {
 
 interface Naming extends Place {
   readonly linkId: string;
+}
+
+/**
+ * Whether the event may undo what came after it, whenever it comes: a status without a revision counts as the latest, an
+ * unlink ends every link of its connection, and a manifest takes its datasets to its own link.
+ */
+export function judgedByTime({ payload }: InputEvent, force: boolean): boolean {
+  if (force) return false;
+  switch (payload.kind) {
+    case 'status':
+      return payload.revision === null;
+    case 'unlinked':
+    case 'manifest':
+      return true;
+    case 'deleted':
+    case 'announced-elsewhere':
+      return false;
+  }
 }
 
 export class InputAfterwards {
@@ -104,13 +123,24 @@ export class InputAfterwards {
   }
 
   #note({ companyId, payload }: InputEvent, place: Place): void {
-    if (payload.kind === 'status' && payload.trigger !== 'REFRESH')
-      this.#keep(this.#statuses, within(companyId, payload.datasetId), place);
-    if (payload.kind !== 'manifest') return;
-    const { connectionId, linkId, datasets } = payload;
-    this.#keep(this.#linkings, within(companyId, connectionId), place);
-    const naming = { ...place, linkId };
-    for (const { datasetId } of datasets) this.#keep(this.#namings, within(companyId, datasetId), naming);
+    switch (payload.kind) {
+      case 'status':
+        if (payload.trigger !== 'REFRESH') this.#keep(this.#statuses, within(companyId, payload.datasetId), place);
+        return;
+      case 'manifest': {
+        const { connectionId, linkId, datasets } = payload;
+        this.#keep(this.#linkings, within(companyId, connectionId), place);
+        const naming = { ...place, linkId };
+        for (const { datasetId } of datasets) this.#keep(this.#namings, within(companyId, datasetId), naming);
+        return;
+      }
+      case 'unlinked':
+      case 'deleted':
+      case 'announced-elsewhere':
+        return;
+      default:
+        assertNever(payload);
+    }
   }
 
   /** @throws Error if what came afterwards takes more than memory may be taken for */

@@ -7,7 +7,7 @@ import type { Header, LogRecord } from '../lib/record.js';
 import { payloadOf } from './payload.js';
 import type { Decoded, Poison } from './poison.js';
 import { SchemaResolution, type SchemaResolutionOptions } from './schema-resolution.js';
-import { exceedsRecordLimits } from './text-limits.js';
+import { exceedsRecordLimits } from './payload.js';
 import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sync-event-reader.js';
 
 /** Names the poison records that a record replaces: `<partition>/<offset>` in each header of this key. */

@@ -55,6 +55,15 @@ export interface AnnouncedElsewhere {
 
 export type Payload = LinkSyncQueued | DatasetStatusChanged | ConnectionUnlinked | CompanyDeleted | AnnouncedElsewhere;
 
+/** Whether a payload silences its company permanently: `events send` asks before it sends many of those. */
+export const SILENCES_COMPANY = {
+  manifest: false,
+  status: false,
+  unlinked: false,
+  deleted: true,
+  'announced-elsewhere': true,
+} as const satisfies Record<Payload['kind'], boolean>;
+
 /** One decoded input record. */
 export interface InputEvent {
   readonly companyId: string;

@@ -1,4 +1,9 @@
-/** Which rows of its company an event is about, so that the rows of a whole batch can be loaded in one read. */
+/**
+ * Which rows of its company an event is about, so that the rows of a whole batch can be loaded in one read; and how many
+ * it changes, by which a transaction is bounded.
+ */
+import { assertNever } from '../lib/assert-never.js';
+import type { CompanyRows } from './company-rows.js';
 import type { InputEvent } from './events.js';
 
 export interface RowsNeeded {
@@ -8,15 +13,15 @@ export interface RowsNeeded {
 }
 
 /** Names the rows that `transition` will look at, in addition to the company row, which every event needs. */
-export function visitRowsNeeded(event: InputEvent, visitor: RowsNeeded): void {
-  for (const holdId of event.repairs) visitor.hold(holdId);
-  switch (event.payload.kind) {
+export function visitRowsNeeded({ payload, repairs }: InputEvent, visitor: RowsNeeded): void {
+  for (const holdId of repairs) visitor.hold(holdId);
+  switch (payload.kind) {
     case 'status':
-      visitor.dataset(event.payload.datasetId);
+      visitor.dataset(payload.datasetId);
       return;
     case 'manifest':
       visitor.info();
-      for (const { datasetId } of event.payload.datasets) visitor.dataset(datasetId);
+      for (const { datasetId } of payload.datasets) visitor.dataset(datasetId);
       return;
     case 'unlinked':
       visitor.info();
@@ -24,5 +29,25 @@ export function visitRowsNeeded(event: InputEvent, visitor: RowsNeeded): void {
     case 'deleted':
     case 'announced-elsewhere':
       return;
+    default:
+      assertNever(payload);
+  }
+}
+
+const COMPANY_AND_INFO_ROW = 2;
+
+/** Roughly: rare changes, of holds lifted and early datasets forgotten, are not counted. */
+export function rowsChangedBy({ payload }: InputEvent, rows: CompanyRows): number {
+  switch (payload.kind) {
+    case 'deleted':
+    case 'announced-elsewhere':
+      return rows.size;
+    case 'manifest':
+      return payload.datasets.length + COMPANY_AND_INFO_ROW;
+    case 'unlinked':
+      // One that ends links looks at every dataset of the company.
+      return rows.whole ? rows.size : COMPANY_AND_INFO_ROW;
+    case 'status':
+      return COMPANY_AND_INFO_ROW;
   }
 }

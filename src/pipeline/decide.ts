@@ -1,6 +1,7 @@
 /** From decoded records to decisions: the rules applied to a batch, with the rows that they need. */
 import { announce, type Announcement } from '../domain/announcement.js';
 import { dueFirst } from '../domain/recount.js';
+import { rowsChangedBy } from '../domain/rows-needed.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { InputEvent } from '../domain/events.js';
 import { isLimitCode, type LimitExceeded } from '../domain/limits.js';
@@ -18,7 +19,6 @@ import type { PartitionStore } from '../store/partition-store.js';
 import { loadWholeCompany, RowLoad } from '../store/row-loading.js';
 import { announceOverdue, policyInForce } from './announce-overdue.js';
 import type { PipelineContext } from './context.js';
-import { rowsChangedBy } from './changed-rows.js';
 import type { UndatedRecords } from './observer.js';
 
 /** What a batch leads to, in addition to the changed rows that `touched` companies carry, each of which is there once. */

@@ -161,6 +161,14 @@ describe('SyncEvent', () => {
       expect(names[i + 1]?.slice(0, before.length)).toEqual(before);
   });
 
+  test('has each payload that joined later in CHANGELOG.md: a former release sets it aside', () => {
+    const [first, ...later] = versionsOf('sync-events-value').map(payloadBranches);
+    const known = (first ?? []).map(({ name }) => name);
+    const changelog = readFileSync(join(folder, '..', 'CHANGELOG.md'), 'utf8');
+    const added = later.flat().flatMap(({ name }) => (name === undefined || known.includes(name) ? [] : [name]));
+    expect(added.filter((name) => !changelog.includes(`\`${name}\``))).toEqual([]);
+  });
+
   function payloadBranches({ schema } = versionsOf('sync-events-value').at(-1) as Version): Named[] {
     return schema.fields?.find(({ name }) => name === 'payload')?.type as Named[];
   }

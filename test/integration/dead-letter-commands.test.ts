@@ -1,6 +1,6 @@
 /** `company-sync dead-letters`: what an operator does about records that could not be read. */
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { logLevel } from 'kafkajs';
@@ -13,6 +13,7 @@ import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { announcedCompanies, announcements, consumed, consumedToEnd } from '../support/outbound.js';
 import { framed, Platform, type Place, type PlatformRecord } from '../support/platform.js';
 import { Processors } from '../../testkit/processor.js';
+import { newestSchema } from '../../testkit/schema-file.js';
 import { createTopic, readCommitted } from '../support/topics.js';
 
 const processors = new Processors();
@@ -186,7 +187,7 @@ async function schemaToCome() {
 
 /** Registers the schema of the input once more, told apart by a name. @returns its id */
 async function registerVariant(): Promise<number> {
-  const schema = JSON.parse(readFileSync(join(SCHEMAS_FOLDER, 'sync-events-value', 'v2.avsc'), 'utf8')) as object;
+  const schema = newestSchema(SCHEMAS_FOLDER, 'sync-events-value');
   const variant = { ...schema, doc: randomUUID() };
   const response = await fetch(`${deployment.registryUrl}/subjects/variant-${randomUUID()}/versions`, {
     method: 'POST',

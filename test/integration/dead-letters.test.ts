@@ -1,7 +1,5 @@
 /** What cannot be read stops nothing and loses nothing: it lies in the dead-letter topic, and its company is held. */
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import avro from 'avsc';
 import { headerTexts, placeOf, type TopicRecord } from '../../testkit/audit/topic-record.js';
 import { currentCluster } from '../support/current-cluster.js';
@@ -9,6 +7,7 @@ import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { announcedCompanies, committedRecords, consumed, deadLetterCodes } from '../support/outbound.js';
 import { framed, Platform, type Place, type PlatformRecord } from '../support/platform.js';
 import { Processors } from '../../testkit/processor.js';
+import { newestSchema } from '../../testkit/schema-file.js';
 
 const UNKNOWN_SCHEMA_ID = 2_000_000_000;
 /** How long the registry must deny an id before that is believed. */
@@ -165,8 +164,7 @@ test('a company is held by each of its poison records until each is repaired, an
 
 test('records of an evolved schema are read', async () => {
   const company = randomUUID();
-  const file = join(deployment.schemasFolder, 'sync-events-value', 'v2.avsc');
-  const newest = JSON.parse(await readFile(file, 'utf8')) as EventSchema;
+  const newest = newestSchema(deployment.schemasFolder, 'sync-events-value') as EventSchema;
   const id = await register(`${deployment.topics.events}-value`, evolved(newest));
   expect(id).not.toBe(platform.eventSchemaId);
   const type = avro.Type.forSchema(evolved(newest) as avro.Schema);

@@ -1,6 +1,4 @@
 /** Companies without progress: published once for each stall, whatever becomes of the instance. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import avro from 'avsc';
 import type { TopicRecord } from '../../testkit/audit/topic-record.js';
 import { currentCluster } from '../support/current-cluster.js';
@@ -8,6 +6,7 @@ import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { announcedCompanies, committedRecords } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
+import { newestSchema } from '../../testkit/schema-file.js';
 
 const HOUR_MS = 3_600_000;
 /** Within the last day, so that retention takes nothing; longer ago than STALLED_AFTER and the hour of progress. */
@@ -62,11 +61,7 @@ test('a stall is published once: not again after a kill with the state lost, and
   await first.poll(async () => (await counted(first, 'stalled')) === 2, 'it counts two stalled companies', 30_000);
   expect(await counted(first, 'held')).toBe(1);
   expect(await counted(first, 'pending')).toBe(3);
-  const type = avro.Type.forSchema(
-    JSON.parse(
-      readFileSync(join(deployment.schemasFolder, 'company-sync-stalled-value', 'v2.avsc'), 'utf8'),
-    ) as avro.Schema,
-  );
+  const type = avro.Type.forSchema(newestSchema(deployment.schemasFolder, 'company-sync-stalled-value') as avro.Schema);
   const records = await published();
   expect(keysOf(records)).toEqual(['held', 'stuck']);
   const valueOf = (key: string): unknown =>

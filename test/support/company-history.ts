@@ -7,10 +7,12 @@ import * as fc from 'fast-check';
 import type {
   HistoryContext,
   HistoryRecord,
+  LimitCode,
   PoisonRecord,
   ReferencePayload,
   TriggerPolicy,
 } from '../../testkit/reference-model.js';
+import { id, randomPayload } from './payloads.js';
 
 export const CONTEXT: HistoryContext = {
   companyId: 'company-1',
@@ -20,63 +22,14 @@ export const CONTEXT: HistoryContext = {
   eventNamespace: 'company-sync',
 };
 
-const POISON_CODES: PoisonRecord['code'][] = ['bad-framing', 'unknown-schema', 'undecodable', 'key-mismatch'];
-
-const id = (prefix: string, count: number) => fc.integer({ min: 1, max: count }).map((n) => `${prefix}${n}`);
-const connectionId = id('connection-', 2);
-const datasetId = id('dataset-', 4);
-
-const manifest: fc.Arbitrary<ReferencePayload> = fc.record({
-  type: fc.constant('LinkSyncQueued' as const),
-  linkId: id('link-', 3),
-  connectionId,
-  sourceType: id('source-', 2),
-  companyName: id('name-', 2),
-  datasets: fc.array(fc.record({ datasetId, dataType: id('type-', 2) }), { maxLength: 3 }),
-  isFinal: fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
-});
-
-const statusWord = fc.oneof(
-  { weight: 6, arbitrary: fc.constant('Complete') },
-  { weight: 3, arbitrary: fc.constantFrom('FetchError', 'PrerequisiteNotMet', 'Cancelled', 'NotSupported') },
-  { weight: 3, arbitrary: fc.constantFrom('Initial', 'Queued', 'Fetching', 'Validating') },
-  { weight: 3, arbitrary: fc.constantFrom('RoutingError', 'RoutingError', 'Routing') },
-  { weight: 1, arbitrary: fc.constantFrom('', 'complete', 'Complete ', 'Exploded', 'constructor', '__proto__') },
-);
-
-const BEYOND_DOUBLES = 2n ** 53n;
-const revision = fc.oneof(
-  { weight: 4, arbitrary: fc.constant(null) },
-  { weight: 5, arbitrary: fc.integer({ min: -1, max: 5 }) },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom(Number.MAX_SAFE_INTEGER, BEYOND_DOUBLES, BEYOND_DOUBLES + 1n, 2n ** 63n - 1n),
-  },
-);
-
-const status: fc.Arbitrary<ReferencePayload> = fc.record({
-  type: fc.constant('DatasetStatusChanged' as const),
-  datasetId,
-  status: statusWord,
-  trigger: fc.oneof(
-    { weight: 5, arbitrary: fc.constant('LINK' as const) },
-    { weight: 1, arbitrary: fc.constantFrom('REFRESH' as const, 'UNKNOWN' as const) },
-  ),
-  revision,
-});
-
-const unlinked: fc.Arbitrary<ReferencePayload> = fc.record({
-  type: fc.constant('ConnectionUnlinked' as const),
-  connectionId: id('connection-', 3),
-});
-
-const payload = fc.oneof(
-  { weight: 20, arbitrary: manifest },
-  { weight: 50, arbitrary: status },
-  { weight: 7, arbitrary: unlinked },
-  { weight: 1, arbitrary: fc.constant<ReferencePayload>({ type: 'CompanyDeleted' }) },
-  { weight: 1, arbitrary: fc.constant<ReferencePayload>({ type: 'AnnouncedElsewhere' }) },
-);
+/** The codes that a record has by itself: the model finds out which records are beyond a limit. */
+const CODES_OF_RECORDS = {
+  'bad-framing': true,
+  'unknown-schema': true,
+  undecodable: true,
+  'key-mismatch': true,
+} as const satisfies Record<Exclude<PoisonRecord['code'], LimitCode>, true>;
+const POISON_CODES = Object.keys(CODES_OF_RECORDS) as (keyof typeof CODES_OF_RECORDS)[];
 
 /** A repair before it is known which records are poison: the nth latest poison record, or a `repairs` header as it is. */
 type RepairDraft = { readonly latest: number } | { readonly header: string };
@@ -127,7 +80,7 @@ function recordDraft(sinceTheDate: fc.Arbitrary<number>): fc.Arbitrary<RecordDra
     clientId: id('client-', 2),
     clientSetting,
     repairs,
-    payload,
+    payload: randomPayload,
   });
   const poison = fc.record({ kind: fc.constant('poison' as const), code: fc.constantFrom(...POISON_CODES) });
   const content = fc.oneof({ weight: 16, arbitrary: event }, { weight: 1, arbitrary: poison });

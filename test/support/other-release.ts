@@ -6,12 +6,19 @@ import { join } from 'node:path';
 import { removeWithParent } from '../../testkit/cluster/end-with-parent.js';
 import { runToEnd } from '../../testkit/cluster/run-to-end.js';
 import type { Command } from '../../testkit/command.js';
+import type { PayloadType } from './payloads.js';
 
 /**
  * The release that instances are upgraded from, and rolled back to. Move it forward with each release, and add
  * what it writes to `test/unit/store/written-by-releases`. UPGRADE_FROM names another commit.
  */
 export const PREVIOUS_RELEASE = process.env['UPGRADE_FROM'] ?? 'afa3153';
+
+/** The versions of rows that it reads. Write a version only when this release, and so a rollback to it, reads it. */
+export const ROW_VERSIONS_READ_BY_PREVIOUS_RELEASE: readonly number[] = [1];
+
+/** The payloads that it does not know, and so sets aside. */
+export const PAYLOADS_UNKNOWN_TO_PREVIOUS_RELEASE: readonly PayloadType[] = [];
 
 const REPOSITORY = join(__dirname, '..', '..');
 const INSTALL_TIMEOUT_MS = 300_000;

@@ -1,11 +1,10 @@
 /** What a downstream reader sees, and how far the processor's group has come: plain kafkajs and avsc. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import avro from 'avsc';
 import { readTopics } from '../../testkit/audit/read-topics.js';
 import { headerTexts, type TopicRecord } from '../../testkit/audit/topic-record.js';
 import { pollUntil } from '../../testkit/cluster/poll-until.js';
 import type { Deployment } from '../../testkit/deployment.js';
+import { newestSchema } from '../../testkit/schema-file.js';
 import type { Place } from './platform.js';
 import { plainClient } from './topics.js';
 
@@ -94,8 +93,7 @@ async function committedOffsets(
 
 /** All announcements in the committed log, in the order of partitions and offsets. */
 export async function announcements(deployment: Deployment): Promise<Announced[]> {
-  const path = join(deployment.schemasFolder, 'company-synchronized-value', 'v1.avsc');
-  const type = avro.Type.forSchema(JSON.parse(readFileSync(path, 'utf8')) as avro.Schema);
+  const type = avro.Type.forSchema(newestSchema(deployment.schemasFolder, 'company-synchronized-value') as avro.Schema);
   return (await committedRecords(deployment, deployment.topics.synchronized)).map((record) => {
     if (record.value === null) throw new Error('an announcement has no value');
     return { record, event: type.fromBuffer(record.value.subarray(5)) as SynchronizedEvent };

@@ -3,11 +3,10 @@
  * the contract's records that shares no code with the processor.
  */
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import avro from 'avsc';
 import { Partitioners, type IHeaders, type Message, type Producer } from 'kafkajs';
 import type { Deployment } from '../../testkit/deployment.js';
+import { newestSchema, type Subject } from '../../testkit/schema-file.js';
 import { plainClient } from './topics.js';
 
 export interface PlatformRecord {
@@ -75,8 +74,8 @@ export class Platform {
   static async connect(deployment: Deployment, client = plainClient(deployment.bootstrap)): Promise<Platform> {
     const { topics } = deployment;
     const [events, settings] = await Promise.all([
-      registered(deployment, topics.events, 'sync-events-value/v2.avsc'),
-      registered(deployment, topics.settings, 'client-settings-value/v1.avsc'),
+      registered(deployment, topics.events, 'sync-events-value'),
+      registered(deployment, topics.settings, 'client-settings-value'),
     ]);
     const producer = client.producer({ allowAutoTopicCreation: false });
     await producer.connect();
@@ -122,8 +121,9 @@ export class Platform {
     return this.#record(companyId, { 'companysync.CompanyDeleted': {} }, envelope);
   }
 
-  announcedElsewhere(companyId: string, envelope: Envelope = {}): PlatformRecord {
-    return this.#record(companyId, { 'companysync.AnnouncedElsewhere': { by: 'a predecessor' } }, envelope);
+  /** @param payload a branch of `SyncEvent.payload`, under its full name */
+  event(companyId: string, payload: object, envelope: Envelope = {}): PlatformRecord {
+    return this.#record(companyId, payload, envelope);
   }
 
   /** A company of one dataset, from its manifest to Complete: it is announced by the second record. */
@@ -187,9 +187,9 @@ function toMessage({ key, value, timestamp, headers }: PlatformRecord): Message 
   };
 }
 
-async function registered(deployment: Deployment, topic: string, file: string): Promise<Registered> {
+async function registered(deployment: Deployment, topic: string, subject: Subject): Promise<Registered> {
   const { registryUrl, schemasFolder } = deployment;
-  const schema = JSON.parse(await readFile(join(schemasFolder, file), 'utf8')) as avro.Schema;
+  const schema = newestSchema(schemasFolder, subject) as avro.Schema;
   const url = `${registryUrl}/subjects/${encodeURIComponent(`${topic}-value`)}/versions/latest`;
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);

@@ -11,7 +11,7 @@ const INSIST_MS = 30_000;
 const COMPANIES_AT_ONCE = 3;
 export const PORTIONS_OF_A_COMPANY = 4;
 
-export type LoadOptions = Pick<PortionOptions, 'further' | 'spelling'>;
+export type LoadOptions = Pick<PortionOptions, 'further' | 'spelling' | 'without'>;
 
 /** Company histories written to an empty input without end: each round a portion to each partition, in one request. */
 export class SteadyLoad {

@@ -1,5 +1,6 @@
 import { loadConfig } from '../../src/config.js';
 import { decidingSettingsOf } from '../../src/deciding-settings.js';
+import { SETTINGS, type SettingKey } from '../../src/settings.js';
 import { describeDifferences, differencesOf } from '../../src/lib/map-differences.js';
 
 const settingsOf = (env: Record<string, string>, registry: number | null = 7) =>
@@ -19,6 +20,49 @@ test('are those that decide whether, when and under which id a company is announ
     TOPIC_COMPANY_SYNC_STALLED: 'company-sync-stalled',
     registry: 'id 7 of company-synchronized-value, version 1',
   });
+});
+
+/** Whether instances that differ in a setting would announce other companies, at other times or under other ids. */
+const DECIDES: Record<SettingKey, boolean> = {
+  kafkaBrokers: false,
+  schemaRegistryUrl: false, // one registry may have several addresses
+  applicationId: false, // another one is another group
+  shadow: false, // its application id is another one
+  stateDir: false,
+  topicSyncEvents: true,
+  topicCompanySynchronized: true,
+  topicDeadLetter: true,
+  topicClientSettings: true,
+  topicCompanySyncStalled: true,
+  allDatasetsFrom: true,
+  httpHost: false,
+  httpPort: false,
+  eventNamespace: true,
+  consent: false,
+  numStandby: false,
+  stateRetentionMs: false,
+  stalledAfterMs: false, // reports, and announces nothing
+  maxBatchBytes: false, // stops a partition, and skips nothing
+  httpToken: false,
+  httpAllowedHosts: false,
+  logLevel: false,
+  kafkaSsl: false,
+  kafkaSslCa: false,
+  kafkaSslCert: false,
+  kafkaSslKey: false,
+  kafkaSslKeyPassphrase: false,
+  kafkaSaslMechanism: false,
+  kafkaSaslUsername: false,
+  kafkaSaslPassword: false,
+  schemaRegistryUsername: false,
+  schemaRegistryPassword: false,
+};
+
+test('each setting either decides or does not', () => {
+  const keys = Object.keys(SETTINGS) as SettingKey[];
+  expect(Object.keys(DECIDES).sort()).toEqual([...keys].sort());
+  const deciding = keys.filter((key) => DECIDES[key]).map((key) => SETTINGS[key].env);
+  expect([...settingsOf({}, null).keys()].sort()).toEqual(deciding.sort());
 });
 
 test('are the same for one time written in several ways, and without a registry there is nothing to compare of it', () => {

@@ -1,6 +1,7 @@
 /** Which settings leave something open to others of the network, and which values are secret. */
 import { loadConfig } from '../../src/config.js';
 import { exposures, secretsIn } from '../../src/security-settings.js';
+import { SETTINGS, type Setting } from '../../src/settings.js';
 
 const config = (env: Record<string, string>) => loadConfig(env, {}, () => '');
 const PLAIN = { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'hunter2' };
@@ -30,4 +31,15 @@ test('every secret is known, user names are not among them', () => {
   const env = { ...PLAIN, ...BASIC, HTTP_TOKEN: 'a,b', KAFKA_SSL_CERT: pem, KAFKA_SSL_KEY: pem };
   const secrets = secretsIn(config({ ...env, KAFKA_SSL_KEY_PASSPHRASE: 'open' }));
   expect(secrets).toEqual(['a', 'b', 'hunter2', 'u:hunter2', 'hunter2', 'u:hunter2', pem, 'open']);
+});
+
+test('each setting that is read like a secret is hidden, unless it is public', () => {
+  const PUBLIC = ['KAFKA_SSL_CA', 'KAFKA_SSL_CERT', 'KAFKA_SASL_USERNAME', 'SCHEMA_REGISTRY_USERNAME'];
+  const rows = Object.values<Setting>(SETTINGS).filter(({ secret }) => secret);
+  const valueOf = ({ env, expected }: Setting) =>
+    expected.startsWith('PEM') ? `-----BEGIN ${env.replaceAll('_', ' ')}-----` : `x-${env}`;
+  const given = Object.fromEntries(rows.map((row) => [row.env, valueOf(row)]));
+  const hidden = secretsIn(config({ ...given, KAFKA_SASL_MECHANISM: 'plain' }));
+  const shown = rows.filter((row) => !hidden.includes(valueOf(row))).map(({ env }) => env);
+  expect(shown).toEqual(PUBLIC);
 });

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
+import { newestSchema } from '../schema-file.js';
 import { auditTopics, type AuditReport } from './audit-topics.js';
 import { readTopics } from './read-topics.js';
 import { fetchSchemasOf } from './registered-schemas.js';
@@ -36,13 +35,9 @@ export async function auditCluster(deployment: AuditedDeployment): Promise<Audit
   if (!events || !synchronized || !deadLetters || !clientSettings) throw new Error('a topic was not read');
   const registered = await fetchSchemasOf(registryUrl, contents);
   const schemas = {
-    syncEvent: await readSchema(schemasFolder, 'sync-events-value/v2.avsc'),
-    companySynchronized: await readSchema(schemasFolder, 'company-synchronized-value/v1.avsc'),
-    clientSettings: await readSchema(schemasFolder, 'client-settings-value/v1.avsc'),
+    syncEvent: newestSchema(schemasFolder, 'sync-events-value'),
+    companySynchronized: newestSchema(schemasFolder, 'company-synchronized-value'),
+    clientSettings: newestSchema(schemasFolder, 'client-settings-value'),
   };
   return auditTopics({ events, synchronized, deadLetters, settings: clientSettings, registered, schemas, ...settings });
-}
-
-async function readSchema(folder: string, file: string): Promise<object> {
-  return JSON.parse(await readFile(join(folder, file), 'utf8')) as object;
 }

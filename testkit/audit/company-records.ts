@@ -57,23 +57,17 @@ function tell(event: ReadEvent): string {
 }
 
 function tellPayload(payload: ReferencePayload): string {
-  switch (payload.type) {
-    case 'LinkSyncQueued': {
-      const { linkId, connectionId, datasets, isFinal } = payload;
-      const ids = datasets.slice(0, MAX_LINES).map(({ datasetId }) => datasetId);
-      const more = datasets.length > ids.length ? `, and ${datasets.length - ids.length} more` : '';
-      const kind = isFinal ? 'final manifest' : 'manifest, not final,';
-      return `${kind} of link ${linkId}, connection ${connectionId}: ${ids.join(', ') || 'no datasets'}${more}`;
-    }
-    case 'DatasetStatusChanged': {
-      const { datasetId, status, trigger, revision } = payload;
-      return `dataset ${datasetId} ${status}, trigger ${trigger}, revision ${revision ?? 'none'}`;
-    }
-    case 'ConnectionUnlinked':
-      return `connection ${payload.connectionId} unlinked`;
-    case 'CompanyDeleted':
-      return 'company deleted';
-    case 'AnnouncedElsewhere':
-      return 'company announced elsewhere';
+  if (payload.type === 'LinkSyncQueued') {
+    const { linkId, connectionId, datasets, isFinal } = payload;
+    const ids = datasets.slice(0, MAX_LINES).map(({ datasetId }) => datasetId);
+    const more = datasets.length > ids.length ? `, and ${datasets.length - ids.length} more` : '';
+    const kind = isFinal ? 'final manifest' : 'manifest, not final,';
+    return `${kind} of link ${linkId}, connection ${connectionId}: ${ids.join(', ') || 'no datasets'}${more}`;
   }
+  if (payload.type === 'DatasetStatusChanged') {
+    const { datasetId, status, trigger, revision } = payload;
+    return `dataset ${datasetId} ${status}, trigger ${trigger}, revision ${revision ?? 'none'}`;
+  }
+  const { type, ...fields } = payload;
+  return [type, ...Object.entries(fields).map(([field, value]) => `${field} ${String(value)}`)].join(' ');
 }

@@ -52,7 +52,8 @@ const NOT_LIMITED = ['eventId', 'errorMessage', 'by'];
 
 /** The limit that the event exceeds by itself. */
 function limitExceeded(event: AvroEvent): LimitCode | null {
-  const datasets = event.payload['companysync.LinkSyncQueued']?.datasets ?? [];
+  const payload = payloadOf(event.payload);
+  const datasets = payload.type === 'LinkSyncQueued' ? payload.datasets : [];
   if (new Set(datasets.map(({ datasetId }) => datasetId)).size > MOST_DATASETS) return 'too-many-datasets';
   return longestText(event) > MOST_TEXT_BYTES ? 'too-large' : null;
 }
@@ -68,41 +69,19 @@ function longestText(value: unknown, field = ''): number {
 interface AvroEvent {
   readonly companyId: string;
   readonly clientId: string;
-  readonly payload: {
-    readonly 'companysync.LinkSyncQueued'?: {
-      readonly linkId: string;
-      readonly connectionId: string;
-      readonly sourceType: string;
-      readonly companyName: string;
-      readonly datasets: readonly { readonly datasetId: string; readonly dataType: string }[];
-      readonly isFinal: boolean;
-    };
-    readonly 'companysync.DatasetStatusChanged'?: {
-      readonly datasetId: string;
-      readonly status: string;
-      readonly trigger: 'LINK' | 'REFRESH' | 'UNKNOWN';
-      readonly revision: { readonly long: bigint } | bigint | null;
-    };
-    readonly 'companysync.ConnectionUnlinked'?: { readonly connectionId: string };
-    readonly 'companysync.CompanyDeleted'?: object;
-    readonly 'companysync.AnnouncedElsewhere'?: object;
-  };
+  readonly payload: Readonly<Record<string, object>>;
 }
 
+/** The payload under the name of its record. The reference model throws if it has no rule for one of that name. */
 function payloadOf(branches: AvroEvent['payload']): ReferencePayload {
-  const manifest = branches['companysync.LinkSyncQueued'];
-  if (manifest !== undefined) {
-    const { linkId, connectionId, sourceType, companyName, datasets, isFinal } = manifest;
-    return { type: 'LinkSyncQueued', linkId, connectionId, sourceType, companyName, datasets, isFinal };
-  }
-  const changed = branches['companysync.DatasetStatusChanged'];
-  if (changed !== undefined) {
-    const { datasetId, status, trigger, revision } = changed;
-    const long = typeof revision === 'object' && revision !== null ? revision.long : revision;
-    return { type: 'DatasetStatusChanged', datasetId, status, trigger, revision: long };
-  }
-  const unlinked = branches['companysync.ConnectionUnlinked'];
-  if (unlinked !== undefined) return { type: 'ConnectionUnlinked', connectionId: unlinked.connectionId };
-  if (branches['companysync.AnnouncedElsewhere'] !== undefined) return { type: 'AnnouncedElsewhere' };
-  return { type: 'CompanyDeleted' };
+  const [[name, fields] = ['', {}]] = Object.entries(branches);
+  const unwrapped = Object.entries(fields).map(([field, value]) => [field, withoutBranch(value)]);
+  return { type: name.replace('companysync.', ''), ...Object.fromEntries(unwrapped) } as ReferencePayload;
+}
+
+/** Longs and texts of a union with null come wrapped in their types. */
+function withoutBranch(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if ('long' in value) return value.long;
+  return 'string' in value ? value.string : value;
 }

@@ -1,3 +1,4 @@
+import { POISON_CODES } from '../../../src/domain/events.js';
 import type { AnomalyKind } from '../../../testkit/audit/anomaly.js';
 import { auditTopics } from '../../../testkit/audit/audit-topics.js';
 import type { TopicRecord } from '../../../testkit/audit/topic-record.js';
@@ -49,6 +50,10 @@ const POISON: [string, (deployment: DeploymentInMemory) => TopicRecord][] = [
 ];
 
 describe('dead letters', () => {
+  test('the audit knows each code of the processor', () => {
+    expect([...new Set(POISON.map(([code]) => code))].sort()).toEqual([...POISON_CODES].sort());
+  });
+
   test.each(POISON)('are expected of %s, with that code', (code, write) => {
     const deployment = new DeploymentInMemory();
     const record = write(deployment);

@@ -1,8 +1,8 @@
 /** Topics of a small deployment made by hand, so that one thing in them can be wrong. */
-import { readFileSync } from 'node:fs';
 import avro from 'avsc';
 import { eventIdOf, type ReferenceAnnouncement } from '../../../testkit/reference-model.js';
 import type { AuditInput } from '../../../testkit/audit/audit-topics.js';
+import { newestSchema } from '../../../testkit/schema-file.js';
 import type { TopicContents, TopicRecord } from '../../../testkit/audit/topic-record.js';
 
 export const PARTITIONS = 3;
@@ -12,9 +12,9 @@ export const AFTER = ALL_DATASETS_FROM + 1_000;
 export const BEFORE = ALL_DATASETS_FROM - 1_000;
 
 const SCHEMAS = {
-  syncEvent: readSchema('sync-events-value/v2.avsc'),
-  companySynchronized: readSchema('company-synchronized-value/v1.avsc'),
-  clientSettings: readSchema('client-settings-value/v1.avsc'),
+  syncEvent: newestSchema('schemas', 'sync-events-value'),
+  companySynchronized: newestSchema('schemas', 'company-synchronized-value'),
+  clientSettings: newestSchema('schemas', 'client-settings-value'),
 };
 const TYPES = {
   syncEvent: avro.Type.forSchema(SCHEMAS.syncEvent as avro.Schema),
@@ -22,10 +22,6 @@ const TYPES = {
   clientSettings: avro.Type.forSchema(SCHEMAS.clientSettings as avro.Schema),
 };
 const SCHEMA_IDS = { syncEvent: 1, companySynchronized: 2, clientSettings: 3 };
-
-function readSchema(file: string): object {
-  return JSON.parse(readFileSync(`schemas/${file}`, 'utf8')) as object;
-}
 
 export type Headers = Readonly<Record<string, string | null | readonly (string | null)[]>>;
 

@@ -1,37 +1,24 @@
 /** Each branch of the schema is read as a payload of its own: one that were read as another could silence companies. */
 import { SyncEventSchema } from '../../../src/decode/sync-event-reader.js';
 import { isPoison } from '../../../src/decode/poison.js';
-import {
-  branches,
-  decodeOne,
-  field,
-  framed,
-  recordOf,
-  SCHEMA_ID,
-  syncEventSchema,
-  WRITTEN_BY_FASTAVRO,
-} from './sync-events.js';
+import { RECORD_NAMES } from '../../../src/decode/payload.js';
+import { PAYLOADS, writtenByFastavro, type PayloadType } from '../../support/payloads.js';
+import { branches, decodeOne, field, framed, recordOf, SCHEMA_ID, syncEventSchema } from './sync-events.js';
 
 /** Bytes before the branch: eventId, companyId, clientId and occurredAt. */
 const PAYLOAD_AT = 29;
 
 test('each branch of the schema is read as its own payload', async () => {
   const kinds: Record<string, string> = {};
-  for (const written of Object.values(WRITTEN_BY_FASTAVRO)) {
-    const value = Buffer.from(written, 'hex');
+  for (const type of Object.keys(PAYLOADS) as PayloadType[]) {
+    const value = writtenByFastavro(type);
     const decoded = await decodeOne(recordOf({ value: framed(SCHEMA_ID, value) }));
     if (isPoison(decoded)) throw new Error(decoded.message);
-    const branch = branches(syncEventSchema())[value.readUInt8(PAYLOAD_AT) / 2]?.name ?? '';
-    kinds[branch] = decoded.payload.kind;
+    expect(branches(syncEventSchema())[value.readUInt8(PAYLOAD_AT) / 2]?.name).toBe(type);
+    kinds[decoded.payload.kind] = type;
   }
-  expect(kinds).toEqual({
-    LinkSyncQueued: 'manifest',
-    DatasetStatusChanged: 'status',
-    ConnectionUnlinked: 'unlinked',
-    CompanyDeleted: 'deleted',
-    AnnouncedElsewhere: 'announced-elsewhere',
-  });
-  expect(Object.keys(kinds).sort()).toEqual(
+  expect(kinds).toEqual(RECORD_NAMES);
+  expect(Object.values(kinds).sort()).toEqual(
     branches(syncEventSchema())
       .map(({ name }) => name)
       .sort(),

@@ -1,7 +1,19 @@
 /** What one record may have, at both sides of each limit: checked when it is decoded. */
 import avro from 'avsc';
 import { isPoison } from '../../../src/decode/poison.js';
-import { COMPANY, decodeOne, eventValue, framed, recordOf, SCHEMA_ID, STATUS, syncEventSchema } from './sync-events.js';
+import type { ReferencePayload } from '../../../testkit/reference-model.js';
+import { avroPayload, PAYLOADS, type PayloadType } from '../../support/payloads.js';
+import {
+  COMPANY,
+  decodeOne,
+  eventValue,
+  framed,
+  recordOf,
+  SCHEMA_ID,
+  STATUS,
+  syncEventSchema,
+  type AvroRecord,
+} from './sync-events.js';
 
 const writer = avro.Type.forSchema(syncEventSchema() as unknown as avro.Schema);
 
@@ -14,32 +26,62 @@ const MANIFEST = {
   isFinal: true,
 };
 
-async function codeOf(payload: object, event: object = {}, key = COMPANY): Promise<string> {
-  const value = framed(SCHEMA_ID, writer.toBuffer(eventValue(payload, event)));
+function codeOf(payload: object, event: object = {}, key = COMPANY): Promise<string> {
+  return codeOfEvent(eventValue(payload, event), key);
+}
+
+async function codeOfEvent(event: object, key = COMPANY): Promise<string> {
+  const value = framed(SCHEMA_ID, writer.toBuffer(event));
   const decoded = await decodeOne(recordOf({ value, key: Buffer.from(key) }));
   return isPoison(decoded) ? `${decoded.code} of ${decoded.heldCompanyId ?? 'nobody'}` : 'event';
 }
 
 const manifest = (changes: object) => codeOf({ 'companysync.LinkSyncQueued': { ...MANIFEST, ...changes } });
-const dataset = (changes: object) => manifest({ datasets: [{ ...MANIFEST.datasets[0], ...changes }] });
 const status = (changes: object) => codeOf({ 'companysync.DatasetStatusChanged': { ...STATUS, ...changes } });
-const unlinked = (connectionId: string) => codeOf({ 'companysync.ConnectionUnlinked': { connectionId } });
-const deletedBy = (clientId: string) => codeOf({ 'companysync.CompanyDeleted': {} }, { clientId });
 
-const FIELDS: readonly [field: string, (text: string) => Promise<string>][] = [
-  ['clientId', deletedBy],
-  ['linkId', (linkId) => manifest({ linkId })],
-  ['connectionId of a manifest', (connectionId) => manifest({ connectionId })],
-  ['sourceType', (sourceType) => manifest({ sourceType })],
-  ['companyName', (companyName) => manifest({ companyName })],
-  ['datasetId of a manifest', (datasetId) => dataset({ datasetId })],
-  ['dataType of a manifest', (dataType) => dataset({ dataType })],
-  ['datasetId of a status', (datasetId) => status({ datasetId })],
-  ['connectionId of a status', (connectionId) => status({ connectionId })],
-  ['dataType of a status', (dataType) => status({ dataType })],
-  ['status', (word) => status({ status: word })],
-  ['connectionId of an unlinking', unlinked],
-];
+/** Fields whose texts the processor does not keep; companyId has a test of its own. */
+const NOT_LIMITED = ['eventId', 'companyId', 'errorMessage', 'by'];
+
+/** Every limited text of the schema, and the code of an event in which it is another text. */
+const FIELDS = Object.keys(PAYLOADS).flatMap((type): [field: string, codeWith: (text: string) => Promise<string>][] => {
+  const payload = { ...PAYLOADS[type as PayloadType].read, type, revision: 5 } as unknown as ReferencePayload;
+  const event = eventValue(avroPayload(payload));
+  return textsIn(syncEventSchema(), `companysync.${type}`).map((path) => [
+    `${type}: ${path.join('.')}`,
+    (text) => {
+      const changed = structuredClone(event);
+      const holder = path.slice(0, -1).reduce((at, name) => at[name] as Fields, changed as Fields);
+      holder[path.at(-1) as string] = text;
+      return codeOfEvent(changed);
+    },
+  ]);
+});
+
+type Fields = Record<string, unknown>;
+
+/** The paths of the texts in an event that has this payload, the first entry of each array. */
+function textsIn({ fields }: AvroRecord, payload: string): string[][] {
+  return fields
+    .filter(({ name }) => !NOT_LIMITED.includes(name))
+    .flatMap(({ name, type }) => {
+      const branch =
+        name === 'payload' ? (type as AvroRecord[]).find((one) => `companysync.${one.name}` === payload) : null;
+      if (branch) return textsIn(branch, '').map((path) => [name, payload, ...path]);
+      const { items } = type as { readonly items?: AvroRecord };
+      if (items !== undefined) return textsIn(items, '').map((path) => [name, '0', ...path]);
+      return type === 'string' || (Array.isArray(type) && type.includes('string')) ? [[name]] : [];
+    });
+}
+
+test('the texts of the schema are found', () => {
+  expect(FIELDS.map(([field]) => field)).toEqual(
+    expect.arrayContaining([
+      'CompanyDeleted: clientId',
+      'LinkSyncQueued: payload.companysync.LinkSyncQueued.datasets.0.dataType',
+      'DatasetStatusChanged: payload.companysync.DatasetStatusChanged.status',
+    ]),
+  );
+});
 
 test.each(FIELDS)('%s: 1,024 bytes of UTF-8 are read, and 1,025 are too large', async (_, codeWith) => {
   const held = `too-large of ${COMPANY}`;

@@ -11,22 +11,15 @@ import { isPoison, type Decoded } from '../../../src/decode/poison.js';
 import { createSyncEventDecoder } from '../../../src/decode/sync-event-decoder.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import type { LogRecord } from '../../../src/lib/record.js';
-import {
-  framed,
-  notAborted,
-  RecordedClock,
-  recordOf,
-  SCHEMA_ID,
-  syncEventSchema,
-  WRITTEN_BY_FASTAVRO,
-} from './sync-events.js';
+import { framed, notAborted, RecordedClock, recordOf, SCHEMA_ID, syncEventSchema } from './sync-events.js';
+import { writtenByFastavro } from '../../support/payloads.js';
 
 /** Of our outbound topic: any registry has it in which our schemas were registered, also the wrong one. */
 const OUTBOUND_ID = 1;
 const UNKNOWN_ID = 987_654;
 /** Of a producer who began in between. */
 const LATER_ID = 55;
-const status = Buffer.from(WRITTEN_BY_FASTAVRO.status, 'hex');
+const status = writtenByFastavro('DatasetStatusChanged');
 const good = recordOf({ value: framed(SCHEMA_ID, status) });
 const undecodable = recordOf({ value: framed(SCHEMA_ID, Buffer.alloc(0)) });
 const mismatched = recordOf({ key: Buffer.from('another'), value: framed(SCHEMA_ID, status) });

@@ -1,4 +1,6 @@
 /** Writers whose schema is not ours: what resolves by the Avro specification is read, and nothing else is. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { SchemaWithReferences } from '../../../src/avro/schema.js';
 import { isPoison, type Decoded } from '../../../src/decode/poison.js';
 import type { LogRecord } from '../../../src/lib/record.js';
@@ -18,9 +20,10 @@ import {
   STATUS,
   syncEventSchema,
   varint,
-  WRITTEN_BY_FASTAVRO,
   type AvroRecord,
 } from './sync-events.js';
+import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
+import { PAYLOADS } from '../../support/payloads.js';
 
 function statusValue(changes: object = {}, eventChanges: object = {}): object {
   return eventValue({ 'companysync.DatasetStatusChanged': { ...STATUS, ...changes } }, eventChanges);
@@ -224,35 +227,38 @@ function statusBytes(occurredAt: bigint, revision: bigint): Buffer {
   return Buffer.concat([...envelope, ...status, varint(1n), varint(revision), varint(0n)]);
 }
 
-describe('the releases before and after AnnouncedElsewhere', () => {
-  const values = Object.entries(WRITTEN_BY_FASTAVRO).map(([kind, hex]) => ({
-    kind,
-    record: recordOf({ value: framed(SCHEMA_ID, Buffer.from(hex, 'hex')) }),
+describe.each(versionsBeforeTheNewest())('this release and one whose schema is v%i', (version) => {
+  const older = branches(syncEventSchema(version)).map(({ name }) => name);
+  const values = Object.entries(PAYLOADS).map(([type, { writtenByFastavro }]) => ({
+    type,
+    record: recordOf({ value: framed(SCHEMA_ID, Buffer.from(writtenByFastavro, 'hex')) }),
   }));
 
   function read(record: LogRecord, reader: AvroRecord, writer: AvroRecord): Promise<Decoded[]> {
     return decoderOf(registryOf({ [SCHEMA_ID]: writer }), SCHEMA_ID, reader).decodeBatch([record], notAborted());
   }
 
-  test('a release reads what the platform writes with the schema before', async () => {
-    for (const { kind, record } of values) {
-      if (kind === 'announcedElsewhere') continue; // which that schema cannot write
-      const [decoded] = await read(record, syncEventSchema(2), syncEventSchema(1));
-      expect([kind, decoded]).toEqual([kind, expect.objectContaining({ companyId: 'company-1' })]);
+  test('this release reads what the platform writes with the older schema', async () => {
+    for (const { type, record } of values) {
+      if (!older.includes(type)) continue; // which that schema cannot write
+      const [decoded] = await read(record, syncEventSchema(), syncEventSchema(version));
+      expect([type, decoded]).toEqual([type, expect.objectContaining({ companyId: 'company-1' })]);
     }
   });
 
-  test('the release before reads all else that is written with the newer schema, and sets that one kind aside', async () => {
-    for (const { kind, record } of values) {
-      const [decoded] = await read(record, syncEventSchema(1), syncEventSchema(2));
+  test('the older release sets the payloads aside that it does not know, and reads all others', async () => {
+    for (const { type, record } of values) {
+      const [decoded] = await read(record, syncEventSchema(version), syncEventSchema());
       const setAside = { code: 'undecodable', heldCompanyId: 'company-1' };
-      expect([kind, decoded]).toMatchObject([
-        kind,
-        kind === 'announcedElsewhere' ? setAside : { companyId: 'company-1' },
-      ]);
+      expect([type, decoded]).toMatchObject([type, older.includes(type) ? { companyId: 'company-1' } : setAside]);
     }
   });
 });
+
+function versionsBeforeTheNewest(): number[] {
+  const { length } = readdirSync(join(SCHEMAS_FOLDER, 'sync-events-value'));
+  return Array.from({ length: length - 1 }, (_, i) => i + 1);
+}
 
 describe('costs its own records alone', () => {
   const NEW_KIND = {

@@ -16,11 +16,11 @@ import {
   SCHEMA_ID,
   STATUS,
   syncEventSchema,
-  WRITTEN_BY_FASTAVRO,
 } from './sync-events.js';
+import { PAYLOADS, writtenByFastavro } from '../../support/payloads.js';
 
 const writer = avro.Type.forSchema(syncEventSchema() as unknown as avro.Schema);
-const status = Buffer.from(WRITTEN_BY_FASTAVRO.status, 'hex');
+const status = writtenByFastavro('DatasetStatusChanged');
 
 function event(decoded: Decoded): InputEvent {
   if (isPoison(decoded)) throw new Error(`poison: ${decoded.message}`);
@@ -34,33 +34,10 @@ function codeOf(decoded: Decoded): PoisonCode | 'event' {
 describe('values written by another Avro implementation', () => {
   const common = { companyId: COMPANY, clientId: 'client-1', offset: 17, timestamp: 1_700_000_000_123, repairs: [] };
 
-  test.each([
-    [
-      'manifest',
-      {
-        kind: 'manifest',
-        linkId: 'link-1',
-        connectionId: 'connection-1',
-        sourceType: 'Accounting',
-        companyName: 'Zoë & Söhne',
-        datasets: [
-          { datasetId: 'd-1', dataType: 'invoices' },
-          { datasetId: 'd-2', dataType: 'bankAccounts' },
-        ],
-        isFinal: false,
-      },
-    ],
-    [
-      'status',
-      { kind: 'status', datasetId: 'd-1', status: 'FetchError', trigger: 'REFRESH', revision: 9_007_199_254_740_993n },
-    ],
-    ['unlinked', { kind: 'unlinked', connectionId: 'connection-1' }],
-    ['deleted', { kind: 'deleted' }],
-    ['announcedElsewhere', { kind: 'announced-elsewhere' }],
-  ] as const)('%s', async (kind, payload) => {
-    const value = framed(SCHEMA_ID, Buffer.from(WRITTEN_BY_FASTAVRO[kind], 'hex'));
+  test.each(Object.values(PAYLOADS))('$kind', async ({ writtenByFastavro, read }) => {
+    const value = framed(SCHEMA_ID, Buffer.from(writtenByFastavro, 'hex'));
 
-    expect(await decodeOne(recordOf({ value }))).toStrictEqual({ ...common, payload });
+    expect(await decodeOne(recordOf({ value }))).toStrictEqual({ ...common, payload: read });
   });
 });
 
@@ -300,7 +277,7 @@ describe('any value', () => {
 
   test('of random or spoiled bytes is an event or poison, and never an error', async () => {
     const decoder = decoderOf(registryOf({ [SCHEMA_ID]: syncEventSchema() }));
-    const manifest = Buffer.from(WRITTEN_BY_FASTAVRO.manifest, 'hex');
+    const manifest = writtenByFastavro('LinkSyncQueued');
     const spoiled = fc
       .tuple(fc.nat(manifest.length - 1), fc.uint8Array({ minLength: 1, maxLength: 12 }))
       .map(([at, bytes]) => Buffer.concat([manifest.subarray(0, at), bytes, manifest.subarray(at + bytes.length)]));

@@ -1,6 +1,4 @@
 /** What the tests of decoding share: the schema, values written by another Avro implementation, and a registry. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import avro from 'avsc';
 import type { SchemaSource } from '../../../src/decode/schema-source.js';
 import { SchemaResolution } from '../../../src/decode/schema-resolution.js';
@@ -9,8 +7,9 @@ import { SyncEventSchema } from '../../../src/decode/sync-event-reader.js';
 import { NO_HEADERS, type Header, type LogRecord } from '../../../src/lib/record.js';
 import type { Clock } from '../../../src/lib/clock.js';
 import type { Decoded } from '../../../src/decode/poison.js';
-
-export const schemasFolder = join(__dirname, '..', '..', '..', 'schemas');
+import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
+import { newestSchema, schemaVersion } from '../../../testkit/schema-file.js';
+import { writtenByFastavro } from '../../support/payloads.js';
 
 export interface AvroField {
   name: string;
@@ -25,13 +24,15 @@ export interface AvroRecord {
 }
 
 /** A fresh copy, to be changed at will; the newest without a version. */
-export function syncEventSchema(version = 2): AvroRecord {
-  const file = join(schemasFolder, 'sync-events-value', `v${version}.avsc`);
-  return JSON.parse(readFileSync(file, 'utf8')) as AvroRecord;
+export function syncEventSchema(version?: number): AvroRecord {
+  const subject = 'sync-events-value';
+  return (
+    version === undefined ? newestSchema(SCHEMAS_FOLDER, subject) : schemaVersion(SCHEMAS_FOLDER, subject, version)
+  ) as AvroRecord;
 }
 
 export function clientSettingsSchema(): AvroRecord {
-  return JSON.parse(readFileSync(join(schemasFolder, 'client-settings-value', 'v1.avsc'), 'utf8')) as AvroRecord;
+  return newestSchema(SCHEMAS_FOLDER, 'client-settings-value') as AvroRecord;
 }
 
 /** The branch of `payload` called `name`. */
@@ -51,19 +52,6 @@ export function field(record: AvroRecord, name: string): AvroField {
   return found;
 }
 
-/** Written by fastavro 1.x from schemas/sync-events-value: company-1 of client-1. */
-export const WRITTEN_BY_FASTAVRO = {
-  manifest:
-    '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef962000c6c696e6b2d3118636f6e6e656374696f6e2d31144163636f756e' +
-    '74696e671a5a6fc3ab20262053c3b6686e650406642d3110696e766f6963657306642d321862616e6b4163636f756e74730000',
-  status:
-    '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef9620206642d3118636f6e6e656374696f6e2d3110696e766f6963657314' +
-    '46657463684572726f72020282808080808080200208626f6f6d',
-  unlinked: '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef9620418636f6e6e656374696f6e2d31',
-  deleted: '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef96206',
-  announcedElsewhere: '06652d3112636f6d70616e792d3110636c69656e742d3180a0abfef9620802106d6f6e6f6c697468',
-} as const;
-
 export function framed(schemaId: number, value: Buffer): Buffer {
   const frame = Buffer.alloc(5);
   frame.writeInt32BE(schemaId, 1);
@@ -79,7 +67,7 @@ export function recordOf(changes: Partial<LogRecord> = {}): LogRecord {
     offset: 17,
     timestamp: 1_700_000_000_123,
     key: Buffer.from(COMPANY),
-    value: framed(SCHEMA_ID, Buffer.from(WRITTEN_BY_FASTAVRO.status, 'hex')),
+    value: framed(SCHEMA_ID, writtenByFastavro('DatasetStatusChanged')),
     headers: NO_HEADERS,
     ...changes,
   };

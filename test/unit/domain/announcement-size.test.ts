@@ -1,8 +1,6 @@
 /** The bound on an announcement holds for what is really written, and is followed exactly. */
 import avro from 'avsc';
 import fc from 'fast-check';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { FIXED_ANNOUNCEMENT_BYTES, measure } from '../../../src/domain/announcement-size.js';
 import { announce } from '../../../src/domain/announcement.js';
 import type { CompanyRows } from '../../../src/domain/company-rows.js';
@@ -10,11 +8,12 @@ import { frame } from '../../../src/avro/framing.js';
 import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { writeInfoRow } from '../../../src/store/row-codec.js';
+import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
+import { newestSchema } from '../../../testkit/schema-file.js';
 import { companyHistory, CONTEXT } from '../../support/company-history.js';
 import { CompanyInStore } from './company-in-store.js';
 
-const file = join(__dirname, '..', '..', '..', 'schemas', 'company-synchronized-value', 'v1.avsc');
-const type = avro.Type.forSchema(JSON.parse(readFileSync(file, 'utf8')) as avro.Schema);
+const type = avro.Type.forSchema(newestSchema(SCHEMAS_FOLDER, 'company-synchronized-value') as avro.Schema);
 const records = new CompanySynchronizedRecords({
   type,
   schemaId: 1,

@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { announce, type Announcement } from '../../../src/domain/announcement.js';
 import { CompanyRows, type ChangeVisitor } from '../../../src/domain/company-rows.js';
-import type { InputEvent, Payload, PoisonCode } from '../../../src/domain/events.js';
+import type { InputEvent, PoisonCode } from '../../../src/domain/events.js';
 import { policyFor, type Policy } from '../../../src/domain/policy.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
 import { completingOf, countAgain, dueFirst, mistrustCounts } from '../../../src/domain/recount.js';
@@ -20,9 +20,9 @@ import {
   type HistoryContext,
   type HistoryRecord,
   type ReferenceAnnouncement,
-  type ReferencePayload,
   type TriggerPolicy,
 } from '../../../testkit/reference-model.js';
+import { domainPayload } from '../../support/payloads.js';
 
 /** Rows of one company by their place: what a crash leaves. The values are frozen. */
 export interface StoredRows {
@@ -276,26 +276,7 @@ function copyOf(rows: StoredRows): StoredRows {
 }
 
 function eventOf({ offset, timestamp, clientId, repairs, payload }: EventRecord, context: HistoryContext): InputEvent {
-  return { companyId: context.companyId, clientId, offset, timestamp, repairs, payload: payloadOf(payload) };
-}
-
-function payloadOf(payload: ReferencePayload): Payload {
-  switch (payload.type) {
-    case 'LinkSyncQueued': {
-      const { linkId, connectionId, sourceType, companyName, datasets, isFinal } = payload;
-      return { kind: 'manifest', linkId, connectionId, sourceType, companyName, datasets, isFinal };
-    }
-    case 'DatasetStatusChanged': {
-      const { datasetId, status, trigger, revision } = payload;
-      return { kind: 'status', datasetId, status, trigger, revision };
-    }
-    case 'ConnectionUnlinked':
-      return { kind: 'unlinked', connectionId: payload.connectionId };
-    case 'CompanyDeleted':
-      return { kind: 'deleted' };
-    case 'AnnouncedElsewhere':
-      return { kind: 'announced-elsewhere' };
-  }
+  return { companyId: context.companyId, clientId, offset, timestamp, repairs, payload: domainPayload(payload) };
 }
 
 /** The announcement in the words of the reference model; its lists sorted, with repetitions if it has any. */

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import avro from 'avsc';
 import { AnnouncementReader } from '../../../examples/webhook-dispatcher/announcement-reader.js';
 import { mustFitItsLength } from '../../../examples/webhook-dispatcher/avro-budget.js';
+import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
+import { newestSchema } from '../../../testkit/schema-file.js';
 import { framed, varint } from '../decode/sync-events.js';
 
-const file = join(__dirname, '..', '..', '..', 'schemas', 'company-synchronized-value', 'v1.avsc');
-const announced = JSON.parse(readFileSync(file, 'utf8')) as avro.Schema;
+const announced = newestSchema(SCHEMAS_FOLDER, 'company-synchronized-value') as avro.Schema;
 
 describe('the check before a value is read', () => {
   const EMPTY = { type: 'record', name: 'Empty', fields: [] };

@@ -1,6 +1,4 @@
 /** The search for a company's event in a topic of thousands, as a log in memory: a broker would show it no better. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import avro from 'avsc';
 import type { Announcement } from '../../../src/domain/announcement.js';
 import type { LogRecord } from '../../../src/lib/record.js';
@@ -9,10 +7,11 @@ import type { Logs } from '../../../src/pipeline/ports.js';
 import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
 import { resentOf } from '../../../src/publish/resent-event.js';
 import { systemClock } from '../../../testkit/system-clock.js';
+import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
+import { newestSchema } from '../../../testkit/schema-file.js';
 
 const EVENTS = 5_000;
-const file = join(__dirname, '..', '..', '..', 'schemas', 'company-synchronized-value', 'v1.avsc');
-const schema = JSON.parse(readFileSync(file, 'utf8')) as avro.Schema;
+const schema = newestSchema(SCHEMAS_FOLDER, 'company-synchronized-value') as avro.Schema;
 const type = avro.Type.forSchema(schema);
 const input = { topic: 'sync-events', partition: 0 };
 const outbound = { topic: 'company-synchronized', partition: 0 };

@@ -40,6 +40,18 @@ test('each consent is in the table of what a start refuses, in the order of `--h
   expect([...table.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, word]) => word)).toEqual(CONSENT_WORDS);
 });
 
+test('each metric is in the table of metrics, and each row of it is a metric', () => {
+  const folder = join(ROOT, 'src', 'ops');
+  const named = readdirSync(folder).flatMap((file) => {
+    const text = readFileSync(join(folder, file), 'utf8');
+    const short = text.matchAll(/\b(?:counter|gauge|histogram)\(\s*'(\w+)'|\bname: `\$\{PREFIX\}(\w+)`/g);
+    const whole = text.matchAll(/\bname: 'company_sync_(\w+)'/g);
+    return [...short, ...whole].map(([, name, other]) => `company_sync_${name ?? other}`);
+  });
+  const documented = [...operations.matchAll(/^\| `(company_sync_\w+)` \|/gm)].map(([, name]) => name);
+  expect([...new Set(named)].sort()).toEqual(documented.sort());
+});
+
 /** The texts of a file, each as long as it is shown: literals that are joined by `+` are one text. */
 function textsOf(path: string): string[] {
   const texts: string[] = [];

@@ -1,7 +1,5 @@
 /** Records beyond a limit, and the largest company within all limits, through decoding, rules, store and encoding. */
 import avro from 'avsc';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Decoded } from '../../../src/decode/poison.js';
 import type { Payload } from '../../../src/domain/events.js';
 import type { LogRecord } from '../../../src/lib/record.js';
@@ -16,6 +14,8 @@ import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { encodeChanges, type StateChange } from '../../../src/store/state-changes.js';
+import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
+import { newestSchema } from '../../../testkit/schema-file.js';
 import {
   decoderOf,
   eventValue,
@@ -211,8 +211,7 @@ test('the largest company within the limits makes rows and an announcement of le
     }
   expect(announced).toHaveLength(1);
 
-  const file = join(__dirname, '..', '..', '..', 'schemas', 'company-synchronized-value', 'v1.avsc');
-  const type = avro.Type.forSchema(JSON.parse(readFileSync(file, 'utf8')) as avro.Schema);
+  const type = avro.Type.forSchema(newestSchema(SCHEMAS_FOLDER, 'company-synchronized-value') as avro.Schema);
   const records = new CompanySynchronizedRecords({ type, schemaId: 1, applicationId: 'app', eventNamespace: 'app' });
   const outbound = records.recordOf(announced[0]!.announcement, { topic: 't', partition: 0 }, recordOf());
   const bytes = cutBatch([outbound], 0, USUAL_BATCH_BYTES, 1).bytes;

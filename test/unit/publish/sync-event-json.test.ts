@@ -2,13 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import avro from 'avsc';
 import { MalformedLineError, SyncEventJson } from '../../../src/publish/sync-event-json.js';
+import { newestSchema } from '../../../testkit/schema-file.js';
 
 const REPOSITORY = join(__dirname, '..', '..', '..');
-const schema = JSON.parse(
-  readFileSync(join(REPOSITORY, 'schemas', 'sync-events-value', 'v2.avsc'), 'utf8'),
-) as avro.Schema;
-const type = avro.Type.forSchema(schema);
-const json = new SyncEventJson(schema as object, 7, { now: () => 1_700_000_000_000 });
+const schema = newestSchema(join(REPOSITORY, 'schemas'), 'sync-events-value');
+const type = avro.Type.forSchema(schema as avro.Schema);
+const json = new SyncEventJson(schema, 7, { now: () => 1_700_000_000_000 });
 
 function decoded(line: string) {
   const { key, value, headers } = json.recordOf(line);
@@ -68,7 +67,7 @@ test('the payload of what it wrote is told, and of nothing else', () => {
     json.recordOf(`{"companyId":"c","clientId":"a","payload":{"${payload}":{}}}`).value;
   expect(json.payloadOf(event('AnnouncedElsewhere'))).toBe('AnnouncedElsewhere');
   expect(json.payloadOf(event('CompanyDeleted'))).toBe('CompanyDeleted');
-  const other = new SyncEventJson(schema as object, 8, { now: () => 0 });
+  const other = new SyncEventJson(schema, 8, { now: () => 0 });
   expect(other.payloadOf(event('CompanyDeleted'))).toBeNull();
   expect(json.payloadOf(event('CompanyDeleted')?.subarray(0, 9) ?? null)).toBeNull();
   expect(json.payloadOf(Buffer.of(0))).toBeNull();

@@ -7,6 +7,7 @@
  *
  *     node --import tsx test/support/release-codecs.ts <build of the commit>/dist write < values.json
  */
+import { ROW_VERSIONS_READ_BY_PREVIOUS_RELEASE } from '../../support/other-release.js';
 import { ownFormats } from '../../support/own-formats.js';
 import { STORED_KINDS } from '../../support/stored-formats.js';
 import { writtenByReleases } from '../../support/written-by-releases.js';
@@ -20,3 +21,12 @@ describe.each(writtenByReleases())('what $commit wrote is read', ({ values }) =>
       expect({ bytes, value: ownFormats[kind].read(Buffer.from(bytes, 'hex')) }).toMatchObject({ bytes, value });
   });
 });
+
+test.each(['company', 'info', 'dataset', 'hold', 'position'] as const)(
+  'this release writes no version of a %s row that the one before it cannot read',
+  (kind) => {
+    const rows = writtenByReleases().flatMap(({ values }) => values.filter((one) => one.kind === kind));
+    for (const { value } of rows)
+      expect(ROW_VERSIONS_READ_BY_PREVIOUS_RELEASE).toContain(ownFormats[kind].write(value as never)[0]);
+  },
+);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { POISON_CODES } from '../../../src/domain/events.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow, PendingCompany } from '../../../src/domain/rows.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { CorruptStoreError } from '../../../src/store/key-value-store.js';
@@ -9,14 +10,18 @@ import {
   decodeDatasetRow,
   decodeHoldRow,
   decodeInfoRow,
+  decodeOriginRow,
   decodePositionRow,
   writeCompanyRow,
   writeDatasetRow,
   writeHoldRow,
   writeInfoRow,
+  writeOriginRow,
   writePositionRow,
+  type OriginRow,
   type PositionRow,
 } from '../../../src/store/row-codec.js';
+import * as rowCodec from '../../../src/store/row-codec.js';
 import { UnknownRowVersionError } from '../../../src/store/row-version.js';
 import { companyRow, datasetRow, holdRow, infoRow, positionRow } from './arbitrary-rows.js';
 
@@ -116,8 +121,9 @@ describe('what a release has written, every later one reads', () => {
   const marked: CompanyRow = { ...pending, laterFinished: null };
   const measured: CompanyRow = { ...marked, announcementBytes: 6 * 1024 * 1024 };
   const counted: PositionRow = { ...position, countedUnder: 2 };
+  const origin: OriginRow = new Map([['EVENT_NAMESPACE', 'company-sync']]);
 
-  test.each([
+  const rows: [string, Buffer, (bytes: Buffer) => unknown, unknown][] = [
     ['company-pending', encoded(writeCompanyRow, pending), decodeCompanyRow, pending],
     ['company-pending-later', encoded(writeCompanyRow, marked), decodeCompanyRow, marked],
     ['company-pending-measured', encoded(writeCompanyRow, measured), decodeCompanyRow, measured],
@@ -131,11 +137,25 @@ describe('what a release has written, every later one reads', () => {
     ['hold-too-large', encoded(writeHoldRow, tooLarge), decodeHoldRow, tooLarge],
     ['position', encoded(writePositionRow, position), decodePositionRow, position],
     ['position-counted', encoded(writePositionRow, counted), decodePositionRow, counted],
-  ])('%s', (name, bytes, decode: (bytes: Buffer) => unknown, row: unknown) => {
+    ['origin', encoded(writeOriginRow, origin), decodeOriginRow, origin],
+  ];
+
+  test('each kind of row is among them', () => {
+    const kinds = Object.keys(rowCodec).flatMap((name) => /^write(\w+)Row$/.exec(name)?.[1]?.toLowerCase() ?? []);
+    expect(kinds.filter((kind) => !rows.some(([name]) => name.split('-')[0] === kind))).toEqual([]);
+  });
+
+  test.each(rows)('%s', (name, bytes, decode, row) => {
     const golden = Buffer.from(readFileSync(join(__dirname, 'golden', `${name}.hex`), 'utf8').trim(), 'hex');
     expect(decode(golden)).toEqual(row);
     expect(bytes.toString('hex')).toBe(golden.toString('hex'));
   });
+});
+
+/** The first release knows the codes from 0 to 5, and stops a partition at a row with another one. */
+test.each(POISON_CODES)('a hold of %s is a hold to every older release', (code) => {
+  const LAST_OF_THE_FIRST_RELEASE = 5;
+  expect(encoded(writeHoldRow, { code, timestamp: 0 })[1]).toBeLessThanOrEqual(LAST_OF_THE_FIRST_RELEASE);
 });
 
 describe('a release that knows no later words reads', () => {
@@ -206,6 +226,7 @@ test.each([
   ['dataset row', decodeDatasetRow],
   ['hold row', decodeHoldRow],
   ['position row', decodePositionRow],
+  ['origin row', decodeOriginRow],
 ])('a %s of a later version is refused, with its kind, its version and what to do', (kind, decode) => {
   const refused = () => decode(Buffer.of(2, 0, 0));
   expect(refused).toThrow(UnknownRowVersionError);

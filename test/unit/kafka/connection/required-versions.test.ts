@@ -61,3 +61,19 @@ describe('of several brokers', () => {
     ]);
   });
 });
+
+test('each request that is made here in any other way is in the table by its name', () => {
+  const known = new Set([
+    ...REQUIRED_VERSIONS.map(({ name }) => name),
+    ...[...OPTIONAL].map((one) => one.split(' ')[0]),
+  ]);
+  const files = readdirSync(KAFKA, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  const made = files.flatMap((file) => {
+    const text = readFileSync(join(KAFKA, file), 'utf8');
+    return [...text.matchAll(/\bapiName: '(\w+)'|\bprotocolCall\(\s*[\w.]+,\s*'(\w+)'/g)].map(
+      ([, one, other]) => one ?? other,
+    );
+  });
+  expect(made).toEqual(expect.arrayContaining(['Produce', 'Fetch', 'Metadata', 'InitProducerId', 'DescribeLogDirs']));
+  expect(made.filter((name) => !known.has(name))).toEqual([]);
+});

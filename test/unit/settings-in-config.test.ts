@@ -1,0 +1,57 @@
+/** No setting is read and then left out: each changes the configuration. */
+import { loadConfig } from '../../src/config.js';
+import { SETTINGS, type SettingKey } from '../../src/settings.js';
+
+const pem = (what: string) => `-----BEGIN ${what}-----\nMIIB\n-----END ${what}-----`;
+
+/** Two values of each that are possible beside the first values of all others. */
+const VALUES: Record<SettingKey, readonly [string, string]> = {
+  kafkaBrokers: ['a:1', 'b:1'],
+  schemaRegistryUrl: ['https://a', 'https://b'],
+  applicationId: ['a', 'b'],
+  shadow: ['false', 'true'],
+  stateDir: ['./a', './b'],
+  topicSyncEvents: ['events-a', 'events-b'],
+  topicCompanySynchronized: ['synchronized-a', 'synchronized-b'],
+  topicDeadLetter: ['dead-letter-a', 'dead-letter-b'],
+  topicClientSettings: ['settings-a', 'settings-b'],
+  topicCompanySyncStalled: ['stalled-a', 'stalled-b'],
+  allDatasetsFrom: ['2024-01-01T00:00:00Z', '2025-01-01T00:00:00Z'],
+  httpHost: ['127.0.0.1', '127.0.0.2'],
+  httpPort: ['1', '2'],
+  eventNamespace: ['namespace-a', 'namespace-b'],
+  consent: ['', 'used-outbound-topic'],
+  numStandby: ['1', '2'],
+  stateRetentionMs: ['1h', '2h'],
+  stalledAfterMs: ['1h', '2h'],
+  maxBatchBytes: ['1000000', '2000000'],
+  httpToken: ['token-a', 'token-b'],
+  httpAllowedHosts: ['a', 'b'],
+  logLevel: ['warn', 'error'],
+  kafkaSsl: ['true', ''],
+  kafkaSslCa: [pem('CERTIFICATE'), pem('TRUSTED CERTIFICATE')],
+  kafkaSslCert: [pem('CERTIFICATE'), pem('TRUSTED CERTIFICATE')],
+  kafkaSslKey: [pem('PRIVATE KEY'), pem('RSA PRIVATE KEY')],
+  kafkaSslKeyPassphrase: ['a', 'b'],
+  kafkaSaslMechanism: ['plain', 'scram-sha-256'],
+  kafkaSaslUsername: ['a', 'b'],
+  kafkaSaslPassword: ['a', 'b'],
+  schemaRegistryUsername: ['a', 'b'],
+  schemaRegistryPassword: ['a', 'b'],
+};
+/** A certificate alone says that there is TLS. */
+const CERTIFICATES: readonly SettingKey[] = ['kafkaSslCa', 'kafkaSslCert', 'kafkaSslKey', 'kafkaSslKeyPassphrase'];
+
+const keys = Object.keys(SETTINGS) as SettingKey[];
+
+/** The configuration of the first values, but for `key`, which has the value given. */
+function configWith(key: SettingKey, value: string): object {
+  const others = keys.filter((one) => key !== 'kafkaSsl' || !CERTIFICATES.includes(one));
+  const env = Object.fromEntries(others.map((one) => [SETTINGS[one].env, VALUES[one][0]]));
+  return loadConfig({ ...env, [SETTINGS[key].env]: value }, {}, () => '');
+}
+
+test.each(keys)('%s', (key) => {
+  const [one, other] = VALUES[key];
+  expect(configWith(key, one)).not.toEqual(configWith(key, other));
+});
