@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { withReader } from '../lib/with-reader.js';
 import type { TopicPartition } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
 import { changesOf } from '../store/changelog-rows.js';
@@ -33,15 +34,12 @@ export async function withRows<T>(
 
 async function replay(logs: Logs, at: TopicPartition, store: RocksDbStore): Promise<void> {
   const { start, end } = await logs.bounds(at);
-  const reader = logs.reader(at, start);
-  try {
+  await withReader(logs.reader(at, start), async (reader) => {
     for (let position = start; position < end;) {
       const { records, nextOffset } = await reader.next(READ_RECORDS);
       for (let from = 0; from < records.length; from += WRITE_ROWS)
         await store.write(changesOf(records, from, Math.min(from + WRITE_ROWS, records.length)));
       position = nextOffset;
     }
-  } finally {
-    reader.close();
-  }
+  });
 }

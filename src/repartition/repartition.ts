@@ -14,6 +14,7 @@
  */
 import type { TopicPartition } from '../lib/record.js';
 import type { LogBounds, Logs, Transactions } from '../pipeline/ports.js';
+import { hasOpenTransaction } from '../pipeline/partition-view.js';
 import { decodeRepartitionMark, encodeRepartitionMark, type RepartitionMark } from '../pipeline/repartition-mark.js';
 import { withRows } from './changelog-rows-on-disk.js';
 import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
@@ -139,10 +140,10 @@ async function boundsByMost(logs: Logs, at: TopicPartition): Promise<LogBounds> 
 
 /** Before it is fenced: the coordinator knows how it ended only until then. */
 async function mustBeWhole({ logs, changelog: topic }: RepartitionPorts, partition: number): Promise<void> {
-  const { end, highWatermark } = await boundsByMost(logs, { topic, partition });
-  if (end === highWatermark) return;
+  const bounds = await boundsByMost(logs, { topic, partition });
+  if (!hasOpenTransaction(bounds)) return;
   throw new RepartitionRefusedError(
-    `partition ${topic}/${partition} has a transaction open from offset ${end} on: start an instance, which ends it, and ` +
+    `partition ${topic}/${partition} has a transaction open from offset ${bounds.end} on: start an instance, which ends it, and ` +
       'stop it again',
   );
 }
@@ -153,8 +154,9 @@ async function mustBeConsumed(ports: RepartitionPorts, { from }: Counts): Promis
   for (const partition of range(0, from)) {
     await mustBeWhole(ports, partition);
     await (await fence(ports, partition)).discard();
-    const { start, end, highWatermark } = await boundsByMost(logs, { topic, partition });
-    if (end < highWatermark)
+    const bounds = await boundsByMost(logs, { topic, partition });
+    const { start, end } = bounds;
+    if (hasOpenTransaction(bounds))
       throw new RepartitionRefusedError(
         `partition ${topic}/${partition} has a transaction open from offset ${end} on, and what follows cannot be consumed ` +
           'before it ends: `company-sync doctor` says what to do where it does not',

@@ -2,12 +2,14 @@
 import { SETTINGS } from '../../settings.js';
 import { Backoff } from '../../lib/backoff.js';
 import { noAnswerIfOutage } from '../../lib/own-fault.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import { describeDifferences, differencesOf } from '../../lib/map-differences.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { AskedCluster } from '../connection/cluster-view.js';
 import { firstConsumerIn } from '../protocol/describe-consumer-group.js';
-import { describeGroup, isRebalancing, type DescribedGroup } from '../protocol/describe-group.js';
-import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { describeAssignedGroup, type DescribedGroup } from '../protocol/describe-group.js';
+import { Coordinator } from '../connection/coordinator.js';
+import { isWorthRetrying } from '../protocol/protocol-errors.js';
 import { ASSIGNMENT_PROTOCOL, hasPartitions, infoOfMember, topicsOfMember } from './member-messages.js';
 
 /** What the instances of a group must agree on. */
@@ -72,7 +74,7 @@ function reading(topics: readonly string[]): string {
 }
 
 /** Of a group that DescribeGroups takes for an empty one. */
-async function foreignConsumer(coordinator: GroupCoordinator, groupId: string): Promise<string | null> {
+async function foreignConsumer(coordinator: Coordinator, groupId: string): Promise<string | null> {
   const consumer = await coordinator.ask((broker) => firstConsumerIn(broker, groupId)).catch(noAnswerIfOutage);
   if (consumer === null) return null;
   const { memberId, clientId, clientHost, topics } = consumer;
@@ -92,19 +94,14 @@ export async function findGroupConflict(
   ignored: string | null,
 ): Promise<string | null> {
   const connections = new BrokerConnections({ ...kafka, requestTimeout: REQUEST_TIMEOUT_MS });
-  const coordinator = new GroupCoordinator(groupId, connections, view);
-  const deadline = clock.now() + PATIENCE_MS;
-  const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+  const coordinator = Coordinator.ofGroup(groupId, connections, view);
+  const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+  const retrying = { clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying };
   try {
-    for (;;) {
-      const group = await describeGroup(coordinator, groupId).catch(noAnswerIfOutage);
-      if (group !== null && !isRebalancing(group))
-        return group.members.length === 0
-          ? await foreignConsumer(coordinator, groupId)
-          : conflictIn(group, terms, ignored);
-      if (clock.now() > deadline) return null;
-      await clock.delay(backoff.next());
-    }
+    const describe = (): Promise<DescribedGroup> => describeAssignedGroup(coordinator, groupId);
+    const group = await retryUntil(retrying, describe).catch(noAnswerIfOutage);
+    if (group?.members.length === 0) return await foreignConsumer(coordinator, groupId);
+    return group === null ? null : conflictIn(group, terms, ignored);
   } finally {
     await connections.close();
   }

@@ -6,9 +6,10 @@
  * batch never delays a heartbeat and a rebalance never loses what was fetched.
  */
 import { Kafka, type Consumer, type PartitionAssigner } from 'kafkajs';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Backoff } from '../../lib/backoff.js';
+import { settlesWithin } from '../../lib/long-promise.js';
+import { systemClock } from '../../lib/system-clock.js';
 import type { GroupMembership, OnAssigned } from '../../pipeline/ports.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { standbysIn } from './member-messages.js';
@@ -118,7 +119,7 @@ export class KafkaGroupMembership implements GroupMembership {
     const { signal } = this.#stopping;
     const backoff = new Backoff(startBackoffMinMs, startBackoffMaxMs);
     while (!(await this.#subscribed())) {
-      await delay(backoff.next(), undefined, { signal }).catch(() => undefined);
+      await systemClock.delay(backoff.next(), signal);
       if (signal.aborted) return;
     }
     if (signal.aborted) return;
@@ -235,7 +236,6 @@ export class KafkaGroupMembership implements GroupMembership {
 
   /** Whether `attempt` has succeeded within `timeoutMs`; it goes on by itself where it has not. */
   async #succeeds(what: string, attempt: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-    const over = new AbortController();
     const outcome = attempt.then(
       () => true,
       (error: unknown) => {
@@ -243,10 +243,7 @@ export class KafkaGroupMembership implements GroupMembership {
         return false;
       },
     );
-    const timeout = delay(timeoutMs, false, { signal: over.signal }).catch(() => false);
-    const succeeded = await Promise.race([outcome, timeout]);
-    over.abort();
-    return succeeded;
+    return (await settlesWithin(outcome, systemClock, timeoutMs)) && outcome;
   }
 
   /**

@@ -2,15 +2,16 @@
 import { AssignerProtocol } from 'kafkajs';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { PartitionOwner, PartitionOwners, StateHolder, StateHolders } from '../../pipeline/ports.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
-import { describeGroup, isRebalancing, type DescribedGroup } from '../protocol/describe-group.js';
-import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { describeAssignedGroup, RebalancingError, type DescribedGroup } from '../protocol/describe-group.js';
+import { Coordinator } from '../connection/coordinator.js';
 import { infoOfMember, standbysIn } from './member-messages.js';
-import { isProtocolError } from '../protocol/protocol-errors.js';
+import { isWorthRetrying } from '../protocol/protocol-errors.js';
 
 export interface GroupOwnersOptions {
   readonly kafka: KafkaConfig;
@@ -32,7 +33,7 @@ export class GroupOwners implements PartitionOwners, StateHolders {
   readonly #connections: BrokerConnections;
   /** What `close` closes. */
   readonly #own: readonly { close(): Promise<void> }[];
-  readonly #coordinator: GroupCoordinator;
+  readonly #coordinator: Coordinator;
 
   constructor(options: GroupOwnersOptions) {
     const { kafka, groupId, clock } = options;
@@ -40,7 +41,7 @@ export class GroupOwners implements PartitionOwners, StateHolders {
     this.#options = options;
     this.#connections = new BrokerConnections(kafka);
     this.#own = options.cluster === undefined ? [this.#connections, cluster] : [this.#connections];
-    this.#coordinator = new GroupCoordinator(groupId, this.#connections, cluster);
+    this.#coordinator = Coordinator.ofGroup(groupId, this.#connections, cluster);
   }
 
   /** @throws BrokerError where the brokers give no answer, refuse, or the group is between two assignments for 5 s */
@@ -56,21 +57,13 @@ export class GroupOwners implements PartitionOwners, StateHolders {
   /** The group, once it is not between two assignments. @throws BrokerError as `owners` */
   async #group(): Promise<DescribedGroup> {
     const { clock, groupId } = this.#options;
-    const deadline = clock.now() + PATIENCE_MS;
-    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-    for (;;) {
-      let why: string;
-      try {
-        const group = await describeGroup(this.#coordinator, groupId);
-        if (!isRebalancing(group)) return group;
-        why = 'its partitions are being assigned again';
-      } catch (error) {
-        why = String(error);
-        if (isProtocolError(error) && !error.retriable)
-          throw new BrokerError(`cannot look up the owners of group ${groupId}: ${why}`, { cause: error });
-      }
-      if (clock.now() > deadline) throw new BrokerError(`cannot look up the owners of group ${groupId}: ${why}`);
-      await clock.delay(backoff.next());
+    const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    const terms = { clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying };
+    try {
+      return await retryUntil(terms, () => describeAssignedGroup(this.#coordinator, groupId));
+    } catch (cause) {
+      const why = cause instanceof RebalancingError ? cause.message : String(cause);
+      throw new BrokerError(`cannot look up the owners of group ${groupId}: ${why}`, { cause });
     }
   }
 

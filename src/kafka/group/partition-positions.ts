@@ -2,7 +2,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { Logs } from '../../pipeline/ports.js';
 import type { Positions } from '../../pipeline/position-choices.js';
-import { lostFrom } from '../../pipeline/partition-view.js';
+import { hasOpenTransaction, lostFrom } from '../../pipeline/partition-view.js';
 import { isOtherInput } from '../../pipeline/origin.js';
 import { unreadableBatchAt } from '../../pipeline/unreadable-batch.js';
 import { lastRows } from '../reading/last-rows.js';
@@ -86,13 +86,13 @@ async function lookOnce(
   const { position, origin } = isThere
     ? await lastRows(changelogLogs, state, sources.read)
     : { position: null, origin: null };
-  const { start, end, highWatermark, byMost } = isThere ? await changelogLogs.bounds(state) : NO_LOG;
+  const bounds = isThere ? await changelogLogs.bounds(state) : NO_LOG;
   const committed = await inputLogs.committedOffset({ topic, partition });
   const inputBounds = await inputLogs.bounds({ topic, partition });
   return {
     ...{ topic, partition, before: before?.offset ?? null, committed: committed?.offset ?? null },
-    ...{ changelog: position, changelogStart: start, openFrom: end < highWatermark ? end : null },
-    ...{ input: inputBounds, byMost: byMost && inputBounds.byMost },
+    ...{ changelog: position, changelogStart: bounds.start, openFrom: hasOpenTransaction(bounds) ? bounds.end : null },
+    ...{ input: inputBounds, byMost: bounds.byMost && inputBounds.byMost },
     inputLostFrom: await lostFrom(inputLogs, { topic, partition }, committed, inputBounds),
     inputRecreated: isOtherInput(origin, inputBounds.topicId),
   };

@@ -9,7 +9,7 @@ import { BrokerConnections } from '../connection/broker-connections.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import type { ClusterView } from '../connection/cluster-view.js';
 import { describeGroup } from '../protocol/describe-group.js';
-import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { Coordinator } from '../connection/coordinator.js';
 import { removeMember } from './remove-member.js';
 
 /** Where it is remembered. Belongs to one process at a time, so that its reader knows that the last one is gone. */
@@ -97,7 +97,7 @@ export class RememberedMember {
   async #successorSeen(predecessor: string, signal: AbortSignal): Promise<boolean> {
     const { kafka, cluster, groupId, clock } = this.#options;
     const connections = new BrokerConnections(kafka);
-    const coordinator = new GroupCoordinator(groupId, connections, cluster);
+    const coordinator = Coordinator.ofGroup(groupId, connections, cluster);
     const backoff = new Backoff(LOOK_FIRST_MS, LOOK_MAX_MS);
     try {
       while (!signal.aborted) {

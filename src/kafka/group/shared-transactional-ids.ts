@@ -5,14 +5,15 @@
  */
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
-import { mustBeOutage } from '../../lib/own-fault.js';
+import { noAnswerIfOutage } from '../../lib/own-fault.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import { changelogOf } from '../../setting-values.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { AskedCluster } from '../connection/cluster-view.js';
 import { describeGroup } from '../protocol/describe-group.js';
-import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { Coordinator } from '../connection/coordinator.js';
 import { topicsOfMember } from './member-messages.js';
-import { isProtocolError } from '../protocol/protocol-errors.js';
+import { isWorthRetrying } from '../protocol/protocol-errors.js';
 import { TopicAdmin } from '../topics/topic-admin.js';
 
 /** Of which the transactional ids are made. */
@@ -53,7 +54,7 @@ export async function findNamesake({ kafka, view, clock }: AskedCluster, own: Id
       const partitions = await admin.countPartitions(other.input);
       if (partitions === null) continue;
       if ((await admin.countPartitions(changelogOf(other.applicationId))) === null) continue;
-      const coordinator = new GroupCoordinator(other.applicationId, connections, view);
+      const coordinator = Coordinator.ofGroup(other.applicationId, connections, view);
       const inUse = await readsInput(coordinator, other, partitions, clock);
       if (inUse !== false) return { ...other, inUse };
     }
@@ -65,33 +66,20 @@ export async function findNamesake({ kafka, view, clock }: AskedCluster, own: Id
 
 /** Null if the coordinator does not tell. */
 async function readsInput(
-  coordinator: GroupCoordinator,
+  coordinator: Coordinator,
   { applicationId: groupId, input }: IdParts,
   partitions: number,
   clock: Clock,
 ): Promise<boolean | null> {
-  const deadline = clock.now() + PATIENCE_MS;
-  const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-  for (;;) {
-    try {
-      const { members } = await describeGroup(coordinator, groupId);
-      if (members.some(({ memberMetadata }) => topicsOfMember(memberMetadata)?.includes(input) === true)) return true;
-      return await hasOffsets(coordinator, groupId, input, partitions);
-    } catch (error) {
-      mustBeOutage(error);
-      const isFinal = isProtocolError(error) && !error.retriable;
-      if (isFinal || clock.now() > deadline) return null;
-    }
-    await clock.delay(backoff.next());
-  }
+  const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+  return retryUntil({ clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying }, async () => {
+    const { members } = await describeGroup(coordinator, groupId);
+    if (members.some(({ memberMetadata }) => topicsOfMember(memberMetadata)?.includes(input) === true)) return true;
+    return hasOffsets(coordinator, groupId, input, partitions);
+  }).catch(noAnswerIfOutage);
 }
 
-async function hasOffsets(
-  coordinator: GroupCoordinator,
-  groupId: string,
-  topic: string,
-  count: number,
-): Promise<boolean> {
+async function hasOffsets(coordinator: Coordinator, groupId: string, topic: string, count: number): Promise<boolean> {
   const partitions = Array.from({ length: count }, (_, partition) => ({ partition }));
   const { responses } = await coordinator.ask((broker) =>
     broker.offsetFetch({ groupId, topics: [{ topic, partitions }] }),

@@ -6,7 +6,7 @@ import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
 import { describeGroup, type DescribedGroup } from '../protocol/describe-group.js';
-import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { Coordinator } from '../connection/coordinator.js';
 import { infoOfMember } from './member-messages.js';
 import { deleteOffsets } from '../protocol/offset-delete.js';
 import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
@@ -37,7 +37,7 @@ export function stopFirst(groupId: string, members: readonly string[]): string {
 export class StoppedGroup {
   readonly #connections: BrokerConnections;
   readonly #cluster: ClusterView;
-  readonly #coordinator: GroupCoordinator;
+  readonly #coordinator: Coordinator;
 
   constructor(
     kafka: KafkaConfig,
@@ -46,7 +46,7 @@ export class StoppedGroup {
   ) {
     this.#connections = new BrokerConnections(kafka);
     this.#cluster = new ClusterView(kafka, clock);
-    this.#coordinator = new GroupCoordinator(groupId, this.#connections, this.#cluster);
+    this.#coordinator = Coordinator.ofGroup(groupId, this.#connections, this.#cluster);
   }
 
   /** Each member as an operator can find it, as far as it is known; empty while no instance runs. @throws BrokerError */

@@ -17,6 +17,8 @@ export interface DescribedGroup {
   }[];
 }
 
+const REBALANCING: readonly string[] = ['PreparingRebalance', 'CompletingRebalance'];
+
 /** An error code of the answer rejects. */
 interface DescribingBroker extends ConnectedBroker {
   describeGroups(request: { groupIds: readonly string[] }): Promise<{ groups: DescribedGroup[] }>;
@@ -36,6 +38,16 @@ export async function describeGroup(coordinator: Coordinator, groupId: string): 
   return group;
 }
 
-export function isRebalancing({ state }: DescribedGroup): boolean {
-  return state === 'PreparingRebalance' || state === 'CompletingRebalance';
+/** The group is in a rebalance, in which the coordinator describes no member. */
+export class RebalancingError extends BrokerError {
+  constructor() {
+    super('its partitions are being assigned again');
+  }
+}
+
+/** As `describeGroup`. @throws RebalancingError during a rebalance; what `coordinator.ask` throws */
+export async function describeAssignedGroup(coordinator: Coordinator, groupId: string): Promise<DescribedGroup> {
+  const group = await describeGroup(coordinator, groupId);
+  if (REBALANCING.includes(group.state)) throw new RebalancingError();
+  return group;
 }

@@ -10,10 +10,6 @@
 import type { ProtocolCall } from './protocol-call.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
-/** The error codes of a fetched partition that are told apart here. */
-export const FETCH_OK = 0;
-export const FETCH_OFFSET_OUT_OF_RANGE = 1;
-
 export interface PartitionToFetch {
   readonly topic: string;
   /** Null if it is not known, or if the brokers have no topic ids. */

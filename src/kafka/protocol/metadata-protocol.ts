@@ -6,10 +6,8 @@
  * the leaders of the other partitions.
  */
 import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
+import { ERROR_CODES } from './protocol-errors.js';
 import { WireReader, WireWriter } from './wire-format.js';
-
-export const METADATA_OK = 0;
-export const METADATA_UNKNOWN_TOPIC = 3;
 
 export interface PartitionLeader {
   /** -1 if the partition has no leader now. */
@@ -95,7 +93,7 @@ export function decodeWithTopicIds(body: Buffer): TopicMetadata {
   reader.compactString(); // cluster id
   reader.int32(); // controller
 
-  let errorCode = METADATA_UNKNOWN_TOPIC;
+  let errorCode: number = ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION;
   let topicId: string | null = null;
   const leaders = new Map<number, PartitionLeader>();
   reader.compactArray(() => {
@@ -128,7 +126,7 @@ function decodeWithEpochs(body: Buffer): TopicMetadata {
   reader.string(); // cluster id
   reader.int32(); // controller
 
-  let errorCode = METADATA_UNKNOWN_TOPIC;
+  let errorCode: number = ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION;
   const leaders = new Map<number, PartitionLeader>();
   reader.array(() => {
     errorCode = reader.int16();

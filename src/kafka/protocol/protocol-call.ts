@@ -49,8 +49,4 @@ export interface Broker {
 export interface ConnectedBroker extends Broker {
   /** By API key, what the broker supports; null before it was asked. */
   readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>> | null;
-  findGroupCoordinator(request: {
-    groupId: string;
-    coordinatorType: number;
-  }): Promise<{ coordinator: { host: string; port: number } }>;
 }

@@ -1,10 +1,12 @@
 /** Error codes of the Kafka protocol, and which error of the pipeline's catalogue each one is for a producer. */
+import { isOwnFault } from '../../lib/own-fault.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError, FencedError } from '../../pipeline/errors.js';
 import { describeError } from './error-names.js';
 
 /** The codes that the code asks for. `error-names.ts` has the names of all. */
 export const ERROR_CODES = {
+  OFFSET_OUT_OF_RANGE: 1,
   UNSUPPORTED_VERSION: 35,
   UNKNOWN_TOPIC_OR_PARTITION: 3,
   LEADER_NOT_AVAILABLE: 5,
@@ -65,6 +67,11 @@ export function noAnswer(cause: unknown, request: string, at?: TopicPartition): 
 /** One that kafkajs made of an error code: the broker has answered, the connection is sound. */
 export function isProtocolError(error: unknown): error is Error & { readonly retriable: boolean } {
   return error instanceof Error && error.name === 'KafkaJSProtocolError';
+}
+
+/** Whether the same request may succeed later: neither this program nor a broker has said for certain that it will not. */
+export function isWorthRetrying(error: unknown): boolean {
+  return !isOwnFault(error) && (!isProtocolError(error) || error.retriable);
 }
 
 export function isTooLarge(code: number): boolean {

@@ -12,10 +12,11 @@ import type { Policy } from '../../domain/policy.js';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
 import { LongPromise } from '../../lib/long-promise.js';
+import { withReader } from '../../lib/with-reader.js';
 import type { LogRecord } from '../../lib/record.js';
 import type { ClientPolicies } from '../../pipeline/context.js';
 import { ReaderClosedError, StaleViewError, UnreadableBatchError } from '../../pipeline/errors.js';
-import type { Logs } from '../../pipeline/ports.js';
+import type { LogReader, Logs } from '../../pipeline/ports.js';
 
 export interface ClientSettingsOptions {
   readonly logs: Logs;
@@ -117,11 +118,7 @@ export class ClientSettings implements ClientPolicies {
         `too few brokers answer to know who leads ${topic}/${PARTITION}: a broker that is cut off would give old settings`,
       );
     const policies = new ClientChoices(maxBytes);
-    const reader = logs.reader(at, start);
-    const close = () => reader.close();
-    signal.addEventListener('abort', close);
-    if (signal.aborted) close();
-    try {
+    const follow = async (reader: LogReader): Promise<never> => {
       for (let position = start; ;) {
         if (position >= end && this.#inForce !== policies) {
           this.#inForce = policies;
@@ -133,10 +130,8 @@ export class ClientSettings implements ClientPolicies {
         // Before that it may end as the last time: it would hide that the settings cannot be read.
         if (this.#inForce === policies) onProgress();
       }
-    } finally {
-      signal.removeEventListener('abort', close);
-      reader.close();
-    }
+    };
+    return withReader(logs.reader(at, start), follow, signal);
   }
 
   async #apply(records: readonly LogRecord[], policies: ClientChoices): Promise<void> {

@@ -1,4 +1,5 @@
 /** Finds the position row and the origin row of a partition at the end of its changelog, without reading all of it. */
+import { withReader } from '../../lib/with-reader.js';
 import type { TopicPartition } from '../../lib/record.js';
 import type { Logs } from '../../pipeline/ports.js';
 import { latestOriginRow, latestPositionRow } from '../../store/changelog-rows.js';
@@ -46,9 +47,8 @@ async function lastBetween(
   { from, to }: { readonly from: number; readonly to: number },
   read: (records: number) => void,
 ): Promise<LastRows> {
-  const reader = logs.reader(changelog, from);
-  let found: LastRows = { position: null, origin: null };
-  try {
+  return withReader(logs.reader(changelog, from), async (reader) => {
+    let found: LastRows = { position: null, origin: null };
     for (let next = from; next < to;) {
       const { records, nextOffset } = await reader.next(RECORDS_A_READ);
       read(records.length);
@@ -59,8 +59,6 @@ async function lastBetween(
       };
       next = nextOffset;
     }
-  } finally {
-    reader.close();
-  }
-  return found;
+    return found;
+  });
 }

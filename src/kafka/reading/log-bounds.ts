@@ -3,6 +3,7 @@ import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
 import { mustBeOutage } from '../../lib/own-fault.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { CommittedOffset, LogBounds } from '../../pipeline/ports.js';
@@ -11,7 +12,7 @@ import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { ClusterView } from '../connection/cluster-view.js';
 import { fetchCommittedOffset } from '../protocol/committed-offset.js';
 import { describeLogDirs } from '../protocol/describe-log-dirs.js';
-import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { Coordinator } from '../connection/coordinator.js';
 import { leaderIn, nameOf, type TopicView } from '../connection/leader-directory.js';
 import {
   EARLIEST,
@@ -24,7 +25,7 @@ import {
 import type { OnTrouble } from './log-fetcher.js';
 import { knowsEpochEnds, offsetForLeaderEpoch } from '../protocol/offset-for-leader-epoch.js';
 import { fetchStableOffset } from '../protocol/pending-offset.js';
-import { ERROR_CODES, isProtocolError, NO_ERROR } from '../protocol/protocol-errors.js';
+import { ERROR_CODES, isProtocolError, isWorthRetrying, NO_ERROR } from '../protocol/protocol-errors.js';
 
 const BACKOFF_MIN_MS = 20;
 const BACKOFF_MAX_MS = 500;
@@ -52,11 +53,11 @@ interface AskedLeader {
 /** Leader and coordinator are looked up for each question: the broker that was known before may be cut off. */
 export class LogBoundsReader {
   readonly #options: LogBoundsOptions;
-  readonly #coordinator: GroupCoordinator;
+  readonly #coordinator: Coordinator;
 
   constructor(options: LogBoundsOptions) {
     this.#options = options;
-    this.#coordinator = new GroupCoordinator(options.groupId, options.connections, options.cluster);
+    this.#coordinator = Coordinator.ofGroup(options.groupId, options.connections, options.cluster);
   }
 
   /** @throws BrokerError where the cluster gave no answer for long, or refuses */
@@ -154,19 +155,14 @@ export class LogBoundsReader {
 
   async #retry<T>(at: TopicPartition, ask: () => Promise<T>): Promise<T> {
     const { clock, onTrouble, signal } = this.#options;
-    const deadline = clock.now() + PATIENCE_MS;
-    const backoff = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
-    for (;;) {
-      try {
-        return await ask();
-      } catch (error) {
-        mustBeOutage(error);
-        const permanent = isProtocolError(error) && !error.retriable;
-        if (permanent || signal.aborted || clock.now() > deadline)
-          throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${String(error)}`, { cause: error });
-        onTrouble(at, error as Error);
-      }
-      await clock.delay(backoff.next(), signal);
+    const pause = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
+    const onRetry = (error: unknown): void => onTrouble(at, error as Error);
+    const terms = { clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying, onRetry, signal };
+    try {
+      return await retryUntil(terms, ask);
+    } catch (error) {
+      mustBeOutage(error);
+      throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${String(error)}`, { cause: error });
     }
   }
 }

@@ -24,13 +24,7 @@ import { BrokerError } from '../../pipeline/errors.js';
 import type { LogIdentity } from '../../pipeline/ports.js';
 import type { BrokerConnections } from '../connection/broker-connections.js';
 import { fetchFrom } from '../protocol/fetch-by-id.js';
-import {
-  FETCH_OFFSET_OUT_OF_RANGE,
-  FETCH_OK,
-  type FetchedPartition,
-  type FetchLimits,
-  type FetchResponse,
-} from '../protocol/fetch-protocol.js';
+import { type FetchedPartition, type FetchLimits, type FetchResponse } from '../protocol/fetch-protocol.js';
 import {
   nameOf,
   TopicRecreatedError,
@@ -39,7 +33,7 @@ import {
   type LeaderDirectory,
 } from '../connection/leader-directory.js';
 import type { PartitionReader, ReaderEvents } from './log-reader.js';
-import { ERROR_CODES, refusal } from '../protocol/protocol-errors.js';
+import { ERROR_CODES, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
 import { RecordsLostError, type LaneName, type Served } from './served-reader.js';
 import { TailWaits } from './tail-waits.js';
 
@@ -178,7 +172,7 @@ export class LogFetcher implements ReaderEvents {
   }
 
   #hand(group: Group, response: FetchResponse): void {
-    if (response.errorCode !== FETCH_OK) throw refusal(response.errorCode, 'Fetch');
+    if (response.errorCode !== NO_ERROR) throw refusal(response.errorCode, 'Fetch');
     const [first] = group.values();
     const missing = new Map(group);
     for (const answer of [...response.partitions].sort(emptyFirst)) {
@@ -186,8 +180,8 @@ export class LogFetcher implements ReaderEvents {
       const served = group.get(name);
       if (!missing.delete(name) || served === undefined || !this.#served.delete(served.reader)) continue;
       this.#served.set(served.reader, served);
-      if (answer.errorCode === FETCH_OK) this.#receive(served, answer, served === first);
-      else if (answer.errorCode === FETCH_OFFSET_OUT_OF_RANGE) void this.#outOfRange(served);
+      if (answer.errorCode === NO_ERROR) this.#receive(served, answer, served === first);
+      else if (answer.errorCode === ERROR_CODES.OFFSET_OUT_OF_RANGE) void this.#outOfRange(served);
       else void this.#refused(served, answer.errorCode);
     }
     // Over its quota, a broker answers with nothing; the connection then waits for as long as the broker says.

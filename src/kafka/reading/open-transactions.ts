@@ -2,6 +2,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
+import { hasOpenTransaction } from '../../pipeline/partition-view.js';
 import type { Logs } from '../../pipeline/ports.js';
 
 export interface OpenTransaction extends TopicPartition {
@@ -39,9 +40,9 @@ async function openNow(logs: Pick<Logs, 'bounds'>, partitions: readonly TopicPar
   const look = async ({ topic, partition }: TopicPartition): Promise<void> => {
     const at = { topic, partition };
     try {
-      const { end: offset, highWatermark, byMost } = await logs.bounds(at);
-      if (offset >= highWatermark) return;
-      if (byMost) open.push({ ...at, offset });
+      const bounds = await logs.bounds(at);
+      if (!hasOpenTransaction(bounds)) return;
+      if (bounds.byMost) open.push({ ...at, offset: bounds.end });
       else failures.push(new BrokerError(`too few brokers answer to know what is open in ${topic}/${partition}`));
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;

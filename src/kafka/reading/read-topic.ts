@@ -1,4 +1,5 @@
 /** Reads a topic from a position to what is its end at the start, read_committed. */
+import { withReader } from '../../lib/with-reader.js';
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
 import type { Logs } from '../../pipeline/ports.js';
 
@@ -18,14 +19,11 @@ export async function readPartition(
   const { start, end } = await logs.bounds(at);
   const first = Math.max(start, from);
   if (first >= end) return;
-  const reader = logs.reader(at, first);
-  try {
+  await withReader(logs.reader(at, first), async (reader) => {
     for (let position = first; position < end;) {
       const batch = await reader.next(RECORDS_A_READ);
       await take(batch.records.filter(({ offset }) => offset < end));
       position = batch.nextOffset;
     }
-  } finally {
-    reader.close();
-  }
+  });
 }

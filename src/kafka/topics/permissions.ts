@@ -3,9 +3,12 @@
  * and disturbs no running instance. A cluster without an authorizer allows everything.
  */
 import type { Clock } from '../../lib/clock.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import { AnyBroker } from '../connection/any-broker.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { ConnectedBroker, ProtocolCall } from '../protocol/protocol-call.js';
+import { ClusterView } from '../connection/cluster-view.js';
+import { Coordinator } from '../connection/coordinator.js';
 import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, type KafkaConfig } from '../connection/cluster.js';
 import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
 import { WireReader, WireWriter } from '../protocol/wire-format.js';
@@ -26,6 +29,7 @@ const NOT_TOLD = -(2 ** 31);
 export class Permissions {
   readonly #connections: BrokerConnections;
   readonly #anyBroker: AnyBroker;
+  readonly #cluster: ClusterView;
 
   constructor(
     config: KafkaConfig,
@@ -33,6 +37,7 @@ export class Permissions {
   ) {
     this.#connections = new BrokerConnections(config);
     this.#anyBroker = new AnyBroker(config, clock);
+    this.#cluster = new ClusterView(config, clock, this.#connections);
   }
 
   /** Never rejects. */
@@ -52,7 +57,10 @@ export class Permissions {
 
   /** Those of `needed` that are not allowed on the group. @throws as `lackingOnTopic` */
   async lackingOnGroup(groupId: string, needed: readonly Operation[]): Promise<Operation[]> {
-    const coordinator = await this.#coordinator(groupId, COORDINATOR_OF_GROUP, 'GROUP_AUTHORIZATION_FAILED');
+    const coordinator = await this.#addressOf(
+      this.#coordinatorOf(COORDINATOR_OF_GROUP, groupId),
+      'GROUP_AUTHORIZATION_FAILED',
+    );
     if (coordinator === null) return [...needed];
     const request = new WireWriter(REQUEST_BYTES).int32(1).string(groupId).int8(1).finish();
     const question = call(DESCRIBE_GROUPS, request, readGroupOperations);
@@ -69,25 +77,24 @@ export class Permissions {
    * fence its owner. @throws as `lackingOnTopic`
    */
   async mayDescribeTransactionalId(id: string): Promise<boolean> {
-    return (await this.#coordinator(id, COORDINATOR_OF_TRANSACTION, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED')) !== null;
+    const coordinator = this.#coordinatorOf(COORDINATOR_OF_TRANSACTION, id);
+    return (await this.#addressOf(coordinator, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED')) !== null;
   }
 
   /** host:port; null where the broker refuses with `denial`. */
-  async #coordinator(groupId: string, coordinatorType: number, denial: string): Promise<string | null> {
-    const deadline = this.clock.now() + PATIENCE_MS;
-    for (;;) {
-      try {
-        const { answer } = await this.#anyBroker.ask(this.#connections, (broker) =>
-          broker.findGroupCoordinator({ groupId, coordinatorType }),
-        );
-        return `${answer.coordinator.host}:${answer.coordinator.port}`;
-      } catch (error) {
-        if (!isProtocolError(error)) throw error;
-        if ((error as { readonly type?: unknown }).type === denial) return null;
-        if (!error.retriable || this.clock.now() > deadline) throw error;
-        await this.clock.delay(PAUSE_MS);
-      }
+  async #addressOf(coordinator: Coordinator, denial: string): Promise<string | null> {
+    const mayHelp = (error: unknown): boolean => isProtocolError(error) && error.retriable;
+    const terms = { clock: this.clock, patienceMs: PATIENCE_MS, pause: { next: () => PAUSE_MS }, mayHelp };
+    try {
+      return await retryUntil(terms, () => coordinator.address());
+    } catch (error) {
+      if (isProtocolError(error) && (error as { readonly type?: unknown }).type === denial) return null;
+      throw error;
     }
+  }
+
+  #coordinatorOf(kind: typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION, key: string): Coordinator {
+    return new Coordinator(kind, key, this.#connections, this.#cluster);
   }
 
   async #ask<T extends object>(question: ProtocolCall<T>): Promise<T> {

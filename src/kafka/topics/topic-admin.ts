@@ -3,14 +3,15 @@
  * again and again, and hangs while some topic of somebody else has no leader.
  */
 import type { Clock } from '../../lib/clock.js';
-import { mustBeOutage } from '../../lib/own-fault.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import { AnyBroker } from '../connection/any-broker.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { createTopicCall, type TopicToCreate } from '../protocol/create-topic-request.js';
-import { METADATA_OK, METADATA_UNKNOWN_TOPIC, metadataOf } from '../protocol/metadata-protocol.js';
+import { metadataOf } from '../protocol/metadata-protocol.js';
+import { ERROR_CODES, isProtocolError, isWorthRetrying, NO_ERROR } from '../protocol/protocol-errors.js';
 import {
   CLEANUP_POLICY,
   DELETE_RETENTION_MS,
@@ -72,7 +73,7 @@ export class TopicAdmin {
   /** Null where there is no such topic. @throws BrokerError as `describe` */
   async countPartitions(topic: string): Promise<number | null> {
     const { errorCode, leaders } = await this.#retry((broker) => metadataOf(broker, topic));
-    return errorCode === METADATA_OK ? leaders.size : null;
+    return errorCode === NO_ERROR ? leaders.size : null;
   }
 
   /** Null where there is no such topic. @throws BrokerError where the brokers give no answer for 10 s */
@@ -124,7 +125,7 @@ export class TopicAdmin {
         return true;
       } catch (error) {
         if (typeOf(error) === 'TOPIC_ALREADY_EXISTS') return false;
-        throw isFinal(error) ? new TopicRefusedError(plan.topic, error) : error;
+        throw isProtocolError(error) && !error.retriable ? new TopicRefusedError(plan.topic, error) : error;
       }
     };
     return this.#retry(attempt, createAnswerMs);
@@ -152,18 +153,15 @@ export class TopicAdmin {
 
   /** Asks one broker after the other until one answers; any of them passes what is the controller's on to it. */
   async #retry<T>(ask: (broker: AdminBroker) => Promise<T>, answerMs?: number): Promise<T> {
-    const deadline = this.clock.now() + patienceMs;
     const leastAttempts = await this.#anyBroker.count();
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return (await this.#anyBroker.ask(this.#connections, (broker) => ask(broker as AdminBroker), answerMs)).answer;
-      } catch (error) {
-        mustBeOutage(error);
-        if (isFinal(error)) throw error;
-        if (attempt >= leastAttempts && this.clock.now() + pauseMs > deadline)
-          throw new BrokerError(`no answer from any of ${leastAttempts} brokers: ${String(error)}`, { cause: error });
-      }
-      await this.clock.delay(pauseMs);
+    const mayHelp = (error: unknown): boolean => isWorthRetrying(error) && !(error instanceof TopicRefusedError);
+    const terms = { clock: this.clock, patienceMs, pause: { next: () => pauseMs }, mayHelp, leastAttempts };
+    const attempt = () => this.#anyBroker.ask(this.#connections, (broker) => ask(broker as AdminBroker), answerMs);
+    try {
+      return (await retryUntil(terms, attempt)).answer;
+    } catch (error) {
+      if (!mayHelp(error)) throw error;
+      throw new BrokerError(`no answer from any of ${leastAttempts} brokers: ${String(error)}`, { cause: error });
     }
   }
 }
@@ -209,7 +207,7 @@ function brokerSettingOf(topicSetting: string): string {
 async function describeAt(broker: AdminBroker, topic: string): Promise<TopicDescription | null> {
   // kafkajs's own Metadata says more, but takes a missing topic for an error and logs it.
   const { errorCode } = await metadataOf(broker, topic);
-  if (errorCode === METADATA_UNKNOWN_TOPIC) return null;
+  if (errorCode === ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION) return null;
   const { clusterId, topicMetadata } = await broker.metadata([topic]);
   const { resources } = await broker.describeConfigs({ resources: [{ type: topicResource, name: topic }] });
   const partitions = topicMetadata.flatMap(({ partitionMetadata }) => partitionMetadata);
@@ -226,10 +224,4 @@ async function describeAt(broker: AdminBroker, topic: string): Promise<TopicDesc
 /** The name of the broker's error code; undefined where no broker answered. */
 function typeOf(error: unknown): unknown {
   return error instanceof Error && 'type' in error ? error.type : undefined;
-}
-
-/** The broker refuses and would refuse again, as for a lack of permission. */
-function isFinal(error: unknown): error is Error {
-  if (error instanceof TopicRefusedError) return true;
-  return typeOf(error) !== undefined && error instanceof Error && 'retriable' in error && error.retriable === false;
 }

@@ -1,4 +1,5 @@
 /** What an instance that starts for the first time finds in the topic that it will announce to. */
+import { withReader } from '../../lib/with-reader.js';
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
 import { boundsByMost } from '../../pipeline/partition-view.js';
 import type { Logs } from '../../pipeline/ports.js';
@@ -58,15 +59,12 @@ function ofEach<T>({ topic, partitions }: SizedTopic, ask: (at: TopicPartition) 
 
 async function firstRecord(logs: Logs, at: TopicPartition): Promise<UsedOutbound['sample']> {
   const { start, end } = await logs.bounds(at);
-  const reader = logs.reader(at, start);
-  try {
+  return withReader(logs.reader(at, start), async (reader) => {
     for (let position = start; position < end;) {
       const { records, nextOffset } = await reader.next(1);
       if (records[0] !== undefined) return records[0];
       position = nextOffset;
     }
     return null;
-  } finally {
-    reader.close();
-  }
+  });
 }

@@ -63,7 +63,7 @@ test.each<[string, () => Promise<unknown>]>([
 });
 
 test('so is one in asking for topics and versions', async () => {
-  const admin = new TopicAdmin(faulty, impatientClock());
+  const admin = new TopicAdmin(faulty, systemClock);
   await expect(admin.describe('a-topic')).rejects.toBe(fault);
   await admin.close();
   await expect(versionFaults(faulty, systemClock)).rejects.toBe(fault);
