@@ -1,4 +1,6 @@
-/** Who has which input partition and which state, as the group's coordinator knows it: also for callers that are not members of the group. */
+/**
+ * Looks up the owners of input partitions and of state with the group's coordinator. The caller need not be a member.
+ */
 import { AssignerProtocol } from 'kafkajs';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
@@ -15,7 +17,7 @@ import { isWorthRetrying } from '../protocol/protocol-errors.js';
 
 export interface GroupOwnersOptions {
   readonly kafka: KafkaConfig;
-  /** Shared with others of the process; one of its own by default. */
+  /** Shared by the process. If missing, this object makes its own. */
   readonly cluster?: ClusterView;
   readonly groupId: string;
   /** The input topic. */
@@ -25,14 +27,14 @@ export interface GroupOwnersOptions {
 
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 500;
-/** A rebalance is over by then unless it waits for a member that is dead; the caller should not wait for that. */
+/** A rebalance takes less, unless it waits for a dead member. The caller should not wait for that. */
 const PATIENCE_MS = 5_000;
 
 export class GroupOwners implements PartitionOwners, StateHolders {
   readonly #options: GroupOwnersOptions;
   readonly #connections: BrokerConnections;
-  /** What `close` closes. */
-  readonly #own: readonly { close(): Promise<void> }[];
+  /** `close` closes these. */
+  readonly #closables: readonly { close(): Promise<void> }[];
   readonly #coordinator: Coordinator;
 
   constructor(options: GroupOwnersOptions) {
@@ -40,11 +42,11 @@ export class GroupOwners implements PartitionOwners, StateHolders {
     const cluster = options.cluster ?? new ClusterView(kafka, clock);
     this.#options = options;
     this.#connections = new BrokerConnections(kafka);
-    this.#own = options.cluster === undefined ? [this.#connections, cluster] : [this.#connections];
+    this.#closables = options.cluster === undefined ? [this.#connections, cluster] : [this.#connections];
     this.#coordinator = Coordinator.ofGroup(groupId, this.#connections, cluster);
   }
 
-  /** @throws BrokerError where the brokers give no answer, refuse, or the group is between two assignments for 5 s */
+  /** @throws BrokerError if the brokers refuse, or if for 5 s they give no answer or the group is in a rebalance */
   async owners(): Promise<readonly PartitionOwner[]> {
     return ownersIn(await this.#group(), this.#options.topic);
   }
@@ -54,7 +56,7 @@ export class GroupOwners implements PartitionOwners, StateHolders {
     return (await this.#group()).members.map(holderOf);
   }
 
-  /** The group, once it is not between two assignments. @throws BrokerError as `owners` */
+  /** The group, as soon as it is not in a rebalance. @throws BrokerError as `owners` */
   async #group(): Promise<DescribedGroup> {
     const { clock, groupId } = this.#options;
     const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
@@ -69,7 +71,7 @@ export class GroupOwners implements PartitionOwners, StateHolders {
 
   /** Idempotent; never throws. */
   async close(): Promise<void> {
-    await Promise.all(this.#own.map((owned) => owned.close()));
+    await Promise.all(this.#closables.map((one) => one.close()));
   }
 }
 

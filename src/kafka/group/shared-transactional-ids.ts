@@ -1,7 +1,7 @@
 /**
- * Deployments whose transactional ids are the same although their names differ: `<applicationId>-<topic>-<partition>` of
- * application `bugs-tx` with input `eu-bugsev` is that of application `bugs-tx-eu` with input `bugsev`. They would fence
- * each other permanently, and no broker could tell them apart.
+ * Finds deployments with other names but the same transactional ids, `<applicationId>-<topic>-<partition>`. For
+ * example, application `bugs-tx` with input `eu-bugsev` has the ids of application `bugs-tx-eu` with input `bugsev`.
+ * They would fence each other permanently, and no broker could tell them apart.
  */
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
@@ -16,14 +16,14 @@ import { topicsOfMember } from './member-messages.js';
 import { isWorthRetrying } from '../protocol/protocol-errors.js';
 import { TopicAdmin } from '../topics/topic-admin.js';
 
-/** Of which the transactional ids are made. */
+/** The names that a deployment's transactional ids consist of. */
 export interface IdParts {
   readonly applicationId: string;
   readonly input: string;
 }
 
 export interface Namesake extends IdParts {
-  /** Its group has members or offsets on its input; null if the brokers do not tell us. */
+  /** True if its group has members or offsets on its input; null if the brokers do not say. */
   readonly inUse: true | null;
 }
 
@@ -32,18 +32,18 @@ const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 500;
 const NOTHING_COMMITTED = '-1';
 
-/** All other names of a deployment that lead to the same transactional ids. */
+/** All other pairs of names that lead to the same transactional ids. */
 export function namesakesOf({ applicationId, input }: IdParts): IdParts[] {
   const prefix = `${applicationId}-${input}`;
   const dashes = [...prefix].flatMap((character, i) => (character === '-' ? [i] : []));
   return dashes
-    .filter((at) => at > 0 && at < prefix.length - 1 && at !== applicationId.length)
-    .map((at) => ({ applicationId: prefix.slice(0, at), input: prefix.slice(at + 1) }));
+    .filter((dash) => dash > 0 && dash < prefix.length - 1 && dash !== applicationId.length)
+    .map((dash) => ({ applicationId: prefix.slice(0, dash), input: prefix.slice(dash + 1) }));
 }
 
 /**
- * The first other deployment of this cluster that uses the same transactional ids. It has a changelog and an input topic,
- * which are asked for by name, and a group that reads that input.
+ * Finds the first other deployment in this cluster that uses the same transactional ids: its input topic and its
+ * changelog exist, and its group reads that input. Topics are asked for by name.
  * @throws BrokerError if the brokers give no answer
  */
 export async function findNamesake({ kafka, view, clock }: AskedCluster, own: IdParts): Promise<Namesake | null> {
@@ -64,7 +64,7 @@ export async function findNamesake({ kafka, view, clock }: AskedCluster, own: Id
   }
 }
 
-/** Null if the coordinator does not tell. */
+/** Whether the group reads the input; null if the coordinator does not say. */
 async function readsInput(
   coordinator: Coordinator,
   { applicationId: groupId, input }: IdParts,
