@@ -5,15 +5,17 @@ import { ERROR_CODES } from '../protocol/protocol-errors.js';
 import type { Answer } from '../protocol/transaction-requests.js';
 
 /**
- * The last commit of a transactional id that the coordinator has acknowledged to this process, by where it wrote.
+ * Remembers where the last commit of a transactional id wrote, of the commits that the coordinator has acknowledged to
+ * this process.
  *
- * It outlives the producer sessions. The coordinator tells only how the last transaction ended. If a broker is gone, that
- * is the one which could not write to it, and not the commit before, whose markers brokers may have skipped there.
+ * It outlives the producer sessions. The coordinator only reports how the last transaction ended. If a broker is gone,
+ * that is the transaction which could not write to it. It is not the commit before, whose markers may be missing on
+ * that broker.
  */
 export class LastCommit {
   #committed: ReadonlyMap<string, number> | null = null;
   #hasLastOffset = false;
-  /** Of the transaction that is open. */
+  /** Where the records of the open transaction end. */
   #ends = new Map<string, number>();
 
   get known(): KnownCommit | null {
@@ -22,17 +24,17 @@ export class LastCommit {
     return { endIn: (at) => ends.get(nameOf(at)) ?? null, hasLastOffset: this.#hasLastOffset };
   }
 
-  /** A transaction has begun. */
+  /** Call it when a transaction has begun. */
   begun(): void {
     this.#ends = new Map();
   }
 
-  /** A leader has acknowledged records that end before offset `end`. */
+  /** Call it when a leader has acknowledged records that end before offset `end`. */
   wrote(to: TopicPartition, end: number): void {
     this.#ends.set(nameOf(to), end);
   }
 
-  /** An offset of the open transaction is on its way to the group's coordinator. */
+  /** Call it when an offset of the open transaction is being sent to the group's coordinator. */
   sentOffset(sending: Promise<Answer>): void {
     const hadLast = this.#hasLastOffset;
     this.#hasLastOffset = false;
