@@ -5,7 +5,10 @@ import type { Logs } from '../../pipeline/ports.js';
 import { latestOriginRow, latestPositionRow } from '../../store/changelog-rows.js';
 import type { OriginRow, PositionRow } from '../../store/row-codec.js';
 
-/** Every transaction of a partition ends with its position row. After `repartition` rows of others may follow it. */
+/**
+ * Every transaction of a partition ends with its position row. After `repartition`, rows from other partitions may
+ * follow.
+ */
 const FIRST_WINDOW_OFFSETS = 1_000;
 const NEXT_WINDOW_FACTOR = 10;
 const RECORDS_A_READ = 10_000;
@@ -17,11 +20,12 @@ export interface LastRows {
 }
 
 /**
- * The last rows below the last stable offset. Reads windows backwards from the end, each ten times as large as the one
- * before, and every offset once at most. The origin row may be anywhere: all of the changelog is read if it has none.
+ * Finds the last rows below the last stable offset. Reads windows backwards from the end, each ten times as large as
+ * the one before, and each offset at most once. The origin row may be anywhere: a changelog without one is read
+ * completely.
  *
- * @param logs of the kind `compacted`
- * @param read called with the number of records of each read
+ * @param logs must be of the kind `compacted`
+ * @param read called after each read with its number of records
  * @throws what the reader throws; UnknownRowVersionError, CorruptStoreError
  */
 export async function lastRows(

@@ -326,7 +326,7 @@ test('an answer without a partition that was asked for is trouble of that one al
   const reader = world.reader(0);
   world.reader(1);
   await (await world.fetch('catchUp')).answer(nothing(1, 0), nothing(1, 0));
-  expect(world.troubles).toEqual(['0: Fetch has left out t/0']);
+  expect(world.troubles).toEqual(['0: Fetch did not return t/0']);
   expect((await world.fetch('tail')).partitions).toEqual([1]);
   const next = reader.next(1);
   await world.pass(20);
