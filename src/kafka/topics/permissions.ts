@@ -1,6 +1,6 @@
 /**
- * What the brokers allow us, as they say it themselves (KIP-430): nothing is tried out, so that asking changes nothing
- * and disturbs no running instance. A cluster without an authorizer allows everything.
+ * Asks the brokers which operations they allow us (KIP-430). It does not try the operations, so it changes nothing and
+ * disturbs no running instance. A cluster without an authorizer allows everything.
  */
 import type { Clock } from '../../lib/clock.js';
 import { retryUntil } from '../../lib/retry-until.js';
@@ -13,18 +13,18 @@ import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, type KafkaConfig } fr
 import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
 import { WireReader, WireWriter } from '../protocol/wire-format.js';
 
-/** Kafka's numbers of operations (AclOperation): the bits of an answer. */
+/** Kafka's numbers of operations (AclOperation), which are the bits of an answer. */
 const OPERATIONS = { READ: 3, WRITE: 4, DESCRIBE: 8, DESCRIBE_CONFIGS: 10 } as const;
 export type Operation = keyof typeof OPERATIONS;
 
 const METADATA = { apiKey: 3, apiVersion: 8, apiName: 'Metadata' } as const;
 const DESCRIBE_GROUPS = { apiKey: 15, apiVersion: 3, apiName: 'DescribeGroups' } as const;
 const REQUEST_BYTES = 256;
-/** A cluster makes the topics of its coordinators when it is first asked for one. */
+/** A new cluster creates the topics of its coordinators at the first request for a coordinator. */
 const PATIENCE_MS = 10_000;
 const PAUSE_MS = 100;
-/** Brokers say this where they were not asked, or may not tell. */
-const NOT_TOLD = -(2 ** 31);
+/** A broker sends this if it was not asked for operations, or may not say them. */
+const UNKNOWN_OPERATIONS = -(2 ** 31);
 
 export class Permissions {
   readonly #connections: BrokerConnections;
@@ -45,7 +45,7 @@ export class Permissions {
     return this.#connections.close();
   }
 
-  /** Those of `needed` that are not allowed on the topic; none for one that does not exist. @throws as kafkajs does */
+  /** The operations in `needed` that we may not do on the topic; empty if it does not exist. @throws as kafkajs does */
   async lackingOnTopic(topic: string, needed: readonly Operation[]): Promise<Operation[]> {
     const request = new WireWriter(REQUEST_BYTES).int32(1).string(topic).int8(0).int8(0).int8(1).finish();
     const { errorCode, operations } = await this.#ask(call(METADATA, request, readTopicOperations));
@@ -55,7 +55,7 @@ export class Permissions {
     return lacking(operations, needed);
   }
 
-  /** Those of `needed` that are not allowed on the group. @throws as `lackingOnTopic` */
+  /** The operations in `needed` that we may not do on the group. @throws as `lackingOnTopic` */
   async lackingOnGroup(groupId: string, needed: readonly Operation[]): Promise<Operation[]> {
     const coordinator = await this.#addressOf(
       this.#coordinatorOf(COORDINATOR_OF_GROUP, groupId),
@@ -73,15 +73,15 @@ export class Permissions {
   }
 
   /**
-   * Whether the transactional id may be described; whether it may be written shows only when it is used, which would
-   * fence its owner. @throws as `lackingOnTopic`
+   * Whether we may describe the transactional id. Whether we may write with it shows only at its use, which would fence
+   * its owner. @throws as `lackingOnTopic`
    */
   async mayDescribeTransactionalId(id: string): Promise<boolean> {
     const coordinator = this.#coordinatorOf(COORDINATOR_OF_TRANSACTION, id);
     return (await this.#addressOf(coordinator, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED')) !== null;
   }
 
-  /** host:port; null where the broker refuses with `denial`. */
+  /** host:port of the coordinator; null if the brokers refuse with `denial`. */
   async #addressOf(coordinator: Coordinator, denial: string): Promise<string | null> {
     const mayHelp = (error: unknown): boolean => isProtocolError(error) && error.retriable;
     const terms = { clock: this.clock, patienceMs: PATIENCE_MS, pause: { next: () => PAUSE_MS }, mayHelp };
@@ -110,7 +110,7 @@ interface Allowed {
 }
 
 function lacking(operations: number, needed: readonly Operation[]): Operation[] {
-  if (operations === NOT_TOLD) return [];
+  if (operations === UNKNOWN_OPERATIONS) return [];
   return needed.filter((operation) => (operations & (1 << OPERATIONS[operation])) === 0);
 }
 
@@ -129,7 +129,7 @@ function call<T extends object>(
   };
 }
 
-/** Metadata, version 8, of one topic. */
+/** Reads the answer to Metadata, version 8, for one topic. */
 function readTopicOperations(answer: WireReader): Allowed {
   const int32 = (): number => answer.int32();
   answer.int32(); // throttling
@@ -147,10 +147,10 @@ function readTopicOperations(answer: WireReader): Allowed {
     });
     return { errorCode, operations: answer.int32() };
   });
-  return topic ?? { errorCode: ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, operations: NOT_TOLD };
+  return topic ?? { errorCode: ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, operations: UNKNOWN_OPERATIONS };
 }
 
-/** DescribeGroups, version 3, of one group. */
+/** Reads the answer to DescribeGroups, version 3, for one group. */
 function readGroupOperations(answer: WireReader): Allowed {
   answer.int32(); // throttling
   const [group] = answer.array(() => {
@@ -162,5 +162,5 @@ function readGroupOperations(answer: WireReader): Allowed {
     });
     return { errorCode, operations: answer.int32() };
   });
-  return group ?? { errorCode: ERROR_CODES.COORDINATOR_NOT_AVAILABLE, operations: NOT_TOLD };
+  return group ?? { errorCode: ERROR_CODES.COORDINATOR_NOT_AVAILABLE, operations: UNKNOWN_OPERATIONS };
 }
