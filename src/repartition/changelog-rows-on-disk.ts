@@ -1,4 +1,4 @@
-/** The rows of one changelog partition, as a restore would give them, in a folder that is gone afterwards. */
+/** Puts the rows of one changelog partition on disk, as a restore would, in a temporary folder. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,10 @@ import { RocksDbStore } from '../store/rocks-db-store.js';
 const READ_RECORDS = 50_000;
 const WRITE_ROWS = 2_000;
 
-/** Replays the changelog up to its last stable offset and shows `use` what is left of it, in key order. */
+/**
+ * Replays the changelog up to its last stable offset, and gives the remaining rows to `use`, in key order. Removes the
+ * folder afterwards.
+ */
 export async function withRows<T>(
   logs: Logs,
   at: TopicPartition,
