@@ -1,6 +1,6 @@
 /**
  * Which brokers lead and coordinate, as the brokers report it. Each process has one view, shared by all its readers and
- * writers: the highest leader epoch that one of them has seen counts for all of them.
+ * writers. The highest leader epoch that one of them has seen counts for all of them.
  */
 import type { Clock } from '../../lib/clock.js';
 import { BrokerError } from '../../pipeline/errors.js';

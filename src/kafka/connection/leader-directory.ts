@@ -2,7 +2,7 @@
  * Knows which broker leads each partition, in which leader epoch, and which topic a name stands for.
  *
  * It asks several brokers at once. For each partition, the answer with the highest leader epoch counts. It refuses an
- * epoch below the highest that it has ever seen: such an answer comes from a broker that is cut off from its peers.
+ * epoch below the highest that it has ever seen. Such an answer comes from a broker that is cut off from its peers.
  */
 import { Coalesced } from '../../lib/coalesced.js';
 import type { TopicPartition } from '../../lib/record.js';

@@ -44,8 +44,8 @@ export function createAssignor({ topic, partitions, describe, onRefused }: Assig
       metadata: MemberMetadata.encode({ version: 0, topics, userData: encodeMemberInfo(describe()) }),
     }),
     assign: ({ members }) => {
-      const own = describe();
-      const terms = { topic, settings: own.settings };
+      const { settings, changelogId } = describe();
+      const terms = { topic, settings };
       const refused = members.flatMap((member) => refusalOf(member, terms));
       for (const member of refused) onRefused(member);
       const taken = members.filter(({ memberId }) => !refused.some((member) => member.memberId === memberId));
@@ -54,7 +54,7 @@ export function createAssignor({ topic, partitions, describe, onRefused }: Assig
           ? new Map<string, Assignment>()
           : assignPartitions(
               partitions,
-              taken.map((member) => asGroupMember(member, own.changelogId)),
+              taken.map((member) => asGroupMember(member, changelogId)),
             );
       return Promise.resolve(
         members.map(({ memberId }) => ({

@@ -12,8 +12,8 @@ export class UnexpectedFetchError extends Error {
 }
 
 /**
- * Whether joining may succeed later. An unknown topic does not count as transient here, as it does for Kafka's clients:
- * the input was looked up before, so it has been deleted.
+ * Whether joining may succeed later. An unknown topic does not count as transient here, as it does for Kafka's clients.
+ * The input was looked up before, so it has been deleted.
  */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

@@ -1,6 +1,6 @@
 /**
  * Remembers the id of this instance's group member beyond the process. A process that starts after a killed one removes
- * the dead member from the group, so that the group need not wait until the dead session times out.
+ * the dead member from the group. So the group need not wait until the dead session times out.
  */
 import type { Logger } from 'pino';
 import { Backoff } from '../../lib/backoff.js';

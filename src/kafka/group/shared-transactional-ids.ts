@@ -42,15 +42,15 @@ export function namesakesOf({ applicationId, input }: IdParts): IdParts[] {
 }
 
 /**
- * Finds the first other deployment in this cluster that uses the same transactional ids: its input topic and its
+ * Finds the first other deployment in this cluster that uses the same transactional ids. Its input topic and its
  * changelog exist, and its group reads that input. Topics are asked for by name.
  * @throws BrokerError if the brokers give no answer
  */
-export async function findNamesake({ kafka, view, clock }: AskedCluster, own: IdParts): Promise<Namesake | null> {
+export async function findNamesake({ kafka, view, clock }: AskedCluster, ours: IdParts): Promise<Namesake | null> {
   const admin = new TopicAdmin(kafka, clock);
   const connections = new BrokerConnections({ requestTimeout: PATIENCE_MS, ...kafka });
   try {
-    for (const other of namesakesOf(own)) {
+    for (const other of namesakesOf(ours)) {
       const partitions = await admin.countPartitions(other.input);
       if (partitions === null) continue;
       if ((await admin.countPartitions(changelogOf(other.applicationId))) === null) continue;

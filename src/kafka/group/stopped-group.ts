@@ -61,8 +61,8 @@ export class StoppedGroup {
    */
   async setOffsets(topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
     const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }));
-    const who = { groupId: this.groupId, groupGenerationId: NO_GENERATION, memberId: NO_MEMBER };
-    const request = { ...who, topics: [{ topic, partitions }] };
+    const nonMember = { groupId: this.groupId, groupGenerationId: NO_GENERATION, memberId: NO_MEMBER };
+    const request = { ...nonMember, topics: [{ topic, partitions }] };
     await this.#untilReady('OffsetCommit', () =>
       this.#coordinator.ask((broker) => (broker as CommittingBroker).offsetCommit(request)),
     );

@@ -1,10 +1,10 @@
 /**
  * Fetch without a fetch session: our own request and answer on kafkajs's connections.
  *
- * Version 13 (Kafka 3.1) names topics by their ids: a leader refuses the id of a deleted topic, even if another topic
+ * Version 13 (Kafka 3.1) names topics by their ids. A leader refuses the id of a deleted topic, even if another topic
  * has its name now. It is in `fetch-by-id.ts`. Older brokers, and topics without an id, get version 10, by name.
  *
- * Version 10 is used instead of 11, because from 11 on a leader may send a client to a nearby follower (KIP-392): such
+ * Version 10 is used instead of 11, because from 11 on a leader may send a client to a nearby follower (KIP-392). Such
  * an answer has no records. With version 10 the leader always answers itself.
  */
 import type { ProtocolCall } from './protocol-call.js';

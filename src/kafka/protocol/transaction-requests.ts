@@ -81,7 +81,7 @@ export function canFenceOwnSession({ versions }: Pick<ConnectedBroker, 'versions
 /**
  * Ends the session itself (KIP-360): the coordinator aborts its open transaction, and raises its epoch. If the
  * coordinator has begun to abort, it answers CONCURRENT_TRANSACTIONS. While a transaction is open, it does not check
- * the epoch: it would also abort the transaction of a new owner of the id (Kafka 4.3.1). So first check by another
+ * the epoch. It would also abort the transaction of a new owner of the id (Kafka 4.3.1). So first check by another
  * request that the session is valid.
  */
 export function fenceOwnSession(session: ProducerSession, transactionTimeoutMs: number): ProtocolCall<Answer> {

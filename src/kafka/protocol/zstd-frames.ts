@@ -68,15 +68,15 @@ export function* decompressZstd(bytes: Buffer, maxBytes: number): Generator<void
       pieces.push(piece);
     });
     // A copy, because the window in the header is changed.
-    const own = Buffer.from(bytes.subarray(frame.start, frame.end));
-    if (frame.hasWindowDescriptor) own[WINDOW_DESCRIPTOR_AT] = windowDescriptor(frame.windowBytes);
+    const copy = Buffer.from(bytes.subarray(frame.start, frame.end));
+    if (frame.hasWindowDescriptor) copy[WINDOW_DESCRIPTOR_AT] = windowDescriptor(frame.windowBytes);
     let pushed = frame.start;
     for (const end of frame.blockEnds) {
-      stream.push(own.subarray(pushed - frame.start, end - frame.start), false);
+      stream.push(copy.subarray(pushed - frame.start, end - frame.start), false);
       pushed = end;
       yield;
     }
-    stream.push(own.subarray(pushed - frame.start), true);
+    stream.push(copy.subarray(pushed - frame.start), true);
   }
   return Buffer.concat(pieces, length);
 }

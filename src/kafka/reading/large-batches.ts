@@ -3,7 +3,7 @@
  *
  * One batch is opened at a time, and only while the open ones take less than the budget. So together they take at most
  * the budget and one batch of MAX_BATCH_BYTES. Other readers wait in line. If readers wait, an open batch from which no
- * records were read for a while is closed: its reader opens the batch again when it needs it.
+ * records were read for a while is closed. Its reader opens the batch again when it needs it.
  *
  * If a batch takes too long to open, its reader ends with an error, and its partition reports that. The decompression
  * may still take memory later. So no other batch is opened until it has finished, and every reader that waits meanwhile

@@ -1,7 +1,7 @@
 /**
  * Fetches records for the open readers. Decides which partitions to ask which broker for, and when.
  *
- * A broker answers the requests of one connection in turn, so a fetch that waits for new records would delay a reader
+ * A broker answers the requests of one connection in turn. So a fetch that waits for new records would delay a reader
  * that has records to catch up on. So there are two lanes to each broker. A lane is a connection with at most one fetch
  * in flight:
  *
@@ -269,7 +269,9 @@ export class LogFetcher implements ReaderEvents {
     }
   }
 
-  /** Ends the reader if we may not read the topic, so that its user can report it. Else the leader has usually moved. */
+  /**
+   * Ends the reader if we may not read the topic, so that its user can report it. Else the leader has usually moved.
+   */
   #refused(served: Served, errorCode: number): Promise<void> {
     const refused = refusal(errorCode, 'Fetch', served.reader.at);
     if (errorCode === ERROR_CODES.TOPIC_AUTHORIZATION_FAILED) served.reader.fail(refused);

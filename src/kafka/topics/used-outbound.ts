@@ -26,8 +26,8 @@ export interface UsedOutbound {
 }
 
 /**
- * Describes an outbound topic that was used before a first start. Null if this is not a first start (the changelog has
- * records, or the group has an offset), or if the outbound topic was never written to.
+ * Describes an outbound topic that was used before a first start. Null if the outbound topic was never written to, or
+ * if this is not a first start. At a later start the changelog has records, or the group has an offset.
  *
  * It looks at the outbound topic first, and only at committed records. Another instance may start at the same time: its
  * commit shows in the changelog before it shows in the outbound topic, so both instances start.
