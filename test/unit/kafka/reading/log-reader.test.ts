@@ -217,7 +217,7 @@ describe('a batch that cannot be read', () => {
       alone.receive({ ...fetched(0, 1, ''), lastStableOffset, records: damaged }, true, EPOCH);
       const error = await alone.next(10).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ firstOffset: 0, nextOffset: null });
-      expect((error as Error).message).toMatch(/from offset 0 on cannot be read.* another replica lead/);
+      expect((error as Error).message).toMatch(/from offset 0 on cannot be read.* another replica the leader/);
 
       const followed = readerWith({});
       const records = Buffer.concat([damaged, fetched(2, 3, 'b').records]);
