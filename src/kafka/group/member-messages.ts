@@ -80,7 +80,7 @@ export function encodeMemberInfo(info: MemberInfo): Buffer {
   return to.end();
 }
 
-/** Null if this release cannot read it: it has another version, or an instance did not write it. */
+/** Decodes a member info. Null if this release cannot read the bytes: another version, or not written by an instance. */
 export function decodeMemberInfo(userData: Buffer): MemberInfo | null {
   if (userData[0] !== INFO_VERSION) return null;
   try {

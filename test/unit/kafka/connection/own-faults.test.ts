@@ -1,4 +1,4 @@
-/** A fault of this program must not pass for an outage, which is waited out for ever. */
+/** A fault of this program must not pass for an outage, which the program waits out forever. */
 import { AssertionError } from 'node:assert';
 import { logLevel } from 'kafkajs';
 import type { AskedCluster } from '../../../../src/kafka/connection/cluster-view.js';
@@ -28,7 +28,7 @@ const faulty = {
   },
 };
 
-/** @param waits after which whoever waits has tried again, which is an error */
+/** @param waits how many waits are allowed: one more means that a caller has tried again, which is an error */
 function impatientClock(waits = 0): Clock {
   let waited = 0;
   const again = () => (waited++ < waits ? Promise.resolve() : Promise.reject(new Error('it was tried again')));

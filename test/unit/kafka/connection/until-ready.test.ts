@@ -15,7 +15,7 @@ function steppedClock(): Clock {
   };
 }
 
-/** Gives these one after the other, the last one for ever; an error is no answer. */
+/** Gives these answers one after the other, and the last one forever. An error stands for no answer. */
 function answering(...answers: (number | Error)[]) {
   let asked = 0;
   const ask = () => {
