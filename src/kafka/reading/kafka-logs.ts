@@ -164,7 +164,8 @@ function termsOf({ maxPartitionBytes = DEFAULT_MAX_PARTITION_BYTES, ...options }
     maxBatchBytes: options.maxBatchBytes ?? USUAL_MAX_BATCH_BYTES,
     remedy:
       options.remedy ??
-      (({ topic }) => `Or delete the records of ${topic} up to and including this batch (kafka-delete-records.sh)`),
+      (({ topic, partition }, nextOffset) =>
+        `Or delete the records of ${topic}/${partition} below offset ${nextOffset} (kafka-delete-records.sh)`),
     large: options.largeBatches ?? new LargeBatches(clock),
     memory: options.reuseMemory === true ? new RecordMemory(maxPartitionBytes, mostFree) : null,
   };
