@@ -187,8 +187,7 @@ export class LogFetcher implements ReaderEvents {
     }
     // If a quota is exceeded, a broker answers without records, and the connection waits as long as the broker says.
     if (response.clientSideThrottleTime > 0) return;
-    for (const [name, served] of missing)
-      void this.#retryLater(served, new BrokerError(`Fetch did not return ${name}`));
+    for (const [name, served] of missing) void this.#retryLater(served, new BrokerError(`Fetch did not give ${name}`));
   }
 
   #receive(served: Served, answer: FetchedPartition, askedFirst: boolean): void {
@@ -259,11 +258,7 @@ export class LogFetcher implements ReaderEvents {
     try {
       const failure = await this.questions.judgeRange(at, fetchOffset);
       if (failure !== null) served.reader.fail(failure);
-      else
-        await this.#retryLater(
-          served,
-          new BrokerError(`the leader refused offset ${fetchOffset}, which is in the log`),
-        );
+      else await this.#retryLater(served, new BrokerError(`refused offset ${fetchOffset}, which is in the log`));
     } catch (error) {
       await this.#retryLater(served, error as Error);
     }

@@ -184,7 +184,7 @@ test('the error about a leader whose epoch went back says that a restart helps a
   brokers.answers.set('a:1', metadata(1, 5, 'id', alone));
   brokers.leaders.forget(AT);
   await expect(brokers.leaders.find(AT)).rejects.toThrow(
-    /leader of epoch 5, and epoch 6 was seen .* restart this instance/,
+    /leader of epoch 5, but epoch 6 was seen .* restart this instance/,
   );
 });
 
