@@ -122,6 +122,11 @@ export function mustBeKnownToMost(log: string, { byMost }: Pick<LogBounds, 'byMo
   throw new StaleViewError(`too few brokers answer to know who leads ${log}: it waits until more than half do`);
 }
 
+/** Whether a transaction is open in the log. Its last stable offset is below the high watermark only then. */
+export function hasOpenTransaction({ end, highWatermark }: Pick<LogBounds, 'end' | 'highWatermark'>): boolean {
+  return end < highWatermark;
+}
+
 /** The bounds of a log that more than half of the brokers agree on. @throws StaleViewError, BrokerError */
 export async function boundsByMost(logs: Pick<Logs, 'bounds'>, at: TopicPartition): Promise<LogBounds> {
   const bounds = await logs.bounds(at);

@@ -1,19 +1,21 @@
 /**
- * Schemas that use types registered as subjects of their own, with those types.
+ * Finds the types that a schema uses but does not define, because they are registered as their own subjects.
  *
- * A registry gives such a schema as it was registered, with a list of references: the name of each type, and the subject
- * and version that defines it, which may have references too.
+ * A registry returns such a schema as it was registered, with a list of references. A reference has the name of a type,
+ * and the subject and version that define it. That version may have references too.
  */
 import { SchemaWithReferences, UnusableSchema } from '../avro/schema.js';
 
-/** Subjects that one schema may lead to. More is an attack or a mistake, and each costs a question. */
+/** The most subjects that one schema may lead to. More are an attack or a mistake, and each costs a request. */
 const MAX_REFERENCES = 100;
-/** Characters of all schemas that one schema leads to. An answer of a registry may have 4 MiB, and there may be 100. */
+/** The most characters of all schemas that one schema leads to. There may be 100 answers, with up to 4 MiB each. */
 export const MAX_REFERRED_CHARACTERS = 4 * 1_024 * 1_024;
-/** Versions never change, so they are kept: characters of them, and of the one that came last. Most have a few thousand. */
+/**
+ * Versions never change, so they are kept, up to this many characters. Most versions have a few thousand characters.
+ */
 export const MAX_KEPT_CHARACTERS = 2 * 1_024 * 1_024;
 
-/** A schema as a registry answers it; null if the registry does not have it. */
+/** A schema as a registry returns it; null if the registry does not have it. */
 export type RegisteredText = { readonly schema: object; readonly references: unknown } | null;
 
 interface Kept {
@@ -21,7 +23,7 @@ interface Kept {
   readonly characters: number;
 }
 
-/** What one schema leads to. */
+/** The types that one schema leads to. */
 interface Found {
   readonly types: Map<string, object>;
   characters: number;
@@ -33,7 +35,7 @@ interface Reference {
   readonly version: number;
 }
 
-/** Also what leads from one reference to others; thrown and caught in this file. */
+/** The references of a schema, direct or indirect, cannot be used. This file throws and catches it. */
 class BadReferencesError extends Error {
   override readonly name = 'BadReferencesError';
 }
@@ -49,8 +51,9 @@ export class SchemaReferences {
   }
 
   /**
-   * @returns the schema with all that it refers to; null if the registry denies a part of that, which says as little of
-   * the schema as the denial of its id
+   * Completes a schema with the types that it refers to.
+   * @returns null if the registry does not have one of them; then as little is known of the schema as if its id were
+   * unknown
    * @throws what asking the registry throws
    */
   async resolve({ schema, references }: NonNullable<RegisteredText>): Promise<object | null> {
@@ -64,10 +67,10 @@ export class SchemaReferences {
     return found.types.size === 0 ? schema : new SchemaWithReferences([...found.types.values()], schema);
   }
 
-  /** Adds to `found` what `references` lead to, by name. @returns false if the registry denies one */
+  /** Adds the types that `references` lead to, by name, to `found`. @returns false if the registry does not have one */
   async #find(references: unknown, seen: Set<string>, found: Found): Promise<boolean> {
     for (const { name, subject, version } of referencesOf(references)) {
-      if (seen.has(name)) continue; // the first of a name counts; references may also lead in a circle
+      if (seen.has(name)) continue; // The first type of a name counts. Also, references may form a circle.
       seen.add(name);
       if (seen.size > MAX_REFERENCES)
         throw new BadReferencesError(`its references lead to more than ${MAX_REFERENCES} others`);

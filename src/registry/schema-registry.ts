@@ -1,7 +1,7 @@
 /**
- * The schema registry, by its Confluent-compatible API. All of it are plain requests with a limit of time and of bytes. The
- * usual client library (@kafkajs/confluent-schema-registry) has neither limit and turns a refused connection into a 400,
- * and here an outage must never look like an answer.
+ * A client of the schema registry's Confluent-compatible API. Each request has a limit of time and of bytes. The usual
+ * library (@kafkajs/confluent-schema-registry) has neither limit. It also turns a refused connection into a 400, but
+ * here an outage must never look like an answer.
  */
 import { UnusableSchema } from '../avro/schema.js';
 import type { Config } from '../config.js';
@@ -17,21 +17,21 @@ export type RegistryConnection = Config['schemaRegistry'];
 export type Compatibility = { readonly compatible: true } | { readonly compatible: false; readonly reasons: string[] };
 
 const REQUEST_TIMEOUT_MS = 5_000;
-/** A registry keeps each schema in a record of Kafka, which is 1 MB at most by default. */
+/** Enough: a registry keeps each schema in a Kafka record, which has at most 1 MB by default. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
-/** Characters of the registry's own words in a message. */
+/** The most characters of the registry's own text in a message. */
 const MAX_WORDS_LENGTH = 2_000;
-/** A reader of the newest version can read all former ones. */
+/** A reader with the newest version can read records of all former versions. */
 const COMPATIBILITY = 'BACKWARD_TRANSITIVE';
-/** What a registry says to a schema that it does not take: not compatible with former versions, or not valid. */
+/** The statuses with which a registry refuses a schema: not compatible with former versions, or not valid. */
 const REFUSALS: readonly number[] = [409, 422];
-/** What the registry says with a 404 when it has no such subject, version or schema. */
+/** The error codes with which a registry denies a subject, a version or a schema, in an answer with status 404. */
 const NO_SUCH_SUBJECT = 40401;
 const NO_SUCH_VERSION = 40402;
 const NO_SUCH_SCHEMA = 40403;
 const NO_OWN_COMPATIBILITY = 40408;
 
-/** The registry answers, and does not take the schema. */
+/** The registry has refused the schema. */
 export class SchemaRefusedError extends Error {
   override readonly name = 'SchemaRefusedError';
 }
@@ -39,18 +39,18 @@ export class SchemaRefusedError extends Error {
 interface Answer {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
-  /** The answer has more than MAX_ANSWER_BYTES, of which nothing is in `body`. */
+  /** The answer has more than MAX_ANSWER_BYTES. Then `body` is empty. */
   readonly isTooLarge: boolean;
 }
 
 export class SchemaRegistry implements SchemaSource {
   readonly #connection: RegistryConnection;
   readonly #timeoutMs: number;
-  /** A registry may repeat what it was sent, and its words are shown to everyone who asks for readiness. */
+  /** Hides the password: a registry may repeat a request in its answer, and readiness shows that text to everybody. */
   readonly #hide: HideSecrets;
   readonly #references = new SchemaReferences((subject, version) => this.#version(subject, version));
 
-  /** @param timeoutMs for each request with its answer, in milliseconds */
+  /** @param timeoutMs the limit for each request with its answer, in milliseconds */
   constructor(connection: RegistryConnection, timeoutMs = REQUEST_TIMEOUT_MS) {
     this.#connection = connection;
     this.#timeoutMs = timeoutMs;
@@ -64,13 +64,13 @@ export class SchemaRegistry implements SchemaSource {
     return found === null ? null : this.#references.resolve(found);
   }
 
-  /** A version that others refer to. They keep it in use after its subject is deleted. */
+  /** A version that other schemas refer to. It may still be in use after its subject was deleted. */
   async #version(subject: string, version: number): Promise<RegisteredText> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}?deleted=true`;
     return registeredText(await this.#ask('GET', path), path, [NO_SUCH_SUBJECT, NO_SUCH_VERSION, NO_SUCH_SCHEMA]);
   }
 
-  /** The id that the schema has under `subject`; null where it is not registered there. */
+  /** The id that the schema has under `subject`; null if it is not registered there. */
   async idOf(subject: string, schema: object): Promise<number | null> {
     const path = `/subjects/${encodeURIComponent(subject)}`;
     const answer = await this.#ask('POST', path, { schema: JSON.stringify(schema) });
@@ -80,7 +80,9 @@ export class SchemaRegistry implements SchemaSource {
     return id;
   }
 
-  /** The id of the first version of `subject`, which stays when schemas are upgraded; null for an unknown subject. */
+  /**
+   * The id of the first version of `subject`, which stays after upgrades of schemas; null if the subject is unknown.
+   */
   async idOfFirstVersion(subject: string): Promise<number | null> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions/1`;
     const answer = await this.#ask('GET', path);
@@ -91,9 +93,9 @@ export class SchemaRegistry implements SchemaSource {
   }
 
   /**
-   * Registers the schema as the newest version of `subject`, which from then on takes only versions that can read all
-   * former ones. Registering what is there already gives its id again.
-   * @throws RegistryUnavailableError; SchemaRefusedError, with the registry's words
+   * Registers the schema as the newest version of `subject`. From then on, the subject accepts only versions that can
+   * read all former ones. If the schema is already registered, its id is returned.
+   * @throws RegistryUnavailableError; SchemaRefusedError with the registry's text
    */
   async register(subject: string, schema: object): Promise<number> {
     const pathOfConfig = configOf(subject);
@@ -101,15 +103,15 @@ export class SchemaRegistry implements SchemaSource {
     const path = `/subjects/${encodeURIComponent(subject)}/versions`;
     const answer = await this.#ask('POST', path, { schema: JSON.stringify(schema) });
     if (REFUSALS.includes(answer.status))
-      throw new SchemaRefusedError(`the schema registry does not take a version of ${subject}: ${wordsOf(answer)}`);
+      throw new SchemaRefusedError(`the schema registry refused a version of ${subject}: ${textIn(answer)}`);
     const { id } = this.#found(answer, path).body;
     if (typeof id !== 'number') throw unusable(path, answer);
     return id;
   }
 
   /**
-   * Whether `register` would be accepted, in the registry's words. A new subject takes any schema; one that demands
-   * less compatibility than we do would take any too, so that its consent means nothing.
+   * Whether the registry would accept `register`, and if not, why. A new subject accepts any schema. The consent of a
+   * subject that demands less compatibility than we do means nothing, so it counts as not compatible.
    */
   async check(subject: string, schema: object): Promise<Compatibility> {
     const path = `/compatibility/subjects/${encodeURIComponent(subject)}/versions?verbose=true`;
@@ -122,11 +124,13 @@ export class SchemaRegistry implements SchemaSource {
       return { compatible, reasons: Array.isArray(messages) ? messages.map(String) : ['the registry gives no reason'] };
     const demanded = await this.#compatibilityOf(subject);
     if (demanded === COMPATIBILITY) return { compatible };
-    const reason = `the subject demands ${demanded ?? 'no'} compatibility, not ${COMPATIBILITY}: registering sets it`;
+    const reason =
+      `the subject demands ${demanded ?? 'no'} compatibility, not ${COMPATIBILITY}: ` +
+      'run `company-sync schemas register`, which sets it';
     return { compatible: false, reasons: [reason] };
   }
 
-  /** Null where the subject has none of its own. */
+  /** The compatibility set for the subject itself; null if none is set. */
   async #compatibilityOf(subject: string): Promise<string | null> {
     const path = configOf(subject);
     const answer = await this.#ask('GET', path);
@@ -163,7 +167,7 @@ export class SchemaRegistry implements SchemaSource {
   }
 }
 
-/** A question that any registry can answer. @returns a function that rejects with RegistryUnavailableError without an answer */
+/** Returns a function that sends a request which any registry can answer. It rejects with RegistryUnavailableError. */
 export function askRegistry({ schemaRegistry, topics }: Pick<Config, 'schemaRegistry' | 'topics'>) {
   const registry = new SchemaRegistry(schemaRegistry);
   return () => registry.idOfFirstVersion(`${topics.companySynchronized}-value`);
@@ -173,23 +177,25 @@ function configOf(subject: string): string {
   return `/config/${encodeURIComponent(subject)}`;
 }
 
-/** A 404 of the registry itself; one of a proxy before it has no such code. */
+/**
+ * Whether the registry itself denies it. A 404 of a proxy in front of the registry does not have such an error code.
+ */
 function isDenied({ status, body }: Answer, codes: readonly number[]): boolean {
   return status === 404 && typeof body.error_code === 'number' && codes.includes(body.error_code);
 }
 
 function unusable(path: string, { status, body, isTooLarge }: Answer): RegistryUnavailableError {
-  const words = isTooLarge ? `more than ${MAX_ANSWER_BYTES} bytes` : wordsOf({ body });
-  const message = words === '' ? '' : `: ${words}`;
+  const text = isTooLarge ? `more than ${MAX_ANSWER_BYTES} bytes` : textIn({ body });
+  const message = text === '' ? '' : `: ${text}`;
   const hint = status === 401 || status === 403 ? ' (check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD)' : '';
-  return new RegistryUnavailableError(`the schema registry answers ${path} with ${status}${message}${hint}`);
+  return new RegistryUnavailableError(`the schema registry answered ${path} with ${status}${message}${hint}`);
 }
 
-function wordsOf({ body }: Pick<Answer, 'body'>): string {
+function textIn({ body }: Pick<Answer, 'body'>): string {
   return typeof body.message === 'string' ? body.message.slice(0, MAX_WORDS_LENGTH) : '';
 }
 
-/** Null for more than MAX_ANSWER_BYTES. */
+/** The body of a response; null if it has more than MAX_ANSWER_BYTES. */
 function textOf(response: Response): Promise<string | null> {
   return boundedText(response, MAX_ANSWER_BYTES).catch((error: unknown) => {
     if (error instanceof AnswerTooLargeError) return null;
@@ -197,11 +203,11 @@ function textOf(response: Response): Promise<string | null> {
   });
 }
 
-/** The schema in an answer; null if the registry denies that it has it. @throws RegistryUnavailableError */
+/** The schema in an answer; null if the registry does not have it. @throws RegistryUnavailableError */
 function registeredText(answer: Answer, path: string, denials: readonly number[]): RegisteredText {
   if (isDenied(answer, denials)) return null;
   if (answer.status !== 200) throw unusable(path, answer);
-  // A schema that is too large or of another type is an answer too: nothing that could be a SyncEvent.
+  // A schema that is too large or of another type is a usable answer: it cannot be a SyncEvent.
   if (answer.isTooLarge) return unusableSchema(`the schema has more than ${MAX_ANSWER_BYTES} bytes`);
   const { schema, schemaType, references } = answer.body;
   if (typeof schema !== 'string') throw unusable(path, answer);
@@ -218,7 +224,7 @@ function unusableSchema(why: string): RegisteredText {
 function parseObject(text: string): object {
   try {
     const parsed: unknown = JSON.parse(text);
-    // A bare "string" is a schema too.
+    // A bare "string" is also a schema.
     return typeof parsed === 'object' && parsed !== null ? parsed : { type: parsed };
   } catch {
     return { type: text };
@@ -231,17 +237,17 @@ function asRecord(text: string): Record<string, unknown> {
     const parsed: unknown = JSON.parse(text);
     return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
   } catch {
-    return {}; // no JSON, so no answer of a registry: the status alone will be judged
+    return {}; // The body is not JSON, so it is not from a registry. Only the status counts.
   }
 }
 
-/** All that fails outside is a TypeError of one of these words, whatever lies below: a redirect to nowhere is a TypeError too. */
+/** Every failure outside is a TypeError of one of these words, whatever its cause: a redirect to nowhere is a TypeError too. */
 function isFailureOfFetch(error: unknown): boolean {
   const { message } = error as { readonly message?: unknown };
   return message === 'fetch failed' || message === 'terminated';
 }
 
-/** What fetch throws says only that it failed; the reason lies below. */
+/** The reason of a failed fetch. The error of `fetch` itself says only that it failed; the reason is its cause. */
 function reasonOf(error: unknown): string {
   const reason = (error as { readonly cause?: unknown }).cause ?? error;
   return reason instanceof Error ? reason.message : String(reason);

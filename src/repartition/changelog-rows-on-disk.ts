@@ -1,7 +1,8 @@
-/** The rows of one changelog partition, as a restore would give them, in a folder that is gone afterwards. */
+/** Puts the rows of one changelog partition on disk, as a restore would, in a temporary folder. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { withReader } from '../lib/with-reader.js';
 import type { TopicPartition } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
 import { changesOf } from '../store/changelog-rows.js';
@@ -11,7 +12,10 @@ import { RocksDbStore } from '../store/rocks-db-store.js';
 const READ_RECORDS = 50_000;
 const WRITE_ROWS = 2_000;
 
-/** Replays the changelog up to its last stable offset and shows `use` what is left of it, in key order. */
+/**
+ * Replays the changelog up to its last stable offset, and gives the remaining rows to `use`, in key order. Removes the
+ * folder afterwards.
+ */
 export async function withRows<T>(
   logs: Logs,
   at: TopicPartition,
@@ -33,15 +37,12 @@ export async function withRows<T>(
 
 async function replay(logs: Logs, at: TopicPartition, store: RocksDbStore): Promise<void> {
   const { start, end } = await logs.bounds(at);
-  const reader = logs.reader(at, start);
-  try {
+  await withReader(logs.reader(at, start), async (reader) => {
     for (let position = start; position < end;) {
       const { records, nextOffset } = await reader.next(READ_RECORDS);
       for (let from = 0; from < records.length; from += WRITE_ROWS)
         await store.write(changesOf(records, from, Math.min(from + WRITE_ROWS, records.length)));
       position = nextOffset;
     }
-  } finally {
-    reader.close();
-  }
+  });
 }

@@ -1,4 +1,4 @@
-/** Reads every row of the changelog, and says what they come to. */
+/** Reads every row of the changelog, and computes their number, their sum and the positions. */
 import { createHash } from 'node:crypto';
 import type { Logs } from '../pipeline/ports.js';
 import type { Pair } from '../store/key-value-store.js';
@@ -6,23 +6,23 @@ import { decodePositionRow } from '../store/row-codec.js';
 import { isOriginKey, isPositionKey, parseRowKey } from '../store/row-keys.js';
 import { withRows } from './changelog-rows-on-disk.js';
 
-/** What all rows come to, whatever partitions they are in. */
+/** Figures of all rows. `rows` and `sum` do not depend on which partitions the rows are in. */
 export interface Survey {
   readonly rows: number;
-  /** Of the hashes of all rows, so that their order does not matter. */
+  /** The sum of the hashes of all rows, so that their order does not matter. */
   readonly sum: bigint;
-  /** Input offset of each partition's position row; null where it has none. */
+  /** The input offset in each partition's position row; null if a partition has none. */
   readonly positions: readonly (number | null)[];
 }
 
 const SUM_BITS = 64;
 
-/** A company has a row where its key does not go. */
+/** A company has a row in a partition that its key does not lead to. */
 export class MisplacedRowError extends Error {
   override readonly name = 'MisplacedRowError';
 }
 
-/** @param mayHold whether a partition may have the rows of a company @throws MisplacedRowError */
+/** Surveys all partitions. @param mayHold whether a partition may have a company's rows @throws MisplacedRowError */
 export async function surveyChangelog(
   logs: Logs,
   changelog: string,
@@ -53,11 +53,11 @@ export async function surveyChangelog(
   return { rows, sum, positions };
 }
 
-/** The record key of the company that a row is of. */
+/** The record key of the company that a row belongs to. */
 export function companyOf(key: Buffer): Buffer {
   const parsed = parseRowKey(key);
   if ('companyId' in parsed) return Buffer.from(parsed.companyId);
-  throw new Error(`the ${parsed.kind} row is not of a company`);
+  throw new Error(`a ${parsed.kind} row does not belong to a company`);
 }
 
 function hashOf({ key, value }: Pair): bigint {

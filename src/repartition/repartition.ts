@@ -1,29 +1,31 @@
 /**
- * Moves the state to where companies are written after the input got more partitions, while no instance runs:
+ * Gives the input more partitions, and moves the state of each company to the partition of its key. No instance may
+ * run.
  *
- *   survey    every row is read and counted; all that was written has been consumed
- *   mark      the group's offsets become marks, which stop every partition of an instance that starts meanwhile
- *   grow      the input, then the changelog
- *   move      partition by partition, each in one transaction: the rows of others go to them, tombstones stay, and the
- *             partition's mark says that it is done
- *   check     every row is read and counted again, and is where its company's key goes
- *   unmark    the group's offsets become those that the position rows say
+ *   survey    check that all records were consumed; read and count every row
+ *   mark      replace the group's offsets by marks, which stop every partition of an instance that starts meanwhile
+ *   grow      add partitions to the input, then to the changelog
+ *   move      for each partition, in one transaction: write rows to their new partitions, tombstones in their place,
+ *             and a mark which says that this partition is done
+ *   check     read and count every row again; each must be in the partition of its company's key
+ *   unmark    replace the marks by the offsets in the position rows
  *
- * Killed at any point, it goes on from there when it is run again: the marks say how far it has come. Holds keep the
- * partition and offset that they are named by, and so do the offsets in rows: they are names of records by then.
+ * If it is killed at any point, run it again: the marks say how far it has come. Holds, and other offsets in rows, keep
+ * their old partition and offset: they are names of records.
  */
 import type { TopicPartition } from '../lib/record.js';
 import type { LogBounds, Logs, Transactions } from '../pipeline/ports.js';
+import { hasOpenTransaction } from '../pipeline/partition-view.js';
 import { decodeRepartitionMark, encodeRepartitionMark, type RepartitionMark } from '../pipeline/repartition-mark.js';
 import { withRows } from './changelog-rows-on-disk.js';
 import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
-import { BEGIN_ANEW } from '../kafka/topics/input-growth.js';
+import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import { RowMover } from './row-mover.js';
 import { stopFirst, type StoppedGroup } from '../kafka/group/stopped-group.js';
 import type { TopicAdmin } from '../kafka/topics/topic-admin.js';
 
-/** It cannot be done as things are; the message says what to do. */
+/** The repartitioning cannot be done now. The message says why, and what to do. */
 export class RepartitionRefusedError extends Error {
   override readonly name = 'RepartitionRefusedError';
 }
@@ -32,7 +34,9 @@ export interface RepartitionPorts {
   readonly applicationId: string;
   readonly input: string;
   readonly changelog: string;
-  /** The deployment whose input it is, where this is a shadow of it: only that one may let it grow. */
+  /**
+   * If this is a shadow: the deployment that owns the input. Only that deployment may add partitions. Otherwise null.
+   */
   readonly shadowOf: string | null;
   readonly logs: Logs;
   readonly transactions: Transactions;
@@ -45,24 +49,26 @@ export interface RepartitionPorts {
 type Counts = Pick<RepartitionMark, 'from' | 'to'>;
 
 /**
- * @param wanted how many partitions the input is to have; null for as many as it has
- * @throws RepartitionRefusedError, and what the ports throw; run it again then
+ * Repartitions, or continues a repartitioning that was interrupted.
+ *
+ * @param wanted how many partitions the input should have; null for as many as it has
+ * @throws RepartitionRefusedError, and what the ports throw: then run it again
  */
 export async function repartition(ports: RepartitionPorts, wanted: number | null): Promise<void> {
   const { input, report } = ports;
   await mustBeStopped(ports);
   const marks = await readMarks(ports);
   const counts = await countsOf(ports, marks, wanted);
-  if (counts === null) return report(`nothing to do: the changelog has as many partitions as ${input}`);
+  if (counts === null) return report(`nothing to do: the changelog already has as many partitions as ${input}`);
   mustNotGrowAsShadow(ports, counts, marks.length);
   const { from, to } = counts;
   const begun = marks.some((mark) => mark !== null);
   if (!begun) await mustBeConsumed(ports, counts);
 
-  // Once begun, some companies may have moved.
+  // If it was begun before, some companies may have moved.
   const before = await survey(ports, begun ? [from, to] : [from]);
   if (!begun) mustSpeakOfAll(before, await committedOffsets(ports, from), ports);
-  report(`${before.rows} rows in ${from} partitions are to be spread over ${to}`);
+  report(`moving ${before.rows} rows from ${from} to ${to} partitions`);
   await mark(ports, counts, range(0, from), marks);
   await grow(ports, input, to);
   await mark(ports, counts, range(from, to), marks);
@@ -79,11 +85,12 @@ async function mustBeStopped({ group, applicationId }: RepartitionPorts): Promis
 
 async function countOf({ admin }: RepartitionPorts, topic: string): Promise<number> {
   const count = await admin.countPartitions(topic);
-  if (count === null) throw new RepartitionRefusedError(`topic ${topic} does not exist`);
+  if (count === null)
+    throw new RepartitionRefusedError(`topic ${topic} does not exist: create it with \`company-sync topics create\``);
   return count;
 }
 
-/** Null where there is nothing to do. */
+/** From how many partitions to how many the state moves; null if there is nothing to do. */
 async function countsOf(
   ports: RepartitionPorts,
   marks: readonly (RepartitionMark | null)[],
@@ -93,7 +100,8 @@ async function countsOf(
   if (begun != null) {
     if (wanted !== null && wanted !== begun.to)
       throw new RepartitionRefusedError(
-        `one from ${begun.from} to ${begun.to} partitions was begun: finish that first`,
+        `a repartitioning from ${begun.from} to ${begun.to} partitions was begun: ` +
+          `finish it first, with --partitions ${begun.to}`,
       );
     return begun;
   }
@@ -101,7 +109,8 @@ async function countsOf(
   const to = wanted ?? inputs;
   if (to < inputs || to < changelogs)
     throw new RepartitionRefusedError(
-      `${ports.input} has ${inputs} partitions and the changelog ${changelogs}: partitions cannot become fewer than that`,
+      `${ports.input} has ${inputs} partitions and the changelog has ${changelogs}: neither can get fewer partitions; pass a ` +
+        `higher --partitions`,
     );
   return to === changelogs ? null : { from: changelogs, to };
 }
@@ -109,8 +118,8 @@ async function countsOf(
 function mustNotGrowAsShadow({ shadowOf, input }: RepartitionPorts, { to }: Counts, inputs: number): void {
   if (shadowOf === null || to <= inputs) return;
   throw new RepartitionRefusedError(
-    `${input} has ${inputs} partitions and is shared with ${shadowOf}, whose companies would go on where they have no ` +
-      `state: repartition ${shadowOf} first, without --shadow, and then the shadow`,
+    `${input} has ${inputs} partitions and is shared with ${shadowOf}: with more partitions, events of its companies would ` +
+      `go where they have no state. Repartition ${shadowOf} first, without --shadow, and then the shadow`,
   );
 }
 
@@ -128,7 +137,7 @@ function committedOffsets({ logs, input: topic }: RepartitionPorts, count: numbe
   return Promise.all(range(0, count).map(committed));
 }
 
-/** @throws RepartitionRefusedError while too few brokers answer: one that is cut off would give an old end */
+/** @throws RepartitionRefusedError while too few brokers answer: a broker that is cut off would give an old end */
 async function boundsByMost(logs: Logs, at: TopicPartition): Promise<LogBounds> {
   const bounds = await logs.bounds(at);
   if (bounds.byMost) return bounds;
@@ -137,34 +146,40 @@ async function boundsByMost(logs: Logs, at: TopicPartition): Promise<LogBounds> 
   );
 }
 
-/** Before it is fenced: the coordinator knows how it ended only until then. */
-async function mustBeWhole({ logs, changelog: topic }: RepartitionPorts, partition: number): Promise<void> {
-  const { end, highWatermark } = await boundsByMost(logs, { topic, partition });
-  if (end === highWatermark) return;
+/** Call it before the fencing: the coordinator knows only until then how the transaction ended. */
+async function mustHaveNoOpenTransaction(
+  { logs, changelog: topic }: RepartitionPorts,
+  partition: number,
+): Promise<void> {
+  const bounds = await boundsByMost(logs, { topic, partition });
+  if (!hasOpenTransaction(bounds)) return;
   throw new RepartitionRefusedError(
-    `partition ${topic}/${partition} has a transaction open from offset ${end} on: start an instance, which ends it, and ` +
-      'stop it again',
+    `partition ${topic}/${partition} has a transaction open from offset ${bounds.end} on: start an instance, which ends the ` +
+      'transaction, and stop the instance again',
   );
 }
 
-/** Whatever is left unread would be read with the state of other companies. Fenced first, so that the offsets are final. */
+/**
+ * Later, unread records would be read with the state of other companies. Fences first, so that the offsets are final.
+ */
 async function mustBeConsumed(ports: RepartitionPorts, { from }: Counts): Promise<void> {
   const { logs, input: topic } = ports;
   for (const partition of range(0, from)) {
-    await mustBeWhole(ports, partition);
+    await mustHaveNoOpenTransaction(ports, partition);
     await (await fence(ports, partition)).discard();
-    const { start, end, highWatermark } = await boundsByMost(logs, { topic, partition });
-    if (end < highWatermark)
+    const bounds = await boundsByMost(logs, { topic, partition });
+    const { start, end } = bounds;
+    if (hasOpenTransaction(bounds))
       throw new RepartitionRefusedError(
-        `partition ${topic}/${partition} has a transaction open from offset ${end} on, and what follows cannot be consumed ` +
-          'before it ends: `company-sync doctor` says what to do where it does not',
+        `partition ${topic}/${partition} has a transaction open from offset ${end} on, and later records cannot be consumed ` +
+          'before it ends. If it does not end, `company-sync doctor` says what to do',
       );
     const position = (await logs.committedOffset({ topic, partition }))?.offset ?? start;
     if (position === end) continue;
     throw new RepartitionRefusedError(
-      `partition ${topic}/${partition} is consumed up to ${position} and ends at ${end}: stop all who write to ${topic}, ` +
-        `let the processor consume the rest, stop it, and only then repartition. Where the input has grown already, ` +
-        `that is too late: ${BEGIN_ANEW}`,
+      `partition ${topic}/${partition} is consumed up to ${position} and ends at ${end}: stop all writers of ${topic}, ` +
+        `let the processor consume the rest, stop the processor, and only then repartition. If the input has already grown, ` +
+        `it is too late for that: ${BEGIN_AGAIN}`,
     );
   }
 }
@@ -173,13 +188,13 @@ function mustSpeakOfAll({ positions }: Survey, committed: readonly (number | nul
   positions.forEach((position, partition) => {
     if (position !== (committed[partition] ?? null))
       throw new RepartitionRefusedError(
-        `partition ${input}/${partition}: the changelog speaks up to ${position ?? 'nothing'} and the group's offset is ` +
-          `${committed[partition] ?? 'not there'}: start the processor, which says what to do, and let it consume everything`,
+        `partition ${input}/${partition}: the changelog's position is ${position ?? 'missing'} and the group's offset is ` +
+          `${committed[partition] ?? 'missing'}: start the processor, which says what to do, and let it consume everything`,
       );
   });
 }
 
-/** @throws RepartitionRefusedError where companies are not where the default partitioner puts them */
+/** @throws RepartitionRefusedError if a company is not in the partition that the default partitioner chooses */
 async function survey(ports: RepartitionPorts, counts: readonly number[]): Promise<Survey> {
   const { logs, changelog, input } = ports;
   const mayHold = (partition: number, companyId: Buffer) =>
@@ -189,14 +204,14 @@ async function survey(ports: RepartitionPorts, counts: readonly number[]): Promi
   } catch (error) {
     if (!(error instanceof MisplacedRowError)) throw error;
     throw new RepartitionRefusedError(
-      `${error.message}, where the default partitioner did not put it: a writer of ${input} uses another one, ` +
-        `or went on after it had grown. The state cannot be moved then: ${BEGIN_ANEW}`,
+      `${error.message}, which the default partitioner did not choose: a writer of ${input} uses another partitioner, or ` +
+        `has written after the input had grown. Then the state cannot be moved: ${BEGIN_AGAIN}`,
       { cause: error },
     );
   }
 }
 
-/** Marks those that have no mark yet. */
+/** Marks the partitions that have no mark yet. */
 async function mark(
   { group, input, report }: RepartitionPorts,
   { from, to }: Counts,
@@ -207,7 +222,9 @@ async function mark(
   if (unmarked.length === 0) return;
   const offset = encodeRepartitionMark({ from, to, moved: false });
   await group.setOffsets(input, new Map(unmarked.map((partition) => [partition, offset])));
-  report(`partitions ${unmarked[0]} to ${unmarked.at(-1)} are stopped until this is finished`);
+  report(
+    `marked partitions ${unmarked[0]} to ${unmarked.at(-1)}: they do not run until the repartitioning is finished`,
+  );
 }
 
 async function grow(ports: RepartitionPorts, topic: string, to: number): Promise<void> {
@@ -225,11 +242,12 @@ async function movePartition(ports: RepartitionPorts, counts: Counts, partition:
     const moved = await withRows(logs, { topic: changelog, partition }, async (pairs) => {
       const mover = new RowMover(producer, changelog, partition, counts.to);
       for await (const pair of pairs) await mover.take(pair);
-      // An old one without a position row has consumed nothing and has nothing to consume; a new one consumes it all.
+      // An old partition without a position row has consumed nothing, and has nothing to consume. A new one consumes
+      // all.
       return mover.finish(topic, partition < counts.from ? end : start);
     });
-    const mark = { offset: encodeRepartitionMark({ ...counts, moved: true }), leaderEpoch: -1 };
-    await producer.sendOffset({ topic, partition }, mark);
+    const movedMark = { offset: encodeRepartitionMark({ ...counts, moved: true }), leaderEpoch: -1 };
+    await producer.sendOffset({ topic, partition }, movedMark);
     await producer.commit();
     ports.report(`partition ${partition}: ${moved} rows moved`);
   } finally {
@@ -243,16 +261,16 @@ async function checkAndUnmark(ports: RepartitionPorts, { to }: Counts, before: S
   if (after.rows !== before.rows || after.sum !== before.sum)
     throw new Error(
       `there were ${before.rows} rows (sum ${before.sum}) and now there are ${after.rows} (sum ${after.sum}): ` +
-        `the partitions stay stopped`,
+        `the partitions stay stopped. See "More partitions" in docs/architecture.md`,
     );
   const offsets = new Map<number, number>();
   after.positions.forEach((position, partition) => {
     if (position === null) throw new Error(`partition ${partition} has no position row: the partitions stay stopped`);
     offsets.set(partition, position);
   });
-  ports.report(`checked: ${after.rows} rows, each where its company is written now`);
+  ports.report(`checked: ${after.rows} rows, each in the partition of its company's key`);
   await ports.group.setOffsets(ports.input, offsets);
-  ports.report(`done: the processor can be started on ${to} partitions`);
+  ports.report(`done: start the processor, on ${to} partitions`);
 }
 
 function fence({ transactions, applicationId, input }: RepartitionPorts, partition: number) {

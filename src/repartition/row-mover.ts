@@ -1,4 +1,4 @@
-/** Moves the rows of one changelog partition to where their companies are written now, within one transaction. */
+/** Moves rows of one changelog partition to the partitions of their companies' keys, within one transaction. */
 import type { RecordToWrite } from '../lib/record.js';
 import { NO_HEADERS } from '../lib/record.js';
 import type { TransactionalProducer } from '../pipeline/ports.js';
@@ -12,7 +12,7 @@ import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 
 const ROWS_A_WRITE = 2_000;
 
-/** Writes the rows of one partition to where they belong, and tombstones in their place. */
+/** Writes the rows of one partition to their new partitions, and tombstones in their place. */
 export class RowMover {
   #moved = 0;
   #waiting: Pair[] = [];
@@ -28,12 +28,12 @@ export class RowMover {
   async take(row: Pair): Promise<void> {
     if (isPositionKey(row.key)) this.#position = row.value;
     else if (isOriginKey(row.key))
-      return; // It stays; the other partitions get theirs at their first take-over.
+      return; // It stays. The other partitions write their own at their first take-over.
     else if (partitionOfKey(companyOf(row.key), this.partitions) !== this.partition) this.#waiting.push(row);
     if (this.#waiting.length >= ROWS_A_WRITE) await this.#flush();
   }
 
-  /** Writes the rest, and a position row last. @returns how many rows have moved */
+  /** Writes the rest of the rows, and then a position row. @returns how many rows have moved */
   async finish(input: string, firstPosition: number): Promise<number> {
     await this.#flush();
     const position = this.#position === null ? null : decodePositionRow(this.#position);
@@ -69,7 +69,7 @@ export class RowMover {
 function positionRow(topic: string, offset: number): Buffer {
   const to = new ByteWriter();
   to.begin();
-  // Rows of several partitions meet here: the next owner of the partition counts them again.
+  // Now this partition has rows of several partitions: its next owner counts companies again.
   writePositionRow(to, { topic, offset, countedUnder: FIRST_VOCABULARY });
   return to.end();
 }

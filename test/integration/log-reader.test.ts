@@ -242,7 +242,7 @@ test('closing ends whoever waits, at once and for good', async () => {
 test('two at once cannot wait for one reader', async () => {
   const reader = openLogs().reader(await newPartition(), 0);
   const first = expect(reader.next(1)).rejects.toThrow(ReaderClosedError);
-  await expect(reader.next(1)).rejects.toThrow('waited for already');
+  await expect(reader.next(1)).rejects.toThrow('only one call of next() may be pending');
   reader.close();
   await first;
 });

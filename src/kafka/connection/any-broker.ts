@@ -1,5 +1,6 @@
-/** For questions that every broker can answer: asked of one at a time, or of several at once. */
+/** Asks questions that every broker can answer: of one broker at a time, or of several at once. */
 import type { Clock } from '../../lib/clock.js';
+import { settlesWithin } from '../../lib/long-promise.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { BrokerConnections } from './broker-connections.js';
 import type { ConnectedBroker } from '../protocol/protocol-call.js';
@@ -7,19 +8,19 @@ import type { KafkaConfig } from './cluster.js';
 import { isProtocolError } from '../protocol/protocol-errors.js';
 import { survey, type Surveyed, type SurveyOptions, type Answered } from './broker-survey.js';
 
-/** Connecting included. Well below the patience of those who ask, so that a frozen broker leaves time for another. */
+/** For connecting and the answer. Callers wait much longer, so after a frozen broker there is time for another one. */
 const ANSWER_TIMEOUT_MS = 4_000;
 
 /**
- * Stays with one broker until that fails or is found to be wrong, then goes on to the next. It is shared by its
- * callers and outlives them: a caller that starts again after a failure must not begin with the same broker.
+ * Asks one broker until that broker fails or gives a wrong answer, and then the next one. Callers share this object,
+ * and it outlives them: a caller that starts again after a failure must not begin with the same broker.
  */
 export class AnyBroker {
   #brokers: readonly string[] = [];
-  /** As the brokers themselves are known to the cluster, once one of them has said so. */
+  /** The addresses by which the cluster knows its brokers. Empty until a broker has named them. */
   #learnt: readonly string[] = [];
   #current = 0;
-  /** How many questions went to several brokers: each begins with the next broker. */
+  /** How many questions went to several brokers. Each question begins with the next broker. */
   #surveys = 0;
 
   constructor(
@@ -27,15 +28,15 @@ export class AnyBroker {
     private readonly clock: Clock,
   ) {}
 
-  /** How many attempts it takes until each broker has had one. */
+  /** How many attempts are needed to ask each broker once. */
   async count(): Promise<number> {
     await this.#address();
     return this.#brokers.length;
   }
 
   /**
-   * One attempt; the next one goes to another broker where this one fails.
-   * @throws what `question` throws; NoAnswerError where no answer came in time
+   * Makes one attempt. If it fails, the next attempt goes to another broker.
+   * @throws what `question` throws; NoAnswerError if the answer takes longer than `timeoutMs`
    */
   async ask<T>(
     connections: Pick<BrokerConnections, 'ask' | 'drop'>,
@@ -52,11 +53,11 @@ export class AnyBroker {
   }
 
   /**
-   * Asks several brokers at once, up to MOST_ASKED of them and others each time. It asks the brokers that the cluster has named. If none of them answers, it asks
-   * those configured.
+   * Asks several brokers at once, up to MOST_ASKED of them, and different ones each time. It asks the brokers that the
+   * cluster has named. If none of them answers, it asks the configured brokers.
    *
-   * @param brokersIn the addresses of the cluster's brokers, as far as an answer has them
-   * @param enough whether these answers are enough, if so many brokers are known
+   * @param brokersIn returns the addresses of the cluster's brokers that an answer contains
+   * @param enough whether these answers are enough, given how many brokers are known
    * @throws the first failure if no broker answers
    */
   async askSeveral<T>(
@@ -85,12 +86,14 @@ export class AnyBroker {
     return ask(() => learnt).catch(() => ask(() => configured));
   }
 
-  /** What that broker says is no longer trusted. Does nothing where another one is being asked already. */
+  /**
+   * Turns to the next broker, because the answers of `from` are no longer trusted. No effect if `from` is not in use.
+   */
   passOn(from: string): void {
     if (this.#brokers[this.#current] === from) this.#current = (this.#current + 1) % this.#brokers.length;
   }
 
-  /** Brokers of the cluster. Those configured stay: a cluster may come back under their addresses alone. */
+  /** Notes the brokers of the cluster. The configured addresses stay: a cluster may come back only under them. */
   #learn(configured: readonly string[], addresses: readonly string[]): void {
     const current = this.#brokers[this.#current] ?? configured[0];
     this.#learnt = addresses;
@@ -110,7 +113,7 @@ export class AnyBroker {
     return typeof brokers === 'function' ? await brokers() : brokers;
   }
 
-  /** Gives up the connection if the broker does not answer. */
+  /** Drops the connection if the broker does not answer. */
   async #askOne<T>(
     connections: Pick<BrokerConnections, 'ask' | 'drop'>,
     address: string,
@@ -126,19 +129,12 @@ export class AnyBroker {
   }
 
   async #inTime<T>(address: string, answer: Promise<T>, timeoutMs: number): Promise<T> {
-    const answered = new AbortController();
-    const timeout = this.clock.delay(timeoutMs, answered.signal).then(() => {
-      throw new NoAnswerError(`${address} gave no answer within ${timeoutMs} ms`);
-    });
-    try {
-      return await Promise.race([answer, timeout]);
-    } finally {
-      answered.abort();
-    }
+    if (await settlesWithin(answer, this.clock, timeoutMs)) return answer;
+    throw new NoAnswerError(`${address} gave no answer within ${timeoutMs} ms`);
   }
 }
 
-/** The same list, beginning with another one in each turn. */
+/** The same list, beginning with another address in each turn. */
 function rotated(addresses: readonly string[], turn: number): string[] {
   const first = addresses.length === 0 ? 0 : turn % addresses.length;
   return [...addresses.slice(first), ...addresses.slice(0, first)];

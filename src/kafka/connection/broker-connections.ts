@@ -1,4 +1,4 @@
-/** Connections to brokers by address, made and kept by kafkajs: TCP, TLS, SASL and request time-outs are its. */
+/** Connections to brokers, by address. kafkajs makes and keeps them: it does TCP, TLS, SASL and request time-outs. */
 import { settlesWithin } from '../../lib/long-promise.js';
 import type { Clock } from '../../lib/clock.js';
 import { systemClock } from '../../lib/system-clock.js';
@@ -7,7 +7,7 @@ import { BrokerError } from '../../pipeline/errors.js';
 import { createCluster, type Cluster, type KafkaConfig } from './cluster.js';
 import type { ConnectedBroker, ConnectionPool } from '../protocol/protocol-call.js';
 
-/** A broker has answered with bytes that are not an answer to the request: damaged, cut off, or of something that is no broker. */
+/** The bytes of an answer do not fit the request: they are damaged, cut off, or not from a Kafka broker. */
 export class UnreadableAnswerError extends BrokerError {
   constructor(address: string, request: string, cause: unknown) {
     super(`the answer of ${address} to ${request} cannot be read: ${String(cause)}`, { cause });
@@ -15,19 +15,19 @@ export class UnreadableAnswerError extends BrokerError {
 }
 
 /**
- * kafkajs ends each request after its own time-out, long before this. It is for what that misses: a connection that is
- * never ready, or an answer that is lost on its way through kafkajs, would be waited for without a word. A broker that
- * throttles may let a request wait for a minute or more.
+ * A last resort: kafkajs ends each request after its own time-out, long before this. But kafkajs would wait forever,
+ * and silently, for a connection that never becomes ready, or for an answer that it lost internally. The limit is this
+ * high because a broker that throttles may hold a request back for a minute or more.
  */
 const QUESTION_DEADLINE_MS = 5 * 60_000;
 
 /**
- * One kafkajs cluster object for each address, of which only the seed broker is used. So kafkajs's metadata, with its
- * retries and its refusal of all topics for the fault of one, stays out of the way of reading.
+ * Keeps one kafkajs cluster object for each address, and uses only its seed broker. So reading does not depend on
+ * kafkajs's metadata, which has retries of its own and refuses all topics if one of them has a fault.
  */
 export class BrokerConnections {
   readonly #links = new Map<string, Link>();
-  /** A connection was lost since `lostOne` was called last. */
+  /** A connection was lost since the last call of `lostOne`. */
   #lostOne = false;
   #closed = false;
 
@@ -37,22 +37,22 @@ export class BrokerConnections {
   ) {}
 
   /**
-   * Connects where that is not done, and asks. One attempt: the caller retries.
-   * @throws what kafkajs throws where the broker cannot be reached, refuses, or does not answer in time;
+   * Connects if necessary, and asks. Makes one attempt: the caller retries.
+   * @throws what kafkajs throws if the broker cannot be reached, refuses, or does not answer in time;
    * UnreadableAnswerError; BrokerError after QUESTION_DEADLINE_MS
    */
   async ask<T>(address: string, question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
     if (this.#closed) throw new Error('the connections to the brokers have been closed');
     let link = this.#links.get(address);
     if (link === undefined) {
-      this.#dropLost(); // Brokers come and go under ever new addresses.
+      this.#dropLost(); // Without this, connections would pile up: brokers may come back under new addresses.
       link = new Link(address, { ...this.config, brokers: [address], retry: { retries: 0 } }, this.clock);
       this.#links.set(address, link);
     }
     return link.ask(question);
   }
 
-  /** Whether a connection was lost since the last call. Lost ones are opened again when they are needed. */
+  /** Whether a connection was lost since the last call. A lost connection is opened again when it is needed. */
   lostOne(): boolean {
     this.#dropLost();
     const lost = this.#lostOne;
@@ -60,7 +60,7 @@ export class BrokerConnections {
     return lost;
   }
 
-  /** Gives up a connection that failed: the next use makes a new one. What is still in flight on it may end first. */
+  /** Drops a connection that failed: the next use makes a new one. Requests in flight may finish before it closes. */
   drop(address: string): void {
     const link = this.#links.get(address);
     this.#links.delete(address);
@@ -84,7 +84,7 @@ export class BrokerConnections {
   }
 }
 
-/** kafkajs's own: the broker that a cluster object was told to begin with. */
+/** kafkajs's own. The seed broker is the one that a cluster object was given at the start. */
 interface SeededCluster {
   readonly brokerPool: { readonly seedBroker: ConnectedBroker | undefined };
 }
@@ -92,7 +92,7 @@ interface SeededCluster {
 class Link {
   readonly #cluster: Cluster;
   readonly #inFlight = new Set<Promise<unknown>>();
-  /** Once it was connected. */
+  /** Undefined until it was connected for the first time. */
   #broker: ConnectedBroker | undefined;
 
   constructor(
@@ -114,12 +114,12 @@ class Link {
   }
 
   /**
-   * kafkajs must not be told to disconnect while it connects, which a first request does too: it would do nothing, and
-   * the connection made a moment later would stay open for good.
+   * Waits for all requests in flight, because kafkajs ignores `disconnect` while it connects, and a first request
+   * connects. The connection that it makes a moment later would stay open permanently.
    */
   async close(): Promise<void> {
     await Promise.allSettled(this.#inFlight);
-    // A connection that fails in closing is closed.
+    // A connection whose closing fails counts as closed.
     await this.#cluster.disconnect().catch(() => undefined);
   }
 
@@ -136,14 +136,15 @@ class Link {
         : error;
     });
     const broker = (this.#cluster as unknown as SeededCluster).brokerPool.seedBroker;
-    if (broker === undefined) throw new Error('kafkajs has no seed broker: is it another version than 2.2.4?');
+    if (broker === undefined)
+      throw new Error('kafkajs has no seed broker: install version 2.2.4, which package-lock.json names');
     if (this.#broker !== broker) readAnswersOf(broker.connectionPool, this.address);
     this.#broker = broker;
     return broker;
   }
 }
 
-/** The errors of all decoders, also those of kafkajs, become one that says what has failed. */
+/** Turns each error of a decoder, ours or kafkajs's, into one that names the request and the broker. */
 function readAnswersOf(connectionPool: ConnectionPool, address: string): void {
   const send = connectionPool.send.bind(connectionPool);
   connectionPool.send = (call) => {

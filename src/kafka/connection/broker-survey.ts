@@ -1,18 +1,20 @@
 /**
- * One question to several brokers at once.
+ * Asks several brokers one question at once.
  *
- * A broker that is cut off from its peers does not know that the others have chosen new leaders and coordinators. It goes
- * on to answer its clients as of the cut. So nothing that decides is taken from the word of one broker.
+ * A broker that is cut off from its peers does not know that the others have chosen new leaders and coordinators. It
+ * continues to answer its clients as of the cut. So no decision rests on the answer of one broker.
  */
 import type { Clock } from '../../lib/clock.js';
 
 /**
- * How many brokers are asked. Of a larger cluster each survey asks others (`AnyBroker`). So if up to two brokers are cut off
- * from the others, they are never most of those asked. If more are cut off, a survey may happen to ask most of them: then
- * only a write proves what is true.
+ * How many brokers a survey asks. In a larger cluster, each survey asks different brokers (`AnyBroker`). If up to two
+ * brokers are cut off from the others, they are never the majority of the brokers asked. If more are cut off, they may
+ * be the majority. Then only a write proves what is true.
  */
 export const MOST_ASKED = 5;
-/** After the first answer. A broker that is down refuses at once; only a frozen one takes this long. */
+/**
+ * How long to wait after the first answer. A broker that is down refuses at once; only a frozen one takes this long.
+ */
 const PATIENCE_MS = 1_000;
 
 /** An answer, and the address of the broker that gave it. */
@@ -22,21 +24,21 @@ export interface Answered<T> {
 }
 
 export interface Surveyed<T> {
-  /** In the order in which they came, at least one. */
+  /** At least one, in the order in which they arrived. */
   readonly answers: readonly Answered<T>[];
-  /** How many brokers are known, MOST_ASKED at most. */
+  /** How many brokers are known; at most MOST_ASKED. */
   readonly known: number;
-  /** More than half of those have answered, and `answers` are theirs. */
+  /** More than half of the known brokers have answered, and `answers` has only their answers. */
   readonly byMost: boolean;
 }
 
 export interface SurveyOptions<T> {
-  /** The addresses to ask; read again after each answer, which may have made more of them known. */
+  /** The addresses to ask. Called again after each answer, because an answer may name more brokers. */
   readonly addresses: () => readonly string[];
   readonly ask: (address: string) => Promise<T>;
-  /** Called with each answer, before `addresses` is read again. */
+  /** Called with each answer, before `addresses` is called again. */
   readonly onAnswer: (answer: T) => void;
-  /** Whether the answers so far will do, of `known` brokers: one answer of each, under the address that is known. */
+  /** Whether the answers so far are enough, given `known` brokers. Each broker counts once, under its known address. */
   readonly enough: (answers: readonly Answered<T>[], known: number) => boolean;
   readonly clock: Clock;
 }
@@ -54,7 +56,7 @@ class Survey<T> {
   readonly #asked = new Set<string>();
   readonly #answers: Answered<T>[] = [];
   readonly #failures: unknown[] = [];
-  /** Aborts when the outcome is there. */
+  /** Aborts when the outcome is known. */
   readonly #over = new AbortController();
 
   constructor(
@@ -63,13 +65,13 @@ class Survey<T> {
     private readonly reject: (failure: unknown) => void,
   ) {}
 
-  /** Asks the brokers that were not asked yet. Ends if the answers are enough, or if no broker is left to answer. */
+  /** Asks the brokers that were not asked yet. Finishes if the answers are enough, or if every broker has responded. */
   look(patienceIsOver = false): void {
     if (this.#over.signal.aborted) return;
     const known = this.options.addresses().slice(0, MOST_ASKED);
     for (const address of known) if (!this.#asked.has(address)) void this.#ask(address);
     const answers = this.#answers;
-    // A broker that was configured under another address than its own answers under both, and must not count twice.
+    // A broker whose configured address differs from its own answers under both addresses. It must not count twice.
     const counted = answers.filter(({ answeredBy }) => known.includes(answeredBy));
     const all = answers.length + this.#failures.length === this.#asked.size;
     const enough = answers.length > 0 && (patienceIsOver || this.options.enough(counted, known.length));

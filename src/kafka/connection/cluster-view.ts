@@ -1,6 +1,6 @@
 /**
- * What the brokers say of the cluster: who leads, who coordinates. Each process has one view, shared by all its readers
- * and writers: the highest leader epoch that any of them has seen counts for all.
+ * Which brokers lead and coordinate, as the brokers report it. Each process has one view, shared by all its readers and
+ * writers. The highest leader epoch that one of them has seen counts for all of them.
  */
 import type { Clock } from '../../lib/clock.js';
 import { BrokerError } from '../../pipeline/errors.js';
@@ -13,10 +13,10 @@ import { brokersKnownTo } from '../protocol/metadata-protocol.js';
 import { NO_ERROR } from '../protocol/protocol-errors.js';
 import { findCoordinator, type CoordinatorAnswer } from '../protocol/transaction-requests.js';
 
-/** All these questions are answered within milliseconds. */
+/** Brokers answer all these questions within milliseconds. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/** A cluster that is asked a few questions: how to connect to it, and who coordinates what in it. */
+/** For callers that ask a cluster a few questions: how to connect, and how to find its coordinators. */
 export interface AskedCluster {
   readonly kafka: KafkaConfig;
   readonly view: Pick<ClusterView, 'coordinatorOf'>;
@@ -24,7 +24,7 @@ export interface AskedCluster {
 }
 
 export interface NamedCoordinator extends CoordinatorAnswer {
-  /** More than half of the brokers have answered, and more than half of those have named this one. */
+  /** More than half of the brokers have answered, and more than half of the answers name this coordinator. */
   readonly byMost: boolean;
 }
 
@@ -32,7 +32,7 @@ export class ClusterView {
   readonly #anyBroker: AnyBroker;
   readonly leaders: LeaderDirectory;
 
-  /** @param connections are closed with this */
+  /** @param connections closed by `close` of this object */
   constructor(
     config: KafkaConfig,
     clock: Clock,
@@ -45,7 +45,7 @@ export class ClusterView {
   }
 
   /**
-   * The coordinator of a group or a transactional id that most brokers name. One attempt; the caller retries.
+   * Finds the coordinator of a group or a transactional id that most brokers name. One attempt; the caller retries.
    *
    * @returns a refusal, as an error code, only if no broker names one
    * @throws the first failure if no broker answers
@@ -75,7 +75,7 @@ export class ClusterView {
   }
 
   /**
-   * Resolves if more than half of the brokers answer: fewer can neither take a write nor choose a leader.
+   * Resolves if more than half of the brokers answer. Fewer brokers can neither accept a write nor choose a leader.
    * @throws BrokerError, or the first failure if no broker answers
    */
   async mustAnswer(): Promise<void> {

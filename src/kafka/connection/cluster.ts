@@ -1,13 +1,13 @@
 /**
- * The part of kafkajs below its clients: cluster, broker and connection objects, typed as far as they are used here.
+ * kafkajs's internal cluster, broker and connection objects, typed as far as they are used here.
  *
- * kafkajs does not export them, but every `Kafka` object keeps the factory that its own clients use under a symbol.
- * The version of kafkajs is pinned exactly, and `createCluster` fails at once where the factory is not there.
+ * kafkajs does not export them. But every `Kafka` object keeps, under a symbol, the factory that its own clients use.
+ * The version of kafkajs is pinned exactly, and `createCluster` fails at once if the factory is missing.
  */
 import { Kafka, type KafkaConfig as KafkaJsConfig } from 'kafkajs';
 import type { Broker } from '../protocol/protocol-call.js';
 
-/** How to reach the brokers; what kafkajs takes, less what would change how it behaves. */
+/** How to reach the brokers: kafkajs's settings, without those that would change its behaviour. */
 export type KafkaConfig = Pick<
   KafkaJsConfig,
   | 'brokers'
@@ -28,7 +28,7 @@ export const COORDINATOR_OF_TRANSACTION = 1;
 
 interface PartitionMetadata {
   readonly partitionId: number;
-  /** Node id; -1 without one. */
+  /** Node id; -1 if there is no leader. */
   readonly leader: number;
   readonly partitionErrorCode: number;
 }
@@ -37,14 +37,14 @@ export interface Cluster {
   connect(): Promise<void>;
   /** Waits for the requests in flight, then closes all connections. */
   disconnect(): Promise<void>;
-  /** Adds topics to those whose metadata is kept, and fetches it where one is new. */
+  /** Adds topics to those whose metadata is kept. Fetches the metadata if one of them is new. */
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
-  /** From the metadata kept; empty for a topic that is not there. */
+  /** From the metadata kept; empty if the topic does not exist. */
   findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
-  /** Connects to the broker where that is not done yet. */
+  /** Connects to the broker if necessary. */
   findBroker(node: { nodeId: number | string }): Promise<Broker>;
   findGroupCoordinator(request: {
-    /** Of the group, or the transactional id. */
+    /** The id of the group, or the transactional id. */
     groupId: string;
     coordinatorType: typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION;
   }): Promise<Broker>;
@@ -60,13 +60,18 @@ const FACTORY_SYMBOL = 'private:Kafka:createCluster';
 const METADATA_MAX_AGE_MS = 300_000;
 const READ_COMMITTED = 1;
 
-/** A cluster with connections of its own, shared with nobody. It never makes the broker create a topic. */
+/**
+ * Creates a cluster object with its own connections, which it shares with no other. It never lets a broker create a
+ * topic.
+ */
 export function createCluster(config: KafkaConfig): Cluster {
   const kafka = new Kafka(config);
   const symbol = Object.getOwnPropertySymbols(kafka).find((s) => s.description === FACTORY_SYMBOL);
-  if (symbol === undefined) throw new Error(`kafkajs keeps no ${FACTORY_SYMBOL}: is it another version than 2.2.4?`);
+  if (symbol === undefined)
+    throw new Error(`kafkajs does not have ${FACTORY_SYMBOL}: install version 2.2.4, which package-lock.json names`);
   const factory = (kafka as unknown as Record<symbol, (options: ClusterOptions) => Cluster>)[symbol];
-  if (factory === undefined) throw new Error(`kafkajs's ${FACTORY_SYMBOL} is empty`);
+  if (factory === undefined)
+    throw new Error(`${FACTORY_SYMBOL} of kafkajs is empty: install version 2.2.4, which package-lock.json names`);
   return factory({
     allowAutoTopicCreation: false,
     metadataMaxAge: METADATA_MAX_AGE_MS,

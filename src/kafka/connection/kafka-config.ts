@@ -1,13 +1,13 @@
-/** How to reach the brokers, from our settings: what kafkajs takes, with its log lines going through pino. */
+/** Makes kafkajs's configuration from our settings: how to reach the brokers, and log lines that go through pino. */
 import { logLevel, type LogEntry, type SASLOptions } from 'kafkajs';
 import type { Logger } from 'pino';
 import type { Config, Tls } from '../../config.js';
 import type { KafkaConfig } from './cluster.js';
 
-/** What of the settings says how to reach Kafka. The application id is the name that brokers know us by. */
+/** The settings that say how to reach Kafka. The application id is the client id by which brokers know us. */
 export type KafkaConnection = Pick<Config, 'applicationId' | 'kafka'>;
 
-/** kafkajs's own 1 s is short for a TLS handshake across zones. */
+/** kafkajs's own limit of 1 s is short for a TLS handshake across zones. */
 const connectionTimeoutMs = 3_000;
 
 export function kafkaConfigOf({ applicationId, kafka }: KafkaConnection, logger: Logger): KafkaConfig {
@@ -28,7 +28,7 @@ function sslOf({ ca, client }: Tls): NonNullable<KafkaConfig['ssl']> {
   return { ...(ca === null ? {} : { ca: [ca] }), ...pair, ...(passphrase === null ? {} : { passphrase }) };
 }
 
-/** What the logger would drop is not even put together. */
+/** The level from which kafkajs makes log entries: it makes none that the logger would drop. */
 function kafkajsLevelFor(logger: Logger): logLevel {
   if (logger.isLevelEnabled('trace')) return logLevel.DEBUG;
   if (logger.isLevelEnabled('debug')) return logLevel.INFO;
@@ -37,10 +37,12 @@ function kafkajsLevelFor(logger: Logger): logLevel {
   return logLevel.NOTHING;
 }
 
-/** These report every single try to connect; the code that wanted the connection reports the outage itself. */
+/** Namespaces that log every attempt to connect. The code that needs the connection reports an outage itself. */
 const TALKATIVE: readonly string[] = ['Connection', 'BrokerPool'];
 
-/** One level lower than kafkajs below a warning: its INFO tells of each join and pause. */
+/**
+ * Logs an entry of kafkajs. Entries below a warning go one level lower, because its INFO reports each join and pause.
+ */
 function writeTo(logger: Logger, { level, namespace, log }: LogEntry): void {
   const { message, ...fields } = log;
   const line = { ...fields, logger: `kafkajs ${namespace}`.trimEnd(), timestamp: undefined };

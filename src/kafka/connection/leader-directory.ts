@@ -1,8 +1,8 @@
 /**
- * Which broker leads which partition, in which leader epoch, and which topic a name stands for.
+ * Knows which broker leads each partition, in which leader epoch, and which topic a name stands for.
  *
- * Several brokers are asked at once. For each partition the answer with the highest leader epoch counts. An epoch below
- * the highest that was ever seen is refused: it comes from a broker that is cut off from its peers.
+ * It asks several brokers at once. For each partition, the answer with the highest leader epoch counts. It refuses an
+ * epoch below the highest that it has ever seen. Such an answer comes from a broker that is cut off from its peers.
  */
 import { Coalesced } from '../../lib/coalesced.js';
 import type { TopicPartition } from '../../lib/record.js';
@@ -10,20 +10,15 @@ import { BrokerError } from '../../pipeline/errors.js';
 import type { AnyBroker } from './any-broker.js';
 import type { BrokerConnections } from './broker-connections.js';
 import { isMost, type Surveyed, type Answered } from './broker-survey.js';
-import {
-  METADATA_OK,
-  METADATA_UNKNOWN_TOPIC,
-  metadataOf,
-  type PartitionLeader,
-  type TopicMetadata,
-} from '../protocol/metadata-protocol.js';
+import { metadataOf, type PartitionLeader, type TopicMetadata } from '../protocol/metadata-protocol.js';
+import { ERROR_CODES, NO_ERROR } from '../protocol/protocol-errors.js';
 
-/** The cluster does not know the topic or partition, or not yet. */
+/** The cluster does not know the topic or partition, or does not know it yet. */
 export class UnknownPartitionError extends Error {
   override readonly name = 'UnknownPartitionError';
 }
 
-/** The topic of a name was deleted, and another one created under it. */
+/** A topic was deleted, and another one was created under its name. */
 export class TopicRecreatedError extends BrokerError {
   constructor(
     readonly topic: string,
@@ -41,15 +36,15 @@ export interface Leader {
   readonly epoch: number;
 }
 
-/** What one look-up has found out about a topic. */
+/** The result of one look-up of a topic. */
 export interface TopicView {
   /** Null if the brokers have no topic ids (before Kafka 2.8). */
   readonly topicId: string | null;
-  /** All partitions; null for a partition without a leader that can be trusted now. */
+  /** All partitions; null for a partition that has no leader now, or none that can be trusted. */
   readonly leaders: ReadonlyMap<number, Leader | null>;
-  /** More than half of the brokers have answered, and name the same topic. */
+  /** More than half of the brokers have answered, and give the same topic id. */
   readonly byMost: boolean;
-  /** Why a partition has no leader that can be trusted, if the brokers name one. */
+  /** For each partition whose named leader cannot be trusted: why. */
   readonly refused?: ReadonlyMap<number, string>;
 }
 
@@ -58,7 +53,7 @@ export class LeaderDirectory {
   readonly #lookUps = new Map<string, Coalesced<TopicView>>();
   /** Leaders that have failed since they were looked up. */
   readonly #failed = new Set<string>();
-  /** By topic, for the topic id known last. Topics without an id are left out: their epochs may begin again. */
+  /** By topic, for its last known topic id. Topics without an id are left out: their epochs may begin again at 0. */
   readonly #highestEpochs = new Map<string, { readonly topicId: string; readonly epochs: Map<number, number> }>();
 
   constructor(
@@ -66,7 +61,7 @@ export class LeaderDirectory {
     private readonly connections: Pick<BrokerConnections, 'ask' | 'drop'>,
   ) {}
 
-  /** The leader as far as known, without asking anybody. */
+  /** The leader if it is known. Asks no broker. */
   known(at: TopicPartition): Leader | undefined {
     if (this.#failed.has(nameOf(at))) return undefined;
     return this.#views.get(at.topic)?.leaders.get(at.partition) ?? undefined;
@@ -77,13 +72,13 @@ export class LeaderDirectory {
     return this.#views.get(topic)?.topicId ?? null;
   }
 
-  /** For a leader that has failed. */
+  /** Notes that the known leader has failed. It is not used again before the next look-up. */
   forget(at: TopicPartition): void {
     this.#failed.add(nameOf(at));
   }
 
   /**
-   * The leader, asked of the cluster if it is not known.
+   * The leader. Asks the brokers if it is not known.
    * @throws UnknownPartitionError; BrokerError while there is no leader; what kafkajs throws for a failed connection
    */
   async find(at: TopicPartition): Promise<Leader> {
@@ -93,8 +88,8 @@ export class LeaderDirectory {
   }
 
   /**
-   * Asks the brokers now, whatever is known.
-   * @throws UnknownPartitionError if the topic does not exist; BrokerError; what kafkajs throws if nobody answers
+   * Asks the brokers now, even if the leaders are known.
+   * @throws UnknownPartitionError if the topic does not exist; BrokerError; what kafkajs throws if no broker answers
    */
   lookUp(topic: string): Promise<TopicView> {
     let lookUp = this.#lookUps.get(topic);
@@ -119,7 +114,7 @@ export class LeaderDirectory {
   }
 
   #viewOf(topic: string, { answers, known: brokers, byMost }: Surveyed<TopicMetadata>): TopicView {
-    const known = answers.map(({ answer }) => answer).filter(({ errorCode }) => errorCode === METADATA_OK);
+    const known = answers.map(({ answer }) => answer).filter(({ errorCode }) => errorCode === NO_ERROR);
     if (known.length === 0 || known.length * 2 < answers.length) throw refusedBecause(topic, answers);
     const topicId = mostFrequent(known.map((metadata) => metadata.topicId)) ?? null;
     const same = known.filter((metadata) => metadata.topicId === topicId);
@@ -135,7 +130,7 @@ export class LeaderDirectory {
     return { topicId, leaders, refused, byMost: byMost && isMost(same.length, brokers) };
   }
 
-  /** The highest epoch that was ever seen of the partition, this one included. */
+  /** The highest epoch of the partition that was ever seen, `epoch` included. */
   #highestEpoch(topic: string, topicId: string | null, partition: number, epoch: number): number {
     if (topicId === null) return epoch;
     let highest = this.#highestEpochs.get(topic);
@@ -146,14 +141,14 @@ export class LeaderDirectory {
   }
 }
 
-/** How many brokers say the same of which topic it is: one that is cut off may know the one that was deleted. */
+/** How many brokers give the most frequent topic id: a broker that is cut off may still know a deleted topic. */
 function agreeing(answers: readonly Answered<TopicMetadata>[]): number {
   const topics = answers.map(({ answer: { errorCode, topicId } }) => `${errorCode} ${topicId}`);
   const most = mostFrequent(topics);
   return topics.filter((topic) => topic === most).length;
 }
 
-/** For each partition the answer with the highest epoch, also if it says that the partition has no leader. */
+/** For each partition, the answer with the highest epoch, even if it says that the partition has no leader. */
 function latestOf(views: readonly TopicMetadata[]): Map<number, PartitionLeader> {
   const latest = new Map<number, PartitionLeader>();
   for (const { leaders } of views)
@@ -166,8 +161,8 @@ function latestOf(views: readonly TopicMetadata[]): Map<number, PartitionLeader>
 
 function lowerEpoch(epoch: number, highest: number): string {
   return (
-    `the brokers that answer name the leader of epoch ${epoch}, and epoch ${highest} was seen before, so they are cut off ` +
-    'from the others. If the cluster was restored from a copy of its metadata instead, its epochs have begun again: ' +
+    `the brokers that answer name the leader of epoch ${epoch}, but epoch ${highest} was seen before: these brokers are ` +
+    'cut off from the others. If you have restored the cluster from a copy of its metadata, its epochs have begun again: ' +
     'restart this instance'
   );
 }
@@ -184,8 +179,9 @@ export function leaderIn({ leaders, refused }: TopicView, at: TopicPartition): L
 }
 
 function refusedBecause(topic: string, answers: readonly Answered<TopicMetadata>[]): Error {
-  const refused = answers.map(({ answer }) => answer.errorCode).find((code) => code !== METADATA_OK);
-  if (refused === METADATA_UNKNOWN_TOPIC) return new UnknownPartitionError(`topic ${topic} does not exist`);
+  const refused = answers.map(({ answer }) => answer.errorCode).find((code) => code !== NO_ERROR);
+  if (refused === ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION)
+    return new UnknownPartitionError(`topic ${topic} does not exist`);
   return new BrokerError(`the metadata of topic ${topic} was refused with error code ${refused}`);
 }
 

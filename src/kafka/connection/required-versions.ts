@@ -1,7 +1,9 @@
 /**
- * The requests of `run` and the versions in which it sends them. Nothing negotiates our own requests, each of which has one
- * version; kafkajs chooses for its requests among those that it knows. A broker that lacks one would refuse it in the middle
- * of the work, in words that name no broker: so each broker is asked at the start what it supports (ApiVersions).
+ * The requests of `run`, and the versions in which it sends them.
+ *
+ * Each of our own requests has one version, and nothing negotiates it. For its requests kafkajs chooses among the
+ * versions that it knows. A broker that lacks a version would refuse a request in the middle of the work, and its
+ * message would not name the broker. So at the start each broker is asked which versions it supports (ApiVersions).
  */
 import { noAnswerIfOutage } from '../../lib/own-fault.js';
 import { settleAll } from '../../lib/settle-all.js';
@@ -16,13 +18,13 @@ import { noAnswer } from '../protocol/protocol-errors.js';
 export interface RequiredVersion {
   readonly apiKey: number;
   readonly name: string;
-  /** The versions that will do. */
+  /** The versions that can be used. */
   readonly versions: { readonly min: number; readonly max: number };
-  /** The first release of Kafka that has the lowest of them. */
+  /** The first release of Kafka that has the lowest of these versions. */
   readonly since: string;
 }
 
-function own(apiKey: number, name: string, version: number, since: string): RequiredVersion {
+function inOneVersion(apiKey: number, name: string, version: number, since: string): RequiredVersion {
   return { apiKey, name, versions: { min: version, max: version }, since };
 }
 
@@ -31,18 +33,18 @@ function ofKafkajs(apiKey: number, name: string, max: number): RequiredVersion {
 }
 
 export const REQUIRED_VERSIONS: readonly RequiredVersion[] = [
-  own(0, 'Produce', 7, '2.1'),
-  own(1, 'Fetch', 10, '2.1'),
-  own(2, 'ListOffsets', 4, '2.1'),
-  own(3, 'Metadata', 7, '2.1'),
-  own(9, 'OffsetFetch', 5, '2.1'),
-  own(9, 'OffsetFetch', 7, '2.5'),
-  own(10, 'FindCoordinator', 1, '0.11'),
-  own(22, 'InitProducerId', 1, '2.0'),
-  own(24, 'AddPartitionsToTxn', 1, '2.0'),
-  own(25, 'AddOffsetsToTxn', 1, '2.0'),
-  own(26, 'EndTxn', 1, '2.0'),
-  own(28, 'TxnOffsetCommit', 2, '2.1'),
+  inOneVersion(0, 'Produce', 7, '2.1'),
+  inOneVersion(1, 'Fetch', 10, '2.1'),
+  inOneVersion(2, 'ListOffsets', 4, '2.1'),
+  inOneVersion(3, 'Metadata', 7, '2.1'),
+  inOneVersion(9, 'OffsetFetch', 5, '2.1'),
+  inOneVersion(9, 'OffsetFetch', 7, '2.5'),
+  inOneVersion(10, 'FindCoordinator', 1, '0.11'),
+  inOneVersion(22, 'InitProducerId', 1, '2.0'),
+  inOneVersion(24, 'AddPartitionsToTxn', 1, '2.0'),
+  inOneVersion(25, 'AddOffsetsToTxn', 1, '2.0'),
+  inOneVersion(26, 'EndTxn', 1, '2.0'),
+  inOneVersion(28, 'TxnOffsetCommit', 2, '2.1'),
   ofKafkajs(11, 'JoinGroup', 5),
   ofKafkajs(12, 'Heartbeat', 3),
   ofKafkajs(13, 'LeaveGroup', 3),
@@ -53,7 +55,7 @@ export const REQUIRED_VERSIONS: readonly RequiredVersion[] = [
 
 type Supported = NonNullable<ConnectedBroker['versions']>;
 
-/** What a broker lacks, in words; none if it has all. */
+/** One sentence for each request that a broker cannot answer; empty if it can answer all. */
 export function lacking(broker: string, supported: Supported): string[] {
   return REQUIRED_VERSIONS.flatMap(({ apiKey, name, versions: { min, max }, since }) => {
     const has = supported[apiKey];
@@ -61,12 +63,14 @@ export function lacking(broker: string, supported: Supported): string[] {
     const needed = min === max ? `version ${min}` : `a version from ${min} to ${max}`;
     const isTooNew = has !== undefined && has.minVersion > max;
     const what = has === undefined ? 'does not know it' : `has versions ${has.minVersion} to ${has.maxVersion}`;
-    const remedy = isTooNew ? 'use a later release of company-sync' : `Kafka ${since} or later is needed`;
+    const remedy = isTooNew ? 'use a later release of company-sync' : `use Kafka ${since} or later`;
     return [`broker ${broker} lacks ${name}, ${needed}: it ${what}; ${remedy}`];
   });
 }
 
-/** What any broker that answers lacks. A broker that does not answer is passed over. @throws BrokerError if none answers */
+/**
+ * The faults of all brokers that answer. Passes over a broker that does not. @throws BrokerError if no broker answers
+ */
 export async function versionFaults(kafka: KafkaConfig, clock: Clock): Promise<string[]> {
   const connections = new BrokerConnections(kafka);
   try {

@@ -5,16 +5,18 @@ import { BrokerError, BrokerSettingError } from '../../pipeline/errors.js';
 import { ERROR_CODES, NO_ERROR, noAnswer, refusal } from '../protocol/protocol-errors.js';
 import type { Answer } from '../protocol/transaction-requests.js';
 
-/** For a coordinator that is not ready: the markers of a transaction take milliseconds. */
+/** The pauses while a coordinator is not ready: it writes the markers of a transaction within milliseconds. */
 const NOT_YET_FIRST_MS = 1;
 const NOT_YET_MAX_MS = 20;
-/** For no answer: each attempt connects again, and brokers that are down are down for a while. */
+/**
+ * The pauses while no broker answers: each attempt connects again, and a broker that is down stays down for a while.
+ */
 const NO_ANSWER_FIRST_MS = 100;
 const NO_ANSWER_MAX_MS = 1_000;
-/** A cluster that has not settled by then is for the caller to report; asking again later does no harm. */
+/** After this time the caller should report the trouble. Asking again later does no harm. */
 const PATIENCE_MS = 10_000;
 
-/** The coordinator has not done it: it ends the last owner's transaction, still loads, or is another one now. */
+/** The coordinator has not done the request: it ends the former owner's transaction, is loading, or has moved. */
 const NOT_YET: ReadonlySet<number> = new Set([
   ERROR_CODES.CONCURRENT_TRANSACTIONS,
   ERROR_CODES.COORDINATOR_LOAD_IN_PROGRESS,
@@ -23,11 +25,13 @@ const NOT_YET: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Asks until the cluster is ready to answer. Only for what may be done twice: finding a coordinator, fencing.
+ * Repeats a request until the cluster is ready to answer. Use it only for requests that may be done twice, such as
+ * finding a coordinator or fencing. (`retryUntil` is for requests whose refusals are errors. This one judges error
+ * codes.)
  *
- * @param ask one attempt; it rejects where there was no answer, and tries another broker the next time. A BrokerError
- * or BrokerSettingError of its own is final.
- * @param leastAttempts made even after the time is up, so that no broker is left out
+ * @param ask makes one attempt. It rejects if there was no answer, and then tries another broker the next time. A
+ * BrokerError or BrokerSettingError that it throws is final.
+ * @param leastAttempts made even after the time is up, so that each broker is asked
  * @throws FencedError, BrokerError
  */
 export async function untilReady<T extends Answer>(

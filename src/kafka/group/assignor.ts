@@ -1,4 +1,6 @@
-/** `assignPartitions` as kafkajs calls it in the group's leader, with what each member tells of itself. */
+/**
+ * Gives kafkajs our assignor: in the group's leader it calls `assignPartitions` with the info that each member sends.
+ */
 import { AssignerProtocol, type GroupMember as JoinedMember, type PartitionAssigner } from 'kafkajs';
 import { assignPartitions, type Assignment, type GroupMember } from '../../pipeline/assign-partitions.js';
 import { settingsConflict, type GroupTerms } from './group-conflicts.js';
@@ -12,20 +14,22 @@ import {
 
 const { MemberMetadata } = AssignerProtocol;
 
-/** A member that is given nothing, and why. */
+/** A member that gets no partitions, and why. */
 export interface RefusedMember {
   readonly memberId: string;
   readonly httpAddress: string | null;
-  /** The settings in which it differs, with both values. */
+  /** The settings in which it differs from the leader, with both values. */
   readonly conflict: string;
 }
 
 export interface AssignorOptions {
   /** The input topic. */
   readonly topic: string;
-  /** How many it had at the start: a partition that is added later has no owner, for the state knows nothing of it. */
+  /**
+   * How many partitions it had at the start. A partition that is added later gets no owner, because it has no state.
+   */
   readonly partitions: number;
-  /** The info that this member sends about itself; read at each join. */
+  /** Returns the info that this member sends about itself. Called at each join. */
   readonly describe: () => MemberInfo;
   /** Called in the group's leader, at each join, for each member whose settings differ from the leader's own. */
   readonly onRefused: (member: RefusedMember) => void;
@@ -40,8 +44,8 @@ export function createAssignor({ topic, partitions, describe, onRefused }: Assig
       metadata: MemberMetadata.encode({ version: 0, topics, userData: encodeMemberInfo(describe()) }),
     }),
     assign: ({ members }) => {
-      const own = describe();
-      const terms = { topic, settings: own.settings };
+      const { settings, changelogId } = describe();
+      const terms = { topic, settings };
       const refused = members.flatMap((member) => refusalOf(member, terms));
       for (const member of refused) onRefused(member);
       const taken = members.filter(({ memberId }) => !refused.some((member) => member.memberId === memberId));
@@ -50,7 +54,7 @@ export function createAssignor({ topic, partitions, describe, onRefused }: Assig
           ? new Map<string, Assignment>()
           : assignPartitions(
               partitions,
-              taken.map((member) => asGroupMember(member, own.changelogId)),
+              taken.map((member) => asGroupMember(member, changelogId)),
             );
       return Promise.resolve(
         members.map(({ memberId }) => ({
@@ -64,20 +68,26 @@ export function createAssignor({ topic, partitions, describe, onRefused }: Assig
 
 const NOTHING: Assignment = { active: [], standby: [] };
 
-/** A member that reads another topic, or decides by other settings, would leave its share without an owner or run it wrongly. */
+/**
+ * Refuses a member that reads another topic or decides by other settings: it would not run its share, or run it
+ * wrongly.
+ */
 function refusalOf({ memberId, memberMetadata }: JoinedMember, terms: GroupTerms): RefusedMember[] {
   const conflict = settingsConflict(terms, memberMetadata, 'there');
   if (conflict === null) return [];
   return [{ memberId, httpAddress: infoOfMember(memberMetadata)?.httpAddress ?? null, conflict }];
 }
 
-/** One that tells nothing that can be read is a member like any other, without partitions or state so far. */
+/**
+ * A member whose info cannot be read takes part like any other. It counts as one that has no partitions and no state.
+ */
 function asGroupMember({ memberId, memberMetadata }: JoinedMember, changelogId: string | null): GroupMember {
   const info = infoOfMember(memberMetadata);
   if (info === null) return { memberId, partitions: [], held: new Map(), numStandby: 0 };
-  // Under another id it was thrown out of the group, as after a freeze: by now its partitions may run elsewhere.
+  // Another id means that the group has removed it, for example after a freeze. Its partitions may run elsewhere by
+  // now.
   const partitions = info.memberId === memberId ? info.partitions : [];
-  // Offsets of a changelog that was deleted say nothing about the one that was created under its name.
+  // Offsets of a deleted changelog say nothing about a changelog that was created under the same name.
   const isOther = changelogId !== null && info.changelogId !== null && info.changelogId !== changelogId;
   return { memberId, partitions, held: isOther ? new Map() : info.held, numStandby: info.numStandby };
 }

@@ -1,33 +1,40 @@
-/** Members with which this instance must not share a group: they decide by other settings, or are not ours. */
+/**
+ * Finds members with which this instance must not share a group: they decide by other settings, or are not instances.
+ */
 import { SETTINGS } from '../../settings.js';
 import { Backoff } from '../../lib/backoff.js';
 import { noAnswerIfOutage } from '../../lib/own-fault.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import { describeDifferences, differencesOf } from '../../lib/map-differences.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { AskedCluster } from '../connection/cluster-view.js';
 import { firstConsumerIn } from '../protocol/describe-consumer-group.js';
-import { describeGroup, isRebalancing, type DescribedGroup } from '../protocol/describe-group.js';
-import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { describeAssignedGroup, type DescribedGroup } from '../protocol/describe-group.js';
+import { Coordinator } from '../connection/coordinator.js';
+import { isWorthRetrying } from '../protocol/protocol-errors.js';
 import { ASSIGNMENT_PROTOCOL, hasPartitions, infoOfMember, topicsOfMember } from './member-messages.js';
 
-/** What the instances of a group must agree on. */
+/** The settings on which the instances of a group must agree. */
 export interface GroupTerms {
   /** The input topic. */
   readonly topic: string;
   readonly settings: ReadonlyMap<string, string>;
 }
 
-/** By then a rebalance is over, unless it waits for a dead member. The group's leader compares settings too. */
+/**
+ * A rebalance takes less, unless it waits for a dead member. Giving up is safe: the group's leader compares settings
+ * too.
+ */
 const PATIENCE_MS = 1_500;
 const REQUEST_TIMEOUT_MS = 5_000;
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 250;
 
 /**
- * In which settings a member differs from this instance, in words; null if it may share the partitions. Only what both
- * tell is compared: a member of an older release tells its topics alone.
+ * Describes the settings in which a member differs from this instance; null if it may share the partitions. Compares
+ * only settings that both send: a member of an older release sends only its topics.
  *
- * @param there how the words name the member
+ * @param there how the text names the member
  */
 export function settingsConflict(terms: GroupTerms, memberMetadata: Buffer, there: string): string | null {
   const info = infoOfMember(memberMetadata);
@@ -41,11 +48,11 @@ export function settingsConflict(terms: GroupTerms, memberMetadata: Buffer, ther
 }
 
 /**
- * The first conflict with a member that runs partitions, in words, or null. An idle member is passed over:
+ * Describes the first conflict with a member that runs partitions; null if there is none. Passes over an idle member:
  * it may be idle because its own settings are wrong.
  *
- * @param group one that is not being assigned at present: only then the coordinator tells what its members are
- * @param ignored the member that this instance is or was itself
+ * @param group must not be in a rebalance: only then does the coordinator describe its members
+ * @param ignored the id under which this instance is or was a member
  */
 export function conflictIn(group: DescribedGroup, terms: GroupTerms, ignored: string | null): string | null {
   const members = group.members.filter(({ memberId }) => memberId !== ignored);
@@ -71,8 +78,8 @@ function reading(topics: readonly string[]): string {
   return topics.length === 0 ? '' : `, which reads ${topics.join(', ')}`;
 }
 
-/** Of a group that DescribeGroups takes for an empty one. */
-async function foreignConsumer(coordinator: GroupCoordinator, groupId: string): Promise<string | null> {
+/** Describes a foreign consumer in a group that looks empty to DescribeGroups; null if there is none. */
+async function foreignConsumer(coordinator: Coordinator, groupId: string): Promise<string | null> {
   const consumer = await coordinator.ask((broker) => firstConsumerIn(broker, groupId)).catch(noAnswerIfOutage);
   if (consumer === null) return null;
   const { memberId, clientId, clientHost, topics } = consumer;
@@ -80,10 +87,10 @@ async function foreignConsumer(coordinator: GroupCoordinator, groupId: string): 
 }
 
 /**
- * Why this instance must not take part in the group, as far as the group says within a short time; null if nothing is
- * known against it. A group that gives no answer is not a reason to stay away.
+ * Finds out why this instance must not take part in the group. Null if no reason is known after a short time: a group
+ * that gives no answer is not a reason to stay away.
  *
- * @param ignored the member that this instance is or was itself
+ * @param ignored the id under which this instance is or was a member
  */
 export async function findGroupConflict(
   { kafka, view, clock }: AskedCluster,
@@ -92,19 +99,14 @@ export async function findGroupConflict(
   ignored: string | null,
 ): Promise<string | null> {
   const connections = new BrokerConnections({ ...kafka, requestTimeout: REQUEST_TIMEOUT_MS });
-  const coordinator = new GroupCoordinator(groupId, connections, view);
-  const deadline = clock.now() + PATIENCE_MS;
-  const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+  const coordinator = Coordinator.ofGroup(groupId, connections, view);
+  const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+  const retrying = { clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying };
   try {
-    for (;;) {
-      const group = await describeGroup(coordinator, groupId).catch(noAnswerIfOutage);
-      if (group !== null && !isRebalancing(group))
-        return group.members.length === 0
-          ? await foreignConsumer(coordinator, groupId)
-          : conflictIn(group, terms, ignored);
-      if (clock.now() > deadline) return null;
-      await clock.delay(backoff.next());
-    }
+    const describe = (): Promise<DescribedGroup> => describeAssignedGroup(coordinator, groupId);
+    const group = await retryUntil(retrying, describe).catch(noAnswerIfOutage);
+    if (group?.members.length === 0) return await foreignConsumer(coordinator, groupId);
+    return group === null ? null : conflictIn(group, terms, ignored);
   } finally {
     await connections.close();
   }

@@ -1,14 +1,15 @@
 /**
- * Membership of the consumer group, by a kafkajs consumer that never fetches.
+ * Keeps this instance in the consumer group, by a kafkajs consumer that never fetches.
  *
- * kafkajs joins, heartbeats and rejoins inside its fetch loop. With all of its partitions paused that loop does nothing
- * else: each turn waits `loopPauseMs` and sends a heartbeat when one is due. Records are read elsewhere, so that a slow
- * batch never delays a heartbeat and a rebalance never loses what was fetched.
+ * kafkajs joins, heartbeats and rejoins inside its fetch loop. While all partitions are paused, that loop does nothing
+ * else: each turn waits `loopPauseMs`, and sends a heartbeat when one is due. Other code reads the records. So a slow
+ * batch never delays a heartbeat, and a rebalance never loses fetched records.
  */
 import { Kafka, type Consumer, type PartitionAssigner } from 'kafkajs';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Backoff } from '../../lib/backoff.js';
+import { settlesWithin } from '../../lib/long-promise.js';
+import { systemClock } from '../../lib/system-clock.js';
 import type { GroupMembership, OnAssigned } from '../../pipeline/ports.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { standbysIn } from './member-messages.js';
@@ -25,13 +26,13 @@ export interface GroupMembershipOptions {
   readonly topic: string;
   readonly assigner: PartitionAssigner;
   readonly remembered: RememberedMember;
-  /** Which coordinator to be with; without it the one that kafkajs has found. */
+  /** Says which coordinator to use. Without it, the consumer uses the one that kafkajs has found. */
   readonly coordinator?: Pick<TrueCoordinator, 'look' | 'mustBe'>;
-  /** Milliseconds without a heartbeat after which the group goes on without this member. */
+  /** Milliseconds without a heartbeat after which the group removes this member. */
   readonly sessionTimeoutMs?: number;
-  /** Membership ended by itself and will not come back. Not called for what kafkajs recovers from by joining again. */
+  /** Called if the membership is lost permanently. Not called for errors after which kafkajs joins again. */
   readonly onCrash: (error: Error) => void;
-  /** Called with each error after which joining is tried again. */
+  /** Called with each error after which this member tries to join again. */
   readonly onTrouble?: (error: Error) => void;
   /** Called with each join and each heartbeat that succeeded. */
   readonly onAlive?: () => void;
@@ -40,9 +41,9 @@ export interface GroupMembershipOptions {
 
 export const defaultSessionTimeoutMs = 10_000;
 
-/** A rebalance is noticed at a heartbeat, and a member that joins waits for the slowest member to notice. */
+/** A member notices a rebalance at a heartbeat, and a member that joins waits until the slowest one has noticed. */
 const heartbeatIntervalMs = 250;
-/** Heartbeats are late by this much at most; shorter only costs CPU. */
+/** Heartbeats are late by at most this. A shorter pause only costs CPU. */
 const loopPauseMs = 100;
 const startBackoffMinMs = 200;
 const startBackoffMaxMs = 5_000;
@@ -50,9 +51,9 @@ const leaveTimeoutMs = 2_000;
 const removeTimeoutMs = 1_000;
 
 /**
- * kafkajs keeps asking the same coordinator until its retries are used up, and looks for the new one only when it
- * starts over. So few retries, quickly: a coordinator that moved is found again within about a second. Of connecting too:
- * with kafkajs's own retries it would be up to 20 s until it looks whether the brokers are back.
+ * kafkajs asks the same coordinator until its retries are used up, and only then looks for a new one. With few and
+ * quick retries it finds a coordinator that moved within about a second. The same holds for connecting: with its own
+ * retries, kafkajs would look only after up to 20 s whether the brokers are back.
  */
 const retries = { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 };
 
@@ -67,12 +68,12 @@ export class KafkaGroupMembership implements GroupMembership {
   readonly #waiting = new Set<Waiting>();
   #memberId: string | null = null;
   #generation: number | null = null;
-  /** Of the assignment seen last, which the consumer has not acted on yet. */
+  /** The standbys in the last assignment seen. The consumer may not have acted on it yet. */
   #standbys: readonly number[] = [];
   /** The coordinator has confirmed that `memberId` is out of the group. */
   #hasLeft = false;
   readonly #stopping = new AbortController();
-  /** Removals in flight: each takes a member id that this instance has lost out of the group. */
+  /** Removals in flight: each removes a former member id of this instance from the group. */
   readonly #removals = new Set<Promise<void>>();
 
   constructor(options: GroupMembershipOptions) {
@@ -90,7 +91,9 @@ export class KafkaGroupMembership implements GroupMembership {
     });
   }
 
-  /** As the group's coordinator knows this member; null before the first join. Set before `onAssigned` is called. */
+  /**
+   * The id by which the coordinator knows this member; null before the first join. Set before `onAssigned` is called.
+   */
   get memberId(): string | null {
     return this.#memberId;
   }
@@ -101,10 +104,10 @@ export class KafkaGroupMembership implements GroupMembership {
   }
 
   /**
-   * Resolves when the first attempt at joining is over. Where it failed, as for a coordinator that is still loading, it
-   * is tried again; `onAssigned` tells when it has succeeded.
-   * Brokers that cannot be reached, and partitions without a leader, are waited for until `stop`.
-   * @throws kafkajs's errors where waiting does not help: the topic does not exist, the brokers refuse us
+   * Resolves after the first attempt to join. If it fails, for example because the coordinator is still loading,
+   * joining is tried again; `onAssigned` is called once it has succeeded. Waits until `stop` for brokers that cannot be
+   * reached, and for partitions without a leader.
+   * @throws kafkajs's errors if waiting does not help: the topic does not exist, or the brokers refuse us
    */
   async start(onAssigned: OnAssigned): Promise<void> {
     const predecessor = await this.#options.remembered.predecessor();
@@ -118,7 +121,7 @@ export class KafkaGroupMembership implements GroupMembership {
     const { signal } = this.#stopping;
     const backoff = new Backoff(startBackoffMinMs, startBackoffMaxMs);
     while (!(await this.#subscribed())) {
-      await delay(backoff.next(), undefined, { signal }).catch(() => undefined);
+      await systemClock.delay(backoff.next(), signal);
       if (signal.aborted) return;
     }
     if (signal.aborted) return;
@@ -126,11 +129,11 @@ export class KafkaGroupMembership implements GroupMembership {
   }
 
   /**
-   * kafkajs sends one heartbeat at a time (`sharedPromiseTo` in its consumerGroup.js) and reports each that succeeded
-   * before it can send the next. The first one reported after this call may have been sent before it; the second was
-   * not. Takes one to two heartbeat intervals.
+   * Waits for two heartbeats, which takes one to two heartbeat intervals. kafkajs sends one heartbeat at a time
+   * (`sharedPromiseTo` in its consumerGroup.js), and reports its success before it sends the next. The first heartbeat
+   * reported after this call may have been sent before the call; the second was sent after it.
    *
-   * The brokers are asked first who coordinates the group: one that is cut off from the others confirms everybody.
+   * First asks the brokers for the group's coordinator: a broker that is cut off from the others confirms every member.
    */
   async confirmed(signal: AbortSignal): Promise<void> {
     await this.#options.coordinator?.look();
@@ -149,8 +152,8 @@ export class KafkaGroupMembership implements GroupMembership {
   }
 
   /**
-   * Never throws, and takes no longer than about 3 s. kafkajs leaves only after a join in flight has ended, which may
-   * wait for other members; then this member is removed from outside instead.
+   * Leaves the group. Never throws, and takes at most about 3 s. kafkajs leaves only after a join in flight has
+   * finished, and a join may wait for other members. In that case this member is removed from outside.
    */
   async stop(): Promise<void> {
     this.#stopping.abort();
@@ -163,7 +166,7 @@ export class KafkaGroupMembership implements GroupMembership {
       await remembered.forget();
   }
 
-  /** False where it is worth another attempt, for which it is safe. */
+  /** Connects and subscribes. False if another attempt may help; another attempt does no harm. */
   async #subscribed(): Promise<boolean> {
     try {
       await this.#consumer.connect();
@@ -171,7 +174,7 @@ export class KafkaGroupMembership implements GroupMembership {
       return true;
     } catch (error) {
       if (!isTransient(error)) throw error;
-      this.#options.logger.warn({ err: error }, 'could not subscribe for the group, and will try again');
+      this.#options.logger.warn({ err: error }, 'could not subscribe for the group; trying again');
       this.#options.onTrouble?.(error as Error);
       return false;
     }
@@ -180,8 +183,8 @@ export class KafkaGroupMembership implements GroupMembership {
   #listen(onAssigned: OnAssigned): void {
     const { events } = this.#consumer;
     const { topic, onCrash } = this.#options;
-    // Silent rejoins have this event too. It comes before any fetch of the new assignment, and after a restart of the
-    // consumer, which has forgotten what was paused.
+    // kafkajs emits this event also for silent rejoins. It comes before any fetch of the new assignment. It also comes
+    // after a restart of the consumer, which has forgotten that the topic was paused.
     this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
       this.#consumer.pause([{ topic }]);
       this.#memberId = payload.memberId;
@@ -214,7 +217,10 @@ export class KafkaGroupMembership implements GroupMembership {
     }
   }
 
-  /** kafkajs joins again under another id; the group would wait for the old one until its session times out. */
+  /**
+   * Removes the former id: kafkajs joins again under another one, and the group would wait until the old session times
+   * out.
+   */
   #removeLostMember(): void {
     const lost = this.#memberId;
     this.#memberId = null;
@@ -222,7 +228,11 @@ export class KafkaGroupMembership implements GroupMembership {
     const { kafka, groupId, logger } = this.#options;
     const removal = removeMember(kafka, groupId, lost).then(
       () => undefined,
-      (error: unknown) => logger.warn({ err: error, memberId: lost }, 'a lost group member waits for its time-out'),
+      (error: unknown) =>
+        logger.warn(
+          { err: error, memberId: lost },
+          'could not remove stale group member; waiting for its session timeout',
+        ),
     );
     this.#await(removal);
   }
@@ -233,9 +243,8 @@ export class KafkaGroupMembership implements GroupMembership {
     void removal.then(() => this.#removals.delete(removal));
   }
 
-  /** Whether `attempt` has succeeded within `timeoutMs`; it goes on by itself where it has not. */
+  /** Whether `attempt` succeeds within `timeoutMs`. If it takes longer, it continues by itself. */
   async #succeeds(what: string, attempt: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-    const over = new AbortController();
     const outcome = attempt.then(
       () => true,
       (error: unknown) => {
@@ -243,15 +252,12 @@ export class KafkaGroupMembership implements GroupMembership {
         return false;
       },
     );
-    const timeout = delay(timeoutMs, false, { signal: over.signal }).catch(() => false);
-    const succeeded = await Promise.race([outcome, timeout]);
-    over.abort();
-    return succeeded;
+    return (await settlesWithin(outcome, systemClock, timeoutMs)) && outcome;
   }
 
   /**
-   * Looks at each assignment for what kafkajs does not pass on, and refuses to join when stopping: a join that is under
-   * way when `stop` is called would else be tried again behind its back.
+   * Watches each assignment for data that kafkajs does not pass on. Refuses to join while stopping: kafkajs would
+   * otherwise repeat a join that was in flight when `stop` was called.
    */
   #watching(createAssigner: PartitionAssigner): PartitionAssigner {
     return (context) => {
@@ -266,7 +272,8 @@ export class KafkaGroupMembership implements GroupMembership {
         version: assigner.version,
         assign: (group) => assigner.assign(group),
         protocol: (subscription) => {
-          if (this.#stopping.signal.aborted) throw new JoinRefusedError('stopping: not joining the group again');
+          if (this.#stopping.signal.aborted)
+            throw new JoinRefusedError('not joining the group again: this instance is stopping');
           return assigner.protocol(subscription);
         },
       };
@@ -281,5 +288,9 @@ function ascending(partitions: readonly number[]): number[] {
 }
 
 function refuseBatch(): Promise<never> {
-  return Promise.reject(new UnexpectedFetchError('the membership consumer fetched, though its topic is paused'));
+  return Promise.reject(
+    new UnexpectedFetchError(
+      'the consumer for group membership fetched records although its topic is paused; restart this instance',
+    ),
+  );
 }

@@ -1,20 +1,23 @@
-/** Who has which input partition and which state, as the group's coordinator knows it: also for callers that are not members of the group. */
+/**
+ * Looks up the owners of input partitions and of state with the group's coordinator. The caller need not be a member.
+ */
 import { AssignerProtocol } from 'kafkajs';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { PartitionOwner, PartitionOwners, StateHolder, StateHolders } from '../../pipeline/ports.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
-import { describeGroup, isRebalancing, type DescribedGroup } from '../protocol/describe-group.js';
-import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { describeAssignedGroup, RebalancingError, type DescribedGroup } from '../protocol/describe-group.js';
+import { Coordinator } from '../connection/coordinator.js';
 import { infoOfMember, standbysIn } from './member-messages.js';
-import { isProtocolError } from '../protocol/protocol-errors.js';
+import { isWorthRetrying } from '../protocol/protocol-errors.js';
 
 export interface GroupOwnersOptions {
   readonly kafka: KafkaConfig;
-  /** Shared with others of the process; one of its own by default. */
+  /** Shared by the process. If missing, this object makes its own. */
   readonly cluster?: ClusterView;
   readonly groupId: string;
   /** The input topic. */
@@ -24,26 +27,26 @@ export interface GroupOwnersOptions {
 
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 500;
-/** A rebalance is over by then unless it waits for a member that is dead; the caller should not wait for that. */
+/** A rebalance takes less, unless it waits for a dead member. The caller should not wait for that. */
 const PATIENCE_MS = 5_000;
 
 export class GroupOwners implements PartitionOwners, StateHolders {
   readonly #options: GroupOwnersOptions;
   readonly #connections: BrokerConnections;
-  /** What `close` closes. */
-  readonly #own: readonly { close(): Promise<void> }[];
-  readonly #coordinator: GroupCoordinator;
+  /** `close` closes these. */
+  readonly #closables: readonly { close(): Promise<void> }[];
+  readonly #coordinator: Coordinator;
 
   constructor(options: GroupOwnersOptions) {
     const { kafka, groupId, clock } = options;
     const cluster = options.cluster ?? new ClusterView(kafka, clock);
     this.#options = options;
     this.#connections = new BrokerConnections(kafka);
-    this.#own = options.cluster === undefined ? [this.#connections, cluster] : [this.#connections];
-    this.#coordinator = new GroupCoordinator(groupId, this.#connections, cluster);
+    this.#closables = options.cluster === undefined ? [this.#connections, cluster] : [this.#connections];
+    this.#coordinator = Coordinator.ofGroup(groupId, this.#connections, cluster);
   }
 
-  /** @throws BrokerError where the brokers give no answer, refuse, or the group is between two assignments for 5 s */
+  /** @throws BrokerError if the brokers refuse, or if for 5 s they give no answer or the group is in a rebalance */
   async owners(): Promise<readonly PartitionOwner[]> {
     return ownersIn(await this.#group(), this.#options.topic);
   }
@@ -53,30 +56,22 @@ export class GroupOwners implements PartitionOwners, StateHolders {
     return (await this.#group()).members.map(holderOf);
   }
 
-  /** The group, once it is not between two assignments. @throws BrokerError as `owners` */
+  /** The group, as soon as it is not in a rebalance. @throws BrokerError as `owners` */
   async #group(): Promise<DescribedGroup> {
     const { clock, groupId } = this.#options;
-    const deadline = clock.now() + PATIENCE_MS;
-    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-    for (;;) {
-      let why: string;
-      try {
-        const group = await describeGroup(this.#coordinator, groupId);
-        if (!isRebalancing(group)) return group;
-        why = 'its partitions are being assigned again';
-      } catch (error) {
-        why = String(error);
-        if (isProtocolError(error) && !error.retriable)
-          throw new BrokerError(`cannot look up the owners of group ${groupId}: ${why}`, { cause: error });
-      }
-      if (clock.now() > deadline) throw new BrokerError(`cannot look up the owners of group ${groupId}: ${why}`);
-      await clock.delay(backoff.next());
+    const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    const terms = { clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying };
+    try {
+      return await retryUntil(terms, () => describeAssignedGroup(this.#coordinator, groupId));
+    } catch (cause) {
+      const why = cause instanceof RebalancingError ? cause.message : String(cause);
+      throw new BrokerError(`cannot look up the owners of group ${groupId}: ${why}`, { cause });
     }
   }
 
   /** Idempotent; never throws. */
   async close(): Promise<void> {
-    await Promise.all(this.#own.map((owned) => owned.close()));
+    await Promise.all(this.#closables.map((one) => one.close()));
   }
 }
 

@@ -1,15 +1,15 @@
 /**
- * What members of the group and their leader send each other. A member's subscription has in its user data:
+ * The messages between the members of the group and their leader. A member's subscription has in its user data:
  *
  *     version (a byte), HTTP address (text), number of standbys wanted, member id (text),
  *     number of partitions, partitions..., number of states held, (partition, changelog position)...,
  *     number of deciding settings, (name, value)..., topic id of the changelog (text)
  *
- * Numbers are varints; a partition is given as the distance from the one before. A later release may append fields,
- * which this one ignores; the version changes only when these here change. The settings and the topic id are such fields:
- * members of releases before them do not have them.
+ * Numbers are varints. A partition is written as the distance from the one before. A later release may append fields,
+ * which this release ignores. The version changes only if the fields above change. The settings and the topic id were
+ * appended: members of older releases do not send them.
  *
- * The leader gives a member its partitions, as in every consumer group, and in the assignment's user data its standbys:
+ * The leader gives a member its partitions, as in every consumer group. Its standbys are in the assignment's user data:
  *
  *     version (a byte), number of standbys, partitions (varints)
  */
@@ -19,35 +19,35 @@ import { ByteReader, MalformedBytesError } from '../../lib/byte-reader.js';
 import { ByteWriter } from '../../lib/byte-writer.js';
 import type { Assignment } from '../../pipeline/assign-partitions.js';
 
-/** The group's name for our way of assigning: all members must know it. */
+/** The name of our assignor in the group. All members must know it. */
 export const ASSIGNMENT_PROTOCOL = 'company-sync';
 
 export interface MemberInfo {
-  /** Where its HTTP is reached from other instances: an origin. Null if it is not reached, or does not advertise an origin. */
+  /** The origin at which other instances reach its HTTP. Null if it is not reachable, or advertises no origin. */
   readonly httpAddress: string | null;
   /** NUM_STANDBY as this member is configured. */
   readonly numStandby: number;
-  /** The id under which it was given `partitions`; null before. With another one by now it may have lost them. */
+  /** The id under which it got `partitions`; null before. If it has another id now, it may have lost them. */
   readonly memberId: string | null;
-  /** The partitions that it has. */
+  /** The partitions that it runs. */
   readonly partitions: readonly number[];
-  /** Partition -> changelog position of the state on its disk, also of partitions that it does not have. */
+  /** Partition -> changelog position of the state on its disk, also for partitions that it does not run. */
   readonly held: ReadonlyMap<number, number>;
-  /** Its deciding settings (deciding-settings.ts), to be compared; empty if its release does not send them. */
+  /** Its deciding settings (deciding-settings.ts), for comparison; empty if its release does not send them. */
   readonly settings: ReadonlyMap<string, string>;
-  /** Of the topic that the positions in `held` are offsets of; null where it is not known. */
+  /** The topic id of the changelog that `held` refers to; null if it is unknown. */
   readonly changelogId: string | null;
 }
 
 const { MemberAssignment } = AssignerProtocol;
 const INFO_VERSION = 1;
 const ASSIGNMENT_VERSION = 1;
-/** Kafka's own: an int32. */
+/** Kafka's own limit: an int32. */
 const MAX_PARTITION = 2 ** 31 - 1;
-/** More is not read. An instance has seven settings to compare, and the longest has 256 characters. */
+/** More settings are refused. An instance compares seven settings, and the longest has 256 characters. */
 const MAX_SETTINGS = 32;
 const MAX_TEXT_BYTES = 1_024;
-/** More standbys than NUM_STANDBY can say. */
+/** Above the largest NUM_STANDBY. */
 const MAX_STANDBYS = 100;
 
 export function encodeMemberInfo(info: MemberInfo): Buffer {
@@ -80,7 +80,7 @@ export function encodeMemberInfo(info: MemberInfo): Buffer {
   return to.end();
 }
 
-/** Null for what this release cannot read: of another version, or not written by a member of ours. */
+/** Decodes a member info. Null if this release cannot read the bytes: another version, or not written by an instance. */
 export function decodeMemberInfo(userData: Buffer): MemberInfo | null {
   if (userData[0] !== INFO_VERSION) return null;
   try {
@@ -91,13 +91,15 @@ export function decodeMemberInfo(userData: Buffer): MemberInfo | null {
   }
 }
 
-/** Of a member's whole subscription. Null as for `decodeMemberInfo`. */
+/** The info in a member's subscription. Null as for `decodeMemberInfo`. */
 export function infoOfMember(metadata: Buffer): MemberInfo | null {
   const userData = subscriptionOf(metadata)?.userData;
   return userData == null ? null : decodeMemberInfo(userData);
 }
 
-/** The topics that a member subscribes to, ours or not; null for bytes that are not a subscription. */
+/**
+ * The topics that any member subscribes to, also one that is not an instance; null if the bytes are not a subscription.
+ */
 export function topicsOfMember(metadata: Buffer): readonly string[] | null {
   return subscriptionOf(metadata)?.topics ?? null;
 }
@@ -106,7 +108,7 @@ function subscriptionOf(metadata: Buffer) {
   try {
     return AssignerProtocol.MemberMetadata.decode(metadata);
   } catch {
-    // kafkajs reads on past the end of bytes that are not a subscription; it does nothing else that could fail.
+    // kafkajs reads past the end if the bytes are not a subscription. Nothing else in it can fail.
     return null;
   }
 }
@@ -157,7 +159,7 @@ export function encodeAssignment(topic: string, { active, standby }: Assignment)
   return MemberAssignment.encode({ version: 0, assignment: { [topic]: [...active] }, userData: userData.end() });
 }
 
-/** None where another release's leader gave them in a way that this one cannot read. */
+/** Empty if a leader of another release has written them in a way that this release cannot read. */
 export function standbysIn(assignment: Buffer): number[] {
   const userData = assignmentOf(assignment)?.userData;
   if (userData?.[0] !== ASSIGNMENT_VERSION) return [];
@@ -170,23 +172,23 @@ export function standbysIn(assignment: Buffer): number[] {
   }
 }
 
-/** The partitions that the input has, each once. The leader of the group may give a member any numbers, and millions of them. */
+/** Keeps the partitions that the input has, each once. A group leader may send any numbers, and millions of them. */
 export function existingOf(partitions: readonly number[], count: number): number[] {
   return [...new Set(partitions)].filter((partition) => partition >= 0 && partition < count);
 }
 
-/** Whether a member was given any partition, of whatever topic. */
+/** Whether a member has any partition of any topic. */
 export function hasPartitions(assignment: Buffer): boolean {
   const topics = assignmentOf(assignment)?.assignment ?? {};
   return Object.values(topics).some((partitions) => partitions.length > 0);
 }
 
-/** Null for bytes that are not an assignment. */
+/** Null if the bytes are not an assignment. */
 function assignmentOf(assignment: Buffer): ReturnType<typeof MemberAssignment.decode> {
   try {
     return MemberAssignment.decode(assignment);
   } catch {
-    return null; // kafkajs throws RangeErrors for them, and nothing else.
+    return null; // For such bytes kafkajs throws RangeErrors, and nothing else.
   }
 }
 

@@ -1,6 +1,6 @@
-/** Which errors of kafkajs's consumer end a membership, and two of our own that must. */
+/** Says which errors of kafkajs's consumer end a membership. Two errors of our own always do. */
 
-/** kafkajs neither retries nor restarts after an error that is marked so. */
+/** kafkajs neither retries nor restarts after an error whose `retriable` is false. */
 export class JoinRefusedError extends Error {
   override readonly name = 'JoinRefusedError';
   readonly retriable = false;
@@ -11,7 +11,10 @@ export class UnexpectedFetchError extends Error {
   readonly retriable = false;
 }
 
-/** Kafka's clients count an unknown topic as transient; ours was looked up before, so it has been deleted. */
+/**
+ * Whether joining may succeed later. An unknown topic does not count as transient here, as it does for Kafka's clients.
+ * The input was looked up before, so it has been deleted.
+ */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('type' in error && error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
@@ -20,19 +23,19 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
- * kafkajs takes it for fatal that no broker named the group's coordinator, and says no more of it. Brokers that restart
- * or load the group's state name none for a while; one that does not let us ask cannot be told from them.
+ * Whether the error is that no broker named the group's coordinator, which kafkajs treats as fatal. Brokers that
+ * restart or load the group's state name none for a while. A broker that forbids the request looks the same.
  */
 export function isWithoutCoordinator(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return error.name === 'KafkaJSGroupCoordinatorNotFound' || isWithoutCoordinator(error.cause);
 }
 
-/** Only a restart of the process may help. */
+/** The membership is lost permanently: only a restart of the process may help. */
 export class MembershipLostError extends Error {
   override readonly name = 'MembershipLostError';
 
   constructor(cause: Error) {
-    super('group membership is lost permanently: the process ends, so that it is restarted', { cause });
+    super('group membership is lost permanently: this process ends, and its supervisor must start it again', { cause });
   }
 }

@@ -1,8 +1,8 @@
-/** What the changelog, the group and the input say about the position of each partition. Changes nothing. */
+/** Reads the position of each partition from the changelog, the group and the input. Changes nothing. */
 import type { Clock } from '../../lib/clock.js';
 import type { Logs } from '../../pipeline/ports.js';
 import type { Positions } from '../../pipeline/position-choices.js';
-import { lostFrom } from '../../pipeline/partition-view.js';
+import { hasOpenTransaction, lostFrom } from '../../pipeline/partition-view.js';
 import { isOtherInput } from '../../pipeline/origin.js';
 import { unreadableBatchAt } from '../../pipeline/unreadable-batch.js';
 import { lastRows } from '../reading/last-rows.js';
@@ -10,30 +10,36 @@ import { lastRows } from '../reading/last-rows.js';
 export interface PositionSources {
   readonly input: string;
   readonly changelog: string;
-  /** How many partitions the changelog has: the input has more while it is being repartitioned. */
+  /** How many partitions the changelog has. The input has more during a repartitioning. */
   readonly changelogPartitions: number;
   readonly inputLogs: Pick<Logs, 'bounds' | 'committedOffset' | 'endOfEpoch' | 'reader'>;
-  /** Of the kind `compacted`. */
+  /** Logs of the kind `compacted`. */
   readonly changelogLogs: Pick<Logs, 'bounds' | 'reader'>;
   readonly clock: Clock;
-  /** Called with the number of changelog records of each read. */
+  /** Called after each read of the changelog, with its number of records. */
   readonly read: (records: number) => void;
 }
 
 export interface FoundPositions extends Positions {
-  /** Where a transaction is open in the changelog: what follows is not decided. Null if none is open. */
+  /**
+   * The offset from which a transaction is open in the changelog: what follows is not decided. Null if none is open.
+   */
   readonly openFrom: number | null;
-  /** More than half of the brokers have said who leads input and changelog. */
+  /** More than half of the brokers have named the leaders of input and changelog. */
   readonly byMost: boolean;
 }
 
-/** Each holds up to 3 MiB of its changelog. */
+/** Partitions read at once. Each takes up to 3 MiB for records of its changelog. */
 const READ_AT_ONCE = 16;
-/** A running instance commits between our looks at its offset and at its changelog. */
+/**
+ * How often to look at a partition: a running instance may commit between our looks at its offset and its changelog.
+ */
 const LOOKS = 10;
 const LOOK_AGAIN_MS = 100;
 
 /**
+ * Reads the positions of the partitions, in their order.
+ *
  * @param running whether instances may commit meanwhile
  * @throws what the logs throw; UnknownRowVersionError, CorruptStoreError
  */
@@ -62,7 +68,7 @@ async function readOne(sources: PositionSources, partition: number, running: boo
     const { before, ...found } = await lookOnce(sources, partition);
     if (!running) return found;
     const offset = found.changelog?.offset ?? null;
-    // Both only grow while an instance runs, so that they were equal at some moment in between.
+    // Both only grow while an instance runs. So in this order of values, they were equal at some moment in between.
     const wereEqual = orNothing(before) <= orNothing(offset) && orNothing(offset) <= orNothing(found.committed);
     if (wereEqual) return { ...found, committed: offset, openFrom: null };
     if (look === LOOKS) return found;
@@ -74,7 +80,7 @@ function orNothing(offset: number | null): number {
   return offset ?? -1;
 }
 
-/** The input last, so that it reaches as far as the positions. */
+/** Looks at the input last, so that its end is not below the positions. */
 async function lookOnce(
   sources: PositionSources,
   partition: number,
@@ -86,13 +92,13 @@ async function lookOnce(
   const { position, origin } = isThere
     ? await lastRows(changelogLogs, state, sources.read)
     : { position: null, origin: null };
-  const { start, end, highWatermark, byMost } = isThere ? await changelogLogs.bounds(state) : NO_LOG;
+  const bounds = isThere ? await changelogLogs.bounds(state) : NO_LOG;
   const committed = await inputLogs.committedOffset({ topic, partition });
   const inputBounds = await inputLogs.bounds({ topic, partition });
   return {
     ...{ topic, partition, before: before?.offset ?? null, committed: committed?.offset ?? null },
-    ...{ changelog: position, changelogStart: start, openFrom: end < highWatermark ? end : null },
-    ...{ input: inputBounds, byMost: byMost && inputBounds.byMost },
+    ...{ changelog: position, changelogStart: bounds.start, openFrom: hasOpenTransaction(bounds) ? bounds.end : null },
+    ...{ input: inputBounds, byMost: bounds.byMost && inputBounds.byMost },
     inputLostFrom: await lostFrom(inputLogs, { topic, partition }, committed, inputBounds),
     inputRecreated: isOtherInput(origin, inputBounds.topicId),
   };

@@ -1,6 +1,6 @@
 /**
- * The id of this instance's member in the group, remembered beyond the process: a process that starts after one that
- * was killed takes the dead member out of the group, instead of waiting until its session has timed out.
+ * Remembers the id of this instance's group member beyond the process. A process that starts after a killed one removes
+ * the dead member from the group. So the group need not wait until the dead session times out.
  */
 import type { Logger } from 'pino';
 import { Backoff } from '../../lib/backoff.js';
@@ -9,12 +9,12 @@ import { BrokerConnections } from '../connection/broker-connections.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import type { ClusterView } from '../connection/cluster-view.js';
 import { describeGroup } from '../protocol/describe-group.js';
-import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { Coordinator } from '../connection/coordinator.js';
 import { removeMember } from './remove-member.js';
 
-/** Where it is remembered. Belongs to one process at a time, so that its reader knows that the last one is gone. */
+/** Stores the member id. It belongs to one process at a time: when a process reads it, the former process is gone. */
 export interface Memory {
-  /** Null where nothing is remembered. */
+  /** Null if no id is stored. */
   get(): Promise<string | null>;
   set(memberId: string): Promise<void>;
   delete(): Promise<void>;
@@ -35,75 +35,86 @@ const LOOK_MAX_MS = 500;
 export class RememberedMember {
   readonly #options: RememberedMemberOptions;
   #known: string | null = null;
-  /** Ends when the memory has all that it was told. Never rejects. */
-  #told: Promise<void> = Promise.resolve();
+  /** Settles when the memory has stored every change so far. Never rejects. */
+  #stored: Promise<void> = Promise.resolve();
 
   constructor(options: RememberedMemberOptions) {
     this.#options = options;
   }
 
-  /** Who was a member here before; null where it has left, or there was none. Asked before anything is noted. */
+  /**
+   * The id of the member that ran here before; null if it has left the group, or if there was none. Call it before the
+   * first `note`.
+   */
   async predecessor(): Promise<string | null> {
     const { memory, logger } = this.#options;
     try {
       return await memory.get();
     } catch (err) {
-      logger.warn({ err }, 'whether a former member of this state folder is still in the group is not known');
+      logger.warn(
+        { err },
+        'could not read the former member of this state folder; if it is dead, the group waits for its session timeout',
+      );
       return null;
     }
   }
 
   /**
-   * Takes `predecessor` out of the group, once another member is seen there: where it is the only one, the group would
-   * be empty for a moment, and who joins an empty group waits for others (group.initial.rebalance.delay.ms).
+   * Removes `predecessor` from the group, as soon as another member is in it. Without another member the group would be
+   * empty for a moment, and a member that joins an empty group waits for others (group.initial.rebalance.delay.ms).
    *
-   * Never throws: where it does not succeed, the group waits until the session of the dead one has timed out.
+   * Never throws. If it fails, the group waits until the session of the dead member times out.
    *
-   * @param signal aborts when nobody joins any more
+   * @param signal aborts when this instance does not join any more
    */
   async remove(predecessor: string, signal: AbortSignal): Promise<void> {
     const { kafka, groupId, logger } = this.#options;
     try {
       if (!(await this.#successorSeen(predecessor, signal))) return;
       if (await removeMember(kafka, groupId, predecessor))
-        logger.info({ memberId: predecessor }, 'the former member of this state folder is out of the group');
+        logger.info({ memberId: predecessor }, 'removed the former member of this state folder from the group');
     } catch (err) {
-      logger.warn({ err, memberId: predecessor }, 'the former member of this state folder waits for its time-out');
+      logger.warn(
+        { err, memberId: predecessor },
+        'could not remove the former member of this state folder; waiting for its session timeout',
+      );
     }
   }
 
-  /** Does not wait for the memory: what it misses, a crash within a moment, costs a time-out. */
+  /**
+   * Stores `memberId`, without waiting for the memory. If the process crashes before that, the next start waits longer.
+   */
   note(memberId: string): void {
     if (memberId === this.#known) return;
     this.#known = memberId;
-    this.#tell('noted', () => this.#options.memory.set(memberId));
+    this.#store('store', () => this.#options.memory.set(memberId));
   }
 
-  /** It has left the group: nobody need remove it. */
+  /** Deletes the stored id: the member has left the group, and need not be removed. */
   forget(): Promise<void> {
     this.#known = null;
-    this.#tell('forgotten', () => this.#options.memory.delete());
-    return this.#told;
+    this.#store('delete', () => this.#options.memory.delete());
+    return this.#stored;
   }
 
-  #tell(what: string, tell: () => Promise<void>): void {
+  #store(verb: string, change: () => Promise<void>): void {
     const { logger } = this.#options;
-    this.#told = this.#told
-      .then(tell)
-      .catch((err: unknown) => logger.warn({ err }, `the id of the group member could not be ${what}`));
+    this.#stored = this.#stored
+      .then(change)
+      .catch((err: unknown) => logger.warn({ err }, `could not ${verb} the id of the group member`));
   }
 
-  /** False where the predecessor is not in the group any more, or nobody will join. */
+  /** False if the predecessor is not in the group any more, or if `signal` aborts. */
   async #successorSeen(predecessor: string, signal: AbortSignal): Promise<boolean> {
     const { kafka, cluster, groupId, clock } = this.#options;
     const connections = new BrokerConnections(kafka);
-    const coordinator = new GroupCoordinator(groupId, connections, cluster);
+    const coordinator = Coordinator.ofGroup(groupId, connections, cluster);
     const backoff = new Backoff(LOOK_FIRST_MS, LOOK_MAX_MS);
     try {
       while (!signal.aborted) {
         const members = await describeGroup(coordinator, groupId).then(
           (group) => group.members.map(({ memberId }) => memberId),
-          () => null, // asked again
+          () => null, // The next look asks again.
         );
         if (members !== null && !members.includes(predecessor)) return false;
         if (members !== null && members.length > 1) return true;

@@ -1,9 +1,10 @@
 /**
- * Sets the group's offset of blocked partitions to what the check of the next take-over accepts, while no instance runs.
+ * Sets the group's offset of blocked partitions to a value that the check of the next take-over accepts. No instance
+ * may run meanwhile.
  *
- * Nobody is fenced. A former owner that is frozen can still commit a transaction that it has begun, which would move its
- * state and the group's offset together; and whatever happens in between, the next take-over checks again. So a
- * partition runs on from a wrong position in no case: at worst it is blocked as before.
+ * It fences no producer. A former owner that is frozen can still commit a transaction that it has begun: that moves its
+ * state and the group's offset together. In any case, the next take-over checks again. So a partition never runs from a
+ * wrong position: at worst it is blocked as before.
  */
 import {
   judgePositions,
@@ -15,7 +16,7 @@ import {
 import { readPositions, type FoundPositions, type PositionSources } from './partition-positions.js';
 import { stopFirst, type StoppedGroup } from './stopped-group.js';
 
-/** It cannot be done as things are; the message says what to do. */
+/** The positions cannot be set now. The message says why, and what to do. */
 export class PositionsRefusedError extends Error {
   override readonly name = 'PositionsRefusedError';
 }
@@ -24,7 +25,7 @@ export interface SetPositionsPorts extends PositionSources {
   readonly applicationId: string;
   readonly group: Pick<StoppedGroup, 'members' | 'setOffsets' | 'deleteOffsets'>;
   readonly report: (line: string) => void;
-  /** Asks whether to do what was reported. */
+  /** Asks the operator whether to do what was reported. */
   readonly consent: (partitions: number) => Promise<boolean>;
 }
 
@@ -34,7 +35,9 @@ interface Planned {
 }
 
 /**
- * @param target null only reports what can be chosen
+ * Reports the choices for each partition, and sets the positions after the operator's consent.
+ *
+ * @param target null only reports the choices
  * @returns whether each of `partitions` runs at the next start
  * @throws PositionsRefusedError, and what the ports throw
  */
@@ -58,7 +61,7 @@ export async function setPositions(
   if (plan.length === 0) return !isLeft;
   for (const { positions } of plan) mustBeDecided(ports, positions);
   if (!(await ports.consent(plan.length))) {
-    report('nothing was changed; --yes sets it without asking');
+    report('nothing was changed; pass --yes to set it without a question');
     return false;
   }
   await mustBeAsPlanned(ports, plan);
@@ -71,7 +74,7 @@ async function mustBeStopped({ group, applicationId }: SetPositionsPorts): Promi
   if (members.length > 0) throw new PositionsRefusedError(stopFirst(applicationId, members));
 }
 
-/** What follows an open transaction may hold a later position, and so may what a broker that is cut off does not know. */
+/** Later positions may be after an open transaction, or in records that a broker which is cut off does not have. */
 function mustBeDecided({ changelog, input }: SetPositionsPorts, { partition, openFrom, byMost }: FoundPositions): void {
   if (!byMost)
     throw new PositionsRefusedError(
@@ -105,7 +108,7 @@ function effectOf({ offset }: Choice, committed: number | null): string {
   return `sets the group's offset, which is ${committed ?? 'missing'}, to ${offset}`;
 }
 
-/** The operator may have taken a long time to answer. */
+/** Checks again, because the operator may have taken a long time to answer. */
 async function mustBeAsPlanned(ports: SetPositionsPorts, plan: readonly Planned[]): Promise<void> {
   await mustBeStopped(ports);
   const partitions = plan.map(({ positions }) => positions.partition);
@@ -116,7 +119,7 @@ async function mustBeAsPlanned(ports: SetPositionsPorts, plan: readonly Planned[
     const again = judgePositions(positions).choices.find(({ target }) => target === choice.target);
     if (again?.offset !== choice.offset || again.startsAt !== choice.startsAt)
       throw new PositionsRefusedError(
-        `partition ${positions.partition} has changed meanwhile, and nothing was set: look at it again with company-sync positions show`,
+        `partition ${positions.partition} has changed meanwhile, so nothing was set: run \`company-sync positions show\` again`,
       );
   });
 }

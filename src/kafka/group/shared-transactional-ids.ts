@@ -1,28 +1,29 @@
 /**
- * Deployments whose transactional ids are the same although their names differ: `<applicationId>-<topic>-<partition>` of
- * application `bugs-tx` with input `eu-bugsev` is that of application `bugs-tx-eu` with input `bugsev`. They would fence
- * each other permanently, and no broker could tell them apart.
+ * Finds deployments with other names but the same transactional ids, `<applicationId>-<topic>-<partition>`. For
+ * example, application `bugs-tx` with input `eu-bugsev` has the ids of application `bugs-tx-eu` with input `bugsev`.
+ * They would fence each other permanently, and no broker could tell them apart.
  */
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
-import { mustBeOutage } from '../../lib/own-fault.js';
+import { noAnswerIfOutage } from '../../lib/own-fault.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import { changelogOf } from '../../setting-values.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { AskedCluster } from '../connection/cluster-view.js';
 import { describeGroup } from '../protocol/describe-group.js';
-import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { Coordinator } from '../connection/coordinator.js';
 import { topicsOfMember } from './member-messages.js';
-import { isProtocolError } from '../protocol/protocol-errors.js';
+import { isWorthRetrying } from '../protocol/protocol-errors.js';
 import { TopicAdmin } from '../topics/topic-admin.js';
 
-/** Of which the transactional ids are made. */
+/** The names that a deployment's transactional ids consist of. */
 export interface IdParts {
   readonly applicationId: string;
   readonly input: string;
 }
 
 export interface Namesake extends IdParts {
-  /** Its group has members or offsets on its input; null if the brokers do not tell us. */
+  /** True if its group has members or offsets on its input; null if the brokers do not say. */
   readonly inUse: true | null;
 }
 
@@ -31,29 +32,29 @@ const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 500;
 const NOTHING_COMMITTED = '-1';
 
-/** All other names of a deployment that lead to the same transactional ids. */
+/** All other pairs of names that lead to the same transactional ids. */
 export function namesakesOf({ applicationId, input }: IdParts): IdParts[] {
   const prefix = `${applicationId}-${input}`;
   const dashes = [...prefix].flatMap((character, i) => (character === '-' ? [i] : []));
   return dashes
-    .filter((at) => at > 0 && at < prefix.length - 1 && at !== applicationId.length)
-    .map((at) => ({ applicationId: prefix.slice(0, at), input: prefix.slice(at + 1) }));
+    .filter((dash) => dash > 0 && dash < prefix.length - 1 && dash !== applicationId.length)
+    .map((dash) => ({ applicationId: prefix.slice(0, dash), input: prefix.slice(dash + 1) }));
 }
 
 /**
- * The first other deployment of this cluster that uses the same transactional ids. It has a changelog and an input topic,
- * which are asked for by name, and a group that reads that input.
+ * Finds the first other deployment in this cluster that uses the same transactional ids. Its input topic and its
+ * changelog exist, and its group reads that input. Topics are asked for by name.
  * @throws BrokerError if the brokers give no answer
  */
-export async function findNamesake({ kafka, view, clock }: AskedCluster, own: IdParts): Promise<Namesake | null> {
+export async function findNamesake({ kafka, view, clock }: AskedCluster, ours: IdParts): Promise<Namesake | null> {
   const admin = new TopicAdmin(kafka, clock);
   const connections = new BrokerConnections({ requestTimeout: PATIENCE_MS, ...kafka });
   try {
-    for (const other of namesakesOf(own)) {
+    for (const other of namesakesOf(ours)) {
       const partitions = await admin.countPartitions(other.input);
       if (partitions === null) continue;
       if ((await admin.countPartitions(changelogOf(other.applicationId))) === null) continue;
-      const coordinator = new GroupCoordinator(other.applicationId, connections, view);
+      const coordinator = Coordinator.ofGroup(other.applicationId, connections, view);
       const inUse = await readsInput(coordinator, other, partitions, clock);
       if (inUse !== false) return { ...other, inUse };
     }
@@ -63,35 +64,22 @@ export async function findNamesake({ kafka, view, clock }: AskedCluster, own: Id
   }
 }
 
-/** Null if the coordinator does not tell. */
+/** Whether the group reads the input; null if the coordinator does not say. */
 async function readsInput(
-  coordinator: GroupCoordinator,
+  coordinator: Coordinator,
   { applicationId: groupId, input }: IdParts,
   partitions: number,
   clock: Clock,
 ): Promise<boolean | null> {
-  const deadline = clock.now() + PATIENCE_MS;
-  const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-  for (;;) {
-    try {
-      const { members } = await describeGroup(coordinator, groupId);
-      if (members.some(({ memberMetadata }) => topicsOfMember(memberMetadata)?.includes(input) === true)) return true;
-      return await hasOffsets(coordinator, groupId, input, partitions);
-    } catch (error) {
-      mustBeOutage(error);
-      const isFinal = isProtocolError(error) && !error.retriable;
-      if (isFinal || clock.now() > deadline) return null;
-    }
-    await clock.delay(backoff.next());
-  }
+  const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+  return retryUntil({ clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying }, async () => {
+    const { members } = await describeGroup(coordinator, groupId);
+    if (members.some(({ memberMetadata }) => topicsOfMember(memberMetadata)?.includes(input) === true)) return true;
+    return hasOffsets(coordinator, groupId, input, partitions);
+  }).catch(noAnswerIfOutage);
 }
 
-async function hasOffsets(
-  coordinator: GroupCoordinator,
-  groupId: string,
-  topic: string,
-  count: number,
-): Promise<boolean> {
+async function hasOffsets(coordinator: Coordinator, groupId: string, topic: string, count: number): Promise<boolean> {
   const partitions = Array.from({ length: count }, (_, partition) => ({ partition }));
   const { responses } = await coordinator.ask((broker) =>
     broker.offsetFetch({ groupId, topics: [{ topic, partitions }] }),

@@ -1,4 +1,4 @@
-/** The consumer group while no instance runs: what only an operator's command does to it. */
+/** Reads and changes the consumer group while no instance runs. Only an operator's commands use it. */
 import type { Clock } from '../../lib/clock.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
@@ -6,13 +6,13 @@ import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
 import { describeGroup, type DescribedGroup } from '../protocol/describe-group.js';
-import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { Coordinator } from '../connection/coordinator.js';
 import { infoOfMember } from './member-messages.js';
 import { deleteOffsets } from '../protocol/offset-delete.js';
 import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
 import { untilReady } from '../connection/until-ready.js';
 
-/** kafkajs's own encoding of OffsetCommit; an error code of the answer rejects. */
+/** kafkajs's own encoding of OffsetCommit. An error code in the answer becomes a rejection. */
 interface CommittingBroker extends ConnectedBroker {
   offsetCommit(request: {
     groupId: string;
@@ -26,7 +26,7 @@ interface CommittingBroker extends ConnectedBroker {
 const NO_GENERATION = -1;
 const NO_MEMBER = '';
 
-/** What to do about the members that keep an operator's command from its work. */
+/** Tells an operator to stop the members of the group first. */
 export function stopFirst(groupId: string, members: readonly string[]): string {
   return (
     `group ${groupId} has ${members.length === 1 ? '1 member' : `${members.length} members`}: stop all instances first ` +
@@ -37,7 +37,7 @@ export function stopFirst(groupId: string, members: readonly string[]): string {
 export class StoppedGroup {
   readonly #connections: BrokerConnections;
   readonly #cluster: ClusterView;
-  readonly #coordinator: GroupCoordinator;
+  readonly #coordinator: Coordinator;
 
   constructor(
     kafka: KafkaConfig,
@@ -46,29 +46,29 @@ export class StoppedGroup {
   ) {
     this.#connections = new BrokerConnections(kafka);
     this.#cluster = new ClusterView(kafka, clock);
-    this.#coordinator = new GroupCoordinator(groupId, this.#connections, this.#cluster);
+    this.#coordinator = Coordinator.ofGroup(groupId, this.#connections, this.#cluster);
   }
 
-  /** Each member as an operator can find it, as far as it is known; empty while no instance runs. @throws BrokerError */
+  /** Each member, described so that an operator can find it; empty while no instance runs. @throws BrokerError */
   async members(): Promise<string[]> {
     const describe = () => describeGroup(this.#coordinator, this.groupId);
     return (await this.#untilReady('DescribeGroups', describe)).members.map(nameOf);
   }
 
   /**
-   * All or none: one request is one batch in the coordinator's log.
-   * @throws BrokerError if the brokers refuse, also because the group has members
+   * Sets all of the offsets or none: one request is one batch in the coordinator's log.
+   * @throws BrokerError if the brokers refuse, for example because the group has members
    */
   async setOffsets(topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
     const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }));
-    const who = { groupId: this.groupId, groupGenerationId: NO_GENERATION, memberId: NO_MEMBER };
-    const request = { ...who, topics: [{ topic, partitions }] };
+    const nonMember = { groupId: this.groupId, groupGenerationId: NO_GENERATION, memberId: NO_MEMBER };
+    const request = { ...nonMember, topics: [{ topic, partitions }] };
     await this.#untilReady('OffsetCommit', () =>
       this.#coordinator.ask((broker) => (broker as CommittingBroker).offsetCommit(request)),
     );
   }
 
-  /** Offsets that are not there count as deleted. @throws BrokerError as `setOffsets` */
+  /** Deletes the offsets. An offset that does not exist counts as deleted. @throws BrokerError as `setOffsets` */
   async deleteOffsets(topic: string, partitions: readonly number[]): Promise<void> {
     const call = deleteOffsets(this.groupId, topic, partitions);
     await untilReady(this.clock, 'OffsetDelete', async () => {
@@ -79,7 +79,7 @@ export class StoppedGroup {
     });
   }
 
-  /** Of questions whose refusals kafkajs rejects with. */
+  /** `untilReady` for requests whose error codes kafkajs turns into rejections. */
   async #untilReady<T>(request: string, ask: () => Promise<T>): Promise<T> {
     const { value } = await untilReady(this.clock, request, async () => {
       try {
@@ -97,7 +97,7 @@ export class StoppedGroup {
   }
 }
 
-/** Its HTTP address is not known during a rebalance. */
+/** Names a member for an operator. Its HTTP address is unknown during a rebalance. */
 function nameOf({ memberId, clientHost, memberMetadata }: DescribedGroup['members'][number]): string {
   const address = infoOfMember(memberMetadata)?.httpAddress ?? null;
   return `${memberId} on host ${clientHost.replace(/^\//, '')}${address === null ? '' : ` (${address})`}`;

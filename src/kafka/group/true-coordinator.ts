@@ -1,8 +1,10 @@
 /**
- * Whether a consumer's coordinator is the one that most brokers name.
+ * Checks that a consumer's coordinator is the one that most brokers name.
  *
- * kafkajs asks one broker for the coordinator, and stays with it until it fails. A broker that is cut off from its peers
- * goes on to confirm heartbeats, so a member could believe to be in a group that has gone on without it.
+ * kafkajs asks one broker for the coordinator, and uses that coordinator until it fails. A broker that is cut off from
+ * its peers continues to confirm heartbeats. So a member could believe that it is in a group that has removed it.
+ *
+ * `Coordinator` is for requests: it looks the coordinator up each time, and believes fewer brokers.
  */
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import type { Logger } from 'pino';
@@ -18,12 +20,12 @@ export interface TrueCoordinatorOptions {
   readonly logger: Logger;
 }
 
-/** How old the brokers' word may be at a heartbeat. */
+/** How old the brokers' answer may be at a heartbeat. */
 const MAX_AGE_MS = 3_000;
 
 export class TrueCoordinator {
   readonly #options: TrueCoordinatorOptions;
-  /** host:port as most brokers name it; null where they do not agree, or do not answer. */
+  /** host:port as most brokers name it; null if they do not agree, or do not answer. */
   #named: string | null = null;
   #lookedAt = -Infinity;
   #looking: Promise<void> | null = null;
@@ -32,7 +34,7 @@ export class TrueCoordinator {
     this.#options = options;
   }
 
-  /** host:port of the coordinator that most brokers name now; null where they do not agree, or do not answer. */
+  /** Asks for host:port of the coordinator that most brokers name; null if they do not agree, or do not answer. */
   async look(): Promise<string | null> {
     this.#looking ??= this.#ask().finally(() => (this.#looking = null));
     await this.#looking;
@@ -40,9 +42,9 @@ export class TrueCoordinator {
   }
 
   /**
-   * Call it before each heartbeat to the coordinator at `address`. Does not wait for brokers: it judges by what they have
-   * said last, and asks again when that is too old.
-   * @throws kafkajs's NOT_COORDINATOR if most brokers name another one: the consumer then joins there
+   * Call it before each heartbeat to the coordinator at `address`. It does not wait for brokers: it judges by their
+   * last answer, and asks again if that answer is too old.
+   * @throws kafkajs's NOT_COORDINATOR if most brokers name another coordinator: the consumer then joins there
    */
   mustBe(address: string): void {
     const { clock, logger } = this.#options;

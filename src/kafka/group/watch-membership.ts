@@ -1,4 +1,7 @@
-/** What kafkajs's consumer does not tell of its dealings with the group's coordinator, seen on its way to kafkajs. */
+/**
+ * Watches the requests between kafkajs's consumer and the group's coordinator, because the consumer does not report all
+ * of their results.
+ */
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import { ERROR_CODES } from '../protocol/protocol-errors.js';
 import type { TrueCoordinator } from './true-coordinator.js';
@@ -19,15 +22,17 @@ interface ConsumerCoordinator {
 }
 
 export interface MembershipWatcher {
-  /** Says which coordinator the consumer is to be with. */
+  /** Says which coordinator the consumer must use. */
   readonly coordinator: Pick<TrueCoordinator, 'look' | 'mustBe'>;
-  /** Told before the consumer acts on it. kafkajs drops the user data. */
+  /** Called before the consumer acts on the assignment, whose user data kafkajs drops. */
   assigned(assignment: Buffer): void;
-  /** The coordinator has confirmed that the consumer left, which kafkajs tries once and passes over in silence. */
+  /**
+   * Called when the coordinator has confirmed that the consumer left. kafkajs tries that once, and reports no result.
+   */
   left(): void;
 }
 
-/** @param cluster of one consumer, as kafkajs gives it to the consumer's assigner */
+/** Starts to watch. @param cluster of one consumer, as kafkajs gives it to the consumer's assignor */
 export function watchMembership(cluster: unknown, watcher: MembershipWatcher): void {
   const consumerCluster = cluster as ConsumerCluster;
   const watched = new WeakSet<ConsumerCoordinator>();
@@ -43,7 +48,9 @@ export function watchMembership(cluster: unknown, watcher: MembershipWatcher): v
   };
 }
 
-/** @throws kafkajs's COORDINATOR_NOT_AVAILABLE, after which the consumer looks again */
+/**
+ * The broker at `address`. @throws kafkajs's COORDINATOR_NOT_AVAILABLE if it is unknown: the consumer then looks again
+ */
 async function brokerAt(cluster: ConsumerCluster, address: string): Promise<ConsumerCoordinator> {
   const { brokers } = cluster.brokerPool;
   const nodeId = Object.keys(brokers).find((id) => addressOf(brokers[id] as ConsumerCoordinator) === address);

@@ -1,6 +1,5 @@
 /**
- * The group's committed offset of a partition, asked of a broker that coordinates the group: OffsetFetch, version 5
- * (Kafka 2.1).
+ * Asks the group's coordinator for the committed offset of a partition: OffsetFetch, version 5 (Kafka 2.1).
  *
  *     request   group, [topic, [partition]]
  *     answer    throttle time, [topic, [partition, offset, leader epoch, metadata, error code]], error code
@@ -23,7 +22,7 @@ const FIXED_REQUEST_BYTES = 64;
 
 interface OffsetAnswer extends Answer, CommittedOffset {}
 
-/** Null if the group has no offset there. @throws what kafkajs throws */
+/** The group's offset in a partition; null if it has none. @throws what kafkajs throws */
 export async function fetchCommittedOffset(
   { connectionPool }: Pick<ConnectedBroker, 'connectionPool'>,
   groupId: string,
@@ -52,6 +51,6 @@ function readAnswer(body: Buffer): OffsetAnswer {
   const ofGroup = reader.int16();
   if (ofGroup !== NO_ERROR)
     return { errorCode: ofGroup, offset: NOTHING_COMMITTED, leaderEpoch: -1, clientSideThrottleTime };
-  if (answer === undefined) throw new BrokerError('OffsetFetch was answered without a result');
+  if (answer === undefined) throw new BrokerError('the answer to OffsetFetch has no result for the partition');
   return { ...answer, clientSideThrottleTime };
 }

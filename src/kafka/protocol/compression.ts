@@ -1,4 +1,4 @@
-/** Decompresses the records of a record batch, as any Kafka client may have compressed them. */
+/** Decompresses the records of a record batch, with all codecs that Kafka clients use. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip, gunzipSync, type ZlibOptions } from 'node:zlib';
@@ -11,9 +11,9 @@ export { TooManyBytesError };
 
 interface Codec {
   readonly name: string;
-  /** Yields now and then. @throws if the bytes are broken, or more than `maxBytes` would come out */
+  /** Decompresses, and yields from time to time. @throws if the bytes are broken, or give more than `maxBytes` */
   readonly steps: (bytes: Buffer, maxBytes: number) => Generator<void, Buffer>;
-  /** The same beside the event loop; null if that is not possible. */
+  /** The same outside the event loop; null if that is not possible. */
   readonly natively: (bytes: Buffer, maxBytes: number) => Promise<Buffer> | null;
 }
 
@@ -22,7 +22,7 @@ const SNAPPY = 2;
 const LZ4 = 3;
 const ZSTD = 4;
 
-/** The codecs by their number in a batch's attributes; 0 stands for no compression. */
+/** The codecs, by their number in a batch's attributes. Number 0 means that the batch is not compressed. */
 const CODECS: Readonly<Record<number, Codec>> = {
   [GZIP]: {
     name: 'gzip',
@@ -34,17 +34,19 @@ const CODECS: Readonly<Record<number, Codec>> = {
   [ZSTD]: { name: 'zstd', steps: decompressZstd, natively: decompressZstdNatively },
 };
 
-/** For how long the event loop waits. */
+/** For how long decompressing may block the event loop. */
 const TURN_MS = 10;
 
-/** Broken bytes, or a codec that nobody knows. */
+/** The bytes are broken, or the codec is unknown. */
 export class DecompressionError extends Error {
   override readonly name = 'DecompressionError';
 }
 
 /**
+ * Decompresses the bytes at once.
+ *
  * @param codec the number in the attributes of the batch, not 0
- * @throws DecompressionError; TooManyBytesError if more than `maxBytes` would come out
+ * @throws DecompressionError; TooManyBytesError if the bytes give more than `maxBytes`
  */
 export function decompress(codec: number, bytes: Buffer, maxBytes: number): Buffer {
   const known = codecOf(codec);
@@ -59,7 +61,7 @@ export function decompress(codec: number, bytes: Buffer, maxBytes: number): Buff
   }
 }
 
-/** As `decompress`, for what is large: the event loop runs on meanwhile. */
+/** As `decompress`, for large batches: it does not block the event loop. */
 export async function decompressAside(codec: number, bytes: Buffer, maxBytes: number): Promise<Buffer> {
   const known = codecOf(codec);
   try {
@@ -80,7 +82,7 @@ export async function decompressAside(codec: number, bytes: Buffer, maxBytes: nu
 
 function codecOf(codec: number): Codec {
   const known = CODECS[codec];
-  if (known === undefined) throw new DecompressionError(`it is compressed with codec ${codec}, which is not known`);
+  if (known === undefined) throw new DecompressionError(`it is compressed with codec ${codec}, which is unknown`);
   return known;
 }
 
@@ -96,20 +98,20 @@ function explained(cause: unknown, { name }: Codec, bytes: Buffer, maxBytes: num
 
 const ZLIB_TOO_LARGE = 'ERR_BUFFER_TOO_LARGE';
 
-/** A generator, as the others are, of a single step. */
+/** Decompresses gzip in a single step. A generator, like those of the other codecs. */
 function* gunzipSteps(bytes: Buffer, maxBytes: number): Generator<void, Buffer> {
   return gunzipSync(bytes, gunzipOptions(bytes, maxBytes));
 }
 
-/** DEFLATE cannot do better. */
+/** The limit of DEFLATE. */
 const MOST_OUT_OF_A_GZIP_BYTE = 1_032;
 const MIN_CHUNK_BYTES = 16 * 1024;
 
-/** One chunk as a rule, since Node joins several by a copy: the last four bytes say how long it must be. */
+/** Makes Node use one chunk, because it joins several by a copy. The last four bytes say how long the chunk must be. */
 function gunzipOptions(bytes: Buffer, maxBytes: number): ZlibOptions {
   const claimed = bytes.length < 4 ? 0 : bytes.readUInt32LE(bytes.length - 4);
   const possible = bytes.length * MOST_OUT_OF_A_GZIP_BYTE;
-  // Too much or, if the claim is wrong, broken: no memory is taken to find out which.
+  // The bytes hold too much or, if the claimed length is wrong, are broken. Finding out which would need the memory.
   if (claimed > maxBytes && claimed <= possible) throw new TooManyBytesError();
   const most = Math.min(claimed, maxBytes, possible);
   return { maxOutputLength: maxBytes, chunkSize: Math.max(MIN_CHUNK_BYTES, most + 1) };

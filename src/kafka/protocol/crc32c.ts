@@ -1,17 +1,17 @@
 /**
- * CRC-32C (Castagnoli), slicing by 8 (Kounavis and Berry, 2005). `npm run bench:costs`: 0.7 to 1.3 ms for 1 MB,
- * against 2.2 ms for the byte-wise one of kafkajs.
+ * CRC-32C (Castagnoli), slicing by 8 (Kounavis and Berry, 2005). It takes 0.7 to 1.3 ms for 1 MB; kafkajs's, which goes
+ * byte by byte, takes 2.2 ms (`npm run bench:costs`).
  */
 
 const POLYNOMIAL = 0x82f63b78;
 
-/** SLICES[k][b] is the remainder of the byte b followed by k zero bytes. */
+/** SLICES[k][b] is the remainder of byte b followed by k zero bytes. */
 const SLICES = buildSlices();
 const [S0, S1, S2, S3, S4, S5, S6, S7] = SLICES;
 
 /** The checksum of bytes `from` (inclusive) to `to` (exclusive), unsigned. */
 export function crc32c(bytes: Uint8Array, from: number, to: number): number {
-  // Inside the bounds that the caller vouches for every element is there: `!` costs nothing in this loop.
+  // The caller guarantees the bounds, so every element exists. `!` costs nothing in this loop.
   let crc = -1;
   let i = from;
   for (const end = to - 7; i < end; i += 8) {

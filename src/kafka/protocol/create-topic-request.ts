@@ -1,6 +1,6 @@
 /**
- * CreateTopics, version 3 (Kafka 1.0), for one topic. kafkajs's own encoding; its reading of the answer drops the broker's
- * words, which alone say what a create policy wants.
+ * CreateTopics, version 3 (Kafka 1.0), for one topic. Uses kafkajs's encoding, but reads the answer itself: kafkajs
+ * drops the broker's message, and only this message says what a create policy wants.
  */
 import createTopicsRequest from 'kafkajs/src/protocol/requests/createTopics/v3/request.js';
 import { decode } from 'kafkajs/src/protocol/requests/createTopics/v3/response.js';
@@ -13,11 +13,11 @@ export interface TopicToCreate {
   readonly topic: string;
   readonly partitions: number;
   readonly replicationFactor: number;
-  /** Settings that differ from the broker's. */
+  /** Settings that differ from the broker's defaults. */
   readonly settings: ReadonlyMap<string, string>;
 }
 
-/** The answer rejects with kafkajs's error of the code, with the broker's words as its message. */
+/** If the broker refuses, the call rejects with kafkajs's error for the code. Its message is the broker's. */
 export function createTopicCall(
   { topic, partitions, replicationFactor, settings }: TopicToCreate,
   timeoutMs: number,

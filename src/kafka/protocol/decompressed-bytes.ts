@@ -1,19 +1,19 @@
-/** From here on a native copy is faster than a loop over bytes. */
+/** From this length on, a native copy is faster than a loop over bytes. */
 const NATIVE_COPY_BYTES = 32;
 
-/** A batch decompresses to more than is allowed: the bytes themselves may be right. */
+/** A batch decompresses to more bytes than allowed. The bytes themselves may be right. */
 export class TooManyBytesError extends Error {
   override readonly name = 'TooManyBytesError';
 }
 
-/** What an LZ77 decoder has put out so far, in one piece: a match may reach back to its start. */
+/** The output of an LZ77 decoder so far, in one piece, because a match may reach back to its start. */
 export class DecompressedBytes {
   #bytes: Buffer;
   #length = 0;
-  /** How far the output may grow at present. */
+  /** The length up to which the output may grow now. */
   #limit = 0;
 
-  /** @param maxBytes of the whole output */
+  /** @param maxBytes the limit of the whole output */
   constructor(private readonly maxBytes: number) {
     this.#bytes = Buffer.alloc(0);
   }
@@ -23,9 +23,9 @@ export class DecompressedBytes {
   }
 
   /**
-   * Makes room for the next bytes: memory for as many as can come, not for as many as a header claims.
-   * @param atMost more than so many are an error of the input
-   * @throws TooManyBytesError if they do not fit and the output is at its limit already
+   * Makes room for the next bytes. Takes memory for the bytes that can come, not for those that a header claims.
+   * @param atMost the input is broken if it gives more bytes than this
+   * @throws TooManyBytesError if the bytes do not fit, and the output is at its limit already
    */
   reserve(atMost: number): void {
     this.#limit = this.#length + atMost;
@@ -49,7 +49,7 @@ export class DecompressedBytes {
     if (distance <= 0 || distance > length) throw new RangeError('a match reaches before the start');
     this.#extend(size);
     const bytes = this.#bytes;
-    // A match that overlaps itself repeats: only byte by byte does that come out right.
+    // A match that overlaps itself repeats its bytes: only a copy byte by byte gives the right result.
     if (size >= NATIVE_COPY_BYTES && distance >= size)
       bytes.copyWithin(length, length - distance, length - distance + size);
     else for (let to = length, end = length + size; to < end; to++) bytes[to] = bytes[to - distance]!;

@@ -1,8 +1,8 @@
 /**
- * ConsumerGroupDescribe, version 0 (Kafka 3.7): a group whose members use the consumer protocol of KIP-848. To DescribeGroups
- * such a group looks empty, although no instance can join it.
+ * ConsumerGroupDescribe, version 0 (Kafka 3.7): describes a group whose members use the consumer protocol of KIP-848.
+ * In DescribeGroups such a group looks empty, although no instance can join it.
  *
- *     request   [group id], whether to tell the operations
+ *     request   [group id], whether to include the operations
  *     answer    throttle time, [error code, error message, group id, state, epoch, assignment epoch, assignor, [member: id,
  *               instance id, rack, epoch, client id, host, [topic], ...], ...]
  */
@@ -25,7 +25,9 @@ interface DescribedConsumerGroup extends Answer {
   readonly first: ConsumerGroupMember | null;
 }
 
-/** The first member of such a group; null if the group has none, is of another kind, or the broker cannot tell. */
+/**
+ * The first member of such a group; null if it has none, is of another kind, or the broker does not know the request.
+ */
 export async function firstConsumerIn(
   { versions, connectionPool }: ConnectedBroker,
   groupId: string,
@@ -43,7 +45,7 @@ function readAnswer(bytes: Buffer): DescribedConsumerGroup {
   const decoder = flexibleAnswer(bytes);
   const clientSideThrottleTime = decoder.readInt32();
   let answer: DescribedConsumerGroup = { clientSideThrottleTime, errorCode: NO_ERROR, first: null };
-  // One group was asked for, and what follows its first member is not read.
+  // The request names one group. Fields after its first member are not read.
   if (lengthOf(decoder) > 0) {
     const errorCode = decoder.readInt16();
     for (let texts = 0; texts < 3; texts++) decoder.readUVarIntString(); // error message, group id, state
@@ -66,7 +68,7 @@ function readMember(decoder: Decoder): ConsumerGroupMember {
   return { memberId, clientId, clientHost, topics };
 }
 
-/** Of a compact array. */
+/** The length of a compact array. */
 function lengthOf(decoder: Decoder): number {
   return decoder.readUVarInt() - 1;
 }

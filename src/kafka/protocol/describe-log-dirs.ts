@@ -4,8 +4,8 @@
  *     request   [topic, [partition]]
  *     answer    throttle time, [error code, folder, [topic, [partition, bytes, lag, whether it is a copy that is being moved]]]
  *
- * Only the size tells whether compaction works: offsets are never used again, so the numbers of a compacted log grow in the
- * same way as those of a log that is not compacted. Brokers need the permission Describe on the cluster for this request.
+ * Only the size shows whether compaction works. Offsets are never used again, so they grow in a compacted log as they
+ * do in a log that is not compacted. The request needs the permission Describe on the cluster.
  */
 import type { TopicPartition } from '../../lib/record.js';
 import type { ConnectedBroker } from './protocol-call.js';
@@ -14,7 +14,7 @@ import { protocolCall, type Answer } from './transaction-requests.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 export interface LogSize extends Answer {
-  /** Null if the broker does not know this request, or does not tell us. */
+  /** Null if the broker does not know this request, or does not say the size. */
   readonly bytes: number | null;
 }
 
@@ -37,7 +37,7 @@ export async function describeLogDirs(
   );
 }
 
-/** A broker that may not tell answers with an empty list, without an error. */
+/** Reads the answer. Without permission, a broker answers with an empty list, and without an error. */
 function readAnswer(body: Buffer): LogSize {
   const reader = new WireReader(body);
   const clientSideThrottleTime = reader.int32();

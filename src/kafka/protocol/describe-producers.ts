@@ -1,5 +1,5 @@
 /**
- * Who has a transaction open in a partition, as its leader knows it: DescribeProducers (KIP-664), version 0.
+ * Asks a partition's leader which producers have a transaction open in it: DescribeProducers (KIP-664), version 0.
  *
  *     request   [topic, [partition]]
  *     answer    throttle time, [topic, [partition, error code, message, [producer]]]

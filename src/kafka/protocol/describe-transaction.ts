@@ -1,4 +1,4 @@
-/** A transactional id as its coordinator sees it: DescribeTransactions (KIP-664), its version 0. */
+/** Describes a transactional id as its coordinator sees it: DescribeTransactions (KIP-664), version 0. */
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import type { ConnectedBroker } from './protocol-call.js';
 import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
@@ -7,9 +7,9 @@ import { protocolCall, type Answer } from './transaction-requests.js';
 
 const API_KEY = 65;
 
-/** Of an id that the coordinator does not know, all but the error code means nothing. */
+/** If the coordinator does not know the id, only the error code has a meaning. */
 export interface DescribedTransaction extends Answer {
-  /** Such as Ongoing or CompleteCommit; Empty from a fencing on, until the producer begins one. */
+  /** For example Ongoing or CompleteCommit. Empty after a fencing, until the producer begins a transaction. */
   readonly state: string;
   /** The transaction time-out that the last fencing has set, in milliseconds. */
   readonly timeoutMs: number;
@@ -22,7 +22,7 @@ const UNKNOWN: DescribedTransaction = {
   ...{ state: 'Dead', timeoutMs: -1, producerId: -1n, producerEpoch: -1 },
 };
 
-/** Brokers before Kafka 3.0 do not know the request: nothing is known of the id then. */
+/** Brokers before Kafka 3.0 do not know the request. Then the result is as for an unknown id. */
 export async function describeTransaction(
   { versions, connectionPool }: ConnectedBroker,
   transactionalId: string,
@@ -37,7 +37,7 @@ export async function describeTransaction(
 function readAnswer(bytes: Buffer): DescribedTransaction {
   const decoder = flexibleAnswer(bytes);
   const clientSideThrottleTime = decoder.readInt32();
-  // The partitions follow, and other ids would: only one was asked for.
+  // Only the first id is read, because only one was asked for. Its partitions follow, and are not read.
   const read = (one: typeof decoder): DescribedTransaction => {
     const errorCode = one.readInt16();
     one.readUVarIntString(); // the id

@@ -1,7 +1,7 @@
 /**
  * The error codes of the Kafka protocol as data: the name of each code, and what an operator can do about it.
  *
- * The names are those of Errors.java in Kafka 4.3. Codes are never given a new meaning, so newer brokers only add some.
+ * The names are those of Errors.java in Kafka 4.3. The meaning of a code never changes: newer brokers only add codes.
  */
 
 /** The name at index N belongs to code N. */
@@ -41,7 +41,7 @@ STREAMS_TOPOLOGY_FENCED SHARE_SESSION_LIMIT_REACHED
   .split(/\s+/);
 const UNKNOWN_SERVER_ERROR = -1;
 
-/** Only for codes that an operator can act on. Each text begins with what is wrong and ends with what to do. */
+/** Advice for codes that an operator can act on. Each text says what is wrong, and then what to do. */
 const WHAT_TO_DO: Readonly<Record<string, string>> = {
   UNKNOWN_SERVER_ERROR: "the broker failed: read the broker's log",
   CORRUPT_MESSAGE: 'the bytes changed on their way: check the network and the memory of this host and of the broker',
@@ -93,18 +93,20 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
   TOPIC_DELETION_DISABLED: 'set delete.topic.enable=true on the brokers',
 };
 
-/** The name that Kafka gives to an error code; for a code of a newer Kafka, that it is one. */
+/** Kafka's name of an error code. For an unknown code, a text which says that it is from a newer Kafka. */
 export function errorName(code: number): string {
   if (code === UNKNOWN_SERVER_ERROR) return 'UNKNOWN_SERVER_ERROR';
   return NAMES[code] ?? 'an error code of a newer Kafka';
 }
 
-/** The error code with its name and, if an operator can act on it, what to do. For the end of a message. */
+/**
+ * The name of an error code, the code and, if there is any, the advice for an operator. Put it at the end of a message.
+ */
 export function describeError(code: number): string {
   const name = errorName(code);
   const whatToDo = WHAT_TO_DO[name];
   return whatToDo === undefined ? `${name} (${code})` : `${name} (${code}): ${whatToDo}`;
 }
 
-/** Every name that has an advice. */
+/** Every name that has advice. */
 export const ADVISED_ERRORS: readonly string[] = Object.keys(WHAT_TO_DO);

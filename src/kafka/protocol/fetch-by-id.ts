@@ -29,13 +29,13 @@ interface PartitionById extends PartitionToFetch {
 }
 
 interface FetchByIdResponse extends FetchResponse {
-  /** The leader sends the client to another replica, which only a `replica.selector.class` of one's own does. */
+  /** Whether the leader sends the client to another replica, which needs a custom `replica.selector.class`. */
   readonly isRedirected: boolean;
 }
 
 const API_VERSION = 13;
 const NO_FETCHED_EPOCH = -1;
-/** With it, a leader would send the client to a follower in that rack. */
+/** Empty: with a rack, a leader would send the client to a follower in that rack. */
 const NO_RACK = '';
 
 function canFetchById({ versions }: Pick<ConnectedBroker, 'versions'>): boolean {
@@ -71,7 +71,7 @@ function fetchByIdCall(partitions: readonly PartitionById[], limits: FetchLimits
 function encodeRequest(partitions: readonly PartitionById[], limits: FetchLimits): Buffer {
   const ofHeader = requestWriter(partitions.length).noTags();
   const writer = writeLimits(ofHeader, limits)
-    // One entry a partition, the topic repeated: only so does any order of partitions stay as it is.
+    // One entry for each partition, with the topic repeated: only this keeps any order of partitions.
     .uvarint(partitions.length + 1);
   for (const { topicId, partition, fromOffset, leaderEpoch } of partitions)
     writer

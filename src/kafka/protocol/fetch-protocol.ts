@@ -1,39 +1,37 @@
 /**
  * Fetch without a fetch session: our own request and answer on kafkajs's connections.
  *
- * Version 13 (Kafka 3.1) names topics by their ids: a leader refuses the id of a topic that was deleted, although another
- * topic has its name by now. It is in `fetch-by-id.ts`. Older brokers, and topics without an id, get version 10, by name.
+ * Version 13 (Kafka 3.1) names topics by their ids. A leader refuses the id of a deleted topic, even if another topic
+ * has its name now. It is in `fetch-by-id.ts`. Older brokers, and topics without an id, get version 10, by name.
  *
- * Version 10 rather than 11: from 11 on a client offers to be sent to a nearby follower (KIP-392), and a leader that does
- * so answers with no records. A client that never offers is always answered by the leader.
+ * Version 10 is used instead of 11, because from 11 on a leader may send a client to a nearby follower (KIP-392). Such
+ * an answer has no records. With version 10 the leader always answers itself.
  */
 import type { ProtocolCall } from './protocol-call.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
-/** The error codes of a fetched partition that are told apart here. */
-export const FETCH_OK = 0;
-export const FETCH_OFFSET_OUT_OF_RANGE = 1;
-
 export interface PartitionToFetch {
   readonly topic: string;
-  /** Null if it is not known, or if the brokers have no topic ids. */
+  /** Null if it is unknown, or if the brokers have no topic ids. */
   readonly topicId: string | null;
   readonly partition: number;
   readonly fromOffset: number;
-  /** Of the leader that is asked: one that knows no such epoch yet refuses, as does one that knows a later one. */
+  /**
+   * The epoch of the leader that is asked. A broker that does not know this epoch yet, or knows a later one, refuses.
+   */
   readonly leaderEpoch: number;
 }
 
 export interface FetchLimits {
   /** How long the broker waits for the first byte, in milliseconds. */
   readonly maxWaitMs: number;
-  /** Of one partition's records; a first batch that is larger comes whole anyway (KIP-74). */
+  /** Bytes of one partition's records. If the first batch is larger, it comes whole anyway (KIP-74). */
   readonly maxPartitionBytes: number;
-  /** Of the whole answer, under the same exception. */
+  /** Bytes of the whole answer, with the same exception. */
   readonly maxBytes: number;
 }
 
-/** A transaction that was aborted, wholly or partly within the records fetched. */
+/** An aborted transaction that is wholly or partly within the fetched records. */
 export interface AbortedTransaction {
   readonly producerId: bigint;
   readonly firstOffset: number;
@@ -43,16 +41,16 @@ export interface FetchedPartition {
   readonly topic: string;
   readonly partition: number;
   readonly errorCode: number;
-  /** All below is decided; -1 with an error. */
+  /** All transactions below this offset are decided. -1 if there is an error. */
   readonly lastStableOffset: number;
   readonly abortedTransactions: readonly AbortedTransaction[];
-  /** Record batches, the last one perhaps cut off. A slice of the whole answer. */
+  /** Record batches. The last one may be cut off. A slice of the whole answer, not a copy. */
   readonly records: Buffer;
 }
 
 export interface FetchResponse {
   readonly clientSideThrottleTime: number;
-  /** Of the request as a whole. */
+  /** The error of the whole request. */
   readonly errorCode: number;
   readonly partitions: readonly FetchedPartition[];
 }
@@ -68,7 +66,7 @@ export const NO_LOG_START = -1;
 const FIXED_REQUEST_BYTES = 64;
 const PARTITION_REQUEST_BYTES = 64;
 
-/** By topic name. @param partitions in the order in which the broker fills the answer */
+/** A Fetch by topic name. @param partitions in the order in which the broker fills the answer */
 export function fetchCall(partitions: readonly PartitionToFetch[], limits: FetchLimits): ProtocolCall<FetchResponse> {
   return fetchCallOf(API_VERSION, encodeRequest(partitions, limits), decodeResponse);
 }
@@ -87,7 +85,7 @@ export function fetchCallOf<T extends FetchResponse>(
       encode: () => ({ buf: request, buffer: request }),
     },
     response: {
-      // Promises because kafkajs wants them; the work itself is synchronous.
+      // kafkajs needs promises. The work itself is synchronous.
       decode: (body) => Promise.resolve(body).then(decode),
       parse: (decoded) => Promise.resolve(decoded),
     },
@@ -113,7 +111,7 @@ export function writeLimits(writer: WireWriter, limits: FetchLimits): WireWriter
 
 function encodeRequest(partitions: readonly PartitionToFetch[], limits: FetchLimits): Buffer {
   const writer = writeLimits(requestWriter(partitions.length), limits)
-    // One entry a partition, the topic repeated: only so does any order of partitions stay as it is.
+    // One entry for each partition, with the topic repeated: only this keeps any order of partitions.
     .int32(partitions.length);
   for (const { topic, partition, fromOffset, leaderEpoch } of partitions)
     writer

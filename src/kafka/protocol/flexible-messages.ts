@@ -1,20 +1,20 @@
-/** What the flexible versions of Kafka's messages (KIP-482) have more than others: compact lengths and tagged fields. */
+/** The parts that only flexible versions of Kafka's messages have (KIP-482): compact lengths and tagged fields. */
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 
 const NO_TAGGED_FIELDS = 0;
 
-/** The body of a request. kafkajs writes the header of the other versions, which is the same up to its tagged fields. */
+/** Begins the body of a request. kafkajs writes the header of older versions, which only lacks the tagged fields. */
 export function flexibleBody(): Encoder {
   return new Encoder().writeUVarInt(NO_TAGGED_FIELDS);
 }
 
-/** Ends a structure, the body too. */
+/** Ends a structure or the body. */
 export function endOfFields(structure: Encoder): Encoder {
   return structure.writeUVarInt(NO_TAGGED_FIELDS);
 }
 
-/** At the body of an answer, behind what kafkajs has read of its header. */
+/** Begins to read the body of an answer. Passes over the end of the header, which kafkajs has not read. */
 export function flexibleAnswer(bytes: Buffer): Decoder {
   const decoder = new Decoder(bytes);
   decoder.readTaggedFields();

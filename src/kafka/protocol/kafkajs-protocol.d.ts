@@ -1,9 +1,9 @@
-/** The protocol primitives of kafkajs, which it ships without types; as far as they are used here. */
+/** Types of kafkajs's protocol primitives, as far as they are used here. kafkajs ships them without types. */
 
 declare module 'kafkajs/src/protocol/encoder.js' {
   export default class Encoder {
     constructor(initialSize?: number);
-    /** The whole space; `buffer` is the part written. */
+    /** The whole memory; `buffer` is the written part. */
     readonly buf: Buffer;
     readonly buffer: Buffer;
     writeInt8(value: number): this;
@@ -25,7 +25,7 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readInt8(): number;
     readInt16(): number;
     readInt32(): number;
-    /** A `Long` of kafkajs. */
+    /** One of kafkajs's `Long` objects. */
     readInt64(): { toString(): string };
     readString(): string | null;
     readArray<T>(read: (decoder: Decoder) => T): T[];
@@ -35,7 +35,10 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readUVarInt(): number;
     readUVarIntString(): string | null;
     readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;
-    /** Passes over them, where there are none: kafkajs takes the length of one for a compact one. */
+    /**
+     * Passes over the tagged fields. Use it only if there are none: kafkajs reads the length of a field as a compact
+     * one.
+     */
     readTaggedFields(): unknown;
   }
 }
@@ -46,7 +49,7 @@ declare module 'kafkajs/src/protocol/request.js' {
     readonly apiVersion: number;
     encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>;
   }
-  /** The bytes of a request, its length and header included. */
+  /** The bytes of a request, including its length and header. */
   export default function createRequest(options: {
     readonly correlationId: number;
     readonly clientId: string;
@@ -55,7 +58,7 @@ declare module 'kafkajs/src/protocol/request.js' {
 }
 
 declare module 'kafkajs/src/protocol/error.js' {
-  /** A KafkaJSProtocolError, which knows whether asking again helps. */
+  /** A KafkaJSProtocolError. Its `retriable` says whether another attempt may help. */
   export const errorCodes: readonly { readonly type: string; readonly code: number }[];
   export function createErrorFromCode(code: number): Error;
 }

@@ -1,11 +1,11 @@
 /**
- * ListOffsets, version 4 (Kafka 2.1): an offset of one partition, asked of its leader.
+ * ListOffsets, version 4 (Kafka 2.1): asks a partition's leader for an offset.
  *
  *     request   replica id, isolation level, [topic, [partition, leader epoch, timestamp]]
  *     answer    throttle time, [topic, [partition, error code, timestamp, offset, leader epoch]]
  *
- * Our own encoding, because kafkajs sends no leader epoch. With the epoch, a broker that does not know of a later leader
- * refuses to answer in that leader's place.
+ * Our own encoding, because kafkajs does not send the leader epoch. With the epoch, a former leader that does not know
+ * the later one refuses to answer in its place.
  */
 import type { TopicPartition } from '../../lib/record.js';
 import type { ProtocolCall } from './protocol-call.js';
@@ -13,14 +13,14 @@ import { protocolCall, type Answer } from './transaction-requests.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 export const EARLIEST = -2;
-/** With READ_COMMITTED the last stable offset; with READ_UNCOMMITTED the high watermark. */
+/** With READ_COMMITTED, this asks for the last stable offset; with READ_UNCOMMITTED, for the high watermark. */
 export const LATEST = -1;
 export const NO_SUCH_RECORD = -1;
 export const READ_UNCOMMITTED = 0;
 export const READ_COMMITTED = 1;
 
 export interface ListedOffset extends Answer {
-  /** NO_SUCH_RECORD if no record is stamped at the timestamp or after. */
+  /** NO_SUCH_RECORD if no record has this timestamp or a later one. */
   readonly offset: number;
 }
 
@@ -30,7 +30,7 @@ const NO_REPLICA = -1;
 const FIXED_REQUEST_BYTES = 64;
 
 /**
- * @param leaderEpoch of the leader that is asked; -1 if it is not known
+ * @param leaderEpoch the epoch of the leader that is asked; -1 if it is unknown
  * @param timestamp EARLIEST, LATEST, or milliseconds since the epoch
  */
 export function listOffset(
@@ -60,6 +60,6 @@ function readAnswer(body: Buffer): ListedOffset {
     reader.int32(); // leader epoch of the record at that offset
     return { errorCode, offset };
   });
-  if (answer === undefined) throw new RangeError('ListOffsets was answered without a result');
+  if (answer === undefined) throw new RangeError('the answer to ListOffsets has no result for the partition');
   return { ...answer, clientSideThrottleTime };
 }

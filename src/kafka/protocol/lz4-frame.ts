@@ -2,8 +2,8 @@
  * Decompresses one LZ4 frame (lz4_Frame_format.md 1.6), with linked or independent blocks. Checksums are skipped: the
  * record batch has its own.
  *
- * Our own because lz4js takes the checksum of a block to stand before its data, and decodes broken or cut-off frames to
- * zeros without a word.
+ * Our own, because lz4js expects the checksum of a block before its data, and silently decodes broken or cut-off frames
+ * to zeros.
  */
 import { DecompressedBytes } from './decompressed-bytes.js';
 
@@ -15,17 +15,17 @@ const FLAG_CONTENT_SIZE = 0x08;
 const FLAG_DICTIONARY = 0x01;
 const BLOCK_IS_STORED = 0x80000000;
 const CHECKSUM_BYTES = 4;
-/** Of the code in bits 4 to 6 of the block descriptor: 64 KiB, 256 KiB, 1 MiB, 4 MiB. */
+/** The block sizes by the code in bits 4 to 6 of the block descriptor: 64 KiB, 256 KiB, 1 MiB, 4 MiB. */
 const MAX_BLOCK_BYTES: Readonly<Record<number, number>> = { 4: 1 << 16, 5: 1 << 18, 6: 1 << 20, 7: 1 << 22 };
-/** A byte of a match's length stands for so many bytes. */
+/** The most bytes that one byte of a match's length can stand for. */
 const MOST_OUT_OF_A_BYTE = 255;
 const MIN_MATCH = 4;
 const EXTENDED = 15;
 
 /**
- * Stops after each block, so that a long frame need not be read in one go.
+ * Decompresses a frame. Stops after each block, so that a long frame does not block the event loop.
  *
- * @param maxBytes the most that may come out
+ * @param maxBytes the most bytes that the frame may decompress to
  * @throws RangeError if the frame is broken, is cut off or needs a dictionary; TooManyBytesError
  */
 export function* decompressLz4Frame(frame: Buffer, maxBytes: number): Generator<void, Buffer> {
@@ -38,7 +38,7 @@ export function* decompressLz4Frame(frame: Buffer, maxBytes: number): Generator<
   const afterBlock = (flags & FLAG_BLOCK_CHECKSUM) !== 0 ? CHECKSUM_BYTES : 0;
 
   const output = new DecompressedBytes(maxBytes);
-  // Magic, flags, block descriptor, perhaps the content size, header checksum.
+  // The header: magic, flags, block descriptor, content size (optional), header checksum.
   let at = (flags & FLAG_CONTENT_SIZE) !== 0 ? 15 : 7;
   for (;;) {
     const size = frame.readUInt32LE(at);

@@ -1,20 +1,18 @@
 /**
- * Metadata of one topic: which broker leads its partitions, in which leader epoch, and the topic's id.
+ * Metadata of one topic: the leaders of its partitions, their leader epochs, and the topic's id.
  *
  * Version 10 (Kafka 2.8) has topic ids. Older brokers get version 7 (Kafka 2.1), which has only epochs.
  * Our own encoding, because kafkajs refuses the whole answer if one partition has no leader. Then no reader could learn
  * the leaders of the other partitions.
  */
 import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
+import { ERROR_CODES } from './protocol-errors.js';
 import { WireReader, WireWriter } from './wire-format.js';
-
-export const METADATA_OK = 0;
-export const METADATA_UNKNOWN_TOPIC = 3;
 
 export interface PartitionLeader {
   /** -1 if the partition has no leader now. */
   readonly nodeId: number;
-  /** Grows by each change of leader; -1 if the broker does not say. */
+  /** Grows with each change of leader; -1 if the broker does not say it. */
   readonly epoch: number;
 }
 
@@ -23,7 +21,10 @@ export interface TopicMetadata {
   /** Addresses (host:port) of the brokers that are up. */
   readonly brokers: ReadonlyMap<number, string>;
   readonly errorCode: number;
-  /** 32 hexadecimal digits: a topic that is deleted and created again has another one. Null for brokers without ids. */
+  /**
+   * 32 hexadecimal digits. A topic that is deleted and created again gets another id. Null for brokers without topic
+   * ids.
+   */
   readonly topicId: string | null;
   readonly leaders: ReadonlyMap<number, PartitionLeader>;
 }
@@ -33,7 +34,7 @@ const WITH_EPOCHS = 7;
 const WITH_TOPIC_IDS = 10;
 const FIXED_REQUEST_BYTES = 64;
 
-/** Asks one broker, which answers as far as it knows. @throws what kafkajs throws if it does not answer */
+/** Asks one broker, whose answer may be old. @throws what kafkajs throws if it does not answer */
 export function metadataOf({ versions, connectionPool }: ConnectedBroker, topic: string): Promise<TopicMetadata> {
   const newest = versions?.[API_KEY]?.maxVersion ?? WITH_EPOCHS;
   return connectionPool.send(newest >= WITH_TOPIC_IDS ? callWithTopicIds(topic) : callWithEpochs(topic));
@@ -83,7 +84,7 @@ function call(
 export function decodeWithTopicIds(body: Buffer): TopicMetadata {
   const reader = new WireReader(body);
   reader.tags(); // of the answer's header
-  reader.int32(); // The broker has waited this long already.
+  reader.int32(); // throttle time, which the broker has waited already
   const brokers = new Map<number, string>();
   reader.compactArray(() => {
     const nodeId = reader.int32();
@@ -95,7 +96,7 @@ export function decodeWithTopicIds(body: Buffer): TopicMetadata {
   reader.compactString(); // cluster id
   reader.int32(); // controller
 
-  let errorCode = METADATA_UNKNOWN_TOPIC;
+  let errorCode: number = ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION;
   let topicId: string | null = null;
   const leaders = new Map<number, PartitionLeader>();
   reader.compactArray(() => {
@@ -104,7 +105,7 @@ export function decodeWithTopicIds(body: Buffer): TopicMetadata {
     topicId = reader.uuid();
     reader.boolean(); // internal
     reader.compactArray(() => {
-      reader.int16(); // Says the same as a leader of -1, or that some replica is offline.
+      reader.int16(); // error code: no leader, as a leader of -1 says too, or a replica is offline
       leaders.set(reader.int32(), { nodeId: reader.int32(), epoch: reader.int32() });
       for (let lists = 0; lists < 3; lists++) reader.compactArray(() => reader.int32()); // replicas, in sync, offline
       reader.tags();
@@ -117,7 +118,7 @@ export function decodeWithTopicIds(body: Buffer): TopicMetadata {
 
 function decodeWithEpochs(body: Buffer): TopicMetadata {
   const reader = new WireReader(body);
-  reader.int32(); // The broker has waited this long already.
+  reader.int32(); // throttle time, which the broker has waited already
   const brokers = new Map<number, string>();
   reader.array(() => {
     const nodeId = reader.int32();
@@ -128,14 +129,14 @@ function decodeWithEpochs(body: Buffer): TopicMetadata {
   reader.string(); // cluster id
   reader.int32(); // controller
 
-  let errorCode = METADATA_UNKNOWN_TOPIC;
+  let errorCode: number = ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION;
   const leaders = new Map<number, PartitionLeader>();
   reader.array(() => {
     errorCode = reader.int16();
     reader.string(); // name
     reader.boolean(); // internal
     reader.array(() => {
-      reader.int16(); // Says the same as a leader of -1, or that some replica is offline.
+      reader.int16(); // error code: no leader, as a leader of -1 says too, or a replica is offline
       leaders.set(reader.int32(), { nodeId: reader.int32(), epoch: reader.int32() });
       for (let lists = 0; lists < 3; lists++) reader.array(() => reader.int32()); // replicas, in sync, offline
     });

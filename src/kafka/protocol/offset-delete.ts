@@ -1,11 +1,13 @@
-/** Deletes committed offsets of a group: OffsetDelete (KIP-496), its version 0, which kafkajs does not have. */
+/** Deletes committed offsets of a group: OffsetDelete (KIP-496), version 0. kafkajs does not have this request. */
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import type { ProtocolCall } from './protocol-call.js';
 import { NO_ERROR } from './protocol-errors.js';
 import { protocolCall, type PartitionsAnswer } from './transaction-requests.js';
 
-/** For the group's coordinator. The answer's error is that of the group, or the first one of a partition. */
+/**
+ * A request to the group's coordinator. The answer has the error of the group, or else the first error of a partition.
+ */
 export function deleteOffsets(
   groupId: string,
   topic: string,

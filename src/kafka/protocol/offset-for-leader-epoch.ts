@@ -1,12 +1,12 @@
 /**
- * OffsetForLeaderEpoch, version 2 (Kafka 2.1): where a leader epoch ended in the log of a partition, asked of its leader.
+ * OffsetForLeaderEpoch, version 2 (Kafka 2.1): asks a partition's leader where a leader epoch ended in the log.
  *
  *     request   [topic, [partition, epoch of the leader that is asked, leader epoch]]
  *     answer    throttle time, [topic, [error code, partition, leader epoch, end offset]]
  *
- * The leader answers with the offset at which the next higher epoch begins, or with the end of its log for its own epoch.
- * Records at that offset or above, which a client has read from the leader of the epoch, are lost. They were lost by an
- * unclean leader election, or with a disk.
+ * The leader answers with the offset at which the next higher epoch begins or, for its own epoch, with the end of its
+ * log. If a client has read records at or above that offset from the leader of the epoch, these records are lost. They
+ * were lost by an unclean leader election, or with a disk.
  */
 import type { TopicPartition } from '../../lib/record.js';
 import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
@@ -22,12 +22,12 @@ const API_KEY = 23;
 const API_VERSION = 2;
 const FIXED_REQUEST_BYTES = 64;
 
-/** Whether a broker answers clients: since Kafka 2.1. */
+/** Whether a broker knows this version: since Kafka 2.1. */
 export function knowsEpochEnds({ versions }: Pick<ConnectedBroker, 'versions'>): boolean {
   return (versions?.[API_KEY]?.maxVersion ?? -1) >= API_VERSION;
 }
 
-/** @param leaderEpoch of the leader that is asked; @param epoch the one whose end is wanted */
+/** @param leaderEpoch the epoch of the leader that is asked; @param epoch the epoch whose end is wanted */
 export function offsetForLeaderEpoch(at: TopicPartition, leaderEpoch: number, epoch: number): ProtocolCall<EpochEnd> {
   const body = new WireWriter(FIXED_REQUEST_BYTES).onePartition(at).int32(leaderEpoch).int32(epoch).finish();
   return protocolCall(API_KEY, 'OffsetForLeaderEpoch', API_VERSION, { buf: body, buffer: body }, readAnswer);
@@ -42,6 +42,6 @@ function readAnswer(body: Buffer): EpochEnd {
     reader.int32(); // the epoch found
     return { errorCode, endOffset: reader.safeInt64() };
   });
-  if (answer === undefined) throw new RangeError('OffsetForLeaderEpoch was answered without a result');
+  if (answer === undefined) throw new RangeError('the answer to OffsetForLeaderEpoch has no result for the partition');
   return { ...answer, clientSideThrottleTime };
 }

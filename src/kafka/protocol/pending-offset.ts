@@ -1,4 +1,6 @@
-/** Whether a transaction holds an offset of a group: OffsetFetch with `require_stable` (KIP-447), its version 7. */
+/**
+ * Asks whether an open transaction holds an offset of a group: OffsetFetch, version 7, with `require_stable` (KIP-447).
+ */
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import type { TopicPartition } from '../../lib/record.js';
 import type { ProtocolCall } from './protocol-call.js';
@@ -6,7 +8,9 @@ import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.j
 import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
 import { protocolCall, type Answer } from './transaction-requests.js';
 
-/** For the group's coordinator. The answer's error is UNSTABLE_OFFSET_COMMIT where one holds it. */
+/**
+ * A request to the group's coordinator. The answer's error is UNSTABLE_OFFSET_COMMIT if a transaction holds the offset.
+ */
 export function fetchStableOffset(groupId: string, { topic, partition }: TopicPartition): ProtocolCall<Answer> {
   const partitions = [new Encoder(4).writeInt32(partition)];
   const asked = endOfFields(new Encoder().writeUVarIntString(topic).writeUVarIntArray(partitions, 'object'));

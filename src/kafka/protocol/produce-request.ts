@@ -1,4 +1,4 @@
-/** Produce, version 7: one batch to one partition, written straight into the buffer that is sent. */
+/** Produce, version 7: one batch to one partition. The batch is encoded directly into the buffer that is sent. */
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import type { RecordToWrite, TopicPartition } from '../../lib/record.js';
 import type { ProtocolCall } from './protocol-call.js';
@@ -25,14 +25,14 @@ export interface ProduceAnswer extends Answer {
 const API_KEY = 0;
 const ACKS_ALL = -1;
 
-/** The records are encoded now, and not kept. */
+/** Encodes the records at once, and does not keep them. */
 export function produce(request: ProduceRequest): ProtocolCall<ProduceAnswer> {
   const { records, start, cut, origin } = request;
   const write = (out: Buffer, at: number) => encodeBatch(out, at, records, start, cut, origin);
   return callOf(request.to, encodeBody(request, cut.bytes, write));
 }
 
-/** As `produce`, with the batch compressed. The records are encoded now, and not kept. */
+/** As `produce`, but compresses the batch. Encodes the records at once, and does not keep them. */
 export async function produceCompressed(
   request: ProduceRequest,
 ): Promise<{ call: ProtocolCall<ProduceAnswer>; bytes: number }> {
@@ -61,7 +61,7 @@ function callOf(to: TopicPartition, body: Buffer): ProtocolCall<ProduceAnswer> {
 
 type Destination = Pick<ProduceRequest, 'transactionalId' | 'to' | 'timeoutMs'>;
 
-/** @param write writes the batch of so many bytes */
+/** @param write writes the batch, of `bytes` bytes */
 function encodeBody(
   { transactionalId, to, timeoutMs }: Destination,
   batchBytes: number,
@@ -99,6 +99,6 @@ function readAnswer(body: Buffer, to: TopicPartition): ProduceAnswer {
   });
   const clientSideThrottleTime = decoder.readInt32();
   const answer = partitions.flat()[0];
-  if (answer === undefined) throw new Error(`Produce to ${to.topic}-${to.partition} was answered without a result`);
+  if (answer === undefined) throw new Error(`the answer to Produce has no result for ${to.topic}-${to.partition}`);
   return { ...answer, clientSideThrottleTime };
 }

@@ -1,5 +1,7 @@
-/** A request with its answer, and the broker that it is sent to: kafkajs's own objects, typed as far as they are used here. */
-/** What a request encodes to: kafkajs copies `buffer` behind the request header. `buf` is there to be recognised by. */
+/**
+ * kafkajs's objects for a request, its answer and the broker that it is sent to, typed as far as they are used here.
+ */
+/** An encoded request. kafkajs copies `buffer` after the request header. It recognises an encoded request by `buf`. */
 export interface EncodedRequest {
   readonly buf: Buffer;
   readonly buffer: Buffer;
@@ -19,9 +21,9 @@ export interface ProtocolCall<T extends object> {
     /** Turns error codes of the decoded answer into a rejection, or gives it back. */
     parse(decoded: T): Promise<T>;
   };
-  /** Milliseconds; below the configured request time-out it has no effect. */
+  /** Milliseconds. Values below the configured request time-out have no effect. */
   readonly requestTimeout?: number;
-  /** Whether kafkajs logs an error for a rejection of `parse`; it does unless this is false. */
+  /** If it is not false, kafkajs logs an error when `parse` rejects. */
   readonly logResponseError?: boolean;
 }
 
@@ -29,14 +31,16 @@ export interface ConnectionPool {
   readonly host: string;
   readonly port: number;
   isConnected(): boolean;
-  /** Sends over the broker's one connection for this kind of request (Fetch has its own), connecting where needed. */
+  /**
+   * Sends over the broker's connection for this kind of request (Fetch has its own), and connects first if necessary.
+   */
   send: <T extends object>(call: ProtocolCall<T>) => Promise<T>;
 }
 
-/** Protocol errors of these methods reject with kafkajs's KafkaJSProtocolError. */
+/** If an answer has an error code, these methods reject with kafkajs's KafkaJSProtocolError. */
 export interface Broker {
   readonly connectionPool: ConnectionPool;
-  /** Offset `'-1'` where the group has committed none. */
+  /** The offset is `'-1'` if the group has committed none. */
   offsetFetch(request: {
     groupId: string;
     topics: readonly { topic: string; partitions: readonly { partition: number }[] }[];
@@ -45,12 +49,8 @@ export interface Broker {
   }>;
 }
 
-/** A broker as its connections see it: what is asked of this broker rather than of the cluster. */
+/** A connected broker, for requests to this broker and not to the cluster. */
 export interface ConnectedBroker extends Broker {
-  /** By API key, what the broker supports; null before it was asked. */
+  /** The versions that the broker supports, by API key; null before it was asked. */
   readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>> | null;
-  findGroupCoordinator(request: {
-    groupId: string;
-    coordinatorType: number;
-  }): Promise<{ coordinator: { host: string; port: number } }>;
 }

@@ -1,11 +1,12 @@
-/** Error codes of the Kafka protocol, and which error of the pipeline's catalogue each one is for a producer. */
-import type { TopicPartition } from '../../lib/record.js';
+/** Error codes of the Kafka protocol, and the errors of the pipeline's catalogue that they become for a producer. */
 import { isOwnFault } from '../../lib/own-fault.js';
+import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError, FencedError } from '../../pipeline/errors.js';
 import { describeError } from './error-names.js';
 
-/** The codes that the code asks for. `error-names.ts` has the names of all. */
+/** The codes that this program treats in a special way. `error-names.ts` has the names of all codes. */
 export const ERROR_CODES = {
+  OFFSET_OUT_OF_RANGE: 1,
   UNSUPPORTED_VERSION: 35,
   UNKNOWN_TOPIC_OR_PARTITION: 3,
   LEADER_NOT_AVAILABLE: 5,
@@ -40,9 +41,9 @@ export const ERROR_CODES = {
 export const NO_ERROR = 0;
 
 /**
- * The id has another owner, or the coordinator has ended the transaction for its age, which it tells by the same codes.
- * INVALID_TXN_STATE is among them although no fencing is known to give it to these versions of the requests: it says
- * that somebody else has ended this transaction, and FencedError is the more careful answer to that.
+ * The id has another owner, or the coordinator has ended the transaction because of its age: both have the same codes.
+ * No fencing is known to give INVALID_TXN_STATE to these versions of the requests. It is in this list because it says
+ * that somebody else has ended this transaction, and FencedError is the more careful reaction.
  */
 const FENCED: ReadonlySet<number> = new Set([
   ERROR_CODES.INVALID_PRODUCER_EPOCH,
@@ -51,14 +52,14 @@ const FENCED: ReadonlySet<number> = new Set([
   ERROR_CODES.PRODUCER_FENCED,
 ]);
 
-/** What a broker's refusal means to the pipeline: FencedError or BrokerError. */
+/** The pipeline's error for a broker's refusal: FencedError or BrokerError. */
 export function refusal(code: number, request: string, at?: TopicPartition): FencedError | BrokerError {
   const message = `${request}${place(at)} was refused: ${describeError(code)}`;
   return FENCED.has(code) ? new FencedError(message) : new BrokerError(message);
 }
 
 /**
- * For a request without an answer, or one that kafkajs made: its outcome is unknown.
+ * The error for a request whose outcome is unknown: it has no answer, or kafkajs failed.
  * @returns the cause itself if it is a fault of this program
  */
 export function noAnswer(cause: unknown, request: string, at?: TopicPartition): Error {
@@ -67,9 +68,14 @@ export function noAnswer(cause: unknown, request: string, at?: TopicPartition): 
   return new BrokerError(`${request}${place(at)} failed: ${why}`, { cause });
 }
 
-/** One that kafkajs made of an error code: the broker has answered, the connection is sound. */
+/** Whether kafkajs made the error from an error code. Then the broker has answered, and the connection works. */
 export function isProtocolError(error: unknown): error is Error & { readonly retriable: boolean } {
   return error instanceof Error && error.name === 'KafkaJSProtocolError';
+}
+
+/** Whether the same request may succeed later. Not if the error is a fault of this program, or a permanent refusal. */
+export function isWorthRetrying(error: unknown): boolean {
+  return !isOwnFault(error) && (!isProtocolError(error) || error.retriable);
 }
 
 export function isTooLarge(code: number): boolean {

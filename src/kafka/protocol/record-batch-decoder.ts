@@ -1,9 +1,9 @@
 /**
- * Record batches of magic 2 (KIP-98) to records, read_committed, a few at a time.
+ * Decodes committed records from record batches of magic 2 (KIP-98), a few at a time.
  *
- * This is a hot path, up to a million records a second: nothing is decoded before it is asked for, and the only objects
- * made are the records themselves with slices for key and value. Each batch's checksum is verified before anything of it
- * is believed.
+ * This is a hot path, with up to a million records a second. It decodes only records that are asked for, and makes no
+ * other objects than the records, with slices for key and value. It verifies the checksum of a batch before it uses any
+ * field.
  */
 import type { LogRecord } from '../../lib/record.js';
 import { decompress, decompressAside, TooManyBytesError } from './compression.js';
@@ -15,54 +15,54 @@ const NO_PRODUCER_ID = -1n;
 const CONTROL_TYPE_ABORT = 0;
 const CONTROL_KEY_BYTES = 4;
 /**
- * A batch that decompresses to more is large: it is decompressed beside the event loop, its records are copied out, and
- * few large ones are open at a time. Brokers take batches of 1 MiB by default.
+ * A batch that decompresses to more bytes is large. It is decompressed outside the event loop, its records are copied,
+ * and few large batches are open at a time. By default, brokers accept batches of 1 MiB.
  */
 export const LARGE_BATCH_BYTES = 2 * 1024 * 1024;
 
-/** MAX_BATCH_BYTES where nothing else is set: far above what a sane producer writes. */
+/** The default of MAX_BATCH_BYTES, far above the batches of any sensible producer. */
 export const USUAL_MAX_BATCH_BYTES = 256 * 1024 * 1024;
 
 /**
- * The records that one fetch gave of one partition, decoded as they are read.
+ * The records of one partition in the answer to one fetch. They are decoded when they are read.
  *
- * Filters as the Java client does (org.apache.kafka.clients.consumer.internals.CompletedFetch): before each batch, the
- * aborted transactions that began at or below its last offset come into force; the abort marker of a producer ends
- * its one; transactional batches of producers in force are passed over, and so is every marker.
+ * It filters as the Java client does (org.apache.kafka.clients.consumer.internals.CompletedFetch). Before each batch,
+ * the aborted transactions that began at or below its last offset come into force. The abort marker of a producer ends
+ * its transaction. Transactional batches of producers in force are passed over, and so are all markers.
  */
 export class FetchedRecords {
-  /** The offset after the last whole batch: where the next fetch starts. */
+  /** The offset after the last whole batch. The next fetch starts there. */
   readonly end: number;
-  /** What is wrong with the batch after the last one that can be read; null if nothing is. */
+  /** The fault of the batch after the last one that can be read; null if there is none. */
   readonly broken: BrokenBatchError | null;
-  /** Where the whole batches in `bytes` end; a batch cut off at the end does not count. */
+  /** Where the whole batches in `bytes` end. A batch that is cut off at the end does not count. */
   readonly #length: number;
 
   #at: number;
   #position: number;
-  /** Sorted by first offset; those before `#nextAborted` have come into force. */
+  /** Sorted by first offset. Transactions before `#nextAborted` have come into force. */
   readonly #aborted: readonly AbortedTransaction[];
   #nextAborted = 0;
   readonly #abortedProducers = new Set<bigint>();
 
-  /** The batch under way, and how many of its records are left; none while that is null. */
+  /** The current batch, and how many of its records are left. Null if no batch is being read. */
   #batch: BatchHeader | null = null;
   #left = 0;
-  /** Above the offset of the last record read of it. */
+  /** The lowest offset that its next record can have. */
   #least = 0;
-  /** Its records; null while it is large and not open. */
+  /** The records of the current batch; null while the batch is large and not open. */
   #records: RecordBytes | null = null;
-  /** Where its next record begins, once it is open again. */
+  /** Where the next record begins in the batch, for when it is opened again. */
   #resumeAt = 0;
   #isLarge = false;
 
   /**
-   * @param bytes record batches; kept, and shared with the records
-   * @param aborted as the broker lists them, which is in no order to rely on
-   * @param from records below are dropped
-   * @param maxBatchBytes a batch that decompresses to more is broken
-   * @param leaderEpoch of the leader that gave them; -1 if it is not known
-   * @param stableEnd about where the log ends, of a log without gaps
+   * @param bytes record batches. They are kept, and the records share their memory
+   * @param aborted as the broker lists them, in any order
+   * @param from records below this offset are dropped
+   * @param maxBatchBytes a batch that decompresses to more bytes counts as broken
+   * @param leaderEpoch the epoch of the leader that answered; -1 if it is unknown
+   * @param stableEnd about where a log without gaps ends; else Infinity
    */
   constructor(
     readonly bytes: Buffer,
@@ -81,7 +81,7 @@ export class FetchedRecords {
     this.broken = broken;
   }
 
-  /** Offset after the last record or batch passed; `end` once all is read. */
+  /** The offset after the last record or batch that was passed; `end` after everything was read. */
   get position(): number {
     return this.#position;
   }
@@ -90,26 +90,27 @@ export class FetchedRecords {
     return this.#batch === null && this.#at >= this.#length;
   }
 
-  /** Bytes not yet read, a compressed batch counting until its last record is. */
+  /** Bytes that were not read yet. A compressed batch counts until its last record was read. */
   get remainingBytes(): number {
     return Math.max(0, this.#length - this.#at);
   }
 
-  /** Its next records are in a large batch that is not open: `read` gives none before `openLarge`. */
+  /** The next records are in a large batch that is not open. Call `openLarge` before `read`. */
   get needsLarge(): boolean {
     return this.#batch !== null && this.#records === null;
   }
 
-  /** Bytes of a large batch that is open; else 0. */
+  /** Bytes of the open large batch; 0 if none is open. */
   get largeBytes(): number {
     return this.#isLarge && this.#records !== null ? this.#records.bytes.length : 0;
   }
 
   /**
-   * Appends records to `into` until a limit is reached, a large batch must be opened, or all is read. Moves `position`.
-   * @param maxRecords that the list may hold
-   * @param maxBytes of what is read, and of what its headers take in memory; one record is read in any case
-   * @returns these bytes of what was read
+   * Appends records to `into` until a limit is reached, a large batch must be opened, or everything was read. Moves
+   * `position`.
+   * @param maxRecords the most records that the list may have
+   * @param maxBytes limits the bytes read, plus the memory of the headers. At least one record is read
+   * @returns how many bytes, counted in this way, were read
    * @throws BrokenBatchError; the records before the broken one are in `into`
    */
   read(into: LogRecord[], maxRecords: number, maxBytes = Infinity): number {
@@ -130,7 +131,7 @@ export class FetchedRecords {
 
   /**
    * Opens the large batch that comes next.
-   * @returns the bytes that it takes
+   * @returns how many bytes it takes
    * @throws BrokenBatchError
    */
   async openLarge(): Promise<number> {
@@ -145,14 +146,14 @@ export class FetchedRecords {
     }
   }
 
-  /** Frees the memory of a large batch that is open. It must be opened again. */
+  /** Frees the memory of the open large batch. The batch must be opened again before its next records are read. */
   closeLarge(): void {
     if (!this.#isLarge || this.#records === null) return;
     this.#resumeAt = this.#records.at;
     this.#records = null;
   }
 
-  /** Makes the batch at `#at` the one under way; null, and it is passed, if it delivers nothing. */
+  /** Makes the batch at `#at` the current one. If it has no records to deliver, passes over it and returns null. */
   #nextBatch(): BatchHeader | null {
     const batch = headerAt(this.bytes, this.#at);
     if (!this.#isDelivered(batch) || batch.lastOffset < this.from) {
@@ -173,7 +174,7 @@ export class FetchedRecords {
     return batch;
   }
 
-  /** Null for a large one. */
+  /** The records of a batch; null if it is large. */
   #open(batch: BatchHeader): RecordBytes | null {
     if (batch.codec === 0) return new RecordBytes(this.bytes, batch.recordsAt, batch.end);
     try {
@@ -237,7 +238,7 @@ export class FetchedRecords {
   }
 }
 
-/** So that the records that are in use keep no large batch in memory. */
+/** Copies records, so that records in use do not keep a large batch in memory. */
 function copyOfNext(records: RecordBytes, maxRecords: number, maxBytes: number): RecordBytes {
   const copy = Buffer.from(records.bytes.subarray(records.at, records.endOfNext(maxRecords, maxBytes)));
   return new RecordBytes(copy, 0, copy.length);
@@ -249,7 +250,7 @@ function brokenBatch({ baseOffset, lastOffset }: BatchHeader, cause: unknown): B
   return new BrokenBatchError(baseOffset, lastOffset + 1, why, { cause });
 }
 
-/** The key of a marker's one record is its version and its type. Compaction may have taken the record. */
+/** The key of a marker's single record has its version and its type. Compaction may have removed the record. */
 function isAbortMarker(bytes: Buffer, batch: BatchHeader): boolean {
   if (batch.count === 0) return false;
   try {

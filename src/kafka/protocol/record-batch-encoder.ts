@@ -1,16 +1,17 @@
 /**
- * Records to the bytes of a Produce request: record batches of magic 2 (KIP-98), transactional. Only a record that is too
- * large by itself is compressed.
+ * Encodes records for a Produce request, as transactional record batches of magic 2 (KIP-98). A batch is compressed
+ * only if it has a single record, which is too large uncompressed.
  *
- * This is a hot path, up to 200,000 records a second: one pass over the records finds where to cut and how many bytes
- * that is, a second writes them into a buffer of just that size. Nothing is allocated for a single record.
+ * This is a hot path, with up to 200,000 records a second. A first pass over the records finds where to cut, and how
+ * many bytes that takes. A second pass writes them into a buffer of exactly that size. No memory is allocated for each
+ * record.
  */
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Header, RecordToWrite } from '../../lib/record.js';
 import { crc32c } from './crc32c.js';
 
-/** Who writes a batch and when: the same for all of its records. */
+/** The producer and the time of a batch, which are the same for all its records. */
 export interface BatchOrigin {
   readonly producerId: bigint;
   readonly producerEpoch: number;
@@ -20,11 +21,11 @@ export interface BatchOrigin {
   readonly timestamp: number;
 }
 
-/** Which of the records go into one batch. */
+/** Where one batch ends. */
 export interface BatchCut {
-  /** Index of the first record that does not. */
+  /** Index of the first record after the batch. */
   readonly end: number;
-  /** Size of the batch, header included. */
+  /** Size of the batch, including its header. */
   readonly bytes: number;
 }
 
@@ -32,27 +33,27 @@ const MAGIC = 2;
 const ATTRIBUTE_TRANSACTIONAL = 0x10;
 const ATTRIBUTE_GZIP = 0x01;
 const NO_LEADER_EPOCH = -1;
-/** Everything before the first record. */
+/** Bytes before the first record. */
 const BATCH_HEADER_BYTES = 61;
-/** Offset and length: what the length field does not count. */
+/** Base offset and length. The length field does not count them. */
 const LENGTH_COUNTS_FROM = 12;
 const CRC_AT = 17;
-/** What the checksum covers begins with the attributes. */
+/** The checksum covers the bytes from the attributes on. */
 const CRC_COVERS_FROM = 21;
 const LENGTH_AT = 8;
 const NULL_LENGTH = -1;
 const SEQUENCE_NUMBERS = 2 ** 31;
 
-/** The sequence number after `count` records: those of a partition start again at 0 after 2^31 - 1 (KIP-98). */
+/** The sequence number after `count` more records. After 2^31 - 1 the numbers start again at 0 (KIP-98). */
 export function nextSequence(firstSequence: number, count: number): number {
   return (firstSequence + count) % SEQUENCE_NUMBERS;
 }
 
 /**
- * As many records from `start` as fit, at least one: a record that is larger than `maxBytes` goes alone, so that a
- * broker's refusal is about that record.
+ * Cuts a batch of as many records from `start` on as fit, and at least one. A record larger than `maxBytes` goes alone,
+ * so that a broker's refusal is about that record.
  *
- * @param maxBytes of the whole batch
+ * @param maxBytes the limit of the whole batch
  */
 export function cutBatch(
   records: readonly RecordToWrite[],
@@ -89,7 +90,7 @@ export function encodeBatch(
   const end = at + cut.bytes;
   let pos = at + BATCH_HEADER_BYTES;
   for (let i = start; i < cut.end; i++) pos = writeRecord(out, pos, records[i]!, i - start);
-  if (pos !== end) throw new Error(`a record batch took ${pos - at} bytes where ${cut.bytes} were counted`);
+  if (pos !== end) throw new Error(`a record batch took ${pos - at} bytes, but ${cut.bytes} were counted`);
 
   const timestamp = BigInt(origin.timestamp);
   const count = cut.end - start;
@@ -110,10 +111,11 @@ export function encodeBatch(
 }
 
 /**
- * A batch as `encodeBatch` writes it, compressed beside the event loop; as it was if that makes it no smaller.
+ * Encodes a batch as `encodeBatch` does, and compresses it outside the event loop. If the result is not smaller,
+ * returns the uncompressed batch.
  *
- * gzip, because Node 20 has no other codec that brokers take. A compressed batch costs its writer about 15 ms for each MB
- * and its readers 4 ms (`npm run bench:costs`), so what fits as it is stays as it is.
+ * It uses gzip, because Node 20 has no other codec that brokers accept. Compressing costs the writer about 15 ms for
+ * each MB, and each reader 4 ms (`npm run bench:costs`). So a batch that fits uncompressed is not compressed.
  */
 export async function compressBatch(batch: Buffer): Promise<Buffer> {
   const records = await promisify(gzip)(batch.subarray(BATCH_HEADER_BYTES));
@@ -133,7 +135,7 @@ function bodySize(record: RecordToWrite, offsetDelta: number): number {
 }
 
 function headersSize(headers: readonly Header[]): number {
-  if (headers.length === 0) return 1; // Most have none, and a loop over nothing makes an iterator anyway.
+  if (headers.length === 0) return 1; // Most records have none, and even an empty loop would make an iterator.
   let size = varintSize(headers.length);
   for (const { key, value } of headers) {
     const keyBytes = Buffer.byteLength(key);
@@ -149,7 +151,7 @@ function nullableSize(bytes: Buffer | null): number {
 function writeRecord(out: Buffer, at: number, record: RecordToWrite, offsetDelta: number): number {
   let pos = writeVarint(out, at, bodySize(record, offsetDelta));
   out[pos++] = 0; // attributes: none are defined
-  out[pos++] = 0; // timestamp delta: all records of a batch are written now
+  out[pos++] = 0; // timestamp delta: all records of a batch have the same timestamp
   pos = writeVarint(out, pos, offsetDelta);
   pos = writeNullable(out, pos, record.key);
   pos = writeNullable(out, pos, record.value);

@@ -1,8 +1,8 @@
-/** The headers of record batches of magic 2 (KIP-98), and whether they can be believed. */
+/** Reads the headers of record batches of magic 2 (KIP-98), and judges whether they can be right. */
 import { crc32c } from './crc32c.js';
 import { readSafeInt64 } from './wire-format.js';
 
-// Where the fields of a batch are.
+// The positions of a batch's fields.
 const LENGTH_AT = 8;
 const MAGIC_AT = 16;
 const CRC_AT = 17;
@@ -13,7 +13,7 @@ const MAX_TIMESTAMP_AT = 35;
 const PRODUCER_ID_AT = 43;
 const COUNT_AT = 57;
 const RECORDS_AT = 61;
-/** Base offset and length: what the length field does not count. */
+/** Base offset and length. The length field does not count them. */
 const LENGTH_COUNTS_FROM = 12;
 
 const MAGIC = 2;
@@ -25,13 +25,13 @@ const CONTROL = 0x20;
 export interface BatchHeader {
   readonly baseOffset: number;
   readonly lastOffset: number;
-  /** Number of the codec; 0 if it is not compressed. */
+  /** Number of the codec; 0 if the batch is not compressed. */
   readonly codec: number;
   readonly transactional: boolean;
   readonly control: boolean;
   readonly producerId: bigint;
   readonly baseTimestamp: number;
-  /** What every record of the batch is stamped with; null if each has its own. */
+  /** The timestamp of all records of the batch; null if each record has its own. */
   readonly appendTime: number | null;
   readonly count: number;
   /** Where in the bytes its records begin and end. */
@@ -39,15 +39,16 @@ export interface BatchHeader {
   readonly end: number;
 }
 
-/** A batch that cannot be read, and never will be: its offsets, as far as they are known, and why. */
+/** A batch can never be read. Has its offsets, as far as they are known, and the reason. */
 export class BrokenBatchError extends Error {
   override readonly name = 'BrokenBatchError';
 
   constructor(
     readonly firstOffset: number,
     /**
-     * Where the next batch begins; above `firstOffset`. From a header whose checksum is right, or from the next batch whose
-     * is. Null if there is neither: what is damaged says nothing about where it ends.
+     * The offset at which the next batch begins; above `firstOffset`. It is from this batch's header if its checksum is
+     * right, else from the next batch with a right checksum. Null if there is neither: damaged bytes do not say where
+     * they end.
      */
     readonly nextOffset: number | null,
     readonly why: string,
@@ -59,21 +60,21 @@ export class BrokenBatchError extends Error {
   }
 }
 
-/** The batches in some bytes whose extents make sense. */
+/** The batches in some bytes, up to the first one whose offsets or length cannot be right. */
 export interface Extent {
-  /** Where the first of them begins: above 0 if a broken batch that ends at or before the wanted offset was passed. */
+  /** Where the first batch begins. Above 0 if a broken batch was passed that ends at or before the wanted offset. */
   readonly start: number;
-  /** Where the last of them ends. A batch that is cut off does not count. */
+  /** Where the last batch ends. A batch that is cut off does not count. */
   readonly length: number;
-  /** The offset after them; 0 without any. */
+  /** The offset after the last batch; 0 if there is none. */
   readonly end: number;
-  /** What is wrong with the batch after them; null if nothing is. */
+  /** The fault of the batch after the last one; null if there is none. */
   readonly broken: BrokenBatchError | null;
 }
 
 /**
- * @param from the batches were asked for from that offset on: the last of them must reach further
- * @param stableEnd about where the log ends, of a log without gaps; else Infinity
+ * @param from the offset that was asked for; the last batch must reach beyond it
+ * @param stableEnd about where a log without gaps ends; else Infinity
  */
 export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Extent {
   let [start, length, end] = [0, 0, 0];
@@ -84,7 +85,7 @@ export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Ext
     const baseOffset = readOffset(bytes, length) ?? next;
     const delta = bytes.readInt32BE(length + LAST_OFFSET_DELTA_AT);
     const size = LENGTH_COUNTS_FROM + bytes.readInt32BE(length + LENGTH_AT);
-    // A leader gives the first batch whole, or nothing (KIP-74): else the same bytes would be fetched without an end.
+    // A leader gives the first batch whole, or gives nothing (KIP-74). If not, the same bytes would be fetched forever.
     const isCutOff = size >= RECORDS_AT && length + size > bytes.length;
     if (isCutOff && length > start) break;
     const extent = { baseOffset, delta, next, after: Math.max(next, from), stableEnd };
@@ -96,7 +97,7 @@ export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Ext
       length += size;
       continue;
     }
-    // Two batches overlap: if it is the one before that claims offsets which it cannot have, this one shows it.
+    // If two batches overlap, the former one may claim offsets that it cannot have: this batch shows that.
     if (before !== null && baseOffset < next && isWrong(bytes, before, from) && isSound(bytes, length, before.next)) {
       const { at, next: first, baseOffset: claimed } = before;
       if (baseOffset > from) {
@@ -112,23 +113,24 @@ export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Ext
       const first = baseOffset + delta >= stableEnd ? extent.after : Math.max(baseOffset, next);
       return { start, length, end, broken: new BrokenBatchError(first, sound?.baseOffset ?? null, why) };
     }
-    // An operator has skipped it: a leader gives it again if it claims to end later than it does.
+    // An operator has skipped this batch. A leader gives it again if it claims to end later than it does.
     [start, length, end, before] = [sound.at, sound.at, 0, null];
   }
   if (length === start || end > from) return { start, length, end, broken: null };
-  const why = `what a leader gave from offset ${from} on ends at offset ${end - 1}`;
+  const why = `a leader was asked from offset ${from} on, and its batches end at offset ${end - 1}`;
   return { start, length, end, broken: new BrokenBatchError(from, null, why) };
 }
 
-/** A batch whose checksum is right, and that is there as a whole. */
+/** A whole batch whose checksum is right. */
 interface SoundBatch {
   readonly at: number;
   readonly baseOffset: number;
 }
 
 /**
- * The first sound batch after a broken one at `at`, where the length of that one says or, if there is none, anywhere.
- * @param least its base offset is that at least: offsets grow from batch to batch
+ * Finds the first intact batch after a broken one at `at`. First looks where the broken batch's length says, and then
+ * at every byte.
+ * @param least the lowest base offset that it can have, because offsets grow from batch to batch
  */
 export function soundAfter(bytes: Buffer, at: number, least: number): SoundBatch | null {
   const claimed = at + LENGTH_COUNTS_FROM + bytes.readInt32BE(at + LENGTH_AT);
@@ -150,7 +152,7 @@ function isSound(bytes: Buffer, at: number, least: number): boolean {
   return hasRightChecksum(bytes, at, at + size);
 }
 
-/** Of two batches that overlap, whether the first one is at fault: it is damaged, or its offset (not part of the checksum). */
+/** Whether the first of two overlapping batches is wrong: it is damaged, or its offset is, which has no checksum. */
 function isWrong(
   bytes: Buffer,
   { at, baseOffset, next }: SoundBatch & { readonly next: number },
@@ -167,9 +169,9 @@ interface BatchExtent {
   readonly baseOffset: number;
   readonly delta: number;
   readonly size: number;
-  /** No batch before this one reaches so far. */
+  /** The offset that no earlier batch reaches. */
   readonly next: number;
-  /** It begins there, unless there is a gap. */
+  /** The offset at which it should begin, unless there is a gap. */
   readonly after: number;
   readonly stableEnd: number;
 }
@@ -180,12 +182,13 @@ function faultOf(
   { baseOffset, delta, size, next, after, stableEnd }: BatchExtent,
 ): string | null {
   const magic = bytes.readInt8(at + MAGIC_AT);
-  if (magic !== MAGIC) return `it is of message format ${magic}, and only 2 is read, which Kafka writes since 0.11`;
+  if (magic !== MAGIC)
+    return `it has message format ${magic}, but only format 2 can be read, which Kafka writes since 0.11`;
   if (readOffset(bytes, at) === null) return 'its offset is not a number that can be one';
   if (size < RECORDS_AT) return `it claims to be ${size} bytes long, which is shorter than its own header`;
-  if (delta < 0) return `its last offset lies ${-delta} below its first`;
+  if (delta < 0) return `its last offset is ${-delta} below its first`;
   if (baseOffset < next) return `it begins at offset ${baseOffset}, and follows one that ends at offset ${next - 1}`;
-  // A leader may give a little more than it says to have. That comes right after what it has given.
+  // A leader may give a little more than the end that it reports. Such records directly follow the others.
   if (baseOffset > after && baseOffset + delta >= stableEnd)
     return `it claims offset ${baseOffset}, offset ${after} should come next, and the log ends at offset ${stableEnd}`;
   return null;
@@ -197,8 +200,8 @@ function readOffset(bytes: Buffer, at: number): number | null {
 }
 
 /**
- * The header of a batch whose extent makes sense.
- * @throws BrokenBatchError if its checksum is wrong: then nothing else of it can be believed
+ * Reads the header of a batch whose offsets and length can be right.
+ * @throws BrokenBatchError if its checksum is wrong: then no other field can be trusted
  */
 export function headerAt(bytes: Buffer, start: number): BatchHeader {
   const baseOffset = readSafeInt64(bytes, start);

@@ -1,28 +1,28 @@
-/** The records of one batch, one after the other. */
+/** Reads the records of one batch, one after the other. */
 import type { Header, LogRecord } from '../../lib/record.js';
 import { NO_HEADERS } from '../../lib/record.js';
 import type { BatchHeader } from './record-batch-header.js';
 
 /**
- * A producer may stamp a record with any int64, in nanoseconds too; no such stamp may stop its partition. What lies
- * beyond this becomes this: the year 144,683, and the largest that the store's signed numbers hold.
+ * The highest timestamp: the year 144,683, which is the largest signed number in the store. A producer may write any
+ * int64 as a timestamp, for example nanoseconds, and none may stop its partition. Higher timestamps become this one.
  */
 const MAX_TIMESTAMP = 2 ** 52 - 1;
 
-/** About what a header takes in memory, while two bytes may make one. */
+/** About how many bytes of memory a header takes. In the batch it may take only two bytes. */
 const HEADER_MEMORY_BYTES = 160;
-/** More than one record has that fits into a batch of 1 MiB. */
+/** More headers than a record can have in a batch of 1 MiB. */
 const MAX_HEADERS = 1_000_000;
 
-/** What a batch says of all its records. */
+/** The fields of a batch that concern all its records. */
 type OfBatch = Pick<BatchHeader, 'baseOffset' | 'lastOffset' | 'baseTimestamp' | 'appendTime'>;
 
 /**
- * A cursor over the records of one batch. This is a hot path: whether a record stays within its length is checked once
- * it has been read. Until then, what lies beyond the bytes counts as zeros.
+ * A cursor over the records of one batch. This is a hot path: only after a record was read, it checks that the record
+ * stays within its length. Until then, bytes beyond the end count as zeros.
  */
 export class RecordBytes {
-  /** About what the headers read so far take in memory. */
+  /** About how many bytes of memory the headers take that were read so far. */
   headerMemory = 0;
 
   /**
@@ -36,9 +36,9 @@ export class RecordBytes {
   ) {}
 
   /**
-   * The record at the cursor, and the cursor after it; null for one below `from`.
-   * @param least no record before it in the batch has an offset as high
-   * @throws RangeError if its fields do not fill its length exactly, or its offset cannot be its
+   * Reads the record at the cursor, and moves the cursor after it. Null if its offset is below `from`.
+   * @param least the lowest offset that it can have: those of earlier records in the batch are lower
+   * @throws RangeError if its fields do not fill its length exactly, or if it cannot have its offset
    */
   next(batch: OfBatch, from: number, least: number): LogRecord | null {
     const length = this.#varint();
@@ -60,13 +60,13 @@ export class RecordBytes {
     return { offset, timestamp: withinTimestamps(batch.appendTime ?? createTime), key, value, headers };
   }
 
-  /** Where the records end that follow the cursor: at most `maxRecords` of them, and one or as many as `maxBytes` hold. */
+  /** Where the next records end: at most `maxRecords` records, and at most `maxBytes`, but at least one record. */
   endOfNext(maxRecords: number, maxBytes: number): number {
     const start = this.at;
     let end = start;
     for (let i = 0; i < maxRecords && this.at < this.end; i++) {
       const next = this.#varint() + this.at;
-      if (next <= this.at || next > this.end) break; // `next` says what is wrong with it.
+      if (next <= this.at || next > this.end) break; // `next()` throws the error of this record.
       if (i > 0 && next - start > maxBytes) break;
       end = this.at = next;
     }
@@ -87,7 +87,7 @@ export class RecordBytes {
     return headers;
   }
 
-  /** Null for any negative length, as in Java's client. */
+  /** Null for any negative length, as in the Java client. */
   #nullableSlice(): Buffer | null {
     const length = this.#varint();
     if (length < 0) return null;
@@ -96,7 +96,7 @@ export class RecordBytes {
     return this.bytes.subarray(start, this.at);
   }
 
-  /** A zig-zag varint or varlong: exact up to 2^53. */
+  /** A zigzag varint or varlong, exact up to 2^53. */
   #varint(): number {
     const { bytes } = this;
     let byte = bytes[this.at++]!;
@@ -110,13 +110,13 @@ export class RecordBytes {
     return this.#longVarint(raw);
   }
 
-  /** The rest of a varint of more than 28 bits, beyond what bitwise operators can do. */
+  /** Reads the rest of a varint of more than 28 bits, which is too long for bitwise operators. */
   #longVarint(low: number): number {
     let raw = low;
     for (let scale = 2 ** 28; scale <= 2 ** 63; scale *= 128) {
       const byte = this.bytes[this.at++]!;
       raw += (byte & 0x7f) * scale;
-      // The sign is in the lowest bit, which `raw` loses beyond 2^53.
+      // The sign is in the lowest bit. Beyond 2^53, `raw` does not have this bit.
       if (byte < 0x80) return (low & 1) === 0 ? raw / 2 : -(raw + 1) / 2;
     }
     throw new RangeError('a record holds a number of more than 64 bits');

@@ -1,26 +1,26 @@
 /**
- * Decompresses snappy (format_description.txt), raw as librdkafka writes it, or in the blocks of snappy-java.
+ * Decompresses snappy (format_description.txt), either raw, as librdkafka writes it, or in the blocks of snappy-java.
  *
- * Our own because snappyjs allocates what a length claims, and runs through 2^31 bytes that are not there if a literal
- * claims to be longer than that.
+ * Our own, because snappyjs allocates the length that the bytes claim. And if a literal claims to be longer than 2^31
+ * bytes, snappyjs loops over 2^31 bytes that do not exist.
  */
 import { DecompressedBytes, TooManyBytesError } from './decompressed-bytes.js';
 
-/** How Java clients begin: snappy-java's magic (also called xerial), then its version and the oldest compatible one. */
+/** The header of snappy-java (also called xerial): its magic, its version, and the oldest compatible version. */
 const SNAPPY_JAVA_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 const SNAPPY_JAVA_HEADER_BYTES = 16;
-/** A copy of 3 bytes stands for 64: no element gives more. */
+/** The most that an element can expand to: a copy of 3 bytes gives 64 bytes. */
 const MOST_OUT_OF_A_BYTE = 22;
 const LITERAL = 0;
 const COPY_1_BYTE_OFFSET = 1;
-/** Lengths of literals from here on stand in bytes of their own. */
+/** From this value on, the length of a literal is in separate bytes. */
 const LONG_LITERAL = 60;
 const MAX_LENGTH_BYTES = 5;
 
 /**
- * Stops after each block, so that many of them need not be read in one go.
+ * Decompresses the bytes. Stops after each block, so that many blocks do not block the event loop.
  *
- * @param maxBytes the most that may come out
+ * @param maxBytes the most bytes that may come out
  * @throws RangeError if the bytes are broken; TooManyBytesError
  */
 export function* decompressSnappy(bytes: Buffer, maxBytes: number): Generator<void, Buffer> {

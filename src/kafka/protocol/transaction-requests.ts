@@ -1,8 +1,8 @@
 /**
- * The requests of a transaction apart from Produce, each at its last version before the flexible ones (KIP-482).
+ * The requests of a transaction apart from Produce, each in its last version before the flexible ones (KIP-482).
  *
- * kafkajs has them too, but reports an error code by an exception of its own that loses codes it does not know, and by
- * an error in the log, where CONCURRENT_TRANSACTIONS is an every-day answer.
+ * kafkajs has them too. But it turns error codes into exceptions that lose unknown codes. It also logs each code as an
+ * error, although CONCURRENT_TRANSACTIONS is an everyday answer.
  */
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
@@ -21,13 +21,13 @@ export interface ProducerSession {
   readonly producerEpoch: number;
 }
 
-/** Every answer; `clientSideThrottleTime` (ms) is for kafkajs, which heeds it (KIP-219). */
+/** The fields of every answer. kafkajs delays later requests by `clientSideThrottleTime` (ms) (KIP-219). */
 export interface Answer {
   readonly errorCode: number;
   readonly clientSideThrottleTime: number;
 }
 
-/** Of a request about partitions: the first error and where it was. */
+/** The answer to a request about partitions: the first error, and the partition that it is about. */
 export interface PartitionsAnswer extends Answer {
   readonly at: TopicPartition | undefined;
 }
@@ -79,9 +79,10 @@ export function canFenceOwnSession({ versions }: Pick<ConnectedBroker, 'versions
 }
 
 /**
- * Ends the session itself (KIP-360): its open transaction is aborted, and its epoch raised. The coordinator answers
- * CONCURRENT_TRANSACTIONS if it has begun to abort. While a transaction is open it does not look at the epoch: it would
- * abort that of a new owner of the id, too (Kafka 4.3.1). So ask by another request first whether the session is valid.
+ * Ends the session itself (KIP-360): the coordinator aborts its open transaction, and raises its epoch. If the
+ * coordinator has begun to abort, it answers CONCURRENT_TRANSACTIONS. While a transaction is open, it does not check
+ * the epoch. It would also abort the transaction of a new owner of the id (Kafka 4.3.1). So first check by another
+ * request that the session is valid.
  */
 export function fenceOwnSession(session: ProducerSession, transactionTimeoutMs: number): ProtocolCall<Answer> {
   const body = flexibleBody()
@@ -113,7 +114,10 @@ export function endTxn(session: ProducerSession, outcome: 'commit' | 'abort'): P
   return protocolCall(26, 'EndTxn', 1, writeSession(session).writeBoolean(outcome === 'commit'), readAnswer);
 }
 
-/** For the group's coordinator, where the others go to the transaction's. Version 2 (Kafka 2.1) has the leader epoch. */
+/**
+ * Goes to the group's coordinator; the other requests go to the transaction's. Version 2 (Kafka 2.1) has the leader
+ * epoch.
+ */
 export function txnOffsetCommit(
   session: ProducerSession,
   groupId: string,
@@ -151,7 +155,10 @@ function readErrorCode(decoder: Decoder): Answer {
   return { clientSideThrottleTime, errorCode: decoder.readInt16() };
 }
 
-/** Where one partition fails, the others answer OPERATION_NOT_ATTEMPTED: that is nobody's fault. */
+/**
+ * Finds the error of a partition. If one partition fails, the others have OPERATION_NOT_ATTEMPTED, which is not the
+ * cause.
+ */
 function readPartitionsAnswer(bytes: Buffer): PartitionsAnswer {
   const decoder = new Decoder(bytes);
   const clientSideThrottleTime = decoder.readInt32();
@@ -164,7 +171,7 @@ function readPartitionsAnswer(bytes: Buffer): PartitionsAnswer {
   return { clientSideThrottleTime, errorCode: first?.errorCode ?? NO_ERROR, at: first?.at };
 }
 
-/** A call whose answer is read from its body at once, and whose error codes are the caller's to judge. */
+/** Makes a call whose answer is decoded from its body. It does not reject for error codes: the caller judges them. */
 export function protocolCall<T extends Answer>(
   apiKey: number,
   apiName: string,

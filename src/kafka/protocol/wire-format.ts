@@ -1,17 +1,19 @@
-/** The primitive types of the Kafka protocol (big-endian) to and from bytes; those called compact are of flexible versions. */
+/**
+ * Encodes and decodes the primitive types of the Kafka protocol (big-endian). Compact types are for flexible versions.
+ */
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 
 const TWO_TO_32 = 2 ** 32;
-/** Above this the high word of an int64 would take the number beyond 2^53. */
+/** The largest high word of an int64 that is not beyond 2^53. */
 const MAX_SAFE_HIGH_WORD = 2 ** 21;
 const MAX_UVARINT_BITS = 35;
 const UUID_BYTES = 16;
 const NO_UUID = '0'.repeat(2 * UUID_BYTES);
 
 /**
- * An int64 as a number: offsets, counts and milliseconds.
- * @throws BrokerError beyond 2^53, where a number would silently be another one
+ * Reads an int64 as a number: an offset, a count or milliseconds.
+ * @throws BrokerError if it is beyond 2^53: numbers are not exact there
  */
 export function readSafeInt64(bytes: Buffer, at: number): number {
   const high = bytes.readInt32BE(at);
@@ -64,7 +66,7 @@ export class WireReader {
     return items;
   }
 
-  /** The answer for one partition, of [topic, [partition's fields]]; undefined without one. */
+  /** Reads [topic, [partition's fields]] of a request about one partition; undefined if the answer has no partition. */
   ofOnePartition<T>(fields: () => T): T | undefined {
     const ofTopics = this.array(() => {
       this.string(); // topic
@@ -101,7 +103,7 @@ export class WireReader {
     return items;
   }
 
-  /** As hexadecimal digits; null for the id of all zeros, which stands for no id. */
+  /** As hexadecimal digits; null for all zeros, which mean that there is no id. */
   uuid(): string | null {
     const hex = this.#take(UUID_BYTES).toString('hex');
     return hex === NO_UUID ? null : hex;
@@ -115,7 +117,7 @@ export class WireReader {
     }
   }
 
-  /** Each item takes a byte at least. */
+  /** Checks a number of items: each item takes at least one byte. */
   #count(items: number): number {
     const left = this.bytes.length - this.#at;
     if (items > left) throw new RangeError(`an answer claims to hold ${items} items in its last ${left} bytes`);
@@ -141,7 +143,7 @@ export class WireWriter {
   #bytes: Buffer;
   #at = 0;
 
-  /** @param capacity bytes to start with; it grows */
+  /** @param capacity how many bytes to start with; it grows if necessary */
   constructor(capacity: number) {
     this.#bytes = Buffer.allocUnsafe(capacity);
   }
@@ -170,7 +172,7 @@ export class WireWriter {
     return this;
   }
 
-  /** The beginning of [topic, [partition's fields]] for one partition: its other fields follow. */
+  /** Writes the beginning of [topic, [partition's fields]] for one partition. Write its other fields next. */
   onePartition({ topic, partition }: TopicPartition): this {
     return this.int32(1).string(topic).int32(1).int32(partition);
   }
@@ -204,12 +206,12 @@ export class WireWriter {
     return this;
   }
 
-  /** Ends a structure of a flexible version: no tagged fields. */
+  /** Ends a structure of a flexible version, without tagged fields. */
   noTags(): this {
     return this.#byte(0);
   }
 
-  /** What was written so far. */
+  /** The bytes written so far. */
   finish(): Buffer {
     return this.#bytes.subarray(0, this.#at);
   }
@@ -220,7 +222,7 @@ export class WireWriter {
     return this;
   }
 
-  /** May replace `#bytes`: call it before reading that field, never inside the arguments of a call on it. */
+  /** Makes room. It may replace `#bytes`: call it before reading that field, never in the arguments of a call on it. */
   #reserve(length: number): number {
     const start = this.#at;
     if (start + length > this.#bytes.length) this.#grow(start + length);

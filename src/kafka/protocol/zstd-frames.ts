@@ -1,8 +1,8 @@
 /**
- * Decompresses zstd frames (RFC 8878): by Node itself if it can (from 22.15), else by fzstd.
+ * Decompresses zstd frames (RFC 8878), with Node itself if it can (from 22.15), else with fzstd.
  *
- * fzstd allocates the window that a frame's header claims, up to 2 GiB, and moves all of it for each block. So the
- * headers of frames and blocks are read first: the window becomes no larger than what the blocks can hold.
+ * fzstd allocates the window that a frame's header claims, up to 2 GiB, and moves the whole window for each block. So
+ * the headers of frames and blocks are read first, and the window is reduced to the size that the blocks can hold.
  */
 import zlib from 'node:zlib';
 import { Decompress } from 'fzstd';
@@ -17,7 +17,7 @@ const FLAG_CHECKSUM = 0x04;
 const CHECKSUM_BYTES = 4;
 const WINDOW_DESCRIPTOR_AT = 5;
 const MIN_WINDOW_LOG = 10;
-/** As in libzstd, and so in every other client: 128 MiB. */
+/** 128 MiB, as in libzstd, which every other client uses. */
 const MAX_WINDOW_BYTES = 2 ** 27;
 const BLOCK_HEADER_BYTES = 3;
 const MAX_BLOCK_BYTES = 128 * 1024;
@@ -25,8 +25,8 @@ const RLE_BLOCK = 1;
 const COMPRESSED_BLOCK = 2;
 const RESERVED_BLOCK = 3;
 /**
- * The most that fzstd may move windows about, some seconds of work. A batch of 256 MiB with the windows of levels up to
- * 19 needs half of that. What crafted blocks of a few bytes would need has no bound.
+ * The most bytes that fzstd may move with its windows: some seconds of work. A batch of 256 MiB with the windows of
+ * levels up to 19 needs half of this. Crafted blocks of a few bytes would need any amount.
  */
 const MAX_MOVED_BYTES = 32 * 2 ** 30;
 
@@ -35,9 +35,9 @@ interface Frame {
   readonly end: number;
   /** Where each block ends. */
   readonly blockEnds: readonly number[];
-  /** No more than so many bytes come out. */
+  /** The most bytes that the frame can decompress to. */
   readonly mostBytes: number;
-  /** What matches may reach back. */
+  /** How many bytes matches may reach back. */
   readonly windowBytes: number;
   readonly hasWindowDescriptor: boolean;
 }
@@ -47,14 +47,14 @@ interface NativeZstd {
   zstdDecompress?(bytes: Buffer, options: zlib.ZlibOptions, done: (error: Error | null, output: Buffer) => void): void;
 }
 
-/** Node's own, which the types of Node 20 do not have. */
+/** Node's own decoder, which is missing in the types of Node 20. */
 const native = zlib as NativeZstd;
 
 /**
- * Stops after each block, so that a long frame need not be read in one go.
+ * Decompresses frames. Stops after each block, so that a long frame does not block the event loop.
  *
- * @param maxBytes the most that may come out
- * @throws RangeError and what the decoders throw if the bytes are broken; TooManyBytesError
+ * @param maxBytes the most bytes that may come out
+ * @throws RangeError, and what the decoders throw, if the bytes are broken; TooManyBytesError
  */
 export function* decompressZstd(bytes: Buffer, maxBytes: number): Generator<void, Buffer> {
   const frames = framesOf(bytes, maxBytes);
@@ -67,21 +67,21 @@ export function* decompressZstd(bytes: Buffer, maxBytes: number): Generator<void
       if (length > maxBytes) throw new TooManyBytesError(`it holds more than ${maxBytes} bytes`);
       pieces.push(piece);
     });
-    // Its own copy: the window in the header is changed.
-    const own = Buffer.from(bytes.subarray(frame.start, frame.end));
-    if (frame.hasWindowDescriptor) own[WINDOW_DESCRIPTOR_AT] = windowDescriptor(frame.windowBytes);
+    // A copy, because the window in the header is changed.
+    const copy = Buffer.from(bytes.subarray(frame.start, frame.end));
+    if (frame.hasWindowDescriptor) copy[WINDOW_DESCRIPTOR_AT] = windowDescriptor(frame.windowBytes);
     let pushed = frame.start;
     for (const end of frame.blockEnds) {
-      stream.push(own.subarray(pushed - frame.start, end - frame.start), false);
+      stream.push(copy.subarray(pushed - frame.start, end - frame.start), false);
       pushed = end;
       yield;
     }
-    stream.push(own.subarray(pushed - frame.start), true);
+    stream.push(copy.subarray(pushed - frame.start), true);
   }
   return Buffer.concat(pieces, length);
 }
 
-/** As `decompressZstd`, beside the event loop; null if this Node cannot. */
+/** As `decompressZstd`, outside the event loop; null if this version of Node cannot. */
 export function decompressZstdNatively(bytes: Buffer, maxBytes: number): Promise<Buffer> | null {
   if (native.zstdDecompress === undefined) return null;
   const options = nativeOptions(framesOf(bytes, maxBytes), maxBytes);
@@ -92,7 +92,7 @@ export function decompressZstdNatively(bytes: Buffer, maxBytes: number): Promise
 
 const MIN_CHUNK_BYTES = 16 * 1024;
 
-/** One chunk as a rule: Node joins several by a copy. */
+/** Makes Node use one chunk if possible, because it joins several by a copy. */
 function nativeOptions(frames: readonly Frame[], maxBytes: number): zlib.ZlibOptions {
   const most = frames.reduce((sum, { mostBytes }) => sum + mostBytes, 0);
   return { maxOutputLength: maxBytes, chunkSize: Math.max(MIN_CHUNK_BYTES, Math.min(most, maxBytes) + 1) };
@@ -110,7 +110,7 @@ function framesOf(bytes: Buffer, maxBytes: number): Frame[] {
     if (magic !== MAGIC) throw new RangeError('not a zstd frame');
     const frame = frameAt(bytes, at, maxBytes);
     moved += frame.blockEnds.length * frame.windowBytes;
-    if (moved > MAX_MOVED_BYTES) throw new RangeError(`a zstd window that is too large for blocks that are so small`);
+    if (moved > MAX_MOVED_BYTES) throw new RangeError(`a zstd window that is too large for its small blocks`);
     frames.push(frame);
     at = frame.end;
   }
@@ -159,7 +159,8 @@ function walkBlocks(bytes: Buffer, start: number, maxBlockBytes: number): { bloc
     at += BLOCK_HEADER_BYTES;
     const kind = (header >> 1) & 3;
     const size = header >> 3;
-    if (kind === RESERVED_BLOCK || size > MAX_BLOCK_BYTES) throw new RangeError('a zstd block that makes no sense');
+    if (kind === RESERVED_BLOCK || size > MAX_BLOCK_BYTES)
+      throw new RangeError('a zstd block of a reserved type, or too large');
     most += kind === COMPRESSED_BLOCK ? maxBlockBytes : size;
     at += kind === RLE_BLOCK ? 1 : size;
     if (at > bytes.length) throw new RangeError('a zstd frame that is cut off');
@@ -173,7 +174,7 @@ function windowOf(descriptor: number): number {
   return base + (base / 8) * (descriptor & 7);
 }
 
-/** The smallest window that has at least so many bytes. */
+/** The smallest window with at least this many bytes. */
 function windowDescriptor(bytes: number): number {
   let descriptor = 0;
   while (windowOf(descriptor) < bytes) descriptor++;

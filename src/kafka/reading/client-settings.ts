@@ -1,8 +1,10 @@
 /**
- * The clients' own choices of policy: the client-settings topic, read to its end before the first decision and followed
- * from then on. A choice is small and changes rarely, so those that differ from the default are kept in memory, up to
- * MAX_CHOICES_BYTES. With more than that, as with a batch that cannot be read, the settings in force stay and the topic is
- * read again each minute; an instance that starts waits.
+ * Knows the clients' own choices of policy. It reads the client-settings topic to its end before the first decision,
+ * and follows it from then on.
+ *
+ * A choice is small and changes rarely. So choices that differ from the default are kept in memory, up to
+ * MAX_CHOICES_BYTES. If there are more, or if a batch cannot be read, the settings in force stay, and the topic is read
+ * again each minute. An instance that is starting waits.
  */
 import type { Logger } from 'pino';
 import { RegistryUnavailableError } from '../../decode/schema-source.js';
@@ -12,41 +14,42 @@ import type { Policy } from '../../domain/policy.js';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
 import { LongPromise } from '../../lib/long-promise.js';
+import { withReader } from '../../lib/with-reader.js';
 import type { LogRecord } from '../../lib/record.js';
 import type { ClientPolicies } from '../../pipeline/context.js';
 import { ReaderClosedError, StaleViewError, UnreadableBatchError } from '../../pipeline/errors.js';
-import type { Logs } from '../../pipeline/ports.js';
+import type { LogReader, Logs } from '../../pipeline/ports.js';
 
 export interface ClientSettingsOptions {
   readonly logs: Logs;
-  /** Has one partition: across several, an older choice could win over a newer one. */
+  /** It must have one partition: with several, an older choice could win over a newer one. */
   readonly topic: string;
-  /** One result for each value, in their order. @throws RegistryUnavailableError */
+  /** Returns one result for each value, in the same order. @throws RegistryUnavailableError */
   readonly decode: (
     values: readonly Buffer[],
     signal: AbortSignal,
   ) => Promise<readonly (ClientSetting | UnreadableSetting)[]>;
   readonly clock: Clock;
-  /** Called when the settings were read up to their end, and after each portion that follows. */
+  /** Called when the settings were read up to their end, and after each later read. */
   readonly onProgress: () => void;
-  /** Called with each error; reading is tried again. */
+  /** Called with each error after which reading is tried again. */
   readonly onError: (error: unknown, what: string) => void;
   readonly logger: Logger;
-  /** Of memory that the choices may take; MAX_CHOICES_BYTES by default. */
+  /** Bytes of memory that the choices may take; MAX_CHOICES_BYTES by default. */
   readonly maxBytes?: number;
 }
 
 const READ_RECORDS = 10_000;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
-/** If an operator must act: to look means to decompress up to MAX_BATCH_BYTES, or to read the whole topic. */
+/** The pause if an operator must act. An attempt then decompresses up to MAX_BATCH_BYTES, or reads the whole topic. */
 const UNREADABLE_RETRY_MS = 60_000;
 const NEED_AN_OPERATOR = [UnreadableBatchError, TooManyChoicesError];
 
 const PARTITION = 0;
 
 export class ClientSettings implements ClientPolicies {
-  /** What is in force. While the topic is read again from its start, the old settings stay in force. */
+  /** The choices in force. While the topic is read again from its start, the old choices stay in force. */
   #inForce: ClientChoices | null = null;
   readonly #stopping = new AbortController();
   readonly #options: ClientSettingsOptions;
@@ -69,7 +72,7 @@ export class ClientSettings implements ClientPolicies {
   }
 
   /**
-   * Resolves once the settings that were there at the start are in force, or `signal` aborts.
+   * Resolves once the settings that existed at the start are in force, or when `signal` aborts.
    * @throws ReaderClosedError after `close`
    */
   async ready(signal: AbortSignal): Promise<void> {
@@ -98,30 +101,26 @@ export class ClientSettings implements ClientPolicies {
         });
       } catch (err) {
         if (signal.aborted) return;
-        onError(err, 'client settings cannot be read, tried again from their start');
+        onError(err, 'could not read client settings; trying again from their start');
         const isStuck = NEED_AN_OPERATOR.some((kind) => err instanceof kind);
         await clock.delay(isStuck ? UNREADABLE_RETRY_MS : backoff.next(), signal);
       }
     }
   }
 
-  /** Reads without an end. @throws ReaderClosedError after `close`; what reading and decoding throw */
+  /** Reads until `close`. @throws ReaderClosedError after `close`; what reading and decoding throw */
   async #readFromStart(onCaughtUp: () => void): Promise<never> {
     const { logs, topic, onProgress, maxBytes } = this.#options;
     const { signal } = this.#stopping;
     const at = { topic, partition: PARTITION };
     const { start, end, byMost } = await logs.bounds(at);
-    // Old settings would announce companies early, which nothing takes back.
+    // Old settings would announce companies early, and an announcement cannot be taken back.
     if (!byMost)
       throw new StaleViewError(
         `too few brokers answer to know who leads ${topic}/${PARTITION}: a broker that is cut off would give old settings`,
       );
     const policies = new ClientChoices(maxBytes);
-    const reader = logs.reader(at, start);
-    const close = () => reader.close();
-    signal.addEventListener('abort', close);
-    if (signal.aborted) close();
-    try {
+    const follow = async (reader: LogReader): Promise<never> => {
       for (let position = start; ;) {
         if (position >= end && this.#inForce !== policies) {
           this.#inForce = policies;
@@ -130,20 +129,18 @@ export class ClientSettings implements ClientPolicies {
         const batch = await reader.next(READ_RECORDS);
         await this.#apply(batch.records, policies);
         position = batch.nextOffset;
-        // Before that it may end as the last time: it would hide that the settings cannot be read.
+        // Not before that: this read may fail where the last one failed, and progress would hide the failure.
         if (this.#inForce === policies) onProgress();
       }
-    } finally {
-      signal.removeEventListener('abort', close);
-      reader.close();
-    }
+    };
+    return withReader(logs.reader(at, start), follow, signal);
   }
 
   async #apply(records: readonly LogRecord[], policies: ClientChoices): Promise<void> {
     const decoded = await this.#decode(records.flatMap(({ value }) => (value === null ? [] : [value])));
     const settings = decoded.values();
     for (const { key, value, offset } of records) {
-      // The key decides whom a record is about: compaction and tombstones go by it.
+      // The key decides which client a record is about, because compaction and tombstones use the key.
       const clientId = key?.toString();
       if (value === null) {
         if (clientId !== undefined) policies.delete(clientId);
@@ -157,7 +154,7 @@ export class ClientSettings implements ClientPolicies {
     }
   }
 
-  /** The client keeps what is in force for it. */
+  /** Ignores a record: the client keeps the choice in force for it. */
   #ignore(offset: number, why: string): void {
     this.#options.logger.warn({ topic: this.#options.topic, offset, why }, 'client setting ignored');
   }
@@ -172,7 +169,7 @@ export class ClientSettings implements ClientPolicies {
       } catch (error) {
         if (signal.aborted) throw new ReaderClosedError('stopped while waiting for the schema registry');
         if (!(error instanceof RegistryUnavailableError)) throw error;
-        onError(error, 'client settings wait for the schema registry');
+        onError(error, 'could not decode client settings; waiting for the schema registry');
         await clock.delay(backoff.next(), signal);
       }
     }

@@ -1,4 +1,4 @@
-/** The pipeline's port for reading, on a real cluster. */
+/** Implements the pipeline's port for reading on a Kafka cluster. */
 import type { Clock } from '../../lib/clock.js';
 import { settlesWithin } from '../../lib/long-promise.js';
 import type { TopicPartition } from '../../lib/record.js';
@@ -17,47 +17,49 @@ import { RecordMemory } from './record-memory.js';
 
 export interface KafkaLogsOptions {
   readonly config: KafkaConfig;
-  /** Shared with others of the process; one of its own by default. */
+  /** Shared by the process. If missing, this object makes its own. */
   readonly cluster?: ClusterView;
-  /** Whose committed offsets `committedOffset` asks for. */
+  /** The group whose committed offsets are asked for. */
   readonly groupId: string;
   readonly clock: Clock;
   /** Called with each failure that is being retried. */
   readonly onTrouble: OnTrouble;
-  /** What may be missing in the logs; `whole` by default. */
+  /** Whether records may be missing in the logs; `whole` by default. */
   readonly kind?: LogKind;
-  /** Bytes of one partition in one fetch; a reader holds about 1.5 times as much unread. */
+  /** Bytes of one partition in one fetch. A reader holds about 1.5 times as many bytes unread. */
   readonly maxPartitionBytes?: number;
-  /** Records are good only until the next call of their reader's `next`: for who reads much and keeps none of it. */
+  /**
+   * Records are valid only until the next call of `next()`: the reader reuses their memory. Use it to read much without
+   * keeping records.
+   */
   readonly reuseMemory?: boolean;
-  /** MAX_BATCH_BYTES: a batch that decompresses to more cannot be read. */
+  /** MAX_BATCH_BYTES: a batch that decompresses to more bytes cannot be read. */
   readonly maxBatchBytes?: number;
-  /** Shared with others of the process; of its own by default. */
+  /** Shared by the process. If missing, this object makes its own. */
   readonly largeBatches?: LargeBatches;
-  /** What to do about a batch that cannot be read, in addition to raising MAX_BATCH_BYTES: a sentence. */
+  /** Returns a sentence on what to do about a batch that cannot be read, besides raising MAX_BATCH_BYTES. */
   readonly remedy?: ReadingTerms['remedy'];
 }
 
 const DEFAULT_MAX_PARTITION_BYTES = 2 * 1024 * 1024;
-/** Of fetched records, kept by a busy instance for its next fetches. */
+/** Memory of fetched records that a busy instance keeps for its next fetches. */
 const MOST_FREE_BYTES = 16 * 1024 * 1024;
 const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 /**
- * How long a fetch at the end of the logs waits. A reader that has just caught up joins that fetch only when it
- * returns, so this bounds what it may be late by, the longer one where nothing has come for a while; shorter costs idle
- * CPU.
+ * How long a fetch at the end of the logs waits; longer while no records come. A reader that has just caught up joins
+ * the fetch only after its answer, so its first records may be late by this much. Shorter waits cost CPU while idle.
  */
 const TAIL_WAIT_MS = { shortest: 50, longest: 400 };
-/** All requests of reading are answered within milliseconds; a broker that takes this long is frozen or cut off. */
+/** Brokers answer all requests of reading within milliseconds. A broker that takes this long is frozen or cut off. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_PATIENCE_MS = 2_000;
-/** The one that has the name now. */
+/** The log that has the name now. */
 const ANY_LOG: LogIdentity = { topicId: null, leaderEpoch: -1 };
 
 export class KafkaLogs implements Logs {
   readonly #closing = new AbortController();
   readonly #readers = new Set<PartitionReader>();
-  /** What `close` closes. */
+  /** `close` closes these. */
   readonly #connections: readonly { close(): Promise<void> }[];
   readonly #bounds: LogBoundsReader;
   readonly #fetcher: LogFetcher;
@@ -74,9 +76,9 @@ export class KafkaLogs implements Logs {
     const tail = { connections: new BrokerConnections(config), limits, waitMs: TAIL_WAIT_MS };
     const catchUp = { connections: new BrokerConnections(config), limits };
     const cluster = options.cluster ?? new ClusterView(config, clock);
-    const own = options.cluster === undefined ? [cluster] : [];
-    this.#connections = [tail.connections, catchUp.connections, ...own];
-    // Fetches have a connection of their own within each: these short requests wait behind none.
+    const ownCluster = options.cluster === undefined ? [cluster] : [];
+    this.#connections = [tail.connections, catchUp.connections, ...ownCluster];
+    // kafkajs uses another connection for Fetch, so these short requests do not wait behind a fetch.
     const { leaders } = cluster;
     this.#bounds = new LogBoundsReader({ groupId, connections: tail.connections, cluster, clock, onTrouble, signal });
     const questions: LogQuestions = {
@@ -115,7 +117,9 @@ export class KafkaLogs implements Logs {
     return this.#bounds.bounds(at);
   }
 
-  /** The first offset whose record is stamped at `timestampMs` or after; the log's end where none is. @throws BrokerError */
+  /**
+   * The offset of the first record with a timestamp of `timestampMs` or later; else the log's end. @throws BrokerError
+   */
   offsetSince(at: TopicPartition, timestampMs: number): Promise<number> {
     return this.#bounds.offsetSince(at, timestampMs);
   }
@@ -124,7 +128,7 @@ export class KafkaLogs implements Logs {
     return this.#bounds.endOfEpoch(at, leaderEpoch);
   }
 
-  /** Bytes of the log on the disk of its leader; null if the brokers do not tell us. @throws BrokerError */
+  /** Bytes of the log on its leader's disk; null if the brokers do not say. @throws BrokerError */
   bytesOf(at: TopicPartition): Promise<number | null> {
     return this.#bounds.bytesOf(at);
   }
@@ -134,8 +138,8 @@ export class KafkaLogs implements Logs {
   }
 
   /**
-   * Closes all readers and connections. Bounded in time: a connection whose broker does not answer is left to its
-   * request time-out. Idempotent; never throws.
+   * Closes all readers and connections. Takes at most 2 s: a connection whose broker does not answer closes later,
+   * after its request time-out. Idempotent; never throws.
    */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -144,7 +148,7 @@ export class KafkaLogs implements Logs {
     await settlesWithin(closed, this.#clock, CLOSE_PATIENCE_MS);
   }
 
-  /** What a refused offset means: an error where it lies outside the log, null where a new leader has it after all. */
+  /** Judges an offset that a leader refused: an error if it is outside the log, null if it is in the log after all. */
   async #judgeRange(at: TopicPartition, offset: number): Promise<Error | null> {
     const { start, end } = await this.#bounds.bounds(at);
     if (offset >= start && offset <= end) return null;
@@ -162,7 +166,10 @@ function termsOf({ maxPartitionBytes = DEFAULT_MAX_PARTITION_BYTES, ...options }
     kind: options.kind ?? 'whole',
     maxPartitionBytes,
     maxBatchBytes: options.maxBatchBytes ?? USUAL_MAX_BATCH_BYTES,
-    remedy: options.remedy ?? (({ topic }) => `Or delete the records of ${topic} up to it (kafka-delete-records.sh)`),
+    remedy:
+      options.remedy ??
+      (({ topic, partition }, nextOffset) =>
+        `Or delete the records of ${topic}/${partition} below offset ${nextOffset} (kafka-delete-records.sh)`),
     large: options.largeBatches ?? new LargeBatches(clock),
     memory: options.reuseMemory === true ? new RecordMemory(maxPartitionBytes, mostFree) : null,
   };

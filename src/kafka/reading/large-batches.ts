@@ -1,18 +1,19 @@
 /**
- * Which readers of the process may hold a large batch decompressed, so that all of them together stay within a bound.
+ * Decides which readers of the process may hold a large batch decompressed, so that their memory has a common limit.
  *
- * One batch is opened at a time, and only while those that are open take less than the budget. So they take the budget
- * and one batch of MAX_BATCH_BYTES at most. Others wait in line. A reader that nobody has asked for records for a while
- * has its batch closed if others wait: it opens the batch again when it needs it.
+ * One batch is opened at a time, and only while the open ones take less than the budget. So together they take at most
+ * the budget and one batch of MAX_BATCH_BYTES. Other readers wait in line. If readers wait, an open batch from which no
+ * records were read for a while is closed. Its reader opens the batch again when it needs it.
  *
- * A batch that takes too long to open is given up, so that its reader ends with an error and its partition says so. It may
- * still take its memory later, so nothing else is opened until it has ended: who waits meanwhile ends with the same error.
+ * If a batch takes too long to open, its reader ends with an error, and its partition reports that. The decompression
+ * may still take memory later. So no other batch is opened until it has finished, and every reader that waits meanwhile
+ * ends with the same error.
  */
 import type { Clock } from '../../lib/clock.js';
 import { settlesWithin } from '../../lib/long-promise.js';
 
 export interface LargeBatchHolder {
-  /** Free the memory of the batch. */
+  /** Frees the memory of the batch. */
   closeLarge(): void;
 }
 
@@ -29,20 +30,20 @@ interface Held {
 }
 
 const BUDGET_BYTES = 64 * 1024 * 1024;
-/** A partition asks for records again within that time, unless the registry or the brokers give no answer. */
+/** A partition reads again within this time, unless the registry or the brokers do not answer. */
 const IDLE_AFTER_MS = 10_000;
 const LOOK_EVERY_MS = 1_000;
-/** A batch of 256 MiB takes seconds. */
+/** Decompressing 256 MiB takes seconds. */
 const OPEN_DEADLINE_MS = 60_000;
 
-/** Decompressing needs a thread of the process, and all of them may hang on the volume of the state. */
+/** Decompressing needs a thread of the process, and all threads may hang on the volume of the state. */
 export class LateOpeningError extends Error {
   override readonly name = 'LateOpeningError';
 
   constructor() {
     super(
-      `a large record batch was not decompressed within ${OPEN_DEADLINE_MS / 1000} s: no thread of the process was free ` +
-        'for it, as while the disk of STATE_DIR does not answer',
+      `a large record batch was not decompressed within ${OPEN_DEADLINE_MS / 1000} s: no thread of the process was free. ` +
+        'Check that the disk of STATE_DIR answers',
     );
   }
 }
@@ -51,7 +52,7 @@ export class LargeBatches {
   readonly #held = new Map<LargeBatchHolder, Held>();
   #waiting: Waiting[] = [];
   #opening = false;
-  /** What is being opened takes too long. */
+  /** The batch that is being opened takes too long. */
   #late = false;
   #looking = false;
 
@@ -60,7 +61,7 @@ export class LargeBatches {
     private readonly budgetBytes = BUDGET_BYTES,
   ) {}
 
-  /** Of all batches that are open. */
+  /** Bytes of all open batches. */
   get heldBytes(): number {
     let bytes = 0;
     for (const held of this.#held.values()) bytes += held.bytes;
@@ -68,8 +69,9 @@ export class LargeBatches {
   }
 
   /**
-   * Opens a batch for `holder` when it is its turn. Resolves without it after `release`.
-   * @param open decompresses, and returns how many bytes that takes
+   * Opens a batch for `holder` when its turn comes. If `release` is called before, it resolves without opening the
+   * batch.
+   * @param open decompresses the batch, and returns how many bytes that takes
    * @throws what `open` throws; LateOpeningError
    */
   open(holder: LargeBatchHolder, open: () => Promise<number>): Promise<void> {
@@ -79,7 +81,7 @@ export class LargeBatches {
     });
   }
 
-  /** The holder has read some records, and holds so many bytes now. */
+  /** Call it when `holder` has read records. `bytes` is how many bytes it holds now. */
   used(holder: LargeBatchHolder, bytes: number): void {
     const held = this.#held.get(holder);
     if (held === undefined) return;
@@ -87,7 +89,7 @@ export class LargeBatches {
     if (bytes === 0) this.release(holder);
   }
 
-  /** The holder holds nothing, and waits for nothing. */
+  /** Call it when `holder` holds no batch, and does not wait for one any more. */
   release(holder: LargeBatchHolder): void {
     this.#held.delete(holder);
     const mine = this.#waiting.filter((waiting) => waiting.holder === holder);
@@ -128,7 +130,7 @@ export class LargeBatches {
     this.#next();
   }
 
-  /** Resolves when it has ended. Never rejects. */
+  /** Refuses all waiting readers until the late opening has finished. Never rejects. */
   async #lateOpening(opened: Promise<unknown>): Promise<void> {
     this.#late = true;
     this.#next();
@@ -136,7 +138,7 @@ export class LargeBatches {
     this.#late = false;
   }
 
-  /** Looks from time to time for as long as somebody waits. Never rejects. */
+  /** Closes idle batches from time to time, while readers wait. Never rejects. */
   async #closeIdle(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;

@@ -1,10 +1,14 @@
 /** Finds the position row and the origin row of a partition at the end of its changelog, without reading all of it. */
+import { withReader } from '../../lib/with-reader.js';
 import type { TopicPartition } from '../../lib/record.js';
 import type { Logs } from '../../pipeline/ports.js';
 import { latestOriginRow, latestPositionRow } from '../../store/changelog-rows.js';
 import type { OriginRow, PositionRow } from '../../store/row-codec.js';
 
-/** Every transaction of a partition ends with its position row. After `repartition` rows of others may follow it. */
+/**
+ * Every transaction of a partition ends with its position row. After `repartition`, rows from other partitions may
+ * follow.
+ */
 const FIRST_WINDOW_OFFSETS = 1_000;
 const NEXT_WINDOW_FACTOR = 10;
 const RECORDS_A_READ = 10_000;
@@ -16,11 +20,12 @@ export interface LastRows {
 }
 
 /**
- * The last rows below the last stable offset. Reads windows backwards from the end, each ten times as large as the one
- * before, and every offset once at most. The origin row may be anywhere: all of the changelog is read if it has none.
+ * Finds the last rows below the last stable offset. Reads windows backwards from the end, each ten times as large as
+ * the one before, and each offset at most once. The origin row may be anywhere: a changelog without one is read
+ * completely.
  *
- * @param logs of the kind `compacted`
- * @param read called with the number of records of each read
+ * @param logs must be of the kind `compacted`
+ * @param read called after each read with its number of records
  * @throws what the reader throws; UnknownRowVersionError, CorruptStoreError
  */
 export async function lastRows(
@@ -46,9 +51,8 @@ async function lastBetween(
   { from, to }: { readonly from: number; readonly to: number },
   read: (records: number) => void,
 ): Promise<LastRows> {
-  const reader = logs.reader(changelog, from);
-  let found: LastRows = { position: null, origin: null };
-  try {
+  return withReader(logs.reader(changelog, from), async (reader) => {
+    let found: LastRows = { position: null, origin: null };
     for (let next = from; next < to;) {
       const { records, nextOffset } = await reader.next(RECORDS_A_READ);
       read(records.length);
@@ -59,8 +63,6 @@ async function lastBetween(
       };
       next = nextOffset;
     }
-  } finally {
-    reader.close();
-  }
-  return found;
+    return found;
+  });
 }

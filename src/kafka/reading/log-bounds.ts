@@ -1,8 +1,9 @@
-/** Where a partition's log begins and ends, and where the group stands in it. */
+/** Looks up where a partition's log begins and ends, and the group's committed offset in it. */
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
 import { mustBeOutage } from '../../lib/own-fault.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { CommittedOffset, LogBounds } from '../../pipeline/ports.js';
@@ -11,7 +12,7 @@ import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { ClusterView } from '../connection/cluster-view.js';
 import { fetchCommittedOffset } from '../protocol/committed-offset.js';
 import { describeLogDirs } from '../protocol/describe-log-dirs.js';
-import { GroupCoordinator } from '../connection/group-coordinator.js';
+import { Coordinator } from '../connection/coordinator.js';
 import { leaderIn, nameOf, type TopicView } from '../connection/leader-directory.js';
 import {
   EARLIEST,
@@ -24,11 +25,11 @@ import {
 import type { OnTrouble } from './log-fetcher.js';
 import { knowsEpochEnds, offsetForLeaderEpoch } from '../protocol/offset-for-leader-epoch.js';
 import { fetchStableOffset } from '../protocol/pending-offset.js';
-import { ERROR_CODES, isProtocolError, NO_ERROR } from '../protocol/protocol-errors.js';
+import { ERROR_CODES, isProtocolError, isWorthRetrying, NO_ERROR } from '../protocol/protocol-errors.js';
 
 const BACKOFF_MIN_MS = 20;
 const BACKOFF_MAX_MS = 500;
-/** A moving leader or coordinator settles within seconds; after that the caller should know. */
+/** A leader or coordinator that moves is back within seconds. After this time, the caller gets an error. */
 const PATIENCE_MS = 30_000;
 
 export interface LogBoundsOptions {
@@ -37,11 +38,11 @@ export interface LogBoundsOptions {
   readonly cluster: Pick<ClusterView, 'coordinatorOf' | 'leaders'>;
   readonly clock: Clock;
   readonly onTrouble: OnTrouble;
-  /** Aborts when nobody waits for answers any more. */
+  /** Aborts when no caller waits for answers any more. */
   readonly signal: AbortSignal;
 }
 
-/** The leader of one partition, in the epoch in which several brokers know it. */
+/** The leader of one partition, in the epoch that several brokers report. */
 interface AskedLeader {
   readonly view: TopicView;
   readonly epoch: number;
@@ -49,21 +50,21 @@ interface AskedLeader {
   offsetAt(timestamp: number, isolationLevel: typeof READ_UNCOMMITTED | typeof READ_COMMITTED): Promise<number>;
 }
 
-/** Leader and coordinator are looked up for each question: the broker that was known before may be cut off. */
+/** Looks up leader and coordinator for each question, because a broker that was known before may be cut off. */
 export class LogBoundsReader {
   readonly #options: LogBoundsOptions;
-  readonly #coordinator: GroupCoordinator;
+  readonly #coordinator: Coordinator;
 
   constructor(options: LogBoundsOptions) {
     this.#options = options;
-    this.#coordinator = new GroupCoordinator(options.groupId, options.connections, options.cluster);
+    this.#coordinator = Coordinator.ofGroup(options.groupId, options.connections, options.cluster);
   }
 
-  /** @throws BrokerError where the cluster gave no answer for long, or refuses */
+  /** @throws BrokerError if the cluster refuses, or gives no answer for 30 s */
   bounds(at: TopicPartition): Promise<LogBounds> {
     return this.#askLeader(at, async ({ view: { topicId, byMost }, epoch: leaderEpoch, ...leader }) => {
-      // In this order the end is never below the start, and below the high watermark only while a transaction is open.
-      // In turn: two first requests at once would make kafkajs connect twice.
+      // In this order, the end is never below the start. It is below the high watermark only while a transaction is
+      // open. One after the other, because two first requests at the same time would make kafkajs connect twice.
       const start = await leader.offsetAt(EARLIEST, READ_COMMITTED);
       const highWatermark = await leader.offsetAt(LATEST, READ_UNCOMMITTED);
       const end = await leader.offsetAt(LATEST, READ_COMMITTED);
@@ -72,7 +73,7 @@ export class LogBoundsReader {
   }
 
   /**
-   * The first offset whose record is stamped at `timestampMs` or after; the last stable offset where none is.
+   * The offset of the first record with a timestamp of `timestampMs` or later; else the last stable offset.
    * @throws BrokerError as `bounds`
    */
   offsetSince(at: TopicPartition, timestampMs: number): Promise<number> {
@@ -94,7 +95,7 @@ export class LogBoundsReader {
     });
   }
 
-  /** Bytes of the log on the disk of its leader; null if the brokers do not tell us. @throws BrokerError as `bounds` */
+  /** Bytes of the log on its leader's disk; null if the brokers do not say. @throws BrokerError as `bounds` */
   bytesOf(at: TopicPartition): Promise<number | null> {
     return this.#askLeader(at, async (leader) => {
       const { errorCode, bytes } = await leader.ask((broker) => describeLogDirs(broker, at));
@@ -104,8 +105,8 @@ export class LogBoundsReader {
   }
 
   /**
-   * The group's committed offset; null if it has committed none. While a transaction that holds a later one is open it
-   * silently is the one before: fence first.
+   * The group's committed offset; null if it has committed none. While a transaction with a later offset is open, this
+   * silently is the former offset: fence first.
    * @throws BrokerError as `bounds`
    */
   committedOffset(at: TopicPartition): Promise<CommittedOffset | null> {
@@ -115,7 +116,8 @@ export class LogBoundsReader {
   }
 
   /**
-   * Whether a transaction holds an offset of the group that comes to count, or not, with its end.
+   * Whether an open transaction holds an offset of the group: the end of the transaction decides whether that offset
+   * counts.
    * @throws BrokerError as `bounds`
    */
   offsetIsPending(at: TopicPartition): Promise<boolean> {
@@ -154,19 +156,14 @@ export class LogBoundsReader {
 
   async #retry<T>(at: TopicPartition, ask: () => Promise<T>): Promise<T> {
     const { clock, onTrouble, signal } = this.#options;
-    const deadline = clock.now() + PATIENCE_MS;
-    const backoff = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
-    for (;;) {
-      try {
-        return await ask();
-      } catch (error) {
-        mustBeOutage(error);
-        const permanent = isProtocolError(error) && !error.retriable;
-        if (permanent || signal.aborted || clock.now() > deadline)
-          throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${String(error)}`, { cause: error });
-        onTrouble(at, error as Error);
-      }
-      await clock.delay(backoff.next(), signal);
+    const pause = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
+    const onRetry = (error: unknown): void => onTrouble(at, error as Error);
+    const terms = { clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying, onRetry, signal };
+    try {
+      return await retryUntil(terms, ask);
+    } catch (error) {
+      mustBeOutage(error);
+      throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${String(error)}`, { cause: error });
     }
   }
 }

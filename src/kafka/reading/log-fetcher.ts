@@ -1,12 +1,13 @@
 /**
- * Keeps the open readers fed: which partitions to ask which broker for, and when.
+ * Fetches records for the open readers. Decides which partitions to ask which broker for, and when.
  *
- * A broker answers the requests of one connection in turn, so a fetch that waits for new records would hold up a reader
- * that has records to catch up on. Hence two lanes to each broker, each a connection with at most one fetch in flight:
+ * A broker answers the requests of one connection in turn. So a fetch that waits for new records would delay a reader
+ * that has records to catch up on. So there are two lanes to each broker. A lane is a connection with at most one fetch
+ * in flight:
  *
- *   tail      readers that have reached the end; the broker holds the answer until something is written, for longer and
- *             longer while nothing is
- *   catch-up  readers that are new or known to be behind; answered at once. Silent while there are none
+ *   tail      readers that have reached the end; the broker answers when something is written, or after a wait, which
+ *             grows while nothing is written
+ *   catch-up  readers that are new or known to be behind; the broker answers at once. No requests while there are none
  *
  *            +-- new ---> catch-up --- answer reached the end ---> tail --+
  *            |               ^                                           |
@@ -14,8 +15,8 @@
  *            |
  *            +-- buffer full, look-up of the leader, back-off: in no lane until that is over
  *
- * Partitions are asked for in the order in which they were served, longest ago first. The broker fills its answer in
- * that order, and a batch larger than the limits comes only if it is the first: so each one gets its turn.
+ * A fetch asks for the partition first that was served longest ago, and so on. The broker fills its answer in that
+ * order. A batch larger than the limits comes only if it is the first: in this order, each partition gets its turn.
  */
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
@@ -24,13 +25,7 @@ import { BrokerError } from '../../pipeline/errors.js';
 import type { LogIdentity } from '../../pipeline/ports.js';
 import type { BrokerConnections } from '../connection/broker-connections.js';
 import { fetchFrom } from '../protocol/fetch-by-id.js';
-import {
-  FETCH_OFFSET_OUT_OF_RANGE,
-  FETCH_OK,
-  type FetchedPartition,
-  type FetchLimits,
-  type FetchResponse,
-} from '../protocol/fetch-protocol.js';
+import { type FetchedPartition, type FetchLimits, type FetchResponse } from '../protocol/fetch-protocol.js';
 import {
   nameOf,
   TopicRecreatedError,
@@ -39,51 +34,51 @@ import {
   type LeaderDirectory,
 } from '../connection/leader-directory.js';
 import type { PartitionReader, ReaderEvents } from './log-reader.js';
-import { ERROR_CODES, refusal } from '../protocol/protocol-errors.js';
+import { ERROR_CODES, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
 import { RecordsLostError, type LaneName, type Served } from './served-reader.js';
 import { TailWaits } from './tail-waits.js';
 
-/** Called with failures that are being retried: the first of a row, and every so often one more. Must not throw. */
+/** Called with failures that are being retried: the first of a row, then at most one in 30 s. Must not throw. */
 export type OnTrouble = (at: TopicPartition, error: Error) => void;
 
-/** One kind of fetch, with connections of its own. */
+/** One kind of fetch, with its own connections. */
 export interface Lane {
   readonly connections: Pick<BrokerConnections, 'ask' | 'drop'>;
   readonly limits: Omit<FetchLimits, 'maxWaitMs'>;
 }
 
 interface Lanes {
-  /** How long its fetches wait for new records: the first one, and in the end where none come. */
+  /** How long its fetches wait for new records: at first, and at most if none come. */
   readonly tail: Lane & { readonly waitMs: { readonly shortest: number; readonly longest: number } };
   readonly catchUp: Lane;
 }
 
 const BACKOFF_MIN_MS = 20;
 const BACKOFF_MAX_MS = 1_000;
-/** A topic just created may be unknown to a broker for a moment; one unknown for longer is not there. */
+/** A broker may not know a new topic for a moment. A topic that is unknown for longer does not exist. */
 const UNKNOWN_TOPIC_PATIENCE_MS = 10_000;
 
 /**
- * A broker that is cut off from its cluster, but not from us, goes on to answer as a leader, with nothing new: only
- * another broker can tell. (`metadata.max.age.ms` of the Java client, there 5 minutes.)
+ * A broker that is cut off from its cluster, but not from us, continues to answer as a leader, without new records.
+ * Only another broker can show that. (`metadata.max.age.ms` of the Java client, there 5 minutes.)
  */
 const LEADER_MAX_AGE_MS = 60_000;
-/** An outage makes each reader fail once a second. */
+/** During an outage, each reader fails once a second: not every failure is reported. */
 const TROUBLE_INTERVAL_MS = 30_000;
 
-/** What the fetcher asks of the log beside fetches. */
+/** The questions about a log that the fetcher asks, apart from fetches. */
 export interface LogQuestions {
-  /** What to fail a reader with whose position is not in the log; null to fetch again. */
+  /** The error for a reader whose position is not in the log; null if it can fetch again. */
   judgeRange(at: TopicPartition, offset: number): Promise<Error | null>;
-  /** As of `Logs`. */
+  /** As `Logs.endOfEpoch`. */
   endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null>;
 }
 
-/** What one fetch asks of one broker: at most one reader for each partition, by its name. */
+/** The readers of one fetch, by the name of their partition: at most one reader for each partition. */
 type Group = Map<string, Served>;
 
 export class LogFetcher implements ReaderEvents {
-  /** In the order served, longest ago first; of one fetch, those that got nothing before those that got records. */
+  /** The reader served longest ago comes first; within one fetch, readers without records before those with records. */
   readonly #served = new Map<PartitionReader, Served>();
   readonly #inFlight = { tail: new Set<string>(), catchUp: new Set<string>() };
   readonly #tailWaits: TailWaits;
@@ -103,7 +98,7 @@ export class LogFetcher implements ReaderEvents {
     this.#tailWaits = new TailWaits(lanes.tail.waitMs);
   }
 
-  /** @param log that the reader's offsets belong to */
+  /** Begins to fetch for `reader`. @param log the log that the reader's offsets belong to */
   serve(reader: PartitionReader, { topicId, leaderEpoch }: LogIdentity): void {
     this.#served.set(reader, {
       ...{ reader, topicId, leaderEpoch },
@@ -111,7 +106,7 @@ export class LogFetcher implements ReaderEvents {
       busy: false,
       backoff: new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS),
       unknownSince: null,
-      troubleToldAt: null,
+      troubleReportedAt: null,
     });
     this.drained();
   }
@@ -120,7 +115,7 @@ export class LogFetcher implements ReaderEvents {
     this.#served.delete(reader);
   }
 
-  /** Fetches for the readers that want more; once for all that happens in this turn of the event loop. */
+  /** Fetches for the readers that want more. Several calls in one turn of the event loop have the effect of one. */
   drained(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -143,7 +138,7 @@ export class LogFetcher implements ReaderEvents {
         served.leaderEpoch = leader.epoch;
         const group = groups[served.lane].get(leader.address) ?? new Map<string, Served>();
         groups[served.lane].set(leader.address, group);
-        // A second reader of the same partition has its turn in the next fetch.
+        // A second reader of the same partition is part of the next fetch.
         const name = nameOf(served.reader.at);
         if (!group.has(name)) group.set(name, served);
       }
@@ -166,7 +161,7 @@ export class LogFetcher implements ReaderEvents {
       }));
       const response = await connections.ask(leader, (broker) => fetchFrom(broker, wanted, { ...limits, maxWaitMs }));
       for (const served of members) served.busy = false;
-      // Who is behind joins the fetch at the end soon: that one must not wait for long.
+      // A reader that catches up soon joins the tail fetch, which must not wait for long then.
       if (lane === 'catchUp' || response.partitions.some(({ records }) => records.length > 0)) tailWait.reset();
       this.#hand(group, response);
     } catch (error) {
@@ -178,7 +173,7 @@ export class LogFetcher implements ReaderEvents {
   }
 
   #hand(group: Group, response: FetchResponse): void {
-    if (response.errorCode !== FETCH_OK) throw refusal(response.errorCode, 'Fetch');
+    if (response.errorCode !== NO_ERROR) throw refusal(response.errorCode, 'Fetch');
     const [first] = group.values();
     const missing = new Map(group);
     for (const answer of [...response.partitions].sort(emptyFirst)) {
@@ -186,24 +181,24 @@ export class LogFetcher implements ReaderEvents {
       const served = group.get(name);
       if (!missing.delete(name) || served === undefined || !this.#served.delete(served.reader)) continue;
       this.#served.set(served.reader, served);
-      if (answer.errorCode === FETCH_OK) this.#receive(served, answer, served === first);
-      else if (answer.errorCode === FETCH_OFFSET_OUT_OF_RANGE) void this.#outOfRange(served);
+      if (answer.errorCode === NO_ERROR) this.#receive(served, answer, served === first);
+      else if (answer.errorCode === ERROR_CODES.OFFSET_OUT_OF_RANGE) void this.#outOfRange(served);
       else void this.#refused(served, answer.errorCode);
     }
-    // Over its quota, a broker answers with nothing; the connection then waits for as long as the broker says.
+    // If a quota is exceeded, a broker answers without records, and the connection waits as long as the broker says.
     if (response.clientSideThrottleTime > 0) return;
-    for (const [name, served] of missing) void this.#retryLater(served, new BrokerError(`Fetch has left out ${name}`));
+    for (const [name, served] of missing) void this.#retryLater(served, new BrokerError(`Fetch did not give ${name}`));
   }
 
   #receive(served: Served, answer: FetchedPartition, askedFirst: boolean): void {
     served.backoff.reset();
     served.unknownSince = null;
-    served.troubleToldAt = null;
+    served.troubleReportedAt = null;
     const moreToFetch = served.reader.receive(answer, askedFirst, served.leaderEpoch);
     served.lane = moreToFetch ? 'catchUp' : 'tail';
   }
 
-  /** Offsets of a topic that was deleted mean nothing in the one that was created under its name: such a reader ends. */
+  /** Ends a reader whose topic was created again: the offsets of the deleted topic mean nothing in the new one. */
   #isSameTopic(served: Served): boolean {
     const { topic } = served.reader.at;
     const topicId = this.leaders.topicId(topic);
@@ -218,12 +213,12 @@ export class LogFetcher implements ReaderEvents {
     if (now - this.#leadersAskedAt < LEADER_MAX_AGE_MS) return;
     this.#leadersAskedAt = now;
     this.#tailWaits.keepOnly([...this.#served.keys()].map(({ at }) => this.leaders.known(at)?.address));
-    // A failure changes nothing: what is known holds, and the next time comes.
+    // A failure changes nothing: the known leaders stay, and they are looked up again after LEADER_MAX_AGE_MS.
     for (const topic of new Set([...this.#served.keys()].map(({ at }) => at.topic)))
       this.leaders.lookUp(topic).catch(() => undefined);
   }
 
-  /** Reads on from another leader, or one of a later epoch, if that one has all that was read so far. Never rejects. */
+  /** Continues with a leader of another epoch, if that leader has all records that were read so far. Never rejects. */
   async #follow(served: Served, leader: Leader): Promise<void> {
     const { at, fetchOffset } = served.reader;
     served.busy = true;
@@ -263,20 +258,22 @@ export class LogFetcher implements ReaderEvents {
     try {
       const failure = await this.questions.judgeRange(at, fetchOffset);
       if (failure !== null) served.reader.fail(failure);
-      else await this.#retryLater(served, new BrokerError(`offset ${fetchOffset} was refused and is in the log`));
+      else await this.#retryLater(served, new BrokerError(`refused offset ${fetchOffset}, which is in the log`));
     } catch (error) {
       await this.#retryLater(served, error as Error);
     }
   }
 
-  /** Without the right to read the reader ends, so that its user can say so; else the leader has moved, as a rule. */
+  /**
+   * Ends the reader if we may not read the topic, so that its user can report it. Else the leader has usually moved.
+   */
   #refused(served: Served, errorCode: number): Promise<void> {
     const refused = refusal(errorCode, 'Fetch', served.reader.at);
     if (errorCode === ERROR_CODES.TOPIC_AUTHORIZATION_FAILED) served.reader.fail(refused);
     return this.#retryLater(served, refused);
   }
 
-  /** After any error the leader may have moved: it is looked up again after a while. Never rejects. */
+  /** Looks the leader up again after a while: after any error it may have moved. Never rejects. */
   async #retryLater(served: Served, error: Error): Promise<void> {
     served.busy = true;
     this.leaders.forget(served.reader.at);
@@ -289,8 +286,8 @@ export class LogFetcher implements ReaderEvents {
 
   #reportTrouble(served: Served, error: Error): void {
     const now = this.clock.now();
-    if (served.troubleToldAt !== null && now - served.troubleToldAt < TROUBLE_INTERVAL_MS) return;
-    served.troubleToldAt = now;
+    if (served.troubleReportedAt !== null && now - served.troubleReportedAt < TROUBLE_INTERVAL_MS) return;
+    served.troubleReportedAt = now;
     this.onTrouble(served.reader.at, error);
   }
 }

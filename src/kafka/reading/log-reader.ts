@@ -1,4 +1,4 @@
-/** The buffer between the fetches of one partition and the one who reads it. */
+/** The buffer between the fetches of one partition and its user. */
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
 import { ReaderClosedError, UnreadableBatchError } from '../../pipeline/errors.js';
 import type { LogBatch, LogReader } from '../../pipeline/ports.js';
@@ -8,32 +8,37 @@ import { FetchedRecords } from '../protocol/record-batch-decoder.js';
 import { BrokenBatchError } from '../protocol/record-batch-header.js';
 import type { RecordMemory } from './record-memory.js';
 
-/** What a reader tells the one who fetches for it. Called synchronously; must not throw. */
+/** The events that a reader reports to its fetcher. Called synchronously; must not throw. */
 export interface ReaderEvents {
-  /** The reader takes more records than it did a moment ago. */
+  /** The reader has room for more records. */
   drained(): void;
-  /** The reader needs nothing any more: closed, or failed for good. */
+  /** The reader needs no more records: it was closed, or has failed permanently. */
   ended(reader: PartitionReader): void;
 }
 
 /**
- * `compacted`: the log may end in offsets whose records are all gone, the batches that held them included. A fetch there
- * gives nothing, and always will. Of a `whole` log, whose records may be in remote storage, nothing means "not yet".
+ * `compacted`: the log may end in offsets whose records are gone, together with their batches. A fetch of them will
+ * never give anything. In a `whole` log, records may be in remote storage, and a fetch without records means "not yet".
  */
 export type LogKind = 'whole' | 'compacted';
 
-/** What all readers of some logs have in common. */
+/** The terms that all readers of one `Logs` share. */
 export interface ReadingTerms {
   readonly kind: LogKind;
-  /** What one fetch may give; one `next` gives 1.5 times as much, as a reader without compression holds. */
+  /**
+   * Bytes that one fetch may give. One `next` gives up to 1.5 times as many, which is what a reader holds uncompressed.
+   */
   readonly maxPartitionBytes: number;
-  /** A batch that decompresses to more cannot be read. */
+  /** A batch that decompresses to more bytes cannot be read. */
   readonly maxBatchBytes: number;
-  /** What to do about a batch that cannot be read, in addition to raising MAX_BATCH_BYTES. */
+  /** Says what to do about a batch that cannot be read, besides raising MAX_BATCH_BYTES. */
   readonly remedy: (at: TopicPartition, nextOffset: number) => string;
-  /** Of all readers of the process. */
+  /** Shared by all readers of the process. */
   readonly large: LargeBatches;
-  /** Where the records lie; they are good until the next call of `next`. If null, as long as they are held. */
+  /**
+   * Holds the records, which are valid until the next call of `next`. If null, they stay valid for as long as they are
+   * kept.
+   */
   readonly memory: RecordMemory | null;
 }
 
@@ -44,33 +49,33 @@ interface Waiting {
 }
 
 /**
- * Reads one partition from a position on. Fetched batches wait here undecoded; `next` decodes as many records as asked
- * for. At most one `next` at a time.
+ * Reads one partition, beginning at a position. Fetched batches wait here undecoded. `next` decodes at most as many
+ * records as its caller wants. Only one `next` may be pending.
  *
- * Bounded: it asks for more only while less than half of what one fetch may give is left, so that what it holds does
- * not grow with the lag, and the next fetch is under way while the rest is being worked on. Of what is compressed, one
- * batch at a time is decompressed, and a large one only in its turn (`LargeBatches`). What `next` gives is bounded by its
- * decompressed bytes, so that work and memory do not grow with how well records are compressed.
+ * Its memory is bounded: it asks for more only while it holds less than half of what one fetch may give. So its memory
+ * does not grow with the lag, and the next fetch is in flight while the rest is processed. One batch at a time is
+ * decompressed, and a large batch only in its turn (`LargeBatches`). The result of `next` is limited by decompressed
+ * bytes, so that work and memory do not depend on how well records are compressed.
  */
 export class PartitionReader implements LogReader, LargeBatchHolder {
   readonly #fetched: FetchedRecords[] = [];
-  /** Where the records lie that were read since the last `next` began, of fetches read to their ends. */
+  /** The memory of records that the last `next` gave, of fetches that were read completely. */
   readonly #lent: Buffer[] = [];
-  /** Where the next `next` starts. Moved by `#take`. */
+  /** The offset at which the next `next` starts. Moved by `#take`. */
   #position: number;
-  /** Where the next fetch starts. Moved by `receive`. */
+  /** The offset at which the next fetch starts. Moved by `receive`. */
   #fetchOffset: number;
   /** The last stable offset at the latest fetch. Moved by `receive`. */
   #endOffset: number;
-  /** Of the leader that what was read last came from. Moved by `#take`. */
+  /** The epoch of the leader that gave the records read last. Moved by `#take`. */
   #leaderEpoch = -1;
   #waiting: Waiting | null = null;
-  /** Why nothing more will be fetched; told once all that came before it has been read. */
+  /** Why no more records will be fetched. Thrown after all records before the failure have been read. */
   #failure: Error | null = null;
   /** A large batch is being opened, or waits for its turn. */
   #opening = false;
 
-  /** @param from offset of the first record wanted */
+  /** @param from the offset of the first record wanted */
   constructor(
     readonly at: TopicPartition,
     from: number,
@@ -94,7 +99,7 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
   }
 
   next(maxRecords: number): Promise<LogBatch> {
-    if (this.#waiting !== null) return Promise.reject(new Error('the reader is being waited for already'));
+    if (this.#waiting !== null) return Promise.reject(new Error('only one call of next() may be pending'));
     for (const bytes of this.#lent) this.terms.memory?.giveBack(bytes);
     this.#lent.length = 0;
     return new Promise((resolve, reject) => {
@@ -108,10 +113,10 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
   }
 
   /**
-   * Takes what a fetch from `fetchOffset` gave.
-   * @param askedFirst it was the first of its fetch: it would have got records where there are any (KIP-74)
-   * @param leaderEpoch of the leader that gave it, whose log has all that was fetched before
-   * @returns whether there is more to fetch right now
+   * Takes the result of a fetch from `fetchOffset`.
+   * @param askedFirst this partition was the first of its fetch: it would have got records if there are any (KIP-74)
+   * @param leaderEpoch the epoch of the leader that answered; its log has all records that were fetched before
+   * @returns whether there is more to fetch now
    */
   receive(answer: FetchedPartition, askedFirst: boolean, leaderEpoch: number): boolean {
     if (this.#failure !== null) return false;
@@ -120,7 +125,7 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     const nothingLeft = kind === 'compacted' && askedFirst && answer.records.length === 0;
     const from = nothingLeft ? Math.max(this.#fetchOffset, answer.lastStableOffset) : this.#fetchOffset;
     const records = memory?.copyOf(answer.records) ?? detached(answer.records);
-    // Compaction leaves gaps.
+    // The end is no limit in a compacted log, which has gaps.
     const stableEnd = kind === 'whole' ? answer.lastStableOffset : Infinity;
     const fetched = new FetchedRecords(
       ...([records, answer.abortedTransactions, from, maxBatchBytes, leaderEpoch, stableEnd] as const),
@@ -135,7 +140,9 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     return moved && this.#fetchOffset < this.#endOffset;
   }
 
-  /** Ends the reader for good. The first failure counts, but closing always does: what is buffered is dropped then. */
+  /**
+   * Ends the reader permanently. The first failure counts, but closing always counts, and drops the buffered records.
+   */
   fail(error: Error): void {
     const closing = error instanceof ReaderClosedError;
     if (this.#failure !== null && !closing) return;
@@ -154,7 +161,7 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     this.terms.large.release(this);
   }
 
-  /** Answers the one waiting, if there is something to say. */
+  /** Settles the pending `next`, if there are records, progress or a failure. */
   #deliver(): void {
     const waiting = this.#waiting;
     if (waiting === null) return;
@@ -172,11 +179,11 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     }
   }
 
-  /** Decodes buffered records up to a limit, and passes what delivers none on the way. */
+  /** Decodes buffered records up to a limit. Passes over batches without records to deliver. */
   #take(maxRecords: number): LogRecord[] {
     const records: LogRecord[] = [];
     let left = (this.terms.maxPartitionBytes * 3) / 2;
-    // Records below the position take bytes too but give nothing: the caller must get records anyway.
+    // Records below the position also take bytes, but are not delivered. The caller must get records anyway.
     const enough = () => records.length >= maxRecords || (left <= 0 && records.length > 0);
     for (let first; (first = this.#fetched[0]) !== undefined && !enough();) {
       try {
@@ -206,15 +213,15 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
       this.#broken(error);
     }
     this.#opening = false;
-    // Closed meanwhile: nobody reads what was opened.
+    // If the reader was closed meanwhile, the opened batch is not needed.
     if (this.#fetched[0] !== fetched) this.terms.large.release(this);
     this.#deliver();
   }
 
-  /** What was read before it is good: that goes out first, the failure with the next call. */
+  /** Notes a failure in a batch. The records before it are delivered first, and the failure with the next call. */
   #broken(error: unknown): void {
     if (this.#failure instanceof ReaderClosedError) return;
-    // It lies before whatever has failed already.
+    // This batch is before the place of any failure so far.
     this.#failure = error instanceof BrokenBatchError ? this.#unreadable(error) : (error as Error);
     this.#dropFetched();
     this.events.ended(this);
@@ -227,12 +234,12 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
   }
 }
 
-/** What is after a batch is not known: any offset to skip to would be a guess. */
+/** For a batch whose end is unknown: any offset to skip to would be a guess. */
 const UNKNOWN_END =
-  'Where it ends is not known, because no sound batch follows in what its leader gives. Have another replica lead the ' +
-  'partition: its copy may be sound. Or wait until more records were written after it, and look again';
+  'The end of this batch is unknown, because its leader gives no intact batch after it. Make another replica the leader ' +
+  'of the partition: its copy may be intact. Or wait until more records were written, and look again';
 
-/** A slow reader must not keep the records of all the others in memory: what is a small part of an answer is copied. */
+/** Copies records that are a small part of an answer. Otherwise a slow reader would keep the whole answer in memory. */
 function detached(records: Buffer): Buffer {
   return records.length * 2 < records.buffer.byteLength ? Buffer.from(records) : records;
 }

@@ -1,24 +1,25 @@
-/** Transactions that keep a partition's readers of committed records waiting. */
+/** Finds open transactions, for which readers of committed records must wait. */
 import type { Clock } from '../../lib/clock.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
+import { hasOpenTransaction } from '../../pipeline/partition-view.js';
 import type { Logs } from '../../pipeline/ports.js';
 
 export interface OpenTransaction extends TopicPartition {
-  /** Of its first record, which is the last stable offset: who reads only what is committed gets no further. */
+  /** The offset of its first record. It is the last stable offset: readers of committed records stop there. */
   readonly offset: number;
 }
 
-/** Partitions looked at at a time: a broker answers one request of a connection after the other. */
+/** Partitions to ask about at the same time: a broker answers the requests of one connection in turn. */
 const AT_A_TIME = 100;
 
 export interface OpenTransactions {
   readonly open: readonly OpenTransaction[];
-  /** Why some partitions could not be looked at. */
+  /** For each partition that could not be checked: why. */
   readonly failures: readonly BrokerError[];
 }
 
-/** Those that stay open for `patienceMs`. Where there are none that is known at once, else after that time. */
+/** Finds transactions that stay open for `patienceMs`. Takes that time only if a transaction is open now. */
 export async function openTransactions(
   logs: Pick<Logs, 'bounds'>,
   partitions: readonly TopicPartition[],
@@ -39,10 +40,15 @@ async function openNow(logs: Pick<Logs, 'bounds'>, partitions: readonly TopicPar
   const look = async ({ topic, partition }: TopicPartition): Promise<void> => {
     const at = { topic, partition };
     try {
-      const { end: offset, highWatermark, byMost } = await logs.bounds(at);
-      if (offset >= highWatermark) return;
-      if (byMost) open.push({ ...at, offset });
-      else failures.push(new BrokerError(`too few brokers answer to know what is open in ${topic}/${partition}`));
+      const bounds = await logs.bounds(at);
+      if (!hasOpenTransaction(bounds)) return;
+      if (bounds.byMost) open.push({ ...at, offset: bounds.end });
+      else
+        failures.push(
+          new BrokerError(
+            `too few brokers answer to know whether a transaction is open in ${topic}/${partition}: try again`,
+          ),
+        );
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       failures.push(error);

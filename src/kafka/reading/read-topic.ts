@@ -1,12 +1,13 @@
-/** Reads a topic from a position to what is its end at the start, read_committed. */
+/** Reads committed records of a partition, up to the end that it has when reading starts. */
+import { withReader } from '../../lib/with-reader.js';
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
 import type { Logs } from '../../pipeline/ports.js';
 
 const RECORDS_A_READ = 10_000;
 
 /**
- * @param from the log's start where it lies below it
- * @param take called with the records in order, some at a time; what it returns is awaited before the next
+ * @param from the first offset; if it is below the log's start, reading begins there
+ * @param take called with some records at a time, in order. Its promise is awaited before the next call
  * @throws what the reader throws
  */
 export async function readPartition(
@@ -18,14 +19,11 @@ export async function readPartition(
   const { start, end } = await logs.bounds(at);
   const first = Math.max(start, from);
   if (first >= end) return;
-  const reader = logs.reader(at, first);
-  try {
+  await withReader(logs.reader(at, first), async (reader) => {
     for (let position = first; position < end;) {
       const batch = await reader.next(RECORDS_A_READ);
       await take(batch.records.filter(({ offset }) => offset < end));
       position = batch.nextOffset;
     }
-  } finally {
-    reader.close();
-  }
+  });
 }

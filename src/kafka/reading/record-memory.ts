@@ -1,23 +1,23 @@
 /**
- * The memory that fetched records are in, used again for the next ones.
+ * Memory for fetched records. It is reused for later records.
  *
- * V8 looks through its whole heap each time that the memory outside of it, where Buffers are, has grown by 64 MiB. What
- * fetches give lives long enough to count as growth, however soon it is garbage. So an instance with much to read would
- * have its heap looked through all the time.
+ * V8 collects its whole heap each time that the memory outside of the heap, where Buffers are, has grown by 64 MiB.
+ * Fetched records live long enough to count as growth, although they soon become garbage. So without reuse, an instance
+ * that reads much would collect its heap all the time.
  */
 export class RecordMemory {
   readonly #free: Buffer[] = [];
 
   /**
-   * @param pieceBytes what the records of one fetch take at most, as a rule
-   * @param mostFree pieces kept for later
+   * @param pieceBytes the most that the records of one fetch usually take
+   * @param mostFree how many free pieces to keep
    */
   constructor(
     private readonly pieceBytes: number,
     private readonly mostFree: number,
   ) {}
 
-  /** A copy of `bytes`: in a piece of this memory, but for what is small or too large for one. */
+  /** Copies `bytes` into a piece of this memory. Small or too large bytes get a Buffer of their own. */
   copyOf(bytes: Buffer): Buffer {
     if (bytes.length > this.pieceBytes || bytes.length < this.pieceBytes / 2) return Buffer.from(bytes);
     const piece = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.pieceBytes);
@@ -25,7 +25,7 @@ export class RecordMemory {
     return piece.subarray(0, bytes.length);
   }
 
-  /** @param copy what `copyOf` gave; nobody may look at it any more */
+  /** Takes a piece back. @param copy a result of `copyOf`, which must not be used any more */
   giveBack(copy: Buffer): void {
     const { buffer, byteOffset, length } = copy;
     const isPiece = buffer.byteLength === this.pieceBytes && byteOffset === 0 && length >= this.pieceBytes / 2;

@@ -1,4 +1,4 @@
-/** What the fetcher knows of each open reader. */
+/** What the fetcher knows about each open reader. */
 import type { Backoff } from '../../lib/backoff.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
@@ -7,23 +7,23 @@ import type { PartitionReader } from './log-reader.js';
 
 export type LaneName = 'tail' | 'catchUp';
 
-/** A reader as it is served. */
+/** An open reader, with the state of its fetches. */
 export interface Served {
   readonly reader: PartitionReader;
-  /** Of the topic whose offsets these are; null until it is known. */
+  /** The id of the topic that the reader's offsets belong to; null until it is known. */
   topicId: string | null;
-  /** Of a leader whose log has all that was fetched so far; -1 until it is known. */
+  /** The epoch of a leader whose log has all records that were fetched so far; -1 until it is known. */
   leaderEpoch: number;
   lane: LaneName;
-  /** Part of a fetch, a look-up or a back-off now. */
+  /** It waits for a fetch, a look-up or a back-off. */
   busy: boolean;
   readonly backoff: Backoff;
   unknownSince: number | null;
   /** When its trouble was reported last; null while it has no trouble. */
-  troubleToldAt: number | null;
+  troubleReportedAt: number | null;
 }
 
-/** A leader was elected that lacks records which were read before (unclean election). */
+/** The new leader does not have records that were read before (unclean election). */
 export class RecordsLostError extends BrokerError {
   constructor(at: TopicPartition, position: number, epoch: number, end: number) {
     super(

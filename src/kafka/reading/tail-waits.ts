@@ -1,6 +1,6 @@
 import { Backoff } from '../../lib/backoff.js';
 
-/** How long a fetch at the end of the logs waits for new records, by leader: longer and longer while none come. */
+/** Knows how long a fetch at the end of the logs waits for new records, by leader. The wait grows while none come. */
 export class TailWaits {
   readonly #waits = new Map<string, Backoff>();
 
@@ -12,7 +12,7 @@ export class TailWaits {
     return wait;
   }
 
-  /** Forgets all other leaders: brokers come and go under new addresses. */
+  /** Forgets all other leaders, because brokers may come back under new addresses. */
   keepOnly(leaders: readonly (string | undefined)[]): void {
     for (const leader of this.#waits.keys()) if (!leaders.includes(leader)) this.#waits.delete(leader);
   }

@@ -1,30 +1,32 @@
-/** Whether a topic's records lie where the default partitioner puts their keys. */
+/** Checks whether a topic's records are in the partitions that the default partitioner chooses for their keys. */
 import type { LogRecord } from '../../lib/record.js';
 import type { Logs } from '../../pipeline/ports.js';
 import { partitionOfKey } from '../transactions/partitioner.js';
 import { readPartition } from '../reading/read-topic.js';
 
-/** Offsets looked at in each partition, the newest ones. */
+/** How many of the newest offsets of each partition to look at. */
 const LOOKED_AT = 200;
 
 /**
- * Single keys may lie elsewhere, as some that people have sent do. Of a foreign partitioner's keys a part lies where the
- * default one puts them too, by chance: half of them where there are two partitions.
+ * Single keys may be in other partitions: people may have sent some by hand. Another partitioner puts some of its keys
+ * where the default one does, by chance: half of them if there are two partitions.
  */
 const MOST_ELSEWHERE = { keys: 1, share: 0.05 };
 
 export interface Misplaced {
   readonly partition: number;
   readonly offset: number;
-  /** Where the default partitioner puts it. */
+  /** The partition that the default partitioner chooses. */
   readonly defaultPartition: number;
 }
 
 /**
- * Looks at the newest records of each partition, and counts distinct keys: a busy company does not prove more than another one.
+ * Looks at the newest records of each partition. It counts distinct keys, because a busy company proves no more than
+ * another one.
  *
- * @param isWitness false for records that tell nothing of the writers' partitioner
- * @returns a record that is elsewhere, where more keys do than people account for: the writers use another partitioner
+ * @param isWitness false for records that say nothing about the writers' partitioner
+ * @returns a record in another partition, if more keys are misplaced than records sent by hand explain: then the
+ * writers use another partitioner. Otherwise null
  * @throws what reading throws
  */
 export async function misplacedByDefault(

@@ -1,31 +1,35 @@
 /**
- * What the brokers allow us, as they say it themselves (KIP-430): nothing is tried out, so that asking changes nothing
- * and disturbs no running instance. A cluster without an authorizer allows everything.
+ * Asks the brokers which operations they allow us (KIP-430). It does not try the operations, so it changes nothing and
+ * disturbs no running instance. A cluster without an authorizer allows everything.
  */
 import type { Clock } from '../../lib/clock.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import { AnyBroker } from '../connection/any-broker.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { ConnectedBroker, ProtocolCall } from '../protocol/protocol-call.js';
+import { ClusterView } from '../connection/cluster-view.js';
+import { Coordinator } from '../connection/coordinator.js';
 import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, type KafkaConfig } from '../connection/cluster.js';
 import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
 import { WireReader, WireWriter } from '../protocol/wire-format.js';
 
-/** Kafka's numbers of operations (AclOperation): the bits of an answer. */
+/** Kafka's numbers of operations (AclOperation), which are the bits of an answer. */
 const OPERATIONS = { READ: 3, WRITE: 4, DESCRIBE: 8, DESCRIBE_CONFIGS: 10 } as const;
 export type Operation = keyof typeof OPERATIONS;
 
 const METADATA = { apiKey: 3, apiVersion: 8, apiName: 'Metadata' } as const;
 const DESCRIBE_GROUPS = { apiKey: 15, apiVersion: 3, apiName: 'DescribeGroups' } as const;
 const REQUEST_BYTES = 256;
-/** A cluster makes the topics of its coordinators when it is first asked for one. */
+/** A new cluster creates the topics of its coordinators at the first request for a coordinator. */
 const PATIENCE_MS = 10_000;
 const PAUSE_MS = 100;
-/** Brokers say this where they were not asked, or may not tell. */
-const NOT_TOLD = -(2 ** 31);
+/** A broker sends this if it was not asked for operations, or may not say them. */
+const UNKNOWN_OPERATIONS = -(2 ** 31);
 
 export class Permissions {
   readonly #connections: BrokerConnections;
   readonly #anyBroker: AnyBroker;
+  readonly #cluster: ClusterView;
 
   constructor(
     config: KafkaConfig,
@@ -33,6 +37,7 @@ export class Permissions {
   ) {
     this.#connections = new BrokerConnections(config);
     this.#anyBroker = new AnyBroker(config, clock);
+    this.#cluster = new ClusterView(config, clock, this.#connections);
   }
 
   /** Never rejects. */
@@ -40,7 +45,7 @@ export class Permissions {
     return this.#connections.close();
   }
 
-  /** Those of `needed` that are not allowed on the topic; none for one that does not exist. @throws as kafkajs does */
+  /** The operations in `needed` that we may not do on the topic; empty if it does not exist. @throws as kafkajs does */
   async lackingOnTopic(topic: string, needed: readonly Operation[]): Promise<Operation[]> {
     const request = new WireWriter(REQUEST_BYTES).int32(1).string(topic).int8(0).int8(0).int8(1).finish();
     const { errorCode, operations } = await this.#ask(call(METADATA, request, readTopicOperations));
@@ -50,9 +55,12 @@ export class Permissions {
     return lacking(operations, needed);
   }
 
-  /** Those of `needed` that are not allowed on the group. @throws as `lackingOnTopic` */
+  /** The operations in `needed` that we may not do on the group. @throws as `lackingOnTopic` */
   async lackingOnGroup(groupId: string, needed: readonly Operation[]): Promise<Operation[]> {
-    const coordinator = await this.#coordinator(groupId, COORDINATOR_OF_GROUP, 'GROUP_AUTHORIZATION_FAILED');
+    const coordinator = await this.#addressOf(
+      this.#coordinatorOf(COORDINATOR_OF_GROUP, groupId),
+      'GROUP_AUTHORIZATION_FAILED',
+    );
     if (coordinator === null) return [...needed];
     const request = new WireWriter(REQUEST_BYTES).int32(1).string(groupId).int8(1).finish();
     const question = call(DESCRIBE_GROUPS, request, readGroupOperations);
@@ -65,29 +73,28 @@ export class Permissions {
   }
 
   /**
-   * Whether the transactional id may be described; whether it may be written shows only when it is used, which would
-   * fence its owner. @throws as `lackingOnTopic`
+   * Whether we may describe the transactional id. Whether we may write with it shows only at its use, which would fence
+   * its owner. @throws as `lackingOnTopic`
    */
   async mayDescribeTransactionalId(id: string): Promise<boolean> {
-    return (await this.#coordinator(id, COORDINATOR_OF_TRANSACTION, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED')) !== null;
+    const coordinator = this.#coordinatorOf(COORDINATOR_OF_TRANSACTION, id);
+    return (await this.#addressOf(coordinator, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED')) !== null;
   }
 
-  /** host:port; null where the broker refuses with `denial`. */
-  async #coordinator(groupId: string, coordinatorType: number, denial: string): Promise<string | null> {
-    const deadline = this.clock.now() + PATIENCE_MS;
-    for (;;) {
-      try {
-        const { answer } = await this.#anyBroker.ask(this.#connections, (broker) =>
-          broker.findGroupCoordinator({ groupId, coordinatorType }),
-        );
-        return `${answer.coordinator.host}:${answer.coordinator.port}`;
-      } catch (error) {
-        if (!isProtocolError(error)) throw error;
-        if ((error as { readonly type?: unknown }).type === denial) return null;
-        if (!error.retriable || this.clock.now() > deadline) throw error;
-        await this.clock.delay(PAUSE_MS);
-      }
+  /** host:port of the coordinator; null if the brokers refuse with `denial`. */
+  async #addressOf(coordinator: Coordinator, denial: string): Promise<string | null> {
+    const mayHelp = (error: unknown): boolean => isProtocolError(error) && error.retriable;
+    const terms = { clock: this.clock, patienceMs: PATIENCE_MS, pause: { next: () => PAUSE_MS }, mayHelp };
+    try {
+      return await retryUntil(terms, () => coordinator.address());
+    } catch (error) {
+      if (isProtocolError(error) && (error as { readonly type?: unknown }).type === denial) return null;
+      throw error;
     }
+  }
+
+  #coordinatorOf(kind: typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION, key: string): Coordinator {
+    return new Coordinator(kind, key, this.#connections, this.#cluster);
   }
 
   async #ask<T extends object>(question: ProtocolCall<T>): Promise<T> {
@@ -103,7 +110,7 @@ interface Allowed {
 }
 
 function lacking(operations: number, needed: readonly Operation[]): Operation[] {
-  if (operations === NOT_TOLD) return [];
+  if (operations === UNKNOWN_OPERATIONS) return [];
   return needed.filter((operation) => (operations & (1 << OPERATIONS[operation])) === 0);
 }
 
@@ -122,7 +129,7 @@ function call<T extends object>(
   };
 }
 
-/** Metadata, version 8, of one topic. */
+/** Reads the answer to Metadata, version 8, for one topic. */
 function readTopicOperations(answer: WireReader): Allowed {
   const int32 = (): number => answer.int32();
   answer.int32(); // throttling
@@ -140,10 +147,10 @@ function readTopicOperations(answer: WireReader): Allowed {
     });
     return { errorCode, operations: answer.int32() };
   });
-  return topic ?? { errorCode: ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, operations: NOT_TOLD };
+  return topic ?? { errorCode: ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, operations: UNKNOWN_OPERATIONS };
 }
 
-/** DescribeGroups, version 3, of one group. */
+/** Reads the answer to DescribeGroups, version 3, for one group. */
 function readGroupOperations(answer: WireReader): Allowed {
   answer.int32(); // throttling
   const [group] = answer.array(() => {
@@ -155,5 +162,5 @@ function readGroupOperations(answer: WireReader): Allowed {
     });
     return { errorCode, operations: answer.int32() };
   });
-  return group ?? { errorCode: ERROR_CODES.COORDINATOR_NOT_AVAILABLE, operations: NOT_TOLD };
+  return group ?? { errorCode: ERROR_CODES.COORDINATOR_NOT_AVAILABLE, operations: UNKNOWN_OPERATIONS };
 }

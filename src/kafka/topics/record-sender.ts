@@ -1,13 +1,13 @@
-/** Writes records to a topic as any producer of the platform would: by key, in order, and none twice. */
+/** Writes records to a topic as a producer of the platform would: partitioned by key, in order, and none twice. */
 import { CompressionTypes, Kafka, Partitioners, type Message, type Producer, type ProducerRecord } from 'kafkajs';
 import type { RecordToWrite } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 
 const RECORDS_A_REQUEST = 500;
-/** What is larger is compressed: brokers take batches of 1 MiB by default. */
+/** Larger requests are compressed, because by default brokers accept batches of up to 1 MiB. */
 const LARGE_BYTES = 900_000;
-/** After which the brokers end what a killed process has left open, so that readers get past it. */
+/** After this time, brokers end the transaction of a killed process, so that readers can continue. */
 const TRANSACTION_TIMEOUT_MS = 10_000;
 
 const OPTIONS = {
@@ -17,7 +17,7 @@ const OPTIONS = {
   maxInFlightRequests: 1,
 } as const;
 
-/** A record, and where it goes: by its key where that is not given. */
+/** A record and its partition. Without a partition, its key decides. */
 export interface RecordTo extends RecordToWrite {
   readonly partition?: number;
 }
@@ -25,7 +25,7 @@ export interface RecordTo extends RecordToWrite {
 export class RecordSender {
   private constructor(private readonly producer: Producer) {}
 
-  /** @throws BrokerError where no broker can be reached */
+  /** @throws BrokerError if no broker can be reached */
   static async connect(config: KafkaConfig): Promise<RecordSender> {
     const producer = new Kafka(config).producer(OPTIONS);
     await producer.connect().catch(asBrokerError);
@@ -33,9 +33,9 @@ export class RecordSender {
   }
 
   /**
-   * Writes the records one portion after the other.
-   * @param onSent told after each portion how many were written
-   * @throws BrokerError; some may be written then, from the first on
+   * Writes the records, one portion after the other.
+   * @param onSent called after each portion with the number of records written so far
+   * @throws BrokerError; then some records may have been written, from the first on
    */
   async send(
     topic: string,
@@ -56,9 +56,10 @@ export class RecordSender {
 }
 
 /**
- * Writes the records in one transaction: those who read committed records see all of them or none, whatever is killed.
- * @param transactionalId one who uses it at the same time is refused, or refuses this one
- * @throws BrokerError; nothing is written then, unless the answer to the commit was lost
+ * Writes the records in one transaction. Readers of committed records see all of them or none, even if this process is
+ * killed.
+ * @param transactionalId if two processes use it at the same time, one of them is refused
+ * @throws BrokerError; then no record counts, unless the answer to the commit was lost
  */
 export async function sendTogether(
   config: KafkaConfig,
@@ -75,7 +76,7 @@ export async function sendTogether(
     try {
       await transaction.send({ topic, ...requestOf(records) });
     } catch (error) {
-      await transaction.abort().catch(() => undefined); // The time-out or the next user of the id ends it as well.
+      await transaction.abort().catch(() => undefined); // Otherwise the time-out or the next user of the id ends it.
       throw error;
     }
     await transaction.commit();
@@ -93,9 +94,9 @@ function requestOf(records: readonly RecordTo[]): Omit<ProducerRecord, 'topic'> 
   return { messages: records.map(messageOf), acks: -1, compression };
 }
 
-/** kafkajs takes headers by name; one that repeats becomes an array. */
+/** Makes kafkajs's message. kafkajs takes headers by name, so repeated headers become an array. */
 function messageOf({ key, value, headers, partition }: RecordTo): Message {
-  const byName = Object.create(null) as Record<string, Buffer[]>; // Any name may come, `__proto__` too.
+  const byName = Object.create(null) as Record<string, Buffer[]>; // A header may have any name, even `__proto__`.
   for (const { key, value } of headers) (byName[key] ??= []).push(value ?? Buffer.alloc(0));
   return { key, value, headers: byName, ...(partition === undefined ? {} : { partition }) };
 }

@@ -1,16 +1,17 @@
 /**
- * What is asked of and done to topics, each by its name. kafkajs's own admin client asks for the metadata of all topics
- * again and again, and hangs while some topic of somebody else has no leader.
+ * Describes, creates and grows topics by their names. kafkajs's own admin client asks for the metadata of all topics
+ * again and again, and hangs while any topic in the cluster has no leader.
  */
 import type { Clock } from '../../lib/clock.js';
-import { mustBeOutage } from '../../lib/own-fault.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import { AnyBroker } from '../connection/any-broker.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { createTopicCall, type TopicToCreate } from '../protocol/create-topic-request.js';
-import { METADATA_OK, METADATA_UNKNOWN_TOPIC, metadataOf } from '../protocol/metadata-protocol.js';
+import { metadataOf } from '../protocol/metadata-protocol.js';
+import { ERROR_CODES, isProtocolError, isWorthRetrying, NO_ERROR } from '../protocol/protocol-errors.js';
 import {
   CLEANUP_POLICY,
   DELETE_RETENTION_MS,
@@ -23,23 +24,23 @@ export interface TopicDescription {
   readonly topic: string;
   readonly partitions: number;
   readonly replicationFactor: number;
-  /** The settings in force, also those that come from the broker. */
+  /** The settings in force, including the broker's defaults. */
   readonly settings: ReadonlyMap<string, string>;
   readonly clusterId: string;
 }
 
 const patienceMs = 10_000;
 const pauseMs = 100;
-/** For the broker to do it in. */
+/** How long the broker may take to create a topic. */
 const createTimeoutMs = 5_000;
-/** For its answer, by when its own time-out has long told. */
+/** How long its answer may take. It is longer than `createTimeoutMs`, so the broker reports its time-out before. */
 const createAnswerMs = 10_000;
-/** Kafka's number of a topic in DescribeConfigs. */
+/** The resource type of a topic in DescribeConfigs. */
 const topicResource = 2;
-/** The same of a broker. */
+/** The resource type of a broker in DescribeConfigs. */
 const brokerResource = 4;
 
-/** The brokers will not create the topic as it is planned. */
+/** The brokers refuse to create the topic as planned. */
 export class TopicRefusedError extends Error {
   override readonly name = 'TopicRefusedError';
   constructor(topic: string, cause: Error) {
@@ -63,33 +64,34 @@ export class TopicAdmin {
     return this.#connections.close();
   }
 
-  /** How many brokers are up. Asked with the name of a topic, which need not exist, for it is quick for one. */
+  /** How many brokers are up. The request names a topic, because that is quick; the topic need not exist. */
   async countBrokers(topic: string): Promise<number> {
     const { brokers } = await this.#retry((broker) => metadataOf(broker, topic));
     return brokers.size;
   }
 
-  /** Null where there is no such topic. @throws BrokerError as `describe` */
+  /** How many partitions a topic has; null if it does not exist. @throws BrokerError as `describe` */
   async countPartitions(topic: string): Promise<number | null> {
     const { errorCode, leaders } = await this.#retry((broker) => metadataOf(broker, topic));
-    return errorCode === METADATA_OK ? leaders.size : null;
+    return errorCode === NO_ERROR ? leaders.size : null;
   }
 
-  /** Null where there is no such topic. @throws BrokerError where the brokers give no answer for 10 s */
+  /** Describes a topic; null if it does not exist. @throws BrokerError if the brokers give no answer for 10 s */
   describe(topic: string): Promise<TopicDescription | null> {
     return this.#retry((broker) => describeAt(broker, topic));
   }
 
   /**
-   * A setting of each broker that is up, by broker id. Empty if the brokers do not tell it, as for a lack of rights.
-   * @param topic asked with its name, as `countBrokers`
+   * A setting of each broker that is up, by broker id. Empty if the brokers do not say it, for example without
+   * permission.
+   * @param topic the name for the request, as in `countBrokers`
    */
   async brokerSettings(topic: string, setting: string): Promise<ReadonlyMap<number, string>> {
     const brokers = await this.#settingsOfBrokers(topic);
     return new Map(brokers.flatMap((broker) => (broker.has(setting) ? [[broker.id, broker.get(setting) ?? '']] : [])));
   }
 
-  /** All settings of each broker that is up and tells them. */
+  /** All settings of each broker that is up and sends them. */
   async #settingsOfBrokers(topic: string): Promise<BrokerSettings[]> {
     const { brokers } = await this.#retry((broker) => metadataOf(broker, topic));
     const found = [...brokers].map(async ([id, address]) => {
@@ -106,7 +108,7 @@ export class TopicAdmin {
     return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   }
 
-  /** As `describe`, for a topic that is known to exist: each broker hears of a new one a moment late. */
+  /** As `describe`, for a topic that exists. Waits for brokers that do not know a new topic yet. */
   describeExisting(topic: string): Promise<TopicDescription> {
     return this.#retry(async (broker) => {
       const description = await describeAt(broker, topic);
@@ -115,7 +117,7 @@ export class TopicAdmin {
     });
   }
 
-  /** False where the topic was there already, which may be somebody else's doing just now. */
+  /** Creates a topic. False if it exists already: another process may have created it a moment ago. */
   async create(plan: TopicToCreate): Promise<boolean> {
     const call = createTopicCall(await this.#withoutDefaults(plan), createTimeoutMs);
     const attempt = async ({ connectionPool }: AdminBroker): Promise<boolean> => {
@@ -124,13 +126,16 @@ export class TopicAdmin {
         return true;
       } catch (error) {
         if (typeOf(error) === 'TOPIC_ALREADY_EXISTS') return false;
-        throw isFinal(error) ? new TopicRefusedError(plan.topic, error) : error;
+        throw isProtocolError(error) && !error.retriable ? new TopicRefusedError(plan.topic, error) : error;
       }
     };
     return this.#retry(attempt, createAnswerMs);
   }
 
-  /** A create policy may refuse a setting, whatever its value: those are left out that all brokers have anyway. */
+  /**
+   * Leaves out settings that equal the default of all brokers, because a create policy may refuse any value of a
+   * setting.
+   */
   async #withoutDefaults(plan: TopicToCreate): Promise<TopicToCreate> {
     const defaults = await this.#settingsOfBrokers(plan.topic);
     const isDefault = ([name, value]: [string, string]) =>
@@ -146,29 +151,27 @@ export class TopicAdmin {
     await this.#retry(async (broker) => {
       const { leaders } = await metadataOf(broker, topic);
       const led = [...leaders.values()].filter(({ nodeId }) => nodeId >= 0).length;
-      if (led < partitions) throw new BrokerError(`topic ${topic} has ${led} of ${partitions} leaders so far`);
+      if (led < partitions)
+        throw new BrokerError(`topic ${topic} has ${led} of ${partitions} leaders so far; waiting for the others`);
     });
   }
 
-  /** Asks one broker after the other until one answers; any of them passes what is the controller's on to it. */
+  /** Asks one broker after the other until one answers. Each broker forwards requests for the controller to it. */
   async #retry<T>(ask: (broker: AdminBroker) => Promise<T>, answerMs?: number): Promise<T> {
-    const deadline = this.clock.now() + patienceMs;
     const leastAttempts = await this.#anyBroker.count();
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return (await this.#anyBroker.ask(this.#connections, (broker) => ask(broker as AdminBroker), answerMs)).answer;
-      } catch (error) {
-        mustBeOutage(error);
-        if (isFinal(error)) throw error;
-        if (attempt >= leastAttempts && this.clock.now() + pauseMs > deadline)
-          throw new BrokerError(`no answer from any of ${leastAttempts} brokers: ${String(error)}`, { cause: error });
-      }
-      await this.clock.delay(pauseMs);
+    const mayHelp = (error: unknown): boolean => isWorthRetrying(error) && !(error instanceof TopicRefusedError);
+    const terms = { clock: this.clock, patienceMs, pause: { next: () => pauseMs }, mayHelp, leastAttempts };
+    const attempt = () => this.#anyBroker.ask(this.#connections, (broker) => ask(broker as AdminBroker), answerMs);
+    try {
+      return (await retryUntil(terms, attempt)).answer;
+    } catch (error) {
+      if (!mayHelp(error)) throw error;
+      throw new BrokerError(`no answer from any of ${leastAttempts} brokers: ${String(error)}`, { cause: error });
     }
   }
 }
 
-/** kafkajs's encodings of the requests used here; error codes of the answers reject. */
+/** kafkajs's encodings of the requests used here. An error code in an answer becomes a rejection. */
 interface AdminBroker extends ConnectedBroker {
   metadata(topics: readonly string[]): Promise<{
     clusterId: string;
@@ -192,7 +195,10 @@ class BrokerSettings extends Map<string, string> {
   }
 }
 
-/** The setting of a broker that a topic has without one of its own. Those that are not here have the same name. */
+/**
+ * The names of the brokers' settings that are the defaults of topics' settings. Other settings have the same name in
+ * both.
+ */
 const BROKER_SETTINGS: Readonly<Record<string, string>> = {
   [CLEANUP_POLICY]: 'log.cleanup.policy',
   [DELETE_RETENTION_MS]: 'log.cleaner.delete.retention.ms',
@@ -207,9 +213,9 @@ function brokerSettingOf(topicSetting: string): string {
 }
 
 async function describeAt(broker: AdminBroker, topic: string): Promise<TopicDescription | null> {
-  // kafkajs's own Metadata says more, but takes a missing topic for an error and logs it.
+  // kafkajs's own Metadata has more fields, but treats a missing topic as an error and logs it.
   const { errorCode } = await metadataOf(broker, topic);
-  if (errorCode === METADATA_UNKNOWN_TOPIC) return null;
+  if (errorCode === ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION) return null;
   const { clusterId, topicMetadata } = await broker.metadata([topic]);
   const { resources } = await broker.describeConfigs({ resources: [{ type: topicResource, name: topic }] });
   const partitions = topicMetadata.flatMap(({ partitionMetadata }) => partitionMetadata);
@@ -223,13 +229,7 @@ async function describeAt(broker: AdminBroker, topic: string): Promise<TopicDesc
   };
 }
 
-/** The name of the broker's error code; undefined where no broker answered. */
+/** The name of the broker's error code; undefined if no broker answered. */
 function typeOf(error: unknown): unknown {
   return error instanceof Error && 'type' in error ? error.type : undefined;
-}
-
-/** The broker refuses and would refuse again, as for a lack of permission. */
-function isFinal(error: unknown): error is Error {
-  if (error instanceof TopicRefusedError) return true;
-  return typeOf(error) !== undefined && error instanceof Error && 'retriable' in error && error.retriable === false;
 }

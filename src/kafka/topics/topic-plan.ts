@@ -1,4 +1,4 @@
-/** How each topic should be: the contract's table of topics as data. Pure. */
+/** Plans each topic: the contract's table of topics as data. Pure. */
 import type { TopicNames } from '../../config.js';
 import type { TopicToCreate } from '../protocol/create-topic-request.js';
 import type { TopicDescription } from './topic-admin.js';
@@ -14,7 +14,7 @@ import {
 
 export type TopicRole = keyof TopicNames;
 
-/** The input comes first: the others are made after it. */
+/** The input comes first, because the plans of the others depend on it. */
 export const TOPIC_ROLES = [
   'syncEvents',
   'companySynchronized',
@@ -28,20 +28,20 @@ const dayMs = 86_400_000;
 const kib = 1_024;
 const mib = 1_024 * kib;
 
-/** What a dead letter is larger than the record in it: headers. */
+/** How much larger a dead letter may be than the record in it, because of its headers. */
 const deadLetterExtraBytes = 64 * kib;
 const writtenMessageMaxBytes = 8 * mib;
 
 const deleted = { [CLEANUP_POLICY]: 'delete', [RETENTION_MS]: String(30 * dayMs) };
 const compacted = { [CLEANUP_POLICY]: 'compact' };
 
-/** What the plan of a topic depends on. */
+/** The values that the plan of a topic depends on. */
 export interface PlanInput {
   readonly names: TopicNames;
-  /** Partitions of the topics that choose their count. */
+  /** Partitions of the topics whose count does not follow the input. */
   readonly partitions: number;
   readonly replicationFactor: number;
-  /** The input as it is; null before it has been created. */
+  /** The existing input; null before it was created. */
   readonly input: Pick<TopicDescription, 'partitions' | 'settings'> | null;
 }
 
@@ -70,7 +70,7 @@ export function planOf(role: TopicRole, given: PlanInput): TopicToCreate {
         ...compacted,
         'segment.bytes': String(128 * mib),
         [DELETE_RETENTION_MS]: String(7 * dayMs),
-        // The names of deleted companies are gone by then.
+        // The names of deleted companies are removed within this time.
         [MAX_COMPACTION_LAG_MS]: String(7 * dayMs),
         ...written,
       });

@@ -1,4 +1,4 @@
-/** Whether `run` may use the topics as they are: it refuses faults, and logs warnings. Pure. */
+/** Judges whether `run` may use the topics: `run` refuses to start on faults, and logs warnings. Pure. */
 import { WHAT_TO_DO_ABOUT_GROWTH } from './input-growth.js';
 import type { TopicDescription } from './topic-admin.js';
 import { TOPIC_ROLES, messageMaxBytesOf, type TopicRole } from './topic-plan.js';
@@ -8,7 +8,7 @@ export type FoundTopics = Readonly<Record<TopicRole, TopicDescription>>;
 
 const COMPACT = 'compact';
 
-/** What compaction, or deletion, would do to each topic that must not have it. */
+/** For each topic, the harm that the wrong cleanup policy (compaction or deletion) would do. */
 const HARM_OF_POLICY: Readonly<Record<TopicRole, string>> = {
   companyState: 'deletion would remove state',
   clientSettings: 'deletion would remove choices that are still in force',
@@ -20,11 +20,11 @@ const HARM_OF_POLICY: Readonly<Record<TopicRole, string>> = {
 const COMPACTED: readonly TopicRole[] = ['companyState', 'clientSettings'];
 const WRITTEN: readonly TopicRole[] = ['companySynchronized', 'companyState', 'deadLetter', 'companySyncStalled'];
 
-/** From this replication factor on, one broker may fail while two copies of each record are still demanded. */
+/** From this replication factor on, one broker may fail and two copies of each record can still be required. */
 const REPLICAS_FOR_TWO_IN_SYNC = 3;
 const LEAST_IN_SYNC = 2;
 
-/** Why `run` must not start. Each says what, why, and the command that fixes it. */
+/** Why `run` must not start. Each fault says what is wrong, why, and the command that fixes it. */
 export function policyFaults(found: FoundTopics): string[] {
   return [
     ...TOPIC_ROLES.flatMap((role) => cleanupFaults(role, found[role])),
@@ -33,7 +33,7 @@ export function policyFaults(found: FoundTopics): string[] {
   ];
 }
 
-/** What works until a large record comes, or a broker fails. */
+/** Warnings about settings that work until a large record comes, or until a broker fails. */
 export function policyWarnings(found: FoundTopics): string[] {
   return TOPIC_ROLES.flatMap((role) => messageLimitWarnings(role, found[role], found.syncEvents)).concat(
     WRITTEN.flatMap((role) => durabilityWarnings(found[role])),
@@ -76,7 +76,10 @@ function messageLimitWarnings(role: TopicRole, topic: TopicDescription, input: T
   ];
 }
 
-/** A broker that is behind must neither become leader nor acknowledge alone: what was committed would be gone. */
+/**
+ * A broker that is behind must not become leader, and one broker must not acknowledge alone: committed records would be
+ * lost.
+ */
 function durabilityWarnings({ topic, settings, replicationFactor }: TopicDescription): string[] {
   const warnings: string[] = [];
   if (settings.get(UNCLEAN_LEADER_ELECTION) === 'true')
@@ -88,7 +91,7 @@ function durabilityWarnings({ topic, settings, replicationFactor }: TopicDescrip
   if (replicationFactor >= REPLICAS_FOR_TWO_IN_SYNC && Number(inSync) < LEAST_IN_SYNC)
     warnings.push(
       `topic ${topic} has ${replicationFactor} replicas and ${MIN_INSYNC_REPLICAS}=${inSync}: one broker could ` +
-        `acknowledge records alone, and they would be lost with it. ` +
+        `acknowledge records alone, and they would be lost if it failed. ` +
         alterCommand(topic, `${MIN_INSYNC_REPLICAS}=${LEAST_IN_SYNC}`),
     );
   return warnings;
@@ -101,6 +104,7 @@ function alterCommand(topic: string, setting: string): string {
 /** @throws Error if the broker did not give the setting */
 export function numberIn(topic: TopicDescription, setting: string): number {
   const value = Number(topic.settings.get(setting) ?? NaN);
-  if (!Number.isFinite(value)) throw new Error(`the broker gives no ${setting} of topic ${topic.topic}`);
+  if (!Number.isFinite(value))
+    throw new Error(`the broker does not say ${setting} of topic ${topic.topic}: allow DescribeConfigs on the topic`);
   return value;
 }

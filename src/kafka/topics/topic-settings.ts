@@ -1,4 +1,4 @@
-/** Kafka's names of the settings of topics that are planned or checked. */
+/** Kafka's names of the topic settings that this program plans or checks. */
 export const CLEANUP_POLICY = 'cleanup.policy';
 export const DELETE_RETENTION_MS = 'delete.retention.ms';
 export const MAX_COMPACTION_LAG_MS = 'max.compaction.lag.ms';

@@ -1,4 +1,4 @@
-/** `topics create`, and what `run` demands of the topics before it starts. */
+/** Creates topics (`topics create`), and checks them before `run` starts. */
 import type { TopicNames } from '../../config.js';
 import type { Clock } from '../../lib/clock.js';
 import { boundsByMost } from '../../pipeline/partition-view.js';
@@ -22,14 +22,14 @@ export interface TopicOutcome {
   readonly topic: string;
   readonly outcome: 'created' | 'existed';
   readonly partitions: number;
-  /** How a topic that existed differs from the plan; it is left as it is. */
+  /** How a topic that existed differs from the plan. Such a topic is not changed. */
   readonly differences: readonly Difference[];
 }
 
 export interface CreateTopicsOptions {
   readonly names: TopicNames;
   readonly partitions?: number;
-  /** As many as there are brokers where not given, at most 3. */
+  /** By default as many as there are brokers, at most 3. */
   readonly replicationFactor?: number;
 }
 
@@ -37,9 +37,9 @@ const defaultPartitions = 12;
 const usualReplicas = 3;
 
 /**
- * Creates what is missing, one topic after the other, and yields what was done. Changes nothing that is there, so that
- * it can be run again.
- * @throws BrokerError; kafkajs's errors where the broker refuses
+ * Creates the missing topics, one after the other, and yields each outcome. It changes no existing topic, so it can be
+ * run again.
+ * @throws BrokerError; kafkajs's errors if the broker refuses
  */
 export async function* createTopics(
   config: KafkaConfig,
@@ -77,7 +77,7 @@ function differencesOf(topic: TopicDescription, plan: TopicToCreate): readonly D
   return compared.filter(({ is, planned }) => is !== planned);
 }
 
-/** How many partitions a topic has; null where it does not exist. @throws BrokerError */
+/** How many partitions a topic has; null if it does not exist. @throws BrokerError */
 export async function countPartitions(config: KafkaConfig, clock: Clock, topic: string): Promise<number | null> {
   const admin = new TopicAdmin(config, clock);
   try {
@@ -87,7 +87,7 @@ export async function countPartitions(config: KafkaConfig, clock: Clock, topic: 
   }
 }
 
-/** The same for a topic that must be there. @throws Error where it does not exist; BrokerError */
+/** How many partitions an existing topic has. @throws Error if it does not exist; BrokerError */
 export async function partitionsOf(config: KafkaConfig, clock: Clock, topic: string): Promise<number> {
   const count = await countPartitions(config, clock, topic);
   if (count === null) throw new Error(missing(topic));
@@ -103,26 +103,26 @@ export interface CheckedTopics {
   readonly partitions: Readonly<Record<TopicRole, number>>;
   /** How long the changelog keeps a tombstone, in milliseconds. */
   readonly changelogDeleteRetentionMs: number;
-  /** How long a dead letter is kept, in milliseconds; Infinity where that has no limit. */
+  /** How long a dead letter is kept, in milliseconds; Infinity if there is no limit. */
   readonly deadLetterRetentionMs: number;
-  /** Nothing has ever been written to the changelog: no instance of this application id has committed anything. */
+  /** No record was ever written to the changelog: no instance of this application id has ever committed. */
   readonly changelogIsEmpty: boolean;
-  /** What works until a large record comes, or a broker fails. */
+  /** Warnings about settings that work until a large record comes, or until a broker fails. */
   readonly warnings: readonly string[];
 }
 
-/** The topics are not such that the processor may run on them. */
+/** The processor must not run on these topics. */
 export class UnfitTopicsError extends Error {
   override readonly name = 'UnfitTopicsError';
-  /** Each says what, where, and what to do. */
+  /** Each fault says what is wrong, where, and what to do. */
   constructor(readonly faults: readonly string[]) {
     super(faults.join('\n'));
   }
 }
 
 /**
- * Asks what `run` must know of its topics before it touches them. Changes nothing.
- * @throws UnfitTopicsError with every fault found; BrokerError, also while too few brokers answer
+ * Checks the topics before `run` uses them. Changes nothing.
+ * @throws UnfitTopicsError with all faults; BrokerError, also while too few brokers answer
  */
 export async function checkTopics(
   config: KafkaConfig,
@@ -172,8 +172,8 @@ async function describeAll(config: KafkaConfig, clock: Clock, names: TopicNames)
 }
 
 /**
- * Nobody is told to delete a changelog on the word of a broker that is cut off, and none passes for used: it may be that of
- * a former topic of that name.
+ * The bounds of all partitions, agreed by most brokers. A broker that is cut off may still know a former topic of that
+ * name. Its answer must not make an operator delete the changelog, nor make a new changelog look used.
  * @throws StaleViewError while too few brokers answer
  */
 function boundsOf(logs: Pick<Logs, 'bounds'>, { topic, partitions }: TopicDescription): Promise<LogBounds[]> {
@@ -185,9 +185,9 @@ function logStartFaults({ topic }: TopicDescription, bounds: readonly LogBounds[
     start === 0
       ? []
       : [
-          `changelog ${topic}, partition ${partition}, starts at offset ${start}: state below it was deleted, so that no ` +
-            'state can be restored from it. Delete the topic, create it again with `company-sync topics create`, and ' +
-            'build the state again: docs/operations.md, "The changelog is lost"',
+          `changelog ${topic}, partition ${partition}, starts at offset ${start}: the state below this offset was deleted, ` +
+            'so state cannot be restored. Delete the topic, create it again with `company-sync topics create`, and build ' +
+            'the state again: docs/operations.md, "The changelog is lost"',
         ],
   );
 }

@@ -1,9 +1,10 @@
-/** What an instance that starts for the first time finds in the topic that it will announce to. */
+/** Checks at a first start whether the topic for announcements already has records. */
+import { withReader } from '../../lib/with-reader.js';
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
 import { boundsByMost } from '../../pipeline/partition-view.js';
 import type { Logs } from '../../pipeline/ports.js';
 
-/** Names and partition counts. */
+/** A topic's name and its number of partitions. */
 interface SizedTopic {
   readonly topic: string;
   readonly partitions: number;
@@ -16,23 +17,22 @@ export interface FirstStartTopics {
 }
 
 export interface UsedOutbound {
-  /** Records that retention has left, those of aborted transactions and markers included. */
+  /** Records that retention has left, including markers and records of aborted transactions. */
   readonly records: number;
-  /** How many partitions have ever been written to. */
+  /** How many partitions were ever written to. */
   readonly usedPartitions: number;
-  /** One that is there: it says who wrote it, and under which id. Null if none is left. */
+  /** One of the records, which shows its writer and its event id. Null if no record is left. */
   readonly sample: Pick<LogRecord, 'key' | 'headers'> | null;
 }
 
 /**
- * Null unless this is a first start (nothing in the changelog, no offset of the group) on an outbound topic that somebody
- * has written to.
+ * Describes an outbound topic that was used before a first start. Null if the outbound topic was never written to, or
+ * if this is not a first start. At a later start the changelog has records, or the group has an offset.
  *
- * The outbound topic is read first, and only what is committed there: a commit of another instance that starts at the same
- * time shows in the changelog before it shows in the outbound topic, so that both start.
+ * It looks at the outbound topic first, and only at committed records. Another instance may start at the same time: its
+ * commit shows in the changelog before it shows in the outbound topic, so both instances start.
  *
- * No later check finds out that an outbound topic was used. So a broker that is cut off, and knows nothing of it, is not
- * believed.
+ * No later check finds a used outbound topic. So the answer of a broker that is cut off does not count.
  * @throws StaleViewError while too few brokers answer
  */
 export async function findUsedOutbound(logs: Logs, topics: FirstStartTopics): Promise<UsedOutbound | null> {
@@ -58,15 +58,12 @@ function ofEach<T>({ topic, partitions }: SizedTopic, ask: (at: TopicPartition) 
 
 async function firstRecord(logs: Logs, at: TopicPartition): Promise<UsedOutbound['sample']> {
   const { start, end } = await logs.bounds(at);
-  const reader = logs.reader(at, start);
-  try {
+  return withReader(logs.reader(at, start), async (reader) => {
     for (let position = start; position < end;) {
       const { records, nextOffset } = await reader.next(1);
       if (records[0] !== undefined) return records[0];
       position = nextOffset;
     }
     return null;
-  } finally {
-    reader.close();
-  }
+  });
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.js';
 
-/** How long a lowered limit stays before a larger batch is tried. Each refusal costs a take-over, so it is tried rarely. */
+/** How long a lowered limit holds before a larger batch is tried. Each refusal costs a take-over, so tries are rare. */
 const RETRY_AFTER_MS = 10 * 60_000;
 const RETRY_FACTOR = 2;
 
@@ -11,14 +11,16 @@ interface Lowered {
 }
 
 /**
- * How many bytes one record batch may have, by topic.
+ * Knows how many bytes one record batch may have, by topic.
  *
- * A topic may take less than the usual cut (max.message.bytes or segment.bytes set low). A broker that refuses a batch
- * of several records has stored none of them, so the limit is halved for the next producers, until a batch fits or has
- * one record. A record above the limit is compressed. Only if it does not fit then is the record too large.
+ * A topic may accept less than the usual limit, because max.message.bytes or segment.bytes is set low. A broker that
+ * refuses a batch of several records has stored none of them. The limit is then halved for the next producers, until a
+ * batch fits or has one record. A record above the limit is compressed. If it does not fit even then, the record is too
+ * large.
  *
- * The setting of the topic may be raised later. So every 10 minutes the limit is doubled, up to the usual cut. If the
- * topic still takes no more, the next refusal halves it again: one take-over in 10 minutes at most.
+ * An operator may raise the topic's setting later. So the limit is doubled every 10 minutes, up to the usual limit. If
+ * the topic still does not accept more, the next refusal halves it again: that costs at most one take-over in 10
+ * minutes.
  */
 export class BatchSizeLimits {
   readonly #lowered = new Map<string, Lowered>();
@@ -37,7 +39,7 @@ export class BatchSizeLimits {
     return this.of(topic);
   }
 
-  /** A batch of this size, which was not compressed, was refused. */
+  /** Lowers the limit, because a broker has refused a batch of `refusedBytes` that was not compressed. */
   lower(topic: string, refusedBytes: number): void {
     const bytes = this.#lowered.get(topic)?.bytes ?? this.usualBytes;
     this.#set(topic, Math.min(bytes, Math.floor(refusedBytes / 2)));

@@ -5,17 +5,19 @@ import { ERROR_CODES } from '../protocol/protocol-errors.js';
 import type { Answer } from '../protocol/transaction-requests.js';
 
 /**
- * The commits of a transactional id that the coordinator has acknowledged to this process: in each place the last one that
- * wrote there. Most transactions announce nothing, so a commit that is open in an outbound topic may be many commits ago.
+ * Remembers, for each log, where the last commit of a transactional id that wrote to it has ended, of the commits that the
+ * coordinator has acknowledged to this process. Most transactions announce nothing, so a commit that is open in an outbound
+ * topic may be many commits ago.
  *
- * It outlives the producer sessions. The coordinator tells only how the last transaction ended. If a broker is gone, that
- * is the one which could not write to it, and not the commit before, whose markers brokers may have skipped there.
+ * It outlives the producer sessions. The coordinator only reports how the last transaction ended. If a broker is gone,
+ * that is the transaction which could not write to it. It is not the commit before, whose markers may be missing on
+ * that broker.
  */
 export class LastCommit {
   /** By place, where the last commit that wrote there ends. Each commit writes to the changelog. */
   readonly #committed = new Map<string, number>();
   #hasLastOffset = false;
-  /** Of the transaction that is open, or was begun last. */
+  /** Where the records of the open transaction, or of the last one that was begun, end. */
   #ends = new Map<string, number>();
   /** Places of transactions that were begun after the last commit which wrote there. */
   readonly #begunSince = new Set<string>();
@@ -30,18 +32,18 @@ export class LastCommit {
     };
   }
 
-  /** A transaction has begun that may write to `places`. */
+  /** Call it when a transaction has begun that may write to `places`. */
   begun(places: readonly TopicPartition[]): void {
     this.#ends = new Map();
     for (const at of places) this.#begunSince.add(nameOf(at));
   }
 
-  /** A leader has acknowledged records that end before offset `end`. */
+  /** Call it when a leader has acknowledged records that end before offset `end`. */
   wrote(to: TopicPartition, end: number): void {
     this.#ends.set(nameOf(to), end);
   }
 
-  /** An offset of the open transaction is on its way to the group's coordinator. */
+  /** Call it when an offset of the open transaction is being sent to the group's coordinator. */
   sentOffset(sending: Promise<Answer>): void {
     const hadLast = this.#hasLastOffset;
     this.#hasLastOffset = false;

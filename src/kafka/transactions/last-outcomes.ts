@@ -7,7 +7,7 @@ const TIMEOUT_SPREAD_MS = 1_000;
 const COMMITTED: ReadonlySet<string> = new Set(['PrepareCommit', 'CompleteCommit']);
 const ABORTED: ReadonlySet<string> = new Set(['PrepareAbort', 'CompleteAbort']);
 
-/** The producer's session in which nothing has been begun since the transaction that ended so. */
+/** A producer session, and the outcome of its last transaction. The session has begun nothing since. */
 interface Known {
   readonly producerId: bigint;
   readonly producerEpoch: number;
@@ -15,38 +15,41 @@ interface Known {
 }
 
 /**
- * How the last transaction of each transactional id ended. The coordinator tells it until the id is fenced. That answer
- * holds over a fencing only if nothing that changes it can have happened between the description and the fencing.
+ * Knows how the last transaction of each transactional id ended. The coordinator reports it (DescribeTransactions)
+ * until the id is fenced. The report still holds after a fencing only if nothing between the report and the fencing can
+ * have changed the outcome.
  *
- * Between the two a former owner may still be at work, in the epoch that was described: a fencing cannot be made to depend
- * on the state, only to answer with the next epoch. So the rule rests on which ends of a transaction keep the epoch.
+ * Between the two, a former owner may still work in the reported epoch. A fencing cannot be made conditional on the
+ * state. It only answers with the next epoch. So this rule depends on which ends of a transaction keep the epoch:
  *
- * - A commit keeps it. If the described outcome is a commit, one more changes nothing.
- * - Every abort raises it: the coordinator's for age, that of a fencing, and that of a producer that gives its own
- *   transaction up, which fences itself (`KafkaTransactionalProducer.discard`) instead of ending the transaction. So after
- *   `CompleteCommit` of epoch e, a fencing that gives e + 1 proves that no transaction was aborted in between.
- * - Nobody begins a transaction in an epoch in which one was aborted: a fencing gives that epoch to nobody, and a producer
- *   that has repeated an end is discarded. So `CompleteAbort` stays what it is.
- * - A transaction that is open when the fencing comes is aborted, and the id described again before the next attempt.
- * - What is prepared is decided, in the epoch in which it completes. Fencing is refused until it has, but that may happen
- *   between the description and the fencing: then `Prepare...` is the last that the coordinator has told of it.
+ * - A commit keeps it. If the reported outcome is a commit, one more commit changes nothing.
+ * - Every abort raises it. Aborts come from the coordinator for age, from a fencing, and from a producer that gives up
+ *   its own transaction. Such a producer fences itself (`KafkaTransactionalProducer.discard`) instead of ending the
+ *   transaction. So if `CompleteCommit` was reported for epoch e, a fencing that gives e + 1 proves that no transaction
+ *   was aborted meanwhile.
+ * - No producer begins a transaction in an epoch in which one was aborted: a fencing gives that epoch to no producer,
+ *   and a producer that has repeated an end is discarded. So a reported `CompleteAbort` stays right.
+ * - A fencing aborts a transaction that is open. The id is described again before the next attempt.
+ * - A prepared transaction is decided, in the epoch in which it completes. The coordinator refuses a fencing until it has
+ *   completed. That may happen between the description and the fencing: then `Prepare...` is the last reported state.
  *
- * An id that is `Empty` was fenced, and nothing begun since. It tells no outcome, so the known one must be of the epoch
- * itself (ours, whose producer is gone) or of the one before, with the fencing between them an attempt of ours whose answer
- * was lost. Another instance's fencing looks the same, and its owner may begin and commit at once. The transaction
- * time-out, which a fencing sets, tells them apart: each process asks for one of its own (`ownTimeout`).
+ * An `Empty` id was fenced, and no transaction has begun since. Its report has no outcome. So the known outcome must be
+ * of the same epoch (it was ours, and its producer is gone), or of the epoch before. In the second case, the fencing
+ * between them must be an attempt of ours whose answer was lost. Another instance's fencing looks the same, and its
+ * owner may begin and commit at once. The transaction time-out, which a fencing sets, tells them apart: each process
+ * uses one of its own (`ownTimeout`).
  *
- * Releases before this rule abort by EndTxn, which keeps the epoch. One that does so within the milliseconds between
- * description and fencing is taken for a commit, which counts only if brokers leave that abort open too.
+ * Releases before this rule abort by EndTxn, which keeps the epoch. If one of them does so within the milliseconds
+ * between report and fencing, its abort is taken for a commit. That matters only if brokers leave that abort open too.
  */
 export class LastOutcomes {
   readonly #known = new Map<string, Known>();
   readonly #producerIds = new Map<string, Set<bigint>>();
 
-  /** @param timeoutMs the transaction time-out that this process, and hardly another, fences with */
+  /** @param timeoutMs the transaction time-out with which this process fences; hardly any other process uses it */
   constructor(private readonly timeoutMs: number) {}
 
-  /** @param before what the coordinator says ahead of an attempt at fencing */
+  /** Notes a report. @param before what the coordinator reports before an attempt to fence */
   note(transactionalId: string, before: DescribedTransaction): void {
     const { producerId, producerEpoch } = before;
     if (before.errorCode === NO_ERROR) this.#idsOf(transactionalId).add(producerId);
@@ -56,8 +59,9 @@ export class LastOutcomes {
   }
 
   /**
-   * @param session what fencing has given
-   * @returns null where it is not known: a former owner was still at work between the description and the fencing too
+   * How the last transaction before a fencing ended.
+   * @param session the session that the fencing has given
+   * @returns null if it is unknown, for example because a former owner still worked between the report and the fencing
    */
   afterFencing(
     transactionalId: string,
@@ -73,9 +77,9 @@ export class LastOutcomes {
   }
 
   /**
-   * The producer ids that the transactional id has had, as far as this process knows. Brokers give a new one when the epochs
-   * of the former are used up, or after `transactional.id.expiration.ms` without a transaction. What the former has left open
-   * is of the transactional id still.
+   * The producer ids that the transactional id has had, as far as this process knows. Brokers give a new one if the epochs
+   * of the former are used up, or after `transactional.id.expiration.ms` without a transaction. Records that the former one
+   * has left open still belong to the transactional id.
    */
   producerIds(transactionalId: string): ReadonlySet<bigint> {
     return this.#idsOf(transactionalId);
@@ -87,7 +91,7 @@ export class LastOutcomes {
     return ids;
   }
 
-  /** An attempt of ours at fencing may have been carried out, and its answer been lost. */
+  /** The known outcome of an `Empty` id, if only an attempt of ours can have fenced it, whose answer was lost. */
   #stillOf(transactionalId: string, before: DescribedTransaction): TransactionOutcome | null {
     const known = this.#known.get(transactionalId);
     if (known === undefined || before.state !== 'Empty' || before.producerId !== known.producerId) return null;
@@ -97,14 +101,14 @@ export class LastOutcomes {
   }
 }
 
-/** An open transaction is ended by the fencing: then it is asked for again. */
+/** Null also for a transaction that has not ended: fencing ends it, and then the id is described again. */
 function outcomeOf({ errorCode, state }: DescribedTransaction): TransactionOutcome | null {
   if (errorCode !== NO_ERROR) return null;
   if (COMMITTED.has(state)) return 'commit';
   return ABORTED.has(state) ? 'abort' : null;
 }
 
-/** Up to a second shorter than the one given, by chance: `LastOutcomes` recognises its own fencings by it. */
+/** The time-out less up to a second, at random: `LastOutcomes` recognises the fencings of this process by it. */
 export function ownTimeout(timeoutMs: number): number {
   return timeoutMs - randomInt(TIMEOUT_SPREAD_MS);
 }

@@ -1,23 +1,24 @@
 import type { Partitioner } from '../../pipeline/ports.js';
 
 /**
- * Where records written go, by the partition counts of the topics: to the same-numbered partition where the counts are
- * equal, else by the key, as the default partitioners of Java's client and of kafkajs do.
+ * Chooses the partition of each record written. If its topic has as many partitions as the input, the record goes to
+ * the same-numbered partition. Otherwise its key decides, as in the default partitioners of the Java client and of
+ * kafkajs.
  *
  * @param inputPartitions how many partitions the input topic has
- * @param partitionsOf by topic written, how many it has
+ * @param partitionsOf how many partitions each written topic has
  */
 export function createPartitioner(inputPartitions: number, partitionsOf: ReadonlyMap<string, number>): Partitioner {
   const countOf = (topic: string): number => {
     const count = partitionsOf.get(topic);
-    if (count === undefined || count < 1) throw new Error(`how many partitions ${topic} has is not known`);
+    if (count === undefined || count < 1) throw new Error(`the number of partitions of ${topic} is unknown`);
     return count;
   };
   return {
     partitionFor(topic, key, inputPartition) {
       const count = countOf(topic);
       if (count === inputPartitions) return inputPartition;
-      // Without a key the default partitioners spread at random: a replay must repeat the first choice instead.
+      // Without a key, the default partitioners choose at random. But a replay must repeat the first choice.
       return key === null ? inputPartition % count : partitionOfKey(key, count);
     },
 
@@ -29,7 +30,7 @@ export function createPartitioner(inputPartitions: number, partitionsOf: Readonl
   };
 }
 
-/** As the default partitioners of Java's client and of kafkajs do. */
+/** The partition of a key, as the default partitioners of the Java client and of kafkajs choose it. */
 export function partitionOfKey(key: Buffer, partitions: number): number {
   return (murmur2(key) & 0x7fffffff) % partitions;
 }

@@ -8,9 +8,9 @@ import type { ProducerSession } from '../protocol/transaction-requests.js';
 
 export interface EncodedBatch {
   readonly count: number;
-  /** It is as small as it can be. */
+  /** The batch is compressed: it cannot become smaller. */
   readonly compressed: boolean;
-  /** A promise if it is being compressed. */
+  /** A promise while the batch is being compressed. */
   readonly request: SizedRequest | Promise<SizedRequest>;
 }
 
@@ -32,16 +32,17 @@ const MAX_RECORDS_PER_BATCH = 10_000;
 
 /** Cuts the records of one producer session into Produce requests, and numbers them. */
 export class SessionBatches {
-  /** By partition, the sequence number of the next record. They go on over transactions. */
+  /** By partition, the sequence number of the next record. The numbers continue over transactions. */
   readonly #sequences = new Map<string, number>();
 
   constructor(private readonly options: SessionBatchesOptions) {}
 
   /**
-   * What is encoded must be sent in that order. The records are not kept.
+   * Encodes the records as batches. The caller must send the batches in the order in which they were encoded. The
+   * records are not kept.
    *
-   * Only a record that is larger than the limit goes into a batch of more bytes, alone. It is compressed, so that a record
-   * that came in compressed fits out again.
+   * A batch is larger than the limit only if it has a single record that is. Such a batch is compressed: then a record
+   * that fitted into the input compressed also fits out again.
    */
   encode(to: TopicPartition, records: readonly RecordToWrite[]): EncodedBatch[] {
     const { session, clock, batchSizeLimits, produceTimeoutMs: timeoutMs } = this.options;
@@ -60,7 +61,7 @@ export class SessionBatches {
         batches.push({ count, compressed: false, request: { call: produce(request), bytes: cut.bytes } });
       else {
         const compressing = produceCompressed(request);
-        compressing.catch(() => undefined); // Awaited by who sends it, if it is sent at all.
+        compressing.catch(() => undefined); // The sender awaits it. A batch may also never be sent.
         batches.push({ count, compressed: true, request: compressing });
       }
       start = cut.end;

@@ -7,34 +7,36 @@ import type { Answer } from '../protocol/transaction-requests.js';
 
 type Connections = Pick<BrokerConnections, 'ask' | 'close' | 'drop' | 'lostOne'>;
 
-/** A few of these are far below the transaction time-out. */
+/** Even a few waits of this length are far below the transaction time-out. */
 const MAX_OPEN_AND_THROTTLED_MS = 5_000;
 
 /**
- * The connections of one producer session, which end with it.
+ * The connections of one producer session. They end with the session.
  *
- * Once brokers throttle what the transactional id writes, what it asks of the transaction coordinator has connections of
- * its own. So the end of a transaction need not wait behind its records, and it is open no longer than it takes to write
- * them. Before that all share one connection to each broker: with hundreds of partitions connections count.
+ * Once brokers throttle the writes of the transactional id, requests to its transaction coordinator use other
+ * connections. Then the end of a transaction does not wait behind its records, and the transaction is open only while
+ * they are written. Before that, all requests share one connection to each broker: with hundreds of partitions,
+ * connections are costly.
  *
- * What belongs into a transaction (records, and the group's offset) always shares one connection to each broker. Brokers
- * ask the coordinator whether the transaction is open. If two requests ask at the same time, brokers give up the first one
- * (KIP-890): with NOT_ENOUGH_REPLICAS or COORDINATOR_NOT_AVAILABLE. On one connection the requests follow each other.
+ * The writes of a transaction (records, and the group's offset) always share one connection to each broker. For each of
+ * them, the broker asks the coordinator whether the transaction is open. If two writes ask at the same time, the broker
+ * refuses the first one with NOT_ENOUGH_REPLICAS or COORDINATOR_NOT_AVAILABLE (KIP-890). On one connection the writes
+ * follow each other.
  */
 export class SessionConnections {
   constructor(
-    /** For what belongs into the transaction, and for all requests until brokers throttle. */
+    /** For the writes of the transaction. Until brokers throttle, for all requests. */
     private readonly writing: Connections,
     private readonly others: Connections,
     private readonly throttle: Throttle,
   ) {}
 
-  /** Asks the transaction coordinator. As `BrokerConnections.ask`. */
+  /** Asks the transaction coordinator. Otherwise as `BrokerConnections.ask`. */
   async ask<T extends Answer>(address: string, question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
     return this.#heed(address, this.throttle.isExpected ? this.others : this.writing, question);
   }
 
-  /** Sends what belongs into the transaction. As `BrokerConnections.ask`. */
+  /** Sends a write of the transaction. Otherwise as `BrokerConnections.ask`. */
   async write<T extends Answer>(address: string, question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
     return this.#heed(address, this.writing, question);
   }
@@ -44,14 +46,15 @@ export class SessionConnections {
   }
 
   /**
-   * For a transaction that is open and has more to write to `to`.
-   * @throws BrokerError if the brokers throttle it for so long that it would time out
+   * Call it before an open transaction writes more to this partition.
+   * @throws BrokerError if the brokers throttle for so long that the transaction would time out
    */
   mustNotWait({ topic, partition }: TopicPartition): void {
     if (this.throttledMs <= MAX_OPEN_AND_THROTTLED_MS) return;
     throw new BrokerError(
       `the brokers throttle what is written to ${topic}-${partition} for ${this.throttledMs} ms, because a quota of our ` +
-        'principal or client id is exceeded. A transaction must not be open for so long: it will have fewer records',
+        'principal or client id is exceeded. A transaction must not be open for so long: the next ones will be smaller. ' +
+        'To write faster, raise the quota (kafka-configs.sh)',
     );
   }
 

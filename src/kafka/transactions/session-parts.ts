@@ -6,16 +6,16 @@ import type { LeaderDirectory } from '../connection/leader-directory.js';
 import type { SessionConnections } from './session-connections.js';
 import type { ProducerSession } from '../protocol/transaction-requests.js';
 
-/** What a fenced session consists of. The connections belong to it alone, and end with it. */
+/** The parts of a fenced session. Only this session uses the connections, and they end with it. */
 export interface SessionParts {
   readonly connections: Pick<SessionConnections, keyof SessionConnections>;
   readonly leaders: Pick<LeaderDirectory, 'find' | 'forget'>;
   readonly clock: Clock;
   readonly session: ProducerSession;
-  /** The session's own, and those that the transactional id had before, as far as known. */
+  /** The known producer ids of the transactional id: the session's own, and those that it had before. */
   readonly producerIds: ReadonlySet<bigint>;
   readonly lastOutcome: TransactionOutcome | null;
-  /** Of the transactional id: kept over its sessions. */
+  /** The transactional id's last commit. It outlives the sessions. */
   readonly lastCommit: LastCommit;
   /** host:port of the transactional id's coordinator. */
   readonly coordinator: string;

@@ -1,4 +1,4 @@
-/** What a producer session asks of brokers beside its transactions. */
+/** Requests of a producer session that are not part of a transaction. */
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { CommittedOffset } from '../../pipeline/ports.js';
@@ -15,16 +15,16 @@ interface AskingSession {
   readonly groupCoordinator: string;
 }
 
-/** Leaders that will not tell later either: too old, or not allowed to. */
+/** The answers of a leader that will not say it later either: it is too old, or we may not ask. */
 const DOES_NOT_TELL: ReadonlySet<number> = new Set([
   ERROR_CODES.UNSUPPORTED_VERSION,
   ERROR_CODES.TOPIC_AUTHORIZATION_FAILED,
 ]);
 
 /**
- * Whether the session, or the one before it, has a transaction open in a partition; null where its leader does not tell. A leader that is not
- * ready is not one that does not tell: what is left open there would pass for somebody else's.
- * @throws BrokerError
+ * Whether the session, or the one before it, has a transaction open in a partition. Null if the partition's leader will
+ * not say.
+ * @throws BrokerError, also if the leader is not ready: with null, an open transaction of ours would pass for another's
  */
 export async function hasOpenAt(
   { connections, producerIds }: Pick<AskingSession, 'connections' | 'producerIds'>,
@@ -43,8 +43,8 @@ export async function hasOpenAt(
 }
 
 /**
- * The group's committed offset, as the coordinator has it that takes the session's offsets. Once that one has acknowledged
- * an offset in the open transaction, it is known to be the true one.
+ * The group's committed offset, from the coordinator that receives the session's offsets. Once this coordinator has
+ * acknowledged an offset in the open transaction, it is proved to be the true one.
  * @throws BrokerError
  */
 export async function committedAtCoordinator(

@@ -1,19 +1,19 @@
 import type { Clock } from '../../lib/clock.js';
 
-/** How long after the last throttling the next one is expected. */
+/** For how long after a throttling another one is expected. */
 const EXPECTED_FOR_MS = 10 * 60_000;
 
 interface Throttled {
   readonly untilMs: number;
-  readonly toldMs: number;
+  readonly throttleMs: number;
 }
 
 /**
- * How long the brokers have told one transactional id to wait, because a quota is exceeded (KIP-219). It outlives the
- * producers of the id: the brokers count what a discarded producer has sent too, so a new one must wait as well.
+ * How long the brokers let one transactional id wait, because a quota is exceeded (KIP-219). This object outlives the
+ * producers of the id: brokers also count the bytes of a discarded producer, so its successor must wait too.
  *
- * A broker throttles the connection that the quota was exceeded on. kafkajs holds back later requests on it, and the
- * broker reads none. The other connections to that broker go on.
+ * A broker throttles the connection on which the quota was exceeded. kafkajs holds back later requests on that
+ * connection, and the broker reads none from it. The other connections to the broker are not affected.
  */
 export class Throttle {
   readonly #byBroker = new Map<string, Throttled>();
@@ -21,18 +21,21 @@ export class Throttle {
 
   constructor(private readonly clock: Pick<Clock, 'now'>) {}
 
-  /** @param toldMs the throttle time of an answer, 0 in most of them */
-  note(address: string, toldMs: number): void {
-    if (toldMs <= 0) return;
+  /** Notes the throttle time in an answer of the broker at `address`; most answers have 0. */
+  note(address: string, throttleMs: number): void {
+    if (throttleMs <= 0) return;
     this.#lastAt = this.clock.now();
-    this.#byBroker.set(address, { untilMs: this.#lastAt + toldMs, toldMs });
+    this.#byBroker.set(address, { untilMs: this.#lastAt + throttleMs, throttleMs });
   }
 
-  /** Milliseconds until no broker throttles any more. If the clock is set back, at most the longest throttle time. */
+  /**
+   * Milliseconds until no broker throttles any more. At most the longest throttle time, even if the clock is set back.
+   */
   get leftMs(): number {
     const now = this.clock.now();
     let left = 0;
-    for (const { untilMs, toldMs } of this.#byBroker.values()) left = Math.max(left, Math.min(untilMs - now, toldMs));
+    for (const { untilMs, throttleMs } of this.#byBroker.values())
+      left = Math.max(left, Math.min(untilMs - now, throttleMs));
     return left;
   }
 

@@ -28,17 +28,17 @@ import { untilReady } from '../connection/until-ready.js';
 
 type State = 'idle' | 'beginning' | 'open' | 'committing';
 
-/** A tombstone of a company without an id, which no record can have: it would remove nothing if it ever counted. */
+/** A tombstone for an empty company id, which no record can have. If it were ever applied, it would remove nothing. */
 const NOBODYS_RECORD: RecordToWrite = { key: companyKey(''), value: null, headers: NO_HEADERS };
-/** EndTxn answers before the markers are written, which takes 1 to 3 ms; until then nothing new can begin. */
+/** EndTxn answers before the markers are written, which takes 1 to 3 ms. Until then, no new transaction can begin. */
 const MARKERS_RETRY_MS = 1;
 /**
- * Markers this late mean that a leader is gone. Once the cluster knows that too (9 s), brokers may skip its markers, and the
- * next transaction could begin: it would fail for want of that leader, and its abort decide for the commit before.
+ * If markers are this late, a leader is gone. Once the cluster knows that too (9 s), brokers may skip its markers. Then
+ * the next transaction could begin. It would fail without that leader, and its abort would decide that commit.
  */
 const MARKERS_TIMEOUT_MS = 2_000;
 
-/** The transaction before has not ended, so that nothing was begun. */
+/** The former transaction has not ended, so no new one was begun. */
 class LateMarkersError extends BrokerError {}
 
 /**
@@ -53,18 +53,18 @@ class LateMarkersError extends BrokerError {}
  *                any error, any unknown outcome, discard: over
  * ```
  *
- * It tries nothing again but what CONCURRENT_TRANSACTIONS says was not carried out, and the requests of `repeatEnd`,
- * which may be told twice. Whatever else fails leaves open what the broker did. So the session is over then, and the next
- * owner of the id fences and reads in the log what became of the transaction.
+ * It repeats only requests that were answered with CONCURRENT_TRANSACTIONS, which were not carried out, and those of
+ * `repeatEnd`, which may be sent twice. After any other failure the outcome is unknown. So the session is over, and the
+ * next owner of the id fences, and reads in the log what became of the transaction.
  */
 export class KafkaTransactionalProducer implements TransactionalProducer {
   readonly #parts: SessionParts;
   #state: State = 'idle';
-  /** Why it is over: what every later call rejects with. */
+  /** Why the session is over. Every later call rejects with this error. */
   #over: Error | null = null;
-  /** The calls of this object that have not settled; each settles only when all of its requests have. */
+  /** The calls of this object that have not settled. Each call settles after all of its requests. */
   readonly #inFlight = new Set<Promise<unknown>>();
-  /** Every request so far has an answer: asking for one more will not take a request time-out. */
+  /** Every request so far was answered. So one more will not wait for the request time-out. */
   #allAnswered = true;
   readonly #batches: SessionBatches;
   #discarded: Promise<void> | null = null;
@@ -92,7 +92,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void> {
     return this.#call('idle', async () => {
-      this.#state = 'committing'; // So that no failure leads to an abort of ours.
+      this.#state = 'committing'; // In this state, a failure does not make us abort.
       const { session, groupId } = this.#parts;
       await this.#insist(() => addPartitionsToTxn(session, partitions));
       await this.#insist(() => addOffsetsToTxn(session, groupId));
@@ -117,7 +117,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   begin(partitions: readonly TopicPartition[]): Promise<void> {
     return this.#call('idle', async () => {
-      // First, so that the coordinator hears nothing of a transaction that cannot be: it would end in an abort.
+      // Before the coordinator knows of the transaction: without leaders, it would have to be aborted.
       await settleAll(partitions.map((at) => this.#leaderOf(at)));
       this.#state = 'beginning';
       const { coordinator, session, groupId } = this.#parts;
@@ -126,7 +126,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
         this.#untilMarkersAreWritten(coordinator, () => addOffsetsToTxn(session, groupId)),
       ]);
       const failures = requests.flatMap((request) => (request.status === 'rejected' ? [request.reason as Error] : []));
-      // To abort what was not begun would begin it, and pass for how the one before ended: see `LastOutcomes`.
+      // Aborting a transaction that was not begun would begin one, and count as the last outcome (`LastOutcomes`).
       if (failures.length === requests.length && failures.every((failure) => failure instanceof LateMarkersError))
         this.#state = 'idle';
       if (failures[0] !== undefined) throw failures[0];
@@ -136,7 +136,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   }
 
   prepare(to: TopicPartition, records: readonly RecordToWrite[]): () => Promise<number> {
-    if (records.length === 0) throw new RangeError(`nothing to write to ${to.topic}-${to.partition}`);
+    if (records.length === 0) throw new RangeError(`no records to write to ${to.topic}-${to.partition}`);
     const batches = this.#batches.encode(to, records);
     return () =>
       this.#call('open', async () => {
@@ -209,7 +209,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     if (!isTooLarge(answer.errorCode)) throw refused;
     if (compressed) throw new RecordTooLargeError(to.topic, bytes, { cause: refused });
     batchSizeLimits.lower(to.topic, bytes);
-    const next = count === 1 ? 'it will be compressed' : 'it will be cut smaller';
+    const next = count === 1 ? 'it will be compressed' : 'the next batches will be smaller';
     throw new BrokerError(
       `a batch of ${count} records and ${bytes} bytes does not fit ${to.topic}-${to.partition}: ${next}`,
       { cause: refused },
@@ -231,7 +231,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     }
   }
 
-  /** For what the coordinator may be told twice in one session. */
+  /** Sends a request that the coordinator may receive twice in one session. */
   async #insist(makeCall: () => ProtocolCall<Answer>): Promise<void> {
     const { connections, coordinator, clock } = this.#parts;
     await untilReady(clock, makeCall().request.apiName, async () => {
@@ -245,8 +245,8 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   }
 
   /**
-   * Sends nothing once the session is over: what follows a failure must not reach the log.
-   * @param to of what belongs into the transaction, the partition that it is about
+   * Sends nothing once the session is over: no write that follows a failure may reach the log.
+   * @param to the partition that a write of the transaction is about; undefined for other requests
    */
   async #send<T extends Answer>(address: string, call: ProtocolCall<T>, to?: TopicPartition): Promise<T> {
     const { connections } = this.#parts;
@@ -263,7 +263,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     }
   }
 
-  /** Whatever goes wrong, the leader may have moved. */
+  /** Sends to the partition's leader, and forgets the leader after any failure: it may have moved. */
   async #sendToLeader(to: TopicPartition, call: ProtocolCall<ProduceAnswer>): Promise<ProduceAnswer> {
     const { leaders } = this.#parts;
     try {
@@ -288,7 +288,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   async #close(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
     const mayBeOpen = this.#state === 'beginning' || this.#state === 'open';
-    // Not after a commit was sent: that one's outcome belongs to the broker.
+    // Not after a commit was sent: only the broker knows its outcome.
     if (mayBeOpen && !(this.#over instanceof FencedError) && this.#allAnswered) await tryToAbort(this.#parts);
     await this.#parts.connections.close();
   }

@@ -1,4 +1,4 @@
-/** Fences transactional ids: the way to a producer, and to final offsets. */
+/** Fences transactional ids. A fencing gives a producer, and makes the committed offset final. */
 import type { Clock } from '../../lib/clock.js';
 import { BrokerSettingError } from '../../pipeline/errors.js';
 import type { Transactions } from '../../pipeline/ports.js';
@@ -27,10 +27,12 @@ export interface TransactionsOptions {
 }
 
 const BATCH_BYTES = 900_000;
-/** Within the transaction time-out, so that a frozen broker is noticed before the coordinator aborts. */
+/** Below the transaction time-out, so that a frozen broker is noticed before the coordinator aborts. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/** Transactions on Kafka, each producer with connections of its own (KIP-98; fencing by transactional id, not KIP-447). */
+/**
+ * Kafka transactions (KIP-98), fenced by transactional id and not by KIP-447. Each producer has its own connections.
+ */
 export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptions): Transactions {
   const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...kafka };
   const { cluster, groupId, clock } = options;
@@ -91,7 +93,7 @@ class Fencing {
     return (await untilReady(this.options.clock, 'FindCoordinator', ask)).address;
   }
 
-  /** Fences, and notes right before how the id stands. */
+  /** Fences the id, and right before that notes how its last transaction ended. */
   async initialise(transactionalId: string): Promise<InitProducerIdAnswer & { coordinator: string }> {
     const { clock, transactionTimeoutMs } = this.options;
     return untilReady(clock, 'InitProducerId', async () => {
@@ -115,7 +117,7 @@ class Fencing {
   }
 }
 
-/** Else the coordinator is not ready: its refusal is that of the fencing. */
+/** If false, the coordinator is not ready, and its refusal counts as the refusal of the fencing. */
 function isDescription({ errorCode }: DescribedTransaction): boolean {
   return errorCode === NO_ERROR || errorCode === ERROR_CODES.TRANSACTIONAL_ID_NOT_FOUND;
 }

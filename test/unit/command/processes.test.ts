@@ -77,7 +77,7 @@ describe('a broker that lacks a request is named, with what it has and the relea
   async function startOnOldBroker(command: string) {
     const first = await brokers.start(everyVersion());
     const old = await brokers.start(everyVersion({ 9: { minVersion: 0, maxVersion: 5 } }));
-    const fault = `broker ${old} lacks OffsetFetch, version 7: it has versions 0 to 5; Kafka 2.5 or later is needed`;
+    const fault = `broker ${old} lacks OffsetFetch, version 7: it has versions 0 to 5; use Kafka 2.5 or later`;
     const { child, said } = start([command], undefined, first);
     return { child, named: said(fault) };
   }

@@ -46,7 +46,7 @@ test('each type comes once, after those that it uses, and a version is asked for
   expect(asked).toEqual(['a 1', 'c 1', 'b 1']);
 });
 
-test('references that lead in a circle come to an end', async () => {
+test('references that form a circle are resolved', async () => {
   const { resolve } = registryOf({
     a: { schema: { type: 'a' }, references: refer('b') },
     b: { schema: { type: 'b' }, references: refer('a') },
@@ -55,7 +55,7 @@ test('references that lead in a circle come to an end', async () => {
   expect(await resolve('a')).toEqual(new SchemaWithReferences([{ type: 'b' }, { type: 'a' }], top));
 });
 
-test('references without end are refused after a hundred questions', async () => {
+test('endless references are refused after a hundred requests', async () => {
   const asked: string[] = [];
   const references = new SchemaReferences((subject) => {
     asked.push(subject);

@@ -62,7 +62,7 @@ test('an answer that comes byte by byte is given up after the time of the reques
   await expect(registry.schemaById(1)).rejects.toThrow(RegistryUnavailableError);
 });
 
-test('of its words no more than fits a message is repeated', async () => {
+test('the text of the registry is cut to the length of a message', async () => {
   const body = JSON.stringify({ message: 'x'.repeat(1_000_000) });
   const registry = await registryThat((_request, response) => response.writeHead(500).end(body));
   const error = await registry.schemaById(1).catch((error: unknown) => error as Error);

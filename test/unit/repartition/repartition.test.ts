@@ -9,13 +9,13 @@ const ports = {
   report: () => undefined,
 } as unknown as RepartitionPorts;
 
-test('a shadow does not let the input grow, which its deployment reads too', async () => {
+test('a shadow does not add partitions to an input that its deployment also reads', async () => {
   const refused = repartition(ports, 4);
   await expect(refused).rejects.toThrow(RepartitionRefusedError);
   await expect(refused).rejects.toThrow('shared with eu');
 });
 
-test('a shadow has nothing to move where its changelog is as wide as the input', async () => {
+test('a shadow has nothing to move if its changelog has as many partitions as the input', async () => {
   const said: string[] = [];
   await repartition({ ...ports, report: (line) => said.push(line) }, null);
   expect(said).toEqual([expect.stringContaining('nothing to do')]);

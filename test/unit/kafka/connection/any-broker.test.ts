@@ -80,7 +80,7 @@ function metadata(nodeId: number, epoch: number, topicId: string | null = 'id', 
 test.each([
   ['is frozen', null],
   ['refuses connections', new Error('refused')],
-])('a broker that %s is passed over by whoever asks next', async (_, answer) => {
+])('a broker that %s is passed over by the next question', async (_, answer) => {
   const brokers = new Brokers();
   brokers.answers.set('a:1', answer).set('b:1', 'yes');
   await expect(brokers.ask()).rejects.toThrow();
@@ -90,7 +90,7 @@ test.each([
   expect(brokers.dropped).toEqual(['a:1']);
 });
 
-test('many who are let down at once by one broker pass on from it once', async () => {
+test('several questions that one broker fails at the same time move on to the next broker once', async () => {
   const brokers = new Brokers();
   brokers.answers.set('a:1', null).set('b:1', 'yes');
   await Promise.allSettled([brokers.ask(), brokers.ask()]);
@@ -98,7 +98,7 @@ test('many who are let down at once by one broker pass on from it once', async (
   expect(brokers.asked).toEqual(['a:1', 'a:1', 'b:1']);
 });
 
-test('what was learnt is asked after those configured, and changes nothing about who is asked now', async () => {
+test('brokers that the cluster names are asked after the configured ones, and the current broker stays', async () => {
   const brokers = new Brokers();
   await brokers.learn('b:1', 'c:1');
   expect(await brokers.any.count()).toBe(3);
@@ -109,7 +109,7 @@ test('what was learnt is asked after those configured, and changes nothing about
   expect(brokers.asked).toEqual(['c:1']);
 });
 
-test('of several that are asked, the answers of most do, and one that is frozen is waited for no longer', async () => {
+test('the answers of most brokers are enough, and a frozen broker is not waited for', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
   brokers.answers.set('a:1', 'yes').set('b:1', null).set('c:1', 'no');
   const { answers, byMost } = await brokers.askSeveral();
@@ -117,7 +117,7 @@ test('of several that are asked, the answers of most do, and one that is frozen 
   expect(byMost).toBe(true);
 });
 
-test('where only one of several answers, its answer is known to be that of one', async () => {
+test('if only one of several brokers answers, the result is not marked as known to most', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
   brokers.answers.set('a:1', 'yes').set('b:1', null).set('c:1', new Error('refused'));
   const { answers, byMost } = await brokers.askSeveral();
@@ -125,7 +125,7 @@ test('where only one of several answers, its answer is known to be that of one',
   expect(byMost).toBe(false);
 });
 
-test('where nobody answers, the question fails', async () => {
+test('if no broker answers, the question fails', async () => {
   const brokers = new Brokers();
   brokers.answers.set('a:1', new Error('refused')).set('b:1', null);
   await expect(brokers.askSeveral()).rejects.toThrow();
@@ -137,7 +137,7 @@ test('the highest leader epoch counts, whichever broker answers first', async ()
   expect(await brokers.leaders.find(AT)).toEqual({ address: 'b:1', epoch: 6 });
 });
 
-test('a start from a broker that is cut off asks the others that it names', async () => {
+test('a start with a broker that is cut off also asks the brokers that it names', async () => {
   const brokers = new Brokers(['a:1']);
   brokers.answers.set('a:1', metadata(1, 5)).set('b:1', metadata(2, 6)).set('c:1', metadata(2, 6));
   const { leaders, byMost } = await brokers.leaders.lookUp(AT.topic);
@@ -155,13 +155,13 @@ test('a broker that is configured under another address than its own counts once
   expect(brokers.leaders.known(AT)).toEqual({ address: 'b:1', epoch: 6 });
 });
 
-test('an answer that a partition has no leader any more counts if it has the highest epoch', async () => {
+test('the answer that a partition has no leader counts if it has the highest epoch', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
   brokers.answers.set('a:1', metadata(1, 5)).set('b:1', metadata(-1, 6)).set('c:1', metadata(-1, 6));
   await expect(brokers.leaders.find(AT)).rejects.toThrow('t/0 has no leader now');
 });
 
-test('of a large cluster each survey asks others, and never more than five', async () => {
+test('in a large cluster each survey asks different brokers, and at most five', async () => {
   const brokers = new Brokers();
   const all = Array.from({ length: 9 }, (_, i) => `broker-${i}:1`);
   await brokers.learn(...all);
@@ -184,11 +184,11 @@ test('the error about a leader whose epoch went back says that a restart helps a
   brokers.answers.set('a:1', metadata(1, 5, 'id', alone));
   brokers.leaders.forget(AT);
   await expect(brokers.leaders.find(AT)).rejects.toThrow(
-    /leader of epoch 5, and epoch 6 was seen .* restart this instance/,
+    /leader of epoch 5, but epoch 6 was seen .* restart this instance/,
   );
 });
 
-test('an epoch below the highest that was seen is refused, until the topic is another one', async () => {
+test('an epoch below the highest that was seen is refused, unless the topic was created again', async () => {
   const brokers = new Brokers(['a:1']);
   const alone = [[1, 'a:1']] as const;
   brokers.answers.set('a:1', metadata(1, 6, 'id', alone));
@@ -201,7 +201,7 @@ test('an epoch below the highest that was seen is refused, until the topic is an
   expect(brokers.leaders.topicId(AT.topic)).toBe('other');
 });
 
-test('a topic that was deleted is not taken for the present one by the word of a broker that is cut off', async () => {
+test('a broker that is cut off cannot bring back a deleted topic', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
   brokers.answers
     .set('a:1', metadata(1, 9, 'former'))
@@ -231,7 +231,7 @@ test('a leader that has failed is asked for again', async () => {
   expect(await brokers.leaders.find(AT)).toEqual({ address: 'b:1', epoch: 6 });
 });
 
-test('a topic that a broker does not know of yet is looked for at the others', async () => {
+test('a topic that one broker does not know yet is asked of the others', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
   const unknown = { ...metadata(1, 0), errorCode: 3 };
   brokers.answers.set('a:1', unknown).set('b:1', metadata(2, 0)).set('c:1', metadata(2, 0));
@@ -240,14 +240,14 @@ test('a topic that a broker does not know of yet is looked for at the others', a
   await expect(brokers.leaders.lookUp(AT.topic)).rejects.toThrow(UnknownPartitionError);
 });
 
-test('half of the brokers are not most of them', async () => {
+test('half of the brokers are not a majority', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1', 'd:1']);
   for (const address of ['a:1', 'b:1']) brokers.answers.set(address, 'yes');
   for (const address of ['c:1', 'd:1']) brokers.answers.set(address, new Error('refused'));
   expect((await brokers.askSeveral()).byMost).toBe(false);
 });
 
-test('a cluster that comes back under its configured addresses alone is found again', async () => {
+test('a cluster that comes back only under its configured addresses is found again', async () => {
   const brokers = new Brokers(['a:1']);
   const alone = [[1, 'b:1']] as const;
   brokers.answers.set('a:1', metadata(1, 5, 'id', alone)).set('b:1', metadata(1, 5, 'id', alone));
@@ -256,7 +256,7 @@ test('a cluster that comes back under its configured addresses alone is found ag
   expect((await brokers.leaders.lookUp(AT.topic)).leaders.get(0)).toEqual({ address: 'a:1', epoch: 6 });
 });
 
-test('an epoch below the highest that was seen is refused however often it is told', async () => {
+test('an epoch below the highest that was seen is refused each time', async () => {
   const brokers = new Brokers(['a:1']);
   const alone = [[1, 'a:1']] as const;
   brokers.answers.set('a:1', metadata(1, 6, 'id', alone));
@@ -265,7 +265,7 @@ test('an epoch below the highest that was seen is refused however often it is to
   for (let i = 0; i < 3; i++) expect((await brokers.leaders.lookUp(AT.topic)).leaders.get(0)).toBeNull();
 });
 
-test('a topic is the one that most brokers know, whatever epochs another one of its name had', async () => {
+test('the topic that most brokers know counts, even if a topic of the same name had higher epochs', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
   brokers.answers.set('a:1', metadata(1, 9, 'former')).set('b:1', metadata(2, 0, 'present'));
   brokers.answers.set('c:1', metadata(2, 0, 'present'));
@@ -274,7 +274,7 @@ test('a topic is the one that most brokers know, whatever epochs another one of 
   });
 });
 
-test('a topic that one broker alone still knows is not there', async () => {
+test('a topic that only one broker still knows does not exist', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
   const unknown = { ...metadata(1, 0), errorCode: 3 };
   const four = { ...metadata(1, 9), brokers: new Map([...ALL, [4, 'd:1'] as const]) };
@@ -282,7 +282,7 @@ test('a topic that one broker alone still knows is not there', async () => {
   await expect(brokers.leaders.lookUp(AT.topic)).rejects.toThrow(UnknownPartitionError);
 });
 
-test('where a broker that is cut off knows another topic of the name, two answers do not decide which one it is', async () => {
+test('if a broker that is cut off knows another topic of the name, two answers do not decide between them', async () => {
   const brokers = new Brokers(['a:1', 'b:1', 'c:1']);
   brokers.answers
     .set('a:1', metadata(1, 9, 'former'))

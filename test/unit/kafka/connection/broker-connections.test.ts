@@ -42,7 +42,7 @@ class Broker {
   }
 }
 
-test('a connection to a broker that has gone is dropped when another broker is met, and still counts as lost', async () => {
+test('a connection to a broker that is gone is dropped at the first contact with another one, and still counts as lost', async () => {
   const former = new Broker();
   const next = new Broker();
   const [formerAddress, nextAddress] = await Promise.all([former.start(), next.start()]);
@@ -85,7 +85,7 @@ test('so is an answer that cannot be read while the connection is made', async (
   }
 });
 
-test('an answer that cannot be read is an error of the broker, whoever decodes it', async () => {
+test('an answer that cannot be read is an error of the broker, also if kafkajs decodes it', async () => {
   const broker = new Broker();
   const address = await broker.start();
   const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING });

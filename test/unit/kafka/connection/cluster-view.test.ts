@@ -44,12 +44,12 @@ function viewOf(named: Readonly<Record<string, string | null>>, configured: read
   return { asked, coordinator: () => view.coordinatorOf(COORDINATOR_OF_GROUP, 'group') };
 }
 
-test('a coordinator is the one that most brokers name, although one that is cut off answers first', async () => {
+test('the coordinator that most brokers name counts, although a broker that is cut off answers first', async () => {
   const { coordinator } = viewOf({ 'b1:9092': 'b1:9092', 'b2:9092': 'b3:9092', 'b3:9092': 'b3:9092' });
   expect(await coordinator()).toMatchObject({ errorCode: 0, address: 'b3:9092' });
 });
 
-test('a start from a broker that is cut off asks the others that it names', async () => {
+test('a start with a broker that is cut off also asks the brokers that it names', async () => {
   const named = { 'b1:9092': 'b1:9092', 'b2:9092': 'b3:9092', 'b3:9092': 'b3:9092' };
   const { asked, coordinator } = viewOf(named, ['b1:9092']);
   expect(await coordinator()).toMatchObject({ address: 'b3:9092' });
@@ -61,7 +61,7 @@ test('brokers that do not know a coordinator yet have no vote', async () => {
   expect(await coordinator()).toMatchObject({ errorCode: 0, address: 'b2:9092' });
 });
 
-test('where no broker names a coordinator, their refusal is told', async () => {
+test('if no broker names a coordinator, their refusal is returned', async () => {
   const { coordinator } = viewOf({ 'b1:9092': null, 'b2:9092': null, 'b3:9092': null });
   expect((await coordinator()).errorCode).toBe(NOT_AVAILABLE);
 });

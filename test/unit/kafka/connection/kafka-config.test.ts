@@ -10,7 +10,7 @@ function configOf(kafka: Partial<KafkaConnection['kafka']> = {}, level: Level | 
   return { config: kafkaConfigOf({ applicationId: 'app', kafka: { ...plain, ...kafka } }, logger), lines };
 }
 
-test('brokers and client id are ours, without TLS and SASL where none are set', () => {
+test('brokers and client id come from the settings, without TLS and SASL if they are not set', () => {
   const { config } = configOf();
   expect(config).toMatchObject({ clientId: 'app', brokers: ['a:1', 'b:2'] });
   expect(config).not.toHaveProperty('ssl');
@@ -26,7 +26,7 @@ test('TLS with the well-known authorities, with our own, and with a client certi
   expect(encrypted.config.ssl).toEqual({ cert: 'CERT', key: 'KEY', passphrase: 'open' });
 });
 
-test('SASL goes on as it is', () => {
+test('SASL settings are passed on unchanged', () => {
   const sasl = { mechanism: 'scram-sha-512', username: 'u', password: 'p' } as const;
   expect(configOf({ sasl }).config.sasl).toEqual(sasl);
 });
@@ -43,7 +43,7 @@ test.each([
   expect(configOf({}, level).config.logLevel).toBe(expected);
 });
 
-test('a log line of kafkajs keeps its fields and loses a level below a warning', () => {
+test('a log line of kafkajs keeps its fields, and goes one level lower if it is below a warning', () => {
   const { config, lines } = configOf({}, 'trace');
   const logger = new Kafka(config).logger().namespace('Runner');
   logger.error('e', { groupId: 'g' });
@@ -60,7 +60,7 @@ test('a log line of kafkajs keeps its fields and loses a level below a warning',
   for (const line of lines) expect(line).not.toHaveProperty('timestamp');
 });
 
-test('what kafkajs says of every single try to connect is for debugging', () => {
+test('each attempt of kafkajs to connect is logged at debug level', () => {
   const { config, lines } = configOf({}, 'debug');
   new Kafka(config).logger().namespace('Connection').error('Connection error');
   expect(lines).toMatchObject([{ level: pino.levels.values.debug, logger: 'kafkajs Connection' }]);

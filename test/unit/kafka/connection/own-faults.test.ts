@@ -1,4 +1,4 @@
-/** A fault of this program must not pass for an outage, which is waited out for ever. */
+/** A fault of this program must not pass for an outage, which the program waits out forever. */
 import { AssertionError } from 'node:assert';
 import { logLevel } from 'kafkajs';
 import type { AskedCluster } from '../../../../src/kafka/connection/cluster-view.js';
@@ -28,7 +28,7 @@ const faulty = {
   },
 };
 
-/** @param waits after which whoever waits has tried again, which is an error */
+/** @param waits how many waits are allowed: one more means that a caller has tried again, which is an error */
 function impatientClock(waits = 0): Clock {
   let waited = 0;
   const again = () => (waited++ < waits ? Promise.resolve() : Promise.reject(new Error('it was tried again')));
@@ -62,14 +62,14 @@ test.each<[string, () => Promise<unknown>]>([
   await expect(ask()).rejects.toBe(fault);
 });
 
-test('so is one in asking for topics and versions', async () => {
-  const admin = new TopicAdmin(faulty, impatientClock());
+test('a TypeError in asking for topics and versions is thrown as it is', async () => {
+  const admin = new TopicAdmin(faulty, systemClock);
   await expect(admin.describe('a-topic')).rejects.toBe(fault);
   await admin.close();
   await expect(versionFaults(faulty, systemClock)).rejects.toBe(fault);
 });
 
-test('brokers that cannot be reached are an outage, in our words', async () => {
+test('brokers that cannot be reached are an outage, with our message', async () => {
   const outcome = await versionFaults(nowhere, systemClock).catch((error: unknown) => error);
   expect(outcome).toBeInstanceOf(BrokerError);
   expect(outcome).toMatchObject({ message: expect.stringMatching(/^ApiVersions failed: .*ECONNREFUSED/) as string });
@@ -83,7 +83,7 @@ test('brokers that cannot be reached are an outage, in our words', async () => {
   ).toBeNull();
 });
 
-test('a fault is what the language or an assertion throws, also below what kafkajs says of its tries', () => {
+test('errors of the language and of assertions are faults, also as the cause of an error of kafkajs', () => {
   const retried = (cause: Error) =>
     Object.assign(new Error('tried 5 times', { cause }), { name: 'KafkaJSNumberOfRetriesExceeded' });
   const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });

@@ -40,8 +40,8 @@ test('a broker that is too old, or too new, is named with the request and the re
     Object.entries(everyVersion(change)).filter(([key]) => key !== '28'),
   ) as Supported;
   expect(lacking('b:9092', supported)).toEqual([
-    'broker b:9092 lacks OffsetFetch, version 7: it has versions 0 to 5; Kafka 2.5 or later is needed',
-    'broker b:9092 lacks TxnOffsetCommit, version 2: it does not know it; Kafka 2.1 or later is needed',
+    'broker b:9092 lacks OffsetFetch, version 7: it has versions 0 to 5; use Kafka 2.5 or later',
+    'broker b:9092 lacks TxnOffsetCommit, version 2: it does not know it; use Kafka 2.1 or later',
     'broker b:9092 lacks DescribeGroups, a version from 0 to 2: it has versions 3 to 6; use a later release of company-sync',
   ]);
 });
@@ -57,7 +57,7 @@ describe('of several brokers', () => {
     brokers.ports.push(NOBODY_LISTENS);
     const kafka = { brokers: [first], clientId: 'test', logLevel: logLevel.NOTHING };
     expect(await versionFaults(kafka, systemClock)).toEqual([
-      `broker ${old} lacks OffsetFetch, version 7: it has versions 0 to 5; Kafka 2.5 or later is needed`,
+      `broker ${old} lacks OffsetFetch, version 7: it has versions 0 to 5; use Kafka 2.5 or later`,
     ]);
   });
 });

@@ -15,7 +15,7 @@ function steppedClock(): Clock {
   };
 }
 
-/** Gives these one after the other, the last one for ever; an error is no answer. */
+/** Gives these answers one after the other, and the last one forever. An error stands for no answer. */
 function answering(...answers: (number | Error)[]) {
   let asked = 0;
   const ask = () => {
@@ -38,7 +38,7 @@ test('asks again until the coordinator has settled, over lost connections too', 
 test.each([
   ['is never ready', CONCURRENT_TRANSACTIONS, /InitProducerId.*CONCURRENT_TRANSACTIONS/],
   ['never answers', NO_CONNECTION, /InitProducerId.*connection refused/],
-])('gives up on a cluster that %s', async (_, answer, message) => {
+])('stops asking a cluster that %s', async (_, answer, message) => {
   const outcome = untilReady(steppedClock(), 'InitProducerId', answering(answer).ask).catch((error: unknown) => error);
   expect(await outcome).toBeInstanceOf(BrokerError);
   expect(await outcome).toMatchObject({ message: expect.stringMatching(message) as string });
@@ -60,7 +60,7 @@ test('brokers that are down are not asked again every few milliseconds', async (
   expect(broker.asked()).toBeLessThan(15);
 });
 
-test('each broker has its turn, however long the others take to say nothing', async () => {
+test('each broker is asked, however long the others do not answer', async () => {
   const clock = steppedClock();
   const broker = answering(NO_CONNECTION, NO_CONNECTION, NO_CONNECTION, 0);
   const ask = async () => {

@@ -53,7 +53,7 @@ const told = (memberId: string, partitions: number[], position: number, numStand
     changelogId: null,
   });
 
-test('whatever members send, every partition has one owner and the counts differ by one at most', async () => {
+test('whatever members send, every partition has one owner and the counts differ by at most one', async () => {
   const ofThisRelease = fc
     .tuple(fc.uuid(), fc.uniqueArray(fc.nat({ max: 30 })), fc.maxSafeNat(), fc.nat({ max: 2 ** 40 }))
     .map((parts) => told(...parts));
@@ -82,7 +82,7 @@ test('whatever members send, every partition has one owner and the counts differ
   );
 });
 
-test('who runs a partition keeps it, unless it has another id by now and so was thrown out meanwhile', async () => {
+test('a member keeps its partitions, unless it has another id now and so was removed meanwhile', async () => {
   const owner = member('b', told('b', [1], 10));
   expect((await assign(2, [member('a', told('a', [0], 10)), owner])).get('b')?.active).toEqual([1]);
   // It claims everything, and is as far with all of it.
@@ -93,7 +93,7 @@ test('who runs a partition keeps it, unless it has another id by now and so was 
   });
 });
 
-test('standbys reach the member they are for', async () => {
+test('each member gets its standbys', async () => {
   const shares = await assign(2, [member('a', told('a', [0], 1, 1)), member('b', told('b', [1], 1, 1))]);
   expect(shares).toEqual(
     new Map([
@@ -144,7 +144,7 @@ describe('a member that decides by other settings than the leader', () => {
     ]);
   });
 
-  test('is not one that tells nothing of a setting, as of an older release', async () => {
+  test('is not a member of an older release, which does not send a setting', async () => {
     const refused: RefusedMember[] = [];
     const older = withSettings(new Map());
     const newer = withSettings(settings(['EVENT_NAMESPACE', 'ours'], ['A_NEW_SETTING', 'x']));
@@ -154,7 +154,7 @@ describe('a member that decides by other settings than the leader', () => {
   });
 });
 
-test('state of a changelog that was deleted and created again counts for nothing', async () => {
+test('the state of a changelog that was deleted and created again does not count', async () => {
   const holding = (position: number, changelogId: string) =>
     encodeMemberInfo({ ...NOTHING_TOLD, held: new Map([[0, position]]), changelogId });
   const group = [member('former', holding(900, 'former id')), member('present', holding(5, 'present id'))];
@@ -162,6 +162,6 @@ test('state of a changelog that was deleted and created again counts for nothing
   expect(given.get('present')?.active).toEqual([0]);
 });
 
-test('of what a leader gives, only partitions of the input count, each once', () => {
+test('of the partitions that a leader gives, only those of the input count, each once', () => {
   expect(existingOf([3, 0, 3, -1, 4, 2 ** 31 - 1], 4)).toEqual([3, 0]);
 });

@@ -42,7 +42,7 @@ test('a group without members, or whose members decide alike, has no conflict', 
   expect(conflictIn(group(member('a'), member('b', { settings: new Map() })), terms, null)).toBeNull();
 });
 
-test('a running member with another value is named, with both values', () => {
+test('a running member with another value is reported with both values', () => {
   expect(conflictIn(group(member('a'), member('b', other)), terms, null)).toBe(
     'EVENT_NAMESPACE is "ours" here and "theirs" on member b (client id client, host /10.0.0.7, http://10.0.0.7:8080)',
   );
@@ -55,12 +55,12 @@ test('a member that reads another topic is named, also if it sends no settings',
   );
 });
 
-test('a member that was killed on our own STATE_DIR, and one that runs nothing, are passed over', () => {
+test('a member that was killed on our own STATE_DIR, and one without partitions, are passed over', () => {
   expect(conflictIn(group(member('before', other), member('a')), terms, 'before')).toBeNull();
   expect(conflictIn(group(member('a'), member('idle', { ...other, active: [] })), terms, null)).toBeNull();
 });
 
-test('a consumer that is not ours is named by client id and host', () => {
+test('a consumer that is not an instance is reported with client id and host', () => {
   const plain = { ...member('x'), clientId: 'dashboard', memberMetadata: Buffer.alloc(0) };
   expect(conflictIn({ ...group(plain), protocol: 'range' }, terms, null)).toBe(
     'it has a member that is not an instance of company-sync: member x (client id dashboard, host /10.0.0.7)',

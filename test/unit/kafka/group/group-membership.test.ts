@@ -81,7 +81,7 @@ test('a group whose coordinator no broker names, as while brokers restart, is jo
   expect(onCrash).not.toHaveBeenCalled();
 });
 
-test('where joining again does not help, or the crash was another one, the membership ends loudly', async () => {
+test('if joining again does not help, or after another crash, the membership ends with an error', async () => {
   const refusal = Object.assign(new Error('who are you'), { retriable: false });
   const subscribe = jest.fn(() => Promise.reject(refusal)).mockResolvedValueOnce(undefined as never);
   const { started, run, onCrash, crash } = startWith(subscribe);
@@ -93,7 +93,7 @@ test('where joining again does not help, or the crash was another one, the membe
   expect(onCrash.mock.calls).toEqual([[refusal], [new Error('another')]]);
 });
 
-test('a crash after the stop is nothing to recover from', async () => {
+test('after the stop, a crash is ignored', async () => {
   const { membership, started, run, onCrash, crash } = startWith(() => Promise.resolve());
   await started;
   await membership.stop();

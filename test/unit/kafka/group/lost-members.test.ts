@@ -8,7 +8,7 @@ import { heapInUse } from '../../../support/heap.js';
 jest.mock('../../../../src/kafka/group/remove-member.js', () => ({ removeMember: () => Promise.resolve(true) }));
 afterEach(() => jest.restoreAllMocks());
 
-test('removals that are over leave nothing behind, although that of the predecessor does not end', async () => {
+test('finished removals leave nothing behind, although the removal of the predecessor does not finish', async () => {
   const done = () => Promise.resolve();
   const listeners = new Map<string, (event: object) => void>();
   const consumer: object = {

@@ -20,7 +20,7 @@ const memberInfo: fc.Arbitrary<MemberInfo> = fc.record({
   held: fc.uniqueArray(fc.tuple(partition, fc.maxSafeNat()), { selector: ([p]) => p }).map((some) => new Map(some)),
 });
 
-test('what a member tells of itself comes back, also with fields after it that a later release adds', () => {
+test('the info of a member is decoded as it was encoded, also with fields that a later release appends', () => {
   fc.assert(
     fc.property(memberInfo, fc.uint8Array(), (info, later) => {
       expect(decodeMemberInfo(Buffer.concat([encodeMemberInfo(info), later]))).toEqual(info);
@@ -40,7 +40,7 @@ function lengthWithoutTopicId(info: MemberInfo): number {
   return encodeMemberInfo({ ...info, changelogId: null }).length - 1;
 }
 
-test('what a release without settings sends is read, with no settings', () => {
+test('the info of a release without settings is read, and has no settings', () => {
   fc.assert(
     fc.property(memberInfo, (info) => {
       const bytes = encodeMemberInfo(info).subarray(0, lengthWithoutSettings(info));
@@ -80,7 +80,7 @@ test('12 partitions with their positions take 100 bytes and a few', () => {
   expect(encodeMemberInfo(info).length).toBeLessThan(170);
 });
 
-test('another version, and what was cut short anywhere, is nothing that can be read', () => {
+test('info of another version, or cut off anywhere, is not read', () => {
   fc.assert(
     fc.property(memberInfo, fc.nat(), (info, at) => {
       const bytes = encodeMemberInfo(info);
@@ -95,7 +95,7 @@ test('another version, and what was cut short anywhere, is nothing that can be r
   );
 });
 
-test('no bytes make it fail', () => {
+test('no bytes make the decoder throw', () => {
   const garbage = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
   fc.assert(
     fc.property(garbage, (bytes) => {

@@ -75,7 +75,7 @@ describe('the last position row', () => {
     expect(Math.min(...read)).toBeGreaterThan(3_000);
   });
 
-  test('is found behind rows that others wrote later, and nothing is taken from above the end', async () => {
+  test('is found before rows that others wrote later, and rows above the end do not count', async () => {
     const rows = Array.from({ length: 3_000 }, (_, i) => record(100 + i, infoKey(`company-${i}`), Buffer.of(1)));
     const records = [record(7, POSITION_KEY, positionRow(1)), record(8, POSITION_KEY, positionRow(2)), ...rows];
     const { logs } = changelogOf([...records, record(3_100, POSITION_KEY, positionRow(3))], 3_100);
@@ -93,7 +93,7 @@ describe('the last position row', () => {
     expect(read.length - new Set(read).size).toBeLessThan(2 * READ_RECORDS);
   });
 
-  test('is not there where nothing was ever written', async () => {
+  test('does not exist if nothing was ever written', async () => {
     expect((await lastRows(changelogOf([], 0).logs, CHANGELOG, ignore)).position).toBeNull();
     expect((await lastRows(changelogOf([], 7).logs, CHANGELOG, ignore)).position).toBeNull();
   });
@@ -135,7 +135,7 @@ function sourcesOf(
 }
 
 describe('of a partition that runs', () => {
-  test('what it committed while it was looked at does not count as a difference', async () => {
+  test('a commit during the look does not count as a difference', async () => {
     expect(await readPositions(sourcesOf(10, [8, 12]), [0], true)).toMatchObject([{ committed: 10 }]);
   });
 
@@ -147,7 +147,7 @@ describe('of a partition that runs', () => {
     [4, 4],
     [null, null],
     [12, 12],
-  ])('an offset that stays different is told: %p', async (committed, found) => {
+  ])('an offset that stays different is reported: %p', async (committed, found) => {
     expect(await readPositions(sourcesOf(10, [committed]), [0], true)).toMatchObject([{ committed: found }]);
   });
 });
@@ -197,7 +197,7 @@ describe('setting', () => {
     };
   }
 
-  test('commits what was reported, once it is consented to', async () => {
+  test('commits the reported choice after consent', async () => {
     expect(await setPositions(portsOf(sourcesOf(10, [null])), [0], 'state')).toBe(true);
     expect(done).toEqual([[TOPIC, [0, 10]]]);
     expect(said[0]).toContain(
@@ -211,7 +211,7 @@ describe('setting', () => {
     expect(done).toEqual([]);
   });
 
-  test('only tells what can be chosen without a target', async () => {
+  test('only reports the choices without a target', async () => {
     expect(await setPositions(portsOf(sourcesOf(10, [null]), { consent: fail }), [0], null)).toBe(false);
     expect(said[0]).toContain('--to state sets');
     expect(done).toEqual([]);
@@ -236,7 +236,7 @@ describe('setting', () => {
     await expect(refused).rejects.toThrow(/has 1 member: stop all instances first.*a on host 10\.0\.0\.7/);
   });
 
-  test('is refused where the positions have changed while a person thought', async () => {
+  test('is refused if the positions have changed before the consent', async () => {
     const refused = setPositions(portsOf(sourcesOf(10, [null, null, 10])), [0], 'state');
     await expect(refused).rejects.toThrow('partition 0 has changed meanwhile');
     expect(done).toEqual([]);

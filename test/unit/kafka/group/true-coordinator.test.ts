@@ -62,7 +62,7 @@ test('a member leaves a coordinator that most brokers no longer name, within sec
   expect(world.beats).toEqual(['b1', 'b1']);
 });
 
-test('a member joins at the coordinator that most brokers name, whatever its first broker says', async () => {
+test('a member joins the coordinator that most brokers name, whatever its first broker says', async () => {
   const world = new World();
   world.named = 'b3:9092';
   const coordinator = await world.consumer.findGroupCoordinator();

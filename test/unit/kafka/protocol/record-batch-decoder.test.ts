@@ -210,7 +210,7 @@ describe('a batch that cannot be read', () => {
     ['has a record of a negative length', changed(batch(), 61, 1), 8, /claims to be -1 bytes long/],
     ['has a key longer than its record', changed(batch(), 65, 0x7e), 8, /do not fill its length/],
     ['claims a negative number of headers', changed(batchOf(5, 5), 71, 1), 6, /claims to have -1 headers/],
-    ['is compressed by a codec that nobody knows', batch({ codec: 5 }), 8, /codec 5, which is not known/],
+    ['is compressed by a codec that nobody knows', batch({ codec: 5 }), 8, /codec 5, which is unknown/],
     ['is not what its codec makes', batch({ codec: 1 }), 8, /cannot be decompressed: .*incorrect header check/],
     [
       'is a marker without a type',

@@ -119,7 +119,7 @@ beforeEach(() => {
 
 afterEach(() => Promise.all(opened.splice(0).map((settings) => settings.close())));
 
-test('an empty topic is ready, and nobody has chosen', async () => {
+test('an empty topic is ready, without choices', async () => {
   const settings = open();
   await settings.ready(signal);
   expect(settings.policyOf('a')).toBeUndefined();
@@ -136,7 +136,7 @@ test('ready comes after all that was there; the last choice counts, a tombstone 
   expect(['a', 'b', 'c'].map((id) => settings.policyOf(id))).toEqual(['ALL_DATASETS', undefined, undefined]);
 });
 
-test('settings are not ready as a broker has them that is cut off from most others', async () => {
+test('settings from a broker that is cut off are not ready', async () => {
   logs.append('a', 'a=FIRST_DATASET');
   logs.append('a', 'a=ALL_DATASETS');
   logs.staleEnd = 1;
@@ -190,7 +190,7 @@ test('a registry that is down is waited for: not ready, and nothing is skipped',
   expect(settings.policyOf('a')).toBe('ALL_DATASETS');
 });
 
-test('a log that was cut is read anew, and what it no longer has is forgotten only then', async () => {
+test('a log that was cut is read again from its start, and only then are missing choices forgotten', async () => {
   logs.append('a', 'a=ALL_DATASETS');
   const settings = open();
   await settings.ready(signal);
@@ -211,7 +211,7 @@ test('closed before it was ready, it is not ready: nobody may decide with half o
   await outcome;
 });
 
-test('choices of the default take no room, and those that were taken back none any more', async () => {
+test('default choices take no memory, and neither do choices that were taken back', async () => {
   const room = 3 * 70;
   for (let i = 0; i < 1_000; i++) logs.append(`f${i}`, `f${i}=FIRST_DATASET`);
   for (let i = 0; i < 1_000; i++) {

@@ -71,7 +71,7 @@ class World {
   }
 }
 
-test('what is written and ended while a log is asked for its bounds does not look like an open transaction', async () => {
+test('a transaction that ends during the look-up of the bounds does not look open', async () => {
   const world = new World();
   let offset = 0;
   world.offsetAt = (timestamp) => (timestamp === -2 ? offset++ : offset++ + 1);
@@ -93,7 +93,7 @@ test('a leader and a coordinator that were known are not asked again once the cl
   expect(new Set(world.asked.map(({ address }) => address))).toEqual(new Set(['b3:9092']));
 });
 
-test('a leader is told the epoch that it is believed to lead in, so that one that is cut off refuses', async () => {
+test('a request has the known leader epoch, so that a leader that is cut off refuses', async () => {
   const world = new World();
   world.leader = { address: 'b3:9092', epoch: 5 };
   await world.reader().bounds(AT);
@@ -116,7 +116,7 @@ test('the leader is asked where an epoch has ended, and told the epoch that it i
   expect(world.epochsAsked).toEqual([4]);
 });
 
-test('where an epoch has ended is not known from brokers that answer only each other', async () => {
+test('brokers that answer only each other do not say where an epoch has ended', async () => {
   const world = new World();
   world.newest = 1;
   expect(await world.reader().endOfEpoch(AT, 4)).toBeNull();

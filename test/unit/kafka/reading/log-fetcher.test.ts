@@ -190,7 +190,7 @@ function worldOf(...partitions: number[]): World {
   return world;
 }
 
-test('a new reader does not wait for a fetch that waits for new records', async () => {
+test('a new reader is not delayed by a fetch that waits for new records', async () => {
   const world = worldOf(0, 1);
   world.reader(0);
   await (await world.fetch('catchUp')).answer(nothing(0, 0));
@@ -200,7 +200,7 @@ test('a new reader does not wait for a fetch that waits for new records', async 
   expect((await world.fetch('catchUp')).partitions).toEqual([1]);
 });
 
-test('the fetch at the end waits for longer and longer while nothing comes, and briefly again after something did', async () => {
+test('the fetch at the end waits longer and longer without records, and briefly again after records came', async () => {
   const world = worldOf(0, 1);
   world.reader(0);
   const first = await world.fetch('catchUp');
@@ -237,7 +237,7 @@ test('a reader that is behind stays out of the fetch that waits, until it has ca
   expect(world.inFlight).toHaveLength(1);
 });
 
-test('a reader with enough in store is not fetched for until it has been read from', async () => {
+test('a reader with enough buffered records is not fetched for until some were read', async () => {
   const world = worldOf(0);
   const reader = world.reader(0);
   await (await world.fetch('catchUp')).answer(records(0, 0, 10, 20, 90));
@@ -250,7 +250,7 @@ test('a reader with enough in store is not fetched for until it has been read fr
   expect((await world.fetch('catchUp')).partitions).toEqual([0]);
 });
 
-test('those that got nothing come first in the next fetch, so that the largest batch gets through', async () => {
+test('partitions without records come first in the next fetch, so that the largest batch gets through', async () => {
   const world = worldOf(0, 1, 2);
   for (const partition of [0, 1, 2]) world.reader(partition);
   const first = await world.fetch('catchUp');
@@ -294,7 +294,7 @@ test('each leader is asked for its own partitions', async () => {
   ]);
 });
 
-test('a reader follows its partition to the new leader, the others go on', async () => {
+test('a reader follows its partition to the new leader, and the others continue', async () => {
   const world = worldOf(0, 1);
   for (const partition of [0, 1]) world.reader(partition);
   const first = await world.fetch('catchUp');
@@ -306,7 +306,7 @@ test('a reader follows its partition to the new leader, the others go on', async
   expect(world.inFlight.map(({ address }) => address)).toEqual(['one:9092', 'two:9092']);
 });
 
-test('a connection that fails is given up, and tried again after longer and longer waits', async () => {
+test('a connection that fails is dropped, and opened again after longer and longer waits', async () => {
   const world = worldOf(0);
   world.reader(0);
   const waits: number[] = [];
@@ -321,12 +321,12 @@ test('a connection that fails is given up, and tried again after longer and long
   expect(world.lookUps).toHaveLength(9);
 });
 
-test('an answer without a partition that was asked for is trouble of that one alone', async () => {
+test('an answer that lacks a partition is an error of this partition only', async () => {
   const world = worldOf(0, 1);
   const reader = world.reader(0);
   world.reader(1);
   await (await world.fetch('catchUp')).answer(nothing(1, 0), nothing(1, 0));
-  expect(world.troubles).toEqual(['0: Fetch has left out t/0']);
+  expect(world.troubles).toEqual(['0: Fetch did not give t/0']);
   expect((await world.fetch('tail')).partitions).toEqual([1]);
   const next = reader.next(1);
   await world.pass(20);
@@ -334,7 +334,7 @@ test('an answer without a partition that was asked for is trouble of that one al
   expect((await next).nextOffset).toBe(1);
 });
 
-test('an answer that has nothing because of a quota is no trouble', async () => {
+test('an empty answer because of a quota is not an error', async () => {
   const world = worldOf(0);
   world.reader(0);
   await (await world.fetch('catchUp')).throttle();
@@ -342,7 +342,7 @@ test('an answer that has nothing because of a quota is no trouble', async () => 
   expect(world.troubles).toEqual([]);
 });
 
-test('trouble is told of when it begins, and then twice a minute', async () => {
+test('trouble is reported when it begins, and then twice a minute', async () => {
   const world = worldOf(0);
   world.reader(0);
   const failFor = async (ms: number): Promise<void> => {
@@ -367,7 +367,7 @@ test('a partition that stays unknown ends the reader', async () => {
   await ended;
 });
 
-test('a partition that may not be read ends the reader, which says so', async () => {
+test('a partition that may not be read ends the reader with that error', async () => {
   const world = worldOf(0);
   const next = world.reader(0).next(1);
   const ended = expect(next).rejects.toThrow('Fetch for t-0 was refused: TOPIC_AUTHORIZATION_FAILED (29)');
@@ -375,7 +375,7 @@ test('a partition that may not be read ends the reader, which says so', async ()
   await ended;
 });
 
-test('what was fetched before the position left the log is read before that is told', async () => {
+test('records that were fetched before the position left the log are read before the error', async () => {
   const world = new World((offset) => new OffsetOutOfRangeError(`offset ${offset}`));
   world.leaders.set(0, 'one:9092');
   const reader = world.reader(0);
@@ -393,7 +393,7 @@ test('a refused offset that is in the log after all is fetched again', async () 
   expect((await world.fetch('catchUp')).partitions).toEqual([0]);
 });
 
-test('a reader closed during its fetch gets nothing of it, and is not fetched for again', async () => {
+test('a reader that is closed during its fetch gets no records of it, and is not fetched for again', async () => {
   const world = worldOf(0);
   const reader = world.reader(0);
   const fetch = await world.fetch('catchUp');
@@ -403,7 +403,7 @@ test('a reader closed during its fetch gets nothing of it, and is not fetched fo
   await expect(reader.next(1)).rejects.toThrow('is closed');
 });
 
-test('broken records end their reader with what came before them, and no other', async () => {
+test('broken records end their reader after the records before them, and no other reader', async () => {
   const world = worldOf(0, 1);
   const [broken, sound] = [world.reader(0), world.reader(1)];
   const good = records(0, 0, 2, 9);
@@ -414,7 +414,7 @@ test('broken records end their reader with what came before them, and no other',
   expect((await sound.next(10)).nextOffset).toBe(2);
 });
 
-test('leaders are made sure of once a minute, for a broker cut off from its cluster says nothing', async () => {
+test('leaders are looked up once a minute, because a broker that is cut off does not report it', async () => {
   const world = worldOf(0);
   world.reader(0);
   await (await world.fetch('catchUp')).answer(nothing(0, 0));
@@ -440,7 +440,7 @@ test('a reader ends when its topic was deleted and another one created under its
   expect(world.inFlight).toEqual([]);
 });
 
-test('how long a former leader was made to wait is forgotten: brokers come and go under ever new addresses', async () => {
+test('the waits of former leaders are forgotten, because brokers may come back under new addresses', async () => {
   const world = worldOf(0);
   world.reader(0);
   await (await world.fetch('catchUp')).answer(nothing(0, 0));
@@ -465,7 +465,7 @@ test('how long a former leader was made to wait is forgotten: brokers come and g
   expect(waits).toEqual([50, 100, 200, 400, 50, 100, 50]);
 });
 
-test('a leader is told the epoch that it is believed to lead in, so that one that is cut off refuses', async () => {
+test('a request has the known leader epoch, so that a leader that is cut off refuses', async () => {
   const world = worldOf(0);
   world.reader(0);
   expect((await world.fetch('catchUp')).leaderEpoch).toBe(LEADER_EPOCH);
@@ -473,7 +473,7 @@ test('a leader is told the epoch that it is believed to lead in, so that one tha
 
 const LOST = (end: number): string => `that epoch ends at ${end} now`;
 
-test('a reader goes on from a leader of a later epoch that has all that was read', async () => {
+test('a reader continues with a leader of a later epoch that has all records that were read', async () => {
   const world = worldOf(0);
   world.leaderEpoch = 4;
   world.endOfEpoch = () => Promise.resolve(7);
@@ -482,7 +482,7 @@ test('a reader goes on from a leader of a later epoch that has all that was read
   expect(world.epochsAsked).toEqual([3]);
 });
 
-test('a reader ends if a leader of a later epoch lacks what was read: its log may have grown past the position', async () => {
+test('a reader ends if a leader of a later epoch lacks records that were read, even if its log has grown past the position', async () => {
   const world = worldOf(0);
   world.leaderEpoch = 4;
   world.endOfEpoch = () => Promise.resolve(6);

@@ -34,7 +34,7 @@ function readerOf(memory: RecordMemory | null = null): PartitionReader {
 const offsetsOf = ({ records }: LogBatch) => records.map(({ offset }) => offset);
 const valuesOf = ({ records }: LogBatch) => [...new Set(records.map(({ value }) => value?.toString()))];
 
-test('a failure waits for the next call, once all that was read before it is given', async () => {
+test('a failure is thrown by the next call, after all records before it were given', async () => {
   const reader = readerOf();
   reader.receive(fetched(0, 2, 'a'), true, EPOCH);
   reader.fail(new Error('gone'));
@@ -43,7 +43,7 @@ test('a failure waits for the next call, once all that was read before it is giv
   await expect(reader.next(1)).rejects.toThrow('gone');
 });
 
-test('records stay as they are until the next call of next, whatever is fetched meanwhile', async () => {
+test('records are valid until the next call of next, whatever is fetched meanwhile', async () => {
   const reader = readerOf(new RecordMemory(FETCH_BYTES, 4));
   const values = ['one', 'two', 'three'];
   values.forEach((value, i) => reader.receive(fetched(i * 40, 40, value), true, EPOCH));
@@ -67,7 +67,7 @@ test('memory of fetches that are read to their ends is used for the next ones', 
   expect([second, half].map(valuesOf)).toEqual([['two'], ['two']]);
 });
 
-test('without memory of its own records are good for as long as they are held', async () => {
+test('without record memory, records are valid for as long as they are kept', async () => {
   const reader = readerOf();
   const batches: LogBatch[] = [];
   for (let i = 0; i < 5; i++) {
@@ -107,7 +107,7 @@ async function readAll(reader: PartitionReader, end: number): Promise<LogBatch['
   return records;
 }
 
-test('what one call gives is bounded by its decompressed bytes, however well they are compressed', async () => {
+test('the result of one call is limited by decompressed bytes, however well they are compressed', async () => {
   for (const count of [1_000, LARGE_RECORDS]) {
     const reader = readerWith({ maxPartitionBytes: 100 * KIB });
     reader.receive(compressed(0, count, KIB), true, EPOCH);
@@ -145,7 +145,7 @@ test('large batches are open in turn, and within the budget but for one', async 
   expect(large.heldBytes).toBe(0);
 });
 
-test('a reader that nobody asks for a while has its large batch closed for the others, and reads on later', async () => {
+test('the large batch of an idle reader is closed for the others, and the reader continues later', async () => {
   const clock = new ManualClock();
   const large = new LargeBatches(clock, MIB);
   const [stuck, other] = [readerWith({ large }), readerWith({ large })];
@@ -217,7 +217,7 @@ describe('a batch that cannot be read', () => {
       alone.receive({ ...fetched(0, 1, ''), lastStableOffset, records: damaged }, true, EPOCH);
       const error = await alone.next(10).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ firstOffset: 0, nextOffset: null });
-      expect((error as Error).message).toMatch(/from offset 0 on cannot be read.* another replica lead/);
+      expect((error as Error).message).toMatch(/from offset 0 on cannot be read.* another replica the leader/);
 
       const followed = readerWith({});
       const records = Buffer.concat([damaged, fetched(2, 3, 'b').records]);
@@ -226,7 +226,7 @@ describe('a batch that cannot be read', () => {
     }
   });
 
-  test('is told before one that comes after it and was seen earlier', async () => {
+  test('is reported before a later one that was seen earlier', async () => {
     const reader = readerWith({});
     reader.receive(wrong(compressed(0, 2, 50)), true, EPOCH);
     const shorter = fetched(2, 3, 'b');
@@ -235,7 +235,7 @@ describe('a batch that cannot be read', () => {
     await expect(reader.next(10)).rejects.toMatchObject({ firstOffset: 0, nextOffset: null });
   });
 
-  test('is one that never comes whole: it is not fetched again without an end', async () => {
+  test('is also one that never comes whole: it is not fetched forever', async () => {
     const reader = readerWith({});
     const answer = fetched(0, 3, 'a');
     answer.records.writeInt32BE(1_000_000, 8);

@@ -30,13 +30,13 @@ function logsOf(...looks: Readonly<Record<string, readonly [stable: number, wate
 
 const at = (topic: string) => ({ topic, partition: 0 });
 
-test('where nothing is open there is nothing to wait for', async () => {
+test('without open transactions there is no wait', async () => {
   const { logs, clock, waited } = logsOf({ a: [5, 5], b: [0, 0] });
   expect(await openTransactions(logs, [at('a'), at('b')], PATIENCE_MS, clock)).toEqual({ open: [], failures: [] });
   expect(waited).toEqual([]);
 });
 
-test('what is open still after the wait is told, what has ended or moved on is not', async () => {
+test('a transaction that is still open after the wait is reported; one that has ended is not', async () => {
   const before = { hangs: [5, 7], ended: [5, 7], next: [5, 7], late: [3, 3] } as const;
   const after = { hangs: [5, 90], ended: [8, 8], next: [8, 9], late: [3, 4] } as const;
   const { logs, clock, waited } = logsOf(before, after);
@@ -45,7 +45,7 @@ test('what is open still after the wait is told, what has ended or moved on is n
   expect(waited).toEqual([PATIENCE_MS]);
 });
 
-test('a partition that cannot be looked at does not hide another one', async () => {
+test('a partition that cannot be checked does not hide another one', async () => {
   const { logs, clock } = logsOf({ hangs: [5, 7] }, { hangs: [5, 7] });
   const failure = new BrokerError('no leader');
   const bounds = (of: { topic: string }) => (of.topic === 'silent' ? Promise.reject(failure) : logs.bounds(of));
@@ -53,7 +53,7 @@ test('a partition that cannot be looked at does not hide another one', async () 
   expect(found).toEqual({ open: [{ topic: 'hangs', partition: 0, offset: 5 }], failures: [failure] });
 });
 
-test('no command is given for what too few brokers say is open', async () => {
+test('no command is given for a transaction that too few brokers report', async () => {
   const { clock } = logsOf();
   const bounds = () => Promise.resolve({ start: 0, end: 5, highWatermark: 7, ...SEEN_BY_MOST, byMost: false });
   const { open, failures } = await openTransactions({ bounds }, [at('a')], PATIENCE_MS, clock);

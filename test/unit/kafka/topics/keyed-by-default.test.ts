@@ -65,7 +65,7 @@ test('the default partitioner is not', async () => {
   }
 });
 
-test('keys count, not records: a busy company is one of many', async () => {
+test('keys count, and not records: a busy company counts once', async () => {
   const calm = new Topic(2);
   for (const company of companies(40)) calm.write(company, partitionOfKey);
   for (let i = 0; i < 100; i++) calm.write('sent by hand', next);
@@ -77,7 +77,7 @@ test('keys count, not records: a busy company is one of many', async () => {
   expect(await foreign.judged()).not.toBeNull();
 });
 
-test('up to 5 % of the keys, or a single one, may lie elsewhere', async () => {
+test('up to 5 % of the keys, or a single one, may be in other partitions', async () => {
   const topic = new Topic(3);
   for (const company of companies(38)) topic.write(company, partitionOfKey);
   topic.write('elsewhere 1', next);
@@ -91,7 +91,7 @@ test('up to 5 % of the keys, or a single one, may lie elsewhere', async () => {
   expect(await few.judged()).toBeNull();
 });
 
-test('records that are no witness do not hide those that are', async () => {
+test('records that are not witnesses do not hide those that are', async () => {
   const topic = new Topic(3);
   for (const company of companies(3)) topic.write(company, next);
   for (const company of companies(150)) topic.write(`seeded ${company}`, partitionOfKey, 'from the command');

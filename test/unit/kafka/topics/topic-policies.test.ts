@@ -28,7 +28,7 @@ interface Settings {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-test('the topics as they are planned are refused nothing and warned of nothing', () => {
+test('topics that follow the plan have neither faults nor warnings', () => {
   expect(policyFaults(found())).toEqual([]);
   expect(policyWarnings(found())).toEqual([]);
 });
@@ -85,7 +85,7 @@ test.each(['companySynchronized', 'companyState', 'deadLetter', 'companySyncStal
   },
 );
 
-test('of topics that are only read, durability is not ours to judge', () => {
+test('the durability of topics that are only read is not judged', () => {
   const settings = { 'unclean.leader.election.enable': 'true', 'min.insync.replicas': '1' };
   expect(policyWarnings(found({ syncEvents: { settings }, clientSettings: { settings } }))).toEqual([]);
 });

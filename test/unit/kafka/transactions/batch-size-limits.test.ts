@@ -21,7 +21,7 @@ function refusalsInAnHour(fits: number): number {
   return refusals;
 }
 
-test('a refusal halves the limit of that topic alone', () => {
+test('a refusal halves the limit of that topic only', () => {
   limits.lower('topic', USUAL);
   expect([limits.of('topic'), limits.of('other')]).toEqual([USUAL / 2, USUAL]);
   limits.lower('topic', 100_001);
@@ -34,7 +34,7 @@ test('a refusal of a batch that was cut before another one was refused raises no
   expect(limits.of('topic')).toBe(50_000);
 });
 
-test('a limit that was low once grows back to the usual one, a step in ten minutes', () => {
+test('a lowered limit grows back to the usual one, by one step in ten minutes', () => {
   limits.lower('topic', 300_000);
   now += 10 * MINUTE_MS - 1;
   expect(limits.of('topic')).toBe(150_000);

@@ -47,7 +47,7 @@ test('fenced again before anything was begun, it is still the same', () => {
   expect(fenced(6)).toBe('commit');
 });
 
-test('an answer of the fencing that was lost loses nothing', () => {
+test('a lost answer of a fencing does not lose the outcome', () => {
   note('CompleteAbort', 4);
   note('Empty', 5);
   expect(fenced(6)).toBe('abort');
@@ -96,7 +96,7 @@ test('what others may have done in between makes it unknown: two fencings, anoth
   expect(fenced(5, 2n)).toBeNull();
 });
 
-test('what was known of a session is gone once another transaction was begun', () => {
+test('the outcome of a session is forgotten once another transaction was begun', () => {
   note('CompleteCommit', 4);
   note('Ongoing', 4);
   note('Empty', 5);

@@ -45,7 +45,7 @@ test("kafkajs's default partitioner agrees on keys of any length and any bytes",
   }
 });
 
-test('a record without a key goes where it went before when it is written again', () => {
+test('a record without a key goes to the same partition when it is written again', () => {
   for (let input = 0; input < 12; input++) expect(partitioner.partitionFor('other', null, input)).toBe(input % 7);
 });
 
@@ -54,6 +54,6 @@ test('an input partition has the same-numbered one of such a topic for itself, a
   expect(partitioner.targets('other', 5)).toEqual({ partitions: [0, 1, 2, 3, 4, 5, 6], alone: false });
 });
 
-test('a topic whose partition count is not known is refused', () => {
+test('a topic whose partition count is unknown is refused', () => {
   expect(() => partitioner.partitionFor('unheard-of', Buffer.from('a'), 0)).toThrow('unheard-of');
 });

@@ -53,7 +53,7 @@ test('the next session of the id knows that brokers throttle it, and for how lon
   expect(next.throttledMs).toBe(0);
 });
 
-test('the longest throttling of several brokers counts, and a clock that is set back makes it no longer', () => {
+test('the longest throttling of several brokers counts, and a clock that is set back does not extend it', () => {
   throttle.note(BROKER, 5_000);
   throttle.note(OTHER, 1_000);
   expect(throttle.leftMs).toBe(5_000);
@@ -61,7 +61,7 @@ test('the longest throttling of several brokers counts, and a clock that is set 
   expect(throttle.leftMs).toBe(5_000);
 });
 
-test('a transaction that has more to write is given up where it would wait for long', async () => {
+test('a transaction that has more to write is given up if it would wait for long', async () => {
   const connections = session();
   const to = { topic: 'output', partition: 0 };
   await connections.write(BROKER, answer(5_000));
@@ -71,7 +71,7 @@ test('a transaction that has more to write is given up where it would wait for l
   expect(() => connections.mustNotWait(to)).toThrow(/output-0 for 35000 ms/);
 });
 
-test('a connection that either lost counts, and all are closed', async () => {
+test('a loss of either connection counts, and all are closed', async () => {
   const connections = session();
   expect(connections.lostOne()).toBe(true);
   connections.drop(BROKER);

@@ -138,7 +138,7 @@ test('a fault of this program ends the session as it is, and does not pass for a
   await expect(homeless.begin([OUTPUT])).rejects.toBe(fault);
 });
 
-test('beginning waits for the markers of the transaction before, and asks again for what was not done', async () => {
+test('beginning waits for the markers of the former transaction, and repeats requests that were not carried out', async () => {
   const { scripted, producer } = fencedProducer();
   const begun = producer.begin([OUTPUT]);
   (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(ERROR_CODES.CONCURRENT_TRANSACTIONS));
@@ -149,7 +149,7 @@ test('beginning waits for the markers of the transaction before, and asks again 
   expect(scripted.sent).toEqual(['AddPartitionsToTxn', 'AddOffsetsToTxn', 'AddPartitionsToTxn']);
 });
 
-test('the coordinator hears nothing of a transaction over a partition that has no leader', async () => {
+test('the coordinator gets no request for a transaction with a partition that has no leader', async () => {
   const leaderless = new BrokerError('no leader');
   const { scripted, producer } = fencedProducer(() => Promise.reject(leaderless));
   await expect(producer.begin([OUTPUT])).rejects.toBe(leaderless);
@@ -262,7 +262,7 @@ test('beginning gives up on markers that never come before brokers can have skip
   expect(clock.now() - startedAt).toBeLessThan(4_000);
 });
 
-test('what could not be begun because the commit before has not ended is not aborted: it would pass for its outcome', async () => {
+test('a transaction that could not begin after a late commit is not aborted: the abort would count as its outcome', async () => {
   const { scripted, producer } = fencedProducer();
   let outcome: unknown = null;
   producer.begin([OUTPUT]).catch((error: unknown) => (outcome = error));
@@ -335,7 +335,7 @@ describe('what is known of the last commit', () => {
   });
 });
 
-test('after an error nothing more is sent, and every call tells the first error', async () => {
+test('after an error nothing more is sent, and every call throws the first error', async () => {
   const { scripted, producer } = await begunProducer();
   const first = producer.produce(OUTPUT, [RECORD]).catch((error: unknown) => error);
   (await scripted.received('Produce')).answer(produced(ERROR_CODES.INVALID_PRODUCER_EPOCH));
@@ -393,7 +393,7 @@ test('discarding waits for the requests in flight, then fences itself, then clos
   await expect(producer.commit()).rejects.toThrow('discarded');
 });
 
-test('a commit without an answer is left to the broker: no abort is sent after it', async () => {
+test('after a commit without an answer no abort is sent', async () => {
   const { scripted, producer } = await begunProducer();
   const committing = producer.commit();
   (await scripted.received('EndTxn')).loseConnection();
@@ -403,7 +403,7 @@ test('a commit without an answer is left to the broker: no abort is sent after i
   expect(scripted.sent).not.toContain('InitProducerId');
 });
 
-test('discarding sends no abort after a commit, nor where a broker has not answered', async () => {
+test('discarding sends no abort after a commit, nor if a broker has not answered', async () => {
   const idle = await begunProducer();
   const committing = idle.producer.commit();
   (await idle.scripted.received('EndTxn')).answer(answered(0));
@@ -420,7 +420,7 @@ test('discarding sends no abort after a commit, nor where a broker has not answe
   expect(unanswered.scripted.sent).not.toContain('InitProducerId');
 });
 
-test('discarding aborts nothing where the session has been fenced: the open transaction is of the new owner', async () => {
+test('discarding a fenced session aborts nothing: the open transaction belongs to the new owner', async () => {
   const { scripted, producer } = await begunProducer();
   const discarded = producer.discard();
   (await scripted.received('AddOffsetsToTxn')).answer(answered(ERROR_CODES.INVALID_PRODUCER_EPOCH));

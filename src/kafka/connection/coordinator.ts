@@ -1,24 +1,38 @@
-/** The broker that coordinates our group: looked up for each question, because it may have changed. */
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import { Coalesced } from '../../lib/coalesced.js';
 import type { BrokerConnections } from './broker-connections.js';
 import type { ConnectedBroker } from '../protocol/protocol-call.js';
-import { COORDINATOR_OF_GROUP } from './cluster.js';
+import { COORDINATOR_OF_GROUP, type COORDINATOR_OF_TRANSACTION } from './cluster.js';
 import type { ClusterView } from './cluster-view.js';
 import { isProtocolError, NO_ERROR } from '../protocol/protocol-errors.js';
 
-export class GroupCoordinator {
+type Kind = typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION;
+
+/** The broker that coordinates a group or a transactional id. It may change, so each question looks it up again. */
+export class Coordinator {
   readonly #lookUp: Coalesced<string>;
 
   constructor(
-    private readonly groupId: string,
+    private readonly kind: Kind,
+    private readonly key: string,
     private readonly connections: Pick<BrokerConnections, 'ask' | 'drop'>,
     private readonly cluster: Pick<ClusterView, 'coordinatorOf'>,
   ) {
     this.#lookUp = new Coalesced(() => this.#find());
   }
 
-  /** host:port, as most brokers name it. One attempt. @throws BrokerError; what kafkajs throws */
+  static ofGroup(
+    groupId: string,
+    connections: Pick<BrokerConnections, 'ask' | 'drop'>,
+    cluster: Pick<ClusterView, 'coordinatorOf'>,
+  ): Coordinator {
+    return new Coordinator(COORDINATOR_OF_GROUP, groupId, connections, cluster);
+  }
+
+  /**
+   * host:port, as most brokers name it. One attempt. @throws kafkajs's error of the refusal, or of the failed
+   * connection
+   */
   address(): Promise<string> {
     return this.#lookUp.ask();
   }
@@ -35,7 +49,7 @@ export class GroupCoordinator {
   }
 
   async #find(): Promise<string> {
-    const { errorCode, address } = await this.cluster.coordinatorOf(COORDINATOR_OF_GROUP, this.groupId);
+    const { errorCode, address } = await this.cluster.coordinatorOf(this.kind, this.key);
     if (errorCode === NO_ERROR) return address;
     throw createErrorFromCode(errorCode);
   }

@@ -1,0 +1,37 @@
+/** Repeats an attempt that failed, until one succeeds or the time is up. */
+import type { Clock } from './clock.js';
+
+export interface RetryTerms {
+  readonly clock: Clock;
+  /** How long to try. The attempt that is under way when this time ends may still succeed. */
+  readonly patienceMs: number;
+  /** How long to wait before the next attempt, in milliseconds: a `Backoff`, for example. */
+  readonly pause: { next(): number };
+  /** Whether another attempt may help after this error. */
+  readonly mayHelp: (error: unknown) => boolean;
+  /** Called with each error after which another attempt follows. */
+  readonly onRetry?: (error: unknown) => void;
+  /** This many attempts are made even if the time is up before. One by default. */
+  readonly leastAttempts?: number;
+  /** An abort ends the pause. The attempt after it is the last. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Returns the result of the first attempt that succeeds.
+ * @throws the error of the last attempt, if its time is up, `signal` has aborted, or another attempt cannot help
+ */
+export async function retryUntil<T>(terms: RetryTerms, attempt: () => Promise<T>): Promise<T> {
+  const { clock, patienceMs, pause, mayHelp, onRetry, leastAttempts = 1, signal } = terms;
+  const deadline = clock.now() + patienceMs;
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const isOver = attempts >= leastAttempts && clock.now() > deadline;
+      if (isOver || signal?.aborted === true || !mayHelp(error)) throw error;
+      onRetry?.(error);
+      await clock.delay(pause.next(), signal);
+    }
+  }
+}
