@@ -1,4 +1,5 @@
-/** Which rows of its company an event is about, so that the rows of a whole batch can be loaded in one read. */
+/** Which rows of its company an event needs. One read can then load the rows of a whole batch. */
+import { assertNever } from '../lib/assert-never.js';
 import type { InputEvent } from './events.js';
 
 export interface RowsNeeded {
@@ -7,7 +8,7 @@ export interface RowsNeeded {
   hold(holdId: string): void;
 }
 
-/** Names the rows that `transition` will look at, in addition to the company row, which every event needs. */
+/** Names the rows that `transition` will read, in addition to the company row, which every event needs. */
 export function visitRowsNeeded(event: InputEvent, visitor: RowsNeeded): void {
   for (const holdId of event.repairs) visitor.hold(holdId);
   switch (event.payload.kind) {
@@ -24,5 +25,7 @@ export function visitRowsNeeded(event: InputEvent, visitor: RowsNeeded): void {
     case 'deleted':
     case 'announced-elsewhere':
       return;
+    default:
+      assertNever(event.payload);
   }
 }

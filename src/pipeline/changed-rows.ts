@@ -14,7 +14,7 @@ export function rowsChangedBy({ payload }: InputEvent, rows: CompanyRows): numbe
       return payload.datasets.length + COMPANY_AND_INFO_ROW;
     case 'unlinked':
       // One that ends links looks at every dataset of the company.
-      return rows.whole ? rows.size : COMPANY_AND_INFO_ROW;
+      return rows.allLoaded ? rows.size : COMPANY_AND_INFO_ROW;
     case 'status':
       return COMPANY_AND_INFO_ROW;
   }

@@ -15,7 +15,7 @@ import type { LogRecord } from '../lib/record.js';
 import type { CompanyCache } from '../store/company-cache.js';
 import type { CountedCompanies } from '../store/counted-companies.js';
 import type { PartitionStore } from '../store/partition-store.js';
-import { loadWholeCompany, RowLoad } from '../store/row-loading.js';
+import { loadAllRows, RowLoad } from '../store/row-loading.js';
 import { announceOverdue, policyInForce } from './announce-overdue.js';
 import type { PipelineContext } from './context.js';
 import { rowsChangedBy } from './changed-rows.js';
@@ -163,7 +163,7 @@ class BatchDecisions implements DecidedBatch {
   /** Sets the record aside and holds its company; a promise only where something must be read first. */
   holdCompany(rows: CompanyRows | null, poison: Poison): Promise<void> | null {
     const first = rows === null ? null : dueFirst(rows);
-    if (rows !== null && first === 'needs-whole-company')
+    if (rows !== null && first === 'needs-all-rows')
       return this.load(rows).then(() => {
         this.changedRows += rows.size;
         return this.holdCompany(rows, poison) ?? undefined;
@@ -192,7 +192,7 @@ class BatchDecisions implements DecidedBatch {
     const alreadyTouched = rows.changed;
     const bytesBefore = rows.bytes;
     const outcome = transition(rows, event, policy);
-    if (outcome.kind === 'needs-whole-company') return this.applyToWhole(rows, event, record);
+    if (outcome.kind === 'needs-all-rows') return this.applyWithAllRows(rows, event, record);
     if (outcome.kind === 'overdue') {
       this.announceOverdue(rows);
       return this.apply(rows, event, record);
@@ -211,7 +211,7 @@ class BatchDecisions implements DecidedBatch {
         return null;
       case 'completed':
         if (!alreadyTouched) this.touched.push(rows);
-        if (rows.whole) return this.announce(rows, event, record, outcome.policy);
+        if (rows.allLoaded) return this.announce(rows, event, record, outcome.policy);
         return this.load(rows).then(() => {
           this.announce(rows, event, record, outcome.policy);
         });
@@ -242,7 +242,7 @@ class BatchDecisions implements DecidedBatch {
   }
 
   /** All rows of the company count as changed, also if it is only looked at: that bounds how many rows a batch loads. */
-  private async applyToWhole(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
+  private async applyWithAllRows(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
     await this.load(rows);
     const atLeast = this.changedRows + rows.size;
     await this.apply(rows, event, record);
@@ -251,7 +251,7 @@ class BatchDecisions implements DecidedBatch {
 
   private async load(rows: CompanyRows): Promise<void> {
     const before = rows.bytes;
-    await loadWholeCompany(this.at.store, rows);
+    await loadAllRows(this.at.store, rows);
     this.#loadedBytes += rows.bytes - before;
   }
 

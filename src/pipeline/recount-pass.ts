@@ -23,7 +23,7 @@ import type { CompanyCache } from '../store/company-cache.js';
 import type { Pair } from '../store/key-value-store.js';
 import { decodeDatasetRow, hasStatusText } from '../store/row-codec.js';
 import { DATASET_PREFIX, parseRowKey } from '../store/row-keys.js';
-import { loadWholeCompany } from '../store/row-loading.js';
+import { loadAllRows } from '../store/row-loading.js';
 import type { BatchLimits } from './batch-limits.js';
 import { announceOverdue } from './announce-overdue.js';
 import type { PipelineContext } from './context.js';
@@ -102,7 +102,7 @@ export class RecountPass {
   /** @returns the number of rows loaded */
   async #countCompany(companyId: string): Promise<number> {
     const rows = this.cache.get(companyId);
-    await loadWholeCompany(this.owned.store, rows);
+    await loadAllRows(this.owned.store, rows);
     const { company, size } = rows;
     this.#loadedBytes += rows.bytes;
     if (company?.outcome !== 'pending' || (company.laterFinished === 0 && !rows.corrected)) return size;

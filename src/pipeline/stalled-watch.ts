@@ -17,7 +17,7 @@ import type { CompanyCache } from '../store/company-cache.js';
 import type { Pair } from '../store/key-value-store.js';
 import { decodeCompanyRow } from '../store/row-codec.js';
 import { parseRowKey } from '../store/row-keys.js';
-import { loadWholeCompany } from '../store/row-loading.js';
+import { loadAllRows } from '../store/row-loading.js';
 import { UnfinishedPages } from '../store/unfinished-companies.js';
 import type { BatchLimits } from './batch-limits.js';
 import type { PipelineContext } from './context.js';
@@ -151,7 +151,7 @@ export class StalledWatch {
   /** @returns the number of rows loaded */
   async #report(key: Buffer): Promise<number> {
     const rows = this.#rowsOf(key);
-    await loadWholeCompany(this.owned.store, rows);
+    await loadAllRows(this.owned.store, rows);
     this.#found.push(reportStall(rows));
     this.#touched.push(rows);
     this.#loadedBytes += rows.bytes;

@@ -98,7 +98,7 @@ export class RowLoad implements RowsNeeded {
     await this.#read(store);
     for (let i = 0; i < this.#wanted.length; i++) {
       const rows = this.#wanted[i] as CompanyRows;
-      if (rows.whole) continue;
+      if (rows.allLoaded) continue;
       const wantedFor = this.#wantedFor[i] as InputEvent | string;
       this.#rows = rows;
       if (typeof wantedFor === 'string') this.hold(wantedFor);
@@ -219,8 +219,8 @@ class AskedRows {
  * win over what is stored.
  * @throws what the store or the row codec throws
  */
-export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows, maxHolds?: number): Promise<void> {
-  if (rows.whole) return;
+export async function loadAllRows(store: KeyValueReads, rows: CompanyRows, maxHolds?: number): Promise<void> {
+  if (rows.allLoaded) return;
   const { companyId } = rows;
   const prefixOfDatasets = datasetPrefix(companyId);
   const prefixOfHolds = holdPrefix(companyId);
@@ -235,7 +235,7 @@ export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows, 
     fill(rows, KEY_KIND.dataset, restOf(key, prefixOfDatasets, 'dataset key').id(), value);
   for (const { key, value } of holds)
     fill(rows, KEY_KIND.hold, restOf(key, prefixOfHolds, 'hold key').textToEnd(), value);
-  rows.whole = true;
+  rows.allLoaded = true;
   countAgain(rows);
 }
 
@@ -247,7 +247,7 @@ export async function readCompany(store: KeyValueReads, companyId: string): Prom
   const [company] = await store.read([companyKey(companyId)]);
   if (company == null) return null;
   const rows = new CompanyRows(companyId);
-  await loadWholeCompany(store, rows, MAX_LISTED_HOLDS);
+  await loadAllRows(store, rows, MAX_LISTED_HOLDS);
   return rows;
 }
 
@@ -279,5 +279,5 @@ function fillCompany(rows: CompanyRows, value: Buffer | null): void {
   if (rows.hasCompany()) return;
   const company = value === null ? null : decodeCompanyRow(value);
   rows.loadCompany(company);
-  if (company !== null && company.outcome !== 'pending') rows.whole = true;
+  if (company !== null && company.outcome !== 'pending') rows.allLoaded = true;
 }
