@@ -11,7 +11,7 @@ import { kafkaTransactions } from '../../src/kafka/transactions/transactions.js'
 import { NO_HEADERS } from '../../src/lib/record.js';
 import { systemClock } from '../../src/lib/system-clock.js';
 import type { PipelineContext } from '../../src/pipeline/context.js';
-import { fence, mustBeWhole } from '../../src/pipeline/fence.js';
+import { fence, mustHaveNothingOpen } from '../../src/pipeline/fence.js';
 import type { TransactionalProducer } from '../../src/pipeline/ports.js';
 import type { Cluster } from '../../testkit/cluster/cluster.js';
 import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
@@ -101,7 +101,7 @@ async function own(context: PipelineContext, partition: number, over: AbortSigna
     try {
       producer = await fence(context, partition);
       for (; !over.aborted; offset++) {
-        if (producer.lostConnection()) await mustBeWhole(context, partition, producer);
+        if (producer.lostConnection()) await mustHaveNothingOpen(context, partition, producer);
         const name = `${partition}/${offset}`;
         const to = [changelog, synchronized].map((topic) => ({ topic, partition }));
         await producer.begin(to);
