@@ -1,8 +1,8 @@
-/** The branches of `SyncEvent.payload`, read as the domain's payloads; fields that are not named here are not used. */
+/** Reads the branches of `SyncEvent.payload` as the domain's payloads. Fields that are not named here are not used. */
 import type { RecordShapes } from '../avro/record-shape.js';
 import type { DatasetStatusChanged, Payload, SyncTrigger } from '../domain/events.js';
 
-/** A status as it was read: its limits cover two fields that the domain has no use for. */
+/** A status as it was read. Two of its fields are only checked against limits; the domain does not use them. */
 export interface ReadStatus extends DatasetStatusChanged {
   readonly connectionId: string;
   readonly dataType: string;
@@ -64,7 +64,7 @@ export const PAYLOAD_SHAPES: RecordShapes = {
   AnnouncedElsewhere: { used: [], make: () => ANNOUNCED_ELSEWHERE },
 };
 
-/** Without what only its limits cover. */
+/** Leaves out the fields that are only checked against limits. */
 export function payloadOf(read: ReadPayload): Payload {
   if (read.kind !== 'status') return read;
   const { kind, datasetId, status, trigger, revision } = read;

@@ -1,10 +1,11 @@
-/** The limits of one record, checked before anything is loaded for it. */
+/** The limits of a single record, checked before any row is loaded for it. */
+import { assertNever } from '../lib/assert-never.js';
 import type { LinkSyncQueued } from '../domain/events.js';
 import { MAX_NAMED_DATASETS, MAX_TEXT_BYTES, utf8Bytes, type LimitExceeded } from '../domain/limits.js';
 import type { ReadStatus } from './payload.js';
 import type { SyncEventValue } from './sync-event-reader.js';
 
-/** Texts of up to so many characters are within the limit, whatever they are made of. */
+/** Texts up to this length are within the limit, whatever characters they contain. */
 const SURELY_SHORT_CHARS = Math.floor(MAX_TEXT_BYTES / 3);
 
 /** The limit that a record exceeds by itself, whatever its company has; null if it exceeds none. */
@@ -23,6 +24,8 @@ export function exceedsRecordLimits({ companyId, clientId, payload }: SyncEventV
     case 'deleted':
     case 'announced-elsewhere':
       return null;
+    default:
+      return assertNever(payload);
   }
 }
 
