@@ -103,8 +103,10 @@ function unreadable(why: string): UnreadableSetting {
   return { kind: 'unreadable', why };
 }
 
+const POLICIES: Readonly<Record<Policy, true>> = { FIRST_DATASET: true, ALL_DATASETS: true };
+
 function isPolicy(trigger: string): trigger is Policy {
-  return trigger === 'FIRST_DATASET' || trigger === 'ALL_DATASETS';
+  return Object.hasOwn(POLICIES, trigger);
 }
 
 /**

@@ -11,6 +11,7 @@
  * shows that the registry is the right one. After a restart the count starts again, and the stopped records are read
  * again.
  */
+import type { PoisonCode } from '../domain/events.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { Clock } from '../lib/clock.js';
 import { Coalesced } from '../lib/coalesced.js';
@@ -155,15 +156,24 @@ export class RegistryBrake {
 
 /** Whether the registry has the id that the record names. */
 function hasKnownId(decoded: Decoded): boolean {
-  if (!isPoison(decoded)) return true;
-  return decoded.code !== 'unknown-schema' && decoded.code !== 'missing-key' && decoded.code !== 'bad-framing';
+  return !isPoison(decoded) || HAS_KNOWN_ID[decoded.code];
 }
+
+const HAS_KNOWN_ID: Readonly<Record<PoisonCode, boolean>> = {
+  'missing-key': false,
+  'bad-framing': false,
+  'unknown-schema': false,
+  undecodable: true,
+  'key-mismatch': true,
+  'too-many-datasets': true,
+  'too-large': true,
+};
 
 function suspect(): UnconfirmedSchemasError {
   return new UnconfirmedSchemasError(
-    `the schema registry has none of the schema ids of ${SUSPECT_COMPANIES} or more companies, nor of the other sampled ` +
-      'records of the input: it may be the wrong one. Check SCHEMA_REGISTRY_URL; the partition continues without ' +
-      'a restart when the registry has an id. If the producers are wrong, set the records aside and hold their companies: ' +
-      'company-sync run --consent unknown-schemas',
+    `the schema registry has none of the schema ids of ${SUSPECT_COMPANIES} or more companies, nor of the ` +
+      'other sampled records of the input: it may be the wrong one. Check SCHEMA_REGISTRY_URL; the partition continues ' +
+      'without a restart when the registry has an id. If the producers are wrong, set the records aside and hold their ' +
+      'companies: company-sync run --consent unknown-schemas',
   );
 }

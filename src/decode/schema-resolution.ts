@@ -210,8 +210,8 @@ export class SchemaResolution<T> {
     const ids = denied.slice(0, MAX_NAMED_IDS).map(({ id }) => id);
     const others = denied.length > ids.length ? ` and ${denied.length - ids.length} others` : '';
     return new RegistryUnavailableError(
-      `the schema registry denies ids ${ids.join(', ')}${others}, but also id ${this.#options.knownId}, which it had before: ` +
-        `it may be another registry or have lost its data; no record counts as bad until it has that id again`,
+      `the schema registry denies ids ${ids.join(', ')}${others}, but also id ${this.#options.knownId}, which it had before: it ` +
+        `may be another registry or have lost its data; no record counts as bad until it has that id again`,
     );
   }
 }

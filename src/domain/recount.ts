@@ -65,7 +65,7 @@ export function isOverdue(company: PendingCompany): boolean {
 
 /**
  * The record that completed an overdue company: the latest of the records that gave a dataset a later word. All rows of
- * the company must be loaded. Offset and timestamp are those of the record. The client comes from the info row, because
+ * the company must be loaded. Offset and timestamp come from that record. The client comes from the info row, because
  * no row keeps the client of a status record.
  */
 export function completingOf(rows: CompanyRows): Completing {

@@ -100,9 +100,16 @@ function waitingSentence(facts: Facts, policy: Policy): string {
   if (waiting.length > named.length) named.push(`${waiting.length - named.length} more`);
   const counts = `${waiting.length} of ${plural(facts.datasets.length, 'dataset')} on ${plural(connections, 'connection')}`;
   const which = `${counts}: ${named.join(', ')}`;
-  if (policy === 'FIRST_DATASET') return `waiting for a first Complete dataset (policy FIRST_DATASET), ${which}`;
-  const open = openLinks(facts);
-  return `waiting for ${which}${open === '' ? '' : `; and for the final manifest of ${open}`}`;
+  switch (policy) {
+    case 'FIRST_DATASET':
+      return `waiting for a first Complete dataset (policy FIRST_DATASET), ${which}`;
+    case 'ALL_DATASETS': {
+      const open = openLinks(facts);
+      return `waiting for ${which}${open === '' ? '' : `; and for the final manifest of ${open}`}`;
+    }
+    default:
+      return assertNever(policy);
+  }
 }
 
 function describe({ dataType, status, since }: ExplainedDataset): string {

@@ -1,5 +1,5 @@
 /** Commits transactions at the speed that the brokers and the disk allow: recent durations decide their size. */
-import type { BatchLimits, BatchSize } from './batch-limits.js';
+import type { BatchLimits, BatchSize, Reduction } from './batch-limits.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import type { Decisions } from './decide.js';
@@ -44,12 +44,14 @@ export function throttledMs({ producer }: OwnedPartition): number {
   return producer.throttledMs > 0 ? producer.throttledMs : 0;
 }
 
+const REDUCED_BY: Readonly<Record<Reduction['cause'], string>> = { failed: 'failed after', slow: 'took' };
+
 /** The status of a running partition. It says whether its transactions are smaller than usual, and why. */
 export function runningWith({ reduction, records }: BatchLimits): PartitionStatus {
   if (reduction === null) return { state: 'running', reason: null };
   const { cause, tookMs } = reduction;
   const seconds = `${(tookMs / 1000).toFixed(1)} s`;
-  const why = cause === 'failed' ? `one failed after ${seconds}` : `one took ${seconds}`;
+  const why = `one ${REDUCED_BY[cause]} ${seconds}`;
   const reason =
     `transactions have at most ${records} records, because ${why}, throttling by the brokers included: ` +
     'see "Transactions that are too slow" in docs/operations.md';

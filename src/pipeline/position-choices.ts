@@ -163,9 +163,9 @@ function judgeWithoutState(positions: Positions): Judgement {
 
 /** One transaction wrote the state and the offset. If the state is behind, it may have lost its decisions. */
 const IF_SET_FORWARD =
-  "If somebody has set the group's offset forward, nothing is lost, and nothing is announced twice. Otherwise the changelog has " +
-  'lost records (unclean leader election, or a transaction that was aborted there alone): then a company that is completed ' +
-  'by the records read again is announced again, with the same event id.';
+  "If an operator has set the group's offset forward, nothing is lost, and nothing is announced twice. Otherwise the " +
+  'changelog has lost records (unclean leader election, or a transaction that was aborted there alone): then a company ' +
+  'that is completed by the records read again is announced again, with the same event id.';
 
 function runOnFromState(positions: Positions, offset: number, lostFrom: number | null): Choice {
   const { topic, committed, input } = positions;

@@ -26,7 +26,7 @@ export async function stateSize(stateDir: string): Promise<StateSize> {
   return { partitions, setAside };
 }
 
-/** Of the files in a folder that has no folders in it. */
+/** The bytes of all files in a folder that does not contain folders. */
 export async function bytesIn(folder: string): Promise<number> {
   const names = await namesIn(folder);
   const sizes = await Promise.all(names.map((name) => bytesOf(join(folder, name))));
