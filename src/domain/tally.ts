@@ -8,8 +8,8 @@ import { classOf, isLaterTerminal, type StatusClass } from './statuses.js';
  * dataset again, its own status counts again.
  */
 export function effectiveClass(dataset: DatasetRow, endedLinks: bigint): StatusClass {
-  const own = classOf(dataset.status);
-  return own === 'in-progress' && inEndedLink(dataset, endedLinks) ? 'ended' : own;
+  const ownClass = classOf(dataset.status);
+  return ownClass === 'in-progress' && inEndedLink(dataset, endedLinks) ? 'ended' : ownClass;
 }
 
 export function inEndedLink(dataset: DatasetRow, endedLinks: bigint): boolean {

@@ -74,7 +74,7 @@ export class UnreadableBatchError extends Error {
 
   /** @param remedy what to do about it, as a sentence */
   constructor(
-    readonly at: TopicPartition,
+    readonly log: TopicPartition,
     batch: { readonly firstOffset: number; readonly nextOffset: number | null; readonly why: string },
     remedy: string,
     options?: ErrorOptions,
@@ -82,7 +82,7 @@ export class UnreadableBatchError extends Error {
     const { firstOffset, nextOffset, why } = batch;
     const offsets =
       nextOffset === null ? `from offset ${firstOffset} on` : `at offsets ${firstOffset} to ${nextOffset - 1}`;
-    super(`the record batch of ${at.topic}/${at.partition} ${offsets} cannot be read: ${why}. ${remedy}`, options);
+    super(`the record batch of ${log.topic}/${log.partition} ${offsets} cannot be read: ${why}. ${remedy}`, options);
     this.firstOffset = firstOffset;
     this.nextOffset = nextOffset;
   }

@@ -47,8 +47,8 @@ function isOffsetAlone(open: readonly Open[], { lastOutcome }: TransactionalProd
  * commit stays valid, whatever came later. A later transaction may have failed because the broker that left this one
  * open was gone. Then the last outcome is the abort of that later transaction.
  */
-function isOf(commit: KnownCommit | null, { from, to, ...at }: Open, changelog: TopicPartition): boolean {
-  const end = commit?.endIn(from === 'offset' ? changelog : at) ?? null;
+function isOf(commit: KnownCommit | null, { from, to, ...log }: Open, changelog: TopicPartition): boolean {
+  const end = commit?.endIn(from === 'offset' ? changelog : log) ?? null;
   if (commit === null || end === null) return false;
   // Every transaction, also of other owners, writes to the changelog. So beyond the commit there is at most its marker.
   return from === 'offset' ? commit.hasLastOffset && to <= end + 1 : from < end && to === end;
@@ -72,7 +72,7 @@ async function repeatEnd(
   }
   if (outcome === null) throw hanging(open, 'no longer know how it ended');
   context.observer.leftOpen(partition, outcome, open.map(nameOf));
-  const written = writtenBy(context, partition).map(({ at }) => at);
+  const written = writtenBy(context, partition).map(({ log }) => log);
   await producer.repeatEnd(written, outcome);
 }
 
@@ -134,7 +134,7 @@ function mustHaveEnded(open: readonly Open[]): void {
 }
 
 interface Written {
-  readonly at: TopicPartition;
+  readonly log: TopicPartition;
   /** Whether no other input partition writes there. */
   readonly alone: boolean;
 }
@@ -143,9 +143,9 @@ interface Written {
 function writtenBy({ topics, partitioner }: PipelineContext, partition: number): Written[] {
   const outbound = [topics.synchronized, topics.deadLetter, topics.stalled].flatMap((topic) => {
     const { partitions, alone } = partitioner.targets(topic, partition);
-    return partitions.map((to) => ({ at: { topic, partition: to }, alone }));
+    return partitions.map((to) => ({ log: { topic, partition: to }, alone }));
   });
-  return [{ at: { topic: topics.changelog, partition }, alone: true }, ...outbound];
+  return [{ log: { topic: topics.changelog, partition }, alone: true }, ...outbound];
 }
 
 /** A place in a log, or the group's offset of an input partition. */
@@ -169,14 +169,14 @@ async function leftOpen(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
-  ifNotKnown: (at: TopicPartition) => Open[] = notKnown,
+  ifNotKnown: (log: TopicPartition) => Open[] = notKnown,
 ): Promise<Open[]> {
   const { topics, inputLogs, changelogLogs } = context;
-  const lookAt = async (at: TopicPartition): Promise<Open[]> => {
-    const { end, highWatermark, byMost } = await changelogLogs.bounds(at);
-    const isOurs = async () => at.topic === topics.changelog || (await producer.hasOpenIn(at)) === true;
-    if (end < highWatermark && (await isOurs())) return [{ ...at, from: end, to: highWatermark, byMost }];
-    return byMost ? [] : ifNotKnown(at);
+  const lookAt = async (log: TopicPartition): Promise<Open[]> => {
+    const { end, highWatermark, byMost } = await changelogLogs.bounds(log);
+    const isOurs = async () => log.topic === topics.changelog || (await producer.hasOpenIn(log)) === true;
+    if (end < highWatermark && (await isOurs())) return [{ ...log, from: end, to: highWatermark, byMost }];
+    return byMost ? [] : ifNotKnown(log);
   };
   const input = { topic: topics.input, partition };
   const lookAtOffset = async (): Promise<Open[]> => {
@@ -185,7 +185,7 @@ async function leftOpen(
     return [{ ...input, from: 'offset', to, byMost: true }];
   };
   const alone = writtenBy(context, partition).filter((written) => written.alone);
-  return (await Promise.all([...alone.map(({ at }) => lookAt(at)), lookAtOffset()])).flat();
+  return (await Promise.all([...alone.map(({ log }) => lookAt(log)), lookAtOffset()])).flat();
 }
 
 /** A broker that is cut off does not show what is open, and the next write would decide its outcome. */

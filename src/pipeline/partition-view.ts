@@ -4,9 +4,9 @@
  *
  *     look   asks the leaders and the coordinator that several brokers have named. Enough if everything fits together:
  *            the first transaction proves it (changelog-tail.ts)
- *     prove  writes to the changelog and to the group's offset, in a transaction that is aborted. Only the true leader and
- *            the true coordinator acknowledge that. Needed if answers contradict each other or the folder, before a folder
- *            is set aside or an operator is asked to act
+ *     prove  writes to the changelog and to the group's offset, in a transaction that is aborted. Only the true leader
+ *            and the true coordinator acknowledge that. Needed if answers contradict each other or the folder, before a
+ *            folder is set aside or an operator is asked to act
  */
 import type { PipelineContext } from './context.js';
 import { StaleViewError } from './errors.js';
@@ -44,11 +44,11 @@ export async function look(context: PipelineContext, partition: number): Promise
 /** The group's offset, and whether the input has lost records below it. @throws BrokerError */
 async function judgedBy(
   logs: PipelineContext['inputLogs'],
-  at: TopicPartition,
+  log: TopicPartition,
   committed: CommittedOffset | null,
   input: LogBounds,
 ): Promise<Pick<PartitionView, 'committed' | 'inputLostFrom'>> {
-  return { committed: committed?.offset ?? null, inputLostFrom: await lostFrom(logs, at, committed, input) };
+  return { committed: committed?.offset ?? null, inputLostFrom: await lostFrom(logs, log, committed, input) };
 }
 
 /**
@@ -60,12 +60,12 @@ async function judgedBy(
  */
 export async function lostFrom(
   logs: Pick<Logs, 'endOfEpoch'>,
-  at: TopicPartition,
+  log: TopicPartition,
   committed: CommittedOffset | null,
   { leaderEpoch }: LogBounds,
 ): Promise<number | null> {
   if (committed === null || committed.leaderEpoch < 0 || committed.leaderEpoch === leaderEpoch) return null;
-  const end = await logs.endOfEpoch(at, committed.leaderEpoch);
+  const end = await logs.endOfEpoch(log, committed.leaderEpoch);
   return end !== null && end >= 0 && end < committed.offset ? end : null;
 }
 
@@ -126,8 +126,8 @@ export function mustBeKnownToMost(log: string, { byMost }: Pick<LogBounds, 'byMo
 }
 
 /** The bounds of a log that more than half of the brokers agree on. @throws StaleViewError, BrokerError */
-export async function boundsByMost(logs: Pick<Logs, 'bounds'>, at: TopicPartition): Promise<LogBounds> {
-  const bounds = await logs.bounds(at);
-  mustBeKnownToMost(`${at.topic}/${at.partition}`, bounds);
+export async function boundsByMost(logs: Pick<Logs, 'bounds'>, log: TopicPartition): Promise<LogBounds> {
+  const bounds = await logs.bounds(log);
+  mustBeKnownToMost(`${log.topic}/${log.partition}`, bounds);
   return bounds;
 }

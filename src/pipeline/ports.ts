@@ -85,19 +85,19 @@ export interface Logs {
    * @param log the log that `from` is an offset of. If the topic of that name is now another one, or has lost records
    *   below the position, `next` throws a BrokerError. Left out for the present log.
    */
-  reader(at: TopicPartition, from: number, log?: LogIdentity): LogReader;
-  bounds(at: TopicPartition): Promise<LogBounds>;
+  reader(partition: TopicPartition, from: number, log?: LogIdentity): LogReader;
+  bounds(partition: TopicPartition): Promise<LogBounds>;
   /**
    * Where a leader epoch ended in the present log: everything that its leader had below that offset still exists. -1 if
    * the leader does not know the epoch; null if the brokers cannot say (before Kafka 2.1).
    *
    * @throws BrokerError
    */
-  endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null>;
+  endOfEpoch(partition: TopicPartition, leaderEpoch: number): Promise<number | null>;
   /** The group's committed offset of an input partition; null if there is none. Final only after fencing. */
-  committedOffset(at: TopicPartition): Promise<CommittedOffset | null>;
+  committedOffset(partition: TopicPartition): Promise<CommittedOffset | null>;
   /** Whether an unfinished transaction holds an offset of the group for an input partition. */
-  offsetIsPending(at: TopicPartition): Promise<boolean>;
+  offsetIsPending(partition: TopicPartition): Promise<boolean>;
 }
 
 export type TransactionOutcome = 'commit' | 'abort';
@@ -105,7 +105,7 @@ export type TransactionOutcome = 'commit' | 'abort';
 /** The last commit of a transactional id that the coordinator has acknowledged to this process. */
 export interface KnownCommit {
   /** The offset after the last record that it wrote to a partition; null if it wrote none there. */
-  endIn(at: TopicPartition): number | null;
+  endIn(partition: TopicPartition): number | null;
   /** Whether the group has taken no offset from a later transaction of this process. */
   readonly hasLastOffset: boolean;
 }
@@ -140,7 +140,7 @@ export interface TransactionalProducer {
    * Whether a transaction of this producer is open in a partition, according to its leader. Null if that cannot be
    * known: the broker is too old, or does not let us read the topic.
    */
-  hasOpenIn(at: TopicPartition): Promise<boolean | null>;
+  hasOpenIn(partition: TopicPartition): Promise<boolean | null>;
   /**
    * Finds out facts that only the true leader and the true coordinator know, by a transaction that writes to both and
    * stays open. Then `discard` the producer and fence again, which aborts the transaction.

@@ -33,12 +33,12 @@ export async function sampleSchemaIds({ logs, topic, partitions, clock }: Sample
   const readOn = async () => {
     // All readers share one iterator: each takes the next partition.
     for (const partition of sampled) {
-      const at = { topic, partition };
-      const bounds = await logs.bounds(at).catch(() => null);
+      const log = { topic, partition };
+      const bounds = await logs.bounds(log).catch(() => null);
       for (let i = 0; bounds !== null && i < places && !over.signal.aborted; i++) {
         const { start, end } = bounds;
         const offset = start + Math.floor((i * (end - start)) / places);
-        const id = offset < end ? await idAt(logs, at, offset, end, over.signal).catch(() => null) : null;
+        const id = offset < end ? await idAt(logs, log, offset, end, over.signal).catch(() => null) : null;
         if (id !== null) ids.add(id);
       }
     }
@@ -52,12 +52,12 @@ export async function sampleSchemaIds({ logs, topic, partitions, clock }: Sample
 /** The schema id of the first record at or after `from`; null if none arrives soon, or if it has no id. */
 async function idAt(
   logs: Pick<Logs, 'reader'>,
-  at: TopicPartition,
+  log: TopicPartition,
   from: number,
   end: number,
   signal: AbortSignal,
 ): Promise<number | null> {
-  const reader = logs.reader(at, from);
+  const reader = logs.reader(log, from);
   const close = () => reader.close();
   signal.addEventListener('abort', close);
   try {

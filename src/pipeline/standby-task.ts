@@ -96,8 +96,8 @@ export class StandbyTask {
 
   async #follow(store: PartitionStore, log: LogIdentity, signal: AbortSignal, backoff: Backoff): Promise<void> {
     const { context, partition } = this;
-    const at = { topic: context.topics.changelog, partition };
-    const reader = context.changelogLogs.reader(at, store.changelogPosition, log);
+    const changelog = { topic: context.topics.changelog, partition };
+    const reader = context.changelogLogs.reader(changelog, store.changelogPosition, log);
     const notes = new AtEndNotes(context, partition, store);
     const close = () => reader.close();
     signal.addEventListener('abort', close);

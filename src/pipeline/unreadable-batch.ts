@@ -19,13 +19,13 @@ export interface UnreadableBatch {
  */
 export async function unreadableBatchAt(
   logs: Pick<Logs, 'reader'>,
-  at: TopicPartition,
+  log: TopicPartition,
   from: number,
   end: number,
   signal?: AbortSignal,
 ): Promise<UnreadableBatch | null> {
   if (from >= end) return null;
-  const reader = logs.reader(at, from);
+  const reader = logs.reader(log, from);
   const close = () => reader.close();
   signal?.addEventListener('abort', close);
   try {

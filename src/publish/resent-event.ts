@@ -5,10 +5,10 @@ import { textHeader } from './record-headers.js';
 /** `<topic>/<partition>/<offset>` of the original announcement; comes after its own headers. */
 const RESENT_FROM = 'resent_from';
 
-/** @param at the partition that the record was read from */
-export function resentOf({ key, value, headers, offset }: LogRecord, at: TopicPartition): RecordToWrite {
+/** @param source the partition that the record was read from */
+export function resentOf({ key, value, headers, offset }: LogRecord, source: TopicPartition): RecordToWrite {
   const otherHeaders = headers.filter((header) => header.key !== RESENT_FROM);
-  const from = `${at.topic}/${at.partition}/${offset}`;
+  const from = `${source.topic}/${source.partition}/${offset}`;
   return { key, value, headers: [...otherHeaders, textHeader(RESENT_FROM, from)] };
 }
 

@@ -205,7 +205,11 @@ export class PartitionStore {
     return !this.#hasUndo && !this.#positionIsNews;
   }
 
-  /** The values of `keys`, in their order; null for a key without a value. @throws StoreUnavailableError, CorruptStoreError */
+  /**
+   * The values of `keys`, in their order; null for a key without a value.
+   *
+   * @throws StoreUnavailableError, CorruptStoreError
+   */
   read(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
     return this.#noticingCorruption(this.store.read(keys));
   }
