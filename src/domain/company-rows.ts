@@ -225,7 +225,7 @@ export class CompanyRows {
 
   #requireAllRows(): void {
     if (!this.allLoaded)
-      throw new Error(`company ${this.companyId}: all of its rows are needed, but not all were loaded`);
+      throw new Error(`company ${this.companyId}: all of its rows are needed, but some were not loaded`);
   }
 }
 

@@ -59,10 +59,7 @@ export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], pois
 
 /** A changed row in memory: its prior, and its encoded forms in the changelog record, the undo and the write batch. */
 const CHANGED_ROW_BYTES = 300;
-/**
- * Records whose rows are loaded together. Enough of them make a read cheap for each. But if a limit is reached before
- * the last one, not much must have been loaded for nothing.
- */
+/** Records whose rows one read loads: many make it cheap for each, few waste little if a limit is reached early. */
 const LOADED_TOGETHER = 2_500;
 
 interface LocalPartition {
@@ -242,10 +239,7 @@ class BatchDecisions implements DecidedBatch {
     this.announcements.push(announceOverdue(this.context, rows));
   }
 
-  /**
-   * Applies an event that needs all rows of its company. All of them count as changed, even if only read: that limits
-   * how many rows a batch loads.
-   */
+  /** All rows of the company count as changed, even if only read: that limits how many rows a batch loads. */
   private async applyWithAllRows(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
     await this.load(rows);
     const atLeast = this.changedRows + rows.size;
