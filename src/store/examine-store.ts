@@ -172,7 +172,7 @@ async function lostSince(
   if (followed === null || followed.leaderEpoch === changelogLog.leaderEpoch) return null;
   const end = await endOfEpoch(followed.leaderEpoch);
   if (end === null || end >= followed.offset) return null;
-  const where = end < 0 ? 'is no longer in the log' : `now ends at ${end}`;
+  const where = end < 0 ? 'is no longer in the log' : `ends at ${end} now`;
   return `it has followed the leader of epoch ${followed.leaderEpoch} up to ${followed.offset}, and that epoch ${where}: the changelog has lost records`;
 }
 

@@ -97,7 +97,7 @@ test.each<[Positions, string, [target: string, offset: number | null][], RegExp]
     /Up to 3 records below the group's present offset are read/,
   ],
   // The state may be behind because the changelog has lost records: what they had announced is announced again.
-  [withState(4, 7, 0, 9), 'offset differs', [['state', 4]], /^If somebody has set.*Else .*announced again/],
+  [withState(4, 7, 0, 9), 'offset differs', [['state', 4]], /^If an operator has set.*Otherwise .*announced again/],
   [withState(7, 4, 7, 9), 'offset differs', [['state', 7]], /^Nothing is lost, and nothing is announced twice\.$/],
   [
     withState(4, 4, 6, 9),

@@ -74,7 +74,7 @@ test.each([
     { clusterId: 'mirror' },
     /of the Kafka cluster mirror, but KAFKA_BROKERS lead to the cluster c\..*"Failover to a mirrored cluster"/,
   ],
-  [{ applicationId: 'another' }, /state of another, and this is/],
+  [{ applicationId: 'another' }, /state of another, but APPLICATION_ID is/],
   [{ topic: 'another-topic' }, /input topic another-topic, but TOPIC_SYNC_EVENTS is/],
 ])('state of %j is refused, with both names, and left as it is', async (difference, message) => {
   const other = { ...owner, ...difference };

@@ -127,7 +127,7 @@ test('a corrupt folder is set aside', async () => {
 test('a folder that does not say whose it is, or whose own words make no sense, is set aside', async () => {
   await leaveStore();
   await overwrite('Midentity', null);
-  expect((await opened()).setAside).toEqual([expect.stringContaining('whose state')]);
+  expect((await opened()).setAside).toEqual([expect.stringContaining('to which deployment')]);
   await overwrite('Mposition', Buffer.of(1));
   expect((await opened()).setAside).toEqual([expect.stringContaining('cut short')]);
   await overwrite('Mposition', null);
