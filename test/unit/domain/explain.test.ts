@@ -101,8 +101,7 @@ describe('the verdict on a company that', () => {
     const explanation = explained('ALL_DATASETS', status('a', 'Complete'));
     expect(explanation).toMatchObject({
       verdict: 'no-manifest',
-      sentence:
-        'no manifest was seen yet, so the datasets to wait for are unknown; 1 dataset already had a status',
+      sentence: 'no manifest was seen yet, so the datasets to wait for are unknown; 1 dataset already had a status',
       counts: { datasets: 0 },
       early: [{ datasetId: 'a', latest: { status: 'Complete', offset: 0, since: SINCE } }],
       notes: ['1 dataset named by no manifest has a status, which counts once a manifest names it'],

@@ -595,7 +595,9 @@ test('an input that has lost consumed records and then grown past them stops the
     ...{ ...FOLLOWED, changelog, input, endOfEpoch: 8, provedChangelog: logUpTo(22, LOG_5) },
     proof: { changelogEnd: 20, committed: { offset: 10, leaderEpoch: 5 } },
   });
-  await expect(outcome).rejects.toThrow(/input lost records.*has lost the consumed records from offset 8 on.*--to state/);
+  await expect(outcome).rejects.toThrow(
+    /input lost records.*has lost the consumed records from offset 8 on.*--to state/,
+  );
   expect(asked).toContain('prove');
 });
 

@@ -131,7 +131,7 @@ test('a folder that does not say whose it is, or whose own words make no sense, 
   await overwrite('Mposition', Buffer.of(1));
   expect((await opened()).setAside).toEqual([expect.stringContaining('cut short')]);
   await overwrite('Mposition', null);
-  expect((await opened()).setAside).toEqual([expect.stringContaining('up to where')]);
+  expect((await opened()).setAside).toEqual([expect.stringContaining('up to which changelog offset')]);
 });
 
 test.each(['Midentity', 'Mposition', 'Mundo'])('%s of a later release is refused, and nothing touched', async (key) => {
