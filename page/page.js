@@ -1,37 +1,51 @@
-/** The status page: asks this instance, which asks the others. Nothing that it shows is ever parsed as HTML. */
+/** The status page: asks this instance, which asks the others. It never parses displayed text as HTML. */
 
 const PARTITIONS_EVERY_MS = 1_000;
 const LISTS_EVERY_MS = 5_000;
 const LISTED = 20;
-/** What the API gives at most. */
+/** The most that the API returns. */
 const MAX_LISTED = 1_000;
-/** Entries of a timeline; a company may have 10,000 datasets. */
+/** Entries of a timeline that are shown; a company may have 10,000 datasets. */
 const SHOWN = 200;
 const TOKEN_KEY = 'company-sync token';
 
+/**
+ * How each word of the API looks. test/unit/ops/status-page.test.ts fails if a word is missing here. During a rolling
+ * upgrade another instance may send a newer word: the callers then fall back to a neutral look.
+ */
 const STATE_LOOKS = {
+  waiting: 'busy',
+  fencing: 'busy',
+  restoring: 'busy',
   running: 'good',
-  blocked: 'bad',
   'waiting-for-registry': 'bad',
   'waiting-for-confirmation': 'bad',
-  restoring: 'busy',
+  blocked: 'bad',
+  closed: 'busy',
 };
 const CLASS_LOOKS = { succeeded: 'good', failed: 'bad', ended: 'calm', 'in-progress': 'busy' };
 const VERDICT_LOOKS = {
+  unknown: 'calm',
+  deleted: 'calm',
   announced: 'good',
   'announced-elsewhere': 'good',
   held: 'bad',
-  unknown: 'calm',
-  deleted: 'calm',
+  'no-manifest': 'busy',
+  waiting: 'busy',
+  unsealed: 'busy',
+  'no-datasets': 'busy',
+  'none-complete': 'busy',
+  due: 'busy',
 };
+const DEPENDENCY_NAMES = { brokers: 'The brokers do', 'schema-registry': 'The schema registry does' };
 
 const byId = (id) => document.getElementById(id);
 const lastShown = new Map();
-/** How many companies each list shows at most; a press of its button makes it more. */
+/** How many companies each list shows at most. Its button increases the number. */
 const limits = { held: LISTED, stalled: LISTED, pending: LISTED };
 let explained = null;
 
-/** An element with a class and children; text stays text, whatever an id looks like. */
+/** Makes an element with a class and children. Text stays text, whatever an id contains. */
 function make(tag, looks, ...children) {
   const element = document.createElement(tag);
   if (looks) element.className = looks;
@@ -39,7 +53,7 @@ function make(tag, looks, ...children) {
   return element;
 }
 
-/** Replaces what an element shows, only where it has changed: so that focus and reading are not disturbed. */
+/** Replaces the content of an element only if it has changed, so that focus and reading are not disturbed. */
 function show(id, data, nodesOf) {
   const said = JSON.stringify(data);
   if (lastShown.get(id) === said) return;
@@ -60,7 +74,7 @@ async function ask(path) {
       byId('token').focus();
     }
     byId('token-error').textContent = token === null ? '' : 'That token was refused.';
-    // Another may have been entered while this answer was on its way.
+    // The user may have entered another token before this answer arrived.
     if (sessionStorage.getItem(TOKEN_KEY) === token) sessionStorage.removeItem(TOKEN_KEY);
     throw new Error('a token is needed');
   }
@@ -72,7 +86,7 @@ async function ask(path) {
 
 function partitionRow(view) {
   const { partition, state, reason, lag, recordsPerSecond, position, owner, restoredPercent, cause, stale } = view;
-  // An instance that is cut off does not know whether it still has the partition.
+  // An instance that is cut off does not know whether it still owns the partition.
   const said = make('td', stale ? 'bad' : (STATE_LOOKS[state] ?? 'busy'), state ?? 'unknown');
   if (stale) said.append(' when the brokers last answered');
   if (restoredPercent !== null) said.append(` ${restoredPercent} %`);
@@ -86,8 +100,8 @@ function partitionRow(view) {
 }
 
 function outageLine({ dependency, unreachableSince, cause }) {
-  const what = dependency === 'brokers' ? 'The brokers do not answer' : 'The schema registry does not answer';
-  return make('p', 'bad', `${what} since ${unreachableSince}: ${cause}`);
+  const name = DEPENDENCY_NAMES[dependency] ?? `${dependency} does`;
+  return make('p', 'bad', `${name} not answer since ${unreachableSince}: ${cause}`);
 }
 
 async function showPartitions() {
@@ -95,7 +109,7 @@ async function showPartitions() {
   const away = dependencies.filter(({ reachable }) => reachable === false);
   byId('outage').hidden = away.length === 0;
   show('outage', away, (all) => all.map(outageLine));
-  // Those that need somebody come first: the table shows a dozen at a time.
+  // Partitions that need attention come first: the table shows a dozen at a time.
   const runs = ({ state, stale }) => state === 'running' && stale !== true;
   const [running, others] = [true, false].map((wanted) => partitions.filter((p) => runs(p) === wanted));
   show('partitions', [...others, ...running], (all) => all.map(partitionRow));
@@ -110,7 +124,7 @@ async function showPartitions() {
 function companyItem({ companyId, datasets, unfinished, holds, unsealedLinks, lastProgress }) {
   const button = make('button', 'link', companyId);
   button.dataset.company = companyId;
-  // A record without a date leaves it unknown.
+  // If a record has no date, the time of the last progress is unknown.
   const hour = lastProgress === null ? 'unknown' : `${lastProgress.slice(0, 10)} ${lastProgress.slice(11, 13)}h UTC`;
   const facts = [`${unfinished} of ${datasets} datasets in progress`, `last progress ${hour}`];
   if (unsealedLinks > 0) facts.push(`${unsealedLinks} link${unsealedLinks === 1 ? '' : 's'} open`);
@@ -133,10 +147,12 @@ async function showList(state) {
   });
 }
 
-/** Entries of what decided anything, in the order of the input: an offset, words, and when. */
+/** Timeline entries of the records that decided something, in the order of the input: offset, words, and time. */
 function timelineOf({ datasets, links, holds, early, decidedBy, verdict }) {
   const entries = datasets.map((d) => ({
-    ...{ offset: d.decidedAtOffset, looks: CLASS_LOOKS[d.class], what: `${d.dataType} ${d.status}` },
+    offset: d.decidedAtOffset,
+    looks: CLASS_LOOKS[d.class] ?? 'busy',
+    what: `${d.dataType} ${d.status}`,
     meta: [d.datasetId, `connection ${d.connectionId}`, d.own && `was ${d.own.status} at ${d.own.offset}`, d.since],
   }));
   for (const d of early)
@@ -196,12 +212,12 @@ function explanationNodes(explanation) {
     );
   if (entries.length > SHOWN) nodes.push(make('p', 'meta', `The last ${SHOWN} of ${entries.length}:`));
   const timeline = make('ol', 'timeline', ...items);
-  timeline.setAttribute('aria-label', 'What decided, in the order of the input');
+  timeline.setAttribute('aria-label', 'Deciding records, in the order of the input');
   if (items.length > 0) nodes.push(timeline);
   return nodes;
 }
 
-/** The one line that is read out when it changes. */
+/** Shows the verdict: the one line that a screen reader announces when it changes. */
 function showVerdict(sentence, looks) {
   byId('verdict').className = `verdict ${looks}`;
   show('verdict', sentence, (text) => [text]);
@@ -214,7 +230,7 @@ async function showExplanation(companyId) {
   try {
     const explanation = await ask(`companies?scope=deployment&id=${encodeURIComponent(companyId)}`);
     if (explained !== companyId) return;
-    // The position moves with every record of other companies: not worth being read out again.
+    // The position moves with the records of other companies: a screen reader need not announce that.
     const lasting = { ...explanation, asOf: null };
     if (lastShown.get('explained') === JSON.stringify(lasting)) return;
     lastShown.set('explained', JSON.stringify(lasting));
@@ -275,10 +291,12 @@ document.addEventListener('click', ({ target }) => {
 for (const state of Object.keys(limits))
   byId(`${state}-more`).addEventListener('click', () => {
     limits[state] = Math.min(limits[state] * 5, MAX_LISTED);
-    void showList(state).catch(() => undefined); // The next round tells.
+    void showList(state).catch(() => undefined); // The next refresh shows the error.
   });
 
-/** The company that the address names; an address typed by hand may be none. */
+/**
+ * The company in the page's address; null if the address does not name one. An address typed by hand may be malformed.
+ */
 function linkedCompany() {
   try {
     return decodeURIComponent(location.hash.slice(1)) || null;

@@ -1,6 +1,6 @@
 /**
- * The one way to read Avro values. Reading one costs no more than its length allows, also if a hostile program wrote
- * it or its schema.
+ * The only way to read Avro values. Reading a value costs no more than its length allows, even if a hostile program
+ * wrote the value or its schema.
  */
 import { CheckedTap, MalformedValueError } from './checked-tap.js';
 import { FRAME_BYTES } from './framing.js';
@@ -10,14 +10,14 @@ import type { Read } from './record-steps.js';
 import { Resolver } from './resolution.js';
 import { SchemaError, type AvroType } from './schema.js';
 
-/** Reads values as one schema of ours, whatever schemas they were written with. */
+/** Reads values as one schema of ours, whatever schema they were written with. */
 export class AvroReader<T> {
   readonly #type: AvroType;
   readonly #shapes: ValueShapes;
   readonly #tap = new CheckedTap();
 
   /**
-   * @param schema ours, as parsed JSON; T is what it and `shapes` make, which nothing checks
+   * @param schema ours, as parsed JSON; T is the result that it and `shapes` produce, which nothing checks
    * @throws SchemaError
    */
   constructor(schema: object, shapes: ValueShapes = PLAIN_SHAPES) {
@@ -26,8 +26,9 @@ export class AvroReader<T> {
   }
 
   /**
-   * Prepares reading values of a writer's schema. If the schema is of no use, none of its values can be read.
-   * @param registered as a registry has it: parsed JSON, SchemaWithReferences or UnusableSchema
+   * Prepares reading values of a writer's schema. If the schema cannot be used, none of its values can be read.
+   *
+   * @param registered as returned by a registry: parsed JSON, SchemaWithReferences or UnusableSchema
    */
   of(registered: object): ValueReader<T> {
     return new ValueReader(this.#readOf(registered), this.#tap);
@@ -57,10 +58,10 @@ export class ValueReader<T> {
   }
 
   /**
-   * Nothing of the result is a slice of `framed`.
+   * Reads one value. The result contains no slice of `framed`.
    *
-   * @param framed a value behind a schema id (framing.ts), which is not looked at
-   * @param expected the bytes of a text that the value most likely has, and that text: not made a second time then
+   * @param framed a value behind a schema id (framing.ts); the id is not checked
+   * @param expected the bytes of a text that the value probably contains, and that text: then no second string is made
    * @throws MalformedValueError, SchemaError: this value cannot be read, and why
    */
   read(framed: Buffer, expected?: Buffer, expectedText?: string): T {
@@ -78,7 +79,7 @@ export class ValueReader<T> {
 }
 
 function reasonOf(error: unknown): string {
-  // The stack of this process is the one thing that can run out while a value is within all limits.
-  if (error instanceof RangeError) return 'its types are too deep inside each other';
+  // While a value is within all limits, only the stack of this process can run out.
+  if (error instanceof RangeError) return 'its types are nested too deeply';
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,53 +1,56 @@
 /**
- * A cursor over the bytes of one Avro value. Hostile bytes cannot make it go past the end, go back, or do more work than
- * the length of the value allows.
+ * A cursor over the bytes of one Avro value. Hostile bytes cannot make it go past the end, go back, or do more work
+ * than the length of the value allows.
  *
- * One tap serves any number of values, one after the other.
+ * One tap reads any number of values, one after the other.
  */
 import { WordCache } from './word-cache.js';
 
-/** The bytes are not a value of the schema that they claim. */
+/** The bytes are not a value of the schema that they name. */
 export class MalformedValueError extends Error {
   override readonly name = 'MalformedValueError';
 }
 
 /**
- * Items of arrays and maps, and fields of records, that a value may have for each of its bytes. An item or a field takes
- * a byte or more, unless it is null or a record without fields; a record in a record counts for both.
+ * The array items, map items and record fields that a value may have for each of its bytes. An item or field takes at
+ * least one byte, unless it is null or a record without fields. A record in a record counts as an item and for its
+ * fields.
  */
 const PARTS_PER_BYTE = 8;
-/** Items and fields that a value may have in addition, for those that take no bytes. `npm run bench:costs`: 0.3 ms. */
+/** Additional items and fields that a value may have, because some take no bytes. `npm run bench:costs`: 0.3 ms. */
 export const PARTS_WITHOUT_BYTES = 10_000;
 /**
- * Items of arrays and maps that are kept of one value. Two bytes may make an item that takes 66 bytes in memory
- * (`npm run bench:costs`). Far more than the lists of any event may have.
+ * Array and map items of one value that are kept. Two bytes may make an item that takes 66 bytes in memory (`npm run
+ * bench:costs`). Far more than the lists of any event have.
  */
 export const MAX_KEPT_ITEMS = 1_000_000;
-/** Records inside each other, as of a recursive type. The stack takes some thousands. */
+/** Depth of records inside each other, such as of a recursive type. The stack allows some thousands. */
 export const MAX_RECORD_DEPTH = 500;
-/** A 64-bit varint has no more bytes. */
+/** A 64-bit varint has at most this many bytes. */
 const MAX_VARINT_BYTES = 10;
-/** `readVarint` is exact below: from 2^53 on, an odd zigzag number rounds to an even one, which is of the other sign. */
+/**
+ * `readVarint` is exact below this. From 2^53 on, an odd zigzag number rounds to an even one, which has the other sign.
+ */
 const EXACT_BELOW = 2 ** 51;
 const NO_BYTES = Buffer.alloc(0);
 
 export class CheckedTap {
   private buf: Buffer = NO_BYTES;
   private pos = 0;
-  /** Parts that the value may still have. */
+  /** The number of parts that the value may still have. */
   private partsLeft = 0;
-  /** Items that may still be kept. */
+  /** The number of items that may still be kept. */
   private itemsLeft = 0;
-  /** Records that the cursor is inside of. */
+  /** The number of records that the cursor is inside of. */
   private depth = 0;
   private readonly words = new WordCache();
   private expected: Buffer = NO_BYTES;
   private expectedText = '';
 
   /**
-   * Turns to the value in `bytes` from `start` to the end.
+   * Starts reading the value in `bytes` from `start` to the end.
    *
-   * @param expected the bytes of a text that the value most likely has, and that text: not made a second time then
+   * @param expected the bytes of a text that the value probably contains, and that text: then no second string is made
    */
   start(bytes: Buffer, start: number, expected: Buffer = NO_BYTES, expectedText = ''): void {
     this.buf = bytes;
@@ -59,7 +62,7 @@ export class CheckedTap {
     this.expectedText = expectedText;
   }
 
-  /** Ends a value: nothing may be left over. Releases its bytes. */
+  /** Ends a value: no bytes may be left over. Releases its bytes. */
   finish(): void {
     const left = this.buf.length - this.pos;
     this.buf = NO_BYTES;
@@ -74,7 +77,7 @@ export class CheckedTap {
   enterRecord(parts: number): void {
     this.charge(parts);
     if (++this.depth > MAX_RECORD_DEPTH)
-      throw new MalformedValueError(`more than ${MAX_RECORD_DEPTH} records are inside each other`);
+      throw new MalformedValueError(`more than ${MAX_RECORD_DEPTH} records are nested`);
   }
 
   leaveRecord(): void {
@@ -94,7 +97,7 @@ export class CheckedTap {
     return count;
   }
 
-  /** As `readItemCount`, but moves over blocks that say how many bytes they have. */
+  /** As `readItemCount`, but skips blocks that give their size in bytes. */
   skipBlocks(): number {
     for (;;) {
       const count = this.readVarint();
@@ -106,11 +109,11 @@ export class CheckedTap {
     }
   }
 
-  /** The index of a branch or a symbol, of which there are `count`. */
+  /** The index of a branch or a symbol; there are `count` of them. */
   readIndex(count: number): number {
     const index = this.readVarint();
     if (index < 0 || index >= count)
-      throw new MalformedValueError(`an index of ${index} is not one of ${count} branches or symbols`);
+      throw new MalformedValueError(`the index ${index} is not below the number of branches or symbols, ${count}`);
     return index;
   }
 
@@ -164,7 +167,7 @@ export class CheckedTap {
     this.take(8);
   }
 
-  /** A copy, as of `readBytes`. */
+  /** A copy, as for `readBytes`. */
   readFixed(length: number): Buffer {
     const start = this.take(length);
     return Buffer.from(this.buf.subarray(start, start + length));
@@ -174,7 +177,7 @@ export class CheckedTap {
     this.take(length);
   }
 
-  /** A copy: strings and bytes must not keep a whole fetch response alive. */
+  /** A copy: strings and bytes must not keep a complete fetch response in memory. */
   readBytes(): Buffer {
     return this.readFixed(this.readVarint());
   }
@@ -203,7 +206,7 @@ export class CheckedTap {
     return true;
   }
 
-  /** Moves over `length` bytes and returns where they start. */
+  /** Skips `length` bytes and returns where they start. */
   private take(length: number): number {
     const start = this.pos;
     const end = start + length;
@@ -213,7 +216,7 @@ export class CheckedTap {
     return start;
   }
 
-  /** A zigzag varint; not exact from EXACT_BELOW on, but still far too large there to be a length. */
+  /** A zigzag varint. Not exact from EXACT_BELOW on, but such a number is far too large to be a length anyway. */
   private readVarint(): number {
     const { buf } = this;
     const first = buf[this.pos] as number;
@@ -243,7 +246,7 @@ export class CheckedTap {
   }
 }
 
-/** The long of a whole varint, exactly. */
+/** The exact long of a complete varint. */
 function largeLong(varint: Buffer): number | bigint {
   let zigzag = 0n;
   for (let i = varint.length - 1; i >= 0; i--) zigzag = (zigzag << 7n) | BigInt((varint[i] as number) & 0x7f);

@@ -5,16 +5,16 @@ const MAGIC = 0;
 /** Bytes before the Avro value. */
 export const FRAME_BYTES = 5;
 
-/** What keeps a value from being framed, in words; null where it is framed. */
+/** Why a value is not framed, in words; null if it is framed. */
 export function framingFault(value: Buffer | null): string | null {
   if (value === null) return 'the value is null';
   if (value.length < FRAME_BYTES)
     return `the value has ${value.length} bytes, less than the ${FRAME_BYTES} of a schema id's frame`;
-  if (value[0] !== MAGIC) return `the value starts with byte ${value[0]} in place of ${MAGIC}, so it has no schema id`;
+  if (value[0] !== MAGIC) return `the value starts with byte ${value[0]} instead of ${MAGIC}, so it has no schema id`;
   return null;
 }
 
-/** The schema id of a framed value. A registry's ids start at 1; others can still stand in a value. */
+/** The schema id of a framed value. A registry's ids start at 1, but a value may contain any number. */
 export function schemaIdOf(framed: Buffer): number {
   return framed.readInt32BE(1);
 }

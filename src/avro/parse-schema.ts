@@ -1,8 +1,8 @@
 /**
- * Registered schemas -> AvroType.
+ * Turns registered schemas into AvroTypes.
  *
- * Anyone who may register a schema may register a hostile one, so the work for one is bounded. A writer's defaults, docs,
- * orders and logical types play no part in reading, so a fault in them makes nothing unreadable.
+ * Anyone who may register a schema may register a hostile one, so the work for one schema is limited. Reading ignores a
+ * writer's defaults, docs, orders and logical types. So a fault in them makes no value unreadable.
  */
 import {
   SchemaError,
@@ -14,9 +14,12 @@ import {
   type PrimitiveKind,
 } from './schema.js';
 
-/** Types, fields, symbols and aliases of one schema: some ten times the largest that people write. `npm run bench:costs`: 1 to 2 ms. */
+/**
+ * Types, fields, symbols and aliases of one schema: about ten times the largest that people write. `npm run
+ * bench:costs`: 1 to 2 ms.
+ */
 export const MAX_SCHEMA_PARTS = 10_000;
-/** Types inside each other in the text of a schema; the stack takes some thousands. */
+/** Depth of types inside each other in the text of a schema. The stack allows some thousands. */
 export const MAX_SCHEMA_DEPTH = 200;
 const MAX_QUOTED_CHARACTERS = 80;
 
@@ -31,7 +34,7 @@ const PRIMITIVES: ReadonlySet<string> = new Set<PrimitiveKind>([
   'string',
 ]);
 
-/** Takes a type once it is known: a name may be used before its definition. */
+/** Receives a type when it is known: a schema may use a name before its definition. */
 type Put = (type: AvroType) => void;
 
 interface UnresolvedName {
@@ -54,7 +57,7 @@ class SchemaParser {
   readonly #unresolved: UnresolvedName[] = [];
   #parts = 0;
 
-  /** Each may use the names that the others define. @returns the last one */
+  /** Parses the schemas; each may use the names that the others define. @returns the last one */
   parse(schemas: readonly unknown[]): AvroType {
     let last = null as AvroType | null;
     for (const schema of schemas) {
@@ -66,14 +69,13 @@ class SchemaParser {
       if (type === undefined) throw new SchemaError(`its type ${quoted(name)} is not defined`);
       put(type);
     }
-    if (last === null) throw new SchemaError('it is only the name of a type');
+    if (last === null) throw new SchemaError('the schema is only the name of a type');
     return last;
   }
 
   #take(schema: unknown, namespace: string, depth: number, put: Put): void {
     this.#count(1);
-    if (depth > MAX_SCHEMA_DEPTH)
-      throw new SchemaError(`the schema has more than ${MAX_SCHEMA_DEPTH} types inside each other`);
+    if (depth > MAX_SCHEMA_DEPTH) throw new SchemaError(`the schema nests more than ${MAX_SCHEMA_DEPTH} types`);
     if (typeof schema === 'string') this.#takeName(schema, namespace, put);
     else if (Array.isArray(schema)) this.#takeUnion(schema, namespace, depth, put);
     else if (isObject(schema)) this.#takeObject(schema, namespace, depth, put);
@@ -183,7 +185,7 @@ class SchemaParser {
   }
 }
 
-/** Stands where a type will be put before anything is read. */
+/** A placeholder for a type that is set before anything is read. */
 const UNSET: AvroType = { kind: 'null' };
 
 function nameOf(schema: Json, enclosing: string): { readonly name: string; readonly namespace: string } {

@@ -1,25 +1,26 @@
-/** What the values of a reader's schema look like in JavaScript. */
+/** The form of a reader's values in JavaScript. */
+import { assertNever } from '../lib/assert-never.js';
 import { MalformedValueError } from './checked-tap.js';
 import { SchemaError, shortName, type AvroType, type RecordType } from './schema.js';
 
-/** What is made of a record. Without a shape, a record is an object of all its fields. */
+/** What a record becomes. Without a shape, a record becomes an object of all its fields. */
 export interface RecordShape {
   /** The fields whose values `make` gets, in this order. Other fields are checked but not kept. */
   readonly used: readonly string[];
   make(this: void, ...values: readonly unknown[]): unknown;
 }
 
-/** By the name of the record, without its namespace. */
+/** Shapes by the record's name, without its namespace. */
 export type RecordShapes = Readonly<Record<string, RecordShape>>;
 
-/** How the values of a reader's schema look in JavaScript. */
+/** The JavaScript form of a reader's values. */
 export interface ValueShapes {
   readonly records: RecordShapes;
-  /** What is made of a long beyond 2^53 - 1. */
+  /** Converts a long beyond 2^53 - 1. */
   readonly largeLong: (long: bigint) => unknown;
 }
 
-/** Objects of all fields, and longs that are numbers: what JSON can write. */
+/** Objects of all fields, and longs as numbers: the values that JSON can represent. */
 export const PLAIN_SHAPES: ValueShapes = {
   records: {},
   largeLong: (long) => {
@@ -29,7 +30,8 @@ export const PLAIN_SHAPES: ValueShapes = {
 
 /**
  * Checks that each record of a reader's schema has a shape, and that the schema has each field that a shape uses.
- * @throws SchemaError for the first that is missing
+ *
+ * @throws SchemaError for the first one that is missing
  */
 export function checkShapes(type: AvroType, shapes: RecordShapes): void {
   const seen = new Set<AvroType>();
@@ -41,7 +43,7 @@ export function checkShapes(type: AvroType, shapes: RecordShapes): void {
     if (part.kind === 'map') check(part.values);
     if (part.kind !== 'record') return;
     const shape = Object.hasOwn(shapes, shortName(part.name)) ? shapes[shortName(part.name)] : undefined;
-    if (shape === undefined) throw new SchemaError(`nothing is made of record ${part.name}: it has no shape`);
+    if (shape === undefined) throw new SchemaError(`record ${part.name} has no shape, so it cannot be read`);
     const missing = shape.used.find((used) => part.fields.every(({ name }) => name !== used));
     if (missing !== undefined)
       throw new SchemaError(`record ${part.name} has no field ${missing}, which its shape uses`);
@@ -51,7 +53,7 @@ export function checkShapes(type: AvroType, shapes: RecordShapes): void {
 }
 
 export interface ResolvedShape {
-  /** The place of each used field among the values that `make` gets. */
+  /** The position of each used field among the arguments of `make`. */
   readonly places: ReadonlyMap<string, number>;
   readonly make: (...values: readonly unknown[]) => unknown;
 }
@@ -63,14 +65,15 @@ export function shapeOf({ name, fields }: RecordType, shapes: RecordShapes): Res
   return { places, make: shape?.make ?? objectOf(used) };
 }
 
-/** Fields may have any name, `__proto__` too. */
+/** Builds an object; a field may have any name, even `__proto__`. */
 function objectOf(names: readonly string[]): ResolvedShape['make'] {
   return (...values) => Object.fromEntries(names.map((name, place) => [name, values[place]]));
 }
 
 /**
- * The value of a default that stands in a reader's schema.
- * @throws SchemaError if it is not one of the type
+ * The value of a default in a reader's schema.
+ *
+ * @throws SchemaError if it is not a value of the type
  */
 export function defaultValue(type: AvroType, json: unknown, shapes: RecordShapes): unknown {
   switch (type.kind) {
@@ -105,5 +108,7 @@ export function defaultValue(type: AvroType, json: unknown, shapes: RecordShapes
       }
       return make(...values);
     }
+    default:
+      return assertNever(type);
   }
 }

@@ -1,26 +1,29 @@
-/** How the fields of a record are read, one after the other. */
+/** Reads the fields of a record, one after the other. */
 import type { CheckedTap } from './checked-tap.js';
 import { skipBytes } from './skip.js';
 
 export type Read = (tap: CheckedTap) => unknown;
 
-/** Of texts, which most fields are. */
+/** Reads a text, the most common kind of field. */
 export const readString: Read = (tap) => tap.readString();
 
-/** The place of a field that is passed over. */
+/** The place of a field that is skipped. */
 export const DISCARD = -1;
-/** Writer's fields that are read by code of their own; the few of a wider record that somebody uses are worth no code. */
+/**
+ * Up to this many writer's fields, a record is read by generated code. For the few used fields of a wider record that
+ * is not worth it.
+ */
 const MAX_GENERATED_FIELDS = 200;
 
 export interface Step {
   readonly read: Read;
-  /** Among the values that `make` gets; or DISCARD. */
+  /** Position among the arguments of `make`, or DISCARD. */
   readonly place: number;
 }
 
 /**
- * Reads the fields of a record in the writer's order. The code is generated, which decodes events a fifth faster than a
- * loop over functions. Only numbers of ours are in it, and nothing of the schema.
+ * Reads the fields of a record in the writer's order. Generated code decodes events a fifth faster than a loop over
+ * functions. It contains only numbers from this file, and nothing from the schema.
  *
  * @param defaults the values of the places that no step fills
  */

@@ -1,9 +1,10 @@
 /**
- * Avro's schema resolution: how values of a writer's type are read as a reader's type.
+ * Avro's schema resolution: reads values of a writer's type as a reader's type.
  *
- * It goes by value, as in Java Avro. A part of the writer's schema that does not fit the reader's refuses the values that
- * have that part, with the reason, and no other values.
+ * It decides for each value, as Java Avro does. If a part of the writer's schema does not fit the reader's, it refuses
+ * only the values that contain that part, with the reason.
  */
+import { assertNever } from '../lib/assert-never.js';
 import { MalformedValueError } from './checked-tap.js';
 import { DISCARD, readRecord, readString, type Read, type Step } from './record-steps.js';
 import { defaultValue, shapeOf, type ValueShapes } from './record-shape.js';
@@ -22,11 +23,11 @@ import { Skips } from './skip.js';
 
 export interface Resolution {
   readonly read: Read;
-  /** The reader's type accepts each value of the writer's type. */
+  /** Whether the reader's type accepts each value of the writer's type. */
   readonly acceptsAll: boolean;
 }
 
-/** What each kind of the writer's is read as, in addition to the same kind. */
+/** For each kind of the writer, the other kinds that it can be read as. */
 const PROMOTIONS: Partial<Readonly<Record<AvroType['kind'], readonly AvroType['kind'][]>>> = {
   int: ['long', 'float', 'double'],
   long: ['float', 'double'],
@@ -39,15 +40,15 @@ const PROMOTIONS: Partial<Readonly<Record<AvroType['kind'], readonly AvroType['k
 export class Resolver {
   readonly #shapes: ValueShapes;
   readonly #skips = new Skips();
-  /** Records may contain themselves; and a schema may name one type thousands of times. */
+  /** Resolutions so far. Records may contain themselves, and a schema may name one type thousands of times. */
   readonly #named = new Map<NamedType, Map<NamedType, Resolution>>();
 
-  /** @param shapes of the reader's values */
+  /** @param shapes the form of the reader's values */
   constructor(shapes: ValueShapes) {
     this.#shapes = shapes;
   }
 
-  /** @param where the field that both types are of, for messages */
+  /** @param where the field that both types belong to, for messages */
   resolve(reader: AvroType, writer: AvroType, where: string): Resolution {
     if (writer.kind === 'union') return this.#writersUnion(reader, writer, where);
     if (reader.kind === 'union') {
@@ -77,6 +78,8 @@ export class Resolver {
       case 'bytes':
       case 'string':
         return accepting(primitive(reader.kind, writer.kind as PrimitiveKind));
+      default:
+        return assertNever(reader);
     }
   }
 
@@ -103,7 +106,7 @@ export class Resolver {
     this.#named.set(reader, ofReader);
     const known = ofReader.get(writer);
     if (known !== undefined) return known;
-    // Until the types are resolved, a field that is of them again goes by way of this.
+    // Until the types are resolved, a field of the same types uses this entry.
     ofReader.set(writer, { read: (tap) => resolved.read(tap), acceptsAll: false });
     const resolved = resolve();
     ofReader.set(writer, resolved);
@@ -129,14 +132,14 @@ export class Resolver {
       acceptsAll &&= resolution.acceptsAll;
       const place = places.get(target.name);
       if (place !== undefined) return { read: resolution.read, place };
-      // Not used, but its value must be one of ours anyway.
+      // The field is not used, but its value must fit our schema anyway.
       return { read: resolution.acceptsAll ? this.#skips.of(field.type) : resolution.read, place: DISCARD };
     });
     return { read: readRecord(steps, defaults, make), acceptsAll };
   }
 }
 
-/** The reader's field that each field of the writer is read as: by name, else by an alias of the reader's. */
+/** The reader's field for each field of the writer: by name, otherwise by an alias of the reader. */
 function sourcesOf(reader: RecordType, writer: RecordType): ReadonlyMap<Field, Field> {
   const byName = new Map(writer.fields.map((field) => [field.name, field]));
   const sources = new Map<Field, Field>();
@@ -148,21 +151,21 @@ function sourcesOf(reader: RecordType, writer: RecordType): ReadonlyMap<Field, F
   return sources;
 }
 
-/** The reader's branch for a writer's type: the same type if there is one, else the first that it can be read as. */
+/** The reader's branch for a writer's type: the same type if there is one, otherwise the first that can read it. */
 function branchFor({ branches }: UnionType, writer: AvroType): AvroType | null {
   const same = branches.filter((branch) => branch.kind === writer.kind && fits(branch, writer));
   const fullName = same.find((branch) => 'name' in branch && 'name' in writer && branch.name === writer.name);
   return fullName ?? same[0] ?? branches.find((branch) => fits(branch, writer)) ?? null;
 }
 
-/** Whether values of the writer's type can be read as the reader's, but for what is inside of them. */
+/** Whether values of the writer's type can be read as the reader's, apart from their content. */
 function fits(reader: AvroType, writer: AvroType): boolean {
   if (reader.kind !== writer.kind) return PROMOTIONS[writer.kind]?.includes(reader.kind) === true;
   if (reader.kind === 'fixed' && writer.kind === 'fixed' && reader.size !== writer.size) return false;
   return !('name' in reader) || namesFit(reader, writer as NamedType);
 }
 
-/** Names without their namespaces decide: a producer's own namespace makes no other type. */
+/** Compares names without their namespaces: a producer's own namespace does not make another type. */
 function namesFit(reader: NamedType, writer: NamedType): boolean {
   const name = shortName(writer.name);
   return shortName(reader.name) === name || reader.aliases.some((alias) => shortName(alias) === name);
@@ -173,7 +176,7 @@ function accepting(read: Read): Resolution {
 }
 
 function refusal(reader: AvroType, writer: AvroType, where: string): Resolution {
-  const what = reader.kind === 'union' ? `${where} is of a kind that this version does not know: ` : `${where}: `;
+  const what = reader.kind === 'union' ? `${where} is of a kind unknown to this version: ` : `${where}: `;
   const wanted = reader.kind === 'union' ? reader.branches.map(describeType).join(' or ') : describeType(reader);
   return refusing(`${what}${describeType(writer)} cannot be read as ${wanted}`);
 }
@@ -197,7 +200,7 @@ function arrayOf({ read, acceptsAll }: Resolution): Resolution {
   return { read: readArray, acceptsAll };
 }
 
-/** Keys may be any text, `__proto__` too. */
+/** Reads a map; a key may be any text, even `__proto__`. */
 function mapOf({ read, acceptsAll }: Resolution): Resolution {
   const entries = arrayOf({ read: (tap) => [tap.readString(), read(tap)], acceptsAll });
   return { read: (tap) => Object.fromEntries(entries.read(tap) as [string, unknown][]), acceptsAll };
@@ -209,7 +212,8 @@ function enumOf(reader: EnumType, writer: EnumType, where: string): Resolution {
   const read: Read = (tap) => {
     const index = tap.readIndex(symbols.length);
     const symbol = symbols[index] as string | null;
-    if (symbol === null) throw new MalformedValueError(`${where}: ${writer.symbols[index]} is not a symbol of ours`);
+    if (symbol === null)
+      throw new MalformedValueError(`${where}: ${writer.symbols[index]} is not a symbol that company-sync knows`);
     return symbol;
   };
   return { read, acceptsAll: !symbols.includes(null) };
@@ -232,5 +236,7 @@ function primitive(reader: Exclude<PrimitiveKind, 'long'>, writer: PrimitiveKind
       return (tap) => tap.readBytes();
     case 'string':
       return readString;
+    default:
+      return assertNever(reader);
   }
 }

@@ -1,19 +1,19 @@
-/** Avro schemas as the readers use them: names resolved, and nothing that plays no part in reading. */
+/** Avro schemas in the form that the readers use: names are resolved, and parts that reading ignores are left out. */
 
-/** A schema that no value can be read with: not Avro, or larger than the limits below. */
+/** No value can be read with the schema: it is not Avro, or it exceeds the limits of parse-schema.ts. */
 export class SchemaError extends Error {
   override readonly name = 'SchemaError';
 }
 
-/** A schema that a registry has, but that cannot be used, with the reason. It passes where a schema is expected. */
+/** A schema that a registry has but that cannot be used, with the reason. It can be passed instead of a schema. */
 export class UnusableSchema {
   constructor(readonly why: string) {}
 }
 
-/** A schema whose text uses types that are registered as subjects of their own. */
+/** A schema that uses types registered as subjects of their own. */
 export class SchemaWithReferences {
   /**
-   * @param references each after the ones that it refers to itself
+   * @param references sorted so that each comes after those that it refers to
    * @param schema as parsed JSON
    */
   constructor(
@@ -70,7 +70,7 @@ export interface Field {
   readonly name: string;
   readonly aliases: readonly string[];
   type: AvroType;
-  /** As JSON; undefined without one. Only a reader's default is ever looked at. */
+  /** As JSON; undefined if there is none. Only a reader's default is ever used. */
   readonly default: unknown;
 }
 
@@ -82,7 +82,7 @@ export function shortName(fullName: string): string {
   return fullName.slice(fullName.lastIndexOf('.') + 1);
 }
 
-/** How messages call the type. */
+/** The type's name in messages. */
 export function describeType(type: AvroType): string {
   return 'name' in type ? `${type.kind} ${shortName(type.name)}` : type.kind;
 }

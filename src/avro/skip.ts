@@ -1,13 +1,14 @@
-/** How values of a writer's type are passed over when nobody reads them. */
+/** Skips values of a writer's type that are not used. */
+import { assertNever } from '../lib/assert-never.js';
 import type { CheckedTap } from './checked-tap.js';
 import type { AvroType, RecordType } from './schema.js';
 
 export type Skip = (tap: CheckedTap) => void;
 
-/** Of texts, which most fields are. */
+/** Skips a text, the most common kind of field. */
 export const skipBytes: Skip = (tap) => tap.skipBytes();
 
-/** Makes one `Skip` for each record of a writer's schema, however often the schema names it. */
+/** Makes one `Skip` for each record of a writer's schema, however often the schema names the record. */
 export class Skips {
   readonly #records = new Map<RecordType, Skip>();
 
@@ -38,6 +39,8 @@ export class Skips {
         return this.#branches(type.branches.map((branch) => this.of(branch)));
       case 'record':
         return this.#record(type);
+      default:
+        return assertNever(type);
     }
   }
 
@@ -65,7 +68,8 @@ export class Skips {
     let fields: readonly Skip[] | null = null;
     const skip: Skip = (tap) => {
       tap.enterRecord(type.fields.length + 1);
-      // Prepared at the first use: a field may be of this record again, or lead through thousands of other records.
+      // Prepared at the first use: a field may have this record's type again, or lead through thousands of other
+      // records.
       fields ??= type.fields.map((field) => this.of(field.type));
       for (const skipField of fields) skipField(tap);
       tap.leaveRecord();

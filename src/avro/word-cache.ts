@@ -1,18 +1,19 @@
 /**
- * Short texts that come again and again (status words, data types), each made once.
+ * Returns one string object for short texts that occur again and again (status words, data types).
  *
- * Making a string of bytes costs more than finding one; and equal strings that are one object are found faster in maps
- * and take memory once. Bounded: each word has one slot, which holds the last word that came to it.
+ * Making a string from bytes costs more than finding an existing one. If equal strings are one object, maps find them
+ * faster and they take memory once. The size is limited: each word has one slot, and a slot holds the last word stored
+ * in it.
  */
 const SLOTS = 1024;
-/** Ids are longer, and are not looked for here: they seldom come again soon. */
+/** Ids are longer and are not cached: they seldom repeat soon. */
 const MAX_WORD_BYTES = 24;
 const ASCII_END = 0x80;
 
 export class WordCache {
   readonly #words = new Array<string>(SLOTS).fill('');
 
-  /** The text of `bytes` from `start` to `end`; null if it must not be kept: too long, or not ASCII. */
+  /** The text of `bytes` from `start` to `end`; null if it is not cached: too long, or not ASCII. */
   wordOf(bytes: Uint8Array, start: number, end: number): string | null {
     if (end - start > MAX_WORD_BYTES) return null;
     let hash = end - start;

@@ -1,4 +1,4 @@
-/** Values of the client-settings topic -> what the client chose. */
+/** Turns values of the client-settings topic into the clients' choices. */
 import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
@@ -11,7 +11,7 @@ export interface ClientSetting {
   readonly policy: Policy;
 }
 
-/** A setting that cannot be read: to be reported; the client keeps what was in force. */
+/** A setting that cannot be read. The caller reports it; the client keeps its present setting. */
 export interface UnreadableSetting {
   readonly kind: 'unreadable';
   readonly why: string;
@@ -26,13 +26,13 @@ interface RawSetting {
   readonly synchronizedTrigger: string;
 }
 
-/** Stands for a choice that a newer portal may offer. The contract's own enum has no default. */
+/** Stands for a choice that a newer portal may offer. The enum of the contract has no default. */
 const UNKNOWN_TRIGGER = 'UNKNOWN_TRIGGER';
 
 /** Reads values of one registered schema. */
 export type ClientSettingsReader = ValueReader<RawSetting>;
 
-/** Our `ClientSettings`. */
+/** The `ClientSettings` schema of company-sync. */
 export class ClientSettingsSchema {
   readonly #settings: AvroReader<RawSetting>;
 
@@ -55,9 +55,9 @@ export class ClientSettingsDecoder {
   }
 
   /**
-   * One result for each value, in their order. Tombstones have no value and are the caller's.
+   * Decodes values; returns one result for each, in their order. A tombstone has no value: the caller handles it.
    *
-   * @throws RegistryUnavailableError where a schema could not be asked for; DecodingAbortedError
+   * @throws RegistryUnavailableError if the registry gave no usable answer about a schema; DecodingAbortedError
    */
   async decodeBatch(
     values: readonly Buffer[],
@@ -80,7 +80,7 @@ export class ClientSettingsDecoder {
   }
 }
 
-/** @param schema of the value; undefined if it is unknown */
+/** @param schema the schema of the value; undefined if unknown */
 function decodeSetting(value: Buffer, schema: ClientSettingsReader | undefined): ClientSetting | UnreadableSetting {
   const fault = framingFault(value);
   if (fault !== null) return unreadable(fault);
@@ -88,13 +88,13 @@ function decodeSetting(value: Buffer, schema: ClientSettingsReader | undefined):
   if (schema === undefined) return unreadable(`the schema registry has no schema ${id}`);
   try {
     const { clientId, synchronizedTrigger } = schema.read(value);
-    // No record that is read has such a client. Its id is not quoted.
+    // No record that is accepted has such a client. The message does not quote its id.
     if (utf8Bytes(clientId) > MAX_TEXT_BYTES)
       return unreadable(`its clientId has ${utf8Bytes(clientId)} bytes, and at most ${MAX_TEXT_BYTES} are allowed`);
     if (isPolicy(synchronizedTrigger)) return { kind: 'setting', clientId, policy: synchronizedTrigger };
-    return unreadable(`client ${clientId} chose a synchronizedTrigger that this version does not know`);
+    return unreadable(`client ${clientId} chose a synchronizedTrigger unknown to this version`);
   } catch (error) {
-    // The cause of any error in reading these bytes is in these bytes.
+    // Any error in reading these bytes is caused by these bytes.
     return unreadable(`it cannot be read as ClientSettings from schema ${id}: ${(error as Error).message}`);
   }
 }
@@ -103,11 +103,16 @@ function unreadable(why: string): UnreadableSetting {
   return { kind: 'unreadable', why };
 }
 
+const POLICIES: Readonly<Record<Policy, true>> = { FIRST_DATASET: true, ALL_DATASETS: true };
+
 function isPolicy(trigger: string): trigger is Policy {
-  return trigger === 'FIRST_DATASET' || trigger === 'ALL_DATASETS';
+  return Object.hasOwn(POLICIES, trigger);
 }
 
-/** Gives enums without a default one, so that a symbol added by a writer spoils its own record and not its schema. */
+/**
+ * Gives enums without a default one. So a symbol added by a writer only makes its own record unreadable, not the
+ * schema.
+ */
 function withUnknownTrigger({ fields, ...record }: RecordSchema): object {
   const tolerant = fields.map((field) => {
     const type = field.type as {

@@ -1,12 +1,12 @@
 /**
- * The branches of `SyncEvent.payload`, read as the domain's payloads, and the limits of one record, which are checked
- * before anything is loaded for it. Fields that are not named here are not used.
+ * Reads the branches of `SyncEvent.payload` as the domain's payloads, and checks the limits of one record before anything is
+ * loaded for it. Fields that are not named here are not used.
  */
 import type { RecordShapes } from '../avro/record-shape.js';
 import type { DatasetStatusChanged, LinkSyncQueued, Payload, SyncTrigger } from '../domain/events.js';
 import { MAX_NAMED_DATASETS, MAX_TEXT_BYTES, utf8Bytes, type LimitExceeded } from '../domain/limits.js';
 
-/** A status as it was read: its limits cover two fields that the domain has no use for. */
+/** A status as it was read. Two of its fields are only checked against limits; the domain does not use them. */
 export interface ReadStatus extends DatasetStatusChanged {
   readonly connectionId: string;
   readonly dataType: string;
@@ -79,7 +79,7 @@ export const PAYLOAD_SHAPES = {
   AnnouncedElsewhere: { used: [], make: () => ANNOUNCED_ELSEWHERE },
 } satisfies RecordShapes & Record<PayloadRecord, unknown>;
 
-/** Without what only its limits cover. */
+/** Leaves out the fields that are only checked against limits. */
 export function payloadOf(read: ReadPayload): Payload {
   if (read.kind !== 'status') return read;
   const { kind, datasetId, status, trigger, revision } = read;

@@ -1,4 +1,4 @@
-/** A record that cannot be read as an event. */
+/** A bad record: one that cannot be read as an event, or that exceeds a limit. */
 import type { InputEvent, PoisonCode } from '../domain/events.js';
 import type { LogRecord } from '../lib/record.js';
 
@@ -7,11 +7,11 @@ export interface Poison {
   readonly code: PoisonCode;
   /** What is wrong, where, and what to do about it; for people. */
   readonly message: string;
-  /** The company that the record's key names, which must be held; null if the key is missing, not UTF-8 or too long. */
+  /** The company to hold, from the record's key. Null if the key is missing, not UTF-8 or too long. */
   readonly heldCompanyId: string | null;
 }
 
-/** What became of one input record. */
+/** The result of decoding one input record. */
 export type Decoded = InputEvent | Poison;
 
 export function isPoison(decoded: Decoded): decoded is Poison {

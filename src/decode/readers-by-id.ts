@@ -1,10 +1,10 @@
-/** Readers of values by the ids of the schemas that they were written with: for topics that anyone may write to. */
+/** Keeps readers of values by the schema ids that the values were written with, for topics that anyone may write to. */
 import type { AvroReader, ValueReader } from '../avro/avro-reader.js';
 import type { SchemaSource } from './schema-source.js';
 
 /**
- * Characters of the schemas whose readers are kept; the reader made of one takes at most about 50 bytes for each. The latest is
- * kept whatever its length.
+ * Characters of the schemas whose readers are kept. A reader takes at most about 50 bytes for each character of its
+ * schema. The latest reader is kept whatever its length.
  */
 export const MAX_READER_CHARACTERS = 1_024 * 1_024;
 
@@ -14,7 +14,7 @@ interface Kept<T> {
 }
 
 export class ReadersById<T> {
-  /** The one used longest ago first. */
+  /** In the order of their last use, oldest first. */
   readonly #kept = new Map<number, Kept<T>>();
   #characters = 0;
 
@@ -23,7 +23,7 @@ export class ReadersById<T> {
     private readonly readers: AvroReader<T>,
   ) {}
 
-  /** Null for an id that the registry does not have. @throws RegistryUnavailableError */
+  /** The reader for a schema id; null if the registry does not have the id. @throws RegistryUnavailableError */
   async of(id: number): Promise<ValueReader<T> | null> {
     const known = this.#kept.get(id);
     if (known !== undefined) {

@@ -1,13 +1,17 @@
 /**
- * Keeps a wrong registry from turning all input into dead letters. A registry that knows none of the ids in use looks like
- * producers who are all wrong: each record would be an `unknown-schema`, and each company be held. So if nothing but unknown
- * ids comes from many companies, the registry is asked for ids that this deployment has used: those that were decoded last,
- * and those of records all over the input. If it has none of them either, the partition waits as in an outage, until the
- * registry has one or an operator confirms. If it has one, it is the right registry, and the records are bad.
+ * Keeps a wrong registry from turning all input into dead letters.
  *
- * One brake serves all partitions of a process, which share the registry: a single record that was decoded, in any of them,
- * shows that it is the right one. A restart begins to count again; the records that were stopped are then read again.
+ * A registry that knows none of the ids in use looks the same as producers that are all wrong. Each record would be an
+ * `unknown-schema`, and each company would be on hold. So if only unknown ids come from many companies, the brake asks
+ * the registry for ids that this deployment has used: the ids decoded last, and the ids of records all over the input.
+ * If the registry has none of them either, the partition waits as in an outage, until the registry has one or an
+ * operator confirms. If it has one, it is the right registry, and the records are bad.
+ *
+ * One brake serves all partitions of a process, because they share the registry. A single decoded record in any of them
+ * shows that the registry is the right one. After a restart the count starts again, and the stopped records are read
+ * again.
  */
+import type { PoisonCode } from '../domain/events.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { Clock } from '../lib/clock.js';
 import { Coalesced } from '../lib/coalesced.js';
@@ -16,28 +20,31 @@ import { unlessAborted } from './schema-resolution.js';
 import { isPoison, type Decoded } from './poison.js';
 import { RegistryUnavailableError, type SchemaSource } from './schema-source.js';
 
-/** So many companies with unknown ids, and no record of a known id, make the registry suspect. */
+/** If this many companies have unknown ids, and no record has a known id, the registry is suspect. */
 export const SUSPECT_COMPANIES = 20;
-/** After a record of a known id so many records of unknown ones must follow: a single producer may send a burst of them. */
+/**
+ * After a record with a known id, this many records with unknown ids must follow: a single producer may send a burst of
+ * them.
+ */
 export const SUSPECT_RECORDS = 1_000;
-/** Ids that were decoded last, which a suspect registry is asked for. */
+/** Number of recently decoded ids for which a suspect registry is asked. */
 const MAX_KNOWN_IDS = 10;
-/** Milliseconds for which ids that were found in the input are good. A suspect registry is asked for them every few seconds. */
+/** Milliseconds for which ids found in the input stay valid. A suspect registry is asked for them every few seconds. */
 export const SAMPLE_AGAIN_MS = 60_000;
 
 /** The registry answers, but it may be the wrong one. */
 export class UnconfirmedSchemasError extends RegistryUnavailableError {}
 
 export interface RegistryBrakeOptions {
-  /** An operator has confirmed that unknown ids are the producers' fault: nothing is stopped. */
+  /** An operator has confirmed that the producers cause the unknown ids: the brake stops nothing. */
   readonly isConfirmed: boolean;
   readonly decoder: {
     decodeBatch(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[]>;
-    /** Unknown ids are asked for again from now on. */
+    /** From now on, unknown ids are asked for again. */
     forgetDenials(): void;
   };
   readonly source: SchemaSource;
-  /** Schema ids that records all over the input have, not many. Never rejects. */
+  /** A small number of schema ids from records all over the input. Never rejects. */
   readonly sampleIds: () => Promise<ReadonlySet<number>>;
   readonly clock: Pick<Clock, 'now'>;
 }
@@ -45,15 +52,15 @@ export interface RegistryBrakeOptions {
 export class RegistryBrake {
   readonly #options: RegistryBrakeOptions;
   readonly #companies = new Set<string>();
-  /** Records of unknown ids since the last one of a known id; Infinity before the first of those. */
+  /** Records with unknown ids since the last record with a known id; Infinity before the first known id. */
   #unknownInARow = Infinity;
-  /** The one decoded longest ago first. */
+  /** In the order of their last decoding, oldest first. */
   readonly #knownIds = new Set<number>();
   #sampled: { readonly ids: ReadonlySet<number>; readonly atMs: number } | null = null;
   readonly #proof = new Coalesced(() => this.#hasOurs());
-  /** Records were stopped, and the registry was not found to be the right one since. */
+  /** Records were stopped, and the registry was not found to be the right one since then. */
   #hasStopped = false;
-  /** How often denials of a registry that was suspect were forgotten. */
+  /** How often the denials of a suspect registry were discarded. */
   #forgotten = 0;
 
   constructor(options: RegistryBrakeOptions) {
@@ -61,8 +68,10 @@ export class RegistryBrake {
   }
 
   /**
-   * Decodes as the decoder does. Nothing may be decided on records that it stops: call it again with the same ones.
-   * @throws UnconfirmedSchemasError if the partition is to wait; what the decoder throws
+   * Decodes as the decoder does. If it throws, the caller must decide nothing about these records and call it again
+   * with the same records.
+   *
+   * @throws UnconfirmedSchemasError if the partition must wait; what the decoder throws
    */
   async decode(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[]> {
     const { decoder, isConfirmed } = this.#options;
@@ -79,12 +88,12 @@ export class RegistryBrake {
         }
         this.#isRight();
       } else this.#unknownInARow += unknown;
-      // What a suspect registry has denied says nothing: the right one is asked.
+      // The denials of a suspect registry say nothing: the ids are asked for again.
       if (forgotten === this.#forgotten) return decoded;
     }
   }
 
-  /** @returns how many records of unknown ids there are after the last one of a known id */
+  /** @returns the number of records with unknown ids after the last record with a known id */
   #count(records: readonly LogRecord[], decoded: readonly Decoded[]): number {
     const lastKnown = decoded.findLastIndex(hasKnownId);
     if (lastKnown >= 0) {
@@ -123,7 +132,7 @@ export class RegistryBrake {
   }
 
   async #hasOneOf(ids: ReadonlySet<number>): Promise<boolean> {
-    // Ids start at 1; a registry may well fail on others, which must not pass for an outage.
+    // Ids start at 1. A registry may fail on other numbers, and that must not count as an outage.
     for (const id of ids) if (id >= 1 && (await this.#options.source.schemaById(id)) !== null) return true;
     return false;
   }
@@ -145,17 +154,26 @@ export class RegistryBrake {
   }
 }
 
-/** The registry has the id that the record names. */
+/** Whether the registry has the id that the record names. */
 function hasKnownId(decoded: Decoded): boolean {
-  if (!isPoison(decoded)) return true;
-  return decoded.code !== 'unknown-schema' && decoded.code !== 'missing-key' && decoded.code !== 'bad-framing';
+  return !isPoison(decoded) || HAS_KNOWN_ID[decoded.code];
 }
+
+const HAS_KNOWN_ID: Readonly<Record<PoisonCode, boolean>> = {
+  'missing-key': false,
+  'bad-framing': false,
+  'unknown-schema': false,
+  undecodable: true,
+  'key-mismatch': true,
+  'too-many-datasets': true,
+  'too-large': true,
+};
 
 function suspect(): UnconfirmedSchemasError {
   return new UnconfirmedSchemasError(
-    `the schema registry has none of the schema ids of ${SUSPECT_COMPANIES} or more companies, nor of the other records ` +
-      'of the input that were looked at: it may be the wrong one. Check SCHEMA_REGISTRY_URL; the partition goes on by ' +
-      'itself when the registry has an id. If the producers are wrong, set the records aside and hold their companies: ' +
-      'company-sync run --consent unknown-schemas',
+    `the schema registry has none of the schema ids of ${SUSPECT_COMPANIES} or more companies, nor of the ` +
+      'other sampled records of the input: it may be the wrong one. Check SCHEMA_REGISTRY_URL; the partition continues ' +
+      'without a restart when the registry has an id. If the producers are wrong, set the records aside and hold their ' +
+      'companies: company-sync run --consent unknown-schemas',
   );
 }

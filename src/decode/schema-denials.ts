@@ -1,30 +1,31 @@
 /**
- * What the registry has denied: for each schema id since when, and whether the id counts as unknown.
+ * The registry's denials: for each schema id, since when it was denied, and whether it counts as unknown.
  *
- * Records of an unknown id are dead letters permanently, so one denial is not enough: a registry that restarts, lags
- * behind or was restored from a backup denies ids too. An id is unknown if the registry denied it on every try over
- * 10 s and in between answered for an id that is known to exist. This holds for a minute, then the id is asked again.
+ * A record with an unknown id becomes a dead letter permanently, so one denial is not enough. A registry that restarts,
+ * lags behind or was restored from a backup denies ids too. An id is unknown if the registry denied it on every try
+ * over 10 s and in between answered for an id that is known to exist. This result holds for a minute; then the id is
+ * asked for again.
  */
 
 /** Milliseconds from the first denial of an id to the denial that makes it unknown. */
 export const UNKNOWN_AFTER_MS = 10_000;
 /** An unknown id is asked for again after this many milliseconds. */
 export const ASK_AGAIN_MS = 60_000;
-/** An id that a repair comes in is asked again after this many milliseconds: its schema may have just been registered. */
+/** An id used by a repair is asked for again after this many milliseconds: its schema may have just been registered. */
 export const ASK_FOR_REPAIR_MS = 100;
 /**
- * Ids remembered between batches, of about 130 bytes each (`npm run bench:costs`). A batch keeps its own ids until it is
- * decoded, so that a producer who sends more ids than this only loses what an earlier batch has found out.
+ * Ids remembered between batches, about 130 bytes each (`npm run bench:costs`). A batch keeps its own ids until it is
+ * decoded. So if a producer sends more ids than this, only the findings of earlier batches are lost.
  */
 export const MAX_REMEMBERED_IDS = 10_000;
 
 export class Denial {
-  /** When the first and the last denial of the row came. */
+  /** Times of the first and the last denial in the present uninterrupted series. */
   #firstAt: number | null = null;
   #lastAt = -Infinity;
-  /** The registry has answered for a known id after the first denial, and since the id was last found to be unknown. */
+  /** The registry has answered for a known id after the first denial, and since the id last became unknown. */
   #isRegistryConfirmed = false;
-  /** When the id was last found to be unknown; null before that. */
+  /** When the id was last found unknown; null before that. */
   #unknownAt: number | null = null;
 
   constructor(readonly id: number) {}
@@ -34,7 +35,7 @@ export class Denial {
     return this.#lastAt;
   }
 
-  /** Whether the registry must answer for a known id before another denial of this one counts. */
+  /** Whether the registry must answer for a known id before another denial of this id counts. */
   get needsConfirmation(): boolean {
     return this.#firstAt !== null && !this.#isRegistryConfirmed;
   }
@@ -43,13 +44,13 @@ export class Denial {
     return this.#unknownAt !== null && now >= this.#unknownAt && now - this.#unknownAt < ASK_AGAIN_MS;
   }
 
-  /** Milliseconds until a denial can make the id unknown; 0 too before the first denial. */
+  /** Milliseconds until a denial can make the id unknown; also 0 before the first denial. */
   restMs(now: number): number {
     return this.#firstAt === null ? 0 : Math.max(0, this.#firstAt + UNKNOWN_AFTER_MS - now);
   }
 
   note(now: number): void {
-    // The machine's time may be set back.
+    // The machine's clock may be set back.
     if (this.#firstAt === null || now < this.#lastAt) this.#restart(now);
     this.#lastAt = now;
     if (!this.#isRegistryConfirmed || this.restMs(now) > 0) return;
@@ -61,7 +62,10 @@ export class Denial {
     if (this.#firstAt !== null) this.#isRegistryConfirmed = true;
   }
 
-  /** A try that gave no answer breaks the row. An id that was unknown before needs no second row. */
+  /**
+   * Call it for a try without an answer: the series starts again. An id that was already unknown needs no second
+   * series.
+   */
   interrupt(): void {
     if (this.#unknownAt === null) this.#restart(null);
   }
@@ -74,12 +78,12 @@ export class Denial {
   }
 }
 
-/** The denials of the ids that were used last. */
+/** The denials of the most recently used ids. */
 export class Denials {
-  /** By id, the one used longest ago first. */
+  /** By id, in the order of their last use, oldest first. */
   readonly #byId = new Map<number, Denial>();
 
-  /** The denials of an id, new if none are remembered. The caller may keep the object after it is forgotten here. */
+  /** The denials of an id; new if none are remembered. The caller may keep the object after it is dropped here. */
   of(id: number): Denial {
     const denial = this.#byId.get(id) ?? new Denial(id);
     this.#byId.delete(id);

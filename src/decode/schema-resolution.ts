@@ -1,31 +1,31 @@
-/** Registered schemas by id, each asked for once and compiled once; ids that the registry does not have. */
+/** Registered schemas by id, each requested and compiled once. Also decides which ids the registry does not have. */
 import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { LongPromise } from '../lib/long-promise.js';
 import { ASK_FOR_REPAIR_MS, Denials, type Denial } from './schema-denials.js';
 import { RegistryUnavailableError, type SchemaSource } from './schema-source.js';
 
-/** Pauses between two tries for ids that the registry denies, in milliseconds. */
+/** Pauses between two tries for denied ids, in milliseconds. */
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 2_000;
-/** Ids that one try asks for only to notice early that they were registered meanwhile. */
+/** Number of ids that one try requests early, only to notice sooner if they were registered meanwhile. */
 const MAX_EARLY_IDS = 100;
-/** Questions of one batch that are under way at a time. */
+/** Requests of one batch in progress at a time. */
 const MAX_QUESTIONS = 8;
 /**
- * Characters of the schemas that are kept: more than a thousand schemas of the usual size. A compiled schema of optional
- * texts takes 34 bytes for each character (`npm run bench:costs`), so this is about 70 MB of such schemas.
+ * Characters of the kept schemas: more than a thousand schemas of the usual size. A compiled schema of optional texts
+ * takes 34 bytes for each character (`npm run bench:costs`). So this is about 70 MB of such schemas.
  */
 const MAX_KEPT_CHARACTERS = 2 * 1024 * 1024;
-/** Ids named in a message. */
+/** The number of ids that a message names. */
 const MAX_NAMED_IDS = 10;
 
 export interface SchemaResolutionOptions<T> {
   readonly source: SchemaSource;
   readonly clock: Clock;
-  /** What is kept of a schema; must not throw for a schema that it cannot use. */
+  /** Makes the object that is kept for a schema. Must not throw for a schema that it cannot use. */
   readonly compile: (schema: object) => T;
-  /** An id that certainly exists, such as that of the outbound schema. */
+  /** An id that certainly exists, such as the id of the outbound schema. */
   readonly knownId: number;
 }
 
@@ -36,7 +36,7 @@ interface Kept<T> {
 
 export class SchemaResolution<T> {
   readonly #options: SchemaResolutionOptions<T>;
-  /** The one that was asked for longest ago first. */
+  /** In the order of their requests, oldest first. */
   readonly #compiled = new Map<number, Kept<T>>();
   #keptCharacters = 0;
   readonly #denials = new Denials();
@@ -48,36 +48,38 @@ export class SchemaResolution<T> {
     this.#confirmedId = options.knownId;
   }
 
-  /** What `compile` made of the schema; undefined if it is not kept at present. */
+  /** The compiled schema; undefined if it is not kept now. */
   get(id: number): T | undefined {
     return this.#compiled.get(id)?.compiled;
   }
 
   /**
-   * As `get`, for an id that the registry has: it is asked again if the schema was dropped because others are kept.
-   * @throws RegistryUnavailableError, also if the registry denies the id now; DecodingAbortedError
+   * As `get`, for an id that the registry has. If the schema was dropped to keep others, requests it again.
+   *
+   * @throws RegistryUnavailableError, also if the registry now denies the id; DecodingAbortedError
    */
   async read(id: number, signal: AbortSignal): Promise<T> {
     const kept = this.get(id);
     if (kept !== undefined) return kept;
     const schema = await this.#schemaById(id, signal);
-    if (schema === null) throw new RegistryUnavailableError(`the schema registry denies id ${id}, which it had`);
+    if (schema === null)
+      throw new RegistryUnavailableError(`the schema registry now denies id ${id}, which it had before`);
     return this.#keep(id, schema);
   }
 
-  /** What was denied so far says nothing any more: another registry has answered. */
+  /** Discards all denials so far: another registry gave them. */
   forgetDenials(): void {
     this.#denials.clear();
   }
 
   /**
-   * Finds out which of `ids` the registry has. All unknown ids wait together, and those that are known to be unknown do not
-   * wait again.
+   * Finds out which of `ids` the registry has. All ids not decided yet wait together. Ids already known to be unknown
+   * do not wait again.
    *
-   * @param ofRepairs those of `ids` that repairs come in: asked again even if they are known to be unknown
+   * @param ofRepairs the ids that repairs use: asked for again even if they are known to be unknown
    * @returns the unknown ids; `read` has the schemas of all others
-   * @throws RegistryUnavailableError where the registry gave no usable answer: nothing is known then;
-   * DecodingAbortedError
+   * @throws RegistryUnavailableError if the registry gave no usable answer: then nothing is decided;
+   *   DecodingAbortedError
    */
   async resolve(
     ids: ReadonlySet<number>,
@@ -88,7 +90,7 @@ export class SchemaResolution<T> {
     const found = new Set<number>();
     await this.#ask(this.#unknownAmong(ofRepairs), signal, found);
     const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS);
-    // Kept here until every id has an answer, even if it is forgotten elsewhere: each try brings the answer nearer.
+    // Kept here until every id has an answer, even if dropped elsewhere: each try brings the answer nearer.
     let open = this.#openAmong(ids, found);
     try {
       while (open.length > 0) {
@@ -108,19 +110,19 @@ export class SchemaResolution<T> {
     return new Set([...ids].filter((id) => !found.has(id)));
   }
 
-  /** The unknown ids that were last asked for a while ago; not too many. */
+  /** The unknown ids whose last request was a while ago; limited in number. */
   #unknownAmong(ids: ReadonlySet<number>): readonly Denial[] {
     const now = this.#options.clock.now();
     const denials = [...ids].slice(0, MAX_EARLY_IDS).map((id) => this.#denials.of(id));
     return denials.filter((denial) => denial.isUnknown(now) && now - denial.lastAt >= ASK_FOR_REPAIR_MS);
   }
 
-  /** The ids that neither were found nor are unknown at present. Adds those that are kept to `found`. */
+  /** The ids that were neither found nor are unknown now. Adds the ids that are kept to `found`. */
   #openAmong(ids: ReadonlySet<number>, found: Set<number>): readonly Denial[] {
     const now = this.#options.clock.now();
     const open: Denial[] = [];
     for (const id of ids) {
-      // Ids start at 1; a registry may well fail on others, which must not pass for an outage.
+      // Ids start at 1. A registry may fail on other numbers, and that must not count as an outage.
       if (id < 1 || found.has(id)) continue;
       if (this.#compiled.has(id)) {
         found.add(id);
@@ -141,12 +143,14 @@ export class SchemaResolution<T> {
     return true;
   }
 
-  /** Asks once for each id, a few at a time; the first failure ends it. Adds those that the registry has to `found`. */
+  /**
+   * Requests each id once, a few at a time; the first failure ends it. Adds the ids that the registry has to `found`.
+   */
   async #ask(denials: readonly Denial[], signal: AbortSignal, found: Set<number>): Promise<void> {
     const left = denials.values();
     let failed = false;
     const askOn = async () => {
-      // One iterator for all: each takes the next id.
+      // All tasks share one iterator: each takes the next id.
       for (const denial of left) {
         if (failed) return;
         const has = await this.#askFor(denial, signal).catch((error: unknown) => {
@@ -173,7 +177,7 @@ export class SchemaResolution<T> {
     return true;
   }
 
-  /** Drops the schemas that were asked for longest ago, if there are too many: producers may register any number. */
+  /** Keeps a schema. If there are too many, drops those requested longest ago: producers may register any number. */
   #keep(id: number, schema: object): T {
     const compiled = this.#options.compile(schema);
     this.#drop(id);
@@ -206,28 +210,31 @@ export class SchemaResolution<T> {
     const ids = denied.slice(0, MAX_NAMED_IDS).map(({ id }) => id);
     const others = denied.length > ids.length ? ` and ${denied.length - ids.length} others` : '';
     return new RegistryUnavailableError(
-      `the schema registry denies ids ${ids.join(', ')}${others}, but also id ${this.#options.knownId}, which it had: ` +
-        `it may be another registry or have lost its data; nothing is taken for poison until it has that id again`,
+      `the schema registry denies ids ${ids.join(', ')}${others}, but also id ${this.#options.knownId}, which it had before: it ` +
+        `may be another registry or have lost its data; no record counts as bad until it has that id again`,
     );
   }
 }
 
-/** All ids that this try can decide, and a few of the others: those that were asked for longest ago. */
+/** All ids that this try can decide, and a few of the others: those requested longest ago. */
 function idsOfTry(open: readonly Denial[], now: number): readonly Denial[] {
   const due = open.filter((denial) => denial.restMs(now) === 0);
   const early = open.filter((denial) => denial.restMs(now) > 0).sort((a, b) => a.lastAt - b.lastAt);
   return [...due, ...early.slice(0, MAX_EARLY_IDS)];
 }
 
-/** The caller gave up the batch (its partition was revoked, or the process stops): not a fault, nothing to retry. */
+/** The caller aborted the batch (its partition was revoked, or the process stops): not a fault, nothing to retry. */
 export class DecodingAbortedError extends Error {
   override readonly name = 'DecodingAbortedError';
   constructor() {
-    super('decoding was given up: the caller aborted it');
+    super('the caller aborted the decoding');
   }
 }
 
-/** `work`, or a rejection as soon as `signal` aborts. The work itself goes on; its result is then not looked at. */
+/**
+ * The result of `work`, or a rejection as soon as `signal` aborts. The work itself continues, and its result is
+ * ignored.
+ */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   if (await new LongPromise(work).settlesBefore(signal)) return work;
   throw new DecodingAbortedError();

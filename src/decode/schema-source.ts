@@ -1,16 +1,17 @@
-/** Where the schemas of the records read come from: the schema registry, seen from decoding. */
+/** The schema registry as decoding uses it: the source of the schemas of all records read. */
 
 export interface SchemaSource {
   /**
-   * The schema registered under `id`, as parsed JSON, SchemaWithReferences or UnusableSchema; null where the registry says that it has no such id.
-   * Always asked again: callers cache what they find, and tell by a second question whether the registry answers at all.
+   * The schema registered under `id`, as parsed JSON, SchemaWithReferences or UnusableSchema. Null if the registry says
+   * that it does not have the id. Every call is a new request. So callers cache the results, and make a second request
+   * to find out whether the registry answers at all.
    *
-   * @throws RegistryUnavailableError where the registry gave no usable answer. That says nothing about the record.
+   * @throws RegistryUnavailableError if the registry gave no usable answer. That says nothing about the record.
    */
   schemaById(id: number): Promise<object | null>;
 }
 
-/** The registry is unreachable, slow or broken: wait and ask again; nothing is poison for it. */
+/** The registry is unreachable, slow or broken: wait and ask again. This never makes a record bad. */
 export class RegistryUnavailableError extends Error {
   override readonly name = 'RegistryUnavailableError';
 }

@@ -1,4 +1,4 @@
-/** Input records -> events of the domain, or poison. */
+/** Decodes input records: each becomes an event of the domain, or a bad record. */
 import { isUtf8 } from 'node:buffer';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { PoisonCode } from '../domain/events.js';
@@ -10,17 +10,19 @@ import { SchemaResolution, type SchemaResolutionOptions } from './schema-resolut
 import { exceedsRecordLimits } from './payload.js';
 import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sync-event-reader.js';
 
-/** Names the poison records that a record replaces: `<partition>/<offset>` in each header of this key. */
+/**
+ * The header that names the bad records that a record replaces: `<partition>/<offset>` in each header with this key.
+ */
 export const REPAIRS_HEADER = 'repairs';
 const NO_REPAIRS: readonly string[] = Object.freeze([]);
-/** A reason may have names of any length in it. */
+/** Limits the reason, which may contain names of any length. */
 const MAX_REASON_CHARACTERS = 300;
-/** What text has in place of bytes that are not UTF-8; as a character of its own it is rare. */
+/** The character that replaces bytes that are not UTF-8. It is rare as a real character. */
 const REPLACEMENT = '\uFFFD';
 
 /**
- * Decodes batches of one or more partitions. Schemas are awaited once for a batch; then each record is decoded
- * synchronously, without a promise or a closure of its own.
+ * Decodes batches of one or more partitions. Awaits the schemas once for a batch. Then decodes each record
+ * synchronously, without a promise or a closure for each.
  */
 export class SyncEventDecoder {
   readonly #schemas: SchemaResolution<SyncEventReader>;
@@ -30,10 +32,10 @@ export class SyncEventDecoder {
   }
 
   /**
-   * One result for each record, in their order. Nothing of an event is a slice of the record's buffers.
+   * Returns one result for each record, in their order. An event contains no slice of the record's buffers.
    *
-   * @throws RegistryUnavailableError where a schema could not be asked for: decode the batch again later;
-   * DecodingAbortedError where `signal` aborted
+   * @throws RegistryUnavailableError if the registry gave no usable answer about a schema: decode the batch again later
+   * @throws DecodingAbortedError if `signal` aborted
    */
   async decodeBatch(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[]> {
     const missing = this.#missingSchemas(records);
@@ -51,7 +53,7 @@ export class SyncEventDecoder {
     return decoded;
   }
 
-  /** Ids that count as unknown are asked for again from now on. */
+  /** From now on, ids that count as unknown are asked for again. */
   forgetDenials(): void {
     this.#schemas.forgetDenials();
   }
@@ -66,8 +68,10 @@ export class SyncEventDecoder {
   }
 
   /**
-   * The codes of poison apply in the order in which they stand here.
-   * @param id of the record's schema, and the schema; undefined if it is unknown
+   * Decodes one record. The dead-letter codes apply in the order of this function.
+   *
+   * @param id the id of the record's schema
+   * @param schema undefined if the id is unknown
    */
   #decode(record: LogRecord, id: number | null, schema: SyncEventReader | undefined): Decoded {
     const { key, value } = record;
@@ -80,7 +84,7 @@ export class SyncEventDecoder {
     try {
       event = schema.read(value, key, keyText);
     } catch (error) {
-      // The cause of any error in reading these bytes is in these bytes: this record must not stop the others.
+      // Any error in reading these bytes is caused by these bytes: this record must not stop the others.
       return undecodable(record, id, (error as Error).message);
     }
     const { companyId, clientId } = event;
@@ -98,7 +102,7 @@ export class SyncEventDecoder {
   }
 }
 
-/** @param schema schemas/sync-events-value, which every writer's schema is resolved to */
+/** @param schema schemas/sync-events-value; the schema of every writer is resolved to it */
 export function createSyncEventDecoder(
   schema: object,
   registry: Omit<SchemaResolutionOptions<SyncEventReader>, 'compile'>,
@@ -109,13 +113,16 @@ export function createSyncEventDecoder(
   );
 }
 
-/** The id of the schema that a record needs; null if it is poison without being read. */
+/** The id of the schema that a record needs; null if the record is bad without being read. */
 function schemaOf({ key, value }: LogRecord): number | null {
   if (key === null || key.length === 0 || value === null || framingFault(value) !== null) return null;
   return schemaIdOf(value);
 }
 
-/** Most repairs are sent once a schema that was missing is there: it must not pass for unknown for another minute. */
+/**
+ * Whether a record is a repair. Most repairs are sent when a missing schema has been registered: its id must not stay
+ * unknown for another minute.
+ */
 function isRepair({ headers }: LogRecord): boolean {
   return headers.some(({ key }) => key === REPAIRS_HEADER);
 }
@@ -132,20 +139,20 @@ function poison(record: LogRecord, code: PoisonCode, what: string): Poison {
   const { key } = record;
   const heldCompanyId = key === null ? null : companyToHold(key);
   const message =
-    `offset ${record.offset}: ${what}; send what it should have been to the same topic again, with a header ` +
+    `offset ${record.offset}: ${what}; send the corrected event to the same topic, with a header ` +
     `${REPAIRS_HEADER} = <partition>/${record.offset}`;
   return { record, code, message, heldCompanyId };
 }
 
 /**
- * The company that a key names. None for a key that no company can have: no record of it is ever applied, so there is
- * nothing to hold, and a hold would write the key into several rows.
+ * The company that a key names. Null for a key that no company can have: no record with that key is ever applied, so
+ * there is nothing to hold. A hold would write the key into several rows.
  */
 function companyToHold(key: Buffer): string | null {
   return key.length > 0 && key.length <= MAX_TEXT_BYTES && isUtf8(key) ? key.toString() : null;
 }
 
-/** What the headers of a record say that it repairs. Any bytes are let through: those that name no hold lift none. */
+/** The values of a record's `repairs` headers. Any bytes are accepted: a value that names no hold lifts none. */
 export function repairsOf(headers: readonly Header[]): readonly string[] {
   const repairs: string[] = [];
   for (const { key, value } of headers) if (key === REPAIRS_HEADER && value !== null) repairs.push(value.toString());

@@ -1,4 +1,4 @@
-/** Avro values of a `SyncEvent`, written with any registered schema -> the fields we use. */
+/** Reads Avro values of a `SyncEvent`, written with any registered schema, as the fields that company-sync uses. */
 import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
 import { parseSchema } from '../avro/parse-schema.js';
 import { checkShapes, type ValueShapes } from '../avro/record-shape.js';
@@ -29,15 +29,15 @@ const EVENT_SHAPES: ValueShapes = {
   largeLong: (long) => long,
 };
 
-/** Our `SyncEvent`. */
+/** The `SyncEvent` schema of company-sync. */
 export class SyncEventSchema {
   readonly #events: AvroReader<SyncEventValue>;
-  /** The companyId's own bytes. */
+  /** Reads the companyId as its own bytes. */
   readonly #companyIds: AvroReader<CompanyIdBytes>;
 
   /**
    * @param schema schemas/sync-events-value
-   * @throws SchemaError also if it has a payload that is not read as any of the domain's
+   * @throws SchemaError, also if it has a payload that is not read as a payload of the domain
    */
   constructor(schema: object) {
     checkShapes(parseSchema(schema), EVENT_SHAPES.records);
@@ -62,14 +62,17 @@ export class SyncEventReader {
   }
 
   /**
-   * @param key the record's, which is nearly always the companyId, and its text
+   * @param key the record's key, which is nearly always the companyId; `keyText` is its text
    * @throws Error if the framed value cannot be read as a SyncEvent, with the reason
    */
   read(framed: Buffer, key: Buffer, keyText: string): SyncEventValue {
     return this.#event.read(framed, key, keyText);
   }
 
-  /** The companyId of a value that `read` has read, not decoded: text does not tell bytes that are not UTF-8 apart. */
+  /**
+   * The bytes of the companyId of a value that `read` has read. Text cannot distinguish different bytes that are not
+   * UTF-8.
+   */
   companyIdBytes(framed: Buffer): Buffer {
     return this.#companyId.read(framed).companyId;
   }

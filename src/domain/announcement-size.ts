@@ -1,8 +1,10 @@
 /**
- * How many bytes the announcement of a company would take: an upper bound that follows each change at a fixed cost.
+ * How many bytes the announcement of a company would take. The result is an upper bound that follows each change at a
+ * fixed cost.
  *
- * Links are in no announcement, but in the info row with the connections: counted too, the bound holds for that row as
- * well. Every known status word counts as the longest, so that only an unknown, longer word changes the bound.
+ * An announcement contains no links, but the info row contains links and connections. This file counts both, so the
+ * bound holds for the info row too. Every known status word counts as the longest one. So only an unknown, longer word
+ * changes the bound.
  */
 import type { CompanyRows } from './company-rows.js';
 import type { DatasetStatusChanged, LinkSyncQueued } from './events.js';
@@ -10,25 +12,25 @@ import { MAX_ANNOUNCEMENT_BYTES, MAX_TEXT_BYTES, utf8Bytes, type LimitExceeded }
 import type { Connection, DatasetRow, InfoRow, PendingCompany } from './rows.js';
 import { isKnownStatus, KNOWN_STATUSES } from './statuses.js';
 
-/** An Avro number of up to 2^53, and the length of a text of up to MAX_TEXT_BYTES. */
+/** An Avro number up to 2^53, and the length prefix of a text up to MAX_TEXT_BYTES. */
 const NUMBER_BYTES = 8;
 const LENGTH_BYTES = 2;
-/** In the info row: its connection's position, flags, and the offset that ended it. */
+/** A link's numbers in the info row: the position of its connection, its flags, and the offset that ended it. */
 const LINK_NUMBER_BYTES = 3 + 1 + NUMBER_BYTES;
 const STATUS_BYTES = Math.max(...KNOWN_STATUSES.map((word) => Buffer.byteLength(word)));
-/** The companyId is in the value, the key and two headers; then come clientId, companyName, and a traceparent. */
+/** The companyId is in the value, in the key and in two headers. The others: clientId, companyName, traceparent. */
 const LONG_TEXTS = 7;
-/** Topic names of 249 bytes, the application id, numbers, the event id, and the names of the headers. */
+/** Two topic names of 249 bytes, the application id, numbers, the event id, and the header names. */
 const OTHER_FIXED_BYTES = 1_024;
-/** What no connection, link or dataset adds to. */
+/** The part of an announcement that connections, links and datasets do not change. */
 export const FIXED_ANNOUNCEMENT_BYTES = LONG_TEXTS * MAX_TEXT_BYTES + OTHER_FIXED_BYTES;
 
-/** Whether the bound of a pending company is known, so that a change can be added to it. */
+/** Whether the bound of a pending company is known, so that the size of a change can be added to it. */
 export function isMeasured({ announcementBytes, links }: PendingCompany): boolean {
   return announcementBytes > 0 || links === 0;
 }
 
-/** The bound of all that a company has, for `PendingCompany.announcementBytes`. The company must be whole. */
+/** Measures all rows of a company, for `PendingCompany.announcementBytes`. All of its rows must be loaded. */
 export function measure(rows: CompanyRows): number {
   const { info } = rows;
   if (info === null) return 0;
@@ -39,7 +41,10 @@ export function measure(rows: CompanyRows): number {
   return bytes;
 }
 
-/** What a manifest adds to the bound. Needs the rows of its datasets and the info row; changes nothing. */
+/**
+ * The bytes that a manifest adds to the bound. The rows of its datasets and the info row must be loaded. Changes
+ * nothing.
+ */
 export function growthByManifest(rows: CompanyRows, manifest: LinkSyncQueued): number {
   const { linkId, connectionId, sourceType } = manifest;
   const info = rows.lookUpInfo();
@@ -49,7 +54,7 @@ export function growthByManifest(rows: CompanyRows, manifest: LinkSyncQueued): n
   if (known !== undefined) growth -= connectionBytes(known);
 
   const ofConnection = textBytes(connectionId);
-  // The latest of those that name one dataset counts.
+  // If a manifest names a dataset twice, its last entry counts.
   const datasets = new Map(manifest.datasets.map(({ datasetId, dataType }) => [datasetId, dataType]));
   for (const [datasetId, dataType] of datasets) {
     const before = rows.dataset(datasetId);
@@ -59,21 +64,24 @@ export function growthByManifest(rows: CompanyRows, manifest: LinkSyncQueued): n
   return growth;
 }
 
-/** What a status that is applied adds to the bound: nothing for a dataset that no manifest has named. */
+/** The bytes that an applied status adds to the bound. A dataset that no manifest has named adds nothing. */
 export function growthByStatus(rows: CompanyRows, { datasetId, status }: DatasetStatusChanged): number {
   const before = rows.dataset(datasetId);
   return before === null || before.place === null ? 0 : statusBytes(status) - statusBytes(before.status);
 }
 
-/** Whether a company may not grow by so much. One that was too large before this limit was kept may still shrink. */
+/**
+ * The limit exceeded if the company grows by `growth` bytes; null if the growth is allowed. A company that was too
+ * large before this limit existed may still shrink.
+ */
 export function exceedsAnnouncement(before: PendingCompany | null, growth: number): LimitExceeded | null {
   const bytes = FIXED_ANNOUNCEMENT_BYTES + (before?.announcementBytes ?? 0) + growth;
   if (growth <= 0 || bytes <= MAX_ANNOUNCEMENT_BYTES) return null;
-  const why = `its announcement could have ${bytes} bytes, and at most ${MAX_ANNOUNCEMENT_BYTES} are allowed`;
+  const why = `its announcement could take ${bytes} bytes, and at most ${MAX_ANNOUNCEMENT_BYTES} are allowed`;
   return { code: 'too-large', why };
 }
 
-/** Whether a status word counts for more than every known one. */
+/** Whether a status word takes more bytes than every known word. */
 export function isLongStatus(status: string): boolean {
   return statusBytes(status) > LENGTH_BYTES + STATUS_BYTES;
 }
@@ -98,7 +106,7 @@ function statusBytes(status = 'Queued'): number {
   return Math.max(LENGTH_BYTES + STATUS_BYTES, textBytes(status));
 }
 
-/** A longer text than MAX_TEXT_BYTES may have a longer length; a release without that limit has written it. */
+/** A text over MAX_TEXT_BYTES may need a longer length prefix; a release without that limit may have written one. */
 function textBytes(text: string): number {
   const bytes = utf8Bytes(text);
   return bytes + (bytes <= MAX_TEXT_BYTES ? LENGTH_BYTES : 2 * LENGTH_BYTES);

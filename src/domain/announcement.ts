@@ -1,4 +1,4 @@
-/** What is announced of a company, and the final row that stays of it. */
+/** The announcement of a company, and the final row that the company keeps afterwards. */
 import type { CompanyRows } from './company-rows.js';
 import type { Offset, TimestampMs } from './events.js';
 import type { Policy } from './policy.js';
@@ -11,13 +11,13 @@ export interface AnnouncedDataset {
   readonly datasetId: string;
   readonly dataType: string;
   readonly connectionId: string;
-  /** The last status; `Cancelled` where the link ended before the dataset did. */
+  /** The last status; `Cancelled` if the link ended before the dataset did. */
   readonly status: string;
-  /** Input offset of the record that gave the status: of the unlinking for a derived `Cancelled`. */
+  /** Input offset of the record that gave the status. For a derived `Cancelled`, the offset of the unlinking. */
   readonly decidedAtOffset: Offset;
 }
 
-/** The decision: exactly one for each company, ever. */
+/** The decision to announce a company: exactly one for each company, ever. */
 export interface Announcement {
   readonly companyId: string;
   readonly clientId: string;
@@ -31,18 +31,21 @@ export interface Announcement {
   readonly ended: number;
   /** Input offset of the record that completed the company. */
   readonly offset: Offset;
-  /** The record was read long ago, by a release that did not know its word: records after it were judged before. */
+  /**
+   * An older release read the record and did not know its status word. Later records were judged before this
+   * announcement.
+   */
   readonly late: boolean;
 }
 
 /**
- * Announces a company that `transition` has found completed by `completing`, and reduces it to its final row.
- * The company must be whole.
+ * Announces a company that `transition` found completed by `completing`, and reduces the company to its final row. All
+ * of its rows must be loaded.
  */
 export function announce(rows: CompanyRows, completing: Completing, policy: Policy): Announcement {
   const company = rows.company as PendingCompany;
   const info = rows.info;
-  if (info === null) throw new Error(`company ${rows.companyId} is complete and has no info row`);
+  if (info === null) throw new Error(`company ${rows.companyId} is complete but has no info row`);
 
   const datasets = describeNamedDatasets(rows, company, info);
   const counts: Record<StatusClass, number> = { succeeded: 0, failed: 0, ended: 0, 'in-progress': 0 };
@@ -75,7 +78,7 @@ export function announce(rows: CompanyRows, completing: Completing, policy: Poli
   };
 }
 
-/** The datasets named by manifests as they count now. The company must be whole. */
+/** The datasets named by manifests, as they count now. All rows of the company must be loaded. */
 export function describeNamedDatasets(
   rows: CompanyRows,
   company: PendingCompany,
@@ -95,12 +98,13 @@ function describeDataset(
   info: InfoRow,
 ): AnnouncedDataset {
   const connection = info.connections[place.connection];
-  if (connection === undefined) throw new Error(`dataset ${datasetId} names connection ${place.connection}: not there`);
+  if (connection === undefined)
+    throw new Error(`dataset ${datasetId} names connection ${place.connection}, which does not exist`);
   const { connectionId } = connection;
   const { dataType } = place;
   const cancelled = classOf(row.status) === 'in-progress' && inEndedLink(row, endedLinks);
   if (!cancelled) return { datasetId, dataType, connectionId, status: row.status, decidedAtOffset: row.offset };
   const endedAt = info.links[place.link]?.endedAt;
-  if (endedAt == null) throw new Error(`dataset ${datasetId} is in an ended link without an end`);
+  if (endedAt == null) throw new Error(`dataset ${datasetId} is in an ended link that has no end offset`);
   return { datasetId, dataType, connectionId, status: 'Cancelled', decidedAtOffset: endedAt };
 }

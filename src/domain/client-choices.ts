@@ -1,16 +1,15 @@
-/**
- * The clients that have chosen ALL_DATASETS. The other choice is the default and need not be kept: see policy.ts.
- */
+/** The clients that have chosen ALL_DATASETS. The other choice is the default, so it is not stored: see policy.ts. */
+import { assertNever } from '../lib/assert-never.js';
 import type { Policy } from './policy.js';
 
-/** Bytes of memory that choices may take: about 490,000 clients with ids of 36 characters. */
+/** Bytes of memory that the choices may take: enough for about 490,000 clients with ids of 36 characters. */
 export const MAX_CHOICES_BYTES = 64 * 1_024 * 1_024;
-/** Of one in the set, without the characters of its id. */
+/** Bytes of an entry in the set, without the characters of its id. */
 const ENTRY_BYTES = 64;
-/** Of a character outside of Latin-1, which makes all of its text so wide. */
+/** Bytes of a character outside Latin-1. One such character makes every character of its text this wide. */
 const CHARACTER_BYTES = 2;
 
-/** More clients have chosen than memory may be taken for: an operator must decide. */
+/** The choices would take more memory than allowed. An operator must decide which choices to delete. */
 export class TooManyChoicesError extends Error {
   override readonly name = 'TooManyChoicesError';
 }
@@ -25,26 +24,35 @@ export class ClientChoices {
     return this.#clientIds.has(clientId) ? 'ALL_DATASETS' : undefined;
   }
 
-  /** @throws TooManyChoicesError, and nothing is changed */
+  /** @throws TooManyChoicesError, and changes nothing */
   set(clientId: string, policy: Policy): void {
-    if (policy === 'FIRST_DATASET') {
-      this.delete(clientId);
-      return;
+    switch (policy) {
+      case 'FIRST_DATASET':
+        this.delete(clientId);
+        return;
+      case 'ALL_DATASETS':
+        this.#add(clientId);
+        return;
+      default:
+        assertNever(policy);
     }
-    if (this.#clientIds.has(clientId)) return;
-    const bytes = this.#bytes + bytesOf(clientId);
-    if (bytes > this.maxBytes)
-      throw new TooManyChoicesError(
-        `${this.#clientIds.size + 1} clients have chosen ALL_DATASETS, which takes ${bytes} bytes of memory, and at most ` +
-          `${this.maxBytes} are allowed. Delete choices that nobody needs: send a record without a value for each of these ` +
-          'clients. A choice counts only for records stamped before ALL_DATASETS_FROM',
-      );
-    this.#clientIds.add(clientId);
-    this.#bytes = bytes;
   }
 
   delete(clientId: string): void {
     if (this.#clientIds.delete(clientId)) this.#bytes -= bytesOf(clientId);
+  }
+
+  #add(clientId: string): void {
+    if (this.#clientIds.has(clientId)) return;
+    const bytes = this.#bytes + bytesOf(clientId);
+    if (bytes > this.maxBytes)
+      throw new TooManyChoicesError(
+        `${this.#clientIds.size + 1} clients have chosen ALL_DATASETS, which takes ${bytes} bytes of memory; at most ` +
+          `${this.maxBytes} are allowed. Delete the choices that are not needed: send a record without a value for each ` +
+          'of these clients. A choice counts only for records stamped before ALL_DATASETS_FROM',
+      );
+    this.#clientIds.add(clientId);
+    this.#bytes = bytes;
   }
 }
 

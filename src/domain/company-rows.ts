@@ -4,31 +4,31 @@ import { RowsById } from './rows-by-id.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from './rows.js';
 
 /**
- * The rows of one company that are in memory, and what has changed in them since the last `settle`.
+ * The rows of one company that are in memory, and the changes to them since the last `settle`.
  *
- * A row that was never loaded is `undefined`; a row known not to exist is `null`. Asking for a row that was not loaded
- * is a programming error and throws: a rule must never take "not loaded" for "not there".
+ * A row that was never loaded is `undefined`. A row that is known not to exist is `null`. Reading a row that was not
+ * loaded throws, because it is a programming error: a rule must never confuse "not loaded" with "does not exist".
  *
- * The first change of a row since the last `settle` keeps the value it had (its prior): the changelog needs the changed
- * rows, the undo needs the priors. A batch that fails is not rolled back here; its `CompanyRows` are thrown away.
+ * The first change of a row after a `settle` keeps its old value, its prior. The changelog needs the changed rows; the
+ * undo log needs the priors. `CompanyRows` cannot roll back a failed batch: the caller discards the object.
  */
 export class CompanyRows {
-  /** Every row of the company is in memory; then what is missing does not exist. */
-  whole = false;
+  /** Every row of the company is in memory. A row that is missing here does not exist. */
+  allLoaded = false;
 
   #company: CompanyRow | null | undefined;
   #info: InfoRow | null | undefined;
   readonly #datasets = new RowsById<DatasetRow>(bytesOfDataset);
-  /** None while no hold was asked for, as of nearly every company. */
+  /** Undefined until a hold is looked up; nearly every company never needs it. */
   #holds: RowsById<HoldRow> | undefined;
 
   #priorCompany: CompanyRow | null | undefined;
-  /** The stored row, from `correctCompany` to the next change. */
+  /** The stored row, kept from `correctCompany` until the next change. */
   #companyAsStored: CompanyRow | undefined;
   #priorInfo: InfoRow | null | undefined;
-  /** `#info`, or a copy of it, with its places; made when it is first looked into. */
+  /** `#info`, or a copy of it, that finds places by id. Created at the first lookup. */
   #table: InfoTable | undefined;
-  /** Of `#info`, unless that is a table, which counts its own. */
+  /** The bytes of `#info`. Not used while `#info` is a table, because a table counts its own bytes. */
   #infoBytes = 0;
 
   constructor(readonly companyId: string) {}
@@ -38,12 +38,12 @@ export class CompanyRows {
     return 2 + this.#datasets.size + (this.#holds?.size ?? 0);
   }
 
-  /** About how much memory these rows take: the unit in which the cache is bounded. */
+  /** The approximate memory that these rows take: the unit of the cache limit. */
   get bytes(): number {
     return COMPANY_BYTES + this.#bytesOfInfo + this.#datasets.bytes + (this.#holds?.bytes ?? 0);
   }
 
-  /** A table beside the row takes about as much again. */
+  /** A table that exists next to the row takes about as much memory again. */
   get #bytesOfInfo(): number {
     const table = this.#table?.bytes ?? 0;
     return this.#info === this.#table ? table : this.#infoBytes + table;
@@ -54,54 +54,54 @@ export class CompanyRows {
   }
 
   get info(): InfoRow | null {
-    return loaded(this.whole ? (this.#info ?? null) : this.#info, 'info', this.companyId);
+    return loaded(this.allLoaded ? (this.#info ?? null) : this.#info, 'info', this.companyId);
   }
 
   dataset(datasetId: string): DatasetRow | null {
     const row = this.#datasets.get(datasetId);
-    return row === undefined && this.whole ? null : loaded(row, 'dataset', datasetId);
+    return row === undefined && this.allLoaded ? null : loaded(row, 'dataset', datasetId);
   }
 
   hold(holdId: string): HoldRow | null {
     const row = this.#holds?.get(holdId);
-    return row === undefined && this.whole ? null : loaded(row, 'hold', holdId);
+    return row === undefined && this.allLoaded ? null : loaded(row, 'hold', holdId);
   }
 
-  /** All existing dataset rows; the company must be `whole`. */
+  /** All existing dataset rows. All rows must be loaded. */
   datasets(): readonly [datasetId: string, row: DatasetRow][] {
-    this.#mustBeWhole();
+    this.#requireAllRows();
     return this.#datasets.existing();
   }
 
-  /** All existing hold rows; the company must be `whole`. */
+  /** All existing hold rows. All rows must be loaded. */
   holds(): readonly [holdId: string, row: HoldRow][] {
-    this.#mustBeWhole();
+    this.#requireAllRows();
     return this.#holds?.existing() ?? [];
   }
 
-  // ---- loading: what the store says, never over what is already in memory
+  // ---- loading: takes rows from the store, and never overwrites a row that is already in memory
 
   hasCompany(): boolean {
     return this.#company !== undefined;
   }
 
   hasInfo(): boolean {
-    return this.whole || this.#info !== undefined;
+    return this.allLoaded || this.#info !== undefined;
   }
 
   hasDataset(datasetId: string): boolean {
-    return this.whole || this.#datasets.has(datasetId);
+    return this.allLoaded || this.#datasets.has(datasetId);
   }
 
   hasHold(holdId: string): boolean {
-    return this.whole || this.#holds?.has(holdId) === true;
+    return this.allLoaded || this.#holds?.has(holdId) === true;
   }
 
-  /** A company without a company row has no other rows either, so that it is whole at once. */
+  /** If a company has no company row, it has no other rows either; then all of its rows count as loaded. */
   loadCompany(row: CompanyRow | null): void {
     if (this.#company !== undefined) return;
     this.#company = row;
-    if (row === null) this.whole = true;
+    if (row === null) this.allLoaded = true;
   }
 
   loadInfo(row: InfoRow | null): void {
@@ -120,7 +120,7 @@ export class CompanyRows {
   }
 
   /**
-   * Replaces the row in memory by one that says what is stored more exactly. Not a change: nothing is written, and the
+   * Replaces the row in memory by a more exact version of the stored row. This is not a change: nothing is written. The
    * stored row stays the prior of the next change.
    */
   correctCompany(row: CompanyRow): void {
@@ -128,7 +128,7 @@ export class CompanyRows {
     this.#company = row;
   }
 
-  /** Whether `correctCompany` has said more than the stored row does, since that was last changed. */
+  /** Whether `correctCompany` has replaced the company row since its last change. */
   get corrected(): boolean {
     return this.#companyAsStored !== undefined;
   }
@@ -150,12 +150,15 @@ export class CompanyRows {
     this.#table = undefined;
   }
 
-  /** The info row, to look into by ids; empty without one. Do not change it. */
+  /** The info row as a table to find entries by id; an empty table if the row does not exist. Do not change it. */
   lookUpInfo(): InfoTable {
     return (this.#table ??= new InfoTable(this.info));
   }
 
-  /** The info row, to be changed in place; a new one if there was none. It is copied once between two `settle`s. */
+  /**
+   * The info row as a table to change in place; a new table if the row does not exist. Copied once between two
+   * `settle`s.
+   */
   editInfo(): InfoTable {
     const table = this.lookUpInfo();
     if (this.#priorInfo !== undefined && this.#info === table) return table;
@@ -167,19 +170,21 @@ export class CompanyRows {
   }
 
   setDataset(datasetId: string, row: DatasetRow | null): void {
-    if (!this.whole) this.dataset(datasetId);
+    if (!this.allLoaded) this.dataset(datasetId);
     this.#datasets.set(datasetId, row);
   }
 
   setHold(holdId: string, row: HoldRow | null): void {
-    if (!this.whole) this.hold(holdId);
+    if (!this.allLoaded) this.hold(holdId);
     this.#holds ??= new RowsById(bytesOfHold);
     this.#holds.set(holdId, row);
   }
 
-  /** Leaves nothing but the final company row. The company must be `whole`, or rows would be left behind. */
+  /**
+   * Deletes every row except the final company row. All rows must be loaded, otherwise some would stay in the store.
+   */
   reduceTo(final: CompanyRow): void {
-    this.#mustBeWhole();
+    this.#requireAllRows();
     this.#datasets.deleteAll();
     this.#holds?.deleteAll();
     if (this.info !== null) this.setInfo(null);
@@ -197,7 +202,7 @@ export class CompanyRows {
     );
   }
 
-  /** Tells `visitor` each row changed since the last `settle`, with its prior and its present value. */
+  /** Calls `visitor` with each row changed since the last `settle`: its prior and its present value. */
   visitChanges(visitor: ChangeVisitor): void {
     if (this.#priorCompany !== undefined) visitor.company(this.companyId, this.#priorCompany, this.company);
     if (this.#priorInfo !== undefined) visitor.info(this.companyId, this.#priorInfo, this.info);
@@ -205,7 +210,7 @@ export class CompanyRows {
     this.#holds?.visitChanges((id, prior, now) => visitor.hold(this.companyId, id, prior, now));
   }
 
-  /** The changes are in the committed log: from here on the present rows are the prior ones. */
+  /** Marks the changes as committed to the log: the present rows become the priors. */
   settle(): void {
     this.#priorCompany = undefined;
     this.#priorInfo = undefined;
@@ -218,8 +223,9 @@ export class CompanyRows {
     }
   }
 
-  #mustBeWhole(): void {
-    if (!this.whole) throw new Error(`company ${this.companyId}: all of its rows are needed and were not loaded`);
+  #requireAllRows(): void {
+    if (!this.allLoaded)
+      throw new Error(`company ${this.companyId}: all of its rows are needed, but some were not loaded`);
   }
 }
 
@@ -231,6 +237,6 @@ export interface ChangeVisitor {
 }
 
 function loaded<T>(row: T | undefined, kind: string, id: string): T {
-  if (row === undefined) throw new Error(`${kind} row ${id} was asked for and not loaded`);
+  if (row === undefined) throw new Error(`${kind} row ${id} was read but not loaded`);
   return row;
 }

@@ -1,8 +1,8 @@
-/** The events that the rules work on: what `decode/` makes of an input record. Plain data, no I/O. */
+/** The events that the rules work on: `decode/` makes one from each input record. Plain data, no I/O. */
 
 /**
- * An offset of a Kafka log. Kafka's int64 as a JavaScript number: exact up to 2^53 - 1, which a partition that takes
- * a million records a second reaches after 285 years; `kafka/` refuses larger ones at the boundary.
+ * An offset of a Kafka log: Kafka's int64 as a JavaScript number, exact up to 2^53 - 1. A partition with a million
+ * records a second reaches that number after 285 years. `kafka/` refuses larger offsets at the boundary.
  */
 export type Offset = number;
 
@@ -33,22 +33,22 @@ export interface DatasetStatusChanged {
   readonly datasetId: string;
   readonly status: string;
   readonly trigger: SyncTrigger;
-  /** Grows by each change of the dataset where the source numbers them; bigint only beyond 2^53. */
+  /** Grows with each change of the dataset, if the source numbers its changes. A bigint only beyond 2^53. */
   readonly revision: number | bigint | null;
 }
 
-/** `ConnectionUnlinked`: the connection is gone, its unfinished datasets will never finish. */
+/** `ConnectionUnlinked`: the connection is gone; its unfinished datasets will never finish. */
 export interface ConnectionUnlinked {
   readonly kind: 'unlinked';
   readonly connectionId: string;
 }
 
-/** `CompanyDeleted`: the company is gone for good. */
+/** `CompanyDeleted`: the company is permanently gone. */
 export interface CompanyDeleted {
   readonly kind: 'deleted';
 }
 
-/** `AnnouncedElsewhere`: another system has told the customer, so that the company is not announced here. */
+/** `AnnouncedElsewhere`: another system has notified the customer, so this processor never announces the company. */
 export interface AnnouncedElsewhere {
   readonly kind: 'announced-elsewhere';
 }
@@ -69,14 +69,17 @@ export interface InputEvent {
   readonly companyId: string;
   readonly clientId: string;
   readonly offset: Offset;
-  /** The record's Kafka timestamp: decides the policy, and is the `synchronizedAt` of what it completes. */
+  /**
+   * The record's Kafka timestamp. It decides the policy, and is the `synchronizedAt` of a company that the record
+   * completes.
+   */
   readonly timestamp: TimestampMs;
-  /** `<partition>/<offset>` of each poison record that this one replaces; nearly always empty. */
+  /** `<partition>/<offset>` of each bad record that this record replaces. Nearly always empty. */
   readonly repairs: readonly string[];
   readonly payload: Payload;
 }
 
-/** Why a record is poison, in the order in which the codes apply. */
+/** Why a record is bad. If several codes apply, the first one in this order counts. */
 export const POISON_CODES = [
   'missing-key',
   'bad-framing',

@@ -1,7 +1,8 @@
 /**
- * Why a company has or has not been announced: the facts, of its rows or of its announcement. The verdict and its
- * sentence are `verdict.ts`. How datasets count is not decided here: `announcement.ts` and `tally.ts` say it.
+ * Explains why a company has or has not been announced: collects the facts from its rows or from its announcement.
+ * `verdict.ts` adds the verdict and its sentence. `announcement.ts` and `tally.ts` decide how datasets count.
  */
+import { assertNever } from '../lib/assert-never.js';
 import { isoTime } from '../lib/iso-time.js';
 import { describeNamedDatasets, type AnnouncedDataset } from './announcement.js';
 import type { CompanyRows } from './company-rows.js';
@@ -20,22 +21,22 @@ export const POISON_REASONS: Readonly<Record<PoisonCode, string>> = {
   undecodable: 'could not be decoded',
   'key-mismatch': 'has another companyId than its key',
   'too-many-datasets': 'would bring the company over 10,000 datasets',
-  'too-large': 'is beyond the limits of a record or a company: its dead letter says which',
+  'too-large': 'exceeds a limit of a record or of a company; its dead letter names the limit',
 };
 
-/** What an explanation is made for. */
+/** The inputs of an explanation, apart from the rows. */
 export interface ExplanationContext {
   readonly asOf: Explanation['asOf'];
-  /** The policy that a record stamped now would be judged by. */
+  /** The policy for a record with a timestamp of now. */
   readonly policy: Policy;
 }
 
-/** Unknown words that the notes name. */
+/** The number of unknown status words that the notes name. */
 const NOTED_WORDS = 5;
 
 type Facts = Omit<Explanation, 'verdict' | 'sentence'>;
 
-/** Explains a company from its rows, all of which must be loaded. */
+/** Explains a company from its rows. All of them must be loaded. */
 export function explain(rows: CompanyRows, context: ExplanationContext): Explanation {
   const { company } = rows;
   if (company === null) return explainUnknown(rows.companyId, context.asOf);
@@ -49,19 +50,33 @@ export function explain(rows: CompanyRows, context: ExplanationContext): Explana
       const decidedBy = { offset: company.offset, at: isoTime(company.timestamp) };
       return withVerdict({ ...nothingKnownOf(rows.companyId, context.asOf), decidedBy }, { kind: company.outcome });
     }
+    default:
+      return assertNever(company);
   }
 }
 
-/** No record that counts was seen: nothing is stored of the company. */
+/** Explains a company without stored rows: no record that counts was seen. */
 export function explainUnknown(companyId: string, asOf: Explanation['asOf']): Explanation {
-  const notes = ['a REFRESH status leaves nothing behind, and neither does unlinking a connection never linked'];
+  const notes = ['a REFRESH status is not stored; nor is an unlinking of a connection that was never linked'];
   return withVerdict({ ...nothingKnownOf(companyId, asOf), notes }, { kind: 'unknown' });
 }
 
 function nothingKnownOf(companyId: string, asOf: Explanation['asOf']): Facts {
   return {
-    ...{ companyId, asOf, policy: null, clientId: null, companyName: null, counts: null, stalled: false },
-    ...{ lastProgress: null, decidedBy: null, notes: [], holds: [], links: [], datasets: [], early: [] },
+    companyId,
+    asOf,
+    policy: null,
+    clientId: null,
+    companyName: null,
+    counts: null,
+    stalled: false,
+    lastProgress: null,
+    decidedBy: null,
+    notes: [],
+    holds: [],
+    links: [],
+    datasets: [],
+    early: [],
   };
 }
 
@@ -82,7 +97,7 @@ function explainAnnounced(companyId: string, company: AnnouncedCompany, asOf: Ex
   return withVerdict(facts, { kind: 'announced' });
 }
 
-/** What the announcement itself says; the state keeps no more than its counts. */
+/** The content of the announcement itself. The stored state keeps only its counts. */
 export interface AnnouncedContent {
   readonly clientId: string;
   readonly companyName: string;
@@ -90,11 +105,16 @@ export interface AnnouncedContent {
   readonly datasets: readonly AnnouncedDataset[];
 }
 
-/** The explanation of an announced company, with the datasets that its announcement lists. */
+/** Adds the datasets that the announcement lists to the explanation of an announced company. */
 export function withAnnouncedContent(explanation: Explanation, content: AnnouncedContent): Explanation {
   const { clientId, companyName } = content;
   const datasets = content.datasets.map((dataset) => ({
-    ...{ ...dataset, class: classOf(dataset.status), since: null, linkId: null, revision: null, own: null },
+    ...dataset,
+    class: classOf(dataset.status),
+    since: null,
+    linkId: null,
+    revision: null,
+    own: null,
   }));
   return { ...explanation, clientId, companyName, datasets };
 }
@@ -115,7 +135,10 @@ function explainPending(rows: CompanyRows, company: PendingCompany, context: Exp
     decidedBy: null,
     notes: [...notesOn(company), ...notesOnHolds(company, rows), ...unknownWords(datasets)],
     holds: rows.holds().map(([record, { code, timestamp }]) => ({
-      ...{ record, code, reason: POISON_REASONS[code], at: isoTime(timestamp) },
+      record,
+      code,
+      reason: POISON_REASONS[code],
+      at: isoTime(timestamp),
     })),
     links,
     datasets,
@@ -128,7 +151,7 @@ function explainPending(rows: CompanyRows, company: PendingCompany, context: Exp
 
 function notesOn({ forgotten, early, stalled }: PendingCompany): string[] {
   const notes: string[] = [];
-  if (stalled) notes.push('it was reported as stalled, and has made no progress since');
+  if (stalled) notes.push('it was reported as stalled and has made no progress since then');
   const have = early === 1 ? 'has' : 'have';
   if (early > 0)
     notes.push(
@@ -141,18 +164,18 @@ function notesOn({ forgotten, early, stalled }: PendingCompany): string[] {
   return notes;
 }
 
-/** Only some of very many are read. */
+/** If a company has very many holds, only the first of them are read. */
 function notesOnHolds({ holds }: PendingCompany, rows: CompanyRows): string[] {
   const listed = rows.holds().length;
   return holds > listed ? [`${holds} records hold it, of which ${listed} are listed`] : [];
 }
 
-/** Status words that nobody knows keep their datasets in progress. */
+/** A note for each unknown status word: its datasets stay in progress. */
 function unknownWords(datasets: readonly ExplainedDataset[]): string[] {
   const words = [...new Set(datasets.map(({ status }) => status).filter((status) => !isKnownStatus(status)))];
   return words
     .slice(0, NOTED_WORDS)
-    .map((word) => `the status word ${JSON.stringify(word)} is not known, so its datasets count as in progress`);
+    .map((word) => `the status word ${JSON.stringify(word)} is unknown, so its datasets count as in progress`);
 }
 
 function explainDatasets(rows: CompanyRows, company: PendingCompany, info: InfoRow): ExplainedDataset[] {

@@ -1,62 +1,64 @@
-/** The words of an explanation: why a company has or has not been announced. `explain.ts` makes one. */
+/** The parts of an explanation: why a company has or has not been announced. `explain.ts` builds it. */
 import type { AnnouncedDataset } from './announcement.js';
 import type { Offset, PoisonCode } from './events.js';
 import type { Policy } from './policy.js';
 import type { StatusClass } from './statuses.js';
 
-/** In the order in which they apply. */
+/** The verdicts. If several apply, the first one in this order counts. */
 export const VERDICTS = [
   'unknown',
   'deleted',
   'announced',
   'announced-elsewhere',
   'held',
-  /** No link was seen, so that nothing says which datasets there are. */
+  /** The processor has seen no link, so it does not know which datasets exist. */
   'no-manifest',
   'waiting',
-  /** Every dataset has ended, and a link is not sealed: more of them may be named. */
+  /** Every dataset has finished, but a link is not sealed, so a manifest may still name more datasets. */
   'unsealed',
   'no-datasets',
   'none-complete',
   /**
-   * Nothing is left to wait for, but the record that made it so was judged by another policy: the next one decides. Or
-   * by a release that did not know its status word: the next record, or counting again, decides.
+   * Nothing is left to wait for. But another policy judged the record that caused this; the next record decides. Or a
+   * release that did not know its status word judged it; the next record, or a recount, decides.
    */
   'due',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-/** Times are RFC 3339; offsets are those of `asOf`'s partition of the input. */
+/** Times are RFC 3339. Offsets are input offsets of the partition in `asOf`. */
 export interface Explanation {
   readonly companyId: string;
   readonly verdict: Verdict;
   /** The verdict in words. */
   readonly sentence: string;
-  /** What else someone who wonders should know. */
+  /** Other facts that a reader of the explanation needs. */
   readonly notes: readonly string[];
-  /** The records that this speaks of: those of the partition below the offset. */
+  /** The explanation covers the records of this partition below this offset. */
   readonly asOf: { readonly topic: string; readonly partition: number; readonly offset: Offset } | null;
-  /** The policy that fired; of a company not announced yet, that of a record stamped now. Null where none applies. */
+  /**
+   * The policy that fired. For a company not announced yet, the policy for a record stamped now. Null if none applies.
+   */
   readonly policy: Policy | null;
   readonly clientId: string | null;
   readonly companyName: string | null;
-  /** Null where nothing is counted any more, or yet. */
+  /** Null if nothing is counted yet, or if the counts are no longer kept. */
   readonly counts: ExplainedCounts | null;
-  /** Since its last progress the company was reported as stalled. */
+  /** Whether the company was reported as stalled since its last progress. */
   readonly stalled: boolean;
-  /** To the hour. */
+  /** Precise to the hour. */
   readonly lastProgress: string | null;
-  /** The record that announced or deleted the company, or says that another system has announced it. */
+  /** The record that announced or deleted the company, or that says another system has announced it. */
   readonly decidedBy: { readonly offset: Offset; readonly at: string } | null;
   readonly holds: readonly ExplainedHold[];
   readonly links: readonly ExplainedLink[];
-  /** Empty if an announced company's datasets are no longer known; a note says so. */
+  /** Empty if the datasets of an announced company are no longer known; a note says so. */
   readonly datasets: readonly ExplainedDataset[];
-  /** Datasets with a status that no manifest has named yet. */
+  /** Datasets that have a status but that no manifest has named yet. */
   readonly early: readonly EarlyDataset[];
 }
 
-/** Named datasets by the class they count in. */
+/** Number of named datasets in each class. */
 export interface ExplainedCounts {
   readonly datasets: number;
   readonly unfinished: number;
@@ -66,7 +68,7 @@ export interface ExplainedCounts {
 }
 
 export interface ExplainedHold {
-  /** `<partition>/<offset>` of the poison record: the value of the `repairs` header that lifts the hold. */
+  /** `<partition>/<offset>` of the bad record: the value of the `repairs` header that lifts the hold. */
   readonly record: string;
   readonly code: PoisonCode;
   readonly reason: string;
@@ -77,9 +79,9 @@ export interface ExplainedLink {
   readonly linkId: string;
   readonly connectionId: string;
   readonly sourceType: string;
-  /** Open: its final manifest has not come. */
+  /** `open`: the final manifest of the link has not arrived. */
   readonly state: 'open' | 'sealed' | 'ended';
-  /** Of the ConnectionUnlinked that ended it. */
+  /** Offset of the ConnectionUnlinked that ended the link. */
   readonly endedAtOffset: Offset | null;
   readonly datasets: number;
   readonly unfinished: number;
@@ -87,11 +89,11 @@ export interface ExplainedLink {
 
 export interface ExplainedDataset extends AnnouncedDataset {
   readonly class: StatusClass;
-  /** When `status` came; null where that is not known any more, and of a derived `Cancelled`. */
+  /** When `status` arrived. Null if that is no longer known, and for a derived `Cancelled`. */
   readonly since: string | null;
   readonly linkId: string | null;
   readonly revision: string | null;
-  /** Of a derived `Cancelled`: the last status of its own. */
+  /** For a derived `Cancelled`, the last status that the dataset itself received. */
   readonly own: EarlyDataset['latest'] | null;
 }
 

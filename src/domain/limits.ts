@@ -1,30 +1,34 @@
-/** How much one record and one company may take. A record beyond a limit is poison: see docs/operations.md. */
+/**
+ * How much one record and one company may take. A record that exceeds a limit is a bad record: see docs/operations.md.
+ */
 import type { CompanyRows } from './company-rows.js';
 import type { PoisonCode } from './events.js';
 import type { PendingCompany } from './rows.js';
 
 /**
- * UTF-8 bytes of each id and text that is kept: companyId, clientId, connectionId, linkId, datasetId, dataType,
- * sourceType, status, companyName. Ids of real platforms have fewer than 100; a row key may have two of them.
+ * UTF-8 bytes of each id and text that is stored: companyId, clientId, connectionId, linkId, datasetId, dataType,
+ * sourceType, status, companyName. Ids of real platforms take fewer than 100 bytes. A row key may contain two ids.
  */
 export const MAX_TEXT_BYTES = 1_024;
-/** Datasets that manifests may name in one company; a manifest that would exceed it is poison. */
+/** Datasets that manifests may name in one company. A manifest that would exceed it is a bad record. */
 export const MAX_NAMED_DATASETS = 10_000;
 /** Links of one company, ended ones included. */
 export const MAX_LINKS = 10_000;
 /** Connections of one company, ended ones included. */
 export const MAX_CONNECTIONS = 10_000;
-/** The announcement of one company and its info row, by `announcement-size.ts`. Topics take records of 8 MiB. */
+/**
+ * Bytes of one company's announcement, and of its info row, measured by `announcement-size.ts`. Topics accept 8 MiB.
+ */
 export const MAX_ANNOUNCEMENT_BYTES = 6 * 1024 * 1024;
-/** Datasets remembered in one company before any manifest names them. */
+/** Datasets that one company remembers before a manifest names them. */
 export const MAX_EARLY_DATASETS = 1_000;
-/** How many early datasets, those heard of least recently, are forgotten when one more comes. */
+/** When one more early dataset arrives, this many of the least recently updated ones are forgotten. */
 export const FORGOTTEN_EARLY_DATASETS = 500;
 
-/** Holds of a company that are read, and listed, for someone who only looks: about 1 MB of an answer. There may be more. */
+/** Holds of one company that a read-only answer reads and lists: about 1 MB. A company may have more. */
 export const MAX_LISTED_HOLDS = 5_000;
 
-/** The codes of records that could be read and are beyond a limit. They never apply to an announced or deleted company. */
+/** Codes of records that can be read but exceed a limit. They never apply to an announced or deleted company. */
 export const LIMIT_CODES = ['too-many-datasets', 'too-large'] as const satisfies readonly PoisonCode[];
 export type LimitCode = (typeof LIMIT_CODES)[number];
 
@@ -35,11 +39,13 @@ export function isLimitCode(code: PoisonCode): code is LimitCode {
 /** A limit that a record would exceed. */
 export interface LimitExceeded {
   readonly code: LimitCode;
-  /** What would be too much, with both numbers; it names no id, because those may be what is too long. */
+  /**
+   * The quantity that is too large, with both numbers. It names no id, because the id may be the text that is too long.
+   */
   readonly why: string;
 }
 
-/** The UTF-8 bytes of a text. Counted here if it is short and ASCII, which a call into the runtime is slower for. */
+/** The UTF-8 bytes of a text. Short ASCII texts are counted here: a call into the runtime is slower for them. */
 export function utf8Bytes(text: string): number {
   const { length } = text;
   if (length > SHORT_TEXT_CHARS) return Buffer.byteLength(text);
@@ -50,8 +56,9 @@ export function utf8Bytes(text: string): number {
 const SHORT_TEXT_CHARS = 48;
 
 /**
- * Forgets the early datasets heard of least recently (lowest offset of the latest status). The company must be whole.
- * A forgotten revision is the one thing that could let a later stale status count; `forgotten` keeps that visible.
+ * Forgets the early datasets that were updated least recently (lowest offset of the latest status). All rows of the
+ * company must be loaded. If a revision is forgotten, a stale status may count later; nothing else can cause that.
+ * `forgotten` keeps a record of it.
  */
 export function forgetEarlyDatasets(rows: CompanyRows): void {
   const early: { datasetId: string; offset: number }[] = [];

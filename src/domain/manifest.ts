@@ -1,4 +1,4 @@
-/** What a manifest (`LinkSyncQueued`) does: it names datasets, opens or extends its link, and may seal it. */
+/** Applies a manifest (`LinkSyncQueued`): it names datasets, opens or extends its link, and may seal the link. */
 import { exceedsAnnouncement, growthByManifest } from './announcement-size.js';
 import type { CompanyRows } from './company-rows.js';
 import type { InputEvent, LinkSyncQueued } from './events.js';
@@ -7,10 +7,10 @@ import { NEW_COMPANY, withProgress } from './pending-company.js';
 import type { PendingCompany } from './rows.js';
 import { countDataset } from './tally.js';
 
-/** What a manifest would do to the size of its company: how much it adds, or the limit that it would exceed. */
+/** The effect of a manifest on the size of its company: the bytes that it adds, or the limit that it would exceed. */
 export type ManifestSize = { readonly growth: number } | LimitExceeded;
 
-/** Measures a manifest. Needs the info row and the rows of its datasets; the company must be measured. */
+/** Measures a manifest. The info row and the rows of its datasets must be loaded, and the company must be measured. */
 export function sizeOf(rows: CompanyRows, manifest: LinkSyncQueued): ManifestSize {
   const company = rows.company as PendingCompany | null;
   if (namesTooManyDatasets(rows, company, manifest))
@@ -40,7 +40,7 @@ function namesTooManyDatasets(rows: CompanyRows, company: PendingCompany | null,
 /**
  * Applies a manifest to a company that is pending or new.
  *
- * @param growth what `sizeOf` gave
+ * @param growth the result of `sizeOf`
  */
 export function applyManifest(rows: CompanyRows, event: InputEvent, manifest: LinkSyncQueued, growth: number): void {
   const { connection, link, sealing } = nameLink(rows, event, manifest);
@@ -67,7 +67,7 @@ interface NamedLink {
   readonly connection: number;
   /** Position of the manifest's link. */
   readonly link: number;
-  /** What the manifest adds to the number of unsealed links: 1 opens, -1 seals, 0 leaves as it is. */
+  /** The change to the number of unsealed links: 1 if the manifest opens a link, -1 if it seals one, otherwise 0. */
   readonly sealing: number;
 }
 
@@ -78,13 +78,13 @@ function nameLink(rows: CompanyRows, event: InputEvent, manifest: LinkSyncQueued
   info.companyName = companyName;
   const connection = info.nameConnection({ connectionId, sourceType });
 
-  const at = info.linkAt(linkId);
-  const known = at === undefined ? undefined : info.links[at];
-  if (at === undefined || known === undefined) {
+  const position = info.linkAt(linkId);
+  const known = position === undefined ? undefined : info.links[position];
+  if (position === undefined || known === undefined) {
     const link = info.addLink({ linkId, connection, sealed: isFinal, endedAt: null });
     return { connection, link, sealing: isFinal ? 0 : 1 };
   }
-  if (!isFinal || known.sealed) return { connection, link: at, sealing: 0 };
-  info.sealLink(at);
-  return { connection, link: at, sealing: known.endedAt === null ? -1 : 0 };
+  if (!isFinal || known.sealed) return { connection, link: position, sealing: 0 };
+  info.sealLink(position);
+  return { connection, link: position, sealing: known.endedAt === null ? -1 : 0 };
 }

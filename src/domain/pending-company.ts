@@ -1,10 +1,10 @@
-/** A company before its outcome: where it starts, and how its progress is noted. */
+/** A company before its outcome: its initial row, and how its progress is recorded. */
 import type { TimestampMs } from './events.js';
 import { isDate } from './policy.js';
 import type { PendingCompany } from './rows.js';
 
 export const HOUR_MS = 3_600_000;
-/** The hour of a record timestamp that is not a date. */
+/** The hour stored for a record timestamp that is not a date. */
 export const UNKNOWN_HOUR = 0;
 
 export const NEW_COMPANY: PendingCompany = {
@@ -24,14 +24,14 @@ export const NEW_COMPANY: PendingCompany = {
   progressHour: UNKNOWN_HOUR,
 };
 
-/** Notes that something was applied. To the hour, so that most records leave the company row as it is. */
+/** Records that something was applied. Precise to the hour, so most records leave the company row unchanged. */
 export function withProgress(company: PendingCompany, timestamp: TimestampMs): PendingCompany {
   const progressHour = isDate(timestamp) ? Math.floor(timestamp / HOUR_MS) : UNKNOWN_HOUR;
   if (company.progressHour === progressHour && !company.stalled) return company;
   return { ...company, progressHour, stalled: false };
 }
 
-/** When the company last made progress, to the hour; null if the record that brought it has no date. */
+/** When the company last made progress, to the hour. Null if the record that caused the progress has no date. */
 export function lastProgressOf({ progressHour }: Pick<PendingCompany, 'progressHour'>): TimestampMs | null {
   const at = progressHour * HOUR_MS;
   return isDate(at) ? at : null;

@@ -3,15 +3,20 @@ import type { TimestampMs } from './events.js';
 /** When a company counts as synchronized. */
 export type Policy = 'FIRST_DATASET' | 'ALL_DATASETS';
 
-/** An earlier record timestamp is not a date: it is missing (-1), or in seconds. */
+/** A record timestamp before this is not a date: it is missing (-1), or in seconds. */
 const FIRST_DATE = Date.UTC(2015, 0, 1);
 
-/** Whether a record timestamp says when the record was made. What is not a date says nothing about any rule's date. */
+/**
+ * Whether a record timestamp says when the record was made. A timestamp that is not a date cannot be compared with the
+ * date of a rule.
+ */
 export function isDate(timestamp: TimestampMs): boolean {
   return timestamp >= FIRST_DATE;
 }
 
-/** Whether the client's own choice counts for a record of this timestamp: else it need not be looked up. */
+/**
+ * Whether the client's own choice counts for a record with this timestamp. If not, the choice need not be looked up.
+ */
 export function clientMayChoose(timestamp: TimestampMs, allDatasetsFrom: TimestampMs): boolean {
   return isDate(timestamp) && timestamp < allDatasetsFrom;
 }
@@ -19,10 +24,10 @@ export function clientMayChoose(timestamp: TimestampMs, allDatasetsFrom: Timesta
 /**
  * The policy in force for one record.
  *
- * @param timestamp the record's Kafka timestamp; wall-clock time plays no part, so that a replay decides the same. One
- *   that is not a date is judged by ALL_DATASETS: FIRST_DATASET would announce early.
- * @param allDatasetsFrom records stamped from then on are judged by ALL_DATASETS whatever the client chose
- * @param clientSetting the client's own choice, where it made one
+ * @param timestamp the record's Kafka timestamp. Wall-clock time plays no part, so a replay decides the same. A
+ *   timestamp that is not a date is judged by ALL_DATASETS, because FIRST_DATASET would announce early.
+ * @param allDatasetsFrom records stamped at or after this time are judged by ALL_DATASETS, whatever the client chose
+ * @param clientSetting the client's own choice, if the client made one
  */
 export function policyFor(
   timestamp: TimestampMs,

@@ -1,9 +1,9 @@
 /**
- * Companies counted by a release that knew fewer status words.
+ * Companies that a release with fewer status words has counted.
  *
- * A stored company row counts by the words of the first vocabulary, in every release, so that an older release can go
- * on from any row. Whether a company has datasets that only a later word finishes is known from its dataset rows. This
- * file counts them, and finds a company that an older release left waiting for one of them.
+ * In every release, a stored company row counts by the words of the first vocabulary. So an older release can continue
+ * from any row. The dataset rows say whether a company has datasets that only a later word finishes. This file counts
+ * those datasets. It also finds a company that an older release left waiting for one of them.
  */
 import { measure } from './announcement-size.js';
 import type { CompanyRows } from './company-rows.js';
@@ -11,15 +11,15 @@ import type { InputEvent, Offset } from './events.js';
 import type { PendingCompany } from './rows.js';
 import { isLaterFinished, laterFinishedOf } from './tally.js';
 
-/** What an announcement takes from the record that completed the company. */
+/** The fields that an announcement takes from the record that completed the company. */
 export type Completing = Pick<InputEvent, 'offset' | 'timestamp' | 'clientId'> & {
-  /** As of an `Announcement`. */
+  /** As `late` of an `Announcement`. */
   readonly late?: true;
 };
 
 /**
- * Notes that the stored row may have been counted under fewer words, and without its size: the company is counted before
- * anything is decided.
+ * Marks the stored counts as untrusted: an older release may have counted under fewer words, and without the size. The
+ * company is then counted again before anything is decided.
  */
 export function mistrustCounts(rows: CompanyRows): void {
   const { company } = rows;
@@ -27,8 +27,8 @@ export function mistrustCounts(rows: CompanyRows): void {
 }
 
 /**
- * Counts what a release that does not know of it leaves out of the company row: the datasets that only a later word
- * finishes, and the size. The company must be whole. Counting twice changes nothing.
+ * Counts the values that an older release leaves out of the company row: the datasets that only a later word finishes,
+ * and the size. All rows of the company must be loaded. Counting twice changes nothing.
  */
 export function countAgain(rows: CompanyRows): void {
   const { company } = rows;
@@ -42,21 +42,21 @@ export function countAgain(rows: CompanyRows): void {
 }
 
 /**
- * The step that a company needs before a record of it is applied or holds it; null if it needs none.
+ * The step that a company needs before one of its records is applied or holds it; null if it needs none.
  *
- * `needs-whole-company`: load all of its rows, which counts it. `overdue`: announce it with `completingOf`.
+ * `needs-all-rows`: load all of its rows; loading counts them. `overdue`: announce it with `completingOf`.
  */
-export function dueFirst(rows: CompanyRows): 'needs-whole-company' | 'overdue' | null {
+export function dueFirst(rows: CompanyRows): 'needs-all-rows' | 'overdue' | null {
   const { company } = rows;
   if (company?.outcome !== 'pending' || company.laterFinished === 0) return null;
   if (company.laterFinished !== null && !isOverdue(company)) return null;
-  return rows.whole ? 'overdue' : 'needs-whole-company';
+  return rows.allLoaded ? 'overdue' : 'needs-all-rows';
 }
 
 /**
  * Whether only an unknown word kept the company from being announced. This release judges at every record that changes
- * a company, so that it never leaves a company so: an older release has applied the latest record. It does not matter
- * which policy is in force: a company that ALL_DATASETS announces, FIRST_DATASET announces too.
+ * a company, so it never leaves one overdue. Therefore an older release has applied the latest record. The policy in
+ * force does not matter: FIRST_DATASET announces every company that ALL_DATASETS announces.
  */
 export function isOverdue(company: PendingCompany): boolean {
   const { holds, succeeded, unsealed, unfinished } = company;
@@ -64,9 +64,9 @@ export function isOverdue(company: PendingCompany): boolean {
 }
 
 /**
- * The record that an overdue company is announced by: of the records that gave a dataset a later word, the latest. The
- * company must be whole. Offset and timestamp are those of the record. The client is that of the info row, because no
- * row keeps the client of a status record.
+ * The record that completed an overdue company: the latest of the records that gave a dataset a later word. All rows of
+ * the company must be loaded. Offset and timestamp come from that record. The client comes from the info row, because
+ * no row keeps the client of a status record.
  */
 export function completingOf(rows: CompanyRows): Completing {
   const company = rows.company as PendingCompany;

@@ -1,15 +1,15 @@
 /**
- * About how much memory the rows of a company take, in bytes: the unit in which the cache and the load of a batch are
- * bounded.
+ * The approximate memory of a company's rows, in bytes: the unit that limits the cache and the load of a batch.
  *
- * An estimate, because the engine does not say: on a 64-bit Node 20, with ids of 36 characters, a company of 20 datasets
- * takes 6,700 bytes and counts 7,400 (`npm run bench:costs`). A text counts one byte for each character; one with characters outside of Latin-1 takes two.
+ * An estimate, because the engine does not say. On a 64-bit Node 20, with ids of 36 characters, a company of 20
+ * datasets takes 6,700 bytes and counts 7,400 (`npm run bench:costs`). A text counts one byte for each character; a
+ * text with characters outside Latin-1 takes two.
  */
 import type { Connection, DatasetRow, HoldRow, InfoRow, Link } from './rows.js';
 
-/** A company in the cache, with its company row, its maps and the entry of the cache. */
+/** A company in the cache: its company row, its maps and its cache entry. */
 export const COMPANY_BYTES = 1_000;
-/** A row's entry in its map; also of a row that is known not to exist. */
+/** A row's entry in its map. A row that is known not to exist has an entry too. */
 export const ENTRY_BYTES = 130;
 const DATASET_ROW_BYTES = 130;
 const HOLD_ROW_BYTES = 60;

@@ -1,33 +1,35 @@
 import { ENTRY_BYTES } from './row-bytes.js';
 
-/** A row in memory. One object for as long as it is there, so that a change of it costs one look-up and no new object. */
+/**
+ * A row in memory. The object stays the same while the row is in memory: a change costs one lookup and no new object.
+ */
 interface Entry<T> {
   readonly id: string;
   row: T | null;
-  /** What `row` was at the last `settle`; `undefined` while it has not changed since. */
+  /** The value of `row` at the last `settle`; `undefined` if it has not changed since. */
   prior: T | null | undefined;
-  /** The one that changed next after this one. */
+  /** The entry that changed next after this one. */
   nextChanged: Entry<T> | undefined;
 }
 
-/** The rows of one kind and one company that are in memory, by id, and what has changed in them since the last `settle`. */
+/** The rows of one kind and one company that are in memory, by id, with the changes since the last `settle`. */
 export class RowsById<T extends object> {
   readonly #entries = new Map<string, Entry<T>>();
   #firstChanged: Entry<T> | undefined;
   #lastChanged: Entry<T> | undefined;
-  /** What was looked up last: the rules ask for the row of an event several times. */
+  /** The entry looked up last: the rules read the row of an event several times. */
   #latestId: string | undefined;
   #latest: Entry<T> | undefined;
   #bytes = 0;
 
-  /** @param bytesOf about how much memory a row takes, without its entry here */
+  /** @param bytesOf the approximate memory of a row, without its entry here */
   constructor(private readonly bytesOf: (row: T) => number) {}
 
   get size(): number {
     return this.#entries.size;
   }
 
-  /** About how much memory the rows take. */
+  /** The approximate memory that the rows take. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -36,7 +38,7 @@ export class RowsById<T extends object> {
     return this.#firstChanged !== undefined;
   }
 
-  /** The row; null where it is known not to exist, undefined where it was not loaded. */
+  /** The row; null if it is known not to exist, undefined if it was not loaded. */
   get(id: string): T | null | undefined {
     return this.#find(id)?.row;
   }
@@ -45,12 +47,12 @@ export class RowsById<T extends object> {
     return this.#find(id) !== undefined;
   }
 
-  /** What the store says; never over what is in memory. */
+  /** Takes a row from the store. Never overwrites a row that is in memory. */
   load(id: string, row: T | null): void {
     if (!this.has(id)) this.#add(id, row);
   }
 
-  /** Changes a row that is in memory, or one that is known not to exist because all that do are. */
+  /** Changes a row that is in memory, or adds one that is known not to exist because all existing rows are loaded. */
   set(id: string, row: T | null): void {
     this.#change(this.#find(id) ?? this.#add(id, null), row);
   }
@@ -70,7 +72,7 @@ export class RowsById<T extends object> {
     return rows;
   }
 
-  /** Each row changed since the last `settle`, in the order in which they first changed. */
+  /** Visits each row changed since the last `settle`, in the order of their first changes. */
   visitChanges(visit: (id: string, prior: T | null, now: T | null) => void): void {
     for (let entry = this.#firstChanged; entry !== undefined; entry = entry.nextChanged)
       visit(entry.id, entry.prior as T | null, entry.row);
@@ -87,7 +89,7 @@ export class RowsById<T extends object> {
     this.#firstChanged = this.#lastChanged = undefined;
   }
 
-  /** Releases all rows. Call it when everything is settled. */
+  /** Releases all rows. Call it only when all changes are settled. */
   clear(): void {
     this.#entries.clear();
     this.#bytes = 0;

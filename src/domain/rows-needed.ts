@@ -1,6 +1,6 @@
 /**
- * Which rows of its company an event is about, so that the rows of a whole batch can be loaded in one read; and how many
- * it changes, by which a transaction is bounded.
+ * Which rows of its company an event needs: one read can then load the rows of a whole batch. And how many rows it changes,
+ * which bounds a transaction.
  */
 import { assertNever } from '../lib/assert-never.js';
 import type { CompanyRows } from './company-rows.js';
@@ -12,7 +12,7 @@ export interface RowsNeeded {
   hold(holdId: string): void;
 }
 
-/** Names the rows that `transition` will look at, in addition to the company row, which every event needs. */
+/** Names the rows that `transition` will read, in addition to the company row, which every event needs. */
 export function visitRowsNeeded({ payload, repairs }: InputEvent, visitor: RowsNeeded): void {
   for (const holdId of repairs) visitor.hold(holdId);
   switch (payload.kind) {
@@ -36,7 +36,7 @@ export function visitRowsNeeded({ payload, repairs }: InputEvent, visitor: RowsN
 
 const COMPANY_AND_INFO_ROW = 2;
 
-/** Roughly: rare changes, of holds lifted and early datasets forgotten, are not counted. */
+/** An estimate: it does not count lifted holds and forgotten early datasets, which are rare. */
 export function rowsChangedBy({ payload }: InputEvent, rows: CompanyRows): number {
   switch (payload.kind) {
     case 'deleted':
@@ -45,8 +45,8 @@ export function rowsChangedBy({ payload }: InputEvent, rows: CompanyRows): numbe
     case 'manifest':
       return payload.datasets.length + COMPANY_AND_INFO_ROW;
     case 'unlinked':
-      // One that ends links looks at every dataset of the company.
-      return rows.whole ? rows.size : COMPANY_AND_INFO_ROW;
+      // An unlink that ends links reads every dataset of the company.
+      return rows.allLoaded ? rows.size : COMPANY_AND_INFO_ROW;
     case 'status':
       return COMPANY_AND_INFO_ROW;
   }

@@ -2,44 +2,47 @@
 import type { Offset, PoisonCode, TimestampMs } from './events.js';
 import type { Policy } from './policy.js';
 
-/** A company that is neither announced nor deleted. All that a judgement needs, whatever the number of datasets. */
+/**
+ * A company that is neither announced nor deleted. Contains all that a judgement needs, whatever the number of
+ * datasets.
+ */
 export interface PendingCompany {
   readonly outcome: 'pending';
   /** Datasets named by manifests. */
   readonly named: number;
-  /** Named datasets that are not terminal; those of an ended link count as terminal. */
+  /** Named datasets that have not finished. An unfinished dataset of an ended link counts as finished. */
   readonly unfinished: number;
   /**
-   * Named datasets that count as finished only by a word that joined after the first vocabulary. A stored row counts
-   * them as unfinished, as every release does. Null: they are not counted since the row was read, and `unfinished` is
-   * the stored count. `recount.ts` counts them before anything is decided.
+   * Named datasets that count as finished only by a word added after the first vocabulary. Every release stores them as
+   * unfinished. Null: not counted since the row was read, so `unfinished` is the stored count. `recount.ts` counts them
+   * before anything is decided.
    */
   readonly laterFinished: number | null;
   /** Named datasets that are Complete. */
   readonly succeeded: number;
-  /** Datasets with a status that no manifest has named yet. */
+  /** Datasets that have a status but that no manifest has named yet. */
   readonly early: number;
   /** Early datasets that were forgotten because there were too many. */
   readonly forgotten: number;
   readonly holds: number;
   readonly links: number;
-  /** Links neither sealed nor ended. */
+  /** Links that are neither sealed nor ended. */
   readonly unsealed: number;
-  /** Bit i is set when link i (its position in the info row) has ended by unlinking. */
+  /** Bit i is set if link i (its position in the info row) was ended by unlinking. */
   readonly endedLinks: bigint;
   /**
-   * What the announcement would take of connections, links and named datasets: an upper bound by
-   * `announcement-size.ts`. 0 while there is a link: not counted since the row was read, because a release that does not
-   * count it has written the row.
+   * Bytes of connections, links and named datasets in the announcement: an upper bound from `announcement-size.ts`. 0
+   * while a link exists means: not counted since the row was read. Then a release that does not count it has written
+   * the row.
    */
   readonly announcementBytes: number;
   /** Whether the company was reported as stalled since its last progress. */
   readonly stalled: boolean;
-  /** Record timestamp of the last applied change, in whole hours since the epoch; UNKNOWN_HOUR if it was not a date. */
+  /** Record timestamp of the last applied change, in whole hours since the epoch. UNKNOWN_HOUR if it was not a date. */
   readonly progressHour: number;
 }
 
-/** The few dozen bytes that stay of a company announced here; its outbound event has the rest. */
+/** The few dozen bytes kept of a company announced here. The outbound event has the rest. */
 export interface AnnouncedCompany {
   readonly outcome: 'announced';
   readonly policy: Policy;
@@ -53,10 +56,10 @@ export interface AnnouncedCompany {
   readonly ended: number;
 }
 
-/** The customer was told by another system: there is no outbound event. */
+/** Another system notified the customer, so there is no outbound event. */
 export interface CompanyAnnouncedElsewhere {
   readonly outcome: 'announced-elsewhere';
-  /** Of the input record that says so. */
+  /** Offset of the input record that says so. */
   readonly offset: Offset;
   readonly timestamp: TimestampMs;
 }
@@ -83,7 +86,7 @@ export interface Link {
   readonly endedAt: Offset | null;
 }
 
-/** What changes only with manifests and unlinking. */
+/** The part of a company that only manifests and unlinking change. */
 export interface InfoRow {
   readonly clientId: string;
   readonly companyName: string;
@@ -92,13 +95,13 @@ export interface InfoRow {
 }
 
 export interface DatasetRow {
-  /** Where the latest manifest put the dataset; null while no manifest has named it ("early"). */
+  /** Where the latest manifest put the dataset. Null while no manifest has named the dataset ("early"). */
   readonly place: DatasetPlace | null;
   readonly status: string;
   readonly revision: number | bigint | null;
-  /** Input offset of the record that gave the status (of the first manifest where no status came yet). */
+  /** Input offset of the record that gave the status. If no status has arrived, the offset of the first manifest. */
   readonly offset: Offset;
-  /** Kafka timestamp of that record. */
+  /** Kafka timestamp of the same record. */
   readonly timestamp: TimestampMs;
 }
 
@@ -110,7 +113,7 @@ export interface DatasetPlace {
   readonly dataType: string;
 }
 
-/** A poison record that keeps the company from being announced; its key is `<partition>/<offset>` of that record. */
+/** A bad record that keeps the company from being announced. The row's key is `<partition>/<offset>` of the record. */
 export interface HoldRow {
   readonly code: PoisonCode;
   readonly timestamp: TimestampMs;

@@ -1,4 +1,4 @@
-/** When a company counts as stalled, and what is reported. Nothing is ever announced because of it. */
+/** When a company counts as stalled, and what is reported. A stall never causes an announcement. */
 import { describeNamedDatasets, type AnnouncedDataset } from './announcement.js';
 import type { CompanyRows } from './company-rows.js';
 import type { TimestampMs } from './events.js';
@@ -6,33 +6,33 @@ import { HOUR_MS, lastProgressOf } from './pending-company.js';
 import type { PendingCompany } from './rows.js';
 import { classOf } from './statuses.js';
 
-/** Entries of each list of a stall: enough to begin with. The counts say how many there are. */
+/** Entries in each list of a stall: enough to start with. The counts give the full numbers. */
 const MAX_LISTED = 100;
 /** By how much the clocks of producers may be ahead. */
 const CLOCK_SKEW_MS = HOUR_MS;
 
-/** Told once for each time that a company makes no progress for long. */
+/** Reported once for each period in which a company makes no progress for too long. */
 export interface Stall {
   readonly companyId: string;
-  /** Empty while no manifest has named it. */
+  /** Empty while no manifest has named the client. */
   readonly clientId: string;
   /** The start of the hour in which the company last made progress. */
   readonly since: TimestampMs;
-  /** Those that have waited longest, MAX_LISTED at most. */
+  /** The datasets that have waited longest, at most MAX_LISTED. */
   readonly waitingFor: readonly AnnouncedDataset[];
   readonly waitingForCount: number;
-  /** linkId of each link whose final manifest has not come, MAX_LISTED at most. */
+  /** linkId of each link whose final manifest has not arrived, at most MAX_LISTED. */
   readonly unsealedLinks: readonly string[];
   readonly unsealedLinksCount: number;
-  /** `<partition>/<offset>` of each poison record that holds the company, MAX_LISTED at most. */
+  /** `<partition>/<offset>` of each bad record that holds the company, at most MAX_LISTED. */
   readonly heldBy: readonly string[];
   readonly heldByCount: number;
 }
 
 /**
- * Whether the company has made no progress for `stalledAfterMs`, up to `now`. Progress is kept to the hour, and taken
- * for as late as that hour allows: nobody is stalled early, and everybody at most an hour late. A company whose last
- * record has no date is not stalled until `dateProgress` has given it one.
+ * Whether the company has made no progress for `stalledAfterMs`, up to `now`. Progress is stored to the hour, and
+ * counts as made at the end of that hour. So a company is never reported early, and at most an hour late. If a
+ * company's last record has no date, the company is not stalled until `dateProgress` has set one.
  */
 export function isStalled(company: PendingCompany, now: TimestampMs, stalledAfterMs: number): boolean {
   const { progressHour } = company;
@@ -40,26 +40,26 @@ export function isStalled(company: PendingCompany, now: TimestampMs, stalledAfte
 }
 
 /**
- * Whether the time of the last progress says nothing: the record that brought it has no date, or one in the future, as a
- * producer stamps it that counts in microseconds. Its company would never count as stalled.
+ * Whether the time of the last progress cannot be used: its record has no date, or a date in the future, as from a producer
+ * that counts in microseconds. With such a time the company would never count as stalled.
  */
 export function isUndated(company: PendingCompany, now: TimestampMs): boolean {
   const lastProgress = lastProgressOf(company);
   return lastProgress === null || lastProgress > now + CLOCK_SKEW_MS;
 }
 
-/** Takes `now` for the time of the last progress, if that is undated. */
+/** Sets the time of the last progress to `now`, if that time is undated. */
 export function dateProgress(rows: CompanyRows, now: TimestampMs): void {
   const { company } = rows;
   if (company?.outcome === 'pending' && isUndated(company, now))
     rows.setCompany({ ...company, progressHour: Math.floor(now / HOUR_MS) });
 }
 
-/** Notes in the company's row that its stall is reported, until it makes progress. The company must be whole. */
+/** Marks the stall as reported in the company row, until the company makes progress. All of its rows must be loaded. */
 export function reportStall(rows: CompanyRows): Stall {
   const { company, info, companyId } = rows;
   if (company?.outcome !== 'pending' || company.stalled)
-    throw new Error(`company ${companyId} has no stall that is not reported yet`);
+    throw new Error(`company ${companyId} has no unreported stall`);
   rows.setCompany({ ...company, stalled: true });
   const named = info === null ? [] : describeNamedDatasets(rows, company, info);
   const waitingFor = named.filter(({ status }) => classOf(status) === 'in-progress');

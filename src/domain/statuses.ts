@@ -1,9 +1,9 @@
 /**
- * The status words of a dataset and what each means for a company.
- * Source: the platform's status vocabulary; words are compared exactly, upper and lower case included.
+ * The status words of a dataset, and what each means for a company. Source: the platform's status vocabulary. Words are
+ * compared exactly, including upper and lower case.
  */
 
-/** What a status says about a dataset: three terminal classes, and still running. */
+/** The meaning of a status for its dataset: finished in one of three ways, or still in progress. */
 export type StatusClass = 'succeeded' | 'failed' | 'ended' | 'in-progress';
 
 /**
@@ -37,21 +37,21 @@ const FIRST_WORDS = {
 export const FIRST_VOCABULARY = 1;
 
 /**
- * The words that joined later, and the vocabulary that each joined in. To add a word, add it here and raise VOCABULARY.
+ * The words added later, and the vocabulary that added each. To add a word, add it here and raise VOCABULARY.
  *
- * The release before reads the same rows during a rolling upgrade and after a rollback, and takes such a word as in
+ * During a rolling upgrade and after a rollback, the previous release reads the same rows. It takes such a word as in
  * progress. So these words are stored as text, and never change a count in a stored row. A new word for success would
- * also change `succeeded`, which `tally.ts` does not separate yet: the type does not allow one.
+ * also change `succeeded`, which `tally.ts` does not separate yet. So the type does not allow one.
  */
 const LATER_WORDS = {
   Routing: { since: 2, class: 'in-progress' },
   RoutingError: { since: 2, class: 'failed' },
 } as const satisfies Record<string, { since: number; class: Exclude<StatusClass, 'succeeded'> }>;
 
-/** The version of the vocabulary: it grows by one with each release that adds words. */
+/** The version of the vocabulary. It grows by one with each release that adds words. */
 export const VOCABULARY = 2;
 
-/** The words that have a code in stored rows, by that code. All others are stored as text. */
+/** The words that have a code in stored rows; the index is the code. All other words are stored as text. */
 export const CODED_STATUSES: readonly string[] = Object.keys(FIRST_WORDS);
 export const KNOWN_STATUSES: readonly string[] = [...CODED_STATUSES, ...Object.keys(LATER_WORDS)];
 
@@ -64,12 +64,12 @@ const laterTerminalWords = new Set<string>(
   Object.entries(LATER_WORDS).flatMap(([word, joined]) => (joined.class === 'in-progress' ? [] : [word])),
 );
 
-/** The class of a status word. An unknown word is in progress, so that it can never complete a company. */
+/** The class of a status word. An unknown word is in progress, so it can never complete a company. */
 export function classOf(status: string): StatusClass {
   return classes.get(status) ?? 'in-progress';
 }
 
-/** Whether the word is terminal now, and was in progress in the first vocabulary because it was not known. */
+/** Whether the word is terminal now but was unknown, and so in progress, in the first vocabulary. */
 export function isLaterTerminal(status: string): boolean {
   return laterTerminalWords.has(status);
 }

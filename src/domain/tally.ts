@@ -3,26 +3,27 @@ import type { DatasetRow, PendingCompany } from './rows.js';
 import { classOf, isLaterTerminal, type StatusClass } from './statuses.js';
 
 /**
- * The class a named dataset counts in. While its own status is not terminal and its link has ended, it counts as
- * ended ("Cancelled"): derived at each look, never stored, so that a link that is named again brings its own status back.
+ * The class in which a named dataset counts. If its own status is not terminal and its link has ended, it counts as
+ * ended ("Cancelled"). That is derived at each reading and never stored. So if a link that has not ended names the
+ * dataset again, its own status counts again.
  */
 export function effectiveClass(dataset: DatasetRow, endedLinks: bigint): StatusClass {
-  const own = classOf(dataset.status);
-  return own === 'in-progress' && inEndedLink(dataset, endedLinks) ? 'ended' : own;
+  const ownClass = classOf(dataset.status);
+  return ownClass === 'in-progress' && inEndedLink(dataset, endedLinks) ? 'ended' : ownClass;
 }
 
 export function inEndedLink(dataset: DatasetRow, endedLinks: bigint): boolean {
   return endedLinks !== 0n && dataset.place !== null && ((endedLinks >> BigInt(dataset.place.link)) & 1n) === 1n;
 }
 
-/** Whether a named dataset counts as finished only by a word that joined after the first vocabulary. */
+/** Whether a named dataset counts as finished only by a word added after the first vocabulary. */
 export function isLaterFinished(dataset: DatasetRow, endedLinks: bigint): boolean {
   return isLaterTerminal(dataset.status) && dataset.place !== null && !inEndedLink(dataset, endedLinks);
 }
 
 /**
- * The company row after one of its datasets went from `before` to `after` (null: not there).
- * The very same object if no count changes, so that the row need not be written. The company must be counted.
+ * The company row after one of its datasets changed from `before` to `after` (null: the dataset does not exist).
+ * Returns the same object if no count changes; then the row need not be written. The company must be counted.
  */
 export function countDataset(
   company: PendingCompany,
@@ -47,9 +48,9 @@ export function countDataset(
   };
 }
 
-/** @throws if the company was not counted since its row was read: a rule must never take a stored count for its own */
+/** @throws if the company was not counted since its row was read: a rule must never use a stored count */
 export function laterFinishedOf({ laterFinished }: PendingCompany): number {
-  if (laterFinished === null) throw new Error('a company is counted on before it was counted again');
+  if (laterFinished === null) throw new Error('the counts of a company are used before it was counted again');
   return laterFinished;
 }
 
@@ -65,7 +66,7 @@ function namedOf(dataset: DatasetRow | null): number {
   return dataset !== null && dataset.place !== null ? 1 : 0;
 }
 
-/** The class that a dataset is counted in; null for one that no manifest has named. */
+/** The class in which a dataset is counted; null if no manifest has named it. */
 function countedClass(dataset: DatasetRow | null, endedLinks: bigint): StatusClass | null {
   return dataset === null || dataset.place === null ? null : effectiveClass(dataset, endedLinks);
 }

@@ -1,9 +1,9 @@
 /**
  * The rules: what one input event does to the rows of its company.
  *
- * Pure: no I/O, no clock, no randomness. Everything comes in through the arguments; the rows given are changed in
- * memory only. What an event needs beyond the rows that `rows-needed.ts` names is asked for by the outcome
- * `needs-whole-company`, before anything has been changed.
+ * Pure: no I/O, no clock, no randomness. Everything comes in through the arguments. The rows are changed in memory
+ * only. If an event needs more rows than `rows-needed.ts` names, the outcome is `needs-all-rows`, and nothing has been
+ * changed.
  */
 import { assertNever } from '../lib/assert-never.js';
 import { exceedsAnnouncement, growthByStatus, isMeasured } from './announcement-size.js';
@@ -26,19 +26,19 @@ export interface Ignored {
 
 export type Outcome =
   | Ignored
-  /** Rows may have changed; the company is not announced by this event. */
+  /** Rows may have changed; this event does not announce the company. */
   | { readonly kind: 'applied' }
-  /** The event completed the company: `announce` (announcement.ts) must follow before any other event of it. */
+  /** The event completed the company: call `announce` (announcement.ts) before any other event of the company. */
   | { readonly kind: 'completed'; readonly policy: Policy }
   /** Nothing was changed yet: load all rows of the company and apply the event again. */
-  | { readonly kind: 'needs-whole-company' }
-  /** Nothing was changed yet: `announce` the company by `completingOf` (recount.ts), and apply the event again. */
+  | { readonly kind: 'needs-all-rows' }
+  /** Nothing was changed yet: call `announce` with `completingOf` (recount.ts), and apply the event again. */
   | { readonly kind: 'overdue' }
-  /** Nothing was changed: the record is poison and its company must be held. */
+  /** Nothing was changed: the record is bad, and its company must be held. */
   | ({ readonly kind: 'beyond-limit' } & LimitExceeded);
 
 const APPLIED: Outcome = { kind: 'applied' };
-const NEEDS_WHOLE: Outcome = { kind: 'needs-whole-company' };
+const NEEDS_ALL_ROWS: Outcome = { kind: 'needs-all-rows' };
 
 /**
  * Applies one event to its company.
@@ -49,20 +49,20 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
   const company = rows.company;
   if (company !== null && company.outcome !== 'pending') return { kind: 'ignored', why: 'final' };
   const { payload } = event;
-  // The customer was notified elsewhere: an announcement that is overdue here would be a second one.
+  // The customer was notified elsewhere: to announce an overdue company here would notify the customer twice.
   const first = payload.kind === 'announced-elsewhere' ? null : dueFirst(rows);
   if (first !== null) return { kind: first };
 
   switch (payload.kind) {
     case 'deleted':
     case 'announced-elsewhere':
-      if (!rows.whole) return NEEDS_WHOLE;
-      // Held or not: a hold guards an announcement, and there will be none.
+      if (!rows.allLoaded) return NEEDS_ALL_ROWS;
+      // Applies also to a held company: a hold guards an announcement, and this company will never have one.
       rows.reduceTo({ outcome: payload.kind, offset: event.offset, timestamp: event.timestamp });
       return APPLIED;
 
     case 'manifest': {
-      if (company !== null && !isMeasured(company)) return NEEDS_WHOLE;
+      if (company !== null && !isMeasured(company)) return NEEDS_ALL_ROWS;
       const size = sizeOf(rows, payload);
       if ('code' in size) return { kind: 'beyond-limit', ...size };
       liftHolds(rows, event);
@@ -72,7 +72,7 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
 
     case 'unlinked': {
       const ending = linksToEnd(rows, payload);
-      if (ending.length > 0 && !rows.whole) return NEEDS_WHOLE;
+      if (ending.length > 0 && !rows.allLoaded) return NEEDS_ALL_ROWS;
       liftHolds(rows, event);
       if (ending.length > 0) endLinks(rows, event, payload);
       return judge(rows, policy);
@@ -80,9 +80,9 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
 
     case 'status': {
       const refusal = refusalOf(rows, payload);
-      if (refusal === null && !rows.whole && wouldForget(rows, payload)) return NEEDS_WHOLE;
+      if (refusal === null && !rows.allLoaded && wouldForget(rows, payload)) return NEEDS_ALL_ROWS;
       const growth = refusal === null ? growthByStatus(rows, payload) : 0;
-      if (growth !== 0 && company !== null && !isMeasured(company)) return NEEDS_WHOLE;
+      if (growth !== 0 && company !== null && !isMeasured(company)) return NEEDS_ALL_ROWS;
       const exceeded = growth === 0 ? null : exceedsAnnouncement(company, growth);
       if (exceeded !== null) return { kind: 'beyond-limit', ...exceeded };
       const lifted = liftHolds(rows, event);
@@ -97,11 +97,11 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
 }
 
 /**
- * Holds the company of a poison record: it cannot be announced until the record is repaired. First do what `dueFirst`
- * says: a record that comes too late must not hold an overdue company.
+ * Holds the company of a bad record: the company cannot be announced until the record is repaired. First do the step
+ * that `dueFirst` returns: a record that arrives later must not hold an overdue company.
  *
- * @param holdId `<partition>/<offset>` of the poison record
- * @returns whether the company is now held by it; an announced or deleted company is not
+ * @param holdId `<partition>/<offset>` of the bad record
+ * @returns whether the record now holds the company; an announced or deleted company is never held
  */
 export function hold(rows: CompanyRows, holdId: string, code: PoisonCode, timestamp: TimestampMs): boolean {
   const company = rows.company ?? withProgress(NEW_COMPANY, timestamp);
@@ -119,7 +119,10 @@ function judge(rows: CompanyRows, policy: Policy): Outcome {
   return isSynchronized(company, policy) ? { kind: 'completed', policy } : APPLIED;
 }
 
-/** Whether nothing is left to wait for. A company with a succeeded dataset has seen a manifest, for only those count. */
+/**
+ * Whether nothing is left to wait for. A company with a succeeded dataset has seen a manifest: only named datasets
+ * count.
+ */
 export function isSynchronized(company: PendingCompany, policy: Policy): boolean {
   if (company.holds > 0 || company.succeeded === 0) return false;
   switch (policy) {

@@ -1,4 +1,4 @@
-/** The verdict on a company in one sentence: announced, deleted, or what it waits for. */
+/** The verdict on a company, in one sentence: announced, deleted, or waiting and for what. */
 import { assertNever } from '../lib/assert-never.js';
 import type { ExplainedDataset, Explanation, Verdict } from './explanation.js';
 import type { Policy } from './policy.js';
@@ -17,7 +17,7 @@ interface Spoken {
   readonly sentence: string;
 }
 
-/** Waiting datasets that the sentence names. */
+/** The number of waiting datasets that the sentence names. */
 const NAMED_IN_SENTENCE = 3;
 
 export function verdictOf(facts: Facts, about: About): Spoken {
@@ -25,7 +25,7 @@ export function verdictOf(facts: Facts, about: About): Spoken {
     case 'unknown':
       return { verdict: 'unknown', sentence: 'no record of this company was seen' };
     case 'deleted':
-      return { verdict: 'deleted', sentence: `deleted${atRecord(facts)}: nothing of it will ever be announced` };
+      return { verdict: 'deleted', sentence: `deleted${atRecord(facts)}: it will never be announced` };
     case 'announced':
       return { verdict: 'announced', sentence: announcedSentence(facts) };
     case 'announced-elsewhere':
@@ -48,7 +48,7 @@ function announcedSentence(facts: Facts): string {
 }
 
 function announcedElsewhereSentence(facts: Facts): string {
-  return `announced by another system, as was said${atRecord(facts)}: it is not announced here`;
+  return `announced by another system, reported${atRecord(facts)}: it is not announced here`;
 }
 
 function atRecord({ decidedBy, asOf }: Facts): string {
@@ -59,8 +59,8 @@ function atRecord({ decidedBy, asOf }: Facts): string {
 function heldVerdict(facts: Facts, about: About & { kind: 'pending' }): Spoken {
   const [first] = facts.holds;
   const others = about.company.holds - 1;
-  const what = first === undefined ? 'poison records' : `record ${first.record} ${first.reason}`;
-  const more = others <= 0 ? '' : `, and so for ${plural(others, 'more record')}`;
+  const what = first === undefined ? 'bad records' : `record ${first.record} ${first.reason}`;
+  const more = others <= 0 ? '' : `, and ${plural(others, 'more record')} ${others === 1 ? 'holds' : 'hold'} it`;
   const waiting = waitingVerdict(facts, about);
   const rest = waiting.verdict === 'due' ? '' : `; also, ${waiting.sentence}`;
   return { verdict: 'held', sentence: `held: ${what}${more}${rest}` };
@@ -73,13 +73,13 @@ function waitingVerdict(facts: Facts, { company, policy }: About & { kind: 'pend
   if (company.unfinished > 0) return { verdict: 'waiting', sentence: waitingSentence(facts, policy) };
   if (company.unsealed > 0) return { verdict: 'unsealed', sentence: unsealedSentence(facts) };
   if (company.named === 0)
-    return { verdict: 'no-datasets', sentence: 'its links name no datasets, and that alone announces nothing' };
+    return { verdict: 'no-datasets', sentence: 'its links name no datasets, so there is nothing to announce' };
   return { verdict: 'none-complete', sentence: noneComplete(facts) };
 }
 
 const OVERDUE =
-  'only a status word that the release before did not know kept it waiting: it is announced by its next record, ' +
-  'or when the owner of its partition has counted its companies again';
+  'it waited only because the previous release did not know a status word: its next record announces it, ' +
+  'or the recount by the owner of its partition does';
 
 function due(policy: Policy): Spoken {
   return {
@@ -89,7 +89,7 @@ function due(policy: Policy): Spoken {
 }
 
 function noManifest({ early }: PendingCompany): string {
-  const without = 'no manifest was seen yet, so that nothing says which datasets to wait for';
+  const without = 'no manifest was seen yet, so the datasets to wait for are unknown';
   return early === 0 ? without : `${without}; ${plural(early, 'dataset')} already had a status`;
 }
 
@@ -98,18 +98,25 @@ function waitingSentence(facts: Facts, policy: Policy): string {
   const connections = new Set(waiting.map(({ connectionId }) => connectionId)).size;
   const named = waiting.slice(0, NAMED_IN_SENTENCE).map(describe);
   if (waiting.length > named.length) named.push(`${waiting.length - named.length} more`);
-  const whom = `${waiting.length} of ${plural(facts.datasets.length, 'dataset')} on ${plural(connections, 'connection')}`;
-  const which = `${whom}: ${named.join(', ')}`;
-  if (policy === 'FIRST_DATASET') return `waiting for a first Complete dataset (policy FIRST_DATASET), ${which}`;
-  const open = openLinks(facts);
-  return `waiting for ${which}${open === '' ? '' : `; and for the final manifest of ${open}`}`;
+  const counts = `${waiting.length} of ${plural(facts.datasets.length, 'dataset')} on ${plural(connections, 'connection')}`;
+  const which = `${counts}: ${named.join(', ')}`;
+  switch (policy) {
+    case 'FIRST_DATASET':
+      return `waiting for a first Complete dataset (policy FIRST_DATASET), ${which}`;
+    case 'ALL_DATASETS': {
+      const open = openLinks(facts);
+      return `waiting for ${which}${open === '' ? '' : `; and for the final manifest of ${open}`}`;
+    }
+    default:
+      return assertNever(policy);
+  }
 }
 
 function describe({ dataType, status, since }: ExplainedDataset): string {
   return `${dataType} ${status}${since === null ? '' : ` since ${since}`}`;
 }
 
-/** Those that waited longest come first. */
+/** Sorts the datasets that have waited longest first. */
 function longestFirst(datasets: readonly ExplainedDataset[]): ExplainedDataset[] {
   return [...datasets].sort((a, b) => a.decidedAtOffset - b.decidedAtOffset);
 }

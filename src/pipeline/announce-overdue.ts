@@ -1,4 +1,4 @@
-/** Announcing companies that an older release left waiting. */
+/** Announces companies that an older release left waiting. */
 import { announce, type Announcement } from '../domain/announcement.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import { clientMayChoose, policyFor, type Policy } from '../domain/policy.js';
@@ -13,8 +13,8 @@ export interface OverdueAnnouncement {
 }
 
 /**
- * Announces a company that an older release left waiting, as the record would have that completed it (`completingOf`).
- * That record was read long ago and may be gone: the announcement carries on no trace.
+ * Announces a company that an older release left waiting, by the record that completed it (`completingOf`). That record
+ * was read long ago and may be gone, so the announcement has no trace headers.
  */
 export function announceOverdue(context: PipelineContext, rows: CompanyRows): OverdueAnnouncement {
   const completing = completingOf(rows);
@@ -23,7 +23,7 @@ export function announceOverdue(context: PipelineContext, rows: CompanyRows): Ov
   return { announcement, completing: { offset, timestamp, key: null, value: null, headers: NO_HEADERS } };
 }
 
-/** The policy that a record is judged by. */
+/** The policy that applies to a record. */
 export function policyInForce(
   { allDatasetsFrom, settings }: PipelineContext,
   timestamp: number,

@@ -1,36 +1,38 @@
 /**
- * Which member of the group runs which partition, and which keep a standby of it. A function of its arguments alone, so
- * that every member that leads the group decides the same.
+ * Decides which member of the group runs which partition, and which members keep a standby of it. The result depends
+ * only on the arguments, so every member that leads the group decides the same.
  *
- * 1. The counts of any two members differ by one at most.
- * 2. Within that, a partition stays where it runs: no more of them move than the counts demand.
- * 3. What must move, or has no owner, goes where the least of its changelog is left to replay. What one member takes
- *    another cannot, so the partition that would lose most by its second choice is placed first (Vogel's approximation
- *    of the transportation problem).
- * 4. Standbys are placed by the same rule, each on a member that has nothing of that partition yet.
+ * 1. The counts of any two members differ by at most one.
+ * 2. Within that limit, a partition stays with its present member: only as many move as the counts require.
+ * 3. A partition that must move, or that has no owner, goes to the member with the least of its changelog left to
+ *   replay. If one member takes a partition, another cannot. So the partition that would lose most by its second choice
+ *   is placed first (Vogel's approximation of the transportation problem).
+ * 4. The same rule places standbys, each on a member that has nothing of that partition yet.
  */
 import { Placement, type ReplayCosts } from './partition-placement.js';
 
 /** A member of the group as the leader knows it. */
 export interface GroupMember {
   readonly memberId: string;
-  /** The partitions that it runs. Where several claim one, it stays with the one that is furthest in its changelog. */
+  /** The partitions that it runs. If several members claim one, the member furthest in its changelog keeps it. */
   readonly partitions: readonly number[];
-  /** Partition -> changelog position of the state on its disk. Missing ones count as 0. */
+  /** Partition -> changelog position of the state on its disk. A missing partition counts as 0. */
   readonly held: ReadonlyMap<number, number>;
-  /** Standby replicas that it wants each partition to have; the greatest number that any member wants counts. */
+  /** Standby replicas that it wants for each partition. The greatest number that any member wants counts. */
   readonly numStandby: number;
 }
 
-/** What one member is given. In ascending order. */
+/** The partitions given to one member, in ascending order. */
 export interface Assignment {
   readonly active: readonly number[];
   readonly standby: readonly number[];
 }
 
 /**
- * @param partitions how many there are
- * @param members at least one, each with another id, in any order
+ * Assigns partitions and standbys to the members.
+ *
+ * @param partitions the number of partitions
+ * @param members at least one, each with a different id, in any order
  * @returns by member id, for every member
  */
 export function assignPartitions(partitions: number, members: readonly GroupMember[]): Map<string, Assignment> {
@@ -65,13 +67,13 @@ function replayCosts(partitions: number, members: readonly GroupMember[]): Repla
   });
 }
 
-/** Leaves every partition where it runs, but for those that a member has too many of. */
+/** Leaves every partition with its member, except the surplus of members that have too many. */
 function keepWhatRuns(placement: Placement, members: readonly GroupMember[], replay: ReplayCosts): void {
   const running = runningOn(members, replay);
   const least = Math.floor(replay.length / members.length);
   let oneMore = replay.length % members.length;
   const quota = running.map(({ length }) => (length > least && oneMore-- > 0 ? least + 1 : least));
-  // Those that will take what the others must give up.
+  // The members that will take the surplus of the others.
   const takers = [...members.keys()].filter((member) => sizeOf(running[member]) < (quota[member] ?? 0));
   running.forEach((partitions, member) => {
     const surplus = Math.max(0, partitions.length - (quota[member] ?? 0));
@@ -80,7 +82,7 @@ function keepWhatRuns(placement: Placement, members: readonly GroupMember[], rep
   });
 }
 
-/** By member, the partitions that it runs; no partition twice. */
+/** The partitions that each member runs; no partition appears twice. */
 function runningOn(members: readonly GroupMember[], replay: ReplayCosts): number[][] {
   const running = members.map((): number[] => []);
   for (let partition = 0; partition < replay.length; partition++) {
@@ -95,7 +97,7 @@ function sizeOf(list: readonly unknown[] | undefined): number {
   return list?.length ?? 0;
 }
 
-/** Where the costs are equal, by number. */
+/** Sorts by cost; equal costs sort by number. */
 function cheapestFirst(numbers: readonly number[], cost: (number: number) => number): number[] {
   const priced = numbers.map((number) => ({ number, cost: cost(number) }));
   return priced.sort((a, b) => a.cost - b.cost || a.number - b.number).map(({ number }) => number);

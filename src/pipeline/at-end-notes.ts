@@ -5,20 +5,20 @@ import { BrokerError } from './errors.js';
 import type { LogBounds } from './ports.js';
 
 const NOTE_INTERVAL_MS = 3_600_000;
-/** Between two questions, whatever was answered. */
+/** The time between two requests, whatever the answer was. */
 const RETRY_MS = 60_000;
 
 /**
- * Notes in the store of a partition, while nothing is written to it, that it misses nothing of the changelog.
+ * While nothing is written to a partition's store, records in it that it misses nothing of the changelog.
  *
- * Every batch notes the same with its own write. Without a note an idle week would look like a week of absence, and the
- * next take-over would set a good folder aside.
+ * Every batch records the same with its own write. Without these notes, an idle week would look like a week of absence.
+ * Then the next take-over would set a good folder aside.
  *
- * It also notes the leader epoch of that end, a minute at most after the store has written to the changelog itself: the
- * answer to a write does not tell in which epoch the leader was then.
+ * A note also stores the leader epoch of that end, at most a minute after the store has written to the changelog
+ * itself. The answer to a write does not say which epoch the leader was in.
  *
- * Only the end of the changelog proves it. An owner may have been fenced long ago without having noticed: its store then
- * ends below what its successor has written, and nothing is noted.
+ * Only the end of the changelog proves it. An owner may have been fenced long ago without noticing. Its store then ends
+ * below the records of its successor, and no note is written.
  */
 export class AtEndNotes {
   #retryAt = 0;
@@ -33,21 +33,21 @@ export class AtEndNotes {
   get restMs(): number {
     const now = this.context.clock.now();
     const age = now - this.store.atEndMs;
-    // A note from the future was written before the clock was set back: it proves nothing.
+    // A note with a future time was written before the clock was set back: it proves nothing.
     const isDue = age < 0 || !this.store.epochIsKnown;
     const untilOld = isDue ? 0 : NOTE_INTERVAL_MS - age;
     return Math.max(0, untilOld, Math.min(RETRY_MS, this.#retryAt - now));
   }
 
   /**
-   * If a note is due, asks for the end of the changelog, and writes the note if the store has reached that end. One write.
-   * Call it while no transaction is open and nothing else writes to the store.
+   * If a note is due, asks for the end of the changelog. If the store has reached that end, writes the note, in one
+   * write. Call it while no transaction is open and nothing else writes to the store.
    *
    * @throws StoreUnavailableError, CorruptStoreError
    */
   async noteIfDue(): Promise<void> {
     if (this.restMs > 0) return;
-    // Taken before the question: the note does not cover what is written to the changelog after that time.
+    // Taken before the request: the note does not cover records written to the changelog after this time.
     const askedAt = this.context.clock.now();
     this.#retryAt = askedAt + RETRY_MS;
     const changelog = await this.#changelog();

@@ -1,19 +1,22 @@
 /**
- * How large the next transaction of a partition may be, learned from the ones before, as TCP learns its window.
+ * How large the next transaction of a partition may be, learned from earlier ones, as TCP learns its window.
  *
- * The coordinator aborts a transaction that is open for too long. A batch that takes longer than that (a quota, a slow
- * disk, slow replicas) would be tried at the same size again and again. So a partition begins with small batches. Each
- * full batch that is fast doubles the limits, up to the usual size. A slow one reduces them by as much as it was too
- * slow. One that failed after it had begun halves them at least, and each slow failure doubles the number of fast
- * batches that the next growth takes: a size that fails is tried ever more rarely.
+ * The coordinator aborts a transaction that is open for too long. Without learning, a batch that takes longer than that
+ * (a quota, a slow disk, slow replicas) would be retried at the same size again and again. So a partition begins with
+ * small batches. Each full and fast batch doubles the limits, up to the usual size. A slow batch reduces them in
+ * proportion to its excess time. A batch that fails after it began at least halves them. Each slow failure also doubles
+ * the number of fast batches that the next growth needs. So a size that fails is tried more and more rarely.
  *
- * After a slow batch the limits follow from the records and rows that it had: a slow batch of 3 records is followed by one
- * of 1. Slowness alone never reduces the limits below 100 records, because smaller transactions cost more for each record.
+ * After a slow batch, the new limits follow from its own records and rows: after a slow batch of 3 records comes one of
+ * 1. Slowness alone never reduces the limits below 100 records, because smaller transactions cost more for each record.
  * A failure does, down to 1 record.
  */
 import type { Clock } from '../lib/clock.js';
 
-/** What a transaction holds: input records, and state rows that they change. Rows decide if few records change many. */
+/**
+ * The content of a transaction: input records, and the state rows that they change. Rows matter if few records change
+ * many.
+ */
 export interface BatchSize {
   readonly records: number;
   readonly rows: number;
@@ -22,12 +25,12 @@ export interface BatchSize {
 /** Why the limits are below the usual ones. */
 export interface Reduction {
   readonly cause: 'failed' | 'slow';
-  /** How long the batch took that reduced them, in milliseconds. */
+  /** How long the batch took that reduced the limits, in milliseconds. */
   readonly tookMs: number;
 }
 
 /**
- * Of rows too, for records are small and what they lead to need not be: each deletion or announcement may rewrite every
+ * Rows are limited too: a record is small, but its effect need not be. Each deletion or announcement may rewrite every
  * row of its company.
  */
 export const USUAL_BATCH: BatchSize = { records: 10_000, rows: 50_000 };
@@ -35,20 +38,22 @@ const FIRST_BATCH: BatchSize = { records: 625, rows: 3_125 };
 const SMALLEST_SLOW_BATCH: BatchSize = { records: 100, rows: 500 };
 const SMALLEST_BATCH: BatchSize = { records: 1, rows: 1 };
 
-/** What a batch should take at most: far below the transaction time-out, and below the request time-out. */
+/** The longest that a batch should take: far below the transaction time-out, and below the request time-out. */
 const SLOW_MS = 2_000;
-/** A batch of twice the size would still not be slow. */
+/** A batch faster than this would not be slow at twice the size. */
 const FAST_MS = SLOW_MS / 2;
-/** One failure reduces no further: a process that was frozen for an hour says nothing about sizes. */
+/** The most that one failure reduces: a process that was frozen for an hour says nothing about sizes. */
 const LARGEST_CUT = 16;
-/** Fast batches before the next growth: at first, after trouble, and after slow failures at most. */
+/** Fast batches before the next growth: first at the start, then after trouble, then the most after slow failures. */
 const FIRST_STREAK = 1;
 const STREAK_AFTER_TROUBLE = 8;
 const LONGEST_STREAK = 128;
-/** Trouble that old is forgotten when the limits hold nothing back: the partition begins again as at first. */
+/**
+ * Trouble this old is forgotten if the limits do not restrict the batches: the partition then starts again as at first.
+ */
 const FORGET_AFTER_MS = 10 * 60_000;
 
-/** Of one partition while it is assigned, over its take-overs. */
+/** The limits of one partition while it is assigned; they survive its take-overs. */
 export class BatchLimits {
   #limits = FIRST_BATCH;
   #fastBatches = 0;
@@ -58,40 +63,41 @@ export class BatchLimits {
 
   constructor(private readonly clock: Pick<Clock, 'now'>) {}
 
-  /** Input records that the next batch may have. */
+  /** The number of input records that the next batch may have. */
   get records(): number {
     return this.#limits.records;
   }
 
-  /** State rows that the next batch may change, roughly; a single record may change more. */
+  /** The approximate number of state rows that the next batch may change. A single record may change more. */
   get rows(): number {
     return this.#limits.rows;
   }
 
-  /** Null unless trouble holds the limits below the usual ones. */
+  /** Null unless trouble keeps the limits below the usual ones. */
   get reduction(): Reduction | null {
     return this.#reduction;
   }
 
-  /** @param tookMs from its begin to its commit, and for how long the brokers throttle what follows because of it */
+  /** @param tookMs from begin to commit, plus the time for which the brokers throttle later requests because of it */
   committed(batch: BatchSize, tookMs: number): void {
     if (tookMs > SLOW_MS) {
       this.#trouble({ cause: 'slow', tookMs });
       this.#reduce(batch, SLOW_MS / tookMs, SMALLEST_SLOW_BATCH);
       return;
     }
-    // A batch that filled less than half of the limits says nothing about larger ones, and the limits hold nothing back.
+    // A batch that filled less than half of the limits says nothing about larger ones, and the limits do not restrict
+    // it.
     const full = batch.records * 2 >= this.records || batch.rows * 2 >= this.rows;
     if (full && tookMs <= FAST_MS) this.#grow();
     if (!full && this.#reduction !== null && this.clock.now() - this.#troubleAt >= FORGET_AFTER_MS) this.#forget();
   }
 
-  /** The transaction had begun and ended by an error, so that it was aborted or its outcome is unknown. */
+  /** The transaction had begun and ended with an error: it was aborted, or its outcome is unknown. */
   failed(batch: BatchSize, tookMs: number): void {
     this.#trouble({ cause: 'failed', tookMs });
     if (tookMs > SLOW_MS) this.#streakToGrow = Math.min(this.#streakToGrow * 2, LONGEST_STREAK);
     const factor = Math.min(1 / 2, Math.max(1 / LARGEST_CUT, SLOW_MS / tookMs));
-    // A batch that fails at once seldom fails because of its size: then a small batch proves nothing.
+    // A batch that fails at once rarely fails because of its size, so a small batch proves nothing.
     this.#reduce(tookMs > SLOW_MS ? batch : this.#limits, factor, SMALLEST_BATCH);
   }
 

@@ -3,18 +3,21 @@ import type { PipelineContext } from './context.js';
 import { look } from './partition-view.js';
 
 const FIRST_RETRY_MS = 10_000;
-/** Each attempt makes sure by a write, whose abort stays in the changelog until it is compacted: 300 offsets a day. */
+/**
+ * Each attempt writes a proof, and its abort stays in the changelog until compaction: 300 offsets a day at this
+ * interval.
+ */
 const MOST_RETRY_MS = 600_000;
-/** How soon an operator sees that the partition has noticed what was changed. */
+/** How soon the partition notices a change, and so how soon an operator sees its effect. */
 const LOOK_MS = 10_000;
 
 /**
- * When a partition that is blocked, and has made sure of it by a write, tries again: after longer and longer waits, and at
- * once if something has changed that an operator would change. Looking writes nothing.
+ * Decides when a blocked partition, whose block was proved by a write, tries again. The waits become longer and longer.
+ * If something changes that an operator would change, it tries again at once. Looking for such a change writes nothing.
  */
 export class BlockedRetry {
   readonly #backoff = new Backoff(FIRST_RETRY_MS, MOST_RETRY_MS);
-  /** Before the attempt that came last; null if nothing was seen yet: then that attempt follows soon. */
+  /** The values seen before the last attempt. Null if none were seen yet: then that attempt follows soon. */
   #seen: string | null = null;
   #until = 0;
 
@@ -23,7 +26,7 @@ export class BlockedRetry {
     private readonly partition: number,
   ) {}
 
-  /** Begins a wait. @returns what to tell an operator about it */
+  /** Starts a wait. @returns a sentence about it for the operator */
   begin(): string {
     this.#until = this.context.clock.now() + this.#backoff.next();
     return (
@@ -32,11 +35,11 @@ export class BlockedRetry {
     );
   }
 
-  /** Resolves when it is time for another attempt, or when `signal` aborts. Never rejects. */
+  /** Resolves when the next attempt is due, or when `signal` aborts. Never rejects. */
   async over(signal: AbortSignal): Promise<void> {
     const { clock } = this.context;
     while (!signal.aborted) {
-      // The clock may be set back meanwhile.
+      // The clock may have been set back meanwhile.
       this.#until = Math.min(this.#until, clock.now() + MOST_RETRY_MS);
       await clock.delay(Math.max(0, Math.min(LOOK_MS, this.#until - clock.now())), signal);
       const before = this.#seen;
@@ -48,13 +51,13 @@ export class BlockedRetry {
     }
   }
 
-  /** The partition runs. */
+  /** Call it when the partition runs. */
   reset(): void {
     this.#backoff.reset();
     this.#seen = null;
   }
 
-  /** What an operator changes, in one text; null if the brokers do not tell. */
+  /** The values that an operator can change, as one text; null if the brokers do not answer. */
   async #look(): Promise<string | null> {
     try {
       const { committed, inputLostFrom, input, changelog } = await look(this.context, this.partition);

@@ -1,46 +1,47 @@
 /**
- * Proves by writing that the end of a changelog was read right.
+ * Proves by writing that the end of a changelog was read correctly.
  *
- * Only the owner writes to its changelog partition, and a record is acknowledged only by the true leader. So the owner's
- * first record must be at the offset where the log was said to end. If it is not, a broker has given an old view of the log,
- * and the state was built from a part of it: the transaction must not be committed.
+ * Only the owner writes to its changelog partition, and only the true leader acknowledges a record. So the owner's
+ * first record must be at the offset where the log was said to end. If it is not, a broker has given an old view of the
+ * log. Then the state was built from only a part of the log, and the transaction must not be committed.
  */
 import { StaleViewError } from './errors.js';
 
 export class ChangelogTail {
-  /** The offset that the next record must have; once proved, the lowest that it may have. */
+  /** The offset that the next record must have. After the proof, the lowest offset that it may have. */
   #next: number;
   #proved = false;
   #begunAt: number | null = null;
 
-  /** @param end where the changelog was said to end: no transaction is open, and nobody else can write */
+  /** @param end where the changelog was said to end; no transaction is open, and no other producer can write */
   constructor(end: number) {
     this.#next = end;
   }
 
   /**
-   * Call it after each write of a transaction to the changelog, and before the commit.
+   * Checks a write to the changelog. Call it after each write of a transaction, before the commit.
+   *
    * @param first offset of the first record written
    * @throws StaleViewError
    */
   mustFollow(first: number): void {
-    // Later, markers that were written twice may be in between.
+    // After the proof, markers that were written twice may be in between.
     const follows = this.#proved ? first >= this.#next : first === this.#next;
     if (follows) return;
     throw new StaleViewError(
-      `the first record written to the changelog has offset ${first}, and the log was said to end at ${this.#next}: a ` +
-        'broker has given an old view of it, or another producer writes to it. The partition is taken over again',
+      `the first record written to the changelog has offset ${first}, but the log was said to end at ${this.#next}: a ` +
+        'broker has given an old view of it, or another producer writes to it. The partition restarts',
     );
   }
 
-  /** The transaction has committed. @param end the offset after its last record; `begunAt`: ms since the epoch */
+  /** Call it after a commit. @param end the offset after its last record; `begunAt`: ms since the epoch */
   committed(end: number, begunAt: number): void {
     this.#next = end;
     this.#proved = true;
     this.#begunAt = begunAt;
   }
 
-  /** When the last transaction that has committed was begun, milliseconds since the epoch; null before the first one. */
+  /** When the last committed transaction began, milliseconds since the epoch; null before the first one. */
   get lastBegunAt(): number | null {
     return this.#begunAt;
   }

@@ -1,13 +1,14 @@
 /**
- * One batch's transaction. What the world sees (changelog, outbound events, dead letters, the group's offset) becomes
- * visible together or not at all, and offsets are sent only after the local store has applied the state.
+ * Commits one batch in one transaction. Everything that others can see (changelog, outbound events, dead letters, the
+ * group's offset) becomes visible together or not at all. Offsets are sent only after the local store has applied the
+ * state.
  */
 import { settleAll } from '../lib/settle-all.js';
 import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import { encodeChanges } from '../store/state-changes.js';
 import type { PipelineContext } from './context.js';
 import type { Decisions } from './decide.js';
-import { mustBeWhole, mustLookWhole } from './fence.js';
+import { mustHaveNothingOpen, mustSeeNothingOpen } from './fence.js';
 import type { OwnedPartition } from './take-over.js';
 
 interface Write {
@@ -16,10 +17,10 @@ interface Write {
 }
 
 /**
- * Brokers skip the markers of a transaction where a partition has no leader. A leader whose host dies without closing its
- * connections is without a successor at the earliest when it has sent no heartbeat for broker.session.timeout.ms (9 s),
- * and the last one is up to 2 s old when it takes a record. So a commit may be left open, and nobody is told, if the next
- * transaction begins later than 7 s after it. This and `MARKERS_TIMEOUT_MS` are 5 s.
+ * If a partition has no leader, brokers skip its transaction markers. Suppose a leader's host dies without closing its
+ * connections. It is replaced at the earliest when it has sent no heartbeat for broker.session.timeout.ms (9 s). Its
+ * last heartbeat is up to 2 s old when it takes a record. So if the next transaction begins more than 7 s after a
+ * commit, that commit may have been left open without any error. This constant and `MARKERS_TIMEOUT_MS` add up to 5 s.
  */
 const LONG_AGO_MS = 3_000;
 
@@ -29,10 +30,11 @@ function isLongAgo(lastBegunAt: number | null, now: number): boolean {
 
 /**
  * Applies and commits the decisions of a batch that ends before input offset `nextOffset`.
- * After an error the producer and the cache must be thrown away and the partition taken over again; the outcome of the
- * transaction is then unknown here and settled by the take-over.
  *
- * @param onBegun called once the transaction has begun: an error from then on leaves a transaction behind
+ * After an error, the caller must discard the producer and the cache, and restart the partition. The outcome of the
+ * transaction is then unknown here; the take-over settles it.
+ *
+ * @param onBegun called once the transaction has begun: an error after that leaves a transaction behind
  * @returns the number of rows changed
  */
 export async function commitBatch(
@@ -45,9 +47,9 @@ export async function commitBatch(
 ): Promise<number> {
   const { producer, store, tail, counted, notes, inputLog } = owned;
   const { observer, topics } = context;
-  if (producer.lostConnection()) await mustBeWhole(context, partition, producer);
-  else if (isLongAgo(tail.lastBegunAt, context.clock.now())) await mustLookWhole(context, partition, producer);
-  // A process that was suspended, or has had nothing to do, notes first that its store misses nothing.
+  if (producer.lostConnection()) await mustHaveNothingOpen(context, partition, producer);
+  else if (isLongAgo(tail.lastBegunAt, context.clock.now())) await mustSeeNothingOpen(context, partition, producer);
+  // A process that was suspended or idle first records that its store misses nothing.
   if (notes.restMs === 0) await notes.noteIfDue();
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset, countedUnder: counted.vocabulary };
@@ -65,10 +67,10 @@ export async function commitBatch(
     observer.step(partition, 'begun');
   });
   const applied = store.apply(encoded, position, context.clock.now()).then(() => observer.step(partition, 'applied'));
-  changes.length = 0; // All of it is encoded: while it is on its way, the garbage collector need not look at it.
+  changes.length = 0; // All changes are encoded: the garbage collector need not visit them during the requests.
   await settleAll([begun, applied]);
 
-  // The offset first: brokers may throttle what comes after the records.
+  // Sends the offset first: brokers may throttle the requests that follow the records.
   const offsetSent = producer
     .sendOffset(input, { offset: nextOffset, leaderEpoch: inputLog.leaderEpoch })
     .then(() => observer.step(partition, 'offset-sent'));
@@ -87,7 +89,7 @@ export async function commitBatch(
   return changed;
 }
 
-/** Announcements, dead letters and stalls, grouped by the partition that each goes to. */
+/** Announcements, dead letters and stalls, grouped by target partition. */
 function outboundWrites(context: PipelineContext, partition: number, decisions: Decisions): Write[] {
   const { topics, partitioner } = context;
   const input = { topic: topics.input, partition };

@@ -17,39 +17,42 @@ export interface PipelineTopics {
   readonly stalled: string;
 }
 
-/** Everything that the tasks of all partitions share: settings resolved once, and the ports to the world. */
+/** The parts that the tasks of all partitions share: settings resolved once, and the ports to the outside. */
 export interface PipelineContext {
   readonly applicationId: string;
   readonly clusterId: string;
   readonly topics: PipelineTopics;
   /**
-   * Setting name -> value: all instances have the same, and they never change but by the documented procedures. Recorded
-   * beside the position, and compared at each take-over.
+   * Setting name -> value. All instances have the same values, and only the documented procedures change them. Stored
+   * with the position, and compared at each take-over.
    */
   readonly decidingSettings: ReadonlyMap<string, string>;
-  /** Records stamped from then on are judged by ALL_DATASETS; milliseconds since the epoch. */
+  /** Records stamped at or after this time are judged by ALL_DATASETS; milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
-  /** An operator has consented that they differ from those that the state was built by. */
+  /** Whether an operator has consented to settings that differ from those that built the state. */
   readonly mayChangeSettings: boolean;
-  /** The instance must not go on, whatever its other partitions do: the process ends with the error. */
+  /** Ends the process with the error: the instance must not continue, whatever its other partitions do. */
   readonly endProcess: (error: Error) => void;
   /** Time without progress after which a company counts as stalled. */
   readonly stalledAfterMs: number;
-  /** The changelog's delete.retention.ms: a folder away for longer may hold what tombstones have removed. */
+  /**
+   * The changelog's delete.retention.ms: a folder that was away for longer may contain rows that tombstones have
+   * removed.
+   */
   readonly deleteRetentionMs: number;
-  /** Bytes of rows that one partition may keep in memory between batches, at present. */
+  /** The bytes of rows that one partition may now keep in memory between batches. */
   readonly cacheBytes: () => number;
-  /** Bytes of rows that one transaction of a partition may load and change, at present. A single record may bring more. */
+  /** The bytes of rows that one transaction of a partition may now load and change. A single record may load more. */
   readonly loadBytes: () => number;
 
   readonly inputLogs: Logs;
-  /** A connection of its own, so that a restore does not slow the partitions that run. */
+  /** Uses its own connections, so that a restore does not slow down the running partitions. */
   readonly changelogLogs: Logs;
   readonly transactions: Transactions;
   readonly membership: GroupMembership;
   readonly partitioner: Partitioner;
   readonly state: StateDirectory;
-  /** Told whenever a store has followed the changelog. */
+  /** Notified whenever a store has followed the changelog. */
   readonly held: HeldPositions;
   readonly clock: Clock;
   readonly observer: PipelineObserver;
@@ -68,8 +71,8 @@ export interface PipelineContext {
 /** The clients' own choices of policy. */
 export interface ClientPolicies {
   /**
-   * Resolves once all settings that were there at the start have been read: no decision before that. Resolves also when
-   * `signal` aborts.
+   * Resolves when all settings that existed at the start have been read; no decision may come before that. Also
+   * resolves when `signal` aborts.
    */
   ready(signal: AbortSignal): Promise<void>;
   policyOf(clientId: string): Policy | undefined;

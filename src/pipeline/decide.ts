@@ -1,4 +1,4 @@
-/** From decoded records to decisions: the rules applied to a batch, with the rows that they need. */
+/** Turns decoded records into decisions: applies the rules to a batch, with the rows that they need. */
 import { announce, type Announcement } from '../domain/announcement.js';
 import { dueFirst } from '../domain/recount.js';
 import { rowsChangedBy } from '../domain/rows-needed.js';
@@ -16,56 +16,53 @@ import type { LogRecord } from '../lib/record.js';
 import type { CompanyCache } from '../store/company-cache.js';
 import type { CountedCompanies } from '../store/counted-companies.js';
 import type { PartitionStore } from '../store/partition-store.js';
-import { loadWholeCompany, RowLoad } from '../store/row-loading.js';
+import { loadAllRows, RowLoad } from '../store/row-loading.js';
 import { announceOverdue, policyInForce } from './announce-overdue.js';
 import type { PipelineContext } from './context.js';
 import type { UndatedRecords } from './observer.js';
 
-/** What a batch leads to, in addition to the changed rows that `touched` companies carry, each of which is there once. */
+/** The results of a batch, in addition to the changed rows in the `touched` companies. Each company appears once. */
 export interface Decisions {
   readonly touched: readonly CompanyRows[];
   readonly announcements: readonly { readonly announcement: Announcement; readonly completing: LogRecord }[];
   readonly poison: readonly Poison[];
   readonly stalls: readonly Stall[];
-  /** How far the records were worked off: the position of the first that was not. */
+  /** The position of the first record that was not processed. */
   readonly end: number;
 }
 
-/** Decisions, and what it took to come to them. */
+/** Decisions, with figures about how they were made. */
 export interface DecidedBatch extends Decisions {
   readonly ignored: Readonly<Record<Ignored['why'], number>>;
   readonly undated: UndatedRecords | null;
-  /** Records that completed their company. An overdue company was completed by a record of an earlier batch. */
+  /** Records that completed their company. A record of an earlier batch completed an overdue company. */
   readonly completing: number;
-  /** Companies that the records are of, and how many of those were in memory. */
+  /** The number of companies of these records, and how many of them were in memory. */
   readonly companies: number;
   readonly cachedCompanies: number;
-  /** Roughly so many rows have changed. */
+  /** The approximate number of changed rows. */
   readonly changedRows: number;
-  /** About so much memory do the rows take that were loaded and that have changed. */
+  /** The approximate memory of the loaded and changed rows. */
   readonly bytes: number;
 }
 
-/** What the decisions of one transaction may bring into memory. A single record may bring more. */
+/** What the decisions of one transaction may load into memory. A single record may load more. */
 export interface DecisionLimits {
-  /** Rows that change, or are loaded because a whole company is needed. */
+  /** Rows that change, or that are loaded because an event needs all rows of its company. */
   readonly rows: number;
-  /** Bytes of the rows that are loaded and that change, by the estimate of `CompanyRows.bytes`. */
+  /** Bytes of the loaded and changed rows, by the estimate of `CompanyRows.bytes`. */
   readonly bytes: number;
 }
 
-/** What a stretch of the log leads to that delivers no records: only the position moves. */
+/** The result of a part of the log that delivers no records: only the position moves. */
 export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 
 /** A changed row in memory: its prior, and its encoded forms in the changelog record, the undo and the write batch. */
 const CHANGED_ROW_BYTES = 300;
-/**
- * Records whose rows are loaded together: enough that a read costs little for each, and few enough that not much is loaded
- * for nothing when the limits are reached before the last of them.
- */
+/** Records whose rows one read loads: many make it cheap for each, few waste little if a limit is reached early. */
 const LOADED_TOGETHER = 2_500;
 
-interface PartitionRows {
+interface LocalPartition {
   readonly partition: number;
   readonly store: PartitionStore;
   readonly counted: CountedCompanies;
@@ -73,21 +70,21 @@ interface PartitionRows {
 }
 
 /**
- * Applies the records in order, from position `from` on, to the end or until a limit is reached. At least one record is
- * applied. Changes only the rows in the cache: if anything throws, the cache must be thrown away.
+ * Applies the records in order from position `from`, to the end or until a limit is reached. Applies at least one
+ * record. Changes only the rows in the cache: if anything throws, the caller must discard the cache.
  *
  * @param decoded one for each of `records`
- * @param limits no record is applied once one of them is reached
+ * @param limits no record is applied after one of them is reached
  */
 export async function decide(
   context: PipelineContext,
-  at: PartitionRows,
+  local: LocalPartition,
   records: readonly LogRecord[],
   decoded: readonly Decoded[],
   from: number,
   limits: DecisionLimits,
 ): Promise<DecidedBatch> {
-  const batch = new BatchDecisions(context, at, limits);
+  const batch = new BatchDecisions(context, local, limits);
   let i = from;
   while (i < decoded.length && (i === from || !batch.full)) {
     const first = i;
@@ -97,7 +94,7 @@ export async function decide(
       const record = records[i] as LogRecord;
       const rows = rowsOf[i - first] ?? null;
       if (!isDate(record.timestamp)) batch.noteUndated(item, record);
-      // Awaits only in the rare cases that need more rows than were loaded: no promise per record.
+      // Awaits only in the rare cases that need more rows than were loaded; no promise for each record.
       const more = isPoison(item) ? batch.holdCompany(rows, item) : batch.apply(rows as CompanyRows, item, record);
       if (more !== null) await more;
     }
@@ -118,13 +115,13 @@ class BatchDecisions implements DecidedBatch {
   cachedCompanies = 0;
   end = 0;
   changedRows = 0;
-  /** Of rows that were loaded, and of the texts that changed rows have. */
+  /** Bytes of the loaded rows, and of the texts in changed rows. */
   #loadedBytes = 0;
   #missing = 0;
 
   constructor(
     private readonly context: PipelineContext,
-    private readonly at: PartitionRows,
+    private readonly local: LocalPartition,
     private readonly limits: DecisionLimits,
   ) {}
 
@@ -132,17 +129,18 @@ class BatchDecisions implements DecidedBatch {
     return this.#loadedBytes + this.changedRows * CHANGED_ROW_BYTES;
   }
 
-  /** A limit is reached. */
+  /** Whether a limit is reached. */
   get full(): boolean {
     return this.changedRows >= this.limits.rows || this.bytes >= this.limits.bytes;
   }
 
   /**
-   * Loads what the next records need, from position `from` on, until a limit is reached.
-   * @returns the rows of each record's company; null if it is poison that holds none
+   * Loads the rows that the next records need, from position `from`, until a limit is reached.
+   *
+   * @returns the rows of each record's company; null for a bad record that holds no company
    */
   async loadRows(decoded: readonly Decoded[], from: number): Promise<(CompanyRows | null)[]> {
-    const { cache, counted, store } = this.at;
+    const { cache, counted, store } = this.local;
     const load = new RowLoad(cache, counted);
     const rowsOf: (CompanyRows | null)[] = [];
     const end = Math.min(decoded.length, from + LOADED_TOGETHER);
@@ -160,10 +158,10 @@ class BatchDecisions implements DecidedBatch {
     return rowsOf;
   }
 
-  /** Sets the record aside and holds its company; a promise only where something must be read first. */
+  /** Sets the record aside and holds its company. Returns a promise only if something must be read first. */
   holdCompany(rows: CompanyRows | null, poison: Poison): Promise<void> | null {
     const first = rows === null ? null : dueFirst(rows);
-    if (rows !== null && first === 'needs-whole-company')
+    if (rows !== null && first === 'needs-all-rows')
       return this.load(rows).then(() => {
         this.changedRows += rows.size;
         return this.holdCompany(rows, poison) ?? undefined;
@@ -177,14 +175,14 @@ class BatchDecisions implements DecidedBatch {
     if (rows === null) return null;
     const alreadyTouched = rows.changed;
     const { timestamp } = poison.record;
-    // The oldest hold is watched by its age, which a timestamp that is not a date, or in the future, does not tell.
+    // The age of the oldest hold is watched. A timestamp that is not a date, or in the future, has no age.
     const heldSince = Math.min(isDate(timestamp) ? timestamp : Infinity, this.context.clock.now());
     hold(rows, this.holdIdOf(poison.record), poison.code, heldSince);
     if (!alreadyTouched && rows.changed) this.touched.push(rows);
     return null;
   }
 
-  /** Applies one event; a promise only where something must be read first. */
+  /** Applies one event. Returns a promise only if something must be read first. */
   apply(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> | null {
     const { context } = this;
     const policy = policyInForce(context, event.timestamp, event.clientId);
@@ -192,7 +190,7 @@ class BatchDecisions implements DecidedBatch {
     const alreadyTouched = rows.changed;
     const bytesBefore = rows.bytes;
     const outcome = transition(rows, event, policy);
-    if (outcome.kind === 'needs-whole-company') return this.applyToWhole(rows, event, record);
+    if (outcome.kind === 'needs-all-rows') return this.applyWithAllRows(rows, event, record);
     if (outcome.kind === 'overdue') {
       this.announceOverdue(rows);
       return this.apply(rows, event, record);
@@ -211,7 +209,7 @@ class BatchDecisions implements DecidedBatch {
         return null;
       case 'completed':
         if (!alreadyTouched) this.touched.push(rows);
-        if (rows.whole) return this.announce(rows, event, record, outcome.policy);
+        if (rows.allLoaded) return this.announce(rows, event, record, outcome.policy);
         return this.load(rows).then(() => {
           this.announce(rows, event, record, outcome.policy);
         });
@@ -229,7 +227,7 @@ class BatchDecisions implements DecidedBatch {
     return null;
   }
 
-  /** Every row of the company is deleted, and its event lists them. */
+  /** Counts every row of the company as changed: all are deleted, and the outbound event lists them. */
   private noteAllChanged(rows: CompanyRows): void {
     this.changedRows += rows.size;
     this.#loadedBytes += rows.bytes;
@@ -241,8 +239,8 @@ class BatchDecisions implements DecidedBatch {
     this.announcements.push(announceOverdue(this.context, rows));
   }
 
-  /** All rows of the company count as changed, also if it is only looked at: that bounds how many rows a batch loads. */
-  private async applyToWhole(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
+  /** All rows of the company count as changed, even if only read: that limits how many rows a batch loads. */
+  private async applyWithAllRows(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
     await this.load(rows);
     const atLeast = this.changedRows + rows.size;
     await this.apply(rows, event, record);
@@ -251,7 +249,7 @@ class BatchDecisions implements DecidedBatch {
 
   private async load(rows: CompanyRows): Promise<void> {
     const before = rows.bytes;
-    await loadWholeCompany(this.at.store, rows);
+    await loadAllRows(this.local.store, rows);
     this.#loadedBytes += rows.bytes - before;
   }
 
@@ -271,21 +269,21 @@ class BatchDecisions implements DecidedBatch {
     record: LogRecord,
     { code, why }: LimitExceeded,
   ): Promise<void> {
-    const load = new RowLoad(this.at.cache, this.at.counted);
+    const load = new RowLoad(this.local.cache, this.local.counted);
     load.wantHold(event.companyId, this.holdIdOf(record));
-    await load.run(this.at.store);
+    await load.run(this.local.store);
     await this.holdCompany(rows, {
       record,
       code,
       message:
-        `offset ${record.offset}: ${why}; the whole record is set aside and company ${event.companyId} held; send a ` +
-        `smaller one to the same topic, with a header ${REPAIRS_HEADER} = ${this.holdIdOf(record)}`,
+        `offset ${record.offset}: ${why}; the whole record is set aside and company ${event.companyId} is on hold; ` +
+        `send a smaller record to the same topic, with a header ${REPAIRS_HEADER} = ${this.holdIdOf(record)}`,
       heldCompanyId: event.companyId,
     });
   }
 
   private holdIdOf(record: LogRecord): string {
-    return `${this.at.partition}/${record.offset}`;
+    return `${this.local.partition}/${record.offset}`;
   }
 }
 

@@ -1,24 +1,27 @@
-/** The closed catalogue of what can go wrong with a partition; each class says how far recovery must go. */
+/** The closed catalogue of a partition's errors. Each class says how far recovery must go. */
 
 import type { TopicPartition } from '../lib/record.js';
 
-/** Another owner has fenced this producer (or its transaction timed out): take over again, if still a group member. */
+/**
+ * Another owner has fenced this producer, or its transaction timed out. Restart the partition if this instance is still
+ * a group member.
+ */
 export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
 
-/** Kafka or the network failed: discard the producer and take the partition over again, with backoff. */
+/** Kafka or the network failed. Discard the producer and restart the partition after a backoff. */
 export class BrokerError extends Error {
   override readonly name = 'BrokerError';
 }
 
 /**
- * A broker that is cut off from its peers has answered with an old view, or nothing proves the contrary. It passes by
- * itself: take the partition over again.
+ * A broker that is cut off from its peers has answered with an old view, or nothing proves that it has not. The
+ * condition ends without an operator: restart the partition.
  */
 export class StaleViewError extends BrokerError {}
 
-/** The state was built by other settings: running on would decide otherwise than before. The process must stop. */
+/** Other settings built the state: to continue would decide differently than before. The process must stop. */
 export class SettingsChangedError extends Error {
   override readonly name = 'SettingsChangedError';
   /** @param differences such as `EVENT_NAMESPACE is "b" here and "a" in the state` */
@@ -30,7 +33,7 @@ export class SettingsChangedError extends Error {
   }
 }
 
-/** The position lies outside the log: records were lost, or the topic is another one. */
+/** The position is outside the log: records were lost, or the topic is another one. */
 export class OffsetOutOfRangeError extends Error {
   override readonly name = 'OffsetOutOfRangeError';
 }
@@ -40,12 +43,12 @@ export class MissedDeletionsError extends Error {
   override readonly name = 'MissedDeletionsError';
 }
 
-/** The reader was closed while someone waited for it: not a fault. */
+/** The reader was closed while a caller waited for it: not a fault. */
 export class ReaderClosedError extends Error {
   override readonly name = 'ReaderClosedError';
 }
 
-/** A record does not fit its topic: the partition waits, and goes on by itself once the limit is raised. */
+/** A record does not fit its topic. The partition waits, and continues without a restart when the limit is raised. */
 export class RecordTooLargeError extends Error {
   override readonly name = 'RecordTooLargeError';
   constructor(
@@ -56,22 +59,22 @@ export class RecordTooLargeError extends Error {
   ) {
     super(
       `a record batch of ${bytes} bytes does not fit topic ${topic}: raise its max.message.bytes ` +
-        `(and the broker's replica.fetch.max.bytes if lower); the partition goes on by itself then`,
+        `(and the broker's replica.fetch.max.bytes if lower); the partition then continues without a restart`,
       options,
     );
   }
 }
 
-/** A record batch of a log that cannot be opened, now or later: damaged, or larger than MAX_BATCH_BYTES allows. */
+/** A record batch that can never be opened: damaged, or larger than MAX_BATCH_BYTES allows. */
 export class UnreadableBatchError extends Error {
   override readonly name = 'UnreadableBatchError';
   readonly firstOffset: number;
-  /** Where the next batch begins; null if that is not known for certain. */
+  /** Where the next batch begins; null if that is not certain. */
   readonly nextOffset: number | null;
 
   /** @param remedy what to do about it, as a sentence */
   constructor(
-    readonly at: TopicPartition,
+    readonly log: TopicPartition,
     batch: { readonly firstOffset: number; readonly nextOffset: number | null; readonly why: string },
     remedy: string,
     options?: ErrorOptions,
@@ -79,28 +82,31 @@ export class UnreadableBatchError extends Error {
     const { firstOffset, nextOffset, why } = batch;
     const offsets =
       nextOffset === null ? `from offset ${firstOffset} on` : `at offsets ${firstOffset} to ${nextOffset - 1}`;
-    super(`the record batch of ${at.topic}/${at.partition} ${offsets} cannot be read: ${why}. ${remedy}`, options);
+    super(`the record batch of ${log.topic}/${log.partition} ${offsets} cannot be read: ${why}. ${remedy}`, options);
     this.firstOffset = firstOffset;
     this.nextOffset = nextOffset;
   }
 }
 
 /**
- * The brokers have left a transaction open in the changelog that no producer can end: what comes after it is not
- * readable, and the next commit would make its records count. The partition stops until an operator has ended it.
+ * The brokers have left a transaction open in the changelog, and no producer can end it. Records after it cannot be
+ * read, and the next commit would also commit its records. The partition stops until an operator has ended it.
  */
 export class HangingTransactionError extends Error {
   override readonly name = 'HangingTransactionError';
 }
 
-/** A setting of the brokers keeps the partition from running: it waits until an operator has changed the setting. */
+/**
+ * A setting of the brokers keeps the partition from running. The partition waits until an operator has changed the
+ * setting.
+ */
 export class BrokerSettingError extends Error {
   override readonly name = 'BrokerSettingError';
 }
 
 /**
- * Running on would announce twice or never, so the partition stops until an operator consents by setting the group's
- * offset to the number in the message.
+ * To continue would announce companies twice or never. The partition stops until an operator consents by setting the
+ * group's offset to the number in the message.
  */
 export class InconsistentPositionError extends Error {
   override readonly name = 'InconsistentPositionError';

@@ -1,11 +1,11 @@
 /**
- * Fencing a partition's former owner, with nothing left open of its last transaction.
+ * Fences a partition's former owner, and makes sure that nothing of its last transaction stays open.
  *
- * Brokers can leave a transaction open in some of its partitions and count it as ended anyway ("hanging"). Kafka
- * 4.3.0 to 4.4.0 take a partition that has no leader for a deleted one when they write the markers: so it goes with
- * whatever a broker was ending when it went down and no other broker had a replica. Those who read only what is committed
- * wait in front of such a transaction, and the next one of the same id would decide for it. So its end is repeated, as
- * the coordinator had decided it, over all that it may have written.
+ * Brokers can leave a transaction open in some of its partitions and still count it as ended ("hanging"). When they
+ * write the markers, Kafka 4.3.0 to 4.4.0 take a partition without a leader for a deleted one. So every transaction
+ * hangs that a broker was ending when it went down, if no other broker had a replica. A read_committed reader waits in
+ * front of such a transaction, and the next transaction of the same id would decide its outcome. So this file repeats
+ * its end, with the coordinator's outcome, in all places that it may have written to.
  */
 import type { TopicPartition } from '../lib/record.js';
 import type { PipelineContext } from './context.js';
@@ -13,8 +13,11 @@ import { BrokerError, HangingTransactionError, StaleViewError } from './errors.j
 import type { KnownCommit, TransactionalProducer } from './ports.js';
 
 /**
- * @throws HangingTransactionError where it is not known how to end what is open; StaleViewError while too few brokers answer
- * to know what is open; what the ports throw
+ * Fences the former owner, and ends a transaction that the brokers left open.
+ *
+ * @throws HangingTransactionError if it is unknown how to end the open transaction
+ * @throws StaleViewError while too few brokers answer to know what is open
+ * @throws what the ports throw
  */
 export async function fence(context: PipelineContext, partition: number): Promise<TransactionalProducer> {
   const transactionalId = `${context.applicationId}-${context.topics.input}-${partition}`;
@@ -27,27 +30,27 @@ export async function fence(context: PipelineContext, partition: number): Promis
   await orDiscard(former, repeatEnd(context, partition, former, { open, ofCommit }));
   await former.discard();
 
-  const producer = await context.transactions.fence(transactionalId); // Returns once that end counts as done.
+  const producer = await context.transactions.fence(transactionalId); // Returns when the coordinator counts that end as done.
   const still = await orDiscard(producer, leftOpen(context, partition, producer));
   if (still.length === 0) return producer;
   await producer.discard();
-  throw hanging(still, 'have done so again when its end was repeated');
+  throw hanging(still, 'left it open again when its end was repeated');
 }
 
-/** With an outcome that is not known: the check of the positions tells an operator what to do about the offset. */
+/** Whether only the offset is open, with an unknown outcome: the position check then tells an operator what to do. */
 function isOffsetAlone(open: readonly Open[], { lastOutcome }: TransactionalProducer): boolean {
   return lastOutcome === null && open.every(({ from }) => from === 'offset');
 }
 
 /**
- * Whether all that is open in a place belongs to a commit that the coordinator has acknowledged to this process. It does so
- * for good, whatever came later: a later transaction may have failed because the broker was gone that has left this open,
- * and its abort is then the last outcome.
+ * Whether everything open in a place belongs to a commit that the coordinator has acknowledged to this process. Such a
+ * commit stays valid, whatever came later. A later transaction may have failed because the broker that left this one
+ * open was gone. Then the last outcome is the abort of that later transaction.
  */
-function isOf(commit: KnownCommit | null, { from, to, ...at }: Open, changelog: TopicPartition): boolean {
-  const end = commit?.endIn(from === 'offset' ? changelog : at) ?? null;
+function isOf(commit: KnownCommit | null, { from, to, ...log }: Open, changelog: TopicPartition): boolean {
+  const end = commit?.endIn(from === 'offset' ? changelog : log) ?? null;
   if (commit === null || end === null) return false;
-  // Each transaction, of other owners too, writes to the changelog: beyond the commit there is its marker at most.
+  // Every transaction, also of other owners, writes to the changelog. So beyond the commit there is at most its marker.
   return from === 'offset' ? commit.hasLastOffset && to <= end + 1 : from < end && to === end;
 }
 
@@ -69,9 +72,9 @@ async function repeatEnd(
     context.observer.leftOpen(partition, 'commit', open.map(nameOf));
     return producer.repeatEnd([...logs, ...shared], 'commit');
   }
-  if (outcome === null) throw hanging(open, 'do not know any more how it ended');
+  if (outcome === null) throw hanging(open, 'no longer know how it ended');
   context.observer.leftOpen(partition, outcome, open.map(nameOf));
-  const written = writtenBy(context, partition).map(({ at }) => at);
+  const written = writtenBy(context, partition).map(({ log }) => log);
   await producer.repeatEnd(written, outcome);
 }
 
@@ -84,9 +87,9 @@ async function openInShared(
   partition: number,
   producer: TransactionalProducer,
 ): Promise<TopicPartition[]> {
-  const shared = writtenBy(context, partition).filter(({ at, alone }) => !alone && producer.lastCommit?.isLastIn(at));
-  const open = await Promise.all(shared.map(({ at }) => producer.hasOpenIn(at)));
-  return shared.filter((_, i) => open[i] === true).map(({ at }) => at);
+  const shared = writtenBy(context, partition).filter(({ log, alone }) => !alone && producer.lastCommit?.isLastIn(log));
+  const open = await Promise.all(shared.map(({ log }) => producer.hasOpenIn(log)));
+  return shared.filter((_, i) => open[i] === true).map(({ log }) => log);
 }
 
 function besides(ofCommit: readonly Open[]): string {
@@ -106,10 +109,12 @@ async function orDiscard<T>(producer: TransactionalProducer, work: Promise<T>): 
 }
 
 /**
- * @throws BrokerError where the owner's last transaction is open in some places: fencing again ends it there; StaleViewError
- * while too few brokers answer to know that
+ * Throws if the last transaction of this producer is open anywhere.
+ *
+ * @throws BrokerError if the owner's last transaction is open in some places: fencing again ends it there
+ * @throws StaleViewError while too few brokers answer to know that
  */
-export async function mustBeWhole(
+export async function mustHaveNothingOpen(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
@@ -118,11 +123,12 @@ export async function mustBeWhole(
 }
 
 /**
- * As `mustBeWhole`, but believes the leaders where too few brokers have said who leads. For an owner whose last commit was
- * long ago, and whose connections seem to be there still.
+ * As `mustHaveNothingOpen`, but accepts the leaders' answers if too few brokers have said who leads. For an owner whose
+ * last commit was long ago, and whose connections still seem to exist.
+ *
  * @throws BrokerError
  */
-export async function mustLookWhole(
+export async function mustSeeNothingOpen(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
@@ -131,13 +137,13 @@ export async function mustLookWhole(
 }
 
 /**
- * To be called before a transaction that is meant to be aborted: if brokers have left a commit open in the changelog, the
- * abort would decide for it. An offset that `fence` has left to the check of the positions may be pending: that check
- * needs the transaction.
+ * Call it before a transaction that will be aborted: if brokers have left a commit open in the changelog, the abort
+ * would undo it. An offset that `fence` left to the position check may be pending, because that check needs the
+ * transaction.
  *
- * @throws as `mustBeWhole`
+ * @throws as `mustHaveNothingOpen`
  */
-export async function mustBeKnownWhole(
+export async function mustHaveNothingButOffsetOpen(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
@@ -147,53 +153,53 @@ export async function mustBeKnownWhole(
 }
 
 function mustHaveEnded(open: readonly Open[]): void {
-  if (open.length > 0) throw new BrokerError(`the last transaction is open still: ${open.map(nameOf).join(', ')}`);
+  if (open.length > 0) throw new BrokerError(`the last transaction is still open: ${open.map(nameOf).join(', ')}`);
 }
 
 interface Written {
-  readonly at: TopicPartition;
-  /** No other input partition leads there. */
+  readonly log: TopicPartition;
+  /** Whether no other input partition writes there. */
   readonly alone: boolean;
 }
 
-/** Where the transactions of an input partition write. */
+/** The places to which the transactions of an input partition write. */
 function writtenBy({ topics, partitioner }: PipelineContext, partition: number): Written[] {
   const outbound = [topics.synchronized, topics.deadLetter, topics.stalled].flatMap((topic) => {
     const { partitions, alone } = partitioner.targets(topic, partition);
-    return partitions.map((to) => ({ at: { topic, partition: to }, alone }));
+    return partitions.map((to) => ({ log: { topic, partition: to }, alone }));
   });
-  return [{ at: { topic: topics.changelog, partition }, alone: true }, ...outbound];
+  return [{ log: { topic: topics.changelog, partition }, alone: true }, ...outbound];
 }
 
 /** A place in a log, or the group's offset of an input partition. */
 type Open = TopicPartition & {
   readonly from: number | 'offset';
-  /** High watermark of the log; of an offset, of the changelog. */
+  /** The high watermark of the log; for an offset, that of the changelog. */
   readonly to: number;
-  /** More than half of the brokers have said who leads there. */
+  /** Whether more than half of the brokers have said who leads there. */
   readonly byMost: boolean;
 };
 
 /**
- * What is open although this producer writes nothing at present. The changelog and the offset are part of each
- * transaction, and nobody else writes to them. Other deployments may write to the outbound topics: only what is known to be
- * this producer's own counts there. Outbound topics that other input partitions write to are left out: something is open
- * in them at most times.
+ * The places that are open although this producer writes nothing now. The changelog and the offset are part of each
+ * transaction, and no other producer writes to them. Other deployments may write to the outbound topics. There, only
+ * transactions known to be this producer's own count. Outbound topics that other input partitions write to are left
+ * out, because something is open in them most of the time.
  *
- * @throws StaleViewError if nothing is open as far as is known, and too few brokers have said who leads
+ * @throws StaleViewError if nothing is known to be open, but too few brokers have said who leads
  */
 async function leftOpen(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
-  ifNotKnown: (at: TopicPartition) => Open[] = notKnown,
+  ifNotKnown: (log: TopicPartition) => Open[] = notKnown,
 ): Promise<Open[]> {
   const { topics, inputLogs, changelogLogs } = context;
-  const lookAt = async (at: TopicPartition): Promise<Open[]> => {
-    const { end, highWatermark, byMost } = await changelogLogs.bounds(at);
-    const isOurs = async () => at.topic === topics.changelog || (await producer.hasOpenIn(at)) === true;
-    if (end < highWatermark && (await isOurs())) return [{ ...at, from: end, to: highWatermark, byMost }];
-    return byMost ? [] : ifNotKnown(at);
+  const lookAt = async (log: TopicPartition): Promise<Open[]> => {
+    const { end, highWatermark, byMost } = await changelogLogs.bounds(log);
+    const isOurs = async () => log.topic === topics.changelog || (await producer.hasOpenIn(log)) === true;
+    if (end < highWatermark && (await isOurs())) return [{ ...log, from: end, to: highWatermark, byMost }];
+    return byMost ? [] : ifNotKnown(log);
   };
   const input = { topic: topics.input, partition };
   const lookAtOffset = async (): Promise<Open[]> => {
@@ -202,10 +208,10 @@ async function leftOpen(
     return [{ ...input, from: 'offset', to, byMost: true }];
   };
   const alone = writtenBy(context, partition).filter((written) => written.alone);
-  return (await Promise.all([...alone.map(({ at }) => lookAt(at)), lookAtOffset()])).flat();
+  return (await Promise.all([...alone.map(({ log }) => lookAt(log)), lookAtOffset()])).flat();
 }
 
-/** A broker that is cut off does not show what is open: whatever is written next would decide for it. */
+/** A broker that is cut off does not show what is open, and the next write would decide its outcome. */
 function notKnown({ topic, partition }: TopicPartition): never {
   throw new StaleViewError(
     `too few brokers answer to know whether a transaction is open in ${topic}/${partition}: the partition waits until ` +
@@ -219,7 +225,7 @@ function nameOf({ topic, partition, from }: Open): string {
     : `${topic}/${partition} from offset ${from} on`;
 }
 
-/** An error that asks an operator to act; while too few brokers answer, one that waits until they do. */
+/** An error that asks an operator to act. While too few brokers answer, an error that waits until they do. */
 function hanging(open: readonly Open[], why: string): Error {
   if (open.some(({ byMost }) => !byMost))
     return new StaleViewError(`too few brokers answer to know what is open: ${open.map(nameOf).join(', ')}`);
@@ -231,8 +237,8 @@ function adviceOn(open: readonly Open[], why: string): string {
     from === 'offset' ? [] : [`abort --topic ${topic} --partition ${partition} --start-offset ${from}`],
   );
   return (
-    `the brokers have left the last transaction open, and ${why}: ${open.map(nameOf).join(', ')}. The partition goes ` +
-    `on when it is ended: kafka-transactions.sh --bootstrap-server ... ${commands.join('; ')}. That gives up what it ` +
-    'wrote, so first read "A partition was left with an open transaction" in docs/operations.md'
+    `the brokers have left the last transaction open, and ${why}: ${open.map(nameOf).join(', ')}. The partition ` +
+    `continues when it is ended: kafka-transactions.sh --bootstrap-server ... ${commands.join('; ')}. That discards the records ` +
+    'that it wrote, so first read "A partition was left with an open transaction" in docs/operations.md'
   );
 }

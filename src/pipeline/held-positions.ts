@@ -1,17 +1,16 @@
 /**
- * Up to where the state of each partition on this instance's disk has followed the changelog: of those that run, of
- * standbys, and of folders left behind. The group's leader places partitions by it, so it saves time and decides
- * nothing else.
+ * Changelog positions of the state on this instance's disk: of running partitions, of standbys, and of folders left
+ * behind. The group's leader uses them to place partitions. They save time and decide nothing else.
  */
 export class HeldPositions {
   readonly #positions: Map<number, number>;
 
-  /** @param found partition -> changelog offset, as the folders have it before anything runs */
+  /** @param found partition -> changelog offset, read from the folders before anything runs */
   constructor(found: ReadonlyMap<number, number> = new Map()) {
     this.#positions = new Map(found);
   }
 
-  /** The state of `partition` is on the disk up to `position` of its changelog, or will be with the next write. */
+  /** The state of `partition` is on the disk up to changelog offset `position`, or will be after the next write. */
   note(partition: number, position: number): void {
     this.#positions.set(partition, position);
   }

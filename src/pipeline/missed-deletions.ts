@@ -1,22 +1,23 @@
+import { HOUR_MS } from '../domain/pending-company.js';
 import { isoTime } from '../lib/iso-time.js';
 import type { PipelineContext } from './context.js';
 import { MissedDeletionsError } from './errors.js';
 
-const HOUR_MS = 3_600_000;
-/** A store that follows the changelog notes once an hour that it is at the end: see `AtEndNotes`. */
+/** A store that follows the changelog records once an hour that it is at the end: see `AtEndNotes`. */
 const LONGEST_BETWEEN_NOTES_MS = 2 * HOUR_MS;
 
 /**
- * For how long a store may have missed changes, in milliseconds. After that, compaction may have removed tombstones that
- * the store never saw.
+ * How long a store may miss changes, in milliseconds. After that, compaction may have removed tombstones that the store
+ * never saw.
  */
 export function maxAwayMs({ deleteRetentionMs }: Pick<PipelineContext, 'deleteRetentionMs'>): number {
   return Math.max(0, deleteRetentionMs - HOUR_MS);
 }
 
 /**
- * Call it after each read of the changelog, before the records are replayed. A process that was suspended, or cut off from
- * the brokers, reads on without an error, although tombstones may have been removed meanwhile.
+ * Checks that the store cannot have missed deletions. Call it after each read of the changelog, before the records are
+ * replayed. A process that was suspended, or cut off from the brokers, continues reading without an error. But
+ * tombstones may have been removed meanwhile.
  *
  * @param atEndMs when the store last missed nothing of the changelog; milliseconds since the epoch
  * @throws MissedDeletionsError if that is too long ago: the folder must be opened again, which examines it
@@ -27,7 +28,7 @@ export function mustSeeDeletions(context: PipelineContext, partition: number, { 
   if (awayMs > limitMs)
     throw new MissedDeletionsError(
       `the store of partition ${partition} was last at the changelog's end at ${isoTime(atEndMs)}, more than ` +
-        `${Math.round(limitMs / HOUR_MS)} h ago: this process was suspended or cut off from the brokers, and deletions may ` +
-        'have been missed. The state folder is examined again',
+        `${Math.round(limitMs / HOUR_MS)} h ago: this process was suspended or cut off from the brokers, so it may ` +
+        'have missed deletions. The state folder is examined again',
     );
 }

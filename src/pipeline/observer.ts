@@ -1,4 +1,7 @@
-/** What the pipeline tells of itself: for logs, metrics and readiness, and for tests that stop it between two steps. */
+/**
+ * What the pipeline reports about itself: for logs, metrics and readiness, and for tests that stop it between two
+ * steps.
+ */
 import type { Announcement } from '../domain/announcement.js';
 import type { Stall } from '../domain/stall.js';
 import type { Ignored } from '../domain/transition.js';
@@ -7,16 +10,19 @@ import type { LogRecord } from '../lib/record.js';
 import type { TransactionOutcome } from './ports.js';
 
 export const PARTITION_STATES = [
-  /** Waiting to be confirmed by the group, or backing off after an error. */
+  /** Waiting for the group's confirmation, or for the backoff after an error. */
   'waiting',
   'fencing',
   'restoring',
   'running',
   /** The registry gives no usable answer: nothing is read until it does. */
   'waiting-for-registry',
-  /** The registry answers, and knows no schema id of many companies: it may be the wrong one (decode/registry-brake.ts). */
+  /**
+   * The registry answers, but does not know the schema ids of many companies: it may be the wrong one
+   * (decode/registry-brake.ts).
+   */
   'waiting-for-confirmation',
-  /** Stopped until an operator has acted: an error that `needsOperator` names in partition-task.ts. */
+  /** Stopped until an operator acts, because of an error in `needsOperator` of partition-task.ts. */
   'blocked',
   'closed',
 ] as const;
@@ -24,11 +30,11 @@ export type PartitionState = (typeof PARTITION_STATES)[number];
 
 export interface PartitionStatus {
   readonly state: PartitionState;
-  /** Why, in words for an operator; null where there is nothing to explain. */
+  /** Why, in words for an operator; null if there is nothing to explain. */
   readonly reason: string | null;
 }
 
-/** Where a batch stands, in this order: see the sequence diagram in docs/architecture.md. */
+/** The steps of a batch, in this order: see the sequence diagram in docs/architecture.md. */
 export const BATCH_STEPS = [
   'fetched',
   'decided',
@@ -43,32 +49,32 @@ export type BatchStep = (typeof BATCH_STEPS)[number];
 
 export type IgnoredRecords = Readonly<Record<Ignored['why'], number>>;
 
-/** Records whose timestamp is not a date, because it is missing or in seconds. */
+/** Records whose timestamp is not a date: it is missing, or in seconds. */
 export interface UndatedRecords {
   readonly count: number;
-  /** One of them; the companyId is null if the record's key names none. */
+  /** One of the records; its companyId is null if the record's key does not name a company. */
   readonly example: { readonly offset: number; readonly timestamp: number; readonly companyId: string | null };
 }
 
 export interface BatchReport {
   readonly records: number;
-  /** The records that announced a company, that were set aside, and that changed nothing; the rest was applied. */
+  /** The records that announced a company, that were set aside, and that changed nothing; all others were applied. */
   readonly announced: number;
   readonly deadLetters: number;
   readonly ignored: IgnoredRecords;
   /** Null if there were none. */
   readonly undated: UndatedRecords | null;
   readonly changes: number;
-  /** Companies that the records are of, and how many of those were in memory. */
+  /** The number of companies of these records, and how many of them were in memory. */
   readonly companies: number;
   readonly cachedCompanies: number;
   /** From the decoded records to the commit's answer. */
   readonly durationMs: number;
-  /** From the timestamp of the first record to the commit's answer; from its reading if that is not a date. */
+  /** From the timestamp of the first record to the commit's answer; from its reading if the timestamp is not a date. */
   readonly latencyMs: number;
   /** Input position after the batch. */
   readonly position: number;
-  /** Records between the position and the last stable offset known. */
+  /** Records between the position and the last known last stable offset. */
   readonly lag: number;
 }
 
@@ -77,26 +83,26 @@ export interface RestoreProgress {
   readonly start: number;
   readonly end: number;
   readonly records: number;
-  /** Of keys and values. */
+  /** Bytes of keys and values. */
   readonly bytes: number;
-  /** At the rate so far; null before the first records. */
+  /** Estimated from the rate so far; null before the first records. */
   readonly remainingMs: number | null;
 }
 
 export interface StandbyProgress {
-  /** Of the changelog: where it is read on, and its last stable offset. */
+  /** Changelog offsets: where the next read starts, and the last stable offset. */
   readonly position: number;
   readonly end: number;
 }
 
-/** What one state folder takes on the disk. */
+/** The disk space of one state folder. */
 export interface FolderUse {
-  /** Null for one that was set aside. */
+  /** Null for a folder that was set aside. */
   readonly partition: number | null;
   readonly bytes: number;
 }
 
-/** Companies of a partition that are neither announced nor deleted, as the last pass over their rows found them. */
+/** Companies of a partition that are neither announced nor deleted, as counted by the last pass over their rows. */
 export interface PendingCompanies {
   readonly pending: number;
   readonly held: number;
@@ -106,7 +112,7 @@ export interface PendingCompanies {
 export interface RecountedCompanies {
   /** Companies with a dataset that only a later word finishes. */
   readonly companies: number;
-  /** Those of them that nothing else kept waiting: the pass has announced them. */
+  /** Those that waited only for that word: the pass has announced them. */
   readonly announced: number;
 }
 
@@ -115,11 +121,11 @@ export interface PipelineObserver {
   step(partition: number, step: BatchStep): void;
   batch(partition: number, report: BatchReport): void;
   restore(partition: number, progress: RestoreProgress): void;
-  /** For so long the brokers have given nothing of what is left. */
+  /** The brokers have delivered none of the remaining records for `stalledMs`. */
   restoreStalled(partition: number, progress: RestoreProgress, stalledMs: number): void;
-  /** A standby has followed the changelog; null: it is no longer kept. */
+  /** A standby has followed the changelog. Null: the standby is no longer kept. */
   standby(partition: number, progress: StandbyProgress | null): void;
-  /** A standby failed, and begins again after a while. */
+  /** A standby failed, and restarts after a while. */
   standbyError(partition: number, error: unknown): void;
   /** @param completing the input record that completed the company */
   announced(partition: number, announcement: Announcement, completing: LogRecord): void;
@@ -127,17 +133,19 @@ export interface PipelineObserver {
   stalled(partition: number, stall: Stall): void;
   companies(partition: number, counts: PendingCompanies): void;
   unknownStatus(status: string, companyId: string): void;
-  /** After an upgrade to more status words, all companies of the partition are counted again. */
+  /** After an upgrade to more status words, all companies of the partition were counted again. */
   recounted(partition: number, counts: RecountedCompanies): void;
   forgotEarlyDatasets(companyId: string, count: number): void;
   setAside(partition: number, why: string): void;
-  /** The brokers have left the former owner's last transaction open in some places; it is ended again, as it was. */
+  /**
+   * The brokers left the former owner's last transaction open in some places; it is ended again with the same outcome.
+   */
   leftOpen(partition: number, outcome: TransactionOutcome, places: readonly string[]): void;
-  /** Of all state folders, now and then. */
+  /** The disk use of all state folders, reported from time to time. */
   diskUse(folders: readonly FolderUse[]): void;
-  /** A folder that nobody used for so long is gone. */
+  /** A folder that was unused for `unusedMs` was removed. */
   stateRemoved(folder: string, unusedMs: number, bytes: number): void;
-  /** Unused state could not be looked for or removed; it is tried again. */
+  /** The sweep could not list or remove unused state; it tries again. */
   sweepError(error: unknown): void;
   error(partition: number, error: unknown): void;
 }

@@ -7,11 +7,11 @@ import { maxAwayMs } from './missed-deletions.js';
 import type { PartitionView } from './partition-view.js';
 
 /**
- * Opens a partition's store for its owner or its standby. A folder that cannot be trusted is set aside, and an empty one
- * is begun.
+ * Opens a partition's store for its owner or its standby. If the folder cannot be trusted, sets it aside and starts an
+ * empty one.
  *
- * @param view what brokers say of the changelog and since when, and whether a write has proved it
- * @param state where the store is
+ * @param view what brokers say about the changelog, when they were asked, and whether a write has proved it
+ * @param state the directory that contains the store
  * @throws UnprovedChangelogError, StoreUnavailableError, UnknownRowVersionError
  */
 export async function openStore(
@@ -36,8 +36,8 @@ export async function openStore(
 }
 
 /**
- * The state directory with one store that is being opened before it can be looked at, while others are waited for: a user
- * that is in line already when a standby releases the store gets it as it is.
+ * The state directory with one store that starts opening before it is needed, while other work continues. If a standby
+ * releases the store, a user that is already in line gets it still open.
  */
 export class StoreOpening implements StateDirectory {
   #opening: Promise<KeyValueStore> | null;
@@ -47,7 +47,7 @@ export class StoreOpening implements StateDirectory {
     private readonly partition: number,
   ) {
     this.#opening = state.open(partition);
-    this.#opening.catch(() => undefined); // `open` gives the error to its caller.
+    this.#opening.catch(() => undefined); // `open` passes the error to its caller.
   }
 
   open(partition: number): Promise<KeyValueStore> {
@@ -61,12 +61,12 @@ export class StoreOpening implements StateDirectory {
     return this.state.setAside(partition, why, store);
   }
 
-  /** Waits until nobody else has the store; whether it could be opened, `open` says. Never rejects. */
+  /** Waits until no other user has the store. Never rejects; `open` reports whether the store could be opened. */
   async settled(): Promise<void> {
     await Promise.allSettled([this.#opening]);
   }
 
-  /** Closes the store where nobody has opened it. Never rejects. */
+  /** Closes the store if `open` was not called. Never rejects. */
   async discard(): Promise<void> {
     const opening = this.#opening;
     this.#opening = null;

@@ -1,29 +1,31 @@
-/** Where a partition's state comes from: the input that it was built from, and the settings that it was built by. */
+/** The origin of a partition's state: the input and the settings that it was built from. */
 import { describeDifferences, differencesOf } from '../lib/map-differences.js';
 import type { OriginRow } from '../store/row-codec.js';
 import type { PipelineContext } from './context.js';
 import { SettingsChangedError } from './errors.js';
 
-/** The id of the input topic, among the settings. */
+/** The name under which the id of the input topic is stored among the settings. */
 const INPUT_ID = 'input topic id';
 
 export interface Origin {
-  /** What the changelog must say from now on. */
+  /** The row that the changelog must have from now on. */
   readonly origin: OriginRow;
-  /** The input was deleted and created again: it is not the topic that the state was built from. */
+  /** Whether the input was deleted and created again, and so is not the topic that the state was built from. */
   readonly inputRecreated: boolean;
 }
 
-/** Whether the input of that id is another topic than the one that the state was built from. */
+/** Whether the input with that id is not the topic that the state was built from. */
 export function isOtherInput(stored: OriginRow | null, inputId: string | null): boolean {
   const before = stored?.get(INPUT_ID);
   return before !== undefined && inputId !== null && before !== inputId;
 }
 
 /**
- * @param stored what the changelog says; null if it does not say anything yet
+ * Compares the state's origin with this instance's settings and input.
+ *
+ * @param stored the origin row in the changelog; null if there is none yet
  * @param inputId null if the brokers have no topic ids
- * @throws SettingsChangedError if the state was built by other settings, unless that was consented to
+ * @throws SettingsChangedError if other settings built the state, unless an operator has consented
  */
 export function originOf(
   { decidingSettings, mayChangeSettings }: Pick<PipelineContext, 'decidingSettings' | 'mayChangeSettings'>,

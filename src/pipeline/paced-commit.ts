@@ -1,5 +1,5 @@
-/** Transactions at the pace that the brokers and the disk allow: their size follows from how long the last ones took. */
-import type { BatchLimits, BatchSize } from './batch-limits.js';
+/** Commits transactions at the speed that the brokers and the disk allow: recent durations decide their size. */
+import type { BatchLimits, BatchSize, Reduction } from './batch-limits.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import type { Decisions } from './decide.js';
@@ -8,8 +8,8 @@ import type { PartitionStatus } from './observer.js';
 import type { OwnedPartition } from './take-over.js';
 
 /**
- * Commits as `commitBatch`, and lets the limits learn from it. An error that came before the transaction had begun, or
- * is of the store, of a record or of an old view of the cluster, says nothing about the size.
+ * Commits as `commitBatch`, and lets the limits learn from the result. Some errors say nothing about the size: an error
+ * before the transaction began, or one of the store, of a record or of an old view of the cluster.
  *
  * @throws as `commitBatch`
  */
@@ -39,17 +39,19 @@ function mayBeOfSize(error: unknown): boolean {
   return error instanceof FencedError || error instanceof BrokerError;
 }
 
-/** How long a partition must wait before it begins a transaction: one that is open meanwhile could time out. */
+/** How long a partition must wait before it begins a transaction: one that is open during the wait could time out. */
 export function throttledMs({ producer }: OwnedPartition): number {
   return producer.throttledMs > 0 ? producer.throttledMs : 0;
 }
 
-/** The status of a partition that runs: it says if and why its transactions are smaller than usual. */
+const REDUCED_BY: Readonly<Record<Reduction['cause'], string>> = { failed: 'failed after', slow: 'took' };
+
+/** The status of a running partition. It says whether its transactions are smaller than usual, and why. */
 export function runningWith({ reduction, records }: BatchLimits): PartitionStatus {
   if (reduction === null) return { state: 'running', reason: null };
   const { cause, tookMs } = reduction;
   const seconds = `${(tookMs / 1000).toFixed(1)} s`;
-  const why = cause === 'failed' ? `one failed after ${seconds}` : `one took ${seconds}`;
+  const why = `one ${REDUCED_BY[cause]} ${seconds}`;
   const reason =
     `transactions have at most ${records} records, because ${why}, throttling by the brokers included: ` +
     'see "Transactions that are too slow" in docs/operations.md';

@@ -1,13 +1,13 @@
-/** Partitions being placed on members, evenly and where the least is left to replay. Members are numbers from 0 here. */
+/** Places partitions on members: evenly, and where the least is left to replay. Here members are numbers from 0. */
 
-/** By partition, then by member: the changelog records between its state and the best one that any member has. */
+/** By partition, then by member: the changelog records between the member's state and the best state of any member. */
 export type ReplayCosts = readonly (readonly number[])[];
 
 export class Placement {
   readonly #membersOf: number[][];
   readonly #counts: number[];
 
-  /** @param others a placement that keeps its members from having the same partition here */
+  /** @param others a placement whose members must not get the same partition here */
   constructor(
     members: number,
     private readonly replay: ReplayCosts,
@@ -17,7 +17,7 @@ export class Placement {
     this.#counts = new Array<number>(members).fill(0);
   }
 
-  /** Those that have the partition. */
+  /** The members that have the partition. */
   membersOf(partition: number): readonly number[] {
     return this.#membersOf[partition] ?? [];
   }
@@ -32,9 +32,9 @@ export class Placement {
   }
 
   /**
-   * Gives each of the partitions to `copies` further members. Counts differ by one at most then, unless the placements
-   * before leave no way. The partition that would lose most by its second choice is placed first (Vogel's approximation
-   * of the transportation problem).
+   * Gives each of the partitions to `copies` more members. Afterwards counts differ by at most one, unless earlier
+   * placements make that impossible. The partition that would lose most by its second choice is placed first (Vogel's
+   * approximation of the transportation problem).
    */
   place(partitions: readonly number[], copies: number): void {
     const total = this.#counts.reduce((sum, count) => sum + count, partitions.length * copies);
@@ -44,7 +44,7 @@ export class Placement {
     while (regrets.size > 0) {
       const before = withRoom.length;
       withRoom = this.#withRoom(total);
-      // It only shrinks, and nothing else changes what the partitions could still choose.
+      // The list only shrinks, and nothing else changes the choices that the partitions have left.
       if (withRoom.length !== before)
         for (const partition of regrets.keys()) regrets.set(partition, this.#regretOf(partition, withRoom));
       const partition = keyOfGreatest(regrets);
@@ -67,7 +67,7 @@ export class Placement {
     return all.sort((a, b) => this.#count(a) - this.#count(b) || a - b);
   }
 
-  /** How much more the second choice would cost: what is at stake. Infinite without a second choice. */
+  /** How much more the second choice would cost than the first. Infinite without a second choice. */
   #regretOf(partition: number, members: readonly number[]): number {
     let least = Infinity;
     let second = Infinity;
@@ -79,7 +79,7 @@ export class Placement {
     return second === Infinity ? Infinity : second - least;
   }
 
-  /** Null where none may have the partition; the first of those that cost the same. */
+  /** The cheapest member that may have the partition, the first one among equals; null if none may have it. */
   #cheapest(partition: number, members: readonly number[]): number | null {
     let cheapest: number | null = null;
     let least = Infinity;
@@ -92,13 +92,16 @@ export class Placement {
     return cheapest;
   }
 
-  /** Infinite where the member must not have the partition. */
+  /** Infinite if the member must not have the partition. */
   #cost(partition: number, member: number): number {
     const taken = this.membersOf(partition).includes(member) || this.others?.membersOf(partition).includes(member);
     return taken === true ? Infinity : (this.replay[partition]?.[member] ?? 0);
   }
 
-  /** Those with room must not have the partition: one of them takes another one from a member that may. */
+  /**
+   * The members with room must not have this partition. One of them takes another partition from a member that may have
+   * this one.
+   */
   #makeRoom(partition: number, withRoom: readonly number[]): void {
     const mayHave = [...this.#counts.keys()].filter((member) => this.#cost(partition, member) < Infinity);
     for (const giver of mayHave) {
@@ -124,14 +127,14 @@ export class Placement {
   }
 }
 
-/** The first one where several have it. */
+/** The key of the greatest value; the first one among equals. */
 function keyOfGreatest(values: ReadonlyMap<number, number>): number {
   let greatest = -Infinity;
-  let at = -1;
+  let greatestKey = -1;
   for (const [key, value] of values) {
     if (value <= greatest) continue;
     greatest = value;
-    at = key;
+    greatestKey = key;
   }
-  return at;
+  return greatestKey;
 }

@@ -5,8 +5,8 @@ import { PartitionTask } from './partition-task.js';
 import { TaskSet } from './task-set.js';
 
 /**
- * The partitions assigned to this instance. At a rebalance the partitions kept go on untouched: the transactional fence,
- * not the rebalance, is what keeps two owners apart.
+ * The partitions assigned to this instance. At a rebalance, the partitions that stay here keep running. The
+ * transactional fence keeps two owners apart, not the rebalance.
  */
 export class PartitionSet {
   readonly #tasks: TaskSet<PartitionTask>;
@@ -15,19 +15,21 @@ export class PartitionSet {
     this.#tasks = new TaskSet((partition) => new PartitionTask(context, partition));
   }
 
-  /** The outcome of a rebalance: all partitions that are ours from now on. */
+  /** Takes the outcome of a rebalance: all partitions that this instance runs from now on. */
   assign(partitions: readonly number[]): void {
     this.#tasks.assign(partitions);
   }
 
-  /** Partition -> status, of all that are assigned. */
+  /** Partition -> status, for all assigned partitions. */
   statuses(): Map<number, PartitionStatus> {
-    const waiting: PartitionStatus = { state: 'waiting', reason: 'its former task is still closing' };
+    const waiting: PartitionStatus = { state: 'waiting', reason: 'its previous task is still closing' };
     return new Map([...this.#tasks.assigned].map((p) => [p, this.#tasks.task(p)?.status ?? waiting]));
   }
 
   /**
-   * The committed rows of an assigned partition; null while it has none that speak for the log. Close them.
+   * The committed rows of an assigned partition; null while its rows do not match the committed log. The caller must
+   * close them.
+   *
    * @throws StoreUnavailableError
    */
   committed(partition: number): CommittedRows | null {
@@ -38,7 +40,7 @@ export class PartitionSet {
     return this.#tasks.assigned.size;
   }
 
-  /** Lets every batch in flight finish and closes everything. */
+  /** Finishes every batch in progress and closes everything. */
   close(): Promise<void> {
     return this.#tasks.close();
   }

@@ -33,15 +33,25 @@ import { StalledWatch } from './stalled-watch.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
-/** Two heartbeats; a group that takes longer, in milliseconds, is what the partition waits for. */
+/** Milliseconds: two heartbeats. If the group takes longer, the status says that the partition waits for the group. */
 const CONFIRMED_SOON_MS = 2_000;
-/** How often a partition that waits for an operator looks again, unless each look writes something: see `BlockedRetry`. */
+/**
+ * How often a partition that waits for an operator tries again, unless each attempt writes something: see
+ * `BlockedRetry`.
+ */
 const BLOCKED_RETRY_MS = 10_000;
-/** Of a batch that cannot be read: to look means to decompress up to MAX_BATCH_BYTES, and both ways out need a restart. */
+/**
+ * For a batch that cannot be read: an attempt decompresses up to MAX_BATCH_BYTES, and both remedies need a restart of
+ * the instance.
+ */
 const UNREADABLE_RETRY_MS = 300_000;
 const NEED_AN_OPERATOR = [
-  ...[HangingTransactionError, RecordTooLargeError, UnknownRowVersionError],
-  ...[BrokerSettingError, SettingsChangedError, UnreadableBatchError],
+  HangingTransactionError,
+  RecordTooLargeError,
+  UnknownRowVersionError,
+  BrokerSettingError,
+  SettingsChangedError,
+  UnreadableBatchError,
 ];
 
 /**
@@ -53,19 +63,19 @@ const NEED_AN_OPERATOR = [
  *
  *   stop() from any state -> closed
  *
- * Every error ends in the same place: producer, store and cache are thrown away and the partition is taken over again.
- * Nothing is repaired in place, so there is one recovery to get right.
+ * Every error ends in the same way: the task discards producer, store and cache, and restarts the partition. It repairs
+ * nothing in place, so only one recovery path must be correct.
  */
 export class PartitionTask {
   #status: PartitionStatus = { state: 'waiting', reason: null };
   readonly #stopping = new AbortController();
   readonly #backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-  /** Learned from the transactions so far, of all take-overs. */
+  /** Learned from all earlier transactions, across take-overs. */
   readonly #limits: BatchLimits;
   readonly #blockedRetry: BlockedRetry;
-  /** The status while a record does not fit its topic, from the refusal to the next commit. */
+  /** The status from the refusal of a record that does not fit its topic until the next commit; null otherwise. */
   #tooLarge: PartitionStatus | null = null;
-  /** The state, while it is that of the committed log. */
+  /** The state, while it matches the committed log. */
   #store: PartitionStore | null = null;
   /** Resolves when the task has released everything. */
   readonly ended: Promise<void>;
@@ -83,12 +93,15 @@ export class PartitionTask {
     return this.#status;
   }
 
-  /** The rows committed so far, for readers; null while they are not all here. Close them. @throws StoreUnavailableError */
+  /**
+   * The rows committed so far, for readers; null while not all are here. The caller must close them. @throws
+   * StoreUnavailableError
+   */
   committed(): CommittedRows | null {
     return this.#store?.committed() ?? null;
   }
 
-  /** Lets the batch in flight finish, then closes. Await `ended`. */
+  /** Finishes the batch in progress, then closes. Await `ended`. */
   stop(): void {
     this.#stopping.abort();
   }
@@ -97,7 +110,7 @@ export class PartitionTask {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
-        await this.#own(signal);
+        await this.#runAsOwner(signal);
       } catch (error) {
         const expected = error instanceof ReaderClosedError || error === signal.reason;
         if (!signal.aborted) await this.#recover(error, signal);
@@ -107,12 +120,12 @@ export class PartitionTask {
     this.#enter({ state: 'closed', reason: null });
   }
 
-  async #own(signal: AbortSignal): Promise<void> {
+  async #runAsOwner(signal: AbortSignal): Promise<void> {
     const owned = await takeOver(this.context, this.partition, (status) => this.#enter(status), signal);
     this.#store = owned.store;
     this.#blockedRetry.reset();
     try {
-      this.#enter({ state: 'waiting', reason: 'the client settings are not read yet' });
+      this.#enter({ state: 'waiting', reason: 'waiting until the client settings are read' });
       await this.context.settings.ready(signal);
       if (!signal.aborted) await this.#process(owned, signal);
       await owned.store.flush();
@@ -145,7 +158,7 @@ export class PartitionTask {
         passed = batch.nextOffset;
         inputLog.leaderEpoch = batch.leaderEpoch;
         if (batch.records.length > 0) await this.#processBatch(owned, cache, batch, signal);
-        // Where records never let us wait, the watch has its turn between batches.
+        // If records arrive without a pause, the watch runs between batches.
         if (!signal.aborted && store.position()?.offset === passed) await watch.look(passed);
       }
     } finally {
@@ -154,7 +167,7 @@ export class PartitionTask {
     }
   }
 
-  /** Works off a batch, in one transaction unless it changes too many rows for one. */
+  /** Processes a batch, in one transaction unless it changes too many rows for one. */
   async #processBatch(owned: OwnedPartition, cache: CompanyCache, batch: LogBatch, signal: AbortSignal): Promise<void> {
     const { context, partition } = this;
     context.observer.step(partition, 'fetched');
@@ -165,8 +178,8 @@ export class PartitionTask {
       if (signal.aborted) return;
       const startedAt = context.clock.now();
       const limits = { rows: this.#limits.rows, bytes: context.loadBytes() };
-      const at = { partition, store: owned.store, counted: owned.counted, cache };
-      const decisions = await decide(context, at, batch.records, decoded, from, limits);
+      const local = { partition, store: owned.store, counted: owned.counted, cache };
+      const decisions = await decide(context, local, batch.records, decoded, from, limits);
       context.observer.step(partition, 'decided');
       const nextOffset = batch.records[decisions.end]?.offset ?? batch.nextOffset;
       const lag = Math.max(0, batch.endOffset - nextOffset);
@@ -210,7 +223,7 @@ export class PartitionTask {
     observer.batch(this.partition, report);
   }
 
-  /** Decodes, waiting for as long as the registry gives no usable answer; null when stopped meanwhile. */
+  /** Decodes, and waits as long as the registry gives no usable answer. Null if the task was stopped meanwhile. */
   async #decode(batch: LogBatch, signal: AbortSignal): Promise<Decoded[] | null> {
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     for (;;) {
@@ -241,7 +254,7 @@ export class PartitionTask {
     }
     if (needsOperator(error)) {
       const blocked: PartitionStatus = { state: 'blocked', reason };
-      // Whether the limit was raised shows only at the next commit: until then the partition does not count as running.
+      // Only the next commit shows whether the limit was raised: until then the partition does not count as running.
       this.#tooLarge = error instanceof RecordTooLargeError ? blocked : null;
       this.#enter(blocked);
       await context.clock.delay(error instanceof UnreadableBatchError ? UNREADABLE_RETRY_MS : BLOCKED_RETRY_MS, signal);
@@ -249,11 +262,11 @@ export class PartitionTask {
     }
     this.#enter({ state: 'waiting', reason });
     await context.clock.delay(this.#backoff.next(), signal);
-    // A process that was frozen or cut off while its partition got a new owner must not steal the fence back.
+    // A process that was frozen or cut off while its partition got a new owner must not fence that owner.
     if (!(error instanceof FencedError || error instanceof BrokerError)) return;
     const confirmed = context.membership.confirmed(signal);
     const isSoon = await settlesWithin(confirmed, context.clock, CONFIRMED_SOON_MS);
-    // In an outage that is what keeps it waiting, and no longer the error that came first.
+    // In an outage the partition now waits for the group, and no longer because of the first error.
     if (!isSoon && !signal.aborted)
       this.#enter({ state: 'waiting', reason: `the group does not confirm this member; before that: ${reason}` });
     await confirmed;
@@ -266,10 +279,10 @@ export class PartitionTask {
 }
 
 /**
- * Releases records that are decided: while several partitions wait for the broker, the garbage collector would copy
- * what their batches hold again and again.
+ * Releases the decided records. While several partitions wait for the broker, the garbage collector would otherwise
+ * copy the content of their batches again and again.
  *
- * @returns where the batch, now empty, ends
+ * @returns the end of the batch, which is now empty
  */
 function releaseDecided(batch: LogBatch, decoded: Decoded[]): number {
   batch.records.length = 0;

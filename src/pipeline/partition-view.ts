@@ -1,30 +1,31 @@
 /**
- * What a take-over knows of the changelog, the input and the group's offset, once the former owner is fenced.
+ * The facts that a take-over has about the changelog, the input and the group's offset, after the former owner is
+ * fenced.
  *
- *   look   asks the leaders and the coordinator that several brokers have named. Enough if everything fits together:
- *          the first transaction proves it (changelog-tail.ts)
- *   prove  writes to the changelog and to the group's offset, in a transaction that is aborted: only the true leader and
- *          the true coordinator acknowledge that. Needed if answers contradict each other or the folder, before a folder is
- *          set aside or an operator is asked to act
+ *     look   asks the leaders and the coordinator that several brokers have named. Enough if everything fits together:
+ *            the first transaction proves it (changelog-tail.ts)
+ *     prove  writes to the changelog and to the group's offset, in a transaction that is aborted. Only the true leader
+ *            and the true coordinator acknowledge that. Needed if answers contradict each other or the folder, before a
+ *            folder is set aside or an operator is asked to act
  */
 import type { PipelineContext } from './context.js';
 import { StaleViewError } from './errors.js';
-import { fence, mustBeKnownWhole } from './fence.js';
+import { fence, mustHaveNothingButOffsetOpen } from './fence.js';
 import type { TopicPartition } from '../lib/record.js';
 import type { CommittedOffset, LogBounds, Logs, TransactionalProducer } from './ports.js';
 
 export interface PartitionView {
   readonly committed: number | null;
-  /** As of `Positions`. */
+  /** As in `Positions`. */
   readonly inputLostFrom: number | null;
   readonly input: LogBounds;
   readonly changelog: LogBounds;
   readonly proved: boolean;
-  /** When it was asked for, milliseconds since the epoch. */
+  /** When the brokers were asked, milliseconds since the epoch. */
   readonly askedAt: number;
 }
 
-/** Offsets of the transaction that proves: its record and the marker that aborts it. */
+/** Offsets of the proving transaction: its record, and the marker that aborts it. */
 const PROOF_OFFSETS = 2;
 
 /** @throws BrokerError */
@@ -43,39 +44,41 @@ export async function look(context: PipelineContext, partition: number): Promise
 /** The group's offset, and whether the input has lost records below it. @throws BrokerError */
 async function judgedBy(
   logs: PipelineContext['inputLogs'],
-  at: TopicPartition,
+  log: TopicPartition,
   committed: CommittedOffset | null,
   input: LogBounds,
 ): Promise<Pick<PartitionView, 'committed' | 'inputLostFrom'>> {
-  return { committed: committed?.offset ?? null, inputLostFrom: await lostFrom(logs, at, committed, input) };
+  return { committed: committed?.offset ?? null, inputLostFrom: await lostFrom(logs, log, committed, input) };
 }
 
 /**
- * The first offset of the input that was consumed and is lost; null if nothing is known to be lost. Asks only if the
- * leader epoch has changed since. An epoch that the leader does not know says nothing of the records: a cluster that was
- * restored from a copy counts them from lower numbers.
+ * The first offset of the input that was consumed and is lost; null if no loss is known. Asks only if the leader epoch
+ * has changed. If the leader does not know the epoch, that says nothing about the records: a cluster restored from a
+ * copy counts epochs from lower numbers.
  *
  * @throws BrokerError
  */
 export async function lostFrom(
   logs: Pick<Logs, 'endOfEpoch'>,
-  at: TopicPartition,
+  log: TopicPartition,
   committed: CommittedOffset | null,
   { leaderEpoch }: LogBounds,
 ): Promise<number | null> {
   if (committed === null || committed.leaderEpoch < 0 || committed.leaderEpoch === leaderEpoch) return null;
-  const end = await logs.endOfEpoch(at, committed.leaderEpoch);
+  const end = await logs.endOfEpoch(log, committed.leaderEpoch);
   return end !== null && end >= 0 && end < committed.offset ? end : null;
 }
 
-/** A view that a write has proved, and the producer that is fenced in after it. Nobody has written in between. */
+/** A view that a write has proved, and the producer fenced after it. No other producer wrote in between. */
 export interface ProvedView {
   readonly view: PartitionView;
   readonly producer: TransactionalProducer;
 }
 
 /**
- * @param producer is discarded. Fencing again aborts the transaction that proves; the epoch shows that it existed
+ * Proves the view by a write.
+ *
+ * @param producer is discarded. Fencing again aborts the proving transaction; the epoch shows that it existed
  * @throws StaleViewError while it cannot be proved; what fencing throws
  */
 export async function prove(
@@ -85,7 +88,7 @@ export async function prove(
 ): Promise<ProvedView> {
   const { topics } = context;
   const inputAt = { topic: topics.input, partition };
-  await mustBeKnownWhole(context, partition, producer);
+  await mustHaveNothingButOffsetOpen(context, partition, producer);
   const proof = await producer.prove({ topic: topics.changelog, partition }, inputAt);
   await producer.discard();
   const next = await fence(context, partition);
@@ -98,7 +101,7 @@ export async function prove(
       throw new StaleViewError(
         `${topics.changelog}/${partition} is said to end at ${end}, but a record was written to it at ${proof.changelogEnd}`,
       );
-    // The offset that was proved is older than what was written since: together they would look like a loss.
+    // The proved offset is older than the records written since: together they would look like a loss.
     if (end > proof.changelogEnd + PROOF_OFFSETS) throw overtaken(`${topics.changelog}/${partition}`, end);
     const position = await judgedBy(context.inputLogs, inputAt, proof.committed, looked.input);
     return { producer: next, view: { ...looked, ...position, proved: true } };
@@ -108,18 +111,18 @@ export async function prove(
   }
 }
 
-/** Only who has fenced this owner writes to its changelog. Whose the partition is, the group says. */
+/** Only an owner that has fenced this one writes to its changelog. The group says which instance owns the partition. */
 export function overtaken(changelog: string, end: number): StaleViewError {
   return new StaleViewError(
-    `somebody else has written to ${changelog} up to offset ${end} while the partition was taken over: it is taken over again ` +
-      'if the group confirms that it is ours',
+    `another owner has written to ${changelog} up to offset ${end} during the take-over: this instance takes over ` +
+      'again if the group confirms that it owns the partition',
   );
 }
 
-/** @throws StaleViewError while the answer may be that of a broker that is cut off */
+/** @throws StaleViewError while the answer may come from a broker that is cut off */
 export function mustBeKnownToMost(log: string, { byMost }: Pick<LogBounds, 'byMost'>): void {
   if (byMost) return;
-  throw new StaleViewError(`too few brokers answer to know who leads ${log}: it waits until more than half do`);
+  throw new StaleViewError(`too few brokers answer to know who leads ${log}; waiting until more than half do`);
 }
 
 /** Whether a transaction is open in the log. Its last stable offset is below the high watermark only then. */
@@ -128,8 +131,8 @@ export function hasOpenTransaction({ end, highWatermark }: Pick<LogBounds, 'end'
 }
 
 /** The bounds of a log that more than half of the brokers agree on. @throws StaleViewError, BrokerError */
-export async function boundsByMost(logs: Pick<Logs, 'bounds'>, at: TopicPartition): Promise<LogBounds> {
-  const bounds = await logs.bounds(at);
-  mustBeKnownToMost(`${at.topic}/${at.partition}`, bounds);
+export async function boundsByMost(logs: Pick<Logs, 'bounds'>, log: TopicPartition): Promise<LogBounds> {
+  const bounds = await logs.bounds(log);
+  mustBeKnownToMost(`${log.topic}/${log.partition}`, bounds);
   return bounds;
 }

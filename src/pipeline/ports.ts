@@ -1,10 +1,12 @@
 /**
- * What the pipeline needs of the world. `kafka/` implements these with kafkajs; a simulation can implement them from
- * one seed. Every promise is a point at which anything may happen.
+ * The ports: what the pipeline needs from the outside. `kafka/` implements them with kafkajs; a simulation can
+ * implement them from one seed. Anything may happen while a promise is pending.
  */
 import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 
-/** What one read gave. `records` may be empty while `nextOffset` moves: over markers, aborted or compacted records. */
+/**
+ * The result of one read. `records` may be empty while `nextOffset` moves past markers, aborted or compacted records.
+ */
 export interface LogBatch {
   /** The receiver may empty it. */
   readonly records: LogRecord[];
@@ -13,33 +15,38 @@ export interface LogBatch {
   /** The last stable offset when this was read: `endOffset - nextOffset` is the lag. */
   readonly endOffset: number;
   /**
-   * Of a leader whose log has all that was read below `nextOffset`. -1 if the brokers have none. See `LogIdentity`.
+   * The epoch of a leader whose log contains everything read below `nextOffset`. -1 if the brokers have none. See
+   * `LogIdentity`.
    */
   readonly leaderEpoch: number;
 }
 
 /**
- * Which log an offset belongs to. The records below the offset are those that the leader of that epoch had. A later
- * leader may lack some of them (unclean election): where its log has another history, `endOfEpoch` is below the offset.
+ * Which log an offset belongs to. The leader of that epoch had the records below the offset. A later leader may lack
+ * some of them (unclean election). If its log has another history, `endOfEpoch` is below the offset.
  */
 export interface LogIdentity {
   /** Null if the brokers have no topic ids. */
   readonly topicId: string | null;
-  /** -1 if it is not known. */
+  /** -1 if unknown. */
   readonly leaderEpoch: number;
 }
 
 /**
- * Reads one partition forward, read_committed. Holds a bounded number of bytes. What it gives is good until the next
- * call of `next`, unless its maker says more: the memory of the records may then be that of others.
+ * Reads one partition forward, read_committed. Keeps a limited number of bytes in memory.
+ *
+ * Records are valid only until the next call of `next`, unless the implementation promises more: the reader may reuse
+ * their memory.
  */
 export interface LogReader {
   /**
-   * The next records, at most `maxRecords`; waits until there is something new, or `nextOffset` has moved. One call at
-   * a time.
-   * @throws OffsetOutOfRangeError where the position is not in the log; ReaderClosedError after `close`; BrokerError
-   * where the topic is not there, is another one, has lost records that were read, or holds what cannot be read. Other
-   * broker trouble is retried inside.
+   * The next records, at most `maxRecords`. Waits until there are new records, or `nextOffset` has moved. Only one call
+   * at a time.
+   *
+   * @throws OffsetOutOfRangeError if the position is not in the log
+   * @throws ReaderClosedError after `close`
+   * @throws BrokerError if the topic does not exist, is another one, has lost records that were read, or contains
+   *   something that cannot be read. Other broker errors are retried inside.
    */
   next(maxRecords: number): Promise<LogBatch>;
   /** Pending and later calls of `next` end with ReaderClosedError. Idempotent. */
@@ -49,47 +56,48 @@ export interface LogReader {
 export interface LogBounds extends LogIdentity {
   /** First offset still in the log. */
   readonly start: number;
-  /** Last stable offset: every transaction below has ended. */
+  /** Last stable offset: every transaction below it has ended. */
   readonly end: number;
   /**
-   * Offset after the last record that readers of the whole log see: above `end` while a transaction is open. Asked
-   * before `end`, so that a transaction which ends in between is not taken for an open one.
+   * High watermark: the offset after the last record that a read_uncommitted reader sees. Above `end` while a
+   * transaction is open. Read before `end`, so that a transaction which ends in between does not count as open.
    */
   readonly highWatermark: number;
-  /** Of the topic: one that is deleted and created again has another id. Null if the brokers have none. */
+  /** The topic's id: a topic that is deleted and created again has another one. Null if the brokers have no ids. */
   readonly topicId: string | null;
-  /** Of the leader that has answered; it grows by each change of leader. -1 if the brokers have none. */
+  /** The epoch of the leader that answered; it grows with each change of leader. -1 if the brokers have none. */
   readonly leaderEpoch: number;
-  /** More than half of the brokers have said who leads. Otherwise the answer may be that of a broker that is cut off. */
+  /** More than half of the brokers have said who leads. Otherwise the answer may come from a broker that is cut off. */
   readonly byMost: boolean;
 }
 
 export interface CommittedOffset {
   readonly offset: number;
   /**
-   * Of a leader whose log had all records below `offset` when they were read. -1 if the committer did not say:
-   * an earlier release, or an operator.
+   * The epoch of a leader whose log had all records below `offset` when they were read. -1 if the committer did not
+   * say: an earlier release, or an operator.
    */
   readonly leaderEpoch: number;
 }
 
 export interface Logs {
   /**
-   * @param log what `from` is an offset of. If the topic of that name is another one now, or has lost records below the
-   * position, `next` ends with a BrokerError. Left out for the log that is there now.
+   * @param log the log that `from` is an offset of. If the topic of that name is now another one, or has lost records
+   *   below the position, `next` throws a BrokerError. Left out for the present log.
    */
-  reader(at: TopicPartition, from: number, log?: LogIdentity): LogReader;
-  bounds(at: TopicPartition): Promise<LogBounds>;
+  reader(partition: TopicPartition, from: number, log?: LogIdentity): LogReader;
+  bounds(partition: TopicPartition): Promise<LogBounds>;
   /**
-   * Where a leader epoch has ended in the log that is there now: all that its leader had below that offset is there
-   * still. -1 if the leader knows no such epoch; null if the brokers do not tell (before Kafka 2.1).
+   * Where a leader epoch ended in the present log: everything that its leader had below that offset still exists. -1 if
+   * the leader does not know the epoch; null if the brokers cannot say (before Kafka 2.1).
+   *
    * @throws BrokerError
    */
-  endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null>;
-  /** The group's committed offset of an input partition; null if it has committed none. Final only after fencing. */
-  committedOffset(at: TopicPartition): Promise<CommittedOffset | null>;
-  /** Whether a transaction that has not ended holds an offset of the group for an input partition. */
-  offsetIsPending(at: TopicPartition): Promise<boolean>;
+  endOfEpoch(partition: TopicPartition, leaderEpoch: number): Promise<number | null>;
+  /** The group's committed offset of an input partition; null if there is none. Final only after fencing. */
+  committedOffset(partition: TopicPartition): Promise<CommittedOffset | null>;
+  /** Whether an unfinished transaction holds an offset of the group for an input partition. */
+  offsetIsPending(partition: TopicPartition): Promise<boolean>;
 }
 
 export type TransactionOutcome = 'commit' | 'abort';
@@ -97,90 +105,92 @@ export type TransactionOutcome = 'commit' | 'abort';
 /** The last commit of a transactional id that the coordinator has acknowledged to this process. */
 export interface KnownCommit {
   /** Offset after the last record that a commit wrote to a partition; null if none is known to have written there. */
-  endIn(at: TopicPartition): number | null;
-  /** A commit wrote to the partition, and no later transaction of this process was begun there. */
-  isLastIn(at: TopicPartition): boolean;
-  /** The group has taken no offset of a later transaction of this process. */
+  endIn(partition: TopicPartition): number | null;
+  /** Whether a commit wrote to the partition, and no later transaction of this process was begun there. */
+  isLastIn(partition: TopicPartition): boolean;
+  /** Whether the group has taken no offset from a later transaction of this process. */
   readonly hasLastOffset: boolean;
 }
 
 /**
- * The transactions of one input partition. Any error and any unknown outcome ends the producer: `discard` it and fence
- * again. One transaction at a time.
+ * The transactions of one input partition. After any error or unknown outcome the producer is unusable: `discard` it
+ * and fence again. Only one transaction at a time.
  */
 export interface TransactionalProducer {
-  /** How the last transaction before the fencing ended; null where it is not known. */
+  /** How the last transaction before the fencing ended; null if unknown. */
   readonly lastOutcome: TransactionOutcome | null;
   /**
-   * What of the log is known to be committed, whatever became of later transactions; null if this process has committed
-   * nothing with this id.
+   * The part of the log that is known to be committed, whatever happened to later transactions. Null if this process
+   * has committed nothing with this id.
    */
   readonly lastCommit: KnownCommit | null;
   /**
-   * Whether a connection to a broker was lost since the last call: then the brokers may have left the last transaction
-   * open in some places.
+   * Whether a connection to a broker was lost since the last call. If so, the brokers may have left the last
+   * transaction open in some places.
    */
   lostConnection(): boolean;
   /**
-   * For how many milliseconds the brokers throttle what this transactional id writes next; 0 if they do not. Wait
-   * before `begin`: a transaction that is open while it waits may time out.
+   * How many milliseconds the brokers throttle the next writes of this transactional id; 0 if they do not. Wait before
+   * `begin`: a transaction that is open during the wait may time out.
    */
   readonly throttledMs: number;
-  /** Ends the last transaction again, in all of `partitions` and for the group's offset. `discard` the producer then. */
+  /**
+   * Ends the last transaction again, in all of `partitions` and for the group's offset. Then `discard` the producer.
+   */
   repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void>;
   /**
-   * Whether a transaction of this producer is open in a partition, as its leader says; null if that cannot be known:
-   * the broker is too old, or does not let us read the topic.
+   * Whether a transaction of this producer is open in a partition, according to its leader. Null if that cannot be
+   * known: the broker is too old, or does not let us read the topic.
    */
-  hasOpenIn(at: TopicPartition): Promise<boolean | null>;
+  hasOpenIn(partition: TopicPartition): Promise<boolean | null>;
   /**
-   * Finds out what only the true leader and the true coordinator know, by a transaction that writes to both and stays
-   * open: `discard` the producer and fence again, which aborts it.
+   * Finds out facts that only the true leader and the true coordinator know, by a transaction that writes to both and
+   * stays open. Then `discard` the producer and fence again, which aborts the transaction.
    */
   prove(changelog: TopicPartition, input: TopicPartition): Promise<Proof>;
   /** Adds the partitions that will be written, and the group's offsets, to a new transaction. */
   begin(partitions: readonly TopicPartition[]): Promise<void>;
   /**
-   * Encodes records for one partition, cut into as many requests as needed: the caller need not keep them. What is
-   * prepared is sent in that order, or the producer discarded.
+   * Encodes records for one partition, split into as many requests as needed. The caller need not keep the records.
+   * Prepared requests must be sent in the order of their preparation, or the producer discarded.
    *
-   * @returns what sends them, in order, once a transaction is open. It returns the offset after the last record written,
-   * and throws RecordTooLargeError or FencedError.
+   * @returns a function that sends them, in order, once a transaction is open. It returns the offset after the last
+   *   record written, and throws RecordTooLargeError or FencedError.
    */
   prepare(to: TopicPartition, records: readonly RecordToWrite[]): () => Promise<number>;
-  /** Prepares and sends. */
+  /** Prepares and sends in one call. */
   produce(to: TopicPartition, records: readonly RecordToWrite[]): Promise<number>;
-  /** Makes an offset the group's position in the input partition, when the transaction commits. */
+  /** When the transaction commits, makes an offset the group's position in the input partition. */
   sendOffset(input: TopicPartition, offset: CommittedOffset): Promise<void>;
   commit(): Promise<void>;
-  /** Waits for the requests in flight to settle and closes the connections. Never throws. Idempotent. */
+  /** Waits for the requests in progress and closes the connections. Never throws. Idempotent. */
   discard(): Promise<void>;
 }
 
-/** What a write has shown; nobody else can have written since the fencing. */
+/** The result of a proving write. No other producer can have written since the fencing. */
 export interface Proof {
   /**
-   * Where the changelog ended before the write: every transaction below has ended. The write takes one offset, and its
-   * abort another.
+   * Where the changelog ended before the write: every transaction below it has ended. The write takes one offset, and
+   * its abort another.
    */
   readonly changelogEnd: number;
-  /** The group's committed offset of the input partition; null if it has none. */
+  /** The group's committed offset of the input partition; null if there is none. */
   readonly committed: CommittedOffset | null;
 }
 
 export interface Transactions {
   /**
-   * Initialises the transactional id: when it returns, no earlier owner of the id can write, its open transaction has
-   * ended, and committed offsets and last stable offsets are final.
+   * Initializes the transactional id. When it returns, no earlier owner of the id can write, and its open transaction
+   * has ended. Committed offsets and last stable offsets are then final.
    */
   fence(transactionalId: string): Promise<TransactionalProducer>;
 }
 
-/** Partition counts of the topics written, and where a key goes. */
+/** Partition counts of the topics written, and the partition of each key. */
 export interface Partitioner {
-  /** The same-numbered partition when the counts are equal, else the default (murmur2) partitioner on the key. */
+  /** The same-numbered partition if the counts are equal; otherwise the default (murmur2) partitioner on the key. */
   partitionFor(topic: string, key: Buffer | null, inputPartition: number): number;
-  /** Where the keys of an input partition may go to, and whether no other input partition's do. */
+  /** The partitions to which keys of an input partition may go, and whether no other input partition writes there. */
   targets(topic: string, inputPartition: number): { readonly partitions: readonly number[]; readonly alone: boolean };
 }
 
@@ -188,13 +198,13 @@ export type OnAssigned = (active: readonly number[], standby: readonly number[])
 
 export interface GroupMembership {
   /**
-   * Joins, and from then on calls `onAssigned` at each completed rebalance: with all partitions to run, and with those to
-   * keep a standby of. In ascending order, and no partition is in both.
+   * Joins the group. From then on, calls `onAssigned` after each rebalance: with all partitions to run, and with those
+   * to keep a standby of. Both are in ascending order, and no partition is in both.
    */
   start(onAssigned: OnAssigned): Promise<void>;
   /**
-   * Resolves once the group has confirmed this member after the call: by a heartbeat that was sent after it, or by a
-   * new assignment; also when `signal` aborts. Never rejects.
+   * Resolves when the group has confirmed this member after the call: by a heartbeat sent after it, or by a new
+   * assignment. Also resolves when `signal` aborts. Never rejects.
    */
   confirmed(signal: AbortSignal): Promise<void>;
   /** Leaves the group. */
@@ -202,18 +212,19 @@ export interface GroupMembership {
 }
 
 export interface PartitionOwner {
-  /** Of the input. */
+  /** The input partition. */
   readonly partition: number;
   readonly memberId: string;
-  /** Where the owner's HTTP is reached, such as `http://10.0.0.7:8080`; null where it did not tell. */
+  /** The owner's HTTP address, such as `http://10.0.0.7:8080`; null if it did not give one. */
   readonly httpAddress: string | null;
 }
 
-/** Which member of the group has which input partition at present. Needs no membership. */
+/** Which member of the group now has which input partition. Needs no membership. */
 export interface PartitionOwners {
   /**
-   * By partition; a partition without an owner is left out, as all are where no instance runs.
-   * @throws BrokerError where the group gives no answer, or only that it is being assigned again
+   * The owner of each partition. A partition without an owner is left out; if no instance runs, all are.
+   *
+   * @throws BrokerError if the group gives no answer, or only answers that a rebalance is in progress
    */
   owners(): Promise<readonly PartitionOwner[]>;
 }
@@ -221,11 +232,11 @@ export interface PartitionOwners {
 /** A member of the group and the state on its disk. */
 export interface StateHolder {
   readonly memberId: string;
-  /** As of a `PartitionOwner`. */
+  /** As in `PartitionOwner`. */
   readonly httpAddress: string | null;
-  /** The partitions that it keeps a standby of. */
+  /** The partitions of which it keeps a standby. */
   readonly standbys: readonly number[];
-  /** Partition -> changelog position, as of its last join: standbys have gone on since. */
+  /** Partition -> changelog position at its last join; standbys have moved forward since. */
   readonly held: ReadonlyMap<number, number>;
 }
 

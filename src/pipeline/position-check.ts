@@ -1,18 +1,18 @@
-/** Whether a partition may run: the changelog, the committed offset and the input must tell one story. Pure. */
+/** Decides whether a partition may run: the changelog, the committed offset and the input must agree. Pure. */
 import { InconsistentPositionError } from './errors.js';
 import { commandToSet, judgePositions, type Choice, type Positions } from './position-choices.js';
 
 /**
- * The offset from which the input is read on.
+ * The offset from which the input is read next.
  *
- * The state of the changelog and the committed offset were written in one transaction, so they are equal unless
- * someone, or retention, changed one of them. Running on then would announce companies twice or never.
+ * One transaction writes the state in the changelog and the committed offset. So they are equal, unless an operator or
+ * retention changed one of them. To continue then would announce companies twice or never.
  *
- * Consent: an operator who has understood the message does what it says, and the group's offset is then the one of a
- * choice (position-choices.ts).
+ * Consent: an operator who has understood the message follows it. The group's offset is then the offset of a choice
+ * (position-choices.ts).
  *
  * @param positions `committed` is read after fencing
- * @throws InconsistentPositionError with the numbers and what to do
+ * @throws InconsistentPositionError with the numbers and the steps to take
  */
 export function startOffset(positions: Positions): number {
   const { startsAt, choices, remedy, verdict } = judgePositions(positions);
@@ -25,8 +25,8 @@ export function startOffset(positions: Positions): number {
 }
 
 /**
- * Whether the group's offset says that an operator has consented to a loss: the input is read from its start although the
- * state speaks of more, or after a batch that cannot be read.
+ * Whether the group's offset says that an operator has consented to a loss. Then the input is read from its start
+ * although the state covers more, or from after a batch that cannot be read.
  */
 export function acceptsLoss(positions: Positions): boolean {
   const { verdict } = judgePositions(positions);
@@ -38,12 +38,13 @@ function asAdvice(partition: number, { target, loses }: Choice): string {
 }
 
 function factsOf({ changelog, committed, input, inputRecreated, inputLostFrom = null }: Positions): string {
-  const state = changelog === null ? 'the changelog has no state' : `the state speaks up to offset ${changelog.offset}`;
+  const state =
+    changelog === null ? 'the changelog has no state' : `the state covers the input up to offset ${changelog.offset}`;
   const offset = committed === null ? "the group's offset is missing" : `the group's offset is ${committed}`;
   const recreated = inputRecreated === true ? ', and is not the topic that the state was built from' : '';
   const lost =
     inputLostFrom === null || inputRecreated === true
       ? ''
-      : `, and has lost what was consumed from ${inputLostFrom} on`;
+      : `, and has lost the consumed records from offset ${inputLostFrom} on`;
   return `${state}, ${offset}, and the input holds ${input.start} to ${input.end}${recreated}${lost}`;
 }

@@ -1,8 +1,8 @@
 /**
- * Whether the positions of a partition fit together and, if they do not, what an operator can choose. Pure.
+ * Decides whether the positions of a partition agree and, if they do not, what an operator can choose. Pure.
  *
- * A choice is exactly what the check of a take-over (`position-check.ts`) accepts: once the group's offset is as the
- * choice says, the partition runs on from `startsAt`.
+ * A choice is exactly the state that the check of a take-over (`position-check.ts`) accepts. When the group's offset is
+ * set to the choice, the partition continues from `startsAt`.
  */
 import type { PositionRow } from '../store/row-codec.js';
 import type { LogBounds } from './ports.js';
@@ -10,23 +10,23 @@ import { decodeRepartitionMark } from './repartition-mark.js';
 import type { UnreadableBatch } from './unreadable-batch.js';
 
 export interface Positions {
-  /** Of the input. */
+  /** The input topic. */
   readonly topic: string;
   readonly partition: number;
-  /** The position row: the last one in the changelog. Null if it has none. */
+  /** The position row: the last one in the changelog. Null if there is none. */
   readonly changelog: PositionRow | null;
-  /** First offset of the changelog; above 0 records of it were deleted. */
+  /** First offset of the changelog. If it is above 0, records were deleted. */
   readonly changelogStart: number;
-  /** The group's committed offset; null if it has none. */
+  /** The group's committed offset; null if there is none. */
   readonly committed: number | null;
   readonly input: Pick<LogBounds, 'start' | 'end'>;
-  /** The input is known to be another topic than the one that the state was built from, under the same name. */
+  /** Whether the input is known to be another topic of the same name than the one that the state was built from. */
   readonly inputRecreated?: boolean;
-  /** The input batch at the state's position, if it is known that it cannot be read. */
+  /** The input batch at the state's position, if it is known to be unreadable. */
   readonly unreadable?: UnreadableBatch | null;
   /**
-   * The first offset of records that were consumed and that the input has lost since (unclean leader election). From
-   * there on it has other records. Null if nothing is known to be lost.
+   * The first offset of records that were consumed and that the input has since lost (unclean leader election). From
+   * there on the input contains other records. Null if no loss is known.
    */
   readonly inputLostFrom?: number | null;
 }
@@ -51,17 +51,17 @@ export type Verdict =
   | 'state of another topic';
 
 /**
- * `state`: run on from the state's own position. `log-start`: read all that the input still holds. `after-batch`: skip the
- * batch that cannot be read.
+ * `state`: continue from the state's own position. `log-start`: read everything that the input still contains.
+ * `after-batch`: skip the batch that cannot be read.
  */
 export type Target = 'state' | 'log-start' | 'after-batch';
 export const TARGETS: readonly Target[] = ['state', 'log-start', 'after-batch'];
 
 export interface Choice {
   readonly target: Target;
-  /** What the group's offset becomes; null: it is deleted. */
+  /** The new offset of the group; null: it is deleted. */
   readonly offset: number | null;
-  /** Where the input is read from then on. */
+  /** Where the input is read from afterwards. */
   readonly startsAt: number;
   /** What is lost, skipped or announced again, in sentences. */
   readonly loses: string;
@@ -71,9 +71,9 @@ export interface Judgement {
   readonly verdict: Verdict;
   /** Where the input is read from at the next start; null while the partition is blocked. */
   readonly startsAt: number | null;
-  /** What an operator can choose. Empty if the partition runs, or if `remedy` is needed. */
+  /** The choices of an operator. Empty if the partition runs, or if `remedy` is needed. */
   readonly choices: readonly Choice[];
-  /** What to do if setting the group's offset does not help; else null. */
+  /** What to do if setting the group's offset does not help; otherwise null. */
   readonly remedy: string | null;
 }
 
@@ -98,9 +98,9 @@ export function judgePositions(positions: Positions): Judgement {
     );
   const { offset } = changelog;
   const isUsable = positions.inputRecreated !== true && offset >= input.start && offset <= input.end;
-  // Of a topic that was created again, the offset of the former one says nothing.
+  // If the topic was created again, the offset of the former topic says nothing.
   const lostFrom = positions.inputRecreated === true ? null : (positions.inputLostFrom ?? null);
-  // First, because an offset that is set has no leader epoch any more: no other choice must hide the loss.
+  // Checked first: an offset set by an operator has no leader epoch, so another choice would hide the loss.
   if (isUsable && committed === offset && lostFrom !== null)
     return choose('input lost records', skipWhatReplacedThem(positions, offset, lostFrom));
   const { unreadable } = positions;
@@ -124,12 +124,12 @@ export function judgePositions(positions: Positions): Judgement {
   return choose(verdict, leavePosition(positions, offset));
 }
 
-/** The command that does it. */
+/** The command that makes the choice. */
 export function commandToSet(partition: number, target: Target): string {
   return `company-sync positions set --partition ${partition} --to ${target}`;
 }
 
-/** What to do about a batch of the input that cannot be read, in addition to raising MAX_BATCH_BYTES. */
+/** What to do about an input batch that cannot be read, other than raising MAX_BATCH_BYTES. */
 export function skipBatch(partition: number, nextOffset: number): string {
   return (
     `Or skip the batch: stop all instances and run \`${commandToSet(partition, 'after-batch')}\`, which sets the group's ` +
@@ -141,11 +141,11 @@ const LOSES_BATCH =
   'The records of the batch are not read then: a company whose manifest is among them may never be announced, and a ' +
   'company whose last status is among them waits until the platform sends that status again. Nothing is announced twice.';
 
-/** Any offset would be a guess, and could skip sound records. */
+/** Any offset would be a guess, and could skip readable records. */
 function endIsUnknown(firstOffset: number): string {
   return (
-    `have another replica lead the partition: the batch from offset ${firstOffset} on cannot be read, and where it ends is ` +
-    'not known. Or wait until more records were written after it: docs/operations.md, "A batch that cannot be read"'
+    `have another replica lead the partition: the batch from offset ${firstOffset} on cannot be read, and its ` +
+    'end is unknown. Or wait until more records were written after it: docs/operations.md, "A batch that cannot be read"'
   );
 }
 
@@ -156,16 +156,16 @@ function skip({ firstOffset, nextOffset }: { readonly firstOffset: number; reado
 
 function judgeWithoutState(positions: Positions): Judgement {
   const { committed, input } = positions;
-  // An offset of 0 at a log that starts at 0 says no more than no offset at all: nothing was consumed yet.
+  // An offset of 0 in a log that starts at 0 is the same as no offset: nothing was consumed yet.
   if (committed === null || (committed === 0 && input.start === 0)) return runs('nothing consumed yet', input.start);
   return choose('no state', buildAgain(positions));
 }
 
-/** The state and the offset were written in one transaction: a state that is behind may have lost what it decided. */
+/** One transaction wrote the state and the offset. If the state is behind, it may have lost its decisions. */
 const IF_SET_FORWARD =
-  "If somebody has set the group's offset forward, nothing is lost, and nothing is announced twice. Else the changelog has " +
-  'lost records (unclean leader election, or a transaction that was aborted there alone): then a company that is completed ' +
-  'by the records read again is announced again, with the same event id.';
+  "If an operator has set the group's offset forward, nothing is lost, and nothing is announced twice. Otherwise the " +
+  'changelog has lost records (unclean leader election, or a transaction that was aborted there alone): then a company ' +
+  'that is completed by the records read again is announced again, with the same event id.';
 
 function runOnFromState(positions: Positions, offset: number, lostFrom: number | null): Choice {
   const { topic, committed, input } = positions;
@@ -184,7 +184,9 @@ function runOnFromState(positions: Positions, offset: number, lostFrom: number |
   return { target: 'state', offset, startsAt: offset, loses: sentences.join(' ') };
 }
 
-/** Setting the offset is the consent: an operator's offset has no leader epoch that could contradict the log. */
+/**
+ * Setting the offset is the consent: an offset set by an operator has no leader epoch that could contradict the log.
+ */
 function skipWhatReplacedThem(positions: Positions, offset: number, lostFrom: number): Choice {
   return { target: 'state', offset, startsAt: offset, loses: lossOfReplaced(positions, offset, lostFrom) };
 }
@@ -240,7 +242,7 @@ function lossOfFormerLog({ input }: Positions): string {
   );
 }
 
-/** Deleting works at every start of the log. An idle partition may have its offset at the start by itself. */
+/** Deleting the offset works whatever the log's start is. An idle partition may have its offset at the start anyway. */
 function buildAgain({ input }: Positions): Choice {
   const sentences = [
     `The state is built again from what the input still holds: ${counted(input.end - input.start, 'record')} at most.`,
@@ -252,7 +254,7 @@ function buildAgain({ input }: Positions): Choice {
   return { target: 'log-start', offset: null, startsAt: input.start, loses: sentences.join(' ') };
 }
 
-/** Offsets are counted: transaction markers are among them, and compacted records. */
+/** These are numbers of offsets, which include transaction markers and compacted records. */
 function counted(offsets: number, noun: string): string {
   return offsets === 1 ? `1 ${noun}` : `${offsets} ${noun}s`;
 }

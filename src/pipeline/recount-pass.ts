@@ -1,19 +1,19 @@
 /**
  * Counts the companies of one partition again after an upgrade to a release that knows more status words.
  *
- *   position row: counted under an older vocabulary -> slices over the dataset rows -> one transaction that says so
+ *     position row: counted under an older vocabulary -> slices over the dataset rows -> one transaction that says so
  *
- * The size of a company is counted again too (`announcement-size.ts`), if a dataset of it has a long status word: an older
- * release does not follow the size, and its company row does not show that.
+ * If a dataset has a long status word, the pass also measures its company again (`announcement-size.ts`). An older
+ * release does not maintain the size, and its company row does not show that.
  *
- * A slice reads a bounded number of dataset rows, between batches. A company that has a dataset finished by a later word
- * is loaded and counted. If only that word kept it waiting, it is announced; else its row is written with the mark that
- * says how to count it (company-row-codec.ts). Until the pass is over, a company that a record is of is counted when it
- * is loaded (`CountedCompanies.mayLack`). So each is judged by the pass or by its next record, whichever comes first,
- * and both announce the same.
+ * A slice reads a limited number of dataset rows, between batches. If a later word has finished a dataset, the pass
+ * loads and counts its company. If the company waited only for that word, the pass announces it. Otherwise it writes
+ * the company row with the mark that says how to count it (company-row-codec.ts). Until the pass is over, a company
+ * that a record belongs to is counted when it is loaded (`CountedCompanies.mayLack`). So either the pass or the next
+ * record judges a company first, and both announce the same.
  *
- * A crash begins the pass again: what it announced or marked by then is committed. An older release that runs the
- * partition in between writes a position row that asks for a new pass.
+ * After a crash the pass starts again; its earlier announcements and marks are committed. If an older release runs the
+ * partition in between, its position row asks for a new pass.
  */
 import type { CompanyRows } from '../domain/company-rows.js';
 import { dueFirst } from '../domain/recount.js';
@@ -23,7 +23,7 @@ import type { CompanyCache } from '../store/company-cache.js';
 import type { Pair } from '../store/key-value-store.js';
 import { decodeDatasetRow, hasStatusText } from '../store/row-codec.js';
 import { DATASET_PREFIX, parseRowKey } from '../store/row-keys.js';
-import { loadWholeCompany } from '../store/row-loading.js';
+import { loadAllRows } from '../store/row-loading.js';
 import type { BatchLimits } from './batch-limits.js';
 import { announceOverdue } from './announce-overdue.js';
 import type { PipelineContext } from './context.js';
@@ -31,16 +31,16 @@ import { NOTHING_DECIDED, type Decisions } from './decide.js';
 import { commitPaced } from './paced-commit.js';
 import type { OwnedPartition } from './take-over.js';
 
-/** Dataset rows of one slice: a tenth of what one read of a batch may bring (`store/row-loading.ts`). */
+/** Dataset rows of one slice: a tenth of the rows that one read of a batch may load (`store/row-loading.ts`). */
 const SLICE_ROWS = 1_000;
-/** Rows of companies that one slice loads, fewer while transactions must be small. A single company may have more. */
+/** Rows of companies that one slice loads; fewer while transactions must be small. A single company may have more. */
 const MAX_LOADED_ROWS = 20_000;
 
-/** Of one ownership of a partition. */
+/** Belongs to one ownership of a partition. */
 export class RecountPass {
   #companies = 0;
   #announced = 0;
-  /** Of this slice. */
+  /** The results of the present slice. */
   #touched: CompanyRows[] = [];
   #changedRows = 0;
   #loadedBytes = 0;
@@ -54,15 +54,15 @@ export class RecountPass {
     private readonly limits: BatchLimits,
   ) {}
 
-  /** Nothing is left to count again. */
+  /** Whether nothing is left to count again. */
   get over(): boolean {
     return this.owned.counted.all;
   }
 
   /**
-   * Looks at a slice. Call it while no transaction is open, and not after it is over.
+   * Processes one slice. Call it while no transaction is open, and not after the pass is over.
    *
-   * @param passed the position in the input: all below it is committed or holds no records
+   * @param passed the position in the input: everything below it is committed or contains no records
    * @throws as `commitPaced`, and what the store or the row codec throws
    */
   async look(passed: number): Promise<void> {
@@ -78,7 +78,7 @@ export class RecountPass {
     if (over) this.#report();
   }
 
-  /** @returns how many rows of the page were looked at: at least one, if there is one */
+  /** @returns the number of rows of the page that were read: at least one, if there is one */
   async #count(page: readonly Pair[]): Promise<number> {
     const maxRows = Math.min(MAX_LOADED_ROWS, this.limits.rows);
     const maxBytes = this.context.loadBytes();
@@ -102,7 +102,7 @@ export class RecountPass {
   /** @returns the number of rows loaded */
   async #countCompany(companyId: string): Promise<number> {
     const rows = this.cache.get(companyId);
-    await loadWholeCompany(this.owned.store, rows);
+    await loadAllRows(this.owned.store, rows);
     const { company, size } = rows;
     this.#loadedBytes += rows.bytes;
     if (company?.outcome !== 'pending' || (company.laterFinished === 0 && !rows.corrected)) return size;

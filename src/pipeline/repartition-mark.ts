@@ -1,26 +1,26 @@
 /**
- * What the group's offset of a partition is while `company-sync repartition` moves the state: not an offset of any log,
- * but a mark that stops the partition of an instance that starts meanwhile, and says how far the moving has come.
+ * A mark in place of a partition's group offset while `company-sync repartition` moves the state. It is not an offset
+ * of any log. It stops the partition on an instance that starts meanwhile, and records the progress of the move.
  */
 export interface RepartitionMark {
-  /** How many partitions the input had. */
+  /** The former number of input partitions. */
   readonly from: number;
-  /** How many it is to have. */
+  /** The new number of input partitions. */
   readonly to: number;
-  /** What this partition held for others is with them. */
+  /** Whether the rows that this partition held for other partitions have been moved to them. */
   readonly moved: boolean;
 }
 
 /** Above every offset that a log could have, and exact as a number. */
 const MARKS_FROM = 2 ** 52;
-/** More partitions than a topic of `topics create` can have. */
+/** Above the number of partitions that `topics create` allows. */
 const COUNTS = 2 ** 14;
 
 export function encodeRepartitionMark({ from, to, moved }: RepartitionMark): number {
   return MARKS_FROM + (from * COUNTS + to) * 2 + (moved ? 1 : 0);
 }
 
-/** Null for what is an offset, or none. */
+/** Null if `committed` is a real offset, or null. */
 export function decodeRepartitionMark(committed: number | null): RepartitionMark | null {
   if (committed === null || committed < MARKS_FROM) return null;
   const counts = Math.floor((committed - MARKS_FROM) / 2);

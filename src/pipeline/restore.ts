@@ -1,4 +1,4 @@
-/** Building a partition's state from its changelog: in large reads, in sight of the operator, resumable at any point. */
+/** Builds a partition's state from its changelog: in large reads, with visible progress, resumable at any point. */
 import { LongPromise } from '../lib/long-promise.js';
 import type { LogRecord } from '../lib/record.js';
 import type { PartitionStore } from '../store/partition-store.js';
@@ -7,16 +7,16 @@ import { mustSeeDeletions } from './missed-deletions.js';
 import type { RestoreProgress } from './observer.js';
 import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
 
-/** Records of the changelog replayed by one read. The store writes them in pieces and lets others run in between. */
+/** Changelog records that one read replays. The store writes them in pieces, and other work runs in between. */
 export const REPLAY_RECORDS = 50_000;
-/** A read that gives nothing for so long is reported, and again each time. */
+/** If a read delivers nothing for this long, that is reported, and again after each such time. */
 const STALLED_AFTER_MS = 10_000;
 
 /**
- * Replays the changelog from the store's position to the end of `log`. The position goes to disk with the records, so that a
- * restore that is killed goes on from there.
+ * Replays the changelog from the store's position to the end of `log`. The position is written with the records, so a
+ * restore that was killed continues from there.
  *
- * @param log which the store's position is an offset of
+ * @param log the log that the store's position is an offset of
  * @throws ReaderClosedError when `signal` aborts; MissedDeletionsError; what reader and store throw
  */
 export async function restore(
@@ -49,7 +49,7 @@ export async function restore(
   }
 }
 
-/** Returns the next records. While none come, reports that to the observer every STALLED_AFTER_MS. */
+/** Returns the next records. While none arrive, reports that to the observer every STALLED_AFTER_MS. */
 async function watched(
   { clock, observer }: PipelineContext,
   partition: number,
@@ -67,7 +67,9 @@ function advanced(before: RestoreProgress, { records, nextOffset }: LogBatch, el
   const { start, end } = before;
   const done = nextOffset - start;
   return {
-    ...{ start, end, position: nextOffset },
+    start,
+    end,
+    position: nextOffset,
     records: before.records + records.length,
     bytes: before.bytes + bytesOf(records),
     remainingMs: Math.round((elapsedMs * Math.max(0, end - nextOffset)) / Math.max(1, done)),

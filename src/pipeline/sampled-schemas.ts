@@ -1,17 +1,19 @@
-/** Which schemas the records of the input are written with: a look at a few records all over its partitions. */
+/**
+ * Finds the schemas that the input's records are written with, by reading a few records in all parts of its partitions.
+ */
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { Clock } from '../lib/clock.js';
 import { settlesWithin } from '../lib/long-promise.js';
 import type { TopicPartition } from '../lib/record.js';
 import type { Logs } from './ports.js';
 
-/** Places of all partitions together, at each of which one record is read. */
+/** Number of places in all partitions together. One record is read at each place. */
 export const MAX_PLACES = 48;
 /** Places read at a time. */
 const MAX_READERS = 4;
-/** Reads at one place: records of aborted transactions, markers and gaps give none. */
+/** Reads at one place: aborted transactions, markers and gaps deliver no record. */
 const MAX_READS = 3;
-/** For all places, in milliseconds. */
+/** Limit for all places, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
 export interface SampledInput {
@@ -21,7 +23,7 @@ export interface SampledInput {
   readonly clock: Clock;
 }
 
-/** The ids found until the time was over: what cannot be read is left out. Never rejects. */
+/** The ids found within the time limit. Records that cannot be read are left out. Never rejects. */
 export async function sampleSchemaIds({ logs, topic, partitions, clock }: SampledInput): Promise<ReadonlySet<number>> {
   const ids = new Set<number>();
   const over = new AbortController();
@@ -29,14 +31,14 @@ export async function sampleSchemaIds({ logs, topic, partitions, clock }: Sample
   const sampled = Array.from({ length: looked }, (_, i) => Math.floor((i * partitions) / looked)).values();
   const places = Math.floor(MAX_PLACES / looked);
   const readOn = async () => {
-    // One iterator for all: each takes the next partition.
+    // All readers share one iterator: each takes the next partition.
     for (const partition of sampled) {
-      const at = { topic, partition };
-      const bounds = await logs.bounds(at).catch(() => null);
+      const log = { topic, partition };
+      const bounds = await logs.bounds(log).catch(() => null);
       for (let i = 0; bounds !== null && i < places && !over.signal.aborted; i++) {
         const { start, end } = bounds;
         const offset = start + Math.floor((i * (end - start)) / places);
-        const id = offset < end ? await idAt(logs, at, offset, end, over.signal).catch(() => null) : null;
+        const id = offset < end ? await idAt(logs, log, offset, end, over.signal).catch(() => null) : null;
         if (id !== null) ids.add(id);
       }
     }
@@ -47,15 +49,15 @@ export async function sampleSchemaIds({ logs, topic, partitions, clock }: Sample
   return new Set(ids);
 }
 
-/** The schema id of the first record from `from` on; null if none comes soon, or it has none. */
+/** The schema id of the first record at or after `from`; null if none arrives soon, or if it has no id. */
 async function idAt(
   logs: Pick<Logs, 'reader'>,
-  at: TopicPartition,
+  log: TopicPartition,
   from: number,
   end: number,
   signal: AbortSignal,
 ): Promise<number | null> {
-  const reader = logs.reader(at, from);
+  const reader = logs.reader(log, from);
   const close = () => reader.close();
   signal.addEventListener('abort', close);
   try {

@@ -1,12 +1,12 @@
 /**
- * Finds the companies of one partition that make no progress, by passes over its unfinished companies: a slice of a bounded
- * number of rows at a time, when the input lets us wait and between batches. So an event costs the same with and
- * without it, and a pass costs the same whatever the number of finished companies.
+ * Finds the companies of one partition that make no progress. A pass visits its unfinished companies in slices of a
+ * limited number of rows, while the input is idle and between batches. So an event costs the same with and without the
+ * watch. A pass costs the same whatever the number of finished companies.
  *
- * A backlog is never taken for a stall: a pass asks for the time, then for the end of the input, and judges by that time
- * only once the partition has worked off the input up to that end.
+ * A backlog never counts as a stall. A pass first reads the clock, then asks for the end of the input. It judges by
+ * that time only after the partition has processed the input up to that end.
  *
- * After an upgrade companies may have to be counted again (recount-pass.ts). That comes first: a company that is to be
+ * After an upgrade companies may have to be counted again (recount-pass.ts). That comes first: a company that will be
  * announced is not reported as stalled.
  */
 import type { CompanyRows } from '../domain/company-rows.js';
@@ -16,7 +16,7 @@ import type { CompanyCache } from '../store/company-cache.js';
 import type { Pair } from '../store/key-value-store.js';
 import { decodeCompanyRow } from '../store/row-codec.js';
 import { parseRowKey } from '../store/row-keys.js';
-import { loadWholeCompany } from '../store/row-loading.js';
+import { loadAllRows } from '../store/row-loading.js';
 import { UnfinishedPages } from '../store/unfinished-companies.js';
 import type { BatchLimits } from './batch-limits.js';
 import type { PipelineContext } from './context.js';
@@ -26,35 +26,38 @@ import { commitPaced, throttledMs } from './paced-commit.js';
 import { RecountPass } from './recount-pass.js';
 import type { OwnedPartition } from './take-over.js';
 
-/** Company rows of one slice at most: less than a millisecond of work, and no more stalls than a batch may have records. */
+/**
+ * The most company rows of one slice: less than a millisecond of work, and no more stalls than a batch may have
+ * records.
+ */
 const SLICE_ROWS = 200;
 const SLICE_INTERVAL_MS = 100;
 /** Rows of stalled companies that one slice loads, unless a single company has more. */
 const MAX_LOADED_ROWS = 20_000;
-/** Between two passes: a part of the time after which a company counts as stalled, within these bounds. */
+/** The time between two passes is the stall time divided by this, within the bounds below. */
 const PASSES_PER_STALL = 60;
 const MIN_PASS_INTERVAL_MS = 1_000;
 const MAX_PASS_INTERVAL_MS = 60_000;
 
 interface Pass {
   readonly judgedAt: number;
-  /** The end of the input, asked for after `judgedAt`. */
+  /** The end of the input, requested after `judgedAt`. */
   readonly inputEnd: number;
-  /** The key of the last row looked at. */
+  /** The key of the last row that was read. */
   after: Buffer | null;
   pending: number;
   held: number;
   stalled: number;
 }
 
-/** Of one ownership of a partition. */
+/** Belongs to one ownership of a partition. */
 export class StalledWatch {
   readonly #passIntervalMs: number;
   readonly #recount: RecountPass;
   readonly #unfinished: UnfinishedPages;
   #pass: Pass | null = null;
   #dueAt = 0;
-  /** The stalls of this slice, and the companies that it changes. */
+  /** The stalls found in this slice; in `#touched`, the companies that it changes. */
   #found: Stall[] = [];
   #touched: CompanyRows[] = [];
   #loadedBytes = 0;
@@ -72,18 +75,18 @@ export class StalledWatch {
     this.#passIntervalMs = Math.min(Math.max(wanted, MIN_PASS_INTERVAL_MS), MAX_PASS_INTERVAL_MS);
   }
 
-  /** Milliseconds until there is something to look at. */
+  /** Milliseconds until the next slice is due. */
   get restMs(): number {
     const restMs = this.#dueAt - this.context.clock.now();
-    // A longer wait was never begun: the clock was set back, and companies to be announced must not wait for it.
+    // No wait is ever longer: the clock was set back, and overdue announcements must not wait for it.
     return restMs > this.#passIntervalMs ? 0 : Math.max(0, restMs);
   }
 
   /**
-   * Looks at a slice if one is due, and publishes the stalls found, with the flags that say so, in one transaction.
-   * Call it while no transaction is open.
+   * Processes one slice if one is due. Publishes the stalls found, with their flags in the company rows, in one
+   * transaction. Call it while no transaction is open.
    *
-   * @param passed the position in the input: all below it is committed or holds no records
+   * @param passed the position in the input: everything below it is committed or contains no records
    * @throws as `commitBatch`, and what the store or the row codec throws
    */
   async look(passed: number): Promise<void> {
@@ -95,8 +98,8 @@ export class StalledWatch {
     if (pass === null || passed < pass.inputEnd) return;
     const sliceRows = Math.min(SLICE_ROWS, this.limits.records);
     const { rows, last } = await this.#unfinished.page(pass.after, sliceRows);
-    const whole = await this.#judge(pass, rows);
-    if (whole && last) this.#end(pass);
+    const allRead = await this.#judge(pass, rows);
+    if (allRead && last) this.#end(pass);
     await this.#publish(passed);
   }
 
@@ -106,7 +109,8 @@ export class StalledWatch {
     const judgedAt = clock.now();
     try {
       const { highWatermark, byMost } = await inputLogs.bounds({ topic: topics.input, partition: this.partition });
-      if (!byMost) return null; // It may be the end as a broker has it that is cut off: a backlog would look like a stall.
+      // A broker that is cut off may report an old end: a backlog would then look like a stall.
+      if (!byMost) return null;
       return { judgedAt, inputEnd: highWatermark, after: null, pending: 0, held: 0, stalled: 0 };
     } catch (error) {
       if (error instanceof BrokerError) return null;
@@ -114,7 +118,7 @@ export class StalledWatch {
     }
   }
 
-  /** @returns whether all rows of the page were looked at */
+  /** @returns whether all rows of the page were read */
   async #judge(pass: Pass, page: readonly Pair[]): Promise<boolean> {
     let loadedRows = 0;
     const maxBytes = this.context.loadBytes();
@@ -133,7 +137,7 @@ export class StalledWatch {
     return true;
   }
 
-  /** A company whose records have no date waits from the first pass on that finds it so. */
+  /** If the records of a company have no date, its wait starts with the first pass that finds it so. */
   #date(key: Buffer, company: PendingCompany, now: number): void {
     const rows = this.#rowsOf(key);
     rows.loadCompany(company);
@@ -150,7 +154,7 @@ export class StalledWatch {
   /** @returns the number of rows loaded */
   async #report(key: Buffer): Promise<number> {
     const rows = this.#rowsOf(key);
-    await loadWholeCompany(this.owned.store, rows);
+    await loadAllRows(this.owned.store, rows);
     this.#found.push(reportStall(rows));
     this.#touched.push(rows);
     this.#loadedBytes += rows.bytes;

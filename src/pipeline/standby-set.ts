@@ -3,11 +3,11 @@ import { StandbyTask } from './standby-task.js';
 import { TaskSet } from './task-set.js';
 
 /**
- * The partitions that this instance keeps a standby of: their state follows the changelog on our disk, so that a
- * take-over costs the tail only. What a standby does decides nothing, and it never touches a transactional id.
+ * The partitions of which this instance keeps a standby. Their state on this disk follows the changelog, so a take-over
+ * only replays the rest. A standby decides nothing, and never uses a transactional id.
  *
- * A standby that becomes ours closes its store, and the take-over opens it again: the state directory lets the one wait
- * for the other.
+ * When this instance becomes the owner, the standby closes its store and the take-over opens it again. The state
+ * directory makes the take-over wait for the standby.
  */
 export class StandbySet {
   readonly #tasks: TaskSet<StandbyTask>;
@@ -16,12 +16,12 @@ export class StandbySet {
     this.#tasks = new TaskSet((partition) => new StandbyTask(context, partition));
   }
 
-  /** The outcome of a rebalance: all standbys that we keep from now on. */
+  /** Takes the outcome of a rebalance: all standbys that this instance keeps from now on. */
   assign(partitions: readonly number[]): void {
     this.#tasks.assign(partitions);
   }
 
-  /** In no order. */
+  /** The partitions, unordered. */
   partitions(): readonly number[] {
     return [...this.#tasks.assigned];
   }

@@ -11,16 +11,16 @@ import { REPLAY_RECORDS } from './restore.js';
 
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 10_000;
-/** Of a batch that cannot be read: to look means to decompress up to MAX_BATCH_BYTES. */
+/** For a batch that cannot be read: an attempt decompresses up to MAX_BATCH_BYTES. */
 const UNREADABLE_RETRY_MS = 300_000;
-/** How long the changelog may end below what our own last batch wrote: EndTxn answers before its markers are there. */
+/** How long the changelog may end below this instance's last batch: EndTxn answers before its markers are written. */
 const MARKERS_PATIENCE_MS = 30_000;
 
 /**
- * A standby of one partition: follows the changelog, read_committed, from the folder's position on, until stopped.
+ * A standby of one partition. It follows the changelog, read_committed, from the folder's position until it is stopped.
  *
- * Nothing is fenced, so what is read is only what was committed by then; the owner to come reads the rest. After any error
- * the standby begins again: it opens and examines the folder as after a stop.
+ * A standby fences nothing, so it reads only what is committed so far; the next owner reads the rest. After any error
+ * the standby restarts: it opens and examines the folder as after a stop.
  */
 export class StandbyTask {
   readonly #stopping = new AbortController();
@@ -34,7 +34,7 @@ export class StandbyTask {
     this.ended = this.#run();
   }
 
-  /** Lets the write in flight finish, then closes. Await `ended`. */
+  /** Finishes the write in progress, then closes. Await `ended`. */
   stop(): void {
     this.#stopping.abort();
   }
@@ -61,7 +61,7 @@ export class StandbyTask {
     const { store, changelog } = await this.#open(signal);
     try {
       signal.throwIfAborted();
-      // Reported before the first read: a standby that follows is well.
+      // Reported before the first read: a standby that follows the changelog is healthy.
       const position = store.changelogPosition;
       context.observer.standby(partition, { position, end: Math.max(changelog.end, position) });
       context.held.note(partition, store.changelogPosition);
@@ -71,7 +71,9 @@ export class StandbyTask {
     }
   }
 
-  /** The changelog's end is asked for once nobody else has the store: a former owner still goes on with both. */
+  /**
+   * Asks for the changelog's end only when no other user has the store: a former owner may still be writing to both.
+   */
   async #open(signal: AbortSignal): Promise<{ store: PartitionStore; changelog: LogBounds }> {
     const { context, partition } = this;
     const opening = new StoreOpening(context.state, partition);
@@ -79,9 +81,11 @@ export class StandbyTask {
       await opening.settled();
       signal.throwIfAborted();
       const { changelog, askedAt } = await this.#changelog(signal);
-      // A folder that contradicts what most brokers say is set aside: a standby proves nothing by a write, and loses only
-      // time. Once the log had grown past the folder, nothing would show that the folder has followed what the log lacks.
-      // What is open may be our own, and be committed.
+      // If a folder contradicts most brokers, it is set aside: a standby proves nothing by a write, and loses only
+      // time. If the log grew past the folder's position first, nothing would show that the folder has records which
+      // the log lacks.
+      //
+      // An open transaction may be this instance's own, and may still be committed.
       const end = Math.max(changelog.end, changelog.highWatermark);
       const view = { changelog: { ...changelog, end }, proved: changelog.byMost, askedAt };
       return { store: await openStore(context, partition, view, opening), changelog };
@@ -92,8 +96,8 @@ export class StandbyTask {
 
   async #follow(store: PartitionStore, log: LogIdentity, signal: AbortSignal, backoff: Backoff): Promise<void> {
     const { context, partition } = this;
-    const at = { topic: context.topics.changelog, partition };
-    const reader = context.changelogLogs.reader(at, store.changelogPosition, log);
+    const changelog = { topic: context.topics.changelog, partition };
+    const reader = context.changelogLogs.reader(changelog, store.changelogPosition, log);
     const notes = new AtEndNotes(context, partition, store);
     const close = () => reader.close();
     signal.addEventListener('abort', close);
@@ -114,20 +118,26 @@ export class StandbyTask {
     }
   }
 
-  /** The read may have waited for days, and a note may have been written meanwhile. A note from the future proves nothing. */
+  /**
+   * The read may have waited for days, and a note may have been written meanwhile. A note with a future time proves
+   * nothing.
+   */
   #noteAtEnd(store: PartitionStore, askedAt: number): void {
     const isLater = store.atEndMs > askedAt && store.atEndMs <= this.context.clock.now();
     if (!isLater) store.noteAtEnd(askedAt);
   }
 
-  /** Waits for the next records, and notes meanwhile that the store is at the changelog's end. */
+  /** Waits for the next records. Meanwhile records that the store is at the changelog's end. */
   async #nextRecords(reader: LogReader, notes: AtEndNotes): Promise<LogBatch> {
     const next = new LongPromise(reader.next(REPLAY_RECORDS));
     while (!(await next.settlesWithin(this.context.clock, notes.restMs))) await notes.noteIfDue();
     return next.promise;
   }
 
-  /** Not below what this instance has written itself: a folder that is ahead of the changelog would be set aside. */
+  /**
+   * Waits until the end is not below this instance's own writes. Otherwise the folder would seem to be ahead of the
+   * changelog, and would be set aside.
+   */
   async #changelog(signal: AbortSignal): Promise<{ changelog: LogBounds; askedAt: number }> {
     const { context, partition } = this;
     const { clock, changelogLogs, topics, held } = context;

@@ -1,13 +1,13 @@
 /**
- * Taking over a partition: one routine for a start, a rebalance and after any error.
+ * Takes over a partition: the same routine for a start, for a rebalance, and for a restart after any error.
  *
- *   fence -> look -> undo the last batch in the folder -> replay the changelog -> check -> the input's start offset
- *              ^                 |                                              |
- *              +---- prove <-----+------- a contradiction, not proved yet ------+
+ *     fence -> look -> undo the last batch in the folder -> replay the changelog -> check -> the input's start offset
+ *                ^                 |                                              |
+ *                +---- prove <-----+------- a contradiction, not proved yet ------+
  *
- * The order is what makes it right. Once fenced, no earlier owner can write, so that the committed offset and the
- * changelog's end are final. The undo does not ask whether the last batch was committed: the replay brings it back if
- * it was. Rows in the changelog are absolute, so that replaying too much is harmless.
+ * The order makes it correct. After the fencing no earlier owner can write, so the committed offset and the changelog's
+ * end are final. The undo does not ask whether the last batch was committed: if it was, the replay restores it. Rows in
+ * the changelog are complete values, so replaying too many changes nothing.
  */
 import { CountedCompanies } from '../store/counted-companies.js';
 import { UnprovedChangelogError } from '../store/examine-store.js';
@@ -27,29 +27,32 @@ import type { TransactionalProducer } from './ports.js';
 import { restore } from './restore.js';
 import { unreadableBatchAt, type UnreadableBatch } from './unreadable-batch.js';
 
-/** A partition that is ours: its producer is fenced in, its store is at the changelog's end. */
+/** A partition that this instance owns: its producer is fenced in, and its store is at the changelog's end. */
 export interface OwnedPartition {
   readonly producer: TransactionalProducer;
   readonly store: PartitionStore;
   readonly tail: ChangelogTail;
-  /** Which company rows are counted under the words that this release knows. */
+  /** Which company rows were counted under the words that this release knows. */
   readonly counted: CountedCompanies;
   /** The origin row that the changelog must have. */
   readonly origin: OriginRow;
-  /** Where the input is read on. */
+  /** Where the input is read next. */
   readonly from: number;
-  /** What `from` is an offset of. */
+  /** The log that `from` is an offset of. */
   readonly inputLog: FollowedInput;
-  /** Notes that the store misses nothing of the changelog. */
+  /** Records in the store that it misses nothing of the changelog. */
   readonly notes: AtEndNotes;
-  /** The changelog does not have `from` and `origin` yet: write both before anything is read. */
+  /** The changelog does not contain `from` and `origin` yet: write both before anything is read. */
   readonly isNews: boolean;
 }
 
 /** The input's log, as far as it was read. */
 export interface FollowedInput {
   readonly topicId: string | null;
-  /** Of the leader that the records read last came from. The reader of the input keeps it up to date. It is committed with offsets. */
+  /**
+   * The epoch of the leader that the last records came from. The input's reader keeps it up to date. It is committed
+   * with offsets.
+   */
   leaderEpoch: number;
 }
 
@@ -63,9 +66,11 @@ interface TakingOver {
 }
 
 /**
+ * Takes over a partition. Leaves nothing open after an error.
+ *
  * @param enter called with each state that the partition enters
- * @param signal aborts when the partition is no longer ours to take
- * @throws what the ports throw; InconsistentPositionError; the signal's reason. Nothing stays open after an error.
+ * @param signal aborts when this instance may no longer take the partition
+ * @throws what the ports throw; InconsistentPositionError; the signal's reason
  */
 export async function takeOver(
   context: PipelineContext,
@@ -87,7 +92,7 @@ export async function takeOver(
     } catch (error) {
       if (!isContradiction(error)) throw error;
       signal.throwIfAborted();
-      enter({ state: 'fencing', reason: `making sure of it by a write: ${error.message}` });
+      enter({ state: 'fencing', reason: `checking this by a write: ${error.message}` });
     }
     const proved = await prove(context, partition, producer);
     producer = proved.producer;
@@ -111,7 +116,7 @@ class UnprovedConsentError extends Error {
   }
 }
 
-/** What may be the fault of a broker that is cut off, for as long as it is not proved. */
+/** Whether the error may come from a broker that is cut off, until a write has proved the view. */
 function isContradiction(error: unknown): error is Error {
   return (
     error instanceof UnprovedChangelogError ||
@@ -121,7 +126,7 @@ function isContradiction(error: unknown): error is Error {
   );
 }
 
-/** Brings the store to the changelog's end as `view` has it, and checks. The store is closed after any error. */
+/** Brings the store to the changelog's end in `view`, and checks the positions. Closes the store after any error. */
 async function settle(
   { context, partition, enter, signal }: TakingOver,
   producer: TransactionalProducer,
@@ -132,7 +137,7 @@ async function settle(
   const { changelog } = view;
   let store: PartitionStore | undefined;
   try {
-    mustBeWhole(topics.changelog, partition, view);
+    mustHaveFullChangelog(topics.changelog, partition, view);
     store = await openStore(context, partition, view, opening);
     context.held.note(partition, store.changelogPosition);
     if (store.changelogPosition < changelog.end) {
@@ -146,14 +151,18 @@ async function settle(
     const { applicationId } = context;
     const facts = { applicationId, topic: topics.input, partition, inputRecreated };
     const positions = {
-      ...{ ...facts, changelog: store.position(), changelogStart: changelog.start },
-      ...{ committed: view.committed, input: view.input, inputLostFrom: view.inputLostFrom },
+      ...facts,
+      changelog: store.position(),
+      changelogStart: changelog.start,
+      committed: view.committed,
+      input: view.input,
+      inputLostFrom: view.inputLostFrom,
       unreadable: await skippedBatch(context, partition, store.position()?.offset ?? null, view, signal),
     };
     if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(partition);
     const from = startOffset(positions);
     const isNews = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
-    // The first position is not compared with anything: a broker that is cut off may know a former log of that name alone.
+    // Nothing can confirm the first position: a broker that is cut off may only know a former log of that name.
     if (store.position() === null) mustBeKnownToMost(`${topics.input}/${partition}`, view.input);
     const tail = new ChangelogTail(changelog.end);
     const counted = new CountedCompanies(store.position());
@@ -163,14 +172,16 @@ async function settle(
     return { producer, store, tail, counted, origin, from, inputLog, notes, isNews };
   } catch (error) {
     await opening.discard();
-    // The proof writes to the changelog: a store that is stopped for days must not look as if it had been away.
+    // The proof writes to the changelog. A store that stays stopped for days must not look as if it had been away.
     if (isContradiction(error)) await store?.flush().catch(() => undefined);
     await store?.close();
     throw error;
   }
 }
 
-/** The batch at the state's position, if the group's offset is above it and the batch cannot be read; else null. */
+/**
+ * The batch at the state's position, if the group's offset is above it and the batch cannot be read; otherwise null.
+ */
 async function skippedBatch(
   { topics, inputLogs }: PipelineContext,
   partition: number,
@@ -183,11 +194,11 @@ async function skippedBatch(
   return unreadableBatchAt(inputLogs, { topic: topics.input, partition }, position, end, signal);
 }
 
-/** @throws InconsistentPositionError if a part of the changelog is gone */
-function mustBeWhole(topic: string, partition: number, { changelog: { start } }: PartitionView): void {
+/** @throws InconsistentPositionError if a part of the changelog was deleted */
+function mustHaveFullChangelog(topic: string, partition: number, { changelog: { start } }: PartitionView): void {
   if (start === 0) return;
   throw new InconsistentPositionError(
-    `partition ${partition} is stopped: changelog ${topic}/${partition} starts at offset ${start}, so records of it ` +
+    `partition ${partition} is stopped: changelog ${topic}/${partition} starts at offset ${start}, so its first records ` +
       'were deleted. State cannot be restored from it: stop all instances, delete the topic, create it again with ' +
       '`company-sync topics create`, and build the state again: docs/operations.md, "The changelog is lost"',
   );

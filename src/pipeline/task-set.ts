@@ -1,14 +1,15 @@
-/** What keeps one partition, from its assignment to its revocation. */
+/** A task for one partition, from its assignment to its revocation. */
 export interface Task {
-  /** Lets what is under way finish, then closes. Await `ended`. */
+  /** Finishes the work in progress, then closes. Await `ended`. */
   stop(): void;
   /** Resolves when the task has released everything. */
   readonly ended: Promise<void>;
 }
 
 /**
- * The partitions assigned, each with its task. Those kept at a rebalance go on untouched. A partition that comes back
- * while its former task still lets go starts after that has ended, for the two would share a folder.
+ * The assigned partitions, each with its task. Partitions that stay assigned at a rebalance keep running. If a
+ * partition is assigned again while its previous task is still closing, the new task starts after that. Otherwise the
+ * two would share a folder.
  */
 export class TaskSet<T extends Task> {
   readonly #tasks = new Map<number, T>();
@@ -23,16 +24,17 @@ export class TaskSet<T extends Task> {
     return this.#assigned;
   }
 
-  /** Undefined while the former task of an assigned partition is still closing. */
+  /** Undefined while the previous task of an assigned partition is still closing. */
   task(partition: number): T | undefined {
     return this.#tasks.get(partition);
   }
 
-  /** The outcome of a rebalance: all partitions from now on. */
+  /** Takes the outcome of a rebalance: all partitions from now on. */
   assign(partitions: readonly number[]): void {
     if (this.#closed) return;
     this.#assigned = new Set(partitions);
-    for (const [partition, task] of [...this.#tasks]) if (!this.#assigned.has(partition)) this.#letGo(partition, task);
+    for (const [partition, task] of [...this.#tasks])
+      if (!this.#assigned.has(partition)) this.#stopTask(partition, task);
     for (const partition of partitions) this.#start(partition);
   }
 
@@ -48,7 +50,7 @@ export class TaskSet<T extends Task> {
     this.#tasks.set(partition, this.begin(partition));
   }
 
-  #letGo(partition: number, task: T): void {
+  #stopTask(partition: number, task: T): void {
     this.#tasks.delete(partition);
     task.stop();
     const ended = task.ended.then(() => {

@@ -1,4 +1,4 @@
-/** Whether a log can be read on from a position: asked before a batch that cannot be read is skipped. */
+/** Checks whether a log can be read from a position. Called before a batch that cannot be read is skipped. */
 import type { TopicPartition } from '../lib/record.js';
 import { UnreadableBatchError } from './errors.js';
 import type { Logs } from './ports.js';
@@ -6,26 +6,26 @@ import type { Logs } from './ports.js';
 /** A record batch that cannot be opened, by its offsets. */
 export interface UnreadableBatch {
   readonly firstOffset: number;
-  /** Where the next sound batch begins; null if that is not known. */
+  /** Where the next readable batch begins; null if unknown. */
   readonly nextOffset: number | null;
 }
 
 /**
- * The batch that cannot be read at `from`, or after what delivers no records there; null if the next record can be read,
- * or there is none below `end`.
+ * The unreadable batch at `from`, or after records there that are not delivered. Null if the next record can be read,
+ * or if there is none below `end`.
  *
  * @param end the log's last stable offset
- * @throws what the reader throws else; ReaderClosedError when `signal` aborts
+ * @throws other errors of the reader; ReaderClosedError when `signal` aborts
  */
 export async function unreadableBatchAt(
   logs: Pick<Logs, 'reader'>,
-  at: TopicPartition,
+  log: TopicPartition,
   from: number,
   end: number,
   signal?: AbortSignal,
 ): Promise<UnreadableBatch | null> {
   if (from >= end) return null;
-  const reader = logs.reader(at, from);
+  const reader = logs.reader(log, from);
   const close = () => reader.close();
   signal?.addEventListener('abort', close);
   try {

@@ -1,16 +1,16 @@
-/** A stall -> the outbound `CompanySyncStalled` record: Avro in Confluent framing. */
+/** Turns a stall into the outbound `CompanySyncStalled` record: Avro in Confluent framing. */
 import type { Stall } from '../domain/stall.js';
 import { NO_HEADERS, type RecordToWrite } from '../lib/record.js';
 import { frame } from '../avro/framing.js';
 import type { EventWriter } from './event-types.js';
 
-/** The smallest long that avsc writes. */
+/** The smallest long that avsc can write. */
 const MIN_LONG = Number.MIN_SAFE_INTEGER + 1;
 
 export interface CompanySyncStalledOptions {
   /** EventTypes.companySyncStalled */
   readonly type: EventWriter;
-  /** The id that the type's schema is registered under. */
+  /** The id under which the type's schema is registered. */
   readonly schemaId: number;
 }
 

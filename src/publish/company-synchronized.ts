@@ -1,4 +1,7 @@
-/** An announcement -> the outbound `CompanySynchronized` record: Avro in Confluent framing, CloudEvents 1.0 headers. */
+/**
+ * Turns an announcement into the outbound `CompanySynchronized` record: Avro in Confluent framing, CloudEvents 1.0
+ * headers.
+ */
 import type { Announcement } from '../domain/announcement.js';
 import type { TimestampMs } from '../domain/events.js';
 import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
@@ -10,25 +13,28 @@ import { textHeader, traceparentOf } from './record-headers.js';
 export interface CompanySynchronizedOptions {
   /** EventTypes.companySynchronized */
   readonly type: EventWriter;
-  /** The id that the type's schema is registered under. */
+  /** The id under which the type's schema is registered. */
   readonly schemaId: number;
   readonly applicationId: string;
   /** EVENT_NAMESPACE */
   readonly eventNamespace: string;
 }
 
-/** The last instant that RFC 3339 can write, in milliseconds since the epoch. */
+/** The last instant that RFC 3339 can represent, in milliseconds since the epoch. */
 const MAX_RFC3339_MS = Date.parse('9999-12-31T23:59:59.999Z');
 const MIN_RFC3339_MS = Date.parse('0000-01-01T00:00:00.000Z');
-/** The largest long that avsc writes. */
+/** The largest long that avsc can write. */
 const MAX_LONG = Number.MAX_SAFE_INTEGER - 1;
 
-/** Binary content mode of the CloudEvents Kafka binding, but for `ce_id`, `ce_source`, `ce_subject`, `ce_time`. */
+/**
+ * Headers in the binary content mode of the CloudEvents Kafka binding. `ce_id`, `ce_source`, `ce_subject` and `ce_time`
+ * are added for each record.
+ */
 const SPEC_VERSION = textHeader('ce_specversion', '1.0');
 const EVENT_TYPE = textHeader('ce_type', 'company.synchronized.v1');
 const CONTENT_TYPE = textHeader('content-type', 'application/avro');
 
-/** For an announcement whose `source` is before the `source` of announcements above it in the topic. */
+/** Marks an announcement whose `source` comes before the `source` of earlier announcements in the topic. */
 const ANNOUNCED_LATE = textHeader('announced_late', 'status word learnt by an upgrade');
 
 export function isAnnouncedLate({ headers }: LogRecord): boolean {
@@ -46,7 +52,7 @@ export class CompanySynchronizedRecords {
 
   /**
    * @param input the partition that `completing` was read from
-   * @param completing the input record that completed the company; its trace is carried on
+   * @param completing the input record that completed the company; the announcement gets its trace header
    */
   recordOf(announcement: Announcement, input: TopicPartition, completing: LogRecord): RecordToWrite {
     const eventId = eventIdOf(announcement.companyId, this.#namespace);
@@ -100,7 +106,9 @@ function valueOf(announcement: Announcement, { topic, partition }: TopicPartitio
   };
 }
 
-/** A producer can stamp its record with any int64. One that no calendar has must not keep its company from being told. */
+/**
+ * A producer can stamp its record with any int64. A timestamp outside the calendar must not prevent an announcement.
+ */
 function rfc3339(timestamp: TimestampMs): string {
   return new Date(within(timestamp, MIN_RFC3339_MS, MAX_RFC3339_MS)).toISOString();
 }

@@ -1,9 +1,9 @@
-/** Dead letters: a bad record -> the record of the dead-letter topic that keeps it, byte for byte, and back. */
+/** Dead letters: turns a bad record into a record of the dead-letter topic that keeps it byte for byte, and back. */
 import type { PoisonCode } from '../domain/events.js';
 import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import { textHeader } from './record-headers.js';
 
-/** Names of the headers that are added to those of the record, in this order. */
+/** Names of the headers added to those of the record, in this order. */
 const ADDED = ['dl_code', 'dl_message', 'dl_topic', 'dl_partition', 'dl_offset', 'dl_timestamp'] as const;
 
 export interface DeadLetterReason {
@@ -13,14 +13,15 @@ export interface DeadLetterReason {
 }
 
 /**
- * The dead-letter topic takes 64 KiB more than the input topic; the headers added here must fit in, so that longer
+ * The dead-letter topic accepts 64 KiB more than the input topic. The added headers must fit into that, so longer
  * messages are cut.
  */
 export const MAX_MESSAGE_CHARACTERS = 2_000;
 
 /**
- * Key, value and own headers as they came, repeated, binary and null ones included; `dl_*` after them, so that a
- * reader who takes the last of a name gets ours even for a record that was a dead letter before.
+ * Makes a dead letter. Key, value and headers stay as they came, including repeated, binary and null headers. The
+ * `dl_*` headers come last. So a reader that takes the last header of a name gets ours, even if the record was a dead
+ * letter before.
  *
  * @param input the partition that the record was read from
  */
@@ -38,47 +39,55 @@ export function deadLetterOf(record: LogRecord, reason: DeadLetterReason, input:
 }
 
 export interface DeadLetter {
-  /** Of the poison record; `<partition>/<offset>` names it in a `repairs` header. */
+  /** Position of the bad record; `<partition>/<offset>` names it in a `repairs` header. */
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
   readonly code: string;
   readonly message: string;
-  /** When it became a dead letter, and the stamp of the poison record: milliseconds since the epoch. */
+  /** When it became a dead letter; in `timestamp`, the bad record's own timestamp. Milliseconds since the epoch. */
   readonly writtenAt: number;
   readonly timestamp: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** Its own, without those that were added. */
+  /** The record's own headers, without the added ones. */
   readonly headers: readonly Header[];
 }
 
-/** Null for a record that is not a dead letter: anyone may write to the topic. */
+/** Reads a dead letter; null if the record is not one, because anyone may write to the topic. */
 export function readDeadLetter(record: LogRecord): DeadLetter | null {
-  const own = record.headers.slice(0, -ADDED.length);
+  const ownHeaders = record.headers.slice(0, -ADDED.length);
   const added = record.headers.slice(-ADDED.length);
   if (!ADDED.every((name, i) => added[i]?.key === name)) return null;
   const [code = '', message = '', topic = '', ...numbers] = added.map(({ value }) => value?.toString() ?? '');
   const [partition = NaN, offset = NaN, timestamp = NaN] = numbers.map(Number);
   if (![partition, offset, timestamp].every(Number.isSafeInteger)) return null;
   return {
-    ...{ topic, partition, offset, timestamp, code, message, writtenAt: record.timestamp },
-    ...{ key: record.key, value: record.value, headers: own },
+    topic,
+    partition,
+    offset,
+    timestamp,
+    code,
+    message,
+    writtenAt: record.timestamp,
+    key: record.key,
+    value: record.value,
+    headers: ownHeaders,
   };
 }
 
-/** With buffers of its own: those of a record that was read are slices of all that came with it. */
+/** A copy with its own buffers: the buffers of a record are slices of everything fetched with it. */
 export function copyOf(letter: DeadLetter): DeadLetter {
   const headers = letter.headers.map(({ key, value }) => ({ key, value: copied(value) }));
   return { ...letter, key: copied(letter.key), value: copied(letter.value), headers };
 }
 
-/** What is left to list and to judge it by. */
+/** Leaves out value and headers: the rest is enough to list and judge a dead letter. */
 export function withoutBytes(letter: DeadLetter): DeadLetter {
   return { ...letter, value: null, headers: [] };
 }
 
-/** Bytes of the record, without those that were added. */
+/** Bytes of the record, without the added headers. */
 export function sizeOf({ key, value, headers }: DeadLetter): number {
   const ofHeaders = headers.reduce((sum, header) => sum + header.key.length + (header.value?.length ?? 0), 0);
   return (key?.length ?? 0) + (value?.length ?? 0) + ofHeaders;

@@ -1,8 +1,9 @@
-/** The ids of outbound events: a function of the company and the deployment's namespace, and of nothing else. */
+/** The ids of outbound events. They depend only on the company and the deployment's namespace. */
 import { v5 as uuidv5 } from 'uuid';
 
 /**
- * The UUID that all event ids of a deployment are made in.
+ * The UUID namespace of all event ids of a deployment.
+ *
  * @param eventNamespace EVENT_NAMESPACE; must never change for a deployment, or companies would get second ids
  */
 export function eventIdNamespace(eventNamespace: string): string {

@@ -1,19 +1,19 @@
-/** The Avro types of the records written, as the schemas folder has them. */
+/** The Avro types of the records written, loaded from the schemas folder. */
 import avro from 'avsc';
 import { newestSchema } from '../lib/schema-files.js';
 
-/** Encodes values of one schema. Reading Avro is src/avro's: avsc's own readers have no bounds. */
+/** Encodes values of one schema. To read Avro, use src/avro: avsc's own readers have no limits. */
 export type EventWriter = Pick<avro.Type, 'toBuffer'>;
 
 export interface EventTypes {
   readonly companySynchronized: EventWriter;
   readonly companySyncStalled: EventWriter;
-  /** The same as the files have them: what the registry knows. */
+  /** The schemas themselves, as in the files: for comparison with the registry. */
   readonly companySynchronizedSchema: object;
   readonly companySyncStalledSchema: object;
 }
 
-/** @throws Error where a file of the schemas folder is missing or not an Avro schema */
+/** @throws Error if a file of the schemas folder is missing or is not an Avro schema */
 export async function loadEventTypes(folder: string): Promise<EventTypes> {
   const [companySynchronizedSchema, companySyncStalledSchema] = await Promise.all([
     newestSchema(folder, 'company-synchronized-value'),

@@ -9,13 +9,13 @@ export function textHeader(key: string, text: string): Header {
 export const TRACEPARENT = 'traceparent';
 
 const IDS = '(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}';
-/** Version 00 ends with its flags; a later one may go on. Version ff is not allowed. */
+/** Version 00 ends with its flags; a later version may continue. Version ff is not allowed. */
 const VALID = new RegExp(`^(?:00-${IDS}|(?!00|ff)[0-9a-f]{2}-${IDS}(?:-.*)?)$`);
 
-/** Far more than version 00 has. It is carried on into the announcement, whose size is bounded. */
+/** Far more than version 00 takes. The header is copied to the announcement, whose size is limited. */
 const MAX_TRACEPARENT_BYTES = 512;
 
-/** The record's `traceparent`, of several the last, as it is there; null without one, or if it is not valid or too long. */
+/** The record's last `traceparent`, unchanged. Null if there is none, or if it is invalid or too long. */
 export function traceparentOf(headers: readonly Header[]): Header | null {
   const header = headers.findLast(({ key }) => key === TRACEPARENT);
   if (header === undefined || header.value === null || header.value.length > MAX_TRACEPARENT_BYTES) return null;

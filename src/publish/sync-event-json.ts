@@ -1,4 +1,4 @@
-/** Lines of JSON, as people write them -> records of the input topic. */
+/** Turns lines of JSON, written by people, into records of the input topic. */
 import { randomUUID } from 'node:crypto';
 import avro from 'avsc';
 import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
@@ -7,14 +7,14 @@ import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Header, RecordToWrite } from '../lib/record.js';
 import { frame } from '../avro/framing.js';
 
-/** A line that is not an event: what is wrong with it, in words. */
+/** A line that is not an event; the message says why. */
 export class MalformedLineError extends Error {
   override readonly name = 'MalformedLineError';
 }
 
-/** Fields whose texts the processor does not keep. */
+/** Fields whose texts the processor does not store. */
 const NOT_KEPT = ['eventId', 'errorMessage', 'by'];
-/** Texts that are too long, reported for one line. */
+/** The most faults about too long texts that are reported for one line. */
 const MAX_LENGTH_FAULTS = 5;
 
 interface SyncEventSchema {
@@ -29,15 +29,15 @@ interface TypedLine {
 }
 
 /**
- * Reads events written as JSON: the fields of `SyncEvent`, of which `eventId` and `occurredAt` may be left out, with the
- * payload as `{"<its record's name>": {its fields}}` and, where wanted, `headers` as an object of texts.
+ * Reads events written as JSON: the fields of `SyncEvent`, of which `eventId` and `occurredAt` are optional. The
+ * payload is `{"<its record's name>": {its fields}}`. An optional `headers` is an object of texts.
  */
 export class SyncEventJson {
   readonly #type: avro.Type;
   readonly #namespace: string;
   /** The names of the payload's records. */
   readonly #payloads: readonly string[];
-  /** Reads the name of the payload's record. */
+  /** Reads the name of a payload's record. */
   readonly #payloadNames: ValueReader<string>;
 
   /**
@@ -61,7 +61,9 @@ export class SyncEventJson {
   recordOf(line: string): RecordToWrite & { readonly key: Buffer } {
     const { headers, payload, ...fields } = parsed(line);
     const event = {
-      ...{ eventId: randomUUID(), occurredAt: this.clock.now(), ...fields },
+      eventId: randomUUID(),
+      occurredAt: this.clock.now(),
+      ...fields,
       payload: this.#fullyNamed(payload),
     };
     this.#mustFit(event);
@@ -73,7 +75,7 @@ export class SyncEventJson {
     };
   }
 
-  /** The name of the payload's record, in a value that this schema wrote; null for any other value. */
+  /** The name of the payload's record, in a value written with this schema; null for any other value. */
   payloadOf(value: Buffer | null): string | null {
     const prefix = frame(this.schemaId, Buffer.alloc(0));
     if (value === null || !value.subarray(0, prefix.length).equals(prefix)) return null;
@@ -84,7 +86,7 @@ export class SyncEventJson {
     }
   }
 
-  /** Avro's JSON names a union's branch in full, which nobody wants to type. */
+  /** Adds the namespace: Avro's JSON needs the full name of a union's branch, and people type the short one. */
   #fullyNamed(payload: unknown): unknown {
     const branches = Object.entries(isObject(payload) ? payload : {});
     const [branch] = branches;
@@ -106,7 +108,7 @@ export class SyncEventJson {
   }
 }
 
-/** The processor sets aside a record with a longer text. What it does not keep may have any length. */
+/** The processor sets aside a record with a longer text. A field that it does not store may have any length. */
 function mustBeWithinLimits(event: object): void {
   const faults: string[] = [];
   const look = (value: unknown, path: string): void => {
@@ -120,7 +122,7 @@ function mustBeWithinLimits(event: object): void {
   if (faults.length > 0) throw new MalformedLineError(faults.slice(0, MAX_LENGTH_FAULTS).join('; '));
 }
 
-/** Reads the values that `schema` wrote as the name of their payload's record. */
+/** Reads a value written with `schema` as the name of its payload's record. */
 function payloadNames(schema: object, payloads: readonly string[]): ValueReader<string> {
   const names = payloads.map((name) => [name, { used: [], make: () => name }] as const);
   const event = { used: ['payload'], make: (name: string) => name };
@@ -133,7 +135,7 @@ function parsed(line: string): TypedLine {
   try {
     value = JSON.parse(line);
   } catch (cause) {
-    throw new MalformedLineError(`no JSON: ${(cause as Error).message}`, { cause });
+    throw new MalformedLineError(`not JSON: ${(cause as Error).message}`, { cause });
   }
   if (!isObject(value)) throw new MalformedLineError('expected an object');
   return value;
@@ -160,12 +162,12 @@ function faultOf(value: unknown, type: avro.Type): string {
   const wanted = type.branchName ?? type.typeName;
   if (value === undefined) return `is missing, expected ${shortened(wanted)}`;
   const text = JSON.stringify(value);
-  // A record is refused as a whole only if it is not an object, or has fields that its schema does not know.
+  // avsc refuses a complete record only if it is not an object, or if it has fields that its schema does not know.
   if (isObject(value) && avro.Type.isType(type, 'record')) {
     const known = new Set((type as avro.types.RecordType).fields.map(({ name }) => name));
     const unknown = Object.keys(value).filter((name) => !known.has(name));
     if (unknown.length > 0) return `has no field ${unknown.join(', ')}`;
   }
   const enumType = avro.Type.isType(type, 'enum') ? ` (${(type as avro.types.EnumType).symbols.join(', ')})` : '';
-  return `${text.length > 60 ? `${text.slice(0, 60)}…` : text} is no ${shortened(wanted)}${enumType}`;
+  return `${text.length > 60 ? `${text.slice(0, 60)}…` : text} is not a value of type ${shortened(wanted)}${enumType}`;
 }

@@ -1,18 +1,18 @@
-/** A time limit for calls to one folder of the state volume: a disk or a network volume that hangs never answers. */
+/** A time limit for calls to one folder of the state volume: a disk or network volume that hangs never answers. */
 import type { Clock } from '../lib/clock.js';
 import { StoreUnavailableError } from './key-value-store.js';
 
 /** Reads and writes take milliseconds. RocksDB delays writes by seconds at most while it flushes 16 MiB. */
 export const CALL_DEADLINE_MS = 30_000;
 /**
- * Opening reads RocksDB's log, up to 32 MiB, and writes its rows to a file; closing waits for a compaction under way.
- * A slow disk takes tens of seconds for that.
+ * Opening reads RocksDB's log, up to 32 MiB, and writes its rows to a file. Closing waits for a compaction in progress.
+ * Each takes tens of seconds on a slow disk.
  */
 export const OPEN_DEADLINE_MS = 120_000;
 
 const LOOK_EVERY_MS = 20;
 
-/** Waits until no call is under way, for `patienceMs` at most. Never rejects. */
+/** Waits until no call is in progress, at most `patienceMs`. Never rejects. */
 export async function callsEnd(clock: Clock, patienceMs: number, isUnderWay: () => boolean): Promise<void> {
   const deadline = clock.now() + patienceMs;
   while (isUnderWay() && clock.now() < deadline) await clock.delay(LOOK_EVERY_MS);
@@ -25,26 +25,28 @@ interface Call {
 }
 
 /**
- * Gives up waiting for a call that takes too long; the call itself cannot be ended. Until it has ended every other call
- * is refused at once: each would occupy one more thread of the process and hang as well.
+ * Stops waiting for a call that takes too long; the call itself cannot be cancelled. Until it has returned, every other
+ * call is refused at once. Otherwise each would block one more thread of the process and hang as well.
  */
 export class CallDeadline {
   readonly #underWay = new Set<Call>();
-  /** Of these, the calls that took too long. */
+  /** The calls in progress that took too long. */
   readonly #late = new Set<Call>();
 
   constructor(private readonly clock: Clock) {}
 
-  /** Milliseconds since the oldest call under way began; 0 without one. */
+  /** Milliseconds since the oldest call in progress began; 0 if there is none. */
   get longestMs(): number {
     const now = this.clock.now();
     return [...this.#underWay].reduce((longest, { beganAt }) => Math.max(longest, now - beganAt), 0);
   }
 
   /**
-   * The result of `call`.
+   * Returns the result of `call`.
+   *
    * @param what such as `reading partition-3`
-   * @throws StoreUnavailableError after `limitMs`, and at once while an earlier call has not ended; what `call` throws
+   * @throws StoreUnavailableError after `limitMs`, and at once while an earlier late call has not returned; also what
+   *   `call` throws
    */
   async within<T>(limitMs: number, what: string, call: () => Promise<T>): Promise<T> {
     this.mustAnswer();
@@ -66,11 +68,11 @@ export class CallDeadline {
     try {
       return (await Promise.race([answer, tooLate])) as T;
     } finally {
-      answered.abort('answered'); // Without a reason an error is made, with its stack, for each call.
+      answered.abort('answered'); // Without a reason, every call would create an error with its stack.
     }
   }
 
-  /** @throws StoreUnavailableError while a call that took too long has not ended */
+  /** @throws StoreUnavailableError while a call that took too long has not returned */
   mustAnswer(): void {
     for (const late of this.#late) throw this.#unavailable(late);
   }

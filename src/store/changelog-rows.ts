@@ -1,20 +1,21 @@
-/** The changelog's records as the store takes them. */
+/** Changelog records in the form that the store takes. */
 import type { KeyChange } from './key-value-store.js';
 import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } from './row-codec.js';
 import { isOriginKey, isPositionKey } from './row-keys.js';
 
-/** A changelog record: an absolute row; a null value is a tombstone. A compacted topic has no records without a key. */
+/** A changelog record: a complete row; a null value is a tombstone. In a compacted topic every record has a key. */
 export interface ChangelogRow {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
 }
 
-/** Records `from` up to and without `to`, as writes: the very same objects. */
+/** Records `from` up to, but not including, `to`, as writes. Returns the same objects, not copies. */
 export function changesOf(records: readonly ChangelogRow[], from: number, to: number): KeyChange[] {
   const changes: KeyChange[] = [];
   for (let i = from; i < to; i++) {
     const record = records[i] as ChangelogRow;
-    if (!hasKey(record)) throw new Error('the changelog has a record without a key: it is not a changelog');
+    if (!hasKey(record))
+      throw new Error('the changelog has a record without a key: it is not a changelog of company-sync');
     changes.push(record);
   }
   return changes;
@@ -25,8 +26,10 @@ function hasKey(record: ChangelogRow): record is KeyChange {
 }
 
 /**
- * The last position row among the records, or `known` where none is. Every transaction ends with one, so that it is
- * near the end. @throws UnknownRowVersionError, CorruptStoreError
+ * The last position row among the records, or `known` if they contain none. Every transaction ends with a position row,
+ * so one is near the end.
+ *
+ * @throws UnknownRowVersionError, CorruptStoreError
  */
 export function latestPositionRow(records: readonly ChangelogRow[], known: PositionRow | null): PositionRow | null {
   for (let i = records.length - 1; i >= 0; i--) {
@@ -36,7 +39,7 @@ export function latestPositionRow(records: readonly ChangelogRow[], known: Posit
   return known;
 }
 
-/** The last origin row among the records, or `known` if they have none. @throws as `latestPositionRow` */
+/** The last origin row among the records, or `known` if they contain none. @throws as `latestPositionRow` */
 export function latestOriginRow(records: readonly ChangelogRow[], known: OriginRow | null): OriginRow | null {
   for (let i = records.length - 1; i >= 0; i--) {
     const { key, value } = records[i] as ChangelogRow;

@@ -3,13 +3,16 @@ import { decodePositionRow, type PositionRow } from './row-codec.js';
 import { POSITION_KEY } from './row-keys.js';
 
 /**
- * The rows of a partition at one moment, for readers that take no part in its batches: consistent, whatever is written
- * meanwhile, and without the batch whose transaction was not decided then, for that one may still be undone.
+ * The rows of a partition at one moment, for readers outside its batches. They stay consistent while the owner writes.
+ * They leave out a batch whose transaction was undecided at that moment, because it may still be undone.
  */
 export class CommittedRows implements KeyValueReads {
   readonly #undo: ReadonlyMap<string, KeyChange>;
 
-  /** @param undo what returns every key of the undecided batch to its prior, in the order in which it is written */
+  /**
+   * @param undo the writes that return every key of the undecided batch to its prior, in the order in which they are
+   *   applied
+   */
   constructor(
     private readonly snapshot: StoreSnapshot,
     undo: readonly KeyChange[],
@@ -17,7 +20,7 @@ export class CommittedRows implements KeyValueReads {
     this.#undo = new Map(undo.map((change) => [nameOf(change.key), change]));
   }
 
-  /** The position row: up to where in the input these rows speak. Null where no batch was committed yet. */
+  /** The position row: these rows cover the input below its offset. Null if no batch was committed yet. */
   async position(): Promise<PositionRow | null> {
     const [row] = await this.read([POSITION_KEY]);
     return row == null ? null : decodePositionRow(row);
@@ -32,12 +35,13 @@ export class CommittedRows implements KeyValueReads {
   }
 
   async scan(prefix: Buffer, limit = Infinity): Promise<Pair[]> {
-    const found = await this.snapshot.scan(prefix, limit + this.#undo.size); // As many of them may be left out.
+    // The filter below may remove as many pairs as the undo has keys.
+    const found = await this.snapshot.scan(prefix, limit + this.#undo.size);
     const pairs = found.filter(({ key }) => !this.#undo.has(nameOf(key)));
     return [...pairs, ...this.#undone(prefix)].sort((a, b) => a.key.compare(b.key)).slice(0, limit);
   }
 
-  /** Every pair whose key starts with `prefix`, in no order; holds a few at a time. */
+  /** Every pair whose key starts with `prefix`, unordered. Keeps only a few in memory at a time. */
   async *pairs(prefix: Buffer): AsyncGenerator<Pair, void, undefined> {
     for await (const pair of this.snapshot.pairs(prefix)) if (!this.#undo.has(nameOf(pair.key))) yield pair;
     yield* this.#undone(prefix);

@@ -1,19 +1,19 @@
 /**
- * The companies in memory, bounded by the bytes that their rows take (domain/row-bytes.ts).
+ * The companies in memory, limited by the bytes that their rows take (domain/row-bytes.ts).
  *
- * Which to drop is decided by the clock algorithm (F. J. Corbato, 1968): companies stand in a queue; one that comes to
- * its head and has been used since it was queued goes to the end once more, the others are dropped. So a hit costs a
- * lookup and no reordering, and what has been used lately stays, up to the whole budget.
+ * The clock algorithm decides which company to drop (F. J. Corbato, 1968). Companies stand in a queue. If the company
+ * at the head was used since it was queued, it goes to the end once more. Otherwise it is dropped. So a hit costs one
+ * lookup and no reordering, and recently used companies stay, up to the whole budget.
  */
 import { CompanyRows } from '../domain/company-rows.js';
 
 interface Entry {
   readonly rows: CompanyRows;
-  /** `rows.bytes` as they are counted in `#bytes`. */
+  /** The part of `#bytes` that these rows account for. */
   counted: number;
-  /** The batch that asked for it last: its bytes may have changed since. */
+  /** The last batch that asked for the rows: their bytes may have changed since. */
   batch: number;
-  /** Asked for since it was queued. */
+  /** Whether the rows were asked for since they were queued. */
   used: boolean;
 }
 
@@ -24,20 +24,23 @@ export class CompanyCache {
   #batch = 0;
   #usedInBatch: Entry[] = [];
 
-  /** @param budget bytes that may be held, asked at each `evict`: the process's share for one partition */
+  /** @param budget the process's share for one partition, in bytes; read at each `evict` */
   constructor(private readonly budget: () => number) {}
 
-  /** Bytes held, as of the last `evict`. */
+  /** Bytes in memory at the last `evict`. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Companies asked for since the last `evict`. */
+  /** Number of companies asked for since the last `evict`. */
   get usedInBatch(): number {
     return this.#usedInBatch.length;
   }
 
-  /** The company's rows; none of them loaded where it was not in memory. The same object until the next `evict`. */
+  /**
+   * The company's rows; none are loaded if the company was not in memory. Returns the same object until the next
+   * `evict`.
+   */
   get(companyId: string): CompanyRows {
     let entry = this.#entries.get(companyId);
     if (entry === undefined) {
@@ -45,7 +48,7 @@ export class CompanyCache {
       this.#entries.set(companyId, entry);
     }
     if (entry.batch !== this.#batch) {
-      // A company that comes once and never again is dropped when it gets to the head of the queue.
+      // A company that is asked for only once is dropped when it reaches the head of the queue.
       entry.used = entry.batch !== -1;
       entry.batch = this.#batch;
       this.#usedInBatch.push(entry);
@@ -54,8 +57,8 @@ export class CompanyCache {
   }
 
   /**
-   * Drops what has not been used lately until the budget is kept. Call it between batches. Companies with changes that
-   * are not settled stay, whatever the budget.
+   * Drops companies that were not used recently, until the budget is met. Call it between batches. Companies with
+   * unsettled changes stay, whatever the budget.
    */
   evict(): void {
     for (const entry of this.#usedInBatch) {
@@ -68,7 +71,7 @@ export class CompanyCache {
   }
 
   #keep(budget: number): void {
-    // Twice around at most: once to find that all are in use, once to drop them anyway.
+    // Goes around at most twice: once to find that all are in use, once to drop them anyway.
     let left = 2 * this.#entries.size;
     for (const [companyId, entry] of this.#entries) {
       if (this.#bytes <= budget || left-- === 0) return;

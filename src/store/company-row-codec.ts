@@ -1,16 +1,17 @@
 /**
- * Company rows. What follows the version depends on the outcome.
+ * Company rows. The outcome decides the fields after the version.
  *
- * A company announced elsewhere is written as an announced one without a Complete dataset, which no announcement of ours
- * is. So a release that knows no such outcome reads the row, and stays silent too.
+ * A company announced elsewhere is written as an announced one without a Complete dataset. No announcement of this
+ * processor looks like that. So a release that does not know this outcome can read the row, and announces nothing
+ * either.
  *
- * A pending row counts datasets that only a later word finishes (`laterFinished`) as unfinished, and says that there are
- * some by one leading zero byte in `endedLinks`. A release that knows no such words ignores that byte, counts on from
+ * A pending row counts datasets that only a later word finishes (`laterFinished`) as unfinished. One leading zero byte
+ * in `endedLinks` says that such datasets exist. A release without those words ignores the byte. It continues from
  * numbers that are right for its own words, and drops the byte when it writes the row.
  *
- * `announcementBytes` is written as padding of the row's nine numbers: a varint has as many bytes more than it needs as
- * the next digit of it to the base 6 says, the lowest first. A release that does not know it reads the same numbers, and
- * writes them without padding. So a row that such a release has written to last says so by itself.
+ * `announcementBytes` is written as padding of the row's nine numbers. Each varint has as many extra bytes as the next
+ * base-6 digit of it says, lowest digit first. A release that does not know it reads the same numbers, and writes them
+ * without padding. So the row itself shows that such a release was the last to write it.
  */
 import { assertNever } from '../lib/assert-never.js';
 import type { Policy } from '../domain/policy.js';
@@ -27,13 +28,15 @@ import { type RowReader, UnknownRowVersionError, beginRow, readRow } from './row
 
 /** Stored codes: never change one. */
 const OUTCOME = { pending: 0, announced: 1, deleted: 2, pendingAndStalled: 3 } as const;
-/** After the version. */
+/** Index of the outcome byte, after the version. */
 const OUTCOME_AT = 1;
 const POLICY_CODE = { FIRST_DATASET: 0, ALL_DATASETS: 1 } as const satisfies Record<Policy, number>;
 
 const PADDING_BASE = 6;
 const PADDED_NUMBERS = 9;
-/** What is not below is not written, and so is counted again when the row is read: no limit allows so much. */
+/**
+ * A number at or above this is not written, and is counted again when the row is read. No limit allows that many bytes.
+ */
 const ANNOUNCEMENT_BYTES_END = PADDING_BASE ** PADDED_NUMBERS;
 
 const NO_BITS = { value: 0n, marked: false } as const;
@@ -55,7 +58,7 @@ export function writeCompanyRow(to: ByteWriter, row: CompanyRow): void {
   }
 }
 
-/** Whether the row is that of a company neither announced nor deleted, from its first bytes. */
+/** Whether the row belongs to a company that is neither announced nor deleted. Reads only its first bytes. */
 export function isPendingCompany(bytes: Buffer): boolean {
   const outcome = bytes[OUTCOME_AT];
   return outcome === OUTCOME.pending || outcome === OUTCOME.pendingAndStalled;
@@ -96,7 +99,7 @@ function writePending(to: ByteWriter, row: PendingCompany): void {
   writeBits(to, row.endedLinks, row.laterFinished !== 0);
 }
 
-/** All but the last of the padded numbers, which is signed. */
+/** All padded numbers except the last one, which is signed. */
 function numbersOf(row: PendingCompany): readonly number[] {
   const { named, unfinished, laterFinished, succeeded, early, forgotten, holds, links, unsealed } = row;
   return [named, unfinished + (laterFinished ?? 0), succeeded, early, forgotten, holds, links, unsealed];
@@ -174,7 +177,7 @@ function policyOf(code: number): Policy {
   }
 }
 
-/** Number of bytes, then the bytes, highest first; no bytes for zero. A mark is one more byte in front, zero. */
+/** The number of bytes, then the bytes, highest first; no bytes for zero. A mark is one extra zero byte in front. */
 function writeBits(to: ByteWriter, bits: bigint, marked: boolean): void {
   const hex = bits === 0n ? '' : bits.toString(16);
   const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');

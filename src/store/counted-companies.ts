@@ -1,8 +1,9 @@
 /**
- * Which company rows of a partition can be taken as counted under the words that this release knows.
+ * Which company rows of a partition were counted under the words that this release knows.
  *
- * The position row says under which vocabulary all of them were counted. If that is an older one, every pending company
- * is counted again when it is loaded, until a pass over the dataset rows (pipeline/recount-pass.ts) has been past it.
+ * The position row names the vocabulary under which all of them were counted. If it is an older one, every pending
+ * company is counted again when it is loaded. That continues until a pass over the dataset rows
+ * (pipeline/recount-pass.ts) has passed the company.
  */
 import { FIRST_VOCABULARY, VOCABULARY } from '../domain/statuses.js';
 import type { PositionRow } from './row-codec.js';
@@ -10,15 +11,15 @@ import { datasetPrefix } from './row-keys.js';
 
 export class CountedCompanies {
   #all: boolean;
-  /** The key of the last dataset row that the pass has looked at. */
+  /** The key of the last dataset row that the pass has read. */
   #passed: Buffer | null = null;
 
-  /** @param position the partition's position row; null if it has no state, and so nothing to count */
+  /** @param position the partition's position row; null if it has no state, so there is nothing to count */
   constructor(position: PositionRow | null) {
     this.#all = position === null || position.countedUnder >= VOCABULARY;
   }
 
-  /** The pass is over, or was not needed. */
+  /** Whether the pass has finished or was not needed. */
   get all(): boolean {
     return this.#all;
   }
@@ -27,12 +28,12 @@ export class CountedCompanies {
     return this.#passed;
   }
 
-  /** What the position row of the next transaction says. */
+  /** The vocabulary for the position row of the next transaction. */
   get vocabulary(): number {
     return this.#all ? VOCABULARY : FIRST_VOCABULARY;
   }
 
-  /** Whether the stored row of the company may miss that a later word has finished datasets of it. */
+  /** Whether the company's stored row may not know that a later word has finished some of its datasets. */
   mayLack(companyId: string): boolean {
     if (this.#all) return false;
     if (this.#passed === null) return true;
@@ -40,12 +41,12 @@ export class CountedCompanies {
     return ofCompany.compare(this.#passed) > 0 || this.#passed.subarray(0, ofCompany.length).equals(ofCompany);
   }
 
-  /** Call it after what was found up to `datasetKey` has been committed. */
+  /** Call it after the findings up to `datasetKey` have been committed. */
   notePassed(datasetKey: Buffer): void {
     this.#passed = datasetKey;
   }
 
-  /** The pass is at the end. The next transaction says so in the position row. */
+  /** The pass has reached the end. The next transaction says so in the position row. */
   noteAll(): void {
     this.#all = true;
     this.#passed = null;

@@ -1,5 +1,5 @@
 /**
- * Dataset rows: by far the most numerous and most often written, so a flags byte says what follows.
+ * Dataset rows: the most numerous rows, and the most often written. A flags byte says which fields follow.
  *
  *     version flags (status code | status text) [revision] offset timestamp [link connection dataType]
  */
@@ -15,7 +15,7 @@ const REVISION_SHIFT = 2;
 const REVISION_MASK = 0b11;
 const REVISION = { none: 0, unsigned: 1, negative: 2, int64: 3 } as const;
 const ALL_FLAGS = 0b1111;
-/** After the version. */
+/** Index of the flags byte, after the version. */
 const FLAGS_AT = 1;
 
 const codes = new Map(CODED_STATUSES.map((status, code) => [status, code]));
@@ -41,7 +41,7 @@ export function writeDatasetRow(to: ByteWriter, row: DatasetRow): void {
   to.text(place.dataType);
 }
 
-/** Whether the row's status has no code: a word that joined later, or one that is not known. Reads the first bytes only. */
+/** Whether the row's status has no code: a word added later, or an unknown one. Reads only the first bytes. */
 export function hasStatusText(bytes: Buffer): boolean {
   return ((bytes[FLAGS_AT] ?? 0) & STATUS_AS_TEXT) !== 0;
 }
@@ -78,8 +78,10 @@ function readRevision(from: RowReader, kind: number): DatasetRow['revision'] {
       return from.varint();
     case REVISION.negative:
       return -1 - from.varint();
-    default:
+    case REVISION.int64:
       return from.int64();
+    default:
+      throw from.malformed(`revision kind ${kind}`);
   }
 }
 

@@ -1,4 +1,6 @@
-/** Whether what a partition's folder holds can be used, or must be set aside and rebuilt from the changelog. */
+/**
+ * Decides whether the state in a partition's folder can be used, or must be set aside and rebuilt from the changelog.
+ */
 import { isoTime } from '../lib/iso-time.js';
 import type { KeyChange, KeyValueStore } from './key-value-store.js';
 import {
@@ -25,17 +27,23 @@ import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } 
 import { ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
 import { MARK } from './unfinished-index.js';
 
-/** What the store is opened for. */
+/** The facts that a store is compared with when it is opened. */
 export interface Expectations {
   readonly identity: StoreIdentity;
   /** The changelog's last stable offset. */
   readonly changelogEnd: number;
   readonly changelogLog: FollowedLog;
-  /** Where a leader epoch has ended in the changelog; -1 if its leader knows no such epoch; null if it does not tell. */
+  /**
+   * The offset at which a leader epoch ended in the changelog. -1 if its leader does not know the epoch; null if the
+   * leader does not say.
+   */
   readonly endOfEpoch: (leaderEpoch: number) => Promise<number | null>;
-  /** A write has proved `changelogEnd` and `changelogLog`: they do not come from a broker that is cut off. */
+  /**
+   * A write has proved `changelogEnd` and `changelogLog`: they do not come from a broker that is cut off from the
+   * cluster.
+   */
   readonly proved: boolean;
-  /** For how long changes may have been missed: the changelog's delete.retention.ms with a margin. Milliseconds. */
+  /** How long changes may have been missed: the changelog's delete.retention.ms minus a margin. Milliseconds. */
   readonly maxAwayMs: number;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -47,7 +55,9 @@ export interface StoredPositions {
   readonly originRow: OriginRow | null;
 }
 
-/** The store contradicts what brokers say of the changelog. One of the two is wrong, and nothing proves which. */
+/**
+ * The store contradicts what the brokers say about the changelog. One of the two is wrong, and nothing proves which.
+ */
 export class UnprovedChangelogError extends Error {
   override readonly name = 'UnprovedChangelogError';
 }
@@ -61,10 +71,15 @@ export interface Untrusted {
   readonly why: string;
 }
 
-/** A transaction takes at least two offsets, a record and a marker: one offset more is at most a marker. */
+/**
+ * A transaction takes at least two offsets, a record and a marker. So a difference of one offset is at most a marker.
+ */
 const MARKER_OFFSETS = 1;
 
-/** A note that is further ahead of the clock, in milliseconds, is wrong. A smaller difference is within the margin of `maxAwayMs`. */
+/**
+ * A stored time that is further ahead of the clock, in milliseconds, is wrong. The margin of `maxAwayMs` covers a
+ * smaller difference.
+ */
 const MOST_AHEAD_MS = 3_600_000;
 
 /** Whether a store that has followed the changelog up to `offset` misses nothing of a changelog that ends at `end`. */
@@ -73,10 +88,11 @@ export function isAtEnd(offset: number, end: number): boolean {
 }
 
 /**
- * Says whether the store can be used, and brings it to the state before its last batch if an undo is there. An empty
- * one is begun.
+ * Says whether the store can be used. If it has an undo, returns it to the state before its last batch. Initializes an
+ * empty store.
+ *
  * @throws UnprovedChangelogError, unless `expected` is proved; UnknownRowVersionError, CorruptStoreError,
- * StoreUnavailableError
+ *   StoreUnavailableError
  */
 export async function examineStore(store: KeyValueStore, expected: Expectations): Promise<Trusted | Untrusted> {
   const [identity, position, undo, positionRow, log, epoch] = await store.read([
@@ -90,9 +106,9 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
   if (identity == null) {
     const empty = position == null && undo == null && positionRow == null;
     if (empty) return { trusted: true, ...(await beginStore(store, expected)) };
-    return { trusted: false, why: 'it does not say whose state it holds' };
+    return { trusted: false, why: 'it contains state but does not say to which deployment it belongs' };
   }
-  if (position == null) return { trusted: false, why: 'it does not say up to where it followed the changelog' };
+  if (position == null) return { trusted: false, why: 'it does not say up to which changelog offset it has followed' };
 
   const changelog = decodeChangelogPosition(position);
   const followed = log == null ? null : decodeFollowedLog(log);
@@ -108,27 +124,27 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
   return { trusted: true, changelog, ...(await undoLastBatch(store, undo ?? null, expected, followed)) };
 }
 
-/** Why the store must be set aside; null where it can be used. */
+/** Why the store must be set aside; null if it can be used. */
 function whyNotTrusted(identity: StoreIdentity, changelog: ChangelogPosition, expected: Expectations): string | null {
   for (const part of ['clusterId', 'applicationId', 'topic', 'partition'] as const) {
     const wanted = expected.identity[part];
-    if (identity[part] !== wanted) return `it is of ${part} ${identity[part]}, not ${wanted}`;
+    if (identity[part] !== wanted) return `it belongs to ${part} ${identity[part]}, not ${wanted}`;
   }
   const { offset, atEndMs } = changelog;
   const { changelogEnd, maxAwayMs, now } = expected;
-  // If nothing was written since, nothing can have been missed, however long ago that was.
+  // If nothing was written since then, nothing can have been missed, however long ago that was.
   if (isAtEnd(offset, changelogEnd)) return null;
   if (atEndMs - now > MOST_AHEAD_MS)
     return (
       `it says that it was at the changelog's end at ${isoTime(atEndMs)}, but it is ${isoTime(now)} now: one of the two ` +
-      'times comes from a wrong clock, and deletions may have been missed'
+      'times comes from a wrong clock, so it may have missed deletions'
     );
   if (now - atEndMs > maxAwayMs)
-    return `it was last at the changelog's end at ${isoTime(atEndMs)}: deletions may have been missed`;
+    return `it was last at the changelog's end at ${isoTime(atEndMs)}, so it may have missed deletions`;
   return null;
 }
 
-/** How the store contradicts what brokers say of the changelog; null if both can be true. */
+/** How the store contradicts what the brokers say about the changelog; null if both can be true. */
 function contradictionTo(
   { changelogEnd, changelogLog, proved }: Expectations,
   { offset }: ChangelogPosition,
@@ -139,15 +155,15 @@ function contradictionTo(
   if (isOther)
     return `it has followed a changelog that was deleted and created again (id ${followed.topicId}, now ${changelogLog.topicId})`;
   if (offset > changelogEnd) return `it has followed the changelog up to ${offset}, which ends at ${changelogEnd}`;
-  // What is proved counts whatever the epoch: epochs begin again if a cluster is restored from a copy.
+  // Proved facts count whatever the epoch is: epochs start again if a cluster is restored from a copy.
   if (!proved && followed !== null && changelogLog.leaderEpoch < followed.leaderEpoch)
-    return `it has followed a leader of epoch ${followed.leaderEpoch}, and the broker that answers knows ${changelogLog.leaderEpoch}`;
+    return `it has followed a leader of epoch ${followed.leaderEpoch}, but the broker that answers only knows epoch ${changelogLog.leaderEpoch}`;
   return null;
 }
 
 /**
- * Whether the changelog lacks records that the store has followed: a leader was elected that did not have them. The log
- * may have grown past them since. Not asked if the leader is in the same epoch still.
+ * Whether the changelog lost records that the store has followed: a leader without them was elected. The log may have
+ * grown past them since then. Not asked if the leader is still in the same epoch.
  */
 async function lostSince(
   { changelogLog, endOfEpoch }: Expectations,
@@ -156,11 +172,11 @@ async function lostSince(
   if (followed === null || followed.leaderEpoch === changelogLog.leaderEpoch) return null;
   const end = await endOfEpoch(followed.leaderEpoch);
   if (end === null || end >= followed.offset) return null;
-  const where = end < 0 ? 'is not in the log now' : `ends at ${end} now`;
+  const where = end < 0 ? 'is no longer in the log' : `ends at ${end} now`;
   return `it has followed the leader of epoch ${followed.leaderEpoch} up to ${followed.offset}, and that epoch ${where}: the changelog has lost records`;
 }
 
-/** An empty store misses nothing, so that it counts as having been at the changelog's end when it began. */
+/** An empty store misses nothing, so it counts as having been at the changelog's end at its creation. */
 async function beginStore(store: KeyValueStore, expected: Expectations): Promise<StoredPositions> {
   const { identity, now, changelogLog } = expected;
   const changelog = { offset: 0, atEndMs: now };
@@ -173,7 +189,7 @@ async function beginStore(store: KeyValueStore, expected: Expectations): Promise
   return { changelog, positionRow: null, originRow: null };
 }
 
-/** Undoes the last batch, and notes which log is followed if that has changed. @returns the rows as they are then */
+/** Undoes the last batch, and stores which log is followed if that has changed. @returns the rows after the undo */
 async function undoLastBatch(
   store: KeyValueStore,
   undo: Buffer | null,

@@ -1,4 +1,4 @@
-/** A partition's folder has one user at a time: an owner, a standby, or the sweep that removes it. */
+/** Gives a partition's folder one user at a time: an owner, a standby, or the sweep that removes it. */
 import {
   CorruptStoreError,
   StoreUnavailableError,
@@ -9,25 +9,26 @@ import {
   type StoreSnapshot,
 } from './key-value-store.js';
 
-/** Someone who uses the folder, or waits to. */
+/** A user of the folder, active or waiting. */
 interface User {
-  /** It wants the store, and takes it as the one before leaves it. */
+  /** Whether the user needs the store, and so can take it open from the user before. */
   readonly wantsStore: boolean;
-  /** Its turn has come. @param left the store that the user before has left open */
+  /** Starts the user's turn. @param left the store that the previous user left open, or null */
   readonly begin: (left: KeyValueStore | null) => void;
 }
 
 /**
- * A store that is closed while somebody waits to open it is passed on as it is: RocksDB would read its own log again,
- * for seconds where many standbys become owners at once. Not after an error: only opening it again tells what it did.
+ * Passes a store on, still open, if another user waits to open it when it is closed. Otherwise RocksDB would read its
+ * own log again: seconds if many standbys become owners at once. After an error the store is not passed on: only
+ * opening it again shows what the failed call did.
  */
 export class ExclusiveStateDirectory implements StateDirectory {
-  /** Partition -> its users in line; the first one is at work. */
+  /** Partition -> its users in line; the first one is active. */
   readonly #lines = new Map<number, User[]>();
 
   constructor(private readonly directory: StateDirectory) {}
 
-  /** Waits until the partition's former store is closed. What is corrupt is opened too, and says so when it is read. */
+  /** Waits until the partition's previous store is closed. A corrupt store opens too, and throws when it is read. */
   async open(partition: number): Promise<KeyValueStore> {
     const left = await this.#take(partition, true);
     try {
@@ -40,7 +41,7 @@ export class ExclusiveStateDirectory implements StateDirectory {
     }
   }
 
-  /** Without a store: waits until nobody has one. */
+  /** If `store` is not given, waits until the folder has no user. */
   async setAside(partition: number, why: string, store?: KeyValueStore): Promise<void> {
     const setAside = () => this.directory.setAside(partition, why);
     if (store instanceof PassedStore) return store.closeAnd(setAside);
@@ -52,7 +53,7 @@ export class ExclusiveStateDirectory implements StateDirectory {
     }
   }
 
-  /** Runs `work` while nobody can use the folder. @returns false, without having run it, where someone uses it */
+  /** Runs `work` while the folder has no user. @returns false, without running it, if the folder is in use */
   async ifUnused(partition: number, work: () => Promise<void>): Promise<boolean> {
     if (this.#lines.has(partition)) return false;
     await this.#take(partition, false);
@@ -73,7 +74,7 @@ export class ExclusiveStateDirectory implements StateDirectory {
     });
   }
 
-  /** The first in line is done. */
+  /** Ends the turn of the first user in line. */
   #pass(partition: number, store: KeyValueStore | null): void {
     const line = this.#lines.get(partition) ?? [];
     line.shift();
@@ -82,13 +83,13 @@ export class ExclusiveStateDirectory implements StateDirectory {
   }
 }
 
-/** A store in the hands of one user. */
+/** A store that one user has now. */
 class PassedStore implements KeyValueStore {
   readonly #inFlight = new Set<Promise<unknown>>();
   #failed = false;
   #closed: Promise<void> | undefined;
 
-  /** @param pass called once, with the store where it is left open for the next one */
+  /** @param pass called once; with the store if it is left open for the next user */
   constructor(
     private readonly store: KeyValueStore,
     private readonly isWaitedFor: () => boolean,
@@ -121,7 +122,9 @@ class PassedStore implements KeyValueStore {
     return this.#closed;
   }
 
-  /** Closes the store and runs `work` on its folder before the next one has it. Not where closing fails. */
+  /**
+   * Closes the store and runs `work` on its folder before the next user gets it. If closing fails, `work` does not run.
+   */
   async closeAnd(work: () => Promise<void>): Promise<void> {
     this.#mustBeOpen();
     this.#closed = this.#close(work);
@@ -161,7 +164,10 @@ class PassedStore implements KeyValueStore {
   }
 }
 
-/** So that who finds a folder corrupt still has it to itself when setting it aside. */
+/**
+ * A store that throws `error` at each call. So a user that finds a folder corrupt still has it exclusively when setting
+ * it aside.
+ */
 function unreadable(error: unknown): KeyValueStore {
   if (!(error instanceof CorruptStoreError)) throw error;
   const fail = () => Promise.reject(error);

@@ -1,4 +1,4 @@
-/** What a STATE_DIR holds before anything of it is opened for use: read without changing it. */
+/** Reads what state a STATE_DIR contains before any of it is opened for use. Changes nothing. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OPEN_DEADLINE_MS, type CallDeadline } from './call-deadline.js';
@@ -14,12 +14,12 @@ import { RocksDbStore } from './rocks-db-store.js';
 import { PARTITION_FOLDER } from './rocks-state-directory.js';
 import { UnknownRowVersionError } from './row-version.js';
 
-/** Whose state a folder is to hold. */
+/** The deployment that a folder's state must belong to. */
 export type StateOwner = Omit<StoreIdentity, 'partition'>;
 
 /**
- * The folder holds state of another cluster, application or input topic. It is not used and not set aside, for a setting
- * may be wrong: the operator decides.
+ * The folder contains state of another cluster, application or input topic. The instance neither uses it nor sets it
+ * aside, because a setting may be wrong: the operator decides.
  */
 export class StateDirOfOtherError extends Error {
   override readonly name = 'StateDirOfOtherError';
@@ -35,29 +35,29 @@ const ANOTHER_FOLDER =
 function stateOfOther(stateDir: string, found: StateOwner, owner: StateOwner): string {
   if (found.applicationId !== owner.applicationId)
     return (
-      `${stateDir} holds state of ${found.applicationId}, and this is ${owner.applicationId}: give each a STATE_DIR of ` +
-      `its own, or correct APPLICATION_ID. ${ANOTHER_FOLDER}`
+      `${stateDir} holds state of ${found.applicationId}, but APPLICATION_ID is ${owner.applicationId}: give each ` +
+      `a STATE_DIR of its own, or correct APPLICATION_ID. ${ANOTHER_FOLDER}`
     );
   if (found.topic !== owner.topic)
     return (
-      `${stateDir} holds state of input topic ${found.topic}, and TOPIC_SYNC_EVENTS is ${owner.topic}: correct ` +
+      `${stateDir} holds state of input topic ${found.topic}, but TOPIC_SYNC_EVENTS is ${owner.topic}: correct ` +
       `TOPIC_SYNC_EVENTS or STATE_DIR; an application id has one input topic. ${ANOTHER_FOLDER}`
     );
   return (
-    `${stateDir} holds state of the Kafka cluster ${found.clusterId}, and KAFKA_BROKERS lead to the cluster ` +
+    `${stateDir} holds state of the Kafka cluster ${found.clusterId}, but KAFKA_BROKERS lead to the cluster ` +
     `${owner.clusterId}. If STATE_DIR or KAFKA_BROKERS is wrong, correct it: nothing is lost then. If you fail over to ` +
     'this cluster, first read "Failover to a mirrored cluster" in docs/operations.md, and then use an empty STATE_DIR: ' +
-    'the instance restores what this cluster has of the changelog, and the folder may be the only copy of what was not ' +
-    'mirrored. To go back to the former cluster, keep the folder as it is'
+    'the instance then restores the changelog that this cluster has. The folder may be the only copy of records that ' +
+    'were not mirrored: keep it unchanged in case you go back to the former cluster'
   );
 }
 
 /**
- * Partition -> changelog position, of the folders that hold state of this deployment. A folder that cannot be read is left
- * out: the take-over of its partition finds out why.
+ * Partition -> changelog position of every folder with state of this deployment. Leaves out a folder that cannot be
+ * read: the take-over of its partition finds the reason.
  *
- * @param volume limits what is read of each folder
- * @throws StateDirOfOtherError if any folder holds state of somebody else; StoreUnavailableError
+ * @param volume limits the time of each read
+ * @throws StateDirOfOtherError if any folder contains state of another deployment; StoreUnavailableError
  */
 export async function readHeldState(
   stateDir: string,
@@ -65,7 +65,7 @@ export async function readHeldState(
   volume: CallDeadline,
 ): Promise<Map<number, number>> {
   const held = new Map<number, number>();
-  // One after the other: each needs memory for the tail of its log, and the disk is one.
+  // Read one after the other: each needs memory for the tail of its log, and they share one disk.
   for (const name of await volume.within(OPEN_DEADLINE_MS, `reading ${stateDir}`, () => foldersIn(stateDir))) {
     const partition = Number(PARTITION_FOLDER.exec(name)?.[1] ?? NaN);
     const found = Number.isNaN(partition)
@@ -87,7 +87,7 @@ async function foldersIn(stateDir: string): Promise<string[]> {
   }
 }
 
-/** Whose state it is, and its changelog position; null where that cannot be read. */
+/** Identity and changelog position of a folder's state; null if they cannot be read. */
 async function readFolder(folder: string): Promise<{ identity: StoreIdentity; offset: number } | null> {
   let store: RocksDbStore | undefined;
   try {

@@ -1,8 +1,8 @@
 /**
  * Hold rows.
  *
- * `too-large` is written as `too-many-datasets` with one byte of padding in the timestamp: a release that does not know
- * the code reads the row so, and keeps holding the company.
+ * `too-large` is written as `too-many-datasets` with one byte of padding in the timestamp. A release that does not know
+ * the code reads the row as `too-many-datasets`, and keeps holding the company.
  */
 import type { PoisonCode } from '../domain/events.js';
 import type { HoldRow } from '../domain/rows.js';

@@ -1,19 +1,19 @@
 /**
- * RocksDB's own log of a store: a file `LOG` that grows by statistics as long as the store is open, and a `LOG.old.<number>` of each earlier
- * opening. The binding has no options that bound them, so they are bounded from outside.
+ * RocksDB's own log of a store. A file `LOG` grows by statistics as long as the store is open. Each earlier opening
+ * left a `LOG.old.<number>`. The binding has no option that limits them, so this file does.
  */
 import { readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesOf, ifThere } from './files-on-disk.js';
 
-/** Of one `LOG`: more messages than a failure leaves. */
+/** Limit for one `LOG`: room for more messages than a failure leaves. */
 const MAX_LOG_BYTES = 1024 * 1024;
 const LOG = 'LOG';
 const OLD_LOG = /^LOG\.old\.(\d+)$/;
 
 /**
- * Removes the logs of earlier openings, except the latest. Call it before an opening, which makes an old log of `LOG`: so
- * each store has three at most. A folder that cannot be read is left to the opening, which reports it.
+ * Removes the logs of earlier openings, except the latest one. Call it before an opening, which renames `LOG` to an old
+ * log. So each store has at most three logs. If the folder cannot be read, the opening that follows reports it.
  */
 export async function removeOldInfoLogs(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
@@ -22,8 +22,9 @@ export async function removeOldInfoLogs(folder: string): Promise<void> {
 }
 
 /**
- * Empties each `LOG` of a STATE_DIR that has grown too large, also while its store is open. RocksDB continues to write
- * where it was: the file then begins with a hole, which takes no room on the disk.
+ * Empties each `LOG` of a STATE_DIR that has grown too large, even while its store is open. RocksDB continues to write
+ * at its old position. The file then begins with a hole, which takes no space on the disk.
+ *
  * @throws if the disk cannot be read or written
  */
 export async function boundInfoLogs(stateDir: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** Info rows: written only by manifests and unlinking, read with them and with the announcement. */
+/** Info rows: only manifests and unlinking write them. Read with those events and for the announcement. */
 import type { Connection, InfoRow, Link } from '../domain/rows.js';
 
 import type { ByteWriter } from '../lib/byte-writer.js';

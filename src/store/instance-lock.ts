@@ -1,6 +1,7 @@
 /**
- * STATE_DIR belongs to one process: a tiny RocksDB in it, held open for the process's life, whose lock the operating
- * system drops with the process however that ends. It also keeps the few words that an instance remembers of itself.
+ * Makes one process the only user of STATE_DIR. The lock is a tiny RocksDB in it that stays open for the life of the
+ * process. The operating system releases its lock when the process ends, however it ends. The same store keeps the few
+ * values that an instance remembers about itself.
  */
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import { RocksDbStore } from './rocks-db-store.js';
 import { isLockHeld } from './rocks-errors.js';
 import { setAsideFolder } from './set-aside-folder.js';
 
-/** Another process runs on this STATE_DIR: give each instance its own. */
+/** Another process uses this STATE_DIR: give each instance its own. */
 export class StateDirInUseError extends Error {
   override readonly name = 'StateDirInUseError';
 
@@ -23,10 +24,10 @@ export class StateDirInUseError extends Error {
   }
 }
 
-/** Ids and names of companies are in it: its owner alone may enter. */
+/** The folder contains ids and names of companies: only its owner may enter. */
 const STATE_DIR_MODE = 0o700;
 
-/** What is to be said of a STATE_DIR that others of the machine may enter; null where they may not, or it is not there. */
+/** A warning if other users of the machine may enter the STATE_DIR; null if they may not, or if it does not exist. */
 export async function stateDirExposure(stateDir: string): Promise<string | null> {
   const mode = await stat(stateDir).then(
     (stats) => stats.mode & 0o777,
@@ -35,7 +36,7 @@ export async function stateDirExposure(stateDir: string): Promise<string | null>
   if (mode === null || (mode & ~STATE_DIR_MODE) === 0) return null;
   return (
     `${stateDir} has mode ${mode.toString(8)}: other users of this machine may read the companies in it. ` +
-    `Run chmod 700 ${stateDir}; of a volume that belongs to another user, set STATE_DIR to a new folder in it`
+    `Run chmod 700 ${stateDir}; if the volume belongs to another user, set STATE_DIR to a new folder in it`
   );
 }
 
@@ -46,10 +47,10 @@ export class InstanceLock {
   ) {}
 
   /**
-   * Takes the folder, which is created if it does not exist. What the instance remembered is given up, and its file set
-   * aside, where it cannot be read: nothing of it is needed, it only saves time.
+   * Takes the folder, and creates it if it does not exist. If the remembered values cannot be read, they are dropped
+   * and their file is set aside: they only save time, and nothing depends on them.
    *
-   * @param volume limits each call
+   * @param volume limits the time of each call
    * @throws StateDirInUseError, StoreUnavailableError
    */
   static async take(stateDir: string, clock: Pick<Clock, 'now'>, volume: CallDeadline): Promise<InstanceLock> {
@@ -57,7 +58,7 @@ export class InstanceLock {
     return new InstanceLock(await taken, volume);
   }
 
-  /** What was set under `name`, also by an earlier process; null where nothing was. */
+  /** The value set under `name`, also by an earlier process; null if none was set. */
   async get(name: string): Promise<string | null> {
     const [value] = await this.#within('reading', () => this.store.read([Buffer.from(name)]));
     return value == null ? null : value.toString();
@@ -71,7 +72,7 @@ export class InstanceLock {
     return this.#write({ key: Buffer.from(name), value: null });
   }
 
-  /** What is remembered under `name`, by itself. */
+  /** Access to the one value remembered under `name`. */
   word(name: string) {
     return {
       get: () => this.get(name),
@@ -80,7 +81,7 @@ export class InstanceLock {
     };
   }
 
-  /** Gives the folder up. Idempotent. */
+  /** Releases the folder. Idempotent. */
   release(): Promise<void> {
     return this.#within('closing', () => this.store.close());
   }

@@ -1,4 +1,4 @@
-/** The hold that a partition has had for longest. */
+/** The oldest hold of a partition. */
 import type { TimestampMs } from '../domain/events.js';
 import { isDate } from '../domain/policy.js';
 import type { CommittedRows } from './committed-rows.js';
@@ -6,8 +6,8 @@ import { decodeHoldRow } from './row-codec.js';
 import { HOLD_PREFIX } from './row-keys.js';
 
 /**
- * When the oldest of the poison records was stamped that hold companies; null if none with a date does. It reads the hold rows,
- * which lie together, and nothing else: its cost does not depend on how many companies there are.
+ * The timestamp of the oldest bad record that holds a company; null if no such record has a date. Reads only the hold
+ * rows, which are stored next to each other. So its cost does not depend on the number of companies.
  */
 export async function oldestHold(rows: CommittedRows): Promise<TimestampMs | null> {
   let oldest: TimestampMs | null = null;

@@ -1,4 +1,4 @@
-/** Opens the store of a partition in a state that can be trusted, or begins an empty one. */
+/** Opens the store of a partition in a trusted state, or starts an empty one. */
 import { examineStore, type Expectations, type Trusted, type Untrusted } from './examine-store.js';
 import {
   CorruptStoreError,
@@ -9,17 +9,18 @@ import {
 import { PartitionStore } from './partition-store.js';
 
 export interface OpenOptions extends Expectations {
-  /** Called after a folder has been set aside, before an empty one is begun. */
+  /** Called after a folder has been set aside, before an empty one is started. */
   readonly onSetAside: (why: string) => void;
 }
 
 /**
- * Opens the store of a partition and undoes its last batch if an undo is there, always: whether that batch was
- * committed is for the changelog to say. What cannot be trusted is set aside, and an empty store is begun.
+ * Opens the store of a partition. If it has an undo, always undoes the last batch: only the changelog says whether that
+ * batch was committed. Sets aside a store that cannot be trusted, and starts an empty one.
  *
- * @throws StoreUnavailableError if the disk cannot be used now: wait; UnknownRowVersionError if a newer release
- * wrote the store: run that; UnprovedChangelogError if what brokers say of the changelog must be proved first. Nothing is
- * set aside for any of these.
+ * Sets nothing aside if it throws:
+ * @throws StoreUnavailableError if the disk cannot be used now: wait
+ * @throws UnknownRowVersionError if a newer release wrote the store: run that release
+ * @throws UnprovedChangelogError if a write must first prove what the brokers say about the changelog
  */
 export async function openPartitionStore(
   directory: StateDirectory,
@@ -31,15 +32,18 @@ export async function openPartitionStore(
     options.onSetAside(why);
   };
   let opened = await openTrusted(directory, partition, options, setAside);
-  // What is there now is empty, or what somebody else who waited has made of it.
+  // Now the folder is empty, or another user that waited has written to it.
   if (!opened.trusted) opened = await openTrusted(directory, partition, options, setAside);
-  if (!opened.trusted) throw new StoreUnavailableError(`set aside partition ${partition} twice: ${opened.why}`);
+  if (!opened.trusted)
+    throw new StoreUnavailableError(
+      `set aside the folder of partition ${partition}, but cannot trust the new one either: ${opened.why}`,
+    );
   const { store, changelog, positionRow, originRow } = opened;
   const { leaderEpoch } = options.changelogLog;
   return new PartitionStore(store, (why) => setAside(why, store), changelog, positionRow, originRow, leaderEpoch);
 }
 
-/** The store without an undo, or why it could not be trusted; then it has been set aside. */
+/** The store with its undo applied; or why it cannot be trusted, after it has been set aside. */
 async function openTrusted(
   directory: StateDirectory,
   partition: number,

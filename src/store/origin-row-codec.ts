@@ -1,6 +1,6 @@
 /**
- * The origin row: which input the state of the changelog comes from, and by which settings it was built. An owner's first
- * transaction writes it if it has changed. Earlier releases pass it on without reading it.
+ * The origin row: which input the state in the changelog comes from, and which settings built it. An owner's first
+ * transaction writes it if it has changed. Earlier releases copy it without reading it.
  */
 import type { ByteWriter } from '../lib/byte-writer.js';
 import { beginRow, readRow } from './row-version.js';

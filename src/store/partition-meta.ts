@@ -1,6 +1,6 @@
 /**
- * What a store keeps about itself, under keys that never go to the changelog: whose state it holds, up to where it has
- * followed the changelog, and how to undo the last batch.
+ * The values that a store keeps about itself, under keys that are never written to the changelog. They say whose state
+ * it contains, up to where it has followed the changelog, and how to undo the last batch.
  */
 import { ByteWriter } from '../lib/byte-writer.js';
 import { KEY_KIND } from './row-keys.js';
@@ -14,11 +14,11 @@ export const IDENTITY_KEY = localKey('identity');
 export const CHANGELOG_POSITION_KEY = localKey('position');
 export const UNDO_KEY = localKey('undo');
 export const FOLLOWED_LOG_KEY = localKey('log');
-/** Present if every unfinished company has its mark (unfinished-index.ts): older folders lack the marks of some. */
+/** Present if every unfinished company has its mark (unfinished-index.ts). Older folders lack some marks. */
 export const ALL_MARKED_KEY = localKey('marked');
 export const FOLLOWED_EPOCH_KEY = localKey('epoch');
 
-/** Whose state this is. Any difference makes it someone else's. */
+/** The deployment and partition of this state. If any field differs, the state belongs to another one. */
 export interface StoreIdentity {
   readonly clusterId: string;
   readonly applicationId: string;
@@ -31,24 +31,26 @@ export interface ChangelogPosition {
   /** A lower bound: everything below it in the changelog is in the store. */
   readonly offset: number;
   /**
-   * A time (milliseconds since the epoch) at which the store missed nothing of the changelog below its end. A tombstone
-   * may vanish `delete.retention.ms` after it was written, so a store that has missed changes for longer than that may
-   * keep rows permanently that were deleted.
+   * A time (milliseconds since the epoch) at which the store missed nothing below the end of the changelog. The broker
+   * may delete a tombstone `delete.retention.ms` after it was written. So a store that missed changes for longer may
+   * permanently keep rows that were deleted.
    */
   readonly atEndMs: number;
 }
 
-/** Which changelog the store has followed: its name alone does not say. */
+/** Identifies the changelog that the store has followed; the topic name alone is not enough. */
 export interface FollowedLog {
   /** Null if the brokers have no topic ids. */
   readonly topicId: string | null;
-  /** The highest leader epoch seen: a broker that says less is cut off from the cluster, or has another log. */
+  /**
+   * The highest leader epoch seen. A broker that reports a lower one is cut off from the cluster, or has another log.
+   */
   readonly leaderEpoch: number;
 }
 
 /**
- * All that the store has followed below `offset` was in the log of the leader of `leaderEpoch`. Earlier releases move the
- * changelog position without it: so it has an offset of its own, and stays true.
+ * Everything that the store has followed below `offset` was in the log of the leader of `leaderEpoch`. Earlier releases
+ * move the changelog position without this value. So it has its own offset, and stays true.
  */
 export interface FollowedEpoch {
   readonly offset: number;
@@ -124,8 +126,9 @@ export function encodeChangelogPosition(position: ChangelogPosition): Buffer {
 }
 
 /**
- * The writes that put `position` into the store.
- * @param leaderEpoch as of `FollowedEpoch`; -1 if it is not known: what is noted of an earlier offset then stays
+ * The writes that store `position`.
+ *
+ * @param leaderEpoch as in `FollowedEpoch`; -1 if unknown: then the stored epoch of an earlier offset stays
  */
 export function changelogPositionChanges(position: ChangelogPosition, leaderEpoch: number): KeyChange[] {
   const { offset } = position;
@@ -146,13 +149,13 @@ const LEAST_UNDO_BYTES = 4 * 1024;
 const SLACK = 1.25;
 
 /**
- * All keys of a batch with their priors: `version (key length, key, prior length or -1, prior)...`. A key that appears
- * twice is given its first prior, for entries are undone last to first.
+ * All keys of a batch with their priors: `version (key length, key, prior length or -1, prior)...`. If a key appears
+ * twice, its first prior wins, because the entries are undone last to first.
  */
 export class UndoWriter {
   readonly #to: ByteWriter;
 
-  /** @param expectedBytes a guess at the length: one that is near saves copying */
+  /** @param expectedBytes an estimate of the length; a good one avoids copying */
   constructor(expectedBytes = 0) {
     this.#to = new ByteWriter(LEAST_UNDO_BYTES + Math.ceil(expectedBytes * SLACK));
     this.#to.begin();

@@ -2,13 +2,14 @@
  * The state of one partition on the local disk, and how it survives a crash at any point.
  *
  *     apply:    ONE write = the batch's rows + one undo value (all priors) + the changelog position known by then
- *     confirm:  the batch's transaction has committed; the position is remembered and goes with the next write
- *     flush:    writes that position, drops the undo
- *     reopen:   an undo that is there is applied, always; what was committed comes back from the changelog
+ *     confirm:  the batch's transaction has committed; the position is kept in memory and stored by the next write
+ *     flush:    writes that position, deletes the undo
+ *     reopen:   applies the undo if there is one, always; the committed changes come back from the changelog
  *
- * Two invariants follow, whatever is killed when: after the undo the rows are those of the state before the undone
- * batch; and everything below the stored position of the changelog is in the store, for a position is only written with
- * or after the rows that it speaks of. The undo of a batch is overwritten only by a batch that follows its `confirm`.
+ * Two invariants follow, whatever is killed and whenever. First: after the undo, the rows are as they were before the
+ * undone batch. Second: everything below the stored changelog position is in the store, because a position is written
+ * only together with its rows or after them. The undo of a batch is overwritten only by a batch that follows its
+ * `confirm`.
  */
 import { changesOf, latestOriginRow, latestPositionRow, type ChangelogRow } from './changelog-rows.js';
 import { CommittedRows } from './committed-rows.js';
@@ -24,22 +25,22 @@ import type { OriginRow, PositionRow } from './row-codec.js';
 import type { EncodedChanges } from './state-changes.js';
 import { unfinishedMarks } from './unfinished-index.js';
 
-/** Writes of a replay are cut into pieces of so many rows: large enough to be fast, small enough not to block. */
+/** Rows in each write of a replay: large enough to be fast, small enough not to block. */
 const REPLAY_WRITE_ROWS = 2_000;
 
 /** Calls that write (`replay`, `apply`, `flush`) must not overlap. */
 export class PartitionStore {
   #changelog: ChangelogPosition;
-  /** False from the store's own writes to the changelog until its leader epoch is asked for again. */
+  /** False after this store's own writes to the changelog, until its leader epoch has been asked for again. */
   #epochIsKnown = true;
   #positionRow: PositionRow | null;
-  /** The store has an undo on disk. */
+  /** Whether the store has an undo on disk. */
   #hasUndo = false;
-  /** What the `apply` was given whose transaction is still open; null where none is. */
+  /** The data of the last `apply` while its transaction is still open; null otherwise. */
   #unconfirmed: { readonly undo: Buffer; readonly sinceMs: number } | null = null;
-  /** What is known of the changelog is not on disk yet. */
+  /** Whether a newer changelog position is in memory but not on disk. */
   #positionIsNews = false;
-  /** Why nothing can be written any more: a write failed, and what it did is known only after opening it again. */
+  /** Why writing is no longer possible: a write failed, and only opening the store again shows its effect. */
   #failure: unknown;
   #writing = false;
   #undoBytes = 0;
@@ -49,8 +50,8 @@ export class PartitionStore {
   /**
    * Use `openPartitionStore` (open-partition-store.ts). The store must have no undo.
    *
-   * @param setAside closes the store and takes its folder out of the way
-   * @param leaderEpoch of a leader of the changelog that has all that the store has followed; -1 if it is not known
+   * @param setAside closes the store and renames its folder
+   * @param leaderEpoch the epoch of a leader whose log contains everything that the store has followed; -1 if unknown
    */
   constructor(
     private readonly store: KeyValueStore,
@@ -64,42 +65,46 @@ export class PartitionStore {
     this.#positionRow = positionRow;
   }
 
-  /** A lower bound: every changelog record below it is in the store, or will be with the next write. 0 when fresh. */
+  /**
+   * A lower bound: every changelog record below it is in the store, or will be after the next write. 0 for a new store.
+   */
   get changelogPosition(): number {
     return this.#changelog.offset;
   }
 
-  /** The latest time known at which the store missed nothing of the changelog; milliseconds since the epoch. */
+  /** The latest known time at which the store missed nothing of the changelog; milliseconds since the epoch. */
   get atEndMs(): number {
     return this.#changelog.atEndMs;
   }
 
-  /** False if the leader may have been in a later epoch than is noted, when this store's last batch was written. */
+  /**
+   * False if the leader may have been in a later epoch than the stored one when this store's last batch was written.
+   */
   get epochIsKnown(): boolean {
     return this.#epochIsKnown;
   }
 
-  /** The position row as the store has it; null where the changelog had none yet. */
+  /** The position row in the store; null if the changelog had none yet. */
   position(): PositionRow | null {
     return this.#positionRow;
   }
 
-  /** The origin row as the store has it; null if the changelog had none yet. */
+  /** The origin row in the store; null if the changelog had none yet. */
   origin(): OriginRow | null {
     return this.originRow;
   }
 
-  /** Length of the undo written last. */
+  /** Length in bytes of the undo written last. */
   get undoBytes(): number {
     return this.#undoBytes;
   }
 
   /**
-   * Writes rows read from the changelog, and with the last of them the position after them. Replaying rows once more is
-   * harmless.
+   * Writes rows read from the changelog. Writes the new position together with the last of them. Replaying the same
+   * rows again changes nothing.
    *
    * @param nextPosition where the next read of the changelog starts
-   * @param leaderEpoch of a leader whose log has all below that; -1 if it is not known
+   * @param leaderEpoch the epoch of a leader whose log contains everything below that; -1 if unknown
    */
   async replay(records: readonly ChangelogRow[], nextPosition: number, leaderEpoch = -1): Promise<void> {
     this.#mustBeConfirmed('replay');
@@ -123,10 +128,10 @@ export class PartitionStore {
   }
 
   /**
-   * Notes that the store misses nothing of the changelog. Goes to disk with the next write of the position.
+   * Records that the store misses nothing of the changelog. The next write of the position stores it.
    *
-   * @param now milliseconds since the epoch, read before the end of the changelog was asked for
-   * @param leaderEpoch of the leader that gave that end, if it was asked
+   * @param now milliseconds since the epoch, read before the end of the changelog was requested
+   * @param leaderEpoch the epoch of the leader that reported that end, if one was asked
    */
   noteAtEnd(now: number, leaderEpoch?: number): void {
     this.#changelog = { ...this.#changelog, atEndMs: now };
@@ -138,11 +143,12 @@ export class PartitionStore {
   }
 
   /**
-   * Writes a batch, all or nothing, so that it can be undone. The caller need not keep the changes.
+   * Writes a batch, all or nothing, in a way that it can be undone. The caller need not keep the changes.
    *
-   * @param position the position row that is among the changes
-   * @param now milliseconds since the epoch; where the batch is confirmed, the store was at the changelog's end then
-   * @throws StoreUnavailableError, CorruptStoreError; the store must be opened again then
+   * @param position the position row among the changes
+   * @param now milliseconds since the epoch; if the batch is confirmed, the store was at the changelog's end at this
+   *   time
+   * @throws StoreUnavailableError, CorruptStoreError; afterwards the store must be opened again
    */
   async apply({ changes, local, undo, origin }: EncodedChanges, position: PositionRow, now: number): Promise<void> {
     this.#mustBeConfirmed('apply');
@@ -161,22 +167,22 @@ export class PartitionStore {
   }
 
   /**
-   * The transaction of the batch applied last has committed. Nothing is written: the next write carries it.
+   * Records that the transaction of the last applied batch has committed. Writes nothing: the next write stores it.
    *
-   * @param position the changelog's position after that transaction, its commit marker included
+   * @param position the changelog position after that transaction, including its commit marker
    */
   confirm(position: number): void {
-    if (this.#unconfirmed === null) throw new Error('nothing was applied that could be confirmed');
+    if (this.#unconfirmed === null) throw new Error('no applied batch waits to be confirmed');
     if (position < this.#changelog.offset)
-      throw new RangeError(`the changelog went from ${this.#changelog.offset} back to ${position}`);
-    // The owner was alone in writing when the batch was applied: a fenced one could not have committed it.
+      throw new RangeError(`the changelog position went back from ${this.#changelog.offset} to ${position}`);
+    // No other owner wrote while the batch was applied: a fenced owner could not have committed it.
     this.#changelog = { offset: position, atEndMs: this.#unconfirmed.sinceMs };
     this.#unconfirmed = null;
     this.#positionIsNews = true;
-    this.#epochIsKnown = this.leaderEpoch < 0; // The brokers have none: it need not be asked for.
+    this.#epochIsKnown = this.leaderEpoch < 0; // The brokers have no epochs: nothing needs to be asked.
   }
 
-  /** Writes what was confirmed and drops the undo. One write; none where there is nothing new. */
+  /** Writes the confirmed position and deletes the undo, in one write. Writes nothing if nothing has changed. */
   async flush(): Promise<void> {
     this.#mustBeConfirmed('flush');
     const writes: KeyChange[] = [];
@@ -188,18 +194,22 @@ export class PartitionStore {
     this.#positionIsNews = false;
   }
 
-  /** Writes what the changelog never has and no undo takes back. Call it while no batch is unconfirmed. */
+  /** Writes keys that are never in the changelog and that no undo reverts. Call it while no batch is unconfirmed. */
   async writeLocal(changes: readonly KeyChange[]): Promise<void> {
     this.#mustBeConfirmed('a local write');
     if (changes.length > 0) await this.#write(changes);
   }
 
-  /** Nothing is left for `flush` to do. */
+  /** Whether `flush` has nothing to do. */
   get atRest(): boolean {
     return !this.#hasUndo && !this.#positionIsNews;
   }
 
-  /** The values of `keys`, in their order; null for a key without a value. @throws StoreUnavailableError, CorruptStoreError */
+  /**
+   * The values of `keys`, in their order; null for a key without a value.
+   *
+   * @throws StoreUnavailableError, CorruptStoreError
+   */
   read(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
     return this.#noticingCorruption(this.store.read(keys));
   }
@@ -215,7 +225,8 @@ export class PartitionStore {
   }
 
   /**
-   * The rows as they were after the last batch confirmed, whatever is being written now. Close it.
+   * The rows after the last confirmed batch, whatever is being written now. The caller must close them.
+   *
    * @throws StoreUnavailableError
    */
   committed(): CommittedRows {
@@ -224,15 +235,15 @@ export class PartitionStore {
   }
 
   /**
-   * Writes nothing: an unconfirmed batch is undone by the next opening. A store that has turned out to be corrupt is
-   * set aside then, for opening it would not show it. Idempotent.
+   * Closes the store and writes nothing: the next opening undoes an unconfirmed batch. If the store turned out to be
+   * corrupt, sets it aside, because opening it would not detect that. Idempotent.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
-  /** What was read turned out not to be rows: `close` then sets the store aside. */
+  /** Marks the store as corrupt, because something read from it is not a row: `close` then sets it aside. */
   distrust(corruption: CorruptStoreError): void {
     this.#corruption = corruption;
   }
@@ -244,7 +255,9 @@ export class PartitionStore {
 
   async #write(changes: readonly KeyChange[]): Promise<void> {
     if (this.#failure !== undefined)
-      throw new StoreUnavailableError('a write has failed before: open the store again', { cause: this.#failure });
+      throw new StoreUnavailableError('an earlier write failed; the store must be opened again', {
+        cause: this.#failure,
+      });
     if (this.#writing) throw new Error('two writes of one partition store overlap');
     this.#writing = true;
     try {
@@ -266,8 +279,8 @@ export class PartitionStore {
     }
   }
 
-  /** Until its transaction is decided, only the undo on disk knows how to take a batch back. */
+  /** @throws while a batch is unconfirmed: until its transaction is decided, only the undo on disk can revert it */
   #mustBeConfirmed(what: string): void {
-    if (this.#unconfirmed !== null) throw new Error(`${what} before the last batch was confirmed`);
+    if (this.#unconfirmed !== null) throw new Error(`${what} was called before the last batch was confirmed`);
   }
 }

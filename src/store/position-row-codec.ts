@@ -1,9 +1,9 @@
 /**
- * The position row: up to where in the input the changelog speaks. Written in every transaction.
+ * The position row: up to which input offset the changelog is complete. Every transaction writes it.
  *
- * `countedUnder` is written as padding of the offset: a varint with one byte more than it needs for each vocabulary after
- * the first. A release that knows only the first one reads the same offset, and writes it without padding. So a
- * partition that such a release has written to last says so by itself.
+ * `countedUnder` is written as padding of the offset: one extra byte of the varint for each vocabulary after the first.
+ * A release that only knows the first vocabulary reads the same offset, and writes it without padding. So the row
+ * itself shows that such a release was the last to write to the partition.
  */
 import { FIRST_VOCABULARY } from '../domain/statuses.js';
 import type { ByteWriter } from '../lib/byte-writer.js';
@@ -12,16 +12,16 @@ import { beginRow, readRow } from './row-version.js';
 export interface PositionRow {
   /** Input topic. */
   readonly topic: string;
-  /** The first input offset that the changelog does not speak of. */
+  /** The first input offset that the changelog does not cover. */
   readonly offset: number;
   /**
-   * The vocabulary that the pending companies of the partition were counted under: each that has a dataset finished by a
-   * later word of it says so in its row. The first one promises nothing.
+   * The vocabulary under which the partition's pending companies were counted. If a later word of it finished a dataset
+   * of a company, the company's row says so. The first vocabulary promises nothing.
    */
   readonly countedUnder: number;
 }
 
-/** Far above any vocabulary to come. More padding than that would make the number itself unreadable. */
+/** Far above any future vocabulary. More padding would make the number itself unreadable. */
 const MAX_PADDING = 64;
 
 export function writePositionRow(to: ByteWriter, row: PositionRow): void {

@@ -7,20 +7,21 @@ import { removeOldInfoLogs } from './info-logs.js';
 import { rocksOptions } from './rocks-options.js';
 
 export class RocksDbStore extends RocksReads implements KeyValueStore {
-  /** Set once closing has begun: from then on nothing may be asked of the database. */
+  /** Set when closing has begun: the database must not be called after that. */
   #closed: Promise<void> | undefined;
 
   /**
    * Opens the database in `folder`; creates both if they do not exist.
-   * @param maxBytes about how much memory it may take, outside of the heap
-   * @throws CorruptStoreError, StoreUnavailableError; the latter too where someone else has it open
+   *
+   * @param maxBytes the approximate memory that it may take outside the heap
+   * @throws CorruptStoreError, StoreUnavailableError; the latter also if another process or store has it open
    */
   static async open(folder: string, maxBytes?: number): Promise<RocksDbStore> {
     await removeOldInfoLogs(folder);
     return RocksDbStore.#open(folder, rocksOptions(maxBytes));
   }
 
-  /** For a look at what is there: nothing on the disk changes, and writing fails. @throws as `open` */
+  /** Opens the database for reading: changes nothing on the disk, and every write fails. @throws as `open` */
   static openReadOnly(folder: string): Promise<RocksDbStore> {
     return RocksDbStore.#open(folder, { ...rocksOptions(), createIfMissing: false, readOnly: true });
   }
@@ -73,7 +74,7 @@ class RocksSnapshot extends RocksReads implements StoreSnapshot {
     return this.#closed;
   }
 
-  /** The database closes its snapshots with itself. */
+  /** Closing the database also closes its snapshots. */
   protected mustBeOpen(): void {
     if (this.db.closed) throw new StoreUnavailableError(`${this.folder} is closed`);
   }

@@ -1,11 +1,11 @@
-/** What an error of RocksDB means for the store. */
+/** Decides what an error of RocksDB means for the store. */
 import { isNativeError } from 'node:util/types';
 import { CorruptStoreError, StoreUnavailableError } from './key-value-store.js';
 
 /**
- * The binding reports corruption and failing I/O under one code, EIO, and mostly without the word for which it is. So
- * corruption is told by RocksDB's own phrases, and whatever has none of them is trouble of the disk or the machine: what
- * is set aside for corruption takes a restore, and an unknown errno must not cost that.
+ * The binding reports both corruption and I/O failures under one code, EIO, mostly without a word that tells them
+ * apart. So RocksDB's own phrases identify corruption. Every other error counts as trouble of the disk or the machine.
+ * A store set aside for corruption costs a restore, and an unknown errno must not cause that.
  */
 const CORRUPTION_PHRASES = [
   'Corruption:',
@@ -27,20 +27,23 @@ const CORRUPTION_PHRASES = [
   'exists but is not a directory',
 ];
 
-/** A file of the database that its other files name: it was there. */
+/** A missing file of the database that its other files name, so it existed before. */
 const MISSING_FILE = /(CURRENT|MANIFEST-\d+|\d+\.(sst|log)): No such file or directory/;
-/** RocksDB takes some failures of the disk while it opens a database for corruption, but passes their words on. */
+/**
+ * While opening a database, RocksDB takes some disk failures for corruption, but its message keeps the disk's own
+ * words.
+ */
 const FAILED_IO = 'IO error:';
 
 /**
- * @param doing what failed, such as `cannot open /state/partition-7`
- * @param cause what the binding threw
+ * @param doing the action that failed, such as `cannot open /state/partition-7`
+ * @param cause the error that the binding threw
  */
 export function storeErrorOf(doing: string, cause: unknown): CorruptStoreError | StoreUnavailableError {
   const error = innermost(cause);
   const message = `${doing}: ${error.message}`;
   if (isLockHeld(error))
-    return new StoreUnavailableError(`${doing}: it is open elsewhere, in another process or store (${error.message})`, {
+    return new StoreUnavailableError(`${doing}: another process or store has it open (${error.message})`, {
       cause,
     });
   return isCorruption(error)
@@ -48,7 +51,7 @@ export function storeErrorOf(doing: string, cause: unknown): CorruptStoreError |
     : new StoreUnavailableError(message, { cause });
 }
 
-/** Someone has the folder open: its `LOCK` file is locked. */
+/** Whether the folder is open elsewhere: its `LOCK` file is locked. */
 export function isLockHeld(error: Error): boolean {
   return /LOCK: (Resource temporarily unavailable|No locks available)/.test(error.message);
 }
@@ -58,7 +61,7 @@ function isCorruption({ message }: Error): boolean {
   return !message.includes(FAILED_IO) && CORRUPTION_PHRASES.some((phrase) => message.includes(phrase));
 }
 
-/** A batch fails with an error of its own that names the batch's first real error as its cause. */
+/** If a batch fails, its error names the batch's first real error as its cause. */
 function innermost(thrown: unknown): Error {
   if (!isNativeError(thrown)) return new Error(String(thrown));
   return isNativeError(thrown.cause) ? innermost(thrown.cause) : thrown;

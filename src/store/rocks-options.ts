@@ -1,33 +1,34 @@
 /**
- * How a partition's RocksDB is tuned: rows of tens of bytes, read by point lookups of which many find nothing, and 12 to
- * 64 partitions in one process.
+ * The settings of a partition's RocksDB. Rows take tens of bytes. Reads are point lookups, and many of them find
+ * nothing. One process has 12 to 64 partitions.
  *
- * Memory of one store: two write buffers and a block cache, which index and filter blocks live in too, so that it stays the
- * bound however many companies there are. The binding can neither share a cache nor set its size: a store has RocksDB's
- * default cache of 32 MiB or none. Without one, index and filter blocks stay in memory outside of any bound, about 2 bytes
- * for each company, and blocks are read from the operating system's cache. So a store with little memory has none.
+ * A store's memory is two write buffers and a block cache. The cache also contains index and filter blocks, so the
+ * limit holds however many companies exist. The binding can neither share a cache nor set its size: a store has
+ * RocksDB's default cache of 32 MiB, or none. Without a cache, index and filter blocks stay in memory without a limit,
+ * about 2 bytes for each company. Blocks then come from the operating system's cache. So a store with little memory has
+ * no block cache.
  */
 import RocksDB from 'rocksdb';
 
 const MIB = 1024 * 1024;
-/** Of the binding. */
+/** The cache size of the binding. */
 const BLOCK_CACHE_BYTES = 32 * MIB;
 const WRITE_BUFFERS = 2;
-/** Larger ones are not faster. */
+/** Larger write buffers are not faster. */
 const MAX_WRITE_BUFFER_BYTES = 16 * MIB;
-/** Smaller ones make so many files that compaction takes more than the batches. */
+/** Smaller write buffers create so many files that compaction takes longer than the batches. */
 const MIN_WRITE_BUFFER_BYTES = 1 * MIB;
 /** A store that may take less than this has no block cache. */
 const LEAST_WITH_CACHE_BYTES = BLOCK_CACHE_BYTES + WRITE_BUFFERS * 2 * MIB;
 export const USUAL_STORE_BYTES = BLOCK_CACHE_BYTES + WRITE_BUFFERS * MAX_WRITE_BUFFER_BYTES;
-/** What a store takes at most if it is given nothing. */
+/** The most that a store takes if it is given no memory. */
 export const LEAST_STORE_BYTES = WRITE_BUFFERS * MIN_WRITE_BUFFER_BYTES;
 const BLOCK_BYTES = 4 * 1024;
 const BLOOM_BITS_PER_KEY = 10;
-/** The threads are shared by all partitions of the process; this bounds how many one of them asks for. */
+/** All partitions of the process share the threads. This limits how many one partition uses. */
 const BACKGROUND_JOBS = 2;
 
-/** @param maxBytes about how much memory the store may take; never less than LEAST_STORE_BYTES */
+/** @param maxBytes the approximate memory that the store may take; never less than LEAST_STORE_BYTES */
 export function rocksOptions(maxBytes = USUAL_STORE_BYTES): NonNullable<ConstructorParameters<typeof RocksDB>[1]> {
   const { pinningTier, walRecoveryMode } = RocksDB.constants;
   const blockCache = maxBytes >= LEAST_WITH_CACHE_BYTES;
@@ -36,7 +37,7 @@ export function rocksOptions(maxBytes = USUAL_STORE_BYTES): NonNullable<Construc
     createIfMissing: true,
     maxBackgroundJobs: BACKGROUND_JOBS,
     skipStatsUpdateOnOpen: true,
-    // A lost tail of the log, after a power cut, loses whole writes from the end: what is left is a prefix.
+    // If a power cut loses the tail of the log, complete writes are missing from the end: the rest is a prefix.
     walRecoveryMode: walRecoveryMode.POINT_IN_TIME,
     writeBufferSize: Math.min(MAX_WRITE_BUFFER_BYTES, Math.max(MIN_WRITE_BUFFER_BYTES, writeBufferBytes)),
     maxWriteBufferNumber: WRITE_BUFFERS,
@@ -45,7 +46,7 @@ export function rocksOptions(maxBytes = USUAL_STORE_BYTES): NonNullable<Construc
     optimizeFiltersForMemory: true,
     blockCache,
     tableCacheIndexAndFilterBlocks: blockCache,
-    // Only those of freshly flushed files, which are few and small, are kept for sure.
+    // Only the blocks of freshly flushed files, which are few and small, always stay in memory.
     unpartitionedPinningTier: pinningTier.FLUSHED_AND_SIMILAR,
     topLevelIndexPinningTier: pinningTier.FLUSHED_AND_SIMILAR,
     partitionPinningTier: pinningTier.NONE,

@@ -1,4 +1,4 @@
-/** Reading a RocksDB, or a snapshot of one. */
+/** Reads from a RocksDB, or from a snapshot of one. */
 import type RocksDB from 'rocksdb';
 import type { Range } from 'rocksdb';
 import type { KeyValueReads, Pair } from './key-value-store.js';
@@ -34,7 +34,7 @@ export abstract class RocksReads implements KeyValueReads {
     return collected(this.#pairs(prefix, { ...from, limit, capacity: limit }));
   }
 
-  /** As `scan`, but holds a few pairs at a time. */
+  /** As `scan`, but keeps only a few pairs in memory at a time. */
   pairs(prefix: Buffer, limit = Infinity): AsyncGenerator<Pair, void, undefined> {
     return this.#pairs(prefix, { gte: prefix, limit, capacity: SCAN_CAPACITY });
   }
@@ -55,8 +55,8 @@ export abstract class RocksReads implements KeyValueReads {
 }
 
 /**
- * The pairs that are kept are copies, which share pieces of memory. The binding gives each key and value memory of its own
- * outside of the heap: some 450 bytes, which the garbage collector does not know of and frees late.
+ * The returned pairs are copies that share blocks of memory. The binding allocates memory outside the heap for each key
+ * and value: about 450 bytes. The garbage collector does not know about it, and frees it late.
  */
 async function collected(pairs: AsyncIterable<Pair>): Promise<Pair[]> {
   const all: Pair[] = [];
@@ -64,7 +64,7 @@ async function collected(pairs: AsyncIterable<Pair>): Promise<Pair[]> {
   return all;
 }
 
-/** The first key that is greater than every key starting with `prefix`; null where none is. */
+/** The first key that is greater than every key starting with `prefix`; null if there is none. */
 function firstKeyAfter(prefix: Buffer): Buffer | null {
   for (let i = prefix.length - 1; i >= 0; i--) {
     const byte = prefix.readUInt8(i);

@@ -6,11 +6,11 @@ import { StoreUnavailableError, type KeyValueStore, type StateDirectory } from '
 import { RocksDbStore } from './rocks-db-store.js';
 import { setAsideFolder } from './set-aside-folder.js';
 
-/** Of a partition that is in use: what is set aside has a longer name. */
+/** Matches the folder of a partition in use. A folder that was set aside has a longer name. */
 export const PARTITION_FOLDER = /^partition-(\d+)$/;
 
 export class RocksStateDirectory implements StateDirectory {
-  /** @param storeBytes about how much memory one store may take, outside of the heap */
+  /** @param storeBytes the approximate memory that one store may take outside the heap */
   constructor(
     private readonly root: string,
     private readonly clock: Pick<Clock, 'now'>,

@@ -1,4 +1,4 @@
-/** The part of rocksdb-native (installed as `rocksdb`) that the store uses; the package ships no types of its own. */
+/** The part of rocksdb-native (installed as `rocksdb`) that the store uses; the package has no types of its own. */
 declare module 'rocksdb' {
   class FilterPolicy {
     constructor(bitsPerKey: number);
@@ -13,7 +13,7 @@ declare module 'rocksdb' {
     readonly writeBufferSize?: number;
     readonly maxWriteBufferNumber?: number;
     readonly tableBlockSize?: number;
-    /** False for none; RocksDB's default of 32 MiB otherwise. */
+    /** False for no cache; otherwise RocksDB's default of 32 MiB. */
     readonly blockCache?: boolean;
     readonly tableCacheIndexAndFilterBlocks?: boolean;
     readonly optimizeFiltersForMemory?: boolean;
@@ -24,7 +24,7 @@ declare module 'rocksdb' {
   }
 
   interface BatchOptions {
-    /** Operations that the batch has room for before it must grow. */
+    /** Number of operations for which the batch has space before it must grow. */
     readonly capacity: number;
     /** Frees the batch once it is flushed. */
     readonly autoDestroy: boolean;
@@ -61,9 +61,9 @@ declare module 'rocksdb' {
     readonly closed: boolean;
     ready(): Promise<void>;
     close(): Promise<void>;
-    /** The whole database, for measuring it. */
+    /** Compacts all keys of the database, for measurements. */
     compactRange(): Promise<void>;
-    /** A session on the database as it is now. Close it; closing the database closes it too. */
+    /** A session on the database in its present state. Close it; closing the database closes it too. */
     snapshot(): RocksDB;
     read(options: BatchOptions): ReadBatch;
     write(options: BatchOptions): WriteBatch;

@@ -1,6 +1,6 @@
 /**
- * How rows are stored, in the store and in the changelog alike: one file for each kind of row. Each begins with a
- * version byte (row-version.ts); numbers are varints; ids and texts are as `ByteWriter` writes them.
+ * The binary form of rows, the same in the store and in the changelog: one file for each kind of row. Each row begins
+ * with a version byte (row-version.ts). Numbers are varints; `ByteWriter` writes ids and texts.
  */
 export { decodeCompanyRow, writeCompanyRow } from './company-row-codec.js';
 export { decodeDatasetRow, hasStatusText, writeDatasetRow } from './dataset-row-codec.js';

@@ -1,6 +1,6 @@
 /**
- * The keys of a partition's rows, in the store and in the changelog alike. One letter for the kind, then ids that
- * delimit themselves (`ByteWriter.id`), so that the rows of one company have a common prefix for each kind.
+ * The keys of a partition's rows, the same in the store and in the changelog: one letter for the kind, then ids that
+ * delimit themselves (`ByteWriter.id`). So all rows of one kind and one company have a common prefix.
  *
  *     C id(company)                company row
  *     I id(company)                info row
@@ -26,11 +26,11 @@ export const KEY_KIND = {
   unfinished: 0x55,
 } as const;
 
-/** What the keys of all company rows start with, and no other key. */
+/** The prefix of the keys of all company rows, and of no other key. */
 export const COMPANY_PREFIX = Buffer.of(KEY_KIND.company);
-/** The same of all dataset rows. */
+/** The same for all dataset rows. */
 export const DATASET_PREFIX = Buffer.of(KEY_KIND.dataset);
-/** The same of all hold rows. */
+/** The same for all hold rows. */
 export const HOLD_PREFIX = Buffer.of(KEY_KIND.hold);
 export const POSITION_KEY = Buffer.of(KEY_KIND.position);
 export const ORIGIN_KEY = Buffer.of(KEY_KIND.origin);
@@ -79,7 +79,7 @@ export function holdKey(companyId: string, holdId: string): Buffer {
   return oneKey((to) => writeHoldKey(to, companyId, holdId));
 }
 
-/** What the keys of all datasets of a company start with, and no other key. */
+/** The prefix of the keys of all datasets of a company, and of no other key. */
 export function datasetPrefix(companyId: string): Buffer {
   return oneKey((to) => {
     to.byte(KEY_KIND.dataset);
@@ -87,7 +87,7 @@ export function datasetPrefix(companyId: string): Buffer {
   });
 }
 
-/** What the keys of all holds of a company start with, and no other key. */
+/** The prefix of the keys of all holds of a company, and of no other key. */
 export function holdPrefix(companyId: string): Buffer {
   return oneKey((to) => {
     to.byte(KEY_KIND.hold);
@@ -95,7 +95,7 @@ export function holdPrefix(companyId: string): Buffer {
   });
 }
 
-/** @throws CorruptStoreError where the key is not one of a row */
+/** @throws CorruptStoreError if the key is not the key of a row */
 export function parseRowKey(key: Buffer): RowKey {
   const from = new RowReader(key, 'row key');
   const parsed = parseFrom(from);
@@ -119,7 +119,7 @@ function parseFrom(from: RowReader): RowKey {
     case KEY_KIND.origin:
       return { kind: 'origin' };
     default:
-      throw new CorruptStoreError(`row key: kind ${kind} is not the kind of a row`);
+      throw new CorruptStoreError(`row key: unknown kind ${kind}`);
   }
 }
 

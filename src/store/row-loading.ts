@@ -1,4 +1,4 @@
-/** Brings rows into memory: what a batch of events needs in two reads, or one whole company. */
+/** Loads rows into memory: the rows that a batch of events needs, in two reads, or all rows of one company. */
 import { CompanyRows } from '../domain/company-rows.js';
 import { countAgain, mistrustCounts } from '../domain/recount.js';
 import type { InputEvent } from '../domain/events.js';
@@ -22,60 +22,60 @@ import {
   writeInfoKey,
 } from './row-keys.js';
 
-/** Stands for the company of a record that has none: nothing of it is missing. */
+/** Stands for the company of a record that has none: all of its rows count as loaded. */
 const NO_COMPANY = new CompanyRows('');
 NO_COMPANY.loadCompany(null);
 
-/** Rows and links that one read brings, at most; a single event may need more. `bench/store.ts` measures it: 58 ms. */
+/** The most rows and links that one read loads; a single event may need more. `bench/store.ts` measures it: 58 ms. */
 const MAX_READ_WEIGHT = 10_000;
 
 /**
- * The rows that one batch needs and that are not in memory, each once. Tell it the events, `run` it once, then throw it
- * away. The `CompanyRows` that it returns are those of the cache.
+ * Loads the rows that one batch needs and that are not in memory, each once. Call `want` for each event and `run` once,
+ * then discard the object. The `CompanyRows` that it returns belong to the cache.
  *
- * Company rows are read first: a company that is new, as each one is once, has no other rows to look for.
+ * It reads company rows first: a new company, as each one is once, has no other rows to read.
  */
 export class RowLoad implements RowsNeeded {
-  /** What was asked for, in this order: a company, and the event or hold that it is needed for. */
+  /** The requests in order: a company, and in `#wantedFor` the event or hold that needs it. */
   readonly #wanted: CompanyRows[] = [];
   readonly #wantedFor: (InputEvent | string)[] = [];
-  /** Rows of the next read, at least; a link counts as a row. */
+  /** The least number of rows of the next read; a link counts as a row. */
   #weight = 0;
   #loadedBytes = 0;
   readonly #missing = new Set<CompanyRows>();
 
   /** The keys of one read. */
   #keys: Buffer[] = [];
-  /** For each key, the company and the dataset or hold that it is of. */
+  /** For each key, its company; in `#ids`, its dataset or hold. */
   #companies: CompanyRows[] = [];
   #ids: string[] = [];
   readonly #asked = new Map<CompanyRows, AskedRows>();
   readonly #to = new ByteWriter();
-  /** The company that the next row is of. */
+  /** The company of the next row. */
   #rows: CompanyRows | undefined;
 
-  /** @param counted which of the stored company rows must be counted again before anything is decided by them */
+  /** @param counted tells which stored company rows must be counted again before they decide anything */
   constructor(
     private readonly cache: CompanyCache,
     private readonly counted: CountedCompanies,
   ) {}
 
-  /** Companies asked for that are not in memory. */
+  /** The number of requested companies that are not in memory. */
   get missing(): number {
     return this.#missing.size;
   }
 
-  /** Everything that `transition` will look at for this event. */
+  /** Requests all rows that `transition` reads for this event. */
   want(event: InputEvent): CompanyRows {
     return this.#want(event.companyId, event);
   }
 
-  /** The company row and one hold: for a poison record. */
+  /** Requests the company row and one hold: for a bad record. */
   wantHold(companyId: string, holdId: string): CompanyRows {
     return this.#want(companyId, holdId);
   }
 
-  /** For a record that is of no company, so that `run` counts it. */
+  /** For a record without a company: `run` then counts the record too. */
   wantNothing(): null {
     this.#wanted.push(NO_COMPANY);
     this.#wantedFor.push('');
@@ -83,10 +83,10 @@ export class RowLoad implements RowsNeeded {
   }
 
   /**
-   * Reads what was asked for and is not in memory, in the order in which it was asked for, until `maxBytes` are loaded.
-   * One that was asked for may load more.
+   * Reads the requested rows that are not in memory, in the order of the requests, until `maxBytes` are loaded. The
+   * last request may exceed that.
    *
-   * @returns for how many of those asked for every row is in memory: at least one, if there is one
+   * @returns the number of requests whose rows are all in memory: at least one, if there was a request
    * @throws what the store or the row codec throws
    */
   async run(store: KeyValueReads, maxBytes = Infinity): Promise<number> {
@@ -98,7 +98,7 @@ export class RowLoad implements RowsNeeded {
     await this.#read(store);
     for (let i = 0; i < this.#wanted.length; i++) {
       const rows = this.#wanted[i] as CompanyRows;
-      if (rows.whole) continue;
+      if (rows.allLoaded) continue;
       const wantedFor = this.#wantedFor[i] as InputEvent | string;
       this.#rows = rows;
       if (typeof wantedFor === 'string') this.hold(wantedFor);
@@ -111,7 +111,7 @@ export class RowLoad implements RowsNeeded {
     return this.#wanted.length;
   }
 
-  /** About how much memory the rows take that were read. */
+  /** The approximate memory of the rows that were read. */
   get loadedBytes(): number {
     return this.#loadedBytes;
   }
@@ -123,7 +123,7 @@ export class RowLoad implements RowsNeeded {
     const asked = this.#askedOf(rows);
     if (asked.info) return;
     asked.info = true;
-    // An info row has all links of its company: alone of all rows it may be large.
+    // An info row contains all links of its company: it is the only kind of row that may be large.
     this.#weight += rows.company?.outcome === 'pending' ? rows.company.links : 0;
     this.#to.begin();
     writeInfoKey(this.#to, rows.companyId);
@@ -195,7 +195,7 @@ export class RowLoad implements RowsNeeded {
   }
 
   #current(): CompanyRows {
-    if (this.#rows === undefined) throw new Error('a row was named before its company');
+    if (this.#rows === undefined) throw new Error('a row was requested before its company');
     return this.#rows;
   }
 }
@@ -215,12 +215,13 @@ class AskedRows {
 }
 
 /**
- * Loads every row of a company (but for holds beyond `maxHolds`), and counts the company again (`countAgain`). Rows in memory, changed or known not to exist,
- * win over what is stored.
+ * Loads every row of a company, except holds beyond `maxHolds`, and counts the company again (`countAgain`). A row
+ * already in memory, changed or known not to exist, overrides the stored row.
+ *
  * @throws what the store or the row codec throws
  */
-export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows, maxHolds?: number): Promise<void> {
-  if (rows.whole) return;
+export async function loadAllRows(store: KeyValueReads, rows: CompanyRows, maxHolds?: number): Promise<void> {
+  if (rows.allLoaded) return;
   const { companyId } = rows;
   const prefixOfDatasets = datasetPrefix(companyId);
   const prefixOfHolds = holdPrefix(companyId);
@@ -235,19 +236,20 @@ export async function loadWholeCompany(store: KeyValueReads, rows: CompanyRows, 
     fill(rows, KEY_KIND.dataset, restOf(key, prefixOfDatasets, 'dataset key').id(), value);
   for (const { key, value } of holds)
     fill(rows, KEY_KIND.hold, restOf(key, prefixOfHolds, 'hold key').textToEnd(), value);
-  rows.whole = true;
+  rows.allLoaded = true;
   countAgain(rows);
 }
 
 /**
- * Every row of a company, for a caller that only looks, but for holds beyond MAX_LISTED_HOLDS; null if it has none.
+ * Every row of a company except holds beyond MAX_LISTED_HOLDS, for a read-only caller; null if the company has none.
+ *
  * @throws what the store or the row codec throws
  */
 export async function readCompany(store: KeyValueReads, companyId: string): Promise<CompanyRows | null> {
   const [company] = await store.read([companyKey(companyId)]);
   if (company == null) return null;
   const rows = new CompanyRows(companyId);
-  await loadWholeCompany(store, rows, MAX_LISTED_HOLDS);
+  await loadAllRows(store, rows, MAX_LISTED_HOLDS);
   return rows;
 }
 
@@ -255,7 +257,7 @@ function restOf(key: Buffer, prefix: Buffer, what: string): RowReader {
   return new RowReader(key.subarray(prefix.length), what);
 }
 
-/** Nothing is kept of `value`: the codecs copy. */
+/** Keeps no reference to `value`: the codecs copy. */
 function fill(rows: CompanyRows, kind: number, id: string, value: Buffer | null): void {
   switch (kind) {
     case KEY_KIND.company:
@@ -270,14 +272,14 @@ function fill(rows: CompanyRows, kind: number, id: string, value: Buffer | null)
       if (!rows.hasHold(id)) rows.loadHold(id, value === null ? null : decodeHoldRow(value));
       return;
     default:
-      throw new Error(`no row has a key of kind ${kind}`);
+      throw new Error(`unknown kind of row key: ${kind}`);
   }
 }
 
-/** The final row of a company is its only one, so that nothing more of it is ever read. */
+/** The final row of a company is its only row, so nothing else needs to be read. */
 function fillCompany(rows: CompanyRows, value: Buffer | null): void {
   if (rows.hasCompany()) return;
   const company = value === null ? null : decodeCompanyRow(value);
   rows.loadCompany(company);
-  if (company !== null && company.outcome !== 'pending') rows.whole = true;
+  if (company !== null && company.outcome !== 'pending') rows.allLoaded = true;
 }

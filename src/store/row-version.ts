@@ -3,29 +3,32 @@ import { ByteReader } from '../lib/byte-reader.js';
 import type { ByteWriter } from '../lib/byte-writer.js';
 import { CorruptStoreError } from './key-value-store.js';
 
-/** What this release writes, and the only version that it reads. A version is read for one release before it is written. */
+/**
+ * The version that this release writes, and the only one that it reads. A release that reads a version comes before one
+ * that writes it.
+ */
 export const ROW_VERSION = 1;
 
 /**
- * The state was written by a newer release. Nothing is wrong with it, so it must be neither wiped nor guessed at: the
- * partition stops until a release that knows the version runs.
+ * A newer release wrote the state. The state is not broken, so it must be neither deleted nor guessed at. The partition
+ * stops until a release runs that knows the version.
  */
 export class UnknownRowVersionError extends Error {
   override readonly name = 'UnknownRowVersionError';
 
   constructor(
-    /** What has the version, such as `dataset row version` or `dataset status code`. */
+    /** The part that has the version, such as `dataset row version` or `dataset status code`. */
     readonly kind: string,
     readonly version: number,
   ) {
     super(
-      `${kind} ${version} is not known to this release: it was written by a newer one. Run that release or a later ` +
-        `one; the state was left as it is`,
+      `${kind} ${version} is unknown to this release: a newer release wrote it. Run that release or a later ` +
+        `one; the state was left unchanged`,
     );
   }
 }
 
-/** Reads keys and values of the store: malformed bytes there mean that the store is corrupt. */
+/** Reads keys and values of the store. Malformed bytes in them mean that the store is corrupt. */
 export class RowReader extends ByteReader {
   override malformed(fault: string): CorruptStoreError {
     return new CorruptStoreError(`${this.what}: ${fault}`);

@@ -1,13 +1,14 @@
-/** Keeps what cannot be used out of the way: renamed and explained, never deleted. */
+/** Moves a folder that cannot be used out of the way: renames it and writes down the reason. Never deletes it. */
 import { access, rename, writeFile } from 'node:fs/promises';
 import { StoreUnavailableError } from './key-value-store.js';
 
 /**
- * Renames `folder` to `<folder>.set-aside-<time>[-n]` and leaves the reason beside it, in `<new name>.txt`, where the disk takes it.
+ * Renames `folder` to `<folder>.set-aside-<time>[-n]`. Writes the reason next to it, to `<new name>.txt`, if the disk
+ * accepts it.
  *
  * @param now milliseconds since the epoch
  * @returns the new name
- * @throws StoreUnavailableError where the disk refuses
+ * @throws StoreUnavailableError if the disk refuses the renaming
  */
 export async function setAsideFolder(folder: string, why: string, now: number): Promise<string> {
   const stamp = new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
@@ -21,12 +22,12 @@ export async function setAsideFolder(folder: string, why: string, now: number): 
   }
 }
 
-/** A courtesy: the folder is set aside whether a full disk takes this or not, and the caller reports the reason too. */
+/** Optional: a full disk may refuse the file. The folder is set aside anyway, and the caller reports the reason too. */
 async function explain(name: string, why: string): Promise<void> {
   await Promise.allSettled([writeFile(`${name}.txt`, `${why}\n`)]);
 }
 
-/** The folders of one STATE_DIR belong to one process, so nobody takes the name meanwhile. */
+/** One process owns all folders of a STATE_DIR, so no other process takes the name meanwhile. */
 async function firstFree(name: string): Promise<string> {
   for (let n = 1; ; n++) {
     const candidate = n === 1 ? name : `${name}-${n}`;

@@ -1,4 +1,4 @@
-/** What a batch changed, as bytes: for the changelog and for the store alike, encoded once. */
+/** The changes of a batch as bytes, encoded once for both the changelog and the store. */
 import type { ChangeVisitor, CompanyRows } from '../domain/company-rows.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../domain/rows.js';
 import { NO_HEADERS, type Header } from '../lib/record.js';
@@ -19,32 +19,33 @@ import {
 import { MARK, markOf } from './unfinished-index.js';
 import { ORIGIN_KEY, POSITION_KEY, writeCompanyKey, writeDatasetKey, writeHoldKey, writeInfoKey } from './row-keys.js';
 
-/** A changed row, as the changelog's record has it. */
+/** A changed row in the form of its changelog record. */
 export interface StateChange extends KeyChange {
   readonly headers: readonly Header[];
 }
 
 export interface EncodedChanges {
   readonly changes: StateChange[];
-  /** What goes to this store alone: which companies have become unfinished, or have ceased to be. */
+  /** Changes for this store only: companies that became unfinished, or stopped being unfinished. */
   readonly local: readonly KeyChange[];
-  /** Returns each of their keys to the value that it had before (`decodeUndo`). */
+  /** Returns each of those keys to its earlier value (`decodeUndo`). */
   readonly undo: Buffer;
-  /** The origin row that is among the changes; null if it does not change. */
+  /** The origin row among the changes; null if it does not change. */
   readonly origin: OriginRow | null;
 }
 
-/** An origin row that replaces the one that the store has; null if it has none yet. */
+/** An origin row that replaces the stored one; `prior` is null if the store has none yet. */
 export interface OriginChange {
   readonly prior: OriginRow | null;
   readonly now: OriginRow;
 }
 
 /**
- * Every row changed since the last `settle` of its company, the origin row if it changes, and last the position row.
+ * Encodes every row changed since the last `settle` of its company, then the origin row if it changes, and last the
+ * position row.
  *
- * @param priorPosition what the store has; null where it has none yet
- * @param undoBytes a guess at how long the undo will be
+ * @param priorPosition the stored position row; null if the store has none yet
+ * @param undoBytes an estimate of the length of the undo
  */
 export function encodeChanges(
   touched: Iterable<CompanyRows>,
@@ -62,7 +63,9 @@ export function encodeChanges(
   return { changes, local, undo: undo.end(), origin: newOrigin?.now ?? null };
 }
 
-/** A row that was created and deleted within one batch is not written at all: neither store nor changelog ever had it. */
+/**
+ * A row that was created and deleted within one batch is not written at all: neither store nor changelog ever had it.
+ */
 class ChangeEncoder implements ChangeVisitor {
   readonly changes: StateChange[] = [];
   readonly local: KeyChange[] = [];

@@ -1,4 +1,4 @@
-/** What is in a STATE_DIR, how large it is and since when nobody has used it. */
+/** The folders in a STATE_DIR: how large each is, and when it was last used. */
 import { readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifThere } from './files-on-disk.js';
@@ -7,10 +7,10 @@ import { bytesIn } from './state-size.js';
 
 export interface StateFolder {
   readonly path: string;
-  /** Null for one that was set aside. */
+  /** Null for a folder that was set aside. */
   readonly partition: number | null;
   readonly bytes: number;
-  /** When it was last marked as used, or set aside; milliseconds since the epoch. */
+  /** When the folder was last marked as used, or set aside; milliseconds since the epoch. */
   readonly lastUsedMs: number;
 }
 
@@ -18,7 +18,7 @@ export interface StateFolder {
 const SET_ASIDE = /\.set-aside-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?:-\d+)?$/;
 const BEING_REMOVED = '.removed';
 
-/** The folders of partitions and those set aside. What is left of a removal that was cut short is removed. */
+/** The folders of partitions and the folders set aside. Also removes the rest of an interrupted removal. */
 export async function listStateFolders(stateDir: string): Promise<StateFolder[]> {
   const folders: StateFolder[] = [];
   for (const name of await readdir(stateDir)) {
@@ -37,12 +37,12 @@ export async function listStateFolders(stateDir: string): Promise<StateFolder[]>
   return folders;
 }
 
-/** The folder's own time is when it was last seen in use: it outlives the process. */
+/** Sets the folder's own modification time, which says when it was last seen in use. It outlives the process. */
 export async function markUsed(folder: string, now: number): Promise<void> {
   await ifThere(utimes(folder, now / 1000, now / 1000));
 }
 
-/** Renamed first: a folder half removed must not be opened. */
+/** Renames the folder first: a half-removed folder must not be opened. */
 export async function removeStateFolder(folder: string): Promise<void> {
   const doomed = folder + BEING_REMOVED;
   await rename(folder, doomed);

@@ -1,20 +1,20 @@
-/** How much of the disk a STATE_DIR takes. */
+/** The disk space that a STATE_DIR takes. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesOf, ifThere } from './files-on-disk.js';
 import { PARTITION_FOLDER } from './rocks-state-directory.js';
 
 export interface StateSize {
-  /** Partition -> bytes of its folder, also of partitions that run elsewhere by now. */
+  /** Partition -> bytes of its folder. Includes partitions that now run on another instance. */
   readonly partitions: ReadonlyMap<number, number>;
   /** Bytes of the folders that were set aside. */
   readonly setAside: number;
 }
 
-/** Of another name than the folders in use: set-aside-folder.ts gives it. */
+/** Matches the names that set-aside-folder.ts gives; folders in use have other names. */
 const SET_ASIDE = /\.set-aside-/;
 
-/** Files that come and go meanwhile count or not. @throws where the disk cannot be read */
+/** Files that appear or disappear meanwhile may count or not. @throws if the disk cannot be read */
 export async function stateSize(stateDir: string): Promise<StateSize> {
   const partitions = new Map<number, number>();
   let setAside = 0;
@@ -26,7 +26,7 @@ export async function stateSize(stateDir: string): Promise<StateSize> {
   return { partitions, setAside };
 }
 
-/** Of the files in a folder that has no folders in it. */
+/** The bytes of all files in a folder that does not contain folders. */
 export async function bytesIn(folder: string): Promise<number> {
   const names = await namesIn(folder);
   const sizes = await Promise.all(names.map((name) => bytesOf(join(folder, name))));

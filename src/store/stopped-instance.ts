@@ -1,4 +1,4 @@
-/** The state that a stopped instance has left, for someone who only looks: nothing in the folder is changed. */
+/** Reads the state that a stopped instance left. Changes nothing in the folder. */
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,20 +11,20 @@ import { RocksDbStore } from './rocks-db-store.js';
 import { isLockHeld } from './rocks-errors.js';
 import { PARTITION_FOLDER } from './rocks-state-directory.js';
 
-/** The state of one partition as an instance left it. */
+/** The state of one partition as its instance left it. */
 export interface LeftPartition {
   readonly identity: StoreIdentity;
   readonly rows: CommittedRows;
-  /** The instance was killed: of its last batch nobody here knows whether it was committed, so it is left out. */
+  /** The instance was killed. Whether its last batch was committed is unknown here, so the batch is left out. */
   readonly lastBatchLeftOut: boolean;
 }
 
 /**
- * Shows `look` each partition in the folder, in order, until it has seen enough. No instance can start on the folder
- * meanwhile.
+ * Calls `look` for each partition in the folder, in order, until it returns a result. Meanwhile no instance can start
+ * on the folder.
  *
- * @param look returns null to see the next one
- * @returns what `look` returned last; null where no partition was enough
+ * @param look returns null to continue with the next partition
+ * @returns the result of `look`; null if it returned null for every partition
  * @throws StateDirInUseError, StoreUnavailableError, CorruptStoreError, UnknownRowVersionError
  */
 export async function lookIntoStopped<T>(
@@ -51,7 +51,7 @@ async function lookIntoPartition<T>(
   const store = await RocksDbStore.openReadOnly(folder);
   try {
     const [identity, undo] = await store.read([IDENTITY_KEY, UNDO_KEY]);
-    if (identity == null) return null; // begun, and killed before it held anything
+    if (identity == null) return null; // created, and killed before anything was written
     const rows = new CommittedRows(store.snapshot(), undo == null ? [] : decodeUndo(undo));
     return await look({ identity: decodeIdentity(identity), rows, lastBatchLeftOut: undo != null });
   } finally {
@@ -60,8 +60,9 @@ async function lookIntoPartition<T>(
 }
 
 /**
- * Holds the instance's lock without opening what it guards, which would write to it: RocksDB locks the file LOCK in the
- * folder that it opens, and in a folder elsewhere that file can be a link to the instance's.
+ * Holds the instance's lock without opening the store that it protects, because opening would write to it. RocksDB
+ * locks the file LOCK in the folder that it opens. In a temporary folder, that file can be a link to the instance's
+ * file.
  */
 async function holdLock(stateDir: string): Promise<() => Promise<void>> {
   const lockFile = resolve(stateDir, 'instance', 'LOCK');

@@ -1,4 +1,4 @@
-/** STATE_DIR with a time limit for each call, so that a volume that hangs shows as an error and not as silence. */
+/** STATE_DIR with a time limit for each call: a volume that hangs causes an error instead of silence. */
 import type { Clock } from '../lib/clock.js';
 import { CALL_DEADLINE_MS, CallDeadline, OPEN_DEADLINE_MS } from './call-deadline.js';
 import type {
@@ -11,8 +11,8 @@ import type {
 } from './key-value-store.js';
 
 /**
- * The directory below keeps the order of a folder's users, however long one takes. A user that this has given up is
- * still in that order until its call has ended, so that a folder never has two users.
+ * The directory underneath keeps the order of a folder's users, however long one takes. A call that this class has
+ * stopped waiting for stays in that order until it returns. So a folder never has two users.
  */
 export class TimedStateDirectory implements StateDirectory {
   readonly #deadlines = new Map<number, CallDeadline>();
@@ -22,7 +22,7 @@ export class TimedStateDirectory implements StateDirectory {
     private readonly clock: Clock,
   ) {}
 
-  /** As that of a CallDeadline, of all partitions. */
+  /** The longest call in progress of all partitions, as in CallDeadline. */
   get longestMs(): number {
     return [...this.#deadlines.values()].reduce((longest, { longestMs }) => Math.max(longest, longestMs), 0);
   }
@@ -35,15 +35,15 @@ export class TimedStateDirectory implements StateDirectory {
       const store = await deadline.within(OPEN_DEADLINE_MS, `opening ${nameOf(partition)}`, open);
       return new TimedStore(store, deadline, nameOf(partition));
     } catch (error) {
-      // Opened after all, it has no user any more.
+      // If the store opens later anyway, it has no user any more.
       opening?.then((store) => store.close()).catch(() => undefined);
       throw error;
     }
   }
 
   setAside(partition: number, why: string, store?: KeyValueStore): Promise<void> {
-    const own = store instanceof TimedStore ? store.store : store;
-    const setAside = () => this.directory.setAside(partition, why, own);
+    const inner = store instanceof TimedStore ? store.store : store;
+    const setAside = () => this.directory.setAside(partition, why, inner);
     return this.#deadlineOf(partition).within(OPEN_DEADLINE_MS, `renaming ${nameOf(partition)}`, setAside);
   }
 
@@ -93,7 +93,7 @@ class TimedStore extends TimedReads<KeyValueStore> implements KeyValueStore {
     return new TimedSnapshot(this.store.snapshot(), this.deadline, this.name);
   }
 
-  /** Closing begins in any case, so that the folder is free once a call that hangs has ended. */
+  /** Starts closing in any case: the folder becomes free when a call that hangs has returned. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -101,7 +101,7 @@ class TimedStore extends TimedReads<KeyValueStore> implements KeyValueStore {
 
   #close(): Promise<void> {
     const closing = this.store.close();
-    closing.catch(() => undefined); // Nobody may wait for it.
+    closing.catch(() => undefined); // Avoids an unhandled rejection: the caller may have stopped waiting.
     return this.deadline.within(OPEN_DEADLINE_MS, `closing ${this.name}`, () => closing);
   }
 }
@@ -116,11 +116,11 @@ class TimedSnapshot extends TimedReads<StoreSnapshot> implements StoreSnapshot {
         yield next.value;
       }
     } finally {
-      pairs.return?.().catch(() => undefined); // A call that hangs need not be waited for.
+      pairs.return?.().catch(() => undefined); // Does not wait for a call that hangs.
     }
   }
 
-  /** As that of the store, closing begins in any case. */
+  /** As for the store, starts closing in any case. */
   close(): Promise<void> {
     const closing = this.store.close();
     closing.catch(() => undefined);

@@ -1,4 +1,4 @@
-/** The unfinished companies of a partition, found by their marks. */
+/** Finds the unfinished companies of a partition by their marks. */
 import type { PendingCompany } from '../domain/rows.js';
 import { isPendingCompany } from './company-row-codec.js';
 import type { CommittedRows } from './committed-rows.js';
@@ -10,11 +10,11 @@ import { COMPANY_PREFIX, parseRowKey } from './row-keys.js';
 import { companyKeyOf, MARK, markOf, UNFINISHED_PREFIX } from './unfinished-index.js';
 
 /**
- * The company rows of some unfinished companies, in the order of their keys, of a store that a batch may be written to
- * next. It does not look at the many that are finished.
+ * Pages of the company rows of unfinished companies, in key order, for a store to which a batch may be written next.
+ * Does not read the many finished companies.
  *
- * A folder that an older release began lacks the marks of some companies. Its company rows are all looked at once: every
- * page that is read writes the marks that may be missing, and the last one notes that none is.
+ * A folder that an older release created lacks some marks. Then all of its company rows are read once. Each page writes
+ * the marks that may be missing, and the last page records that all exist.
  */
 export class UnfinishedPages {
   #allMarked: boolean | null = null;
@@ -22,9 +22,9 @@ export class UnfinishedPages {
   constructor(private readonly store: Pick<PartitionStore, 'read' | 'page' | 'writeLocal'>) {}
 
   /**
-   * @param after the key of the last company row of the page before; null for the first page
-   * @param limit rows looked at
-   * @returns company rows, of finished companies too, and whether the page is the last
+   * @param after the key of the last company row of the previous page; null for the first page
+   * @param limit the number of rows to read
+   * @returns company rows, which may include finished companies, and whether the page is the last
    * @throws what the store or the row codec throws
    */
   async page(after: Buffer | null, limit: number): Promise<{ readonly rows: Pair[]; readonly last: boolean }> {
@@ -56,11 +56,12 @@ export class UnfinishedPages {
   }
 }
 
-/** Company rows read at a time: about a millisecond of work. */
+/** Company rows in each read: about a millisecond of work. */
 const READ_ROWS = 500;
 
 /**
- * Shows `look` every unfinished company, a few at a time, until it has shown `limit` or `enough` says so.
+ * Calls `look` for every unfinished company, a few at a time, until it has shown `limit` or `enough` returns true.
+ *
  * @returns whether all were shown
  */
 export async function visitUnfinished(

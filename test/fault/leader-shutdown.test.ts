@@ -13,7 +13,7 @@ import { NO_HEADERS } from '../../src/lib/record.js';
 import { systemClock } from '../../src/lib/system-clock.js';
 import type { PipelineContext } from '../../src/pipeline/context.js';
 import { HangingTransactionError } from '../../src/pipeline/errors.js';
-import { fence, mustBeWhole } from '../../src/pipeline/fence.js';
+import { fence, mustHaveNothingOpen } from '../../src/pipeline/fence.js';
 import type { TransactionalProducer } from '../../src/pipeline/ports.js';
 import type { Cluster } from '../../testkit/cluster/cluster.js';
 import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
@@ -120,7 +120,7 @@ async function own(context: PipelineContext, partition: number, over: AbortSigna
         return acknowledged;
       }
       for (; !over.aborted; offset++) {
-        if (producer.lostConnection()) await mustBeWhole(context, partition, producer);
+        if (producer.lostConnection()) await mustHaveNothingOpen(context, partition, producer);
         const name = `${partition}/${offset}`;
         const topics = announces(name) ? [changelog, synchronized] : [changelog];
         const to = topics.map((topic) => ({ topic, partition }));

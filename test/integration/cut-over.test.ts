@@ -74,7 +74,7 @@ describe('companies seed', () => {
     expect(await announcedCompanies(deployment)).toEqual(['announced before', 'not in the list']);
     expect(await deadLetterCodes(deployment)).toHaveLength(1);
     const { stdout } = await command(['explain', 'waiting']);
-    expect(stdout).toMatch(/^waiting: announced by another system, as was said at .* by record \d\/\d+: it is not/);
+    expect(stdout).toMatch(/^waiting: announced by another system, reported at .* by record \d\/\d+: it is not/);
   });
 
   test('of a list with a line that is no id, nothing is sent', async () => {

@@ -44,7 +44,7 @@ test('of a file with a line that is no event, nothing is sent', async () => {
   const { exitCode, stdout } = await send(file);
 
   expect(exitCode).toBe(1);
-  expect(stdout).toMatch(/^line 3: payload: expected .*\nline 4: no JSON: .*\nnothing was sent: /);
+  expect(stdout).toMatch(/^line 3: payload: expected .*\nline 4: not JSON: .*\nnothing was sent: /);
   const { stdout: explained } = await runCommand(['explain', 'initech'], deployment.environment);
   expect(explained).toMatch(/no record/);
 });

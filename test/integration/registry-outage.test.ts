@@ -55,7 +55,7 @@ const moods: readonly (readonly [RegistryMood, RegExp])[] = [
   ['hanging', /does not answer/],
   ['broken', /with 500: Error in the backend datastore/],
   ['a-web-page', /with 200/],
-  ['forgetful', /denies ids? \d+.*nothing is taken for poison/],
+  ['forgetful', /denies ids? \d+.*no record counts as bad/],
 ];
 
 describe('in the middle', () => {

@@ -234,7 +234,7 @@ test('a STATE_DIR with state of another application is refused and left as it is
   const { stateDir } = first;
   const other = await deploy(cluster);
 
-  const expected = `${stateDir} holds state of ${former.applicationId}, and this is ${other.environment['APPLICATION_ID']}`;
+  const expected = `${stateDir} holds state of ${former.applicationId}, but APPLICATION_ID is ${other.environment['APPLICATION_ID']}`;
   expect(await refusal(processors.start(other, { stateDir }))).toContain(expected);
   expect(await failuresOf(other, stateDir)).toEqual([expect.stringContaining(`state folder: ${expected}`)]);
   expect(readdirSync(stateDir).filter((name) => name.includes('set-aside'))).toEqual([]);

@@ -29,7 +29,7 @@ test('a branch that the code does not know is refused at the start', () => {
   const schema = syncEventSchema();
   branches(schema).push({ type: 'record', name: 'CompanyArchived', fields: [] });
   expect(() => new SyncEventSchema(schema)).toThrow(
-    'nothing is made of record companysync.CompanyArchived: it has no shape',
+    'record companysync.CompanyArchived has no shape, so it cannot be read',
   );
 });
 

@@ -282,7 +282,7 @@ describe('costs its own records alone', () => {
 
     const unknown = await decodeWritten(writer, eventValue(value as object));
     expect(unknown).toMatchObject({ code: 'undecodable', heldCompanyId: 'company-1' });
-    expect(unknown).toHaveProperty('message', expect.stringContaining('a kind that this version does not know'));
+    expect(unknown).toHaveProperty('message', expect.stringContaining('a kind unknown to this version'));
     expect(payloadOf(await decodeWritten(writer, statusValue()))).toEqual(READ);
   });
 

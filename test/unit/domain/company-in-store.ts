@@ -62,7 +62,7 @@ export class CompanyInStore {
     rows.loadInfo(this.stored.info.get('') ?? null);
     for (const [id, row] of this.stored.datasets) rows.loadDataset(id, row);
     for (const [id, row] of this.stored.holds) rows.loadHold(id, row);
-    rows.whole = true;
+    rows.allLoaded = true;
     countAgain(rows);
     return rows;
   }
@@ -86,7 +86,7 @@ export class CompanyInStore {
   recount(): void {
     this.#loadCompany();
     if (this.company?.outcome === 'pending') {
-      this.#loadWhole();
+      this.#loadAllRows();
       if (dueFirst(this.#rows) === 'overdue') this.#announceOverdue();
       else this.#rows.setCompany({ ...this.company });
       this.settle();
@@ -147,12 +147,12 @@ export class CompanyInStore {
     });
   }
 
-  #loadWhole(): void {
+  #loadAllRows(): void {
     const { info, datasets, holds } = this.stored;
     this.#rows.loadInfo(info.get('') ?? null);
     for (const [id, row] of datasets) this.#rows.loadDataset(id, row);
     for (const [id, row] of holds) this.#rows.loadHold(id, row);
-    this.#rows.whole = true;
+    this.#rows.allLoaded = true;
     countAgain(this.#rows);
   }
 
@@ -172,8 +172,8 @@ export class CompanyInStore {
     const event = eventOf(record, this.context);
     const policy = policyFor(record.timestamp, this.context.allDatasetsFrom, record.clientSetting ?? undefined);
     let outcome = this.#transition(event, policy);
-    if (outcome.kind === 'needs-whole-company') {
-      this.#loadWhole();
+    if (outcome.kind === 'needs-all-rows') {
+      this.#loadAllRows();
       outcome = this.#transition(event, policy);
     }
     if (outcome.kind === 'overdue') {
@@ -181,7 +181,7 @@ export class CompanyInStore {
       outcome = this.#transition(event, policy);
     }
     switch (outcome.kind) {
-      case 'needs-whole-company':
+      case 'needs-all-rows':
       case 'overdue':
         throw new Error('what the rules asked for was done and they ask for it again');
       case 'beyond-limit':
@@ -189,7 +189,7 @@ export class CompanyInStore {
         this.#hold(record, outcome.code);
         return;
       case 'completed':
-        this.#loadWhole();
+        this.#loadAllRows();
         this.announcements.push(published(announce(this.#rows, event, outcome.policy), this.context));
         return;
       case 'applied':
@@ -210,7 +210,7 @@ export class CompanyInStore {
 
   #hold(record: HistoryRecord, code: PoisonCode): void {
     const holdId = `${this.context.partition}/${record.offset}`;
-    if (dueFirst(this.#rows) === 'needs-whole-company') this.#loadWhole();
+    if (dueFirst(this.#rows) === 'needs-all-rows') this.#loadAllRows();
     if (dueFirst(this.#rows) === 'overdue') this.#announceOverdue();
     this.#rows.loadHold(holdId, this.stored.holds.get(holdId) ?? null);
     const held = hold(this.#rows, holdId, code, record.timestamp);

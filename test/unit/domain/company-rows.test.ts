@@ -44,7 +44,7 @@ describe('a row that was not loaded', () => {
 
   test('does not exist where all rows were loaded', () => {
     const rows = loadedRows();
-    rows.whole = true;
+    rows.allLoaded = true;
     expect([rows.info, rows.dataset('a'), rows.hold('0/1')]).toEqual([null, null, null]);
     expect([rows.hasInfo(), rows.hasDataset('a'), rows.hasHold('0/1')]).toEqual([true, true, true]);
   });
@@ -52,7 +52,7 @@ describe('a row that was not loaded', () => {
   test('does not exist where there is no company row', () => {
     const rows = new CompanyRows('company');
     rows.loadCompany(null);
-    expect([rows.whole, rows.info, rows.dataset('a')]).toEqual([true, null, null]);
+    expect([rows.allLoaded, rows.info, rows.dataset('a')]).toEqual([true, null, null]);
   });
 });
 
@@ -112,7 +112,7 @@ test('rows that do not exist are not among all rows', () => {
   rows.loadDataset('a', null);
   rows.loadDataset('b', DATASET);
   rows.loadHold('0/1', null);
-  rows.whole = true;
+  rows.allLoaded = true;
   expect(rows.datasets()).toEqual([['b', DATASET]]);
   expect(rows.holds()).toEqual([]);
 });
@@ -122,7 +122,7 @@ test('a company reduced to its final row lets go of all others, and of their mem
   rows.loadInfo(INFO);
   rows.loadDataset('a', DATASET);
   rows.loadHold('0/1', HOLD);
-  rows.whole = true;
+  rows.allLoaded = true;
   rows.reduceTo(FINAL);
   expect(changesOf(rows)).toEqual([
     ['company', NEW_COMPANY, FINAL],

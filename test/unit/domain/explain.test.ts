@@ -40,7 +40,7 @@ test('a company that an older release left waiting for a word that it did not kn
   company.settle();
   const waiting = explain(company.storedRows(), { asOf, policy: 'ALL_DATASETS' });
   expect(waiting.notes).toEqual([
-    'the status word "RoutingError, which is not known" is not known, so its datasets count as in progress',
+    'the status word "RoutingError, which is not known" is unknown, so its datasets count as in progress',
   ]);
   company.changeRelease('new');
   const due = explain(company.storedRows(), { asOf, policy: 'ALL_DATASETS' });
@@ -49,7 +49,7 @@ test('a company that an older release left waiting for a word that it did not kn
     [],
     { datasets: 2, unfinished: 0, complete: 1, failed: 1, ended: 0 },
   ]);
-  expect(due.sentence).toContain('a status word that the release before did not know');
+  expect(due.sentence).toContain('the previous release did not know a status word');
 });
 
 describe('the verdict on a company that', () => {
@@ -65,14 +65,14 @@ describe('the verdict on a company that', () => {
   test('was deleted', () => {
     expect(verdict(manifest('l', 'c', ['a']), deleted())).toEqual([
       'deleted',
-      `deleted at ${SINCE} by record 3/1: nothing of it will ever be announced`,
+      `deleted at ${SINCE} by record 3/1: it will never be announced`,
     ]);
   });
 
   test('was announced elsewhere', () => {
     expect(verdict(manifest('l', 'c', ['a']), poison(), announcedElsewhere())).toEqual([
       'announced-elsewhere',
-      `announced by another system, as was said at ${SINCE} by record 3/2: it is not announced here`,
+      `announced by another system, reported at ${SINCE} by record 3/2: it is not announced here`,
     ]);
   });
 
@@ -101,8 +101,7 @@ describe('the verdict on a company that', () => {
     const explanation = explained('ALL_DATASETS', status('a', 'Complete'));
     expect(explanation).toMatchObject({
       verdict: 'no-manifest',
-      sentence:
-        'no manifest was seen yet, so that nothing says which datasets to wait for; 1 dataset already had a status',
+      sentence: 'no manifest was seen yet, so the datasets to wait for are unknown; 1 dataset already had a status',
       counts: { datasets: 0 },
       early: [{ datasetId: 'a', latest: { status: 'Complete', offset: 0, since: SINCE } }],
       notes: ['1 dataset named by no manifest has a status, which counts once a manifest names it'],
@@ -143,7 +142,7 @@ describe('the verdict on a company that', () => {
   test('has links without datasets', () => {
     expect(verdict(manifest('l', 'c', []))).toEqual([
       'no-datasets',
-      'its links name no datasets, and that alone announces nothing',
+      'its links name no datasets, so there is nothing to announce',
     ]);
   });
 
@@ -188,7 +187,7 @@ describe('a held company', () => {
   test('is said to wait for other things also', () => {
     expect(verdict(poison('key-mismatch'), poison(), manifest('l', 'c', ['a']))).toEqual([
       'held',
-      'held: record 3/0 has another companyId than its key, and so for 1 more record; also, ' +
+      'held: record 3/0 has another companyId than its key, and 1 more record holds it; also, ' +
         `waiting for 1 of 1 dataset on 1 connection: invoices Queued since ${SINCE}`,
     ]);
     expect(verdict(poison())[1]).toMatch(/also, no manifest was seen yet/);

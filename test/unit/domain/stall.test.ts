@@ -71,9 +71,9 @@ test('a stall is reported once, and again only after progress', () => {
   const rows = newCompany();
   take(rows, manifest('l', ['a'], true));
   reportStall(rows);
-  expect(() => reportStall(rows)).toThrow('no stall that is not reported yet');
+  expect(() => reportStall(rows)).toThrow('no unreported stall');
   hold(rows, '0/1', 'undecodable', FIRST_RECORD_AT + HOUR_MS); // poison is no progress
-  expect(() => reportStall(rows)).toThrow('no stall that is not reported yet');
+  expect(() => reportStall(rows)).toThrow('no unreported stall');
   take(rows, { kind: 'status', datasetId: 'a', status: 'Fetching', trigger: 'LINK', revision: null });
   expect(reportStall(rows).heldBy).toEqual(['0/1']);
 });

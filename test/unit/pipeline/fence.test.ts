@@ -1,7 +1,7 @@
 /** What the brokers left open of the last transaction: found, and ended as the coordinator had decided. */
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, HangingTransactionError, StaleViewError } from '../../../src/pipeline/errors.js';
-import { fence, mustBeWhole, mustLookWhole } from '../../../src/pipeline/fence.js';
+import { fence, mustHaveNothingOpen, mustSeeNothingOpen } from '../../../src/pipeline/fence.js';
 import type { KnownCommit, LogBounds, TransactionOutcome, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
@@ -233,19 +233,19 @@ test('what is open after its end was repeated stops the partition', async () => 
 test('an owner that has lost a connection goes on only where nothing is open', async () => {
   const { context, result } = await fenced({ outcomes: ['commit'] });
   const producer = result as TransactionalProducer;
-  await expect(mustBeWhole(context, PARTITION, producer)).resolves.toBeUndefined();
+  await expect(mustHaveNothingOpen(context, PARTITION, producer)).resolves.toBeUndefined();
   const { context: open } = await fenced({ outcomes: [null], open: [TOPICS.changelog] });
-  await expect(mustBeWhole(open, PARTITION, producer)).rejects.toThrow(BrokerError);
+  await expect(mustHaveNothingOpen(open, PARTITION, producer)).rejects.toThrow(BrokerError);
 });
 
 test('an owner whose last commit is long ago looks for what is open, and believes the leaders', async () => {
   const { context, result } = await fenced({ outcomes: ['commit'] });
   const producer = result as TransactionalProducer;
   const { context: few } = await fenced({ outcomes: ['commit'], isToldByFew: true });
-  await expect(mustLookWhole(few, PARTITION, producer)).resolves.toBeUndefined();
-  await expect(mustLookWhole(context, PARTITION, producer)).resolves.toBeUndefined();
+  await expect(mustSeeNothingOpen(few, PARTITION, producer)).resolves.toBeUndefined();
+  await expect(mustSeeNothingOpen(context, PARTITION, producer)).resolves.toBeUndefined();
   const { context: open } = await fenced({ outcomes: [null], open: [TOPICS.changelog] });
-  await expect(mustLookWhole(open, PARTITION, producer)).rejects.toThrow(BrokerError);
+  await expect(mustSeeNothingOpen(open, PARTITION, producer)).rejects.toThrow(BrokerError);
 });
 
 test("another deployment's open transaction in a topic that both write to is left alone", async () => {

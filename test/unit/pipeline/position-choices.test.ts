@@ -97,7 +97,7 @@ test.each<[Positions, string, [target: string, offset: number | null][], RegExp]
     /Up to 3 records below the group's present offset are read/,
   ],
   // The state may be behind because the changelog has lost records: what they had announced is announced again.
-  [withState(4, 7, 0, 9), 'offset differs', [['state', 4]], /^If somebody has set.*Else .*announced again/],
+  [withState(4, 7, 0, 9), 'offset differs', [['state', 4]], /^If an operator has set.*Otherwise .*announced again/],
   [withState(7, 4, 7, 9), 'offset differs', [['state', 7]], /^Nothing is lost, and nothing is announced twice\.$/],
   [
     withState(4, 4, 6, 9),
@@ -193,7 +193,7 @@ describe('an input that has lost consumed records', () => {
       const recreated = { ...withState(40, 40, 0, end), inputRecreated: true, inputLostFrom: 5 };
       expect(judgePositions(recreated).verdict).toBe('input recreated');
       expect(() => startOffset(recreated)).toThrow(/not the topic that the state was built from/);
-      expect(() => startOffset(recreated)).not.toThrow(/has lost what was consumed/);
+      expect(() => startOffset(recreated)).not.toThrow(/has lost the consumed records/);
     }
   });
 

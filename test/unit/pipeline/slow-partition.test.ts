@@ -229,6 +229,7 @@ test('errors before the transaction begins leave its size alone', async () => {
 /** Each record is the manifest of another company, with ten datasets, and has a date, for what has none is dated later. */
 function manifests(kafka: SlowKafka): void {
   const timestamp = Date.UTC(2024, 0);
+  kafka.now = timestamp; // A date in the future would be replaced, too.
   const datasets = Array.from({ length: 10 }, (_, i) => ({ datasetId: `d${i}`, dataType: 'invoices' }));
   kafka.decodeOne = ({ offset }) => ({
     ...{ companyId: `c${offset}`, clientId: 'client', offset, timestamp, repairs: [] },

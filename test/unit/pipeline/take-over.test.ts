@@ -494,7 +494,7 @@ describe('another owner that writes while a partition is taken over', () => {
       proof: { changelogEnd: 20, committed: at(10) },
     });
     await expect(outcome).rejects.toThrow(StaleViewError);
-    await expect(outcome).rejects.toThrow('somebody else has written to changelog/3 up to offset 25');
+    await expect(outcome).rejects.toThrow('another owner has written to changelog/3 up to offset 25');
     expect([unreleased.size, setAside]).toEqual([0, []]);
   });
 
@@ -595,7 +595,9 @@ test('an input that has lost consumed records and then grown past them stops the
     ...{ ...FOLLOWED, changelog, input, endOfEpoch: 8, provedChangelog: logUpTo(22, LOG_5) },
     proof: { changelogEnd: 20, committed: { offset: 10, leaderEpoch: 5 } },
   });
-  await expect(outcome).rejects.toThrow(/input lost records.*has lost what was consumed from 8 on.*--to state/);
+  await expect(outcome).rejects.toThrow(
+    /input lost records.*has lost the consumed records from offset 8 on.*--to state/,
+  );
   expect(asked).toContain('prove');
 });
 
@@ -620,7 +622,7 @@ test('nothing is written to be aborted if a commit turns out to be open in the c
     ...{ folder: AT_10, changelog: logUpTo(18), input: logUpTo(15), committed: 10 },
     later: { ...logUpTo(18), highWatermark: 20 },
   });
-  await expect(outcome).rejects.toThrow('the last transaction is open still');
+  await expect(outcome).rejects.toThrow('the last transaction is still open');
   expect(asked).not.toContain('prove');
 });
 

@@ -38,18 +38,18 @@ test('headers are texts of the record', () => {
 });
 
 test.each([
-  ['', 'no JSON'],
+  ['', 'not JSON'],
   ['[]', 'expected an object'],
   ['{"companyId":"c","clientId":"a"}', 'payload: expected'],
   ['{"companyId":"c","clientId":"a","payload":{"Nope":{}}}', 'payload: Nope is not one of LinkSyncQueued'],
-  ['{"companyId":"c","clientId":3,"payload":{"CompanyDeleted":{}}}', 'clientId: 3 is no string'],
+  ['{"companyId":"c","clientId":3,"payload":{"CompanyDeleted":{}}}', 'clientId: 3 is not a value of type string'],
   ['{"clientId":"a","payload":{"CompanyDeleted":{}}}', 'companyId: is missing, expected string'],
   ['{"companyId":"c","clientId":"a","payload":{"CompanyDeleted":{}},"extra":1}', 'the event: has no field extra'],
   ['{"companyId":"c","clientId":"a","payload":{"CompanyDeleted":{}},"headers":{"a":1}}', 'headers.a: expected a text'],
   [
     '{"companyId":"c","clientId":"a","payload":{"DatasetStatusChanged":{"datasetId":"d","connectionId":"x",' +
       '"dataType":"t","status":"Complete","trigger":"LINKED"}}}',
-    'payload.DatasetStatusChanged.trigger: "LINKED" is no SyncTrigger (LINK, REFRESH, UNKNOWN)',
+    'payload.DatasetStatusChanged.trigger: "LINKED" is not a value of type SyncTrigger (LINK, REFRESH, UNKNOWN)',
   ],
 ])('%j is refused', (line, fault) => {
   expect(() => json.recordOf(line)).toThrow(MalformedLineError);

@@ -72,10 +72,10 @@ test('what is of another partition, set aside, or cannot be read is not held', a
 test.each([
   [
     { clusterId: 'mirror' },
-    /of the Kafka cluster mirror, and KAFKA_BROKERS lead to the cluster c\..*"Failover to a mirrored cluster"/,
+    /of the Kafka cluster mirror, but KAFKA_BROKERS lead to the cluster c\..*"Failover to a mirrored cluster"/,
   ],
-  [{ applicationId: 'another' }, /state of another, and this is/],
-  [{ topic: 'another-topic' }, /input topic another-topic, and TOPIC_SYNC_EVENTS is/],
+  [{ applicationId: 'another' }, /state of another, but APPLICATION_ID is/],
+  [{ topic: 'another-topic' }, /input topic another-topic, but TOPIC_SYNC_EVENTS is/],
 ])('state of %j is refused, with both names, and left as it is', async (difference, message) => {
   const other = { ...owner, ...difference };
   await leave(0, 10, other);
@@ -100,7 +100,7 @@ test('the state of a shadow keeps its deployment away, and the other way round, 
   await leave(8, 10, shadow);
   const refused = readHeldState(folder(), owner, volume);
   await expect(refused).rejects.toThrow(StateDirOfOtherError);
-  await expect(refused).rejects.toThrow(`holds state of ${SHADOW}, and this is ${applicationId}`);
+  await expect(refused).rejects.toThrow(`holds state of ${SHADOW}, but APPLICATION_ID is ${applicationId}`);
   expect(await readHeldState(folder(), shadow, volume)).toEqual(new Map([[8, 10]]));
   await leave(9, 10);
   await expect(readHeldState(folder(), shadow, volume)).rejects.toThrow(StateDirOfOtherError);

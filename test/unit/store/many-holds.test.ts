@@ -25,7 +25,7 @@ test('of 100,000 holds 5,000 are read and listed, and all are counted', async ()
   const asOf = { topic: 't', partition: 0, offset: 1 };
   const { holds, sentence, notes } = explain(read, { asOf, policy: 'ALL_DATASETS' });
   expect(holds).toHaveLength(MAX_LISTED_HOLDS);
-  expect(sentence).toMatch(/^held: record 0\/0 could not be decoded, and so for 99999 more records/);
+  expect(sentence).toMatch(/^held: record 0\/0 could not be decoded, and 99999 more records hold it/);
   expect(notes).toContain('100000 records hold it, of which 5000 are listed');
   await committed.close();
   await store.close();

@@ -127,11 +127,11 @@ test('a corrupt folder is set aside', async () => {
 test('a folder that does not say whose it is, or whose own words make no sense, is set aside', async () => {
   await leaveStore();
   await overwrite('Midentity', null);
-  expect((await opened()).setAside).toEqual([expect.stringContaining('whose state')]);
+  expect((await opened()).setAside).toEqual([expect.stringContaining('to which deployment')]);
   await overwrite('Mposition', Buffer.of(1));
   expect((await opened()).setAside).toEqual([expect.stringContaining('cut short')]);
   await overwrite('Mposition', null);
-  expect((await opened()).setAside).toEqual([expect.stringContaining('up to where')]);
+  expect((await opened()).setAside).toEqual([expect.stringContaining('up to which changelog offset')]);
 });
 
 test.each(['Midentity', 'Mposition', 'Mundo'])('%s of a later release is refused, and nothing touched', async (key) => {

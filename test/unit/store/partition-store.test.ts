@@ -173,7 +173,7 @@ test('after a failed write nothing is written any more: what it did is not known
   failing.error = new StoreUnavailableError('disk full');
   await expect(store.replay([record('a', '1')], 1)).rejects.toThrow('disk full');
   failing.error = null;
-  await expect(store.replay([record('a', '1')], 1)).rejects.toThrow('open the store again');
+  await expect(store.replay([record('a', '1')], 1)).rejects.toThrow('must be opened again');
   await store.close();
   expect(readdirSync(live())).toEqual([`partition-${PARTITION}`]);
 });

@@ -114,7 +114,7 @@ test('a closed store refuses', async () => {
 test('a folder that is open already is unavailable, not corrupt', async () => {
   const store = await RocksDbStore.open(folder());
   await expect(RocksDbStore.open(folder())).rejects.toThrow(StoreUnavailableError);
-  await expect(RocksDbStore.open(folder())).rejects.toThrow('open elsewhere');
+  await expect(RocksDbStore.open(folder())).rejects.toThrow('has it open');
   await store.close();
 });
 

@@ -5,7 +5,7 @@ import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/doma
 import { CompanyCache } from '../../../src/store/company-cache.js';
 import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import type { KeyValueReads } from '../../../src/store/key-value-store.js';
-import { loadWholeCompany, RowLoad } from '../../../src/store/row-loading.js';
+import { loadAllRows, RowLoad } from '../../../src/store/row-loading.js';
 import { parseRowKey } from '../../../src/store/row-keys.js';
 import { encodeChanges } from '../../../src/store/state-changes.js';
 
@@ -99,7 +99,7 @@ test('what was read is what the rules find', async () => {
   expect(rows.dataset('1')).toEqual(dataset);
   expect(rows.dataset('2')).toBeNull();
   expect(rows.hold('0/7')).toEqual(holdRow);
-  expect(rows.whole).toBe(false);
+  expect(rows.allLoaded).toBe(false);
 });
 
 test('what is in memory is not read again, and nothing to read is no read', async () => {
@@ -142,7 +142,7 @@ test('a company that is not stored has nothing that would ever be read', async (
   const load = new RowLoad(cache, new CountedCompanies(null));
   const rows = load.want(event('new', status('1')));
   await load.run(store);
-  expect(rows.whole).toBe(true);
+  expect(rows.allLoaded).toBe(true);
   expect(rows.dataset('never named')).toBeNull();
   const next = new RowLoad(cache, new CountedCompanies(null));
   next.want(event('new', manifest('1', '2')));
@@ -193,8 +193,8 @@ describe('a whole company', () => {
       });
     for (const companyId of ['a', 'ab', '0f8fad5b-d9cb-469f-a165-70867728950e']) {
       const rows = new CompanyRows(companyId);
-      await loadWholeCompany(store, rows);
-      expect(rows.whole).toBe(true);
+      await loadAllRows(store, rows);
+      expect(rows.allLoaded).toBe(true);
       expect(rows.datasets()).toEqual([
         [`${companyId} 1`, dataset],
         [`${companyId} 2`, dataset],
@@ -222,7 +222,7 @@ describe('a whole company', () => {
     rows.setDataset('changed', { ...dataset, status: 'Complete' });
     rows.setDataset('removed', null);
     rows.setHold('lifted', null);
-    await loadWholeCompany(store, rows);
+    await loadAllRows(store, rows);
     expect(rows.company).toMatchObject({ named: 9 });
     expect(rows.datasets().map(([id, row]) => [id, row.status])).toEqual([
       ['changed', 'Complete'],
@@ -234,8 +234,8 @@ describe('a whole company', () => {
   test('is read once', async () => {
     const store = new FakeStore();
     const rows = new CompanyRows('a');
-    await loadWholeCompany(store, rows);
-    await loadWholeCompany(store, rows);
+    await loadAllRows(store, rows);
+    await loadAllRows(store, rows);
     expect(store.reads).toHaveLength(1);
   });
 });

@@ -202,7 +202,7 @@ describe('a batch that cannot be read', () => {
     expect(offsetsOf(await reader.next(10))).toEqual([0, 1, 2]);
     const error = await reader.next(10).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UnreadableBatchError);
-    expect(error).toMatchObject({ at: AT, firstOffset: 3, nextOffset: 5 });
+    expect(error).toMatchObject({ log: AT, firstOffset: 3, nextOffset: 5 });
     expect((error as Error).message).toMatch(
       /batch of t\/0 at offsets 3 to 4 cannot be read: its checksum.* read on at 5/,
     );
