@@ -20,12 +20,15 @@ import { printToStandardError } from './print.js';
 import { readPartitions } from './read-partitions.js';
 import { RepairAttempts, repairsHeaders, type RecordId } from './repair-attempts.js';
 import { newestSchemas, syncEventJson } from './schemas.js';
+import { HOUR_MS, MINUTE_MS } from '../lib/time-units.js';
 
 const DECODED_AT_ONCE = 1_000;
 /** Of each dead letter, only its id, company and attempts are kept. */
 const MAX_LETTERS = 1_000_000;
+/** For the registry to give the schemas of one piece. */
+const DECODE_TIMEOUT_MS = MINUTE_MS;
 /** By how much the clocks of those who write may differ. */
-const CLOCK_SKEW_MS = 3_600_000;
+const CLOCK_SKEW_MS = HOUR_MS;
 /** Whose repair goes where another key says. */
 const KEYS_OF_OTHERS: readonly string[] = ['missing-key', 'key-mismatch'];
 
@@ -226,7 +229,7 @@ export class DeadLetterDesk {
     const events: (InputEvent | string)[] = [];
     for (let from = 0; from < records.length; from += DECODED_AT_ONCE) {
       const piece = records.slice(from, from + DECODED_AT_ONCE).map((record) => ({ ...record, headers: NO_HEADERS }));
-      for (const decoded of await decoder.decodeBatch(piece, AbortSignal.timeout(60_000)))
+      for (const decoded of await decoder.decodeBatch(piece, AbortSignal.timeout(DECODE_TIMEOUT_MS)))
         events.push(isPoison(decoded) ? `${decoded.code}: ${decoded.message.split(';')[0] ?? ''}` : decoded);
     }
     return events;

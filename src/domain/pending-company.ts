@@ -2,8 +2,8 @@
 import type { TimestampMs } from './events.js';
 import { isDate } from './policy.js';
 import type { PendingCompany } from './rows.js';
+import { HOUR_MS } from '../lib/time-units.js';
 
-export const HOUR_MS = 3_600_000;
 /** The hour of a record timestamp that is not a date. */
 export const UNKNOWN_HOUR = 0;
 

@@ -19,13 +19,14 @@ import type {
   RestoreProgress,
 } from '../pipeline/observer.js';
 import type { TransactionOutcome } from '../pipeline/ports.js';
+import { HOUR_MS } from '../lib/time-units.js';
 
 /** Unknown status words are logged once each; so many are remembered. */
 const MAX_REMEMBERED_WORDS = 1_000;
 /** The partition is `blocked` then, and says why. */
 const TOLD_BY_THE_STATE = [BrokerSettingError, InconsistentPositionError, HangingTransactionError, RecordTooLargeError];
 const RESTORE_LOG_INTERVAL_MS = 2_000;
-const UNDATED_LOG_INTERVAL_MS = 3_600_000;
+const UNDATED_LOG_INTERVAL_MS = HOUR_MS;
 /** Partitions times their states, of which each has its own lines. */
 const MAX_STATES = 2_000;
 

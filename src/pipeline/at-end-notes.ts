@@ -3,10 +3,11 @@ import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { BrokerError } from './errors.js';
 import type { LogBounds } from './ports.js';
+import { HOUR_MS, MINUTE_MS } from '../lib/time-units.js';
 
-const NOTE_INTERVAL_MS = 3_600_000;
+const NOTE_INTERVAL_MS = HOUR_MS;
 /** Between two questions, whatever was answered. */
-const RETRY_MS = 60_000;
+const RETRY_MS = MINUTE_MS;
 
 /**
  * Notes in the store of a partition, while nothing is written to it, that it misses nothing of the changelog.

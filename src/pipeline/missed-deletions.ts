@@ -1,8 +1,8 @@
 import { isoTime } from '../lib/iso-time.js';
 import type { PipelineContext } from './context.js';
 import { MissedDeletionsError } from './errors.js';
+import { HOUR_MS } from '../lib/time-units.js';
 
-const HOUR_MS = 3_600_000;
 /** A store that follows the changelog notes once an hour that it is at the end: see `AtEndNotes`. */
 const LONGEST_BETWEEN_NOTES_MS = 2 * HOUR_MS;
 

@@ -1,6 +1,6 @@
 /** An announcement -> the outbound `CompanySynchronized` record: Avro in Confluent framing, CloudEvents 1.0 headers. */
 import type { Announcement } from '../domain/announcement.js';
-import type { TimestampMs } from '../domain/events.js';
+import { isoTime } from '../lib/iso-time.js';
 import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import { frame } from '../avro/framing.js';
 import type { EventWriter } from './event-types.js';
@@ -17,9 +17,6 @@ export interface CompanySynchronizedOptions {
   readonly eventNamespace: string;
 }
 
-/** The last instant that RFC 3339 can write, in milliseconds since the epoch. */
-const MAX_RFC3339_MS = Date.parse('9999-12-31T23:59:59.999Z');
-const MIN_RFC3339_MS = Date.parse('0000-01-01T00:00:00.000Z');
 /** The largest long that avsc writes. */
 const MAX_LONG = Number.MAX_SAFE_INTEGER - 1;
 
@@ -70,7 +67,7 @@ export class CompanySynchronizedRecords {
       EVENT_TYPE,
       textHeader('ce_source', `/${this.#options.applicationId}/${topic}/${partition}`),
       textHeader('ce_subject', companyId),
-      textHeader('ce_time', rfc3339(synchronizedAt)),
+      textHeader('ce_time', isoTime(synchronizedAt)),
       textHeader('ce_partitionkey', companyId),
       CONTENT_TYPE,
     ];
@@ -98,11 +95,6 @@ function valueOf(announcement: Announcement, { topic, partition }: TopicPartitio
     ended,
     source: { topic, partition, offset: announcement.offset },
   };
-}
-
-/** A producer can stamp its record with any int64. One that no calendar has must not keep its company from being told. */
-function rfc3339(timestamp: TimestampMs): string {
-  return new Date(within(timestamp, MIN_RFC3339_MS, MAX_RFC3339_MS)).toISOString();
 }
 
 function within(n: number, min: number, max: number): number {

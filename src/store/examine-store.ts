@@ -24,6 +24,7 @@ import {
 import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } from './row-codec.js';
 import { ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
 import { MARK } from './unfinished-index.js';
+import { HOUR_MS } from '../lib/time-units.js';
 
 /** What the store is opened for. */
 export interface Expectations {
@@ -65,7 +66,7 @@ export interface Untrusted {
 const MARKER_OFFSETS = 1;
 
 /** A note that is further ahead of the clock, in milliseconds, is wrong. A smaller difference is within the margin of `maxAwayMs`. */
-const MOST_AHEAD_MS = 3_600_000;
+const MOST_AHEAD_MS = HOUR_MS;
 
 /** Whether a store that has followed the changelog up to `offset` misses nothing of a changelog that ends at `end`. */
 export function isAtEnd(offset: number, end: number): boolean {
