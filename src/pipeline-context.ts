@@ -35,7 +35,7 @@ import { deadLetterOf } from './publish/dead-letter.js';
 import type { StateDirectory } from './store/key-value-store.js';
 
 /** Takes what must be closed once the partitions are. */
-export type Own = (name: string, close: () => Promise<void>) => void;
+export type OnClose = (name: string, close: () => Promise<void>) => void;
 
 /** The registry, once it has answered. */
 export interface KnownRegistry {
@@ -74,19 +74,19 @@ export interface ContextParts extends Settings {
   readonly memory: MemoryBudget;
   /** How many partitions there are to share the memory, at present. */
   readonly size: () => number;
-  readonly own: Own;
+  readonly onClose: OnClose;
   readonly failures: FailureWatch;
 }
 
 export function createPipelineContext(parts: ContextParts): PipelineContext {
   const { cluster, config, logger, clock, observers, topics, registry } = parts;
-  const { membership, held, state, memory, own, failures } = parts;
+  const { membership, held, state, memory, onClose, failures } = parts;
   const shareOf = (bytes: number) => Math.floor(bytes / Math.max(1, parts.size()));
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
   const decoder = createSyncEventDecoder(readers.syncEvent, { source, clock, knownId: schemaId });
   const sampled = {
-    logs: createLogs(parts, own, { maxPartitionBytes: SAMPLE_BYTES }),
+    logs: createLogs(parts, onClose, { maxPartitionBytes: SAMPLE_BYTES }),
     topic: config.topics.syncEvents,
     partitions: topics.partitions.syncEvents,
     clock,
@@ -116,12 +116,12 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     deleteRetentionMs: topics.changelogDeleteRetentionMs,
     cacheBytes: () => shareOf(memory.cacheBytes),
     loadBytes: () => shareOf(memory.loadBytes),
-    inputLogs: createLogs(parts, own, {
+    inputLogs: createLogs(parts, onClose, {
       reuseMemory: true,
       remedy: ({ partition }, nextOffset) => skipBatch(partition, nextOffset),
       onTrouble: ({ partition }, error) => failures.readingFailed('partition', partition, error),
     }),
-    changelogLogs: createLogs(parts, own, {
+    changelogLogs: createLogs(parts, onClose, {
       ...CHANGELOG_READS,
       remedy: () => BUILD_STATE_AGAIN,
       onTrouble: ({ partition }, error) => failures.changelogFailed(partition, error),
@@ -154,13 +154,13 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
 }
 
 function createClientSettings(parts: ContextParts): ClientSettings {
-  const { config, logger, clock, own, failures } = parts;
+  const { config, logger, clock, onClose, failures } = parts;
   const { source, readers, schemaId } = parts.registry;
   const schema = new ClientSettingsSchema(readers.clientSettings);
   const compile = (registered: object) => schema.compile(registered);
   const decoder = new ClientSettingsDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
   const settings = new ClientSettings({
-    logs: createLogs(parts, own, {
+    logs: createLogs(parts, onClose, {
       remedy: ({ topic }, nextOffset) => sendSettingsAgain(topic, nextOffset),
       onTrouble: (_, error) => failures.readingFailed('client-settings', null, error),
     }),
@@ -174,7 +174,7 @@ function createClientSettings(parts: ContextParts): ClientSettings {
     },
     logger,
   });
-  own('client settings', () => settings.close());
+  onClose('client settings', () => settings.close());
   return settings;
 }
 
@@ -206,7 +206,7 @@ const CHANGELOG_READS: ReadOptions = {
 
 export function createLogs(
   { cluster, largeBatches, config, logger, clock }: Settings,
-  own: Own,
+  onClose: OnClose,
   options: ReadOptions = {},
 ): KafkaLogs {
   const logs = new KafkaLogs({
@@ -222,6 +222,6 @@ export function createLogs(
       options.onTrouble?.(at, err);
     },
   });
-  own('log reader', () => logs.close());
+  onClose('log reader', () => logs.close());
   return logs;
 }

@@ -13,7 +13,7 @@ import { SchemaRegistry } from './registry/schema-registry.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics/topics.js';
 import { Backoff } from './lib/backoff.js';
 import type { Clock } from './lib/clock.js';
-import { createLogs, type KnownRegistry, type Own } from './pipeline-context.js';
+import { createLogs, type KnownRegistry, type OnClose } from './pipeline-context.js';
 import { BrokerError } from './pipeline/errors.js';
 import { loadEventTypes } from './publish/event-types.js';
 import {
@@ -38,7 +38,7 @@ export interface StartupOptions {
   readonly schemasFolder: string;
   /** Aborts when the instance stops. */
   readonly signal: AbortSignal;
-  readonly own: Own;
+  readonly onClose: OnClose;
   /** Called with what the start waits for, and with the reason, which may have addresses. */
   readonly onWaiting: (phase: WaitingFor, because: string) => void;
 }
@@ -69,8 +69,8 @@ export class Startup {
    * @throws StateDirOfOtherError, UnfitTopicsError, MisconfiguredError, StartupError
    */
   async findOut(): Promise<Surroundings | null> {
-    const { config, own } = this.#options;
-    const logs = createLogs(this.#options, own);
+    const { config, onClose } = this.#options;
+    const logs = createLogs(this.#options, onClose);
     const asked = this.#registry();
     asked.catch(() => undefined); // awaited below, unless the topics are refused first
     const topics = await this.#patiently('waiting for the brokers', () => this.#checkTopics(logs), BrokerError);

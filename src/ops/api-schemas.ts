@@ -107,7 +107,16 @@ export const partitions = z.strictObject({
         .describe('the brokers have not confirmed position and lag for a minute; earlier releases do not tell it'),
       recordsPerSecond: count(),
       restoredPercent: count().nullable().describe('how much of the changelog is replayed, while it is'),
-      restore: z.strictObject({ position: count(), start: count(), end: count(), records: count() }).optional(),
+      restore: z
+        .strictObject({
+          position: count(),
+          start: count(),
+          end: count(),
+          records: count(),
+          bytes: count().optional(),
+          remainingMs: z.number().min(0).nullable().optional(),
+        })
+        .optional(),
       stateBytes: count().optional().describe('what its state takes on the disk, as of the last minute'),
       ...failure,
     }),

@@ -7,7 +7,7 @@ import type { DependencyWatch } from './dependency-watch.js';
 import type { FailureWatch } from './failure-watch.js';
 import type { Inspection } from './inspection.js';
 import { InstanceError } from './instance-client.js';
-import type { ProgressBoard } from './progress-board.js';
+import type { PartitionFigures } from './partition-figures.js';
 import { LIST_STATES, MAX_LIST, type ListState } from './unfinished-lists.js';
 
 /** Requests that one client may make to one route. */
@@ -32,7 +32,7 @@ const STARTING = ['the instance is starting or stopping'];
 export interface CompanyView {
   /** Null while the instance starts or stops. */
   inspection(): Inspection | null;
-  readonly figures: ProgressBoard;
+  readonly figures: PartitionFigures;
   readonly failures: FailureWatch;
   readonly dependencies: DependencyWatch;
   starting(): { readonly phase: string; readonly because: string | null } | null;
@@ -47,12 +47,8 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
     const instance = { ...startingOf(view), dependencies: view.dependencies.states(), failing: failures.failing() };
     if (request.query.scope === 'deployment')
       return { partitions: (await deployment?.partitionsEverywhere()) ?? [], ...instance };
-    const partitions = deployment?.partitionsHere() ?? [];
     return {
-      partitions: partitions.map((one) => ({
-        ...one,
-        ...figures.of(one.partition),
-      })),
+      partitions: deployment?.partitionsHere() ?? [],
       ...instance,
       standbys: figures.standbys().map((one) => ({ ...one, ...failures.failureOf('standby', one.partition) })),
       stateBytes: figures.stateBytes,

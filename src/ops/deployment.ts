@@ -5,7 +5,7 @@ import type { PartitionOwner } from '../pipeline/ports.js';
 import type { LocalPartitions } from './company-directory.js';
 import type { Failure } from './failure-watch.js';
 import type { InstanceClient } from './instance-client.js';
-import type { Figures, PartitionView } from './partition-figures.js';
+import { NO_FIGURES, type Figures, type PartitionView } from './partition-figures.js';
 import { merge, type CompanyList, type ListState, type UnfinishedLists } from './unfinished-lists.js';
 
 export interface OwnedPartitionView extends Omit<PartitionView, 'state'> {
@@ -28,8 +28,6 @@ export interface DeploymentOptions {
   /** Where this instance is reached by the others. */
   readonly address: () => string | null;
 }
-
-const NO_FIGURES: Figures = { position: null, lag: null, stale: false, recordsPerSecond: 0, restoredPercent: null };
 
 export class Deployment {
   constructor(private readonly options: DeploymentOptions) {}

@@ -14,7 +14,7 @@ import { guard, type Access } from './http-access.js';
 import { answerOnlyReads, LIMITED_SERVER, limitConnections, SAFE_HEADERS } from './http-limits.js';
 import type { Inspection } from './inspection.js';
 import { openApiDocument } from './openapi.js';
-import type { ProgressBoard } from './progress-board.js';
+import type { PartitionFigures } from './partition-figures.js';
 import { addStatusPage } from './status-page.js';
 import { limitUnsentAnswers } from './unsent-answers.js';
 
@@ -30,7 +30,7 @@ export interface ServiceView {
   /** Why the instance as a whole is not up yet; null once it is. */
   starting(): Starting | null;
   partitions(): Map<number, PartitionStatus>;
-  readonly figures: ProgressBoard;
+  readonly figures: PartitionFigures;
   readonly failures: FailureWatch;
   readonly dependencies: DependencyWatch;
   /** Null while there are no partitions to look into. */

@@ -36,7 +36,7 @@ export class Successors {
    * Logs, for each partition that runs here, who holds its state and how many records of the changelog are missing there:
    * a line for all partitions that it is the same for. Never throws, and takes no longer than PATIENCE_MS.
    */
-  async tell(): Promise<void> {
+  async report(): Promise<void> {
     const { partitions, clock, logger } = this.options;
     const ours = [...partitions()].sort((a, b) => a - b);
     if (ours.length === 0) return;

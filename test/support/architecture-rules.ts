@@ -39,6 +39,7 @@ const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['security-settings.ts', 'settings'],
   ['deciding-settings.ts', 'settings'],
   ['service.ts', 'service'],
+  ['running-instance.ts', 'service'],
   ['group-member.ts', 'service'],
   ['start-checks.ts', 'service'],
   ['startup.ts', 'service'],

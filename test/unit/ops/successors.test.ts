@@ -21,7 +21,7 @@ async function told(options: Partial<SuccessorsOptions>): Promise<string[]> {
     clock: { now: () => 0, delay: () => never },
     logger: pino({}, { write }),
     ...options,
-  }).tell();
+  }).report();
   return lines;
 }
 
