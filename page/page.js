@@ -136,7 +136,9 @@ async function showList(state) {
 /** Entries of what decided anything, in the order of the input: an offset, words, and when. */
 function timelineOf({ datasets, links, holds, early, decidedBy, verdict }) {
   const entries = datasets.map((d) => ({
-    ...{ offset: d.decidedAtOffset, looks: CLASS_LOOKS[d.class], what: `${d.dataType} ${d.status}` },
+    offset: d.decidedAtOffset,
+    looks: CLASS_LOOKS[d.class],
+    what: `${d.dataType} ${d.status}`,
     meta: [d.datasetId, `connection ${d.connectionId}`, d.own && `was ${d.own.status} at ${d.own.offset}`, d.since],
   }));
   for (const d of early)

@@ -1,6 +1,6 @@
 /** Environment and flags -> one validated, frozen Config. Pure: the caller passes them in. */
 import { withoutCredentials } from './lib/hide-secrets.js';
-import { changelogOf, maxTopicNameLength, shadowed, type Consent } from './setting-values.js';
+import { changelogOf, MAX_TOPIC_NAME_LENGTH, shadowed, type Consent } from './setting-values.js';
 import { SETTINGS, fileVariableOf, flagOf, settingFlags, type Setting, type SettingValues } from './settings.js';
 import { checkSecurity, hasCertificates } from './security-settings.js';
 import { unknownFlagFaults } from './unknown-flags.js';
@@ -211,8 +211,8 @@ function checkTopics(values: Partial<SettingValues>, faults: string[]): void {
   const takenBy = new Map<string, string>();
   for (const [by, name] of named) {
     if (name === undefined) continue;
-    if (name.length > maxTopicNameLength)
-      faults.push(`${by} is ${JSON.stringify(name)}: expected at most ${maxTopicNameLength} characters`);
+    if (name.length > MAX_TOPIC_NAME_LENGTH)
+      faults.push(`${by} is ${JSON.stringify(name)}: expected at most ${MAX_TOPIC_NAME_LENGTH} characters`);
     const collidesAs = name.replaceAll('.', '_');
     const other = takenBy.get(collidesAs);
     if (other === undefined) takenBy.set(collidesAs, by);
@@ -258,8 +258,10 @@ function configOf(values: SettingValues): Config {
       values.shadow && values.stateDir === SETTINGS.stateDir.default ? shadowed(values.stateDir) : values.stateDir,
     allDatasetsFrom: values.allDatasetsFrom,
     http: {
-      ...{ host: values.httpHost, port: values.httpPort },
-      ...{ tokens: values.httpToken ?? [], allowedHosts: values.httpAllowedHosts ?? [] },
+      host: values.httpHost,
+      port: values.httpPort,
+      tokens: values.httpToken ?? [],
+      allowedHosts: values.httpAllowedHosts ?? [],
     },
     eventNamespace: values.eventNamespace ?? values.applicationId,
     consents: values.consent ?? [],

@@ -37,10 +37,15 @@ export function createMembership(options: GroupMemberOptions): KafkaGroupMembers
   const { applicationId: groupId, topics, numStandby } = config;
   const topic = topics.syncEvents;
   const membership: KafkaGroupMembership = new KafkaGroupMembership({
-    ...{ kafka: kafkaConfigOf(config, logger), groupId, topic, logger, remembered },
+    kafka: kafkaConfigOf(config, logger),
+    groupId,
+    topic,
+    logger,
+    remembered,
     coordinator: new TrueCoordinator({ cluster, groupId, clock, logger }),
     assigner: createAssignor({
-      ...{ topic, partitions: options.partitions },
+      topic,
+      partitions: options.partitions,
       describe: () => ({
         httpAddress: options.httpAddress(),
         numStandby,

@@ -93,7 +93,9 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
   };
   const brake = new RegistryBrake({
     isConfirmed: config.consents.includes('unknown-schemas'),
-    ...{ decoder, source, clock },
+    decoder,
+    source,
+    clock,
     sampleIds: () => sampleSchemaIds(sampled),
   });
   const announcements = new CompanySynchronizedRecords({ type, schemaId, applicationId, eventNamespace });

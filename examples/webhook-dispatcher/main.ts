@@ -71,7 +71,9 @@ function optionsOf(argv: readonly string[], env: NodeJS.ProcessEnv): Options | s
   const known = keys.filter((key) => key !== null);
   if (known.length < keys.length) return 'WEBHOOK_SECRET: expected whsec_ and 24 to 64 bytes in Base64';
   return {
-    ...{ url, payload: payload as PayloadName, keys: known },
+    url,
+    payload: payload as PayloadName,
+    keys: known,
     brokers: (env['KAFKA_BROKERS'] || 'localhost:9092').split(','),
     registryUrl: env['SCHEMA_REGISTRY_URL'] || 'http://localhost:8081',
     topic: env['TOPIC_COMPANY_SYNCHRONIZED'] || 'company-synchronized',

@@ -10,7 +10,10 @@ import { printToStandardError } from './print.js';
 /** Close them. Failures that are being tried again are told on standard error, under the command's name. */
 export function commandLogs(command: string, config: Config, logger: Logger, kind: LogKind = 'whole'): KafkaLogs {
   return new KafkaLogs({
-    ...{ config: kafkaConfigOf(config, logger), groupId: config.applicationId, clock: systemClock, kind },
+    config: kafkaConfigOf(config, logger),
+    groupId: config.applicationId,
+    clock: systemClock,
+    kind,
     maxBatchBytes: config.maxBatchBytes,
     onTrouble: (_at, error) => printToStandardError(`company-sync ${command}: ${error.message}`),
   });

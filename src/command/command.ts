@@ -87,7 +87,8 @@ export function flagSwitch(meaning: string): Flag<boolean> {
 /** Null if it is not typed. @param expected what a missing value should have been, in words */
 export function textFlag(value: string, expected: string, meaning: string): Flag<string | null> {
   return {
-    ...{ meaning, value },
+    meaning,
+    value,
     read(typed, flag, faults) {
       if (typed === true || typed === '') faults.push(`${flag} needs a value: expected ${expected}`);
       return typed === undefined || typed === true ? null : typed;
@@ -98,7 +99,8 @@ export function textFlag(value: string, expected: string, meaning: string): Flag
 /** @param fault what is said if it is not typed */
 export function requiredTextFlag(value: string, fault: string, meaning: string): Flag<string> {
   return {
-    ...{ meaning, value },
+    meaning,
+    value,
     read(typed, _flag, faults) {
       if (typeof typed === 'string' && typed !== '') return typed;
       faults.push(fault);
@@ -135,7 +137,8 @@ function parsedFlag<T>(
   parse: (text: string) => T | undefined,
 ): Flag<T | null> {
   return {
-    ...{ meaning, value },
+    meaning,
+    value,
     read(typed, flag, faults) {
       if (typed === undefined) return null;
       const parsed = typed === true ? undefined : parse(typed);

@@ -57,7 +57,9 @@ export class DeadLetterDesk {
     private readonly schemasFolder: string,
   ) {
     this.#logs = new KafkaLogs({
-      ...{ config: kafkaConfigOf(config, logger), groupId: config.applicationId, clock: systemClock },
+      config: kafkaConfigOf(config, logger),
+      groupId: config.applicationId,
+      clock: systemClock,
       maxBatchBytes: config.maxBatchBytes,
       onTrouble: (_at, error) => printToStandardError(error.message),
     });
@@ -183,8 +185,12 @@ export class DeadLetterDesk {
   /** A status that is ignored but for the holds that it lifts. */
   async releaseOf(companyId: string, clientId: string, holds: Iterable<RecordId>, why: string): Promise<RecordToWrite> {
     const status = {
-      ...{ datasetId: 'release', connectionId: 'release', dataType: 'release', status: 'Cancelled' },
-      ...{ trigger: 'REFRESH', errorMessage: why },
+      datasetId: 'release',
+      connectionId: 'release',
+      dataType: 'release',
+      status: 'Cancelled',
+      trigger: 'REFRESH',
+      errorMessage: why,
     };
     const line = JSON.stringify({ companyId, clientId, payload: { DatasetStatusChanged: status } });
     const record = (await syncEventJson(this.config, this.schemasFolder)).recordOf(line);

@@ -219,8 +219,13 @@ function described(letter: DeadLetter, { attempts }: ReadLetters, afterwards: In
   const { code, message, writtenAt, key } = letter;
   const id = idOf(letter);
   return {
-    ...{ record: id, code, message, key: key?.toString() ?? null, at: new Date(writtenAt).toISOString() },
-    ...{ repairedBy: afterwards.repairOf(id), failedRepairs: attempts.failedRepairsOf(id) },
+    record: id,
+    code,
+    message,
+    key: key?.toString() ?? null,
+    at: new Date(writtenAt).toISOString(),
+    repairedBy: afterwards.repairOf(id),
+    failedRepairs: attempts.failedRepairsOf(id),
     repairOf: attempts.targetsOf(id),
   };
 }

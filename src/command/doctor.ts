@@ -112,7 +112,9 @@ async function* examineBrokers(config: Config, kafka: KafkaConfig): Found {
 
 async function* examineTopics(config: Config, kafka: KafkaConfig): Found {
   const logs = new KafkaLogs({
-    ...{ config: kafka, groupId: config.applicationId, clock: systemClock },
+    config: kafka,
+    groupId: config.applicationId,
+    clock: systemClock,
     onTrouble: () => undefined, // an error follows, or an answer
   });
   try {

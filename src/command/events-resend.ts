@@ -118,7 +118,10 @@ async function findByAsking(
     const inputPartitions = await partitionsOf(kafkaConfigOf(config, logger), systemClock, topics.syncEvents);
     const partitioner = createPartitioner(inputPartitions, new Map([[outbound, outboundPartitions]]));
     const events = new AnnouncedEvents({
-      ...{ logs, clock: systemClock, topic: outbound, schemas: new SchemaRegistry(config.schemaRegistry) },
+      logs,
+      clock: systemClock,
+      topic: outbound,
+      schemas: new SchemaRegistry(config.schemaRegistry),
       schema: (await loadEventTypes(schemasFolder)).companySynchronizedSchema,
       partitionOf: (id, input) => partitioner.partitionFor(outbound, Buffer.from(id), input),
       sourceOf: (input) => `/${applicationId}/${topics.syncEvents}/${input}`,

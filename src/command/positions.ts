@@ -79,14 +79,12 @@ async function withWork(
     const inputPartitions = await partitionsOf(kafka, clock, topics.syncEvents);
     const changelogPartitions = await partitionsOf(kafka, clock, topics.companyState);
     const sources = {
-      ...{
-        input: topics.syncEvents,
-        changelog: topics.companyState,
-        changelogPartitions,
-        inputLogs,
-        changelogLogs,
-        clock,
-      },
+      input: topics.syncEvents,
+      changelog: topics.companyState,
+      changelogPartitions,
+      inputLogs,
+      changelogLogs,
+      clock,
       read: progressOf(topics.companyState),
     };
     return await perform({ applicationId, sources, inputPartitions, group, print });

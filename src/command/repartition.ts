@@ -46,10 +46,15 @@ async function moveState(
   const admin = new TopicAdmin(kafka, clock);
   const group = new StoppedGroup(kafka, applicationId, clock);
   const transactions = kafkaTransactions(kafka, {
-    ...{ cluster, groupId: applicationId, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS, clock },
+    cluster,
+    groupId: applicationId,
+    transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+    clock,
   });
   const names = {
-    ...{ applicationId, input: topics.syncEvents, changelog: topics.companyState },
+    applicationId,
+    input: topics.syncEvents,
+    changelog: topics.companyState,
     shadowOf: shadowOf?.applicationId ?? null,
   };
   try {

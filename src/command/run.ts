@@ -70,7 +70,11 @@ export async function runProcessor(
   const traced = { input: topics.syncEvents, synchronized: topics.companySynchronized, groupId };
   const tracing = await startTracing(tracingWish, traced, logger);
   const service = new Service({
-    ...{ config, logger, clock: systemClock, schemasFolder, onCrash },
+    config,
+    logger,
+    clock: systemClock,
+    schemasFolder,
+    onCrash,
     pageFolder: join(dirname(schemasFolder), 'page'),
     observers: tracing === null ? observers : [...observers, tracing.observer],
   });

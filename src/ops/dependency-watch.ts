@@ -62,7 +62,9 @@ export class DependencyWatch {
 
   states(): DependencyState[] {
     return [...this.#known].map(([dependency, { reachable, failingSince, cause }]) => ({
-      ...{ dependency, reachable, cause },
+      dependency,
+      reachable,
+      cause,
       unreachableSince: failingSince === null ? null : isoTime(failingSince),
     }));
   }

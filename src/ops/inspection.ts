@@ -48,7 +48,11 @@ export function createInspection(parts: InspectionParts): Inspection {
   const { address, memberId, logger } = parts;
   const { applicationId, topics, allDatasetsFrom, partitioner, settings, clock } = context;
   const events = new AnnouncedEvents({
-    ...{ logs, clock, schema, schemas, topic: topics.synchronized },
+    logs,
+    clock,
+    schema,
+    schemas,
+    topic: topics.synchronized,
     partitionOf: (companyId, input) => partitioner.partitionFor(topics.synchronized, Buffer.from(companyId), input),
     sourceOf: (input) => `/${applicationId}/${topics.input}/${input}`,
   });
@@ -57,7 +61,10 @@ export function createInspection(parts: InspectionParts): Inspection {
   const members = async () => (await askOwners()).flatMap(({ httpAddress }) => httpAddress ?? []);
   const client = new InstanceClient(proofs, members);
   const companies = new CompanyDirectory({
-    ...{ local, partitions, topic: topics.input, peers: client },
+    local,
+    partitions,
+    topic: topics.input,
+    peers: client,
     policyOf: (clientId) =>
       policyFor(clock.now(), allDatasetsFrom, clientId === null ? undefined : settings.policyOf(clientId)),
     owners: askOwners,
@@ -66,10 +73,20 @@ export function createInspection(parts: InspectionParts): Inspection {
   const lists = new UnfinishedLists(local, () => clock.now());
   const failureOf = (partition: number) => failures.failureOf('partition', partition);
   const deployment = new Deployment({
-    ...{ local, lists, figuresOf, failureOf, partitions, owners: askOwners, client, address },
+    local,
+    lists,
+    figuresOf,
+    failureOf,
+    partitions,
+    owners: askOwners,
+    client,
+    address,
   });
   const successors = new Successors({
-    ...{ memberId, client, clock, logger },
+    memberId,
+    client,
+    clock,
+    logger,
     partitions: () => local.statuses().keys(),
     held: () => context.held.all(),
     holders: () => owners.holders(),

@@ -29,8 +29,11 @@ export class StateMetricsObserver implements Partial<PipelineObserver> {
     this.#restoreSeconds = gauge('restore_remaining_seconds', 'Time left at the rate so far', ['partition']);
     const collect = () => this.#tellStandbys();
     this.#standbyLag = new Gauge({
-      ...{ name: `${PREFIX}standby_lag_records`, help: 'Changelog offsets that a standby is behind' },
-      ...{ labelNames: ['partition'], registers, collect },
+      name: `${PREFIX}standby_lag_records`,
+      help: 'Changelog offsets that a standby is behind',
+      labelNames: ['partition'],
+      registers,
+      collect,
     });
     this.#standbyErrors = counter('standby_errors_total', 'Errors after which a standby began again', ['partition']);
     this.#removed = counter('state_removed_total', 'State folders removed after STATE_RETENTION', []);

@@ -150,7 +150,7 @@ class BatchDecisions implements DecidedBatch {
       const item = decoded[i] as Decoded;
       if (!isPoison(item)) rowsOf.push(load.want(item));
       else if (item.heldCompanyId === null) rowsOf.push(load.wantNothing());
-      else rowsOf.push(load.wantHold(item.heldCompanyId, this.holdIdOf(item.record)));
+      else rowsOf.push(load.wantHold(item.heldCompanyId, this.#holdIdOf(item.record)));
     }
     rowsOf.length = await load.run(store, this.limits.bytes - this.bytes);
     this.#loadedBytes += load.loadedBytes;
@@ -164,11 +164,11 @@ class BatchDecisions implements DecidedBatch {
   holdCompany(rows: CompanyRows | null, poison: Poison): Promise<void> | null {
     const first = rows === null ? null : dueFirst(rows);
     if (rows !== null && first === 'needs-whole-company')
-      return this.load(rows).then(() => {
+      return this.#load(rows).then(() => {
         this.changedRows += rows.size;
         return this.holdCompany(rows, poison) ?? undefined;
       });
-    if (rows !== null && first === 'overdue') this.announceOverdue(rows);
+    if (rows !== null && first === 'overdue') this.#announceOverdue(rows);
     if (isLimitCode(poison.code) && isFinal(rows)) {
       this.ignored.final++;
       return null;
@@ -179,7 +179,7 @@ class BatchDecisions implements DecidedBatch {
     const { timestamp } = poison.record;
     // The oldest hold is watched by its age, which a timestamp that is not a date does not tell.
     const heldSince = isDate(timestamp) ? timestamp : this.context.clock.now();
-    hold(rows, this.holdIdOf(poison.record), poison.code, heldSince);
+    hold(rows, this.#holdIdOf(poison.record), poison.code, heldSince);
     if (!alreadyTouched && rows.changed) this.touched.push(rows);
     return null;
   }
@@ -192,9 +192,9 @@ class BatchDecisions implements DecidedBatch {
     const alreadyTouched = rows.changed;
     const bytesBefore = rows.bytes;
     const outcome = transition(rows, event, policy);
-    if (outcome.kind === 'needs-whole-company') return this.applyToWhole(rows, event, record);
+    if (outcome.kind === 'needs-whole-company') return this.#applyToWhole(rows, event, record);
     if (outcome.kind === 'overdue') {
-      this.announceOverdue(rows);
+      this.#announceOverdue(rows);
       return this.apply(rows, event, record);
     }
     if (event.payload.kind === 'status' && !isKnownStatus(event.payload.status))
@@ -207,55 +207,55 @@ class BatchDecisions implements DecidedBatch {
         if (!alreadyTouched && rows.changed) this.touched.push(rows);
         this.changedRows += rowsChangedBy(event, rows);
         this.#loadedBytes += Math.max(0, rows.bytes - bytesBefore);
-        this.noteForgotten(rows, forgottenBefore);
+        this.#noteForgotten(rows, forgottenBefore);
         return null;
       case 'completed':
         if (!alreadyTouched) this.touched.push(rows);
-        if (rows.whole) return this.announce(rows, event, record, outcome.policy);
-        return this.load(rows).then(() => {
-          this.announce(rows, event, record, outcome.policy);
+        if (rows.whole) return this.#announce(rows, event, record, outcome.policy);
+        return this.#load(rows).then(() => {
+          this.#announce(rows, event, record, outcome.policy);
         });
       case 'beyond-limit':
-        return this.refuse(rows, event, record, outcome);
+        return this.#refuse(rows, event, record, outcome);
       default:
         return assertNever(outcome);
     }
   }
 
-  private announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Policy): null {
-    this.noteAllChanged(rows);
+  #announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Policy): null {
+    this.#noteAllChanged(rows);
     this.completing++;
     this.announcements.push({ announcement: announce(rows, event, policy), completing: record });
     return null;
   }
 
   /** Every row of the company is deleted, and its event lists them. */
-  private noteAllChanged(rows: CompanyRows): void {
+  #noteAllChanged(rows: CompanyRows): void {
     this.changedRows += rows.size;
     this.#loadedBytes += rows.bytes;
   }
 
-  private announceOverdue(rows: CompanyRows): void {
+  #announceOverdue(rows: CompanyRows): void {
     if (!rows.changed) this.touched.push(rows);
-    this.noteAllChanged(rows);
+    this.#noteAllChanged(rows);
     this.announcements.push(announceOverdue(this.context, rows));
   }
 
   /** All rows of the company count as changed, also if it is only looked at: that bounds how many rows a batch loads. */
-  private async applyToWhole(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
-    await this.load(rows);
+  async #applyToWhole(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
+    await this.#load(rows);
     const atLeast = this.changedRows + rows.size;
     await this.apply(rows, event, record);
     this.changedRows = Math.max(this.changedRows, atLeast);
   }
 
-  private async load(rows: CompanyRows): Promise<void> {
+  async #load(rows: CompanyRows): Promise<void> {
     const before = rows.bytes;
     await loadWholeCompany(this.at.store, rows);
     this.#loadedBytes += rows.bytes - before;
   }
 
-  private noteForgotten(rows: CompanyRows, before: number): void {
+  #noteForgotten(rows: CompanyRows, before: number): void {
     const forgotten = forgottenOf(rows) - before;
     if (forgotten > 0) this.context.observer.forgotEarlyDatasets(rows.companyId, forgotten);
   }
@@ -265,26 +265,26 @@ class BatchDecisions implements DecidedBatch {
     this.undated = { count: (this.undated?.count ?? 0) + 1, example: { offset, timestamp, companyId } };
   }
 
-  private async refuse(
+  async #refuse(
     rows: CompanyRows,
     event: InputEvent,
     record: LogRecord,
     { code, why }: LimitExceeded,
   ): Promise<void> {
     const load = new RowLoad(this.at.cache, this.at.counted);
-    load.wantHold(event.companyId, this.holdIdOf(record));
+    load.wantHold(event.companyId, this.#holdIdOf(record));
     await load.run(this.at.store);
     await this.holdCompany(rows, {
       record,
       code,
       message:
         `offset ${record.offset}: ${why}; the whole record is set aside and company ${event.companyId} held; send a ` +
-        `smaller one to the same topic, with a header ${REPAIRS_HEADER} = ${this.holdIdOf(record)}`,
+        `smaller one to the same topic, with a header ${REPAIRS_HEADER} = ${this.#holdIdOf(record)}`,
       heldCompanyId: event.companyId,
     });
   }
 
-  private holdIdOf(record: LogRecord): string {
+  #holdIdOf(record: LogRecord): string {
     return `${this.at.partition}/${record.offset}`;
   }
 }
