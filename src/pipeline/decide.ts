@@ -265,12 +265,7 @@ class BatchDecisions implements DecidedBatch {
     this.undated = { count: (this.undated?.count ?? 0) + 1, example: { offset, timestamp, companyId } };
   }
 
-  async #refuse(
-    rows: CompanyRows,
-    event: InputEvent,
-    record: LogRecord,
-    { code, why }: LimitExceeded,
-  ): Promise<void> {
+  async #refuse(rows: CompanyRows, event: InputEvent, record: LogRecord, { code, why }: LimitExceeded): Promise<void> {
     const load = new RowLoad(this.at.cache, this.at.counted);
     load.wantHold(event.companyId, this.#holdIdOf(record));
     await load.run(this.at.store);
