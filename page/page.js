@@ -1,9 +1,9 @@
-/** The status page: asks this instance, which asks the others. Nothing that it shows is ever parsed as HTML. */
+/** The status page: it asks this instance, which asks the others. Text on the page is never parsed as HTML. */
 
 const PARTITIONS_EVERY_MS = 1_000;
 const LISTS_EVERY_MS = 5_000;
 const LISTED = 20;
-/** What the API gives at most. */
+/** The most companies that the API returns. */
 const MAX_LISTED = 1_000;
 /** Entries of a timeline; a company may have 10,000 datasets. */
 const SHOWN = 200;
@@ -27,11 +27,11 @@ const VERDICT_LOOKS = {
 
 const byId = (id) => document.getElementById(id);
 const lastShown = new Map();
-/** How many companies each list shows at most; a press of its button makes it more. */
+/** The most companies that each list shows. Its button raises the limit. */
 const limits = { held: LISTED, stalled: LISTED, pending: LISTED };
 let explained = null;
 
-/** An element with a class and children; text stays text, whatever an id looks like. */
+/** Makes an element with a class and children. Text stays text, whatever an id looks like. */
 function make(tag, looks, ...children) {
   const element = document.createElement(tag);
   if (looks) element.className = looks;
@@ -39,7 +39,7 @@ function make(tag, looks, ...children) {
   return element;
 }
 
-/** Replaces what an element shows, only where it has changed: so that focus and reading are not disturbed. */
+/** Replaces the content of an element only if it has changed, so that focus and screen readers are not disturbed. */
 function show(id, data, nodesOf) {
   const said = JSON.stringify(data);
   if (lastShown.get(id) === said) return;
@@ -60,7 +60,7 @@ async function ask(path) {
       byId('token').focus();
     }
     byId('token-error').textContent = token === null ? '' : 'That token was refused.';
-    // Another may have been entered while this answer was on its way.
+    // Another token may have been entered before this answer arrived.
     if (sessionStorage.getItem(TOKEN_KEY) === token) sessionStorage.removeItem(TOKEN_KEY);
     throw new Error('a token is needed');
   }
@@ -95,7 +95,7 @@ async function showPartitions() {
   const away = dependencies.filter(({ reachable }) => reachable === false);
   byId('outage').hidden = away.length === 0;
   show('outage', away, (all) => all.map(outageLine));
-  // Those that need somebody come first: the table shows a dozen at a time.
+  // Partitions that need attention come first, because the table shows a dozen at a time.
   const runs = ({ state, stale }) => state === 'running' && stale !== true;
   const [running, others] = [true, false].map((wanted) => partitions.filter((p) => runs(p) === wanted));
   show('partitions', [...others, ...running], (all) => all.map(partitionRow));
@@ -110,7 +110,7 @@ async function showPartitions() {
 function companyItem({ companyId, datasets, unfinished, holds, unsealedLinks, lastProgress }) {
   const button = make('button', 'link', companyId);
   button.dataset.company = companyId;
-  // A record without a date leaves it unknown.
+  // If the record has no date, the time of the last progress is unknown.
   const hour = lastProgress === null ? 'unknown' : `${lastProgress.slice(0, 10)} ${lastProgress.slice(11, 13)}h UTC`;
   const facts = [`${unfinished} of ${datasets} datasets in progress`, `last progress ${hour}`];
   if (unsealedLinks > 0) facts.push(`${unsealedLinks} link${unsealedLinks === 1 ? '' : 's'} open`);
@@ -128,12 +128,14 @@ async function showList(state) {
     if (count > items.length)
       items.push(make('li', 'meta', `The first ${items.length} of ${count.toLocaleString('en')}.`));
     if (items.length === 0) items.push(make('li', 'calm', complete ? 'None.' : 'None found so far.'));
-    if (!complete) items.push(make('li', 'meta', 'Not every unfinished company could be looked at.'));
+    if (!complete) items.push(make('li', 'meta', 'Some unfinished companies could not be examined.'));
     return items;
   });
 }
 
-/** Entries of what decided anything, in the order of the input: an offset, words, and when. */
+/**
+ * Makes the timeline: the records that decided something, in the order of the input, each with offset, text and time.
+ */
 function timelineOf({ datasets, links, holds, early, decidedBy, verdict }) {
   const entries = datasets.map((d) => ({
     offset: d.decidedAtOffset,
@@ -145,7 +147,7 @@ function timelineOf({ datasets, links, holds, early, decidedBy, verdict }) {
     entries.push({
       offset: d.latest.offset,
       looks: 'calm',
-      what: `${d.latest.status}, named by no manifest yet`,
+      what: `${d.latest.status}, in no manifest yet`,
       meta: [d.datasetId, d.latest.since],
     });
   for (const l of links)
@@ -198,12 +200,12 @@ function explanationNodes(explanation) {
     );
   if (entries.length > SHOWN) nodes.push(make('p', 'meta', `The last ${SHOWN} of ${entries.length}:`));
   const timeline = make('ol', 'timeline', ...items);
-  timeline.setAttribute('aria-label', 'What decided, in the order of the input');
+  timeline.setAttribute('aria-label', 'Records that decided, in the order of the input');
   if (items.length > 0) nodes.push(timeline);
   return nodes;
 }
 
-/** The one line that is read out when it changes. */
+/** Shows the verdict, the only line that screen readers read out when it changes. */
 function showVerdict(sentence, looks) {
   byId('verdict').className = `verdict ${looks}`;
   show('verdict', sentence, (text) => [text]);
@@ -216,7 +218,7 @@ async function showExplanation(companyId) {
   try {
     const explanation = await ask(`companies?scope=deployment&id=${encodeURIComponent(companyId)}`);
     if (explained !== companyId) return;
-    // The position moves with every record of other companies: not worth being read out again.
+    // The position is left out: it moves with every record of other companies, and must not be read out again.
     const lasting = { ...explanation, asOf: null };
     if (lastShown.get('explained') === JSON.stringify(lasting)) return;
     lastShown.set('explained', JSON.stringify(lasting));
@@ -277,10 +279,10 @@ document.addEventListener('click', ({ target }) => {
 for (const state of Object.keys(limits))
   byId(`${state}-more`).addEventListener('click', () => {
     limits[state] = Math.min(limits[state] * 5, MAX_LISTED);
-    void showList(state).catch(() => undefined); // The next round tells.
+    void showList(state).catch(() => undefined); // The next refresh shows the error.
   });
 
-/** The company that the address names; an address typed by hand may be none. */
+/** The company in the address; null if there is none. An address that was typed by hand may not be valid. */
 function linkedCompany() {
   try {
     return decodeURIComponent(location.hash.slice(1)) || null;
