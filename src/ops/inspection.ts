@@ -1,4 +1,4 @@
-/** What lets an instance explain companies, wired together. */
+/** Wires the parts with which an instance explains companies. */
 import type { Logger } from 'pino';
 import type { SchemaSource } from '../decode/schema-source.js';
 import { policyFor } from '../domain/policy.js';
@@ -17,7 +17,7 @@ import { UnfinishedLists } from './unfinished-lists.js';
 export interface InspectionParts {
   readonly context: PipelineContext;
   readonly local: LocalPartitions;
-  /** Of the input topic. */
+  /** The number of partitions of the input topic. */
   readonly partitions: number;
   readonly owners: PartitionOwners & StateHolders;
   /** Reads the outbound topic. */
@@ -29,14 +29,14 @@ export interface InspectionParts {
   readonly proofs: MemberProofs;
   readonly figures: PartitionFigures;
   readonly failures: FailureWatch;
-  /** Where this instance is reached by the others. */
+  /** The address at which the others reach this instance. */
   readonly address: () => string | null;
-  /** Of this instance in the group. */
+  /** The member id of this instance in the group. */
   readonly memberId: () => string | null;
   readonly logger: Logger;
 }
 
-/** What is known of companies and partitions, here and in the other instances. */
+/** Answers about companies and partitions, here and in the other instances. */
 export interface Inspection {
   readonly companies: CompanyDirectory;
   readonly deployment: Deployment;
