@@ -1,4 +1,4 @@
-/** One instance of the processor: everything wired together, from its start to its stop. */
+/** One instance of the processor: starts it, shows what it does, and stops it. `RunningInstance` has its parts. */
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Config } from './config.js';
@@ -30,24 +30,24 @@ export interface ServiceOptions {
   readonly pageFolder: string;
   /** Notified in addition to logs and metrics. */
   readonly observers: readonly Partial<PipelineObserver>[];
-  /** The instance cannot go on: the process must end loudly. */
+  /** Called when the instance cannot continue: the process must end loudly. */
   readonly onCrash: (error: Error) => void;
 }
 
-/** How long one part may take to close; the next owner aborts a batch in flight. */
+/** The time that one part may take to close. After that, the next owner aborts a batch in flight. */
 const CLOSE_PATIENCE_MS = 4_000;
-/** For calls to STATE_DIR that nobody waits for. One that has not ended by then counts as one that hangs. */
+/** The time that calls to STATE_DIR get to end at a stop. A call that has not ended by then counts as hanging. */
 const CALLS_PATIENCE_MS = 1_000;
 
 export class Service {
   readonly #options: ServiceOptions & { readonly cluster: ClusterView; readonly largeBatches: LargeBatches };
   readonly #stopping = new AbortController();
-  /** What is closed once the partitions are. */
+  /** Resources that are closed after the partitions. */
   readonly #resources: { readonly name: string; close(): Promise<void> }[] = [];
   #starting: Starting | null = { phase: 'starting', because: null };
-  /** For all calls to STATE_DIR except those to the partitions' stores. */
+  /** Limits all calls to STATE_DIR, except those to the stores of the partitions. */
   readonly #volume: CallDeadline;
-  /** For what is done to STATE_DIR now and then, which may take long: nothing else waits for it. */
+  /** Limits occasional calls to STATE_DIR, which may take long. Nothing else waits for them. */
   readonly #chores: CallDeadline;
   #lock: InstanceLock | null = null;
   #running: RunningInstance | null = null;
@@ -70,14 +70,15 @@ export class Service {
     this.#dependencies = new DependencyWatch({ clock, logger, ask });
   }
 
-  /** Where HTTP listens; known once `start` has begun to wait for others. */
+  /** The address of the HTTP server. It is known once `start` waits for brokers or registry. */
   get address(): string | null {
     return this.#http?.address ?? null;
   }
 
   /**
-   * Starts everything; waits for brokers and registry as long as they give no usable answer.
-   * @throws StateDirInUseError, StateDirOfOtherError, UnfitTopicsError, MisconfiguredError, StartupError; call `stop` then too
+   * Starts everything. Waits for brokers and registry as long as they give no usable answer.
+   * @throws StateDirInUseError, StateDirOfOtherError, UnfitTopicsError, MisconfiguredError, StartupError; call `stop`
+   * then too
    */
   async start(): Promise<void> {
     const { config, logger, clock } = this.#options;
@@ -114,7 +115,7 @@ export class Service {
     if (surroundings !== null) await this.#run(lock, metrics, startup, surroundings);
   }
 
-  /** Whether a call to STATE_DIR has not ended: Node's exit would wait for it, for as long as the volume hangs. */
+  /** Whether a call to STATE_DIR has not ended. Node's exit would wait for such a call as long as the volume hangs. */
   get hangsOnVolume(): boolean {
     return [this.#volume, this.#chores, this.#running?.state].some((calls) => (calls?.longestMs ?? 0) > 0);
   }
@@ -135,10 +136,12 @@ export class Service {
     await callsEnd(this.#options.clock, CALLS_PATIENCE_MS, () => this.hangsOnVolume);
   }
 
-  /** Never rejects, and waits no longer than CLOSE_PATIENCE_MS. */
+  /** Waits at most CLOSE_PATIENCE_MS. Never rejects. */
   async #closePatiently(name: string, closing: Promise<void> | undefined): Promise<void> {
     const { clock, logger } = this.#options;
-    const closed = closing?.catch((err: unknown) => logger.warn({ err, name }, 'could not be closed'));
+    const closed = closing?.catch((err: unknown) =>
+      logger.warn({ err, name }, 'could not close a part of the instance'),
+    );
     if (closed !== undefined) await settlesWithin(closed, clock, CLOSE_PATIENCE_MS);
   }
 

@@ -1,4 +1,7 @@
-/** What the commands about dead letters share: reading them and what came after, judging whether one can be read now. */
+/**
+ * Shared by the commands about dead letters: reads them and the records that followed, and judges whether one can be
+ * read now.
+ */
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
@@ -23,24 +26,24 @@ import { newestSchemas, syncEventJson } from './schemas.js';
 import { HOUR_MS, MINUTE_MS } from '../lib/time-units.js';
 
 const DECODED_AT_ONCE = 1_000;
-/** Of each dead letter, only its id, company and attempts are kept. */
-const MAX_LETTERS = 1_000_000;
+/** Most dead letters that one command reads. It keeps only the id, the company and the repair attempts of each. */
+const MAX_DEAD_LETTERS = 1_000_000;
 /** For the registry to give the schemas of one piece. */
 const DECODE_TIMEOUT_MS = MINUTE_MS;
-/** By how much the clocks of those who write may differ. */
+/** The largest difference between the clocks of producers. */
 const CLOCK_SKEW_MS = HOUR_MS;
-/** Whose repair goes where another key says. */
-const KEYS_OF_OTHERS: readonly string[] = ['missing-key', 'key-mismatch'];
+/** Codes of dead letters whose key is wrong: a repair may belong in another partition. */
+const CODES_OF_WRONG_KEYS: readonly string[] = ['missing-key', 'key-mismatch'];
 
-/** Dead letters that were read. */
-export interface ReadLetters {
-  /** Those wanted, in the order in which they were written. */
+/** The dead letters that were read. */
+export interface ReadDeadLetters {
+  /** The wanted dead letters, in the order in which they were written. */
   readonly letters: readonly DeadLetter[];
-  /** All that were read, each with the company that its key names, null where it has no key. */
+  /** All dead letters that were read, each with the company that its key names; null if it has no key. */
   readonly companies: ReadonlyMap<RecordId, string | null>;
-  /** Those that are not about the company that their key names. */
+  /** Dead letters that are not about the company that their key names. */
   readonly mismatched: ReadonlySet<RecordId>;
-  /** Which of them were repairs. */
+  /** The dead letters that were repairs themselves. */
   readonly attempts: RepairAttempts;
 }
 
@@ -73,48 +76,50 @@ export class DeadLetterDesk {
   }
 
   /**
-   * Dead letters of all partitions.
-   * @param sinceMs only those written then or after; null for all
-   * @param wanted what is kept in memory of one; null for nothing
+   * Reads the dead letters of all partitions.
+   * @param sinceMs reads only dead letters written at or after this time; null reads all
+   * @param wanted returns what to keep of a dead letter in memory; null to keep nothing
    */
-  async letters(sinceMs: number | null, wanted: (letter: DeadLetter) => DeadLetter | null): Promise<ReadLetters> {
+  async letters(sinceMs: number | null, wanted: (letter: DeadLetter) => DeadLetter | null): Promise<ReadDeadLetters> {
     const { deadLetter: topic } = this.config.topics;
     const from = new Map<number, number>();
     for (const partition of await this.#partitions(topic))
       from.set(partition, sinceMs === null ? 0 : await this.#logs.offsetSince({ topic, partition }, sinceMs));
     const read = this.#reading((letter) => (sinceMs !== null && letter.writtenAt < sinceMs ? null : wanted(letter)));
     await readPartitions(this.#logs, topic, from, (_partition, records) => read.take(records));
-    return read.end();
+    return read.result();
   }
 
   /**
-   * One dead letter, by the record that it was. It is looked for where it must be while input and dead letters have
-   * equally many partitions, and in all of them only where it is not there.
+   * Reads the dead letter of one input record. If input and dead letters have equally many partitions, it is in the
+   * partition of that number. All other partitions are read only if it is not there.
    * @throws Error if there is no such dead letter
    */
-  async letter(id: RecordId): Promise<ReadLetters & { readonly letter: DeadLetter }> {
+  async letter(id: RecordId): Promise<ReadDeadLetters & { readonly letter: DeadLetter }> {
     const { deadLetter: topic } = this.config.topics;
     const partitions = await this.#partitions(topic);
-    const own = Number(id.split('/')[0]);
-    const others = partitions.filter((partition) => partition !== own);
+    const expected = Number(id.split('/')[0]);
+    const others = partitions.filter((partition) => partition !== expected);
     const read = this.#reading((letter) => (idOf(letter) === id ? letter : null));
     const readFrom = (from: Map<number, number>) =>
       readPartitions(this.#logs, topic, from, (_partition, records) => read.take(records));
 
-    if (partitions.includes(own)) await readFrom(new Map([[own, 0]]));
-    let letter = read.end().letters.at(-1);
-    // What a repair was to replace may have had another key than it has.
-    if (letter === undefined || read.end().attempts.targetsOf(id).length > 0)
+    if (partitions.includes(expected)) await readFrom(new Map([[expected, 0]]));
+    let letter = read.result().letters.at(-1);
+    // If the record is a repair, the records that it should have replaced may have another key.
+    if (letter === undefined || read.result().attempts.targetsOf(id).length > 0)
       await readFrom(new Map(others.map((partition) => [partition, 0])));
-    else if (KEYS_OF_OTHERS.includes(letter.code)) await readFrom(await this.#since(topic, others, letter.writtenAt));
-    letter ??= read.end().letters.at(-1);
-    if (letter === undefined) throw new Error(`there is no dead letter of record ${id}: see dead-letters list`);
-    return { ...read.end(), letter };
+    else if (CODES_OF_WRONG_KEYS.includes(letter.code))
+      await readFrom(await this.#since(topic, others, letter.writtenAt));
+    letter ??= read.result().letters.at(-1);
+    if (letter === undefined)
+      throw new Error(`record ${id} has no dead letter: run company-sync dead-letters list to see all`);
+    return { ...read.result(), letter };
   }
 
   /**
-   * What the input has got since the first of the letters. Other partitions than theirs are read where a letter had the
-   * key of another company, or none, so that its repair lies anywhere.
+   * Reads the input from the first of these dead letters on. If a dead letter has no key or the key of another
+   * company, its repair may be in any partition, so all partitions are read.
    * @param watched the companies whose later statuses and manifests matter
    */
   async afterwards(
@@ -124,7 +129,7 @@ export class DeadLetterDesk {
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
     const partitions = await this.#partitions(topic);
-    const anywhere = letters.filter(({ code }) => KEYS_OF_OTHERS.includes(code)).map(({ writtenAt }) => writtenAt);
+    const anywhere = letters.filter(({ code }) => CODES_OF_WRONG_KEYS.includes(code)).map(({ writtenAt }) => writtenAt);
     const from =
       anywhere.length === 0
         ? new Map<number, number>()
@@ -139,8 +144,8 @@ export class DeadLetterDesk {
   }
 
   /**
-   * Why the event must not be sent in place of the letter; null where it may.
-   * @param home the partition that the event's company is in
+   * Returns why the event must not be sent in place of the dead letter; null if it may be sent.
+   * @param home the partition of the event's company
    */
   async refusalOf(event: InputEvent, letter: DeadLetter, home: number, poison: RecordIds): Promise<string | null> {
     const { syncEvents: topic } = this.config.topics;
@@ -149,22 +154,25 @@ export class DeadLetterDesk {
         ? letter.offset + 1
         : isDate(letter.timestamp)
           ? await this.#logs.offsetSince({ topic, partition: home }, letter.timestamp)
-          : 0; // -1 would ask for the end, and what came after the letter would not be seen.
+          : 0; // -1 would ask for the end, and records after the dead letter would not be seen.
     const afterwards = await this.#readInput(new Map([[home, first]]), poison, new Set([event.companyId]));
     return afterwards.refusalOf(event, letter);
   }
 
-  /** The letters as events, read with what the registry has now; in words why one is still none. */
+  /**
+   * Decodes the dead letters with the schemas that the registry has now. If one still cannot be decoded, returns the
+   * reason.
+   */
   async readAgain(letters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
     return this.#decode(letters.map((letter) => ({ ...letter, headers: NO_HEADERS })));
   }
 
-  /** One line of JSON, as `events send` takes it. @throws MalformedLineError */
+  /** Reads a file with one line of JSON, in the format of `events send`. @throws MalformedLineError */
   async readLine(file: string): Promise<{ record: RecordToWrite & { readonly key: Buffer }; event: InputEvent }> {
     const json = await syncEventJson(this.config, this.schemasFolder);
     const record = json.recordOf(await readFile(file, 'utf8'));
     const [event] = await this.#decode([{ ...record, offset: 0, timestamp: systemClock.now() }]);
-    if (event === undefined || typeof event === 'string') throw new Error(event ?? 'it was decoded to nothing');
+    if (event === undefined || typeof event === 'string') throw new Error(event ?? 'the line was decoded to no event');
     return { record, event };
   }
 
@@ -173,7 +181,7 @@ export class DeadLetterDesk {
     return this.#inputPartitions;
   }
 
-  /** Several are written in one transaction: all of them count, or none. */
+  /** Sends the records. Several records are written in one transaction: all of them or none. */
   async send(records: readonly RecordTo[]): Promise<void> {
     const { applicationId, topics } = this.config;
     const kafka = kafkaConfigOf(this.config, this.logger);
@@ -182,7 +190,7 @@ export class DeadLetterDesk {
     await (await this.#sender).send(topics.syncEvents, records);
   }
 
-  /** A status that is ignored but for the holds that it lifts. */
+  /** A status record whose only effect is to lift holds. */
   async releaseOf(companyId: string, clientId: string, holds: Iterable<RecordId>, why: string): Promise<RecordToWrite> {
     const status = {
       datasetId: 'release',
@@ -197,8 +205,8 @@ export class DeadLetterDesk {
     return { ...record, headers: repairsHeaders(holds) };
   }
 
-  #reading(wanted: (letter: DeadLetter) => DeadLetter | null): LettersBeingRead {
-    return new LettersBeingRead(this.config.topics.syncEvents, wanted);
+  #reading(wanted: (letter: DeadLetter) => DeadLetter | null): DeadLetterCollector {
+    return new DeadLetterCollector(this.config.topics.syncEvents, wanted);
   }
 
   async #partitions(topic: string): Promise<number[]> {
@@ -210,7 +218,9 @@ export class DeadLetterDesk {
     return partitionsOf(kafkaConfigOf(this.config, this.logger), systemClock, topic);
   }
 
-  /** Where the records of partitions begin that were stamped at a time or later, whatever clock stamped them. */
+  /**
+   * The offset in each partition from which records may be stamped at or after a time, whichever clock stamped them.
+   */
   async #since(topic: string, partitions: readonly number[], timeMs: number): Promise<Map<number, number>> {
     const offsets = partitions.map((partition) => this.#logs.offsetSince({ topic, partition }, timeMs - CLOCK_SKEW_MS));
     return new Map((await Promise.all(offsets)).map((offset, i) => [partitions[i] as number, offset]));
@@ -251,8 +261,8 @@ export class DeadLetterDesk {
   }
 }
 
-/** What has been read so far; it may be looked at in between. */
-class LettersBeingRead {
+/** Collects dead letters. `result` may be called at any time, for what was read so far. */
+class DeadLetterCollector {
   readonly #letters: DeadLetter[] = [];
   readonly #companies = new Map<RecordId, string | null>();
   readonly #mismatched = new Set<RecordId>();
@@ -270,14 +280,14 @@ class LettersBeingRead {
       this.#companies.set(idOf(letter), letter.key === null || letter.key.length === 0 ? null : letter.key.toString());
       if (letter.code === 'key-mismatch') this.#mismatched.add(idOf(letter));
       this.#attempts.add(letter);
-      if (this.#companies.size > MAX_LETTERS)
-        throw new Error(`there are more than ${MAX_LETTERS} dead letters to read: give a later --since`);
+      if (this.#companies.size > MAX_DEAD_LETTERS)
+        throw new Error(`there are more than ${MAX_DEAD_LETTERS} dead letters to read: pass a later --since`);
       const kept = this.wanted(letter);
       if (kept !== null) this.#letters.push(copyOf(kept));
     }
   }
 
-  end(): ReadLetters {
+  result(): ReadDeadLetters {
     const letters = this.#letters.sort(
       (a, b) => a.writtenAt - b.writtenAt || a.partition - b.partition || a.offset - b.offset,
     );

@@ -34,6 +34,7 @@ const LAYERS: readonly (readonly string[])[] = [
 const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['setting-values.ts', 'settings'],
   ['settings.ts', 'settings'],
+  ['setting-flags.ts', 'settings'],
   ['unknown-flags.ts', 'settings'],
   ['config.ts', 'settings'],
   ['security-settings.ts', 'settings'],

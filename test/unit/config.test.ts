@@ -1,5 +1,6 @@
 import { ConfigError, loadConfig, type Environment, type Flags } from '../../src/config.js';
-import { SETTINGS, describeSettings, flagOf, type Setting } from '../../src/settings.js';
+import { SETTINGS, type Setting } from '../../src/settings.js';
+import { describeSettings, flagOf } from '../../src/setting-flags.js';
 
 const noFiles = (path: string): string => {
   throw new Error(`ENOENT: no such file, open '${path}'`);
