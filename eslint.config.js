@@ -1,5 +1,22 @@
 import tseslint from 'typescript-eslint';
 
+const PRIVATE_MEMBER = {
+  selector:
+    ':matches(PropertyDefinition, MethodDefinition[kind!="constructor"])[accessibility="private"]:not([static=true])',
+  message:
+    'Write #name: private members are private at run time too. Constructor parameters may stay `private readonly`.',
+};
+const SPREAD_OF_LITERAL = {
+  selector: 'SpreadElement > ObjectExpression.argument',
+  message: 'Write the properties one by one: a spread of an object literal only steers the formatter.',
+};
+const CAMEL_CASE_CONSTANT = {
+  selector:
+    ':matches(Program, Program > ExportNamedDeclaration) > VariableDeclaration[kind="const"] > ' +
+    'VariableDeclarator[id.name=/^[a-z]/][init.type=/^(Literal|UnaryExpression|BinaryExpression)$/]',
+  message: 'Name limits, units and other literals of a module in SCREAMING_CASE.',
+};
+
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', 'state/', '*.cjs'] },
   ...tseslint.configs.recommendedTypeChecked,
@@ -9,7 +26,13 @@ export default tseslint.config(
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      'no-restricted-syntax': ['error', PRIVATE_MEMBER, SPREAD_OF_LITERAL, CAMEL_CASE_CONSTANT],
     },
+  },
+  {
+    // These folders still have spreads of literals and constants in camelCase. Take a folder out once it has none.
+    files: ['src/{kafka,pipeline,store,domain,decode,avro,publish}/**', '{test,testkit,bench,demo}/**'],
+    rules: { 'no-restricted-syntax': ['error', PRIVATE_MEMBER] },
   },
   { files: ['eslint.config.js', 'page/**'], extends: [tseslint.configs.disableTypeChecked] },
 );

@@ -53,7 +53,7 @@ function make(tag, looks, ...children) {
   return element;
 }
 
-/** Replaces the content of an element only if it has changed, so that focus and reading are not disturbed. */
+/** Replaces the content of an element only if it has changed, so that focus and screen readers are not disturbed. */
 function show(id, data, nodesOf) {
   const said = JSON.stringify(data);
   if (lastShown.get(id) === said) return;
@@ -74,7 +74,7 @@ async function ask(path) {
       byId('token').focus();
     }
     byId('token-error').textContent = token === null ? '' : 'That token was refused.';
-    // The user may have entered another token before this answer arrived.
+    // Another token may have been entered before this answer arrived.
     if (sessionStorage.getItem(TOKEN_KEY) === token) sessionStorage.removeItem(TOKEN_KEY);
     throw new Error('a token is needed');
   }
@@ -109,7 +109,7 @@ async function showPartitions() {
   const away = dependencies.filter(({ reachable }) => reachable === false);
   byId('outage').hidden = away.length === 0;
   show('outage', away, (all) => all.map(outageLine));
-  // Partitions that need attention come first: the table shows a dozen at a time.
+  // Partitions that need attention come first, because the table shows a dozen at a time.
   const runs = ({ state, stale }) => state === 'running' && stale !== true;
   const [running, others] = [true, false].map((wanted) => partitions.filter((p) => runs(p) === wanted));
   show('partitions', [...others, ...running], (all) => all.map(partitionRow));
@@ -142,7 +142,7 @@ async function showList(state) {
     if (count > items.length)
       items.push(make('li', 'meta', `The first ${items.length} of ${count.toLocaleString('en')}.`));
     if (items.length === 0) items.push(make('li', 'calm', complete ? 'None.' : 'None found so far.'));
-    if (!complete) items.push(make('li', 'meta', 'Not every unfinished company could be looked at.'));
+    if (!complete) items.push(make('li', 'meta', 'Some unfinished companies could not be examined.'));
     return items;
   });
 }
@@ -159,7 +159,7 @@ function timelineOf({ datasets, links, holds, early, decidedBy, verdict }) {
     entries.push({
       offset: d.latest.offset,
       looks: 'calm',
-      what: `${d.latest.status}, named by no manifest yet`,
+      what: `${d.latest.status}, in no manifest yet`,
       meta: [d.datasetId, d.latest.since],
     });
   for (const l of links)
@@ -230,7 +230,7 @@ async function showExplanation(companyId) {
   try {
     const explanation = await ask(`companies?scope=deployment&id=${encodeURIComponent(companyId)}`);
     if (explained !== companyId) return;
-    // The position moves with the records of other companies: a screen reader need not announce that.
+    // The position is left out: it moves with every record of other companies, and must not be read out again.
     const lasting = { ...explanation, asOf: null };
     if (lastShown.get('explained') === JSON.stringify(lasting)) return;
     lastShown.set('explained', JSON.stringify(lasting));
@@ -294,9 +294,7 @@ for (const state of Object.keys(limits))
     void showList(state).catch(() => undefined); // The next refresh shows the error.
   });
 
-/**
- * The company in the page's address; null if the address does not name one. An address typed by hand may be malformed.
- */
+/** The company in the address; null if there is none. An address that was typed by hand may not be valid. */
 function linkedCompany() {
   try {
     return decodeURIComponent(location.hash.slice(1)) || null;

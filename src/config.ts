@@ -1,14 +1,15 @@
 /** Environment and flags -> one validated, frozen Config. Pure: the caller passes them in. */
 import { withoutCredentials } from './lib/hide-secrets.js';
-import { changelogOf, maxTopicNameLength, shadowed, type Consent } from './setting-values.js';
-import { SETTINGS, fileVariableOf, flagOf, settingFlags, type Setting, type SettingValues } from './settings.js';
+import { changelogOf, MAX_TOPIC_NAME_LENGTH, shadowed, type Consent } from './setting-values.js';
+import { SETTINGS, type Setting, type SettingValues } from './settings.js';
+import { fileVariableOf, flagOf, settingFlags } from './setting-flags.js';
 import { checkSecurity, hasCertificates } from './security-settings.js';
 import { unknownFlagFaults } from './unknown-flags.js';
 
 export interface Tls {
-  /** PEM; the well-known authorities where null. */
+  /** PEM. If null, the well-known authorities are trusted. */
   readonly ca: string | null;
-  /** PEM; both or neither. The passphrase opens an encrypted key; null without one. */
+  /** PEM certificate and key. The passphrase opens an encrypted key; it is null for a key without one. */
   readonly client: { readonly cert: string; readonly key: string; readonly passphrase: string | null } | null;
 }
 
@@ -31,14 +32,14 @@ export interface TopicNames {
   readonly companySyncStalled: string;
 }
 
-/** What a deployment is called in Kafka. */
+/** The names that a deployment uses in Kafka. */
 export interface DeploymentNames {
   readonly applicationId: string;
   readonly topics: TopicNames;
 }
 
 export interface Config extends DeploymentNames {
-  /** The deployment that this one is a shadow of; null if it is not a shadow. */
+  /** If this is a shadow, the deployment that it shadows; otherwise null. */
   readonly shadowOf: DeploymentNames | null;
   readonly kafka: {
     readonly brokers: readonly string[];
@@ -61,7 +62,7 @@ export interface Config extends DeploymentNames {
     readonly allowedHosts: readonly string[];
   };
   readonly eventNamespace: string;
-  /** What the operator allows a start that it refuses otherwise. */
+  /** Consents of the operator, each to a start that is refused without it. */
   readonly consents: readonly Consent[];
   readonly numStandby: number;
   readonly stateRetentionMs: number;
@@ -70,7 +71,7 @@ export interface Config extends DeploymentNames {
   readonly logLevel: SettingValues['logLevel'];
 }
 
-/** Everything that is wrong with the settings, at once. Never holds the value of a secret. */
+/** All faults of the settings at once. Never contains the value of a secret. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   constructor(readonly faults: readonly string[]) {
@@ -79,13 +80,13 @@ export class ConfigError extends Error {
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-/** Flags without their dashes; true where the flag stands without a value. */
+/** Flags without their dashes. A flag without a value is true. */
 export type Flags = Readonly<Record<string, string | true | undefined>>;
 
 /**
  * @param env an empty variable counts as unset
- * @param readFile gives the text of a file, or throws; called for `<NAME>_FILE` of secrets only
- * @throws ConfigError with every fault found
+ * @param readFile returns the text of a file, or throws; called only for the `<NAME>_FILE` of secrets
+ * @throws ConfigError with all faults
  */
 export function loadConfig(env: Environment, flags: Flags, readFile: (path: string) => string): Config {
   const faults = unknownFlagFaults(flags, new Set(settingFlags()));
@@ -99,12 +100,12 @@ export function loadConfig(env: Environment, flags: Flags, readFile: (path: stri
 }
 
 interface Given {
-  /** The name to blame: a variable or a flag. */
+  /** The variable or the flag to name in an error. */
   readonly name: string;
   readonly text: string;
 }
 
-/** Null where the setting is unset; undefined where it is at fault, and `faults` has grown. */
+/** Returns null if the setting is unset. If its value is wrong, adds to `faults` and returns undefined. */
 function valueOf(
   setting: Setting,
   env: Environment,
@@ -156,7 +157,7 @@ function orFromFile(direct: Given | null, file: Given | null, readFile: (path: s
   try {
     return { name: `the text of ${file.name}`, text: readFile(file.text).trim() };
   } catch (error) {
-    // The path is not shown: the secret itself may have been given instead of one.
+    // The path is not shown, because it may be the secret itself, passed by mistake.
     const reason = (error as NodeJS.ErrnoException).code ?? 'no such file, or not a text';
     throw new ConfigError([
       `${file.name} names a file that cannot be read (${reason}): expected the path of a text file`,
@@ -180,8 +181,8 @@ function namesOf(values: SettingValues): DeploymentNames {
 }
 
 /**
- * Reads what the deployment reads, and `run` writes nothing that the deployment reads or writes. The input stays one
- * topic for both, so that commands that write to it are refused to a shadow (command/shared-input.ts).
+ * The shadow reads the topics that the deployment reads. `run` writes to no topic that the deployment reads or writes.
+ * Both share one input. So commands that write to the input are refused for a shadow (`mustNotWriteAsShadow`).
  */
 function shadowOf({ applicationId, topics }: DeploymentNames): DeploymentNames {
   return {
@@ -196,7 +197,7 @@ function shadowOf({ applicationId, topics }: DeploymentNames): DeploymentNames {
   };
 }
 
-/** Two roles in one topic would read each other's records. Kafka itself refuses names that differ in . and _ alone. */
+/** Two roles in one topic would read each other's records. Kafka itself refuses names that differ only in . and _. */
 function checkTopics(values: Partial<SettingValues>, faults: string[]): void {
   const id = values.applicationId;
   const named: readonly (readonly [by: string, name: string | undefined])[] = [
@@ -211,12 +212,12 @@ function checkTopics(values: Partial<SettingValues>, faults: string[]): void {
   const takenBy = new Map<string, string>();
   for (const [by, name] of named) {
     if (name === undefined) continue;
-    if (name.length > maxTopicNameLength)
-      faults.push(`${by} is ${JSON.stringify(name)}: expected at most ${maxTopicNameLength} characters`);
+    if (name.length > MAX_TOPIC_NAME_LENGTH)
+      faults.push(`${by} is ${JSON.stringify(name)}: expected at most ${MAX_TOPIC_NAME_LENGTH} characters`);
     const collidesAs = name.replaceAll('.', '_');
     const other = takenBy.get(collidesAs);
     if (other === undefined) takenBy.set(collidesAs, by);
-    else faults.push(`${by} is ${JSON.stringify(name)}: expected another topic than that of ${other}`);
+    else faults.push(`${by} is ${JSON.stringify(name)}: expected a topic that is not also that of ${other}`);
   }
 }
 
@@ -258,8 +259,10 @@ function configOf(values: SettingValues): Config {
       values.shadow && values.stateDir === SETTINGS.stateDir.default ? shadowed(values.stateDir) : values.stateDir,
     allDatasetsFrom: values.allDatasetsFrom,
     http: {
-      ...{ host: values.httpHost, port: values.httpPort },
-      ...{ tokens: values.httpToken ?? [], allowedHosts: values.httpAllowedHosts ?? [] },
+      host: values.httpHost,
+      port: values.httpPort,
+      tokens: values.httpToken ?? [],
+      allowedHosts: values.httpAllowedHosts ?? [],
     },
     eventNamespace: values.eventNamespace ?? values.applicationId,
     consents: values.consent ?? [],

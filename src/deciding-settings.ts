@@ -1,18 +1,20 @@
 /**
- * The settings that decide whether, when and under which id a company is announced. All instances of an application id
- * must have the same values, and a deployment must keep them: instances compare them before they run.
+ * The settings that decide whether, when and with which event id a company is announced.
+ *
+ * All instances of an application id must have the same values, and a deployment must keep them. Instances compare
+ * them before they run.
  */
 import type { Config, TopicNames } from './config.js';
 import { isoTime } from './lib/iso-time.js';
 import { SETTINGS, type SettingKey } from './settings.js';
 
-/** Setting name -> value, as an operator writes it, in the order of comparison. */
+/** Name of the setting -> its value as an operator writes it, in the order of comparison. */
 export type DecidingSettings = ReadonlyMap<string, string>;
 
-/** Not a setting: one registry may have several addresses, so that SCHEMA_REGISTRY_URL is not compared. */
+/** Not a setting. One registry may have several addresses, so SCHEMA_REGISTRY_URL is not compared. */
 const REGISTRY = 'registry';
 
-/** The changelog is left out: its name is that of the application id, which all members of a group share. */
+/** The changelog is left out: its name follows from the application id, which all members of a group share. */
 const SETTING_OF_TOPIC: Readonly<Record<Exclude<keyof TopicNames, 'companyState'>, SettingKey>> = {
   syncEvents: 'topicSyncEvents',
   companySynchronized: 'topicCompanySynchronized',
@@ -22,8 +24,8 @@ const SETTING_OF_TOPIC: Readonly<Record<Exclude<keyof TopicNames, 'companyState'
 };
 
 /**
- * @param registryIdentity the id of version 1 of the announcements' subject: two registries seldom give the same one, and
- * it stays when schemas are upgraded. Null if it is not known: then it is not compared.
+ * @param registryIdentity the id of version 1 of the subject of announcements; null if unknown, and then not compared.
+ * Two registries seldom have the same id. An upgrade of the schemas does not change it.
  */
 export function decidingSettingsOf(
   { eventNamespace, allDatasetsFrom, topics }: Pick<Config, 'eventNamespace' | 'allDatasetsFrom' | 'topics'>,

@@ -1,4 +1,7 @@
-/** This instance as a member of the consumer group: what it tells the group's leader, and what its end leads to. */
+/**
+ * This instance as a member of the consumer group: what it tells the group's leader, and what happens if membership
+ * ends.
+ */
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';
@@ -22,13 +25,13 @@ export interface GroupMemberOptions {
   readonly decidingSettings: DecidingSettings;
   readonly held: HeldPositions;
   readonly failures: FailureWatch;
-  /** How many partitions the input has. */
+  /** Number of partitions of the input. */
   readonly partitions: number;
-  /** Where the other instances reach this one; null while that is not known. */
+  /** The address at which other instances reach this one; null while it is unknown. */
   readonly httpAddress: () => string | null;
   /** The partitions that this instance runs. */
   readonly running: () => number[];
-  /** The membership has ended by itself. */
+  /** Called when the membership ends without `stop`. */
   readonly onCrash: (error: Error) => void;
 }
 
@@ -37,10 +40,15 @@ export function createMembership(options: GroupMemberOptions): KafkaGroupMembers
   const { applicationId: groupId, topics, numStandby } = config;
   const topic = topics.syncEvents;
   const membership: KafkaGroupMembership = new KafkaGroupMembership({
-    ...{ kafka: kafkaConfigOf(config, logger), groupId, topic, logger, remembered },
+    kafka: kafkaConfigOf(config, logger),
+    groupId,
+    topic,
+    logger,
+    remembered,
     coordinator: new TrueCoordinator({ cluster, groupId, clock, logger }),
     assigner: createAssignor({
-      ...{ topic, partitions: options.partitions },
+      topic,
+      partitions: options.partitions,
       describe: () => ({
         httpAddress: options.httpAddress(),
         numStandby,
@@ -50,7 +58,8 @@ export function createMembership(options: GroupMemberOptions): KafkaGroupMembers
         settings: decidingSettings,
         changelogId: cluster.leaders.topicId(topics.companyState),
       }),
-      onRefused: (member) => logger.error(member, 'gave nothing to a group member whose deciding settings differ'),
+      onRefused: (member) =>
+        logger.error(member, 'assigned no partitions to a group member whose deciding settings differ'),
     }),
     onCrash: (cause) => onCrash(new MembershipLostError(cause)),
     onTrouble: (error) => failures.failed('group', null, error),

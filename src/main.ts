@@ -2,14 +2,20 @@
 /**
  * The command `company-sync`: the only place that reads the process's arguments and environment.
  *
- * How Node is started, above and in deploy/Dockerfile, for this can be said at no other time; `bench/catch-up.ts`
- * measures with it. One thread decides, whatever the number of cores: so two threads read and write the stores and one
- * helps to collect garbage, instead of four each, which on a small machine would take turns with it. New objects get
- * 64 MiB instead of 16, so that a batch under way outlives fewer collections, each of which would copy it. And the heap
- * is looked through when it has grown by 80 %, not only when it has grown fourfold.
+ * The first line and deploy/Dockerfile set how Node starts, because these flags have no effect later. `bench/catch-up.ts`
+ * measures with them. One thread decides, whatever the number of cores. So two threads read and write the stores, and one
+ * helps to collect garbage; four each, as by default, would take turns with it on a small machine. New objects get 64 MiB
+ * instead of 16: so fewer collections copy a batch in progress. V8 collects the heap when it has grown by 80 %, not only
+ * when it has grown fourfold.
  *
- * glibc's malloc is told to give freed memory back. Left alone, it keeps an arena for each thread. And once a Buffer of
- * some MiB was freed, it takes Buffers of that size from the heap among small pieces, where nothing is given back.
+ * * One thread makes all decisions, however many cores there are. So two threads (not four) serve the stores, and one
+ * (not four) helps to collect garbage. On a small machine, more threads would compete with the deciding thread.
+ * * New objects get 32 MiB instead of 16. A batch in progress survives fewer collections, and each one copies it.
+ * * A full collection starts when the heap has grown by half, not only when it has grown to four times its size.
+ *
+ * The MALLOC_ variables make glibc return freed memory. Without them, malloc keeps an arena for each thread. After a
+ * Buffer of some MiB is freed, malloc also takes Buffers of that size from the heap, among small pieces that are never
+ * returned.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -47,7 +53,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function perform({ name, command, argument, own, settings }: TypedCommand): Promise<number> {
+async function perform({ name, command, argument, flags, settings }: TypedCommand): Promise<number> {
   let config: Config;
   try {
     config = loadConfig(process.env, settings, (path) => readFileSync(path, 'utf8'));
@@ -55,7 +61,7 @@ async function perform({ name, command, argument, own, settings }: TypedCommand)
     if (error instanceof ConfigError) return refuse(error.faults);
     throw error;
   }
-  // Only the processor logs; the other commands print what they did, or the one error that stopped them.
+  // Only the processor logs. Other commands print what they did, or the one error that stopped them.
   const hide = hiderOf(secretsIn(config));
   const level = name === 'run' ? config.logLevel : 'silent';
   const logger = createLogger({ level, pid: process.pid, hide, now: () => systemClock.now() });
@@ -63,7 +69,7 @@ async function perform({ name, command, argument, own, settings }: TypedCommand)
   const context = { config, logger, schemasFolder, print, host: process, tracing: tracingWish(process.env) };
   try {
     mustNotWriteAsShadow(name, command, config);
-    return await command.run(context, own, argument);
+    return await command.run(context, flags, argument);
   } catch (error) {
     if (error instanceof UsageError) return refuse(error.faults);
     for (const fault of faultsOf(error)) printToStandardError(`company-sync ${name}: ${hide(fault)}`);
@@ -74,11 +80,11 @@ async function perform({ name, command, argument, own, settings }: TypedCommand)
 function refuse(faults: readonly string[]): number {
   printToStandardError('company-sync cannot start:');
   for (const fault of faults) printToStandardError(`  - ${fault}`);
-  printToStandardError('company-sync --help explains every setting.');
+  printToStandardError('Run company-sync --help to see every setting.');
   return 2;
 }
 
-/** One line each: an error that has several faults lists them. */
+/** The message as lines. An error with several faults gives one line for each. */
 function faultsOf(error: unknown): readonly string[] {
   if (error instanceof UnfitTopicsError) return error.faults;
   return [error instanceof Error ? error.message : String(error)];

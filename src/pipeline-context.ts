@@ -1,4 +1,6 @@
-/** What all partitions of one instance share, made of its settings and of what it has found out at its start. */
+/**
+ * What all partitions of one instance share, created from its settings and from what the instance found at its start.
+ */
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';
@@ -21,7 +23,7 @@ import type { Clock } from './lib/clock.js';
 import { FailureWatch } from './ops/failure-watch.js';
 import { LoggingObserver } from './ops/logging-observer.js';
 import type { MemoryBudget } from './ops/memory-budget.js';
-import { tellAll } from './ops/observers.js';
+import { observeAll } from './ops/observers.js';
 import type { PipelineContext } from './pipeline/context.js';
 import type { HeldPositions } from './pipeline/held-positions.js';
 import { skipBatch } from './pipeline/position-choices.js';
@@ -34,26 +36,26 @@ import type { EventWriter } from './publish/event-types.js';
 import { deadLetterOf } from './publish/dead-letter.js';
 import type { StateDirectory } from './store/key-value-store.js';
 
-/** Takes what must be closed once the partitions are. */
-export type Own = (name: string, close: () => Promise<void>) => void;
+/** Registers a resource. It is closed after the partitions. */
+export type OnClose = (name: string, close: () => Promise<void>) => void;
 
-/** The registry, once it has answered. */
+/** The registry, after it has answered. */
 export interface KnownRegistry {
   readonly source: SchemaSource;
   readonly readers: ReaderSchemas;
-  /** Of `CompanySynchronized`, and the id that it is registered under. */
+  /** Writes `CompanySynchronized`. `schemaId` is the id of its registered schema. */
   readonly type: EventWriter;
   readonly schema: object;
   readonly schemaId: number;
-  /** The same of `CompanySyncStalled`. */
+  /** The same for `CompanySyncStalled`. */
   readonly stalled: CompanySyncStalledOptions;
-  /** The id of the first version of the schema of `CompanySynchronized`, by which registries are told apart. */
+  /** The id of the first version of the schema of `CompanySynchronized`. It distinguishes registries. */
   readonly identity: number | null;
 }
 
 interface Settings {
   readonly cluster: ClusterView;
-  /** Of all logs that the process reads. */
+  /** Shared by all logs that the process reads. */
   readonly largeBatches: LargeBatches;
   readonly config: Config;
   readonly logger: Logger;
@@ -61,7 +63,7 @@ interface Settings {
 }
 
 export interface ContextParts extends Settings {
-  /** The instance cannot go on: the process must end loudly. */
+  /** Called when the instance cannot continue: the process must end loudly. */
   readonly onCrash: (error: Error) => void;
   /** Notified in addition to the log. */
   readonly observers: readonly Partial<PipelineObserver>[];
@@ -72,28 +74,30 @@ export interface ContextParts extends Settings {
   readonly held: HeldPositions;
   readonly state: StateDirectory;
   readonly memory: MemoryBudget;
-  /** How many partitions there are to share the memory, at present. */
+  /** The number of partitions that share the memory now. */
   readonly size: () => number;
-  readonly own: Own;
+  readonly onClose: OnClose;
   readonly failures: FailureWatch;
 }
 
 export function createPipelineContext(parts: ContextParts): PipelineContext {
   const { cluster, config, logger, clock, observers, topics, registry } = parts;
-  const { membership, held, state, memory, own, failures } = parts;
+  const { membership, held, state, memory, onClose, failures } = parts;
   const shareOf = (bytes: number) => Math.floor(bytes / Math.max(1, parts.size()));
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
   const decoder = createSyncEventDecoder(readers.syncEvent, { source, clock, knownId: schemaId });
   const sampled = {
-    logs: createLogs(parts, own, { maxPartitionBytes: SAMPLE_BYTES }),
+    logs: createLogs(parts, onClose, { maxPartitionBytes: SAMPLE_BYTES }),
     topic: config.topics.syncEvents,
     partitions: topics.partitions.syncEvents,
     clock,
   };
   const brake = new RegistryBrake({
     isConfirmed: config.consents.includes('unknown-schemas'),
-    ...{ decoder, source, clock },
+    decoder,
+    source,
+    clock,
     sampleIds: () => sampleSchemaIds(sampled),
   });
   const announcements = new CompanySynchronizedRecords({ type, schemaId, applicationId, eventNamespace });
@@ -116,12 +120,12 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     deleteRetentionMs: topics.changelogDeleteRetentionMs,
     cacheBytes: () => shareOf(memory.cacheBytes),
     loadBytes: () => shareOf(memory.loadBytes),
-    inputLogs: createLogs(parts, own, {
+    inputLogs: createLogs(parts, onClose, {
       reuseMemory: true,
       remedy: ({ partition }, nextOffset) => skipBatch(partition, nextOffset),
       onTrouble: ({ partition }, error) => failures.readingFailed('partition', partition, error),
     }),
-    changelogLogs: createLogs(parts, own, {
+    changelogLogs: createLogs(parts, onClose, {
       ...CHANGELOG_READS,
       remedy: () => BUILD_STATE_AGAIN,
       onTrouble: ({ partition }, error) => failures.changelogFailed(partition, error),
@@ -144,7 +148,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     state,
     held,
     clock,
-    observer: tellAll([new LoggingObserver(logger, () => clock.now()), failures, ...observers]),
+    observer: observeAll([new LoggingObserver(logger, () => clock.now()), failures, ...observers]),
     decode: (records, signal) => brake.decode(records, signal),
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
@@ -154,13 +158,13 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
 }
 
 function createClientSettings(parts: ContextParts): ClientSettings {
-  const { config, logger, clock, own, failures } = parts;
+  const { config, logger, clock, onClose, failures } = parts;
   const { source, readers, schemaId } = parts.registry;
   const schema = new ClientSettingsSchema(readers.clientSettings);
   const compile = (registered: object) => schema.compile(registered);
   const decoder = new ClientSettingsDecoder(new SchemaResolution({ source, clock, compile, knownId: schemaId }));
   const settings = new ClientSettings({
-    logs: createSettingsLogs(parts, own, (error) => failures.readingFailed('client-settings', null, error)),
+    logs: createSettingsLogs(parts, onClose, (error) => failures.readingFailed('client-settings', null, error)),
     topic: config.topics.clientSettings,
     decode: (values, signal) => decoder.decodeBatch(values, signal),
     clock,
@@ -171,39 +175,39 @@ function createClientSettings(parts: ContextParts): ClientSettings {
     },
     logger,
   });
-  own('client settings', () => settings.close());
+  onClose('client settings', () => settings.close());
   return settings;
 }
 
-/** Compaction may have taken the last records, as it does with choices that were taken back. */
-export function createSettingsLogs(settings: Settings, own: Own, onTrouble: (error: Error) => void): KafkaLogs {
-  return createLogs(settings, own, {
+/** Compaction may have removed the last records of the settings, as it does with choices that were withdrawn. */
+export function createSettingsLogs(settings: Settings, onClose: OnClose, onTrouble: (error: Error) => void): KafkaLogs {
+  return createLogs(settings, onClose, {
     kind: 'compacted',
     remedy: ({ topic }, nextOffset) => sendSettingsAgain(topic, nextOffset),
     onTrouble: (_, error) => onTrouble(error),
   });
 }
 
-/** The portal knows all choices; those below the batch are read from what it sends. */
+/** The portal knows all choices. The settings below the unreadable batch come from the records that it sends again. */
 function sendSettingsAgain(topic: string, nextOffset: number): string {
   return (
-    `Or have the portal write all settings to ${topic} again, and delete the records below offset ${nextOffset} ` +
+    `Or ask the portal team to write all settings to ${topic} again, and delete the records below offset ${nextOffset} ` +
     '(kafka-delete-records.sh)'
   );
 }
 
 const BUILD_STATE_AGAIN =
-  'Or, if another instance has the state of this partition on its disk, start that one; else build the state again: ' +
-  'docs/operations.md, "The changelog is lost"';
+  'Or, if another instance has the state of this partition on its disk, start that instance. If none has, build the ' +
+  'state again: docs/operations.md, "The changelog is lost"';
 
 type ReadOptions = Partial<
   Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes' | 'reuseMemory' | 'onTrouble' | 'remedy'>
 >;
 
-/** Of one record's batch, where no more than that record is looked at: brokers give a whole batch in any case. */
+/** Enough for the batch of one record: the sample needs one record, and brokers return whole batches in any case. */
 const SAMPLE_BYTES = 16 * 1_024;
 
-/** Large reads, for restores; and compaction may have taken all that was left to read. */
+/** Large reads, for restores. Compaction may have removed everything that was left to read. */
 const CHANGELOG_READS: ReadOptions = {
   kind: 'compacted',
   reuseMemory: true,
@@ -212,7 +216,7 @@ const CHANGELOG_READS: ReadOptions = {
 
 export function createLogs(
   { cluster, largeBatches, config, logger, clock }: Settings,
-  own: Own,
+  onClose: OnClose,
   options: ReadOptions = {},
 ): KafkaLogs {
   const logs = new KafkaLogs({
@@ -224,10 +228,10 @@ export function createLogs(
     groupId: config.applicationId,
     clock,
     onTrouble: (at, err) => {
-      logger.warn({ at, err }, 'reading is interrupted and tried again');
+      logger.warn({ at, err }, 'reading was interrupted; trying again');
       options.onTrouble?.(at, err);
     },
   });
-  own('log reader', () => logs.close());
+  onClose('log reader', () => logs.close());
   return logs;
 }

@@ -1,4 +1,4 @@
-/** The settings about security: which need each other, which are secrets, and which leave something open. */
+/** The security settings: which of them need each other, which are secrets, and which leave access open. */
 import { isIP } from 'node:net';
 import { SETTINGS, type SettingKey, type SettingValues } from './settings.js';
 
@@ -7,7 +7,7 @@ interface Login {
   readonly password: string;
 }
 
-/** What of the configuration is about security. */
+/** The part of the configuration that is about security. */
 export interface SecuritySettings {
   readonly http: { readonly host: string; readonly tokens: readonly string[] };
   readonly kafka: {
@@ -18,7 +18,7 @@ export interface SecuritySettings {
   readonly schemaRegistry: { readonly url: string; readonly credentials: Login | null };
 }
 
-/** Which settings about security need each other; `faults` grows by what is missing. */
+/** Adds a fault for each security setting that is missing although another one needs it. */
 export function checkSecurity(values: Partial<SettingValues>, faults: string[]): void {
   const together = (group: readonly SettingKey[]): void => {
     const missing = group.filter((key) => values[key] === null);
@@ -39,7 +39,10 @@ export function hasCertificates(values: Partial<SettingValues>): boolean {
   return values.kafkaSslCa !== null || values.kafkaSslCert !== null || values.kafkaSslKey !== null;
 }
 
-/** What no output may hold. User names are not secrets: they are ordinary words, such as the application id. */
+/**
+ * The secrets that no output may contain. User names are not secrets: they are ordinary words, such as the application
+ * id.
+ */
 export function secretsIn({ http, kafka, schemaRegistry }: SecuritySettings): string[] {
   const logins = [kafka.sasl, schemaRegistry.credentials].filter((login) => login !== null);
   const client = kafka.tls?.client;
@@ -51,14 +54,15 @@ export function secretsIn({ http, kafka, schemaRegistry }: SecuritySettings): st
 }
 
 /**
- * What these settings leave open to others of the network, each with what to do. They are warnings, not refusals: an
- * instance that ran with them must not stop announcing at an upgrade.
+ * What these settings expose to the network, each with a remedy.
+ *
+ * These are warnings, not refusals: an instance that ran with such settings must not stop announcing after an upgrade.
  */
 export function exposures({ http, kafka, schemaRegistry }: SecuritySettings): string[] {
   const found: string[] = [];
   if (http.tokens.length === 0 && !isLoopback(http.host))
     found.push(
-      `HTTP_HOST is ${http.host} and HTTP_TOKEN is not set: anybody who reaches the port can read the companies. ` +
+      `HTTP_HOST is ${http.host} and HTTP_TOKEN is not set: anyone who reaches the port can read the companies. ` +
         'Set HTTP_TOKEN, or HTTP_HOST=127.0.0.1',
     );
   const remote = kafka.brokers.filter((broker) => !isLoopback(broker.replace(/:\d+$/, '')));
@@ -73,7 +77,7 @@ export function exposures({ http, kafka, schemaRegistry }: SecuritySettings): st
   return found;
 }
 
-/** Whether only this machine is reached by that host, which may be an IPv6 address in brackets. */
+/** Whether the host is this machine alone. The host may be an IPv6 address in brackets. */
 export function isLoopback(host: string): boolean {
   const address = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
   return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));

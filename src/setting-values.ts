@@ -1,42 +1,46 @@
-/** How the text of each kind of setting is read: zod schemas from text to the value used. No I/O. */
+/** Reads the text of each kind of setting: zod schemas from text to the value used. No I/O. */
 import { z } from 'zod';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from './lib/time-units.js';
 
-const unitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-const maxDurationMs = 3_650 * unitsMs.d;
-const duration = /^(\d{1,12})(ms|s|m|h|d)$/;
+const UNITS_MS = { ms: 1, s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS } as const;
+const MAX_DURATION_MS = 3_650 * UNITS_MS.d;
+const DURATION = /^(\d{1,12})(ms|s|m|h|d)$/;
 
-const hostName = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
-/** Not an IPv6 address, to which kafkajs cannot connect. */
-const brokerAddress = /^([^:]+):(\d{1,5})$/;
+const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+/** Not an IPv6 address, because kafkajs cannot connect to one. */
+const BROKER_ADDRESS = /^([^:]+):(\d{1,5})$/;
 
-/** What Kafka allows in names of topics; group and transactional ids are held to the same. */
-const legalName = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
-export const maxTopicNameLength = 249;
+/** The characters that Kafka allows in topic names. Group ids and transactional ids follow the same rule. */
+const LEGAL_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
+export const MAX_TOPIC_NAME_LENGTH = 249;
 /** The longest name derived from an application id is that of the changelog. */
-const changelogSuffix = '-company-state';
+const CHANGELOG_SUFFIX = '-company-state';
 
 export function changelogOf(applicationId: string): string {
-  return `${applicationId}${changelogSuffix}`;
+  return `${applicationId}${CHANGELOG_SUFFIX}`;
 }
 
-const shadowSuffix = '-shadow';
+const SHADOW_SUFFIX = '-shadow';
 
-/** What a shadow calls its own, of what the deployment that it is a shadow of calls so. */
+/** The name that a shadow uses in place of the deployment's name. */
 export function shadowed(name: string): string {
-  return `${name}${shadowSuffix}`;
+  return `${name}${SHADOW_SUFFIX}`;
 }
 
 const text = z.string();
 
-/** What an operator can consent to, each with its meaning. A start that needs one of them says so and gives the command. */
+/**
+ * The consents that an operator can give, each with its meaning. A start that needs one names it and prints the
+ * command.
+ */
 export const CONSENTS = {
   'used-outbound-topic':
-    'a first start on a topic of announcements that has been written to, as with another APPLICATION_ID: companies ' +
-    'announced before may be announced again',
+    'allow a first start although the topic of announcements is not empty, as after a change of APPLICATION_ID; ' +
+    'companies announced before may be announced again',
   'changed-settings':
-    'deciding settings that differ from those that the state was built by: from now on the new ones decide',
+    'allow deciding settings that differ from those that the state was built with; the new ones decide from now on',
   'unknown-schemas':
-    'input of which the registry knows no schema id: its records are set aside, and their companies held',
+    'allow input whose schema ids are all unknown to the registry; the records are set aside, their companies go on hold',
 } as const;
 export type Consent = keyof typeof CONSENTS;
 export const CONSENT_WORDS = Object.keys(CONSENTS) as [Consent, ...Consent[]];
@@ -53,59 +57,59 @@ function wholeNumber(min: number, max: number) {
     .pipe(z.number().min(min).max(max));
 }
 
-export const topicName = text.regex(legalName).max(maxTopicNameLength);
+export const topicName = text.regex(LEGAL_NAME).max(MAX_TOPIC_NAME_LENGTH);
 
-/** No deployment is called as the shadow of another one. */
+/** An application id must not end in -shadow: that is the id of the shadow of another deployment. */
 export const applicationId = text
-  .regex(legalName)
-  .max(maxTopicNameLength - changelogSuffix.length)
-  .refine((id) => !id.endsWith(shadowSuffix));
+  .regex(LEGAL_NAME)
+  .max(MAX_TOPIC_NAME_LENGTH - CHANGELOG_SUFFIX.length)
+  .refine((id) => !id.endsWith(SHADOW_SUFFIX));
 
 export const brokerList = text
   .transform((list) => list.split(',').map((address) => address.trim()))
   .pipe(z.array(text.refine(isBrokerAddress)));
 
-/** Root of an HTTP API, without a slash at the end. Credentials have settings of their own: URLs are logged. */
+/** Root of an HTTP API, without a slash at the end. URLs are logged, so credentials have settings of their own. */
 export const httpRoot = text.refine(isHttpRoot).transform((url) => url.replace(/\/+$/, ''));
 
 /** 500ms, 30s, 5m, 24h, 7d; gives milliseconds. */
-export const durationMs = text.regex(duration).transform(toMs).pipe(z.number().min(1).max(maxDurationMs));
+export const durationMs = text.regex(DURATION).transform(toMs).pipe(z.number().min(1).max(MAX_DURATION_MS));
 
 /** ISO 8601 with seconds and a zone; gives milliseconds since the epoch. */
 export const instantMs = z.iso.datetime({ offset: true }).transform((iso) => Date.parse(iso));
 
-export const listenHost = text.refine((host) => hostName.test(host) || /^[0-9A-Fa-f:.]+$/.test(host));
+export const listenHost = text.refine((host) => HOST_NAME.test(host) || /^[0-9A-Fa-f:.]+$/.test(host));
 export const listenPort = wholeNumber(0, 65_535);
 export const batchBytes = wholeNumber(65_536, 999_999_999);
 export const standbyCount = wholeNumber(0, 100);
 
 export const yesOrNo = z.enum(['true', 'false']).transform((word) => word === 'true');
 export const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']);
-/** In any case: Kafka's own names are in capitals, kafkajs's are not. */
+/** In upper or lower case: Kafka's own names are in capitals, those of kafkajs are not. */
 export const saslMechanism = text.toLowerCase().pipe(z.enum(['plain', 'scram-sha-256', 'scram-sha-512']));
 
 export const path = text.min(1).refine((value) => !value.includes('\0'));
 export const label = text.min(1).max(256);
 export const secret = text.min(1);
-/** One, or two separated by a comma, without the comma. Each must fit into an HTTP header as it is. */
+/** One token, or two separated by a comma. Each token must fit into an HTTP header unchanged. */
 export const bearerTokens = text
   .regex(/^[\x21-\x2b\x2d-\x7e]+(,[\x21-\x2b\x2d-\x7e]+)?$/)
   .transform((tokens) => tokens.split(','));
 /** In lower case. */
 export const hostNames = text
   .transform((list) => list.split(',').map((name) => name.trim().toLowerCase()))
-  .pipe(z.array(text.regex(hostName)));
+  .pipe(z.array(text.regex(HOST_NAME)));
 export const pem = text.regex(/-----BEGIN [A-Z0-9 ]+-----/);
 
 function toMs(value: string): number {
-  const [, amount, unit] = duration.exec(value) ?? [];
-  return Number(amount) * unitsMs[unit as keyof typeof unitsMs];
+  const [, amount, unit] = DURATION.exec(value) ?? [];
+  return Number(amount) * UNITS_MS[unit as keyof typeof UNITS_MS];
 }
 
 function isBrokerAddress(address: string): boolean {
-  const [, host, port] = brokerAddress.exec(address) ?? [];
+  const [, host, port] = BROKER_ADDRESS.exec(address) ?? [];
   if (host === undefined || Number(port) < 1 || Number(port) > 65_535) return false;
-  return hostName.test(host);
+  return HOST_NAME.test(host);
 }
 
 function isHttpRoot(value: string): boolean {

@@ -1,21 +1,23 @@
 /**
- * The table of settings: one row for each, from which both parsing (config.ts) and `--help` are made. A setting is an environment variable and a flag of the same name: KAFKA_BROKERS is `--kafka-brokers`. A secret can
- * also be given as the path of a file that holds it: HTTP_TOKEN_FILE, `--http-token-file`.
+ * The table of settings. Both parsing (config.ts) and `--help` use it.
+ *
+ * A setting is an environment variable and a flag of the same name: KAFKA_BROKERS is `--kafka-brokers`. A secret can
+ * also be the path of a file that contains it: HTTP_TOKEN_FILE, `--http-token-file`.
  */
 import type { z } from 'zod';
 import * as values from './setting-values.js';
 
 export interface Setting<T = unknown> {
-  /** The environment variable; `flagOf` makes the flag of it. */
+  /** The environment variable. `flagOf` derives the flag from it. */
   readonly env: string;
-  /** As it would be written; null where the setting is unset without a value. */
+  /** The default as text; null if the setting has none. */
   readonly default: string | null;
   readonly meaning: string;
-  /** What a value looks like, for messages. */
+  /** Describes valid values, for error messages. */
   readonly expected: string;
-  /** As a flag it may stand without a value, and is true then. */
+  /** The flag may come without a value, which then means true. */
   readonly standsAlone?: true;
-  /** Never printed; can be read from a file. */
+  /** Never printed. Can be read from a file. */
   readonly secret: boolean;
   readonly value: z.ZodType<T, string>;
 }
@@ -54,7 +56,7 @@ export const SETTINGS = Object.freeze({
   kafkaBrokers: plain({
     env: 'KAFKA_BROKERS',
     default: 'localhost:9092',
-    meaning: 'Kafka brokers to start from, comma-separated',
+    meaning: 'Kafka brokers to connect to first, separated by commas',
     expected: 'host:port with a host name or IPv4 address, or several separated by commas',
     value: values.brokerList,
   }),
@@ -68,7 +70,8 @@ export const SETTINGS = Object.freeze({
   applicationId: plain({
     env: 'APPLICATION_ID',
     default: 'company-sync',
-    meaning: 'consumer group, and prefix of the transactional ids and of the changelog; one input topic for each',
+    meaning:
+      'consumer group, and prefix of the transactional ids and of the changelog; use each id for one input topic',
     expected: '1 to 235 of A-Z a-z 0-9 . _ -, not ending in -shadow',
     value: values.applicationId,
   }),
@@ -76,8 +79,9 @@ export const SETTINGS = Object.freeze({
     env: 'SHADOW',
     default: 'false',
     meaning:
-      'a shadow of the deployment that the other settings describe, to compare: its application id and every topic that ' +
-      'it writes have -shadow at their end, its event ids are those of the deployment; what writes to the input is refused',
+      'run a shadow of the deployment that the other settings describe, to compare both: the shadow adds -shadow to its ' +
+      'application id and to every topic that it writes; its event ids are those of the deployment; commands that write ' +
+      'to the input are refused',
     expected: 'true or false',
     standsAlone: true,
     value: values.yesOrNo,
@@ -85,55 +89,61 @@ export const SETTINGS = Object.freeze({
   stateDir: plain({
     env: 'STATE_DIR',
     default: './state',
-    meaning: 'folder of this instance for its state, one RocksDB per partition; of a shadow, ./state-shadow by default',
+    meaning:
+      'folder for the state of this instance, one RocksDB per partition; a shadow uses ./state-shadow by default',
     expected: 'a path',
     value: values.path,
   }),
-  topicSyncEvents: topic('TOPIC_SYNC_EVENTS', 'sync-events', 'topic read: events of the data-sync platform'),
+  topicSyncEvents: topic('TOPIC_SYNC_EVENTS', 'sync-events', 'topic to read: events of the data-sync platform'),
   topicCompanySynchronized: topic(
     'TOPIC_COMPANY_SYNCHRONIZED',
     'company-synchronized',
-    'topic written: announcements, one for each company',
+    'topic to write: announcements, one for each company',
   ),
-  topicDeadLetter: topic('TOPIC_DEAD_LETTER', 'sync-events-dead-letter', 'topic written: records that cannot be read'),
-  topicClientSettings: topic('TOPIC_CLIENT_SETTINGS', 'client-settings', 'topic read: the policy each client chose'),
+  topicDeadLetter: topic('TOPIC_DEAD_LETTER', 'sync-events-dead-letter', 'topic to write: records that cannot be read'),
+  topicClientSettings: topic(
+    'TOPIC_CLIENT_SETTINGS',
+    'client-settings',
+    'topic to read: the policy that each client chose',
+  ),
   topicCompanySyncStalled: topic(
     'TOPIC_COMPANY_SYNC_STALLED',
     'company-sync-stalled',
-    'topic written: companies that make no progress',
+    'topic to write: companies that make no progress',
   ),
   allDatasetsFrom: plain({
     env: 'ALL_DATASETS_FROM',
     default: '2023-10-10T00:00:00Z',
     meaning:
-      'records stamped from then on, or before 2015 (no date), are judged by ALL_DATASETS, whatever the client chose',
+      'judge records by ALL_DATASETS, whatever the client chose, if their timestamp is from this time on or before 2015 (no date)',
     expected: 'an ISO 8601 time with seconds and zone, such as 2023-10-10T00:00:00Z',
     value: values.instantMs,
   }),
   httpHost: plain({
     env: 'HTTP_HOST',
     default: '127.0.0.1',
-    meaning: 'address that probes, metrics and the state of the partitions are served on',
+    meaning: 'address on which to serve probes, metrics, the page and the state of the partitions',
     expected: 'a host name or IP address',
     value: values.listenHost,
   }),
   httpPort: plain({
     env: 'HTTP_PORT',
     default: '8080',
-    meaning: 'port of the same; 0 picks a free one',
+    meaning: 'port of that address; 0 picks a free port',
     expected: 'a whole number from 0 to 65535',
     value: values.listenPort,
   }),
   eventNamespace: optional({
     env: 'EVENT_NAMESPACE',
-    meaning: 'part of the event ids, must never change for a deployment; the application id where unset',
+    meaning: 'part of the event ids; never change it for a deployment; if unset, the application id',
     expected: '1 to 256 characters',
     value: values.label,
   }),
   consent: optional({
     env: 'CONSENT',
     meaning:
-      'allows a start that is refused otherwise, comma-separated; pass it for that start and remove it afterwards: ' +
+      'consents to a start that is refused without them, separated by commas; pass them for that start and remove them ' +
+      'afterwards: ' +
       Object.entries(values.CONSENTS)
         .map(([word, meaning]) => `${word} (${meaning})`)
         .join('; '),
@@ -143,63 +153,63 @@ export const SETTINGS = Object.freeze({
   numStandby: plain({
     env: 'NUM_STANDBY',
     default: '0',
-    meaning: 'standby replicas of each partition',
+    meaning: 'number of standby replicas of each partition',
     expected: 'a whole number from 0 to 100',
     value: values.standbyCount,
   }),
   stateRetentionMs: plain({
     env: 'STATE_RETENTION',
     default: '24h',
-    meaning: 'how long the state of partitions given up is kept, for they may come back',
+    meaning: 'how long to keep the state of partitions that moved away, because they may come back',
     expected: DURATION,
     value: values.durationMs,
   }),
   stalledAfterMs: plain({
     env: 'STALLED_AFTER',
     default: '60h',
-    meaning: 'time without progress after which a company counts as stalled (found up to an hour later)',
+    meaning: 'time without progress after which a company is stalled (reported up to an hour later)',
     expected: DURATION,
     value: values.durationMs,
   }),
   maxBatchBytes: plain({
     env: 'MAX_BATCH_BYTES',
     default: '268435456',
-    meaning: 'what a record batch may hold decompressed, in bytes; a partition stops at one that holds more',
+    meaning: 'largest decompressed record batch, in bytes; a partition stops at a larger batch',
     expected: 'a whole number from 65536 to 999999999',
     value: values.batchBytes,
   }),
   httpToken: secret({
     env: 'HTTP_TOKEN',
     meaning:
-      'bearer token for everything but the probes and metrics; two, separated by a comma, while it is being changed: ' +
-      'both are accepted, the first is used to ask other instances',
+      'bearer token for everything except probes and metrics; to change it, set two tokens separated by a comma: both are ' +
+      'accepted, and the first is used to ask other instances',
     expected: 'printable ASCII without spaces, or two such tokens separated by a comma',
     value: values.bearerTokens,
   }),
   httpAllowedHosts: optional({
     env: 'HTTP_ALLOWED_HOSTS',
     meaning:
-      'names by which browsers and others reach an instance without HTTP_TOKEN, comma-separated; IP addresses, ' +
-      'localhost and HTTP_HOST are always allowed',
+      'names by which clients may reach an instance that has no HTTP_TOKEN, separated by commas; IP addresses, localhost ' +
+      'and HTTP_HOST are always allowed',
     expected: 'host names without a port, separated by commas',
     value: values.hostNames,
   }),
   logLevel: plain({
     env: 'LOG_LEVEL',
     default: 'info',
-    meaning: 'least severe level that is logged, as JSON lines on stdout',
+    meaning: 'least severe level to log; the log is JSON lines on stdout',
     expected: 'one of fatal, error, warn, info, debug, trace, silent',
     value: values.logLevel,
   }),
   kafkaSsl: optional({
     env: 'KAFKA_SSL',
-    meaning: 'TLS to the brokers; true where a certificate below is given, else false',
+    meaning: 'use TLS to the brokers; if unset, true if a certificate below is set, otherwise false',
     expected: 'true or false',
     value: values.yesOrNo,
   }),
   kafkaSslCa: secret({
     env: 'KAFKA_SSL_CA',
-    meaning: 'certificate authorities that sign the brokers, instead of the well-known ones',
+    meaning: 'certificate authorities to trust for the brokers, instead of the well-known ones',
     expected: PEM,
     value: values.pem,
   }),
@@ -217,13 +227,13 @@ export const SETTINGS = Object.freeze({
   }),
   kafkaSslKeyPassphrase: secret({
     env: 'KAFKA_SSL_KEY_PASSPHRASE',
-    meaning: 'passphrase of the private key, where that is encrypted',
+    meaning: 'passphrase of the private key, if the key is encrypted',
     expected: NOT_EMPTY,
     value: values.secret,
   }),
   kafkaSaslMechanism: optional({
     env: 'KAFKA_SASL_MECHANISM',
-    meaning: 'how to authenticate at the brokers',
+    meaning: 'mechanism of authentication at the brokers',
     expected: 'one of plain, scram-sha-256, scram-sha-512',
     value: values.saslMechanism,
   }),
@@ -255,45 +265,8 @@ export const SETTINGS = Object.freeze({
 
 export type SettingKey = keyof typeof SETTINGS;
 
-/** What parsing makes of each row: null only where the setting has no default. */
+/** The parsed value of each setting: null only if the setting has no default. */
 export type SettingValues = {
   readonly [K in SettingKey]:
     z.output<(typeof SETTINGS)[K]['value']> | ((typeof SETTINGS)[K]['default'] extends string ? never : null);
 };
-
-/** Without the dashes: `kafka-brokers` for KAFKA_BROKERS. */
-export function flagOf(env: string): string {
-  return env.toLowerCase().replaceAll('_', '-');
-}
-
-/** Where a secret's path is given: `<NAME>_FILE`. */
-export function fileVariableOf(env: string): string {
-  return `${env}_FILE`;
-}
-
-/** Every flag that names a setting, without the dashes. */
-export function settingFlags(): readonly string[] {
-  return Object.values(SETTINGS).flatMap(({ env, secret }) =>
-    secret ? [flagOf(env), flagOf(fileVariableOf(env))] : [flagOf(env)],
-  );
-}
-
-/** Those of them that take a secret as their value. */
-export function secretFlags(): readonly string[] {
-  return Object.values<Setting>(SETTINGS).flatMap(({ env, secret }) => (secret ? [flagOf(env)] : []));
-}
-
-/** Those of them that may stand without a value. */
-export function settingSwitches(): readonly string[] {
-  return Object.values<Setting>(SETTINGS).flatMap(({ env, standsAlone }) => (standsAlone ? [flagOf(env)] : []));
-}
-
-/** The table as the lines of `--help`. */
-export function describeSettings(): string {
-  return Object.values<Setting>(SETTINGS)
-    .map(({ env, default: preset, meaning, secret }) => {
-      const names = `--${flagOf(env)}, ${env}${secret ? ` (or ${fileVariableOf(env)})` : ''}`;
-      return `  ${names}\n      ${meaning}${preset === null ? '' : ` (default: ${preset})`}`;
-    })
-    .join('\n');
-}

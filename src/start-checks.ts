@@ -1,4 +1,7 @@
-/** What `run` refuses to start on, because it would announce twice, never, or the wrong thing later. `doctor` asks the same. */
+/**
+ * What `run` refuses to start on, because it would announce twice, never, or the wrong thing later. `doctor` checks
+ * the same.
+ */
 import type { Config } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';
 import type { AskedCluster } from './kafka/connection/cluster-view.js';
@@ -11,20 +14,20 @@ import type { Logs } from './pipeline/ports.js';
 import { eventIdNamespace, eventIdOf } from './publish/event-id.js';
 import type { Consent } from './setting-values.js';
 
-/** Something outside is not as it must be: the process ends with the message, and an operator acts. */
+/** Something outside the process is not as required. The process ends with this message, and an operator must act. */
 export class StartupError extends Error {
   override readonly name = 'StartupError';
 }
 
-/** This instance must be configured differently, or be consented to: it ends as for a bad setting. */
+/** This instance needs another configuration, or a consent. The process ends as it does for a bad setting. */
 export class MisconfiguredError extends Error {
   override readonly name = 'MisconfiguredError';
 }
 
-/** What was found: `refused` keeps `run` from starting, `warning` does not. */
+/** The result of a check. If it is `refused`, `run` does not start; a `warning` is only logged. */
 export type StartFinding = { readonly kind: 'refused' | 'warning'; readonly message: string };
 
-/** Whether another deployment uses the same transactional ids. @throws BrokerError */
+/** Checks whether another deployment uses the same transactional ids. @throws BrokerError */
 export async function checkTransactionalIds(
   cluster: AskedCluster,
   { applicationId, topics }: Config,
@@ -35,24 +38,27 @@ export async function checkTransactionalIds(
 
 function sharedIds({ applicationId, topics }: Pick<Config, 'applicationId' | 'topics'>, other: Namesake): StartFinding {
   const ids = `${applicationId}-${topics.syncEvents}-<partition>`;
-  const both =
+  const conflict =
     `application ${applicationId} with input ${topics.syncEvents} and application ${other.applicationId} with input ` +
     `${other.input} have the same transactional ids, ${ids}`;
-  const remedy = 'choose another APPLICATION_ID for the newer of the two, one that makes other ids';
+  const remedy = 'choose an APPLICATION_ID for the newer of the two that gives other transactional ids';
   return other.inUse === true
-    ? { kind: 'refused', message: `${both}: they would fence each other permanently. To go on, ${remedy}` }
+    ? { kind: 'refused', message: `${conflict}: they would fence each other permanently. To start, ${remedy}` }
     : {
         kind: 'warning',
         message:
-          `${both}. The brokers do not say whether the group ${other.applicationId} is in use (Describe on the group is ` +
-          `needed). If it is, they will fence each other permanently: ${remedy}`,
+          `${conflict}. The brokers do not say whether the group ${other.applicationId} is in use (this needs Describe ` +
+          `on the group). If the group is in use, they will fence each other permanently: ${remedy}`,
       };
 }
 
-/** The word that a first start on a used outbound topic needs. */
+/** The consent that a first start on a used outbound topic needs. */
 const USED_OUTBOUND: Consent = 'used-outbound-topic';
 
-/** Whether this is a first start that would announce again what others have announced. @throws BrokerError */
+/**
+ * Checks whether this is a first start that would announce companies again that another deployment has announced.
+ * @throws BrokerError
+ */
 export async function checkFirstStart(
   config: Config,
   { partitions, changelogIsEmpty }: Pick<CheckedTopics, 'partitions' | 'changelogIsEmpty'>,
@@ -80,13 +86,13 @@ function usedOutbound(config: Config, outboundPartitions: number, { records, use
   );
 }
 
-/** Of the announcements that would come again, judged by one that is there. */
+/** Whether the repeated announcements would have the same event ids, judged by one announcement in the topic. */
 function whichIds({ eventNamespace }: Config, sample: UsedOutbound['sample']): string {
   const id = sample === null ? null : textOf(sample, 'ce_id');
   if (sample?.key == null || id === null)
     return 'with the same event ids only if EVENT_NAMESPACE is that of the former deployment';
   const source = textOf(sample, 'ce_source');
-  const by = source === null ? '' : ` (the first was written by ${source})`;
+  const by = source === null ? '' : ` (${source} wrote the first one)`;
   return id === eventIdOf(sample.key.toString(), eventIdNamespace(eventNamespace))
     ? `with the same event ids${by}`
     : `with other event ids${by}: set EVENT_NAMESPACE to that of the former deployment to keep the ids`;
@@ -97,8 +103,8 @@ function textOf({ headers }: Pick<LogRecord, 'headers'>, name: string): string |
 }
 
 /**
- * Whether the group has members that decide by other settings, or that are not ours.
- * @param ignored the member that this instance is or was itself
+ * Checks whether the group has members that decide by other settings, or members that are not of company-sync.
+ * @param ignored the id of this instance as a member, now or before; null if there is none
  */
 export async function checkGroup(
   cluster: AskedCluster,
@@ -114,6 +120,6 @@ export async function checkGroup(
     message:
       `this instance must not run in group ${applicationId}: ${conflict}. All instances of an application id must have ` +
       'the same deciding settings, and nothing else may be in its group. Correct the setting that is wrong, or choose ' +
-      'another APPLICATION_ID. A member that was killed is gone from the group after 10 s',
+      'another APPLICATION_ID. A killed member leaves the group after 10 s',
   };
 }

@@ -1,4 +1,4 @@
-/** What an instance finds out about its surroundings before it joins the group; it waits for a service that is down. */
+/** What an instance finds out about its surroundings before it joins the group. It waits for services that are down. */
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { decidingSettingsOf, type DecidingSettings } from './deciding-settings.js';
@@ -13,7 +13,7 @@ import { SchemaRegistry } from './registry/schema-registry.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics/topics.js';
 import { Backoff } from './lib/backoff.js';
 import type { Clock } from './lib/clock.js';
-import { createLogs, type KnownRegistry, type Own } from './pipeline-context.js';
+import { createLogs, type KnownRegistry, type OnClose } from './pipeline-context.js';
 import { BrokerError } from './pipeline/errors.js';
 import { loadEventTypes } from './publish/event-types.js';
 import {
@@ -38,8 +38,8 @@ export interface StartupOptions {
   readonly schemasFolder: string;
   /** Aborts when the instance stops. */
   readonly signal: AbortSignal;
-  readonly own: Own;
-  /** Called with what the start waits for, and with the reason, which may have addresses. */
+  readonly onClose: OnClose;
+  /** Called with what the start waits for, and with the reason, which may contain addresses. */
   readonly onWaiting: (phase: WaitingFor, because: string) => void;
 }
 
@@ -65,12 +65,12 @@ export class Startup {
   }
 
   /**
-   * Null if stopped meanwhile.
+   * Finds out everything that the instance needs to know. Returns null if it is stopped meanwhile.
    * @throws StateDirOfOtherError, UnfitTopicsError, MisconfiguredError, StartupError
    */
   async findOut(): Promise<Surroundings | null> {
-    const { config, own } = this.#options;
-    const logs = createLogs(this.#options, own);
+    const { config, onClose } = this.#options;
+    const logs = createLogs(this.#options, onClose);
     const asked = this.#registry();
     asked.catch(() => undefined); // awaited below, unless the topics are refused first
     const topics = await this.#patiently('waiting for the brokers', () => this.#checkTopics(logs), BrokerError);
@@ -88,9 +88,9 @@ export class Startup {
   }
 
   /**
-   * Asks the group right before it is joined, and again when this instance is given nothing to run.
-   * @param ignored the member that this instance is or was itself
-   * @throws MisconfiguredError if a member that runs partitions decides by other settings, or is not ours
+   * Checks the group right before the instance joins it, and again when the leader assigns nothing to the instance.
+   * @param ignored the id of this instance as a member, now or before; null if there is none
+   * @throws MisconfiguredError if a member that runs partitions has other deciding settings, or is not of company-sync
    */
   async mustFitGroup(settings: DecidingSettings, ignored: string | null): Promise<void> {
     this.#mustNotRefuse(await checkGroup(this.#cluster(), this.#options.config, settings, ignored));
@@ -99,7 +99,7 @@ export class Startup {
   async #checkTopics(logs: KafkaLogs): Promise<CheckedTopics> {
     const { config, clock } = this.#options;
     const cluster = this.#cluster();
-    // First: a request that a broker lacks fails in the checks below, in words that do not tell why.
+    // First: if a broker lacks a request, the checks below fail with an error that does not tell the reason.
     const faults = await versionFaults(cluster.kafka, clock);
     if (faults.length > 0) throw new StartupError(faults.join('\n'));
     const [topics, finding] = await Promise.all([
@@ -127,7 +127,7 @@ export class Startup {
     this.#options.logger.warn(finding.message);
   }
 
-  /** The registry, once it has answered, and what is known of it from then on. */
+  /** Waits for the registry, and returns what the instance knows of it from then on. Null if stopped meanwhile. */
   async #registry(): Promise<KnownRegistry | null> {
     const { config, schemasFolder } = this.#options;
     const [types, readers] = await Promise.all([loadEventTypes(schemasFolder), loadReaderSchemas(schemasFolder)]);
@@ -145,7 +145,7 @@ export class Startup {
     return { source, readers, type, schema, schemaId, stalled, identity: first.id };
   }
 
-  /** The id under which a topic's schema is registered; null when stopped before the registry has answered. */
+  /** The id of a topic's registered schema; null if the instance is stopped before the registry has answered. */
   async #schemaId(source: SchemaRegistry, topic: string, schema: object): Promise<number | null> {
     const subject = subjectOf(topic);
     const ask = () => source.idOf(subject, schema);
@@ -155,7 +155,7 @@ export class Startup {
     return id;
   }
 
-  /** Asks until there is an answer: it waits for a service that is down at the start. Null when stopped meanwhile. */
+  /** Asks until there is an answer, because a service may be down at the start. Returns null if stopped meanwhile. */
   async #patiently<T>(
     phase: WaitingFor,
     ask: () => Promise<T>,
@@ -167,7 +167,7 @@ export class Startup {
       try {
         return await ask();
       } catch (error) {
-        // A service that is closed at a stop refuses the calls that still wait for it.
+        // At a stop, closed clients refuse the calls that are still waiting.
         if (signal.aborted) return null;
         if (!(error instanceof outage)) throw error;
         onWaiting(phase, error.message);

@@ -1,4 +1,4 @@
-/** Values of `company-synchronized` -> announcements, with the schemas that they were written with. */
+/** Decodes values of `company-synchronized` with the schemas that they were written with. */
 import avro from 'avsc';
 import { mustFitItsLength } from './avro-budget.js';
 
@@ -7,9 +7,9 @@ const FRAME_BYTES = 5;
 const ANSWER_TIMEOUT_MS = 5_000;
 /** A registry keeps a schema in a record of Kafka, which is 1 MB at most by default. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
-/** Of one schema; ours has about 20. */
+/** The most types of one schema. Ours has about 20. */
 const MAX_TYPES = 10_000;
-/** Ours has a version or two; others may register as many as they like. */
+/** The most schemas to keep. Ours has a version or two; others may register as many as they like. */
 const MAX_KEPT_SCHEMAS = 100;
 
 export class AnnouncementReader {
@@ -20,7 +20,7 @@ export class AnnouncementReader {
     this.#registryUrl = registryUrl;
   }
 
-  /** @throws Error if the registry does not give the schema, or the value is not one of it */
+  /** @throws Error if the registry does not return the schema, or the value does not match it */
   async read(value: Buffer): Promise<unknown> {
     if (value.length < FRAME_BYTES || value[0] !== 0) throw new Error('the value does not begin with a schema id');
     const type = await this.#typeOf(value.readInt32BE(1));
@@ -44,7 +44,7 @@ export class AnnouncementReader {
   }
 }
 
-/** avsc asks the hook for each type in a schema, before it does anything for it. */
+/** avsc calls the hook for each type in a schema before it does any work for that type. */
 function typeOf(schema: avro.Schema): avro.Type {
   let types = 0;
   const typeHook = (): undefined => {

@@ -1,16 +1,16 @@
 /**
- * A check of Avro bytes before they are read: anyone who may write to a topic may write an array that claims billions of
- * items in a few bytes, and avsc would make them all.
+ * Checks Avro bytes before they are read. Anyone who may write to a topic can write an array that claims billions of
+ * items in a few bytes, and avsc would create them all.
  */
 import type avro from 'avsc';
 
 /** Items and fields for each byte: most take one or more. */
 const PARTS_PER_BYTE = 8;
-/** Items and fields in addition, for those that take no bytes, such as null. */
+/** Additional items and fields, for those that take no bytes, such as null. */
 const PARTS_WITHOUT_BYTES = 10_000;
 const MAX_VARINT_BYTES = 10;
 
-/** @throws Error if reading `bytes` as a value of `type` would cost more than they are long */
+/** @throws Error if `bytes`, read as a value of `type`, would have more items and fields than their length allows */
 export function mustFitItsLength(type: avro.Type, bytes: Buffer): void {
   const walk = new Walk(bytes);
   walk.over(type);
@@ -76,7 +76,7 @@ class Walk {
     this.over(type);
   }
 
-  /** Blocks that say their size in bytes are walked over too: their size may be a lie. */
+  /** Blocks that declare their size in bytes are checked item by item too, because the size may be wrong. */
   #blocks(item: () => void): void {
     for (let count = this.#varint(); count !== 0; count = this.#varint()) {
       if (count < 0) this.#varint();
@@ -95,7 +95,7 @@ class Walk {
     if (length < 0 || this.#position > this.#bytes.length) throw new Error('the value is truncated');
   }
 
-  /** Not exact beyond 2^53, where it is too large to be a length anyway. */
+  /** Not exact beyond 2^53. Such a value is too large to be a length anyway. */
   #varint(): number {
     let zigzag = 0;
     for (let i = 0, factor = 1; i < MAX_VARINT_BYTES; i++, factor *= 0x80) {

@@ -7,7 +7,7 @@ import { PAYLOADS, signedHeaders, type CompanySynchronized, type PayloadName } f
 export interface Options {
   readonly url: string;
   readonly payload: PayloadName;
-  /** Of the secrets; a webhook is signed with each. */
+  /** The keys of the secrets. A webhook is signed with each key. */
   readonly keys: readonly Buffer[];
   readonly brokers: readonly string[];
   readonly registryUrl: string;
@@ -16,22 +16,28 @@ export interface Options {
 }
 
 const SESSION_TIMEOUT_MS = 10_000;
-/** A paused partition goes on at most so much later than it should. */
+/** A paused partition continues at most this much later than planned. */
 const LONGEST_WAIT_FOR_RECORDS_MS = 500;
 const PARTITIONS_AT_ONCE = 4;
 
 /**
- * Reads announcements and posts each to the receiver, in the order of its partition. An offset is committed only after
- * the receiver has answered 2xx, so that nothing is lost whenever this ends, and what was under way comes again with
- * the same webhook-id. What fails is tried again without an end; its partition waits meanwhile, the others do not.
+ * Reads announcements and posts each to the receiver, in the order of its partition.
+ *
+ * An offset is committed only after the receiver has answered 2xx. So nothing is lost when this process ends, and a
+ * webhook in progress is sent again with the same webhook-id. A failure is tried again without end; its partition
+ * waits meanwhile, other partitions continue.
  */
 export class Dispatcher {
   readonly #options: Options;
   readonly #say: (line: string) => void;
   readonly #consumer: Consumer;
   readonly #announcements: AnnouncementReader;
-  /** In a row, of the record that its partition is at. */
+  /** Partition -> failures in a row of the record that it is at. */
   readonly #failures = new Map<number, number>();
+  /**
+   * Ids of recent deliveries, the oldest first. They spare the receiver most repetitions, but do not outlive this
+   * process.
+   */
   readonly #delivered = new DeliveredIds();
   #end: (error: Error | null) => void = () => undefined;
 
@@ -49,7 +55,9 @@ export class Dispatcher {
     this.#announcements = new AnnouncementReader(registryUrl);
   }
 
-  /** Runs until `stop`. @throws where the brokers give up on it, or the receiver wants no more webhooks */
+  /**
+   * Runs until `stop`. @throws Error if the brokers give up on this consumer, or the receiver wants no more webhooks
+   */
   async run(): Promise<void> {
     const { topic, groupId, url } = this.#options;
     const ended = new Promise<Error | null>((resolve) => (this.#end = resolve));
@@ -58,7 +66,7 @@ export class Dispatcher {
     });
     try {
       await this.#consumer.connect();
-      // Where the group has no offset: what was announced before it was there must not be missed.
+      // If the group has no offset, read from the beginning: earlier announcements must not be missed.
       await this.#consumer.subscribe({ topic, fromBeginning: true });
       await this.#consumer.run({
         autoCommit: false,
@@ -74,7 +82,7 @@ export class Dispatcher {
     }
   }
 
-  /** Finishes the tries under way and leaves the group. */
+  /** Finishes the requests in progress and leaves the group. */
   stop(): void {
     this.#end(null);
   }
@@ -96,7 +104,7 @@ export class Dispatcher {
     }
   }
 
-  /** Pauses the partition; from its first record that is not delivered on it is fetched again. */
+  /** Pauses the partition. It is then fetched again from its first undelivered record. */
   #comeAgain(payload: EachBatchPayload, { offset }: KafkaMessage, { why, retryAfterMs }: Failed): void {
     const { partition } = payload.batch;
     const failures = (this.#failures.get(partition) ?? 0) + 1;

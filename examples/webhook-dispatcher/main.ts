@@ -1,4 +1,6 @@
-/** An example of what reads `company-synchronized`: a dispatcher of webhooks. README.md beside it says more. */
+/**
+ * An example of a service that reads `company-synchronized`: a dispatcher of webhooks. See README.md in this folder.
+ */
 import { parseArgs } from 'node:util';
 import { Dispatcher, type Options } from './dispatcher.js';
 import { printable } from './printable.js';
@@ -9,18 +11,18 @@ const HELP = `WEBHOOK_SECRET=whsec_... npx tsx examples/webhook-dispatcher/main.
 Posts each announcement of a company to a receiver, signed as Standard Webhooks says, at least once and with the same
 webhook-id each time.
 
-  --url <url>                   where webhooks are posted to, http or https
+  --url <url>                   URL to post webhooks to, http or https
   --payload <shape>             ${Object.keys(PAYLOADS).join(' or ')} (default: current)
-  --help                        this
+  --help                        print this help
 
   WEBHOOK_SECRET                whsec_ and 24 to 64 bytes in Base64: echo "whsec_$(openssl rand -base64 32)"
-                                Several, separated by spaces, while one is being replaced.
+                                To replace a secret, set several, separated by spaces.
   KAFKA_BROKERS                 comma-separated (default: localhost:9092)
   SCHEMA_REGISTRY_URL           (default: http://localhost:8081)
   TOPIC_COMPANY_SYNCHRONIZED    (default: company-synchronized)
   GROUP_ID                      the consumer group, one for each receiver (default: webhook-dispatcher)
 
-Exit codes: 0 stopped by a signal; 1 it could not go on, or the receiver answered 410 Gone; 2 a flag or a variable is
+Exit codes: 0 stopped by a signal; 1 it could not continue, or the receiver answered 410 Gone; 2 a flag or a variable is
 wrong.
 `;
 
@@ -53,7 +55,7 @@ function isPlainHttp(url: string): boolean {
   return username === '' && password === '';
 }
 
-/** In words what is wrong, where something is. */
+/** Returns the options. If a flag or a variable is wrong, returns the error as text. */
 function optionsOf(argv: readonly string[], env: NodeJS.ProcessEnv): Options | string {
   let flags;
   try {
@@ -64,14 +66,16 @@ function optionsOf(argv: readonly string[], env: NodeJS.ProcessEnv): Options | s
   }
   if (flags.help === true) return 'help';
   const { url = '', payload = 'current' } = flags;
-  // Not shown: it may hold a password, or a key in its query.
+  // The URL is not shown, because it may contain a password, or a key in its query.
   if (!isPlainHttp(url)) return '--url: expected an http or https URL without user info';
   if (!Object.hasOwn(PAYLOADS, payload)) return `--payload is "${payload}": expected current or legacy`;
   const keys = (env['WEBHOOK_SECRET'] ?? '').trim().split(/\s+/).map(keyOf);
   const known = keys.filter((key) => key !== null);
   if (known.length < keys.length) return 'WEBHOOK_SECRET: expected whsec_ and 24 to 64 bytes in Base64';
   return {
-    ...{ url, payload: payload as PayloadName, keys: known },
+    url,
+    payload: payload as PayloadName,
+    keys: known,
     brokers: (env['KAFKA_BROKERS'] || 'localhost:9092').split(','),
     registryUrl: env['SCHEMA_REGISTRY_URL'] || 'http://localhost:8081',
     topic: env['TOPIC_COMPANY_SYNCHRONIZED'] || 'company-synchronized',

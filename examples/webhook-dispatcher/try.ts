@@ -2,7 +2,7 @@
 
 export type Outcome =
   | { readonly kind: 'delivered'; readonly status: number }
-  /** The receiver wants no more, ever. */
+  /** The receiver wants no more webhooks, permanently. */
   | { readonly kind: 'gone' }
   | { readonly kind: 'failed'; readonly why: string; readonly retryAfterMs: number };
 
@@ -10,10 +10,10 @@ export type Outcome =
 const ANSWER_TIMEOUT_MS = 8_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
-/** However long a receiver asks for. */
+/** The longest Retry-After that is honoured. */
 const LONGEST_RETRY_AFTER_MS = 60 * 60_000;
 
-/** Never rejects. Redirects are not followed: they could lead anywhere. */
+/** Never rejects. Redirects are not followed, because they could lead anywhere. */
 export async function tryToDeliver(url: string, headers: Record<string, string>, body: string): Promise<Outcome> {
   try {
     const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
@@ -34,7 +34,7 @@ export function failedBecauseOf(error: unknown): Outcome {
 }
 
 /**
- * Milliseconds that a Retry-After asks for, which is seconds or a date; 0 where it is neither.
+ * Milliseconds that a Retry-After asks for, in seconds or as a date; 0 if it is neither.
  *
  * @param now milliseconds since the epoch
  */
@@ -45,8 +45,8 @@ export function retryAfterOf(header: string | null, now: number): number {
 }
 
 /**
- * Doubled with each failure, of which a random half is left out, so that those who failed together do not come again
- * together; and not before the receiver has asked for it.
+ * The pause before the next try. It doubles with each failure, and a random part of up to half is taken off, so that
+ * webhooks that failed together do not come again together. It is never shorter than the receiver asked for.
  *
  * @param failures in a row, from 1 on
  * @param random in [0, 1)

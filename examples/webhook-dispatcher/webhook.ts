@@ -1,7 +1,7 @@
 /** One webhook: its body, in the shape that the receiver expects, and its signed headers. Pure. */
 import { createHmac } from 'node:crypto';
 
-/** What is needed here of a `CompanySynchronized`; schemas/company-synchronized-value has all of it. */
+/** The fields of a `CompanySynchronized` that are needed here; schemas/company-synchronized-value has all of them. */
 export interface CompanySynchronized {
   readonly eventId: string;
   readonly companyId: string;
@@ -20,7 +20,7 @@ function currentPayload(event: CompanySynchronized, timestamp: string): object {
   return { type: 'company.synchronized.v1', timestamp, data: event };
 }
 
-/** What receivers of the rule "New company synchronized" were sent before there were event types. */
+/** The body that receivers of the rule "New company synchronized" got before there were event types. */
 function legacyPayload({ companyId, clientId, eventId }: CompanySynchronized): object {
   return {
     CompanyId: companyId,
@@ -43,10 +43,10 @@ export function keyOf(secret: string): Buffer | null {
 }
 
 /**
- * The headers of Standard Webhooks 1.0: one signature for each key, so that a secret can be replaced while receivers
+ * The headers of Standard Webhooks 1.0, with one signature for each key. So a secret can be replaced while receivers
  * still know the former one.
  *
- * @param id the same for each try, so that a receiver knows what it has had
+ * @param id the same for each try, so that a receiver recognizes a repetition
  * @param sentAt milliseconds since the epoch
  */
 export function signedHeaders(id: string, sentAt: number, body: string, keys: readonly Buffer[]) {

@@ -35,17 +35,17 @@ const EXACT_BELOW = 2 ** 51;
 const NO_BYTES = Buffer.alloc(0);
 
 export class CheckedTap {
-  private buf: Buffer = NO_BYTES;
-  private pos = 0;
+  #buf: Buffer = NO_BYTES;
+  #pos = 0;
   /** The number of parts that the value may still have. */
-  private partsLeft = 0;
+  #partsLeft = 0;
   /** The number of items that may still be kept. */
-  private itemsLeft = 0;
+  #itemsLeft = 0;
   /** The number of records that the cursor is inside of. */
-  private depth = 0;
-  private readonly words = new WordCache();
-  private expected: Buffer = NO_BYTES;
-  private expectedText = '';
+  #depth = 0;
+  readonly #words = new WordCache();
+  #expected: Buffer = NO_BYTES;
+  #expectedText = '';
 
   /**
    * Starts reading the value in `bytes` from `start` to the end.
@@ -53,20 +53,20 @@ export class CheckedTap {
    * @param expected the bytes of a text that the value probably contains, and that text: then no second string is made
    */
   start(bytes: Buffer, start: number, expected: Buffer = NO_BYTES, expectedText = ''): void {
-    this.buf = bytes;
-    this.pos = start;
-    this.partsLeft = (bytes.length - start) * PARTS_PER_BYTE + PARTS_WITHOUT_BYTES;
-    this.itemsLeft = MAX_KEPT_ITEMS;
-    this.depth = 0;
-    this.expected = expected;
-    this.expectedText = expectedText;
+    this.#buf = bytes;
+    this.#pos = start;
+    this.#partsLeft = (bytes.length - start) * PARTS_PER_BYTE + PARTS_WITHOUT_BYTES;
+    this.#itemsLeft = MAX_KEPT_ITEMS;
+    this.#depth = 0;
+    this.#expected = expected;
+    this.#expectedText = expectedText;
   }
 
   /** Ends a value: no bytes may be left over. Releases its bytes. */
   finish(): void {
-    const left = this.buf.length - this.pos;
-    this.buf = NO_BYTES;
-    this.expected = NO_BYTES;
+    const left = this.#buf.length - this.#pos;
+    this.#buf = NO_BYTES;
+    this.#expected = NO_BYTES;
     if (left > 0) throw new MalformedValueError(`${left} bytes are left over`);
   }
 
@@ -75,157 +75,158 @@ export class CheckedTap {
    * @param parts the number of its fields, or more
    */
   enterRecord(parts: number): void {
-    this.charge(parts);
-    if (++this.depth > MAX_RECORD_DEPTH)
+    this.#charge(parts);
+    if (++this.#depth > MAX_RECORD_DEPTH)
       throw new MalformedValueError(`more than ${MAX_RECORD_DEPTH} records are nested`);
   }
 
   leaveRecord(): void {
-    this.depth--;
+    this.#depth--;
   }
 
   /** The number of items in the next block of an array or a map; 0 at its end. */
   readItemCount(): number {
-    let count = this.readVarint();
+    let count = this.#readVarint();
     if (count < 0) {
       count = -count;
       this.skipLong(); // the block's size in bytes
     }
-    this.charge(count);
-    this.itemsLeft -= count;
-    if (this.itemsLeft < 0) throw new MalformedValueError(`it has more than ${MAX_KEPT_ITEMS} items`);
+    this.#charge(count);
+    this.#itemsLeft -= count;
+    if (this.#itemsLeft < 0) throw new MalformedValueError(`it has more than ${MAX_KEPT_ITEMS} items`);
     return count;
   }
 
   /** As `readItemCount`, but skips blocks that give their size in bytes. */
   skipBlocks(): number {
     for (;;) {
-      const count = this.readVarint();
+      const count = this.#readVarint();
       if (count >= 0) {
-        this.charge(count);
+        this.#charge(count);
         return count;
       }
-      this.take(this.readVarint());
+      this.#take(this.#readVarint());
     }
   }
 
   /** The index of a branch or a symbol; there are `count` of them. */
   readIndex(count: number): number {
-    const index = this.readVarint();
+    const index = this.#readVarint();
     if (index < 0 || index >= count)
       throw new MalformedValueError(`the index ${index} is not below the number of branches or symbols, ${count}`);
     return index;
   }
 
   readBoolean(): boolean {
-    return this.buf[this.take(1)] !== 0;
+    return this.#buf[this.#take(1)] !== 0;
   }
 
   skipBoolean(): void {
-    this.take(1);
+    this.#take(1);
   }
 
   readInt(): number {
-    const n = this.readVarint();
+    const n = this.#readVarint();
     if (n !== (n | 0)) throw new MalformedValueError(`an int of ${n} has more than 32 bits`);
     return n;
   }
 
   skipLong(): void {
-    const { buf } = this;
-    const end = Math.min(buf.length, this.pos + MAX_VARINT_BYTES);
-    let pos = this.pos;
+    const buf = this.#buf;
+    const end = Math.min(buf.length, this.#pos + MAX_VARINT_BYTES);
+    let pos = this.#pos;
     while (pos < end) {
       if ((buf[pos++] as number) < 0x80) {
-        this.pos = pos;
+        this.#pos = pos;
         return;
       }
     }
-    throw this.unendedVarint(pos);
+    throw this.#unendedVarint(pos);
   }
 
   /** A number up to 2^53 - 1, a bigint beyond. */
   readLong(): number | bigint {
-    const start = this.pos;
-    const n = this.readVarint();
-    return Math.abs(n) < EXACT_BELOW ? n : largeLong(this.buf.subarray(start, this.pos));
+    const start = this.#pos;
+    const n = this.#readVarint();
+    return Math.abs(n) < EXACT_BELOW ? n : largeLong(this.#buf.subarray(start, this.#pos));
   }
 
   readFloat(): number {
-    return this.buf.readFloatLE(this.take(4));
+    return this.#buf.readFloatLE(this.#take(4));
   }
 
   readDouble(): number {
-    return this.buf.readDoubleLE(this.take(8));
+    return this.#buf.readDoubleLE(this.#take(8));
   }
 
   skipFloat(): void {
-    this.take(4);
+    this.#take(4);
   }
 
   skipDouble(): void {
-    this.take(8);
+    this.#take(8);
   }
 
   /** A copy, as for `readBytes`. */
   readFixed(length: number): Buffer {
-    const start = this.take(length);
-    return Buffer.from(this.buf.subarray(start, start + length));
+    const start = this.#take(length);
+    return Buffer.from(this.#buf.subarray(start, start + length));
   }
 
   skipFixed(length: number): void {
-    this.take(length);
+    this.#take(length);
   }
 
   /** A copy: strings and bytes must not keep a complete fetch response in memory. */
   readBytes(): Buffer {
-    return this.readFixed(this.readVarint());
+    return this.readFixed(this.#readVarint());
   }
 
   skipBytes(): void {
-    this.take(this.readVarint());
+    this.#take(this.#readVarint());
   }
 
   readString(): string {
-    const length = this.readVarint();
-    const start = this.take(length);
-    if (this.isExpected(start, length)) return this.expectedText;
+    const length = this.#readVarint();
+    const start = this.#take(length);
+    if (this.#isExpected(start, length)) return this.#expectedText;
     const end = start + length;
-    return this.words.wordOf(this.buf, start, end) ?? this.buf.toString(undefined, start, end);
+    return this.#words.wordOf(this.#buf, start, end) ?? this.#buf.toString(undefined, start, end);
   }
 
-  private charge(parts: number): void {
-    this.partsLeft -= parts;
-    if (this.partsLeft < 0) throw new MalformedValueError('the number of its items and fields does not fit the value');
+  #charge(parts: number): void {
+    this.#partsLeft -= parts;
+    if (this.#partsLeft < 0) throw new MalformedValueError('the number of its items and fields does not fit the value');
   }
 
-  private isExpected(start: number, length: number): boolean {
-    const { buf, expected } = this;
+  #isExpected(start: number, length: number): boolean {
+    const buf = this.#buf;
+    const expected = this.#expected;
     if (length !== expected.length || length === 0) return false;
     for (let i = 0; i < length; i++) if (buf[start + i] !== expected[i]) return false;
     return true;
   }
 
   /** Skips `length` bytes and returns where they start. */
-  private take(length: number): number {
-    const start = this.pos;
+  #take(length: number): number {
+    const start = this.#pos;
     const end = start + length;
     if (length < 0) throw new MalformedValueError(`a length of ${length} is negative`);
-    if (end > this.buf.length) throw truncated();
-    this.pos = end;
+    if (end > this.#buf.length) throw truncated();
+    this.#pos = end;
     return start;
   }
 
   /** A zigzag varint. Not exact from EXACT_BELOW on, but such a number is far too large to be a length anyway. */
-  private readVarint(): number {
-    const { buf } = this;
-    const first = buf[this.pos] as number;
+  #readVarint(): number {
+    const buf = this.#buf;
+    const first = buf[this.#pos] as number;
     if (first < 0x80) {
-      this.pos++;
+      this.#pos++;
       return (first >>> 1) ^ -(first & 1);
     }
-    const end = Math.min(buf.length, this.pos + MAX_VARINT_BYTES);
-    let pos = this.pos;
+    const end = Math.min(buf.length, this.#pos + MAX_VARINT_BYTES);
+    let pos = this.#pos;
     let n = 0;
     let factor = 1;
     while (pos < end) {
@@ -233,15 +234,15 @@ export class CheckedTap {
       n += (byte & 0x7f) * factor;
       factor *= 0x80;
       if (byte < 0x80) {
-        this.pos = pos;
+        this.#pos = pos;
         return n % 2 === 0 ? n / 2 : -(n + 1) / 2;
       }
     }
-    throw this.unendedVarint(pos);
+    throw this.#unendedVarint(pos);
   }
 
-  private unendedVarint(stoppedAt: number): MalformedValueError {
-    if (stoppedAt >= this.buf.length) return truncated();
+  #unendedVarint(stoppedAt: number): MalformedValueError {
+    if (stoppedAt >= this.#buf.length) return truncated();
     return new MalformedValueError(`a number has more than ${MAX_VARINT_BYTES} bytes`);
   }
 }

@@ -1,7 +1,7 @@
-/** What was typed -> which command with which flags; and what `--help` prints. */
+/** Parses the command line into a command with its flags, and makes the texts of `--help`. */
 import { parseArgs } from 'node:util';
 import type { Flags } from '../config.js';
-import { describeSettings, settingFlags, settingSwitches } from '../settings.js';
+import { describeSettings, settingFlags, settingSwitches } from '../setting-flags.js';
 import { mayShowWords, unknownFlagFaults } from '../unknown-flags.js';
 import { exitCodesOf, type Command } from './command.js';
 import { COMMANDS, COMMAND_NAMES, type CommandName } from './commands.js';
@@ -11,10 +11,10 @@ export type CommandLine =
       readonly kind: 'command';
       readonly name: CommandName;
       readonly command: Command;
-      /** The word that follows the command's name; empty if there is none. */
+      /** The word after the command's name; empty if there is none. */
       readonly argument: string;
-      /** Flags of the command itself. */
-      readonly own: Flags;
+      /** Flags of the command, without the settings. */
+      readonly flags: Flags;
       readonly settings: Flags;
     }
   | { readonly kind: 'help'; readonly text: string }
@@ -27,7 +27,7 @@ interface Parsed {
 }
 
 /**
- * Loads the code of one command alone if the command is the first word, as it should be.
+ * Loads the code of only one command, if the first word is a command.
  * @param argv the words after the program's name
  */
 export async function parseCommandLine(argv: readonly string[]): Promise<CommandLine> {
@@ -59,7 +59,7 @@ function withoutCommand({ words, flags }: Parsed, commands: readonly Command[], 
   return { kind: 'faults', faults: [...unknownFlagFaults(others, known), fault] };
 }
 
-/** Flags of other commands, and unknown ones, take no value unless it stands behind a `=`. */
+/** Flags of other commands and unknown flags take a value only after `=`. */
 function parse(argv: readonly string[], commands: readonly Command[]): Parsed {
   const flags = commands.flatMap((command) => Object.entries(command.flags));
   const { positionals, values } = parseArgs({
@@ -80,11 +80,11 @@ function parse(argv: readonly string[], commands: readonly Command[]): Parsed {
 }
 
 function knownFlags(commands: readonly Command[]): ReadonlySet<string> {
-  const own = commands.flatMap(({ flags }) => Object.keys(flags));
-  return new Set([...settingFlags(), ...settingSwitches(), ...own]);
+  const ofCommands = commands.flatMap(({ flags }) => Object.keys(flags));
+  return new Set([...settingFlags(), ...settingSwitches(), ...ofCommands]);
 }
 
-/** The command typed, of one word or two, and what follows it. */
+/** The command that was typed, of one word or two, and the words after it. */
 function commandOf(typed: readonly string[]): { name: CommandName; words: readonly string[] } | null {
   for (const length of [2, 1]) {
     const name = typed.slice(0, length).join(' ');
@@ -110,57 +110,57 @@ function faultOfWords(
   return `${name} needs ${argument}: company-sync ${name} ${argument}`;
 }
 
-function split({ flags: own }: Command, flags: Flags): { own: Flags; settings: Flags } {
-  const entries = Object.entries(flags);
+function split({ flags: known }: Command, typed: Flags): { flags: Flags; settings: Flags } {
+  const entries = Object.entries(typed);
   return {
-    own: Object.fromEntries(entries.filter(([flag]) => Object.hasOwn(own, flag))),
-    settings: Object.fromEntries(entries.filter(([flag]) => !Object.hasOwn(own, flag))),
+    flags: Object.fromEntries(entries.filter(([flag]) => Object.hasOwn(known, flag))),
+    settings: Object.fromEntries(entries.filter(([flag]) => !Object.hasOwn(known, flag))),
   };
 }
 
 function noSuchCommand(words: readonly string[], shows: boolean): string {
   const known = COMMAND_NAMES.join(', ');
-  if (words.length === 0) return `no command given: expected one of ${known}`;
-  return `${shows ? JSON.stringify(words.join(' ')) : 'what was typed'} is not a command: expected one of ${known}`;
+  if (words.length === 0) return `no command was typed: expected one of ${known}`;
+  return `${shows ? JSON.stringify(words.join(' ')) : 'the text typed'} is not a command: expected one of ${known}`;
 }
 
 /** @param commands as `COMMAND_NAMES` */
 function overview(commands: readonly Command[]): string {
   const width = Math.max(...COMMAND_NAMES.map((name) => name.length));
   const lines = commands.map(({ summary }, i) => `  ${(COMMAND_NAMES[i] ?? '').padEnd(width)}  ${summary}`);
-  return `Announces a company once, when its first sync is really over.
+  return `Announces each company once, when its first sync is really over.
 
 Usage: company-sync <command> [--<setting> <value> ...]
 
 Commands:
 ${lines.join('\n')}
 
-A first run, against the brokers and the registry of the defaults:
+For a first run with the default brokers and registry:
   company-sync topics create
   company-sync schemas register
   company-sync run
 
-And to see what became of a company:
+To see why a company has or has not been announced:
   company-sync explain <companyId>
 
-Settings, each as a flag or as an environment variable; a flag wins:
+Pass each setting as a flag or as an environment variable. If both are set, the flag is used:
 ${describeSettings()}
 
-Exit codes: 0 done, 1 failed, 2 a flag or a setting is wrong, or STATE_DIR is in use. More: company-sync <command> -h`;
+Exit codes: 0 done, 1 failed, 2 a flag or a setting is wrong, or STATE_DIR is in use. For more, run: company-sync <command> -h`;
 }
 
 function helpOf(name: CommandName, command: Command): string {
   const { summary, argument, flags, lesson } = command;
   const [zero, one, two] = exitCodesOf(command);
-  const own = Object.entries(flags).map(
+  const flagLines = Object.entries(flags).map(
     ([flag, { value, meaning }]) => `  --${flag}${value === null ? '' : ` ${value}`}\n      ${meaning}\n`,
   );
   return `company-sync ${name}: ${summary}
 
 Usage: company-sync ${name}${argument === undefined ? '' : ` ${argument}`} [--<setting> <value> ...]
-${lesson === undefined ? '' : `\n${lesson}`}${own.length === 0 ? '' : `\nFlags:\n${own.join('')}`}
+${lesson === undefined ? '' : `\n${lesson}`}${flagLines.length === 0 ? '' : `\nFlags:\n${flagLines.join('')}`}
 Exit codes: 0 ${zero}; 1 ${one}; 2 ${two}.
 
-Settings, each as a flag or as an environment variable; a flag wins:
+Pass each setting as a flag or as an environment variable. If both are set, the flag is used:
 ${describeSettings()}`;
 }

@@ -1,11 +1,11 @@
-/** What a command is: its help, its flags, and the function that runs it. */
+/** Describes a command: its help, its flags, and the function that runs it. */
 import type { Logger } from 'pino';
 import type { Config, Flags } from '../config.js';
 import type { TracingWish } from '../ops/tracing.js';
 import type { HostProcess } from './end-process.js';
 import type { Print } from './print.js';
 
-/** A flag of a command, or its argument, is wrong. Reported like a wrong setting. */
+/** A flag or the argument of a command is wrong. Reported like a wrong setting. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
   constructor(readonly faults: readonly string[]) {
@@ -13,10 +13,10 @@ export class UsageError extends Error {
   }
 }
 
-/** Everything that a command is given besides what was typed for it. */
+/** Everything that a command gets, except its flags and its argument. */
 export interface CommandContext {
   readonly config: Config;
-  /** Silent for every command but `run`: the others print. */
+  /** Silent for every command except `run`: other commands print. */
   readonly logger: Logger;
   readonly schemasFolder: string;
   /** Prints a line to standard output, with secrets hidden. */
@@ -30,9 +30,12 @@ type Typed = string | true | undefined;
 /** A flag of one command. */
 export interface Flag<T> {
   readonly meaning: string;
-  /** What the flag's value is, such as `<time>`; null for a switch, which stands without a value. */
+  /** Describes the value, such as `<time>`; null for a switch, which has no value. */
   readonly value: string | null;
-  /** Reads what was typed, or adds to `faults`; the result then plays no part. `flag` is the name with its dashes. */
+  /**
+   * Reads the typed value. If it is wrong, adds to `faults`, and the result is not used. `flag` is the name with its
+   * dashes.
+   */
   read(typed: Typed, flag: string, faults: string[]): T;
 }
 
@@ -41,14 +44,17 @@ type ValuesOf<F extends CommandFlags> = { readonly [K in keyof F]: F[K] extends 
 
 interface Described<F extends CommandFlags> {
   readonly summary: string;
-  /** What must follow the command's name; in brackets if it may be left out. */
+  /** The word that must follow the command's name; in brackets if it is optional. */
   readonly argument?: string;
   readonly flags: F;
-  /** The command writes to the input. A shadow shares its input with the deployment, so a shadow is refused. */
+  /**
+   * The command writes to the input. A shadow shares its input with the deployment, so the command is refused for a
+   * shadow.
+   */
   readonly writesInput?: true;
-  /** What more `--help` of the command says. */
+  /** More text for `--help` of the command. */
   readonly lesson?: string;
-  /** What the exit codes 0 and 1 mean, and 2 if it is more than a wrong flag or setting. */
+  /** The meaning of the exit codes 0 and 1, and of 2 if it means more than a wrong flag or setting. */
   readonly exit: readonly [zero: string, one: string, two?: string];
 }
 
@@ -65,7 +71,7 @@ interface CommandWithFlags<F extends CommandFlags> extends Described<F> {
   run(context: CommandContext, flags: ValuesOf<F>, argument: string): Promise<number>;
 }
 
-/** A command whose `run` gets its flags as values. */
+/** Makes a command whose `run` gets its flags as typed values. */
 export function command<const F extends CommandFlags>(described: CommandWithFlags<F>): Command {
   return {
     ...described,
@@ -91,10 +97,11 @@ export function flagSwitch(meaning: string): Flag<boolean> {
   };
 }
 
-/** Null if it is not typed. @param expected what a missing value should have been, in words */
+/** A flag with text. Null if it is not typed. @param expected describes the missing value, for the error */
 export function textFlag(value: string, expected: string, meaning: string): Flag<string | null> {
   return {
-    ...{ meaning, value },
+    meaning,
+    value,
     read(typed, flag, faults) {
       if (typed === true || typed === '') faults.push(`${flag} needs a value: expected ${expected}`);
       return typed === undefined || typed === true ? null : typed;
@@ -102,10 +109,11 @@ export function textFlag(value: string, expected: string, meaning: string): Flag
   };
 }
 
-/** @param fault what is said if it is not typed */
+/** A flag that must be typed. @param fault the error if it is not */
 export function requiredTextFlag(value: string, fault: string, meaning: string): Flag<string> {
   return {
-    ...{ meaning, value },
+    meaning,
+    value,
     read(typed, _flag, faults) {
       if (typeof typed === 'string' && typed !== '') return typed;
       faults.push(fault);
@@ -114,7 +122,7 @@ export function requiredTextFlag(value: string, fault: string, meaning: string):
   };
 }
 
-/** From 1 to `max`; null if it is not typed. */
+/** A whole number from 1 to `max`. Null if it is not typed. */
 export function countFlag(max: number, meaning: string): Flag<number | null> {
   return parsedFlag('<number>', `a whole number from 1 to ${max}`, meaning, (text) => {
     const count = Number(text);
@@ -122,12 +130,12 @@ export function countFlag(max: number, meaning: string): Flag<number | null> {
   });
 }
 
-/** One of `words`; null if it is not typed. */
+/** One of `words`. Null if it is not typed. */
 export function wordFlag<W extends string>(value: string, words: readonly W[], meaning: string): Flag<W | null> {
   return parsedFlag(value, `one of ${words.join(', ')}`, meaning, (text) => words.find((word) => word === text));
 }
 
-/** In milliseconds since the epoch; null if it is not typed. */
+/** A time, in milliseconds since the epoch. Null if it is not typed. */
 export function timeFlag(meaning: string): Flag<number | null> {
   return parsedFlag('<time>', 'a time such as 2026-01-31T12:00:00Z', meaning, (text) => {
     const ms = Date.parse(text);
@@ -142,7 +150,8 @@ function parsedFlag<T>(
   parse: (text: string) => T | undefined,
 ): Flag<T | null> {
   return {
-    ...{ meaning, value },
+    meaning,
+    value,
     read(typed, flag, faults) {
       if (typed === undefined) return null;
       const parsed = typed === true ? undefined : parse(typed);
@@ -153,7 +162,7 @@ function parsedFlag<T>(
   };
 }
 
-/** What 0, 1 and 2 mean when the command has ended. */
+/** The meanings of the exit codes 0, 1 and 2. */
 export function exitCodesOf({ exit }: Command): readonly [zero: string, one: string, two: string] {
   const [zero, one, two = MISCONFIGURED] = exit;
   return [zero, one, two];
@@ -166,6 +175,6 @@ export function mustNotWriteAsShadow(name: string, { writesInput }: Command, { s
   if (shadowOf === null || writesInput !== true) return;
   throw new UsageError([
     `${name} writes to ${topics.syncEvents}, which the shadow shares with ${shadowOf.applicationId}: ` +
-      `what it says holds for both. Run it without --shadow (or SHADOW)`,
+      `the records would count for both. Run the command without --shadow (or SHADOW)`,
   ]);
 }

@@ -1,6 +1,6 @@
 /**
- * Every command by its name. The code of a command is loaded when it is needed: a processor that starts again must not
- * wait for the code of the others.
+ * Every command by its name. Code of a command is loaded only when the command runs, so a restart of the processor
+ * does not wait for the code of other commands.
  */
 import type { Command } from './command.js';
 

@@ -1,4 +1,4 @@
-/** `company-sync companies seed`: says of companies that another system has announced them, by records of the input. */
+/** `company-sync companies seed`: writes input records that mark companies as announced by another system. */
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
@@ -15,8 +15,8 @@ import { CompanyIdList } from './company-id-list.js';
 import { progressTo } from './progress.js';
 import { syncEventJson } from './schemas.js';
 
-const MAX_FAULTS_TOLD = 20;
-/** Records held in memory. */
+const MAX_PRINTED_FAULTS = 20;
+/** Records that are kept in memory. */
 const PORTION = 5_000;
 
 type Print = (line: string) => void;
@@ -24,39 +24,40 @@ type Print = (line: string) => void;
 const flags = {
   file: requiredTextFlag(
     '<ids>',
-    'companies seed needs --file <ids>, or --file - for what is piped in',
-    'one companyId a line; - for what is piped in',
+    'companies seed needs --file <ids>, or --file - to read standard input',
+    'file with one companyId per line; - reads standard input',
   ),
   by: textFlag(
     '<name>',
-    'the name of the system that told',
-    'which system told the customers, kept in the records for people',
+    'the name of the system that announced the companies',
+    'name of the system that announced the companies; kept in the records for people who read them',
   ),
   ...SILENCING_FLAGS,
 };
 
 export const companiesSeedCommand = command({
-  summary: 'mark companies as announced by another system, so that they are not announced here',
+  summary: 'mark companies as announced by another system, so that company-sync does not announce them',
   flags,
   writesInput: true,
-  lesson: `For customers whom a predecessor has told. Each company gets a record in the input topic, AnnouncedElsewhere. It
-silences the company permanently from there on, also if the company waits, is on hold, or was never seen. For a
-company that was announced or deleted before, it does nothing. So you can run it again, also with a longer list.
-All instances must be of a release that knows the record: see "Moving from a predecessor" in docs/operations.md.
-There is no way back: a company that is marked by mistake is never announced. Look with --dry-run first. For more than 100
-companies it asks; without a terminal, as with --file -, pass --yes.
+  lesson: `Use this command if another system has announced companies before. For each company it writes an AnnouncedElsewhere
+record to the input topic. The record silences the company permanently, even if the company waits, is on hold, or was
+never seen. If the company was announced or deleted before, the record does nothing. So you can run the command again,
+also with a longer list. All instances must be of a release that knows the record: see "Moving from a predecessor" in
+docs/operations.md.
+You cannot undo it: a company that is marked by mistake is never announced. Run it with --dry-run first. It asks before it
+silences more than 100 companies. Without a terminal, and with --file -, pass --yes.
 
-A line is an id as it is, in UTF-8. Empty lines and those that begin with # are passed over. An id that begins with #
-or ", or has white space at an end or control characters, is written as a text of JSON: "\\t#7". All lines are read
-before the first is sent: if one is not an id, nothing is sent. Millions of ids need no more memory than a few.
+Write one id per line, in UTF-8. Empty lines and lines that begin with # are skipped. If an id begins with # or ", has
+white space at an end, or has control characters, write it as a JSON string: "\\t#7". The command reads all lines before it
+sends the first record. If a line is not an id, it sends nothing. Millions of ids need no more memory than a few.
 
   company-sync companies seed --file told.txt --by notifier-v1
   psql -Atc 'select company_id from told' | company-sync companies seed --file - --yes
-  company-sync explain acme-42     # announced by another system, as was said at ... by record 3/1042
+  company-sync explain acme-42     # shows: announced by another system, and the record that says so
 `,
   exit: [
-    'all were sent, or shown',
-    'nothing was sent (a line is not an id, or nobody confirmed), or the brokers refused',
+    'all records were sent, or the dry run is finished',
+    'nothing was sent (a line is not an id, or nobody confirmed), or the brokers refused a record',
   ],
   async run(context, typed) {
     const { config, logger, schemasFolder, print } = context;
@@ -71,7 +72,7 @@ before the first is sent: if one is not an id, nothing is sent. Millions of ids 
       const json = await syncEventJson(config, schemasFolder);
       await mustBeKeyedByDefault(config, logger, json);
       const payload = { AnnouncedElsewhere: { by } };
-      // A list of ids does not name the clients, and nobody asks for them here.
+      // A list of ids does not name the clients, and the record does not need them.
       const recordOf = (companyId: string) => json.recordOf(JSON.stringify({ companyId, clientId: '', payload }));
       await sendAll(context, ids, recordOf, silenced.count);
     } finally {
@@ -81,7 +82,7 @@ before the first is sent: if one is not an id, nothing is sent. Millions of ids 
   },
 });
 
-/** All lines are read before the first is sent. Null if one is not an id; that is printed then. */
+/** Reads all ids before the first record is sent. If a line is not an id, prints the faults and returns null. */
 async function idsIn(ids: CompanyIdList, print: Print): Promise<SilencedCompanies | null> {
   const silenced = new SilencedCompanies();
   let faults = 0;
@@ -89,7 +90,7 @@ async function idsIn(ids: CompanyIdList, print: Print): Promise<SilencedCompanie
   let last = '';
   for await (const { number, companyId, fault } of ids.lines()) {
     if (companyId === null) {
-      if (++faults <= MAX_FAULTS_TOLD) print(`line ${number} ${fault}`);
+      if (++faults <= MAX_PRINTED_FAULTS) print(`line ${number} ${fault}`);
       continue;
     }
     silenced.add(companyId);
@@ -97,8 +98,8 @@ async function idsIn(ids: CompanyIdList, print: Print): Promise<SilencedCompanie
     last = companyId;
   }
   if (faults > 0) {
-    const more = faults - MAX_FAULTS_TOLD;
-    print(`${more > 0 ? `and ${more} more lines; ` : ''}nothing was sent: correct the lines and seed the file again`);
+    const more = faults - MAX_PRINTED_FAULTS;
+    print(`${more > 0 ? `and ${more} more lines; ` : ''}nothing was sent: correct the lines and run the command again`);
     return null;
   }
   const { count } = silenced;
@@ -106,21 +107,23 @@ async function idsIn(ids: CompanyIdList, print: Print): Promise<SilencedCompanie
   return silenced;
 }
 
-/** @throws Error where the platform's records lie elsewhere: a company's records must be in one partition */
+/**
+ * @throws Error if the platform writes records to other partitions: all records of a company must be in one partition
+ */
 async function mustBeKeyedByDefault(config: Config, logger: Logger, json: SyncEventJson): Promise<void> {
   const topic = config.topics.syncEvents;
   const partitions = await partitionsOf(kafkaConfigOf(config, logger), systemClock, topic);
   const logs = commandLogs('companies seed', config, logger);
   try {
-    // Those of an earlier seed lie where this command put them.
+    // Records of an earlier seed are where this command put them.
     const isPlatforms = ({ value }: LogRecord) => json.payloadOf(value) !== 'AnnouncedElsewhere';
     const found = await misplacedByDefault(logs, topic, partitions, isPlatforms);
     if (found === null) return;
     const { partition, offset, defaultPartition } = found;
     throw new Error(
       `the platform does not use Kafka's default partitioner: record ${partition}/${offset} of ${topic} would be in ` +
-        `partition ${defaultPartition}. Nothing was sent, for it would not reach the companies' state: let the ` +
-        `platform's own producer write AnnouncedElsewhere records`,
+        `partition ${defaultPartition}. Nothing was sent, because the records would not reach the companies' state: ask ` +
+        `the platform team to write AnnouncedElsewhere records with their own producer`,
     );
   } finally {
     await logs.close();
@@ -145,14 +148,16 @@ async function sendAll(
   try {
     let portion: RecordToWrite[] = [];
     for await (const { number, companyId } of ids.lines()) {
-      if (companyId === null) throw new Error(`line ${number} has changed since it was read first`);
+      if (companyId === null) throw new Error(`line ${number} of the file has changed since it was checked`);
       if (portion.push(recordOf(companyId)) < PORTION) continue;
       await send(portion);
       portion = [];
     }
     await send(portion);
   } catch (error) {
-    print(`${sent} of ${count} sent when it failed: seed the file again, a company marked twice is marked once`);
+    print(
+      `${sent} of ${count} records were sent before the error: run the command again; marking a company twice does no harm`,
+    );
     throw error;
   } finally {
     await sender.close();

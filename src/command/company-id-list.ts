@@ -1,4 +1,4 @@
-/** A list of companyIds as a file, one a line. Memory does not grow with it. */
+/** A list of companyIds in a file, one per line. Memory does not grow with the list. */
 import { isUtf8 } from 'node:buffer';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
@@ -7,30 +7,30 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 
-/** Longer than any id: a file that has such a line is not a list of ids. */
+/** Longer than any id. A file with a longer line is not a list of ids. */
 const MAX_LINE_BYTES = 65_536;
 const LINE_FEED = 0x0a;
 const BYTE_ORDER_MARK = '\uFEFF';
 
 export interface ListedLine {
-  /** From 1 on. */
+  /** Counted from 1. */
   readonly number: number;
-  /** Null if the line is not an id: `fault` says why, in words. */
+  /** Null if the line is not an id; `fault` then describes why. */
   readonly companyId: string | null;
   readonly fault: string | null;
 }
 
-/** A file that can be read as often as wanted. */
+/** A file that can be read more than once. */
 export class CompanyIdList {
   private constructor(
     private readonly file: string,
-    /** What was made for it. */
+    /** The temporary folder that was created for the file; null if there is none. */
     private readonly folder: string | null,
   ) {}
 
   /**
-   * An input that is not a file, as a pipe, gives its bytes once only: it is copied to a file in TMPDIR first.
-   * @param file - for what is piped in
+   * Opens the list. If the input is not a regular file, such as a pipe, it is first copied to a file in TMPDIR.
+   * @param file - for standard input
    */
   static async open(file: string): Promise<CompanyIdList> {
     if (file !== '-' && (await stat(file)).isFile()) return new CompanyIdList(file, null);
@@ -49,7 +49,7 @@ export class CompanyIdList {
     if (this.folder !== null) await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** Its ids and its faults, in their order; empty lines and comments are passed over. */
+  /** Yields ids and faults in the order of the file. Empty lines and comments are skipped. */
   async *lines(): AsyncGenerator<ListedLine, void, undefined> {
     let number = 0;
     for await (const bytes of linesOf(this.file)) {
@@ -71,7 +71,7 @@ async function* linesOf(file: string): AsyncGenerator<Buffer, void, undefined> {
     }
     rest = joined(rest, chunk.subarray(from));
     if (rest.length > MAX_LINE_BYTES)
-      throw new Error(`${file} has a line of more than 64 KiB: it is not a list of ids`);
+      throw new Error(`${file} has a line of more than 64 KiB: pass a file with one companyId per line`);
   }
   if (rest.length > 0) yield rest;
 }
@@ -80,7 +80,7 @@ function joined(rest: Buffer, more: Buffer): Buffer {
   return rest.length === 0 ? more : Buffer.concat([rest, more]);
 }
 
-/** Null for a line that is passed over. */
+/** Returns null for a line that is skipped. */
 function readLine(bytes: Buffer, number: number): { companyId: string } | { fault: string } | null {
   if (!isUtf8(bytes)) return { fault: 'is not UTF-8' };
   let text = bytes.toString();
@@ -88,11 +88,13 @@ function readLine(bytes: Buffer, number: number): { companyId: string } | { faul
   if (text.endsWith('\r')) text = text.slice(0, -1);
   if (text.trim() === '' || text.startsWith('#')) return null;
   if (text.startsWith('"')) return readQuoted(text);
-  // A wrong id would silence nobody, and nobody would notice.
-  if (text !== text.trim()) return { fault: 'has white space at an end: write the id as "..." if that is part of it' };
+  // A record with a wrong id would silence no company, and nobody would notice.
+  if (text !== text.trim())
+    return { fault: 'has white space at an end: if the white space is part of the id, write the id as "..."' };
   const tooLong = faultOfLength(text);
   if (tooLong !== null) return tooLong;
-  if (/\p{Cc}/u.test(text)) return { fault: 'has a tab or another control character: is there more than the id?' };
+  if (/\p{Cc}/u.test(text))
+    return { fault: 'has a tab or another control character: write only the id, or write it as a JSON string' };
   return { companyId: text };
 }
 
@@ -101,7 +103,7 @@ function readQuoted(text: string): { companyId: string } | { fault: string } {
   try {
     id = JSON.parse(text);
   } catch {
-    return { fault: 'begins with " and is not a text of JSON' };
+    return { fault: 'begins with " and is not a JSON string' };
   }
   if (typeof id !== 'string' || id === '') return { fault: 'is an empty id' };
   if (Buffer.from(id).toString() !== id) return { fault: 'has half a character (an unpaired surrogate)' };

@@ -1,13 +1,13 @@
-/** Asks before many companies are silenced: there is no way back. */
+/** Asks before many companies are silenced, because silencing cannot be undone. */
 import { flagSwitch } from './command.js';
 import { consentTyped } from './consent.js';
 
-/** Companies that may be silenced without a question: as many as a person can look through. */
+/** Companies that may be silenced without a question: as many as a person can check by eye. */
 const UNASKED_COMPANIES = 100;
-/** Companies that a dry run names. */
+/** Companies that a dry run prints. */
 const MAX_NAMED = 100;
 
-/** The companies that will never be announced once all is sent. Memory does not grow with them. */
+/** The companies that the records would silence. Memory does not grow with their number. */
 export class SilencedCompanies {
   readonly #named: string[] = [];
   count = 0;
@@ -16,25 +16,26 @@ export class SilencedCompanies {
     if (++this.count <= MAX_NAMED) this.#named.push(companyId);
   }
 
-  /** How many they are, and which: ids as texts of JSON, one a line. */
+  /** Lines with the number of companies and their ids, each id as a JSON string. */
   *lines(): Generator<string, void, undefined> {
-    yield `${companies(this.count)} would never be announced from then on, and there is no way back:`;
+    yield `${companies(this.count)} would never be announced after this, and you cannot undo it:`;
     for (const companyId of this.#named) yield `  ${JSON.stringify(companyId)}`;
     if (this.count > MAX_NAMED) yield `  and ${this.count - MAX_NAMED} more`;
   }
 }
 
 export const SILENCING_FLAGS = {
-  'dry-run': flagSwitch('send nothing: print how many companies would never be announced, and which'),
-  yes: flagSwitch('send without asking, also if more than 100 companies would never be announced'),
+  'dry-run': flagSwitch('send nothing; print how many companies would never be announced, and which'),
+  yes: flagSwitch('send without asking, even if more than 100 companies would never be announced'),
 };
 type SilencingFlags = Readonly<Record<keyof typeof SILENCING_FLAGS, boolean>>;
 
 /**
- * Whether to send. With --dry-run it prints what would be silenced. For more companies than a person looks through it asks.
+ * Decides whether to send. With --dry-run, prints what would be silenced. Asks if there are more companies than a
+ * person can check.
  *
  * @param again the command as it was typed, without --dry-run
- * @param consent asks a person; false without a terminal
+ * @param consent asks a person; returns false without a terminal
  */
 export async function maySilence(
   silenced: SilencedCompanies,
@@ -49,11 +50,11 @@ export async function maySilence(
     return 'dry-run';
   }
   if (silenced.count <= UNASKED_COMPANIES || flags.yes) return 'send';
-  const asked = await consent(`Silence ${companies(silenced.count)} permanently? There is no way back.`);
+  const asked = await consent(`Silence ${companies(silenced.count)} permanently? You cannot undo it.`);
   if (asked) return 'send';
   print(
-    `nothing was sent: it would silence ${companies(silenced.count)} permanently, and nobody has confirmed that. See which ` +
-      `with ${again} --dry-run, then run ${again} --yes`,
+    `nothing was sent: the records would silence ${companies(silenced.count)} permanently, and nobody confirmed that. ` +
+      `To see which companies, run ${again} --dry-run. To send, run ${again} --yes`,
   );
   return 'refused';
 }

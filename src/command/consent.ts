@@ -4,7 +4,10 @@ import { printable } from '../lib/printable.js';
 type Typed = NodeJS.ReadableStream & { readonly isTTY?: boolean };
 type Shown = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
-/** Asks a person at a terminal. False without a terminal, and if the answer is not `yes`: Ctrl-C and Ctrl-D too. */
+/**
+ * Asks a person at a terminal. Returns true only for the answer `yes`; false without a terminal and at Ctrl-C or
+ * Ctrl-D.
+ */
 export async function consentTyped(
   question: string,
   input: Typed = process.stdin,

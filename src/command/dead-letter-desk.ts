@@ -1,4 +1,7 @@
-/** What the commands about dead letters share: reading them and what came after, judging whether one can be read now. */
+/**
+ * Shared by the commands about dead letters: reads them and the records that followed, and judges whether one can be
+ * read now.
+ */
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
@@ -14,34 +17,22 @@ import { SchemaRegistry } from '../registry/schema-registry.js';
 import { partitionsOf } from '../kafka/topics/topics.js';
 import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
-import { copyOf, type DeadLetter, idOf, readDeadLetter, sizeOf } from '../publish/dead-letter.js';
+import { idOf, type DeadLetter } from '../publish/dead-letter.js';
 import { InputAfterwards, type RecordIds } from './input-afterwards.js';
+import { DeadLetterCollector, type ReadDeadLetters } from './dead-letter-collector.js';
 import { printToStandardError } from './print.js';
 import { readPartitions } from './read-partitions.js';
-import { RepairAttempts, repairsHeaders, type RecordId } from './repair-attempts.js';
+import { repairsHeaders, type RecordId } from './repair-attempts.js';
 import { newestSchemas, syncEventJson } from './schemas.js';
+import { HOUR_MS, MINUTE_MS } from '../lib/time-units.js';
 
 const DECODED_AT_ONCE = 1_000;
-/** Of each dead letter, only its id, company and attempts are kept. */
-const MAX_LETTERS = 1_000_000;
-/** Of their companies, and of what is kept of those wanted: keys, and what the headers say, may be as long as a record. */
-export const MAX_LETTERS_BYTES = 256 * 1_024 * 1_024;
-/** By how much the clocks of those who write may differ. */
-const CLOCK_SKEW_MS = 3_600_000;
-/** Whose repair goes where another key says. */
-const KEYS_OF_OTHERS: readonly string[] = ['missing-key', 'key-mismatch'];
-
-/** Dead letters that were read. */
-export interface ReadLetters {
-  /** Those wanted, in the order in which they were written. */
-  readonly letters: readonly DeadLetter[];
-  /** All that were read, each with the company that its key names, null where it has no key. */
-  readonly companies: ReadonlyMap<RecordId, string | null>;
-  /** Those that are not about the company that their key names. */
-  readonly mismatched: ReadonlySet<RecordId>;
-  /** Which of them were repairs. */
-  readonly attempts: RepairAttempts;
-}
+/** For the registry to give the schemas of one piece. */
+const DECODE_TIMEOUT_MS = MINUTE_MS;
+/** The largest difference between the clocks of producers. */
+const CLOCK_SKEW_MS = HOUR_MS;
+/** Codes of dead letters whose key is wrong: a repair may belong in another partition. */
+const CODES_OF_WRONG_KEYS: readonly string[] = ['missing-key', 'key-mismatch'];
 
 export class DeadLetterDesk {
   readonly #logs: KafkaLogs;
@@ -56,7 +47,9 @@ export class DeadLetterDesk {
     private readonly schemasFolder: string,
   ) {
     this.#logs = new KafkaLogs({
-      ...{ config: kafkaConfigOf(config, logger), groupId: config.applicationId, clock: systemClock },
+      config: kafkaConfigOf(config, logger),
+      groupId: config.applicationId,
+      clock: systemClock,
       maxBatchBytes: config.maxBatchBytes,
       onTrouble: (_at, error) => printToStandardError(error.message),
     });
@@ -70,48 +63,50 @@ export class DeadLetterDesk {
   }
 
   /**
-   * Dead letters of all partitions.
-   * @param sinceMs only those written then or after; null for all
-   * @param wanted what is kept in memory of one; null for nothing
+   * Reads the dead letters of all partitions.
+   * @param sinceMs reads only dead letters written at or after this time; null reads all
+   * @param wanted returns what to keep of a dead letter in memory; null to keep nothing
    */
-  async letters(sinceMs: number | null, wanted: (letter: DeadLetter) => DeadLetter | null): Promise<ReadLetters> {
+  async letters(sinceMs: number | null, wanted: (letter: DeadLetter) => DeadLetter | null): Promise<ReadDeadLetters> {
     const { deadLetter: topic } = this.config.topics;
     const from = new Map<number, number>();
     for (const partition of await this.#partitions(topic))
       from.set(partition, sinceMs === null ? 0 : await this.#logs.offsetSince({ topic, partition }, sinceMs));
     const read = this.#reading((letter) => (sinceMs !== null && letter.writtenAt < sinceMs ? null : wanted(letter)));
     await readPartitions(this.#logs, topic, from, (_partition, records) => read.take(records));
-    return read.end();
+    return read.result();
   }
 
   /**
-   * One dead letter, by the record that it was. It is looked for where it must be while input and dead letters have
-   * equally many partitions, and in all of them only where it is not there.
+   * Reads the dead letter of one input record. If input and dead letters have equally many partitions, it is in the
+   * partition of that number. All other partitions are read only if it is not there.
    * @throws Error if there is no such dead letter
    */
-  async letter(id: RecordId): Promise<ReadLetters & { readonly letter: DeadLetter }> {
+  async letter(id: RecordId): Promise<ReadDeadLetters & { readonly letter: DeadLetter }> {
     const { deadLetter: topic } = this.config.topics;
     const partitions = await this.#partitions(topic);
-    const own = Number(id.split('/')[0]);
-    const others = partitions.filter((partition) => partition !== own);
+    const expected = Number(id.split('/')[0]);
+    const others = partitions.filter((partition) => partition !== expected);
     const read = this.#reading((letter) => (idOf(letter) === id ? letter : null));
     const readFrom = (from: Map<number, number>) =>
       readPartitions(this.#logs, topic, from, (_partition, records) => read.take(records));
 
-    if (partitions.includes(own)) await readFrom(new Map([[own, 0]]));
-    let letter = read.end().letters.at(-1);
-    // What a repair was to replace may have had another key than it has.
-    if (letter === undefined || read.end().attempts.targetsOf(id).length > 0)
+    if (partitions.includes(expected)) await readFrom(new Map([[expected, 0]]));
+    let letter = read.result().letters.at(-1);
+    // If the record is a repair, the records that it should have replaced may have another key.
+    if (letter === undefined || read.result().attempts.targetsOf(id).length > 0)
       await readFrom(new Map(others.map((partition) => [partition, 0])));
-    else if (KEYS_OF_OTHERS.includes(letter.code)) await readFrom(await this.#since(topic, others, letter.writtenAt));
-    letter ??= read.end().letters.at(-1);
-    if (letter === undefined) throw new Error(`there is no dead letter of record ${id}: see dead-letters list`);
-    return { ...read.end(), letter };
+    else if (CODES_OF_WRONG_KEYS.includes(letter.code))
+      await readFrom(await this.#since(topic, others, letter.writtenAt));
+    letter ??= read.result().letters.at(-1);
+    if (letter === undefined)
+      throw new Error(`record ${id} has no dead letter: run company-sync dead-letters list to see all`);
+    return { ...read.result(), letter };
   }
 
   /**
-   * What the input has got since the first of the letters. Other partitions than theirs are read where a letter had the
-   * key of another company, or none, so that its repair lies anywhere.
+   * Reads the input from the first of these dead letters on. If a dead letter has no key or the key of another
+   * company, its repair may be in any partition, so all partitions are read.
    * @param watched the companies whose later statuses and manifests matter
    */
   async afterwards(
@@ -121,7 +116,7 @@ export class DeadLetterDesk {
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
     const partitions = await this.#partitions(topic);
-    const anywhere = letters.filter(({ code }) => KEYS_OF_OTHERS.includes(code)).map(({ writtenAt }) => writtenAt);
+    const anywhere = letters.filter(({ code }) => CODES_OF_WRONG_KEYS.includes(code)).map(({ writtenAt }) => writtenAt);
     const from =
       anywhere.length === 0
         ? new Map<number, number>()
@@ -136,8 +131,8 @@ export class DeadLetterDesk {
   }
 
   /**
-   * Why the event must not be sent in place of the letter; null where it may.
-   * @param home the partition that the event's company is in
+   * Returns why the event must not be sent in place of the dead letter; null if it may be sent.
+   * @param home the partition of the event's company
    */
   async refusalOf(event: InputEvent, letter: DeadLetter, home: number, poison: RecordIds): Promise<string | null> {
     const { syncEvents: topic } = this.config.topics;
@@ -146,22 +141,25 @@ export class DeadLetterDesk {
         ? letter.offset + 1
         : isDate(letter.timestamp)
           ? await this.#logs.offsetSince({ topic, partition: home }, letter.timestamp)
-          : 0; // -1 would ask for the end, and what came after the letter would not be seen.
+          : 0; // -1 would ask for the end, and records after the dead letter would not be seen.
     const afterwards = await this.#readInput(new Map([[home, first]]), poison, new Set([event.companyId]));
     return afterwards.refusalOf(event, letter);
   }
 
-  /** The letters as events, read with what the registry has now; in words why one is still none. */
+  /**
+   * Decodes the dead letters with the schemas that the registry has now. If one still cannot be decoded, returns the
+   * reason.
+   */
   async readAgain(letters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
     return this.#decode(letters.map((letter) => ({ ...letter, headers: NO_HEADERS })));
   }
 
-  /** One line of JSON, as `events send` takes it. @throws MalformedLineError */
+  /** Reads a file with one line of JSON, in the format of `events send`. @throws MalformedLineError */
   async readLine(file: string): Promise<{ record: RecordToWrite & { readonly key: Buffer }; event: InputEvent }> {
     const json = await syncEventJson(this.config, this.schemasFolder);
     const record = json.recordOf(await readFile(file, 'utf8'));
     const [event] = await this.#decode([{ ...record, offset: 0, timestamp: systemClock.now() }]);
-    if (event === undefined || typeof event === 'string') throw new Error(event ?? 'it was decoded to nothing');
+    if (event === undefined || typeof event === 'string') throw new Error(event ?? 'the line was decoded to no event');
     return { record, event };
   }
 
@@ -170,7 +168,7 @@ export class DeadLetterDesk {
     return this.#inputPartitions;
   }
 
-  /** Several are written in one transaction: all of them count, or none. */
+  /** Sends the records. Several records are written in one transaction: all of them or none. */
   async send(records: readonly RecordTo[]): Promise<void> {
     const { applicationId, topics } = this.config;
     const kafka = kafkaConfigOf(this.config, this.logger);
@@ -179,19 +177,23 @@ export class DeadLetterDesk {
     await (await this.#sender).send(topics.syncEvents, records);
   }
 
-  /** A status that is ignored but for the holds that it lifts. */
+  /** A status record whose only effect is to lift holds. */
   async releaseOf(companyId: string, clientId: string, holds: Iterable<RecordId>, why: string): Promise<RecordToWrite> {
     const status = {
-      ...{ datasetId: 'release', connectionId: 'release', dataType: 'release', status: 'Cancelled' },
-      ...{ trigger: 'REFRESH', errorMessage: why },
+      datasetId: 'release',
+      connectionId: 'release',
+      dataType: 'release',
+      status: 'Cancelled',
+      trigger: 'REFRESH',
+      errorMessage: why,
     };
     const line = JSON.stringify({ companyId, clientId, payload: { DatasetStatusChanged: status } });
     const record = (await syncEventJson(this.config, this.schemasFolder)).recordOf(line);
     return { ...record, headers: repairsHeaders(holds) };
   }
 
-  #reading(wanted: (letter: DeadLetter) => DeadLetter | null): LettersBeingRead {
-    return new LettersBeingRead(this.config.topics.syncEvents, wanted);
+  #reading(wanted: (letter: DeadLetter) => DeadLetter | null): DeadLetterCollector {
+    return new DeadLetterCollector(this.config.topics.syncEvents, wanted);
   }
 
   async #partitions(topic: string): Promise<number[]> {
@@ -203,7 +205,9 @@ export class DeadLetterDesk {
     return partitionsOf(kafkaConfigOf(this.config, this.logger), systemClock, topic);
   }
 
-  /** Where the records of partitions begin that were stamped at a time or later, whatever clock stamped them. */
+  /**
+   * The offset in each partition from which records may be stamped at or after a time, whichever clock stamped them.
+   */
   async #since(topic: string, partitions: readonly number[], timeMs: number): Promise<Map<number, number>> {
     const offsets = partitions.map((partition) => this.#logs.offsetSince({ topic, partition }, timeMs - CLOCK_SKEW_MS));
     return new Map((await Promise.all(offsets)).map((offset, i) => [partitions[i] as number, offset]));
@@ -228,7 +232,7 @@ export class DeadLetterDesk {
     const events: (InputEvent | string)[] = [];
     for (let from = 0; from < records.length; from += DECODED_AT_ONCE) {
       const piece = records.slice(from, from + DECODED_AT_ONCE).map((record) => ({ ...record, headers: NO_HEADERS }));
-      for (const decoded of await decoder.decodeBatch(piece, AbortSignal.timeout(60_000)))
+      for (const decoded of await decoder.decodeBatch(piece, AbortSignal.timeout(DECODE_TIMEOUT_MS)))
         events.push(isPoison(decoded) ? `${decoded.code}: ${decoded.message.split(';')[0] ?? ''}` : decoded);
     }
     return events;
@@ -241,45 +245,5 @@ export class DeadLetterDesk {
     if (knownId == null) throw new Error('no schema is registered: run `company-sync schemas register`');
     const { syncEvent } = await loadReaderSchemas(this.schemasFolder);
     return createSyncEventDecoder(syncEvent, { source: this.#registry, clock: systemClock, knownId });
-  }
-}
-
-/** What has been read so far; it may be looked at in between. */
-export class LettersBeingRead {
-  readonly #letters: DeadLetter[] = [];
-  readonly #companies = new Map<RecordId, string | null>();
-  readonly #mismatched = new Set<RecordId>();
-  readonly #attempts = new RepairAttempts();
-  #bytes = 0;
-
-  constructor(
-    private readonly input: string,
-    private readonly wanted: (letter: DeadLetter) => DeadLetter | null,
-    private readonly maxBytes = MAX_LETTERS_BYTES,
-  ) {}
-
-  take(records: readonly LogRecord[]): void {
-    for (const record of records) {
-      const letter = readDeadLetter(record);
-      if (letter === null || letter.topic !== this.input) continue;
-      this.#companies.set(idOf(letter), letter.key === null || letter.key.length === 0 ? null : letter.key.toString());
-      if (letter.code === 'key-mismatch') this.#mismatched.add(idOf(letter));
-      this.#attempts.add(letter);
-      if (this.#companies.size > MAX_LETTERS)
-        throw new Error(`there are more than ${MAX_LETTERS} dead letters to read: give a later --since`);
-      const kept = this.wanted(letter);
-      this.#bytes += letter.key?.length ?? 0;
-      if (kept !== null) this.#bytes += sizeOf(kept) + kept.code.length + kept.message.length;
-      if (this.#bytes > this.maxBytes)
-        throw new Error(`the dead letters take more than ${this.maxBytes} bytes to keep: give a later --since`);
-      if (kept !== null) this.#letters.push(copyOf(kept));
-    }
-  }
-
-  end(): ReadLetters {
-    const letters = this.#letters.sort(
-      (a, b) => a.writtenAt - b.writtenAt || a.partition - b.partition || a.offset - b.offset,
-    );
-    return { letters, companies: this.#companies, mismatched: this.#mismatched, attempts: this.#attempts };
   }
 }

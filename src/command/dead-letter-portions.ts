@@ -1,26 +1,26 @@
 /**
- * All dead letters in portions: their values are read one portion at a time, for a hostile producer may have sent more of
- * them than memory holds.
+ * Divides all dead letters into portions. Their values are read one portion at a time, because a hostile producer may
+ * have sent more values than fit into memory.
  */
 import { type DeadLetter, idOf } from '../publish/dead-letter.js';
-import type { ReadLetters } from './dead-letter-desk.js';
+import type { ReadDeadLetters } from './dead-letter-collector.js';
 import type { RecordId } from './repair-attempts.js';
 
-/** A portion may have this much and one group of letters more. */
+/** A portion has at most so many bytes, plus one group of dead letters. */
 const PORTION_BYTES = 32 * 1024 * 1024;
-/** So that what is kept of the input for the companies of a portion is bounded too. */
-const PORTION_LETTERS = 1_000;
+/** Also bounds the data kept from the input for the companies of a portion. */
+const PORTION_DEAD_LETTERS = 1_000;
 
 /**
- * The letters in the order in which they came, cut into portions. A letter and the failed repairs of it are in one portion,
- * because one repair replaces them all.
+ * Divides the dead letters, in the order in which they came, into portions. One repair replaces a dead letter and its
+ * failed repairs, so they are in one portion.
  *
- * @param sizes bytes of each letter
+ * @param sizes bytes of each dead letter
  */
 export function portionsOf(
-  { letters, attempts }: ReadLetters,
+  { letters, attempts }: ReadDeadLetters,
   sizes: ReadonlyMap<RecordId, number>,
-  { bytes, count } = { bytes: PORTION_BYTES, count: PORTION_LETTERS },
+  { bytes, count } = { bytes: PORTION_BYTES, count: PORTION_DEAD_LETTERS },
 ): ReadonlySet<RecordId>[] {
   const places = new Map(letters.map((letter, place) => [idOf(letter), place]));
   const firstPlace = (letter: DeadLetter) =>

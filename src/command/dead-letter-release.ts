@@ -1,18 +1,21 @@
-/** Releases of one company from many records: several records, for one that names all of them may not fit its topic. */
+/**
+ * Releases one company from many records. It sends several records, because one that names all of them may be too
+ * large for its topic.
+ */
 import { MAX_LISTED_HOLDS } from '../domain/limits.js';
 import type { RecordToWrite } from '../lib/record.js';
 import type { RecordId } from './repair-attempts.js';
 
-/** Between two looks whether a portion was released, in milliseconds, and looks at most: a minute. */
+/** The pause between two looks whether a portion was released, in milliseconds. With MAX_LOOKS it makes a minute. */
 const LOOK_MS = 250;
 const MAX_LOOKS = 240;
 
-/** Holds that one record lifts: about 150 kB of headers, while a topic takes 1 MiB by default. */
+/** Holds that one record lifts: about 150 kB of headers. A topic takes 1 MiB by default. */
 const HOLDS_OF_A_RECORD = 5_000;
 
 /**
- * Sends records that lift all `holds`, one after the other. If one fails, the holds that are left keep the company from
- * being announced: release it again.
+ * Sends records that lift all `holds`, one after the other. If one fails, the holds that are left keep the company
+ * from being announced; release the company again.
  */
 export async function sendReleases(
   holds: readonly RecordId[],
@@ -28,11 +31,11 @@ export async function sendReleases(
 }
 
 /**
- * Releases a company from all that holds it, a portion at a time: an explanation lists MAX_LISTED_HOLDS of them at most.
+ * Releases a company from all its holds, a portion at a time, because an explanation lists at most MAX_LISTED_HOLDS.
  *
- * @param holdsNow what the company's owner lists at present
- * @param release sends the records that lift these
- * @returns how many were lifted
+ * @param holdsNow the holds that the company's owner lists now
+ * @param release sends records that lift these holds
+ * @returns how many holds were lifted
  * @throws Error if a portion is still listed a minute after it was released
  */
 export async function releaseInPortions(
@@ -45,14 +48,14 @@ export async function releaseInPortions(
   for (let holds = first; holds.length > 0;) {
     await release(holds);
     released += holds.length;
-    // A list of fewer has all of them.
+    // A shorter list is complete.
     if (holds.length < MAX_LISTED_HOLDS) return released;
     const lifted = new Set(holds);
     let looks = 0;
     do {
       if (looks++ === MAX_LOOKS)
         throw new Error(
-          `${released} releases were sent, and the last are not read after a minute: release it again later`,
+          `${released} releases were sent, but the last ones were not processed within a minute: run the command again later`,
         );
       await pause(LOOK_MS);
       holds = await holdsNow();

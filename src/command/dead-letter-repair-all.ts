@@ -1,7 +1,7 @@
 /** `dead-letters repair --all`. */
 import { type DeadLetter, idOf, sizeOf, withoutBytes } from '../publish/dead-letter.js';
 import { InstanceError } from '../ops/instance-client.js';
-import type { ReadLetters } from './dead-letter-desk.js';
+import type { ReadDeadLetters } from './dead-letter-collector.js';
 import { portionsOf } from './dead-letter-portions.js';
 import {
   asFirstCame,
@@ -25,63 +25,63 @@ interface RepairAllFlags {
 }
 
 /**
- * Sends all dead letters again that can be read now, in the order in which they came. It prints why each of the others is
- * left. If a letter and a repair of it can both be read, the repair is sent.
+ * Sends all dead letters again that can be read now, in the order in which they came. Prints why each of the others is
+ * left. If a dead letter and a repair of it can both be read, the repair is sent.
  * @returns the exit code
  */
-export async function repairAll(at: Repairs, { code, since, force }: RepairAllFlags): Promise<number> {
-  const { desk, print } = at;
+export async function repairAll(tools: Repairs, { code, since, force }: RepairAllFlags): Promise<number> {
+  const { desk, print } = tools;
   const sizes = new Map<RecordId, number>();
   const read = await desk.letters(since, (letter) => {
     if (code !== null && letter.code !== code) return null;
     sizes.set(idOf(letter), sizeOf(letter));
     return withoutBytes(letter);
   });
-  const all = new RepairOfAll(at, read, force);
+  const all = new RepairOfAll(tools, read, force);
   for (const ids of portionsOf(read, sizes)) {
     const portion = await desk.letters(since, (letter) => (ids.has(idOf(letter)) ? letter : null));
     await all.repair(portion.letters);
   }
-  print(`${all.answered} of ${all.open} dead letters without a repair were sent again`);
+  print(`${all.repaired} of ${all.open} dead letters without a repair were sent again`);
   return 0;
 }
 
 class RepairOfAll {
-  /** Letters that had no repair before. */
+  /** Dead letters that had no repair before. */
   open = 0;
-  /** Those of them that have one now. */
-  answered = 0;
-  /** By repairs that may be sent. */
+  /** Dead letters among them that have a repair now. */
+  repaired = 0;
+  /** Dead letters that repairs in this run replace. */
   readonly #replaced = new Set<RecordId>();
-  /** Of each letter among all. */
+  /** The place of each dead letter in the order of all. */
   readonly #places: ReadonlyMap<RecordId, number>;
 
   constructor(
-    private readonly at: Repairs,
-    private readonly read: ReadLetters,
+    private readonly tools: Repairs,
+    private readonly read: ReadDeadLetters,
     private readonly force: boolean,
   ) {
     this.#places = new Map(read.letters.map((letter, place) => [idOf(letter), place]));
   }
 
   async repair(letters: readonly DeadLetter[]): Promise<void> {
-    const { print } = this.at;
+    const { print } = this.tools;
     const repairs = await this.#judge(letters);
     for (const repair of repairs.sort((a, b) => this.#placeOf(a) - this.#placeOf(b))) {
       try {
-        await send(this.at, repair, null);
+        await send(this.tools, repair, null);
       } catch (error) {
         if (!(error instanceof UsageError || error instanceof InstanceError)) throw error;
         print(`${idOf(repair.letter)}: left, ${error.message}`);
         continue;
       }
-      this.answered += [...repair.replaced].filter((one) => this.#places.has(one)).length;
+      this.repaired += [...repair.replaced].filter((one) => this.#places.has(one)).length;
     }
   }
 
-  /** The repairs that may be sent; prints why the other letters are left. */
+  /** Returns the repairs that may be sent. Prints why the other dead letters are left. */
   async #judge(letters: readonly DeadLetter[]): Promise<Repair[]> {
-    const { desk, print } = this.at;
+    const { desk, print } = this.tools;
     const events = await desk.readAgain(letters);
     const watched = new Set(
       events.flatMap((event) =>
@@ -92,7 +92,7 @@ class RepairOfAll {
     const afterwards = await desk.afterwards(cameFirst, this.read.companies, watched);
     const repairs: Repair[] = [];
     const left: string[] = [];
-    // The latest first: it replaces the letters that it was to repair.
+    // The latest first, because it replaces the dead letters that it was to repair.
     for (const [i, letter] of [...letters.entries()].reverse()) {
       const id = idOf(letter);
       const event = events[i];

@@ -1,25 +1,26 @@
-/** Repairs of dead letters: what may be sent in place of one, where it goes, and what goes with it. */
+/** Repairs of dead letters: what may be sent in place of one, to which partition, and which releases go with it. */
 import { LIMIT_CODES, MAX_LISTED_HOLDS } from '../domain/limits.js';
 import type { InputEvent } from '../domain/events.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import type { RecordTo } from '../kafka/topics/record-sender.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { type DeadLetter, idOf } from '../publish/dead-letter.js';
-import type { DeadLetterDesk, ReadLetters } from './dead-letter-desk.js';
+import type { DeadLetterDesk } from './dead-letter-desk.js';
+import type { ReadDeadLetters } from './dead-letter-collector.js';
 import type { Print } from './print.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';
 import { judgedByTime } from './input-afterwards.js';
 import type { RunningInstances } from './running-instances.js';
 import { UsageError } from './command.js';
 
-/** What the commands of dead letters work with. */
+/** What the commands about dead letters work with. */
 export interface Repairs {
   readonly desk: DeadLetterDesk;
   readonly instances: RunningInstances;
   readonly print: Print;
 }
 
-/** What a repair must not be without --force. */
+/** The repair is refused unless --force is set. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
 }
@@ -29,13 +30,13 @@ export interface Repair {
   readonly letter: DeadLetter;
   readonly event: InputEvent;
   readonly record: RecordToWrite;
-  /** What it replaces: its letter among others. */
+  /** The records that the repair replaces, including its own dead letter. */
   readonly replaced: ReadonlySet<RecordId>;
-  /** The companies whose keys these had, without the event's own, each with the records. */
+  /** The other companies whose keys these records had, each with the records. */
   readonly others: ReadonlyMap<string, readonly RecordId[]>;
 }
 
-/** Records that a message names. */
+/** Records that a message names at most. */
 const MAX_NAMED_RECORDS = 10;
 
 interface RepairFlags {
@@ -46,11 +47,11 @@ interface RepairFlags {
 
 /** @returns the exit code */
 export async function repairOne(
-  at: Repairs,
+  tools: Repairs,
   id: RecordId,
   { file, force, 'client-id': client }: RepairFlags,
 ): Promise<number> {
-  const { desk } = at;
+  const { desk } = tools;
   const fixed = file === null ? null : await desk.readLine(file);
   const read = await desk.letter(id);
   const { letter } = read;
@@ -59,24 +60,27 @@ export async function repairOne(
     throw new Error(`the record still cannot be read (${now}): pass the corrected event with --file`);
   const record = fixed?.record ?? asItCame(letter, force);
   if (judgedByTime(now, force)) {
-    const home = await homeOf(at, now.companyId, letter);
+    const home = await homeOf(tools, now.companyId, letter);
     refuse(await desk.refusalOf(now, asFirstCame(letter, read), home, read.companies));
   }
-  await send(at, repairOf(letter, now, record, read, force), client);
+  await send(tools, repairOf(letter, now, record, read, force), client);
   return 0;
 }
 
 /**
- * A `repairs` header is the word of the record's sender. So it never releases another company than the event is about,
- * unless forced: such a record that says to repair the letter stays open, and a letter that says to repair such a record is
- * refused. A record whose key did not fit its value is not about the company of its key: that one is released.
+ * Makes the repair of a dead letter.
+ *
+ * The sender of a record writes its `repairs` header. So, without `force`, a repair releases no company except that of
+ * its event. A failed repair with the key of another company stays open. A dead letter that names such a record is
+ * refused. If the key of a record did not fit its value, the record does not belong to the company of its key; that
+ * company is released.
  * @throws RefusedError
  */
 export function repairOf(
   letter: DeadLetter,
   event: InputEvent,
   record: RecordToWrite,
-  { attempts, companies, mismatched }: ReadLetters,
+  { attempts, companies, mismatched }: ReadDeadLetters,
   force: boolean,
 ): Repair {
   const id = idOf(letter);
@@ -98,13 +102,14 @@ export function repairOf(
 
 function releasesAnother(record: RecordId, company: string, { companyId }: InputEvent): string {
   return (
-    `it is about company ${companyId}, and its repairs header names record ${record}, which holds company ${company}: look ` +
-    `at that record (company-sync dead-letters show ${record}). With --force this releases company ${company} from it`
+    `the record is about company ${companyId}, but its repairs header names record ${record}, which holds company ` +
+    `${company}: look at that record (company-sync dead-letters show ${record}). With --force, the repair also releases ` +
+    `company ${company} from it`
   );
 }
 
-/** What could not be read as a repair either comes in place of what came first: it is judged by what followed that. */
-export function asFirstCame(letter: DeadLetter, { attempts }: ReadLetters): DeadLetter {
+/** A failed repair replaces the first record that could not be read, so it is judged by what followed that record. */
+export function asFirstCame(letter: DeadLetter, { attempts }: ReadDeadLetters): DeadLetter {
   const places = [...attempts.replacedWith(idOf(letter))].map((id) => id.split('/').map(Number));
   const offsets = places.flatMap(([partition, offset = NaN]) => (partition === letter.partition ? [offset] : []));
   return { ...letter, offset: Math.min(...offsets) };
@@ -113,7 +118,7 @@ export function asFirstCame(letter: DeadLetter, { attempts }: ReadLetters): Dead
 export function asItCame({ key, value, headers, code }: DeadLetter, force: boolean): RecordToWrite {
   if ((LIMIT_CODES as readonly string[]).includes(code) && !force)
     throw new RefusedError(
-      `it would be beyond the same limit again (${code}): give a smaller one with --file, or --force`,
+      `the record would exceed the same limit again (${code}): pass a smaller event with --file, or pass --force`,
     );
   return { key, value, headers };
 }
@@ -123,21 +128,21 @@ export function refuse(why: string | null): void {
 }
 
 /**
- * The repair and, where what it replaces had the key of another company, the release of that one: both or neither, so that
- * a letter counts as repaired only when nobody is held by it any more.
+ * Sends the repair. If a replaced record had the key of another company, sends the release of that company in the same
+ * transaction. So a dead letter counts as repaired only when it holds no company any more.
  */
-export async function send(at: Repairs, repair: Repair, client: string | null): Promise<void> {
-  const { desk, print } = at;
+export async function send(tools: Repairs, repair: Repair, client: string | null): Promise<void> {
+  const { desk, print } = tools;
   const { letter, event, record, replaced } = repair;
   const releases: Release[] = [];
-  for (const held of repair.others.keys()) releases.push(...(await releasesOf(at, held, repair, client)));
-  const partition = await homeOf(at, event.companyId, letter);
+  for (const held of repair.others.keys()) releases.push(...(await releasesOf(tools, held, repair, client)));
+  const partition = await homeOf(tools, event.companyId, letter);
   await desk.send([{ ...asRepairOf(replaced, record), partition }, ...releases.map(({ record }) => record)]);
   const others = [...replaced].filter((id) => id !== idOf(letter));
   const inPlaceOf = others.length === 0 ? '' : `, and in place of ${inWords(others)}`;
   print(`${idOf(letter)}: sent, a repair for company ${event.companyId}${inPlaceOf}`);
   for (const { held, lifted } of releases)
-    print(`${idOf(letter)}: company ${held} is released from ${inWords(lifted)}, which had its key`);
+    print(`${idOf(letter)}: released company ${held} from ${inWords(lifted)}, which had its key`);
 }
 
 interface Release {
@@ -152,9 +157,9 @@ function inWords(ids: readonly RecordId[]): string {
 }
 
 /**
- * The partition that has the company. The default partitioner's, where a letter with its key lies there; else, as with
- * another key or partitioner, or after a repartition, the instances know. A company that nobody has seen goes where its
- * key says.
+ * The partition of the company. If a dead letter with its key is in the partition of the default partitioner, it is
+ * that one. Otherwise (another key, another partitioner, or a repartition) the instances are asked. An unknown company
+ * goes to the partition of its key.
  */
 async function homeOf({ desk, instances }: Repairs, companyId: string, letter: DeadLetter): Promise<number> {
   const byKey = partitionOfKey(Buffer.from(companyId), await desk.inputPartitions());
@@ -163,8 +168,9 @@ async function homeOf({ desk, instances }: Repairs, companyId: string, letter: D
 }
 
 /**
- * What releases a company from records that had its key, though they belong to another; nothing where they do not hold
- * it. It names the held company's own client: an announcement takes its client from the record that completes the company.
+ * The records that release a company from records that had its key but belong to another company; none if they do not
+ * hold it. Each names the client of the held company, because an announcement takes its client from the record that
+ * completes the company.
  */
 async function releasesOf(
   { desk, instances }: Repairs,
@@ -174,7 +180,7 @@ async function releasesOf(
 ): Promise<Release[]> {
   const { holds, clientId, asOf } = await instances.explanation(held);
   const listed = new Set(holds.map(({ record }) => record));
-  // Of very many holds not all are listed; to lift what does not hold the company does nothing.
+  // The list of very many holds is incomplete. Lifting a hold that does not exist does nothing.
   const lifted = (others.get(held) ?? []).filter((id) => listed.size >= MAX_LISTED_HOLDS || listed.has(id));
   if (lifted.length === 0 || asOf === null) return [];
   const why = `${idOf(letter)} belongs to ${event.companyId}`;
@@ -182,8 +188,10 @@ async function releasesOf(
   return [{ held, lifted, record: { ...record, partition: asOf.partition } }];
 }
 
-/** @throws UsageError where nobody knows it */
+/** The client of the company. @throws UsageError if it is unknown */
 export function clientOf(companyId: string, client: string | null): string {
   if (client !== null) return client;
-  throw new UsageError([`no manifest of ${companyId} was seen that names its client: give it with --client-id`]);
+  throw new UsageError([
+    `the client of ${companyId} is unknown, because no manifest has named it: pass it with --client-id`,
+  ]);
 }

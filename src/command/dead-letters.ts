@@ -1,6 +1,7 @@
 /** `company-sync dead-letters list | show | repair | release`. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { POISON_CODES } from '../domain/events.js';
+import { isoTime } from '../lib/iso-time.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { InstanceError } from '../ops/instance-client.js';
 import { type DeadLetter, idOf, withoutBytes } from '../publish/dead-letter.js';
@@ -15,7 +16,8 @@ import {
   type CommandContext,
 } from './command.js';
 import { releaseInPortions, sendReleases } from './dead-letter-release.js';
-import { DeadLetterDesk, type ReadLetters } from './dead-letter-desk.js';
+import { DeadLetterDesk } from './dead-letter-desk.js';
+import type { ReadDeadLetters } from './dead-letter-collector.js';
 import { clientOf, repairOne, type Repairs } from './dead-letter-repair.js';
 import { repairAll } from './dead-letter-repair-all.js';
 import type { InputAfterwards } from './input-afterwards.js';
@@ -24,7 +26,7 @@ import { progressTo } from './progress.js';
 import type { RecordId } from './repair-attempts.js';
 import { RunningInstances } from './running-instances.js';
 
-/** Records that the outcome of a release names. */
+/** Records that the result of a release names at most. */
 const MAX_NAMED_HOLDS = 100;
 
 const codeFlag = (meaning: string) => wordFlag('<code>', POISON_CODES, meaning);
@@ -33,25 +35,25 @@ const clientFlag = (meaning: string) => textFlag('<id>', 'the client of the comp
 export const listCommand = command({
   summary: 'list the records that could not be read, and the repairs sent for them',
   flags: {
-    code: codeFlag('only those of this code'),
-    since: timeFlag('only those written since then'),
-    open: flagSwitch('only those for which no repair was sent, or none that could be read'),
-    json: flagSwitch('print each as one line of JSON'),
+    code: codeFlag('list only dead letters of this code'),
+    since: timeFlag('list only dead letters written at or after this time'),
+    open: flagSwitch('list only dead letters without a repair that could be read'),
+    json: flagSwitch('print each dead letter as one line of JSON'),
   },
-  lesson: `A repair that could not be read is a dead letter too. Both are open then, and say so; one repair replaces both.
+  lesson: `If a repair cannot be read, it is a dead letter too. Then both are open, and the list says so. One repair replaces both.
 
   company-sync dead-letters list --open --since 2026-01-31T12:00:00Z
   company-sync dead-letters list --json | jq -r 'select(.repairedBy == null) | .record'
 `,
-  exit: ['listed, also where there are none', 'the topics could not be read'],
+  exit: ['listed, even if there are no dead letters', 'the topics could not be read'],
   run: (context, flags) => withWork(context, (work) => list(work, flags)),
 });
 
 export const showCommand = command({
-  summary: 'show one dead letter: why it is there, its bytes, and what it reads as now',
+  summary: 'show one dead letter: why it was set aside, its bytes, and the event that it is read as now',
   argument: '<partition>/<offset>',
   flags: { json: flagSwitch('print it as JSON') },
-  exit: ['shown', 'there is no such dead letter, or it could not be read'],
+  exit: ['shown', 'there is no such dead letter, or the topics could not be read'],
   run: (context, { json }, id) => withWork(context, (work) => show(work, idTyped(id), json)),
 });
 
@@ -62,52 +64,60 @@ export const repairCommand = command({
     file: textFlag(
       '<event.json>',
       'a file with the event as JSON',
-      'what the record should have been, as events send takes it',
+      'the corrected event, in the format of events send',
     ),
-    code: codeFlag('with --all: only those of this code'),
-    since: timeFlag('with --all: only those written since then'),
+    code: codeFlag('with --all: repair only dead letters of this code'),
+    since: timeFlag('with --all: repair only dead letters written at or after this time'),
     'client-id': clientFlag(
-      'not with --all: of the company to release, if the record had the key of another and no manifest has named it',
+      'not with --all: the client of the company to release; needed if the record had the key of that company and no ' +
+        'manifest has named its client',
     ),
-    all: flagSwitch('every one without a repair that can be read now'),
-    force: flagSwitch('also a record that would undo what came after it, release another company, or was too large'),
+    all: flagSwitch('repair every dead letter without a repair that can be read now'),
+    force: flagSwitch('also send a record that would undo later records, release another company, or was too large'),
   },
   writesInput: true,
-  lesson: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file it is the record
-as it came, for a schema that was registered late or a release that could not read it. A record that had the key of another
-company is repaired where its company is, and the company of its key is released, both or neither. These are refused without
---force: a record whose own repairs header names a record of another company, because it would release that company; and what
-would undo what came since, which is a status without a revision whose dataset has a later one, an unlink whose connection
-has a later manifest, and a manifest one of whose datasets has a later manifest of another link.
+  lesson: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file the command sends the
+original record again. Use that if the schema was registered late, or if an older release could not read the record. If
+the record had the key of another company, the repair goes to the partition of its own company, and the company of its key
+is released. Both happen, or neither.
+
+Without --force the command refuses:
+  * a record whose own repairs header names a record of another company, because it would release that company
+  * a status without a revision, if its dataset has a later status
+  * an unlink, if its connection has a later manifest
+  * a manifest, if one of its datasets has a later manifest of another link
+  * a record that was too large
 
   company-sync dead-letters repair 3/1042
   company-sync dead-letters repair 3/1042 --file fixed.json
   company-sync dead-letters repair --all --code unknown-schema
 `,
-  exit: ['sent; with --all also where some were left', 'refused or failed'],
+  exit: ['sent; with --all, even if some dead letters were left', 'refused or failed'],
   run(context, flags, id) {
     if (id !== '') return withWork(context, (work) => repairOne(work, idTyped(id), flags));
     if (!flags.all) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
     if (flags['client-id'] !== null)
-      throw new UsageError(['--client-id is that of one company: give it with <partition>/<offset>, not with --all']);
+      throw new UsageError([
+        '--client-id names the client of one company: pass it with <partition>/<offset>, not with --all',
+      ]);
     return withWork(context, (work) => repairAll(work, flags));
   },
 });
 
 export const releaseCommand = command({
-  summary: 'give up what holds a company, so that it can be announced without those records',
+  summary: 'lift all holds of a company, so that it can be announced without the records that could not be read',
   argument: '<companyId>',
   flags: {
     why: requiredTextFlag(
       '<text>',
       'dead-letters release needs --why <text>',
-      'the reason, kept in the record that is sent',
+      'the reason; kept in the record that is sent',
     ),
-    'client-id': clientFlag('if no manifest has named it'),
+    'client-id': clientFlag('the client of the company; needed if no manifest has named it'),
   },
   writesInput: true,
-  lesson: `It asks a running instance what holds the company and sends records that lift all of it. The records themselves are
-lost to the company: repair them if you can.
+  lesson: `The command asks a running instance for the holds of the company, and sends records that lift all of them. The company
+then never gets the records that could not be read: repair them instead if you can.
 `,
   exit: ['released', 'nothing holds the company, or no instance could be asked'],
   run: (context, flags, companyId) =>
@@ -195,32 +205,37 @@ async function release(
   const released = await releaseInPortions(ids, holdsNow, sendAll, delay);
   const named = ids.slice(0, MAX_NAMED_HOLDS);
   const more = released - named.length;
-  print(`company ${companyId} is released from ${named.join(', ')}${more > 0 ? ` and ${more} more records` : ''}`);
+  print(`released company ${companyId} from ${named.join(', ')}${more > 0 ? ` and ${more} more records` : ''}`);
   return 0;
 }
 
 const LONGEST_CODE = Math.max(...POISON_CODES.map(({ length }) => length));
 
-function lineOf(letter: DeadLetter, read: ReadLetters, afterwards: InputAfterwards): string {
+function lineOf(letter: DeadLetter, read: ReadDeadLetters, afterwards: InputAfterwards): string {
   const { code, writtenAt, key } = letter;
   const company = key === null || key.length === 0 ? 'no key' : key.toString();
   const state = stateOf(idOf(letter), read, afterwards);
-  return `${idOf(letter).padEnd(10)}  ${new Date(writtenAt).toISOString()}  ${code.padEnd(LONGEST_CODE)}  ${company}  (${state})`;
+  return `${idOf(letter).padEnd(10)}  ${isoTime(writtenAt)}  ${code.padEnd(LONGEST_CODE)}  ${company}  (${state})`;
 }
 
-function stateOf(id: string, { attempts }: ReadLetters, afterwards: InputAfterwards): string {
+function stateOf(id: string, { attempts }: ReadDeadLetters, afterwards: InputAfterwards): string {
   const [repair, failed, targets] = [afterwards.repairOf(id), attempts.failedRepairsOf(id), attempts.targetsOf(id)];
-  const was = targets.length === 0 ? '' : `; it was a repair of ${targets.join(', ')}`;
+  const was = targets.length === 0 ? '' : `; this was a repair of ${targets.join(', ')}`;
   if (repair !== null) return `repair sent: ${repair}${was}`;
   return `${failed.length === 0 ? 'no repair' : `no repair that could be read: ${failed.join(', ')}`}${was}`;
 }
 
-function described(letter: DeadLetter, { attempts }: ReadLetters, afterwards: InputAfterwards) {
+function described(letter: DeadLetter, { attempts }: ReadDeadLetters, afterwards: InputAfterwards) {
   const { code, message, writtenAt, key } = letter;
   const id = idOf(letter);
   return {
-    ...{ record: id, code, message, key: key?.toString() ?? null, at: new Date(writtenAt).toISOString() },
-    ...{ repairedBy: afterwards.repairOf(id), failedRepairs: attempts.failedRepairsOf(id) },
+    record: id,
+    code,
+    message,
+    key: key?.toString() ?? null,
+    at: isoTime(writtenAt),
+    repairedBy: afterwards.repairOf(id),
+    failedRepairs: attempts.failedRepairsOf(id),
     repairOf: attempts.targetsOf(id),
   };
 }

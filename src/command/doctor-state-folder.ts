@@ -1,4 +1,4 @@
-/** Whether STATE_DIR can be used by an instance of this deployment, as far as that can be seen without changing it. */
+/** Checks whether an instance of this deployment can use STATE_DIR, as far as possible without changing it. */
 import { existsSync } from 'node:fs';
 import { access, constants, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -10,10 +10,10 @@ import { failed, ok, reasonOf, warning, type Finding, type Found } from './findi
 
 const CHECK = 'state folder';
 const GIBIBYTE = 2 ** 30;
-/** Less room than this for the state is worth a warning. */
-const FEW_GIBIBYTES = 1;
+/** Less free space than this gives a warning. */
+const MIN_FREE_GIBIBYTES = 1;
 
-/** @param owner whose state it is to hold; null if the cluster is not known: then that is not looked at */
+/** @param owner the owner that the state must have; null if the cluster is unknown: then the owner is not checked */
 export async function* examineStateFolder(stateDir: string, owner: StateOwner | null): Found {
   const folder = resolve(stateDir);
   try {
@@ -23,17 +23,17 @@ export async function* examineStateFolder(stateDir: string, owner: StateOwner | 
     const room = `${gibibytes.toFixed(1)} GiB free`;
     const exposure = await stateDirExposure(folder);
     if (exposure !== null) yield warning(CHECK, exposure);
-    if (gibibytes < FEW_GIBIBYTES) yield warning(CHECK, `${folder}: only ${room}`);
+    if (gibibytes < MIN_FREE_GIBIBYTES) yield warning(CHECK, `${folder}: only ${room}`);
     if (existsSync(join(folder, 'instance'))) yield await examineUsedFolder(folder, owner, room);
-    else yield ok(CHECK, `${folder}: not used yet, can be written, ${room}`);
+    else yield ok(CHECK, `${folder}: not used yet, writable, ${room}`);
   } catch (error) {
-    yield failed(CHECK, `${folder}: ${reasonOf(error)}: STATE_DIR must be a folder that can be written`);
+    yield failed(CHECK, `${folder}: ${reasonOf(error)}: set STATE_DIR to a folder that this user can write`);
   }
 }
 
 async function examineUsedFolder(folder: string, owner: StateOwner | null, room: string): Promise<Finding> {
   try {
-    // An instance that starts in this very moment would find the folder in use, and be started again.
+    // An instance that starts at this moment would find the folder in use. Its orchestrator would start it again.
     const volume = new CallDeadline(systemClock);
     const lock = await InstanceLock.take(folder, systemClock, volume);
     try {
@@ -41,7 +41,7 @@ async function examineUsedFolder(folder: string, owner: StateOwner | null, room:
     } finally {
       await lock.release();
     }
-    return ok(CHECK, `${folder}: used by no running instance, can be written, ${room}`);
+    return ok(CHECK, `${folder}: not in use by a running instance, writable, ${room}`);
   } catch (error) {
     if (error instanceof StateDirInUseError) return ok(CHECK, `${folder}: in use by a running instance`);
     if (error instanceof StateDirOfOtherError) return failed(CHECK, error.message);

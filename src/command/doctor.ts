@@ -1,4 +1,7 @@
-/** `company-sync doctor`: whether everything outside is as `run` needs it, one line for each thing. Changes nothing. */
+/**
+ * `company-sync doctor`: checks everything outside that `run` needs, and prints one line for each thing. Changes
+ * nothing.
+ */
 import type { Logger } from 'pino';
 import type { Config, TopicNames } from '../config.js';
 import { decidingSettingsOf } from '../deciding-settings.js';
@@ -23,7 +26,7 @@ import { failed, ok, reasonOf, warning, type Finding, type Found } from './findi
 import { printJson } from './print.js';
 import { newestSchemas } from './schemas.js';
 
-/** Those of the processor take milliseconds. */
+/** A transaction that is open longer counts as a fault. Those of the processor take milliseconds. */
 const TRANSACTION_PATIENCE_MS = 3_000;
 
 const NEEDED_ON_TOPICS: Readonly<Record<keyof TopicNames, readonly Operation[]>> = {
@@ -41,11 +44,11 @@ export const doctorCommand = command({
     'check brokers, topics, transactions, other deployments, permissions, registry, schemas and the state folder; ' +
     'change nothing',
   flags: { json: flagSwitch('print the findings as JSON: check, status (ok, warning, failed), message') },
-  lesson: `It prints one line for each thing, and what to do if it is not as it must be. You can run it beside a running instance.
-It does not try whether a transactional id may be written, because that would fence its owner. A transaction counts as one
-that keeps readers waiting if it is open for three seconds; the processor's take milliseconds.
+  lesson: `The command prints one line for each check. If a check fails, the line says what to do. You can run it while instances run.
+It does not test Write on transactional ids, because that would fence their owners. It reports a transaction that has been
+open for three seconds, because readers wait behind it. Transactions of the processor take milliseconds.
 `,
-  exit: ['nothing failed', 'something did'],
+  exit: ['no check failed', 'a check failed'],
   async run({ config, logger, schemasFolder, print }, { json }) {
     const findings: Finding[] = [];
     for await (const finding of examine(config, logger, schemasFolder)) {
@@ -76,20 +79,20 @@ async function* examine(config: Config, logger: Logger, schemasFolder: string): 
     yield* examineTopics(config, kafka);
     yield* examineDeployment(config, kafka);
     yield* examinePermissions(config, kafka);
-  } else yield warning('topics', 'not looked at, nor the permissions, as no broker answers');
+  } else yield warning('topics', 'topics and permissions were not checked, because no broker answers');
   yield* examineRegistry(config, schemasFolder);
   const clusterId = brokersAnswer ? await clusterIdOf(config, kafka) : null;
   const owner = { applicationId: config.applicationId, topic: config.topics.syncEvents };
   yield* examineStateFolder(config.stateDir, clusterId === null ? null : { ...owner, clusterId });
 }
 
-/** Null if the input does not exist, which is a finding of its own. */
+/** Returns null if the input does not exist; another check reports that. */
 async function clusterIdOf(config: Config, kafka: KafkaConfig): Promise<string | null> {
   const admin = new TopicAdmin(kafka, systemClock);
   try {
     return (await admin.describe(config.topics.syncEvents))?.clusterId ?? null;
   } catch {
-    return null; // The topics could not be looked at, and that was said.
+    return null; // The check of the topics has reported the error.
   } finally {
     await admin.close();
   }
@@ -112,8 +115,10 @@ async function* examineBrokers(config: Config, kafka: KafkaConfig): Found {
 
 async function* examineTopics(config: Config, kafka: KafkaConfig): Found {
   const logs = new KafkaLogs({
-    ...{ config: kafka, groupId: config.applicationId, clock: systemClock },
-    onTrouble: () => undefined, // an error follows, or an answer
+    config: kafka,
+    groupId: config.applicationId,
+    clock: systemClock,
+    onTrouble: () => undefined, // an answer or an error follows
   });
   try {
     const topics = await checkTopics(kafka, systemClock, logs, config.topics);
@@ -132,7 +137,10 @@ async function* examineTopics(config: Config, kafka: KafkaConfig): Found {
   }
 }
 
-/** What `run` also refuses: deployments that use our transactional ids, or our group with other settings. */
+/**
+ * Also reasons for `run` to refuse a start: deployments that use our transactional ids, or our group with other
+ * settings.
+ */
 async function* examineDeployment(config: Config, kafka: KafkaConfig): Found {
   const check = 'deployment';
   const { applicationId, topics } = config;
@@ -148,7 +156,7 @@ async function* examineDeployment(config: Config, kafka: KafkaConfig): Found {
     ].filter((finding) => finding !== null);
     for (const { kind, message } of findings)
       yield kind === 'refused' ? failed(check, message) : warning(check, message);
-    if (findings.length === 0) yield ok(check, `no other deployment is in the way of application ${applicationId}`);
+    if (findings.length === 0) yield ok(check, `no other deployment conflicts with application ${applicationId}`);
   } catch (error) {
     yield failed(check, reasonOf(error));
   } finally {
@@ -156,7 +164,10 @@ async function* examineDeployment(config: Config, kafka: KafkaConfig): Found {
   }
 }
 
-/** A transaction that nobody ends keeps all later records from their readers: ours in the input, others in what we write. */
+/**
+ * Readers do not get the records after an open transaction: we wait in the input, and other readers wait in the topics
+ * that we write.
+ */
 async function* examineTransactions(config: Config, counts: Record<keyof TopicNames, number>, logs: Logs): Found {
   const check = 'transactions';
   const partitions = Object.entries(counts).flatMap(([role, count]) =>
@@ -169,15 +180,15 @@ async function* examineTransactions(config: Config, counts: Record<keyof TopicNa
     const where = `--topic ${topic} --partition ${partition}`;
     yield warning(
       check,
-      `${topic}/${partition}: one has been open from offset ${offset} on for ${TRANSACTION_PATIENCE_MS / 1000} s or more, ` +
-        `and readers of committed records wait there. Whose it is: ${tool} describe-producers ${where}. It ends by ` +
-        `itself at its time-out, which no broker lets be longer than transaction.max.timeout.ms (15 minutes)` +
-        `${readTopics.has(topic) ? '' : ', or as it was decided when an instance that runs its partition is restarted'}. ` +
-        `Only where it is older than that: ${tool} abort ${where} --start-offset ${offset}`,
+      `${topic}/${partition}: a transaction has been open from offset ${offset} on for ${TRANSACTION_PATIENCE_MS / 1000} s ` +
+        `or more, and readers of committed records wait behind it. To see its owner, run ${tool} describe-producers ` +
+        `${where}. The transaction ends at its time-out, at most transaction.max.timeout.ms (15 minutes by default)` +
+        `${readTopics.has(topic) ? '' : ', or with its decided outcome when you restart the instance that runs its partition'}. ` +
+        `If it is older than that, run ${tool} abort ${where} --start-offset ${offset}`,
     );
   }
   for (const { message } of failures) yield failed(check, message);
-  if (open.length === 0 && failures.length === 0) yield ok(check, 'none keeps readers waiting');
+  if (open.length === 0 && failures.length === 0) yield ok(check, 'no open transaction keeps readers waiting');
 }
 
 async function* examinePermissions(config: Config, kafka: KafkaConfig): Found {
@@ -196,7 +207,7 @@ async function* examinePermissions(config: Config, kafka: KafkaConfig): Found {
     if (!(await permissions.mayDescribeTransactionalId(id)))
       lacks.push(`DESCRIBE and WRITE on the transactional ids that begin with ${applicationId}-${topics.syncEvents}-`);
     for (const lack of lacks) yield failed('permissions', `the brokers do not allow ${lack}: grant it with kafka-acls`);
-    if (lacks.length === 0) yield ok('permissions', 'the brokers allow what they were asked for');
+    if (lacks.length === 0) yield ok('permissions', 'the brokers allow everything that was checked');
   } catch (error) {
     yield failed('permissions', reasonOf(error));
   } finally {

@@ -1,4 +1,7 @@
-/** `company-sync events resend <companyId>`: an announcement once more, under its own id, to a topic that is named. */
+/**
+ * `company-sync events resend <companyId>`: sends an announcement again, with its own event id, to a topic that you
+ * name.
+ */
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
@@ -22,32 +25,32 @@ import { printToStandardError } from './print.js';
 import { readPartitions } from './read-partitions.js';
 import { RunningInstances } from './running-instances.js';
 
-/** Where an announcement lies. */
+/** An announcement and its place. */
 interface Found {
   readonly record: LogRecord;
   readonly at: TopicPartition;
 }
 
-/** The running instances say that there is no event. */
+/** The running instances report that the company has no event. */
 class NotAnnouncedError extends Error {
   override readonly name = 'NotAnnouncedError';
 }
 
-/** Any of these, and the topic is read instead. */
+/** After one of these errors, the whole topic is read instead. */
 const CANNOT_BE_ASKED = [InstanceError, BrokerError, RegistryUnavailableError];
 
 export const eventsResendCommand = command({
-  summary: 'send the announcement of a company once more, under the same id, to a topic that you name',
+  summary: 'send the announcement of a company again, with the same event id, to a topic that you name',
   argument: '<companyId>',
-  flags: { to: requiredTextFlag('<topic>', 'events resend needs --to <topic>', 'where to; it must exist') },
-  lesson: `Its key, value and headers are those of the announcement, byte for byte, and a header resent_from says where that is:
-<topic>/<partition>/<offset>. Its readers know it by its eventId, so that it may be sent to the topic of the
-announcements themselves too. A running instance tells where it is; if none runs, the whole topic is read. Once
-retention has removed it, it cannot be sent again.
+  flags: { to: requiredTextFlag('<topic>', 'events resend needs --to <topic>', 'topic to send to; it must exist') },
+  lesson: `Key, value and headers are those of the announcement, byte for byte. One header is added: resent_from names the place of
+the original, <topic>/<partition>/<offset>. Readers recognize the event by its eventId, so you can also send it to the topic
+of the announcements itself. The command asks a running instance for the place of the announcement. If none runs, it reads
+the whole topic. After retention has removed the announcement, it cannot be sent again.
 
   company-sync events resend acme-42 --to company-synchronized
 `,
-  exit: ['sent', 'the company was not announced, its event is gone, or the brokers refused'],
+  exit: ['sent', 'the company was not announced, its event is no longer in the topic, or the brokers refused'],
   run: (context, { to }, companyId) => resend(context, to, companyId),
 });
 
@@ -59,7 +62,8 @@ async function resend(
   mustBeForAnnouncements(to, config);
   const kafka = kafkaConfigOf(config, logger);
   const partitions = await countPartitions(kafka, systemClock, to);
-  if (partitions === null) throw new Error(`topic ${to} does not exist, and nothing was sent`);
+  if (partitions === null)
+    throw new Error(`topic ${to} does not exist, and nothing was sent: create it, or pass another --to`);
   const outbound = config.topics.companySynchronized;
   const outboundPartitions = await partitionsOf(kafka, systemClock, outbound);
   const logs = commandLogs('events resend', config, logger);
@@ -75,14 +79,14 @@ async function resend(
   const { record, at } = found;
   const sender = await RecordSender.connect(kafka);
   try {
-    // As many partitions: in the same one, whatever partitioner has put the company there.
+    // If the partition counts are equal, use the same partition, whichever partitioner has chosen it.
     const same = partitions === outboundPartitions ? { partition: at.partition } : {};
     await sender.send(to, [{ ...resentOf(record, at), ...same }]);
   } finally {
     await sender.close();
   }
-  print(`event ${eventIdIn(record)} of ${companyId} sent to ${to}, from ${outbound} ${at.partition}/${record.offset}`);
-  if (to === outbound) print(`${to} has it twice now, under one eventId`);
+  print(`sent event ${eventIdIn(record)} of ${companyId} to ${to}, from ${outbound} ${at.partition}/${record.offset}`);
+  if (to === outbound) print(`${to} now has the event twice, with one eventId`);
   return 0;
 }
 
@@ -92,13 +96,13 @@ function mustBeForAnnouncements(to: string, { topics, shadowOf }: Config): void 
   for (const names of deployments)
     if (to !== names.companySynchronized && Object.values(names).includes(to))
       throw new UsageError([
-        `--to is ${JSON.stringify(to)}: expected a topic for announcements, and this one has another purpose`,
+        `--to is ${JSON.stringify(to)}: expected a topic for announcements, but this topic has another purpose`,
       ]);
 }
 
 /**
- * By the record that completed the company, which a running instance knows: a handful of reads. Null where nobody can be
- * asked, or the event is not where it should be.
+ * Asks a running instance for the record that completed the company, and finds the event in a handful of reads.
+ * Returns null if no instance answers, or if the event is not at its expected place.
  * @throws NotAnnouncedError
  */
 async function findByAsking(
@@ -114,11 +118,14 @@ async function findByAsking(
   try {
     const { verdict, sentence, asOf, decidedBy } = await new RunningInstances(config, logger).explanation(companyId);
     if (verdict !== 'announced' || asOf === null || decidedBy === null)
-      throw new NotAnnouncedError(`there is no event of ${companyId}: ${sentence}`);
+      throw new NotAnnouncedError(`company ${companyId} has no event: ${sentence}`);
     const inputPartitions = await partitionsOf(kafkaConfigOf(config, logger), systemClock, topics.syncEvents);
     const partitioner = createPartitioner(inputPartitions, new Map([[outbound, outboundPartitions]]));
     const events = new AnnouncedEvents({
-      ...{ logs, clock: systemClock, topic: outbound, schemas: new SchemaRegistry(config.schemaRegistry) },
+      logs,
+      clock: systemClock,
+      topic: outbound,
+      schemas: new SchemaRegistry(config.schemaRegistry),
       schema: (await loadEventTypes(schemasFolder)).companySynchronizedSchema,
       partitionOf: (id, input) => partitioner.partitionFor(outbound, Buffer.from(id), input),
       sourceOf: (input) => `/${applicationId}/${topics.syncEvents}/${input}`,
@@ -132,7 +139,7 @@ async function findByAsking(
   }
 }
 
-/** By the event's id, which follows from the company: the latest of those that the topic has. */
+/** Reads the whole topic for the event id, which follows from the company. Returns the last event with that id. */
 async function findByReading(config: Config, companyId: string, logs: KafkaLogs, partitions: number): Promise<Found> {
   const topic = config.topics.companySynchronized;
   const key = Buffer.from(companyId);
@@ -147,7 +154,7 @@ async function findByReading(config: Config, companyId: string, logs: KafkaLogs,
   if (found !== null) return found;
   throw new Error(
     `${topic} has no event of ${companyId}: it was not announced, or retention has removed the event ` +
-      '(`company-sync explain` tells which)',
+      '(run `company-sync explain` to see which)',
   );
 }
 

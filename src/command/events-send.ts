@@ -1,4 +1,4 @@
-/** `company-sync events send`: events written as lines of JSON, sent to the input topic. */
+/** `company-sync events send`: sends events, written as lines of JSON, to the input topic. */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { RECORD_NAMES } from '../decode/payload.js';
@@ -12,40 +12,42 @@ import { maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silenc
 import { progressTo } from './progress.js';
 import { syncEventJson } from './schemas.js';
 
-const MAX_FAULTS_TOLD = 20;
+const MAX_PRINTED_FAULTS = 20;
 
 export const eventsSendCommand = command({
   summary: 'send events written as lines of JSON to the input topic',
   flags: {
     file: requiredTextFlag(
       '<events.jsonl>',
-      'events send needs --file <events.jsonl>, or --file - for what is piped in',
-      'what to send; - for what is piped in',
+      'events send needs --file <events.jsonl>, or --file - to read standard input',
+      'file with one event per line; - reads standard input',
     ),
     ...SILENCING_FLAGS,
   },
   writesInput: true,
-  lesson: `One event a line, with the fields of SyncEvent; eventId and occurredAt may be left out. The payload names its record:
+  lesson: `Write one event per line, with the fields of SyncEvent; eventId and occurredAt are optional. The payload names its record:
 
   {"companyId": "acme", "clientId": "client-1", "payload": {"CompanyDeleted": {}}, "headers": {"repairs": "3/1042"}}
 
-CompanyDeleted and AnnouncedElsewhere silence a company permanently: there is no way back. --dry-run prints which. For more
-than 100 companies it asks; without a terminal, pass --yes.
-Headers are texts, and may be left out. All lines are read before the first is sent: if one is not an event, nothing
-is sent.
-examples/events.jsonl of the repository is a file to begin with.
+CompanyDeleted and AnnouncedElsewhere silence a company permanently: you cannot undo it. Run it with --dry-run first to see
+which companies. It asks before it silences more than 100 companies; without a terminal, pass --yes.
+Headers are strings, and optional. The command reads all lines before it sends the first event. If a line is not an event,
+it sends nothing.
+To begin, use examples/events.jsonl of the repository.
 `,
   exit: [
-    'all were sent, or shown',
-    'nothing was sent (a line is not an event, or nobody confirmed), or the brokers refused',
+    'all events were sent, or the dry run is finished',
+    'nothing was sent (a line is not an event, or nobody confirmed), or the brokers refused a record',
   ],
   async run({ config, logger, schemasFolder, print }, flags) {
     const json = await syncEventJson(config, schemasFolder);
     const { records, faults } = await readEvents(flags.file, json);
     if (faults.length > 0) {
-      for (const fault of faults.slice(0, MAX_FAULTS_TOLD)) print(fault);
-      const more = faults.length - MAX_FAULTS_TOLD;
-      print(`${more > 0 ? `and ${more} more lines; ` : ''}nothing was sent: correct the lines and send the file again`);
+      for (const fault of faults.slice(0, MAX_PRINTED_FAULTS)) print(fault);
+      const more = faults.length - MAX_PRINTED_FAULTS;
+      print(
+        `${more > 0 ? `and ${more} more lines; ` : ''}nothing was sent: correct the lines and run the command again`,
+      );
       return 1;
     }
     const again = `company-sync events send --file ${flags.file}`;
@@ -71,7 +73,7 @@ const SILENCING_RECORDS: ReadonlySet<string | null> = new Set(
     .map((kind) => RECORD_NAMES[kind]),
 );
 
-/** The companies that a record deletes, or says to be announced elsewhere. */
+/** The companies that one of the records deletes or marks as announced elsewhere. */
 function silencedBy(records: readonly RecordToWrite[], json: SyncEventJson): SilencedCompanies {
   const silenced = new SilencedCompanies();
   const seen = new Set<string>();
@@ -84,7 +86,7 @@ function silencedBy(records: readonly RecordToWrite[], json: SyncEventJson): Sil
   return silenced;
 }
 
-/** All lines are read before the first is sent. Empty ones, and those that begin with a #, are passed over. */
+/** Reads all lines before the first event is sent. Empty lines and lines that begin with # are skipped. */
 async function readEvents(file: string, json: SyncEventJson): Promise<{ records: RecordToWrite[]; faults: string[] }> {
   const records: RecordToWrite[] = [];
   const faults: string[] = [];

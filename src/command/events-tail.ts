@@ -1,4 +1,4 @@
-/** `company-sync events tail`: announcements as they are published, one line each. */
+/** `company-sync events tail`: prints announcements as they are published, one line each. */
 import { AvroReader } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { ReadersById } from '../decode/readers-by-id.js';
@@ -14,9 +14,9 @@ import { loadEventTypes } from '../publish/event-types.js';
 import { command, countFlag, flagSwitch } from './command.js';
 import { commandLogs } from './command-logs.js';
 
-const RECORDS_A_READ = 500;
+const RECORDS_PER_READ = 500;
 
-/** What of a `CompanySynchronized` the line tells. */
+/** The fields of a `CompanySynchronized` that a line shows. */
 interface Announced {
   readonly companyId: string;
   readonly clientId: string;
@@ -29,16 +29,19 @@ interface Announced {
   readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
 }
 
-/** Runs until it is interrupted, or has printed as many as it was told to. */
+/** Runs until it is interrupted, or has printed as many announcements as --count or --to-end says. */
 export const eventsTailCommand = command({
   summary: 'print announcements as they are published',
   flags: {
-    count: countFlag(Number.MAX_SAFE_INTEGER, 'end after so many'),
-    'from-beginning': flagSwitch('begin with those that are there already'),
-    'to-end': flagSwitch('print those that are there already, and end'),
-    json: flagSwitch('print each as one line of JSON, with all of its fields'),
+    count: countFlag(Number.MAX_SAFE_INTEGER, 'end after so many announcements'),
+    'from-beginning': flagSwitch('begin with the announcements that are already in the topic'),
+    'to-end': flagSwitch('print the announcements that are already in the topic, then end'),
+    json: flagSwitch('print each announcement as one line of JSON, with all fields'),
   },
-  exit: ['as many as --count or --to-end says were printed', 'the topic is not there, or cannot be read'],
+  exit: [
+    'all announcements that --count or --to-end asks for were printed',
+    'the topic does not exist, or cannot be read',
+  ],
   async run(
     { config, logger, schemasFolder, print },
     { count, json, 'to-end': toEnd, 'from-beginning': fromBeginning },
@@ -65,7 +68,7 @@ export const eventsTailCommand = command({
       let position = toEnd || fromBeginning ? start : end;
       const reader = logs.reader(at, position);
       while (position < upTo) {
-        const { records, nextOffset } = await reader.next(RECORDS_A_READ);
+        const { records, nextOffset } = await reader.next(RECORDS_PER_READ);
         for (const record of records) if (record.offset < upTo) await show(record);
         position = nextOffset;
       }
@@ -82,7 +85,7 @@ export const eventsTailCommand = command({
   },
 });
 
-/** Reads announcements, whatever schemas they were written with. */
+/** Reads announcements that were written with any registered schema. */
 class Announcements {
   readonly #readers: ReadersById<Announced>;
 
@@ -90,7 +93,7 @@ class Announcements {
     this.#readers = new ReadersById(registry, new AvroReader(schema));
   }
 
-  /** @returns in words why the record is not an announcement, if it is not one: anyone may write to the topic */
+  /** Returns the announcement. If the record is not one, returns the reason as text: anyone may write to the topic. */
   async read({ value }: LogRecord): Promise<Announced | string> {
     const fault = framingFault(value);
     if (value === null || fault !== null) return fault ?? 'the value is null';

@@ -1,4 +1,4 @@
-/** `company-sync explain <companyId>`: why a company has or has not been announced. */
+/** `company-sync explain <companyId>`: explains why a company has or has not been announced. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.js';
 import { explain, explainUnknown } from '../domain/explain.js';
@@ -16,13 +16,13 @@ import { command, flagSwitch, MISCONFIGURED, textFlag, UsageError } from './comm
 /** How often `--watch` asks. */
 const WATCH_INTERVAL_MS = 1_000;
 
-const OR_OFFLINE = ', or read the state of a stopped one with --offline <state folder>';
+const OR_OFFLINE = ', or read the state of a stopped instance with --offline <state folder>';
 
 const EXIT_SEEN = 0;
 /** No record of the company was seen. */
 const EXIT_UNKNOWN = 1;
 
-/** Nothing changes any more. */
+/** Verdicts that never change again. */
 const FINAL_VERDICTS: ReadonlySet<Verdict> = new Set(['announced', 'announced-elsewhere', 'deleted']);
 
 export const explainCommand = command({
@@ -32,14 +32,14 @@ export const explainCommand = command({
     offline: textFlag(
       '<state folder>',
       'the state folder of an instance',
-      'read the folder of a stopped instance, without changing it; ask nobody',
+      'read the folder of a stopped instance without changing it, and ask no running instance',
     ),
-    json: flagSwitch('print all that is known as JSON, as GET /companies/<companyId> does'),
+    json: flagSwitch('print the whole explanation as JSON, as GET /companies/<companyId> does'),
     watch: flagSwitch('print the explanation whenever it changes, until the company is announced or deleted'),
   },
-  lesson: `It finds a running instance through the group and asks it over HTTP, with HTTP_TOKEN if that is set.
-The first line is the verdict. The other lines are the evidence: records on hold, links, datasets with their statuses,
-and the input offset of each. Changes that are not committed yet are not shown.
+  lesson: `The command finds a running instance through the group and asks it over HTTP, with HTTP_TOKEN if that is set.
+The first line is the verdict. The other lines are the evidence: records that hold the company, links, datasets with their
+statuses, and the input offset of each. Changes that are not committed yet are not shown.
 
   company-sync explain acme-42
   company-sync explain acme-42 --watch
@@ -47,7 +47,7 @@ and the input offset of each. Changes that are not committed yet are not shown.
 `,
   exit: [
     'explained',
-    'no record of the company was seen, or nobody could be asked',
+    'no record of the company was seen, or no instance could be asked',
     `${MISCONFIGURED}, or another process uses the state folder`,
   ],
   async run({ config, logger, print }, { offline, watch, json }, companyId) {
@@ -61,7 +61,10 @@ and the input offset of each. Changes that are not committed yet are not shown.
       const ask = () => instances.explanation(companyId);
       return watch ? follow(ask, show, print) : finish(await ask(), show);
     }
-    if (watch) throw new UsageError(['--watch and --offline are both set: a stopped instance changes nothing']);
+    if (watch)
+      throw new UsageError([
+        '--watch and --offline are both set: a stopped instance changes nothing, so pass only one of them',
+      ]);
     return finish(await explainStopped(config, offline, companyId), show);
   },
 });
@@ -80,7 +83,7 @@ const COLOURS: Readonly<Record<Verdict, Colour | undefined>> = {
   due: 'yellow',
 };
 
-/** The verdict in its colour, and what it rests on. */
+/** Prints the verdict in its colour, then the evidence. */
 function printInWords(explanation: Explanation, print: Print): void {
   const [verdict = '', ...evidence] = explanationText(explanation).split('\n');
   print(verdict, COLOURS[explanation.verdict]);
@@ -93,8 +96,8 @@ function finish(explanation: Explanation, show: (explanation: Explanation) => vo
 }
 
 /**
- * Shows the explanation whenever it has changed, until the company is announced or deleted. Instances may come and go
- * meanwhile.
+ * Shows the explanation whenever it has changed, until the company is announced or deleted. Instances may start and
+ * stop meanwhile.
  */
 async function follow(
   ask: () => Promise<Explanation>,
@@ -103,7 +106,7 @@ async function follow(
 ): Promise<number> {
   let explanation = await ask();
   for (let shown = ''; ;) {
-    // The position moves with every record of other companies.
+    // The position is left out, because it moves with every record of other companies.
     const said = JSON.stringify({ ...explanation, asOf: null });
     if (said !== shown) show(explanation);
     shown = said;
@@ -113,7 +116,7 @@ async function follow(
       explanation = await ask();
     } catch (error) {
       if (!(error instanceof InstanceError || error instanceof BrokerError)) throw error;
-      if (error.message !== shown) print(`nobody can tell now: ${error.message}`);
+      if (error.message !== shown) print(`no instance can answer now: ${error.message}`);
       shown = error.message;
     }
   }
@@ -125,7 +128,7 @@ async function explainStopped(config: Config, stateDir: string, companyId: strin
     if (company === null) return null;
     const position = await rows.position();
     const asOf = { topic: identity.topic, partition: identity.partition, offset: position?.offset ?? 0 };
-    // The clients' choices are in Kafka; they matter for records stamped before ALL_DATASETS_FROM alone.
+    // The clients' choices are in Kafka. They matter only for records stamped before ALL_DATASETS_FROM.
     const policy = policyFor(Date.now(), config.allDatasetsFrom, undefined);
     const explanation = explain(company, { asOf, policy });
     return { ...explanation, notes: [...explanation.notes, ...notesOnOffline(explanation, config, lastBatchLeftOut)] };
@@ -134,9 +137,12 @@ async function explainStopped(config: Config, stateDir: string, companyId: strin
 }
 
 function notesOnOffline({ verdict }: Explanation, { topics }: Config, lastBatchLeftOut: boolean): string[] {
-  const notes = ['read from the folder of a stopped instance: another one may know more by now'];
-  if (lastBatchLeftOut) notes.push('the instance was killed: its last batch is left out, committed or not');
+  const notes = ['read from the folder of a stopped instance: another instance may know more by now'];
+  if (lastBatchLeftOut)
+    notes.push('the instance was killed: its last batch is left out, whether it was committed or not');
   if (verdict === 'announced')
-    notes.push(`its datasets are in its event in ${topics.companySynchronized}, which --offline does not read`);
+    notes.push(
+      `its datasets are in its event in ${topics.companySynchronized}, and --offline does not read that topic`,
+    );
   return notes;
 }

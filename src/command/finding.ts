@@ -1,9 +1,9 @@
-/** What `company-sync doctor` finds. */
+/** The findings of `company-sync doctor`. */
 export interface Finding {
   /** `security`, `brokers`, `topics`, `transactions`, `deployment`, `permissions`, `registry`, `schemas` or `state folder`. */
   readonly check: string;
   readonly status: 'ok' | 'warning' | 'failed';
-  /** What is so, where, and what to do. */
+  /** What was found, where, and what to do. */
   readonly message: string;
 }
 

@@ -1,4 +1,4 @@
-/** What the input has got since dead letters were written: repairs of them, and what they must not undo if sent again. */
+/** The input records that came after dead letters: repairs of them, and events that a repair must not undo. */
 import type { InputEvent } from '../domain/events.js';
 import { repairsOf } from '../decode/sync-event-decoder.js';
 import { assertNever } from '../lib/assert-never.js';
@@ -6,14 +6,14 @@ import type { LogRecord } from '../lib/record.js';
 import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { RecordId } from './repair-attempts.js';
 
-/** Records as events; in words why one is not an event. */
+/** Decodes records to events. If a record is not an event, gives the reason as text. */
 export type Decode = (records: readonly LogRecord[]) => Promise<readonly (InputEvent | string)[]>;
 
 export type RecordIds = Pick<ReadonlySet<RecordId>, 'has'>;
 
-/** What is kept of the companies watched; anyone may send any number of records with any ids. */
+/** Memory for the watched companies. It is bounded, because anyone may send any number of records with any ids. */
 export const MAX_AFTERWARDS_BYTES = 256 * 1_024 * 1_024;
-/** Of one, without its ids. */
+/** Bytes of one entry, without its ids. */
 const ENTRY_BYTES = 200;
 
 interface Place {
@@ -46,16 +46,18 @@ export function judgedByTime({ payload }: InputEvent, force: boolean): boolean {
 }
 
 export class InputAfterwards {
-  /** Of the records that could not be read. */
+  /** Record that could not be read -> its last repair. */
   readonly #repairs = new Map<RecordId, RecordId>();
-  /** Of the companies watched: the last status of each dataset, and the last manifests of each connection and dataset. */
+  /**
+   * For the watched companies: the last status of each dataset, and the last manifest of each connection and dataset.
+   */
   readonly #statuses = new Map<string, Place>();
   readonly #linkings = new Map<string, Place>();
   readonly #namings = new Map<string, Naming>();
   #bytes = 0;
 
   /**
-   * @param poison records that could not be read: they have lifted and changed nothing
+   * @param poison the bad records; they have lifted and changed nothing
    * @param watched the companies whose statuses and manifests matter
    */
   constructor(
@@ -65,7 +67,7 @@ export class InputAfterwards {
     private readonly maxBytes = MAX_AFTERWARDS_BYTES,
   ) {}
 
-  /** Records of one partition, in order. */
+  /** Takes records of one partition, in the order of their offsets. */
   async take(partition: number, records: readonly LogRecord[]): Promise<void> {
     const read = records.filter(({ offset }) => !this.poison.has(idOf({ partition, offset })));
     for (const { headers, offset } of read)
@@ -78,15 +80,17 @@ export class InputAfterwards {
       if (typeof event !== 'string') this.#note(event, { partition, offset: event.offset, timestamp: event.timestamp });
   }
 
-  /** The last record that could be read and names this one in a `repairs` header; null if no record does. */
+  /** The last readable record that names this one in a `repairs` header; null if there is none. */
   repairOf(id: RecordId): RecordId | null {
     return this.#repairs.get(id) ?? null;
   }
 
   /**
-   * Why the event must not be sent in place of the letter, and what to do instead; null where nothing that came after the
-   * letter would be undone. Partitions have no order among each other: in another than the letter's, which the record of
-   * a wrong key is in, the stamps decide.
+   * Returns why the event must not be sent in place of the dead letter, and what to do instead. Null if the event
+   * would undo nothing that came after the dead letter.
+   *
+   * Partitions have no common order. If the later record is in another partition, as after a wrong key, the timestamps
+   * decide.
    */
   refusalOf({ companyId, payload }: InputEvent, letter: DeadLetter): string | null {
     switch (payload.kind) {
@@ -94,16 +98,16 @@ export class InputAfterwards {
         const last = this.#statuses.get(within(companyId, payload.datasetId));
         if (payload.revision !== null || last === undefined || !isLater(last, letter)) return null;
         return (
-          `dataset ${payload.datasetId} has a later status (${idOf(last)}), which this one without a revision would ` +
-          `replace: release the company instead, or use --force`
+          `dataset ${payload.datasetId} has a later status (${idOf(last)}), and this status has no revision and would ` +
+          `replace it: release the company instead, or pass --force`
         );
       }
       case 'unlinked': {
         const last = this.#linkings.get(within(companyId, payload.connectionId));
         if (last === undefined || !isLater(last, letter)) return null;
         return (
-          `connection ${payload.connectionId} has a later manifest (${idOf(last)}), whose link this would end too: ` +
-          `release the company instead and send Cancelled for the datasets that were unlinked, or use --force`
+          `connection ${payload.connectionId} has a later manifest (${idOf(last)}), and this unlink would end its link ` +
+          `too: release the company and send Cancelled for the datasets that were unlinked, or pass --force`
         );
       }
       case 'manifest':
@@ -111,8 +115,8 @@ export class InputAfterwards {
           const last = this.#namings.get(within(companyId, datasetId));
           if (last === undefined || last.linkId === payload.linkId || !isLater(last, letter)) continue;
           return (
-            `dataset ${datasetId} has a later manifest (${idOf(last)}), from whose link ${last.linkId} this would take ` +
-            `it: give one without it with --file, or use --force`
+            `dataset ${datasetId} has a later manifest (${idOf(last)}), and this manifest would take it from link ` +
+            `${last.linkId}: pass a manifest without this dataset with --file, or pass --force`
           );
         }
         return null;
@@ -143,13 +147,13 @@ export class InputAfterwards {
     }
   }
 
-  /** @throws Error if what came afterwards takes more than memory may be taken for */
+  /** @throws Error if the later records take more than `maxBytes` */
   #keep<T extends Place>(places: Map<string, T>, key: string, place: T): void {
     if (!places.has(key)) this.#bytes += ENTRY_BYTES + key.length;
     if (this.#bytes > this.maxBytes)
       throw new Error(
-        `what came after the dead letters takes more than ${this.maxBytes} bytes to keep: repair them one by one, or ` +
-          'by --force without a look at what came after them',
+        `the records after the dead letters take more than ${this.maxBytes} bytes of memory: repair the dead letters one ` +
+          'by one, or pass --force to repair them without checking later records',
       );
     places.set(key, place);
   }

@@ -24,14 +24,14 @@ interface Work {
 const partition = (meaning: string) => textFlag('<number>', 'a partition of the input', meaning);
 
 export const showCommand = command({
-  summary: 'print for each input partition what the state, the group and the input say, and whether it can run',
+  summary: 'print the positions of each input partition (state, group and input), and whether it can run',
   flags: {
-    partition: partition('only this partition'),
-    json: flagSwitch('print all of it as JSON'),
+    partition: partition('show only this partition'),
+    json: flagSwitch('print the positions as JSON'),
   },
-  lesson: `The state has a position: the first input offset that it has not read. The group's committed offset must be equal to
-it and be in the input. Otherwise the partition is blocked, and its line ends with the command that sets it.
-It changes nothing. You can run it while instances run.
+  lesson: `The position of the state is the first input offset that it has not read. The group's committed offset must be equal to
+that position and be in the input. Otherwise the partition is blocked, and its line ends with the command that sets the
+offset. The command changes nothing. You can run it while instances run.
 
   company-sync positions show
   company-sync positions show --json | jq '.partitions[] | select(.startsAt == null)'
@@ -43,7 +43,7 @@ It changes nothing. You can run it while instances run.
 export const setCommand = command({
   summary: "set the group's offset of blocked partitions, while nothing runs",
   flags: {
-    partition: partition('only this partition (default: all)'),
+    partition: partition('set only this partition (default: all)'),
     to: wordFlag(
       `<${TARGETS.join('|')}>`,
       TARGETS,
@@ -52,15 +52,15 @@ export const setCommand = command({
     ),
     yes: flagSwitch('set the offsets without asking'),
   },
-  lesson: `Stop all instances first. It prints for each partition what it would set and what that loses: records that are skipped,
-companies that may be announced again or never. It asks before it sets anything; without a terminal, pass --yes.
-Without --to it only prints what is possible. Partitions that can run, and those that --to does not fit, stay as they are.
+  lesson: `Stop all instances first. For each partition, the command prints the offset that it would set and what you lose: records
+that are skipped, companies that may be announced again or never. It asks before it sets anything; without a terminal, pass
+--yes. Without --to it only prints the choices. It does not change partitions that can run or that --to does not fit.
 
   company-sync positions set
   company-sync positions set --to state
   company-sync positions set --partition 3 --to log-start --yes
 `,
-  exit: ['every partition can run', 'a partition is still blocked, it was refused, or it failed'],
+  exit: ['every partition can run', 'a partition is still blocked, or the command was refused or failed'],
   run: (context, flags) =>
     withWork('positions set', context, (work) => set(work, flags.partition, flags.to, flags.yes)),
 });
@@ -79,14 +79,12 @@ async function withWork(
     const inputPartitions = await partitionsOf(kafka, clock, topics.syncEvents);
     const changelogPartitions = await partitionsOf(kafka, clock, topics.companyState);
     const sources = {
-      ...{
-        input: topics.syncEvents,
-        changelog: topics.companyState,
-        changelogPartitions,
-        inputLogs,
-        changelogLogs,
-        clock,
-      },
+      input: topics.syncEvents,
+      changelog: topics.companyState,
+      changelogPartitions,
+      inputLogs,
+      changelogLogs,
+      clock,
       read: progressOf(topics.companyState),
     };
     return await perform({ applicationId, sources, inputPartitions, group, print });
@@ -140,7 +138,7 @@ async function set(
 const EXIT_ALL_RUN = 0;
 const EXIT_SOME_BLOCKED = 1;
 
-/** As `--json` has it. */
+/** The positions of one partition, as `--json` prints them. */
 function described(positions: FoundPositions) {
   const { partition, changelog, committed, input } = positions;
   const { verdict, startsAt, choices, remedy } = judgePositions(positions);

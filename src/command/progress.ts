@@ -1,12 +1,12 @@
-/** Reports on work that may take long, every two seconds at most. Shorter work is not reported. */
+/** Reports on long work, at most every two seconds. Shorter work is not reported. */
 const INTERVAL_MS = 2_000;
 
-/** @returns to be called whenever something was done; the text is made only where it is printed */
+/** @returns a function to call after each piece of work; it makes the text only when it prints */
 export function progressTo(print: (line: string) => void): (text: () => string) => void {
-  let toldAt = Date.now();
+  let printedAt = Date.now();
   return (text) => {
-    if (Date.now() - toldAt < INTERVAL_MS) return;
-    toldAt = Date.now();
+    if (Date.now() - printedAt < INTERVAL_MS) return;
+    printedAt = Date.now();
     print(text());
   };
 }

@@ -1,4 +1,4 @@
-/** Reads partitions of a topic up to what is their end at the start, and tells how far it is where that takes long. */
+/** Reads partitions of a topic up to the end that they have at the start. Prints its progress if it takes long. */
 import { readPartition } from '../kafka/reading/read-topic.js';
 import type { LogRecord } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
@@ -6,9 +6,9 @@ import { printToStandardError } from './print.js';
 import { progressTo } from './progress.js';
 
 /**
- * @param from where to begin in each partition that is read
- * @param take called with the records of each partition in order, some at a time; what it returns is awaited
- * @throws what the reader throws
+ * @param from the first offset to read, for each partition
+ * @param take called with the records of each partition in order, some at a time; its result is awaited
+ * @throws any error of the reader
  */
 export async function readPartitions(
   logs: Pick<Logs, 'bounds' | 'reader'>,

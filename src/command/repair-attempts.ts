@@ -1,6 +1,6 @@
 /**
- * Repairs that are dead letters themselves. Such a one lifts nothing, and holds the company once more: the letter that it
- * was to repair is open as before, and one repair must now replace both. Pure.
+ * Repairs that are dead letters themselves. Such a repair lifts nothing and holds its company. The dead letter that it
+ * should have replaced stays open, and one new repair must replace both. Pure.
  */
 import { REPAIRS_HEADER, repairsOf } from '../decode/sync-event-decoder.js';
 import type { RecordToWrite } from '../lib/record.js';
@@ -9,23 +9,23 @@ import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 /** `<partition>/<offset>` of a record of the input. */
 export type RecordId = string;
 
-/** Of all letters together, about 300 MB: a record may carry tens of thousands of headers. */
+/** For all dead letters together, about 300 MB: a record may carry tens of thousands of headers. */
 export const MAX_TARGETS = 1_000_000;
 
 export class RepairAttempts {
-  /** Of each dead letter that was sent as a repair: what it was to repair. */
+  /** Dead letter that was sent as a repair -> the records that it was to repair. */
   readonly #targets = new Map<RecordId, readonly RecordId[]>();
-  /** The other way round: the dead letters that were to repair a record, oldest first. */
+  /** Record -> the dead letters that were to repair it, oldest first. */
   readonly #attempts = new Map<RecordId, RecordId[]>();
   #count = 0;
 
-  /** Letters in the order in which they were written. @throws Error for more than MAX_TARGETS of all letters */
+  /** Call it in the order in which the dead letters were written. @throws Error for more than MAX_TARGETS in all */
   add(letter: Pick<DeadLetter, 'partition' | 'offset' | 'headers'>): void {
     const targets = repairsOf(letter.headers).filter((id) => /^\d+\/\d+$/.test(id));
     if (targets.length === 0) return;
     this.#count += targets.length;
     if (this.#count > MAX_TARGETS)
-      throw new Error(`dead letters name more than ${MAX_TARGETS} records in repairs headers: give a later --since`);
+      throw new Error(`dead letters name more than ${MAX_TARGETS} records in repairs headers: pass a later --since`);
     this.#targets.set(idOf(letter), targets);
     for (const target of targets) {
       const attempts = this.#attempts.get(target);
@@ -42,17 +42,17 @@ export class RepairAttempts {
     return this.#attempts.get(id) ?? [];
   }
 
-  /** The record, and all that it was to repair by its own word, where it was a repair. */
+  /** The record, and if it is a repair, all records that its headers name, directly or through others. */
   namedBy(id: RecordId): Set<RecordId> {
     const named = new Set([id]);
-    // A set may grow while it is gone through: what was added is come to as well.
+    // Iteration over a set includes members that are added meanwhile.
     for (const one of named) for (const target of this.targetsOf(one)) named.add(target);
     return named;
   }
 
   /**
-   * All that one repair of `id` replaces: the record; what it was to repair, where it was a repair; and failed repairs of
-   * nothing but these.
+   * All records that one repair of `id` replaces: the record itself, the records that it was to repair if it is a
+   * repair, and failed repairs of only these.
    */
   replacedWith(id: RecordId): Set<RecordId> {
     const replaced = this.namedBy(id);
@@ -63,7 +63,7 @@ export class RepairAttempts {
   }
 }
 
-/** The record, with a header that names each of `repaired`. */
+/** Returns the record with a `repairs` header for each of `repaired`. */
 export function asRepairOf(repaired: ReadonlySet<RecordId>, record: RecordToWrite): RecordToWrite {
   const others = record.headers.filter(({ key, value }) => key !== REPAIRS_HEADER || !isOneOf(repaired, value));
   return { ...record, headers: [...others, ...repairsHeaders(repaired)] };

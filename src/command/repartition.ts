@@ -9,23 +9,23 @@ import { kafkaTransactions } from '../kafka/transactions/transactions.js';
 import { systemClock as clock } from '../lib/system-clock.js';
 import { command, countFlag, type CommandContext } from './command.js';
 
-/** For moving the state of one partition: the most that a broker allows by default. */
+/** The timeout of the transaction that moves the state of one partition: the most that a broker allows by default. */
 const TRANSACTION_TIMEOUT_MS = 900_000;
 
 export const repartitionCommand = command({
   summary: 'move the state to more input partitions, while nothing runs',
   flags: {
-    partitions: countFlag(10_000, 'how many partitions the input is to have (default: as many as it has)'),
+    partitions: countFlag(10_000, 'number of partitions that the input shall have (default: as many as it has now)'),
   },
-  lesson: `Stop all who write to the input, let the processor consume everything, and stop all instances. Then run this
-command. It also adds the partitions, to the input and to the changelog. Then start everything again. The folders of the
-instances can stay. The input must be written with Kafka's default partitioner: the command refuses any other.
+  lesson: `Stop all producers of the input, let the processor consume everything, and stop all instances. Then run this command.
+It also adds the partitions to the input and to the changelog. Then start everything again. You can keep the state folders
+of the instances. The producers must use Kafka's default partitioner: the command refuses any other.
 If the command is interrupted, run it again: it continues where it stopped. Until it has finished, no partition runs.
-It needs room for the state of one partition in TMPDIR.
+It needs space for the state of one partition in TMPDIR.
 
   company-sync repartition --partitions 24
 `,
-  exit: ['the state is moved', 'refused, or not finished: run it again'],
+  exit: ['the state was moved', 'refused, or not finished: run the command again'],
   run: (context, { partitions }) => moveState(context, partitions),
 });
 
@@ -46,10 +46,15 @@ async function moveState(
   const admin = new TopicAdmin(kafka, clock);
   const group = new StoppedGroup(kafka, applicationId, clock);
   const transactions = kafkaTransactions(kafka, {
-    ...{ cluster, groupId: applicationId, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS, clock },
+    cluster,
+    groupId: applicationId,
+    transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+    clock,
   });
   const names = {
-    ...{ applicationId, input: topics.syncEvents, changelog: topics.companyState },
+    applicationId,
+    input: topics.syncEvents,
+    changelog: topics.companyState,
     shadowOf: shadowOf?.applicationId ?? null,
   };
   try {

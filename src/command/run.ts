@@ -1,4 +1,4 @@
-/** `company-sync run`: one instance as a process, from its start to SIGTERM. */
+/** `company-sync run`: runs one instance as a process, until SIGTERM or SIGINT. */
 import { constants as osConstants } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
@@ -16,30 +16,30 @@ import { command, MISCONFIGURED as WRONG_SETTING } from './command.js';
 import { endProcess, type HostProcess } from './end-process.js';
 import { watchStops } from './stop-watchdog.js';
 
-/** The process gives up waiting for what hangs and ends after this long; the contract allows 10 s. */
+/** At a stop, the process ends after this time even if something hangs. The contract allows 10 s. */
 const STOP_DEADLINE_MS = 9_000;
 
-/** Exit code of a process that must be configured differently, as for bad settings. */
+/** Exit code of a process that needs another configuration, as for bad settings. */
 const EXIT_MISCONFIGURED = 2;
 const MISCONFIGURED = [StateDirInUseError, StateDirOfOtherError, MisconfiguredError, SettingsChangedError];
 
 export const runCommand = command({
   summary: 'run the processor until it receives SIGTERM or SIGINT',
   flags: {},
-  lesson: `It refuses a start that would announce twice, never, or the wrong thing, with exit code 2, and says what to do: see
+  lesson: `If a start would announce twice, never, or the wrong thing, the command refuses it with exit code 2 and says what to do: see
 "What a start refuses" in docs/operations.md.
 `,
   exit: [
     'stopped by a signal',
-    'it could not start, or could not go on',
+    'the processor could not start, or could not continue',
     `${WRONG_SETTING}, another process uses the state folder, or the start is refused`,
   ],
   run: ({ config, logger, schemasFolder, host, tracing }) => runProcessor(config, logger, schemasFolder, host, tracing),
 });
 
 /**
- * Runs until SIGTERM or SIGINT.
- * @returns never: the process ends from inside
+ * Runs the processor until SIGTERM or SIGINT.
+ * @returns never: the function ends the process
  */
 export async function runProcessor(
   config: Config,
@@ -61,23 +61,27 @@ export async function runProcessor(
       end(0);
     });
   }
-  // Not waited for: it only matters once the event loop is blocked.
+  // Not awaited: it matters only while the event loop is blocked.
   void watchStops([osConstants.signals.SIGTERM, osConstants.signals.SIGINT], (reason) =>
-    logger.warn({ reason }, 'a stop while the event loop is blocked is not watched'),
+    logger.warn({ reason }, 'could not start the watchdog for stops while the event loop is blocked'),
   );
   for (const exposure of exposures(config)) logger.warn(exposure);
   const { applicationId: groupId, topics, shadowOf } = config;
   const traced = { input: topics.syncEvents, synchronized: topics.companySynchronized, groupId };
   const tracing = await startTracing(tracingWish, traced, logger);
   const service = new Service({
-    ...{ config, logger, clock: systemClock, schemasFolder, onCrash },
+    config,
+    logger,
+    clock: systemClock,
+    schemasFolder,
+    onCrash,
     pageFolder: join(dirname(schemasFolder), 'page'),
     observers: tracing === null ? observers : [...observers, tracing.observer],
   });
   if (shadowOf !== null)
     logger.info(
       { of: shadowOf.applicationId, topic: topics.companySynchronized },
-      'a shadow: it announces to this topic',
+      'running as a shadow; announcing to this topic',
     );
   service.start().catch((err: unknown) => {
     logger.fatal({ err }, err instanceof Error ? err.message : 'cannot start');
@@ -86,14 +90,14 @@ export async function runProcessor(
 
   const exitCode = await ended;
   const deadline = setTimeout(() => {
-    logger.warn('something hangs: ending without it');
+    logger.warn({ deadlineMs: STOP_DEADLINE_MS }, 'part of the stop hangs; ending the process without it');
     endProcess(host, exitCode, service.hangsOnVolume);
   }, STOP_DEADLINE_MS);
   await service.stop();
   await tracing?.close();
   clearTimeout(deadline);
   logger.info({ exitCode }, 'stopped');
-  // Not only the exit code is set: a connection of some library that was not closed must not keep the process.
+  // The process is ended and not left to end, because a library may have left a connection open.
   return endProcess(host, exitCode, service.hangsOnVolume);
 }
 

@@ -1,4 +1,4 @@
-/** The running instances of the deployment, found through the group and asked over HTTP. */
+/** Finds the running instances of the deployment through the group, and asks them over HTTP. */
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import type { Explanation } from '../domain/explanation.js';
@@ -8,23 +8,23 @@ import { systemClock } from '../lib/system-clock.js';
 import { InstanceClient, InstanceError } from '../ops/instance-client.js';
 import { MemberProofs } from '../ops/member-proof.js';
 
-/** The instances of the group; any of them knows or finds who has a company. */
+/** The instances of the group. Each of them has a company or finds the instance that has it. */
 export class RunningInstances {
   readonly #client: InstanceClient;
-  /** Those found last, the one that answered last first. */
+  /** The addresses that were found last. The instance that answered last comes first. */
   #addresses: readonly string[] = [];
 
   constructor(
     private readonly config: Config,
     private readonly logger: Logger,
-    /** What else can be done where none runs, for the message that says so. */
+    /** Another way if no instance runs, for the error message. */
     private readonly otherwise = '',
   ) {
     const proofs = new MemberProofs(config.http.tokens, systemClock);
     this.#client = new InstanceClient(proofs, () => this.#find());
   }
 
-  /** @throws InstanceError where none can tell; BrokerError */
+  /** @throws InstanceError if no instance can answer; BrokerError */
   async explanation(companyId: string): Promise<Explanation> {
     const [known] = this.#addresses;
     if (known !== undefined) {
@@ -36,7 +36,7 @@ export class RunningInstances {
     }
     this.#addresses = await this.#find();
     let lastError = new InstanceError(
-      `no running instance of ${this.config.applicationId} tells where it is reached: start one${this.otherwise}`,
+      `no running instance of ${this.config.applicationId} advertises an address: start one${this.otherwise}`,
     );
     for (const address of this.#addresses) {
       try {

@@ -6,7 +6,7 @@ import { systemClock } from '../lib/system-clock.js';
 import { SyncEventJson } from '../publish/sync-event-json.js';
 import { command } from './command.js';
 
-/** Folder of each topic's schemas; the subject follows the topic's name, the folder keeps the default one. */
+/** The folder of each topic's schemas. The subject follows the name of the topic; the folder keeps the default name. */
 const FOLDERS: Partial<Record<keyof TopicNames, string>> = {
   syncEvents: 'sync-events-value',
   companySynchronized: 'company-synchronized-value',
@@ -22,7 +22,7 @@ export interface Version extends SchemaFile {
 export const registerCommand = command({
   summary: 'register the schemas',
   flags: {},
-  exit: ['done', 'it failed'],
+  exit: ['all schemas are registered', 'the registry refused a schema, or does not answer'],
   async run({ config, schemasFolder, print }) {
     const registry = new SchemaRegistry(config.schemaRegistry);
     for (const { subject, file, schema } of await versions(config.topics, schemasFolder))
@@ -35,7 +35,7 @@ export const registerCommand = command({
 export const checkCommand = command({
   summary: 'check that the schemas are compatible with the registered ones; register nothing',
   flags: {},
-  exit: ['all are compatible', 'one is not, or the registry does not answer'],
+  exit: ['all schemas are compatible', 'a schema is not compatible, or the registry does not answer'],
   async run({ config, schemasFolder, print }) {
     const registry = new SchemaRegistry(config.schemaRegistry);
     let exitCode = 0;
@@ -56,7 +56,7 @@ export async function newestSchemas(topics: TopicNames, schemasFolder: string): 
   return [...newest.values()];
 }
 
-/** What makes records of the input topic. @throws Error where its schema is not registered; RegistryUnavailableError */
+/** Makes records of the input topic. @throws Error if its schema is not registered; RegistryUnavailableError */
 export async function syncEventJson({ topics, schemaRegistry }: Config, schemasFolder: string): Promise<SyncEventJson> {
   const subject = `${topics.syncEvents}-value`;
   const newest = (await newestSchemas(topics, schemasFolder)).find((version) => version.subject === subject);

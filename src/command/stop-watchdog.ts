@@ -1,18 +1,18 @@
 /**
- * Ends the process when it was told to stop and its event loop is blocked: no handler of the main thread runs then, so
- * a thread of its own listens for the signal. That thread sleeps in its event loop otherwise and costs nothing.
+ * Ends the process if it must stop while its event loop is blocked. No handler of the main thread runs then, so
+ * another thread listens for the signal. Until then, that thread sleeps in its event loop and costs nothing.
  */
 import { Worker } from 'node:worker_threads';
 
 /**
- * From the signal on. Longer than `run` waits for a stop that hangs (9 s), so that a slow stop ends by itself; shorter
- * than the 10 s that a stop may take.
+ * Time from the signal to SIGKILL. It is longer than `run` waits for a stop that hangs (9 s), so a slow stop ends by
+ * itself. It is shorter than the 10 s that a stop may take.
  */
 export const KILL_AFTER_MS = 9_600;
 
 /**
- * A worker has no `process.on` for signals: it takes the handle below that. If a release of Node hides it, the worker
- * says so, and a stop of a blocked process takes until the orchestrator kills it.
+ * A worker has no `process.on` for signals, so it uses the internal handle below. If a release of Node hides that
+ * handle, the worker reports it. Then a stop of a blocked process lasts until the orchestrator kills it.
  */
 const WATCH = `
 const { parentPort, workerData } = require('node:worker_threads');
@@ -29,14 +29,15 @@ try {
   parentPort.postMessage(String(error));
 }`;
 
-/** Megabytes that the thread's heap may have; Node's own start takes most of them. */
+/** Limit of the thread's heap in megabytes. Node's own start takes most of it. */
 const HEAP_MB = 32;
 
 /**
- * Watches until the process ends; never keeps it running. SIGKILL leaves no exit code: a shell shows 137.
- * @param signals by number
- * @param onUnavailable told why nothing is watched
- * @returns once it watches, or cannot
+ * Watches until the process ends. Never keeps the process running. After SIGKILL there is no exit code: a shell shows
+ * 137.
+ * @param signals numbers of the signals
+ * @param onUnavailable called with the reason if nothing is watched
+ * @returns after the watch has begun or has failed
  */
 export async function watchStops(
   signals: readonly number[],

@@ -5,15 +5,15 @@ import { systemClock } from '../lib/system-clock.js';
 import { command, countFlag } from './command.js';
 
 export const topicsCreateCommand = command({
-  summary: 'create the topics that are missing, and print what was done',
+  summary: 'create missing topics, and print the result for each topic',
   flags: {
-    partitions: countFlag(10_000, 'partitions of each new topic except client-settings (default: 12)'),
+    partitions: countFlag(10_000, 'number of partitions of each new topic except client-settings (default: 12)'),
     'replication-factor': countFlag(
       100,
-      'copies of each partition (default: 3, or the number of brokers if that is less)',
+      'number of replicas of each partition (default: 3, or the number of brokers if that is less)',
     ),
   },
-  exit: ['all topics are there', 'a topic could not be made or looked at'],
+  exit: ['all topics exist', 'a topic could not be created or examined'],
   async run({ config, logger, print }, { partitions, 'replication-factor': replicationFactor }) {
     const options = {
       names: config.topics,
@@ -27,7 +27,9 @@ export const topicsCreateCommand = command({
 });
 
 function describe({ topic, outcome, partitions, differences }: TopicOutcome): string {
-  const line = `${topic}: ${outcome === 'created' ? 'created' : 'was there'}, ${partitions} partitions`;
-  const differing = differences.map(({ what, is, planned }) => `\n  ${what} is ${is}, a new one would have ${planned}`);
+  const line = `${topic}: ${outcome === 'created' ? 'created' : 'existed'}, ${partitions} partitions`;
+  const differing = differences.map(
+    ({ what, is, planned }) => `\n  ${what} is ${is}; a new topic would have ${planned}`,
+  );
   return line + differing.join('');
 }

@@ -2,9 +2,9 @@
 import type { TimestampMs } from './events.js';
 import { isDate } from './policy.js';
 import type { PendingCompany } from './rows.js';
+import { HOUR_MS } from '../lib/time-units.js';
 
-export const HOUR_MS = 3_600_000;
-/** The hour stored for a record timestamp that is not a date. */
+/** The hour of a record timestamp that is not a date. */
 export const UNKNOWN_HOUR = 0;
 
 export const NEW_COMPANY: PendingCompany = {

@@ -2,9 +2,10 @@
 import { describeNamedDatasets, type AnnouncedDataset } from './announcement.js';
 import type { CompanyRows } from './company-rows.js';
 import type { TimestampMs } from './events.js';
-import { HOUR_MS, lastProgressOf } from './pending-company.js';
+import { lastProgressOf } from './pending-company.js';
 import type { PendingCompany } from './rows.js';
 import { classOf } from './statuses.js';
+import { HOUR_MS } from '../lib/time-units.js';
 
 /** Entries in each list of a stall: enough to start with. The counts give the full numbers. */
 const MAX_LISTED = 100;

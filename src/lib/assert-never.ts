@@ -1,4 +1,6 @@
-/** Makes a `switch` exhaustive: does not compile where a case is missing, throws where a value lies about its type. */
+/**
+ * Makes a `switch` exhaustive. A missing case does not compile. A value that does not have its declared type throws.
+ */
 export function assertNever(value: never): never {
   throw new Error(`unexpected value: ${JSON.stringify(value)}`);
 }

@@ -16,7 +16,7 @@ export class Backoff {
     return ms;
   }
 
-  /** Things went well: the next trouble starts with a short wait again. */
+  /** Call it after a success: the next wait is short again. */
   reset(): void {
     this.#nextMs = this.firstMs;
   }

@@ -1,11 +1,11 @@
-/** Reads an HTTP answer whose length somebody else decides. */
+/** Reads HTTP answers whose length the other side decides. */
 
-/** The answer is longer than it may be, or others in flight leave no room for it. */
+/** The answer is longer than allowed, or other answers in progress leave no room for it. */
 export class AnswerTooLargeError extends Error {
   override readonly name = 'AnswerTooLargeError';
 }
 
-/** Bytes that several answers may take in memory together. */
+/** The bytes that several answers may use in memory together. */
 export class AnswerBudget {
   #used = 0;
 
@@ -14,7 +14,7 @@ export class AnswerBudget {
   /** @throws AnswerTooLargeError */
   take(bytes: number): void {
     if (this.#used + bytes > this.maxBytes)
-      throw new AnswerTooLargeError(`answers being read take more than ${this.maxBytes} bytes together`);
+      throw new AnswerTooLargeError(`the answers in progress take more than ${this.maxBytes} bytes together`);
     this.#used += bytes;
   }
 
@@ -24,15 +24,15 @@ export class AnswerBudget {
 }
 
 /**
- * The text of the answer, decompressed. The time is bounded by the signal that the request was made with.
- * @throws AnswerTooLargeError, and the rest of the answer is not read
+ * Reads the text of the answer, decompressed. The signal of the request limits the time.
+ * @throws AnswerTooLargeError; the rest of the answer is then not read
  */
 export async function boundedText(response: Response, maxBytes: number, budget?: AnswerBudget): Promise<string> {
   if (response.body === null) return '';
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {
-    // Leaving the loop by an error cancels the stream.
+    // An error that leaves the loop cancels the stream.
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       if (bytes + chunk.length > maxBytes) throw new AnswerTooLargeError(`the answer has more than ${maxBytes} bytes`);
       budget?.take(chunk.length);

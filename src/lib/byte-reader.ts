@@ -1,6 +1,8 @@
 /**
- * Reads what `ByteWriter` wrote. What it returns shares no memory with the bytes read, unless it says so. Bytes that
- * cannot be what was written (cut short, longer than they say, a number beyond 2^53) are a MalformedBytesError.
+ * Reads what `ByteWriter` wrote.
+ *
+ * Results share no memory with the bytes, except where a method returns a slice. If the bytes cannot come from a
+ * `ByteWriter` (cut short, longer than they say, a number beyond 2^53), methods throw MalformedBytesError.
  */
 import { UUID_BYTES } from './byte-writer.js';
 
@@ -41,7 +43,7 @@ export class ByteReader {
     return value;
   }
 
-  /** How many items follow, of which each takes a byte at least. */
+  /** The number of items that follow. Each item takes at least one byte. */
   count(): number {
     const count = this.varint();
     const left = this.bytes.length - this.#at;
@@ -49,7 +51,7 @@ export class ByteReader {
     return count;
   }
 
-  /** A varint, and how many bytes it has more than it needs. */
+  /** A varint, and the number of its bytes beyond the minimum. */
   paddedVarint(): { value: number; padding: number } {
     const start = this.#at;
     const value = this.varint();
@@ -62,7 +64,7 @@ export class ByteReader {
     return signed(this.varint());
   }
 
-  /** As `paddedVarint`. */
+  /** Like `paddedVarint`, for signed numbers. */
   paddedSignedVarint(): { value: number; padding: number } {
     const { value, padding } = this.paddedVarint();
     return { value: signed(value), padding };
@@ -91,7 +93,7 @@ export class ByteReader {
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   }
 
-  /** What `beginSized` and `endSized` frame: a slice, not a copy. Null for `noLength`. */
+  /** The bytes between `beginSized` and `endSized`: a slice, not a copy. Null for `noLength`. */
   sized(): Buffer | null {
     const length = this.bytes.readInt32LE(this.#skip(4));
     if (length < -1) throw this.malformed(`a length of ${length}`);
@@ -104,12 +106,12 @@ export class ByteReader {
     return this.bytes.subarray(start, this.#at);
   }
 
-  /** Everything must have been read: bytes left over mean that they are not what they were taken for. */
+  /** Checks that all bytes were read. Bytes left over mean that the bytes are not of the expected kind. */
   end(): void {
     if (!this.atEnd) throw this.malformed(`${this.bytes.length - this.#at} bytes left over`);
   }
 
-  /** The error for bytes that are wrong: a caller with further checks throws it too. */
+  /** Makes the error for malformed bytes. Callers with further checks throw it too. */
   malformed(fault: string): Error {
     return new MalformedBytesError(`${this.what}: ${fault}`);
   }

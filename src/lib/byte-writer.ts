@@ -1,12 +1,12 @@
 /**
  * Writes many small byte strings into few large chunks.
  *
- * Each string is what is written between `begin` and `end`; `end` gives it as a slice of the chunk, not as a copy. A
- * chunk that is full is left to its slices and a larger one is begun, so that nothing that was given out ever moves.
+ * A string is everything written between `begin` and `end`. `end` returns it as a slice of the chunk, not as a copy. A
+ * full chunk is left to its slices, and a larger chunk is begun. So returned bytes never move.
  */
 const FIRST_CHUNK_BYTES = 4 * 1024;
 const LARGEST_CHUNK_BYTES = 256 * 1024;
-/** Up to this length a loop over the characters is faster than a call into the runtime. */
+/** For texts up to this length, a loop over the characters is faster than a call into the runtime. */
 const SHORT_TEXT_CHARS = 48;
 const MAX_VARINT_BYTES = 8;
 const TWO_POW_28 = 0x1000_0000;
@@ -56,7 +56,7 @@ export class ByteWriter {
     chunk[this.#at++] = rest;
   }
 
-  /** A varint with so many bytes more than it needs, which add nothing to its value. */
+  /** A varint with so many additional bytes, which do not change its value. */
   paddedVarint(value: number, padding: number): void {
     this.varint(value);
     if (padding === 0) return;
@@ -72,7 +72,7 @@ export class ByteWriter {
     this.varint(zigzag(value));
   }
 
-  /** As `paddedVarint`. */
+  /** Like `paddedVarint`, for signed numbers. */
   paddedSignedVarint(value: number, padding: number): void {
     this.paddedVarint(zigzag(value), padding);
   }
@@ -82,7 +82,7 @@ export class ByteWriter {
     this.#at = this.#chunk.writeBigInt64LE(value, this.#at);
   }
 
-  /** Leaves room for the length of what is written next; `endSized` fills it in. */
+  /** Leaves room for the length of the bytes that follow; `endSized` fills it in. */
   beginSized(): number {
     this.#reserve(LENGTH_BYTES);
     const room = this.#at - this.#start;
@@ -90,13 +90,13 @@ export class ByteWriter {
     return room;
   }
 
-  /** @param room what `beginSized` gave; since then nothing else was begun */
+  /** @param room the result of `beginSized`; no other string may have begun since then */
   endSized(room: number): void {
     const at = this.#start + room;
     this.#chunk.writeInt32LE(this.#at - at - LENGTH_BYTES, at);
   }
 
-  /** In the place of a length: there is nothing. */
+  /** Writes, in place of a length, that there is no value. */
   noLength(): void {
     this.#reserve(LENGTH_BYTES);
     this.#at = this.#chunk.writeInt32LE(NO_LENGTH, this.#at);
@@ -120,8 +120,8 @@ export class ByteWriter {
   }
 
   /**
-   * varint((byte length << 1) | is UUID), then the bytes: 16 for a canonical lower-case UUID, else UTF-8. Delimits
-   * itself, and gives every well-formed string back exactly.
+   * varint((byte length << 1) | is UUID), then the bytes: 16 for a canonical lower-case UUID, else UTF-8. The id
+   * delimits itself. Every well-formed string is read back exactly.
    */
   id(value: string): void {
     if (value.length === UUID_CHARS && this.#uuid(value)) return;
@@ -137,7 +137,7 @@ export class ByteWriter {
     this.#at += this.#chunk.write(value, this.#at, 'utf8');
   }
 
-  /** Writes nothing and says false where a character is not ASCII. The length fits one byte. */
+  /** Returns false and writes nothing if a character is not ASCII. The length fits one byte. */
   #shortAscii(value: string, shift: number): boolean {
     const { length } = value;
     this.#reserve(1 + length);
@@ -153,7 +153,7 @@ export class ByteWriter {
     return true;
   }
 
-  /** Writes nothing and says false where the text is not a canonical lower-case UUID. */
+  /** Returns false and writes nothing if the text is not a canonical lower-case UUID. */
   #uuid(value: string): boolean {
     this.#reserve(1 + UUID_BYTES);
     const chunk = this.#chunk;

@@ -1,4 +1,4 @@
-/** Time as a parameter, so that a simulation can own it. */
+/** Time as a parameter, so that a simulation can control it. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;

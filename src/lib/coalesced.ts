@@ -1,6 +1,6 @@
 /**
- * Runs one look-up at a time for many callers. Each caller gets the result of a look-up that began after its call, so
- * nobody is given an answer that was already under way, and perhaps already out of date, when it asked.
+ * Runs one look-up at a time for many callers. Each caller gets the result of a look-up that began after its call. So
+ * no caller gets a result that may already have been out of date when it called.
  */
 export class Coalesced<T> {
   #running: Promise<T> | null = null;

@@ -1,11 +1,14 @@
 /**
- * The last net below what is printed and logged: no message is made of a secret, but brokers and registries may repeat
- * what they were sent.
+ * The last protection for everything printed and logged. No message is built from a secret, but brokers and registries
+ * may repeat what they were sent.
  */
 
 export type HideSecrets = (text: string) => string;
 
-/** Characters. A shorter secret is part of ordinary words: hiding it would make the text unreadable, and tell it. */
+/**
+ * Characters. A shorter secret occurs in ordinary words: hiding it would make the text unreadable, and reveal the
+ * secret.
+ */
 const MIN_HIDDEN_LENGTH = 8;
 const HIDDEN = '***';
 
@@ -14,7 +17,7 @@ export function hiderOf(secrets: readonly string[]): HideSecrets {
   const lines = secrets.flatMap((secret) => secret.split('\n').map((line) => line.trim()));
   const long = lines.filter((line) => line.length >= MIN_HIDDEN_LENGTH && !line.startsWith('-----'));
   const forms = new Set(long.flatMap(formsOf));
-  // The longest first: one may be part of another.
+  // The longest first, because a secret may be part of another one.
   const sorted = [...forms].sort((a, b) => b.length - a.length);
   return (text) => sorted.reduce((shown, form) => shown.replaceAll(form, HIDDEN), text);
 }
@@ -24,7 +27,9 @@ function formsOf(secret: string): string[] {
   return [secret, inJson, encodeURIComponent(secret), Buffer.from(secret).toString('base64')];
 }
 
-/** What may be shown of a value that was refused: without user info, up to the last @, and without query and fragment. */
+/**
+ * The part of a refused value that may be shown: without user info, up to the last @, and without query and fragment.
+ */
 export function withoutCredentials(text: string): string {
   return text.replace(/^.*@/s, `${HIDDEN}@`).replace(/[?#].*$/s, `?${HIDDEN}`);
 }

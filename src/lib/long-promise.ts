@@ -3,15 +3,15 @@ import type { Clock } from './clock.js';
 /**
  * A promise that may stay pending for days while one wait after another listens to it.
  *
- * A pending promise keeps every reaction that it was given: `then` and `Promise.race` leak with each wait that ends
- * first. This class adds one reaction when it is made. A wait that is over leaves nothing behind: no reaction, no
- * listener on its signal, no timer.
+ * A pending promise keeps every reaction: `then` and `Promise.race` leak with each wait that ends first. This class
+ * adds one reaction when it is created. A finished wait leaves nothing behind: no reaction, no listener on its signal,
+ * no timer.
  */
 export class LongPromise<T> {
   #settled = false;
   readonly #waits = new Set<() => void>();
 
-  /** @param promise its rejection counts as handled from now on: read `promise` once it has settled */
+  /** @param promise its rejection counts as handled from now on; read `promise` after it has settled */
   constructor(readonly promise: Promise<T>) {
     const settle = (): void => {
       this.#settled = true;
@@ -37,7 +37,7 @@ export class LongPromise<T> {
   /** Waits for at most `ms`. Returns whether the promise has settled. Never rejects. */
   async settlesWithin(clock: Clock, ms: number): Promise<boolean> {
     const over = new AbortController();
-    // Without a reason, `abort` would make an error with its stack for each wait.
+    // Without a reason, `abort` would create an error with its stack for each wait.
     const end = (): void => over.abort('over');
     void clock.delay(ms, over.signal).then(end);
     const settled = await this.settlesBefore(over.signal);

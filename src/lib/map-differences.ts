@@ -5,7 +5,9 @@ export interface Difference {
   readonly other: string;
 }
 
-/** The names that both maps have, with different values, in the order of `own`. A name that one of them lacks is left out. */
+/**
+ * The names that both maps have with different values, in the order of `own`. Names that one map lacks are left out.
+ */
 export function differencesOf(own: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): Difference[] {
   return [...own].flatMap(([name, value]) => {
     const theirs = other.get(name);
@@ -13,7 +15,7 @@ export function differencesOf(own: ReadonlyMap<string, string>, other: ReadonlyM
   });
 }
 
-/** `EVENT_NAMESPACE is "b" here and "a" there`, or several of them separated by `; `. */
+/** Gives text such as `EVENT_NAMESPACE is "b" here and "a" there`; several differences are separated by `; `. */
 export function describeDifferences(differences: readonly Difference[], there: string): string {
   return differences.map(({ name, own, other }) => `${name} is "${own}" here and "${other}" ${there}`).join('; ');
 }

@@ -1,13 +1,21 @@
-/** Which errors are faults of this program: no network, broker or disk has caused them, and trying again does not help. */
+/**
+ * Recognizes errors that are faults of this program: no network, broker or disk has caused them, and a retry does not
+ * help.
+ */
 
 const NAMES_OF_FAULTS = new Set([
-  ...['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError', 'EvalError', 'URIError'],
+  'TypeError',
+  'RangeError',
+  'ReferenceError',
+  'SyntaxError',
+  'EvalError',
+  'URIError',
   'AssertionError',
 ]);
 
 /**
- * Whether an error is one that the language or an assertion throws. What fails outside has a class or a code of its own.
- * kafkajs tries again after any error, and then names the number of tries: what counts is the error below.
+ * Whether the language or an assertion has thrown the error. Failures outside of the program have a class or a code of
+ * their own. kafkajs retries after any error, and then reports the number of retries; the error below it decides.
  */
 export function isOwnFault(error: unknown): boolean {
   const { name, cause } = (error ?? {}) as { readonly name?: unknown; readonly cause?: unknown };
@@ -16,14 +24,14 @@ export function isOwnFault(error: unknown): boolean {
 }
 
 /**
- * Where every error would pass for an outage, which is waited out.
+ * Call it before an error is treated as an outage, which is waited out.
  * @throws the error itself if it is a fault of this program
  */
 export function mustBeOutage(error: unknown): void {
   if (isOwnFault(error)) throw error;
 }
 
-/** For a question that need not be answered. @throws as `mustBeOutage` */
+/** For a question whose answer is optional: returns null after an outage. @throws as `mustBeOutage` */
 export function noAnswerIfOutage(error: unknown): null {
   mustBeOutage(error);
   return null;

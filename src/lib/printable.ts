@@ -9,8 +9,8 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
- * The text as one line that a terminal shows as it is. Ids, names, headers and the words of brokers come from others.
- * The escapes are those of JSON, so that a line of JSON stays the same JSON.
+ * Makes text one line that is safe for a terminal. Ids, names, headers and messages of brokers come from others. The
+ * escapes are those of JSON, so a line of JSON stays the same JSON.
  */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => SHORT[character] ?? escaped(character));

@@ -1,11 +1,14 @@
-/** Records of a Kafka log as plain data, and where they lie. */
+/** Records of a Kafka log as plain data, and their places. */
 
 export interface Header {
   readonly key: string;
   readonly value: Buffer | null;
 }
 
-/** A record read from a log. Its Buffers are slices of what was fetched: copy what outlives the batch. */
+/**
+ * A record that was read from a log. Its Buffers are slices of the fetched memory: copy what you keep longer than the
+ * batch.
+ */
 export interface LogRecord {
   readonly offset: number;
   /** Milliseconds since the epoch, as the log has it. */

@@ -1,13 +1,14 @@
 /**
- * Keeps a log small while the same thing goes wrong again and again: each cause has one line a minute, and that line says
- * how many were left out.
+ * Keeps a log small while the same error repeats. Each cause has one line a minute, and that line has the number of
+ * lines that were left out.
  */
 
-/** How often a cause that lasts is logged again, in milliseconds. */
+/** Milliseconds until a lasting cause is logged again. */
 export const REPEAT_AFTER_MS = 60_000;
 /**
- * Causes told apart at a time; all others share one line. So a log grows by no more than this many lines a minute, whatever
- * goes wrong. Outages have a handful of causes; an operator cannot follow a cause that differs in each line.
+ * Causes that are distinguished at a time; all others share one line. So a log grows by at most this many lines a
+ * minute, whatever happens. Outages have a handful of causes; an operator cannot follow a cause that differs in each
+ * line.
  */
 export const MAX_CAUSES = 200;
 const OTHERS = 'others';
@@ -57,7 +58,7 @@ export class RepeatedLines {
   }
 }
 
-/** A text without its numbers: addresses, offsets and partitions do not make another cause. */
+/** Removes numbers from a text: another address, offset or partition is not another cause. */
 export function withoutNumbers(text: string): string {
   return text.replace(/\d+/g, '#');
 }

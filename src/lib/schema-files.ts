@@ -1,12 +1,12 @@
 /**
- * The schemas folder: `<folder>/<subject>/v<N>.avsc`. Subjects keep their default names there, whatever the topics are
- * called.
+ * Reads the schemas folder: `<folder>/<subject>/v<N>.avsc`. Subjects keep their default names in the folder, even if
+ * the topics have other names.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface SchemaFile {
-  /** Below the schemas folder. */
+  /** Path below the schemas folder. */
   readonly file: string;
   readonly schema: object;
 }
@@ -14,8 +14,8 @@ export interface SchemaFile {
 const VERSION = /^v(\d+)\.avsc$/;
 
 /**
- * Every version of a subject's schema, oldest first: at least one.
- * @throws Error where the folder has none, or a file is missing or not JSON
+ * Reads every version of a subject's schema, oldest first. There is at least one.
+ * @throws Error if the folder has none, or a file is missing or is not JSON
  */
 export async function schemaVersions(folder: string, subject: string): Promise<SchemaFile[]> {
   try {
@@ -42,13 +42,13 @@ export async function newestSchema(folder: string, subject: string): Promise<obj
   return ((await schemaVersions(folder, subject)).at(-1) as SchemaFile).schema;
 }
 
-/** The schemas that input is read as. A writer's own schema is resolved to them (Avro schema resolution). */
+/** The schemas to which input is read. The writer's own schema is resolved to them (Avro schema resolution). */
 export interface ReaderSchemas {
   readonly syncEvent: object;
   readonly clientSettings: object;
 }
 
-/** @throws Error where a file of the schemas folder is missing or not JSON */
+/** @throws Error if a file of the schemas folder is missing or is not JSON */
 export async function loadReaderSchemas(folder: string): Promise<ReaderSchemas> {
   const [syncEvent, clientSettings] = await Promise.all([
     newestSchema(folder, 'sync-events-value'),

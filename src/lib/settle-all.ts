@@ -1,6 +1,6 @@
 /**
- * Like Promise.all, but an error is thrown only after every promise has settled: what was in flight is over, so that
- * its resources may be closed.
+ * Like Promise.all, but throws only after every promise has settled. Nothing is then in progress, so resources may be
+ * closed.
  */
 export async function settleAll<T>(promises: readonly Promise<T>[]): Promise<T[]> {
   const results = await Promise.allSettled(promises);

@@ -3,7 +3,8 @@ import type { Clock } from './clock.js';
 /** The machine's own time. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  // Not that of node:timers/promises: it makes an error, with its stack, of each wait that is given up, as most are.
+  // Not the one of node:timers/promises: that creates an error with its stack for each aborted wait, and most waits
+  // are aborted.
   delay: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted === true) {

@@ -1,4 +1,4 @@
-/** Where other instances reach this one's HTTP. */
+/** The address at which other instances reach this one over HTTP. */
 import type { NetworkInterfaceInfo } from 'node:os';
 
 type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
@@ -6,11 +6,11 @@ type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | unde
 const ALL_ADDRESSES: readonly string[] = ['0.0.0.0', '::'];
 
 /**
- * The address that it listens on; where that is every address of the machine, the first one that is not only the
- * machine's own, IPv4 before IPv6.
+ * The address on which the instance listens. If that is every address of the machine, the first address that is
+ * reachable from outside, IPv4 before IPv6.
  *
  * @param host as configured
- * @param listening such as `http://127.0.0.1:8080`, which a listener on every address gives too
+ * @param listening such as `http://127.0.0.1:8080`, which a listener on every address reports too
  */
 export function advertisedAddress(host: string, listening: string, interfaces: Interfaces): string {
   if (!ALL_ADDRESSES.includes(host)) return listening;

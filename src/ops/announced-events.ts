@@ -1,10 +1,11 @@
 /**
- * Finds the event of an announced company, whose datasets the state no longer has, in the outbound topic.
+ * Finds the event of an announced company in the outbound topic. The state no longer has the datasets of such a
+ * company.
  *
- * The events that one input partition led to are in the order of the input offsets that completed their companies, so
- * that a binary search over the outbound offsets finds one in a handful of reads. Events of other partitions or
- * applications between them are passed over, and so are those that were sent again. Events that were announced late, after
- * an upgrade, are not in this order: they are passed over too, and looked for one by one if nothing else was found.
+ * The events of one input partition are in the order of the input offsets that completed their companies. So a binary
+ * search over the outbound offsets finds an event in a handful of reads. Events of other partitions or applications
+ * are skipped, and so are events that were sent again. Events that were announced late, after an upgrade, are not in
+ * this order. They are skipped too; if nothing else is found, they are read one by one.
  */
 import { AvroReader } from '../avro/avro-reader.js';
 import type { AnnouncedContent } from '../domain/explain.js';
@@ -20,23 +21,23 @@ import { isResent } from '../publish/resent-event.js';
 import type { AnnouncedSource } from './company-directory.js';
 
 export interface AnnouncedEventsOptions {
-  /** Of its own, so that a search slows no partition. */
+  /** Separate from the partitions' logs, so that a search slows no partition. */
   readonly logs: Logs;
   readonly clock: Clock;
   readonly topic: string;
   /** The partition of the outbound topic that a company's event went to. */
   readonly partitionOf: (companyId: string, inputPartition: number) => number;
-  /** The `ce_source` of what an input partition led to. */
+  /** The `ce_source` of events from an input partition. */
   readonly sourceOf: (inputPartition: number) => string;
-  /** Of `CompanySynchronized`, as the schemas folder has it. */
+  /** The schema of `CompanySynchronized` in the schemas folder. */
   readonly schema: object;
   readonly schemas: SchemaSource;
 }
 
 const READ_RECORDS = 1_000;
-/** A search takes tens of milliseconds. The caller does not wait for brokers that are away. */
+/** A search takes tens of milliseconds. If the brokers do not answer, the caller waits no longer than this. */
 const PATIENCE_MS = 5_000;
-/** Searches at a time: those who look must not slow those who work. */
+/** Searches at a time: requests for explanations must not slow the partitions. */
 const MAX_SEARCHES = 4;
 
 interface AnnouncedEvent extends AnnouncedContent {
@@ -44,7 +45,7 @@ interface AnnouncedEvent extends AnnouncedContent {
   readonly source: { readonly offset: number };
 }
 
-/** An event, and the record that it is. */
+/** An event and its record. */
 interface FoundEvent {
   readonly event: AnnouncedEvent;
   readonly record: LogRecord;
@@ -61,17 +62,18 @@ export class AnnouncedEvents {
     this.#readers = new ReadersById(options.schemas, new AvroReader(options.schema));
   }
 
-  /** What the announcement says; in words why it is not available, if it is not. Never rejects. */
+  /** Returns the content of the announcement. If it is not available, returns the reason as text. Never rejects. */
   async find(source: AnnouncedSource): Promise<AnnouncedContent | string> {
     const { topic, clock } = this.#options;
     const without = `its datasets are in its event in ${topic}, which`;
-    if (this.#searches >= MAX_SEARCHES) return `${without} is not read while ${MAX_SEARCHES} others are looked for`;
+    if (this.#searches >= MAX_SEARCHES)
+      return `${without} is not read while ${MAX_SEARCHES} other searches run: ask again`;
     const enough = new AbortController();
     this.#searches++;
     try {
       const found = this.search(source, enough.signal);
       if (!(await settlesWithin(found, clock, PATIENCE_MS))) return `${without} could not be read within 5 s`;
-      return (await found)?.event ?? `${without} is not retained any more`;
+      return (await found)?.event ?? `${without} retention has deleted`;
     } catch (error) {
       return `${without} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     } finally {
@@ -81,7 +83,8 @@ export class AnnouncedEvents {
   }
 
   /**
-   * The event, however long it takes; null where it is not retained any more, or `signal` aborted.
+   * Searches until the event is found, however long it takes. Null if retention has deleted the event, or `signal`
+   * aborted.
    * @throws BrokerError, RegistryUnavailableError
    */
   async search(wanted: AnnouncedSource, signal: AbortSignal): Promise<FoundEvent | null> {
@@ -100,7 +103,7 @@ export class AnnouncedEvents {
   }
 
   /**
-   * The event among those announced late, by reading the whole partition. Null at once if the log begins after the
+   * Reads the whole partition for an event that was announced late. Returns null at once if the log begins after the
    * wanted event: then retention has nearly always deleted it.
    */
   async #searchLate(at: TopicPartition, wanted: AnnouncedSource, signal: AbortSignal): Promise<FoundEvent | null> {
@@ -124,7 +127,7 @@ export class AnnouncedEvents {
     }
   }
 
-  /** The first events that the wanted one is in order with, from one read at `from` or after; null where none is. */
+  /** Reads from `from` until it finds events of the wanted order. Returns those of one read; null if there are none. */
   async #firstEvents(
     at: TopicPartition,
     from: number,
@@ -180,7 +183,7 @@ export class AnnouncedEvents {
     return null;
   }
 
-  /** Null for a record that is not an event of this topic's schema: anyone may write there. */
+  /** Returns null if the record is not an event of this topic's schema: anyone may write to the topic. */
   async #decode({ value }: LogRecord): Promise<AnnouncedEvent | null> {
     if (value === null || framingFault(value) !== null) return null;
     const reader = await this.#readers.of(schemaIdOf(value));

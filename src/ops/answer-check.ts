@@ -1,12 +1,13 @@
 /**
- * Checks what another member of the group answers, at a bounded cost: a few bytes of JSON make a large object, and a schema
- * notes each fault, so that an answer within its bytes could take gigabytes and block the process for half a minute.
+ * Checks the answers of other group members at a bounded cost. A few bytes of JSON make a large object, and a schema
+ * notes each fault. Without these checks, an answer within its byte limit could take gigabytes and block the process
+ * for half a minute.
  */
 import { z } from 'zod';
 
-/** Objects and lists of one answer: a company at its limits has some 30,000, and one for each hold. */
+/** Objects and lists in one answer. A company at its limits has some 30,000, and one more for each hold. */
 export const MAX_ANSWER_PARTS = 250_000;
-/** Items of a list that are checked together: each may have some faults. */
+/** Items of a list that are checked together. Each of them may have several faults. */
 const CHECKED_TOGETHER = 1_000;
 
 /** Whether the JSON may have too many objects and lists. Brackets in texts count too. */
@@ -17,7 +18,10 @@ export function hasTooManyParts(json: string): boolean {
   return false;
 }
 
-/** Where the first fault is; null if there are no faults. An unknown field is not a fault: later releases add some. */
+/**
+ * The path of the first fault; null if there are no faults. An unknown field is not a fault, because later releases
+ * add fields.
+ */
 export function firstFaultIn(value: unknown, schema: z.ZodType): string[] | null {
   if (!(schema instanceof z.ZodObject) || typeof value !== 'object' || value === null)
     return faultOf(value, schema, []);

@@ -1,4 +1,7 @@
-/** The answers of the HTTP API as schemas: `/openapi.json` is made of them, and tests hold every answer to them. */
+/**
+ * The answers of the HTTP API as schemas. `/openapi.json` is made from them, and tests check every answer against
+ * them.
+ */
 import { z } from 'zod';
 import { POISON_CODES } from '../domain/events.js';
 import { VERDICTS, type Explanation } from '../domain/explanation.js';
@@ -19,12 +22,12 @@ const dataset = z.strictObject({
   dataType: z.string(),
   connectionId: z.string(),
   linkId: z.string().nullable(),
-  status: z.string().describe('the last status; Cancelled where the link ended before the dataset did'),
+  status: z.string().describe('the last status; Cancelled if the link ended before the dataset finished'),
   class: statusClass,
   decidedAtOffset: offset(),
   since: time().nullable(),
   revision: z.string().nullable(),
-  own: latest.nullable().describe('of a Cancelled derived from unlinking: the last status of its own'),
+  own: latest.nullable().describe('if Cancelled follows from unlinking: the last status that the dataset itself had'),
 });
 
 const link = z.strictObject({
@@ -38,7 +41,7 @@ const link = z.strictObject({
 });
 
 const hold = z.strictObject({
-  record: z.string().describe('<partition>/<offset> of the poison record, the value of the repairs header'),
+  record: z.string().describe('<partition>/<offset> of the bad record; use it as the value of the repairs header'),
   code: z.enum(POISON_CODES),
   reason: z.string(),
   at: time(),
@@ -53,7 +56,7 @@ export const explanation = z
     asOf: z
       .strictObject({ topic: z.string(), partition: count(), offset: offset() })
       .nullable()
-      .describe('speaks of the records of the partition below the offset'),
+      .describe('the explanation covers the records of the partition below this offset'),
     policy: policy.nullable(),
     clientId: z.string().nullable(),
     companyName: z.string().nullable(),
@@ -69,7 +72,7 @@ export const explanation = z
     early: z
       .array(z.strictObject({ datasetId: z.string(), latest }))
       .readonly()
-      .describe('datasets with a status that no manifest has named'),
+      .describe('datasets that have a status and are in no manifest yet'),
   })
   .describe('why a company has or has not been announced') satisfies z.ZodType<Explanation>;
 
@@ -77,50 +80,61 @@ const partition = z.strictObject({ partition: count(), state: z.enum(PARTITION_S
 
 const dependency = z.strictObject({
   dependency: z.enum(DEPENDENCIES),
-  reachable: z.boolean().nullable().describe('null while it is not known yet'),
-  unreachableSince: time().nullable().describe('the first question without an answer'),
+  reachable: z.boolean().nullable().describe('null while unknown'),
+  unreachableSince: time().nullable().describe('time of the first question without an answer'),
 });
 
 const failing = z.strictObject({
   part: z.enum(WATCHED_PARTS),
-  partition: count().nullable().describe('null for what is of the whole instance'),
+  partition: count().nullable().describe('null for a part that belongs to the whole instance'),
   failingSince: time(),
 });
-const cause = () => z.string().describe('the last error, or what it waits for');
+const cause = () => z.string().describe('the last error, or what the part waits for');
 
 const failure = {
-  failingSince: time().optional().describe('errors have kept it from any progress since then, a minute ago or longer'),
+  failingSince: time().optional().describe('errors have prevented any progress since then, for a minute or longer'),
   cause: cause().optional(),
 };
 
 export const partitions = z.strictObject({
   partitions: z.array(
     partition.extend({
-      state: z.enum(PARTITION_STATES).nullable().describe('null where its owner does not answer'),
-      reason: z.string().nullable().describe('why it is in that state'),
-      owner: z.string().nullable().optional().describe('with scope=deployment: where its owner is reached'),
+      state: z.enum(PARTITION_STATES).nullable().describe('null if its owner does not answer'),
+      reason: z.string().nullable().describe('why the partition is in that state'),
+      owner: z.string().nullable().optional().describe('with scope=deployment: the address of its owner'),
       position: count().nullable().describe('input offset after the last batch'),
-      lag: count().nullable().describe('records behind; null if the brokers have not told it for a minute'),
+      lag: count().nullable().describe('records behind; null if the brokers have not reported it for a minute'),
       stale: z
         .boolean()
         .optional()
-        .describe('the brokers have not confirmed position and lag for a minute; earlier releases do not tell it'),
+        .describe('the brokers have not confirmed position and lag for a minute; earlier releases omit this field'),
       recordsPerSecond: count(),
-      restoredPercent: count().nullable().describe('how much of the changelog is replayed, while it is'),
-      restore: z.strictObject({ position: count(), start: count(), end: count(), records: count() }).optional(),
-      stateBytes: count().optional().describe('what its state takes on the disk, as of the last minute'),
+      restoredPercent: count()
+        .nullable()
+        .describe('how much of the changelog is replayed; null unless the state is being restored'),
+      restore: z
+        .strictObject({
+          position: count(),
+          start: count(),
+          end: count(),
+          records: count(),
+          bytes: count().optional(),
+          remainingMs: z.number().min(0).nullable().optional(),
+        })
+        .optional(),
+      stateBytes: count().optional().describe('bytes of its state on the disk, measured within the last minute'),
       ...failure,
     }),
   ),
-  starting: z.string().optional().describe('why the instance as a whole is not up'),
+  starting: z.string().optional().describe('why the instance as a whole is not running yet'),
   dependencies: z
     .array(dependency.extend({ cause: z.string().nullable() }))
     .optional()
-    .describe('earlier releases do not tell them'),
+    .describe('earlier releases omit this field'),
   failing: z
     .array(failing.extend({ cause: cause() }))
     .optional()
-    .describe('parts of this instance; earlier releases do not tell them'),
+    .describe('parts of this instance; earlier releases omit this field'),
   standbys: z.array(z.looseObject({ partition: count(), position: count(), end: count(), lag: z.int() })).optional(),
   stateBytes: count().optional(),
 });
@@ -138,19 +152,21 @@ export const companies = z.strictObject({
         stalled: z.boolean(),
         lastProgress: time()
           .nullable()
-          .describe('to the hour; null until it is dated, where the record that brought it has no date'),
+          .describe(
+            'to the hour; null if the record that brought the progress has no date, until the progress is dated',
+          ),
       }),
     )
     .readonly(),
-  count: count().describe('how many there are, of all that were looked at'),
-  complete: z.boolean().describe('whether every unfinished company of every partition was looked at'),
+  count: count().describe('number of companies in this state, among all that were examined'),
+  complete: z.boolean().describe('whether every unfinished company of every partition was examined'),
 });
 
 export const readiness = z.strictObject({
   ready: z.boolean(),
-  reason: z.string().optional().describe('what the instance as a whole does before it is up'),
+  reason: z.string().optional().describe('what the instance as a whole does before it runs'),
   unready: z.array(partition).describe('the assigned partitions that do not run'),
-  failing: z.array(failing).describe('what errors have kept from any progress for a minute or longer'),
+  failing: z.array(failing).describe('parts that made no progress for a minute or longer because of errors'),
   dependencies: z.array(dependency),
 });
 

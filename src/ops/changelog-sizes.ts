@@ -1,29 +1,35 @@
-/** How many bytes the changelog takes of each partition that runs here: it grows permanently if the brokers' cleaner is dead. */
+/**
+ * The size of the changelog of each partition that runs here. It grows without limit if the log cleaner of the brokers
+ * is dead.
+ */
 import type { Logger } from 'pino';
 import { Gauge, type Registry } from 'prom-client';
 import type { TimestampMs } from '../domain/events.js';
 import type { Clock } from '../lib/clock.js';
 import type { LocalPartitions } from './company-directory.js';
 
-/** How often new partitions are looked for, in milliseconds. */
+/** Milliseconds between two checks for new partitions. */
 const SAMPLE_INTERVAL_MS = 10_000;
-/** How often a partition is asked about, in milliseconds: for each question, a broker goes through all of its partitions. */
+/**
+ * Milliseconds between two questions about a partition. For each question, a broker goes through all of its
+ * partitions.
+ */
 const LOOK_INTERVAL_MS = 300_000;
 
 export interface ChangelogSizesParts {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Those assigned at present. */
+  /** The partitions that are assigned now. */
   readonly local: Pick<LocalPartitions, 'statuses'>;
-  /** Bytes of a partition of the changelog on its leader; null if the brokers may not tell us. */
+  /** Bytes of a changelog partition on its leader; null if the brokers may not tell. */
   readonly changelogBytes: (partition: number) => Promise<number | null>;
 }
 
 export class ChangelogSizes {
   readonly #parts: ChangelogSizesParts;
   readonly #bytes;
-  /** When each partition was asked about last. */
+  /** The time of the last question about each partition. */
   readonly #askedAt = new Map<number, TimestampMs>();
   #hasWarned = false;
 
@@ -31,7 +37,7 @@ export class ChangelogSizes {
     this.#parts = parts;
     this.#bytes = new Gauge({
       name: 'company_sync_changelog_size_bytes',
-      help: 'Size of the changelog of a partition on the disk of its leader; absent if the brokers do not tell',
+      help: 'Size of the changelog of a partition on the disk of its leader; absent if the brokers do not report it',
       labelNames: ['partition'],
       registers: [parts.registry],
     });
@@ -55,20 +61,20 @@ export class ChangelogSizes {
     this.#askedAt.set(partition, now);
     try {
       const bytes = await changelogBytes(partition);
-      if (bytes === null) this.#notTold(partition);
+      if (bytes === null) this.#noteUnknown(partition);
       else if (local.statuses().has(partition)) this.#bytes.set({ partition }, bytes);
     } catch (err) {
       this.#bytes.remove({ partition });
-      if (!signal.aborted) logger.warn({ err, partition }, 'could not ask for the size of the changelog');
+      if (!signal.aborted) logger.warn({ err, partition }, 'could not get the size of the changelog');
     }
   }
 
-  #notTold(partition: number): void {
+  #noteUnknown(partition: number): void {
     this.#bytes.remove({ partition });
     if (this.#hasWarned) return;
     this.#hasWarned = true;
     this.#parts.logger.warn(
-      'the brokers do not tell the size of the changelog: grant Describe on the cluster to see when compaction stops ' +
+      'the brokers do not report the size of the changelog: grant Describe on the cluster to see when compaction stops ' +
         '(docs/operations.md, "Permissions")',
     );
   }

@@ -1,4 +1,4 @@
-/** Finds what is known of a company: in the partitions of this instance, or through the others. */
+/** Finds a company in the partitions of this instance, or through the other instances. */
 import type { CompanyRows } from '../domain/company-rows.js';
 import { explain, explainUnknown, withAnnouncedContent, type AnnouncedContent } from '../domain/explain.js';
 import type { Explanation } from '../domain/explanation.js';
@@ -12,14 +12,14 @@ import { readCompany } from '../store/row-loading.js';
 /** The partitions of this instance. */
 export interface LocalPartitions {
   statuses(): ReadonlyMap<number, PartitionStatus>;
-  /** Null while the partition has no rows that speak for the log. */
+  /** Null while the partition has no committed rows to show. */
   committed(partition: number): CommittedRows | null;
 }
 
-/** Where a company's announcement is looked for. */
+/** Identifies the announcement of a company. */
 export interface AnnouncedSource {
   readonly companyId: string;
-  /** Of the input record that completed the company. */
+  /** The partition of the input record that completed the company. `offset` is its offset. */
   readonly partition: number;
   readonly offset: number;
 }
@@ -29,11 +29,11 @@ export interface CompanyDirectoryOptions {
   /** The input topic, and how many partitions it has. */
   readonly topic: string;
   readonly partitions: number;
-  /** The policy that a record of the client stamped now is judged by. */
+  /** The policy that would judge a record of the client that is stamped now. */
   readonly policyOf: (clientId: string | null) => Policy;
   readonly owners: () => Promise<readonly PartitionOwner[]>;
   readonly peers: Peers;
-  /** What the announcement says; in words why it is not available, if it is not. Never rejects. */
+  /** The content of the announcement. If it is not available, the reason as text. Never rejects. */
   readonly announced: (source: AnnouncedSource) => Promise<AnnouncedContent | string>;
 }
 
@@ -48,21 +48,21 @@ export type PeerAnswer = { readonly has: boolean } | { readonly unknownBecause: 
 export type Found =
   | { readonly kind: 'here'; readonly explanation: Explanation }
   | { readonly kind: 'elsewhere'; readonly address: string }
-  /** Every partition was looked at. */
+  /** Every partition was examined. */
   | { readonly kind: 'nowhere'; readonly explanation: Explanation }
   | { readonly kind: 'cannot-tell'; readonly reasons: readonly string[] };
 
 export class CompanyDirectory {
-  /** Resolves when the latest look-up has ended. */
+  /** Resolves when the last look-up has ended. */
   #latest: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: CompanyDirectoryOptions) {}
 
   /**
-   * In this instance alone, and without the datasets of an announced company.
+   * Looks only in this instance, and leaves out the datasets of an announced company.
    *
-   * One look-up runs at a time: a company with tens of thousands of holds takes some 100 MB while it is read, and clients
-   * may ask for it as often as they like.
+   * One look-up runs at a time. A company with tens of thousands of holds takes some 100 MB while it is read, and
+   * clients may ask for it as often as they like.
    */
   findHere(companyId: string): Promise<Found> {
     const found = this.#latest.then(() => this.#lookHere(companyId));
@@ -92,10 +92,7 @@ export class CompanyDirectory {
     return { kind: 'nowhere', explanation: explainUnknown(companyId, null) };
   }
 
-  /**
-   * In any instance. All of them are asked, for how the platform spreads companies over partitions is the platform's
-   * choice.
-   */
+  /** Looks in all instances, because the platform chooses how companies spread over partitions. */
   async find(companyId: string): Promise<Found> {
     const here = await this.findHere(companyId);
     if (here.kind === 'here') return { kind: 'here', explanation: await this.#withDatasets(here.explanation) };
@@ -113,7 +110,10 @@ export class CompanyDirectory {
     return { kind: 'nowhere', explanation: explainUnknown(companyId, null) };
   }
 
-  /** Addresses of those who have the partitions that are not ours; `reasons` grows by what nobody can be asked for. */
+  /**
+   * Addresses of the instances that own the other partitions. Adds a reason for each partition that cannot be asked
+   * about.
+   */
   async #others(ours: ReadonlySet<number>, reasons: string[]): Promise<string[]> {
     if (ours.size >= this.options.partitions) return [];
     let owners: readonly PartitionOwner[];
@@ -128,7 +128,7 @@ export class CompanyDirectory {
       if (ours.has(partition)) continue;
       const address = addresses.get(partition);
       if (address === undefined) reasons.push(`partition ${partition} has no owner at present`);
-      else if (address === null) reasons.push(`partition ${partition} has an owner that did not tell its address`);
+      else if (address === null) reasons.push(`the owner of partition ${partition} advertises no address`);
     }
     const others = owners.flatMap(({ partition, httpAddress }) =>
       httpAddress === null || ours.has(partition) ? [] : [httpAddress],
@@ -145,7 +145,7 @@ export class CompanyDirectory {
     });
   }
 
-  /** An announced company keeps nothing but its counts in the state. */
+  /** Adds the datasets: the state keeps only the counts of an announced company. */
   async #withDatasets(explanation: Explanation): Promise<Explanation> {
     const { companyId, verdict, decidedBy, asOf } = explanation;
     if (verdict !== 'announced' || decidedBy === null || asOf === null) return explanation;

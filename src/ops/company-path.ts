@@ -1,6 +1,6 @@
-/** Where a company is found over HTTP. */
+/** The path of a company over HTTP. */
 
-/** Clients take these for steps in a path, also percent-encoded, and never send them. */
+/** Clients treat these ids as steps in a path, even percent-encoded, and never send them. */
 const STEPS: readonly string[] = ['.', '..'];
 
 /** The target of a request for the company: path and query. */

@@ -1,4 +1,4 @@
-/** What HTTP says of companies and partitions. */
+/** The HTTP routes for companies and partitions. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { assertNever } from '../lib/assert-never.js';
 import type { Found } from './company-directory.js';
@@ -7,15 +7,15 @@ import type { DependencyWatch } from './dependency-watch.js';
 import type { FailureWatch } from './failure-watch.js';
 import type { Inspection } from './inspection.js';
 import { InstanceError } from './instance-client.js';
-import type { ProgressBoard } from './progress-board.js';
+import type { PartitionFigures } from './partition-figures.js';
 import { LIST_STATES, MAX_LIST, type ListState } from './unfinished-lists.js';
 
 /** Requests that one client may make to one route. */
 export const INSPECTION_LIMIT = { max: 50, timeWindow: 1_000 } as const;
-/** When to ask again where a partition is between two owners: seconds. */
+/** Seconds until a client should ask again, when a partition is between two owners. */
 const RETRY_AFTER_S = 1;
 const DEFAULT_LIST = 50;
-/** Of a parameter's name that are repeated in a refusal. */
+/** Characters of a parameter's name that a refusal repeats. */
 const MAX_NAME_CHARACTERS = 50;
 
 interface CompanyRoute {
@@ -28,11 +28,11 @@ interface ListRoute {
 
 const STARTING = ['the instance is starting or stopping'];
 
-/** What these routes need of the instance. */
+/** The parts of the instance that these routes need. */
 export interface CompanyView {
   /** Null while the instance starts or stops. */
   inspection(): Inspection | null;
-  readonly figures: ProgressBoard;
+  readonly figures: PartitionFigures;
   readonly failures: FailureWatch;
   readonly dependencies: DependencyWatch;
   starting(): { readonly phase: string; readonly because: string | null } | null;
@@ -47,12 +47,8 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
     const instance = { ...startingOf(view), dependencies: view.dependencies.states(), failing: failures.failing() };
     if (request.query.scope === 'deployment')
       return { partitions: (await deployment?.partitionsEverywhere()) ?? [], ...instance };
-    const partitions = deployment?.partitionsHere() ?? [];
     return {
-      partitions: partitions.map((one) => ({
-        ...one,
-        ...figures.of(one.partition),
-      })),
+      partitions: deployment?.partitionsHere() ?? [],
       ...instance,
       standbys: figures.standbys().map((one) => ({ ...one, ...failures.failureOf('standby', one.partition) })),
       stateBytes: figures.stateBytes,
@@ -82,20 +78,20 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
     if (known === null) return cannotTell(reply, STARTING);
     const { state = '', limit: wanted = String(DEFAULT_LIST), scope } = request.query;
     const limit = Number(wanted);
-    if (!isListState(state)) return refuse(reply, `state is one of ${LIST_STATES.join(', ')}`);
+    if (!isListState(state)) return refuse(reply, `state must be one of ${LIST_STATES.join(', ')}`);
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIST)
-      return refuse(reply, `limit is a whole number from 1 to ${MAX_LIST}`);
+      return refuse(reply, `limit must be a whole number from 1 to ${MAX_LIST}`);
     void reply.header('cache-control', 'no-store');
     const { deployment } = known;
     return scope === 'instance' ? deployment.listHere(state, limit) : deployment.listEverywhere(state, limit);
   });
 }
 
-/** A parameter that comes twice is a list, which no route knows what to do with. */
+/** A parameter that comes twice is a list, and no route accepts a list. */
 async function refuseRepetitions(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const query = request.query as Readonly<Record<string, string | readonly string[]>>;
   for (const [name, value] of Object.entries(query))
-    if (typeof value !== 'string') return await refuse(reply, `give ${name.slice(0, MAX_NAME_CHARACTERS)} once`);
+    if (typeof value !== 'string') return await refuse(reply, `pass ${name.slice(0, MAX_NAME_CHARACTERS)} only once`);
 }
 
 function startingOf(view: CompanyView): { starting?: string } {
@@ -136,5 +132,5 @@ function cannotTell(reply: FastifyReply, reasons: readonly string[]): FastifyRep
   return reply
     .status(503)
     .header('retry-after', RETRY_AFTER_S)
-    .send({ error: `it may be in a partition that cannot be read now: ${reasons.join('; ')}` });
+    .send({ error: `the company may be in a partition that cannot be read now: ${reasons.join('; ')}` });
 }

@@ -17,21 +17,21 @@ export type Dependency = (typeof DEPENDENCIES)[number];
 
 export interface DependencyState {
   readonly dependency: Dependency;
-  /** Null before the first answer, or before it has failed to come for UNREACHABLE_AFTER_MS. */
+  /** Null until the first answer, or until questions have failed for UNREACHABLE_AFTER_MS. */
   readonly reachable: boolean | null;
   /** RFC 3339: the first question without an answer; null while there are answers. */
   readonly unreachableSince: string | null;
-  /** Of the last question, in words that may have addresses; null while there are answers. */
+  /** The error of the last question, which may contain addresses; null while there are answers. */
   readonly cause: string | null;
 }
 
 /** Milliseconds between two questions. */
 export const ASK_EVERY_MS = 5_000;
-/** A question without an answer for so many milliseconds has failed. */
+/** A question fails if it has no answer within so many milliseconds. */
 const ANSWER_WITHIN_MS = 5_000;
 /**
- * How long questions fail until their dependency counts as unreachable, in milliseconds. A broker that is restarted is
- * back by then. With the time of a question and the pause before it, an outage shows within 30 s.
+ * Milliseconds of failed questions after which a dependency counts as unreachable. A restarted broker is back by then.
+ * Together with the time of a question and the pause before it, an outage shows within 30 s.
  */
 export const UNREACHABLE_AFTER_MS = 15_000;
 
@@ -62,7 +62,9 @@ export class DependencyWatch {
 
   states(): DependencyState[] {
     return [...this.#known].map(([dependency, { reachable, failingSince, cause }]) => ({
-      ...{ dependency, reachable, cause },
+      dependency,
+      reachable,
+      cause,
       unreachableSince: failingSince === null ? null : isoTime(failingSince),
     }));
   }
@@ -72,17 +74,17 @@ export class DependencyWatch {
   }
 
   register(registry: Registry): void {
-    const tell = (gauge: Gauge<'dependency'>) => {
+    const setGauge = (gauge: Gauge<'dependency'>) => {
       for (const [dependency, { reachable }] of this.#known)
         if (reachable !== null) gauge.set({ dependency }, reachable ? 1 : 0);
     };
     new Gauge({
       name: 'company_sync_dependency_up',
-      help: '1 if it answers, 0 if it has not answered for 15 s: brokers (more than half of them), schema-registry',
+      help: '1 if the dependency answers, 0 if it has not answered for 15 s: brokers (more than half of them), schema-registry',
       labelNames: ['dependency'],
       registers: [registry],
       collect() {
-        tell(this);
+        setGauge(this);
       },
     });
   }

@@ -1,35 +1,33 @@
-/** All instances of the deployment seen from one of them, which asks the others. */
+/** Views of the whole deployment: one instance asks all others. */
 import type { Explanation } from '../domain/explanation.js';
 import type { PartitionState } from '../pipeline/observer.js';
 import type { PartitionOwner } from '../pipeline/ports.js';
 import type { LocalPartitions } from './company-directory.js';
 import type { Failure } from './failure-watch.js';
 import type { InstanceClient } from './instance-client.js';
-import type { Figures, PartitionView } from './partition-figures.js';
+import { NO_FIGURES, type Figures, type PartitionView } from './partition-figures.js';
 import { merge, type CompanyList, type ListState, type UnfinishedLists } from './unfinished-lists.js';
 
 export interface OwnedPartitionView extends Omit<PartitionView, 'state'> {
-  /** Null where its owner is not known, or does not answer. */
+  /** Null if its owner is unknown, or does not answer. */
   readonly state: PartitionState | null;
-  /** Where its owner is reached; null where that is not known. */
+  /** The address of its owner; null if unknown. */
   readonly owner: string | null;
 }
 
 export interface DeploymentOptions {
   readonly local: LocalPartitions;
-  /** Of the unfinished companies of this instance's partitions. */
+  /** Lists of the unfinished companies in this instance's partitions. */
   readonly lists: UnfinishedLists;
   readonly figuresOf: (partition: number) => Figures;
   readonly failureOf: (partition: number) => Failure | null;
-  /** Of the input topic. */
+  /** The number of partitions of the input topic. */
   readonly partitions: number;
   readonly owners: () => Promise<readonly PartitionOwner[]>;
   readonly client: InstanceClient;
-  /** Where this instance is reached by the others. */
+  /** The address at which the others reach this instance. */
   readonly address: () => string | null;
 }
-
-const NO_FIGURES: Figures = { position: null, lag: null, stale: false, recordsPerSecond: 0, restoredPercent: null };
 
 export class Deployment {
   constructor(private readonly options: DeploymentOptions) {}
@@ -41,18 +39,18 @@ export class Deployment {
       .map(([partition, status]) => ({ partition, ...status, ...figuresOf(partition), ...failureOf(partition) }));
   }
 
-  /** Every partition of the input, also of other instances. */
+  /** Every partition of the input, including those of other instances. */
   async partitionsEverywhere(): Promise<OwnedPartitionView[]> {
     const { partitions, address, client } = this.options;
     const views = new Map<number, OwnedPartitionView>();
     for (const view of this.partitionsHere()) views.set(view.partition, { ...view, owner: address() });
     const owners = await this.#otherOwners();
     const others = addressesOf(owners);
-    const answers = others.map(async (owner) => ({ owner, told: await tried(() => client.partitions(owner)) }));
+    const answers = others.map(async (owner) => ({ owner, answer: await tried(() => client.partitions(owner)) }));
     const silent = new Map<string, string>();
-    for (const { owner, told } of await Promise.all(answers)) {
-      if (typeof told === 'string') silent.set(owner, told);
-      else for (const view of told) if (!views.has(view.partition)) views.set(view.partition, { ...view, owner });
+    for (const { owner, answer } of await Promise.all(answers)) {
+      if (typeof answer === 'string') silent.set(owner, answer);
+      else for (const view of answer) if (!views.has(view.partition)) views.set(view.partition, { ...view, owner });
     }
     for (const { partition, httpAddress: owner } of owners) {
       const reason = owner === null ? undefined : silent.get(owner);
@@ -68,12 +66,12 @@ export class Deployment {
   async listEverywhere(state: ListState, limit: number): Promise<CompanyList> {
     const { client } = this.options;
     const others = addressesOf(await this.#otherOwners());
-    const told = await Promise.all([
+    const answers = await Promise.all([
       this.listHere(state, limit),
       ...others.map((address) => tried(() => client.list(address, state, limit))),
     ]);
     return merge(
-      told.map((list) => (typeof list === 'string' ? { companies: [], count: 0, complete: false } : list)),
+      answers.map((list) => (typeof list === 'string' ? { companies: [], count: 0, complete: false } : list)),
       limit,
     );
   }
@@ -83,7 +81,7 @@ export class Deployment {
     return this.options.client.explanation(address, companyId);
   }
 
-  /** Of partitions that this instance does not have. */
+  /** The owners of partitions that this instance does not have. */
   async #otherOwners(): Promise<readonly PartitionOwner[]> {
     const { local, partitions, owners } = this.options;
     const ours = local.statuses();
@@ -98,7 +96,7 @@ function addressesOf(owners: readonly PartitionOwner[]): string[] {
   return [...new Set(owners.flatMap(({ httpAddress }) => httpAddress ?? []))];
 }
 
-/** What was asked for; in words why it could not be had, where it could not. */
+/** Returns the result of `ask`; if it fails, the error as text. */
 async function tried<T>(ask: () => Promise<T>): Promise<T | string> {
   try {
     return await ask();
@@ -108,5 +106,5 @@ async function tried<T>(ask: () => Promise<T>): Promise<T | string> {
 }
 
 function unknown(partition: number): OwnedPartitionView {
-  return { partition, state: null, reason: 'its owner is not known, or does not answer', owner: null, ...NO_FIGURES };
+  return { partition, state: null, reason: 'its owner is unknown, or does not answer', owner: null, ...NO_FIGURES };
 }

@@ -2,10 +2,10 @@
 import type { ExplainedDataset, Explanation } from '../domain/explanation.js';
 import { printable } from '../lib/printable.js';
 
-/** Entries of each list; a company may have 10,000 datasets. Datasets that it waits for come first. */
+/** Entries of each list. A company may have 10,000 datasets; those that the company waits for come first. */
 const MAX_LISTED = 100;
 
-/** Lines that are each printable: nothing that the platform sends, such as an id, begins a line of its own. */
+/** Returns lines that are each printable: no text from the platform, such as an id, can begin a line of its own. */
 export function explanationText(explanation: Explanation): string {
   const { companyId, sentence, notes } = explanation;
   const parts = [
@@ -40,7 +40,8 @@ function facts({ asOf, clientId, companyName, policy, counts, lastProgress, stal
 function holds({ holds }: Explanation): string {
   if (holds.length === 0) return '';
   const rows = holds.slice(0, MAX_LISTED).map(({ record, code, at, reason }) => [record, code, at, `it ${reason}`]);
-  const repair = 'each is lifted by sending what the record should have been, with a header `repairs` = the record';
+  const repair =
+    'to lift a hold, send the corrected event with a header `repairs` = RECORD, or run company-sync dead-letters repair RECORD';
   return `held by\n${table([['RECORD', 'CODE', 'STAMPED', 'WHY'], ...rows])}${more(holds, rows)}\n  ${repair}`;
 }
 
@@ -75,13 +76,13 @@ function early({ early }: Explanation): string {
   const rows = early
     .slice(0, MAX_LISTED)
     .map(({ datasetId, latest: { status, offset, since } }) => [status, String(offset), since, datasetId]);
-  return `named by no manifest yet\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATASET'], ...rows])}${more(early, rows)}`;
+  return `in no manifest yet\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATASET'], ...rows])}${more(early, rows)}`;
 }
 
 const ORDER_OF_LINKS = ['open', 'sealed', 'ended'];
 
 function more(all: readonly unknown[], listed: readonly unknown[]): string {
-  return all.length > listed.length ? `\n  and ${all.length - listed.length} more: --json lists all` : '';
+  return all.length > listed.length ? `\n  and ${all.length - listed.length} more: pass --json to list all` : '';
 }
 
 function table(rows: readonly (readonly string[])[]): string {

@@ -1,10 +1,10 @@
 /**
- * What makes no progress because of errors, since when and why: a partition, a standby, the reading of the client
- * settings, the membership of the group.
+ * Watches what makes no progress because of errors, since when and why: a partition, a standby, the reading of the
+ * client settings, the group membership.
  *
- * An error that is repaired at once need not be reported. A state shows only one moment: a partition that fails every few
- * seconds is `running` in between. So trouble begins with its first sign and ends only with progress: a committed batch,
- * a restore or a standby that gets further than before, or some time without another sign.
+ * An error that recovers at once need not be reported. A state shows only one moment: a partition that fails every few
+ * seconds is `running` in between. So trouble begins with its first sign. It ends only with progress: a committed
+ * batch, a restore or a standby that gets further than before, or some time without another sign.
  */
 import { Gauge, type Registry } from 'prom-client';
 import { isoTime } from '../lib/iso-time.js';
@@ -22,22 +22,22 @@ export type WatchedPart = (typeof WATCHED_PARTS)[number];
 export interface Failure {
   /** RFC 3339: when the trouble began. */
   readonly failingSince: string;
-  /** The last error, or what is waited for. */
+  /** The last error, or what the part waits for. */
   readonly cause: string;
 }
 
-/** What has made no progress for FAILING_AFTER_MS. */
+/** A part that has made no progress for FAILING_AFTER_MS. */
 export interface FailingPart extends Failure {
   readonly part: WatchedPart;
-  /** Null for what is of the whole instance. */
+  /** Null for a part that belongs to the whole instance. */
   readonly partition: number | null;
 }
 
-/** Trouble of this length counts as a failure: a fence, a restart of a broker and most outages are over by then. */
+/** Trouble that lasts this long counts as a failure. A fence, a restart of a broker and most outages are shorter. */
 export const FAILING_AFTER_MS = 60_000;
-/** A partition that runs for so long without a sign of trouble is well, also if it has nothing to do. */
+/** A partition that runs for this long without a sign of trouble is well, even if it has nothing to do. */
 export const WELL_AFTER_MS = 10_000;
-/** Readers report an outage that lasts every 30 s. */
+/** Readers report a lasting outage every 30 s, so after this time without a report the reader works again. */
 export const READING_WELL_AFTER_MS = 40_000;
 
 interface Watched {
@@ -46,9 +46,9 @@ interface Watched {
   /** When the trouble began; null before that. */
   since: number | null;
   cause: string;
-  /** The cause is an error, and not only what is under way. */
+  /** Whether the cause is an error, and not only the work in progress. */
   isError: boolean;
-  /** When the trouble is over unless there is another sign of it; Infinity where only progress ends it. */
+  /** The time at which the trouble is over if there is no other sign of it; Infinity if only progress ends it. */
   wellAt: number;
   /** The changelog offset that a restore or a standby has reached. */
   reached: number;
@@ -65,7 +65,7 @@ export class FailureWatch implements Partial<PipelineObserver> {
     this.#trouble(this.#of(part, partition), error instanceof Error ? error.message : String(error), true);
   }
 
-  /** As `failed`, for a reader, which tries again by itself and does not say when it works again. */
+  /** Like `failed`, for a reader. A reader tries again by itself and does not report when it works again. */
   readingFailed(part: WatchedPart, partition: number | null, error: Error): void {
     if (partition !== null && !this.#watched.has(nameOf(part, partition))) return;
     const watched = this.#of(part, partition);
@@ -74,7 +74,7 @@ export class FailureWatch implements Partial<PipelineObserver> {
     if (isUp) watched.wellAt = this.now() + READING_WELL_AFTER_MS;
   }
 
-  /** As `readingFailed`, for the changelog, which a standby or a restore reads. */
+  /** Like `readingFailed`, for the changelog, which a standby or a restore reads. */
   changelogFailed(partition: number, error: Error): void {
     const isStandby = this.#watched.has(nameOf('standby', partition));
     this.readingFailed(isStandby ? 'standby' : 'partition', partition, error);
@@ -96,7 +96,7 @@ export class FailureWatch implements Partial<PipelineObserver> {
 
   step(partition: number, step: BatchStep): void {
     if (step === 'confirmed') this.progressed('partition', partition);
-    else this.#trouble(this.#of('partition', partition), `a batch is under way, its last step is "${step}"`, false);
+    else this.#trouble(this.#of('partition', partition), `a batch is in progress, its last step is "${step}"`, false);
   }
 
   error(partition: number, error: unknown): void {
@@ -105,13 +105,13 @@ export class FailureWatch implements Partial<PipelineObserver> {
 
   restore(partition: number, { position }: RestoreProgress): void {
     const watched = this.#of('partition', partition);
-    // Not over yet, but on its way.
+    // The restore is not over yet, but makes progress.
     if (position > watched.reached) watched.since = this.now();
     watched.reached = Math.max(watched.reached, position);
   }
 
   restoreStalled(partition: number, { position }: RestoreProgress): void {
-    const cause = `the brokers give nothing of the changelog from offset ${position} on`;
+    const cause = `the brokers return no changelog records from offset ${position} on`;
     this.#trouble(this.#of('partition', partition), cause, true);
   }
 
@@ -127,7 +127,7 @@ export class FailureWatch implements Partial<PipelineObserver> {
     this.failed('standby', partition, error);
   }
 
-  /** What has failed for FAILING_AFTER_MS and still does. */
+  /** The parts that have failed for FAILING_AFTER_MS and still fail. */
   failing(): FailingPart[] {
     return [...this.#watched.values()].flatMap((watched) => {
       const failure = this.#failureOf(watched);
@@ -142,7 +142,7 @@ export class FailureWatch implements Partial<PipelineObserver> {
   }
 
   register(registry: Registry): void {
-    const tell = (gauge: Gauge<'part' | 'partition'>) => {
+    const setGauge = (gauge: Gauge<'part' | 'partition'>) => {
       gauge.reset();
       for (const watched of this.#watched.values()) {
         const { part, partition } = watched;
@@ -151,11 +151,11 @@ export class FailureWatch implements Partial<PipelineObserver> {
     };
     new Gauge({
       name: 'company_sync_failing_seconds',
-      help: 'For how long errors have kept a part of the instance from any progress; 0 if they do not',
+      help: 'Seconds for which errors have prevented any progress of a part of the instance; 0 if nothing fails',
       labelNames: ['part', 'partition'],
       registers: [registry],
       collect() {
-        tell(this);
+        setGauge(this);
       },
     });
   }
@@ -166,7 +166,7 @@ export class FailureWatch implements Partial<PipelineObserver> {
       watched.isError = false;
     }
     watched.wellAt = Infinity;
-    // What is under way says less than the error that came before it.
+    // Work in progress says less than the error before it.
     if (watched.isError && !isError) return;
     watched.cause = cause;
     watched.isError = isError;

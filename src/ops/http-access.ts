@@ -1,4 +1,6 @@
-/** Who may read what is served: those who know HTTP_TOKEN; without one, those who reach the port by a known name. */
+/**
+ * Decides who may read over HTTP: clients that know HTTP_TOKEN. Without a token, clients that use a known host name.
+ */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { FastifyInstance, FastifyReply } from 'fastify';
@@ -16,7 +18,7 @@ declare module 'fastify' {
 
 export interface Access {
   readonly host: string;
-  /** HTTP_TOKEN: none, one, or two while it is being changed. */
+  /** HTTP_TOKEN: no token, one, or two during a change. */
   readonly tokens: readonly string[];
   /** HTTP_ALLOWED_HOSTS, in lower case. */
   readonly allowedHosts: readonly string[];
@@ -24,16 +26,16 @@ export interface Access {
   readonly clock: Pick<Clock, 'now'>;
 }
 
-/** @param advertised where other instances reach this one; asked at each request */
+/** @param advertised the address at which other instances reach this one; read at each request */
 export function guard(server: FastifyInstance, access: Access, advertised: () => string): void {
   if (access.tokens.length > 0) requireToken(server, access, advertised);
   else requireKnownHost(server, access);
 }
 
 /**
- * Without a token a web page whose name resolves to this machine could read everything through the browser of somebody
- * here (DNS rebinding). Such a page has a name: an IP address in the Host header cannot be that name. Probes and metrics are
- * answered to any name, except on loopback, where nothing but this machine has reason to ask.
+ * Prevents DNS rebinding: a web page whose name resolves to this machine could read everything through the browser of
+ * someone here. Such a page has a name, so an IP address in the Host header cannot belong to it. Probes and metrics
+ * are answered under any name, except on loopback, where only this machine has reason to ask.
  */
 function requireKnownHost(server: FastifyInstance, { host, allowedHosts }: Access): void {
   const allowed = new Set(['localhost', host.toLowerCase(), ...allowedHosts]);
@@ -41,7 +43,7 @@ function requireKnownHost(server: FastifyInstance, { host, allowedHosts }: Acces
   server.addHook('onRequest', async (request, reply) => {
     if (hasOpenRoutes && request.routeOptions.config?.open === true) return;
     const name = hostNameIn(request.headers.host);
-    // No browser leaves Host out.
+    // Every browser sends Host.
     if (request.headers.host === undefined || isIP(name) !== 0 || allowed.has(name)) return;
     const error =
       'this instance has no HTTP_TOKEN and is not known by the name in the Host header: ' +
@@ -50,13 +52,13 @@ function requireKnownHost(server: FastifyInstance, { host, allowedHosts }: Acces
   });
 }
 
-/** The host without its port, in lower case; empty where it is not a host. */
+/** The host without its port, in lower case; empty if the header is not a host. */
 function hostNameIn(header = ''): string {
   const [, address, name] = /^(?:\[([0-9a-f:.]+)\]|([^\s:[\]/@]+?)\.?)(?::\d+)?$/.exec(header.toLowerCase()) ?? [];
   return address ?? name ?? '';
 }
 
-/** For all that is not open: a bearer token, or the proof of another instance. */
+/** For all routes that are not open: requires a bearer token, or the proof of another instance. */
 function requireToken(server: FastifyInstance, access: Access, advertised: () => string): void {
   const { tokens, proofs, clock } = access;
   const expected = tokens.map(digest);
@@ -66,7 +68,7 @@ function requireToken(server: FastifyInstance, access: Access, advertised: () =>
     const { authorization = '' } = request.headers;
     const asked = { method: request.method, address: advertised(), target: request.raw.url ?? '' };
     const verdict = proofs.judge(authorization, asked);
-    // A proof cannot be guessed, so that members are let in whatever their neighbours at the same address do.
+    // A proof cannot be guessed, so members are accepted whatever others at the same address do.
     if (verdict === 'accepted') return;
     const waitSeconds = wrongTokens.waitSeconds(request.ip);
     if (waitSeconds > 0) return await refuseForAWhile(reply, waitSeconds);
@@ -83,18 +85,19 @@ async function refuseForAWhile(reply: FastifyReply, waitSeconds: number): Promis
 }
 
 const REFUSED_PROOFS: Readonly<Record<Exclude<ProofVerdict, 'accepted'>, string>> = {
-  wrong: 'the proof does not fit: another HTTP_TOKEN, or another address than this instance advertises',
+  wrong:
+    'the proof does not fit: its sender has another HTTP_TOKEN, or used an address that this instance does not advertise',
   late: `the proof is more than ${PROOF_WINDOW_MS / 1_000} s off: set the clocks of both machines`,
   used: 'the proof was used before',
 };
 
 async function challenge(reply: FastifyReply, verdict: ProofVerdict | null): Promise<void> {
   const error = verdict === null || verdict === 'accepted' ? 'a bearer token is required' : REFUSED_PROOFS[verdict];
-  // The second scheme tells another instance that this one knows proofs: releases before it did not.
+  // The second scheme tells another instance that this one accepts proofs. Older releases did not.
   await reply.status(401).header('www-authenticate', `Bearer, ${MEMBER_SCHEME}`).send({ error });
 }
 
-/** In a time that does not depend on the token, nor on which of them it is. */
+/** The time does not depend on the token, or on which of them it is. */
 function isOneOf(expected: readonly Buffer[], given: Buffer): boolean {
   return expected.map((one) => timingSafeEqual(one, given)).includes(true);
 }

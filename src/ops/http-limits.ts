@@ -1,4 +1,6 @@
-/** What a client of the HTTP port may cost: time, connections, bytes; and what is answered to one that goes beyond. */
+/**
+ * Limits what a client of the HTTP port may cost (time, connections, bytes), and answers clients that exceed a limit.
+ */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
@@ -8,28 +10,32 @@ import { networkOf } from './wrong-tokens.js';
 const MAX_HEADER_BYTES = 16 * 1_024;
 /** Browsers send 20. */
 const MAX_HEADERS = 100;
-/** From the first byte, or the connection, to the end of the headers: a request is one packet. Milliseconds. */
+/** Milliseconds from the first byte, or the connection, to the end of the headers. A request fits one packet. */
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 6_000;
 /** How often Node looks for connections beyond these times. */
 const TIMEOUT_CHECK_MS = 1_000;
 /** Longer than Prometheus waits between two scrapes, so that it keeps its connection. */
 const KEEP_ALIVE_MS = 20_000;
-/** A client that takes no byte of its answer for so long is cut off; asking all other instances takes up to 10 s. */
+/**
+ * A client that reads no byte of its answer for this long is disconnected. Asking all other instances takes up to 10
+ * s.
+ */
 const IDLE_SOCKET_MS = 30_000;
-/** In all; what one of them may cost is bounded below. */
+/** All connections together. The cost of each is bounded below. */
 const MAX_CONNECTIONS = 512;
-/** So that one address, or one network of IPv6, cannot take those that probes need. */
+/** So one address, or one IPv6 network, cannot use all connections and leave none for probes. */
 export const MAX_CONNECTIONS_PER_ADDRESS = 128;
 /**
- * Requests of one connection that wait for their answers. Browsers, Prometheus and instances wait for each answer before
- * they ask again. A client that does not would have 1,500 answers made at once for each 64 KiB, and held until they are taken.
+ * Requests of one connection that wait for their answers. Browsers, Prometheus and instances wait for each answer
+ * before the next request. A client that does not wait could cause 1,500 answers at once for each 64 KiB, held until
+ * it reads them.
  */
 export const MAX_UNANSWERED = 4;
 
 const ANSWERED_METHODS: readonly string[] = ['GET', 'HEAD'];
 
-/** On every answer. The page allows itself its own files on top (status-page.ts). */
+/** Headers of every answer. The page additionally allows its own files (status-page.ts). */
 export const SAFE_HEADERS = {
   'content-security-policy': "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
@@ -53,10 +59,10 @@ export const LIMITED_SERVER = {
 
 const REFUSALS: Readonly<Record<string, readonly [status: string, error: string]>> = {
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', `the request has more than ${MAX_HEADER_BYTES} bytes`],
-  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request did not come within its time'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request did not arrive in time'],
 };
 
-/** Answers what is not HTTP, or not in time, and closes the connection. */
+/** Answers requests that are not HTTP or are late, and closes the connection. */
 function refuseSocket({ code = '' }: Error & { readonly code?: string }, socket: Socket): void {
   const [status, error] = REFUSALS[code] ?? ['400 Bad Request', 'the request is not HTTP/1.1'];
   const body = JSON.stringify({ error });
@@ -86,11 +92,14 @@ export function limitConnections(server: Server): void {
     if (count > MAX_CONNECTIONS_PER_ADDRESS) socket.destroy();
   });
   limitUnanswered(server);
-  // Without this Node asks for the body of a request that is refused for having one.
+  // Without this, Node asks for the body of a request that is refused because it has one.
   server.on('checkContinue', (request, response) => server.emit('request', request, response));
 }
 
-/** Closes a connection that asks on and on without taking answers. Before the framework: what is refused costs nothing. */
+/**
+ * Closes a connection that keeps asking without reading the answers. This runs before the framework, so a refused
+ * request costs nothing.
+ */
 function limitUnanswered(server: Server): void {
   const unanswered = new WeakMap<Socket, number>();
   const answerers = server.listeners('request') as RequestListener[];
@@ -108,7 +117,7 @@ function limitUnanswered(server: Server): void {
   });
 }
 
-/** Refuses everything but reads without a body. Bodies are not read: the connection is closed. */
+/** Refuses every request except reads without a body. Bodies are not read: the connection is closed. */
 export function answerOnlyReads(server: FastifyInstance): void {
   server.addHook('onRequest', async (request, reply) => {
     void reply.headers(SAFE_HEADERS);
@@ -116,7 +125,7 @@ export function answerOnlyReads(server: FastifyInstance): void {
     const hasBody = (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
     const isRead = ANSWERED_METHODS.includes(method);
     if (isRead && !hasBody) return;
-    const error = isRead ? 'a request with a body is not read' : `${method} is not answered: only GET and HEAD are`;
+    const error = isRead ? 'a request with a body is not read' : `${method} is not allowed: use GET or HEAD`;
     void reply.header('connection', 'close').header('allow', ANSWERED_METHODS.join(', '));
     await reply.status(isRead ? 413 : 405).send({ error });
   });

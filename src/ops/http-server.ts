@@ -1,4 +1,4 @@
-/** The HTTP side: probes, metrics, the state of the partitions and of companies. */
+/** The HTTP server: probes, metrics, the state of the partitions and of companies. */
 import { networkInterfaces } from 'node:os';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
@@ -14,39 +14,39 @@ import { guard, type Access } from './http-access.js';
 import { answerOnlyReads, LIMITED_SERVER, limitConnections, SAFE_HEADERS } from './http-limits.js';
 import type { Inspection } from './inspection.js';
 import { openApiDocument } from './openapi.js';
-import type { ProgressBoard } from './progress-board.js';
+import type { PartitionFigures } from './partition-figures.js';
 import { addStatusPage } from './status-page.js';
 import { limitUnsentAnswers } from './unsent-answers.js';
 
-/** What an instance does before it runs partitions, and after. */
+/** What an instance does before it runs partitions, and after that. */
 export interface Starting {
   readonly phase:
     'starting' | 'waiting for the brokers' | 'waiting for the schema registry' | 'joining the group' | 'stopping';
-  /** May have addresses. */
+  /** May contain addresses. */
   readonly because: string | null;
 }
 
 export interface ServiceView {
-  /** Why the instance as a whole is not up yet; null once it is. */
+  /** Why the instance as a whole does not run yet; null once it runs. */
   starting(): Starting | null;
   partitions(): Map<number, PartitionStatus>;
-  readonly figures: ProgressBoard;
+  readonly figures: PartitionFigures;
   readonly failures: FailureWatch;
   readonly dependencies: DependencyWatch;
-  /** Null while there are no partitions to look into. */
+  /** Null while there are no partitions to examine. */
   inspection(): Inspection | null;
 }
 
 /** Longer than any id that fits a request line of Node's 16 KiB: no company is out of reach. */
 const MAX_PARAM_CHARACTERS = 16_384;
 
-/** For how long one text of the metrics answers further requests. */
+/** For this long, one text of the metrics answers all requests. */
 const METRICS_MS = 100;
 
 export interface HttpServer {
-  /** Where it listens, such as `http://127.0.0.1:8080`. */
+  /** The address on which the server listens, such as `http://127.0.0.1:8080`. */
   readonly address: string;
-  /** Where other instances reach it. */
+  /** The address at which other instances reach the server. */
   readonly advertisedAddress: string;
   close(): Promise<void>;
 }
@@ -73,7 +73,7 @@ export async function startHttpServer(
     },
     routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
   });
-  speakPlainly(server);
+  answerErrorsAsJson(server);
   limitConnections(server.server);
   answerOnlyReads(server);
   let advertised = '';
@@ -99,7 +99,10 @@ export async function startHttpServer(
   };
 }
 
-/** Made once for all who ask within METRICS_MS: it takes milliseconds for each hundred series, and anyone may ask. */
+/**
+ * Makes the text once for all requests within METRICS_MS. It takes milliseconds for each hundred series, and anyone
+ * may ask.
+ */
 function textOf(metrics: Registry): () => Promise<string> {
   let latest: { readonly text: Promise<string>; readonly atMs: number } | null = null;
   return () => {
@@ -120,11 +123,11 @@ function addProbes(server: FastifyInstance, view: ServiceView): void {
 }
 
 /**
- * Asked without a token: only words of ours and numbers. Causes and reasons quote brokers, URLs and files, and are told by
- * `/partitions`.
+ * Needs no token, so it answers only fixed words and numbers. Causes and reasons quote brokers, URLs and files;
+ * `/partitions` has them.
  *
- * An instance that does not reach the brokers does no work and is not ready. A registry that does not answer stops only
- * what waits for it.
+ * An instance that does not reach the brokers does no work and is not ready. If only the registry does not answer,
+ * only the partitions that wait for the registry are not ready.
  */
 function readinessOf(view: ServiceView): z.infer<typeof readiness> {
   const starting = view.starting();
@@ -143,12 +146,14 @@ function readinessOf(view: ServiceView): z.infer<typeof readiness> {
   return { ready, ...(starting === null ? {} : { reason: starting.phase }), unready, failing, dependencies };
 }
 
-/** Every refusal is `{ error }`, in words. */
-function speakPlainly(server: FastifyInstance): void {
+/** Every refusal is `{ error }`, as plain text. */
+function answerErrorsAsJson(server: FastifyInstance): void {
   server.setErrorHandler((error: FastifyError, _request, reply) =>
     reply.status(error.statusCode ?? 500).send({ error: error.message }),
   );
   server.setNotFoundHandler((request, reply) =>
-    reply.status(404).send({ error: `${request.method} ${request.url.split('?')[0]} is nothing that is served here` }),
+    reply
+      .status(404)
+      .send({ error: `${request.method} ${request.url.split('?')[0]} is not served here: see /openapi.json` }),
   );
 }

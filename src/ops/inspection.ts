@@ -1,4 +1,4 @@
-/** What lets an instance explain companies, wired together. */
+/** Wires the parts with which an instance explains companies. */
 import type { Logger } from 'pino';
 import type { SchemaSource } from '../decode/schema-source.js';
 import { policyFor } from '../domain/policy.js';
@@ -17,7 +17,7 @@ import { UnfinishedLists } from './unfinished-lists.js';
 export interface InspectionParts {
   readonly context: PipelineContext;
   readonly local: LocalPartitions;
-  /** Of the input topic. */
+  /** The number of partitions of the input topic. */
   readonly partitions: number;
   readonly owners: PartitionOwners & StateHolders;
   /** Reads the outbound topic. */
@@ -29,14 +29,14 @@ export interface InspectionParts {
   readonly proofs: MemberProofs;
   readonly figures: PartitionFigures;
   readonly failures: FailureWatch;
-  /** Where this instance is reached by the others. */
+  /** The address at which the others reach this instance. */
   readonly address: () => string | null;
-  /** Of this instance in the group. */
+  /** The member id of this instance in the group. */
   readonly memberId: () => string | null;
   readonly logger: Logger;
 }
 
-/** What is known of companies and partitions, here and in the other instances. */
+/** Answers about companies and partitions, here and in the other instances. */
 export interface Inspection {
   readonly companies: CompanyDirectory;
   readonly deployment: Deployment;
@@ -48,7 +48,11 @@ export function createInspection(parts: InspectionParts): Inspection {
   const { address, memberId, logger } = parts;
   const { applicationId, topics, allDatasetsFrom, partitioner, settings, clock } = context;
   const events = new AnnouncedEvents({
-    ...{ logs, clock, schema, schemas, topic: topics.synchronized },
+    logs,
+    clock,
+    schema,
+    schemas,
+    topic: topics.synchronized,
     partitionOf: (companyId, input) => partitioner.partitionFor(topics.synchronized, Buffer.from(companyId), input),
     sourceOf: (input) => `/${applicationId}/${topics.input}/${input}`,
   });
@@ -57,7 +61,10 @@ export function createInspection(parts: InspectionParts): Inspection {
   const members = async () => (await askOwners()).flatMap(({ httpAddress }) => httpAddress ?? []);
   const client = new InstanceClient(proofs, members);
   const companies = new CompanyDirectory({
-    ...{ local, partitions, topic: topics.input, peers: client },
+    local,
+    partitions,
+    topic: topics.input,
+    peers: client,
     policyOf: (clientId) =>
       policyFor(clock.now(), allDatasetsFrom, clientId === null ? undefined : settings.policyOf(clientId)),
     owners: askOwners,
@@ -66,10 +73,20 @@ export function createInspection(parts: InspectionParts): Inspection {
   const lists = new UnfinishedLists(local, () => clock.now());
   const failureOf = (partition: number) => failures.failureOf('partition', partition);
   const deployment = new Deployment({
-    ...{ local, lists, figuresOf, failureOf, partitions, owners: askOwners, client, address },
+    local,
+    lists,
+    figuresOf,
+    failureOf,
+    partitions,
+    owners: askOwners,
+    client,
+    address,
   });
   const successors = new Successors({
-    ...{ memberId, client, clock, logger },
+    memberId,
+    client,
+    clock,
+    logger,
     partitions: () => local.statuses().keys(),
     held: () => context.held.all(),
     holders: () => owners.holders(),

@@ -1,6 +1,6 @@
 /**
- * Asks a running instance over HTTP. Anyone who may join the group is asked: so the token is not sent, answers are
- * bounded and checked, and redirects lead to members alone.
+ * Asks a running instance over HTTP. Anyone who may join the group can advertise an address. So the client does not
+ * send the token, bounds and checks the answers, and follows redirects only to members.
  */
 import type { z } from 'zod';
 import type { Explanation } from '../domain/explanation.js';
@@ -15,20 +15,22 @@ import { MEMBER_SCHEME, type MemberProofs } from './member-proof.js';
 import type { PartitionView } from './partition-figures.js';
 import type { CompanyList, ListState } from './unfinished-lists.js';
 
-/** Looking at every partition of an instance takes milliseconds; one that takes this long is frozen or cut off. */
+/**
+ * An instance looks at all its partitions within milliseconds; one that takes longer than this is frozen or cut off.
+ */
 const PATIENCE_MS = 10_000;
-/** An owner may change between two redirects, but not again and again. */
+/** Redirects of one request. An owner may change between two redirects, but not again and again. */
 const MAX_REDIRECTS = 5;
 /** Bytes of one answer: a company at its limits takes 12 MB, a list of 1,000 companies with the longest ids 6 MB. */
 const MAX_ANSWER_BYTES = 16 * 1_024 * 1_024;
 /** Bytes of a refusal: a sentence or two. */
 const MAX_REFUSAL_BYTES = 64 * 1_024;
-/** Characters of a refusal that are passed on. */
+/** Characters of a refusal that are repeated. */
 const MAX_REASON_LENGTH = 500;
-/** Bytes of all answers that are being read: two at their limit. */
+/** Bytes of all answers in progress: two at their limit. */
 const MAX_ANSWERS_BYTES = 2 * MAX_ANSWER_BYTES;
 
-/** An instance refused, or could not be reached. */
+/** An instance refused the request, or could not be reached. */
 export class InstanceError extends Error {
   override readonly name = 'InstanceError';
 }
@@ -58,7 +60,7 @@ export class InstanceClient implements Peers {
   }
 
   /**
-   * The explanation, from whichever instance has the company.
+   * Gets the explanation from the instance that has the company.
    * @param address of any instance
    * @throws InstanceError
    */
@@ -74,7 +76,7 @@ export class InstanceClient implements Peers {
         return await this.#answer(response, asked, SCHEMAS.explanation);
       } else throw await this.#refusal(response, asked);
     }
-    throw new InstanceError(`${asked} and others redirect to each other: the group is rebalancing, ask again`);
+    throw new InstanceError(`${asked} and others redirect to each other, because the group is rebalancing: ask again`);
   }
 
   /** The partitions of the instance at this address. @throws InstanceError */
@@ -97,7 +99,7 @@ export class InstanceClient implements Peers {
     return this.#json(address, '/partitions', SCHEMAS.partitions);
   }
 
-  /** Of a redirect only the address counts: the path stays what was asked for. */
+  /** Uses only the address of a redirect: the path stays the one that was asked for. */
   async #memberAt(location: string, asked: string): Promise<string> {
     const address = URL.canParse(location, asked) ? new URL(location, asked).origin : location;
     if ((await this.members()).includes(address)) return address;
@@ -127,15 +129,15 @@ export class InstanceClient implements Peers {
     }
   }
 
-  /** Fields that a later release adds are let through. */
+  /** Reads and checks an answer. Fields that a later release adds are allowed. */
   async #answer<T extends z.ZodType>(response: Response, address: string, schema: T): Promise<z.output<T>> {
     const body = await this.#body(response, address, MAX_ANSWER_BYTES);
     const path = firstFaultIn(body, schema);
     if (path === null) return body as z.output<T>;
     const where = path.join('.').slice(0, MAX_REASON_LENGTH);
     throw new InstanceError(
-      `${address} answers something else than asked for (${where === '' ? 'no JSON object' : `at ${where}`}): ` +
-        'is it another program, or another release?',
+      `${address} does not answer in the expected format (${where === '' ? 'no JSON object' : `at ${where}`}): check ` +
+        'whether another program or another release runs there',
     );
   }
 
@@ -147,7 +149,7 @@ export class InstanceClient implements Peers {
     const { status, headers } = response;
     if (status === 401 && headers.get('www-authenticate')?.includes(MEMBER_SCHEME) !== true) {
       await response.body?.cancel();
-      return 'it runs an older release, which wants the token itself: upgrade it, or ask it directly';
+      return 'it runs an older release, which requires the token itself: upgrade it, or ask it directly';
     }
     const body = await this.#body(response, '', MAX_REFUSAL_BYTES).catch(() => null);
     const { error } = (body ?? {}) as { readonly error?: unknown };
@@ -155,7 +157,7 @@ export class InstanceClient implements Peers {
     return status === 401 ? `it does not accept our HTTP_TOKEN (${said})` : said;
   }
 
-  /** Null where it is not JSON. @throws InstanceError where it is too long, or breaks off */
+  /** Returns null if the answer is not JSON. @throws InstanceError if the answer is too long, or breaks off */
   async #body(response: Response, address: string, maxBytes: number): Promise<unknown> {
     try {
       const text = await boundedText(response, maxBytes, this.#budget);
@@ -164,8 +166,9 @@ export class InstanceClient implements Peers {
       return JSON.parse(text) as unknown;
     } catch (error) {
       if (error instanceof SyntaxError) return null;
-      const why = error instanceof AnswerTooLargeError ? error.message : `it broke off (${(error as Error).message})`;
-      throw new InstanceError(`${address} gives no whole answer: ${why}`, { cause: error });
+      const why =
+        error instanceof AnswerTooLargeError ? error.message : `the answer broke off (${(error as Error).message})`;
+      throw new InstanceError(`${address} gives no complete answer: ${why}`, { cause: error });
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Metrics of one instance that no batch tells of: looked up now and then, or told at a rebalance. */
+/** Metrics of one instance that batches do not report: they are sampled, or set at a rebalance. */
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { TimestampMs } from '../domain/events.js';
@@ -11,16 +11,19 @@ import { ChangelogSizes, type ChangelogSizesParts } from './changelog-sizes.js';
 import type { LocalPartitions } from './company-directory.js';
 import type { OldestUncommitted } from './oldest-uncommitted.js';
 
-/** How old a sampled value may be, in addition to the time that looking takes. */
+/** The age that a sampled value may have, in addition to the time of the look. */
 const SAMPLE_INTERVAL_MS = 10_000;
 /**
- * The brokers' last answer about a partition is shown for so many milliseconds, unless they answer again: several times what
- * passes between two looks, so that one slow answer does not count.
+ * The brokers' last answer about a partition is shown for so many milliseconds, unless they answer again. That is
+ * several times the interval between two looks, so one slow answer does not matter.
  */
 export const STALE_AFTER_MS = 60_000;
-/** A look at one partition that takes longer, in milliseconds, is left to itself: the next samples pass it over. */
+/**
+ * If a look at one partition takes longer, in milliseconds, it continues alone, and the next samples skip the
+ * partition.
+ */
 const LOOK_DEADLINE_MS = 5_000;
-/** Looking through holds takes time by their number: after each look a rest of so many times as long. */
+/** A look takes time in proportion to the number of holds. After each look, the sampler rests so many times as long. */
 const RESTS_PER_LOOK = 50;
 
 export interface InstanceMetricsParts {
@@ -31,13 +34,16 @@ export interface InstanceMetricsParts {
   /** The input. */
   readonly topic: string;
   readonly inputPartitions: number;
-  /** Those assigned at present. */
+  /** The partitions that are assigned now. */
   readonly local: LocalPartitions;
-  /** How long the dead-letter topic keeps a record; Infinity where that has no limit. */
+  /** The time that the dead-letter topic keeps a record; Infinity if it has no limit. */
   readonly deadLetterRetentionMs: number;
   readonly stateSize: () => Promise<StateSize>;
   readonly changelogBytes: ChangelogSizesParts['changelogBytes'];
-  /** Records between the committed offset and the end of a partition; null if it was not told for STALE_AFTER_MS. */
+  /**
+   * Called with the records between the committed offset and the end of a partition; null if the brokers did not
+   * report it for STALE_AFTER_MS.
+   */
   readonly onLag: (partition: number, records: number | null) => void;
   readonly oldestUncommitted: Pick<OldestUncommitted, 'sampled' | 'stale'>;
 }
@@ -50,14 +56,17 @@ export class InstanceMetrics {
   readonly #storeBytes;
   readonly #setAsideBytes;
   readonly #openTransaction;
-  /** Where the readers of a partition wait for the end of a transaction, and since when; null where they do not. */
+  /**
+   * The offset at which the readers of a partition wait for the end of a transaction, and since when; null if they do
+   * not wait.
+   */
   readonly #waiting = new Map<number, { readonly offset: number; readonly sinceMs: TimestampMs } | null>();
   readonly #oldestHold;
   readonly #changelogSizes;
-  /** Looks that are under way, by partition: one at a time. */
+  /** The looks in progress, by partition: one at a time. */
   readonly #looks = new Map<number, Promise<void>>();
-  /** When the brokers last answered about a partition, or when it was assigned. */
-  readonly #toldAt = new Map<number, TimestampMs>();
+  /** The time at which the brokers last answered about a partition, or at which it was assigned. */
+  readonly #confirmedAt = new Map<number, TimestampMs>();
   /** The partitions that `#oldestHold` has a value of. */
   readonly #held = new Set<number>();
 
@@ -78,7 +87,7 @@ export class InstanceMetrics {
     });
     this.#inputPartitions = new Gauge({
       name: 'company_sync_input_partitions',
-      help: 'Partitions of the input, told by each instance that takes part in the group',
+      help: 'Partitions of the input, reported by each instance that takes part in the group',
       registers,
     });
     this.#inputPartitions.remove();
@@ -95,19 +104,19 @@ export class InstanceMetrics {
     });
     this.#openTransaction = new Gauge({
       name: 'company_sync_input_open_transaction_seconds',
-      help: 'For how long records of the input have waited behind the same open transaction; 0 where none do',
+      help: 'Seconds for which input records have waited behind the same open transaction; 0 if none wait',
       labelNames: ['partition'],
       registers,
     });
     this.#oldestHold = new Gauge({
       name: 'company_sync_oldest_hold_timestamp_seconds',
-      help: 'Stamp of the oldest record that could not be read and holds its company, in seconds since the epoch',
+      help: 'Timestamp of the oldest bad record that holds its company, in seconds since the epoch',
       labelNames: ['partition'],
       registers,
     });
     new Gauge({
       name: 'company_sync_dead_letter_retention_seconds',
-      help: 'How long the dead-letter topic keeps a record, as of the start of the instance',
+      help: 'Seconds that the dead-letter topic keeps a record, read when the instance started',
       registers,
     }).set(parts.deadLetterRetentionMs / 1000);
   }
@@ -119,7 +128,10 @@ export class InstanceMetrics {
     this.#assigned.set({ role: 'standby' }, standby.length);
   }
 
-  /** Samples until `signal` aborts. Never rejects: what cannot be looked up is logged, and expires if it lasts. */
+  /**
+   * Samples until `signal` aborts. Never rejects: a value that cannot be looked up is logged, and expires if the error
+   * lasts.
+   */
   async run(signal: AbortSignal): Promise<void> {
     const figures = [
       { sample: () => this.#sampleStore(), restsPerLook: RESTS_PER_LOOK },
@@ -140,21 +152,21 @@ export class InstanceMetrics {
   }
 
   #couldNot(err: unknown, signal?: AbortSignal): void {
-    if (signal?.aborted !== true) this.#parts.logger.warn({ err }, 'metrics could not be brought up to date');
+    if (signal?.aborted !== true) this.#parts.logger.warn({ err }, 'could not update metrics');
   }
 
   /**
-   * A partition that is blocked commits nothing, and one that is idle has no batches: both have a lag. Each partition is
-   * looked at by itself: one that gives no answer keeps none of the others waiting.
+   * Samples the lag, also of partitions that are blocked or idle and have no batches. Looks at each partition
+   * separately, so that one without an answer does not delay the others.
    */
   async #sampleLag(signal: AbortSignal): Promise<void> {
     const { local, clock, onLag, oldestUncommitted } = this.#parts;
     const assigned = local.statuses();
-    for (const partition of [...this.#toldAt.keys()]) if (!assigned.has(partition)) this.#forget(partition);
+    for (const partition of [...this.#confirmedAt.keys()]) if (!assigned.has(partition)) this.#forget(partition);
     for (const partition of assigned.keys()) {
-      const toldAt = this.#toldAt.get(partition) ?? clock.now();
-      this.#toldAt.set(partition, toldAt);
-      if (clock.now() - toldAt >= STALE_AFTER_MS) {
+      const confirmedAt = this.#confirmedAt.get(partition) ?? clock.now();
+      this.#confirmedAt.set(partition, confirmedAt);
+      if (clock.now() - confirmedAt >= STALE_AFTER_MS) {
         onLag(partition, null);
         oldestUncommitted.stale(partition);
         this.#openTransaction.remove({ partition });
@@ -171,25 +183,25 @@ export class InstanceMetrics {
   async #lookAt(partition: number): Promise<void> {
     const { logs, topic, clock, local, onLag, oldestUncommitted } = this.#parts;
     const at = { topic, partition };
-    // In this order: what is committed in between must not make the lag negative.
+    // In this order, a commit between the two questions does not make the lag negative.
     const committed = await logs.committedOffset(at);
     const { start, end, highWatermark } = await logs.bounds(at);
     if (!local.statuses().has(partition)) return;
-    this.#toldAt.set(partition, clock.now());
+    this.#confirmedAt.set(partition, clock.now());
     const position = committed?.offset ?? start;
     onLag(partition, Math.max(0, end - position));
-    this.#tellOpenTransaction(partition, end, highWatermark);
+    this.#setOpenTransaction(partition, end, highWatermark);
     await oldestUncommitted.sampled(partition, position, end);
   }
 
   #forget(partition: number): void {
-    this.#toldAt.delete(partition);
+    this.#confirmedAt.delete(partition);
     this.#waiting.delete(partition);
     this.#openTransaction.remove({ partition });
   }
 
-  /** Lag does not show such a transaction, for it counts what can be read. */
-  #tellOpenTransaction(partition: number, readableTo: number, highWatermark: number): void {
+  /** Lag does not show such a transaction, because it counts only records that can be read. */
+  #setOpenTransaction(partition: number, readableTo: number, highWatermark: number): void {
     const now = this.#parts.clock.now();
     if (readableTo >= highWatermark) this.#waiting.set(partition, null);
     else if (this.#waiting.get(partition)?.offset !== readableTo)
@@ -211,20 +223,20 @@ export class InstanceMetrics {
     for (const partition of local.statuses().keys())
       await this.#sampleHoldsOf(partition).catch((err: unknown) => this.#couldNot(err));
     const assigned = local.statuses();
-    for (const partition of this.#held) if (!assigned.has(partition)) this.#tellOldestHold(partition, null);
+    for (const partition of this.#held) if (!assigned.has(partition)) this.#setOldestHold(partition, null);
   }
 
   async #sampleHoldsOf(partition: number): Promise<void> {
     const rows = this.#parts.local.committed(partition);
     if (rows === null) return;
     try {
-      this.#tellOldestHold(partition, await oldestHold(rows));
+      this.#setOldestHold(partition, await oldestHold(rows));
     } finally {
       await rows.close();
     }
   }
 
-  #tellOldestHold(partition: number, stamp: TimestampMs | null): void {
+  #setOldestHold(partition: number, stamp: TimestampMs | null): void {
     if (stamp === null) {
       this.#held.delete(partition);
       this.#oldestHold.remove({ partition });

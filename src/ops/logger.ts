@@ -1,23 +1,23 @@
 /**
- * The log of the processor: JSON lines on standard output that a terminal can show and that hold no secret. No warning or
- * error comes more than once a minute for one cause. A line that followed others like it has `leftOut`, how many were not
- * logged.
+ * The log of the processor: JSON lines on standard output that are safe for a terminal and contain no secret. A
+ * warning or an error is logged at most once a minute for one cause. Field `leftOut` of a line has the number of
+ * similar lines before it that were not logged.
  */
 import { pino, type DestinationStream, type LevelWithSilent, type Logger } from 'pino';
 import type { HideSecrets } from '../lib/hide-secrets.js';
 import { printable } from '../lib/printable.js';
 import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
 
-/** pino's number of a warning; a fatal line is the last one and always logged. */
+/** pino's level of a warning. A fatal line is the last one, and always logged. */
 const WARN = 40;
 const FATAL = 60;
 /**
- * Lines a minute that name companies or records, for each kind of line. Each is about another one, so they do not repeat. A
- * flood of bad records must not become one of lines: the topics that they are written to have each of them.
+ * Lines a minute that name companies or records, for each kind of line. Each names another company or record, so they
+ * do not repeat. A flood of bad records must not become a flood of lines: their topics have each of them.
  */
 export const COMPANY_LINES_A_MINUTE = 100;
 
-/** Never logged, in the line itself or in an object of it, such as the request of an error. */
+/** Fields that are never logged, in the line itself or in an object of it, such as the request of an error. */
 const SECRET_FIELDS = ['password', 'passphrase', 'authorization', 'sasl', 'auth'];
 const REDACTED = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
 const STANDARD_OUTPUT = 1;
@@ -32,7 +32,7 @@ export interface LoggerOptions {
   readonly now: () => number;
 }
 
-/** Writes at once: the last line before the process ends is not lost. */
+/** Writes synchronously, so the last line before the process ends is not lost. */
 export function createLogger({ level, pid, hide, now }: LoggerOptions, destination = standardOutput()): Logger {
   const repeats = new RepeatedLines(now);
   const hooks = {
@@ -52,12 +52,12 @@ function standardOutput(): DestinationStream {
   return pino.destination({ dest: STANDARD_OUTPUT, sync: true });
 }
 
-/** A line of JSON with its line break: JSON leaves C1 and bidi controls as they are. */
+/** A line of JSON with its line break. C1 and bidi controls are escaped, because JSON leaves them as they are. */
 export function logLine(line: string, hide: HideSecrets): string {
   return `${printable(hide(line.trimEnd()))}\n`;
 }
 
-/** What pino takes: fields and a message, an error and a message, or a message alone. */
+/** Splits the arguments that pino takes: fields and a message, an error and a message, or only a message. */
 function partsOf([first, second]: readonly unknown[]): { fields: Fields; message: string } {
   if (first instanceof Error) return { fields: { err: first }, message: textOf(second ?? first.message) };
   if (typeof first === 'object' && first !== null) return { fields: first as Fields, message: textOf(second ?? '') };
@@ -65,8 +65,8 @@ function partsOf([first, second]: readonly unknown[]): { fields: Fields; message
 }
 
 /**
- * Two lines have the same cause if they differ in numbers alone. A line about a partition that has no error is a fact about
- * that partition; an error is the same in all of them.
+ * Two lines have the same cause if they differ only in numbers. A line about a partition without an error is a fact
+ * about that partition. An error is the same in all partitions.
  */
 function causeOf(fields: Fields, message: string): string {
   if (isAboutRecord(fields)) return withoutNumbers(message).slice(0, MESSAGE_KIND_CHARACTERS);
@@ -76,12 +76,15 @@ function causeOf(fields: Fields, message: string): string {
   return `${withoutNumbers([message, ...texts].join(' '))} ${textOf(about)}`;
 }
 
-/** About a company or a record of a topic: the text is what somebody has written, and may differ in each line. */
+/**
+ * Whether the line is about a company or a record. Its text quotes what a producer has written, and may differ in each
+ * line.
+ */
 function isAboutRecord(fields: Fields): boolean {
   return 'companyId' in fields || ('topic' in fields && 'offset' in fields);
 }
 
-/** Behind it a message about a company may name what only that company has. */
+/** After so many characters, a message about a company may quote text that only that company has. */
 const MESSAGE_KIND_CHARACTERS = 30;
 
 function errorOf(err: unknown): string {

@@ -19,24 +19,33 @@ import type {
   RestoreProgress,
 } from '../pipeline/observer.js';
 import type { TransactionOutcome } from '../pipeline/ports.js';
+import { HOUR_MS } from '../lib/time-units.js';
 
-/** Unknown status words are logged once each; so many are remembered. */
+/** Unknown status words are logged once each. So many words are remembered. */
 const MAX_REMEMBERED_WORDS = 1_000;
-/** The partition is `blocked` then, and says why. */
-const TOLD_BY_THE_STATE = [BrokerSettingError, InconsistentPositionError, HangingTransactionError, RecordTooLargeError];
+/** After these errors, the partition is `blocked` and its state has the reason. */
+const ERRORS_LOGGED_AS_STATE = [
+  BrokerSettingError,
+  InconsistentPositionError,
+  HangingTransactionError,
+  RecordTooLargeError,
+];
 const RESTORE_LOG_INTERVAL_MS = 2_000;
-const UNDATED_LOG_INTERVAL_MS = 3_600_000;
-/** Partitions times their states, of which each has its own lines. */
+const UNDATED_LOG_INTERVAL_MS = HOUR_MS;
+/** Limit of partition states that have lines of their own. */
 const MAX_STATES = 2_000;
 
-/** Tells an operator what happens, one JSON line each, searchable by companyId and partition. */
+/** Logs what happens as one JSON line each, searchable by companyId and partition. */
 export class LoggingObserver implements PipelineObserver {
   readonly #unknownWords = new Set<string>();
   readonly #restoreLoggedAt = new Map<number, number>();
-  /** Records without a date since they were logged last. */
+  /** Records without a date since the last line about them. */
   #undated = 0;
   #undatedLoggedAt: number | null = null;
-  /** Partitions that have failed and do not run again yet. They pass through the same states with each attempt. */
+  /**
+   * Partitions that have failed and do not run again yet. Each attempt passes through the same states, which are not
+   * logged.
+   */
   readonly #failed = new Set<number>();
   readonly #states: RepeatedLines;
 
@@ -69,7 +78,7 @@ export class LoggingObserver implements PipelineObserver {
     const { offset, timestamp, companyId } = undated.example;
     this.logger.warn(
       { partition, offset, timestamp, companyId, records: this.#undated },
-      'record timestamps are not dates (before 2015): missing, or in seconds where milliseconds are wanted. ' +
+      'record timestamps are not dates (before 2015): missing, or in seconds instead of milliseconds. ' +
         'Those records are judged by ALL_DATASETS. Set message.timestamp.type=LogAppendTime, or correct the producer',
     );
     this.#undated = 0;
@@ -86,7 +95,7 @@ export class LoggingObserver implements PipelineObserver {
   }
 
   restoreStalled(partition: number, { position, end }: RestoreProgress, stalledMs: number): void {
-    const what = 'restoring makes no progress: the brokers give nothing of the changelog from this position on';
+    const what = 'restoring makes no progress: the brokers return no changelog records from this position on';
     this.logger.warn({ partition, position, end, stalledMs }, what);
   }
 
@@ -155,7 +164,7 @@ export class LoggingObserver implements PipelineObserver {
 
   error(partition: number, error: unknown): void {
     this.#failed.add(partition);
-    if (TOLD_BY_THE_STATE.some((kind) => error instanceof kind)) return;
+    if (ERRORS_LOGGED_AS_STATE.some((kind) => error instanceof kind)) return;
     const level = error instanceof FencedError ? 'info' : 'warn';
     this.logger[level]({ partition, err: error }, 'partition will be taken over again');
   }

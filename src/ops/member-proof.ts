@@ -1,29 +1,33 @@
 /**
- * How instances prove to each other that they know HTTP_TOKEN, without sending it: anyone who may join the group can
- * advertise an address, and would be sent the token.
+ * Instances prove to each other that they know HTTP_TOKEN, without sending it. Anyone who may join the group can
+ * advertise an address, and would otherwise receive the token.
  *
  *     Authorization: CompanySync-Member <time>.<nonce>.<mac>
  *
- * The MAC is HMAC-SHA256, in hexadecimal, over method, address, target, time and nonce, a line each. Its key is derived
- * from the token. The address is that of the instance asked, so that it cannot pass the proof on to another one.
+ * The MAC is HMAC-SHA256, in hexadecimal, over method, address, target, time and nonce, one line each. Its key is
+ * derived from the token. The address is that of the asked instance, so that instance cannot pass the proof on to
+ * another one.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../lib/clock.js';
 
 export const MEMBER_SCHEME = 'CompanySync-Member';
 
-/** By how much the clocks of two instances may differ; a proof is accepted for that long, once. */
+/** The largest difference between the clocks of two instances. A proof is accepted for that long, once. */
 export const PROOF_WINDOW_MS = 30_000;
-/** Proofs that are remembered so that none is accepted twice; the oldest is forgotten first. `npm run bench:costs`: about 200 bytes each. */
+/**
+ * Proofs that are remembered, so that no proof is accepted twice. The oldest is forgotten first. `npm run
+ * bench:costs`: about 200 bytes each.
+ */
 export const REMEMBERED_PROOFS = 10_000;
 const NONCE_BYTES = 16;
 const KEY_LABEL = 'company-sync member proof 1';
 const PROOF = new RegExp(`^${MEMBER_SCHEME} (\\d{1,16})\\.([0-9a-f]{32})\\.([0-9a-f]{64})$`, 'i');
 
-/** What is asked for. */
+/** The request that a proof is for. */
 export interface AskedFor {
   readonly method: string;
-  /** Of the instance asked, as it advertises it. */
+  /** The address of the asked instance, as it advertises it. */
   readonly address: string;
   /** Path and query, as in the request line. */
   readonly target: string;
@@ -34,7 +38,7 @@ export type ProofVerdict = 'accepted' | 'wrong' | 'late' | 'used';
 export class MemberProofs {
   readonly #keys: readonly Buffer[];
   readonly #clock: Pick<Clock, 'now'>;
-  /** In the order in which they were accepted. */
+  /** Nonces in the order in which they were accepted. */
   readonly #used = new Set<string>();
 
   /** @param tokens the first one signs, any of them is accepted */
@@ -52,7 +56,7 @@ export class MemberProofs {
     return `${MEMBER_SCHEME} ${time}.${nonce}.${macOf(key, asked, time, nonce).toString('hex')}`;
   }
 
-  /** Judges a header by this scheme; null where it is of another one. Compared in constant time. */
+  /** Judges a header of this scheme; null if the header has another scheme. Compares in constant time. */
   judge(authorization: string, asked: AskedFor): ProofVerdict | null {
     if (!authorization.toLowerCase().startsWith(`${MEMBER_SCHEME.toLowerCase()} `)) return null;
     const [, time, nonce, mac] = PROOF.exec(authorization) ?? [];

@@ -1,15 +1,15 @@
 /**
- * How the memory of one process is divided. The limit is the container's, or the machine's if there is none. V8's heap has
- * its own limit, which is set when Node starts (deploy/Dockerfile); the shares below follow from both.
+ * Divides the memory of one process. The limit is that of the container, or of the machine if the container has none.
+ * V8's heap has its own limit, set when Node starts (deploy/Dockerfile). The shares below follow from both limits.
  *
  * | share | of | holds |
  * | --- | --- | --- |
  * | cache | the heap | rows of companies that stay in memory between batches, over all partitions |
  * | load | the heap | rows that the transactions in progress load and change, over all partitions |
- * | stores | the limit | write buffers and blocks of RocksDB, over all stores, standbys included |
+ * | stores | the limit | write buffers and blocks of RocksDB, over all stores, including standbys |
  *
- * The rest of the heap is for records, schemas and all else. The rest of the limit is for fetched and encoded records, which
- * are outside of the heap, and for code and stacks. docs/sizing.md has the sums.
+ * The rest of the heap is for records, schemas and everything else. The rest of the limit is for fetched and encoded
+ * records, which are outside of the heap, and for code and stacks. docs/sizing.md has the sums.
  */
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
@@ -22,20 +22,20 @@ const LOAD_OF_HEAP = 1 / 5;
 const MAX_LOAD_BYTES = 256 * MIB;
 const STORES_OF_LIMIT = 1 / 4;
 const MAX_STORES_BYTES = 768 * MIB;
-/** V8 counts its young generation in: three times the 64 MiB that main.ts starts Node with. */
+/** V8 includes its young generation in the limit: three times the 64 MiB that main.ts sets. */
 const YOUNG_BYTES = 3 * 64 * MIB;
-/** What a process takes outside of the heap and the stores: code, stacks, fetched and encoded records. */
+/** Memory of a process outside of the heap and the stores: code, stacks, fetched and encoded records. */
 const OTHER_BYTES = 256 * MIB;
 
 export interface MemoryBudget {
-  /** What the process may take in all. */
+  /** The memory that the process may use in all. */
   readonly limitBytes: number;
-  /** What V8's heap may take. */
+  /** The memory that V8's heap may use. */
   readonly heapBytes: number;
   readonly cacheBytes: number;
   readonly loadBytes: number;
   readonly storesBytes: number;
-  /** Why the limit may be passed, and what to do; null if it may not. */
+  /** Why the process may exceed the limit, and what to do; null if it cannot. */
   readonly warning: string | null;
 }
 
@@ -52,7 +52,7 @@ export function divideMemory(limitBytes: number, heapBytes: number): MemoryBudge
     storesBytes,
     warning: fits
       ? null
-      : `Node may fill a heap of ${inMiB(heapBytes)} MiB, the stores ${inMiB(storesBytes)} MiB, and the memory limit is ` +
+      : `Node may use a heap of ${inMiB(heapBytes)} MiB and the stores ${inMiB(storesBytes)} MiB, but the memory limit is ` +
         `${inMiB(limitBytes)} MiB: start Node with --max-old-space-size=${inMiB(oldBytes)}, or raise the limit`,
   };
 }

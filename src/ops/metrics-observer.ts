@@ -16,14 +16,14 @@ import type {
 import { StepTimes } from './step-times.js';
 
 const PREFIX = 'company_sync_';
-/** Unknown status words are told apart up to so many. */
+/** So many unknown status words are counted separately. */
 const MAX_REMEMBERED_WORDS = 1_000;
 const TRANSACTION_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 const LATENCY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200];
 
 /**
- * Counts what happens, for Prometheus: docs/operations.md has the table. Once for each batch, announcement, dead letter
- * or fault; never for each record.
+ * Counts what happens, for Prometheus; docs/operations.md has the table. It counts once for each batch, announcement,
+ * dead letter or fault, never for each record.
  */
 export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #records;
@@ -71,7 +71,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
       new Histogram({ name: PREFIX + name, help, labelNames, buckets, registers });
 
     this.#records = counter('records_total', 'Input records processed', ['partition']);
-    this.#decisions = counter('decisions_total', 'Input records by what became of them', ['decision']);
+    this.#decisions = counter('decisions_total', 'Input records by decision', ['decision']);
     this.#changes = counter('changed_rows_total', 'State rows changed, each one record of the changelog', [
       'partition',
     ]);
@@ -87,7 +87,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
       'partition',
       'state',
     ]);
-    this.#unknownStatuses = counter('unknown_statuses_total', 'Status records with a word that is not known', []);
+    this.#unknownStatuses = counter('unknown_statuses_total', 'Status records with an unknown status word', []);
     this.#unknownWords = gauge('unknown_status_words', 'Different unknown status words seen since the start', []);
     this.#forgotten = counter('forgotten_early_datasets_total', 'Datasets forgotten before any manifest came', []);
     this.#setAside = counter('state_set_aside_total', 'State folders set aside and rebuilt', ['partition']);
@@ -99,7 +99,11 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#state = gauge('partition_state', '1 for the state that the partition is in', ['partition', 'state']);
     this.#toRestore = gauge('restore_remaining_records', 'Changelog offsets left to restore', ['partition']);
     this.#restored = counter('restored_records_total', 'Changelog records replayed', ['partition']);
-    this.#cache = counter('cache_companies_total', 'Companies of batches that were in memory or not', ['result']);
+    this.#cache = counter(
+      'cache_companies_total',
+      'Companies of batches, by whether they were in memory (hit) or not (miss)',
+      ['result'],
+    );
     this.#batchSeconds = histogram(
       'batch_duration_seconds',
       'From the decoded records of a batch to the commit of its transaction',
@@ -125,7 +129,8 @@ export class MetricsObserver implements Partial<PipelineObserver> {
       LATENCY_SECONDS,
     );
     this.#steps = new StepTimes(monotonicMs, (step, ms) => this.#stepSeconds.observe({ step }, ms / 1000));
-    // Counters begin at 0 where their labels are known: Prometheus does not count a change from nothing to 1 as an increase.
+    // Counters whose labels are known begin at 0. Prometheus does not count a change from no value to 1 as an
+    // increase.
     for (const code of POISON_CODES) this.#deadLetters.inc({ code }, 0);
     this.#unknownWords.set(0);
   }
@@ -168,7 +173,10 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.lag(partition, report.lag);
   }
 
-  /** Also of a partition that has no batches: it is idle, waits or is blocked. @param records null if not known any more */
+  /**
+   * Takes the lag of a partition, also if it has no batches because it is idle, waits or is blocked. @param records
+   * null when unknown
+   */
   lag(partition: number, records: number | null): void {
     if (records === null) this.#lag.remove({ partition });
     else if (this.#states.has(partition)) this.#lag.set({ partition }, records);

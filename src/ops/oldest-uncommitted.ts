@@ -1,4 +1,4 @@
-/** The age of the first input record of each partition that is not committed yet, also while nothing commits. */
+/** The age of the first input record of each partition that is not committed yet, even if nothing commits. */
 import { Gauge, type Registry } from 'prom-client';
 import { isDate } from '../domain/policy.js';
 import type { Clock } from '../lib/clock.js';
@@ -10,31 +10,31 @@ const PATIENCE_MS = 5_000;
 
 interface Oldest {
   readonly stampMs: number;
-  /** The input offset that it was looked up for; null for one that is taken from the last batch. */
+  /** The input offset whose record was looked up; null if the time comes from the last batch. */
   readonly lookedUpAt: number | null;
 }
 
 export interface OldestUncommittedOptions {
   readonly registry: Registry;
   readonly clock: Clock;
-  /** Of its own: it must not disturb the readers of the partitions. */
+  /** Separate from the partitions' logs, so that look-ups do not disturb their readers. */
   readonly logs: Pick<Logs, 'reader'>;
   /** The input. */
   readonly topic: string;
 }
 
 /**
- * A partition that moves tells by its batches: its first record left is hardly younger than the last batch. A partition
- * that did not move from one sample to the next has its first record looked up, once.
+ * If a partition moves, its batches give the age: the first record left is hardly younger than the last batch. If a
+ * partition did not move between two samples, its first record is looked up, once.
  */
 export class OldestUncommitted implements Partial<PipelineObserver> {
-  /** By partition; none where all is committed. */
+  /** By partition; a partition without uncommitted records has no entry. */
   readonly #oldest = new Map<number, Oldest>();
   /** The committed offset of each partition at the last sample. */
   readonly #sampled = new Map<number, number>();
 
   constructor(private readonly options: OldestUncommittedOptions) {
-    const tell = (gauge: Gauge<'partition'>) => {
+    const setGauge = (gauge: Gauge<'partition'>) => {
       const now = options.clock.now();
       gauge.reset();
       for (const partition of this.#sampled.keys()) {
@@ -48,7 +48,7 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
       labelNames: ['partition'],
       registers: [options.registry],
       collect() {
-        tell(this);
+        setGauge(this);
       },
     });
   }
@@ -64,15 +64,18 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
     else this.#note(partition, this.options.clock.now() - latencyMs, null);
   }
 
-  /** The brokers have told nothing for a while: that all was committed is not known any more. A record that waits still does. */
+  /**
+   * Call it when the brokers have not answered for a while. A partition without uncommitted records is then unknown; a
+   * record that waited still waits.
+   */
   stale(partition: number): void {
     if (!this.#oldest.has(partition)) this.#sampled.delete(partition);
   }
 
   /**
-   * Call it now and then with what is committed.
-   * @param end of what can be read of the input partition
-   * @throws what reading throws
+   * Call it at intervals with the committed offset.
+   * @param end the end of the readable input partition
+   * @throws any error of the reader
    */
   async sampled(partition: number, committed: number, end: number): Promise<void> {
     const hasMoved = this.#sampled.get(partition) !== committed;
@@ -88,7 +91,7 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
 
   #note(partition: number, stampMs: number, lookedUpAt: number | null): void {
     const now = this.options.clock.now();
-    // A record without a usable time counts from when it was seen.
+    // If a record has no usable time, its age counts from the time when it was seen.
     this.#oldest.set(partition, { stampMs: isDate(stampMs) ? Math.min(stampMs, now) : now, lookedUpAt });
   }
 

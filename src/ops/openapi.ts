@@ -12,9 +12,9 @@ function json(description: string, schema: SchemaName) {
 }
 
 const REFUSED = {
-  400: json('A parameter is not usable, or comes twice', 'refusal'),
-  401: json('The bearer token of HTTP_TOKEN is missing or another', 'refusal'),
-  421: json('No HTTP_TOKEN is set, and the name in the Host header is not known: see HTTP_ALLOWED_HOSTS', 'refusal'),
+  400: json('A parameter is invalid, or comes twice', 'refusal'),
+  401: json('The bearer token is missing, or is not HTTP_TOKEN', 'refusal'),
+  421: json('HTTP_TOKEN is not set, and the name in the Host header is unknown: see HTTP_ALLOWED_HOSTS', 'refusal'),
   429: json('Too many requests', 'refusal'),
 };
 const UNSENT = 'too many answers wait for clients that do not read them; see Retry-After';
@@ -27,39 +27,43 @@ const OPEN = { security: [] };
 
 const PATHS = {
   '/livez': {
-    get: { ...OPEN, summary: 'Whether the process lives', responses: { 200: json('It does', 'liveness') } },
+    get: {
+      ...OPEN,
+      summary: 'Check that the process is alive',
+      responses: { 200: json('The process is alive', 'liveness') },
+    },
   },
   '/readyz': {
     get: {
       ...OPEN,
-      summary: 'Whether every assigned partition runs',
+      summary: 'Check that every assigned partition runs',
       responses: {
-        200: json('All of them do', 'readiness'),
-        503: json('The instance, or a partition of it, does not; /partitions has the reasons', 'readiness'),
+        200: json('Every assigned partition runs', 'readiness'),
+        503: json('The instance or one of its partitions does not run; /partitions has the reasons', 'readiness'),
       },
     },
   },
   '/metrics': {
     get: {
       ...OPEN,
-      summary: 'Metrics for Prometheus',
+      summary: 'Get metrics for Prometheus',
       responses: { 200: { description: 'Text exposition format', content: { 'text/plain': {} } } },
     },
   },
   '/partitions': {
     get: {
-      summary: 'The partitions of this instance, or of all',
-      parameters: [scope('deployment', 'deployment: those of every instance, each with its owner')],
+      summary: 'List the partitions of this instance, or of all instances',
+      parameters: [scope('deployment', 'deployment: list the partitions of every instance, each with its owner')],
       responses: {
-        200: json('State, lag and throughput of each', 'partitions'),
-        503: json(`Now ${UNSENT}`, 'refusal'),
+        200: json('State, lag and throughput of each partition', 'partitions'),
+        503: json(`At the moment, ${UNSENT}`, 'refusal'),
         ...REFUSED,
       },
     },
   },
   '/companies': {
     get: {
-      summary: 'Companies that are held, stalled, or not announced yet; those without progress for longest first',
+      summary: 'List companies that are held, stalled, or not announced yet; the longest without progress first',
       parameters: [
         {
           name: 'state',
@@ -68,18 +72,18 @@ const PATHS = {
           schema: { type: 'string', enum: LIST_STATES },
         },
         { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 1000, default: 50 } },
-        scope('instance', 'instance: those of this one alone'),
+        scope('instance', 'instance: list only the companies of this instance'),
         {
           name: 'id',
           in: 'query',
           description:
-            'a companyId: then this answers as /companies/{companyId} does. The ids . and .. need this form, ' +
-            'because clients remove them from paths',
+            'a companyId: answer as /companies/{companyId} does. Use this form for the ids . and .., because clients ' +
+            'remove them from paths',
           schema: { type: 'string', minLength: 1 },
         },
       ],
       responses: {
-        200: json('The first of them', 'companies'),
+        200: json('The first companies of the list', 'companies'),
         503: json(`The instance is starting or stopping, or ${UNSENT}`, 'refusal'),
         ...REFUSED,
       },
@@ -87,15 +91,15 @@ const PATHS = {
   },
   '/companies/{companyId}': {
     get: {
-      summary: 'Why a company has or has not been announced',
+      summary: 'Explain why a company has or has not been announced',
       parameters: [
         { name: 'companyId', in: 'path', required: true, schema: { type: 'string', minLength: 1 } },
         {
           name: 'scope',
           in: 'query',
           description:
-            'instance: looks nowhere else, and leaves out the datasets of an announced company. ' +
-            'deployment: asks the instance that has the company instead of sending there',
+            'instance: look only in this instance, and leave out the datasets of an announced company. ' +
+            'deployment: ask the instance that has the company, instead of redirecting to it',
           schema: { type: 'string', enum: ['instance', 'deployment'] },
         },
       ],
@@ -103,7 +107,9 @@ const PATHS = {
         200: json('The explanation', 'explanation'),
         307: {
           description: 'Another instance has the company',
-          headers: { location: { description: 'The same there', required: true, schema: { type: 'string' } } },
+          headers: {
+            location: { description: 'The same request at that instance', required: true, schema: { type: 'string' } },
+          },
         },
         404: json('No partition has a record of the company', 'explanation'),
         503: json(`It may be in a partition that cannot be read now, or ${UNSENT}`, 'refusal'),
@@ -113,7 +119,7 @@ const PATHS = {
   },
 } as const;
 
-/** The version changes when something that was answered is answered otherwise. */
+/** The version changes when an existing answer changes. */
 export function openApiDocument(): object {
   const schemas = Object.entries(SCHEMAS).map(([name, schema]) => {
     const plain: Record<string, unknown> = { ...z.toJSONSchema(schema) };
@@ -125,13 +131,13 @@ export function openApiDocument(): object {
     info: {
       title: 'company-sync',
       version: API_VERSION,
-      summary: 'What an instance says of itself and of the companies it has',
+      summary: 'What an instance reports about itself and its companies',
     },
     servers: [{ url: '/' }],
     security: [{ token: [] }],
     paths: PATHS,
     components: {
-      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Where HTTP_TOKEN is set' } },
+      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'If HTTP_TOKEN is set' } },
       schemas: Object.fromEntries(schemas) as object,
     },
   };

@@ -1,9 +1,10 @@
 /**
- * State that nobody uses: folders of partitions that this instance neither runs nor keeps a standby of, and those set
- * aside. They are kept for a while, for a partition that comes back costs the tail only then; after that they go.
+ * Removes state that nobody uses: folders that were set aside, and folders of partitions that this instance neither
+ * runs nor keeps a standby of. They are kept for a while, because a partition that comes back then replays only the
+ * end of its changelog.
  *
- * How long a folder has been unused is kept in the folder itself: each sweep marks those in use. So restarts neither
- * begin the time again nor shorten it.
+ * The folder itself records how long it has been unused: each sweep marks the folders in use. So a restart neither
+ * begins the time again nor shortens it.
  */
 import type { Clock } from '../lib/clock.js';
 import type { HeldPositions } from '../pipeline/held-positions.js';
@@ -27,7 +28,7 @@ export interface StateGarbageOptions {
 }
 
 const SWEEP_MS = 60_000;
-/** Removing a large folder takes tens of seconds. */
+/** Time limit of one step. Removing a large folder takes tens of seconds. */
 const STEP_DEADLINE_MS = 600_000;
 
 export class StateGarbage {
@@ -36,7 +37,7 @@ export class StateGarbage {
 
   constructor(private readonly options: StateGarbageOptions) {}
 
-  /** Sweeps now, and every minute until `close`: once the group has said which partitions are ours. Idempotent. */
+  /** Sweeps now, and every minute until `close`. Call it after the group has assigned partitions. Idempotent. */
   start(): void {
     this.#ended ??= this.#run();
   }

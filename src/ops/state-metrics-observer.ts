@@ -3,19 +3,23 @@ import type { PartitionStatus, PipelineObserver, RestoreProgress, StandbyProgres
 
 const PREFIX = 'company_sync_';
 
-/** Metrics of state that is on its way: restores, standbys, removals. `MetricsObserver` has those of running partitions. */
+/**
+ * Metrics of state in progress: restores, standbys, removals. `MetricsObserver` has the metrics of running partitions.
+ */
 export class StateMetricsObserver implements Partial<PipelineObserver> {
   readonly #restoredBytes;
   readonly #restoreSeconds;
   readonly #standbyLag;
   readonly #standbyErrors;
   readonly #removed;
-  /** Partition -> changelog offsets behind, as the last read told. */
+  /** Partition -> changelog offsets behind, at the last read. */
   readonly #standbys = new Map<number, number>();
-  /** What each restore under way has told so far. */
-  readonly #bytesTold = new Map<number, number>();
+  /** The bytes that each restore in progress has reported so far. */
+  readonly #bytesReported = new Map<number, number>();
 
-  /** @param isCutOff whether the standby of a partition cannot read: what it knows of the changelog's end is old then */
+  /**
+   * @param isCutOff whether the standby of a partition cannot read. Its knowledge of the changelog's end is then old.
+   */
   constructor(
     registry: Registry,
     private readonly isCutOff: (partition: number) => boolean,
@@ -27,10 +31,13 @@ export class StateMetricsObserver implements Partial<PipelineObserver> {
       new Gauge({ name: PREFIX + name, help, labelNames, registers });
     this.#restoredBytes = counter('restored_bytes_total', 'Keys and values of the records replayed', ['partition']);
     this.#restoreSeconds = gauge('restore_remaining_seconds', 'Time left at the rate so far', ['partition']);
-    const collect = () => this.#tellStandbys();
+    const collect = () => this.#setStandbyLag();
     this.#standbyLag = new Gauge({
-      ...{ name: `${PREFIX}standby_lag_records`, help: 'Changelog offsets that a standby is behind' },
-      ...{ labelNames: ['partition'], registers, collect },
+      name: `${PREFIX}standby_lag_records`,
+      help: 'Changelog offsets that a standby is behind',
+      labelNames: ['partition'],
+      registers,
+      collect,
     });
     this.#standbyErrors = counter('standby_errors_total', 'Errors after which a standby began again', ['partition']);
     this.#removed = counter('state_removed_total', 'State folders removed after STATE_RETENTION', []);
@@ -38,13 +45,13 @@ export class StateMetricsObserver implements Partial<PipelineObserver> {
 
   state(partition: number, { state }: PartitionStatus): void {
     if (state === 'restoring') return;
-    this.#bytesTold.delete(partition);
+    this.#bytesReported.delete(partition);
     this.#restoreSeconds.remove({ partition });
   }
 
   restore(partition: number, { bytes, remainingMs }: RestoreProgress): void {
-    this.#restoredBytes.inc({ partition }, bytes - (this.#bytesTold.get(partition) ?? 0));
-    this.#bytesTold.set(partition, bytes);
+    this.#restoredBytes.inc({ partition }, bytes - (this.#bytesReported.get(partition) ?? 0));
+    this.#bytesReported.set(partition, bytes);
     if (remainingMs !== null) this.#restoreSeconds.set({ partition }, remainingMs / 1000);
   }
 
@@ -57,7 +64,7 @@ export class StateMetricsObserver implements Partial<PipelineObserver> {
     this.#standbyErrors.inc({ partition });
   }
 
-  #tellStandbys(): void {
+  #setStandbyLag(): void {
     this.#standbyLag.reset();
     for (const [partition, lag] of this.#standbys)
       if (!this.isCutOff(partition)) this.#standbyLag.set({ partition }, lag);

@@ -1,4 +1,4 @@
-/** The status page: files of its own, which hold no data, so that they are served without the token they ask for. */
+/** Serves the status page. Its files contain no data, so they are served without the token that the page asks for. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
@@ -17,7 +17,7 @@ const HEADERS = {
   'cache-control': 'no-cache',
 } as const;
 
-/** @throws Error where a file of the page is missing */
+/** @throws Error if a file of the page is missing */
 export async function addStatusPage(server: FastifyInstance, folder: string): Promise<void> {
   for (const [path, { file, type }] of Object.entries(FILES)) {
     const content = await readFile(join(folder, file));

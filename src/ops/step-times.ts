@@ -1,6 +1,6 @@
 import type { BatchStep } from '../pipeline/observer.js';
 
-/** What each step waits for: where that is more than one, for the last of them. */
+/** The steps that each step waits for. If there are several, it waits for the last of them. */
 const AFTER: Readonly<Partial<Record<BatchStep, readonly BatchStep[]>>> = {
   decided: ['fetched'],
   begun: ['decided'],
@@ -10,21 +10,21 @@ const AFTER: Readonly<Partial<Record<BatchStep, readonly BatchStep[]>>> = {
   committed: ['produced', 'offset-sent'],
 };
 
-/** How long each step of a partition's transactions took, made of the moments at which they ended. */
+/** Measures how long each step of a partition's transactions took, from the times at which the steps ended. */
 export class StepTimes {
   readonly #ended = new Map<number, Map<BatchStep, number>>();
 
   constructor(
     private readonly nowMs: () => number,
-    private readonly tell: (step: BatchStep, durationMs: number) => void,
+    private readonly report: (step: BatchStep, durationMs: number) => void,
   ) {}
 
-  /** A step that nothing is known before, as after an error, is not timed. */
+  /** A step without a known step before it, as after an error, is not timed. */
   note(partition: number, step: BatchStep): void {
     const now = this.nowMs();
     let ended = this.#ended.get(partition);
     if (ended === undefined) this.#ended.set(partition, (ended = new Map<BatchStep, number>()));
-    // A batch that failed leaves steps behind, and one that was confirmed has nothing more to do with the next.
+    // A failed batch leaves steps behind. Steps of a confirmed batch do not matter for the next one.
     if (step === 'fetched' || step === 'confirmed') ended.clear();
     if (step === 'confirmed') return;
     ended.set(step, now);
@@ -34,6 +34,6 @@ export class StepTimes {
       if (at === undefined) return;
       if (at > from) from = at;
     }
-    if (from >= 0) this.tell(step, now - from);
+    if (from >= 0) this.report(step, now - from);
   }
 }

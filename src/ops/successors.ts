@@ -1,4 +1,4 @@
-/** Whether somebody is ready for the partitions of an instance that is about to stop. */
+/** Reports whether another member is ready for the partitions of an instance that is about to stop. */
 import type { Logger } from 'pino';
 import type { Clock } from '../lib/clock.js';
 import { settlesWithin } from '../lib/long-promise.js';
@@ -11,16 +11,16 @@ export interface SuccessorsOptions {
   /** Partition -> changelog position of the state here. */
   readonly held: () => ReadonlyMap<number, number>;
   readonly memberId: () => string | null;
-  /** Of every member of the group. */
+  /** The state that every member of the group holds. */
   readonly holders: () => Promise<readonly StateHolder[]>;
   readonly client: Pick<InstanceClient, 'standbyPositions'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** A stop waits no longer for what is only told. The partitions run on meanwhile. */
+/** A stop waits no longer than this for the report. The partitions continue to run meanwhile. */
 const PATIENCE_MS = 1_000;
-/** Replayed within a fraction of a second. */
+/** A successor replays so many records within a fraction of a second. */
 const READY_RECORDS = 50_000;
 
 /** The member that holds most of a partition's state. */
@@ -33,10 +33,10 @@ export class Successors {
   constructor(private readonly options: SuccessorsOptions) {}
 
   /**
-   * Logs, for each partition that runs here, who holds its state and how many records of the changelog are missing there:
-   * a line for all partitions that it is the same for. Never throws, and takes no longer than PATIENCE_MS.
+   * Logs for each partition that runs here which member holds its state, and how many changelog records that state is
+   * behind. Partitions with the same result share a line. Never throws, and takes at most PATIENCE_MS.
    */
-  async tell(): Promise<void> {
+  async report(): Promise<void> {
     const { partitions, clock, logger } = this.options;
     const ours = [...partitions()].sort((a, b) => a - b);
     if (ours.length === 0) return;
@@ -45,11 +45,14 @@ export class Successors {
       if (!(await settlesWithin(successors, clock, PATIENCE_MS))) throw new Error(`no answer within ${PATIENCE_MS} ms`);
       this.#log(ours, await successors);
     } catch (err) {
-      logger.warn({ err, partitions: ours }, `${named(ours)}: whether somebody else holds their state is not known`);
+      logger.warn(
+        { err, partitions: ours },
+        `${named(ours)}: could not find out whether another instance holds their state`,
+      );
     }
   }
 
-  /** Of the other members. */
+  /** One look-up for each other member. */
   async #successors(): Promise<readonly ((partition: number) => Successor | null)[]> {
     const { holders, memberId } = this.options;
     const all = await holders();
@@ -58,11 +61,14 @@ export class Successors {
     return Promise.all(others.map((holder) => this.#successor(holder, us?.httpAddress ?? null)));
   }
 
-  /** What is at rest on its disk it told at its last join; how far its standbys are by now, only itself can tell. */
+  /**
+   * At its last join, a member reported the state at rest on its disk. Only the member itself knows the current
+   * position of its standbys.
+   */
   async #successor(holder: StateHolder, ourAddress: string | null): Promise<(partition: number) => Successor | null> {
     const { httpAddress, memberId, standbys, held } = holder;
     const where = httpAddress ?? memberId;
-    // Instances that tell an address such as 127.0.0.1 cannot be reached by others: we would ask ourselves.
+    // If an instance advertises an address such as 127.0.0.1, others cannot reach it: we would ask ourselves.
     const isAsked = standbys.length > 0 && httpAddress !== null && httpAddress !== ourAddress;
     const live = isAsked
       ? await this.options.client.standbyPositions(httpAddress).catch(() => new Map<number, number>())
@@ -97,8 +103,9 @@ const NO_MEMBER = 'no member';
 const NO_STATE = 'no state';
 
 function sentence(who: string, behind: number): string {
-  if (who === NO_MEMBER) return 'no other instance is in the group, nothing runs until one is started';
-  if (who === NO_STATE) return `nobody else holds any state, the next owner restores up to ${behind} changelog records`;
+  if (who === NO_MEMBER) return 'no other instance is in the group, so nothing runs until you start one';
+  if (who === NO_STATE)
+    return `no other instance holds their state, so the next owner restores up to ${behind} changelog records`;
   return `${who} is up to ${behind} changelog records behind`;
 }
 

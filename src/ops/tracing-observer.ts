@@ -19,7 +19,7 @@ export interface TracedTopics {
   readonly groupId: string;
 }
 
-/** A batch under way: when it was fetched, and when each of its steps ended; milliseconds since the epoch. */
+/** A batch in progress: when it was fetched, and when each of its steps ended; milliseconds since the epoch. */
 interface OpenBatch {
   readonly startedAt: number;
   readonly steps: { readonly step: BatchStep; readonly at: number }[];
@@ -28,9 +28,9 @@ interface OpenBatch {
 }
 
 /**
- * Spans as OpenTelemetry's semantic conventions for messaging name them: `process` for each batch, with its steps as
- * events, and `send` for each announcement whose completing record carries a trace, as a part of that trace. They are
- * linked to each other. Nothing is made for a record that announces nobody.
+ * Makes spans that are named as OpenTelemetry's semantic conventions for messaging say. Each batch has a `process`
+ * span, with its steps as events. Each announcement whose completing record carries a trace has a `send` span in that
+ * trace. Both are linked to each other. A record that announces no company makes no span.
  */
 export class TracingObserver implements Partial<PipelineObserver> {
   readonly #open = new Map<number, OpenBatch>();
@@ -44,7 +44,7 @@ export class TracingObserver implements Partial<PipelineObserver> {
 
   step(partition: number, step: BatchStep): void {
     const open = this.#open.get(partition);
-    // Of a batch that takes several transactions the later ones begin with their decisions.
+    // If a batch takes several transactions, each later one begins with its decisions.
     if (step === 'fetched' || (step === 'decided' && open === undefined))
       this.#open.set(partition, { startedAt: this.now(), steps: [], traced: [] });
     else open?.steps.push({ step, at: this.now() });
@@ -72,7 +72,7 @@ export class TracingObserver implements Partial<PipelineObserver> {
     span.end(endOf(batch));
   }
 
-  /** The batch under way, if any, has failed; the partition is taken over again. */
+  /** The batch in progress, if any, has failed. The partition is taken over again. */
   error(partition: number, error: unknown): void {
     const batch = this.#open.get(partition);
     if (batch === undefined) return;
@@ -127,7 +127,7 @@ function endOf({ startedAt, steps }: OpenBatch): number {
   return steps.find(({ step }) => step === 'committed')?.at ?? startedAt;
 }
 
-/** Of a traceparent that was found valid. */
+/** Reads a valid traceparent. */
 function contextOf(traceparent: string): SpanContext {
   const [, traceId = '', spanId = '', flags = ''] = traceparent.split('-');
   return { traceId, spanId, traceFlags: parseInt(flags, 16), isRemote: true };

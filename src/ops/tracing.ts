@@ -1,6 +1,6 @@
 /**
- * Traces for those who ask for them, by the environment variables that OpenTelemetry has for it. Its SDK is an optional
- * dependency, loaded only then.
+ * Sends traces if OpenTelemetry's environment variables ask for them. Its SDK is an optional dependency, and is loaded
+ * only then.
  */
 import type { Logger } from 'pino';
 import { settlesWithin } from '../lib/long-promise.js';
@@ -10,20 +10,20 @@ import type { TracedTopics } from './tracing-observer.js';
 
 export interface TracingWish {
   readonly wanted: boolean;
-  /** Why they are not sent although they seem to be asked for; null where that is not so. */
+  /** Why no traces are sent although the variables ask for them; null if there is no such fault. */
   readonly fault: string | null;
 }
 
 export interface Tracing {
   readonly observer: Partial<PipelineObserver>;
-  /** Sends what is left, as far as that is quickly done. Never rejects. */
+  /** Sends the spans that are left, for at most CLOSE_PATIENCE_MS. Never rejects. */
   close(): Promise<void>;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const PROTOCOL = 'http/protobuf';
-/** A collector that is down must not keep the process. */
+/** A collector that is down must not delay the end of the process. */
 const CLOSE_PATIENCE_MS = 2_000;
 
 /** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
@@ -40,13 +40,16 @@ export function tracingWish(env: Environment): TracingWish {
   return { wanted: true, fault: null };
 }
 
-/** Null where traces are not wanted or cannot be made, which is logged: no trace is worth stopping the processor. */
+/**
+ * Returns null if traces are not wanted or cannot be made. The latter is logged: no trace is worth stopping the
+ * processor.
+ */
 export async function startTracing(
   { wanted, fault }: TracingWish,
   topics: TracedTopics,
   logger: Logger,
 ): Promise<Tracing | null> {
-  if (fault !== null) logger.warn(`no traces are sent: ${fault}`);
+  if (fault !== null) logger.warn(`not sending traces: ${fault}`);
   if (!wanted) return null;
   let loaded;
   try {
@@ -60,7 +63,7 @@ export async function startTracing(
   } catch (err) {
     logger.warn(
       { err },
-      "no traces are sent: OpenTelemetry's SDK is not installed (npm ci --omit=optional leaves it out)",
+      "not sending traces: OpenTelemetry's SDK is not installed (npm ci --omit=optional leaves it out)",
     );
     return null;
   }
@@ -79,7 +82,7 @@ export async function startTracing(
   const spanProcessors = [new sdk.BatchSpanProcessor(new OTLPTraceExporter())];
   const provider = new sdk.BasicTracerProvider({ resource, spanProcessors });
   const observer = new TracingObserver(provider.getTracer('company-sync'), topics, () => Date.now());
-  logger.info('traces are sent by OTLP');
+  logger.info('sending traces by OTLP');
   return { observer, close: () => closePatiently(provider, warn) };
 }
 

@@ -1,8 +1,8 @@
 /**
- * Lists of the companies that are held, stalled, or just not announced yet; those without progress for longest first.
+ * Lists of the companies that are held, stalled, or not announced yet; the longest without progress come first.
  *
- * All three lists come from one scan of the unfinished companies. One scan runs at a time, and its answer serves all who ask
- * within CACHE_MS, so what requests cost does not depend on how many there are.
+ * All three lists come from one scan of the unfinished companies. One scan runs at a time, and its result answers all
+ * requests within CACHE_MS. So the cost does not depend on the number of requests.
  */
 import { lastProgressOf } from '../domain/pending-company.js';
 import type { PendingCompany } from '../domain/rows.js';
@@ -22,24 +22,24 @@ export interface ListedCompany {
   readonly unsealedLinks: number;
   readonly holds: number;
   readonly stalled: boolean;
-  /** To the hour; null if it is not known, because no record of the company has a date. */
+  /** To the hour; null if unknown, because no record of the company has a date. */
   readonly lastProgress: string | null;
 }
 
 export interface CompanyList {
   readonly companies: readonly ListedCompany[];
-  /** How many there are; of those looked at, if not every one was. */
+  /** The number of companies in this state, among those that were examined. */
   readonly count: number;
-  /** Every unfinished company was looked at, of every partition. */
+  /** Whether every unfinished company of every partition was examined. */
   readonly complete: boolean;
 }
 
-/** Companies of one list at most. */
+/** The most companies of one list. */
 export const MAX_LIST = 1_000;
-/** Unfinished companies that one scan looks at in one partition, and how long it may take for all of them. */
+/** Unfinished companies that one scan examines in one partition. MAX_SCAN_MS limits the time for all partitions. */
 const MAX_LOOKED_AT = 50_000;
 const MAX_SCAN_MS = 2_000;
-/** For how long a scan answers further requests. */
+/** For this long, a scan answers further requests. */
 const CACHE_MS = 1_000;
 
 const BELONGS: Readonly<Record<ListState, (company: PendingCompany) => boolean>> = {
@@ -48,11 +48,11 @@ const BELONGS: Readonly<Record<ListState, (company: PendingCompany) => boolean>>
   pending: () => true,
 };
 
-/** Of another instance, which may be of an earlier release. */
-type ToldList = Omit<CompanyList, 'count'> & { readonly count?: number };
+/** The list of another instance, which may be of an earlier release. */
+type ReceivedList = Omit<CompanyList, 'count'> & { readonly count?: number };
 type Scan = Readonly<Record<ListState, CompanyList>>;
 
-/** Of this instance's partitions. */
+/** Lists the unfinished companies of this instance's partitions. */
 export class UnfinishedLists {
   readonly #scans = new Coalesced(() => this.#scan());
   #latest: { readonly scan: Scan; readonly atMs: number } | null = null;
@@ -99,7 +99,7 @@ export class UnfinishedLists {
   }
 }
 
-/** Keeps the MAX_LIST companies that are without progress for longest, and holds no more than twice as many. */
+/** Keeps the MAX_LIST companies that have been without progress for longest. Never holds more than twice as many. */
 class LongestFirst {
   #kept: ListedCompany[] = [];
   count = 0;
@@ -114,8 +114,8 @@ class LongestFirst {
   }
 }
 
-/** Of several instances. An earlier release does not say how many there are. */
-export function merge(lists: readonly ToldList[], limit: number): CompanyList {
+/** Merges the lists of several instances. An earlier release does not report the count. */
+export function merge(lists: readonly ReceivedList[], limit: number): CompanyList {
   const companies = longestFirst(lists.flatMap((list) => list.companies));
   const counts = lists.map((list) => list.count ?? list.companies.length);
   return {

@@ -1,6 +1,7 @@
 /**
- * Bounds the bytes of answers that their clients have not taken yet. An answer stays in memory until its client has read it
- * or is cut off (http-limits.ts), and the largest has 12 MB: a few clients that ask and do not read would fill the heap.
+ * Bounds the bytes of answers that clients have not read yet. An answer stays in memory until its client has read it
+ * or is disconnected (http-limits.ts). The largest answer has 12 MB, so a few clients that do not read would fill the
+ * heap.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { networkOf } from './wrong-tokens.js';
@@ -8,19 +9,22 @@ import { networkOf } from './wrong-tokens.js';
 const MIB = 1_024 * 1_024;
 
 export interface UnsentLimits {
-  /** Of all clients together, in bytes. */
+  /** Limit for all clients together, in bytes. */
   readonly bytes: number;
-  /** Of one address, or one network of IPv6, so that it leaves something for others. */
+  /** Limit for one address, or one IPv6 network, so that it leaves room for others. */
   readonly bytesPerAddress: number;
 }
 
-/** What is answered to those who may look into the state: two of the largest companies for one address. */
+/** For answers about the state: two of the largest companies for one address. */
 export const INSPECTION_UNSENT: UnsentLimits = { bytes: 48 * MIB, bytesPerAddress: 24 * MIB };
-/** Metrics, the probes and the page, which anyone may ask for: so that they are not kept from each other's answers. */
+/**
+ * For metrics, probes and the page, which anyone may request. A limit of their own keeps answers about the state from
+ * blocking them, and the other way round.
+ */
 export const OPEN_UNSENT: UnsentLimits = { bytes: 16 * MIB, bytesPerAddress: 4 * MIB };
-/** Not counted: the number of connections bounds these, and a probe is always answered. */
+/** Answers up to this size are not counted: the number of connections bounds them, and a probe is always answered. */
 const SMALL_BYTES = 4 * 1_024;
-/** When to ask again, in seconds: a client that takes its answer has it by then. */
+/** Seconds until a client should ask again. A client that reads its answer has it by then. */
 const RETRY_AFTER_S = 2;
 
 export class UnsentAnswers {
@@ -29,7 +33,7 @@ export class UnsentAnswers {
 
   constructor(private readonly limits: UnsentLimits) {}
 
-  /** Whether an answer of `bytes` may be sent; one of any size, if no other is unsent. */
+  /** Whether an answer of `bytes` may be sent. If no other answer is unsent, any size may be sent. */
   hasRoomFor(bytes: number, address: string): boolean {
     const ofAddress = this.#byAddress.get(address) ?? 0;
     const fits = this.#bytes === 0 || this.#bytes + bytes <= this.limits.bytes;
@@ -49,12 +53,12 @@ export class UnsentAnswers {
   }
 }
 
-/** Answers 503 with Retry-After in place of what would be too much. Register it before the routes. */
+/** Answers 503 with Retry-After if an answer would exceed the limits. Register it before the routes. */
 export function limitUnsentAnswers(server: FastifyInstance): void {
   const inspection = new UnsentAnswers(INSPECTION_UNSENT);
   const open = new UnsentAnswers(OPEN_UNSENT);
   const answersLike = (request: FastifyRequest) => (request.routeOptions.config?.open === true ? open : inspection);
-  // Before any work is done for an answer that cannot be sent; after the look at the token. Probes cost nothing.
+  // Runs after the check of the token, and before any work for an answer that cannot be sent. Probes cost nothing.
   server.addHook('preHandler', async (request, reply) => {
     const answers = answersLike(request);
     if (answers === inspection && !answers.hasRoomFor(SMALL_BYTES, networkOf(request.ip)))
@@ -75,7 +79,7 @@ export function limitUnsentAnswers(server: FastifyInstance): void {
 
 function refuse(reply: FastifyReply): { readonly error: string } {
   void reply.status(503).headers({ 'retry-after': RETRY_AFTER_S, 'content-type': 'application/json; charset=utf-8' });
-  return { error: 'clients have not read the answers before this one: read them, then ask again' };
+  return { error: 'earlier answers have not been read yet: read them, then ask again' };
 }
 
 function bytesOf(payload: unknown): number {

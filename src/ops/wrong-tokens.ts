@@ -2,10 +2,10 @@
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../lib/clock.js';
 
-/** An address that has sent so many within the time is not listened to until the time is over. */
+/** If an address sends so many wrong tokens within the window, it is refused until the window is over. */
 export const MAX_WRONG_TOKENS = 10;
 export const WRONG_TOKENS_WINDOW_MS = 60_000;
-/** Addresses remembered; the oldest is forgotten first. `npm run bench:costs`: about 100 bytes each. */
+/** Addresses that are remembered; the oldest is forgotten first. `npm run bench:costs`: about 100 bytes each. */
 export const MAX_ADDRESSES = 1_000;
 
 interface Count {
@@ -36,7 +36,7 @@ export class WrongTokens {
     if (this.#counts.size > MAX_ADDRESSES && oldest !== undefined) this.#counts.delete(oldest);
   }
 
-  /** For how long the address is not listened to; 0 if it is. */
+  /** Seconds for which the address is still refused; 0 if it is not refused. */
   waitSeconds(address: string): number {
     const known = this.#counts.get(networkOf(address));
     if (known === undefined || known.tokens < MAX_WRONG_TOKENS) return 0;
@@ -44,7 +44,7 @@ export class WrongTokens {
   }
 }
 
-/** Of IPv6 the first 64 bits: one machine has all addresses of such a network. */
+/** The address, or for IPv6 its first 64 bits: one machine has all addresses of such a network. */
 export function networkOf(address: string): string {
   if (!isIPv6(address) || address.includes('.')) return address;
   const [head = '', tail] = address.split('::');

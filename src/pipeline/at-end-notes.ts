@@ -3,10 +3,11 @@ import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { BrokerError } from './errors.js';
 import type { LogBounds } from './ports.js';
+import { HOUR_MS, MINUTE_MS } from '../lib/time-units.js';
 
-const NOTE_INTERVAL_MS = 3_600_000;
+const NOTE_INTERVAL_MS = HOUR_MS;
 /** The time between two requests, whatever the answer was. */
-const RETRY_MS = 60_000;
+const RETRY_MS = MINUTE_MS;
 
 /**
  * While nothing is written to a partition's store, records in it that it misses nothing of the changelog.

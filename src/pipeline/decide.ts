@@ -148,7 +148,7 @@ class BatchDecisions implements DecidedBatch {
       const item = decoded[i] as Decoded;
       if (!isPoison(item)) rowsOf.push(load.want(item));
       else if (item.heldCompanyId === null) rowsOf.push(load.wantNothing());
-      else rowsOf.push(load.wantHold(item.heldCompanyId, this.holdIdOf(item.record)));
+      else rowsOf.push(load.wantHold(item.heldCompanyId, this.#holdIdOf(item.record)));
     }
     rowsOf.length = await load.run(store, this.limits.bytes - this.bytes);
     this.#loadedBytes += load.loadedBytes;
@@ -162,11 +162,11 @@ class BatchDecisions implements DecidedBatch {
   holdCompany(rows: CompanyRows | null, poison: Poison): Promise<void> | null {
     const first = rows === null ? null : dueFirst(rows);
     if (rows !== null && first === 'needs-all-rows')
-      return this.load(rows).then(() => {
+      return this.#load(rows).then(() => {
         this.changedRows += rows.size;
         return this.holdCompany(rows, poison) ?? undefined;
       });
-    if (rows !== null && first === 'overdue') this.announceOverdue(rows);
+    if (rows !== null && first === 'overdue') this.#announceOverdue(rows);
     if (isLimitCode(poison.code) && isFinal(rows)) {
       this.ignored.final++;
       return null;
@@ -177,7 +177,7 @@ class BatchDecisions implements DecidedBatch {
     const { timestamp } = poison.record;
     // The age of the oldest hold is watched. A timestamp that is not a date, or in the future, has no age.
     const heldSince = Math.min(isDate(timestamp) ? timestamp : Infinity, this.context.clock.now());
-    hold(rows, this.holdIdOf(poison.record), poison.code, heldSince);
+    hold(rows, this.#holdIdOf(poison.record), poison.code, heldSince);
     if (!alreadyTouched && rows.changed) this.touched.push(rows);
     return null;
   }
@@ -190,9 +190,9 @@ class BatchDecisions implements DecidedBatch {
     const alreadyTouched = rows.changed;
     const bytesBefore = rows.bytes;
     const outcome = transition(rows, event, policy);
-    if (outcome.kind === 'needs-all-rows') return this.applyWithAllRows(rows, event, record);
+    if (outcome.kind === 'needs-all-rows') return this.#applyWithAllRows(rows, event, record);
     if (outcome.kind === 'overdue') {
-      this.announceOverdue(rows);
+      this.#announceOverdue(rows);
       return this.apply(rows, event, record);
     }
     if (event.payload.kind === 'status' && !isKnownStatus(event.payload.status))
@@ -205,55 +205,55 @@ class BatchDecisions implements DecidedBatch {
         if (!alreadyTouched && rows.changed) this.touched.push(rows);
         this.changedRows += rowsChangedBy(event, rows);
         this.#loadedBytes += Math.max(0, rows.bytes - bytesBefore);
-        this.noteForgotten(rows, forgottenBefore);
+        this.#noteForgotten(rows, forgottenBefore);
         return null;
       case 'completed':
         if (!alreadyTouched) this.touched.push(rows);
-        if (rows.allLoaded) return this.announce(rows, event, record, outcome.policy);
-        return this.load(rows).then(() => {
-          this.announce(rows, event, record, outcome.policy);
+        if (rows.allLoaded) return this.#announce(rows, event, record, outcome.policy);
+        return this.#load(rows).then(() => {
+          this.#announce(rows, event, record, outcome.policy);
         });
       case 'beyond-limit':
-        return this.refuse(rows, event, record, outcome);
+        return this.#refuse(rows, event, record, outcome);
       default:
         return assertNever(outcome);
     }
   }
 
-  private announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Policy): null {
-    this.noteAllChanged(rows);
+  #announce(rows: CompanyRows, event: InputEvent, record: LogRecord, policy: Policy): null {
+    this.#noteAllChanged(rows);
     this.completing++;
     this.announcements.push({ announcement: announce(rows, event, policy), completing: record });
     return null;
   }
 
   /** Counts every row of the company as changed: all are deleted, and the outbound event lists them. */
-  private noteAllChanged(rows: CompanyRows): void {
+  #noteAllChanged(rows: CompanyRows): void {
     this.changedRows += rows.size;
     this.#loadedBytes += rows.bytes;
   }
 
-  private announceOverdue(rows: CompanyRows): void {
+  #announceOverdue(rows: CompanyRows): void {
     if (!rows.changed) this.touched.push(rows);
-    this.noteAllChanged(rows);
+    this.#noteAllChanged(rows);
     this.announcements.push(announceOverdue(this.context, rows));
   }
 
   /** All rows of the company count as changed, even if only read: that limits how many rows a batch loads. */
-  private async applyWithAllRows(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
-    await this.load(rows);
+  async #applyWithAllRows(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
+    await this.#load(rows);
     const atLeast = this.changedRows + rows.size;
     await this.apply(rows, event, record);
     this.changedRows = Math.max(this.changedRows, atLeast);
   }
 
-  private async load(rows: CompanyRows): Promise<void> {
+  async #load(rows: CompanyRows): Promise<void> {
     const before = rows.bytes;
     await loadAllRows(this.local.store, rows);
     this.#loadedBytes += rows.bytes - before;
   }
 
-  private noteForgotten(rows: CompanyRows, before: number): void {
+  #noteForgotten(rows: CompanyRows, before: number): void {
     const forgotten = forgottenOf(rows) - before;
     if (forgotten > 0) this.context.observer.forgotEarlyDatasets(rows.companyId, forgotten);
   }
@@ -263,26 +263,21 @@ class BatchDecisions implements DecidedBatch {
     this.undated = { count: (this.undated?.count ?? 0) + 1, example: { offset, timestamp, companyId } };
   }
 
-  private async refuse(
-    rows: CompanyRows,
-    event: InputEvent,
-    record: LogRecord,
-    { code, why }: LimitExceeded,
-  ): Promise<void> {
+  async #refuse(rows: CompanyRows, event: InputEvent, record: LogRecord, { code, why }: LimitExceeded): Promise<void> {
     const load = new RowLoad(this.local.cache, this.local.counted);
-    load.wantHold(event.companyId, this.holdIdOf(record));
+    load.wantHold(event.companyId, this.#holdIdOf(record));
     await load.run(this.local.store);
     await this.holdCompany(rows, {
       record,
       code,
       message:
         `offset ${record.offset}: ${why}; the whole record is set aside and company ${event.companyId} is on hold; ` +
-        `send a smaller record to the same topic, with a header ${REPAIRS_HEADER} = ${this.holdIdOf(record)}`,
+        `send a smaller record to the same topic, with a header ${REPAIRS_HEADER} = ${this.#holdIdOf(record)}`,
       heldCompanyId: event.companyId,
     });
   }
 
-  private holdIdOf(record: LogRecord): string {
+  #holdIdOf(record: LogRecord): string {
     return `${this.local.partition}/${record.offset}`;
   }
 }

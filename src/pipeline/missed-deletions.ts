@@ -1,7 +1,7 @@
-import { HOUR_MS } from '../domain/pending-company.js';
 import { isoTime } from '../lib/iso-time.js';
 import type { PipelineContext } from './context.js';
 import { MissedDeletionsError } from './errors.js';
+import { HOUR_MS } from '../lib/time-units.js';
 
 /** A store that follows the changelog records once an hour that it is at the end: see `AtEndNotes`. */
 const LONGEST_BETWEEN_NOTES_MS = 2 * HOUR_MS;

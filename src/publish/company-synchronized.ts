@@ -3,7 +3,7 @@
  * headers.
  */
 import type { Announcement } from '../domain/announcement.js';
-import type { TimestampMs } from '../domain/events.js';
+import { isoTime } from '../lib/iso-time.js';
 import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import { frame } from '../avro/framing.js';
 import type { EventWriter } from './event-types.js';
@@ -20,9 +20,6 @@ export interface CompanySynchronizedOptions {
   readonly eventNamespace: string;
 }
 
-/** The last instant that RFC 3339 can represent, in milliseconds since the epoch. */
-const MAX_RFC3339_MS = Date.parse('9999-12-31T23:59:59.999Z');
-const MIN_RFC3339_MS = Date.parse('0000-01-01T00:00:00.000Z');
 /** The largest long that avsc can write. */
 const MAX_LONG = Number.MAX_SAFE_INTEGER - 1;
 
@@ -76,7 +73,7 @@ export class CompanySynchronizedRecords {
       EVENT_TYPE,
       textHeader('ce_source', `/${this.#options.applicationId}/${topic}/${partition}`),
       textHeader('ce_subject', companyId),
-      textHeader('ce_time', rfc3339(synchronizedAt)),
+      textHeader('ce_time', isoTime(synchronizedAt)),
       textHeader('ce_partitionkey', companyId),
       CONTENT_TYPE,
     ];
@@ -104,13 +101,6 @@ function valueOf(announcement: Announcement, { topic, partition }: TopicPartitio
     ended,
     source: { topic, partition, offset: announcement.offset },
   };
-}
-
-/**
- * A producer can stamp its record with any int64. A timestamp outside the calendar must not prevent an announcement.
- */
-function rfc3339(timestamp: TimestampMs): string {
-  return new Date(within(timestamp, MIN_RFC3339_MS, MAX_RFC3339_MS)).toISOString();
 }
 
 function within(n: number, min: number, max: number): number {

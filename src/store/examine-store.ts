@@ -26,6 +26,7 @@ import {
 import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } from './row-codec.js';
 import { ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
 import { MARK } from './unfinished-index.js';
+import { HOUR_MS } from '../lib/time-units.js';
 
 /** The facts that a store is compared with when it is opened. */
 export interface Expectations {
@@ -80,7 +81,7 @@ const MARKER_OFFSETS = 1;
  * A stored time that is further ahead of the clock, in milliseconds, is wrong. The margin of `maxAwayMs` covers a
  * smaller difference.
  */
-const MOST_AHEAD_MS = 3_600_000;
+const MOST_AHEAD_MS = HOUR_MS;
 
 /** Whether a store that has followed the changelog up to `offset` misses nothing of a changelog that ends at `end`. */
 export function isAtEnd(offset: number, end: number): boolean {

@@ -143,7 +143,7 @@ test('doctor names a transaction that keeps the readers of the announcements wai
   expect(findings[0]).toContain(`${tool} abort ${where} --start-offset ${offset}`);
 
   await cluster.kafkaTool(TRANSACTIONS_TOOL, ['abort', ...where.split(' '), '--start-offset', String(offset)]);
-  expect(await transactionsFound()).toEqual(['ok none keeps readers waiting']);
+  expect(await transactionsFound()).toEqual(['ok no open transaction keeps readers waiting']);
 });
 
 /** What `doctor` says of transactions: status and message. */

@@ -73,7 +73,7 @@ describe('topics and schemas', () => {
         .sort(),
     );
     const second = await runCommand(create, environment);
-    expect(second).toMatchObject({ exitCode: 0, stdout: first.stdout.replaceAll('created', 'was there') });
+    expect(second).toMatchObject({ exitCode: 0, stdout: first.stdout.replaceAll('created', 'existed') });
   });
 
   test('`run` refuses to start without its topics, naming all that are missing, and creates none', async () => {

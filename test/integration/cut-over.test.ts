@@ -200,7 +200,7 @@ describe('events resend', () => {
     expect(await resend('resent', copies)).toEqual({
       ...{ exitCode: 0, stderr: '' },
       stdout:
-        `event ${announced?.event.eventId} of resent sent to ${copies}, ` +
+        `sent event ${announced?.event.eventId} of resent to ${copies}, ` +
         `from ${deployment.topics.synchronized} ${original.partition}/${original.offset}\n`,
     });
     const [copy] = await copiesIn(copies);

@@ -79,7 +79,10 @@ test('a dead letter is listed, shown, and repaired with what it should have been
   expect(shown.stdout).toContain(Buffer.from('nonsense').toString('base64'));
 
   const asItIs = await deadLetters('repair', id);
-  expect(asItIs).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/still cannot be read.*--file/) as string });
+  expect(asItIs).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/still cannot be read.*--file/) as string,
+  });
 
   // Without a revision it would put the dataset back to Fetching, which Complete came after.
   const withoutRevision = fixedFile(company, { DatasetStatusChanged: { ...STATUS, status: 'Fetching' } });
@@ -163,11 +166,11 @@ test('a letter whose other company has no known client is left, and the rest is 
 
   const { exitCode, stdout } = await deadLetters('repair', '--all', '--code', 'unknown-schema');
   expect(exitCode).toBe(0);
-  expect(stdout).toContain(`${idAt(failed)}: left, no manifest of ${held} was seen that names its client`);
+  expect(stdout).toContain(`${idAt(failed)}: left, the client of ${held} is unknown`);
   expect(await isAnnounced(other)).toBe(true);
   expect(await deadLetters('repair', '--all', '--client-id', 'c')).toMatchObject({ exitCode: 2 });
   const repaired = await deadLetters('repair', idAt(failed), '--client-id', 'client-1');
-  expect(repaired.stdout).toContain(`company ${held} is released from ${idAt(wrongKey)}, which had its key`);
+  expect(repaired.stdout).toContain(`released company ${held} from ${idAt(wrongKey)}, which had its key`);
 }, 60_000);
 
 function idAt(place: Place | undefined): string {
@@ -218,7 +221,7 @@ test('a repair that cannot be read either leaves its letter open, and the next r
 
   const { stdout } = await deadLetters('list', '--open');
   expect(stdout).toMatch(new RegExp(`^${id} .*\\(no repair that could be read: ${idOfFailed}\\)$`, 'm'));
-  expect(stdout).toMatch(new RegExp(`^${idOfFailed} .*\\(no repair; it was a repair of ${id}\\)$`, 'm'));
+  expect(stdout).toMatch(new RegExp(`^${idOfFailed} .*\\(no repair; this was a repair of ${id}\\)$`, 'm'));
   const fixed = fixedFile(company, { DatasetStatusChanged: { ...STATUS, status: 'Fetching', revision: 1 } });
   const repaired = await deadLetters('repair', id, '--file', fixed);
   expect(repaired).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(idOfFailed) as string });
@@ -284,7 +287,7 @@ test("a record with another company's key is repaired there, and the key's compa
   const { exitCode, stdout } = await deadLetters('repair', id, '--file', fixed);
 
   expect(exitCode).toBe(0);
-  expect(stdout).toContain(`company ${held} is released from ${id}, which had its key`);
+  expect(stdout).toContain(`released company ${held} from ${id}, which had its key`);
   expect(await isAnnounced(held)).toBe(true);
   // The record that lifts the last hold gives the announcement its client.
   const ofHeld = (await announcements(deployment)).find(({ event }) => event.companyId === held);

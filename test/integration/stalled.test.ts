@@ -6,9 +6,9 @@ import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { announcedCompanies, committedRecords } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
+import { HOUR_MS } from '../../src/lib/time-units.js';
 import { newestSchema } from '../../testkit/schema-file.js';
 
-const HOUR_MS = 3_600_000;
 /** Within the last day, so that retention takes nothing; longer ago than STALLED_AFTER and the hour of progress. */
 const LONG_AGO = Date.now() - 4 * HOUR_MS;
 const LATER = LONG_AGO + 2 * HOUR_MS;

@@ -50,7 +50,9 @@ test('a standby is told of, with how far it is behind', async () => {
 test('that nobody holds the state is told of, and that nobody is left', async () => {
   const [first, second] = await two({ NUM_STANDBY: '0' });
   expect(await lastWords(first)).toEqual([
-    expect.stringMatching(/^partition \d: nobody else holds any state, the next owner restores up to [1-9]\d* change/),
+    expect.stringMatching(
+      /^partition \d: no other instance holds their state, so the next owner restores up to [1-9]\d* change/,
+    ),
   ]);
   await second.logged(
     ({ msg, partitions }) =>
@@ -58,7 +60,7 @@ test('that nobody holds the state is told of, and that nobody is left', async ()
     'it has all partitions',
   );
   expect(await lastWords(second)).toEqual([
-    'partitions 0, 1: no other instance is in the group, nothing runs until one is started',
+    'partitions 0, 1: no other instance is in the group, so nothing runs until you start one',
   ]);
 });
 

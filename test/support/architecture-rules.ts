@@ -34,11 +34,13 @@ const LAYERS: readonly (readonly string[])[] = [
 const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['setting-values.ts', 'settings'],
   ['settings.ts', 'settings'],
+  ['setting-flags.ts', 'settings'],
   ['unknown-flags.ts', 'settings'],
   ['config.ts', 'settings'],
   ['security-settings.ts', 'settings'],
   ['deciding-settings.ts', 'settings'],
   ['service.ts', 'service'],
+  ['running-instance.ts', 'service'],
   ['group-member.ts', 'service'],
   ['start-checks.ts', 'service'],
   ['startup.ts', 'service'],

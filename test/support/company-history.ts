@@ -12,6 +12,7 @@ import type {
   ReferencePayload,
   TriggerPolicy,
 } from '../../testkit/reference-model.js';
+import { HOUR_MS } from '../../src/lib/time-units.js';
 import { id, randomPayload } from './payloads.js';
 
 export const CONTEXT: HistoryContext = {
@@ -53,7 +54,6 @@ const repairs = fc.oneof(
 
 const clientSetting = fc.constantFrom<(TriggerPolicy | null)[]>(null, 'FIRST_DATASET', 'ALL_DATASETS', 'ALL_DATASETS');
 
-const HOUR_MS = 3_600_000;
 /** Milliseconds from the date at which ALL_DATASETS comes into force, both sides and the very edge of it. */
 const beforeTheDate = fc.integer({ min: -3 * HOUR_MS, max: -1 });
 const fromTheDateOn = fc.integer({ min: 0, max: 3 * HOUR_MS });

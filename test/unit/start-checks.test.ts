@@ -77,13 +77,13 @@ test('a first start on announcements of another application is refused, with wha
   const message = await check(new FoundLogs(used, announcementOf('acme', 'old')));
   expect(message).toContain('application new has never run (its changelog new-company-state is empty');
   expect(message).toContain('6 records are left in it, and 1 of 3 partitions were used');
-  expect(message).toContain('with other event ids (the first was written by /old/sync-events/0): set EVENT_NAMESPACE');
+  expect(message).toContain('with other event ids (/old/sync-events/0 wrote the first one): set EVENT_NAMESPACE');
   expect(message).toMatch(/To start anyway: company-sync run --consent used-outbound-topic$/);
 });
 
 test('whether the event ids would be the same is judged by an announcement that is there', async () => {
   const logs = () => new FoundLogs(used, announcementOf('acme', 'old'));
-  expect(await check(logs(), { 'event-namespace': 'old' })).toContain('again, with the same event ids (the first');
+  expect(await check(logs(), { 'event-namespace': 'old' })).toContain('again, with the same event ids (/old');
   // Retention has removed all of them, or only markers are left.
   for (const left of [{ [OUTBOUND]: [9, 9, 9] }, used] as Found[])
     expect(await check(new FoundLogs(left))).toContain('the same event ids only if EVENT_NAMESPACE is that of');

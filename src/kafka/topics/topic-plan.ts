@@ -11,6 +11,7 @@ import {
   RETENTION_MS,
   UNCLEAN_LEADER_ELECTION,
 } from './topic-settings.js';
+import { DAY_MS } from '../../lib/time-units.js';
 
 export type TopicRole = keyof TopicNames;
 
@@ -24,7 +25,6 @@ export const TOPIC_ROLES = [
   'companySyncStalled',
 ] as const satisfies readonly TopicRole[];
 
-const dayMs = 86_400_000;
 const kib = 1_024;
 const mib = 1_024 * kib;
 
@@ -32,7 +32,7 @@ const mib = 1_024 * kib;
 const deadLetterExtraBytes = 64 * kib;
 const writtenMessageMaxBytes = 8 * mib;
 
-const deleted = { [CLEANUP_POLICY]: 'delete', [RETENTION_MS]: String(30 * dayMs) };
+const deleted = { [CLEANUP_POLICY]: 'delete', [RETENTION_MS]: String(30 * DAY_MS) };
 const compacted = { [CLEANUP_POLICY]: 'compact' };
 
 /** The values that the plan of a topic depends on. */
@@ -69,9 +69,9 @@ export function planOf(role: TopicRole, given: PlanInput): TopicToCreate {
       return plan(asInput, {
         ...compacted,
         'segment.bytes': String(128 * mib),
-        [DELETE_RETENTION_MS]: String(7 * dayMs),
+        [DELETE_RETENTION_MS]: String(7 * DAY_MS),
         // The names of deleted companies are removed within this time.
-        [MAX_COMPACTION_LAG_MS]: String(7 * dayMs),
+        [MAX_COMPACTION_LAG_MS]: String(7 * DAY_MS),
         ...written,
       });
     case 'deadLetter':

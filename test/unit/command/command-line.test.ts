@@ -13,7 +13,7 @@ import {
 } from '../../../src/command/command.js';
 import { parseCommandLine } from '../../../src/command/command-line.js';
 import { loadConfig, type ConfigError, type Flags } from '../../../src/config.js';
-import { settingFlags, settingSwitches } from '../../../src/settings.js';
+import { settingFlags, settingSwitches } from '../../../src/setting-flags.js';
 import { COMMANDS, COMMAND_NAMES } from '../../../src/command/commands.js';
 
 const operations = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operations.md'), 'utf8');
@@ -23,7 +23,7 @@ test.each(['toString', 'constructor', '__proto__'])('%s, which every object has,
 });
 
 test('what every object has is no flag of a command either', async () => {
-  expect(await parseCommandLine(['run', '--toString=x'])).toMatchObject({ own: {}, settings: { toString: 'x' } });
+  expect(await parseCommandLine(['run', '--toString=x'])).toMatchObject({ flags: {}, settings: { toString: 'x' } });
 });
 
 describe('explain', () => {
@@ -32,11 +32,11 @@ describe('explain', () => {
     expect(await words('a b', '--json', '--watch')).toEqual({
       ...{ kind: 'command', name: 'explain', argument: 'a b', settings: {} },
       command: await COMMANDS.explain(),
-      own: { json: true, watch: true },
+      flags: { json: true, watch: true },
     });
-    expect(await words('--', '--json')).toMatchObject({ argument: '--json', own: {} });
+    expect(await words('--', '--json')).toMatchObject({ argument: '--json', flags: {} });
     expect(await words('c', '--offline', './state', '--log-level=warn')).toMatchObject({
-      ...{ own: { offline: './state' }, settings: { 'log-level': 'warn' } },
+      ...{ flags: { offline: './state' }, settings: { 'log-level': 'warn' } },
     });
   });
 
@@ -57,7 +57,7 @@ describe('explain', () => {
 test('a switch with a value is refused by its command, and does not pass for one that is not there', async () => {
   const typed = await parseCommandLine(['companies', 'seed', '--file=ids', '--dry-run=true']);
   if (typed.kind !== 'command') throw new Error('it is not taken for a command');
-  expect(() => readFlags(typed.command.flags, typed.own)).toThrow('--dry-run takes no value');
+  expect(() => readFlags(typed.command.flags, typed.flags)).toThrow('--dry-run takes no value');
 });
 
 test('a setting that may stand without a value takes no word for one', async () => {

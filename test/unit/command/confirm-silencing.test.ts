@@ -27,9 +27,9 @@ test('as many companies as a person can look through are silenced without a ques
 
 test('more are silenced only if somebody says so', async () => {
   const refused = await asked(101, {}, false);
-  expect(refused.questions).toEqual(['Silence 101 companies permanently? There is no way back.']);
+  expect(refused.questions).toEqual(['Silence 101 companies permanently? You cannot undo it.']);
   expect(refused.decision).toBe('refused');
-  expect(refused.lines.join()).toContain(`${AGAIN} --dry-run, then run ${AGAIN} --yes`);
+  expect(refused.lines.join()).toContain(`run ${AGAIN} --dry-run. To send, run ${AGAIN} --yes`);
   expect(await asked(101, {}, true)).toMatchObject({ decision: 'send', lines: [] });
   expect(await asked(1e6, { yes: true }, null)).toEqual({ decision: 'send', lines: [], questions: [] });
 });

@@ -62,6 +62,6 @@ describe('holds that are listed a portion at a time', () => {
   });
 
   test('are not waited for without an end', async () => {
-    await expect(releaseAll(Infinity)).rejects.toThrow('release it again later');
+    await expect(releaseAll(Infinity)).rejects.toThrow('run the command again later');
   });
 });

@@ -1,5 +1,6 @@
 /** `dead-letters repair --all` over more dead letters than memory may hold. */
-import type { DeadLetterDesk, ReadLetters } from '../../../src/command/dead-letter-desk.js';
+import type { DeadLetterDesk } from '../../../src/command/dead-letter-desk.js';
+import type { ReadDeadLetters } from '../../../src/command/dead-letter-collector.js';
 import { portionsOf } from '../../../src/command/dead-letter-portions.js';
 import { repairAll } from '../../../src/command/dead-letter-repair-all.js';
 import type { Repairs } from '../../../src/command/dead-letter-repair.js';
@@ -29,7 +30,7 @@ function attemptsOf(letters: readonly DeadLetter[]): RepairAttempts {
 
 function portions(letters: readonly DeadLetter[], limits: { bytes: number; count: number }, bytesOfOne = 1): string[] {
   const sizes = new Map(letters.map((letter) => [idOf(letter), bytesOfOne]));
-  const read: ReadLetters = { letters, companies: new Map(), mismatched: new Set(), attempts: attemptsOf(letters) };
+  const read: ReadDeadLetters = { letters, companies: new Map(), mismatched: new Set(), attempts: attemptsOf(letters) };
   return portionsOf(read, sizes, limits).map((ids) => [...ids].map((id) => id.slice(2)).join(' '));
 }
 
@@ -52,7 +53,7 @@ class CountingDesk {
 
   constructor(private readonly stored: readonly DeadLetter[]) {}
 
-  letters(_sinceMs: number | null, wanted: (letter: DeadLetter) => DeadLetter | null): Promise<ReadLetters> {
+  letters(_sinceMs: number | null, wanted: (letter: DeadLetter) => DeadLetter | null): Promise<ReadDeadLetters> {
     const letters = this.stored.map(wanted).filter((letter) => letter !== null);
     this.mostHeld = Math.max(this.mostHeld, letters.filter(({ value }) => value !== null).length);
     const companies = new Map(this.stored.map((letter) => [idOf(letter), 'acme']));

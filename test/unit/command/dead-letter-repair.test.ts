@@ -1,5 +1,6 @@
 /** Whom the repair of a dead letter releases: a `repairs` header is the word of whoever sent the record. */
-import type { DeadLetterDesk, ReadLetters } from '../../../src/command/dead-letter-desk.js';
+import type { DeadLetterDesk } from '../../../src/command/dead-letter-desk.js';
+import type { ReadDeadLetters } from '../../../src/command/dead-letter-collector.js';
 import { RefusedError, repairOf, send, type Repairs } from '../../../src/command/dead-letter-repair.js';
 import { RepairAttempts } from '../../../src/command/repair-attempts.js';
 import type { RunningInstances } from '../../../src/command/running-instances.js';
@@ -9,7 +10,7 @@ import type { RecordToWrite } from '../../../src/lib/record.js';
 import { idOf, type DeadLetter } from '../../../src/publish/dead-letter.js';
 
 /** Letters as `5 victim undecodable` or `9 acme unknown-schema repairs 5`: offset, key, code, what it is to repair. */
-function lettersOf(...described: readonly string[]): ReadLetters {
+function lettersOf(...described: readonly string[]): ReadDeadLetters {
   const attempts = new RepairAttempts();
   const letters = described.map((line): DeadLetter => {
     const [offset = '', key = '', code = '', , ...targets] = line.split(' ');
@@ -33,7 +34,7 @@ const ABOUT_ACME: InputEvent = {
   payload: { kind: 'deleted' },
 };
 
-function repairs(read: ReadLetters, offset: number, force = false) {
+function repairs(read: ReadDeadLetters, offset: number, force = false) {
   const letter = read.letters.find((one) => one.offset === offset) as DeadLetter;
   const repair = repairOf(letter, ABOUT_ACME, RECORD, read, force);
   return { replaced: [...repair.replaced], others: Object.fromEntries(repair.others), repair };
@@ -81,6 +82,6 @@ test('each company that is released is printed, with the records', async () => {
   expect(sent.map(({ key }) => String(key))).toEqual(['acme', 'held']);
   expect(lines).toEqual([
     '0/9: sent, a repair for company acme, and in place of 0/5, 0/6',
-    '0/9: company held is released from 0/5, 0/6, which had its key',
+    '0/9: released company held from 0/5, 0/6, which had its key',
   ]);
 });

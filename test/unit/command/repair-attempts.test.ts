@@ -42,5 +42,5 @@ test('letters that name more records than memory holds are refused', () => {
   const headers = Array.from({ length: 10_000 }, () => repairs('1/5'));
   const add = () => all.add({ partition: 0, offset: 0, headers });
   for (let letters = 0; letters < MAX_TARGETS / headers.length; letters++) add();
-  expect(add).toThrow('give a later --since');
+  expect(add).toThrow('pass a later --since');
 });

@@ -10,13 +10,13 @@ import {
   type TriggerPolicy,
 } from '../../../testkit/reference-model.js';
 import { CompanyInStore } from './company-in-store.js';
+import { HOUR_MS } from '../../../src/lib/time-units.js';
 
 export type Draft = Omit<EventRecord, 'offset'> | Omit<PoisonRecord, 'offset'>;
 type EventDraft = Omit<EventRecord, 'offset'>;
 type ManifestPayload = Extract<ReferencePayload, { type: 'LinkSyncQueued' }>;
 type StatusPayload = Extract<ReferencePayload, { type: 'DatasetStatusChanged' }>;
 
-const HOUR_MS = 3_600_000;
 export const AFTER_THE_DATE = CONTEXT.allDatasetsFrom + HOUR_MS;
 export const BEFORE_THE_DATE = CONTEXT.allDatasetsFrom - HOUR_MS;
 

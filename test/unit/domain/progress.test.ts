@@ -3,8 +3,8 @@ import { CompanyRows } from '../../../src/domain/company-rows.js';
 import type { InputEvent, Payload } from '../../../src/domain/events.js';
 import type { PendingCompany } from '../../../src/domain/rows.js';
 import { hold, transition } from '../../../src/domain/transition.js';
+import { HOUR_MS } from '../../../src/lib/time-units.js';
 
-const HOUR_MS = 3_600_000;
 /** The hour of the first record; each later one is an hour after the one before. */
 const FIRST_HOUR = 470_000;
 

@@ -5,8 +5,8 @@ import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { PendingCompany } from '../../../src/domain/rows.js';
 import { dateProgress, isStalled, reportStall } from '../../../src/domain/stall.js';
 import { hold, transition } from '../../../src/domain/transition.js';
+import { HOUR_MS } from '../../../src/lib/time-units.js';
 
-const HOUR_MS = 3_600_000;
 const FIRST_HOUR = 470_000;
 const FIRST_RECORD_AT = FIRST_HOUR * HOUR_MS + 1;
 

@@ -75,7 +75,7 @@ test('a partition that has left is told no more, and neither is one that gives n
   instance.answer = () => Promise.reject(new Error('no leader'));
   await instance.pass(5 * MINUTE_MS);
   expect(await instance.told()).toEqual([]);
-  expect(instance.warnings).toEqual(['could not ask for the size of the changelog']);
+  expect(instance.warnings).toEqual(['could not get the size of the changelog']);
 });
 
 test('brokers that may not tell are named once, with the permission that is missing', async () => {

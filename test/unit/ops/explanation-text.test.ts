@@ -21,5 +21,5 @@ test('each list has 100 entries at most, and says how many more there are', () =
     [/^ {2}3\/\d+ +undecodable/gm, 'holds'],
   ] as const)
     expect({ list, entries: text.match(entry)?.length }).toEqual({ list, entries: 100 });
-  expect(text.match(/and 1 more: --json lists all/g)).toHaveLength(4);
+  expect(text.match(/and 1 more: pass --json to list all/g)).toHaveLength(4);
 });

@@ -11,7 +11,7 @@ import { FailureWatch } from '../../../src/ops/failure-watch.js';
 import { limitConnections, MAX_CONNECTIONS_PER_ADDRESS, MAX_UNANSWERED } from '../../../src/ops/http-limits.js';
 import { startHttpServer, type HttpServer } from '../../../src/ops/http-server.js';
 import { MEMBER_SCHEME, MemberProofs } from '../../../src/ops/member-proof.js';
-import { ProgressBoard } from '../../../src/ops/progress-board.js';
+import { PartitionFigures } from '../../../src/ops/partition-figures.js';
 import { MAX_WRONG_TOKENS, WRONG_TOKENS_WINDOW_MS } from '../../../src/ops/wrong-tokens.js';
 
 const PAGE = join(__dirname, '..', '..', '..', 'page');
@@ -30,7 +30,7 @@ async function serve(tokens: readonly string[], host = '127.0.0.1', allowedHosts
     starting: () => null,
     partitions: () => new Map(),
     inspection: () => null,
-    figures: new ProgressBoard(),
+    figures: new PartitionFigures(() => 0),
     failures: new FailureWatch(() => systemClock.now()),
     dependencies: new DependencyWatch({ clock: systemClock, logger: pino({ level: 'silent' }), ask: NOBODY }),
   };

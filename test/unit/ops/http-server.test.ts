@@ -12,7 +12,7 @@ import { FAILING_AFTER_MS, FailureWatch } from '../../../src/ops/failure-watch.j
 import { startHttpServer, type HttpServer, type Starting } from '../../../src/ops/http-server.js';
 import type { Inspection } from '../../../src/ops/inspection.js';
 import { openApiDocument } from '../../../src/ops/openapi.js';
-import { ProgressBoard } from '../../../src/ops/progress-board.js';
+import { PartitionFigures } from '../../../src/ops/partition-figures.js';
 import { MemberProofs } from '../../../src/ops/member-proof.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -54,7 +54,7 @@ beforeEach(async () => {
     starting: () => starting,
     partitions: () => statuses,
     inspection: () => inspection,
-    figures: new ProgressBoard(),
+    figures: new PartitionFigures(() => 0),
     failures,
     get dependencies() {
       return dependencies;

@@ -129,7 +129,7 @@ test.each([
   ['nothing', null],
 ])('%s is refused', async (_what, body) => {
   const other = await member(json(body));
-  await expect(client.explanation(other.address, 'acme')).rejects.toThrow('answers something else than asked for');
+  await expect(client.explanation(other.address, 'acme')).rejects.toThrow('does not answer in the expected format');
 });
 
 test('partitions and lists are checked too', async () => {
@@ -201,6 +201,6 @@ test('an answer that would exhaust the stack of those who pass it on is refused'
   const view = `{"partition":0,"state":"running","reason":null,"later":${'['.repeat(deep)}${']'.repeat(deep)}}`;
   const other = await member((_request, response) => response.end(`{"partitions":[${view}]}`));
   await expect(client.partitions(other.address)).rejects.toThrow(
-    `${other.address} gives no whole answer: its parts are too deep inside each other`,
+    `${other.address} gives no complete answer: its parts are too deep inside each other`,
   );
 });

@@ -2,8 +2,7 @@
 import pino from 'pino';
 import { REPEAT_AFTER_MS } from '../../../src/lib/repeated-lines.js';
 import { LoggingObserver } from '../../../src/ops/logging-observer.js';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from '../../../src/lib/time-units.js';
 
 /** An observer at a time that can be set, and the lines that it has logged. */
 function observed() {

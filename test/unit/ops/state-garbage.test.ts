@@ -10,8 +10,8 @@ import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js
 import { ManualClock } from '../../support/manual-clock.js';
 import { passTime } from '../../support/pass-time.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
+import { HOUR_MS } from '../../../src/lib/time-units.js';
 
-const HOUR_MS = 3_600_000;
 const RETENTION_MS = 24 * HOUR_MS;
 
 const folder = temporaryFolder();

@@ -21,7 +21,7 @@ async function told(options: Partial<SuccessorsOptions>): Promise<string[]> {
     clock: { now: () => 0, delay: () => never },
     logger: pino({}, { write }),
     ...options,
-  }).tell();
+  }).report();
   return lines;
 }
 
@@ -50,7 +50,7 @@ test('a standby that does not answer counts with what it told at its last join',
   });
   expect(lines).toEqual([
     'info partition 0: a standby on http://one is up to 1000 changelog records behind',
-    'warn partitions 1, 2: nobody else holds any state, the next owner restores up to 300000 changelog records',
+    'warn partitions 1, 2: no other instance holds their state, so the next owner restores up to 300000 changelog records',
   ]);
 });
 
@@ -66,5 +66,5 @@ test('a stop waits for no answer that does not come', async () => {
     holders: () => new Promise(() => undefined),
     clock: { now: () => 0, delay: () => Promise.resolve() },
   });
-  expect(lines).toEqual(['warn partitions 0, 1, 2: whether somebody else holds their state is not known']);
+  expect(lines).toEqual(['warn partitions 0, 1, 2: could not find out whether another instance holds their state']);
 });

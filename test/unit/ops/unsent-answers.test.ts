@@ -11,7 +11,7 @@ import { FailureWatch } from '../../../src/ops/failure-watch.js';
 import { startHttpServer, type HttpServer } from '../../../src/ops/http-server.js';
 import type { Inspection } from '../../../src/ops/inspection.js';
 import { MemberProofs } from '../../../src/ops/member-proof.js';
-import { ProgressBoard } from '../../../src/ops/progress-board.js';
+import { PartitionFigures } from '../../../src/ops/partition-figures.js';
 import { INSPECTION_UNSENT, OPEN_UNSENT, UnsentAnswers } from '../../../src/ops/unsent-answers.js';
 
 const NOBODY = { brokers: () => Promise.resolve(), 'schema-registry': () => Promise.resolve() };
@@ -36,7 +36,7 @@ beforeEach(async () => {
   const inspection = { deployment: { listHere, listEverywhere: listHere } } as unknown as Inspection;
   const view = {
     ...{ starting: () => null, partitions: () => new Map(), inspection: () => inspection },
-    ...{ figures: new ProgressBoard(), failures: new FailureWatch(() => 0) },
+    ...{ figures: new PartitionFigures(() => 0), failures: new FailureWatch(() => 0) },
     dependencies: new DependencyWatch({ clock: systemClock, logger: pino({ level: 'silent' }), ask: NOBODY }),
   };
   const proofs = new MemberProofs([], systemClock);

@@ -8,7 +8,8 @@ import { decodeFollowedEpoch, FOLLOWED_EPOCH_KEY } from '../../../src/store/part
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import type { PositionRow } from '../../../src/store/row-codec.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
-import { DAY_MS, HOUR_MS, PARTITION, positionIn, RETENTION_MS, SimulatedPartition } from './simulated-partition.js';
+import { PARTITION, positionIn, RETENTION_MS, SimulatedPartition } from './simulated-partition.js';
+import { DAY_MS, HOUR_MS } from '../../../src/lib/time-units.js';
 
 const folder = temporaryFolder();
 const live = () => join(folder(), 'live');

@@ -1,7 +1,8 @@
 /** How often a partition that is blocked makes sure of it by a write, and how soon it notices what an operator has done. */
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
-import { DAY_MS, PARTITION, SimulatedPartition } from './simulated-partition.js';
+import { PARTITION, SimulatedPartition } from './simulated-partition.js';
+import { DAY_MS, HOUR_MS } from '../../../src/lib/time-units.js';
 
 const folder = temporaryFolder();
 let simulated: SimulatedPartition;
@@ -34,7 +35,7 @@ test('a day of it is proved by some hundred writes', async () => {
 });
 
 test('an operator is told when the next attempt comes', async () => {
-  await simulated.pass(3_600_000);
+  await simulated.pass(HOUR_MS);
   await simulated.run(() => task.status.state === 'blocked');
   const next = /tries again at (\S+), and within 10 s once/.exec(task.status.reason ?? '')?.[1] ?? '';
   const waitMs = Date.parse(next) - simulated.now;
@@ -62,7 +63,7 @@ test('an input that is created again is looked at within seconds', async () => {
 });
 
 test('a clock that is set back puts the next attempt off by ten minutes at most', async () => {
-  await simulated.pass(3_600_000);
+  await simulated.pass(HOUR_MS);
   await simulated.run(() => task.status.state === 'blocked');
   simulated.now -= DAY_MS;
   const { proofs, now } = simulated;

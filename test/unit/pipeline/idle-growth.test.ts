@@ -12,7 +12,8 @@ import { writeCompanyRow } from '../../../src/store/row-codec.js';
 import { companyKey } from '../../../src/store/row-keys.js';
 import { heapInUse } from '../../support/heap.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
-import { DAY_MS, HOUR_MS, PARTITION, SimulatedPartition } from './simulated-partition.js';
+import { PARTITION, SimulatedPartition } from './simulated-partition.js';
+import { DAY_MS, HOUR_MS } from '../../../src/lib/time-units.js';
 
 /** A reaction on a promise takes more than 500 bytes. */
 const MAX_BYTES_A_TURN = 200;

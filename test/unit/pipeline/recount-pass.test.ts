@@ -39,8 +39,8 @@ import {
 import { companyKey, datasetKey, infoKey, POSITION_KEY } from '../../../src/store/row-keys.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { TOPICS } from './topics.js';
+import { HOUR_MS } from '../../../src/lib/time-units.js';
 
-const HOUR_MS = 3_600_000;
 const ALL_DATASETS_FROM = 1_000 * HOUR_MS;
 /** The input is committed up to here. */
 const POSITION = 100;

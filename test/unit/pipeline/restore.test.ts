@@ -7,9 +7,9 @@ import type { LogBatch, LogIdentity } from '../../../src/pipeline/ports.js';
 import { restore } from '../../../src/pipeline/restore.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { TOPICS } from './topics.js';
+import { HOUR_MS } from '../../../src/lib/time-units.js';
 
 const END = 10;
-const HOUR_MS = 3_600_000;
 const RETENTION_MS = 24 * HOUR_MS;
 const LOG = { end: END, topicId: 'id', leaderEpoch: 3 };
 

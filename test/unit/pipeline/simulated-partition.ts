@@ -28,10 +28,9 @@ import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+import { DAY_MS, HOUR_MS } from '../../../src/lib/time-units.js';
 
 export const PARTITION = 3;
-export const HOUR_MS = 3_600_000;
-export const DAY_MS = 24 * HOUR_MS;
 /** Of the changelog's tombstones. */
 export const RETENTION_MS = 7 * DAY_MS;
 

@@ -20,8 +20,8 @@ import { companyKey } from '../../../src/store/row-keys.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+import { HOUR_MS } from '../../../src/lib/time-units.js';
 
-const HOUR_MS = 3_600_000;
 const STALLED_AFTER_MS = 10 * HOUR_MS;
 /** 2024: what is before 2015 is no date. */
 const EPOCH_HOUR = 473_352;

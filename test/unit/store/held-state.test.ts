@@ -5,10 +5,11 @@ import { readHeldState, StateDirOfOtherError } from '../../../src/store/held-sta
 import { openPartitionStore } from '../../../src/store/open-partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
-import { changes, HOUR_MS, identity, NO_LOG_ID, positionRow } from './partition-fixture.js';
+import { changes, identity, NO_LOG_ID, positionRow } from './partition-fixture.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { systemClock } from '../../../testkit/system-clock.js';
 import { temporaryFolder } from './temporary-folder.js';
+import { HOUR_MS } from '../../../src/lib/time-units.js';
 
 const folder = temporaryFolder();
 const { clusterId, applicationId, topic } = identity;

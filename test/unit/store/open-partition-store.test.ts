@@ -8,17 +8,9 @@ import { encodeChangelogPosition } from '../../../src/store/partition-meta.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { UnknownRowVersionError } from '../../../src/store/row-version.js';
-import {
-  changes,
-  HOUR_MS,
-  identity,
-  open,
-  PARTITION,
-  positionRecord,
-  positionRow,
-  rowsOf,
-} from './partition-fixture.js';
+import { changes, identity, open, PARTITION, positionRecord, positionRow, rowsOf } from './partition-fixture.js';
 import { temporaryFolder } from './temporary-folder.js';
+import { HOUR_MS } from '../../../src/lib/time-units.js';
 
 const folder = temporaryFolder();
 const directory = () => new RocksStateDirectory(folder(), { now: () => 0 });

@@ -8,10 +8,10 @@ import { POSITION_KEY } from '../../../src/store/row-keys.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { UndoWriter } from '../../../src/store/partition-meta.js';
 import type { EncodedChanges } from '../../../src/store/state-changes.js';
+import { HOUR_MS } from '../../../src/lib/time-units.js';
 
 export const PARTITION = 3;
 export const identity = { clusterId: 'c', applicationId: 'company-sync', topic: 'sync-events', partition: PARTITION };
-export const HOUR_MS = 3_600_000;
 /** Of brokers without topic ids and leader epochs. */
 export const NO_LOG_ID = { topicId: null, leaderEpoch: -1 } as const;
 

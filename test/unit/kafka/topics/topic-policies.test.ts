@@ -1,6 +1,7 @@
 import type { TopicDescription } from '../../../../src/kafka/topics/topic-admin.js';
 import { policyFaults, policyWarnings, type FoundTopics } from '../../../../src/kafka/topics/topic-policies.js';
 import { planOf, TOPIC_ROLES, type TopicRole } from '../../../../src/kafka/topics/topic-plan.js';
+import { DAY_MS } from '../../../../src/lib/time-units.js';
 
 const names = {
   syncEvents: 'events',
@@ -10,7 +11,6 @@ const names = {
   clientSettings: 'settings',
   companySyncStalled: 'stalled',
 };
-const DAY_MS = 86_400_000;
 
 /** The topics as `topics create` makes them on three brokers, but for what `change` says of each. */
 function found(change: Partial<Record<TopicRole, Partial<Omit<TopicDescription, 'settings'>> & Settings>> = {}) {

@@ -1,5 +1,5 @@
 /** What reading dead letters may keep in memory. */
-import { LettersBeingRead } from '../../../src/command/dead-letter-desk.js';
+import { DeadLetterCollector } from '../../../src/command/dead-letter-collector.js';
 import { NO_HEADERS } from '../../../src/lib/record.js';
 import { deadLetterOf, withoutBytes, type DeadLetter } from '../../../src/publish/dead-letter.js';
 
@@ -10,8 +10,8 @@ function deadLetter(offset: number, key: string, value: string, message = '') {
   return { ...record, ...deadLetterOf(record, { code: 'undecodable', message }, INPUT) };
 }
 
-function reading(wanted: (letter: DeadLetter) => DeadLetter | null): LettersBeingRead {
-  return new LettersBeingRead(INPUT.topic, wanted, 1_000);
+function reading(wanted: (letter: DeadLetter) => DeadLetter | null): DeadLetterCollector {
+  return new DeadLetterCollector(INPUT.topic, wanted, 1_000);
 }
 
 test.each<[string, (letter: DeadLetter) => DeadLetter | null, Parameters<typeof deadLetter>]>([
@@ -22,12 +22,12 @@ test.each<[string, (letter: DeadLetter) => DeadLetter | null, Parameters<typeof 
   const read = reading(wanted);
   read.take([deadLetter(1, ...long)]);
   expect(() => read.take([deadLetter(2, ...long)])).toThrow(
-    'the dead letters take more than 1000 bytes to keep: give a later --since',
+    'the dead letters take more than 1000 bytes to keep: pass a later --since',
   );
 });
 
 test('a value that is not kept plays no part', () => {
   const read = reading(withoutBytes);
   for (let offset = 0; offset < 10; offset++) read.take([deadLetter(offset, 'k', 'v'.repeat(600))]);
-  expect(read.end().letters).toHaveLength(10);
+  expect(read.result().letters).toHaveLength(10);
 });

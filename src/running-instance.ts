@@ -1,0 +1,253 @@
+/** What an instance creates once it knows its surroundings, and how it then takes part in the group. */
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Config } from './config.js';
+import { createMembership } from './group-member.js';
+import type { ClusterView } from './kafka/connection/cluster-view.js';
+import { kafkaConfigOf } from './kafka/connection/kafka-config.js';
+import type { KafkaGroupMembership } from './kafka/group/group-membership.js';
+import { GroupOwners } from './kafka/group/group-owners.js';
+import { existingOf } from './kafka/group/member-messages.js';
+import type { RememberedMember } from './kafka/group/remembered-member.js';
+import type { KafkaLogs } from './kafka/reading/kafka-logs.js';
+import type { LargeBatches } from './kafka/reading/large-batches.js';
+import { inputHasGrown } from './kafka/topics/input-growth.js';
+import type { Clock } from './lib/clock.js';
+import type { FailureWatch } from './ops/failure-watch.js';
+import { createInspection, type Inspection } from './ops/inspection.js';
+import { InstanceMetrics } from './ops/instance-metrics.js';
+import type { MemberProofs } from './ops/member-proof.js';
+import { memoryBudget, type MemoryBudget } from './ops/memory-budget.js';
+import { MetricsObserver } from './ops/metrics-observer.js';
+import { OldestUncommitted } from './ops/oldest-uncommitted.js';
+import type { PartitionFigures } from './ops/partition-figures.js';
+import { StateGarbage } from './ops/state-garbage.js';
+import { StateMetricsObserver } from './ops/state-metrics-observer.js';
+import { createLogs, createPipelineContext, type OnClose } from './pipeline-context.js';
+import type { PipelineContext } from './pipeline/context.js';
+import { HeldPositions } from './pipeline/held-positions.js';
+import type { PipelineObserver } from './pipeline/observer.js';
+import { PartitionSet } from './pipeline/partition-set.js';
+import { StandbySet } from './pipeline/standby-set.js';
+import type { Startup, Surroundings } from './startup.js';
+import { OPEN_DEADLINE_MS, type CallDeadline } from './store/call-deadline.js';
+import { ExclusiveStateDirectory } from './store/exclusive-state-directory.js';
+import { RocksStateDirectory } from './store/rocks-state-directory.js';
+import { stateSize } from './store/state-size.js';
+import { TimedStateDirectory } from './store/timed-state-directory.js';
+
+export interface RunningInstanceOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly cluster: ClusterView;
+  readonly largeBatches: LargeBatches;
+  readonly startup: Pick<Startup, 'mustFitGroup'>;
+  readonly surroundings: Surroundings;
+  readonly remembered: RememberedMember;
+  readonly metrics: Registry;
+  readonly failures: FailureWatch;
+  readonly figures: PartitionFigures;
+  readonly proofs: MemberProofs;
+  /** Notified in addition to logs and metrics. */
+  readonly observers: readonly Partial<PipelineObserver>[];
+  /** Limits slow calls to STATE_DIR that nothing else waits for. */
+  readonly chores: CallDeadline;
+  /** Whether the standby of a partition cannot read its changelog. */
+  readonly isCutOff: (partition: number) => boolean;
+  /** Where the other instances reach this one; null while that is unknown. */
+  readonly httpAddress: () => string | null;
+  readonly onClose: OnClose;
+  /** The instance cannot continue: the process must end loudly. */
+  readonly onCrash: (error: Error) => void;
+  /** Aborts when the instance stops. */
+  readonly signal: AbortSignal;
+}
+
+export class RunningInstance {
+  readonly partitions: PartitionSet;
+  readonly standbys: StandbySet;
+  readonly inspection: Inspection;
+  readonly state: TimedStateDirectory;
+  readonly #options: RunningInstanceOptions;
+  readonly #topic: string;
+  readonly #held: HeldPositions;
+  readonly #membership: KafkaGroupMembership;
+  /** Reads for metrics and inspection, so that these slow no partition. */
+  readonly #logs: KafkaLogs;
+  readonly #folders: ExclusiveStateDirectory;
+  readonly #metricsObserver: MetricsObserver;
+  readonly #oldestUncommitted: OldestUncommitted;
+  readonly #context: PipelineContext;
+  readonly #garbage: StateGarbage;
+  readonly #metrics: InstanceMetrics;
+
+  /** Creates everything and starts nothing: see `join`. */
+  constructor(options: RunningInstanceOptions) {
+    const { config, clock, metrics, surroundings } = options;
+    this.#options = options;
+    this.#topic = config.topics.syncEvents;
+    this.#held = new HeldPositions(surroundings.held);
+    this.#membership = this.#createMembership();
+    this.#logs = createLogs(options, options.onClose);
+    const memory = memoryBudget(options.logger);
+    this.#folders = this.#createFolders(memory);
+    this.state = new TimedStateDirectory(this.#folders, clock);
+    this.#metricsObserver = new MetricsObserver(
+      metrics,
+      () => performance.now(),
+      () => clock.now(),
+    );
+    this.#oldestUncommitted = new OldestUncommitted({
+      registry: metrics,
+      clock,
+      logs: this.#logs,
+      topic: this.#topic,
+    });
+    this.#context = this.#createContext(memory);
+    this.partitions = new PartitionSet(this.#context);
+    this.standbys = new StandbySet(this.#context);
+    this.#garbage = this.#createGarbage();
+    this.inspection = this.#createInspection();
+    this.#metrics = this.#createMetrics();
+  }
+
+  /**
+   * Joins the group, then runs what the group assigns.
+   * @param onAssigned called at each assignment, before its partitions start
+   */
+  async join(onAssigned: () => void): Promise<void> {
+    const { cluster, clock, logger, signal, onCrash, startup, surroundings } = this.#options;
+    void this.#metrics.run(signal);
+    const input = { leaders: cluster.leaders, clock, topic: this.#topic, partitions: this.#inputPartitions };
+    void inputHasGrown(input, signal).then((error) => error !== null && onCrash(error), onCrash);
+    const membership = this.#membership;
+    // The leader gives nothing to a member whose settings differ, and only that member can end itself.
+    const onMisfit = (error: Error) => (signal.aborted ? undefined : onCrash(error));
+    await membership.start((...assignment) => {
+      const [assigned = [], standby = []] = assignment.map((some) => existingOf(some, this.#inputPartitions));
+      logger.info({ partitions: assigned, standbys: standby, memberId: membership.memberId }, 'partitions assigned');
+      onAssigned();
+      if (assigned.length + standby.length === 0)
+        void startup.mustFitGroup(surroundings.decidingSettings, membership.memberId).catch(onMisfit);
+      this.#metrics.rebalanced(assigned, standby);
+      // In this order, a standby that is to run closes its store before the take-over opens it.
+      this.standbys.assign(standby);
+      this.partitions.assign(assigned);
+      this.#garbage.start();
+    });
+  }
+
+  get #inputPartitions(): number {
+    return this.#options.surroundings.topics.partitions.syncEvents;
+  }
+
+  #createMembership(): KafkaGroupMembership {
+    const { surroundings, onClose } = this.#options;
+    const membership = createMembership({
+      ...this.#options,
+      decidingSettings: surroundings.decidingSettings,
+      held: this.#held,
+      partitions: this.#inputPartitions,
+      running: () => [...this.partitions.statuses().keys()],
+    });
+    onClose('group membership', () => membership.stop());
+    return membership;
+  }
+
+  /** The group may assign every partition to this instance, to run or as a standby. Each then has a store. */
+  #createFolders(memory: MemoryBudget): ExclusiveStateDirectory {
+    const { config, clock } = this.#options;
+    const storeBytes = Math.floor(memory.storesBytes / this.#inputPartitions);
+    return new ExclusiveStateDirectory(new RocksStateDirectory(config.stateDir, clock, storeBytes));
+  }
+
+  #createContext(memory: MemoryBudget): PipelineContext {
+    const { metrics, isCutOff, figures, observers, surroundings } = this.#options;
+    return createPipelineContext({
+      ...this.#options,
+      observers: [
+        this.#metricsObserver,
+        this.#oldestUncommitted,
+        new StateMetricsObserver(metrics, isCutOff),
+        figures,
+        ...observers,
+      ],
+      topics: surroundings.topics,
+      registry: surroundings.registry,
+      decidingSettings: surroundings.decidingSettings,
+      membership: this.#membership,
+      held: this.#held,
+      size: () => this.partitions.size,
+      state: this.state,
+      memory,
+    });
+  }
+
+  #createGarbage(): StateGarbage {
+    const { config, clock, chores, onClose } = this.#options;
+    const garbage = new StateGarbage({
+      stateDir: config.stateDir,
+      retentionMs: config.stateRetentionMs,
+      volume: chores,
+      state: this.#folders,
+      isUsed: (partition) =>
+        this.partitions.statuses().has(partition) || this.standbys.partitions().includes(partition),
+      held: this.#held,
+      clock,
+      observer: this.#context.observer,
+    });
+    onClose('state sweep', () => garbage.close());
+    return garbage;
+  }
+
+  #createInspection(): Inspection {
+    const { config, logger, clock, cluster, proofs, figures, failures, httpAddress, onClose } = this.#options;
+    const { schema, source } = this.#options.surroundings.registry;
+    const owners = new GroupOwners({
+      kafka: kafkaConfigOf(config, logger),
+      cluster,
+      groupId: config.applicationId,
+      topic: this.#topic,
+      clock,
+    });
+    onClose('group owners', () => owners.close());
+    return createInspection({
+      context: this.#context,
+      local: this.partitions,
+      partitions: this.#inputPartitions,
+      owners,
+      logs: this.#logs,
+      schema,
+      schemas: source,
+      proofs,
+      figures,
+      failures,
+      address: httpAddress,
+      memberId: () => this.#membership.memberId,
+      logger,
+    });
+  }
+
+  #createMetrics(): InstanceMetrics {
+    const { config, metrics, clock, logger, figures, chores, surroundings } = this.#options;
+    const { changelog } = this.#context.topics;
+    return new InstanceMetrics({
+      registry: metrics,
+      clock,
+      logger,
+      logs: this.#context.inputLogs,
+      topic: this.#topic,
+      inputPartitions: this.#inputPartitions,
+      local: this.partitions,
+      deadLetterRetentionMs: surroundings.topics.deadLetterRetentionMs,
+      stateSize: () => chores.within(OPEN_DEADLINE_MS, 'measuring STATE_DIR', () => stateSize(config.stateDir)),
+      changelogBytes: (partition) => this.#logs.bytesOf({ topic: changelog, partition }),
+      onLag: (partition, records) => {
+        this.#metricsObserver.lag(partition, records);
+        figures.lag(partition, records);
+      },
+      oldestUncommitted: this.#oldestUncommitted,
+    });
+  }
+}
