@@ -88,8 +88,9 @@ export function readFlags<F extends CommandFlags>(flags: F, typed: Flags): Value
 
 export function flagSwitch(meaning: string): Flag<boolean> {
   return {
-    ...{ meaning, value: null },
-    // Taken for the switch itself or for its absence, `--dry-run=true` or `--yes=no` would do what nobody meant.
+    meaning,
+    value: null,
+    // If a value were ignored, `--dry-run=true` or `--yes=no` would do the opposite of what was meant.
     read(typed, flag, faults) {
       if (typeof typed === 'string') faults.push(`${flag} takes no value: give ${flag} alone, or leave it out`);
       return typed === true;

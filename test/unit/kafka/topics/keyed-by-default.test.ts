@@ -9,29 +9,29 @@ type Partitioner = (key: Buffer, partitions: number) => number;
 
 /** A topic in memory. */
 class Topic {
-  private readonly partitions: LogRecord[][];
+  readonly #partitions: LogRecord[][];
 
   constructor(count: number) {
-    this.partitions = Array.from({ length: count }, () => []);
+    this.#partitions = Array.from({ length: count }, () => []);
   }
 
   write(key: string, partitioner: Partitioner, value = 'from the platform'): void {
     const bytes = Buffer.from(key);
-    const log = this.partitions[partitioner(bytes, this.partitions.length)] ?? [];
+    const log = this.#partitions[partitioner(bytes, this.#partitions.length)] ?? [];
     log.push({ offset: log.length, timestamp: 0, key: bytes, value: Buffer.from(value), headers: [] });
   }
 
   judged(isWitness: (record: LogRecord) => boolean = () => true) {
-    return misplacedByDefault(this, 'topic', this.partitions.length, isWitness);
+    return misplacedByDefault(this, 'topic', this.#partitions.length, isWitness);
   }
 
   bounds({ partition }: TopicPartition) {
-    const end = this.partitions[partition]?.length ?? 0;
+    const end = this.#partitions[partition]?.length ?? 0;
     return Promise.resolve({ start: 0, end, highWatermark: end, ...SEEN_BY_MOST });
   }
 
   reader({ partition }: TopicPartition, from: number): LogReader {
-    const records = this.partitions[partition]?.slice(from) ?? [];
+    const records = this.#partitions[partition]?.slice(from) ?? [];
     return {
       next: () =>
         Promise.resolve({
