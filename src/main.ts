@@ -2,16 +2,13 @@
 /**
  * The command `company-sync`: the only place that reads the process's arguments and environment.
  *
- * The first line and deploy/Dockerfile set how Node starts, because these flags have no effect later. `bench/catch-up.ts`
- * measures with them. One thread decides, whatever the number of cores. So two threads read and write the stores, and one
- * helps to collect garbage; four each, as by default, would take turns with it on a small machine. New objects get 64 MiB
- * instead of 16: so fewer collections copy a batch in progress. V8 collects the heap when it has grown by 80 %, not only
- * when it has grown fourfold.
- *
- * * One thread makes all decisions, however many cores there are. So two threads (not four) serve the stores, and one
- * (not four) helps to collect garbage. On a small machine, more threads would compete with the deciding thread.
- * * New objects get 32 MiB instead of 16. A batch in progress survives fewer collections, and each one copies it.
- * * A full collection starts when the heap has grown by half, not only when it has grown to four times its size.
+ * The first line and deploy/Dockerfile set how Node starts, because these flags have no effect later.
+ * `bench/catch-up.ts`
+ * measures with them. One thread makes all decisions, however many cores there are. So two threads (not four) serve the
+ * stores, and one (not four) helps to collect garbage. On a small machine, more threads would compete with the deciding
+ * thread. New objects get 64 MiB instead of 16: a batch in progress then survives fewer collections, and each one
+ * copies
+ * it. A full collection starts when the heap has grown by 80 %, not only when it has grown to four times its size.
  *
  * The MALLOC_ variables make glibc return freed memory. Without them, malloc keeps an arena for each thread. After a
  * Buffer of some MiB is freed, malloc also takes Buffers of that size from the heap, among small pieces that are never
@@ -21,6 +18,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseCommandLine, type CommandLine } from './command/command-line.js';
 import { mustNotWriteAsShadow, UsageError } from './command/command.js';
+import type { CommandName } from './command/commands.js';
 import { ConfigError, loadConfig, type Config } from './config.js';
 import { secretsIn } from './security-settings.js';
 import { printLine, printText, printToStandardError, type Print } from './command/print.js';
@@ -47,7 +45,7 @@ async function main(argv: readonly string[]): Promise<number> {
       printLine(version());
       return 0;
     case 'faults':
-      return refuse(line.faults);
+      return refuse(line.faults, null);
     case 'command':
       return perform(line);
   }
@@ -58,7 +56,7 @@ async function perform({ name, command, argument, flags, settings }: TypedComman
   try {
     config = loadConfig(process.env, settings, (path) => readFileSync(path, 'utf8'));
   } catch (error) {
-    if (error instanceof ConfigError) return refuse(error.faults);
+    if (error instanceof ConfigError) return refuse(error.faults, name);
     throw error;
   }
   // Only the processor logs. Other commands print what they did, or the one error that stopped them.
@@ -71,16 +69,17 @@ async function perform({ name, command, argument, flags, settings }: TypedComman
     mustNotWriteAsShadow(name, command, config);
     return await command.run(context, flags, argument);
   } catch (error) {
-    if (error instanceof UsageError) return refuse(error.faults);
+    if (error instanceof UsageError) return refuse(error.faults, name);
     for (const fault of faultsOf(error)) printToStandardError(`company-sync ${name}: ${hide(fault)}`);
     return error instanceof StateDirInUseError ? 2 : 1;
   }
 }
 
-function refuse(faults: readonly string[]): number {
+function refuse(faults: readonly string[], command: CommandName | null): number {
   printToStandardError('company-sync cannot start:');
   for (const fault of faults) printToStandardError(`  - ${fault}`);
-  printToStandardError('Run company-sync --help to see every setting.');
+  const help = command === null ? 'company-sync --help' : `company-sync ${command} -h`;
+  printToStandardError(`Run ${help} to see every flag and setting.`);
   return 2;
 }
 

@@ -41,7 +41,7 @@ function sharedIds({ applicationId, topics }: Pick<Config, 'applicationId' | 'to
   const conflict =
     `application ${applicationId} with input ${topics.syncEvents} and application ${other.applicationId} with input ` +
     `${other.input} have the same transactional ids, ${ids}`;
-  const remedy = 'choose an APPLICATION_ID for the newer of the two that gives other transactional ids';
+  const remedy = 'give the newer of the two another APPLICATION_ID, one that leads to other transactional ids';
   return other.inUse === true
     ? { kind: 'refused', message: `${conflict}: they would fence each other permanently. To start, ${remedy}` }
     : {

@@ -12,7 +12,8 @@ export class MalformedValueError extends Error {
 }
 
 /**
- * The array items, map items and record fields that a value may have for each of its bytes. An item or field takes at
+ * The most array items, map items and record fields that a value may have, for each byte of the value. An item or field
+ * takes at
  * least one byte, unless it is null or a record without fields. A record in a record counts as an item and for its
  * fields.
  */
@@ -50,7 +51,8 @@ export class CheckedTap {
   /**
    * Starts reading the value in `bytes` from `start` to the end.
    *
-   * @param expected the bytes of a text that the value probably contains, and that text: then no second string is made
+   * @param expected the bytes of a text that the value probably contains. `expectedText` is that text, and is returned
+   * instead of a new string
    */
   start(bytes: Buffer, start: number, expected: Buffer = NO_BYTES, expectedText = ''): void {
     this.#buf = bytes;

@@ -128,7 +128,7 @@ function noSuchCommand(words: readonly string[], shows: boolean): string {
 function overview(commands: readonly Command[]): string {
   const width = Math.max(...COMMAND_NAMES.map((name) => name.length));
   const lines = commands.map(({ summary }, i) => `  ${(COMMAND_NAMES[i] ?? '').padEnd(width)}  ${summary}`);
-  return `Announces each company once, when its first sync is really over.
+  return `Announces each company once, when its first sync is finished.
 
 Usage: company-sync <command> [--<setting> <value> ...]
 

@@ -81,9 +81,17 @@ export function command<const F extends CommandFlags>(described: CommandWithFlag
 
 export function readFlags<F extends CommandFlags>(flags: F, typed: Flags): ValuesOf<F> {
   const faults: string[] = [];
-  const values = Object.entries(flags).map(([name, flag]) => [name, flag.read(typed[name], `--${name}`, faults)]);
+  const values = Object.entries(flags).map(([name, flag]) => [
+    name,
+    flag.read(flag.value === null ? typed[name] : valueOf(typed[name]), `--${name}`, faults),
+  ]);
   if (faults.length > 0) throw new UsageError(faults);
   return Object.fromEntries(values) as ValuesOf<F>;
+}
+
+/** In `--offline --json`, `--json` is the next flag and not the value of the first. */
+function valueOf(typed: Typed): Typed {
+  return typeof typed === 'string' && typed.startsWith('--') ? true : typed;
 }
 
 export function flagSwitch(meaning: string): Flag<boolean> {
@@ -131,6 +139,13 @@ export function countFlag(max: number, meaning: string): Flag<number | null> {
   });
 }
 
+/** The number of an input partition. Null if it is not typed. */
+export function partitionFlag(meaning: string): Flag<number | null> {
+  return parsedFlag('<number>', 'the number of an input partition, from 0 on', meaning, (text) =>
+    /^\d{1,9}$/.test(text) ? Number(text) : undefined,
+  );
+}
+
 /** One of `words`. Null if it is not typed. */
 export function wordFlag<W extends string>(value: string, words: readonly W[], meaning: string): Flag<W | null> {
   return parsedFlag(value, `one of ${words.join(', ')}`, meaning, (text) => words.find((word) => word === text));
@@ -157,7 +172,8 @@ function parsedFlag<T>(
       if (typed === undefined) return null;
       const parsed = typed === true ? undefined : parse(typed);
       if (parsed !== undefined) return parsed;
-      faults.push(`${flag} is ${JSON.stringify(typed)}: expected ${expected}`);
+      const what = typed === true ? 'needs a value' : `is ${JSON.stringify(typed)}`;
+      faults.push(`${flag} ${what}: expected ${expected}`);
       return null;
     },
   };

@@ -11,7 +11,7 @@ import { commandLogs } from './command-logs.js';
 import { consentTyped } from './consent.js';
 import { printJson, printToStandardError, type Print } from './print.js';
 import { progressTo } from './progress.js';
-import { command, flagSwitch, textFlag, UsageError, wordFlag, type CommandContext } from './command.js';
+import { command, flagSwitch, partitionFlag, UsageError, wordFlag, type CommandContext } from './command.js';
 
 interface Work {
   readonly applicationId: string;
@@ -21,12 +21,10 @@ interface Work {
   readonly print: Print;
 }
 
-const partition = (meaning: string) => textFlag('<number>', 'a partition of the input', meaning);
-
 export const showCommand = command({
   summary: 'print the positions of each input partition (state, group and input), and whether it can run',
   flags: {
-    partition: partition('show only this partition'),
+    partition: partitionFlag('show only this partition'),
     json: flagSwitch('print the positions as JSON'),
   },
   lesson: `The position of the state is the first input offset that it has not read. The group's committed offset must be equal to
@@ -43,7 +41,7 @@ offset. The command changes nothing. You can run it while instances run.
 export const setCommand = command({
   summary: "set the group's offset of blocked partitions, while nothing runs",
   flags: {
-    partition: partition('set only this partition (default: all)'),
+    partition: partitionFlag('set only this partition (default: all)'),
     to: wordFlag(
       `<${TARGETS.join('|')}>`,
       TARGETS,
@@ -95,7 +93,7 @@ async function withWork(
 
 async function show(
   { applicationId, sources, inputPartitions, group, print }: Work,
-  partition: string | null,
+  partition: number | null,
   json: boolean,
 ): Promise<number> {
   const members = await group.members();
@@ -114,7 +112,7 @@ async function show(
 
 async function set(
   { applicationId, sources, inputPartitions, group, print }: Work,
-  partition: string | null,
+  partition: number | null,
   target: Target | null,
   yes: boolean,
 ): Promise<number> {
@@ -169,11 +167,8 @@ function progressOf(changelog: string): (records: number) => void {
   };
 }
 
-function partitionsWanted(text: string | null, count: number): number[] {
-  if (text === null) return Array.from({ length: count }, (_, partition) => partition);
-  const partition = Number(text);
-  if (/^\d+$/.test(text) && partition < count) return [partition];
-  throw new UsageError([
-    `--partition is ${JSON.stringify(text)}: expected a partition of the input, 0 to ${count - 1}`,
-  ]);
+function partitionsWanted(wanted: number | null, count: number): number[] {
+  if (wanted === null) return Array.from({ length: count }, (_, partition) => partition);
+  if (wanted < count) return [wanted];
+  throw new UsageError([`--partition is ${wanted}: expected a partition of the input, 0 to ${count - 1}`]);
 }

@@ -15,7 +15,10 @@ const TRANSACTION_TIMEOUT_MS = 900_000;
 export const repartitionCommand = command({
   summary: 'move the state to more input partitions, while nothing runs',
   flags: {
-    partitions: countFlag(10_000, 'number of partitions that the input shall have (default: as many as it has now)'),
+    partitions: countFlag(
+      10_000,
+      'new number of partitions of the input (default: the present number, if the input has already grown)',
+    ),
   },
   lesson: `Stop all producers of the input, let the processor consume everything, and stop all instances. Then run this command.
 It also adds the partitions to the input and to the changelog. Then start everything again. You can keep the state folders

@@ -2,9 +2,9 @@
  * The registry's denials: for each schema id, since when it was denied, and whether it counts as unknown.
  *
  * A record with an unknown id becomes a dead letter permanently, so one denial is not enough. A registry that restarts,
- * lags behind or was restored from a backup denies ids too. An id is unknown if the registry denied it on every try
- * over 10 s and in between answered for an id that is known to exist. This result holds for a minute; then the id is
- * asked for again.
+ * lags behind or was restored from a backup denies ids too. An id counts as unknown under two conditions. For 10 s, the
+ * registry denied the id on every try. Meanwhile, it answered for another id that is known to exist. This result holds
+ * for a minute. Then the registry is asked for the id again.
  */
 
 /** Milliseconds from the first denial of an id to the denial that makes it unknown. */

@@ -24,7 +24,7 @@ export function clientMayChoose(timestamp: TimestampMs, allDatasetsFrom: Timesta
 /**
  * The policy in force for one record.
  *
- * @param timestamp the record's Kafka timestamp. Wall-clock time plays no part, so a replay decides the same. A
+ * @param timestamp the record's Kafka timestamp. Wall-clock time plays no part, so a replay gives the same decisions. A
  *   timestamp that is not a date is judged by ALL_DATASETS, because FIRST_DATASET would announce early.
  * @param allDatasetsFrom records stamped at or after this time are judged by ALL_DATASETS, whatever the client chose
  * @param clientSetting the client's own choice, if the client made one

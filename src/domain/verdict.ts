@@ -1,4 +1,7 @@
-/** The verdict on a company, in one sentence: announced, deleted, or waiting and for what. */
+/**
+ * Words the verdict on a company in one sentence: announced, deleted, or what it waits for. It decides nothing:
+ * `isSynchronized` (transition.ts) decides whether a company is complete.
+ */
 import { assertNever } from '../lib/assert-never.js';
 import type { ExplainedDataset, Explanation, Verdict } from './explanation.js';
 import type { Policy } from './policy.js';

@@ -29,7 +29,7 @@ export interface CompanyDirectoryOptions {
   /** The input topic, and how many partitions it has. */
   readonly topic: string;
   readonly partitions: number;
-  /** The policy that would judge a record of the client that is stamped now. */
+  /** The policy that would apply to a record of this client if the timestamp of the record were the present time. */
   readonly policyOf: (clientId: string | null) => Policy;
   readonly owners: () => Promise<readonly PartitionOwner[]>;
   readonly peers: Peers;

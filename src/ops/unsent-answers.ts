@@ -18,8 +18,8 @@ export interface UnsentLimits {
 /** For answers about the state: two of the largest companies for one address. */
 export const INSPECTION_UNSENT: UnsentLimits = { bytes: 48 * MIB, bytesPerAddress: 24 * MIB };
 /**
- * For metrics, probes and the page, which anyone may request. A limit of their own keeps answers about the state from
- * blocking them, and the other way round.
+ * For metrics, probes and the page, which anyone may request. They have their own limit. So answers about the state
+ * cannot block these answers, and these cannot block answers about the state.
  */
 export const OPEN_UNSENT: UnsentLimits = { bytes: 16 * MIB, bytesPerAddress: 4 * MIB };
 /** Answers up to this size are not counted: the number of connections bounds them, and a probe is always answered. */
@@ -66,7 +66,8 @@ export function limitUnsentAnswers(server: FastifyInstance): void {
   });
   server.addHook('onSend', async (request, reply, payload) => {
     const bytes = bytesOf(payload);
-    // A client that is gone takes nothing, and its end would never come again.
+    // If the client has disconnected, it reads nothing. Its `close` event has already been emitted, so the bytes would
+    // never be given back.
     if (bytes <= SMALL_BYTES || reply.raw.closed) return payload;
     const address = networkOf(request.ip);
     const answers = answersLike(request);

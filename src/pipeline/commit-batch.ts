@@ -20,7 +20,8 @@ interface Write {
  * If a partition has no leader, brokers skip its transaction markers. Suppose a leader's host dies without closing its
  * connections. It is replaced at the earliest when it has sent no heartbeat for broker.session.timeout.ms (9 s). Its
  * last heartbeat is up to 2 s old when it takes a record. So if the next transaction begins more than 7 s after a
- * commit, that commit may have been left open without any error. This constant and `MARKERS_TIMEOUT_MS` add up to 5 s.
+ * commit, that commit may have been left open without any error. This constant and `MARKERS_TIMEOUT_MS` add up to 5 s,
+ * which is below those 7 s.
  */
 const LONG_AGO_MS = 3_000;
 

@@ -1,11 +1,12 @@
 /**
  * Fences a partition's former owner, and makes sure that nothing of its last transaction stays open.
  *
- * Brokers can leave a transaction open in some of its partitions and still count it as ended ("hanging"). When they
- * write the markers, Kafka 4.3.0 to 4.4.0 take a partition without a leader for a deleted one. So every transaction
- * hangs that a broker was ending when it went down, if no other broker had a replica. A read_committed reader waits in
- * front of such a transaction, and the next transaction of the same id would decide its outcome. So this file repeats
- * its end, with the coordinator's outcome, in all places that it may have written to.
+ * Brokers can leave a transaction open in some of its partitions and still count it as ended ("hanging"). When Kafka
+ * 4.3.0 to 4.4.0 write the markers, they treat a partition without a leader as a deleted one. Suppose that a broker
+ * goes down while a transaction ends, and no other broker has a replica. Then the transaction hangs. A read_committed
+ * reader waits before such a transaction, and the next transaction of the same id would decide its outcome. So this
+ * file ends the hanging transaction again, in all places that it may have written to. The outcome is the one that the
+ * coordinator reported.
  */
 import type { TopicPartition } from '../lib/record.js';
 import type { PipelineContext } from './context.js';
@@ -62,7 +63,8 @@ async function repeatEnd(
 ): Promise<void> {
   const outcome = producer.lastOutcome;
   if (outcome !== 'commit' && ofCommit.length > 0) {
-    // Of the last transaction, the offset alone may come to count: the check of the positions finds that, with what to do.
+    // This can also commit the offset of the last transaction, without its records. The position check finds that, and
+    // says what to do.
     const ofLast = open.filter((place) => !ofCommit.includes(place));
     if (ofLast.some(({ from }) => from !== 'offset')) throw hanging(ofLast, besides(ofCommit));
     const logs = ofCommit
@@ -79,8 +81,9 @@ async function repeatEnd(
 }
 
 /**
- * What an acknowledged commit has left open in topics that other input partitions write to: they are not looked at else. A
- * place in which a later transaction was begun is left out, because the later one may be what is open.
+ * Finds what an acknowledged commit has left open in topics that other input partitions also write to. `leftOpen` does
+ * not look at these topics. If a later transaction was begun in a place, that place is left out, because the later
+ * transaction may be the open one.
  */
 async function openInShared(
   context: PipelineContext,
@@ -94,8 +97,8 @@ async function openInShared(
 
 function besides(ofCommit: readonly Open[]): string {
   return (
-    `a commit before it too, which must not be aborted (${ofCommit.map(nameOf).join(', ')}): the partition ends that by ` +
-    'itself afterwards. Of the last one is open'
+    `a commit before it too, which must not be aborted (${ofCommit.map(nameOf).join(', ')}): the partition ends that ` +
+    'commit itself later. The last transaction is open in'
   );
 }
 

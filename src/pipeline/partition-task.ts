@@ -73,7 +73,7 @@ export class PartitionTask {
   /** Learned from all earlier transactions, across take-overs. */
   readonly #limits: BatchLimits;
   readonly #blockedRetry: BlockedRetry;
-  /** The status from the refusal of a record that does not fit its topic until the next commit; null otherwise. */
+  /** The `blocked` status after a topic refused a record as too large, until the next commit; null otherwise. */
   #tooLarge: PartitionStatus | null = null;
   /** The state, while it matches the committed log. */
   #store: PartitionStore | null = null;

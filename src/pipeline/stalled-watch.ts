@@ -78,7 +78,7 @@ export class StalledWatch {
   /** Milliseconds until the next slice is due. */
   get restMs(): number {
     const restMs = this.#dueAt - this.context.clock.now();
-    // No wait is ever longer: the clock was set back, and overdue announcements must not wait for it.
+    // A longer wait means that the clock was set back. Overdue announcements must not wait for that.
     return restMs > this.#passIntervalMs ? 0 : Math.max(0, restMs);
   }
 

@@ -52,8 +52,7 @@ export class SchemaReferences {
 
   /**
    * Completes a schema with the types that it refers to.
-   * @returns null if the registry does not have one of them; then as little is known of the schema as if its id were
-   * unknown
+   * @returns null if the registry does not have one of these types. Treat the schema as one whose id is unknown
    * @throws what asking the registry throws
    */
   async resolve({ schema, references }: NonNullable<RegisteredText>): Promise<object | null> {

@@ -33,13 +33,13 @@ const MAX_READ_WEIGHT = 10_000;
  * Loads the rows that one batch needs and that are not in memory, each once. Call `want` for each event and `run` once,
  * then discard the object. The `CompanyRows` that it returns belong to the cache.
  *
- * It reads company rows first: a new company, as each one is once, has no other rows to read.
+ * It reads company rows first. Every company is new once, and a new company has no other rows to read.
  */
 export class RowLoad implements RowsNeeded {
   /** The requests in order: a company, and in `#wantedFor` the event or hold that needs it. */
   readonly #wanted: CompanyRows[] = [];
   readonly #wantedFor: (InputEvent | string)[] = [];
-  /** The least number of rows of the next read; a link counts as a row. */
+  /** A lower bound of the number of rows that the next read loads. A link counts as a row. */
   #weight = 0;
   #loadedBytes = 0;
   readonly #missing = new Set<CompanyRows>();

@@ -136,7 +136,7 @@ test('doctor names a transaction that keeps the readers of the announcements wai
   expect(findings).toEqual([expect.stringMatching(`^warning .* open from offset ${offset} on`)]);
   const tool = `kafka-transactions.sh --bootstrap-server ${cluster.bootstrap}`;
   expect(findings[0]).toContain(`${tool} describe-producers ${where}`);
-  expect(findings[0]).toContain('as it was decided when an instance that runs its partition is restarted');
+  expect(findings[0]).toContain('with its decided outcome when you restart the instance that runs its partition');
   expect(await cluster.kafkaTool(TRANSACTIONS_TOOL, ['describe-producers', ...where.split(' ')])).toMatch(
     new RegExp(`\\s${offset}\\s*$`, 'm'),
   );

@@ -158,7 +158,7 @@ test('one without state, whose offset must be deleted, builds its state again fr
 
 test.each([
   [['set', '--to', 'nowhere'], /--to is "nowhere": expected one of state, log-start, after-batch/],
-  [['show', '--partition', String(PARTITIONS)], /--partition is "2": expected a partition of the input, 0 to 1/],
+  [['show', '--partition', String(PARTITIONS)], /--partition is 2: expected a partition of the input, 0 to 1/],
 ])('%j is refused', async (words, fault) => {
   const deployment = await deploy(currentCluster(), { partitions: PARTITIONS });
   const { exitCode, stderr } = await runCommand(['positions', ...words], deployment.environment);

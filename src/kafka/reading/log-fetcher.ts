@@ -15,8 +15,9 @@
  *            |
  *            +-- buffer full, look-up of the leader, back-off: in no lane until that is over
  *
- * A fetch asks for the partition first that was served longest ago, and so on. The broker fills its answer in that
- * order. A batch larger than the limits comes only if it is the first: in this order, each partition gets its turn.
+ * A fetch lists the partition that was served longest ago first. The broker fills its answer in the order of the list.
+ * It returns a batch that exceeds the limits only if that batch is the first. So each partition gets its turn to be
+ * first.
  */
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';

@@ -5,16 +5,16 @@ import { ERROR_CODES } from '../protocol/protocol-errors.js';
 import type { Answer } from '../protocol/transaction-requests.js';
 
 /**
- * Remembers, for each log, where the last commit of a transactional id that wrote to it has ended, of the commits that the
- * coordinator has acknowledged to this process. Most transactions announce nothing, so a commit that is open in an outbound
- * topic may be many commits ago.
+ * Remembers, for each log, at which offset the last commit that wrote to it ended. It counts only commits of one
+ * transactional id that the coordinator has acknowledged to this process. Most transactions announce nothing. So the
+ * last commit in an outbound topic, which brokers may have left open, may be many commits old.
  *
- * It outlives the producer sessions. The coordinator only reports how the last transaction ended. If a broker is gone,
- * that is the transaction which could not write to it. It is not the commit before, whose markers may be missing on
- * that broker.
+ * It outlives the producer sessions. The coordinator only reports how the last transaction ended. If a broker has
+ * failed, the last transaction is the one that could not write to that broker. The coordinator does not report the
+ * commit before it, whose markers may be missing on that broker.
  */
 export class LastCommit {
-  /** By place, where the last commit that wrote there ends. Each commit writes to the changelog. */
+  /** For each log, the offset at which the last commit that wrote to it ends. Each commit writes to the changelog. */
   readonly #committed = new Map<string, number>();
   #hasLastOffset = false;
   /** Where the records of the open transaction, or of the last one that was begun, end. */

@@ -19,8 +19,9 @@ interface Known {
  * until the id is fenced. The report still holds after a fencing only if nothing between the report and the fencing can
  * have changed the outcome.
  *
- * Between the two, a former owner may still work in the reported epoch. A fencing cannot be made conditional on the
- * state. It only answers with the next epoch. So this rule depends on which ends of a transaction keep the epoch:
+ * Between the report and the fencing, a former owner may still work in the reported epoch. A request to fence cannot
+ * depend on the state that was reported. Its answer contains only the next epoch. So this rule depends on which ends of
+ * a transaction keep the epoch:
  *
  * - A commit keeps it. If the reported outcome is a commit, one more commit changes nothing.
  * - Every abort raises it. Aborts come from the coordinator for age, from a fencing, and from a producer that gives up
@@ -30,7 +31,8 @@ interface Known {
  * - No producer begins a transaction in an epoch in which one was aborted: a fencing gives that epoch to no producer,
  *   and a producer that has repeated an end is discarded. So a reported `CompleteAbort` stays right.
  * - A fencing aborts a transaction that is open. The id is described again before the next attempt.
- * - A prepared transaction is decided, in the epoch in which it completes. The coordinator refuses a fencing until it has
+ * - A prepared transaction is decided, in the epoch in which it completes. The coordinator refuses a fencing until it
+ * has
  *   completed. That may happen between the description and the fencing: then `Prepare...` is the last reported state.
  *
  * An `Empty` id was fenced, and no transaction has begun since. Its report has no outcome. So the known outcome must be
@@ -77,8 +79,10 @@ export class LastOutcomes {
   }
 
   /**
-   * The producer ids that the transactional id has had, as far as this process knows. Brokers give a new one if the epochs
-   * of the former are used up, or after `transactional.id.expiration.ms` without a transaction. Records that the former one
+   * The producer ids that the transactional id has had, as far as this process knows. Brokers give a new one if the
+   * epochs
+   * of the former are used up, or after `transactional.id.expiration.ms` without a transaction. Records that the former
+   * one
    * has left open still belong to the transactional id.
    */
   producerIds(transactionalId: string): ReadonlySet<bigint> {
@@ -91,7 +95,10 @@ export class LastOutcomes {
     return ids;
   }
 
-  /** The known outcome of an `Empty` id, if only an attempt of ours can have fenced it, whose answer was lost. */
+  /**
+   * The known outcome of an `Empty` id, if only our own attempt, whose answer was lost, can have fenced the id.
+   * Otherwise null.
+   */
   #stillOf(transactionalId: string, before: DescribedTransaction): TransactionOutcome | null {
     const known = this.#known.get(transactionalId);
     if (known === undefined || before.state !== 'Empty' || before.producerId !== known.producerId) return null;

@@ -7,7 +7,10 @@ import type { Answer } from '../protocol/transaction-requests.js';
 
 type Connections = Pick<BrokerConnections, 'ask' | 'close' | 'drop' | 'lostOne'>;
 
-/** Even a few waits of this length are far below the transaction time-out. */
+/**
+ * The longest throttling that an open transaction may wait for. Even a few waits of this length are far below the
+ * transaction time-out.
+ */
 const MAX_OPEN_AND_THROTTLED_MS = 5_000;
 
 /**
