@@ -80,16 +80,24 @@ export class RegistryBrake {
       const decoded = await decoder.decodeBatch(records, signal);
       if (isConfirmed) return decoded;
       const unknown = this.#count(records, decoded);
-      if (unknown === 0) return decoded;
+      if (unknown === 0 && forgotten === this.#forgotten) return decoded;
       if (this.#isSuspect(decoded, unknown)) {
-        if (!(await unlessAborted(this.#proof.ask(), signal))) {
-          this.#hasStopped = true;
-          throw suspect();
-        }
+        if (!(await this.#proves(signal))) throw suspect();
         this.#isRight();
       } else this.#unknownInARow += unknown;
       // The denials of a suspect registry say nothing: the ids are asked for again.
       if (forgotten === this.#forgotten) return decoded;
+    }
+  }
+
+  /** Asks for the proof. If it fails or gets no answer, the denials so far are those of a suspect registry. */
+  async #proves(signal: AbortSignal): Promise<boolean> {
+    let isProved = false;
+    try {
+      isProved = await unlessAborted(this.#proof.ask(), signal);
+      return isProved;
+    } finally {
+      if (!isProved) this.#hasStopped = true;
     }
   }
 

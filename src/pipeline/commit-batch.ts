@@ -48,10 +48,10 @@ export async function commitBatch(
 ): Promise<number> {
   const { producer, store, tail, counted, notes, inputLog } = owned;
   const { observer, topics } = context;
+  // A process that was suspended or idle first records that its store misses nothing. That can take long.
+  if (notes.restMs === 0) await notes.noteIfDue();
   if (producer.lostConnection()) await mustHaveNothingOpen(context, partition, producer);
   else if (isLongAgo(tail.lastBegunAt, context.clock.now())) await mustSeeNothingOpen(context, partition, producer);
-  // A process that was suspended or idle first records that its store misses nothing.
-  if (notes.restMs === 0) await notes.noteIfDue();
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset, countedUnder: counted.vocabulary };
   const origin = { prior: store.origin(), now: owned.origin };

@@ -55,6 +55,15 @@ function isOf(commit: KnownCommit | null, { from, to, ...log }: Open, changelog:
   return from === 'offset' ? commit.hasLastOffset && to <= end + 1 : from < end && to === end;
 }
 
+/**
+ * Whether an acknowledged commit may be open in an outbound topic, with records behind it. They may be of the last
+ * transaction, or of another writer: a resent event, or another deployment.
+ */
+function mayBeOf(commit: KnownCommit | null, { from, to, ...log }: Open, { topics }: PipelineContext): boolean {
+  const end = commit?.endIn(log) ?? null;
+  return end !== null && log.topic !== topics.changelog && from !== 'offset' && from < end && to > end;
+}
+
 async function repeatEnd(
   context: PipelineContext,
   partition: number,
@@ -62,6 +71,12 @@ async function repeatEnd(
   { open, ofCommit }: { readonly open: readonly Open[]; readonly ofCommit: readonly Open[] },
 ): Promise<void> {
   const outcome = producer.lastOutcome;
+  const unclear = outcome === 'commit' ? [] : open.filter((place) => mayBeOf(producer.lastCommit, place, context));
+  if (unclear.length > 0)
+    throw hanging(
+      unclear,
+      'cannot tell whether that is a commit before it, which must not be aborted, because others have written behind it',
+    );
   if (outcome !== 'commit' && ofCommit.length > 0) {
     // This can also commit the offset of the last transaction, without its records. The position check finds that, and
     // says what to do.

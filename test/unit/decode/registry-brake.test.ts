@@ -147,6 +147,28 @@ describe('a registry that has none of our ids', () => {
   });
 });
 
+describe('what a suspect registry has denied', () => {
+  beforeEach(exchangeRegistry);
+
+  test('is asked for again also if a record with a known id comes last', async () => {
+    await expect(decode(unknown(SUSPECT_RECORDS, SUSPECT_COMPANIES, LATER_ID))).rejects.toThrow(
+      UnconfirmedSchemasError,
+    );
+    ids.add(SCHEMA_ID).add(LATER_ID);
+    expect(await codesOf([...unknown(1, 1, LATER_ID), good])).not.toContain('unknown-schema');
+  });
+
+  test('is asked for again also if the first proof got no answer', async () => {
+    inInput = [SCHEMA_ID];
+    isAwayFor = SCHEMA_ID;
+    const records = unknown(SUSPECT_RECORDS, SUSPECT_COMPANIES, LATER_ID);
+    await expect(decode(records)).rejects.toThrow(RegistryUnavailableError);
+    isAwayFor = null;
+    ids.add(SCHEMA_ID).add(LATER_ID);
+    expect(await codesOf(records)).not.toContain('unknown-schema');
+  });
+});
+
 describe('a registry that still has our ids', () => {
   test('is not stopped by a producer with many keys, however much it sends', async () => {
     await decode([good]);

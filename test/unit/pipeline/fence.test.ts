@@ -164,6 +164,16 @@ describe('what an acknowledged commit has left open while the transaction after 
     expect(did).toEqual([FENCE, `abort ${EVERYWHERE}`, 'discard', FENCE]);
   });
 
+  test('stops the partition if others have written behind it in an outbound topic', async () => {
+    for (const outcome of ['abort', null] as const) {
+      const open = [TOPICS.synchronized];
+      const { did, result } = await fenced({ outcomes: [outcome], lastCommit, open, openUpTo: 8 });
+      expect(result).toBeInstanceOf(HangingTransactionError);
+      expect(String(result)).toContain('which must not be aborted, because others have written behind it');
+      expect(did).toEqual([FENCE, 'discard']);
+    }
+  });
+
   test('stops the partition if parts of a later transaction are open too, and asks to abort those alone', async () => {
     const open = [TOPICS.changelog, TOPICS.stalled];
     const { did, result } = await fenced({ outcomes: ['abort'], lastCommit, open });
