@@ -35,7 +35,7 @@ export async function fence(context: PipelineContext, partition: number): Promis
   const still = await orDiscard(producer, leftOpen(context, partition, producer));
   if (still.length === 0) return producer;
   await producer.discard();
-  throw hanging(still, 'left it open again when its end was repeated');
+  throw hanging(still, adviceOn(still, 'left it open again when its end was repeated'));
 }
 
 /** Whether only the offset is open, with an unknown outcome: the position check then tells an operator what to do. */
@@ -72,16 +72,12 @@ async function repeatEnd(
 ): Promise<void> {
   const outcome = producer.lastOutcome;
   const unclear = outcome === 'commit' ? [] : open.filter((place) => mayBeOf(producer.lastCommit, place, context));
-  if (unclear.length > 0)
-    throw hanging(
-      unclear,
-      'cannot tell whether that is a commit before it, which must not be aborted, because others have written behind it',
-    );
+  if (unclear.length > 0) throw hanging(unclear, adviceOnUnclear(unclear));
   if (outcome !== 'commit' && ofCommit.length > 0) {
     // This can also commit the offset of the last transaction, without its records. The position check finds that, and
     // says what to do.
     const ofLast = open.filter((place) => !ofCommit.includes(place));
-    if (ofLast.some(({ from }) => from !== 'offset')) throw hanging(ofLast, besides(ofCommit));
+    if (ofLast.some(({ from }) => from !== 'offset')) throw hanging(ofLast, adviceOn(ofLast, besides(ofCommit)));
     const logs = ofCommit
       .filter(({ from }) => from !== 'offset')
       .map(({ topic, partition: of }) => ({ topic, partition: of }));
@@ -89,7 +85,7 @@ async function repeatEnd(
     context.observer.leftOpen(partition, 'commit', open.map(nameOf));
     return producer.repeatEnd([...logs, ...shared], 'commit');
   }
-  if (outcome === null) throw hanging(open, 'no longer know how it ended');
+  if (outcome === null) throw hanging(open, adviceOn(open, 'no longer know how it ended'));
   context.observer.leftOpen(partition, outcome, open.map(nameOf));
   const written = writtenBy(context, partition).map(({ log }) => log);
   await producer.repeatEnd(written, outcome);
@@ -244,10 +240,20 @@ function nameOf({ topic, partition, from }: Open): string {
 }
 
 /** An error that asks an operator to act. While too few brokers answer, an error that waits until they do. */
-function hanging(open: readonly Open[], why: string): Error {
+function hanging(open: readonly Open[], advice: string): Error {
   if (open.some(({ byMost }) => !byMost))
     return new StaleViewError(`too few brokers answer to know what is open: ${open.map(nameOf).join(', ')}`);
-  return new HangingTransactionError(adviceOn(open, why));
+  return new HangingTransactionError(advice);
+}
+
+/** Gives no command: an abort would discard announcements that are committed. */
+function adviceOnUnclear(open: readonly Open[]): string {
+  return (
+    `the brokers have left a transaction open: ${open.map(nameOf).join(', ')}. It may be an acknowledged commit, which ` +
+    'must not be aborted, because others have written behind it. The last transaction may also be open there. Read the ' +
+    'records from that offset on with kafka-console-consumer.sh --isolation-level read_uncommitted, and first read "A ' +
+    'partition was left with an open transaction" in docs/operations.md'
+  );
 }
 
 function adviceOn(open: readonly Open[], why: string): string {
