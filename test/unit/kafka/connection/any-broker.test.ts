@@ -176,27 +176,29 @@ test('in a large cluster each survey asks different brokers, and at most five', 
   expect([...asked].sort()).toEqual(all);
 });
 
-test('the error about a leader whose epoch went back says that a restart helps after a restore of the cluster', async () => {
+const ALONE = [[1, 'a:1']] as const;
+
+/** One broker that names a leader of epoch 5, after epoch 6 was seen. */
+async function withEpochGoneBack(): Promise<Brokers> {
   const brokers = new Brokers(['a:1']);
-  const alone = [[1, 'a:1']] as const;
-  brokers.answers.set('a:1', metadata(1, 6, 'id', alone));
+  brokers.answers.set('a:1', metadata(1, 6, 'id', ALONE));
   await brokers.leaders.find(AT);
-  brokers.answers.set('a:1', metadata(1, 5, 'id', alone));
+  brokers.answers.set('a:1', metadata(1, 5, 'id', ALONE));
   brokers.leaders.forget(AT);
+  return brokers;
+}
+
+test('the error about a leader whose epoch went back says that a restart helps after a restore of the cluster', async () => {
+  const brokers = await withEpochGoneBack();
   await expect(brokers.leaders.find(AT)).rejects.toThrow(
     /leader of epoch 5, but epoch 6 was seen .* restart this instance/,
   );
 });
 
 test('an epoch below the highest that was seen is refused, unless the topic was created again', async () => {
-  const brokers = new Brokers(['a:1']);
-  const alone = [[1, 'a:1']] as const;
-  brokers.answers.set('a:1', metadata(1, 6, 'id', alone));
-  await brokers.leaders.find(AT);
-  brokers.answers.set('a:1', metadata(1, 5, 'id', alone));
-  brokers.leaders.forget(AT);
+  const brokers = await withEpochGoneBack();
   await expect(brokers.leaders.find(AT)).rejects.toThrow('t/0 has no leader now');
-  brokers.answers.set('a:1', metadata(1, 0, 'other', alone));
+  brokers.answers.set('a:1', metadata(1, 0, 'other', ALONE));
   expect(await brokers.leaders.find(AT)).toEqual({ address: 'a:1', epoch: 0 });
   expect(brokers.leaders.topicId(AT.topic)).toBe('other');
 });
