@@ -18,7 +18,7 @@ const CAMEL_CASE_CONSTANT = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'state/', '*.cjs'] },
+  { ignores: ['dist/', 'node_modules/', 'state/', '**/*.cjs'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
