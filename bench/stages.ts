@@ -15,6 +15,7 @@ import { SeededRandom } from '../testkit/seeded-random.js';
 import { loadReaderSchemas } from '../src/lib/schema-files.js';
 import { createSyncEventDecoder } from '../src/decode/sync-event-decoder.js';
 import { VOCABULARY } from '../src/domain/statuses.js';
+import { crc32c } from '../src/kafka/protocol/crc32c.js';
 import { produce } from '../src/kafka/protocol/produce-request.js';
 import { cutBatch } from '../src/kafka/protocol/record-batch-encoder.js';
 import { FetchedRecords } from '../src/kafka/protocol/record-batch-decoder.js';
@@ -37,6 +38,9 @@ const DATASETS = 20;
 const SCHEMA_ID = 7;
 const CACHE_ROWS = 10_000_000;
 const MAX_BATCH_BYTES = 900_000;
+/** In the header of a record batch. The checksum covers what follows it. */
+const CHECKSUM_AT = 17;
+const ATTRIBUTES_AT = CHECKSUM_AT + 4;
 const ORIGIN = { producerId: 1n, producerEpoch: 0, firstSequence: 0, timestamp: 1_700_000_000_000 };
 
 const { syncEvent, clientSettings } = await loadReaderSchemas(join(import.meta.dirname, '..', 'schemas'));
@@ -119,7 +123,8 @@ function fetchResponse(records: readonly RecordToWrite[], baseOffset: number): B
   const { buf } = request.request.encode() as { buf: Buffer };
   const batch = Buffer.from(buf.subarray(buf.length - cut.bytes));
   batch.writeBigInt64BE(BigInt(baseOffset), 0);
-  batch.writeInt16BE(0, 21);
+  batch.writeInt16BE(0, ATTRIBUTES_AT);
+  batch.writeUInt32BE(crc32c(batch, ATTRIBUTES_AT, batch.length), CHECKSUM_AT);
   return batch;
 }
 

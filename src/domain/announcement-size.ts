@@ -15,6 +15,12 @@ import { isKnownStatus, KNOWN_STATUSES } from './statuses.js';
 /** An Avro number up to 2^53, and the length prefix of a text up to MAX_TEXT_BYTES. */
 const NUMBER_BYTES = 8;
 const LENGTH_BYTES = 2;
+/** The same for a text of any length. */
+const MOST_LENGTH_BYTES = 2 * LENGTH_BYTES;
+/** UTF-8 bytes of one UTF-16 unit. */
+const MOST_BYTES_OF_A_CHAR = 3;
+/** Its id, data type, connection and status. */
+const TEXTS_OF_A_DATASET = 4;
 /** A link's numbers in the info row: the position of its connection, its flags, and the offset that ended it. */
 const LINK_NUMBER_BYTES = 3 + 1 + NUMBER_BYTES;
 const STATUS_BYTES = Math.max(...KNOWN_STATUSES.map((word) => Buffer.byteLength(word)));
@@ -42,18 +48,22 @@ export function measure(rows: CompanyRows): number {
 }
 
 /**
- * The bytes that a manifest adds to the bound. The rows of its datasets and the info row must be loaded. Changes
- * nothing.
+ * At least as many bytes as a manifest adds to the bound, counted without looking at any row. The rows of its datasets
+ * must be loaded: the memory that they take limits the length of their status words.
  */
-export function growthByManifest(rows: CompanyRows, manifest: LinkSyncQueued): number {
-  const { linkId, connectionId, sourceType } = manifest;
-  const info = rows.lookUpInfo();
-  let growth = info.linkAt(linkId) === undefined ? linkBytes(linkId) : 0;
-  growth += connectionBytes({ connectionId, sourceType });
-  const known = info.connections[info.connectionAt(connectionId) ?? -1];
-  if (known !== undefined) growth -= connectionBytes(known);
+export function mostGrowthByManifest(rows: CompanyRows, { linkId, connectionId, ...manifest }: LinkSyncQueued): number {
+  const ofOne = MOST_LENGTH_BYTES * TEXTS_OF_A_DATASET + STATUS_BYTES + NUMBER_BYTES;
+  let chars = rows.bytes + linkId.length + connectionId.length + manifest.sourceType.length;
+  for (const { datasetId, dataType } of manifest.datasets)
+    chars += datasetId.length + dataType.length + connectionId.length;
+  return chars * MOST_BYTES_OF_A_CHAR + (manifest.datasets.length + 1) * ofOne + LINK_NUMBER_BYTES;
+}
 
-  const ofConnection = textBytes(connectionId);
+/** The bytes that a manifest adds to the bound. The rows of its datasets and the info row must be loaded. */
+export function growthByManifest(rows: CompanyRows, manifest: LinkSyncQueued): number {
+  let growth = growthByLink(rows, manifest);
+  const info = rows.lookUpInfo();
+  const ofConnection = textBytes(manifest.connectionId);
   // If a manifest names a dataset twice, its last entry counts.
   const datasets = new Map(manifest.datasets.map(({ datasetId, dataType }) => [datasetId, dataType]));
   for (const [datasetId, dataType] of datasets) {
@@ -62,6 +72,24 @@ export function growthByManifest(rows: CompanyRows, manifest: LinkSyncQueued): n
     if (before !== null) growth -= datasetBytes(datasetId, before, info);
   }
   return growth;
+}
+
+/** The part of `growthByManifest` that its link and connection add. Call it before they are in the info row. */
+export function growthByLink(rows: CompanyRows, { linkId, connectionId, sourceType }: LinkSyncQueued): number {
+  const info = rows.lookUpInfo();
+  const known = info.connections[info.connectionAt(connectionId) ?? -1];
+  const ofLink = info.linkAt(linkId) === undefined ? linkBytes(linkId) : 0;
+  return ofLink + connectionBytes({ connectionId, sourceType }) - (known === undefined ? 0 : connectionBytes(known));
+}
+
+/** The part of `growthByManifest` that one dataset adds. */
+export function growthByDataset(
+  datasetId: string,
+  before: DatasetRow | null,
+  after: DatasetRow,
+  info: InfoRow,
+): number {
+  return datasetBytes(datasetId, after, info) - (before === null ? 0 : datasetBytes(datasetId, before, info));
 }
 
 /** The bytes that an applied status adds to the bound. A dataset that no manifest has named adds nothing. */
@@ -109,5 +137,5 @@ function statusBytes(status = 'Queued'): number {
 /** A text over MAX_TEXT_BYTES may need a longer length prefix; a release without that limit may have written one. */
 function textBytes(text: string): number {
   const bytes = utf8Bytes(text);
-  return bytes + (bytes <= MAX_TEXT_BYTES ? LENGTH_BYTES : 2 * LENGTH_BYTES);
+  return bytes + (bytes <= MAX_TEXT_BYTES ? LENGTH_BYTES : MOST_LENGTH_BYTES);
 }

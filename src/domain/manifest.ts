@@ -1,17 +1,23 @@
 /** Applies a manifest (`LinkSyncQueued`): it names datasets, opens or extends its link, and may seal the link. */
-import { exceedsAnnouncement, growthByManifest } from './announcement-size.js';
+import {
+  exceedsAnnouncement,
+  growthByDataset,
+  growthByLink,
+  growthByManifest,
+  mostGrowthByManifest,
+} from './announcement-size.js';
 import type { CompanyRows } from './company-rows.js';
 import type { InputEvent, LinkSyncQueued } from './events.js';
 import { MAX_CONNECTIONS, MAX_LINKS, MAX_NAMED_DATASETS, type LimitExceeded } from './limits.js';
 import { NEW_COMPANY, withProgress } from './pending-company.js';
 import type { PendingCompany } from './rows.js';
-import { countDataset } from './tally.js';
+import { Tally } from './tally.js';
 
-/** The effect of a manifest on the size of its company: the bytes that it adds, or the limit that it would exceed. */
-export type ManifestSize = { readonly growth: number } | LimitExceeded;
-
-/** Measures a manifest. The info row and the rows of its datasets must be loaded, and the company must be measured. */
-export function sizeOf(rows: CompanyRows, manifest: LinkSyncQueued): ManifestSize {
+/**
+ * The limit that a manifest would exceed; null if it is allowed. The info row and the rows of its datasets must be
+ * loaded, and the company must be measured.
+ */
+export function exceededBy(rows: CompanyRows, manifest: LinkSyncQueued): LimitExceeded | null {
   const company = rows.company as PendingCompany | null;
   if (namesTooManyDatasets(rows, company, manifest))
     return beyond('too-many-datasets', 'datasets named by manifests', MAX_NAMED_DATASETS);
@@ -20,8 +26,9 @@ export function sizeOf(rows: CompanyRows, manifest: LinkSyncQueued): ManifestSiz
     return beyond('too-large', 'links', MAX_LINKS);
   if (info.connectionAt(manifest.connectionId) === undefined && info.connections.length >= MAX_CONNECTIONS)
     return beyond('too-large', 'connections', MAX_CONNECTIONS);
-  const growth = growthByManifest(rows, manifest);
-  return exceedsAnnouncement(company, growth) ?? { growth };
+  // Nearly every manifest is far from the limit. It must not cost a second lookup of every dataset.
+  if (exceedsAnnouncement(company, mostGrowthByManifest(rows, manifest)) === null) return null;
+  return exceedsAnnouncement(company, growthByManifest(rows, manifest));
 }
 
 function beyond(code: LimitExceeded['code'], what: string, max: number): LimitExceeded {
@@ -37,18 +44,14 @@ function namesTooManyDatasets(rows: CompanyRows, company: PendingCompany | null,
   return named + added.size > MAX_NAMED_DATASETS;
 }
 
-/**
- * Applies a manifest to a company that is pending or new.
- *
- * @param growth the result of `sizeOf`
- */
-export function applyManifest(rows: CompanyRows, event: InputEvent, manifest: LinkSyncQueued, growth: number): void {
+/** Applies a manifest, which `exceededBy` allows, to a company that is pending or new. */
+export function applyManifest(rows: CompanyRows, event: InputEvent, manifest: LinkSyncQueued): void {
+  let growth = growthByLink(rows, manifest);
   const { connection, link, sealing } = nameLink(rows, event, manifest);
+  const info = rows.lookUpInfo();
 
-  let company = (rows.company as PendingCompany | null) ?? NEW_COMPANY;
-  const links = rows.info?.links.length ?? 0;
-  const announcementBytes = company.announcementBytes + growth;
-  company = { ...company, links, unsealed: company.unsealed + sealing, announcementBytes };
+  const company = (rows.company as PendingCompany | null) ?? NEW_COMPANY;
+  const tally = new Tally(company.endedLinks);
   for (const { datasetId, dataType } of manifest.datasets) {
     const before = rows.dataset(datasetId);
     const place = { link, connection, dataType };
@@ -56,10 +59,14 @@ export function applyManifest(rows: CompanyRows, event: InputEvent, manifest: Li
       before === null
         ? { place, status: 'Queued', revision: null, offset: event.offset, timestamp: event.timestamp }
         : { ...before, place };
+    growth += growthByDataset(datasetId, before, after, info);
+    tally.change(before, after);
     rows.setDataset(datasetId, after);
-    company = countDataset(company, before, after);
   }
-  rows.setCompany(withProgress(company, event.timestamp));
+  const announcementBytes = company.announcementBytes + growth;
+  const unsealed = company.unsealed + sealing;
+  const named = { ...tally.addedTo(company), links: info.links.length, unsealed, announcementBytes };
+  rows.setCompany(withProgress(named, event.timestamp));
 }
 
 interface NamedLink {

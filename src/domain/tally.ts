@@ -21,52 +21,57 @@ export function isLaterFinished(dataset: DatasetRow, endedLinks: bigint): boolea
   return isLaterTerminal(dataset.status) && dataset.place !== null && !inEndedLink(dataset, endedLinks);
 }
 
-/**
- * The company row after one of its datasets changed from `before` to `after` (null: the dataset does not exist).
- * Returns the same object if no count changes; then the row need not be written. The company must be counted.
- */
-export function countDataset(
-  company: PendingCompany,
-  before: DatasetRow | null,
-  after: DatasetRow | null,
-): PendingCompany {
-  const early = earlyOf(after) - earlyOf(before);
-  const named = namedOf(after) - namedOf(before);
-  const is = countedClass(after, company.endedLinks);
-  const was = countedClass(before, company.endedLinks);
-  const unfinished = (is === 'in-progress' ? 1 : 0) - (was === 'in-progress' ? 1 : 0);
-  const succeeded = (is === 'succeeded' ? 1 : 0) - (was === 'succeeded' ? 1 : 0);
-  const later = laterOf(after, company.endedLinks) - laterOf(before, company.endedLinks);
-  if (early === 0 && named === 0 && unfinished === 0 && succeeded === 0 && later === 0) return company;
-  return {
-    ...company,
-    early: company.early + early,
-    named: company.named + named,
-    unfinished: company.unfinished + unfinished,
-    laterFinished: laterFinishedOf(company) + later,
-    succeeded: company.succeeded + succeeded,
-  };
+/** The changes of the counts of a company, from the changes of its datasets. */
+export class Tally {
+  #early = 0;
+  #named = 0;
+  #unfinished = 0;
+  #succeeded = 0;
+  #later = 0;
+
+  constructor(private readonly endedLinks: bigint) {}
+
+  /** A dataset changed from `before` to `after`; null: the dataset does not exist. */
+  change(before: DatasetRow | null, after: DatasetRow | null): void {
+    this.#count(before, -1);
+    this.#count(after, 1);
+  }
+
+  /** The same object if no count changes; then the row need not be written. The company must be counted. */
+  addedTo(company: PendingCompany): PendingCompany {
+    if (!this.#changed) return company;
+    return {
+      ...company,
+      early: company.early + this.#early,
+      named: company.named + this.#named,
+      unfinished: company.unfinished + this.#unfinished,
+      laterFinished: laterFinishedOf(company) + this.#later,
+      succeeded: company.succeeded + this.#succeeded,
+    };
+  }
+
+  get #changed(): boolean {
+    return (
+      this.#early !== 0 || this.#named !== 0 || this.#unfinished !== 0 || this.#succeeded !== 0 || this.#later !== 0
+    );
+  }
+
+  #count(dataset: DatasetRow | null, by: 1 | -1): void {
+    if (dataset === null) return;
+    if (dataset.place === null) {
+      this.#early += by;
+      return;
+    }
+    this.#named += by;
+    const counted = effectiveClass(dataset, this.endedLinks);
+    if (counted === 'in-progress') this.#unfinished += by;
+    else if (counted === 'succeeded') this.#succeeded += by;
+    else if (isLaterFinished(dataset, this.endedLinks)) this.#later += by;
+  }
 }
 
 /** @throws if the company was not counted since its row was read: a rule must never use a stored count */
 export function laterFinishedOf({ laterFinished }: PendingCompany): number {
   if (laterFinished === null) throw new Error('the counts of a company are used before it was counted again');
   return laterFinished;
-}
-
-function laterOf(dataset: DatasetRow | null, endedLinks: bigint): number {
-  return dataset !== null && isLaterFinished(dataset, endedLinks) ? 1 : 0;
-}
-
-function earlyOf(dataset: DatasetRow | null): number {
-  return dataset !== null && dataset.place === null ? 1 : 0;
-}
-
-function namedOf(dataset: DatasetRow | null): number {
-  return dataset !== null && dataset.place !== null ? 1 : 0;
-}
-
-/** The class in which a dataset is counted; null if no manifest has named it. */
-function countedClass(dataset: DatasetRow | null, endedLinks: bigint): StatusClass | null {
-  return dataset === null || dataset.place === null ? null : effectiveClass(dataset, endedLinks);
 }

@@ -10,12 +10,12 @@ import { exceedsAnnouncement, growthByStatus, isMeasured } from './announcement-
 import { forgetEarlyDatasets, type LimitExceeded, MAX_EARLY_DATASETS } from './limits.js';
 import type { CompanyRows } from './company-rows.js';
 import type { DatasetStatusChanged, InputEvent, PoisonCode, TimestampMs } from './events.js';
-import { applyManifest, sizeOf } from './manifest.js';
+import { applyManifest, exceededBy } from './manifest.js';
 import type { Policy } from './policy.js';
 import { dueFirst } from './recount.js';
 import { NEW_COMPANY, withProgress } from './pending-company.js';
 import type { DatasetRow, PendingCompany } from './rows.js';
-import { countDataset } from './tally.js';
+import { Tally } from './tally.js';
 import { endLinks, linksToEnd } from './unlinking.js';
 
 /** Nothing changed, and nothing can be announced. */
@@ -63,10 +63,10 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
 
     case 'manifest': {
       if (company !== null && !isMeasured(company)) return NEEDS_ALL_ROWS;
-      const size = sizeOf(rows, payload);
-      if ('code' in size) return { kind: 'beyond-limit', ...size };
+      const exceeded = exceededBy(rows, payload);
+      if (exceeded !== null) return { kind: 'beyond-limit', ...exceeded };
       liftHolds(rows, event);
-      applyManifest(rows, event, payload, size.growth);
+      applyManifest(rows, event, payload);
       return judge(rows, policy);
     }
 
@@ -174,7 +174,9 @@ function applyStatus(rows: CompanyRows, event: InputEvent, status: DatasetStatus
   rows.setDataset(status.datasetId, after);
 
   const company = (rows.company as PendingCompany | null) ?? NEW_COMPANY;
-  const counted = countDataset(company, before, after);
+  const tally = new Tally(company.endedLinks);
+  tally.change(before, after);
+  const counted = tally.addedTo(company);
   const measured = growth === 0 ? counted : { ...counted, announcementBytes: counted.announcementBytes + growth };
   const progressed = withProgress(measured, event.timestamp);
   if (progressed !== rows.company) rows.setCompany(progressed);

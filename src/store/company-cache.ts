@@ -62,8 +62,9 @@ export class CompanyCache {
    */
   evict(): void {
     for (const entry of this.#usedInBatch) {
-      this.#bytes += entry.rows.bytes - entry.counted;
-      entry.counted = entry.rows.bytes;
+      const { bytes } = entry.rows;
+      this.#bytes += bytes - entry.counted;
+      entry.counted = bytes;
     }
     this.#usedInBatch = [];
     this.#batch++;

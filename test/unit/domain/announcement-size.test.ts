@@ -1,7 +1,12 @@
 /** The bound on an announcement holds for what is really written, and is followed exactly. */
 import avro from 'avsc';
 import fc from 'fast-check';
-import { FIXED_ANNOUNCEMENT_BYTES, measure } from '../../../src/domain/announcement-size.js';
+import {
+  FIXED_ANNOUNCEMENT_BYTES,
+  growthByManifest,
+  measure,
+  mostGrowthByManifest,
+} from '../../../src/domain/announcement-size.js';
 import { announce } from '../../../src/domain/announcement.js';
 import type { CompanyRows } from '../../../src/domain/company-rows.js';
 import { frame } from '../../../src/avro/framing.js';
@@ -59,6 +64,27 @@ test('after any history the row has what a count of all rows gives, and the boun
         expect(infoBytes(rows)).toBeLessThanOrEqual(bound);
         if (rows.info !== null) expect(announcedBytes(rows)).toBeLessThanOrEqual(bound);
       }
+    }),
+  );
+});
+
+const text = fc.string({ unit: 'grapheme', maxLength: 6 });
+const datasets = fc.array(fc.record({ datasetId: fc.oneof(text, fc.constantFrom('d1', 'd2', 'd3')), dataType: text }));
+const names = { linkId: text, connectionId: text, sourceType: text, companyName: text };
+const manifest = fc.record({ kind: fc.constant('manifest' as const), ...names, isFinal: fc.boolean(), datasets });
+
+test('no manifest adds more bytes than the quick count of them', () => {
+  fc.assert(
+    fc.property(companyHistory, fc.nat(2_000), text, manifest, (history, length, early, payload) => {
+      const company = new CompanyInStore(CONTEXT);
+      company.apply(...history);
+      company.settle();
+      const rows = company.storedRows();
+      const change = { revision: null, offset: 1, timestamp: completing.timestamp };
+      for (const { datasetId } of payload.datasets)
+        if (rows.dataset(datasetId) === null)
+          rows.setDataset(datasetId, { place: null, status: early.repeat(length), ...change });
+      expect(mostGrowthByManifest(rows, payload)).toBeGreaterThanOrEqual(growthByManifest(rows, payload));
     }),
   );
 });
