@@ -125,9 +125,7 @@ interface Load {
 }
 
 async function measureRate(bench: Bench, times: AnnouncementTimes, { rate, seconds, label }: Load): Promise<void> {
-  const shape = {
-    ...{ companies: Infinity, inFlight: IN_FLIGHT, datasetsPerCompany: DATASETS, statuses: USUAL_STATUSES },
-  };
+  const shape = { companies: Infinity, inFlight: IN_FLIGHT, datasetsPerCompany: DATASETS, statuses: USUAL_STATUSES };
   const records = workload(shape, bench.encoder, new SeededRandom(SEED));
   // Until companies complete as often as new ones begin.
   await catchUpWith(bench, take(records, IN_FLIGHT * recordsPerCompany(shape)));

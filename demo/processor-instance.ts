@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { diesWithParent, endWithParent, kernelEndsChildren } from '../testkit/cluster/end-with-parent.js';
+import { diesWithParent, endWithParent, KERNEL_ENDS_CHILDREN } from '../testkit/cluster/end-with-parent.js';
 import { pollUntil } from '../testkit/cluster/poll-until.js';
 import { commandArguments } from '../testkit/command.js';
 import type { Deployment } from './deployment.js';
@@ -58,7 +58,7 @@ export class ProcessorInstance {
       env: { ...deployment.env, STATE_DIR: stateDir, HTTP_PORT: String(httpPort) },
       stdio: ['ignore', log, log],
       // Ctrl-C reaches the demo alone, which then stops things in order.
-      detached: kernelEndsChildren,
+      detached: KERNEL_ENDS_CHILDREN,
     });
     closeSync(log);
     endWithParent(child);

@@ -1,7 +1,7 @@
 /** The example dispatcher as a process of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { diesWithParent, endWithParent, kernelEndsChildren } from './cluster/end-with-parent.js';
+import { diesWithParent, endWithParent, KERNEL_ENDS_CHILDREN } from './cluster/end-with-parent.js';
 
 export class DispatcherProcess {
   readonly #child: ChildProcess;
@@ -21,7 +21,7 @@ export class DispatcherProcess {
       cwd: repository,
       env: { PATH: process.env['PATH'], ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      detached: kernelEndsChildren,
+      detached: KERNEL_ENDS_CHILDREN,
     });
     endWithParent(this.#child);
     for (const stream of [this.#child.stdout, this.#child.stderr])

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { diesWithParent, endWithParent, kernelEndsChildren, removeWithParent } from './cluster/end-with-parent.js';
+import { diesWithParent, endWithParent, KERNEL_ENDS_CHILDREN, removeWithParent } from './cluster/end-with-parent.js';
 import { pollUntil } from './cluster/poll-until.js';
 import { commandArguments, environmentOf } from './command.js';
 import type { Deployment } from './deployment.js';
@@ -112,7 +112,7 @@ export class Processor {
     const child = spawn(command, args, {
       env: environmentOf(settings),
       stdio: ['ignore', 'pipe', 'pipe'],
-      detached: kernelEndsChildren,
+      detached: KERNEL_ENDS_CHILDREN,
     });
     endWithParent(child);
     child.stdout.setEncoding('utf8').on(

@@ -163,7 +163,11 @@ const DATASETS_FORGOTTEN_AT_ONCE = 500;
  */
 export function judgeCompany(records: readonly HistoryRecord[], context: HistoryContext): Verdict {
   const past: Past = {
-    ...{ manifests: [], unlinkings: [], statuses: [], holds: new Set(), forgotten: 0 },
+    manifests: [],
+    unlinkings: [],
+    statuses: [],
+    holds: new Set(),
+    forgotten: 0,
     knowsLaterWords: true,
   };
   const tooManyDatasets: number[] = [];

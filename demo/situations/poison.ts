@@ -1,9 +1,8 @@
 /** Records that cannot be read as events, of every kind, repaired and not. */
 import type { CompanyScript, ScriptedDataset, ScriptedLink, ScriptedRecord } from '../company-script.js';
 import { framed } from '../../testkit/platform-events.js';
-import type { Situation } from './situation.js';
+import { NO_CHOICE, type Situation } from './situation.js';
 
-const client = 'no choice';
 /** One more than a company may have. */
 const TOO_MANY_DATASETS = 10_001;
 /** Of UTF-8, of an id or another text. */
@@ -27,19 +26,24 @@ const KINDS: readonly { readonly name: string; readonly weight: number; readonly
 
 export const POISON_SITUATIONS: readonly Situation[] = [
   ...KINDS.flatMap(({ name, weight, make }): Situation[] => [
-    { name: `poison (${name}), repaired`, client, weight, play: (script) => repaired(script, make) },
-    { name: `poison (${name}), never repaired`, client, weight, play: (script) => neverRepaired(script, make) },
+    { name: `poison (${name}), repaired`, client: NO_CHOICE, weight, play: (script) => repaired(script, make) },
+    {
+      name: `poison (${name}), never repaired`,
+      client: NO_CHOICE,
+      weight,
+      play: (script) => neverRepaired(script, make),
+    },
   ]),
-  { name: 'poison (too many datasets), repaired', client, weight: 0, play: tooManyRepaired },
-  { name: 'poison (too many datasets), never repaired', client, weight: 0, play: tooMany },
-  { name: 'poison (company too large), repaired', client, weight: 0, play: companyTooLarge },
-  { name: 'poison (company too large), never repaired', client, weight: 0, play: companyTooLargeForGood },
-  { name: 'too large after the announcement', client, weight: 1, play: tooLargeTooLate },
-  { name: 'poison without a key, beside a company', client, weight: 2, play: withoutKey },
-  { name: 'poison with a key that is not UTF-8', client, weight: 1, play: keyNotUtf8 },
-  { name: 'poison repaired by poison, then repaired', client, weight: 1, play: repairedByPoison },
-  { name: 'poison twice the same, both repaired', client, weight: 1, play: poisonTwice },
-  { name: 'poison after the announcement', client, weight: 1, play: poisonTooLate },
+  { name: 'poison (too many datasets), repaired', client: NO_CHOICE, weight: 0, play: tooManyRepaired },
+  { name: 'poison (too many datasets), never repaired', client: NO_CHOICE, weight: 0, play: tooMany },
+  { name: 'poison (company too large), repaired', client: NO_CHOICE, weight: 0, play: companyTooLarge },
+  { name: 'poison (company too large), never repaired', client: NO_CHOICE, weight: 0, play: companyTooLargeForGood },
+  { name: 'too large after the announcement', client: NO_CHOICE, weight: 1, play: tooLargeTooLate },
+  { name: 'poison without a key, beside a company', client: NO_CHOICE, weight: 2, play: withoutKey },
+  { name: 'poison with a key that is not UTF-8', client: NO_CHOICE, weight: 1, play: keyNotUtf8 },
+  { name: 'poison repaired by poison, then repaired', client: NO_CHOICE, weight: 1, play: repairedByPoison },
+  { name: 'poison twice the same, both repaired', client: NO_CHOICE, weight: 1, play: poisonTwice },
+  { name: 'poison after the announcement', client: NO_CHOICE, weight: 1, play: poisonTooLate },
 ];
 
 interface Linked {

@@ -30,7 +30,7 @@ export function keepFolder(folder: string): void {
 const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
 /** Whether the kernel itself ends children of a killed parent (Linux with util-linux; elsewhere not). */
-export const kernelEndsChildren = setpriv !== undefined;
+export const KERNEL_ENDS_CHILDREN = setpriv !== undefined;
 
 /** The command and its arguments, wrapped so that the kernel kills it when this process dies (PR_SET_PDEATHSIG). */
 export function diesWithParent(command: string, args: readonly string[]): [string, string[]] {

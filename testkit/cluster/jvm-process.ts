@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClusterNode } from './cluster.js';
-import { diesWithParent, endWithParent, kernelEndsChildren } from './end-with-parent.js';
+import { diesWithParent, endWithParent, KERNEL_ENDS_CHILDREN } from './end-with-parent.js';
 import { pollUntil } from './poll-until.js';
 
 export interface JvmCommand {
@@ -21,12 +21,12 @@ export interface JvmCommand {
 }
 
 /** From start to the first good answer; generous, since a busy machine starts three brokers on two cores. */
-const startTimeoutMs = 120_000;
+const START_TIMEOUT_MS = 120_000;
 
 /** From SIGTERM to SIGKILL. */
-const stopTimeoutMs = 30_000;
+const STOP_TIMEOUT_MS = 30_000;
 
-const logTailLines = 60;
+const LOG_TAIL_LINES = 60;
 
 /** A Java program that is started, ended and started again with the same command line. */
 export class JvmProcess implements ClusterNode {
@@ -47,7 +47,7 @@ export class JvmProcess implements ClusterNode {
     });
     died.catch(() => undefined); // It ends some day, long after the race below.
     try {
-      await pollUntil(this.#command.answers, { what: `${this.name} serves`, timeoutMs: startTimeoutMs, abort: died });
+      await pollUntil(this.#command.answers, { what: `${this.name} serves`, timeoutMs: START_TIMEOUT_MS, abort: died });
     } catch (cause) {
       await this.kill();
       throw new Error(`${this.name} did not start; its logs end with\n${await this.logTail()}`, { cause });
@@ -58,7 +58,7 @@ export class JvmProcess implements ClusterNode {
     const running = this.#running;
     if (running === undefined) return;
     running.child.kill('SIGTERM');
-    const timer = setTimeout(() => running.child.kill('SIGKILL'), stopTimeoutMs);
+    const timer = setTimeout(() => running.child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await running.exited;
     clearTimeout(timer);
   }
@@ -98,7 +98,7 @@ export class JvmProcess implements ClusterNode {
     const child = spawn(file, args, {
       cwd: this.#command.cwd,
       stdio: ['ignore', console, console],
-      detached: kernelEndsChildren,
+      detached: KERNEL_ENDS_CHILDREN,
     });
     closeSync(console);
     endWithParent(child);
@@ -115,7 +115,7 @@ export class JvmProcess implements ClusterNode {
 
 async function tailOf(file: string): Promise<string> {
   try {
-    return (await readFile(file, 'utf8')).trimEnd().split('\n').slice(-logTailLines).join('\n');
+    return (await readFile(file, 'utf8')).trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '(no such file yet)';
     throw error;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const pollIntervalMs = 100;
+const POLL_INTERVAL_MS = 100;
 
 export interface PollOptions {
   /** Names what is awaited, for the error. */
@@ -29,7 +29,7 @@ export async function pollUntil(probe: () => Promise<boolean>, options: PollOpti
       if (Date.now() > deadline) {
         throw new Error(`${options.what}: not within ${options.timeoutMs / 1_000} s`, { cause: reason });
       }
-      await delay(pollIntervalMs);
+      await delay(POLL_INTERVAL_MS);
     }
   };
   try {

@@ -53,7 +53,7 @@ function newBrake(isConfirmed = false): RegistryBrake {
     looks++;
     return Promise.resolve(new Set(inInput));
   };
-  return new RegistryBrake({ ...{ isConfirmed, decoder, source, sampleIds, clock } });
+  return new RegistryBrake({ isConfirmed, decoder, source, sampleIds, clock });
 }
 
 function decode(records: readonly LogRecord[]): Promise<Decoded[]> {

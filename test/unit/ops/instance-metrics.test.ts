@@ -45,7 +45,11 @@ test('the oldest hold is told while there is one and the partition is here; a pa
   let current: Clock;
   const clock = { now: () => current.now(), delay: (ms: number, signal?: AbortSignal) => current.delay(ms, signal) };
   const metrics = new InstanceMetrics({
-    ...{ registry, clock, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
+    registry,
+    clock,
+    logger: pino({ level: 'silent' }),
+    topic: 'sync-events',
+    inputPartitions: 4,
     logs: {
       bounds: () => Promise.resolve({ start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST }),
       committedOffset: () => Promise.resolve(null),
@@ -97,7 +101,10 @@ test('how long input has waited behind one transaction is told, until that ends 
     return Promise.resolve();
   };
   const metrics = new InstanceMetrics({
-    ...{ registry, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
+    registry,
+    logger: pino({ level: 'silent' }),
+    topic: 'sync-events',
+    inputPartitions: 4,
     clock: { now: () => log.now, delay },
     logs: {
       bounds: () => Promise.resolve({ start: 0, end: log.stable, highWatermark: log.watermark, ...SEEN_BY_MOST }),
@@ -150,7 +157,11 @@ test('a partition that gives no answer keeps no other one from being told, and w
       ([, partition]) => Number(partition),
     );
   const metrics = new InstanceMetrics({
-    ...{ registry, clock, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
+    registry,
+    clock,
+    logger: pino({ level: 'silent' }),
+    topic: 'sync-events',
+    inputPartitions: 4,
     logs: { bounds, committedOffset: () => Promise.resolve({ offset: 1, leaderEpoch: 0 }) },
     local: { statuses: () => assigned, committed: () => null },
     deadLetterRetentionMs: Infinity,

@@ -45,7 +45,11 @@ function never(): never {
 }
 
 const noLogs: Logs = {
-  ...{ reader: never, bounds: never, endOfEpoch: never, committedOffset: never, offsetIsPending: never },
+  reader: never,
+  bounds: never,
+  endOfEpoch: never,
+  committedOffset: never,
+  offsetIsPending: never,
 };
 const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 const CHANGELOG_END = 7;
@@ -71,7 +75,9 @@ function committing(
     lastOutcome: null,
     lastCommit: null,
     lostConnection: () => lost !== undefined && !lostUnnoticed,
-    ...{ prove: never, hasOpenIn: () => Promise.resolve(true), throttledMs: 0 },
+    prove: never,
+    hasOpenIn: () => Promise.resolve(true),
+    throttledMs: 0,
     repeatEnd: never,
     begin: () => steps.ask('begin'),
     prepare: () => () => steps.ask('produce').then(() => CHANGELOG_END),
@@ -101,8 +107,14 @@ function committing(
   const tail = new ChangelogTail(saidToEnd);
   if (lastBegunAt !== undefined) tail.committed(saidToEnd, lastBegunAt);
   const owned = {
-    ...{ producer, store, tail, counted: new CountedCompanies(null), from: 0 },
-    ...{ origin: new Map<string, string>(), inputLog: { topicId: null, leaderEpoch: -1 }, isNews: false },
+    producer,
+    store,
+    tail,
+    counted: new CountedCompanies(null),
+    from: 0,
+    origin: new Map<string, string>(),
+    inputLog: { topicId: null, leaderEpoch: -1 },
+    isNews: false,
     notes: new AtEndNotes(context as PipelineContext, 0, store),
   };
   const limits = new BatchLimits({ now: () => 0 });

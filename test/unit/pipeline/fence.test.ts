@@ -49,21 +49,17 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     if (lastOutcome === undefined) never();
     did.push(`fence ${id}`);
     return Promise.resolve({
-      ...{
-        lastOutcome,
-        lastCommit,
-        throttledMs: 0,
-        lostConnection: never,
-        begin: never,
-        prepare: never,
-        produce: never,
-      },
-      ...{
-        sendOffset: never,
-        commit: never,
-        prove: never,
-        hasOpenIn: () => Promise.resolve(isOthers === null ? null : !isOthers),
-      },
+      lastOutcome,
+      lastCommit,
+      throttledMs: 0,
+      lostConnection: never,
+      begin: never,
+      prepare: never,
+      produce: never,
+      sendOffset: never,
+      commit: never,
+      prove: never,
+      hasOpenIn: () => Promise.resolve(isOthers === null ? null : !isOthers),
       repeatEnd: (of, outcome) => {
         did.push(`${outcome} ${of.map(({ topic, partition }) => `${topic}/${partition}`).join(' ')}`);
         isOpen = staysOpen;
@@ -85,11 +81,17 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
         topic === sharedTopic ? { partitions: [0, 1, 2], alone: false } : { partitions: [partition], alone: true },
     },
     inputLogs: {
-      ...{ reader: never, bounds: never, endOfEpoch: never, committedOffset: never },
+      reader: never,
+      bounds: never,
+      endOfEpoch: never,
+      committedOffset: never,
       offsetIsPending: () => Promise.resolve(offsetIsPending && isOpen),
     },
     changelogLogs: {
-      ...{ reader: never, endOfEpoch: never, committedOffset: never, offsetIsPending: never },
+      reader: never,
+      endOfEpoch: never,
+      committedOffset: never,
+      offsetIsPending: never,
       bounds: ({ topic, partition }) => {
         looked.push(`${topic}/${partition}`);
         const bounds = isOpen && open.includes(topic) ? opened : WHOLE;

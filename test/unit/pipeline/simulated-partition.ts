@@ -130,17 +130,22 @@ export class SimulatedPartition {
       error: (_, error) => void this.errors.push(error),
       standbyError: (_, error) => void this.errors.push(error),
       standby: (_, progress) => void (progress !== null && this.standbyPositions.push(progress.position)),
-      ...{ state: () => undefined, step: () => undefined, companies: () => undefined, restoreStalled: () => undefined },
+      state: () => undefined,
+      step: () => undefined,
+      companies: () => undefined,
+      restoreStalled: () => undefined,
     };
     const context: Partial<PipelineContext> = {
       applicationId: 'app',
-      ...{ decidingSettings: new Map(), mayChangeSettings: false },
+      decidingSettings: new Map(),
+      mayChangeSettings: false,
       endProcess: (error) => void this.ended.push(error),
       clusterId: 'cluster',
       topics: TOPICS,
       stalledAfterMs: 60 * HOUR_MS,
       deleteRetentionMs: RETENTION_MS,
-      ...{ cacheBytes: () => 1e6, loadBytes: () => Infinity },
+      cacheBytes: () => 1e6,
+      loadBytes: () => Infinity,
       clock: { now: () => this.now, delay: (ms, signal) => this.#delay(ms, signal) },
       inputLogs: this.#logs(this.input),
       changelogLogs: this.#logs(this.changelog),
@@ -231,14 +236,12 @@ export class SimulatedPartition {
     const done = () => Promise.resolve();
     let offset: CommittedOffset = { offset: 0, leaderEpoch: -1 };
     return {
-      ...{
-        lastOutcome: null,
-        lastCommit: null,
-        lostConnection: () => false,
-        throttledMs: 0,
-        repeatEnd: never,
-        produce: never,
-      },
+      lastOutcome: null,
+      lastCommit: null,
+      lostConnection: () => false,
+      throttledMs: 0,
+      repeatEnd: never,
+      produce: never,
       hasOpenIn: never,
       prove: () => {
         this.proofs++;
@@ -246,7 +249,8 @@ export class SimulatedPartition {
         this.changelog.end += 2; // The record and the marker that aborts it.
         return Promise.resolve({ changelogEnd, committed: this.committed });
       },
-      ...{ begin: done, discard: done },
+      begin: done,
+      discard: done,
       prepare: (_, { length }) => {
         return () => Promise.resolve((this.changelog.end += length));
       },

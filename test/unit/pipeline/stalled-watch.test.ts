@@ -50,8 +50,13 @@ class Watched {
       get throttledMs() {
         return throttledMs();
       },
-      ...{ repeatEnd: never, prove: never, hasOpenIn: never },
-      ...{ begin: done, sendOffset: done, commit: done, discard: done },
+      repeatEnd: never,
+      prove: never,
+      hasOpenIn: never,
+      begin: done,
+      sendOffset: done,
+      commit: done,
+      discard: done,
       prepare: (_to, { length }) => {
         return () => Promise.resolve((this.#changelogEnd += length));
       },
@@ -85,8 +90,14 @@ class Watched {
     };
     const cache = new CompanyCache(() => 0);
     const owned = {
-      ...{ producer, store, tail: new ChangelogTail(0), counted: new CountedCompanies(null), from: 0 },
-      ...{ origin: new Map<string, string>(), inputLog: { topicId: null, leaderEpoch: -1 }, isNews: false },
+      producer,
+      store,
+      tail: new ChangelogTail(0),
+      counted: new CountedCompanies(null),
+      from: 0,
+      origin: new Map<string, string>(),
+      inputLog: { topicId: null, leaderEpoch: -1 },
+      isNews: false,
       notes: new AtEndNotes(context as PipelineContext, 0, store),
     };
     const limits = new BatchLimits({ now: () => this.now });

@@ -170,7 +170,8 @@ test('a folder whose records the changelog has lost is set aside, although the l
   const instance = new Instance();
   const owner = await openStore(instance.context, PARTITION, {
     changelog: { ...EMPTY.changelog, end: 20, topicId: 'id', leaderEpoch: 3 },
-    ...{ proved: true, askedAt: 0 },
+    proved: true,
+    askedAt: 0,
   });
   await owner.replay([], 20, 3);
   await owner.close();

@@ -23,7 +23,12 @@ const volume = new CallDeadline(systemClock);
 async function leave(partition: number, confirmed: number, of = owner): Promise<void> {
   const store = await openPartitionStore(new RocksStateDirectory(folder(), clock), partition, {
     identity: { ...of, partition },
-    ...{ changelogEnd: 1_000, changelogLog: NO_LOG_ID, endOfEpoch, proved: true, maxAwayMs: HOUR_MS, now: 0 },
+    changelogEnd: 1_000,
+    changelogLog: NO_LOG_ID,
+    endOfEpoch,
+    proved: true,
+    maxAwayMs: HOUR_MS,
+    now: 0,
     onSetAside: (why) => {
       throw new Error(why);
     },

@@ -272,7 +272,8 @@ test('the topic that most brokers know counts, even if a topic of the same name 
   brokers.answers.set('a:1', metadata(1, 9, 'former')).set('b:1', metadata(2, 0, 'present'));
   brokers.answers.set('c:1', metadata(2, 0, 'present'));
   expect(await brokers.leaders.lookUp(AT.topic)).toMatchObject({
-    ...{ topicId: 'present', leaders: new Map([[0, { address: 'b:1', epoch: 0 }]]) },
+    topicId: 'present',
+    leaders: new Map([[0, { address: 'b:1', epoch: 0 }]]),
   });
 });
 

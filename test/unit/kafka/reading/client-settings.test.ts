@@ -98,7 +98,11 @@ const told: string[] = [];
 
 function open(decode: typeof decodeText = decodeText, maxBytes?: number): ClientSettings {
   const settings = new ClientSettings({
-    ...{ logs, topic: 't', decode, clock, logger },
+    logs,
+    topic: 't',
+    decode,
+    clock,
+    logger,
     ...(maxBytes === undefined ? {} : { maxBytes }),
     onProgress: () => told.push('progress'),
     onError: (error) => told.push((error as Error).message),

@@ -123,7 +123,8 @@ class World {
   reader(partition: number, from = 0, kind: LogKind = 'whole', leaderEpoch = -1): PartitionReader {
     const reader = new PartitionReader({ topic: 't', partition }, from, this.#fetcher, {
       ...READING_TERMS,
-      ...{ kind, maxPartitionBytes: MAX_PARTITION_BYTES },
+      kind,
+      maxPartitionBytes: MAX_PARTITION_BYTES,
     });
     this.#fetcher.serve(reader, { topicId: this.topicId, leaderEpoch });
     return reader;
