@@ -128,7 +128,7 @@ async function measure(
   const logs = logsOf(cluster.bootstrap, deployment.applicationId);
   const processor = new MeasuredProcessor(deployment, build, flags);
   try {
-    const started = await processor.running();
+    const started = await processor.firstRunning();
     await consumed(logs, partitionsOf(inputTopic, partitions), processor);
     const seconds = (Date.now() - started.at) / 1000;
     const { userUs, systemUs } = usedSince(started.usage, processor.usage());
@@ -140,12 +140,12 @@ async function measure(
         `us a record (${perRecord(userUs)} user, ${perRecord(systemUs)} system), ` +
         `${mebibytes(processor.peakMemory())} at most`,
     );
-    await processor.stop();
+    await processor.stopAndRemove();
     await checkAnnouncements(cluster, deployment.topics.synchronized, backlog);
     if (profileFolder !== undefined) console.log(describeProfile(profileFolder));
     return { recordsPerSecond, cpuUsPerRecord };
   } finally {
-    await processor.stop();
+    await processor.stopAndRemove();
     await logs.close();
   }
 }

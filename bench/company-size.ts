@@ -55,7 +55,7 @@ async function bench(cluster: Cluster): Promise<void> {
       await consumed(logs, partitionsOf(deployment.topics.events, PARTITIONS), processor);
       processor = await restarted(deployment, processor);
       const changelog = await changelogBytes(logs, deployment);
-      await processor.terminate();
+      await processor.stop();
       const { stateDir } = processor;
       const disk = { left: bytesIn(stateDir), compacted: await compactedBytes(stateDir) };
       processor = new MeasuredProcessor(deployment, OWN_BUILD, [], stateDir);
@@ -63,7 +63,7 @@ async function bench(cluster: Cluster): Promise<void> {
       report(what, changelog, disk);
     }
   } finally {
-    await processor.stop();
+    await processor.stopAndRemove();
     await logs.close();
     await producer.disconnect();
   }
@@ -77,7 +77,7 @@ function* allButLast(records: Iterable<WorkloadRecord>, last: WorkloadRecord[]):
 
 /** So that what was in memory and in the log of the store is in its files. */
 async function restarted(deployment: Deployment, processor: MeasuredProcessor): Promise<MeasuredProcessor> {
-  await processor.terminate();
+  await processor.stop();
   const again = new MeasuredProcessor(deployment, OWN_BUILD, [], processor.stateDir);
   await again.allRunning(PARTITIONS);
   return again;

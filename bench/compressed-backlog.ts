@@ -72,9 +72,9 @@ async function measure(cluster: Cluster, codec: string): Promise<void> {
   const processor = new MeasuredProcessor(deployment, values.build);
   const watching = new AbortController();
   try {
-    const started = await processor.running();
+    const started = await processor.firstRunning();
     const times = metricsTimes(
-      { address: await processor.address, pid: processor.pid, intervalMs: METRICS_INTERVAL_MS },
+      { address: await processor.address(), pid: processor.pid, intervalMs: METRICS_INTERVAL_MS },
       watching.signal,
     );
     await consumed(logs, partitionsOf(topic, partitions), processor);
@@ -92,7 +92,7 @@ async function measure(cluster: Cluster, codec: string): Promise<void> {
     }
   } finally {
     watching.abort();
-    await processor.stop();
+    await processor.stopAndRemove();
     await logs.close();
   }
 }

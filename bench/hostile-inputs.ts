@@ -94,9 +94,9 @@ async function play(cluster: Cluster): Promise<string[]> {
   const processor = new MeasuredProcessor(deployment, OWN_BUILD, values.node);
   const watching = new AbortController();
   try {
-    const started = await processor.running();
+    const started = await processor.firstRunning();
     console.log('the instance runs');
-    const address = await processor.address;
+    const address = await processor.address();
     const watched = Promise.all([
       metricsTimes({ address, pid: processor.pid, intervalMs: METRICS_INTERVAL_MS }, watching.signal),
       hostileClients(address, token, watching.signal),
@@ -141,7 +141,7 @@ async function play(cluster: Cluster): Promise<string[]> {
     ];
   } finally {
     watching.abort();
-    await processor.stop();
+    await processor.stopAndRemove();
     await logs.close();
     await producer.disconnect();
   }

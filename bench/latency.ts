@@ -62,10 +62,10 @@ async function main(): Promise<void> {
     const logs = logsOf(cluster.bootstrap, deployment.applicationId);
     const processor = new MeasuredProcessor(deployment, values.build);
     try {
-      await processor.running();
+      await processor.firstRunning();
       await measureAll({ deployment, encoder, producer, logs, processor });
     } finally {
-      await processor.stop();
+      await processor.stopAndRemove();
       await logs.close();
       await producer.disconnect();
     }

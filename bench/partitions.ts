@@ -49,7 +49,7 @@ async function bench(cluster: Cluster, partitions: number): Promise<void> {
   const [broker] = cluster.bootstrap.split(',') as [string];
   const connections = processor.connectionsTo(broker);
   const memory = processor.memory();
-  await processor.stop();
+  await processor.stopAndRemove();
   console.log(
     `${partitions} partitions: ready after ${thousands(first.readyMs)} ms, after kill -9 ${thousands(readyMs)} ms; ` +
       `at rest ${cpu.toFixed(1)} % of a core, ${connections} connections, ${mebibytes(memory)} resident`,

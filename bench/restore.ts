@@ -58,7 +58,7 @@ async function restore(deployment: Deployment, build: string): Promise<void> {
   const peak = processor.peakMemory();
   const restoring = processor.states.filter(({ state }) => state === 'restoring');
   const seconds = (endedAt - Math.min(...restoring.map(({ at }) => at))) / 1000;
-  await processor.stop();
+  await processor.stopAndRemove();
   const rate = RECORDS / seconds;
   console.log(
     `${build}: ${thousands(rate)} records/s, ${((rate * ROW_BYTES) / MIB).toFixed(0)} MiB/s: ${seconds.toFixed(2)} s, ` +

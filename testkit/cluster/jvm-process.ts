@@ -1,9 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClusterNode } from './cluster.js';
-import { diesWithParent, endWithParent, KERNEL_ENDS_CHILDREN } from './end-with-parent.js';
+import { spawnWithParent } from './end-with-parent.js';
 import { pollUntil } from './poll-until.js';
 
 export interface JvmCommand {
@@ -91,17 +91,10 @@ export class JvmProcess implements ClusterNode {
   }
 
   #spawn(): { child: ChildProcess; exited: Promise<void> } {
-    const [file, args] = diesWithParent(this.#command.file, this.#command.args);
     const console = openSync(join(this.#command.dir, 'console.log'), 'a');
-    // A process group of its own, so that Ctrl-C reaches only this process, which then stops things in order; not where
-    // nothing but that Ctrl-C would end the child of a killed parent.
-    const child = spawn(file, args, {
-      cwd: this.#command.cwd,
-      stdio: ['ignore', console, console],
-      detached: KERNEL_ENDS_CHILDREN,
-    });
+    const { file, args, cwd } = this.#command;
+    const child = spawnWithParent(file, args, { cwd, stdio: ['ignore', console, console] });
     closeSync(console);
-    endWithParent(child);
     const exited = new Promise<void>((resolve) => {
       child.once('exit', () => resolve());
       child.once('error', () => resolve());
