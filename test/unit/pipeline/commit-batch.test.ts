@@ -17,6 +17,7 @@ import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import { PartitionStore } from '../../../src/store/partition-store.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+import { never, UNUSED_PRODUCER, UNUSED_LOGS } from './unused-ports.js';
 
 type Step = 'begin' | 'write' | 'produce' | 'sendOffset' | 'commit';
 
@@ -40,17 +41,7 @@ class Steps {
   }
 }
 
-function never(): never {
-  throw new Error('that was never asked for');
-}
-
-const noLogs: Logs = {
-  reader: never,
-  bounds: never,
-  endOfEpoch: never,
-  committedOffset: never,
-  offsetIsPending: never,
-};
+const noLogs: Logs = UNUSED_LOGS;
 const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 const CHANGELOG_END = 7;
 
@@ -72,16 +63,11 @@ function committing(
 } {
   const steps = new Steps();
   const producer: TransactionalProducer = {
-    lastOutcome: null,
-    lastCommit: null,
+    ...UNUSED_PRODUCER,
     lostConnection: () => lost !== undefined && !lostUnnoticed,
-    prove: never,
     hasOpenIn: () => Promise.resolve(true),
-    throttledMs: 0,
-    repeatEnd: never,
     begin: () => steps.ask('begin'),
     prepare: () => () => steps.ask('produce').then(() => CHANGELOG_END),
-    produce: never,
     sendOffset: () => steps.ask('sendOffset'),
     commit: () => steps.ask('commit'),
     discard: () => Promise.resolve(),

@@ -40,6 +40,7 @@ import { companyKey, datasetKey, infoKey, POSITION_KEY } from '../../../src/stor
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { TOPICS } from './topics.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';
+import { UNUSED_PRODUCER } from './unused-ports.js';
 
 const ALL_DATASETS_FROM = 1_000 * HOUR_MS;
 /** The input is committed up to here. */
@@ -194,14 +195,8 @@ class Partition {
     const open: RecordToWrite[] = [];
     const done = () => Promise.resolve();
     return {
-      lastOutcome: null,
-      lastCommit: null,
+      ...UNUSED_PRODUCER,
       lostConnection: () => false,
-      throttledMs: 0,
-      repeatEnd: never,
-      produce: never,
-      prove: never,
-      hasOpenIn: never,
       begin: done,
       sendOffset: done,
       discard: done,
@@ -250,10 +245,6 @@ class Partition {
       observer: observer as PipelineObserver,
     };
   }
-}
-
-function never(): never {
-  throw new Error('that is not to be asked for');
 }
 
 const statusOf = (datasetId: string, status: string, trigger: 'LINK' | 'REFRESH' = 'LINK'): Payload => ({

@@ -29,6 +29,7 @@ import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { DAY_MS, HOUR_MS } from '../../../src/lib/time-units.js';
+import { never, UNUSED_PRODUCER } from './unused-ports.js';
 
 export const PARTITION = 3;
 /** Of the changelog's tombstones. */
@@ -36,10 +37,6 @@ export const RETENTION_MS = 7 * DAY_MS;
 
 /** More waits than any test has: what waits for nothing would spin for good. */
 const MOST_WAITS = 100_000;
-
-function never(): never {
-  throw new Error('that should not have been asked for');
-}
 
 /** A log without records to deliver: its readers get markers, or an error, or wait. */
 export class SilentLog {
@@ -236,13 +233,8 @@ export class SimulatedPartition {
     const done = () => Promise.resolve();
     let offset: CommittedOffset = { offset: 0, leaderEpoch: -1 };
     return {
-      lastOutcome: null,
-      lastCommit: null,
+      ...UNUSED_PRODUCER,
       lostConnection: () => false,
-      throttledMs: 0,
-      repeatEnd: never,
-      produce: never,
-      hasOpenIn: never,
       prove: () => {
         this.proofs++;
         const changelogEnd = this.changelog.end;

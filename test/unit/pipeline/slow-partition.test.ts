@@ -13,13 +13,10 @@ import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+import { never, UNUSED_PRODUCER, UNUSED_LOGS } from './unused-ports.js';
 
 const TRANSACTION_TIMEOUT_MS = 20_000;
 const folder = temporaryFolder();
-
-function never(): never {
-  throw new Error('that should not have been asked for');
-}
 
 /** Every record is one that cannot be read and holds nobody: it costs a dead letter, and no rows. */
 class SlowKafka {
@@ -53,15 +50,11 @@ class SlowKafka {
     // eslint-disable-next-line @typescript-eslint/no-this-alias
     const kafka = this;
     return {
-      lastOutcome: null,
-      lastCommit: null,
+      ...UNUSED_PRODUCER,
       lostConnection: () => false,
       get throttledMs() {
         return Math.max(0, kafka.throttledUntil - kafka.now);
       },
-      repeatEnd: never,
-      prove: never,
-      hasOpenIn: never,
       begin: () => {
         begunAt = this.now;
         return Promise.resolve();
@@ -79,7 +72,6 @@ class SlowKafka {
           return Promise.resolve(length);
         };
       },
-      produce: never,
       sendOffset: (_, at) => {
         offset = at.offset;
         return Promise.resolve();
@@ -172,12 +164,9 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
       offsetIsPending: () => Promise.resolve(false),
     },
     changelogLogs: {
-      endOfEpoch: never,
-      committedOffset: never,
-      offsetIsPending: never,
+      ...UNUSED_LOGS,
       bounds: () =>
         Promise.resolve({ start: 0, end: kafka.changelogEnd, highWatermark: kafka.changelogEnd, ...SEEN_BY_MOST }),
-      reader: never,
     },
     observer: observer as PipelineObserver,
   };

@@ -34,13 +34,10 @@ import { writeOriginRow, writePositionRow } from '../../../src/store/row-codec.j
 import { ORIGIN_KEY, POSITION_KEY } from '../../../src/store/row-keys.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { TOPICS } from './topics.js';
+import { never, UNUSED_PRODUCER, UNUSED_LOGS } from './unused-ports.js';
 
 const PARTITION = 3;
 const EMPTY: LogBounds = { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST };
-
-function never(): never {
-  throw new Error('that should not have been asked for');
-}
 
 function logUpTo(end: number, more: Partial<LogBounds> = {}): LogBounds {
   return { ...EMPTY, end, highWatermark: end, ...more };
@@ -135,11 +132,10 @@ class TakeOver {
         offsetIsPending: () => Promise.resolve(situation.offsetIsPending === true && !this.#isProved),
       },
       changelogLogs: {
+        ...UNUSED_LOGS,
         reader: () => this.#readerOfNothing(),
         bounds: ({ topic }) => (topic === TOPICS.changelog ? this.#bounds('changelog') : Promise.resolve(EMPTY)),
-        committedOffset: never,
         endOfEpoch: () => Promise.resolve(endOfEpoch),
-        offsetIsPending: never,
       },
       transactions: {
         fence: (id) => {
@@ -214,17 +210,7 @@ class TakeOver {
 
   #producer(): TransactionalProducer {
     const producer: TransactionalProducer = {
-      lastOutcome: null,
-      lastCommit: null,
-      throttledMs: 0,
-      lostConnection: never,
-      repeatEnd: never,
-      hasOpenIn: never,
-      begin: never,
-      prepare: never,
-      produce: never,
-      sendOffset: never,
-      commit: never,
+      ...UNUSED_PRODUCER,
       prove: () => {
         this.asked.push('prove');
         this.#isProved = true;
