@@ -115,7 +115,7 @@ class World {
     );
   }
 
-  reader(partition: number, from = 0, kind: LogKind = 'whole', leaderEpoch = -1): PartitionReader {
+  reader(partition: number, from = 0, kind: LogKind = 'uncompacted', leaderEpoch = -1): PartitionReader {
     const reader = new PartitionReader({ topic: 't', partition }, from, this.#fetcher, {
       ...READING_TERMS,
       kind,
@@ -476,7 +476,7 @@ test('a reader continues with a leader of a later epoch that has all records tha
   const world = worldOf(0);
   world.leaderEpoch = 4;
   world.endOfEpoch = () => Promise.resolve(7);
-  world.reader(0, 7, 'whole', 3);
+  world.reader(0, 7, 'uncompacted', 3);
   expect(await world.fetch('catchUp')).toMatchObject({ partitions: [0], leaderEpoch: 4 });
   expect(world.epochsAsked).toEqual([3]);
 });
@@ -485,7 +485,7 @@ test('a reader ends if a leader of a later epoch lacks records that were read, e
   const world = worldOf(0);
   world.leaderEpoch = 4;
   world.endOfEpoch = () => Promise.resolve(6);
-  const next = world.reader(0, 7, 'whole', 3).next(10);
+  const next = world.reader(0, 7, 'uncompacted', 3).next(10);
   await expect(next).rejects.toThrow(LOST(6));
   expect(world.inFlight).toEqual([]);
 });
@@ -509,7 +509,7 @@ test('a leader that cannot say yet where an epoch has ended is asked again', asy
   world.leaderEpoch = 4;
   const answers = [() => Promise.reject(new Error('not yet')), () => Promise.resolve(9)];
   world.endOfEpoch = () => (answers.shift() as () => Promise<number>)();
-  world.reader(0, 7, 'whole', 3);
+  world.reader(0, 7, 'uncompacted', 3);
   await turnOfEventLoop();
   expect(world.inFlight).toEqual([]);
   await world.pass(20);

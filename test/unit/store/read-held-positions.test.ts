@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CallDeadline } from '../../../src/store/call-deadline.js';
-import { readHeldState, StateDirOfOtherError } from '../../../src/store/held-state.js';
+import { readHeldPositions, StateDirOfOtherError } from '../../../src/store/read-held-positions.js';
 import { openPartitionStore } from '../../../src/store/open-partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
@@ -46,7 +46,7 @@ test("the positions of this deployment's folders are read, and nothing of them i
     [0, 10],
     [11, 20],
   ]);
-  expect(await readHeldState(folder(), owner, volume)).toEqual(found);
+  expect(await readHeldPositions(folder(), owner, volume)).toEqual(found);
   // The batch left unconfirmed is still there to be undone: its undo must not have been dropped.
   const directory = new RocksStateDirectory(folder(), clock);
   const options = {
@@ -61,7 +61,7 @@ test("the positions of this deployment's folders are read, and nothing of them i
   const store = await openPartitionStore(directory, 0, { ...options, onSetAside: () => undefined });
   expect(await store.read([Buffer.from('a')])).toEqual([Buffer.from('1')]);
   await store.close();
-  expect(await readHeldState(folder(), owner, volume)).toEqual(found);
+  expect(await readHeldPositions(folder(), owner, volume)).toEqual(found);
 });
 
 test('what is of another partition, set aside, or cannot be read is not held', async () => {
@@ -72,7 +72,7 @@ test('what is of another partition, set aside, or cannot be read is not held', a
   mkdirSync(join(folder(), 'partition-4'));
   writeFileSync(join(folder(), 'partition-5'), 'not a folder');
   await (await new RocksStateDirectory(folder(), clock).open(6)).close();
-  expect(await readHeldState(folder(), owner, volume)).toEqual(new Map());
+  expect(await readHeldPositions(folder(), owner, volume)).toEqual(new Map());
 });
 
 test.each([
@@ -86,30 +86,30 @@ test.each([
   const other = { ...owner, ...difference };
   await leave(0, 10, other);
   await leave(1, 10);
-  const refused = readHeldState(folder(), owner, volume);
+  const refused = readHeldPositions(folder(), owner, volume);
   await expect(refused).rejects.toThrow(StateDirOfOtherError);
   await expect(refused).rejects.toThrow(message);
   rmSync(join(folder(), 'partition-1'), { recursive: true });
-  expect(await readHeldState(folder(), other, volume)).toEqual(new Map([[0, 10]]));
+  expect(await readHeldPositions(folder(), other, volume)).toEqual(new Map([[0, 10]]));
 });
 
 test('a folder in use can be read too, and one that is not there holds nothing', async () => {
   await leave(7, 10);
   const inUse = await new RocksStateDirectory(folder(), clock).open(7);
-  expect(await readHeldState(folder(), owner, volume)).toEqual(new Map([[7, 10]]));
+  expect(await readHeldPositions(folder(), owner, volume)).toEqual(new Map([[7, 10]]));
   await inUse.close();
-  expect(await readHeldState(join(folder(), 'none'), owner, volume)).toEqual(new Map());
+  expect(await readHeldPositions(join(folder(), 'none'), owner, volume)).toEqual(new Map());
 });
 
 test('the state of a shadow keeps its deployment away, and the other way round, and is left as it is', async () => {
   const shadow = { ...owner, applicationId: SHADOW };
   await leave(8, 10, shadow);
-  const refused = readHeldState(folder(), owner, volume);
+  const refused = readHeldPositions(folder(), owner, volume);
   await expect(refused).rejects.toThrow(StateDirOfOtherError);
   await expect(refused).rejects.toThrow(`holds state of ${SHADOW}, but APPLICATION_ID is ${applicationId}`);
-  expect(await readHeldState(folder(), shadow, volume)).toEqual(new Map([[8, 10]]));
+  expect(await readHeldPositions(folder(), shadow, volume)).toEqual(new Map([[8, 10]]));
   await leave(9, 10);
-  await expect(readHeldState(folder(), shadow, volume)).rejects.toThrow(StateDirOfOtherError);
+  await expect(readHeldPositions(folder(), shadow, volume)).rejects.toThrow(StateDirOfOtherError);
 });
 
 test('a volume that hangs is not even asked which folders it has', async () => {
@@ -118,5 +118,5 @@ test('a volume that hangs is not even asked which folders it has', async () => {
   const never = hanging.within(1_000, 'opening it', () => new Promise<never>(() => undefined));
   time.advance(1_000);
   await expect(never).rejects.toThrow(StoreUnavailableError);
-  await expect(readHeldState(folder(), owner, hanging)).rejects.toThrow(StoreUnavailableError);
+  await expect(readHeldPositions(folder(), owner, hanging)).rejects.toThrow(StoreUnavailableError);
 });
