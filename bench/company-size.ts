@@ -9,11 +9,11 @@ import type { KafkaLogs } from '../src/kafka/reading/kafka-logs.js';
 import { rocksOptions } from '../src/store/rocks-options.js';
 import { PARTITION_FOLDER } from '../src/store/rocks-state-directory.js';
 import type { Cluster } from '../testkit/cluster/cluster.js';
-import { startCluster } from '../testkit/cluster/start-cluster.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';
-import { describeMachine, thousands } from './lib/figures.js';
+import { thousands } from './lib/figures.js';
 import { connectProducer, fill } from './lib/input.js';
 import { MeasuredProcessor } from './lib/measured-processor.js';
+import { onCluster } from './lib/on-cluster.js';
 import { consumed, logsOf, partitionsOf, readWhole } from './lib/topic-reading.js';
 import { workload, type WorkloadRecord } from './lib/workload.js';
 
@@ -136,12 +136,4 @@ function report(what: string, { written, live, liveRecords }: ChangelogBytes, di
 }
 
 if (values.help) console.log(HELP);
-else {
-  console.log(describeMachine());
-  const cluster = await startCluster({ profile: 'bench' });
-  try {
-    await bench(cluster);
-  } finally {
-    await cluster.stop();
-  }
-}
+else await onCluster(bench);

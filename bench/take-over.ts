@@ -7,9 +7,10 @@ import type { Cluster } from '../testkit/cluster/cluster.js';
 import { startOwnCluster } from '../testkit/cluster/start-cluster.js';
 import { fillChangelog } from './lib/changelog.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';
-import { describeMachine, quantile, thousands } from './lib/figures.js';
+import { quantile, thousands } from './lib/figures.js';
 import { connectProducer } from './lib/input.js';
 import { MeasuredProcessor } from './lib/measured-processor.js';
+import { onCluster } from './lib/on-cluster.js';
 import { Pauses } from './lib/pauses.js';
 import { logsOf } from './lib/topic-reading.js';
 
@@ -70,7 +71,6 @@ interface Stage {
 }
 
 async function bench(cluster: Cluster, scenarios: readonly Scenario[]): Promise<void> {
-  console.log(describeMachine());
   const made = await deploy(cluster, { partitions: PARTITIONS, build: OWN_BUILD });
   const deployment = { ...made, env: { ...made.env, NUM_STANDBY: values.standbys } };
   await fillChangelog(cluster, { topic: `${made.applicationId}-company-state`, partitions: PARTITIONS }, ROWS);
@@ -204,10 +204,9 @@ else {
   const scenarios = positionals.filter(isScenario);
   // As brokers come: whoever joins an empty group waits for others.
   const brokerConfig = { 'group.initial.rebalance.delay.ms': '3000' };
-  const cluster = await startOwnCluster({ profile: 'bench', brokerConfig });
-  try {
-    await bench(cluster, scenarios.length > 0 ? scenarios : (Object.keys(SCENARIOS) as Scenario[]));
-  } finally {
-    await cluster.stop();
-  }
+  const wanted = scenarios.length > 0 ? scenarios : (Object.keys(SCENARIOS) as Scenario[]);
+  await onCluster(
+    (cluster) => bench(cluster, wanted),
+    () => startOwnCluster({ profile: 'bench', brokerConfig }),
+  );
 }

@@ -290,23 +290,18 @@ test('a partition that is taken away meanwhile is released before its store is l
 });
 
 const AT_10: Folder = { changelogOffset: 20, position: 10 };
+/** The folder is at the end of its changelog, and the input has five records more. */
+const UP_TO_DATE: Situation = { folder: AT_10, changelog: logUpTo(20), input: logUpTo(15) };
 
 test('where everything fits together nothing is proved by a write of its own', async () => {
-  const { asked, outcome } = await takenOver({
-    folder: AT_10,
-    changelog: logUpTo(20),
-    input: logUpTo(15),
-    committed: 10,
-  });
+  const { asked, outcome } = await takenOver({ ...UP_TO_DATE, committed: 10 });
   expect((await outcome).from).toBe(10);
   expect(asked).not.toContain('prove');
 });
 
 test('positions at odds stop the partition once a write has proved them, and release producer and store', async () => {
   const { asked, outcome } = await takenOver({
-    folder: AT_10,
-    changelog: logUpTo(20),
-    input: logUpTo(15),
+    ...UP_TO_DATE,
     committed: 7,
     provedChangelog: logUpTo(22),
     proof: { changelogEnd: 20, committed: at(7) },
@@ -318,9 +313,7 @@ test('positions at odds stop the partition once a write has proved them, and rel
 
 test('an old offset of a coordinator that is cut off is not believed, and no operator is asked to set it', async () => {
   const { outcome } = await takenOver({
-    folder: AT_10,
-    changelog: logUpTo(20),
-    input: logUpTo(15),
+    ...UP_TO_DATE,
     committed: 7,
     provedChangelog: logUpTo(22),
     proof: { changelogEnd: 20, committed: at(10) },
@@ -503,9 +496,7 @@ test('a changelog that has lost its first records stops the partition, and leave
 
 test('the folder of a partition that stays stopped is not set aside as one that was away, though proofs are written', async () => {
   const { setAside, outcome } = await takenOver({
-    folder: AT_10,
-    changelog: logUpTo(20),
-    input: logUpTo(15),
+    ...UP_TO_DATE,
     committed: 7,
     provedChangelog: logUpTo(22),
     proof: { changelogEnd: 20, committed: at(7) },
@@ -565,9 +556,7 @@ describe('another owner that writes while a partition is taken over', () => {
 
 test('the transaction that proves is aborted by another fencing before anything is decided', async () => {
   const { asked, outcome } = await takenOver({
-    folder: AT_10,
-    changelog: logUpTo(20),
-    input: logUpTo(15),
+    ...UP_TO_DATE,
     committed: 7,
     provedChangelog: logUpTo(22),
     proof: { changelogEnd: 20, committed: at(10) },
@@ -579,9 +568,7 @@ test('the transaction that proves is aborted by another fencing before anything 
 
 test('a changelog that too few brokers speak for is not believed after a proof, and both producers are released', async () => {
   const { unreleased, outcome } = await takenOver({
-    folder: AT_10,
-    changelog: logUpTo(20),
-    input: logUpTo(15),
+    ...UP_TO_DATE,
     committed: 7,
     proof: { changelogEnd: 20, committed: at(7) },
     provedChangelog: logUpTo(22, { byMost: false }),
@@ -591,7 +578,7 @@ test('a changelog that too few brokers speak for is not believed after a proof, 
 });
 
 test('an end of the changelog that too few brokers speak for does not count as having been there', async () => {
-  const situation = { folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 10, now: 1_000 };
+  const situation = { ...UP_TO_DATE, committed: 10, now: 1_000 };
   const few = await takenOver({ ...situation, looked: logUpTo(20, { byMost: false }) });
   expect((await few.outcome).store.atEndMs).toBe(0);
   const most = await takenOver(situation);
@@ -681,13 +668,7 @@ test('an input whose leader does not know the epoch that was committed is read o
 });
 
 test('nothing is written to be aborted while too few brokers say whether a commit is open in the changelog', async () => {
-  const { asked, outcome } = await takenOver({
-    folder: AT_10,
-    changelog: logUpTo(20),
-    input: logUpTo(15),
-    committed: 7,
-    later: logUpTo(20, { byMost: false }),
-  });
+  const { asked, outcome } = await takenOver({ ...UP_TO_DATE, committed: 7, later: logUpTo(20, { byMost: false }) });
   await expect(outcome).rejects.toThrow('too few brokers answer to know whether a transaction is open');
   expect(asked).not.toContain('prove');
 });
@@ -707,9 +688,7 @@ test('nothing is written to be aborted if a commit turns out to be open in the c
 
 describe('a batch of the input that cannot be read', () => {
   const skipping = {
-    folder: AT_10,
-    changelog: logUpTo(20),
-    input: logUpTo(15),
+    ...UP_TO_DATE,
     committed: 12,
     provedChangelog: logUpTo(22),
     unreadable: { firstOffset: 10, nextOffset: 12 },
@@ -747,9 +726,7 @@ describe('a batch of the input that cannot be read', () => {
 
 test('a partition whose offset is pending, and nobody knows with which outcome, is blocked with the command', async () => {
   const { asked, outcome } = await takenOver({
-    folder: AT_10,
-    changelog: logUpTo(20),
-    input: logUpTo(15),
+    ...UP_TO_DATE,
     committed: 7,
     provedChangelog: logUpTo(22),
     offsetIsPending: true,
