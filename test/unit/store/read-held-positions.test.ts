@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { readHeldPositions, StateDirOfOtherError } from '../../../src/store/read-held-positions.js';
 import { openPartitionStore } from '../../../src/store/open-partition-store.js';
+import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
 import { changes, identity, NO_LOG_ID, positionRow } from './partition-fixture.js';
@@ -19,9 +20,8 @@ const clock = { now: () => 0 };
 const endOfEpoch = () => Promise.resolve(null);
 const volume = new CallDeadline(systemClock);
 
-/** @param confirmed position of the changelog at which the store is left, with a batch applied that was never confirmed */
-async function leave(partition: number, confirmed: number, of = owner): Promise<void> {
-  const store = await openPartitionStore(new RocksStateDirectory(folder(), clock), partition, {
+function openOf(partition: number, of = owner): Promise<PartitionStore> {
+  return openPartitionStore(new RocksStateDirectory(folder(), clock), partition, {
     identity: { ...of, partition },
     changelogEnd: 1_000,
     changelogLog: NO_LOG_ID,
@@ -33,6 +33,11 @@ async function leave(partition: number, confirmed: number, of = owner): Promise<
       throw new Error(why);
     },
   });
+}
+
+/** @param confirmed position of the changelog at which the store is left, with a batch applied that was never confirmed */
+async function leave(partition: number, confirmed: number, of = owner): Promise<void> {
+  const store = await openOf(partition, of);
   await store.apply(changes('a:->1', 1, null), positionRow(1), 0);
   store.confirm(confirmed);
   await store.apply(changes('a:1->2', 2, 1), positionRow(2), 0);
@@ -48,17 +53,7 @@ test("the positions of this deployment's folders are read, and nothing of them i
   ]);
   expect(await readHeldPositions(folder(), owner, volume)).toEqual(found);
   // The batch left unconfirmed is still there to be undone: its undo must not have been dropped.
-  const directory = new RocksStateDirectory(folder(), clock);
-  const options = {
-    identity: { ...owner, partition: 0 },
-    changelogEnd: 1_000,
-    changelogLog: NO_LOG_ID,
-    endOfEpoch,
-    proved: true,
-    maxAwayMs: HOUR_MS,
-    now: 0,
-  };
-  const store = await openPartitionStore(directory, 0, { ...options, onSetAside: () => undefined });
+  const store = await openOf(0);
   expect(await store.read([Buffer.from('a')])).toEqual([Buffer.from('1')]);
   await store.close();
   expect(await readHeldPositions(folder(), owner, volume)).toEqual(found);
