@@ -29,10 +29,5 @@ export default tseslint.config(
       'no-restricted-syntax': ['error', PRIVATE_MEMBER, SPREAD_OF_LITERAL, CAMEL_CASE_CONSTANT],
     },
   },
-  {
-    // These folders still have spreads of literals and constants in camelCase. Take a folder out once it has none.
-    files: ['src/{kafka,pipeline,store,domain,decode,avro,publish}/**', '{test,testkit,bench,demo}/**'],
-    rules: { 'no-restricted-syntax': ['error', PRIVATE_MEMBER] },
-  },
   { files: ['eslint.config.js', 'page/**'], extends: [tseslint.configs.disableTypeChecked] },
 );

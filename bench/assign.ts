@@ -26,7 +26,9 @@ function newMember(id: number, numStandby: number): GroupMember {
 /** As they come to the next rebalance: they hold the state of what they were given, standbys a little behind. */
 function after(assignments: ReadonlyMap<string, Assignment>, numStandby: number): GroupMember[] {
   return [...assignments].map(([memberId, { active, standby }]) => ({
-    ...{ memberId, numStandby, partitions: active },
+    memberId,
+    numStandby,
+    partitions: active,
     held: new Map([
       ...active.map((partition) => [partition, positions[partition] as number] as const),
       ...standby.map((partition) => [partition, (positions[partition] as number) - random.integer(0, 1_000)] as const),

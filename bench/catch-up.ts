@@ -2,13 +2,13 @@
 import { parseArgs } from 'node:util';
 import { createPlatformEncoder } from '../testkit/platform-events.js';
 import { SeededRandom } from '../testkit/seeded-random.js';
-import { startCluster } from '../testkit/cluster/start-cluster.js';
 import type { Cluster } from '../testkit/cluster/cluster.js';
 import { describeProfile } from './lib/cpu-profile.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER } from './lib/deployment.js';
-import { describeMachine, mebibytes, median, thousands } from './lib/figures.js';
+import { mebibytes, median, thousands } from './lib/figures.js';
 import { connectProducer, fill } from './lib/input.js';
 import { MeasuredProcessor, usedSince } from './lib/measured-processor.js';
+import { onCluster } from './lib/on-cluster.js';
 import { consumed, logsOf, partitionsOf, readWhole } from './lib/topic-reading.js';
 import { recordsPerCompany, USUAL_STATUSES, workload } from './lib/workload.js';
 
@@ -56,24 +56,18 @@ const { values } = parseArgs({
   },
 });
 if (values.help) console.log(HELP);
-else await main();
+else await onCluster(bench);
 
-async function main(): Promise<void> {
-  console.log(describeMachine());
-  const cluster = await startCluster({ profile: 'bench' });
-  try {
-    const topic = values.topic ?? (await writeBacklog(cluster));
-    const backlog = await lookAt(cluster, topic);
-    const results = new Map<string, Result[]>(values.build.map((build) => [build, []]));
-    const [first] = values.build as [string];
-    for (let round = 1; round <= (values.short ? 0 : Number(values['warm-up'])); round++)
-      await measure(cluster, topic, first, backlog, true);
-    for (let round = 1; round <= Number(values.rounds); round++)
-      for (const [build, measured] of results) measured.push(await measure(cluster, topic, build, backlog));
-    if (Number(values.rounds) > 1) printMedians(results);
-  } finally {
-    await cluster.stop();
-  }
+async function bench(cluster: Cluster): Promise<void> {
+  const topic = values.topic ?? (await writeBacklog(cluster));
+  const backlog = await lookAt(cluster, topic);
+  const results = new Map<string, Result[]>(values.build.map((build) => [build, []]));
+  const [first] = values.build as [string];
+  for (let round = 1; round <= (values.short ? 0 : Number(values['warm-up'])); round++)
+    await measure(cluster, topic, first, backlog, true);
+  for (let round = 1; round <= Number(values.rounds); round++)
+    for (const [build, measured] of results) measured.push(await measure(cluster, topic, build, backlog));
+  if (Number(values.rounds) > 1) printMedians(results);
 }
 
 async function writeBacklog(cluster: Cluster): Promise<string> {
@@ -128,7 +122,7 @@ async function measure(
   const logs = logsOf(cluster.bootstrap, deployment.applicationId);
   const processor = new MeasuredProcessor(deployment, build, flags);
   try {
-    const started = await processor.running();
+    const started = await processor.firstRunning();
     await consumed(logs, partitionsOf(inputTopic, partitions), processor);
     const seconds = (Date.now() - started.at) / 1000;
     const { userUs, systemUs } = usedSince(started.usage, processor.usage());
@@ -140,12 +134,12 @@ async function measure(
         `us a record (${perRecord(userUs)} user, ${perRecord(systemUs)} system), ` +
         `${mebibytes(processor.peakMemory())} at most`,
     );
-    await processor.stop();
+    await processor.stopAndRemove();
     await checkAnnouncements(cluster, deployment.topics.synchronized, backlog);
     if (profileFolder !== undefined) console.log(describeProfile(profileFolder));
     return { recordsPerSecond, cpuUsPerRecord };
   } finally {
-    await processor.stop();
+    await processor.stopAndRemove();
     await logs.close();
   }
 }

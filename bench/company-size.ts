@@ -9,11 +9,11 @@ import type { KafkaLogs } from '../src/kafka/reading/kafka-logs.js';
 import { rocksOptions } from '../src/store/rocks-options.js';
 import { PARTITION_FOLDER } from '../src/store/rocks-state-directory.js';
 import type { Cluster } from '../testkit/cluster/cluster.js';
-import { startCluster } from '../testkit/cluster/start-cluster.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';
-import { describeMachine, thousands } from './lib/figures.js';
+import { thousands } from './lib/figures.js';
 import { connectProducer, fill } from './lib/input.js';
 import { MeasuredProcessor } from './lib/measured-processor.js';
+import { onCluster } from './lib/on-cluster.js';
 import { consumed, logsOf, partitionsOf, readWhole } from './lib/topic-reading.js';
 import { workload, type WorkloadRecord } from './lib/workload.js';
 
@@ -55,7 +55,7 @@ async function bench(cluster: Cluster): Promise<void> {
       await consumed(logs, partitionsOf(deployment.topics.events, PARTITIONS), processor);
       processor = await restarted(deployment, processor);
       const changelog = await changelogBytes(logs, deployment);
-      await processor.terminate();
+      await processor.stop();
       const { stateDir } = processor;
       const disk = { left: bytesIn(stateDir), compacted: await compactedBytes(stateDir) };
       processor = new MeasuredProcessor(deployment, OWN_BUILD, [], stateDir);
@@ -63,7 +63,7 @@ async function bench(cluster: Cluster): Promise<void> {
       report(what, changelog, disk);
     }
   } finally {
-    await processor.stop();
+    await processor.stopAndRemove();
     await logs.close();
     await producer.disconnect();
   }
@@ -77,7 +77,7 @@ function* allButLast(records: Iterable<WorkloadRecord>, last: WorkloadRecord[]):
 
 /** So that what was in memory and in the log of the store is in its files. */
 async function restarted(deployment: Deployment, processor: MeasuredProcessor): Promise<MeasuredProcessor> {
-  await processor.terminate();
+  await processor.stop();
   const again = new MeasuredProcessor(deployment, OWN_BUILD, [], processor.stateDir);
   await again.allRunning(PARTITIONS);
   return again;
@@ -136,12 +136,4 @@ function report(what: string, { written, live, liveRecords }: ChangelogBytes, di
 }
 
 if (values.help) console.log(HELP);
-else {
-  console.log(describeMachine());
-  const cluster = await startCluster({ profile: 'bench' });
-  try {
-    await bench(cluster);
-  } finally {
-    await cluster.stop();
-  }
-}
+else await onCluster(bench);

@@ -4,12 +4,12 @@ import { parseArgs } from 'node:util';
 import { CompressionTypes } from 'kafkajs';
 import { createPlatformEncoder, type PlatformEncoder } from '../testkit/platform-events.js';
 import type { Cluster } from '../testkit/cluster/cluster.js';
-import { startCluster } from '../testkit/cluster/start-cluster.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER } from './lib/deployment.js';
-import { describeMachine, mebibytes, thousands } from './lib/figures.js';
+import { mebibytes, thousands } from './lib/figures.js';
 import { backlogManifest } from './lib/hostile-records.js';
 import { compressAs, connectProducer } from './lib/input.js';
 import { MeasuredProcessor } from './lib/measured-processor.js';
+import { onCluster } from './lib/on-cluster.js';
 import { metricsTimes } from './lib/metrics-times.js';
 import { consumed, logsOf, partitionsOf } from './lib/topic-reading.js';
 
@@ -46,16 +46,10 @@ const { values } = parseArgs({
   },
 });
 if (values.help) console.log(HELP);
-else await main();
+else await onCluster(bench);
 
-async function main(): Promise<void> {
-  console.log(describeMachine());
-  const cluster = await startCluster({ profile: 'bench' });
-  try {
-    for (const codec of values.codec) await measure(cluster, codec);
-  } finally {
-    await cluster.stop();
-  }
+async function bench(cluster: Cluster): Promise<void> {
+  for (const codec of values.codec) await measure(cluster, codec);
 }
 
 async function measure(cluster: Cluster, codec: string): Promise<void> {
@@ -72,9 +66,9 @@ async function measure(cluster: Cluster, codec: string): Promise<void> {
   const processor = new MeasuredProcessor(deployment, values.build);
   const watching = new AbortController();
   try {
-    const started = await processor.running();
+    const started = await processor.firstRunning();
     const times = metricsTimes(
-      { address: await processor.address, pid: processor.pid, intervalMs: METRICS_INTERVAL_MS },
+      { address: await processor.address(), pid: processor.pid, intervalMs: METRICS_INTERVAL_MS },
       watching.signal,
     );
     await consumed(logs, partitionsOf(topic, partitions), processor);
@@ -92,7 +86,7 @@ async function measure(cluster: Cluster, codec: string): Promise<void> {
     }
   } finally {
     watching.abort();
-    await processor.stop();
+    await processor.stopAndRemove();
     await logs.close();
   }
 }

@@ -20,7 +20,7 @@ const DATASETS = 20;
 const { syncEvent } = await loadReaderSchemas(join(import.meta.dirname, '..', 'schemas'));
 const writer = avro.Type.forSchema(syncEvent as avro.Schema);
 const records = Array.from({ length: BATCH_RECORDS }, (_, offset) => recordAt(offset));
-const bytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0) / BATCH_RECORDS;
+const totalBytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
 
 const decoder = createSyncEventDecoder(syncEvent, {
   source: { schemaById: (id) => Promise.resolve(id === SCHEMA_ID ? syncEvent : null) },
@@ -39,14 +39,18 @@ for (let i = 0; i < MEASURED_BATCHES; i++) {
   if (decoded.some(isPoison)) throw new Error('the workload has a record that does not decode');
 }
 const cpu = process.cpuUsage(cpuBefore);
-const cpuMicroseconds = (cpu.user + cpu.system) / (MEASURED_BATCHES * BATCH_RECORDS);
+const cpuMicroseconds = perRecord(cpu.user + cpu.system, MEASURED_BATCHES);
 rates.sort((a, b) => a - b);
 const median = rates[MEASURED_BATCHES / 2] as number;
 const best = rates.at(-1) as number;
 console.log(
   `decode: ${Math.round(median).toLocaleString('en')} records/s (median), ${Math.round(best).toLocaleString('en')} ` +
-    `(best), ${cpuMicroseconds.toFixed(2)} µs of CPU a record of ${Math.round(bytes)} bytes`,
+    `(best), ${cpuMicroseconds.toFixed(2)} µs of CPU a record of ${Math.round(perRecord(totalBytes, 1))} bytes`,
 );
+
+function perRecord(sum: number, batches: number): number {
+  return sum / (batches * BATCH_RECORDS);
+}
 
 function recordAt(offset: number): LogRecord {
   const companyId = randomUUID();

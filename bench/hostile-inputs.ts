@@ -8,13 +8,13 @@ import { SeededRandom } from '../testkit/seeded-random.js';
 import type { KafkaLogs } from '../src/kafka/reading/kafka-logs.js';
 import { readDeadLetter } from '../src/publish/dead-letter.js';
 import type { Cluster } from '../testkit/cluster/cluster.js';
-import { startCluster } from '../testkit/cluster/start-cluster.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';
-import { describeMachine, mebibytes, quantile, thousands } from './lib/figures.js';
+import { mebibytes, quantile, thousands } from './lib/figures.js';
 import { hostileClients } from './lib/hostile-clients.js';
 import { backlogManifest, FULL_SCALE, hostileInputs, SHORT_SCALE, type HostileInput } from './lib/hostile-records.js';
 import { compressAs, connectProducer, fill } from './lib/input.js';
 import { MeasuredProcessor } from './lib/measured-processor.js';
+import { onCluster } from './lib/on-cluster.js';
 import { metricsTimes } from './lib/metrics-times.js';
 import { consumed, logsOf, partitionsOf, readWhole } from './lib/topic-reading.js';
 import { workload } from './lib/workload.js';
@@ -62,18 +62,12 @@ const POLL_MS = 100;
 const BLOCKED_WITHIN_MS = 120_000;
 
 if (values.help) console.log(HELP);
-else await main();
+else await onCluster(bench);
 
-async function main(): Promise<void> {
-  console.log(describeMachine());
-  const cluster = await startCluster({ profile: 'bench' });
-  try {
-    const faults = await play(cluster);
-    for (const fault of faults) console.error(`FAULT: ${fault}`);
-    if (faults.length > 0) process.exitCode = 1;
-  } finally {
-    await cluster.stop();
-  }
+async function bench(cluster: Cluster): Promise<void> {
+  const faults = await play(cluster);
+  for (const fault of faults) console.error(`FAULT: ${fault}`);
+  if (faults.length > 0) process.exitCode = 1;
 }
 
 /** @returns what is not as it should be */
@@ -94,9 +88,9 @@ async function play(cluster: Cluster): Promise<string[]> {
   const processor = new MeasuredProcessor(deployment, OWN_BUILD, values.node);
   const watching = new AbortController();
   try {
-    const started = await processor.running();
+    const started = await processor.firstRunning();
     console.log('the instance runs');
-    const address = await processor.address;
+    const address = await processor.address();
     const watched = Promise.all([
       metricsTimes({ address, pid: processor.pid, intervalMs: METRICS_INTERVAL_MS }, watching.signal),
       hostileClients(address, token, watching.signal),
@@ -141,7 +135,7 @@ async function play(cluster: Cluster): Promise<string[]> {
     ];
   } finally {
     watching.abort();
-    await processor.stop();
+    await processor.stopAndRemove();
     await logs.close();
     await producer.disconnect();
   }

@@ -1,16 +1,17 @@
 /** How long it takes from a record that completes a company to the announcement. See `--help`. */
+import type { Cluster } from '../testkit/cluster/cluster.js';
 import type { Producer } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createPlatformEncoder, type PlatformEncoder } from '../testkit/platform-events.js';
 import { SeededRandom } from '../testkit/seeded-random.js';
 import type { KafkaLogs } from '../src/kafka/reading/kafka-logs.js';
-import { startCluster } from '../testkit/cluster/start-cluster.js';
 import { AnnouncementTimes } from './lib/announcement-times.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';
-import { describeMachine, thousands } from './lib/figures.js';
+import { thousands } from './lib/figures.js';
 import { connectProducer, fill, RECORDS_A_SEND } from './lib/input.js';
 import { MeasuredProcessor, usedSince } from './lib/measured-processor.js';
+import { onCluster } from './lib/on-cluster.js';
 import { consumed, logsOf, partitionsOf } from './lib/topic-reading.js';
 import { recordsPerCompany, USUAL_STATUSES, workload, type WorkloadRecord } from './lib/workload.js';
 
@@ -50,27 +51,21 @@ const { values } = parseArgs({
   },
 });
 if (values.help) console.log(HELP);
-else await main();
+else await onCluster(bench);
 
-async function main(): Promise<void> {
-  console.log(describeMachine());
-  const cluster = await startCluster({ profile: 'bench' });
+async function bench(cluster: Cluster): Promise<void> {
+  const deployment = await deploy(cluster, { partitions: PARTITIONS, build: values.build });
+  const encoder = await createPlatformEncoder(cluster.registryUrl, deployment.topics, SCHEMAS_FOLDER);
+  const producer = await connectProducer(cluster.bootstrap);
+  const logs = logsOf(cluster.bootstrap, deployment.applicationId);
+  const processor = new MeasuredProcessor(deployment, values.build);
   try {
-    const deployment = await deploy(cluster, { partitions: PARTITIONS, build: values.build });
-    const encoder = await createPlatformEncoder(cluster.registryUrl, deployment.topics, SCHEMAS_FOLDER);
-    const producer = await connectProducer(cluster.bootstrap);
-    const logs = logsOf(cluster.bootstrap, deployment.applicationId);
-    const processor = new MeasuredProcessor(deployment, values.build);
-    try {
-      await processor.running();
-      await measureAll({ deployment, encoder, producer, logs, processor });
-    } finally {
-      await processor.stop();
-      await logs.close();
-      await producer.disconnect();
-    }
+    await processor.firstRunning();
+    await measureAll({ deployment, encoder, producer, logs, processor });
   } finally {
-    await cluster.stop();
+    await processor.stopAndRemove();
+    await logs.close();
+    await producer.disconnect();
   }
 }
 
@@ -125,9 +120,7 @@ interface Load {
 }
 
 async function measureRate(bench: Bench, times: AnnouncementTimes, { rate, seconds, label }: Load): Promise<void> {
-  const shape = {
-    ...{ companies: Infinity, inFlight: IN_FLIGHT, datasetsPerCompany: DATASETS, statuses: USUAL_STATUSES },
-  };
+  const shape = { companies: Infinity, inFlight: IN_FLIGHT, datasetsPerCompany: DATASETS, statuses: USUAL_STATUSES };
   const records = workload(shape, bench.encoder, new SeededRandom(SEED));
   // Until companies complete as often as new ones begin.
   await catchUpWith(bench, take(records, IN_FLIGHT * recordsPerCompany(shape)));

@@ -2,11 +2,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Cluster } from '../testkit/cluster/cluster.js';
-import { startCluster } from '../testkit/cluster/start-cluster.js';
 import { describeProfile } from './lib/cpu-profile.js';
 import { deploy, OWN_BUILD, type Deployment } from './lib/deployment.js';
-import { describeMachine, mebibytes, thousands } from './lib/figures.js';
+import { mebibytes, thousands } from './lib/figures.js';
 import { MeasuredProcessor, usedSince } from './lib/measured-processor.js';
+import { onCluster } from './lib/on-cluster.js';
 
 const HELP = `npm run bench:partitions -- [options]
 
@@ -33,7 +33,11 @@ const SECONDS = values.short ? 2 : Number(values.seconds);
 const REST_MS = 5_000;
 const US_PER_PERCENT = 10_000;
 
-async function bench(cluster: Cluster, partitions: number): Promise<void> {
+async function bench(cluster: Cluster): Promise<void> {
+  for (const partitions of values.short ? [3] : values.partitions.map(Number)) await measure(cluster, partitions);
+}
+
+async function measure(cluster: Cluster, partitions: number): Promise<void> {
   const deployment = await deploy(cluster, { partitions, build: OWN_BUILD });
   const profile = values['cpu-prof'];
   const first = await started(deployment);
@@ -49,7 +53,7 @@ async function bench(cluster: Cluster, partitions: number): Promise<void> {
   const [broker] = cluster.bootstrap.split(',') as [string];
   const connections = processor.connectionsTo(broker);
   const memory = processor.memory();
-  await processor.stop();
+  await processor.stopAndRemove();
   console.log(
     `${partitions} partitions: ready after ${thousands(first.readyMs)} ms, after kill -9 ${thousands(readyMs)} ms; ` +
       `at rest ${cpu.toFixed(1)} % of a core, ${connections} connections, ${mebibytes(memory)} resident`,
@@ -69,12 +73,4 @@ async function started(
 }
 
 if (values.help) console.log(HELP);
-else {
-  console.log(describeMachine());
-  const cluster = await startCluster({ profile: 'bench' });
-  try {
-    for (const partitions of values.short ? [3] : values.partitions.map(Number)) await bench(cluster, partitions);
-  } finally {
-    await cluster.stop();
-  }
-}
+else await onCluster(bench);

@@ -37,15 +37,15 @@ async function bench(): Promise<void> {
 async function restarts(deployment: Deployment, afterKill: (stateDir: string) => void): Promise<number[]> {
   const times: number[] = [];
   let processor = new MeasuredProcessor(deployment, OWN_BUILD);
-  await processor.running();
+  await processor.firstRunning();
   for (let round = 0; round < Number(values.rounds); round++) {
     await processor.kill();
     afterKill(processor.stateDir);
     const startedAt = Date.now();
     processor = new MeasuredProcessor(deployment, OWN_BUILD, [], processor.stateDir);
-    times.push((await processor.running()).at - startedAt);
+    times.push((await processor.firstRunning()).at - startedAt);
   }
-  await processor.stop();
+  await processor.stopAndRemove();
   return times;
 }
 

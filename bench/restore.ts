@@ -1,12 +1,12 @@
 /** How fast one instance builds its state from the changelog, on an empty folder. See `--help`. */
 import { parseArgs } from 'node:util';
-import { startCluster } from '../testkit/cluster/start-cluster.js';
 import type { Cluster } from '../testkit/cluster/cluster.js';
 import { fillChangelog, ROW_BYTES } from './lib/changelog.js';
 import { describeProfile } from './lib/cpu-profile.js';
 import { deploy, OWN_BUILD, type Deployment } from './lib/deployment.js';
-import { describeMachine, mebibytes, thousands } from './lib/figures.js';
+import { mebibytes, thousands } from './lib/figures.js';
 import { MeasuredProcessor, usedSince } from './lib/measured-processor.js';
+import { onCluster } from './lib/on-cluster.js';
 
 const HELP = `npm run bench:restore -- [options]
 
@@ -38,7 +38,6 @@ const ROUNDS = values.short ? 1 : Number(values.rounds);
 const MIB = 2 ** 20;
 
 async function bench(cluster: Cluster): Promise<void> {
-  console.log(describeMachine());
   const deployment = await deploy(cluster, { partitions: PARTITIONS, build: OWN_BUILD });
   const topic = `${deployment.applicationId}-company-state`;
   const startedAt = Date.now();
@@ -58,7 +57,7 @@ async function restore(deployment: Deployment, build: string): Promise<void> {
   const peak = processor.peakMemory();
   const restoring = processor.states.filter(({ state }) => state === 'restoring');
   const seconds = (endedAt - Math.min(...restoring.map(({ at }) => at))) / 1000;
-  await processor.stop();
+  await processor.stopAndRemove();
   const rate = RECORDS / seconds;
   console.log(
     `${build}: ${thousands(rate)} records/s, ${((rate * ROW_BYTES) / MIB).toFixed(0)} MiB/s: ${seconds.toFixed(2)} s, ` +
@@ -68,11 +67,4 @@ async function restore(deployment: Deployment, build: string): Promise<void> {
 }
 
 if (values.help) console.log(HELP);
-else {
-  const cluster = await startCluster({ profile: 'bench' });
-  try {
-    await bench(cluster);
-  } finally {
-    await cluster.stop();
-  }
-}
+else await onCluster(bench);

@@ -149,11 +149,11 @@ for (let p = 0; p < PARTITIONS; p++) {
 }
 
 const shape = { companies: COMPANIES, inFlight: COMPANIES / 2, datasetsPerCompany: DATASETS, statuses: USUAL_STATUSES };
-const total = COMPANIES * (1 + DATASETS * USUAL_STATUSES.length);
+const TOTAL_RECORDS = COMPANIES * (1 + DATASETS * USUAL_STATUSES.length);
 let seen = 0;
 let measured = 0;
 for (const { key, value } of workload(shape, encoder, new SeededRandom(1))) {
-  measuring = seen++ > total / 3;
+  measuring = seen++ > TOTAL_RECORDS / 3;
   const partition = Number.parseInt(key.slice(0, 2), 16) % PARTITIONS;
   const at = partitions[partition] as Partition;
   at.records.push({ key: Buffer.from(key), value, headers: NO_HEADERS });

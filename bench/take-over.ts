@@ -7,9 +7,10 @@ import type { Cluster } from '../testkit/cluster/cluster.js';
 import { startOwnCluster } from '../testkit/cluster/start-cluster.js';
 import { fillChangelog } from './lib/changelog.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';
-import { describeMachine, quantile, thousands } from './lib/figures.js';
+import { quantile, thousands } from './lib/figures.js';
 import { connectProducer } from './lib/input.js';
 import { MeasuredProcessor } from './lib/measured-processor.js';
+import { onCluster } from './lib/on-cluster.js';
 import { Pauses } from './lib/pauses.js';
 import { logsOf } from './lib/topic-reading.js';
 
@@ -70,7 +71,6 @@ interface Stage {
 }
 
 async function bench(cluster: Cluster, scenarios: readonly Scenario[]): Promise<void> {
-  console.log(describeMachine());
   const made = await deploy(cluster, { partitions: PARTITIONS, build: OWN_BUILD });
   const deployment = { ...made, env: { ...made.env, NUM_STANDBY: values.standbys } };
   await fillChangelog(cluster, { topic: `${made.applicationId}-company-state`, partitions: PARTITIONS }, ROWS);
@@ -85,7 +85,7 @@ async function bench(cluster: Cluster, scenarios: readonly Scenario[]): Promise<
   try {
     for (const scenario of scenarios) await measure({ deployment, instances, pauses }, scenario);
   } finally {
-    await Promise.all(instances.map((instance) => instance.stop()));
+    await Promise.all(instances.map((instance) => instance.stopAndRemove()));
     await pauses.close();
     await logs.close();
     await producer.disconnect();
@@ -95,7 +95,7 @@ async function bench(cluster: Cluster, scenarios: readonly Scenario[]): Promise<
 async function measure(stage: Stage, scenario: Scenario): Promise<void> {
   const { instances: wanted, play, what } = SCENARIOS[scenario];
   const { instances, deployment } = stage;
-  while (instances.length > wanted) await instances.pop()?.stop();
+  while (instances.length > wanted) await instances.pop()?.stopAndRemove();
   while (instances.length < wanted) instances.push(new MeasuredProcessor(deployment, OWN_BUILD));
   await atRest(stage);
   const rounds: (readonly number[])[] = [];
@@ -119,7 +119,7 @@ async function atRest({ instances, pauses }: Stage): Promise<void> {
 
 /** Whether it has standbys and none of them lags by more than what is being written. */
 async function hasFollowed(instance: MeasuredProcessor): Promise<boolean> {
-  const text = await (await fetch(`${await instance.address}/metrics`)).text();
+  const text = await (await instance.get('/metrics')).text();
   const lags = [...text.matchAll(/^company_sync_standby_lag_records\{.*\} (\d+)$/gm)].map(([, lag]) => Number(lag));
   const restoring = /^company_sync_partition_state\{.*"restoring".*\} 1$/m.test(text);
   return !restoring && lags.length > 0 && lags.every((lag) => lag < PARTITIONS * 10);
@@ -130,7 +130,7 @@ async function plannedMove({ instances, pauses, deployment }: Stage): Promise<re
   const [stays, leaves] = instances as [MeasuredProcessor, MeasuredProcessor];
   const moved = leaves.runningPartitions();
   const paused = await pauses.during(async () => {
-    await leaves.terminate();
+    await leaves.stop();
     await stays.allRunning(PARTITIONS);
   });
   instances[1] = new MeasuredProcessor(deployment, OWN_BUILD, [], leaves.stateDir);
@@ -154,7 +154,7 @@ function killed(afterKill: (stateDir: string) => void) {
       afterKill(dies.stateDir);
       const back = new MeasuredProcessor(deployment, OWN_BUILD, [], dies.stateDir);
       instances[1] = back;
-      await back.running();
+      await back.firstRunning();
     });
     return moved.map((partition) => paused[partition] as number);
   };
@@ -175,7 +175,7 @@ async function killedForGood({ instances, pauses, deployment }: Stage): Promise<
 async function rollingRestart({ instances, pauses, deployment }: Stage): Promise<readonly number[]> {
   return pauses.during(async () => {
     for (const [i, leaves] of instances.entries()) {
-      await leaves.terminate();
+      await leaves.stop();
       const back = new MeasuredProcessor(deployment, OWN_BUILD, [], leaves.stateDir);
       instances[i] = back;
       await back.ready();
@@ -204,10 +204,9 @@ else {
   const scenarios = positionals.filter(isScenario);
   // As brokers come: whoever joins an empty group waits for others.
   const brokerConfig = { 'group.initial.rebalance.delay.ms': '3000' };
-  const cluster = await startOwnCluster({ profile: 'bench', brokerConfig });
-  try {
-    await bench(cluster, scenarios.length > 0 ? scenarios : (Object.keys(SCENARIOS) as Scenario[]));
-  } finally {
-    await cluster.stop();
-  }
+  const wanted = scenarios.length > 0 ? scenarios : (Object.keys(SCENARIOS) as Scenario[]);
+  await onCluster(
+    (cluster) => bench(cluster, wanted),
+    () => startOwnCluster({ profile: 'bench', brokerConfig }),
+  );
 }

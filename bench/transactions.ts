@@ -2,8 +2,8 @@
  * What a transaction costs, on the broker given:
  *   npx tsx bench/transactions.ts --brokers host:port [--transactions 200] [--records 1] [--pause-ms 0]
  *
- * It runs transactions of one producer, back to back unless there are pauses, each as the pipeline does it: begin; then the records and the
- * offset; then commit. Times are milliseconds.
+ * It runs transactions of one producer, back to back unless there are pauses, each as the pipeline does it: begin; then
+ * the records and the offset; then commit. Times are milliseconds.
  */
 import { Kafka, logLevel } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
@@ -12,6 +12,7 @@ import { ClusterView } from '../src/kafka/connection/cluster-view.js';
 import { kafkaTransactions } from '../src/kafka/transactions/transactions.js';
 import { NO_HEADERS } from '../src/lib/record.js';
 import { systemClock } from '../src/lib/system-clock.js';
+import { quantile } from './lib/figures.js';
 
 const { values } = parseArgs({
   options: {
@@ -66,14 +67,14 @@ for (let i = -WARM_UP; i < transactions; i++) {
   phases.commit.push(t3 - t2);
   phases.whole.push(t3 - t0);
 }
-const seconds = (performance.now() - started) / 1_000;
+const recordsPerSecond = Math.round((transactions * records.length) / ((performance.now() - started) / 1_000));
 
 for (const [phase, times] of Object.entries(phases)) {
   times.sort((a, b) => a - b);
-  const quantile = (q: number) => (times[Math.ceil(q * times.length) - 1] ?? NaN).toFixed(2).padStart(8);
-  console.log(`${phase.padEnd(8)} p50 ${quantile(0.5)}  p99 ${quantile(0.99)}  max ${quantile(1)}`);
+  const column = (share: number) => quantile(times, share).toFixed(2).padStart(8);
+  console.log(`${phase.padEnd(8)} p50 ${column(0.5)}  p99 ${column(0.99)}  max ${column(1)}`);
 }
-console.log(`${((transactions * records.length) / seconds).toFixed(0)} records/s, pauses included`);
+console.log(`${recordsPerSecond} records/s, pauses included`);
 
 await producer.discard();
 await cluster.close();

@@ -8,7 +8,7 @@ export interface ScriptedRecord {
   readonly headers: Readonly<Record<string, string>>;
   /** Stamped before ALL_DATASETS_FROM, or after it. */
   readonly era: Era;
-  /** Poison records that this one replaces: it gets a `repairs` header for each. They come earlier in the script. */
+  /** Bad records that this one replaces: it gets a `repairs` header for each. They come earlier in the script. */
   readonly repairs: readonly ScriptedRecord[];
 }
 

@@ -1,8 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { diesWithParent, endWithParent, kernelEndsChildren } from '../testkit/cluster/end-with-parent.js';
-import { pollUntil } from '../testkit/cluster/poll-until.js';
+import { appendFileSync } from 'node:fs';
 import { commandArguments } from '../testkit/command.js';
+import { Processor } from '../testkit/processor.js';
 import type { Deployment } from './deployment.js';
 
 export interface InstanceOptions {
@@ -17,14 +15,13 @@ export interface InstanceOptions {
 const READY_TIMEOUT_MS = 45_000;
 /** The processor promises to end within 10 s of SIGTERM. */
 const STOP_TIMEOUT_MS = 12_000;
-const PROBE_TIMEOUT_MS = 1_000;
 
-/** One instance of the processor: a process of its own that can be killed and started again on the same state. */
+/** One instance of the processor, which can be killed and started again on the same state. */
 export class ProcessorInstance {
   readonly #options: InstanceOptions;
   readonly #failed: Promise<never>;
   #fail: (error: Error) => void = () => undefined;
-  #running: { readonly child: ChildProcess; readonly exited: Promise<void> } | null = null;
+  #running: Processor | null = null;
 
   constructor(options: InstanceOptions) {
     this.#options = options;
@@ -52,61 +49,39 @@ export class ProcessorInstance {
   /** Starts the process and returns its id. */
   start(): number {
     const { name, deployment, stateDir, logFile, httpPort } = this.#options;
-    const log = openSync(logFile, 'a');
-    const [command, args] = diesWithParent(process.execPath, commandArguments('run'));
-    const child = spawn(command, args, {
+    const processor = new Processor({
+      program: commandArguments('run'),
       env: { ...deployment.env, STATE_DIR: stateDir, HTTP_PORT: String(httpPort) },
-      stdio: ['ignore', log, log],
-      // Ctrl-C reaches the demo alone, which then stops things in order.
-      detached: kernelEndsChildren,
+      stateDir,
+      onLine: (_, text) => appendFileSync(logFile, `${text}\n`),
     });
-    closeSync(log);
-    endWithParent(child);
-    const exited = new Promise<void>((resolve) => {
-      child.once('error', () => resolve());
-      child.once('exit', () => resolve());
-    }).then(() => {
-      if (this.#running?.child !== child) return;
+    this.#running = processor;
+    void processor.exited.then(() => {
+      if (this.#running !== processor) return;
       this.#running = null;
-      const how = child.signalCode ?? `exit code ${child.exitCode}`;
-      this.#fail(new Error(`the processor ${name} ended by itself (${how}); its log is ${logFile}`));
+      this.#fail(new Error(`the processor ${name} ended by itself (${processor.endedWith}); its log is ${logFile}`));
     });
-    this.#running = { child, exited };
-    return child.pid ?? 0;
+    return processor.pid;
   }
 
   /** Resolves once it says that it is ready. */
   async ready(): Promise<void> {
-    const probe = async () => {
-      const response = await fetch(`${this.address}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
-      return response.ok;
-    };
-    await pollUntil(probe, {
-      what: `the processor ${this.name} is ready (log: ${this.#options.logFile})`,
-      timeoutMs: READY_TIMEOUT_MS,
-      abort: this.#failed,
-    });
+    await this.#running?.ready(READY_TIMEOUT_MS);
   }
 
   /** kill -9; resolves when the process is gone. */
   async kill(): Promise<void> {
-    await this.#end('SIGKILL');
+    const running = this.#running;
+    this.#running = null;
+    await running?.kill();
   }
 
   /** Orderly; kill -9 if it takes longer than it may. */
   async stop(): Promise<void> {
     const running = this.#running;
-    if (running === null) return;
-    const timer = setTimeout(() => running.child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-    await this.#end('SIGTERM');
-    clearTimeout(timer);
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const running = this.#running;
-    if (running === null) return;
     this.#running = null;
-    running.child.kill(signal);
-    await running.exited;
+    const timer = setTimeout(() => running?.signal('SIGKILL'), STOP_TIMEOUT_MS);
+    await running?.stop();
+    clearTimeout(timer);
   }
 }

@@ -29,7 +29,7 @@ function bytesOf({ value }: Message): number {
 
 export class Simulator {
   readonly #options: SimulatorOptions;
-  /** Poison records that others replace: where they lie must be known. */
+  /** Bad records that others replace: where they lie must be known. */
   readonly #replaced: ReadonlySet<ScriptedRecord>;
   readonly #places = new Map<ScriptedRecord, string>();
   /** An exact duplicate has the timestamp of the first. */

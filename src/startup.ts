@@ -25,7 +25,7 @@ import {
   type StartFinding,
 } from './start-checks.js';
 import type { CallDeadline } from './store/call-deadline.js';
-import { readHeldState } from './store/held-state.js';
+import { readHeldPositions } from './store/read-held-positions.js';
 
 export interface StartupOptions {
   /** Limits the calls to the state volume. */
@@ -79,7 +79,7 @@ export class Startup {
     const { clusterId } = topics;
     const owner = { clusterId, applicationId: config.applicationId, topic: config.topics.syncEvents };
     const [held] = await Promise.all([
-      readHeldState(config.stateDir, owner, this.#options.volume),
+      readHeldPositions(config.stateDir, owner, this.#options.volume),
       this.#mustBeConsentedTo(topics, logs),
     ]);
     const registry = await asked;

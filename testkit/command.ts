@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { diesWithParent, endWithParent } from './cluster/end-with-parent.js';
+import { spawnWithParent } from './cluster/end-with-parent.js';
 
 export const REPOSITORY = join(import.meta.dirname, '..');
 export const SCHEMAS_FOLDER = join(REPOSITORY, 'schemas');
@@ -51,17 +50,15 @@ export interface ProgramOptions {
 /** As `runCommand`, with other arguments of Node. */
 export async function runProgram(program: readonly string[], options: ProgramOptions = {}): Promise<CommandResult> {
   const { settings = {}, killAfterLines = Infinity, input = '' } = options;
-  const [command, args] = diesWithParent(process.execPath, program);
-  const child = spawn(command, args, { env: environmentOf(settings), stdio: 'pipe' });
-  endWithParent(child);
-  child.stdin.on('error', () => undefined).end(input); // It may end without reading.
+  const child = spawnWithParent(process.execPath, program, { env: environmentOf(settings), stdio: 'pipe' });
+  child.stdin?.on('error', () => undefined).end(input); // It may end without reading.
   let stdout = '';
   let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
     if (stdout.split('\n').length > killAfterLines) child.kill('SIGKILL');
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);

@@ -76,7 +76,11 @@ export function deploymentOf(
     ...settings,
   };
   return {
-    ...{ bootstrap, registryUrl, applicationId, environment, partitions },
+    bootstrap,
+    registryUrl,
+    applicationId,
+    environment,
+    partitions,
     topics: { ...topics, state: `${applicationId}-company-state` },
     schemasFolder: SCHEMAS_FOLDER,
     eventNamespace: settings['EVENT_NAMESPACE'] ?? applicationId,

@@ -1,7 +1,7 @@
 /** The example dispatcher as a process of its own. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { diesWithParent, endWithParent, kernelEndsChildren } from './cluster/end-with-parent.js';
+import { spawnWithParent } from './cluster/end-with-parent.js';
 
 export class DispatcherProcess {
   readonly #child: ChildProcess;
@@ -16,14 +16,11 @@ export class DispatcherProcess {
    */
   constructor(repository: string, args: readonly string[], env: NodeJS.ProcessEnv) {
     const main = join('examples', 'webhook-dispatcher', 'main.ts');
-    const [command, words] = diesWithParent(process.execPath, ['--import', 'tsx', main, ...args]);
-    this.#child = spawn(command, words, {
+    this.#child = spawnWithParent(process.execPath, ['--import', 'tsx', main, ...args], {
       cwd: repository,
       env: { PATH: process.env['PATH'], ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      detached: kernelEndsChildren,
     });
-    endWithParent(this.#child);
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
     this.exited = new Promise((resolve, reject) => {

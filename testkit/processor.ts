@@ -1,9 +1,9 @@
 /** Instances of the processor as processes of their own, which can be stopped, killed, frozen and started again. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { diesWithParent, endWithParent, kernelEndsChildren, removeWithParent } from './cluster/end-with-parent.js';
+import { removeWithParent, spawnWithParent } from './cluster/end-with-parent.js';
 import { pollUntil } from './cluster/poll-until.js';
 import { commandArguments, environmentOf } from './command.js';
 import type { Deployment } from './deployment.js';
@@ -64,7 +64,10 @@ export class Processors {
 
   /** Starts an instance and does not wait for it. */
   start(deployment: Deployment, options: ProcessorOptions = {}): Processor {
-    const processor = new Processor(deployment, options.stateDir ?? this.newFolder(), options);
+    const stateDir = options.stateDir ?? this.newFolder();
+    const settings = { HTTP_PORT: '0', ...deployment.environment, ...options.settings, STATE_DIR: stateDir };
+    const program = options.program ?? commandArguments('run');
+    const processor = new Processor({ stateDir, program, env: environmentOf(settings) });
     this.#started.push(processor);
     return processor;
   }
@@ -96,6 +99,17 @@ export class Processors {
   }
 }
 
+export interface ProcessorStart {
+  /** The arguments of Node. */
+  readonly program: readonly string[];
+  /** All of the environment: STATE_DIR is among it. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly stateDir: string;
+  /** Called with each line of the log as it comes, and with its text. */
+  readonly onLine?: (line: LogLine, text: string) => void;
+}
+
+/** One instance, from its start to its end. Tests, benches and the demo all run theirs by it. */
 export class Processor {
   readonly stateDir: string;
   /** Everything that it has logged so far, errors of Node included. */
@@ -105,28 +119,19 @@ export class Processor {
   readonly #child: ChildProcess;
   #ended = false;
 
-  constructor(deployment: Deployment, stateDir: string, options: ProcessorOptions) {
+  constructor({ program, env, stateDir, onLine }: ProcessorStart) {
     this.stateDir = stateDir;
-    const [command, args] = diesWithParent(process.execPath, options.program ?? commandArguments('run'));
-    const settings = { HTTP_PORT: '0', ...deployment.environment, ...options.settings, STATE_DIR: stateDir };
-    const child = spawn(command, args, {
-      env: environmentOf(settings),
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: kernelEndsChildren,
-    });
-    endWithParent(child);
-    child.stdout.setEncoding('utf8').on(
-      'data',
-      linesTo((line) => this.log.push(parseLine(line))),
-    );
-    child.stderr.setEncoding('utf8').on(
-      'data',
-      linesTo((line) => this.log.push({ msg: line })),
-    );
+    const child = spawnWithParent(process.execPath, program, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const take = (text: string): void => {
+      const line = parseLine(text);
+      this.log.push(line);
+      onLine?.(line, text);
+    };
+    for (const output of [child.stdout, child.stderr]) output?.setEncoding('utf8').on('data', linesTo(take));
     this.#child = child;
     this.exited = new Promise((resolve) => {
       child.once('error', (error) => {
-        this.log.push({ msg: error.message });
+        take(error.message);
         resolve(null);
       });
       // Not `exit`: the last lines of the log come after that.
@@ -142,6 +147,16 @@ export class Processor {
 
   get running(): boolean {
     return !this.#ended;
+  }
+
+  /** The signal or the exit code. */
+  get endedWith(): string {
+    return this.#child.signalCode ?? `exit code ${this.#child.exitCode}`;
+  }
+
+  /** Throws if it has ended. */
+  mustRun(): void {
+    if (this.#ended) throw new Error(`the processor has ended; its log ends with\n${this.logTail()}`);
   }
 
   /** Where HTTP listens, from its log. */
@@ -160,8 +175,8 @@ export class Processor {
   }
 
   /** Resolves once it says that it is ready. */
-  async ready(): Promise<void> {
-    await this.poll(async () => (await this.get('/readyz')).status === 200, 'it is ready', READY_TIMEOUT_MS);
+  async ready(timeoutMs = READY_TIMEOUT_MS, intervalMs?: number): Promise<void> {
+    await this.poll(async () => (await this.get('/readyz')).status === 200, 'it is ready', timeoutMs, intervalMs);
   }
 
   /** What `GET /partitions` says of this instance. */
@@ -195,12 +210,12 @@ export class Processor {
   }
 
   /** As `pollUntil`, but ends with the log's tail when the process does. */
-  async poll(probe: () => Promise<boolean>, what: string, timeoutMs: number): Promise<void> {
-    const ended = this.exited.then((exitCode): never => {
-      throw new Error(`the processor ended with ${exitCode ?? this.#child.signalCode} before ${what}`);
+  async poll(probe: () => Promise<boolean>, what: string, timeoutMs: number, intervalMs?: number): Promise<void> {
+    const ended = this.exited.then((): never => {
+      throw new Error(`the processor ended with ${this.endedWith} before ${what}`);
     });
     ended.catch(() => undefined); // It ends some day, long after the race below.
-    await this.explained(pollUntil(probe, { what, timeoutMs, abort: ended }));
+    await this.explained(pollUntil(probe, { what, timeoutMs, intervalMs, abort: ended }));
   }
 
   /** `result`, whose error is given the log's tail. */
@@ -252,11 +267,11 @@ function linesTo(take: (line: string) => void): (text: string) => void {
   };
 }
 
-function parseLine(line: string): LogLine {
+function parseLine(text: string): LogLine {
   try {
-    return JSON.parse(line) as LogLine;
+    return { msg: text, ...(JSON.parse(text) as Partial<LogLine>) };
   } catch (error) {
-    if (error instanceof SyntaxError) return { msg: line };
+    if (error instanceof SyntaxError) return { msg: text };
     throw error;
   }
 }

@@ -113,16 +113,16 @@ export interface Standing {
   readonly early: number;
   /** Early datasets dropped because there were too many, since the company began. */
   readonly forgotten: number;
-  /** `<partition>/<offset>` of each poison record not repaired. */
+  /** `<partition>/<offset>` of each bad record not repaired. */
   readonly heldBy: readonly string[];
 }
 
 export interface Verdict {
   readonly outcome: 'pending' | 'announced' | 'announced-elsewhere' | 'deleted';
   readonly announcement: ReferenceAnnouncement | null;
-  /** Offsets of the records that are poison because they name too many datasets. */
+  /** Offsets of the records that are bad because they name too many datasets. */
   readonly tooManyDatasets: readonly number[];
-  /** Offsets of the records that are poison because they, or what the company would have by them, are too large. */
+  /** Offsets of the records that are bad because they, or what the company would have by them, are too large. */
   readonly tooLarge: readonly number[];
   /** Holds open at the end, sorted; none of a company that was announced, here or elsewhere, or deleted. */
   readonly openHolds: readonly string[];
@@ -163,7 +163,11 @@ const DATASETS_FORGOTTEN_AT_ONCE = 500;
  */
 export function judgeCompany(records: readonly HistoryRecord[], context: HistoryContext): Verdict {
   const past: Past = {
-    ...{ manifests: [], unlinkings: [], statuses: [], holds: new Set(), forgotten: 0 },
+    manifests: [],
+    unlinkings: [],
+    statuses: [],
+    holds: new Set(),
+    forgotten: 0,
     knowsLaterWords: true,
   };
   const tooManyDatasets: number[] = [];

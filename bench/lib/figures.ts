@@ -1,6 +1,6 @@
 /** How benches put figures. */
 import { cpus, loadavg, release, totalmem } from 'node:os';
-import { kafkaVersion } from '../../testkit/cluster/versions.js';
+import { KAFKA_VERSION } from '../../testkit/cluster/versions.js';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
@@ -13,7 +13,7 @@ export function describeMachine(): string {
     `Linux ${release()}, load ${loadavg()
       .map((load) => load.toFixed(1))
       .join(' ')}`,
-    `Node ${process.version}, Kafka ${kafkaVersion}, one broker on this machine`,
+    `Node ${process.version}, Kafka ${KAFKA_VERSION}, one broker on this machine`,
   ].join('; ');
 }
 

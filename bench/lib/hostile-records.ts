@@ -42,10 +42,20 @@ export interface HostileScale {
 }
 
 export const FULL_SCALE: HostileScale = {
-  ...{ manifests: 12, blocks: 20, unlinkedCompanies: 1_000, links: 50_000, zeroRecords: 50, earlyCompanies: 100 },
+  manifests: 12,
+  blocks: 20,
+  unlinkedCompanies: 1_000,
+  links: 50_000,
+  zeroRecords: 50,
+  earlyCompanies: 100,
 };
 export const SHORT_SCALE: HostileScale = {
-  ...{ manifests: 3, blocks: 4, unlinkedCompanies: 100, links: 12_000, zeroRecords: 6, earlyCompanies: 10 },
+  manifests: 3,
+  blocks: 4,
+  unlinkedCompanies: 100,
+  links: 12_000,
+  zeroRecords: 6,
+  earlyCompanies: 10,
 };
 
 const MAX_DATASETS = 10_000;
@@ -68,7 +78,12 @@ export function hostileInputs(encoder: PlatformEncoder, schemaId: number, scale:
   const link = (companyId: string, linkId: string, datasets: readonly QueuedDataset[], connectionId = linkId) =>
     event(companyId, {
       'companysync.LinkSyncQueued': {
-        ...{ linkId, connectionId, sourceType: 'accounting', companyName: 'Hostile Ltd', datasets, isFinal: true },
+        linkId,
+        connectionId,
+        sourceType: 'accounting',
+        companyName: 'Hostile Ltd',
+        datasets,
+        isFinal: true,
       },
     });
   const several = (name: string, count: number, make: (companyId: string) => HostileRecord) =>
@@ -76,10 +91,15 @@ export function hostileInputs(encoder: PlatformEncoder, schemaId: number, scale:
       for (let i = 0; i < count; i++) yield make(`${name}-${i}`);
     };
   const manifests = (name: string, outcome: Outcome, make: (companyId: string) => HostileRecord): HostileInput => ({
-    ...{ name, outcome, batchRecords: 1, records: several(name, scale.manifests, make) },
+    name,
+    outcome,
+    batchRecords: 1,
+    records: several(name, scale.manifests, make),
   });
   const bytes = (name: string, codes: readonly string[], value: (companyId: string) => Buffer): HostileInput => ({
-    ...{ name, outcome: { kind: 'dead-letters', codes }, batchRecords: 1 },
+    name,
+    outcome: { kind: 'dead-letters', codes },
+    batchRecords: 1,
     records: several(name, scale.blocks, (key) => ({ key, value: value(key) })),
   });
   const framedArray = (companyId: string, body: Buffer) => framed(schemaId, linkWithArray(companyId, body));
@@ -92,7 +112,9 @@ export function hostileInputs(encoder: PlatformEncoder, schemaId: number, scale:
         ['sized-blocks', sizedBlocksOfOne()],
       ] as const
     ).map(([name, blocks]) => ({
-      ...{ name, outcome: { kind: 'pending' } as const, batchRecords: 1 },
+      name,
+      outcome: { kind: 'pending' } as const,
+      batchRecords: 1,
       records: several(name, scale.blocks, (key) => ({ key, value: framedArray(key, blocks) })),
     })),
     manifests('long-ids', { kind: 'pending' }, (id) => link(id, 'link', datasets(MAX_DATASETS, 200))),
@@ -108,7 +130,9 @@ export function hostileInputs(encoder: PlatformEncoder, schemaId: number, scale:
     bytes('huge-count', ['undecodable'], (id) => framedArray(id, long(2n ** 45n))),
     bytes('huge-text', ['undecodable'], () => framed(schemaId, long(2n ** 62n))),
     {
-      ...{ name: 'unlinked', outcome: { kind: 'pending' }, batchRecords: 500 },
+      name: 'unlinked',
+      outcome: { kind: 'pending' },
+      batchRecords: 500,
       *records() {
         const companies = Array.from({ length: scale.unlinkedCompanies }, (_, i) => `unlinked-${i}`);
         const connections = Array.from({ length: UNLINKS_A_COMPANY }, (_, i) => `connection-${i}`);
@@ -120,39 +144,50 @@ export function hostileInputs(encoder: PlatformEncoder, schemaId: number, scale:
       },
     },
     {
-      ...{
-        name: 'many-links',
-        outcome: { kind: 'limited', code: 'too-large', accepted: MAX_LINKS },
-        batchRecords: 2_000,
-      },
+      name: 'many-links',
+      outcome: { kind: 'limited', code: 'too-large', accepted: MAX_LINKS },
+      batchRecords: 2_000,
       *records() {
         for (let i = 0; i < scale.links; i++) yield link('many-links-0', `link-${i}`, [], 'connection');
       },
     },
     {
-      ...{ name: 'zeros', outcome: { kind: 'dead-letters', codes: ['unknown-schema'] }, batchRecords: 1 },
+      name: 'zeros',
+      outcome: { kind: 'dead-letters', codes: ['unknown-schema'] },
+      batchRecords: 1,
       records: several('zeros', scale.zeroRecords, (key) => ({ key, value: Buffer.alloc(ZERO_BYTES) })),
     },
     {
-      ...{ name: 'ones', outcome: { kind: 'dead-letters', codes: ['bad-framing'] }, batchRecords: 1 },
+      name: 'ones',
+      outcome: { kind: 'dead-letters', codes: ['bad-framing'] },
+      batchRecords: 1,
       records: several('ones', scale.zeroRecords, (key) => ({ key, value: Buffer.alloc(ZERO_BYTES, 1) })),
     },
     {
-      ...{ name: 'unknown-ids', outcome: { kind: 'dead-letters', codes: ['unknown-schema'] }, batchRecords: 10 },
+      name: 'unknown-ids',
+      outcome: { kind: 'dead-letters', codes: ['unknown-schema'] },
+      batchRecords: 10,
       *records() {
         for (const id of UNKNOWN_SCHEMA_IDS)
           yield { key: 'unknown-ids-0', value: framed(id, Buffer.from('any value at all')) };
       },
     },
     {
-      ...{ name: 'early', outcome: { kind: 'pending' }, batchRecords: 2_000 },
+      name: 'early',
+      outcome: { kind: 'pending' },
+      batchRecords: 2_000,
       *records() {
         for (let dataset = 0; dataset < EARLY_STATUSES; dataset++)
           for (let company = 0; company < scale.earlyCompanies; company++)
             yield event(`early-${company}`, {
               'companysync.DatasetStatusChanged': {
-                ...{ datasetId: `early-${dataset}`, connectionId: 'c', dataType: 'invoices', status: 'Complete' },
-                ...{ trigger: 'LINK', revision: null, errorMessage: null },
+                datasetId: `early-${dataset}`,
+                connectionId: 'c',
+                dataType: 'invoices',
+                status: 'Complete',
+                trigger: 'LINK',
+                revision: null,
+                errorMessage: null,
               },
             });
       },
@@ -167,11 +202,18 @@ export function backlogManifest(encoder: PlatformEncoder, companyId: string, cou
     dataType: `data-type-number-${i}`,
   }));
   return encoder.event({
-    ...{ eventId: randomUUID(), companyId, clientId: 'client-1', occurredAt: Date.now() },
+    eventId: randomUUID(),
+    companyId,
+    clientId: 'client-1',
+    occurredAt: Date.now(),
     payload: {
       'companysync.LinkSyncQueued': {
-        ...{ linkId: `link of ${companyId}`, connectionId: `connection of ${companyId}`, sourceType: 'accounting' },
-        ...{ companyName: 'Example Trading Ltd', datasets: datasetsOfIt, isFinal: true },
+        linkId: `link of ${companyId}`,
+        connectionId: `connection of ${companyId}`,
+        sourceType: 'accounting',
+        companyName: 'Example Trading Ltd',
+        datasets: datasetsOfIt,
+        isFinal: true,
       },
     },
   });

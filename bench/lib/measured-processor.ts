@@ -1,11 +1,9 @@
 /** One instance of the processor as a process of its own, and what the kernel says that it uses. */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
-import { diesWithParent, endWithParent, removeWithParent } from '../../testkit/cluster/end-with-parent.js';
+import { removeWithParent } from '../../testkit/cluster/end-with-parent.js';
+import { Processor, type LogLine } from '../../testkit/processor.js';
 import type { Deployment } from './deployment.js';
 
 export interface Usage {
@@ -23,7 +21,13 @@ export interface LoggedState {
   readonly reason?: string;
 }
 
-const KEPT_LOG_LINES = 20;
+export interface FirstRun {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** By then. */
+  readonly usage: Usage;
+}
+
 const READY_POLL_MS = 50;
 /** Linux counts CPU time in hundredths of a second in /proc, whatever its own tick is. */
 const CLOCK_TICK_US = 10_000;
@@ -36,53 +40,39 @@ const STATE_FIELD = 3;
 const INODE_FIELD = 9;
 const ESTABLISHED = '01';
 
-export class MeasuredProcessor {
-  readonly #child: ChildProcess;
-  readonly stateDir: string;
+export class MeasuredProcessor extends Processor {
   /** Each state that a partition has entered so far. */
   readonly states: LoggedState[] = [];
-  readonly #logTail: string[] = [];
   readonly #onState = new Set<() => void>();
-  #address: (url: string) => void = () => undefined;
-  /** Where its HTTP listens. Resolves when it does. */
-  readonly address = new Promise<string>((resolve) => (this.#address = resolve));
-  readonly #exited: Promise<void>;
-  #ended = false;
-  readonly #running: Promise<{ readonly at: number; readonly usage: Usage }>;
+  #firstRuns: (first: FirstRun) => void = () => undefined;
+  readonly #running = new Promise<FirstRun>((resolve) => (this.#firstRuns = resolve));
 
   /**
    * @param build the folder that the processor was built into
    * @param nodeArguments flags of Node itself
    * @param stateDir a former instance's; a new one without it
    */
-  constructor(deployment: Deployment, build: string, nodeArguments: readonly string[] = [], stateDir?: string) {
-    this.stateDir = stateDir ?? mkdtempSync(join(tmpdir(), 'company-sync-bench-'));
-    removeWithParent(this.stateDir);
+  constructor(
+    deployment: Deployment,
+    build: string,
+    nodeArguments: readonly string[] = [],
+    stateDir = mkdtempSync(join(tmpdir(), 'company-sync-bench-')),
+  ) {
+    removeWithParent(stateDir);
     const main = join(build, 'main.js');
     const { flags, env } = readShebang(main);
-    const program = [...flags, ...nodeArguments, main, 'run'];
-    const [command, args] = diesWithParent(process.execPath, program);
-    const child = spawn(command, args, {
-      env: { ...deployment.env, ...env, STATE_DIR: this.stateDir, HTTP_PORT: '0' },
-      stdio: ['ignore', 'pipe', 'pipe'],
+    super({
+      program: [...flags, ...nodeArguments, main, 'run'],
+      env: { ...deployment.env, ...env, STATE_DIR: stateDir, HTTP_PORT: '0' },
+      stateDir,
+      onLine: (line) => this.#take(line),
     });
-    endWithParent(child);
-    this.#child = child;
-    this.#exited = new Promise((resolve) => {
-      child.once('error', () => resolve());
-      child.once('close', () => resolve());
-    });
-    void this.#exited.then(() => (this.#ended = true));
-    this.#running = this.#followLog(child);
-    this.#running.catch(() => undefined); // For those who wait; there may be none.
-  }
-
-  get pid(): number {
-    return this.#child.pid as number;
   }
 
   /** When the first partition began to fetch (milliseconds since the epoch), and what had been used by then. */
-  running(): Promise<{ readonly at: number; readonly usage: Usage }> {
+  async firstRunning(): Promise<FirstRun> {
+    await Promise.race([this.#running, this.exited]);
+    this.mustRun();
     return this.#running;
   }
 
@@ -98,7 +88,7 @@ export class MeasuredProcessor {
       this.#onState.add(changed);
       changed();
     });
-    await Promise.race([enough, this.#exited]);
+    await Promise.race([enough, this.exited]);
     this.#onState.delete(changed);
     this.mustRun();
     return Math.max(...running().map(({ at }) => at));
@@ -110,28 +100,22 @@ export class MeasuredProcessor {
     return [...now].flatMap(([partition, state]) => (state === 'running' ? [partition] : [])).sort((a, b) => a - b);
   }
 
-  /** Resolves once `GET /readyz` answers 200. */
-  async ready(): Promise<void> {
-    const address = await Promise.race([this.address, this.#exited]);
-    for (;;) {
-      this.mustRun();
-      if ((await fetch(`${address as string}/readyz`)).ok) return;
-      await delay(READY_POLL_MS);
-    }
+  override ready(): Promise<void> {
+    return super.ready(Infinity, READY_POLL_MS);
   }
 
   /** Of now, in bytes. */
   memory(): number {
-    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * KIB;
   }
 
   /** Of now, to the address `host:port` (IPv4). */
   connectionsTo(address: string): number {
-    const fds = `/proc/${this.#child.pid}/fd`;
+    const fds = `/proc/${this.pid}/fd`;
     const own = new Set(readdirSync(fds).flatMap((fd) => socketOf(join(fds, fd)) ?? []));
     const port = Number(address.split(':').at(-1)).toString(16).toUpperCase().padStart(4, '0');
-    const lines = readFileSync(`/proc/${this.#child.pid}/net/tcp`, 'utf8').trim().split('\n').slice(1);
+    const lines = readFileSync(`/proc/${this.pid}/net/tcp`, 'utf8').trim().split('\n').slice(1);
     return lines.filter((line) => {
       const { [REMOTE_FIELD]: remote = '', [INODE_FIELD]: inode = '', [STATE_FIELD]: state } = line.trim().split(/\s+/);
       return state === ESTABLISHED && remote.endsWith(`:${port}`) && own.has(inode);
@@ -139,7 +123,7 @@ export class MeasuredProcessor {
   }
 
   usage(): Usage {
-    const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const ticks = (field: number): number => Number(fields[field]) * CLOCK_TICK_US;
     return { userUs: ticks(UTIME_FIELD), systemUs: ticks(UTIME_FIELD + 1) };
@@ -147,53 +131,22 @@ export class MeasuredProcessor {
 
   /** The most memory that it has had resident, in bytes. */
   peakMemory(): number {
-    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * KIB;
   }
 
-  /** Throws where the process has ended. */
-  mustRun(): void {
-    if (this.#ended) throw new Error(`the processor has ended; its log ends with\n${this.#logTail.join('\n')}`);
-  }
-
-  /** kill -9; its state stays. */
-  async kill(): Promise<void> {
-    if (!this.#ended) this.#child.kill('SIGKILL');
-    await this.#exited;
-  }
-
-  /** SIGTERM, and as long as it takes; its state stays. */
-  async terminate(): Promise<void> {
-    if (!this.#ended) this.#child.kill('SIGTERM');
-    await this.#exited;
-  }
-
   /** SIGTERM, and as long as it takes; then its state goes. */
-  async stop(): Promise<void> {
-    await this.terminate();
+  async stopAndRemove(): Promise<void> {
+    await this.stop();
     rmSync(this.stateDir, { recursive: true, force: true });
   }
 
-  async #followLog(child: ChildProcess): Promise<{ at: number; usage: Usage }> {
-    const first = new Promise<{ at: number; usage: Usage }>((resolve) => {
-      const take = (line: string): void => {
-        this.#logTail.push(line);
-        if (this.#logTail.length > KEPT_LOG_LINES) this.#logTail.shift();
-        if (line.includes('"listening"')) this.#address((JSON.parse(line) as { address: string }).address);
-        if (!line.includes('"partition is ')) return;
-        const { time, ...state } = JSON.parse(line) as LoggedState & { time: number };
-        this.states.push({ ...state, at: time });
-        if (state.state === 'running') resolve({ at: time, usage: this.usage() });
-        for (const told of this.#onState) told();
-      };
-      for (const output of [child.stdout, child.stderr])
-        if (output !== null) createInterface({ input: output }).on('line', take);
-    });
-    const exited = this.#exited.then(() => {
-      this.mustRun();
-      throw new Error('the processor has ended');
-    });
-    return Promise.race([first, exited]);
+  #take({ msg, time, ...fields }: LogLine): void {
+    if (!msg.startsWith('partition is ')) return;
+    const state = { ...(fields as unknown as LoggedState), at: time as number };
+    this.states.push(state);
+    if (state.state === 'running') this.#firstRuns({ at: state.at, usage: this.usage() });
+    for (const changed of this.#onState) changed();
   }
 }
 

@@ -98,7 +98,9 @@ class SyncingCompany {
     if (dataset.next === this.shape.statuses.length) this.#unfinished.splice(at, 1);
     return this.#record({
       'companysync.DatasetStatusChanged': {
-        ...{ datasetId, dataType, status },
+        datasetId,
+        dataType,
+        status,
         connectionId: this.#connectionId,
         trigger: 'LINK',
         revision: dataset.next,

@@ -1,6 +1,6 @@
 import { FIRST_DATASET_SITUATIONS } from './first-dataset.js';
 import { LINK_SITUATIONS } from './links.js';
-import { POISON_SITUATIONS } from './poison.js';
+import { BAD_RECORD_SITUATIONS } from './bad-records.js';
 import type { Situation } from './situation.js';
 import { STATUS_SITUATIONS } from './statuses.js';
 
@@ -9,5 +9,5 @@ export const ALL_SITUATIONS: readonly Situation[] = [
   ...LINK_SITUATIONS,
   ...STATUS_SITUATIONS,
   ...FIRST_DATASET_SITUATIONS,
-  ...POISON_SITUATIONS,
+  ...BAD_RECORD_SITUATIONS,
 ];

@@ -1,9 +1,9 @@
 /** Records stamped before ALL_DATASETS_FROM, which the client's own choice judges. */
 import type { CompanyScript } from '../company-script.js';
-import type { Situation } from './situation.js';
+import { NO_CHOICE, type Situation } from './situation.js';
 
 export const FIRST_DATASET_SITUATIONS: readonly Situation[] = [
-  { name: 'before the date, client without a choice', client: 'no choice', weight: 6, play },
+  { name: 'before the date, client without a choice', client: NO_CHOICE, weight: 6, play },
   { name: 'before the date, client chose FIRST_DATASET', client: 'chose FIRST_DATASET', weight: 2, play },
   { name: 'before the date, client chose ALL_DATASETS', client: 'chose ALL_DATASETS', weight: 4, play },
   {
@@ -24,7 +24,7 @@ export const FIRST_DATASET_SITUATIONS: readonly Situation[] = [
     weight: 3,
     play,
   },
-  { name: 'begun before the date, over after it', client: 'no choice', weight: 2, play: acrossTheDate },
+  { name: 'begun before the date, over after it', client: NO_CHOICE, weight: 2, play: acrossTheDate },
   { name: 'after the date, client chose FIRST_DATASET', client: 'chose FIRST_DATASET', weight: 2, play: afterTheDate },
 ];
 

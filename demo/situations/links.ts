@@ -1,28 +1,32 @@
 /** Manifests, links and connections. */
 import type { CompanyScript } from '../company-script.js';
-import type { Situation } from './situation.js';
+import { NO_CHOICE, type Situation } from './situation.js';
 
-const client = 'no choice';
 /** A chunk of a large set. */
 const PART_SIZE = 4;
 const UNNAMED_DATASETS = 1_005;
 
 export const LINK_SITUATIONS: readonly Situation[] = [
-  { name: 'one link, all datasets come to an end', client, weight: 40, play: oneLink },
-  { name: 'several links at once', client, weight: 15, play: severalLinks },
-  { name: 'status before its manifest', client, weight: 4, play: statusBeforeManifest },
-  { name: 'more than 1,000 datasets before any manifest', client, weight: 0, play: manyUnnamedDatasets },
-  { name: 'second link while the first is in progress', client, weight: 3, play: secondLinkInProgress },
-  { name: 'second link after the announcement', client, weight: 3, play: secondLinkTooLate },
-  { name: 'link in several parts', client, weight: 4, play: linkInParts },
-  { name: 'link whose last part never comes', client, weight: 2, play: linkNeverSealed },
-  { name: 'manifest without datasets, alone', client, weight: 1, play: (script) => script.manifest(script.link(0)) },
-  { name: 'manifest without datasets, last of two', client, weight: 2, play: emptyLinkBesideFullOne },
-  { name: 'connection unlinked, which completes', client, weight: 3, play: unlinkedCompletes },
-  { name: 'only connection unlinked, nothing Complete', client, weight: 1, play: unlinkedWithoutSuccess },
-  { name: 'connection unlinked and linked anew', client, weight: 2, play: unlinkedAndLinkedAnew },
-  { name: 'company deleted in the midst', client, weight: 2, play: deletedInTheMidst },
-  { name: 'company deleted after the announcement', client, weight: 1, play: deletedTooLate },
+  { name: 'one link, all datasets come to an end', client: NO_CHOICE, weight: 40, play: oneLink },
+  { name: 'several links at once', client: NO_CHOICE, weight: 15, play: severalLinks },
+  { name: 'status before its manifest', client: NO_CHOICE, weight: 4, play: statusBeforeManifest },
+  { name: 'more than 1,000 datasets before any manifest', client: NO_CHOICE, weight: 0, play: manyUnnamedDatasets },
+  { name: 'second link while the first is in progress', client: NO_CHOICE, weight: 3, play: secondLinkInProgress },
+  { name: 'second link after the announcement', client: NO_CHOICE, weight: 3, play: secondLinkTooLate },
+  { name: 'link in several parts', client: NO_CHOICE, weight: 4, play: linkInParts },
+  { name: 'link whose last part never comes', client: NO_CHOICE, weight: 2, play: linkNeverSealed },
+  {
+    name: 'manifest without datasets, alone',
+    client: NO_CHOICE,
+    weight: 1,
+    play: (script) => script.manifest(script.link(0)),
+  },
+  { name: 'manifest without datasets, last of two', client: NO_CHOICE, weight: 2, play: emptyLinkBesideFullOne },
+  { name: 'connection unlinked, which completes', client: NO_CHOICE, weight: 3, play: unlinkedCompletes },
+  { name: 'only connection unlinked, nothing Complete', client: NO_CHOICE, weight: 1, play: unlinkedWithoutSuccess },
+  { name: 'connection unlinked and linked anew', client: NO_CHOICE, weight: 2, play: unlinkedAndLinkedAnew },
+  { name: 'company deleted in the midst', client: NO_CHOICE, weight: 2, play: deletedInTheMidst },
+  { name: 'company deleted after the announcement', client: NO_CHOICE, weight: 1, play: deletedTooLate },
 ];
 
 function someLink(script: CompanyScript) {

@@ -12,6 +12,8 @@ export type ClientKind =
   /** Chose ALL_DATASETS before the first event, and takes it back while events come. */
   | 'takes ALL_DATASETS back midway';
 
+export const NO_CHOICE: ClientKind = 'no choice';
+
 /** Something that happens to a company, as the rules distinguish it. */
 export interface Situation {
   readonly name: string;

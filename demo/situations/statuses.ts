@@ -1,21 +1,20 @@
 /** What the statuses of datasets can do. */
 import type { CompanyScript, ScriptedDataset, ScriptedLink } from '../company-script.js';
-import type { Situation } from './situation.js';
+import { NO_CHOICE, type Situation } from './situation.js';
 
-const client = 'no choice';
 const UNKNOWN_WORDS = ['Hibernating', 'complete', 'COMPLETE', ''];
 
 export const STATUS_SITUATIONS: readonly Situation[] = [
-  { name: 'refreshed during the first sync', client, weight: 3, play: refreshed },
-  { name: 'queued again after it had ended', client, weight: 3, play: queuedAgain },
-  { name: 'stale revisions', client, weight: 3, play: staleRevisions },
-  { name: 'nothing Complete', client, weight: 2, play: nothingComplete },
-  { name: 'nothing Complete until a pull is repeated', client, weight: 2, play: nothingCompleteAtFirst },
-  { name: 'nothing Complete until another link', client, weight: 2, play: nothingCompleteUntilLink },
-  { name: 'unknown status words, then a known one', client, weight: 2, play: unknownWords },
-  { name: 'unknown status word at the end', client, weight: 2, play: unknownWordAtTheEnd },
-  { name: 'exact duplicates of records', client, weight: 4, play: duplicates },
-  { name: 'a dataset never ends', client, weight: 6, play: neverEnds },
+  { name: 'refreshed during the first sync', client: NO_CHOICE, weight: 3, play: refreshed },
+  { name: 'queued again after it had ended', client: NO_CHOICE, weight: 3, play: queuedAgain },
+  { name: 'stale revisions', client: NO_CHOICE, weight: 3, play: staleRevisions },
+  { name: 'nothing Complete', client: NO_CHOICE, weight: 2, play: nothingComplete },
+  { name: 'nothing Complete until a pull is repeated', client: NO_CHOICE, weight: 2, play: nothingCompleteAtFirst },
+  { name: 'nothing Complete until another link', client: NO_CHOICE, weight: 2, play: nothingCompleteUntilLink },
+  { name: 'unknown status words, then a known one', client: NO_CHOICE, weight: 2, play: unknownWords },
+  { name: 'unknown status word at the end', client: NO_CHOICE, weight: 2, play: unknownWordAtTheEnd },
+  { name: 'exact duplicates of records', client: NO_CHOICE, weight: 4, play: duplicates },
+  { name: 'a dataset never ends', client: NO_CHOICE, weight: 6, play: neverEnds },
 ];
 
 function linked(script: CompanyScript): { link: ScriptedLink; last: ScriptedDataset; others: ScriptedDataset[] } {

@@ -10,7 +10,7 @@ import { printToStandardError } from './print.js';
 /**
  * Opens logs; the caller closes them. Errors that are retried are printed to standard error, after the command's name.
  */
-export function commandLogs(command: string, config: Config, logger: Logger, kind: LogKind = 'whole'): KafkaLogs {
+export function commandLogs(command: string, config: Config, logger: Logger, kind: LogKind = 'uncompacted'): KafkaLogs {
   return new KafkaLogs({
     config: kafkaConfigOf(config, logger),
     groupId: config.applicationId,

@@ -10,7 +10,7 @@ import type { PipelineObserver } from '../pipeline/observer.js';
 import { exposures } from '../security-settings.js';
 import { Service } from '../service.js';
 import { MisconfiguredError } from '../start-checks.js';
-import { StateDirOfOtherError } from '../store/held-state.js';
+import { StateDirOfOtherError } from '../store/read-held-positions.js';
 import { StateDirInUseError } from '../store/instance-lock.js';
 import { command, MISCONFIGURED as WRONG_SETTING } from './command.js';
 import { endProcess, type HostProcess } from './end-process.js';

@@ -1,6 +1,6 @@
 /**
  * Explains why a company has or has not been announced: collects the facts from its rows or from its announcement.
- * `verdict.ts` adds the verdict and its sentence. `announcement.ts` and `tally.ts` decide how datasets count.
+ * `verdict-sentence.ts` adds the verdict and its sentence. `announcement.ts` and `tally.ts` decide how datasets count.
  */
 import { assertNever } from '../lib/assert-never.js';
 import { isoTime } from '../lib/iso-time.js';
@@ -12,7 +12,7 @@ import { lastProgressOf } from './pending-company.js';
 import type { Policy } from './policy.js';
 import type { AnnouncedCompany, Connection, DatasetRow, InfoRow, PendingCompany } from './rows.js';
 import { classOf, isKnownStatus, type StatusClass } from './statuses.js';
-import { plural, verdictOf } from './verdict.js';
+import { plural, verdictOf } from './verdict-sentence.js';
 
 export const POISON_REASONS: Readonly<Record<PoisonCode, string>> = {
   'missing-key': 'has no key',

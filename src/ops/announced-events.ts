@@ -15,6 +15,7 @@ import type { SchemaSource } from '../decode/schema-source.js';
 import type { Clock } from '../lib/clock.js';
 import { settlesWithin } from '../lib/long-promise.js';
 import type { LogRecord, TopicPartition } from '../lib/record.js';
+import { withReader } from '../lib/with-reader.js';
 import type { Logs } from '../pipeline/ports.js';
 import { isAnnouncedLate } from '../publish/company-synchronized.js';
 import { isResent } from '../publish/resent-event.js';
@@ -111,9 +112,7 @@ export class AnnouncedEvents {
     const oldest = await this.#firstEvents(at, start, end, wanted, signal);
     if (oldest !== null && oldest.first > wanted.offset) return null;
     const reader = this.#options.logs.reader(at, start);
-    const close = () => reader.close();
-    signal.addEventListener('abort', close);
-    try {
+    const search = async (): Promise<FoundEvent | null> => {
       for (let position = start; position < end && !signal.aborted;) {
         const batch = await reader.next(READ_RECORDS);
         const found = await this.#eventOf(wanted, batch.records.filter(isAnnouncedLate));
@@ -121,10 +120,8 @@ export class AnnouncedEvents {
         position = batch.nextOffset;
       }
       return null;
-    } finally {
-      signal.removeEventListener('abort', close);
-      reader.close();
-    }
+    };
+    return withReader(reader, search, signal);
   }
 
   /** Reads from `from` until it finds events of the wanted order. Returns those of one read; null if there are none. */
@@ -136,9 +133,7 @@ export class AnnouncedEvents {
     signal: AbortSignal,
   ): Promise<{ first: number; next: number; found: FoundEvent | null } | null> {
     const reader = this.#options.logs.reader(at, from);
-    const close = () => reader.close();
-    signal.addEventListener('abort', close);
-    try {
+    const read = async () => {
       for (let position = from; position < end;) {
         const batch = await reader.next(READ_RECORDS);
         const ours = batch.records.filter((record) => record.offset < end && this.#isOf(wanted.partition, record));
@@ -150,10 +145,8 @@ export class AnnouncedEvents {
         position = batch.nextOffset;
       }
       return null;
-    } finally {
-      signal.removeEventListener('abort', close);
-      reader.close();
-    }
+    };
+    return withReader(reader, read, signal);
   }
 
   #isOf(inputPartition: number, record: LogRecord): boolean {

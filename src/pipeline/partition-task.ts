@@ -4,6 +4,7 @@ import type { Decoded } from '../decode/poison.js';
 import { isDate } from '../domain/policy.js';
 import { Backoff } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/long-promise.js';
+import { withReader } from '../lib/with-reader.js';
 import type { CommittedRows } from '../store/committed-rows.js';
 import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
@@ -146,9 +147,7 @@ export class PartitionTask {
     const watch = new StalledWatch(context, partition, owned, cache, this.#limits);
     const idle = { ...owned, watch };
     const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, inputLog);
-    const close = () => reader.close();
-    signal.addEventListener('abort', close);
-    try {
+    const readOn = async (): Promise<void> => {
       if (owned.isNews) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
       this.#enter(this.#tooLarge ?? runningWith(this.#limits));
       for (let passed = owned.from; !signal.aborted;) {
@@ -161,10 +160,8 @@ export class PartitionTask {
         // If records arrive without a pause, the watch runs between batches.
         if (!signal.aborted && store.position()?.offset === passed) await watch.look(passed);
       }
-    } finally {
-      signal.removeEventListener('abort', close);
-      reader.close();
-    }
+    };
+    await withReader(reader, readOn, signal);
   }
 
   /** Processes a batch, in one transaction unless it changes too many rows for one. */

@@ -1,6 +1,7 @@
 /** Builds a partition's state from its changelog: in large reads, with visible progress, resumable at any point. */
 import { LongPromise } from '../lib/long-promise.js';
 import type { LogRecord } from '../lib/record.js';
+import { withReader } from '../lib/with-reader.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { mustSeeDeletions } from './missed-deletions.js';
@@ -29,9 +30,7 @@ export async function restore(
   const { end } = log;
   const start = store.changelogPosition;
   const reader = context.changelogLogs.reader({ topic: context.topics.changelog, partition }, start, log);
-  const close = () => reader.close();
-  signal.addEventListener('abort', close);
-  try {
+  const replay = async (): Promise<void> => {
     signal.throwIfAborted();
     const startedAt = context.clock.now();
     let progress: RestoreProgress = { position: start, start, end, records: 0, bytes: 0, remainingMs: null };
@@ -43,10 +42,8 @@ export async function restore(
       progress = advanced(progress, batch, context.clock.now() - startedAt);
       context.observer.restore(partition, progress);
     }
-  } finally {
-    signal.removeEventListener('abort', close);
-    reader.close();
-  }
+  };
+  await withReader(reader, replay, signal);
 }
 
 /** Returns the next records. While none arrive, reports that to the observer every STALLED_AFTER_MS. */

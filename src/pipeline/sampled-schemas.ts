@@ -5,7 +5,8 @@ import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { Clock } from '../lib/clock.js';
 import { settlesWithin } from '../lib/long-promise.js';
 import type { TopicPartition } from '../lib/record.js';
-import type { Logs } from './ports.js';
+import { withReader } from '../lib/with-reader.js';
+import type { LogReader, Logs } from './ports.js';
 
 /** Number of places in all partitions together. One record is read at each place. */
 export const MAX_PLACES = 48;
@@ -57,10 +58,7 @@ async function idAt(
   end: number,
   signal: AbortSignal,
 ): Promise<number | null> {
-  const reader = logs.reader(log, from);
-  const close = () => reader.close();
-  signal.addEventListener('abort', close);
-  try {
+  const firstId = async (reader: LogReader): Promise<number | null> => {
     for (let reads = 0, position = from; reads < MAX_READS && position < end; reads++) {
       const { records, nextOffset } = await reader.next(1);
       const value = records[0]?.value ?? null;
@@ -68,8 +66,6 @@ async function idAt(
       position = nextOffset;
     }
     return null;
-  } finally {
-    signal.removeEventListener('abort', close);
-    reader.close();
-  }
+  };
+  return withReader(logs.reader(log, from), firstId, signal);
 }

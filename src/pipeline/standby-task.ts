@@ -1,5 +1,6 @@
 import { Backoff } from '../lib/backoff.js';
 import { LongPromise } from '../lib/long-promise.js';
+import { withReader } from '../lib/with-reader.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { AtEndNotes } from './at-end-notes.js';
 import type { PipelineContext } from './context.js';
@@ -99,9 +100,7 @@ export class StandbyTask {
     const changelog = { topic: context.topics.changelog, partition };
     const reader = context.changelogLogs.reader(changelog, store.changelogPosition, log);
     const notes = new AtEndNotes(context, partition, store);
-    const close = () => reader.close();
-    signal.addEventListener('abort', close);
-    try {
+    const follow = async (): Promise<never> => {
       for (;;) {
         const askedAt = context.clock.now();
         const { records, nextOffset, endOffset, leaderEpoch } = await this.#nextRecords(reader, notes);
@@ -112,10 +111,8 @@ export class StandbyTask {
         context.observer.standby(partition, { position: nextOffset, end: Math.max(endOffset, nextOffset) });
         backoff.reset();
       }
-    } finally {
-      signal.removeEventListener('abort', close);
-      reader.close();
-    }
+    };
+    await withReader(reader, follow, signal);
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Checks whether a log can be read from a position. Called before a batch that cannot be read is skipped. */
 import type { TopicPartition } from '../lib/record.js';
+import { withReader } from '../lib/with-reader.js';
 import { UnreadableBatchError } from './errors.js';
 import type { Logs } from './ports.js';
 
@@ -26,20 +27,18 @@ export async function unreadableBatchAt(
 ): Promise<UnreadableBatch | null> {
   if (from >= end) return null;
   const reader = logs.reader(log, from);
-  const close = () => reader.close();
-  signal?.addEventListener('abort', close);
-  try {
+  const read = async (): Promise<null> => {
     for (let position = from; position < end;) {
       const { records, nextOffset } = await reader.next(1);
       if (records.length > 0) return null;
       position = nextOffset;
     }
     return null;
+  };
+  try {
+    return await withReader(reader, read, signal);
   } catch (error) {
     if (error instanceof UnreadableBatchError) return error;
     throw error;
-  } finally {
-    signal?.removeEventListener('abort', close);
-    reader.close();
   }
 }

@@ -1,11 +1,11 @@
 /** A Docker engine: the one that answers, or one of this test's own, with a socket, images and networks of its own. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheDir } from '../../testkit/cluster/maven-artifacts.js';
 import { dockerAnswers } from '../../testkit/cluster/docker-engine.js';
-import { diesWithParent, endWithParent } from '../../testkit/cluster/end-with-parent.js';
+import { spawnWithParent } from '../../testkit/cluster/end-with-parent.js';
 import { pollUntil } from '../../testkit/cluster/poll-until.js';
 import { runToEnd } from '../../testkit/cluster/run-to-end.js';
 import { canInstallPackages, installPackages, programPath } from './debian-packages.js';
@@ -43,13 +43,12 @@ async function startEngine(dockerd: string): Promise<Engine | { readonly missing
   const address = `unix://${join(folder, 'docker.sock')}`;
   say(`starting dockerd in ${folder}`);
   const output = openSync(log, 'w');
-  const [file, args] = diesWithParent(dockerd, [
+  const args = [
     ...['--host', address, '--pidfile', join(folder, 'dockerd.pid')],
     ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'run')],
-  ]);
-  const child = spawn(file, args, { stdio: ['ignore', output, output], detached: true });
+  ];
+  const child = spawnWithParent(dockerd, args, { stdio: ['ignore', output, output], detached: true });
   closeSync(output);
-  endWithParent(child);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const died = exited.then((): never => {
     throw new Error(`dockerd ended while starting (exit code ${child.exitCode})`);

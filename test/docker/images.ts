@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runToEnd } from '../../testkit/cluster/run-to-end.js';
-import { kafkaVersion, registryReleases } from '../../testkit/cluster/versions.js';
+import { KAFKA_VERSION, registryReleases } from '../../testkit/cluster/versions.js';
 import { say } from './say.js';
 import { makeStandIns } from './stand-ins.js';
 
@@ -10,7 +10,7 @@ export const ROOT = join(import.meta.dirname, '..', '..');
 
 export const images = {
   node: baseImage(),
-  kafka: `apache/kafka:${kafkaVersion}`,
+  kafka: `apache/kafka:${KAFKA_VERSION}`,
   registry: `apicurio/apicurio-registry:${registryReleases[0].version}`,
 } as const;
 

@@ -116,8 +116,12 @@ class CrashStory {
     const portions =
       this.#portions.get(partition) ??
       historyPortions(this.platform, this.deployment, {
-        ...{ partition, firstOffset: 0, seed: partition, companies: COMPANIES },
-        ...{ portions: PORTIONS, paddingBytes: PORTION_BYTES },
+        partition,
+        firstOffset: 0,
+        seed: partition,
+        companies: COMPANIES,
+        portions: PORTIONS,
+        paddingBytes: PORTION_BYTES,
       });
     this.#portions.set(partition, portions);
     return portions;

@@ -39,7 +39,11 @@ onSmallDisk(
     platform = await Platform.connect(deployment);
     await platform.choose('client-1', 'ALL_DATASETS');
     const [fits = [], doesNot = [], after = []] = historyPortions(platform, deployment, {
-      ...{ partition: 0, firstOffset: 0, portions: PORTIONS, companies: 50, seed: 1 },
+      partition: 0,
+      firstOffset: 0,
+      portions: PORTIONS,
+      companies: 50,
+      seed: 1,
     });
     const processor = await processors.startReady(deployment, { stateDir: join(folder, 'state') });
     await consumed(deployment, await platform.send(fits));

@@ -41,7 +41,11 @@ async function started() {
   platform = await Platform.connect(deployment);
   await platform.choose('client-1', 'ALL_DATASETS');
   const [first = [], second = []] = historyPortions(platform, deployment, {
-    ...{ partition: 0, firstOffset: 0, portions: 2, companies: 50, seed: 1 },
+    partition: 0,
+    firstOffset: 0,
+    portions: 2,
+    companies: 50,
+    seed: 1,
   });
   const processor = await processors.startReady(deployment, { stateDir, settings: disk.environment });
   await consumed(deployment, await platform.send(first));

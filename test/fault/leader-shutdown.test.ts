@@ -47,7 +47,10 @@ test(
     const common = { cluster: view, groupId: GROUP, clock: systemClock };
     const logs = new KafkaLogs({ ...common, config, onTrouble: () => undefined });
     const context: Partial<PipelineContext> = {
-      ...{ applicationId: GROUP, topics, inputLogs: logs, changelogLogs: logs },
+      applicationId: GROUP,
+      topics,
+      inputLogs: logs,
+      changelogLogs: logs,
       transactions: kafkaTransactions(config, { ...common, transactionTimeoutMs: 20_000 }),
       partitioner: { partitionFor: () => 0, targets: (_, to) => ({ partitions: [to], alone: true }) },
       observer: {
@@ -89,8 +92,11 @@ async function createTopics(): Promise<PipelineContext['topics']> {
     numPartitions: PARTITIONS,
   });
   const topics = {
-    ...{ input: 'input', changelog: 'changelog', synchronized: 'synchronized' },
-    ...{ deadLetter: 'dead-letter', stalled: 'stalled' },
+    input: 'input',
+    changelog: 'changelog',
+    synchronized: 'synchronized',
+    deadLetter: 'dead-letter',
+    stalled: 'stalled',
   };
   const replicated = [topics.input, topics.deadLetter, topics.stalled].map((topic) => create(topic, 3));
   const alone = [topics.changelog, topics.synchronized].map((topic) => create(topic, 1));

@@ -1,5 +1,5 @@
 /** An instance that was killed is back before the group would have noticed that it was gone. */
-import { defaultSessionTimeoutMs } from '../../src/kafka/group/group-membership.js';
+import { DEFAULT_SESSION_TIMEOUT_MS } from '../../src/kafka/group/group-membership.js';
 import { assignmentsOf, shared } from '../support/assignments.js';
 import { currentCluster } from '../support/current-cluster.js';
 import { deploy, type Deployment } from '../../testkit/deployment.js';
@@ -29,7 +29,7 @@ test('killed and started again on its state it runs its own partitions at once, 
   const { stateDir } = first;
   await first.kill();
   const alone = await startAgain(deployment, stateDir, []);
-  expect(alone.ms).toBeLessThan(WELL_UNDER * defaultSessionTimeoutMs);
+  expect(alone.ms).toBeLessThan(WELL_UNDER * DEFAULT_SESSION_TIMEOUT_MS);
   expect(removals(alone.processor)).toBe(1);
 
   const other = processors.start(deployment);
@@ -37,7 +37,7 @@ test('killed and started again on its state it runs its own partitions at once, 
   const before = [alone.processor, other].map(partitionsOf);
   await alone.processor.kill();
   const beside = await startAgain(deployment, stateDir, [other]);
-  expect(beside.ms).toBeLessThan(WELL_UNDER * defaultSessionTimeoutMs);
+  expect(beside.ms).toBeLessThan(WELL_UNDER * DEFAULT_SESSION_TIMEOUT_MS);
   expect([beside.processor, other].map(partitionsOf)).toEqual(before);
 
   // One that has left need not be removed.

@@ -32,7 +32,10 @@ test('a restore that was killed goes on from where it was', async () => {
   expect(await first.stop()).toBe(0);
 
   const killed = startHalting(processors, deployment, {
-    ...{ signal: 'SIGKILL', partition: 0, moment: 'replayed', batch: PARTS_BEFORE_THE_KILL },
+    signal: 'SIGKILL',
+    partition: 0,
+    moment: 'replayed',
+    batch: PARTS_BEFORE_THE_KILL,
   });
   await killedItself(killed);
   expect(restoreOf(killed.log, 0)?.start).toBe(0);

@@ -213,7 +213,8 @@ test('a folder that was away for longer than tombstones are kept is set aside an
   await consumed(deployment, await platform.send([platform.deletion('meanwhile', { partition: 0 })]));
   await other.stop();
   await pollUntil(() => Promise.resolve(Date.now() > leftAt + MAX_AWAY_MS), {
-    ...{ what: 'the folder has been away for too long', timeoutMs: 10 * MAX_AWAY_MS },
+    what: 'the folder has been away for too long',
+    timeoutMs: 10 * MAX_AWAY_MS,
   });
 
   const back = await processors.startReady(deployment, { stateDir });

@@ -34,10 +34,17 @@ class Member {
     private readonly settings: ReadonlyMap<string, string> = new Map(),
   ) {
     const assigner = createAssignor({
-      ...{ topic, partitions: PARTITIONS, onRefused: (refused) => this.refused.push(refused) },
+      topic,
+      partitions: PARTITIONS,
+      onRefused: (refused) => this.refused.push(refused),
       describe: () => ({
-        ...{ httpAddress: null, numStandby: 1, memberId: this.membership.memberId, settings: this.settings },
-        ...{ partitions: this.active, held: this.#held, changelogId: null },
+        httpAddress: null,
+        numStandby: 1,
+        memberId: this.membership.memberId,
+        settings: this.settings,
+        partitions: this.active,
+        held: this.#held,
+        changelogId: null,
       }),
     });
     const onCrash = (error: Error) => {
@@ -107,7 +114,8 @@ test('of two members with different settings the leader runs everything, and say
   await pollUntil(seen, { what: 'the leader runs everything', timeoutMs: 20_000 });
   const [value, others] = leader === a ? ['a', 'b'] : ['b', 'a'];
   expect(leader.refused[0]).toEqual({
-    ...{ memberId: other.membership.memberId, httpAddress: null },
+    memberId: other.membership.memberId,
+    httpAddress: null,
     conflict: `EVENT_NAMESPACE is "${value}" here and "${others}" there`,
   });
 });

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { currentCluster } from '../support/current-cluster.js';
 import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
-import { kafkaVersion, registryReleases } from '../../testkit/cluster/versions.js';
+import { KAFKA_VERSION, registryReleases } from '../../testkit/cluster/versions.js';
 
-const consumerGroupCommand = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand';
+const CONSUMER_GROUP_COMMAND = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand';
 
 test("the run's cluster creates a topic, keeps what is produced and gives it back", async () => {
   const { bootstrap } = currentCluster();
@@ -29,7 +29,7 @@ test("Kafka's own tool sets a group's offset", async () => {
   const topic = `smoke-${randomUUID()}`;
   await createTopic(bootstrap, topic, 1);
   await produce(bootstrap, topic, ['a', 'b', 'c']);
-  await kafkaTool(consumerGroupCommand, [
+  await kafkaTool(CONSUMER_GROUP_COMMAND, [
     ...['--group', topic, '--topic', `${topic}:0`, '--reset-offsets', '--to-offset', '2', '--execute'],
   ]);
   const admin = client(bootstrap).admin();
@@ -66,7 +66,7 @@ test('a broker killed with -9 and the registry come back on their ports with wha
 
 test('docker-compose.yml runs the Kafka and the registry that the tests run', async () => {
   const compose = await readFile('docker-compose.yml', 'utf8');
-  expect(compose).toContain(`image: apache/kafka:${kafkaVersion}\n`);
+  expect(compose).toContain(`image: apache/kafka:${KAFKA_VERSION}\n`);
   expect(compose).toContain(`image: apicurio/apicurio-registry:${registryReleases[0].version}\n`);
 });
 

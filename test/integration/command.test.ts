@@ -192,7 +192,8 @@ describe('SIGTERM while a broker does not answer', () => {
       await consumed(deployment, places);
       const announced = await announcedCompanies(deployment);
       expect({ announced: announced.length, companies: new Set(announced).size }).toEqual({
-        ...{ announced: BACKLOG, companies: BACKLOG },
+        announced: BACKLOG,
+        companies: BACKLOG,
       });
     } finally {
       await cluster.stop();

@@ -59,7 +59,8 @@ describe('companies seed', () => {
     const file = listed('# told by the predecessor', 'waiting', 'held', '', '"# new\\n公司"', 'announced before');
     for (let time = 1; time <= 2; time++)
       expect(await command(['companies', 'seed', '--file', file, '--by', 'monolith'])).toEqual({
-        ...{ exitCode: 0, stderr: '' },
+        exitCode: 0,
+        stderr: '',
         stdout:
           '4 companies to mark, from "waiting" to "announced before"\n' +
           `4 companies marked as announced elsewhere, by records of ${deployment.topics.events}\n`,
@@ -114,11 +115,9 @@ describe('run --shadow', () => {
       ...deployment,
       applicationId: `${deployment.applicationId}-shadow`,
       topics: {
-        ...{
-          events: topics.events,
-          settings: topics.settings,
-          state: `${deployment.applicationId}-shadow-company-state`,
-        },
+        events: topics.events,
+        settings: topics.settings,
+        state: `${deployment.applicationId}-shadow-company-state`,
         synchronized: `${topics.synchronized}-shadow`,
         deadLetters: `${topics.deadLetters}-shadow`,
         stalled: `${topics.stalled}-shadow`,
@@ -150,7 +149,8 @@ describe('run --shadow', () => {
       ['events', 'send', '--file', 'examples/events.jsonl'],
     ])
       expect(await command([...words, '--shadow'])).toMatchObject({
-        ...{ exitCode: 2, stdout: '' },
+        exitCode: 2,
+        stdout: '',
         stderr: expect.stringContaining('shares with') as string,
       });
     expect((await command(['explain', 'poisoned'])).stdout).toContain(`held: record ${record}`);
@@ -169,7 +169,8 @@ describe('run --shadow', () => {
 
     expect(await running.stop()).toBe(0);
     expect(await command(['repartition', '--shadow', '--partitions', '5'])).toMatchObject({
-      ...{ exitCode: 1, stderr: expect.stringContaining('is shared with') as string },
+      exitCode: 1,
+      stderr: expect.stringContaining('is shared with') as string,
     });
     const ofOther = processors.start(deployment, { stateDir: running.stateDir });
     expect(await ofOther.exited).toBe(2);
@@ -198,7 +199,8 @@ describe('events resend', () => {
     const announced = (await announcements(deployment)).find(({ event }) => event.companyId === 'resent');
     const original = announced?.record as TopicRecord;
     expect(await resend('resent', copies)).toEqual({
-      ...{ exitCode: 0, stderr: '' },
+      exitCode: 0,
+      stderr: '',
       stdout:
         `sent event ${announced?.event.eventId} of resent to ${copies}, ` +
         `from ${deployment.topics.synchronized} ${original.partition}/${original.offset}\n`,

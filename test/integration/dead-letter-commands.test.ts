@@ -117,7 +117,9 @@ test('what would undo what came after it is left', async () => {
   const schema = await schemaToCome();
   const late = (record: PlatformRecord) => ({ ...record, value: schema.framed(record.value as Buffer) });
   const dataset = (linkId: string, datasetId: string, connectionId = 'c1') => ({
-    ...{ linkId, connectionId, datasets: [datasetId] },
+    linkId,
+    connectionId,
+    datasets: [datasetId],
   });
   const places = await platform.send([
     platform.manifest(relinked, dataset('L1', 'old')),

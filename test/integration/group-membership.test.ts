@@ -40,7 +40,11 @@ class Member {
 
   constructor(options: Partial<GroupMembershipOptions> = {}) {
     this.membership = new KafkaGroupMembership({
-      ...{ kafka, groupId, topic, logger, assigner: PartitionAssigners.roundRobin },
+      kafka,
+      groupId,
+      topic,
+      logger,
+      assigner: PartitionAssigners.roundRobin,
       remembered: rememberedIn(this.memory, kafka, groupId),
       onCrash: (error) => {
         this.crashes.push(error);

@@ -35,13 +35,11 @@ async function join(groupId: string, topic: string, httpAddress: string | null, 
     changelogId: null,
   };
   const membership = new KafkaGroupMembership({
-    ...{
-      kafka,
-      groupId,
-      topic,
-      logger,
-      assigner: createAssignor({ topic, partitions: 4, describe: () => info, onRefused: () => undefined }),
-    },
+    kafka,
+    groupId,
+    topic,
+    logger,
+    assigner: createAssignor({ topic, partitions: 4, describe: () => info, onRefused: () => undefined }),
     remembered: rememberedIn(new MemoryOfTest(), kafka, groupId),
     onCrash: (error) => {
       throw error;

@@ -52,7 +52,9 @@ test('a request is put together in one buffer of its size', async () => {
  */
 describe('records of aborted transactions are left out', () => {
   const record = (offset: number, producer: number, key: Buffer | null = null) => ({
-    ...{ offset: String(offset), key, isControlRecord: false },
+    offset: String(offset),
+    key,
+    isControlRecord: false,
     batchContext: { producerId: String(producer), inTransaction: true },
   });
   const abortMarkerKey = Buffer.from([0, 0, 0, 0]);
@@ -61,7 +63,8 @@ describe('records of aborted transactions are left out', () => {
     isControlRecord: true,
   });
   const aborted = (firstOffset: number, producer: number) => ({
-    ...{ firstOffset: String(firstOffset), producerId: String(producer) },
+    firstOffset: String(firstOffset),
+    producerId: String(producer),
   });
   const left = (...[messages, abortedTransactions]: [ReturnType<typeof record>[], ReturnType<typeof aborted>[]]) =>
     filterAbortedMessages({ messages, abortedTransactions })

@@ -42,7 +42,10 @@ test('a company is announced once, when all of its datasets are over, with every
     status('early', 'Fetching', { revision: 1 }),
     status('early', 'Complete', { revision: 2 }),
     manifest({
-      ...{ linkId: 'link-a', connectionId: 'books', sourceType: 'accounting', companyName: 'Old name' },
+      linkId: 'link-a',
+      connectionId: 'books',
+      sourceType: 'accounting',
+      companyName: 'Old name',
       datasets: [{ datasetId: 'early', dataType: 'invoices' }],
       isFinal: false,
     }),
@@ -53,7 +56,10 @@ test('a company is announced once, when all of its datasets are over, with every
     status('balances', 'Queued'), // queued again
     status('balances', 'AuthError', { trigger: 'REFRESH' }), // ignored
     manifest({
-      ...{ linkId: 'link-a', connectionId: 'books', sourceType: 'accounting-v2', companyName: 'New name' },
+      linkId: 'link-a',
+      connectionId: 'books',
+      sourceType: 'accounting-v2',
+      companyName: 'New name',
       datasets: [{ datasetId: 'late', dataType: 'banking-transactions' }],
     }),
     status('late', 'MapError'),
@@ -86,7 +92,9 @@ test('a company is announced once, when all of its datasets are over, with every
       dataset('early', 'books', 'Complete', offset(1)),
       dataset('late', 'books', 'MapError', offset(10), 'banking-transactions'),
     ],
-    ...{ succeeded: 1, failed: 1, ended: 2 },
+    succeeded: 1,
+    failed: 1,
+    ended: 2,
     source: { topic: deployment.topics.events, partition, offset: offset(11) },
   });
 
@@ -146,7 +154,10 @@ test('records of aborted transactions do not exist', async () => {
   const partition = 1;
   const opened = { partition, key: company };
   const transactional = plainClient(deployment.bootstrap).producer({
-    ...{ transactionalId: randomUUID(), idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false },
+    transactionalId: randomUUID(),
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
   });
   await transactional.connect();
   const write = async (records: readonly { value: Buffer | null }[], end: 'commit' | 'abort') => {
@@ -221,7 +232,11 @@ test('where the outbound topic has another partition count, its records go where
   const partitioner = Partitioners.DefaultPartitioner();
   for (const { record, event } of found) {
     const partitionMetadata = Array.from({ length: 5 }, (_, partitionId) => ({
-      ...{ partitionId, leader: 1, replicas: [], isr: [], partitionErrorCode: 0 },
+      partitionId,
+      leader: 1,
+      replicas: [],
+      isr: [],
+      partitionErrorCode: 0,
     }));
     const message = { key: event.companyId, value: null };
     expect(record.partition).toBe(partitioner({ topic: other.topics.synchronized, partitionMetadata, message }));

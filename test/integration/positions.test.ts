@@ -92,7 +92,8 @@ test('a group whose offsets are lost runs on from its state, and nothing is anno
   expect(set).toMatchObject({ exitCode: 0, stderr: '' });
   expect(set.stdout).toContain(`partition 1: the group's offset is set to ${HISTORY}`);
   expect(await shown(stage)).toMatchObject({
-    ...{ exitCode: 0, members: [] },
+    exitCode: 0,
+    members: [],
     partitions: Array(PARTITIONS).fill({ verdict: 'consistent', committed: HISTORY }),
   });
 
@@ -136,7 +137,7 @@ test('one without state, whose offset must be deleted, builds its state again fr
   await operator.deleteTopic(deployment.topics.state);
   await createTopics(deployment);
   expect(await shown(stage)).toMatchObject({
-    ...{ exitCode: 1 },
+    exitCode: 1,
     partitions: Array(PARTITIONS).fill({ verdict: 'no state', committed: HISTORY }),
   });
 

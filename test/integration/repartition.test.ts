@@ -104,7 +104,8 @@ test('killed after each of its steps and run again, it moves every company with 
   expect(ends.at(-1)).toBe(0);
   expect(lookedIn).toBe(true);
   expect(await repartition(deployment)).toMatchObject({
-    ...{ exitCode: 0, stdout: expect.stringContaining('nothing to do') as string },
+    exitCode: 0,
+    stdout: expect.stringContaining('nothing to do') as string,
   });
   await playSecondHalf(deployment, poison, stateDir);
 });

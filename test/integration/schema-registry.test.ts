@@ -8,7 +8,7 @@ import { SchemaRegistry } from '../../src/registry/schema-registry.js';
 import { currentCluster } from '../support/current-cluster.js';
 
 const { registryUrl } = currentCluster();
-const timeoutMs = 300;
+const TIMEOUT_MS = 300;
 
 function record(...fields: readonly object[]): object {
   return { type: 'record', name: 'Thing', namespace: 'test', fields };
@@ -121,7 +121,7 @@ describe('an outage is never taken for an answer', () => {
     server = undefined;
   });
 
-  async function answering(listener: RequestListener, patienceMs = timeoutMs): Promise<SchemaRegistry> {
+  async function answering(listener: RequestListener, patienceMs = TIMEOUT_MS): Promise<SchemaRegistry> {
     const listening = createServer(listener);
     server = listening;
     await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
@@ -209,7 +209,7 @@ describe('an outage is never taken for an answer', () => {
     });
     const { port } = server?.address() as AddressInfo;
     const credentials = { username: 'u', password: 'pä:ss' };
-    const registry = new SchemaRegistry({ url: `http://127.0.0.1:${port}`, credentials }, timeoutMs);
+    const registry = new SchemaRegistry({ url: `http://127.0.0.1:${port}`, credentials }, TIMEOUT_MS);
     await registry.schemaById(7);
     await registry.register('s', first);
     expect(new Set(seen)).toEqual(new Set([`Basic ${Buffer.from('u:pä:ss').toString('base64')}`]));

@@ -95,7 +95,10 @@ describe('a member of the group that decides otherwise', () => {
       logger,
     );
     const leader = new KafkaGroupMembership({
-      ...{ kafka, groupId, topic: topics.events, logger },
+      kafka,
+      groupId,
+      topic: topics.events,
+      logger,
       // As long as it is alone it runs nothing, so that nobody sees it before joining.
       assigner: (context) => ({
         ...createAssignor({ ...options, partitions: 0 })(context),
@@ -149,7 +152,9 @@ describe('a member of the group that decides otherwise', () => {
     const deployment = await deploy(cluster);
     const topic = await createTopic(cluster.bootstrap);
     const client = new Kafka({
-      ...{ clientId: 'a-dashboard', brokers: cluster.bootstrap.split(','), logLevel: logLevel.NOTHING },
+      clientId: 'a-dashboard',
+      brokers: cluster.bootstrap.split(','),
+      logLevel: logLevel.NOTHING,
     });
     const consumer = client.consumer({ groupId: deployment.applicationId });
     const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));

@@ -88,7 +88,9 @@ test('what it creates is what the contract says, and fit to run on', async () =>
   expect(await settingsOf(names.syncEvents)).toMatchObject({ 'cleanup.policy': 'delete', 'retention.ms': thirtyDays });
   for (const topic of [names.companySynchronized, names.companySyncStalled])
     expect(await settingsOf(topic)).toMatchObject({
-      ...{ 'cleanup.policy': 'delete', 'retention.ms': thirtyDays, 'max.message.bytes': String(8 * 1024 * 1024) },
+      'cleanup.policy': 'delete',
+      'retention.ms': thirtyDays,
+      'max.message.bytes': String(8 * 1024 * 1024),
       ...written,
     });
   expect(await settingsOf(names.companyState)).toMatchObject({
@@ -101,7 +103,9 @@ test('what it creates is what the contract says, and fit to run on', async () =>
   });
   const inputLimit = Number((await settingsOf(names.syncEvents))['max.message.bytes']);
   expect(await settingsOf(names.deadLetter)).toMatchObject({
-    ...{ 'cleanup.policy': 'delete', 'retention.ms': thirtyDays, 'max.message.bytes': String(inputLimit + 65_536) },
+    'cleanup.policy': 'delete',
+    'retention.ms': thirtyDays,
+    'max.message.bytes': String(inputLimit + 65_536),
     ...written,
   });
   expect(await settingsOf(names.clientSettings)).toMatchObject({ 'cleanup.policy': 'compact' });
@@ -110,8 +114,12 @@ test('what it creates is what the contract says, and fit to run on', async () =>
   expect(checked).toEqual({
     clusterId: (await admin.describeCluster()).clusterId,
     partitions: {
-      ...{ syncEvents: 3, companySynchronized: 3, companyState: 3, deadLetter: 3 },
-      ...{ clientSettings: 1, companySyncStalled: 3 },
+      syncEvents: 3,
+      companySynchronized: 3,
+      companyState: 3,
+      deadLetter: 3,
+      clientSettings: 1,
+      companySyncStalled: 3,
     },
     changelogDeleteRetentionMs: 7 * 86_400_000,
     deadLetterRetentionMs: 30 * 86_400_000,
@@ -198,7 +206,8 @@ test('topics that would lose events or choices are refused, each with what to do
 
 test('a written topic that an out-of-date broker could lead is warned of', async () => {
   await createByHand(names.companySynchronized, 1, {
-    ...{ 'unclean.leader.election.enable': 'true', 'max.message.bytes': String(8 * 1024 * 1024) },
+    'unclean.leader.election.enable': 'true',
+    'max.message.bytes': String(8 * 1024 * 1024),
   });
   await create({ partitions: 1 });
   expect((await check()).warnings).toEqual([

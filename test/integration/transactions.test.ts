@@ -9,7 +9,6 @@ import { LastOutcomes } from '../../src/kafka/transactions/last-outcomes.js';
 import { addPartitionsToTxn, endTxn, initProducerId } from '../../src/kafka/protocol/transaction-requests.js';
 import { ClusterView } from '../../src/kafka/connection/cluster-view.js';
 import { kafkaTransactions } from '../../src/kafka/transactions/transactions.js';
-import type { Clock } from '../../src/lib/clock.js';
 import { NO_HEADERS, type RecordToWrite, type TopicPartition } from '../../src/lib/record.js';
 import { BrokerError, FencedError, RecordTooLargeError } from '../../src/pipeline/errors.js';
 import type { TransactionalProducer, Transactions } from '../../src/pipeline/ports.js';
@@ -17,6 +16,7 @@ import { currentCluster } from '../support/current-cluster.js';
 import { systemClock } from '../../src/lib/system-clock.js';
 import { pollUntil } from '../../testkit/cluster/poll-until.js';
 import { createTopic, plainClient, readCommitted } from '../support/topics.js';
+import { SteppedClock } from '../support/clocks.js';
 
 const { bootstrap } = currentCluster();
 const config: KafkaConfig = { brokers: bootstrap.split(','), clientId: 'test', logLevel: logLevel.NOTHING };
@@ -384,14 +384,7 @@ test('an address where nothing listens is passed over, and nothing but such addr
   const producer = await some.fence(`id-${randomUUID()}`);
   await Promise.all([producer.discard(), cluster.close()]);
 
-  let now = 0;
-  const hasty: Clock = {
-    now: () => now,
-    delay: (ms) => {
-      now += ms;
-      return Promise.resolve();
-    },
-  };
+  const hasty = new SteppedClock();
   const unreachable = { ...config, brokers: [nowhere] };
   const view = new ClusterView(unreachable, hasty);
   const none = kafkaTransactions(unreachable, { ...options, cluster: view, clock: hasty });

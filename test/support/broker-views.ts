@@ -76,7 +76,9 @@ export class BrokerView {
     const cluster = createCluster({
       brokers: [this.broker.address],
       logLevel: logLevel.NOTHING,
-      ...{ requestTimeout: TIMEOUT_MS, connectionTimeout: TIMEOUT_MS, retry: { retries: 0 } },
+      requestTimeout: TIMEOUT_MS,
+      connectionTimeout: TIMEOUT_MS,
+      retry: { retries: 0 },
     });
     try {
       await cluster.connect();

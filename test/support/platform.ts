@@ -166,7 +166,11 @@ export class Platform {
     if (record.partition !== undefined) return record.partition;
     const { topics, partitions } = this.#deployment;
     const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({
-      ...{ partitionId, leader: 1, replicas: [], isr: [], partitionErrorCode: 0 },
+      partitionId,
+      leader: 1,
+      replicas: [],
+      isr: [],
+      partitionErrorCode: 0,
     }));
     return this.#partitioner({ topic: topics.events, partitionMetadata, message: toMessage(record) });
   }
@@ -181,7 +185,8 @@ export function framed(schemaId: number, avroValue: Buffer): Buffer {
 
 function toMessage({ key, value, timestamp, headers }: PlatformRecord): Message {
   return {
-    ...{ key, value },
+    key,
+    value,
     ...(timestamp === undefined ? {} : { timestamp: String(timestamp) }),
     ...(headers === undefined ? {} : { headers }),
   };

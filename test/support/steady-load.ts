@@ -102,8 +102,12 @@ class EndlessPortions {
   next(): PlatformRecord[] {
     if (this.#portions.length === 0)
       this.#portions = historyPortions(this.platform, this.deployment, {
-        ...{ partition: this.partition, firstOffset: this.#offset, seed: this.#offset },
-        ...{ portions: PORTIONS_OF_A_COMPANY, companies: COMPANIES_AT_ONCE, ...this.options },
+        partition: this.partition,
+        firstOffset: this.#offset,
+        seed: this.#offset,
+        portions: PORTIONS_OF_A_COMPANY,
+        companies: COMPANIES_AT_ONCE,
+        ...this.options,
       });
     const portion = this.#portions.shift() ?? [];
     this.#offset += portion.length;

@@ -36,8 +36,11 @@ beforeAll(async () => {
     KAFKA_BROKERS: '127.0.0.1:1',
     SCHEMA_REGISTRY_URL: `http://127.0.0.1:${(registry.address() as AddressInfo).port}`,
     KAFKA_SASL_MECHANISM: 'plain',
-    ...{ KAFKA_SASL_USERNAME: 'user', SCHEMA_REGISTRY_USERNAME: 'user' },
-    ...{ STATE_DIR: stateDir, HTTP_PORT: '0', LOG_LEVEL: 'trace' },
+    KAFKA_SASL_USERNAME: 'user',
+    SCHEMA_REGISTRY_USERNAME: 'user',
+    STATE_DIR: stateDir,
+    HTTP_PORT: '0',
+    LOG_LEVEL: 'trace',
   };
 });
 afterAll(() => {

@@ -10,8 +10,12 @@ import { SEEN_BY_MOST } from '../support/seen-by-most.js';
 const OUTBOUND = 'company-synchronized';
 const CHANGELOG = 'new-company-state';
 const partitions = {
-  ...{ syncEvents: 2, companyState: 2, deadLetter: 2, companySynchronized: 3 },
-  ...{ clientSettings: 1, companySyncStalled: 3 },
+  syncEvents: 2,
+  companyState: 2,
+  deadLetter: 2,
+  companySynchronized: 3,
+  clientSettings: 1,
+  companySyncStalled: 3,
 };
 
 function announcementOf(companyId: string, eventNamespace: string): LogRecord {

@@ -15,12 +15,12 @@ export const ANOMALY_KINDS = [
   'wrong-envelope',
   /** The announcement's value cannot be read. */
   'unreadable',
-  /** A poison record is not among the dead letters. */
+  /** A bad record is not among the dead letters. */
   'dead-letter-lost',
   'dead-letter-duplicate',
   /** Key, value, own headers, added headers or partition of a dead letter are not right. */
   'dead-letter-altered',
-  /** A dead letter of a record that is not poison, or not there. */
+  /** A dead letter of a record that is not bad, or not there. */
   'dead-letter-unexplained',
 ] as const;
 export type AnomalyKind = (typeof ANOMALY_KINDS)[number];

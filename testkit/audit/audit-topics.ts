@@ -1,6 +1,6 @@
 /**
  * The audit: from what is in the topics alone, with the reference model and no code of `src`, whether every company was
- * announced exactly once, not early, with the content that the rules give, and whether every poison record is a dead
+ * announced exactly once, not early, with the content that the rules give, and whether every bad record is a dead
  * letter. Pure: `read-topics.ts` and `registered-schemas.ts` get what it needs.
  */
 import type { LimitCode, Verdict } from '../reference-model.js';

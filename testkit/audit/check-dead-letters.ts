@@ -1,4 +1,4 @@
-/** Each poison record is one dead letter: byte for byte, its own headers kept, and the `dl_*` headers after them. */
+/** Each bad record is one dead letter: byte for byte, its own headers kept, and the `dl_*` headers after them. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Anomaly, AnomalyKind } from './anomaly.js';
 import { tellHistory } from './company-records.js';
@@ -11,7 +11,7 @@ export interface ExpectedDeadLetter {
 }
 
 /**
- * @param expected by the `<partition>/<offset>` of the poison record
+ * @param expected by the `<partition>/<offset>` of the bad record
  * @param byPlace every record of the input
  */
 export function checkDeadLetters(
@@ -99,7 +99,8 @@ function unexplained(letter: TopicRecord, place: string, event: ReadEvent | unde
   return {
     kind: 'dead-letter-unexplained',
     companyId: event?.companyId ?? null,
-    what: event === undefined ? `it names ${place}, where no record is` : `it names ${place}, which is not poison`,
+    what:
+      event === undefined ? `it names ${place}, where no record is` : `it names ${place}, which is not a bad record`,
     came: tell(letter),
     shouldHaveCome: null,
     history: event === undefined ? [] : tellHistory([event]),

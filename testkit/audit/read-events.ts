@@ -1,5 +1,5 @@
 /**
- * The audit's own reading of `sync-events`: an event, or poison and why. It shares no code with `src`; numbers in
+ * The audit's own reading of `sync-events`: an event, or a bad record and why. It shares no code with `src`; numbers in
  * brackets are the points of the contract's fine print.
  */
 import { isUtf8 } from 'node:buffer';

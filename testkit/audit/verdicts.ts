@@ -55,7 +55,7 @@ export function whyNot(verdict: Verdict): string {
 }
 
 function whyPending({ heldBy, links, unsealedLinks, waitingFor, succeeded }: Standing): string {
-  if (heldBy.length > 0) return 'held by poison';
+  if (heldBy.length > 0) return 'held by a bad record';
   if (links === 0) return 'no manifest';
   if (unsealedLinks.length > 0) return 'link not sealed';
   if (waitingFor.length > 0) return 'datasets unfinished';

@@ -3,12 +3,12 @@ import type { Broker } from './cluster.js';
 import { pollUntil } from './poll-until.js';
 
 /** Where Apicurio Registry has its Confluent-compatible API. */
-export const confluentApiPath = '/apis/ccompat/v7';
+export const CONFLUENT_API_PATH = '/apis/ccompat/v7';
 
-const requestTimeoutMs = 3_000;
+const REQUEST_TIMEOUT_MS = 3_000;
 
 /** Brokers know each other within milliseconds of serving. */
-const joinTimeoutMs = 30_000;
+const JOIN_TIMEOUT_MS = 30_000;
 
 /** What the metadata of a broker must say before it counts as ready. */
 export interface Membership {
@@ -24,8 +24,8 @@ export async function brokersAnswer(bootstrap: string, expected: Membership): Pr
     clientId: 'readiness',
     brokers: bootstrap.split(','),
     logLevel: logLevel.NOTHING,
-    connectionTimeout: requestTimeoutMs,
-    requestTimeout: requestTimeoutMs,
+    connectionTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     retry: { retries: 0 },
   });
   const admin = kafka.admin();
@@ -45,12 +45,12 @@ export async function allBrokersKnown(brokers: readonly Broker[]): Promise<void>
   const expected = { brokers: brokers.map(({ id }) => id) };
   for (const { name, address } of brokers) {
     const what = `${name} knows all brokers`;
-    await pollUntil(() => brokersAnswer(address, expected), { what, timeoutMs: joinTimeoutMs });
+    await pollUntil(() => brokersAnswer(address, expected), { what, timeoutMs: JOIN_TIMEOUT_MS });
   }
 }
 
 /** Whether the registry lists its subjects. */
 export async function registryAnswers(url: string): Promise<boolean> {
-  const response = await fetch(`${url}/subjects`, { signal: AbortSignal.timeout(requestTimeoutMs) });
+  const response = await fetch(`${url}/subjects`, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
   return response.ok && Array.isArray(await response.json());
 }

@@ -10,10 +10,10 @@ export interface ClusterFolder {
 }
 
 /** Temporary folders are called this, the process id of their owner, a dash and something random. */
-const prefix = 'company-sync-cluster-';
+const PREFIX = 'company-sync-cluster-';
 
 /** No run lasts that long. Asked besides the process id, which says nothing where containers share a folder. */
-const leftoverAfterMs = 24 * 3_600_000;
+const LEFTOVER_AFTER_MS = 24 * 3_600_000;
 
 /** The caller's folder `dir`, which stays, or a temporary one. */
 export async function clusterFolder(dir: string | undefined): Promise<ClusterFolder> {
@@ -22,7 +22,7 @@ export async function clusterFolder(dir: string | undefined): Promise<ClusterFol
     return { path: dir, release: () => Promise.resolve() };
   }
   await removeLeftovers();
-  const path = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
+  const path = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
   removeWithParent(path);
   const release = async (): Promise<void> => {
     await rm(path, { recursive: true, force: true, maxRetries: 5 });
@@ -33,12 +33,12 @@ export async function clusterFolder(dir: string | undefined): Promise<ClusterFol
 
 /** What owners that were killed with -9 left behind. */
 async function removeLeftovers(): Promise<void> {
-  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(prefix));
+  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(PREFIX));
   for (const name of names) {
     const path = join(tmpdir(), name);
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity })); // Its owner may just remove it.
-    const owner = Number(name.slice(prefix.length).split('-')[0]);
-    const left = Date.now() - mtimeMs > leftoverAfterMs && !isAlive(owner);
+    const owner = Number(name.slice(PREFIX.length).split('-')[0]);
+    const left = Date.now() - mtimeMs > LEFTOVER_AFTER_MS && !isAlive(owner);
     if (left) await rm(path, { recursive: true, force: true });
   }
 }

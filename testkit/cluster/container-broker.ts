@@ -3,7 +3,7 @@ import { commonSettings } from './broker-config.js';
 import type { Broker, Profile } from './cluster.js';
 import { brokersAnswer } from './cluster-answers.js';
 import { ContainerNode } from './container-node.js';
-import { kafkaVersion } from './versions.js';
+import { KAFKA_VERSION } from './versions.js';
 
 export interface ContainerBrokerInput {
   readonly id: number;
@@ -23,7 +23,7 @@ export interface ContainerBrokerInput {
 const ports = { host: 9092, controller: 9093, internal: 19092 } as const;
 
 /** Pulling the image takes a while the first time. */
-const firstStartTimeoutMs = 300_000;
+const FIRST_START_TIMEOUT_MS = 300_000;
 
 export class ContainerBroker extends ContainerNode implements Broker {
   readonly id: number;
@@ -46,12 +46,12 @@ export class ContainerBroker extends ContainerNode implements Broker {
     onContainer: (container: StartedTestContainer) => void,
   ): Promise<ContainerBroker> {
     const { GenericContainer } = await import('testcontainers');
-    const container = await new GenericContainer(`apache/kafka:${kafkaVersion}`)
+    const container = await new GenericContainer(`apache/kafka:${KAFKA_VERSION}`)
       .withNetwork(input.network)
       .withNetworkAliases(`kafka-${input.id}`)
       .withEnvironment(brokerEnvironment(input))
       .withExposedPorts({ container: ports.host, host: input.port })
-      .withStartupTimeout(firstStartTimeoutMs)
+      .withStartupTimeout(FIRST_START_TIMEOUT_MS)
       .start();
     onContainer(container);
     const broker = new ContainerBroker(input, container.getId());

@@ -9,9 +9,9 @@ export interface ContainerNodeInput {
   readonly answers: () => Promise<boolean>;
 }
 
-const startTimeoutMs = 120_000;
-const stopTimeoutSeconds = 30;
-const logTailLines = 60;
+const START_TIMEOUT_MS = 120_000;
+const STOP_TIMEOUT_SECONDS = 30;
+const LOG_TAIL_LINES = 60;
 
 /** A process of the cluster in a container. testcontainers made it; the docker command stops and starts it. */
 export class ContainerNode implements ClusterNode {
@@ -33,14 +33,14 @@ export class ContainerNode implements ClusterNode {
   /** Resolves when the process answers; also for its first start. */
   async serves(): Promise<void> {
     try {
-      await pollUntil(this.#answers, { what: `${this.name} serves`, timeoutMs: startTimeoutMs });
+      await pollUntil(this.#answers, { what: `${this.name} serves`, timeoutMs: START_TIMEOUT_MS });
     } catch (cause) {
       throw new Error(`${this.name} did not start; its log ends with\n${await this.logTail()}`, { cause });
     }
   }
 
   async stop(): Promise<void> {
-    await this.#docker('stop', '--time', String(stopTimeoutSeconds));
+    await this.#docker('stop', '--time', String(STOP_TIMEOUT_SECONDS));
   }
 
   async kill(): Promise<void> {
@@ -59,7 +59,7 @@ export class ContainerNode implements ClusterNode {
   }
 
   logTail(): Promise<string> {
-    return this.#docker('logs', '--tail', String(logTailLines));
+    return this.#docker('logs', '--tail', String(LOG_TAIL_LINES));
   }
 
   #docker(command: string, ...options: string[]): Promise<string> {

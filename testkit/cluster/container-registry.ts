@@ -1,6 +1,6 @@
 import type { StartedTestContainer } from 'testcontainers';
 import type { Registry } from './cluster.js';
-import { confluentApiPath, registryAnswers } from './cluster-answers.js';
+import { CONFLUENT_API_PATH, registryAnswers } from './cluster-answers.js';
 import { ContainerNode } from './container-node.js';
 import { registryReleases } from './versions.js';
 
@@ -11,8 +11,8 @@ export interface ContainerRegistryInput {
   readonly port: number;
 }
 
-const portInside = 8080;
-const firstStartTimeoutMs = 300_000;
+const PORT_INSIDE = 8080;
+const FIRST_START_TIMEOUT_MS = 300_000;
 
 export class ContainerRegistry extends ContainerNode implements Registry {
   readonly url: string;
@@ -31,11 +31,11 @@ export class ContainerRegistry extends ContainerNode implements Registry {
     const container = await new GenericContainer(`apicurio/apicurio-registry:${registryReleases[0].version}`)
       // A file in the container's own layer: unlike the default, memory, it outlives a stop.
       .withEnvironment({ APICURIO_DATASOURCE_URL: 'jdbc:h2:file:/tmp/schemas', QUARKUS_LOG_LEVEL: 'WARN' })
-      .withExposedPorts({ container: portInside, host: port })
-      .withStartupTimeout(firstStartTimeoutMs)
+      .withExposedPorts({ container: PORT_INSIDE, host: port })
+      .withStartupTimeout(FIRST_START_TIMEOUT_MS)
       .start();
     onContainer(container);
-    const registry = new ContainerRegistry(`http://${host}:${port}${confluentApiPath}`, container.getId());
+    const registry = new ContainerRegistry(`http://${host}:${port}${CONFLUENT_API_PATH}`, container.getId());
     await registry.serves();
     return registry;
   }

@@ -6,7 +6,7 @@ import { ContainerBroker } from './container-broker.js';
 import { ContainerRegistry } from './container-registry.js';
 import { freePort } from './free-port.js';
 import { runKafkaTool } from './kafka-tool.js';
-import { kafkaVersion } from './versions.js';
+import { KAFKA_VERSION } from './versions.js';
 
 /** A cluster of containers, which testcontainers' reaper removes even if this process is killed. */
 export async function startDockerCluster(options: ClusterOptions): Promise<Cluster> {
@@ -22,7 +22,7 @@ export async function startDockerCluster(options: ClusterOptions): Promise<Clust
   for (let id = 1; id <= brokers; id++) brokerPorts.push(await freePort(taken));
   const registryPort = await freePort(taken);
 
-  options.onProgress?.(`starting Kafka ${kafkaVersion} in Docker, brokers: ${brokers}; its image is pulled once`);
+  options.onProgress?.(`starting Kafka ${KAFKA_VERSION} in Docker, brokers: ${brokers}; its image is pulled once`);
   const network = await new Network().start();
   const containers: StartedTestContainer[] = [];
   const onContainer = (container: StartedTestContainer): number => containers.push(container);

@@ -1,10 +1,10 @@
-import type { ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 
 /**
  * Processes and folders that must not outlive this process. Three ways out are covered: `exit` (also after an uncaught
  * error), a signal that nobody else handles, and, where the system has setpriv(1), even kill -9 of this process:
- * commands started through `diesWithParent` are killed by the kernel.
+ * commands started through `spawnWithParent` are killed by the kernel.
  */
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
@@ -29,12 +29,17 @@ export function keepFolder(folder: string): void {
 
 const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
-/** Whether the kernel itself ends children of a killed parent (Linux with util-linux; elsewhere not). */
-export const kernelEndsChildren = setpriv !== undefined;
-
-/** The command and its arguments, wrapped so that the kernel kills it when this process dies (PR_SET_PDEATHSIG). */
-export function diesWithParent(command: string, args: readonly string[]): [string, string[]] {
-  return setpriv === undefined ? [command, [...args]] : [setpriv, ['--pdeathsig', 'KILL', '--', command, ...args]];
+/**
+ * Starts a process that ends with this one. Where the system has setpriv(1), the kernel sees to it (PR_SET_PDEATHSIG), and
+ * the process gets a process group of its own: Ctrl-C then reaches only this process, which stops things in order.
+ */
+export function spawnWithParent(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  const child =
+    setpriv === undefined
+      ? spawn(command, args, options)
+      : spawn(setpriv, ['--pdeathsig', 'KILL', '--', command, ...args], { ...options, detached: true });
+  endWithParent(child);
+  return child;
 }
 
 function install(): void {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Kafka's brokers need Java 17. */
-export const oldestJava = 17;
+export const OLDEST_JAVA = 17;
 
 export interface Java {
   /** Path of the `java` executable. */
@@ -21,7 +21,7 @@ export async function findJavas(env: NodeJS.ProcessEnv): Promise<Java[]> {
   const onPath = (env['PATH'] ?? '').split(':').map((folder) => join(folder, 'java'));
   const paths = [...new Set([...candidates, ...onPath].filter((path) => existsSync(path)).map((p) => realpathSync(p)))];
   const javas = await Promise.all(paths.map(async (path) => ({ path, release: await releaseOf(path) })));
-  return javas.filter(({ release }) => release >= oldestJava).sort((a, b) => b.release - a.release);
+  return javas.filter(({ release }) => release >= OLDEST_JAVA).sort((a, b) => b.release - a.release);
 }
 
 function childrenOf(folder: string): string[] {

@@ -5,20 +5,20 @@ import { createServer } from 'node:net';
  * Ports are chosen below the range from which Linux (32768 up) and other systems (49152 up) give ports to outgoing
  * connections: a broker that is down must find its port free when it comes back.
  */
-const lowestPort = 20_000;
-const portAfterHighest = 32_000;
-const mostTries = 1_000;
+const LOWEST_PORT = 20_000;
+const PORT_AFTER_HIGHEST = 32_000;
+const MOST_TRIES = 1_000;
 
 /** A port of 127.0.0.1 on which nothing listens now and that is not in `taken`; it is added there. */
 export async function freePort(taken: Set<number>): Promise<number> {
-  for (let tries = 0; tries < mostTries; tries++) {
-    const port = randomInt(lowestPort, portAfterHighest);
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const port = randomInt(LOWEST_PORT, PORT_AFTER_HIGHEST);
     if (!taken.has(port) && (await isFree(port))) {
       taken.add(port);
       return port;
     }
   }
-  throw new Error(`no free port between ${lowestPort} and ${portAfterHighest - 1}`);
+  throw new Error(`no free port between ${LOWEST_PORT} and ${PORT_AFTER_HIGHEST - 1}`);
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -4,16 +4,16 @@ import { runKafkaTool } from './kafka-tool.js';
 import { pollUntil } from './poll-until.js';
 
 /** A cluster that runs already should answer at once. */
-const answerTimeoutMs = 10_000;
+const ANSWER_TIMEOUT_MS = 10_000;
 
 /** A cluster that somebody else runs: it is only asked whether it is there, and never stopped. */
 export async function givenCluster(bootstrap: string, registryUrl: string): Promise<Cluster> {
   await pollUntil(() => brokersAnswer(bootstrap, { brokers: [] }), {
     what: `Kafka at ${bootstrap}`,
-    timeoutMs: answerTimeoutMs,
+    timeoutMs: ANSWER_TIMEOUT_MS,
   });
   const url = registryUrl.replace(/\/+$/, '');
-  await pollUntil(() => registryAnswers(url), { what: `the registry at ${url}`, timeoutMs: answerTimeoutMs });
+  await pollUntil(() => registryAnswers(url), { what: `the registry at ${url}`, timeoutMs: ANSWER_TIMEOUT_MS });
   const toolHost = { kind: 'jars' } as const;
   return {
     kind: 'given',

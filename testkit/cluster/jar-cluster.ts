@@ -10,10 +10,10 @@ import { JarBroker } from './jar-broker.js';
 import { JarRegistry } from './jar-registry.js';
 import { runKafkaTool } from './kafka-tool.js';
 import { cacheDir, kafkaJars, registryApp } from './maven-artifacts.js';
-import { kafkaVersion, registryReleases } from './versions.js';
+import { KAFKA_VERSION, registryReleases } from './versions.js';
 
 /** Another process may take a port between our look at it and the broker's; then all is started anew elsewhere. */
-const mostTries = 3;
+const MOST_TRIES = 3;
 
 /** Where a broker runs and listens. */
 export interface BrokerPlace {
@@ -36,7 +36,7 @@ export async function startJarCluster(options: ClusterOptions, javas: readonly [
     try {
       return await startOnce(options, programs, await freeLocalPlaces(options.brokers ?? 1));
     } catch (error) {
-      if (tries === mostTries || !String(error).includes('Address already in use')) throw error;
+      if (tries === MOST_TRIES || !String(error).includes('Address already in use')) throw error;
     }
   }
 }
@@ -78,7 +78,7 @@ async function startOnce(
   programs: Programs,
   places: readonly BrokerPlace[],
 ): Promise<Cluster> {
-  options.onProgress?.(`starting Kafka ${kafkaVersion} with Java ${programs.java.release}, brokers: ${places.length}`);
+  options.onProgress?.(`starting Kafka ${KAFKA_VERSION} with Java ${programs.java.release}, brokers: ${places.length}`);
   const java = programs.java.path;
   const { jars } = programs;
   const addresses = places.map((place) => place.addresses);

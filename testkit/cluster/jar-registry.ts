@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Registry } from './cluster.js';
-import { confluentApiPath, registryAnswers } from './cluster-answers.js';
+import { CONFLUENT_API_PATH, registryAnswers } from './cluster-answers.js';
 import { JvmProcess } from './jvm-process.js';
 
 export interface JarRegistryInput {
@@ -19,7 +19,7 @@ export class JarRegistry extends JvmProcess implements Registry {
   readonly #dir: string;
 
   constructor({ java, app, launch, ports, dir }: JarRegistryInput) {
-    const url = `http://127.0.0.1:${ports.http}${confluentApiPath}`;
+    const url = `http://127.0.0.1:${ports.http}${CONFLUENT_API_PATH}`;
     const settings = {
       'quarkus.http.host': '127.0.0.1',
       'quarkus.http.port': ports.http,

@@ -1,9 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClusterNode } from './cluster.js';
-import { diesWithParent, endWithParent, kernelEndsChildren } from './end-with-parent.js';
+import { spawnWithParent } from './end-with-parent.js';
 import { pollUntil } from './poll-until.js';
 
 export interface JvmCommand {
@@ -21,12 +21,12 @@ export interface JvmCommand {
 }
 
 /** From start to the first good answer; generous, since a busy machine starts three brokers on two cores. */
-const startTimeoutMs = 120_000;
+const START_TIMEOUT_MS = 120_000;
 
 /** From SIGTERM to SIGKILL. */
-const stopTimeoutMs = 30_000;
+const STOP_TIMEOUT_MS = 30_000;
 
-const logTailLines = 60;
+const LOG_TAIL_LINES = 60;
 
 /** A Java program that is started, ended and started again with the same command line. */
 export class JvmProcess implements ClusterNode {
@@ -47,7 +47,7 @@ export class JvmProcess implements ClusterNode {
     });
     died.catch(() => undefined); // It ends some day, long after the race below.
     try {
-      await pollUntil(this.#command.answers, { what: `${this.name} serves`, timeoutMs: startTimeoutMs, abort: died });
+      await pollUntil(this.#command.answers, { what: `${this.name} serves`, timeoutMs: START_TIMEOUT_MS, abort: died });
     } catch (cause) {
       await this.kill();
       throw new Error(`${this.name} did not start; its logs end with\n${await this.logTail()}`, { cause });
@@ -58,7 +58,7 @@ export class JvmProcess implements ClusterNode {
     const running = this.#running;
     if (running === undefined) return;
     running.child.kill('SIGTERM');
-    const timer = setTimeout(() => running.child.kill('SIGKILL'), stopTimeoutMs);
+    const timer = setTimeout(() => running.child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await running.exited;
     clearTimeout(timer);
   }
@@ -91,17 +91,10 @@ export class JvmProcess implements ClusterNode {
   }
 
   #spawn(): { child: ChildProcess; exited: Promise<void> } {
-    const [file, args] = diesWithParent(this.#command.file, this.#command.args);
     const console = openSync(join(this.#command.dir, 'console.log'), 'a');
-    // A process group of its own, so that Ctrl-C reaches only this process, which then stops things in order; not where
-    // nothing but that Ctrl-C would end the child of a killed parent.
-    const child = spawn(file, args, {
-      cwd: this.#command.cwd,
-      stdio: ['ignore', console, console],
-      detached: kernelEndsChildren,
-    });
+    const { file, args, cwd } = this.#command;
+    const child = spawnWithParent(file, args, { cwd, stdio: ['ignore', console, console] });
     closeSync(console);
-    endWithParent(child);
     const exited = new Promise<void>((resolve) => {
       child.once('exit', () => resolve());
       child.once('error', () => resolve());
@@ -115,7 +108,7 @@ export class JvmProcess implements ClusterNode {
 
 async function tailOf(file: string): Promise<string> {
   try {
-    return (await readFile(file, 'utf8')).trimEnd().split('\n').slice(-logTailLines).join('\n');
+    return (await readFile(file, 'utf8')).trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '(no such file yet)';
     throw error;

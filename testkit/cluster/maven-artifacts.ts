@@ -3,14 +3,14 @@ import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runToEnd } from './run-to-end.js';
-import { kafkaVersion } from './versions.js';
+import { KAFKA_VERSION } from './versions.js';
 import { nothingToRunKafka } from './what-to-install.js';
 
 /** The plugin's version is fixed so that the command means the same with every Maven. */
-const dependencyPlugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
+const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
 
 /** Kafka writes its log through slf4j 1.7, which finds log4j 2 only through this bridge; versions as Kafka's own. */
-const log4jVersion = '2.25.4';
+const LOG4J_VERSION = '2.25.4';
 
 /** Folder for what Maven resolved: COMPANY_SYNC_CACHE_DIR, or company-sync in the user's cache folder. */
 export function cacheDir(env: NodeJS.ProcessEnv): string {
@@ -19,7 +19,7 @@ export function cacheDir(env: NodeJS.ProcessEnv): string {
 
 /** Kafka's broker and command-line tools as a folder of jars, resolved once; returns the folder. */
 export function kafkaJars(cache: string, onProgress: (line: string) => void): Promise<string> {
-  const version = kafkaVersion;
+  const version = KAFKA_VERSION;
   return once(join(cache, `kafka-${version}`), async (dir) => {
     onProgress(`resolving Apache Kafka ${version} through Maven (about 55 MB, once)`);
     const kafka = ['kafka_2.13', 'kafka-tools', 'kafka-storage'].map((artifact) =>
@@ -31,12 +31,12 @@ export function kafkaJars(cache: string, onProgress: (line: string) => void): Pr
   <modelVersion>4.0.0</modelVersion>
   <groupId>companysync</groupId><artifactId>test-cluster</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
-${[...kafka, dependency('org.apache.logging.log4j', 'log4j-slf4j-impl', log4jVersion)].join('\n')}
+${[...kafka, dependency('org.apache.logging.log4j', 'log4j-slf4j-impl', LOG4J_VERSION)].join('\n')}
   </dependencies>
 </project>
 `,
     );
-    await maven(dir, [`${dependencyPlugin}:copy-dependencies`, `-DoutputDirectory=${dir}`, '-DincludeScope=runtime']);
+    await maven(dir, [`${DEPENDENCY_PLUGIN}:copy-dependencies`, `-DoutputDirectory=${dir}`, '-DincludeScope=runtime']);
   });
 }
 
@@ -45,7 +45,7 @@ export function registryApp(cache: string, version: string, onProgress: (line: s
   return once(join(cache, `apicurio-registry-${version}`), async (dir) => {
     onProgress(`resolving Apicurio Registry ${version} through Maven (about 160 MB, once)`);
     const artifact = `io.apicurio:apicurio-registry-app:${version}:tar.gz:all`;
-    await maven(dir, [`${dependencyPlugin}:copy`, `-Dartifact=${artifact}`, `-DoutputDirectory=${dir}`]);
+    await maven(dir, [`${DEPENDENCY_PLUGIN}:copy`, `-Dartifact=${artifact}`, `-DoutputDirectory=${dir}`]);
     const archive = (await readdir(dir)).find((name) => name.endsWith('.tar.gz'));
     if (archive === undefined) throw new Error(`Maven left no archive of ${artifact} in ${dir}`);
     await runToEnd('tar', ['-xzf', archive], { cwd: dir });

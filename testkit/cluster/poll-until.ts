@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const pollIntervalMs = 100;
+const DEFAULT_INTERVAL_MS = 100;
 
 export interface PollOptions {
   /** Names what is awaited, for the error. */
   readonly what: string;
   readonly timeoutMs: number;
+  /** Between two questions; 100 ms by default. */
+  readonly intervalMs?: number | undefined;
   /** Ends the wait early by rejecting: for instance when the process that should answer has exited. */
   readonly abort?: Promise<never>;
 }
@@ -29,7 +31,7 @@ export async function pollUntil(probe: () => Promise<boolean>, options: PollOpti
       if (Date.now() > deadline) {
         throw new Error(`${options.what}: not within ${options.timeoutMs / 1_000} s`, { cause: reason });
       }
-      await delay(pollIntervalMs);
+      await delay(options.intervalMs ?? DEFAULT_INTERVAL_MS);
     }
   };
   try {

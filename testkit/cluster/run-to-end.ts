@@ -6,7 +6,7 @@ export interface RunOptions {
   readonly timeoutMs?: number;
 }
 
-const outputShownOnFailure = 4_000;
+const OUTPUT_SHOWN_ON_FAILURE = 4_000;
 
 /** Runs a command to its end; resolves to its standard output, rejects with all output when it exits non-zero. */
 export function runToEnd(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
@@ -25,7 +25,7 @@ export function runToEnd(command: string, args: readonly string[], options: RunO
       if (code === 0) resolve(stdout);
       else {
         const line = [command, ...args].join(' ');
-        reject(new Error(`exit ${code ?? signal} of ${line}:\n${all.slice(-outputShownOnFailure)}`));
+        reject(new Error(`exit ${code ?? signal} of ${line}:\n${all.slice(-OUTPUT_SHOWN_ON_FAILURE)}`));
       }
     });
   });

@@ -1,5 +1,5 @@
 /** What runs in tests, demo and benches; docker-compose.yml and deploy/ name the same. */
-export const kafkaVersion = '4.3.1';
+export const KAFKA_VERSION = '4.3.1';
 
 /**
  * Apicurio Registry's releases by the oldest Java that runs them, newest first, and how each is launched from its

@@ -37,7 +37,8 @@ export class ClusterView {
     config: KafkaConfig,
     clock: Clock,
     private readonly connections: Pick<BrokerConnections, 'ask' | 'drop' | 'close'> = new BrokerConnections({
-      ...{ requestTimeout: REQUEST_TIMEOUT_MS, ...config },
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      ...config,
     }),
   ) {
     this.#anyBroker = new AnyBroker(config, clock);

@@ -8,7 +8,7 @@ import type { KafkaConfig } from './cluster.js';
 export type KafkaConnection = Pick<Config, 'applicationId' | 'kafka'>;
 
 /** kafkajs's own limit of 1 s is short for a TLS handshake across zones. */
-const connectionTimeoutMs = 3_000;
+const CONNECTION_TIMEOUT_MS = 3_000;
 
 export function kafkaConfigOf({ applicationId, kafka }: KafkaConnection, logger: Logger): KafkaConfig {
   const { tls, sasl } = kafka;
@@ -17,7 +17,7 @@ export function kafkaConfigOf({ applicationId, kafka }: KafkaConnection, logger:
     brokers: [...kafka.brokers],
     ...(tls === null ? {} : { ssl: sslOf(tls) }),
     ...(sasl === null ? {} : { sasl: { ...sasl } as SASLOptions }),
-    connectionTimeout: connectionTimeoutMs,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
     logLevel: kafkajsLevelFor(logger),
     logCreator: () => (entry) => writeTo(logger, entry),
   };

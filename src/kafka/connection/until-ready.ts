@@ -1,6 +1,7 @@
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
 import { mustBeOutage } from '../../lib/own-fault.js';
+import { retryUntil } from '../../lib/retry-until.js';
 import { BrokerError, BrokerSettingError } from '../../pipeline/errors.js';
 import { ERROR_CODES, NO_ERROR, noAnswer, refusal } from '../protocol/protocol-errors.js';
 import type { Answer } from '../protocol/transaction-requests.js';
@@ -26,8 +27,7 @@ const NOT_YET: ReadonlySet<number> = new Set([
 
 /**
  * Repeats a request until the cluster is ready to answer. Use it only for requests that may be done twice, such as
- * finding a coordinator or fencing. (`retryUntil` is for requests whose refusals are errors. This one judges error
- * codes.)
+ * finding a coordinator or fencing. It is `retryUntil` for requests whose answers have error codes.
  *
  * @param ask makes one attempt. It rejects if there was no answer, and then tries another broker the next time. A
  * BrokerError or BrokerSettingError that it throws is final.
@@ -42,20 +42,23 @@ export async function untilReady<T extends Answer>(
 ): Promise<T> {
   const notYet = new Backoff(NOT_YET_FIRST_MS, NOT_YET_MAX_MS);
   const unanswered = new Backoff(NO_ANSWER_FIRST_MS, NO_ANSWER_MAX_MS);
-  const deadline = clock.now() + PATIENCE_MS;
-  for (let attempt = 1; ; attempt++) {
+  /** The pauses after the last attempt; null if another attempt cannot help. */
+  let pauses: Backoff | null;
+  const attempt = async (): Promise<T> => {
+    pauses = null;
     const [outcome] = await Promise.allSettled([ask()]);
-    const isOver = attempt >= leastAttempts && clock.now() >= deadline;
-    if (outcome.status === 'fulfilled') {
-      const { errorCode } = outcome.value;
-      if (errorCode === NO_ERROR) return outcome.value;
-      if (isOver || !NOT_YET.has(errorCode)) throw refusal(errorCode, request);
-      await clock.delay(notYet.next());
-    } else {
+    if (outcome.status === 'rejected') {
       if (outcome.reason instanceof BrokerError || outcome.reason instanceof BrokerSettingError) throw outcome.reason;
       mustBeOutage(outcome.reason);
-      if (isOver) throw noAnswer(outcome.reason, request);
-      await clock.delay(unanswered.next());
+      pauses = unanswered;
+      throw noAnswer(outcome.reason, request);
     }
-  }
+    const { errorCode } = outcome.value;
+    if (errorCode === NO_ERROR) return outcome.value;
+    if (NOT_YET.has(errorCode)) pauses = notYet;
+    throw refusal(errorCode, request);
+  };
+  const pause = { next: () => pauses?.next() ?? 0 };
+  const terms = { clock, patienceMs: PATIENCE_MS, leastAttempts, pause, mayHelp: () => pauses !== null };
+  return retryUntil(terms, attempt);
 }

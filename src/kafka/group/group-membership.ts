@@ -2,7 +2,7 @@
  * Keeps this instance in the consumer group, by a kafkajs consumer that never fetches.
  *
  * kafkajs joins, heartbeats and rejoins inside its fetch loop. While all partitions are paused, that loop does nothing
- * else: each turn waits `loopPauseMs`, and sends a heartbeat when one is due. Other code reads the records. So a slow
+ * else: each turn waits `LOOP_PAUSE_MS`, and sends a heartbeat when one is due. Other code reads the records. So a slow
  * batch never delays a heartbeat, and a rebalance never loses fetched records.
  */
 import { Kafka, type Consumer, type PartitionAssigner } from 'kafkajs';
@@ -39,16 +39,16 @@ export interface GroupMembershipOptions {
   readonly logger: Logger;
 }
 
-export const defaultSessionTimeoutMs = 10_000;
+export const DEFAULT_SESSION_TIMEOUT_MS = 10_000;
 
 /** A member notices a rebalance at a heartbeat, and a member that joins waits until the slowest one has noticed. */
-const heartbeatIntervalMs = 250;
+const HEARTBEAT_INTERVAL_MS = 250;
 /** Heartbeats are late by at most this. A shorter pause only costs CPU. */
-const loopPauseMs = 100;
-const startBackoffMinMs = 200;
-const startBackoffMaxMs = 5_000;
-const leaveTimeoutMs = 2_000;
-const removeTimeoutMs = 1_000;
+const LOOP_PAUSE_MS = 100;
+const START_BACKOFF_MIN_MS = 200;
+const START_BACKOFF_MAX_MS = 5_000;
+const LEAVE_TIMEOUT_MS = 2_000;
+const REMOVE_TIMEOUT_MS = 1_000;
 
 /**
  * kafkajs asks the same coordinator until its retries are used up, and only then looks for a new one. With few and
@@ -78,14 +78,14 @@ export class KafkaGroupMembership implements GroupMembership {
 
   constructor(options: GroupMembershipOptions) {
     this.#options = options;
-    const sessionTimeout = options.sessionTimeoutMs ?? defaultSessionTimeoutMs;
+    const sessionTimeout = options.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS;
     this.#consumer = new Kafka({ ...options.kafka, retry: retries }).consumer({
       groupId: options.groupId,
       partitionAssigners: [this.#watching(options.assigner)],
       sessionTimeout,
       rebalanceTimeout: sessionTimeout,
-      heartbeatInterval: heartbeatIntervalMs,
-      maxWaitTimeInMs: loopPauseMs,
+      heartbeatInterval: HEARTBEAT_INTERVAL_MS,
+      maxWaitTimeInMs: LOOP_PAUSE_MS,
       allowAutoTopicCreation: false,
       retry: { ...retries, restartOnFailure: () => Promise.resolve(!this.#stopping.signal.aborted) },
     });
@@ -119,7 +119,7 @@ export class KafkaGroupMembership implements GroupMembership {
 
   async #join(): Promise<void> {
     const { signal } = this.#stopping;
-    const backoff = new Backoff(startBackoffMinMs, startBackoffMaxMs);
+    const backoff = new Backoff(START_BACKOFF_MIN_MS, START_BACKOFF_MAX_MS);
     while (!(await this.#subscribed())) {
       await systemClock.delay(backoff.next(), signal);
       if (signal.aborted) return;
@@ -158,11 +158,11 @@ export class KafkaGroupMembership implements GroupMembership {
   async stop(): Promise<void> {
     this.#stopping.abort();
     const left = Promise.all([this.#consumer.disconnect(), ...this.#removals]);
-    await this.#succeeds('leave the group', left, leaveTimeoutMs);
+    await this.#succeeds('leave the group', left, LEAVE_TIMEOUT_MS);
     if (this.#memberId === null) return;
     const { kafka, groupId, remembered } = this.#options;
     const removed = () => removeMember(kafka, groupId, this.#memberId ?? '');
-    if (this.#hasLeft || (await this.#succeeds('be removed from the group', removed(), removeTimeoutMs)))
+    if (this.#hasLeft || (await this.#succeeds('be removed from the group', removed(), REMOVE_TIMEOUT_MS)))
       await remembered.forget();
   }
 

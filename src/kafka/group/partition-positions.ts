@@ -96,9 +96,15 @@ async function lookOnce(
   const committed = await inputLogs.committedOffset({ topic, partition });
   const inputBounds = await inputLogs.bounds({ topic, partition });
   return {
-    ...{ topic, partition, before: before?.offset ?? null, committed: committed?.offset ?? null },
-    ...{ changelog: position, changelogStart: bounds.start, openFrom: hasOpenTransaction(bounds) ? bounds.end : null },
-    ...{ input: inputBounds, byMost: bounds.byMost && inputBounds.byMost },
+    topic,
+    partition,
+    before: before?.offset ?? null,
+    committed: committed?.offset ?? null,
+    changelog: position,
+    changelogStart: bounds.start,
+    openFrom: hasOpenTransaction(bounds) ? bounds.end : null,
+    input: inputBounds,
+    byMost: bounds.byMost && inputBounds.byMost,
     inputLostFrom: await lostFrom(inputLogs, { topic, partition }, committed, inputBounds),
     inputRecreated: isOtherInput(origin, inputBounds.topicId),
   };

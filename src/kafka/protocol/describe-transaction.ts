@@ -18,8 +18,12 @@ export interface DescribedTransaction extends Answer {
 }
 
 const UNKNOWN: DescribedTransaction = {
-  ...{ errorCode: ERROR_CODES.TRANSACTIONAL_ID_NOT_FOUND, clientSideThrottleTime: 0 },
-  ...{ state: 'Dead', timeoutMs: -1, producerId: -1n, producerEpoch: -1 },
+  errorCode: ERROR_CODES.TRANSACTIONAL_ID_NOT_FOUND,
+  clientSideThrottleTime: 0,
+  state: 'Dead',
+  timeoutMs: -1,
+  producerId: -1n,
+  producerEpoch: -1,
 };
 
 /** Brokers before Kafka 3.0 do not know the request. Then the result is as for an unknown id. */

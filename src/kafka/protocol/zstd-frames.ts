@@ -140,7 +140,10 @@ function frameAt(bytes: Buffer, start: number, maxBytes: number): Frame {
     throw new TooManyBytesError(`it holds more than ${maxBytes} bytes`);
   const mostBytes = contentBytes ?? most;
   return {
-    ...{ start, blockEnds, mostBytes, hasWindowDescriptor: !isSingle },
+    start,
+    blockEnds,
+    mostBytes,
+    hasWindowDescriptor: !isSingle,
     end: blockEnds[blockEnds.length - 1]! + ((descriptor & FLAG_CHECKSUM) !== 0 ? CHECKSUM_BYTES : 0),
     windowBytes: Math.min(window, mostBytes, maxBytes),
   };

@@ -24,7 +24,7 @@ export interface KafkaLogsOptions {
   readonly clock: Clock;
   /** Called with each failure that is being retried. */
   readonly onTrouble: OnTrouble;
-  /** Whether records may be missing in the logs; `whole` by default. */
+  /** Whether records may be missing in the logs; `uncompacted` by default. */
   readonly kind?: LogKind;
   /** Bytes of one partition in one fetch. A reader holds about 1.5 times as many bytes unread. */
   readonly maxPartitionBytes?: number;
@@ -163,7 +163,7 @@ type Terms = Omit<KafkaLogsOptions, 'groupId' | 'clock' | 'onTrouble'>;
 function termsOf({ maxPartitionBytes = DEFAULT_MAX_PARTITION_BYTES, ...options }: Terms, clock: Clock): ReadingTerms {
   const mostFree = Math.floor(MOST_FREE_BYTES / maxPartitionBytes);
   return {
-    kind: options.kind ?? 'whole',
+    kind: options.kind ?? 'uncompacted',
     maxPartitionBytes,
     maxBatchBytes: options.maxBatchBytes ?? USUAL_MAX_BATCH_BYTES,
     remedy:

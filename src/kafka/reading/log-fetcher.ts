@@ -19,7 +19,6 @@
  * It returns a batch that exceeds the limits only if that batch is the first. So each partition gets its turn to be
  * first.
  */
-import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
@@ -36,7 +35,7 @@ import {
 } from '../connection/leader-directory.js';
 import type { PartitionReader, ReaderEvents } from './log-reader.js';
 import { ERROR_CODES, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
-import { RecordsLostError, type LaneName, type Served } from './served-reader.js';
+import { newlyServed, RecordsLostError, type LaneName, type Served } from './served-reader.js';
 import { TailWaits } from './tail-waits.js';
 
 /** Called with failures that are being retried: the first of a row, then at most one in 30 s. Must not throw. */
@@ -54,8 +53,6 @@ interface Lanes {
   readonly catchUp: Lane;
 }
 
-const BACKOFF_MIN_MS = 20;
-const BACKOFF_MAX_MS = 1_000;
 /** A broker may not know a new topic for a moment. A topic that is unknown for longer does not exist. */
 const UNKNOWN_TOPIC_PATIENCE_MS = 10_000;
 
@@ -100,15 +97,8 @@ export class LogFetcher implements ReaderEvents {
   }
 
   /** Begins to fetch for `reader`. @param log the log that the reader's offsets belong to */
-  serve(reader: PartitionReader, { topicId, leaderEpoch }: LogIdentity): void {
-    this.#served.set(reader, {
-      ...{ reader, topicId, leaderEpoch },
-      lane: 'catchUp',
-      busy: false,
-      backoff: new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS),
-      unknownSince: null,
-      troubleReportedAt: null,
-    });
+  serve(reader: PartitionReader, log: LogIdentity): void {
+    this.#served.set(reader, newlyServed(reader, log));
     this.drained();
   }
 
@@ -158,7 +148,10 @@ export class LogFetcher implements ReaderEvents {
     for (const served of members) served.busy = true;
     try {
       const wanted = members.map(({ reader, topicId, leaderEpoch }) => ({
-        ...{ ...reader.at, topicId, leaderEpoch, fromOffset: reader.fetchOffset },
+        ...reader.at,
+        topicId,
+        leaderEpoch,
+        fromOffset: reader.fetchOffset,
       }));
       const response = await connections.ask(leader, (broker) => fetchFrom(broker, wanted, { ...limits, maxWaitMs }));
       for (const served of members) served.busy = false;

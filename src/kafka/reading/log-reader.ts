@@ -18,9 +18,9 @@ export interface ReaderEvents {
 
 /**
  * `compacted`: the log may end in offsets whose records are gone, together with their batches. A fetch of them will
- * never give anything. In a `whole` log, records may be in remote storage, and a fetch without records means "not yet".
+ * never give anything. In an `uncompacted` log, records may be in remote storage, and a fetch without records means "not yet".
  */
-export type LogKind = 'whole' | 'compacted';
+export type LogKind = 'uncompacted' | 'compacted';
 
 /** The terms that all readers of one `Logs` share. */
 export interface ReadingTerms {
@@ -126,7 +126,7 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     const from = nothingLeft ? Math.max(this.#fetchOffset, answer.lastStableOffset) : this.#fetchOffset;
     const records = memory?.copyOf(answer.records) ?? detached(answer.records);
     // The end is no limit in a compacted log, which has gaps.
-    const stableEnd = kind === 'whole' ? answer.lastStableOffset : Infinity;
+    const stableEnd = kind === 'uncompacted' ? answer.lastStableOffset : Infinity;
     const fetched = new FetchedRecords(
       ...([records, answer.abortedTransactions, from, maxBatchBytes, leaderEpoch, stableEnd] as const),
     );

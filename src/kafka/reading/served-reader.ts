@@ -1,9 +1,13 @@
 /** What the fetcher knows about each open reader. */
-import type { Backoff } from '../../lib/backoff.js';
+import { Backoff } from '../../lib/backoff.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
+import type { LogIdentity } from '../../pipeline/ports.js';
 import { nameOf } from '../connection/leader-directory.js';
 import type { PartitionReader } from './log-reader.js';
+
+const BACKOFF_MIN_MS = 20;
+const BACKOFF_MAX_MS = 1_000;
 
 export type LaneName = 'tail' | 'catchUp';
 
@@ -21,6 +25,20 @@ export interface Served {
   unknownSince: number | null;
   /** When its trouble was reported last; null while it has no trouble. */
   troubleReportedAt: number | null;
+}
+
+/** @param log the log that the reader's offsets belong to */
+export function newlyServed(reader: PartitionReader, { topicId, leaderEpoch }: LogIdentity): Served {
+  return {
+    reader,
+    topicId,
+    leaderEpoch,
+    lane: 'catchUp',
+    busy: false,
+    backoff: new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS),
+    unknownSince: null,
+    troubleReportedAt: null,
+  };
 }
 
 /** The new leader does not have records that were read before (unclean election). */

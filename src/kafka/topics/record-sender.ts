@@ -68,7 +68,9 @@ export async function sendTogether(
   records: readonly RecordTo[],
 ): Promise<void> {
   const producer = new Kafka(config).producer({
-    ...{ ...OPTIONS, transactionalId, transactionTimeout: TRANSACTION_TIMEOUT_MS },
+    ...OPTIONS,
+    transactionalId,
+    transactionTimeout: TRANSACTION_TIMEOUT_MS,
   });
   try {
     await producer.connect();

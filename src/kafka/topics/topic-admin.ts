@@ -29,16 +29,16 @@ export interface TopicDescription {
   readonly clusterId: string;
 }
 
-const patienceMs = 10_000;
-const pauseMs = 100;
+const PATIENCE_MS = 10_000;
+const PAUSE_MS = 100;
 /** How long the broker may take to create a topic. */
-const createTimeoutMs = 5_000;
-/** How long its answer may take. It is longer than `createTimeoutMs`, so the broker reports its time-out before. */
-const createAnswerMs = 10_000;
+const CREATE_TIMEOUT_MS = 5_000;
+/** How long its answer may take. It is longer than `CREATE_TIMEOUT_MS`, so the broker reports its time-out before. */
+const CREATE_ANSWER_MS = 10_000;
 /** The resource type of a topic in DescribeConfigs. */
-const topicResource = 2;
+const TOPIC_RESOURCE = 2;
 /** The resource type of a broker in DescribeConfigs. */
-const brokerResource = 4;
+const BROKER_RESOURCE = 4;
 
 /** The brokers refuse to create the topic as planned. */
 export class TopicRefusedError extends Error {
@@ -56,7 +56,7 @@ export class TopicAdmin {
     config: KafkaConfig,
     private readonly clock: Clock,
   ) {
-    this.#connections = new BrokerConnections({ requestTimeout: createAnswerMs, ...config });
+    this.#connections = new BrokerConnections({ requestTimeout: CREATE_ANSWER_MS, ...config });
     this.#anyBroker = new AnyBroker(config, clock);
   }
 
@@ -95,7 +95,7 @@ export class TopicAdmin {
   async #settingsOfBrokers(topic: string): Promise<BrokerSettings[]> {
     const { brokers } = await this.#retry((broker) => metadataOf(broker, topic));
     const found = [...brokers].map(async ([id, address]) => {
-      const resources = [{ type: brokerResource, name: String(id) }];
+      const resources = [{ type: BROKER_RESOURCE, name: String(id) }];
       const answer = await this.#connections.ask(address, (broker) =>
         (broker as AdminBroker).describeConfigs({ resources }),
       );
@@ -119,7 +119,7 @@ export class TopicAdmin {
 
   /** Creates a topic. False if it exists already: another process may have created it a moment ago. */
   async create(plan: TopicToCreate): Promise<boolean> {
-    const call = createTopicCall(await this.#withoutDefaults(plan), createTimeoutMs);
+    const call = createTopicCall(await this.#withoutDefaults(plan), CREATE_TIMEOUT_MS);
     const attempt = async ({ connectionPool }: AdminBroker): Promise<boolean> => {
       try {
         await connectionPool.send(call);
@@ -129,7 +129,7 @@ export class TopicAdmin {
         throw isProtocolError(error) && !error.retriable ? new TopicRefusedError(plan.topic, error) : error;
       }
     };
-    return this.#retry(attempt, createAnswerMs);
+    return this.#retry(attempt, CREATE_ANSWER_MS);
   }
 
   /**
@@ -145,9 +145,9 @@ export class TopicAdmin {
 
   /** Gives a topic more partitions, and resolves when each of them has a leader. */
   async grow(topic: string, partitions: number): Promise<void> {
-    const request = { topicPartitions: [{ topic, count: partitions }], timeout: createTimeoutMs };
+    const request = { topicPartitions: [{ topic, count: partitions }], timeout: CREATE_TIMEOUT_MS };
     if (((await this.countPartitions(topic)) ?? 0) < partitions)
-      await this.#retry((broker) => broker.createPartitions(request), createAnswerMs);
+      await this.#retry((broker) => broker.createPartitions(request), CREATE_ANSWER_MS);
     await this.#retry(async (broker) => {
       const { leaders } = await metadataOf(broker, topic);
       const led = [...leaders.values()].filter(({ nodeId }) => nodeId >= 0).length;
@@ -160,7 +160,13 @@ export class TopicAdmin {
   async #retry<T>(ask: (broker: AdminBroker) => Promise<T>, answerMs?: number): Promise<T> {
     const leastAttempts = await this.#anyBroker.count();
     const mayHelp = (error: unknown): boolean => isWorthRetrying(error) && !(error instanceof TopicRefusedError);
-    const terms = { clock: this.clock, patienceMs, pause: { next: () => pauseMs }, mayHelp, leastAttempts };
+    const terms = {
+      clock: this.clock,
+      patienceMs: PATIENCE_MS,
+      pause: { next: () => PAUSE_MS },
+      mayHelp,
+      leastAttempts,
+    };
     const attempt = () => this.#anyBroker.ask(this.#connections, (broker) => ask(broker as AdminBroker), answerMs);
     try {
       return (await retryUntil(terms, attempt)).answer;
@@ -217,7 +223,7 @@ async function describeAt(broker: AdminBroker, topic: string): Promise<TopicDesc
   const { errorCode } = await metadataOf(broker, topic);
   if (errorCode === ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION) return null;
   const { clusterId, topicMetadata } = await broker.metadata([topic]);
-  const { resources } = await broker.describeConfigs({ resources: [{ type: topicResource, name: topic }] });
+  const { resources } = await broker.describeConfigs({ resources: [{ type: TOPIC_RESOURCE, name: topic }] });
   const partitions = topicMetadata.flatMap(({ partitionMetadata }) => partitionMetadata);
   const entries = resources.flatMap(({ configEntries }) => configEntries);
   return {

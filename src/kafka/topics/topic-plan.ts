@@ -25,12 +25,12 @@ export const TOPIC_ROLES = [
   'companySyncStalled',
 ] as const satisfies readonly TopicRole[];
 
-const kib = 1_024;
-const mib = 1_024 * kib;
+const KIB = 1_024;
+const MIB = 1_024 * KIB;
 
 /** How much larger a dead letter may be than the record in it, because of its headers. */
-const deadLetterExtraBytes = 64 * kib;
-const writtenMessageMaxBytes = 8 * mib;
+const DEAD_LETTER_EXTRA_BYTES = 64 * KIB;
+const WRITTEN_MESSAGE_MAX_BYTES = 8 * MIB;
 
 const deleted = { [CLEANUP_POLICY]: 'delete', [RETENTION_MS]: String(30 * DAY_MS) };
 const compacted = { [CLEANUP_POLICY]: 'compact' };
@@ -68,7 +68,7 @@ export function planOf(role: TopicRole, given: PlanInput): TopicToCreate {
     case 'companyState':
       return plan(asInput, {
         ...compacted,
-        'segment.bytes': String(128 * mib),
+        'segment.bytes': String(128 * MIB),
         [DELETE_RETENTION_MS]: String(7 * DAY_MS),
         // The names of deleted companies are removed within this time.
         [MAX_COMPACTION_LAG_MS]: String(7 * DAY_MS),
@@ -87,9 +87,9 @@ export function messageMaxBytesOf(role: TopicRole, input: PlanInput['input']): n
     case 'companySynchronized':
     case 'companyState':
     case 'companySyncStalled':
-      return writtenMessageMaxBytes;
+      return WRITTEN_MESSAGE_MAX_BYTES;
     case 'deadLetter':
-      return Number(input?.settings.get(MAX_MESSAGE_BYTES) ?? 0) + deadLetterExtraBytes;
+      return Number(input?.settings.get(MAX_MESSAGE_BYTES) ?? 0) + DEAD_LETTER_EXTRA_BYTES;
     case 'syncEvents':
     case 'clientSettings':
       return 0;

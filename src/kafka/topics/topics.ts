@@ -33,8 +33,8 @@ export interface CreateTopicsOptions {
   readonly replicationFactor?: number;
 }
 
-const defaultPartitions = 12;
-const usualReplicas = 3;
+const DEFAULT_PARTITIONS = 12;
+const USUAL_REPLICAS = 3;
 
 /**
  * Creates the missing topics, one after the other, and yields each outcome. It changes no existing topic, so it can be
@@ -44,11 +44,11 @@ const usualReplicas = 3;
 export async function* createTopics(
   config: KafkaConfig,
   clock: Clock,
-  { names, partitions = defaultPartitions, replicationFactor }: CreateTopicsOptions,
+  { names, partitions = DEFAULT_PARTITIONS, replicationFactor }: CreateTopicsOptions,
 ): AsyncGenerator<TopicOutcome, void, undefined> {
   const admin = new TopicAdmin(config, clock);
   try {
-    const replicas = replicationFactor ?? Math.min(usualReplicas, await admin.countBrokers(names.syncEvents));
+    const replicas = replicationFactor ?? Math.min(USUAL_REPLICAS, await admin.countBrokers(names.syncEvents));
     let input: TopicDescription | null = null;
     for (const role of TOPIC_ROLES) {
       const plan = planOf(role, { names, partitions, replicationFactor: replicas, input });

@@ -32,10 +32,10 @@ export class LastCommit {
     };
   }
 
-  /** Call it when a transaction has begun that may write to `places`. */
-  begun(places: readonly TopicPartition[]): void {
+  /** Call it when a transaction has begun that may write to `partitions`. */
+  begun(partitions: readonly TopicPartition[]): void {
     this.#ends = new Map();
-    for (const at of places) this.#begunSince.add(nameOf(at));
+    for (const at of partitions) this.#begunSince.add(nameOf(at));
   }
 
   /** Call it when a leader has acknowledged records that end before offset `end`. */
@@ -55,9 +55,9 @@ export class LastCommit {
   }
 
   committed(): void {
-    for (const [place, end] of this.#ends) {
-      this.#committed.set(place, end);
-      this.#begunSince.delete(place);
+    for (const [name, end] of this.#ends) {
+      this.#committed.set(name, end);
+      this.#begunSince.delete(name);
     }
     this.#hasLastOffset = true;
   }

@@ -124,7 +124,7 @@ describe('dead letters', () => {
     deployment.status('company-1', 'd1', 'Complete');
     const report = auditTopics(deployment.input());
     expect(report.anomalies).toEqual([]);
-    expect(report.companies.get('company-1')).toEqual({ announced: false, whyNot: 'held by poison' });
+    expect(report.companies.get('company-1')).toEqual({ announced: false, whyNot: 'held by a bad record' });
     deployment.status('company-1', 'd1', 'Complete', { headers: { repairs: `1/${poison.offset}` } });
     expect(kindsIn(deployment)).toEqual(['missing']);
   });

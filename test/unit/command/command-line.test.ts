@@ -30,13 +30,17 @@ describe('explain', () => {
   test('takes one company, whatever its id, and switches without values', async () => {
     const words = (...typed: string[]) => parseCommandLine(['explain', ...typed]);
     expect(await words('a b', '--json', '--watch')).toEqual({
-      ...{ kind: 'command', name: 'explain', argument: 'a b', settings: {} },
+      kind: 'command',
+      name: 'explain',
+      argument: 'a b',
+      settings: {},
       command: await COMMANDS.explain(),
       flags: { json: true, watch: true },
     });
     expect(await words('--', '--json')).toMatchObject({ argument: '--json', flags: {} });
     expect(await words('c', '--offline', './state', '--log-level=warn')).toMatchObject({
-      ...{ flags: { offline: './state' }, settings: { 'log-level': 'warn' } },
+      flags: { offline: './state' },
+      settings: { 'log-level': 'warn' },
     });
   });
 

@@ -16,8 +16,15 @@ const KEY = Buffer.from('acme');
 
 function letterAt(offset: number, repairs: readonly RecordId[] = []): DeadLetter {
   return {
-    ...{ topic: 'sync-events', partition: 0, offset, code: 'unknown-schema', message: '', timestamp: offset },
-    ...{ writtenAt: offset, key: KEY, value: Buffer.from(String(offset)) },
+    topic: 'sync-events',
+    partition: 0,
+    offset,
+    code: 'unknown-schema',
+    message: '',
+    timestamp: offset,
+    writtenAt: offset,
+    key: KEY,
+    value: Buffer.from(String(offset)),
     headers: repairs.map((id) => ({ key: 'repairs', value: Buffer.from(id) })),
   };
 }
@@ -65,10 +72,7 @@ class CountingDesk {
       letters.map(({ offset, timestamp, value }) =>
         String(value) === 'unreadable'
           ? 'undecodable'
-          : {
-              ...{ companyId: 'acme', clientId: 'c', offset, timestamp, repairs: [] },
-              payload: { kind: 'deleted' } as const,
-            },
+          : { companyId: 'acme', clientId: 'c', offset, timestamp, repairs: [], payload: { kind: 'deleted' } as const },
       ),
     );
   }
@@ -76,7 +80,10 @@ class CountingDesk {
   async afterwards(_letters: unknown, poison: ReadonlyMap<RecordId, unknown>): Promise<InputAfterwards> {
     const afterwards = new InputAfterwards(poison, new Set(), () => Promise.resolve([]));
     const records = this.sent.map(({ repairs }, i) => ({
-      ...{ offset: 100_000 + i, timestamp: 0, key: KEY, value: null },
+      offset: 100_000 + i,
+      timestamp: 0,
+      key: KEY,
+      value: null,
       headers: repairs.map((id) => ({ key: 'repairs', value: Buffer.from(id) })),
     }));
     await afterwards.take(0, records);

@@ -16,13 +16,22 @@ function lettersOf(...described: readonly string[]): ReadDeadLetters {
     const [offset = '', key = '', code = '', , ...targets] = line.split(' ');
     const headers = targets.map((target) => ({ key: 'repairs', value: Buffer.from(`0/${target}`) }));
     return {
-      ...{ topic: 'sync-events', partition: 0, offset: Number(offset), code, message: '' },
-      ...{ timestamp: 0, writtenAt: 0, key: Buffer.from(key), value: null, headers },
+      topic: 'sync-events',
+      partition: 0,
+      offset: Number(offset),
+      code,
+      message: '',
+      timestamp: 0,
+      writtenAt: 0,
+      key: Buffer.from(key),
+      value: null,
+      headers,
     };
   });
   for (const letter of letters) attempts.add(letter);
   return {
-    ...{ letters, attempts },
+    letters,
+    attempts,
     companies: new Map(letters.map((letter) => [idOf(letter), String(letter.key)])),
     mismatched: new Set(letters.filter(({ code }) => code === 'key-mismatch').map(idOf)),
   };
@@ -30,7 +39,11 @@ function lettersOf(...described: readonly string[]): ReadDeadLetters {
 
 const RECORD: RecordToWrite = { key: Buffer.from('acme'), value: Buffer.from('v'), headers: [] };
 const ABOUT_ACME: InputEvent = {
-  ...{ companyId: 'acme', clientId: 'c', offset: 0, timestamp: 0, repairs: [] },
+  companyId: 'acme',
+  clientId: 'c',
+  offset: 0,
+  timestamp: 0,
+  repairs: [],
   payload: { kind: 'deleted' },
 };
 
@@ -75,7 +88,8 @@ test('each company that is released is printed, with the records', async () => {
   const explanation = () =>
     Promise.resolve({ holds: [{ record: '0/5' }, { record: '0/6' }], clientId: 'k', asOf: { partition: 0 } });
   const at = {
-    ...{ desk: desk as DeadLetterDesk, instances: { explanation } as unknown as RunningInstances },
+    desk: desk as DeadLetterDesk,
+    instances: { explanation } as unknown as RunningInstances,
     print: (line: string) => void lines.push(line),
   } satisfies Repairs;
   await send(at, repairs(read, 9).repair, null);

@@ -5,8 +5,16 @@ import type { LogRecord } from '../../../src/lib/record.js';
 import type { DeadLetter } from '../../../src/publish/dead-letter.js';
 
 const LETTER: DeadLetter = {
-  ...{ topic: 'sync-events', partition: 1, offset: 10, code: 'undecodable', message: '', writtenAt: 1_000 },
-  ...{ timestamp: 900, key: Buffer.from('acme'), value: null, headers: [] },
+  topic: 'sync-events',
+  partition: 1,
+  offset: 10,
+  code: 'undecodable',
+  message: '',
+  writtenAt: 1_000,
+  timestamp: 900,
+  key: Buffer.from('acme'),
+  value: null,
+  headers: [],
 };
 
 function record(offset: number, more: Partial<LogRecord> = {}): LogRecord {

@@ -25,8 +25,11 @@ function start(words: readonly string[], registry = 'http://127.0.0.1:1', broker
     {
       env: {
         PATH: process.env['PATH'] ?? '',
-        ...{ KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry },
-        ...{ STATE_DIR: stateDir, HTTP_HOST: '0.0.0.0', HTTP_PORT: '0' },
+        KAFKA_BROKERS: brokers,
+        SCHEMA_REGISTRY_URL: registry,
+        STATE_DIR: stateDir,
+        HTTP_HOST: '0.0.0.0',
+        HTTP_PORT: '0',
       },
     },
   );

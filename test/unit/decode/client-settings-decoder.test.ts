@@ -7,11 +7,11 @@ import {
   field,
   framed,
   notAborted,
-  RecordedClock,
   registryOf,
   SCHEMA_ID,
   type AvroRecord,
 } from './sync-events.js';
+import { SteppedClock } from '../../support/clocks.js';
 
 /** Written by fastavro 1.x from schemas/client-settings-value/v1.avsc. */
 const WRITTEN_BY_FASTAVRO = Buffer.from('10636c69656e742d3102', 'hex');
@@ -20,7 +20,7 @@ const GOOD = framed(SCHEMA_ID, WRITTEN_BY_FASTAVRO);
 function decoderOf(source: SchemaSource): ClientSettingsDecoder {
   const schema = new ClientSettingsSchema(clientSettingsSchema());
   const compile = (registered: object) => schema.compile(registered);
-  const clock = new RecordedClock();
+  const clock = new SteppedClock();
   return new ClientSettingsDecoder(new SchemaResolution({ source, clock, compile, knownId: SCHEMA_ID }));
 }
 

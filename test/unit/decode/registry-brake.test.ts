@@ -11,8 +11,9 @@ import { isPoison, type Decoded } from '../../../src/decode/poison.js';
 import { createSyncEventDecoder } from '../../../src/decode/sync-event-decoder.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import type { LogRecord } from '../../../src/lib/record.js';
-import { framed, notAborted, RecordedClock, recordOf, SCHEMA_ID, syncEventSchema } from './sync-events.js';
+import { framed, notAborted, recordOf, SCHEMA_ID, syncEventSchema } from './sync-events.js';
 import { writtenByFastavro } from '../../support/payloads.js';
+import { SteppedClock } from '../../support/clocks.js';
 
 /** Of our outbound topic: any registry has it in which our schemas were registered, also the wrong one. */
 const OUTBOUND_ID = 1;
@@ -38,7 +39,7 @@ let isAwayFor: number | null = null;
 /** What a look into the input finds, and how often it was looked. */
 let inInput: number[] = [];
 let looks = 0;
-let clock: RecordedClock;
+let clock: SteppedClock;
 let brake: RegistryBrake;
 
 function newBrake(isConfirmed = false): RegistryBrake {
@@ -53,7 +54,7 @@ function newBrake(isConfirmed = false): RegistryBrake {
     looks++;
     return Promise.resolve(new Set(inInput));
   };
-  return new RegistryBrake({ ...{ isConfirmed, decoder, source, sampleIds, clock } });
+  return new RegistryBrake({ isConfirmed, decoder, source, sampleIds, clock });
 }
 
 function decode(records: readonly LogRecord[]): Promise<Decoded[]> {
@@ -76,7 +77,7 @@ beforeEach(() => {
   inInput = [];
   looks = 0;
   isAwayFor = null;
-  clock = new RecordedClock();
+  clock = new SteppedClock();
   brake = newBrake();
 });
 

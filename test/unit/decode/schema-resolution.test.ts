@@ -7,7 +7,8 @@ import {
 } from '../../../src/decode/schema-denials.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import type { Clock } from '../../../src/lib/clock.js';
-import { notAborted, RecordedClock } from './sync-events.js';
+import { notAborted } from './sync-events.js';
+import { SteppedClock } from '../../support/clocks.js';
 
 const KNOWN_ID = 1;
 const SCHEMA = { type: 'string' };
@@ -36,12 +37,12 @@ function resolutionOf(source: Registry, clock: Clock): SchemaResolution<string> 
 }
 
 let registry: Registry;
-let clock: RecordedClock;
+let clock: SteppedClock;
 let schemas: SchemaResolution<string>;
 
 beforeEach(() => {
   registry = new Registry();
-  clock = new RecordedClock();
+  clock = new SteppedClock();
   schemas = resolutionOf(registry, clock);
 });
 

@@ -5,11 +5,11 @@ import { SchemaResolution } from '../../../src/decode/schema-resolution.js';
 import { SyncEventDecoder } from '../../../src/decode/sync-event-decoder.js';
 import { SyncEventSchema } from '../../../src/decode/sync-event-reader.js';
 import { NO_HEADERS, type Header, type LogRecord } from '../../../src/lib/record.js';
-import type { Clock } from '../../../src/lib/clock.js';
 import type { Decoded } from '../../../src/decode/poison.js';
 import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
 import { newestSchema, schemaVersion } from '../../../testkit/schema-file.js';
 import { writtenByFastavro } from '../../support/payloads.js';
+import { SteppedClock } from '../../support/clocks.js';
 
 export interface AvroField {
   name: string;
@@ -99,20 +99,6 @@ export const STATUS = {
   errorMessage: null,
 };
 
-/** Time passes at once, and is written down. */
-export class RecordedClock implements Clock {
-  readonly delaysMs: number[] = [];
-
-  now(): number {
-    return this.delaysMs.reduce((sum, ms) => sum + ms, 0);
-  }
-
-  delay(ms: number): Promise<void> {
-    this.delaysMs.push(ms);
-    return Promise.resolve();
-  }
-}
-
 export function registryOf(schemas: Readonly<Record<number, object>>): SchemaSource {
   return { schemaById: (id) => Promise.resolve(schemas[id] ?? null) };
 }
@@ -120,7 +106,7 @@ export function registryOf(schemas: Readonly<Record<number, object>>): SchemaSou
 export function decoderOf(source: SchemaSource, knownId = SCHEMA_ID, reader = syncEventSchema()): SyncEventDecoder {
   const schema = new SyncEventSchema(reader);
   const compile = (registered: object) => schema.compile(registered);
-  return new SyncEventDecoder(new SchemaResolution({ source, clock: new RecordedClock(), compile, knownId }));
+  return new SyncEventDecoder(new SchemaResolution({ source, clock: new SteppedClock(), compile, knownId }));
 }
 
 export function notAborted(): AbortSignal {

@@ -119,7 +119,9 @@ test('only instances and the monitoring reach the port, and a container cannot c
     },
   ]);
   expect(container.securityContext).toEqual({
-    ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
   });
 });
 

@@ -207,23 +207,48 @@ describe('the datasets and links of an explanation', () => {
     );
     expect(explanation.datasets).toEqual([
       {
-        ...{ datasetId: 'a', dataType: 'invoices', connectionId: 'c', linkId: 'l', status: 'Cancelled' },
-        ...{ class: 'ended', decidedAtOffset: 3, since: null, revision: '7' },
+        datasetId: 'a',
+        dataType: 'invoices',
+        connectionId: 'c',
+        linkId: 'l',
+        status: 'Cancelled',
+        class: 'ended',
+        decidedAtOffset: 3,
+        since: null,
+        revision: '7',
         own: { status: 'Fetching', offset: 2, since: SINCE },
       },
       {
-        ...{ datasetId: 'b', dataType: 'invoices', connectionId: 'd', linkId: 'm', status: 'Queued' },
-        ...{ class: 'in-progress', decidedAtOffset: 1, since: SINCE, revision: null, own: null },
+        datasetId: 'b',
+        dataType: 'invoices',
+        connectionId: 'd',
+        linkId: 'm',
+        status: 'Queued',
+        class: 'in-progress',
+        decidedAtOffset: 1,
+        since: SINCE,
+        revision: null,
+        own: null,
       },
     ]);
     expect(explanation.links).toEqual([
       {
-        ...{ linkId: 'l', connectionId: 'c', sourceType: 'source', state: 'ended', endedAtOffset: 3 },
-        ...{ datasets: 1, unfinished: 0 },
+        linkId: 'l',
+        connectionId: 'c',
+        sourceType: 'source',
+        state: 'ended',
+        endedAtOffset: 3,
+        datasets: 1,
+        unfinished: 0,
       },
       {
-        ...{ linkId: 'm', connectionId: 'd', sourceType: 'source', state: 'sealed', endedAtOffset: null },
-        ...{ datasets: 1, unfinished: 1 },
+        linkId: 'm',
+        connectionId: 'd',
+        sourceType: 'source',
+        state: 'sealed',
+        endedAtOffset: null,
+        datasets: 1,
+        unfinished: 1,
       },
     ]);
   });

@@ -28,7 +28,13 @@ function companyWithCountedLinks(): { rows: CompanyRows; looks: () => number } {
 }
 
 const manifest = (linkId: string): Payload => ({
-  ...{ kind: 'manifest', linkId, connectionId: 'c', sourceType: 's', companyName: 'n', datasets: [], isFinal: true },
+  kind: 'manifest',
+  linkId,
+  connectionId: 'c',
+  sourceType: 's',
+  companyName: 'n',
+  datasets: [],
+  isFinal: true,
 });
 
 test.each<[string, (i: number) => Payload]>([
@@ -52,7 +58,8 @@ test.each([3, 20])(
   'a table of %i links and connections finds what a scan finds, and its former stays as it was',
   (n) => {
     const row: InfoRow = {
-      ...{ clientId: 'client', companyName: 'name' },
+      clientId: 'client',
+      companyName: 'name',
       connections: Array.from({ length: n }, (_, i) => ({ connectionId: `c${i}`, sourceType: 's' })),
       links: Array.from({ length: n }, (_, i) => {
         return { linkId: `l${i}`, connection: i % 2, sealed: false, endedAt: i < 2 ? 5 : null };

@@ -61,9 +61,14 @@ test('a stall tells of what the company waits for, and of nothing that is over',
     'c Queued',
   ]);
   expect(rest).toEqual({
-    ...{ companyId: 'company', clientId: 'client', since: FIRST_HOUR * HOUR_MS },
-    ...{ unsealedLinks: ['open'], heldBy: ['3/77'] },
-    ...{ waitingForCount: 2, unsealedLinksCount: 1, heldByCount: 1 },
+    companyId: 'company',
+    clientId: 'client',
+    since: FIRST_HOUR * HOUR_MS,
+    unsealedLinks: ['open'],
+    heldBy: ['3/77'],
+    waitingForCount: 2,
+    unsealedLinksCount: 1,
+    heldByCount: 1,
   });
 });
 

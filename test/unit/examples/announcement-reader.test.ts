@@ -64,15 +64,18 @@ function named(java: JavaCase): [string, JavaCase] {
 
 describe('its reader', () => {
   const value = {
-    ...{ eventId: 'e', companyId: 'c', clientId: 'k', companyName: 'n', synchronizedAt: 1, trigger: 'ALL_DATASETS' },
-    ...{
-      connections: [],
-      datasets: [],
-      succeeded: 1,
-      failed: 0,
-      ended: 0,
-      source: { topic: 't', partition: 0, offset: 1 },
-    },
+    eventId: 'e',
+    companyId: 'c',
+    clientId: 'k',
+    companyName: 'n',
+    synchronizedAt: 1,
+    trigger: 'ALL_DATASETS',
+    connections: [],
+    datasets: [],
+    succeeded: 1,
+    failed: 0,
+    ended: 0,
+    source: { topic: 't', partition: 0, offset: 1 },
   };
   const wide = {
     type: 'record',

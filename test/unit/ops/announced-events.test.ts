@@ -20,14 +20,18 @@ const encoder = new CompanySynchronizedRecords({ type, schemaId: 1, applicationI
 /** The event of `company-<n>`, which input offset 10 n completed. */
 function eventOf(n: number, late = false): LogRecord {
   const announcement: Announcement = {
-    ...{
-      companyId: `company-${n}`,
-      clientId: 'c',
-      companyName: `name ${n}`,
-      synchronizedAt: n,
-      policy: 'ALL_DATASETS',
-    },
-    ...{ connections: [], datasets: [], succeeded: 1, failed: 0, ended: 0, offset: 10 * n, late },
+    companyId: `company-${n}`,
+    clientId: 'c',
+    companyName: `name ${n}`,
+    synchronizedAt: n,
+    policy: 'ALL_DATASETS',
+    connections: [],
+    datasets: [],
+    succeeded: 1,
+    failed: 0,
+    ended: 0,
+    offset: 10 * n,
+    late,
   };
   const completing = { offset: 10 * n, timestamp: n, key: null, value: null, headers: [] };
   return { offset: n, timestamp: n, ...encoder.recordOf(announcement, input, completing) };
@@ -49,7 +53,10 @@ function logOf(records: readonly LogRecord[]): Logs {
 
 function searchIn(records: readonly LogRecord[]) {
   const events = new AnnouncedEvents({
-    ...{ logs: logOf(records), clock: systemClock, topic: outbound.topic, schema: schema as object },
+    logs: logOf(records),
+    clock: systemClock,
+    topic: outbound.topic,
+    schema: schema as object,
     partitionOf: () => outbound.partition,
     sourceOf: () => '/app/sync-events/0',
     schemas: { schemaById: () => Promise.resolve(schema as object) },

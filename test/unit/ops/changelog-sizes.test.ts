@@ -1,8 +1,8 @@
 /** How large the changelog is, as long as the brokers tell it. */
-import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { ChangelogSizes } from '../../../src/ops/changelog-sizes.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
+import { readableLogger } from '../../support/log-lines.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { passTime } from '../../support/pass-time.js';
 
@@ -11,7 +11,7 @@ const MINUTE_MS = 60_000;
 
 class Instance {
   readonly assigned = new Map([[3, RUNNING]]);
-  readonly warnings: string[] = [];
+  readonly #log = readableLogger('warn');
   readonly asked: number[] = [];
   answer: (partition: number) => Promise<number | null> = () => Promise.resolve(700);
   readonly #registry = new Registry();
@@ -23,10 +23,7 @@ class Instance {
     const sizes = new ChangelogSizes({
       registry: this.#registry,
       clock: this.#clock,
-      logger: pino(
-        { level: 'warn' },
-        { write: (line) => this.warnings.push((JSON.parse(line) as { msg: string }).msg) },
-      ),
+      logger: this.#log.logger,
       local: { statuses: () => this.assigned },
       changelogBytes: (partition) => {
         this.asked.push(partition);
@@ -34,6 +31,10 @@ class Instance {
       },
     });
     this.#running = sizes.run(this.#stop.signal);
+  }
+
+  get warnings(): string[] {
+    return this.#log.lines.map(({ msg }) => msg);
   }
 
   pass(ms: number): Promise<void> {

@@ -25,7 +25,9 @@ beforeEach(async () => {
   store.confirm(1);
   directory = new CompanyDirectory({
     local: { statuses: () => new Map([[0, { state: 'running', reason: null }]]), committed: () => counted(store) },
-    ...{ topic: 'sync-events', partitions: 1, policyOf: () => 'ALL_DATASETS' },
+    topic: 'sync-events',
+    partitions: 1,
+    policyOf: () => 'ALL_DATASETS',
     owners: () => Promise.resolve([]),
     peers: { has: () => Promise.resolve({ has: false }) },
     announced: () => Promise.resolve('it was not announced'),

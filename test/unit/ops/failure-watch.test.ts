@@ -78,7 +78,9 @@ test('a partition that runs with a batch that never ends is failing, and says ho
   nowMs += FAILING_AFTER_MS;
   expect(watch.failing()).toEqual([
     {
-      ...{ part: 'partition', partition: 3, failingSince: '1970-01-01T00:00:01.000Z' },
+      part: 'partition',
+      partition: 3,
+      failingSince: '1970-01-01T00:00:01.000Z',
       cause: 'a batch is in progress, its last step is "decided"',
     },
   ]);

@@ -248,7 +248,9 @@ describe('with a token', () => {
     ] as const) {
       const answer = await ask(path, { headers });
       expect({ path, status: answer.status, isJson: typeof JSON.parse(answer.body) }).toEqual({
-        ...{ path, status, isJson: 'object' },
+        path,
+        status,
+        isJson: 'object',
       });
     }
   });

@@ -20,8 +20,11 @@ import { passTime } from '../../support/pass-time.js';
 
 const PAGE = join(__dirname, '..', '..', '..', 'page');
 const ACCESS = {
-  ...{ host: '127.0.0.1', tokens: ['secret'], allowedHosts: [] },
-  ...{ clock: systemClock, proofs: new MemberProofs(['secret'], systemClock) },
+  host: '127.0.0.1',
+  tokens: ['secret'],
+  allowedHosts: [],
+  clock: systemClock,
+  proofs: new MemberProofs(['secret'], systemClock),
 };
 const STATUSES = new Map<number, PartitionStatus>([
   [0, { state: 'running', reason: null }],

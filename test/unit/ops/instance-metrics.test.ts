@@ -19,6 +19,18 @@ import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 const folder = temporaryFolder();
 const RUNNING: PartitionStatus = { state: 'running', reason: null };
 
+/** What a test of one metric does not look at. */
+const UNUSED = {
+  logger: pino({ level: 'silent' }),
+  topic: 'sync-events',
+  inputPartitions: 4,
+  deadLetterRetentionMs: Infinity,
+  stateSize: () => Promise.resolve({ partitions: new Map<number, number>(), setAside: 0 }),
+  changelogBytes: () => Promise.resolve(null),
+  onLag: () => undefined,
+  oldestUncommitted: { sampled: () => Promise.resolve(), stale: () => undefined },
+};
+
 /** Looks once: its clock's first delay ends everything. */
 async function lookOnce(run: (clock: Clock, signal: AbortSignal) => Promise<void>): Promise<void> {
   const once = new AbortController();
@@ -45,17 +57,14 @@ test('the oldest hold is told while there is one and the partition is here; a pa
   let current: Clock;
   const clock = { now: () => current.now(), delay: (ms: number, signal?: AbortSignal) => current.delay(ms, signal) };
   const metrics = new InstanceMetrics({
-    ...{ registry, clock, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
+    ...UNUSED,
+    registry,
+    clock,
     logs: {
       bounds: () => Promise.resolve({ start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST }),
       committedOffset: () => Promise.resolve(null),
     },
     local: { statuses: () => assigned, committed: () => readable?.committed() ?? null },
-    deadLetterRetentionMs: Infinity,
-    stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
-    changelogBytes: () => Promise.resolve(null),
-    onLag: () => undefined,
-    oldestUncommitted: { sampled: () => Promise.resolve(), stale: () => undefined },
   });
   const told = async (): Promise<string[]> => {
     await lookOnce((given, signal) => {
@@ -97,18 +106,14 @@ test('how long input has waited behind one transaction is told, until that ends 
     return Promise.resolve();
   };
   const metrics = new InstanceMetrics({
-    ...{ registry, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
+    ...UNUSED,
+    registry,
     clock: { now: () => log.now, delay },
     logs: {
       bounds: () => Promise.resolve({ start: 0, end: log.stable, highWatermark: log.watermark, ...SEEN_BY_MOST }),
       committedOffset: () => Promise.resolve(null),
     },
     local: { statuses: () => assigned, committed: () => null },
-    deadLetterRetentionMs: Infinity,
-    stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
-    changelogBytes: () => Promise.resolve(null),
-    onLag: () => undefined,
-    oldestUncommitted: { sampled: () => Promise.resolve(), stale: () => undefined },
   });
   const toldAt = async (seconds: number, stable: number, watermark: number): Promise<string | undefined> => {
     Object.assign(log, { now: seconds * 1000, stable, watermark });
@@ -150,12 +155,11 @@ test('a partition that gives no answer keeps no other one from being told, and w
       ([, partition]) => Number(partition),
     );
   const metrics = new InstanceMetrics({
-    ...{ registry, clock, logger: pino({ level: 'silent' }), topic: 'sync-events', inputPartitions: 4 },
+    ...UNUSED,
+    registry,
+    clock,
     logs: { bounds, committedOffset: () => Promise.resolve({ offset: 1, leaderEpoch: 0 }) },
     local: { statuses: () => assigned, committed: () => null },
-    deadLetterRetentionMs: Infinity,
-    stateSize: () => Promise.resolve({ partitions: new Map(), setAside: 0 }),
-    changelogBytes: () => Promise.resolve(null),
     onLag: (partition, records) => lags.set(partition, records),
     oldestUncommitted: { sampled: () => Promise.resolve(), stale: (partition) => stale.push(partition) },
   });

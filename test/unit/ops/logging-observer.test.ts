@@ -1,15 +1,14 @@
 /** What an operator reads once, or once an hour, however often it happens. */
-import pino from 'pino';
 import { REPEAT_AFTER_MS } from '../../../src/lib/repeated-lines.js';
 import { LoggingObserver } from '../../../src/ops/logging-observer.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';
+import { readableLogger } from '../../support/log-lines.js';
 
 /** An observer at a time that can be set, and the lines that it has logged. */
 function observed() {
-  const lines: Record<string, unknown>[] = [];
-  const write = (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>);
+  const { logger, lines } = readableLogger();
   const time = { now: Date.UTC(2027, 0, 1) };
-  return { lines, time, observer: new LoggingObserver(pino({}, { write }), () => time.now) };
+  return { lines, time, observer: new LoggingObserver(logger, () => time.now) };
 }
 
 test('a state that comes again and again is logged three times a minute, and then with how many lines were left out', () => {

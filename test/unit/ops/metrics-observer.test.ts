@@ -5,17 +5,18 @@ import type { BatchReport } from '../../../src/pipeline/observer.js';
 
 const NOTHING_IGNORED = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
 const ONE_RECORD: BatchReport = {
-  ...{
-    records: 1,
-    announced: 0,
-    deadLetters: 0,
-    undated: null,
-    ignored: NOTHING_IGNORED,
-    changes: 0,
-    position: 1,
-    lag: 0,
-  },
-  ...{ companies: 1, cachedCompanies: 0, durationMs: 1, latencyMs: 1 },
+  records: 1,
+  announced: 0,
+  deadLetters: 0,
+  undated: null,
+  ignored: NOTHING_IGNORED,
+  changes: 0,
+  position: 1,
+  lag: 0,
+  companies: 1,
+  cachedCompanies: 0,
+  durationMs: 1,
+  latencyMs: 1,
 };
 
 let registry: Registry;
@@ -48,14 +49,23 @@ test('a partition that was closed has no lag, nothing to restore and no state: i
 
 test('what became of records adds up to the records', async () => {
   observer.batch(1, {
-    ...{ ...ONE_RECORD, records: 20, announced: 2, deadLetters: 3, companies: 8, cachedCompanies: 6 },
+    ...ONE_RECORD,
+    records: 20,
+    announced: 2,
+    deadLetters: 3,
+    companies: 8,
+    cachedCompanies: 6,
     ignored: { final: 4, refresh: 1, stale: 2, 'nothing-to-do': 0 },
   });
   const told = await registry.metrics();
   const counts = [...told.matchAll(/^company_sync_decisions_total\{decision="(.*)"\} (\d+)$/gm)];
   expect(Object.fromEntries(counts.map(([, decision, count]) => [decision, Number(count)]))).toEqual({
-    ...{ applied: 8, announced: 2, 'dead-letter': 3 },
-    ...{ 'ignored-final': 4, 'ignored-refresh': 1, 'ignored-stale': 2 },
+    applied: 8,
+    announced: 2,
+    'dead-letter': 3,
+    'ignored-final': 4,
+    'ignored-refresh': 1,
+    'ignored-stale': 2,
   });
   expect(told).toContain('company_sync_cache_companies_total{result="hit"} 6');
   expect(told).toContain('company_sync_cache_companies_total{result="miss"} 2');

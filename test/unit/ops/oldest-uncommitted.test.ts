@@ -8,8 +8,18 @@ import { ManualClock } from '../../support/manual-clock.js';
 
 const START_MS = Date.UTC(2026, 0, 1);
 const REPORT: BatchReport = {
-  ...{ records: 1, announced: 0, deadLetters: 0, changes: 0, position: 1, lag: 0, companies: 1, cachedCompanies: 0 },
-  ...{ undated: null, ignored: { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 }, durationMs: 1, latencyMs: 1 },
+  records: 1,
+  announced: 0,
+  deadLetters: 0,
+  changes: 0,
+  position: 1,
+  lag: 0,
+  companies: 1,
+  cachedCompanies: 0,
+  undated: null,
+  ignored: { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 },
+  durationMs: 1,
+  latencyMs: 1,
 };
 
 let registry: Registry;

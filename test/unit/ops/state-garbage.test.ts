@@ -127,11 +127,16 @@ test('a volume that hangs is reported, again at each sweep, and shows as a call 
   let removes: () => void = () => undefined;
   const removing = new Promise<void>((resolve) => (removes = resolve));
   const garbage = new StateGarbage({
-    ...{ stateDir: instance.stateDir, retentionMs: -Infinity, volume, clock, held: instance.held },
+    stateDir: instance.stateDir,
+    retentionMs: -Infinity,
+    volume,
+    clock,
+    held: instance.held,
     state: { ifUnused: () => (removes(), new Promise((resolve) => (end = resolve))) },
     isUsed: () => false,
     observer: {
-      ...{ diskUse: () => undefined, stateRemoved: () => undefined },
+      diskUse: () => undefined,
+      stateRemoved: () => undefined,
       sweepError: (error) => void errors.push(error),
     },
   });

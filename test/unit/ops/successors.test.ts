@@ -1,16 +1,13 @@
 import { pino } from 'pino';
 import { Successors, type SuccessorsOptions } from '../../../src/ops/successors.js';
 import type { StateHolder } from '../../../src/pipeline/ports.js';
+import { readableLogger } from '../../support/log-lines.js';
 
 const US: StateHolder = { memberId: 'us', httpAddress: 'http://us', standbys: [], held: new Map() };
 
 /** What is logged, as `level message`. */
 async function told(options: Partial<SuccessorsOptions>): Promise<string[]> {
-  const lines: string[] = [];
-  const write = (line: string) => {
-    const { level, msg } = JSON.parse(line) as { level: number; msg: string };
-    lines.push(`${pino.levels.labels[level]} ${msg}`);
-  };
+  const { logger, lines } = readableLogger();
   const never = new Promise<void>(() => undefined);
   await new Successors({
     partitions: () => [2, 0, 1],
@@ -19,10 +16,10 @@ async function told(options: Partial<SuccessorsOptions>): Promise<string[]> {
     holders: () => Promise.resolve([US]),
     client: { standbyPositions: () => Promise.resolve(new Map()) },
     clock: { now: () => 0, delay: () => never },
-    logger: pino({}, { write }),
+    logger,
     ...options,
   }).report();
-  return lines;
+  return lines.map(({ level, msg }) => `${pino.levels.labels[level]} ${msg}`);
 }
 
 test('partitions that it is the same for share a line, and a standby is believed what it says of itself', async () => {

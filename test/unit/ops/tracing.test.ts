@@ -13,10 +13,18 @@ const STEPS: readonly BatchStep[] = [
   ...(['decided', 'begun', 'applied', 'produced', 'offset-sent', 'committed', 'confirmed'] as const),
 ];
 const REPORT: BatchReport = {
-  ...{ records: 7, announced: 1, deadLetters: 2, changes: 9, position: 42, lag: 0 },
+  records: 7,
+  announced: 1,
+  deadLetters: 2,
+  changes: 9,
+  position: 42,
+  lag: 0,
   undated: null,
   ignored: { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 },
-  ...{ companies: 1, cachedCompanies: 0, durationMs: 1, latencyMs: 1 },
+  companies: 1,
+  cachedCompanies: 0,
+  durationMs: 1,
+  latencyMs: 1,
 };
 
 const exporter = new InMemorySpanExporter();
@@ -53,9 +61,14 @@ test('a batch is a span of its own, from its fetch to its commit, with its steps
   expect(span?.parentSpanContext).toBeUndefined();
   expect(span?.events.map(({ name }) => name)).toEqual(STEPS);
   expect(span?.attributes).toMatchObject({
-    ...{ 'messaging.system': 'kafka', 'messaging.operation.type': 'process', 'messaging.destination.name': 'events' },
-    ...{ 'messaging.destination.partition.id': '3', 'messaging.consumer.group.name': 'group' },
-    ...{ 'messaging.batch.message_count': 7, 'company_sync.next_offset': 42, 'company_sync.announced': 1 },
+    'messaging.system': 'kafka',
+    'messaging.operation.type': 'process',
+    'messaging.destination.name': 'events',
+    'messaging.destination.partition.id': '3',
+    'messaging.consumer.group.name': 'group',
+    'messaging.batch.message_count': 7,
+    'company_sync.next_offset': 42,
+    'company_sync.announced': 1,
   });
 });
 

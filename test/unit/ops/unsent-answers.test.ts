@@ -35,13 +35,16 @@ beforeEach(async () => {
   };
   const inspection = { deployment: { listHere, listEverywhere: listHere } } as unknown as Inspection;
   const view = {
-    ...{ starting: () => null, partitions: () => new Map(), inspection: () => inspection },
-    ...{ figures: new PartitionFigures(() => 0), failures: new FailureWatch(() => 0) },
+    starting: () => null,
+    partitions: () => new Map(),
+    inspection: () => inspection,
+    figures: new PartitionFigures(() => 0),
+    failures: new FailureWatch(() => 0),
     dependencies: new DependencyWatch({ clock: systemClock, logger: pino({ level: 'silent' }), ask: NOBODY }),
   };
   const proofs = new MemberProofs([], systemClock);
   registry = new Registry();
-  const access = { ...{ host: '127.0.0.1', tokens: [], allowedHosts: [], clock: systemClock }, proofs, port: 0 };
+  const access = { host: '127.0.0.1', tokens: [], allowedHosts: [], clock: systemClock, proofs, port: 0 };
   server = await startHttpServer(access, view, registry, join(__dirname, '..', '..', '..', 'page'));
 });
 afterEach(() => {

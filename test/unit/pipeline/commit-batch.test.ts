@@ -17,6 +17,7 @@ import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import { PartitionStore } from '../../../src/store/partition-store.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+import { never, UNUSED_PRODUCER, UNUSED_LOGS } from './unused-ports.js';
 
 type Step = 'begin' | 'write' | 'produce' | 'sendOffset' | 'commit';
 
@@ -40,13 +41,7 @@ class Steps {
   }
 }
 
-function never(): never {
-  throw new Error('that was never asked for');
-}
-
-const noLogs: Logs = {
-  ...{ reader: never, bounds: never, endOfEpoch: never, committedOffset: never, offsetIsPending: never },
-};
+const noLogs: Logs = UNUSED_LOGS;
 const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 const CHANGELOG_END = 7;
 
@@ -68,14 +63,11 @@ function committing(
 } {
   const steps = new Steps();
   const producer: TransactionalProducer = {
-    lastOutcome: null,
-    lastCommit: null,
+    ...UNUSED_PRODUCER,
     lostConnection: () => lost !== undefined && !lostUnnoticed,
-    ...{ prove: never, hasOpenIn: () => Promise.resolve(true), throttledMs: 0 },
-    repeatEnd: never,
+    hasOpenIn: () => Promise.resolve(true),
     begin: () => steps.ask('begin'),
     prepare: () => () => steps.ask('produce').then(() => CHANGELOG_END),
-    produce: never,
     sendOffset: () => steps.ask('sendOffset'),
     commit: () => steps.ask('commit'),
     discard: () => Promise.resolve(),
@@ -101,8 +93,14 @@ function committing(
   const tail = new ChangelogTail(saidToEnd);
   if (lastBegunAt !== undefined) tail.committed(saidToEnd, lastBegunAt);
   const owned = {
-    ...{ producer, store, tail, counted: new CountedCompanies(null), from: 0 },
-    ...{ origin: new Map<string, string>(), inputLog: { topicId: null, leaderEpoch: -1 }, isNews: false },
+    producer,
+    store,
+    tail,
+    counted: new CountedCompanies(null),
+    from: 0,
+    origin: new Map<string, string>(),
+    inputLog: { topicId: null, leaderEpoch: -1 },
+    isNews: false,
     notes: new AtEndNotes(context as PipelineContext, 0, store),
   };
   const limits = new BatchLimits({ now: () => 0 });

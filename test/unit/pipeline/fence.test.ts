@@ -5,6 +5,7 @@ import { fence, mustHaveNothingOpen, mustSeeNothingOpen } from '../../../src/pip
 import type { KnownCommit, LogBounds, TransactionOutcome, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+import { never, UNUSED_PRODUCER, UNUSED_LOGS } from './unused-ports.js';
 
 const PARTITION = 1;
 const WHOLE: LogBounds = { start: 0, end: 7, highWatermark: 7, ...SEEN_BY_MOST };
@@ -32,10 +33,6 @@ interface Situation {
   readonly isToldByFew?: boolean | string;
 }
 
-function never(): never {
-  throw new Error('that should not have been asked for');
-}
-
 async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }: Situation) {
   const { sharedTopic, fails, staysOpen = false, isOthers = false, isToldByFew = false, lastCommit = null } = rest;
   const opened = { ...OPEN, highWatermark: rest.openUpTo ?? OPEN.highWatermark };
@@ -49,21 +46,10 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     if (lastOutcome === undefined) never();
     did.push(`fence ${id}`);
     return Promise.resolve({
-      ...{
-        lastOutcome,
-        lastCommit,
-        throttledMs: 0,
-        lostConnection: never,
-        begin: never,
-        prepare: never,
-        produce: never,
-      },
-      ...{
-        sendOffset: never,
-        commit: never,
-        prove: never,
-        hasOpenIn: () => Promise.resolve(isOthers === null ? null : !isOthers),
-      },
+      ...UNUSED_PRODUCER,
+      lastOutcome,
+      lastCommit,
+      hasOpenIn: () => Promise.resolve(isOthers === null ? null : !isOthers),
       repeatEnd: (of, outcome) => {
         did.push(`${outcome} ${of.map(({ topic, partition }) => `${topic}/${partition}`).join(' ')}`);
         isOpen = staysOpen;
@@ -85,11 +71,11 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
         topic === sharedTopic ? { partitions: [0, 1, 2], alone: false } : { partitions: [partition], alone: true },
     },
     inputLogs: {
-      ...{ reader: never, bounds: never, endOfEpoch: never, committedOffset: never },
+      ...UNUSED_LOGS,
       offsetIsPending: () => Promise.resolve(offsetIsPending && isOpen),
     },
     changelogLogs: {
-      ...{ reader: never, endOfEpoch: never, committedOffset: never, offsetIsPending: never },
+      ...UNUSED_LOGS,
       bounds: ({ topic, partition }) => {
         looked.push(`${topic}/${partition}`);
         const bounds = isOpen && open.includes(topic) ? opened : WHOLE;

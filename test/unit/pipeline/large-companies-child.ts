@@ -35,7 +35,9 @@ const company = encoded((to) =>
 );
 const info = encoded((to) =>
   writeInfoRow(to, {
-    ...{ clientId: 'client', companyName: 'Acme', connections: [{ connectionId: 'k', sourceType: 'xero' }] },
+    clientId: 'client',
+    companyName: 'Acme',
+    connections: [{ connectionId: 'k', sourceType: 'xero' }],
     links: [{ linkId: 'l', connection: 0, sealed: true, endedAt: null }],
   }),
 );

@@ -143,7 +143,11 @@ test.each([-1, 0, Math.floor(NOW / 1_000)])(
   'a record stamped %s completes nothing early, is counted, and is no old hold',
   async (timestamp) => {
     const manifest = {
-      ...{ linkId: 'l', connectionId: 'c', sourceType: 's', companyName: 'n', isFinal: false },
+      linkId: 'l',
+      connectionId: 'c',
+      sourceType: 's',
+      companyName: 'n',
+      isFinal: false,
       datasets: [{ datasetId: STATUS.datasetId, dataType: 'invoices' }],
     };
     const value = eventValue({ 'companysync.LinkSyncQueued': manifest }, { companyId: 'a' });
@@ -168,7 +172,11 @@ test('the largest company within the limits makes rows and an announcement of le
   };
   /** A new link, connection and up to so many datasets, each text as long as it may be. */
   const manifest = (i: number, datasets: number): Payload => ({
-    ...{ kind: 'manifest', linkId: long(`l${i}`), connectionId: long(`c${i}`), sourceType: long('s'), isFinal: true },
+    kind: 'manifest',
+    linkId: long(`l${i}`),
+    connectionId: long(`c${i}`),
+    sourceType: long('s'),
+    isFinal: true,
     companyName: long('name'),
     datasets: Array.from({ length: datasets }, (_, d) => ({ datasetId: long(`d${i}-${d}`), dataType: long('type') })),
   });

@@ -26,7 +26,8 @@ const anyPositions: fc.Arbitrary<Positions> = fc
     inputLostFrom: fc.option(offset, { freq: 1 }),
   })
   .map(({ start, length, batch, ...rest }) => ({
-    ...{ ...of(start, start + length), ...rest },
+    ...of(start, start + length),
+    ...rest,
     unreadable: batch === null ? null : { firstOffset: batch[0], nextOffset: batch[0] + batch[1] },
   }));
 

@@ -40,6 +40,7 @@ import { companyKey, datasetKey, infoKey, POSITION_KEY } from '../../../src/stor
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { TOPICS } from './topics.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';
+import { UNUSED_PRODUCER } from './unused-ports.js';
 
 const ALL_DATASETS_FROM = 1_000 * HOUR_MS;
 /** The input is committed up to here. */
@@ -66,11 +67,15 @@ function companyOfOldRelease(companyId: string, statuses: Statuses, other: Parti
   const count = (wanted: string) => classes.filter((is) => is === wanted).length;
   const company: CompanyRow = {
     ...NEW_COMPANY,
-    ...{ named: classes.length, unfinished: count('in-progress'), succeeded: count('succeeded'), links: 1 },
+    named: classes.length,
+    unfinished: count('in-progress'),
+    succeeded: count('succeeded'),
+    links: 1,
     ...other,
   };
   const info = {
-    ...{ clientId: 'client', companyName: 'name' },
+    clientId: 'client',
+    companyName: 'name',
     connections: [{ connectionId: 'c', sourceType: 'Accounting' }],
     links: [{ linkId: 'l', connection: 0, sealed: true, endedAt: null }],
   };
@@ -129,8 +134,13 @@ class Partition {
     this.#context = this.#contextOf() as PipelineContext;
     this.#cache = new CompanyCache(() => 0);
     this.owned = {
-      ...{ producer: this.#producer(), store, tail: new ChangelogTail(this.#changelogEnd), from: POSITION },
-      ...{ counted: new CountedCompanies(position), origin: new Map<string, string>(), isNews: false },
+      producer: this.#producer(),
+      store,
+      tail: new ChangelogTail(this.#changelogEnd),
+      from: POSITION,
+      counted: new CountedCompanies(position),
+      origin: new Map<string, string>(),
+      isNews: false,
       inputLog: { topicId: null, leaderEpoch: -1 },
       notes: new AtEndNotes(this.#context, 0, store),
     };
@@ -185,16 +195,11 @@ class Partition {
     const open: RecordToWrite[] = [];
     const done = () => Promise.resolve();
     return {
-      ...{
-        lastOutcome: null,
-        lastCommit: null,
-        lostConnection: () => false,
-        throttledMs: 0,
-        repeatEnd: never,
-        produce: never,
-      },
-      ...{ prove: never, hasOpenIn: never },
-      ...{ begin: done, sendOffset: done, discard: done },
+      ...UNUSED_PRODUCER,
+      lostConnection: () => false,
+      begin: done,
+      sendOffset: done,
+      discard: done,
       prepare: ({ topic }, records) => {
         if (topic === TOPICS.synchronized) open.push(...records);
         const { length } = records; // Emptied by then.
@@ -215,17 +220,25 @@ class Partition {
   #contextOf(): Partial<PipelineContext> {
     const ignore = () => undefined;
     const observer: Partial<PipelineObserver> = {
-      ...{ step: ignore, announced: ignore, unknownStatus: ignore, forgotEarlyDatasets: ignore, companies: ignore },
+      step: ignore,
+      announced: ignore,
+      unknownStatus: ignore,
+      forgotEarlyDatasets: ignore,
+      companies: ignore,
       recounted: (_partition, counts) => this.recounts.push(counts),
     };
     return {
       loadBytes: () => Infinity,
-      ...{ topics: TOPICS, stalledAfterMs: HOUR_MS, allDatasetsFrom: ALL_DATASETS_FROM, held: new HeldPositions() },
+      topics: TOPICS,
+      stalledAfterMs: HOUR_MS,
+      allDatasetsFrom: ALL_DATASETS_FROM,
+      held: new HeldPositions(),
       settings: { ready: () => Promise.resolve(), policyOf: () => undefined },
       clock: { now: () => this.#now, delay: () => new Promise(ignore) },
       partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], alone: true }) },
       encodeAnnouncement: (announcement) => ({
-        ...{ key: Buffer.from(announcement.companyId), headers: NO_HEADERS },
+        key: Buffer.from(announcement.companyId),
+        headers: NO_HEADERS,
         value: Buffer.from(JSON.stringify(announcement)),
       }),
       encodeDeadLetter: ({ record }) => record,
@@ -234,12 +247,12 @@ class Partition {
   }
 }
 
-function never(): never {
-  throw new Error('that is not to be asked for');
-}
-
 const statusOf = (datasetId: string, status: string, trigger: 'LINK' | 'REFRESH' = 'LINK'): Payload => ({
-  ...{ kind: 'status', datasetId, status, trigger, revision: null },
+  kind: 'status',
+  datasetId,
+  status,
+  trigger,
+  revision: null,
 });
 
 /** The later word came at 20, before the last record. */

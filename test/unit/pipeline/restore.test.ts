@@ -36,7 +36,7 @@ class Restore {
       clock: { now: () => this.now, delay: () => new Promise((resolve) => (this.#elapse = resolve)) },
       changelogLogs: {
         reader: (_at: unknown, from: number, log: LogIdentity) => ({
-          ...{ asked: this.read.push({ from, log }) },
+          asked: this.read.push({ from, log }),
           next: () => new Promise((give, fail) => (this.#answer = { give, fail })),
           close: () => this.#answer?.fail(new ReaderClosedError('closed')),
         }),

@@ -29,6 +29,7 @@ import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { DAY_MS, HOUR_MS } from '../../../src/lib/time-units.js';
+import { never, UNUSED_PRODUCER } from './unused-ports.js';
 
 export const PARTITION = 3;
 /** Of the changelog's tombstones. */
@@ -36,10 +37,6 @@ export const RETENTION_MS = 7 * DAY_MS;
 
 /** More waits than any test has: what waits for nothing would spin for good. */
 const MOST_WAITS = 100_000;
-
-function never(): never {
-  throw new Error('that should not have been asked for');
-}
 
 /** A log without records to deliver: its readers get markers, or an error, or wait. */
 export class SilentLog {
@@ -130,17 +127,22 @@ export class SimulatedPartition {
       error: (_, error) => void this.errors.push(error),
       standbyError: (_, error) => void this.errors.push(error),
       standby: (_, progress) => void (progress !== null && this.standbyPositions.push(progress.position)),
-      ...{ state: () => undefined, step: () => undefined, companies: () => undefined, restoreStalled: () => undefined },
+      state: () => undefined,
+      step: () => undefined,
+      companies: () => undefined,
+      restoreStalled: () => undefined,
     };
     const context: Partial<PipelineContext> = {
       applicationId: 'app',
-      ...{ decidingSettings: new Map(), mayChangeSettings: false },
+      decidingSettings: new Map(),
+      mayChangeSettings: false,
       endProcess: (error) => void this.ended.push(error),
       clusterId: 'cluster',
       topics: TOPICS,
       stalledAfterMs: 60 * HOUR_MS,
       deleteRetentionMs: RETENTION_MS,
-      ...{ cacheBytes: () => 1e6, loadBytes: () => Infinity },
+      cacheBytes: () => 1e6,
+      loadBytes: () => Infinity,
       clock: { now: () => this.now, delay: (ms, signal) => this.#delay(ms, signal) },
       inputLogs: this.#logs(this.input),
       changelogLogs: this.#logs(this.changelog),
@@ -231,22 +233,16 @@ export class SimulatedPartition {
     const done = () => Promise.resolve();
     let offset: CommittedOffset = { offset: 0, leaderEpoch: -1 };
     return {
-      ...{
-        lastOutcome: null,
-        lastCommit: null,
-        lostConnection: () => false,
-        throttledMs: 0,
-        repeatEnd: never,
-        produce: never,
-      },
-      hasOpenIn: never,
+      ...UNUSED_PRODUCER,
+      lostConnection: () => false,
       prove: () => {
         this.proofs++;
         const changelogEnd = this.changelog.end;
         this.changelog.end += 2; // The record and the marker that aborts it.
         return Promise.resolve({ changelogEnd, committed: this.committed });
       },
-      ...{ begin: done, discard: done },
+      begin: done,
+      discard: done,
       prepare: (_, { length }) => {
         return () => Promise.resolve((this.changelog.end += length));
       },

@@ -13,13 +13,10 @@ import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+import { never, UNUSED_PRODUCER, UNUSED_LOGS } from './unused-ports.js';
 
 const TRANSACTION_TIMEOUT_MS = 20_000;
 const folder = temporaryFolder();
-
-function never(): never {
-  throw new Error('that should not have been asked for');
-}
 
 /** Every record is one that cannot be read and holds nobody: it costs a dead letter, and no rows. */
 class SlowKafka {
@@ -35,7 +32,10 @@ class SlowKafka {
   readonly rowsTried: number[] = [];
   /** What the records are; poison that holds nobody by default. */
   decodeOne: (record: LogRecord) => Decoded = (record) => ({
-    ...{ record, code: 'missing-key', message: 'no key', heldCompanyId: null },
+    record,
+    code: 'missing-key',
+    message: 'no key',
+    heldCompanyId: null,
   });
 
   constructor(
@@ -50,13 +50,11 @@ class SlowKafka {
     // eslint-disable-next-line @typescript-eslint/no-this-alias
     const kafka = this;
     return {
-      lastOutcome: null,
-      lastCommit: null,
+      ...UNUSED_PRODUCER,
       lostConnection: () => false,
       get throttledMs() {
         return Math.max(0, kafka.throttledUntil - kafka.now);
       },
-      ...{ repeatEnd: never, prove: never, hasOpenIn: never },
       begin: () => {
         begunAt = this.now;
         return Promise.resolve();
@@ -74,7 +72,6 @@ class SlowKafka {
           return Promise.resolve(length);
         };
       },
-      produce: never,
       sendOffset: (_, at) => {
         offset = at.offset;
         return Promise.resolve();
@@ -99,7 +96,11 @@ class SlowKafka {
       if (at >= this.input) return closed;
       const count = Math.min(maxRecords, this.input - at);
       const records = Array.from({ length: count }, (_, i) => ({
-        ...{ offset: at + i, timestamp: 0, key: null, value: null, headers: [] },
+        offset: at + i,
+        timestamp: 0,
+        key: null,
+        value: null,
+        headers: [],
       }));
       at += count;
       return Promise.resolve({ records, nextOffset: at, endOffset: this.input, leaderEpoch: -1 });
@@ -112,14 +113,25 @@ class SlowKafka {
 async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity): Promise<void> {
   const disk = await RocksDbStore.open(folder());
   const observer: Partial<PipelineObserver> = {
-    ...{ step: () => undefined, batch: () => undefined, poison: () => undefined, error: () => undefined },
-    ...{ companies: () => undefined, setAside: never },
+    step: () => undefined,
+    batch: () => undefined,
+    poison: () => undefined,
+    error: () => undefined,
+    companies: () => undefined,
+    setAside: never,
     state: (_, status) => kafka.statuses.push(status),
   };
   const context: Partial<PipelineContext> = {
-    ...{ applicationId: 'app', clusterId: 'cluster', topics: TOPICS, deleteRetentionMs: 1e12, stalledAfterMs: 1e12 },
-    ...{ decidingSettings: new Map(), mayChangeSettings: false, allDatasetsFrom: 0 },
-    ...{ cacheBytes: () => 1e6, loadBytes: () => loadBytes },
+    applicationId: 'app',
+    clusterId: 'cluster',
+    topics: TOPICS,
+    deleteRetentionMs: 1e12,
+    stalledAfterMs: 1e12,
+    decidingSettings: new Map(),
+    mayChangeSettings: false,
+    allDatasetsFrom: 0,
+    cacheBytes: () => 1e6,
+    loadBytes: () => loadBytes,
     held: new HeldPositions(),
     clock: {
       now: () => kafka.now,
@@ -152,10 +164,9 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
       offsetIsPending: () => Promise.resolve(false),
     },
     changelogLogs: {
-      ...{ endOfEpoch: never, committedOffset: never, offsetIsPending: never },
+      ...UNUSED_LOGS,
       bounds: () =>
         Promise.resolve({ start: 0, end: kafka.changelogEnd, highWatermark: kafka.changelogEnd, ...SEEN_BY_MOST }),
-      reader: never,
     },
     observer: observer as PipelineObserver,
   };
@@ -232,9 +243,18 @@ function manifests(kafka: SlowKafka): void {
   kafka.now = timestamp; // A date in the future would be replaced, too.
   const datasets = Array.from({ length: 10 }, (_, i) => ({ datasetId: `d${i}`, dataType: 'invoices' }));
   kafka.decodeOne = ({ offset }) => ({
-    ...{ companyId: `c${offset}`, clientId: 'client', offset, timestamp, repairs: [] },
+    companyId: `c${offset}`,
+    clientId: 'client',
+    offset,
+    timestamp,
+    repairs: [],
     payload: {
-      ...{ kind: 'manifest', linkId: 'l', connectionId: 'k', sourceType: 's', companyName: 'n', isFinal: true },
+      kind: 'manifest',
+      linkId: 'l',
+      connectionId: 'k',
+      sourceType: 's',
+      companyName: 'n',
+      isFinal: true,
       datasets,
     },
   });

@@ -21,6 +21,7 @@ import { temporaryFolder } from '../store/temporary-folder.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';
+import { UNUSED_PRODUCER } from './unused-ports.js';
 
 const STALLED_AFTER_MS = 10 * HOUR_MS;
 /** 2024: what is before 2015 is no date. */
@@ -44,18 +45,18 @@ class Watched {
     const done = () => Promise.resolve();
     const throttledMs = () => this.throttledMs;
     const producer: TransactionalProducer = {
-      lastOutcome: null,
-      lastCommit: null,
+      ...UNUSED_PRODUCER,
       lostConnection: () => false,
       get throttledMs() {
         return throttledMs();
       },
-      ...{ repeatEnd: never, prove: never, hasOpenIn: never },
-      ...{ begin: done, sendOffset: done, commit: done, discard: done },
+      begin: done,
+      sendOffset: done,
+      commit: done,
+      discard: done,
       prepare: (_to, { length }) => {
         return () => Promise.resolve((this.#changelogEnd += length));
       },
-      produce: never,
     };
     const observer: Partial<PipelineObserver> = {
       step: () => undefined,
@@ -85,8 +86,14 @@ class Watched {
     };
     const cache = new CompanyCache(() => 0);
     const owned = {
-      ...{ producer, store, tail: new ChangelogTail(0), counted: new CountedCompanies(null), from: 0 },
-      ...{ origin: new Map<string, string>(), inputLog: { topicId: null, leaderEpoch: -1 }, isNews: false },
+      producer,
+      store,
+      tail: new ChangelogTail(0),
+      counted: new CountedCompanies(null),
+      from: 0,
+      origin: new Map<string, string>(),
+      inputLog: { topicId: null, leaderEpoch: -1 },
+      isNews: false,
       notes: new AtEndNotes(context as PipelineContext, 0, store),
     };
     const limits = new BatchLimits({ now: () => this.now });
@@ -210,10 +217,6 @@ test('a company whose records have no date waits from the pass on that finds it,
   await watched.look(1);
   expect(watched.told.sort()).toEqual(['microseconds', 'minus', 'missing', 'seconds']);
 });
-
-function never(): never {
-  throw new Error('that is not to be asked for');
-}
 
 test('the end of the input as too few brokers have it is not judged by: it may be an old one', async () => {
   watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR, holds: 0 } });

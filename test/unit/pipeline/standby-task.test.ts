@@ -13,13 +13,10 @@ import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+import { never, UNUSED_LOGS } from './unused-ports.js';
 
 const PARTITION = 3;
 const folder = temporaryFolder();
-
-function never(): never {
-  throw new Error('that should not have been asked for');
-}
 
 /** An instance whose changelog ends at `end`, with nothing new to read. */
 const EMPTY = { changelog: { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST }, proved: false, askedAt: 0 };
@@ -40,6 +37,7 @@ class Instance {
   constructor(bounds: () => Promise<void> = () => Promise.resolve()) {
     this.following = new Promise((resolve) => (this.#follow = resolve));
     const changelogLogs: Logs = {
+      ...UNUSED_LOGS,
       reader: (_, from, log) => {
         this.reads.push(log);
         return this.#reader(from);
@@ -50,8 +48,6 @@ class Instance {
         return { start: 0, end, highWatermark: end, ...SEEN_BY_MOST, ...this.said };
       },
       endOfEpoch: () => Promise.resolve(this.endOfEpoch),
-      committedOffset: never,
-      offsetIsPending: never,
     };
     const observer: Partial<PipelineContext['observer']> = {
       setAside: (_, why) => this.errors.push(`set aside: ${why}`),
@@ -170,7 +166,8 @@ test('a folder whose records the changelog has lost is set aside, although the l
   const instance = new Instance();
   const owner = await openStore(instance.context, PARTITION, {
     changelog: { ...EMPTY.changelog, end: 20, topicId: 'id', leaderEpoch: 3 },
-    ...{ proved: true, askedAt: 0 },
+    proved: true,
+    askedAt: 0,
   });
   await owner.replay([], 20, 3);
   await owner.close();

@@ -34,13 +34,10 @@ import { writeOriginRow, writePositionRow } from '../../../src/store/row-codec.j
 import { ORIGIN_KEY, POSITION_KEY } from '../../../src/store/row-keys.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { TOPICS } from './topics.js';
+import { never, UNUSED_PRODUCER, UNUSED_LOGS } from './unused-ports.js';
 
 const PARTITION = 3;
 const EMPTY: LogBounds = { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST };
-
-function never(): never {
-  throw new Error('that should not have been asked for');
-}
 
 function logUpTo(end: number, more: Partial<LogBounds> = {}): LogBounds {
   return { ...EMPTY, end, highWatermark: end, ...more };
@@ -135,11 +132,10 @@ class TakeOver {
         offsetIsPending: () => Promise.resolve(situation.offsetIsPending === true && !this.#isProved),
       },
       changelogLogs: {
+        ...UNUSED_LOGS,
         reader: () => this.#readerOfNothing(),
         bounds: ({ topic }) => (topic === TOPICS.changelog ? this.#bounds('changelog') : Promise.resolve(EMPTY)),
-        committedOffset: never,
         endOfEpoch: () => Promise.resolve(endOfEpoch),
-        offsetIsPending: never,
       },
       transactions: {
         fence: (id) => {
@@ -214,15 +210,7 @@ class TakeOver {
 
   #producer(): TransactionalProducer {
     const producer: TransactionalProducer = {
-      ...{
-        lastOutcome: null,
-        lastCommit: null,
-        throttledMs: 0,
-        lostConnection: never,
-        repeatEnd: never,
-        hasOpenIn: never,
-      },
-      ...{ begin: never, prepare: never, produce: never, sendOffset: never, commit: never },
+      ...UNUSED_PRODUCER,
       prove: () => {
         this.asked.push('prove');
         this.#isProved = true;
@@ -302,18 +290,20 @@ test('a partition that is taken away meanwhile is released before its store is l
 });
 
 const AT_10: Folder = { changelogOffset: 20, position: 10 };
+/** The folder is at the end of its changelog, and the input has five records more. */
+const UP_TO_DATE: Situation = { folder: AT_10, changelog: logUpTo(20), input: logUpTo(15) };
 
 test('where everything fits together nothing is proved by a write of its own', async () => {
-  const { asked, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 10 },
-  });
+  const { asked, outcome } = await takenOver({ ...UP_TO_DATE, committed: 10 });
   expect((await outcome).from).toBe(10);
   expect(asked).not.toContain('prove');
 });
 
 test('positions at odds stop the partition once a write has proved them, and release producer and store', async () => {
   const { asked, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
+    ...UP_TO_DATE,
+    committed: 7,
+    provedChangelog: logUpTo(22),
     proof: { changelogEnd: 20, committed: at(7) },
   });
   await expect(outcome).rejects.toThrow(InconsistentPositionError);
@@ -323,7 +313,9 @@ test('positions at odds stop the partition once a write has proved them, and rel
 
 test('an old offset of a coordinator that is cut off is not believed, and no operator is asked to set it', async () => {
   const { outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
+    ...UP_TO_DATE,
+    committed: 7,
+    provedChangelog: logUpTo(22),
     proof: { changelogEnd: 20, committed: at(10) },
   });
   expect((await outcome).from).toBe(10);
@@ -331,7 +323,11 @@ test('an old offset of a coordinator that is cut off is not believed, and no ope
 
 test('a folder ahead of what a broker says of the changelog is kept if a write shows that the broker is behind', async () => {
   const { setAside, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(22) },
+    folder: AT_10,
+    changelog: logUpTo(12),
+    input: logUpTo(15),
+    committed: 10,
+    provedChangelog: logUpTo(22),
     proof: { changelogEnd: 20, committed: at(10) },
   });
   const owned = await outcome;
@@ -343,7 +339,11 @@ test('a folder ahead of what a broker says of the changelog is kept if a write s
 
 test('a folder ahead of the changelog is set aside once a write has proved it', async () => {
   const { setAside, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: EMPTY, input: logUpTo(15), committed: null, provedChangelog: logUpTo(2) },
+    folder: AT_10,
+    changelog: EMPTY,
+    input: logUpTo(15),
+    committed: null,
+    provedChangelog: logUpTo(2),
     proof: { changelogEnd: 0, committed: null },
   });
   expect((await outcome).from).toBe(0);
@@ -353,8 +353,12 @@ test('a folder ahead of the changelog is set aside once a write has proved it', 
 test('an input that a broker says ends below the position is not blocked while too few brokers answer', async () => {
   const few = { byMost: false };
   const { outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(5, few), committed: 10 },
-    ...{ proof: { changelogEnd: 20, committed: at(10) }, provedInput: logUpTo(5, few) },
+    folder: AT_10,
+    changelog: logUpTo(20),
+    input: logUpTo(5, few),
+    committed: 10,
+    proof: { changelogEnd: 20, committed: at(10) },
+    provedInput: logUpTo(5, few),
     provedChangelog: logUpTo(22),
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
@@ -363,7 +367,9 @@ test('an input that a broker says ends below the position is not blocked while t
 test('a leader of an epoch below the one that the folder has seen is not believed', async () => {
   const log = { topicId: 'id', leaderEpoch: 6 };
   const { outcome, asked } = await takenOver({
-    ...{ folder: { ...AT_10, log }, input: logUpTo(15), committed: 10 },
+    folder: { ...AT_10, log },
+    input: logUpTo(15),
+    committed: 10,
     changelog: logUpTo(20, { topicId: 'id', leaderEpoch: 5 }),
     provedChangelog: logUpTo(22, { topicId: 'id', leaderEpoch: 7 }),
     proof: { changelogEnd: 20, committed: at(10) },
@@ -376,13 +382,11 @@ test('a folder that followed a changelog which was deleted and created again is 
   const log = { topicId: 'former', leaderEpoch: 6 };
   const now = logUpTo(500, { topicId: 'present', leaderEpoch: 0 });
   const { setAside } = await takenOver({
-    ...{
-      folder: { ...AT_10, log },
-      input: logUpTo(15),
-      committed: 10,
-      changelog: now,
-      provedChangelog: { ...now, end: 502 },
-    },
+    folder: { ...AT_10, log },
+    input: logUpTo(15),
+    committed: 10,
+    changelog: now,
+    provedChangelog: { ...now, end: 502 },
     proof: { changelogEnd: 500, committed: at(10) },
   });
   expect(setAside).toEqual([expect.stringContaining('deleted and created again (id former, now present)')]);
@@ -392,8 +396,11 @@ const FROM_FORMER_INPUT = new Map([['input topic id', 'former']]);
 
 test('an input that was deleted and created again is not read on, however far it has grown', async () => {
   const { outcome } = await takenOver({
-    ...{ folder: { ...AT_10, origin: FROM_FORMER_INPUT }, changelog: logUpTo(20), committed: 10 },
-    ...{ input: logUpTo(500, { topicId: 'present' }), provedChangelog: logUpTo(22) },
+    folder: { ...AT_10, origin: FROM_FORMER_INPUT },
+    changelog: logUpTo(20),
+    committed: 10,
+    input: logUpTo(500, { topicId: 'present' }),
+    provedChangelog: logUpTo(22),
     proof: { changelogEnd: 20, committed: at(10) },
   });
   await expect(outcome).rejects.toThrow(/input recreated.*positions set --partition 3 --to log-start/s);
@@ -401,8 +408,11 @@ test('an input that was deleted and created again is not read on, however far it
 
 test('an input that was created again is read from its start where the offset says so', async () => {
   const { outcome } = await takenOver({
-    ...{ folder: { ...AT_10, origin: FROM_FORMER_INPUT }, changelog: logUpTo(20), committed: 0 },
-    ...{ input: logUpTo(500, { topicId: 'present' }), provedChangelog: logUpTo(22) },
+    folder: { ...AT_10, origin: FROM_FORMER_INPUT },
+    changelog: logUpTo(20),
+    committed: 0,
+    input: logUpTo(500, { topicId: 'present' }),
+    provedChangelog: logUpTo(22),
     proof: { changelogEnd: 20, committed: at(0) },
   });
   const { from, isNews, origin } = await outcome;
@@ -411,8 +421,13 @@ test('an input that was created again is read from its start where the offset sa
 
 test('an old offset at the start of the input, and an old end of it, do not pass for the consent of an operator', async () => {
   const { outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(5), committed: 0 },
-    ...{ proof: { changelogEnd: 20, committed: at(10) }, provedInput: logUpTo(15), provedChangelog: logUpTo(22) },
+    folder: AT_10,
+    changelog: logUpTo(20),
+    input: logUpTo(5),
+    committed: 0,
+    proof: { changelogEnd: 20, committed: at(10) },
+    provedInput: logUpTo(15),
+    provedChangelog: logUpTo(22),
   });
   expect((await outcome).from).toBe(10);
 });
@@ -438,9 +453,13 @@ test('the first offset is not taken from a broker that most others do not confir
 test('a state that was built by another setting is not gone on with, unless that was consented to', async () => {
   const origin = new Map([['EVENT_NAMESPACE', 'one']]);
   const situation: Situation = {
-    ...{ folder: { ...AT_10, origin }, changelog: logUpTo(20), input: logUpTo(15), committed: 10 },
+    folder: { ...AT_10, origin },
+    changelog: logUpTo(20),
+    input: logUpTo(15),
+    committed: 10,
     decidingSettings: new Map([['EVENT_NAMESPACE', 'two']]),
-    ...{ proof: { changelogEnd: 20, committed: at(10) }, provedChangelog: logUpTo(22) },
+    proof: { changelogEnd: 20, committed: at(10) },
+    provedChangelog: logUpTo(22),
   };
   await expect((await takenOver(situation)).outcome).rejects.toThrow(SettingsChangedError);
   const consented = await (await takenOver({ ...situation, mayChangeSettings: true })).outcome;
@@ -450,7 +469,11 @@ test('a state that was built by another setting is not gone on with, unless that
 
 test('a changelog that is said to end below what was just written to it is not believed', async () => {
   const { outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(12) },
+    folder: AT_10,
+    changelog: logUpTo(12),
+    input: logUpTo(15),
+    committed: 10,
+    provedChangelog: logUpTo(12),
     proof: { changelogEnd: 20, committed: at(10) },
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
@@ -459,7 +482,11 @@ test('a changelog that is said to end below what was just written to it is not b
 test('a changelog that has lost its first records stops the partition, and leaves no store open', async () => {
   const changelog = logUpTo(20, { start: 5 });
   const { asked, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog, input: logUpTo(15), committed: 10, provedChangelog: { ...changelog, end: 22 } },
+    folder: AT_10,
+    changelog,
+    input: logUpTo(15),
+    committed: 10,
+    provedChangelog: { ...changelog, end: 22 },
     proof: { changelogEnd: 20, committed: at(10) },
   });
   await expect(outcome).rejects.toThrow('starts at offset 5');
@@ -469,8 +496,11 @@ test('a changelog that has lost its first records stops the partition, and leave
 
 test('the folder of a partition that stays stopped is not set aside as one that was away, though proofs are written', async () => {
   const { setAside, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
-    ...{ proof: { changelogEnd: 20, committed: at(7) }, now: 1 },
+    ...UP_TO_DATE,
+    committed: 7,
+    provedChangelog: logUpTo(22),
+    proof: { changelogEnd: 20, committed: at(7) },
+    now: 1,
   });
   await expect(outcome).rejects.toThrow('offset differs');
   expect(setAside).toEqual([]);
@@ -478,7 +508,11 @@ test('the folder of a partition that stays stopped is not set aside as one that 
 
 test('a changelog that is said to end between a record just written to it and its marker is not believed', async () => {
   const { outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(12), input: logUpTo(15), committed: 10, provedChangelog: logUpTo(21) },
+    folder: AT_10,
+    changelog: logUpTo(12),
+    input: logUpTo(15),
+    committed: 10,
+    provedChangelog: logUpTo(21),
     proof: { changelogEnd: 20, committed: at(10) },
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
@@ -490,7 +524,11 @@ describe('another owner that writes while a partition is taken over', () => {
 
   test('after the proof never leads to a blocked partition: what was proved is old by then', async () => {
     const { unreleased, setAside, outcome } = await takenOver({
-      ...{ folder, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(25) },
+      folder,
+      changelog: logUpTo(20),
+      input: logUpTo(15),
+      committed: 7,
+      provedChangelog: logUpTo(25),
       proof: { changelogEnd: 20, committed: at(10) },
     });
     await expect(outcome).rejects.toThrow(StaleViewError);
@@ -501,8 +539,13 @@ describe('another owner that writes while a partition is taken over', () => {
   test.each([true, false])('while the changelog is restored neither, after a proof: %p', async (proved) => {
     const committed = proved ? 7 : 10;
     const { asked, outcome } = await takenOver({
-      ...{ folder, changelog: logUpTo(proved ? 20 : 22), input: logUpTo(15), committed },
-      ...{ provedChangelog: logUpTo(22), restoredUpTo: 25, proof: { changelogEnd: 20, committed: at(10) } },
+      folder,
+      changelog: logUpTo(proved ? 20 : 22),
+      input: logUpTo(15),
+      committed,
+      provedChangelog: logUpTo(22),
+      restoredUpTo: 25,
+      proof: { changelogEnd: 20, committed: at(10) },
     });
     await expect(outcome).rejects.toThrow(StaleViewError);
     await expect(outcome).rejects.toThrow('up to offset 25');
@@ -513,7 +556,9 @@ describe('another owner that writes while a partition is taken over', () => {
 
 test('the transaction that proves is aborted by another fencing before anything is decided', async () => {
   const { asked, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
+    ...UP_TO_DATE,
+    committed: 7,
+    provedChangelog: logUpTo(22),
     proof: { changelogEnd: 20, committed: at(10) },
   });
   await outcome;
@@ -523,15 +568,17 @@ test('the transaction that proves is aborted by another fencing before anything 
 
 test('a changelog that too few brokers speak for is not believed after a proof, and both producers are released', async () => {
   const { unreleased, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7 },
-    ...{ proof: { changelogEnd: 20, committed: at(7) }, provedChangelog: logUpTo(22, { byMost: false }) },
+    ...UP_TO_DATE,
+    committed: 7,
+    proof: { changelogEnd: 20, committed: at(7) },
+    provedChangelog: logUpTo(22, { byMost: false }),
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
   expect(unreleased.size).toBe(0);
 });
 
 test('an end of the changelog that too few brokers speak for does not count as having been there', async () => {
-  const situation = { folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 10, now: 1_000 };
+  const situation = { ...UP_TO_DATE, committed: 10, now: 1_000 };
   const few = await takenOver({ ...situation, looked: logUpTo(20, { byMost: false }) });
   expect((await few.outcome).store.atEndMs).toBe(0);
   const most = await takenOver(situation);
@@ -541,9 +588,12 @@ test('an end of the changelog that too few brokers speak for does not count as h
 test('an offset other than that of the position row is written down before anything is read', async () => {
   const origin = new Map([['input topic id', 'id']]);
   const { outcome } = await takenOver({
-    ...{ folder: { ...AT_10, origin }, changelog: logUpTo(20), committed: 12 },
+    folder: { ...AT_10, origin },
+    changelog: logUpTo(20),
+    committed: 12,
     input: { ...logUpTo(15, { topicId: 'id' }), start: 12 },
-    ...{ proof: { changelogEnd: 20, committed: at(12) }, provedChangelog: logUpTo(22) },
+    proof: { changelogEnd: 20, committed: at(12) },
+    provedChangelog: logUpTo(22),
   });
   expect(await outcome).toMatchObject({ from: 12, isNews: true });
 });
@@ -554,7 +604,10 @@ test('what a later release has written down of the origin stays', async () => {
     ['A_LATER_SETTING', 'x'],
   ]);
   const { outcome } = await takenOver({
-    ...{ folder: { ...AT_10, origin }, changelog: logUpTo(20), input: logUpTo(15), committed: 10 },
+    folder: { ...AT_10, origin },
+    changelog: logUpTo(20),
+    input: logUpTo(15),
+    committed: 10,
     decidingSettings: new Map([['EVENT_NAMESPACE', 'one']]),
   });
   const owned = await outcome;
@@ -567,12 +620,15 @@ const FOLLOWED: Situation = {
   folder: { ...AT_10, log: LOG_5, epoch: 5, origin: new Map([['input topic id', 'id']]) },
   changelog: logUpTo(40, { ...LOG_5, leaderEpoch: 6 }),
   input: logUpTo(15, LOG_5),
-  ...{ committed: 10, committedIn: 5 },
+  committed: 10,
+  committedIn: 5,
 };
 
 test('a changelog that has lost followed records and then grown past them is not believed before a write proves it', async () => {
   const { setAside, asked } = await takenOver({
-    ...{ ...FOLLOWED, endOfEpoch: 17, provedChangelog: logUpTo(42, { ...LOG_5, leaderEpoch: 6 }) },
+    ...FOLLOWED,
+    endOfEpoch: 17,
+    provedChangelog: logUpTo(42, { ...LOG_5, leaderEpoch: 6 }),
     proof: { changelogEnd: 40, committed: { offset: 10, leaderEpoch: 5 } },
   });
   expect(setAside).toEqual([
@@ -592,7 +648,11 @@ test('an input that has lost consumed records and then grown past them stops the
   const changelog = logUpTo(20, LOG_5);
   const input = logUpTo(15, { ...LOG_5, leaderEpoch: 6 });
   const { asked, outcome } = await takenOver({
-    ...{ ...FOLLOWED, changelog, input, endOfEpoch: 8, provedChangelog: logUpTo(22, LOG_5) },
+    ...FOLLOWED,
+    changelog,
+    input,
+    endOfEpoch: 8,
+    provedChangelog: logUpTo(22, LOG_5),
     proof: { changelogEnd: 20, committed: { offset: 10, leaderEpoch: 5 } },
   });
   await expect(outcome).rejects.toThrow(
@@ -608,10 +668,7 @@ test('an input whose leader does not know the epoch that was committed is read o
 });
 
 test('nothing is written to be aborted while too few brokers say whether a commit is open in the changelog', async () => {
-  const { asked, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7 },
-    later: logUpTo(20, { byMost: false }),
-  });
+  const { asked, outcome } = await takenOver({ ...UP_TO_DATE, committed: 7, later: logUpTo(20, { byMost: false }) });
   await expect(outcome).rejects.toThrow('too few brokers answer to know whether a transaction is open');
   expect(asked).not.toContain('prove');
 });
@@ -619,7 +676,10 @@ test('nothing is written to be aborted while too few brokers say whether a commi
 test('nothing is written to be aborted if a commit turns out to be open in the changelog', async () => {
   // The first broker that was asked is cut off, and hides it.
   const { asked, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(18), input: logUpTo(15), committed: 10 },
+    folder: AT_10,
+    changelog: logUpTo(18),
+    input: logUpTo(15),
+    committed: 10,
     later: { ...logUpTo(18), highWatermark: 20 },
   });
   await expect(outcome).rejects.toThrow('the last transaction is still open');
@@ -628,7 +688,9 @@ test('nothing is written to be aborted if a commit turns out to be open in the c
 
 describe('a batch of the input that cannot be read', () => {
   const skipping = {
-    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 12, provedChangelog: logUpTo(22) },
+    ...UP_TO_DATE,
+    committed: 12,
+    provedChangelog: logUpTo(22),
     unreadable: { firstOffset: 10, nextOffset: 12 },
   };
 
@@ -651,7 +713,10 @@ describe('a batch of the input that cannot be read', () => {
     ['above a position below its start', { input: logUpTo(15, { start: 11 }), committed: 12 }],
   ])('is not looked for where the offset is %s', async (_where, positions) => {
     const { asked, outcome } = await takenOver({
-      ...{ folder: AT_10, changelog: logUpTo(20), provedChangelog: logUpTo(22), ...positions },
+      folder: AT_10,
+      changelog: logUpTo(20),
+      provedChangelog: logUpTo(22),
+      ...positions,
       proof: { changelogEnd: 20, committed: at(positions.committed) },
     });
     await expect(outcome).rejects.toThrow(InconsistentPositionError);
@@ -661,8 +726,11 @@ describe('a batch of the input that cannot be read', () => {
 
 test('a partition whose offset is pending, and nobody knows with which outcome, is blocked with the command', async () => {
   const { asked, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(20), input: logUpTo(15), committed: 7, provedChangelog: logUpTo(22) },
-    ...{ offsetIsPending: true, proof: { changelogEnd: 20, committed: at(7) } },
+    ...UP_TO_DATE,
+    committed: 7,
+    provedChangelog: logUpTo(22),
+    offsetIsPending: true,
+    proof: { changelogEnd: 20, committed: at(7) },
   });
   await expect(outcome).rejects.toThrow(/offset differs.*--to state/);
   expect(asked).toContain('prove');
@@ -670,7 +738,10 @@ test('a partition whose offset is pending, and nobody knows with which outcome, 
 
 test('no store is looked at while too few brokers say whether a commit is open: what is written next would decide for it', async () => {
   const { asked, outcome } = await takenOver({
-    ...{ folder: AT_10, changelog: logUpTo(20, { byMost: false }), input: logUpTo(15), committed: 10 },
+    folder: AT_10,
+    changelog: logUpTo(20, { byMost: false }),
+    input: logUpTo(15),
+    committed: 10,
   });
   await expect(outcome).rejects.toThrow(StaleViewError);
   expect(asked).not.toContain('read the store');

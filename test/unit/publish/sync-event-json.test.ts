@@ -78,7 +78,10 @@ test('a text that the processor keeps and would set aside is refused, with its p
   const line = (datasetId: string, by: string) =>
     JSON.stringify({ companyId: 'c', clientId: by, payload: { LinkSyncQueued: manifestOf(datasetId) } });
   const manifestOf = (datasetId: string) => ({
-    ...{ linkId: 'l', connectionId: 'x', sourceType: 's', companyName: 'n' },
+    linkId: 'l',
+    connectionId: 'x',
+    sourceType: 's',
+    companyName: 'n',
     datasets: [{ datasetId, dataType: 't' }],
   });
   expect(decoded(line('é'.repeat(512), 'a')).key).toBe('c');

@@ -2,7 +2,10 @@ import { repartition, RepartitionRefusedError, type RepartitionPorts } from '../
 
 /** Of a stopped deployment whose input and changelog have two partitions; whatever changes or reads more would throw. */
 const ports = {
-  ...{ applicationId: 'eu-shadow', input: 'sync-events', changelog: 'eu-shadow-company-state', shadowOf: 'eu' },
+  applicationId: 'eu-shadow',
+  input: 'sync-events',
+  changelog: 'eu-shadow-company-state',
+  shadowOf: 'eu',
   admin: { countPartitions: () => Promise.resolve(2) },
   group: { members: () => Promise.resolve([]) },
   logs: { committedOffset: () => Promise.resolve(null) },

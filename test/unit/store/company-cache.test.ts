@@ -116,7 +116,9 @@ test('a long text counts', () => {
   const long = 'x'.repeat(1_000);
   rows.setDataset(long, { place: null, status: long, revision: null, offset: 1, timestamp: 1 });
   cache.get('a').setInfo({
-    ...{ clientId: long, companyName: long, links: [{ linkId: long, connection: 0, sealed: false, endedAt: null }] },
+    clientId: long,
+    companyName: long,
+    links: [{ linkId: long, connection: 0, sealed: false, endedAt: null }],
     connections: [{ connectionId: long, sourceType: long }],
   });
   cache.evict();

@@ -3,7 +3,7 @@ import type { BrokerConnections } from '../../../../src/kafka/connection/broker-
 import { isMost } from '../../../../src/kafka/connection/broker-survey.js';
 import { LeaderDirectory, UnknownPartitionError } from '../../../../src/kafka/connection/leader-directory.js';
 import type { TopicMetadata } from '../../../../src/kafka/protocol/metadata-protocol.js';
-import type { Clock } from '../../../../src/lib/clock.js';
+import { unansweredClock } from '../../../support/clocks.js';
 
 const AT = { topic: 't', partition: 0 };
 
@@ -12,15 +12,6 @@ class Brokers {
   readonly asked: string[] = [];
   readonly dropped: string[] = [];
   readonly answers = new Map<string, unknown>();
-  /** Time passes only while nobody answers. */
-  readonly clock: Clock = {
-    now: () => 0,
-    delay: (_ms, signal) =>
-      new Promise((over) => {
-        const timer = setImmediate(over);
-        signal?.addEventListener('abort', () => clearImmediate(timer));
-      }),
-  };
   readonly connections: Pick<BrokerConnections, 'ask' | 'drop'> = {
     ask: <T>(address: string): Promise<T> => {
       this.asked.push(address);
@@ -34,7 +25,7 @@ class Brokers {
   readonly leaders: LeaderDirectory;
 
   constructor(configured: readonly string[] = ['a:1', 'b:1']) {
-    this.any = new AnyBroker({ brokers: [...configured] }, this.clock);
+    this.any = new AnyBroker({ brokers: [...configured] }, unansweredClock);
     this.leaders = new LeaderDirectory(this.any, this.connections);
   }
 
@@ -272,7 +263,8 @@ test('the topic that most brokers know counts, even if a topic of the same name 
   brokers.answers.set('a:1', metadata(1, 9, 'former')).set('b:1', metadata(2, 0, 'present'));
   brokers.answers.set('c:1', metadata(2, 0, 'present'));
   expect(await brokers.leaders.lookUp(AT.topic)).toMatchObject({
-    ...{ topicId: 'present', leaders: new Map([[0, { address: 'b:1', epoch: 0 }]]) },
+    topicId: 'present',
+    leaders: new Map([[0, { address: 'b:1', epoch: 0 }]]),
   });
 });
 

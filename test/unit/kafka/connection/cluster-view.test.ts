@@ -2,21 +2,11 @@
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { COORDINATOR_OF_GROUP } from '../../../../src/kafka/connection/cluster.js';
 import { ClusterView } from '../../../../src/kafka/connection/cluster-view.js';
-import type { Clock } from '../../../../src/lib/clock.js';
+import { unansweredClock } from '../../../support/clocks.js';
 
 const METADATA = 'Metadata';
 const NOT_AVAILABLE = 15;
 const BROKERS = ['b1:9092', 'b2:9092', 'b3:9092'] as const;
-
-/** Time passes only while nobody answers. */
-const clock: Clock = {
-  now: () => 0,
-  delay: (_ms, signal) =>
-    new Promise((over) => {
-      const timer = setImmediate(over);
-      signal?.addEventListener('abort', () => clearImmediate(timer));
-    }),
-};
 
 /**
  * @param named by broker: the coordinator that it names, or null where it refuses
@@ -36,7 +26,7 @@ function viewOf(named: Readonly<Record<string, string | null>>, configured: read
       },
     },
   });
-  const view = new ClusterView({ brokers: [...configured] }, clock, {
+  const view = new ClusterView({ brokers: [...configured] }, unansweredClock, {
     ask: (address, question) => question(broker(address) as unknown as ConnectedBroker),
     drop: () => undefined,
     close: () => Promise.resolve(),

@@ -1,12 +1,12 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { pino, type Level } from 'pino';
 import { kafkaConfigOf, type KafkaConnection } from '../../../../src/kafka/connection/kafka-config.js';
+import { readableLogger } from '../../../support/log-lines.js';
 
 const plain: KafkaConnection['kafka'] = { brokers: ['a:1', 'b:2'], tls: null, sasl: null };
 
 function configOf(kafka: Partial<KafkaConnection['kafka']> = {}, level: Level | 'silent' = 'info') {
-  const lines: Record<string, unknown>[] = [];
-  const logger = pino({ level }, { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) });
+  const { logger, lines } = readableLogger(level);
   return { config: kafkaConfigOf({ applicationId: 'app', kafka: { ...plain, ...kafka } }, logger), lines };
 }
 

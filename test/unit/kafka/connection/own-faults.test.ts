@@ -41,7 +41,9 @@ function askedCluster(coordinatorOf: () => Promise<never>): AskedCluster {
 
 function boundsReader(lookUp: () => Promise<never>): LogBoundsReader {
   const options: Partial<LogBoundsOptions> = {
-    ...{ clock: impatientClock(), signal, onTrouble: () => undefined },
+    clock: impatientClock(),
+    signal,
+    onTrouble: () => undefined,
     cluster: { leaders: { lookUp, forget: () => undefined } } as unknown as LogBoundsOptions['cluster'],
   };
   return new LogBoundsReader(options as LogBoundsOptions);

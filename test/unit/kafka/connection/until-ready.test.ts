@@ -1,19 +1,7 @@
 import { ERROR_CODES, NO_ERROR } from '../../../../src/kafka/protocol/protocol-errors.js';
 import { untilReady } from '../../../../src/kafka/connection/until-ready.js';
-import type { Clock } from '../../../../src/lib/clock.js';
 import { BrokerError, FencedError } from '../../../../src/pipeline/errors.js';
-
-/** Time passes only by waiting. */
-function steppedClock(): Clock {
-  let now = 1_000_000;
-  return {
-    now: () => now,
-    delay: (ms) => {
-      now += ms;
-      return Promise.resolve();
-    },
-  };
-}
+import { SteppedClock } from '../../../support/clocks.js';
 
 /** Gives these answers one after the other, and the last one forever. An error stands for no answer. */
 function answering(...answers: (number | Error)[]) {
@@ -31,7 +19,7 @@ const NO_CONNECTION = new Error('connection refused');
 
 test('asks again until the coordinator has settled, over lost connections too', async () => {
   const broker = answering(NO_CONNECTION, COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, CONCURRENT_TRANSACTIONS, 0);
-  await expect(untilReady(steppedClock(), 'InitProducerId', broker.ask)).resolves.toMatchObject({ errorCode: 0 });
+  await expect(untilReady(new SteppedClock(), 'InitProducerId', broker.ask)).resolves.toMatchObject({ errorCode: 0 });
   expect(broker.asked()).toBe(5);
 });
 
@@ -39,7 +27,9 @@ test.each([
   ['is never ready', CONCURRENT_TRANSACTIONS, /InitProducerId.*CONCURRENT_TRANSACTIONS/],
   ['never answers', NO_CONNECTION, /InitProducerId.*connection refused/],
 ])('stops asking a cluster that %s', async (_, answer, message) => {
-  const outcome = untilReady(steppedClock(), 'InitProducerId', answering(answer).ask).catch((error: unknown) => error);
+  const outcome = untilReady(new SteppedClock(), 'InitProducerId', answering(answer).ask).catch(
+    (error: unknown) => error,
+  );
   expect(await outcome).toBeInstanceOf(BrokerError);
   expect(await outcome).toMatchObject({ message: expect.stringMatching(message) as string });
 });
@@ -50,18 +40,18 @@ test.each([
   ['what an inner request gave up on', new BrokerError('gave up'), BrokerError],
 ])('does not ask again after %s', async (_, answer, expected) => {
   const broker = answering(answer);
-  await expect(untilReady(steppedClock(), 'InitProducerId', broker.ask)).rejects.toThrow(expected);
+  await expect(untilReady(new SteppedClock(), 'InitProducerId', broker.ask)).rejects.toThrow(expected);
   expect(broker.asked()).toBe(1);
 });
 
 test('brokers that are down are not asked again every few milliseconds', async () => {
   const broker = answering(NO_CONNECTION);
-  await expect(untilReady(steppedClock(), 'InitProducerId', broker.ask)).rejects.toThrow(BrokerError);
+  await expect(untilReady(new SteppedClock(), 'InitProducerId', broker.ask)).rejects.toThrow(BrokerError);
   expect(broker.asked()).toBeLessThan(15);
 });
 
 test('each broker is asked, however long the others do not answer', async () => {
-  const clock = steppedClock();
+  const clock = new SteppedClock();
   const broker = answering(NO_CONNECTION, NO_CONNECTION, NO_CONNECTION, 0);
   const ask = async () => {
     await clock.delay(4_000);

@@ -21,7 +21,8 @@ const NOTHING_TOLD: MemberInfo = {
 
 function member(memberId: string, userData: Uint8Array, topics = [TOPIC]): GroupMember {
   const memberMetadata = AssignerProtocol.MemberMetadata.encode({
-    ...{ version: 0, topics },
+    version: 0,
+    topics,
     userData: Buffer.from(userData),
   });
   return { memberId, memberMetadata };
@@ -47,7 +48,10 @@ async function assign(
 
 const told = (memberId: string, partitions: number[], position: number, numStandby = 0) =>
   encodeMemberInfo({
-    ...{ httpAddress: null, numStandby, memberId, partitions },
+    httpAddress: null,
+    numStandby,
+    memberId,
+    partitions,
     held: new Map(partitions.map((partition) => [partition, position])),
     settings: new Map(),
     changelogId: null,
@@ -68,7 +72,8 @@ test('whatever members send, every partition has one owner and the counts differ
     .tuple(fc.uuid(), fc.uint8Array())
     .map(([memberId, bytes]): GroupMember => ({ memberId, memberMetadata: Buffer.from(bytes) }));
   const members = fc.uniqueArray(fc.oneof({ weight: 4, arbitrary: whole }, broken), {
-    ...{ minLength: 1, maxLength: 6 },
+    minLength: 1,
+    maxLength: 6,
     selector: ({ memberId }) => memberId,
   });
   await fc.assert(
@@ -89,7 +94,8 @@ test('a member keeps its partitions, unless it has another id now and so was rem
   const woken = member('a', told('before', [0, 1], 10));
   expect((await assign(2, [woken, owner])).get('a')?.active).toEqual([0]);
   expect((await assign(1, [member('a', told('before', [0], 10)), member('b', told('b', [0], 10))])).get('b')).toEqual({
-    ...{ active: [0], standby: [] },
+    active: [0],
+    standby: [],
   });
 });
 

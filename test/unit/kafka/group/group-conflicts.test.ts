@@ -22,9 +22,12 @@ function member(memberId: string, { settings = terms.settings, topic = TOPIC, ac
     changelogId: null,
   };
   return {
-    ...{ memberId, clientId: 'client', clientHost: '/10.0.0.7' },
+    memberId,
+    clientId: 'client',
+    clientHost: '/10.0.0.7',
     memberMetadata: AssignerProtocol.MemberMetadata.encode({
-      ...{ version: 0, topics: [topic] },
+      version: 0,
+      topics: [topic],
       userData: encodeMemberInfo({ ...info, settings }),
     }),
     memberAssignment: encodeAssignment(topic, { active, standby: [] }),

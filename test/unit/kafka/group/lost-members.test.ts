@@ -14,7 +14,11 @@ test('finished removals leave nothing behind, although the removal of the predec
   const consumer: object = {
     events: { GROUP_JOIN: 'join', HEARTBEAT: 'heartbeat', CRASH: 'crash' },
     on: (event: string, listener: (event: object) => void) => listeners.set(event, listener),
-    ...{ pause: done, connect: done, disconnect: done, subscribe: done, run: done },
+    pause: done,
+    connect: done,
+    disconnect: done,
+    subscribe: done,
+    run: done,
   };
   jest.spyOn(Kafka.prototype, 'consumer').mockReturnValue(consumer as Consumer);
   let removed: () => void = () => undefined;
@@ -27,7 +31,9 @@ test('finished removals leave nothing behind, although the removal of the predec
   const membership = new KafkaGroupMembership({
     kafka: { brokers: [] },
     remembered: remembered as RememberedMember,
-    ...{ groupId: 'group', topic: 'topic', assigner: PartitionAssigners.roundRobin },
+    groupId: 'group',
+    topic: 'topic',
+    assigner: PartitionAssigners.roundRobin,
     onCrash: (error) => {
       throw error;
     },

@@ -87,7 +87,8 @@ describe('the last position row', () => {
     const origin = new Map([['input topic id', 'id']]);
     const { logs, read } = changelogOf([record(0, ORIGIN_KEY, originRow(origin)), ...rows], 5_001);
     expect(await lastRows(logs, CHANGELOG, ignore)).toEqual({
-      ...{ position: { topic: TOPIC, offset: 4_999, countedUnder: 1 }, origin },
+      position: { topic: TOPIC, offset: 4_999, countedUnder: 1 },
+      origin,
     });
     // A read may reach beyond the window that it is for, by less than its length.
     expect(read.length - new Set(read).size).toBeLessThan(2 * READ_RECORDS);
@@ -118,7 +119,11 @@ function sourcesOf(
 ): PositionSources & { looks: number } {
   const { logs } = changelogOf([record(0, POSITION_KEY, positionRow(state))], 2);
   const sources = {
-    ...{ input: TOPIC, changelog: CHANGELOG.topic, changelogPartitions: 1, changelogLogs: logs, looks: 0 },
+    input: TOPIC,
+    changelog: CHANGELOG.topic,
+    changelogPartitions: 1,
+    changelogLogs: logs,
+    looks: 0,
     inputLogs: {
       reader: () => readable,
       bounds: () => Promise.resolve({ start, end: 100, highWatermark: 100, ...SEEN_BY_MOST }),

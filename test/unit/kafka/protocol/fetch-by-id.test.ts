@@ -61,10 +61,15 @@ function answer(errorCode: number, preferredReplica: number): Buffer {
 
 test('an answer has the name that the id stands for', () => {
   expect(decodeResponse(answer(0, -1), new Map([[ID, 't']]))).toEqual({
-    ...{ clientSideThrottleTime: 0, errorCode: 0, isRedirected: false },
+    clientSideThrottleTime: 0,
+    errorCode: 0,
+    isRedirected: false,
     partitions: [
       {
-        ...{ topic: 't', partition: 3, errorCode: 0, lastStableOffset: 19 },
+        topic: 't',
+        partition: 3,
+        errorCode: 0,
+        lastStableOffset: 19,
         abortedTransactions: [{ producerId: 5n, firstOffset: 11 }],
         records: Buffer.from('bytes'),
       },

@@ -118,7 +118,10 @@ test('an answer that claims 1 GiB ends the connection at once, and says what it 
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const connections = new BrokerConnections({
-    ...{ brokers: [], clientId: 'test', logLevel: logLevel.NOTHING, requestTimeout: 60_000 },
+    brokers: [],
+    clientId: 'test',
+    logLevel: logLevel.NOTHING,
+    requestTimeout: 60_000,
   });
   try {
     const asked = connections.ask(`127.0.0.1:${port}`, () => Promise.resolve());

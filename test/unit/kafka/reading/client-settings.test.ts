@@ -1,6 +1,5 @@
 import { getEventListeners } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
-import { pino } from 'pino';
 import { ClientChoices, MAX_CHOICES_BYTES, TooManyChoicesError } from '../../../../src/domain/client-choices.js';
 import type { ClientSetting, UnreadableSetting } from '../../../../src/decode/client-settings-decoder.js';
 import { RegistryUnavailableError } from '../../../../src/decode/schema-source.js';
@@ -9,11 +8,11 @@ import type { Clock } from '../../../../src/lib/clock.js';
 import type { LogRecord, TopicPartition } from '../../../../src/lib/record.js';
 import { OffsetOutOfRangeError, ReaderClosedError } from '../../../../src/pipeline/errors.js';
 import type { LogBatch, LogReader, Logs } from '../../../../src/pipeline/ports.js';
+import { readableLogger } from '../../../support/log-lines.js';
 import { SEEN_BY_MOST } from '../../../support/seen-by-most.js';
 import { heapInUse } from '../../../support/heap.js';
 
-const logged: string[] = [];
-const logger = pino({ level: 'warn' }, { write: (line) => logged.push(line) });
+const { logger, lines: logged } = readableLogger('warn');
 const clock: Clock = { now: () => 0, delay: () => turn() };
 
 /** A log in memory. */
@@ -98,7 +97,11 @@ const told: string[] = [];
 
 function open(decode: typeof decodeText = decodeText, maxBytes?: number): ClientSettings {
   const settings = new ClientSettings({
-    ...{ logs, topic: 't', decode, clock, logger },
+    logs,
+    topic: 't',
+    decode,
+    clock,
+    logger,
     ...(maxBytes === undefined ? {} : { maxBytes }),
     onProgress: () => told.push('progress'),
     onError: (error) => told.push((error as Error).message),
@@ -170,7 +173,7 @@ test('an unreadable setting, or one under the key of another client, changes not
   await settings.ready(signal);
   expect(settings.policyOf('a')).toBe('ALL_DATASETS');
   expect(settings.policyOf('b')).toBeUndefined();
-  expect(logged.map((line) => (JSON.parse(line) as { offset: number }).offset)).toEqual([1, 2, 3]);
+  expect(logged.map(({ offset }) => offset)).toEqual([1, 2, 3]);
 });
 
 test('a registry that is down is waited for: not ready, and nothing is skipped', async () => {

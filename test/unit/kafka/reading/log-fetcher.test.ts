@@ -9,11 +9,11 @@ import {
 } from '../../../../src/kafka/connection/leader-directory.js';
 import { LogFetcher, type Lane } from '../../../../src/kafka/reading/log-fetcher.js';
 import { PartitionReader, type LogKind } from '../../../../src/kafka/reading/log-reader.js';
-import type { Clock } from '../../../../src/lib/clock.js';
 import type { TopicPartition } from '../../../../src/lib/record.js';
 import { BrokerError, OffsetOutOfRangeError, UnreadableBatchError } from '../../../../src/pipeline/errors.js';
 import { buildBatch } from '../protocol/build-batch.js';
 import { READING_TERMS } from './reading-terms.js';
+import { ManualClock } from '../../../support/manual-clock.js';
 
 const MAX_PARTITION_BYTES = 1_000;
 /** In an encoded Fetch request, behind the replica id. */
@@ -65,7 +65,7 @@ function refusal(partition: number, errorCode: number): FetchedPartition {
 }
 
 class World {
-  now = 1_000_000;
+  readonly #clock = new ManualClock();
   readonly inFlight: Fetch[] = [];
   readonly troubles: string[] = [];
   readonly lookUps: number[] = [];
@@ -78,14 +78,9 @@ class World {
   readonly epochsAsked: number[] = [];
   endOfEpoch: (epoch: number) => Promise<number | null> = () => Promise.resolve(null);
   readonly #known = new Map<number, Leader>();
-  readonly #delays: { until: number; over: () => void }[] = [];
   readonly #fetcher: LogFetcher;
 
   constructor(judge: (offset: number) => Error | null = () => null) {
-    const clock: Clock = {
-      now: () => this.now,
-      delay: (ms) => new Promise((over) => this.#delays.push({ until: this.now + ms, over })),
-    };
     const directory = {
       known: ({ partition }: TopicPartition) => this.#known.get(partition),
       forget: ({ partition }: TopicPartition) => void this.#known.delete(partition),
@@ -107,7 +102,7 @@ class World {
     this.#fetcher = new LogFetcher(
       { tail: { ...this.#lane('tail'), waitMs: { shortest: 50, longest: 400 } }, catchUp: this.#lane('catchUp') },
       directory,
-      clock,
+      this.#clock,
       ({ partition }, error) => this.troubles.push(`${partition}: ${error.message}`),
       {
         judgeRange: (_at, offset) => Promise.resolve(judge(offset)),
@@ -120,10 +115,11 @@ class World {
     );
   }
 
-  reader(partition: number, from = 0, kind: LogKind = 'whole', leaderEpoch = -1): PartitionReader {
+  reader(partition: number, from = 0, kind: LogKind = 'uncompacted', leaderEpoch = -1): PartitionReader {
     const reader = new PartitionReader({ topic: 't', partition }, from, this.#fetcher, {
       ...READING_TERMS,
-      ...{ kind, maxPartitionBytes: MAX_PARTITION_BYTES },
+      kind,
+      maxPartitionBytes: MAX_PARTITION_BYTES,
     });
     this.#fetcher.serve(reader, { topicId: this.topicId, leaderEpoch });
     return reader;
@@ -137,9 +133,12 @@ class World {
     return found[0]!;
   }
 
+  get now(): number {
+    return this.#clock.now();
+  }
+
   async pass(ms: number): Promise<void> {
-    this.now += ms;
-    for (const { until, over } of this.#delays) if (until <= this.now) over();
+    this.#clock.advance(ms);
     await turnOfEventLoop();
   }
 
@@ -363,7 +362,7 @@ test('a partition that stays unknown ends the reader', async () => {
   const next = world.reader(5).next(1);
   const ended = expect(next).rejects.toThrow(BrokerError);
   await turnOfEventLoop();
-  while (world.now < 1_012_000) await world.pass(500);
+  while (world.now < 12_000) await world.pass(500);
   await ended;
 });
 
@@ -477,7 +476,7 @@ test('a reader continues with a leader of a later epoch that has all records tha
   const world = worldOf(0);
   world.leaderEpoch = 4;
   world.endOfEpoch = () => Promise.resolve(7);
-  world.reader(0, 7, 'whole', 3);
+  world.reader(0, 7, 'uncompacted', 3);
   expect(await world.fetch('catchUp')).toMatchObject({ partitions: [0], leaderEpoch: 4 });
   expect(world.epochsAsked).toEqual([3]);
 });
@@ -486,7 +485,7 @@ test('a reader ends if a leader of a later epoch lacks records that were read, e
   const world = worldOf(0);
   world.leaderEpoch = 4;
   world.endOfEpoch = () => Promise.resolve(6);
-  const next = world.reader(0, 7, 'whole', 3).next(10);
+  const next = world.reader(0, 7, 'uncompacted', 3).next(10);
   await expect(next).rejects.toThrow(LOST(6));
   expect(world.inFlight).toEqual([]);
 });
@@ -510,7 +509,7 @@ test('a leader that cannot say yet where an epoch has ended is asked again', asy
   world.leaderEpoch = 4;
   const answers = [() => Promise.reject(new Error('not yet')), () => Promise.resolve(9)];
   world.endOfEpoch = () => (answers.shift() as () => Promise<number>)();
-  world.reader(0, 7, 'whole', 3);
+  world.reader(0, 7, 'uncompacted', 3);
   await turnOfEventLoop();
   expect(world.inFlight).toEqual([]);
   await world.pass(20);

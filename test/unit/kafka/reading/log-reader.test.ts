@@ -85,7 +85,9 @@ const LARGE_RECORDS = 3 * KIB;
 /** A fetch of one batch of gzip from `offset` on, of so many records with values of so many bytes. */
 function compressed(offset: number, count: number, valueBytes: number) {
   const records = Array.from({ length: count }, (_, i) => ({
-    ...{ offset: offset + i, key: null, value: Buffer.alloc(valueBytes, i) },
+    offset: offset + i,
+    key: null,
+    value: Buffer.alloc(valueBytes, i),
   }));
   const plain = buildBatch({ baseOffset: offset, lastOffset: offset + count - 1, records });
   const body = gzipSync(plain.subarray(61), { level: 1 });

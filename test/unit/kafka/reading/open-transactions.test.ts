@@ -1,24 +1,16 @@
 import { openTransactions } from '../../../../src/kafka/reading/open-transactions.js';
 import { BrokerError } from '../../../../src/pipeline/errors.js';
+import { SteppedClock } from '../../../support/clocks.js';
 import { SEEN_BY_MOST } from '../../../support/seen-by-most.js';
 
 const PATIENCE_MS = 3_000;
 
 /** Logs whose last stable offsets and high watermarks change with each wait. */
 function logsOf(...looks: Readonly<Record<string, readonly [stable: number, watermark: number]>>[]) {
-  let look = 0;
-  const waited: number[] = [];
-  const boundsOf = (topic: string) => looks[look]?.[topic] ?? [0, 0];
+  const clock = new SteppedClock();
+  const boundsOf = (topic: string) => looks[clock.delaysMs.length]?.[topic] ?? [0, 0];
   return {
-    waited,
-    clock: {
-      now: () => 0,
-      delay: (ms: number) => {
-        waited.push(ms);
-        look++;
-        return Promise.resolve();
-      },
-    },
+    clock,
     logs: {
       bounds: ({ topic }: { topic: string }) => {
         const [end, highWatermark] = boundsOf(topic);
@@ -31,18 +23,18 @@ function logsOf(...looks: Readonly<Record<string, readonly [stable: number, wate
 const at = (topic: string) => ({ topic, partition: 0 });
 
 test('without open transactions there is no wait', async () => {
-  const { logs, clock, waited } = logsOf({ a: [5, 5], b: [0, 0] });
+  const { logs, clock } = logsOf({ a: [5, 5], b: [0, 0] });
   expect(await openTransactions(logs, [at('a'), at('b')], PATIENCE_MS, clock)).toEqual({ open: [], failures: [] });
-  expect(waited).toEqual([]);
+  expect(clock.delaysMs).toEqual([]);
 });
 
 test('a transaction that is still open after the wait is reported; one that has ended is not', async () => {
   const before = { hangs: [5, 7], ended: [5, 7], next: [5, 7], late: [3, 3] } as const;
   const after = { hangs: [5, 90], ended: [8, 8], next: [8, 9], late: [3, 4] } as const;
-  const { logs, clock, waited } = logsOf(before, after);
+  const { logs, clock } = logsOf(before, after);
   const found = await openTransactions(logs, Object.keys(before).map(at), PATIENCE_MS, clock);
   expect(found).toEqual({ open: [{ topic: 'hangs', partition: 0, offset: 5 }], failures: [] });
-  expect(waited).toEqual([PATIENCE_MS]);
+  expect(clock.delaysMs).toEqual([PATIENCE_MS]);
 });
 
 test('a partition that cannot be checked does not hide another one', async () => {

@@ -5,7 +5,7 @@ import { ManualClock } from '../../../support/manual-clock.js';
 
 /** Of a reader in a test. */
 export const READING_TERMS: ReadingTerms = {
-  kind: 'whole',
+  kind: 'uncompacted',
   maxPartitionBytes: 2 * 1024 * 1024,
   maxBatchBytes: USUAL_MAX_BATCH_BYTES,
   remedy: (_, nextOffset) => `read on at ${nextOffset}`,

@@ -35,9 +35,13 @@ test('topics that follow the plan have neither faults nor warnings', () => {
 
 test('the changelog is planned so that deleted companies go within 7 days', () => {
   expect(Object.fromEntries(found().companyState.settings)).toMatchObject({
-    ...{ 'cleanup.policy': 'compact', 'segment.bytes': String(128 * 1024 * 1024), 'min.insync.replicas': '2' },
-    ...{ 'delete.retention.ms': String(7 * DAY_MS), 'max.compaction.lag.ms': String(7 * DAY_MS) },
-    ...{ 'unclean.leader.election.enable': 'false', 'max.message.bytes': String(8 * 1024 * 1024) },
+    'cleanup.policy': 'compact',
+    'segment.bytes': String(128 * 1024 * 1024),
+    'min.insync.replicas': '2',
+    'delete.retention.ms': String(7 * DAY_MS),
+    'max.compaction.lag.ms': String(7 * DAY_MS),
+    'unclean.leader.election.enable': 'false',
+    'max.message.bytes': String(8 * 1024 * 1024),
   });
 });
 

@@ -6,7 +6,7 @@ import { ERROR_CODES } from '../../../../src/kafka/protocol/protocol-errors.js';
 import { nextSequence } from '../../../../src/kafka/protocol/record-batch-encoder.js';
 import type { SessionParts } from '../../../../src/kafka/transactions/session-parts.js';
 import { KafkaTransactionalProducer } from '../../../../src/kafka/transactions/transactional-producer.js';
-import type { Clock } from '../../../../src/lib/clock.js';
+import { SteppedClock } from '../../../support/clocks.js';
 import { NO_HEADERS } from '../../../../src/lib/record.js';
 import { BrokerError, FencedError } from '../../../../src/pipeline/errors.js';
 
@@ -67,16 +67,6 @@ class ScriptedBroker {
 
 /** Lets every promise that can settle do so. */
 const quiet = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-/** Time passes only by waiting. */
-class SteppedClock implements Clock {
-  #now = 1_000_000;
-  readonly now = () => this.#now;
-  readonly delay = (ms: number) => {
-    this.#now += ms;
-    return quiet();
-  };
-}
 
 const throttle = () => new Encoder().writeInt32(0);
 const answered = (errorCode: number) => throttle().writeInt16(errorCode);

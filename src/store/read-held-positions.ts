@@ -59,7 +59,7 @@ function stateOfOther(stateDir: string, found: StateOwner, owner: StateOwner): s
  * @param volume limits the time of each read
  * @throws StateDirOfOtherError if any folder contains state of another deployment; StoreUnavailableError
  */
-export async function readHeldState(
+export async function readHeldPositions(
   stateDir: string,
   owner: StateOwner,
   volume: CallDeadline,

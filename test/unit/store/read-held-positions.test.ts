@@ -1,8 +1,9 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CallDeadline } from '../../../src/store/call-deadline.js';
-import { readHeldState, StateDirOfOtherError } from '../../../src/store/held-state.js';
+import { readHeldPositions, StateDirOfOtherError } from '../../../src/store/read-held-positions.js';
 import { openPartitionStore } from '../../../src/store/open-partition-store.js';
+import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
 import { changes, identity, NO_LOG_ID, positionRow } from './partition-fixture.js';
@@ -19,15 +20,24 @@ const clock = { now: () => 0 };
 const endOfEpoch = () => Promise.resolve(null);
 const volume = new CallDeadline(systemClock);
 
-/** @param confirmed position of the changelog at which the store is left, with a batch applied that was never confirmed */
-async function leave(partition: number, confirmed: number, of = owner): Promise<void> {
-  const store = await openPartitionStore(new RocksStateDirectory(folder(), clock), partition, {
+function openOf(partition: number, of = owner): Promise<PartitionStore> {
+  return openPartitionStore(new RocksStateDirectory(folder(), clock), partition, {
     identity: { ...of, partition },
-    ...{ changelogEnd: 1_000, changelogLog: NO_LOG_ID, endOfEpoch, proved: true, maxAwayMs: HOUR_MS, now: 0 },
+    changelogEnd: 1_000,
+    changelogLog: NO_LOG_ID,
+    endOfEpoch,
+    proved: true,
+    maxAwayMs: HOUR_MS,
+    now: 0,
     onSetAside: (why) => {
       throw new Error(why);
     },
   });
+}
+
+/** @param confirmed position of the changelog at which the store is left, with a batch applied that was never confirmed */
+async function leave(partition: number, confirmed: number, of = owner): Promise<void> {
+  const store = await openOf(partition, of);
   await store.apply(changes('a:->1', 1, null), positionRow(1), 0);
   store.confirm(confirmed);
   await store.apply(changes('a:1->2', 2, 1), positionRow(2), 0);
@@ -41,22 +51,12 @@ test("the positions of this deployment's folders are read, and nothing of them i
     [0, 10],
     [11, 20],
   ]);
-  expect(await readHeldState(folder(), owner, volume)).toEqual(found);
+  expect(await readHeldPositions(folder(), owner, volume)).toEqual(found);
   // The batch left unconfirmed is still there to be undone: its undo must not have been dropped.
-  const directory = new RocksStateDirectory(folder(), clock);
-  const options = {
-    identity: { ...owner, partition: 0 },
-    changelogEnd: 1_000,
-    changelogLog: NO_LOG_ID,
-    endOfEpoch,
-    proved: true,
-    maxAwayMs: HOUR_MS,
-    now: 0,
-  };
-  const store = await openPartitionStore(directory, 0, { ...options, onSetAside: () => undefined });
+  const store = await openOf(0);
   expect(await store.read([Buffer.from('a')])).toEqual([Buffer.from('1')]);
   await store.close();
-  expect(await readHeldState(folder(), owner, volume)).toEqual(found);
+  expect(await readHeldPositions(folder(), owner, volume)).toEqual(found);
 });
 
 test('what is of another partition, set aside, or cannot be read is not held', async () => {
@@ -67,7 +67,7 @@ test('what is of another partition, set aside, or cannot be read is not held', a
   mkdirSync(join(folder(), 'partition-4'));
   writeFileSync(join(folder(), 'partition-5'), 'not a folder');
   await (await new RocksStateDirectory(folder(), clock).open(6)).close();
-  expect(await readHeldState(folder(), owner, volume)).toEqual(new Map());
+  expect(await readHeldPositions(folder(), owner, volume)).toEqual(new Map());
 });
 
 test.each([
@@ -81,30 +81,30 @@ test.each([
   const other = { ...owner, ...difference };
   await leave(0, 10, other);
   await leave(1, 10);
-  const refused = readHeldState(folder(), owner, volume);
+  const refused = readHeldPositions(folder(), owner, volume);
   await expect(refused).rejects.toThrow(StateDirOfOtherError);
   await expect(refused).rejects.toThrow(message);
   rmSync(join(folder(), 'partition-1'), { recursive: true });
-  expect(await readHeldState(folder(), other, volume)).toEqual(new Map([[0, 10]]));
+  expect(await readHeldPositions(folder(), other, volume)).toEqual(new Map([[0, 10]]));
 });
 
 test('a folder in use can be read too, and one that is not there holds nothing', async () => {
   await leave(7, 10);
   const inUse = await new RocksStateDirectory(folder(), clock).open(7);
-  expect(await readHeldState(folder(), owner, volume)).toEqual(new Map([[7, 10]]));
+  expect(await readHeldPositions(folder(), owner, volume)).toEqual(new Map([[7, 10]]));
   await inUse.close();
-  expect(await readHeldState(join(folder(), 'none'), owner, volume)).toEqual(new Map());
+  expect(await readHeldPositions(join(folder(), 'none'), owner, volume)).toEqual(new Map());
 });
 
 test('the state of a shadow keeps its deployment away, and the other way round, and is left as it is', async () => {
   const shadow = { ...owner, applicationId: SHADOW };
   await leave(8, 10, shadow);
-  const refused = readHeldState(folder(), owner, volume);
+  const refused = readHeldPositions(folder(), owner, volume);
   await expect(refused).rejects.toThrow(StateDirOfOtherError);
   await expect(refused).rejects.toThrow(`holds state of ${SHADOW}, but APPLICATION_ID is ${applicationId}`);
-  expect(await readHeldState(folder(), shadow, volume)).toEqual(new Map([[8, 10]]));
+  expect(await readHeldPositions(folder(), shadow, volume)).toEqual(new Map([[8, 10]]));
   await leave(9, 10);
-  await expect(readHeldState(folder(), shadow, volume)).rejects.toThrow(StateDirOfOtherError);
+  await expect(readHeldPositions(folder(), shadow, volume)).rejects.toThrow(StateDirOfOtherError);
 });
 
 test('a volume that hangs is not even asked which folders it has', async () => {
@@ -113,5 +113,5 @@ test('a volume that hangs is not even asked which folders it has', async () => {
   const never = hanging.within(1_000, 'opening it', () => new Promise<never>(() => undefined));
   time.advance(1_000);
   await expect(never).rejects.toThrow(StoreUnavailableError);
-  await expect(readHeldState(folder(), owner, hanging)).rejects.toThrow(StoreUnavailableError);
+  await expect(readHeldPositions(folder(), owner, hanging)).rejects.toThrow(StoreUnavailableError);
 });

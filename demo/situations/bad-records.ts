@@ -1,9 +1,8 @@
 /** Records that cannot be read as events, of every kind, repaired and not. */
 import type { CompanyScript, ScriptedDataset, ScriptedLink, ScriptedRecord } from '../company-script.js';
 import { framed } from '../../testkit/platform-events.js';
-import type { Situation } from './situation.js';
+import { NO_CHOICE, type Situation } from './situation.js';
 
-const client = 'no choice';
 /** One more than a company may have. */
 const TOO_MANY_DATASETS = 10_001;
 /** Of UTF-8, of an id or another text. */
@@ -14,9 +13,9 @@ const FITTING_PARTS = 6;
 /** No registry of a demonstration has given out so many ids. */
 const UNKNOWN_SCHEMA_ID = 999_983;
 
-type MakePoison = (script: CompanyScript, instead: ScriptedDataset) => ScriptedRecord;
+type MakeBadRecord = (script: CompanyScript, instead: ScriptedDataset) => ScriptedRecord;
 
-const KINDS: readonly { readonly name: string; readonly weight: number; readonly make: MakePoison }[] = [
+const KINDS: readonly { readonly name: string; readonly weight: number; readonly make: MakeBadRecord }[] = [
   { name: 'bad framing', weight: 1, make: badFraming },
   // Each takes the processor ten seconds of asking the registry again, so that there are no more than needed.
   { name: 'unknown schema', weight: 0, make: unknownSchema },
@@ -25,21 +24,36 @@ const KINDS: readonly { readonly name: string; readonly weight: number; readonly
   { name: 'too large', weight: 1, make: tooLarge },
 ];
 
-export const POISON_SITUATIONS: readonly Situation[] = [
+export const BAD_RECORD_SITUATIONS: readonly Situation[] = [
   ...KINDS.flatMap(({ name, weight, make }): Situation[] => [
-    { name: `poison (${name}), repaired`, client, weight, play: (script) => repaired(script, make) },
-    { name: `poison (${name}), never repaired`, client, weight, play: (script) => neverRepaired(script, make) },
+    { name: `bad record (${name}), repaired`, client: NO_CHOICE, weight, play: (script) => repaired(script, make) },
+    {
+      name: `bad record (${name}), never repaired`,
+      client: NO_CHOICE,
+      weight,
+      play: (script) => neverRepaired(script, make),
+    },
   ]),
-  { name: 'poison (too many datasets), repaired', client, weight: 0, play: tooManyRepaired },
-  { name: 'poison (too many datasets), never repaired', client, weight: 0, play: tooMany },
-  { name: 'poison (company too large), repaired', client, weight: 0, play: companyTooLarge },
-  { name: 'poison (company too large), never repaired', client, weight: 0, play: companyTooLargeForGood },
-  { name: 'too large after the announcement', client, weight: 1, play: tooLargeTooLate },
-  { name: 'poison without a key, beside a company', client, weight: 2, play: withoutKey },
-  { name: 'poison with a key that is not UTF-8', client, weight: 1, play: keyNotUtf8 },
-  { name: 'poison repaired by poison, then repaired', client, weight: 1, play: repairedByPoison },
-  { name: 'poison twice the same, both repaired', client, weight: 1, play: poisonTwice },
-  { name: 'poison after the announcement', client, weight: 1, play: poisonTooLate },
+  { name: 'bad record (too many datasets), repaired', client: NO_CHOICE, weight: 0, play: tooManyRepaired },
+  { name: 'bad record (too many datasets), never repaired', client: NO_CHOICE, weight: 0, play: tooMany },
+  { name: 'bad record (company too large), repaired', client: NO_CHOICE, weight: 0, play: companyTooLarge },
+  {
+    name: 'bad record (company too large), never repaired',
+    client: NO_CHOICE,
+    weight: 0,
+    play: companyTooLargeForGood,
+  },
+  { name: 'too large after the announcement', client: NO_CHOICE, weight: 1, play: tooLargeTooLate },
+  { name: 'bad record without a key, beside a company', client: NO_CHOICE, weight: 2, play: withoutKey },
+  { name: 'bad record with a key that is not UTF-8', client: NO_CHOICE, weight: 1, play: keyNotUtf8 },
+  {
+    name: 'bad record repaired by a bad record, then repaired',
+    client: NO_CHOICE,
+    weight: 1,
+    play: repairedByBadRecord,
+  },
+  { name: 'the same bad record twice, both repaired', client: NO_CHOICE, weight: 1, play: sameTwice },
+  { name: 'bad record after the announcement', client: NO_CHOICE, weight: 1, play: badTooLate },
 ];
 
 interface Linked {
@@ -55,16 +69,16 @@ function linked(script: CompanyScript): Linked {
   return { link, last, others };
 }
 
-/** The last dataset's Complete is what is poison: the company waits until it comes again. */
-function repaired(script: CompanyScript, make: MakePoison): void {
+/** The last dataset's Complete is what is bad: the company waits until it comes again. */
+function repaired(script: CompanyScript, make: MakeBadRecord): void {
   const { last, others } = linked(script);
-  const poison = make(script, last);
+  const bad = make(script, last);
   script.pullToEnd(others);
-  script.status(last, 'Complete', { repairs: [poison] });
+  script.status(last, 'Complete', { repairs: [bad] });
 }
 
 /** All datasets are over by other records: the hold alone keeps the company from being announced. */
-function neverRepaired(script: CompanyScript, make: MakePoison): void {
+function neverRepaired(script: CompanyScript, make: MakeBadRecord): void {
   const { link, last } = linked(script);
   make(script, last);
   script.pullToEnd(link.datasets);
@@ -103,7 +117,7 @@ function keyMismatch(script: CompanyScript, instead: ScriptedDataset): ScriptedR
   return script.raw(keyOf(script), completeValue(script, instead, script.random.uuid()));
 }
 
-function tooManyDatasets(script: CompanyScript): { poison: ScriptedRecord; link: ScriptedLink } {
+function tooManyDatasets(script: CompanyScript): { bad: ScriptedRecord; link: ScriptedLink } {
   const link = script.link(0);
   const { connectionId } = link;
   const datasets = Array.from({ length: TOO_MANY_DATASETS }, (_, i) => ({
@@ -111,15 +125,15 @@ function tooManyDatasets(script: CompanyScript): { poison: ScriptedRecord; link:
     dataType: 'files',
     connectionId,
   }));
-  return { poison: script.manifest(link, { datasets }), link: { ...link, datasets } };
+  return { bad: script.manifest(link, { datasets }), link: { ...link, datasets } };
 }
 
 function tooManyRepaired(script: CompanyScript): void {
   const { link: first } = linked(script);
-  const { poison, link } = tooManyDatasets(script);
+  const { bad, link } = tooManyDatasets(script);
   script.pullToEnd(first.datasets);
   const datasets = link.datasets.slice(0, 5);
-  script.manifest(link, { datasets, repairs: [poison] });
+  script.manifest(link, { datasets, repairs: [bad] });
   script.pullToEnd(datasets);
 }
 
@@ -176,16 +190,16 @@ function keyNotUtf8(script: CompanyScript): void {
   script.pullToEnd(link.datasets);
 }
 
-function repairedByPoison(script: CompanyScript): void {
+function repairedByBadRecord(script: CompanyScript): void {
   const { last, others } = linked(script);
   const first = badFraming(script);
-  // The repair is poison too: it lifts nothing and is one hold more.
+  // The repair is a bad record too: it lifts nothing and is one hold more.
   const failedRepair = script.raw(keyOf(script), Buffer.from('{"status":"Complete"}'), [first]);
   script.pullToEnd(others);
   script.status(last, 'Complete', { repairs: [first, failedRepair] });
 }
 
-function poisonTwice(script: CompanyScript): void {
+function sameTwice(script: CompanyScript): void {
   const { last, others } = linked(script);
   const first = undecodable(script, last);
   const second = script.raw(first.key, first.value);
@@ -194,7 +208,7 @@ function poisonTwice(script: CompanyScript): void {
   script.status(last, 'Complete', { repairs: [second] });
 }
 
-function poisonTooLate(script: CompanyScript): void {
+function badTooLate(script: CompanyScript): void {
   const { link, last } = linked(script);
   script.pullToEnd(link.datasets);
   badFraming(script);
