@@ -217,7 +217,7 @@ function checkTopics(values: Partial<SettingValues>, faults: string[]): void {
     const collidesAs = name.replaceAll('.', '_');
     const other = takenBy.get(collidesAs);
     if (other === undefined) takenBy.set(collidesAs, by);
-    else faults.push(`${by} is ${JSON.stringify(name)}: expected a topic that is not also that of ${other}`);
+    else faults.push(`${by} is ${JSON.stringify(name)}: expected another topic than ${other}`);
   }
 }
 

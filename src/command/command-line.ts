@@ -103,8 +103,8 @@ function faultOfWords(
   const expected = argument === undefined ? 0 : 1;
   if (words.length === 0 && argument?.startsWith('[') === true) return null;
   if (words.length > expected) {
-    const word = shows ? JSON.stringify(words[expected]) : 'a word';
-    return `${word} after ${name} is one word too many`;
+    const word = shows ? ` ${JSON.stringify(words[expected])}` : '';
+    return `unexpected word${word} after ${name}`;
   }
   if (words.length === expected && words[0] !== '') return null;
   return `${name} needs ${argument}: company-sync ${name} ${argument}`;

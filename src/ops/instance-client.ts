@@ -162,7 +162,7 @@ export class InstanceClient implements Peers {
     try {
       const text = await boundedText(response, maxBytes, this.#budget);
       if (hasTooManyParts(text)) throw new AnswerTooLargeError(`the answer has more than ${MAX_ANSWER_PARTS} parts`);
-      if (isTooDeep(text)) throw new AnswerTooLargeError('its parts are too deep inside each other');
+      if (isTooDeep(text)) throw new AnswerTooLargeError('its parts are nested too deeply');
       return JSON.parse(text) as unknown;
     } catch (error) {
       if (error instanceof SyntaxError) return null;

@@ -112,7 +112,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     );
     this.#stepSeconds = histogram(
       'transaction_step_duration_seconds',
-      'Time that a step of a transaction took, from the end of what it waits for',
+      'Duration of a step of a transaction, from the end of the step that it waits for',
       ['step'],
       TRANSACTION_SECONDS,
     );

@@ -35,7 +35,7 @@ export async function fence(context: PipelineContext, partition: number): Promis
   const still = await orDiscard(producer, leftOpen(context, partition, producer));
   if (still.length === 0) return producer;
   await producer.discard();
-  throw hanging(still, adviceOn(still, 'left it open again when its end was repeated'));
+  throw hanging(still, adviceOn(still, 'left it open again after its end was repeated'));
 }
 
 /** Whether only the offset is open, with an unknown outcome: the position check then tells an operator what to do. */
@@ -108,7 +108,7 @@ async function openInShared(
 
 function besides(ofCommit: readonly Open[]): string {
   return (
-    `a commit before it too, which must not be aborted (${ofCommit.map(nameOf).join(', ')}): the partition ends that ` +
+    `also left an earlier commit open, which must not be aborted (${ofCommit.map(nameOf).join(', ')}): the partition ends that ` +
     'commit itself later. The last transaction is open in'
   );
 }
@@ -250,7 +250,7 @@ function hanging(open: readonly Open[], advice: string): Error {
 function adviceOnUnclear(open: readonly Open[]): string {
   return (
     `the brokers have left a transaction open: ${open.map(nameOf).join(', ')}. It may be an acknowledged commit, which ` +
-    'must not be aborted, because others have written behind it. The last transaction may also be open there. Read the ' +
+    'must not be aborted, because other producers have written after it. The last transaction may also be open there. Read the ' +
     'records from that offset on with kafka-console-consumer.sh --isolation-level read_uncommitted, and first read "A ' +
     'partition was left with an open transaction" in docs/operations.md'
   );

@@ -268,7 +268,7 @@ export class PartitionTask {
     const isSoon = await settlesWithin(confirmed, context.clock, CONFIRMED_SOON_MS);
     // In an outage the partition now waits for the group, and no longer because of the first error.
     if (!isSoon && !signal.aborted)
-      this.#enter({ state: 'waiting', reason: `the group does not confirm this member; before that: ${reason}` });
+      this.#enter({ state: 'waiting', reason: `the group does not confirm this member; the error before: ${reason}` });
     await confirmed;
   }
 

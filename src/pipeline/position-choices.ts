@@ -193,7 +193,7 @@ function skipWhatReplacedThem(positions: Positions, offset: number, lostFrom: nu
 
 function lossOfReplaced(positions: Positions, offset: number, lostFrom: number): string {
   return (
-    `${whatIsLost(positions, offset, lostFrom)} The state has read them, and what it has decided stays: nothing is ` +
+    `${whatIsLost(positions, offset, lostFrom)} The state contains them, and its decisions stay: nothing is ` +
     `announced twice. The ${counted(offset - lostFrom, 'record')} that have these offsets now are skipped: ask the platform ` +
     'team to send them again, or a company whose manifest or last status is among them may never be announced.'
   );
@@ -210,7 +210,7 @@ function whatIsLost({ topic, partition }: Positions, offset: number, lostFrom: n
 function readAllAgain(positions: Positions, offset: number, lostFrom: number): Choice {
   const { input, partition } = positions;
   const loses =
-    `${whatIsLost(positions, offset, lostFrom)} The log ends at offset ${input.end} now. This reads it from its start again: ` +
+    `${whatIsLost(positions, offset, lostFrom)} The log ends at offset ${input.end} now. With this choice, the log is read from its start again: ` +
     `${counted(input.end - input.start, 'record')} at most. The state has read those below offset ${lostFrom} before, and ` +
     'they count again: a company that is not announced yet may be announced early. Nothing is announced twice. It is better ' +
     `to wait until the log has grown past offset ${offset}: then \`${commandToSet(partition, 'state')}\` is possible, which ` +

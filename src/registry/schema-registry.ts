@@ -213,7 +213,7 @@ function registeredText(answer: Answer, path: string, denials: readonly number[]
   if (typeof schema !== 'string') throw unusable(path, answer);
   if (schemaType !== undefined && schemaType !== 'AVRO')
     return unusableSchema(`the schema is not Avro but ${JSON.stringify(schemaType)}`);
-  if (isTooDeep(schema)) return unusableSchema('the schema has too many types inside each other');
+  if (isTooDeep(schema)) return unusableSchema('the schema nests too many types');
   return { schema: parseObject(schema), references };
 }
 

@@ -182,11 +182,11 @@ describe('faults', () => {
 
   test('two roles cannot share a topic, nor names that Kafka takes for the same', () => {
     expect(faultsOf({ TOPIC_DEAD_LETTER: 'sync.events', TOPIC_SYNC_EVENTS: 'sync_events' })).toEqual([
-      'TOPIC_DEAD_LETTER is "sync.events": expected a topic that is not also that of TOPIC_SYNC_EVENTS',
+      'TOPIC_DEAD_LETTER is "sync.events": expected another topic than TOPIC_SYNC_EVENTS',
     ]);
     expect(faultsOf({ TOPIC_CLIENT_SETTINGS: 'company-sync-company-state' })).toEqual([
       'the changelog of APPLICATION_ID is "company-sync-company-state": ' +
-        'expected a topic that is not also that of TOPIC_CLIENT_SETTINGS',
+        'expected another topic than TOPIC_CLIENT_SETTINGS',
     ]);
   });
 
@@ -259,7 +259,7 @@ describe('a shadow', () => {
     expect(faultsOf({ TOPIC_CLIENT_SETTINGS: 'sync-events-dead-letter-shadow' })).toEqual([]);
     expect(faultsOf({ TOPIC_CLIENT_SETTINGS: 'sync-events-dead-letter-shadow' }, { shadow: true })).toEqual([
       'the shadow of TOPIC_DEAD_LETTER is "sync-events-dead-letter-shadow": ' +
-        'expected a topic that is not also that of TOPIC_CLIENT_SETTINGS',
+        'expected another topic than TOPIC_CLIENT_SETTINGS',
     ]);
     const id = 'a'.repeat(229);
     expect(faultsOf({ APPLICATION_ID: id })).toEqual([]);

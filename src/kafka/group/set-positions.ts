@@ -61,7 +61,7 @@ export async function setPositions(
   if (plan.length === 0) return !isLeft;
   for (const { positions } of plan) mustBeDecided(ports, positions);
   if (!(await ports.consent(plan.length))) {
-    report('nothing was changed; pass --yes to set it without a question');
+    report('nothing was changed; pass --yes to set it without being asked');
     return false;
   }
   await mustBeAsPlanned(ports, plan);
@@ -94,7 +94,7 @@ function describe(
   target: Target | null,
 ): string[] {
   const name = `partition ${partition}: ${verdict}`;
-  if (startsAt !== null) return [`${name}: nothing to set, it reads on from offset ${startsAt}`];
+  if (startsAt !== null) return [`${name}: nothing to set, it continues from offset ${startsAt}`];
   if (remedy !== null) return [`${name}: not set: ${remedy}`];
   return choices.map((choice) =>
     target === null || choice.target === target
@@ -135,6 +135,6 @@ async function write({ group, input, report }: SetPositionsPorts, plan: readonly
   for (const { positions, choice } of plan)
     report(
       `partition ${positions.partition}: the group's offset is ${choice.offset === null ? 'deleted' : `set to ${choice.offset}`}; ` +
-        `the next start reads on from offset ${choice.startsAt}`,
+        `the next start continues from offset ${choice.startsAt}`,
     );
 }

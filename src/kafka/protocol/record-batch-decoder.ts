@@ -206,7 +206,7 @@ export class FetchedRecords {
   #closeBatch(batch: BatchHeader): void {
     const records = this.#records;
     if (records !== null && records.at !== records.end)
-      throw brokenBatch(batch, new RangeError(`its ${batch.count} records leave bytes over`));
+      throw brokenBatch(batch, new RangeError(`bytes are left after its ${batch.count} records`));
     this.#batch = null;
     this.#records = null;
     this.#pass(batch);

@@ -184,7 +184,7 @@ function faultOf(
   const magic = bytes.readInt8(at + MAGIC_AT);
   if (magic !== MAGIC)
     return `it has message format ${magic}, but only format 2 can be read, which Kafka writes since 0.11`;
-  if (readOffset(bytes, at) === null) return 'its offset is not a number that can be one';
+  if (readOffset(bytes, at) === null) return 'its offset is not a valid offset';
   if (size < RECORDS_AT) return `it claims to be ${size} bytes long, which is shorter than its own header`;
   if (delta < 0) return `its last offset is ${-delta} below its first`;
   if (baseOffset < next) return `it begins at offset ${baseOffset}, and follows one that ends at offset ${next - 1}`;

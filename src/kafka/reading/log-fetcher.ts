@@ -188,7 +188,8 @@ export class LogFetcher implements ReaderEvents {
     }
     // If a quota is exceeded, a broker answers without records, and the connection waits as long as the broker says.
     if (response.clientSideThrottleTime > 0) return;
-    for (const [name, served] of missing) void this.#retryLater(served, new BrokerError(`Fetch did not give ${name}`));
+    for (const [name, served] of missing)
+      void this.#retryLater(served, new BrokerError(`the answer to Fetch does not contain ${name}`));
   }
 
   #receive(served: Served, answer: FetchedPartition, askedFirst: boolean): void {

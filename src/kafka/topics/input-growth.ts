@@ -16,8 +16,7 @@ const LOOK_EVERY_MS = 5_000;
 
 /** What to do if the state cannot be moved to the new partitions. */
 export const BEGIN_AGAIN =
-  'only a new beginning is left, which announces companies again: see "The input has grown before it was consumed" in ' +
-  'docs/operations.md';
+  'you must begin again on a new topic: see "The input has grown before it was consumed" in ' + 'docs/operations.md';
 
 /** What to do if the input has more partitions than the changelog. */
 export const WHAT_TO_DO_ABOUT_GROWTH =

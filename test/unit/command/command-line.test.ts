@@ -43,8 +43,8 @@ describe('explain', () => {
   test.each([
     [['explain'], 'explain needs <companyId>'],
     [['explain', ''], 'explain needs <companyId>'],
-    [['explain', 'a', 'b'], '"b" after explain is one word too many'],
-    [['run', 'now'], '"now" after run is one word too many'],
+    [['explain', 'a', 'b'], 'unexpected word "b" after explain'],
+    [['run', 'now'], 'unexpected word "now" after run'],
     [['explain', 'a', '--partitions=3'], null],
   ])('%j', async (words, fault) => {
     const parsed = await parseCommandLine(words);
@@ -71,7 +71,7 @@ test('a setting that may stand without a value takes no word for one', async () 
 test('a word that may be the value of an unknown flag does not hide that flag', async () => {
   expect(await parseCommandLine(['run', '--no-such-flag', 'its value'])).toEqual({
     kind: 'faults',
-    faults: ['--no-such-flag is not a known flag', 'a word after run is one word too many'],
+    faults: ['--no-such-flag is not a known flag', 'unexpected word after run'],
   });
 });
 

@@ -201,6 +201,6 @@ test('an answer that would exhaust the stack of those who pass it on is refused'
   const view = `{"partition":0,"state":"running","reason":null,"later":${'['.repeat(deep)}${']'.repeat(deep)}}`;
   const other = await member((_request, response) => response.end(`{"partitions":[${view}]}`));
   await expect(client.partitions(other.address)).rejects.toThrow(
-    `${other.address} gives no complete answer: its parts are too deep inside each other`,
+    `${other.address} gives no complete answer: its parts are nested too deeply`,
   );
 });

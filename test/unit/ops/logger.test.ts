@@ -86,7 +86,10 @@ test('a partition that fails again and again has its error once a minute, and no
     observer.state(0, { state: 'waiting', reason: 'the disk is full' });
     observer.state(0, { state: 'fencing', reason: null });
   }
-  expect(lines.map(({ msg }) => msg)).toEqual(['partition is running', 'partition will be taken over again']);
+  expect(lines.map(({ msg }) => msg)).toEqual([
+    'partition is running',
+    'taking the partition over again after an error',
+  ]);
   observer.state(0, { state: 'running', reason: null });
   expect(lines.at(-1)?.msg).toBe('partition is running');
 });

@@ -169,7 +169,7 @@ describe('what an acknowledged commit has left open while the transaction after 
       const open = [TOPICS.synchronized];
       const { did, result } = await fenced({ outcomes: [outcome], lastCommit, open, openUpTo: 8 });
       expect(result).toBeInstanceOf(HangingTransactionError);
-      expect(String(result)).toContain('which must not be aborted, because others have written behind it');
+      expect(String(result)).toContain('which must not be aborted, because other producers have written after it');
       expect(String(result)).not.toContain('abort --topic');
       expect(did).toEqual([FENCE, 'discard']);
     }

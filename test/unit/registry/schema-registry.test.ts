@@ -76,7 +76,7 @@ test('a schema deeper than any that is meant is unusable, and so is no answer of
     response.end(url === '/schemas/ids/1' ? JSON.stringify({ schema }) : `{"x":${schema},"schema":"null"}`),
   );
   const unusable = await registry.schemaById(1);
-  expect(unusable).toEqual(new UnusableSchema('the schema has too many types inside each other'));
+  expect(unusable).toEqual(new UnusableSchema('the schema nests too many types'));
   expect(JSON.stringify(unusable)).toContain('types');
   await expect(registry.schemaById(2)).rejects.toThrow(RegistryUnavailableError);
 });

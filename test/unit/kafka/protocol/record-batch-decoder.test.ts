@@ -193,7 +193,7 @@ describe('a batch that cannot be read', () => {
   const marker = { producerId: 1, control: true };
   const broken: readonly (readonly [what: string, bytes: Buffer, nextOffset: number, why: RegExp])[] = [
     ['is of an older message format', batch({ magic: 1 }), 9, /message format 1/],
-    ['has an offset beyond 2^53', offsetBeyond(batch()), 9, /not a number that can be one/],
+    ['has an offset beyond 2^53', offsetBeyond(batch()), 9, /not a valid offset/],
     ['is shorter than its header', withInt32(batch(), 8, 10), 9, /shorter than its own header/],
     ['claims a negative length', withInt32(batch(), 8, -100), 9, /shorter than its own header/],
     ['ends below its first offset', withInt32(batch(), 23, -2), 9, /2 below its first/],
@@ -202,7 +202,7 @@ describe('a batch that cannot be read', () => {
     ['has damaged attributes', wrong(batch(), 22), 9, /its bytes were damaged/],
     ['claims a negative number of records', batch({ count: -1 }), 8, /claims to hold -1 records/],
     ['claims more records than it has', batch({ count: 5 }), 8, /claims to hold 5 records, and has 2 fewer/],
-    ['claims fewer records than it has', batch({ count: 2 }), 8, /leave bytes over/],
+    ['claims fewer records than it has', batch({ count: 2 }), 8, /bytes are left after its 2 records/],
     ['has records out of order', batch({ records: [record(6), record(5)] }), 8, /claims to be at offset 5/],
     ['has a record beyond its last offset', batch({ records: [record(8)] }), 8, /claims to be at offset 8/],
     ['has a record below its first offset', batch({ records: [record(4)] }), 8, /claims to be at offset 4/],

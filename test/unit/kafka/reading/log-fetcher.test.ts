@@ -326,7 +326,7 @@ test('an answer that lacks a partition is an error of this partition only', asyn
   const reader = world.reader(0);
   world.reader(1);
   await (await world.fetch('catchUp')).answer(nothing(1, 0), nothing(1, 0));
-  expect(world.troubles).toEqual(['0: Fetch did not give t/0']);
+  expect(world.troubles).toEqual(['0: the answer to Fetch does not contain t/0']);
   expect((await world.fetch('tail')).partitions).toEqual([1]);
   const next = reader.next(1);
   await world.pass(20);
