@@ -2,9 +2,9 @@
  * Sets the group's offset of blocked partitions to a value that the check of the next take-over accepts. No instance
  * may run meanwhile.
  *
- * It fences no producer. A former owner that is frozen can still commit a transaction that it has begun: that moves its
- * state and the group's offset together. In any case, the next take-over checks again. So a partition never runs from a
- * wrong position: at worst it is blocked as before.
+ * It fences no producer. So a former owner that is frozen can still commit a transaction that it has begun. That commit
+ * moves its state and the group's offset together. In any case, the next take-over checks again. So a partition never
+ * runs from a wrong position: at worst it is blocked as before.
  */
 import {
   judgePositions,
@@ -74,7 +74,10 @@ async function mustBeStopped({ group, applicationId }: SetPositionsPorts): Promi
   if (members.length > 0) throw new PositionsRefusedError(stopFirst(applicationId, members));
 }
 
-/** Later positions may be after an open transaction, or in records that a broker which is cut off does not have. */
+/**
+ * Refuses positions that may change: if a transaction is open, or if too few brokers answer. A broker that is cut off
+ * may lack records.
+ */
 function mustBeDecided({ changelog, input }: SetPositionsPorts, { partition, openFrom, byMost }: FoundPositions): void {
   if (!byMost)
     throw new PositionsRefusedError(
