@@ -105,7 +105,7 @@ interface Given {
   readonly text: string;
 }
 
-/** Returns null if the setting is unset. If its value is wrong, adds to `faults` and returns undefined. */
+/** Returns null if the setting is unset. If its value is wrong, adds a fault to `faults` and returns undefined. */
 function valueOf(
   setting: Setting,
   env: Environment,

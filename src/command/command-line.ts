@@ -84,7 +84,7 @@ function knownFlags(commands: readonly Command[]): ReadonlySet<string> {
   return new Set([...settingFlags(), ...settingSwitches(), ...ofCommands]);
 }
 
-/** The command that was typed, of one word or two, and the words after it. */
+/** The command that was typed, whose name has one or two words, and the words after it. */
 function commandOf(typed: readonly string[]): { name: CommandName; words: readonly string[] } | null {
   for (const length of [2, 1]) {
     const name = typed.slice(0, length).join(' ');

@@ -21,7 +21,7 @@ import type {
 import type { TransactionOutcome } from '../pipeline/ports.js';
 import { HOUR_MS } from '../lib/time-units.js';
 
-/** Unknown status words are logged once each. So many words are remembered. */
+/** Each unknown status word is logged once. This many words are remembered. */
 const MAX_REMEMBERED_WORDS = 1_000;
 /** After these errors, the partition is `blocked` and its state has the reason. */
 const ERRORS_LOGGED_AS_STATE = [
