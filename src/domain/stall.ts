@@ -41,8 +41,8 @@ export function isStalled(company: PendingCompany, now: TimestampMs, stalledAfte
 }
 
 /**
- * Whether the time of the last progress cannot be used: its record has no date, or a date in the future, as from a producer
- * that counts in microseconds. With such a time the company would never count as stalled.
+ * Whether the time of the last progress cannot be used: its record has no date, or a date in the future, as from a
+ * producer that counts in microseconds. With such a time the company would never count as stalled.
  */
 export function isUndated(company: PendingCompany, now: TimestampMs): boolean {
   const lastProgress = lastProgressOf(company);

@@ -46,8 +46,8 @@ export class StateGarbage {
   }
 
   /**
-   * Measures every folder, marks those in use, and removes those unused for longer than the retention. Empties RocksDB's
-   * own logs that have grown too large. Ends early after `close`.
+   * Measures every folder, marks those in use, and removes those unused for longer than the retention. Empties
+   * RocksDB's own logs that have grown too large. Ends early after `close`.
    * @throws StoreUnavailableError while the volume does not answer; what the file system refuses
    */
   async sweep(): Promise<void> {

@@ -5,7 +5,8 @@
  * 1. The counts of any two members differ by at most one.
  * 2. Within that limit, a partition stays with its present member: only as many move as the counts require.
  * 3. A partition that must move, or that has no owner, goes to the member with the least of its changelog left to
- *   replay. If one member takes a partition, another cannot. So the partition whose second choice would cost most is placed first (Vogel's approximation of the transportation problem).
+ *   replay. If one member takes a partition, another cannot. So the partition whose second choice would cost most is
+ *   placed first (Vogel's approximation of the transportation problem).
  * 4. The same rule places standbys, each on a member that has nothing of that partition yet.
  */
 import { Placement, type ReplayCosts } from './partition-placement.js';

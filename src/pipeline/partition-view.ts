@@ -2,7 +2,8 @@
  * The facts that a take-over has about the changelog, the input and the group's offset, after the former owner is
  * fenced.
  *
- *     look   asks the leaders and the coordinator that several brokers have named. Sufficient if all answers agree: the first transaction proves it (changelog-tail.ts)
+ *     look   asks the leaders and the coordinator that several brokers have named. Sufficient if all answers agree: the
+ *            first transaction proves them (changelog-tail.ts)
  *     prove  writes to the changelog and to the group's offset, in a transaction that is aborted. Only the true leader
  *            and the true coordinator acknowledge that. Needed if answers contradict each other or the folder, before a
  *            folder is set aside or an operator is asked to act

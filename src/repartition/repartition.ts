@@ -5,8 +5,8 @@
  *   survey    check that all records were consumed; read and count every row
  *   mark      replace the group's offsets by marks, which stop every partition of an instance that starts meanwhile
  *   grow      add partitions to the input, then to the changelog
- *   move      for each partition, in one transaction: write rows to their new partitions, tombstones in their place, and
- *             a mark that this partition is done
+ *   move      for each partition, in one transaction: write rows to their new partitions, tombstones in their place,
+ *             and a mark that this partition is done
  *   check     read and count every row again; each must be in the partition of its company's key
  *   unmark    replace the marks by the offsets in the position rows
  *

@@ -83,7 +83,7 @@ export function encodeMemberInfo(info: MemberInfo): Buffer {
   return to.end();
 }
 
-/** Decodes a member info. Null if this release cannot read the bytes: another version, or not written by an instance. */
+/** Decodes a member info. Null if this release cannot read it: another version, or not written by an instance. */
 export function decodeMemberInfo(userData: Buffer): MemberInfo | null {
   if (userData[0] !== INFO_VERSION) return null;
   try {
