@@ -2,9 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 
 /**
- * Processes and folders that must not outlive this process. Three ways out are covered: `exit` (also after an uncaught
- * error), a signal that nobody else handles, and, where the system has setpriv(1), even kill -9 of this process:
- * commands started through `diesWithParent` are killed by the kernel.
+ * Processes and folders that must not outlive this process. Three ends of the process are covered: `exit` (also after
+ * an uncaught error), a signal that no other code handles, and kill -9. For kill -9, the kernel kills commands that
+ * were started through `diesWithParent`, if the system has setpriv(1).
  */
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
@@ -17,7 +17,7 @@ export function endWithParent(child: ChildProcess): void {
   child.once('exit', () => children.delete(child));
 }
 
-/** Until `keepFolder`, the folder is removed when this process ends. */
+/** The folder is removed when this process ends, unless `keepFolder` was called. */
 export function removeWithParent(folder: string): void {
   install();
   folders.add(folder);
@@ -29,10 +29,10 @@ export function keepFolder(folder: string): void {
 
 const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
-/** Whether the kernel itself ends children of a killed parent (Linux with util-linux; elsewhere not). */
+/** Whether the kernel can kill children of a killed parent: only on Linux with util-linux. */
 export const kernelEndsChildren = setpriv !== undefined;
 
-/** The command and its arguments, wrapped so that the kernel kills it when this process dies (PR_SET_PDEATHSIG). */
+/** Wraps a command and its arguments: the kernel then kills the command when this process dies (PR_SET_PDEATHSIG). */
 export function diesWithParent(command: string, args: readonly string[]): [string, string[]] {
   return setpriv === undefined ? [command, [...args]] : [setpriv, ['--pdeathsig', 'KILL', '--', command, ...args]];
 }
@@ -43,7 +43,7 @@ function install(): void {
   process.once('exit', cleanUp);
   for (const signal of signals) {
     const handler = (): void => {
-      // Another listener means that somebody stops in order and will exit by itself.
+      // If there is another listener, that code stops in order and exits by itself.
       if (process.listenerCount(signal) > 1) return;
       cleanUp();
       process.removeListener(signal, handler);

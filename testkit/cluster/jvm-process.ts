@@ -8,27 +8,30 @@ import { pollUntil } from './poll-until.js';
 
 export interface JvmCommand {
   readonly name: string;
-  /** Java, or a command that becomes Java. */
+  /** Java, or a command that replaces itself by Java. */
   readonly file: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  /** Gets console.log, the standard output and error of every start. */
+  /** The folder for console.log, which has the standard output and error of every start. */
   readonly dir: string;
   /** Further log files that logTail shows. */
   readonly logFiles: readonly string[];
-  /** Asks the process whether it serves; a rejection means "not yet". */
+  /** Asks the process whether it is ready. A rejection means "not yet". */
   readonly answers: () => Promise<boolean>;
 }
 
-/** From start to the first good answer; generous, since a busy machine starts three brokers on two cores. */
+/**
+ * The time from the start to the first good answer. It is long, because a busy machine starts three brokers on two
+ * cores.
+ */
 const startTimeoutMs = 120_000;
 
-/** From SIGTERM to SIGKILL. */
+/** The time from SIGTERM to SIGKILL. */
 const stopTimeoutMs = 30_000;
 
 const logTailLines = 60;
 
-/** A Java program that is started, ended and started again with the same command line. */
+/** A Java program that can be started, ended and started again with the same command line. */
 export class JvmProcess implements ClusterNode {
   readonly name: string;
   readonly #command: JvmCommand;
@@ -45,7 +48,7 @@ export class JvmProcess implements ClusterNode {
     const died = exited.then((): never => {
       throw new Error(`${this.name} ended while starting (exit code ${child.exitCode}, signal ${child.signalCode})`);
     });
-    died.catch(() => undefined); // It ends some day, long after the race below.
+    died.catch(() => undefined); // This promise may settle long after the race below.
     try {
       await pollUntil(this.#command.answers, { what: `${this.name} serves`, timeoutMs: startTimeoutMs, abort: died });
     } catch (cause) {
@@ -93,8 +96,8 @@ export class JvmProcess implements ClusterNode {
   #spawn(): { child: ChildProcess; exited: Promise<void> } {
     const [file, args] = diesWithParent(this.#command.file, this.#command.args);
     const console = openSync(join(this.#command.dir, 'console.log'), 'a');
-    // A process group of its own, so that Ctrl-C reaches only this process, which then stops things in order; not where
-    // nothing but that Ctrl-C would end the child of a killed parent.
+    // A process group of its own: then Ctrl-C reaches only this process, which stops its children in order. Not on
+    // systems that cannot kill the children of a killed parent: there, Ctrl-C must reach the child.
     const child = spawn(file, args, {
       cwd: this.#command.cwd,
       stdio: ['ignore', console, console],
