@@ -13,7 +13,7 @@ export interface InstanceOptions {
   readonly httpPort: number;
 }
 
-/** Long for a start and a rebalance on a busy machine. */
+/** More than a start and a rebalance take on a busy machine. */
 const READY_TIMEOUT_MS = 45_000;
 /** The processor promises to end within 10 s of SIGTERM. */
 const STOP_TIMEOUT_MS = 12_000;
@@ -29,7 +29,7 @@ export class ProcessorInstance {
   constructor(options: InstanceOptions) {
     this.#options = options;
     this.#failed = new Promise<never>((_, reject) => (this.#fail = reject));
-    this.#failed.catch(() => undefined); // Whoever waits for something of this instance is told.
+    this.#failed.catch(() => undefined); // Reported to the code that waits for this instance.
   }
 
   get name(): string {
@@ -44,7 +44,7 @@ export class ProcessorInstance {
     return this.#running !== null;
   }
 
-  /** Rejects when the process ends without having been told to. */
+  /** Rejects if the process ends although nobody has stopped it. */
   get failed(): Promise<never> {
     return this.#failed;
   }
@@ -57,7 +57,7 @@ export class ProcessorInstance {
     const child = spawn(command, args, {
       env: { ...deployment.env, STATE_DIR: stateDir, HTTP_PORT: String(httpPort) },
       stdio: ['ignore', log, log],
-      // Ctrl-C reaches the demo alone, which then stops things in order.
+      // Ctrl-C reaches only the demo, which then stops its processes in order.
       detached: kernelEndsChildren,
     });
     closeSync(log);
@@ -75,7 +75,7 @@ export class ProcessorInstance {
     return child.pid ?? 0;
   }
 
-  /** Resolves once it says that it is ready. */
+  /** Resolves once it reports that it is ready. */
   async ready(): Promise<void> {
     const probe = async () => {
       const response = await fetch(`${this.address}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
@@ -93,7 +93,7 @@ export class ProcessorInstance {
     await this.#end('SIGKILL');
   }
 
-  /** Orderly; kill -9 if it takes longer than it may. */
+  /** Stops it in order; kill -9 if that takes longer than allowed. */
   async stop(): Promise<void> {
     const running = this.#running;
     if (running === null) return;

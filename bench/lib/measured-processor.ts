@@ -1,4 +1,4 @@
-/** One instance of the processor as a process of its own, and what the kernel says that it uses. */
+/** Runs one instance of the processor as a process of its own, and reads from the kernel which resources it uses. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,12 +25,12 @@ export interface LoggedState {
 
 const KEPT_LOG_LINES = 20;
 const READY_POLL_MS = 50;
-/** Linux counts CPU time in hundredths of a second in /proc, whatever its own tick is. */
+/** In /proc, Linux counts CPU time in hundredths of a second, independent of the kernel's own tick. */
 const CLOCK_TICK_US = 10_000;
 const KIB = 1024;
 /** `utime` among the fields of /proc/<pid>/stat after the command's name; `stime` follows it. */
 const UTIME_FIELD = 11;
-/** Of /proc/<pid>/net/tcp. */
+/** A state in /proc/<pid>/net/tcp. */
 const REMOTE_FIELD = 2;
 const STATE_FIELD = 3;
 const INODE_FIELD = 9;
@@ -39,21 +39,20 @@ const ESTABLISHED = '01';
 export class MeasuredProcessor {
   readonly #child: ChildProcess;
   readonly stateDir: string;
-  /** Each state that a partition has entered so far. */
+  /** Every state that a partition has entered so far. */
   readonly states: LoggedState[] = [];
   readonly #logTail: string[] = [];
   readonly #onState = new Set<() => void>();
   #address: (url: string) => void = () => undefined;
-  /** Where its HTTP listens. Resolves when it does. */
+  /** The address of its HTTP server. Resolves when the server listens. */
   readonly address = new Promise<string>((resolve) => (this.#address = resolve));
   readonly #exited: Promise<void>;
   #ended = false;
   readonly #running: Promise<{ readonly at: number; readonly usage: Usage }>;
 
   /**
-   * @param build the folder that the processor was built into
-   * @param nodeArguments flags of Node itself
-   * @param stateDir a former instance's; a new one without it
+   * @param build the folder of the built processor @param nodeArguments flags of Node itself @param stateDir the folder
+   * of a former instance; a new folder by default
    */
   constructor(deployment: Deployment, build: string, nodeArguments: readonly string[] = [], stateDir?: string) {
     this.stateDir = stateDir ?? mkdtempSync(join(tmpdir(), 'company-sync-bench-'));
@@ -74,19 +73,22 @@ export class MeasuredProcessor {
     });
     void this.#exited.then(() => (this.#ended = true));
     this.#running = this.#followLog(child);
-    this.#running.catch(() => undefined); // For those who wait; there may be none.
+    this.#running.catch(() => undefined); // Reported to the code that waits; possibly no code waits.
   }
 
   get pid(): number {
     return this.#child.pid as number;
   }
 
-  /** When the first partition began to fetch (milliseconds since the epoch), and what had been used by then. */
+  /** When the first partition began to fetch (milliseconds since the epoch), and the resources used until then. */
   running(): Promise<{ readonly at: number; readonly usage: Usage }> {
     return this.#running;
   }
 
-  /** Resolves once so many of its partitions run; @returns when the last of them began to (milliseconds since the epoch) */
+  /**
+   * Resolves once so many of its partitions run. @returns the time when the last of them began to run (milliseconds
+   * since the epoch)
+   */
   async allRunning(partitions: number): Promise<number> {
     const now = (): Map<number, LoggedState> => new Map(this.states.map((state) => [state.partition, state]));
     const running = (): LoggedState[] => [...now().values()].filter(({ state }) => state === 'running');
@@ -120,13 +122,13 @@ export class MeasuredProcessor {
     }
   }
 
-  /** Of now, in bytes. */
+  /** The present resident memory, in bytes. */
   memory(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * KIB;
   }
 
-  /** Of now, to the address `host:port` (IPv4). */
+  /** The number of present connections to the address `host:port` (IPv4). */
   connectionsTo(address: string): number {
     const fds = `/proc/${this.#child.pid}/fd`;
     const own = new Set(readdirSync(fds).flatMap((fd) => socketOf(join(fds, fd)) ?? []));
@@ -145,13 +147,13 @@ export class MeasuredProcessor {
     return { userUs: ticks(UTIME_FIELD), systemUs: ticks(UTIME_FIELD + 1) };
   }
 
-  /** The most memory that it has had resident, in bytes. */
+  /** The highest resident memory so far, in bytes. */
   peakMemory(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * KIB;
   }
 
-  /** Throws where the process has ended. */
+  /** @throws Error if the process has ended */
   mustRun(): void {
     if (this.#ended) throw new Error(`the processor has ended; its log ends with\n${this.#logTail.join('\n')}`);
   }
@@ -162,13 +164,13 @@ export class MeasuredProcessor {
     await this.#exited;
   }
 
-  /** SIGTERM, and as long as it takes; its state stays. */
+  /** Sends SIGTERM and waits for the end, without a time limit. The state is kept. */
   async terminate(): Promise<void> {
     if (!this.#ended) this.#child.kill('SIGTERM');
     await this.#exited;
   }
 
-  /** SIGTERM, and as long as it takes; then its state goes. */
+  /** Sends SIGTERM and waits for the end, without a time limit. Then removes the state. */
   async stop(): Promise<void> {
     await this.terminate();
     rmSync(this.stateDir, { recursive: true, force: true });
@@ -197,7 +199,7 @@ export class MeasuredProcessor {
   }
 }
 
-/** The inode of the socket that a file descriptor is; null where it is something else, or closed by now. */
+/** The inode of the socket of a file descriptor; null if it is not a socket, or is closed by now. */
 function socketOf(fd: string): string | null {
   try {
     return /^socket:\[(\d+)\]$/.exec(readlinkSync(fd))?.[1] ?? null;
@@ -206,7 +208,7 @@ function socketOf(fd: string): string | null {
   }
 }
 
-/** How the command runs when it is called by its name: `#!/usr/bin/env -S VARIABLE=value node --flag ...`. */
+/** Reads how the command is run if it is called by its name: `#!/usr/bin/env -S VARIABLE=value node --flag ...`. */
 function readShebang(file: string): { readonly flags: string[]; readonly env: Record<string, string> } {
   const [shebang = ''] = readFileSync(file, 'utf8').split('\n', 1);
   const [, variables = '', flags = ''] = /^#!.* -S (.*)\bnode (.*)$/.exec(shebang) ?? [];
