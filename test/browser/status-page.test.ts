@@ -103,7 +103,7 @@ describeInBrowser('the status page', () => {
     await picture('narrow');
   });
 
-  test('takes an id for text, whatever it looks like', async () => {
+  test('shows an id as text, whatever it contains', async () => {
     await page.locator('#held').getByRole('button', { name: HOSTILE }).click();
     await page.getByText(/^held: record \d\/\d+ is not framed as Avro/).waitFor();
     expect(await page.evaluate('window.hacked')).toBeUndefined();
@@ -124,13 +124,13 @@ describeInBrowser('the status page', () => {
       .waitFor();
   });
 
-  test('opens at an address that no id was written into', async () => {
+  test('opens at an address with an invalid id', async () => {
     await page.goto(`${await processor.address()}/#100%`);
     await page.reload();
     await page.getByRole('status').getByText('no record of this company was seen').waitFor();
   });
 
-  test('shows the first of many companies, and more of them when asked', async () => {
+  test('shows the first of many companies, and more at the click of a button', async () => {
     const waiting = Array.from({ length: 25 }, (_, i) => platform.manifest(`many-${i}`, { datasets: ['d'] }));
     await consumed(deployment, await platform.send(waiting));
     await page.reload();

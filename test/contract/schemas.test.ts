@@ -119,7 +119,7 @@ describe('the checks themselves', () => {
     ]);
   });
 
-  test('let a field with a default pass', () => {
+  test('accept a field with a default', () => {
     const wider = v2((schema) => {
       const added = { name: 'since', type: ['null', 'long'], default: null, doc: 'New, with a default.' };
       schema.fields?.push(added);
@@ -155,13 +155,13 @@ describe('SyncEvent', () => {
     expect(type.field('isFinal').defaultValue()).toBe(true);
   });
 
-  test('adds payloads at the end alone, so that what older producers write stays, byte for byte, what it was', () => {
+  test('adds payloads only at the end, so the bytes of older producers keep their meaning', () => {
     const names = versionsOf('sync-events-value').map((version) => payloadBranches(version).map(({ name }) => name));
     for (const [i, before] of names.slice(0, -1).entries())
       expect(names[i + 1]?.slice(0, before.length)).toEqual(before);
   });
 
-  test('has each payload that joined later in CHANGELOG.md: a former release sets it aside', () => {
+  test('names each payload that was added later in CHANGELOG.md: a former release sets it aside', () => {
     const [first, ...later] = versionsOf('sync-events-value').map(payloadBranches);
     const known = (first ?? []).map(({ name }) => name);
     const changelog = readFileSync(join(folder, '..', 'CHANGELOG.md'), 'utf8');

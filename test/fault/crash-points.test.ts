@@ -46,7 +46,7 @@ async function setStage(partitions: number): Promise<{ deployment: Deployment; p
 }
 
 test.each(SIDES)(
-  'killed $side, it goes on from its state, and restores one batch at most',
+  'an instance killed $side continues from its state, and restores one batch at most',
   async ({ moments }) => {
     const stage = await setStage(moments.length);
     const story = new CrashStory(stage.deployment, stage.platform, 'keep');
@@ -62,7 +62,7 @@ test.each(SIDES)(
 );
 
 test.each(SIDES)(
-  'killed $side with its disk lost, it restores everything and goes on',
+  'an instance that was killed $side and lost its disk restores everything and continues',
   async ({ moments }) => {
     const stage = await setStage(moments.length);
     const story = new CrashStory(stage.deployment, stage.platform, 'delete');

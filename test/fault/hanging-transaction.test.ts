@@ -65,7 +65,7 @@ test('a transaction that the broker left open in the changelog stops its partiti
   expect(await second.stop()).toBe(0);
 });
 
-describe('what is left open of the last transaction', () => {
+describe('an open part of the last transaction', () => {
   let own: Deployment;
   let ownPlatform: Platform;
   let stateDir: string;
@@ -76,7 +76,7 @@ describe('what is left open of the last transaction', () => {
   });
   afterEach(() => ownPlatform.close());
 
-  test.each(['kept', 'lost'])('is committed where the rest was, with the state %s', async (state) => {
+  test.each(['kept', 'lost'])('is committed if the rest was committed, with the state %s', async (state) => {
     const before = await ownPlatform.send(ownPlatform.completeCompany('before it was ended'));
     const next = await processors.startReady(own, state === 'kept' ? { stateDir } : {});
     await consumed(own, before);
@@ -84,7 +84,7 @@ describe('what is left open of the last transaction', () => {
     await expectAllAnnouncedOnce();
   });
 
-  test('is aborted where the rest was, and decided anew', async () => {
+  test('is aborted if the rest was aborted, and its records are decided again', async () => {
     await abortOne();
     const next = await processors.startReady(own, { stateDir });
     expect(endedAgain(next)).toEqual(['abort']);

@@ -37,7 +37,7 @@ beforeAll(async () => {
 afterAll(() => cluster.stop());
 
 test(
-  'a transaction counts in all that it wrote, or in nothing, when the leader of one part goes down in order',
+  'a transaction counts in all places or in none, when the leader of one place shuts down in order',
   async () => {
     const topics = await createTopics();
     const { changelog, synchronized } = topics;

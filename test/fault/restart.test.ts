@@ -23,7 +23,7 @@ async function startAgain(deployment: Deployment, stateDir: string, others: read
   return { processor, ms: performance.now() - startedAt };
 }
 
-test('killed and started again on its state it runs its own partitions at once, alone and beside another', async () => {
+test('an instance that is killed and started again on its state runs its own partitions at once, alone and beside another', async () => {
   const deployment = await deploy(currentCluster(), { partitions: PARTITIONS });
   const first = await processors.startReady(deployment);
   const { stateDir } = first;

@@ -19,7 +19,7 @@ afterEach(async () => {
   await platform?.close();
 });
 
-test('a restore that was killed goes on from where it was', async () => {
+test('a restore that was killed continues from its last position', async () => {
   const deployment = await deploy(currentCluster(), { partitions: 1 });
   platform = await Platform.connect(deployment);
   const first = await processors.startReady(deployment);

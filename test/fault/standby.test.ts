@@ -26,7 +26,7 @@ async function standbysOf(processor: Processor): Promise<readonly Standby[]> {
   return standbys;
 }
 
-test('the standby of a killed owner takes over with the tail, though the owner lost its state', async () => {
+test('the standby of a killed owner takes over and replays only the tail, although the owner lost its state', async () => {
   const settings = { NUM_STANDBY: '1' };
   const deployment = await deploy(currentCluster(), { partitions: PARTITIONS, settings });
   const platform = await Platform.connect(deployment);

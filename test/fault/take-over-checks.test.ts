@@ -103,7 +103,7 @@ describe('offsets, input and folders', () => {
     return processors.startReady(deployment, { stateDir });
   }
 
-  test("a partition whose group offset is gone stops alone, and runs on from its state's position", async () => {
+  test("only a partition whose group offset is gone stops, and it continues from its state's position", async () => {
     await stage.operator.deleteOffset(0);
     const reason = new RegExp(`${stage.deployment.topics.events}/0 is stopped.*up to offset ${HISTORY},.*is missing`);
     const processor = await stopsUntilConsent(0, reason, HISTORY);
@@ -111,7 +111,7 @@ describe('offsets, input and folders', () => {
     await processor.stop();
   });
 
-  test('one whose group offset was set back stops', async () => {
+  test('a partition whose group offset was set back stops', async () => {
     await stage.operator.setOffset(1, 1);
     const reason = new RegExp(`up to offset ${HISTORY},.*offset is 1,.*positions set --partition 1 --to state`);
     const processor = await stopsUntilConsent(1, reason, HISTORY);
@@ -119,7 +119,7 @@ describe('offsets, input and folders', () => {
     await processor.stop();
   });
 
-  test('one whose group offset was set forward stops, and skips nothing', async () => {
+  test('a partition whose group offset was set forward stops, and skips nothing', async () => {
     const skipped = await stage.platform.send(stage.platform.completeCompany('not skipped', { partition: 2 }));
     await stage.operator.setOffset(2, HISTORY + 2);
     const reason = new RegExp(`up to offset ${HISTORY},.*offset is ${HISTORY + 2},`);
@@ -130,7 +130,7 @@ describe('offsets, input and folders', () => {
     await processor.stop();
   });
 
-  test("one whose input records were deleted unread stops, and runs on from the log's start", async () => {
+  test("a partition whose input records were deleted unread stops, and continues from the log's start", async () => {
     const { deployment, operator, platform } = stage;
     await platform.send(platform.completeCompany('lost', { partition: 3 }));
     await operator.deleteRecords(deployment.topics.events, 3, HISTORY + 2);
@@ -142,7 +142,7 @@ describe('offsets, input and folders', () => {
     await processor.stop();
   });
 
-  test('a folder put back from the past is brought up to date, and the outcome is the same', async () => {
+  test('an old copy of a folder is brought up to date, and the outcome is the same', async () => {
     const { deployment, platform, stateDir } = stage;
     const folder = join(stateDir, 'partition-4');
     const past = join(processors.newFolder(), 'past');
@@ -177,7 +177,7 @@ describe('offsets, input and folders', () => {
     await second.stop();
   });
 
-  test("folders swapped with each other's are set aside and rebuilt", async () => {
+  test('folders that were swapped are set aside and rebuilt', async () => {
     const { deployment, stateDir } = stage;
     const [five, six, between] = ['partition-5', 'partition-6', 'between'].map((name) => join(stateDir, name));
     renameSync(five as string, between as string);
@@ -228,7 +228,7 @@ test('a folder that was away for longer than tombstones are kept is set aside an
   await again.stop();
 });
 
-test('a changelog that was recreated empty stops what had state, and consent builds the state anew', async () => {
+test('a changelog that was recreated empty stops the partitions that had state, and consent builds the state again', async () => {
   const { deployment, operator, platform, stateDir } = await setStage(2, [0]);
   const before = await announcements(deployment);
   await operator.deleteTopic(deployment.topics.state);

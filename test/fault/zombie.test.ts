@@ -66,7 +66,7 @@ function expectFewFences({ lines }: LogsSince, most: number): void {
   }
 }
 
-test('an instance that was frozen wherever it was wakes up without doing any harm', async () => {
+test('an instance that was frozen at any moment does no harm when it wakes up', async () => {
   const { deployment, startLoad } = await setStage();
   const zombie = processors.start(deployment);
   const heir = processors.start(deployment);

@@ -66,7 +66,7 @@ function settled(some: readonly Member[]): Promise<void> {
   return pollUntil(look, { what: `${some.length} members share partitions and standbys`, timeoutMs: 20_000 });
 }
 
-test('members are told their standbys, which take over from a member that leaves; nothing else moves', async () => {
+test('members get standbys, which take over from a member that leaves; nothing else moves', async () => {
   const topic = await createTopic(bootstrap, { numPartitions: PARTITIONS });
   const groupId = `group-${randomUUID()}`;
   const [a, b, c] = [new Member(groupId, topic), new Member(groupId, topic), new Member(groupId, topic)];
@@ -89,7 +89,7 @@ test('members are told their standbys, which take over from a member that leaves
   expect(tookOver).toHaveLength(Math.max(...standbyCounts) === 2 ? 1 : 2);
 });
 
-test('of two members with different settings the leader runs everything, and says why the other runs nothing', async () => {
+test('of two members with different settings the leader runs everything, and reports why the other runs nothing', async () => {
   const topic = await createTopic(bootstrap, { numPartitions: PARTITIONS });
   const groupId = `group-${randomUUID()}`;
   const namespace = (value: string) => new Map([['EVENT_NAMESPACE', value]]);

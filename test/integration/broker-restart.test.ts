@@ -37,7 +37,7 @@ const PACE_MS = 20;
 const COMPANIES_A_WRITE = 5;
 
 test(
-  'an instance outlives the restart of its only broker',
+  'an instance survives the restart of its only broker',
   async () => {
     const [broker] = cluster.brokers;
     if (broker === undefined) throw new Error('the cluster has no broker');

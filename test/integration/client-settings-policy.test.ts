@@ -44,7 +44,7 @@ function expected(policy: TriggerChoice, place: Place | undefined): [string, num
   return [[policy, place?.offset]];
 }
 
-test('the choices that are there at the start are read before the first decision', async () => {
+test('the choices that exist at the start are read before the first decision', async () => {
   const past = deployment.allDatasetsFrom - 60_000;
   await platform.choose('opted in', 'ALL_DATASETS');
   await platform.choose('changed their mind', 'ALL_DATASETS');
@@ -75,7 +75,7 @@ test("the date decides by the record's timestamp, whatever the client chose", as
   expect(await announced('long after')).toEqual(expected('ALL_DATASETS', now[2]));
 });
 
-test('a choice made or taken back while it runs is followed', async () => {
+test('a choice that is made or withdrawn at run time takes effect', async () => {
   await platform.choose('follower', 'ALL_DATASETS');
   await inForce('follower', 'ALL_DATASETS');
   await platform.choose('follower', null);

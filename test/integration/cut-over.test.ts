@@ -46,7 +46,7 @@ function listed(...lines: string[]): string {
 }
 
 describe('companies seed', () => {
-  test('silences companies that wait, that are held, and that nothing was seen of; again does nothing', async () => {
+  test('silences companies that wait, are on hold, or were never seen; a second run does nothing', async () => {
     await consumed(
       deployment,
       await platform.send([
@@ -77,7 +77,7 @@ describe('companies seed', () => {
     expect(stdout).toMatch(/^waiting: announced by another system, reported at .* by record \d\/\d+: it is not/);
   });
 
-  test('of a list with a line that is no id, nothing is sent', async () => {
+  test('sends nothing if a line of the list is not an id', async () => {
     const seeded = await command(['companies', 'seed', '--file', listed('good', 'bad ', 'id\tname')]);
     expect(seeded).toMatchObject({ exitCode: 1, stderr: '' });
     expect(seeded.stdout).toMatch(/^line 2 has white space.*\nline 3 has a tab.*\nnothing was sent/);
@@ -88,7 +88,7 @@ describe('companies seed', () => {
     expect(await command(['companies', 'seed'])).toMatchObject({ exitCode: 2, stdout: '' });
   });
 
-  test('is refused where the platform puts companies elsewhere than it would', async () => {
+  test('is refused if the platform uses another partitioner', async () => {
     const otherwise = await deploy(currentCluster());
     const producer = await Platform.connect(otherwise);
     await producer.send(['a', 'b', 'c'].map((id) => ({ ...producer.manifest(id, { datasets: [] }), partition: 0 })));
@@ -102,7 +102,7 @@ describe('companies seed', () => {
 });
 
 describe('run --shadow', () => {
-  test('decides as the deployment does, with its event ids, and writes to names of its own alone', async () => {
+  test('decides as the deployment does, with its event ids, and writes only to its own topics', async () => {
     const [poisoned, mended] = await platform.send([
       { key: 'poisoned', value: Buffer.from('no avro') },
       { key: 'mended', value: Buffer.from('no avro') },
@@ -194,7 +194,7 @@ describe('events resend', () => {
     return runCommand(['events', 'resend', company, '--to', to], { ...deployment.environment, ...settings });
   }
 
-  test('sends the announcement itself again, byte for byte, and says where it is', async () => {
+  test('sends the announcement itself again, byte for byte, and prints its place', async () => {
     const announced = (await announcements(deployment)).find(({ event }) => event.companyId === 'resent');
     const original = announced?.record as TopicRecord;
     expect(await resend('resent', copies)).toEqual({
@@ -209,7 +209,7 @@ describe('events resend', () => {
     expect([...(copy as TopicRecord).headers]).toEqual([...original.headers, ['resent_from', [Buffer.from(from)]]]);
   });
 
-  test('does so where no instance can be asked, by reading the topic', async () => {
+  test('reads the topic if no instance can be asked', async () => {
     const [before] = await copiesIn(copies);
     // The shadow's announcements are in a topic of their own: nobody runs for this one.
     const nobody = { APPLICATION_ID: 'nobody', EVENT_NAMESPACE: deployment.applicationId };
@@ -220,7 +220,7 @@ describe('events resend', () => {
     expect(both[1]).toMatchObject({ key: before?.key, value: before?.value, headers: before?.headers });
   });
 
-  test('to the topic of the announcements too, where explain goes on to find every event', async () => {
+  test('may send to the topic of the announcements, and explain still finds every event', async () => {
     for (let copy = 1; copy <= 3; copy++)
       expect(await resend('resent', deployment.topics.synchronized)).toMatchObject({ exitCode: 0 });
     expect(await copiesIn(deployment.topics.synchronized)).toHaveLength(3);
@@ -228,7 +228,7 @@ describe('events resend', () => {
     expect(JSON.parse(stdout)).toMatchObject({ verdict: 'announced', notes: [] });
   });
 
-  test('says why there is nothing to send', async () => {
+  test('reports why there is nothing to send', async () => {
     const refusals = {
       waiting: 'announced by another system',
       poisoned: 'held',
@@ -244,7 +244,7 @@ describe('events resend', () => {
     expect((await resend('waiting', copies, nobody)).stderr).toContain('retention has removed the event');
   });
 
-  test('is refused to topics of another purpose, and to one that is not there', async () => {
+  test('is refused for topics of another purpose, and for a missing topic', async () => {
     const { events, settings, state, deadLetters, stalled } = deployment.topics;
     for (const topic of [events, settings, state, deadLetters, stalled])
       expect(await resend('resent', topic)).toMatchObject({ exitCode: 2, stdout: '' });

@@ -68,7 +68,7 @@ function fixedFile(company: string, payload: object, clientId = 'client-1'): str
 
 const STATUS = { datasetId: 'd', connectionId: 'connection-1', dataType: 'invoices', trigger: 'LINK' };
 
-test('a dead letter is listed, shown, and repaired with what it should have been', async () => {
+test('a dead letter is listed, shown, and repaired with the corrected event', async () => {
   const company = randomUUID();
   const id = await holdCompany(company, nonsense);
   expect(await isAnnounced(company)).toBe(false);
@@ -96,7 +96,7 @@ test('a dead letter is listed, shown, and repaired with what it should have been
   expect((await deadLetters('list', '--open')).stdout).not.toContain(company);
 });
 
-test('all that can be read now is sent again, and the rest is left', async () => {
+test('all dead letters that can be read now are sent again, and the rest is left', async () => {
   const [late, hopeless] = [randomUUID(), randomUUID()];
   const idOfHopeless = await holdCompany(hopeless, nonsense);
   const schema = await schemaToCome();
@@ -112,7 +112,7 @@ test('all that can be read now is sent again, and the rest is left', async () =>
   expect(await isAnnounced(hopeless)).toBe(false);
 }, 60_000);
 
-test('what would undo what came after it is left', async () => {
+test('a dead letter that would undo later records is left', async () => {
   const [relinked, moved] = [randomUUID(), randomUUID()];
   const schema = await schemaToCome();
   const late = (record: PlatformRecord) => ({ ...record, value: schema.framed(record.value as Buffer) });
@@ -153,7 +153,7 @@ test('what would undo what came after it is left', async () => {
   expect(await isAnnounced(relinked)).toBe(true);
 }, 60_000);
 
-test('a letter whose other company has no known client is left, and the rest is repaired', async () => {
+test('a dead letter whose other company has no known client is left, and the rest is repaired', async () => {
   const [held, meant, other] = [randomUUID(), randomUUID(), randomUUID()];
   const schema = await schemaToCome();
   const ofMeant = platform.status(meant, 'd', 'Complete');
@@ -200,7 +200,7 @@ async function registerVariant(): Promise<number> {
   return ((await response.json()) as { id: number }).id;
 }
 
-test('a company is released from what holds it, and says why', async () => {
+test('a company is released from its holds, and the reason is kept', async () => {
   const company = randomUUID();
   await holdCompany(company, nonsense);
   const withoutWhy = await deadLetters('release', company);
@@ -211,7 +211,7 @@ test('a company is released from what holds it, and says why', async () => {
   expect(await deadLetters('release', company, '--why', 'again')).toMatchObject({ exitCode: 1 });
 });
 
-test('a repair that cannot be read either leaves its letter open, and the next repair replaces both', async () => {
+test('a repair that cannot be read leaves its dead letter open, and the next repair replaces both', async () => {
   const company = randomUUID();
   const id = await holdCompany(company, nonsense);
   const failed = { key: company, value: Buffer.from('no better'), headers: { repairs: id } };
@@ -246,7 +246,7 @@ test('a repair goes to the partition that has the company, whatever partitioner 
   expect(await isAnnounced(company)).toBe(true);
 });
 
-test('a record without a key is repaired where its company is, not where it lay', async () => {
+test('a record without a key is repaired in the partition of its company, not in its own', async () => {
   const company = randomUUID();
   const byKey = partitionOfKey(Buffer.from(company), 2);
   const [manifest, keyless] = await platform.send([
@@ -259,7 +259,7 @@ test('a record without a key is repaired where its company is, not where it lay'
   expect(await isAnnounced(company)).toBe(true);
 });
 
-test('only letters written since a time are listed', async () => {
+test('only dead letters written since a time are listed', async () => {
   await holdCompany(randomUUID(), nonsense);
   const since = new Date().toISOString();
   const company = randomUUID();
@@ -273,7 +273,7 @@ test('only letters written since a time are listed', async () => {
   expect(await deadLetters('list', '--code', 'undecoded')).toMatchObject({ exitCode: 2 });
 });
 
-test("a record with another company's key is repaired there, and the key's company released", async () => {
+test("a record with another company's key is repaired in its own company's partition, and the key's company is released", async () => {
   const [held, meant] = [randomUUID(), randomUUID()];
   const id = await holdCompany(held, () => platform.status(meant, 'd', 'Complete').value as Buffer);
   // It is of no use any more where a later status has come, which is in the partition of the company it belongs to.
@@ -297,7 +297,7 @@ test("a record with another company's key is repaired there, and the key's compa
   expect((await deadLetters('list', '--open')).stdout).not.toContain(held);
 });
 
-test('records sent together are all there or none is', async () => {
+test('of records that are sent together, all are written or none', async () => {
   const configEntries = [{ name: 'max.message.bytes', value: '1000' }];
   const topic = await createTopic(deployment.bootstrap, { numPartitions: 2, configEntries });
   const config = { clientId: 'test', brokers: deployment.bootstrap.split(','), logLevel: logLevel.NOTHING };

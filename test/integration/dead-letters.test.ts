@@ -136,7 +136,7 @@ test('every kind of poison is kept byte for byte, in one run with records that a
   expect(await announcedCompanies(deployment)).toEqual(after.map(({ partition }) => `other ${partition}`));
 });
 
-test('a company is held by each of its poison records until each is repaired, and nobody else is', async () => {
+test('each poison record holds its own company, and no other, until it is repaired', async () => {
   const [held, namedInside] = [randomUUID(), randomUUID()];
   const at = { partition: 1 };
   const elsewhere = platform.status(namedInside, '1', 'Complete', {}, at);

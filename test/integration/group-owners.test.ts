@@ -52,7 +52,7 @@ async function join(groupId: string, topic: string, httpAddress: string | null, 
   return membership;
 }
 
-test('it tells who has which partition and where that is reached, through members that come and go', async () => {
+test('the owner and the address of each partition are known, while members come and go', async () => {
   const topic = await createTopic(bootstrap, { numPartitions: 4 });
   const groupId = `group-${randomUUID()}`;
   group = new GroupOwners({ kafka, groupId, topic, clock: systemClock });

@@ -44,7 +44,7 @@ async function leaderOf({ topic, partition }: TopicPartition): Promise<number> {
 }
 
 test.each(['kill', 'stop'] as const)(
-  'a reader goes on at the new leader after a %s of the old one, without a gap',
+  'a reader continues at the new leader after a %s of the old one, without a gap',
   async (end) => {
     const topic = await createTopic(cluster.bootstrap, { numPartitions: 3, replicationFactor: 3 });
     const readers = [0, 1, 2].map((partition) => logs.reader({ topic, partition }, 0));
@@ -71,7 +71,7 @@ test.each(['kill', 'stop'] as const)(
   },
 );
 
-test('a reader goes on after the only broker of its partition was away', async () => {
+test('a reader continues after the only broker of its partition was away', async () => {
   const topic = await createTopic(cluster.bootstrap, { numPartitions: 1, replicationFactor: 1 });
   const at = { topic, partition: 0 };
   await writer.send({ topic, messages: [{ value: 'before' }] });
@@ -100,7 +100,7 @@ async function emptyBatches(connections: BrokerConnections, at: TopicPartition):
   return count;
 }
 
-test('a reader passes batches that compaction has emptied, one fetch for each', async () => {
+test('a reader skips batches that compaction has emptied, with one fetch for each', async () => {
   const topic = await createTopic(cluster.bootstrap, {
     replicationFactor: 1,
     configEntries: Object.entries({

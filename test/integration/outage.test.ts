@@ -50,7 +50,7 @@ async function brokersUp(processor: Processor): Promise<string | undefined> {
   return /^company_sync_dependency_up\{dependency="brokers"\} (.)$/m.exec(metrics)?.[1];
 }
 
-test('an instance that has nothing to do shows that the brokers are away, and that they are back', async () => {
+test('an idle instance shows that the brokers are unreachable, and that they are back', async () => {
   const processor = await processors.startReady(deployment);
   const broker = cluster.brokers[0] as Broker;
   await consumed(deployment, await platform.send(platform.completeCompany('before', { partition: 0 })));
@@ -86,7 +86,7 @@ test('an instance that has nothing to do shows that the brokers are away, and th
   await processor.stop();
 }, 240_000);
 
-test('partitions that fail in the middle of their work say what keeps them waiting now', async () => {
+test('partitions that fail during their work report what they wait for now', async () => {
   const processor = await processors.startReady(deployment);
   const broker = cluster.brokers[0] as Broker;
   const over = new AbortController();

@@ -62,7 +62,7 @@ async function shown(stage: Stage): Promise<Shown & { readonly exitCode: number 
   return { exitCode, ...(JSON.parse(stdout) as Shown) };
 }
 
-test('a group whose offsets are lost runs on from its state, and nothing is announced twice', async () => {
+test('a group whose offsets are lost continues from its state, and nothing is announced twice', async () => {
   const stage = await setStage();
   const { deployment, operator, processor } = stage;
   const running = await shown(stage);
@@ -102,7 +102,7 @@ test('a group whose offsets are lost runs on from its state, and nothing is anno
   await again.stop();
 });
 
-test("one whose records were deleted unread runs on from the log's start, the other is left alone", async () => {
+test("a partition whose records were deleted unread continues from the log's start, and the other is not changed", async () => {
   const stage = await setStage();
   const { deployment, operator, platform, processor } = stage;
   await processor.stop();
@@ -127,7 +127,7 @@ test("one whose records were deleted unread runs on from the log's start, the ot
   await again.stop();
 });
 
-test('one without state, whose offset must be deleted, builds its state again from what the input holds', async () => {
+test('a partition without state, whose offset must be deleted, builds its state again from the input', async () => {
   const stage = await setStage();
   const { deployment, operator, platform, processor } = stage;
   await processor.stop();

@@ -109,7 +109,7 @@ test('killed after each of its steps and run again, it moves every company with 
   await playSecondHalf(deployment, poison, stateDir);
 });
 
-test('it refuses while an instance runs, while records are not consumed, and another partitioner, and changes nothing', async () => {
+test('it refuses, and changes nothing, while an instance runs, while records are not consumed, or with another partitioner', async () => {
   const deployment = await deploy(currentCluster(), { partitions: FROM });
   const platform = await connect(deployment);
   const processor = await processors.startReady(deployment);

@@ -36,7 +36,7 @@ async function lastWords(processor: Processor): Promise<readonly string[]> {
   return processor.log.map(({ msg }) => msg).filter((msg) => /^partitions? \d/.test(msg));
 }
 
-test('a standby is told of, with how far it is behind', async () => {
+test('a standby is reported, with how far it is behind', async () => {
   const [first, second] = await two({ NUM_STANDBY: '1' });
   const followed = async () =>
     /^company_sync_standby_lag_records\{.*\} 0$/m.test(await (await second.get('/metrics')).text());
@@ -47,7 +47,7 @@ test('a standby is told of, with how far it is behind', async () => {
   ]);
 });
 
-test('that nobody holds the state is told of, and that nobody is left', async () => {
+test('it is reported if no instance has the state, or if no other instance is in the group', async () => {
   const [first, second] = await two({ NUM_STANDBY: '0' });
   expect(await lastWords(first)).toEqual([
     expect.stringMatching(
@@ -64,7 +64,7 @@ test('that nobody holds the state is told of, and that nobody is left', async ()
   ]);
 });
 
-test('state that was left on the disk of another is told of', async () => {
+test('state on the disk of another instance is reported', async () => {
   const [first, second] = await two({ NUM_STANDBY: '0' });
   const where = await first.address();
   expect(await lastWords(second)).toEqual([

@@ -28,7 +28,7 @@ afterAll(async () => {
   await new Promise((resolve) => collector.close(resolve));
 });
 
-test('batches and announcements are sent to a collector, and one that is gone holds nothing up', async () => {
+test('batches and announcements are sent to a collector, and a missing collector delays nothing', async () => {
   const deployment = await deploy(currentCluster());
   const { topics, applicationId } = deployment;
   const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;

@@ -30,7 +30,7 @@ async function write(topic: string, count: number): Promise<void> {
   await producer.disconnect();
 }
 
-test('a reader ends at the loss, and the log says where the epoch of the lost records has ended', async () => {
+test('a reader ends after a loss, and the leader reports where the epoch of the lost records ended', async () => {
   const [leader, follower] = cluster.brokers as [Cluster['brokers'][number], Cluster['brokers'][number]];
   const topic = await createTopic(cluster.bootstrap, {
     numPartitions: -1,
