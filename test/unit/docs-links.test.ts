@@ -43,7 +43,7 @@ test('every link of a document leads to a file or a heading that exists', () => 
   expect(found.map(({ file, link }) => problemOf(file, link)).filter((problem) => problem !== null)).toEqual([]);
 });
 
-test('a link to nowhere is found', () => {
+test('a broken link is found', () => {
   const readme = join(ROOT, 'README.md');
   expect(problemOf(readme, 'docs/gone.md')).toBe('README.md: docs/gone.md is not there');
   expect(problemOf(readme, 'docs/operations.md#gone')).toMatch('names a heading that is not there');

@@ -33,7 +33,7 @@ function blocks(count: number, each: bigint, item: Buffer = Buffer.alloc(0)): Bu
   return Buffer.concat(Array.from({ length: count }, () => Buffer.concat([varint(each), item])));
 }
 
-test('a list whose items take far more memory than bytes is refused before it is read, and passed over if nobody wants it', () => {
+test('a list whose items take far more memory than bytes is refused before it is read, and skipped if it is not used', () => {
   const texts = (count: number) => Buffer.concat([varint(BigInt(count)), Buffer.alloc(count + 1)]);
   const lists = record('R', array('string'));
   expect(refusalOf(lists, lists, texts(MAX_KEPT_ITEMS))).toBe('it was read');
@@ -112,7 +112,7 @@ describe('an array of very many blocks', () => {
     expect(refusalOf(reader, record('R', array('int')), value)).toBe('it was read');
   });
 
-  test('with sizes, is passed over', () => {
+  test('with sizes, is skipped', () => {
     const block = Buffer.concat([varint(-1n), varint(1n), varint(1n)]);
     const sized = Buffer.concat([...Array<Buffer>(300_000).fill(block), varint(0n)]);
 
@@ -120,7 +120,7 @@ describe('an array of very many blocks', () => {
   });
 });
 
-describe('values that take no bytes for honest reasons', () => {
+describe('valid values that take no bytes', () => {
   test.each([
     ['a thousand nulls', array('null'), 1_000],
     ['a thousand empty records', array(EMPTY), 1_000],

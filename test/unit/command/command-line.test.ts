@@ -22,7 +22,7 @@ test.each(['toString', 'constructor', '__proto__'])('%s, which every object has,
   expect(await parseCommandLine([word])).toMatchObject({ kind: 'faults' });
 });
 
-test('what every object has is no flag of a command either', async () => {
+test('a property that every object has is not a flag of a command', async () => {
   expect(await parseCommandLine(['run', '--toString=x'])).toMatchObject({ flags: {}, settings: { toString: 'x' } });
 });
 
@@ -54,13 +54,13 @@ describe('explain', () => {
   });
 });
 
-test('a switch with a value is refused by its command, and does not pass for one that is not there', async () => {
+test('a switch with a value is refused by its command, and does not count as missing', async () => {
   const typed = await parseCommandLine(['companies', 'seed', '--file=ids', '--dry-run=true']);
   if (typed.kind !== 'command') throw new Error('it is not taken for a command');
   expect(() => readFlags(typed.command.flags, typed.flags)).toThrow('--dry-run takes no value');
 });
 
-test('a setting that may stand without a value takes no word for one', async () => {
+test('a setting that may have no value does not take the next word as its value', async () => {
   expect(await parseCommandLine(['explain', '--shadow', 'acme'])).toMatchObject({
     argument: 'acme',
     settings: { shadow: true },
@@ -75,7 +75,7 @@ test('a word that may be the value of an unknown flag does not hide that flag', 
   });
 });
 
-describe('a secret that was typed in a wrong place is not shown', () => {
+describe('a secret typed in a wrong place is not shown', () => {
   const SECRET = 'zwx1ysecret';
   test.each([
     [['run', '--kafka-sasl-pasword', SECRET]],
@@ -143,7 +143,7 @@ describe('flags of a command', () => {
     yes: flagSwitch(''),
   };
 
-  test('are read to values', () => {
+  test('are read as values', () => {
     const typed = { count: '9', since: '2026-01-31T12:00:00Z', code: 'b', name: 'x', file: '-', yes: true } as const;
     expect(readFlags(flags, typed)).toEqual({ ...typed, count: 9, since: Date.UTC(2026, 0, 31, 12) });
     const absent = { count: null, since: null, code: null, name: null, file: '-', yes: false };

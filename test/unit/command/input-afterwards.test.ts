@@ -52,7 +52,7 @@ async function after(partition: number, ...records: readonly LogRecord[]): Promi
   return afterwards;
 }
 
-test('the last record that names a letter is its repair, unless it could not be read itself', async () => {
+test('the last record that names a dead letter is its repair, unless that record could not be read', async () => {
   const afterwards = await after(
     1,
     record(12, repairs('1/10')),
@@ -109,7 +109,7 @@ test.each([
   else expect(refusal).toContain(`dataset bills has a later manifest (${later})`);
 });
 
-test('more than memory may be taken for is refused; what comes again takes no more', async () => {
+test('more data than the memory limit is refused; repeated data takes no more memory', async () => {
   const afterwards = new InputAfterwards(new Set(), new Set(['acme']), decode, 3_000);
   const datasets = (name: string, count: number) =>
     Array.from({ length: count }, (_, i) => record(20 + i, { value: Buffer.from(`${name}${i % 10}`) }));

@@ -37,7 +37,7 @@ test('a repair names each record once, and keeps the other headers', () => {
   ]);
 });
 
-test('letters that name more records than memory holds are refused', () => {
+test('dead letters that name more records than the memory limit are refused', () => {
   const all = new RepairAttempts();
   const headers = Array.from({ length: 10_000 }, () => repairs('1/5'));
   const add = () => all.add({ partition: 0, offset: 0, headers });

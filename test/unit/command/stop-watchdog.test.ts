@@ -40,6 +40,6 @@ test('a process whose event loop is blocked ends within 10 s of SIGTERM, by SIGK
   expect(afterMs).toBeLessThan(STOP_LIMIT_MS);
 });
 
-test('a slow stop ends by itself, and without a signal the thread does not keep the process', async () => {
+test('a slow stop ends by itself, and without a signal the thread does not keep the process running', async () => {
   expect(await stop('slow', '4000')).toMatchObject({ code: 0, signal: null });
 });

@@ -6,7 +6,7 @@ const FIELDS = [{ name: 'a', type: 'string' }];
 /** As long as a quarter of what is kept. */
 const doc = 'x'.repeat(MAX_READER_CHARACTERS / 4 - 200);
 
-test('readers are kept up to a number of characters of their schemas, those used last', async () => {
+test('the most recently used readers are kept, up to a number of characters of their schemas', async () => {
   const asked: number[] = [];
   const schemaById = (id: number) => {
     asked.push(id);

@@ -92,21 +92,21 @@ test.each(FIELDS)('%s: 1,024 bytes of UTF-8 are read, and 1,025 are too large', 
   expect(await Promise.all([codeWith('😀'.repeat(256)), codeWith(`${'😀'.repeat(256)}a`)])).toEqual(['event', held]);
 });
 
-test('what is not kept may have any length', async () => {
+test('a text that is not stored may have any length', async () => {
   const long = 'long '.repeat(10_000);
   expect(await status({ errorMessage: long })).toBe('event');
   expect(await codeOf({ 'companysync.AnnouncedElsewhere': { by: long } })).toBe('event');
   expect(await codeOf({ 'companysync.CompanyDeleted': {} }, { eventId: long })).toBe('event');
 });
 
-test('a companyId of 1,024 bytes is read; a longer one holds nobody, because no company can have it', async () => {
+test('a companyId of 1,024 bytes is read; a longer one holds no company, because no company can have it', async () => {
   const codeOfCompany = (companyId: string) => codeOf({ 'companysync.CompanyDeleted': {} }, { companyId }, companyId);
   expect(await codeOfCompany('é'.repeat(512))).toBe('event');
   expect(await codeOfCompany('é'.repeat(512) + 'a')).toBe('too-large of nobody');
 });
 
 test.each([null, Buffer.from('nonsense'), framed(SCHEMA_ID, Buffer.of(1))])(
-  'a key that no company can have holds nobody whatever is wrong with its value (%j)',
+  'a key that no company can have holds no company, whatever the fault of its value (%j)',
   async (value) => {
     const decoded = await decodeOne(recordOf({ value, key: Buffer.alloc(1_000_000, 'k') }));
     expect(decoded).toMatchObject({ heldCompanyId: null });

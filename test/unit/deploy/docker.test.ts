@@ -141,7 +141,7 @@ describe('compose', () => {
     expect(lines).toContainEqual(['VOLUME', container?.volumeMounts[0]?.mountPath]);
   });
 
-  test('gives a stop the time that it may take, and leaves the health check to the image', () => {
+  test('allows a stop the time that it may take, and leaves the health check to the image', () => {
     expect(services['processor']?.stop_grace_period).toBe('15s');
     expect(services['processor']).not.toHaveProperty('healthcheck');
     expect(lines.filter(([word]) => word === 'HEALTHCHECK')).toHaveLength(1);

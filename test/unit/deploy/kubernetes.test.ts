@@ -88,7 +88,7 @@ test('pods have names, by a headless service', () => {
   expect(Service.spec.ports).toEqual([expect.objectContaining({ name: 'http', targetPort: 'http' })]);
 });
 
-test('the settings are valid, and are what ports, probes and volumes go by', () => {
+test('the settings are valid, and fit ports, probes and volumes', () => {
   expect(container.envFrom).toEqual([
     { configMapRef: { name: ConfigMap.metadata.name } },
     { secretRef: { name: Secret.metadata.name } },
@@ -129,7 +129,7 @@ test('a restore makes an instance unready and never ends it', () => {
     expect(probe.httpGet).toEqual({ path: '/livez', port: 'http' });
 });
 
-test('a stop has the time that it may take, and one instance at a time is taken away', () => {
+test('a stop has the time that it may take, and only one instance at a time is removed', () => {
   const stopSeconds = 10;
   expect(template.spec.terminationGracePeriodSeconds).toBeGreaterThan(stopSeconds);
   expect(PodDisruptionBudget.spec.maxUnavailable).toBe(1);

@@ -82,7 +82,7 @@ describe('random histories of a company', () => {
     );
   });
 
-  test('leave nothing but one small row of a company that was announced, here or elsewhere, or deleted', () => {
+  test('leave only one small row of a company that was announced, here or elsewhere, or deleted', () => {
     fc.assert(
       fc.property(companyHistory, batching, (history, afterRecord) => {
         const { outcome, announcement } = judgeCompany(history, CONTEXT);

@@ -16,7 +16,7 @@ test('each line of a key is a secret, its frame is not, and neither is a word so
   expect(hide('-----BEGIN KEY----- BgkqhkiG9w0B latest')).toBe('-----BEGIN KEY----- *** latest');
 });
 
-test('of a secret that is part of another, nothing is left', () => {
+test('if a secret is part of another, no part of either is left', () => {
   expect(hiderOf(['hunter22', 'user:hunter22'])('user:hunter22')).toBe('***');
 });
 

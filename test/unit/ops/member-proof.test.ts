@@ -24,7 +24,7 @@ test('a proof with another time or nonce is wrong: it can be neither renewed nor
   expect(asked.judge(given, ASKED)).toBe('late');
 });
 
-test('the scheme is read in any case, and another one is not judged', () => {
+test('the scheme is read in upper and lower case, and another scheme is not judged', () => {
   const given = proof();
   expect(proofs().judge(given.toLowerCase(), ASKED)).toBe('accepted');
   expect(proofs().judge('Bearer token', ASKED)).toBeNull();

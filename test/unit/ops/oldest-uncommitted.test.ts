@@ -69,7 +69,7 @@ test('a partition that is stuck has its first record looked up once, and its age
   expect(await age()).toBe(680);
 });
 
-test('a partition that moves is not looked into; when it stops, it is', async () => {
+test('a partition that moves needs no look-up; when it stops, its first record is looked up', async () => {
   await oldest.sampled(3, 5, 5);
   expect(await age()).toBe(0);
   for (let position = 10; position < 50; position += 10) {
@@ -86,7 +86,7 @@ test('a partition that moves is not looked into; when it stops, it is', async ()
   expect(await age()).toBe(11);
 });
 
-test('once all is committed nothing has an age, by a batch or by a sample', async () => {
+test('once everything is committed, a partition has no age, after a batch or after a sample', async () => {
   oldest.batch(3, { ...REPORT, lag: 1, latencyMs: 5_000 });
   await oldest.sampled(3, 1, 2);
   expect(await age()).toBe(5);
@@ -100,7 +100,7 @@ test('once all is committed nothing has an age, by a batch or by a sample', asyn
 });
 
 test.each([-1, 1_700_000_000, START_MS + 3_600_000])(
-  'a record stamped %d counts from when it was seen',
+  'the age of a record stamped %d counts from the time when it was seen',
   async (stamp) => {
     stamps.set(5, stamp);
     await oldest.sampled(3, 5, 9);
@@ -110,7 +110,7 @@ test.each([-1, 1_700_000_000, START_MS + 3_600_000])(
   },
 );
 
-test('a look-up that gives no answer is left to the next sample, and one that is overtaken says nothing', async () => {
+test('a look-up without an answer is repeated at the next sample, and an outdated one is ignored', async () => {
   answers = false;
   const sampled = oldest.sampled(3, 5, 9);
   clock.advance(5_000);

@@ -17,7 +17,7 @@ test('each alert has its runbook, and each runbook its alert', () => {
     expect(annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
 });
 
-test('each alert says how bad it is and what happens', () => {
+test('each alert has a severity and a summary', () => {
   for (const { labels, annotations } of alertRules()) {
     expect(['critical', 'warning']).toContain(labels.severity);
     expect(annotations.summary).toMatch(/\S/);
@@ -72,7 +72,7 @@ function textOf(node: ts.Node): string {
   return isSum ? textOf(node.left) + textOf(node.right) : '';
 }
 
-test('each section that a message sends an operator to is there', () => {
+test('each section that a message names exists', () => {
   const sections = [...operations.matchAll(/^#+ (.+)$/gm)].map(([, title]) => title);
   const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
     /\.ts$/.test(name),

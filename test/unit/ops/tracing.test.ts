@@ -59,7 +59,7 @@ test('a batch is a span of its own, from its fetch to its commit, with its steps
   });
 });
 
-test('an announcement goes on with the trace of the record that completed the company, linked to its batch', () => {
+test('an announcement continues the trace of the record that completed the company, linked to its batch', () => {
   take(3, 'fetched', ...STEPS);
   announce(3, 'untraced', null);
   announce(3, 'invalid', `00-${'0'.repeat(32)}-${SPAN_ID}-01`);
@@ -76,7 +76,7 @@ test('an announcement goes on with the trace of the record that completed the co
   expect(batch?.links.map(({ context }) => context.traceId)).toEqual([TRACE_ID, TRACE_ID]);
 });
 
-test('each transaction of a batch that takes several is a span; one that only moves the position is none', () => {
+test('if a batch takes several transactions, each is a span; one that only moves the position has no span', () => {
   take(3, 'fetched', ...STEPS);
   observer.batch(3, REPORT);
   take(3, ...STEPS);
@@ -86,7 +86,7 @@ test('each transaction of a batch that takes several is a span; one that only mo
   expect(exporter.getFinishedSpans()).toHaveLength(2);
 });
 
-test('a batch that fails is a span that says so; an error without a batch is none', () => {
+test('a failed batch is a span with the error; an error without a batch has no span', () => {
   take(3, 'fetched', 'decided', 'begun');
   observer.error(3, new FencedError('another owner'));
   observer.error(3, new FencedError('another owner'));

@@ -80,7 +80,7 @@ function metadata(nodeId: number, epoch: number, topicId: string | null = 'id', 
 test.each([
   ['is frozen', null],
   ['refuses connections', new Error('refused')],
-])('a broker that %s is passed over by the next question', async (_, answer) => {
+])('a broker that %s is skipped by the next request', async (_, answer) => {
   const brokers = new Brokers();
   brokers.answers.set('a:1', answer).set('b:1', 'yes');
   await expect(brokers.ask()).rejects.toThrow();
@@ -90,7 +90,7 @@ test.each([
   expect(brokers.dropped).toEqual(['a:1']);
 });
 
-test('several questions that one broker fails at the same time move on to the next broker once', async () => {
+test('several requests that one broker fails at the same time switch to the next broker once', async () => {
   const brokers = new Brokers();
   brokers.answers.set('a:1', null).set('b:1', 'yes');
   await Promise.allSettled([brokers.ask(), brokers.ask()]);
@@ -125,7 +125,7 @@ test('if only one of several brokers answers, the result is not marked as known 
   expect(byMost).toBe(false);
 });
 
-test('if no broker answers, the question fails', async () => {
+test('if no broker answers, the request fails', async () => {
   const brokers = new Brokers();
   brokers.answers.set('a:1', new Error('refused')).set('b:1', null);
   await expect(brokers.askSeveral()).rejects.toThrow();

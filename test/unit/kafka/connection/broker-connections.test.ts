@@ -71,7 +71,7 @@ test('a connection to a broker that is gone is dropped at the first contact with
   }
 });
 
-test('so is an answer that cannot be read while the connection is made', async () => {
+test('an answer that cannot be read while the connection is made is an error of the broker too', async () => {
   const broker = new Broker(9);
   const address = await broker.start();
   const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING });
@@ -105,7 +105,7 @@ test('an answer that cannot be read is an error of the broker, also if kafkajs d
   }
 });
 
-test('a question that is never answered ends with an error, and closing does not wait for it', async () => {
+test('a request that is never answered ends with an error, and closing does not wait for it', async () => {
   const broker = new Broker();
   const address = await broker.start();
   const clock = new ManualClock();

@@ -50,7 +50,7 @@ describe('of several brokers', () => {
   const brokers = new VersionedBrokers();
   afterEach(() => brokers.close());
 
-  test('each is asked, also those that are not in KAFKA_BROKERS, and one that does not answer is passed over', async () => {
+  test('each is asked, also those that are not in KAFKA_BROKERS, and one that does not answer is skipped', async () => {
     const first = await brokers.start(everyVersion());
     const old = await brokers.start(everyVersion({ 9: { minVersion: 0, maxVersion: 5 } }));
     const NOBODY_LISTENS = 1;

@@ -135,11 +135,11 @@ function sourcesOf(
 }
 
 describe('of a partition that runs', () => {
-  test('a commit during the look does not count as a difference', async () => {
+  test('a commit during the reads does not count as a difference', async () => {
     expect(await readPositions(sourcesOf(10, [8, 12]), [0], true)).toMatchObject([{ committed: 10 }]);
   });
 
-  test('an offset that is ahead of a changelog whose markers are late is looked at again', async () => {
+  test('an offset that is ahead of a changelog whose markers are late is read again', async () => {
     expect(await readPositions(sourcesOf(10, [11, 11, 10, 10]), [0], true)).toMatchObject([{ committed: 10 }]);
   });
 
@@ -152,7 +152,7 @@ describe('of a partition that runs', () => {
   });
 });
 
-test('a state that was built from an input of the same name, deleted since, is told apart by the topic id', async () => {
+test('a state that was built from a deleted input of the same name is recognised by the topic id', async () => {
   const rows = [
     record(0, ORIGIN_KEY, originRow(new Map([['input topic id', 'former']]))),
     record(1, POSITION_KEY, positionRow(10)),
@@ -217,7 +217,7 @@ describe('setting', () => {
     expect(done).toEqual([]);
   });
 
-  test('leaves a partition that the target does not fit, and says what does', async () => {
+  test('leaves a partition that the target does not fit, and reports what fits', async () => {
     expect(await setPositions(portsOf(sourcesOf(10, [10], 20)), [0], 'state')).toBe(false);
     expect(said).toEqual([expect.stringContaining('company-sync positions set --partition 0 --to log-start')]);
     expect(done).toEqual([]);
@@ -242,7 +242,7 @@ describe('setting', () => {
     expect(done).toEqual([]);
   });
 
-  test.each(['input', 'changelog'])('is refused while too few brokers speak for the %s', async (log) => {
+  test.each(['input', 'changelog'])('is refused while too few brokers name the leader of the %s', async (log) => {
     const sources = sourcesOf(10, [null]);
     const few = (logs: { bounds: Logs['bounds'] }) => async (at: TopicPartition) => ({
       ...(await logs.bounds(at)),
@@ -259,7 +259,7 @@ describe('setting', () => {
     expect(done).toEqual([]);
   });
 
-  test('is refused while a transaction is open in the changelog: what follows may hold a later position', async () => {
+  test('is refused while a transaction is open in the changelog: a later position may follow', async () => {
     const sources = sourcesOf(10, [null]);
     const { logs } = changelogOf([record(0, POSITION_KEY, positionRow(10))], 2, 5);
     const refused = setPositions(portsOf({ ...sources, changelogLogs: logs }, { consent: fail }), [0], 'state');

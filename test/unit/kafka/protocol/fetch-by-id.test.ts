@@ -20,16 +20,16 @@ async function versionsAsked(newest: number, wanted: readonly PartitionToFetch[]
   return asked;
 }
 
-test('topics are named by their ids to leaders that know them so', async () => {
+test('topics are named by their ids if the leader supports that', async () => {
   expect(await versionsAsked(17, [AT])).toEqual([13]);
   expect(await versionsAsked(12, [AT])).toEqual([10]);
 });
 
-test('one topic without an id has all of a fetch named by topic', async () => {
+test('if one topic has no id, the whole fetch uses topic names', async () => {
   expect(await versionsAsked(17, [AT, { ...AT, topicId: null }])).toEqual([10]);
 });
 
-test('a leader that would send the client to another replica is asked by the version that has no such offer', async () => {
+test('a leader that would send the client to another replica is asked by an older version', async () => {
   expect(await versionsAsked(17, [AT], true)).toEqual([13, 10]);
 });
 
@@ -59,7 +59,7 @@ function answer(errorCode: number, preferredReplica: number): Buffer {
     .finish();
 }
 
-test('an answer has the name that the id stands for', () => {
+test('an answer has the topic name of the id', () => {
   expect(decodeResponse(answer(0, -1), new Map([[ID, 't']]))).toEqual({
     ...{ clientSideThrottleTime: 0, errorCode: 0, isRedirected: false },
     partitions: [

@@ -264,7 +264,7 @@ test('partitions without records come first in the next fetch, so that the large
   expect((await world.fetch('catchUp')).partitions).toEqual([1, 0, 2]);
 });
 
-test('where compaction has taken all that was left, a reader passes to the end, once it was asked for first', async () => {
+test('if compaction has removed the rest, a reader moves to the end once its partition was first in a fetch', async () => {
   const world = new World();
   world.leaders.set(0, 'a:1').set(1, 'a:1');
   const [compacted, whole] = [world.reader(0, 3, 'compacted'), world.reader(1, 3)];
@@ -367,7 +367,7 @@ test('a partition that stays unknown ends the reader', async () => {
   await ended;
 });
 
-test('a partition that may not be read ends the reader with that error', async () => {
+test('a missing permission ends the reader with that error', async () => {
   const world = worldOf(0);
   const next = world.reader(0).next(1);
   const ended = expect(next).rejects.toThrow('Fetch for t-0 was refused: TOPIC_AUTHORIZATION_FAILED (29)');
@@ -491,7 +491,7 @@ test('a reader ends if a leader of a later epoch lacks records that were read, e
   expect(world.inFlight).toEqual([]);
 });
 
-test('a reader that runs is asked about when the leader changes, with the epoch that it has read from', async () => {
+test('when the leader changes, it is asked for the end of the epoch that the reader has read from', async () => {
   const world = worldOf(0);
   const reader = world.reader(0);
   await (await world.fetch('catchUp')).answer(records(0, 0, 2, 9));
@@ -505,7 +505,7 @@ test('a reader that runs is asked about when the leader changes, with the epoch 
   expect(world.epochsAsked).toEqual([LEADER_EPOCH]);
 });
 
-test('a leader that cannot say yet where an epoch has ended is asked again', async () => {
+test('a leader that does not know the end of an epoch yet is asked again', async () => {
   const world = worldOf(0);
   world.leaderEpoch = 4;
   const answers = [() => Promise.reject(new Error('not yet')), () => Promise.resolve(9)];

@@ -28,7 +28,7 @@ test('a refusal halves the limit of that topic only', () => {
   expect(limits.of('topic')).toBe(50_000);
 });
 
-test('a refusal of a batch that was cut before another one was refused raises nothing', () => {
+test('a refusal of a batch that was encoded before another refusal does not raise the limit', () => {
   limits.lower('topic', 100_000);
   limits.lower('topic', USUAL);
   expect(limits.of('topic')).toBe(50_000);

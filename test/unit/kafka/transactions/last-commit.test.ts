@@ -20,7 +20,7 @@ test('a commit that announced something is known after later ones that announced
   expect(commits.known?.endIn(CHANGELOG)).toBe(30);
 });
 
-test('a transaction that was not committed leaves what is known as it is', () => {
+test('a transaction that was not committed does not change the known commits', () => {
   const commits = new LastCommit();
   committed(commits, 10, 5);
   expect(commits.known?.isLastIn(OUTBOUND)).toBe(true);

@@ -42,7 +42,7 @@ test('all requests share one connection until brokers throttle; then the coordin
   expect(used).toEqual(['writing', 'writing', 'others', 'writing']);
 });
 
-test('the next session of the id knows that brokers throttle it, and for how long yet', async () => {
+test('the next session of the id knows that brokers throttle it, and for how long', async () => {
   await session().write(BROKER, answer(3_000));
   now += 1_000;
   const next = session();
