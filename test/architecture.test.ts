@@ -1,4 +1,4 @@
-/** The layout of src/ and its one-way imports, enforced; and the proof that the check sees what it is meant to see. */
+/** Enforces the layout of src/ and its one-way imports, and proves that the check finds violations. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { architectureViolations, programViolations, type Sources } from './support/architecture-rules.js';
@@ -40,7 +40,7 @@ describe("docs/architecture.md's file map", () => {
     return path.replace(/^.*\//, '').replace(/\.ts$/, '');
   }
 
-  /** The names that stand in backticks, as patterns: `rocks-*` names several files. Folders are left out. */
+  /** The names in backticks, as patterns: `rocks-*` names several files. Folders are left out. */
   function named(text: string): [name: string, pattern: RegExp][] {
     return [...text.matchAll(/`([\w./*-]+)`/g)]
       .map(([, path = '']) => nameOf(path))

@@ -1,4 +1,7 @@
-/** The schemas folder is a contract with every producer and consumer: what can be read once can always be read. */
+/**
+ * The schemas folder is a contract with every producer and consumer: a value that could be read once can always be
+ * read.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import avro from 'avsc';
@@ -37,7 +40,9 @@ function typeOf(schema: object): avro.Type {
   return avro.Type.forSchema(structuredClone(schema) as avro.Schema);
 }
 
-/** BACKWARD_TRANSITIVE: each version reads what any earlier one has written. Returns the pairs that do not. */
+/**
+ * BACKWARD_TRANSITIVE: each version can read the values of any earlier one. Returns the pairs of versions that cannot.
+ */
 function incompatiblePairs(versions: readonly Version[]): string[] {
   return versions.flatMap((reader, i) =>
     versions.slice(0, i).flatMap((writer) => {

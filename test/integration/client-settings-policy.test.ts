@@ -12,7 +12,10 @@ let deployment: Deployment;
 let platform: Platform;
 let processor: Processor;
 
-/** Read before the first decision, for the records of these clients lie in the input before the processor starts. */
+/**
+ * These choices must be read before the first decision: the records of these clients are in the input before the
+ * processor starts.
+ */
 beforeAll(async () => {
   deployment = await deploy(currentCluster());
   platform = await Platform.connect(deployment);
@@ -23,7 +26,7 @@ afterAll(async () => {
   await processors.endAll();
 });
 
-/** A company of two datasets whose statuses are all stamped the same; gives where they lie. */
+/** Writes a company of two datasets whose statuses all have the same timestamp. Returns the places of the statuses. */
 async function play(companyId: string, clientId: string, timestamp: number): Promise<Place[]> {
   const envelope = { clientId, timestamp };
   return platform.send([

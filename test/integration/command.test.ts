@@ -1,4 +1,4 @@
-/** The command as an operator meets it: what it says, how it exits, and how it ends. */
+/** The command as an operator uses it: its output, its exit codes, and its end. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { currentCluster } from '../support/current-cluster.js';
@@ -17,7 +17,7 @@ import { Platform, type Place } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
 import { plainClient } from '../support/topics.js';
 
-/** What the contract gives the processor from SIGTERM to its end. */
+/** The time from SIGTERM to the end of the processor that the contract allows. */
 const STOP_WITHIN_MS = 10_000;
 
 const processors = new Processors();
@@ -180,7 +180,7 @@ describe('SIGTERM while a broker does not answer', () => {
       }
       await platform.close();
       const frozenUnder = processors.start(deployment);
-      await consumed(deployment, places.slice(0, 1)); // and the rest is in flight now
+      await consumed(deployment, places.slice(0, 1)); // and the rest is being processed now
       await broker?.pause();
       await endsInTime(frozenUnder, 'SIGTERM');
       await broker?.resume();
@@ -212,7 +212,7 @@ interface Versioned {
   readonly version: string;
 }
 
-/** Those of the contract. */
+/** The topics of the contract. */
 const SETTINGS = [
   ...['KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL', 'APPLICATION_ID', 'STATE_DIR', 'TOPIC_SYNC_EVENTS'],
   ...['TOPIC_COMPANY_SYNCHRONIZED', 'TOPIC_DEAD_LETTER', 'TOPIC_CLIENT_SETTINGS', 'TOPIC_COMPANY_SYNC_STALLED'],

@@ -1,4 +1,6 @@
-/** What it takes to replace a system that has told customers so far: nobody is told twice, and nobody is forgotten. */
+/**
+ * Replacing a system that has notified customers so far: no customer is notified twice, and no company is forgotten.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -142,7 +144,7 @@ describe('run --shadow', () => {
     const explained = await command(['explain', 'poisoned', '--shadow']);
     expect(explained.stdout).toContain(`held: record ${record}`);
 
-    // What goes to the input would be the deployment's too: its hold would be lifted, or its partitions would grow.
+    // Records in the input would also count for the deployment: its hold would be lifted, or its partitions would grow.
     for (const words of [
       ['dead-letters', 'release', 'poisoned'],
       ['dead-letters', 'repair', record],
@@ -155,7 +157,7 @@ describe('run --shadow', () => {
       });
     expect((await command(['explain', 'poisoned'])).stdout).toContain(`held: record ${record}`);
 
-    // Without --shadow it is a repair for both, whosever letter it is for.
+    // Without --shadow it is a repair for both, whichever of them has the dead letter.
     const file = join(folder, 'event.json');
     writeFileSync(file, '{"companyId": "mended", "clientId": "client-1", "payload": {"CompanyDeleted": {}}}');
     const letter = [`${mended?.partition}/${mended?.offset}`, '--topic-dead-letter', shadow.topics.deadLetters];
@@ -211,7 +213,7 @@ describe('events resend', () => {
 
   test('reads the topic if no instance can be asked', async () => {
     const [before] = await copiesIn(copies);
-    // The shadow's announcements are in a topic of their own: nobody runs for this one.
+    // The shadow's announcements are in their own topic: no instance runs for this topic.
     const nobody = { APPLICATION_ID: 'nobody', EVENT_NAMESPACE: deployment.applicationId };
     const { exitCode, stderr } = await resend('resent', copies, nobody);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: expect.stringContaining('reading all of') as string });

@@ -37,9 +37,8 @@ function deadLetters(...words: string[]): Promise<CommandResult> {
 }
 
 /**
- * A company that nothing but its poison record keeps from being announced.
- * @param spoil makes the poison of a status of the company's dataset
- * @returns the poison record's `<partition>/<offset>`
+ * Writes a company that is complete except for a poison record. @param spoil turns a status of the company's dataset
+ * into poison @returns the poison record's `<partition>/<offset>`
  */
 async function holdCompany(company: string, spoil: (readable: Buffer) => Buffer): Promise<string> {
   const status = platform.status(company, 'd', 'Fetching', { revision: 1 }).value as Buffer;
@@ -84,7 +83,7 @@ test('a dead letter is listed, shown, and repaired with the corrected event', as
     stderr: expect.stringMatching(/still cannot be read.*--file/) as string,
   });
 
-  // Without a revision it would put the dataset back to Fetching, which Complete came after.
+  // Without a revision it would set the dataset to Fetching again, although Complete came later.
   const withoutRevision = fixedFile(company, { DatasetStatusChanged: { ...STATUS, status: 'Fetching' } });
   const stale = await deadLetters('repair', id, '--file', withoutRevision);
   expect(stale).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('has a later status') as string });
@@ -140,7 +139,7 @@ test('a dead letter that would undo later records is left', async () => {
   const alone = await deadLetters('repair', idOfUnlink);
   expect(alone).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('a later manifest') as string });
 
-  // A repair of it that could not be read came after the relinking, and still would end the link.
+  // An unreadable repair of it came after the relinking. The unlink would still end the new link.
   const failed = { key: relinked, value: nonsense(), headers: { repairs: idOfUnlink } };
   const [placeOfFailed] = await platform.send([failed]);
   await consumed(deployment, [placeOfFailed as Place]);
@@ -177,7 +176,7 @@ function idAt(place: Place | undefined): string {
   return `${place?.partition}/${place?.offset}`;
 }
 
-/** The registry gives ids in order: one that it has not given yet, until a variant of the schema gets it. */
+/** The registry gives ids in order. This is an id that it has not given yet; a variant of the schema gets it later. */
 async function schemaToCome() {
   const schemaId = (await registerVariant()) + 3;
   return {
@@ -188,7 +187,7 @@ async function schemaToCome() {
   };
 }
 
-/** Registers the schema of the input once more, told apart by a name. @returns its id */
+/** Registers the schema of the input again, with another name. @returns its id */
 async function registerVariant(): Promise<number> {
   const schema = newestSchema(SCHEMAS_FOLDER, 'sync-events-value');
   const variant = { ...schema, doc: randomUUID() };
@@ -276,7 +275,7 @@ test('only dead letters written since a time are listed', async () => {
 test("a record with another company's key is repaired in its own company's partition, and the key's company is released", async () => {
   const [held, meant] = [randomUUID(), randomUUID()];
   const id = await holdCompany(held, () => platform.status(meant, 'd', 'Complete').value as Buffer);
-  // It is of no use any more where a later status has come, which is in the partition of the company it belongs to.
+  // The repair is refused if a later status exists, in the partition of the company that the record belongs to.
   await consumed(deployment, await platform.send([platform.status(meant, 'other', 'Complete')]));
   const outdated = fixedFile(meant, { DatasetStatusChanged: { ...STATUS, datasetId: 'other', status: 'Fetching' } });
   const refused = await deadLetters('repair', id, '--file', outdated);

@@ -1,4 +1,4 @@
-/** `company-sync doctor` on brokers that know what is allowed: before anything is there, and beside an instance. */
+/** `company-sync doctor` on brokers with an authorizer: before anything exists, and while an instance runs. */
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, logLevel, ResourcePatternTypes } from 'kafkajs';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ let cluster: Cluster;
 let deployment: Deployment;
 
 beforeAll(async () => {
-  // Everybody may do everything but what is denied: so the brokers need no right of their own.
+  // Everything is allowed except what is denied, so the brokers need no permission of their own.
   const brokerConfig = {
     'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
     'allow.everyone.if.no.acl.found': 'true',
@@ -133,7 +133,7 @@ test('the size of a log is not known without Describe on the cluster', async () 
   const ofCluster = { ...acl, resourceType: AclResourceTypes.CLUSTER, resourceName: 'kafka-cluster' };
   const admin = plainClient(cluster.bootstrap).admin();
   await admin.connect();
-  // In one request: the brokers need the other rights for each other.
+  // In one request, because the brokers themselves need the other permissions.
   await admin.createAcls({
     acl: [
       { ...ofCluster, permissionType: ALLOW, operation: AclOperationTypes.ALL },

@@ -29,7 +29,7 @@ afterEach(async () => {
   await Promise.all(members.map(({ membership }) => membership.stop()));
 });
 
-/** A member and everything that it was told, in order. */
+/** A member, and all calls that it got, in order. */
 class Member {
   readonly membership: KafkaGroupMembership;
   readonly assignments: (readonly number[])[] = [];
@@ -52,7 +52,7 @@ class Member {
     members.push(this);
   }
 
-  /** Resolves when the first attempt at joining is over, which fails where the coordinator is still loading. */
+  /** Resolves after the first attempt to join. The attempt fails if the coordinator is still loading. */
   async start(): Promise<this> {
     await this.membership.start((partitions) => {
       this.assignments.push(partitions);
@@ -130,7 +130,7 @@ test('a member is confirmed by a heartbeat sent after the question, and then kno
   await first.confirmed();
   const asked = performance.now();
   await first.confirmed();
-  // Not by the next heartbeat, which may have been on its way: by the one after it. They are 250 ms apart.
+  // The next heartbeat may have been sent before, so the one after it confirms. They are 250 ms apart.
   expect(performance.now() - asked).toBeGreaterThan(450);
   expect(first.membership.generation).toBe(1);
   expect(first.membership.memberId).toMatch(/^test-/);
@@ -221,7 +221,7 @@ describe('while the group waits for a member that answers nothing', () => {
     await deaf.disconnect();
     await starting;
     await third.untilAssigned(0, 1, 2);
-    // Nor has it come back: the process is gone by now, and the group would wait for it.
+    // It must not have joined again either: its process is gone by now, and the group would wait for it.
     expect(joinsOnceMore).toBe(false);
     expect(first.assignments).toHaveLength(2);
   });

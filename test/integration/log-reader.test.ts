@@ -40,7 +40,7 @@ async function transactionalProducer(): Promise<Producer> {
   return producer;
 }
 
-/** Everything from where the reader stands up to `end`. */
+/** All records from the reader's position to `end`. */
 async function readTo(reader: LogReader, end: number, maxRecords = 1_000): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
   for (let position = -1; position < end;) {
@@ -138,7 +138,7 @@ test('exactly the committed records of eight interleaving producers are read, fr
   const lastOffset = Number(last?.baseOffset);
   committed.set(lastOffset, 'last');
   const logs = openLogs({ maxPartitionBytes: 2_000 });
-  // A commit is answered before its markers are written: some may come after the last record, and hold it back.
+  // A commit is answered before its markers are written. Until then, the last record cannot be read.
   let end = 0;
   const lastIsReadable = async () => (end = (await logs.bounds(at)).end) > lastOffset;
   await pollUntil(lastIsReadable, { what: 'the last record can be read', timeoutMs: 10_000 });
@@ -284,7 +284,7 @@ test('a reader ends if its topic was created again while it had buffered records
   const long = (i: number): string => `value ${i} `.padEnd(100, '.');
   await fill(at, 10, long);
   const reader = logs.reader(at, 0);
-  // What is left of the first fetch suffices: the next one goes out once this has been read.
+  // The rest of the first fetch is sufficient: the next fetch is sent once this was read.
   expect((await reader.next(1)).nextOffset).toBe(1);
   const admin = client.admin();
   await admin.connect();

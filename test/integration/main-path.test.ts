@@ -1,4 +1,4 @@
-/** From the platform's records to what a downstream reader finds in the committed log, by the command itself. */
+/** From the platform's records to the committed log of a downstream reader, with the real command. */
 import { randomUUID } from 'node:crypto';
 import { Partitioners } from 'kafkajs';
 import { auditCluster } from '../../testkit/audit/audit-cluster.js';
@@ -17,7 +17,7 @@ let deployment: Deployment;
 let platform: Platform;
 let processor: Processor;
 
-/** One deployment and one instance: each test has companies of its own. */
+/** One deployment and one instance. Each test has its own companies. */
 beforeAll(async () => {
   deployment = await deploy(currentCluster(), { settings: { EVENT_NAMESPACE: 'production' } });
   platform = await Platform.connect(deployment);
@@ -105,7 +105,7 @@ test('a company is announced once, when all its datasets have finished, with all
     'content-type': ['application/avro'],
     traceparent: [traceparent],
   });
-  // Retention counts by the time of writing.
+  // Retention counts from the time of writing.
   expect(record.timestamp).toBeGreaterThan(completedAt);
 });
 

@@ -1,4 +1,4 @@
-/** What Prometheus reads of a real instance. */
+/** The metrics of a real instance. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ async function metrics(): Promise<string> {
   return (await processor.get('/metrics')).text();
 }
 
-/** Resolves, with all metrics, once they have a line that fits. */
+/** Waits until the metrics have a line that fits. Resolves to all metrics. */
 async function metricsWith(line: RegExp): Promise<string> {
   let told = '';
   const look = async () => line.test((told = await metrics()));

@@ -1,6 +1,6 @@
 /**
- * The only broker is away: each instance says so within 30 s, nothing that it knew before passes for what is so now, and the
- * log stays small. When the broker is back, everything goes on by itself.
+ * The only broker is away: each instance reports that within 30 s, shows no old values as current, and its log stays
+ * small. When the broker is back, everything continues without help.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { SCHEMAS } from '../../src/ops/api-schemas.js';
@@ -14,7 +14,7 @@ import { Processors, type Processor } from '../../testkit/processor.js';
 
 const PARTITIONS = 12;
 const OUTAGE_MS = 80_000;
-/** In OUTAGE_MS. Without a bound it was about 2 MB. */
+/** The most bytes of log in OUTAGE_MS. Without a limit it was about 2 MB. */
 const MAX_LOG_BYTES = 100_000;
 
 const processors = new Processors();

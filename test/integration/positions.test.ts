@@ -1,4 +1,4 @@
-/** What an operator does with `company-sync positions` about partitions that are blocked, and what comes of it. */
+/** What an operator does with `company-sync positions` about blocked partitions, and the results. */
 import { currentCluster } from '../support/current-cluster.js';
 import { runCommand } from '../../testkit/command.js';
 import { createTopics, deploy, type Deployment } from '../../testkit/deployment.js';
@@ -8,7 +8,7 @@ import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
 
 const PARTITIONS = 2;
-/** Records that each partition has been given by `setStage`. */
+/** The number of records that `setStage` writes to each partition. */
 const HISTORY = 4;
 
 const processors = new Processors();
@@ -40,7 +40,7 @@ async function setStage(): Promise<Stage> {
   return { deployment, platform, operator: new KafkaOperator(currentCluster(), deployment), processor };
 }
 
-/** Repeats all of the company that is announced and completes the open one. */
+/** Repeats all records of the announced company, and completes the open one. */
 async function finishHistory({ deployment, platform }: Stage, partitions: readonly number[]): Promise<void> {
   const records = partitions.flatMap((partition) => [
     ...platform.completeCompany(`done-${partition}`, { partition }),

@@ -1,4 +1,7 @@
-/** A registry that gives no usable answer makes nothing poison: whoever needs it waits, says so, and goes on by itself. */
+/**
+ * A registry without usable answers makes no record poison: the partitions that need it wait, report that, and continue
+ * without help.
+ */
 import avro from 'avsc';
 import { currentCluster } from '../support/current-cluster.js';
 import { pollUntil } from '../../testkit/cluster/poll-until.js';

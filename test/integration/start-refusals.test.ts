@@ -1,4 +1,4 @@
-/** What `run` refuses at its start, because it would announce twice, never, or the wrong thing later. */
+/** The starts that `run` refuses, because it would later announce twice, never, or the wrong thing. */
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { Kafka, logLevel } from 'kafkajs';
@@ -20,7 +20,7 @@ const cluster = currentCluster();
 const processors = new Processors();
 afterEach(() => processors.endAll());
 
-/** The deployment as another one, by settings. Its topics and schemas are made where they are missing. */
+/** The deployment with other settings. Its missing topics and schemas are created. */
 async function as(deployment: Deployment, settings: Record<string, string>): Promise<Deployment> {
   const other = { ...deployment, environment: { ...deployment.environment, ...settings } };
   await Promise.all([createTopics(other), registerSchemas(other)]);
@@ -96,7 +96,7 @@ describe('a member of the group with other deciding settings', () => {
     );
     const leader = new KafkaGroupMembership({
       ...{ kafka, groupId, topic: topics.events, logger },
-      // As long as it is alone it runs nothing, so that nobody sees it before joining.
+      // While it is alone it runs nothing, so others do not notice it before they join.
       assigner: (context) => ({
         ...createAssignor({ ...options, partitions: 0 })(context),
         assign: (group) =>
@@ -141,7 +141,7 @@ describe('a member of the group with other deciding settings', () => {
       stateDir,
     });
     await consented.stop();
-    // The consent is written down: no further start needs it.
+    // The consent was recorded: no later start needs it.
     await processors.startReady(await as(deployment, changed), { stateDir });
   });
 

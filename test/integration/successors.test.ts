@@ -1,4 +1,4 @@
-/** An instance that is told to stop says whether somebody is ready for its partitions. */
+/** An instance that stops reports whether another instance is ready for its partitions. */
 import { shared } from '../support/assignments.js';
 import { currentCluster } from '../support/current-cluster.js';
 import { deploy } from '../../testkit/deployment.js';
@@ -16,7 +16,7 @@ afterEach(async () => {
   await platform?.close();
 });
 
-/** Two instances that share the partitions; the first one ran both of them, and worked records off. */
+/** Two instances that share the partitions. Before, the first one ran both partitions and processed records. */
 async function two(settings: Readonly<Record<string, string>>): Promise<readonly [Processor, Processor]> {
   const deployment = await deploy(currentCluster(), { partitions: PARTITIONS, settings });
   platform = await Platform.connect(deployment);
@@ -30,7 +30,7 @@ async function two(settings: Readonly<Record<string, string>>): Promise<readonly
   return [first, second];
 }
 
-/** Stops it. @returns what it has said of its partitions */
+/** Stops it. @returns its report about its partitions */
 async function lastWords(processor: Processor): Promise<readonly string[]> {
   expect(await processor.stop()).toBe(0);
   return processor.log.map(({ msg }) => msg).filter((msg) => /^partitions? \d/.test(msg));

@@ -1,4 +1,4 @@
-/** Brokers that allow no transaction as long as ours: an operator is told, and nothing loops without a word. */
+/** Brokers whose limit is below our transaction time-out: an operator is told, and nothing is retried silently. */
 import { randomUUID } from 'node:crypto';
 import { logLevel } from 'kafkajs';
 import type { KafkaConfig } from '../../src/kafka/connection/cluster.js';

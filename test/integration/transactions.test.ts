@@ -52,7 +52,7 @@ class Application {
     return producer;
   }
 
-  /** A producer in a transaction that the output partition is part of. */
+  /** A producer with an open transaction that includes the output partition. */
   async begun(): Promise<TransactionalProducer> {
     const producer = await this.fence();
     await producer.begin([this.output]);

@@ -1,4 +1,4 @@
-/** A log that loses records which were read, by an unclean leader election, and then grows past them. */
+/** A log loses records that were read, by an unclean leader election, and then grows past them. */
 import { randomUUID } from 'node:crypto';
 import { logLevel } from 'kafkajs';
 import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
@@ -22,7 +22,7 @@ afterAll(async () => {
   await cluster?.stop();
 });
 
-/** With a producer of its own: an earlier one would try brokers that are gone. */
+/** Uses a new producer: an earlier one would try brokers that are gone. */
 async function write(topic: string, count: number): Promise<void> {
   const producer = plainClient(cluster.bootstrap, { retry: { retries: 30 } }).producer();
   await producer.connect();

@@ -1,4 +1,4 @@
-/** Batches that decompress to too much, and records that came in compressed, on a real broker. */
+/** Batches that decompress to too many bytes, and records that came compressed, on a real broker. */
 import { randomBytes } from 'node:crypto';
 import { CompressionTypes, type Producer } from 'kafkajs';
 import { currentCluster } from '../support/current-cluster.js';

@@ -1,4 +1,4 @@
-/** The example dispatcher between a real topic and a receiver that fails in every way that a receiver may. */
+/** The example dispatcher between a real topic and a receiver that fails in every possible way. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { currentCluster } from '../support/current-cluster.js';
@@ -21,7 +21,7 @@ const started: { stop(): Promise<unknown> }[] = [];
 let deployment: Deployment;
 let eventIds: string[];
 
-/** The announcements are there before any dispatcher is: each group reads the same ones. */
+/** The announcements exist before any dispatcher starts: each group reads the same ones. */
 beforeAll(async () => {
   deployment = await deploy(currentCluster());
   const platform = await Platform.connect(deployment);
