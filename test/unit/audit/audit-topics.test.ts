@@ -4,7 +4,7 @@ import { summaryLine } from '../../../testkit/audit/report-lines.js';
 import type { TopicRecord } from '../../../testkit/audit/topic-record.js';
 import { complete, BEFORE, DeploymentInMemory } from './deployment-in-memory.js';
 
-/** One company, complete at the record returned; nothing is announced yet. */
+/** Writes one company, which the returned record completes. Nothing is announced yet. */
 function oneCompleteCompany(deployment: DeploymentInMemory): TopicRecord {
   deployment.manifest('company-1', ['d1']);
   deployment.status('company-1', 'd1', 'Fetching');
@@ -139,7 +139,7 @@ describe('announcements', () => {
 });
 
 describe('the settings of clients', () => {
-  /** One dataset of two is Complete, before the date: announced under FIRST_DATASET alone. */
+  /** One dataset of two is Complete, before ALL_DATASETS_FROM: announced only under FIRST_DATASET. */
   function halfDone(deployment: DeploymentInMemory, announced: boolean): void {
     deployment.manifest('company-1', ['d1', 'd2'], { timestamp: BEFORE });
     const completing = deployment.status('company-1', 'd1', 'Complete', { timestamp: BEFORE });

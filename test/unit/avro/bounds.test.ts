@@ -1,10 +1,12 @@
-/** Values and schemas made to cost more than they are long: each is refused within the limit, with the reason. */
+/**
+ * Values and schemas that try to cost more than their length allows: each is refused within the limit, with the reason.
+ */
 import { AvroReader } from '../../../src/avro/avro-reader.js';
 import { MAX_KEPT_ITEMS, MAX_RECORD_DEPTH } from '../../../src/avro/checked-tap.js';
 import { MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS } from '../../../src/avro/parse-schema.js';
 import { framed, varint } from '../decode/sync-events.js';
 
-/** Milliseconds for what is a few in fact, on a machine that has much else to do. What has no bound takes minutes. */
+/** A limit in milliseconds for work of a few milliseconds, on a busy machine. Work without a bound takes minutes. */
 const LIMIT_MS = 10_000;
 
 function record(name: string, ...types: readonly unknown[]): object {
@@ -15,7 +17,7 @@ function array(items: unknown): object {
   return { type: 'array', items };
 }
 
-/** The reason why the value is not read; fails if the answer takes long. */
+/** The reason why the value is refused. Fails if that takes long. */
 function refusalOf(reader: object, writer: object, bytes: Buffer): string {
   const startedAt = performance.now();
   let why = 'it was read';

@@ -28,7 +28,7 @@ function read(reader: object, writer: object, bytes: Buffer): unknown {
   return new AvroReader(reader, exact).of(writer).read(framed(1, bytes));
 }
 
-/** As WriteValues.java puts values that JSON has no words for. */
+/** The form in which WriteValues.java writes values that JSON cannot represent. */
 function inJavaWords(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return { bytes: value.toString('hex') };
   if (typeof value === 'bigint') return { long: String(value) };

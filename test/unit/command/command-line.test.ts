@@ -49,7 +49,7 @@ describe('explain', () => {
   ])('%j', async (words, fault) => {
     const parsed = await parseCommandLine(words);
     if (fault === null)
-      expect(parsed).toMatchObject({ settings: { partitions: '3' } }); // which no setting is called
+      expect(parsed).toMatchObject({ settings: { partitions: '3' } }); // not the name of a setting
     else expect(parsed).toEqual({ kind: 'faults', faults: [expect.stringContaining(fault) as string] });
   });
 });

@@ -1,4 +1,4 @@
-/** What reading dead letters may keep in memory. */
+/** The memory that reading dead letters may take. */
 import { DeadLetterCollector } from '../../../src/command/dead-letter-collector.js';
 import { NO_HEADERS } from '../../../src/lib/record.js';
 import { deadLetterOf, withoutBytes, type DeadLetter } from '../../../src/publish/dead-letter.js';

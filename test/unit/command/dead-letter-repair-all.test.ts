@@ -46,7 +46,7 @@ test('a dead letter and its failed repairs are in one portion, at the place of t
   expect(portions(letters, { bytes: Infinity, count: 1 })).toEqual(['1 4 5', '2', '3']);
 });
 
-/** A topic of dead letters in memory, which counts the letters that are held with their values. */
+/** A topic of dead letters in memory, which counts the dead letters that are kept with their values. */
 class CountingDesk {
   readonly sent: { readonly value: string; readonly repairs: readonly string[] }[] = [];
   mostHeld = 0;

@@ -1,4 +1,4 @@
-/** Whom the repair of a dead letter releases: a `repairs` header is the word of whoever sent the record. */
+/** Which companies the repair of a dead letter releases. Any producer can write a `repairs` header. */
 import type { DeadLetterDesk } from '../../../src/command/dead-letter-desk.js';
 import type { ReadDeadLetters } from '../../../src/command/dead-letter-collector.js';
 import { RefusedError, repairOf, send, type Repairs } from '../../../src/command/dead-letter-repair.js';
@@ -9,7 +9,10 @@ import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
 import type { RecordToWrite } from '../../../src/lib/record.js';
 import { idOf, type DeadLetter } from '../../../src/publish/dead-letter.js';
 
-/** Letters as `5 victim undecodable` or `9 acme unknown-schema repairs 5`: offset, key, code, what it is to repair. */
+/**
+ * Dead letters as `5 victim undecodable` or `9 acme unknown-schema repairs 5`: offset, key, code, and the record that
+ * it should repair.
+ */
 function lettersOf(...described: readonly string[]): ReadDeadLetters {
   const attempts = new RepairAttempts();
   const letters = described.map((line): DeadLetter => {

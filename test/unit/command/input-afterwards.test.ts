@@ -1,4 +1,4 @@
-/** What came after a dead letter: which records count as repairs, and what a repair must not undo. */
+/** The records after a dead letter: which of them count as repairs, and which a repair must not undo. */
 import { InputAfterwards } from '../../../src/command/input-afterwards.js';
 import type { DatasetStatusChanged, InputEvent, LinkSyncQueued, Payload } from '../../../src/domain/events.js';
 import type { LogRecord } from '../../../src/lib/record.js';
@@ -16,8 +16,8 @@ function record(offset: number, more: Partial<LogRecord> = {}): LogRecord {
 const repairs = (id: string) => ({ headers: [{ key: 'repairs', value: Buffer.from(id) }] });
 
 /**
- * A record's value is the dataset of the status that it is, after an exclamation mark of a REFRESH; or
- * `<link>/<connection>:<dataset>,<dataset>` of a manifest.
+ * The value of a status record is its dataset, with an exclamation mark before it for a REFRESH. The value of a
+ * manifest is `<link>/<connection>:<dataset>,<dataset>`.
  */
 function decode(records: readonly LogRecord[]): Promise<(InputEvent | string)[]> {
   const events = records.map(({ offset, timestamp, key, value }): InputEvent => {

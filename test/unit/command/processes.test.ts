@@ -1,4 +1,4 @@
-/** What only the whole process shows: that `run` and `doctor` use what is tested by itself elsewhere. No broker is there. */
+/** Checks on whole processes that `run` and `doctor` use the parts that other tests check alone. There is no broker. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,10 +1,10 @@
-/** Repairs that could not be read either: what one repair must replace. */
+/** Repairs that could not be read either: the records that one repair must replace. */
 import { asRepairOf, MAX_TARGETS, RepairAttempts } from '../../../src/command/repair-attempts.js';
 import type { Header } from '../../../src/lib/record.js';
 
 const repairs = (id: string): Header => ({ key: 'repairs', value: Buffer.from(id) });
 
-/** Letters as `1/9 repairs 1/5 1/6`. */
+/** Dead letters as `1/9 repairs 1/5 1/6`. */
 function attempts(...letters: readonly string[]): RepairAttempts {
   const all = new RepairAttempts();
   for (const letter of letters) {

@@ -1,4 +1,4 @@
-/** What one record may have, at both sides of each limit: checked when it is decoded. */
+/** The limits of one record, tested at both sides of each limit. They are checked when the record is decoded. */
 import avro from 'avsc';
 import { isPoison } from '../../../src/decode/poison.js';
 import type { ReferencePayload } from '../../../testkit/reference-model.js';
@@ -39,10 +39,10 @@ async function codeOfEvent(event: object, key = COMPANY): Promise<string> {
 const manifest = (changes: object) => codeOf({ 'companysync.LinkSyncQueued': { ...MANIFEST, ...changes } });
 const status = (changes: object) => codeOf({ 'companysync.DatasetStatusChanged': { ...STATUS, ...changes } });
 
-/** Fields whose texts the processor does not keep; companyId has a test of its own. */
+/** Fields whose texts the processor does not store; companyId has its own test. */
 const NOT_LIMITED = ['eventId', 'companyId', 'errorMessage', 'by'];
 
-/** Every limited text of the schema, and the code of an event in which it is another text. */
+/** Every limited text of the schema, and the code that decodes an event with another text in its place. */
 const FIELDS = Object.keys(PAYLOADS).flatMap((type): [field: string, codeWith: (text: string) => Promise<string>][] => {
   const payload = { ...PAYLOADS[type as PayloadType].read, type, revision: 5 } as unknown as ReferencePayload;
   const event = eventValue(avroPayload(payload));

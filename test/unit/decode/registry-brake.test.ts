@@ -1,4 +1,4 @@
-/** When a registry without a single known id stops a partition, and when it does not. */
+/** When a registry without any id in use stops a partition, and when it does not. */
 import {
   RegistryBrake,
   SAMPLE_AGAIN_MS,
@@ -14,10 +14,10 @@ import type { LogRecord } from '../../../src/lib/record.js';
 import { framed, notAborted, RecordedClock, recordOf, SCHEMA_ID, syncEventSchema } from './sync-events.js';
 import { writtenByFastavro } from '../../support/payloads.js';
 
-/** Of our outbound topic: any registry has it in which our schemas were registered, also the wrong one. */
+/** The id of our outbound schema. Every registry with our schemas has it, also a wrong one. */
 const OUTBOUND_ID = 1;
 const UNKNOWN_ID = 987_654;
-/** Of a producer who began in between. */
+/** The id of a producer that began in between. */
 const LATER_ID = 55;
 const status = writtenByFastavro('DatasetStatusChanged');
 const good = recordOf({ value: framed(SCHEMA_ID, status) });
@@ -32,10 +32,10 @@ function unknown(count: number, companies = count, id = UNKNOWN_ID): LogRecord[]
   );
 }
 
-/** What the registry has. */
+/** The ids that the registry has. */
 const ids = new Set<number>();
 let isAwayFor: number | null = null;
-/** What a look into the input finds, and how often it was looked. */
+/** The ids that a sample of the input finds, and the number of samples. */
 let inInput: number[] = [];
 let looks = 0;
 let clock: RecordedClock;
@@ -64,7 +64,7 @@ async function codesOf(records: readonly LogRecord[]): Promise<Set<string>> {
   return new Set((await decode(records)).map((one) => (isPoison(one) ? one.code : 'event')));
 }
 
-/** A registry in which our schemas were registered, and no producer's. */
+/** A registry with our schemas, but without those of any producer. */
 function exchangeRegistry(): void {
   ids.clear();
   ids.add(OUTBOUND_ID);
@@ -131,7 +131,7 @@ describe('a registry that has none of the ids in use', () => {
     const stopped = unknown(50, 50, LATER_ID);
     await expect(decode(stopped)).rejects.toThrow(UnconfirmedSchemasError);
     ids.add(SCHEMA_ID).add(LATER_ID);
-    // The keys are of other companies: the id is known, and so much can be told.
+    // The keys are those of other companies. The id is known, so the records can be decoded that far.
     expect(await codesOf(stopped)).toEqual(new Set(['key-mismatch']));
 
     exchangeRegistry();

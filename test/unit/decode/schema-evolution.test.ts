@@ -1,4 +1,4 @@
-/** Writers whose schema is not ours: what resolves by the Avro specification is read, and nothing else is. */
+/** Writers with other schemas: values that resolve by the Avro specification are read, and no others. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SchemaWithReferences } from '../../../src/avro/schema.js';
@@ -219,7 +219,7 @@ describe('is decided by value, not by schema', () => {
   });
 });
 
-/** A status in our own schema, with longs that avsc would not write. */
+/** A status in our own schema, with longs that avsc cannot write. */
 function statusBytes(occurredAt: bigint, revision: bigint): Buffer {
   const text = (s: string) => Buffer.concat([varint(BigInt(s.length)), Buffer.from(s)]);
   const envelope = [text('e-1'), text('company-1'), text('client-1'), varint(occurredAt), varint(1n)];

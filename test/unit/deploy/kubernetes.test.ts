@@ -1,4 +1,4 @@
-/** The Kubernetes manifests fit together, the image and the settings: what a cluster would only show once it is used. */
+/** The Kubernetes manifests fit each other, the image and the settings. A cluster would show faults only later. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';

@@ -1,4 +1,4 @@
-/** What is looked up in an info row costs the same, however many links and connections it has. */
+/** A look-up in an info row costs the same, however many links and connections the row has. */
 import { CompanyRows } from '../../../src/domain/company-rows.js';
 import type { Payload } from '../../../src/domain/events.js';
 import { InfoTable } from '../../../src/domain/info-table.js';

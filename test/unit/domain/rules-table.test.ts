@@ -1,4 +1,4 @@
-/** One group for every row of the table of rules that speaks of a company (limits.test.ts has the rows on limits). */
+/** One group for every row of the table of rules that is about a company (limits.test.ts has the rows about limits). */
 import {
   AFTER_THE_DATE,
   announcedElsewhere,

@@ -1,4 +1,4 @@
-/** The net below all outputs: a secret that an error of others repeats is hidden in every form that it may have. */
+/** The last protection of all outputs: if an error of another program repeats a secret, it is hidden in every form. */
 import { hiderOf, withoutCredentials } from '../../../src/lib/hide-secrets.js';
 
 const SECRET = 'p"4ss/w0rd+=';

@@ -1,4 +1,4 @@
-/** The search for a company's event in a topic of thousands, as a log in memory: a broker would show it no better. */
+/** The search for a company's event in a topic of thousands, in memory: a real broker would not show more. */
 import avro from 'avsc';
 import type { Announcement } from '../../../src/domain/announcement.js';
 import type { LogRecord } from '../../../src/lib/record.js';

@@ -1,4 +1,4 @@
-/** How large the changelog is, as long as the brokers tell it. */
+/** The size of the changelog, while the brokers report it. */
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { ChangelogSizes } from '../../../src/ops/changelog-sizes.js';

@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(() => store.close());
 
-/** Counts who has rows open. */
+/** Counts the open snapshots of rows. */
 function counted(of: PartitionStore): CommittedRows {
   const rows = of.committed();
   mostReading = Math.max(mostReading, ++reading);

@@ -1,4 +1,4 @@
-/** When brokers and registry count as unreachable, and what says so. */
+/** When brokers and registry count as unreachable, and where that is reported. */
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { ASK_EVERY_MS, DependencyWatch, UNREACHABLE_AFTER_MS } from '../../../src/ops/dependency-watch.js';

@@ -1,4 +1,4 @@
-/** When something counts as failing, why, and when no longer. */
+/** When a part counts as failing, why, and when it no longer does. */
 import { Registry } from 'prom-client';
 import {
   FAILING_AFTER_MS,
@@ -129,7 +129,7 @@ test('a partition whose reader reports an outage again and again is failing unti
   enter('fencing');
   watch.readingFailed('partition', 3, outage);
   nowMs += FAILING_AFTER_MS;
-  expect(watch.failing()).toHaveLength(1); // Nothing but its own progress ends a fencing.
+  expect(watch.failing()).toHaveLength(1); // Only its own progress ends the trouble of a fencing.
 });
 
 test('a standby is failing until it follows the changelog again, whether or not there is something new', () => {

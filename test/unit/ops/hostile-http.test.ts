@@ -1,4 +1,6 @@
-/** The HTTP port as an attacker uses it. Times, connections, bytes and tries are bounded; others are served meanwhile. */
+/**
+ * The HTTP port under attack. Times, connections, bytes and tries are limited, and other clients are served meanwhile.
+ */
 import { connect, type Socket } from 'node:net';
 import { EventEmitter, once } from 'node:events';
 import { request, type Server } from 'node:http';
@@ -76,7 +78,7 @@ function open(from = '127.0.0.1'): Socket {
   return socket;
 }
 
-/** All that the server says until it closes. */
+/** Everything that the server sends until it closes the connection. */
 async function untilClosed(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -1,4 +1,4 @@
-/** The manners of the HTTP side, with nothing behind it: an instance that is starting. */
+/** The HTTP server of an instance that is starting, without the parts behind it. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -183,7 +183,7 @@ test('the page needs no token, has no data, and allows only its own script', asy
 });
 
 test('the API document is valid OpenAPI 3.1', async () => {
-  // An ES module alone, which Jest's own loader cannot load: it is checked by Node itself.
+  // The package has only an ES module, which Jest's loader cannot load. So Node itself runs the check.
   const check = `
     import { Validator } from '@seriousme/openapi-schema-validator';
     console.log(JSON.stringify(await new Validator().validate(${JSON.stringify(openApiDocument())})));`;

@@ -1,4 +1,4 @@
-/** What another member of the group can do to an instance that asks it: nothing but answer, within bounds. */
+/** What another member of the group can do to an instance that asks it: only answer, within limits. */
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -20,7 +20,7 @@ interface Member {
   readonly asked: IncomingMessage[];
 }
 
-/** An instance, or what plays one. */
+/** An instance, or a server that pretends to be one. */
 async function member(answer: RequestListener): Promise<Member> {
   const asked: IncomingMessage[] = [];
   const server = createServer((request, response) => {

@@ -1,4 +1,4 @@
-/** Metrics that are looked up: how long they are told, and when they are gone. */
+/** Metrics that are looked up: how long they are reported, and when they are removed. */
 import { Registry } from 'prom-client';
 import { pino } from 'pino';
 import { CompanyRows } from '../../../src/domain/company-rows.js';
@@ -181,7 +181,7 @@ test('a partition without an answer does not delay others, and its own value exp
   ]);
   expect(new Set(stale)).toEqual(new Set([3]));
   expect(await openTransactions()).toEqual([4]);
-  expect(unanswered).toBe(1); // Questions do not pile up.
+  expect(unanswered).toBe(1); // Requests do not accumulate.
   stop.abort();
   await passTime(clock, STALE_AFTER_MS);
   await running;

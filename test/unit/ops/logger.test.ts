@@ -1,4 +1,4 @@
-/** The log of the processor stays small, whatever goes wrong again and again. */
+/** The log of the processor stays small, whatever fails again and again. */
 import { Writable } from 'node:stream';
 import type { Logger } from 'pino';
 import { hiderOf } from '../../../src/lib/hide-secrets.js';

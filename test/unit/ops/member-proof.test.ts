@@ -1,4 +1,4 @@
-/** What a proof of one member to another covers, by itself; over HTTP: hostile-http. */
+/** What a proof of one member to another covers. hostile-http tests it over HTTP. */
 import { MEMBER_SCHEME, MemberProofs, PROOF_WINDOW_MS } from '../../../src/ops/member-proof.js';
 
 const ASKED = { method: 'GET', address: 'http://10.0.0.7:8080', target: '/partitions' };

@@ -1,4 +1,4 @@
-/** How old the first record is that is not committed, told by batches and by looking it up. */
+/** The age of the first uncommitted record, from batches and from look-ups. */
 import { Registry } from 'prom-client';
 import type { LogRecord } from '../../../src/lib/record.js';
 import { OldestUncommitted } from '../../../src/ops/oldest-uncommitted.js';
@@ -15,7 +15,7 @@ const REPORT: BatchReport = {
 let registry: Registry;
 let clock: ManualClock;
 let oldest: OldestUncommitted;
-/** Offset -> timestamp of the input; what is not here was aborted. */
+/** Offset -> timestamp of the input. Missing offsets were aborted. */
 let stamps: Map<number, number>;
 let lookedUp: number[];
 let readersOpen: number;

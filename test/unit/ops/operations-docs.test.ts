@@ -1,4 +1,4 @@
-/** What deploy/, the messages of src/ and docs/operations.md say of each other. */
+/** The alerts of deploy/, the messages of src/ and docs/operations.md fit each other. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
@@ -52,7 +52,7 @@ test('each metric is in the table of metrics, and each row of it is a metric', (
   expect([...new Set(named)].sort()).toEqual(documented.sort());
 });
 
-/** The texts of a file, each as long as it is shown: literals that are joined by `+` are one text. */
+/** The texts of a file as they are shown: literals that are joined by `+` are one text. */
 function textsOf(path: string): string[] {
   const texts: string[] = [];
   const visit = (node: ts.Node): void => {

@@ -1,4 +1,4 @@
-/** State that nobody uses goes after its retention, and no sooner; on real folders, by a clock of the test's own. */
+/** Unused state is removed after its retention, and not before. With real folders and the test's own clock. */
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StateGarbage } from '../../../src/ops/state-garbage.js';
@@ -31,7 +31,7 @@ class Instance {
     await store.close();
   }
 
-  /** By a process of its own: nothing is remembered but what the folders say. */
+  /** Each sweep has its own object, like a new process: only the folders carry information. */
   async sweepAfter(ms: number): Promise<void> {
     this.now += ms;
     const garbage = new StateGarbage({

@@ -4,7 +4,7 @@ import type { StateHolder } from '../../../src/pipeline/ports.js';
 
 const US: StateHolder = { memberId: 'us', httpAddress: 'http://us', standbys: [], held: new Map() };
 
-/** What is logged, as `level message`. */
+/** The log lines, as `level message`. */
 async function told(options: Partial<SuccessorsOptions>): Promise<string[]> {
   const lines: string[] = [];
   const write = (line: string) => {

@@ -21,7 +21,7 @@ const REPORT: BatchReport = {
 
 const exporter = new InMemorySpanExporter();
 const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
-/** A date: the library takes a number below the age of its process for a time since the start. */
+/** A date, because the library treats a number below the age of its process as a time since the start. */
 const BEGIN_S = Date.UTC(2024, 0) / 1_000;
 let nowMs: number;
 let observer: TracingObserver;

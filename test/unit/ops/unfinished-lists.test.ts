@@ -80,7 +80,7 @@ test('a scan that takes too long ends, and reports that it is incomplete', async
   expect(count).toBeGreaterThan(0);
 });
 
-/** Unfinished companies, and nothing else. `atEnd` is called when all of them have been read. */
+/** Only unfinished companies. `atEnd` is called when all of them were read. */
 function manyCompanies(count: number, idBytes: number, atEnd: () => void = () => undefined): CommittedRows {
   const to = new ByteWriter();
   to.begin();

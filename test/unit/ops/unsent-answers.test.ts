@@ -1,4 +1,4 @@
-/** Clients that ask and do not read: what is made for them and not sent yet is bounded. */
+/** Clients that send requests and do not read the answers: the bytes of unsent answers are limited. */
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { request } from 'node:http';
@@ -15,13 +15,13 @@ import { PartitionFigures } from '../../../src/ops/partition-figures.js';
 import { INSPECTION_UNSENT, OPEN_UNSENT, UnsentAnswers } from '../../../src/ops/unsent-answers.js';
 
 const NOBODY = { brokers: () => Promise.resolve(), 'schema-registry': () => Promise.resolve() };
-/** More than the sockets of this machine take in between. */
+/** More bytes than the sockets of this machine buffer. */
 const ANSWER = { companies: [], note: 'x'.repeat(INSPECTION_UNSENT.bytesPerAddress / 2 - 1_000) };
 const HOSTILE = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
 
 let server: HttpServer;
 let made = 0;
-/** An answer is made once this has resolved. */
+/** An answer is built once this has resolved. */
 let answering: Promise<unknown> = Promise.resolve();
 let registry: Registry;
 const sockets: Socket[] = [];
@@ -62,7 +62,7 @@ function ask(path: string, from = '127.0.0.1'): Promise<{ readonly status: numbe
   });
 }
 
-/** Asks and reads the beginning of the answer at most. */
+/** Sends a request and reads at most the beginning of the answer. */
 async function askAndRest(path: string, from: string): Promise<string> {
   const { hostname, port } = new URL(server.address);
   const socket = connect({ host: hostname, port: Number(port), localAddress: from });

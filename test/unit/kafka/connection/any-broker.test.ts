@@ -7,12 +7,12 @@ import type { Clock } from '../../../../src/lib/clock.js';
 
 const AT = { topic: 't', partition: 0 };
 
-/** Brokers that answer with what is set for them: null for one that accepts connections and says nothing. */
+/** Brokers with given answers; null for a broker that accepts connections and does not answer. */
 class Brokers {
   readonly asked: string[] = [];
   readonly dropped: string[] = [];
   readonly answers = new Map<string, unknown>();
-  /** Time passes only while nobody answers. */
+  /** Time passes only while no broker answers. */
   readonly clock: Clock = {
     now: () => 0,
     delay: (_ms, signal) =>
@@ -42,7 +42,7 @@ class Brokers {
     return this.any.ask(this.connections, () => Promise.reject(new Error('the answers are set')));
   }
 
-  /** One broker that answers names these as the cluster's. */
+  /** The one broker that answers names these as the cluster's brokers. */
   async learn(...addresses: readonly string[]): Promise<void> {
     const connections = { ...this.connections, ask: <T>() => Promise.resolve('yes' as T) };
     const ask = () => Promise.reject(new Error('the answers are set'));
@@ -71,7 +71,7 @@ const ALL: readonly (readonly [number, string])[] = [
   [3, 'c:1'],
 ];
 
-/** What a broker says of topic t: the node that leads its partition 0. */
+/** A broker's answer about topic t: the node that leads its partition 0. */
 function metadata(nodeId: number, epoch: number, topicId: string | null = 'id', brokers = ALL): TopicMetadata {
   const leaders = new Map([[0, { nodeId, epoch }]]);
   return { clientSideThrottleTime: 0, brokers: new Map(brokers), errorCode: 0, topicId, leaders };

@@ -1,4 +1,4 @@
-/** The table of versions is that of the requests which are sent, and a broker that lacks one is named. */
+/** The table of versions has exactly the requests that are sent, and a broker that lacks one is named. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { logLevel } from 'kafkajs';
@@ -7,7 +7,7 @@ import { systemClock } from '../../../../src/lib/system-clock.js';
 import { everyVersion, VersionedBrokers, type Supported } from '../../../support/versioned-broker.js';
 
 const KAFKA = join(__dirname, '..', '..', '..', '..', 'src', 'kafka');
-/** Sent only to brokers that support them, or by `topics create` and other commands alone. */
+/** Requests that are sent only to brokers that support them, or only by `topics create` and other commands. */
 const OPTIONAL = new Set([
   'DescribeTransactions 0',
   'DescribeProducers 0',

@@ -1,4 +1,4 @@
-/** What `company-sync positions` finds, and what it refuses; the brokers' part is in test/integration/positions. */
+/** The results and refusals of `company-sync positions`. test/integration/positions has the brokers' part. */
 import { SEEN_BY_MOST } from '../../../support/seen-by-most.js';
 import { lastRows } from '../../../../src/kafka/reading/last-rows.js';
 import { readPositions, type PositionSources } from '../../../../src/kafka/group/partition-positions.js';
@@ -37,7 +37,7 @@ function record(offset: number, key: Buffer, value: Buffer): LogRecord {
 
 const READ_RECORDS = 3;
 
-/** A changelog of these records, in reads of a few, and what was read of it. */
+/** A changelog of these records, which is read a few at a time, and the offsets that were read. */
 function changelogOf(records: readonly LogRecord[], end: number, highWatermark = end) {
   const read: number[] = [];
   return {
@@ -89,7 +89,7 @@ describe('the last position row', () => {
     expect(await lastRows(logs, CHANGELOG, ignore)).toEqual({
       ...{ position: { topic: TOPIC, offset: 4_999, countedUnder: 1 }, origin },
     });
-    // A read may reach beyond the window that it is for, by less than its length.
+    // A read may go beyond its window, by less than the window's length.
     expect(read.length - new Set(read).size).toBeLessThan(2 * READ_RECORDS);
   });
 
@@ -110,7 +110,7 @@ const readable: LogReader = {
   close: () => undefined,
 };
 
-/** A partition whose state speaks up to `state`, and whose group offset is looked up once for each of `committed`. */
+/** A partition whose state is at `state`. Each look-up of the group's offset returns the next of `committed`. */
 function sourcesOf(
   state: number,
   committed: readonly (number | null)[],

@@ -88,7 +88,7 @@ describe.each(fixtures)('a batch that $client compressed with $codec', ({ client
   });
 });
 
-/** What `work` gives, or the error that it throws. */
+/** The result of `work`, or the error that it throws. */
 function givenBy(work: () => Buffer): Buffer | Error {
   try {
     return work();

@@ -1,4 +1,4 @@
-/** An operator reads the name of an error and what to do, never a bare number. */
+/** An operator gets the name of an error and what to do, never only a number. */
 import { errorCodes } from 'kafkajs/src/protocol/error.js';
 import { ADVISED_ERRORS, describeError, errorName } from '../../../../src/kafka/protocol/error-names.js';
 import { ERROR_CODES, refusal } from '../../../../src/kafka/protocol/protocol-errors.js';

@@ -1,4 +1,6 @@
-/** By which version of Fetch a leader is asked, and what it says. `test/integration/log-reader` asks real ones. */
+/**
+ * The version of Fetch that a leader is asked with, and its answer. `test/integration/log-reader` asks real leaders.
+ */
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { decodeResponse, fetchFrom } from '../../../../src/kafka/protocol/fetch-by-id.js';
 import type { PartitionToFetch } from '../../../../src/kafka/protocol/fetch-protocol.js';
@@ -8,7 +10,10 @@ const ID = '0123456789abcdef0123456789abcdef';
 const LIMITS = { maxWaitMs: 0, maxPartitionBytes: 1_000, maxBytes: 10_000 };
 const AT: PartitionToFetch = { topic: 't', topicId: ID, partition: 3, fromOffset: 7, leaderEpoch: 2 };
 
-/** The versions that a leader is asked by, in turn. @param isRedirected it names another replica to those of version 13 */
+/**
+ * The versions that a leader is asked with, in turn. @param isRedirected the leader answers version 13 with another
+ * replica
+ */
 async function versionsAsked(newest: number, wanted: readonly PartitionToFetch[], isRedirected = false) {
   const asked: number[] = [];
   const send = ({ request }: { request: { apiVersion: number } }) => {

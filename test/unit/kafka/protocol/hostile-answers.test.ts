@@ -1,4 +1,4 @@
-/** What brokers and members send may claim anything: memory is for what is there. */
+/** Brokers and members may send any claims. Memory is allocated only for bytes that exist. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { AssignerProtocol, logLevel } from 'kafkajs';

@@ -343,14 +343,13 @@ function withByte(bytes: Buffer, at: number, value: number): Buffer {
 }
 
 /*
- * A log as several transactional producers write it, and what a read_committed reader may see of it, by a model that
- * knows each transaction's outcome from the start.
+ * A log that several transactional producers write, and the records that a read_committed reader may see. The model knows each transaction's outcome from the start.
  */
 interface Step {
   readonly producer: number;
   readonly act: 'write' | 'commit' | 'abort';
   readonly records: number;
-  /** What compaction has left of a batch: all, its last record, an empty batch, nothing. */
+  /** The part of a batch that compaction has left: all, its last record, an empty batch, or nothing. */
   readonly kept: 'all' | 'last' | 'none' | 'gone';
 }
 
@@ -414,7 +413,7 @@ function offsetsOfBuilt(records: readonly BatchRecord[]): number[] {
   return records.map(({ offset }) => offset);
 }
 
-/** What a broker answers: batches from the one that holds `from` on, and aborted transactions in order of markers. */
+/** A broker's answer: batches from the one with `from` on, and aborted transactions in the order of their markers. */
 function fetchFrom(log: Log, from: number, batchesLeft: number, cutBytes: number): FetchedRecords {
   const start = log.batches.findIndex(({ last }) => last >= from);
   const batches = log.batches.slice(start, start + batchesLeft);

@@ -23,7 +23,7 @@ class MemoryLogs implements Logs {
   /** Thrown by the next read. */
   trouble: Error | null = null;
   start = 0;
-  /** As a broker knows the end that is cut off from the others; null while most answer. */
+  /** The end of the log according to a broker that is cut off; null while most brokers answer. */
   staleEnd: number | null = null;
 
   append(key: string | null, value: string | null): void {

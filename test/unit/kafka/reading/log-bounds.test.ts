@@ -11,7 +11,7 @@ interface Asked {
   readonly leaderEpoch: number;
 }
 
-/** A log whose leader is the broker that the cluster names at each question. */
+/** A log whose leader is the broker that the cluster names at each request. */
 class World {
   readonly asked: Asked[] = [];
   leader: Leader = { address: 'b1:9092', epoch: 0 };

@@ -1,4 +1,4 @@
-/** Which fetch goes out when, against brokers that answer only when told to. */
+/** Which fetch is sent when, with brokers that answer only when the test says so. */
 import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import type { FetchedPartition, FetchResponse } from '../../../../src/kafka/protocol/fetch-protocol.js';
@@ -33,7 +33,7 @@ interface Fetch {
   /** Of the first partition. */
   readonly leaderEpoch: number;
   answer(...partitions: readonly FetchedPartition[]): Promise<void>;
-  /** As a broker answers whose quota is exceeded. */
+  /** The answer of a broker if a quota is exceeded. */
   throttle(): Promise<void>;
   fail(error: Error): Promise<void>;
 }
@@ -129,7 +129,7 @@ class World {
     return reader;
   }
 
-  /** The only fetch in flight on a lane, once all that can happen has happened. */
+  /** The only fetch in flight on a lane, after all possible work is done. */
   async fetch(lane: Fetch['lane']): Promise<Fetch> {
     await turnOfEventLoop();
     const found = this.inFlight.filter((fetch) => fetch.lane === lane);
@@ -218,7 +218,7 @@ test('the fetch at the end waits longer and longer without records, and briefly 
   expect(await waited(nothing(0, 1))).toBe(50);
   expect(await waited(nothing(0, 1))).toBe(100);
 
-  // The fetch under way is not cut short for another reader, but the one that it joins is short.
+  // The fetch in progress is not ended early for another reader. But the next fetch, which it joins, is short.
   world.reader(1);
   await (await world.fetch('catchUp')).answer(nothing(1, 0));
   expect(await waited(nothing(0, 1))).toBe(200);
@@ -270,7 +270,7 @@ test('if compaction has removed the rest, a reader moves to the end once its par
   const [compacted, whole] = [world.reader(0, 3, 'compacted'), world.reader(1, 3)];
   const passed = compacted.next(10);
   void whole.next(10).catch(() => undefined);
-  // Behind the other it may have got nothing for want of room.
+  // After the other partition, it may have got nothing because the answer was full.
   const crowded = await world.fetch('catchUp');
   expect(crowded.partitions).toEqual([0, 1]);
   await crowded.answer(nothing(1, 9), records(0, 3, 5, 9));

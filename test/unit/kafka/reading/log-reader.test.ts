@@ -60,7 +60,7 @@ test('memory of fetches that are read to their ends is reused', async () => {
   reader.receive(fetched(40, 40, 'two'), true, EPOCH);
   const second = await reader.next(20);
   reader.receive(fetched(80, 40, 'six'), true, EPOCH);
-  expect(valuesOf(first)).not.toEqual(['one']); // Nobody may look at it any more: this is how it shows.
+  expect(valuesOf(first)).not.toEqual(['one']); // Nobody may use this memory any more: an overwrite would show that.
   expect(valuesOf(second)).toEqual(['two']);
   const half = await reader.next(10);
   reader.receive(fetched(120, 40, 'ten'), true, EPOCH);
@@ -79,7 +79,7 @@ test('without record memory, records are valid for as long as they are kept', as
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** So many of 1 KiB are a large batch. */
+/** This many records of 1 KiB are a large batch. */
 const LARGE_RECORDS = 3 * KIB;
 
 /** A fetch of one batch of gzip from `offset` on, of so many records with values of so many bytes. */

@@ -12,7 +12,7 @@ const names = {
   companySyncStalled: 'stalled',
 };
 
-/** The topics as `topics create` makes them on three brokers, but for what `change` says of each. */
+/** The topics as `topics create` makes them on three brokers, with the changes of `change`. */
 function found(change: Partial<Record<TopicRole, Partial<Omit<TopicDescription, 'settings'>> & Settings>> = {}) {
   const input = { partitions: 4, settings: new Map([['max.message.bytes', '1000000']]) };
   const topics = TOPIC_ROLES.map((role): [TopicRole, TopicDescription] => {
@@ -83,7 +83,7 @@ test.each(['companySynchronized', 'companyState', 'deadLetter', 'companySyncStal
       expect.stringContaining(`topic ${names[role]} has unclean.leader.election.enable=true`),
       expect.stringContaining(`topic ${names[role]} has 3 replicas and min.insync.replicas=1`),
     ]);
-    // With two replicas a demand for both would stop everything when one broker fails.
+    // With two replicas, if both were required, everything would stop when one broker fails.
     expect(policyWarnings(found({ [role]: { replicationFactor: 2, settings } }))).toHaveLength(1);
   },
 );

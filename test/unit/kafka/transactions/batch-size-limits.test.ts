@@ -9,7 +9,7 @@ beforeEach(() => {
   limits = new BatchSizeLimits(USUAL, { now: () => now });
 });
 
-/** Of batches as large as allowed, one a minute, on a topic that takes `fits` bytes. */
+/** The results of batches of the allowed size, one a minute, on a topic that accepts `fits` bytes. */
 function refusalsInAnHour(fits: number): number {
   let refusals = 0;
   for (let minute = 0; minute < 60; minute++, now += MINUTE_MS) {

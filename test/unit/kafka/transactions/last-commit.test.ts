@@ -1,4 +1,4 @@
-/** What acknowledged commits have written where: the way to tell a commit that brokers have left open from a later abort. */
+/** The places of acknowledged commits: they distinguish a commit that brokers have left open from a later abort. */
 import { LastCommit } from '../../../../src/kafka/transactions/last-commit.js';
 
 const CHANGELOG = { topic: 'changelog', partition: 0 };

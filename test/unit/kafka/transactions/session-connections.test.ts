@@ -1,4 +1,4 @@
-/** What a producer session does once brokers throttle it (KIP-219). */
+/** The connections of a producer session once brokers throttle it (KIP-219). */
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { SessionConnections } from '../../../../src/kafka/transactions/session-connections.js';
 import { Throttle } from '../../../../src/kafka/transactions/throttle.js';

@@ -4,7 +4,7 @@ import { ERROR_CODES, NO_ERROR } from '../../../../src/kafka/protocol/protocol-e
 import { hasOpenAt } from '../../../../src/kafka/transactions/session-questions.js';
 import { BrokerError } from '../../../../src/pipeline/errors.js';
 
-/** Asks a leader that answers so; one that does not know the request answers nothing. */
+/** Asks a leader with this answer. A leader that does not know the request does not answer. */
 function asked(errorCode: number, open: readonly bigint[] = [], knowsRequest = true): Promise<boolean | null> {
   const answer: OpenProducers = { errorCode, open, clientSideThrottleTime: 0 };
   const broker = {

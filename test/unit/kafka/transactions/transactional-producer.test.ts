@@ -20,7 +20,7 @@ interface Unanswered {
   loseConnection(): void;
 }
 
-/** One broker that is everything; the test answers each request. */
+/** One broker that is leader and coordinator of everything. The test answers each request. */
 class ScriptedBroker {
   readonly sent: string[] = [];
   closed = 0;
@@ -55,7 +55,7 @@ class ScriptedBroker {
     lostOne: () => false,
   };
 
-  /** The oldest request of that name that has no answer yet, once everything that can go on has gone on. */
+  /** Lets all work continue that can. Then returns the oldest request of that name without an answer. */
   async received(name: string): Promise<Unanswered> {
     await quiet();
     const at = this.#unanswered.findIndex((request) => request.name === name);
