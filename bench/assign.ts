@@ -13,7 +13,7 @@ const { values } = parseArgs({
 });
 const PARTITIONS = Number(values.partitions);
 const MEMBERS = Number(values.members);
-/** Of a changelog of 100 M companies in so many partitions; they take five bytes each then, as varints. */
+/** Changelog positions of 100 M companies in so many partitions. Each takes five bytes as a varint. */
 const POSITIONS = 2 ** 30;
 
 const random = new SeededRandom(1);
@@ -23,7 +23,7 @@ function newMember(id: number, numStandby: number): GroupMember {
   return { memberId: `company-sync-${id}`, partitions: [], held: new Map(), numStandby };
 }
 
-/** As they come to the next rebalance: they hold the state of what they were given, standbys a little behind. */
+/** The members at the next rebalance: each has the state of its partitions, and its standbys are a little behind. */
 function after(assignments: ReadonlyMap<string, Assignment>, numStandby: number): GroupMember[] {
   return [...assignments].map(([memberId, { active, standby }]) => ({
     memberId,
@@ -48,7 +48,7 @@ function measured(what: string, members: readonly GroupMember[]): ReadonlyMap<st
   return assignments;
 }
 
-/** What all members tell the leader, in one answer to its JoinGroup. */
+/** The info of all members, which the leader gets in one answer to its JoinGroup. */
 function toldBytes(members: readonly GroupMember[]): number {
   const bytes = members.map(({ memberId, numStandby, partitions, held }) => {
     const httpAddress = 'http://company-sync-0.company-sync:8080';

@@ -1,4 +1,4 @@
-/** How fast one instance works off a backlog, and in how much memory. See `--help`. */
+/** Measures how fast one instance processes a backlog, and how much memory it takes. See `--help`. */
 import { parseArgs } from 'node:util';
 import { createPlatformEncoder } from '../testkit/platform-events.js';
 import { SeededRandom } from '../testkit/seeded-random.js';
@@ -92,7 +92,7 @@ async function writeBacklog(cluster: Cluster): Promise<string> {
 
 interface Backlog {
   readonly records: number;
-  /** Every company in it. */
+  /** Every company of the backlog. */
   readonly companies: ReadonlySet<string>;
 }
 

@@ -1,4 +1,4 @@
-/** What a company takes, in the changelog and on an instance's disk. See `--help`. */
+/** Measures how many bytes a company takes, in the changelog and on an instance's disk. See `--help`. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -75,7 +75,7 @@ function* allButLast(records: Iterable<WorkloadRecord>, last: WorkloadRecord[]):
     else yield record;
 }
 
-/** So that what was in memory and in the log of the store is in its files. */
+/** Closes and opens the store: then the rows from memory and from the store's log are in its files. */
 async function restarted(deployment: Deployment, processor: MeasuredProcessor): Promise<MeasuredProcessor> {
   await processor.stop();
   const again = new MeasuredProcessor(deployment, OWN_BUILD, [], processor.stateDir);
@@ -83,10 +83,13 @@ async function restarted(deployment: Deployment, processor: MeasuredProcessor): 
   return again;
 }
 
-/** Of keys and values. */
+/** Bytes of keys and values. */
 interface ChangelogBytes {
   readonly written: number;
-  /** Of the latest record of each key; not of tombstones, which go after `delete.retention.ms`. */
+  /**
+   * Bytes of the latest record of each key. Tombstones do not count, because they are removed after
+   * `delete.retention.ms`.
+   */
   readonly live: number;
   readonly liveRecords: number;
 }

@@ -1,4 +1,4 @@
-/** Whether memory follows how well a backlog is compressed. See `--help`. */
+/** Checks whether an instance's memory depends on how well a backlog is compressed. See `--help`. */
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { CompressionTypes } from 'kafkajs';
@@ -91,7 +91,7 @@ async function measure(cluster: Cluster, codec: string): Promise<void> {
   }
 }
 
-/** Each partition gets batches of its own. @returns how many records, and bytes of keys and values */
+/** Each partition gets its own batches. @returns the number of records, and of bytes of keys and values */
 async function write(
   cluster: Cluster,
   topic: string,

@@ -1,6 +1,6 @@
 /**
- * What the limits that comments give in counts cost in time and memory: `npm run bench:costs`. No broker is needed. Each time
- * is the median of several runs; memory is that of objects which are still in use.
+ * Measures the time and memory that limits cost which comments give as counts: `npm run bench:costs`. No broker is
+ * needed. Each time is the median of several runs. Memory counts only objects that are still in use.
  */
 import { randomUUID } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -31,16 +31,16 @@ function timeMs(work: () => unknown): number {
   return median(times);
 }
 
-/** Bytes of objects that are in use. @throws Error if Node does not let its garbage be collected: `npm run` does */
+/** Bytes of objects that are in use. @throws Error if Node runs without `--expose-gc`; `npm run` sets it */
 function heapInUse(): number {
   if (globalThis.gc === undefined) throw new Error('start it with `npm run bench:costs`, which gives Node --expose-gc');
   globalThis.gc();
   return process.memoryUsage().heapUsed;
 }
 
-/** Bytes that `make` leaves in use for each of `count`. It is called often enough for what others leave not to matter. */
+/** Bytes that each call of `make` leaves in use. `make` is called so often that other garbage does not matter. */
 function bytesOfEach(count: number, make: () => unknown): number {
-  make(); // What is made once by the first call does not count.
+  make(); // Objects that only the first call creates do not count.
   const times = Math.ceil(MOST_MADE / count);
   const before = heapInUse();
   const made = Array.from({ length: times }, make);
@@ -61,7 +61,7 @@ function record(types: readonly unknown[], name = 'R'): object {
   return { type: 'record', name, fields: types.map((type, i) => ({ name: `f${i}`, type })) };
 }
 
-/** A list of so many items that take `itemBytes` zero bytes each, as the value of `record([array])`. */
+/** The value of `record([array])`: a list of so many items, each of `itemBytes` zero bytes. */
 function listOf(count: number, itemBytes: number): Buffer {
   const length: number[] = [];
   for (let rest = count * 2; ; rest = Math.floor(rest / 128)) {
@@ -118,7 +118,7 @@ print('a proof that was used', `${bytesOfEach(REMEMBERED_PROOFS, proofs).toFixed
 
 const COMPANIES = 1_000;
 const DATASETS = 20;
-/** One piece of memory, as if it were decoded: what `randomUUID` gives is a tree of pieces. */
+/** A UUID as one flat string, as decoding gives it. `randomUUID` returns a string that consists of several parts. */
 const newId = () => Buffer.from(randomUUID()).toString('latin1');
 const company = (): CompanyRows => {
   const rows = new CompanyRows(newId());

@@ -1,7 +1,7 @@
 /**
- * How fast input records are decoded, without Kafka: `npx tsx bench/decode.ts`.
- * One record in twenty is a manifest of twenty datasets, the others are statuses. Prints the wall-clock rate, and the
- * CPU time of a record, collection of garbage included: the figure to compare by on a machine with other work to do.
+ * Measures how fast input records are decoded, without Kafka: `npx tsx bench/decode.ts`. One record in twenty is a
+ * manifest of twenty datasets; the others are statuses. Prints the wall-clock rate, and the CPU time of a record
+ * including garbage collection. On a machine that does other work too, compare by the CPU time.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';

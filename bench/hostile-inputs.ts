@@ -1,4 +1,7 @@
-/** Whether hostile records and clients, all at once, stop one instance or cost it more than they may. See `--help`. */
+/**
+ * Checks whether hostile records and clients, all at once, stop an instance or cost it more than the limits. See
+ * `--help`.
+ */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -51,7 +54,7 @@ const BACKLOG_COMPANIES = values.short ? 2_000 : 60_000;
 const BACKLOG_DATASETS = 43;
 const BACKLOG_BATCH_RECORDS = 4_000;
 const ORDINARY_COMPANIES = values.short ? 200 : 2_000;
-/** The last one gets the batch that is too large, alone. */
+/** The last partition gets only the batch that is too large. */
 const SHARED_PARTITIONS = 4;
 const BLOCKED_PARTITION = SHARED_PARTITIONS;
 const MIB = 2 ** 20;
@@ -70,7 +73,7 @@ async function bench(cluster: Cluster): Promise<void> {
   if (faults.length > 0) process.exitCode = 1;
 }
 
-/** @returns what is not as it should be */
+/** @returns the faults that were found */
 async function play(cluster: Cluster): Promise<string[]> {
   const plain = await deploy(cluster, { partitions: SHARED_PARTITIONS + 1, build: OWN_BUILD });
   const token = randomUUID();
@@ -149,7 +152,7 @@ function schemaIdOf(encoder: PlatformEncoder): number {
   return backlogManifest(encoder, 'any', 0).readInt32BE(1);
 }
 
-/** Of manifests, each twice, in large batches. */
+/** A backlog of manifests, each twice, in large batches. */
 async function writeBacklog(producer: Producer, topic: string, encoder: PlatformEncoder): Promise<void> {
   for (let partition = 0; partition < SHARED_PARTITIONS; partition++) {
     for (let left = BACKLOG_COMPANIES / SHARED_PARTITIONS; left > 0; left -= BACKLOG_BATCH_RECORDS / 2) {
@@ -166,7 +169,7 @@ async function writeBacklog(producer: Producer, topic: string, encoder: Platform
   }
 }
 
-/** @returns the ids of the companies, each of which is completed */
+/** @returns the ids of the companies; each of them is completed */
 async function writeOrdinary(
   producer: Producer,
   topic: string,

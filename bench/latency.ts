@@ -1,4 +1,4 @@
-/** How long it takes from a record that completes a company to the announcement. See `--help`. */
+/** Measures the time from a record that completes a company to the announcement. See `--help`. */
 import type { Cluster } from '../testkit/cluster/cluster.js';
 import type { Producer } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -115,14 +115,14 @@ interface Load {
   /** Records a second. */
   readonly rate: number;
   readonly seconds: number;
-  /** Before its line of figures. */
+  /** Text before its line of figures. */
   readonly label: string;
 }
 
 async function measureRate(bench: Bench, times: AnnouncementTimes, { rate, seconds, label }: Load): Promise<void> {
   const shape = { companies: Infinity, inFlight: IN_FLIGHT, datasetsPerCompany: DATASETS, statuses: USUAL_STATUSES };
   const records = workload(shape, bench.encoder, new SeededRandom(SEED));
-  // Until companies complete as often as new ones begin.
+  // Until as many companies complete as begin.
   await catchUpWith(bench, take(records, IN_FLIGHT * recordsPerCompany(shape)));
 
   const before = bench.processor.usage();
@@ -146,7 +146,7 @@ async function measureRate(bench: Bench, times: AnnouncementTimes, { rate, secon
   await times.report(`${label}${thousands(sent / seconds)} records/s (CPU of the processor ${cpu.toFixed(0)} %)`);
 }
 
-/** Writes records that are not measured and waits until they have been worked off. */
+/** Writes records that are not measured, and waits until they are processed. */
 async function catchUpWith({ deployment, producer, logs, processor }: Bench, records: Iterable<WorkloadRecord>) {
   await fill(producer, deployment.topics.events, records);
   await consumed(logs, partitionsOf(deployment.topics.events, PARTITIONS), processor);

@@ -1,5 +1,5 @@
 /**
- * What reading costs: records a second of the log reader, its latency at the tail, and its CPU when nothing happens.
+ * Measures the log reader: records a second, latency at the end of the log, and CPU time while nothing is written.
  *
  *   npx tsx bench/log-reader.ts            on a broker of its own, or on KAFKA_BROKERS with SCHEMA_REGISTRY_URL
  */

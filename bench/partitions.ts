@@ -1,4 +1,4 @@
-/** What an instance costs by the number of its partitions, while nothing is written. See `--help`. */
+/** Measures the cost of an instance for different numbers of partitions, while nothing is written. See `--help`. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Cluster } from '../testkit/cluster/cluster.js';
@@ -29,7 +29,7 @@ const { values } = parseArgs({
   },
 });
 const SECONDS = values.short ? 2 : Number(values.seconds);
-/** After the start, until what it leaves behind is done. */
+/** The wait after the start, until the work of the start is finished. */
 const REST_MS = 5_000;
 const US_PER_PERCENT = 10_000;
 

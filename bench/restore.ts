@@ -1,4 +1,4 @@
-/** How fast one instance builds its state from the changelog, on an empty folder. See `--help`. */
+/** Measures how fast one instance builds its state from the changelog, in an empty folder. See `--help`. */
 import { parseArgs } from 'node:util';
 import type { Cluster } from '../testkit/cluster/cluster.js';
 import { fillChangelog, ROW_BYTES } from './lib/changelog.js';

@@ -2,8 +2,8 @@
  * The CPU time of a record by stage, without a broker: `node --import tsx bench/stages.ts [--companies 8000]`.
  *
  * The records are those of `workload.ts`, half of the companies in flight at any time, in four partitions whose batches
- * take turns. Each batch is decoded, decided, encoded, applied to a RocksDB, and encoded as a Produce request. What it
- * prints hardly depends on what else the machine does; to compare two builds, compare the sums.
+ * take turns. Each batch is decoded, decided, encoded, applied to a RocksDB, and encoded as a Produce request. The
+ * result hardly depends on other load of the machine. To compare two builds, compare the sums.
  */
 import avro from 'avsc';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -71,7 +71,7 @@ const STAGES = ['fetch', 'decode', 'decide', 'encode', 'apply', 'produce'] as co
 const spentUs = new Map<string, number>(STAGES.map((stage) => [stage, 0]));
 let measuring = false;
 
-/** CPU time of all threads: also collection of garbage and the store's own threads. */
+/** The CPU time of all threads, including garbage collection and the store's own threads. */
 async function timed<T>(stage: (typeof STAGES)[number], work: () => T | Promise<T>): Promise<T> {
   const before = process.cpuUsage();
   const result = await work();

@@ -1,6 +1,6 @@
 import { Kafka, logLevel, type Consumer } from 'kafkajs';
 
-/** Counts announcements as they come, as any consumer of the topic would: read_committed, from the beginning. */
+/** Counts announcements as they arrive, like any consumer of the topic: read_committed, from the beginning. */
 export class AnnouncementCounter {
   readonly #consumer: Consumer;
   #count = 0;

@@ -1,4 +1,4 @@
-/** Who is on stage: companies with the situation that each is in, and the choices of the clients that own them. */
+/** The companies of the demo, each with its situation, and the choices of the clients that own them. */
 import { CompanyScript } from './company-script.js';
 import type { PlatformEncoder, TriggerChoice } from '../testkit/platform-events.js';
 import type { SeededRandom } from '../testkit/seeded-random.js';
@@ -18,9 +18,9 @@ export interface ClientChoice {
 
 export interface Cast {
   readonly members: readonly CastMember[];
-  /** Written before the processor starts, so that it judges its first event by them. */
+  /** Written before the processor starts, so they apply to its first event. */
   readonly choicesBefore: readonly ClientChoice[];
-  /** Written while events come. */
+  /** Written while events are being written. */
   readonly choicesMidway: readonly ClientChoice[];
 }
 
@@ -29,7 +29,7 @@ export const FEWEST_COMPANIES = ALL_SITUATIONS.length;
 
 const COMPANIES_PER_CLIENT = 8;
 
-/** The clients' choices, before the first event and while events come. */
+/** The clients' choices: before the first event, and while events are being written. */
 const CHOICES: Readonly<Record<ClientKind, { readonly before: Choices; readonly midway: Choices }>> = {
   'no choice': { before: [], midway: [] },
   'chose FIRST_DATASET': { before: ['FIRST_DATASET'], midway: [] },
@@ -40,7 +40,7 @@ const CHOICES: Readonly<Record<ClientKind, { readonly before: Choices; readonly 
 };
 type Choices = readonly (TriggerChoice | null)[];
 
-/** @param occurredAt what events say of their time, milliseconds since the epoch */
+/** @param occurredAt the `occurredAt` of events, milliseconds since the epoch */
 export function buildCast(companies: number, random: SeededRandom, encoder: PlatformEncoder, occurredAt: number): Cast {
   const clients = new Clients(random);
   const members = situationsFor(companies, random).map((situation): CastMember => {
@@ -54,7 +54,7 @@ export function buildCast(companies: number, random: SeededRandom, encoder: Plat
   return { members, choicesBefore: clients.choices('before'), choicesMidway: clients.choices('midway') };
 }
 
-/** Each situation once, and then as often as its weight says. */
+/** First each situation once, then situations at random according to their weights. */
 function situationsFor(companies: number, random: SeededRandom): Situation[] {
   if (companies < FEWEST_COMPANIES)
     throw new RangeError(`${ALL_SITUATIONS.length} situations need as many companies, not ${companies}`);

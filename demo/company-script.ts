@@ -48,18 +48,18 @@ const STEPS = ['Queued', 'Fetching', 'MapQueued', 'Mapping', 'ProcessingQueued',
 const FAILURES = ['FetchError', 'MapError', 'ValidationError', 'AuthError', 'RateLimitError', 'PrerequisiteNotMet'];
 const ENDINGS_WITHOUT_DATA = ['Cancelled', 'NotSupported'];
 
-/** What the platform writes of one company, in order; `situations/` say what. */
+/** The records that the platform writes about one company, in order. The files in `situations/` fill it. */
 export class CompanyScript {
   readonly records: ScriptedRecord[] = [];
   era: Era = 'after';
-  /** Whether the script is played from the very beginning, for what takes the processor long. */
+  /** Whether the script starts at the very beginning, because the processor needs much time for it. */
   urgent = false;
 
   readonly company: ScriptedCompany;
   readonly random: SeededRandom;
   readonly encoder: PlatformEncoder;
   readonly #occurredAt: number;
-  /** Whether this platform numbers the changes of a dataset. */
+  /** Whether the platform numbers the changes of this company's datasets. */
   readonly #numbered: boolean;
   readonly #traced: boolean;
   readonly #revisions = new Map<string, number>();
@@ -73,7 +73,7 @@ export class CompanyScript {
     this.#traced = random.chance(0.2);
   }
 
-  /** A link that is not yet told of: `manifest` does that. */
+  /** A link without a record so far: `manifest` adds the record. */
   link(datasetCount: number, of: { readonly connectionId?: string } = {}): ScriptedLink {
     const connectionId = of.connectionId ?? this.random.uuid();
     const datasets = Array.from({ length: datasetCount }, () => ({
@@ -104,7 +104,7 @@ export class CompanyScript {
     status: string,
     more: {
       readonly trigger?: 'LINK' | 'REFRESH' | 'UNKNOWN';
-      /** Instead of the dataset's next one. */
+      /** The revision to use instead of the dataset's next one. */
       readonly revision?: number | null;
       readonly repairs?: readonly ScriptedRecord[];
     } = {},
@@ -127,17 +127,17 @@ export class CompanyScript {
     return this.event({ 'companysync.CompanyDeleted': {} });
   }
 
-  /** A record that can be anything. */
+  /** A record with any content. */
   raw(key: Buffer | null, value: Buffer | null, repairs: readonly ScriptedRecord[] = []): ScriptedRecord {
     return this.#write({ key, value, headers: this.#headers(), era: this.era, repairs });
   }
 
-  /** The very same record once more. */
+  /** Adds exactly the same record again. */
   again(record: ScriptedRecord): void {
     this.records.push(record);
   }
 
-  /** The datasets' pulls, interleaved, each through a few steps to its ending. */
+  /** The pulls of the datasets, interleaved. Each goes through a few steps to its final status. */
   pull(datasets: readonly ScriptedDataset[], endingOf: (dataset: ScriptedDataset) => string): void {
     const left = datasets.map((dataset) => ({ dataset, words: [...this.#steps(), endingOf(dataset)] }));
     while (left.length > 0) {
@@ -149,7 +149,7 @@ export class CompanyScript {
     }
   }
 
-  /** The pulls of all datasets, each ended as pulls do: mostly well, but the first always well. */
+  /** The pulls of all datasets. The first one always ends with Complete, the others usually do. */
   pullToEnd(datasets: readonly ScriptedDataset[]): void {
     this.pull(datasets, (dataset) => (dataset === datasets[0] ? 'Complete' : this.anyEnding()));
   }

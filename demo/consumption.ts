@@ -1,4 +1,4 @@
-/** How far the consumer group has come, as Kafka says. */
+/** Asks Kafka how far the consumer group has come. */
 import { Kafka, logLevel, type Admin } from 'kafkajs';
 import { pollUntil } from '../testkit/cluster/poll-until.js';
 
@@ -40,7 +40,7 @@ export class Consumption {
     });
   }
 
-  /** Resolves once everything in the topic is worked off; rejects, saying what is not, after `timeoutMs`. */
+  /** Resolves once the whole topic is consumed. After `timeoutMs`, rejects with the partitions that are not. */
   async toTheEnd(timeoutMs: number, abort: Promise<never>): Promise<void> {
     let behind: PartitionProgress[] = [];
     const atTheEnd = async () => {

@@ -9,21 +9,21 @@ import * as testkit from '../testkit/deployment.js';
 export { REPOSITORY, SCHEMAS_FOLDER };
 
 export interface Deployment extends testkit.Deployment {
-  /** The processor's environment, but for what each instance has of its own. */
+  /** The processor's environment, except the variables that differ between instances. */
   readonly env: NodeJS.ProcessEnv;
 }
 
 /**
- * How long before the demo ALL_DATASETS_FROM lies. Not the real date: records stamped years ago would be in log segments
- * that retention deletes at once.
+ * ALL_DATASETS_FROM is this long before the start of the demo. It is not the real date, because retention would delete
+ * records at once that are stamped years ago.
  */
 const DATE_BEFORE_START_MS = 3_600_000;
-/** Of `topics create` without --partitions. */
+/** The number of partitions that `topics create` uses without --partitions. */
 const DEFAULT_PARTITIONS = 12;
 
 /** @param startedAt milliseconds since the epoch */
 export function describeDeployment(cluster: Cluster, startedAt: number, env: NodeJS.ProcessEnv): Deployment {
-  // In a cluster that is not ours alone, each run has topics and a group of its own.
+  // If others use the cluster too, each run has its own topics and its own group.
   const suffix = cluster.kind === 'given' ? `-demo-${randomBytes(4).toString('hex')}` : '';
   const applicationId = `company-sync${suffix}`;
   const topics = {
@@ -41,7 +41,7 @@ export function describeDeployment(cluster: Cluster, startedAt: number, env: Nod
   return { ...deployment, env: { ...env, ...deployment.environment } };
 }
 
-/** Runs a command of the processor, such as `topics create`, to its end; rejects with what it said if it fails. */
+/** Runs a command of the processor, such as `topics create`, to its end. If it fails, rejects with its output. */
 export async function runCommand(deployment: Deployment, ...args: string[]): Promise<void> {
   await promisify(execFile)(process.execPath, commandArguments(...args), { env: deployment.env });
 }

@@ -1,7 +1,7 @@
 /**
- * The demonstration: `npm run demo`. Plays companies through every situation of the rules against real processors, kills
- * one in the midst, audits the outcome from the topics alone, and counts the webhooks of the example dispatcher. See
- * options.ts for its flags.
+ * The demonstration: `npm run demo`. Writes the events of companies in every situation of the rules to real processors,
+ * and kills one processor meanwhile. Then audits the outcome from the topics alone, and counts the webhooks of the
+ * example dispatcher. See options.ts for its flags.
  */
 import { printable } from '../src/lib/printable.js';
 import { randomInt } from 'node:crypto';
@@ -17,11 +17,13 @@ import { Terminal } from './terminal.js';
 
 const FAILED = 1;
 const MISUSED = 2;
-/** As shells report a process that Ctrl-C has ended. */
+/** The exit code that shells report for a process that Ctrl-C has ended. */
 const INTERRUPTED = 130;
 /** The most anomalies told in full. */
 const MAX_TOLD = 10;
-/** npm and tsx pass a Ctrl-C on that the terminal has sent to all of them: one key press comes several times. */
+/**
+ * The terminal sends Ctrl-C to all processes, and npm and tsx also forward it. So one key press arrives several times.
+ */
 const ECHO_MS = 1_000;
 
 const terminal = new Terminal(process.stdout);
@@ -47,7 +49,7 @@ async function demonstrate(options: DemoOptions): Promise<number> {
     terminal.say(explain(error), 'red');
     return FAILED;
   }
-  // From here on there is something to stop in order; before, the children end with this process.
+  // From here on, an orderly stop is needed. Before, the child processes simply end with this process.
   const interruption = listenForInterruption();
   const exitCode = await performAndAudit(stage, options, interruption.signal).catch((error: unknown) => {
     if (interruption.signal.aborted) return INTERRUPTED;
@@ -79,7 +81,7 @@ async function performAndAudit(stage: Stage, options: DemoOptions, signal: Abort
     settingsInPlaceBefore,
   });
   for (const line of situationTable(cast, report)) terminal.say(line);
-  // The shortest histories first: they show best what is wrong.
+  // The shortest histories first: they show best what went wrong.
   const anomalies = report.anomalies.toSorted((a, b) => a.history.length - b.history.length);
   for (const anomaly of anomalies.slice(0, MAX_TOLD))
     for (const line of anomalyLines(anomaly)) terminal.say(line, 'red');
@@ -94,7 +96,7 @@ async function performAndAudit(stage: Stage, options: DemoOptions, signal: Abort
   return good && delivered.good ? 0 : FAILED;
 }
 
-/** The status page, and a company that is worth explaining. */
+/** Prints the address of the status page, and a company that is interesting to explain. */
 function sayWhatToTry({ deployment, instances }: Stage, { keep, seed }: DemoOptions, { companies }: AuditReport): void {
   const unfinished = [...companies].find(([, { whyNot }]) => whyNot === 'datasets unfinished');
   const [companyId, fate] = unfinished ?? [...companies][0] ?? [];
@@ -113,12 +115,12 @@ async function keepRunning(stage: Stage, signal: AbortSignal): Promise<void> {
   terminal.say(`  KAFKA_BROKERS=${bootstrap} SCHEMA_REGISTRY_URL=${registryUrl}`);
   terminal.say(`  logs and state     ${stage.folder}`);
   terminal.say('Everything goes on running. Ctrl-C stops it.', 'bold');
-  const timer = setInterval(() => undefined, 2 ** 30); // A promise alone keeps no process alive.
+  const timer = setInterval(() => undefined, 2 ** 30); // A pending promise alone does not keep the process running.
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   clearInterval(timer);
 }
 
-/** Ctrl-C and SIGTERM stop things in order; a later second one ends the process at once. */
+/** Ctrl-C and SIGTERM stop the demo in order. A second one, after some time, ends the process at once. */
 function listenForInterruption(): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   let firstAt = 0;

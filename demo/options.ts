@@ -34,7 +34,7 @@ to download them the first time); KAFKA_BROKERS and SCHEMA_REGISTRY_URL name oth
 Exit code: 0 when nothing was found wrong, 1 when something was or could not be done, 130 after Ctrl-C.
 `;
 
-/** @param randomSeed the seed where none is given */
+/** @param randomSeed the seed if none is given */
 export function parseOptions(argv: readonly string[], randomSeed: number): ParsedOptions {
   let values;
   try {

@@ -1,4 +1,6 @@
-/** The play itself: events come, a processor is killed in the midst and started again, and everything is worked off. */
+/**
+ * The main part of the demo: events are written, a processor is killed and started again, and all events are processed.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { AnnouncementCounter } from './announcement-counter.js';
 import { buildCast, type Cast } from './cast.js';
@@ -15,24 +17,24 @@ import type { Terminal } from './terminal.js';
 import { layOut } from './timeline.js';
 import type { Webhooks } from './webhooks.js';
 
-/** How long events come. */
+/** How long events are written. */
 const PLAY_MS = 16_000;
-/** From the beginning of the play. */
+/** The time from the beginning of the play. */
 const CHOICES_MIDWAY_MS = 0.3 * PLAY_MS;
 const KILL_MS = 0.4 * PLAY_MS;
 /** How long the killed processor stays away. */
 const AWAY_MS = 2_000;
-/** For the processors to work off what is left after the play. */
+/** The time limit for the processors to consume the rest after the play. */
 const DRAIN_TIMEOUT_MS = 60_000;
 
 export interface Performance {
   readonly cast: Cast;
-  /** Offset of `client-settings` below which all was there before the processors started. */
+  /** Offset of `client-settings`: all records below it existed before the processors started. */
   readonly settingsInPlaceBefore: number;
   readonly webhooks: Webhooks;
 }
 
-/** Rejects when a processor ends by itself, when the input is not worked off in time, or when `signal` aborts. */
+/** Rejects if a processor ends by itself, if the input is not consumed in time, or when `signal` aborts. */
 export async function perform(
   stage: Stage,
   options: DemoOptions,
@@ -118,6 +120,6 @@ function whenAborted(signal: AbortSignal): Promise<never> {
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
   });
-  aborted.catch(() => undefined); // Raced; nobody may be listening any more.
+  aborted.catch(() => undefined); // Part of a race: possibly no code waits for it any more.
   return aborted;
 }

@@ -11,7 +11,7 @@ export interface InstanceOptions {
   readonly httpPort: number;
 }
 
-/** Long for a start and a rebalance on a busy machine. */
+/** More than a start and a rebalance take on a busy machine. */
 const READY_TIMEOUT_MS = 45_000;
 /** The processor promises to end within 10 s of SIGTERM. */
 const STOP_TIMEOUT_MS = 12_000;
@@ -26,7 +26,7 @@ export class ProcessorInstance {
   constructor(options: InstanceOptions) {
     this.#options = options;
     this.#failed = new Promise<never>((_, reject) => (this.#fail = reject));
-    this.#failed.catch(() => undefined); // Whoever waits for something of this instance is told.
+    this.#failed.catch(() => undefined); // Reported to the code that waits for this instance.
   }
 
   get name(): string {
@@ -41,7 +41,7 @@ export class ProcessorInstance {
     return this.#running !== null;
   }
 
-  /** Rejects when the process ends without having been told to. */
+  /** Rejects if the process ends although nobody has stopped it. */
   get failed(): Promise<never> {
     return this.#failed;
   }
@@ -64,7 +64,7 @@ export class ProcessorInstance {
     return processor.pid;
   }
 
-  /** Resolves once it says that it is ready. */
+  /** Resolves once it reports that it is ready. */
   async ready(): Promise<void> {
     await this.#running?.ready(READY_TIMEOUT_MS);
   }
@@ -76,7 +76,7 @@ export class ProcessorInstance {
     await running?.kill();
   }
 
-  /** Orderly; kill -9 if it takes longer than it may. */
+  /** Stops it in order; kill -9 if that takes longer than allowed. */
   async stop(): Promise<void> {
     const running = this.#running;
     this.#running = null;

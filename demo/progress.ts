@@ -5,7 +5,7 @@ import type { Simulator } from './simulator.js';
 import type { Terminal } from './terminal.js';
 import type { Webhooks } from './webhooks.js';
 
-/** How often the line is renewed in place, or else printed, in milliseconds. */
+/** Milliseconds between two updates of the line: in place on a terminal, otherwise as a new line. */
 const RENEW_MS = 250;
 const PRINT_MS = 2_000;
 
@@ -17,7 +17,7 @@ export interface Shown {
   readonly instances: readonly ProcessorInstance[];
 }
 
-/** Shows how far simulator, processors and dispatcher are, until stopped. */
+/** Shows the progress of simulator, processors and dispatcher, until it is stopped. */
 export class Progress {
   readonly #terminal: Terminal;
   readonly #shownOf: Shown;
@@ -37,7 +37,7 @@ export class Progress {
     this.#stopped.signal.addEventListener('abort', () => clearInterval(timer));
   }
 
-  /** Shows the line once more and leaves it. */
+  /** Shows the line a last time and leaves it on the screen. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#shown;

@@ -1,4 +1,4 @@
-/** The data-sync platform and the portal: an ordinary producer that plays a timeline in real time. */
+/** Plays the data-sync platform and the portal: an ordinary producer that writes a timeline in real time. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Message, Producer } from 'kafkajs';
 import type { ClientChoice } from './cast.js';
@@ -15,12 +15,14 @@ export interface SimulatorOptions {
   readonly timeline: readonly TimedRecord[];
 }
 
-/** How far before ALL_DATASETS_FROM the records of that time are stamped, less their time in the play. */
+/**
+ * The timestamp of a record from before ALL_DATASETS_FROM is ALL_DATASETS_FROM minus this, plus its time in the play.
+ */
 const BEFORE_THE_DATE_MS = 3_600_000;
-/** Records are written in portions: those of such a time together. */
+/** Records are written in portions: the records of this many milliseconds together. */
 const PORTION_MS = 50;
 
-/** Of the records sent together: the producer makes one batch of those of a partition, and topics take 1 MiB. */
+/** The limit of a portion in bytes: the producer makes one batch for each partition, and topics accept 1 MiB. */
 const MAX_SENT_BYTES = 800_000;
 
 function bytesOf({ value }: Message): number {
@@ -29,10 +31,10 @@ function bytesOf({ value }: Message): number {
 
 export class Simulator {
   readonly #options: SimulatorOptions;
-  /** Bad records that others replace: where they lie must be known. */
+  /** Bad records that other records replace: their places must be known. */
   readonly #replaced: ReadonlySet<ScriptedRecord>;
   readonly #places = new Map<ScriptedRecord, string>();
-  /** An exact duplicate has the timestamp of the first. */
+  /** An exact duplicate has the timestamp of the first record. */
   readonly #timestamps = new Map<ScriptedRecord, number>();
   #written = 0;
 
@@ -60,7 +62,7 @@ export class Simulator {
     if (messages.length > 0) await producer.send({ topic: topics.settings, messages });
   }
 
-  /** Writes everything at its time; resolves once all of it is written, or `signal` aborts. */
+  /** Writes each record at its time. Resolves once all are written, or when `signal` aborts. */
   async play(signal: AbortSignal): Promise<void> {
     const { timeline } = this.#options;
     const startedAt = Date.now();

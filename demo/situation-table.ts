@@ -1,7 +1,7 @@
 import type { AuditReport } from '../testkit/audit/audit-topics.js';
 import type { Cast } from './cast.js';
 
-/** What became of the companies in each situation, as the audit found it. */
+/** Counts the outcomes of the companies in each situation, as the audit found them. */
 export function situationTable({ members }: Cast, { companies }: AuditReport): string[] {
   const rows = new Map<string, { companies: number; announced: number; reasons: Set<string> }>();
   for (const { situation, script } of members) {

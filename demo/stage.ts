@@ -1,4 +1,4 @@
-/** All that runs during the demo, from the cluster to the processors, and how it is taken down again. */
+/** Starts and stops everything that runs during the demo, from the cluster to the processors. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ export class Stage {
     this.folder = folder;
   }
 
-  /** Starts Kafka and registry, creates topics, registers schemas; the processors are not started yet. */
+  /** Starts Kafka and registry, creates topics and registers schemas. Does not start the processors. */
   static async set(terminal: Terminal, env: NodeJS.ProcessEnv): Promise<Stage> {
     const cluster = await startCluster({ onProgress: (line) => terminal.say(line, 'dim') });
     const folder = await mkdtemp(join(tmpdir(), 'company-sync-demo-'));
@@ -48,12 +48,12 @@ export class Stage {
     }
   }
 
-  /** Rejects when a process of the stage ends without having been told to. */
+  /** Rejects if a process of the stage ends although nobody has stopped it. */
   get failed(): Promise<never> {
     return Promise.race(this.instances.map(({ failed }) => failed));
   }
 
-  /** The customer's side, from now until all is cleared; the topics must be there. */
+  /** Starts the customer's side, which runs until `clear`. The topics must exist. */
   async startWebhooks(): Promise<Webhooks> {
     return (this.#webhooks = await Webhooks.start(this.deployment));
   }
@@ -73,7 +73,7 @@ export class Stage {
     keepFolder(this.folder); // There is nothing left to remove.
   }
 
-  /** Leaves the folder to whoever wants to see what went wrong; otherwise it goes with this process. */
+  /** Keeps the folder, so a person can find out what went wrong. Otherwise it is removed when this process ends. */
   leaveFolder(): void {
     keepFolder(this.folder);
   }

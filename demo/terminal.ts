@@ -1,4 +1,4 @@
-/** What the demo prints: lines that stay, and one that is renewed in place where the output is a terminal. */
+/** Prints lines that stay, and one live line that is updated in place if the output is a terminal. */
 import { styleText } from 'node:util';
 import { printable } from '../src/lib/printable.js';
 
@@ -14,7 +14,7 @@ export class Terminal {
     this.#out = out;
   }
 
-  /** Whether a line can be renewed in place. */
+  /** Whether a line can be updated in place. */
   get interactive(): boolean {
     return this.#out.isTTY;
   }
@@ -26,7 +26,7 @@ export class Terminal {
     this.#out.write(this.#live === '' ? `${line}\n` : `${CLEAR_LINE}${line}\n${this.#live}`);
   }
 
-  /** Renews the live line; where there can be none, prints a line that stays. */
+  /** Updates the live line. If the output is not a terminal, prints a line that stays. */
   renew(text: string): void {
     if (!this.interactive) this.say(text);
     else {
@@ -35,7 +35,7 @@ export class Terminal {
     }
   }
 
-  /** Lets the live line stay as it is. */
+  /** Leaves the live line on the screen as it is. */
   settle(): void {
     if (this.#live !== '') this.#out.write('\n');
     this.#live = '';

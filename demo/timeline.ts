@@ -1,4 +1,4 @@
-/** When each record is written: the companies' scripts, interleaved. */
+/** Decides when each record is written: it interleaves the companies' scripts. */
 import type { CastMember } from './cast.js';
 import type { ScriptedRecord } from './company-script.js';
 import type { SeededRandom } from '../testkit/seeded-random.js';
@@ -9,14 +9,14 @@ export interface TimedRecord {
   readonly atMs: number;
 }
 
-/** Of the whole play: how late a company may begin, and how long it takes. */
+/** Shares of the whole play: how late a company may begin, and how long it takes. */
 const LATEST_BEGIN = 0.6;
 const SHORTEST = 0.15;
 const LONGEST = 0.4;
-/** How long an urgent company takes, from the very beginning. */
+/** How long an urgent company takes. It starts at the very beginning. */
 const URGENT = 0.05;
 
-/** All records in the order of their times; those of one company stay in the order of its script. */
+/** All records in the order of their times. The records of one company keep the order of its script. */
 export function layOut(members: readonly CastMember[], durationMs: number, random: SeededRandom): TimedRecord[] {
   const timed = members.flatMap(({ script }) => {
     const begin = script.urgent ? 0 : random.next() * LATEST_BEGIN;

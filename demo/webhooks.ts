@@ -1,13 +1,13 @@
-/** A customer: the example dispatcher as a process of its own, and a receiver that refuses some webhooks at first. */
+/** The customer: the example dispatcher as a process of its own, and a receiver that refuses some webhooks at first. */
 import { randomBytes } from 'node:crypto';
 import { pollUntil } from '../testkit/cluster/poll-until.js';
 import { DispatcherProcess } from '../testkit/dispatcher.js';
 import { WebhookReceiver, type ReceivedWebhook } from '../testkit/webhook-receiver.js';
 import { REPOSITORY, type Deployment } from './deployment.js';
 
-/** Of so many new webhooks the first is refused, so that it must come again. */
+/** The first of this many new webhooks is refused, so the dispatcher must send it again. */
 const REFUSED_ONE_OF = 20;
-/** For what is still on its way once everything is worked off; longer than a few pauses of the dispatcher. */
+/** The time limit for the last webhooks after all events are processed. Longer than a few pauses of the dispatcher. */
 const DELIVERY_TIMEOUT_MS = 30_000;
 
 export class Webhooks {
@@ -35,10 +35,10 @@ export class Webhooks {
   }
 
   /**
-   * Waits for those that are still on their way.
+   * Waits for the last webhooks.
    *
    * @param announced the companies that the audit found announced
-   * @returns what came, in one line, and whether it is what was announced, once each and signed
+   * @returns one line about the webhooks, and whether each announcement came exactly once and signed
    */
   async received(announced: ReadonlySet<string>): Promise<{ readonly line: string; readonly good: boolean }> {
     const companies = () => new Set(this.#receiver.accepted.map(companyOf));
@@ -47,7 +47,7 @@ export class Webhooks {
     });
     const complete = () => Promise.resolve([...announced].every((companyId) => companies().has(companyId)));
     const options = { what: 'every announcement is delivered', timeoutMs: DELIVERY_TIMEOUT_MS, abort };
-    await pollUntil(complete, options).catch(() => undefined); // The line says what is missing.
+    await pollUntil(complete, options).catch(() => undefined); // The line reports what is missing.
     const { received, accepted } = this.#receiver;
     const missing = [...announced].filter((companyId) => !companies().has(companyId)).length;
     const repeated = accepted.length - new Set(accepted.map(({ id }) => id)).size;

@@ -37,7 +37,7 @@ const VERDICT_LOOKS = {
   'none-complete': 'busy',
   due: 'busy',
 };
-const DEPENDENCY_NAMES = { brokers: 'The brokers do', 'schema-registry': 'The schema registry does' };
+const DEPENDENCY_NAMES = { brokers: 'The brokers have', 'schema-registry': 'The schema registry has' };
 
 const byId = (id) => document.getElementById(id);
 const lastShown = new Map();
@@ -100,8 +100,8 @@ function partitionRow(view) {
 }
 
 function outageLine({ dependency, unreachableSince, cause }) {
-  const name = DEPENDENCY_NAMES[dependency] ?? `${dependency} does`;
-  return make('p', 'bad', `${name} not answer since ${unreachableSince}: ${cause}`);
+  const name = DEPENDENCY_NAMES[dependency] ?? `${dependency} has`;
+  return make('p', 'bad', `${name} not answered since ${unreachableSince}: ${cause}`);
 }
 
 async function showPartitions() {

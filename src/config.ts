@@ -105,7 +105,7 @@ interface Given {
   readonly text: string;
 }
 
-/** Returns null if the setting is unset. If its value is wrong, adds to `faults` and returns undefined. */
+/** Returns null if the setting is unset. If its value is wrong, adds a fault to `faults` and returns undefined. */
 function valueOf(
   setting: Setting,
   env: Environment,
@@ -217,7 +217,7 @@ function checkTopics(values: Partial<SettingValues>, faults: string[]): void {
     const collidesAs = name.replaceAll('.', '_');
     const other = takenBy.get(collidesAs);
     if (other === undefined) takenBy.set(collidesAs, by);
-    else faults.push(`${by} is ${JSON.stringify(name)}: expected a topic that is not also that of ${other}`);
+    else faults.push(`${by} is ${JSON.stringify(name)}: expected another topic than ${other}`);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * This instance as a member of the consumer group: what it tells the group's leader, and what happens if membership
- * ends.
+ * This instance as a member of the consumer group: what it reports to the group's leader, and what happens if
+ * membership ends.
  */
 import type { Logger } from 'pino';
 import type { Config } from './config.js';

@@ -63,7 +63,7 @@ interface Settings {
 }
 
 export interface ContextParts extends Settings {
-  /** Called when the instance cannot continue: the process must end loudly. */
+  /** Called when the instance cannot continue: the process must end with an error. */
   readonly onCrash: (error: Error) => void;
   /** Notified in addition to the log. */
   readonly observers: readonly Partial<PipelineObserver>[];

@@ -58,7 +58,7 @@ export interface RunningInstanceOptions {
   /** Where the other instances reach this one; null while that is unknown. */
   readonly httpAddress: () => string | null;
   readonly onClose: OnClose;
-  /** The instance cannot continue: the process must end loudly. */
+  /** Called when the instance cannot continue: the process must end with an error. */
   readonly onCrash: (error: Error) => void;
   /** Aborts when the instance stops. */
   readonly signal: AbortSignal;

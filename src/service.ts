@@ -30,7 +30,7 @@ export interface ServiceOptions {
   readonly pageFolder: string;
   /** Notified in addition to logs and metrics. */
   readonly observers: readonly Partial<PipelineObserver>[];
-  /** Called when the instance cannot continue: the process must end loudly. */
+  /** Called when the instance cannot continue: the process must end with an error. */
   readonly onCrash: (error: Error) => void;
 }
 

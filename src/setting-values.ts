@@ -85,7 +85,7 @@ export const standbyCount = wholeNumber(0, 100);
 
 export const yesOrNo = z.enum(['true', 'false']).transform((word) => word === 'true');
 export const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']);
-/** In upper or lower case: Kafka's own names are in capitals, those of kafkajs are not. */
+/** Upper and lower case are accepted: Kafka's own names are in capitals, and kafkajs's names are not. */
 export const saslMechanism = text.toLowerCase().pipe(z.enum(['plain', 'scram-sha-256', 'scram-sha-512']));
 
 export const path = text.min(1).refine((value) => !value.includes('\0'));

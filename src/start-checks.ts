@@ -1,5 +1,5 @@
 /**
- * What `run` refuses to start on, because it would announce twice, never, or the wrong thing later. `doctor` checks
+ * The reasons for `run` to refuse a start: later it would announce twice, never, or the wrong thing. `doctor` checks
  * the same.
  */
 import type { Config } from './config.js';

@@ -1,4 +1,7 @@
-/** What an instance finds out about its surroundings before it joins the group. It waits for services that are down. */
+/**
+ * Finds out what an instance must know about its surroundings before it joins the group. Waits for services that are
+ * down.
+ */
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { decidingSettingsOf, type DecidingSettings } from './deciding-settings.js';

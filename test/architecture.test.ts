@@ -1,4 +1,4 @@
-/** The layout of src/ and its one-way imports, enforced; and the proof that the check sees what it is meant to see. */
+/** Enforces the layout of src/ and its one-way imports, and proves that the check finds violations. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { architectureViolations, programViolations, type Sources } from './support/architecture-rules.js';
@@ -40,7 +40,7 @@ describe("docs/architecture.md's file map", () => {
     return path.replace(/^.*\//, '').replace(/\.ts$/, '');
   }
 
-  /** The names that stand in backticks, as patterns: `rocks-*` names several files. Folders are left out. */
+  /** The names in backticks, as patterns: `rocks-*` names several files. Folders are left out. */
   function named(text: string): [name: string, pattern: RegExp][] {
     return [...text.matchAll(/`([\w./*-]+)`/g)]
       .map(([, path = '']) => nameOf(path))
@@ -61,7 +61,7 @@ describe("docs/architecture.md's file map", () => {
   });
 });
 
-describe('programs beside src/', () => {
+describe('programs outside src/', () => {
   test('import no part of each other but testkit/', () => {
     const folders = ['testkit', 'test', 'demo', 'bench', 'examples'];
     const sources = new Map(folders.flatMap((folder) => [...readSources(join(ROOT, folder), ROOT)]));
@@ -87,7 +87,7 @@ test('the reference model shares nothing with the source', () => {
   expect([...text.matchAll(/from '(.*)'/g)].map(([, specifier]) => specifier)).toEqual(['node:crypto']);
 });
 
-test('the example dispatcher can be copied: it imports packages and its own files alone', () => {
+test('the example dispatcher can be copied: it imports only packages and its own files', () => {
   const folder = join(__dirname, '..', 'examples', 'webhook-dispatcher');
   const files = readdirSync(folder).filter((name) => name.endsWith('.ts'));
   const specifiers = files.flatMap((name) =>
@@ -142,7 +142,7 @@ describe('an import against the direction is a violation', () => {
     expect(violationsOf({ ...others, [path]: text })).toEqual([expect.stringContaining(violation)]);
   });
 
-  test('and so is one of a file that is not there', () => {
+  test('an import of a file that does not exist is a violation', () => {
     expect(violationsOf({ 'lib/x.ts': `import './gone.js'` })).toEqual([
       'lib/x.ts: imports ./gone.js, which is no source file',
     ]);
@@ -157,11 +157,11 @@ test('a file outside of the layout is a violation', () => {
   ]);
 });
 
-test("a package's own reader of Avro, which has no bounds, is a violation", () => {
+test("a package's own reader of Avro is a violation, because it has no limits", () => {
   expect(violationsOf({ 'publish/x.ts': `type.fromBuffer(bytes, own.createResolver(type))` })).toHaveLength(2);
 });
 
-test('a circular import is a violation, of types too', () => {
+test('a circular import is a violation, even of types', () => {
   expect(
     violationsOf({
       'lib/a.ts': `import './b.js'`,
@@ -171,7 +171,7 @@ test('a circular import is a violation, of types too', () => {
   ).toEqual(['lib/b.ts: imports itself by way of lib/b.ts -> lib/c.ts -> lib/b.ts']);
 });
 
-describe('a package out of its place is a violation', () => {
+describe('a package in the wrong layer is a violation', () => {
   test.each([
     ['pipeline/x.ts', 'kafkajs', 1],
     ['ops/x.ts', 'kafkajs/src/cluster/index.js', 1],
@@ -271,7 +271,7 @@ describe('a file of more than 300 lines', () => {
     expect(violationsOf({ 'lib/x.ts': `/** A file. */\n${longer}/* more than 300 lines */` })).toHaveLength(1);
   });
 
-  test('is allowed where its first comment says why', () => {
+  test('is allowed if its first comment gives the reason', () => {
     expect(
       violationsOf({ 'lib/x.ts': `/** More than 300 lines: one table, of no use in parts. */\n${longer}` }),
     ).toEqual([]);

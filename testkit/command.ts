@@ -14,23 +14,22 @@ export interface CommandResult {
 /** The arguments of Node for a command of the processor, such as `topics create`. */
 export type Command = (...words: readonly string[]) => string[];
 
-/** The command as this tree was built. */
+/** The command as built from this tree. */
 export const commandArguments: Command = (...words) => {
   const main = join(REPOSITORY, 'dist', 'main.js');
   if (!existsSync(main)) throw new Error(`${main} is not there: run \`npm run build\` first`);
   return [main, ...words];
 };
 
-/** An environment with nothing in it but `settings`: those of whoever runs the tests must not leak in. */
+/** An environment with only `settings`: the environment of the user who runs the tests must have no effect. */
 export function environmentOf(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const { PATH, TMPDIR } = process.env;
   return { ...(PATH === undefined ? {} : { PATH }), ...(TMPDIR === undefined ? {} : { TMPDIR }), ...settings };
 }
 
 /**
- * Runs a command of the processor to its end, as an operator would.
- *
- * @param killAfterLines kill -9 as soon as it has printed so many; the exit code is null then
+ * Runs a command of the processor to its end, as an operator would. @param killAfterLines kill -9 as soon as the
+ * command has printed this many lines; the exit code is then null
  */
 export function runCommand(
   words: readonly string[],
@@ -43,7 +42,7 @@ export function runCommand(
 export interface ProgramOptions {
   readonly settings?: Readonly<Record<string, string>>;
   readonly killAfterLines?: number;
-  /** For its standard input, which is empty without it. */
+  /** The text for its standard input; empty by default. */
   readonly input?: string;
 }
 
@@ -51,7 +50,7 @@ export interface ProgramOptions {
 export async function runProgram(program: readonly string[], options: ProgramOptions = {}): Promise<CommandResult> {
   const { settings = {}, killAfterLines = Infinity, input = '' } = options;
   const child = spawnWithParent(process.execPath, program, { env: environmentOf(settings), stdio: 'pipe' });
-  child.stdin?.on('error', () => undefined).end(input); // It may end without reading.
+  child.stdin?.on('error', () => undefined).end(input); // The command may end without reading its input.
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {

@@ -1,8 +1,11 @@
-/** One deployment of the processor on a cluster that several share: names of its own, made by the real command. */
+/**
+ * One deployment of the processor on a cluster that several deployments share. It has its own names, and the real
+ * command creates its topics.
+ */
 import { randomUUID } from 'node:crypto';
 import { commandArguments, runProgram, SCHEMAS_FOLDER, type Command } from './command.js';
 
-/** Can be given to `auditCluster`, together with `settingsInPlaceBefore`. */
+/** Can be passed to `auditCluster`, together with `settingsInPlaceBefore`. */
 export interface Deployment {
   /** Addresses of all brokers, comma-separated. */
   readonly bootstrap: string;
@@ -25,16 +28,16 @@ export interface Deployment {
   readonly partitions: number;
   /** ALL_DATASETS_FROM in milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
-  /** The settings of the processor, by their environment variables: all but STATE_DIR and HTTP_PORT. */
+  /** The settings of the processor, by their environment variables: all except STATE_DIR and HTTP_PORT. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
 export interface DeploymentOptions {
   /** 3 by default. */
   readonly partitions?: number;
-  /** Further settings of the processor, over those made here. */
+  /** Further settings of the processor, which override those made here. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Of the release that makes topics and schemas; this tree's by default. */
+  /** The command of the release that creates topics and schemas; this tree's by default. */
   readonly command?: Command;
 }
 
@@ -47,15 +50,14 @@ export interface DeploymentNames {
 }
 
 /**
- * ALL_DATASETS_FROM lies so long ago. Records of before that date can be written without being so old that retention
- * takes them.
+ * ALL_DATASETS_FROM is this long ago. So tests can write records from before that date which retention does not remove
+ * yet.
  */
 const DATE_BEFORE_NOW_MS = 3_600_000;
 
 /**
- * A deployment of these names. Makes nothing.
- *
- * @param settings further settings of the processor, over those that follow from the names
+ * Describes a deployment with these names. Creates nothing. @param settings further settings of the processor, which
+ * override those that follow from the names
  */
 export function deploymentOf(
   { bootstrap, registryUrl }: ClusterAddresses,
@@ -88,7 +90,7 @@ export function deploymentOf(
   };
 }
 
-/** Names a deployment and makes nothing. */
+/** Chooses the names of a deployment. Creates nothing. */
 export function describeDeployment(cluster: ClusterAddresses, options: DeploymentOptions = {}): Deployment {
   const id = randomUUID().slice(0, 8);
   const topics = {
@@ -102,7 +104,7 @@ export function describeDeployment(cluster: ClusterAddresses, options: Deploymen
   return deploymentOf(cluster, { applicationId: `app-${id}`, topics }, settings, options.partitions ?? 3);
 }
 
-/** Creates the topics that are missing, by `topics create`. */
+/** Creates the missing topics, by `topics create`. */
 export async function createTopics(deployment: Deployment, command: Command = commandArguments): Promise<void> {
   await succeed(command('topics', 'create', '--partitions', String(deployment.partitions)), deployment);
 }
@@ -112,7 +114,7 @@ export async function registerSchemas(deployment: Deployment, command: Command =
   await succeed(command('schemas', 'register'), deployment);
 }
 
-/** A new deployment with its topics and schemas, ready to be run. */
+/** Creates a new deployment with its topics and schemas, ready to run. */
 export async function deploy(cluster: ClusterAddresses, options: DeploymentOptions = {}): Promise<Deployment> {
   const deployment = describeDeployment(cluster, options);
   const { command } = options;

@@ -1,19 +1,16 @@
-/** The example dispatcher as a process of its own. */
+/** Runs the example dispatcher as a process of its own. */
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { spawnWithParent } from './cluster/end-with-parent.js';
 
 export class DispatcherProcess {
   readonly #child: ChildProcess;
-  /** What it has printed so far. */
+  /** The text that it has printed so far. */
   output = '';
-  /** Resolves with the exit code; null where a signal has ended it. */
+  /** Resolves with the exit code; null if a signal has ended it. */
   readonly exited: Promise<number | null>;
 
-  /**
-   * @param repository the folder of the repository
-   * @param env all of its environment, but for PATH
-   */
+  /** @param repository the folder of the repository @param env its whole environment, except PATH */
   constructor(repository: string, args: readonly string[], env: NodeJS.ProcessEnv) {
     const main = join('examples', 'webhook-dispatcher', 'main.ts');
     this.#child = spawnWithParent(process.execPath, ['--import', 'tsx', main, ...args], {

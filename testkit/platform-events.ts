@@ -1,4 +1,6 @@
-/** The data-sync platform's and the portal's own encoding of what they write. It shares no code with the processor. */
+/**
+ * The encoding of the records that the data-sync platform and the portal write. It shares no code with the processor.
+ */
 import avro from 'avsc';
 import { newestSchema, type Subject } from './schema-file.js';
 
@@ -73,9 +75,7 @@ export function framed(schemaId: number, avroValue: Buffer): Buffer {
 }
 
 /**
- * Finds out under which ids the schemas are registered.
- *
- * @param topics names of the topics, from which the subjects follow
+ * Looks up the ids of the registered schemas. @param topics names of the topics, which give the names of the subjects
  * @param schemasFolder the repository's `schemas`
  */
 export async function createPlatformEncoder(

@@ -1,4 +1,6 @@
-/** Instances of the processor as processes of their own, which can be stopped, killed, frozen and started again. */
+/**
+ * Runs instances of the processor as processes of their own, which can be stopped, killed, frozen and started again.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +10,7 @@ import { pollUntil } from './cluster/poll-until.js';
 import { commandArguments, environmentOf } from './command.js';
 import type { Deployment } from './deployment.js';
 
-/** One line of the log; a line that is not JSON (Node's own words) has it all in `msg`. */
+/** One line of the log. If a line is not JSON (for example from Node itself), `msg` has the whole line. */
 export interface LogLine {
   readonly msg: string;
   readonly level?: number;
@@ -22,31 +24,31 @@ export interface PartitionReadiness {
   readonly reason: string | null;
 }
 
-/** What `GET /readyz` says. */
+/** The answer of `GET /readyz`. */
 export interface Readiness {
   readonly ready: boolean;
-  /** What the instance as a whole does before it is up. */
+  /** What the instance as a whole does before it runs. */
   readonly reason?: string;
   readonly unready: readonly Omit<PartitionReadiness, 'reason'>[];
 }
 
-/** What `GET /partitions` says. */
+/** The answer of `GET /partitions`. */
 interface Inspected {
   readonly partitions: readonly PartitionReadiness[];
-  /** Why the instance as a whole is not up. */
+  /** Why the instance as a whole does not run yet. */
   readonly starting?: string;
 }
 
 export interface ProcessorOptions {
-  /** A new, empty folder without it; give an earlier instance's to start again on its state. */
+  /** By default a new, empty folder. Pass the folder of an earlier instance to start on its state. */
   readonly stateDir?: string;
-  /** Environment variables over those of the deployment. */
+  /** Environment variables that override those of the deployment. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Arguments of Node in place of `dist/main.js run`, for a program that crashes on purpose. */
+  /** Arguments of Node that replace `dist/main.js run`, for a program that crashes on purpose. */
   readonly program?: readonly string[];
 }
 
-/** Long for a start and a rebalance on a busy machine. */
+/** More than a start and a rebalance take on a busy machine. */
 const READY_TIMEOUT_MS = 60_000;
 const LOG_TIMEOUT_MS = 30_000;
 const PROBE_TIMEOUT_MS = 2_000;
@@ -55,8 +57,8 @@ const LOG_LINES_IN_ERRORS = 30;
 const LOG_LINE_CHARACTERS_IN_ERRORS = 500;
 
 /**
- * The instances of one test file. Call `endAll` after each test, or after all of them where they share an instance:
- * nothing outlives it, whatever became of the test.
+ * The instances of one test file. Call `endAll` after each test, or after all tests if they share an instance. After
+ * it, no process is left, even if the test failed.
  */
 export class Processors {
   readonly #started: Processor[] = [];
@@ -79,7 +81,7 @@ export class Processors {
     return processor;
   }
 
-  /** An empty folder that goes with the test. */
+  /** An empty folder that is removed after the test. */
   newFolder(): string {
     const folder = mkdtempSync(join(tmpdir(), 'processor-'));
     removeWithParent(folder);
@@ -87,12 +89,12 @@ export class Processors {
     return folder;
   }
 
-  /** Kills what still runs and keeps the folders, for tests that go on with the state of a former one. */
+  /** Kills the running instances and keeps the folders, for tests that continue with the state of a former test. */
   async killAll(): Promise<void> {
     await Promise.all(this.#started.splice(0).map((processor) => processor.kill()));
   }
 
-  /** Kills what still runs and removes the folders. */
+  /** Kills the running instances and removes the folders. */
   async endAll(): Promise<void> {
     await this.killAll();
     for (const folder of this.#folders.splice(0)) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -112,7 +114,7 @@ export interface ProcessorStart {
 /** One instance, from its start to its end. Tests, benches and the demo all run theirs by it. */
 export class Processor {
   readonly stateDir: string;
-  /** Everything that it has logged so far, errors of Node included. */
+  /** Everything that it has logged so far, including errors of Node. */
   readonly log: LogLine[] = [];
   /** The exit code; null after a signal. */
   readonly exited: Promise<number | null>;
@@ -134,7 +136,7 @@ export class Processor {
         take(error.message);
         resolve(null);
       });
-      // Not `exit`: the last lines of the log come after that.
+      // Not `exit`: the last lines of the log come after that event.
       child.once('close', resolve);
     });
     void this.exited.then(() => (this.#ended = true));
@@ -159,13 +161,13 @@ export class Processor {
     if (this.#ended) throw new Error(`the processor has ended; its log ends with\n${this.logTail()}`);
   }
 
-  /** Where HTTP listens, from its log. */
+  /** The address of its HTTP server, from its log. */
   async address(): Promise<string> {
     const { address } = await this.logged(({ msg }) => msg === 'listening', 'it listens');
     return address as string;
   }
 
-  /** GET; rejects where nothing listens. */
+  /** Sends a GET request. Rejects if nothing listens. */
   async get(path: string): Promise<Response> {
     return fetch(`${await this.address()}${path}`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
   }
@@ -174,17 +176,17 @@ export class Processor {
     return (await (await this.get('/readyz')).json()) as Readiness;
   }
 
-  /** Resolves once it says that it is ready. */
+  /** Resolves once it reports that it is ready. */
   async ready(timeoutMs = READY_TIMEOUT_MS, intervalMs?: number): Promise<void> {
     await this.poll(async () => (await this.get('/readyz')).status === 200, 'it is ready', timeoutMs, intervalMs);
   }
 
-  /** What `GET /partitions` says of this instance. */
+  /** The answer of `GET /partitions` about this instance. */
   async inspected(): Promise<Inspected> {
     return (await (await this.get('/partitions')).json()) as Inspected;
   }
 
-  /** Resolves, with what it says, once a partition is in `state`. */
+  /** Waits until a partition is in `state`. Resolves to the answer of `GET /partitions`. */
   async partitionIs(partition: number, state: string): Promise<PartitionReadiness> {
     let found: PartitionReadiness | undefined;
     const look = async () => {
@@ -196,20 +198,23 @@ export class Processor {
     return found as PartitionReadiness;
   }
 
-  /** After how many errors a partition was taken over again. The log leaves repeated lines out. */
+  /**
+   * The number of errors after which a partition was taken over again, from the metrics: the log leaves repeated lines
+   * out.
+   */
   async partitionErrors(): Promise<number> {
     const metrics = await (await this.get('/metrics')).text();
     const counts = [...metrics.matchAll(/^company_sync_partition_errors_total\{.*\} (\d+)$/gm)];
     return counts.reduce((sum, [, count]) => sum + Number(count), 0);
   }
 
-  /** The first line of the log that fits, waiting for it. */
+  /** Waits for the first line of the log that fits, and returns it. */
   async logged(fits: (line: LogLine) => boolean, what: string): Promise<LogLine> {
     await this.poll(() => Promise.resolve(this.log.some(fits)), what, LOG_TIMEOUT_MS);
     return this.log.find(fits) as LogLine;
   }
 
-  /** As `pollUntil`, but ends with the log's tail when the process does. */
+  /** As `pollUntil`. If the process ends, rejects with the last lines of the log. */
   async poll(probe: () => Promise<boolean>, what: string, timeoutMs: number, intervalMs?: number): Promise<void> {
     const ended = this.exited.then((): never => {
       throw new Error(`the processor ended with ${this.endedWith} before ${what}`);
@@ -218,7 +223,7 @@ export class Processor {
     await this.explained(pollUntil(probe, { what, timeoutMs, intervalMs, abort: ended }));
   }
 
-  /** `result`, whose error is given the log's tail. */
+  /** Awaits `result`. If it rejects, adds the last lines of the log to the error. */
   async explained<T>(result: Promise<T>): Promise<T> {
     try {
       return await result;
@@ -227,12 +232,12 @@ export class Processor {
     }
   }
 
-  /** The words of all that it has logged so far, without the fields. */
+  /** The messages that it has logged so far, without the fields. */
   get messages(): string {
     return this.log.map(({ msg }) => msg).join('\n');
   }
 
-  /** For errors of tests. */
+  /** The last lines of the log, for the errors of tests. */
   logTail(): string {
     return this.log
       .slice(-LOG_LINES_IN_ERRORS)
@@ -240,7 +245,7 @@ export class Processor {
       .join('\n');
   }
 
-  /** SIGTERM, and as long as it takes. @returns the exit code */
+  /** Sends SIGTERM and waits for the end, without a time limit. @returns the exit code */
   async stop(): Promise<number | null> {
     this.signal('SIGTERM');
     return this.exited;
@@ -252,7 +257,7 @@ export class Processor {
     await this.exited;
   }
 
-  /** SIGSTOP freezes it, SIGCONT wakes it up. Nothing where it has ended. */
+  /** SIGSTOP freezes it, SIGCONT wakes it up. Does nothing if the process has ended. */
   signal(signal: NodeJS.Signals): void {
     if (!this.#ended) this.#child.kill(signal);
   }

@@ -1,11 +1,13 @@
 /**
- * A second statement of the rules, made to be obviously right instead of fast: it keeps the records that count as plain
- * lists and, after each record, works everything out again from those lists. It shares no code and no types with `src`,
- * so that a mistake there cannot hide here. Its words are those of the contract; numbers in brackets are the points of
- * its fine print. More than 300 lines, in one file, so that it can be read against the contract from top to bottom.
+ * A second implementation of the rules, written to be obviously right instead of fast. It keeps the records that count
+ * in plain lists. After each record, it computes everything again from those lists. It shares no code and no types with
+ * `src`, so a mistake in `src` is not repeated here. It uses the words of the contract; numbers in brackets are the
+ * points of its fine print. More than 300 lines, in one file, because it is read beside the contract from top to
+ * bottom.
  *
- * The property tests compare the rules with it; an audit of real topics can do the same: read the records of one company
- * in the order of their offsets, decode them, and compare `judgeCompany(...).announcement` with what was published.
+ * The property tests compare the rules with this model. An audit of real topics can do the same: read the records of
+ * one company in the order of their offsets, decode them, and compare `judgeCompany(...).announcement` with the
+ * published announcement.
  */
 import { createHash } from 'node:crypto';
 
@@ -42,17 +44,20 @@ interface RecordPlace {
 export interface EventRecord extends RecordPlace {
   readonly kind: 'event';
   readonly clientId: string;
-  /** The client's `synchronizedTrigger` in force when the record was judged; null where the client has none. */
+  /** The client's `synchronizedTrigger` in force when the record was judged; null if the client has none. */
   readonly clientSetting: TriggerPolicy | null;
   /** Values of the `repairs` headers, `<partition>/<offset>` each. */
   readonly repairs: readonly string[];
   readonly payload: ReferencePayload;
 }
 
-/** The codes of records that can be read and are beyond a limit. */
+/** The codes of records that can be read but exceed a limit. */
 export type LimitCode = 'too-many-datasets' | 'too-large';
 
-/** A record with the company's key that could not be decoded, or is beyond a limit whatever its company has. */
+/**
+ * A record with the company's key that could not be decoded, or that exceeds a limit by itself, whatever its company
+ * has.
+ */
 export interface PoisonRecord extends RecordPlace {
   readonly kind: 'poison';
   readonly code: 'bad-framing' | 'unknown-schema' | 'undecodable' | 'key-mismatch' | LimitCode;
@@ -60,23 +65,23 @@ export interface PoisonRecord extends RecordPlace {
 
 export type HistoryRecord = EventRecord | PoisonRecord;
 
-/** Where a history was read, and the settings of the processor that read it. */
+/** The input partition of a history, and the settings of the processor that read it. */
 export interface HistoryContext {
   readonly companyId: string;
   readonly topic: string;
   readonly partition: number;
   /** ALL_DATASETS_FROM in milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
-  /** EVENT_NAMESPACE: the application id where it was not set. */
+  /** EVENT_NAMESPACE; the application id if it was not set. */
   readonly eventNamespace: string;
   /**
-   * Whether the release that read the record at an offset knew the words that joined later. Without it every record was
-   * read by a release that knows them.
+   * Whether the release that read the record at an offset knew the status words that were added later. By default every
+   * record was read by a release that knows them.
    */
   readonly knewLaterWordsAt?: (offset: number) => boolean;
 }
 
-/** The fields of the outbound record. `connections` and `datasets` are sets: here sorted by id. */
+/** The fields of the outbound record. `connections` and `datasets` are sets; here they are sorted by id. */
 export interface ReferenceAnnouncement {
   readonly eventId: string;
   readonly companyId: string;
@@ -100,7 +105,7 @@ export interface ReferenceDataset {
   readonly decidedAtOffset: number;
 }
 
-/** How a pending company stands after a record. Lists are sorted. */
+/** The state of a pending company after a record. Lists are sorted. */
 export interface Standing {
   readonly links: number;
   readonly unsealedLinks: readonly string[];
@@ -111,7 +116,7 @@ export interface Standing {
   readonly succeeded: number;
   /** Datasets with a status that no manifest has named. */
   readonly early: number;
-  /** Early datasets dropped because there were too many, since the company began. */
+  /** The number of early datasets dropped since the company began, because there were too many. */
   readonly forgotten: number;
   /** `<partition>/<offset>` of each bad record not repaired. */
   readonly heldBy: readonly string[];
@@ -122,11 +127,13 @@ export interface Verdict {
   readonly announcement: ReferenceAnnouncement | null;
   /** Offsets of the records that are bad because they name too many datasets. */
   readonly tooManyDatasets: readonly number[];
-  /** Offsets of the records that are bad because they, or what the company would have by them, are too large. */
+  /** Offsets of the records that are bad because the record, or the company after it, would be too large. */
   readonly tooLarge: readonly number[];
-  /** Holds open at the end, sorted; none of a company that was announced, here or elsewhere, or deleted. */
+  /** Holds open at the end, sorted. Empty for a company that was announced, here or elsewhere, or deleted. */
   readonly openHolds: readonly string[];
-  /** The company after each record: `standings[i]` after `records[i]`; null from its outcome on. */
+  /**
+   * The company after each record: `standings[i]` is the state after `records[i]`. Null from the company's outcome on.
+   */
   readonly standings: readonly (Standing | null)[];
 }
 
@@ -139,11 +146,11 @@ type Unlinking = EventRecord & { readonly payload: Payload<'ConnectionUnlinked'>
 interface Past {
   readonly manifests: Manifest[];
   readonly unlinkings: Unlinking[];
-  /** Applied statuses of datasets that are remembered. */
+  /** The applied statuses of the datasets that are remembered. */
   statuses: Status[];
   readonly holds: Set<string>;
   forgotten: number;
-  /** Whether the release that judges knows the words that joined later. */
+  /** Whether the release that judges now knows the status words that were added later. */
   knowsLaterWords: boolean;
 }
 
@@ -158,8 +165,8 @@ const DATASETS_FORGOTTEN_AT_ONCE = 500;
 /**
  * The verdict on one company.
  *
- * @param records all records with the company's key, in the order of their offsets; records without a readable key and
- * records of aborted transactions are none of them
+ * @param records all records with the company's key, in the order of their offsets, without records of aborted
+ * transactions
  */
 export function judgeCompany(records: readonly HistoryRecord[], context: HistoryContext): Verdict {
   const past: Past = {
@@ -185,7 +192,7 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
     past.knowsLaterWords = context.knewLaterWordsAt?.(record.offset) ?? true;
     const elsewhere = record.kind === 'event' && record.payload.type === 'AnnouncedElsewhere';
     if (outcome === 'pending' && past.knowsLaterWords && !knewBefore && !elsewhere) {
-      // The company is counted again, and judged before this record of it counts.
+      // The company is counted again, and judged, before this record counts.
       if (isSynchronized(past, 'ALL_DATASETS')) {
         outcome = 'announced';
         const completing = { ...latestOfLaterWords(past), clientId: clientOfInfo(past) };
@@ -213,7 +220,7 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
   return { outcome, announcement, tooManyDatasets, tooLarge, openHolds, standings };
 }
 
-/** What a record does to a pending company: it joins the records that count, or does not. */
+/** Applies a record to a pending company: adds it to the records that count, or ignores it. */
 type Effect = 'judged' | 'not-judged' | 'announced-elsewhere' | 'deleted' | LimitCode;
 
 function take(past: Past, record: HistoryRecord, partition: number): Effect {
@@ -280,20 +287,23 @@ function take(past: Past, record: HistoryRecord, partition: number): Effect {
   }
 }
 
-/** Payloads come from topics too: one that has no rule here must not count as harmless. */
+/** Payloads also come from real topics. A payload without a rule here must not be ignored silently. */
 function withoutRule(payload: never): never {
   throw new Error(`the reference model has no rule for ${JSON.stringify(payload)}`);
 }
 
 const LONGEST_KNOWN_STATUS = 'PrerequisiteNotMet'.length;
-/** Four times the companyId, clientId, companyName and a trace of 1,024 bytes each, and 1,024 for the rest. */
+/** The companyId four times; clientId, companyName and a trace; 1,024 bytes each. And 1,024 bytes for the rest. */
 const FIXED_BYTES = 8 * 1_024;
 
 function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-/** What the announcement could take: each text with two bytes for its length, eight for an offset, 12 for a link. */
+/**
+ * The most bytes that the announcement could take: each text plus two bytes for its length, eight for an offset, 12 for
+ * a link.
+ */
 function announcementBytes(past: Past): number {
   const text = (of: string) => bytesOf(of) + 2;
   const latestStatus = new Map(past.statuses.map((status) => [status.payload.datasetId, status.payload.status]));
@@ -307,7 +317,7 @@ function announcementBytes(past: Past): number {
   return bytes;
 }
 
-/** Lifts the holds that the record repairs, and says whether there were any. */
+/** Lifts the holds that the record repairs. Returns whether it has lifted any. */
 function lift(past: Past, record: EventRecord): boolean {
   let lifted = false;
   for (const hold of record.repairs) if (past.holds.delete(hold)) lifted = true;
@@ -325,7 +335,7 @@ function isStale(past: Past, status: Status): boolean {
   );
 }
 
-/** Forgets the 500 early datasets heard of least recently where one more would be more than 1,000. */
+/** If one more early dataset would exceed 1,000, forgets the 500 least recently updated early datasets. */
 function makeRoomFor(past: Past, datasetId: string): void {
   const heardOfAt = earlyDatasets(past);
   if (namedDatasets(past).has(datasetId) || heardOfAt.has(datasetId) || heardOfAt.size < MOST_EARLY_DATASETS) return;
@@ -419,7 +429,7 @@ function standingOf(past: Past): Standing {
 }
 
 function policyInForce(record: EventRecord, context: HistoryContext): TriggerPolicy {
-  if (record.timestamp < EARLIEST_DATE) return 'ALL_DATASETS'; // it is not a date: missing, or in seconds
+  if (record.timestamp < EARLIEST_DATE) return 'ALL_DATASETS'; // the timestamp is not a date: missing, or in seconds
   if (record.timestamp >= context.allDatasetsFrom) return 'ALL_DATASETS';
   return record.clientSetting ?? 'FIRST_DATASET';
 }
@@ -450,7 +460,7 @@ function announcementOf(
   return {
     eventId: eventIdOf(companyId, eventNamespace),
     companyId,
-    clientId: record.clientId, // [5] that of the latest record, which is the one that completes the company
+    clientId: record.clientId, // [5] the client of the latest record, which completes the company
     companyName: (past.manifests.at(-1) as Manifest).payload.companyName,
     synchronizedAt: record.timestamp,
     trigger,
@@ -469,7 +479,7 @@ const FAILURE = (
   'PrerequisiteNotMet RoutingError'
 ).split(' ');
 const ENDED = ['Cancelled', 'NotSupported'];
-/** Words that releases before did not know, and took as in progress. */
+/** Status words that earlier releases did not know, and treated as in progress. */
 const LATER_TERMINAL = ['RoutingError'];
 
 function isTerminal(status: string, { knowsLaterWords }: Past): boolean {
@@ -477,14 +487,14 @@ function isTerminal(status: string, { knowsLaterWords }: Past): boolean {
   return SUCCESS.includes(status) || FAILURE.includes(status) || ENDED.includes(status);
 }
 
-/** Of the records that gave a dataset the later word that it counts by, the latest. */
+/** The latest of the records that gave a dataset a later word that decides its class. */
 function latestOfLaterWords(past: Past): Status {
   const counting = datasetsOf(past).filter((dataset) => LATER_TERMINAL.includes(dataset.status));
   const offset = Math.max(...counting.map((dataset) => dataset.decidedAtOffset));
   return past.statuses.find((status) => status.offset === offset) as Status;
 }
 
-/** The client of the latest manifest, or of an unlinking after it that ended a link. */
+/** The client of the latest manifest, or of a later unlinking that ended a link. */
 function clientOfInfo(past: Past): string {
   const ends = new Set([...linksOf(past).values()].map((link) => link.endedAt));
   const ending = past.unlinkings.filter((unlinking) => ends.has(unlinking.offset));
@@ -492,7 +502,7 @@ function clientOfInfo(past: Past): string {
   return (latest as Manifest | Unlinking).clientId;
 }
 
-/** Where the URL namespace of UUIDv5 begins (RFC 9562, appendix A). */
+/** The URL namespace of UUIDv5 (RFC 9562, appendix A). */
 const URL_NAMESPACE = '6ba7b811-9dad-11d1-80b4-00c04fd430c8';
 
 export function eventIdOf(companyId: string, eventNamespace: string): string {

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 
 const VERSION = /^v(\d+)\.avsc$/;
 
-/** Which subject has which schema, without the name of a topic that a deployment may have renamed. */
+/** The folder of each subject's schemas, whatever names a deployment has given to its topics. */
 export type Subject =
   'sync-events-value' | 'client-settings-value' | 'company-synchronized-value' | 'company-sync-stalled-value';
 
 /**
- * The newest version of a subject's schema: a fresh copy, which the caller may change.
+ * Reads the newest version of a subject's schema. Each call returns a new object, which the caller may change.
  *
  * @param schemasFolder the repository's `schemas`
  * @throws Error if the subject has no version

@@ -1,4 +1,4 @@
-/** Randomness from a seed: the same seed plays the same companies. */
+/** Random values from a seed: the same seed gives the same companies. */
 export class SeededRandom {
   #state: number;
 
@@ -6,7 +6,10 @@ export class SeededRandom {
     this.#state = seed >>> 0;
   }
 
-  /** In [0, 1). Mulberry32 (Tommy Ettinger, public domain): 32 bits of state are plenty for a demonstration. */
+  /**
+   * A number in [0, 1). Mulberry32 (Tommy Ettinger, public domain): its 32 bits of state are enough for a
+   * demonstration.
+   */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -33,7 +36,7 @@ export class SeededRandom {
     return Array.from({ length: digits }, () => this.integer(0, 15).toString(16)).join('');
   }
 
-  /** Shaped as a version 4 UUID. */
+  /** A text in the form of a version 4 UUID. */
   uuid(): string {
     return `${this.hex(8)}-${this.hex(4)}-4${this.hex(3)}-${this.pick(['8', '9', 'a', 'b'])}${this.hex(3)}-${this.hex(12)}`;
   }

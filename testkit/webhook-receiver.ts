@@ -1,16 +1,16 @@
-/** A receiver of webhooks, as a customer has one: it checks signatures with the reference library of the standard. */
+/** A receiver of webhooks, like that of a customer. It checks signatures with the reference library of the standard. */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 
 export interface ReceivedWebhook {
-  /** `webhook-id`, by which a receiver knows what it has had. */
+  /** `webhook-id`, by which a receiver recognises repeated webhooks. */
   readonly id: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: unknown;
-  /** Whether the signature is that of the secret. */
+  /** Whether the signature was made with the secret. */
   readonly signed: boolean;
   readonly answered: Answer;
 }
@@ -20,11 +20,11 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** @param earlier how many webhooks with this id have come before */
+/** @param earlier how many webhooks with this id came before */
 export type Answering = (id: string, earlier: number) => Answer | Promise<Answer>;
 
 export class WebhookReceiver {
-  /** In the order of the answers. */
+  /** The received webhooks, in the order of the answers. */
   readonly received: ReceivedWebhook[] = [];
   readonly #webhook: Webhook;
   readonly #answering: Answering;
@@ -37,12 +37,12 @@ export class WebhookReceiver {
     this.#server = createServer((request, response) => {
       this.#receive(request).then(
         ({ status, headers = {} }) => response.writeHead(status, { ...headers }).end(),
-        () => response.destroy(), // The sender has gone in the midst of it.
+        () => response.destroy(), // The sender has disconnected before the end.
       );
     });
   }
 
-  /** Close it. */
+  /** Call `close` at the end. */
   static async start(secret: string, answering: Answering): Promise<WebhookReceiver> {
     const receiver = new WebhookReceiver(secret, answering);
     await new Promise<void>((resolve) => receiver.#server.listen(0, '127.0.0.1', resolve));
@@ -53,7 +53,7 @@ export class WebhookReceiver {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/webhooks`;
   }
 
-  /** Those that were answered 2xx. */
+  /** The webhooks that were answered with 2xx. */
   get accepted(): ReceivedWebhook[] {
     return this.received.filter(({ answered: { status } }) => status >= 200 && status < 300);
   }
@@ -82,7 +82,7 @@ export class WebhookReceiver {
       this.#webhook.verify(text, headers as Record<string, string>);
       return true;
     } catch {
-      return false; // The library has nothing but errors to say no.
+      return false; // The library reports a wrong signature by an error.
     }
   }
 }

@@ -11,7 +11,7 @@ export interface AnnouncementTimesOptions {
   readonly producer: Producer;
   /** The input topic. */
   readonly events: string;
-  /** Where announcements are read, from the beginning on. */
+  /** The topic of announcements, which is read from its beginning. */
   readonly outbound: readonly TopicPartition[];
   readonly logs: Logs;
   readonly processor: MeasuredProcessor;
@@ -20,10 +20,10 @@ export interface AnnouncementTimesOptions {
 const POLL_MS = 5;
 const LAST_ANNOUNCEMENTS_MS = 30_000;
 
-/** When completing records were sent and when their announcements could be read. */
+/** Measures when completing records were sent and when their announcements could be read. */
 export class AnnouncementTimes {
   readonly #options: AnnouncementTimesOptions;
-  /** By company; in milliseconds of `performance.now()`. */
+  /** By company, in milliseconds of `performance.now()`. */
   readonly #sentAt = new Map<string, number>();
   readonly #readers: readonly LogReader[];
   readonly #reading: Promise<unknown>;
@@ -42,7 +42,7 @@ export class AnnouncementTimes {
     await this.#options.producer.send({ topic: this.#options.events, messages: records });
   }
 
-  /** Waits for what is outstanding, then prints the latencies since the last report. */
+  /** Waits for outstanding announcements, then prints the latencies since the last report. */
   async report(what: string): Promise<void> {
     const deadline = performance.now() + LAST_ANNOUNCEMENTS_MS;
     while (this.#sentAt.size > 0) {

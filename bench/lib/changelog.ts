@@ -1,4 +1,4 @@
-/** Changelogs of a given size, written by transactions as the processor writes them, but for the position row. */
+/** Writes changelogs of a given size, by transactions like those of the processor, but without a position row. */
 import { logLevel } from 'kafkajs';
 import { ClusterView } from '../../src/kafka/connection/cluster-view.js';
 import { kafkaTransactions } from '../../src/kafka/transactions/transactions.js';
@@ -8,7 +8,7 @@ import { KEY_KIND } from '../../src/store/row-keys.js';
 import type { Cluster } from '../../testkit/cluster/cluster.js';
 import { systemClock } from '../../testkit/system-clock.js';
 
-/** Of key and value together: a dataset row with two UUIDs in its key. */
+/** Bytes of key and value together: a dataset row with two UUIDs in its key. */
 export const ROW_BYTES = 100;
 const ID_BYTES = 17;
 const KEY_BYTES = 1 + 2 * ID_BYTES;
@@ -58,7 +58,7 @@ function rows(partition: number, from: number, to: number): RecordToWrite[] {
   });
 }
 
-/** In no order, as UUIDs are: Knuth's multiplicative hash, which maps 32 bits onto 32 bits. */
+/** Without an order, like UUIDs: Knuth's multiplicative hash, which maps 32 bits onto 32 bits. */
 function uuid(one: number, other: number): string {
   const hash = (n: number): string => (Math.imul(n + 1, 2_654_435_761) >>> 0).toString(16).padStart(8, '0');
   const hex = hash(other) + hash(one) + hash(other + 7) + hash(one + 13);

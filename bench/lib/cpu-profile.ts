@@ -1,4 +1,4 @@
-/** Where the time of a profiled process went: self time by function, and by part of the program. */
+/** Shows where a profiled process spent its time: self time by function, and by part of the program. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -14,7 +14,7 @@ interface CpuProfile {
 
 const TOP_FUNCTIONS = 25;
 
-/** @param folder what `--cpu-prof-dir` named; its latest profile is read */
+/** @param folder the folder of `--cpu-prof-dir`; its latest profile is read */
 export function describeProfile(folder: string): string {
   const file = readdirSync(folder)
     .filter((name) => name.endsWith('.cpuprofile'))
@@ -57,7 +57,7 @@ function nameOf(functionName: string, url: string, line: number): string {
   return url === '' ? name : `${name}  ${url.replace(/^.*\/(dist|node_modules)\//, '')}:${line + 1}`;
 }
 
-/** A folder of ours, a package, Node's own code, or what runs outside of JavaScript. */
+/** A part of the program: a folder of ours, a package, Node's own code, or code outside of JavaScript. */
 function partOf(functionName: string, url: string): string {
   if (functionName === '(garbage collector)') return 'garbage collection';
   if (url === '') return 'native';

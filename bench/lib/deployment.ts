@@ -1,4 +1,4 @@
-/** What a bench runs on: a cluster, and deployments of the processor with names of their own in it. */
+/** The cluster of a bench, and deployments of the processor in it, each with its own names. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -14,19 +14,19 @@ export const OWN_BUILD = join(REPOSITORY, 'dist');
 const ALL_DATASETS_FROM = '2023-10-10T00:00:00Z';
 
 export interface Deployment extends testkit.Deployment {
-  /** The processor's settings but for those of one instance. */
+  /** The processor's settings, except those that differ between instances. */
   readonly env: NodeJS.ProcessEnv;
 }
 
 export interface DeploymentOptions {
   readonly partitions: number;
-  /** The folder that the processor was built into. */
+  /** The folder of the built processor. */
   readonly build: string;
-  /** The input, where another deployment has one to share; a new one without it. */
+  /** The input of another deployment, if it is shared; a new input by default. */
   readonly inputTopic?: string;
 }
 
-/** Names a new deployment, creates what is missing of its topics and registers its schemas. */
+/** Names a new deployment, creates its missing topics and registers its schemas. */
 export async function deploy(cluster: Cluster, options: DeploymentOptions): Promise<Deployment> {
   const id = randomBytes(4).toString('hex');
   const topics = {

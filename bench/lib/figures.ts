@@ -1,11 +1,11 @@
-/** How benches put figures. */
+/** Formats the figures that benches print. */
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { KAFKA_VERSION } from '../../testkit/cluster/versions.js';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
 
-/** The machine and what runs on it: without them a figure says little. */
+/** Describes the machine and the versions of the software: without them a figure is of little use. */
 export function describeMachine(): string {
   const processors = cpus();
   return [

@@ -1,10 +1,12 @@
-/** Clients of an instance's HTTP port that ask for much, wrongly, or never to the end. */
+/**
+ * Hostile clients of an instance's HTTP port: they ask for too much, send wrong requests, or never finish a request.
+ */
 import { setMaxListeners } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Each kind of client has an address of its own, as limits count by address. */
+/** Each kind of client has its own address, because limits count by address. */
 const ASKING_FROM = '127.0.0.2';
 const WRONG_TOKENS_FROM = '127.0.0.3';
 const HALF_SENT_FROM = ['127.0.0.4', '127.0.0.5'];
@@ -24,15 +26,15 @@ const KEPT_FAULTS = 5;
 const KEPT_CHARACTERS = 300;
 
 export interface Answers {
-  /** How many, by status; 0 is a refused connection. */
+  /** The number of answers by status; 0 stands for a refused connection. */
   readonly byStatus: ReadonlyMap<number, number>;
-  /** The first answers with status 500: path and body. */
+  /** The first answers with status 500: path and body of each. */
   readonly faults: readonly string[];
 }
 
-/** Runs all of them until `signal` aborts. */
+/** Runs all hostile clients until `signal` aborts. */
 export async function hostileClients(address: string, token: string, signal: AbortSignal): Promise<Answers> {
-  setMaxListeners(0, signal); // One of each connection.
+  setMaxListeners(0, signal); // One answer of each connection.
   const byStatus = new Map<number, number>();
   const faults: string[] = [];
   const asking = async (from: string, authorization: string, first: number): Promise<void> => {

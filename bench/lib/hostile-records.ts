@@ -1,4 +1,4 @@
-/** Records that try to cost an instance more memory or time than they may, and what the contract says of each. */
+/** Records that try to cost an instance too much memory or time, each with the outcome that the contract requires. */
 import { randomUUID } from 'node:crypto';
 import {
   framed,
@@ -12,7 +12,7 @@ export interface HostileRecord {
   readonly value: Buffer;
 }
 
-/** What becomes of the records of a company. */
+/** The expected outcome of the records of a company. */
 export type Outcome =
   /** Every record is a dead letter with one of these codes, and holds its company. */
   | { readonly kind: 'dead-letters'; readonly codes: readonly string[] }
@@ -24,20 +24,20 @@ export type Outcome =
 export interface HostileInput {
   readonly name: string;
   readonly outcome: Outcome;
-  /** Records that are written in one batch at most. */
+  /** The most records that are written in one batch. */
   readonly batchRecords: number;
   readonly records: () => Iterable<HostileRecord>;
 }
 
-/** How much there is of each kind of input. */
+/** The amount of each kind of input. */
 export interface HostileScale {
   readonly manifests: number;
   readonly blocks: number;
-  /** Of 500 datasets each. Each is unlinked from each of its connections. */
+  /** Companies of 500 datasets each. Each company is unlinked from each of its connections. */
   readonly unlinkedCompanies: number;
   readonly links: number;
   readonly zeroRecords: number;
-  /** Of 1,500 statuses of datasets that no manifest names. */
+  /** Companies with 1,500 statuses of datasets that no manifest names. */
   readonly earlyCompanies: number;
 }
 
@@ -66,7 +66,7 @@ const EARLY_STATUSES = 1_500;
 const MIB = 2 ** 20;
 const ZERO_BYTES = 3 * MIB;
 const BLOCK_BYTES = 900_000;
-/** No registry of a bench gives such an id. */
+/** A schema id that no registry of a bench has. */
 const UNKNOWN_SCHEMA_IDS = [2_000_000_001, 2_000_000_002, 2_000_000_003];
 const PAYLOAD_LINK = 0;
 
@@ -105,7 +105,7 @@ export function hostileInputs(encoder: PlatformEncoder, schemaId: number, scale:
   const framedArray = (companyId: string, body: Buffer) => framed(schemaId, linkWithArray(companyId, body));
 
   return [
-    // One dataset, named very often: strange, but readable.
+    // One dataset, named very often: unusual, but readable.
     ...(
       [
         ['many-blocks', blocksOfOne()],
@@ -226,7 +226,7 @@ function datasets(count: number, idLength: number, prefix = ''): QueuedDataset[]
   }));
 }
 
-/** A LinkSyncQueued up to the blocks of its datasets, and whatever `blocks` claims that they are. */
+/** A LinkSyncQueued whose list of datasets has the given `blocks`, which may make false claims. */
 function linkWithArray(companyId: string, blocks: Buffer): Buffer {
   const texts = (...words: string[]): Buffer[] =>
     words.flatMap((word) => [long(BigInt(word.length)), Buffer.from(word)]);
@@ -239,7 +239,7 @@ function blocksOfOne(): Buffer {
   return endless(Buffer.concat([long(1n), long(0n), long(0n)]));
 }
 
-/** The same, with the bytes of each block before it, as Avro allows. */
+/** The same, with the size of each block in bytes before it, as Avro allows. */
 function sizedBlocksOfOne(): Buffer {
   return endless(Buffer.concat([long(-1n), long(2n), long(0n), long(0n)]));
 }

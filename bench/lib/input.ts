@@ -1,27 +1,27 @@
-/** Writing a workload to the input topic, as any producer of the platform would. */
+/** Writes a workload to the input topic, as any producer of the platform would. */
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import type { WorkloadRecord } from './workload.js';
 
-/** Small enough for one request, whatever their partitions. */
+/** The records of one request: few enough even if all are for one partition. */
 export const RECORDS_A_SEND = 1_000;
 
-/** Kafka's number; kafkajs does not export its names for these. */
+/** Kafka's number of the resource type; kafkajs does not export a name for it. */
 const TOPIC_RESOURCE = 2;
-/** Larger than the batches before the broker compresses them again. */
+/** Larger than the uncompressed batches, which the broker compresses again. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 export function plainKafka(bootstrap: string): Kafka {
   return new Kafka({ clientId: 'bench', brokers: bootstrap.split(','), logLevel: logLevel.ERROR });
 }
 
-/** A lost order would be another workload, so that nothing is sent twice. */
+/** Nothing is sent twice: records in another order would be another workload. */
 export async function connectProducer(bootstrap: string): Promise<Producer> {
   const producer = plainKafka(bootstrap).producer({ allowAutoTopicCreation: false, retry: { retries: 0 } });
   await producer.connect();
   return producer;
 }
 
-/** Lets the broker compress what is written to a topic from now on with `codec`; 'producer' leaves it as it comes. */
+/** From now on the broker compresses records of a topic with `codec`; 'producer' leaves them unchanged. */
 export async function compressAs(bootstrap: string, topic: string, codec: string): Promise<void> {
   const admin = plainKafka(bootstrap).admin();
   await admin.connect();
@@ -34,7 +34,7 @@ export async function compressAs(bootstrap: string, topic: string, codec: string
   await admin.disconnect();
 }
 
-/** Writes all records as fast as it goes. @returns how many records, and bytes of keys and values */
+/** Writes all records as fast as possible. @returns the number of records, and of bytes of keys and values */
 export async function fill(
   producer: Producer,
   topic: string,

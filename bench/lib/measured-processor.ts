@@ -1,4 +1,4 @@
-/** One instance of the processor as a process of its own, and what the kernel says that it uses. */
+/** Runs one instance of the processor as a process of its own, and reads from the kernel which resources it uses. */
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,28 +29,27 @@ export interface FirstRun {
 }
 
 const READY_POLL_MS = 50;
-/** Linux counts CPU time in hundredths of a second in /proc, whatever its own tick is. */
+/** In /proc, Linux counts CPU time in hundredths of a second, independent of the kernel's own tick. */
 const CLOCK_TICK_US = 10_000;
 const KIB = 1024;
 /** `utime` among the fields of /proc/<pid>/stat after the command's name; `stime` follows it. */
 const UTIME_FIELD = 11;
-/** Of /proc/<pid>/net/tcp. */
+/** A state in /proc/<pid>/net/tcp. */
 const REMOTE_FIELD = 2;
 const STATE_FIELD = 3;
 const INODE_FIELD = 9;
 const ESTABLISHED = '01';
 
 export class MeasuredProcessor extends Processor {
-  /** Each state that a partition has entered so far. */
+  /** Every state that a partition has entered so far. */
   readonly states: LoggedState[] = [];
   readonly #onState = new Set<() => void>();
   #firstRuns: (first: FirstRun) => void = () => undefined;
   readonly #running = new Promise<FirstRun>((resolve) => (this.#firstRuns = resolve));
 
   /**
-   * @param build the folder that the processor was built into
-   * @param nodeArguments flags of Node itself
-   * @param stateDir a former instance's; a new one without it
+   * @param build the folder of the built processor @param nodeArguments flags of Node itself @param stateDir the folder
+   * of a former instance; a new folder by default
    */
   constructor(
     deployment: Deployment,
@@ -69,14 +68,17 @@ export class MeasuredProcessor extends Processor {
     });
   }
 
-  /** When the first partition began to fetch (milliseconds since the epoch), and what had been used by then. */
+  /** When the first partition began to fetch (milliseconds since the epoch), and the resources used until then. */
   async firstRunning(): Promise<FirstRun> {
     await Promise.race([this.#running, this.exited]);
     this.mustRun();
     return this.#running;
   }
 
-  /** Resolves once so many of its partitions run; @returns when the last of them began to (milliseconds since the epoch) */
+  /**
+   * Resolves once so many of its partitions run. @returns the time when the last of them began to run (milliseconds
+   * since the epoch)
+   */
   async allRunning(partitions: number): Promise<number> {
     const now = (): Map<number, LoggedState> => new Map(this.states.map((state) => [state.partition, state]));
     const running = (): LoggedState[] => [...now().values()].filter(({ state }) => state === 'running');
@@ -104,13 +106,13 @@ export class MeasuredProcessor extends Processor {
     return super.ready(Infinity, READY_POLL_MS);
   }
 
-  /** Of now, in bytes. */
+  /** The present resident memory, in bytes. */
   memory(): number {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * KIB;
   }
 
-  /** Of now, to the address `host:port` (IPv4). */
+  /** The number of present connections to the address `host:port` (IPv4). */
   connectionsTo(address: string): number {
     const fds = `/proc/${this.pid}/fd`;
     const own = new Set(readdirSync(fds).flatMap((fd) => socketOf(join(fds, fd)) ?? []));
@@ -129,13 +131,13 @@ export class MeasuredProcessor extends Processor {
     return { userUs: ticks(UTIME_FIELD), systemUs: ticks(UTIME_FIELD + 1) };
   }
 
-  /** The most memory that it has had resident, in bytes. */
+  /** The highest resident memory so far, in bytes. */
   peakMemory(): number {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * KIB;
   }
 
-  /** SIGTERM, and as long as it takes; then its state goes. */
+  /** Sends SIGTERM and waits for the end, without a time limit. Then removes the state. */
   async stopAndRemove(): Promise<void> {
     await this.stop();
     rmSync(this.stateDir, { recursive: true, force: true });
@@ -150,7 +152,7 @@ export class MeasuredProcessor extends Processor {
   }
 }
 
-/** The inode of the socket that a file descriptor is; null where it is something else, or closed by now. */
+/** The inode of the socket of a file descriptor; null if it is not a socket, or is closed by now. */
 function socketOf(fd: string): string | null {
   try {
     return /^socket:\[(\d+)\]$/.exec(readlinkSync(fd))?.[1] ?? null;
@@ -159,7 +161,7 @@ function socketOf(fd: string): string | null {
   }
 }
 
-/** How the command runs when it is called by its name: `#!/usr/bin/env -S VARIABLE=value node --flag ...`. */
+/** Reads how the command is run if it is called by its name: `#!/usr/bin/env -S VARIABLE=value node --flag ...`. */
 function readShebang(file: string): { readonly flags: string[]; readonly env: Record<string, string> } {
   const [shebang = ''] = readFileSync(file, 'utf8').split('\n', 1);
   const [, variables = '', flags = ''] = /^#!.* -S (.*)\bnode (.*)$/.exec(shebang) ?? [];

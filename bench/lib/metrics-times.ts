@@ -1,4 +1,4 @@
-/** Asks GET /metrics in a process of its own, so that the times do not include the work of a bench. */
+/** Requests GET /metrics from a process of its own: then the times do not include the work of the bench. */
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { endWithParent } from '../../testkit/cluster/end-with-parent.js';
 
 export interface AnswerTime {
-  /** From the question to the whole answer. */
+  /** The time from the request to the end of the answer. */
   readonly ms: number;
-  /** How long the instance's main thread was on a processor meanwhile: the load of other processes does not count. */
+  /** The CPU time of the instance's main thread meanwhile. The load of other processes does not count. */
   readonly cpuMs: number;
-  /** What the answer says of the instance's memory, in bytes. */
+  /** The instance's memory according to the answer, in bytes. */
   readonly memory: Readonly<Record<MemoryPart, number>>;
 }
 
@@ -30,7 +30,7 @@ interface Questions {
 const OWN_FILE = fileURLToPath(import.meta.url);
 const NS_A_MS = 1_000_000;
 
-/** Of all answers until `signal` aborts. */
+/** The times of all answers until `signal` aborts. */
 export function metricsTimes(questions: Questions, signal: AbortSignal): Promise<AnswerTime[]> {
   return new Promise((resolve, reject) => {
     const child = fork(OWN_FILE, [JSON.stringify(questions)]);
@@ -65,7 +65,7 @@ function memoryIn(metrics: string): AnswerTime['memory'] {
   return { resident: valueOf(resident), heap: valueOf(heap), external: valueOf(external) };
 }
 
-/** The CPU time of a process's main thread, by the scheduler. */
+/** The CPU time of a process's main thread, from the scheduler's statistics. */
 function mainThreadMs(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / NS_A_MS;
 }

@@ -1,4 +1,4 @@
-/** How long partitions stand still, seen from outside. */
+/** Measures how long partitions pause, as an outside reader sees it. */
 import type { Producer } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PlatformEncoder } from '../../testkit/platform-events.js';
@@ -15,7 +15,7 @@ export interface PausesOptions {
   readonly deployment: Deployment;
   readonly logs: Logs;
   readonly partitions: number;
-  /** Between two companies of one partition, in milliseconds. */
+  /** The time between two companies of one partition, in milliseconds. */
   readonly intervalMs: number;
 }
 
@@ -24,12 +24,13 @@ const READ_RECORDS = 1_000;
 const ONE_DATASET = { companies: Infinity, inFlight: 1, datasetsPerCompany: 1, statuses: ['Complete'] };
 
 /**
- * Writes to every partition at a steady rate: each `intervalMs` a company of one dataset, its manifest and its
- * completion, which lead to one announcement in the outbound partition of the same number.
+ * Writes to every partition at a steady rate. Every `intervalMs` it writes the manifest and the completion of a company
+ * with one dataset. They lead to one announcement in the outbound partition of the same number.
  *
- * The pause of a partition in a while is the longest that a completing record written in that while waited, from just
- * before it was sent until a consumer that reads only what is committed had its announcement. So it ends when the
- * partition has caught up with that record, and a partition that never stood still has its usual latency.
+ * For a period, the pause of a partition is the longest wait of a completing record that was written in that period.
+ * The wait begins just before the record is sent, and ends when a consumer of committed records has its announcement.
+ * So a pause ends when the partition has caught up with that record, and the pause of a partition that never stopped is
+ * its usual latency.
  */
 export class Pauses {
   readonly #options: PausesOptions;
@@ -41,7 +42,7 @@ export class Pauses {
   readonly #writing: Promise<void>;
   #stopping = false;
 
-  /** Begins at once. Call `close`. */
+  /** Begins at once. Call `close` at the end. */
   constructor(options: PausesOptions) {
     this.#options = options;
     this.#longest = new Array<number>(options.partitions).fill(0);
@@ -49,18 +50,21 @@ export class Pauses {
     this.#readers = outbound.map((at) => options.logs.reader(at, 0));
     this.#reading = Promise.all(this.#readers.map((reader) => this.#read(reader)));
     this.#writing = this.#write();
-    // Whoever waits next sees it.
+    // The next wait reports it.
     for (const running of [this.#reading, this.#writing]) running.catch(() => undefined);
   }
 
-  /** Resolves once all that was written before this call has been announced. */
+  /** Resolves once all companies that were written before this call are announced. */
   async settled(): Promise<void> {
     const now = performance.now();
     const outstanding = (): boolean => [...this.#waiting.values()].some(({ sentAt }) => sentAt <= now);
     while (outstanding()) await Promise.race([delay(POLL_MS), this.#failed()]);
   }
 
-  /** Runs `disturb`, then waits until all that was written meanwhile is announced. @returns by partition, milliseconds */
+  /**
+   * Runs `disturb`, then waits until all companies that were written meanwhile are announced. @returns the pause of
+   * each partition in milliseconds
+   */
   async during(disturb: () => Promise<void>): Promise<readonly number[]> {
     await this.settled();
     this.#longest = this.#longest.map(() => 0);
@@ -76,7 +80,7 @@ export class Pauses {
     await this.#reading;
   }
 
-  /** Rejects where writing or reading has failed; never resolves before `close`. */
+  /** Rejects if writing or reading has failed. Never resolves before `close`. */
   #failed(): Promise<unknown> {
     return Promise.race([this.#writing, this.#reading]);
   }

@@ -1,4 +1,4 @@
-/** Reading topics whole, read_committed, and how far a group has come. */
+/** Reads whole topics, read_committed, and waits until a group has consumed them. */
 import { logLevel } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
@@ -22,7 +22,7 @@ export function partitionsOf(topic: string, count: number): TopicPartition[] {
   return Array.from({ length: count }, (_, partition) => ({ topic, partition }));
 }
 
-/** Every record that is in the partitions now. */
+/** Every record that is now in the partitions. */
 export async function readWhole(
   logs: KafkaLogs,
   partitions: readonly TopicPartition[],

@@ -2,8 +2,8 @@
  * The records that benches feed the processor: companies being synced for the first time, many at once.
  *
  * Each company has one manifest, then the status changes of its datasets in any order of the datasets. Records of
- * companies in flight are mixed at random, so that the records of one company lie far apart: the processor's cache has
- * to hold all companies in flight.
+ * companies in flight are mixed at random, so the records of one company are far apart, and the processor's cache must
+ * hold all companies in flight.
  */
 import { randomUUID } from 'node:crypto';
 import type { PlatformEncoder, PlatformPayload } from '../../testkit/platform-events.js';
@@ -12,16 +12,16 @@ import type { SeededRandom } from '../../testkit/seeded-random.js';
 export interface WorkloadRecord {
   readonly key: string;
   readonly value: Buffer;
-  /** It completes its company: the processor announces that in answer to this record. */
+  /** True if the record completes its company: the processor then announces the company. */
   readonly completes: boolean;
 }
 
 export interface WorkloadShape {
   readonly companies: number;
-  /** Companies whose first record is out and whose last is not, at any time but the end. */
+  /** The number of companies whose first record was written and whose last was not, at any time except the end. */
   readonly inFlight: number;
   readonly datasetsPerCompany: number;
-  /** What each dataset goes through; the last is Complete. */
+  /** The statuses of each dataset, in order; the last one is Complete. */
   readonly statuses: readonly string[];
 }
 

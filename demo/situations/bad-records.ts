@@ -1,23 +1,23 @@
-/** Records that cannot be read as events, of every kind, repaired and not. */
+/** Bad records of every kind, repaired and not repaired. */
 import type { CompanyScript, ScriptedDataset, ScriptedLink, ScriptedRecord } from '../company-script.js';
 import { framed } from '../../testkit/platform-events.js';
 import { NO_CHOICE, type Situation } from './situation.js';
 
-/** One more than a company may have. */
+/** One dataset more than a company may have. */
 const TOO_MANY_DATASETS = 10_001;
-/** Of UTF-8, of an id or another text. */
+/** The limit of an id or another text, in bytes of UTF-8. */
 const MAX_TEXT_BYTES = 1_024;
-/** Each dataset takes 2,048 bytes for its ids and some for the rest; an announcement may have 6 MiB. */
+/** Each dataset takes 2,048 bytes for its ids and some bytes for the rest. An announcement may have 6 MiB. */
 const DATASETS_OF_PART = 500;
 const FITTING_PARTS = 6;
-/** No registry of a demonstration has given out so many ids. */
+/** A schema id that no registry of a demonstration has reached. */
 const UNKNOWN_SCHEMA_ID = 999_983;
 
 type MakeBadRecord = (script: CompanyScript, instead: ScriptedDataset) => ScriptedRecord;
 
 const KINDS: readonly { readonly name: string; readonly weight: number; readonly make: MakeBadRecord }[] = [
   { name: 'bad framing', weight: 1, make: badFraming },
-  // Each takes the processor ten seconds of asking the registry again, so that there are no more than needed.
+  // For each such company the processor asks the registry again for ten seconds, so there are no more than needed.
   { name: 'unknown schema', weight: 0, make: unknownSchema },
   { name: 'undecodable', weight: 1, make: undecodable },
   { name: 'key mismatch', weight: 1, make: keyMismatch },
@@ -69,7 +69,7 @@ function linked(script: CompanyScript): Linked {
   return { link, last, others };
 }
 
-/** The last dataset's Complete is what is bad: the company waits until it comes again. */
+/** The Complete of the last dataset is bad: the company waits until this status comes again. */
 function repaired(script: CompanyScript, make: MakeBadRecord): void {
   const { last, others } = linked(script);
   const bad = make(script, last);
@@ -77,7 +77,7 @@ function repaired(script: CompanyScript, make: MakeBadRecord): void {
   script.status(last, 'Complete', { repairs: [bad] });
 }
 
-/** All datasets are over by other records: the hold alone keeps the company from being announced. */
+/** All datasets have finished by other records: only the hold keeps the company from being announced. */
 function neverRepaired(script: CompanyScript, make: MakeBadRecord): void {
   const { link, last } = linked(script);
   make(script, last);
@@ -149,7 +149,10 @@ function tooLarge(script: CompanyScript, instead: ScriptedDataset): ScriptedReco
   return script.status({ ...instead, [script.random.pick(fields)]: longText }, 'Complete', { revision: null });
 }
 
-/** Ids as long as they may be: the manifests are small enough for the topic, and the company is not for an announcement. */
+/**
+ * The ids have the greatest allowed length. The manifests fit the topic, but the announcement of the company would be
+ * too large.
+ */
 function companyTooLargeForGood(script: CompanyScript): ScriptedRecord {
   const connectionId = 'c'.repeat(MAX_TEXT_BYTES);
   const manifests = Array.from({ length: FITTING_PARTS + 1 }, (_, part) => {
@@ -167,7 +170,7 @@ function companyTooLargeForGood(script: CompanyScript): ScriptedRecord {
   return records[FITTING_PARTS] as ScriptedRecord;
 }
 
-/** Announced with 3,000 datasets, by about 6 MB. */
+/** The company is announced with 3,000 datasets, in an event of about 6 MB. */
 function companyTooLarge(script: CompanyScript): void {
   script.manifest(script.link(0), { repairs: [companyTooLargeForGood(script)] });
 }
@@ -193,7 +196,7 @@ function keyNotUtf8(script: CompanyScript): void {
 function repairedByBadRecord(script: CompanyScript): void {
   const { last, others } = linked(script);
   const first = badFraming(script);
-  // The repair is a bad record too: it lifts nothing and is one hold more.
+  // The repair is a bad record too: it lifts no hold and adds one.
   const failedRepair = script.raw(keyOf(script), Buffer.from('{"status":"Complete"}'), [first]);
   script.pullToEnd(others);
   script.status(last, 'Complete', { repairs: [first, failedRepair] });

@@ -1,4 +1,4 @@
-/** Records stamped before ALL_DATASETS_FROM, which the client's own choice judges. */
+/** Records stamped before ALL_DATASETS_FROM: the client's own choice decides. */
 import type { CompanyScript } from '../company-script.js';
 import { NO_CHOICE, type Situation } from './situation.js';
 
@@ -28,7 +28,7 @@ export const FIRST_DATASET_SITUATIONS: readonly Situation[] = [
   { name: 'after the date, client chose FIRST_DATASET', client: 'chose FIRST_DATASET', weight: 2, play: afterTheDate },
 ];
 
-/** One dataset of some never ends, so that FIRST_DATASET announces where ALL_DATASETS does not. */
+/** In some companies one dataset never finishes, so FIRST_DATASET announces them and ALL_DATASETS does not. */
 function play(script: CompanyScript): void {
   script.era = 'before';
   const link = script.link(script.random.integer(3, 8));

@@ -2,7 +2,7 @@
 import type { CompanyScript } from '../company-script.js';
 import { NO_CHOICE, type Situation } from './situation.js';
 
-/** A chunk of a large set. */
+/** The number of datasets in one part of a large set. */
 const PART_SIZE = 4;
 const UNNAMED_DATASETS = 1_005;
 
@@ -53,7 +53,10 @@ function statusBeforeManifest(script: CompanyScript): void {
   script.pullToEnd(link.datasets.filter((dataset) => !early.includes(dataset)));
 }
 
-/** The 500 heard of longest ago are forgotten; the manifest names some of these and some that are remembered. */
+/**
+ * The 500 least recently updated datasets are forgotten. The manifest names some of these, and some that are
+ * remembered.
+ */
 function manyUnnamedDatasets(script: CompanyScript): void {
   const unnamed = script.link(UNNAMED_DATASETS);
   for (const dataset of unnamed.datasets) script.status(dataset, 'Complete');
@@ -79,7 +82,7 @@ function linkInParts(script: CompanyScript): void {
   const link = script.link(PART_SIZE * script.random.integer(2, 3));
   for (let at = 0; at < link.datasets.length; at += PART_SIZE) {
     const datasets = link.datasets.slice(at, at + PART_SIZE);
-    // Only the last part may complete the company, even where all of the others' datasets are over.
+    // Only the last part may complete the company, even if all datasets of the other parts have finished.
     if (at > 0) script.pullToEnd(link.datasets.slice(at - PART_SIZE, at));
     script.manifest(link, { datasets, isFinal: at + PART_SIZE >= link.datasets.length });
   }
@@ -95,7 +98,7 @@ function linkNeverSealed(script: CompanyScript): void {
 function emptyLinkBesideFullOne(script: CompanyScript): void {
   const [full, empty] = [someLink(script), script.link(0)];
   script.manifest(full);
-  // Two parts of a link in which nothing is: the company waits for the second.
+  // Two parts of a link without datasets: the company waits for the second part.
   script.manifest(empty, { isFinal: false });
   script.pullToEnd(full.datasets);
   script.manifest(empty);

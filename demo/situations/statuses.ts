@@ -1,4 +1,4 @@
-/** What the statuses of datasets can do. */
+/** Situations about the statuses of datasets. */
 import type { CompanyScript, ScriptedDataset, ScriptedLink } from '../company-script.js';
 import { NO_CHOICE, type Situation } from './situation.js';
 
@@ -28,7 +28,7 @@ function refreshed(script: CompanyScript): void {
   const { last, others } = linked(script);
   script.pullToEnd(others);
   script.status(last, 'Fetching');
-  // Neither may complete the company, nor may the refresh of one that is over reopen it.
+  // Neither may complete the company, and a refresh of a finished dataset must not reopen it.
   script.status(last, 'Complete', { trigger: 'REFRESH', revision: null });
   script.status(script.random.pick(others), 'Fetching', { trigger: 'REFRESH', revision: null });
   script.status(last, 'Complete');

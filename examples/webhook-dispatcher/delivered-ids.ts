@@ -1,8 +1,11 @@
-/** Ids of an announcement have 36 characters. Anyone who may write to the topic may make longer ones. */
+/** The event id of an announcement has 36 characters. But anyone who may write to the topic can write longer ids. */
 const MAX_ID_CHARACTERS = 100;
 const REMEMBERED_IDS = 10_000;
 
-/** Ids delivered lately: spares the receiver most of what comes again, but does not outlive us. An id that is too long is not kept. */
+/**
+ * Remembers the ids of recent deliveries. That spares the receiver most repetitions, until this process ends. An id
+ * that is too long is not kept.
+ */
 export class DeliveredIds {
   /** The oldest first. */
   readonly #ids = new Set<string>();

@@ -24,15 +24,15 @@ const PARTITIONS_AT_ONCE = 4;
  * Reads announcements and posts each to the receiver, in the order of its partition.
  *
  * An offset is committed only after the receiver has answered 2xx. So nothing is lost when this process ends, and a
- * webhook in progress is sent again with the same webhook-id. A failure is tried again without end; its partition
- * waits meanwhile, other partitions continue.
+ * webhook in progress is sent again with the same webhook-id. If a delivery fails, it is tried again without a limit.
+ * Its partition waits meanwhile; other partitions continue.
  */
 export class Dispatcher {
   readonly #options: Options;
   readonly #say: (line: string) => void;
   readonly #consumer: Consumer;
   readonly #announcements: AnnouncementReader;
-  /** Partition -> failures in a row of the record that it is at. */
+  /** Partition -> the number of consecutive failures of its next record. */
   readonly #failures = new Map<number, number>();
   /**
    * Ids of recent deliveries, the oldest first. They spare the receiver most repetitions, but do not outlive this
@@ -132,7 +132,7 @@ export class Dispatcher {
       }
       return outcome;
     } catch (error) {
-      return failedBecauseOf(error); // Neither a registry that is down nor a record that nobody can read is skipped.
+      return failedBecauseOf(error); // No record is skipped: neither while the registry is down, nor if the record cannot be read.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** One try to deliver a webhook, and how long to wait before the next. */
+/** One attempt to deliver a webhook, and the wait before the next attempt. */
 
 export type Outcome =
   | { readonly kind: 'delivered'; readonly status: number }
@@ -45,10 +45,9 @@ export function retryAfterOf(header: string | null, now: number): number {
 }
 
 /**
- * The pause before the next try. It doubles with each failure, and a random part of up to half is taken off, so that
- * webhooks that failed together do not come again together. It is never shorter than the receiver asked for.
- *
- * @param failures in a row, from 1 on
+ * The pause before the next attempt. It doubles with each failure, and a random part of up to half is subtracted. So
+ * webhooks that failed together are not sent again together. It is never shorter than the receiver asked for. @param
+ * failures consecutive failures, from 1 on
  * @param random in [0, 1)
  * @returns milliseconds
  */

@@ -20,7 +20,7 @@ function currentPayload(event: CompanySynchronized, timestamp: string): object {
   return { type: 'company.synchronized.v1', timestamp, data: event };
 }
 
-/** The body that receivers of the rule "New company synchronized" got before there were event types. */
+/** The former body, which receivers of the rule "New company synchronized" got before event types existed. */
 function legacyPayload({ companyId, clientId, eventId }: CompanySynchronized): object {
   return {
     CompanyId: companyId,
@@ -35,7 +35,7 @@ function legacyPayload({ companyId, clientId, eventId }: CompanySynchronized): o
 const SECRET = /^whsec_([A-Za-z0-9+/]+={0,2})$/;
 const SECRET_BYTES = { min: 24, max: 64 };
 
-/** The key that a secret stands for; null if it is not a secret. */
+/** The key of a secret; null if the text is not a secret. */
 export function keyOf(secret: string): Buffer | null {
   const [, base64 = ''] = SECRET.exec(secret) ?? [];
   const key = Buffer.from(base64, 'base64');
@@ -44,9 +44,7 @@ export function keyOf(secret: string): Buffer | null {
 
 /**
  * The headers of Standard Webhooks 1.0, with one signature for each key. So a secret can be replaced while receivers
- * still know the former one.
- *
- * @param id the same for each try, so that a receiver recognizes a repetition
+ * still know only the former one. @param id the same for each attempt, so that a receiver recognises a repetition
  * @param sentAt milliseconds since the epoch
  */
 export function signedHeaders(id: string, sentAt: number, body: string, keys: readonly Buffer[]) {

@@ -12,20 +12,19 @@ export class MalformedValueError extends Error {
 }
 
 /**
- * The most array items, map items and record fields that a value may have, for each byte of the value. An item or field
- * takes at
- * least one byte, unless it is null or a record without fields. A record in a record counts as an item and for its
- * fields.
+ * How many array items, map items and record fields a value may have for each of its bytes. An item or field takes at
+ * least one byte, unless it is null or a record without fields. A record inside a record counts as one item, plus its
+ * own fields.
  */
 const PARTS_PER_BYTE = 8;
 /** Additional items and fields that a value may have, because some take no bytes. `npm run bench:costs`: 0.3 ms. */
 export const PARTS_WITHOUT_BYTES = 10_000;
 /**
- * Array and map items of one value that are kept. Two bytes may make an item that takes 66 bytes in memory (`npm run
- * bench:costs`). Far more than the lists of any event have.
+ * The most array and map items of one value that are kept, far more than any event has. An item of two bytes may take
+ * 66 bytes in memory (`npm run bench:costs`).
  */
 export const MAX_KEPT_ITEMS = 1_000_000;
-/** Depth of records inside each other, such as of a recursive type. The stack allows some thousands. */
+/** The largest depth of nested records, for example of a recursive type. The stack allows some thousands. */
 export const MAX_RECORD_DEPTH = 500;
 /** A 64-bit varint has at most this many bytes. */
 const MAX_VARINT_BYTES = 10;

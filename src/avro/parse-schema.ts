@@ -19,7 +19,7 @@ import {
  * bench:costs`: 1 to 2 ms.
  */
 export const MAX_SCHEMA_PARTS = 10_000;
-/** Depth of types inside each other in the text of a schema. The stack allows some thousands. */
+/** The largest depth of nested types in the text of a schema. The stack allows some thousands. */
 export const MAX_SCHEMA_DEPTH = 200;
 const MAX_QUOTED_CHARACTERS = 80;
 

@@ -5,7 +5,10 @@ export class SchemaError extends Error {
   override readonly name = 'SchemaError';
 }
 
-/** A schema that a registry has but that cannot be used, with the reason. It can be passed instead of a schema. */
+/**
+ * Stands for a schema that a registry has but that cannot be used, with the reason. Functions that take a schema accept
+ * it too.
+ */
 export class UnusableSchema {
   constructor(readonly why: string) {}
 }

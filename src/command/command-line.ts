@@ -84,7 +84,7 @@ function knownFlags(commands: readonly Command[]): ReadonlySet<string> {
   return new Set([...settingFlags(), ...settingSwitches(), ...ofCommands]);
 }
 
-/** The command that was typed, of one word or two, and the words after it. */
+/** The command that was typed, whose name has one or two words, and the words after it. */
 function commandOf(typed: readonly string[]): { name: CommandName; words: readonly string[] } | null {
   for (const length of [2, 1]) {
     const name = typed.slice(0, length).join(' ');
@@ -103,8 +103,8 @@ function faultOfWords(
   const expected = argument === undefined ? 0 : 1;
   if (words.length === 0 && argument?.startsWith('[') === true) return null;
   if (words.length > expected) {
-    const word = shows ? JSON.stringify(words[expected]) : 'a word';
-    return `${word} after ${name} is one word too many`;
+    const word = shows ? ` ${JSON.stringify(words[expected])}` : '';
+    return `unexpected word${word} after ${name}`;
   }
   if (words.length === expected && words[0] !== '') return null;
   return `${name} needs ${argument}: company-sync ${name} ${argument}`;

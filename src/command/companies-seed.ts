@@ -16,7 +16,7 @@ import { progressTo } from './progress.js';
 import { syncEventJson } from './schemas.js';
 
 const MAX_PRINTED_FAULTS = 20;
-/** Records that are kept in memory. */
+/** The number of records that are kept in memory. */
 const PORTION = 5_000;
 
 type Print = (line: string) => void;

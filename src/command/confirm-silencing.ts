@@ -2,9 +2,9 @@
 import { flagSwitch } from './command.js';
 import { consentTyped } from './consent.js';
 
-/** Companies that may be silenced without a question: as many as a person can check by eye. */
+/** The number of companies that may be silenced without asking: as many as a person can check by reading. */
 const UNASKED_COMPANIES = 100;
-/** Companies that a dry run prints. */
+/** The number of companies that a dry run prints. */
 const MAX_NAMED = 100;
 
 /** The companies that the records would silence. Memory does not grow with their number. */

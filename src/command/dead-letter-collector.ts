@@ -1,4 +1,4 @@
-/** The dead letters of the topic, as a command keeps them while it reads. */
+/** The data of dead letters that a command keeps in memory while it reads the topic. */
 import type { LogRecord } from '../lib/record.js';
 import { copyOf, idOf, readDeadLetter, sizeOf, type DeadLetter } from '../publish/dead-letter.js';
 import { RepairAttempts, type RecordId } from './repair-attempts.js';

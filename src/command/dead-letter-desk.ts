@@ -1,6 +1,6 @@
 /**
- * Shared by the commands about dead letters: reads them and the records that followed, and judges whether one can be
- * read now.
+ * Shared by the commands about dead letters. It reads dead letters and the input records after them, and decides
+ * whether a dead letter can be read now.
  */
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
@@ -27,7 +27,7 @@ import { newestSchemas, syncEventJson } from './schemas.js';
 import { HOUR_MS, MINUTE_MS } from '../lib/time-units.js';
 
 const DECODED_AT_ONCE = 1_000;
-/** For the registry to give the schemas of one piece. */
+/** The time limit for the registry to return the schemas of one portion. */
 const DECODE_TIMEOUT_MS = MINUTE_MS;
 /** The largest difference between the clocks of producers. */
 const CLOCK_SKEW_MS = HOUR_MS;
@@ -93,7 +93,7 @@ export class DeadLetterDesk {
 
     if (partitions.includes(expected)) await readFrom(new Map([[expected, 0]]));
     let letter = read.result().letters.at(-1);
-    // If the record is a repair, the records that it should have replaced may have another key.
+    // If the dead letter was sent as a repair, the records that it should have replaced may have another key.
     if (letter === undefined || read.result().attempts.targetsOf(id).length > 0)
       await readFrom(new Map(others.map((partition) => [partition, 0])));
     else if (CODES_OF_WRONG_KEYS.includes(letter.code))

@@ -8,7 +8,7 @@ import type { RecordId } from './repair-attempts.js';
 
 /** A portion has at most so many bytes, plus one group of dead letters. */
 const PORTION_BYTES = 32 * 1024 * 1024;
-/** Also bounds the data kept from the input for the companies of a portion. */
+/** This also limits the data of the input that is kept for the companies of a portion. */
 const PORTION_DEAD_LETTERS = 1_000;
 
 /**

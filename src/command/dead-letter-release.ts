@@ -6,11 +6,13 @@ import { MAX_LISTED_HOLDS } from '../domain/limits.js';
 import type { RecordToWrite } from '../lib/record.js';
 import type { RecordId } from './repair-attempts.js';
 
-/** The pause between two looks whether a portion was released, in milliseconds. With MAX_LOOKS it makes a minute. */
+/**
+ * The pause between two checks whether a portion was released, in milliseconds. MAX_LOOKS such pauses take a minute.
+ */
 const LOOK_MS = 250;
 const MAX_LOOKS = 240;
 
-/** Holds that one record lifts: about 150 kB of headers. A topic takes 1 MiB by default. */
+/** The number of holds that one record lifts: about 150 kB of headers. A topic accepts 1 MiB by default. */
 const HOLDS_OF_A_RECORD = 5_000;
 
 /**

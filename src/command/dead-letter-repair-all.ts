@@ -92,8 +92,8 @@ class RepairOfAll {
     const afterwards = await desk.afterwards(cameFirst, this.read.companies, watched);
     const repairs: Repair[] = [];
     const left: string[] = [];
-    // Begins with the latest dead letter. If it was sent as a repair, its own repair also replaces the dead letters
-    // that it should have repaired.
+    // Begins with the latest dead letter. If that one was sent as a repair, the new repair also replaces the dead
+    // letters that it should have repaired.
     for (const [i, letter] of [...letters.entries()].reverse()) {
       const id = idOf(letter);
       const event = events[i];

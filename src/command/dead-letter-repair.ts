@@ -68,12 +68,10 @@ export async function repairOne(
 }
 
 /**
- * Makes the repair of a dead letter.
- *
- * The sender of a record writes its `repairs` header. So, without `force`, a repair releases no company except that of
- * its event. A failed repair with the key of another company stays open. A dead letter that names such a record is
- * refused. If the key of a record did not fit its value, the record does not belong to the company of its key; that
- * company is released.
+ * Makes the repair of a dead letter. Any producer may have written a `repairs` header. So, without `force`, a repair
+ * releases no company except that of its event. If a failed repair has the key of another company, it stays open, and a
+ * dead letter that names such a record is refused. If the key of a record did not fit its value, the record does not
+ * belong to the company of its key; that company is released.
  * @throws RefusedError
  */
 export function repairOf(
@@ -108,7 +106,9 @@ function releasesAnother(record: RecordId, company: string, { companyId }: Input
   );
 }
 
-/** A failed repair replaces the first record that could not be read, so it is judged by what followed that record. */
+/**
+ * A failed repair stands for the first record that could not be read, so the records after that first record decide.
+ */
 export function asFirstCame(letter: DeadLetter, { attempts }: ReadDeadLetters): DeadLetter {
   const places = [...attempts.replacedWith(idOf(letter))].map((id) => id.split('/').map(Number));
   const offsets = places.flatMap(([partition, offset = NaN]) => (partition === letter.partition ? [offset] : []));
@@ -168,9 +168,9 @@ async function homeOf({ desk, instances }: Repairs, companyId: string, letter: D
 }
 
 /**
- * The records that release a company from records that had its key but belong to another company; none if they do not
- * hold it. Each names the client of the held company, because an announcement takes its client from the record that
- * completes the company.
+ * The records that release a company from records that had its key but belong to another company. Empty if these
+ * records do not hold it. Each names the client of the held company, because an announcement takes its client from the
+ * record that completes the company.
  */
 async function releasesOf(
   { desk, instances }: Repairs,

@@ -26,7 +26,7 @@ import { progressTo } from './progress.js';
 import type { RecordId } from './repair-attempts.js';
 import { RunningInstances } from './running-instances.js';
 
-/** Records that the result of a release names at most. */
+/** The most records that the printed result of a release names. */
 const MAX_NAMED_HOLDS = 100;
 
 const codeFlag = (meaning: string) => wordFlag('<code>', POISON_CODES, meaning);

@@ -138,8 +138,8 @@ async function* examineTopics(config: Config, kafka: KafkaConfig): Found {
 }
 
 /**
- * Also reasons for `run` to refuse a start: deployments that use our transactional ids, or our group with other
- * settings.
+ * Further reasons for `run` to refuse a start: another deployment uses our transactional ids, or uses our group with
+ * other settings.
  */
 async function* examineDeployment(config: Config, kafka: KafkaConfig): Found {
   const check = 'deployment';

@@ -29,7 +29,7 @@ interface Announced {
   readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
 }
 
-/** Runs until it is interrupted, or has printed as many announcements as --count or --to-end says. */
+/** Runs until it is interrupted, or until it has printed the announcements that --count or --to-end asks for. */
 export const eventsTailCommand = command({
   summary: 'print announcements as they are published',
   flags: {

@@ -28,8 +28,8 @@ interface Naming extends Place {
 }
 
 /**
- * Whether the event may undo what came after it, whenever it comes: a status without a revision counts as the latest, an
- * unlink ends every link of its connection, and a manifest takes its datasets to its own link.
+ * Whether the event, if it is sent now, may undo later records. A status without a revision counts as the latest, an
+ * unlink ends every link of its connection, and a manifest moves its datasets to its own link.
  */
 export function judgedByTime({ payload }: InputEvent, force: boolean): boolean {
   if (force) return false;
@@ -86,11 +86,9 @@ export class InputAfterwards {
   }
 
   /**
-   * Returns why the event must not be sent in place of the dead letter, and what to do instead. Null if the event
-   * would undo nothing that came after the dead letter.
-   *
-   * Partitions have no common order. If the later record is in another partition, as after a wrong key, the timestamps
-   * decide.
+   * Returns why the event must not be sent in place of the dead letter, and what to do instead. Null if the event would
+   * not undo any record after the dead letter. Partitions have no common order. So if the later record is in another
+   * partition, for example after a wrong key, the timestamps decide.
    */
   refusalOf({ companyId, payload }: InputEvent, letter: DeadLetter): string | null {
     switch (payload.kind) {

@@ -45,7 +45,7 @@ export const setCommand = command({
     to: wordFlag(
       `<${TARGETS.join('|')}>`,
       TARGETS,
-      'state: run on from the position of the state; log-start: read all that the input still holds; ' +
+      'state: continue from the position of the state; log-start: read all records that are left in the input; ' +
         'after-batch: skip the batch that cannot be read',
     ),
     yes: flagSwitch('set the offsets without asking'),

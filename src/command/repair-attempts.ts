@@ -19,7 +19,10 @@ export class RepairAttempts {
   readonly #attempts = new Map<RecordId, RecordId[]>();
   #count = 0;
 
-  /** Call it in the order in which the dead letters were written. @throws Error for more than MAX_TARGETS in all */
+  /**
+   * Call it in the order in which the dead letters were written. @throws Error if they name more than MAX_TARGETS
+   * records in total
+   */
   add(letter: Pick<DeadLetter, 'partition' | 'offset' | 'headers'>): void {
     const targets = repairsOf(letter.headers).filter((id) => /^\d+\/\d+$/.test(id));
     if (targets.length === 0) return;
@@ -51,8 +54,8 @@ export class RepairAttempts {
   }
 
   /**
-   * All records that one repair of `id` replaces: the record itself, the records that it was to repair if it is a
-   * repair, and failed repairs of only these.
+   * All records that one repair of `id` replaces: the record itself, the records that it should have repaired, and
+   * failed repairs that name only these records.
    */
   replacedWith(id: RecordId): Set<RecordId> {
     const replaced = this.namedBy(id);

@@ -5,8 +5,8 @@
 import { Worker } from 'node:worker_threads';
 
 /**
- * Time from the signal to SIGKILL. It is longer than `run` waits for a stop that hangs (9 s), so a slow stop ends by
- * itself. It is shorter than the 10 s that a stop may take.
+ * Time from the signal to SIGKILL. It is longer than the 9 s that `run` waits for a stop that hangs, so a slow stop
+ * ends by itself. It is shorter than the 10 s that a stop may take.
  */
 export const KILL_AFTER_MS = 9_600;
 

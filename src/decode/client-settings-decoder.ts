@@ -88,7 +88,7 @@ function decodeSetting(value: Buffer, schema: ClientSettingsReader | undefined):
   if (schema === undefined) return unreadable(`the schema registry has no schema ${id}`);
   try {
     const { clientId, synchronizedTrigger } = schema.read(value);
-    // No record that is accepted has such a client. The message does not quote its id.
+    // No accepted record can belong to such a client. The message does not quote the id, because it is too long.
     if (utf8Bytes(clientId) > MAX_TEXT_BYTES)
       return unreadable(`its clientId has ${utf8Bytes(clientId)} bytes, and at most ${MAX_TEXT_BYTES} are allowed`);
     if (isPolicy(synchronizedTrigger)) return { kind: 'setting', clientId, policy: synchronizedTrigger };

@@ -1,7 +1,7 @@
 /**
  * Keeps a wrong registry from turning all input into dead letters.
  *
- * A registry that knows none of the ids in use looks the same as producers that are all wrong. Each record would be an
+ * If a registry knows none of the ids in use, it looks as if all producers were wrong. Each record would be an
  * `unknown-schema`, and each company would be on hold. So if only unknown ids come from many companies, the brake asks
  * the registry for ids that this deployment has used: the ids decoded last, and the ids of records all over the input.
  * If the registry has none of them either, the partition waits as in an outage, until the registry has one or an
@@ -85,7 +85,7 @@ export class RegistryBrake {
         if (!(await this.#proves(signal))) throw suspect();
         this.#isRight();
       } else this.#unknownInARow += unknown;
-      // The denials of a suspect registry say nothing: the ids are asked for again.
+      // The denials of a suspect registry prove nothing, so the ids are requested again.
       if (forgotten === this.#forgotten) return decoded;
     }
   }

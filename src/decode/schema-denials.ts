@@ -23,7 +23,7 @@ export class Denial {
   /** Times of the first and the last denial in the present uninterrupted series. */
   #firstAt: number | null = null;
   #lastAt = -Infinity;
-  /** The registry has answered for a known id after the first denial, and since the id last became unknown. */
+  /** True if the registry has answered for a known id since the first denial, and since the id last became unknown. */
   #isRegistryConfirmed = false;
   /** When the id was last found unknown; null before that. */
   #unknownAt: number | null = null;

@@ -8,7 +8,7 @@ import { RegistryUnavailableError, type SchemaSource } from './schema-source.js'
 /** Pauses between two tries for denied ids, in milliseconds. */
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 2_000;
-/** Number of ids that one try requests early, only to notice sooner if they were registered meanwhile. */
+/** The number of ids that one try requests before they are due, to notice sooner if they were registered meanwhile. */
 const MAX_EARLY_IDS = 100;
 /** Requests of one batch in progress at a time. */
 const MAX_QUESTIONS = 8;
@@ -90,7 +90,7 @@ export class SchemaResolution<T> {
     const found = new Set<number>();
     await this.#ask(this.#unknownAmong(ofRepairs), signal, found);
     const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS);
-    // Kept here until every id has an answer, even if dropped elsewhere: each try brings the answer nearer.
+    // These objects are kept until every id has an answer, even if `denials` drops them. So each try makes progress.
     let open = this.#openAmong(ids, found);
     try {
       while (open.length > 0) {

@@ -1,5 +1,5 @@
 /**
- * How many bytes the announcement of a company would take. The result is an upper bound that follows each change at a
+ * How many bytes the announcement of a company would take. The result is an upper bound. Each change updates it at a
  * fixed cost.
  *
  * An announcement contains no links, but the info row contains links and connections. This file counts both, so the

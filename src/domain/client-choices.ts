@@ -6,7 +6,7 @@ import type { Policy } from './policy.js';
 export const MAX_CHOICES_BYTES = 64 * 1_024 * 1_024;
 /** Bytes of an entry in the set, without the characters of its id. */
 const ENTRY_BYTES = 64;
-/** Bytes of a character outside Latin-1. One such character makes every character of its text this wide. */
+/** Bytes of each character in a text that has a character outside Latin-1. */
 const CHARACTER_BYTES = 2;
 
 /** The choices would take more memory than allowed. An operator must decide which choices to delete. */

@@ -23,7 +23,7 @@ export class CompanyRows {
   #holds: RowsById<HoldRow> | undefined;
 
   #priorCompany: CompanyRow | null | undefined;
-  /** The stored row, kept from `correctCompany` until the next change. */
+  /** The stored company row, from a call of `correctCompany` until the next change. */
   #companyAsStored: CompanyRow | undefined;
   #priorInfo: InfoRow | null | undefined;
   /** `#info`, or a copy of it, that finds places by id. Created at the first lookup. */
@@ -79,7 +79,7 @@ export class CompanyRows {
     return this.#holds?.existing() ?? [];
   }
 
-  // ---- loading: takes rows from the store, and never overwrites a row that is already in memory
+  // ---- loading: adds rows from the store, and never overwrites a row that is already in memory
 
   hasCompany(): boolean {
     return this.#company !== undefined;
@@ -120,7 +120,7 @@ export class CompanyRows {
   }
 
   /**
-   * Replaces the row in memory by a more exact version of the stored row. This is not a change: nothing is written. The
+   * Replaces the row in memory by a more exact version. This does not count as a change: nothing is written, and the
    * stored row stays the prior of the next change.
    */
   correctCompany(row: CompanyRow): void {

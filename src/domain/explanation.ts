@@ -19,8 +19,9 @@ export const VERDICTS = [
   'no-datasets',
   'none-complete',
   /**
-   * Nothing is left to wait for. But another policy judged the record that caused this; the next record decides. Or a
-   * release that did not know its status word judged it; the next record, or a recount, decides.
+   * Nothing is left to wait for, but the last record was judged differently: by another policy, or by a release that
+   * did not know its status word. The next record decides; in the second case, also the pass that counts companies
+   * again.
    */
   'due',
 ] as const;
@@ -48,7 +49,7 @@ export interface Explanation {
   readonly stalled: boolean;
   /** Precise to the hour. */
   readonly lastProgress: string | null;
-  /** The record that announced or deleted the company, or that says another system has announced it. */
+  /** The record that announced or deleted the company, or that reports the announcement by another system. */
   readonly decidedBy: { readonly offset: Offset; readonly at: string } | null;
   readonly holds: readonly ExplainedHold[];
   readonly links: readonly ExplainedLink[];

@@ -1,5 +1,5 @@
 /**
- * How much one record and one company may take. A record that exceeds a limit is a bad record: see docs/operations.md.
+ * The limits of one record and of one company. A record that exceeds a limit is a bad record: see docs/operations.md.
  */
 import type { CompanyRows } from './company-rows.js';
 import type { PoisonCode } from './events.js';

@@ -54,9 +54,9 @@ export function dueFirst(rows: CompanyRows): 'needs-all-rows' | 'overdue' | null
 }
 
 /**
- * Whether only an unknown word kept the company from being announced. This release judges at every record that changes
- * a company, so it never leaves one overdue. Therefore an older release has applied the latest record. The policy in
- * force does not matter: FIRST_DATASET announces every company that ALL_DATASETS announces.
+ * Whether the company is complete, but an older release did not announce it because it did not know a status word. This
+ * release judges at every record that changes a company, so it never leaves a company overdue. The policy in force does
+ * not matter: FIRST_DATASET announces every company that ALL_DATASETS announces.
  */
 export function isOverdue(company: PendingCompany): boolean {
   const { holds, succeeded, unsealed, unfinished } = company;

@@ -1,6 +1,6 @@
 /**
- * Which rows of its company an event needs: one read can then load the rows of a whole batch. And how many rows it changes,
- * which bounds a transaction.
+ * Finds which rows of its company an event needs, so that one read can load the rows of a whole batch. Also estimates
+ * how many rows the event changes, which limits a transaction.
  */
 import { assertNever } from '../lib/assert-never.js';
 import type { CompanyRows } from './company-rows.js';

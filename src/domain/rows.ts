@@ -31,9 +31,8 @@ export interface PendingCompany {
   /** Bit i is set if link i (its position in the info row) was ended by unlinking. */
   readonly endedLinks: bigint;
   /**
-   * Bytes of connections, links and named datasets in the announcement: an upper bound from `announcement-size.ts`. 0
-   * while a link exists means: not counted since the row was read. Then a release that does not count it has written
-   * the row.
+   * Bytes of connections, links and named datasets in the announcement: an upper bound from `announcement-size.ts`. If
+   * this is 0 although a link exists, the size is unknown: a release that does not store it has written the row.
    */
   readonly announcementBytes: number;
   /** Whether the company was reported as stalled since its last progress. */

@@ -1,4 +1,4 @@
-/** When a company counts as stalled, and what is reported. A stall never causes an announcement. */
+/** Decides when a company counts as stalled, and what is reported. A stall never causes an announcement. */
 import { describeNamedDatasets, type AnnouncedDataset } from './announcement.js';
 import type { CompanyRows } from './company-rows.js';
 import type { TimestampMs } from './events.js';
@@ -9,7 +9,7 @@ import { HOUR_MS } from '../lib/time-units.js';
 
 /** Entries in each list of a stall: enough to start with. The counts give the full numbers. */
 const MAX_LISTED = 100;
-/** By how much the clocks of producers may be ahead. */
+/** The largest accepted difference if the clock of a producer is ahead. */
 const CLOCK_SKEW_MS = HOUR_MS;
 
 /** Reported once for each period in which a company makes no progress for too long. */
@@ -41,8 +41,8 @@ export function isStalled(company: PendingCompany, now: TimestampMs, stalledAfte
 }
 
 /**
- * Whether the time of the last progress cannot be used: its record has no date, or a date in the future, as from a producer
- * that counts in microseconds. With such a time the company would never count as stalled.
+ * Whether the time of the last progress cannot be used: its record has no date, or a date in the future, as from a
+ * producer that counts in microseconds. With such a time the company would never count as stalled.
  */
 export function isUndated(company: PendingCompany, now: TimestampMs): boolean {
   const lastProgress = lastProgressOf(company);

@@ -39,7 +39,7 @@ export const FIRST_VOCABULARY = 1;
 /**
  * The words added later, and the vocabulary that added each. To add a word, add it here and raise VOCABULARY.
  *
- * During a rolling upgrade and after a rollback, the previous release reads the same rows. It takes such a word as in
+ * During a rolling upgrade and after a rollback, the previous release reads the same rows. It treats such a word as in
  * progress. So these words are stored as text, and never change a count in a stored row. A new word for success would
  * also change `succeeded`, which `tally.ts` does not separate yet. So the type does not allow one.
  */

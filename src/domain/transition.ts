@@ -1,9 +1,7 @@
 /**
- * The rules: what one input event does to the rows of its company.
- *
- * Pure: no I/O, no clock, no randomness. Everything comes in through the arguments. The rows are changed in memory
- * only. If an event needs more rows than `rows-needed.ts` names, the outcome is `needs-all-rows`, and nothing has been
- * changed.
+ * The rules: what one input event does to the rows of its company. Pure: no I/O, no clock, no randomness, no input
+ * except the arguments. The rows are changed in memory only. If an event needs more rows than `rows-needed.ts` names,
+ * the outcome is `needs-all-rows`, and nothing has been changed.
  */
 import { assertNever } from '../lib/assert-never.js';
 import { exceedsAnnouncement, growthByStatus, isMeasured } from './announcement-size.js';

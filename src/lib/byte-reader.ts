@@ -2,7 +2,7 @@
  * Reads what `ByteWriter` wrote.
  *
  * Results share no memory with the bytes, except where a method returns a slice. If the bytes cannot come from a
- * `ByteWriter` (cut short, longer than they say, a number beyond 2^53), methods throw MalformedBytesError.
+ * `ByteWriter` (cut short, bytes left over, a number beyond 2^53), methods throw MalformedBytesError.
  */
 import { UUID_BYTES } from './byte-writer.js';
 

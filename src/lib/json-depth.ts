@@ -1,6 +1,7 @@
 /**
- * How deep a JSON text nests. JSON.parse takes any depth, but whatever goes through the value by recursion, as
- * JSON.stringify does, runs out of stack at some thousands: in a few kilobytes that somebody else has written.
+ * Checks how deeply a JSON text nests. JSON.parse accepts any depth. But code that visits the value by recursion, such
+ * as JSON.stringify, exhausts the stack at some thousands of levels. A hostile text of a few kilobytes can have that
+ * many.
  */
 
 /** Far above what schemas and answers have, and far below what the stack takes. */
@@ -10,7 +11,7 @@ const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const OPENING: readonly number[] = [0x5b, 0x7b];
 const CLOSING: readonly number[] = [0x5d, 0x7d];
 
-/** Of text that is not JSON it may say either. */
+/** If the text is not JSON, the result may be true or false. */
 export function isTooDeep(json: string): boolean {
   let depth = 0;
   for (let at = 0; at < json.length; at++) {
@@ -24,7 +25,7 @@ export function isTooDeep(json: string): boolean {
   return false;
 }
 
-/** @param start where its quote is */
+/** @param start the position of the string's opening quote */
 function endOfText(json: string, start: number): number {
   for (let at = start + 1; at < json.length; at++) {
     const character = json.charCodeAt(at);

@@ -1,11 +1,10 @@
 import type { Clock } from './clock.js';
 
 /**
- * A promise that may stay pending for days while one wait after another listens to it.
- *
- * A pending promise keeps every reaction: `then` and `Promise.race` leak with each wait that ends first. This class
- * adds one reaction when it is created. A finished wait leaves nothing behind: no reaction, no listener on its signal,
- * no timer.
+ * A promise that may stay pending for days while many waits, one after another, listen to it. A pending promise keeps
+ * every reaction. So `then` and `Promise.race` leak memory with each wait that ends before the promise settles. This
+ * class adds one reaction when it is created. A finished wait leaves nothing behind: no reaction, no listener on its
+ * signal, no timer.
  */
 export class LongPromise<T> {
   #settled = false;

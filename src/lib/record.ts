@@ -11,7 +11,7 @@ export interface Header {
  */
 export interface LogRecord {
   readonly offset: number;
-  /** Milliseconds since the epoch, as the log has it. */
+  /** Milliseconds since the epoch, as stored in the log. */
   readonly timestamp: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;

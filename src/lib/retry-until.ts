@@ -3,7 +3,7 @@ import type { Clock } from './clock.js';
 
 export interface RetryTerms {
   readonly clock: Clock;
-  /** How long to try. The attempt that is under way when this time ends may still succeed. */
+  /** How long to try. If an attempt is in progress when this time ends, it may still succeed. */
   readonly patienceMs: number;
   /** How long to wait before the next attempt, in milliseconds: a `Backoff`, for example. */
   readonly pause: { next(): number };
@@ -11,7 +11,7 @@ export interface RetryTerms {
   readonly mayHelp: (error: unknown) => boolean;
   /** Called with each error after which another attempt follows. */
   readonly onRetry?: (error: unknown) => void;
-  /** This many attempts are made even if the time is up before. One by default. */
+  /** This many attempts are made even if the time is up earlier. One by default. */
   readonly leastAttempts?: number;
   /** An abort ends the pause. The attempt after it is the last. */
   readonly signal?: AbortSignal;

@@ -3,9 +3,9 @@
  * company.
  *
  * The events of one input partition are in the order of the input offsets that completed their companies. So a binary
- * search over the outbound offsets finds an event in a handful of reads. Events of other partitions or applications
- * are skipped, and so are events that were sent again. Events that were announced late, after an upgrade, are not in
- * this order. They are skipped too; if nothing else is found, they are read one by one.
+ * search over the outbound offsets finds an event in a handful of reads. Events of other partitions or applications are
+ * skipped, and so are events that were sent again. Events that were announced late, after an upgrade, are not in this
+ * order either. The search skips them. If it finds nothing, it reads the partition one event after the other.
  */
 import { AvroReader } from '../avro/avro-reader.js';
 import type { AnnouncedContent } from '../domain/explain.js';

@@ -7,7 +7,7 @@ import { z } from 'zod';
 
 /** Objects and lists in one answer. A company at its limits has some 30,000, and one more for each hold. */
 export const MAX_ANSWER_PARTS = 250_000;
-/** Items of a list that are checked together. Each of them may have several faults. */
+/** The number of list items that are checked together. Each of them may have several faults. */
 const CHECKED_TOGETHER = 1_000;
 
 /** Whether the JSON may have too many objects and lists. Brackets in texts count too. */

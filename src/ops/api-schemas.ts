@@ -81,7 +81,7 @@ const partition = z.strictObject({ partition: count(), state: z.enum(PARTITION_S
 const dependency = z.strictObject({
   dependency: z.enum(DEPENDENCIES),
   reachable: z.boolean().nullable().describe('null while unknown'),
-  unreachableSince: time().nullable().describe('time of the first question without an answer'),
+  unreachableSince: time().nullable().describe('time of the first request without an answer'),
 });
 
 const failing = z.strictObject({
@@ -153,7 +153,7 @@ export const companies = z.strictObject({
         lastProgress: time()
           .nullable()
           .describe(
-            'to the hour; null if the record that brought the progress has no date, until the progress is dated',
+            'start of the hour of the last progress; null if the timestamp of that record is not a date, until the processor has set one',
           ),
       }),
     )

@@ -11,8 +11,7 @@ import type { LocalPartitions } from './company-directory.js';
 /** Milliseconds between two checks for new partitions. */
 const SAMPLE_INTERVAL_MS = 10_000;
 /**
- * Milliseconds between two questions about a partition. For each question, a broker goes through all of its
- * partitions.
+ * Milliseconds between two requests about a partition. For each request, a broker goes through all of its partitions.
  */
 const LOOK_INTERVAL_MS = 300_000;
 
@@ -29,7 +28,7 @@ export interface ChangelogSizesParts {
 export class ChangelogSizes {
   readonly #parts: ChangelogSizesParts;
   readonly #bytes;
-  /** The time of the last question about each partition. */
+  /** The time of the last request about each partition. */
   readonly #askedAt = new Map<number, TimestampMs>();
   #hasWarned = false;
 

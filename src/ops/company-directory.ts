@@ -59,10 +59,9 @@ export class CompanyDirectory {
   constructor(private readonly options: CompanyDirectoryOptions) {}
 
   /**
-   * Looks only in this instance, and leaves out the datasets of an announced company.
-   *
-   * One look-up runs at a time. A company with tens of thousands of holds takes some 100 MB while it is read, and
-   * clients may ask for it as often as they like.
+   * Looks only in this instance, and leaves out the datasets of an announced company. One look-up runs at a time: a
+   * company with tens of thousands of holds takes about 100 MB while it is read, and any client may ask for it at any
+   * rate.
    */
   findHere(companyId: string): Promise<Found> {
     const found = this.#latest.then(() => this.#lookHere(companyId));

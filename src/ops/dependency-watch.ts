@@ -1,6 +1,6 @@
 /**
- * Whether brokers and schema registry answer, asked every few seconds. An instance that has nothing to do would not notice
- * an outage otherwise, and would show what it knew before as if it were so now.
+ * Asks brokers and schema registry every few seconds, and knows whether they answer. Without this, an idle instance
+ * would not notice an outage, and would show old values as current.
  *
  *   unknown --answer--> reachable <--answer-- unreachable
  *      |                    |                     ^
@@ -17,21 +17,21 @@ export type Dependency = (typeof DEPENDENCIES)[number];
 
 export interface DependencyState {
   readonly dependency: Dependency;
-  /** Null until the first answer, or until questions have failed for UNREACHABLE_AFTER_MS. */
+  /** Null until the first answer, or until requests have failed for UNREACHABLE_AFTER_MS. */
   readonly reachable: boolean | null;
-  /** RFC 3339: the first question without an answer; null while there are answers. */
+  /** RFC 3339: the time of the first request without an answer; null while the dependency answers. */
   readonly unreachableSince: string | null;
-  /** The error of the last question, which may contain addresses; null while there are answers. */
+  /** The error of the last request, which may contain addresses; null while the dependency answers. */
   readonly cause: string | null;
 }
 
-/** Milliseconds between two questions. */
+/** Milliseconds between two requests. */
 export const ASK_EVERY_MS = 5_000;
-/** A question fails if it has no answer within so many milliseconds. */
+/** A request fails if it has no answer within this time, in milliseconds. */
 const ANSWER_WITHIN_MS = 5_000;
 /**
- * Milliseconds of failed questions after which a dependency counts as unreachable. A restarted broker is back by then.
- * Together with the time of a question and the pause before it, an outage shows within 30 s.
+ * Milliseconds of failed requests after which a dependency counts as unreachable. A restarted broker is back by then.
+ * With the duration of a request and the pause before it, an outage is shown within 30 s.
  */
 export const UNREACHABLE_AFTER_MS = 15_000;
 

@@ -1,10 +1,10 @@
 /**
- * Watches what makes no progress because of errors, since when and why: a partition, a standby, the reading of the
- * client settings, the group membership.
+ * Knows which parts make no progress because of errors, since when and why. A part is a partition, a standby, the
+ * reading of the client settings, or the group membership.
  *
- * An error that recovers at once need not be reported. A state shows only one moment: a partition that fails every few
- * seconds is `running` in between. So trouble begins with its first sign. It ends only with progress: a committed
- * batch, a restore or a standby that gets further than before, or some time without another sign.
+ * The present state of a partition is not enough: a partition that fails every few seconds is `running` in between. So
+ * trouble begins with its first sign. It ends only with progress (a committed batch, or a restore or standby that gets
+ * further than before), or after some time without another sign. An error that recovers at once is not reported.
  */
 import { Gauge, type Registry } from 'prom-client';
 import { isoTime } from '../lib/iso-time.js';
@@ -35,7 +35,7 @@ export interface FailingPart extends Failure {
 
 /** Trouble that lasts this long counts as a failure. A fence, a restart of a broker and most outages are shorter. */
 export const FAILING_AFTER_MS = 60_000;
-/** A partition that runs for this long without a sign of trouble is well, even if it has nothing to do. */
+/** A partition that runs for this long without a sign of trouble counts as healthy, even if it has nothing to do. */
 export const WELL_AFTER_MS = 10_000;
 /** Readers report a lasting outage every 30 s, so after this time without a report the reader works again. */
 export const READING_WELL_AFTER_MS = 40_000;
@@ -166,7 +166,7 @@ export class FailureWatch implements Partial<PipelineObserver> {
       watched.isError = false;
     }
     watched.wellAt = Infinity;
-    // Work in progress says less than the error before it.
+    // The error before it is more useful than the description of the work in progress.
     if (watched.isError && !isError) return;
     watched.cause = cause;
     watched.isError = isError;

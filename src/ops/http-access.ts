@@ -33,9 +33,9 @@ export function guard(server: FastifyInstance, access: Access, advertised: () =>
 }
 
 /**
- * Prevents DNS rebinding: a web page whose name resolves to this machine could read everything through the browser of
- * someone here. Such a page has a name, so an IP address in the Host header cannot belong to it. Probes and metrics
- * are answered under any name, except on loopback, where only this machine has reason to ask.
+ * Prevents DNS rebinding: a web page whose name resolves to this machine could read everything through the browser of a
+ * user in this network. Such a page has a name, so an IP address in the Host header cannot belong to it. Probes and
+ * metrics are answered under any name, except on loopback: there only this machine itself needs them.
  */
 function requireKnownHost(server: FastifyInstance, { host, allowedHosts }: Access): void {
   const allowed = new Set(['localhost', host.toLowerCase(), ...allowedHosts]);
@@ -58,7 +58,7 @@ function hostNameIn(header = ''): string {
   return address ?? name ?? '';
 }
 
-/** For all routes that are not open: requires a bearer token, or the proof of another instance. */
+/** Requires a bearer token, or the proof of another instance, for all routes that are not open. */
 function requireToken(server: FastifyInstance, access: Access, advertised: () => string): void {
   const { tokens, proofs, clock } = access;
   const expected = tokens.map(digest);
@@ -97,7 +97,7 @@ async function challenge(reply: FastifyReply, verdict: ProofVerdict | null): Pro
   await reply.status(401).header('www-authenticate', `Bearer, ${MEMBER_SCHEME}`).send({ error });
 }
 
-/** The time does not depend on the token, or on which of them it is. */
+/** The time of the comparison does not depend on the token, or on which of the tokens fits. */
 function isOneOf(expected: readonly Buffer[], given: Buffer): boolean {
   return expected.map((one) => timingSafeEqual(one, given)).includes(true);
 }

@@ -13,7 +13,7 @@ const MAX_HEADERS = 100;
 /** Milliseconds from the first byte, or the connection, to the end of the headers. A request fits one packet. */
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 6_000;
-/** How often Node looks for connections beyond these times. */
+/** How often Node checks for connections that exceed these times. */
 const TIMEOUT_CHECK_MS = 1_000;
 /** Longer than Prometheus waits between two scrapes, so that it keeps its connection. */
 const KEEP_ALIVE_MS = 20_000;
@@ -28,8 +28,8 @@ const MAX_CONNECTIONS = 512;
 export const MAX_CONNECTIONS_PER_ADDRESS = 128;
 /**
  * Requests of one connection that wait for their answers. Browsers, Prometheus and instances wait for each answer
- * before the next request. A client that does not wait could cause 1,500 answers at once for each 64 KiB, held until
- * it reads them.
+ * before the next request. With 64 KiB of requests, a client that does not wait could cause 1,500 answers at once,
+ * which stay in memory until it reads them.
  */
 export const MAX_UNANSWERED = 4;
 

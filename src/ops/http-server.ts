@@ -37,10 +37,10 @@ export interface ServiceView {
   inspection(): Inspection | null;
 }
 
-/** Longer than any id that fits a request line of Node's 16 KiB: no company is out of reach. */
+/** Longer than any id in a request line of 16 KiB, Node's limit. So every company can be requested. */
 const MAX_PARAM_CHARACTERS = 16_384;
 
-/** For this long, one text of the metrics answers all requests. */
+/** For this time, one text of the metrics is the answer to all requests. */
 const METRICS_MS = 100;
 
 export interface HttpServer {
@@ -123,11 +123,11 @@ function addProbes(server: FastifyInstance, view: ServiceView): void {
 }
 
 /**
- * Needs no token, so it answers only fixed words and numbers. Causes and reasons quote brokers, URLs and files;
- * `/partitions` has them.
+ * This needs no token, so the answer has only fixed words and numbers. Causes and reasons may contain brokers, URLs and
+ * files, so only `/partitions` has them.
  *
- * An instance that does not reach the brokers does no work and is not ready. If only the registry does not answer,
- * only the partitions that wait for the registry are not ready.
+ * An instance that cannot reach the brokers does no work and is not ready. If only the registry does not answer, the
+ * instance is unready only if one of its partitions waits for the registry.
  */
 function readinessOf(view: ServiceView): z.infer<typeof readiness> {
   const starting = view.starting();

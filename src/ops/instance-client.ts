@@ -19,7 +19,7 @@ import type { CompanyList, ListState } from './unfinished-lists.js';
  * An instance looks at all its partitions within milliseconds; one that takes longer than this is frozen or cut off.
  */
 const PATIENCE_MS = 10_000;
-/** Redirects of one request. An owner may change between two redirects, but not again and again. */
+/** Redirects of one request. The owner may change between two redirects, but not many times in a row. */
 const MAX_REDIRECTS = 5;
 /** Bytes of one answer: a company at its limits takes 12 MB, a list of 1,000 companies with the longest ids 6 MB. */
 const MAX_ANSWER_BYTES = 16 * 1_024 * 1_024;
@@ -162,7 +162,7 @@ export class InstanceClient implements Peers {
     try {
       const text = await boundedText(response, maxBytes, this.#budget);
       if (hasTooManyParts(text)) throw new AnswerTooLargeError(`the answer has more than ${MAX_ANSWER_PARTS} parts`);
-      if (isTooDeep(text)) throw new AnswerTooLargeError('its parts are too deep inside each other');
+      if (isTooDeep(text)) throw new AnswerTooLargeError('its parts are nested too deeply');
       return JSON.parse(text) as unknown;
     } catch (error) {
       if (error instanceof SyntaxError) return null;

@@ -11,19 +11,21 @@ import { ChangelogSizes, type ChangelogSizesParts } from './changelog-sizes.js';
 import type { LocalPartitions } from './company-directory.js';
 import type { OldestUncommitted } from './oldest-uncommitted.js';
 
-/** The age that a sampled value may have, in addition to the time of the look. */
+/** The age that a sampled value may have, in addition to the time that the look-up takes. */
 const SAMPLE_INTERVAL_MS = 10_000;
 /**
  * The brokers' last answer about a partition is shown for so many milliseconds, unless they answer again. That is
- * several times the interval between two looks, so one slow answer does not matter.
+ * several times the interval between two look-ups, so one slow answer does not matter.
  */
 export const STALE_AFTER_MS = 60_000;
 /**
- * If a look at one partition takes longer, in milliseconds, it continues alone, and the next samples skip the
- * partition.
+ * If the look-up of one partition takes longer than this, in milliseconds, it continues alone, and the next samples
+ * skip the partition.
  */
 const LOOK_DEADLINE_MS = 5_000;
-/** A look takes time in proportion to the number of holds. After each look, the sampler rests so many times as long. */
+/**
+ * The time of a look-up grows with the number of holds. After each look-up, the sampler waits this many times as long.
+ */
 const RESTS_PER_LOOK = 50;
 
 export interface InstanceMetricsParts {
@@ -63,7 +65,7 @@ export class InstanceMetrics {
   readonly #waiting = new Map<number, { readonly offset: number; readonly sinceMs: TimestampMs } | null>();
   readonly #oldestHold;
   readonly #changelogSizes;
-  /** The looks in progress, by partition: one at a time. */
+  /** The look-ups in progress, by partition: one at a time for each. */
   readonly #looks = new Map<number, Promise<void>>();
   /** The time at which the brokers last answered about a partition, or at which it was assigned. */
   readonly #confirmedAt = new Map<number, TimestampMs>();

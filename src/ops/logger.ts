@@ -12,8 +12,9 @@ import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
 const WARN = 40;
 const FATAL = 60;
 /**
- * Lines a minute that name companies or records, for each kind of line. Each names another company or record, so they
- * do not repeat. A flood of bad records must not become a flood of lines: their topics have each of them.
+ * The limit of lines a minute about companies or records, for each kind of line. Each line names another company or
+ * record, so such lines do not repeat. Many bad records must not lead to as many lines: the topics have the complete
+ * data.
  */
 export const COMPANY_LINES_A_MINUTE = 100;
 
@@ -65,8 +66,8 @@ function partsOf([first, second]: readonly unknown[]): { fields: Fields; message
 }
 
 /**
- * Two lines have the same cause if they differ only in numbers. A line about a partition without an error is a fact
- * about that partition. An error is the same in all partitions.
+ * Two lines have the same cause if they differ only in numbers. A line without an error is about one partition, so each
+ * partition has its own cause. An error is the same cause in all partitions.
  */
 function causeOf(fields: Fields, message: string): string {
   if (isAboutRecord(fields)) return withoutNumbers(message).slice(0, MESSAGE_KIND_CHARACTERS);
@@ -84,7 +85,9 @@ function isAboutRecord(fields: Fields): boolean {
   return 'companyId' in fields || ('topic' in fields && 'offset' in fields);
 }
 
-/** After so many characters, a message about a company may quote text that only that company has. */
+/**
+ * Only this many characters of a message count for its cause: the text after them may be different for each company.
+ */
 const MESSAGE_KIND_CHARACTERS = 30;
 
 function errorOf(err: unknown): string {

@@ -21,7 +21,7 @@ import type {
 import type { TransactionOutcome } from '../pipeline/ports.js';
 import { HOUR_MS } from '../lib/time-units.js';
 
-/** Unknown status words are logged once each. So many words are remembered. */
+/** Each unknown status word is logged once. This many words are remembered. */
 const MAX_REMEMBERED_WORDS = 1_000;
 /** After these errors, the partition is `blocked` and its state has the reason. */
 const ERRORS_LOGGED_AS_STATE = [
@@ -102,7 +102,7 @@ export class LoggingObserver implements PipelineObserver {
   standby(): void {}
 
   standbyError(partition: number, err: unknown): void {
-    this.logger.warn({ partition, err }, 'a standby failed and begins again');
+    this.logger.warn({ partition, err }, 'standby failed; starting it again');
   }
 
   announced(partition: number, { companyId, clientId, policy, offset, ...rest }: Announcement): void {
@@ -131,7 +131,7 @@ export class LoggingObserver implements PipelineObserver {
   unknownStatus(status: string, companyId: string): void {
     if (this.#unknownWords.has(status) || this.#unknownWords.size >= MAX_REMEMBERED_WORDS) return;
     this.#unknownWords.add(status);
-    this.logger.warn({ status, companyId }, 'unknown dataset status, taken as in progress');
+    this.logger.warn({ status, companyId }, 'unknown dataset status; treating it as in progress');
   }
 
   recounted(partition: number, counts: RecountedCompanies): void {
@@ -144,28 +144,28 @@ export class LoggingObserver implements PipelineObserver {
 
   leftOpen(partition: number, outcome: TransactionOutcome, places: readonly string[]): void {
     const what =
-      'the brokers have left the last transaction open in some places, it is ended there as it was elsewhere';
+      'the brokers have left the last transaction open in some places; ending it there with the same outcome';
     this.logger.warn({ partition, outcome, places }, what);
   }
 
   setAside(partition: number, why: string): void {
-    this.logger.warn({ partition, why }, 'state folder set aside, state will be restored from the changelog');
+    this.logger.warn({ partition, why }, 'state folder set aside; restoring the state from the changelog');
   }
 
   diskUse(): void {}
 
   stateRemoved(folder: string, unusedMs: number, bytes: number): void {
-    this.logger.info({ folder, unusedMs, bytes }, 'state that nobody has used for STATE_RETENTION is removed');
+    this.logger.info({ folder, unusedMs, bytes }, 'removed state that was unused for STATE_RETENTION');
   }
 
   sweepError(err: unknown): void {
-    this.logger.warn({ err }, 'unused state cannot be looked for or removed, trying again');
+    this.logger.warn({ err }, 'could not look for or remove unused state; trying again');
   }
 
   error(partition: number, error: unknown): void {
     this.#failed.add(partition);
     if (ERRORS_LOGGED_AS_STATE.some((kind) => error instanceof kind)) return;
     const level = error instanceof FencedError ? 'info' : 'warn';
-    this.logger[level]({ partition, err: error }, 'partition will be taken over again');
+    this.logger[level]({ partition, err: error }, 'taking the partition over again after an error');
   }
 }

@@ -16,7 +16,7 @@ import type {
 import { StepTimes } from './step-times.js';
 
 const PREFIX = 'company_sync_';
-/** So many unknown status words are counted separately. */
+/** The number of unknown status words that are counted separately. */
 const MAX_REMEMBERED_WORDS = 1_000;
 const TRANSACTION_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 const LATENCY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200];
@@ -112,7 +112,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     );
     this.#stepSeconds = histogram(
       'transaction_step_duration_seconds',
-      'Time that a step of a transaction took, from the end of what it waits for',
+      'Duration of a step of a transaction, from the end of the step that it waits for',
       ['step'],
       TRANSACTION_SECONDS,
     );

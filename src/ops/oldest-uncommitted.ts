@@ -24,8 +24,9 @@ export interface OldestUncommittedOptions {
 }
 
 /**
- * If a partition moves, its batches give the age: the first record left is hardly younger than the last batch. If a
- * partition did not move between two samples, its first record is looked up, once.
+ * While the position of a partition moves, its batches give the age: the first uncommitted record is hardly younger
+ * than the last batch. If the position did not move between two samples, the first uncommitted record is looked up,
+ * once.
  */
 export class OldestUncommitted implements Partial<PipelineObserver> {
   /** By partition; a partition without uncommitted records has no entry. */
@@ -65,8 +66,8 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
   }
 
   /**
-   * Call it when the brokers have not answered for a while. A partition without uncommitted records is then unknown; a
-   * record that waited still waits.
+   * Call it when the brokers have not answered for some time. The age of a partition without uncommitted records is
+   * then unknown. A record that was waiting still waits.
    */
   stale(partition: number): void {
     if (!this.#oldest.has(partition)) this.#sampled.delete(partition);
@@ -102,7 +103,7 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
     const enough = new AbortController();
     const tooLate = clock.delay(PATIENCE_MS, enough.signal).then(() => null);
     try {
-      // Over offsets without records: markers, and records that were aborted.
+      // Skips offsets without records: markers and aborted records.
       for (let position = from; position < end;) {
         const next = reader.next(1);
         next.catch(() => undefined); // It ends with an error if it comes too late.

@@ -62,8 +62,8 @@ export class Successors {
   }
 
   /**
-   * At its last join, a member reported the state at rest on its disk. Only the member itself knows the current
-   * position of its standbys.
+   * At its last join, a member reported the positions on its disk. Its standbys have moved forward since, and only the
+   * member itself knows their current positions.
    */
   async #successor(holder: StateHolder, ourAddress: string | null): Promise<(partition: number) => Successor | null> {
     const { httpAddress, memberId, standbys, held } = holder;

@@ -1,7 +1,7 @@
 /**
- * Bounds the bytes of answers that clients have not read yet. An answer stays in memory until its client has read it
- * or is disconnected (http-limits.ts). The largest answer has 12 MB, so a few clients that do not read would fill the
- * heap.
+ * Bounds the bytes of answers that clients have not read yet. An answer stays in memory until its client has read it or
+ * is disconnected (http-limits.ts). The largest answer has 12 MB, so a few clients that do not read their answers would
+ * fill the heap.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { networkOf } from './wrong-tokens.js';
@@ -58,7 +58,8 @@ export function limitUnsentAnswers(server: FastifyInstance): void {
   const inspection = new UnsentAnswers(INSPECTION_UNSENT);
   const open = new UnsentAnswers(OPEN_UNSENT);
   const answersLike = (request: FastifyRequest) => (request.routeOptions.config?.open === true ? open : inspection);
-  // Runs after the check of the token, and before any work for an answer that cannot be sent. Probes cost nothing.
+  // Runs after the check of the token, and before the work for an answer. Probes cost nothing, so they are not checked
+  // here.
   server.addHook('preHandler', async (request, reply) => {
     const answers = answersLike(request);
     if (answers === inspection && !answers.hasRoomFor(SMALL_BYTES, networkOf(request.ip)))

@@ -5,8 +5,8 @@
  * 1. The counts of any two members differ by at most one.
  * 2. Within that limit, a partition stays with its present member: only as many move as the counts require.
  * 3. A partition that must move, or that has no owner, goes to the member with the least of its changelog left to
- *   replay. If one member takes a partition, another cannot. So the partition that would lose most by its second choice
- *   is placed first (Vogel's approximation of the transportation problem).
+ *   replay. If one member takes a partition, another cannot. So the partition whose second choice would cost most is
+ *   placed first (Vogel's approximation of the transportation problem).
  * 4. The same rule places standbys, each on a member that has nothing of that partition yet.
  */
 import { Placement, type ReplayCosts } from './partition-placement.js';
@@ -73,7 +73,7 @@ function keepWhatRuns(placement: Placement, members: readonly GroupMember[], rep
   const least = Math.floor(replay.length / members.length);
   let oneMore = replay.length % members.length;
   const quota = running.map(({ length }) => (length > least && oneMore-- > 0 ? least + 1 : least));
-  // The members that will take the surplus of the others.
+  // The members that will take partitions from members that have too many.
   const takers = [...members.keys()].filter((member) => sizeOf(running[member]) < (quota[member] ?? 0));
   running.forEach((partitions, member) => {
     const surplus = Math.max(0, partitions.length - (quota[member] ?? 0));

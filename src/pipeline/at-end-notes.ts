@@ -10,10 +10,9 @@ const NOTE_INTERVAL_MS = HOUR_MS;
 const RETRY_MS = MINUTE_MS;
 
 /**
- * While nothing is written to a partition's store, records in it that it misses nothing of the changelog.
- *
- * Every batch records the same with its own write. Without these notes, an idle week would look like a week of absence.
- * Then the next take-over would set a good folder aside.
+ * Notes in an idle store, from time to time, that the store misses nothing of the changelog. (A batch notes the same
+ * with its own write.) Without these notes, an idle week would look like a week of absence. Then the next take-over
+ * would set a good folder aside.
  *
  * A note also stores the leader epoch of that end, at most a minute after the store has written to the changelog
  * itself. The answer to a write does not say which epoch the leader was in.

@@ -7,9 +7,9 @@
  * proportion to its excess time. A batch that fails after it began at least halves them. Each slow failure also doubles
  * the number of fast batches that the next growth needs. So a size that fails is tried more and more rarely.
  *
- * After a slow batch, the new limits follow from its own records and rows: after a slow batch of 3 records comes one of
- * 1. Slowness alone never reduces the limits below 100 records, because smaller transactions cost more for each record.
- * A failure does, down to 1 record.
+ * After a slow batch, the new limits depend on its own records and rows: for example, a batch of 1 record follows a
+ * slow batch of 3 records. Slowness alone never reduces the limits below 100 records, because smaller transactions cost
+ * more for each record. A failure does, down to 1 record.
  */
 import type { Clock } from '../lib/clock.js';
 
@@ -42,18 +42,22 @@ const SMALLEST_BATCH: BatchSize = { records: 1, rows: 1 };
 const SLOW_MS = 2_000;
 /** A batch faster than this would not be slow at twice the size. */
 const FAST_MS = SLOW_MS / 2;
-/** The most that one failure reduces: a process that was frozen for an hour says nothing about sizes. */
+/**
+ * The most that one failure reduces the limits. For example, the duration of a batch says nothing about sizes if the
+ * process was frozen for an hour.
+ */
 const LARGEST_CUT = 16;
 /** Fast batches before the next growth: first at the start, then after trouble, then the most after slow failures. */
 const FIRST_STREAK = 1;
 const STREAK_AFTER_TROUBLE = 8;
 const LONGEST_STREAK = 128;
 /**
- * Trouble this old is forgotten if the limits do not restrict the batches: the partition then starts again as at first.
+ * Trouble this old is forgotten if the limits do not restrict the batches: the partition then starts again with the
+ * first limits.
  */
 const FORGET_AFTER_MS = 10 * 60_000;
 
-/** The limits of one partition while it is assigned; they survive its take-overs. */
+/** The limits of one partition while it is assigned. They survive its take-overs. */
 export class BatchLimits {
   #limits = FIRST_BATCH;
   #fastBatches = 0;

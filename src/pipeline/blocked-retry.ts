@@ -8,12 +8,13 @@ const FIRST_RETRY_MS = 10_000;
  * interval.
  */
 const MOST_RETRY_MS = 600_000;
-/** How soon the partition notices a change, and so how soon an operator sees its effect. */
+/** How often to check for a change. An operator sees the effect of a change within this time. */
 const LOOK_MS = 10_000;
 
 /**
  * Decides when a blocked partition, whose block was proved by a write, tries again. The waits become longer and longer.
- * If something changes that an operator would change, it tries again at once. Looking for such a change writes nothing.
+ * If a value changes that an operator could have changed, it tries again at once. The check for such a change writes
+ * nothing.
  */
 export class BlockedRetry {
   readonly #backoff = new Backoff(FIRST_RETRY_MS, MOST_RETRY_MS);

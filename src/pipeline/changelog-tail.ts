@@ -1,9 +1,8 @@
 /**
- * Proves by writing that the end of a changelog was read correctly.
- *
- * Only the owner writes to its changelog partition, and only the true leader acknowledges a record. So the owner's
- * first record must be at the offset where the log was said to end. If it is not, a broker has given an old view of the
- * log. Then the state was built from only a part of the log, and the transaction must not be committed.
+ * Proves by a write that the end of a changelog was read correctly. Only the owner writes to its changelog partition,
+ * and only the true leader acknowledges a record. So the owner's first record must be at the offset that was reported
+ * as the log's end. If it is not, a broker has given an old view of the log. Then the state was built from only a part
+ * of the log, and the transaction must not be committed.
  */
 import { StaleViewError } from './errors.js';
 
@@ -13,7 +12,7 @@ export class ChangelogTail {
   #proved = false;
   #begunAt: number | null = null;
 
-  /** @param end where the changelog was said to end; no transaction is open, and no other producer can write */
+  /** @param end the reported end of the changelog; no transaction is open, and no other producer can write */
   constructor(end: number) {
     this.#next = end;
   }

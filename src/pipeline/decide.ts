@@ -31,7 +31,7 @@ export interface Decisions {
   readonly end: number;
 }
 
-/** Decisions, with figures about how they were made. */
+/** Decisions, with figures for the batch report. */
 export interface DecidedBatch extends Decisions {
   readonly ignored: Readonly<Record<Ignored['why'], number>>;
   readonly undated: UndatedRecords | null;
@@ -59,7 +59,10 @@ export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], pois
 
 /** A changed row in memory: its prior, and its encoded forms in the changelog record, the undo and the write batch. */
 const CHANGED_ROW_BYTES = 300;
-/** Records whose rows one read loads: many make it cheap for each, few waste little if a limit is reached early. */
+/**
+ * The number of records whose rows one read loads. A large number makes the read cheap for each record. A small number
+ * wastes less if a limit is reached early.
+ */
 const LOADED_TOGETHER = 2_500;
 
 interface LocalPartition {
@@ -135,7 +138,7 @@ class BatchDecisions implements DecidedBatch {
   }
 
   /**
-   * Loads the rows that the next records need, from position `from`, until a limit is reached.
+   * Loads the rows that the records from position `from` on need, until a limit is reached.
    *
    * @returns the rows of each record's company; null for a bad record that holds no company
    */
@@ -239,7 +242,7 @@ class BatchDecisions implements DecidedBatch {
     this.announcements.push(announceOverdue(this.context, rows));
   }
 
-  /** All rows of the company count as changed, even if only read: that limits how many rows a batch loads. */
+  /** Counts all rows of the company as changed, even if they are only read. That limits how many rows a batch loads. */
   async #applyWithAllRows(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
     await this.#load(rows);
     const atLeast = this.changedRows + rows.size;

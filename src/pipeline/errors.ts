@@ -16,12 +16,15 @@ export class BrokerError extends Error {
 }
 
 /**
- * A broker that is cut off from its peers has answered with an old view, or nothing proves that it has not. The
- * condition ends without an operator: restart the partition.
+ * An answer is old, or may be old: it may come from a broker that is cut off from its peers. The condition ends without
+ * an operator: restart the partition.
  */
 export class StaleViewError extends BrokerError {}
 
-/** Other settings built the state: to continue would decide differently than before. The process must stop. */
+/**
+ * Other settings built the state. If the process continued, it would decide differently than before. So the process
+ * must stop.
+ */
 export class SettingsChangedError extends Error {
   override readonly name = 'SettingsChangedError';
   /** @param differences such as `EVENT_NAMESPACE is "b" here and "a" in the state` */
@@ -105,8 +108,8 @@ export class BrokerSettingError extends Error {
 }
 
 /**
- * To continue would announce companies twice or never. The partition stops until an operator consents by setting the
- * group's offset to the number in the message.
+ * If the partition continued, companies could be announced twice or never. The partition stops until an operator
+ * consents, by setting the group's offset to the number in the message.
  */
 export class InconsistentPositionError extends Error {
   override readonly name = 'InconsistentPositionError';

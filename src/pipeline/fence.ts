@@ -1,11 +1,11 @@
 /**
- * Fences a partition's former owner, and makes sure that nothing of its last transaction stays open.
+ * Fences a partition's former owner, and ensures that no part of its last transaction stays open.
  *
  * Brokers can leave a transaction open in some of its partitions and still count it as ended ("hanging"). When Kafka
  * 4.3.0 to 4.4.0 write the markers, they treat a partition without a leader as a deleted one. Suppose that a broker
  * goes down while a transaction ends, and no other broker has a replica. Then the transaction hangs. A read_committed
- * reader waits before such a transaction, and the next transaction of the same id would decide its outcome. So this
- * file ends the hanging transaction again, in all places that it may have written to. The outcome is the one that the
+ * reader waits at such a transaction, and the next transaction of the same id would decide its outcome. So this file
+ * ends the hanging transaction again, in all places that it may have written to. The outcome is the one that the
  * coordinator reported.
  */
 import type { TopicPartition } from '../lib/record.js';
@@ -14,9 +14,8 @@ import { BrokerError, HangingTransactionError, StaleViewError } from './errors.j
 import type { KnownCommit, TransactionalProducer } from './ports.js';
 
 /**
- * Fences the former owner, and ends a transaction that the brokers left open.
- *
- * @throws HangingTransactionError if it is unknown how to end the open transaction
+ * Fences the former owner, and ends a transaction that the brokers have left open. @throws HangingTransactionError if
+ * it is unknown how to end the open transaction
  * @throws StaleViewError while too few brokers answer to know what is open
  * @throws what the ports throw
  */
@@ -35,7 +34,7 @@ export async function fence(context: PipelineContext, partition: number): Promis
   const still = await orDiscard(producer, leftOpen(context, partition, producer));
   if (still.length === 0) return producer;
   await producer.discard();
-  throw hanging(still, adviceOn(still, 'left it open again when its end was repeated'));
+  throw hanging(still, adviceOn(still, 'left it open again after its end was repeated'));
 }
 
 /** Whether only the offset is open, with an unknown outcome: the position check then tells an operator what to do. */
@@ -56,8 +55,8 @@ function isOf(commit: KnownCommit | null, { from, to, ...log }: Open, changelog:
 }
 
 /**
- * Whether an acknowledged commit may be open in an outbound topic, with records behind it. They may be of the last
- * transaction, or of another writer: a resent event, or another deployment.
+ * Whether an acknowledged commit may be open in an outbound topic, with later records after it. The later records may
+ * come from the last transaction, or from another writer: `events resend`, or another deployment.
  */
 function mayBeOf(commit: KnownCommit | null, { from, to, ...log }: Open, { topics }: PipelineContext): boolean {
   const end = commit?.endIn(log) ?? null;
@@ -108,7 +107,7 @@ async function openInShared(
 
 function besides(ofCommit: readonly Open[]): string {
   return (
-    `a commit before it too, which must not be aborted (${ofCommit.map(nameOf).join(', ')}): the partition ends that ` +
+    `also left an earlier commit open, which must not be aborted (${ofCommit.map(nameOf).join(', ')}): the partition ends that ` +
     'commit itself later. The last transaction is open in'
   );
 }
@@ -123,10 +122,9 @@ async function orDiscard<T>(producer: TransactionalProducer, work: Promise<T>): 
 }
 
 /**
- * Throws if the last transaction of this producer is open anywhere.
- *
- * @throws BrokerError if the owner's last transaction is open in some places: fencing again ends it there
- * @throws StaleViewError while too few brokers answer to know that
+ * Throws if the last transaction of this producer is open anywhere. @throws BrokerError if the transaction is open in
+ * some places: the next fencing ends it there @throws StaleViewError while too few brokers answer to know whether it is
+ * open
  */
 export async function mustHaveNothingOpen(
   context: PipelineContext,
@@ -137,8 +135,8 @@ export async function mustHaveNothingOpen(
 }
 
 /**
- * As `mustHaveNothingOpen`, but accepts the leaders' answers if too few brokers have said who leads. For an owner whose
- * last commit was long ago, and whose connections still seem to exist.
+ * As `mustHaveNothingOpen`, but also accepts the leaders' answers if too few brokers have confirmed these leaders. For
+ * an owner whose last commit was long ago, and whose connections still seem to exist.
  *
  * @throws BrokerError
  */
@@ -172,7 +170,7 @@ function mustHaveEnded(open: readonly Open[]): void {
 
 interface Written {
   readonly log: TopicPartition;
-  /** Whether no other input partition writes there. */
+  /** Whether no other input partition writes to this place. */
   readonly alone: boolean;
 }
 
@@ -190,17 +188,16 @@ type Open = TopicPartition & {
   readonly from: number | 'offset';
   /** The high watermark of the log; for an offset, that of the changelog. */
   readonly to: number;
-  /** Whether more than half of the brokers have said who leads there. */
+  /** Whether more than half of the brokers have named the leader of this place. */
   readonly byMost: boolean;
 };
 
 /**
- * The places that are open although this producer writes nothing now. The changelog and the offset are part of each
- * transaction, and no other producer writes to them. Other deployments may write to the outbound topics. There, only
- * transactions known to be this producer's own count. Outbound topics that other input partitions write to are left
- * out, because something is open in them most of the time.
- *
- * @throws StaleViewError if nothing is known to be open, but too few brokers have said who leads
+ * The places with an open transaction, although this producer writes nothing now. The changelog and the offset are part
+ * of each transaction, and no other producer writes to them. Other deployments may write to the outbound topics. There,
+ * only transactions known to be this producer's own count. Outbound topics that other input partitions write to are
+ * left out, because a transaction is open in them most of the time. @throws StaleViewError if no open place was found,
+ * but too few brokers have named the leaders
  */
 async function leftOpen(
   context: PipelineContext,
@@ -250,7 +247,7 @@ function hanging(open: readonly Open[], advice: string): Error {
 function adviceOnUnclear(open: readonly Open[]): string {
   return (
     `the brokers have left a transaction open: ${open.map(nameOf).join(', ')}. It may be an acknowledged commit, which ` +
-    'must not be aborted, because others have written behind it. The last transaction may also be open there. Read the ' +
+    'must not be aborted, because other producers have written after it. The last transaction may also be open there. Read the ' +
     'records from that offset on with kafka-console-consumer.sh --isolation-level read_uncommitted, and first read "A ' +
     'partition was left with an open transaction" in docs/operations.md'
   );

@@ -1,6 +1,6 @@
 /**
  * Changelog positions of the state on this instance's disk: of running partitions, of standbys, and of folders left
- * behind. The group's leader uses them to place partitions. They save time and decide nothing else.
+ * behind. The group's leader uses them to place partitions. They only save time: no result depends on them.
  */
 export class HeldPositions {
   readonly #positions: Map<number, number>;

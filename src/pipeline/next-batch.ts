@@ -7,19 +7,18 @@ import type { LogBatch } from './ports.js';
 import type { StalledWatch } from './stalled-watch.js';
 import type { OwnedPartition } from './take-over.js';
 
-/** After this idle time the store is brought to rest: position written, undo deleted. */
+/** After this idle time, the store writes its position and deletes the undo. */
 const IDLE_FLUSH_MS = 100;
 
-/** An owned partition, and the work that waits until no records arrive. */
+/** An owned partition, and the work that is done while no records arrive. */
 export interface IdlePartition extends OwnedPartition {
   readonly watch: StalledWatch;
 }
 
 /**
- * Waits for the next records of the input. If none arrive for a while, brings the partition to rest meanwhile. It
- * flushes the store. If the reader has only passed records that are not delivered (markers, aborted records), it
- * commits the group's offset. Then it looks for stalled companies, and records that the store is at the changelog's
- * end.
+ * Waits for the next records of the input. If none arrive for some time, does the work of an idle partition. It flushes
+ * the store. If the reader has only skipped records that are not delivered (markers, aborted records), it commits the
+ * group's offset. Then it looks for stalled companies, and notes that the store is at the changelog's end.
  *
  * @param reading the next records, from their reader
  * @param passed the position in the input: all records below it are committed or were not delivered

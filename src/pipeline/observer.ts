@@ -58,7 +58,10 @@ export interface UndatedRecords {
 
 export interface BatchReport {
   readonly records: number;
-  /** The records that announced a company, that were set aside, and that changed nothing; all others were applied. */
+  /**
+   * Numbers of records: those that announced a company, those set aside, and those that changed nothing. All others
+   * were applied.
+   */
   readonly announced: number;
   readonly deadLetters: number;
   readonly ignored: IgnoredRecords;
@@ -112,7 +115,7 @@ export interface PendingCompanies {
 export interface RecountedCompanies {
   /** Companies with a dataset that only a later word finishes. */
   readonly companies: number;
-  /** Those that waited only for that word: the pass has announced them. */
+  /** Of these, the companies that waited only for that word: the pass has announced them. */
   readonly announced: number;
 }
 
@@ -138,7 +141,8 @@ export interface PipelineObserver {
   forgotEarlyDatasets(companyId: string, count: number): void;
   setAside(partition: number, why: string): void;
   /**
-   * The brokers left the former owner's last transaction open in some places; it is ended again with the same outcome.
+   * The brokers have left the former owner's last transaction open in some places. It is ended there with the same
+   * outcome.
    */
   leftOpen(partition: number, outcome: TransactionOutcome, places: readonly string[]): void;
   /** The disk use of all state folders, reported from time to time. */

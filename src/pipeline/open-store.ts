@@ -36,8 +36,8 @@ export async function openStore(
 }
 
 /**
- * The state directory with one store that starts opening before it is needed, while other work continues. If a standby
- * releases the store, a user that is already in line gets it still open.
+ * The state directory with one store that begins to open before it is needed, while other work continues. If a standby
+ * releases the store, the user that is already waiting for it gets it open.
  */
 export class StoreOpening implements StateDirectory {
   #opening: Promise<KeyValueStore> | null;

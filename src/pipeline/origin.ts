@@ -10,7 +10,7 @@ const INPUT_ID = 'input topic id';
 export interface Origin {
   /** The row that the changelog must have from now on. */
   readonly origin: OriginRow;
-  /** Whether the input was deleted and created again, and so is not the topic that the state was built from. */
+  /** Whether the input was deleted and created again: then it is not the topic that the state was built from. */
   readonly inputRecreated: boolean;
 }
 

@@ -1,4 +1,7 @@
-/** Commits transactions at the speed that the brokers and the disk allow: recent durations decide their size. */
+/**
+ * Commits transactions of a size that brokers and disk can handle: the durations of recent transactions decide the
+ * size.
+ */
 import type { BatchLimits, BatchSize, Reduction } from './batch-limits.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
@@ -39,7 +42,10 @@ function mayBeOfSize(error: unknown): boolean {
   return error instanceof FencedError || error instanceof BrokerError;
 }
 
-/** How long a partition must wait before it begins a transaction: one that is open during the wait could time out. */
+/**
+ * How long a partition must wait before it begins a transaction. A transaction that is open during the wait could time
+ * out.
+ */
 export function throttledMs({ producer }: OwnedPartition): number {
   return producer.throttledMs > 0 ? producer.throttledMs : 0;
 }

@@ -1,4 +1,7 @@
-/** Places partitions on members: evenly, and where the least is left to replay. Here members are numbers from 0. */
+/**
+ * Places partitions on members: evenly, and on the member with the least left to replay. Here members are numbers from
+ * 0.
+ */
 
 /** By partition, then by member: the changelog records between the member's state and the best state of any member. */
 export type ReplayCosts = readonly (readonly number[])[];
@@ -33,7 +36,7 @@ export class Placement {
 
   /**
    * Gives each of the partitions to `copies` more members. Afterwards counts differ by at most one, unless earlier
-   * placements make that impossible. The partition that would lose most by its second choice is placed first (Vogel's
+   * placements make that impossible. The partition whose second choice would cost most is placed first (Vogel's
    * approximation of the transportation problem).
    */
   place(partitions: readonly number[], copies: number): void {
@@ -44,7 +47,7 @@ export class Placement {
     while (regrets.size > 0) {
       const before = withRoom.length;
       withRoom = this.#withRoom(total);
-      // The list only shrinks, and nothing else changes the choices that the partitions have left.
+      // The partitions lose choices only when this list shrinks.
       if (withRoom.length !== before)
         for (const partition of regrets.keys()) regrets.set(partition, this.#regretOf(partition, withRoom));
       const partition = keyOfGreatest(regrets);
@@ -58,7 +61,7 @@ export class Placement {
     }
   }
 
-  /** The members that can take one more of `total` in all, least loaded first. */
+  /** The members that can take one more of `total` partitions, least loaded first. */
   #withRoom(total: number): number[] {
     const least = Math.floor(total / this.#counts.length);
     const above = this.#counts.filter((count) => count > least).length;
@@ -99,8 +102,8 @@ export class Placement {
   }
 
   /**
-   * The members with room must not have this partition. One of them takes another partition from a member that may have
-   * this one.
+   * Handles a partition that no member with room may have. A member with room takes another partition from a third
+   * member, and the third member gets this partition.
    */
   #makeRoom(partition: number, withRoom: readonly number[]): void {
     const mayHave = [...this.#counts.keys()].filter((member) => this.#cost(partition, member) < Infinity);

@@ -74,9 +74,9 @@ export class PartitionTask {
   /** Learned from all earlier transactions, across take-overs. */
   readonly #limits: BatchLimits;
   readonly #blockedRetry: BlockedRetry;
-  /** The `blocked` status after a topic refused a record as too large, until the next commit; null otherwise. */
+  /** The `blocked` status from a topic's refusal of a too large record to the next commit; otherwise null. */
   #tooLarge: PartitionStatus | null = null;
-  /** The state, while it matches the committed log. */
+  /** The store, while its content matches the committed log; otherwise null. */
   #store: PartitionStore | null = null;
   /** Resolves when the task has released everything. */
   readonly ended: Promise<void>;
@@ -95,8 +95,8 @@ export class PartitionTask {
   }
 
   /**
-   * The rows committed so far, for readers; null while not all are here. The caller must close them. @throws
-   * StoreUnavailableError
+   * The rows committed so far, for readers; null while some of them are not restored yet. The caller must close the
+   * result. @throws StoreUnavailableError
    */
   committed(): CommittedRows | null {
     return this.#store?.committed() ?? null;
@@ -265,7 +265,7 @@ export class PartitionTask {
     const isSoon = await settlesWithin(confirmed, context.clock, CONFIRMED_SOON_MS);
     // In an outage the partition now waits for the group, and no longer because of the first error.
     if (!isSoon && !signal.aborted)
-      this.#enter({ state: 'waiting', reason: `the group does not confirm this member; before that: ${reason}` });
+      this.#enter({ state: 'waiting', reason: `the group does not confirm this member; the error before: ${reason}` });
     await confirmed;
   }
 

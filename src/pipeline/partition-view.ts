@@ -2,8 +2,8 @@
  * The facts that a take-over has about the changelog, the input and the group's offset, after the former owner is
  * fenced.
  *
- *     look   asks the leaders and the coordinator that several brokers have named. Enough if everything fits together:
- *            the first transaction proves it (changelog-tail.ts)
+ *     look   asks the leaders and the coordinator that several brokers have named. Sufficient if all answers agree: the
+ *            first transaction proves them (changelog-tail.ts)
  *     prove  writes to the changelog and to the group's offset, in a transaction that is aborted. Only the true leader
  *            and the true coordinator acknowledge that. Needed if answers contradict each other or the folder, before a
  *            folder is set aside or an operator is asked to act
@@ -53,8 +53,8 @@ async function judgedBy(
 
 /**
  * The first offset of the input that was consumed and is lost; null if no loss is known. Asks only if the leader epoch
- * has changed. If the leader does not know the epoch, that says nothing about the records: a cluster restored from a
- * copy counts epochs from lower numbers.
+ * has changed. If the leader does not know the epoch, no loss is known: in a cluster restored from a copy, epochs begin
+ * again at lower numbers.
  *
  * @throws BrokerError
  */
@@ -101,7 +101,7 @@ export async function prove(
       throw new StaleViewError(
         `${topics.changelog}/${partition} is said to end at ${end}, but a record was written to it at ${proof.changelogEnd}`,
       );
-    // The proved offset is older than the records written since: together they would look like a loss.
+    // The proved offset is older than the records written since. Compared with them, the offset would look like a loss.
     if (end > proof.changelogEnd + PROOF_OFFSETS) throw overtaken(`${topics.changelog}/${partition}`, end);
     const position = await judgedBy(context.inputLogs, inputAt, proof.committed, looked.input);
     return { producer: next, view: { ...looked, ...position, proved: true } };

@@ -15,15 +15,15 @@ export interface LogBatch {
   /** The last stable offset when this was read: `endOffset - nextOffset` is the lag. */
   readonly endOffset: number;
   /**
-   * The epoch of a leader whose log contains everything read below `nextOffset`. -1 if the brokers have none. See
+   * The epoch of a leader whose log contains everything read below `nextOffset`. -1 if the brokers have no epochs. See
    * `LogIdentity`.
    */
   readonly leaderEpoch: number;
 }
 
 /**
- * Which log an offset belongs to. The leader of that epoch had the records below the offset. A later leader may lack
- * some of them (unclean election). If its log has another history, `endOfEpoch` is below the offset.
+ * Identifies the log that an offset belongs to. The leader of that epoch had the records below the offset. A later
+ * leader may lack some of them (unclean election). In that case `endOfEpoch` is below the offset.
  */
 export interface LogIdentity {
   /** Null if the brokers have no topic ids. */
@@ -63,40 +63,43 @@ export interface LogBounds extends LogIdentity {
    * transaction is open. Read before `end`, so that a transaction which ends in between does not count as open.
    */
   readonly highWatermark: number;
-  /** The topic's id: a topic that is deleted and created again has another one. Null if the brokers have no ids. */
+  /** The topic's id. A topic that is deleted and created again gets another id. Null if the brokers have no ids. */
   readonly topicId: string | null;
-  /** The epoch of the leader that answered; it grows with each change of leader. -1 if the brokers have none. */
+  /** The epoch of the leader that answered; it grows with each change of leader. -1 if the brokers have no epochs. */
   readonly leaderEpoch: number;
-  /** More than half of the brokers have said who leads. Otherwise the answer may come from a broker that is cut off. */
+  /**
+   * More than half of the brokers have answered the question for the leader. Otherwise the answer may come from a
+   * broker that is cut off.
+   */
   readonly byMost: boolean;
 }
 
 export interface CommittedOffset {
   readonly offset: number;
   /**
-   * The epoch of a leader whose log had all records below `offset` when they were read. -1 if the committer did not
-   * say: an earlier release, or an operator.
+   * The epoch of a leader whose log had all records below `offset` when they were read. -1 if the offset was committed
+   * without an epoch: by an earlier release or an operator.
    */
   readonly leaderEpoch: number;
 }
 
 export interface Logs {
   /**
-   * @param log the log that `from` is an offset of. If the topic of that name is now another one, or has lost records
-   *   below the position, `next` throws a BrokerError. Left out for the present log.
+   * @param log the log that `from` is an offset of. If the topic was created again since, or has lost records below the
+   * position, `next` throws a BrokerError. Omit it for the present log.
    */
   reader(partition: TopicPartition, from: number, log?: LogIdentity): LogReader;
   bounds(partition: TopicPartition): Promise<LogBounds>;
   /**
    * Where a leader epoch ended in the present log: everything that its leader had below that offset still exists. -1 if
-   * the leader does not know the epoch; null if the brokers cannot say (before Kafka 2.1).
+   * the leader does not know the epoch; null if the brokers do not know the request (before Kafka 2.1).
    *
    * @throws BrokerError
    */
   endOfEpoch(partition: TopicPartition, leaderEpoch: number): Promise<number | null>;
-  /** The group's committed offset of an input partition; null if there is none. Final only after fencing. */
+  /** The group's committed offset of an input partition; null if no offset is committed. Final only after fencing. */
   committedOffset(partition: TopicPartition): Promise<CommittedOffset | null>;
-  /** Whether an unfinished transaction holds an offset of the group for an input partition. */
+  /** Whether an open transaction has an offset of the group for an input partition. */
   offsetIsPending(partition: TopicPartition): Promise<boolean>;
 }
 
@@ -104,7 +107,7 @@ export type TransactionOutcome = 'commit' | 'abort';
 
 /** The last commit of a transactional id that the coordinator has acknowledged to this process. */
 export interface KnownCommit {
-  /** Offset after the last record that a commit wrote to a partition; null if none is known to have written there. */
+  /** Offset after the last record that a commit wrote to a partition; null if no such commit is known. */
   endIn(partition: TopicPartition): number | null;
   /** Whether a commit wrote to the partition, and no later transaction of this process was begun there. */
   isLastIn(partition: TopicPartition): boolean;
@@ -139,8 +142,8 @@ export interface TransactionalProducer {
    */
   repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void>;
   /**
-   * Whether a transaction of this producer is open in a partition, according to its leader. Null if that cannot be
-   * known: the broker is too old, or does not let us read the topic.
+   * Whether a transaction of this producer is open in a partition, according to its leader. Null if the leader cannot
+   * tell: it is too old, or does not allow us to read the topic.
    */
   hasOpenIn(partition: TopicPartition): Promise<boolean | null>;
   /**
@@ -190,7 +193,7 @@ export interface Transactions {
 export interface Partitioner {
   /** The same-numbered partition if the counts are equal; otherwise the default (murmur2) partitioner on the key. */
   partitionFor(topic: string, key: Buffer | null, inputPartition: number): number;
-  /** The partitions to which keys of an input partition may go, and whether no other input partition writes there. */
+  /** The partitions that keys of an input partition may go to, and whether no other input partition writes to them. */
   targets(topic: string, inputPartition: number): { readonly partitions: readonly number[]; readonly alone: boolean };
 }
 
@@ -234,7 +237,7 @@ export interface StateHolder {
   readonly memberId: string;
   /** As in `PartitionOwner`. */
   readonly httpAddress: string | null;
-  /** The partitions of which it keeps a standby. */
+  /** The partitions that it keeps a standby of. */
   readonly standbys: readonly number[];
   /** Partition -> changelog position at its last join; standbys have moved forward since. */
   readonly held: ReadonlyMap<number, number>;

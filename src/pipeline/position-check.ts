@@ -6,10 +6,8 @@ import { commandToSet, judgePositions, type Choice, type Positions } from './pos
  * The offset from which the input is read next.
  *
  * One transaction writes the state in the changelog and the committed offset. So they are equal, unless an operator or
- * retention changed one of them. To continue then would announce companies twice or never.
- *
- * Consent: an operator who has understood the message follows it. The group's offset is then the offset of a choice
- * (position-choices.ts).
+ * retention changed one of them. If the partition continued then, companies could be announced twice or never. An
+ * operator consents by setting the group's offset to the offset of a choice (position-choices.ts).
  *
  * @param positions `committed` is read after fencing
  * @throws InconsistentPositionError with the numbers and the steps to take
@@ -25,8 +23,8 @@ export function startOffset(positions: Positions): number {
 }
 
 /**
- * Whether the group's offset says that an operator has consented to a loss. Then the input is read from its start
- * although the state covers more, or from after a batch that cannot be read.
+ * Whether the group's offset shows that an operator has consented to a loss. Then the input is read from its start
+ * although the state covers more, or from the offset after a batch that cannot be read.
  */
 export function acceptsLoss(positions: Positions): boolean {
   const { verdict } = judgePositions(positions);

@@ -13,20 +13,20 @@ export interface Positions {
   /** The input topic. */
   readonly topic: string;
   readonly partition: number;
-  /** The position row: the last one in the changelog. Null if there is none. */
+  /** The last position row in the changelog; null if the changelog has no position row. */
   readonly changelog: PositionRow | null;
   /** First offset of the changelog. If it is above 0, records were deleted. */
   readonly changelogStart: number;
-  /** The group's committed offset; null if there is none. */
+  /** The group's committed offset; null if no offset is committed. */
   readonly committed: number | null;
   readonly input: Pick<LogBounds, 'start' | 'end'>;
-  /** Whether the input is known to be another topic of the same name than the one that the state was built from. */
+  /** Whether the input is known to be a new topic with the name of the topic that the state was built from. */
   readonly inputRecreated?: boolean;
   /** The input batch at the state's position, if it is known to be unreadable. */
   readonly unreadable?: UnreadableBatch | null;
   /**
-   * The first offset of records that were consumed and that the input has since lost (unclean leader election). From
-   * there on the input contains other records. Null if no loss is known.
+   * The first offset of consumed records that the input has lost since (unclean leader election). From this offset on,
+   * the input has other records. Null if no loss is known.
    */
   readonly inputLostFrom?: number | null;
 }
@@ -98,7 +98,7 @@ export function judgePositions(positions: Positions): Judgement {
     );
   const { offset } = changelog;
   const isUsable = positions.inputRecreated !== true && offset >= input.start && offset <= input.end;
-  // If the topic was created again, the offset of the former topic says nothing.
+  // If the topic was created again, the offset of the former topic has no meaning.
   const lostFrom = positions.inputRecreated === true ? null : (positions.inputLostFrom ?? null);
   // Checked first: an offset set by an operator has no leader epoch, so another choice would hide the loss.
   if (isUsable && committed === offset && lostFrom !== null)
@@ -161,7 +161,9 @@ function judgeWithoutState(positions: Positions): Judgement {
   return choose('no state', buildAgain(positions));
 }
 
-/** One transaction wrote the state and the offset. If the state is behind, it may have lost its decisions. */
+/**
+ * One transaction wrote the state and the offset. If the state is behind the offset, some of its decisions may be lost.
+ */
 const IF_SET_FORWARD =
   "If an operator has set the group's offset forward, nothing is lost, and nothing is announced twice. Otherwise the " +
   'changelog has lost records (unclean leader election, or a transaction that was aborted there alone): then a company ' +
@@ -193,7 +195,7 @@ function skipWhatReplacedThem(positions: Positions, offset: number, lostFrom: nu
 
 function lossOfReplaced(positions: Positions, offset: number, lostFrom: number): string {
   return (
-    `${whatIsLost(positions, offset, lostFrom)} The state has read them, and what it has decided stays: nothing is ` +
+    `${whatIsLost(positions, offset, lostFrom)} The state contains them, and its decisions stay: nothing is ` +
     `announced twice. The ${counted(offset - lostFrom, 'record')} that have these offsets now are skipped: ask the platform ` +
     'team to send them again, or a company whose manifest or last status is among them may never be announced.'
   );
@@ -210,7 +212,7 @@ function whatIsLost({ topic, partition }: Positions, offset: number, lostFrom: n
 function readAllAgain(positions: Positions, offset: number, lostFrom: number): Choice {
   const { input, partition } = positions;
   const loses =
-    `${whatIsLost(positions, offset, lostFrom)} The log ends at offset ${input.end} now. This reads it from its start again: ` +
+    `${whatIsLost(positions, offset, lostFrom)} The log ends at offset ${input.end} now. With this choice, the log is read from its start again: ` +
     `${counted(input.end - input.start, 'record')} at most. The state has read those below offset ${lostFrom} before, and ` +
     'they count again: a company that is not announced yet may be announced early. Nothing is announced twice. It is better ' +
     `to wait until the log has grown past offset ${offset}: then \`${commandToSet(partition, 'state')}\` is possible, which ` +

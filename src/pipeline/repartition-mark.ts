@@ -7,7 +7,7 @@ export interface RepartitionMark {
   readonly from: number;
   /** The new number of input partitions. */
   readonly to: number;
-  /** Whether the rows that this partition held for other partitions have been moved to them. */
+  /** Whether the rows of this partition that belong to other partitions have been moved. */
   readonly moved: boolean;
 }
 

@@ -10,7 +10,7 @@ import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
 
 /** Changelog records that one read replays. The store writes them in pieces, and other work runs in between. */
 export const REPLAY_RECORDS = 50_000;
-/** If a read delivers nothing for this long, that is reported, and again after each such time. */
+/** If a read delivers nothing for this long, the restore reports it, and reports it again after each such interval. */
 const STALLED_AFTER_MS = 10_000;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Finds the schemas that the input's records are written with, by reading a few records in all parts of its partitions.
+ * Finds the schemas that the input's records are written with. It reads a few records from all parts of the partitions.
  */
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { Clock } from '../lib/clock.js';

@@ -137,7 +137,7 @@ export class StalledWatch {
     return true;
   }
 
-  /** If the records of a company have no date, its wait starts with the first pass that finds it so. */
+  /** If the records of a company have no date, its wait starts with the first pass that finds the company. */
   #date(key: Buffer, company: PendingCompany, now: number): void {
     const rows = this.#rowsOf(key);
     rows.loadCompany(company);

@@ -3,11 +3,11 @@ import { StandbyTask } from './standby-task.js';
 import { TaskSet } from './task-set.js';
 
 /**
- * The partitions of which this instance keeps a standby. Their state on this disk follows the changelog, so a take-over
+ * The partitions that this instance keeps a standby of. Their state on this disk follows the changelog, so a take-over
  * only replays the rest. A standby decides nothing, and never uses a transactional id.
  *
- * When this instance becomes the owner, the standby closes its store and the take-over opens it again. The state
- * directory makes the take-over wait for the standby.
+ * When this instance becomes the owner, the standby releases its store to the take-over. The state directory makes the
+ * take-over wait for the standby.
  */
 export class StandbySet {
   readonly #tasks: TaskSet<StandbyTask>;

@@ -62,7 +62,7 @@ export class StandbyTask {
     const { store, changelog } = await this.#open(signal);
     try {
       signal.throwIfAborted();
-      // Reported before the first read: a standby that follows the changelog is healthy.
+      // Reported before the first read, so that a standby at the changelog's end counts as healthy.
       const position = store.changelogPosition;
       context.observer.standby(partition, { position, end: Math.max(changelog.end, position) });
       context.held.note(partition, store.changelogPosition);

@@ -27,7 +27,10 @@ import type { TransactionalProducer } from './ports.js';
 import { restore } from './restore.js';
 import { unreadableBatchAt, type UnreadableBatch } from './unreadable-batch.js';
 
-/** A partition that this instance owns: its producer is fenced in, and its store is at the changelog's end. */
+/**
+ * A partition that this instance owns: its producer has fenced the former owner, and its store is at the changelog's
+ * end.
+ */
 export interface OwnedPartition {
   readonly producer: TransactionalProducer;
   readonly store: PartitionStore;
@@ -172,7 +175,8 @@ async function settle(
     return { producer, store, tail, counted, origin, from, inputLog, notes, isNews };
   } catch (error) {
     await opening.discard();
-    // The proof writes to the changelog. A store that stays stopped for days must not look as if it had been away.
+    // The proof writes to the changelog. So a store of a partition that stays stopped for days must note that it misses
+    // nothing.
     if (isContradiction(error)) await store?.flush().catch(() => undefined);
     await store?.close();
     throw error;

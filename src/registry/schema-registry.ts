@@ -46,7 +46,10 @@ interface Answer {
 export class SchemaRegistry implements SchemaSource {
   readonly #connection: RegistryConnection;
   readonly #timeoutMs: number;
-  /** Hides the password: a registry may repeat a request in its answer, and readiness shows that text to everybody. */
+  /**
+   * Hides the password, because a registry may repeat a request in its answer, and `/partitions` and the log show that
+   * text.
+   */
   readonly #hide: HideSecrets;
   readonly #references = new SchemaReferences((subject, version) => this.#version(subject, version));
 
@@ -110,8 +113,9 @@ export class SchemaRegistry implements SchemaSource {
   }
 
   /**
-   * Whether the registry would accept `register`, and if not, why. A new subject accepts any schema. The consent of a
-   * subject that demands less compatibility than we do means nothing, so it counts as not compatible.
+   * Whether the registry would accept `register`, and if not, why. A new subject accepts any schema. If the subject
+   * demands less compatibility than we do, the registry's consent proves nothing. So the schema counts as not
+   * compatible.
    */
   async check(subject: string, schema: object): Promise<Compatibility> {
     const path = `/compatibility/subjects/${encodeURIComponent(subject)}/versions?verbose=true`;
@@ -178,7 +182,8 @@ function configOf(subject: string): string {
 }
 
 /**
- * Whether the registry itself denies it. A 404 of a proxy in front of the registry does not have such an error code.
+ * Whether the answer is a denial of the registry itself. A 404 of a proxy in front of the registry does not have such
+ * an error code.
  */
 function isDenied({ status, body }: Answer, codes: readonly number[]): boolean {
   return status === 404 && typeof body.error_code === 'number' && codes.includes(body.error_code);
@@ -213,7 +218,7 @@ function registeredText(answer: Answer, path: string, denials: readonly number[]
   if (typeof schema !== 'string') throw unusable(path, answer);
   if (schemaType !== undefined && schemaType !== 'AVRO')
     return unusableSchema(`the schema is not Avro but ${JSON.stringify(schemaType)}`);
-  if (isTooDeep(schema)) return unusableSchema('the schema has too many types inside each other');
+  if (isTooDeep(schema)) return unusableSchema('the schema nests too many types');
   return { schema: parseObject(schema), references };
 }
 
@@ -241,7 +246,10 @@ function asRecord(text: string): Record<string, unknown> {
   }
 }
 
-/** Every failure outside is a TypeError of one of these words, whatever its cause: a redirect to nowhere is a TypeError too. */
+/**
+ * `fetch` reports every network failure as a TypeError with one of these messages. An invalid redirect is a TypeError
+ * too.
+ */
 function isFailureOfFetch(error: unknown): boolean {
   const { message } = error as { readonly message?: unknown };
   return message === 'fetch failed' || message === 'terminated';

@@ -6,7 +6,7 @@
  *   mark      replace the group's offsets by marks, which stop every partition of an instance that starts meanwhile
  *   grow      add partitions to the input, then to the changelog
  *   move      for each partition, in one transaction: write rows to their new partitions, tombstones in their place,
- *             and a mark which says that this partition is done
+ *             and a mark that this partition is done
  *   check     read and count every row again; each must be in the partition of its company's key
  *   unmark    replace the marks by the offsets in the position rows
  *
@@ -90,7 +90,7 @@ async function countOf({ admin }: RepartitionPorts, topic: string): Promise<numb
   return count;
 }
 
-/** From how many partitions to how many the state moves; null if there is nothing to do. */
+/** The old and the new number of partitions of the state; null if there is nothing to do. */
 async function countsOf(
   ports: RepartitionPorts,
   marks: readonly (RepartitionMark | null)[],

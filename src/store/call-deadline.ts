@@ -1,4 +1,7 @@
-/** A time limit for calls to one folder of the state volume: a disk or network volume that hangs never answers. */
+/**
+ * A time limit for calls to one folder of the state volume. Without it, a call to a disk or network volume that hangs
+ * would never return.
+ */
 import type { Clock } from '../lib/clock.js';
 import { StoreUnavailableError } from './key-value-store.js';
 

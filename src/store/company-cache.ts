@@ -11,7 +11,7 @@ interface Entry {
   readonly rows: CompanyRows;
   /** The part of `#bytes` that these rows account for. */
   counted: number;
-  /** The last batch that asked for the rows: their bytes may have changed since. */
+  /** The last batch that asked for the rows. Their bytes may have changed since. */
   batch: number;
   /** Whether the rows were asked for since they were queued. */
   used: boolean;
@@ -72,7 +72,8 @@ export class CompanyCache {
   }
 
   #keep(budget: number): void {
-    // Goes around at most twice: once to find that all are in use, once to drop them anyway.
+    // Goes through the queue at most twice: the first round may find all companies in use, and the second drops them
+    // anyway.
     let left = 2 * this.#entries.size;
     for (const [companyId, entry] of this.#entries) {
       if (this.#bytes <= budget || left-- === 0) return;

@@ -2,8 +2,8 @@
  * Which company rows of a partition were counted under the words that this release knows.
  *
  * The position row names the vocabulary under which all of them were counted. If it is an older one, every pending
- * company is counted again when it is loaded. That continues until a pass over the dataset rows
- * (pipeline/recount-pass.ts) has passed the company.
+ * company is counted again when it is loaded. That continues until the pass over the dataset rows
+ * (pipeline/recount-pass.ts) has counted the company.
  */
 import { FIRST_VOCABULARY, VOCABULARY } from '../domain/statuses.js';
 import type { PositionRow } from './row-codec.js';
@@ -41,12 +41,12 @@ export class CountedCompanies {
     return ofCompany.compare(this.#passed) > 0 || this.#passed.subarray(0, ofCompany.length).equals(ofCompany);
   }
 
-  /** Call it after the findings up to `datasetKey` have been committed. */
+  /** Call it after the results of the pass up to `datasetKey` have been committed. */
   notePassed(datasetKey: Buffer): void {
     this.#passed = datasetKey;
   }
 
-  /** The pass has reached the end. The next transaction says so in the position row. */
+  /** Call it when the pass has reached the end. The next transaction notes that in the position row. */
   noteAll(): void {
     this.#all = true;
     this.#passed = null;

@@ -36,7 +36,7 @@ export interface Expectations {
   readonly changelogLog: FollowedLog;
   /**
    * The offset at which a leader epoch ended in the changelog. -1 if its leader does not know the epoch; null if the
-   * leader does not say.
+   * leader cannot tell.
    */
   readonly endOfEpoch: (leaderEpoch: number) => Promise<number | null>;
   /**
@@ -83,14 +83,14 @@ const MARKER_OFFSETS = 1;
  */
 const MOST_AHEAD_MS = HOUR_MS;
 
-/** Whether a store that has followed the changelog up to `offset` misses nothing of a changelog that ends at `end`. */
+/** Whether a store that has followed the changelog up to `offset` has all of a changelog that ends at `end`. */
 export function isAtEnd(offset: number, end: number): boolean {
   return offset <= end && end - offset <= MARKER_OFFSETS;
 }
 
 /**
- * Says whether the store can be used. If it has an undo, returns it to the state before its last batch. Initializes an
- * empty store.
+ * Decides whether the store can be used. If it has an undo, restores the rows from before its last batch. Initializes
+ * an empty store.
  *
  * @throws UnprovedChangelogError, unless `expected` is proved; UnknownRowVersionError, CorruptStoreError,
  *   StoreUnavailableError

@@ -11,16 +11,16 @@ import {
 
 /** A user of the folder, active or waiting. */
 interface User {
-  /** Whether the user needs the store, and so can take it open from the user before. */
+  /** Whether the user needs the store, so it can take over the open store of the previous user. */
   readonly wantsStore: boolean;
   /** Starts the user's turn. @param left the store that the previous user left open, or null */
   readonly begin: (left: KeyValueStore | null) => void;
 }
 
 /**
- * Passes a store on, still open, if another user waits to open it when it is closed. Otherwise RocksDB would read its
- * own log again: seconds if many standbys become owners at once. After an error the store is not passed on: only
- * opening it again shows what the failed call did.
+ * If another user waits to open the store when it is closed, hands the open store to that user. Otherwise RocksDB would
+ * read its own log again: that takes seconds if many standbys become owners at once. After an error the store is not
+ * handed on: only opening it again shows what the failed call did.
  */
 export class ExclusiveStateDirectory implements StateDirectory {
   /** Partition -> its users in line; the first one is active. */
@@ -28,7 +28,10 @@ export class ExclusiveStateDirectory implements StateDirectory {
 
   constructor(private readonly directory: StateDirectory) {}
 
-  /** Waits until the partition's previous store is closed. A corrupt store opens too, and throws when it is read. */
+  /**
+   * Waits until the partition's previous store is closed. If the store is corrupt, `open` still succeeds, and reads of
+   * the store throw.
+   */
   async open(partition: number): Promise<KeyValueStore> {
     const left = await this.#take(partition, true);
     try {
@@ -74,7 +77,7 @@ export class ExclusiveStateDirectory implements StateDirectory {
     });
   }
 
-  /** Ends the turn of the first user in line. */
+  /** Ends the turn of the active user. */
   #pass(partition: number, store: KeyValueStore | null): void {
     const line = this.#lines.get(partition) ?? [];
     line.shift();
@@ -165,8 +168,8 @@ class PassedStore implements KeyValueStore {
 }
 
 /**
- * A store that throws `error` at each call. So a user that finds a folder corrupt still has it exclusively when setting
- * it aside.
+ * A store that throws `error` at each call. So if a folder is corrupt, its user still has the folder exclusively when
+ * it sets it aside.
  */
 function unreadable(error: unknown): KeyValueStore {
   if (!(error instanceof CorruptStoreError)) throw error;

@@ -6,7 +6,7 @@ import { readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesOf, ifThere } from './files-on-disk.js';
 
-/** Limit for one `LOG`: room for more messages than a failure leaves. */
+/** The limit for one `LOG`. A failure leaves fewer messages than this. */
 const MAX_LOG_BYTES = 1024 * 1024;
 const LOG = 'LOG';
 const OLD_LOG = /^LOG\.old\.(\d+)$/;

@@ -24,7 +24,7 @@ export class StateDirInUseError extends Error {
   }
 }
 
-/** The folder contains ids and names of companies: only its owner may enter. */
+/** The folder contains ids and names of companies, so only its owner may enter. */
 const STATE_DIR_MODE = 0o700;
 
 /** A warning if other users of the machine may enter the STATE_DIR; null if they may not, or if it does not exist. */
@@ -72,7 +72,7 @@ export class InstanceLock {
     return this.#write({ key: Buffer.from(name), value: null });
   }
 
-  /** Access to the one value remembered under `name`. */
+  /** Reads and writes the value that is stored under `name`. */
   word(name: string) {
     return {
       get: () => this.get(name),

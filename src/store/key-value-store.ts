@@ -34,7 +34,10 @@ export interface KeyValueStore extends KeyValueReads {
    * ones.
    */
   write(changes: readonly KeyChange[]): Promise<void>;
-  /** Taken when this call returns. A write in progress at that moment is in it either completely or not at all. */
+  /**
+   * The snapshot is taken when this call returns. If a write is in progress at that moment, the snapshot has all or
+   * nothing of it.
+   */
   snapshot(): StoreSnapshot;
   /** Waits for the calls in progress, then releases the folder. Idempotent. */
   close(): Promise<void>;

@@ -32,7 +32,7 @@ export async function openPartitionStore(
     options.onSetAside(why);
   };
   let opened = await openTrusted(directory, partition, options, setAside);
-  // Now the folder is empty, or another user that waited has written to it.
+  // Now the folder is empty, or another user that was waiting has written to it.
   if (!opened.trusted) opened = await openTrusted(directory, partition, options, setAside);
   if (!opened.trusted)
     throw new StoreUnavailableError(

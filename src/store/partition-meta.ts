@@ -1,6 +1,6 @@
 /**
- * The values that a store keeps about itself, under keys that are never written to the changelog. They say whose state
- * it contains, up to where it has followed the changelog, and how to undo the last batch.
+ * The values that a store keeps about itself, under keys that are never written to the changelog. They have the
+ * deployment that the state belongs to, the changelog position of the store, and the undo of the last batch.
  */
 import { ByteWriter } from '../lib/byte-writer.js';
 import { KEY_KIND } from './row-keys.js';

@@ -6,10 +6,10 @@
  *     flush:    writes that position, deletes the undo
  *     reopen:   applies the undo if there is one, always; the committed changes come back from the changelog
  *
- * Two invariants follow, whatever is killed and whenever. First: after the undo, the rows are as they were before the
- * undone batch. Second: everything below the stored changelog position is in the store, because a position is written
- * only together with its rows or after them. The undo of a batch is overwritten only by a batch that follows its
- * `confirm`.
+ * Two invariants follow, at whatever moment the process is killed. First: after the undo, the rows are as they were
+ * before the undone batch. Second: everything below the stored changelog position is in the store, because a position
+ * is written only together with its rows or after them. The undo of a batch is overwritten only by a batch that follows
+ * its `confirm`.
  */
 import { changesOf, latestOriginRow, latestPositionRow, type ChangelogRow } from './changelog-rows.js';
 import { CommittedRows } from './committed-rows.js';
@@ -40,7 +40,10 @@ export class PartitionStore {
   #unconfirmed: { readonly undo: Buffer; readonly sinceMs: number } | null = null;
   /** Whether a newer changelog position is in memory but not on disk. */
   #positionIsNews = false;
-  /** Why writing is no longer possible: a write failed, and only opening the store again shows its effect. */
+  /**
+   * The error of a failed write. After it no write is possible, because only opening the store again shows the effect
+   * of the failed one.
+   */
   #failure: unknown;
   #writing = false;
   #undoBytes = 0;
@@ -66,7 +69,8 @@ export class PartitionStore {
   }
 
   /**
-   * A lower bound: every changelog record below it is in the store, or will be after the next write. 0 for a new store.
+   * A lower bound: every changelog record below this offset is in the store, or will be after the next write. 0 for a
+   * new store.
    */
   get changelogPosition(): number {
     return this.#changelog.offset;
@@ -84,12 +88,12 @@ export class PartitionStore {
     return this.#epochIsKnown;
   }
 
-  /** The position row in the store; null if the changelog had none yet. */
+  /** The position row in the store; null if the changelog has no position row yet. */
   position(): PositionRow | null {
     return this.#positionRow;
   }
 
-  /** The origin row in the store; null if the changelog had none yet. */
+  /** The origin row in the store; null if the changelog has no origin row yet. */
   origin(): OriginRow | null {
     return this.originRow;
   }
@@ -104,7 +108,7 @@ export class PartitionStore {
    * rows again changes nothing.
    *
    * @param nextPosition where the next read of the changelog starts
-   * @param leaderEpoch the epoch of a leader whose log contains everything below that; -1 if unknown
+   * @param leaderEpoch the epoch of a leader whose log contains everything below `nextPosition`; -1 if unknown
    */
   async replay(records: readonly ChangelogRow[], nextPosition: number, leaderEpoch = -1): Promise<void> {
     this.#mustBeConfirmed('replay');

@@ -1,4 +1,4 @@
-/** Reads what state a STATE_DIR contains before any of it is opened for use. Changes nothing. */
+/** Finds out which state a STATE_DIR contains, before any store is opened for use. Changes nothing. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OPEN_DEADLINE_MS, type CallDeadline } from './call-deadline.js';

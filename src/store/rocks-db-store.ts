@@ -7,7 +7,7 @@ import { removeOldInfoLogs } from './info-logs.js';
 import { rocksOptions } from './rocks-options.js';
 
 export class RocksDbStore extends RocksReads implements KeyValueStore {
-  /** Set when closing has begun: the database must not be called after that. */
+  /** Set when closing has begun. After that, the database must not be called. */
   #closed: Promise<void> | undefined;
 
   /**

@@ -30,13 +30,13 @@ const CORRUPTION_PHRASES = [
 /** A missing file of the database that its other files name, so it existed before. */
 const MISSING_FILE = /(CURRENT|MANIFEST-\d+|\d+\.(sst|log)): No such file or directory/;
 /**
- * While opening a database, RocksDB takes some disk failures for corruption, but its message keeps the disk's own
- * words.
+ * While opening a database, RocksDB reports some disk failures as corruption. But its message contains the disk's error
+ * text.
  */
 const FAILED_IO = 'IO error:';
 
 /**
- * @param doing the action that failed, such as `cannot open /state/partition-7`
+ * @param doing the call that failed, such as `cannot open /state/partition-7`
  * @param cause the error that the binding threw
  */
 export function storeErrorOf(doing: string, cause: unknown): CorruptStoreError | StoreUnavailableError {

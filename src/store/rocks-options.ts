@@ -25,7 +25,7 @@ export const USUAL_STORE_BYTES = BLOCK_CACHE_BYTES + WRITE_BUFFERS * MAX_WRITE_B
 export const LEAST_STORE_BYTES = WRITE_BUFFERS * MIN_WRITE_BUFFER_BYTES;
 const BLOCK_BYTES = 4 * 1024;
 const BLOOM_BITS_PER_KEY = 10;
-/** All partitions of the process share the threads. This limits how many one partition uses. */
+/** All partitions of the process share the threads. This is the limit for one partition. */
 const BACKGROUND_JOBS = 2;
 
 /** @param maxBytes the approximate memory that the store may take; never less than LEAST_STORE_BYTES */

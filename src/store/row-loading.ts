@@ -22,7 +22,7 @@ import {
   writeInfoKey,
 } from './row-keys.js';
 
-/** Stands for the company of a record that has none: all of its rows count as loaded. */
+/** A stand-in for the company of a record without a company: all of its rows count as loaded. */
 const NO_COMPANY = new CompanyRows('');
 NO_COMPANY.loadCompany(null);
 
@@ -30,10 +30,10 @@ NO_COMPANY.loadCompany(null);
 const MAX_READ_WEIGHT = 10_000;
 
 /**
- * Loads the rows that one batch needs and that are not in memory, each once. Call `want` for each event and `run` once,
- * then discard the object. The `CompanyRows` that it returns belong to the cache.
+ * Loads, each once, the rows that one batch needs and that are not in memory. Call `want` for each event and `run`
+ * once, then discard the object. The `CompanyRows` that it returns belong to the cache.
  *
- * It reads company rows first. Every company is new once, and a new company has no other rows to read.
+ * It reads company rows first: if a company has no company row, it is new and has no other rows to read.
  */
 export class RowLoad implements RowsNeeded {
   /** The requests in order: a company, and in `#wantedFor` the event or hold that needs it. */

@@ -37,7 +37,7 @@ export async function listStateFolders(stateDir: string): Promise<StateFolder[]>
   return folders;
 }
 
-/** Sets the folder's own modification time, which says when it was last seen in use. It outlives the process. */
+/** Sets the folder's own modification time to note when it was last in use. This note outlives the process. */
 export async function markUsed(folder: string, now: number): Promise<void> {
   await ifThere(utimes(folder, now / 1000, now / 1000));
 }

@@ -11,8 +11,8 @@ import type {
 } from './key-value-store.js';
 
 /**
- * The directory underneath keeps the order of a folder's users, however long one takes. A call that this class has
- * stopped waiting for stays in that order until it returns. So a folder never has two users.
+ * The underlying directory keeps the order of a folder's users, however long a user takes. If this class stops waiting
+ * for a call, the call keeps its place in that order until it returns. So a folder never has two users.
  */
 export class TimedStateDirectory implements StateDirectory {
   readonly #deadlines = new Map<number, CallDeadline>();
@@ -22,7 +22,7 @@ export class TimedStateDirectory implements StateDirectory {
     private readonly clock: Clock,
   ) {}
 
-  /** The longest call in progress of all partitions, as in CallDeadline. */
+  /** The time since the oldest call in progress of all partitions began, as in CallDeadline. */
   get longestMs(): number {
     return [...this.#deadlines.values()].reduce((longest, { longestMs }) => Math.max(longest, longestMs), 0);
   }

@@ -60,9 +60,8 @@ export class UnfinishedPages {
 const READ_ROWS = 500;
 
 /**
- * Calls `look` for every unfinished company, a few at a time, until it has shown `limit` or `enough` returns true.
- *
- * @returns whether all were shown
+ * Calls `look` for every unfinished company, a few at a time, until it was called for `limit` companies or `enough`
+ * returns true. @returns whether it was called for all of them
  */
 export async function visitUnfinished(
   rows: Pick<CommittedRows, 'read' | 'pairs'>,

@@ -1,6 +1,6 @@
 /**
- * The status page in a real browser, on a real instance. Skipped where there is no Chromium (CHROMIUM names one that is
- * elsewhere than /usr/bin/chromium). SCREENSHOTS names a folder to keep pictures in.
+ * The status page in a real browser, on a real instance. Skipped without Chromium (CHROMIUM is its path,
+ * /usr/bin/chromium by default). SCREENSHOTS is a folder for pictures.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const describeInBrowser = existsSync(CHROMIUM) ? describe : describe.skip;
 if (!existsSync(CHROMIUM)) console.warn(`${CHROMIUM} is not there: the status page is not tested. Install chromium.`);
 
 const TOKEN = 'the-token-of-the-test';
-/** An id that would be markup if it were ever taken for any. */
+/** An id that looks like markup. */
 const HOSTILE = '<img src=x onerror="window.hacked=1">/50%';
 
 const processors = new Processors();
@@ -58,7 +58,7 @@ describeInBrowser('the status page', () => {
     faults = [];
     page.on('pageerror', (error) => faults.push(error.message));
     page.on('console', (message) => {
-      // The browser's own lines on answers that the page expects: a token is wanted, a company was never seen.
+      // The browser's own lines about answers that the page expects: a token is needed, a company was never seen.
       if (message.type() === 'error' && !/status of (401|404)/.test(message.text())) faults.push(message.text());
     });
     await page.goto(await processor.address());
@@ -103,7 +103,7 @@ describeInBrowser('the status page', () => {
     await picture('narrow');
   });
 
-  test('takes an id for text, whatever it looks like', async () => {
+  test('shows an id as text, whatever it contains', async () => {
     await page.locator('#held').getByRole('button', { name: HOSTILE }).click();
     await page.getByText(/^held: record \d\/\d+ is not framed as Avro/).waitFor();
     expect(await page.evaluate('window.hacked')).toBeUndefined();
@@ -124,13 +124,13 @@ describeInBrowser('the status page', () => {
       .waitFor();
   });
 
-  test('opens at an address that no id was written into', async () => {
+  test('opens at an address with an invalid id', async () => {
     await page.goto(`${await processor.address()}/#100%`);
     await page.reload();
     await page.getByRole('status').getByText('no record of this company was seen').waitFor();
   });
 
-  test('shows the first of many companies, and more of them when asked', async () => {
+  test('shows the first of many companies, and more at the click of a button', async () => {
     const waiting = Array.from({ length: 25 }, (_, i) => platform.manifest(`many-${i}`, { datasets: ['d'] }));
     await consumed(deployment, await platform.send(waiting));
     await page.reload();

@@ -1,4 +1,4 @@
-/** docs/asyncapi.yaml is valid and speaks of the topics, schemas and codes that the processor has. */
+/** docs/asyncapi.yaml is valid, and has the topics, schemas and codes of the processor. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { Parser } from '@asyncapi/parser';
@@ -19,7 +19,7 @@ interface Channel {
 }
 const { channels } = parse(text) as { readonly channels: Readonly<Record<string, Channel>> };
 
-/** As the parser numbers them. */
+/** The parser's numbers. */
 const SEVERITIES = ['error', 'warning', 'information', 'hint'] as const;
 
 async function faultsOf(document: string, severities: readonly (typeof SEVERITIES)[number][]) {
@@ -28,7 +28,7 @@ async function faultsOf(document: string, severities: readonly (typeof SEVERITIE
 }
 
 test('it is valid AsyncAPI', async () => {
-  // The Avro schemas stay references: they have a test of their own, and the parser would need a plug-in for them.
+  // The Avro schemas stay references: they have their own test, and the parser would need a plug-in for them.
   const withoutAvro = text.replaceAll(
     /schema: \{ \$ref: .*\.avsc \}/g,
     'schema: { type: record, name: A, fields: [] }',

@@ -1,4 +1,7 @@
-/** The schemas folder is a contract with every producer and consumer: what can be read once can always be read. */
+/**
+ * The schemas folder is a contract with every producer and consumer: a value that could be read once can always be
+ * read.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import avro from 'avsc';
@@ -37,7 +40,9 @@ function typeOf(schema: object): avro.Type {
   return avro.Type.forSchema(structuredClone(schema) as avro.Schema);
 }
 
-/** BACKWARD_TRANSITIVE: each version reads what any earlier one has written. Returns the pairs that do not. */
+/**
+ * BACKWARD_TRANSITIVE: each version can read the values of any earlier one. Returns the pairs of versions that cannot.
+ */
 function incompatiblePairs(versions: readonly Version[]): string[] {
   return versions.flatMap((reader, i) =>
     versions.slice(0, i).flatMap((writer) => {
@@ -119,7 +124,7 @@ describe('the checks themselves', () => {
     ]);
   });
 
-  test('let a field with a default pass', () => {
+  test('accept a field with a default', () => {
     const wider = v2((schema) => {
       const added = { name: 'since', type: ['null', 'long'], default: null, doc: 'New, with a default.' };
       schema.fields?.push(added);
@@ -155,13 +160,13 @@ describe('SyncEvent', () => {
     expect(type.field('isFinal').defaultValue()).toBe(true);
   });
 
-  test('adds payloads at the end alone, so that what older producers write stays, byte for byte, what it was', () => {
+  test('adds payloads only at the end, so the bytes of older producers keep their meaning', () => {
     const names = versionsOf('sync-events-value').map((version) => payloadBranches(version).map(({ name }) => name));
     for (const [i, before] of names.slice(0, -1).entries())
       expect(names[i + 1]?.slice(0, before.length)).toEqual(before);
   });
 
-  test('has each payload that joined later in CHANGELOG.md: a former release sets it aside', () => {
+  test('names each payload that was added later in CHANGELOG.md: a former release sets it aside', () => {
     const [first, ...later] = versionsOf('sync-events-value').map(payloadBranches);
     const known = (first ?? []).map(({ name }) => name);
     const changelog = readFileSync(join(folder, '..', 'CHANGELOG.md'), 'utf8');

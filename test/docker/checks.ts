@@ -5,7 +5,7 @@ export class Checks {
   #passed = 0;
   #failed = 0;
 
-  /** Counts one, and says which and how long it took. Resolves to whether it passed; it never rejects. */
+  /** Runs and counts one check, and prints its name and duration. Resolves to whether it passed. Never rejects. */
   async run(name: string, check: () => Promise<void>): Promise<boolean> {
     const begun = Date.now();
     try {

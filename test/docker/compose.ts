@@ -1,4 +1,4 @@
-/** docker-compose.yml as a project of this test's own, on free ports. */
+/** Runs docker-compose.yml as this test's own project, on free ports. */
 import { freePort } from '../../testkit/cluster/free-port.js';
 import { runToEnd } from '../../testkit/cluster/run-to-end.js';
 import { canInstallPackages, installPackages, programPath } from './debian-packages.js';
@@ -23,7 +23,7 @@ export class ComposeProject {
     this.addresses = addresses;
   }
 
-  /** Null where neither `docker compose` nor `docker-compose` is there. */
+  /** Null if neither `docker compose` nor `docker-compose` exists. */
   static async create(): Promise<ComposeProject | null> {
     const command = await composeCommand();
     if (command === null) return null;
@@ -54,12 +54,12 @@ export class ComposeProject {
     return this.#labelled('ps', '--all', '--filter', `label=com.docker.compose.service=${service}`);
   }
 
-  /** host:port of this machine for the port of the service's container of that index, 1 and up. */
+  /** host:port on this machine for a port of the service's container with that index, from 1 on. */
   async port(service: string, index: number, port: number): Promise<string> {
     return (await this.#compose(['port', '--index', String(index), service, String(port)], COMMAND_TIMEOUT_MS)).trim();
   }
 
-  /** Containers, networks and named volumes that there still are. */
+  /** The containers, networks and named volumes that still exist. */
   async remains(): Promise<string[]> {
     const kinds = [this.#labelled('ps', '--all'), this.#labelled('network', 'ls'), this.#labelled('volume', 'ls')];
     return (await Promise.all(kinds)).flat();

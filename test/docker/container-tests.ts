@@ -1,4 +1,4 @@
-/** Some tests of the jest project `kafka`, with Kafka and registry in containers that testcontainers makes. */
+/** Runs some tests of the Jest project `kafka`, with Kafka and registry in containers of testcontainers. */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,12 +7,12 @@ import type { Checks } from './checks.js';
 import { ROOT } from './images.js';
 import { say } from './say.js';
 
-/** Between them they use all that a cluster offers: its tools, kills, stops and starts of brokers and registry. */
+/** Together they use all functions of a cluster: its tools, kills, stops and starts of brokers and registry. */
 const FILES = ['cluster', 'main-path', 'registry-outage'];
-/** Some minutes where nothing else runs. */
+/** It takes a few minutes on an idle machine. */
 const TIMEOUT_MS = 900_000;
 
-/** What `jest --json` writes, as far as it is read here. */
+/** The part of the output of `jest --json` that is read here. */
 interface Report {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
@@ -20,8 +20,8 @@ interface Report {
 }
 
 /**
- * @param reaper whether testcontainers may start the container that removes what a killed run left: its image must be
- * there
+ * @param reaper whether testcontainers may start the container that removes the containers of a killed run: its image
+ * must exist
  */
 export async function runTestsOnContainers(checks: Checks, reaper: boolean): Promise<void> {
   say(`running the tests ${FILES.join(', ')} on containers`);
@@ -32,7 +32,7 @@ export async function runTestsOnContainers(checks: Checks, reaper: boolean): Pro
     const report = JSON.parse(await readFile(file, 'utf8').catch(() => '{}')) as Partial<Report>;
     const { numPassedTests = 0, numFailedTests = 0, numRuntimeErrorTestSuites = 0 } = report;
     const failed = numFailedTests + numRuntimeErrorTestSuites;
-    // A run that ran nothing, or failed for a reason that no test shows.
+    // A run without any test, or one that failed outside of its tests.
     const untold = failed === 0 && (exitCode !== 0 || numPassedTests === 0) ? 1 : 0;
     checks.add(numPassedTests, failed + untold);
   } finally {
@@ -40,13 +40,13 @@ export async function runTestsOnContainers(checks: Checks, reaper: boolean): Pro
   }
 }
 
-/** @returns its exit code, null where a signal ended it */
+/** @returns its exit code; null if a signal ended it */
 function jest(report: string, reaper: boolean): Promise<number | null> {
   const pattern = `--testPathPatterns=test/integration/(${FILES.join('|')})\\.test\\.ts$`;
   const program = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   const words = [program, '--selectProjects=kafka', '--maxWorkers=1', pattern, '--json', `--outputFile=${report}`];
   const env = { ...process.env };
-  // The tests are to make a cluster, not to use one that these name.
+  // The tests must start a cluster, and not use one that these variables name.
   delete env['KAFKA_BROKERS'];
   delete env['SCHEMA_REGISTRY_URL'];
   if (!reaper) env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';

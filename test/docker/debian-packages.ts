@@ -1,4 +1,4 @@
-/** Programs that this test needs, from Debian's packages. */
+/** Installs programs that this test needs from Debian's packages. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runToEnd } from '../../testkit/cluster/run-to-end.js';
@@ -8,7 +8,7 @@ import { say } from './say.js';
 const FOLDERS = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'];
 const INSTALL_TIMEOUT_MS = 300_000;
 
-/** The path of a program, or undefined where it is not installed. */
+/** The path of a program; undefined if it is not installed. */
 export function programPath(name: string): string | undefined {
   return FOLDERS.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }

@@ -1,4 +1,4 @@
-/** What deploy/Dockerfile and docker-compose.yml promise, asked of running containers. */
+/** Checks on running containers what deploy/Dockerfile and docker-compose.yml promise. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -12,10 +12,10 @@ import { ROOT } from './images.js';
 const IMAGE = 'company-sync';
 const PROCESSORS = 2;
 const COMMAND_TIMEOUT_MS = 60_000;
-/** Some 15 s where nothing else runs. Where many programs share two cores, the first check that is in time comes late. */
+/** It takes about 15 s on an idle machine. If many programs share two cores, the first successful check comes late. */
 const HEALTHY_TIMEOUT_MS = 240_000;
 const ANNOUNCED_TIMEOUT_MS = 60_000;
-/** `run` ends within that of SIGTERM. */
+/** `run` ends within this time after SIGTERM. */
 const STOP_SECONDS = 10;
 /** Characters of a line of a container's log. */
 const MOST_OF_A_LINE = 200;
@@ -70,7 +70,7 @@ async function imageContents(): Promise<void> {
   }
 }
 
-/** The files that patches/ changes, where this checkout has them. */
+/** The files that patches/ changes, if this checkout has them. */
 function patchedFiles(): string[] {
   const patches = readdirSync(join(ROOT, 'patches')).map((name) => readFileSync(join(ROOT, 'patches', name), 'utf8'));
   const files = patches.flatMap((patch) => [...patch.matchAll(/^\+\+\+ b\/(\S+)$/gm)].map(([, file = '']) => file));
@@ -109,13 +109,13 @@ async function announced(project: ComposeProject): Promise<void> {
   for (const answer of explained.filter(({ status }) => status === 200)) match(await answer.text(), /globex-orders/);
 }
 
-/** Announcements that there are by now, one a line. */
+/** The announcements so far, one a line. */
 async function announcements(project: ComposeProject): Promise<string[]> {
   const text = await companySync(project, 'events', 'tail', '--from-beginning', '--to-end', '--json');
   return text.split('\n').filter((line) => line !== '');
 }
 
-/** `docker kill` would tell the engine that the end is wanted: the process is killed from outside. */
+/** Kills the process from outside, because after `docker kill` the engine would not restart the container. */
 async function restarts(id: string): Promise<void> {
   const [pid, startedAt] = [await inspect(id, '{{.State.Pid}}'), await inspect(id, '{{.State.StartedAt}}')];
   await runToEnd('kill', ['-9', pid]);

@@ -12,17 +12,17 @@ import { canInstallPackages, installPackages, programPath } from './debian-packa
 import { say } from './say.js';
 
 export interface Engine {
-  /** Whether this test started it, and may put into it what it likes. */
+  /** Whether this test has started the engine, so it may add any images to it. */
   readonly own: boolean;
   stop(): Promise<void>;
 }
 
 const START_TIMEOUT_MS = 30_000;
-/** Then SIGKILL: it ends its containers first, each within 10 s. */
+/** The time until SIGKILL: the engine first ends its containers, each within 10 s. */
 const STOP_TIMEOUT_MS = 30_000;
 const LOG_TAIL_LINES = 15;
 
-/** An engine that `docker` reaches from now on, or why there is none. */
+/** The engine that `docker` reaches from now on; if there is no engine, the reason. */
 export async function findOrStartEngine(): Promise<Engine | { readonly missing: string }> {
   if (await dockerAnswers()) return { own: false, stop: () => Promise.resolve() };
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
@@ -36,7 +36,7 @@ export async function findOrStartEngine(): Promise<Engine | { readonly missing: 
 }
 
 async function startEngine(dockerd: string): Promise<Engine | { readonly missing: string }> {
-  // Kept, so that the next run finds the images. A socket's path must be short: 107 bytes.
+  // This folder is kept, so the next run finds the images. A socket's path may have at most 107 bytes.
   const folder = join(cacheDir(process.env), 'docker-engine');
   const log = join(folder, 'dockerd.log');
   await mkdir(folder, { recursive: true });
@@ -66,7 +66,7 @@ async function startEngine(dockerd: string): Promise<Engine | { readonly missing
   return { own: true, stop: () => stopEngine(child, exited) };
 }
 
-/** Containers first, so that none outlives the engine. */
+/** Ends the containers first: none may outlive the engine. */
 async function stopEngine(child: ChildProcess, exited: Promise<void>): Promise<void> {
   const left = (await runToEnd('docker', ['ps', '--all', '--quiet'])).split('\n').filter((id) => id !== '');
   if (left.length > 0) await runToEnd('docker', ['rm', '--force', '--volumes', ...left]);

@@ -14,12 +14,12 @@ export const images = {
   registry: `apicurio/apicurio-registry:${registryReleases[0].version}`,
 } as const;
 
-/** A slow line needs minutes for 400 MB; a machine that reaches nothing should not wait for longer. */
+/** A slow line needs minutes for 400 MB. A machine without a network should not wait longer. */
 const PULL_TIMEOUT_MS = 300_000;
 
 /**
- * Pulls the images. If that fails, an engine of this test's own gets stand-ins; any other keeps its images as they are,
- * and the error says why there are none.
+ * Pulls the images. If that fails, an engine that this test has started gets stand-ins. On any other engine, images are
+ * not changed, and the error gives the reason.
  */
 export async function getImages(ownEngine: boolean): Promise<'pulled' | 'stand-ins'> {
   for (const image of Object.values(images)) {

@@ -1,7 +1,7 @@
 /**
- * The Docker path, run as a user runs it: `npm run test:docker`. Builds deploy/Dockerfile, brings docker-compose.yml up,
- * sends events and sees a company announced, checks what the image and the compose file promise, and runs some of the
- * tests on containers. docs/docker.md says what it needs, and what it cannot show where images cannot be pulled.
+ * Tests the Docker path as a user would: `npm run test:docker`. It builds deploy/Dockerfile, starts docker-compose.yml,
+ * sends events and waits for an announcement. It checks what the image and the compose file promise, and runs some of
+ * the tests on containers. docs/docker.md says what it needs, and what it cannot show if images cannot be pulled.
  */
 import { Checks } from './checks.js';
 import { ComposeProject } from './compose.js';
@@ -14,7 +14,7 @@ import { say } from './say.js';
 const INTERRUPTED = 130;
 
 process.env['DEBIAN_FRONTEND'] = 'noninteractive';
-/** What must be undone, the newest last. */
+/** The steps that undo the test, the newest last. */
 const undo: (() => Promise<void>)[] = [];
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void undoAll().finally(() => process.exit(INTERRUPTED)));

@@ -1,6 +1,6 @@
 /**
- * Images made on this machine under the names that the project uses, for an engine that can pull none. docs/docker.md
- * says what they are made of, and what they cannot show.
+ * Builds images on this machine under the names that the project uses, for an engine that cannot pull images.
+ * docs/docker.md says what they consist of, and what they cannot show.
  */
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,10 +21,10 @@ const DEBIAN = 'bookworm';
 const NPM = '11';
 /** On two busy cores it takes a minute. */
 const BOOTSTRAP_TIMEOUT_MS = 300_000;
-/** Of a JDK: what no program needs. Links to files of packages that are not installed are left out too. */
+/** The parts of a JDK that no program needs. Links to files of packages that are not installed are left out too. */
 const JAVA_WITHOUT = ['jmods', 'include', 'man', 'legal', 'demo', 'src.zip', 'lib/src.zip'];
 
-/** Makes all of them. What did not change comes from the engine's cache, and Debian is made once. */
+/** Builds all stand-ins. Unchanged parts come from the engine's cache, and Debian is built once. */
 export async function makeStandIns(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'company-sync-stand-ins-'));
   try {
@@ -38,7 +38,7 @@ export async function makeStandIns(): Promise<void> {
   }
 }
 
-/** Puts into `context` what the recipe adds; returns the build arguments. */
+/** Puts the files that the recipe adds into `context`. Returns the build arguments. */
 type Ingredients = (context: string) => Promise<readonly string[]>;
 
 async function make(recipe: string, folder: string, image: string, ingredients: Ingredients): Promise<void> {
@@ -98,7 +98,7 @@ async function newestJava(): Promise<{ readonly path: string; readonly release: 
   return newest;
 }
 
-/** The same files make the same archive, so that the engine finds in its cache what follows. */
+/** The same files give the same archive, so the engine finds the following steps in its cache. */
 const REPRODUCIBLE = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
 
 async function pack(

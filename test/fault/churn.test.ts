@@ -1,9 +1,9 @@
 /**
- * Three instances start, stop, are killed, freeze, wake up and lose their disks in random order while records keep
- * coming, also in the middle of each other's rebalances.
+ * Three instances start, stop, are killed, freeze, wake up and lose their disks in random order while records are
+ * written, also during each other's rebalances.
  *
  *   CHURN_SECONDS   how long, 20 by default
- *   CHURN_SEED      what a former run said, to give the instances the same orders again
+ *   CHURN_SEED      the seed that a former run printed, to repeat its orders
  */
 import { rmSync } from 'node:fs';
 import { SeededRandom } from '../../testkit/seeded-random.js';
@@ -20,9 +20,12 @@ const PARTITIONS = 6;
 const INSTANCES = ['a', 'b', 'c'];
 const SECONDS = Number(process.env['CHURN_SECONDS'] ?? 20);
 const SEED = Number(process.env['CHURN_SEED'] ?? Date.now() % 1_000_000);
-/** Rounds of records between two orders: from none, for a rebalance in a rebalance, to enough for one to be over. */
+/**
+ * The rounds of records between two orders: from none (a rebalance during a rebalance) to enough for a rebalance to
+ * finish.
+ */
 const MOST_ROUNDS = 8;
-/** For starting, settling and auditing. */
+/** The time for the start, the end and the audit. */
 const MARGIN_MS = 240_000;
 
 const processors = new Processors();
@@ -47,7 +50,7 @@ class Instance {
     private readonly deployment: Deployment,
   ) {}
 
-  /** What it can be told now; what is listed twice is told twice as often. */
+  /** The orders that it can get now. An order that is listed twice is given twice as often. */
   orders(): readonly Order[] {
     if (this.#frozen) return ['wake up', 'wake up', 'kill'];
     return this.#processor === null
@@ -78,14 +81,14 @@ class Instance {
     }
   }
 
-  /** Brings it up whatever was done to it. */
+  /** Makes it run again, whatever its state. */
   async up(): Promise<Processor> {
     if (this.#frozen) await this.obey('wake up');
     if (this.#processor === null) await this.#start();
     return this.#processor as unknown as Processor;
   }
 
-  /** So far that it can be told to stop: before that, SIGTERM ends it as it ends every process. */
+  /** Waits until it can be stopped in order: before that, SIGTERM ends it like any process. */
   async #start(): Promise<void> {
     const settings = { NUM_STANDBY: '1' };
     this.#processor = processors.start(this.deployment, { stateDir: this.#stateDir, settings });

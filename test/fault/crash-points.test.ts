@@ -1,6 +1,6 @@
 /**
- * kill -9 at every moment of a batch, on both sides of the commit. Each moment has a partition of its own, in topics
- * that several share.
+ * kill -9 at every moment of a batch, before and after the commit. Each moment has its own partition, in topics that
+ * several moments share.
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,13 +16,15 @@ import { Platform, type Place, type PlatformRecord } from '../support/platform.j
 import { Processors, type Processor } from '../../testkit/processor.js';
 import { restoreOf, type Restore } from '../support/restore-log.js';
 
-/** So large that a fetch, of 2 MiB, gives one portion, which is a batch then, also where more than one is waiting. */
+/**
+ * So large that a fetch (2 MiB) returns one portion: the portion is then one batch, even if more portions are waiting.
+ */
 const PORTION_BYTES = 1_500_000;
 const PORTIONS = 5;
 const COMPANIES = 25;
-/** Of a batch that others precede closely; one more portion is waiting behind it. */
+/** The number of a batch that follows others closely, while one more portion is waiting. */
 const LATER_BATCH = 3;
-/** Of one test: up to 13 starts of an instance, each 2 s on an idle machine. */
+/** The time limit of one test: up to 13 starts of an instance, each 2 s on an idle machine. */
 const TIMEOUT_MS = 240_000;
 
 const COMMIT = BATCH_MOMENTS.indexOf('commit-sent');
@@ -46,7 +48,7 @@ async function setStage(partitions: number): Promise<{ deployment: Deployment; p
 }
 
 test.each(SIDES)(
-  'killed $side, it goes on from its state, and restores one batch at most',
+  'an instance killed $side continues from its state, and restores one batch at most',
   async ({ moments }) => {
     const stage = await setStage(moments.length);
     const story = new CrashStory(stage.deployment, stage.platform, 'keep');
@@ -62,7 +64,7 @@ test.each(SIDES)(
 );
 
 test.each(SIDES)(
-  'killed $side with its disk lost, it restores everything and goes on',
+  'an instance that was killed $side and lost its disk restores everything and continues',
   async ({ moments }) => {
     const stage = await setStage(moments.length);
     const story = new CrashStory(stage.deployment, stage.platform, 'delete');
@@ -77,7 +79,7 @@ test.each(SIDES)(
 
 /** One instance that is killed again and again, on one state folder. */
 class CrashStory {
-  /** What each start after a kill had to restore of the partition that was at its moment. */
+  /** The restore of each start after a kill, for the partition of that kill. */
   readonly restores: Restore[] = [];
   readonly #stateDir = processors.newFolder();
   readonly #portions = new Map<number, PlatformRecord[][]>();
@@ -90,7 +92,7 @@ class CrashStory {
     private readonly afterwards: 'keep' | 'delete',
   ) {}
 
-  /** The first batch that the partition ever has, while everything else is idle. */
+  /** The first batch of the partition, while everything else is idle. */
   async killInFirstBatch(partition: number, moment: BatchMoment): Promise<void> {
     const victim = this.#start(partition, moment, 1);
     await victim.ready();
@@ -104,7 +106,7 @@ class CrashStory {
     await this.#killed(this.#start(partition, moment, LATER_BATCH), partition);
   }
 
-  /** Lets an instance work off the rest. */
+  /** Lets an instance process the rest. */
   async finish(): Promise<void> {
     const last = await processors.startReady(this.deployment, { stateDir: this.#stateDir });
     await consumed(this.deployment, this.#places);
@@ -132,7 +134,7 @@ class CrashStory {
   }
 
   async #send(portions: readonly PlatformRecord[][]): Promise<void> {
-    // In two requests, for one of all of it would be larger than a broker takes.
+    // In two requests, because one request with everything would be larger than a broker accepts.
     for (const portion of portions)
       for (const part of [portion.slice(0, -1), portion.slice(-1)])
         this.#places.push(...(await this.platform.send(part)));
@@ -145,7 +147,7 @@ class CrashStory {
     this.#killedAt = partition;
   }
 
-  /** Of the partition that the instance before was killed at. */
+  /** The restore of the partition whose moment killed the previous instance. */
   #noteRestore({ log }: Processor): void {
     expect(log.filter(({ msg }) => msg.startsWith('state folder set aside'))).toEqual([]);
     const restore = this.#killedAt === null ? null : restoreOf(log, this.#killedAt);
@@ -153,15 +155,15 @@ class CrashStory {
   }
 }
 
-/** But for what the instance remembers of its membership, so that the next one need not wait for it to time out. */
+/** Removes the state, but not the stored member id, so the next instance does not wait for the session time-out. */
 function deleteState(stateDir: string): void {
   const partitions = readdirSync(stateDir).filter((name) => name.startsWith('partition-'));
   for (const name of partitions) rmSync(join(stateDir, name), { recursive: true });
 }
 
 /**
- * With the state at hand that is one batch: the last one where it was committed, for it is undone first; or the one
- * before it, whose position was to go to the disk with the last.
+ * If the state exists, one batch is restored. If the last batch was committed, it is that batch, because it is undone
+ * first. Otherwise it is the batch before, whose position would have been written with the last one.
  */
 async function expectOneBatchAtMost(deployment: Deployment, restores: readonly Restore[]): Promise<void> {
   const changelog = await committedRecords(deployment, deployment.topics.state);

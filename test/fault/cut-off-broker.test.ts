@@ -1,10 +1,10 @@
 /**
  * The broker that coordinates the group and leads most of the changelog loses its peers and keeps its clients. Soon the
- * others have a new coordinator and new leaders. It does not know that, and continues to answer as of the cut. An
- * instance that believes it takes a partition over at an old position and announces companies again.
+ * others have a new coordinator and new leaders. The broker does not know that, and continues to answer with old
+ * values. An instance that believes it would take a partition over at an old position and announce companies again.
  *
- *   CUT_OFF_ROUNDS   how often each way is played, 1 by default
- *   TIMELINE         a file that gets what the instances logged, in one order with what the test did
+ *   CUT_OFF_ROUNDS   how often each case is played, 1 by default
+ *   TIMELINE         a file for the logs of the instances and the actions of the test, in one order
  *
  *   npm run build && CUT_OFF_ROUNDS=10 npx jest --selectProjects=kafka --testPathPatterns=fault/cut-off
  */
@@ -18,15 +18,15 @@ const ROUNDS = Number(process.env['CUT_OFF_ROUNDS'] ?? 1);
 const ROUND_TIMEOUT_MS = 240_000;
 const START_TIMEOUT_MS = 120_000;
 const JOIN_TIMEOUT_MS = 60_000;
-/** About 10 s: a write to the broker fails after so long, and only what is tried after that reaches the others. */
+/** About 10 s: a write to the broker fails after this time, and only the next attempt reaches the other brokers. */
 const ROUNDS_WHILE_CUT_OFF = 40;
 const ROUNDS_AFTERWARDS = 15;
 /** The broker that an instance asks first. */
 const CUT_OFF = 'the one to be cut off';
 
 /**
- * At rest nothing that the broker has written waits for its peers. If something did, it would keep heartbeats waiting
- * too, and its members would soon look for another coordinator: what happens then is a matter of chance.
+ * At rest, no write of the broker waits for its peers. A waiting write would also delay heartbeats, and its members
+ * would soon look for another coordinator: then the result would depend on chance.
  */
 type Moment = 'at rest' | 'under load';
 
@@ -70,7 +70,10 @@ onDivisible.each(rounds)(
   ROUND_TIMEOUT_MS,
 );
 
-/** The new coordinator knows only the heir, which fences the instance that stays. The old one confirms the other. */
+/**
+ * The new coordinator knows only the heir, which fences the instance that stays. The old coordinator still confirms
+ * that instance.
+ */
 async function oneStays(stage: CutOffStage, moment: Moment): Promise<void> {
   const stays = stage.start('stays', CUT_OFF);
   await shared([stays], PARTITIONS);
@@ -94,7 +97,7 @@ async function someStart(stage: CutOffStage, moment: Moment): Promise<void> {
   await stage.consumedSoFar();
   if (moment === 'at rest') {
     await stage.rest();
-    // A member that was killed would be taken out of the group during the cut, which is written too.
+    // A killed member would be removed from the group during the cut, and that removal is a write too.
     expect(await before.stop()).toBe(0);
   } else await before.kill();
 
@@ -115,14 +118,14 @@ async function someStart(stage: CutOffStage, moment: Moment): Promise<void> {
   await stage.judge([other, again, empty, late]);
 }
 
-/** Waits until it runs all that it was given. */
+/** Waits until it runs all its partitions. */
 async function hasPartitions(instance: Processor): Promise<void> {
   const assigned = () => Promise.resolve((assignmentsOf(instance.log).at(-1) ?? []).length > 0);
   await instance.poll(assigned, 'it has partitions', JOIN_TIMEOUT_MS);
   await instance.ready();
 }
 
-/** Waits until it has partitions and has looked for the positions of each, right or wrong. */
+/** Waits until it has partitions and has asked for the positions of each, whether the answers are right or not. */
 async function isPastFencing(instance: Processor): Promise<void> {
   const look = async () => {
     if ((assignmentsOf(instance.log).at(-1) ?? []).length === 0) return false;

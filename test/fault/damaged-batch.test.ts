@@ -1,6 +1,6 @@
 /**
- * A batch of the input whose header was damaged on the broker's disk. Its last offset lies: the broker gives the batch for
- * each offset up to the claimed one, also for those of the good batches that follow.
+ * A batch of the input whose header was damaged on the broker's disk. Its last offset is wrong: the broker returns the
+ * batch for each offset up to the claimed one, also for the offsets of the intact batches after it.
  */
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * The disk of the state is full. What cannot be applied to the local store must not be committed: no offset, no
- * announcement, no dead letter. (A processor that commits first and applies later passes every other test.)
+ * The disk of the state is full. A batch that cannot be applied to the local store must not be committed: no offset, no
+ * announcement, no dead letter. (A processor that commits first and applies later would pass every other test.)
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -66,7 +66,7 @@ onSmallDisk(
   },
 );
 
-/** All that the world sees of the processor. */
+/** Everything that others see of the processor. */
 async function visible(deployment: Deployment): Promise<{ offset: number; announced: number; deadLetters: number }> {
   const { synchronized, deadLetters } = deployment.topics;
   return {
@@ -76,7 +76,7 @@ async function visible(deployment: Deployment): Promise<{ offset: number; announ
   };
 }
 
-/** Resolves once the partition has had to be given up so many times. */
+/** Resolves once the partition was given up so many times. */
 async function failed(processor: Processor, times: number): Promise<void> {
   const failures = async () => (await processor.partitionErrors()) >= times;
   await processor.poll(failures, `${times} failures`, RETRY_TIMEOUT_MS);

@@ -1,4 +1,4 @@
-/** The disk of the state hangs: the instance says so, a stop does not wait for it, and nothing is lost by that. */
+/** The disk of the state hangs: the instance reports it, a stop does not wait for it, and nothing is lost. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { consumed } from '../support/outbound.js';
 import { Platform, type Place } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
 
-/** From SIGTERM to the end of the process, as the contract has it. */
+/** The time from SIGTERM to the end of the process that the contract allows. */
 const STOP_LIMIT_MS = 10_000;
 /** A call to a store may take 30 s. */
 const REPORT_LIMIT_MS = 35_000;
@@ -34,7 +34,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A processor that has worked off a portion, before its disk hangs. @returns the next portion, too */
+/** A processor that has processed a portion, before its disk hangs. @returns also the next portion */
 async function started() {
   if (typeof disk === 'string') throw new Error(disk);
   const deployment = await deploy(currentCluster(), { partitions: 1 });

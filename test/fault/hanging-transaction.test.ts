@@ -1,8 +1,7 @@
 /**
- * A broker that goes down while it ends a transaction may skip the markers of some partitions (seen on Kafka 4.3.1): the
- * transaction hangs there, and the next commit of the same producer would make its records count.
- *
- * The same is made here by transactions that the coordinator was never told of.
+ * A broker that goes down while it ends a transaction may skip the markers of some partitions (seen on Kafka 4.3.1):
+ * the transaction hangs there, and the next commit of the same producer would also commit its records. This test
+ * creates the same state by transactions that the coordinator was never told about.
  */
 import { logLevel } from 'kafkajs';
 import { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
@@ -31,7 +30,7 @@ let deployment: Deployment;
 let platform: Platform;
 
 beforeAll(async () => {
-  // Else the broker would refuse what no coordinator knows of (KIP-890).
+  // Otherwise the broker would refuse records of a transaction that the coordinator does not know (KIP-890).
   const brokerConfig = { 'transaction.partition.verification.enable': 'false' };
   cluster = await startOwnCluster({ registry: false, brokerConfig });
   const { registryUrl } = currentCluster();
@@ -65,7 +64,7 @@ test('a transaction that the broker left open in the changelog stops its partiti
   expect(await second.stop()).toBe(0);
 });
 
-describe('what is left open of the last transaction', () => {
+describe('an open part of the last transaction', () => {
   let own: Deployment;
   let ownPlatform: Platform;
   let stateDir: string;
@@ -76,7 +75,7 @@ describe('what is left open of the last transaction', () => {
   });
   afterEach(() => ownPlatform.close());
 
-  test.each(['kept', 'lost'])('is committed where the rest was, with the state %s', async (state) => {
+  test.each(['kept', 'lost'])('is committed if the rest was committed, with the state %s', async (state) => {
     const before = await ownPlatform.send(ownPlatform.completeCompany('before it was ended'));
     const next = await processors.startReady(own, state === 'kept' ? { stateDir } : {});
     await consumed(own, before);
@@ -84,7 +83,7 @@ describe('what is left open of the last transaction', () => {
     await expectAllAnnouncedOnce();
   });
 
-  test('is aborted where the rest was, and decided anew', async () => {
+  test('is aborted if the rest was aborted, and its records are decided again', async () => {
     await abortOne();
     const next = await processors.startReady(own, { stateDir });
     expect(endedAgain(next)).toEqual(['abort']);
@@ -98,7 +97,7 @@ describe('what is left open of the last transaction', () => {
     expect((await cleanAudit(own)).announced).toBe(companies.length);
   }
 
-  /** An instance that dies with its second batch left open everywhere, after one that is committed. */
+  /** Runs an instance that dies and leaves its second batch open everywhere, after a committed batch. */
   async function leaveLastBatchOpen(): Promise<string> {
     const plan = { signal: 'SIGKILL', partition: 0, moment: 'commit-sent', batch: 2, hidden: true } as const;
     const first = startHalting(processors, own, plan);
@@ -108,7 +107,7 @@ describe('what is left open of the last transaction', () => {
     return first.stateDir;
   }
 
-  /** The last transaction that the coordinator knows of becomes one that was aborted. */
+  /** Makes an aborted transaction the last one that the coordinator knows. */
   async function abortOne(): Promise<void> {
     const transactionalId = `${own.applicationId}-${own.topics.events}-0`;
     await onBroker(async ({ connectionPool }) => {
@@ -121,7 +120,7 @@ describe('what is left open of the last transaction', () => {
   }
 });
 
-/** How the instance has ended what was left open: each time that it did, in all places. */
+/** The outcomes with which the instance has ended open transactions, each in all places. */
 function endedAgain(processor: Processor): string[] {
   const lines = processor.log.filter(({ msg }) => msg.startsWith('the brokers have left the last transaction open'));
   for (const { places } of lines) expect(places).toHaveLength(3); // changelog, announcements, the group's offset
@@ -146,7 +145,7 @@ test('doctor names a transaction that keeps the readers of the announcements wai
   expect(await transactionsFound()).toEqual(['ok no open transaction keeps readers waiting']);
 });
 
-/** What `doctor` says of transactions: status and message. */
+/** The finding of `doctor` about transactions: status and message. */
 async function transactionsFound(): Promise<string[]> {
   const { stdout } = await runCommand(['doctor', '--json'], deployment.environment);
   const findings = JSON.parse(stdout) as { check: string; status: string; message: string }[];

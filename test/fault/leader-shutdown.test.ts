@@ -1,7 +1,8 @@
 /**
- * The leader of partitions without another replica goes down in order, right after it has taken records of transactions that
- * are committed. Kafka 4.3.0 to 4.4.0 then skip their markers there. A transaction that comes later fails, and its abort must
- * not decide for the commit before. Each transaction must count in all logs that it wrote to, or in none.
+ * The leader of partitions without another replica shuts down in order, right after it has accepted records of
+ * committed transactions. Kafka 4.3.0 to 4.4.0 then skip the markers in these partitions. A later transaction fails,
+ * and its abort must not decide the outcome of the earlier commit. Each transaction must count in all logs that it
+ * wrote to, or in none.
  *
  * For more: `LEADER_SHUTDOWNS=20 npx jest --selectProjects=kafka --testPathPatterns=leader-shutdown`
  */
@@ -25,9 +26,9 @@ const SHUTDOWN_TIMEOUT_MS = 25_000;
 const LAST_TAKE_OVERS_TIMEOUT_MS = 35_000;
 const PARTITIONS = 12;
 const GROUP = 'app';
-/** Between two shutdowns, so that transactions are under way again. */
+/** The time between two shutdowns, so that transactions are in progress again. */
 const LOAD_MS = 1_000;
-/** Few transactions announce something, so that the commit that is left open there may be many commits ago. */
+/** Few transactions announce something, so the commit that is left open there may be many commits old. */
 const ANNOUNCES_EVERY = 5;
 
 let cluster: Cluster;
@@ -37,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => cluster.stop());
 
 test(
-  'a transaction counts in all that it wrote, or in nothing, when the leader of one part goes down in order',
+  'a transaction counts in all places or in none, when the leader of one place shuts down in order',
   async () => {
     const topics = await createTopics();
     const { changelog, synchronized } = topics;

@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 
 test(
-  'a quota makes a partition slow and steady: it commits again and again, and is hardly ever taken over',
+  'a quota makes a partition slow, but it continues to commit, and is hardly ever taken over',
   async () => {
     const deployment = await deploy(currentCluster(), { partitions: 1 });
     platform = await Platform.connect(deployment);

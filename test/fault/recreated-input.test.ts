@@ -35,7 +35,7 @@ test('records of the new topic are not read from the old position, and none is l
 
   await operator.deleteTopic(deployment.topics.events);
   await createTopics(deployment);
-  // More than were consumed before, so that the old position is within the new log.
+  // More records than were consumed before, so the old position is within the new log.
   const fresh = names('new', 20);
   const platform = await connect();
   await platform.send(complete(platform, fresh));

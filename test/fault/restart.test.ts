@@ -1,4 +1,4 @@
-/** An instance that was killed is back before the group would have noticed that it was gone. */
+/** An instance that was killed runs again before the group would have noticed its end. */
 import { DEFAULT_SESSION_TIMEOUT_MS } from '../../src/kafka/group/group-membership.js';
 import { assignmentsOf, shared } from '../support/assignments.js';
 import { currentCluster } from '../support/current-cluster.js';
@@ -6,7 +6,10 @@ import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
 
 const PARTITIONS = 4;
-/** Of the session time-out, so that no wait for it can hide. A start takes 1 to 2 s on an idle machine. */
+/**
+ * The limit of a start, as a share of the session time-out: a start that waits for it cannot pass. A start takes 1 to 2
+ * s on an idle machine.
+ */
 const WELL_UNDER = 0.7;
 
 const processors = new Processors();
@@ -15,7 +18,10 @@ afterEach(() => processors.endAll());
 const partitionsOf = ({ log }: Processor) => assignmentsOf(log).at(-1);
 const removals = ({ log }: Processor) => log.filter(({ msg }) => msg.includes('the former member')).length;
 
-/** Starts an instance on a state folder, and says how long it takes until it shares the partitions and all run. */
+/**
+ * Starts an instance on a state folder, and returns how long it takes until it has its share of the partitions and all
+ * run.
+ */
 async function startAgain(deployment: Deployment, stateDir: string, others: readonly Processor[]) {
   const startedAt = performance.now();
   const processor = processors.start(deployment, { stateDir });
@@ -23,7 +29,7 @@ async function startAgain(deployment: Deployment, stateDir: string, others: read
   return { processor, ms: performance.now() - startedAt };
 }
 
-test('killed and started again on its state it runs its own partitions at once, alone and beside another', async () => {
+test('an instance that is killed and started again on its state runs its own partitions at once, alone and beside another', async () => {
   const deployment = await deploy(currentCluster(), { partitions: PARTITIONS });
   const first = await processors.startReady(deployment);
   const { stateDir } = first;
@@ -40,7 +46,7 @@ test('killed and started again on its state it runs its own partitions at once, 
   expect(beside.ms).toBeLessThan(WELL_UNDER * DEFAULT_SESSION_TIMEOUT_MS);
   expect([beside.processor, other].map(partitionsOf)).toEqual(before);
 
-  // One that has left need not be removed.
+  // A member that has left need not be removed.
   expect(await beside.processor.stop()).toBe(0);
   const last = await startAgain(deployment, stateDir, [other]);
   expect(removals(last.processor)).toBe(0);

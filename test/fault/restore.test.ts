@@ -1,4 +1,4 @@
-/** A restore that is killed goes on from where it was, and what it has built is whole. */
+/** A restore that is killed continues from its position, and the restored state is complete. */
 import { currentCluster } from '../support/current-cluster.js';
 import { deploy } from '../../testkit/deployment.js';
 import { killedItself, startHalting } from '../support/halting-instance.js';
@@ -7,7 +7,7 @@ import { Platform } from '../support/platform.js';
 import { Processors } from '../../testkit/processor.js';
 import { restoreOf } from '../support/restore-log.js';
 
-/** Together more than one read of a changelog gives. */
+/** Together more bytes than one read of a changelog returns. */
 const COMPANIES = 150;
 const DATASETS = 1_000;
 const PARTS_BEFORE_THE_KILL = 2;
@@ -19,7 +19,7 @@ afterEach(async () => {
   await platform?.close();
 });
 
-test('a restore that was killed goes on from where it was', async () => {
+test('a restore that was killed continues from its last position', async () => {
   const deployment = await deploy(currentCluster(), { partitions: 1 });
   platform = await Platform.connect(deployment);
   const first = await processors.startReady(deployment);
@@ -44,12 +44,12 @@ test('a restore that was killed goes on from where it was', async () => {
   const again = await processors.startReady(deployment, { stateDir });
   const rest = restoreOf(again.log, 0);
   const progress = killed.log.find(({ msg }) => msg.startsWith('restoring state'));
-  // The log tells of the first part; the second one was in the store as well.
+  // The log reports the first part; the second one was in the store too.
   expect(rest?.start).toBeGreaterThan(progress?.['position'] as number);
   expect(rest?.end).toBe(restoreOf(killed.log, 0)?.end);
   expect(rest?.start).toBeLessThan(rest?.end ?? 0);
 
-  // Of the part before the kill, of the end of the rest, and of the middle, whatever that belongs to.
+  // Companies of the part before the kill, of the end of the rest, and of the middle.
   const completed = [0, COMPANIES / 2, COMPANIES - 1];
   const records = completed.flatMap((i) => [
     platform?.status(`company-${i}`, `dataset 7 of company ${i}`, 'Complete', {}, { partition: 0 }),

@@ -1,4 +1,4 @@
-/** A standby follows the changelog of a partition that another instance owns, so that a take-over costs the tail only. */
+/** A standby follows the changelog of a partition that another instance owns, so a take-over replays only the tail. */
 import { rmSync } from 'node:fs';
 import { assignmentsOf, shared } from '../support/assignments.js';
 import { auditCluster } from '../../testkit/audit/audit-cluster.js';
@@ -26,7 +26,7 @@ async function standbysOf(processor: Processor): Promise<readonly Standby[]> {
   return standbys;
 }
 
-test('the standby of a killed owner takes over with the tail, though the owner lost its state', async () => {
+test('the standby of a killed owner takes over and replays only the tail, although the owner lost its state', async () => {
   const settings = { NUM_STANDBY: '1' };
   const deployment = await deploy(currentCluster(), { partitions: PARTITIONS, settings });
   const platform = await Platform.connect(deployment);
@@ -39,7 +39,7 @@ test('the standby of a killed owner takes over with the tail, though the owner l
       await consumed(deployment, await platform.send(records));
     };
     await send('first');
-    // Asked by the metrics: `/partitions` may be asked only so often.
+    // Uses the metrics, because the number of requests to `/partitions` is limited.
     const followed = async () =>
       /^company_sync_standby_lag_records\{.*\} 0$/m.test(await (await other.get('/metrics')).text());
     await other.poll(followed, 'its standby has followed the changelog', 30_000);
@@ -54,7 +54,7 @@ test('the standby of a killed owner takes over with the tail, though the owner l
       'it runs the partition of its standby',
     );
     await taken;
-    // What a take-over restores from the changelog, where anything: never what the standby had.
+    // If a take-over restores anything from the changelog, it is never a part that the standby had.
     const restored = restoreOf(other.log, standby.partition);
     expect(restored?.start ?? standby.position).toBeGreaterThanOrEqual(standby.position);
     await send('second');
@@ -91,7 +91,7 @@ test('an owner that becomes a standby, and an owner again, keeps its state', asy
     const [standby] = await standbysOf(stays);
     expect(await other.stop()).toBe(0);
     await shared([stays], PARTITIONS);
-    // The owner again: the standby has followed, so that nothing or next to nothing is left.
+    // It becomes the owner again: its standby has followed, so almost nothing is left to restore.
     const again = restoresOf(stays.log, moved).at(-1);
     expect(again?.start ?? standby?.position).toBeGreaterThanOrEqual(standby?.position ?? Infinity);
 

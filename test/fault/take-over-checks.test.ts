@@ -1,7 +1,7 @@
 /**
- * The group's offset, the changelog, the input and the folder on disk must tell one story. Where they do not, running on
- * would announce companies twice or never: the partition stops, until an operator consents by setting the group's offset
- * as the message says.
+ * The group's offset, the changelog, the input and the folder on disk must agree. If they do not, companies could be
+ * announced twice or never. So the partition stops, until an operator consents by setting the group's offset as the
+ * message says.
  */
 import { cpSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,9 +13,9 @@ import { announcedCompanies, announcements, committedOffset, consumed } from '..
 import { Platform, type Place } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
 
-/** Each test of the shared deployment tampers with partitions of its own. */
+/** Each test of the shared deployment changes only its own partitions. */
 const PARTITIONS = 8;
-/** Records that each partition has been given by `writeHistory`. */
+/** The number of records that `writeHistory` writes to each partition. */
 const HISTORY = 4;
 
 const processors = new Processors();
@@ -32,11 +32,11 @@ interface Stage {
   readonly deployment: Deployment;
   readonly platform: Platform;
   readonly operator: KafkaOperator;
-  /** Holds the state of all partitions; no instance runs. */
+  /** The folder with the state of all partitions; no instance runs. */
   readonly stateDir: string;
 }
 
-/** A deployment in which `partitions` have a history that an instance, now stopped, has worked off. */
+/** A deployment in which `partitions` have a history. An instance, which is now stopped, has processed it. */
 async function setStage(partitionCount: number, partitions: readonly number[]): Promise<Stage> {
   const deployment = await deploy(currentCluster(), { partitions: partitionCount });
   const platform = await Platform.connect(deployment);
@@ -62,7 +62,10 @@ function writeHistory(platform: Platform, partitions: readonly number[]): Promis
   return platform.send(records);
 }
 
-/** Gives the last dataset of the open company and repeats all of the other: just the former must be announced. */
+/**
+ * Writes the last status of the open company, and repeats all records of the other: only the open one must be
+ * announced.
+ */
 async function finishHistory({ deployment, platform }: Stage, partition: number): Promise<void> {
   const places = await platform.send([
     platform.status(`open-${partition}`, '2', 'MapError', {}, { partition }),
@@ -78,7 +81,7 @@ async function finishHistory({ deployment, platform }: Stage, partition: number)
   ]);
 }
 
-/** Expects that `partition` alone has stopped, and gives its reason. */
+/** Expects that only `partition` has stopped, and returns its reason. */
 async function stoppedAlone(processor: Processor, partition: number): Promise<string> {
   const { reason } = await processor.partitionIs(partition, 'blocked');
   const alone = async () => (await processor.readiness()).unready.length === 1;
@@ -93,7 +96,7 @@ describe('offsets, input and folders', () => {
     stage = await setStage(PARTITIONS, [...Array(PARTITIONS).keys()]);
   });
 
-  /** Starts on the state as it lies there and expects a stop; consents to `offset`; starts anew. */
+  /** Starts on the present state and expects a stop; consents to `offset`; starts again. */
   async function stopsUntilConsent(partition: number, reason: RegExp, offset: number): Promise<Processor> {
     const { deployment, operator, stateDir } = stage;
     const stopped = processors.start(deployment, { stateDir });
@@ -103,7 +106,7 @@ describe('offsets, input and folders', () => {
     return processors.startReady(deployment, { stateDir });
   }
 
-  test("a partition whose group offset is gone stops alone, and runs on from its state's position", async () => {
+  test("only a partition whose group offset is gone stops, and it continues from its state's position", async () => {
     await stage.operator.deleteOffset(0);
     const reason = new RegExp(`${stage.deployment.topics.events}/0 is stopped.*up to offset ${HISTORY},.*is missing`);
     const processor = await stopsUntilConsent(0, reason, HISTORY);
@@ -111,7 +114,7 @@ describe('offsets, input and folders', () => {
     await processor.stop();
   });
 
-  test('one whose group offset was set back stops', async () => {
+  test('a partition whose group offset was set back stops', async () => {
     await stage.operator.setOffset(1, 1);
     const reason = new RegExp(`up to offset ${HISTORY},.*offset is 1,.*positions set --partition 1 --to state`);
     const processor = await stopsUntilConsent(1, reason, HISTORY);
@@ -119,7 +122,7 @@ describe('offsets, input and folders', () => {
     await processor.stop();
   });
 
-  test('one whose group offset was set forward stops, and skips nothing', async () => {
+  test('a partition whose group offset was set forward stops, and skips nothing', async () => {
     const skipped = await stage.platform.send(stage.platform.completeCompany('not skipped', { partition: 2 }));
     await stage.operator.setOffset(2, HISTORY + 2);
     const reason = new RegExp(`up to offset ${HISTORY},.*offset is ${HISTORY + 2},`);
@@ -130,7 +133,7 @@ describe('offsets, input and folders', () => {
     await processor.stop();
   });
 
-  test("one whose input records were deleted unread stops, and runs on from the log's start", async () => {
+  test("a partition whose input records were deleted unread stops, and continues from the log's start", async () => {
     const { deployment, operator, platform } = stage;
     await platform.send(platform.completeCompany('lost', { partition: 3 }));
     await operator.deleteRecords(deployment.topics.events, 3, HISTORY + 2);
@@ -142,7 +145,7 @@ describe('offsets, input and folders', () => {
     await processor.stop();
   });
 
-  test('a folder put back from the past is brought up to date, and the outcome is the same', async () => {
+  test('an old copy of a folder is brought up to date, and the outcome is the same', async () => {
     const { deployment, platform, stateDir } = stage;
     const folder = join(stateDir, 'partition-4');
     const past = join(processors.newFolder(), 'past');
@@ -165,7 +168,7 @@ describe('offsets, input and folders', () => {
     const again = await platform.send([
       ...platform.completeCompany('done since', since),
       ...platform.completeCompany('gone since', since),
-      platform.status('open-4', '2', 'Complete', {}, since), // waits for the link that the folder did not know of
+      platform.status('open-4', '2', 'Complete', {}, since), // waits for the link that the folder did not know
     ]);
     await consumed(deployment, again);
     const announced = await announcedCompanies(deployment);
@@ -177,7 +180,7 @@ describe('offsets, input and folders', () => {
     await second.stop();
   });
 
-  test("folders swapped with each other's are set aside and rebuilt", async () => {
+  test('folders that were swapped are set aside and rebuilt', async () => {
     const { deployment, stateDir } = stage;
     const [five, six, between] = ['partition-5', 'partition-6', 'between'].map((name) => join(stateDir, name));
     renameSync(five as string, between as string);
@@ -197,7 +200,7 @@ describe('offsets, input and folders', () => {
   });
 });
 
-/** Counted off delete.retention.ms, as the clocks of brokers and instances may differ. */
+/** Subtracted from delete.retention.ms, because the clocks of brokers and instances may differ. */
 const RETENTION_MARGIN_MS = 3_600_000;
 const MAX_AWAY_MS = 2_000;
 
@@ -223,13 +226,13 @@ test('a folder that was away for longer than tombstones are kept is set aside an
   await finishHistory(stage, 0);
   await back.stop();
 
-  // Nothing has been written since it stopped, so nothing can have been missed, however long ago that was.
+  // Nothing was written since it stopped, so it cannot have missed anything, however long ago that was.
   const again = await processors.startReady(deployment, { stateDir });
   expect(again.log.filter(({ msg }) => msg.includes('set aside'))).toEqual([]);
   await again.stop();
 });
 
-test('a changelog that was recreated empty stops what had state, and consent builds the state anew', async () => {
+test('a changelog that was recreated empty stops the partitions that had state, and consent builds the state again', async () => {
   const { deployment, operator, platform, stateDir } = await setStage(2, [0]);
   const before = await announcements(deployment);
   await operator.deleteTopic(deployment.topics.state);
@@ -249,7 +252,7 @@ test('a changelog that was recreated empty stops what had state, and consent bui
   await operator.setOffset(0, 0);
   const processor = await processors.startReady(deployment, { stateDir });
   await consumed(deployment, await platform.send([platform.status('open-0', '2', 'Complete', {}, { partition: 0 })]));
-  // Announced again, as the message said; with the same id, so that a reader can tell.
+  // Announced again, as the message said, with the same id, so a reader can recognise it.
   const again = (await announcements(deployment)).filter(({ event }) => event.companyId === 'done-0');
   expect(again.map(({ event }) => event)).toEqual([before[0]?.event, before[0]?.event]);
   expect(await announcedCompanies(deployment)).toEqual(['done-0', 'done-0', 'elsewhere', 'open-0']);
@@ -259,7 +262,7 @@ test('a changelog that was recreated empty stops what had state, and consent bui
 test('a changelog that records were deleted from is refused at the start', async () => {
   const { deployment, operator, stateDir } = await setStage(2, [1]);
   const changelog = deployment.topics.state;
-  // A broker refuses to delete from a topic that is compacted only.
+  // A broker refuses to delete records of a topic that is only compacted.
   await operator.setTopicSettings(changelog, { 'cleanup.policy': 'delete' });
   await operator.deleteRecords(changelog, 1, 2);
   await operator.setTopicSettings(changelog, { 'cleanup.policy': 'compact' });

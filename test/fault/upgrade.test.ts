@@ -3,8 +3,8 @@
  * docs/operations.md says, rolled back, and upgraded again, and some are killed in between.
  *
  *   UPGRADE_FROM      the commit of the previous release
- *   UPGRADE_SECONDS   for how long instances then change their release in random order; 0 by default
- *   UPGRADE_SEED      what a former run said, to give them the same orders again
+ *   UPGRADE_SECONDS   how long instances then change their release in random order; 0 by default
+ *   UPGRADE_SEED      the seed that a former run printed, to repeat its orders
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,20 +36,23 @@ import { companyRow, datasetRow, holdRow, infoRow, positionRow } from '../unit/s
 
 const PARTITIONS = 6;
 const INSTANCES = ['a', 'b', 'c'];
-/** Of the clients that the histories name. */
+/** The choices of the clients in the histories. */
 const SETTINGS = [
   ['client-1', 'ALL_DATASETS'],
   ['client-2', 'FIRST_DATASET'],
 ] as const;
 const SECONDS = Number(process.env['UPGRADE_SECONDS'] ?? 0);
 const SEED = Number(process.env['UPGRADE_SEED'] ?? Date.now() % 1_000_000);
-/** Of the random orders: rounds of records between two of them. */
+/** The rounds of records between two random orders. */
 const MOST_ROUNDS = 8;
-/** For building, with dependencies of its own where it has others. */
+/** The time for building, with dependencies of its own if it has others. */
 const BUILD_TIMEOUT_MS = 420_000;
-/** For all but the random orders. */
+/** The time for everything except the random orders. */
 const TIMEOUT_MS = 300_000;
-/** For companies that this release announces and the previous one did not: it finds them once it has the partition. */
+/**
+ * The time for companies that this release announces and the previous one did not: it finds them once it has the
+ * partition.
+ */
 const AUDIT_TIMEOUT_MS = 30_000;
 
 const processors = new Processors();
@@ -79,11 +82,11 @@ type ReleaseName = 'previous' | 'this';
 /** How a process ends. After 'lose the disk' the next one starts on an empty disk. */
 type End = 'stop' | 'kill' | 'lose the disk';
 
-/** One of the instances, with its disk: the processes that have run on it, of either release. */
+/** One of the instances, with its disk: the processes of both releases that have run on it. */
 class Instance {
   readonly #stateDir = processors.newFolder();
   readonly #runs: Processor[] = [];
-  /** How many of the runs were on a disk that is lost. */
+  /** The number of runs on disks that were lost. */
   #onLostDisks = 0;
   #release: ReleaseName = 'previous';
 
@@ -103,7 +106,7 @@ class Instance {
     return latest;
   }
 
-  /** Starts a process, and waits until it can be told to stop. */
+  /** Starts a process, and waits until it can be stopped in order. */
   async start(release: ReleaseName): Promise<void> {
     this.#release = release;
     const command: Command = release === 'this' ? commandArguments : previous.command;
@@ -113,7 +116,7 @@ class Instance {
     await this.processor.address();
   }
 
-  /** Another release, or the same again, on the same STATE_DIR; ready afterwards. */
+  /** Starts another release, or the same again, on the same STATE_DIR, and waits until it is ready. */
   async changeTo(release: ReleaseName, end: End = 'stop'): Promise<void> {
     this.told.push(`${this.name} ${end}, ${release} release`);
     if (end === 'kill') await this.processor.kill();
@@ -137,7 +140,10 @@ class Instance {
     return troubles.map((trouble) => `instance ${this.name}: ${trouble}`);
   }
 
-  /** Wholly, though its folder had state of them: the other release's state was given up. */
+  /**
+   * The partitions that were restored completely although the folder had state of them: the other release's state was
+   * not used.
+   */
   #partitionsRestoredAgain(): string[] {
     const log = this.#runs.slice(this.#onLostDisks).flatMap((run) => run.log);
     return Array.from({ length: PARTITIONS }, (_, partition) => restoresOf(log, partition)).flatMap((restores) => {
@@ -148,9 +154,9 @@ class Instance {
   }
 }
 
-/** What this release writes that the previous one reads otherwise, and rightly so: of this value it makes that one. */
+/** Values of this release that the previous release correctly reads as other values: written value -> read value. */
 function asPreviousReadsIt(kind: StoredKind, value: unknown): unknown {
-  // A code that it does not know is written as one that holds the company too.
+  // A code that the previous release does not know is written as a code that also holds the company.
   const { code } = value as { code?: unknown };
   return kind === 'hold' && code === 'too-large' ? { ...(value as object), code: 'too-many-datasets' } : value;
 }
@@ -170,7 +176,7 @@ testWithBoth('the previous release reads everything that this one writes', async
   expect(stderr).toBe('');
   const read = fromJson(stdout) as StoredValue[];
   expect(read).toHaveLength(written.length);
-  // Fields that the previous release knows nothing of are not in what it has read.
+  // Fields that the previous release does not know are missing in the values that it has read.
   for (const [i, { kind, value }] of written.entries())
     expect({ kind, value: asPreviousReadsIt(kind, value) }).toMatchObject({ kind, value: read[i]?.value });
 });
@@ -212,7 +218,7 @@ testWithBoth(
   TIMEOUT_MS + SECONDS * 1_000,
 );
 
-/** Each state of the group is left only when all that was written until then has been decided in it. */
+/** The test leaves each state of the group only when all records written until then are decided. */
 async function upgradeAndRollBack(
   instances: readonly Instance[],
   load: SteadyLoad,
@@ -241,7 +247,7 @@ async function upgradeAndRollBack(
   for (const instance of instances) await instance.changeTo('previous');
   await settled();
 
-  // What a batch has left to be undone is undone by the other release.
+  // The undo that a batch has left is applied by the other release.
   await c.changeTo('this', 'kill');
   await c.changeTo('previous', 'kill');
   for (const instance of instances) await instance.changeTo('this');
@@ -277,7 +283,7 @@ function troublesOf(instances: readonly Instance[]): string[] {
   return instances.flatMap((instance) => instance.troubles());
 }
 
-/** An error's message with those of its causes: what was waited for, and why it did not come. */
+/** An error's message with those of its causes: the awaited state, and why it was not reached. */
 function reasonsOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause === undefined ? message : `${message}: ${reasonsOf(cause)}`;

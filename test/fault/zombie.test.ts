@@ -1,6 +1,6 @@
 /**
- * Instances frozen for longer than the group waits for them, whose partitions have another owner by the time that they
- * wake up. A zombie must not get anything into the committed log, and must not take the fence back from the new owner.
+ * Instances freeze for longer than the group waits for them, so their partitions have another owner when they wake up.
+ * A zombie must not write anything to the committed log, and must not take the fence back from the new owner.
  */
 import { isAssignment, isFencing, shared } from '../support/assignments.js';
 import { cleanAudit } from '../support/clean-audit.js';
@@ -14,7 +14,10 @@ import { Processors, type LogLine, type Processor } from '../../testkit/processo
 import { SteadyLoad } from '../support/steady-load.js';
 
 const PARTITIONS = 4;
-/** Of one partition: by its new owner, and by a former one that was fenced before it has learnt of the new assignment. */
+/**
+ * The fencings of one partition: by its new owner, and by a former owner that was fenced before it knew the new
+ * assignment.
+ */
 const FENCES_OF_ONE_REJOIN = 2;
 
 const processors = new Processors();
@@ -38,7 +41,7 @@ function freezing(deployment: Deployment, moment: BatchMoment): Processor {
   return startHalting(processors, deployment, { signal: 'SIGSTOP', partition: null, moment, batch: 1 });
 }
 
-/** What instances have logged since this was made. */
+/** The lines that instances have logged since this object was created. */
 class LogsSince {
   readonly #from: readonly (readonly [instance: Processor, line: number])[];
 
@@ -66,7 +69,7 @@ function expectFewFences({ lines }: LogsSince, most: number): void {
   }
 }
 
-test('an instance that was frozen wherever it was wakes up without doing any harm', async () => {
+test('an instance that was frozen at any moment does no harm when it wakes up', async () => {
   const { deployment, startLoad } = await setStage();
   const zombie = processors.start(deployment);
   const heir = processors.start(deployment);

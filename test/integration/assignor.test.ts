@@ -19,12 +19,12 @@ const kafka = kafkaConfigOf(
 const members: Member[] = [];
 afterEach(() => Promise.all(members.splice(0).map((member) => member.membership.stop())));
 
-/** A member that has at once replayed whatever it is given. */
+/** A member that has replayed its partitions at once. */
 class Member {
   active: readonly number[] = [];
   standby: readonly number[] = [];
   readonly membership: KafkaGroupMembership;
-  /** What it has refused as the group's leader. */
+  /** The members that it has refused as the group's leader. */
   readonly refused: RefusedMember[] = [];
   readonly #held = new Map<number, number>();
 
@@ -73,7 +73,7 @@ function settled(some: readonly Member[]): Promise<void> {
   return pollUntil(look, { what: `${some.length} members share partitions and standbys`, timeoutMs: 20_000 });
 }
 
-test('members are told their standbys, which take over from a member that leaves; nothing else moves', async () => {
+test('members get standbys, which take over from a member that leaves; nothing else moves', async () => {
   const topic = await createTopic(bootstrap, { numPartitions: PARTITIONS });
   const groupId = `group-${randomUUID()}`;
   const [a, b, c] = [new Member(groupId, topic), new Member(groupId, topic), new Member(groupId, topic)];
@@ -91,12 +91,12 @@ test('members are told their standbys, which take over from a member that leaves
   const tookOver = [...before].flatMap(([member, { standby }]) =>
     orphans.filter((p) => member.active.includes(p) && standby.includes(p)),
   );
-  // Each has room for one: where both orphans have their standby on the same one, the other goes elsewhere.
+  // Each has room for one. If both orphans have their standby on the same member, one of them goes to another member.
   const standbyCounts = [...before.values()].map(({ standby }) => orphans.filter((p) => standby.includes(p)).length);
   expect(tookOver).toHaveLength(Math.max(...standbyCounts) === 2 ? 1 : 2);
 });
 
-test('of two members with different settings the leader runs everything, and says why the other runs nothing', async () => {
+test('of two members with different settings the leader runs everything, and reports why the other runs nothing', async () => {
   const topic = await createTopic(bootstrap, { numPartitions: PARTITIONS });
   const groupId = `group-${randomUUID()}`;
   const namespace = (value: string) => new Map([['EVENT_NAMESPACE', value]]);

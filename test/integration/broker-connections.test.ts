@@ -8,7 +8,7 @@ import { pollUntil } from '../../testkit/cluster/poll-until.js';
 const [broker = ''] = currentCluster().bootstrap.split(',');
 const [host, port] = broker.split(':');
 
-test('a connection that was lost is told of once, and made anew when it is needed', async () => {
+test('a lost connection is reported once, and opened again when it is needed', async () => {
   const sockets: Socket[] = [];
   const proxy = createServer((client) => {
     const upstream = connect(Number(port), host);

@@ -1,7 +1,8 @@
 /**
- * The only broker is killed or stopped under load: the same instance goes on, and an audit finds nothing wrong. Now and
- * then that broker leaves a transaction open in some places (Kafka 4.3.1, docs/architecture.md): it is ended again. For
- * more of that: `npm run build`, then `OUTAGES=60 npx jest --selectProjects=kafka --testPathPatterns=broker-restart`
+ * The only broker is killed or stopped under load: the same instance continues, and an audit finds no anomaly.
+ * Sometimes the broker leaves a transaction open in some places (Kafka 4.3.1, docs/architecture.md), and the instance
+ * ends it again. To repeat it more often: `npm run build`, then `OUTAGES=60 npx jest --selectProjects=kafka
+ * --testPathPatterns=broker-restart`
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { auditCluster } from '../../testkit/audit/audit-cluster.js';
@@ -32,12 +33,12 @@ afterAll(async () => {
 
 const OUTAGES = Number(process.env['OUTAGES'] ?? 3);
 const OUTAGE_TIMEOUT_MS = 40_000;
-/** Between two writes, so that the load leaves the broker some room to start. */
+/** The pause between two writes, so the broker has time to start. */
 const PACE_MS = 20;
 const COMPANIES_A_WRITE = 5;
 
 test(
-  'an instance outlives the restart of its only broker',
+  'an instance survives the restart of its only broker',
   async () => {
     const [broker] = cluster.brokers;
     if (broker === undefined) throw new Error('the cluster has no broker');
@@ -67,7 +68,9 @@ async function written(more: number): Promise<void> {
   while (writes < target) await delay(PACE_MS);
 }
 
-/** Writes companies that will be announced; whatever the broker does, each is written at least once and in order. */
+/**
+ * Writes companies that will be announced. Whatever the broker does, each record is written at least once and in order.
+ */
 async function writeWhile(event: () => Promise<void>): Promise<number> {
   let companies = 0;
   let over = false;
@@ -99,7 +102,7 @@ function historyOf(company: string): PlatformRecord[] {
   ];
 }
 
-/** The tries of the producer itself may all fall into the outage. */
+/** All attempts of the producer itself may fail during the outage. */
 async function insist<T>(write: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {

@@ -12,7 +12,10 @@ let deployment: Deployment;
 let platform: Platform;
 let processor: Processor;
 
-/** Read before the first decision, for the records of these clients lie in the input before the processor starts. */
+/**
+ * These choices must be read before the first decision: the records of these clients are in the input before the
+ * processor starts.
+ */
 beforeAll(async () => {
   deployment = await deploy(currentCluster());
   platform = await Platform.connect(deployment);
@@ -23,7 +26,7 @@ afterAll(async () => {
   await processors.endAll();
 });
 
-/** A company of two datasets whose statuses are all stamped the same; gives where they lie. */
+/** Writes a company of two datasets whose statuses all have the same timestamp. Returns the places of the statuses. */
 async function play(companyId: string, clientId: string, timestamp: number): Promise<Place[]> {
   const envelope = { clientId, timestamp };
   return platform.send([
@@ -44,7 +47,7 @@ function expected(policy: TriggerChoice, place: Place | undefined): [string, num
   return [[policy, place?.offset]];
 }
 
-test('the choices that are there at the start are read before the first decision', async () => {
+test('the choices that exist at the start are read before the first decision', async () => {
   const past = deployment.allDatasetsFrom - 60_000;
   await platform.choose('opted in', 'ALL_DATASETS');
   await platform.choose('changed their mind', 'ALL_DATASETS');
@@ -75,7 +78,7 @@ test("the date decides by the record's timestamp, whatever the client chose", as
   expect(await announced('long after')).toEqual(expected('ALL_DATASETS', now[2]));
 });
 
-test('a choice made or taken back while it runs is followed', async () => {
+test('a choice that is made or withdrawn at run time takes effect', async () => {
   await platform.choose('follower', 'ALL_DATASETS');
   await inForce('follower', 'ALL_DATASETS');
   await platform.choose('follower', null);

@@ -7,7 +7,7 @@ import { KAFKA_VERSION, registryReleases } from '../../testkit/cluster/versions.
 
 const CONSUMER_GROUP_COMMAND = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand';
 
-test("the run's cluster creates a topic, keeps what is produced and gives it back", async () => {
+test('the test cluster creates a topic, keeps produced records and returns them', async () => {
   const { bootstrap } = currentCluster();
   const topic = `smoke-${randomUUID()}`;
   await createTopic(bootstrap, topic, 1);

@@ -1,4 +1,4 @@
-/** The command as an operator meets it: what it says, how it exits, and how it ends. */
+/** The command as an operator uses it: its output, its exit codes, and its end. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { currentCluster } from '../support/current-cluster.js';
@@ -17,14 +17,14 @@ import { Platform, type Place } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
 import { plainClient } from '../support/topics.js';
 
-/** What the contract gives the processor from SIGTERM to its end. */
+/** The time from SIGTERM to the end of the processor that the contract allows. */
 const STOP_WITHIN_MS = 10_000;
 
 const processors = new Processors();
 afterEach(() => processors.endAll());
 
 describe('words and settings', () => {
-  test('--help explains every command and every setting, and how a first run goes', async () => {
+  test('--help explains every command, every setting, and a first run', async () => {
     const { exitCode, stdout, stderr } = await runCommand(['--help']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     for (const command of ['run', 'topics create', 'schemas register', 'schemas check'])
@@ -38,7 +38,7 @@ describe('words and settings', () => {
     expect(await runCommand(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  test('all faults of a configuration are told at once, before anything is touched', async () => {
+  test('all faults of a configuration are reported at once, before anything is changed', async () => {
     const faulty = { KAFKA_BROKERS: 'nowhere', HTTP_PORT: '99999', ALL_DATASETS_FROM: 'yesterday', LOG_LEVEL: 'loud' };
     const flags = ['--stalled-after', 'soon', '--no-such-flag=x'];
     const { exitCode, stdout, stderr } = await runCommand(['run', ...flags], faulty);
@@ -62,7 +62,7 @@ describe('words and settings', () => {
 });
 
 describe('topics and schemas', () => {
-  test('`topics create` says what it did, and what it found', async () => {
+  test('`topics create` reports what it did, and what it found', async () => {
     const { environment, topics } = describeDeployment(currentCluster());
     const create = ['topics', 'create', '--partitions', '2'];
     const first = await runCommand(create, environment);
@@ -86,7 +86,7 @@ describe('topics and schemas', () => {
     }
   });
 
-  test('`run` refuses a changelog that could lose state, with all that is wrong with it', async () => {
+  test('`run` refuses a changelog that could lose state, and reports all its faults', async () => {
     const deployment = describeDeployment(currentCluster());
     const operator = new KafkaOperator(currentCluster(), deployment);
     await operator.createTopic(deployment.topics.state, 2, { 'cleanup.policy': 'delete' });
@@ -97,7 +97,7 @@ describe('topics and schemas', () => {
     expect(processor.messages).toContain(`has 2 partitions and input ${deployment.topics.events} has 3`);
   });
 
-  test('an input that grows while `run` runs stops it, with both numbers, and it does not start again', async () => {
+  test('an input that grows stops `run`, with both numbers, and `run` does not start again', async () => {
     const deployment = await deploy(currentCluster(), { partitions: 2 });
     const processor = await processors.startReady(deployment);
     const admin = plainClient(deployment.bootstrap).admin();
@@ -112,7 +112,7 @@ describe('topics and schemas', () => {
     expect(again.messages).toContain(`has 2 partitions and input ${deployment.topics.events} has 4`);
   });
 
-  test('`run` refuses to start on schemas that are not registered, and says how to', async () => {
+  test('`run` refuses to start if schemas are not registered, and says how to register them', async () => {
     const deployment = describeDeployment(currentCluster());
     await createTopics(deployment);
     const processor = processors.start(deployment);
@@ -133,7 +133,7 @@ describe('one instance', () => {
   });
   afterAll(() => platform.close());
 
-  test('a second process on one STATE_DIR is refused with exit code 2, and the first goes on', async () => {
+  test('a second process on one STATE_DIR is refused with exit code 2, and the first one continues', async () => {
     const first = await processors.startReady(deployment);
     const second = processors.start(deployment, { stateDir: first.stateDir });
     expect(await second.exited).toBe(2);
@@ -145,31 +145,28 @@ describe('one instance', () => {
     expect(await third.stop()).toBe(0);
   });
 
-  test.each(['SIGTERM', 'SIGINT'] as const)(
-    '%s in the midst of work ends it with 0, and nothing is lost',
-    async (signal) => {
-      const first = await processors.startReady(deployment);
-      const companies = Array.from({ length: 300 }, (_, i) => `${signal}-${i}`);
-      const places = await platform.send(companies.flatMap((company) => platform.completeCompany(company)));
-      await endsInTime(first, signal);
-      const second = await processors.startReady(deployment, { stateDir: first.stateDir });
-      await consumed(deployment, places);
-      const announced = (await announcedCompanies(deployment)).filter((company) => company.startsWith(signal));
-      expect(announced).toEqual([...companies].sort());
-      await second.stop();
-    },
-  );
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s during work ends it with 0, and nothing is lost', async (signal) => {
+    const first = await processors.startReady(deployment);
+    const companies = Array.from({ length: 300 }, (_, i) => `${signal}-${i}`);
+    const places = await platform.send(companies.flatMap((company) => platform.completeCompany(company)));
+    await endsInTime(first, signal);
+    const second = await processors.startReady(deployment, { stateDir: first.stateDir });
+    await consumed(deployment, places);
+    const announced = (await announcedCompanies(deployment)).filter((company) => company.startsWith(signal));
+    expect(announced).toEqual([...companies].sort());
+    await second.stop();
+  });
 });
 
 describe('SIGTERM while a broker does not answer', () => {
-  test('ends an instance that waits for a broker that is not there', async () => {
+  test('ends an instance that waits for a missing broker', async () => {
     const settings = { KAFKA_BROKERS: '127.0.0.1:1' };
     const processor = processors.start(describeDeployment(currentCluster(), { settings }));
     await processor.address();
     await endsInTime(processor, 'SIGTERM');
   });
 
-  test('ends an instance whose only broker is frozen under it, and nothing is lost or announced twice', async () => {
+  test('ends an instance whose only broker freezes, and nothing is lost or announced twice', async () => {
     const cluster = await startOwnCluster({ registry: false });
     try {
       const [broker] = cluster.brokers;
@@ -183,7 +180,7 @@ describe('SIGTERM while a broker does not answer', () => {
       }
       await platform.close();
       const frozenUnder = processors.start(deployment);
-      await consumed(deployment, places.slice(0, 1)); // and the rest is in flight now
+      await consumed(deployment, places.slice(0, 1)); // and the rest is being processed now
       await broker?.pause();
       await endsInTime(frozenUnder, 'SIGTERM');
       await broker?.resume();
@@ -216,7 +213,7 @@ interface Versioned {
   readonly version: string;
 }
 
-/** Those of the contract. */
+/** The topics of the contract. */
 const SETTINGS = [
   ...['KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL', 'APPLICATION_ID', 'STATE_DIR', 'TOPIC_SYNC_EVENTS'],
   ...['TOPIC_COMPANY_SYNCHRONIZED', 'TOPIC_DEAD_LETTER', 'TOPIC_CLIENT_SETTINGS', 'TOPIC_COMPANY_SYNC_STALLED'],

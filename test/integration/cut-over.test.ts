@@ -1,4 +1,6 @@
-/** What it takes to replace a system that has told customers so far: nobody is told twice, and nobody is forgotten. */
+/**
+ * Replacing a system that has notified customers so far: no customer is notified twice, and no company is forgotten.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +48,7 @@ function listed(...lines: string[]): string {
 }
 
 describe('companies seed', () => {
-  test('silences companies that wait, that are held, and that nothing was seen of; again does nothing', async () => {
+  test('silences companies that wait, are on hold, or were never seen; a second run does nothing', async () => {
     await consumed(
       deployment,
       await platform.send([
@@ -78,7 +80,7 @@ describe('companies seed', () => {
     expect(stdout).toMatch(/^waiting: announced by another system, reported at .* by record \d\/\d+: it is not/);
   });
 
-  test('of a list with a line that is no id, nothing is sent', async () => {
+  test('sends nothing if a line of the list is not an id', async () => {
     const seeded = await command(['companies', 'seed', '--file', listed('good', 'bad ', 'id\tname')]);
     expect(seeded).toMatchObject({ exitCode: 1, stderr: '' });
     expect(seeded.stdout).toMatch(/^line 2 has white space.*\nline 3 has a tab.*\nnothing was sent/);
@@ -89,7 +91,7 @@ describe('companies seed', () => {
     expect(await command(['companies', 'seed'])).toMatchObject({ exitCode: 2, stdout: '' });
   });
 
-  test('is refused where the platform puts companies elsewhere than it would', async () => {
+  test('is refused if the platform uses another partitioner', async () => {
     const otherwise = await deploy(currentCluster());
     const producer = await Platform.connect(otherwise);
     await producer.send(['a', 'b', 'c'].map((id) => ({ ...producer.manifest(id, { datasets: [] }), partition: 0 })));
@@ -103,7 +105,7 @@ describe('companies seed', () => {
 });
 
 describe('run --shadow', () => {
-  test('decides as the deployment does, with its event ids, and writes to names of its own alone', async () => {
+  test('decides as the deployment does, with its event ids, and writes only to its own topics', async () => {
     const [poisoned, mended] = await platform.send([
       { key: 'poisoned', value: Buffer.from('no avro') },
       { key: 'mended', value: Buffer.from('no avro') },
@@ -141,7 +143,7 @@ describe('run --shadow', () => {
     const explained = await command(['explain', 'poisoned', '--shadow']);
     expect(explained.stdout).toContain(`held: record ${record}`);
 
-    // What goes to the input would be the deployment's too: its hold would be lifted, or its partitions would grow.
+    // Records in the input would also count for the deployment: its hold would be lifted, or its partitions would grow.
     for (const words of [
       ['dead-letters', 'release', 'poisoned'],
       ['dead-letters', 'repair', record],
@@ -155,7 +157,7 @@ describe('run --shadow', () => {
       });
     expect((await command(['explain', 'poisoned'])).stdout).toContain(`held: record ${record}`);
 
-    // Without --shadow it is a repair for both, whosever letter it is for.
+    // Without --shadow it is a repair for both, whichever of them has the dead letter.
     const file = join(folder, 'event.json');
     writeFileSync(file, '{"companyId": "mended", "clientId": "client-1", "payload": {"CompanyDeleted": {}}}');
     const letter = [`${mended?.partition}/${mended?.offset}`, '--topic-dead-letter', shadow.topics.deadLetters];
@@ -195,7 +197,7 @@ describe('events resend', () => {
     return runCommand(['events', 'resend', company, '--to', to], { ...deployment.environment, ...settings });
   }
 
-  test('sends the announcement itself again, byte for byte, and says where it is', async () => {
+  test('sends the announcement itself again, byte for byte, and prints its place', async () => {
     const announced = (await announcements(deployment)).find(({ event }) => event.companyId === 'resent');
     const original = announced?.record as TopicRecord;
     expect(await resend('resent', copies)).toEqual({
@@ -211,9 +213,9 @@ describe('events resend', () => {
     expect([...(copy as TopicRecord).headers]).toEqual([...original.headers, ['resent_from', [Buffer.from(from)]]]);
   });
 
-  test('does so where no instance can be asked, by reading the topic', async () => {
+  test('reads the topic if no instance can be asked', async () => {
     const [before] = await copiesIn(copies);
-    // The shadow's announcements are in a topic of their own: nobody runs for this one.
+    // The shadow's announcements are in their own topic: no instance runs for this topic.
     const nobody = { APPLICATION_ID: 'nobody', EVENT_NAMESPACE: deployment.applicationId };
     const { exitCode, stderr } = await resend('resent', copies, nobody);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: expect.stringContaining('reading all of') as string });
@@ -222,7 +224,7 @@ describe('events resend', () => {
     expect(both[1]).toMatchObject({ key: before?.key, value: before?.value, headers: before?.headers });
   });
 
-  test('to the topic of the announcements too, where explain goes on to find every event', async () => {
+  test('may send to the topic of the announcements, and explain still finds every event', async () => {
     for (let copy = 1; copy <= 3; copy++)
       expect(await resend('resent', deployment.topics.synchronized)).toMatchObject({ exitCode: 0 });
     expect(await copiesIn(deployment.topics.synchronized)).toHaveLength(3);
@@ -230,7 +232,7 @@ describe('events resend', () => {
     expect(JSON.parse(stdout)).toMatchObject({ verdict: 'announced', notes: [] });
   });
 
-  test('says why there is nothing to send', async () => {
+  test('reports why there is nothing to send', async () => {
     const refusals = {
       waiting: 'announced by another system',
       poisoned: 'held',
@@ -246,7 +248,7 @@ describe('events resend', () => {
     expect((await resend('waiting', copies, nobody)).stderr).toContain('retention has removed the event');
   });
 
-  test('is refused to topics of another purpose, and to one that is not there', async () => {
+  test('is refused for topics of another purpose, and for a missing topic', async () => {
     const { events, settings, state, deadLetters, stalled } = deployment.topics;
     for (const topic of [events, settings, state, deadLetters, stalled])
       expect(await resend('resent', topic)).toMatchObject({ exitCode: 2, stdout: '' });

@@ -37,9 +37,8 @@ function deadLetters(...words: string[]): Promise<CommandResult> {
 }
 
 /**
- * A company that nothing but its poison record keeps from being announced.
- * @param spoil makes the poison of a status of the company's dataset
- * @returns the poison record's `<partition>/<offset>`
+ * Writes a company that is complete except for a poison record. @param spoil turns a status of the company's dataset
+ * into poison @returns the poison record's `<partition>/<offset>`
  */
 async function holdCompany(company: string, spoil: (readable: Buffer) => Buffer): Promise<string> {
   const status = platform.status(company, 'd', 'Fetching', { revision: 1 }).value as Buffer;
@@ -68,7 +67,7 @@ function fixedFile(company: string, payload: object, clientId = 'client-1'): str
 
 const STATUS = { datasetId: 'd', connectionId: 'connection-1', dataType: 'invoices', trigger: 'LINK' };
 
-test('a dead letter is listed, shown, and repaired with what it should have been', async () => {
+test('a dead letter is listed, shown, and repaired with the corrected event', async () => {
   const company = randomUUID();
   const id = await holdCompany(company, nonsense);
   expect(await isAnnounced(company)).toBe(false);
@@ -84,7 +83,7 @@ test('a dead letter is listed, shown, and repaired with what it should have been
     stderr: expect.stringMatching(/still cannot be read.*--file/) as string,
   });
 
-  // Without a revision it would put the dataset back to Fetching, which Complete came after.
+  // Without a revision it would set the dataset to Fetching again, although Complete came later.
   const withoutRevision = fixedFile(company, { DatasetStatusChanged: { ...STATUS, status: 'Fetching' } });
   const stale = await deadLetters('repair', id, '--file', withoutRevision);
   expect(stale).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('has a later status') as string });
@@ -96,7 +95,7 @@ test('a dead letter is listed, shown, and repaired with what it should have been
   expect((await deadLetters('list', '--open')).stdout).not.toContain(company);
 });
 
-test('all that can be read now is sent again, and the rest is left', async () => {
+test('all dead letters that can be read now are sent again, and the rest is left', async () => {
   const [late, hopeless] = [randomUUID(), randomUUID()];
   const idOfHopeless = await holdCompany(hopeless, nonsense);
   const schema = await schemaToCome();
@@ -112,7 +111,7 @@ test('all that can be read now is sent again, and the rest is left', async () =>
   expect(await isAnnounced(hopeless)).toBe(false);
 }, 60_000);
 
-test('what would undo what came after it is left', async () => {
+test('a dead letter that would undo later records is left', async () => {
   const [relinked, moved] = [randomUUID(), randomUUID()];
   const schema = await schemaToCome();
   const late = (record: PlatformRecord) => ({ ...record, value: schema.framed(record.value as Buffer) });
@@ -142,7 +141,7 @@ test('what would undo what came after it is left', async () => {
   const alone = await deadLetters('repair', idOfUnlink);
   expect(alone).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('a later manifest') as string });
 
-  // A repair of it that could not be read came after the relinking, and still would end the link.
+  // An unreadable repair of it came after the relinking. The unlink would still end the new link.
   const failed = { key: relinked, value: nonsense(), headers: { repairs: idOfUnlink } };
   const [placeOfFailed] = await platform.send([failed]);
   await consumed(deployment, [placeOfFailed as Place]);
@@ -155,7 +154,7 @@ test('what would undo what came after it is left', async () => {
   expect(await isAnnounced(relinked)).toBe(true);
 }, 60_000);
 
-test('a letter whose other company has no known client is left, and the rest is repaired', async () => {
+test('a dead letter whose other company has no known client is left, and the rest is repaired', async () => {
   const [held, meant, other] = [randomUUID(), randomUUID(), randomUUID()];
   const schema = await schemaToCome();
   const ofMeant = platform.status(meant, 'd', 'Complete');
@@ -179,7 +178,7 @@ function idAt(place: Place | undefined): string {
   return `${place?.partition}/${place?.offset}`;
 }
 
-/** The registry gives ids in order: one that it has not given yet, until a variant of the schema gets it. */
+/** The registry gives ids in order. This is an id that it has not given yet; a variant of the schema gets it later. */
 async function schemaToCome() {
   const schemaId = (await registerVariant()) + 3;
   return {
@@ -190,7 +189,7 @@ async function schemaToCome() {
   };
 }
 
-/** Registers the schema of the input once more, told apart by a name. @returns its id */
+/** Registers the schema of the input again, with another name. @returns its id */
 async function registerVariant(): Promise<number> {
   const schema = newestSchema(SCHEMAS_FOLDER, 'sync-events-value');
   const variant = { ...schema, doc: randomUUID() };
@@ -202,7 +201,7 @@ async function registerVariant(): Promise<number> {
   return ((await response.json()) as { id: number }).id;
 }
 
-test('a company is released from what holds it, and says why', async () => {
+test('a company is released from its holds, and the reason is kept', async () => {
   const company = randomUUID();
   await holdCompany(company, nonsense);
   const withoutWhy = await deadLetters('release', company);
@@ -213,7 +212,7 @@ test('a company is released from what holds it, and says why', async () => {
   expect(await deadLetters('release', company, '--why', 'again')).toMatchObject({ exitCode: 1 });
 });
 
-test('a repair that cannot be read either leaves its letter open, and the next repair replaces both', async () => {
+test('a repair that cannot be read leaves its dead letter open, and the next repair replaces both', async () => {
   const company = randomUUID();
   const id = await holdCompany(company, nonsense);
   const failed = { key: company, value: Buffer.from('no better'), headers: { repairs: id } };
@@ -248,7 +247,7 @@ test('a repair goes to the partition that has the company, whatever partitioner 
   expect(await isAnnounced(company)).toBe(true);
 });
 
-test('a record without a key is repaired where its company is, not where it lay', async () => {
+test('a record without a key is repaired in the partition of its company, not in its own', async () => {
   const company = randomUUID();
   const byKey = partitionOfKey(Buffer.from(company), 2);
   const [manifest, keyless] = await platform.send([
@@ -261,7 +260,7 @@ test('a record without a key is repaired where its company is, not where it lay'
   expect(await isAnnounced(company)).toBe(true);
 });
 
-test('only letters written since a time are listed', async () => {
+test('only dead letters written since a time are listed', async () => {
   await holdCompany(randomUUID(), nonsense);
   const since = new Date().toISOString();
   const company = randomUUID();
@@ -275,10 +274,10 @@ test('only letters written since a time are listed', async () => {
   expect(await deadLetters('list', '--code', 'undecoded')).toMatchObject({ exitCode: 2 });
 });
 
-test("a record with another company's key is repaired there, and the key's company released", async () => {
+test("a record with another company's key is repaired in its own company's partition, and the key's company is released", async () => {
   const [held, meant] = [randomUUID(), randomUUID()];
   const id = await holdCompany(held, () => platform.status(meant, 'd', 'Complete').value as Buffer);
-  // It is of no use any more where a later status has come, which is in the partition of the company it belongs to.
+  // The repair is refused if a later status exists, in the partition of the company that the record belongs to.
   await consumed(deployment, await platform.send([platform.status(meant, 'other', 'Complete')]));
   const outdated = fixedFile(meant, { DatasetStatusChanged: { ...STATUS, datasetId: 'other', status: 'Fetching' } });
   const refused = await deadLetters('repair', id, '--file', outdated);
@@ -299,7 +298,7 @@ test("a record with another company's key is repaired there, and the key's compa
   expect((await deadLetters('list', '--open')).stdout).not.toContain(held);
 });
 
-test('records sent together are all there or none is', async () => {
+test('of records that are sent together, all are written or none', async () => {
   const configEntries = [{ name: 'max.message.bytes', value: '1000' }];
   const topic = await createTopic(deployment.bootstrap, { numPartitions: 2, configEntries });
   const config = { clientId: 'test', brokers: deployment.bootstrap.split(','), logLevel: logLevel.NOTHING };

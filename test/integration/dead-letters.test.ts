@@ -1,4 +1,7 @@
-/** What cannot be read stops nothing and loses nothing: it lies in the dead-letter topic, and its company is held. */
+/**
+ * A record that cannot be read stops nothing and is not lost: it is in the dead-letter topic, and its company is on
+ * hold.
+ */
 import { randomUUID } from 'node:crypto';
 import avro from 'avsc';
 import { headerTexts, placeOf, type TopicRecord } from '../../testkit/audit/topic-record.js';
@@ -10,7 +13,7 @@ import { Processors } from '../../testkit/processor.js';
 import { newestSchema } from '../../testkit/schema-file.js';
 
 const UNKNOWN_SCHEMA_ID = 2_000_000_000;
-/** How long the registry must deny an id before that is believed. */
+/** How long the registry must deny an id before the id counts as unknown. */
 const DENIAL_MS = 10_000;
 const TIMESTAMP = 1_000 * Math.floor(Date.now() / 1_000) - 60_000;
 const OWN_HEADERS = {
@@ -136,7 +139,7 @@ test('every kind of poison is kept byte for byte, in one run with records that a
   expect(await announcedCompanies(deployment)).toEqual(after.map(({ partition }) => `other ${partition}`));
 });
 
-test('a company is held by each of its poison records until each is repaired, and nobody else is', async () => {
+test('each poison record holds its own company, and no other, until it is repaired', async () => {
   const [held, namedInside] = [randomUUID(), randomUUID()];
   const at = { partition: 1 };
   const elsewhere = platform.status(namedInside, '1', 'Complete', {}, at);
@@ -152,7 +155,7 @@ test('a company is held by each of its poison records until each is repaired, an
   );
 
   const repairs = (...replaced: Place[]) => ({ ...at, headers: { repairs: replaced.map(placeOf) } });
-  // The wrong place, and a repair that is poison itself, lift nothing; the latter is one hold more.
+  // A wrong place lifts nothing. A repair that is poison itself lifts nothing and adds a hold.
   await announcedAfter([platform.status(held, '3', 'Queued', {}, repairs(manifest))], []);
   const [third] = (await platform.send([{ key: held, value: Buffer.of(7), ...repairs(first) }])) as [Place];
   await announcedAfter([platform.status(held, '1', 'MapError', {}, repairs(first))], []);
@@ -199,7 +202,7 @@ interface Field {
   readonly type: { readonly symbols: string[] };
 }
 
-/** Sends, and expects that just these companies have been announced besides those before. */
+/** Sends records, and expects that exactly these companies are announced in addition to the earlier ones. */
 async function announcedAfter(records: PlatformRecord[], companies: string[]): Promise<void> {
   const before = await announcedCompanies(deployment);
   await consumed(deployment, await platform.send(records));

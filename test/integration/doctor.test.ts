@@ -1,4 +1,4 @@
-/** `company-sync doctor` on brokers that know what is allowed: before anything is there, and beside an instance. */
+/** `company-sync doctor` on brokers with an authorizer: before anything exists, and while an instance runs. */
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, logLevel, ResourcePatternTypes } from 'kafkajs';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ let cluster: Cluster;
 let deployment: Deployment;
 
 beforeAll(async () => {
-  // Everybody may do everything but what is denied: so the brokers need no right of their own.
+  // Everything is allowed except what is denied, so the brokers need no permission of their own.
   const brokerConfig = {
     'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
     'allow.everyone.if.no.acl.found': 'true',
@@ -49,7 +49,7 @@ async function doctor(settings: Record<string, string> = {}): Promise<Diagnosis>
   return { exitCode, ok: of('ok'), warning: of('warning'), failed: of('failed') };
 }
 
-test('each thing that is missing fails, with what to do', async () => {
+test('each missing thing fails a check, with what to do', async () => {
   const { exitCode, failed } = await doctor();
   expect(exitCode).toBe(1);
   for (const topic of Object.values(deployment.topics))
@@ -61,7 +61,7 @@ test('each thing that is missing fails, with what to do', async () => {
   );
 });
 
-test('brokers and a registry that do not answer fail, and the rest is still looked at', async () => {
+test('brokers and a registry that do not answer fail their checks, and the other checks still run', async () => {
   const { exitCode, ok, failed } = await doctor({
     KAFKA_BROKERS: '127.0.0.1:9',
     SCHEMA_REGISTRY_URL: 'http://127.0.0.1:65535',
@@ -74,7 +74,7 @@ test('brokers and a registry that do not answer fail, and the rest is still look
   expect(ok).toEqual([expect.stringMatching(/^state folder: .*not used yet/)]);
 });
 
-test('nothing fails beside a running instance, which is not disturbed', async () => {
+test('no check fails while an instance runs, and the instance is not disturbed', async () => {
   await Promise.all([createTopics(deployment), registerSchemas(deployment)]);
   const processor = await processors.startReady(deployment, { stateDir });
   const { exitCode, ok, failed } = await doctor();
@@ -88,7 +88,7 @@ test('nothing fails beside a running instance, which is not disturbed', async ()
   await processors.killAll();
 });
 
-test('what the brokers deny is named', async () => {
+test('denied permissions are named', async () => {
   const { synchronized: topic } = deployment.topics;
   const acl = { principal: 'User:ANONYMOUS', host: '*', permissionType: AclPermissionTypes.DENY };
   const literal = { resourcePatternType: ResourcePatternTypes.LITERAL, ...acl };
@@ -133,7 +133,7 @@ test('the size of a log is not known without Describe on the cluster', async () 
   const ofCluster = { ...acl, resourceType: AclResourceTypes.CLUSTER, resourceName: 'kafka-cluster' };
   const admin = plainClient(cluster.bootstrap).admin();
   await admin.connect();
-  // In one request: the brokers need the other rights for each other.
+  // In one request, because the brokers themselves need the other permissions.
   await admin.createAcls({
     acl: [
       { ...ofCluster, permissionType: ALLOW, operation: AclOperationTypes.ALL },

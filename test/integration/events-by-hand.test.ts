@@ -37,7 +37,7 @@ test('the example is sent, and its announcement is read', async () => {
   expect(JSON.parse(asJson.stdout)).toMatchObject({ companyId: 'acme', succeeded: 1, failed: 1 });
 });
 
-test('of a file with a line that is no event, nothing is sent', async () => {
+test('nothing is sent if a line of the file is not an event', async () => {
   const file = join(folder, 'events.jsonl');
   const good = '{"companyId":"initech","clientId":"a","payload":{"CompanyDeleted":{}}}';
   writeFileSync(file, `${good}\n\n{"companyId":"initech"}\nnonsense\n`);

@@ -69,7 +69,7 @@ async function explained(companyId: string): Promise<Explained> {
   return JSON.parse(stdout) as Explained;
 }
 
-test('the one instance tells and the other sends there, whatever the id and whoever chose the partition', async () => {
+test('one instance answers and the other redirects to it, whatever the id and the partitioner', async () => {
   const ids = ['plain', 'with/slash and %2F?&#', 'ünïcode-公司-🏢', 'x'.repeat(300), '公'.repeat(300)];
   const records = ids.map((id, i) => platform.manifest(id, { datasets: ['a'] }, { partition: i % 3 }));
   await commit(records);
@@ -85,7 +85,7 @@ test('the one instance tells and the other sends there, whatever the id and whoe
   }
 });
 
-test('a token that is missing or wrong opens nothing but probes and metrics', async () => {
+test('a missing or wrong token allows only probes and metrics', async () => {
   const [instance] = instances as [Processor];
   for (const headers of [{}, { authorization: 'Bearer wrong' }])
     for (const path of ['/companies/x', '/partitions', '/nothing'])
@@ -97,7 +97,7 @@ test('a token that is missing or wrong opens nothing but probes and metrics', as
   expect([exitCode, stderr]).toEqual([1, expect.stringContaining('HTTP_TOKEN')]);
 });
 
-test('a held company is told with its record, and its lifting', async () => {
+test('a held company is explained with its bad record, and with the way to lift the hold', async () => {
   const broken = { key: 'held', value: Buffer.from('no avro') };
   const [place] = await commit([broken, ...platform.completeCompany('held')]);
   const record = `${place?.partition}/${place?.offset}`;
@@ -110,7 +110,7 @@ test('a held company is told with its record, and its lifting', async () => {
   expect((await explained('held')).verdict).toBe('announced');
 });
 
-test('an announced company is told with the datasets of its event, from among thousands', async () => {
+test('an announced company is explained with the datasets of its event, found among thousands', async () => {
   const companies = Array.from({ length: ANNOUNCED }, (_, i) => `announced-${i}`);
   const places = await commit(companies.flatMap((company) => platform.completeCompany(company)));
   for (const i of [0, 1, ANNOUNCED / 2, ANNOUNCED - 1]) {
@@ -123,7 +123,7 @@ test('an announced company is told with the datasets of its event, from among th
   }
 });
 
-test('a company that nobody has seen is told so only after every instance was asked', async () => {
+test('a company counts as never seen only after every instance was asked', async () => {
   for (const instance of instances) {
     const response = await get(instance, '/companies/never-seen');
     expect(response.status).toBe(404);
@@ -145,7 +145,7 @@ test('--watch follows a company to its announcement', async () => {
   expect([exitCode, verdicts.at(-1)]).toEqual([0, 'announced']);
 });
 
-test('lists and partitions are told of all instances by each, as the API document says', async () => {
+test('each instance returns lists and partitions of all instances, as the API document says', async () => {
   await commit([{ key: 'held too', value: Buffer.from('no avro') }]);
   for (const instance of instances) {
     const held = SCHEMAS.companies.parse(await (await get(instance, '/companies?state=held&limit=10')).json());
@@ -164,7 +164,7 @@ test('lists and partitions are told of all instances by each, as the API documen
 });
 
 describe('when the instances stop', () => {
-  test('a running one refuses its folder; a stopped one is read from it, and from nowhere else', async () => {
+  test('the folder of a running instance is refused; a stopped one is explained from its folder alone', async () => {
     await commit([platform.manifest('left', { datasets: ['a'] }, { partition: 0 })]);
     const offline = (instance: Processor, id: string) =>
       runCommand(['explain', id, '--offline', instance.stateDir], { KAFKA_BROKERS: '127.0.0.1:1' });

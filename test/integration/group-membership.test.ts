@@ -29,7 +29,7 @@ afterEach(async () => {
   await Promise.all(members.map(({ membership }) => membership.stop()));
 });
 
-/** A member and everything that it was told, in order. */
+/** A member, and all calls that it got, in order. */
 class Member {
   readonly membership: KafkaGroupMembership;
   readonly assignments: (readonly number[])[] = [];
@@ -56,7 +56,7 @@ class Member {
     members.push(this);
   }
 
-  /** Resolves when the first attempt at joining is over, which fails where the coordinator is still loading. */
+  /** Resolves after the first attempt to join. The attempt fails if the coordinator is still loading. */
   async start(): Promise<this> {
     await this.membership.start((partitions) => {
       this.assignments.push(partitions);
@@ -89,7 +89,7 @@ async function produceOneToEach(): Promise<void> {
   await producer.disconnect();
 }
 
-test('one member has all partitions, and shares them with the next one until that leaves', async () => {
+test('one member has all partitions, and shares them with a second member until that leaves', async () => {
   const first = await new Member().start();
   await first.untilAssigned(0, 1, 2);
   const second = await new Member().start();
@@ -103,7 +103,7 @@ test('one member has all partitions, and shares them with the next one until tha
   await first.untilAssigned(0, 1, 2);
 });
 
-test('a member that gets no partition is told so', async () => {
+test('a member that gets no partition is notified', async () => {
   topic = await createTopic(bootstrap, { numPartitions: 1 });
   const first = await new Member().start();
   await first.untilAssigned(0);
@@ -113,7 +113,7 @@ test('a member that gets no partition is told so', async () => {
   expect([first.assignments[1], second.assignments[0]].sort()).toEqual([[], [0]]);
 });
 
-test('it never fetches a record, not after a rebalance either', async () => {
+test('a member never fetches a record, not even after a rebalance', async () => {
   const first = await new Member().start();
   await first.untilAssigned(0, 1, 2);
   await produceOneToEach();
@@ -128,19 +128,19 @@ test('it never fetches a record, not after a rebalance either', async () => {
   expect(second.crashes).toEqual([]);
 });
 
-test('it is confirmed by a heartbeat sent after the question, and knows its generation then', async () => {
+test('a member is confirmed by a heartbeat sent after the question, and then knows its generation', async () => {
   const first = await new Member().start();
   await first.untilAssigned(0, 1, 2);
   await first.confirmed();
   const asked = performance.now();
   await first.confirmed();
-  // Not by the next heartbeat, which may have been on its way: by the one after it. They are 250 ms apart.
+  // The next heartbeat may have been sent before, so the one after it confirms. They are 250 ms apart.
   expect(performance.now() - asked).toBeGreaterThan(450);
   expect(first.membership.generation).toBe(1);
   expect(first.membership.memberId).toMatch(/^test-/);
 });
 
-test('whoever asks for confirmation gets it by a new assignment, or gives up by its signal', async () => {
+test('a new assignment also confirms a member, and an abort ends the wait', async () => {
   const first = await new Member().start();
   await first.untilAssigned(0, 1, 2);
   const givesUp = new AbortController();
@@ -158,7 +158,7 @@ test('whoever asks for confirmation gets it by a new assignment, or gives up by 
   ]);
 });
 
-test('removing a member that is not there says so', async () => {
+test('the removal of a missing member is reported', async () => {
   const first = await new Member().start();
   await first.untilAssigned(0, 1, 2);
   expect(await removeMember(kafka, groupId, 'nobody')).toBe(false);
@@ -192,7 +192,7 @@ describe('while the group waits for a member that answers nothing', () => {
     });
   }
 
-  test('one that stops is out of the group within 3 s', async () => {
+  test('a member that stops is out of the group within 3 s', async () => {
     let onJoin: () => void = () => undefined;
     const first = await new Member({
       assigner: (context) => {
@@ -225,12 +225,12 @@ describe('while the group waits for a member that answers nothing', () => {
     await deaf.disconnect();
     await starting;
     await third.untilAssigned(0, 1, 2);
-    // Nor has it come back: the process is gone by now, and the group would wait for it.
+    // It must not have joined again either: its process is gone by now, and the group would wait for it.
     expect(joinsOnceMore).toBe(false);
     expect(first.assignments).toHaveLength(2);
   });
 
-  test('one that stops in its first join has stopped within 3 s and never joins', async () => {
+  test('a member that stops during its first join has stopped within 3 s and never joins', async () => {
     await deafJoins();
     const first = new Member();
     const starting = first.start();
@@ -253,7 +253,7 @@ test('a topic that does not exist is refused and not created', async () => {
   await admin.disconnect();
 });
 
-test('an assignor that fails ends the membership loudly', async () => {
+test('an assignor that fails ends the membership with an error', async () => {
   const failing: PartitionAssigner = () => ({
     name: 'failing',
     version: 0,

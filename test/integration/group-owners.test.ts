@@ -23,7 +23,7 @@ afterEach(async () => {
   await group?.close();
 });
 
-/** @param onAssigned told how many partitions the member has now */
+/** @param onAssigned called with the member's present number of partitions */
 async function join(groupId: string, topic: string, httpAddress: string | null, onAssigned: (count: number) => void) {
   const info = {
     httpAddress,
@@ -50,14 +50,14 @@ async function join(groupId: string, topic: string, httpAddress: string | null, 
   return membership;
 }
 
-test('it tells who has which partition and where that is reached, through members that come and go', async () => {
+test('the owner and the address of each partition are known, while members come and go', async () => {
   const topic = await createTopic(bootstrap, { numPartitions: 4 });
   const groupId = `group-${randomUUID()}`;
   group = new GroupOwners({ kafka, groupId, topic, clock: systemClock });
   expect(await group.owners()).toEqual([]);
 
   const first = await join(groupId, topic, 'http://10.0.0.1:8080', () => undefined);
-  // Asked at once: the answer is that of the assignment under way, not that there is nobody.
+  // Asked at once: the answer must be the assignment in progress, not "no owner".
   const alone = await group.owners();
   expect(alone).toEqual(
     [0, 1, 2, 3].map((partition) => ({

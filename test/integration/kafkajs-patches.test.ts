@@ -9,9 +9,9 @@ import { createTopic } from '../support/topics.js';
 const { bootstrap } = currentCluster();
 
 /**
- * src/network/requestQueue/index.js. As published, each answer arms a timer to look for pending requests at the end of
- * the throttling, although nothing is pending and nothing was ever throttled: at a time in the past, which Node makes
- * 1 ms. The timer then arms itself again, for as long as the connection lives.
+ * src/network/requestQueue/index.js. As published, each answer arms a timer that checks for pending requests at the end
+ * of the throttling, although no request is pending and nothing was ever throttled. Its time is in the past, which Node
+ * turns into 1 ms. The timer then arms itself again, as long as the connection exists.
  */
 test('a connection with nothing pending arms no timer', async () => {
   const topic = await createTopic(bootstrap);
@@ -45,10 +45,10 @@ test('a request is put together in one buffer of its size', async () => {
 });
 
 /**
- * src/consumer/filterAbortedMessages.js, which readers of the announcements rely on. As published, it takes the list of
- * aborted transactions as sorted by their first offsets, while a broker sorts them by their ends; it enters one of them
- * a record, so that one which ended before the fetch began hides the next; and a record of the user with the key of an
- * abort marker ends the transaction that it is a part of.
+ * src/consumer/filterAbortedMessages.js, which readers of the announcements rely on. As published, it has three faults.
+ * It assumes that aborted transactions are sorted by their first offsets, but a broker sorts them by their ends. It
+ * enters only one of them at each record, so a transaction that ended before the fetch hides the next one. And a user's
+ * record with the key of an abort marker ends the transaction that it is part of.
  */
 describe('records of aborted transactions are left out', () => {
   const record = (offset: number, producer: number, key: Buffer | null = null) => ({

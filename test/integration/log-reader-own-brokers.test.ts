@@ -1,4 +1,4 @@
-/** The log reader where brokers come and go, and where the log cleaner runs at once: on a cluster of its own. */
+/** The log reader on a cluster of its own: brokers stop and start, and the log cleaner runs at once. */
 import { randomUUID } from 'node:crypto';
 import { logLevel, type Kafka, type Producer } from 'kafkajs';
 import { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
@@ -44,7 +44,7 @@ async function leaderOf({ topic, partition }: TopicPartition): Promise<number> {
 }
 
 test.each(['kill', 'stop'] as const)(
-  'a reader goes on at the new leader after a %s of the old one, without a gap',
+  'a reader continues at the new leader after a %s of the old one, without a gap',
   async (end) => {
     const topic = await createTopic(cluster.bootstrap, { numPartitions: 3, replicationFactor: 3 });
     const readers = [0, 1, 2].map((partition) => logs.reader({ topic, partition }, 0));
@@ -71,7 +71,7 @@ test.each(['kill', 'stop'] as const)(
   },
 );
 
-test('a reader goes on after the only broker of its partition was away', async () => {
+test('a reader continues after the only broker of its partition was away', async () => {
   const topic = await createTopic(cluster.bootstrap, { numPartitions: 1, replicationFactor: 1 });
   const at = { topic, partition: 0 };
   await writer.send({ topic, messages: [{ value: 'before' }] });
@@ -87,7 +87,7 @@ test('a reader goes on after the only broker of its partition was away', async (
   expect((await next).records.map(({ value }) => String(value))).toEqual(['after']);
 });
 
-/** How many record batches without records the partition's log has, by the headers as the broker sends them. */
+/** The number of record batches without records in the partition's log, from the headers that the broker sends. */
 async function emptyBatches(connections: BrokerConnections, at: TopicPartition): Promise<number> {
   const address = cluster.brokers[(await leaderOf(at)) - 1]!.address;
   const wanted = [{ ...at, topicId: null, fromOffset: 0, leaderEpoch: -1 }];
@@ -100,7 +100,7 @@ async function emptyBatches(connections: BrokerConnections, at: TopicPartition):
   return count;
 }
 
-test('a reader passes batches that compaction has emptied, one fetch for each', async () => {
+test('a reader skips batches that compaction has emptied, with one fetch for each', async () => {
   const topic = await createTopic(cluster.bootstrap, {
     replicationFactor: 1,
     configEntries: Object.entries({
@@ -111,7 +111,7 @@ test('a reader passes batches that compaction has emptied, one fetch for each', 
     }).map(([name, value]) => ({ name, value })),
   });
   const at = { topic, partition: 0 };
-  // The last batch of an idempotent producer stays for its sequence number, without the records overwritten since.
+  // The last batch of an idempotent producer is kept for its sequence number, without the records overwritten since.
   for (let i = 0; i < 6; i++) {
     const producer = client.producer({ idempotent: true, maxInFlightRequests: 1 });
     await producer.connect();
@@ -131,7 +131,7 @@ test('a reader passes batches that compaction has emptied, one fetch for each', 
   });
   let written = 12;
   try {
-    // Only closed segments are compacted, and only a record written closes one.
+    // Only closed segments are compacted, and only a new record closes a segment.
     await pollUntil(
       async () => {
         await writer.send({ topic, messages: [{ key: 'other', value: 'tick' }] });

@@ -40,7 +40,7 @@ async function transactionalProducer(): Promise<Producer> {
   return producer;
 }
 
-/** Everything from where the reader stands up to `end`. */
+/** All records from the reader's position to `end`. */
 async function readTo(reader: LogReader, end: number, maxRecords = 1_000): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
   for (let position = -1; position < end;) {
@@ -69,7 +69,7 @@ async function newPartition(config: Record<string, string> = {}): Promise<TopicP
 
 const textOf = (records: readonly LogRecord[]): string[] => records.map(({ value }) => String(value));
 
-test('a reader starts in the middle of a batch, and goes on where it was cut', async () => {
+test('a reader starts in the middle of a batch, and continues there after each limit', async () => {
   const at = await newPartition();
   await fill(at, 100);
   const reader = openLogs().reader(at, 37);
@@ -89,7 +89,7 @@ test('the size of a log is that of the file of its leader', async () => {
   expect(bytes).toBeLessThan(120_000);
 });
 
-test('a waiting reader gets what is written later', async () => {
+test('a waiting reader gets records that are written later', async () => {
   const at = await newPartition();
   const reader = openLogs().reader(at, 0);
   for (let i = 0; i < 5; i++) {
@@ -138,7 +138,7 @@ test('exactly the committed records of eight interleaving producers are read, fr
   const lastOffset = Number(last?.baseOffset);
   committed.set(lastOffset, 'last');
   const logs = openLogs({ maxPartitionBytes: 2_000 });
-  // A commit is answered before its markers are written: some may come after the last record, and hold it back.
+  // A commit is answered before its markers are written. Until then, the last record cannot be read.
   let end = 0;
   const lastIsReadable = async () => (end = (await logs.bounds(at)).end) > lastOffset;
   await pollUntil(lastIsReadable, { what: 'the last record can be read', timeoutMs: 10_000 });
@@ -163,7 +163,7 @@ test('the position moves over an aborted transaction at the end of the log', asy
   expect(await next).toMatchObject({ records: [], nextOffset: 2, endOffset: 2 });
 });
 
-test('records larger than a whole fetch get through, and so does what is beside them', async () => {
+test('records larger than a whole fetch are read, and so are the records of other partitions', async () => {
   const topic = await createTopic(bootstrap, {
     numPartitions: 2,
     configEntries: [{ name: 'max.message.bytes', value: String(4 * 1024 * 1024) }],
@@ -181,7 +181,7 @@ test('records larger than a whole fetch get through, and so does what is beside 
   expect(ofSmall).toHaveLength(1_000);
 });
 
-test('a reader that nobody reads from holds up no other', async () => {
+test('a reader that nobody reads from does not delay others', async () => {
   const topic = await createTopic(bootstrap, { numPartitions: 2 });
   const [idle, busy] = [
     { topic, partition: 0 },
@@ -195,7 +195,7 @@ test('a reader that nobody reads from holds up no other', async () => {
   expect(await readTo(slow, 4_000)).toHaveLength(3_999);
 });
 
-test('two readers of one partition both get all of it', async () => {
+test('two readers of one partition both get all records', async () => {
   const at = await newPartition();
   await fill(at, 500);
   const logs = openLogs({ maxPartitionBytes: 1_000 });
@@ -203,7 +203,7 @@ test('two readers of one partition both get all of it', async () => {
   expect([one.length, other.length]).toEqual([500, 400]);
 });
 
-test('a position beyond the log, or before what is left of it, is out of range', async () => {
+test('a position after the end or before the start of the log is out of range', async () => {
   const at = await newPartition();
   await fill(at, 10);
   const admin = client.admin();
@@ -223,7 +223,7 @@ test('a position beyond the log, or before what is left of it, is out of range',
   expect(textOf((await logs.reader(at, 4).next(1)).records)).toEqual(['value 4']);
 });
 
-test('closing ends whoever waits, at once and for good', async () => {
+test('closing ends a wait at once and permanently', async () => {
   const at = await newPartition();
   const logs = openLogs();
   const [one, other] = [logs.reader(at, 0), logs.reader(at, 0)];
@@ -239,7 +239,7 @@ test('closing ends whoever waits, at once and for good', async () => {
   await expect(logs.bounds(at)).rejects.toThrow(BrokerError);
 });
 
-test('two at once cannot wait for one reader', async () => {
+test('two callers cannot wait for one reader', async () => {
   const reader = openLogs().reader(await newPartition(), 0);
   const first = expect(reader.next(1)).rejects.toThrow(ReaderClosedError);
   await expect(reader.next(1)).rejects.toThrow('only one call of next() may be pending');
@@ -247,7 +247,7 @@ test('two at once cannot wait for one reader', async () => {
   await first;
 });
 
-test('a topic that comes into being later is read, the wait being told of', async () => {
+test('a topic that is created later is read, and the wait is reported', async () => {
   const topic = `test-${randomUUID()}`;
   const troubles: string[] = [];
   let told = (): void => undefined;
@@ -267,7 +267,7 @@ test('a topic that comes into being later is read, the wait being told of', asyn
   expect(troubles[0]).toBe(`${topic}: topic ${topic} does not exist`);
 });
 
-test('a topic that stays away, and a partition that is not there, end the reader', async () => {
+test('a topic that stays missing, and a missing partition, end the reader', async () => {
   // An hour passes for each second.
   const started = Date.now();
   const clock = { ...systemClock, now: () => started + (Date.now() - started) * 3_600 };
@@ -277,14 +277,14 @@ test('a topic that stays away, and a partition that is not there, end the reader
   await expect(logs.reader({ topic, partition: 9 }, 0).next(1)).rejects.toThrow(`partition ${topic}/9 does not exist`);
 });
 
-test('a reader ends at a topic that was created again while it had enough to read and asked nobody', async () => {
+test('a reader ends if its topic was created again while it had buffered records and sent no fetch', async () => {
   const at = await newPartition();
   const { topic } = at;
   const logs = openLogs({ maxPartitionBytes: 1_000 });
   const long = (i: number): string => `value ${i} `.padEnd(100, '.');
   await fill(at, 10, long);
   const reader = logs.reader(at, 0);
-  // What is left of the first fetch suffices: the next one goes out once this has been read.
+  // The rest of the first fetch is sufficient: the next fetch is sent once this was read.
   expect((await reader.next(1)).nextOffset).toBe(1);
   const admin = client.admin();
   await admin.connect();
@@ -305,7 +305,7 @@ test('a reader ends at a topic that was created again while it had enough to rea
   expect(seen.filter((value) => value.startsWith('other'))).toEqual([]);
 });
 
-test('the committed offset is the group’s, and null where it has none', async () => {
+test('the committed offset is the group’s, and null if it has none', async () => {
   const at = await newPartition();
   const groupId = `group-${randomUUID()}`;
   const logs = openLogs({ groupId });

@@ -1,4 +1,4 @@
-/** From the platform's records to what a downstream reader finds in the committed log, by the command itself. */
+/** From the platform's records to the committed log of a downstream reader, with the real command. */
 import { randomUUID } from 'node:crypto';
 import { Partitioners } from 'kafkajs';
 import { auditCluster } from '../../testkit/audit/audit-cluster.js';
@@ -17,7 +17,7 @@ let deployment: Deployment;
 let platform: Platform;
 let processor: Processor;
 
-/** One deployment and one instance: each test has companies of its own. */
+/** One deployment and one instance. Each test has its own companies. */
 beforeAll(async () => {
   deployment = await deploy(currentCluster(), { settings: { EVENT_NAMESPACE: 'production' } });
   platform = await Platform.connect(deployment);
@@ -33,7 +33,7 @@ async function announcementsOf(companyId: string) {
   return (await announcements(deployment)).filter(({ event }) => event.companyId === companyId);
 }
 
-test('a company is announced once, when all of its datasets are over, with everything that the contract names', async () => {
+test('a company is announced once, when all its datasets have finished, with all fields of the contract', async () => {
   const company = randomUUID();
   const { manifest, status } = recordsOf(company);
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -113,7 +113,7 @@ test('a company is announced once, when all of its datasets are over, with every
     'content-type': ['application/avro'],
     traceparent: [traceparent],
   });
-  // Retention counts by the time of writing.
+  // Retention counts from the time of writing.
   expect(record.timestamp).toBeGreaterThan(completedAt);
 });
 
@@ -181,7 +181,7 @@ test('records of aborted transactions do not exist', async () => {
   expect(found?.event.datasets).toHaveLength(2);
 });
 
-test('a company goes on where it stood after a stop, a kill -9 and the loss of the whole state folder', async () => {
+test('a company continues from its state after a stop, a kill -9 and the loss of the state folder', async () => {
   const company = randomUUID();
   const { manifest, status } = recordsOf(company);
   const write = async (...records: Parameters<Platform['send']>[0][]) => {
@@ -213,7 +213,7 @@ test('an audit by the reference model finds nothing wrong with any of it', async
   expect(report.announced).toBe((await announcedCompanies(deployment)).length);
 });
 
-test('where the outbound topic has another partition count, its records go where the key belongs', async () => {
+test('if the outbound topic has another partition count, the key decides the partition of its records', async () => {
   const other = describeDeployment(currentCluster(), { partitions: 2 });
   const admin = plainClient(other.bootstrap).admin();
   await admin.connect();
@@ -243,7 +243,7 @@ test('where the outbound topic has another partition count, its records go where
   }
 });
 
-test('a record too large for its topic stops its partition alone, until the limit is raised', async () => {
+test('a record too large for its topic stops only its partition, until the limit is raised', async () => {
   const small = describeDeployment(currentCluster(), { partitions: 2 });
   const topic = small.topics.synchronized;
   const admin = plainClient(small.bootstrap).admin();

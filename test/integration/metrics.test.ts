@@ -1,4 +1,4 @@
-/** What Prometheus reads of a real instance. */
+/** The metrics of a real instance. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ async function metrics(): Promise<string> {
   return (await processor.get('/metrics')).text();
 }
 
-/** Resolves, with all metrics, once they have a line that fits. */
+/** Waits until the metrics have a line that fits. Resolves to all metrics. */
 async function metricsWith(line: RegExp): Promise<string> {
   let told = '';
   const look = async () => line.test((told = await metrics()));
@@ -47,7 +47,7 @@ function valueOf(told: string, series: string): number {
   return Number(line.split(' ')[1]);
 }
 
-test('a batch is told of by counts, times and sizes', async () => {
+test('a batch is reported by counts, times and sizes', async () => {
   const company = randomUUID();
   const writtenAt = Date.now() - 20_000;
   const [manifest, done] = platform.completeCompany(company, { timestamp: writtenAt });
@@ -82,7 +82,7 @@ test('a batch is told of by counts, times and sizes', async () => {
     expect(told).toMatch(new RegExp(`^${name} `, 'm'));
 });
 
-test('a partition that works off nothing has the lag of what waits in it', async () => {
+test('a partition that processes nothing has the lag of its waiting records', async () => {
   await registry.becomes('down');
   const partition = 1;
   const waiting = { key: 'anyone', value: framed(987_654, Buffer.alloc(10)), partition };
@@ -92,7 +92,7 @@ test('a partition that works off nothing has the lag of what waits in it', async
   await registry.becomes('well');
 });
 
-test('everything that alerts and dashboard look at is there, and docs/operations.md has all of it', async () => {
+test('every metric of alerts and dashboard exists, and docs/operations.md has all metrics', async () => {
   const series = seriesOf(await metrics());
   const named = monitoringExpressions().map(metricsIn);
   expect(named.filter((names) => names.length === 0)).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * The only broker is away: each instance says so within 30 s, nothing that it knew before passes for what is so now, and the
- * log stays small. When the broker is back, everything goes on by itself.
+ * The only broker is away: each instance reports that within 30 s, shows no old values as current, and its log stays
+ * small. When the broker is back, everything continues without help.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { SCHEMAS } from '../../src/ops/api-schemas.js';
@@ -14,7 +14,7 @@ import { Processors, type Processor } from '../../testkit/processor.js';
 
 const PARTITIONS = 12;
 const OUTAGE_MS = 80_000;
-/** In OUTAGE_MS. Without a bound it was about 2 MB. */
+/** The most bytes of log in OUTAGE_MS. Without a limit it was about 2 MB. */
 const MAX_LOG_BYTES = 100_000;
 /** Of each partition, when the broker is killed: more than an instance decides before that. */
 const COMPANIES_UNDER_WAY = 100;
@@ -52,7 +52,7 @@ async function brokersUp(processor: Processor): Promise<string | undefined> {
   return /^company_sync_dependency_up\{dependency="brokers"\} (.)$/m.exec(metrics)?.[1];
 }
 
-test('an instance that has nothing to do shows that the brokers are away, and that they are back', async () => {
+test('an idle instance shows that the brokers are unreachable, and that they are back', async () => {
   const processor = await processors.startReady(deployment);
   const broker = cluster.brokers[0] as Broker;
   await consumed(deployment, await platform.send(platform.completeCompany('before', { partition: 0 })));
@@ -88,7 +88,7 @@ test('an instance that has nothing to do shows that the brokers are away, and th
   await processor.stop();
 }, 240_000);
 
-test('partitions that fail in the middle of their work say what keeps them waiting now', async () => {
+test('partitions that fail during their work report what they wait for now', async () => {
   const processor = await processors.startReady(deployment);
   const broker = cluster.brokers[0] as Broker;
   const backlog = (name: string, companies: number) =>

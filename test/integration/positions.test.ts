@@ -1,4 +1,4 @@
-/** What an operator does with `company-sync positions` about partitions that are blocked, and what comes of it. */
+/** What an operator does with `company-sync positions` about blocked partitions, and the results. */
 import { currentCluster } from '../support/current-cluster.js';
 import { runCommand } from '../../testkit/command.js';
 import { createTopics, deploy, type Deployment } from '../../testkit/deployment.js';
@@ -8,7 +8,7 @@ import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
 
 const PARTITIONS = 2;
-/** Records that each partition has been given by `setStage`. */
+/** The number of records that `setStage` writes to each partition. */
 const HISTORY = 4;
 
 const processors = new Processors();
@@ -40,7 +40,7 @@ async function setStage(): Promise<Stage> {
   return { deployment, platform, operator: new KafkaOperator(currentCluster(), deployment), processor };
 }
 
-/** Repeats all of the company that is announced and completes the open one. */
+/** Repeats all records of the announced company, and completes the open one. */
 async function finishHistory({ deployment, platform }: Stage, partitions: readonly number[]): Promise<void> {
   const records = partitions.flatMap((partition) => [
     ...platform.completeCompany(`done-${partition}`, { partition }),
@@ -62,7 +62,7 @@ async function shown(stage: Stage): Promise<Shown & { readonly exitCode: number 
   return { exitCode, ...(JSON.parse(stdout) as Shown) };
 }
 
-test('a group whose offsets are lost runs on from its state, and nothing is announced twice', async () => {
+test('a group whose offsets are lost continues from its state, and nothing is announced twice', async () => {
   const stage = await setStage();
   const { deployment, operator, processor } = stage;
   const running = await shown(stage);
@@ -103,7 +103,7 @@ test('a group whose offsets are lost runs on from its state, and nothing is anno
   await again.stop();
 });
 
-test("one whose records were deleted unread runs on from the log's start, the other is left alone", async () => {
+test("a partition whose records were deleted unread continues from the log's start, and the other is not changed", async () => {
   const stage = await setStage();
   const { deployment, operator, platform, processor } = stage;
   await processor.stop();
@@ -128,7 +128,7 @@ test("one whose records were deleted unread runs on from the log's start, the ot
   await again.stop();
 });
 
-test('one without state, whose offset must be deleted, builds its state again from what the input holds', async () => {
+test('a partition without state, whose offset must be deleted, builds its state again from the input', async () => {
   const stage = await setStage();
   const { deployment, operator, platform, processor } = stage;
   await processor.stop();

@@ -1,4 +1,7 @@
-/** A registry that gives no usable answer makes nothing poison: whoever needs it waits, says so, and goes on by itself. */
+/**
+ * A registry without usable answers makes no record poison: the partitions that need it wait, report that, and continue
+ * without help.
+ */
 import avro from 'avsc';
 import { currentCluster } from '../support/current-cluster.js';
 import { pollUntil } from '../../testkit/cluster/poll-until.js';
@@ -27,7 +30,7 @@ afterAll(async () => {
   await registry.close();
 });
 
-test('an outage at the start is waited for, and SIGTERM ends the waiting', async () => {
+test('a start waits for the end of an outage, and SIGTERM ends the wait', async () => {
   await registry.becomes('down');
   const impatient = processors.start(deployment);
   await impatient.poll(
@@ -88,7 +91,7 @@ describe('in the middle', () => {
     expect(await deadLetterCodes(deployment)).toEqual([]);
   });
 
-  test('an id that the registry denies for a while is waited for, and is no poison once it is there', async () => {
+  test('an id that the registry denies for some time delays its records, and they are not poison once it exists', async () => {
     const record = await recordOfNewSchema('replicated late');
     const id = record.value?.readInt32BE(1) as number;
     const asked = () => registry.asked.filter((path) => path.endsWith(`/schemas/ids/${id}`)).length;
@@ -101,7 +104,7 @@ describe('in the middle', () => {
   });
 });
 
-test('settings that cannot be read yet keep every partition from deciding', async () => {
+test('while client settings cannot be read, no partition decides', async () => {
   await platform.choose('choosy', 'ALL_DATASETS');
   const settingsId = await idOfLatest(`${deployment.topics.settings}-value`);
   const past = { clientId: 'choosy', timestamp: deployment.allDatasetsFrom - 1 };

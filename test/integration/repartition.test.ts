@@ -1,4 +1,4 @@
-/** The input gets more partitions: 2 become 5, so that companies move among the old partitions too. */
+/** The input gets more partitions: 2 become 5, so companies also move between the old partitions. */
 import { randomUUID } from 'node:crypto';
 import { currentCluster } from '../support/current-cluster.js';
 import { runCommand } from '../../testkit/command.js';
@@ -11,7 +11,7 @@ import { plainClient } from '../support/topics.js';
 const FROM = 2;
 const TO = 5;
 const COMPANIES = Array.from({ length: 30 }, (_, i) => `company-${i}`);
-/** More than one for each step of the command, with a step for each partition. */
+/** More kills than the command has steps, with one step for each partition. */
 const MOST_RUNS = 30;
 
 const processors = new Processors();
@@ -30,7 +30,9 @@ async function connect(deployment: Deployment): Promise<Platform> {
 const repartition = (deployment: Deployment, killAfterLines?: number) =>
   runCommand(['repartition', '--partitions', String(TO)], deployment.environment, killAfterLines);
 
-/** Has the first third announced, the second third half-way, and a company held by poison. */
+/**
+ * Writes companies: the first third is announced, the second third is half complete, and one company is held by poison.
+ */
 async function playFirstHalf(deployment: Deployment): Promise<{ poison: Place; stateDir: string }> {
   const platform = await connect(deployment);
   await platform.choose('client-1', 'ALL_DATASETS');
@@ -48,7 +50,7 @@ async function playFirstHalf(deployment: Deployment): Promise<{ poison: Place; s
   return { poison, stateDir: processor.stateDir };
 }
 
-/** Completes every company, and repairs the poison by the name that it had. */
+/** Completes every company, and repairs the poison record by its former name. */
 async function playSecondHalf(before: Deployment, poison: Place, stateDir: string): Promise<void> {
   const deployment = { ...before, partitions: TO };
   const platform = await connect(deployment);
@@ -86,7 +88,7 @@ test('killed after each of its steps and run again, it moves every company with 
   let said = '';
   let lookedIn = false;
   while (ends.at(-1) !== 0 && ends.length < MOST_RUNS) {
-    // The survey, and one step more. What is printed last is done when it is printed.
+    // The survey, and one more step. A step is done when its line is printed.
     const killAfterLines = said.includes('checked: ') ? Infinity : 2;
     const { exitCode, stdout, stderr } = await repartition(deployment, killAfterLines);
     expect(stderr).toBe('');
@@ -110,7 +112,7 @@ test('killed after each of its steps and run again, it moves every company with 
   await playSecondHalf(deployment, poison, stateDir);
 });
 
-test('it refuses while an instance runs, while records are not consumed, and another partitioner, and changes nothing', async () => {
+test('it refuses, and changes nothing, while an instance runs, while records are not consumed, or with another partitioner', async () => {
   const deployment = await deploy(currentCluster(), { partitions: FROM });
   const platform = await connect(deployment);
   const processor = await processors.startReady(deployment);

@@ -24,28 +24,28 @@ describe('a real registry', () => {
 
   beforeEach(() => (subject = `test-${randomUUID()}-value`));
 
-  test('gives back by id what was registered, and the id by subject and schema', async () => {
+  test('returns a registered schema by id, and the id by subject and schema', async () => {
     const id = await registry.register(subject, first);
     expect(await registry.schemaById(id)).toEqual(first);
     expect(await registry.idOf(subject, first)).toBe(id);
     expect(await registry.register(subject, first)).toBe(id);
   });
 
-  test('has no answer for what it does not know', async () => {
+  test('returns nothing for an unknown schema', async () => {
     expect(await registry.schemaById(987_654_321)).toBeNull();
     expect(await registry.idOf(subject, first)).toBeNull();
     await registry.register(subject, first);
     expect(await registry.idOf(subject, withDefault)).toBeNull();
   });
 
-  test('is told apart from others by the id of a first version, which stays when the schema is upgraded', async () => {
+  test('is distinguished from others by the id of a first version, which stays when the schema is upgraded', async () => {
     expect(await registry.idOfFirstVersion(subject)).toBeNull();
     const id = await registry.register(subject, first);
     await registry.register(subject, withDefault);
     expect(await registry.idOfFirstVersion(subject)).toBe(id);
   });
 
-  test('takes the next version only where it reads all former ones', async () => {
+  test('accepts the next version only if it can read all former ones', async () => {
     await registry.register(subject, first);
     expect(await registry.check(subject, withDefault)).toEqual({ compatible: true });
     expect(await registry.check(subject, withoutDefault)).toMatchObject({ compatible: false });
@@ -56,12 +56,12 @@ describe('a real registry', () => {
     expect(await registry.idOf(subject, withoutDefault)).toBeNull();
   });
 
-  test('a check of a new subject leaves nothing behind', async () => {
+  test('a check of a new subject registers nothing', async () => {
     expect(await registry.check(subject, first)).toEqual({ compatible: true });
     expect(await (await fetch(`${registryUrl}/subjects`)).json()).not.toContain(subject);
   });
 
-  test('the consent of a subject that demands nothing counts for nothing, until registering makes it demand', async () => {
+  test('the consent of a subject without a compatibility level does not count, until registering sets the level', async () => {
     await fetch(`${registryUrl}/subjects/${subject}/versions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -90,7 +90,7 @@ describe('a schema that uses types of other subjects', () => {
     return body.id;
   }
 
-  test('is given with them, and with those that they use', async () => {
+  test('is returned with these types, and with the types that they use', async () => {
     const [name, inner, middle] = ['a', 'b', 'c'].map(() => `test-${randomUUID()}`) as [string, string, string];
     const record = (of: string, type: string) => ({ type: 'record', name: of, fields: [{ name: 'f', type }] });
     await register(inner, record('shared.Inner', 'int'));
@@ -112,7 +112,7 @@ describe('a schema that uses types of other subjects', () => {
   });
 });
 
-describe('an outage is never taken for an answer', () => {
+describe('an outage never counts as an answer', () => {
   let server: Server | undefined;
 
   afterEach(async () => {
@@ -172,7 +172,7 @@ describe('an outage is never taken for an answer', () => {
     await expect(registry.register('s', first)).rejects.toThrow(RegistryUnavailableError);
   });
 
-  test('a schema that no record of a registry can hold is an answer: it cannot be used', async () => {
+  test("a schema too large for a registry's record is an answer: it cannot be used", async () => {
     const large = answer(200, `{"schema":"${' '.repeat(5_000_000)}"}`);
     const schema = await (await answering(large, 10_000)).schemaById(1);
     expect(schema).toEqual(new UnusableSchema(expect.stringMatching(/more than \d+ bytes/) as string));
@@ -183,17 +183,17 @@ describe('an outage is never taken for an answer', () => {
     expect(schema).toEqual(new UnusableSchema('the schema is not Avro but "PROTOBUF"'));
   });
 
-  test('401 says what to look at', async () => {
+  test('401 says what to check', async () => {
     const registry = await answering(answer(401, '{"message":"Unauthorized"}'));
     await expect(registry.schemaById(1)).rejects.toThrow(/401: Unauthorized.*SCHEMA_REGISTRY_PASSWORD/);
   });
 
-  test('404 with 40403 alone denies an id', async () => {
+  test('only 404 with 40403 denies an id', async () => {
     const registry = await answering(answer(404, '{"error_code":40403,"message":"Schema 1 not found"}'));
     expect(await registry.schemaById(1)).toBeNull();
   });
 
-  test('registering gives up on a registry that stops answering in between', async () => {
+  test('registering fails if the registry stops answering', async () => {
     const registry = await answering((request, response) => {
       if (request.method === 'PUT') response.writeHead(200).end('{"compatibility":"BACKWARD_TRANSITIVE"}');
     });

@@ -1,4 +1,4 @@
-/** Companies without progress: published once for each stall, whatever becomes of the instance. */
+/** Companies without progress: published once for each stall, whatever happens to the instance. */
 import avro from 'avsc';
 import type { TopicRecord } from '../../testkit/audit/topic-record.js';
 import { currentCluster } from '../support/current-cluster.js';
@@ -9,7 +9,7 @@ import { Processors, type Processor } from '../../testkit/processor.js';
 import { HOUR_MS } from '../../src/lib/time-units.js';
 import { newestSchema } from '../../testkit/schema-file.js';
 
-/** Within the last day, so that retention takes nothing; longer ago than STALLED_AFTER and the hour of progress. */
+/** Within the last day, so retention removes nothing; longer ago than STALLED_AFTER plus the hour of progress. */
 const LONG_AGO = Date.now() - 4 * HOUR_MS;
 const LATER = LONG_AGO + 2 * HOUR_MS;
 const LONG_AGO_HOUR = Math.floor(LONG_AGO / HOUR_MS) * HOUR_MS;
@@ -34,7 +34,7 @@ async function published(): Promise<readonly TopicRecord[]> {
   return committedRecords(deployment, deployment.topics.stalled);
 }
 
-/** How many companies the instance says have this state, over all partitions that have been gone through. */
+/** The number of companies in this state that the instance reports, over all partitions with a finished pass. */
 async function counted(processor: Processor, state: string): Promise<number> {
   const told = await (await processor.get('/metrics')).text();
   const lines = told.matchAll(

@@ -1,4 +1,4 @@
-/** What `run` refuses at its start, because it would announce twice, never, or the wrong thing later. */
+/** The starts that `run` refuses, because it would later announce twice, never, or the wrong thing. */
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { Kafka, logLevel } from 'kafkajs';
@@ -20,7 +20,7 @@ const cluster = currentCluster();
 const processors = new Processors();
 afterEach(() => processors.endAll());
 
-/** The deployment as another one, by settings. Its topics and schemas are made where they are missing. */
+/** The deployment with other settings. Its missing topics and schemas are created. */
 async function as(deployment: Deployment, settings: Record<string, string>): Promise<Deployment> {
   const other = { ...deployment, environment: { ...deployment.environment, ...settings } };
   await Promise.all([createTopics(other), registerSchemas(other)]);
@@ -44,9 +44,9 @@ async function announce(deployment: Deployment, companyId: string): Promise<void
   await platform.close();
 }
 
-describe('a member of the group that decides otherwise', () => {
+describe('a member of the group with other deciding settings', () => {
   test.each(['EVENT_NAMESPACE', 'ALL_DATASETS_FROM', 'TOPIC_SYNC_EVENTS', 'TOPIC_COMPANY_SYNCHRONIZED'])(
-    'by %s keeps a new one from running, which says both values and where the other is',
+    '(%s) keeps a new instance from running, which reports both values and the address of the other',
     async (setting) => {
       const deployment = await deploy(cluster);
       const running = await processors.startReady(deployment);
@@ -75,7 +75,7 @@ describe('a member of the group that decides otherwise', () => {
     expect((await (await left?.get('/partitions'))?.text()) ?? '').toContain('"partition":2');
   });
 
-  test('and leads the group gives this one nothing, which then looks why and ends', async () => {
+  test('that leads the group gives this one nothing, which then finds the reason and ends', async () => {
     const deployment = await deploy(cluster);
     const { applicationId: groupId, topics } = deployment;
     const given = new Map([['EVENT_NAMESPACE', 'another']]);
@@ -99,7 +99,7 @@ describe('a member of the group that decides otherwise', () => {
       groupId,
       topic: topics.events,
       logger,
-      // As long as it is alone it runs nothing, so that nobody sees it before joining.
+      // While it is alone it runs nothing, so others do not notice it before they join.
       assigner: (context) => ({
         ...createAssignor({ ...options, partitions: 0 })(context),
         assign: (group) =>
@@ -123,7 +123,7 @@ describe('a member of the group that decides otherwise', () => {
     }
   });
 
-  test('killed a moment ago on the same STATE_DIR does not keep this one from starting', async () => {
+  test('that was killed a moment ago on the same STATE_DIR does not keep this one from starting', async () => {
     const deployment = await deploy(cluster);
     const killed = await processors.startReady(deployment);
     await killed.kill();
@@ -131,7 +131,7 @@ describe('a member of the group that decides otherwise', () => {
     await processors.startReady(await as(deployment, changed), { stateDir: killed.stateDir });
   });
 
-  test('is not needed: a state that was built by other settings is run by nobody without consent', async () => {
+  test('is not needed: no instance runs a state of other settings without consent', async () => {
     const deployment = await deploy(cluster);
     const former = await processors.startReady(deployment);
     await former.stop();
@@ -144,7 +144,7 @@ describe('a member of the group that decides otherwise', () => {
       stateDir,
     });
     await consented.stop();
-    // The consent is written down: no further start needs it.
+    // The consent was recorded: no later start needs it.
     await processors.startReady(await as(deployment, changed), { stateDir });
   });
 
@@ -193,7 +193,7 @@ describe('a member of the group that decides otherwise', () => {
   }, 300_000);
 });
 
-test('a first start on a used outbound topic wants consent, once', async () => {
+test('a first start on a used outbound topic needs consent, once', async () => {
   const former = await deploy(cluster);
   await (await running(former, 'acme')).stop();
   const applicationId = `renamed-${randomUUID().slice(0, 8)}`;
@@ -220,7 +220,7 @@ async function running(deployment: Deployment, companyId: string): Promise<Proce
   return processor;
 }
 
-test('two instances that start together for the first time, with events to announce, both come up', async () => {
+test('two instances that start together for the first time, with events to announce, both run', async () => {
   const deployment = await deploy(cluster);
   const platform = await Platform.connect(deployment);
   const companies = Array.from({ length: 20 }, (_, i) => `company-${i}`);
@@ -232,7 +232,7 @@ test('two instances that start together for the first time, with events to annou
   expect(await announcedCompanies(deployment)).toEqual([...companies].sort());
 });
 
-test('a STATE_DIR with state of another application is refused and left as it is, and doctor says the same', async () => {
+test('a STATE_DIR with state of another application is refused and not changed, and doctor reports the same', async () => {
   const former = await deploy(cluster);
   const first = await running(former, 'acme');
   await first.stop();
@@ -247,7 +247,7 @@ test('a STATE_DIR with state of another application is refused and left as it is
   await processors.startReady(former, { stateDir });
 });
 
-test('a deployment whose transactional ids are those of another one is refused, and doctor says the same', async () => {
+test('a deployment with the transactional ids of another one is refused, and doctor reports the same', async () => {
   const id = randomUUID().slice(0, 8);
   const names = (APPLICATION_ID: string, TOPIC_SYNC_EVENTS: string) => ({ APPLICATION_ID, TOPIC_SYNC_EVENTS });
   const first = await deploy(cluster, { settings: names(`bugs${id}`, `eu-bugsev${id}`) });

@@ -1,4 +1,4 @@
-/** An instance that is told to stop says whether somebody is ready for its partitions. */
+/** An instance that stops reports whether another instance is ready for its partitions. */
 import { shared } from '../support/assignments.js';
 import { currentCluster } from '../support/current-cluster.js';
 import { deploy } from '../../testkit/deployment.js';
@@ -16,7 +16,7 @@ afterEach(async () => {
   await platform?.close();
 });
 
-/** Two instances that share the partitions; the first one ran both of them, and worked records off. */
+/** Two instances that share the partitions. Before, the first one ran both partitions and processed records. */
 async function two(settings: Readonly<Record<string, string>>): Promise<readonly [Processor, Processor]> {
   const deployment = await deploy(currentCluster(), { partitions: PARTITIONS, settings });
   platform = await Platform.connect(deployment);
@@ -30,13 +30,13 @@ async function two(settings: Readonly<Record<string, string>>): Promise<readonly
   return [first, second];
 }
 
-/** Stops it. @returns what it has said of its partitions */
+/** Stops it. @returns its report about its partitions */
 async function lastWords(processor: Processor): Promise<readonly string[]> {
   expect(await processor.stop()).toBe(0);
   return processor.log.map(({ msg }) => msg).filter((msg) => /^partitions? \d/.test(msg));
 }
 
-test('a standby is told of, with how far it is behind', async () => {
+test('a standby is reported, with how far it is behind', async () => {
   const [first, second] = await two({ NUM_STANDBY: '1' });
   const followed = async () =>
     /^company_sync_standby_lag_records\{.*\} 0$/m.test(await (await second.get('/metrics')).text());
@@ -47,7 +47,7 @@ test('a standby is told of, with how far it is behind', async () => {
   ]);
 });
 
-test('that nobody holds the state is told of, and that nobody is left', async () => {
+test('it is reported if no instance has the state, or if no other instance is in the group', async () => {
   const [first, second] = await two({ NUM_STANDBY: '0' });
   expect(await lastWords(first)).toEqual([
     expect.stringMatching(
@@ -64,7 +64,7 @@ test('that nobody holds the state is told of, and that nobody is left', async ()
   ]);
 });
 
-test('state that was left on the disk of another is told of', async () => {
+test('state on the disk of another instance is reported', async () => {
   const [first, second] = await two({ NUM_STANDBY: '0' });
   const where = await first.address();
   expect(await lastWords(second)).toEqual([

@@ -73,7 +73,7 @@ async function settingsOf(topic: string): Promise<Record<string, string>> {
   );
 }
 
-test('what it creates is what the contract says, and fit to run on', async () => {
+test('the created topics are those of the contract, and `run` accepts them', async () => {
   const outcomes = await create({ partitions: 3 });
   expect(outcomes.map(({ outcome, partitions, differences }) => [outcome, partitions, differences.length])).toEqual([
     ['created', 3, 0],
@@ -128,14 +128,14 @@ test('what it creates is what the contract says, and fit to run on', async () =>
   });
 });
 
-test('a second run finds everything there and as planned', async () => {
+test('a second run finds all topics as planned', async () => {
   await create({ partitions: 2 });
   const again = await create({ partitions: 2 });
   expect(again.map(({ outcome }) => outcome)).toEqual(Array(6).fill('existed'));
   expect(again.flatMap(({ differences }) => differences)).toEqual([]);
 });
 
-test('an input that is there decides partitions and limits of the others, and is left as it is', async () => {
+test('an existing input decides partitions and limits of the other topics, and is not changed', async () => {
   await createByHand(names.syncEvents, 5, { 'max.message.bytes': '2000000', 'cleanup.policy': 'compact' });
   const outcomes = await create({ partitions: 2 });
   expect(outcomes[0]).toEqual({
@@ -153,11 +153,11 @@ test('an input that is there decides partitions and limits of the others, and is
   expect(await settingsOf(names.syncEvents)).toMatchObject({ 'cleanup.policy': 'compact' });
 });
 
-test('a plan that the brokers refuse is told with the topic and the reason', async () => {
+test('if the brokers refuse a topic, its name and the reason are reported', async () => {
   await expect(create({ replicationFactor: 9 })).rejects.toThrow(new RegExp(`${names.syncEvents}.*[Rr]eplication`));
 });
 
-test('missing topics are all named, and none is created by asking', async () => {
+test('all missing topics are named, and the check creates none', async () => {
   await createByHand(names.syncEvents, 1);
   await createByHand(names.clientSettings, 1);
   const missing = [names.companySynchronized, names.companyState, names.deadLetter, names.companySyncStalled];
@@ -167,7 +167,7 @@ test('missing topics are all named, and none is created by asking', async () => 
   expect(await faults()).toHaveLength(4);
 });
 
-test('a changelog that could lose state is refused, with all that is wrong with it', async () => {
+test('a changelog that could lose state is refused, with all its faults', async () => {
   await createByHand(names.companyState, 2, { 'cleanup.policy': 'compact,delete' });
   await create({ partitions: 3 });
   const producer = plainClient(bootstrap).producer({ allowAutoTopicCreation: false });
@@ -183,13 +183,13 @@ test('a changelog that could lose state is refused, with all that is wrong with 
   ]);
 });
 
-test('nothing is said of a changelog that too few brokers speak for', async () => {
+test('a changelog is not judged while too few brokers answer', async () => {
   await create({ partitions: 1 });
   const few = { bounds: async (at: TopicPartition) => ({ ...(await logs.bounds(at)), start: 5, byMost: false }) };
   await expect(checkTopics(config, systemClock, few, names)).rejects.toThrow(StaleViewError);
 });
 
-test('topics that would lose events or choices are refused, each with what to do', async () => {
+test('topics that would lose events or choices are refused, each with a remedy', async () => {
   await createByHand(names.syncEvents, 1, { 'cleanup.policy': 'compact' });
   await createByHand(names.companySynchronized, 1, { 'cleanup.policy': 'compact,delete' });
   await createByHand(names.deadLetter, 1, { 'cleanup.policy': 'compact' });
@@ -204,7 +204,7 @@ test('topics that would lose events or choices are refused, each with what to do
   ]);
 });
 
-test('a written topic that an out-of-date broker could lead is warned of', async () => {
+test('a written topic that a broker which is behind could lead leads to a warning', async () => {
   await createByHand(names.companySynchronized, 1, {
     'unclean.leader.election.enable': 'true',
     'max.message.bytes': String(8 * 1024 * 1024),
@@ -215,7 +215,7 @@ test('a written topic that an out-of-date broker could lead is warned of', async
   ]);
 });
 
-test('message limits that are too low are only warned of', async () => {
+test('message limits that are too low lead only to a warning', async () => {
   await createByHand(names.syncEvents, 1, { 'max.message.bytes': '3000000' });
   await createByHand(names.deadLetter, 1, { 'max.message.bytes': '3000000' });
   await createByHand(names.companySynchronized, 1);
@@ -227,7 +227,7 @@ test('message limits that are too low are only warned of', async () => {
   ]);
 });
 
-test('what the brokers do anyway is not set: a create policy may refuse a setting of any value', async () => {
+test("a setting that equals the brokers' default is not set: a create policy may refuse any value", async () => {
   await create({ partitions: 1 });
   const { resources } = await admin.describeConfigs({
     resources: [{ type: 2, name: names.companyState }],
@@ -244,7 +244,7 @@ test('what the brokers do anyway is not set: a create policy may refuse a settin
   expect(set).not.toContain('unclean.leader.election.enable');
 });
 
-test('a refusal is told in the words of the broker', async () => {
+test("a refusal is reported with the broker's message", async () => {
   await expect(create({ partitions: 1, replicationFactor: 99 })).rejects.toThrow(
     new RegExp(`^topic ${names.syncEvents} cannot be created: .*99.*INVALID_REPLICATION_FACTOR`),
   );

@@ -1,4 +1,4 @@
-/** The traces of a real instance, as a collector gets them by OTLP over HTTP. */
+/** The traces of a real instance, as a collector receives them by OTLP over HTTP. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { currentCluster } from '../support/current-cluster.js';
@@ -11,7 +11,7 @@ const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 
 const processors = new Processors();
 let collector: Server;
-/** Bodies in Protobuf: texts and ids stand in them as they are. */
+/** Bodies in Protobuf, which contain texts and ids unchanged. */
 const received: Buffer[] = [];
 
 beforeAll(async () => {
@@ -28,7 +28,7 @@ afterAll(async () => {
   await new Promise((resolve) => collector.close(resolve));
 });
 
-test('batches and announcements are sent to a collector, and one that is gone holds nothing up', async () => {
+test('batches and announcements are sent to a collector, and a missing collector delays nothing', async () => {
   const deployment = await deploy(currentCluster());
   const { topics, applicationId } = deployment;
   const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;

@@ -1,4 +1,4 @@
-/** Brokers that allow no transaction as long as ours: an operator is told, and nothing loops without a word. */
+/** Brokers whose limit is below our transaction time-out: an operator is told, and nothing is retried silently. */
 import { randomUUID } from 'node:crypto';
 import { logLevel } from 'kafkajs';
 import type { KafkaConfig } from '../../src/kafka/connection/cluster.js';
@@ -28,7 +28,7 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-test('run refuses to start, and doctor fails, with the setting, its value and the one that is wanted', async () => {
+test('run refuses to start, and doctor fails, with the setting, its value and the required value', async () => {
   const wanted = new RegExp(`transaction.max.timeout.ms of the broker 1 is ${MAX_MS}, below the 20000 ms`);
   const processor = processors.start(deployment);
   expect(await processor.exited).toBe(1);
@@ -38,7 +38,7 @@ test('run refuses to start, and doctor fails, with the setting, its value and th
   expect(stdout).toMatch(wanted);
 });
 
-test('where the brokers do not tell the setting, fencing a partition says what to raise, at once', async () => {
+test('if the brokers do not report the setting, fencing a partition says at once what to raise', async () => {
   const config: KafkaConfig = { brokers: [cluster.bootstrap], clientId: 'test', logLevel: logLevel.NOTHING };
   const view = new ClusterView(config, systemClock);
   const options = { cluster: view, groupId: `group-${randomUUID()}`, transactionTimeoutMs: 20_000, clock: systemClock };

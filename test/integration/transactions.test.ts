@@ -52,7 +52,7 @@ class Application {
     return producer;
   }
 
-  /** A producer in a transaction that the output partition is part of. */
+  /** A producer with an open transaction that includes the output partition. */
   async begun(): Promise<TransactionalProducer> {
     const producer = await this.fence();
     await producer.begin([this.output]);
@@ -135,7 +135,7 @@ test('committed records are visible as they were written: place, key, value, hea
   }
 });
 
-test('the next transaction goes on where the last one ended, behind its marker', async () => {
+test('the next transaction continues after the marker of the last one', async () => {
   const app = await application();
   const producer = await app.begun();
   expect(await producer.produce(app.output, records('a', 'b'))).toBe(2);
@@ -147,7 +147,7 @@ test('the next transaction goes on where the last one ended, behind its marker',
   expect(await app.visibleValues()).toEqual(['a', 'b', 'c', 'd']);
 });
 
-test('what a discarded producer wrote is never seen, and readers need not wait for the next owner', async () => {
+test('records of a discarded producer are never seen, and readers do not wait for the next owner', async () => {
   const app = await application();
   const producer = await app.begun();
   await producer.produce(app.output, records('never'));
@@ -155,7 +155,7 @@ test('what a discarded producer wrote is never seen, and readers need not wait f
   expect(await app.visibleValues()).toEqual([]);
 });
 
-test('an owner that gives a transaction up between description and fencing is not taken for one that has committed', async () => {
+test('a transaction that its owner gives up between description and fencing does not count as committed', async () => {
   const app = await application();
   const { transactionalId, output } = app;
   const cluster = createCluster(config);
@@ -193,7 +193,7 @@ test('an owner that gives a transaction up between description and fencing is no
   }
 });
 
-test('fencing ends the transaction of the owner before', async () => {
+test('fencing ends the transaction of the former owner', async () => {
   const app = await application();
   const zombie = await app.begun();
   await zombie.produce(app.output, records('never'));
@@ -222,7 +222,7 @@ describe('a fenced owner', () => {
     expect(await app.committedOffset()).toBe('1');
   });
 
-  test('ends no transaction of the new owner by giving its own up', async () => {
+  test('does not end a transaction of the new owner when it gives its own up', async () => {
     const app = await application();
     const zombie = await app.begun();
     const owner = await app.begun();
@@ -260,11 +260,11 @@ test("the group's offset moves with the commit, and only with it", async () => {
   expect(await app.committedOffset()).toBe('9');
 });
 
-describe('a topic that takes little', () => {
+describe('a topic with a low limit', () => {
   const little = { configEntries: [{ name: 'max.message.bytes', value: '20000' }] };
   const ofBytes = (bytes: number) => ({ key: null, value: Buffer.alloc(bytes, 'x'), headers: NO_HEADERS });
 
-  test('refuses a record that is too large by name, and nothing of its transaction is seen', async () => {
+  test('refuses a record that is too large, with its name, and nothing of the transaction is seen', async () => {
     const app = await application(little);
     const large = { key: null, value: randomBytes(30_000), headers: NO_HEADERS };
     const first = await app.begun();
@@ -283,7 +283,7 @@ describe('a topic that takes little', () => {
     expect(await app.visibleValues()).toEqual([]);
   });
 
-  test('gets a record that fits only compressed, and a reader sees it as it was', async () => {
+  test('gets a record that fits only compressed, and a reader sees it unchanged', async () => {
     const app = await application(little);
     const first = await app.begun();
     await expect(first.produce(app.output, [ofBytes(30_000)])).rejects.toThrow(BrokerError);
@@ -294,7 +294,7 @@ describe('a topic that takes little', () => {
     expect(await app.visibleValues()).toEqual(['before', 'x'.repeat(30_000), 'after']);
   });
 
-  test('gets records that fit, cut smaller by the producers that follow the refused one', async () => {
+  test('gets smaller batches from the producers after a refusal', async () => {
     const app = await application(little);
     const fitting = Array.from({ length: 20 }, () => ofBytes(9_000));
     let refusals = 0;
@@ -316,7 +316,7 @@ describe('a topic that takes little', () => {
   });
 });
 
-test('many transactions, some of them cut into several batches, keep every record in its order', async () => {
+test('many transactions, some of several batches, keep the order of all records', async () => {
   const app = await application();
   const producer = await app.fence();
   const written: string[] = [];
@@ -332,7 +332,7 @@ test('many transactions, some of them cut into several batches, keep every recor
   expect(await app.visibleValues()).toEqual(written);
 });
 
-test('a broker takes sequence numbers that start again at 0', async () => {
+test('a broker accepts sequence numbers that start again at 0', async () => {
   const app = await application();
   const cluster = createCluster(config);
   try {
@@ -375,7 +375,7 @@ test('a topic that does not exist is an error', async () => {
   await expect(producer.begin([missing])).rejects.toThrow(BrokerError);
 });
 
-test('an address where nothing listens is passed over, and nothing but such addresses is a BrokerError', async () => {
+test('an address where nothing listens is skipped, and only such addresses are a BrokerError', async () => {
   const options = { groupId: `group-${randomUUID()}`, transactionTimeoutMs: 60_000 };
   const nowhere = '127.0.0.1:1';
   const half = { ...config, brokers: [nowhere, ...bootstrap.split(',')] };

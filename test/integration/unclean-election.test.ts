@@ -1,4 +1,4 @@
-/** A log that loses records which were read, by an unclean leader election, and then grows past them. */
+/** A log loses records that were read, by an unclean leader election, and then grows past them. */
 import { randomUUID } from 'node:crypto';
 import { logLevel } from 'kafkajs';
 import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
@@ -22,7 +22,7 @@ afterAll(async () => {
   await cluster?.stop();
 });
 
-/** With a producer of its own: an earlier one would try brokers that are gone. */
+/** Uses a new producer: an earlier one would try brokers that are gone. */
 async function write(topic: string, count: number): Promise<void> {
   const producer = plainClient(cluster.bootstrap, { retry: { retries: 30 } }).producer();
   await producer.connect();
@@ -30,7 +30,7 @@ async function write(topic: string, count: number): Promise<void> {
   await producer.disconnect();
 }
 
-test('a reader ends at the loss, and the log says where the epoch of the lost records has ended', async () => {
+test('a reader ends after a loss, and the leader reports where the epoch of the lost records ended', async () => {
   const [leader, follower] = cluster.brokers as [Cluster['brokers'][number], Cluster['brokers'][number]];
   const topic = await createTopic(cluster.bootstrap, {
     numPartitions: -1,

@@ -1,4 +1,4 @@
-/** Batches that decompress to too much, and records that came in compressed, on a real broker. */
+/** Batches that decompress to too many bytes, and records that came compressed, on a real broker. */
 import { randomBytes } from 'node:crypto';
 import { CompressionTypes, type Producer } from 'kafkajs';
 import { currentCluster } from '../support/current-cluster.js';
@@ -56,7 +56,7 @@ async function setStage() {
   return { deployment, after, settings, processor, reason };
 }
 
-test('a batch that holds too much stops its partition alone, after what came before, and can be skipped', async () => {
+test('a batch that is too large stops only its partition, after the records before it, and can be skipped', async () => {
   const { deployment, after, settings, processor, reason } = await setStage();
   expect(reason).toMatch(
     /at offsets 2 to 2 cannot be read: its \d+ bytes of gzip hold more than MAX_BATCH_BYTES, which is 65536/,
@@ -86,7 +86,7 @@ test('and is read once the limit is raised', async () => {
   expect(await deadLetterCodes(deployment)).toEqual(['0/2 bad-framing']);
 });
 
-test('a bad record of 3 MB that came in compressed goes out as a dead letter, byte for byte', async () => {
+test('a bad record of 3 MB that came compressed goes out as a dead letter, byte for byte', async () => {
   const deployment = await deploy(currentCluster(), { partitions: 1 });
   const platform = await platformOf(deployment);
   const lines = Array.from(
@@ -102,7 +102,7 @@ test('a bad record of 3 MB that came in compressed goes out as a dead letter, by
   expect(letter?.value?.equals(value)).toBe(true);
 });
 
-test('a bad record that does not fit even compressed stops its partition alone, until the limit is raised', async () => {
+test('a bad record that does not fit even compressed stops only its partition, until the limit is raised', async () => {
   const deployment = describeDeployment(currentCluster(), { partitions: 2 });
   const topic = deployment.topics.deadLetters;
   const admin = plainClient(deployment.bootstrap).admin();

@@ -1,4 +1,4 @@
-/** The example dispatcher between a real topic and a receiver that fails in every way that a receiver may. */
+/** The example dispatcher between a real topic and a receiver that fails in every possible way. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { currentCluster } from '../support/current-cluster.js';
@@ -21,7 +21,7 @@ const started: { stop(): Promise<unknown> }[] = [];
 let deployment: Deployment;
 let eventIds: string[];
 
-/** The announcements are there before any dispatcher is: each group reads the same ones. */
+/** The announcements exist before any dispatcher starts: each group reads the same ones. */
 beforeAll(async () => {
   deployment = await deploy(currentCluster());
   const platform = await Platform.connect(deployment);
@@ -60,7 +60,7 @@ async function until(what: string, probe: () => boolean, { output }: DispatcherP
   });
 }
 
-test('what fails is tried again until it is accepted, and not before the receiver has asked for it', async () => {
+test('a failed delivery is repeated until it is accepted, and not before the time that the receiver asked for', async () => {
   const failures = [{ status: 500 }, { status: 429, headers: { 'retry-after': '3' } }];
   let unlucky: string | null = null;
   const customer = await receiver((id, earlier) => {
@@ -84,7 +84,7 @@ test('what fails is tried again until it is accepted, and not before the receive
   expect(await dispatcher.stop()).toBe(0);
 });
 
-test('killed in the midst and started again, it loses none and repeats only what was not answered, by the same id', async () => {
+test('after a kill and a restart it loses no webhook, and repeats only unanswered ones, with the same id', async () => {
   const groupId = randomUUID();
   const unanswered: string[] = [];
   const customer = await receiver((id) => {
@@ -105,7 +105,7 @@ test('killed in the midst and started again, it loses none and repeats only what
   expect(next.accepted.map(({ id }) => id)).toEqual(expect.arrayContaining(unanswered));
 });
 
-test('the shape of before there were event types is sent to those who expect it', async () => {
+test('the former body without event types is sent to receivers that expect it', async () => {
   const customer = await receiver(() => ({ status: 200 }));
   const dispatcher = dispatch(customer, randomUUID(), '--payload', 'legacy');
   await until('all webhooks are accepted', () => customer.accepted.length === COMPANIES.length, dispatcher);
@@ -120,7 +120,7 @@ test('the shape of before there were event types is sent to those who expect it'
   });
 });
 
-test('a receiver that is gone is not called any more', async () => {
+test('a receiver that has answered 410 is not called any more', async () => {
   const customer = await receiver(() => ({ status: 410 }));
   const dispatcher = dispatch(customer, randomUUID());
   expect(await dispatcher.exited).toBe(1);

@@ -1,6 +1,6 @@
 /**
- * The rules that the source must keep, as one function over its text: which folder may import which, what may touch the
- * world, how long a file may be. Pure, so that its own test can show it violations that the source does not have.
+ * The rules of the source code, as one pure function over its text: which folder may import which, which code may do
+ * I/O, how long a file may be. Because it is pure, its own test can pass violations that the source does not have.
  */
 import { isBuiltin } from 'node:module';
 import { posix } from 'node:path';
@@ -10,8 +10,9 @@ import ts from 'typescript';
 export type Sources = ReadonlyMap<string, string>;
 
 /**
- * Imports go from later layers to earlier ones, never sideways within a layer's group, but for the folders of kafka/ that
- * use each other's files; these must not form a circle, as no files may. ops/ and kafka/ do not know each other.
+ * Imports go from later layers to earlier ones, never between layers of one group. The folders of kafka/ are an
+ * exception: they may use each other's files. No files may import each other in a circle. ops/ and kafka/ do not import
+ * each other.
  */
 const LAYERS: readonly (readonly string[])[] = [
   ['lib'],
@@ -30,7 +31,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['main'],
 ];
 
-/** Files directly in src/, and the layer of each; every other file lies in a folder named as its layer. */
+/** The files directly in src/, each with its layer. Every other file is in a folder that has the name of its layer. */
 const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['setting-values.ts', 'settings'],
   ['settings.ts', 'settings'],
@@ -49,14 +50,14 @@ const ROOT_FILES: ReadonlyMap<string, string> = new Map([
 ]);
 const FOLDERS = LAYERS.flat().filter((layer) => !['settings', 'service', 'main'].includes(layer));
 
-/** The layers that are a function of their arguments: they run on a simulated world too. */
+/** The layers whose results depend only on their arguments: they also run in a simulation. */
 const PURE_LAYERS = ['domain', 'pipeline'];
 const BUILTINS_WITHOUT_IO = ['assert', 'buffer', 'util', 'util/types'];
-/** Packages that only one layer may know. */
+/** Packages that only one layer may import. */
 const CONFINED_PACKAGES: ReadonlyMap<string, string> = new Map([
   ['kafkajs', 'kafka'],
   ['@kafkajs/confluent-schema-registry', 'registry'],
-  // To write Avro. Its readers have no bounds: src/avro reads.
+  // Only to write Avro. Its readers have no limits: src/avro reads Avro.
   ['avsc', 'publish'],
   ['rocksdb', 'store'],
   ['rocksdb-native', 'store'],
@@ -75,13 +76,18 @@ const IMPURE_GLOBALS = [
 ];
 const IMPURE_PROPERTIES = ['Date.now', 'Math.random'];
 
-/** These alone write to the terminal, escaped: `print` lines, `consent` a question. */
+/**
+ * Only these files write to the terminal, and they escape the text: `print` writes lines, `consent` asks a question.
+ */
 const PRINTING_FILES = ['command/print.ts', 'command/consent.ts'];
-/** Readers of Avro that packages have: hostile bytes keep them busy without end, or take all memory. */
+/**
+ * Avro readers of packages. They are forbidden, because hostile bytes keep them busy without an end, or exhaust the
+ * memory.
+ */
 const UNBOUNDED_AVRO_READERS = ['fromBuffer', 'createResolver', 'createFileDecoder'];
 
 const MAX_LINES = 300;
-/** What the first comment of a longer file must speak of, giving the reason. */
+/** The words that the first comment of a longer file must contain, with the reason for its length. */
 const LENGTH_EXPLAINED = /300 lines/;
 
 /** Every violation, as `<file>: <what is wrong>`. */
@@ -137,7 +143,7 @@ function isImportCall({ expression }: ts.CallExpression): boolean {
   );
 }
 
-/** Reports what the file must not import, and returns the source files that it imports. */
+/** Reports the imports that are not allowed in the file, and returns the source files that it imports. */
 function checkImports(path: string, layer: string, specifiers: string[], sources: Sources, report: Report): string[] {
   const files: string[] = [];
   for (const specifier of specifiers) {
@@ -189,7 +195,7 @@ function checkExternal(layer: string, specifier: string, report: Report): void {
   else if (PURE_LAYERS.includes(layer)) report(`imports ${specifier}, and ${layer} depends on no package`);
 }
 
-/** Arguments and environment are read by main.ts alone, whatever way is used to get at them. */
+/** Only main.ts may read arguments and environment. The rule finds every way to read them. */
 function checkProcess(file: ts.SourceFile, report: Report): void {
   walk(file, (node) => {
     if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier !== undefined) {
@@ -202,7 +208,7 @@ function checkProcess(file: ts.SourceFile, report: Report): void {
   });
 }
 
-/** Everything printed goes through command/print.ts, which escapes what could move the cursor or begin a line. */
+/** All output must go through command/print.ts, which escapes characters that could move the cursor or begin a line. */
 function checkPrinting(file: ts.SourceFile, report: Report): void {
   walk(file, (node) => {
     if (ts.isImportDeclaration(node) && /^['"](node:)?console['"]$/.test(node.moduleSpecifier.getText()))
@@ -214,7 +220,7 @@ function checkPrinting(file: ts.SourceFile, report: Report): void {
   });
 }
 
-/** Name of the property read of `process` or `globalThis.process`; null where the object itself is used. */
+/** The name of the property of `process` or `globalThis.process` that is read; null if the object itself is used. */
 function propertyUsed(identifier: ts.Identifier): string | null {
   const { parent } = identifier;
   const object = ts.isPropertyAccessExpression(parent) && parent.name === identifier ? parent : identifier;
@@ -225,7 +231,7 @@ function propertyUsed(identifier: ts.Identifier): string | null {
   return null;
 }
 
-/** Whether the identifier is the global of that name, not a property, parameter or type that happens to be called so. */
+/** Whether the identifier is the global of that name, and not a property, parameter or type of the same name. */
 function isValue(identifier: ts.Identifier): boolean {
   const { parent } = identifier;
   if (ts.isPropertyAccessExpression(parent) && parent.name === identifier)
@@ -261,7 +267,7 @@ function checkLength(text: string, report: Report): void {
     report(`has ${lines} lines, and its first comment does not say why it exceeds 300 lines`);
 }
 
-/** One cycle for each file at which a depth-first walk meets its own path again. */
+/** The circles of imports: a depth-first walk reports each file at which it returns to its own path. */
 function cyclesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
   const cycles: string[][] = [];
   const done = new Set<string>();
@@ -281,7 +287,7 @@ function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
   ts.forEachChild(node, (child) => walk(child, visit));
 }
 
-/** What programs beside src/ may import of each other. Everything may import src/. */
+/** What the programs outside src/ may import from each other. All of them may import src/. */
 const PROGRAMS: ReadonlyMap<string, readonly string[]> = new Map([
   ['testkit', ['examples']],
   ['test', ['testkit', 'examples']],
@@ -290,7 +296,7 @@ const PROGRAMS: ReadonlyMap<string, readonly string[]> = new Map([
   ['examples', []],
 ]);
 
-/** @param sources by the path below the repository @returns every import that is against `PROGRAMS`, as a sentence */
+/** @param sources by path below the repository @returns one sentence for each import that `PROGRAMS` does not allow */
 export function programViolations(sources: Sources): string[] {
   const violations: string[] = [];
   for (const [path, text] of sources) {

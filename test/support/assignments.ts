@@ -1,15 +1,15 @@
-/** Which instance has which partitions, as their logs tell. */
+/** Finds out from the logs which instance has which partitions. */
 import { pollUntil } from '../../testkit/cluster/poll-until.js';
 import type { LogLine, Processor } from '../../testkit/processor.js';
 
 const SHARED_TIMEOUT_MS = 60_000;
 
-/** The partitions of each assignment that the log tells of, in order. */
+/** The partitions of each assignment in the log, in order. */
 export function assignmentsOf(log: readonly LogLine[]): (readonly number[])[] {
   return log.filter(isAssignment).map((line) => line['partitions'] as number[]);
 }
 
-/** Resolves once each of the instances has partitions, together all of them, and is ready. */
+/** Resolves once every instance is ready and has partitions, and together they have all partitions. */
 export async function shared(instances: readonly Processor[], partitions: number): Promise<void> {
   const look = () => {
     const latest = instances.map(({ log }) => assignmentsOf(log).at(-1) ?? []);

@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import type { KafkaConfig } from 'kafkajs';
 
-/** Nothing listens there, so that a connection is refused at once. */
+/** Nothing listens on this port, so a connection is refused at once. */
 const NOWHERE = { host: '127.0.0.1', port: 1 };
 
 export class AvoidedBroker {
@@ -21,7 +21,7 @@ export class AvoidedBroker {
   /** Breaks all connections to this broker, and refuses new ones until the next call. @param address null for none */
   avoid(address: string | null): void {
     this.#avoided = address;
-    // With an error, for kafkajs does not notice a socket that is closed without one.
+    // With an error, because kafkajs does not notice a socket that is closed without an error.
     for (const [socket, to] of this.#sockets) if (to === address) socket.destroy(new Error(`${to} is avoided`));
   }
 }

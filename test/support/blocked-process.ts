@@ -1,11 +1,14 @@
-/** A process that blocks its event loop for good, or stops slowly: `blocked-process.ts <blocked|slow> <killAfterMs>`. */
+/**
+ * A process that blocks its event loop permanently, or stops slowly: `blocked-process.ts <blocked|slow> <killAfterMs>`.
+ */
 import { constants } from 'node:os';
 import { watchStops } from '../../src/command/stop-watchdog.js';
 
 const [how, killAfterMs] = process.argv.slice(2);
 const SLOW_STOP_MS = 2_000;
 
-// Keeps it running until it has stopped. It then ends by itself: nothing else may keep it.
+// Keeps the process running until it has stopped. Then the process ends by itself, because nothing else keeps it
+// running.
 const running = setInterval(() => undefined, SLOW_STOP_MS);
 process.once('SIGTERM', () => setTimeout(() => clearInterval(running), SLOW_STOP_MS));
 void watchStops(
@@ -14,7 +17,7 @@ void watchStops(
   killAfterMs === undefined ? undefined : Number(killAfterMs),
 ).then(() => {
   process.stdout.write('ready\n');
-  // After the line is out.
+  // After the line was written.
   if (how === 'blocked')
     setTimeout(() => {
       for (;;);

@@ -1,4 +1,7 @@
-/** What a single broker says of the cluster, right or not: a broker that is cut off from the others does not know it. */
+/**
+ * What a single broker reports about the cluster. The report may be wrong: a broker that is cut off does not know that
+ * it is.
+ */
 import { logLevel } from 'kafkajs';
 import { COORDINATOR_OF_GROUP, createCluster, type Cluster } from '../../src/kafka/connection/cluster.js';
 import type { Broker as BrokerConnection } from '../../src/kafka/protocol/protocol-call.js';
@@ -29,7 +32,7 @@ const TIMEOUT_MS = 3_000;
 const READ_COMMITTED = 1;
 const LATEST = -1;
 
-/** One attempt each, over a connection of its own; rejects where the broker does not answer or refuses. */
+/** Each request is one attempt over its own connection. It rejects if the broker does not answer or refuses. */
 export class BrokerView {
   constructor(private readonly broker: Pick<Broker, 'address'>) {}
 
@@ -53,7 +56,7 @@ export class BrokerView {
     });
   }
 
-  /** The last stable offset, where this broker takes itself for the leader. */
+  /** The last stable offset, if this broker believes that it is the leader. */
   end(topic: string, partition: number): Promise<number> {
     return this.#ask(async (broker) => {
       const topics = [{ topic, partitions: [{ partition, timestamp: LATEST }] }];
@@ -62,7 +65,7 @@ export class BrokerView {
     });
   }
 
-  /** The group's offset by partition, where this broker takes itself for the coordinator. */
+  /** The group's offset by partition, if this broker believes that it is the coordinator. */
   committed(groupId: string, topic: string, partitions: number): Promise<number[]> {
     return this.#ask(async (broker) => {
       const asked = Array.from({ length: partitions }, (_, partition) => ({ partition }));

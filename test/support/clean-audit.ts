@@ -6,10 +6,8 @@ import type { Deployment } from '../../testkit/deployment.js';
 const ANOMALIES_SHOWN = 3;
 
 /**
- * Audits a deployment whose input has been worked off.
- *
- * @param settingsInPlaceBefore as of `auditCluster`
- * @throws with the evidence where anything is missing, twice, early or wrong
+ * Audits a deployment whose input was processed completely. @param settingsInPlaceBefore as for `auditCluster` @throws
+ * Error with the evidence if an announcement is missing, repeated, early or wrong
  */
 export async function cleanAudit(deployment: Deployment, settingsInPlaceBefore = 0): Promise<AuditReport> {
   const report = await auditCluster({ ...deployment, settingsInPlaceBefore });

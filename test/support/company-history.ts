@@ -1,7 +1,7 @@
 /**
- * fast-check arbitraries for the whole history of one company. The alphabets are tiny on purpose: what is hard about the
- * rules is how records meet (a late part of an ended link, a status before its manifest, a repair of a hold that is
- * gone), and with two connections and four datasets they meet all the time.
+ * fast-check arbitraries for the whole history of one company. The sets of ids are small on purpose. The hard cases of
+ * the rules are combinations of records: a late part of an ended link, a status before its manifest, a repair of a hold
+ * that was lifted before. With two connections and four datasets such combinations occur all the time.
  */
 import * as fc from 'fast-check';
 import type {
@@ -23,7 +23,7 @@ export const CONTEXT: HistoryContext = {
   eventNamespace: 'company-sync',
 };
 
-/** The codes that a record has by itself: the model finds out which records are beyond a limit. */
+/** The codes that depend on the record alone. The model itself finds out which records exceed a limit. */
 const CODES_OF_RECORDS = {
   'bad-framing': true,
   'unknown-schema': true,
@@ -32,7 +32,10 @@ const CODES_OF_RECORDS = {
 } as const satisfies Record<Exclude<PoisonRecord['code'], LimitCode>, true>;
 const POISON_CODES = Object.keys(CODES_OF_RECORDS) as (keyof typeof CODES_OF_RECORDS)[];
 
-/** A repair before it is known which records are poison: the nth latest poison record, or a `repairs` header as it is. */
+/**
+ * A repair in a draft, when it is not known yet which records are poison: the nth latest poison record, or a literal
+ * `repairs` header.
+ */
 type RepairDraft = { readonly latest: number } | { readonly header: string };
 
 const repairs = fc.oneof(
@@ -54,13 +57,13 @@ const repairs = fc.oneof(
 
 const clientSetting = fc.constantFrom<(TriggerPolicy | null)[]>(null, 'FIRST_DATASET', 'ALL_DATASETS', 'ALL_DATASETS');
 
-/** Milliseconds from the date at which ALL_DATASETS comes into force, both sides and the very edge of it. */
+/** Milliseconds relative to ALL_DATASETS_FROM: before it, after it, and exactly at it. */
 const beforeTheDate = fc.integer({ min: -3 * HOUR_MS, max: -1 });
 const fromTheDateOn = fc.integer({ min: 0, max: 3 * HOUR_MS });
 const aroundTheDate = fc.oneof(fc.integer({ min: -2, max: 2 }), beforeTheDate, fromTheDateOn);
 
 interface RecordDraft {
-  /** From the record before: other companies' records and transaction markers lie between. */
+  /** The distance from the previous record. Other companies' records and transaction markers are in between. */
   readonly offsetStep: number;
   readonly sinceTheDate: number;
   readonly content:
@@ -91,14 +94,14 @@ function historyOf(sinceTheDate: fc.Arbitrary<number>): fc.Arbitrary<HistoryReco
   return fc.array(recordDraft(sinceTheDate), { minLength: 1, maxLength: 40, size: 'max' }).map(lay);
 }
 
-/** Histories of one company, in the order of their offsets; most around the date at which ALL_DATASETS comes into force. */
+/** Histories of one company, in the order of their offsets. Most timestamps are near ALL_DATASETS_FROM. */
 export const companyHistory: fc.Arbitrary<HistoryRecord[]> = fc.oneof(
   { weight: 3, arbitrary: historyOf(fromTheDateOn) },
   { weight: 1, arbitrary: historyOf(beforeTheDate) },
   { weight: 2, arbitrary: historyOf(aroundTheDate) },
 );
 
-/** Lays drafts out in a log: gives them offsets and turns repairs into the ids of the poison records that they mean. */
+/** Turns drafts into records of a log: gives them offsets, and replaces each repair by the id of its poison record. */
 function lay(drafts: readonly RecordDraft[]): HistoryRecord[] {
   let offset = -1;
   const poisonIds: string[] = [];

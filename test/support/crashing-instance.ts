@@ -14,7 +14,7 @@ import { hidingObserver } from './hiding-observer.js';
 
 const plan = JSON.parse(process.argv[2] ?? '') as HaltPlan;
 const config = loadConfig(process.env, {}, (path) => readFileSync(path, 'utf8'));
-// Synchronous, so that no line is lost with the process.
+// Synchronous: otherwise the last lines would be lost when the process is killed.
 const logger = pino({ level: config.logLevel, base: { pid: process.pid } }, pino.destination({ dest: 1, sync: true }));
 const schemasFolder = fileURLToPath(new URL('../../schemas', import.meta.url));
 await runProcessor(config, logger, schemasFolder, process, { wanted: false, fault: null }, [

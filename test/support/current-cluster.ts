@@ -1,7 +1,7 @@
 import type { ToolHost } from '../../testkit/cluster/cluster.js';
 import { runKafkaTool } from '../../testkit/cluster/kafka-tool.js';
 
-/** Where a cluster is, for another process. */
+/** The addresses of a cluster, in a form for another process. */
 export interface ClusterAddress {
   /** Addresses of all brokers, comma-separated. */
   readonly bootstrap: string;
@@ -10,13 +10,13 @@ export interface ClusterAddress {
   readonly toolHost: ToolHost;
 }
 
-/** The cluster that the run's global set-up started for this worker: for all tests that do not break it. */
+/** The cluster that the global set-up started for this Jest worker. Every test may use it that does not break it. */
 export interface CurrentCluster extends Omit<ClusterAddress, 'toolHost'> {
   /** As Cluster.kafkaTool. */
   readonly kafkaTool: (mainClass: string, args: readonly string[]) => Promise<string>;
 }
 
-/** Reads what global-setup.ts left in the environment; throws outside the jest project `kafka`. */
+/** Reads the addresses that global-setup.ts has put into the environment. Throws outside the Jest project `kafka`. */
 export function currentCluster(env: NodeJS.ProcessEnv = process.env): CurrentCluster {
   const clusters = JSON.parse(env['TEST_CLUSTERS'] ?? '[]') as ClusterAddress[];
   const cluster = clusters[(Number(env['JEST_WORKER_ID'] ?? 1) - 1) % clusters.length];

@@ -1,4 +1,7 @@
-/** A deployment on three brokers, one of which coordinates its group and leads most of its changelog, and is cut off. */
+/**
+ * A deployment on three brokers. The test cuts off the broker that coordinates its group and leads most of its
+ * changelog.
+ */
 import { auditCluster } from '../../testkit/audit/audit-cluster.js';
 import { anomalyLines, summaryLine } from '../../testkit/audit/report-lines.js';
 import { AvoidedBroker } from './avoided-broker.js';
@@ -17,19 +20,21 @@ import { plainClient } from './topics.js';
 
 export const PARTITIONS = 6;
 
-/** Until the others have elected, on a busy machine. */
+/** The time limit for the other brokers' election, on a busy machine. */
 const LEADERS_TIMEOUT_MS = 60_000;
-/** Longer than an election, so that one write outlives it. */
+/** Longer than an election, so one write can wait until the election is over. */
 const WRITE_RETRIES = { retries: 100, initialRetryTime: 200, maxRetryTime: 500 };
 const MOST_ANOMALIES_SHOWN = 3;
 
 /** The broker that an instance asks first. */
 export type FirstBroker = 'the one to be cut off' | 'another';
 
-/** Companies and bad records are too many to be shown; the audit names those that matter. */
+/**
+ * Lines about companies and bad records are left out, because there are too many. The audit names the important ones.
+ */
 const isShown = ({ msg }: LogLine): boolean => !/^(company is synchronized|record set aside)/.test(msg);
 
-/** Nothing that an operator must decide about is wrong here, and neither is any state folder. */
+/** Nothing here needs an operator, and no state folder is wrong. So such a line means that an instance was misled. */
 const isMisled = ({ msg, state }: LogLine): boolean => state === 'blocked' || msg.startsWith('state folder set aside');
 
 export class CutOffStage {
@@ -39,7 +44,7 @@ export class CutOffStage {
   readonly load: SteadyLoad;
   readonly #cluster: DivisibleCluster;
   readonly #platform: Platform;
-  /** The platform's producer is on the side of the others. */
+  /** The platform's producer stays connected to the other brokers. */
   readonly #avoided: AvoidedBroker;
   readonly #victim: Broker;
   readonly #others: readonly Broker[];
@@ -60,14 +65,14 @@ export class CutOffStage {
     this.load = new SteadyLoad(parts.platform, parts.deployment);
   }
 
-  /** A new deployment under load. End it. */
+  /** A new deployment under load. Call `end` at the end. */
   static async set(cluster: DivisibleCluster, registryUrl: string): Promise<CutOffStage> {
     const { bootstrap, brokers } = cluster;
     const deployment = await deploy({ bootstrap, registryUrl }, { partitions: PARTITIONS });
     const victim = await coordinatorOf(deployment, brokers);
     const [a = 0, b = 0] = brokers.map(({ id }) => id).filter((id) => id !== victim.id);
     const v = victim.id;
-    // All that can come together: it leads the changelog as a rule, the input too, or the input alone.
+    // All combinations occur: usually it leads the changelog; sometimes the input too, or only the input.
     await preferLeaders(bootstrap, deployment.topics.state, [v, v, v, v, v, a]);
     await preferLeaders(bootstrap, deployment.topics.events, [a, b, a, b, v, v]);
     const avoided = new AvoidedBroker();
@@ -96,7 +101,7 @@ export class CutOffStage {
     return processor;
   }
 
-  /** Resolves once the others have a coordinator and leaders of their own. */
+  /** Resolves once the other brokers have elected a coordinator and leaders. */
   async cutOff(): Promise<void> {
     this.timeline.note(`broker ${this.#victim.id} is cut off`);
     this.#cluster.cutOff(this.#victim);
@@ -108,7 +113,7 @@ export class CutOffStage {
     await this.noteViews('the others have elected');
   }
 
-  /** Resolves once the broker that was cut off leads its share again, and says so. */
+  /** Resolves once the broker that was cut off leads its partitions again, and reports that itself. */
   async heal(): Promise<void> {
     await this.noteViews('before healing');
     this.#cluster.heal(this.#victim);
@@ -118,12 +123,12 @@ export class CutOffStage {
     await this.noteViews('it leads its share again');
   }
 
-  /** Resolves once the true coordinator has committed past all records written so far. */
+  /** Resolves once the true coordinator has committed offsets above all records written so far. */
   async consumedSoFar(): Promise<void> {
     await this.#consumedUpTo(await this.load.more());
   }
 
-  /** Resolves once nothing is written to the input and all of it is consumed: no transaction is open. */
+  /** Resolves once nothing is written to the input and all of it is consumed. Then no transaction is open. */
   async rest(): Promise<void> {
     this.timeline.note('the load pauses');
     await this.#consumedUpTo(await this.load.pause());
@@ -139,7 +144,9 @@ export class CutOffStage {
     });
   }
 
-  /** Ends the load, waits until all is consumed, stops the instances and audits. @throws with all that is wrong */
+  /**
+   * Ends the load, waits until everything is consumed, stops the instances and audits. @throws Error with all anomalies
+   */
   async judge(instances: readonly Processor[]): Promise<void> {
     const places = await this.load.stop();
     this.timeline.note('the load is over');
@@ -180,7 +187,7 @@ export class CutOffStage {
     }
   }
 
-  /** `work`, whose error is given what happened. */
+  /** Runs `work`. If it fails, adds the timeline to its error. */
   async told<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
@@ -211,7 +218,7 @@ export class CutOffStage {
     });
   }
 
-  /** As `broker` sees it. */
+  /** The value that `broker` reports. */
   async #ledByVictim(broker: Broker): Promise<string[]> {
     const view = new BrokerView(broker);
     const leaders = await view.leaders(Object.values(this.deployment.topics));
@@ -232,7 +239,7 @@ export class CutOffStage {
   }
 }
 
-/** The group's coordinator; the first question makes the brokers create the topic of the offsets. */
+/** The group's coordinator. The first request makes the brokers create the topic `__consumer_offsets`. */
 async function coordinatorOf({ applicationId }: Deployment, brokers: readonly Broker[]): Promise<Broker> {
   let found: Broker | undefined;
   const look = async () => {
@@ -252,7 +259,7 @@ function lastOffsets(places: readonly Place[]): number[] {
   return last;
 }
 
-/** An answer, or the refusal in its place. */
+/** The answer; if the broker refuses, the refusal as text. */
 function said(answer: Promise<unknown>): Promise<string> {
   return answer.then(
     (value) => JSON.stringify(value),

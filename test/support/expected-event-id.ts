@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 /** The namespace for URLs of RFC 9562, appendix A. */
 const URL_NAMESPACE = '6ba7b811-9dad-11d1-80b4-00c04fd430c8';
 
-/** The event id that the contract gives a company, worked out here once more. */
+/** The event id of a company as the contract defines it, computed here independently. */
 export function expectedEventId(eventNamespace: string, companyId: string): string {
   return uuidV5(uuidV5(URL_NAMESPACE, `company-sync:${eventNamespace}`), companyId);
 }

@@ -4,22 +4,22 @@ import type { ClusterAddress } from './current-cluster.js';
 import type * as startClusterModule from '../../testkit/cluster/start-cluster.js';
 
 declare global {
-  /** Handed from here to global-teardown.ts, which Jest loads apart. */
+  /** Passed from here to global-teardown.ts, which Jest loads separately. */
   var clustersOfThisRun: Cluster[] | undefined;
 }
 
-// Jest transforms this file alone, without its moduleNameMapper, so that an import of `./x.js` would not find x.ts.
+// Jest transforms this file without its moduleNameMapper, so an import of `./x.js` would not find x.ts.
 const { startCluster } = tsxRequire('../../testkit/cluster/start-cluster.ts', __filename) as typeof startClusterModule;
 
 /**
- * One Kafka and one registry for each of Jest's workers, which runs one test file at a time: tests guess the next schema
- * id, and read whole topics. Test processes find theirs with currentCluster().
+ * One Kafka and one registry for each Jest worker, which runs one test file at a time. Tests need that, because they
+ * guess the next schema id and read whole topics. Test processes find their cluster with currentCluster().
  */
 export default async function globalSetup({ maxWorkers }: { readonly maxWorkers: number }): Promise<void> {
   const onProgress = (line: string) => void process.stderr.write(`${line}\n`);
   const first = await startCluster({ onProgress });
   const clusters = (globalThis.clustersOfThisRun = [first]);
-  // A cluster that runs already is the only one.
+  // If the environment names a cluster, all workers use it.
   const more = first.kind === 'given' ? 0 : maxWorkers - 1;
   clusters.push(...(await Promise.all(Array.from({ length: more }, () => startCluster({ onProgress })))));
   process.env['TEST_CLUSTERS'] = JSON.stringify(

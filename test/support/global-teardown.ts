@@ -1,6 +1,6 @@
 import type {} from './global-setup.js';
 
-/** Ends what global-setup.ts started. */
+/** Stops the clusters that global-setup.ts started. */
 export default async function globalTeardown(): Promise<void> {
   await Promise.all((globalThis.clustersOfThisRun ?? []).map((cluster) => cluster.stop()));
 }

@@ -1,28 +1,34 @@
-/** A moment in the life of a batch, or of a restore, at which an instance under test ends or freezes itself. */
+/** A moment in a batch or in a restore at which an instance under test kills or freezes itself. */
 import { BATCH_STEPS, type BatchStep } from '../../src/pipeline/observer.js';
 
 /**
- * The steps of the batch, each after it was done, and one that lies between two of them. `produced` and `offset-sent`
- * come in either order: whichever comes first is a torn moment, at which the other request is under way.
+ * The steps of the batch, each after it was done, and one moment between two steps. `produced` and `offset-sent` come
+ * in either order. At the first of the two, the other request is still in progress.
  */
 export const BATCH_MOMENTS = [
   ...BATCH_STEPS.slice(0, BATCH_STEPS.indexOf('committed')),
-  /** EndTxn has been handed to the operating system and its answer not been seen: nobody here knows the outcome. */
+  /** EndTxn was handed to the operating system, and its answer was not seen: the instance does not know the outcome. */
   'commit-sent',
   ...BATCH_STEPS.slice(BATCH_STEPS.indexOf('committed')),
 ] as const satisfies readonly (BatchStep | 'commit-sent')[];
 export type BatchMoment = BatchStep | 'commit-sent';
 
 export interface HaltPlan {
-  /** What the process sends itself. After SIGSTOP it goes on from the very moment when someone sends SIGCONT. */
+  /**
+   * The signal that the process sends to itself. After SIGSTOP, the process continues at this moment when it receives
+   * SIGCONT.
+   */
   readonly signal: 'SIGKILL' | 'SIGSTOP';
-  /** Null for whichever partition is the first to get there. */
+  /** Null for the first partition that reaches the moment. */
   readonly partition: number | null;
-  /** `replayed`: a part of the changelog that a restore has read is in the store, and another one is left. */
+  /** `replayed`: one part of the changelog is in the store, and at least one more part must be read. */
   readonly moment: BatchMoment | 'replayed';
-  /** Which of the partition's batches, or of those parts, since the process started, from 1. */
+  /** The number of the partition's batch, or of that part, since the process started, from 1. */
   readonly batch: number;
-  /** The transaction coordinator is not told of that batch: of one partition, and one that the broker does not verify. */
+  /**
+   * The transaction coordinator is not told about that batch. Only for a plan with a partition, on a broker that does
+   * not verify it.
+   */
   readonly hidden?: true;
 }
 

@@ -5,10 +5,10 @@ import type { Deployment } from '../../testkit/deployment.js';
 import { HALTING, type HaltPlan } from './halt-plan.js';
 import type { LogLine, Processor, Processors } from '../../testkit/processor.js';
 
-/** Long for a start and a few batches on a busy machine. */
+/** More than a start and a few batches take on a busy machine. */
 const MOMENT_TIMEOUT_MS = 60_000;
 
-/** @param stateDir a new one where it is not given */
+/** @param stateDir a new folder if it is not given */
 export function startHalting(
   processors: Processors,
   deployment: Deployment,
@@ -19,7 +19,10 @@ export function startHalting(
   return processors.start(deployment, { stateDir, program });
 }
 
-/** Resolves once it is gone. @throws where it ended in any other way than by its plan, or lives on */
+/**
+ * Resolves once the process has ended. @throws Error if the process ended in another way than by its plan, or did not
+ * end
+ */
 export async function killedItself(processor: Processor): Promise<void> {
   const gone = pollUntil(() => Promise.resolve(!processor.running), {
     what: 'the instance kills itself as planned',
@@ -32,7 +35,10 @@ export async function killedItself(processor: Processor): Promise<void> {
     throw new Error(`the instance ended before its moment; its log ends with\n${processor.logTail()}`);
 }
 
-/** Resolves once it stands still, until it gets SIGCONT. @returns the partition in whose batch it stands */
+/**
+ * Resolves once the process is frozen; it stays frozen until it gets SIGCONT. @returns the partition whose batch is in
+ * progress
+ */
 export async function frozeItself(processor: Processor): Promise<number> {
   const { partition } = await processor.logged(isHalting, 'it halts as planned');
   return partition as number;

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { BatchStep, PipelineObserver } from '../../src/pipeline/observer.js';
 import { HALTING, type HaltPlan } from './halt-plan.js';
 
-/** Sends the process the signal of the plan, once, at the moment of the plan. Nothing is run in between. */
+/** Sends the plan's signal to the process, once, at the plan's moment. No other code runs in between. */
 export function haltingObserver(plan: HaltPlan, logger: Logger): Pick<PipelineObserver, 'step' | 'restore'> {
   const batches = new Map<number, BatchSteps>();
   const parts = new Map<number, number>();
@@ -26,7 +26,7 @@ export function haltingObserver(plan: HaltPlan, logger: Logger): Pick<PipelineOb
       if (steps === undefined) batches.set(partition, (steps = new BatchSteps()));
       const readyToCommit = steps.note(step);
       if (steps.batch !== plan.batch) return;
-      // The commit is sent within the microtasks that follow; its answer can be seen only after the next poll.
+      // The commit is sent within the next microtasks. Its answer can be seen only after the next poll.
       if (plan.moment === 'commit-sent') {
         if (readyToCommit) setImmediate(halt, partition);
       } else if (step === plan.moment) halt(partition);
@@ -34,7 +34,7 @@ export function haltingObserver(plan: HaltPlan, logger: Logger): Pick<PipelineOb
   };
 }
 
-/** Where one partition's batches stand. */
+/** The progress of one partition's batches. */
 class BatchSteps {
   batch = 0;
   readonly #seen = new Set<BatchStep>();

@@ -1,14 +1,15 @@
 /**
- * A disk that hangs: calls to files below a folder block in a library that is loaded before libc. Unlike one that the kernel
- * has frozen, it lets a process that hangs on it be killed, as an NFS volume does. Needs a C compiler and the GNU libc.
+ * A disk that hangs: calls to files below a folder block in a library that is loaded before libc. A process that waits
+ * for it can be killed, as with an NFS volume, and unlike a disk that the kernel has frozen. Needs a C compiler and the
+ * GNU libc.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Every call that RocksDB writes with, and the listing of a folder, which Node does. They hang while there is a file
- * HANGS_WHILE.writes, or HANGS_WHILE.lists. HANGS_WHILE.begun says that one hangs.
+ * Every call by which RocksDB writes, and Node's call that lists a folder. They hang while the file HANGS_WHILE.writes,
+ * or HANGS_WHILE.lists, exists. The file HANGS_WHILE.begun shows that a call hangs.
  */
 const LIBRARY = `
 #define _GNU_SOURCE
@@ -72,7 +73,7 @@ HANGING(int, ftruncate64, (int fd, off64_t size), fd, size)
 `;
 
 export class HangingDisk {
-  /** For the process that is to hang. */
+  /** The environment of the process that must hang. */
   readonly environment: Readonly<Record<string, string>>;
   readonly #flag: string;
 
@@ -86,9 +87,8 @@ export class HangingDisk {
   }
 
   /**
-   * @param folder whose files hang
-   * @param built an empty folder for what is needed for that
-   * @returns the disk, or why there can be none
+   * @param folder the folder whose files hang @param built an empty folder for the compiled library @returns the disk;
+   * if it cannot be made, the reason as text
    */
   static build(folder: string, built: string): HangingDisk | string {
     const [source, library] = [join(built, 'hanging.c'), join(built, 'hanging.so')];
@@ -99,12 +99,12 @@ export class HangingDisk {
     return `no library can be built here: ${error?.message ?? stderr.trim()}`;
   }
 
-  /** Whether a call hangs, or has hung. */
+  /** Whether a call hangs now, or has hung before. */
   get hasBegun(): boolean {
     return existsSync(`${this.#flag}.begun`);
   }
 
-  /** These calls hang from now on, until `answer`. */
+  /** Makes these calls hang, until `answer` is called. */
   hang(calls: 'writes' | 'lists'): void {
     writeFileSync(`${this.#flag}.${calls}`, '');
   }

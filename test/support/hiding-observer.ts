@@ -6,8 +6,8 @@ const TELL_THE_COORDINATOR = new Set(['AddPartitionsToTxn', 'AddOffsetsToTxn']);
 const DONE = { errorCode: 0, clientSideThrottleTime: 0, at: undefined };
 
 /**
- * Keeps the plan's batch from the transaction coordinator: what it writes is in a transaction that nobody will end, while
- * the coordinator has the one before in mind. The broker must not verify what it takes (KIP-890).
+ * Hides the plan's batch from the transaction coordinator. So the batch is in a transaction that is never ended, and
+ * the coordinator knows only the transaction before it. The broker must not verify transactions (KIP-890).
  */
 export function hidingObserver({ batch }: HaltPlan): Pick<PipelineObserver, 'step'> {
   let batches = 0;

@@ -1,4 +1,4 @@
-/** The random company histories of the property tests, as records of one partition that come in portions. */
+/** The random company histories of the property tests, as records of one partition, divided into portions. */
 import * as fc from 'fast-check';
 import { companyHistory, CONTEXT } from './company-history.js';
 import type { Deployment } from '../../testkit/deployment.js';
@@ -8,33 +8,36 @@ import type { EventRecord, HistoryRecord, ReferencePayload } from '../../testkit
 
 export interface PortionOptions {
   readonly partition: number;
-  /** Where the first record will lie: nobody else writes to the partition. */
+  /** The offset of the first record. Nobody else may write to the partition. */
   readonly firstOffset: number;
   readonly portions: number;
-  /** Companies with a random history, which begins in the first portion. */
+  /** The number of companies with a random history. Each history begins in the first portion. */
   readonly companies: number;
   readonly seed: number;
-  /** Bytes that each portion has at least: half before its poison, and half after it; 0 where it does not matter. */
+  /**
+   * The least number of bytes of a portion: half before its poison record, and half after it; 0 if it does not matter.
+   */
   readonly paddingBytes?: number;
   readonly further?: FurtherCompanies;
-  /** What a status word of the random histories is written as; itself without it. */
+  /** Replaces status words of the random histories. Without it, they are written unchanged. */
   readonly spelling?: (status: string) => string;
-  /** Payloads that no random history has: a release that is tested does not know them. */
+  /** Payloads that the random histories must not have, because a tested release does not know them. */
   readonly without?: readonly PayloadType[];
 }
 
-/** Companies of the caller's own beside those of the random histories: their records of each portion. */
+/** Further companies, from the caller: their records of each portion. */
 export type FurtherCompanies = (companyId: (what: string) => string) => readonly (readonly PlatformRecord[])[];
 
-/** What the encoding of longs without bigints can take. */
+/** The largest long that an encoding without bigints can write. */
 const LARGEST_REVISION = Number.MAX_SAFE_INTEGER - 1;
 
 /**
- * Each portion is made so that its being applied twice, or not at all, shows:
- * - random histories, most of them with revisions, run on from portion to portion;
- * - one company is completed by each portion alone, its status with a revision, which is stale if it is seen again;
- * - in the portion after it, what completed that company comes again with a higher revision, and a second link;
- * - the last record (but for padding) is poison, so that whoever reads on one record too early leaves two dead letters.
+ * The audit can see from each portion whether it was applied twice or not at all:
+ * - Random histories, most of them with revisions, continue from portion to portion.
+ * - Each portion completes one company by itself. Its status has a revision, so a second application of it is stale.
+ * - The next portion has that status again with a higher revision, and a second link.
+ * - The last record (except padding) is poison. If an instance continues one record too early, there are two dead
+ *   letters.
  */
 export function historyPortions(
   platform: Platform,
@@ -75,7 +78,7 @@ export function historyPortions(
   });
 }
 
-/** A company of one dataset, by a link and a status that have this number. */
+/** A company of one dataset. Its link and its status have this number. */
 function completedAtOnce(platform: Platform, companyId: string, number: number): PlatformRecord[] {
   const datasetId = 'the only dataset';
   return [
@@ -84,10 +87,10 @@ function completedAtOnce(platform: Platform, companyId: string, number: number):
   ];
 }
 
-/** Turns a history's records into records of the platform, one after the other. */
+/** Turns the records of a history into records of the platform, one after the other. */
 class PlayedHistory {
   played = 0;
-  /** Where records came to lie: what the history calls so -> the real place. */
+  /** The places of records: the place in the history -> the real place. */
   readonly #places = new Map<string, string>();
 
   constructor(
@@ -121,7 +124,7 @@ class PlayedHistory {
       case 'too-large':
         throw new Error(`a release before the limits reads a record that is ${record.code}`);
       case 'undecodable':
-      case 'unknown-schema': // Takes the processor ten seconds to be sure of: cut off instead.
+      case 'unknown-schema': // The processor needs ten seconds to confirm an unknown id, so the value is cut off instead.
         return { ...status, value: status.value?.subarray(0, -3) ?? null };
     }
   }
@@ -139,7 +142,10 @@ class PlayedHistory {
     return { ...payload, status: this.spelling(status), revision: revision === null ? null : writable(revision) };
   }
 
-  /** A quarter as far from the date as in the history: brokers refuse what lies an hour in the future. */
+  /**
+   * The distance from ALL_DATASETS_FROM is a quarter of that in the history: brokers refuse timestamps an hour in the
+   * future.
+   */
   #timestampOf({ timestamp }: HistoryRecord): number {
     const sinceTheDate = timestamp - CONTEXT.allDatasetsFrom;
     return this.allDatasetsFrom + (Math.abs(sinceTheDate) < 4 ? sinceTheDate : Math.trunc(sinceTheDate / 4));

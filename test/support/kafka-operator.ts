@@ -1,4 +1,4 @@
-/** What an operator, or an accident, does to a deployment behind the processor's back. */
+/** Changes to a deployment that an operator makes, or an accident, without the processor's knowledge. */
 import { ConfigResourceTypes, type Admin } from 'kafkajs';
 import type { CurrentCluster } from './current-cluster.js';
 import type { Deployment } from '../../testkit/deployment.js';
@@ -15,29 +15,29 @@ export class KafkaOperator {
     this.#deployment = deployment;
   }
 
-  /** By kafka-consumer-groups, as the processor's messages say. The group must have no member. */
+  /** Uses kafka-consumer-groups, as the processor's messages tell an operator to. The group must have no member. */
   async setOffset(partition: number, offset: number): Promise<void> {
     const { applicationId } = this.#deployment;
     const args = ['--group', applicationId, '--reset-offsets', '--to-offset', String(offset), '--execute'];
     await this.#cluster.kafkaTool(CONSUMER_GROUPS, [...args, '--topic', this.#input(partition)]);
   }
 
-  /** By kafka-consumer-groups. */
+  /** Uses kafka-consumer-groups. */
   async deleteOffset(partition: number): Promise<void> {
     const { applicationId } = this.#deployment;
     const args = ['--group', applicationId, '--delete-offsets', '--topic', this.#input(partition)];
     await this.#cluster.kafkaTool(CONSUMER_GROUPS, args);
   }
 
-  /** All offsets of the group are gone, as when `__consumer_offsets` is lost. The group must have no member. */
+  /** Deletes all offsets of the group, as if `__consumer_offsets` were lost. The group must have no member. */
   async deleteGroup(): Promise<void> {
     await this.#asAdmin((admin) => admin.deleteGroups([this.#deployment.applicationId]));
   }
 
-  /** DeleteRecords: the log starts at `offset` then. */
+  /** Sends DeleteRecords. The log then starts at `offset`. */
   async deleteRecords(topic: string, partition: number, offset: number): Promise<void> {
     await this.#asAdmin(async (admin) => {
-      await admin.fetchTopicOffsets(topic); // kafkajs finds only leaders of topics that it was asked for before.
+      await admin.fetchTopicOffsets(topic); // kafkajs finds only the leaders of topics that were requested before.
       await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] });
     });
   }
@@ -53,7 +53,7 @@ export class KafkaOperator {
     );
   }
 
-  /** Changes settings of a topic; those not named go back to the broker's defaults. */
+  /** Changes settings of a topic. Settings that are not named get the broker's defaults again. */
   async setTopicSettings(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
     const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }];

@@ -28,7 +28,7 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Lets `ms` pass. What waits for that goes on in the next turns of the event loop. */
+  /** Lets `ms` pass. Code that waits for that time continues in the next turns of the event loop. */
   advance(ms: number): void {
     this.#now += ms;
     for (const { until, end } of [...this.#delays]) if (until <= this.#now) end();

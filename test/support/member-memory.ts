@@ -4,7 +4,7 @@ import type { KafkaConfig } from '../../src/kafka/connection/cluster.js';
 import { RememberedMember, type Memory } from '../../src/kafka/group/remembered-member.js';
 import { systemClock } from '../../testkit/system-clock.js';
 
-/** A memory that lasts as long as the test. */
+/** A member memory that exists as long as the test. */
 export class MemoryOfTest implements Memory {
   memberId: string | null = null;
 

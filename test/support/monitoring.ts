@@ -1,4 +1,4 @@
-/** The alert rules and the dashboard as files, and the metrics that they name. */
+/** Reads the alert rules and the dashboard from their files, and finds the metrics that they name. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -22,7 +22,7 @@ export function alertRules(): AlertRule[] {
   return groups.flatMap(({ rules }) => rules);
 }
 
-/** What promtool plays: series, and the alerts of a name that fire at a time. */
+/** A case of promtool: time series, and the alerts of a name that fire at a time. */
 interface AlertTest {
   readonly alert_rule_test?: readonly { readonly alertname: string; readonly exp_alerts?: readonly object[] }[];
 }

@@ -1,25 +1,27 @@
 /**
- * Companies with status words that a release may know and the one before it not. There an unknown word is in progress.
- *
- * Any mixture of the two releases must end with the verdict that the newer one gives. So a word on whose class they
- * differ is either followed by one that both know, before anything else is decided; or it is the company's last record,
- * and the newer release announces the company by that record once it has the partition.
+ * Companies with status words that this release may know and the previous release does not. The previous release treats
+ * an unknown word as in progress. Any mixture of the two releases must end with the verdict of the newer one. So if the
+ * releases differ about a word, there are two cases. Either a word that both know follows, before anything else is
+ * decided. Or it is the company's last record, and the newer release announces the company by that record once it has
+ * the partition.
  */
 import type { FurtherCompanies } from './history-portions.js';
 import type { Platform, PlatformRecord } from './platform.js';
 
 /** Terminal for a release that knows it. */
 const NEW_TERMINAL = 'RoutingError';
-/** In progress for either. */
+/** In progress for both releases. */
 const NEW_IN_PROGRESS = 'Routing';
 
-/** For histories of which nothing is known: the nearest word that every release knows. */
+/** For random histories: the nearest word that every release knows. */
 export function knownToAll(status: string): string {
   if (status === NEW_TERMINAL) return 'FetchError';
   return status === NEW_IN_PROGRESS ? 'Fetching' : status;
 }
 
-/** Four portions each: where a partition moves between two of them, one release goes on from what the other has counted. */
+/**
+ * Four portions each. If a partition moves between two portions, one release continues from the counts of the other.
+ */
 export function companiesWithNewWords(platform: Platform): FurtherCompanies {
   return (companyId) => {
     const begun = (company: string): PlatformRecord => platform.manifest(company, { datasets: ['a', 'b'] });

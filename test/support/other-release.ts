@@ -1,4 +1,4 @@
-/** Another commit of this repository, built beside this one, so that a test can run both in one group. */
+/** Builds another commit of this repository in a folder of its own, so a test can run both releases in one group. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,25 +14,28 @@ import type { PayloadType } from './payloads.js';
  */
 export const PREVIOUS_RELEASE = process.env['UPGRADE_FROM'] ?? 'afa3153';
 
-/** The versions of rows that it reads. Write a version only when this release, and so a rollback to it, reads it. */
+/**
+ * The versions of rows that the previous release reads. Write a version only when the previous release can read it,
+ * because a rollback is possible.
+ */
 export const ROW_VERSIONS_READ_BY_PREVIOUS_RELEASE: readonly number[] = [1];
 
-/** The payloads that it does not know, and so sets aside. */
+/** The payloads that the previous release does not know: it sets such records aside. */
 export const PAYLOADS_UNKNOWN_TO_PREVIOUS_RELEASE: readonly PayloadType[] = [];
 
 const REPOSITORY = join(__dirname, '..', '..');
 const INSTALL_TIMEOUT_MS = 300_000;
 const BUILD_TIMEOUT_MS = 120_000;
-/** A clone may belong to another user than the one who runs the tests. */
+/** The clone may belong to another user than the one that runs the tests. */
 const GIT = ['-c', 'safe.directory=*', '-C', REPOSITORY];
 
 export interface Release {
-  /** The folder that it was built into. */
+  /** The folder that the release was built in. */
   readonly dist: string;
   readonly command: Command;
 }
 
-/** Whether this clone has the commit: a shallow one may not, and a copy without `.git` has none. */
+/** Whether this clone has the commit: a shallow clone may not have it, and a copy without `.git` has no commits. */
 export function hasCommit(commit: string): boolean {
   try {
     execFileSync('git', [...GIT, 'cat-file', '-e', `${commit}^{commit}`], { stdio: 'ignore' });
@@ -42,12 +45,12 @@ export function hasCommit(commit: string): boolean {
   }
 }
 
-/** The releases built for one test file, each once. Call `removeAll` at its end. */
+/** The releases that were built for one test file, each once. Call `removeAll` at the end of the file. */
 export class Releases {
   readonly #built = new Map<string, Promise<Release>>();
   readonly #folders: string[] = [];
 
-  /** Takes about 10 s; a minute more where that commit has other dependencies than this tree. */
+  /** Takes about 10 s, and a minute more if that commit has other dependencies than this tree. */
   build(commit: string): Promise<Release> {
     const known = this.#built.get(commit);
     if (known !== undefined) return known;
@@ -75,7 +78,10 @@ async function build(commit: string, folder: string): Promise<Release> {
   return { dist, command: (...words) => [join(dist, 'main.js'), ...words] };
 }
 
-/** Those of this tree where they are the same, patches included: a patch decides too what a release does. */
+/**
+ * Uses this tree's `node_modules` if the dependencies are the same, including patches: a patch also changes what a
+ * release does.
+ */
 async function addDependencies(folder: string): Promise<void> {
   const installed = join(REPOSITORY, 'node_modules');
   if (existsSync(installed) && dependencies(folder) === dependencies(REPOSITORY))
@@ -83,7 +89,7 @@ async function addDependencies(folder: string): Promise<void> {
   else await runToEnd('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder, timeoutMs: INSTALL_TIMEOUT_MS });
 }
 
-/** What `npm ci` makes `node_modules` of, as one text. */
+/** The input of `npm ci`, as one text: two trees with the same text have the same `node_modules`. */
 function dependencies(folder: string): string {
   const patches = readdirSync(join(folder, 'patches')).sort();
   const files = ['package-lock.json', ...patches.map((name) => join('patches', name))];

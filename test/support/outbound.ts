@@ -1,4 +1,6 @@
-/** What a downstream reader sees, and how far the processor's group has come: plain kafkajs and avsc. */
+/**
+ * Reads the topics as a downstream reader does, and the offsets of the processor's group. Uses only kafkajs and avsc.
+ */
 import avro from 'avsc';
 import { readTopics } from '../../testkit/audit/read-topics.js';
 import { headerTexts, type TopicRecord } from '../../testkit/audit/topic-record.js';
@@ -37,7 +39,10 @@ export interface Announced {
 
 const CONSUMED_TIMEOUT_MS = 60_000;
 
-/** Resolves once the group has committed past each of the records: what they lead to is then in the committed log. */
+/**
+ * Resolves once the group has committed an offset above each of the records. Their results are then in the committed
+ * log.
+ */
 export async function consumed(deployment: Deployment, places: readonly Place[]): Promise<void> {
   const needed = new Map<number, number>();
   for (const { partition, offset } of places) needed.set(partition, Math.max(offset + 1, needed.get(partition) ?? 0));
@@ -55,7 +60,7 @@ export async function consumed(deployment: Deployment, places: readonly Place[])
   }
 }
 
-/** Resolves once the group has committed all that is in the input, transaction markers at its end included. */
+/** Resolves once the group has committed the whole input, including transaction markers at its end. */
 export async function consumedToEnd(deployment: Deployment): Promise<void> {
   const { bootstrap, applicationId, topics } = deployment;
   const admin = plainClient(bootstrap).admin();
@@ -72,7 +77,7 @@ export async function consumedToEnd(deployment: Deployment): Promise<void> {
   }
 }
 
-/** The group's committed offset of one partition of the input; -1 where it has none. */
+/** The group's committed offset of one partition of the input; -1 if no offset is committed. */
 export async function committedOffset(deployment: Deployment, partition: number): Promise<number> {
   const admin = plainClient(deployment.bootstrap).admin();
   await admin.connect();
@@ -100,7 +105,9 @@ export async function announcements(deployment: Deployment): Promise<Announced[]
   });
 }
 
-/** The companies announced, sorted, one entry for each announcement: a company announced twice is there twice. */
+/**
+ * The companies announced, sorted, one entry for each announcement. A company that was announced twice has two entries.
+ */
 export async function announcedCompanies(deployment: Deployment): Promise<string[]> {
   return (await announcements(deployment)).map(({ event }) => event.companyId).sort();
 }

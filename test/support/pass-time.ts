@@ -3,7 +3,7 @@ import type { ManualClock } from './manual-clock.js';
 
 const STEP_MS = 1_000;
 
-/** Lets `ms` pass in steps of a second, with turns of the event loop in between for what goes on then. */
+/** Lets `ms` pass in steps of a second. The event loop runs in between, so code that waited can continue. */
 export async function passTime(clock: ManualClock, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += STEP_MS) {
     clock.advance(Math.min(STEP_MS, ms - passed));

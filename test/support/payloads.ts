@@ -1,6 +1,6 @@
 /**
- * What the tests know of each payload: one row for each, so that a payload that is added here is in the random histories,
- * in the tests of decoding and in those on a broker.
+ * A table of the payloads for all tests. A payload that is added here is used in the random histories, in the tests of
+ * decoding and in the tests on a broker.
  */
 import * as fc from 'fast-check';
 import type { Payload } from '../../src/domain/events.js';
@@ -11,12 +11,15 @@ type Of<T extends PayloadType> = Extract<ReferencePayload, { type: T }>;
 
 interface PayloadRow<T extends PayloadType> {
   readonly kind: Payload['kind'];
-  /** How often it comes in random histories, beside the other weights. */
+  /** How often it occurs in random histories, relative to the other weights. */
   readonly weight: number;
   readonly random: fc.Arbitrary<Of<T>>;
-  /** The fields of the schema's record that no rule asks for. */
+  /** The fields of the schema's record that no rule uses. */
   readonly otherFields: Readonly<Record<string, unknown>>;
-  /** An event of company-1 and client-1, written by fastavro 1.x with the newest schema, and what is read. */
+  /**
+   * An event of company-1 and client-1, written by fastavro 1.x with the newest schema, and the expected result of
+   * reading it.
+   */
   readonly writtenByFastavro: string;
   readonly read: Payload;
 }
@@ -140,7 +143,7 @@ export const randomPayload: fc.Arbitrary<ReferencePayload> = fc.oneof(
   })),
 );
 
-/** The reference model's payload in the words of `src`. */
+/** The reference model's payload as a payload of `src`. */
 export function domainPayload({ type, ...fields }: ReferencePayload): Payload {
   return { kind: PAYLOADS[type].kind, ...fields } as Payload;
 }

@@ -1,6 +1,6 @@
 /**
- * The data-sync platform and the portal as the processor meets them: an ordinary kafkajs producer, and an encoding of
- * the contract's records that shares no code with the processor.
+ * Plays the data-sync platform and the portal: an ordinary kafkajs producer, and an encoding of the contract's records
+ * that shares no code with the processor.
  */
 import { randomUUID } from 'node:crypto';
 import avro from 'avsc';
@@ -12,17 +12,17 @@ import { plainClient } from './topics.js';
 export interface PlatformRecord {
   readonly key: string | Buffer | null;
   readonly value: Buffer | null;
-  /** Chosen by kafkajs's default partitioner on the key where it is not given. */
+  /** If it is not given, kafkajs's default partitioner chooses the partition from the key. */
   readonly partition?: number;
-  /** Milliseconds since the epoch; now where it is not given. */
+  /** Milliseconds since the epoch; the present time if it is not given. */
   readonly timestamp?: number;
   readonly headers?: IHeaders;
 }
 
-/** What every record may be given besides its content. */
+/** Options of every record, in addition to its content. */
 export type Envelope = Partial<Omit<PlatformRecord, 'value'>> & { readonly clientId?: string };
 
-/** Where a record came to lie. */
+/** The place of a written record. */
 export interface Place {
   readonly partition: number;
   readonly offset: number;
@@ -33,7 +33,7 @@ export interface Manifest {
   readonly connectionId?: string;
   readonly sourceType?: string;
   readonly companyName?: string;
-  /** Ids, or ids with their types; `invoices` where there is only the id. */
+  /** Dataset ids, or ids with their data types. The type of an id without a type is `invoices`. */
   readonly datasets: readonly (string | { readonly datasetId: string; readonly dataType: string })[];
   readonly isFinal?: boolean;
 }
@@ -52,7 +52,7 @@ interface Registered {
   readonly type: avro.Type;
 }
 
-/** Whoever a record's sender does not name. */
+/** The client of a record if the caller names none. */
 const CLIENT = 'client-1';
 const CONNECTION = 'connection-1';
 
@@ -70,7 +70,7 @@ export class Platform {
     this.#settings = settings;
   }
 
-  /** The deployment's topics and schemas must be there. Close it. */
+  /** The deployment's topics and schemas must exist. Call `close` at the end. */
   static async connect(deployment: Deployment, client = plainClient(deployment.bootstrap)): Promise<Platform> {
     const { topics } = deployment;
     const [events, settings] = await Promise.all([
@@ -86,7 +86,7 @@ export class Platform {
     await this.#producer.disconnect();
   }
 
-  /** The id that the schema of the input's records is registered under. */
+  /** The id of the registered schema of the input's records. */
   get eventSchemaId(): number {
     return this.#events.id;
   }
@@ -135,7 +135,7 @@ export class Platform {
     ];
   }
 
-  /** Writes to the input in this order, in one request. @returns where each came to lie */
+  /** Writes the records to the input in this order, in one request. @returns the place of each record */
   async send(records: readonly PlatformRecord[]): Promise<Place[]> {
     const { topics, partitions } = this.#deployment;
     const messages = records.map((record) => ({ ...toMessage(record), partition: this.#partitionOf(record) }));
@@ -149,7 +149,7 @@ export class Platform {
     });
   }
 
-  /** A client's choice in the portal; null takes it back (a tombstone). */
+  /** Writes a client's choice in the portal; null withdraws it (a tombstone). */
   async choose(clientId: string, synchronizedTrigger: TriggerChoice | null): Promise<void> {
     const { id, type } = this.#settings;
     const value = synchronizedTrigger === null ? null : framed(id, type.toBuffer({ clientId, synchronizedTrigger }));
@@ -161,7 +161,10 @@ export class Platform {
     return { key: companyId, value: framed(this.#events.id, this.#events.type.toBuffer(event)), ...envelope };
   }
 
-  /** As any producer of the platform would choose; chosen here, so that it is known where records lie. */
+  /**
+   * Chooses the partition as any producer of the platform would. It is chosen here so that the test knows the partition
+   * of each record.
+   */
   #partitionOf(record: PlatformRecord): number {
     if (record.partition !== undefined) return record.partition;
     const { topics, partitions } = this.#deployment;

@@ -1,8 +1,9 @@
 import { plainClient } from './topics.js';
 
 /**
- * Makes the first of `brokers` lead partition 0 of a topic, the second one partition 1, and so on round and round. Each
- * partition has its replicas on all of them. The controller moves leadership later, when it next looks for imbalance.
+ * Makes the first of `brokers` the leader of partition 0 of a topic, the second one the leader of partition 1, and so
+ * on in turn. Each partition has replicas on all of them. The controller moves leadership later, at its next check for
+ * imbalance.
  */
 export async function preferLeaders(bootstrap: string, topic: string, brokers: readonly number[]): Promise<void> {
   const admin = plainClient(bootstrap).admin();

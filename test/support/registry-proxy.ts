@@ -1,23 +1,23 @@
-/** A schema registry that fails on demand: what lies before the real one and passes everything on, or does not. */
+/** A schema registry that fails on demand: a proxy that forwards requests to the real registry, or does not. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
-/** How it answers from now on. */
+/** How the proxy answers from now on. */
 export type RegistryMood =
   | 'well'
   /** Connections are refused. */
   | 'down'
-  /** Takes requests and never answers. */
+  /** Accepts requests and never answers. */
   | 'hanging'
-  /** 500 with an error of its own. */
+  /** 500 with the proxy's own error. */
   | 'broken'
   /** 200 with a web page, as a proxy in maintenance gives. */
   | 'a-web-page'
-  /** 404 for every id, as a registry that was restored from nothing. */
+  /** 404 for every id, as from a registry that has lost all data. */
   | 'forgetful';
 
 export class RegistryProxy {
-  /** Ids that it denies, or fails at, although the real registry has them. */
+  /** Ids that the proxy denies, or fails for, although the real registry has them. */
   readonly troubled = new Map<number, 'denied' | 'broken'>();
   /** The paths asked for so far. */
   readonly asked: string[] = [];
@@ -36,19 +36,19 @@ export class RegistryProxy {
     });
   }
 
-  /** @param upstream root of the real registry's API. Close it. */
+  /** Call `close` at the end. @param upstream root of the real registry's API */
   static async start(upstream: string): Promise<RegistryProxy> {
     const proxy = new RegistryProxy(upstream);
     await proxy.#listen();
     return proxy;
   }
 
-  /** Root of the API here. */
+  /** Root of the API at this proxy. */
   get url(): string {
     return `http://127.0.0.1:${this.#port}${this.#upstream.pathname}`;
   }
 
-  /** Resolves once it behaves so; requests that hang are broken off. */
+  /** Resolves once the proxy behaves in this way. Requests that hang are aborted. */
   async becomes(mood: RegistryMood): Promise<void> {
     const wasDown = this.#mood === 'down';
     this.#mood = mood;
@@ -125,7 +125,7 @@ function fail(response: ServerResponse): void {
 }
 
 function reply(response: ServerResponse, status: number, body: string): void {
-  // A connection of its own for each request: one that is kept could be broken off while nobody looks.
+  // A new connection for each request: a connection that is kept open could be closed by the registry without notice.
   const headers = { 'content-type': 'application/vnd.schemaregistry.v1+json', connection: 'close' };
   response.writeHead(status, headers).end(body);
 }

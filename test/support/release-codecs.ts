@@ -13,7 +13,10 @@ import { pathToFileURL } from 'node:url';
 import { fromJson, storedFormats, toJson, type StoredModules, type StoredValue } from './stored-formats.js';
 
 const [dist = '', operation] = process.argv.slice(2);
-/** The modules by name: releases have them in different folders. Older ones have two in place of `member-messages`. */
+/**
+ * The modules by name, because releases have them in different folders. Older releases have two modules in place of
+ * `member-messages`.
+ */
 const FILES = [
   ...['byte-writer', 'row-codec', 'partition-meta', 'row-keys'],
   ...['member-messages', 'member-info', 'member-assignment'],

@@ -1,14 +1,14 @@
-/** What an instance's log says of its restores. */
+/** Reads the restores of an instance from its log. */
 import type { LogLine } from '../../testkit/processor.js';
 
 export interface Restore {
   readonly partition: number;
-  /** The changelog's offsets, the second not included. */
+  /** Offsets of the changelog; the second is excluded. */
   readonly start: number;
   readonly end: number;
 }
 
-/** The first restore of the partition; null where the state was complete. */
+/** The first restore of the partition; null if the state was complete. */
 export function restoreOf(log: readonly LogLine[], partition: number): Restore | null {
   return restoresOf(log, partition)[0] ?? null;
 }

@@ -4,16 +4,19 @@ import type { Deployment } from '../../testkit/deployment.js';
 import { historyPortions, type PortionOptions } from './history-portions.js';
 import type { Place, Platform, PlatformRecord } from './platform.js';
 
-/** Between two rounds, so that batches are small and the log does not outgrow the test. */
+/** The pause between two rounds. It keeps batches small, and limits the length of the log. */
 const PACE_MS = 100;
-/** Longer than it takes to elect new leaders. */
+/** Longer than an election of new leaders takes. */
 const INSIST_MS = 30_000;
 const COMPANIES_AT_ONCE = 3;
 export const PORTIONS_OF_A_COMPANY = 4;
 
 export type LoadOptions = Pick<PortionOptions, 'further' | 'spelling' | 'without'>;
 
-/** Company histories written to an empty input without end: each round a portion to each partition, in one request. */
+/**
+ * Writes company histories to an empty input until it is stopped. Each round writes one portion to each partition, in
+ * one request.
+ */
 export class SteadyLoad {
   readonly #places: Place[] = [];
   readonly #partitions: readonly EndlessPortions[];
@@ -22,7 +25,7 @@ export class SteadyLoad {
   #pausing = false;
   #stopping = false;
 
-  /** Begins at once. Call `stop`. */
+  /** Begins at once. Call `stop` at the end. */
   constructor(
     private readonly platform: Platform,
     deployment: Deployment,
@@ -33,17 +36,17 @@ export class SteadyLoad {
       (_, p) => new EndlessPortions(platform, deployment, p, options),
     );
     this.#ended = this.#write();
-    this.#ended.catch(() => undefined); // `more` and `stop` tell of it.
+    this.#ended.catch(() => undefined); // `more` and `stop` report the error.
   }
 
-  /** Resolves once more has been written to every partition than when it was called. @returns where all records lie */
+  /** Resolves once every partition has more records than at the time of the call. @returns the places of all records */
   async more(): Promise<readonly Place[]> {
-    // The round under way may have begun before.
+    // The round in progress may have begun before this call.
     for (let rounds = 0; rounds < 2; rounds++) await Promise.race([once(this.#rounds, 'over'), this.#ended]);
     return [...this.#places];
   }
 
-  /** Nothing is being written once it resolves, until `resume`. @returns where all records lie */
+  /** When it resolves, nothing is being written, until `resume` is called. @returns the places of all records */
   async pause(): Promise<readonly Place[]> {
     this.#pausing = true;
     await Promise.race([once(this.#rounds, 'paused'), this.#ended]);
@@ -55,7 +58,7 @@ export class SteadyLoad {
     this.#rounds.emit('resumed');
   }
 
-  /** @returns where all records lie */
+  /** @returns the places of all records */
   async stop(): Promise<readonly Place[]> {
     this.#stopping = true;
     this.resume();
@@ -74,7 +77,10 @@ export class SteadyLoad {
     }
   }
 
-  /** While leaders move, a write may fail in part. All of it is written again then, so that each record is there. */
+  /**
+   * While leaders move, a write may fail in part. Then all its records are written again, so each record is in the log
+   * at least once.
+   */
   async #insist(records: readonly PlatformRecord[]): Promise<readonly Place[]> {
     for (const deadline = Date.now() + INSIST_MS; ;) {
       try {
@@ -87,7 +93,7 @@ export class SteadyLoad {
   }
 }
 
-/** Histories of one partition, one set after the other. */
+/** The histories of one partition, one set after another. */
 class EndlessPortions {
   #offset = 0;
   #portions: PlatformRecord[][] = [];

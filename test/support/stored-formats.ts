@@ -1,4 +1,4 @@
-/** Everything that an instance leaves for another release to read: on its disk, in the changelog and in the group. */
+/** All data of an instance that another release reads: on its disk, in the changelog and in the group. */
 import type * as memberMessages from '../../src/kafka/group/member-messages.js';
 import type * as byteWriter from '../../src/lib/byte-writer.js';
 import type * as partitionMeta from '../../src/store/partition-meta.js';
@@ -36,7 +36,7 @@ interface Prior {
   readonly value: Buffer | null;
 }
 
-/** Any topic: the standbys travel beside the partitions of the input. */
+/** Any topic name: the standbys are next to the partitions of the input in the message. */
 const TOPIC = 'sync-events';
 
 export function storedFormats(modules: StoredModules): Record<StoredKind, Format> {
@@ -91,7 +91,9 @@ function keyBytes(modules: StoredModules, key: rowKeys.RowKey): Buffer {
   }
 }
 
-/** JSON that also takes what these values are made of: `{"$bigint": "5"}`, `{"$hex": "0105"}`, `{"$map": [[1, 2]]}`. */
+/**
+ * JSON that can also represent the types in these values: `{"$bigint": "5"}`, `{"$hex": "0105"}`, `{"$map": [[1, 2]]}`.
+ */
 export function toJson(value: unknown): string {
   return JSON.stringify(marked(value));
 }
@@ -105,7 +107,7 @@ export function fromJson(json: string): unknown {
   });
 }
 
-/** Not a replacer: that would be given buffers as their own `toJSON` has them. */
+/** Not a replacer: a replacer would get the result of a buffer's own `toJSON`. */
 function marked(value: unknown): unknown {
   if (typeof value === 'bigint') return { $bigint: String(value) };
   if (typeof value !== 'object' || value === null) return value;

@@ -1,10 +1,10 @@
 import { appendFileSync } from 'node:fs';
 import type { LogLine, Processor } from '../../testkit/processor.js';
 
-/** Of stack traces and other long values, so much is kept. */
+/** The characters that are kept of stack traces and other long values. */
 const MOST_CHARACTERS = 300;
 
-/** What a test did and what the instances logged meanwhile, in one order. */
+/** The actions of a test and the log lines of its instances, in one order. */
 export class Timeline {
   readonly #startedAt = Date.now();
   readonly #events: { readonly at: number; readonly text: string }[] = [];
@@ -18,7 +18,7 @@ export class Timeline {
     this.#instances.set(name, instance);
   }
 
-  /** Appends all of it to the file that TIMELINE names, if it does. @param shown as of `lines` */
+  /** If TIMELINE is set, appends everything to the file that it names. @param shown as for `lines` */
   keep(shown: (line: LogLine) => boolean): void {
     const file = process.env['TIMELINE'];
     if (file !== undefined) appendFileSync(file, [...this.lines(shown), '\n'].join('\n'));

@@ -1,4 +1,4 @@
-/** Topics of the run's cluster, as a plain kafkajs client makes and reads them. */
+/** Creates and reads topics of the test cluster with a plain kafkajs client. */
 import { Kafka, logLevel, type ITopicConfig, type KafkaConfig, type KafkaMessage } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
 
@@ -8,7 +8,7 @@ export function plainClient(bootstrap: string, settings: Partial<KafkaConfig> = 
   return new Kafka({ clientId: 'test', brokers: bootstrap.split(','), logLevel: logLevel.NOTHING, ...settings });
 }
 
-/** Creates a topic with a name that no other test has, and gives it back. */
+/** Creates a topic with a name that no other test has, and returns the name. */
 export async function createTopic(bootstrap: string, config: Omit<ITopicConfig, 'topic'> = {}): Promise<string> {
   const topic = `test-${randomUUID()}`;
   const admin = plainClient(bootstrap).admin();
@@ -22,8 +22,8 @@ export async function createTopic(bootstrap: string, config: Omit<ITopicConfig, 
 }
 
 /**
- * What a read_committed consumer sees of a topic: everything up to now. A marker record written to each partition, not
- * in a transaction, says where that is; it becomes visible only once everything before it is decided.
+ * Everything that a read_committed consumer sees of a topic up to now. A marker record in each partition, written
+ * without a transaction, shows where to stop. It becomes visible only once all transactions before it have ended.
  */
 export async function readCommitted(bootstrap: string, topic: string): Promise<CommittedRecord[]> {
   const client = plainClient(bootstrap);

@@ -1,4 +1,4 @@
-/** Brokers that say what they support, and which brokers there are. They answer nothing else. */
+/** Fake brokers that answer only two requests: which versions they support, and which brokers exist. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { REQUIRED_VERSIONS, type lacking } from '../../src/kafka/connection/required-versions.js';
@@ -6,11 +6,11 @@ import { WireWriter } from '../../src/kafka/protocol/wire-format.js';
 
 export type Supported = Parameters<typeof lacking>[1];
 
-/** What a broker supports that lacks nothing, but for `change`. */
+/** The versions of a broker that supports everything, except for `change`. */
 export function everyVersion(change: Partial<Supported> = {}): Supported {
   const everything: Record<number, Supported[number]> = {};
   for (const { apiKey, versions } of REQUIRED_VERSIONS) {
-    const { minVersion = Infinity, maxVersion = 0 } = everything[apiKey] ?? {}; // OffsetFetch comes twice.
+    const { minVersion = Infinity, maxVersion = 0 } = everything[apiKey] ?? {}; // OffsetFetch is in the list twice.
     everything[apiKey] = {
       minVersion: Math.min(minVersion, versions.min),
       maxVersion: Math.max(maxVersion, versions.max),
@@ -21,7 +21,7 @@ export function everyVersion(change: Partial<Supported> = {}): Supported {
 
 const API_VERSIONS = 18;
 
-/** Of Metadata 7, without topics. */
+/** The answer to Metadata 7, without topics. */
 function metadataOf(ports: readonly number[]): Buffer {
   const to = new WireWriter(1_000).int32(0 /* throttled */).int32(ports.length);
   for (const [nodeId, port] of ports.entries()) to.int32(nodeId).string('127.0.0.1').int32(port).string('a rack');
@@ -29,7 +29,9 @@ function metadataOf(ports: readonly number[]): Buffer {
 }
 
 export class VersionedBrokers {
-  /** Of the brokers that the cluster is said to have: those of `start`, in its order, and others that a test adds. */
+  /**
+   * The addresses of the brokers that the answers name: those of `start`, in its order, and others that a test adds.
+   */
   readonly ports: number[] = [];
   readonly #servers: Server[] = [];
 
@@ -41,7 +43,7 @@ export class VersionedBrokers {
     const supports = versions.int32(0 /* throttled */).finish();
     const server = createServer((socket) => {
       socket.on('error', () => undefined);
-      // Requests are small, and each waits for its answer: one comes at a time, whole.
+      // Requests are small, and the client waits for each answer. So each chunk is one whole request.
       socket.on('data', (request: Buffer) => {
         const body = request.readInt16BE(4) === API_VERSIONS ? supports : metadataOf(this.ports);
         socket.write(

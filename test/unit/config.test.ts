@@ -20,7 +20,7 @@ function faultsOf(env: Environment, flags: Flags = {}, readFile = noFiles): read
 const pem = (what: string) => `-----BEGIN ${what}-----\nMIIB\n-----END ${what}-----`;
 
 describe('defaults', () => {
-  test('nothing given is a complete configuration', () => {
+  test('a configuration without any setting is complete', () => {
     expect(load()).toEqual({
       applicationId: 'company-sync',
       shadowOf: null,
@@ -47,7 +47,7 @@ describe('defaults', () => {
     });
   });
 
-  test('the configuration cannot be changed, not in its depth either', () => {
+  test('the configuration cannot be changed, not even nested objects', () => {
     const config = load();
     expect(() => Object.assign(config, { logLevel: 'debug' })).toThrow(TypeError);
     expect(() => Object.assign(config.topics, { deadLetter: 'x' })).toThrow(TypeError);
@@ -129,7 +129,7 @@ test('a passphrase without a key is a fault', () => {
 });
 
 describe('faults', () => {
-  test('all are listed at once, each with its name, value and what is expected', () => {
+  test('all are listed at once, each with its name, value and the expected value', () => {
     expect(
       faultsOf({ KAFKA_BROKERS: 'kafka', HTTP_PORT: '70000' }, { 'stalled-after': '3 days', nonsense: '1' }),
     ).toEqual([
@@ -140,7 +140,7 @@ describe('faults', () => {
     ]);
   });
 
-  test('a flag without a value is one', () => {
+  test('a flag without a value is a fault', () => {
     expect(faultsOf({}, { 'kafka-ssl': true })).toEqual(['--kafka-ssl needs a value: expected true or false']);
   });
 
@@ -171,7 +171,7 @@ describe('faults', () => {
     expect(faults.join()).not.toContain('hunter2');
   });
 
-  test('a secret given twice is one, and a file that cannot be read', () => {
+  test('a secret that is given twice is a fault, and so is a file that cannot be read', () => {
     expect(faultsOf({ HTTP_TOKEN: 'a', HTTP_TOKEN_FILE: '/b' })).toEqual([
       'HTTP_TOKEN and HTTP_TOKEN_FILE are both set: expected one of them',
     ]);
@@ -180,17 +180,17 @@ describe('faults', () => {
     ]);
   });
 
-  test('two roles cannot share a topic, nor names that Kafka takes for the same', () => {
+  test('two roles cannot share a topic, nor have names that Kafka treats as equal', () => {
     expect(faultsOf({ TOPIC_DEAD_LETTER: 'sync.events', TOPIC_SYNC_EVENTS: 'sync_events' })).toEqual([
-      'TOPIC_DEAD_LETTER is "sync.events": expected a topic that is not also that of TOPIC_SYNC_EVENTS',
+      'TOPIC_DEAD_LETTER is "sync.events": expected another topic than TOPIC_SYNC_EVENTS',
     ]);
     expect(faultsOf({ TOPIC_CLIENT_SETTINGS: 'company-sync-company-state' })).toEqual([
       'the changelog of APPLICATION_ID is "company-sync-company-state": ' +
-        'expected a topic that is not also that of TOPIC_CLIENT_SETTINGS',
+        'expected another topic than TOPIC_CLIENT_SETTINGS',
     ]);
   });
 
-  test('half of a pair of credentials is one', () => {
+  test('half of a pair of credentials is a fault', () => {
     expect(faultsOf({ KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'u' })).toEqual([
       'KAFKA_SASL_PASSWORD is not set: expected with KAFKA_SASL_MECHANISM and KAFKA_SASL_USERNAME',
     ]);
@@ -199,7 +199,7 @@ describe('faults', () => {
     ]);
   });
 
-  test('a mechanism that is no mechanism is not called missing', () => {
+  test('an unknown mechanism is not reported as missing', () => {
     const env = { KAFKA_SASL_MECHANISM: 'gssapi', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' };
     expect(faultsOf(env)).toEqual([
       'KAFKA_SASL_MECHANISM is "gssapi": expected one of plain, scram-sha-256, scram-sha-512',
@@ -221,7 +221,7 @@ describe('faults', () => {
     ['KAFKA_SSL', ['yes', '1', 'TRUE']],
     ['KAFKA_SSL_CA', ['/etc/ca.pem']],
     ['HTTP_HOST', ['a b', 'http://a']],
-  ])('%s refuses what is not its kind', (name, bad) => {
+  ])('%s refuses values of another kind', (name, bad) => {
     for (const value of bad) expect([value, faultsOf({ [name]: value }).length]).toEqual([value, 1]);
   });
 });
@@ -229,7 +229,7 @@ describe('faults', () => {
 describe('a shadow', () => {
   const env = { APPLICATION_ID: 'eu', TOPIC_DEAD_LETTER: 'dead', STATE_DIR: '/state' };
 
-  test('reads what its deployment reads, writes nothing that it writes, and gives the same event ids', () => {
+  test('reads the topics of its deployment, writes to none of them, and has the same event ids', () => {
     const { applicationId, topics, eventNamespace } = load(env);
     const shadow = load(env, { shadow: true });
     expect(shadow).toEqual({
@@ -255,11 +255,11 @@ describe('a shadow', () => {
     expect(load({ STATE_DIR: '/state' }, { shadow: true }).stateDir).toBe('/state');
   });
 
-  test('is refused where its names are those of other topics, or too long', () => {
+  test('is refused if its names are those of other topics, or too long', () => {
     expect(faultsOf({ TOPIC_CLIENT_SETTINGS: 'sync-events-dead-letter-shadow' })).toEqual([]);
     expect(faultsOf({ TOPIC_CLIENT_SETTINGS: 'sync-events-dead-letter-shadow' }, { shadow: true })).toEqual([
       'the shadow of TOPIC_DEAD_LETTER is "sync-events-dead-letter-shadow": ' +
-        'expected a topic that is not also that of TOPIC_CLIENT_SETTINGS',
+        'expected another topic than TOPIC_CLIENT_SETTINGS',
     ]);
     const id = 'a'.repeat(229);
     expect(faultsOf({ APPLICATION_ID: id })).toEqual([]);

@@ -65,13 +65,13 @@ test('each setting either decides or does not', () => {
   expect([...settingsOf({}, null).keys()].sort()).toEqual(deciding.sort());
 });
 
-test('are the same for one time written in several ways, and without a registry there is nothing to compare of it', () => {
+test('are equal for one time in several notations; without a registry its identity is not compared', () => {
   const utc = settingsOf({ ALL_DATASETS_FROM: '2024-01-01T00:00:00Z' });
   expect(differencesOf(utc, settingsOf({ ALL_DATASETS_FROM: '2024-01-01T02:00:00+02:00' }))).toEqual([]);
   expect(differencesOf(utc, settingsOf({ ALL_DATASETS_FROM: '2024-01-01T00:00:00Z' }, null))).toEqual([]);
 });
 
-test('differ by name, with both values', () => {
+test('differences are reported by name, with both values', () => {
   const differences = differencesOf(
     settingsOf({ EVENT_NAMESPACE: 'a', TOPIC_DEAD_LETTER: 'x' }, 7),
     settingsOf({ EVENT_NAMESPACE: 'b', TOPIC_DEAD_LETTER: 'x' }, 8),

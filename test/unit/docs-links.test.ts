@@ -1,4 +1,4 @@
-/** Links of the documents that lead nowhere: to a file that is gone, or to a heading with another name. */
+/** Finds broken links of the documents: to a missing file, or to a heading with another name. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
@@ -12,7 +12,7 @@ function documents(): string[] {
   return [...ofRoot, ...below].filter((file) => file.endsWith('.md') && !file.includes('node_modules'));
 }
 
-/** As GitHub makes them of headings: lower case, without punctuation, with hyphens for spaces. */
+/** The anchors that GitHub makes of headings: lower case, without punctuation, with hyphens for spaces. */
 function anchorsOf(markdown: string): string[] {
   return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading
@@ -43,7 +43,7 @@ test('every link of a document leads to a file or a heading that exists', () => 
   expect(found.map(({ file, link }) => problemOf(file, link)).filter((problem) => problem !== null)).toEqual([]);
 });
 
-test('a link to nowhere is found', () => {
+test('a broken link is found', () => {
   const readme = join(ROOT, 'README.md');
   expect(problemOf(readme, 'docs/gone.md')).toBe('README.md: docs/gone.md is not there');
   expect(problemOf(readme, 'docs/operations.md#gone')).toMatch('names a heading that is not there');

@@ -80,7 +80,7 @@ function expectNoSecret(output: string): void {
   expect(output.replace(/\n/g, '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
 }
 
-test('run, waiting for brokers: its log, and all that it serves', async () => {
+test('`run` while it waits for brokers: its log and all its answers', async () => {
   const { child, output, said, exitCode } = start(['run']);
   try {
     const [, address = ''] = await said(/"address":"(http:[^"]*)"/);

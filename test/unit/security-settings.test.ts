@@ -33,7 +33,7 @@ test('every secret is known, user names are not among them', () => {
   expect(secrets).toEqual(['a', 'b', 'hunter2', 'u:hunter2', 'hunter2', 'u:hunter2', pem, 'open']);
 });
 
-test('each setting that is read like a secret is hidden, unless it is public', () => {
+test('each setting that can come from a file is hidden, unless it is public', () => {
   const PUBLIC = ['KAFKA_SSL_CA', 'KAFKA_SSL_CERT', 'KAFKA_SASL_USERNAME', 'SCHEMA_REGISTRY_USERNAME'];
   const rows = Object.values<Setting>(SETTINGS).filter(({ secret }) => secret);
   const valueOf = ({ env, expected }: Setting) =>

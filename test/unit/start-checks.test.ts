@@ -85,7 +85,7 @@ test('a first start on announcements of another application is refused, with wha
   expect(message).toMatch(/To start anyway: company-sync run --consent used-outbound-topic$/);
 });
 
-test('whether the event ids would be the same is judged by an announcement that is there', async () => {
+test('an existing announcement shows whether the event ids would be the same', async () => {
   const logs = () => new FoundLogs(used, announcementOf('acme', 'old'));
   expect(await check(logs(), { 'event-namespace': 'old' })).toContain('again, with the same event ids (/old');
   // Retention has removed all of them, or only markers are left.
@@ -93,7 +93,7 @@ test('whether the event ids would be the same is judged by an announcement that 
     expect(await check(new FoundLogs(left))).toContain('the same event ids only if EVENT_NAMESPACE is that of');
 });
 
-test('it is not refused on an unused topic, with consent, or if something was committed before', async () => {
+test('a start is not refused on an unused topic, with consent, or if something was committed before', async () => {
   expect(await check(new FoundLogs({}))).toBeNull();
   // Open or aborted so far: nobody reads it.
   expect(await check(new FoundLogs({ [OUTBOUND]: [0, 0, 4] }))).toBeNull();
@@ -104,7 +104,7 @@ test('it is not refused on an unused topic, with consent, or if something was co
 });
 
 test.each([OUTBOUND, CHANGELOG])(
-  'a first start waits while too few brokers speak for %s: nothing later would notice what it did not see',
+  'a first start waits while too few brokers name the leader of %s: no later check would notice used announcements',
   async (toldByFew) => {
     const stale = new FoundLogs(toldByFew === OUTBOUND ? {} : used);
     stale.toldByFew = toldByFew;
@@ -112,7 +112,7 @@ test.each([OUTBOUND, CHANGELOG])(
   },
 );
 
-test('a start on a changelog that is not empty asks nothing', async () => {
+test('a start on a changelog that is not empty sends no further request', async () => {
   const logs = new FoundLogs(used);
   expect(await check(logs, {}, false)).toBeNull();
   expect(logs.asked).toEqual([]);

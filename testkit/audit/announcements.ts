@@ -1,11 +1,11 @@
-/** What was announced, as the reference model words it. */
+/** Reads the published announcements into the form of the reference model. */
 import type { ReferenceAnnouncement, TriggerPolicy } from '../reference-model.js';
 import type { AvroValues } from './avro-values.js';
 import type { TopicContents, TopicRecord } from './topic-record.js';
 
 export interface ArrivedAnnouncement {
   readonly record: TopicRecord;
-  /** Lists sorted by id, as those of the reference model are. */
+  /** Lists are sorted by id, as in the reference model. */
   readonly content: ReferenceAnnouncement;
 }
 
@@ -32,7 +32,7 @@ export function readAnnouncements(synchronized: TopicContents, values: AvroValue
   return { byCompany, unreadable };
 }
 
-/** A `CompanySynchronized` as avsc gives it, longs as bigint. */
+/** A `CompanySynchronized` as avsc returns it, with longs as bigint. */
 interface AvroAnnouncement {
   readonly eventId: string;
   readonly companyId: string;

@@ -21,11 +21,11 @@ export interface AuditedDeployment {
   readonly eventNamespace: string;
   /** ALL_DATASETS_FROM in milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
-  /** Offset of `client-settings` below which all was there before the processor judged its first event. */
+  /** Offset of `client-settings`: all records below it existed before the processor judged its first event. */
   readonly settingsInPlaceBefore: number;
 }
 
-/** Reads the topics of a deployment whose input has been worked off, and audits them. */
+/** Reads the topics of a deployment whose input was processed completely, and audits them. */
 export async function auditCluster(deployment: AuditedDeployment): Promise<AuditReport> {
   const { bootstrap, registryUrl, schemasFolder, topics, ...settings } = deployment;
   const kafka = new Kafka({ clientId: 'audit', brokers: bootstrap.split(','), logLevel: logLevel.ERROR });

@@ -1,7 +1,7 @@
 /**
- * The audit: from what is in the topics alone, with the reference model and no code of `src`, whether every company was
- * announced exactly once, not early, with the content that the rules give, and whether every bad record is a dead
- * letter. Pure: `read-topics.ts` and `registered-schemas.ts` get what it needs.
+ * The audit. It checks whether every company was announced exactly once, not early, and with the content that the rules
+ * require, and whether every bad record is a dead letter. It uses only the content of the topics and the reference
+ * model, and no code of `src`. Pure: `read-topics.ts` and `registered-schemas.ts` read its input.
  */
 import type { LimitCode, Verdict } from '../reference-model.js';
 import type { Anomaly } from './anomaly.js';
@@ -19,7 +19,7 @@ export interface AuditInput {
   readonly synchronized: TopicContents;
   readonly deadLetters: TopicContents;
   readonly settings: TopicContents;
-  /** Of every schema id that these topics name. */
+  /** The schema of every schema id in these topics. */
   readonly registered: RegisteredSchemas;
   /** The repository's schemas. */
   readonly schemas: {
@@ -28,22 +28,22 @@ export interface AuditInput {
     readonly clientSettings: object;
   };
   readonly applicationId: string;
-  /** EVENT_NAMESPACE: the application id where it was not set. */
+  /** EVENT_NAMESPACE; the application id if it was not set. */
   readonly eventNamespace: string;
   /** ALL_DATASETS_FROM in milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
-  /** Offset of `client-settings` below which all was there before the processor judged its first event. */
+  /** Offset of `client-settings`: all records below it existed before the processor judged its first event. */
   readonly settingsInPlaceBefore: number;
 }
 
 export interface CompanyFate {
   readonly announced: boolean;
-  /** Why it is rightly not announced; null where it should be. */
+  /** Why the company must not be announced; null if it must be announced. */
   readonly whyNot: string | null;
 }
 
 export interface AuditReport {
-  /** What became of each company of the input, and what should have. */
+  /** The actual and the expected result for each company of the input. */
   readonly companies: ReadonlyMap<string, CompanyFate>;
   readonly announced: number;
   readonly rightlyNot: number;
@@ -135,7 +135,7 @@ function expectedDeadLetters(
   for (const [place, event] of events.byPlace)
     if (event.kind === 'poison' && (event.companyId === null || !isLimit(event.code)))
       expected.set(place, { event, code: event.code });
-  // A company that is announced or deleted is beyond all limits.
+  // No limit applies to an announced or deleted company.
   for (const [companyId, { tooManyDatasets, tooLarge }] of verdicts) {
     const partition = events.companies.get(companyId)?.partition ?? -1;
     const expect = (code: LimitCode) => (offset: number) => {

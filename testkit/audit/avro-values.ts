@@ -1,18 +1,18 @@
 import avro from 'avsc';
 import { mustFitItsLength } from '../../examples/webhook-dispatcher/avro-budget.js';
 
-/** What the bytes of a value turned out to be. The first fault that applies wins. */
+/** The result of reading the bytes of a value. If several faults apply, the first one counts. */
 export type ReadValue =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'bad-framing' | 'unknown-schema' | 'undecodable'; readonly why: string };
 
-/** The registered schema of each id; null where the registry has none. */
+/** The registered schema of each id; null if the registry does not have the id. */
 export type RegisteredSchemas = ReadonlyMap<number, object | null>;
 
 const MAGIC_BYTE = 0;
 const FRAME_BYTES = 5;
 
-/** Longs as bigint, since revisions may be larger than a double holds exactly. */
+/** Longs become bigint, because a double cannot hold all revisions exactly. */
 const longType = avro.types.LongType.__with({
   fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
   toBuffer: (value: bigint) => {
@@ -30,7 +30,7 @@ function typeOf(schema: object): avro.Type {
   return avro.Type.forSchema(schema as avro.Schema, { registry: { long: longType } });
 }
 
-/** The schema id of a framed value; null where the framing is bad. */
+/** The schema id of a framed value; null if the framing is wrong. */
 export function schemaIdOf(value: Buffer | null): number | null {
   if (value === null || value.length < FRAME_BYTES || value[0] !== MAGIC_BYTE) return null;
   return value.readInt32BE(1);

@@ -1,4 +1,7 @@
-/** Exactly one announcement for each company that the rules announce, at the right record, with the right content. */
+/**
+ * Checks that each company that the rules announce has exactly one announcement, at the right record, with the right
+ * content.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import { Partitioners } from 'kafkajs';
 import type { ReferenceAnnouncement, Verdict } from '../reference-model.js';
@@ -14,7 +17,7 @@ export interface Envelope {
   readonly outputPartitions: number;
 }
 
-/** Of one company: `company` is undefined where the input has no record of it. */
+/** Checks one company. `company` is undefined if the input has no record of it. */
 export function checkAnnouncements(
   companyId: string,
   company: CompanyRecords | undefined,
@@ -112,7 +115,10 @@ function partitionFor(key: string, inputPartition: number, { inputPartitions, ou
   return defaultPartitioner({ topic: '', partitionMetadata, message: { key, value: null } });
 }
 
-/** A company that an older release could not judge carries this, and no trace: its completing record is not read again. */
+/**
+ * The announcement of a company that an older release could not judge has this header and no trace, because its
+ * completing record is not read again.
+ */
 const LATE_HEADER = 'announced_late';
 const LATER_WORDS: readonly string[] = ['Routing', 'RoutingError'];
 

@@ -1,4 +1,7 @@
-/** Each bad record is one dead letter: byte for byte, its own headers kept, and the `dl_*` headers after them. */
+/**
+ * Checks that each bad record is exactly one dead letter: byte for byte, with its own headers, and the `dl_*`
+ * headers after them.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import type { Anomaly, AnomalyKind } from './anomaly.js';
 import { tellHistory } from './company-records.js';
@@ -35,7 +38,7 @@ export function checkDeadLetters(
   return anomalies;
 }
 
-/** Of a record that was a dead letter before, the last headers are those that were added now. */
+/** If the record was a dead letter before, the headers added now are the last ones of each name. */
 function claimedPlace(headers: RecordHeaders): string {
   return `${lastText(headers, 'dl_partition')}/${lastText(headers, 'dl_offset')}`;
 }
@@ -62,7 +65,7 @@ function faultsOf(
     : [anomaly('dead-letter-altered', of, `of ${placeOf(record)} differ: ${faults.join(', ')}`, tell(letter))];
 }
 
-/** Headers in a form that can be compared, with the added `dl_message`, which is for people, left out. */
+/** Headers in a form that can be compared. The added `dl_message` is left out, because it is text for people. */
 function comparable(headers: RecordHeaders): Map<string, readonly (string | null)[]> {
   const lists = [...headers].map(([key, values]): [string, (string | null)[]] => [key, values.map(hex)]);
   const map = new Map(lists);

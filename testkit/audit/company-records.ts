@@ -1,4 +1,4 @@
-/** The input's records by company, and how they are told as evidence. */
+/** The input's records by company, and their description as evidence. */
 import type { ReferencePayload } from '../reference-model.js';
 import type { AvroValues } from './avro-values.js';
 import { readEvent, type ReadEvent } from './read-events.js';
@@ -17,7 +17,7 @@ export interface ReadInput {
   readonly byPlace: ReadonlyMap<string, ReadEvent>;
 }
 
-/** @throws Error where a company's records lie in several partitions: nobody can judge it then */
+/** @throws Error if a company's records are in several partitions: then the company cannot be judged */
 export function readInput(events: TopicContents, values: AvroValues): ReadInput {
   const companies = new Map<string, { companyId: string; partition: number; records: ReadEvent[] }>();
   const byPlace = new Map<string, ReadEvent>();
@@ -40,7 +40,7 @@ export function readInput(events: TopicContents, values: AvroValues): ReadInput 
   return { companies, byPlace };
 }
 
-/** The most lines of evidence; of a longer history the end, where it was decided. */
+/** The most lines of evidence. Of a longer history, the last lines are kept, because they decided the company. */
 const MAX_LINES = 40;
 
 export function tellHistory(records: readonly ReadEvent[]): string[] {

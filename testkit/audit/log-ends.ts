@@ -5,11 +5,11 @@ export interface LogEnds {
   readonly start: number;
   /** The last stable offset: every transaction below it is decided. */
   readonly stable: number;
-  /** The high watermark: also counts what open transactions have written. */
+  /** The high watermark, which also counts records of open transactions. */
   readonly high: number;
 }
 
-/** kafkajs's cluster object, as far as it is used here. */
+/** The parts of kafkajs's cluster object that are used here. */
 interface OffsetsOfCluster {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
@@ -27,10 +27,9 @@ const READ_COMMITTED = 1;
 const METADATA_MAX_AGE_MS = 300_000;
 
 /**
- * The ends of each partition's log, by topic; the position in a list is the partition.
- *
- * kafkajs's admin client gives the last stable offset alone. Without the high watermark beside it, records that were
- * committed but whose markers are still being written would look as if they were not there.
+ * The ends of each partition's log, by topic; the position in a list is the partition. kafkajs's admin client returns
+ * only the last stable offset. Without the high watermark, committed records whose markers are still being written
+ * would seem to be missing.
  */
 export async function readLogEnds(
   kafka: Kafka,

@@ -1,6 +1,6 @@
 /**
- * The audit's own reading of `sync-events`: an event, or a bad record and why. It shares no code with `src`; numbers in
- * brackets are the points of the contract's fine print.
+ * The audit's own reader of `sync-events`. It returns an event, or a bad record with the reason. It shares no code with
+ * `src`. Numbers in brackets are the points of the contract's fine print.
  */
 import { isUtf8 } from 'node:buffer';
 import type { LimitCode, PoisonRecord, ReferencePayload } from '../reference-model.js';
@@ -20,7 +20,7 @@ export interface PoisonEvent {
   readonly kind: 'poison';
   readonly record: TopicRecord;
   readonly code: PoisonRecord['code'] | 'missing-key';
-  /** The company that the key names, which is held; null where it names none. [12] */
+  /** The company that the key names, which is put on hold; null if the key names no company. [12] */
   readonly companyId: string | null;
 }
 
@@ -30,7 +30,7 @@ export function readEvent(record: TopicRecord, values: AvroValues): ReadEvent {
   const { key } = record;
   if (key === null || key.length === 0) return { kind: 'poison', record, code: 'missing-key', companyId: null };
   const keyText = isUtf8(key) ? key.toString() : null;
-  // No company can have such an id: nothing is held.
+  // No company can have such an id, so no company is put on hold.
   const held = key.length > MOST_TEXT_BYTES ? null : keyText;
 
   const read = values.read(record.value);
@@ -47,10 +47,10 @@ export function readEvent(record: TopicRecord, values: AvroValues): ReadEvent {
 
 const MOST_TEXT_BYTES = 1_024;
 const MOST_DATASETS = 10_000;
-/** Fields that are not kept, so that they may have any length. */
+/** Fields that are not stored, so they may have any length. */
 const NOT_LIMITED = ['eventId', 'errorMessage', 'by'];
 
-/** The limit that the event exceeds by itself. */
+/** The limit that the event alone exceeds. */
 function limitExceeded(event: AvroEvent): LimitCode | null {
   const payload = payloadOf(event.payload);
   const datasets = payload.type === 'LinkSyncQueued' ? payload.datasets : [];
@@ -65,21 +65,21 @@ function longestText(value: unknown, field = ''): number {
   return Object.entries(value).reduce((most, [name, inner]) => Math.max(most, longestText(inner, name)), 0);
 }
 
-/** A `SyncEvent` as avsc gives it: branches of a union of records come wrapped in their full names. */
+/** A `SyncEvent` as avsc returns it: a branch of a union of records is wrapped in an object with its full name. */
 interface AvroEvent {
   readonly companyId: string;
   readonly clientId: string;
   readonly payload: Readonly<Record<string, object>>;
 }
 
-/** The payload under the name of its record. The reference model throws if it has no rule for one of that name. */
+/** The payload, with the name of its record as type. The reference model throws if it has no rule for that name. */
 function payloadOf(branches: AvroEvent['payload']): ReferencePayload {
   const [[name, fields] = ['', {}]] = Object.entries(branches);
   const unwrapped = Object.entries(fields).map(([field, value]) => [field, withoutBranch(value)]);
   return { type: name.replace('companysync.', ''), ...Object.fromEntries(unwrapped) } as ReferencePayload;
 }
 
-/** Longs and texts of a union with null come wrapped in their types. */
+/** Longs and texts of a union with null are wrapped in an object with their type. */
 function withoutBranch(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if ('long' in value) return value.long;

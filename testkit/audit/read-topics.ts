@@ -4,14 +4,17 @@ import { pollUntil } from '../cluster/poll-until.js';
 import { readLogEnds, type LogEnds } from './log-ends.js';
 import type { RecordHeaders, TopicContents, TopicRecord } from './topic-record.js';
 
-/** For transactions to be decided, and then for reading to get a step further; both take milliseconds when all is well. */
+/**
+ * The time limit for all transactions to end, and then for each step of reading. Both take milliseconds without a
+ * fault.
+ */
 const DECIDED_TIMEOUT_MS = 90_000;
 const READ_TIMEOUT_MS = 120_000;
 const BYTES_PER_PARTITION = 4 * 1024 * 1024;
 
 /**
- * Reads whole topics, read_committed, with an ordinary consumer of a group of its own. Waits first until no transaction
- * is open in them, so that nothing that is committed already can be missed.
+ * Reads whole topics, read_committed, with an ordinary consumer in its own group. First waits until no transaction is
+ * open in them: then it cannot miss a committed record.
  *
  * @returns the contents in the order of `topics`
  */
@@ -52,7 +55,7 @@ async function decidedEnds(kafka: Kafka, topics: readonly string[]): Promise<End
   return ends;
 }
 
-/** The partitions that have not been read to their ends. */
+/** The partitions that are not read to their ends yet. */
 class Unread {
   readonly #ends = new Map<string, number>();
 
@@ -82,7 +85,7 @@ async function readAll(
   unread: Unread,
   take: (topic: string, partition: number, messages: readonly KafkaMessage[]) => void,
 ): Promise<void> {
-  // The event comes after eachBatch, and also for batches of nothing but markers or aborted records.
+  // This event comes after eachBatch. It also comes for batches with only markers or aborted records.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) =>
     unread.readUpTo(payload.topic, payload.partition, Number(payload.lastOffset) + 1),
   );
@@ -93,7 +96,7 @@ async function readAll(
   await consumer.run({
     autoCommit: false,
     eachBatch: ({ batch }) => {
-      // A rejoin delivers again from the beginning, for nothing was committed.
+      // After a rejoin, records are delivered again from the beginning, because no offset was committed.
       const id = `${batch.topic}/${batch.partition}`;
       const from = delivered.get(id) ?? 0;
       const fresh = batch.messages.filter((message) => Number(message.offset) >= from);
@@ -134,7 +137,7 @@ function toRecord(partition: number, message: KafkaMessage): TopicRecord {
   };
 }
 
-/** kafkajs gives slices of the whole response, which would keep it in memory. */
+/** kafkajs returns slices of the whole response. Without a copy, they would keep the response in memory. */
 function copy(bytes: Buffer | null): Buffer | null {
   return bytes === null ? null : Buffer.from(bytes);
 }

@@ -4,7 +4,7 @@ import type { TopicContents } from './topic-record.js';
 
 const NOT_FOUND = 404;
 
-/** Asks the registry for every schema id that the values of these topics name. */
+/** Requests every schema id in the values of these topics from the registry. */
 export async function fetchSchemasOf(
   registryUrl: string,
   topics: readonly TopicContents[],
@@ -20,7 +20,7 @@ export async function fetchSchemasOf(
 }
 
 async function fetchSchema(registryUrl: string, id: number): Promise<object | null> {
-  // Registries fail in their own ways on ids that cannot be.
+  // Registries fail in different ways for impossible ids.
   if (id < 1) return null;
   const url = `${registryUrl}/schemas/ids/${id}`;
   const response = await fetch(url);

@@ -2,7 +2,7 @@
 import type { Anomaly, AnomalyKind } from './anomaly.js';
 import type { AuditReport } from './audit-topics.js';
 
-/** The kinds of anomalies that the last line counts under one name. */
+/** The kinds of anomalies that the last line counts together, under one name. */
 const COUNTED_AS: Readonly<Record<string, readonly AnomalyKind[]>> = {
   missing: ['missing'],
   duplicate: ['duplicate'],
@@ -16,7 +16,7 @@ const DEAD_LETTER_ANOMALIES: readonly AnomalyKind[] = [
   'dead-letter-unexplained',
 ];
 
-/** All of it in one line; every count of what is wrong is 0 in a good report. */
+/** The whole report in one line. In a good report, every count of anomalies is 0. */
 export function summaryLine({ companies, announced, rightlyNot, deadLetters, anomalies }: AuditReport): string {
   const count = (kinds: readonly AnomalyKind[]) => anomalies.filter(({ kind }) => kinds.includes(kind)).length;
   const wrong = Object.entries(COUNTED_AS).map(([name, kinds]) => `${name} ${count(kinds)}`);

@@ -3,18 +3,19 @@ import type { AvroValues } from './avro-values.js';
 import type { TopicContents } from './topic-record.js';
 
 /**
- * Which settings of a client the processor may have had in force.
+ * Finds the settings of a client that may have been in force.
  *
- * `client-settings` has no order with `sync-events`: when the processor follows a change is not written anywhere, and
- * the decision records only the policy that fired. So a client whose setting changed while events were judged has
- * several values here, and the audit accepts what any of them leads to. A client whose setting was in place before the
- * first event was judged, and stayed, has one: its companies are audited to the offset.
+ * `client-settings` has no order with `sync-events`: no topic shows when the processor took over a change, and an
+ * announcement records only the policy that fired. So if a client's setting changed while events were judged, the
+ * client has several values here, and the audit accepts the result of each of them. If the setting existed before the
+ * first event was judged, and did not change, the client has one value, and the audit checks the exact offset of each
+ * announcement.
  */
 export class SettingValues {
   readonly #possible = new Map<string, Set<TriggerPolicy>>();
 
   /**
-   * @param inPlaceBefore offset of `client-settings` (one partition) below which all was there before the processor
+   * @param inPlaceBefore offset of `client-settings` (one partition): all records below it existed before the processor
    * judged its first event
    */
   constructor(settings: TopicContents, values: AvroValues, inPlaceBefore: number) {
@@ -26,12 +27,12 @@ export class SettingValues {
     }
   }
 
-  /** The value least eager to announce: ALL_DATASETS never announces where FIRST_DATASET would not. */
+  /** The value that announces latest: ALL_DATASETS never announces a company that FIRST_DATASET would not announce. */
   leastEager(clientId: string): TriggerPolicy {
     return this.#of(clientId).has('ALL_DATASETS') ? 'ALL_DATASETS' : 'FIRST_DATASET';
   }
 
-  /** `wanted` where the client may have had it in force, else what it had. */
+  /** `wanted` if it may have been in force for the client, otherwise the value that was in force. */
   nearest(clientId: string, wanted: TriggerPolicy): TriggerPolicy {
     return this.#of(clientId).has(wanted) ? wanted : this.leastEager(clientId);
   }
@@ -41,7 +42,7 @@ export class SettingValues {
   }
 }
 
-/** What holds for a client without a setting. */
+/** The values for a client without a setting. */
 const THE_DEFAULT: TriggerPolicy = 'FIRST_DATASET';
 
 function policyIn(values: AvroValues, value: Buffer): TriggerPolicy {

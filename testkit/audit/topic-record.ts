@@ -1,4 +1,4 @@
-/** Records as the audit sees them: plain data, whole, in the order of the log. */
+/** Records as the audit uses them: plain data, complete, in the order of the log. */
 
 /** Values of each header key in their order; Kafka allows repetitions and null. */
 export type RecordHeaders = ReadonlyMap<string, readonly (Buffer | null)[]>;
@@ -17,16 +17,16 @@ export interface TopicRecord {
 export interface TopicContents {
   readonly topic: string;
   readonly partitions: number;
-  /** Within a partition in the order of offsets. */
+  /** The records of each partition are in the order of their offsets. */
   readonly records: readonly TopicRecord[];
 }
 
-/** `<partition>/<offset>`: how holds, repairs and evidence name a record. */
+/** `<partition>/<offset>`: the name of a record in holds, repairs and evidence. */
 export function placeOf({ partition, offset }: { readonly partition: number; readonly offset: number }): string {
   return `${partition}/${offset}`;
 }
 
-/** The texts of a header's values, null where a value is null. */
+/** The texts of a header's values; null for a value that is null. */
 export function headerTexts(headers: RecordHeaders, key: string): readonly (string | null)[] {
   return (headers.get(key) ?? []).map((value) => value?.toString() ?? null);
 }

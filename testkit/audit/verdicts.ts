@@ -1,4 +1,4 @@
-/** What should have become of each company: the reference model, given the settings that may have been in force. */
+/** The expected result for each company: the reference model, applied to the settings that may have been in force. */
 import {
   judgeCompany,
   type HistoryContext,
@@ -15,11 +15,9 @@ import type { SettingValues } from './setting-values.js';
 export type JudgingContext = Omit<HistoryContext, 'companyId' | 'partition'>;
 
 /**
- * Judges one company.
- *
- * @param claim what was announced, if anything. Where several settings may have been in force, each record is judged by
- * the least eager of them, save the one that the announcement names: it is judged by the policy that the announcement
- * names, if that may have been in force.
+ * Judges one company. @param claim the published announcement, if there was one. If several settings may have been in
+ * force, each record is judged by the one that announces latest. Only the record that the announcement names is judged
+ * by the policy of the announcement, if that policy may have been in force.
  */
 export function verdictOf(
   company: CompanyRecords,
@@ -46,7 +44,7 @@ function toHistory(event: ReadEvent, settingAt: (clientId: string, offset: numbe
   return { kind: 'poison', offset, timestamp, code: event.code };
 }
 
-/** Why a company is rightly not announced, in a few words. */
+/** Why a company must not be announced, in a few words. */
 export function whyNot(verdict: Verdict): string {
   if (verdict.outcome === 'deleted') return 'deleted';
   if (verdict.outcome === 'announced-elsewhere') return 'announced elsewhere';

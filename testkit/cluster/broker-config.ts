@@ -1,25 +1,28 @@
 import { join } from 'node:path';
 import type { Profile } from './cluster.js';
 
-/** Where one broker listens, as host:port. */
+/** The addresses of one broker, as host:port. */
 export interface BrokerAddresses {
   readonly client: string;
   readonly controller: string;
-  /** For the other brokers alone. Without it they use the address for clients. */
+  /** Only for the other brokers. Without it they use the address for clients. */
   readonly peers?: string;
 }
 
 export interface BrokerConfigInput {
-  /** 1 and up, the index in `addresses` plus one. */
+  /** From 1 on: the index in `addresses` plus one. */
   readonly id: number;
-  /** Of all brokers. */
+  /** The addresses of all brokers. */
   readonly addresses: readonly BrokerAddresses[];
   readonly dir: string;
   readonly profile: Profile;
   readonly overrides: Readonly<Record<string, string>>;
 }
 
-/** How the broker count decides replication: every internal topic on all brokers, writable while one is down. */
+/**
+ * The replication settings for a number of brokers: every internal topic is on all brokers, and can be written while
+ * one broker is down.
+ */
 export function replicationSettings(brokers: number): Record<string, string> {
   const factor = String(brokers);
   const minIsr = String(Math.max(1, brokers - 1));
@@ -34,12 +37,12 @@ export function replicationSettings(brokers: number): Record<string, string> {
   };
 }
 
-/** Settings that do not depend on how the broker is reached; Docker and jars share them. */
+/** Settings that do not depend on the address of the broker. Docker and jars share them. */
 export function commonSettings(brokers: number, profile: Profile): Record<string, string> {
   return {
     'auto.create.topics.enable': 'false',
     'group.initial.rebalance.delay.ms': '0',
-    // Few, since each is opened and replicated at the start; more than one, since clients must cope with several.
+    // Few, because each is opened and replicated at the start. More than one, because clients must work with several.
     'offsets.topic.num.partitions': '5',
     'transaction.state.log.num.partitions': '5',
     ...replicationSettings(brokers),
@@ -48,14 +51,14 @@ export function commonSettings(brokers: number, profile: Profile): Record<string
 }
 
 const testSettings = {
-  // The log cleaner would take 128 MiB of each heap for its map; test topics have few keys.
+  // By default the log cleaner takes 128 MiB of each heap for its map. Test topics have few keys.
   'log.cleaner.dedupe.buffer.size': String(8 * 1024 * 1024),
-  // A killed broker may come back only when its old session has ended, by default after 9 s.
+  // A killed broker can come back only after its old session has ended: by default after 9 s.
   'broker.session.timeout.ms': '4000',
   'broker.heartbeat.interval.ms': '500',
 };
 
-/** server.properties of one broker, which is a controller too. */
+/** server.properties of one broker, which is also a controller. */
 export function serverProperties(input: BrokerConfigInput): string {
   const { id, addresses, dir, profile, overrides } = input;
   const own = addresses[id - 1];
@@ -86,7 +89,7 @@ function listenerSettings({ client, controller, peers }: BrokerAddresses): Recor
   };
 }
 
-/** Warnings and worse to one file in `dir`. */
+/** Writes warnings and errors to one file in `dir`. */
 export function log4jConfig(dir: string): string {
   return `Configuration:
   Properties: {}

@@ -4,28 +4,28 @@
  *   this process ── clients' link of broker n ── [namespace of broker n] ── peers' link ── [namespace `switch`: a bridge]
  *
  * Clients are here, in the namespace of this process, and reach each broker over a link of its own. Brokers and their
- * controllers reach each other through the switch alone. A broker is cut off by taking its link off the switch: no
- * packet passes in either direction, and nobody is told, as when a cable is pulled.
+ * controllers reach each other through the switch alone. To cut a broker off, its link is removed from the switch. Then
+ * no packet passes in either direction, and no process is notified, as if a cable were pulled.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { isAlive } from './cluster-folder.js';
 import type { BrokerPlace } from './jar-cluster.js';
 
-/** Namespaces are called this, the process id of their owner, a dash and what they are for. */
+/** The name of a namespace is this prefix, the process id of its owner, a dash and its purpose. */
 const PREFIX = 'company-sync-';
 const BRIDGE = 'peers';
-/** Nobody but these brokers is in these namespaces, so that all networks may use the same ports. */
+/** Only these brokers are in these namespaces, so all networks can use the same ports. */
 const CLIENT_PORT = 9092;
 const PEER_PORT = 9093;
 const CONTROLLER_PORT = 9094;
-/** Two networks that are made at once may choose the same addresses. */
+/** The number of attempts: two networks that are created at the same time may choose the same addresses. */
 const MOST_TRIES = 5;
 
 export class BrokerNetwork {
   readonly #number: number;
   readonly #brokers: number;
-  /** The ends that clients see, of those made so far. */
+  /** The clients' ends of the links that were created so far. */
   readonly #links: string[] = [];
 
   private constructor(number: number, brokers: number) {
@@ -33,7 +33,7 @@ export class BrokerNetwork {
     this.#brokers = brokers;
   }
 
-  /** Why no network can be made here; null where it can. */
+  /** Why no network can be created on this machine; null if it can. */
   static unavailable(): string | null {
     const name = `${PREFIX}${process.pid}-probe`;
     try {
@@ -45,7 +45,7 @@ export class BrokerNetwork {
     }
   }
 
-  /** Of brokers 1 to `brokers`. Call `remove`, once the brokers are down. */
+  /** Creates the network for brokers 1 to `brokers`. Call `remove` once the brokers are down. */
   static create(brokers: number): BrokerNetwork {
     removeLeftovers();
     for (let tries = 1; ; tries++) {
@@ -60,7 +60,7 @@ export class BrokerNetwork {
     }
   }
 
-  /** Where the brokers run and listen, in order of their ids. */
+  /** The namespaces and addresses of the brokers, in the order of their ids. */
   get places(): BrokerPlace[] {
     return this.#ids.map((id) => ({
       within: ['ip', 'netns', 'exec', namespace(`broker-${id}`)],
@@ -72,17 +72,20 @@ export class BrokerNetwork {
     }));
   }
 
-  /** From now on no packet passes between this broker and the others, their controllers included. */
+  /** From now on no packet passes between this broker and the others, including their controllers. */
   cutOff(id: number): void {
     ip('-n', namespace('switch'), 'link', 'set', `broker-${id}`, 'nomaster');
   }
 
-  /** Undoes `cutOff`. Connections made before go on when TCP sends again, which may take some seconds. */
+  /** Undoes `cutOff`. Earlier connections continue when TCP sends again, which may take some seconds. */
   heal(id: number): void {
     ip('-n', namespace('switch'), 'link', 'set', `broker-${id}`, 'master', BRIDGE);
   }
 
-  /** A namespace lives on for as long as TCP tries to end connections of brokers that were killed; nobody sees it. */
+  /**
+   * After its removal, a namespace continues to exist, without a name, while TCP tries to end connections of killed
+   * brokers.
+   */
   remove(): void {
     for (const link of this.#links.splice(0)) ip('link', 'del', link);
     const own = namespaces().filter((name) => name.startsWith(namespace('')));
@@ -107,7 +110,7 @@ export class BrokerNetwork {
     ip('netns', 'add', broker);
     ip('-n', broker, 'link', 'set', 'lo', 'up');
 
-    // Fails where another network has this number.
+    // Fails if another network has this number.
     ip('link', 'add', toClients, 'type', 'veth', 'peer', 'name', 'clients', 'netns', broker);
     this.#links.push(toClients);
     ip('addr', 'add', `${this.#address(id, 'clients')}/30`, 'dev', toClients);
@@ -121,13 +124,13 @@ export class BrokerNetwork {
     ip('-n', broker, 'link', 'set', 'peers', 'up');
   }
 
-  /** Of one end of a broker's link to its clients, which is a network of its own. */
+  /** The address of one end of a broker's link to its clients. Each link is a network of its own. */
   #address(id: number, end: 'clients' | 'broker'): string {
     return `10.231.${this.#number}.${4 * id + (end === 'clients' ? 1 : 2)}`;
   }
 }
 
-/** The same in every network: nobody outside sees these. */
+/** The same in every network, because these addresses are not visible outside of it. */
 function peerAddress(id: number): string {
   return `10.232.0.${id}`;
 }
@@ -141,7 +144,7 @@ function namespaces(): string[] {
   return lines.map((line) => line.split(' ')[0] ?? '').filter((name) => name.startsWith(PREFIX));
 }
 
-/** What owners left behind that were killed. */
+/** Removes the namespaces that killed owners have left. */
 function removeLeftovers(): void {
   for (const name of namespaces()) {
     const owner = Number(name.slice(PREFIX.length).split('-')[0]);

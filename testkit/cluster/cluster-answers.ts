@@ -2,19 +2,19 @@ import { Kafka, logLevel } from 'kafkajs';
 import type { Broker } from './cluster.js';
 import { pollUntil } from './poll-until.js';
 
-/** Where Apicurio Registry has its Confluent-compatible API. */
+/** The path of Apicurio Registry's Confluent-compatible API. */
 export const CONFLUENT_API_PATH = '/apis/ccompat/v7';
 
 const REQUEST_TIMEOUT_MS = 3_000;
 
-/** Brokers know each other within milliseconds of serving. */
+/** Brokers know each other within milliseconds after they begin to answer. */
 const JOIN_TIMEOUT_MS = 30_000;
 
-/** What the metadata of a broker must say before it counts as ready. */
+/** The values that the metadata of a broker must have before it counts as ready. */
 export interface Membership {
   /** Node ids. */
   readonly brokers: readonly number[];
-  /** Where it is known: on a port that another cluster took, a broker of the same node id may answer. */
+  /** Given if it is known. Another cluster may have taken the port, and its broker may have the same node id. */
   readonly clusterId?: string;
 }
 

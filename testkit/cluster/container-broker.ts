@@ -10,25 +10,25 @@ export interface ContainerBrokerInput {
   /** How many brokers there are; the others reach broker n as `kafka-n`. */
   readonly brokers: number;
   readonly clusterId: string;
-  /** Of the engine. */
+  /** The host of the Docker engine. */
   readonly host: string;
-  /** A free one of the engine's host, the broker's for good. */
+  /** A free port of the engine's host. The broker keeps it. */
   readonly port: number;
   readonly profile: Profile;
   readonly overrides: Readonly<Record<string, string>>;
   readonly network: StartedNetwork;
 }
 
-/** Inside the containers. */
+/** Ports inside the containers. */
 const ports = { host: 9092, controller: 9093, internal: 19092 } as const;
 
-/** Pulling the image takes a while the first time. */
+/** At the first start, the image must be pulled, which takes time. */
 const FIRST_START_TIMEOUT_MS = 300_000;
 
 export class ContainerBroker extends ContainerNode implements Broker {
   readonly id: number;
   readonly address: string;
-  /** By which tools in the container reach the broker. */
+  /** The address at which tools in the container reach the broker. */
   readonly addressInside: string;
 
   private constructor(input: ContainerBrokerInput, containerId: string) {
@@ -40,7 +40,7 @@ export class ContainerBroker extends ContainerNode implements Broker {
     this.addressInside = `kafka-${input.id}:${ports.internal}`;
   }
 
-  /** `onContainer` gets the container as soon as there is one to remove. */
+  /** Calls `onContainer` as soon as the container exists, so the caller can remove it. */
   static async run(
     input: ContainerBrokerInput,
     onContainer: (container: StartedTestContainer) => void,
@@ -60,7 +60,7 @@ export class ContainerBroker extends ContainerNode implements Broker {
   }
 }
 
-/** The environment of one broker of Kafka's own image, which makes each KAFKA_ variable a broker setting. */
+/** The environment of one broker. Kafka's own image turns each KAFKA_ variable into a broker setting. */
 export function brokerEnvironment(input: Omit<ContainerBrokerInput, 'network'>): Record<string, string> {
   const { id, brokers, profile } = input;
   const voters = Array.from({ length: brokers }, (_, index) => `${index + 1}@kafka-${index + 1}:${ports.controller}`);
@@ -82,13 +82,13 @@ export function brokerEnvironment(input: Omit<ContainerBrokerInput, 'network'>):
   return environment;
 }
 
-/** `a.b_c-d` is KAFKA_A_B__C___D, as the image's documentation has it. */
+/** `a.b_c-d` becomes KAFKA_A_B__C___D, as the image's documentation says. */
 function variableOf(setting: string): string {
   const name = setting.replaceAll('_', '__').replaceAll('.', '_').replaceAll('-', '___');
   return `KAFKA_${name.toUpperCase()}`;
 }
 
-/** The image's own are Kafka's, and so right for benches. */
+/** The image's own flags are those of Kafka's start script, so benches use them. */
 function jvmVariables(profile: Profile): Record<string, string> {
   switch (profile) {
     case 'test':

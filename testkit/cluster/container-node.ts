@@ -4,7 +4,7 @@ import { runToEnd } from './run-to-end.js';
 
 export interface ContainerNodeInput {
   readonly name: string;
-  /** Of a container that has been started, with its ports bound to fixed ports of the engine's host. */
+  /** A started container, with its ports bound to fixed ports of the engine's host. */
   readonly containerId: string;
   readonly answers: () => Promise<boolean>;
 }
@@ -13,7 +13,10 @@ const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_SECONDS = 30;
 const LOG_TAIL_LINES = 60;
 
-/** A process of the cluster in a container. testcontainers made it; the docker command stops and starts it. */
+/**
+ * A process of the cluster in a container. testcontainers has created the container; the docker command stops and
+ * starts it.
+ */
 export class ContainerNode implements ClusterNode {
   readonly name: string;
   readonly containerId: string;
@@ -30,7 +33,7 @@ export class ContainerNode implements ClusterNode {
     await this.serves();
   }
 
-  /** Resolves when the process answers; also for its first start. */
+  /** Resolves when the process answers. Used for its first start too. */
   async serves(): Promise<void> {
     try {
       await pollUntil(this.#answers, { what: `${this.name} serves`, timeoutMs: START_TIMEOUT_MS });

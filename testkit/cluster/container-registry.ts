@@ -7,7 +7,7 @@ import { registryReleases } from './versions.js';
 export interface ContainerRegistryInput {
   /** Of the engine. */
   readonly host: string;
-  /** A free one of the engine's host, the registry's for good. */
+  /** A free port of the engine's host. The registry keeps it. */
   readonly port: number;
 }
 
@@ -22,14 +22,14 @@ export class ContainerRegistry extends ContainerNode implements Registry {
     this.url = url;
   }
 
-  /** `onContainer` gets the container as soon as there is one to remove. */
+  /** Calls `onContainer` as soon as the container exists, so the caller can remove it. */
   static async run(
     { host, port }: ContainerRegistryInput,
     onContainer: (container: StartedTestContainer) => void,
   ): Promise<ContainerRegistry> {
     const { GenericContainer } = await import('testcontainers');
     const container = await new GenericContainer(`apicurio/apicurio-registry:${registryReleases[0].version}`)
-      // A file in the container's own layer: unlike the default, memory, it outlives a stop.
+      // A file in the container's own layer. It survives a stop; the default (memory) does not.
       .withEnvironment({ APICURIO_DATASOURCE_URL: 'jdbc:h2:file:/tmp/schemas', QUARKUS_LOG_LEVEL: 'WARN' })
       .withExposedPorts({ container: PORT_INSIDE, host: port })
       .withStartupTimeout(FIRST_START_TIMEOUT_MS)

@@ -8,23 +8,23 @@ import { nothingToRunKafka } from './what-to-install.js';
 const BROKERS = 3;
 
 const brokerConfig = {
-  // A broker that is back leads again what it should lead, and soon: so that it can be cut off again.
+  // A broker that comes back soon leads its preferred partitions again, so the test can cut it off again.
   'leader.imbalance.check.interval.seconds': '1',
   'leader.imbalance.per.broker.percentage': '0',
 };
 
 export interface DivisibleCluster extends Cluster {
-  /** Drops all that this broker and the others send to each other. Neither is told. */
+  /** Drops all packets between this broker and the others. No broker is notified. */
   cutOff(broker: Pick<Broker, 'id'>): void;
   heal(broker: Pick<Broker, 'id'>): void;
 }
 
-/** Why it cannot be started here; null where it can. */
+/** Why it cannot be started on this machine; null if it can. */
 export function indivisible(): string | null {
   return BrokerNetwork.unavailable();
 }
 
-/** From jars, without a registry. */
+/** Starts it from jars, without a registry. */
 export async function startDivisibleCluster(): Promise<DivisibleCluster> {
   const [newest, ...older] = await findJavas(process.env);
   if (newest === undefined) throw nothingToRunKafka('no Java of release 17 or later');

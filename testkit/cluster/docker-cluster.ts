@@ -10,7 +10,7 @@ import { KAFKA_VERSION } from './versions.js';
 
 /** A cluster of containers, which testcontainers' reaper removes even if this process is killed. */
 export async function startDockerCluster(options: ClusterOptions): Promise<Cluster> {
-  // Loaded only here and where containers are made: it is large, and no other way of starting a cluster needs it.
+  // Loaded only here and in the code that creates containers: it is large, and other kinds of clusters do not need it.
   const { Network, getContainerRuntimeClient } = await import('testcontainers');
   const runtime = await getContainerRuntimeClient();
   const engineHost = runtime.info.containerRuntime.host;

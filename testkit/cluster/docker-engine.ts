@@ -8,6 +8,6 @@ export async function dockerAnswers(): Promise<boolean> {
     await runToEnd('docker', ['info'], { timeoutMs: TIMEOUT_MS });
     return true;
   } catch {
-    return false; // No command, no engine, or one that hangs: each means that Docker is not to be used.
+    return false; // The command or the engine is missing, or the engine hangs: then Docker is not used.
   }
 }

@@ -2,9 +2,9 @@ import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { existsSync, rmSync } from 'node:fs';
 
 /**
- * Processes and folders that must not outlive this process. Three ways out are covered: `exit` (also after an uncaught
- * error), a signal that nobody else handles, and, where the system has setpriv(1), even kill -9 of this process:
- * commands started through `spawnWithParent` are killed by the kernel.
+ * Processes and folders that must not outlive this process. Three ends of the process are covered: `exit` (also after
+ * an uncaught error), a signal that no other code handles, and kill -9. For kill -9, the kernel kills commands that
+ * were started through `spawnWithParent`, if the system has setpriv(1).
  */
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
@@ -17,7 +17,7 @@ export function endWithParent(child: ChildProcess): void {
   child.once('exit', () => children.delete(child));
 }
 
-/** Until `keepFolder`, the folder is removed when this process ends. */
+/** The folder is removed when this process ends, unless `keepFolder` was called. */
 export function removeWithParent(folder: string): void {
   install();
   folders.add(folder);
@@ -30,8 +30,8 @@ export function keepFolder(folder: string): void {
 const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
 /**
- * Starts a process that ends with this one. Where the system has setpriv(1), the kernel sees to it (PR_SET_PDEATHSIG), and
- * the process gets a process group of its own: Ctrl-C then reaches only this process, which stops things in order.
+ * Starts a process that ends with this one. If the system has setpriv(1), the kernel ends it (PR_SET_PDEATHSIG). Then the
+ * process has a process group of its own: Ctrl-C reaches only this process, which stops its children in order.
  */
 export function spawnWithParent(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
   const child =
@@ -48,7 +48,7 @@ function install(): void {
   process.once('exit', cleanUp);
   for (const signal of signals) {
     const handler = (): void => {
-      // Another listener means that somebody stops in order and will exit by itself.
+      // If there is another listener, that code stops in order and exits by itself.
       if (process.listenerCount(signal) > 1) return;
       cleanUp();
       process.removeListener(signal, handler);

@@ -12,7 +12,9 @@ export interface Java {
   readonly release: number;
 }
 
-/** Every usable Java of this machine, newest first: JAVA_HOME, /usr/lib/jvm/*, macOS's folder, the PATH. */
+/**
+ * Every usable Java of this machine, newest first. It looks at JAVA_HOME, /usr/lib/jvm/*, macOS's folder and the PATH.
+ */
 export async function findJavas(env: NodeJS.ProcessEnv): Promise<Java[]> {
   const homes = [env['JAVA_HOME'], ...childrenOf('/usr/lib/jvm'), ...childrenOf('/Library/Java/JavaVirtualMachines')];
   const candidates = homes
@@ -28,7 +30,7 @@ function childrenOf(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
 }
 
-/** 0 for something that does not run or does not call itself Java. */
+/** 0 for a program that does not run, or that is not Java. */
 function releaseOf(path: string): Promise<number> {
   return new Promise((resolve) => {
     execFile(path, ['-version'], { timeout: 20_000 }, (error, _stdout, stderr) => {

@@ -2,14 +2,14 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * Ports are chosen below the range from which Linux (32768 up) and other systems (49152 up) give ports to outgoing
- * connections: a broker that is down must find its port free when it comes back.
+ * Ports are chosen below the range that systems use for outgoing connections (Linux from 32768, others from 49152). So
+ * the port of a broker that is down is still free when the broker comes back.
  */
 const LOWEST_PORT = 20_000;
 const PORT_AFTER_HIGHEST = 32_000;
 const MOST_TRIES = 1_000;
 
-/** A port of 127.0.0.1 on which nothing listens now and that is not in `taken`; it is added there. */
+/** Finds a port of 127.0.0.1 that is not in `taken` and on which no process listens now. Adds it to `taken`. */
 export async function freePort(taken: Set<number>): Promise<number> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const port = randomInt(LOWEST_PORT, PORT_AFTER_HIGHEST);

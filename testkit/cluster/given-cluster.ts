@@ -3,10 +3,10 @@ import { brokersAnswer, registryAnswers } from './cluster-answers.js';
 import { runKafkaTool } from './kafka-tool.js';
 import { pollUntil } from './poll-until.js';
 
-/** A cluster that runs already should answer at once. */
+/** A running cluster should answer at once. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
-/** A cluster that somebody else runs: it is only asked whether it is there, and never stopped. */
+/** A cluster that somebody else runs. This code only checks that it answers, and never stops it. */
 export async function givenCluster(bootstrap: string, registryUrl: string): Promise<Cluster> {
   await pollUntil(() => brokersAnswer(bootstrap, { brokers: [] }), {
     what: `Kafka at ${bootstrap}`,

@@ -10,10 +10,10 @@ import { runToEnd } from './run-to-end.js';
 
 export interface JarBrokerInput extends BrokerConfigInput {
   readonly java: string;
-  /** Folder of Kafka's jars. */
+  /** The folder of Kafka's jars. */
   readonly jars: string;
   readonly clusterId: string;
-  /** The command that runs it somewhere else on this machine, such as `ip netns exec NAME`; what it runs follows. */
+  /** The beginning of a command line that runs it in another place of this machine, such as `ip netns exec NAME`. */
   readonly within?: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export class JarBroker extends JvmProcess implements Broker {
     this.#input = input;
   }
 
-  /** The first start: writes the settings, formats the data folder (which gives it the cluster's id) and starts. */
+  /** The first start: writes the settings, formats the data folder with the cluster's id, and starts the broker. */
   async create(): Promise<void> {
     const { dir, java, jars, clusterId } = this.#input;
     const properties = join(dir, 'server.properties');

@@ -12,24 +12,27 @@ import { runKafkaTool } from './kafka-tool.js';
 import { cacheDir, kafkaJars, registryApp } from './maven-artifacts.js';
 import { KAFKA_VERSION, registryReleases } from './versions.js';
 
-/** Another process may take a port between our look at it and the broker's; then all is started anew elsewhere. */
+/**
+ * The number of attempts. Another process may take a port between our check and the broker's start. Then all brokers
+ * are started again on other ports.
+ */
 const MOST_TRIES = 3;
 
-/** Where a broker runs and listens. */
+/** The place and the addresses of a broker. */
 export interface BrokerPlace {
   readonly addresses: BrokerAddresses;
   /** See JarBrokerInput. */
   readonly within?: readonly string[];
 }
 
-/** What Maven resolved, and what runs it. */
+/** The resolved files, and the Java that runs them. */
 interface Programs {
   readonly java: Java;
   readonly jars: string;
   readonly registry: { readonly app: string; readonly launch: readonly string[] } | undefined;
 }
 
-/** A cluster of Java processes from jars that Maven resolves once. `javas` are newest first. */
+/** Starts a cluster of Java processes from jars that Maven resolves once. `javas` has the newest first. */
 export async function startJarCluster(options: ClusterOptions, javas: readonly [Java, ...Java[]]): Promise<Cluster> {
   const programs = await resolvePrograms(options, javas);
   for (let tries = 1; ; tries++) {
@@ -41,7 +44,7 @@ export async function startJarCluster(options: ClusterOptions, javas: readonly [
   }
 }
 
-/** The same in places that are this cluster's own; `options.brokers` has no effect. */
+/** Starts the same in the given places. `options.brokers` has no effect. */
 export async function startJarClusterAt(
   places: readonly BrokerPlace[],
   options: ClusterOptions,
@@ -87,7 +90,7 @@ async function startOnce(
   const folder = await clusterFolder(options.dir);
   const profile = options.profile ?? 'test';
   const overrides = options.brokerConfig ?? {};
-  // A folder that the caller named may hold the data of an earlier run.
+  // A folder that the caller named may contain the data of an earlier run.
   const clusterId = (await clusterIdOf(join(folder.path, 'broker-1/data/meta.properties'))) ?? newClusterId();
   const brokers = places.map(({ within = [] }, index) => {
     const dir = join(folder.path, `broker-${index + 1}`);

@@ -6,14 +6,14 @@ import { JvmProcess } from './jvm-process.js';
 
 export interface JarRegistryInput {
   readonly java: string;
-  /** Folder of the unpacked application, and how that release is launched from there. */
+  /** The folder of the unpacked application, and how to launch that release from it. */
   readonly app: string;
   readonly launch: readonly string[];
   readonly ports: { readonly http: number; readonly management: number };
   readonly dir: string;
 }
 
-/** Apicurio Registry; its schemas lie in a file database, so that they survive a restart. */
+/** Apicurio Registry. Its schemas are in a database file, so they survive a restart. */
 export class JarRegistry extends JvmProcess implements Registry {
   readonly url: string;
   readonly #dir: string;

@@ -1,6 +1,9 @@
 import type { Profile } from './cluster.js';
 
-/** Flags of a broker's JVM: for tests a quick start and three brokers in little memory; for benches Kafka's own. */
+/**
+ * Flags of a broker's JVM. For tests: a quick start, and three brokers in little memory. For benches: Kafka's own
+ * flags.
+ */
 export function brokerJvmFlags(profile: Profile): string[] {
   switch (profile) {
     case 'test':
@@ -10,5 +13,5 @@ export function brokerJvmFlags(profile: Profile): string[] {
   }
 }
 
-/** For command-line tools, which live a second. */
+/** Flags for command-line tools, which run for a second. */
 export const toolJvmFlags: readonly string[] = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];

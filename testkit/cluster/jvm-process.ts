@@ -8,27 +8,30 @@ import { pollUntil } from './poll-until.js';
 
 export interface JvmCommand {
   readonly name: string;
-  /** Java, or a command that becomes Java. */
+  /** Java, or a command that replaces itself by Java. */
   readonly file: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  /** Gets console.log, the standard output and error of every start. */
+  /** The folder for console.log, which has the standard output and error of every start. */
   readonly dir: string;
   /** Further log files that logTail shows. */
   readonly logFiles: readonly string[];
-  /** Asks the process whether it serves; a rejection means "not yet". */
+  /** Asks the process whether it is ready. A rejection means "not yet". */
   readonly answers: () => Promise<boolean>;
 }
 
-/** From start to the first good answer; generous, since a busy machine starts three brokers on two cores. */
+/**
+ * The time from the start to the first good answer. It is long, because a busy machine starts three brokers on two
+ * cores.
+ */
 const START_TIMEOUT_MS = 120_000;
 
-/** From SIGTERM to SIGKILL. */
+/** The time from SIGTERM to SIGKILL. */
 const STOP_TIMEOUT_MS = 30_000;
 
 const LOG_TAIL_LINES = 60;
 
-/** A Java program that is started, ended and started again with the same command line. */
+/** A Java program that can be started, ended and started again with the same command line. */
 export class JvmProcess implements ClusterNode {
   readonly name: string;
   readonly #command: JvmCommand;
@@ -45,7 +48,7 @@ export class JvmProcess implements ClusterNode {
     const died = exited.then((): never => {
       throw new Error(`${this.name} ended while starting (exit code ${child.exitCode}, signal ${child.signalCode})`);
     });
-    died.catch(() => undefined); // It ends some day, long after the race below.
+    died.catch(() => undefined); // This promise may settle long after the race below.
     try {
       await pollUntil(this.#command.answers, { what: `${this.name} serves`, timeoutMs: START_TIMEOUT_MS, abort: died });
     } catch (cause) {

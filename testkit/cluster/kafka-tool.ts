@@ -6,7 +6,7 @@ import { cacheDir, kafkaJars } from './maven-artifacts.js';
 import { runToEnd } from './run-to-end.js';
 import { nothingToRunKafka } from './what-to-install.js';
 
-/** See Cluster.kafkaTool; `bootstrap` is how this machine reaches the cluster. */
+/** See Cluster.kafkaTool. `bootstrap` is the address at which this machine reaches the cluster. */
 export async function runKafkaTool(
   host: ToolHost,
   bootstrap: string,

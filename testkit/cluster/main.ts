@@ -1,8 +1,8 @@
 /**
- * A Kafka and a schema registry to try things on, until Ctrl-C:
+ * Runs a Kafka and a schema registry for experiments, until Ctrl-C:
  *   npx tsx testkit/cluster/main.ts [--brokers N] [--write-env PATH]
  * `--write-env` gets the two addresses as KAFKA_BROKERS and SCHEMA_REGISTRY_URL, one NAME=value a line.
- * (Not `--env-file`: Node 20 takes that for its own wherever it stands.)
+ * (It is not called `--env-file`, because Node 20 reads that flag itself at any position.)
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';

@@ -6,18 +6,21 @@ import { runToEnd } from './run-to-end.js';
 import { KAFKA_VERSION } from './versions.js';
 import { nothingToRunKafka } from './what-to-install.js';
 
-/** The plugin's version is fixed so that the command means the same with every Maven. */
+/** The plugin's version is fixed, so the command has the same meaning with every Maven. */
 const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
 
-/** Kafka writes its log through slf4j 1.7, which finds log4j 2 only through this bridge; versions as Kafka's own. */
+/**
+ * Kafka writes its log through slf4j 1.7, which finds log4j 2 only through this bridge. The versions are those that
+ * Kafka uses.
+ */
 const LOG4J_VERSION = '2.25.4';
 
-/** Folder for what Maven resolved: COMPANY_SYNC_CACHE_DIR, or company-sync in the user's cache folder. */
+/** The folder for resolved files: COMPANY_SYNC_CACHE_DIR, or company-sync in the user's cache folder. */
 export function cacheDir(env: NodeJS.ProcessEnv): string {
   return env['COMPANY_SYNC_CACHE_DIR'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'company-sync');
 }
 
-/** Kafka's broker and command-line tools as a folder of jars, resolved once; returns the folder. */
+/** Resolves, once, the jars of Kafka's broker and command-line tools. Returns their folder. */
 export function kafkaJars(cache: string, onProgress: (line: string) => void): Promise<string> {
   const version = KAFKA_VERSION;
   return once(join(cache, `kafka-${version}`), async (dir) => {
@@ -40,7 +43,7 @@ ${[...kafka, dependency('org.apache.logging.log4j', 'log4j-slf4j-impl', LOG4J_VE
   });
 }
 
-/** Apicurio Registry's application, unpacked, resolved once; returns the folder. */
+/** Resolves and unpacks, once, Apicurio Registry's application. Returns its folder. */
 export function registryApp(cache: string, version: string, onProgress: (line: string) => void): Promise<string> {
   return once(join(cache, `apicurio-registry-${version}`), async (dir) => {
     onProgress(`resolving Apicurio Registry ${version} through Maven (about 160 MB, once)`);
@@ -58,8 +61,8 @@ function dependency(groupId: string, artifactId: string, version: string): strin
 }
 
 /**
- * Fills a folder beside `target` and renames it: what is at `target` is always complete. Of two processes that race the
- * second one's rename fails, and it uses what the first one made.
+ * Fills a folder next to `target` and renames it. So `target` is always complete. If two processes race, the rename of
+ * the second one fails, and it uses the folder of the first one.
  */
 async function once(target: string, fill: (dir: string) => Promise<void>): Promise<string> {
   if (existsSync(target)) return target;

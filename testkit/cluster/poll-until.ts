@@ -3,18 +3,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 const DEFAULT_INTERVAL_MS = 100;
 
 export interface PollOptions {
-  /** Names what is awaited, for the error. */
+  /** The name of the awaited state, for the error. */
   readonly what: string;
   readonly timeoutMs: number;
   /** Between two questions; 100 ms by default. */
   readonly intervalMs?: number | undefined;
-  /** Ends the wait early by rejecting: for instance when the process that should answer has exited. */
+  /** A rejection ends the wait early, for example if the process that should answer has exited. */
   readonly abort?: Promise<never>;
 }
 
 /**
- * Asks `probe` again and again until it resolves to true. A probe that rejects counts as "not yet"; the last reason is
- * the cause of the error that is thrown after `timeoutMs`.
+ * Calls `probe` again and again until it resolves to true. A rejection counts as "not yet". After `timeoutMs` it throws
+ * an error whose cause is the last rejection.
  */
 export async function pollUntil(probe: () => Promise<boolean>, options: PollOptions): Promise<void> {
   let over = false;

@@ -2,13 +2,16 @@ import { spawn } from 'node:child_process';
 
 export interface RunOptions {
   readonly cwd?: string;
-  /** The command is killed after that; without it, it may take its time. */
+  /** The command is killed after this time. Without it, there is no time limit. */
   readonly timeoutMs?: number;
 }
 
 const OUTPUT_SHOWN_ON_FAILURE = 4_000;
 
-/** Runs a command to its end; resolves to its standard output, rejects with all output when it exits non-zero. */
+/**
+ * Runs a command to its end. Resolves to its standard output. If it exits with another code than 0, rejects with all
+ * output.
+ */
 export function runToEnd(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const { cwd, timeoutMs } = options;

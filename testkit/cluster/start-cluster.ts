@@ -7,8 +7,8 @@ import { startJarCluster } from './jar-cluster.js';
 import { nothingToRunKafka } from './what-to-install.js';
 
 /**
- * A real Kafka and schema registry, ready to serve: the one that KAFKA_BROKERS and SCHEMA_REGISTRY_URL name where both
- * are set (`options` then mean nothing, and there are no handles), else one of its own.
+ * Returns a real Kafka and schema registry that are ready. If KAFKA_BROKERS and SCHEMA_REGISTRY_URL are both set, it
+ * uses that cluster: `options` then have no effect, and there are no handles. Otherwise it starts a cluster of its own.
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const { KAFKA_BROKERS: bootstrap, SCHEMA_REGISTRY_URL: registryUrl } = process.env;
@@ -16,8 +16,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 }
 
 /**
- * A real Kafka, and a real schema registry unless `options.registry` is false, that nobody else uses: in Docker where an
- * engine answers, else from jars. For whoever needs other settings, or stops and kills brokers.
+ * Starts a real Kafka that nobody else uses, and a real schema registry unless `options.registry` is false. It uses
+ * Docker if an engine answers, otherwise jars. For tests that need other settings, or stop and kill brokers.
  */
 export async function startOwnCluster(options: ClusterOptions = {}): Promise<Cluster> {
   if (await dockerAnswers()) return startDockerCluster(options);

@@ -1,9 +1,9 @@
-/** What runs in tests, demo and benches; docker-compose.yml and deploy/ name the same. */
+/** The versions that tests, demo and benches use. docker-compose.yml and deploy/ name the same versions. */
 export const KAFKA_VERSION = '4.3.1';
 
 /**
- * Apicurio Registry's releases by the oldest Java that runs them, newest first, and how each is launched from its
- * archive. Containers always get the newest.
+ * Apicurio Registry's releases, newest first, each with the oldest Java that runs it and the way to launch it from its
+ * archive. Containers always use the newest.
  */
 export const registryReleases = [
   { version: '3.3.3', java: 21, launch: ['-jar', 'quarkus-run.jar'] },

@@ -1,4 +1,4 @@
-/** For the one error that a newcomer is likely to meet. */
+/** The text of the one error that a newcomer is likely to see. */
 export function nothingToRunKafka(missing: string, cause?: unknown): Error {
   return new Error(
     `Kafka cannot be started: no Docker engine answers, and there is ${missing} (looked at JAVA_HOME, /usr/lib/jvm and ` +

@@ -1,4 +1,4 @@
-/** Asks questions that every broker can answer: of one broker at a time, or of several at once. */
+/** Sends requests that every broker can answer: to one broker at a time, or to several at once. */
 import type { Clock } from '../../lib/clock.js';
 import { settlesWithin } from '../../lib/long-promise.js';
 import { BrokerError } from '../../pipeline/errors.js';
@@ -8,19 +8,22 @@ import type { KafkaConfig } from './cluster.js';
 import { isProtocolError } from '../protocol/protocol-errors.js';
 import { survey, type Surveyed, type SurveyOptions, type Answered } from './broker-survey.js';
 
-/** For connecting and the answer. Callers wait much longer, so after a frozen broker there is time for another one. */
+/**
+ * The limit for connecting and the answer together. Callers wait much longer, so they can try another broker after a
+ * frozen one.
+ */
 const ANSWER_TIMEOUT_MS = 4_000;
 
 /**
  * Asks one broker until that broker fails or gives a wrong answer, and then the next one. Callers share this object,
- * and it outlives them: a caller that starts again after a failure must not begin with the same broker.
+ * and it outlives them. So a caller that starts again after a failure does not begin with the broker that failed.
  */
 export class AnyBroker {
   #brokers: readonly string[] = [];
   /** The addresses by which the cluster knows its brokers. Empty until a broker has named them. */
   #learnt: readonly string[] = [];
   #current = 0;
-  /** How many questions went to several brokers. Each question begins with the next broker. */
+  /** How many surveys of several brokers were made. Each survey begins with the next broker. */
   #surveys = 0;
 
   constructor(
@@ -53,7 +56,7 @@ export class AnyBroker {
   }
 
   /**
-   * Asks several brokers at once, up to MOST_ASKED of them, and different ones each time. It asks the brokers that the
+   * Asks several brokers at once, up to MOST_ASKED, and different brokers each time. It asks the brokers that the
    * cluster has named. If none of them answers, it asks the configured brokers.
    *
    * @param brokersIn returns the addresses of the cluster's brokers that an answer contains
@@ -87,13 +90,17 @@ export class AnyBroker {
   }
 
   /**
-   * Turns to the next broker, because the answers of `from` are no longer trusted. No effect if `from` is not in use.
+   * Switches to the next broker, because the answers of `from` are no longer trusted. No effect if `from` is not in
+   * use.
    */
   passOn(from: string): void {
     if (this.#brokers[this.#current] === from) this.#current = (this.#current + 1) % this.#brokers.length;
   }
 
-  /** Notes the brokers of the cluster. The configured addresses stay: a cluster may come back only under them. */
+  /**
+   * Notes the brokers of the cluster. The configured addresses stay: after an outage, only these addresses may still be
+   * valid.
+   */
   #learn(configured: readonly string[], addresses: readonly string[]): void {
     const current = this.#brokers[this.#current] ?? configured[0];
     this.#learnt = addresses;
@@ -134,7 +141,7 @@ export class AnyBroker {
   }
 }
 
-/** The same list, beginning with another address in each turn. */
+/** The same list, rotated by one more address at each call. */
 function rotated(addresses: readonly string[], turn: number): string[] {
   const first = addresses.length === 0 ? 0 : turn % addresses.length;
   return [...addresses.slice(first), ...addresses.slice(0, first)];

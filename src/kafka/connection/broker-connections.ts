@@ -15,19 +15,19 @@ export class UnreadableAnswerError extends BrokerError {
 }
 
 /**
- * A last resort: kafkajs ends each request after its own time-out, long before this. But kafkajs would wait forever,
- * and silently, for a connection that never becomes ready, or for an answer that it lost internally. The limit is this
- * high because a broker that throttles may hold a request back for a minute or more.
+ * A last resort: usually kafkajs ends a request after its own time-out, long before this. But if a connection never
+ * becomes ready, or if kafkajs loses an answer internally, it waits forever without a message. The limit is this high
+ * because a broker that throttles may delay a request for a minute or more.
  */
 const QUESTION_DEADLINE_MS = 5 * 60_000;
 
 /**
  * Keeps one kafkajs cluster object for each address, and uses only its seed broker. So reading does not depend on
- * kafkajs's metadata, which has retries of its own and refuses all topics if one of them has a fault.
+ * kafkajs's metadata. That code has retries of its own, and refuses all topics if one of them has a fault.
  */
 export class BrokerConnections {
   readonly #links = new Map<string, Link>();
-  /** A connection was lost since the last call of `lostOne`. */
+  /** True if a connection was lost since the last call of `lostOne`. */
   #lostOne = false;
   #closed = false;
 
@@ -114,8 +114,8 @@ class Link {
   }
 
   /**
-   * Waits for all requests in flight, because kafkajs ignores `disconnect` while it connects, and a first request
-   * connects. The connection that it makes a moment later would stay open permanently.
+   * Waits for all requests in flight. The reason: a first request opens the connection, and kafkajs ignores
+   * `disconnect` while it connects. The connection that it opens a moment later would stay open permanently.
    */
   async close(): Promise<void> {
     await Promise.allSettled(this.#inFlight);
@@ -130,7 +130,7 @@ class Link {
 
   async #connect(): Promise<ConnectedBroker> {
     await this.#cluster.connect().catch((error: unknown) => {
-      // What it asks then is decoded by kafkajs alone: its RangeErrors would pass for faults of this program.
+      // Only kafkajs decodes these answers. Without this, its RangeErrors would look like faults of this program.
       throw isOwnFault(error)
         ? new UnreadableAnswerError(this.address, 'the requests of a new connection', error)
         : error;

@@ -2,14 +2,15 @@
  * Asks several brokers one question at once.
  *
  * A broker that is cut off from its peers does not know that the others have chosen new leaders and coordinators. It
- * continues to answer its clients as of the cut. So no decision rests on the answer of one broker.
+ * continues to answer its clients with the values from before the cut. So no decision depends on the answer of one
+ * broker.
  */
 import type { Clock } from '../../lib/clock.js';
 
 /**
  * How many brokers a survey asks. In a larger cluster, each survey asks different brokers (`AnyBroker`). If up to two
  * brokers are cut off from the others, they are never the majority of the brokers asked. If more are cut off, they may
- * be the majority. Then only a write proves what is true.
+ * be the majority. Then only a write proves which answers are current.
  */
 export const MOST_ASKED = 5;
 /**

@@ -1,6 +1,6 @@
 /**
- * Which brokers lead and coordinate, as the brokers report it. Each process has one view, shared by all its readers and
- * writers. The highest leader epoch that one of them has seen counts for all of them.
+ * Knows leaders and coordinators, as the brokers report them. Each process has one view, which all its readers and
+ * writers share. The highest leader epoch that any of them has seen applies to all of them.
  */
 import type { Clock } from '../../lib/clock.js';
 import { BrokerError } from '../../pipeline/errors.js';
@@ -16,7 +16,7 @@ import { findCoordinator, type CoordinatorAnswer } from '../protocol/transaction
 /** Brokers answer all these questions within milliseconds. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/** For callers that ask a cluster a few questions: how to connect, and how to find its coordinators. */
+/** For callers that send only a few requests: how to connect to a cluster, and how to find its coordinators. */
 export interface AskedCluster {
   readonly kafka: KafkaConfig;
   readonly view: Pick<ClusterView, 'coordinatorOf'>;

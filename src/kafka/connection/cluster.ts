@@ -1,8 +1,9 @@
 /**
- * kafkajs's internal cluster, broker and connection objects, typed as far as they are used here.
+ * kafkajs's internal cluster, broker and connection objects, with types for the parts used here.
  *
- * kafkajs does not export them. But every `Kafka` object keeps, under a symbol, the factory that its own clients use.
- * The version of kafkajs is pinned exactly, and `createCluster` fails at once if the factory is missing.
+ * kafkajs does not export them. But every `Kafka` object has a property, named by a symbol, with the factory that its
+ * own clients use. The version of kafkajs is pinned exactly, and `createCluster` fails at once if the factory is
+ * missing.
  */
 import { Kafka, type KafkaConfig as KafkaJsConfig } from 'kafkajs';
 import type { Broker } from '../protocol/protocol-call.js';
@@ -37,7 +38,7 @@ export interface Cluster {
   connect(): Promise<void>;
   /** Waits for the requests in flight, then closes all connections. */
   disconnect(): Promise<void>;
-  /** Adds topics to those whose metadata is kept. Fetches the metadata if one of them is new. */
+  /** Adds topics to the list of topics whose metadata is kept. If one of them is new, fetches the metadata. */
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   /** From the metadata kept; empty if the topic does not exist. */
   findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];

@@ -8,7 +8,7 @@ import { isProtocolError, NO_ERROR } from '../protocol/protocol-errors.js';
 
 type Kind = typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION;
 
-/** The broker that coordinates a group or a transactional id. It may change, so each question looks it up again. */
+/** The broker that coordinates a group or a transactional id. It may change, so each request looks it up again. */
 export class Coordinator {
   readonly #lookUp: Coalesced<string>;
 

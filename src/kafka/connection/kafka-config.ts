@@ -7,7 +7,7 @@ import type { KafkaConfig } from './cluster.js';
 /** The settings that say how to reach Kafka. The application id is the client id by which brokers know us. */
 export type KafkaConnection = Pick<Config, 'applicationId' | 'kafka'>;
 
-/** kafkajs's own limit of 1 s is short for a TLS handshake across zones. */
+/** kafkajs's default of 1 s is too short for a TLS handshake across zones. */
 const CONNECTION_TIMEOUT_MS = 3_000;
 
 export function kafkaConfigOf({ applicationId, kafka }: KafkaConnection, logger: Logger): KafkaConfig {
@@ -28,7 +28,7 @@ function sslOf({ ca, client }: Tls): NonNullable<KafkaConfig['ssl']> {
   return { ...(ca === null ? {} : { ca: [ca] }), ...pair, ...(passphrase === null ? {} : { passphrase }) };
 }
 
-/** The level from which kafkajs makes log entries: it makes none that the logger would drop. */
+/** The lowest level at which kafkajs creates log entries: entries that the logger would drop are not created. */
 function kafkajsLevelFor(logger: Logger): logLevel {
   if (logger.isLevelEnabled('trace')) return logLevel.DEBUG;
   if (logger.isLevelEnabled('debug')) return logLevel.INFO;

@@ -1,8 +1,9 @@
 /**
- * Knows which broker leads each partition, in which leader epoch, and which topic a name stands for.
+ * Knows the leader and the leader epoch of each partition, and the topic id of each topic name.
  *
  * It asks several brokers at once. For each partition, the answer with the highest leader epoch counts. It refuses an
- * epoch below the highest that it has ever seen. Such an answer comes from a broker that is cut off from its peers.
+ * epoch below the highest that it has ever seen, because such an answer comes from a broker that is cut off from its
+ * peers.
  */
 import { Coalesced } from '../../lib/coalesced.js';
 import type { TopicPartition } from '../../lib/record.js';
@@ -40,7 +41,7 @@ export interface Leader {
 export interface TopicView {
   /** Null if the brokers have no topic ids (before Kafka 2.8). */
   readonly topicId: string | null;
-  /** All partitions; null for a partition that has no leader now, or none that can be trusted. */
+  /** All partitions; null for a partition that has no leader now, or whose named leader cannot be trusted. */
   readonly leaders: ReadonlyMap<number, Leader | null>;
   /** More than half of the brokers have answered, and give the same topic id. */
   readonly byMost: boolean;

@@ -1,9 +1,9 @@
 /**
- * The requests of `run`, and the versions in which it sends them.
+ * The requests of `run`, and their versions.
  *
- * Each of our own requests has one version, and nothing negotiates it. For its requests kafkajs chooses among the
- * versions that it knows. A broker that lacks a version would refuse a request in the middle of the work, and its
- * message would not name the broker. So at the start each broker is asked which versions it supports (ApiVersions).
+ * Our own code sends each request in one fixed version. kafkajs chooses among the versions that it knows. If a broker
+ * lacks a version, it would refuse a request in the middle of the work, and the message would not name the broker. So
+ * at the start `run` asks each broker which versions it supports (ApiVersions).
  */
 import { noAnswerIfOutage } from '../../lib/own-fault.js';
 import { settleAll } from '../../lib/settle-all.js';
@@ -69,7 +69,7 @@ export function lacking(broker: string, supported: Supported): string[] {
 }
 
 /**
- * The faults of all brokers that answer. Passes over a broker that does not. @throws BrokerError if no broker answers
+ * The faults of all brokers that answer. Skips a broker that does not answer. @throws BrokerError if no broker answers
  */
 export async function versionFaults(kafka: KafkaConfig, clock: Clock): Promise<string[]> {
   const connections = new BrokerConnections(kafka);

@@ -6,18 +6,25 @@ import { BrokerError, BrokerSettingError } from '../../pipeline/errors.js';
 import { ERROR_CODES, NO_ERROR, noAnswer, refusal } from '../protocol/protocol-errors.js';
 import type { Answer } from '../protocol/transaction-requests.js';
 
-/** The pauses while a coordinator is not ready: it writes the markers of a transaction within milliseconds. */
+/**
+ * The pauses while a coordinator is not ready. They are short, because it writes the markers of a transaction within
+ * milliseconds.
+ */
 const NOT_YET_FIRST_MS = 1;
 const NOT_YET_MAX_MS = 20;
 /**
- * The pauses while no broker answers: each attempt connects again, and a broker that is down stays down for a while.
+ * The pauses while no broker answers. They are longer, because each attempt connects again, and a broker that is down
+ * stays down for some time.
  */
 const NO_ANSWER_FIRST_MS = 100;
 const NO_ANSWER_MAX_MS = 1_000;
 /** After this time the caller should report the trouble. Asking again later does no harm. */
 const PATIENCE_MS = 10_000;
 
-/** The coordinator has not done the request: it ends the former owner's transaction, is loading, or has moved. */
+/**
+ * The coordinator has not carried out the request: it is ending the former owner's transaction, is loading, or has
+ * moved.
+ */
 const NOT_YET: ReadonlySet<number> = new Set([
   ERROR_CODES.CONCURRENT_TRANSACTIONS,
   ERROR_CODES.COORDINATOR_LOAD_IN_PROGRESS,

@@ -1,6 +1,4 @@
-/**
- * Gives kafkajs our assignor: in the group's leader it calls `assignPartitions` with the info that each member sends.
- */
+/** Our assignor for kafkajs. In the group's leader it calls `assignPartitions` with the info that each member sends. */
 import { AssignerProtocol, type GroupMember as JoinedMember, type PartitionAssigner } from 'kafkajs';
 import { assignPartitions, type Assignment, type GroupMember } from '../../pipeline/assign-partitions.js';
 import { settingsConflict, type GroupTerms } from './group-conflicts.js';
@@ -69,8 +67,8 @@ export function createAssignor({ topic, partitions, describe, onRefused }: Assig
 const NOTHING: Assignment = { active: [], standby: [] };
 
 /**
- * Refuses a member that reads another topic or decides by other settings: it would not run its share, or run it
- * wrongly.
+ * Gives no partitions to a member that reads another topic or has other deciding settings: it would not run them, or
+ * would run them wrongly.
  */
 function refusalOf({ memberId, memberMetadata }: JoinedMember, terms: GroupTerms): RefusedMember[] {
   const conflict = settingsConflict(terms, memberMetadata, 'there');
@@ -87,7 +85,7 @@ function asGroupMember({ memberId, memberMetadata }: JoinedMember, changelogId: 
   // Another id means that the group has removed it, for example after a freeze. Its partitions may run elsewhere by
   // now.
   const partitions = info.memberId === memberId ? info.partitions : [];
-  // Offsets of a deleted changelog say nothing about a changelog that was created under the same name.
+  // Offsets of a deleted changelog have no meaning in a changelog that was created later under the same name.
   const isOther = changelogId !== null && info.changelogId !== null && info.changelogId !== changelogId;
   return { memberId, partitions, held: isOther ? new Map() : info.held, numStandby: info.numStandby };
 }

@@ -1,5 +1,6 @@
 /**
- * Finds members with which this instance must not share a group: they decide by other settings, or are not instances.
+ * Finds members that this instance must not share a group with: they have other deciding settings, or are not
+ * instances.
  */
 import { SETTINGS } from '../../settings.js';
 import { Backoff } from '../../lib/backoff.js';
@@ -22,8 +23,8 @@ export interface GroupTerms {
 }
 
 /**
- * A rebalance takes less, unless it waits for a dead member. Giving up is safe: the group's leader compares settings
- * too.
+ * A rebalance takes less time than this, unless it waits for a dead member. Giving up is safe: the group's leader
+ * compares settings too.
  */
 const PATIENCE_MS = 1_500;
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -48,8 +49,8 @@ export function settingsConflict(terms: GroupTerms, memberMetadata: Buffer, ther
 }
 
 /**
- * Describes the first conflict with a member that runs partitions; null if there is none. Passes over an idle member:
- * it may be idle because its own settings are wrong.
+ * Describes the first conflict with a member that runs partitions; null without a conflict. Skips an idle member: it
+ * may be idle because its own settings are wrong.
  *
  * @param group must not be in a rebalance: only then does the coordinator describe its members
  * @param ignored the id under which this instance is or was a member
@@ -78,7 +79,9 @@ function reading(topics: readonly string[]): string {
   return topics.length === 0 ? '' : `, which reads ${topics.join(', ')}`;
 }
 
-/** Describes a foreign consumer in a group that looks empty to DescribeGroups; null if there is none. */
+/**
+ * Describes a foreign consumer in a group that looks empty in DescribeGroups; null if the group has no such consumer.
+ */
 async function foreignConsumer(coordinator: Coordinator, groupId: string): Promise<string | null> {
   const consumer = await coordinator.ask((broker) => firstConsumerIn(broker, groupId)).catch(noAnswerIfOutage);
   if (consumer === null) return null;
@@ -87,8 +90,8 @@ async function foreignConsumer(coordinator: Coordinator, groupId: string): Promi
 }
 
 /**
- * Finds out why this instance must not take part in the group. Null if no reason is known after a short time: a group
- * that gives no answer is not a reason to stay away.
+ * Finds out why this instance must not take part in the group. Null if it finds no reason within a short time: an
+ * instance may join although the group has not answered.
  *
  * @param ignored the id under which this instance is or was a member
  */

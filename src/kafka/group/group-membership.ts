@@ -43,7 +43,7 @@ export const DEFAULT_SESSION_TIMEOUT_MS = 10_000;
 
 /** A member notices a rebalance at a heartbeat, and a member that joins waits until the slowest one has noticed. */
 const HEARTBEAT_INTERVAL_MS = 250;
-/** Heartbeats are late by at most this. A shorter pause only costs CPU. */
+/** A heartbeat is late by at most this time. A shorter pause would only cost CPU. */
 const LOOP_PAUSE_MS = 100;
 const START_BACKOFF_MIN_MS = 200;
 const START_BACKOFF_MAX_MS = 5_000;
@@ -52,8 +52,8 @@ const REMOVE_TIMEOUT_MS = 1_000;
 
 /**
  * kafkajs asks the same coordinator until its retries are used up, and only then looks for a new one. With few and
- * quick retries it finds a coordinator that moved within about a second. The same holds for connecting: with its own
- * retries, kafkajs would look only after up to 20 s whether the brokers are back.
+ * quick retries it finds a coordinator that has moved within about a second. The same applies to connecting: with its
+ * default retries, kafkajs would notice only after up to 20 s that the brokers are back.
  */
 const retries = { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 };
 
@@ -70,7 +70,7 @@ export class KafkaGroupMembership implements GroupMembership {
   #generation: number | null = null;
   /** The standbys in the last assignment seen. The consumer may not have acted on it yet. */
   #standbys: readonly number[] = [];
-  /** The coordinator has confirmed that `memberId` is out of the group. */
+  /** True if the coordinator has confirmed that `memberId` has left the group. */
   #hasLeft = false;
   readonly #stopping = new AbortController();
   /** Removals in flight: each removes a former member id of this instance from the group. */
@@ -166,7 +166,7 @@ export class KafkaGroupMembership implements GroupMembership {
       await remembered.forget();
   }
 
-  /** Connects and subscribes. False if another attempt may help; another attempt does no harm. */
+  /** Connects and subscribes. Returns false if another attempt may help; another attempt does no harm. */
   async #subscribed(): Promise<boolean> {
     try {
       await this.#consumer.connect();
@@ -243,7 +243,7 @@ export class KafkaGroupMembership implements GroupMembership {
     void removal.then(() => this.#removals.delete(removal));
   }
 
-  /** Whether `attempt` succeeds within `timeoutMs`. If it takes longer, it continues by itself. */
+  /** Whether `attempt` succeeds within `timeoutMs`. If it takes longer, it continues in the background. */
   async #succeeds(what: string, attempt: Promise<unknown>, timeoutMs: number): Promise<boolean> {
     const outcome = attempt.then(
       () => true,

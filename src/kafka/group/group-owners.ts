@@ -27,7 +27,10 @@ export interface GroupOwnersOptions {
 
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 500;
-/** A rebalance takes less, unless it waits for a dead member. The caller should not wait for that. */
+/**
+ * A rebalance takes less time than this, unless it waits for a dead member. The caller should not wait for a dead
+ * member.
+ */
 const PATIENCE_MS = 5_000;
 
 export class GroupOwners implements PartitionOwners, StateHolders {
@@ -46,7 +49,7 @@ export class GroupOwners implements PartitionOwners, StateHolders {
     this.#coordinator = Coordinator.ofGroup(groupId, this.#connections, cluster);
   }
 
-  /** @throws BrokerError if the brokers refuse, or if for 5 s they give no answer or the group is in a rebalance */
+  /** @throws BrokerError if the brokers refuse, or if for 5 s they do not answer or the group is in a rebalance */
   async owners(): Promise<readonly PartitionOwner[]> {
     return ownersIn(await this.#group(), this.#options.topic);
   }

@@ -5,9 +5,9 @@
  *     number of partitions, partitions..., number of states held, (partition, changelog position)...,
  *     number of deciding settings, (name, value)..., topic id of the changelog (text)
  *
- * Numbers are varints. A partition is written as the distance from the one before. A later release may append fields,
- * which this release ignores. The version changes only if the fields above change. The settings and the topic id were
- * appended: members of older releases do not send them.
+ * Numbers are varints. A partition is written as the difference to the previous partition. A later release may append
+ * fields, which this release ignores. The version changes only if the fields above change. The settings and the topic
+ * id were appended: members of older releases do not send them.
  *
  * The leader gives a member its partitions, as in every consumer group. Its standbys are in the assignment's user data:
  *
@@ -27,7 +27,10 @@ export interface MemberInfo {
   readonly httpAddress: string | null;
   /** NUM_STANDBY as this member is configured. */
   readonly numStandby: number;
-  /** The id under which it got `partitions`; null before. If it has another id now, it may have lost them. */
+  /**
+   * The member id under which it got `partitions`; null before it got any. If it has another id now, it may have lost
+   * them.
+   */
   readonly memberId: string | null;
   /** The partitions that it runs. */
   readonly partitions: readonly number[];
@@ -80,7 +83,7 @@ export function encodeMemberInfo(info: MemberInfo): Buffer {
   return to.end();
 }
 
-/** Decodes a member info. Null if this release cannot read the bytes: another version, or not written by an instance. */
+/** Decodes a member info. Null if this release cannot read it: another version, or not written by an instance. */
 export function decodeMemberInfo(userData: Buffer): MemberInfo | null {
   if (userData[0] !== INFO_VERSION) return null;
   try {
@@ -97,9 +100,7 @@ export function infoOfMember(metadata: Buffer): MemberInfo | null {
   return userData == null ? null : decodeMemberInfo(userData);
 }
 
-/**
- * The topics that any member subscribes to, also one that is not an instance; null if the bytes are not a subscription.
- */
+/** The topics that a member subscribes to, even if it is not an instance; null if the bytes are not a subscription. */
 export function topicsOfMember(metadata: Buffer): readonly string[] | null {
   return subscriptionOf(metadata)?.topics ?? null;
 }

@@ -1,4 +1,4 @@
-/** Says which errors of kafkajs's consumer end a membership. Two errors of our own always do. */
+/** Decides which errors of kafkajs's consumer end a membership. Two errors of our own always end it. */
 
 /** kafkajs neither retries nor restarts after an error whose `retriable` is false. */
 export class JoinRefusedError extends Error {
@@ -12,8 +12,8 @@ export class UnexpectedFetchError extends Error {
 }
 
 /**
- * Whether joining may succeed later. An unknown topic does not count as transient here, as it does for Kafka's clients.
- * The input was looked up before, so it has been deleted.
+ * Whether joining may succeed later. Unlike Kafka's clients, this does not treat an unknown topic as transient: the
+ * input was found before, so it has been deleted.
  */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -24,7 +24,8 @@ export function isTransient(error: unknown): boolean {
 
 /**
  * Whether the error is that no broker named the group's coordinator, which kafkajs treats as fatal. Brokers that
- * restart or load the group's state name none for a while. A broker that forbids the request looks the same.
+ * restart or load the group's state name no coordinator for some time. A broker that forbids the request looks the
+ * same.
  */
 export function isWithoutCoordinator(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

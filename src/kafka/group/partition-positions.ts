@@ -29,10 +29,11 @@ export interface FoundPositions extends Positions {
   readonly byMost: boolean;
 }
 
-/** Partitions read at once. Each takes up to 3 MiB for records of its changelog. */
+/** How many partitions are read at the same time. Each takes up to 3 MiB for records of its changelog. */
 const READ_AT_ONCE = 16;
 /**
- * How often to look at a partition: a running instance may commit between our looks at its offset and its changelog.
+ * How often to read the positions of a partition: a running instance may commit between our reads of its offset and its
+ * changelog.
  */
 const LOOKS = 10;
 const LOOK_AGAIN_MS = 100;
@@ -68,7 +69,8 @@ async function readOne(sources: PositionSources, partition: number, running: boo
     const { before, ...found } = await lookOnce(sources, partition);
     if (!running) return found;
     const offset = found.changelog?.offset ?? null;
-    // Both only grow while an instance runs. So in this order of values, they were equal at some moment in between.
+    // Both values only grow while an instance runs. So if they were read in this order, they were equal at some moment
+    // in between.
     const wereEqual = orNothing(before) <= orNothing(offset) && orNothing(offset) <= orNothing(found.committed);
     if (wereEqual) return { ...found, committed: offset, openFrom: null };
     if (look === LOOKS) return found;
@@ -80,7 +82,7 @@ function orNothing(offset: number | null): number {
   return offset ?? -1;
 }
 
-/** Looks at the input last, so that its end is not below the positions. */
+/** Reads the input's bounds last. So the end of the input is not below the positions. */
 async function lookOnce(
   sources: PositionSources,
   partition: number,

@@ -1,6 +1,6 @@
 /**
- * Remembers the id of this instance's group member beyond the process. A process that starts after a killed one removes
- * the dead member from the group. So the group need not wait until the dead session times out.
+ * Stores the id of this instance's group member, so that the next process can read it. If this process is killed, the
+ * next one removes the dead member from the group. So the group does not wait until the dead session times out.
  */
 import type { Logger } from 'pino';
 import { Backoff } from '../../lib/backoff.js';
@@ -35,7 +35,7 @@ const LOOK_MAX_MS = 500;
 export class RememberedMember {
   readonly #options: RememberedMemberOptions;
   #known: string | null = null;
-  /** Settles when the memory has stored every change so far. Never rejects. */
+  /** Settles when every change so far is stored. Never rejects. */
   #stored: Promise<void> = Promise.resolve();
 
   constructor(options: RememberedMemberOptions) {
@@ -43,8 +43,8 @@ export class RememberedMember {
   }
 
   /**
-   * The id of the member that ran here before; null if it has left the group, or if there was none. Call it before the
-   * first `note`.
+   * The id of the member that ran here before; null if it has left the group, or if no member ran here. Call it before
+   * the first `note`.
    */
   async predecessor(): Promise<string | null> {
     const { memory, logger } = this.#options;
@@ -82,7 +82,8 @@ export class RememberedMember {
   }
 
   /**
-   * Stores `memberId`, without waiting for the memory. If the process crashes before that, the next start waits longer.
+   * Stores `memberId`, without waiting until it is stored. If the process crashes before that, the next start waits
+   * longer.
    */
   note(memberId: string): void {
     if (memberId === this.#known) return;
@@ -114,7 +115,7 @@ export class RememberedMember {
       while (!signal.aborted) {
         const members = await describeGroup(coordinator, groupId).then(
           (group) => group.members.map(({ memberId }) => memberId),
-          () => null, // The next look asks again.
+          () => null, // The next attempt asks again.
         );
         if (members !== null && !members.includes(predecessor)) return false;
         if (members !== null && members.length > 1) return true;

@@ -2,9 +2,9 @@
  * Sets the group's offset of blocked partitions to a value that the check of the next take-over accepts. No instance
  * may run meanwhile.
  *
- * It fences no producer. A former owner that is frozen can still commit a transaction that it has begun: that moves its
- * state and the group's offset together. In any case, the next take-over checks again. So a partition never runs from a
- * wrong position: at worst it is blocked as before.
+ * It fences no producer. So a former owner that is frozen can still commit a transaction that it has begun. That commit
+ * moves its state and the group's offset together. In any case, the next take-over checks again. So a partition never
+ * runs from a wrong position: at worst it is blocked as before.
  */
 import {
   judgePositions,
@@ -61,7 +61,7 @@ export async function setPositions(
   if (plan.length === 0) return !isLeft;
   for (const { positions } of plan) mustBeDecided(ports, positions);
   if (!(await ports.consent(plan.length))) {
-    report('nothing was changed; pass --yes to set it without a question');
+    report('nothing was changed; pass --yes to set it without being asked');
     return false;
   }
   await mustBeAsPlanned(ports, plan);
@@ -74,7 +74,10 @@ async function mustBeStopped({ group, applicationId }: SetPositionsPorts): Promi
   if (members.length > 0) throw new PositionsRefusedError(stopFirst(applicationId, members));
 }
 
-/** Later positions may be after an open transaction, or in records that a broker which is cut off does not have. */
+/**
+ * Refuses positions that may change: if a transaction is open, or if too few brokers answer. A broker that is cut off
+ * may lack records.
+ */
 function mustBeDecided({ changelog, input }: SetPositionsPorts, { partition, openFrom, byMost }: FoundPositions): void {
   if (!byMost)
     throw new PositionsRefusedError(
@@ -94,7 +97,7 @@ function describe(
   target: Target | null,
 ): string[] {
   const name = `partition ${partition}: ${verdict}`;
-  if (startsAt !== null) return [`${name}: nothing to set, it reads on from offset ${startsAt}`];
+  if (startsAt !== null) return [`${name}: nothing to set, it continues from offset ${startsAt}`];
   if (remedy !== null) return [`${name}: not set: ${remedy}`];
   return choices.map((choice) =>
     target === null || choice.target === target
@@ -135,6 +138,6 @@ async function write({ group, input, report }: SetPositionsPorts, plan: readonly
   for (const { positions, choice } of plan)
     report(
       `partition ${positions.partition}: the group's offset is ${choice.offset === null ? 'deleted' : `set to ${choice.offset}`}; ` +
-        `the next start reads on from offset ${choice.startsAt}`,
+        `the next start continues from offset ${choice.startsAt}`,
     );
 }

@@ -23,7 +23,7 @@ export interface IdParts {
 }
 
 export interface Namesake extends IdParts {
-  /** True if its group has members or offsets on its input; null if the brokers do not say. */
+  /** True if its group has members or offsets on its input; null if the brokers do not report that. */
   readonly inUse: true | null;
 }
 
@@ -64,7 +64,7 @@ export async function findNamesake({ kafka, view, clock }: AskedCluster, ours: I
   }
 }
 
-/** Whether the group reads the input; null if the coordinator does not say. */
+/** Whether the group reads the input; null if the coordinator does not report that. */
 async function readsInput(
   coordinator: Coordinator,
   { applicationId: groupId, input }: IdParts,

@@ -4,8 +4,8 @@
  * kafkajs asks one broker for the coordinator, and uses that coordinator until it fails. A broker that is cut off from
  * its peers continues to confirm heartbeats. So a member could believe that it is in a group that has removed it.
  *
- * To send requests, use `Coordinator` instead: it looks the coordinator up each time, and needs the agreement of fewer
- * brokers.
+ * To send requests, use `Coordinator` instead: it looks the coordinator up for each request, and fewer brokers must
+ * agree.
  */
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import type { Logger } from 'pino';

@@ -11,7 +11,9 @@ export { TooManyBytesError };
 
 interface Codec {
   readonly name: string;
-  /** Decompresses, and yields from time to time. @throws if the bytes are broken, or give more than `maxBytes` */
+  /**
+   * Decompresses, and yields from time to time. @throws if the bytes are broken, or decompress to more than `maxBytes`
+   */
   readonly steps: (bytes: Buffer, maxBytes: number) => Generator<void, Buffer>;
   /** The same outside the event loop; null if that is not possible. */
   readonly natively: (bytes: Buffer, maxBytes: number) => Promise<Buffer> | null;
@@ -46,7 +48,7 @@ export class DecompressionError extends Error {
  * Decompresses the bytes at once.
  *
  * @param codec the number in the attributes of the batch, not 0
- * @throws DecompressionError; TooManyBytesError if the bytes give more than `maxBytes`
+ * @throws DecompressionError; TooManyBytesError if the bytes decompress to more than `maxBytes`
  */
 export function decompress(codec: number, bytes: Buffer, maxBytes: number): Buffer {
   const known = codecOf(codec);
@@ -107,11 +109,15 @@ function* gunzipSteps(bytes: Buffer, maxBytes: number): Generator<void, Buffer> 
 const MOST_OUT_OF_A_GZIP_BYTE = 1_032;
 const MIN_CHUNK_BYTES = 16 * 1024;
 
-/** Makes Node use one chunk, because it joins several by a copy. The last four bytes say how long the chunk must be. */
+/**
+ * Makes Node use one chunk, because it would join several chunks by a copy. The last four bytes of the input have the
+ * length of the chunk.
+ */
 function gunzipOptions(bytes: Buffer, maxBytes: number): ZlibOptions {
   const claimed = bytes.length < 4 ? 0 : bytes.readUInt32LE(bytes.length - 4);
   const possible = bytes.length * MOST_OUT_OF_A_GZIP_BYTE;
-  // The bytes hold too much or, if the claimed length is wrong, are broken. Finding out which would need the memory.
+  // The bytes decompress to too much or, if the claimed length is wrong, are broken. To find out which, we would have
+  // to allocate the memory.
   if (claimed > maxBytes && claimed <= possible) throw new TooManyBytesError();
   const most = Math.min(claimed, maxBytes, possible);
   return { maxOutputLength: maxBytes, chunkSize: Math.max(MIN_CHUNK_BYTES, most + 1) };

@@ -17,7 +17,7 @@ export interface TopicToCreate {
   readonly settings: ReadonlyMap<string, string>;
 }
 
-/** If the broker refuses, the call rejects with kafkajs's error for the code. Its message is the broker's. */
+/** If the broker refuses, the call rejects with kafkajs's error for the code, and with the broker's message. */
 export function createTopicCall(
   { topic, partitions, replicationFactor, settings }: TopicToCreate,
   timeoutMs: number,

@@ -1,7 +1,7 @@
 /** From this length on, a native copy is faster than a loop over bytes. */
 const NATIVE_COPY_BYTES = 32;
 
-/** A batch decompresses to more bytes than allowed. The bytes themselves may be right. */
+/** A batch decompresses to more bytes than allowed. The batch itself may be valid. */
 export class TooManyBytesError extends Error {
   override readonly name = 'TooManyBytesError';
 }
@@ -10,7 +10,7 @@ export class TooManyBytesError extends Error {
 export class DecompressedBytes {
   #bytes: Buffer;
   #length = 0;
-  /** The length up to which the output may grow now. */
+  /** The length that the output may not exceed until the next call of `reserve`. */
   #limit = 0;
 
   /** @param maxBytes the limit of the whole output */
@@ -23,7 +23,8 @@ export class DecompressedBytes {
   }
 
   /**
-   * Makes room for the next bytes. Takes memory for the bytes that can come, not for those that a header claims.
+   * Makes room for the next bytes. Allocates memory for the bytes that can really follow, not for the number that a
+   * header claims.
    * @param atMost the input is broken if it gives more bytes than this
    * @throws TooManyBytesError if the bytes do not fit, and the output is at its limit already
    */

@@ -26,7 +26,8 @@ interface DescribedConsumerGroup extends Answer {
 }
 
 /**
- * The first member of such a group; null if it has none, is of another kind, or the broker does not know the request.
+ * The first member of such a group; null if the group has no member or is of another kind, or if the broker does not
+ * know the request.
  */
 export async function firstConsumerIn(
   { versions, connectionPool }: ConnectedBroker,

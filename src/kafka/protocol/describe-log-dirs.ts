@@ -4,8 +4,8 @@
  *     request   [topic, [partition]]
  *     answer    throttle time, [error code, folder, [topic, [partition, bytes, lag, whether it is a copy that is being moved]]]
  *
- * Only the size shows whether compaction works. Offsets are never used again, so they grow in a compacted log as they
- * do in a log that is not compacted. The request needs the permission Describe on the cluster.
+ * Only the size shows whether compaction works. Offsets do not show it: they are never reused, so they grow in every
+ * log, compacted or not. The request needs the permission Describe on the cluster.
  */
 import type { TopicPartition } from '../../lib/record.js';
 import type { ConnectedBroker } from './protocol-call.js';
@@ -14,7 +14,7 @@ import { protocolCall, type Answer } from './transaction-requests.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 export interface LogSize extends Answer {
-  /** Null if the broker does not know this request, or does not say the size. */
+  /** Null if the broker does not know this request, or does not report the size. */
   readonly bytes: number | null;
 }
 

@@ -93,14 +93,15 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
   TOPIC_DELETION_DISABLED: 'set delete.topic.enable=true on the brokers',
 };
 
-/** Kafka's name of an error code. For an unknown code, a text which says that it is from a newer Kafka. */
+/** Kafka's name of an error code. For an unknown code, a text: the code is from a newer Kafka. */
 export function errorName(code: number): string {
   if (code === UNKNOWN_SERVER_ERROR) return 'UNKNOWN_SERVER_ERROR';
   return NAMES[code] ?? 'an error code of a newer Kafka';
 }
 
 /**
- * The name of an error code, the code and, if there is any, the advice for an operator. Put it at the end of a message.
+ * The name of an error code, the code, and the advice for an operator if the code has advice. Put it at the end of a
+ * message.
  */
 export function describeError(code: number): string {
   const name = errorName(code);

@@ -2,10 +2,11 @@
  * Fetch without a fetch session: our own request and answer on kafkajs's connections.
  *
  * Version 13 (Kafka 3.1) names topics by their ids. A leader refuses the id of a deleted topic, even if another topic
- * has its name now. It is in `fetch-by-id.ts`. Older brokers, and topics without an id, get version 10, by name.
+ * has its name now. Version 13 is in `fetch-by-id.ts`. For older brokers, and for topics without an id, we use version
+ * 10, which names topics by their names.
  *
- * Version 10 is used instead of 11, because from 11 on a leader may send a client to a nearby follower (KIP-392). Such
- * an answer has no records. With version 10 the leader always answers itself.
+ * We do not use version 11: from 11 on, a leader may send a client to a nearby follower (KIP-392), and such an answer
+ * has no records. With version 10 the leader always answers itself.
  */
 import type { ProtocolCall } from './protocol-call.js';
 import { WireReader, WireWriter } from './wire-format.js';
@@ -17,7 +18,8 @@ export interface PartitionToFetch {
   readonly partition: number;
   readonly fromOffset: number;
   /**
-   * The epoch of the leader that is asked. A broker that does not know this epoch yet, or knows a later one, refuses.
+   * The epoch of the leader that is asked. A broker refuses if it does not know this epoch yet, or if it knows a later
+   * one.
    */
   readonly leaderEpoch: number;
 }
@@ -25,9 +27,11 @@ export interface PartitionToFetch {
 export interface FetchLimits {
   /** How long the broker waits for the first byte, in milliseconds. */
   readonly maxWaitMs: number;
-  /** Bytes of one partition's records. If the first batch is larger, it comes whole anyway (KIP-74). */
+  /**
+   * The most bytes of one partition's records. If the first batch is larger, the broker sends it whole anyway (KIP-74).
+   */
   readonly maxPartitionBytes: number;
-  /** Bytes of the whole answer, with the same exception. */
+  /** The most bytes of the whole answer, with the same exception. */
   readonly maxBytes: number;
 }
 

@@ -14,7 +14,7 @@ export function endOfFields(structure: Encoder): Encoder {
   return structure.writeUVarInt(NO_TAGGED_FIELDS);
 }
 
-/** Begins to read the body of an answer. Passes over the end of the header, which kafkajs has not read. */
+/** Begins to read the body of an answer. Skips the end of the header, which kafkajs has not read. */
 export function flexibleAnswer(bytes: Buffer): Decoder {
   const decoder = new Decoder(bytes);
   decoder.readTaggedFields();

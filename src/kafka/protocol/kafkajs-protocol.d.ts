@@ -3,7 +3,7 @@
 declare module 'kafkajs/src/protocol/encoder.js' {
   export default class Encoder {
     constructor(initialSize?: number);
-    /** The whole memory; `buffer` is the written part. */
+    /** The whole allocated memory; `buffer` is the part that is written. */
     readonly buf: Buffer;
     readonly buffer: Buffer;
     writeInt8(value: number): this;
@@ -36,8 +36,8 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readUVarIntString(): string | null;
     readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;
     /**
-     * Passes over the tagged fields. Use it only if there are none: kafkajs reads the length of a field as a compact
-     * one.
+     * Skips the tagged fields. Use it only if the structure has no tagged fields: kafkajs would read the length of a
+     * field as a compact length.
      */
     readTaggedFields(): unknown;
   }

@@ -5,7 +5,7 @@
  *     answer    throttle time, [topic, [partition, error code, timestamp, offset, leader epoch]]
  *
  * Our own encoding, because kafkajs does not send the leader epoch. With the epoch, a former leader that does not know
- * the later one refuses to answer in its place.
+ * of the later epoch refuses to answer.
  */
 import type { TopicPartition } from '../../lib/record.js';
 import type { ProtocolCall } from './protocol-call.js';
@@ -20,7 +20,7 @@ export const READ_UNCOMMITTED = 0;
 export const READ_COMMITTED = 1;
 
 export interface ListedOffset extends Answer {
-  /** NO_SUCH_RECORD if no record has this timestamp or a later one. */
+  /** NO_SUCH_RECORD if no record has this timestamp or a later timestamp. */
   readonly offset: number;
 }
 

@@ -2,8 +2,8 @@
  * Decompresses one LZ4 frame (lz4_Frame_format.md 1.6), with linked or independent blocks. Checksums are skipped: the
  * record batch has its own.
  *
- * Our own, because lz4js expects the checksum of a block before its data, and silently decodes broken or cut-off frames
- * to zeros.
+ * This is our own code, because lz4js expects the checksum of a block before its data, and decodes broken or cut-off
+ * frames to zeros without an error.
  */
 import { DecompressedBytes } from './decompressed-bytes.js';
 
@@ -17,7 +17,7 @@ const BLOCK_IS_STORED = 0x80000000;
 const CHECKSUM_BYTES = 4;
 /** The block sizes by the code in bits 4 to 6 of the block descriptor: 64 KiB, 256 KiB, 1 MiB, 4 MiB. */
 const MAX_BLOCK_BYTES: Readonly<Record<number, number>> = { 4: 1 << 16, 5: 1 << 18, 6: 1 << 20, 7: 1 << 22 };
-/** The most bytes that one byte of a match's length can stand for. */
+/** The most output bytes that one byte of a match's length can add. */
 const MOST_OUT_OF_A_BYTE = 255;
 const MIN_MATCH = 4;
 const EXTENDED = 15;

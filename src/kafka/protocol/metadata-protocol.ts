@@ -12,7 +12,7 @@ import { WireReader, WireWriter } from './wire-format.js';
 export interface PartitionLeader {
   /** -1 if the partition has no leader now. */
   readonly nodeId: number;
-  /** Grows with each change of leader; -1 if the broker does not say it. */
+  /** Grows with each change of leader; -1 if the broker does not report it. */
   readonly epoch: number;
 }
 
@@ -105,7 +105,7 @@ export function decodeWithTopicIds(body: Buffer): TopicMetadata {
     topicId = reader.uuid();
     reader.boolean(); // internal
     reader.compactArray(() => {
-      reader.int16(); // error code: no leader, as a leader of -1 says too, or a replica is offline
+      reader.int16(); // error code: a replica is offline, or the partition has no leader (-1)
       leaders.set(reader.int32(), { nodeId: reader.int32(), epoch: reader.int32() });
       for (let lists = 0; lists < 3; lists++) reader.compactArray(() => reader.int32()); // replicas, in sync, offline
       reader.tags();
@@ -136,7 +136,7 @@ function decodeWithEpochs(body: Buffer): TopicMetadata {
     reader.string(); // name
     reader.boolean(); // internal
     reader.array(() => {
-      reader.int16(); // error code: no leader, as a leader of -1 says too, or a replica is offline
+      reader.int16(); // error code: a replica is offline, or the partition has no leader (-1)
       leaders.set(reader.int32(), { nodeId: reader.int32(), epoch: reader.int32() });
       for (let lists = 0; lists < 3; lists++) reader.array(() => reader.int32()); // replicas, in sync, offline
     });

@@ -5,8 +5,8 @@
  *     answer    throttle time, [topic, [error code, partition, leader epoch, end offset]]
  *
  * The leader answers with the offset at which the next higher epoch begins or, for its own epoch, with the end of its
- * log. If a client has read records at or above that offset from the leader of the epoch, these records are lost. They
- * were lost by an unclean leader election, or with a disk.
+ * log. If a client has read records at or above that offset from the leader of the epoch, these records are lost,
+ * because of an unclean leader election or a lost disk.
  */
 import type { TopicPartition } from '../../lib/record.js';
 import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';

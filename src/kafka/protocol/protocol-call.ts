@@ -18,7 +18,7 @@ export interface ProtocolCall<T extends object> {
   readonly response: {
     /** Decodes the body. A property `clientSideThrottleTime` (ms) of the result delays later requests (KIP-219). */
     decode(body: Buffer): Promise<T>;
-    /** Turns error codes of the decoded answer into a rejection, or gives it back. */
+    /** Returns the decoded answer, or rejects if the answer has an error code. */
     parse(decoded: T): Promise<T>;
   };
   /** Milliseconds. Values below the configured request time-out have no effect. */
@@ -51,6 +51,6 @@ export interface Broker {
 
 /** A connected broker, for requests to this broker and not to the cluster. */
 export interface ConnectedBroker extends Broker {
-  /** The versions that the broker supports, by API key; null before it was asked. */
+  /** The versions that the broker supports, by API key; null until the broker was asked. */
   readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>> | null;
 }

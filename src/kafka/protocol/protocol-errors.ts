@@ -42,8 +42,8 @@ export const NO_ERROR = 0;
 
 /**
  * The id has another owner, or the coordinator has ended the transaction because of its age: both have the same codes.
- * No fencing is known to give INVALID_TXN_STATE to these versions of the requests. It is in this list because it says
- * that somebody else has ended this transaction, and FencedError is the more careful reaction.
+ * We know of no fencing that leads to INVALID_TXN_STATE in these versions of the requests. The code is in this list
+ * because it means that somebody else has ended this transaction, and FencedError is the more careful reaction.
  */
 const FENCED: ReadonlySet<number> = new Set([
   ERROR_CODES.INVALID_PRODUCER_EPOCH,

@@ -1,9 +1,9 @@
 /**
  * Decodes committed records from record batches of magic 2 (KIP-98), a few at a time.
  *
- * This is a hot path, with up to a million records a second. It decodes only records that are asked for, and makes no
- * other objects than the records, with slices for key and value. It verifies the checksum of a batch before it uses any
- * field.
+ * This is a hot path, with up to a million records a second. It decodes only records that the caller asks for. It
+ * creates no objects except the records, with slices for key and value. It verifies the checksum of a batch before it
+ * uses any field.
  */
 import type { LogRecord } from '../../lib/record.js';
 import { decompress, decompressAside, TooManyBytesError } from './compression.js';
@@ -28,7 +28,8 @@ export const USUAL_MAX_BATCH_BYTES = 256 * 1024 * 1024;
  *
  * It filters as the Java client does (org.apache.kafka.clients.consumer.internals.CompletedFetch). Before each batch,
  * the aborted transactions that began at or below its last offset come into force. The abort marker of a producer ends
- * its transaction. Transactional batches of producers in force are passed over, and so are all markers.
+ * its transaction. While an aborted transaction is in force, the batches of its producer are skipped. All markers are
+ * skipped too.
  */
 export class FetchedRecords {
   /** The offset after the last whole batch. The next fetch starts there. */
@@ -81,7 +82,7 @@ export class FetchedRecords {
     this.broken = broken;
   }
 
-  /** The offset after the last record or batch that was passed; `end` after everything was read. */
+  /** The offset after the last record or batch that was read or skipped; `end` after everything was read. */
   get position(): number {
     return this.#position;
   }
@@ -153,7 +154,7 @@ export class FetchedRecords {
     this.#records = null;
   }
 
-  /** Makes the batch at `#at` the current one. If it has no records to deliver, passes over it and returns null. */
+  /** Makes the batch at `#at` the current one. If that batch has no records to deliver, skips it and returns null. */
   #nextBatch(): BatchHeader | null {
     const batch = headerAt(this.bytes, this.#at);
     if (!this.#isDelivered(batch) || batch.lastOffset < this.from) {
@@ -206,7 +207,7 @@ export class FetchedRecords {
   #closeBatch(batch: BatchHeader): void {
     const records = this.#records;
     if (records !== null && records.at !== records.end)
-      throw brokenBatch(batch, new RangeError(`its ${batch.count} records leave bytes over`));
+      throw brokenBatch(batch, new RangeError(`bytes are left after its ${batch.count} records`));
     this.#batch = null;
     this.#records = null;
     this.#pass(batch);

@@ -2,9 +2,9 @@
  * Encodes records for a Produce request, as transactional record batches of magic 2 (KIP-98). A batch is compressed
  * only if it has a single record, which is too large uncompressed.
  *
- * This is a hot path, with up to 200,000 records a second. A first pass over the records finds where to cut, and how
- * many bytes that takes. A second pass writes them into a buffer of exactly that size. No memory is allocated for each
- * record.
+ * This is a hot path, with up to 200,000 records a second. A first pass over the records finds where each batch ends,
+ * and how many bytes it takes. A second pass writes the batch into a buffer of exactly that size. No memory is
+ * allocated for each record.
  */
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -50,8 +50,8 @@ export function nextSequence(firstSequence: number, count: number): number {
 }
 
 /**
- * Cuts a batch of as many records from `start` on as fit, and at least one. A record larger than `maxBytes` goes alone,
- * so that a broker's refusal is about that record.
+ * Finds the end of a batch that begins at `start`: as many records as fit, and at least one. A record larger than
+ * `maxBytes` gets a batch of its own. So if a broker refuses the batch, the refusal is about that record.
  *
  * @param maxBytes the limit of the whole batch
  */
@@ -135,7 +135,7 @@ function bodySize(record: RecordToWrite, offsetDelta: number): number {
 }
 
 function headersSize(headers: readonly Header[]): number {
-  if (headers.length === 0) return 1; // Most records have none, and even an empty loop would make an iterator.
+  if (headers.length === 0) return 1; // Most records have no headers, and even an empty loop would create an iterator.
   let size = varintSize(headers.length);
   for (const { key, value } of headers) {
     const keyBytes = Buffer.byteLength(key);

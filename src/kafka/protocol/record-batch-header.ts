@@ -39,16 +39,16 @@ export interface BatchHeader {
   readonly end: number;
 }
 
-/** A batch can never be read. Has its offsets, as far as they are known, and the reason. */
+/** A batch can never be read. The error has its offsets, as far as they are known, and the reason. */
 export class BrokenBatchError extends Error {
   override readonly name = 'BrokenBatchError';
 
   constructor(
     readonly firstOffset: number,
     /**
-     * The offset at which the next batch begins; above `firstOffset`. It is from this batch's header if its checksum is
-     * right, else from the next batch with a right checksum. Null if there is neither: damaged bytes do not say where
-     * they end.
+     * The offset at which the next batch begins; above `firstOffset`. It comes from this batch's header if its checksum
+     * is right, else from the next batch with a right checksum. Null if both are missing: damaged bytes do not tell
+     * where they end.
      */
     readonly nextOffset: number | null,
     readonly why: string,
@@ -62,13 +62,16 @@ export class BrokenBatchError extends Error {
 
 /** The batches in some bytes, up to the first one whose offsets or length cannot be right. */
 export interface Extent {
-  /** Where the first batch begins. Above 0 if a broken batch was passed that ends at or before the wanted offset. */
+  /**
+   * Where the first batch begins. Above 0 if the answer began with a broken batch that ends at or before the wanted
+   * offset, and that was skipped.
+   */
   readonly start: number;
   /** Where the last batch ends. A batch that is cut off does not count. */
   readonly length: number;
-  /** The offset after the last batch; 0 if there is none. */
+  /** The offset after the last batch; 0 without a batch. */
   readonly end: number;
-  /** The fault of the batch after the last one; null if there is none. */
+  /** The fault of the batch after the last one; null if no batch is faulty. */
   readonly broken: BrokenBatchError | null;
 }
 
@@ -97,7 +100,7 @@ export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Ext
       length += size;
       continue;
     }
-    // If two batches overlap, the former one may claim offsets that it cannot have: this batch shows that.
+    // If two batches overlap, the first of them may claim offsets that it cannot have. Only the second one shows that.
     if (before !== null && baseOffset < next && isWrong(bytes, before, from) && isSound(bytes, length, before.next)) {
       const { at, next: first, baseOffset: claimed } = before;
       if (baseOffset > from) {
@@ -113,7 +116,7 @@ export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Ext
       const first = baseOffset + delta >= stableEnd ? extent.after : Math.max(baseOffset, next);
       return { start, length, end, broken: new BrokenBatchError(first, sound?.baseOffset ?? null, why) };
     }
-    // An operator has skipped this batch. A leader gives it again if it claims to end later than it does.
+    // An operator has skipped this batch. A leader sends it again if it claims to end later than it really does.
     [start, length, end, before] = [sound.at, sound.at, 0, null];
   }
   if (length === start || end > from) return { start, length, end, broken: null };
@@ -128,8 +131,8 @@ interface SoundBatch {
 }
 
 /**
- * Finds the first intact batch after a broken one at `at`. First looks where the broken batch's length says, and then
- * at every byte.
+ * Finds the first intact batch after a broken batch at `at`. Tries the end that the broken batch's length gives, and
+ * then every byte.
  * @param least the lowest base offset that it can have, because offsets grow from batch to batch
  */
 export function soundAfter(bytes: Buffer, at: number, least: number): SoundBatch | null {
@@ -152,7 +155,10 @@ function isSound(bytes: Buffer, at: number, least: number): boolean {
   return hasRightChecksum(bytes, at, at + size);
 }
 
-/** Whether the first of two overlapping batches is wrong: it is damaged, or its offset is, which has no checksum. */
+/**
+ * Whether the first of two overlapping batches is wrong: either the batch is damaged, or its base offset, which has no
+ * checksum.
+ */
 function isWrong(
   bytes: Buffer,
   { at, baseOffset, next }: SoundBatch & { readonly next: number },
@@ -184,11 +190,11 @@ function faultOf(
   const magic = bytes.readInt8(at + MAGIC_AT);
   if (magic !== MAGIC)
     return `it has message format ${magic}, but only format 2 can be read, which Kafka writes since 0.11`;
-  if (readOffset(bytes, at) === null) return 'its offset is not a number that can be one';
+  if (readOffset(bytes, at) === null) return 'its offset is not a valid offset';
   if (size < RECORDS_AT) return `it claims to be ${size} bytes long, which is shorter than its own header`;
   if (delta < 0) return `its last offset is ${-delta} below its first`;
   if (baseOffset < next) return `it begins at offset ${baseOffset}, and follows one that ends at offset ${next - 1}`;
-  // A leader may give a little more than the end that it reports. Such records directly follow the others.
+  // A leader may send a few records beyond the end that it reports. Such records directly follow the others.
   if (baseOffset > after && baseOffset + delta >= stableEnd)
     return `it claims offset ${baseOffset}, offset ${after} should come next, and the log ends at offset ${stableEnd}`;
   return null;

@@ -4,12 +4,13 @@ import { NO_HEADERS } from '../../lib/record.js';
 import type { BatchHeader } from './record-batch-header.js';
 
 /**
- * The highest timestamp: the year 144,683, which is the largest signed number in the store. A producer may write any
- * int64 as a timestamp, for example nanoseconds, and none may stop its partition. Higher timestamps become this one.
+ * The highest timestamp: the year 144,683. It is the largest signed number in the store. A producer may write any int64
+ * as a timestamp, for example nanoseconds, and no timestamp may stop its partition. So higher timestamps become this
+ * one.
  */
 const MAX_TIMESTAMP = 2 ** 52 - 1;
 
-/** About how many bytes of memory a header takes. In the batch it may take only two bytes. */
+/** About how many bytes of memory a header takes. In the batch a header may take only two bytes. */
 const HEADER_MEMORY_BYTES = 160;
 /** More headers than a record can have in a batch of 1 MiB. */
 const MAX_HEADERS = 1_000_000;
@@ -18,11 +19,11 @@ const MAX_HEADERS = 1_000_000;
 type OfBatch = Pick<BatchHeader, 'baseOffset' | 'lastOffset' | 'baseTimestamp' | 'appendTime'>;
 
 /**
- * A cursor over the records of one batch. This is a hot path: only after a record was read, it checks that the record
- * stays within its length. Until then, bytes beyond the end count as zeros.
+ * A cursor over the records of one batch. This is a hot path, so it reads a whole record first, and only then checks
+ * that the record stays within its length. Until then, bytes beyond the end are read as zeros.
  */
 export class RecordBytes {
-  /** About how many bytes of memory the headers take that were read so far. */
+  /** About how many bytes of memory the headers read so far take. */
   headerMemory = 0;
 
   /**
@@ -38,7 +39,7 @@ export class RecordBytes {
   /**
    * Reads the record at the cursor, and moves the cursor after it. Null if its offset is below `from`.
    * @param least the lowest offset that it can have: those of earlier records in the batch are lower
-   * @throws RangeError if its fields do not fill its length exactly, or if it cannot have its offset
+   * @throws RangeError if its fields do not fill its length exactly, or if its offset is impossible
    */
   next(batch: OfBatch, from: number, least: number): LogRecord | null {
     const length = this.#varint();

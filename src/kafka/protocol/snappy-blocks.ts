@@ -1,15 +1,15 @@
 /**
  * Decompresses snappy (format_description.txt), either raw, as librdkafka writes it, or in the blocks of snappy-java.
  *
- * Our own, because snappyjs allocates the length that the bytes claim. And if a literal claims to be longer than 2^31
- * bytes, snappyjs loops over 2^31 bytes that do not exist.
+ * This is our own code, because snappyjs allocates the length that the bytes claim. And if a literal claims to be
+ * longer than 2^31 bytes, snappyjs loops over 2^31 bytes that do not exist.
  */
 import { DecompressedBytes, TooManyBytesError } from './decompressed-bytes.js';
 
 /** The header of snappy-java (also called xerial): its magic, its version, and the oldest compatible version. */
 const SNAPPY_JAVA_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 const SNAPPY_JAVA_HEADER_BYTES = 16;
-/** The most that an element can expand to: a copy of 3 bytes gives 64 bytes. */
+/** The largest expansion of an element: a copy of 3 bytes produces 64 bytes. */
 const MOST_OUT_OF_A_BYTE = 22;
 const LITERAL = 0;
 const COPY_1_BYTE_OFFSET = 1;

@@ -73,16 +73,16 @@ export function initProducerId(
 
 const FIRST_VERSION_OF_SESSIONS = 3;
 
-/** Whether a broker knows `fenceOwnSession`: since Kafka 2.5. */
+/** Whether a broker knows `fenceOwnSession`: brokers know it since Kafka 2.5. */
 export function canFenceOwnSession({ versions }: Pick<ConnectedBroker, 'versions'>): boolean {
   return (versions?.[INIT_PRODUCER_ID]?.maxVersion ?? 0) >= FIRST_VERSION_OF_SESSIONS;
 }
 
 /**
  * Ends the session itself (KIP-360): the coordinator aborts its open transaction, and raises its epoch. If the
- * coordinator has begun to abort, it answers CONCURRENT_TRANSACTIONS. While a transaction is open, it does not check
- * the epoch. It would also abort the transaction of a new owner of the id (Kafka 4.3.1). So first check by another
- * request that the session is valid.
+ * coordinator has begun to abort, it answers CONCURRENT_TRANSACTIONS. While a transaction is open, the coordinator does
+ * not check the epoch, so it would also abort the transaction of a new owner of the id (Kafka 4.3.1). So first send
+ * another request to check that the session is valid.
  */
 export function fenceOwnSession(session: ProducerSession, transactionTimeoutMs: number): ProtocolCall<Answer> {
   const body = flexibleBody()
@@ -156,8 +156,8 @@ function readErrorCode(decoder: Decoder): Answer {
 }
 
 /**
- * Finds the error of a partition. If one partition fails, the others have OPERATION_NOT_ATTEMPTED, which is not the
- * cause.
+ * Finds the partition that failed, and its error. The other partitions then have OPERATION_NOT_ATTEMPTED, which is not
+ * the cause.
  */
 function readPartitionsAnswer(bytes: Buffer): PartitionsAnswer {
   const decoder = new Decoder(bytes);

@@ -5,7 +5,7 @@ import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 
 const TWO_TO_32 = 2 ** 32;
-/** The largest high word of an int64 that is not beyond 2^53. */
+/** The largest high word of an int64 up to 2^53. */
 const MAX_SAFE_HIGH_WORD = 2 ** 21;
 const MAX_UVARINT_BITS = 35;
 const UUID_BYTES = 16;
@@ -103,13 +103,13 @@ export class WireReader {
     return items;
   }
 
-  /** As hexadecimal digits; null for all zeros, which mean that there is no id. */
+  /** As hexadecimal digits; null for all zeros, which stand for a missing id. */
   uuid(): string | null {
     const hex = this.#take(UUID_BYTES).toString('hex');
     return hex === NO_UUID ? null : hex;
   }
 
-  /** Passes over the tagged fields at the end of a structure. */
+  /** Skips the tagged fields at the end of a structure. */
   tags(): void {
     for (let left = this.#count(this.uvarint()); left > 0; left--) {
       this.uvarint();
@@ -222,7 +222,10 @@ export class WireWriter {
     return this;
   }
 
-  /** Makes room. It may replace `#bytes`: call it before reading that field, never in the arguments of a call on it. */
+  /**
+   * Makes room. It may replace `#bytes`. So call it before you read that field, and never in the arguments of a method
+   * of that field.
+   */
   #reserve(length: number): number {
     const start = this.#at;
     if (start + length > this.#bytes.length) this.#grow(start + length);

@@ -25,8 +25,8 @@ const RLE_BLOCK = 1;
 const COMPRESSED_BLOCK = 2;
 const RESERVED_BLOCK = 3;
 /**
- * The most bytes that fzstd may move with its windows: some seconds of work. A batch of 256 MiB with the windows of
- * levels up to 19 needs half of this. Crafted blocks of a few bytes would need any amount.
+ * The most bytes that fzstd may move with its windows: a few seconds of work. A batch of 256 MiB with the windows of
+ * levels up to 19 needs half of this. Without a limit, hostile blocks of a few bytes could need any amount.
  */
 const MAX_MOVED_BYTES = 32 * 2 ** 30;
 
@@ -92,7 +92,7 @@ export function decompressZstdNatively(bytes: Buffer, maxBytes: number): Promise
 
 const MIN_CHUNK_BYTES = 16 * 1024;
 
-/** Makes Node use one chunk if possible, because it joins several by a copy. */
+/** Makes Node use one chunk if possible, because it would join several chunks by a copy. */
 function nativeOptions(frames: readonly Frame[], maxBytes: number): zlib.ZlibOptions {
   const most = frames.reduce((sum, { mostBytes }) => sum + mostBytes, 0);
   return { maxOutputLength: maxBytes, chunkSize: Math.max(MIN_CHUNK_BYTES, Math.min(most, maxBytes) + 1) };

@@ -3,8 +3,8 @@
  * and follows it from then on.
  *
  * A choice is small and changes rarely. So choices that differ from the default are kept in memory, up to
- * MAX_CHOICES_BYTES. If there are more, or if a batch cannot be read, the settings in force stay, and the topic is read
- * again each minute. An instance that is starting waits.
+ * MAX_CHOICES_BYTES. If the choices need more memory, or if a batch cannot be read, the settings in force stay, and the
+ * topic is read again each minute. An instance that is starting waits.
  */
 import type { Logger } from 'pino';
 import { RegistryUnavailableError } from '../../decode/schema-source.js';
@@ -114,7 +114,7 @@ export class ClientSettings implements ClientPolicies {
     const { signal } = this.#stopping;
     const at = { topic, partition: PARTITION };
     const { start, end, byMost } = await logs.bounds(at);
-    // Old settings would announce companies early, and an announcement cannot be taken back.
+    // With old settings, companies could be announced early, and an announcement cannot be undone.
     if (!byMost)
       throw new StaleViewError(
         `too few brokers answer to know who leads ${topic}/${PARTITION}: a broker that is cut off would give old settings`,
@@ -129,7 +129,8 @@ export class ClientSettings implements ClientPolicies {
         const batch = await reader.next(READ_RECORDS);
         await this.#apply(batch.records, policies);
         position = batch.nextOffset;
-        // Not before that: this read may fail where the last one failed, and progress would hide the failure.
+        // Not earlier: this read may fail at the same place as the last one, and a report of progress would hide that
+        // failure.
         if (this.#inForce === policies) onProgress();
       }
     };
@@ -154,7 +155,7 @@ export class ClientSettings implements ClientPolicies {
     }
   }
 
-  /** Ignores a record: the client keeps the choice in force for it. */
+  /** Ignores a record: the client keeps its present choice. */
   #ignore(offset: number, why: string): void {
     this.#options.logger.warn({ topic: this.#options.topic, offset, why }, 'client setting ignored');
   }

@@ -1,4 +1,4 @@
-/** Implements the pipeline's port for reading on a Kafka cluster. */
+/** Implements, for a Kafka cluster, the pipeline's port for reading. */
 import type { Clock } from '../../lib/clock.js';
 import { settlesWithin } from '../../lib/long-promise.js';
 import type { TopicPartition } from '../../lib/record.js';
@@ -46,14 +46,14 @@ const DEFAULT_MAX_PARTITION_BYTES = 2 * 1024 * 1024;
 const MOST_FREE_BYTES = 16 * 1024 * 1024;
 const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 /**
- * How long a fetch at the end of the logs waits; longer while no records come. A reader that has just caught up joins
- * the fetch only after its answer, so its first records may be late by this much. Shorter waits cost CPU while idle.
+ * How long a fetch at the end of the logs waits; longer while no records come. A reader that has just caught up can
+ * join only the next fetch, so its first records may be late by this time. Shorter waits would cost CPU while idle.
  */
 const TAIL_WAIT_MS = { shortest: 50, longest: 400 };
-/** Brokers answer all requests of reading within milliseconds. A broker that takes this long is frozen or cut off. */
+/** Brokers answer all read requests within milliseconds. A broker that takes this long is frozen or cut off. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_PATIENCE_MS = 2_000;
-/** The log that has the name now. */
+/** The log of the topic that has this name now. */
 const ANY_LOG: LogIdentity = { topicId: null, leaderEpoch: -1 };
 
 export class KafkaLogs implements Logs {
@@ -128,7 +128,7 @@ export class KafkaLogs implements Logs {
     return this.#bounds.endOfEpoch(at, leaderEpoch);
   }
 
-  /** Bytes of the log on its leader's disk; null if the brokers do not say. @throws BrokerError */
+  /** Bytes of the log on its leader's disk; null if the brokers do not report it. @throws BrokerError */
   bytesOf(at: TopicPartition): Promise<number | null> {
     return this.#bounds.bytesOf(at);
   }
@@ -148,7 +148,10 @@ export class KafkaLogs implements Logs {
     await settlesWithin(closed, this.#clock, CLOSE_PATIENCE_MS);
   }
 
-  /** Judges an offset that a leader refused: an error if it is outside the log, null if it is in the log after all. */
+  /**
+   * Checks an offset that a leader refused. Returns an error if the offset is outside the log, and null if it is in the
+   * log after all.
+   */
   async #judgeRange(at: TopicPartition, offset: number): Promise<Error | null> {
     const { start, end } = await this.#bounds.bounds(at);
     if (offset >= start && offset <= end) return null;

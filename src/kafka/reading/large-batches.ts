@@ -2,12 +2,12 @@
  * Decides which readers of the process may hold a large batch decompressed, so that their memory has a common limit.
  *
  * One batch is opened at a time, and only while the open ones take less than the budget. So together they take at most
- * the budget and one batch of MAX_BATCH_BYTES. Other readers wait in line. If readers wait, an open batch from which no
- * records were read for a while is closed. Its reader opens the batch again when it needs it.
+ * the budget and one batch of MAX_BATCH_BYTES. Other readers wait in line. If other readers wait, an open batch is
+ * closed when its reader has read no records from it for some time. Its reader opens the batch again when it needs it.
  *
- * If a batch takes too long to open, its reader ends with an error, and its partition reports that. The decompression
- * may still take memory later. So no other batch is opened until it has finished, and every reader that waits meanwhile
- * ends with the same error.
+ * If a batch takes too long to open, its reader ends with an error, and its partition reports that error. The
+ * decompression may still take memory later. So no other batch is opened until the decompression has finished. Every
+ * reader that waits meanwhile ends with the same error.
  */
 import type { Clock } from '../../lib/clock.js';
 import { settlesWithin } from '../../lib/long-promise.js';
@@ -36,7 +36,7 @@ const LOOK_EVERY_MS = 1_000;
 /** Decompressing 256 MiB takes seconds. */
 const OPEN_DEADLINE_MS = 60_000;
 
-/** Decompressing needs a thread of the process, and all threads may hang on the volume of the state. */
+/** Decompressing needs a thread of the process, and all threads may wait for a state volume that hangs. */
 export class LateOpeningError extends Error {
   override readonly name = 'LateOpeningError';
 

@@ -29,7 +29,7 @@ import { ERROR_CODES, isProtocolError, isWorthRetrying, NO_ERROR } from '../prot
 
 const BACKOFF_MIN_MS = 20;
 const BACKOFF_MAX_MS = 500;
-/** A leader or coordinator that moves is back within seconds. After this time, the caller gets an error. */
+/** If a leader or coordinator moves, the new one is ready within seconds. After this time, the caller gets an error. */
 const PATIENCE_MS = 30_000;
 
 export interface LogBoundsOptions {
@@ -50,7 +50,7 @@ interface AskedLeader {
   offsetAt(timestamp: number, isolationLevel: typeof READ_UNCOMMITTED | typeof READ_COMMITTED): Promise<number>;
 }
 
-/** Looks up leader and coordinator for each question, because a broker that was known before may be cut off. */
+/** Looks up leader and coordinator for each request, because the broker that was known before may be cut off. */
 export class LogBoundsReader {
   readonly #options: LogBoundsOptions;
   readonly #coordinator: Coordinator;
@@ -63,8 +63,9 @@ export class LogBoundsReader {
   /** @throws BrokerError if the cluster refuses, or gives no answer for 30 s */
   bounds(at: TopicPartition): Promise<LogBounds> {
     return this.#askLeader(at, async ({ view: { topicId, byMost }, epoch: leaderEpoch, ...leader }) => {
-      // In this order, the end is never below the start. It is below the high watermark only while a transaction is
-      // open. One after the other, because two first requests at the same time would make kafkajs connect twice.
+      // Asked in this order, the end is never below the start. It is below the high watermark only while a transaction
+      // is open. The requests go one after the other, because kafkajs would connect twice for two first requests at the
+      // same time.
       const start = await leader.offsetAt(EARLIEST, READ_COMMITTED);
       const highWatermark = await leader.offsetAt(LATEST, READ_UNCOMMITTED);
       const end = await leader.offsetAt(LATEST, READ_COMMITTED);
@@ -95,7 +96,7 @@ export class LogBoundsReader {
     });
   }
 
-  /** Bytes of the log on its leader's disk; null if the brokers do not say. @throws BrokerError as `bounds` */
+  /** Bytes of the log on its leader's disk; null if the brokers do not report it. @throws BrokerError as `bounds` */
   bytesOf(at: TopicPartition): Promise<number | null> {
     return this.#askLeader(at, async (leader) => {
       const { errorCode, bytes } = await leader.ask((broker) => describeLogDirs(broker, at));
@@ -105,8 +106,8 @@ export class LogBoundsReader {
   }
 
   /**
-   * The group's committed offset; null if it has committed none. While a transaction with a later offset is open, this
-   * silently is the former offset: fence first.
+   * The group's committed offset; null if the group has committed none. While a transaction with a later offset is
+   * open, this returns the former offset without an error. So fence first.
    * @throws BrokerError as `bounds`
    */
   committedOffset(at: TopicPartition): Promise<CommittedOffset | null> {
@@ -116,8 +117,8 @@ export class LogBoundsReader {
   }
 
   /**
-   * Whether an open transaction holds an offset of the group: the end of the transaction decides whether that offset
-   * counts.
+   * Whether an open transaction has an offset of the group. If so, the end of the transaction decides whether that
+   * offset counts.
    * @throws BrokerError as `bounds`
    */
   offsetIsPending(at: TopicPartition): Promise<boolean> {

@@ -1,9 +1,9 @@
 /**
- * Fetches records for the open readers. Decides which partitions to ask which broker for, and when.
+ * Fetches records for the open readers. Decides when to fetch which partitions from which broker.
  *
  * A broker answers the requests of one connection in turn. So a fetch that waits for new records would delay a reader
- * that has records to catch up on. So there are two lanes to each broker. A lane is a connection with at most one fetch
- * in flight:
+ * that is behind. For that reason there are two lanes to each broker. A lane is a connection with at most one fetch in
+ * flight:
  *
  *   tail      readers that have reached the end; the broker answers when something is written, or after a wait, which
  *             grows while nothing is written
@@ -38,7 +38,7 @@ import { ERROR_CODES, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
 import { newlyServed, RecordsLostError, type LaneName, type Served } from './served-reader.js';
 import { TailWaits } from './tail-waits.js';
 
-/** Called with failures that are being retried: the first of a row, then at most one in 30 s. Must not throw. */
+/** Called with failures that are being retried: the first failure, and then at most one in 30 s. Must not throw. */
 export type OnTrouble = (at: TopicPartition, error: Error) => void;
 
 /** One kind of fetch, with its own connections. */
@@ -72,7 +72,7 @@ export interface LogQuestions {
   endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null>;
 }
 
-/** The readers of one fetch, by the name of their partition: at most one reader for each partition. */
+/** The readers of one fetch, by the name of their partition. A partition has at most one reader in a fetch. */
 type Group = Map<string, Served>;
 
 export class LogFetcher implements ReaderEvents {
@@ -155,7 +155,7 @@ export class LogFetcher implements ReaderEvents {
       }));
       const response = await connections.ask(leader, (broker) => fetchFrom(broker, wanted, { ...limits, maxWaitMs }));
       for (const served of members) served.busy = false;
-      // A reader that catches up soon joins the tail fetch, which must not wait for long then.
+      // A reader that catches up will soon join the tail fetch, so that fetch must not wait for long.
       if (lane === 'catchUp' || response.partitions.some(({ records }) => records.length > 0)) tailWait.reset();
       this.#hand(group, response);
     } catch (error) {
@@ -181,7 +181,8 @@ export class LogFetcher implements ReaderEvents {
     }
     // If a quota is exceeded, a broker answers without records, and the connection waits as long as the broker says.
     if (response.clientSideThrottleTime > 0) return;
-    for (const [name, served] of missing) void this.#retryLater(served, new BrokerError(`Fetch did not give ${name}`));
+    for (const [name, served] of missing)
+      void this.#retryLater(served, new BrokerError(`the answer to Fetch does not contain ${name}`));
   }
 
   #receive(served: Served, answer: FetchedPartition, askedFirst: boolean): void {

@@ -17,16 +17,17 @@ export interface ReaderEvents {
 }
 
 /**
- * `compacted`: the log may end in offsets whose records are gone, together with their batches. A fetch of them will
- * never give anything. In an `uncompacted` log, records may be in remote storage, and a fetch without records means "not yet".
+ * `compacted`: the last offsets of the log may have no records and no batches any more. A fetch of these offsets never
+ * returns anything. In an `uncompacted` log, records may be in remote storage, and a fetch without records means "not yet".
  */
 export type LogKind = 'uncompacted' | 'compacted';
 
-/** The terms that all readers of one `Logs` share. */
+/** The options that all readers of one `Logs` share. */
 export interface ReadingTerms {
   readonly kind: LogKind;
   /**
-   * Bytes that one fetch may give. One `next` gives up to 1.5 times as many, which is what a reader holds uncompressed.
+   * The most bytes that one fetch returns. One `next` returns up to 1.5 times as many: as much as a reader holds
+   * uncompressed.
    */
   readonly maxPartitionBytes: number;
   /** A batch that decompresses to more bytes cannot be read. */
@@ -36,8 +37,8 @@ export interface ReadingTerms {
   /** Shared by all readers of the process. */
   readonly large: LargeBatches;
   /**
-   * Holds the records, which are valid until the next call of `next`. If null, they stay valid for as long as they are
-   * kept.
+   * The memory of the records, which are valid until the next call of `next`. If null, records stay valid for as long
+   * as the caller keeps them.
    */
   readonly memory: RecordMemory | null;
 }
@@ -59,7 +60,7 @@ interface Waiting {
  */
 export class PartitionReader implements LogReader, LargeBatchHolder {
   readonly #fetched: FetchedRecords[] = [];
-  /** The memory of records that the last `next` gave, of fetches that were read completely. */
+  /** Memory of records that the last `next` returned, from fetches that were read completely. */
   readonly #lent: Buffer[] = [];
   /** The offset at which the next `next` starts. Moved by `#take`. */
   #position: number;
@@ -183,7 +184,8 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
   #take(maxRecords: number): LogRecord[] {
     const records: LogRecord[] = [];
     let left = (this.terms.maxPartitionBytes * 3) / 2;
-    // Records below the position also take bytes, but are not delivered. The caller must get records anyway.
+    // Records below the position also count as bytes read, but are not delivered. The caller must still get at least
+    // one record.
     const enough = () => records.length >= maxRecords || (left <= 0 && records.length > 0);
     for (let first; (first = this.#fetched[0]) !== undefined && !enough();) {
       try {
@@ -221,7 +223,7 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
   /** Notes a failure in a batch. The records before it are delivered first, and the failure with the next call. */
   #broken(error: unknown): void {
     if (this.#failure instanceof ReaderClosedError) return;
-    // This batch is before the place of any failure so far.
+    // This batch comes before the place of any failure noted so far.
     this.#failure = error instanceof BrokenBatchError ? this.#unreadable(error) : (error as Error);
     this.#dropFetched();
     this.events.ended(this);

@@ -1,4 +1,4 @@
-/** Finds open transactions, for which readers of committed records must wait. */
+/** Finds open transactions. Readers of committed records must wait for the end of each of them. */
 import type { Clock } from '../../lib/clock.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';

@@ -3,7 +3,7 @@
  *
  * V8 collects its whole heap each time that the memory outside of the heap, where Buffers are, has grown by 64 MiB.
  * Fetched records live long enough to count as growth, although they soon become garbage. So without reuse, an instance
- * that reads much would collect its heap all the time.
+ * that reads much would spend its time on collections of the whole heap.
  */
 export class RecordMemory {
   readonly #free: Buffer[] = [];

@@ -11,13 +11,14 @@ export interface InputGrowthOptions {
   readonly clock: Clock;
 }
 
-/** Short: no instance reads the new partitions, and events of a company may go where the company has no state. */
+/**
+ * Short, because no instance reads the new partitions, and events of a company may go to a partition without its state.
+ */
 const LOOK_EVERY_MS = 5_000;
 
 /** What to do if the state cannot be moved to the new partitions. */
 export const BEGIN_AGAIN =
-  'only a new beginning is left, which announces companies again: see "The input has grown before it was consumed" in ' +
-  'docs/operations.md';
+  'you must begin again on a new topic: see "The input has grown before it was consumed" in ' + 'docs/operations.md';
 
 /** What to do if the input has more partitions than the changelog. */
 export const WHAT_TO_DO_ABOUT_GROWTH =
@@ -25,7 +26,8 @@ export const WHAT_TO_DO_ABOUT_GROWTH =
   `moves the state. Otherwise ${BEGIN_AGAIN}`;
 
 /**
- * The input has grown. Events go to other partitions than the state of their companies, which would be judged in part.
+ * The input has more partitions than before. Events go to other partitions than the state of their companies, so
+ * companies would be judged by a part of their events.
  */
 export class InputGrownError extends Error {
   override readonly name = 'InputGrownError';
@@ -39,8 +41,8 @@ export class InputGrownError extends Error {
 }
 
 /**
- * Waits until the input grows. Each look also refreshes the leaders and the topic id of the input: readers of a topic
- * that was created again end.
+ * Waits until the input grows. Each look-up also refreshes the leaders and the topic id of the input. So if the topic
+ * was created again, its readers end.
  * @returns the error to stop with; null when `signal` aborts
  */
 export async function inputHasGrown(options: InputGrowthOptions, signal: AbortSignal): Promise<InputGrownError | null> {

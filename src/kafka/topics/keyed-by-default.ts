@@ -8,8 +8,8 @@ import { readPartition } from '../reading/read-topic.js';
 const LOOKED_AT = 200;
 
 /**
- * Single keys may be in other partitions: people may have sent some by hand. Another partitioner puts some of its keys
- * where the default one does, by chance: half of them if there are two partitions.
+ * A few keys may be in other partitions, because people may have sent records by hand. Another partitioner chooses the
+ * same partition as the default one for some keys, by chance: with two partitions, for half of them.
  */
 const MOST_ELSEWHERE = { keys: 1, share: 0.05 };
 
@@ -21,8 +21,8 @@ export interface Misplaced {
 }
 
 /**
- * Looks at the newest records of each partition. It counts distinct keys, because a busy company proves no more than
- * another one.
+ * Looks at the newest records of each partition. It counts distinct keys, because many records of one company prove no
+ * more than one record.
  *
  * @param isWitness false for records that say nothing about the writers' partitioner
  * @returns a record in another partition, if more keys are misplaced than records sent by hand explain: then the

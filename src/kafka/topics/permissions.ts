@@ -23,7 +23,7 @@ const REQUEST_BYTES = 256;
 /** A new cluster creates the topics of its coordinators at the first request for a coordinator. */
 const PATIENCE_MS = 10_000;
 const PAUSE_MS = 100;
-/** A broker sends this if it was not asked for operations, or may not say them. */
+/** A broker sends this if it was not asked for operations, or may not report them. */
 const UNKNOWN_OPERATIONS = -(2 ** 31);
 
 export class Permissions {
@@ -73,8 +73,8 @@ export class Permissions {
   }
 
   /**
-   * Whether we may describe the transactional id. Whether we may write with it shows only at its use, which would fence
-   * its owner. @throws as `lackingOnTopic`
+   * Whether we may describe the transactional id. Only its use would show whether we may write with it, and that would
+   * fence its owner. @throws as `lackingOnTopic`
    */
   async mayDescribeTransactionalId(id: string): Promise<boolean> {
     const coordinator = this.#coordinatorOf(COORDINATOR_OF_TRANSACTION, id);

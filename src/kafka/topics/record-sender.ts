@@ -1,4 +1,4 @@
-/** Writes records to a topic as a producer of the platform would: partitioned by key, in order, and none twice. */
+/** Writes records to a topic as a producer of the platform would: partitioned by key, in order, and each once. */
 import { CompressionTypes, Kafka, Partitioners, type Message, type Producer, type ProducerRecord } from 'kafkajs';
 import type { RecordToWrite } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';

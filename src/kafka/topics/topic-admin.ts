@@ -82,7 +82,7 @@ export class TopicAdmin {
   }
 
   /**
-   * A setting of each broker that is up, by broker id. Empty if the brokers do not say it, for example without
+   * A setting of each broker that is up, by broker id. Empty if the brokers do not report it, for example without
    * permission.
    * @param topic the name for the request, as in `countBrokers`
    */

@@ -81,7 +81,7 @@ export function planOf(role: TopicRole, given: PlanInput): TopicToCreate {
   }
 }
 
-/** The least `max.message.bytes` that a written topic should have; 0 where it does not matter. */
+/** The least `max.message.bytes` that a written topic should have; 0 if it does not matter. */
 export function messageMaxBytesOf(role: TopicRole, input: PlanInput['input']): number {
   switch (role) {
     case 'companySynchronized':

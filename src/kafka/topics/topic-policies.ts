@@ -20,7 +20,7 @@ const HARM_OF_POLICY: Readonly<Record<TopicRole, string>> = {
 const COMPACTED: readonly TopicRole[] = ['companyState', 'clientSettings'];
 const WRITTEN: readonly TopicRole[] = ['companySynchronized', 'companyState', 'deadLetter', 'companySyncStalled'];
 
-/** From this replication factor on, one broker may fail and two copies of each record can still be required. */
+/** From this replication factor on, two copies of each record can be required although one broker has failed. */
 const REPLICAS_FOR_TWO_IN_SYNC = 3;
 const LEAST_IN_SYNC = 2;
 
@@ -101,7 +101,7 @@ function alterCommand(topic: string, setting: string): string {
   return `kafka-configs.sh --bootstrap-server ... --alter --topic ${topic} --add-config ${setting}`;
 }
 
-/** @throws Error if the broker did not give the setting */
+/** @throws Error if the broker did not report the setting */
 export function numberIn(topic: TopicDescription, setting: string): number {
   const value = Number(topic.settings.get(setting) ?? NaN);
   if (!Number.isFinite(value))

@@ -16,8 +16,8 @@ export function timeoutRefused(transactionalId: string, timeoutMs: number): Brok
 }
 
 /**
- * Finds brokers whose setting is too low. The list is also empty if the brokers do not say the setting, which needs the
- * permission DescribeConfigs on the cluster. Then the fencing of a partition reports the fault.
+ * Finds brokers whose setting is too low. The list is also empty if the brokers do not report the setting: that needs
+ * DescribeConfigs on the cluster. Then the fencing of a partition reports the fault.
  */
 export async function transactionTimeoutFaults(config: KafkaConfig, clock: Clock, topic: string): Promise<string[]> {
   const admin = new TopicAdmin(config, clock);

@@ -29,10 +29,10 @@ export interface UsedOutbound {
  * Describes an outbound topic that was used before a first start. Null if the outbound topic was never written to, or
  * if this is not a first start. At a later start the changelog has records, or the group has an offset.
  *
- * It looks at the outbound topic first, and only at committed records. Another instance may start at the same time: its
- * commit shows in the changelog before it shows in the outbound topic, so both instances start.
+ * It looks at the outbound topic first, and only at committed records. Another instance may start at the same time. If
+ * its commit is seen in the outbound topic, it is then seen in the changelog too, so both instances start.
  *
- * No later check finds a used outbound topic. So the answer of a broker that is cut off does not count.
+ * No later check finds a used outbound topic. So the answer of a broker that is cut off must not be accepted.
  * @throws StaleViewError while too few brokers answer
  */
 export async function findUsedOutbound(logs: Logs, topics: FirstStartTopics): Promise<UsedOutbound | null> {

@@ -1,6 +1,9 @@
 import type { Clock } from '../../lib/clock.js';
 
-/** How long a lowered limit holds before a larger batch is tried. Each refusal costs a take-over, so tries are rare. */
+/**
+ * How long a lowered limit applies before a larger batch is tried. Each refusal costs a take-over, so attempts are
+ * rare.
+ */
 const RETRY_AFTER_MS = 10 * 60_000;
 const RETRY_FACTOR = 2;
 

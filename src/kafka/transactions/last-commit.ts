@@ -9,17 +9,17 @@ import type { Answer } from '../protocol/transaction-requests.js';
  * transactional id that the coordinator has acknowledged to this process. Most transactions announce nothing. So the
  * last commit in an outbound topic, which brokers may have left open, may be many commits old.
  *
- * It outlives the producer sessions. The coordinator only reports how the last transaction ended. If a broker has
- * failed, the last transaction is the one that could not write to that broker. The coordinator does not report the
- * commit before it, whose markers may be missing on that broker.
+ * This object outlives the producer sessions. The coordinator reports only how the last transaction ended. After a
+ * broker has failed, the last transaction is the one that could not write to that broker. The coordinator does not
+ * report the commit before it, although the markers of that commit may be missing on the failed broker.
  */
 export class LastCommit {
   /** For each log, the offset at which the last commit that wrote to it ends. Each commit writes to the changelog. */
   readonly #committed = new Map<string, number>();
   #hasLastOffset = false;
-  /** Where the records of the open transaction, or of the last one that was begun, end. */
+  /** Where the records of the open transaction end; without an open transaction, of the last one that was begun. */
   #ends = new Map<string, number>();
-  /** Places of transactions that were begun after the last commit which wrote there. */
+  /** Places that transactions may have written to after the last commit there. */
   readonly #begunSince = new Set<string>();
 
   get known(): KnownCommit | null {

@@ -19,21 +19,21 @@ interface Known {
  * until the id is fenced. The report still holds after a fencing only if nothing between the report and the fencing can
  * have changed the outcome.
  *
- * Between the report and the fencing, a former owner may still work in the reported epoch. A request to fence cannot
- * depend on the state that was reported. Its answer contains only the next epoch. So this rule depends on which ends of
- * a transaction keep the epoch:
+ * Between the report and the fencing, a former owner may still work in the reported epoch. Kafka has no request to
+ * fence only if the reported state is unchanged, and the answer to a fencing has only the next epoch. So the rule uses
+ * which ends of a transaction keep the epoch:
  *
  * - A commit keeps it. If the reported outcome is a commit, one more commit changes nothing.
- * - Every abort raises it. Aborts come from the coordinator for age, from a fencing, and from a producer that gives up
- *   its own transaction. Such a producer fences itself (`KafkaTransactionalProducer.discard`) instead of ending the
- *   transaction. So if `CompleteCommit` was reported for epoch e, a fencing that gives e + 1 proves that no transaction
- *   was aborted meanwhile.
+ * - Every abort raises it. An abort comes from the coordinator (because of age), from a fencing, or from a producer
+ *   that gives up its own transaction. Such a producer fences itself (`KafkaTransactionalProducer.discard`) instead of
+ *   ending the transaction. So if `CompleteCommit` was reported for epoch e, a fencing that gives e + 1 proves that no
+ *   transaction was aborted meanwhile.
  * - No producer begins a transaction in an epoch in which one was aborted: a fencing gives that epoch to no producer,
  *   and a producer that has repeated an end is discarded. So a reported `CompleteAbort` stays right.
  * - A fencing aborts a transaction that is open. The id is described again before the next attempt.
  * - A prepared transaction is decided, in the epoch in which it completes. The coordinator refuses a fencing until it
- * has
- *   completed. That may happen between the description and the fencing: then `Prepare...` is the last reported state.
+ *   has completed. That may happen between the description and the fencing: then `Prepare...` is the last reported
+ *   state.
  *
  * An `Empty` id was fenced, and no transaction has begun since. Its report has no outcome. So the known outcome must be
  * of the same epoch (it was ours, and its producer is gone), or of the epoch before. In the second case, the fencing
@@ -79,11 +79,9 @@ export class LastOutcomes {
   }
 
   /**
-   * The producer ids that the transactional id has had, as far as this process knows. Brokers give a new one if the
-   * epochs
-   * of the former are used up, or after `transactional.id.expiration.ms` without a transaction. Records that the former
-   * one
-   * has left open still belong to the transactional id.
+   * The producer ids that the transactional id has had, as far as this process knows. Brokers give a new producer id if
+   * the epochs of the former one are used up, or after `transactional.id.expiration.ms` without a transaction. Records
+   * that the former producer id has left open still belong to the transactional id.
    */
   producerIds(transactionalId: string): ReadonlySet<bigint> {
     return this.#idsOf(transactionalId);
@@ -96,7 +94,7 @@ export class LastOutcomes {
   }
 
   /**
-   * The known outcome of an `Empty` id, if only our own attempt, whose answer was lost, can have fenced the id.
+   * The known outcome of an `Empty` id, if only an attempt of ours can have fenced the id (its answer was lost).
    * Otherwise null.
    */
   #stillOf(transactionalId: string, before: DescribedTransaction): TransactionOutcome | null {
@@ -108,7 +106,7 @@ export class LastOutcomes {
   }
 }
 
-/** Null also for a transaction that has not ended: fencing ends it, and then the id is described again. */
+/** Also null for a transaction that has not ended: the fencing ends it, and then the id is described again. */
 function outcomeOf({ errorCode, state }: DescribedTransaction): TransactionOutcome | null {
   if (errorCode !== NO_ERROR) return null;
   if (COMMITTED.has(state)) return 'commit';

@@ -4,9 +4,9 @@ import { NO_ERROR } from '../protocol/protocol-errors.js';
 import { addOffsetsToTxn, canFenceOwnSession, fenceOwnSession } from '../protocol/transaction-requests.js';
 
 /**
- * Tries to abort the session's transaction. Then readers of the written topics need not wait for the next owner, or
- * until the transaction times out. Whether the abort works or not, the next owner's fencing ends the transaction. It
- * does not use EndTxn, which keeps the epoch: see `LastOutcomes`. Never rejects.
+ * Tries to abort the session's transaction. Then readers of the written topics do not wait for the next owner or for
+ * the transaction time-out. Whether the abort works or not, the next owner's fencing ends the transaction. It does not
+ * use EndTxn, which keeps the epoch: see `LastOutcomes`. Never rejects.
  */
 export async function tryToAbort(parts: SessionParts): Promise<void> {
   const { connections, coordinator, session, groupId, transactionTimeoutMs } = parts;

@@ -41,8 +41,8 @@ export class SessionBatches {
    * Encodes the records as batches. The caller must send the batches in the order in which they were encoded. The
    * records are not kept.
    *
-   * A batch is larger than the limit only if it has a single record that is. Such a batch is compressed: then a record
-   * that fitted into the input compressed also fits out again.
+   * A batch is larger than the limit only if its single record is. Such a batch is compressed: a record that fitted
+   * into the input because it was compressed must also fit into the dead-letter topic.
    */
   encode(to: TopicPartition, records: readonly RecordToWrite[]): EncodedBatch[] {
     const { session, clock, batchSizeLimits, produceTimeoutMs: timeoutMs } = this.options;

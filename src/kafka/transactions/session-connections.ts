@@ -28,7 +28,7 @@ const MAX_OPEN_AND_THROTTLED_MS = 5_000;
  */
 export class SessionConnections {
   constructor(
-    /** For the writes of the transaction. Until brokers throttle, for all requests. */
+    /** For the writes of the transaction; until brokers throttle, for all requests. */
     private readonly writing: Connections,
     private readonly others: Connections,
     private readonly throttle: Throttle,

@@ -15,16 +15,16 @@ interface AskingSession {
   readonly groupCoordinator: string;
 }
 
-/** The answers of a leader that will not say it later either: it is too old, or we may not ask. */
+/** Errors of a leader that will not change: the leader is too old for the request, or we do not have the permission. */
 const DOES_NOT_TELL: ReadonlySet<number> = new Set([
   ERROR_CODES.UNSUPPORTED_VERSION,
   ERROR_CODES.TOPIC_AUTHORIZATION_FAILED,
 ]);
 
 /**
- * Whether the session, or the one before it, has a transaction open in a partition. Null if the partition's leader will
- * not say.
- * @throws BrokerError, also if the leader is not ready: with null, an open transaction of ours would pass for another's
+ * Whether the session, or an earlier one, has a transaction open in a partition. Null if the partition's leader cannot
+ * tell. @throws BrokerError, also if the leader is not ready: with null, the caller would treat an open transaction of
+ * ours as another producer's
  */
 export async function hasOpenAt(
   { connections, producerIds }: Pick<AskingSession, 'connections' | 'producerIds'>,

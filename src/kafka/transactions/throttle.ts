@@ -9,7 +9,7 @@ interface Throttled {
 }
 
 /**
- * How long the brokers let one transactional id wait, because a quota is exceeded (KIP-219). This object outlives the
+ * How long the brokers make one transactional id wait, because a quota is exceeded (KIP-219). This object outlives the
  * producers of the id: brokers also count the bytes of a discarded producer, so its successor must wait too.
  *
  * A broker throttles the connection on which the quota was exceeded. kafkajs holds back later requests on that

@@ -33,8 +33,8 @@ const NOBODYS_RECORD: RecordToWrite = { key: companyKey(''), value: null, header
 /** EndTxn answers before the markers are written, which takes 1 to 3 ms. Until then, no new transaction can begin. */
 const MARKERS_RETRY_MS = 1;
 /**
- * If markers are this late, a leader is gone. Once the cluster knows that too (9 s), brokers may skip its markers. Then
- * the next transaction could begin. It would fail without that leader, and its abort would decide that commit.
+ * If markers are this late, a leader is gone. Once the cluster has noticed that (9 s), brokers may skip its markers.
+ * Then the next transaction could begin. It would fail without that leader, and its abort would also abort that commit.
  */
 const MARKERS_TIMEOUT_MS = 2_000;
 
@@ -53,9 +53,9 @@ class LateMarkersError extends BrokerError {}
  *                any error, any unknown outcome, discard: over
  * ```
  *
- * It repeats only requests that were answered with CONCURRENT_TRANSACTIONS, which were not carried out, and those of
- * `repeatEnd`, which may be sent twice. After any other failure the outcome is unknown. So the session is over, and the
- * next owner of the id fences, and reads in the log what became of the transaction.
+ * It repeats only two kinds of requests. A request that was answered with CONCURRENT_TRANSACTIONS was not carried out.
+ * The requests of `repeatEnd` may be sent twice. After any other failure the outcome is unknown. So the session is
+ * over. The next owner of the id fences, and reads from the log how the transaction ended.
  */
 export class KafkaTransactionalProducer implements TransactionalProducer {
   readonly #parts: SessionParts;
@@ -64,7 +64,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   #over: Error | null = null;
   /** The calls of this object that have not settled. Each call settles after all of its requests. */
   readonly #inFlight = new Set<Promise<unknown>>();
-  /** Every request so far was answered. So one more will not wait for the request time-out. */
+  /** True if every request so far was answered. Then one more request will not wait for the request time-out. */
   #allAnswered = true;
   readonly #batches: SessionBatches;
   #discarded: Promise<void> | null = null;
@@ -245,7 +245,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   }
 
   /**
-   * Sends nothing once the session is over: no write that follows a failure may reach the log.
+   * Sends nothing once the session is over: after a failure, no later write may reach the log.
    * @param to the partition that a write of the transaction is about; undefined for other requests
    */
   async #send<T extends Answer>(address: string, call: ProtocolCall<T>, to?: TopicPartition): Promise<T> {
@@ -263,7 +263,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     }
   }
 
-  /** Sends to the partition's leader, and forgets the leader after any failure: it may have moved. */
+  /** Sends to the partition's leader. After any failure it forgets the leader, which may have moved. */
   async #sendToLeader(to: TopicPartition, call: ProtocolCall<ProduceAnswer>): Promise<ProduceAnswer> {
     const { leaders } = this.#parts;
     try {
@@ -288,7 +288,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   async #close(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
     const mayBeOpen = this.#state === 'beginning' || this.#state === 'open';
-    // Not after a commit was sent: only the broker knows its outcome.
+    // No abort after a commit was sent: only the broker knows the outcome of that commit.
     if (mayBeOpen && !(this.#over instanceof FencedError) && this.#allAnswered) await tryToAbort(this.#parts);
     await this.#parts.connections.close();
   }

@@ -117,7 +117,7 @@ class Fencing {
   }
 }
 
-/** If false, the coordinator is not ready, and its refusal counts as the refusal of the fencing. */
+/** False if the coordinator is not ready; its refusal then counts as the refusal of the fencing. */
 function isDescription({ errorCode }: DescribedTransaction): boolean {
   return errorCode === NO_ERROR || errorCode === ERROR_CODES.TRANSACTIONAL_ID_NOT_FOUND;
 }

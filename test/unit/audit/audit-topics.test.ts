@@ -4,7 +4,7 @@ import { summaryLine } from '../../../testkit/audit/report-lines.js';
 import type { TopicRecord } from '../../../testkit/audit/topic-record.js';
 import { complete, BEFORE, DeploymentInMemory } from './deployment-in-memory.js';
 
-/** One company, complete at the record returned; nothing is announced yet. */
+/** Writes one company, which the returned record completes. Nothing is announced yet. */
 function oneCompleteCompany(deployment: DeploymentInMemory): TopicRecord {
   deployment.manifest('company-1', ['d1']);
   deployment.status('company-1', 'd1', 'Fetching');
@@ -16,7 +16,7 @@ function kindsIn(deployment: DeploymentInMemory): AnomalyKind[] {
 }
 
 describe('announcements', () => {
-  test('a right one, and a company rightly not announced, leave nothing to report', () => {
+  test('a correct announcement, and a company that must not be announced, leave nothing to report', () => {
     const deployment = new DeploymentInMemory();
     deployment.announce('company-1', oneCompleteCompany(deployment));
     deployment.manifest('company-2', ['d1']);
@@ -26,7 +26,7 @@ describe('announcements', () => {
     expect(report.companies.get('company-2')).toEqual({ announced: false, whyNot: 'datasets unfinished' });
   });
 
-  test('one that is not there is missing, with the history of the company as evidence', () => {
+  test('a missing announcement is reported, with the history of the company as evidence', () => {
     const deployment = new DeploymentInMemory();
     oneCompleteCompany(deployment);
     const [anomaly, ...others] = auditTopics(deployment.input()).anomalies;
@@ -38,7 +38,7 @@ describe('announcements', () => {
     expect(anomaly?.history[2]).toContain('dataset d1 Complete');
   });
 
-  test('a second one of the same company is a duplicate, even where it is the same', () => {
+  test('a second announcement of a company is a duplicate, even if it has the same content', () => {
     const deployment = new DeploymentInMemory();
     const completing = oneCompleteCompany(deployment);
     deployment.announce('company-1', completing);
@@ -46,21 +46,21 @@ describe('announcements', () => {
     expect(kindsIn(deployment)).toEqual(['duplicate']);
   });
 
-  test('one by a record before the completing one is early', () => {
+  test('an announcement by a record before the completing one is early', () => {
     const deployment = new DeploymentInMemory();
     oneCompleteCompany(deployment);
     deployment.announce('company-1', deployment.events[1] as TopicRecord);
     expect(kindsIn(deployment)).toEqual(['early']);
   });
 
-  test('one of a company that is not complete is early', () => {
+  test('an announcement of a company that is not complete is early', () => {
     const deployment = new DeploymentInMemory();
     const manifest = deployment.manifest('company-1', ['d1']);
     deployment.announce('company-1', manifest);
     expect(kindsIn(deployment)).toEqual(['early']);
   });
 
-  test('one of a company that the input does not know is early', () => {
+  test('an announcement of a company that is not in the input is early', () => {
     const deployment = new DeploymentInMemory();
     const completing = oneCompleteCompany(deployment);
     deployment.announce('company-1', completing);
@@ -68,7 +68,7 @@ describe('announcements', () => {
     expect(kindsIn(deployment)).toEqual(['early']);
   });
 
-  test('one by a record after the completing one is late', () => {
+  test('an announcement by a record after the completing one is late', () => {
     const deployment = new DeploymentInMemory();
     oneCompleteCompany(deployment);
     deployment.announce('company-1', deployment.status('company-1', 'd1', 'Complete'));
@@ -88,7 +88,7 @@ describe('announcements', () => {
     ['failed', { failed: 1 }],
     ['ended', { ended: 1 }],
     ['source', { source: { topic: 'sync-events', partition: 2, offset: 2 } }],
-  ])('one with another %s has wrong content', (field, content) => {
+  ])('an announcement with another %s has wrong content', (field, content) => {
     const deployment = new DeploymentInMemory();
     deployment.announce('company-1', oneCompleteCompany(deployment), { content });
     const [anomaly, ...others] = auditTopics(deployment.input()).anomalies;
@@ -104,13 +104,13 @@ describe('announcements', () => {
     ['a trace that its record has not', { headers: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } }],
     ['another partition', { partition: 2 }],
     ['another key', { key: 'company-2' }],
-  ])('one with %s has a wrong envelope', (_, changes) => {
+  ])('an announcement with %s has a wrong envelope', (_, changes) => {
     const deployment = new DeploymentInMemory();
     deployment.announce('company-1', oneCompleteCompany(deployment), changes);
     expect(kindsIn(deployment)).toEqual(['wrong-envelope']);
   });
 
-  test('one without the trace of the completing record has a wrong envelope', () => {
+  test('an announcement without the trace of the completing record has a wrong envelope', () => {
     const deployment = new DeploymentInMemory();
     const headers = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
     deployment.manifest('company-1', ['d1']);
@@ -122,7 +122,7 @@ describe('announcements', () => {
     expect(kindsIn(deployment)).toEqual([]);
   });
 
-  test('one whose value cannot be read is unreadable, and its company missing', () => {
+  test('an announcement that cannot be read is unreadable, and its company is missing', () => {
     const deployment = new DeploymentInMemory();
     deployment.announce('company-1', oneCompleteCompany(deployment));
     const [record] = deployment.synchronized as [TopicRecord];
@@ -139,7 +139,7 @@ describe('announcements', () => {
 });
 
 describe('the settings of clients', () => {
-  /** One dataset of two is Complete, before the date: announced under FIRST_DATASET alone. */
+  /** One dataset of two is Complete, before ALL_DATASETS_FROM: announced only under FIRST_DATASET. */
   function halfDone(deployment: DeploymentInMemory, announced: boolean): void {
     deployment.manifest('company-1', ['d1', 'd2'], { timestamp: BEFORE });
     const completing = deployment.status('company-1', 'd1', 'Complete', { timestamp: BEFORE });
@@ -153,7 +153,7 @@ describe('the settings of clients', () => {
     ['that was never made', [], 'FIRST_DATASET'],
     ['of ALL_DATASETS', ['ALL_DATASETS'], 'ALL_DATASETS'],
     ['that was taken back by a tombstone', ['ALL_DATASETS', null], 'FIRST_DATASET'],
-  ] as const)('a choice %s and was in place decides what must come', (_, settings, inForce) => {
+  ] as const)('the choice in force decides the expected result: a choice %s', (_, settings, inForce) => {
     const announced = new DeploymentInMemory();
     const silent = new DeploymentInMemory();
     for (const deployment of [announced, silent])
@@ -164,7 +164,7 @@ describe('the settings of clients', () => {
     expect(kindsIn(silent)).toEqual(inForce === 'FIRST_DATASET' ? ['missing'] : []);
   });
 
-  test('a choice that changed while events were judged allows what either gives', () => {
+  test('a choice that changed while events were judged allows both results', () => {
     for (const announcedByFirst of [true, false]) {
       const deployment = new DeploymentInMemory();
       deployment.settingsInPlaceBefore = 0;
@@ -174,7 +174,7 @@ describe('the settings of clients', () => {
     }
   });
 
-  test('a choice that changed excuses neither a company that is complete by either nor a wrong trigger', () => {
+  test('a choice that changed excuses neither a missing company that is complete by both values, nor a wrong trigger', () => {
     const deployment = new DeploymentInMemory();
     deployment.settingsInPlaceBefore = 1;
     deployment.setting('client-1', 'ALL_DATASETS');
@@ -188,7 +188,7 @@ describe('the settings of clients', () => {
 });
 
 describe('the last line', () => {
-  test('counts companies, and everything that is wrong', () => {
+  test('counts companies and anomalies', () => {
     const deployment = new DeploymentInMemory();
     const completing = oneCompleteCompany(deployment);
     deployment.announce('company-1', completing, { partition: 0 });

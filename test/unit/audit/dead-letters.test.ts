@@ -65,7 +65,7 @@ describe('dead letters', () => {
     expect(kindsIn(deployment)).toEqual(['dead-letter-altered']);
   });
 
-  test('a right one keeps own headers, repeated, null and even those named as the added ones', () => {
+  test("a correct dead letter keeps the record's headers, even repeated ones, null values and names of added headers", () => {
     const deployment = new DeploymentInMemory();
     deployment.deadLetter(onePoison(deployment), 'undecodable');
     expect(kindsIn(deployment)).toEqual(['dead-letter-altered']);
@@ -74,7 +74,7 @@ describe('dead letters', () => {
     expect(kindsIn(deployment)).toEqual([]);
   });
 
-  test('one for each poison record: a second of the same is a duplicate', () => {
+  test('each poison record has one dead letter: a second one is a duplicate', () => {
     const deployment = new DeploymentInMemory();
     const poison = onePoison(deployment);
     deployment.deadLetter(poison, 'bad-framing');
@@ -100,13 +100,13 @@ describe('dead letters', () => {
     ['another topic', { headers: { dl_topic: 'other' } }],
     ['another timestamp', { headers: { dl_timestamp: '0' } }],
     ['no message', { headers: { dl_message: '' } }],
-  ])('one with %s is altered', (_, changes) => {
+  ])('a dead letter with %s is altered', (_, changes) => {
     const deployment = new DeploymentInMemory();
     deployment.deadLetter(onePoison(deployment), 'bad-framing', changes);
     expect(kindsIn(deployment)).toEqual(['dead-letter-altered']);
   });
 
-  test('one of a record that is not poison, or not there, is unexplained', () => {
+  test('a dead letter of a record that is not poison, or does not exist, is unexplained', () => {
     const deployment = new DeploymentInMemory();
     const fine = deployment.manifest('company-1', ['d1']);
     deployment.deadLetter(fine, 'undecodable');
@@ -116,7 +116,7 @@ describe('dead letters', () => {
     expect(kindsIn(deployment)).toEqual([kind, kind, kind]);
   });
 
-  test('a company held by poison is rightly not announced, and must be once it is repaired', () => {
+  test('a company held by poison must not be announced, and must be announced after the repair', () => {
     const deployment = new DeploymentInMemory();
     const poison = onePoison(deployment);
     deployment.deadLetter(poison, 'bad-framing');
@@ -130,7 +130,7 @@ describe('dead letters', () => {
   });
 });
 
-test('a company that is announced is beyond all limits: no dead letter is expected of its records', () => {
+test('no limit applies to an announced company: no dead letter is expected of its records', () => {
   const deployment = new DeploymentInMemory();
   deployment.manifest('company-1', ['d1']);
   const completing = deployment.status('company-1', 'd1', 'Complete');
@@ -139,7 +139,7 @@ test('a company that is announced is beyond all limits: no dead letter is expect
   expect(kindsIn(deployment)).toEqual([]);
 });
 
-test('texts of 1,024 bytes, and a longer error message, are no poison', () => {
+test('texts of 1,024 bytes, and a longer error message, are not poison', () => {
   const deployment = new DeploymentInMemory();
   deployment.status('company-1', 'd'.repeat(1_024), 'Complete');
   const changed = { datasetId: 'd', connectionId: 'c', dataType: 't', status: 'FetchError', trigger: 'LINK' };

@@ -1,4 +1,4 @@
-/** Topics of a small deployment made by hand, so that one thing in them can be wrong. */
+/** The topics of a small deployment, written by hand, so a test can make exactly one thing wrong. */
 import avro from 'avsc';
 import { eventIdOf, type ReferenceAnnouncement } from '../../../testkit/reference-model.js';
 import type { AuditInput } from '../../../testkit/audit/audit-topics.js';
@@ -39,7 +39,7 @@ function framed(kind: keyof typeof SCHEMA_IDS, value: object): Buffer {
   return Buffer.concat([frame, TYPES[kind].toBuffer(value)]);
 }
 
-/** What a record has beyond its value. */
+/** The parts of a record besides its value. */
 export interface Extras {
   readonly partition?: number;
   readonly timestamp?: number;
@@ -88,7 +88,7 @@ export class DeploymentInMemory {
     this.settings.push({ partition: 0, offset, timestamp: AFTER, key, value, headers: new Map() });
   }
 
-  /** Writes the right announcement of a company with one link and datasets that all became Complete, or `changes` of it. */
+  /** Writes the correct announcement of a company with one link whose datasets all became Complete, with `changes`. */
   announce(companyId: string, completing: TopicRecord, changes: AnnouncementChanges = {}): void {
     const { partition, offset, timestamp } = completing;
     const eventId = eventIdOf(companyId, APPLICATION_ID);
@@ -128,7 +128,7 @@ export class DeploymentInMemory {
     });
   }
 
-  /** Writes the right dead letter of a record, or `changes` of it. */
+  /** Writes the correct dead letter of a record, with `changes`. */
   deadLetter(of: TopicRecord, code: string, changes: DeadLetterChanges = {}): void {
     const added = headerMap({
       dl_code: code,

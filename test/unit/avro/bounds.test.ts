@@ -1,10 +1,12 @@
-/** Values and schemas made to cost more than they are long: each is refused within the limit, with the reason. */
+/**
+ * Values and schemas that try to cost more than their length allows: each is refused within the limit, with the reason.
+ */
 import { AvroReader } from '../../../src/avro/avro-reader.js';
 import { MAX_KEPT_ITEMS, MAX_RECORD_DEPTH } from '../../../src/avro/checked-tap.js';
 import { MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS } from '../../../src/avro/parse-schema.js';
 import { framed, varint } from '../decode/sync-events.js';
 
-/** Milliseconds for what is a few in fact, on a machine that has much else to do. What has no bound takes minutes. */
+/** A limit in milliseconds for work of a few milliseconds, on a busy machine. Work without a bound takes minutes. */
 const LIMIT_MS = 10_000;
 
 function record(name: string, ...types: readonly unknown[]): object {
@@ -15,7 +17,7 @@ function array(items: unknown): object {
   return { type: 'array', items };
 }
 
-/** The reason why the value is not read; fails if the answer takes long. */
+/** The reason why the value is refused. Fails if that takes long. */
 function refusalOf(reader: object, writer: object, bytes: Buffer): string {
   const startedAt = performance.now();
   let why = 'it was read';
@@ -33,7 +35,7 @@ function blocks(count: number, each: bigint, item: Buffer = Buffer.alloc(0)): Bu
   return Buffer.concat(Array.from({ length: count }, () => Buffer.concat([varint(each), item])));
 }
 
-test('a list whose items take far more memory than bytes is refused before it is read, and passed over if nobody wants it', () => {
+test('a list whose items take far more memory than bytes is refused before it is read, and skipped if it is not used', () => {
   const texts = (count: number) => Buffer.concat([varint(BigInt(count)), Buffer.alloc(count + 1)]);
   const lists = record('R', array('string'));
   expect(refusalOf(lists, lists, texts(MAX_KEPT_ITEMS))).toBe('it was read');
@@ -112,7 +114,7 @@ describe('an array of very many blocks', () => {
     expect(refusalOf(reader, record('R', array('int')), value)).toBe('it was read');
   });
 
-  test('with sizes, is passed over', () => {
+  test('with sizes, is skipped', () => {
     const block = Buffer.concat([varint(-1n), varint(1n), varint(1n)]);
     const sized = Buffer.concat([...Array<Buffer>(300_000).fill(block), varint(0n)]);
 
@@ -120,7 +122,7 @@ describe('an array of very many blocks', () => {
   });
 });
 
-describe('values that take no bytes for honest reasons', () => {
+describe('valid values that take no bytes', () => {
   test.each([
     ['a thousand nulls', array('null'), 1_000],
     ['a thousand empty records', array(EMPTY), 1_000],

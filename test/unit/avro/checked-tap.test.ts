@@ -28,7 +28,7 @@ describe('a long of data', () => {
     expect(typeof read).toBe(Number.isSafeInteger(Number(long)) ? 'number' : 'bigint');
   });
 
-  test('whichever it is, is read exactly, and all of it', () => {
+  test('is read exactly and completely, whatever its value', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (long) => {
         const tap = over(varint(long));
@@ -39,7 +39,7 @@ describe('a long of data', () => {
   });
 });
 
-test('what is skipped is as long as what is read', () => {
+test('skipping a value moves as far as reading it', () => {
   const bytes = Buffer.concat([varint(-(2n ** 60n)), varint(3n), Buffer.from('abc'), Buffer.alloc(4 + 8 + 1 + 2)]);
   const tap = over(bytes);
   tap.skipLong();
@@ -81,7 +81,7 @@ test('bytes that are read are a copy', () => {
   expect(read.toString()).toBe('abc');
 });
 
-test('an expected text is told from another of the same length', () => {
+test('an expected text is distinguished from another text of the same length', () => {
   const texts = ['company-1', 'company-2', 'company-1'];
   const bytes = Buffer.concat(texts.map((text) => Buffer.concat([varint(BigInt(text.length)), Buffer.from(text)])));
   const tap = new CheckedTap();

@@ -28,7 +28,7 @@ function read(reader: object, writer: object, bytes: Buffer): unknown {
   return new AvroReader(reader, exact).of(writer).read(framed(1, bytes));
 }
 
-/** As WriteValues.java puts values that JSON has no words for. */
+/** The form in which WriteValues.java writes values that JSON cannot represent. */
 function inJavaWords(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return { bytes: value.toString('hex') };
   if (typeof value === 'bigint') return { long: String(value) };
@@ -37,7 +37,7 @@ function inJavaWords(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inJavaWords(item)]));
 }
 
-test('Java has written all kinds of cases', () => {
+test('values written by Java', () => {
   expect(cases.length).toBeGreaterThan(100);
   expect(cases.filter(({ refused }) => refused !== undefined).length).toBeGreaterThan(10);
 });
@@ -101,7 +101,7 @@ test('a field and a key may be called __proto__', () => {
   expect(JSON.stringify(value)).toBe('{"__proto__":{"__proto__":5}}');
 });
 
-test('a long that JSON has no number for is refused where a number is wanted', () => {
+test('a long beyond 2^53 is refused if a number is wanted', () => {
   const reader = new AvroReader({ type: 'long' });
 
   expect(() => reader.of({ type: 'long' }).read(framed(1, varint(2n ** 62n)))).toThrow('is larger than');

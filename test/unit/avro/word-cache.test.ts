@@ -6,7 +6,7 @@ const wordOf = (cache: WordCache, text: string): string | null => {
   return cache.wordOf(framed, 2, framed.length - 2);
 };
 
-test('a word is its text, whatever words came before it', () => {
+test('a word has its own text, whatever words came before it', () => {
   const cache = new WordCache();
   const word = fc.string({ unit: 'grapheme-ascii', maxLength: 24 });
   fc.assert(
@@ -15,7 +15,7 @@ test('a word is its text, whatever words came before it', () => {
   );
 });
 
-test('words that share a slot are told apart', () => {
+test('words that share a slot are distinguished', () => {
   const cache = new WordCache();
   const words = Array.from({ length: 5_000 }, (_, i) => `word ${i}`);
   for (const text of [...words, ...words]) expect(wordOf(cache, text)).toBe(text);

@@ -22,7 +22,7 @@ test.each(['toString', 'constructor', '__proto__'])('%s, which every object has,
   expect(await parseCommandLine([word])).toMatchObject({ kind: 'faults' });
 });
 
-test('what every object has is no flag of a command either', async () => {
+test('a property that every object has is not a flag of a command', async () => {
   expect(await parseCommandLine(['run', '--toString=x'])).toMatchObject({ flags: {}, settings: { toString: 'x' } });
 });
 
@@ -47,24 +47,24 @@ describe('explain', () => {
   test.each([
     [['explain'], 'explain needs <companyId>'],
     [['explain', ''], 'explain needs <companyId>'],
-    [['explain', 'a', 'b'], '"b" after explain is one word too many'],
-    [['run', 'now'], '"now" after run is one word too many'],
+    [['explain', 'a', 'b'], 'unexpected word "b" after explain'],
+    [['run', 'now'], 'unexpected word "now" after run'],
     [['explain', 'a', '--partitions=3'], null],
   ])('%j', async (words, fault) => {
     const parsed = await parseCommandLine(words);
     if (fault === null)
-      expect(parsed).toMatchObject({ settings: { partitions: '3' } }); // which no setting is called
+      expect(parsed).toMatchObject({ settings: { partitions: '3' } }); // not the name of a setting
     else expect(parsed).toEqual({ kind: 'faults', faults: [expect.stringContaining(fault) as string] });
   });
 });
 
-test('a switch with a value is refused by its command, and does not pass for one that is not there', async () => {
+test('a switch with a value is refused by its command, and does not count as missing', async () => {
   const typed = await parseCommandLine(['companies', 'seed', '--file=ids', '--dry-run=true']);
   if (typed.kind !== 'command') throw new Error('it is not taken for a command');
   expect(() => readFlags(typed.command.flags, typed.flags)).toThrow('--dry-run takes no value');
 });
 
-test('a setting that may stand without a value takes no word for one', async () => {
+test('a setting that may have no value does not take the next word as its value', async () => {
   expect(await parseCommandLine(['explain', '--shadow', 'acme'])).toMatchObject({
     argument: 'acme',
     settings: { shadow: true },
@@ -75,11 +75,11 @@ test('a setting that may stand without a value takes no word for one', async () 
 test('a word that may be the value of an unknown flag does not hide that flag', async () => {
   expect(await parseCommandLine(['run', '--no-such-flag', 'its value'])).toEqual({
     kind: 'faults',
-    faults: ['--no-such-flag is not a known flag', 'a word after run is one word too many'],
+    faults: ['--no-such-flag is not a known flag', 'unexpected word after run'],
   });
 });
 
-describe('a secret that was typed in a wrong place is not shown', () => {
+describe('a secret typed in a wrong place is not shown', () => {
   const SECRET = 'zwx1ysecret';
   test.each([
     [['run', '--kafka-sasl-pasword', SECRET]],
@@ -147,7 +147,7 @@ describe('flags of a command', () => {
     yes: flagSwitch(''),
   };
 
-  test('are read to values', () => {
+  test('are read as values', () => {
     const typed = { count: '9', since: '2026-01-31T12:00:00Z', code: 'b', name: 'x', file: '-', yes: true } as const;
     expect(readFlags(flags, typed)).toEqual({ ...typed, count: 9, since: Date.UTC(2026, 0, 31, 12) });
     const absent = { count: null, since: null, code: null, name: null, file: '-', yes: false };

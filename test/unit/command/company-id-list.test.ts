@@ -26,7 +26,7 @@ function written(content: string | Buffer): string {
   return path;
 }
 
-test('a line is an id, whatever ends it; empty lines, comments and a byte order mark are passed over', async () => {
+test('a line is an id, whatever its line ending; empty lines, comments and a byte order mark are skipped', async () => {
   const path = written('\uFEFFacme\r\n\n# customers of 2022\n  \nünï 公司, "quoted"\nlast');
   expect(await linesOf(path)).toEqual(['1=acme', '5=ünï 公司, "quoted"', '6=last']);
 });
@@ -49,16 +49,16 @@ test.each<[string, string | Buffer, RegExp]>([
   ['half of a character', '"\\ud83c"', /half a character/],
   ['more than 1,024 bytes', 'é'.repeat(513), /1026 bytes/],
   ['more than 1,024 bytes in a text', JSON.stringify('é'.repeat(513)), /1026 bytes/],
-])('a line with %s is no id, and the next is read all the same', async (_what, line, fault) => {
+])('a line with %s is not an id, and the next line is still read', async (_what, line, fault) => {
   const content = Buffer.concat([Buffer.from(line), Buffer.from('\nnext\n')]);
   expect(await linesOf(written(content))).toEqual([expect.stringMatching(fault), '2=next']);
 });
 
-test('an id of 1,024 bytes is one', async () => {
+test('an id of 1,024 bytes is accepted', async () => {
   expect(await linesOf(written('é'.repeat(512)))).toEqual([`1=${'é'.repeat(512)}`]);
 });
 
-test('ids that lie across the pieces that a file is read in stay whole', async () => {
+test('ids that cross the pieces of a file stay whole', async () => {
   const ids = Array.from({ length: 20_000 }, (_, i) => `公司-${i}`);
   expect(await linesOf(written(ids.join('\n')))).toEqual(ids.map((id, i) => `${i + 1}=${id}`));
 });
@@ -67,11 +67,11 @@ test('a file without lines is refused before it fills the memory', async () => {
   await expect(linesOf(written(Buffer.alloc(300_000, 0x61)))).rejects.toThrow('more than 64 KiB');
 });
 
-test('a file that is not there is told by its name', async () => {
+test('a missing file is reported by its name', async () => {
   await expect(CompanyIdList.open(join(folder, 'none'))).rejects.toThrow(join(folder, 'none'));
 });
 
-test('what can be read once only is copied, and the copy goes with the list', async () => {
+test('a file that can be read only once is copied, and the copy is removed with the list', async () => {
   const pipe = join(folder, 'pipe');
   spawnSync('mkfifo', [pipe]);
   const before = readdirSync(tmpdir()).filter((name) => name.startsWith('company-ids-'));

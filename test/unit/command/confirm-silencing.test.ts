@@ -21,11 +21,11 @@ async function asked(count: number, typed: { yes?: true; 'dry-run'?: true }, ans
   return { decision, lines, questions };
 }
 
-test('as many companies as a person can look through are silenced without a question', async () => {
+test('as many companies as a person can check are silenced without asking', async () => {
   expect(await asked(100, {}, null)).toEqual({ decision: 'send', lines: [], questions: [] });
 });
 
-test('more are silenced only if somebody says so', async () => {
+test('more are silenced only after a confirmation', async () => {
   const refused = await asked(101, {}, false);
   expect(refused.questions).toEqual(['Silence 101 companies permanently? You cannot undo it.']);
   expect(refused.decision).toBe('refused');

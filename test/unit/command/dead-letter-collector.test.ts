@@ -1,4 +1,4 @@
-/** What reading dead letters may keep in memory. */
+/** The memory that reading dead letters may take. */
 import { DeadLetterCollector } from '../../../src/command/dead-letter-collector.js';
 import { NO_HEADERS } from '../../../src/lib/record.js';
 import { deadLetterOf, withoutBytes, type DeadLetter } from '../../../src/publish/dead-letter.js';
@@ -26,7 +26,7 @@ test.each<[string, (letter: DeadLetter) => DeadLetter | null, Parameters<typeof 
   );
 });
 
-test('a value that is not kept plays no part', () => {
+test('a value that is not kept does not count', () => {
   const read = reading(withoutBytes);
   for (let offset = 0; offset < 10; offset++) read.take([deadLetter(offset, 'k', 'v'.repeat(600))]);
   expect(read.result().letters).toHaveLength(10);

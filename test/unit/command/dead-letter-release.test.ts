@@ -3,7 +3,7 @@ import { repairsHeaders } from '../../../src/command/repair-attempts.js';
 import { MAX_LISTED_HOLDS } from '../../../src/domain/limits.js';
 import { NO_HEADERS, type RecordToWrite } from '../../../src/lib/record.js';
 
-/** What a topic takes by default. */
+/** The largest request that a topic accepts by default. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 async function released(holds: readonly string[]): Promise<RecordToWrite[]> {
@@ -33,7 +33,7 @@ test('a few holds take one record', async () => {
 describe('holds that are listed a portion at a time', () => {
   const all = Array.from({ length: 2 * MAX_LISTED_HOLDS + 7 }, (_, i) => `0/${i}`);
 
-  /** A company whose owner reads what is sent at the third look. */
+  /** A company whose owner has processed the releases at the third look. */
   async function releaseAll(readsAfter: number): Promise<{ released: number; portions: number[]; left: number }> {
     const holding = new Set(all);
     const portions: number[] = [];

@@ -41,19 +41,19 @@ function portions(letters: readonly DeadLetter[], limits: { bytes: number; count
   return portionsOf(read, sizes, limits).map((ids) => [...ids].map((id) => id.slice(2)).join(' '));
 }
 
-test('portions have a limited number of letters, and a limited number of bytes but for one letter', () => {
+test('portions have a limited number of dead letters, and of bytes, except for one dead letter', () => {
   const letters = [1, 2, 3, 4, 5].map((offset) => letterAt(offset));
   expect(portions(letters, { bytes: Infinity, count: 2 })).toEqual(['1 2', '3 4', '5']);
   expect(portions(letters, { bytes: 25, count: 100 }, 10)).toEqual(['1 2 3', '4 5']);
   expect(portions([], { bytes: 1, count: 1 })).toEqual([]);
 });
 
-test('a letter and the failed repairs of it are in one portion, at the place of the letter', () => {
+test('a dead letter and its failed repairs are in one portion, at the place of the dead letter', () => {
   const letters = [letterAt(1), letterAt(2), letterAt(3), letterAt(4, ['0/1']), letterAt(5, ['0/4'])];
   expect(portions(letters, { bytes: Infinity, count: 1 })).toEqual(['1 4 5', '2', '3']);
 });
 
-/** A topic of dead letters in memory, which counts the letters that are held with their values. */
+/** A topic of dead letters in memory, which counts the dead letters that are kept with their values. */
 class CountingDesk {
   readonly sent: { readonly value: string; readonly repairs: readonly string[] }[] = [];
   mostHeld = 0;
@@ -120,7 +120,7 @@ test('all are sent again, each once and in order, and only a portion of them is 
   expect(lines.at(-1)).toBe('2500 of 2500 dead letters without a repair were sent again');
 });
 
-test('a letter of a later portion that was replaced already is counted, and not sent again', async () => {
+test('a dead letter of a later portion that was replaced before is counted, and not sent again', async () => {
   // The last one failed to repair the first and the one before it.
   const stored = Array.from({ length: 1_200 }, (_, offset) => letterAt(offset));
   stored.push(letterAt(1_200, ['0/0', '0/1199']));
@@ -131,7 +131,7 @@ test('a letter of a later portion that was replaced already is counted, and not 
   expect(lines.at(-1)).toBe('1201 of 1201 dead letters without a repair were sent again');
 });
 
-test('what cannot be read is left, whichever portion it is in', async () => {
+test('a dead letter that cannot be read is left, whichever portion it is in', async () => {
   const stored = Array.from({ length: 1_001 }, (_, offset) => letterAt(offset));
   stored[1_000] = { ...letterAt(1_000), value: Buffer.from('unreadable') };
   const { desk, lines } = await repaired(stored);

@@ -1,4 +1,4 @@
-/** Whom the repair of a dead letter releases: a `repairs` header is the word of whoever sent the record. */
+/** Which companies the repair of a dead letter releases. Any producer can write a `repairs` header. */
 import type { DeadLetterDesk } from '../../../src/command/dead-letter-desk.js';
 import type { ReadDeadLetters } from '../../../src/command/dead-letter-collector.js';
 import { RefusedError, repairOf, send, type Repairs } from '../../../src/command/dead-letter-repair.js';
@@ -9,7 +9,10 @@ import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
 import type { RecordToWrite } from '../../../src/lib/record.js';
 import { idOf, type DeadLetter } from '../../../src/publish/dead-letter.js';
 
-/** Letters as `5 victim undecodable` or `9 acme unknown-schema repairs 5`: offset, key, code, what it is to repair. */
+/**
+ * Dead letters as `5 victim undecodable` or `9 acme unknown-schema repairs 5`: offset, key, code, and the record that
+ * it should repair.
+ */
 function lettersOf(...described: readonly string[]): ReadDeadLetters {
   const attempts = new RepairAttempts();
   const letters = described.map((line): DeadLetter => {
@@ -53,19 +56,19 @@ function repairs(read: ReadDeadLetters, offset: number, force = false) {
   return { replaced: [...repair.replaced], others: Object.fromEntries(repair.others), repair };
 }
 
-test('a letter whose header names a record of another company is refused, and says which', () => {
+test('a dead letter whose header names a record of another company is refused, and the company is named', () => {
   const read = lettersOf('5 victim undecodable', '9 acme unknown-schema repairs 5');
   expect(() => repairs(read, 9)).toThrow(RefusedError);
   expect(() => repairs(read, 9)).toThrow(/names record 0\/5, which holds company victim: .*dead-letters show 0\/5/);
   expect(repairs(read, 9, true)).toMatchObject({ replaced: ['0/9', '0/5'], others: { victim: ['0/5'] } });
 });
 
-test('so is one that names a record which names one of another company', () => {
+test('a dead letter that leads to another company through a second record is refused', () => {
   const read = lettersOf('5 victim undecodable', '7 acme unknown-schema repairs 5', '9 acme unknown-schema repairs 7');
   expect(() => repairs(read, 9)).toThrow('company victim');
 });
 
-test('a record of another company that says to repair the letter stays open, and the letter is repaired', () => {
+test('a record of another company that claims to repair a dead letter stays open, and the dead letter is repaired', () => {
   const read = lettersOf('5 acme unknown-schema', '7 acme undecodable repairs 5', '9 victim undecodable repairs 5');
   expect(repairs(read, 5)).toMatchObject({ replaced: ['0/5', '0/7'], others: {} });
   expect(repairs(read, 5, true)).toMatchObject({ replaced: ['0/5', '0/7', '0/9'], others: { victim: ['0/9'] } });

@@ -1,4 +1,4 @@
-/** What came after a dead letter: which records count as repairs, and what a repair must not undo. */
+/** The records after a dead letter: which of them count as repairs, and which a repair must not undo. */
 import { InputAfterwards } from '../../../src/command/input-afterwards.js';
 import type { DatasetStatusChanged, InputEvent, LinkSyncQueued, Payload } from '../../../src/domain/events.js';
 import type { LogRecord } from '../../../src/lib/record.js';
@@ -24,8 +24,8 @@ function record(offset: number, more: Partial<LogRecord> = {}): LogRecord {
 const repairs = (id: string) => ({ headers: [{ key: 'repairs', value: Buffer.from(id) }] });
 
 /**
- * A record's value is the dataset of the status that it is, after an exclamation mark of a REFRESH; or
- * `<link>/<connection>:<dataset>,<dataset>` of a manifest.
+ * The value of a status record is its dataset, with an exclamation mark before it for a REFRESH. The value of a
+ * manifest is `<link>/<connection>:<dataset>,<dataset>`.
  */
 function decode(records: readonly LogRecord[]): Promise<(InputEvent | string)[]> {
   const events = records.map(({ offset, timestamp, key, value }): InputEvent => {
@@ -60,7 +60,7 @@ async function after(partition: number, ...records: readonly LogRecord[]): Promi
   return afterwards;
 }
 
-test('the last record that names a letter is its repair, unless it could not be read itself', async () => {
+test('the last record that names a dead letter is its repair, unless that record could not be read', async () => {
   const afterwards = await after(
     1,
     record(12, repairs('1/10')),
@@ -117,7 +117,7 @@ test.each([
   else expect(refusal).toContain(`dataset bills has a later manifest (${later})`);
 });
 
-test('more than memory may be taken for is refused; what comes again takes no more', async () => {
+test('more data than the memory limit is refused; repeated data takes no more memory', async () => {
   const afterwards = new InputAfterwards(new Set(), new Set(['acme']), decode, 3_000);
   const datasets = (name: string, count: number) =>
     Array.from({ length: count }, (_, i) => record(20 + i, { value: Buffer.from(`${name}${i % 10}`) }));

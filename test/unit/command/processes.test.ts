@@ -1,4 +1,4 @@
-/** What only the whole process shows: that `run` and `doctor` use what is tested by itself elsewhere. No broker is there. */
+/** Checks on whole processes that `run` and `doctor` use the parts that other tests check alone. There is no broker. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -48,7 +48,7 @@ function saidBy({ stdout, stderr }: ChildProcess, text: string): Promise<void> {
   });
 }
 
-test('run warns of what its settings leave open, and ends at SIGTERM although its event loop is blocked', async () => {
+test('run warns about insecure settings, and ends at SIGTERM although its event loop is blocked', async () => {
   const { child, said } = start(['run']);
   try {
     await Promise.all([said(OPEN_PORT), said('waiting for')]);
@@ -64,7 +64,7 @@ test('run warns of what its settings leave open, and ends at SIGTERM although it
   }
 });
 
-test('doctor warns of what the settings leave open', async () => {
+test('doctor warns about insecure settings', async () => {
   const { child, said } = start(['doctor']);
   try {
     await said(OPEN_PORT);
@@ -106,7 +106,7 @@ describe('a broker that lacks a request is named, with what it has and the relea
   });
 });
 
-describe('more companies than a person looks through are not silenced without a confirmation', () => {
+describe('more companies than a person can check are not silenced without a confirmation', () => {
   const companyIds = Array.from({ length: 101 }, (_, i) => `company-${i}`);
   const written = (lines: readonly string[]): string => {
     const file = join(stateDir, 'lines.txt');

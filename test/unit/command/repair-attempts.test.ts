@@ -1,10 +1,10 @@
-/** Repairs that could not be read either: what one repair must replace. */
+/** Repairs that could not be read either: the records that one repair must replace. */
 import { asRepairOf, MAX_TARGETS, RepairAttempts } from '../../../src/command/repair-attempts.js';
 import type { Header } from '../../../src/lib/record.js';
 
 const repairs = (id: string): Header => ({ key: 'repairs', value: Buffer.from(id) });
 
-/** Letters as `1/9 repairs 1/5 1/6`. */
+/** Dead letters as `1/9 repairs 1/5 1/6`. */
 function attempts(...letters: readonly string[]): RepairAttempts {
   const all = new RepairAttempts();
   for (const letter of letters) {
@@ -37,7 +37,7 @@ test('a repair names each record once, and keeps the other headers', () => {
   ]);
 });
 
-test('letters that name more records than memory holds are refused', () => {
+test('dead letters that name more records than the memory limit are refused', () => {
   const all = new RepairAttempts();
   const headers = Array.from({ length: 10_000 }, () => repairs('1/5'));
   const add = () => all.add({ partition: 0, offset: 0, headers });

@@ -5,7 +5,7 @@ import { loadConfig } from '../../../src/config.js';
 const config = loadConfig({}, {}, () => '');
 const shadow = loadConfig({}, { shadow: true }, () => '');
 
-test('the commands that write to the input are refused to a shadow, for its deployment reads it too', async () => {
+test('commands that write to the input are refused for a shadow, because its deployment reads the input too', async () => {
   const refused: string[] = [];
   for (const name of COMMAND_NAMES) {
     const command = await COMMANDS[name]();
@@ -22,7 +22,7 @@ test('the commands that write to the input are refused to a shadow, for its depl
   expect(refused).toEqual(['companies seed', 'events send', 'dead-letters repair', 'dead-letters release']);
 });
 
-test.each(COMMAND_NAMES)('%s is not refused to a deployment', async (name) => {
+test.each(COMMAND_NAMES)('%s is not refused for a deployment', async (name) => {
   const command = await COMMANDS[name]();
   expect(() => mustNotWriteAsShadow(name, command, config)).not.toThrow();
 });

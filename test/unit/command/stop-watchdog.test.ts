@@ -1,4 +1,4 @@
-/** A stop of a process whose event loop is blocked, and of one that is only slow: whole processes, real signals. */
+/** Stops a process whose event loop is blocked, and a process that is only slow: whole processes, real signals. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { KILL_AFTER_MS } from '../../../src/command/stop-watchdog.js';
 
 const PROGRAM = join(__dirname, '..', '..', 'support', 'blocked-process.ts');
-/** What a stop may take. */
+/** The time that a stop may take. */
 const STOP_LIMIT_MS = 10_000;
 
 async function stop(how: 'blocked' | 'slow', ...killAfterMs: string[]) {
@@ -40,6 +40,6 @@ test('a process whose event loop is blocked ends within 10 s of SIGTERM, by SIGK
   expect(afterMs).toBeLessThan(STOP_LIMIT_MS);
 });
 
-test('a slow stop ends by itself, and without a signal the thread does not keep the process', async () => {
+test('a slow stop ends by itself, and without a signal the thread does not keep the process running', async () => {
   expect(await stop('slow', '4000')).toMatchObject({ code: 0, signal: null });
 });

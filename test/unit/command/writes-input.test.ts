@@ -1,4 +1,7 @@
-/** A shadow shares its input with the deployment that it is compared with: a command that writes to it must say so. */
+/**
+ * A shadow shares its input with the deployment that it is compared with. So a command that writes to the input must
+ * declare it.
+ */
 import { COMMAND_NAMES, COMMANDS, type CommandName } from '../../../src/command/commands.js';
 
 const WRITES_INPUT: Record<CommandName, boolean> = {

@@ -51,7 +51,7 @@ test('a schema that does not resolve is reported', async () => {
   expect(await decode(framed(8, WRITTEN_BY_FASTAVRO), { 8: { type: 'string' } })).toMatchObject({ kind: 'unreadable' });
 });
 
-test('a choice that is new to us is reported, and the other choices of its schema are read', async () => {
+test('an unknown choice is reported, and the known choices of its schema are read', async () => {
   const writer = clientSettingsSchema();
   const symbols = ['NEVER', 'FIRST_DATASET', 'ALL_DATASETS'];
   field(writer, 'synchronizedTrigger').type = { type: 'enum', name: 'SynchronizedTrigger', symbols };
@@ -61,7 +61,7 @@ test('a choice that is new to us is reported, and the other choices of its schem
   expect(await decode(choice('FIRST_DATASET'), { 8: writer })).toMatchObject({ policy: 'FIRST_DATASET' });
 });
 
-test('a client id that may be null is read where it is a text, in a union with other records too', async () => {
+test('a nullable client id is read if it is a text, also in a union with other records', async () => {
   const writer = clientSettingsSchema();
   field(writer, 'clientId').type = ['null', 'string'];
   const other = { type: 'record', name: 'companysync.Other', fields: [] };
@@ -75,7 +75,7 @@ test('a client id that may be null is read where it is a text, in a union with o
   expect(await decode(written(union, { 'companysync.Other': {} }), { 8: union })).toMatchObject({ kind: 'unreadable' });
 });
 
-test('an unreadable setting leaves those beside it alone', async () => {
+test('an unreadable setting does not affect others', async () => {
   const decoder = decoderOf(registryOf({ [SCHEMA_ID]: clientSettingsSchema() }));
 
   const decoded = await decoder.decodeBatch([GOOD, Buffer.alloc(2), GOOD], notAborted());
@@ -91,7 +91,7 @@ test('an outage of the registry is an error and makes nothing unreadable', async
   );
 });
 
-test('a clientId of 1,024 bytes is read, and of a longer one no record can be: it is reported, and not quoted', async () => {
+test('a clientId of 1,024 bytes is read; a longer one is reported, and not quoted', async () => {
   const writer = clientSettingsSchema();
   const setting = (clientId: string) => written(writer, { clientId, synchronizedTrigger: 'ALL_DATASETS' });
   const [longest, tooLong] = ['é'.repeat(512), 'é'.repeat(513)];

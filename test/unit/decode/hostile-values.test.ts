@@ -1,4 +1,4 @@
-/** Values made to lead a reader astray: each of these once looped for ever, or took memory by the gigabyte, in avsc. */
+/** Hostile values: in avsc, each of these looped forever or took gigabytes of memory. */
 import avro from 'avsc';
 import { isPoison } from '../../../src/decode/poison.js';
 import {
@@ -22,7 +22,7 @@ const MANIFEST = {
   isFinal: true,
 };
 
-/** Everything of a manifest before its array of datasets. */
+/** The bytes of a manifest before its array of datasets. */
 const beforeDatasets = writer.toBuffer(eventValue({ 'companysync.LinkSyncQueued': MANIFEST })).subarray(0, -2);
 
 async function whyUndecodable(bytes: Buffer, schema?: object): Promise<string> {

@@ -1,4 +1,4 @@
-/** Each branch of the schema is read as a payload of its own: one that were read as another could silence companies. */
+/** Each branch of the schema is read as its own payload. If one was read as another, companies could be silenced. */
 import { SyncEventSchema } from '../../../src/decode/sync-event-reader.js';
 import { isPoison } from '../../../src/decode/poison.js';
 import { RECORD_NAMES } from '../../../src/decode/payload.js';

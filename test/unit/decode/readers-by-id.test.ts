@@ -1,12 +1,12 @@
-/** Anyone may register schemas and write records of them: few of their readers are kept. */
+/** Anyone may register schemas and write records with them, so few of their readers are kept. */
 import { AvroReader } from '../../../src/avro/avro-reader.js';
 import { MAX_READER_CHARACTERS, ReadersById } from '../../../src/decode/readers-by-id.js';
 
 const FIELDS = [{ name: 'a', type: 'string' }];
-/** As long as a quarter of what is kept. */
+/** A schema as long as a quarter of the limit. */
 const doc = 'x'.repeat(MAX_READER_CHARACTERS / 4 - 200);
 
-test('readers are kept up to a number of characters of their schemas, those used last', async () => {
+test('the most recently used readers are kept, up to a number of characters of their schemas', async () => {
   const asked: number[] = [];
   const schemaById = (id: number) => {
     asked.push(id);

@@ -1,4 +1,4 @@
-/** What one record may have, at both sides of each limit: checked when it is decoded. */
+/** The limits of one record, tested at both sides of each limit. They are checked when the record is decoded. */
 import avro from 'avsc';
 import { isPoison } from '../../../src/decode/poison.js';
 import type { ReferencePayload } from '../../../testkit/reference-model.js';
@@ -39,10 +39,10 @@ async function codeOfEvent(event: object, key = COMPANY): Promise<string> {
 const manifest = (changes: object) => codeOf({ 'companysync.LinkSyncQueued': { ...MANIFEST, ...changes } });
 const status = (changes: object) => codeOf({ 'companysync.DatasetStatusChanged': { ...STATUS, ...changes } });
 
-/** Fields whose texts the processor does not keep; companyId has a test of its own. */
+/** Fields whose texts the processor does not store; companyId has its own test. */
 const NOT_LIMITED = ['eventId', 'companyId', 'errorMessage', 'by'];
 
-/** Every limited text of the schema, and the code of an event in which it is another text. */
+/** Every limited text of the schema, and the code that decodes an event with another text in its place. */
 const FIELDS = Object.keys(PAYLOADS).flatMap((type): [field: string, codeWith: (text: string) => Promise<string>][] => {
   const payload = { ...PAYLOADS[type as PayloadType].read, type, revision: 5 } as unknown as ReferencePayload;
   const event = eventValue(avroPayload(payload));
@@ -92,21 +92,21 @@ test.each(FIELDS)('%s: 1,024 bytes of UTF-8 are read, and 1,025 are too large', 
   expect(await Promise.all([codeWith('😀'.repeat(256)), codeWith(`${'😀'.repeat(256)}a`)])).toEqual(['event', held]);
 });
 
-test('what is not kept may have any length', async () => {
+test('a text that is not stored may have any length', async () => {
   const long = 'long '.repeat(10_000);
   expect(await status({ errorMessage: long })).toBe('event');
   expect(await codeOf({ 'companysync.AnnouncedElsewhere': { by: long } })).toBe('event');
   expect(await codeOf({ 'companysync.CompanyDeleted': {} }, { eventId: long })).toBe('event');
 });
 
-test('a companyId of 1,024 bytes is read; a longer one holds nobody, because no company can have it', async () => {
+test('a companyId of 1,024 bytes is read; a longer one holds no company, because no company can have it', async () => {
   const codeOfCompany = (companyId: string) => codeOf({ 'companysync.CompanyDeleted': {} }, { companyId }, companyId);
   expect(await codeOfCompany('é'.repeat(512))).toBe('event');
   expect(await codeOfCompany('é'.repeat(512) + 'a')).toBe('too-large of nobody');
 });
 
 test.each([null, Buffer.from('nonsense'), framed(SCHEMA_ID, Buffer.of(1))])(
-  'a key that no company can have holds nobody whatever is wrong with its value (%j)',
+  'a key that no company can have holds no company, whatever the fault of its value (%j)',
   async (value) => {
     const decoded = await decodeOne(recordOf({ value, key: Buffer.alloc(1_000_000, 'k') }));
     expect(decoded).toMatchObject({ heldCompanyId: null });

@@ -1,4 +1,4 @@
-/** When a registry without a single known id stops a partition, and when it does not. */
+/** When a registry without any id in use stops a partition, and when it does not. */
 import {
   RegistryBrake,
   SAMPLE_AGAIN_MS,
@@ -15,10 +15,10 @@ import { framed, notAborted, recordOf, SCHEMA_ID, syncEventSchema } from './sync
 import { writtenByFastavro } from '../../support/payloads.js';
 import { SteppedClock } from '../../support/clocks.js';
 
-/** Of our outbound topic: any registry has it in which our schemas were registered, also the wrong one. */
+/** The id of our outbound schema. Every registry with our schemas has it, also a wrong one. */
 const OUTBOUND_ID = 1;
 const UNKNOWN_ID = 987_654;
-/** Of a producer who began in between. */
+/** The id of a producer that began in between. */
 const LATER_ID = 55;
 const status = writtenByFastavro('DatasetStatusChanged');
 const good = recordOf({ value: framed(SCHEMA_ID, status) });
@@ -33,10 +33,10 @@ function unknown(count: number, companies = count, id = UNKNOWN_ID): LogRecord[]
   );
 }
 
-/** What the registry has. */
+/** The ids that the registry has. */
 const ids = new Set<number>();
 let isAwayFor: number | null = null;
-/** What a look into the input finds, and how often it was looked. */
+/** The ids that a sample of the input finds, and the number of samples. */
 let inInput: number[] = [];
 let looks = 0;
 let clock: SteppedClock;
@@ -65,7 +65,7 @@ async function codesOf(records: readonly LogRecord[]): Promise<Set<string>> {
   return new Set((await decode(records)).map((one) => (isPoison(one) ? one.code : 'event')));
 }
 
-/** A registry in which our schemas were registered, and no producer's. */
+/** A registry with our schemas, but without those of any producer. */
 function exchangeRegistry(): void {
   ids.clear();
   ids.add(OUTBOUND_ID);
@@ -81,10 +81,10 @@ beforeEach(() => {
   brake = newBrake();
 });
 
-describe('a registry that has none of our ids', () => {
+describe('a registry that has none of the ids in use', () => {
   beforeEach(exchangeRegistry);
 
-  test('stops many companies with unknown ids alone, in one batch or one after the other', async () => {
+  test('stops records if many companies have only unknown ids, in one batch or in several', async () => {
     await expect(decode(unknown(SUSPECT_COMPANIES))).rejects.toThrow(UnconfirmedSchemasError);
     brake = newBrake();
     const records = unknown(SUSPECT_COMPANIES);
@@ -93,7 +93,7 @@ describe('a registry that has none of our ids', () => {
       await expect(decode(records.slice(-1))).rejects.toThrow(/--consent unknown-schemas/);
   });
 
-  test('stops them although ids were decoded, or are in the input, that it does not have either', async () => {
+  test('stops records although ids were decoded before, or are in the input, if it does not have these either', async () => {
     inInput = [SCHEMA_ID, 12];
     await expect(decode(unknown(SUSPECT_COMPANIES))).rejects.toThrow(UnconfirmedSchemasError);
     ids.add(SCHEMA_ID);
@@ -103,11 +103,11 @@ describe('a registry that has none of our ids', () => {
     for (let again = 0; again < 2; again++) await expect(decode(unknown(1))).rejects.toThrow(UnconfirmedSchemasError);
   });
 
-  test('lets few companies be set aside as ever, however many records they send', async () => {
+  test('does not stop the records of few companies, however many records they send', async () => {
     expect(await codesOf(unknown(5_000, SUSPECT_COMPANIES - 1))).toEqual(new Set(['unknown-schema']));
   });
 
-  test('stops also what says nothing of the registry in between', async () => {
+  test('also stops records in between that prove nothing about the registry', async () => {
     await expect(decode([...unknown(SUSPECT_COMPANIES), ...noise])).rejects.toThrow(UnconfirmedSchemasError);
   });
 
@@ -119,7 +119,7 @@ describe('a registry that has none of our ids', () => {
     expect(await decode(unknown(5_000))).toHaveLength(5_000);
   });
 
-  test('is looked into the input for once a minute, however often the batch is decoded again', async () => {
+  test('causes one sample of the input a minute, however often the batch is decoded again', async () => {
     for (let again = 0; again < 10; again++) await expect(decode(unknown(50))).rejects.toThrow(UnconfirmedSchemasError);
     expect(looks).toBe(1);
     await clock.delay(SAMPLE_AGAIN_MS);
@@ -127,12 +127,12 @@ describe('a registry that has none of our ids', () => {
     expect(looks).toBe(2);
   });
 
-  test('is asked again for all that it has denied, once it is exchanged for the right one', async () => {
+  test('is asked again for all denied ids, once it is replaced by the right one', async () => {
     inInput = [SCHEMA_ID];
     const stopped = unknown(50, 50, LATER_ID);
     await expect(decode(stopped)).rejects.toThrow(UnconfirmedSchemasError);
     ids.add(SCHEMA_ID).add(LATER_ID);
-    // The keys are of other companies: the id is known, and so much can be told.
+    // The keys are those of other companies. The id is known, so the records can be decoded that far.
     expect(await codesOf(stopped)).toEqual(new Set(['key-mismatch']));
 
     exchangeRegistry();
@@ -148,10 +148,10 @@ describe('a registry that has none of our ids', () => {
   });
 });
 
-describe('what a suspect registry has denied', () => {
+describe('an id that a suspect registry has denied', () => {
   beforeEach(exchangeRegistry);
 
-  test('is asked for again also if a record with a known id comes last', async () => {
+  test('is requested again, even if a record with a known id comes last', async () => {
     await expect(decode(unknown(SUSPECT_RECORDS, SUSPECT_COMPANIES, LATER_ID))).rejects.toThrow(
       UnconfirmedSchemasError,
     );
@@ -159,7 +159,7 @@ describe('what a suspect registry has denied', () => {
     expect(await codesOf([...unknown(1, 1, LATER_ID), good])).not.toContain('unknown-schema');
   });
 
-  test('is asked for again also if the first proof got no answer', async () => {
+  test('is requested again, even if the first proof got no answer', async () => {
     inInput = [SCHEMA_ID];
     isAwayFor = SCHEMA_ID;
     const records = unknown(SUSPECT_RECORDS, SUSPECT_COMPANIES, LATER_ID);
@@ -170,7 +170,7 @@ describe('what a suspect registry has denied', () => {
   });
 });
 
-describe('a registry that still has our ids', () => {
+describe('a registry that has one of the ids in use', () => {
   test('is not stopped by a producer with many keys, however much it sends', async () => {
     await decode([good]);
     for (let batch = 0; batch < 5; batch++)

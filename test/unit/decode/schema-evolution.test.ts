@@ -1,4 +1,4 @@
-/** Writers whose schema is not ours: what resolves by the Avro specification is read, and nothing else is. */
+/** Writers with other schemas: values that resolve by the Avro specification are read, and no others. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SchemaWithReferences } from '../../../src/avro/schema.js';
@@ -143,7 +143,7 @@ describe('is read', () => {
   });
 });
 
-describe('goes by value, not by schema', () => {
+describe('is decided by value, not by schema', () => {
   const NULLABLE = ['null', 'string'];
 
   describe.each<[string, string[]]>([
@@ -158,16 +158,16 @@ describe('goes by value, not by schema', () => {
     const valueWith = (changes: object) =>
       recordName === 'SyncEvent' ? statusValue({}, changes) : statusValue(changes);
 
-    test('is read where it is a text', async () => {
+    test('is read if it is a text', async () => {
       expect(payloadOf(await decodeWritten(writer, valueWith({})))).toEqual(READ);
     });
 
-    test('costs the one record where it is null', async () => {
+    test('makes only the record unreadable in which it is null', async () => {
       expect(await decodeWritten(writer, valueWith({ [fieldName]: null }))).toMatchObject({ code: 'undecodable' });
     });
   });
 
-  test('an event in a union with others is read, and another of the union costs itself', async () => {
+  test('an event in a union with others is read, and only other records of the union are unreadable', async () => {
     const archived = {
       type: 'record',
       name: 'companysync.CompanyArchived',
@@ -186,7 +186,7 @@ describe('goes by value, not by schema', () => {
     ['text or null, with null', ['string', 'null'], null, Buffer.of(2)],
     ['the largest long', 'long', 9223372036854775807n, varint(2n ** 63n - 1n)],
     ['a double that is not a number', 'double', 'NaN', Buffer.alloc(8)],
-  ])("a writer's default plays no part: %s", async (_what, type, otherwise, written) => {
+  ])("a writer's default has no effect: %s", async (_what, type, otherwise, written) => {
     const writer = syncEventSchema();
     const text = JSON.stringify(otherwise, (_key, value: unknown) =>
       typeof value === 'bigint' ? Number(value) : value,
@@ -219,7 +219,7 @@ describe('goes by value, not by schema', () => {
   });
 });
 
-/** A status in our own schema, with longs that avsc would not write. */
+/** A status in our own schema, with longs that avsc cannot write. */
 function statusBytes(occurredAt: bigint, revision: bigint): Buffer {
   const text = (s: string) => Buffer.concat([varint(BigInt(s.length)), Buffer.from(s)]);
   const envelope = [text('e-1'), text('company-1'), text('client-1'), varint(occurredAt), varint(1n)];
@@ -260,7 +260,7 @@ function versionsBeforeTheNewest(): number[] {
   return Array.from({ length: length - 1 }, (_, i) => i + 1);
 }
 
-describe('costs its own records alone', () => {
+describe('makes only its own records unreadable', () => {
   const NEW_KIND = {
     type: 'record',
     name: 'CompanyRenamed',

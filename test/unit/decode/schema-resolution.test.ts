@@ -46,7 +46,7 @@ beforeEach(() => {
   schemas = resolutionOf(registry, clock);
 });
 
-test('a registered schema is compiled at once and asked for no more', async () => {
+test('a registered schema is compiled at once, and requested only once', async () => {
   registry.ids.add(5);
 
   await schemas.resolve(new Set([5]), notAborted());
@@ -80,7 +80,7 @@ test('an unknown id does not wait again: it is asked for once a minute', async (
   expect(registry.asked).toEqual([KNOWN_ID, 5]);
 });
 
-test('an id that a repair comes in is asked again at once, since its schema may have just been registered', async () => {
+test('the id of a repair is requested again at once, because its schema may have just been registered', async () => {
   await schemas.resolve(new Set([5]), notAborted());
   registry.ids.add(5);
   await clock.delay(ASK_FOR_REPAIR_MS);
@@ -90,7 +90,7 @@ test('an id that a repair comes in is asked again at once, since its schema may 
   expect(schemas.get(5)).toBe(JSON.stringify(SCHEMA));
 });
 
-test('many repairs at once have the registry asked once', async () => {
+test('many repairs at once lead to one request', async () => {
   await schemas.resolve(new Set([5]), notAborted());
   const asked = registry.timesAsked(5);
   for (let i = 0; i < 10; i++) await schemas.resolve(new Set([5]), notAborted(), new Set([5]));
@@ -129,11 +129,11 @@ test.each([
   await expect(schemas.resolve(new Set([5]), notAborted())).rejects.toThrow(RegistryUnavailableError);
 });
 
-describe('where a producer sends more ids than are remembered', () => {
+describe('if a producer sends more ids than are remembered', () => {
   const MANY = MAX_REMEMBERED_IDS + 2_000;
   const many = new Set(Array.from({ length: MANY }, (_, i) => 100 + i));
 
-  test('all of them are found to be unknown, none before 10 s, and with few questions', async () => {
+  test('all of them are found to be unknown, none before 10 s, and with few requests', async () => {
     const firstAskedAt = new Map<number, number>();
     const lastAskedAt = new Map<number, number>();
     let underWay = 0;
@@ -182,13 +182,13 @@ test('an id that appears at the last try is found', async () => {
   expect(schemas.get(6)).toBeUndefined();
 });
 
-test('a registry that denies the known id as well is out of order, and denies nothing', async () => {
+test('if a registry denies the known id too, its denials do not count', async () => {
   registry.ids.clear();
 
   await expect(schemas.resolve(new Set([5]), notAborted())).rejects.toThrow(RegistryUnavailableError);
 });
 
-test('an id that resolved before stands in for a known id that was deleted, and the other way round', async () => {
+test('an id that resolved before replaces a known id that was deleted, and the other way round', async () => {
   registry.ids.add(4);
   await schemas.resolve(new Set([4]), notAborted());
   registry.ids.delete(KNOWN_ID);
@@ -198,7 +198,7 @@ test('an id that resolved before stands in for a known id that was deleted, and 
   await expect(schemas.resolve(new Set([5]), notAborted())).resolves.toEqual(new Set([5]));
 });
 
-test('an outage at any of the tries is passed on, and the next call starts anew', async () => {
+test('an outage at any try is passed on, and the next call starts again', async () => {
   const outage = new RegistryUnavailableError('503');
   registry.onAsk = () => {
     if (clock.now() >= 5_000) throw outage;
@@ -225,14 +225,14 @@ describe('when the caller gives up', () => {
     controller = new AbortController();
   });
 
-  test('before anything is asked, nothing is', async () => {
+  test('before any request, nothing is requested', async () => {
     controller.abort();
 
     await expect(schemas.resolve(new Set([5]), controller.signal)).rejects.toThrow(DecodingAbortedError);
     expect(registry.asked).toEqual([]);
   });
 
-  test('during a pause, nothing more is asked', async () => {
+  test('during a pause, nothing more is requested', async () => {
     const abortingClock: Clock = {
       now: () => 0,
       delay: () => {
@@ -286,7 +286,7 @@ describe('however many schemas producers register', () => {
     expect(registry.timesAsked(7)).toBe(2);
   });
 
-  test('one that was dropped and is denied then waits for the registry, and is not taken for unknown', async () => {
+  test('one that was dropped and is then denied waits for the registry, and does not count as unknown', async () => {
     await schemas.resolve(registry.ids, notAborted());
     registry.ids.delete(7);
     await expect(schemas.read(7, notAborted())).rejects.toThrow(RegistryUnavailableError);

@@ -86,7 +86,7 @@ describe('poison', () => {
     expect(codeOf(await decodeOne(recordOf(changes)))).toBe(code);
   });
 
-  test('no company is held where a record that cannot be read has a key that is not UTF-8', async () => {
+  test('a record that cannot be read holds no company if its key is not UTF-8', async () => {
     expect(await decodeOne(recordOf({ key: notUtf8, value: null }))).toMatchObject({ heldCompanyId: null });
   });
 
@@ -109,7 +109,7 @@ describe('poison', () => {
     return Array.from({ length: 500 }, (_, i) => `SYMBOL_${i}`);
   }
 
-  test('one poison record leaves those before and after it alone', async () => {
+  test('a poison record does not affect those before and after it', async () => {
     const decoder = decoderOf(registryOf({ [SCHEMA_ID]: syncEventSchema() }));
     const batch = [
       recordOf({ offset: 1 }),
@@ -162,19 +162,19 @@ describe('repairs', () => {
     return event(await decodeOne(recordOf({ headers }))).repairs;
   }
 
-  test('each header of that key names a record that is replaced', async () => {
+  test('each header with that key names a record that is replaced', async () => {
     const headers = [header('repairs', '3/14'), header('traceparent', 'x'), header('repairs', '3/15')];
 
     expect(await repairsOf(headers)).toEqual(['3/14', '3/15']);
   });
 
-  test('null and binary ones are let through without harm', async () => {
+  test('null and binary values do no harm', async () => {
     const [only, ...others] = await repairsOf([header('repairs', null), header('repairs', Buffer.of(0xff, 0))]);
 
     expect([typeof only, others]).toEqual(['string', []]);
   });
 
-  test('keys are told apart by case', async () => {
+  test('upper and lower case of keys differ', async () => {
     expect(await repairsOf([header('Repairs', '3/14')])).toEqual([]);
   });
 });
@@ -186,7 +186,7 @@ test('an outage of the registry is an error and makes nothing poison', async () 
   await expect(decoder.decodeBatch([recordOf()], notAborted())).rejects.toBe(outage);
 });
 
-test('records without a schema to ask for are poison even while the registry is out', async () => {
+test('records without a schema id are poison even during an outage of the registry', async () => {
   const decoder = decoderOf({ schemaById: () => Promise.reject(new RegistryUnavailableError('connection refused')) });
 
   const decoded = await decoder.decodeBatch([recordOf({ key: null }), recordOf({ value: null })], notAborted());

@@ -1,4 +1,4 @@
-/** What the tests of decoding share: the schema, values written by another Avro implementation, and a registry. */
+/** Shared by the tests of decoding: the schema, values written by another Avro implementation, and a registry. */
 import avro from 'avsc';
 import type { SchemaSource } from '../../../src/decode/schema-source.js';
 import { SchemaResolution } from '../../../src/decode/schema-resolution.js';
@@ -23,7 +23,7 @@ export interface AvroRecord {
   fields: AvroField[];
 }
 
-/** A fresh copy, to be changed at will; the newest without a version. */
+/** A new copy, which the test may change. Without a version, the newest. */
 export function syncEventSchema(version?: number): AvroRecord {
   const subject = 'sync-events-value';
   return (
@@ -61,7 +61,7 @@ export function framed(schemaId: number, value: Buffer): Buffer {
 export const SCHEMA_ID = 7;
 export const COMPANY = 'company-1';
 
-/** A good record of company-1, `changes` aside. */
+/** A valid record of company-1, with `changes`. */
 export function recordOf(changes: Partial<LogRecord> = {}): LogRecord {
   return {
     offset: 17,
@@ -77,7 +77,7 @@ export function header(key: string, value: string | Buffer | null): Header {
   return { key, value: value === null ? null : Buffer.from(value as string) };
 }
 
-/** A sync event with our own schema's field values, `changes` aside, in the JavaScript shape that avsc writes. */
+/** The field values of a sync event in our own schema, with `changes`, in the JavaScript form that avsc writes. */
 export function eventValue(payload: object, changes: object = {}): object {
   return {
     eventId: 'e-1',
@@ -113,7 +113,7 @@ export function notAborted(): AbortSignal {
   return new AbortController().signal;
 }
 
-/** Decodes one record of a registry that holds our schema as 7 and `schemas` besides. */
+/** Decodes one record with a registry that has our schema as 7, and also `schemas`. */
 export async function decodeOne(record: LogRecord, schemas: Readonly<Record<number, object>> = {}): Promise<Decoded> {
   const decoder = decoderOf(registryOf({ [SCHEMA_ID]: syncEventSchema(), ...schemas }));
   const [decoded] = await decoder.decodeBatch([record], notAborted());
@@ -121,7 +121,7 @@ export async function decodeOne(record: LogRecord, schemas: Readonly<Record<numb
   return decoded;
 }
 
-/** Decodes what `writer` makes of `value`. */
+/** Decodes `value` as encoded with `writer`. */
 export function decodeWritten(writer: AvroRecord, value: object): Promise<Decoded> {
   const type = avro.Type.forSchema(writer as unknown as avro.Schema);
   return decodeOne(recordOf({ value: framed(8, type.toBuffer(value)) }), { 8: writer });

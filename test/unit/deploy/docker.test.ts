@@ -12,7 +12,7 @@ function read(...path: string[]): string {
   return readFileSync(join(ROOT, ...path), 'utf8');
 }
 
-/** The Dockerfile's instructions, continued lines joined, each as its words. */
+/** The Dockerfile's instructions as lists of words, with continued lines joined. */
 function instructions(dockerfile: string): string[][] {
   const text = dockerfile.replaceAll(/^#.*\n/gm, '').replaceAll(/\\\n/g, ' ');
   return text
@@ -21,14 +21,14 @@ function instructions(dockerfile: string): string[][] {
     .filter(([word]) => word !== '');
 }
 
-/** What COPY takes from the build context, of all stages. */
+/** The paths that COPY takes from the build context, in all stages. */
 function copiedFromContext(dockerfile: string): string[] {
   return instructions(dockerfile)
     .filter(([word, ...rest]) => word === 'COPY' && !rest.some((flag) => flag.startsWith('--from=')))
     .flatMap(([, ...rest]) => rest.filter((path) => !path.startsWith('--')).slice(0, -1));
 }
 
-/** Files of the checkout below `path`, which is one itself or a folder. */
+/** The files of the checkout at `path`, which is a file or a folder. */
 function filesOf(path: string): string[] {
   const top = readdirSync(ROOT, { withFileTypes: true }).find(({ name }) => name === path);
   if (top === undefined) return [];
@@ -131,7 +131,7 @@ describe('compose', () => {
     });
     const { version } = JSON.parse(read('package.json')) as { readonly version: string };
     expect(container?.image).toBe(`company-sync:${version}`);
-    // `args` replaces CMD alone: the image's entry point, with its flags of Node, stays.
+    // `args` replaces only CMD: the image's entry point, with its flags of Node, stays.
     expect(container).not.toHaveProperty('command');
     expect(lines).toContainEqual(['USER', 'node']);
     for (const service of own)
@@ -141,7 +141,7 @@ describe('compose', () => {
     expect(lines).toContainEqual(['VOLUME', container?.volumeMounts[0]?.mountPath]);
   });
 
-  test('gives a stop the time that it may take, and leaves the health check to the image', () => {
+  test('allows a stop the time that it may take, and leaves the health check to the image', () => {
     expect(services['processor']?.stop_grace_period).toBe('15s');
     expect(services['processor']).not.toHaveProperty('healthcheck');
     expect(lines.filter(([word]) => word === 'HEALTHCHECK')).toHaveLength(1);

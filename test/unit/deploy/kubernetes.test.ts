@@ -1,4 +1,4 @@
-/** The Kubernetes manifests fit together, the image and the settings: what a cluster would only show once it is used. */
+/** The Kubernetes manifests fit each other, the image and the settings. A cluster would show faults only later. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
@@ -88,7 +88,7 @@ test('pods have names, by a headless service', () => {
   expect(Service.spec.ports).toEqual([expect.objectContaining({ name: 'http', targetPort: 'http' })]);
 });
 
-test('the settings are valid, and are what ports, probes and volumes go by', () => {
+test('the settings are valid, and fit ports, probes and volumes', () => {
   expect(container.envFrom).toEqual([
     { configMapRef: { name: ConfigMap.metadata.name } },
     { secretRef: { name: Secret.metadata.name } },
@@ -131,7 +131,7 @@ test('a restore makes an instance unready and never ends it', () => {
     expect(probe.httpGet).toEqual({ path: '/livez', port: 'http' });
 });
 
-test('a stop has the time that it may take, and one instance at a time is taken away', () => {
+test('a stop has the time that it may take, and only one instance at a time is removed', () => {
   const stopSeconds = 10;
   expect(template.spec.terminationGracePeriodSeconds).toBeGreaterThan(stopSeconds);
   expect(PodDisruptionBudget.spec.maxUnavailable).toBe(1);

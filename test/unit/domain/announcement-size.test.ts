@@ -1,4 +1,4 @@
-/** The bound on an announcement holds for what is really written, and is followed exactly. */
+/** The bound on an announcement is not below its real size, and each change updates it exactly. */
 import avro from 'avsc';
 import fc from 'fast-check';
 import {

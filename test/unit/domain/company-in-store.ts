@@ -1,7 +1,7 @@
 /**
- * Drives the rules over a store of rows as the pipeline does, with nothing but a Map for the store: it loads the rows
- * that a batch of records names and no others, all rows when the rules ask for them, and writes what changed at the end
- * of the batch. Wherever the rules break a promise to the pipeline, it throws.
+ * Applies the rules to stored rows as the pipeline does, with a Map as the store. It loads only the rows that a batch
+ * of records names, or all rows if the rules ask for them, and writes the changes at the end of the batch. If the rules
+ * break a promise to the pipeline, it throws.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { announce, type Announcement } from '../../../src/domain/announcement.js';
@@ -24,7 +24,7 @@ import {
 } from '../../../testkit/reference-model.js';
 import { domainPayload } from '../../support/payloads.js';
 
-/** Rows of one company by their place: what a crash leaves. The values are frozen. */
+/** The stored rows of one company by their key: a crash leaves these. The values are frozen. */
 export interface StoredRows {
   readonly company: Map<'', CompanyRow>;
   readonly info: Map<'', InfoRow>;
@@ -41,7 +41,7 @@ export class CompanyInStore {
   #settledAnnouncements = 0;
   /** The client's setting of each record, by its offset. */
   readonly #clientSettings = new Map<number, TriggerPolicy | null>();
-  /** The stored row may have been counted by a release that knew fewer words. */
+  /** True if the stored row may have been counted by a release that knew fewer words. */
   #mustCount = false;
   #settledTooMany = 0;
   #settledTooLarge = 0;
@@ -55,7 +55,7 @@ export class CompanyInStore {
     return this.#rows.company;
   }
 
-  /** All rows stored, as a reader finds them that takes no part in the batches. */
+  /** All stored rows, as a reader outside the batches finds them. */
   storedRows(): CompanyRows {
     const rows = new CompanyRows(this.context.companyId);
     rows.loadCompany(this.stored.company.get('') ?? null);
@@ -68,8 +68,8 @@ export class CompanyInStore {
   }
 
   /**
-   * Leaves the rows as a release leaves them that knows no later words, or takes them over from such a release. To it
-   * `LATER` is a word that nobody knows: `asOldReleaseReads` makes its records.
+   * Hands the rows to a release that knows no later words, or takes them over from such a release. For that release
+   * `LATER` is an unknown word: `asOldReleaseReads` makes its records.
    */
   changeRelease(to: 'old' | 'new'): void {
     this.evict();
@@ -82,7 +82,7 @@ export class CompanyInStore {
     this.#mustCount = to === 'new';
   }
 
-  /** Counts the company as the pass does that follows a change to the new release. */
+  /** Counts the company as the pass after an upgrade does. */
   recount(): void {
     this.#loadCompany();
     if (this.company?.outcome === 'pending') {
@@ -123,7 +123,7 @@ export class CompanyInStore {
     this.#rows = new CompanyRows(this.context.companyId);
   }
 
-  /** Everything since the last `settle` did not happen. */
+  /** Discards everything since the last `settle`. */
   crash(): void {
     this.evict();
     this.announcements.length = this.#settledAnnouncements;
@@ -198,7 +198,7 @@ export class CompanyInStore {
     }
   }
 
-  /** One transition; outcomes that promise to have changed nothing are held to it. */
+  /** Applies one transition. If the outcome promises that nothing has changed, checks that. */
   #transition(event: InputEvent, policy: Policy): Outcome {
     const before = changesOf(this.#rows);
     const outcome = transition(this.#rows, event, policy);
@@ -240,7 +240,7 @@ function put<K, V extends object>(rows: Map<K, V>, key: K, row: V | null): void 
   else rows.set(key, deepFrozen(row));
 }
 
-/** A company row as a store gives it back: with the count of later words as a mark. */
+/** A company row as a store returns it: with a mark in place of the count of later words. */
 function asStored(row: CompanyRow | null): CompanyRow | null {
   if (row === null) return null;
   const to = new ByteWriter();
@@ -250,7 +250,7 @@ function asStored(row: CompanyRow | null): CompanyRow | null {
 }
 
 const LATER = 'RoutingError';
-/** What `LATER` is to a release that does not know it. */
+/** The word that stands for `LATER` in a release that does not know it. */
 const UNKNOWN = 'RoutingError, which is not known';
 
 /** The record with the words that an old release knows. */

@@ -23,7 +23,7 @@ function changesOf(rows: CompanyRows): unknown[] {
 }
 
 describe('a row that was not loaded', () => {
-  test('is never taken for one that does not exist', () => {
+  test('never counts as one that does not exist', () => {
     const rows = new CompanyRows('company');
     expect(() => rows.company).toThrow('not loaded');
     expect(() => rows.info).toThrow('not loaded');
@@ -34,7 +34,7 @@ describe('a row that was not loaded', () => {
     expect(() => rows.reduceTo(FINAL)).toThrow('not loaded');
   });
 
-  test('cannot be overwritten, for its prior is not known', () => {
+  test('cannot be overwritten, because its prior is unknown', () => {
     const rows = new CompanyRows('company');
     expect(() => rows.setCompany(NEW_COMPANY)).toThrow('not loaded');
     expect(() => rows.setInfo(INFO)).toThrow('not loaded');
@@ -42,21 +42,21 @@ describe('a row that was not loaded', () => {
     expect(() => rows.setHold('0/1', HOLD)).toThrow('not loaded');
   });
 
-  test('does not exist where all rows were loaded', () => {
+  test('does not exist if all rows were loaded', () => {
     const rows = loadedRows();
     rows.allLoaded = true;
     expect([rows.info, rows.dataset('a'), rows.hold('0/1')]).toEqual([null, null, null]);
     expect([rows.hasInfo(), rows.hasDataset('a'), rows.hasHold('0/1')]).toEqual([true, true, true]);
   });
 
-  test('does not exist where there is no company row', () => {
+  test('does not exist if there is no company row', () => {
     const rows = new CompanyRows('company');
     rows.loadCompany(null);
     expect([rows.allLoaded, rows.info, rows.dataset('a')]).toEqual([true, null, null]);
   });
 });
 
-test('loading never replaces what is in memory', () => {
+test('loading never replaces a row in memory', () => {
   const rows = loadedRows();
   rows.loadInfo(null);
   rows.loadDataset('a', null);
@@ -97,7 +97,7 @@ describe('a change', () => {
     ['info', (rows) => rows.setInfo(INFO)],
     ['dataset', (rows) => rows.setDataset('a', DATASET)],
     ['hold', (rows) => rows.setHold('0/1', HOLD)],
-  ])('of the %s row is one', (_kind, change) => {
+  ])('of the %s row is recorded', (_kind, change) => {
     const rows = new CompanyRows('company');
     rows.loadCompany(null);
     expect(rows.changed).toBe(false);
@@ -117,7 +117,7 @@ test('rows that do not exist are not among all rows', () => {
   expect(rows.holds()).toEqual([]);
 });
 
-test('a company reduced to its final row lets go of all others, and of their memory once that is settled', () => {
+test('a company reduced to its final row releases all other rows, and their memory once the change is settled', () => {
   const rows = loadedRows();
   rows.loadInfo(INFO);
   rows.loadDataset('a', DATASET);

@@ -1,4 +1,4 @@
-/** What is said of a company: every verdict, and the fine print that bears on it. */
+/** The explanation of a company: every verdict, and the fine print about it. */
 import * as fc from 'fast-check';
 import { explain, explainUnknown, withAnnouncedContent } from '../../../src/domain/explain.js';
 import type { Explanation } from '../../../src/domain/explanation.js';

@@ -1,4 +1,7 @@
-/** One group for each numbered point of the fine print; 11 and 15, which speak of bytes, are tested with the decoder. */
+/**
+ * One group for each numbered point of the fine print. Points 11 and 15 are about bytes: they are tested with the
+ * decoder.
+ */
 import { CompanyRows } from '../../../src/domain/company-rows.js';
 import { hold } from '../../../src/domain/transition.js';
 import { CONTEXT } from '../../support/company-history.js';
@@ -224,7 +227,7 @@ describe("6: CompanyDeleted as a company's first record", () => {
 });
 
 describe('7: judged are', () => {
-  /** Complete in the eyes of FIRST_DATASET, but only judged by ALL_DATASETS so far. */
+  /** Complete by FIRST_DATASET, but so far only judged by ALL_DATASETS. */
   const ripe = [manifest('l', 'c', ['a', 'b']), status('a', 'Complete', { revision: 5 })];
   const first = (draft: ReturnType<typeof status>) => earlier('FIRST_DATASET', draft);
 

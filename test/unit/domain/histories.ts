@@ -1,4 +1,4 @@
-/** Short ways to write the history of one company down, for examples: the position in the list is the offset. */
+/** Short functions to write the history of one company in examples. The position in the list is the offset. */
 import { CONTEXT } from '../../support/company-history.js';
 import {
   judgeCompany,
@@ -86,7 +86,7 @@ export function historyOf(drafts: readonly Draft[]): HistoryRecord[] {
   return drafts.map((draft, offset) => ({ ...draft, offset }));
 }
 
-/** The company after a history, all of it written to the store; the reference model must agree with what happened. */
+/** The company after a history, completely written to the store. Checks that the reference model agrees. */
 export function companyAfter(...drafts: readonly Draft[]): CompanyInStore {
   const records = historyOf(drafts);
   const company = new CompanyInStore(CONTEXT);
@@ -103,12 +103,12 @@ export function companyAfter(...drafts: readonly Draft[]): CompanyInStore {
   return company;
 }
 
-/** What a history announces; null where it announces nothing. */
+/** The announcement of a history; null if it announces nothing. */
 export function announcementAfter(...drafts: readonly Draft[]): ReferenceAnnouncement | null {
   return companyAfter(...drafts).announcements[0] ?? null;
 }
 
-/** The offset that completes the company; null where nothing does. */
+/** The offset that completes the company; null if no record does. */
 export function completedAt(...drafts: readonly Draft[]): number | null {
   return announcementAfter(...drafts)?.source.offset ?? null;
 }

@@ -1,4 +1,4 @@
-/** What is looked up in an info row costs the same, however many links and connections it has. */
+/** A look-up in an info row costs the same, however many links and connections the row has. */
 import { CompanyRows } from '../../../src/domain/company-rows.js';
 import type { Payload } from '../../../src/domain/events.js';
 import { InfoTable } from '../../../src/domain/info-table.js';
@@ -42,7 +42,7 @@ test.each<[string, (i: number) => Payload]>([
   ['a manifest of a known link', (i) => manifest(`l${i}`)],
   ['an unlinking that ends nothing', () => ({ kind: 'unlinked', connectionId: 'c' })],
   ['an unlinking of a connection never linked', () => ({ kind: 'unlinked', connectionId: 'x' })],
-])('%s does not look at the links of the company, but for the first in memory', (_, payloadOf) => {
+])('%s does not look at the links of the company, except the first time', (_, payloadOf) => {
   const { rows, looks } = companyWithCountedLinks();
   const take = (i: number, payload: Payload): void => {
     const event = { companyId: 'company', clientId: 'client', offset: i, timestamp: Date.UTC(2024, 0, 1), repairs: [] };

@@ -1,4 +1,4 @@
-/** The bounds on one company, at their real size and at both sides of the edge. */
+/** The limits of one company, at their real size and at both sides of each limit. */
 import { CONTEXT } from '../../support/company-history.js';
 import { judgeCompany, type HistoryRecord } from '../../../testkit/reference-model.js';
 import type { InfoRow, PendingCompany } from '../../../src/domain/rows.js';
@@ -85,7 +85,7 @@ describe('more than 1,000 early datasets in one company', () => {
   });
 
   test('the next one makes the 500 with the lowest latest offset forgotten', () => {
-    // early-0 is heard of again, so that it is not among the 500 and early-500 is
+    // early-0 is updated again, so it is not among the 500, and early-500 is
     const company = afterMany([...full, status('early-0', 'Complete'), status('one-more', 'Fetching')]);
     expect(company.stored.company.get('')).toMatchObject({ early: 501, forgotten: 500 });
     expect(company.stored.datasets.size).toBe(501);
@@ -170,7 +170,10 @@ function applyInBatches(company: CompanyInStore, records: readonly HistoryRecord
   }
 }
 
-/** As `companyAfter`, in batches with the rows kept in memory: thousands of records need not each be a write. */
+/**
+ * As `companyAfter`, but in batches with the rows kept in memory: a write for each of thousands of records would be
+ * slow.
+ */
 function afterMany(drafts: readonly Draft[]): CompanyInStore {
   const records = historyOf(drafts);
   const company = new CompanyInStore(CONTEXT);
@@ -217,7 +220,7 @@ describe('an announcement of more than 6 MiB', () => {
   const room = MOST_BYTES - BEFORE_DATASETS - LARGE_DATASETS * (1_000 + BESIDE_ID);
   const others = Math.floor(room / 1_000);
   const almostFull = [...large, ...ids('o', others).map((id) => id.padEnd(1_000 - BESIDE_ID))];
-  /** The id of one more dataset, which then takes exactly so many bytes more than there are. */
+  /** The id of a further dataset that takes exactly so many bytes more than are left. */
   const lastOf = (beyond: number) => 'z'.repeat(room - others * 1_000 - BESIDE_ID + beyond);
 
   test.each([

@@ -1,4 +1,4 @@
-/** When a company counts as having made progress: what the report of stalled companies goes by. */
+/** What counts as progress of a company: the report of stalled companies depends on it. */
 import { CompanyRows } from '../../../src/domain/company-rows.js';
 import type { InputEvent, Payload } from '../../../src/domain/events.js';
 import type { PendingCompany } from '../../../src/domain/rows.js';

@@ -1,9 +1,9 @@
 /**
  * The rules against the reference model, over random histories of one company.
  *
- * By default 1,000 histories a property, or as many as 4 s allow. FC_RUNS sets another number, without limit of time;
- * FC_SEED and FC_PATH repeat a failure as fast-check printed it:
- * `FC_RUNS=1000000 npx jest test/unit/domain/properties --selectProjects unit --testTimeout 36000000`
+ * By default each property has 1,000 histories, or as many as 4 s allow. FC_RUNS sets another number, without limit of
+ * time; FC_SEED and FC_PATH repeat a failure as fast-check printed it: `FC_RUNS=1000000 npx jest
+ * test/unit/domain/properties --selectProjects unit --testTimeout 36000000`
  */
 import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
@@ -21,7 +21,9 @@ const PARAMETERS: fc.Parameters<unknown> = {
   ...(FC_PATH === undefined ? {} : { path: FC_PATH }),
 };
 
-/** What happens after each record, over and over: the batch goes on, ends, or ends and the rows leave memory. */
+/**
+ * What happens after each record, repeated as a cycle: the batch continues, ends, or ends and the rows leave memory.
+ */
 const batching = fc.array(fc.constantFrom('go-on', 'settle', 'settle-and-evict', 'crash'), {
   minLength: 1,
   maxLength: 8,
@@ -82,7 +84,7 @@ describe('random histories of a company', () => {
     );
   });
 
-  test('leave nothing but one small row of a company that was announced, here or elsewhere, or deleted', () => {
+  test('leave only one small row of a company that was announced, here or elsewhere, or deleted', () => {
     fc.assert(
       fc.property(companyHistory, batching, (history, afterRecord) => {
         const { outcome, announcement } = judgeCompany(history, CONTEXT);
@@ -120,7 +122,7 @@ const eras = fc.array(
 );
 type Era = { readonly release: 'old' | 'new'; readonly records: number; readonly pass: boolean };
 
-/** The era of each record: the last one goes on to the end. */
+/** The era of each record: the last era lasts to the end. */
 function eraOf(eras: readonly Era[], i: number): Era {
   let end = 0;
   return eras.find(({ records }) => i < (end += records)) ?? (eras.at(-1) as Era);

@@ -1,4 +1,4 @@
-/** One group for every row of the table of rules that speaks of a company (limits.test.ts has the rows on limits). */
+/** One group for every row of the table of rules that is about a company (limits.test.ts has the rows about limits). */
 import {
   AFTER_THE_DATE,
   announcedElsewhere,
@@ -186,7 +186,7 @@ describe('second link', () => {
     ).toEqual(['a Complete 2', 'b Complete 3']);
   });
 
-  test('after the announcement: nothing, ever', () => {
+  test('after the announcement: has no effect', () => {
     const announced = [manifest('first', 'c', ['a']), status('a', 'Complete')];
     const company = companyAfter(...announced, manifest('second', 'c', ['b']), status('b', 'Complete'), unlinked('c'));
     expect(company.announcements).toHaveLength(1);
@@ -215,7 +215,7 @@ describe('manifest with no datasets', () => {
     expect(completedAt(manifest('l', 'c', []))).toBeNull();
   });
 
-  test('is a sealed link that nobody waits for', () => {
+  test('is a sealed link that no company waits for', () => {
     expect(completedAt(manifest('empty', 'c', []), manifest('l', 'c', ['a']), status('a', 'Complete'))).toBe(2);
   });
 });

@@ -34,7 +34,7 @@ function newCompany(): CompanyRows {
   return rows;
 }
 
-test('nobody is stalled before its time, and everybody is an hour after it at the latest', () => {
+test('no company is stalled before its time, and every company is stalled an hour after it at the latest', () => {
   fc.assert(
     fc.property(fc.nat(1e12), fc.nat(1e9), fc.nat(1e12), (since, stalledAfterMs, later) => {
       const progressAt = Date.UTC(2015, 0, 1) + since;
@@ -46,7 +46,7 @@ test('nobody is stalled before its time, and everybody is an hour after it at th
   );
 });
 
-test('a stall tells of what the company waits for, and of nothing that is over', () => {
+test('a stall names what the company waits for, and nothing that has finished', () => {
   const rows = newCompany();
   take(rows, manifest('sealed', ['a', 'b'], true));
   take(rows, manifest('open', ['c'], false));
@@ -83,7 +83,7 @@ test('a stall is reported once, and again only after progress', () => {
   expect(reportStall(rows).heldBy).toEqual(['0/1']);
 });
 
-test('a company of which no manifest came has no client yet', () => {
+test('a company without a manifest has no client yet', () => {
   const rows = newCompany();
   take(rows, { kind: 'status', datasetId: 'a', status: 'Complete', trigger: 'LINK', revision: null });
   expect(reportStall(rows)).toMatchObject({ clientId: '', waitingFor: [], unsealedLinks: [] });

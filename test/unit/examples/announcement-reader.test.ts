@@ -1,4 +1,7 @@
-/** The example dispatcher reads Avro by itself, since it can be copied: what it reads costs no more than it is long. */
+/**
+ * The example dispatcher has its own Avro reader, so that it can be copied. Reading a value costs no more than its
+ * length allows.
+ */
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

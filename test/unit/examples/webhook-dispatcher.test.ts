@@ -34,17 +34,17 @@ test('while a secret is replaced, a receiver that knows either of both accepts t
 });
 
 test.each(['', 'whsec_', `whsec_${'A'.repeat(20)}`, randomBytes(32).toString('base64'), 'whsec_!'.padEnd(50, 'A')])(
-  '%s is no secret',
+  '%s is not a secret',
   (text) => {
     expect(keyOf(text)).toBeNull();
   },
 );
 
-test('what is printed of a company that is called by escape sequences stays on its line', () => {
+test('a company id with escape sequences stays on its line when printed', () => {
   expect(printable('a\u001b[2J\u0007\n\u009bm\u202eb')).toBe(String.raw`a\u001b[2J\u0007\u000a\u009bm\u202eb`);
 });
 
-test('ids delivered lately are remembered, the last 10,000, and none that is longer than an id of ours', () => {
+test('the last 10,000 delivered ids are remembered, and none that is longer than an event id', () => {
   const delivered = new DeliveredIds();
   const long = 'x'.repeat(1_000);
   for (let i = 0; i <= 10_000; i++) delivered.add(String(i));

@@ -1,4 +1,4 @@
-/** The net below all outputs: a secret that an error of others repeats is hidden in every form that it may have. */
+/** The last protection of all outputs: if an error of another program repeats a secret, it is hidden in every form. */
 import { hiderOf, withoutCredentials } from '../../../src/lib/hide-secrets.js';
 
 const SECRET = 'p"4ss/w0rd+=';
@@ -16,7 +16,7 @@ test('each line of a key is a secret, its frame is not, and neither is a word so
   expect(hide('-----BEGIN KEY----- BgkqhkiG9w0B latest')).toBe('-----BEGIN KEY----- *** latest');
 });
 
-test('of a secret that is part of another, nothing is left', () => {
+test('if a secret is part of another, no part of either is left', () => {
   expect(hiderOf(['hunter22', 'user:hunter22'])('user:hunter22')).toBe('***');
 });
 

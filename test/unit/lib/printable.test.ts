@@ -1,4 +1,4 @@
-/** Text of others on a terminal: visible, on one line, and still the same JSON. */
+/** Text from others on a terminal: visible, on one line, and still the same JSON. */
 import { printable } from '../../../src/lib/printable.js';
 
 const HOSTILE = 'a\u001b[2J\u0007b\r\nc\u009b31md\u202ee\u2028f\u007fg\u200bh\ud800i\u{e0041}j';

@@ -15,11 +15,11 @@ test.each([
   expect(advertisedAddress(host, listening, { lo: loopback, eth0 })).toBe(advertised);
 });
 
-test('a machine with IPv6 alone is reached by that', () => {
+test('a machine with only IPv6 advertises its IPv6 address', () => {
   const eth0 = [address('IPv6', 'fd00::7', false)];
   expect(advertisedAddress('::', 'http://[::1]:8080', { lo: loopback, eth0 })).toBe('http://[fd00::7]:8080');
 });
 
-test('a machine without a network is reached by itself', () => {
+test('a machine without a network advertises loopback', () => {
   expect(advertisedAddress('0.0.0.0', 'http://127.0.0.1:8080', { lo: loopback })).toBe('http://127.0.0.1:8080');
 });

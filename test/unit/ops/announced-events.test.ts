@@ -1,4 +1,4 @@
-/** The search for a company's event in a topic of thousands, as a log in memory: a broker would show it no better. */
+/** The search for a company's event in a topic of thousands, in memory: a real broker would not show more. */
 import avro from 'avsc';
 import type { Announcement } from '../../../src/domain/announcement.js';
 import type { LogRecord } from '../../../src/lib/record.js';
@@ -70,12 +70,12 @@ function searchIn(records: readonly LogRecord[]) {
 const originals = Array.from({ length: EVENTS }, (_, n) => eventOf(n));
 const some = [0, 1, 999, 1_000, 2_500, 4_998, EVENTS - 1];
 
-test('every event is found, and none that retention has removed', async () => {
+test('every event is found, except those that retention has removed', async () => {
   const find = searchIn(originals.slice(1_000));
   for (const n of some) expect(await find(n)).toEqual(n < 1_000 ? null : originals[n]);
 });
 
-test('events sent again, which lie out of order, mislead nobody', async () => {
+test('events that were sent again are out of order, and do not mislead the search', async () => {
   const again = Array.from({ length: EVENTS }, (_, i) => {
     const record = originals[(i * 7) % 50] as LogRecord;
     return { ...record, ...resentOf(record, outbound), offset: EVENTS + i };
@@ -84,7 +84,7 @@ test('events sent again, which lie out of order, mislead nobody', async () => {
   for (const n of some) expect(await find(n)).toEqual(originals[n]);
 });
 
-test('events announced late, which lie out of order, mislead nobody, and are found too', async () => {
+test('events that were announced late are out of order, do not mislead the search, and are found too', async () => {
   const late = [3, 2_500, 4_000].map((n, i) => ({ ...eventOf(n, true), offset: EVENTS + i }));
   const inOrder = originals.filter(({ offset }) => offset !== 3 && offset !== 2_500 && offset !== 4_000);
   const later = Array.from({ length: EVENTS }, (_, i) => ({ ...eventOf(EVENTS + i), offset: EVENTS + 3 + i }));
@@ -94,7 +94,7 @@ test('events announced late, which lie out of order, mislead nobody, and are fou
   expect(await Promise.all([3, 2_500, 4_000].map(find))).toEqual(late);
 });
 
-test('an event sent again twice names itself once', () => {
+test('an event that was sent again twice has one header with its first place', () => {
   const [original] = originals as [LogRecord];
   const once = resentOf(original, outbound);
   const copy = { ...original, ...once, offset: 7 };

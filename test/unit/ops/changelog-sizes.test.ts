@@ -1,4 +1,4 @@
-/** How large the changelog is, as long as the brokers tell it. */
+/** The size of the changelog, while the brokers report it. */
 import { Registry } from 'prom-client';
 import { ChangelogSizes } from '../../../src/ops/changelog-sizes.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
@@ -57,7 +57,7 @@ let instance: Instance;
 beforeEach(() => (instance = new Instance()));
 afterEach(() => instance.end());
 
-test('each partition that runs here is told, a new one soon, and each again after five minutes', async () => {
+test('each partition that runs here is measured, a new one soon, and each again after five minutes', async () => {
   await instance.pass(1);
   expect(await instance.told()).toEqual(['{partition="3"} 700']);
   instance.assigned.set(4, RUNNING);
@@ -69,7 +69,7 @@ test('each partition that runs here is told, a new one soon, and each again afte
   expect(await instance.told()).toEqual(['{partition="3"} 3', '{partition="4"} 4']);
 });
 
-test('a partition that has left is told no more, and neither is one that gives no answer', async () => {
+test('a partition that has left has no value any more, and neither has one without an answer', async () => {
   instance.assigned.set(4, RUNNING);
   await instance.pass(10_000);
   instance.assigned.delete(3);
@@ -79,7 +79,7 @@ test('a partition that has left is told no more, and neither is one that gives n
   expect(instance.warnings).toEqual(['could not get the size of the changelog']);
 });
 
-test('brokers that may not tell are named once, with the permission that is missing', async () => {
+test('a missing permission is logged once', async () => {
   instance.assigned.set(4, RUNNING);
   instance.answer = () => Promise.resolve(null);
   await instance.pass(20 * MINUTE_MS);

@@ -35,7 +35,7 @@ beforeEach(async () => {
 });
 afterEach(() => store.close());
 
-/** Counts who has rows open. */
+/** Counts the open snapshots of rows. */
 function counted(of: PartitionStore): CommittedRows {
   const rows = of.committed();
   mostReading = Math.max(mostReading, ++reading);
@@ -47,13 +47,13 @@ function counted(of: PartitionStore): CommittedRows {
   return rows;
 }
 
-test('however many ask, one company is read at a time', async () => {
+test('for any number of requests, one company is read at a time', async () => {
   const found = await Promise.all(Array.from({ length: 20 }, () => directory.find('acme')));
   expect(found.map(({ kind }) => kind)).toEqual(Array.from({ length: 20 }, () => 'here'));
   expect([mostReading, reading]).toEqual([1, 0]);
 });
 
-test('a look-up that fails does not keep others from theirs', async () => {
+test('a look-up that fails does not block others', async () => {
   await store.close();
   await expect(directory.findHere('acme')).rejects.toThrow();
   await expect(directory.findHere('acme')).rejects.toThrow();

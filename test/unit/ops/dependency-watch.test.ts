@@ -1,4 +1,4 @@
-/** When brokers and registry count as unreachable, and what says so. */
+/** When brokers and registry count as unreachable, and where that is reported. */
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { ASK_EVERY_MS, DependencyWatch, UNREACHABLE_AFTER_MS } from '../../../src/ops/dependency-watch.js';
@@ -42,7 +42,7 @@ async function upSeries(): Promise<string[]> {
   );
 }
 
-test('nothing is told before the first answer, and an answer tells at once', async () => {
+test('nothing is reported before the first answer, and an answer is reported at once', async () => {
   const registryOfOther = new Registry();
   const other = new DependencyWatch({ clock, logger: pino({ level: 'silent' }), ask: ANSWERING });
   other.register(registryOfOther);
@@ -54,7 +54,7 @@ test('nothing is told before the first answer, and an answer tells at once', asy
 test.each([
   ['refuse', down('connect ECONNREFUSED'), 'connect ECONNREFUSED'],
   ['hang', hanging, 'no answer within 5 s'],
-])('brokers that %s are unreachable within 30 s, since the first question without an answer', async (_, how, cause) => {
+])('brokers that %s are unreachable within 30 s, since the first request without an answer', async (_, how, cause) => {
   await passTime(clock, 1_000);
   brokers = how;
   await passTime(clock, UNREACHABLE_AFTER_MS - 1_000);
@@ -66,7 +66,7 @@ test.each([
   expect(await upSeries()).toEqual(['brokers 0', 'schema-registry 1']);
 });
 
-test('the cause is that of the last question, and one answer ends the outage', async () => {
+test('the cause is that of the last request, and one answer ends the outage', async () => {
   brokers = down('one');
   await passTime(clock, 40_000);
   brokers = down('another');

@@ -1,4 +1,4 @@
-/** When something counts as failing, why, and when no longer. */
+/** When a part counts as failing, why, and when it no longer does. */
 import { Registry } from 'prom-client';
 import {
   FAILING_AFTER_MS,
@@ -50,7 +50,7 @@ test('a partition that fails every few seconds is failing after a minute, with t
   expect(watch.failureOf('partition', 3)).toEqual(failure);
 });
 
-test('a commit ends it, and so does an idle partition that goes on to run', () => {
+test('a commit ends trouble, and so does an idle partition that continues to run', () => {
   flap(20, 4_000);
   enter('running');
   commit();
@@ -64,12 +64,12 @@ test('a commit ends it, and so does an idle partition that goes on to run', () =
   expect(watch.failing()).toEqual([]);
 });
 
-test('trouble begins again once a partition was well in between', () => {
+test('trouble begins again if a partition was healthy in between', () => {
   for (let i = 0; i < 10; i++) flap(1, WELL_AFTER_MS);
   expect(watch.failing()).toEqual([]);
 });
 
-test('a partition that runs with a batch that never ends is failing, and says how far it is', () => {
+test('a running partition whose batch never ends is failing, and reports the last step', () => {
   enter('running');
   commit();
   nowMs = 1_000;
@@ -131,7 +131,7 @@ test('a partition whose reader reports an outage again and again is failing unti
   enter('fencing');
   watch.readingFailed('partition', 3, outage);
   nowMs += FAILING_AFTER_MS;
-  expect(watch.failing()).toHaveLength(1); // Nothing but its own progress ends a fencing.
+  expect(watch.failing()).toHaveLength(1); // Only its own progress ends the trouble of a fencing.
 });
 
 test('a standby is failing until it follows the changelog again, whether or not there is something new', () => {
@@ -160,7 +160,7 @@ test('a standby is failing until it follows the changelog again, whether or not 
   expect(watch.failing()).toMatchObject([{ part: 'standby', cause: 'an outage of the changelog' }]);
 });
 
-test('what is gone fails no more', () => {
+test('a partition that has left does not fail any more', () => {
   flap(20, 1_000);
   enter('closed');
   watch.standbyError(3, new Error('the disk fails'));
@@ -170,7 +170,7 @@ test('what is gone fails no more', () => {
   expect(watch.failing()).toEqual([]);
 });
 
-test('what is of the whole instance fails too, and all of it is a metric', async () => {
+test('parts of the whole instance can fail too, and every failure is a metric', async () => {
   const registry = new Registry();
   watch.register(registry);
   watch.failed('group', null, new Error('the coordinator is loading'));

@@ -1,4 +1,6 @@
-/** The HTTP port as an attacker uses it. Times, connections, bytes and tries are bounded; others are served meanwhile. */
+/**
+ * The HTTP port under attack. Times, connections, bytes and tries are limited, and other clients are served meanwhile.
+ */
 import { connect, type Socket } from 'node:net';
 import { EventEmitter, once } from 'node:events';
 import { request, type Server } from 'node:http';
@@ -76,7 +78,7 @@ function open(from = '127.0.0.1'): Socket {
   return socket;
 }
 
-/** All that the server says until it closes. */
+/** Everything that the server sends until it closes the connection. */
 async function untilClosed(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -107,7 +109,7 @@ describe('with a token', () => {
     await Promise.all(sockets.map((socket) => once(socket, 'close')));
   });
 
-  test('nor can one machine by the many addresses that it has in a network of IPv6', () => {
+  test('one machine cannot take all connections by its many addresses of an IPv6 network', () => {
     const counted = new EventEmitter();
     limitConnections(counted as Server);
     const refused = (remoteAddress: string): boolean => {
@@ -121,7 +123,7 @@ describe('with a token', () => {
     expect(refused('::ffff:10.0.0.7')).toBe(false);
   });
 
-  test('who asks on and on without waiting for answers gets a handful of them, and others are served', async () => {
+  test('a client that sends requests without waiting gets a few answers, and others are served', async () => {
     const one = 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
     const sockets = Array.from({ length: 20 }, () => open());
     const closed = sockets.map(untilClosed);
@@ -131,7 +133,7 @@ describe('with a token', () => {
       expect(answers.split('HTTP/1.1 200').length - 1).toBeLessThanOrEqual(MAX_UNANSWERED);
   });
 
-  test('the text of the metrics is made once for many who ask together', async () => {
+  test('the text of the metrics is built once for many requests at the same time', async () => {
     const made = jest.spyOn(registry, 'metrics');
     await Promise.all(Array.from({ length: 100 }, () => ask('/metrics')));
     expect(made.mock.calls.length).toBeLessThan(50);
@@ -160,7 +162,7 @@ describe('with a token', () => {
     expect((await ask('/livez', { from: '127.0.0.5' })).status).toBe(200);
   });
 
-  test('10,000 wrong tokens get nowhere, not even the right one after them, and take nothing from others', async () => {
+  test('after 10,000 wrong tokens even the right one is refused, and other addresses are not affected', async () => {
     const counts = new Map<number, number>();
     for (let i = 0; i < 100; i++)
       for (const { status } of await Promise.all(
@@ -178,7 +180,7 @@ describe('with a token', () => {
     expect((await ask('/partitions', right)).status).toBe(200);
   }, 60_000);
 
-  test('a member is let in by its proof, once, for its address and target alone, whatever its neighbours do', async () => {
+  test('a proof is accepted once, only for its address and target, whatever others at the same address do', async () => {
     for (let i = 0; i <= MAX_WRONG_TOKENS; i++) await ask('/partitions', { headers: bearer('wrong') });
     const asked = { method: 'GET', address: server.advertisedAddress, target: '/partitions?x=1' };
     const proofOf = (other: Partial<typeof asked> = {}, tokens = [TOKEN], aheadMs = 0) =>
@@ -216,7 +218,7 @@ describe('with a token', () => {
       expect((await ask('/partitions', { headers: { authorization } })).status).toBe(401);
   });
 
-  test('huge headers are refused, and nothing of them is kept', async () => {
+  test('huge headers are refused, and take no memory afterwards', async () => {
     const { status, headers } = await ask('/livez', { headers: { 'x-huge': 'x'.repeat(20_000) } });
     expect([status, headers['x-content-type-options']]).toEqual([431, 'nosniff']);
     expect((await ask(`/companies/${'x'.repeat(20_000)}`)).status).toBe(431);
@@ -234,7 +236,7 @@ describe('with a token', () => {
     expect(await untilClosed(withBody)).toMatch(/^HTTP\/1.1 413 /);
   });
 
-  test('what is not HTTP, and ids that are too long or badly encoded, are answered cleanly', async () => {
+  test('input that is not HTTP, and ids that are too long or badly encoded, are refused with an answer', async () => {
     const nonsense = open();
     nonsense.write('\u0016\u0003\u0001 nonsense\r\n\r\n');
     expect(await untilClosed(nonsense)).toMatch(/^HTTP\/1.1 400 .*nosniff/s);
@@ -255,7 +257,7 @@ describe('with a token', () => {
     }
   });
 
-  test('no answer is taken for something else, nor shown inside of another page', async () => {
+  test('browsers must not guess the type of an answer, nor show it inside another page', async () => {
     for (const [path, asked] of [
       ['/livez', {}],
       ['/metrics', {}],

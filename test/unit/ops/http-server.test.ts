@@ -1,4 +1,4 @@
-/** The manners of the HTTP side, with nothing behind it: an instance that is starting. */
+/** The HTTP server of an instance that is starting, without the parts behind it. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -78,7 +78,7 @@ async function readiness() {
 
 const NOTHING = { unready: [], failing: [], dependencies: DEPENDENCIES };
 
-test('an instance is ready when it is up and all of its partitions run, and says why where it is not', async () => {
+test('an instance is ready when all its partitions run, and otherwise reports the reason', async () => {
   expect(await readiness()).toEqual({ status: 200, ready: true, ...NOTHING });
   statuses = STATUSES;
   const unready = [{ partition: 1, state: 'restoring' }];
@@ -88,7 +88,7 @@ test('an instance is ready when it is up and all of its partitions run, and says
   expect(await readiness()).toEqual({ status: 503, ready: false, reason: starting.phase, ...NOTHING });
 });
 
-test('what is asked without a token has no address, whatever an error quotes', async () => {
+test('answers without a token contain no address, whatever an error quotes', async () => {
   const address = 'broker-7.internal:9092';
   starting = { phase: 'waiting for the schema registry', because: `http://${address} does not answer` };
   statuses = new Map([[0, { state: 'waiting', reason: `connect ECONNREFUSED ${address}` }]]);
@@ -104,7 +104,7 @@ test('what is asked without a token has no address, whatever an error quotes', a
   expect(told.failing?.map(({ cause }) => cause)).toEqual(Array(3).fill(expect.stringContaining(address)));
 });
 
-test('an instance is not ready while something fails again and again, also in the moments in which it runs', async () => {
+test('an instance is not ready while a part fails again and again, even at moments when that part runs', async () => {
   const failAndRun = async () => {
     failures.error(0, new Error('no space left'));
     nowMs += 5_000;
@@ -121,7 +121,7 @@ test('an instance is not ready while something fails again and again, also in th
 test.each([
   ['brokers', 503],
   ['schema-registry', 200],
-] as const)('an instance that does not reach its %s answers %i, and does not say why', async (name, status) => {
+] as const)('an instance that does not reach its %s answers %i, without the reason', async (name, status) => {
   const clock = new ManualClock();
   const fail = () => Promise.reject(new Error('connect ECONNREFUSED 10.0.0.7:9092'));
   dependencies = new DependencyWatch({ clock, logger, ask: { ...ask, [name]: fail } });
@@ -137,7 +137,7 @@ test.each([
   await running;
 });
 
-test('what cannot be answered is refused in words', async () => {
+test('a request that cannot be answered is refused with a sentence', async () => {
   for (const [path, status] of [
     ['/companies/x', 503],
     ['/companies?state=held', 503],
@@ -169,14 +169,14 @@ test.each([
   expect(error).toMatch(new RegExp(`: asked for ${companyId.replaceAll('.', '\\.')}$`));
 });
 
-test('whoever asks too often is told to wait', async () => {
+test('a client that asks too often is told to wait', async () => {
   const answers = await Promise.all(Array.from({ length: 120 }, () => get('/partitions')));
   const refused = answers.filter(({ status }) => status === 429);
   expect(refused.length).toBeGreaterThan(0);
   expect(refused[0]?.headers.get('retry-after')).not.toBeNull();
 });
 
-test('the page needs no token, has none of the data, and lets in no script but its own', async () => {
+test('the page needs no token, has no data, and allows only its own script', async () => {
   for (const path of ['/', '/page.js', '/page.css', '/icon.svg']) {
     const response = await get(path, null);
     expect({ path, status: response.status }).toEqual({ path, status: 200 });
@@ -186,7 +186,7 @@ test('the page needs no token, has none of the data, and lets in no script but i
 });
 
 test('the API document is valid OpenAPI 3.1', async () => {
-  // An ES module alone, which Jest's own loader cannot load: it is checked by Node itself.
+  // The package has only an ES module, which Jest's loader cannot load. So Node itself runs the check.
   const check = `
     import { Validator } from '@seriousme/openapi-schema-validator';
     console.log(JSON.stringify(await new Validator().validate(${JSON.stringify(openApiDocument())})));`;

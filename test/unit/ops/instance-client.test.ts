@@ -1,4 +1,4 @@
-/** What another member of the group can do to an instance that asks it: nothing but answer, within bounds. */
+/** What another member of the group can do to an instance that asks it: only answer, within limits. */
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -20,7 +20,7 @@ interface Member {
   readonly asked: IncomingMessage[];
 }
 
-/** An instance, or what plays one. */
+/** An instance, or a server that pretends to be one. */
 async function member(answer: RequestListener): Promise<Member> {
   const asked: IncomingMessage[] = [];
   const server = createServer((request, response) => {
@@ -77,7 +77,7 @@ test('a redirect leads to a member, with the path that was asked for', async () 
   expect(owner.asked.map(({ url }) => url)).toEqual(['/companies/acme']);
 });
 
-test('nothing is asked of an address with more than host and port', async () => {
+test('no request is sent to an address with more than host and port', async () => {
   const other = await member(json(EXPLANATION, 404));
   const hostAndPort = other.address.replace('http://', '');
   for (const address of [`${other.address}/admin?x=`, `http://user@${hostAndPort}`, `ftp://${hostAndPort}`])
@@ -101,7 +101,7 @@ test('members that redirect to each other end in an error', async () => {
   expect(other.asked.length).toBeLessThan(10);
 });
 
-test('an answer without end is cut off', async () => {
+test('an endless answer is cut off', async () => {
   let sent = 0;
   const block = Buffer.alloc(1_000_000, ' ');
   const other = await member((_request, response) => {
@@ -139,7 +139,7 @@ test('partitions and lists are checked too', async () => {
   await expect(client.list(other.address, 'held', 1)).rejects.toThrow(InstanceError);
 });
 
-test('a company without a dated record leaves no list without all its other companies', async () => {
+test('a company without a dated record does not remove the other companies from a list', async () => {
   const facts = { partition: 0, datasets: 1, unfinished: 1, unsealedLinks: 0, holds: 1, stalled: false };
   const list = { companies: [{ companyId: 'acme', ...facts, lastProgress: null }], count: 1, complete: true };
   const other = await member(json(list));
@@ -160,12 +160,12 @@ test.each([
   expect(process.memoryUsage().rss - before).toBeLessThan(400_000_000);
 });
 
-test('fields that a later release adds are let through', async () => {
+test('fields that a later release adds are accepted', async () => {
   const other = await member(json({ ...EXPLANATION, later: { field: 1 } }, 404));
   expect(await client.explanation(other.address, 'acme')).toMatchObject({ later: { field: 1 } });
 });
 
-test('an older release, which wants the token itself, is called so; another token is told from it', async () => {
+test('an older release, which needs the token itself, is reported as such; a different token is reported otherwise', async () => {
   const refusal = { error: 'a bearer token is required' };
   const older = await member(json(refusal, 401, { 'www-authenticate': 'Bearer' }));
   const other = await member(json(refusal, 401, { 'www-authenticate': `Bearer, ${MEMBER_SCHEME}` }));
@@ -196,11 +196,11 @@ test.each([
   expect(instanceAddress(advertised)).toBe(address);
 });
 
-test('an answer that would exhaust the stack of those who pass it on is refused', async () => {
+test('an answer that is nested too deeply is refused', async () => {
   const deep = 100_000;
   const view = `{"partition":0,"state":"running","reason":null,"later":${'['.repeat(deep)}${']'.repeat(deep)}}`;
   const other = await member((_request, response) => response.end(`{"partitions":[${view}]}`));
   await expect(client.partitions(other.address)).rejects.toThrow(
-    `${other.address} gives no complete answer: its parts are too deep inside each other`,
+    `${other.address} gives no complete answer: its parts are nested too deeply`,
   );
 });

@@ -1,4 +1,4 @@
-/** Metrics that are looked up: how long they are told, and when they are gone. */
+/** Metrics that are looked up: how long they are reported, and when they are removed. */
 import { Registry } from 'prom-client';
 import { pino } from 'pino';
 import { CompanyRows } from '../../../src/domain/company-rows.js';
@@ -43,7 +43,7 @@ async function lookOnce(run: (clock: Clock, signal: AbortSignal) => Promise<void
 
 const JANUARY_2024_MS = Date.UTC(2024, 0, 1);
 
-test('the oldest hold is told while there is one and the partition is here; a partition that cannot be read keeps it', async () => {
+test('the oldest hold is reported while it exists and the partition is here; a partition that cannot be read keeps its value', async () => {
   const store = await open(new RocksStateDirectory(folder(), { now: () => 0 }));
   const company = new CompanyRows('a');
   company.loadCompany(null);
@@ -96,7 +96,7 @@ test('the oldest hold is told while there is one and the partition is here; a pa
   await store.close();
 });
 
-test('how long input has waited behind one transaction is told, until that ends or the partition leaves', async () => {
+test('the wait of input behind one transaction is reported, until the transaction ends or the partition leaves', async () => {
   const assigned = new Map([[3, RUNNING]]);
   const registry = new Registry();
   const log = { stable: 5, watermark: 5, now: 0 };
@@ -135,7 +135,7 @@ test('how long input has waited behind one transaction is told, until that ends 
   expect(await toldAt(90, 14, 20)).toBe('0');
 });
 
-test('a partition that gives no answer keeps no other one from being told, and what was told of it expires', async () => {
+test('a partition without an answer does not delay others, and its own value expires', async () => {
   const assigned = new Map([3, 4].map((partition) => [partition, RUNNING]));
   const lags = new Map<number, number | null>();
   const stop = new AbortController();
@@ -185,7 +185,7 @@ test('a partition that gives no answer keeps no other one from being told, and w
   ]);
   expect(new Set(stale)).toEqual(new Set([3]));
   expect(await openTransactions()).toEqual([4]);
-  expect(unanswered).toBe(1); // Questions do not pile up.
+  expect(unanswered).toBe(1); // Requests do not accumulate.
   stop.abort();
   await passTime(clock, STALE_AFTER_MS);
   await running;

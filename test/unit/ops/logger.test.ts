@@ -1,4 +1,4 @@
-/** The log of the processor stays small, whatever goes wrong again and again. */
+/** The log of the processor stays small, whatever fails again and again. */
 import { Writable } from 'node:stream';
 import type { Logger } from 'pino';
 import { hiderOf } from '../../../src/lib/hide-secrets.js';
@@ -34,7 +34,7 @@ test('one cause has one line a minute over all partitions, with how many were le
   expect(lines.map(({ leftOut }) => leftOut)).toEqual([undefined, 12 * 60 - 1]);
 });
 
-test('another cause, and a fact about another partition, has a line of its own', () => {
+test('another cause, or a line about another partition, has a line of its own', () => {
   logger.warn({ err: new Error('refused') }, 'tried again');
   logger.warn({ err: new Error('timed out') }, 'tried again');
   logger.error({ err: new Error('refused') }, 'gave up');
@@ -58,7 +58,7 @@ test('any number of causes has a bounded number of lines', () => {
   expect(lines).toHaveLength(MAX_CAUSES + 1);
 });
 
-test('many different client settings do not take the log lines of other faults', () => {
+test('many different client settings do not use up the log lines of other faults', () => {
   const words = (n: number) => String(n).replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] as string);
   for (let offset = 0; offset < 10 * MAX_CAUSES; offset++) {
     const why = `its key is not its client ${words(offset)}`;
@@ -69,7 +69,7 @@ test('many different client settings do not take the log lines of other faults',
   expect(lines.slice(COMPANY_LINES_A_MINUTE).map(({ msg }) => msg)).toEqual(['failed', 'failed']);
 });
 
-test('lines about companies are bounded for each kind, and what is told below a warning is not touched', () => {
+test('lines about companies are limited for each kind, and lines below a warning are not limited', () => {
   for (let i = 0; i < 1_000; i++) {
     logger.warn({ companyId: `c${i}` }, `record set aside in the dead-letter topic: offset ${i}`);
     logger.info({ companyId: `c${i}` }, 'company is synchronized');
@@ -86,12 +86,15 @@ test('a partition that fails again and again has its error once a minute, and no
     observer.state(0, { state: 'waiting', reason: 'the disk is full' });
     observer.state(0, { state: 'fencing', reason: null });
   }
-  expect(lines.map(({ msg }) => msg)).toEqual(['partition is running', 'partition will be taken over again']);
+  expect(lines.map(({ msg }) => msg)).toEqual([
+    'partition is running',
+    'taking the partition over again after an error',
+  ]);
   observer.state(0, { state: 'running', reason: null });
   expect(lines.at(-1)?.msg).toBe('partition is running');
 });
 
-test('a line has no secret, wherever it stands, and nothing that moves a cursor', () => {
+test('a line has no secret in any field, and no character that moves a cursor', () => {
   const written: string[] = [];
   const destination = { write: (line: string) => void written.push(line) };
   const hide = hiderOf(['planted-password']);

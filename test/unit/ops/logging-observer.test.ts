@@ -1,4 +1,4 @@
-/** What an operator reads once, or once an hour, however often it happens. */
+/** Events that are logged once, or once an hour, however often they happen. */
 import { REPEAT_AFTER_MS } from '../../../src/lib/repeated-lines.js';
 import { LoggingObserver } from '../../../src/ops/logging-observer.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';

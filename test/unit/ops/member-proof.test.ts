@@ -1,4 +1,4 @@
-/** What a proof of one member to another covers, by itself; over HTTP: hostile-http. */
+/** What a proof of one member to another covers. hostile-http tests it over HTTP. */
 import { MEMBER_SCHEME, MemberProofs, PROOF_WINDOW_MS } from '../../../src/ops/member-proof.js';
 
 const ASKED = { method: 'GET', address: 'http://10.0.0.7:8080', target: '/partitions' };
@@ -24,7 +24,7 @@ test('a proof with another time or nonce is wrong: it can be neither renewed nor
   expect(asked.judge(given, ASKED)).toBe('late');
 });
 
-test('the scheme is read in any case, and another one is not judged', () => {
+test('the scheme is read in upper and lower case, and another scheme is not judged', () => {
   const given = proof();
   expect(proofs().judge(given.toLowerCase(), ASKED)).toBe('accepted');
   expect(proofs().judge('Bearer token', ASKED)).toBeNull();

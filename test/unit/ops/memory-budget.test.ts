@@ -11,7 +11,7 @@ test('the limit and the heap of the Kubernetes manifest fit', () => {
   expect(budget.cacheBytes + budget.loadBytes).toBeLessThan(budget.heapBytes / 2);
 });
 
-test('a heap that does not fit is warned of, with a command that makes it fit', () => {
+test('a heap that does not fit leads to a warning, with a flag that makes it fit', () => {
   const { warning } = divideMemory(1024 * MIB, 704 * MIB);
   expect(warning).toContain('memory limit is 1024 MiB');
   const old = Number(/--max-old-space-size=(\d+)/.exec(warning ?? '')?.[1]);

@@ -33,7 +33,7 @@ beforeEach(() => {
   for (const partition of [1, 2]) observer.state(partition, { state: 'running', reason: null });
 });
 
-test('a partition that was closed has no lag, nothing to restore and no state: its next owner tells of it', async () => {
+test('a closed partition has no lag, no restore and no state: its next owner reports them', async () => {
   for (const partition of [1, 2]) {
     observer.restore(partition, { position: 3, start: 0, end: 10, records: 3, bytes: 9, remainingMs: 7 });
     observer.batch(partition, { ...ONE_RECORD, lag: 5 });
@@ -47,7 +47,7 @@ test('a partition that was closed has no lag, nothing to restore and no state: i
   expect(told).toContain('company_sync_restore_remaining_records{partition="2"} 7');
 });
 
-test('what became of records adds up to the records', async () => {
+test('the outcomes of records add up to the number of records', async () => {
   observer.batch(1, {
     ...ONE_RECORD,
     records: 20,
@@ -71,7 +71,7 @@ test('what became of records adds up to the records', async () => {
   expect(told).toContain('company_sync_cache_companies_total{result="miss"} 2');
 });
 
-test('a restore that begins anew counts its records once more, and each report only what is new in it', async () => {
+test('a restore that starts again counts its records again, and each report adds only new ones', async () => {
   for (const records of [10, 25])
     observer.restore(1, { position: records, start: 0, end: 100, records, bytes: 9, remainingMs: 7 });
   observer.state(1, { state: 'fencing', reason: null });
@@ -79,7 +79,7 @@ test('a restore that begins anew counts its records once more, and each report o
   expect(await registry.metrics()).toContain('company_sync_restored_records_total{partition="1"} 30');
 });
 
-test('a step takes the time from the last of those that it waits for; what comes after an error is not timed', async () => {
+test("a step's time begins at the last step that it waits for; steps after an error are not timed", async () => {
   const sumOf = async (step: string) => {
     const found = new RegExp(`duration_seconds_sum\\{step="${step}"\\} (.*)`).exec(await registry.metrics());
     return found === null ? null : Number(found[1]);

@@ -1,4 +1,4 @@
-/** How old the first record is that is not committed, told by batches and by looking it up. */
+/** The age of the first uncommitted record, from batches and from look-ups. */
 import { Registry } from 'prom-client';
 import type { LogRecord } from '../../../src/lib/record.js';
 import { OldestUncommitted } from '../../../src/ops/oldest-uncommitted.js';
@@ -25,7 +25,7 @@ const REPORT: BatchReport = {
 let registry: Registry;
 let clock: ManualClock;
 let oldest: OldestUncommitted;
-/** Offset -> timestamp of the input; what is not here was aborted. */
+/** Offset -> timestamp of the input. Missing offsets were aborted. */
 let stamps: Map<number, number>;
 let lookedUp: number[];
 let readersOpen: number;
@@ -79,7 +79,7 @@ test('a partition that is stuck has its first record looked up once, and its age
   expect(await age()).toBe(680);
 });
 
-test('a partition that moves is not looked into; when it stops, it is', async () => {
+test('a partition that moves needs no look-up; when it stops, its first record is looked up', async () => {
   await oldest.sampled(3, 5, 5);
   expect(await age()).toBe(0);
   for (let position = 10; position < 50; position += 10) {
@@ -96,7 +96,7 @@ test('a partition that moves is not looked into; when it stops, it is', async ()
   expect(await age()).toBe(11);
 });
 
-test('once all is committed nothing has an age, by a batch or by a sample', async () => {
+test('once everything is committed, a partition has no age, after a batch or after a sample', async () => {
   oldest.batch(3, { ...REPORT, lag: 1, latencyMs: 5_000 });
   await oldest.sampled(3, 1, 2);
   expect(await age()).toBe(5);
@@ -110,7 +110,7 @@ test('once all is committed nothing has an age, by a batch or by a sample', asyn
 });
 
 test.each([-1, 1_700_000_000, START_MS + 3_600_000])(
-  'a record stamped %d counts from when it was seen',
+  'the age of a record stamped %d counts from the time when it was seen',
   async (stamp) => {
     stamps.set(5, stamp);
     await oldest.sampled(3, 5, 9);
@@ -120,7 +120,7 @@ test.each([-1, 1_700_000_000, START_MS + 3_600_000])(
   },
 );
 
-test('a look-up that gives no answer is left to the next sample, and one that is overtaken says nothing', async () => {
+test('a look-up without an answer is repeated at the next sample, and an outdated one is ignored', async () => {
   answers = false;
   const sampled = oldest.sampled(3, 5, 9);
   clock.advance(5_000);

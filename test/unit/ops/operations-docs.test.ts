@@ -1,4 +1,4 @@
-/** What deploy/, the messages of src/ and docs/operations.md say of each other. */
+/** The alerts of deploy/, the messages of src/ and docs/operations.md fit each other. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
@@ -17,7 +17,7 @@ test('each alert has its runbook, and each runbook its alert', () => {
     expect(annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
 });
 
-test('each alert says how bad it is and what happens', () => {
+test('each alert has a severity and a summary', () => {
   for (const { labels, annotations } of alertRules()) {
     expect(['critical', 'warning']).toContain(labels.severity);
     expect(annotations.summary).toMatch(/\S/);
@@ -52,7 +52,7 @@ test('each metric is in the table of metrics, and each row of it is a metric', (
   expect([...new Set(named)].sort()).toEqual(documented.sort());
 });
 
-/** The texts of a file, each as long as it is shown: literals that are joined by `+` are one text. */
+/** The texts of a file as they are shown: literals that are joined by `+` are one text. */
 function textsOf(path: string): string[] {
   const texts: string[] = [];
   const visit = (node: ts.Node): void => {
@@ -72,7 +72,7 @@ function textOf(node: ts.Node): string {
   return isSum ? textOf(node.left) + textOf(node.right) : '';
 }
 
-test('each section that a message sends an operator to is there', () => {
+test('each section that a message names exists', () => {
   const sections = [...operations.matchAll(/^#+ (.+)$/gm)].map(([, title]) => title);
   const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
     /\.ts$/.test(name),

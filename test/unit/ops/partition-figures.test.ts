@@ -1,7 +1,7 @@
 import { SCHEMAS } from '../../../src/ops/api-schemas.js';
 import { PartitionFigures } from '../../../src/ops/partition-figures.js';
 
-test('a lag that is not known any more is not shown, until the brokers tell it again', () => {
+test('a lag that is no longer known is not shown, until the brokers report it again', () => {
   const figures = new PartitionFigures(() => 0);
   figures.batch(3, { records: 10, position: 15, lag: 5 } as Parameters<PartitionFigures['batch']>[1]);
   expect(figures.of(3)).toMatchObject({ position: 15, lag: 5, stale: false });

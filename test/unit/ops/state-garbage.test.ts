@@ -1,4 +1,4 @@
-/** State that nobody uses goes after its retention, and no sooner; on real folders, by a clock of the test's own. */
+/** Unused state is removed after its retention, and not before. With real folders and the test's own clock. */
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StateGarbage } from '../../../src/ops/state-garbage.js';
@@ -31,7 +31,7 @@ class Instance {
     await store.close();
   }
 
-  /** By a process of its own: nothing is remembered but what the folders say. */
+  /** Each sweep has its own object, like a new process: only the folders carry information. */
   async sweepAfter(ms: number): Promise<void> {
     this.now += ms;
     const garbage = new StateGarbage({
@@ -75,7 +75,7 @@ test('state is removed once it was unused for the retention, counted from its la
   expect(instance.removed).toEqual([join(instance.stateDir, 'partition-1')]);
 });
 
-test('a folder that is open is kept, whoever has it', async () => {
+test('a folder that is open is kept, whoever uses it', async () => {
   const instance = new Instance();
   const store = await instance.state.open(1);
   await instance.sweepAfter(2 * RETENTION_MS);
@@ -83,7 +83,7 @@ test('a folder that is open is kept, whoever has it', async () => {
   await store.close();
 });
 
-test('what was set aside goes as well, with the word why, a retention after that', async () => {
+test('a folder that was set aside is removed too, with its explanation, after the retention', async () => {
   const instance = new Instance();
   await instance.makeState(1);
   await instance.state.setAside(1, 'it is corrupt');
@@ -95,7 +95,7 @@ test('what was set aside goes as well, with the word why, a retention after that
   expect(readdirSync(instance.stateDir)).toEqual(['partition-1']);
 });
 
-test('each sweep tells what every folder takes', async () => {
+test('each sweep reports the size of every folder', async () => {
   const instance = new Instance();
   await instance.makeState(1);
   await instance.makeState(2);
@@ -117,7 +117,7 @@ test("each sweep empties RocksDB's own logs that have grown too large", async ()
   expect(statSync(log).size).toBe(0);
 });
 
-test('a volume that hangs is reported, again at each sweep, and shows as a call under way', async () => {
+test('a volume that hangs is reported at each sweep, and counts as a call in progress', async () => {
   const instance = new Instance();
   await instance.makeState(1);
   const clock = new ManualClock();

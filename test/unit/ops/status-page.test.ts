@@ -1,4 +1,4 @@
-/** The words that the status page gives a look to: all that the API may send. */
+/** The status page has a look for every word that the API may send. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VERDICTS } from '../../../src/domain/explanation.js';

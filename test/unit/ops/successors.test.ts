@@ -5,7 +5,7 @@ import { readableLogger } from '../../support/log-lines.js';
 
 const US: StateHolder = { memberId: 'us', httpAddress: 'http://us', standbys: [], held: new Map() };
 
-/** What is logged, as `level message`. */
+/** The log lines, as `level message`. */
 async function told(options: Partial<SuccessorsOptions>): Promise<string[]> {
   const { logger, lines } = readableLogger();
   const never = new Promise<void>(() => undefined);
@@ -22,7 +22,7 @@ async function told(options: Partial<SuccessorsOptions>): Promise<string[]> {
   return lines.map(({ level, msg }) => `${pino.levels.labels[level]} ${msg}`);
 }
 
-test('partitions that it is the same for share a line, and a standby is believed what it says of itself', async () => {
+test('partitions with the same result share a line, and the current position of a standby is used', async () => {
   const one = { memberId: 'one', httpAddress: 'http://one', standbys: [0, 1], held: new Map([[0, 5]]) };
   const other = { memberId: 'other', httpAddress: null, standbys: [], held: new Map([[2, 299_000]]) };
   const positions = new Map([
@@ -39,7 +39,7 @@ test('partitions that it is the same for share a line, and a standby is believed
   ]);
 });
 
-test('a standby that does not answer counts with what it told at its last join', async () => {
+test('a standby that does not answer counts with its position at its last join', async () => {
   const one = { memberId: 'one', httpAddress: 'http://one', standbys: [0, 1, 2], held: new Map([[0, 99_000]]) };
   const lines = await told({
     holders: () => Promise.resolve([US, one]),
@@ -58,7 +58,7 @@ test('an address that is our own as well is not asked', async () => {
   expect(standbyPositions).not.toHaveBeenCalled();
 });
 
-test('a stop waits for no answer that does not come', async () => {
+test('a stop does not wait for missing answers', async () => {
   const lines = await told({
     holders: () => new Promise(() => undefined),
     clock: { now: () => 0, delay: () => Promise.resolve() },

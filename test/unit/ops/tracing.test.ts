@@ -29,7 +29,7 @@ const REPORT: BatchReport = {
 
 const exporter = new InMemorySpanExporter();
 const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
-/** A date: the library takes a number below the age of its process for a time since the start. */
+/** A date, because the library treats a number below the age of its process as a time since the start. */
 const BEGIN_S = Date.UTC(2024, 0) / 1_000;
 let nowMs: number;
 let observer: TracingObserver;
@@ -72,7 +72,7 @@ test('a batch is a span of its own, from its fetch to its commit, with its steps
   });
 });
 
-test('an announcement goes on with the trace of the record that completed the company, linked to its batch', () => {
+test('an announcement continues the trace of the record that completed the company, linked to its batch', () => {
   take(3, 'fetched', ...STEPS);
   announce(3, 'untraced', null);
   announce(3, 'invalid', `00-${'0'.repeat(32)}-${SPAN_ID}-01`);
@@ -89,7 +89,7 @@ test('an announcement goes on with the trace of the record that completed the co
   expect(batch?.links.map(({ context }) => context.traceId)).toEqual([TRACE_ID, TRACE_ID]);
 });
 
-test('each transaction of a batch that takes several is a span; one that only moves the position is none', () => {
+test('if a batch takes several transactions, each is a span; one that only moves the position has no span', () => {
   take(3, 'fetched', ...STEPS);
   observer.batch(3, REPORT);
   take(3, ...STEPS);
@@ -99,7 +99,7 @@ test('each transaction of a batch that takes several is a span; one that only mo
   expect(exporter.getFinishedSpans()).toHaveLength(2);
 });
 
-test('a batch that fails is a span that says so; an error without a batch is none', () => {
+test('a failed batch is a span with the error; an error without a batch has no span', () => {
   take(3, 'fetched', 'decided', 'begun');
   observer.error(3, new FencedError('another owner'));
   observer.error(3, new FencedError('another owner'));

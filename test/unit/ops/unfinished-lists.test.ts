@@ -46,7 +46,7 @@ beforeEach(async () => {
 });
 afterEach(() => store.close());
 
-test('a list has those without progress for longest, and how many there are in all', async () => {
+test('a list has the companies without progress for longest, and the total number', async () => {
   const { companies, count, complete } = await lists.list('pending', 2);
   expect(companies.map(({ companyId }) => companyId)).toEqual(['company 2999', 'company 2998']);
   expect([count, complete]).toEqual([COMPANIES, true]);
@@ -69,7 +69,7 @@ test('many requests at once cost two scans, and those of the next second none', 
   expect(looks).toBe(1);
 });
 
-test('a scan that takes too long ends, and says that it has not seen all', async () => {
+test('a scan that takes too long ends, and reports that it is incomplete', async () => {
   lists = new UnfinishedLists(
     { statuses: () => new Map([[0, RUNNING]]), committed: () => store.committed() },
     () => (now += 1_500),
@@ -80,7 +80,7 @@ test('a scan that takes too long ends, and says that it has not seen all', async
   expect(count).toBeGreaterThan(0);
 });
 
-/** Unfinished companies, and nothing else. `atEnd` is called when all of them have been read. */
+/** Only unfinished companies. `atEnd` is called when all of them were read. */
 function manyCompanies(count: number, idBytes: number, atEnd: () => void = () => undefined): CommittedRows {
   const to = new ByteWriter();
   to.begin();
@@ -101,7 +101,7 @@ test('a scan looks at 50,000 companies of a partition at most', async () => {
   expect(await lists.list('pending', 1)).toMatchObject({ count: 50_000, complete: false });
 });
 
-test('a scan keeps no more companies in memory than a list may have', async () => {
+test("a scan keeps only a list's number of companies in memory", async () => {
   const before = heapInUse();
   let grown = 0;
   const statuses = () => new Map(Array.from({ length: 4 }, (_, partition) => [partition, RUNNING]));
@@ -111,7 +111,7 @@ test('a scan keeps no more companies in memory than a list may have', async () =
   expect(grown).toBeLessThan(10_000_000); // All of the ids together have 32 MB.
 });
 
-test('an instance of an earlier release, which gives no count, counts what it lists', async () => {
+test('if an instance of an earlier release reports no count, its listed companies are counted', async () => {
   const own = await lists.list('held', 3);
   const { companies, complete } = own;
   expect(merge([own, { companies, complete }], 4)).toMatchObject({ count: COMPANIES / 3 + 3, complete: true });

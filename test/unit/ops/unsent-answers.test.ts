@@ -1,4 +1,4 @@
-/** Clients that ask and do not read: what is made for them and not sent yet is bounded. */
+/** Clients that send requests and do not read the answers: the bytes of unsent answers are limited. */
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { request } from 'node:http';
@@ -15,13 +15,13 @@ import { PartitionFigures } from '../../../src/ops/partition-figures.js';
 import { INSPECTION_UNSENT, OPEN_UNSENT, UnsentAnswers } from '../../../src/ops/unsent-answers.js';
 
 const NOBODY = { brokers: () => Promise.resolve(), 'schema-registry': () => Promise.resolve() };
-/** More than the sockets of this machine take in between. */
+/** More bytes than the sockets of this machine buffer. */
 const ANSWER = { companies: [], note: 'x'.repeat(INSPECTION_UNSENT.bytesPerAddress / 2 - 1_000) };
 const HOSTILE = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
 
 let server: HttpServer;
 let made = 0;
-/** An answer is made once this has resolved. */
+/** An answer is built once this has resolved. */
 let answering: Promise<unknown> = Promise.resolve();
 let registry: Registry;
 const sockets: Socket[] = [];
@@ -65,7 +65,7 @@ function ask(path: string, from = '127.0.0.1'): Promise<{ readonly status: numbe
   });
 }
 
-/** Asks and reads the beginning of the answer at most. */
+/** Sends a request and reads at most the beginning of the answer. */
 async function askAndRest(path: string, from: string): Promise<string> {
   const { hostname, port } = new URL(server.address);
   const socket = connect({ host: hostname, port: Number(port), localAddress: from });
@@ -78,7 +78,7 @@ async function askAndRest(path: string, from: string): Promise<string> {
 
 const LIST = '/companies?state=held';
 
-test('one address has room for two large answers, and none is made for it beyond; others are answered', async () => {
+test('one address has room for two large answers, and further ones are not built; others are answered', async () => {
   const [hostile] = HOSTILE;
   for (let i = 0; i < 2; i++) expect(await askAndRest(LIST, hostile)).toBe('HTTP/1.1 200');
   for (let i = 0; i < 5; i++) expect(await ask(LIST, hostile)).toEqual({ status: 503, retryAfter: '2' });
@@ -86,7 +86,7 @@ test('one address has room for two large answers, and none is made for it beyond
   expect((await ask('/readyz', hostile)).status).toBe(200);
 });
 
-test('all addresses together have a bound too, and what is taken or given up makes room', async () => {
+test('all addresses together have a limit too, and read or aborted answers make room', async () => {
   for (const hostile of HOSTILE.slice(0, 2)) for (let i = 0; i < 2; i++) await askAndRest(LIST, hostile);
   expect(await ask(LIST, HOSTILE[2])).toEqual({ status: 503, retryAfter: '2' });
   expect(made).toBeLessThanOrEqual(5);
@@ -100,7 +100,7 @@ test('all addresses together have a bound too, and what is taken or given up mak
   }
 });
 
-test('a client that is gone before its answer is made takes no room from later ones', async () => {
+test('a client that has gone before its answer is built takes no room from later ones', async () => {
   for (let i = 0; i < 3; i++) {
     let answer: (nothing?: unknown) => void = () => undefined;
     answering = new Promise((resolve) => (answer = resolve));
@@ -116,7 +116,7 @@ test('a client that is gone before its answer is made takes no room from later o
   }
 });
 
-test('metrics that nobody reads keep no metrics from others', async () => {
+test('unread metrics do not keep others from getting metrics', async () => {
   const help = 'y'.repeat(OPEN_UNSENT.bytesPerAddress - 100_000);
   new Gauge({ name: 'large', help, registers: [registry] }).set(1);
   expect(await askAndRest('/metrics', HOSTILE[0])).toBe('HTTP/1.1 200');
@@ -126,7 +126,7 @@ test('metrics that nobody reads keep no metrics from others', async () => {
   expect((await ask('/livez', HOSTILE[0])).status).toBe(200);
 });
 
-test('an answer of any size is sent if no other is unsent; what was taken is forgotten', () => {
+test('an answer of any size is sent if no other is unsent; read answers do not count', () => {
   const unsent = new UnsentAnswers({ bytes: 100, bytesPerAddress: 50 });
   expect(unsent.hasRoomFor(1_000, 'a')).toBe(true);
   unsent.take(1_000, 'a');

@@ -11,7 +11,7 @@ function guess(address: string, times = MAX_WRONG_TOKENS): void {
   for (let i = 0; i < times; i++) wrongTokens.note(address);
 }
 
-test('an address has so many tries in each minute, and no more in the next one', () => {
+test('an address has a fixed number of tries in each minute, also in the next one', () => {
   for (let minute = 0; minute < 3; minute++) {
     guess('10.0.0.7', MAX_WRONG_TOKENS - 1);
     expect(wrongTokens.waitSeconds('10.0.0.7')).toBe(0);

@@ -62,7 +62,7 @@ test('every partition has as many standbys as are wanted and possible, each on a
   );
 });
 
-test('the order of the members decides nothing', () => {
+test('the order of the members has no effect', () => {
   fc.assert(
     fc.property(partitions, members, (count, group) => {
       expect(assignPartitions(count, [...group].reverse())).toEqual(assignPartitions(count, group));
@@ -70,7 +70,7 @@ test('the order of the members decides nothing', () => {
   );
 });
 
-test('nobody moves without need: no more than the counts demand', () => {
+test('no partition moves without need: only as many as the counts require', () => {
   fc.assert(
     fc.property(partitions, members, fc.array(fc.option(fc.nat())), (count, group, owners) => {
       const claims = group.map((): number[] => []);
@@ -90,7 +90,7 @@ test('nobody moves without need: no more than the counts demand', () => {
   );
 });
 
-test('assigned once, it stays so, standbys too, as long as the same members are there', () => {
+test('an assignment stays the same, including standbys, while the members are the same', () => {
   fc.assert(
     fc.property(partitions, members, (count, group) => {
       const first = assignPartitions(count, group);
@@ -106,7 +106,7 @@ test('assigned once, it stays so, standbys too, as long as the same members are 
   );
 });
 
-test("whatever has moved or was nobody's went to the nearest to the changelog's end that had room", () => {
+test("a partition that moves or has no owner goes to the member with room that is nearest to the changelog's end", () => {
   fc.assert(
     fc.property(partitions, members, (count, group) => {
       const assignments = assignPartitions(count, group);
@@ -124,20 +124,20 @@ test("whatever has moved or was nobody's went to the nearest to the changelog's 
   );
 });
 
-test('who comes back takes what it has state of', () => {
+test('a member that comes back gets partitions that it has state of', () => {
   const a = runs('a', range(12), new Array<number>(12).fill(1_000));
   const b = runs('b', [], [900, 0, 0, 900, 900, 0, 0, 900, 900, 900]);
   expect(assignPartitions(12, [a, b]).get('b')?.active).toEqual([0, 3, 4, 7, 8, 9]);
 });
 
-test('two that claim one partition: it stays with the one that is further', () => {
+test('if two members claim one partition, it stays with the one further in the changelog', () => {
   const woken = runs('a', [0, 1], [10, 10]);
   const owner = runs('b', [0, 1], [10, 11]);
   const assignments = assignPartitions(2, [woken, owner]);
   expect(assignments.get('b')?.active).toEqual([1]);
 });
 
-test('the partition that would lose most by its second choice has the first', () => {
+test('the partition whose second choice would cost most gets its first choice', () => {
   const a = runs('a', [], [1_000_000, 500_000]);
   const b = runs('b', [], [999_999, 0]);
   const assignments = assignPartitions(2, [a, b]);
@@ -145,7 +145,7 @@ test('the partition that would lose most by its second choice has the first', ()
   expect(assignments.get('b')?.active).toEqual([0]);
 });
 
-test('1,000 partitions on 50 members are assigned well within a session', () => {
+test('1,000 partitions are assigned to 50 members in far less than a session time-out', () => {
   const held = (i: number) => range(1_000).map((p) => (p * i) % 997);
   const group = range(50).map((i) => ({ ...runs(`m${i}`, [], held(i)), numStandby: 1 }));
   const startedAt = performance.now();

@@ -111,7 +111,7 @@ describe.each([
     expect(await ageOfNoteMs()).toBeLessThan(HOUR_MS + 2 * 60_000);
   });
 
-  test('keeps its folder when it crashes after a week, although others write then', async () => {
+  test('keeps its folder if it crashes after a week and others write then', async () => {
     await begin();
     await simulated.pass(RETENTION_MS + DAY_MS);
     simulated.crash(copy());
@@ -119,7 +119,7 @@ describe.each([
     expect((await openCrashed()).setAside).toEqual([]);
   });
 
-  test('notes nothing more once others have written what it does not have', async () => {
+  test('notes nothing more once others have written records that it does not have', async () => {
     await begin();
     await simulated.pass(DAY_MS);
     const fencedAt = simulated.now;
@@ -138,14 +138,14 @@ describe.each([
     expect(await ageOfNoteMs()).toBeGreaterThan(DAY_MS - HOUR_MS);
   });
 
-  test('notes nothing while too few brokers speak for the end', async () => {
+  test('notes nothing while too few brokers name the leader', async () => {
     await begin();
     simulated.changelog.said = { topicId: null, leaderEpoch: -1, byMost: false };
     await simulated.pass(DAY_MS);
     expect(await ageOfNoteMs()).toBeGreaterThan(DAY_MS - HOUR_MS);
   });
 
-  test('goes on while the brokers give no end, and notes it once they do', async () => {
+  test('continues while the brokers do not return the end, and notes it once they do', async () => {
     await begin();
     simulated.changelog.outage = new BrokerError('no broker answers');
     const until = simulated.now + DAY_MS;
@@ -157,7 +157,7 @@ describe.each([
     expect(await ageOfNoteMs()).toBeLessThan(3 * 60_000);
   });
 
-  test('notes the time before it asked: what was written after that is not spoken of', async () => {
+  test('notes the time before the request, because the note does not cover later records', async () => {
     await begin();
     let askedAt = Infinity;
     simulated.changelog.onBounds = () => {
@@ -179,7 +179,7 @@ test('an owner that is killed in its first batch after an idle week keeps its fo
   expect(await openCrashed()).toMatchObject({ setAside: [], position: { topic: 'input', offset: 1 } });
 });
 
-test('a note with a time to come, of a clock that was set back since, is replaced', async () => {
+test('a note with a future time, from before the clock was set back, is replaced', async () => {
   await ownIdly();
   const setBackTo = (simulated.now -= 30 * DAY_MS);
   await simulated.turns(3);
@@ -212,14 +212,14 @@ describe('a standby that was suspended', () => {
     expect(simulated.standbyPositions).toEqual([0, 2, 0, 20]);
   });
 
-  test('for a day reads on in its folder', async () => {
+  test('for a day continues in its folder', async () => {
     await followIdly();
     await suspendFor(DAY_MS);
     expect({ errors: simulated.errors, setAside: simulated.setAside }).toEqual({ errors: [], setAside: [] });
     expect(simulated.standbyPositions).toEqual([0, 2, 20]);
   });
 
-  test('while a read was under way does not note the end as of the time after that', async () => {
+  test('during a read does not note the end with the time after the read', async () => {
     await followIdly();
     const before = simulated.now;
     await suspendFor(6 * DAY_MS);

@@ -40,7 +40,7 @@ test('a partition begins with small batches, and has the usual size after a few 
   expect(limits.reduction).toBeNull();
 });
 
-test('batches that are not full let nothing grow', () => {
+test('batches that are not full do not raise the limits', () => {
   for (let batch = 0; batch < 100; batch++) limits.committed({ records: 3, rows: 6 }, 5);
   expect(limits.records).toBe(625);
 });
@@ -53,18 +53,18 @@ test('each failure halves records and rows, down to one record', () => {
   expect(limits.reduction).toEqual({ cause: 'failed', tookMs: 10 });
 });
 
-test('a slow failure counts the records that the batch had: one of three is followed by one', () => {
+test("a slow failure counts the batch's own records: a batch of three is followed by a batch of one", () => {
   grown().failed({ records: 3, rows: 30_000 }, 21_000);
   expect(limits.records).toBe(1);
   expect(limits.rows).toBeLessThan(15_000);
 });
 
-test('a failure after an hour, as of a process that was frozen, cuts no more than sixteenfold', () => {
+test('a failure after an hour, as of a frozen process, reduces the limits by a factor of 16 at most', () => {
   grown().failed(full(), 60 * MINUTE_MS);
   expect(limits.records).toBe(USUAL_BATCH.records / 16);
 });
 
-test('a slow commit reduces by as much as it was too slow, and never below 100 records', () => {
+test('a slow commit reduces the limits in proportion to its excess, and never below 100 records', () => {
   grown().committed(full(), 8_000);
   expect(full()).toEqual({ records: 2_500, rows: 12_500 });
   expect(limits.reduction).toEqual({ cause: 'slow', tookMs: 8_000 });
@@ -72,7 +72,7 @@ test('a slow commit reduces by as much as it was too slow, and never below 100 r
   expect(full()).toEqual({ records: 100, rows: 500 });
 });
 
-test('fast commits bring the usual size back, and nothing is reduced then', () => {
+test('fast commits bring the usual size back, and then no limit is reported', () => {
   grown().failed(full(), 10);
   for (let batch = 0; batch < 8; batch++) {
     expect(limits.records).toBe(5_000);
@@ -86,7 +86,7 @@ test.each([
   ['10 ms', 10],
   ['1 s', 1_000],
   ['15 s', 15_000],
-])('records that take %s each fail a few times at most, and then no more', (_, msPerRecord) => {
+])('records that take %s each fail a few times at most', (_, msPerRecord) => {
   expect(failuresOf(100, msPerRecord)).toBeLessThanOrEqual(4);
   expect(failuresOf(1_000, msPerRecord)).toBe(0);
 });

@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(() => simulated.end(task));
 
-test('a day of it is proved by some hundred writes', async () => {
+test('a day of retries takes a few hundred writes', async () => {
   await simulated.pass(DAY_MS);
   expect(task.status.state).toBe('blocked');
   expect(simulated.proofs).toBeGreaterThan(100);
@@ -43,7 +43,7 @@ test('an operator is told when the next attempt comes', async () => {
   expect(waitMs).toBeLessThanOrEqual(600_000);
 });
 
-test('what an operator has set is noticed within seconds, however long the waits are', async () => {
+test("an operator's change is noticed within seconds, however long the waits are", async () => {
   await simulated.pass(DAY_MS);
   await simulated.run(() => task.status.state === 'blocked');
   const setAt = simulated.now;
@@ -52,7 +52,7 @@ test('what an operator has set is noticed within seconds, however long the waits
   expect(simulated.now - setAt).toBeLessThanOrEqual(11_000);
 });
 
-test('an input that is created again is looked at within seconds', async () => {
+test('an input that is created again is noticed within seconds', async () => {
   await simulated.pass(DAY_MS);
   await simulated.run(() => task.status.state === 'blocked');
   const { takeOvers } = simulated;

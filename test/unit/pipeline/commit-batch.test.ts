@@ -123,7 +123,7 @@ test('nothing is produced and no offset sent before the store has the batch and 
   expect(store.changelogPosition).toBe(CHANGELOG_END);
 });
 
-test('after a connection was lost nothing is done before it is known that the last transaction has ended everywhere', async () => {
+test('after a lost connection, nothing is done before the last transaction is known to have ended everywhere', async () => {
   const { steps, outcome } = committing({ end: 5, highWatermark: 7, ...SEEN_BY_MOST });
   await expect(outcome).rejects.toThrow(BrokerError);
   expect(steps.asked).toEqual([]);
@@ -133,7 +133,7 @@ test('after a connection was lost nothing is done before it is known that the la
   expect([...whole.steps.asked].sort()).toEqual(['begin', 'write']);
 });
 
-test('so too after a commit that is long ago: its leader may be gone without a trace', async () => {
+test('the same applies after a commit that is long ago: its leader may be gone without a lost connection', async () => {
   const open = { end: 5, highWatermark: 7 };
   const longAgo = committing(open, undefined, { lostUnnoticed: true, lastBegunAt: -3_001 });
   await expect(longAgo.outcome).rejects.toThrow(BrokerError);
@@ -144,13 +144,13 @@ test('so too after a commit that is long ago: its leader may be gone without a t
   expect([...recent.steps.asked].sort()).toEqual(['begin', 'write']);
 });
 
-test('nor before the transaction has begun, where the store is faster', async () => {
+test('nothing is sent before the transaction has begun, even if the store is faster', async () => {
   const { steps } = committing();
   expect(await steps.answer('write')).toHaveLength(2);
   expect((await steps.answer('begin')).slice(2).sort()).toEqual(['produce', 'sendOffset']);
 });
 
-test('what the store does not take is never sent', async () => {
+test('a batch that the store does not accept is never sent', async () => {
   const { steps, outcome } = committing();
   await steps.answer('begin');
   const full = new StoreUnavailableError('No space left on device');
@@ -169,7 +169,7 @@ test.each(['produce', 'sendOffset'] as const)('a transaction whose %s failed is 
   expect(store.changelogPosition).toBe(0);
 });
 
-test('nothing is committed where the first record written does not lie where the changelog was said to end', async () => {
+test('nothing is committed if the first record written is not at the reported end of the changelog', async () => {
   const { steps, outcome, limits } = committing(undefined, 3);
   const { records } = limits;
   await steps.answer('begin');
@@ -204,7 +204,7 @@ test.each([
   expect({ records: limits.records, rows: limits.rows }).toEqual(halved);
 });
 
-test('a broker that fails before the transaction has begun says nothing about its size', async () => {
+test('a broker that fails before the transaction has begun proves nothing about its size', async () => {
   const { steps, outcome, limits } = committing();
   const { records, rows } = limits;
   await steps.answer('write');

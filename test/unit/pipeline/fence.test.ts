@@ -92,14 +92,14 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
 
 const FENCE = `fence app-${TOPICS.input}-1`;
 
-test('where nothing is open, the owner has what fencing gave', async () => {
+test('if nothing is open, the owner gets the fenced producer', async () => {
   const { did, told } = await fenced({ outcomes: ['commit'] });
   expect(did).toEqual([FENCE]);
   expect(told).toEqual([]);
 });
 
 test.each([TOPICS.changelog, TOPICS.synchronized, TOPICS.deadLetter, TOPICS.stalled])(
-  'what was committed and is open in %s is committed there too',
+  'a committed transaction that is open in %s is committed there too',
   async (topic) => {
     const { did, told } = await fenced({ outcomes: ['commit', 'commit'], open: [topic] });
     expect(did).toEqual([FENCE, `commit ${EVERYWHERE}`, 'discard', FENCE]);
@@ -107,18 +107,18 @@ test.each([TOPICS.changelog, TOPICS.synchronized, TOPICS.deadLetter, TOPICS.stal
   },
 );
 
-test('what was aborted and is open somewhere is aborted there too', async () => {
+test('an aborted transaction that is open somewhere is aborted there too', async () => {
   const { did } = await fenced({ outcomes: ['abort', 'abort'], open: [TOPICS.changelog] });
   expect(did).toEqual([FENCE, `abort ${EVERYWHERE}`, 'discard', FENCE]);
 });
 
-test("an offset that is pending alone counts, as the group's", async () => {
+test('a pending offset alone counts as open', async () => {
   const { did, told } = await fenced({ outcomes: ['commit', 'commit'], offsetIsPending: true });
   expect(did).toEqual([FENCE, `commit ${EVERYWHERE}`, 'discard', FENCE]);
   expect(told).toEqual([[1, 'commit', [`the group's offset of ${TOPICS.input}/1`]]]);
 });
 
-describe('what an acknowledged commit has left open while the transaction after it failed', () => {
+describe('an acknowledged commit that is open while the transaction after it failed', () => {
   /** It has written offsets 5 and 6 to changelog and announcements. */
   const lastCommit: KnownCommit = {
     endIn: ({ topic }) => (topic === TOPICS.changelog || topic === TOPICS.synchronized ? 7 : null),
@@ -145,17 +145,17 @@ describe('what an acknowledged commit has left open while the transaction after 
     ['it ended before what is open', { open: [TOPICS.changelog], lastCommit: { ...lastCommit, endIn: () => 5 } }],
     ['an offset came after it', { offsetIsPending: true, lastCommit: { ...lastCommit, hasLastOffset: false } }],
     ['others have written since', { offsetIsPending: true, lastCommit: { ...lastCommit, endIn: () => 5 } }],
-  ])('is not what is open if %s: that ends as the last transaction has', async (_, situation) => {
+  ])('does not count as the open one if %s: then the last outcome decides', async (_, situation) => {
     const { did } = await fenced({ outcomes: ['abort', 'abort'], lastCommit, ...situation });
     expect(did).toEqual([FENCE, `abort ${EVERYWHERE}`, 'discard', FENCE]);
   });
 
-  test('stops the partition if others have written behind it in an outbound topic', async () => {
+  test('stops the partition if other producers have written after it in an outbound topic', async () => {
     for (const outcome of ['abort', null] as const) {
       const open = [TOPICS.synchronized];
       const { did, result } = await fenced({ outcomes: [outcome], lastCommit, open, openUpTo: 8 });
       expect(result).toBeInstanceOf(HangingTransactionError);
-      expect(String(result)).toContain('which must not be aborted, because others have written behind it');
+      expect(String(result)).toContain('which must not be aborted, because other producers have written after it');
       expect(String(result)).not.toContain('abort --topic');
       expect(did).toEqual([FENCE, 'discard']);
     }
@@ -189,7 +189,7 @@ describe('what an acknowledged commit has left open while the transaction after 
 });
 
 test.each([TOPICS.changelog, TOPICS.synchronized])(
-  'what nobody knows the outcome of stops the partition where it is open in %s, with the command that ends it',
+  'a transaction with an unknown outcome that is open in %s stops the partition, with the command that ends it',
   async (topic) => {
     const { did, result } = await fenced({ outcomes: [null], open: [topic] });
     expect(did).toEqual([FENCE, 'discard']);
@@ -198,12 +198,12 @@ test.each([TOPICS.changelog, TOPICS.synchronized])(
   },
 );
 
-test('an offset alone that nobody knows the outcome of is left to the check of the positions', async () => {
+test('an open offset alone with an unknown outcome is left to the check of the positions', async () => {
   const { did } = await fenced({ outcomes: [null], offsetIsPending: true });
   expect(did).toEqual([FENCE]);
 });
 
-test('what is open in a topic that other partitions write to may be theirs: it is ended with the rest, and not looked at', async () => {
+test('an open transaction in a topic that other partitions write to may be theirs: it is not checked, and ended with the rest', async () => {
   const sharedTopic = TOPICS.synchronized;
   const quiet = await fenced({ outcomes: ['commit'], open: [sharedTopic], sharedTopic });
   expect(quiet.did).toEqual([FENCE]);
@@ -214,20 +214,20 @@ test('what is open in a topic that other partitions write to may be theirs: it i
   expect(did[1]).toBe(`commit changelog/1 ${all} dead-letter/1 stalled/1`);
 });
 
-test('what cannot be ended now lets go of the producer', async () => {
+test('if the end cannot be repeated now, the producer is released', async () => {
   const fails = new BrokerError('the coordinator is gone');
   const { did, result } = await fenced({ outcomes: ['commit'], open: [TOPICS.changelog], fails });
   expect(result).toBe(fails);
   expect(did.at(-1)).toBe('discard');
 });
 
-test('what is open after its end was repeated stops the partition', async () => {
+test('a transaction that is still open after its end was repeated stops the partition', async () => {
   const { did, result } = await fenced({ outcomes: ['commit', 'commit'], open: [TOPICS.changelog], staysOpen: true });
   expect(result).toBeInstanceOf(HangingTransactionError);
   expect(did.at(-1)).toBe('discard');
 });
 
-test('an owner that has lost a connection goes on only where nothing is open', async () => {
+test('an owner that has lost a connection continues only if nothing is open', async () => {
   const { context, result } = await fenced({ outcomes: ['commit'] });
   const producer = result as TransactionalProducer;
   await expect(mustHaveNothingOpen(context, PARTITION, producer)).resolves.toBeUndefined();
@@ -235,7 +235,7 @@ test('an owner that has lost a connection goes on only where nothing is open', a
   await expect(mustHaveNothingOpen(open, PARTITION, producer)).rejects.toThrow(BrokerError);
 });
 
-test('an owner whose last commit is long ago looks for what is open, and believes the leaders', async () => {
+test("an owner whose last commit is long ago checks for open transactions, and accepts the leaders' answers", async () => {
   const { context, result } = await fenced({ outcomes: ['commit'] });
   const producer = result as TransactionalProducer;
   const { context: few } = await fenced({ outcomes: ['commit'], isToldByFew: true });
@@ -245,20 +245,20 @@ test('an owner whose last commit is long ago looks for what is open, and believe
   await expect(mustSeeNothingOpen(open, PARTITION, producer)).rejects.toThrow(BrokerError);
 });
 
-test("another deployment's open transaction in a topic that both write to is left alone", async () => {
+test("another deployment's open transaction in a shared topic is not touched", async () => {
   const { did, result } = await fenced({ outcomes: [null], open: [TOPICS.synchronized], isOthers: true });
   expect(did).toEqual([FENCE]);
   expect(result).not.toBeInstanceOf(Error);
 });
 
-test('no operator is asked to abort what too few brokers say is open', async () => {
+test('no operator is asked to abort while too few brokers confirm that something is open', async () => {
   const { did, result } = await fenced({ outcomes: [null], open: [TOPICS.changelog], isToldByFew: true });
   expect(did).toEqual([FENCE, 'discard']);
   expect(result).toBeInstanceOf(StaleViewError);
 });
 
 test.each(['commit', 'abort', null] as const)(
-  'that nothing is open is not believed while too few brokers speak for a log, after a last outcome of %s',
+  'after a last outcome of %s, nothing counts as known to be closed while too few brokers name a leader',
   async (outcome) => {
     for (const topic of [TOPICS.changelog, TOPICS.synchronized]) {
       const { did, result } = await fenced({ outcomes: [outcome], isToldByFew: topic });
@@ -268,19 +268,19 @@ test.each(['commit', 'abort', null] as const)(
   },
 );
 
-test("others' open transaction does not hide our own behind a broker that is cut off", async () => {
+test("another producer's open transaction does not hide our own behind a broker that is cut off", async () => {
   const open = [TOPICS.synchronized];
   const { result } = await fenced({ outcomes: ['commit'], open, isOthers: true, isToldByFew: TOPICS.synchronized });
   expect(result).toBeInstanceOf(StaleViewError);
 });
 
-test('where brokers do not tell whose transaction is open in a topic that others may write to, it is left alone', async () => {
+test('if brokers do not report whose transaction is open in a shared topic, it is not touched', async () => {
   const { did, result } = await fenced({ outcomes: [null], open: [TOPICS.synchronized], isOthers: null });
   expect(did).toEqual([FENCE]);
   expect(result).not.toBeInstanceOf(Error);
 });
 
-test('no operator is asked to abort anything while too few brokers speak for a part of what is open', async () => {
+test('no operator is asked to abort anything while too few brokers confirm one of the open places', async () => {
   const open = [TOPICS.changelog, TOPICS.synchronized];
   const { result } = await fenced({ outcomes: [null], open, isToldByFew: TOPICS.synchronized });
   expect(result).toBeInstanceOf(StaleViewError);

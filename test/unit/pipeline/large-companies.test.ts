@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 /** The companies of the batch take twice as much. */
 const HEAP_MIB = 80;
 
-test('a batch that needs many large companies passes in a small heap', async () => {
+test('a batch that needs many large companies is processed in a small heap', async () => {
   const script = join(__dirname, 'large-companies-child.ts');
   const flags = [`--max-old-space-size=${HEAP_MIB}`, '--max-semi-space-size=8', '--import', 'tsx'];
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, script]);

@@ -103,7 +103,7 @@ beforeEach(async () => {
 });
 afterEach(() => partition.close());
 
-test('a record with a text too long is a dead letter that holds its company, and nothing of it is stored', async () => {
+test('a record with a text that is too long is a dead letter that holds its company, and nothing of it is stored', async () => {
   const long = 'd'.repeat(1_025);
   const batch = await partition.read(partition.record('a', status('a', { datasetId: long })));
   expect(batch.poison).toMatchObject([{ code: 'too-large', heldCompanyId: 'a' }]);
@@ -111,13 +111,10 @@ test('a record with a text too long is a dead letter that holds its company, and
   expect(partition.rows.map(({ key }) => String.fromCharCode(key[0] as number)).sort()).toEqual(['C', 'H', 'P']);
 });
 
-test.each([-1, NOW * 1_000, NOW + 1])(
-  'a hold of a record stamped %d counts from now on: else it would never grow old',
-  async (stamp) => {
-    const batch = await partition.read(partition.record('a', Buffer.from('nonsense'), stamp));
-    expect(batch.touched[0]?.hold('0/0')).toMatchObject({ timestamp: NOW });
-  },
-);
+test.each([-1, NOW * 1_000, NOW + 1])('the age of a hold of a record stamped %d counts from now on', async (stamp) => {
+  const batch = await partition.read(partition.record('a', Buffer.from('nonsense'), stamp));
+  expect(batch.touched[0]?.hold('0/0')).toMatchObject({ timestamp: NOW });
+});
 
 test('a record beyond a limit is ignored if its company is deleted or announced', async () => {
   await partition.read(partition.record('a', deleted('a')));
@@ -140,7 +137,7 @@ test('a key of 1 MB costs nothing but its dead letter, however many come', async
 });
 
 test.each([-1, 0, Math.floor(NOW / 1_000)])(
-  'a record stamped %s completes nothing early, is counted, and is no old hold',
+  'a record stamped %s completes nothing early, is counted, and is not an old hold',
   async (timestamp) => {
     const manifest = {
       linkId: 'l',

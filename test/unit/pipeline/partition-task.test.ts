@@ -13,7 +13,7 @@ async function played(simulated: SimulatedPartition): Promise<void> {
   await simulated.end(task);
 }
 
-test('a partition that has never committed writes down where it begins, once, although no record comes', async () => {
+test('a partition that has never committed writes its first position, once, even without records', async () => {
   const simulated = new SimulatedPartition(folder());
   simulated.input.said = OF_INPUT;
   await played(simulated);
@@ -23,14 +23,14 @@ test('a partition that has never committed writes down where it begins, once, al
   expect(simulated.changelog.end).toBe(3);
 });
 
-test('the input is read as the topic that its offsets are of', async () => {
+test('the input is read with the topic id that its offsets belong to', async () => {
   const simulated = new SimulatedPartition(folder());
   simulated.input.said = OF_INPUT;
   await played(simulated);
   expect(simulated.input.lastRead).toEqual({ from: 0, topicId: 'input-1' });
 });
 
-test('where the state was built by other settings the process ends, and nothing is read', async () => {
+test('if other settings built the state, the process ends, and nothing is read', async () => {
   const first = new SimulatedPartition(folder());
   Object.assign(first.context, { decidingSettings: new Map([['EVENT_NAMESPACE', 'one']]) });
   await played(first);

@@ -52,7 +52,7 @@ function startOf(positions: Positions): number | null {
 
 const RUNS = { numRuns: 5_000 };
 
-test('a partition counts as able to run where a take-over lets it run, and from there', () => {
+test('a partition counts as able to run exactly if a take-over accepts it, and from the same offset', () => {
   fc.assert(
     fc.property(anyPositions, (positions) => {
       expect(judgePositions(positions).startsAt).toBe(startOf(positions));
@@ -61,7 +61,7 @@ test('a partition counts as able to run where a take-over lets it run, and from 
   );
 });
 
-test('a take-over accepts each choice as it is written, and starts where the choice says', () => {
+test("a take-over accepts each choice, and starts at the choice's offset", () => {
   fc.assert(
     fc.property(anyPositions, (positions) => {
       for (const { offset: committed, startsAt } of judgePositions(positions).choices) {
@@ -132,13 +132,13 @@ test('a recreated input is read from its start, whatever position the state has,
   );
 });
 
-test('a changelog that lost records is not cured by an offset', () => {
+test('no offset is offered for a changelog that lost records', () => {
   const { verdict, choices, remedy } = judgePositions({ ...withState(4, null, 0, 9), changelogStart: 2 });
   expect({ verdict, choices }).toEqual({ verdict: 'changelog incomplete', choices: [] });
   expect(remedy).toContain('The changelog is lost');
 });
 
-test('a partition that is being moved, or has the state of another topic, offers nothing and says what to do', () => {
+test('a partition that is being moved, or has the state of another topic, offers no choice but a remedy', () => {
   const moving = judgePositions(withState(4, encodeRepartitionMark({ from: 2, to: 4, moved: false }), 0, 9));
   expect(moving).toMatchObject({ verdict: 'repartition mark', startsAt: null, choices: [] });
   expect(moving.remedy).toContain('company-sync repartition');
@@ -159,7 +159,7 @@ test('a batch that cannot be read can be skipped, and only to where the next one
   expect(judgePositions({ ...withState(4, 9, 0, 20), unreadable: null })).toMatchObject({ verdict: 'offset differs' });
 });
 
-test('a batch whose end is not known offers no offset: any could skip sound records', () => {
+test('a batch whose end is unknown offers no offset: any offset could skip intact records', () => {
   const unreadable = { firstOffset: 4, nextOffset: null };
   const at = (committed: number) => judgePositions({ ...withState(4, committed, 0, 20), unreadable });
   expect(at(4)).toMatchObject({ verdict: 'batch unreadable', startsAt: null, choices: [] });
@@ -167,7 +167,7 @@ test('a batch whose end is not known offers no offset: any could skip sound reco
   expect(at(9)).toMatchObject({ verdict: 'offset differs', startsAt: null });
 });
 
-test('an input that has lost consumed records stops the partition, and the choice says which records are skipped', () => {
+test('an input that has lost consumed records stops the partition, and the choice names the skipped records', () => {
   const { verdict, startsAt, choices } = judgePositions({ ...withState(9, 9, 0, 20), inputLostFrom: 6 });
   expect({ verdict, startsAt }).toEqual({ verdict: 'input lost records', startsAt: null });
   expect(choices).toMatchObject([{ target: 'state', offset: 9, startsAt: 9 }]);
@@ -178,7 +178,7 @@ describe('an input that has lost consumed records', () => {
   const lost = (positions: Positions, inputLostFrom: number) => judgePositions({ ...positions, inputLostFrom });
   const lossOf = (judged: ReturnType<typeof judgePositions>) => judged.choices[0]?.loses ?? '';
 
-  test('and ends below the position is not taken for a former log: to wait is better than to read all again', () => {
+  test('and ends below the position does not count as a new log: waiting is better than reading everything again', () => {
     const judged = lost(withState(40, 40, 2, 30), 20);
     expect(judged).toMatchObject({ verdict: 'input lost records', choices: [{ target: 'log-start', offset: 2 }] });
     expect(lossOf(judged)).toMatch(
@@ -198,7 +198,7 @@ describe('an input that has lost consumed records', () => {
     }
   });
 
-  test('is said to, whatever else is wrong: no choice claims that nothing is lost', () => {
+  test('is reported, whatever else is wrong: no choice claims that nothing is lost', () => {
     for (const committed of [null, 7, 12]) {
       const judged = lost(withState(9, committed, 0, 20), 6);
       expect(judged.choices).toMatchObject([{ target: 'state', offset: 9 }]);

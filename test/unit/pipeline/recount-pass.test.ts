@@ -262,7 +262,7 @@ const AS_OF_20 = { offset: 20, synchronizedAt: stampOf(20), policy: 'ALL_DATASET
 let partition: Partition;
 afterEach(() => partition.disk.close());
 
-test('the pass announces a company that only a later word kept waiting, as of the record with that word, once', async () => {
+test("the pass announces a company that waited only for a later word, once, with that word's record as source", async () => {
   partition = await Partition.of(
     companyOfOldRelease('waiting', WAITING),
     companyOfOldRelease('other', { a: ['Queued', 1] }),
@@ -282,15 +282,18 @@ test.each<[string, Payload | 'poison']>([
   ['a status that changes nothing', statusOf('a', 'Complete', 'REFRESH')],
   ['a re-queue', statusOf('b', 'Queued')],
   ['poison', 'poison'],
-])('%s that comes before the pass finds the company announced, as the pass would have', async (_what, payload) => {
-  partition = await Partition.of(companyOfOldRelease('waiting', WAITING));
-  const { completing, ignored, poison } = await partition.read(['waiting', payload]);
-  expect([completing, ignored.final + poison.length]).toEqual([0, 1]);
-  expect(partition.announced).toMatchObject([{ companyId: 'waiting', ...AS_OF_20 }]);
-  expect(await partition.row('waiting')).toMatchObject({ outcome: 'announced', offset: 20 });
-  await partition.pass();
-  expect(partition.announced).toHaveLength(1);
-});
+])(
+  'before %s that comes before the pass is applied, the company is announced as by the pass',
+  async (_what, payload) => {
+    partition = await Partition.of(companyOfOldRelease('waiting', WAITING));
+    const { completing, ignored, poison } = await partition.read(['waiting', payload]);
+    expect([completing, ignored.final + poison.length]).toEqual([0, 1]);
+    expect(partition.announced).toMatchObject([{ companyId: 'waiting', ...AS_OF_20 }]);
+    expect(await partition.row('waiting')).toMatchObject({ outcome: 'announced', offset: 20 });
+    await partition.pass();
+    expect(partition.announced).toHaveLength(1);
+  },
+);
 
 test('a company that another system has announced is not announced late', async () => {
   partition = await Partition.of(companyOfOldRelease('waiting', WAITING));
@@ -344,7 +347,7 @@ test('a pass whose transaction fails announces each company once after the next 
   expect(partition.announced.map(({ companyId }) => companyId)).toEqual(names);
 });
 
-test('an older release that runs in between is noticed: what it changed is counted again, and nobody is announced early', async () => {
+test('an older release that runs in between is noticed: its changes are counted again, and no company is announced early', async () => {
   const before = { a: ['Complete', 30], b: ['RoutingError', 20], d: ['Fetching', 10] } as const;
   partition = await Partition.of(companyOfOldRelease('early', before), companyOfOldRelease('late', before));
   await partition.pass();
@@ -373,7 +376,7 @@ test('the size of a company is counted again after an older release gave a datas
   expect(announcementBytes).toBeGreaterThan(1_000);
 });
 
-test('the pass goes on from slice to slice, and a company that it has not come to is counted when it is loaded', async () => {
+test('the pass continues from slice to slice, and a company that it has not reached is counted when it is loaded', async () => {
   const many = Object.fromEntries(Array.from({ length: 2_500 }, (_, i) => [`d-${i}`, ['Queued', i] as const]));
   partition = await Partition.of(companyOfOldRelease('large', many), companyOfOldRelease('waiting', WAITING));
   await partition.slice();

@@ -5,7 +5,7 @@ import { decodeRepartitionMark, encodeRepartitionMark } from '../../../src/pipel
 const count = fc.integer({ min: 1, max: 10_000 });
 const mark = fc.record({ from: count, to: count, moved: fc.boolean() });
 
-test('a mark comes back, as a number that is exact', () => {
+test('a mark is decoded as it was encoded, and is an exact number', () => {
   fc.assert(
     fc.property(mark, (mark) => {
       const offset = encodeRepartitionMark(mark);
@@ -15,7 +15,7 @@ test('a mark comes back, as a number that is exact', () => {
   );
 });
 
-test('what a log can have as an offset is no mark', () => {
+test('a possible offset of a log is not a mark', () => {
   fc.assert(fc.property(fc.nat({ max: 2 ** 31 }), (n) => expect(decodeRepartitionMark(n * 2 ** 20)).toBeNull()));
   expect(decodeRepartitionMark(null)).toBeNull();
 });

@@ -71,7 +71,7 @@ class Restore {
   }
 }
 
-test('progress tells records, bytes and the time left at the rate so far', async () => {
+test('progress has records, bytes and the time left at the rate so far', async () => {
   const run = new Restore();
   run.now += 300;
   await run.give(8);
@@ -81,7 +81,7 @@ test('progress tells records, bytes and the time left at the rate so far', async
   expect(run.progress.at(-1)).toMatchObject({ records: 2, bytes: 16, remainingMs: 0 });
 });
 
-test('a restore that gets nothing says so, again and again, and goes on when something comes', async () => {
+test('a restore without records reports that, again and again, and continues when records come', async () => {
   const run = new Restore();
   await run.elapse();
   await run.elapse();
@@ -91,7 +91,7 @@ test('a restore that gets nothing says so, again and again, and goes on when som
   expect(run.written).toEqual([END]);
 });
 
-test('one that is cut short has written how far it came', async () => {
+test('a restore that is interrupted has written its position', async () => {
   const run = new Restore();
   await run.give(6);
   run.stopping.abort();
@@ -100,7 +100,7 @@ test('one that is cut short has written how far it came', async () => {
   expect(run.held.all().get(3)).toBe(6);
 });
 
-test('the changelog is read as the log that the position belongs to, and what is written is of the leader it came from', async () => {
+test("the changelog is read as the log that the position belongs to, and the leader's epoch is stored", async () => {
   const run = new Restore();
   expect(run.read).toEqual([{ from: 2, log: LOG }]);
   await run.give(END);

@@ -43,7 +43,7 @@ function sample(partitions: readonly Log[], clock = new ManualClock()): Promise<
   return sampleSchemaIds({ logs: logsOf(partitions), topic: 't', partitions: partitions.length, clock });
 }
 
-test('finds the ids of other producers behind a flood of one', async () => {
+test('finds the ids of other producers despite very many records of one', async () => {
   const flood = Array<number>(50_000).fill(666);
   expect(await sample([[...Array<number>(3_000).fill(7), ...flood], flood])).toEqual(new Set([7, 666]));
 });
@@ -54,13 +54,13 @@ test.each([1, 12, 48, 1_000])('reads at no more than 48 places of %d partitions'
   expect(ids.size).toBe(Math.min(count, MAX_PLACES));
 });
 
-test('passes over what has no id or cannot be read, and an empty partition', async () => {
+test('skips records without an id or that cannot be read, and empty partitions', async () => {
   expect(await sample([['unframed', 'unframed'], ['unreadable', 5], [], ['nothing', 'nothing', 9]])).toEqual(
     new Set([5, 9]),
   );
 });
 
-test('what does not answer is waited for no longer than 10 s', async () => {
+test('waits for missing answers no longer than 10 s', async () => {
   const clock = new ManualClock();
   const found = sample([Array<number>(48).fill(3), ['hangs'], ['hangs'], ['hangs'], ['hangs']], clock);
   while (opened.length < 12) await new Promise(setImmediate);

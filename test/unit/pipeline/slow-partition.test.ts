@@ -203,7 +203,7 @@ test('a single record that takes half a time-out is committed', async () => {
   expect(kafka.tried.at(-1)).toMatchObject({ records: 1 });
 });
 
-test('what the brokers throttle is waited out before the next transaction begins, and makes it smaller', async () => {
+test('a partition waits while brokers throttle before its next transaction, which is smaller', async () => {
   const kafka = new SlowKafka(3_000, (records) => ({ openMs: 1, throttledMs: records * 20 }));
   await played(kafka, 200);
   expect(kafka.committed).toBe(kafka.input);
@@ -223,7 +223,7 @@ test('a partition that is fast has batches of the usual size, and says nothing',
   expect(kafka.statuses.filter(({ state }) => state === 'running')).toEqual([{ state: 'running', reason: null }]);
 });
 
-test('errors before the transaction begins leave its size alone', async () => {
+test('errors before the transaction begins do not change its size', async () => {
   const kafka = new SlowKafka(50_000, () => ({ openMs: 5, throttledMs: 0 }));
   const producer = kafka.producer.bind(kafka);
   let failures = 5;
@@ -260,7 +260,7 @@ function manifests(kafka: SlowKafka): void {
   });
 }
 
-test('a transaction ends before its records where they change many rows', async () => {
+test('a transaction ends early if its records change many rows', async () => {
   const kafka = new SlowKafka(625, () => ({ openMs: 5, throttledMs: 0 }));
   manifests(kafka);
   await played(kafka, 200);
@@ -271,7 +271,7 @@ test('a transaction ends before its records where they change many rows', async 
   expect(first).toBeLessThanOrEqual(3_125 + 12);
 });
 
-test('a transaction ends before its records where they bring many bytes', async () => {
+test('a transaction ends early if its records load many bytes', async () => {
   const kafka = new SlowKafka(100, () => ({ openMs: 5, throttledMs: 0 }));
   manifests(kafka);
   await played(kafka, 200, 30_000);
@@ -282,7 +282,7 @@ test('a transaction ends before its records where they bring many bytes', async 
   expect(rows[0]).toBeGreaterThanOrEqual(3 * 12);
 });
 
-test('a single record may bring more bytes than a transaction may', async () => {
+test('a single record may load more bytes than the limit of a transaction', async () => {
   const kafka = new SlowKafka(100, () => ({ openMs: 5, throttledMs: 0 }));
   manifests(kafka);
   await played(kafka, 200, 0);

@@ -137,7 +137,7 @@ class Watched {
 let watched: Watched;
 afterEach(() => watched.disk.close());
 
-test('a backlog is not taken for a stall: nobody is judged below the end that the input had', async () => {
+test("a backlog is not a stall: no company is judged before the partition has reached the input's end", async () => {
   watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR } });
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   await watched.look(5, INPUT_END - 1);
@@ -146,7 +146,7 @@ test('a backlog is not taken for a stall: nobody is judged below the end that th
   expect(watched.told).toEqual(['quiet']);
 });
 
-test('every stall is told once, with its flag in the store, over many slices and passes', async () => {
+test('every stall is reported once, with its flag in the store, over many slices and passes', async () => {
   const names = Array.from({ length: 450 }, (_, i) => `company ${i}`);
   watched = await Watched.of(
     Object.fromEntries(names.map((name, i) => [name, { progressHour: EPOCH_HOUR + (i < 400 ? 0 : 19) }])),
@@ -158,7 +158,7 @@ test('every stall is told once, with its flag in the store, over many slices and
   expect(watched.counts).toEqual(Array(3).fill({ pending: 450, held: 0, stalled: 400 }));
 });
 
-test('a broker that gives no end of the input leaves the partition running, and is asked again', async () => {
+test('if a broker does not return the end of the input, the partition runs on, and the broker is asked again', async () => {
   watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR, holds: 0 } });
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   watched.inputEnd = new BrokerError('away');
@@ -169,7 +169,7 @@ test('a broker that gives no end of the input leaves the partition running, and 
   expect(watched.told).toEqual(['quiet']);
 });
 
-test('nothing is looked at before it is due', async () => {
+test('no pass begins before it is due', async () => {
   watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR } });
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   await watched.look(1);
@@ -178,7 +178,7 @@ test('nothing is looked at before it is due', async () => {
   expect(watched.counts).toHaveLength(1);
 });
 
-test('nothing is looked at while the brokers throttle: a transaction that is open meanwhile could time out', async () => {
+test('no pass runs while the brokers throttle: a transaction that is open meanwhile could time out', async () => {
   watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR } });
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   watched.throttledMs = 1;
@@ -189,7 +189,7 @@ test('nothing is looked at while the brokers throttle: a transaction that is ope
   expect(watched.told).toEqual(['quiet']);
 });
 
-test('a clock that is set back does not keep the watch from looking', async () => {
+test('a clock that is set back does not stop the watch', async () => {
   watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR } });
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   await watched.look(1);
@@ -200,7 +200,7 @@ test('a clock that is set back does not keep the watch from looking', async () =
   expect(watched.watch.restMs).toBe(60_000);
 });
 
-test('a company whose records have no date waits from the pass on that finds it, not from 1970', async () => {
+test('a company whose records have no date waits from the first pass that finds it, not from 1970', async () => {
   // As this release writes it; as one did that took -1, and seconds, for milliseconds.
   watched = await Watched.of({
     missing: { progressHour: EPOCH_HOUR },
@@ -218,7 +218,7 @@ test('a company whose records have no date waits from the pass on that finds it,
   expect(watched.told.sort()).toEqual(['microseconds', 'minus', 'missing', 'seconds']);
 });
 
-test('the end of the input as too few brokers have it is not judged by: it may be an old one', async () => {
+test('an end of the input from too few brokers is not used: it may be old', async () => {
   watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR, holds: 0 } });
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   watched.byMost = false;
@@ -246,7 +246,7 @@ describe('finished companies', () => {
     watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   }
 
-  test('are looked at once in a folder of an older release, which lacks marks, and never again', async () => {
+  test('are read once in a folder of an older release, which lacks marks, and never again', async () => {
     await withFinished(1_000, 3);
     await watched.look(6); // 1,003 rows, 200 at a time.
     expect(watched.counts).toEqual([{ pending: 3, held: 0, stalled: 3 }]);
@@ -255,7 +255,7 @@ describe('finished companies', () => {
     expect(watched.told.sort()).toEqual(['pending 0', 'pending 1', 'pending 2']);
   });
 
-  test('a pass over marks has all companies, over several slices', async () => {
+  test('a pass over marks finds all companies, over several slices', async () => {
     await withFinished(0, 450);
     await watched.look(3); // The pass that makes the marks.
     await watched.look(3);

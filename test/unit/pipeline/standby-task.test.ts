@@ -77,7 +77,7 @@ class Instance {
   }
 }
 
-test('a former owner may commit until it lets go of the store: the standby after it keeps the folder', async () => {
+test('a former owner may commit until it releases the store: the standby after it keeps the folder', async () => {
   const instance = new Instance();
   const owner = await openStore(instance.context, PARTITION, EMPTY);
   const standby = new StandbyTask(instance.context, PARTITION);
@@ -94,7 +94,7 @@ test('a former owner may commit until it lets go of the store: the standby after
   expect(readdirSync(folder())).toEqual([`partition-${PARTITION}`]);
 });
 
-test('a standby that cannot ask for the end of the changelog, or is stopped meanwhile, lets go of the store', async () => {
+test('a standby that cannot ask for the end of the changelog, or is stopped meanwhile, releases the store', async () => {
   const failure = new BrokerError('the leader is gone');
   const answers = [
     () => Promise.reject(failure),
@@ -145,14 +145,14 @@ test('a standby whose folder is ahead of the changelog keeps it while too few br
   expect(readdirSync(folder())).toEqual([`partition-${PARTITION}`]);
 });
 
-test('a standby keeps a folder that is ahead only of what is decided', async () => {
+test('a standby keeps a folder that is ahead only of decided transactions', async () => {
   const instance = await upTo20();
   instance.said = { highWatermark: 20 };
   expect(await standBy(instance)).toBe(20);
   expect(instance.errors).toEqual([]);
 });
 
-test('the changelog is followed as the log that the folder belongs to', async () => {
+test('a standby follows the changelog as the log that the folder belongs to', async () => {
   const instance = new Instance();
   instance.said = { topicId: 'id', leaderEpoch: 3 };
   const standby = new StandbyTask(instance.context, PARTITION);

@@ -293,13 +293,13 @@ const AT_10: Folder = { changelogOffset: 20, position: 10 };
 /** The folder is at the end of its changelog, and the input has five records more. */
 const UP_TO_DATE: Situation = { folder: AT_10, changelog: logUpTo(20), input: logUpTo(15) };
 
-test('where everything fits together nothing is proved by a write of its own', async () => {
+test('if all answers agree, nothing is proved by a write', async () => {
   const { asked, outcome } = await takenOver({ ...UP_TO_DATE, committed: 10 });
   expect((await outcome).from).toBe(10);
   expect(asked).not.toContain('prove');
 });
 
-test('positions at odds stop the partition once a write has proved them, and release producer and store', async () => {
+test('contradicting positions stop the partition once a write has proved them, and release producer and store', async () => {
   const { asked, outcome } = await takenOver({
     ...UP_TO_DATE,
     committed: 7,
@@ -311,7 +311,7 @@ test('positions at odds stop the partition once a write has proved them, and rel
   expect(asked.slice(-2)).toEqual(['close the store', 'discard the producer']);
 });
 
-test('an old offset of a coordinator that is cut off is not believed, and no operator is asked to set it', async () => {
+test('an old offset of a coordinator that is cut off is not accepted, and no operator is asked to set it', async () => {
   const { outcome } = await takenOver({
     ...UP_TO_DATE,
     committed: 7,
@@ -364,7 +364,7 @@ test('an input that a broker says ends below the position is not blocked while t
   await expect(outcome).rejects.toThrow(StaleViewError);
 });
 
-test('a leader of an epoch below the one that the folder has seen is not believed', async () => {
+test('a leader of an epoch below the one that the folder has seen is not accepted', async () => {
   const log = { topicId: 'id', leaderEpoch: 6 };
   const { outcome, asked } = await takenOver({
     folder: { ...AT_10, log },
@@ -394,7 +394,7 @@ test('a folder that followed a changelog which was deleted and created again is 
 
 const FROM_FORMER_INPUT = new Map([['input topic id', 'former']]);
 
-test('an input that was deleted and created again is not read on, however far it has grown', async () => {
+test('an input that was deleted and created again is not read from the old position, however far it has grown', async () => {
   const { outcome } = await takenOver({
     folder: { ...AT_10, origin: FROM_FORMER_INPUT },
     changelog: logUpTo(20),
@@ -406,7 +406,7 @@ test('an input that was deleted and created again is not read on, however far it
   await expect(outcome).rejects.toThrow(/input recreated.*positions set --partition 3 --to log-start/s);
 });
 
-test('an input that was created again is read from its start where the offset says so', async () => {
+test("an input that was created again is read from its start if the group's offset says so", async () => {
   const { outcome } = await takenOver({
     folder: { ...AT_10, origin: FROM_FORMER_INPUT },
     changelog: logUpTo(20),
@@ -419,7 +419,7 @@ test('an input that was created again is read from its start where the offset sa
   expect({ from, isNews, id: origin.get('input topic id') }).toEqual({ from: 0, isNews: true, id: 'present' });
 });
 
-test('an old offset at the start of the input, and an old end of it, do not pass for the consent of an operator', async () => {
+test('an old offset at the start of the input, and an old end of it, do not count as the consent of an operator', async () => {
   const { outcome } = await takenOver({
     folder: AT_10,
     changelog: logUpTo(20),
@@ -432,7 +432,7 @@ test('an old offset at the start of the input, and an old end of it, do not pass
   expect((await outcome).from).toBe(10);
 });
 
-test('the first offset of a partition is written down before anything is read', async () => {
+test('the first offset of a partition is written before anything is read', async () => {
   const { outcome } = await takenOver({ input: logUpTo(15) });
   expect((await outcome).isNews).toBe(true);
 });
@@ -450,7 +450,7 @@ test('the first offset is not taken from a broker that most others do not confir
   expect((await later.outcome).from).toBe(10);
 });
 
-test('a state that was built by another setting is not gone on with, unless that was consented to', async () => {
+test('a state that another setting has built is not used, unless an operator has consented', async () => {
   const origin = new Map([['EVENT_NAMESPACE', 'one']]);
   const situation: Situation = {
     folder: { ...AT_10, origin },
@@ -467,7 +467,7 @@ test('a state that was built by another setting is not gone on with, unless that
   expect(consented.isNews).toBe(true);
 });
 
-test('a changelog that is said to end below what was just written to it is not believed', async () => {
+test('a reported end of the changelog below a record just written is not accepted', async () => {
   const { outcome } = await takenOver({
     folder: AT_10,
     changelog: logUpTo(12),
@@ -494,7 +494,7 @@ test('a changelog that has lost its first records stops the partition, and leave
   expect(count('close the store')).toBe(count('open the store'));
 });
 
-test('the folder of a partition that stays stopped is not set aside as one that was away, though proofs are written', async () => {
+test('the folder of a partition that stays stopped is not set aside as absent, although proofs are written', async () => {
   const { setAside, outcome } = await takenOver({
     ...UP_TO_DATE,
     committed: 7,
@@ -506,7 +506,7 @@ test('the folder of a partition that stays stopped is not set aside as one that 
   expect(setAside).toEqual([]);
 });
 
-test('a changelog that is said to end between a record just written to it and its marker is not believed', async () => {
+test('a reported end of the changelog between a record just written and its marker is not accepted', async () => {
   const { outcome } = await takenOver({
     folder: AT_10,
     changelog: logUpTo(12),
@@ -522,7 +522,7 @@ describe('another owner that writes while a partition is taken over', () => {
   // It has moved state and offset to 12: the offset that was proved before is 10 still.
   const folder = { ...AT_10, position: 12 };
 
-  test('after the proof never leads to a blocked partition: what was proved is old by then', async () => {
+  test('after the proof never leads to a blocked partition: the proof is out of date by then', async () => {
     const { unreleased, setAside, outcome } = await takenOver({
       folder,
       changelog: logUpTo(20),
@@ -536,25 +536,28 @@ describe('another owner that writes while a partition is taken over', () => {
     expect([unreleased.size, setAside]).toEqual([0, []]);
   });
 
-  test.each([true, false])('while the changelog is restored neither, after a proof: %p', async (proved) => {
-    const committed = proved ? 7 : 10;
-    const { asked, outcome } = await takenOver({
-      folder,
-      changelog: logUpTo(proved ? 20 : 22),
-      input: logUpTo(15),
-      committed,
-      provedChangelog: logUpTo(22),
-      restoredUpTo: 25,
-      proof: { changelogEnd: 20, committed: at(10) },
-    });
-    await expect(outcome).rejects.toThrow(StaleViewError);
-    await expect(outcome).rejects.toThrow('up to offset 25');
-    expect(asked.includes('prove')).toBe(proved);
-    expect(asked.slice(-2)).toEqual(['close the store', 'discard the producer']);
-  });
+  test.each([true, false])(
+    'during the restore does not lead to a blocked partition either, after a proof: %p',
+    async (proved) => {
+      const committed = proved ? 7 : 10;
+      const { asked, outcome } = await takenOver({
+        folder,
+        changelog: logUpTo(proved ? 20 : 22),
+        input: logUpTo(15),
+        committed,
+        provedChangelog: logUpTo(22),
+        restoredUpTo: 25,
+        proof: { changelogEnd: 20, committed: at(10) },
+      });
+      await expect(outcome).rejects.toThrow(StaleViewError);
+      await expect(outcome).rejects.toThrow('up to offset 25');
+      expect(asked.includes('prove')).toBe(proved);
+      expect(asked.slice(-2)).toEqual(['close the store', 'discard the producer']);
+    },
+  );
 });
 
-test('the transaction that proves is aborted by another fencing before anything is decided', async () => {
+test('the proving transaction is aborted by another fencing before anything is decided', async () => {
   const { asked, outcome } = await takenOver({
     ...UP_TO_DATE,
     committed: 7,
@@ -566,7 +569,7 @@ test('the transaction that proves is aborted by another fencing before anything 
   expect(proving.slice(0, 3)).toEqual(['prove', 'discard the producer', 'fence app-input-3']);
 });
 
-test('a changelog that too few brokers speak for is not believed after a proof, and both producers are released', async () => {
+test('a changelog whose leader too few brokers name is not accepted after a proof, and both producers are released', async () => {
   const { unreleased, outcome } = await takenOver({
     ...UP_TO_DATE,
     committed: 7,
@@ -577,7 +580,7 @@ test('a changelog that too few brokers speak for is not believed after a proof, 
   expect(unreleased.size).toBe(0);
 });
 
-test('an end of the changelog that too few brokers speak for does not count as having been there', async () => {
+test('an end of the changelog from too few brokers does not count for the note of the end', async () => {
   const situation = { ...UP_TO_DATE, committed: 10, now: 1_000 };
   const few = await takenOver({ ...situation, looked: logUpTo(20, { byMost: false }) });
   expect((await few.outcome).store.atEndMs).toBe(0);
@@ -585,7 +588,7 @@ test('an end of the changelog that too few brokers speak for does not count as h
   expect((await most.outcome).store.atEndMs).toBe(1_000);
 });
 
-test('an offset other than that of the position row is written down before anything is read', async () => {
+test('if the offset differs from the position row, it is written before anything is read', async () => {
   const origin = new Map([['input topic id', 'id']]);
   const { outcome } = await takenOver({
     folder: { ...AT_10, origin },
@@ -598,7 +601,7 @@ test('an offset other than that of the position row is written down before anyth
   expect(await outcome).toMatchObject({ from: 12, isNews: true });
 });
 
-test('what a later release has written down of the origin stays', async () => {
+test('settings that a later release has written into the origin row stay', async () => {
   const origin = new Map([
     ['EVENT_NAMESPACE', 'one'],
     ['A_LATER_SETTING', 'x'],
@@ -624,7 +627,7 @@ const FOLLOWED: Situation = {
   committedIn: 5,
 };
 
-test('a changelog that has lost followed records and then grown past them is not believed before a write proves it', async () => {
+test('a changelog that has lost followed records and then grown past them is not accepted before a write proves it', async () => {
   const { setAside, asked } = await takenOver({
     ...FOLLOWED,
     endOfEpoch: 17,
@@ -637,7 +640,7 @@ test('a changelog that has lost followed records and then grown past them is not
   expect(asked.indexOf('prove')).toBeGreaterThan(0);
 });
 
-test('a changelog that has got a new leader with all of its records is followed on, without a proof', async () => {
+test('a changelog with a new leader that has all records is followed, without a proof', async () => {
   const { setAside, asked, outcome } = await takenOver({ ...FOLLOWED, endOfEpoch: 20 });
   expect((await outcome).from).toBe(10);
   expect(setAside).toEqual([]);
@@ -661,19 +664,19 @@ test('an input that has lost consumed records and then grown past them stops the
   expect(asked).toContain('prove');
 });
 
-test('an input whose leader does not know the epoch that was committed is read on', async () => {
+test('an input whose leader does not know the committed epoch is still read', async () => {
   const input = logUpTo(15, { ...LOG_5, leaderEpoch: 3 });
   const { outcome } = await takenOver({ ...FOLLOWED, changelog: logUpTo(20, LOG_5), input, endOfEpoch: -1 });
   expect(await outcome).toMatchObject({ from: 10, inputLog: { topicId: 'id', leaderEpoch: 3 } });
 });
 
-test('nothing is written to be aborted while too few brokers say whether a commit is open in the changelog', async () => {
+test('no proof is written while too few brokers say whether a commit is open in the changelog', async () => {
   const { asked, outcome } = await takenOver({ ...UP_TO_DATE, committed: 7, later: logUpTo(20, { byMost: false }) });
   await expect(outcome).rejects.toThrow('too few brokers answer to know whether a transaction is open');
   expect(asked).not.toContain('prove');
 });
 
-test('nothing is written to be aborted if a commit turns out to be open in the changelog', async () => {
+test('no proof is written if a commit turns out to be open in the changelog', async () => {
   // The first broker that was asked is cut off, and hides it.
   const { asked, outcome } = await takenOver({
     folder: AT_10,
@@ -703,7 +706,7 @@ describe('a batch of the input that cannot be read', () => {
     expect(asked.filter((what) => what === 'close the reader')).toHaveLength(reads.length);
   });
 
-  test('is not skipped by an old offset that looks like it', async () => {
+  test('is not skipped because of an old offset that looks like consent', async () => {
     const { outcome } = await takenOver({ ...skipping, proof: { changelogEnd: 20, committed: at(10) } });
     expect((await outcome).from).toBe(10);
   });
@@ -711,7 +714,7 @@ describe('a batch of the input that cannot be read', () => {
   test.each([
     ['above its end', { input: logUpTo(15), committed: 16 }],
     ['above a position below its start', { input: logUpTo(15, { start: 11 }), committed: 12 }],
-  ])('is not looked for where the offset is %s', async (_where, positions) => {
+  ])('is not looked for if the offset is %s', async (_where, positions) => {
     const { asked, outcome } = await takenOver({
       folder: AT_10,
       changelog: logUpTo(20),
@@ -724,7 +727,7 @@ describe('a batch of the input that cannot be read', () => {
   });
 });
 
-test('a partition whose offset is pending, and nobody knows with which outcome, is blocked with the command', async () => {
+test('a partition whose offset is pending with an unknown outcome is blocked with the command', async () => {
   const { asked, outcome } = await takenOver({
     ...UP_TO_DATE,
     committed: 7,
@@ -736,7 +739,7 @@ test('a partition whose offset is pending, and nobody knows with which outcome, 
   expect(asked).toContain('prove');
 });
 
-test('no store is looked at while too few brokers say whether a commit is open: what is written next would decide for it', async () => {
+test('no store is examined while too few brokers say whether a commit is open: the next write would decide its outcome', async () => {
   const { asked, outcome } = await takenOver({
     folder: AT_10,
     changelog: logUpTo(20, { byMost: false }),

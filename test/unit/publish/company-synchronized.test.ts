@@ -69,7 +69,7 @@ function recordsIn(applicationId: string, eventNamespace: string): CompanySynchr
   return new CompanySynchronizedRecords({ type, schemaId: SCHEMA_ID, applicationId, eventNamespace });
 }
 
-test('the value is, to the byte, what another Avro implementation writes', () => {
+test('the value is byte for byte that of another Avro implementation', () => {
   const { value } = records.recordOf(ANNOUNCEMENT, INPUT, completing());
 
   expect(value?.toString('hex')).toBe(`0001020304${WRITTEN_BY_FASTAVRO}`);
@@ -100,7 +100,7 @@ test.each([
   ['company-sync', 'Zoë', '48d313c8-2c94-51cd-8937-1995f070b608'],
   ['production', 'company-1', '245f61c7-64bf-5cab-aa12-c16d0546d076'],
   ['production', 'Zoë', '183593e7-2910-5aeb-9bb4-c74c6e32ab4b'],
-])('in namespace %s the event id of %s is %s for ever, whatever the application', (namespace, companyId, eventId) => {
+])('in namespace %s the event id of %s is always %s, whatever the application', (namespace, companyId, eventId) => {
   const record = recordsIn('another-application', namespace).recordOf(
     { ...ANNOUNCEMENT, companyId },
     INPUT,
@@ -116,7 +116,7 @@ test.each([
   ['after the largest long that avsc writes', 2 ** 63, '9999-12-31T23:59:59.999Z'],
   ['before the first year that RFC 3339 writes', -8.64e15 - 1, '0000-01-01T00:00:00.000Z'],
   ['that Kafka has for none', -1, '1969-12-31T23:59:59.999Z'],
-])('a company completed by a record with a timestamp %s is announced all the same', (_what, timestamp, time) => {
+])('a company completed by a record with a timestamp %s is still announced', (_what, timestamp, time) => {
   const record = records.recordOf({ ...ANNOUNCEMENT, synchronizedAt: timestamp }, INPUT, completing());
 
   expect(headersOf(record)).toContainEqual(['ce_time', time]);
@@ -132,11 +132,11 @@ describe('the trace of the completing record', () => {
     return headersOf(record).find(([key]) => key === 'traceparent')?.[1];
   }
 
-  test('is carried on as it stands', () => {
+  test('is copied unchanged', () => {
     expect(traceOf(TRACEPARENT)).toBe(TRACEPARENT);
   });
 
-  test('of a later version is carried on with what that version adds', () => {
+  test('of a later version is copied with the fields that it adds', () => {
     expect(traceOf(`01${TRACEPARENT.slice(2)}-more`)).toBe(`01${TRACEPARENT.slice(2)}-more`);
   });
 
@@ -155,7 +155,7 @@ describe('the trace of the completing record', () => {
     ['without a trace id', '00-00000000000000000000000000000000-00f067aa0ba902b7-01'],
     ['without a parent id', '00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01'],
     ['followed by a line break', `${TRACEPARENT}\n`],
-  ])('is not where it is %s', (_what, ...traceparents) => {
+  ])('is left out if it is %s', (_what, ...traceparents) => {
     expect(traceOf(...(traceparents as (Buffer | string | null)[]))).toBeUndefined();
   });
 });

@@ -29,7 +29,7 @@ test.each([
   expect(deadLetterOf(record, REASON, INPUT)[part]).toBeNull();
 });
 
-test('own headers stay in their order, repeated, binary and null ones included; ours follow', () => {
+test('own headers stay in their order, including repeated, binary and null ones; ours follow', () => {
   const { headers } = deadLetterOf(RECORD, REASON, INPUT);
 
   expect(headers.slice(0, 4)).toEqual(RECORD.headers);
@@ -43,7 +43,7 @@ test('own headers stay in their order, repeated, binary and null ones included; 
   ]);
 });
 
-test('a long message is cut, so that the dead letter fits wherever the record did', () => {
+test('a long message is cut, so the dead letter fits if the record did', () => {
   const { headers } = deadLetterOf(RECORD, { ...REASON, message: 'ë'.repeat(100_000) }, INPUT);
   const message = headers.find(({ key }) => key === 'dl_message')?.value?.toString();
 

@@ -17,7 +17,7 @@ function decoded(line: string) {
   return { key: key.toString(), headers, event: type.fromBuffer(value.subarray(5)) as Record<string, unknown> };
 }
 
-test('what may be left out is filled in: the event id, the time, and what the schema has defaults for', () => {
+test('missing optional fields are filled in: the event id, the time, and fields with a default in the schema', () => {
   const { key, event } = decoded(
     '{"companyId":"c","clientId":"a","payload":{"DatasetStatusChanged":{"datasetId":"d","connectionId":"x",' +
       '"dataType":"t","status":"Complete"}}}',
@@ -30,7 +30,7 @@ test('what may be left out is filled in: the event id, the time, and what the sc
   });
 });
 
-test('headers are texts of the record', () => {
+test('headers become headers of the record, as texts', () => {
   const { headers } = decoded(
     '{"companyId":"c","clientId":"a","payload":{"CompanyDeleted":{}},"headers":{"repairs":"3/1042"}}',
   );
@@ -62,7 +62,7 @@ test('every line of the example is an event', () => {
   expect(events.map(({ key }) => key)).toEqual(['acme', 'acme', 'acme', 'globex', 'globex']);
 });
 
-test('the payload of what it wrote is told, and of nothing else', () => {
+test("the payload's name of an encoded value is found, and none for other values", () => {
   const event = (payload: string) =>
     json.recordOf(`{"companyId":"c","clientId":"a","payload":{"${payload}":{}}}`).value;
   expect(json.payloadOf(event('AnnouncedElsewhere'))).toBe('AnnouncedElsewhere');
@@ -74,7 +74,7 @@ test('the payload of what it wrote is told, and of nothing else', () => {
   expect(json.payloadOf(null)).toBeNull();
 });
 
-test('a text that the processor keeps and would set aside is refused, with its place and length', () => {
+test('a stored text that is too long is refused, with its place and length', () => {
   const line = (datasetId: string, by: string) =>
     JSON.stringify({ companyId: 'c', clientId: by, payload: { LinkSyncQueued: manifestOf(datasetId) } });
   const manifestOf = (datasetId: string) => ({

@@ -29,11 +29,11 @@ function registryOf(subjects: Readonly<Record<string, Registered>>) {
   };
 }
 
-test('a schema without references is given as it is', async () => {
+test('a schema without references is returned unchanged', async () => {
   expect(await registryOf({}).resolve()).toBe(top);
 });
 
-test('each type comes once, after those that it uses, and a version is asked for once', async () => {
+test('each type comes once, after the types that it uses, and each version is requested once', async () => {
   const { asked, resolve } = registryOf({
     a: { schema: { type: 'a' }, references: refer('c', 'b') },
     b: { schema: { type: 'b' }, references: refer('c') },
@@ -66,12 +66,12 @@ test('endless references are refused after a hundred requests', async () => {
   expect(asked).toHaveLength(100);
 });
 
-test('a reference that the registry denies denies the schema, which may be repaired', async () => {
+test('if the registry denies a reference, the schema counts as denied, and may be repaired later', async () => {
   expect(await registryOf({ a: { schema: {}, references: refer('gone') } }).resolve('a')).toBeNull();
 });
 
 test.each([[[{ name: 'a' }]], ['text'], [[null]], [[{ name: 'a', subject: 's', version: '1' }]]])(
-  'references that are none, such as %j, are refused',
+  'invalid references, such as %j, are refused',
   async (references) => {
     const nobody = new SchemaReferences(() => Promise.reject(new Error('asked')));
     expect(await nobody.resolve({ schema: top, references })).toBeInstanceOf(UnusableSchema);

@@ -22,7 +22,7 @@ async function registryThat(answer: RequestListener, timeoutMs?: number): Promis
   return new SchemaRegistry({ url, credentials: { username: 'user', password: 'hunter2' } }, timeoutMs);
 }
 
-test('an answer without end is cut off', async () => {
+test('an endless answer is cut off', async () => {
   let sent = 0;
   const block = Buffer.alloc(1_000_000, ' ');
   const registry = await registryThat((_request, response) => {
@@ -33,7 +33,7 @@ test('an answer without end is cut off', async () => {
   expect(sent).toBeLessThan(20_000_000);
 });
 
-test('an answer without end to a registration is cut off', async () => {
+test('an endless answer to a registration is cut off', async () => {
   let sent = 0;
   const block = Buffer.alloc(1_000_000, ' ');
   const registry = await registryThat(({ method }, response) => {
@@ -45,7 +45,7 @@ test('an answer without end to a registration is cut off', async () => {
   expect(sent).toBeLessThan(20_000_000);
 });
 
-test.each([409, 422])('a schema that the registry does not take, by a %d, is refused in its words', async (status) => {
+test.each([409, 422])('a schema that the registry refuses with a %d is refused with its message', async (status) => {
   const registry = await registryThat(({ method }, response) => {
     if (method === 'PUT') return void response.end('{"compatibility":"BACKWARD_TRANSITIVE"}');
     response.writeHead(status).end('{"message":"field clientId is gone"}');
@@ -54,7 +54,7 @@ test.each([409, 422])('a schema that the registry does not take, by a %d, is ref
   await expect(registry.register('s', SCHEMA)).rejects.toThrow('field clientId is gone');
 });
 
-test('an answer that comes byte by byte is given up after the time of the request', async () => {
+test('an answer that comes byte by byte is given up after the time limit of the request', async () => {
   const registry = await registryThat((_request, response) => {
     const drip = setInterval(() => response.write(' '), 20);
     response.on('close', () => clearInterval(drip));
@@ -69,19 +69,19 @@ test('the text of the registry is cut to the length of a message', async () => {
   expect((error as Error).message.length).toBeLessThan(3_000);
 });
 
-test('a schema deeper than any that is meant is unusable, and so is no answer of such depth', async () => {
+test('a schema that is nested too deeply is unusable, and so is an answer of such depth', async () => {
   const types = 100_000;
   const schema = `${'{"type":"array","items":'.repeat(types)}"null"${'}'.repeat(types)}`;
   const registry = await registryThat(({ url }, response) =>
     response.end(url === '/schemas/ids/1' ? JSON.stringify({ schema }) : `{"x":${schema},"schema":"null"}`),
   );
   const unusable = await registry.schemaById(1);
-  expect(unusable).toEqual(new UnusableSchema('the schema has too many types inside each other'));
+  expect(unusable).toEqual(new UnusableSchema('the schema nests too many types'));
   expect(JSON.stringify(unusable)).toContain('types');
   await expect(registry.schemaById(2)).rejects.toThrow(RegistryUnavailableError);
 });
 
-test('brackets in texts make no schema deep', async () => {
+test('brackets in texts do not count as depth', async () => {
   const schema = { ...SCHEMA, doc: `${'['.repeat(100_000)}"{\\` };
   const registry = await registryThat((_request, response) =>
     response.end(JSON.stringify({ schema: JSON.stringify(schema) })),
@@ -102,7 +102,7 @@ test.each<[string, RequestListener]>([
   await expect(registry.schemaById(1)).rejects.toThrow(RegistryUnavailableError);
 });
 
-test('a fault of this program is none', async () => {
+test('a fault of this program is not an outage', async () => {
   const registry = new SchemaRegistry({ url: 'this is not a URL', credentials: null });
   await expect(registry.schemaById(1)).rejects.toMatchObject({ name: 'TypeError' });
 });

@@ -6,7 +6,7 @@ import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { decodePositionRow, writePositionRow } from '../../../src/store/row-codec.js';
 import { POSITION_KEY } from '../../../src/store/row-keys.js';
 
-test('a partition that was counted under all words is counted again after companies of others were moved to it', async () => {
+test('a partition that was counted under all words is counted again after companies were moved to it', async () => {
   const written: RecordToWrite[] = [];
   const produce: TransactionalProducer['produce'] = (_to, records) => {
     written.push(...records);

@@ -44,7 +44,7 @@ test('a batch is seen once it is confirmed, not while it is written or its trans
   await store.close();
 });
 
-test('what is written later is not seen', async () => {
+test('rows that are written later are not seen', async () => {
   const store = await openStore();
   const view = store.committed();
   await store.apply(changes('a:1->2 b:1-> n:->1', 10, 5), positionRow(10), 0);
@@ -63,7 +63,7 @@ test('a key that a batch changed twice is seen as it was before the first change
   await store.close();
 });
 
-test('a scan gives as many pairs as it may, whatever a batch under way has changed', async () => {
+test('a scan returns as many pairs as its limit, whatever a batch in progress has changed', async () => {
   const store = await openStore();
   await store.replay([{ key: Buffer.from('y'), value: Buffer.from('1') }], 5);
   await store.apply(changes('a:1->2 b:1-> n:->1', 10, 5), positionRow(10), 0);
@@ -76,7 +76,7 @@ test('a scan gives as many pairs as it may, whatever a batch under way has chang
   await store.close();
 });
 
-test('after the store is closed nothing can be read, and closing a view is no fault', async () => {
+test('after the store is closed nothing can be read, and closing a snapshot is not an error', async () => {
   const store = await openStore();
   const view = store.committed();
   const closed = store.close();

@@ -28,7 +28,7 @@ test('gives the same rows for the same company while they are kept', () => {
   expect(cache.get('b')).not.toBe(rows);
 });
 
-test('never holds more than its budget and one batch, whatever comes', () => {
+test('never takes more than its budget and one batch', () => {
   const budget = 10 * COMPANY;
   const cache = new CompanyCache(() => budget);
   for (let i = 0; i < 1_000; i++) {
@@ -37,7 +37,7 @@ test('never holds more than its budget and one batch, whatever comes', () => {
   }
 });
 
-test('what is used all the time is never dropped', () => {
+test('a company that is used all the time is never dropped', () => {
   const cache = new CompanyCache(() => 10 * COMPANY);
   const hot = cache.get('hot');
   for (let i = 0; i < 1_000; i++) {
@@ -46,14 +46,14 @@ test('what is used all the time is never dropped', () => {
   }
 });
 
-test('what is used no more is dropped', () => {
+test('a company that is no longer used is dropped', () => {
   const cache = new CompanyCache(() => 10 * COMPANY);
   const cold = cache.get('cold');
   for (let i = 0; i < 20; i++) batch(cache, `company ${i}`);
   expect(cache.get('cold')).not.toBe(cold);
 });
 
-test('what fits the budget is never dropped, in whatever order it is used', () => {
+test('companies that fit the budget are never dropped, in whatever order they are used', () => {
   const cache = new CompanyCache(() => 10 * COMPANY);
   const companies = Array.from({ length: 10 }, (_, i) => `company ${i}`);
   const rows = companies.map((companyId) => cache.get(companyId));
@@ -63,7 +63,7 @@ test('what fits the budget is never dropped, in whatever order it is used', () =
   companies.forEach((companyId, i) => expect(cache.get(companyId)).toBe(rows[i]));
 });
 
-test('what was used lately stays, what was not is dropped for what is new', () => {
+test('recently used companies stay, and the others are dropped for new ones', () => {
   const cache = new CompanyCache(() => 4 * COMPANY);
   batch(cache, 'a', 'b', 'c', 'd');
   const [a, b] = [cache.get('a'), cache.get('b')];
@@ -75,7 +75,7 @@ test('what was used lately stays, what was not is dropped for what is new', () =
   expect(cache.bytes).toBe(4 * COMPANY);
 });
 
-test('rows loaded into a company long in memory count', () => {
+test('rows that are loaded later into a company in memory count', () => {
   const cache = new CompanyCache(() => 100 * COMPANY);
   batch(cache, 'a');
   const before = cache.bytes;
@@ -97,7 +97,7 @@ test('a company with unsettled changes stays, however small the budget', () => {
   expect(cache.get('changed')).not.toBe(rows);
 });
 
-test('a smaller budget is kept from the next eviction on', () => {
+test('a smaller budget applies from the next eviction on', () => {
   let budget = 100 * COMPANY;
   const cache = new CompanyCache(() => budget);
   for (let i = 0; i < 100; i++) batch(cache, `company ${i}`);

@@ -8,7 +8,7 @@ import { temporaryFolder } from './temporary-folder.js';
 
 const folder = temporaryFolder();
 
-test('a partition is opened only once its former store is closed; others are not waited for', async () => {
+test('a partition is opened only once its former store is closed, without waiting for others', async () => {
   const directory = newDirectory();
   const first = await directory.open(1);
   await first.write([{ key: Buffer.from('k'), value: Buffer.from('v') }]);
@@ -48,7 +48,7 @@ function countingDirectory({
   return { counts, directory, writes: (next: () => Promise<void>) => (write = next) };
 }
 
-test('a store is passed on as it is to who waits for it, once its writes are over; the former user is done', async () => {
+test('an open store is handed to the user that waits for it, once its writes have finished', async () => {
   const { counts, directory, writes } = countingDirectory();
   let written: () => void = () => undefined;
   writes(() => new Promise((resolve) => (written = resolve)));
@@ -68,7 +68,7 @@ test('a store is passed on as it is to who waits for it, once its writes are ove
   expect(counts).toEqual({ opened: 1, closed: 1 });
 });
 
-test('a store that has failed is opened anew by who waits for it', async () => {
+test('a store that has failed is opened again by the user that waits for it', async () => {
   const { counts, directory, writes } = countingDirectory();
   writes(() => Promise.reject(new Error('the disk is full')));
   const first = await directory.open(1);
@@ -79,7 +79,7 @@ test('a store that has failed is opened anew by who waits for it', async () => {
   expect(counts).toEqual({ opened: 2, closed: 1 });
 });
 
-test('what waits for the folder and not for the store finds it closed', async () => {
+test('a user that waits for the folder, and not for the store, finds the store closed', async () => {
   const { counts, directory } = countingDirectory();
   const first = await directory.open(1);
   const aside = directory.setAside(1, 'why');
@@ -91,7 +91,7 @@ test('what waits for the folder and not for the store finds it closed', async ()
   expect(counts).toEqual({ opened: 2, closed: 1 });
 });
 
-test('what is done to an unused folder is not done to one in use, and is waited for', async () => {
+test('work on an unused folder is not done on a folder in use, and the next user waits for it', async () => {
   const directory = newDirectory();
   const store = await directory.open(1);
   const never = () => Promise.reject(new Error('it is in use'));
@@ -121,7 +121,7 @@ test('a folder that cannot be opened is free for the next one', async () => {
   await expect(directory.open(1)).rejects.toBe(failure);
 });
 
-test('a store that does not close is not waited for for ever, and its folder stays', async () => {
+test('a close that fails ends the wait, and the folder stays', async () => {
   let names = 0;
   const close = () => Promise.reject(new Error('the disk fails'));
   const { directory } = countingDirectory({ close, setAside: () => Promise.resolve(void names++) });
@@ -134,7 +134,7 @@ test('a store that does not close is not waited for for ever, and its folder sta
   await directory.open(1);
 });
 
-test('a store is set aside by who has it before the next one opens it, and only once', async () => {
+test('a store is set aside by its user before the next user opens it, and only once', async () => {
   const directory = newDirectory();
   const first = await directory.open(1);
   await first.write([{ key: Buffer.from('k'), value: Buffer.from('bad') }]);
@@ -148,7 +148,7 @@ test('a store is set aside by who has it before the next one opens it, and only 
   expect(readdirSync(folder()).filter((name) => /aside-\w+$/.test(name))).toHaveLength(1);
 });
 
-test('a corrupt folder stays in the hands of who opened it until that has set it aside', async () => {
+test('a corrupt folder stays with the user that opened it until that user has set it aside', async () => {
   const partition = join(folder(), 'partition-1');
   mkdirSync(partition);
   writeFileSync(join(partition, 'CURRENT'), 'nonsense');

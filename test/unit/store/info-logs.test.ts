@@ -20,7 +20,7 @@ test('a store that is opened again and again keeps its log and two old ones', as
   expect(logsIn(path).sort().slice(1)[0]).toBe(old[1]);
 });
 
-test('a log that has grown is emptied while its store is open, and takes no room on the disk from then on', async () => {
+test('a log that has grown is emptied while its store is open, and then takes no space on the disk', async () => {
   const path = join(folder(), 'partition-0');
   const store = await RocksDbStore.open(path);
   const log = join(path, 'LOG');
@@ -34,7 +34,7 @@ test('a log that has grown is emptied while its store is open, and takes no room
   expect(await bytesIn(path)).toBeLessThan(before - MIB);
 });
 
-test('a small log is left alone', async () => {
+test('a small log is not changed', async () => {
   const path = join(folder(), 'instance');
   const store = await RocksDbStore.open(path);
   const { size } = statSync(join(path, 'LOG'));

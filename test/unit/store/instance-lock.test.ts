@@ -30,7 +30,7 @@ test('a second process on the same folder is refused, and the folder named', asy
   await lock.release();
 });
 
-test('a killed process gives the folder up, and what it remembered is there', async () => {
+test('a killed process releases the folder, and its stored values are kept', async () => {
   expect(await otherProcess()).toBe('taken\n');
   await expect(InstanceLock.take(folder(), clock, volume)).rejects.toThrow(StateDirInUseError);
   child?.kill('SIGKILL');
@@ -41,7 +41,7 @@ test('a killed process gives the folder up, and what it remembered is there', as
   await lock.release();
 });
 
-test('words are kept over a restart until they are deleted', async () => {
+test('stored values survive a restart until they are deleted', async () => {
   const first = await InstanceLock.take(folder(), clock, volume);
   expect(await first.get('clusterId')).toBeNull();
   await first.set('clusterId', 'kafka-é');
@@ -56,7 +56,7 @@ test('words are kept over a restart until they are deleted', async () => {
   await second.release();
 });
 
-test('an unreadable instance folder stops nobody: it is set aside', async () => {
+test('an unreadable instance folder stops no start: it is set aside', async () => {
   await (await InstanceLock.take(folder(), clock, volume)).release();
   writeFileSync(join(folder(), 'instance', 'CURRENT'), 'nonsense');
   const lock = await InstanceLock.take(folder(), clock, volume);
@@ -65,7 +65,7 @@ test('an unreadable instance folder stops nobody: it is set aside', async () => 
   expect(readdirSync(folder())).toContain('instance.set-aside-19700101T000000Z');
 });
 
-test('a new state folder is for its owner alone, and a wider one is warned of', async () => {
+test('a new state folder is only for its owner, and wider permissions lead to a warning', async () => {
   const stateDir = join(folder(), 'new', 'state');
   expect(await stateDirExposure(stateDir)).toBeNull();
   const lock = await InstanceLock.take(stateDir, clock, volume);

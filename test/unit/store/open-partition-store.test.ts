@@ -44,7 +44,7 @@ async function opened(options: Options = {}): Promise<{ rows: string; position: 
 
 const kept = { rows: 'a=1', position: 50, setAside: [] };
 
-test('what can be trusted is used', async () => {
+test('a store that can be trusted is used', async () => {
   await leaveStore();
   expect(await opened()).toEqual(kept);
 });
@@ -74,7 +74,7 @@ test.each<[string, Options]>([
   expect(await opened(options)).toEqual(kept);
 });
 
-test('a store whose note is more than an hour ahead of the clock is set aside, for one of the two is wrong', async () => {
+test('a store whose note is more than an hour ahead of the clock is set aside, because one of the two is wrong', async () => {
   await leaveStore(HOUR_MS + 1);
   const { position, setAside } = await opened();
   expect(position).toBe(0);
@@ -91,7 +91,7 @@ test.each<[string, number, Options]>([
   expect(await opened(options)).toEqual(kept);
 });
 
-test('replaying does not make a store that was away look as if it had not been', async () => {
+test('a replay does not hide that a store was away', async () => {
   await leaveStore();
   const store = await open(directory(), { now: HOUR_MS });
   await store.replay([], 60);
@@ -116,7 +116,7 @@ test('a corrupt folder is set aside', async () => {
   expect(await opened()).toEqual({ rows: '', position: 0, setAside: [expect.stringContaining('CURRENT')] });
 });
 
-test('a folder that does not say whose it is, or whose own words make no sense, is set aside', async () => {
+test('a folder without an identity, or with an invalid one, is set aside', async () => {
   await leaveStore();
   await overwrite('Midentity', null);
   expect((await opened()).setAside).toEqual([expect.stringContaining('to which deployment')]);
@@ -126,13 +126,16 @@ test('a folder that does not say whose it is, or whose own words make no sense, 
   expect((await opened()).setAside).toEqual([expect.stringContaining('up to which changelog offset')]);
 });
 
-test.each(['Midentity', 'Mposition', 'Mundo'])('%s of a later release is refused, and nothing touched', async (key) => {
-  await leaveStore();
-  await overwrite(key, Buffer.of(2, 0, 0));
-  await expect(open(directory())).rejects.toThrow(UnknownRowVersionError);
-  await expect(open(directory())).rejects.toThrow(/version 2 .* newer/);
-  expect(readdirSync(folder())).toEqual([NAME]);
-});
+test.each(['Midentity', 'Mposition', 'Mundo'])(
+  '%s of a later release is refused, and nothing is changed',
+  async (key) => {
+    await leaveStore();
+    await overwrite(key, Buffer.of(2, 0, 0));
+    await expect(open(directory())).rejects.toThrow(UnknownRowVersionError);
+    await expect(open(directory())).rejects.toThrow(/version 2 .* newer/);
+    expect(readdirSync(folder())).toEqual([NAME]);
+  },
+);
 
 test('a store that is open elsewhere is waited for, not set aside', async () => {
   const holder = await RocksDbStore.open(partitionFolder());
@@ -142,12 +145,12 @@ test('a store that is open elsewhere is waited for, not set aside', async () => 
   expect((await opened()).setAside).toEqual([]);
 });
 
-describe('with somebody else in line for the folder', () => {
+describe('with another user waiting for the folder', () => {
   /** The names of what was set aside; the reasons are beside them. */
   const setAside = () => readdirSync(folder()).filter((name) => /aside-\w+$/.test(name));
   const told = () => undefined;
 
-  test('a store that turned out to be corrupt is not what the next one gets', async () => {
+  test('a store that turned out to be corrupt is not handed to the next user', async () => {
     await leaveStore();
     const shared = new ExclusiveStateDirectory(directory());
     const owner = await open(shared, { onSetAside: told });
@@ -164,7 +167,7 @@ describe('with somebody else in line for the folder', () => {
     ['cannot be opened', () => writeFile(join(partitionFolder(), 'CURRENT'), 'nonsense')],
     ['does not say whose it is', () => overwrite('Midentity', null)],
     ['cannot be decoded', () => overwrite('Mposition', Buffer.of(1))],
-  ])('a folder that %s is set aside once, and what follows it never', async (_, spoil) => {
+  ])('a folder that %s is set aside once, and its successor never', async (_, spoil) => {
     await leaveStore();
     await spoil();
     const shared = new ExclusiveStateDirectory(directory());
@@ -208,7 +211,7 @@ describe('a store that has followed the leader of epoch 5 up to 50', () => {
     },
   );
 
-  test('is not set aside on the word of a broker that nothing proves', async () => {
+  test('is not set aside because of an unproved answer', async () => {
     await followed();
     const opening = open(directory(), { changelogLog: log(6), ...endsAt(49), proved: false });
     await expect(opening).rejects.toThrow(UnprovedChangelogError);
@@ -229,7 +232,7 @@ describe('a store that has followed the leader of epoch 5 up to 50', () => {
     expect(await opened({ changelogLog: log(5), endOfEpoch })).toEqual(kept);
   });
 
-  test('knows what it has followed itself, wherever a release that does not note it has moved its position', async () => {
+  test('knows what it has followed itself, although a release without that note has moved its position', async () => {
     await followed();
     await overwrite('Mposition', encodeChangelogPosition({ offset: 90, atEndMs: 0 }));
     const { setAside, position } = await opened({ changelogLog: log(6), ...endsAt(50) });

@@ -36,7 +36,7 @@ async function reopened(): Promise<OriginRow | null> {
   return store.origin();
 }
 
-test('an origin row is written with the batch that changes it, and with no other', async () => {
+test('an origin row is written only with the batch that changes it', async () => {
   const store = await open(directory());
   expect(await apply(store, 1, ONE)).toEqual(['origin', 'position']);
   store.confirm(3);
@@ -59,14 +59,14 @@ test('an origin row of a batch that a crash left undecided is undone with it', a
   expect(await reopened()).toEqual(ONE);
 });
 
-test('the first origin row of a partition is undone to none', async () => {
+test('the undo removes the first origin row of a partition', async () => {
   const store = await open(directory());
   await apply(store, 1, ONE);
   await store.close();
   expect(await reopened()).toBeNull();
 });
 
-test('a replay brings the last origin row, and one without any leaves what is known', async () => {
+test('a replay restores the last origin row; a replay without an origin row does not change the known one', async () => {
   const store = await open(directory());
   await store.replay([record(ONE), positionRecord(1), record(TWO), positionRecord(2)], 6);
   expect(store.origin()).toEqual(TWO);
@@ -76,7 +76,7 @@ test('a replay brings the last origin row, and one without any leaves what is kn
   expect(await reopened()).toEqual(TWO);
 });
 
-test('origins are the same only if every fact is', () => {
+test('origins are equal only if all their values are', () => {
   expect(isSameOrigin(ONE, new Map(ONE))).toBe(true);
   expect(isSameOrigin(ONE, TWO)).toBe(false);
   expect(isSameOrigin(ONE, null)).toBe(false);
@@ -94,18 +94,18 @@ describe('the changelog that a store has followed', () => {
     return decodeFollowedLog(bytes as Buffer);
   }
 
-  test('is written down when it begins, and whenever its leader has another epoch', async () => {
+  test('is noted at the beginning, and whenever its leader has another epoch', async () => {
     expect(await followedAfter(log(5))).toEqual(log(5));
     expect(await followedAfter(log(6))).toEqual(log(6));
     await expect(open(directory(), { changelogLog: log(5), proved: false })).rejects.toThrow(/a leader of epoch 6/);
   });
 
-  test('may have a lower epoch once a write has proved it, as where a cluster was restored from a copy', async () => {
+  test('may have a lower epoch once a write has proved it, for example in a cluster restored from a copy', async () => {
     expect(await followedAfter(log(6))).toEqual(log(6));
     expect(await followedAfter(log(2), true)).toEqual(log(2));
   });
 
-  test('is written down for a folder of a release that did not', async () => {
+  test('is noted for a folder of a release without the note', async () => {
     const store = await open(directory(), { changelogLog: log(5) });
     await store.close();
     const raw = await directory().open(3);

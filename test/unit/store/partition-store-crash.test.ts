@@ -57,7 +57,7 @@ test.each([
 });
 
 test.each([0, 5, 10, 20, 40])(
-  'killed within a large batch, %i ms after it began, nothing of it is left',
+  'after a kill within a large batch, %i ms after its begin, nothing of the batch is left',
   async (ms) => {
     await killedAt('during apply 4', ms);
     // Either the batch before is undone, for this one was not written; or this one is.
@@ -65,7 +65,7 @@ test.each([0, 5, 10, 20, 40])(
   },
 );
 
-test('what was killed and undone takes the same batches again', async () => {
+test('a store that was killed and undone accepts the same batches again', async () => {
   await killedAt('apply 3');
   const store = await open(new RocksStateDirectory(folder(), { now: () => 0 }), { changelogEnd: 100_000 });
   expect(store.position()).toEqual(positionRow(20));

@@ -30,7 +30,7 @@ test('a fresh store has nothing and starts at the beginning of the changelog', a
   await store.close();
 });
 
-test('replayed rows are absolute, tombstones remove, and the position goes with them', async () => {
+test('replayed rows are complete values, tombstones remove rows, and the position is written with them', async () => {
   const store = await open(directory());
   await store.replay([record('a', '1'), record('b', '1'), positionRecord(5)], 4);
   await store.replay([record('a', '2'), record('b', null), record('never', null), positionRecord(9)], 9);
@@ -149,7 +149,7 @@ test('one batch is one write', async () => {
   await store.close();
 });
 
-test('nothing may be written over a batch whose transaction is open', async () => {
+test('no write is allowed while the transaction of a batch is open', async () => {
   const store = await open(directory());
   await store.apply(changes('a:->1', 10, null), positionRow(10), 0);
   await expect(store.apply(changes('a:1->2', 20, 10), positionRow(20), 0)).rejects.toThrow('confirmed');
@@ -158,7 +158,7 @@ test('nothing may be written over a batch whose transaction is open', async () =
   await store.close();
 });
 
-test('only what was applied can be confirmed, and never backwards', async () => {
+test('only an applied batch can be confirmed, and the position never goes back', async () => {
   const store = await open(directory());
   expect(() => store.confirm(5)).toThrow('applied');
   await store.replay([], 7);
@@ -167,7 +167,7 @@ test('only what was applied can be confirmed, and never backwards', async () => 
   await store.close();
 });
 
-test('after a failed write nothing is written any more: what it did is not known', async () => {
+test('after a failed write nothing more is written: its effect is unknown', async () => {
   const failing = failingWrites(directory());
   const store = await open(failing.directory);
   failing.error = new StoreUnavailableError('disk full');

@@ -12,7 +12,7 @@ import { ownFormats } from '../../support/own-formats.js';
 import { STORED_KINDS } from '../../support/stored-formats.js';
 import { writtenByReleases } from '../../support/written-by-releases.js';
 
-describe.each(writtenByReleases())('what $commit wrote is read', ({ values }) => {
+describe.each(writtenByReleases())('values written by $commit are read', ({ values }) => {
   test.each(STORED_KINDS)('%s', (kind) => {
     const written = values.filter((one) => one.kind === kind);
     expect(written.length).toBeGreaterThan(0);
@@ -23,7 +23,7 @@ describe.each(writtenByReleases())('what $commit wrote is read', ({ values }) =>
 });
 
 test.each(['company', 'info', 'dataset', 'hold', 'position'] as const)(
-  'this release writes no version of a %s row that the one before it cannot read',
+  'this release writes no version of a %s row that the previous release cannot read',
   (kind) => {
     const rows = writtenByReleases().flatMap(({ values }) => values.filter((one) => one.kind === kind));
     for (const { value } of rows)

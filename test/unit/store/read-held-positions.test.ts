@@ -44,7 +44,7 @@ async function leave(partition: number, confirmed: number, of = owner): Promise<
   await store.close();
 }
 
-test("the positions of this deployment's folders are read, and nothing of them is changed", async () => {
+test("the positions of this deployment's folders are read, and nothing is changed in them", async () => {
   await leave(0, 10);
   await leave(11, 20);
   const found = new Map([
@@ -59,7 +59,7 @@ test("the positions of this deployment's folders are read, and nothing of them i
   expect(await readHeldPositions(folder(), owner, volume)).toEqual(found);
 });
 
-test('what is of another partition, set aside, or cannot be read is not held', async () => {
+test('folders of another partition, set aside, or that cannot be read do not count', async () => {
   await leave(1, 10);
   renameSync(join(folder(), 'partition-1'), join(folder(), 'partition-2'));
   await leave(3, 10);
@@ -77,7 +77,7 @@ test.each([
   ],
   [{ applicationId: 'another' }, /state of another, but APPLICATION_ID is/],
   [{ topic: 'another-topic' }, /input topic another-topic, but TOPIC_SYNC_EVENTS is/],
-])('state of %j is refused, with both names, and left as it is', async (difference, message) => {
+])('state of %j is refused, with both names, and not changed', async (difference, message) => {
   const other = { ...owner, ...difference };
   await leave(0, 10, other);
   await leave(1, 10);
@@ -88,7 +88,7 @@ test.each([
   expect(await readHeldPositions(folder(), other, volume)).toEqual(new Map([[0, 10]]));
 });
 
-test('a folder in use can be read too, and one that is not there holds nothing', async () => {
+test('a folder in use can be read too, and a missing one has no state', async () => {
   await leave(7, 10);
   const inUse = await new RocksStateDirectory(folder(), clock).open(7);
   expect(await readHeldPositions(folder(), owner, volume)).toEqual(new Map([[7, 10]]));
@@ -96,7 +96,7 @@ test('a folder in use can be read too, and one that is not there holds nothing',
   expect(await readHeldPositions(join(folder(), 'none'), owner, volume)).toEqual(new Map());
 });
 
-test('the state of a shadow keeps its deployment away, and the other way round, and is left as it is', async () => {
+test('a deployment refuses the state of its shadow, and the other way round, and the state is not changed', async () => {
   const shadow = { ...owner, applicationId: SHADOW };
   await leave(8, 10, shadow);
   const refused = readHeldPositions(folder(), owner, volume);
@@ -107,7 +107,7 @@ test('the state of a shadow keeps its deployment away, and the other way round, 
   await expect(readHeldPositions(folder(), shadow, volume)).rejects.toThrow(StateDirOfOtherError);
 });
 
-test('a volume that hangs is not even asked which folders it has', async () => {
+test('folders of a volume that hangs are not even listed', async () => {
   const time = new ManualClock();
   const hanging = new CallDeadline(time);
   const never = hanging.within(1_000, 'opening it', () => new Promise<never>(() => undefined));

@@ -14,7 +14,7 @@ async function filled(rows: number): Promise<void> {
   await store.close();
 }
 
-test('reads what was written, in the order asked for, and null for what is not there', async () => {
+test('reads the written values in the requested order, and null for missing keys', async () => {
   const store = await RocksDbStore.open(folder());
   await store.write([put('a', '1'), put('b', ''), put('c', '3')]);
   await store.write([{ key: Buffer.from('c'), value: null }]);
@@ -28,7 +28,7 @@ test('reads what was written, in the order asked for, and null for what is not t
  * patches/rocksdb+3.18.1.patch. As published, an object for each row stays until the write is done, and whatever the
  * garbage collector finds in use it copies.
  */
-test('of a write under way only the memory of its rows is kept', async () => {
+test('during a write, only the memory of its rows is kept', async () => {
   const db = new RocksDB(folder());
   await db.ready();
   const batch = db.write({ capacity: 1, autoDestroy: true }) as WriteBatch & { readonly _operations: unknown[] };
@@ -43,7 +43,7 @@ test('of a write under way only the memory of its rows is kept', async () => {
   await db.close();
 });
 
-test('what was written is there after closing and opening', async () => {
+test('written rows exist after closing and opening', async () => {
   await filled(10_000);
   const store = await RocksDbStore.open(folder());
   const [value] = await store.read([Buffer.from('k9999')]);
@@ -93,7 +93,7 @@ test('a scan longer than one fetch is complete', async () => {
   await store.close();
 });
 
-test('closing waits for what is in flight, and may be repeated', async () => {
+test('closing waits for calls in progress, and may be repeated', async () => {
   const store = await RocksDbStore.open(folder());
   const writing = store.write(Array.from({ length: 5_000 }, (_, i) => put(`k${i}`, 'x')));
   await Promise.all([store.close(), store.close()]);
@@ -124,7 +124,7 @@ test('a folder without its manifest is corrupt', async () => {
   await expect(RocksDbStore.open(folder())).rejects.toThrow(CorruptStoreError);
 });
 
-test('a path where no folder can be is unavailable where the system refuses it, else corrupt', async () => {
+test('a path that cannot be a folder is unavailable if the system refuses it, else corrupt', async () => {
   const file = join(folder(), 'file');
   writeFileSync(file, '');
   await expect(RocksDbStore.open(file)).rejects.toThrow(CorruptStoreError);

@@ -47,7 +47,7 @@ describe('every row is read as it was written', () => {
     ));
 });
 
-test('rows written one after the other do not disturb each other, however the buffer grows', () => {
+test('rows written one after the other do not overwrite each other, however the buffer grows', () => {
   fc.assert(
     fc.property(fc.array(infoRow, { minLength: 50, maxLength: 50 }), (rows) => {
       const to = new ByteWriter(16);
@@ -70,7 +70,7 @@ const early: DatasetRow = {
   timestamp: 1_700_000_000_123,
 };
 
-describe('what a release has written, every later one reads', () => {
+describe('every later release reads the rows of earlier ones', () => {
   const pending = {
     outcome: 'pending',
     named: 20,
@@ -153,7 +153,7 @@ describe('what a release has written, every later one reads', () => {
 });
 
 /** The first release knows the codes from 0 to 5, and stops a partition at a row with another one. */
-test.each(POISON_CODES)('a hold of %s is a hold to every older release', (code) => {
+test.each(POISON_CODES)('a hold of %s is a hold for every older release', (code) => {
   const LAST_OF_THE_FIRST_RELEASE = 5;
   expect(encoded(writeHoldRow, { code, timestamp: 0 })[1]).toBeLessThanOrEqual(LAST_OF_THE_FIRST_RELEASE);
 });
@@ -169,7 +169,7 @@ describe('a release that knows no later words reads', () => {
     }
   }
 
-  test('the counts of its own words, and ended links, of a company that a later word has finished datasets of', () => {
+  test('the counts by its own words, and ended links, of a company with datasets finished by a later word', () => {
     fc.assert(
       fc.property(companyRow, fc.nat(100), (row, laterFinished) => {
         fc.pre(row.outcome === 'pending');
@@ -247,7 +247,7 @@ test('a row cut short or too long is corrupt', () => {
   );
 });
 
-test('a number that is no unsigned integer is never written', () => {
+test('a number that is not an unsigned integer is never written', () => {
   const row = { topic: 't', offset: 0, countedUnder: 1 };
   for (const offset of [-1, 0.5, NaN, 2 ** 53])
     expect(() => encoded(writePositionRow, { ...row, offset })).toThrow(RangeError);

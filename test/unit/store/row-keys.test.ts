@@ -13,7 +13,7 @@ import { id, text } from './arbitrary-rows.js';
 
 const UUID = '0f8fad5b-d9cb-469f-a165-70867728950e';
 
-test('every key gives its ids back exactly', () => {
+test('every key is decoded to exactly its ids', () => {
   fc.assert(
     fc.property(id, id, text, (companyId, datasetId, holdId) => {
       expect(parseRowKey(companyKey(companyId))).toEqual({ kind: 'company', companyId });
@@ -44,7 +44,7 @@ test('a canonical UUID takes 16 bytes and one of length', () => {
   expect(datasetKey(UUID, UUID)).toHaveLength(35);
 });
 
-test('no company lies in the prefix of another', () => {
+test("no company's prefix contains another company", () => {
   fc.assert(
     fc.property(id, id, id, (one, other, datasetId) => {
       fc.pre(one !== other);
@@ -58,7 +58,7 @@ test('the position row has a key of its own', () => {
   expect(parseRowKey(POSITION_KEY)).toEqual({ kind: 'position' });
 });
 
-test('what is no row key is refused', () => {
+test('bytes that are not a row key are refused', () => {
   expect(() => parseRowKey(Buffer.from('Midentity'))).toThrow('row key');
   expect(() => parseRowKey(companyKey(UUID).subarray(0, 9))).toThrow('cut short');
   expect(() => parseRowKey(Buffer.concat([companyKey(UUID), Buffer.of(0)]))).toThrow('left over');

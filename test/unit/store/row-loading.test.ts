@@ -65,7 +65,7 @@ const manifest = (...datasetIds: string[]): Payload => ({
 
 const pending = (rows: CompanyRows): void => rows.setCompany(NEW_COMPANY);
 
-test('a batch names each row once, whatever the events repeat, and no row of a company that is new', async () => {
+test('a batch requests each row once, however often events repeat it, and no row of a new company', async () => {
   const store = new FakeStore();
   store.put('a', pending);
   const load = new RowLoad(new CompanyCache(() => 1_000), new CountedCompanies(null));
@@ -83,7 +83,7 @@ test('a batch names each row once, whatever the events repeat, and no row of a c
   ]);
 });
 
-test('what was read is what the rules find', async () => {
+test('the rules find the rows that were read', async () => {
   const store = new FakeStore();
   store.put('a', (rows) => {
     pending(rows);
@@ -102,7 +102,7 @@ test('what was read is what the rules find', async () => {
   expect(rows.allLoaded).toBe(false);
 });
 
-test('what is in memory is not read again, and nothing to read is no read', async () => {
+test('rows in memory are not read again, and without rows to read no read is made', async () => {
   const store = new FakeStore();
   store.put('a', pending);
   const cache = new CompanyCache(() => 1_000);
@@ -121,7 +121,7 @@ test('what is in memory is not read again, and nothing to read is no read', asyn
   expect(store.reads.slice(2)).toEqual([['dataset a 2']]);
 });
 
-test('rows changed in memory win over what is stored', async () => {
+test('rows changed in memory override stored rows', async () => {
   const store = new FakeStore();
   store.put('a', (rows) => {
     pending(rows);
@@ -136,7 +136,7 @@ test('rows changed in memory win over what is stored', async () => {
   expect(rows.dataset('1')?.status).toBe('Complete');
 });
 
-test('a company that is not stored has nothing that would ever be read', async () => {
+test('for a company that is not stored, no other row is ever read', async () => {
   const store = new FakeStore();
   const cache = new CompanyCache(() => 1_000);
   const load = new RowLoad(cache, new CountedCompanies(null));
@@ -166,7 +166,7 @@ test.each<[string, CompanyRow]>([
       ended: 0,
     },
   ],
-])('of a company that is %s nothing but the company row is kept or read again', async (_, final) => {
+])('of a company that is %s only the company row is kept or read again', async (_, final) => {
   const store = new FakeStore();
   store.put('a', (rows) => rows.setCompany(final));
   const cache = new CompanyCache(() => 1_000);
@@ -204,7 +204,7 @@ describe('a whole company', () => {
     }
   });
 
-  test('keeps what memory knows better: changed rows, and rows known not to be there', async () => {
+  test('keeps newer rows in memory: changed rows, and rows known not to exist', async () => {
     const store = new FakeStore();
     store.put('a', (rows) => {
       pending(rows);

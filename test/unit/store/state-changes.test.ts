@@ -57,7 +57,7 @@ test('the prior position is the undo of the position row', () => {
   expect(decodePositionRow(only?.prior as Buffer).offset).toBe(10);
 });
 
-test('a row made and unmade within the batch is no change', () => {
+test('a row created and deleted within one batch is not a change', () => {
   const rows = newCompany(COMPANY);
   rows.setDataset('d', dataset);
   rows.setDataset('d', null);
@@ -66,7 +66,7 @@ test('a row made and unmade within the batch is no change', () => {
   expect(kinds).toEqual(['company', 'position']);
 });
 
-test('a company without changes adds nothing, nor do settled ones', () => {
+test('a company without changes adds nothing, and neither do settled changes', () => {
   const settled = newCompany(COMPANY);
   settled.setDataset('d', dataset);
   settled.settle();

@@ -7,7 +7,7 @@ import { temporaryFolder } from './temporary-folder.js';
 const folder = temporaryFolder();
 const clock = { now: () => Date.UTC(2024, 0, 2, 3, 4, 5, 678) };
 
-test('each partition has a folder of its own, made where there is none', async () => {
+test('each partition has its own folder, which is created if it is missing', async () => {
   const directory = new RocksStateDirectory(join(folder(), 'deep', 'state'), clock);
   const [zero, seven] = await Promise.all([directory.open(0), directory.open(7)]);
   await zero.write([{ key: Buffer.from('a'), value: Buffer.from('of 0') }]);
@@ -16,7 +16,7 @@ test('each partition has a folder of its own, made where there is none', async (
   expect(readdirSync(join(folder(), 'deep', 'state')).sort()).toEqual(['partition-0', 'partition-7']);
 });
 
-test('what is set aside is kept under a name that says when, with the reason beside it, however often', async () => {
+test('a folder that is set aside is kept under a name with the time, with the reason next to it, any number of times', async () => {
   const directory = new RocksStateDirectory(folder(), clock);
   for (let i = 0; i < 3; i++) {
     const store = await directory.open(7);
@@ -39,14 +39,14 @@ test('a file where the folder should be is set aside too', async () => {
   await (await directory.open(1)).close();
 });
 
-test('a STATE_DIR that cannot be made is unavailable', async () => {
+test('a STATE_DIR that cannot be created is unavailable', async () => {
   mkdirSync(join(folder(), 'x'));
   writeFileSync(join(folder(), 'x', 'file'), '');
   const directory = new RocksStateDirectory(join(folder(), 'x', 'file', 'state'), clock);
   await expect(directory.open(0)).rejects.toThrow(StoreUnavailableError);
 });
 
-test('a folder is set aside also where the explanation cannot be written', async () => {
+test('a folder is set aside even if the explanation cannot be written', async () => {
   const directory = new RocksStateDirectory(folder(), clock);
   await (await directory.open(7)).close();
   const name = 'partition-7.set-aside-20240102T030405Z';

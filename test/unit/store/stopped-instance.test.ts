@@ -50,7 +50,7 @@ function seen() {
 test.each([
   ['was stopped' as const, { a: '2', n: '1', offset: 10, lastBatchLeftOut: false }],
   ['was killed' as const, { a: '1', n: null, offset: 5, lastBatchLeftOut: true }],
-])('the state of an instance that %s is read, and not a byte of it changes', async (end, expected) => {
+])('the state of an instance that %s is read, and no byte of it changes', async (end, expected) => {
   await instanceThat(end);
   const before = contentOf(folder());
   expect(await seen()).toEqual({ ...expected, whose: identity });
@@ -68,14 +68,14 @@ test('a folder is refused while its instance runs, and the instance keeps its lo
   expect(look().stdout).toContain('seen 1');
 });
 
-test('what is no state folder is refused, and none is made', async () => {
+test('a folder that is not a state folder is refused, and none is created', async () => {
   await expect(lookIntoStopped(join(folder(), 'nothing'), () => Promise.resolve(null))).rejects.toThrow(
     StoreUnavailableError,
   );
   expect(readdirSync(folder())).toEqual([]);
 });
 
-test('no instance can start on a folder that is being looked into', async () => {
+test('no instance can start on a folder that is being read', async () => {
   await instanceThat('was stopped');
   const start = join(__dirname, 'take-instance-lock.ts');
   const output = await lookIntoStopped(folder(), () =>

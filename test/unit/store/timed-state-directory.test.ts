@@ -120,7 +120,7 @@ test('a call that is answered in time leaves nothing behind', async () => {
   await store.close();
 });
 
-test('an open that nobody waits for any more is closed when it ends, before the next one', async () => {
+test('a store that opens after its caller has stopped waiting is closed before the next one opens', async () => {
   const disk = new Disk();
   disk.hangs = true;
   const opened = disk.directory.open(3);
@@ -134,7 +134,7 @@ test('an open that nobody waits for any more is closed when it ends, before the 
   expect(disk.open).toBe(0);
 });
 
-describe('RocksDB with a file that gives no answer', () => {
+describe('RocksDB with a file that hangs', () => {
   /** Opening a pipe that nobody writes to hangs, as a file does on a volume that hangs. */
   async function withPipe(): Promise<string> {
     const store = await new RocksStateDirectory(folder(), clock).open(3);
@@ -156,7 +156,7 @@ describe('RocksDB with a file that gives no answer', () => {
     }
   }
 
-  test('its opening is given up, and not run into again', async () => {
+  test('its opening is given up, and not tried again meanwhile', async () => {
     const current = await withPipe();
     const rocks = new ExclusiveStateDirectory(new RocksStateDirectory(folder(), clock));
     const directory = new TimedStateDirectory(rocks, clock);

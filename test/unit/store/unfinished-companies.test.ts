@@ -37,7 +37,7 @@ async function unfinished(store: PartitionStore, limit = 10): Promise<string> {
   return `${seen.sort().join(' ')}${all ? '' : ' ...'}`;
 }
 
-test('a company is marked from its first row to its last, and the mark is taken back with its batch', async () => {
+test('a company is marked from its first row to its last, and the mark is undone with its batch', async () => {
   const store = await openStore('x');
   await store.apply(FIRST(), positionRow(1), 0);
   expect(await unfinished(store)).toBe('');
@@ -55,7 +55,7 @@ test('a company is marked from its first row to its last, and the mark is taken 
   await again.close();
 });
 
-test('a replay of the changelog, which has no marks, makes the same', async () => {
+test('a replay of the changelog, which has no marks, creates the same marks', async () => {
   const [first, second] = [FIRST(), SECOND()];
   const store = await openStore('y');
   await store.replay([...first.changes, ...second.changes], 9);

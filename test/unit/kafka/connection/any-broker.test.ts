@@ -7,7 +7,7 @@ import { unansweredClock } from '../../../support/clocks.js';
 
 const AT = { topic: 't', partition: 0 };
 
-/** Brokers that answer with what is set for them: null for one that accepts connections and says nothing. */
+/** Brokers with given answers; null for a broker that accepts connections and does not answer. */
 class Brokers {
   readonly asked: string[] = [];
   readonly dropped: string[] = [];
@@ -33,7 +33,7 @@ class Brokers {
     return this.any.ask(this.connections, () => Promise.reject(new Error('the answers are set')));
   }
 
-  /** One broker that answers names these as the cluster's. */
+  /** The one broker that answers names these as the cluster's brokers. */
   async learn(...addresses: readonly string[]): Promise<void> {
     const connections = { ...this.connections, ask: <T>() => Promise.resolve('yes' as T) };
     const ask = () => Promise.reject(new Error('the answers are set'));
@@ -62,7 +62,7 @@ const ALL: readonly (readonly [number, string])[] = [
   [3, 'c:1'],
 ];
 
-/** What a broker says of topic t: the node that leads its partition 0. */
+/** A broker's answer about topic t: the node that leads its partition 0. */
 function metadata(nodeId: number, epoch: number, topicId: string | null = 'id', brokers = ALL): TopicMetadata {
   const leaders = new Map([[0, { nodeId, epoch }]]);
   return { clientSideThrottleTime: 0, brokers: new Map(brokers), errorCode: 0, topicId, leaders };
@@ -71,7 +71,7 @@ function metadata(nodeId: number, epoch: number, topicId: string | null = 'id', 
 test.each([
   ['is frozen', null],
   ['refuses connections', new Error('refused')],
-])('a broker that %s is passed over by the next question', async (_, answer) => {
+])('a broker that %s is skipped by the next request', async (_, answer) => {
   const brokers = new Brokers();
   brokers.answers.set('a:1', answer).set('b:1', 'yes');
   await expect(brokers.ask()).rejects.toThrow();
@@ -81,7 +81,7 @@ test.each([
   expect(brokers.dropped).toEqual(['a:1']);
 });
 
-test('several questions that one broker fails at the same time move on to the next broker once', async () => {
+test('several requests that one broker fails at the same time switch to the next broker once', async () => {
   const brokers = new Brokers();
   brokers.answers.set('a:1', null).set('b:1', 'yes');
   await Promise.allSettled([brokers.ask(), brokers.ask()]);
@@ -116,7 +116,7 @@ test('if only one of several brokers answers, the result is not marked as known 
   expect(byMost).toBe(false);
 });
 
-test('if no broker answers, the question fails', async () => {
+test('if no broker answers, the request fails', async () => {
   const brokers = new Brokers();
   brokers.answers.set('a:1', new Error('refused')).set('b:1', null);
   await expect(brokers.askSeveral()).rejects.toThrow();

@@ -1,4 +1,4 @@
-/** What is kept of brokers that are gone for good, and what is made of those that do not answer as they should. */
+/** Connections to brokers that are permanently gone are dropped, and wrong or missing answers become errors. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { logLevel } from 'kafkajs';
@@ -12,9 +12,9 @@ import { ManualClock } from '../../../support/manual-clock.js';
 
 const CORRELATION_ID_AT = 8;
 
-/** A broker that answers one request, ApiVersions, with nothing that it supports. */
+/** A broker that answers one request, ApiVersions, with an empty list. */
 class Broker {
-  /** @param answerBytes less than 18 are no answer */
+  /** @param answerBytes fewer than 18 bytes are not an answer */
   constructor(private readonly answerBytes = 18) {}
 
   readonly #sockets: Socket[] = [];
@@ -71,7 +71,7 @@ test('a connection to a broker that is gone is dropped at the first contact with
   }
 });
 
-test('so is an answer that cannot be read while the connection is made', async () => {
+test('an answer that cannot be read while the connection is made is an error of the broker too', async () => {
   const broker = new Broker(9);
   const address = await broker.start();
   const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING });
@@ -105,7 +105,7 @@ test('an answer that cannot be read is an error of the broker, also if kafkajs d
   }
 });
 
-test('a question that is never answered ends with an error, and closing does not wait for it', async () => {
+test('a request that is never answered ends with an error, and closing does not wait for it', async () => {
   const broker = new Broker();
   const address = await broker.start();
   const clock = new ManualClock();

@@ -1,4 +1,4 @@
-/** Which coordinator counts as named by the brokers, if one of them is cut off and does not know it. */
+/** Which coordinator counts if one broker is cut off and does not know it. */
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { COORDINATOR_OF_GROUP } from '../../../../src/kafka/connection/cluster.js';
 import { ClusterView } from '../../../../src/kafka/connection/cluster-view.js';
@@ -9,8 +9,8 @@ const NOT_AVAILABLE = 15;
 const BROKERS = ['b1:9092', 'b2:9092', 'b3:9092'] as const;
 
 /**
- * @param named by broker: the coordinator that it names, or null where it refuses
- * @param configured the brokers that the view begins with
+ * @param named by broker: the coordinator that it names, or null if it refuses @param configured the brokers that the
+ * view begins with
  */
 function viewOf(named: Readonly<Record<string, string | null>>, configured: readonly string[] = BROKERS) {
   const asked: string[] = [];

@@ -39,7 +39,7 @@ test.each([
   ['info', logLevel.WARN],
   ['debug', logLevel.INFO],
   ['trace', logLevel.DEBUG],
-] as const)('at %s, kafkajs does not put together what would be dropped', (level, expected) => {
+] as const)('at %s, kafkajs does not build entries that would be dropped', (level, expected) => {
   expect(configOf({}, level).config.logLevel).toBe(expected);
 });
 

@@ -1,4 +1,4 @@
-/** A fault of this program must not pass for an outage, which the program waits out forever. */
+/** A fault of this program must not count as an outage: the program would wait for its end forever. */
 import { AssertionError } from 'node:assert';
 import { logLevel } from 'kafkajs';
 import type { AskedCluster } from '../../../../src/kafka/connection/cluster-view.js';

@@ -1,4 +1,4 @@
-/** The table of versions is that of the requests which are sent, and a broker that lacks one is named. */
+/** The table of versions has exactly the requests that are sent, and a broker that lacks one is named. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { logLevel } from 'kafkajs';
@@ -7,7 +7,7 @@ import { systemClock } from '../../../../src/lib/system-clock.js';
 import { everyVersion, VersionedBrokers, type Supported } from '../../../support/versioned-broker.js';
 
 const KAFKA = join(__dirname, '..', '..', '..', '..', 'src', 'kafka');
-/** Sent only to brokers that support them, or by `topics create` and other commands alone. */
+/** Requests that are sent only to brokers that support them, or only by `topics create` and other commands. */
 const OPTIONAL = new Set([
   'DescribeTransactions 0',
   'DescribeProducers 0',
@@ -50,7 +50,7 @@ describe('of several brokers', () => {
   const brokers = new VersionedBrokers();
   afterEach(() => brokers.close());
 
-  test('each is asked, also those that are not in KAFKA_BROKERS, and one that does not answer is passed over', async () => {
+  test('each is asked, also those that are not in KAFKA_BROKERS, and one that does not answer is skipped', async () => {
     const first = await brokers.start(everyVersion());
     const old = await brokers.start(everyVersion({ 9: { minVersion: 0, maxVersion: 5 } }));
     const NOBODY_LISTENS = 1;

@@ -90,7 +90,7 @@ test('whatever members send, every partition has one owner and the counts differ
 test('a member keeps its partitions, unless it has another id now and so was removed meanwhile', async () => {
   const owner = member('b', told('b', [1], 10));
   expect((await assign(2, [member('a', told('a', [0], 10)), owner])).get('b')?.active).toEqual([1]);
-  // It claims everything, and is as far with all of it.
+  // It claims every partition, with the same positions.
   const woken = member('a', told('before', [0, 1], 10));
   expect((await assign(2, [woken, owner])).get('a')?.active).toEqual([0]);
   expect((await assign(1, [member('a', told('before', [0], 10)), member('b', told('b', [0], 10))])).get('b')).toEqual({

@@ -58,7 +58,7 @@ test('a member that reads another topic is named, also if it sends no settings',
   );
 });
 
-test('a member that was killed on our own STATE_DIR, and one without partitions, are passed over', () => {
+test('a member that was killed on our own STATE_DIR, and one without partitions, are skipped', () => {
   expect(conflictIn(group(member('before', other), member('a')), terms, 'before')).toBeNull();
   expect(conflictIn(group(member('a'), member('idle', { ...other, active: [] })), terms, null)).toBeNull();
 });

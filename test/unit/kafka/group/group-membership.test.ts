@@ -1,4 +1,4 @@
-/** How membership begins, and begins anew, with a consumer that answers as told. */
+/** How membership begins, and begins again, with a simulated consumer. */
 import { Kafka, logLevel, PartitionAssigners, type Consumer } from 'kafkajs';
 import { once } from 'node:events';
 import { pino } from 'pino';
@@ -7,7 +7,7 @@ import { MemoryOfTest, rememberedIn } from '../../../support/member-memory.js';
 
 afterEach(() => jest.restoreAllMocks());
 
-/** As kafkajs gives up on an error code that it tried again for. */
+/** The error with which kafkajs gives up after its retries. */
 function retriesExceeded(type: string): Error {
   const cause = Object.assign(new Error(type), { name: 'KafkaJSProtocolError', type, retriable: true });
   return Object.assign(new Error(type, { cause }), { name: 'KafkaJSNumberOfRetriesExceeded', retriable: false });
@@ -65,7 +65,7 @@ test.each([
   await expect(started).rejects.toBe(error);
 });
 
-/** As kafkajs reports it: its own wrapping leaves no more than the name of the cause. */
+/** The error as kafkajs reports it: its wrapper keeps only the name of the cause. */
 function noCoordinator(): Error {
   const cause = Object.assign(new Error('none'), { name: 'KafkaJSGroupCoordinatorNotFound', retriable: false });
   return Object.assign(new Error('none', { cause }), { name: 'KafkaJSNonRetriableError', retriable: false });
@@ -107,7 +107,7 @@ test('a stop that could not leave the group is remembered, for the next start to
   const { membership, memory, started, joined } = startWith(() => Promise.resolve());
   await started;
   joined();
-  // kafkajs passes over a refusal in silence, and no broker is there to remove the member from outside.
+  // kafkajs ignores a refusal silently, and there is no broker to remove the member from outside.
   await membership.stop();
   expect(memory.memberId).toBe('member');
 });

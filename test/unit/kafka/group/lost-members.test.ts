@@ -1,4 +1,4 @@
-/** What an instance keeps of the member ids that it has lost. */
+/** An instance keeps nothing about member ids that it has lost. */
 import { Kafka, PartitionAssigners, type Consumer } from 'kafkajs';
 import { pino } from 'pino';
 import { KafkaGroupMembership } from '../../../../src/kafka/group/group-membership.js';

@@ -28,12 +28,12 @@ test('the info of a member is decoded as it was encoded, also with fields that a
   );
 });
 
-/** No settings take a byte, their number, and so does no topic id, its length. */
+/** Without settings, their number takes a byte. Without a topic id, its length takes a byte. */
 function lengthWithoutSettings(info: MemberInfo): number {
   return encodeMemberInfo({ ...info, ...NOT_SENT }).length - 2;
 }
 
-/** What a release before this one does not send. */
+/** The fields that earlier releases do not send. */
 const NOT_SENT = { settings: new Map<string, string>(), changelogId: null };
 
 function lengthWithoutTopicId(info: MemberInfo): number {
@@ -84,7 +84,7 @@ test('info of another version, or cut off anywhere, is not read', () => {
   fc.assert(
     fc.property(memberInfo, fc.nat(), (info, at) => {
       const bytes = encodeMemberInfo(info);
-      // Cut in front of the settings, or of the topic id, it is what a release before them sends.
+      // Cut before the settings, or before the topic id, it is the message of an earlier release.
       const cut = at % bytes.length;
       const whole = cut === lengthWithoutTopicId(info) ? { ...info, changelogId: null } : null;
       const expected = cut === lengthWithoutSettings(info) ? { ...info, ...NOT_SENT } : whole;

@@ -1,4 +1,4 @@
-/** What `company-sync positions` finds, and what it refuses; the brokers' part is in test/integration/positions. */
+/** The results and refusals of `company-sync positions`. test/integration/positions has the brokers' part. */
 import { SEEN_BY_MOST } from '../../../support/seen-by-most.js';
 import { lastRows } from '../../../../src/kafka/reading/last-rows.js';
 import { readPositions, type PositionSources } from '../../../../src/kafka/group/partition-positions.js';
@@ -37,7 +37,7 @@ function record(offset: number, key: Buffer, value: Buffer): LogRecord {
 
 const READ_RECORDS = 3;
 
-/** A changelog of these records, in reads of a few, and what was read of it. */
+/** A changelog of these records, which is read a few at a time, and the offsets that were read. */
 function changelogOf(records: readonly LogRecord[], end: number, highWatermark = end) {
   const read: number[] = [];
   return {
@@ -90,7 +90,7 @@ describe('the last position row', () => {
       position: { topic: TOPIC, offset: 4_999, countedUnder: 1 },
       origin,
     });
-    // A read may reach beyond the window that it is for, by less than its length.
+    // A read may go beyond its window, by less than the window's length.
     expect(read.length - new Set(read).size).toBeLessThan(2 * READ_RECORDS);
   });
 
@@ -111,7 +111,7 @@ const readable: LogReader = {
   close: () => undefined,
 };
 
-/** A partition whose state speaks up to `state`, and whose group offset is looked up once for each of `committed`. */
+/** A partition whose state is at `state`. Each look-up of the group's offset returns the next of `committed`. */
 function sourcesOf(
   state: number,
   committed: readonly (number | null)[],
@@ -140,11 +140,11 @@ function sourcesOf(
 }
 
 describe('of a partition that runs', () => {
-  test('a commit during the look does not count as a difference', async () => {
+  test('a commit during the reads does not count as a difference', async () => {
     expect(await readPositions(sourcesOf(10, [8, 12]), [0], true)).toMatchObject([{ committed: 10 }]);
   });
 
-  test('an offset that is ahead of a changelog whose markers are late is looked at again', async () => {
+  test('an offset that is ahead of a changelog whose markers are late is read again', async () => {
     expect(await readPositions(sourcesOf(10, [11, 11, 10, 10]), [0], true)).toMatchObject([{ committed: 10 }]);
   });
 
@@ -157,7 +157,7 @@ describe('of a partition that runs', () => {
   });
 });
 
-test('a state that was built from an input of the same name, deleted since, is told apart by the topic id', async () => {
+test('a state that was built from a deleted input of the same name is recognised by the topic id', async () => {
   const rows = [
     record(0, ORIGIN_KEY, originRow(new Map([['input topic id', 'former']]))),
     record(1, POSITION_KEY, positionRow(10)),
@@ -222,7 +222,7 @@ describe('setting', () => {
     expect(done).toEqual([]);
   });
 
-  test('leaves a partition that the target does not fit, and says what does', async () => {
+  test('leaves a partition that the target does not fit, and reports what fits', async () => {
     expect(await setPositions(portsOf(sourcesOf(10, [10], 20)), [0], 'state')).toBe(false);
     expect(said).toEqual([expect.stringContaining('company-sync positions set --partition 0 --to log-start')]);
     expect(done).toEqual([]);
@@ -247,7 +247,7 @@ describe('setting', () => {
     expect(done).toEqual([]);
   });
 
-  test.each(['input', 'changelog'])('is refused while too few brokers speak for the %s', async (log) => {
+  test.each(['input', 'changelog'])('is refused while too few brokers name the leader of the %s', async (log) => {
     const sources = sourcesOf(10, [null]);
     const few = (logs: { bounds: Logs['bounds'] }) => async (at: TopicPartition) => ({
       ...(await logs.bounds(at)),
@@ -264,7 +264,7 @@ describe('setting', () => {
     expect(done).toEqual([]);
   });
 
-  test('is refused while a transaction is open in the changelog: what follows may hold a later position', async () => {
+  test('is refused while a transaction is open in the changelog: a later position may follow', async () => {
     const sources = sourcesOf(10, [null]);
     const { logs } = changelogOf([record(0, POSITION_KEY, positionRow(10))], 2, 5);
     const refused = setPositions(portsOf({ ...sources, changelogLogs: logs }, { consent: fail }), [0], 'state');

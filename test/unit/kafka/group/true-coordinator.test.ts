@@ -5,7 +5,7 @@ import { watchMembership } from '../../../../src/kafka/group/watch-membership.js
 const OLD = { host: 'b1', port: 9092 };
 const NEW = { host: 'b3', port: 9092 };
 
-/** A consumer of kafkajs that found `OLD`, and brokers of which most name `named`. */
+/** A consumer of kafkajs that has found `OLD`, and brokers, most of which name `named`. */
 class World {
   now = 0;
   named: string | Error = 'b1:9092';
@@ -56,7 +56,7 @@ test('a member leaves a coordinator that most brokers no longer name, within sec
   await coordinator.heartbeat();
   world.named = 'b3:9092';
   world.now += 3_000;
-  await coordinator.heartbeat(); // Sent by what the brokers have said last; they are asked again meanwhile.
+  await coordinator.heartbeat(); // Judged by the brokers' last answer; they are asked again meanwhile.
   await world.coordinator.look();
   await expect(coordinator.heartbeat()).rejects.toEqual(notCoordinator);
   expect(world.beats).toEqual(['b1', 'b1']);

@@ -10,7 +10,7 @@ export interface BatchRecord {
 
 export interface BatchToBuild {
   readonly baseOffset: number;
-  /** May lie beyond the last record: what compaction took is still counted. */
+  /** May be after the last record: records that compaction removed still count. */
   readonly lastOffset: number;
   readonly records: readonly BatchRecord[];
   readonly baseTimestamp?: number | bigint;
@@ -21,9 +21,9 @@ export interface BatchToBuild {
   readonly logAppendTime?: boolean;
   readonly codec?: number;
   readonly magic?: number;
-  /** In place of what the records encode to. */
+  /** Bytes that replace the encoded records. */
   readonly body?: Buffer;
-  /** What the header says; the number of the records without it. */
+  /** The number of records in the header; by default the real number. */
   readonly count?: number;
 }
 
@@ -47,7 +47,7 @@ export function buildBatch(batch: BatchToBuild): Buffer {
   return withChecksum(Buffer.concat([header, body]));
 }
 
-/** Writes the checksum of a batch whose bytes were changed into it. */
+/** Corrects the checksum of a batch after its bytes were changed. */
 export function withChecksum(batch: Buffer): Buffer {
   let crc = -1;
   for (const byte of batch.subarray(21)) {

@@ -35,7 +35,7 @@ describe.each(fixtures)('a batch that $client compressed with $codec', ({ client
   const number = CODEC_NUMBERS[codec]!;
   const body = bytes.subarray(BATCH_HEADER_BYTES);
 
-  it('gives the records produced', () => {
+  it('decompresses to the produced records', () => {
     const records: LogRecord[] = [];
     new FetchedRecords(bytes, [], 0).read(records, 100);
     expect(records.map(({ offset }) => offset)).toEqual(VALUES.map((_, i) => i));
@@ -55,11 +55,11 @@ describe.each(fixtures)('a batch that $client compressed with $codec', ({ client
     if (keyed) expect(records[5]!.timestamp).toBe(1_700_000_005_000);
   });
 
-  it('is refused where it would hold more than allowed', () => {
+  it('is refused if it would decompress to more than allowed', () => {
     expect(() => decompress(number, body, 50_000)).toThrow(TooManyBytesError);
   });
 
-  it('is refused where its records are cut off, wherever that is', () => {
+  it('is refused if its records are cut off, at any byte', () => {
     for (const share of [0.02, 0.2, 0.5, 0.9, 0.99]) {
       const cut = bytes.subarray(0, BATCH_HEADER_BYTES + Math.floor(body.length * share));
       const batch = Buffer.from(cut);
@@ -69,12 +69,12 @@ describe.each(fixtures)('a batch that $client compressed with $codec', ({ client
     }
   });
 
-  it('gives the same beside the event loop', async () => {
+  it('decompresses to the same outside of the event loop', async () => {
     expect(await decompressAside(number, body, MIB)).toEqual(decompress(number, body, MIB));
     await expect(decompressAside(number, body, 50_000)).rejects.toThrow(TooManyBytesError);
   });
 
-  it('that any byte of is changed is refused or gives something bounded, in no time', () => {
+  it('with any changed byte is refused or has a bounded result, at once', () => {
     const before = process.memoryUsage().arrayBuffers;
     for (let i = 0; i < 100; i++) {
       const garbage = Buffer.from(body);
@@ -88,7 +88,7 @@ describe.each(fixtures)('a batch that $client compressed with $codec', ({ client
   });
 });
 
-/** What `work` gives, or the error that it throws. */
+/** The result of `work`, or the error that it throws. */
 function givenBy(work: () => Buffer): Buffer | Error {
   try {
     return work();
@@ -247,7 +247,7 @@ describe('a frame that is hostile', () => {
     await expect(decompressAside(codec, bytes, 64 * MIB)).rejects.toThrow(kind);
   });
 
-  it('is given no memory for what it only claims', () => {
+  it('gets no memory for false claims', () => {
     const claims = [
       ...[Buffer.from([0xff, 0xff, 0xff, 0xff, 0x07, 0]), xerial(sized(2 ** 31 - 1, block))].map(
         (bytes) => [SNAPPY, bytes] as const,
@@ -265,18 +265,18 @@ describe('a frame that is hostile', () => {
       expect(allocatedBy(() => givenBy(() => decompress(codec, bytes, 256 * MIB)))).toBeLessThan(MIB);
   });
 
-  it('is given no more memory than may come out', () => {
+  it('gets no more memory than its limit', () => {
     const blocks = xerial(...Array<Buffer>(3).fill(bigSnappyBlock(sized)));
     const opened = decompress(SNAPPY, blocks, 3 * MIB);
     expect([opened.length, opened.buffer.byteLength]).toEqual([3 * MIB, 3 * MIB]);
   });
 
-  it('with a window that is larger than it needs is read all the same', () => {
+  it('with a window that is larger than needed is still read', () => {
     const bytes = zstd([0, windowOf(27)], stored(false, Buffer.from('stored ')), repeated(true, 3));
     expect(decompress(ZSTD, bytes, 100).toString()).toBe('stored AAA');
   });
 
-  it('lets the event loop run while a large one is opened', async () => {
+  it('does not block the event loop while it is opened', async () => {
     const large = zstd([0, windowOf(17)], ...Array<Buffer>(2_000).fill(repeated(false)), repeated(true));
     let [turns, longest, last] = [0, 0, performance.now()];
     const timer = setInterval(() => {
@@ -303,7 +303,7 @@ it('reads raw snappy of any length', () => {
   }
 });
 
-test('gzip that says it holds more than allowed is refused before anything is decompressed', async () => {
+test('gzip that claims more than allowed is refused before anything is decompressed', async () => {
   const body = gzipSync(Buffer.alloc(2 * MIB));
   body.fill(0xff, 20, 40); // It breaks when it is decompressed.
   expect(() => decompress(GZIP, body, MIB)).toThrow(TooManyBytesError);
@@ -319,7 +319,7 @@ describe('an LZ4 frame', () => {
   const BLOCK = [0x32, 0x61, 0x62, 0x63, 3, 0, 0x30, 0x78, 0x79, 0x7a];
   const END = size(0);
 
-  it('repeats what a match that overlaps itself says', () => {
+  it('repeats the bytes of a match that overlaps itself', () => {
     expect(lz4(...MAGIC, 0x60, 0x40, 0, ...size(10), ...BLOCK, ...END)).toBe('abcabcabcxyz');
   });
 
@@ -327,14 +327,14 @@ describe('an LZ4 frame', () => {
     expect(lz4(...MAGIC, 0x70, 0x40, 0, ...size(10), ...BLOCK, 9, 9, 9, 9, ...END)).toBe('abcabcabcxyz');
   });
 
-  it('may say how much it holds, and end with a checksum', () => {
+  it('may declare its size, and end with a checksum', () => {
     const contentSize = [12, 0, 0, 0, 0, 0, 0, 0];
     expect(lz4(...MAGIC, 0x6c, 0x40, ...contentSize, 0, ...size(10), ...BLOCK, ...END, 9, 9, 9, 9)).toBe(
       'abcabcabcxyz',
     );
   });
 
-  it('may hold blocks as they are, and matches into earlier blocks', () => {
+  it('may have uncompressed blocks, and matches into earlier blocks', () => {
     const matchSeven = [0x03, 7, 0, 0x10, 0x21];
     expect(
       lz4(...MAGIC, 0x40, 0x40, 0, ...stored(7), ...Buffer.from('stored '), ...size(5), ...matchSeven, ...END),

@@ -1,4 +1,4 @@
-/** The size of a log, as brokers tell it. */
+/** The size of a log, as brokers report it. */
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { describeLogDirs } from '../../../../src/kafka/protocol/describe-log-dirs.js';
 import { ERROR_CODES } from '../../../../src/kafka/protocol/protocol-errors.js';
@@ -24,7 +24,7 @@ function answerOf(folders: readonly Folder[]): Buffer {
   return to.finish();
 }
 
-/** What is read of an answer of a broker that has the versions up to `newest`. */
+/** The size that is read from a broker with versions up to `newest`. */
 async function sizeOf(folders: readonly Folder[], newest = 4): Promise<{ bytes: number | null; errorCode: number }> {
   const broker = {
     versions: { 35: { minVersion: 1, maxVersion: newest } },

@@ -1,4 +1,4 @@
-/** An operator reads the name of an error and what to do, never a bare number. */
+/** An operator gets the name of an error and what to do, never only a number. */
 import { errorCodes } from 'kafkajs/src/protocol/error.js';
 import { ADVISED_ERRORS, describeError, errorName } from '../../../../src/kafka/protocol/error-names.js';
 import { ERROR_CODES, refusal } from '../../../../src/kafka/protocol/protocol-errors.js';
@@ -28,7 +28,7 @@ test.each([
   expect(errorName(code)).toBe(name);
 });
 
-test('the codes that are told apart have the names of the list', () => {
+test('the codes that the program distinguishes have the names of the list', () => {
   for (const [name, code] of Object.entries(ERROR_CODES)) expect(errorName(code)).toBe(name);
 });
 
@@ -38,13 +38,13 @@ test('every advice belongs to a name that exists', () => {
   expect(ADVISED_ERRORS.filter((name) => !names.includes(name))).toEqual([]);
 });
 
-test('a refusal says what, where, the name, and what to do', () => {
+test('a refusal has the request, the place, the name, and what to do', () => {
   const { message } = refusal(ERROR_CODES.NOT_ENOUGH_REPLICAS, 'Produce', { topic: 'output', partition: 3 });
   expect(message).toMatch(/^Produce for output-3 was refused: NOT_ENOUGH_REPLICAS \(19\): .*min\.insync\.replicas/);
   const wrongClock = 32;
   expect(refusal(wrongClock, 'Produce').message).toMatch(/INVALID_TIMESTAMP \(32\): .*clock.*`date`/);
 });
 
-test('a code of a newer Kafka is told as such, with its number', () => {
+test('a code of a newer Kafka is reported as such, with its number', () => {
   expect(describeError(9_999)).toBe('an error code of a newer Kafka (9999)');
 });

@@ -1,4 +1,6 @@
-/** By which version of Fetch a leader is asked, and what it says. `test/integration/log-reader` asks real ones. */
+/**
+ * The version of Fetch that a leader is asked with, and its answer. `test/integration/log-reader` asks real leaders.
+ */
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { decodeResponse, fetchFrom } from '../../../../src/kafka/protocol/fetch-by-id.js';
 import type { PartitionToFetch } from '../../../../src/kafka/protocol/fetch-protocol.js';
@@ -8,7 +10,10 @@ const ID = '0123456789abcdef0123456789abcdef';
 const LIMITS = { maxWaitMs: 0, maxPartitionBytes: 1_000, maxBytes: 10_000 };
 const AT: PartitionToFetch = { topic: 't', topicId: ID, partition: 3, fromOffset: 7, leaderEpoch: 2 };
 
-/** The versions that a leader is asked by, in turn. @param isRedirected it names another replica to those of version 13 */
+/**
+ * The versions that a leader is asked with, in turn. @param isRedirected the leader answers version 13 with another
+ * replica
+ */
 async function versionsAsked(newest: number, wanted: readonly PartitionToFetch[], isRedirected = false) {
   const asked: number[] = [];
   const send = ({ request }: { request: { apiVersion: number } }) => {
@@ -20,16 +25,16 @@ async function versionsAsked(newest: number, wanted: readonly PartitionToFetch[]
   return asked;
 }
 
-test('topics are named by their ids to leaders that know them so', async () => {
+test('topics are named by their ids if the leader supports that', async () => {
   expect(await versionsAsked(17, [AT])).toEqual([13]);
   expect(await versionsAsked(12, [AT])).toEqual([10]);
 });
 
-test('one topic without an id has all of a fetch named by topic', async () => {
+test('if one topic has no id, the whole fetch uses topic names', async () => {
   expect(await versionsAsked(17, [AT, { ...AT, topicId: null }])).toEqual([10]);
 });
 
-test('a leader that would send the client to another replica is asked by the version that has no such offer', async () => {
+test('a leader that would send the client to another replica is asked by an older version', async () => {
   expect(await versionsAsked(17, [AT], true)).toEqual([13, 10]);
 });
 
@@ -59,7 +64,7 @@ function answer(errorCode: number, preferredReplica: number): Buffer {
     .finish();
 }
 
-test('an answer has the name that the id stands for', () => {
+test('an answer has the topic name of the id', () => {
   expect(decodeResponse(answer(0, -1), new Map([[ID, 't']]))).toEqual({
     clientSideThrottleTime: 0,
     errorCode: 0,

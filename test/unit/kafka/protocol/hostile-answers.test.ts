@@ -1,4 +1,4 @@
-/** What brokers and members send may claim anything: memory is for what is there. */
+/** Brokers and members may send any claims. Memory is allocated only for bytes that exist. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { AssignerProtocol, logLevel } from 'kafkajs';
@@ -38,14 +38,14 @@ test('an assignment that claims 2^45 standbys has none', () => {
   expect(standbysIn(encodeAssignment('input', { active: [], standby: [4, 7] }))).toEqual([4, 7]);
 });
 
-test('bytes that are no assignment give nobody anything', () => {
+test('bytes that are not an assignment assign nothing', () => {
   for (const topics of [20_000_000, 2 ** 31 - 1, -2]) {
     const bytes = new WireWriter(8).int16(0).int32(topics).finish();
     expect([standbysIn(bytes), hasPartitions(bytes)]).toEqual([[], false]);
   }
 });
 
-test('a member that claims 2^45 partitions, states or standbys tells nothing, or a bounded number', () => {
+test('the info of a member that claims 2^45 partitions, states or standbys is ignored or bounded', () => {
   const info = (...numbers: readonly [standbys: number, partitions: number, held: number]): Buffer => {
     const [standbys, partitions, held] = numbers;
     return written((to) => {

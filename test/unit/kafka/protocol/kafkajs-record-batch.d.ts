@@ -1,4 +1,4 @@
-/** The record batches of kafkajs, as witnesses of ours. It ships these modules without types. */
+/** The record batches of kafkajs, to compare ours with. kafkajs ships these modules without types. */
 
 declare module 'kafkajs/src/protocol/recordBatch/record/v0/index.js' {
   import type Encoder from 'kafkajs/src/protocol/encoder.js';

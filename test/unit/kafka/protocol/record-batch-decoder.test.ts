@@ -26,7 +26,7 @@ const readAll = (bytes: Buffer, aborted: readonly AbortedTransaction[] = [], fro
 const offsetsOf = (records: readonly LogRecord[]): number[] => records.map(({ offset }) => offset);
 
 describe('records', () => {
-  it('come with key, value and headers as they were written, nulls and repetitions included', () => {
+  it('have key, value and headers as written, including nulls and repetitions', () => {
     const bytes = buildBatch({
       baseOffset: 7,
       lastOffset: 9,
@@ -64,7 +64,7 @@ describe('records', () => {
   const manyHeaders = (offset: number, count: number) =>
     record(offset, { headers: Array.from({ length: count }, () => ['', null] as const) });
 
-  it('with many tiny headers are given a few at a time: each takes a hundred times its bytes in memory', () => {
+  it('with many tiny headers are returned a few at a time: each header takes a hundred times its bytes in memory', () => {
     const records = Array.from({ length: 20 }, (_, offset) => manyHeaders(offset, 50_000));
     const fetched = new FetchedRecords(buildBatch({ baseOffset: 0, lastOffset: 19, records }), [], 0);
     const read: LogRecord[] = [];
@@ -75,7 +75,7 @@ describe('records', () => {
     expect(offsetsOf(read)).toEqual(records.map(({ offset }) => offset));
   });
 
-  it('with more headers than memory has room for are not read', () => {
+  it('with more headers than the limit are not read', () => {
     const bytes = buildBatch({ baseOffset: 0, lastOffset: 0, records: [manyHeaders(0, 1_000_001)] });
     expect(() => readAll(bytes)).toThrow('1000001 headers, more than 1000000');
   });
@@ -84,12 +84,12 @@ describe('records', () => {
     expect(readAll(batchOf(0, 0))[0]!.headers).toBe(NO_HEADERS);
   });
 
-  it('carry the time of appending where the topic says so', () => {
+  it('have the time of appending if the topic is set so', () => {
     const bytes = batchOf(0, 1, { logAppendTime: true, baseTimestamp: 5, maxTimestamp: 1_700_000_000_000 });
     expect(readAll(bytes).map(({ timestamp }) => timestamp)).toEqual([1_700_000_000_000, 1_700_000_000_000]);
   });
 
-  it('with timestamps that are no milliseconds get the nearest one that the store can hold', () => {
+  it("with timestamps beyond the store's range get the nearest timestamp in it", () => {
     const [least, most] = [-(2n ** 63n), 2n ** 63n - 1n];
     const largest = 2 ** 52 - 1;
     const stamped = (...timestamps: (number | bigint)[]): number[] => {
@@ -131,7 +131,7 @@ describe('the position', () => {
     expect([fetched.position, fetched.end, fetched.exhausted]).toEqual([14, 14, true]);
   });
 
-  it('is past the whole batch once its last record is read, also where compaction took the end of it', () => {
+  it('is after the whole batch once its last record is read, also if compaction removed its end', () => {
     const fetched = new FetchedRecords(
       buildBatch({ baseOffset: 0, lastOffset: 9, records: [record(2), record(4)] }),
       [],
@@ -145,28 +145,28 @@ describe('the position', () => {
     expect([offsetsOf(second), fetched.position, fetched.exhausted]).toEqual([[4], 10, true]);
   });
 
-  it('stays where nothing but a part of a batch came', () => {
+  it('stays if only a part of a batch came', () => {
     const fetched = new FetchedRecords(batchOf(3, 9).subarray(0, 80), [], 3);
     expect([fetched.position, fetched.end, fetched.exhausted, fetched.remainingBytes]).toEqual([3, 3, true, 0]);
   });
 });
 
-it('takes batches that do not reach the position for broken: fetching them again would have no end', () => {
+it('batches that do not reach the position count as broken: otherwise they would be fetched again forever', () => {
   expect(new FetchedRecords(batchOf(0, 4), [], 5).broken).toMatchObject({ firstOffset: 5, nextOffset: null });
 });
 
-it('drops the records of a batch that lie below the position', () => {
+it('drops the records of a batch below the position', () => {
   expect(offsetsOf(readAll(Buffer.concat([batchOf(0, 4), batchOf(5, 9)]), [], 7))).toEqual([7, 8, 9]);
 });
 
-it('leaves out a batch that is cut off, wherever that is', () => {
+it('leaves out a batch that is cut off, at any byte', () => {
   const whole = batchOf(0, 2);
   const bytes = Buffer.concat([whole, batchOf(3, 5)]);
   for (let length = whole.length; length < bytes.length; length++)
     expect(offsetsOf(readAll(bytes.subarray(0, length)))).toEqual([0, 1, 2]);
 });
 
-it('takes a user key of 00000000 for a key, not for an abort marker', () => {
+it('treats a user key of 00000000 as a key, not as an abort marker', () => {
   const key = Buffer.alloc(4);
   const bytes = Buffer.concat([
     buildBatch({ baseOffset: 0, lastOffset: 0, records: [record(0, { key })], producerId: 1, transactional: true }),
@@ -178,7 +178,7 @@ it('takes a user key of 00000000 for a key, not for an abort marker', () => {
   expect(offsetsOf(readAll(bytes, [{ producerId: 1n, firstOffset: 0 }]))).toEqual([3]);
 });
 
-it('tells producer ids apart that are one number as doubles', () => {
+it('distinguishes producer ids that are equal as doubles', () => {
   const [one, other] = [2n ** 60n, 2n ** 60n + 1n];
   const bytes = batchOf(0, 0, { producerId: 0, transactional: true });
   bytes.writeBigInt64BE(other, 43);
@@ -193,7 +193,7 @@ describe('a batch that cannot be read', () => {
   const marker = { producerId: 1, control: true };
   const broken: readonly (readonly [what: string, bytes: Buffer, nextOffset: number, why: RegExp])[] = [
     ['is of an older message format', batch({ magic: 1 }), 9, /message format 1/],
-    ['has an offset beyond 2^53', offsetBeyond(batch()), 9, /not a number that can be one/],
+    ['has an offset beyond 2^53', offsetBeyond(batch()), 9, /not a valid offset/],
     ['is shorter than its header', withInt32(batch(), 8, 10), 9, /shorter than its own header/],
     ['claims a negative length', withInt32(batch(), 8, -100), 9, /shorter than its own header/],
     ['ends below its first offset', withInt32(batch(), 23, -2), 9, /2 below its first/],
@@ -202,7 +202,7 @@ describe('a batch that cannot be read', () => {
     ['has damaged attributes', wrong(batch(), 22), 9, /its bytes were damaged/],
     ['claims a negative number of records', batch({ count: -1 }), 8, /claims to hold -1 records/],
     ['claims more records than it has', batch({ count: 5 }), 8, /claims to hold 5 records, and has 2 fewer/],
-    ['claims fewer records than it has', batch({ count: 2 }), 8, /leave bytes over/],
+    ['claims fewer records than it has', batch({ count: 2 }), 8, /bytes are left after its 2 records/],
     ['has records out of order', batch({ records: [record(6), record(5)] }), 8, /claims to be at offset 5/],
     ['has a record beyond its last offset', batch({ records: [record(8)] }), 8, /claims to be at offset 8/],
     ['has a record below its first offset', batch({ records: [record(4)] }), 8, /claims to be at offset 4/],
@@ -220,17 +220,20 @@ describe('a batch that cannot be read', () => {
     ],
   ];
 
-  it.each(broken)('%s: the records before it are read, and its offsets are told', (_what, bytes, nextOffset, why) => {
-    const fetched = new FetchedRecords(Buffer.concat([batchOf(0, 4), bytes, batchOf(9, 9)]), [], 0);
-    const records: LogRecord[] = [];
-    const error =
-      thrownBy(() => fetched.read(records, 5)) ?? thrownBy(() => fetched.read(records, 100)) ?? fetched.broken;
-    expect(offsetsOf(records.slice(0, 5))).toEqual([0, 1, 2, 3, 4]);
-    expect(error).toBeInstanceOf(BrokenBatchError);
-    expect(error).toMatchObject({ firstOffset: 5, nextOffset, why: expect.stringMatching(why) as string });
-  });
+  it.each(broken)(
+    '%s: the records before it are read, and its offsets are reported',
+    (_what, bytes, nextOffset, why) => {
+      const fetched = new FetchedRecords(Buffer.concat([batchOf(0, 4), bytes, batchOf(9, 9)]), [], 0);
+      const records: LogRecord[] = [];
+      const error =
+        thrownBy(() => fetched.read(records, 5)) ?? thrownBy(() => fetched.read(records, 100)) ?? fetched.broken;
+      expect(offsetsOf(records.slice(0, 5))).toEqual([0, 1, 2, 3, 4]);
+      expect(error).toBeInstanceOf(BrokenBatchError);
+      expect(error).toMatchObject({ firstOffset: 5, nextOffset, why: expect.stringMatching(why) as string });
+    },
+  );
 
-  describe('ends where the next sound batch begins, whatever its header claims', () => {
+  describe('ends where the next intact batch begins, whatever its header claims', () => {
     const claiming = (lastOffset: number) => withInt32(batch(), 23, lastOffset - 5);
     const falsely = (baseOffset: number, bytes = batch()) => {
       bytes.writeBigInt64BE(BigInt(baseOffset), 0);
@@ -264,7 +267,7 @@ describe('a batch that cannot be read', () => {
       ['nothing follows', []],
       ['what follows is cut off', [batchOf(8, 9).subarray(0, 70)]],
       ['what follows is damaged too', [wrong(batchOf(8, 9), 70)]],
-    ])('and is not known if %s', (_, following) => {
+    ])('and its end is unknown if %s', (_, following) => {
       for (const damaged of [claiming(70), wrong(batch(), 70), withInt32(batch(), 8, 3)])
         expect(faultOf(from5(damaged, ...following))).toMatchObject({ firstOffset: 5, nextOffset: null });
     });
@@ -281,7 +284,7 @@ describe('a batch that cannot be read', () => {
       falsely(50),
       falsely(500),
       withInt32(batch(), 8, 9e4),
-    ])('and is passed by a reader that begins there, also if its leader gives it again', (damaged) => {
+    ])('and is skipped by a reader that begins after it, even if its leader sends it again', (damaged) => {
       const bytes = Buffer.concat([damaged, batchOf(8, 9), batchOf(10, 12)]);
       const fetched = new FetchedRecords(bytes, [], 8, undefined, -1, END);
       const records: LogRecord[] = [];
@@ -295,7 +298,7 @@ describe('a batch that cannot be read', () => {
     });
   });
 
-  it('is none of those that any changed byte leaves readable but other than it was', () => {
+  it('is detected for every changed byte: no changed batch is read with other content', () => {
     const good = batch();
     for (let at = 0; at < good.length; at++) {
       // Not covered by the checksum: the broker itself sets the base offset and the leader epoch.
@@ -340,14 +343,13 @@ function withByte(bytes: Buffer, at: number, value: number): Buffer {
 }
 
 /*
- * A log as several transactional producers write it, and what a read_committed reader may see of it, by a model that
- * knows each transaction's outcome from the start.
+ * A log that several transactional producers write, and the records that a read_committed reader may see. The model knows each transaction's outcome from the start.
  */
 interface Step {
   readonly producer: number;
   readonly act: 'write' | 'commit' | 'abort';
   readonly records: number;
-  /** What compaction has left of a batch: all, its last record, an empty batch, nothing. */
+  /** The part of a batch that compaction has left: all, its last record, an empty batch, or nothing. */
   readonly kept: 'all' | 'last' | 'none' | 'gone';
 }
 
@@ -411,7 +413,7 @@ function offsetsOfBuilt(records: readonly BatchRecord[]): number[] {
   return records.map(({ offset }) => offset);
 }
 
-/** What a broker answers: batches from the one that holds `from` on, and aborted transactions in order of markers. */
+/** A broker's answer: batches from the one with `from` on, and aborted transactions in the order of their markers. */
 function fetchFrom(log: Log, from: number, batchesLeft: number, cutBytes: number): FetchedRecords {
   const start = log.batches.findIndex(({ last }) => last >= from);
   const batches = log.batches.slice(start, start + batchesLeft);
@@ -421,7 +423,7 @@ function fetchFrom(log: Log, from: number, batchesLeft: number, cutBytes: number
   return new FetchedRecords(Buffer.concat([...batches.map(({ bytes }) => bytes), next]), aborted, from);
 }
 
-it('shows exactly the committed records of interleaved transactions, however fetched and read', () => {
+it('returns exactly the committed records of interleaved transactions, however fetched and read', () => {
   fc.assert(
     fc.property(
       fc.array(step, { minLength: 1, maxLength: 60 }),
@@ -457,7 +459,7 @@ it('shows exactly the committed records of interleaved transactions, however fet
   );
 });
 
-it('goes on from any position at which a read stopped', () => {
+it('continues from any position at which a read stopped', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 5 }), (steps, max) => {
       const log = writeLog(steps);

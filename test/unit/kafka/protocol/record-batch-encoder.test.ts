@@ -68,7 +68,7 @@ const VARIED = [
   ...Array.from({ length: 100 }, (_, i) => record(Buffer.from(String(i)), Buffer.from('x'))),
 ];
 
-test("a batch is byte for byte what kafkajs's own encoder makes of the records", async () => {
+test("a batch is byte for byte that of kafkajs's own encoder", async () => {
   expect(encode(VARIED).equals(await encodeByKafkaJs(VARIED))).toBe(true);
 });
 
@@ -123,7 +123,7 @@ describe('cutting', () => {
     expect(cutAll(hundreds, PLENTY, 20).map(({ count }) => count)).toEqual([20, 20, 10]);
   });
 
-  test('a record larger than the limit goes alone, so that its refusal is about it', () => {
+  test('a record larger than the limit has its own batch, so a refusal is about that record', () => {
     const large = record(Buffer.from('large'), Buffer.alloc(2_000));
     const counts = cutAll([hundreds[0]!, large, hundreds[1]!, hundreds[2]!], 1_000, PLENTY).map(({ count }) => count);
     expect(counts).toEqual([1, 1, 2]);
@@ -131,7 +131,7 @@ describe('cutting', () => {
 });
 
 describe('a compressed batch', () => {
-  test('holds what the batch held, is much smaller, and has the right checksum', async () => {
+  test('has the content of the batch, is much smaller, and has the right checksum', async () => {
     const batch = encode([
       record(Buffer.from('k'), Buffer.alloc(3_000_000, 'error report '), [{ key: 'h', value: Buffer.of(1) }]),
     ]);

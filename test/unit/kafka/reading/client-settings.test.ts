@@ -22,7 +22,7 @@ class MemoryLogs implements Logs {
   /** Thrown by the next read. */
   trouble: Error | null = null;
   start = 0;
-  /** As a broker knows the end that is cut off from the others; null while most answer. */
+  /** The end of the log according to a broker that is cut off; null while most brokers answer. */
   staleEnd: number | null = null;
 
   append(key: string | null, value: string | null): void {
@@ -128,7 +128,7 @@ test('an empty topic is ready, without choices', async () => {
   expect(settings.policyOf('a')).toBeUndefined();
 });
 
-test('ready comes after all that was there; the last choice counts, a tombstone ends it', async () => {
+test('is ready after all existing records; the last choice counts, a tombstone ends it', async () => {
   logs.append('a', 'a=FIRST_DATASET');
   logs.append('b', 'b=ALL_DATASETS');
   logs.append('a', 'a=ALL_DATASETS');
@@ -154,7 +154,7 @@ test('settings from a broker that is cut off are not ready', async () => {
   expect(settings.policyOf('a')).toBe('ALL_DATASETS');
 });
 
-test('what comes later is followed', async () => {
+test('later choices are followed', async () => {
   const settings = open();
   await settings.ready(signal);
   logs.append('a', 'a=ALL_DATASETS');
@@ -176,7 +176,7 @@ test('an unreadable setting, or one under the key of another client, changes not
   expect(logged.map(({ offset }) => offset)).toEqual([1, 2, 3]);
 });
 
-test('a registry that is down is waited for: not ready, and nothing is skipped', async () => {
+test('while the registry is down, it is not ready, and nothing is skipped', async () => {
   logs.append('a', 'a=ALL_DATASETS');
   let down = true;
   let asked = 0;
@@ -193,7 +193,7 @@ test('a registry that is down is waited for: not ready, and nothing is skipped',
   expect(settings.policyOf('a')).toBe('ALL_DATASETS');
 });
 
-test('a log that was cut is read again from its start, and only then are missing choices forgotten', async () => {
+test('a truncated log is read again from its start, and only then are missing choices forgotten', async () => {
   logs.append('a', 'a=ALL_DATASETS');
   const settings = open();
   await settings.ready(signal);
@@ -206,7 +206,7 @@ test('a log that was cut is read again from its start, and only then are missing
   expect(settings.policyOf('a')).toBeUndefined();
 });
 
-test('closed before it was ready, it is not ready: nobody may decide with half of the settings', async () => {
+test('after an early close it is not ready: no partition may decide with half of the settings', async () => {
   logs.append('a', 'a=ALL_DATASETS');
   const settings = open(() => Promise.reject(new RegistryUnavailableError('down')));
   const outcome = expect(settings.ready(signal)).rejects.toThrow(ReaderClosedError);
@@ -214,7 +214,7 @@ test('closed before it was ready, it is not ready: nobody may decide with half o
   await outcome;
 });
 
-test('default choices take no memory, and neither do choices that were taken back', async () => {
+test('default choices take no memory, and neither do withdrawn choices', async () => {
   const room = 3 * 70;
   for (let i = 0; i < 1_000; i++) logs.append(`f${i}`, `f${i}=FIRST_DATASET`);
   for (let i = 0; i < 1_000; i++) {
@@ -228,7 +228,7 @@ test('default choices take no memory, and neither do choices that were taken bac
   expect(told).toEqual(Array(told.length).fill('progress'));
 });
 
-test('more choices than may be kept are reported: a start waits, and what was in force before stays', async () => {
+test('more choices than the limit are reported: a start waits, and the former choices stay in force', async () => {
   const room = 3 * 70;
   for (const id of ['a', 'b', 'c', 'd']) logs.append(id, `${id}=ALL_DATASETS`);
   const settings = open(decodeText, room);

@@ -29,7 +29,7 @@ test('one batch is opened at a time, and only while those that are open take les
   expect(large.heldBytes).toBe(0);
 });
 
-test('a batch that cannot be opened holds nothing, and the next one has its turn', async () => {
+test('a batch that cannot be opened takes no memory, and the next one has its turn', async () => {
   const large = new LargeBatches(new ManualClock(), 10);
   const [broken, next] = [holder(), holder()];
   const failing = large.open(broken, () => Promise.reject(new Error('broken')));
@@ -39,7 +39,7 @@ test('a batch that cannot be opened holds nothing, and the next one has its turn
   expect(large.heldBytes).toBe(3);
 });
 
-test('a batch that nobody reads from is closed, but not while nobody waits', async () => {
+test('a batch that nobody reads from is closed, but only if others wait', async () => {
   const clock = new ManualClock();
   const large = new LargeBatches(clock, 10);
   const closed: string[] = [];

@@ -11,7 +11,7 @@ interface Asked {
   readonly leaderEpoch: number;
 }
 
-/** A log whose leader is the broker that the cluster names at each question. */
+/** A log whose leader is the broker that the cluster names at each request. */
 class World {
   readonly asked: Asked[] = [];
   leader: Leader = { address: 'b1:9092', epoch: 0 };
@@ -80,7 +80,7 @@ test('a transaction that ends during the look-up of the bounds does not look ope
   expect(end).toBeGreaterThanOrEqual(start);
 });
 
-test('a leader and a coordinator that were known are not asked again once the cluster names others', async () => {
+test('former leaders and coordinators are not asked again once the cluster names others', async () => {
   const world = new World();
   const reader = world.reader();
   await reader.bounds(AT);
@@ -100,7 +100,7 @@ test('a request has the known leader epoch, so that a leader that is cut off ref
   expect(world.asked.map(({ leaderEpoch }) => leaderEpoch)).toEqual([5, 5, 5]);
 });
 
-test('bounds say of which topic and leader they are, and whether most brokers have named that leader', async () => {
+test('bounds have their topic and leader epoch, and whether most brokers have named that leader', async () => {
   const world = new World();
   world.leader = { address: 'b3:9092', epoch: 5 };
   world.view = { topicId: 'id', byMost: false };
@@ -108,7 +108,7 @@ test('bounds say of which topic and leader they are, and whether most brokers ha
   expect(await world.reader().bounds(AT)).toEqual({ start: 7, end: 7, highWatermark: 7, ...told });
 });
 
-test('the leader is asked where an epoch has ended, and told the epoch that it is believed to lead in', async () => {
+test("the request for the end of an epoch has the leader's own known epoch", async () => {
   const world = new World();
   world.leader = { address: 'b3:9092', epoch: 5 };
   expect(await world.reader().endOfEpoch(AT, 4)).toBe(5);
@@ -116,7 +116,7 @@ test('the leader is asked where an epoch has ended, and told the epoch that it i
   expect(world.epochsAsked).toEqual([4]);
 });
 
-test('brokers that answer only each other do not say where an epoch has ended', async () => {
+test('brokers that answer this request only to brokers do not report the end of an epoch', async () => {
   const world = new World();
   world.newest = 1;
   expect(await world.reader().endOfEpoch(AT, 4)).toBeNull();

@@ -1,4 +1,4 @@
-/** Which fetch goes out when, against brokers that answer only when told to. */
+/** Which fetch is sent when, with brokers that answer only when the test says so. */
 import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import type { FetchedPartition, FetchResponse } from '../../../../src/kafka/protocol/fetch-protocol.js';
@@ -33,7 +33,7 @@ interface Fetch {
   /** Of the first partition. */
   readonly leaderEpoch: number;
   answer(...partitions: readonly FetchedPartition[]): Promise<void>;
-  /** As a broker answers whose quota is exceeded. */
+  /** The answer of a broker if a quota is exceeded. */
   throttle(): Promise<void>;
   fail(error: Error): Promise<void>;
 }
@@ -125,7 +125,7 @@ class World {
     return reader;
   }
 
-  /** The only fetch in flight on a lane, once all that can happen has happened. */
+  /** The only fetch in flight on a lane, after all possible work is done. */
   async fetch(lane: Fetch['lane']): Promise<Fetch> {
     await turnOfEventLoop();
     const found = this.inFlight.filter((fetch) => fetch.lane === lane);
@@ -217,7 +217,7 @@ test('the fetch at the end waits longer and longer without records, and briefly 
   expect(await waited(nothing(0, 1))).toBe(50);
   expect(await waited(nothing(0, 1))).toBe(100);
 
-  // The fetch under way is not cut short for another reader, but the one that it joins is short.
+  // The fetch in progress is not ended early for another reader. But the next fetch, which it joins, is short.
   world.reader(1);
   await (await world.fetch('catchUp')).answer(nothing(1, 0));
   expect(await waited(nothing(0, 1))).toBe(200);
@@ -263,13 +263,13 @@ test('partitions without records come first in the next fetch, so that the large
   expect((await world.fetch('catchUp')).partitions).toEqual([1, 0, 2]);
 });
 
-test('where compaction has taken all that was left, a reader passes to the end, once it was asked for first', async () => {
+test('if compaction has removed the rest, a reader moves to the end once its partition was first in a fetch', async () => {
   const world = new World();
   world.leaders.set(0, 'a:1').set(1, 'a:1');
   const [compacted, whole] = [world.reader(0, 3, 'compacted'), world.reader(1, 3)];
   const passed = compacted.next(10);
   void whole.next(10).catch(() => undefined);
-  // Behind the other it may have got nothing for want of room.
+  // After the other partition, it may have got nothing because the answer was full.
   const crowded = await world.fetch('catchUp');
   expect(crowded.partitions).toEqual([0, 1]);
   await crowded.answer(nothing(1, 9), records(0, 3, 5, 9));
@@ -325,7 +325,7 @@ test('an answer that lacks a partition is an error of this partition only', asyn
   const reader = world.reader(0);
   world.reader(1);
   await (await world.fetch('catchUp')).answer(nothing(1, 0), nothing(1, 0));
-  expect(world.troubles).toEqual(['0: Fetch did not give t/0']);
+  expect(world.troubles).toEqual(['0: the answer to Fetch does not contain t/0']);
   expect((await world.fetch('tail')).partitions).toEqual([1]);
   const next = reader.next(1);
   await world.pass(20);
@@ -366,7 +366,7 @@ test('a partition that stays unknown ends the reader', async () => {
   await ended;
 });
 
-test('a partition that may not be read ends the reader with that error', async () => {
+test('a missing permission ends the reader with that error', async () => {
   const world = worldOf(0);
   const next = world.reader(0).next(1);
   const ended = expect(next).rejects.toThrow('Fetch for t-0 was refused: TOPIC_AUTHORIZATION_FAILED (29)');
@@ -490,7 +490,7 @@ test('a reader ends if a leader of a later epoch lacks records that were read, e
   expect(world.inFlight).toEqual([]);
 });
 
-test('a reader that runs is asked about when the leader changes, with the epoch that it has read from', async () => {
+test('when the leader changes, it is asked for the end of the epoch that the reader has read from', async () => {
   const world = worldOf(0);
   const reader = world.reader(0);
   await (await world.fetch('catchUp')).answer(records(0, 0, 2, 9));
@@ -504,7 +504,7 @@ test('a reader that runs is asked about when the leader changes, with the epoch 
   expect(world.epochsAsked).toEqual([LEADER_EPOCH]);
 });
 
-test('a leader that cannot say yet where an epoch has ended is asked again', async () => {
+test('a leader that does not know the end of an epoch yet is asked again', async () => {
   const world = worldOf(0);
   world.leaderEpoch = 4;
   const answers = [() => Promise.reject(new Error('not yet')), () => Promise.resolve(9)];

@@ -34,7 +34,7 @@ function readerOf(memory: RecordMemory | null = null): PartitionReader {
 const offsetsOf = ({ records }: LogBatch) => records.map(({ offset }) => offset);
 const valuesOf = ({ records }: LogBatch) => [...new Set(records.map(({ value }) => value?.toString()))];
 
-test('a failure is thrown by the next call, after all records before it were given', async () => {
+test('a failure is thrown by the next call, after all records before it were returned', async () => {
   const reader = readerOf();
   reader.receive(fetched(0, 2, 'a'), true, EPOCH);
   reader.fail(new Error('gone'));
@@ -53,14 +53,14 @@ test('records are valid until the next call of next, whatever is fetched meanwhi
   expect(valuesOf(batch)).toEqual(values);
 });
 
-test('memory of fetches that are read to their ends is used for the next ones', async () => {
+test('memory of fetches that are read to their ends is reused', async () => {
   const reader = readerOf(new RecordMemory(FETCH_BYTES, 2));
   reader.receive(fetched(0, 40, 'one'), true, EPOCH);
   const first = await reader.next(40);
   reader.receive(fetched(40, 40, 'two'), true, EPOCH);
   const second = await reader.next(20);
   reader.receive(fetched(80, 40, 'six'), true, EPOCH);
-  expect(valuesOf(first)).not.toEqual(['one']); // Nobody may look at it any more: this is how it shows.
+  expect(valuesOf(first)).not.toEqual(['one']); // Nobody may use this memory any more: an overwrite would show that.
   expect(valuesOf(second)).toEqual(['two']);
   const half = await reader.next(10);
   reader.receive(fetched(120, 40, 'ten'), true, EPOCH);
@@ -79,7 +79,7 @@ test('without record memory, records are valid for as long as they are kept', as
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** So many of 1 KiB are a large batch. */
+/** This many records of 1 KiB are a large batch. */
 const LARGE_RECORDS = 3 * KIB;
 
 /** A fetch of one batch of gzip from `offset` on, of so many records with values of so many bytes. */
@@ -122,7 +122,7 @@ test('the result of one call is limited by decompressed bytes, however well they
   }
 });
 
-test('the records that were given of a large batch keep the rest of it out of memory', async () => {
+test('returned records of a large batch do not keep the rest of it in memory', async () => {
   const reader = readerWith({ maxPartitionBytes: 100 * KIB });
   reader.receive(compressed(0, LARGE_RECORDS, KIB), true, EPOCH);
   const { records } = await reader.next(10);
@@ -131,7 +131,7 @@ test('the records that were given of a large batch keep the rest of it out of me
   reader.close();
 });
 
-test('large batches are open in turn, and within the budget but for one', async () => {
+test('large batches are opened in turn, and exceed the budget by at most one batch', async () => {
   const large = new LargeBatches(new ManualClock(), 4 * MIB);
   const readers = Array.from({ length: 5 }, () => readerWith({ large }));
   for (const reader of readers) reader.receive(compressed(0, LARGE_RECORDS, KIB), true, EPOCH);
@@ -167,7 +167,7 @@ test('the large batch of an idle reader is closed for the others, and the reader
   expect((await readAll(stuck, LARGE_RECORDS)).map(({ offset }) => offset)[0]).toBe(1_000);
 });
 
-test('a reader that is closed while it waits for its turn lets the next one have it', async () => {
+test('a reader that is closed while it waits passes its turn to the next one', async () => {
   const large = new LargeBatches(new ManualClock(), MIB);
   const readers = Array.from({ length: 4 }, () => readerWith({ large }));
   for (const reader of readers) reader.receive(compressed(0, LARGE_RECORDS, KIB), true, EPOCH);
@@ -195,7 +195,7 @@ describe('a batch that cannot be read', () => {
     return answer;
   };
 
-  test('ends the reader after what came before it, with topic, offsets and the way out', async () => {
+  test('ends the reader after the records before it, with topic, offsets and the remedy', async () => {
     const reader = readerWith({});
     const good = fetched(0, 3, 'a').records;
     const bad = wrong(compressed(3, 2, 50)).records;
@@ -211,7 +211,7 @@ describe('a batch that cannot be read', () => {
     expect(reader.wantsMore).toBe(false);
   });
 
-  test('offers no offset to skip to before a sound one follows: then it is that one, however far the log grows', async () => {
+  test("offers no offset to skip to until an intact batch follows: then that batch's offset, however far the log grows", async () => {
     for (const lastStableOffset of [2, 5, 900]) {
       const damaged = compressed(0, 2, 50).records;
       damaged.writeInt32BE(500, 23); // Claims to end at offset 500.
@@ -228,7 +228,7 @@ describe('a batch that cannot be read', () => {
     }
   });
 
-  test('is reported before a later one that was seen earlier', async () => {
+  test('is reported before a later broken batch that was seen earlier', async () => {
     const reader = readerWith({});
     reader.receive(wrong(compressed(0, 2, 50)), true, EPOCH);
     const shorter = fetched(2, 3, 'b');
@@ -237,7 +237,7 @@ describe('a batch that cannot be read', () => {
     await expect(reader.next(10)).rejects.toMatchObject({ firstOffset: 0, nextOffset: null });
   });
 
-  test('is also one that never comes whole: it is not fetched forever', async () => {
+  test('may also be a batch that never comes whole: it is not fetched forever', async () => {
     const reader = readerWith({});
     const answer = fetched(0, 3, 'a');
     answer.records.writeInt32BE(1_000_000, 8);
@@ -248,7 +248,7 @@ describe('a batch that cannot be read', () => {
     expect((error as Error).message).toContain('claims to be 1000012 bytes long');
   });
 
-  test('is one that holds more than MAX_BATCH_BYTES, small or large', async () => {
+  test('may decompress to more than MAX_BATCH_BYTES, whether it is small or large', async () => {
     for (const maxBatchBytes of [64 * KIB, 3 * MIB]) {
       const reader = readerWith({ maxBatchBytes });
       reader.receive(compressed(0, 4, MIB), true, EPOCH);

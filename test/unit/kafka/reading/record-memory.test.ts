@@ -3,7 +3,7 @@ import { RecordMemory } from '../../../../src/kafka/reading/record-memory.js';
 const PIECE = 64 * 1024;
 const filled = (length: number, byte: number) => Buffer.alloc(length, byte);
 
-test('a copy has the bytes, and not the memory, of what it is a copy of', () => {
+test('a copy has the same bytes in other memory', () => {
   const memory = new RecordMemory(PIECE, 1);
   for (const length of [0, 1, PIECE / 2 - 1, PIECE / 2, PIECE, PIECE + 1]) {
     const bytes = filled(length, 7);
@@ -13,7 +13,7 @@ test('a copy has the bytes, and not the memory, of what it is a copy of', () => 
   }
 });
 
-test('what was given back is used again, as many pieces of it as are to be kept', () => {
+test('returned pieces are used again, up to the number to keep', () => {
   const memory = new RecordMemory(PIECE, 2);
   const copies = [1, 2, 3].map((byte) => memory.copyOf(filled(PIECE / 2, byte)));
   for (const copy of copies) memory.giveBack(copy);

@@ -12,7 +12,7 @@ const names = {
   companySyncStalled: 'stalled',
 };
 
-/** The topics as `topics create` makes them on three brokers, but for what `change` says of each. */
+/** The topics as `topics create` makes them on three brokers, with the changes of `change`. */
 function found(change: Partial<Record<TopicRole, Partial<Omit<TopicDescription, 'settings'>> & Settings>> = {}) {
   const input = { partitions: 4, settings: new Map([['max.message.bytes', '1000000']]) };
   const topics = TOPIC_ROLES.map((role): [TopicRole, TopicDescription] => {
@@ -59,14 +59,17 @@ test.each(['syncEvents', 'companySynchronized', 'deadLetter', 'companySyncStalle
   },
 );
 
-test.each(['companyState', 'clientSettings'] as const)('a %s that is not compacted alone is refused', (role) => {
-  for (const value of ['delete', 'compact,delete', ''])
-    expect(policyFaults(found({ [role]: policy(value) }))).toEqual([
-      expect.stringMatching(
-        new RegExp(`^topic ${names[role]} has cleanup.policy=${value}: .* --add-config cleanup.policy=compact$`),
-      ),
-    ]);
-});
+test.each(['companyState', 'clientSettings'] as const)(
+  'a %s whose policy is not compaction alone is refused',
+  (role) => {
+    for (const value of ['delete', 'compact,delete', ''])
+      expect(policyFaults(found({ [role]: policy(value) }))).toEqual([
+        expect.stringMatching(
+          new RegExp(`^topic ${names[role]} has cleanup.policy=${value}: .* --add-config cleanup.policy=compact$`),
+        ),
+      ]);
+  },
+);
 
 test('partition counts that mix companies or choices are refused', () => {
   expect(policyFaults(found({ companyState: { partitions: 3 }, clientSettings: { partitions: 2 } }))).toEqual([
@@ -77,14 +80,14 @@ test('partition counts that mix companies or choices are refused', () => {
 });
 
 test.each(['companySynchronized', 'companyState', 'deadLetter', 'companySyncStalled'] as const)(
-  'a %s that one stale broker could acknowledge or lead alone is warned of',
+  'a %s that one broker could acknowledge alone, or lead while behind, leads to a warning',
   (role) => {
     const settings = { 'unclean.leader.election.enable': 'true', 'min.insync.replicas': '1' };
     expect(policyWarnings(found({ [role]: { settings } }))).toEqual([
       expect.stringContaining(`topic ${names[role]} has unclean.leader.election.enable=true`),
       expect.stringContaining(`topic ${names[role]} has 3 replicas and min.insync.replicas=1`),
     ]);
-    // With two replicas a demand for both would stop everything when one broker fails.
+    // With two replicas, if both were required, everything would stop when one broker fails.
     expect(policyWarnings(found({ [role]: { replicationFactor: 2, settings } }))).toHaveLength(1);
   },
 );
@@ -94,7 +97,7 @@ test('the durability of topics that are only read is not judged', () => {
   expect(policyWarnings(found({ syncEvents: { settings }, clientSettings: { settings } }))).toEqual([]);
 });
 
-test('a limit below the plan is warned of', () => {
+test('a limit below the plan leads to a warning', () => {
   expect(policyWarnings(found({ deadLetter: { settings: { 'max.message.bytes': '1000000' } } }))).toEqual([
     expect.stringContaining('topic dead has max.message.bytes=1000000, less than 1065536'),
   ]);

@@ -9,7 +9,7 @@ beforeEach(() => {
   limits = new BatchSizeLimits(USUAL, { now: () => now });
 });
 
-/** Of batches as large as allowed, one a minute, on a topic that takes `fits` bytes. */
+/** The results of batches of the allowed size, one a minute, on a topic that accepts `fits` bytes. */
 function refusalsInAnHour(fits: number): number {
   let refusals = 0;
   for (let minute = 0; minute < 60; minute++, now += MINUTE_MS) {
@@ -28,7 +28,7 @@ test('a refusal halves the limit of that topic only', () => {
   expect(limits.of('topic')).toBe(50_000);
 });
 
-test('a refusal of a batch that was cut before another one was refused raises nothing', () => {
+test('a refusal of a batch that was encoded before another refusal does not raise the limit', () => {
   limits.lower('topic', 100_000);
   limits.lower('topic', USUAL);
   expect(limits.of('topic')).toBe(50_000);

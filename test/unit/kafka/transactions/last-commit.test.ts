@@ -1,4 +1,4 @@
-/** What acknowledged commits have written where: the way to tell a commit that brokers have left open from a later abort. */
+/** The places of acknowledged commits: they distinguish a commit that brokers have left open from a later abort. */
 import { LastCommit } from '../../../../src/kafka/transactions/last-commit.js';
 
 const CHANGELOG = { topic: 'changelog', partition: 0 };
@@ -20,7 +20,7 @@ test('a commit that announced something is known after later ones that announced
   expect(commits.known?.endIn(CHANGELOG)).toBe(30);
 });
 
-test('a transaction that was not committed leaves what is known as it is', () => {
+test('a transaction that was not committed does not change the known commits', () => {
   const commits = new LastCommit();
   committed(commits, 10, 5);
   expect(commits.known?.isLastIn(OUTBOUND)).toBe(true);

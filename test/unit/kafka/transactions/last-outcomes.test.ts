@@ -28,19 +28,19 @@ test.each([
 });
 
 test.each(['Ongoing', 'PrepareEpochFence', 'Empty', 'Dead'])(
-  '%s tells nothing: fencing ends what is not over, and it is asked for again',
+  '%s has no outcome: the fencing ends the open transaction, and the id is described again',
   (state) => {
     note(state, 4);
     expect(fenced(5)).toBeNull();
   },
 );
 
-test('an id that the coordinator does not know has none', () => {
+test('an id that the coordinator does not know has no outcome', () => {
   note('CompleteCommit', 4, { errorCode: ERROR_CODES.TRANSACTIONAL_ID_NOT_FOUND });
   expect(fenced(5)).toBeNull();
 });
 
-test('fenced again before anything was begun, it is still the same', () => {
+test('the outcome stays known if the id is fenced again before a transaction begins', () => {
   note('CompleteCommit', 4);
   expect(fenced(5)).toBe('commit');
   note('Empty', 5);
@@ -53,7 +53,7 @@ test('a lost answer of a fencing does not lose the outcome', () => {
   expect(fenced(6)).toBe('abort');
 });
 
-test('after a fencing that was answered, the answer of the next one may be lost', () => {
+test('after an answered fencing, the answer of the next fencing may be lost', () => {
   note('CompleteCommit', 4);
   expect(fenced(5)).toBe('commit');
   note('Empty', 6);
@@ -61,7 +61,7 @@ test('after a fencing that was answered, the answer of the next one may be lost'
 });
 
 test.each(['CompleteCommit', 'CompleteAbort'])(
-  'the fencing of another instance after %s makes it unknown: its owner may have begun and ended one since',
+  'the fencing of another instance after %s makes the outcome unknown: that owner may have ended a transaction since',
   (state) => {
     note(state, 4);
     note('Empty', 5, { timeoutMs: OUR_TIMEOUT_MS + 1 });
@@ -69,7 +69,7 @@ test.each(['CompleteCommit', 'CompleteAbort'])(
   },
 );
 
-test('an abort between the description of a commit and the fencing raises the epoch, which makes it unknown', () => {
+test('an abort between the description of a commit and the fencing raises the epoch, which makes the outcome unknown', () => {
   note('CompleteCommit', 4);
   expect(fenced(6)).toBeNull();
 });
@@ -81,7 +81,7 @@ test('each process fences with a time-out of its own, up to a second below the o
   expect(new Set(timeouts).size).toBeGreaterThan(50);
 });
 
-test('what others may have done in between makes it unknown: two fencings, another session, or one that was not described', () => {
+test('possible actions of others make the outcome unknown: two fencings, another session, or a missing description', () => {
   note('CompleteCommit', 4);
   note('Empty', 6);
   expect(fenced(7)).toBeNull();

@@ -49,7 +49,7 @@ test('a record without a key goes to the same partition when it is written again
   for (let input = 0; input < 12; input++) expect(partitioner.partitionFor('other', null, input)).toBe(input % 7);
 });
 
-test('an input partition has the same-numbered one of such a topic for itself, and shares all of any other', () => {
+test('with equal counts, an input partition alone writes to its same-numbered partition; otherwise it shares all partitions', () => {
   expect(partitioner.targets('same', 5)).toEqual({ partitions: [5], alone: true });
   expect(partitioner.targets('other', 5)).toEqual({ partitions: [0, 1, 2, 3, 4, 5, 6], alone: false });
 });

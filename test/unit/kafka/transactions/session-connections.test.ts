@@ -1,4 +1,4 @@
-/** What a producer session does once brokers throttle it (KIP-219). */
+/** The connections of a producer session once brokers throttle it (KIP-219). */
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { SessionConnections } from '../../../../src/kafka/transactions/session-connections.js';
 import { Throttle } from '../../../../src/kafka/transactions/throttle.js';
@@ -42,7 +42,7 @@ test('all requests share one connection until brokers throttle; then the coordin
   expect(used).toEqual(['writing', 'writing', 'others', 'writing']);
 });
 
-test('the next session of the id knows that brokers throttle it, and for how long yet', async () => {
+test('the next session of the id knows that brokers throttle it, and for how long', async () => {
   await session().write(BROKER, answer(3_000));
   now += 1_000;
   const next = session();

@@ -4,7 +4,7 @@ import { ERROR_CODES, NO_ERROR } from '../../../../src/kafka/protocol/protocol-e
 import { hasOpenAt } from '../../../../src/kafka/transactions/session-questions.js';
 import { BrokerError } from '../../../../src/pipeline/errors.js';
 
-/** Asks a leader that answers so; one that does not know the request answers nothing. */
+/** Asks a leader with this answer. A leader that does not know the request does not answer. */
 function asked(errorCode: number, open: readonly bigint[] = [], knowsRequest = true): Promise<boolean | null> {
   const answer: OpenProducers = { errorCode, open, clientSideThrottleTime: 0 };
   const broker = {
@@ -17,22 +17,22 @@ function asked(errorCode: number, open: readonly bigint[] = [], knowsRequest = t
   return hasOpenAt(asking, 'a:1', { topic: 'output', partition: 0 });
 }
 
-test('a leader says whether the session has a transaction open', async () => {
+test('a leader reports whether the session has a transaction open', async () => {
   expect(await asked(NO_ERROR, [3n, 7n])).toBe(true);
   expect(await asked(NO_ERROR, [3n])).toBe(false);
 });
 
-test('a transaction that is open under the producer id from before the fencing is its own too', async () => {
+test('an open transaction of the producer id from before the fencing counts as its own', async () => {
   expect(await asked(NO_ERROR, [6n])).toBe(true);
 });
 
-test('a leader that is too old, or may not say, leaves it unknown', async () => {
+test('with a leader that is too old, or without permission, the result is unknown', async () => {
   expect(await asked(NO_ERROR, [7n], false)).toBeNull();
   expect(await asked(ERROR_CODES.TOPIC_AUTHORIZATION_FAILED)).toBeNull();
 });
 
 test.each(['NOT_LEADER_OR_FOLLOWER', 'LEADER_NOT_AVAILABLE', 'KAFKA_STORAGE_ERROR'] as const)(
-  'a broker that answers %s is asked again, and does not pass for one that does not say',
+  'a broker that answers %s is asked again, and its answer does not count as unknown',
   async (code) => {
     const answer = asked(ERROR_CODES[code]);
     await expect(answer).rejects.toThrow(BrokerError);

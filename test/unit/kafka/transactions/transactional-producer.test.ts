@@ -20,7 +20,7 @@ interface Unanswered {
   loseConnection(): void;
 }
 
-/** One broker that is everything; the test answers each request. */
+/** One broker that is leader and coordinator of everything. The test answers each request. */
 class ScriptedBroker {
   readonly sent: string[] = [];
   closed = 0;
@@ -55,7 +55,7 @@ class ScriptedBroker {
     lostOne: () => false,
   };
 
-  /** The oldest request of that name that has no answer yet, once everything that can go on has gone on. */
+  /** Lets all work continue that can. Then returns the oldest request of that name without an answer. */
   async received(name: string): Promise<Unanswered> {
     await quiet();
     const at = this.#unanswered.findIndex((request) => request.name === name);
@@ -119,7 +119,7 @@ async function begunProducer() {
   return { scripted, producer };
 }
 
-test('a fault of this program ends the session as it is, and does not pass for a broker that gives no answer', async () => {
+test('a fault of this program ends the session with that error, and does not count as a missing answer', async () => {
   const { scripted, producer } = fencedProducer();
   const fault = new TypeError('a fault of this program');
   scripted.connections.ask = () => Promise.reject(fault);
@@ -148,7 +148,7 @@ test('the coordinator gets no request for a transaction with a partition that ha
 });
 
 describe('repeating the end of the last transaction', () => {
-  test('tells the coordinator once more what it does not answer, and never aborts on its way to a commit', async () => {
+  test('repeats unanswered requests, and never aborts on the way to a commit', async () => {
     const { scripted, producer } = fencedProducer();
     const repeated = producer.repeatEnd([OUTPUT], 'commit');
     (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(ERROR_CODES.CONCURRENT_TRANSACTIONS));
@@ -163,7 +163,7 @@ describe('repeating the end of the last transaction', () => {
     expect(scripted.sent.filter((name) => name === 'EndTxn')).toHaveLength(1);
   });
 
-  test('aborts nothing where the coordinator refuses: that is for the next owner', async () => {
+  test('aborts nothing if the coordinator refuses: the next owner does that', async () => {
     const { scripted, producer } = fencedProducer();
     const repeated = producer.repeatEnd([OUTPUT], 'commit');
     (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
@@ -187,7 +187,7 @@ function committedAt(offset: number, leaderEpoch: number): Encoder {
 }
 
 describe('a proof', () => {
-  test('has what the true leader and the true coordinator say, once both have taken what is theirs', async () => {
+  test('has the values of the true leader and the true coordinator, once both have accepted its writes', async () => {
     const { scripted, producer } = fencedProducer();
     const proving = producer.prove(OUTPUT, { topic: 'input', partition: 0 });
     (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
@@ -201,7 +201,7 @@ describe('a proof', () => {
     expect(scripted.sent).not.toContain('EndTxn');
   });
 
-  test.each(['Produce', 'TxnOffsetCommit'])('is none where the %s is refused', async (refused) => {
+  test.each(['Produce', 'TxnOffsetCommit'])('fails if the %s is refused', async (refused) => {
     const { scripted, producer } = fencedProducer();
     const proving = producer.prove(OUTPUT, { topic: 'input', partition: 0 }).catch((error: unknown) => error);
     (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
@@ -214,7 +214,7 @@ describe('a proof', () => {
   });
 });
 
-describe('whether a transaction of its own is open somewhere', () => {
+describe('whether a transaction of its own is open in some place', () => {
   /** A leader's answer to DescribeProducers: these producers have transactions open. */
   const openOf = (errorCode: number, ...producerIds: readonly number[]): Encoder => {
     const array = (to: Encoder, length: number) => to.writeUVarInt(length + 1);
@@ -273,7 +273,7 @@ test('a transaction that could not begin after a late commit is not aborted: the
   expect(scripted.sent).toEqual(sent);
 });
 
-describe('what is known of the last commit', () => {
+describe('the last commit', () => {
   /** Writes one record and the offset in a transaction. @returns what the group's coordinator has not answered yet */
   async function written(
     { scripted, producer }: Pick<ReturnType<typeof fencedProducer>, 'scripted' | 'producer'>,
@@ -290,7 +290,7 @@ describe('what is known of the last commit', () => {
     return { sent, request: await scripted.received('TxnOffsetCommit') };
   }
 
-  test('is nothing before it is acknowledged', async () => {
+  test('is unknown before it is acknowledged', async () => {
     const { scripted, producer } = fencedProducer();
     const { request, sent } = await written({ scripted, producer }, 20);
     request.answer(answeredForPartition(0));
@@ -418,7 +418,7 @@ test('discarding a fenced session aborts nothing: the open transaction belongs t
   expect(scripted.sent).not.toContain('InitProducerId');
 });
 
-test('a call out of its turn is refused, and nothing is sent for it', async () => {
+test('a call in the wrong state is refused, and nothing is sent for it', async () => {
   const { scripted, producer } = await begunProducer();
   const sentBefore = scripted.sent.length;
   await expect(producer.begin([OUTPUT])).rejects.toThrow('idle');
