@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KafkaLogs } from '../src/kafka/reading/kafka-logs.js';
 import type { TopicPartition } from '../src/lib/record.js';
 import { startCluster } from '../testkit/cluster/start-cluster.js';
-import { systemClock } from '../testkit/system-clock.js';
+import { systemClock } from '../src/lib/system-clock.js';
 
 const RECORDS = 1_000_000;
 const RECORD_BYTES = 100;

@@ -6,7 +6,7 @@ import { NO_HEADERS, type RecordToWrite } from '../../src/lib/record.js';
 import { ByteWriter } from '../../src/lib/byte-writer.js';
 import { KEY_KIND } from '../../src/store/row-keys.js';
 import type { Cluster } from '../../testkit/cluster/cluster.js';
-import { systemClock } from '../../testkit/system-clock.js';
+import { systemClock } from '../../src/lib/system-clock.js';
 
 /** Bytes of key and value together: a dataset row with two UUIDs in its key. */
 export const ROW_BYTES = 100;

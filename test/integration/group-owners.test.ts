@@ -6,7 +6,7 @@ import { GroupOwners } from '../../src/kafka/group/group-owners.js';
 import { kafkaConfigOf } from '../../src/kafka/connection/kafka-config.js';
 import { currentCluster } from '../support/current-cluster.js';
 import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
-import { systemClock } from '../../testkit/system-clock.js';
+import { systemClock } from '../../src/lib/system-clock.js';
 import { createTopic } from '../support/topics.js';
 
 const { bootstrap } = currentCluster();

@@ -1,5 +1,8 @@
 /** Time that passes when a test says so. */
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../src/lib/clock.js';
+
+const STEP_MS = 1_000;
 
 interface Delay {
   readonly until: number;
@@ -32,5 +35,13 @@ export class ManualClock implements Clock {
   advance(ms: number): void {
     this.#now += ms;
     for (const { until, end } of [...this.#delays]) if (until <= this.#now) end();
+  }
+}
+
+/** Lets `ms` pass in steps of a second. The event loop runs in between, so code that waited can continue. */
+export async function passTime(clock: ManualClock, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += STEP_MS) {
+    clock.advance(Math.min(STEP_MS, ms - passed));
+    for (let turn = 0; turn < 3; turn++) await setImmediate();
   }
 }

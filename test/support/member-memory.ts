@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { ClusterView, type NamedCoordinator } from '../../src/kafka/connection/cluster-view.js';
 import type { KafkaConfig } from '../../src/kafka/connection/cluster.js';
 import { RememberedMember, type Memory } from '../../src/kafka/group/remembered-member.js';
-import { systemClock } from '../../testkit/system-clock.js';
+import { systemClock } from '../../src/lib/system-clock.js';
 
 /** A member memory that exists as long as the test. */
 export class MemoryOfTest implements Memory {

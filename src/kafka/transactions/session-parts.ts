@@ -4,7 +4,13 @@ import type { BatchSizeLimits } from './batch-size-limits.js';
 import type { LastCommit } from './last-commit.js';
 import type { LeaderDirectory } from '../connection/leader-directory.js';
 import type { SessionConnections } from './session-connections.js';
-import type { ProducerSession } from '../protocol/transaction-requests.js';
+import { NO_ERROR } from '../protocol/protocol-errors.js';
+import {
+  addOffsetsToTxn,
+  canFenceOwnSession,
+  fenceOwnSession,
+  type ProducerSession,
+} from '../protocol/transaction-requests.js';
 
 /** The parts of a fenced session. Only this session uses the connections, and they end with it. */
 export interface SessionParts {
@@ -26,4 +32,21 @@ export interface SessionParts {
   readonly transactionTimeoutMs: number;
   /** How long a leader may wait for the in-sync replicas. */
   readonly produceTimeoutMs: number;
+}
+
+/**
+ * Tries to abort the session's transaction. Then readers of the written topics do not wait for the next owner or for
+ * the transaction time-out. Whether the abort works or not, the next owner's fencing ends the transaction. It does not
+ * use EndTxn, which keeps the epoch: see `LastOutcomes`. Never rejects.
+ */
+export async function tryToAbort(parts: SessionParts): Promise<void> {
+  const { connections, coordinator, session, groupId, transactionTimeoutMs } = parts;
+  const abort = connections.ask(coordinator, async (broker) => {
+    // The coordinator refuses this if the id has a new owner. Without it, the next request would abort that owner's
+    // transaction.
+    const isOurs = await broker.connectionPool.send(addOffsetsToTxn(session, groupId));
+    if (isOurs.errorCode !== NO_ERROR || !canFenceOwnSession(broker)) return isOurs;
+    return broker.connectionPool.send(fenceOwnSession(session, transactionTimeoutMs));
+  });
+  await Promise.allSettled([abort]);
 }

@@ -13,8 +13,7 @@ import type { ConnectedBroker, ProtocolCall } from '../protocol/protocol-call.js
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from '../protocol/protocol-errors.js';
 import type { ProduceAnswer } from '../protocol/produce-request.js';
 import { committedAtCoordinator, hasOpenAt } from './session-questions.js';
-import type { SessionParts } from './session-parts.js';
-import { tryToAbort } from './session-abort.js';
+import { tryToAbort, type SessionParts } from './session-parts.js';
 import { SessionBatches, type EncodedBatch } from './session-batches.js';
 import {
   addOffsetsToTxn,

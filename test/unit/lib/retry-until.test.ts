@@ -1,6 +1,5 @@
 import { retryUntil, type RetryTerms } from '../../../src/lib/retry-until.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import { passTime } from '../../support/pass-time.js';
+import { ManualClock, passTime } from '../../support/manual-clock.js';
 
 const PATIENCE_MS = 5_000;
 const PAUSE_MS = 1_000;

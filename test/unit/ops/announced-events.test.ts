@@ -6,7 +6,7 @@ import { AnnouncedEvents } from '../../../src/ops/announced-events.js';
 import type { Logs } from '../../../src/pipeline/ports.js';
 import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
 import { resentOf } from '../../../src/publish/resent-event.js';
-import { systemClock } from '../../../testkit/system-clock.js';
+import { systemClock } from '../../../src/lib/system-clock.js';
 import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
 import { newestSchema } from '../../../testkit/schema-file.js';
 

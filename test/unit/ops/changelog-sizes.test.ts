@@ -3,8 +3,7 @@ import { Registry } from 'prom-client';
 import { ChangelogSizes } from '../../../src/ops/changelog-sizes.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
 import { readableLogger } from '../../support/log-lines.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import { passTime } from '../../support/pass-time.js';
+import { ManualClock, passTime } from '../../support/manual-clock.js';
 
 const RUNNING: PartitionStatus = { state: 'running', reason: null };
 const MINUTE_MS = 60_000;

@@ -2,8 +2,7 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { ASK_EVERY_MS, DependencyWatch, UNREACHABLE_AFTER_MS } from '../../../src/ops/dependency-watch.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import { passTime } from '../../support/pass-time.js';
+import { ManualClock, passTime } from '../../support/manual-clock.js';
 
 type Answer = () => Promise<unknown>;
 const well: Answer = () => Promise.resolve();

@@ -15,8 +15,7 @@ import { openApiDocument } from '../../../src/ops/openapi.js';
 import { PartitionFigures } from '../../../src/ops/partition-figures.js';
 import { MemberProofs } from '../../../src/ops/member-proof.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import { passTime } from '../../support/pass-time.js';
+import { ManualClock, passTime } from '../../support/manual-clock.js';
 
 const PAGE = join(__dirname, '..', '..', '..', 'page');
 const ACCESS = {

@@ -12,8 +12,7 @@ import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js
 import { encodeChanges } from '../../../src/store/state-changes.js';
 import { open, positionRow } from '../store/partition-fixture.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import { passTime } from '../../support/pass-time.js';
+import { ManualClock, passTime } from '../../support/manual-clock.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 const folder = temporaryFolder();

@@ -7,8 +7,7 @@ import type { FolderUse } from '../../../src/pipeline/observer.js';
 import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import { passTime } from '../../support/pass-time.js';
+import { ManualClock, passTime } from '../../support/manual-clock.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';
 

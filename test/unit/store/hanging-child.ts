@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { endProcess } from '../../../src/command/end-process.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { TimedStateDirectory } from '../../../src/store/timed-state-directory.js';
-import { systemClock } from '../../../testkit/system-clock.js';
+import { systemClock } from '../../../src/lib/system-clock.js';
 
 async function hang(): Promise<never> {
   const directory = new TimedStateDirectory(new RocksStateDirectory(process.argv[2] ?? '', systemClock), systemClock);

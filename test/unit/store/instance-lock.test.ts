@@ -4,7 +4,7 @@ import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { InstanceLock, stateDirExposure, StateDirInUseError } from '../../../src/store/instance-lock.js';
-import { systemClock } from '../../../testkit/system-clock.js';
+import { systemClock } from '../../../src/lib/system-clock.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const folder = temporaryFolder();

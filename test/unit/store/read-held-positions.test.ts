@@ -8,7 +8,7 @@ import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js
 import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
 import { changes, identity, NO_LOG_ID, positionRow } from './partition-fixture.js';
 import { ManualClock } from '../../support/manual-clock.js';
-import { systemClock } from '../../../testkit/system-clock.js';
+import { systemClock } from '../../../src/lib/system-clock.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';
 

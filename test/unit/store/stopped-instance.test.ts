@@ -8,7 +8,7 @@ import { InstanceLock, StateDirInUseError } from '../../../src/store/instance-lo
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { lookIntoStopped } from '../../../src/store/stopped-instance.js';
 import { changes, identity, open, positionRecord, positionRow } from './partition-fixture.js';
-import { systemClock } from '../../../testkit/system-clock.js';
+import { systemClock } from '../../../src/lib/system-clock.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const folder = temporaryFolder();

@@ -1,7 +1,7 @@
 /** A second process for instance-lock.test.ts: tries to take the folder, says how that went, and waits to be killed. */
 import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { InstanceLock } from '../../../src/store/instance-lock.js';
-import { systemClock } from '../../../testkit/system-clock.js';
+import { systemClock } from '../../../src/lib/system-clock.js';
 
 InstanceLock.take(process.argv[2] as string, systemClock, new CallDeadline(systemClock)).then(
   async (lock) => {

@@ -1,7 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { LargeBatches, LateOpeningError } from '../../../../src/kafka/reading/large-batches.js';
-import { ManualClock } from '../../../support/manual-clock.js';
-import { passTime } from '../../../support/pass-time.js';
+import { ManualClock, passTime } from '../../../support/manual-clock.js';
 
 const holder = () => ({ closeLarge: () => undefined });
 
