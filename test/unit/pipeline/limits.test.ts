@@ -1,4 +1,6 @@
-/** Records beyond a limit, and the largest company within all limits, through decoding, rules, store and encoding. */
+/**
+ * Records that exceed a limit, and the largest company within all limits, through decoding, rules, store and encoding.
+ */
 import avro from 'avsc';
 import type { Decoded } from '../../../src/decode/poison.js';
 import type { Payload } from '../../../src/domain/events.js';
