@@ -8,7 +8,7 @@ const PART_SIZE = 4;
 const UNNAMED_DATASETS = 1_005;
 
 export const LINK_SITUATIONS: readonly Situation[] = [
-  { name: 'one link, all datasets come to an end', client, weight: 40, play: oneLink },
+  { name: 'one link, all datasets finish', client, weight: 40, play: oneLink },
   { name: 'several links at once', client, weight: 15, play: severalLinks },
   { name: 'status before its manifest', client, weight: 4, play: statusBeforeManifest },
   { name: 'more than 1,000 datasets before any manifest', client, weight: 0, play: manyUnnamedDatasets },
@@ -20,8 +20,8 @@ export const LINK_SITUATIONS: readonly Situation[] = [
   { name: 'manifest without datasets, last of two', client, weight: 2, play: emptyLinkBesideFullOne },
   { name: 'connection unlinked, which completes', client, weight: 3, play: unlinkedCompletes },
   { name: 'only connection unlinked, nothing Complete', client, weight: 1, play: unlinkedWithoutSuccess },
-  { name: 'connection unlinked and linked anew', client, weight: 2, play: unlinkedAndLinkedAnew },
-  { name: 'company deleted in the midst', client, weight: 2, play: deletedInTheMidst },
+  { name: 'connection unlinked and linked again', client, weight: 2, play: unlinkedAndLinkedAnew },
+  { name: 'company deleted during the sync', client, weight: 2, play: deletedInTheMidst },
   { name: 'company deleted after the announcement', client, weight: 1, play: deletedTooLate },
 ];
 

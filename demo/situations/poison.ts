@@ -38,7 +38,7 @@ export const POISON_SITUATIONS: readonly Situation[] = [
   { name: 'poison without a key, beside a company', client, weight: 2, play: withoutKey },
   { name: 'poison with a key that is not UTF-8', client, weight: 1, play: keyNotUtf8 },
   { name: 'poison repaired by poison, then repaired', client, weight: 1, play: repairedByPoison },
-  { name: 'poison twice the same, both repaired', client, weight: 1, play: poisonTwice },
+  { name: 'the same poison twice, both repaired', client, weight: 1, play: poisonTwice },
   { name: 'poison after the announcement', client, weight: 1, play: poisonTooLate },
 ];
 
