@@ -92,7 +92,7 @@ interface ReadEvent {
   readonly payload: ReadPayload;
 }
 
-/** Texts of up to so many characters are within the limit, whatever they are made of. */
+/** Texts of up to this many characters are within the limit, whatever their characters are. */
 const SURELY_SHORT_CHARS = Math.floor(MAX_TEXT_BYTES / 3);
 
 /** The limit that a record exceeds by itself, whatever its company has; null if it exceeds none. */
