@@ -127,7 +127,9 @@ export class AnnouncedEvents {
     }
   }
 
-  /** Reads from `from` until it finds events of the wanted order. Returns those of one read; null if there are none. */
+  /**
+   * Reads from `from` until it finds events of the wanted order. Returns those of one read; null if no read finds any.
+   */
   async #firstEvents(
     at: TopicPartition,
     from: number,

@@ -122,7 +122,7 @@ test('a record beyond a limit is ignored if its company is deleted or announced'
   await partition.read(partition.record('a', deleted('a')));
   const record = partition.record('a', status('a', { datasetId: 'd'.repeat(1_025) }));
   const batch = await partition.read(record, partition.record('a', Buffer.from('nonsense')));
-  expect(batch.poison).toMatchObject([{ code: 'bad-framing' }]); // which is a dead letter all the same
+  expect(batch.poison).toMatchObject([{ code: 'bad-framing' }]); // which is a dead letter anyway
   expect(batch.ignored.final).toBe(1);
 });
 
