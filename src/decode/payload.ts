@@ -1,6 +1,6 @@
 /**
- * Reads the branches of `SyncEvent.payload` as the domain's payloads, and checks the limits of one record before anything is
- * loaded for it. Fields that are not named here are not used.
+ * Reads the branches of `SyncEvent.payload` as the domain's payloads, and checks the limits of one record before
+ * anything is loaded for it. Fields that are not named here are not used.
  */
 import type { RecordShapes } from '../avro/record-shape.js';
 import type { DatasetStatusChanged, LinkSyncQueued, Payload, SyncTrigger } from '../domain/events.js';
