@@ -28,9 +28,9 @@ type Scenario = keyof typeof SCENARIOS;
 
 const HELP = `npm run bench:take-over -- [scenario...] [options]
 
-Instances run as processes of their own, on a state of --rows rows, while every partition gets a company of one dataset
-each --interval ms. Printed is the pause of each partition that stood still: the longest that a record written to it
-waited, from just before it was sent until its announcement could be read. Scenarios, all of them without one:
+Runs instances as processes, on a state of --rows rows, while every partition gets a company of one dataset every
+--interval ms. Prints the pause of each partition: the longest time from just before a record was sent until its
+announcement could be read. Scenarios (all of them by default):
 
 ${Object.entries(SCENARIOS)
   .map(([name, { what }]) => `  ${name.padEnd(16)} ${what}`)
