@@ -44,7 +44,7 @@ function measured(what: string, members: readonly GroupMember[]): ReadonlyMap<st
     const kept = new Set(assignments.get(memberId)?.active);
     return partitions.filter((partition) => !kept.has(partition));
   });
-  console.log(`  ${what}: ${thousands(tookMs)} ms, ${thousands(moved.length)} partitions taken from who runs them`);
+  console.log(`  ${what}: ${thousands(tookMs)} ms, ${thousands(moved.length)} partitions taken from their owners`);
   return assignments;
 }
 

@@ -14,23 +14,23 @@ import { recordsPerCompany, USUAL_STATUSES, workload } from './lib/workload.js';
 
 const HELP = `npm run bench:catch-up -- [options]
 
-Writes a backlog of companies being synced, then lets one new instance of the processor work it off. Measured is from
-its first fetch until the group has committed the backlog's end. Afterwards every company must have been announced
-exactly once.
+Writes a backlog of companies being synced, then lets one new instance of the processor process it. Measures the time from
+its first fetch until the group has committed the backlog's end. Afterwards every company must have been announced exactly
+once.
 
   --companies N    (default: 20000), --in-flight N of them at a time (10000), each with --datasets N (20), four status
                    changes a dataset, over --partitions N (4)
-  --rounds N       how often it is measured, each time by a new deployment on the same backlog (1)
-  --warm-up N      rounds before those that do not count (1): a broker that has just started compiles its code, for which
-                   it takes up to half a core
+  --rounds N       the number of measurements, each by a new deployment on the same backlog (1)
+  --warm-up N      rounds before these, which do not count (1): a broker that has just started compiles its code, and
+                   takes up to half a core for that
   --build FOLDER   the build to measure (dist); given several times, they take turns in each round
-  --cpu-prof DIR   profiles the processor (which slows it) and prints where the time went
+  --cpu-prof DIR   profile the processor (which slows it) and print where it spent its time
   --topic NAME     the backlog that an earlier run wrote to the cluster that KAFKA_BROKERS names
-  --short          500 companies: to see that it works, not how fast
-  --help           this
+  --short          500 companies: check that it works, not how fast
+  --help           print this
 
-Kafka and registry are those that KAFKA_BROKERS and SCHEMA_REGISTRY_URL name, else ones started for this.
-The wall-clock rate depends on what else the machine does; the CPU time of a record hardly does.`;
+Uses the Kafka and registry that KAFKA_BROKERS and SCHEMA_REGISTRY_URL name. Otherwise it starts its own.
+The wall-clock rate depends on other load of the machine. The CPU time of a record hardly does.`;
 
 const SHORT = { companies: 500, 'in-flight': 250 };
 const SEED = 1;

@@ -19,14 +19,15 @@ import { workload, type WorkloadRecord } from './lib/workload.js';
 
 const HELP = `npm run bench:company-size -- [options]
 
-Lets an instance work off companies of --datasets datasets, first all records but the last one of each company, then
-those. Printed for both, a company: what its records wrote to the changelog, what of it compaction leaves, and what the
-instance has on the disk, as it is left and once RocksDB has compacted all of it. Keys and values without the overhead of Kafka's batches.
+Lets an instance process companies of --datasets datasets: first all records except the last one of each company, then
+the last ones. After both steps it prints, for one company: the bytes written to the changelog, the bytes that compaction
+leaves of them, and the bytes on the instance's disk, before and after RocksDB has compacted everything. It counts keys and
+values, without the overhead of Kafka's batches.
 
   --companies N  (50000)
   --datasets N   (20)
-  --short        500 companies: to see that it works
-  --help         this`;
+  --short        500 companies: check that it works
+  --help         print this`;
 
 const { values } = parseArgs({
   options: {

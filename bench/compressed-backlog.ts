@@ -15,18 +15,18 @@ import { consumed, logsOf, partitionsOf } from './lib/topic-reading.js';
 
 const HELP = `npm run bench:compressed-backlog -- [options]
 
-Writes a backlog of manifests, each twice, and lets one new instance process it: once as the broker compresses it with
-each --codec, in batches of --batch records. Prints records/s, the most memory that was resident, and the slowest answer
-of GET /metrics meanwhile.
+Writes a backlog of manifests, each twice, and lets one new instance process it: once for
+each --codec, with which the broker compresses batches of --batch records. Prints records/s, the highest resident memory, and
+the slowest answer of GET /metrics meanwhile.
 
   --companies N   (default: 60000), each with --datasets N (43), over --partitions N (4)
   --codec NAME    uncompressed, gzip, snappy, lz4 or zstd; several are measured one after the other (uncompressed, zstd)
   --batch N       records in a batch (4000)
   --build FOLDER  the build to measure (dist)
-  --max-mib N     exit code 1 if more was resident
-  --max-ms N      exit code 1 if an answer took longer
+  --max-mib N     exit with 1 if more memory was resident
+  --max-ms N      exit with 1 if an answer took longer
   --short         2,000 companies
-  --help          this`;
+  --help          print this`;
 
 const SHORT_COMPANIES = 2_000;
 const METRICS_INTERVAL_MS = 200;

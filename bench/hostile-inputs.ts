@@ -25,19 +25,19 @@ import { workload } from './lib/workload.js';
 const HELP = `npm run bench:hostile-inputs -- [options]
 
 Lets one new instance process a compressed backlog, ordinary companies and every kind of hostile record at once, while
-clients of its HTTP port ask for much, with wrong tokens, or never to the end. Prints the most memory that was resident
-and how long GET /metrics took. Exit code 1 if a bound is passed, if an ordinary company is not announced exactly once,
-or if a hostile record does not end as the contract says.
+clients of its HTTP port ask for too much, send wrong tokens, or never finish a request. Prints the highest resident memory
+and the times of GET /metrics. Exits with 1 if a limit is exceeded, if an ordinary company is not announced exactly once, or
+if a hostile record does not end as the contract says.
 
   --max-mib N  the most memory that may be resident (700)
   --max-ms N   the longest that GET /metrics may take (1000)
   --max-cpu-ms N  the longest that the instance's main thread may be busy during an answer (1000): on a shared machine
                --max-ms also counts the load of others
-  --only NAME  write no other input than this one and the ordinary companies: backlog, large-batch, or a kind of record in
+  --only NAME  write only this input and the ordinary companies: backlog, large-batch, or a kind of record in
                bench/lib/hostile-records.ts, such as unlinked; several are possible
   --node FLAG  a flag for Node of the instance, such as --node=--cpu-prof; several are possible
   --short      less of everything, at most 90 s
-  --help       this`;
+  --help       print this`;
 
 const { values } = parseArgs({
   options: {

@@ -18,18 +18,18 @@ import { recordsPerCompany, USUAL_STATUSES, workload, type WorkloadRecord } from
 const HELP = `npm run bench:latency -- [options]
 
 Writes records at a steady rate and measures, for each record that completes a company, the time from just before it is
-sent until its announcement can be read by a consumer that reads only what is committed. Also measured: companies of one
-dataset that are completed one every 50 ms, with nothing else to do.
+sent until a consumer of committed records can read its announcement. It also measures an idle instance, with one company
+of one dataset completed every 50 ms.
 
   --rate N       records a second; may be given several times (2000 and 10000)
-  --seconds N    for how long, each (30)
-  --warm-up N    seconds at each rate before that, not measured (30): a broker that has just started compiles its code
+  --seconds N    the duration of each rate (30)
+  --warm-up N    seconds at each rate before the measurement (30): a broker that has just started compiles its code
   --build FOLDER the build to measure (dist)
-  --short        one rate, 4 seconds: to see that it works
-  --help         this
+  --short        one rate, 4 seconds: check that it works
+  --help         print this
 
 1,000 companies are in flight, 20 datasets each, four status changes a dataset, over 4 partitions.
-Kafka and registry are those that KAFKA_BROKERS and SCHEMA_REGISTRY_URL name, else ones started for this.`;
+Uses the Kafka and registry that KAFKA_BROKERS and SCHEMA_REGISTRY_URL name. Otherwise it starts its own.`;
 
 const PARTITIONS = 4;
 const IN_FLIGHT = 1_000;

@@ -10,14 +10,15 @@ import { onCluster } from './lib/on-cluster.js';
 
 const HELP = `npm run bench:partitions -- [options]
 
-One instance with all partitions of an empty input. Printed are the time from its start until GET /readyz says that all of
-them run, for a first start and for one after kill -9; then, at rest: CPU, connections to the broker, resident memory.
+Runs one instance with all partitions of an empty input. Prints the time from its start until GET /readyz answers that all
+partitions run, for a first start and for a start after kill -9. Then, at rest, prints CPU time, connections to the broker,
+and resident memory.
 
   --partitions N  may be given several times (1, 12, 64, 128)
-  --seconds N     for how long it is watched at rest (20)
-  --cpu-prof DIR  profiles it at rest and prints where the time went
-  --short         3 partitions for 2 seconds: to see that it works
-  --help          this`;
+  --seconds N     the time at rest (20)
+  --cpu-prof DIR  profile it at rest and print where it spent its time
+  --short         3 partitions for 2 seconds: check that it works
+  --help          print this`;
 
 const { values } = parseArgs({
   options: {

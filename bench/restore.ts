@@ -10,16 +10,16 @@ import { onCluster } from './lib/on-cluster.js';
 
 const HELP = `npm run bench:restore -- [options]
 
-Writes changelogs of --records rows of ${ROW_BYTES} bytes, then starts an instance on an empty folder. Measured is from the
-first partition that restores until the last one runs.
+Writes changelogs of --records rows of ${ROW_BYTES} bytes, then starts an instance on an empty folder. Measures the time from
+the first partition that restores until the last one runs.
 
   --records N      in all partitions together (1000000)
   --partitions N   (4)
   --rounds N       each with a folder of its own (2)
   --build FOLDER   the build to measure (dist); given several times, they take turns in each round
-  --cpu-prof DIR   profiles the processor (which slows it) and prints where the time went
-  --short          20,000 records, once: to see that it works, not how fast
-  --help           this`;
+  --cpu-prof DIR   profile the processor (which slows it) and print where it spent its time
+  --short          20,000 records, once: check that it works, not how fast
+  --help           print this`;
 
 const { values } = parseArgs({
   options: {

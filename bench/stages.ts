@@ -115,7 +115,7 @@ function encodeAll(records: readonly RecordToWrite[]): void {
   }
 }
 
-/** The bytes of one record batch, as a broker has them, in a buffer of their own. */
+/** The bytes of one record batch, as on a broker, in a separate buffer. */
 function fetchResponse(records: readonly RecordToWrite[], baseOffset: number): Buffer {
   const to = { topic: 'input', partition: 0 };
   const cut = cutBatch(records, 0, Infinity, records.length);

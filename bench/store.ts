@@ -1,6 +1,6 @@
 /**
- * Rates of the store's parts, on one partition, for rows as they come in practice: `npx tsx bench/store.ts [folder]`.
- * Each part is measured over many batches of 10,000 rows; the figures are rows a second.
+ * Measures the parts of the store, on one partition, with realistic rows: `npx tsx bench/store.ts [folder]`. Each part
+ * is measured over many batches of 10,000 rows. The figures are rows a second.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -42,7 +42,7 @@ function datasetRow(seed: number): DatasetRow {
   };
 }
 
-/** A batch in which every company gets a new status for each of its datasets, and so a new company row. */
+/** A batch in which every company gets a new status for each of its datasets, and therefore a new company row. */
 function changedBatch(companies: readonly Company[], seed: number): CompanyRows[] {
   return companies.map(({ companyId, datasetIds }) => {
     const rows = new CompanyRows(companyId);
@@ -69,7 +69,7 @@ function statusEvents(companies: readonly Company[]): InputEvent[] {
   );
 }
 
-/** Runs one part batch by batch and prints its rate, and how long the event loop stood still at most. */
+/** Runs one part batch by batch. Prints its rate, and the longest time that the event loop was blocked. */
 async function measure(part: string, run: (batch: number) => Promise<number> | number): Promise<void> {
   let rows = 0;
   let longestMs = 0;

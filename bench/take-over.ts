@@ -1,4 +1,4 @@
-/** How long partitions stand still when their owner stops, dies or is restarted. See `--help`. */
+/** Measures how long partitions pause when their owner stops, dies or is restarted. See `--help`. */
 import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -29,9 +29,9 @@ type Scenario = keyof typeof SCENARIOS;
 
 const HELP = `npm run bench:take-over -- [scenario...] [options]
 
-Instances run as processes of their own, on a state of --rows rows, while every partition gets a company of one dataset
-each --interval ms. Printed is the pause of each partition that stood still: the longest that a record written to it
-waited, from just before it was sent until its announcement could be read. Scenarios, all of them without one:
+Runs instances as processes, on a state of --rows rows, while every partition gets a company of one dataset every
+--interval ms. Prints the pause of each partition: the longest time from just before a record was sent until its
+announcement could be read. Scenarios (all of them by default):
 
 ${Object.entries(SCENARIOS)
   .map(([name, { what }]) => `  ${name.padEnd(16)} ${what}`)
@@ -60,7 +60,7 @@ const { values, positionals } = parseArgs({
 const PARTITIONS = Number(values.partitions);
 const ROUNDS = values.short ? 1 : Number(values.rounds);
 const ROWS = values.short ? 12_000 : Number(values.rows);
-/** Between two disturbances, so that the group is at rest. */
+/** The time between two disturbances, so that the group is at rest. */
 const REST_MS = 2_000;
 const STANDBY_POLL_MS = 200;
 
@@ -106,7 +106,7 @@ async function measure(stage: Stage, scenario: Scenario): Promise<void> {
   report(`${scenario} (${what})`, rounds);
 }
 
-/** All share the partitions, and their standbys have followed. */
+/** Waits until all instances share the partitions, and their standbys have caught up. */
 async function atRest({ instances, pauses }: Stage): Promise<void> {
   const least = Math.floor(PARTITIONS / instances.length);
   await Promise.all(instances.map((instance) => instance.allRunning(least)));
@@ -117,7 +117,7 @@ async function atRest({ instances, pauses }: Stage): Promise<void> {
   await pauses.settled();
 }
 
-/** Whether it has standbys and none of them lags by more than what is being written. */
+/** Whether the instance has standbys, and none of them is behind by more than the records in progress. */
 async function hasFollowed(instance: MeasuredProcessor): Promise<boolean> {
   const text = await (await instance.get('/metrics')).text();
   const lags = [...text.matchAll(/^company_sync_standby_lag_records\{.*\} (\d+)$/gm)].map(([, lag]) => Number(lag));
@@ -125,7 +125,7 @@ async function hasFollowed(instance: MeasuredProcessor): Promise<boolean> {
   return !restoring && lags.length > 0 && lags.every((lag) => lag < PARTITIONS * 10);
 }
 
-/** @returns the pauses of the partitions of the one that stopped */
+/** @returns the pauses of the partitions of the instance that stopped */
 async function plannedMove({ instances, pauses, deployment }: Stage): Promise<readonly number[]> {
   const [stays, leaves] = instances as [MeasuredProcessor, MeasuredProcessor];
   const moved = leaves.runningPartitions();
@@ -138,7 +138,7 @@ async function plannedMove({ instances, pauses, deployment }: Stage): Promise<re
 }
 
 function keep(): void {
-  // The folder is left as it is.
+  // The folder is not changed.
 }
 
 function lose(stateDir: string): void {
@@ -171,7 +171,10 @@ async function killedForGood({ instances, pauses, deployment }: Stage): Promise<
   return moved.map((partition) => paused[partition] as number);
 }
 
-/** Each is stopped and started again once the one before it is ready, as a StatefulSet does. @returns of all partitions */
+/**
+ * Stops and starts each instance once the previous one is ready, as a StatefulSet does. @returns the pauses of all
+ * partitions
+ */
 async function rollingRestart({ instances, pauses, deployment }: Stage): Promise<readonly number[]> {
   return pauses.during(async () => {
     for (const [i, leaves] of instances.entries()) {
@@ -202,7 +205,7 @@ else {
   const unknown = positionals.find((word) => !isScenario(word));
   if (unknown !== undefined) throw new Error(`there is no scenario ${unknown}: see --help`);
   const scenarios = positionals.filter(isScenario);
-  // As brokers come: whoever joins an empty group waits for others.
+  // The brokers' default: a member that joins an empty group waits for others.
   const brokerConfig = { 'group.initial.rebalance.delay.ms': '3000' };
   const wanted = scenarios.length > 0 ? scenarios : (Object.keys(SCENARIOS) as Scenario[]);
   await onCluster(

@@ -1,5 +1,5 @@
 /**
- * What a transaction costs, on the broker given:
+ * Measures the cost of a transaction on the given broker:
  *   npx tsx bench/transactions.ts --brokers host:port [--transactions 200] [--records 1] [--pause-ms 0]
  *
  * It runs transactions of one producer, back to back unless there are pauses, each as the pipeline does it: begin; then

@@ -34,9 +34,9 @@ const CHOICES: Readonly<Record<ClientKind, { readonly before: Choices; readonly 
   'no choice': { before: [], midway: [] },
   'chose FIRST_DATASET': { before: ['FIRST_DATASET'], midway: [] },
   'chose ALL_DATASETS': { before: ['ALL_DATASETS'], midway: [] },
-  'chose ALL_DATASETS and took it back': { before: ['ALL_DATASETS', null], midway: [] },
+  'chose ALL_DATASETS and withdrew it': { before: ['ALL_DATASETS', null], midway: [] },
   'chooses ALL_DATASETS midway': { before: [], midway: ['ALL_DATASETS'] },
-  'takes ALL_DATASETS back midway': { before: ['ALL_DATASETS'], midway: [null] },
+  'withdraws ALL_DATASETS midway': { before: ['ALL_DATASETS'], midway: [null] },
 };
 type Choices = readonly (TriggerChoice | null)[];
 

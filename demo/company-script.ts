@@ -114,7 +114,7 @@ export class CompanyScript {
       status,
       trigger: more.trigger ?? 'LINK',
       revision: more.revision === undefined ? this.#nextRevision(dataset.datasetId) : more.revision,
-      errorMessage: status.endsWith('Error') ? 'the source did not answer as it should' : null,
+      errorMessage: status.endsWith('Error') ? 'the source gave an invalid answer' : null,
     };
     return this.event({ 'companysync.DatasetStatusChanged': changed }, more.repairs);
   }

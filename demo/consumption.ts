@@ -51,7 +51,7 @@ export class Consumption {
       await pollUntil(atTheEnd, { what: `group ${this.#groupId} is at the end of ${this.#topic}`, timeoutMs, abort });
     } catch (cause) {
       const where = behind.map(({ partition, end, committed }) => `partition ${partition} at ${committed} of ${end}`);
-      throw new Error(`the processors did not work off ${this.#topic}: ${where.join(', ') || 'unknown'}`, { cause });
+      throw new Error(`the processors did not consume ${this.#topic}: ${where.join(', ') || 'unknown'}`, { cause });
     }
   }
 

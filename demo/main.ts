@@ -69,7 +69,7 @@ async function demonstrate(options: DemoOptions): Promise<number> {
 async function performAndAudit(stage: Stage, options: DemoOptions, signal: AbortSignal): Promise<number> {
   const { cast, settingsInPlaceBefore, webhooks } = await perform(stage, options, terminal, signal);
   const { bootstrap, registryUrl, topics, applicationId, eventNamespace, allDatasetsFrom } = stage.deployment;
-  terminal.say('everything is worked off; auditing the topics');
+  terminal.say('everything is processed; auditing the topics');
   const report = await auditCluster({
     bootstrap,
     registryUrl,
@@ -114,7 +114,7 @@ async function keepRunning(stage: Stage, signal: AbortSignal): Promise<void> {
   const { bootstrap, registryUrl } = stage.deployment;
   terminal.say(`  KAFKA_BROKERS=${bootstrap} SCHEMA_REGISTRY_URL=${registryUrl}`);
   terminal.say(`  logs and state     ${stage.folder}`);
-  terminal.say('Everything goes on running. Ctrl-C stops it.', 'bold');
+  terminal.say('Everything keeps running. To stop it, press Ctrl-C.', 'bold');
   const timer = setInterval(() => undefined, 2 ** 30); // A pending promise alone does not keep the process running.
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   clearInterval(timer);

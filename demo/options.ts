@@ -19,19 +19,19 @@ const SEEDS = 2 ** 32;
 
 export const HELP = `npm run demo -- [options]
 
-Starts Kafka, a schema registry and two instances of the processor, plays companies through every situation
-that the rules distinguish, kills one instance in the midst (kill -9), and audits from the topics alone whether
-every company was announced exactly once, not early, with the right content. The example dispatcher posts each
-announcement to a receiver that refuses some at first and counts what comes.
+Starts Kafka, a schema registry and two instances of the processor. Plays companies through every situation that the
+rules distinguish, and kills one instance meanwhile (kill -9). Then it audits, from the topics alone, whether every company
+was announced exactly once, not early, and with the right content. The example dispatcher posts each announcement to a
+receiver that refuses some webhooks at first and counts those that arrive.
 
-  --companies N   how many companies, from ${FEWEST_COMPANIES} to ${MOST_COMPANIES} (default: ${DEFAULT_COMPANIES})
-  --seed N        repeats the companies of an earlier run, which printed its seed (default: a random one)
-  --keep          leaves everything running at the end, to look at, until Ctrl-C
-  --help          this
+  --companies N   number of companies, from ${FEWEST_COMPANIES} to ${MOST_COMPANIES} (default: ${DEFAULT_COMPANIES})
+  --seed N        repeat the companies of an earlier run, which printed its seed (default: a random one)
+  --keep          keep everything running at the end, until Ctrl-C
+  --help          print this
 
-Kafka and registry run in Docker where an engine answers, else as Java processes (Java 17 or later, and Maven
-to download them the first time); KAFKA_BROKERS and SCHEMA_REGISTRY_URL name others that run already.
-Exit code: 0 when nothing was found wrong, 1 when something was or could not be done, 130 after Ctrl-C.
+Kafka and registry run in Docker if an engine answers. Otherwise they run as Java processes (Java 17 or later, and Maven to
+download them the first time). KAFKA_BROKERS and SCHEMA_REGISTRY_URL name running ones to use instead.
+Exit code: 0 if no fault was found, 1 if a fault was found or a step failed, 130 after Ctrl-C.
 `;
 
 /** @param randomSeed the seed if none is given */

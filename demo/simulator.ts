@@ -83,7 +83,7 @@ export class Simulator {
         await this.#send(together);
         together = [];
         const [sent] = await this.#send([message]);
-        if (sent === undefined) throw new Error('the producer does not say where a record lies');
+        if (sent === undefined) throw new Error('the producer does not return the place of a record');
         this.#places.set(record, `${sent.partition}/${sent.baseOffset}`);
       } else {
         const bytes = bytesOf(message);

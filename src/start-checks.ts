@@ -104,7 +104,7 @@ function textOf({ headers }: Pick<LogRecord, 'headers'>, name: string): string |
 
 /**
  * Checks whether the group has members that decide by other settings, or members that are not of company-sync.
- * @param ignored the id of this instance as a member, now or before; null if there is none
+ * @param ignored the id of this instance as a member, now or before; null if it was never a member
  */
 export async function checkGroup(
   cluster: AskedCluster,

@@ -92,7 +92,7 @@ export class Startup {
 
   /**
    * Checks the group right before the instance joins it, and again when the leader assigns nothing to the instance.
-   * @param ignored the id of this instance as a member, now or before; null if there is none
+   * @param ignored the id of this instance as a member, now or before; null if it was never a member
    * @throws MisconfiguredError if a member that runs partitions has other deciding settings, or is not of company-sync
    */
   async mustFitGroup(settings: DecidingSettings, ignored: string | null): Promise<void> {

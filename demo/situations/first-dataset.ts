@@ -7,8 +7,8 @@ export const FIRST_DATASET_SITUATIONS: readonly Situation[] = [
   { name: 'before the date, client chose FIRST_DATASET', client: 'chose FIRST_DATASET', weight: 2, play },
   { name: 'before the date, client chose ALL_DATASETS', client: 'chose ALL_DATASETS', weight: 4, play },
   {
-    name: 'before the date, client chose ALL_DATASETS and took it back',
-    client: 'chose ALL_DATASETS and took it back',
+    name: 'before the date, client withdrew ALL_DATASETS',
+    client: 'chose ALL_DATASETS and withdrew it',
     weight: 3,
     play,
   },
@@ -19,12 +19,12 @@ export const FIRST_DATASET_SITUATIONS: readonly Situation[] = [
     play,
   },
   {
-    name: 'before the date, client takes ALL_DATASETS back midway',
-    client: 'takes ALL_DATASETS back midway',
+    name: 'before the date, client withdraws ALL_DATASETS midway',
+    client: 'withdraws ALL_DATASETS midway',
     weight: 3,
     play,
   },
-  { name: 'begun before the date, over after it', client: NO_CHOICE, weight: 2, play: acrossTheDate },
+  { name: 'begun before the date, finished after it', client: NO_CHOICE, weight: 2, play: acrossTheDate },
   { name: 'after the date, client chose FIRST_DATASET', client: 'chose FIRST_DATASET', weight: 2, play: afterTheDate },
 ];
 

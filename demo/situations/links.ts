@@ -7,7 +7,7 @@ const PART_SIZE = 4;
 const UNNAMED_DATASETS = 1_005;
 
 export const LINK_SITUATIONS: readonly Situation[] = [
-  { name: 'one link, all datasets come to an end', client: NO_CHOICE, weight: 40, play: oneLink },
+  { name: 'one link, all datasets finish', client: NO_CHOICE, weight: 40, play: oneLink },
   { name: 'several links at once', client: NO_CHOICE, weight: 15, play: severalLinks },
   { name: 'status before its manifest', client: NO_CHOICE, weight: 4, play: statusBeforeManifest },
   { name: 'more than 1,000 datasets before any manifest', client: NO_CHOICE, weight: 0, play: manyUnnamedDatasets },
@@ -24,8 +24,8 @@ export const LINK_SITUATIONS: readonly Situation[] = [
   { name: 'manifest without datasets, last of two', client: NO_CHOICE, weight: 2, play: emptyLinkBesideFullOne },
   { name: 'connection unlinked, which completes', client: NO_CHOICE, weight: 3, play: unlinkedCompletes },
   { name: 'only connection unlinked, nothing Complete', client: NO_CHOICE, weight: 1, play: unlinkedWithoutSuccess },
-  { name: 'connection unlinked and linked anew', client: NO_CHOICE, weight: 2, play: unlinkedAndLinkedAnew },
-  { name: 'company deleted in the midst', client: NO_CHOICE, weight: 2, play: deletedInTheMidst },
+  { name: 'connection unlinked and linked again', client: NO_CHOICE, weight: 2, play: unlinkedAndLinkedAnew },
+  { name: 'company deleted during the sync', client: NO_CHOICE, weight: 2, play: deletedInTheMidst },
   { name: 'company deleted after the announcement', client: NO_CHOICE, weight: 1, play: deletedTooLate },
 ];
 

@@ -6,11 +6,11 @@ export type ClientKind =
   | 'chose FIRST_DATASET'
   | 'chose ALL_DATASETS'
   /** Chose ALL_DATASETS and withdrew the choice (a tombstone), both before the first event. */
-  | 'chose ALL_DATASETS and took it back'
+  | 'chose ALL_DATASETS and withdrew it'
   /** Chooses ALL_DATASETS while events are being written. */
   | 'chooses ALL_DATASETS midway'
   /** Chose ALL_DATASETS before the first event, and withdraws the choice while events are being written. */
-  | 'takes ALL_DATASETS back midway';
+  | 'withdraws ALL_DATASETS midway';
 
 export const NO_CHOICE: ClientKind = 'no choice';
 

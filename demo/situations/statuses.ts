@@ -6,7 +6,7 @@ const UNKNOWN_WORDS = ['Hibernating', 'complete', 'COMPLETE', ''];
 
 export const STATUS_SITUATIONS: readonly Situation[] = [
   { name: 'refreshed during the first sync', client: NO_CHOICE, weight: 3, play: refreshed },
-  { name: 'queued again after it had ended', client: NO_CHOICE, weight: 3, play: queuedAgain },
+  { name: 'queued again after it had finished', client: NO_CHOICE, weight: 3, play: queuedAgain },
   { name: 'stale revisions', client: NO_CHOICE, weight: 3, play: staleRevisions },
   { name: 'nothing Complete', client: NO_CHOICE, weight: 2, play: nothingComplete },
   { name: 'nothing Complete until a pull is repeated', client: NO_CHOICE, weight: 2, play: nothingCompleteAtFirst },
@@ -14,7 +14,7 @@ export const STATUS_SITUATIONS: readonly Situation[] = [
   { name: 'unknown status words, then a known one', client: NO_CHOICE, weight: 2, play: unknownWords },
   { name: 'unknown status word at the end', client: NO_CHOICE, weight: 2, play: unknownWordAtTheEnd },
   { name: 'exact duplicates of records', client: NO_CHOICE, weight: 4, play: duplicates },
-  { name: 'a dataset never ends', client: NO_CHOICE, weight: 6, play: neverEnds },
+  { name: 'a dataset never finishes', client: NO_CHOICE, weight: 6, play: neverEnds },
 ];
 
 function linked(script: CompanyScript): { link: ScriptedLink; last: ScriptedDataset; others: ScriptedDataset[] } {

@@ -73,7 +73,7 @@ export interface Field {
   readonly name: string;
   readonly aliases: readonly string[];
   type: AvroType;
-  /** As JSON; undefined if there is none. Only a reader's default is ever used. */
+  /** The default as JSON; undefined if the field has no default. Only a reader's default is ever used. */
   readonly default: unknown;
 }
 

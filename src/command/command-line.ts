@@ -11,7 +11,7 @@ export type CommandLine =
       readonly kind: 'command';
       readonly name: CommandName;
       readonly command: Command;
-      /** The word after the command's name; empty if there is none. */
+      /** The word after the command's name; empty if no word follows. */
       readonly argument: string;
       /** Flags of the command, without the settings. */
       readonly flags: Flags;

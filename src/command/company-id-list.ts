@@ -24,7 +24,7 @@ export interface ListedLine {
 export class CompanyIdList {
   private constructor(
     private readonly file: string,
-    /** The temporary folder that was created for the file; null if there is none. */
+    /** The temporary folder that was created for the file; null if no folder was needed. */
     private readonly folder: string | null,
   ) {}
 

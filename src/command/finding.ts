@@ -1,6 +1,9 @@
 /** The findings of `company-sync doctor`. */
 export interface Finding {
-  /** `security`, `brokers`, `topics`, `transactions`, `deployment`, `permissions`, `registry`, `schemas` or `state folder`. */
+  /**
+   * `security`, `brokers`, `topics`, `transactions`, `deployment`, `permissions`, `registry`, `schemas` or
+   * `state folder`.
+   */
   readonly check: string;
   readonly status: 'ok' | 'warning' | 'failed';
   /** What was found, where, and what to do. */

@@ -80,7 +80,7 @@ export class InputAfterwards {
       if (typeof event !== 'string') this.#note(event, { partition, offset: event.offset, timestamp: event.timestamp });
   }
 
-  /** The last readable record that names this one in a `repairs` header; null if there is none. */
+  /** The last readable record that names this one in a `repairs` header; null if no record does. */
   repairOf(id: RecordId): RecordId | null {
     return this.#repairs.get(id) ?? null;
   }

@@ -1,6 +1,6 @@
 /**
- * Reads the branches of `SyncEvent.payload` as the domain's payloads, and checks the limits of one record before anything is
- * loaded for it. Fields that are not named here are not used.
+ * Reads the branches of `SyncEvent.payload` as the domain's payloads, and checks the limits of one record before
+ * anything is loaded for it. Fields that are not named here are not used.
  */
 import type { RecordShapes } from '../avro/record-shape.js';
 import type { DatasetStatusChanged, LinkSyncQueued, Payload, SyncTrigger } from '../domain/events.js';
@@ -92,7 +92,7 @@ interface ReadEvent {
   readonly payload: ReadPayload;
 }
 
-/** Texts of up to so many characters are within the limit, whatever they are made of. */
+/** Texts of up to this many characters are within the limit, whatever their characters are. */
 const SURELY_SHORT_CHARS = Math.floor(MAX_TEXT_BYTES / 3);
 
 /** The limit that a record exceeds by itself, whatever its company has; null if it exceeds none. */

@@ -99,8 +99,8 @@ export function growthByStatus(rows: CompanyRows, { datasetId, status }: Dataset
 }
 
 /**
- * The limit exceeded if the company grows by `growth` bytes; null if the growth is allowed. A company that was too
- * large before this limit existed may still shrink.
+ * The limit that the company would exceed if it grows by `growth` bytes; null if the growth is allowed. A company that
+ * was too large before this limit existed may still shrink.
  */
 export function exceedsAnnouncement(before: PendingCompany | null, growth: number): LimitExceeded | null {
   const bytes = FIXED_ANNOUNCEMENT_BYTES + (before?.announcementBytes ?? 0) + growth;

@@ -3,8 +3,8 @@ interface Closable {
 }
 
 /**
- * Lets `use` work with a reader, and closes the reader afterwards. Aborting `signal` closes it at once, so that a read in
- * flight ends.
+ * Lets `use` work with a reader, and closes the reader afterwards. Aborting `signal` closes it at once, so that a read
+ * in flight ends.
  * @throws what `use` throws
  */
 export async function withReader<R extends Closable, T>(

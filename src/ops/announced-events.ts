@@ -124,7 +124,9 @@ export class AnnouncedEvents {
     return withReader(reader, search, signal);
   }
 
-  /** Reads from `from` until it finds events of the wanted order. Returns those of one read; null if there are none. */
+  /**
+   * Reads from `from` until it finds events of the wanted order. Returns those of one read; null if no read finds any.
+   */
   async #firstEvents(
     at: TopicPartition,
     from: number,

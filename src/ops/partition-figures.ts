@@ -1,6 +1,6 @@
 /**
- * The latest figures of each partition, for `GET /partitions` and the page: lag, throughput of the last seconds, restores,
- * standbys and bytes on the disk. Prometheus has its own counters.
+ * The latest figures of each partition, for `GET /partitions` and the page: lag, throughput of the last seconds,
+ * restores, standbys and bytes on the disk. Prometheus has its own counters.
  */
 import { SECOND_MS } from '../lib/time-units.js';
 import type {

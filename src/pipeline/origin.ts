@@ -23,7 +23,7 @@ export function isOtherInput(stored: OriginRow | null, inputId: string | null): 
 /**
  * Compares the state's origin with this instance's settings and input.
  *
- * @param stored the origin row in the changelog; null if there is none yet
+ * @param stored the origin row in the changelog; null if the changelog has no origin row yet
  * @param inputId null if the brokers have no topic ids
  * @throws SettingsChangedError if other settings built the state, unless an operator has consented
  */

@@ -263,7 +263,7 @@ export class PartitionTask {
     if (!(error instanceof FencedError || error instanceof BrokerError)) return;
     const confirmed = context.membership.confirmed(signal);
     const isSoon = await settlesWithin(confirmed, context.clock, CONFIRMED_SOON_MS);
-    // In an outage the partition now waits for the group, and no longer because of the first error.
+    // In an outage, the present reason of the wait is the group, and no longer the first error.
     if (!isSoon && !signal.aborted)
       this.#enter({ state: 'waiting', reason: `the group does not confirm this member; the error before: ${reason}` });
     await confirmed;

@@ -177,7 +177,7 @@ export interface Proof {
    * its abort another.
    */
   readonly changelogEnd: number;
-  /** The group's committed offset of the input partition; null if there is none. */
+  /** The group's committed offset of the input partition; null if no offset is committed. */
   readonly committed: CommittedOffset | null;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Counts the companies of one partition again after an upgrade to a release that knows more status words.
  *
- *     position row: counted under an older vocabulary -> slices over the dataset rows -> one transaction that notes the end
+ *     position row counted under an older vocabulary -> slices over the dataset rows -> one transaction that notes it
  *
  * If a dataset has a long status word, the pass also measures its company again (`announcement-size.ts`). An older
  * release does not maintain the size, and its company row does not show that.

@@ -13,7 +13,7 @@ export interface UnreadableBatch {
 
 /**
  * The unreadable batch at `from`, or after records there that are not delivered. Null if the next record can be read,
- * or if there is none below `end`.
+ * or if no record follows below `end`.
  *
  * @param end the log's last stable offset
  * @throws other errors of the reader; ReaderClosedError when `signal` aborts

@@ -15,7 +15,7 @@ const VALID = new RegExp(`^(?:00-${IDS}|(?!00|ff)[0-9a-f]{2}-${IDS}(?:-.*)?)$`);
 /** Far more than version 00 takes. The header is copied to the announcement, whose size is limited. */
 const MAX_TRACEPARENT_BYTES = 512;
 
-/** The record's last `traceparent`, unchanged. Null if there is none, or if it is invalid or too long. */
+/** The record's last `traceparent`, unchanged. Null if it is missing, invalid or too long. */
 export function traceparentOf(headers: readonly Header[]): Header | null {
   const header = headers.findLast(({ key }) => key === TRACEPARENT);
   if (header === undefined || header.value === null || header.value.length > MAX_TRACEPARENT_BYTES) return null;

@@ -38,7 +38,7 @@ export class CallDeadline {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Milliseconds since the oldest call in progress began; 0 if there is none. */
+  /** Milliseconds since the oldest call in progress began; 0 if no call is in progress. */
   get longestMs(): number {
     const now = this.clock.now();
     return [...this.#underWay].reduce((longest, { beganAt }) => Math.max(longest, now - beganAt), 0);

@@ -92,7 +92,7 @@ class PassedStore implements KeyValueStore {
   #failed = false;
   #closed: Promise<void> | undefined;
 
-  /** @param pass called once; with the store if it is left open for the next user */
+  /** @param pass called once, with the open store if the next user takes it over */
   constructor(
     private readonly store: KeyValueStore,
     private readonly isWaitedFor: () => boolean,

@@ -64,7 +64,7 @@ async function collected(pairs: AsyncIterable<Pair>): Promise<Pair[]> {
   return all;
 }
 
-/** The first key that is greater than every key starting with `prefix`; null if there is none. */
+/** The first key that is greater than every key starting with `prefix`; null if no such key exists. */
 function firstKeyAfter(prefix: Buffer): Buffer | null {
   for (let i = prefix.length - 1; i >= 0; i--) {
     const byte = prefix.readUInt8(i);

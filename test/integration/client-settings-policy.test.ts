@@ -1,4 +1,7 @@
-/** Which policy judges a record: the date ALL_DATASETS_FROM by the record's timestamp, and before it the client's choice. */
+/**
+ * Which policy judges a record: the date ALL_DATASETS_FROM by the record's timestamp, and before it the client's
+ * choice.
+ */
 import { currentCluster } from '../support/current-cluster.js';
 import { pollUntil } from '../../testkit/cluster/poll-until.js';
 import { auditCluster } from '../../testkit/audit/audit-cluster.js';

@@ -1,5 +1,5 @@
 /**
- * Reads or writes stored bytes with the code of a given build, for that code cannot be loaded by Jest:
+ * Reads or writes stored bytes with the code of a given build, because Jest cannot load that code:
  *
  *     node --import tsx test/support/release-codecs.ts <dist> read  < [{"kind": "hold", "bytes": "0105..."}, ...]
  *     node --import tsx test/support/release-codecs.ts <dist> write < [{"kind": "hold", "value": {...}}, ...]

@@ -1,4 +1,4 @@
-/** Secrets planted in every setting that takes one: no output of whole processes has any of them, in any form. */
+/** Every secret setting has a secret: no output of whole processes contains any of them, in any form. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Which settings leave something open to others of the network, and which values are secret. */
+/** Which settings leave access open to others in the network, and which values are secret. */
 import { loadConfig } from '../../src/config.js';
 import { exposures, secretsIn } from '../../src/security-settings.js';
 import { SETTINGS, type Setting } from '../../src/settings.js';

@@ -1,4 +1,4 @@
-/** No setting is read and then left out: each changes the configuration. */
+/** No setting is read and then ignored: each changes the configuration. */
 import { loadConfig } from '../../src/config.js';
 import { SETTINGS, type SettingKey } from '../../src/settings.js';
 
@@ -39,7 +39,7 @@ const VALUES: Record<SettingKey, readonly [string, string]> = {
   schemaRegistryUsername: ['a', 'b'],
   schemaRegistryPassword: ['a', 'b'],
 };
-/** A certificate alone says that there is TLS. */
+/** A certificate alone turns TLS on. */
 const CERTIFICATES: readonly SettingKey[] = ['kafkaSslCa', 'kafkaSslCert', 'kafkaSslKey', 'kafkaSslKeyPassphrase'];
 
 const keys = Object.keys(SETTINGS) as SettingKey[];

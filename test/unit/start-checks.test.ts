@@ -31,7 +31,7 @@ type Found = Record<string, readonly [start: number, end: number, highWatermark:
 
 class FoundLogs implements Logs {
   offset: number | null = null;
-  /** Too few brokers speak for this topic. */
+  /** Too few brokers name the leader of this topic. */
   toldByFew: string | null = null;
   readonly asked: string[] = [];
 

@@ -34,7 +34,7 @@ export const USUAL_MAX_BATCH_BYTES = 256 * 1024 * 1024;
 export class FetchedRecords {
   /** The offset after the last whole batch. The next fetch starts there. */
   readonly end: number;
-  /** The fault of the batch after the last one that can be read; null if there is none. */
+  /** The fault of the batch after the last one that can be read; null if no batch is faulty. */
   readonly broken: BrokenBatchError | null;
   /** Where the whole batches in `bytes` end. A batch that is cut off at the end does not count. */
   readonly #length: number;

@@ -45,7 +45,7 @@ export class RecordBytes {
     const length = this.#varint();
     const end = this.at + length;
     if (length <= 0 || end > this.end) throw new RangeError(`a record claims to be ${length} bytes long`);
-    this.at++; // attributes, of which there are none
+    this.at++; // attributes: none are defined
     const createTime = batch.baseTimestamp + this.#varint();
     const offset = batch.baseOffset + this.#varint();
     if (offset < least || offset > batch.lastOffset) throw new RangeError(`a record claims to be at offset ${offset}`);

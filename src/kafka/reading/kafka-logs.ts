@@ -37,7 +37,7 @@ export interface KafkaLogsOptions {
   readonly maxBatchBytes?: number;
   /** Shared by the process. If missing, this object makes its own. */
   readonly largeBatches?: LargeBatches;
-  /** Returns a sentence on what to do about a batch that cannot be read, besides raising MAX_BATCH_BYTES. */
+  /** Returns a sentence on what to do about a batch that cannot be read, other than raising MAX_BATCH_BYTES. */
   readonly remedy?: ReadingTerms['remedy'];
 }
 

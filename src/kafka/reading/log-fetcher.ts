@@ -7,7 +7,7 @@
  *
  *   tail      readers that have reached the end; the broker answers when something is written, or after a wait, which
  *             grows while nothing is written
- *   catch-up  readers that are new or known to be behind; the broker answers at once. No requests while there are none
+ *   catch-up  readers that are new or known to be behind; the broker answers at once. No requests without such readers
  *
  *            +-- new ---> catch-up --- answer reached the end ---> tail --+
  *            |               ^                                           |

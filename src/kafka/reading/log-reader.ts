@@ -32,7 +32,7 @@ export interface ReadingTerms {
   readonly maxPartitionBytes: number;
   /** A batch that decompresses to more bytes cannot be read. */
   readonly maxBatchBytes: number;
-  /** Says what to do about a batch that cannot be read, besides raising MAX_BATCH_BYTES. */
+  /** Returns what to do about a batch that cannot be read, other than raising MAX_BATCH_BYTES. */
   readonly remedy: (at: TopicPartition, nextOffset: number) => string;
   /** Shared by all readers of the process. */
   readonly large: LargeBatches;

@@ -213,7 +213,7 @@ describe('an announcement of more than 6 MiB', () => {
   const MOST_BYTES = 6 * 1024 * 1024;
   /** Of a company with one link `l` and one connection `c` of sourceType `source`. */
   const BEFORE_DATASETS = 8_192 + (1 + 2 + 12) + (1 + 2) + (6 + 2);
-  /** What a dataset takes besides its id: dataType `invoices`, connection, status, offset. */
+  /** The bytes of a dataset without its id: dataType `invoices`, connection, status, offset. */
   const BESIDE_ID = 2 + (8 + 2) + (1 + 2) + (18 + 2) + 8;
   const LARGE_DATASETS = 6_000;
   const large = ids('é', LARGE_DATASETS).map((id) => id.padEnd(999)); // 1,000 bytes

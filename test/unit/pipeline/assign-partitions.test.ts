@@ -7,7 +7,7 @@ const partition = fc.nat({ max: MAX_PARTITIONS + 5 });
 const position = fc.oneof(fc.nat({ max: 5 }), fc.maxSafeNat());
 const member: fc.Arbitrary<GroupMember> = fc.record({
   memberId: fc.uuid(),
-  // Some claim what others claim too, or what is not there.
+  // Some claim partitions that others claim too, or that do not exist.
   partitions: fc.uniqueArray(partition, { maxLength: 20 }),
   held: fc.uniqueArray(fc.tuple(partition, position), { selector: ([p]) => p }).map((pairs) => new Map(pairs)),
   numStandby: fc.nat({ max: 4 }),
@@ -24,7 +24,7 @@ const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 const ascending = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b);
 const positionOf = (of: GroupMember | undefined, partition: number) => of?.held.get(partition) ?? 0;
 
-/** The partitions of each member where nobody claims another's. */
+/** The partitions of each member, without double claims. */
 function runs(memberId: string, partitions: readonly number[], held: readonly number[] = []): GroupMember {
   return { memberId, partitions, held: new Map(held.map((position, p) => [p, position])), numStandby: 0 };
 }
@@ -96,7 +96,7 @@ test('an assignment stays the same, including standbys, while the members are th
       const first = assignPartitions(count, group);
       const settled = group.map((one) => {
         const { active, standby } = first.get(one.memberId) as Assignment;
-        // By now they have replayed what they were given, and let go of everything else.
+        // By now they have replayed their partitions, and released everything else.
         const held = new Map([...active, ...standby].map((p) => [p, 1_000]));
         return { ...one, partitions: active, held };
       });

@@ -1,4 +1,4 @@
-/** What an idle week leaves in the folder: that its state missed nothing, and only if that is so. */
+/** The notes of an idle week in the folder: they say that the state missed nothing, and only if that is true. */
 import { join } from 'node:path';
 import { BrokerError, FencedError, MissedDeletionsError } from '../../../src/pipeline/errors.js';
 import { openStore } from '../../../src/pipeline/open-store.js';
@@ -28,7 +28,7 @@ async function ownIdly(): Promise<void> {
   await commitNext();
 }
 
-/** A stretch of the input without records is passed, and that is committed. */
+/** The reader moves over offsets without records, and the new position is committed. */
 async function commitNext(): Promise<void> {
   const before = simulated.changelog.end;
   simulated.input.end++;
@@ -47,7 +47,7 @@ async function followIdly(): Promise<void> {
   await simulated.turns(1);
 }
 
-/** Opens what a crash left, as a take-over does now. */
+/** Opens the folder after a crash, as a take-over would now. */
 async function openCrashed(): Promise<{ setAside: readonly string[]; position: PositionRow | null }> {
   const next = new SimulatedPartition(copy());
   next.now = simulated.now;
@@ -196,7 +196,9 @@ test('an owner that was suspended for a week and is killed in its first batch af
 });
 
 describe('a standby that was suspended', () => {
-  /** The process is suspended for `ms`. Meanwhile others write, and the standby reads that first when it continues. */
+  /**
+   * Suspends the process for `ms`. Meanwhile others write, and the standby reads these records first when it continues.
+   */
   async function suspendFor(ms: number): Promise<void> {
     simulated.now += ms;
     simulated.changelog.end = 20;

@@ -92,7 +92,7 @@ test.each([
 });
 
 test('a size that fails although half of it is fast is tried ever more rarely', () => {
-  /** Such as where a second request waits behind the first. */
+  /** For example, if a second request waits behind the first. */
   const takes = () => (limits.records > 400 ? 21_000 : 200);
   const failures = { first: 0, last: 0 };
   for (let batch = 0; batch < 2_000; batch++) {

@@ -1,4 +1,4 @@
-/** How often a partition that is blocked makes sure of it by a write, and how soon it notices what an operator has done. */
+/** How often a blocked partition checks by a write, and how soon it notices an operator's change. */
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { PARTITION, SimulatedPartition } from './simulated-partition.js';
@@ -8,7 +8,7 @@ const folder = temporaryFolder();
 let simulated: SimulatedPartition;
 let task: PartitionTask;
 
-/** The state speaks up to offset 1, and the group's offset is 0. */
+/** The state is at offset 1, and the group's offset is 0. */
 beforeEach(async () => {
   simulated = new SimulatedPartition(folder());
   simulated.keepsOpen = true;

@@ -1,6 +1,6 @@
 /**
- * The order within one transaction. The broker cannot tell whether records or the offset were sent before the store had
- * the batch, so it is shown here, with steps that are answered only when the test says so.
+ * The order within one transaction. A broker cannot show whether records or the offset were sent before the store had
+ * the batch. So this test checks it, with steps that are answered only when the test says so.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { AtEndNotes } from '../../../src/pipeline/at-end-notes.js';
@@ -21,7 +21,7 @@ import { never, UNUSED_PRODUCER, UNUSED_LOGS } from './unused-ports.js';
 
 type Step = 'begin' | 'write' | 'produce' | 'sendOffset' | 'commit';
 
-/** Steps that have been asked for, in order, and their answers. */
+/** The requested steps, in order, and their answers. */
 class Steps {
   readonly asked: Step[] = [];
   readonly #answers = new Map<Step, { resolve: () => void; reject: (error: Error) => void }>();
@@ -31,7 +31,7 @@ class Steps {
     return new Promise((resolve, reject) => this.#answers.set(step, { resolve, reject }));
   }
 
-  /** @returns what has been asked for by the time that nothing more can follow from the answer */
+  /** @returns the steps that were requested until no further step can follow from the answer */
   async answer(step: Step, error?: Error): Promise<Step[]> {
     const { resolve, reject } = this.#answers.get(step) ?? { resolve: never, reject: never };
     if (error === undefined) resolve();
@@ -46,10 +46,9 @@ const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [], e
 const CHANGELOG_END = 7;
 
 /**
- * Begins to commit a batch that changes nothing but the position.
- *
- * @param lost with a connection lost since the last one, and the changelog readable so far and no further
- * @param saidToEnd where a broker said that the changelog ends; the batch has two rows, and really begins at 5
+ * Begins to commit a batch that changes only the position. @param lost a connection was lost since the last batch, and
+ * the changelog can be read only up to this offset @param saidToEnd the reported end of the changelog; the batch has
+ * two rows, and really begins at 5
  */
 function committing(
   lost?: Pick<LogBounds, 'end' | 'highWatermark'>,

@@ -1,4 +1,4 @@
-/** What the brokers left open of the last transaction: found, and ended as the coordinator had decided. */
+/** Parts of the last transaction that the brokers left open are found, and ended as the coordinator had decided. */
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, HangingTransactionError, StaleViewError } from '../../../src/pipeline/errors.js';
 import { fence, mustHaveNothingOpen, mustSeeNothingOpen } from '../../../src/pipeline/fence.js';
@@ -10,26 +10,28 @@ import { never, UNUSED_PRODUCER, UNUSED_LOGS } from './unused-ports.js';
 const PARTITION = 1;
 const WHOLE: LogBounds = { start: 0, end: 7, highWatermark: 7, ...SEEN_BY_MOST };
 const OPEN: LogBounds = { start: 0, end: 5, highWatermark: 7, ...SEEN_BY_MOST };
-/** With as many partitions of each topic as the input has. */
+/** Each topic has as many partitions as the input. */
 const EVERYWHERE = 'changelog/1 synchronized/1 dead-letter/1 stalled/1';
 
 interface Situation {
-  /** Of each fencing in turn. */
+  /** The last outcome at each fencing, in turn. */
   readonly outcomes: readonly (TransactionOutcome | null)[];
   /** Topics in which a transaction is open. */
   readonly open?: readonly string[];
   readonly offsetIsPending?: boolean;
   readonly sharedTopic?: string;
-  /** Of repeating the end. */
+  /** The result of repeating the end. */
   readonly fails?: Error;
   readonly staysOpen?: boolean;
-  /** Somebody else's transaction is what is open in the outbound topics; null where the brokers do not tell. */
+  /**
+   * True if the open transaction in the outbound topics is another producer's; null if the brokers do not report that.
+   */
   readonly isOthers?: boolean | null;
-  /** What the process knows to be committed. */
+  /** The commits that the process knows. */
   readonly lastCommit?: KnownCommit;
-  /** High watermark of what is open. */
+  /** The high watermark of the open places. */
   readonly openUpTo?: number;
-  /** Too few brokers have said who leads: in all topics, or in this one. */
+  /** Too few brokers have named the leaders: of all topics, or of this one. */
   readonly isToldByFew?: boolean | string;
 }
 

@@ -19,13 +19,13 @@ import { DAY_MS, HOUR_MS } from '../../../src/lib/time-units.js';
 const MAX_BYTES_A_TURN = 200;
 const folder = temporaryFolder();
 
-/** What the process holds. */
+/** The memory, listeners and files of the process. */
 function held() {
   const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   return { heap: heapInUse(), timers, files: readdirSync('/dev/fd').length };
 }
 
-/** The heap grown in bytes for each of `turns` turns; nothing else may have grown. */
+/** The growth of the heap in bytes for each of `turns` turns. Nothing else may have grown. */
 async function growth(turns: number, run: (turns: number) => Promise<void>): Promise<number> {
   await run(turns / 5);
   const before = held();
@@ -102,8 +102,8 @@ test.each([
     return simulated.run(() => simulated.takeOvers >= until);
   };
   const grown = await growth(takeOvers, takeOver);
-  // A producer, a store or a cache that is kept takes kilobytes; listeners are counted. Of few take-overs, the memory of
-  // the test itself counts for more.
+  // A producer, a store or a cache that is kept takes kilobytes; listeners are counted. With few take-overs, the memory
+  // of the test itself would dominate.
   if (keepsOpen) expect(grown).toBeLessThan(600);
   expect(getEventListeners(simulated.signalOfTask as AbortSignal, 'abort').length).toBeLessThan(3);
   await simulated.end(task);

@@ -19,7 +19,7 @@ const COMPANIES = 500;
 const DATASETS = 200;
 const TEXT_BYTES = 1_000;
 const MIB = 1024 * 1024;
-/** The shares of one partition. */
+/** The memory shares of one partition. */
 const LOAD_BYTES = 16 * MIB;
 const CACHE_BYTES = 8 * MIB;
 
@@ -51,7 +51,7 @@ function datasetsOf(companyId: string): Pair[] {
   });
 }
 
-/** Made of rows as they are asked for: a store of a million long rows takes longer to fill than the test may. */
+/** Makes each row when it is read: filling a store with a million long rows would take longer than the test may. */
 const store: Pick<PartitionStore, 'read' | 'scan'> = {
   read: (keys) =>
     Promise.resolve(

@@ -1,4 +1,4 @@
-/** Companies that are large are loaded a few at a time, whatever a batch of records asks for. */
+/** Large companies are loaded a few at a time, however many a batch of records needs. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

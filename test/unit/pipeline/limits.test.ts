@@ -1,4 +1,6 @@
-/** Records beyond a limit, and the largest company within all limits, through decoding, rules, store and encoding. */
+/**
+ * Records that exceed a limit, and the largest company within all limits, through decoding, rules, store and encoding.
+ */
 import avro from 'avsc';
 import type { Decoded } from '../../../src/decode/poison.js';
 import type { Payload } from '../../../src/domain/events.js';
@@ -120,7 +122,7 @@ test('a record beyond a limit is ignored if its company is deleted or announced'
   await partition.read(partition.record('a', deleted('a')));
   const record = partition.record('a', status('a', { datasetId: 'd'.repeat(1_025) }));
   const batch = await partition.read(record, partition.record('a', Buffer.from('nonsense')));
-  expect(batch.poison).toMatchObject([{ code: 'bad-framing' }]); // which is a dead letter all the same
+  expect(batch.poison).toMatchObject([{ code: 'bad-framing' }]); // which is a dead letter anyway
   expect(batch.ignored.final).toBe(1);
 });
 

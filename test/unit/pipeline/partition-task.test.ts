@@ -1,4 +1,4 @@
-/** What a task does with a partition that it has taken over, before it reads the first record. */
+/** The work of a task between the take-over of its partition and the first record. */
 import { SettingsChangedError } from '../../../src/pipeline/errors.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import { temporaryFolder } from '../store/temporary-folder.js';

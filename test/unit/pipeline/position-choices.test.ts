@@ -1,4 +1,6 @@
-/** The choices of an operator and the check of a take-over must agree on everything: what one offers the other accepts. */
+/**
+ * The choices of an operator and the check of a take-over must agree: the check accepts every choice that is offered.
+ */
 import fc from 'fast-check';
 import { InconsistentPositionError } from '../../../src/pipeline/errors.js';
 import { startOffset } from '../../../src/pipeline/position-check.js';
@@ -7,7 +9,7 @@ import { encodeRepartitionMark } from '../../../src/pipeline/repartition-mark.js
 
 const TOPIC = 'sync-events';
 
-/** Small numbers, so that positions meet each other and the ends of the log. */
+/** Small numbers, so that positions are often equal to each other and to the ends of the log. */
 const offset = fc.nat({ max: 6 });
 const mark = fc.record({
   from: fc.integer({ min: 1, max: 9 }),
@@ -40,7 +42,7 @@ function withState(position: number, committed: number | null, start: number, en
   return { ...of(start, end), changelog: { topic: TOPIC, offset: position, countedUnder: 1 }, committed };
 }
 
-/** What a take-over makes of it: where it starts, or null where it stops. */
+/** The result of a take-over: its start offset, or null if it stops. */
 function startOf(positions: Positions): number | null {
   try {
     return startOffset(positions);
@@ -65,9 +67,9 @@ test("a take-over accepts each choice, and starts at the choice's offset", () =>
   fc.assert(
     fc.property(anyPositions, (positions) => {
       for (const { offset: committed, startsAt } of judgePositions(positions).choices) {
-        // A take-over looks for a batch that cannot be read only where the group's offset is above the state's position.
+        // A take-over looks for a batch that cannot be read only if the group's offset is above the state's position.
         const isAbove = committed !== null && committed > (positions.changelog?.offset ?? Infinity);
-        // An operator's offset has no leader epoch, so nothing says that the input has lost records.
+        // An operator's offset has no leader epoch, so nothing shows that the input has lost records.
         const unreadable = isAbove ? positions.unreadable! : null;
         const chosen = { ...positions, committed, unreadable, inputLostFrom: null };
         expect(startOf(chosen)).toBe(startsAt);

@@ -1,6 +1,6 @@
 /**
- * The first take-over by a release that knows more status words, on a real store: companies that the release before left
- * waiting for a word that it did not know, as it wrote their rows.
+ * The first take-over by a release that knows more status words, on a real store. The previous release has left
+ * companies waiting for a word that it did not know, and their rows are as it wrote them.
  */
 import { classOf, isLaterTerminal, VOCABULARY } from '../../../src/domain/statuses.js';
 import type { Announcement } from '../../../src/domain/announcement.js';
@@ -43,7 +43,7 @@ import { HOUR_MS } from '../../../src/lib/time-units.js';
 import { UNUSED_PRODUCER } from './unused-ports.js';
 
 const ALL_DATASETS_FROM = 1_000 * HOUR_MS;
-/** The input is committed up to here. */
+/** The committed position of the input. */
 const POSITION = 100;
 const folder = temporaryFolder();
 
@@ -59,7 +59,7 @@ function encoded<T>(write: (to: ByteWriter, row: T) => void, row: T): Buffer {
   return to.end();
 }
 
-/** One sealed link with these datasets, as a release writes it that takes later words as in progress. */
+/** One sealed link with these datasets, as written by a release that treats later words as in progress. */
 function companyOfOldRelease(companyId: string, statuses: Statuses, other: Partial<PendingCompany> = {}): KeyChange[] {
   const classes = Object.values(statuses).map(([status]) =>
     isLaterTerminal(status) ? 'in-progress' : classOf(status),
@@ -96,7 +96,7 @@ class Partition {
   readonly disk: RocksDbStore;
   readonly announced: Announcement[] = [];
   readonly recounts: RecountedCompanies[] = [];
-  /** The transactions to come: whether each fails at its commit. None left: it commits. */
+  /** For each of the next transactions: whether its commit fails. Later ones commit. */
   readonly failing: boolean[] = [];
   commits = 0;
   owned!: OwnedPartition;
@@ -147,7 +147,7 @@ class Partition {
     this.watch = new StalledWatch(this.#context, 0, this.owned, this.#cache, this.limits);
   }
 
-  /** Looks until nothing is left to count again. */
+  /** Runs slices until nothing is left to count again. */
   async pass(): Promise<void> {
     while (!this.owned.counted.all) await this.slice();
   }
@@ -352,7 +352,8 @@ test('an older release that runs in between is noticed: its changes are counted 
   partition = await Partition.of(companyOfOldRelease('early', before), companyOfOldRelease('late', before));
   await partition.pass();
 
-  // To the older release neither change counts: it writes the dataset rows, and leaves the company rows with their mark.
+  // For the older release neither change affects the counts: it writes the dataset rows, and leaves the company rows
+  // with their mark.
   const requeued = companyOfOldRelease('early', { ...before, b: ['Fetching', 40] }).slice(2);
   const failed = companyOfOldRelease('late', { ...before, d: ['RoutingError', 41] }).slice(2);
   await partition.oldReleaseRan(...requeued, ...failed);

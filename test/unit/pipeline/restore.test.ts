@@ -1,4 +1,4 @@
-/** What an operator sees of a restore, and what is left of one that is cut short. */
+/** What an operator sees of a restore, and what an interrupted restore leaves. */
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { MissedDeletionsError, ReaderClosedError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
@@ -13,7 +13,7 @@ const END = 10;
 const RETENTION_MS = 24 * HOUR_MS;
 const LOG = { end: END, topicId: 'id', leaderEpoch: 3 };
 
-/** A restore from offset 2 whose reader answers when told to. */
+/** A restore from offset 2 whose reader answers when the test says so. */
 class Restore {
   now = 1_000;
   readonly progress: RestoreProgress[] = [];

@@ -1,4 +1,4 @@
-/** A few records all over the input, whatever is in between. */
+/** A few records from all parts of the input, whatever is in between. */
 import type { LogRecord, TopicPartition } from '../../../src/lib/record.js';
 import { ReaderClosedError, UnreadableBatchError } from '../../../src/pipeline/errors.js';
 import type { Logs } from '../../../src/pipeline/ports.js';
@@ -6,7 +6,10 @@ import { MAX_PLACES, sampleSchemaIds } from '../../../src/pipeline/sampled-schem
 import { ManualClock } from '../../support/manual-clock.js';
 import { framed } from '../decode/sync-events.js';
 
-/** What each partition has at an offset: a schema id, a record without one, nothing, or what cannot be read. */
+/**
+ * The content of each partition at an offset: a schema id, a record without an id, nothing, or a record that cannot be
+ * read.
+ */
 type Log = readonly (number | 'unframed' | 'nothing' | 'unreadable' | 'hangs')[];
 
 let opened: (TopicPartition & { readonly from: number })[] = [];

@@ -35,23 +35,23 @@ export const PARTITION = 3;
 /** Of the changelog's tombstones. */
 export const RETENTION_MS = 7 * DAY_MS;
 
-/** More waits than any test has: what waits for nothing would spin for good. */
+/** More waits than any test has. Without this limit, a wait for nothing would never end. */
 const MOST_WAITS = 100_000;
 
-/** A log without records to deliver: its readers get markers, or an error, or wait. */
+/** A log without records to deliver. Its readers get markers or an error, or wait. */
 export class SilentLog {
   end = 0;
   /** Above `end` while a producer's transaction hangs. */
   highWatermark = 0;
   /** Answers `bounds` instead of the log. */
   outage: Error | null = null;
-  /** What every read gives, if it does not wait. */
+  /** The result of every read, if it does not wait. */
   failure: Error | null = null;
-  /** What `bounds` says of topic, leader and brokers. */
+  /** The topic id, leader epoch and `byMost` that `bounds` returns. */
   said: Omit<LogBounds, 'start' | 'end' | 'highWatermark'> = SEEN_BY_MOST;
-  /** From where, and from which topic, it was read last. */
+  /** The offset and the topic of the last read. */
   lastRead: { readonly from: number; readonly topicId: string | null } | null = null;
-  /** Readers get nothing of what is there. */
+  /** Readers get nothing although the log has records. */
   stuck = false;
   endOfEpoch: (leaderEpoch: number) => number | null = () => null;
   onBounds: () => void = () => undefined;
@@ -84,7 +84,7 @@ export class SilentLog {
     };
   }
 
-  /** Lets the one who reads pass everything up to `end`. */
+  /** Lets the reader move to `end`. */
   deliver(): void {
     this.#wake?.({ records: [], nextOffset: this.end, endOffset: this.end, leaderEpoch: this.said.leaderEpoch });
     this.#wake = null;
@@ -95,18 +95,18 @@ export class SimulatedPartition {
   now = Date.UTC(2027, 0, 1);
   readonly input = new SilentLog();
   readonly changelog = new SilentLog();
-  /** Numbers of changes, by write to the disk. */
+  /** The number of changes in each write to the disk. */
   writes = 0;
   takeOvers = 0;
-  /** Transactions that were written to be aborted. */
+  /** The number of proving transactions. */
   proofs = 0;
-  /** Of the group, in the input. */
+  /** The group's offset in the input. */
   committed: CommittedOffset | null = null;
   /** Called when the transaction of a batch is to be committed: the store has applied the batch. */
   onCommit: () => void = () => undefined;
   readonly setAside: string[] = [];
   readonly errors: unknown[] = [];
-  /** The errors that the process was to end with. */
+  /** The errors that should have ended the process. */
   readonly ended: Error[] = [];
   readonly standbyPositions: number[] = [];
   /** Keeps one RocksDB open over all take-overs: opening it takes longer than all else. */
@@ -170,7 +170,7 @@ export class SimulatedPartition {
     });
   }
 
-  /** Lets this time pass, or a little more. */
+  /** Lets this time pass, or slightly more. */
   pass(ms: number): Promise<void> {
     const until = this.now + ms;
     return this.run(() => this.now >= until);
@@ -182,12 +182,12 @@ export class SimulatedPartition {
     return this.run(() => left-- <= 0);
   }
 
-  /** The folder as a crash now would leave it. */
+  /** A copy of the folder as a crash at this moment would leave it. */
   crash(to: string): void {
     cpSync(this.folder, to, { recursive: true });
   }
 
-  /** The store waits for its next delay: the partition must be let go on to stop. */
+  /** The store waits for its next delay, so the partition must continue before it can stop. */
   async end(task: { stop(): void; readonly ended: Promise<void> }): Promise<void> {
     task.stop();
     this.#isOver = () => false;
@@ -278,7 +278,7 @@ export class SimulatedPartition {
   }
 }
 
-/** How far the folder's state has followed the changelog, and when it was last at its end, by its own account. */
+/** The folder's own changelog position, and its note of the time when it was last at the end. */
 export async function positionIn(folder: string): Promise<ChangelogPosition> {
   const store: KeyValueStore = await RocksDbStore.open(join(folder, `partition-${PARTITION}`));
   try {

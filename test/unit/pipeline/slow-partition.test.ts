@@ -1,4 +1,4 @@
-/** A partition whose transactions are too slow for their time-out: it must come through, whatever slows them. */
+/** A partition whose transactions are too slow for their time-out must make progress, whatever slows them. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, FencedError } from '../../../src/pipeline/errors.js';
@@ -18,19 +18,19 @@ import { never, UNUSED_PRODUCER, UNUSED_LOGS } from './unused-ports.js';
 const TRANSACTION_TIMEOUT_MS = 20_000;
 const folder = temporaryFolder();
 
-/** Every record is one that cannot be read and holds nobody: it costs a dead letter, and no rows. */
+/** Every record is a bad record that holds no company: it causes a dead letter, and no rows. */
 class SlowKafka {
   now = 1_000_000;
   committed: number | null = null;
   changelogEnd = 0;
   fencings = 0;
-  /** Records of each transaction that was tried, and when its begin was. */
+  /** The number of records of each transaction that was tried, and the time of its begin. */
   readonly tried: { readonly records: number; readonly begunAt: number }[] = [];
   readonly statuses: PartitionStatus[] = [];
   throttledUntil = 0;
-  /** Rows of each transaction, the position among them. */
+  /** The number of rows of each transaction, including the position row. */
   readonly rowsTried: number[] = [];
-  /** What the records are; poison that holds nobody by default. */
+  /** The records; by default, poison that holds no company. */
   decodeOne: (record: LogRecord) => Decoded = (record) => ({
     record,
     code: 'missing-key',
@@ -40,7 +40,7 @@ class SlowKafka {
 
   constructor(
     readonly input: number,
-    /** What a transaction of so many records takes while it is open, and for how long brokers throttle because of it. */
+    /** How long a transaction of so many records is open, and how long brokers throttle because of it. */
     readonly cost: (records: number) => { readonly openMs: number; readonly throttledMs: number },
   ) {}
 
@@ -109,7 +109,7 @@ class SlowKafka {
   }
 }
 
-/** Plays until all is committed, or until so many transactions were tried. */
+/** Runs until everything is committed, or until so many transactions were tried. */
 async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity): Promise<void> {
   const disk = await RocksDbStore.open(folder());
   const observer: Partial<PipelineObserver> = {

@@ -1,4 +1,4 @@
-/** When the watch looks at companies, and when it must not: on a real store, with the clock and the broker in hand. */
+/** When the watch reads companies, and when it must not: on a real store, with a simulated clock and broker. */
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { CompanyRow, PendingCompany } from '../../../src/domain/rows.js';
 import { AtEndNotes } from '../../../src/pipeline/at-end-notes.js';
@@ -78,7 +78,7 @@ class Watched {
         offsetIsPending: () => Promise.resolve(false),
       } as Partial<PipelineContext['inputLogs']> as PipelineContext['inputLogs'],
       changelogLogs: {
-        // Further than the store: nothing is noted.
+        // Above the store's position, so nothing is noted.
         bounds: () => Promise.resolve({ start: 0, end: 99, highWatermark: 99, ...SEEN_BY_MOST }),
       } as Partial<PipelineContext['changelogLogs']> as PipelineContext['changelogLogs'],
       encodeStall: ({ companyId }) => ({ key: Buffer.from(companyId), value: Buffer.alloc(0), headers: [] }),
@@ -115,7 +115,7 @@ class Watched {
     return watched;
   }
 
-  /** Looks whenever something is due, `slices` times. */
+  /** Runs a slice whenever one is due, `slices` times. */
   async look(slices: number, passed = INPUT_END): Promise<void> {
     for (let i = 0; i < slices; i++) {
       this.now += this.watch.restMs;

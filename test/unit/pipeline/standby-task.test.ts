@@ -1,4 +1,7 @@
-/** When a standby looks at the changelog: with a broker, a former owner lets go of its store too soon to show it. */
+/**
+ * When a standby asks for the changelog's end. With a real broker, a former owner would release its store too soon to
+ * show it.
+ */
 import { readdirSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
@@ -23,9 +26,9 @@ const EMPTY = { changelog: { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST
 
 class Instance {
   end = 0;
-  /** What else is said of the changelog. */
+  /** Other values of the changelog's bounds. */
   said: Partial<LogBounds> = {};
-  /** Where former leader epochs have ended. */
+  /** The ends of former leader epochs. */
   endOfEpoch: number | null = null;
   readonly reads: (LogIdentity | undefined)[] = [];
   /** Resolves with the position from which a standby follows the changelog. */
@@ -120,7 +123,7 @@ async function upTo20(): Promise<Instance> {
   return instance;
 }
 
-/** Runs a standby until it follows the changelog, or something goes wrong. @returns from where it follows */
+/** Runs a standby until it follows the changelog, or fails. @returns the position from which it follows */
 async function standBy(instance: Instance): Promise<number | null> {
   let from: number | null = null;
   void instance.following.then((position) => (from = position));

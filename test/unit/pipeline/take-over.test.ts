@@ -1,6 +1,6 @@
 /**
- * The order of a take-over, what is proved before it decides, and what is left of one that fails. A broker shows the
- * wrong order only in the few milliseconds in which a former owner's commit is under way, so it is shown here.
+ * The order of a take-over, its proofs before it decides, and the release after a failure. A broker would show a wrong
+ * order only in the few milliseconds of a former owner's commit, so it is tested here.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
@@ -43,7 +43,7 @@ function logUpTo(end: number, more: Partial<LogBounds> = {}): LogBounds {
   return { ...EMPTY, end, highWatermark: end, ...more };
 }
 
-/** Committed by an earlier release, which does not tell in which epoch. */
+/** Committed by an earlier release, without a leader epoch. */
 function at(offset: number): CommittedOffset {
   return { offset, leaderEpoch: -1 };
 }
@@ -59,7 +59,7 @@ interface Folder {
   readonly changelogOffset: number;
   readonly position: number;
   readonly log?: FollowedLog;
-  /** Of the leader from which it was followed. */
+  /** The epoch of the leader that the folder has followed. */
   readonly epoch?: number;
   readonly origin?: ReadonlyMap<string, string>;
 }
@@ -70,22 +70,22 @@ interface Situation {
   readonly committed?: number | null;
   /** The leader epoch that was committed with it. */
   readonly committedIn?: number;
-  /** Where leader epochs have ended, in input and changelog. */
+  /** The ends of leader epochs, in input and changelog. */
   readonly endOfEpoch?: number | null;
-  /** What a write shows; null where it must not be asked for. */
+  /** The result of the proving write; null if there must be no such write. */
   readonly proof?: Proof | null;
-  /** What is told after the proof. */
+  /** The answers after the proof. */
   readonly provedInput?: LogBounds;
   readonly provedChangelog?: LogBounds;
-  /** Another owner has written to the changelog up to there by the time that it is restored. */
+  /** When the changelog is restored, another owner has written to it up to this offset. */
   readonly restoredUpTo?: number;
-  /** The batch of the input that cannot be read; the input must not be read if it is left out. */
+  /** The batch of the input that cannot be read. Without it, the input must not be read. */
   readonly unreadable?: { readonly firstOffset: number; readonly nextOffset: number };
-  /** What brokers say about the changelog from the second question on. Fencing asks the first. */
+  /** The brokers' answer about the changelog from the second request on. The first request comes from the fencing. */
   readonly looked?: LogBounds;
-  /** From the third question on. */
+  /** From the third request on. */
   readonly later?: LogBounds;
-  /** A transaction holds an offset of the group, until another one has overwritten it. */
+  /** An open transaction has an offset of the group, until another transaction overwrites it. */
   readonly offsetIsPending?: boolean;
   readonly folder?: Folder;
   readonly decidingSettings?: ReadonlyMap<string, string>;
@@ -94,7 +94,7 @@ interface Situation {
   readonly now?: number;
 }
 
-/** Begins to take over a partition. `asked` says what was asked for, in order. */
+/** Begins to take over a partition. `asked` has the requests, in order. */
 class TakeOver {
   readonly asked: string[] = [];
   readonly setAside: string[] = [];
@@ -440,7 +440,7 @@ test('the first offset of a partition is written before anything is read', async
 test('the first offset is not taken from a broker that most others do not confirm', async () => {
   const input = logUpTo(900, { start: 500, byMost: false });
   await expect((await takenOver({ input })).outcome).rejects.toThrow(StaleViewError);
-  // Once there is a position, what does not fit to it is proved.
+  // Once a position exists, a contradiction to it must be proved.
   const later = await takenOver({
     folder: AT_10,
     changelog: logUpTo(20),
@@ -519,7 +519,7 @@ test('a reported end of the changelog between a record just written and its mark
 });
 
 describe('another owner that writes while a partition is taken over', () => {
-  // It has moved state and offset to 12: the offset that was proved before is 10 still.
+  // It has moved state and offset to 12, but the proved offset is still 10.
   const folder = { ...AT_10, position: 12 };
 
   test('after the proof never leads to a blocked partition: the proof is out of date by then', async () => {
@@ -677,7 +677,7 @@ test('no proof is written while too few brokers say whether a commit is open in 
 });
 
 test('no proof is written if a commit turns out to be open in the changelog', async () => {
-  // The first broker that was asked is cut off, and hides it.
+  // The broker that was asked first is cut off, and does not show the transaction.
   const { asked, outcome } = await takenOver({
     folder: AT_10,
     changelog: logUpTo(18),

@@ -1,4 +1,4 @@
-/** A registry that does not end its answers: an outage, within bounds. */
+/** A registry with endless answers counts as an outage, within limits of time and memory. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';

@@ -1,6 +1,9 @@
 import { repartition, RepartitionRefusedError, type RepartitionPorts } from '../../../src/repartition/repartition.js';
 
-/** Of a stopped deployment whose input and changelog have two partitions; whatever changes or reads more would throw. */
+/**
+ * The ports of a stopped deployment whose input and changelog have two partitions. Any further read or change would
+ * throw.
+ */
 const ports = {
   applicationId: 'eu-shadow',
   input: 'sync-events',

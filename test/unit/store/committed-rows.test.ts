@@ -1,4 +1,4 @@
-/** Readers see what is committed, at one moment, whatever the batches do meanwhile. */
+/** Readers see the committed rows of one moment, whatever the batches do meanwhile. */
 import type { CommittedRows } from '../../../src/store/committed-rows.js';
 import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';

@@ -6,7 +6,7 @@ function load(rows: CompanyRows, datasets: number): void {
   for (let i = 0; i < datasets; i++) rows.loadDataset(`d${i}`, null);
 }
 
-/** What a company of eight datasets counts. */
+/** The estimated bytes of a company of eight datasets. */
 const COMPANY = bytesOf(8);
 
 function bytesOf(datasets: number): number {

@@ -1,6 +1,6 @@
 /**
- * The process that partition-store-crash.test.ts kills: lives through the steps below and kills itself with SIGKILL
- * after the one named, or, for `during <step>`, while that step is under way.
+ * The process that partition-store-crash.test.ts runs. It performs the steps below, and kills itself with SIGKILL after
+ * the given step, or, for `during <step>`, during that step.
  */
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { changes, open, positionRecord, positionRow } from './partition-fixture.js';

@@ -1,4 +1,4 @@
-/** A disk that is really full: a tmpfs of a few megabytes, where mounting one is permitted. */
+/** A disk that is really full: a tmpfs of a few megabytes. Skipped if the user may not mount one. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -21,7 +21,7 @@ afterAll(() => {
   rmSync(disk, { recursive: true, force: true });
 });
 
-/** Takes all space that is left, and gives it back. */
+/** Fills all space that is left, and frees it again. */
 async function fill(): Promise<() => void> {
   const filler = join(disk, 'filler');
   await expect(writeFile(filler, Buffer.alloc(16 * 1024 * 1024))).rejects.toThrow('ENOSPC');
@@ -61,7 +61,7 @@ onSmallDisk('an undo that finds the disk full is kept until there is room', asyn
   await store.close();
 
   const free = await fill();
-  // Refused, or done in what room the closing has left: never set aside, which the fixture would report.
+  // Refused, or done in the space that the closing has freed. Never set aside: the fixture would report that.
   await open(directory()).then(
     (opened) => opened.close(),
     (error: unknown) => expect(error).toBeInstanceOf(StoreUnavailableError),

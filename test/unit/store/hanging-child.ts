@@ -1,4 +1,4 @@
-/** The process that timed-state-directory.test.ts lets hang: it opens a store that gives no answer, and ends. */
+/** The process that timed-state-directory.test.ts lets hang: it opens a store that hangs, and must end. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { endProcess } from '../../../src/command/end-process.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';

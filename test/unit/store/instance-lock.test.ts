@@ -14,7 +14,7 @@ const volume = new CallDeadline(systemClock);
 let child: ChildProcess | undefined;
 afterEach(() => child?.kill('SIGKILL'));
 
-/** What a second process says of its attempt to take the folder. */
+/** The output of a second process about its attempt to take the folder. */
 async function otherProcess(): Promise<string> {
   const script = join(__dirname, 'take-instance-lock.ts');
   child = spawn(process.execPath, ['--import', 'tsx', script, folder()], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -1,4 +1,6 @@
-/** Looks into the state folder given and says what came of it: in a process of its own, for locks are a process's. */
+/**
+ * Reads the given state folder and prints the result. It is a process of its own, because locks belong to a process.
+ */
 import { lookIntoStopped } from '../../../src/store/stopped-instance.js';
 
 let seen = 0;

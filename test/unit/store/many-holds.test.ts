@@ -1,4 +1,4 @@
-/** A company with very many holds, for someone who only looks: a real store. */
+/** A read-only look at a company with very many holds, on a real store. */
 import { CompanyRows } from '../../../src/domain/company-rows.js';
 import { explain } from '../../../src/domain/explain.js';
 import { MAX_LISTED_HOLDS } from '../../../src/domain/limits.js';

@@ -146,7 +146,7 @@ test('a store that is open elsewhere is waited for, not set aside', async () => 
 });
 
 describe('with another user waiting for the folder', () => {
-  /** The names of what was set aside; the reasons are beside them. */
+  /** The names of the folders that were set aside; the reasons are next to them. */
   const setAside = () => readdirSync(folder()).filter((name) => /aside-\w+$/.test(name));
   const told = () => undefined;
 

@@ -1,4 +1,4 @@
-/** What a store keeps of where its state comes from: the origin row, and which changelog it has followed. */
+/** What a store records about the origin of its state: the origin row, and the changelog that it has followed. */
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { FOLLOWED_LOG_KEY, decodeFollowedLog, type FollowedLog } from '../../../src/store/partition-meta.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
@@ -21,7 +21,7 @@ function record(origin: OriginRow) {
   return { key: ORIGIN_KEY, value: to.end() };
 }
 
-/** Applies a batch that changes nothing but position and origin, and leaves open whether it was committed. */
+/** Applies a batch that changes only position and origin, and does not confirm it. */
 async function apply(store: PartitionStore, offset: number, now: OriginRow): Promise<string[]> {
   const position = positionRow(offset);
   const encoded = encodeChanges([], position, store.position(), 0, { prior: store.origin(), now });

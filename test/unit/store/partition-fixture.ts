@@ -1,4 +1,4 @@
-/** A partition's store with rows named by letters, for the tests of its life. */
+/** A partition's store with rows named by letters, for tests. */
 import { NO_HEADERS } from '../../../src/lib/record.js';
 import type { StateDirectory } from '../../../src/store/key-value-store.js';
 import { openPartitionStore, type OpenOptions } from '../../../src/store/open-partition-store.js';

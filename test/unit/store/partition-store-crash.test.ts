@@ -1,6 +1,6 @@
 /**
- * kill -9 between and within the steps of a store's life. Whatever the moment, the undo must give the state before a
- * batch that was not known to be committed, and everything below the stored changelog position must be there.
+ * kill -9 between and within the steps of a store. At every moment, the undo must restore the state before a batch that
+ * was not known to be committed, and the store must have everything below the stored changelog position.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -42,7 +42,7 @@ const states = [
 test.each([
   ['replay', 0],
   ['apply 1', 0],
-  // A confirmation is in memory only: the changelog brings the batch back.
+  // A confirmation is only in memory: the changelog restores the batch.
   ['confirm 1', 0],
   ['flush 1', 1],
   ['apply 2', 1],
@@ -60,7 +60,7 @@ test.each([0, 5, 10, 20, 40])(
   'after a kill within a large batch, %i ms after its begin, nothing of the batch is left',
   async (ms) => {
     await killedAt('during apply 4', ms);
-    // Either the batch before is undone, for this one was not written; or this one is.
+    // If this batch was not written, the batch before is undone; otherwise this one is.
     expect([states[2], states[3]]).toContainEqual(await survivors());
   },
 );

@@ -16,7 +16,7 @@ describe.each(writtenByReleases())('values written by $commit are read', ({ valu
   test.each(STORED_KINDS)('%s', (kind) => {
     const written = values.filter((one) => one.kind === kind);
     expect(written.length).toBeGreaterThan(0);
-    // A value may have got fields since, which no byte of a former release speaks of.
+    // A value may have got new fields since, which the bytes of a former release do not contain.
     for (const { bytes, value } of written)
       expect({ bytes, value: ownFormats[kind].read(Buffer.from(bytes, 'hex')) }).toMatchObject({ bytes, value });
   });

@@ -25,8 +25,8 @@ test('reads the written values in the requested order, and null for missing keys
 });
 
 /**
- * patches/rocksdb+3.18.1.patch. As published, an object for each row stays until the write is done, and whatever the
- * garbage collector finds in use it copies.
+ * patches/rocksdb+3.18.1.patch. As published, it keeps an object for each row until the write is done, and the garbage
+ * collector copies all of them.
  */
 test('during a write, only the memory of its rows is kept', async () => {
   const db = new RocksDB(folder());

@@ -159,7 +159,7 @@ test.each(POISON_CODES)('a hold of %s is a hold for every older release', (code)
 });
 
 describe('a release that knows no later words reads', () => {
-  /** Its varints: it takes as many bytes as continue, and asks nothing of the last one. */
+  /** Its varints: it reads bytes as long as they continue, and does not check the last one. */
   function varint(bytes: Buffer, at: number): [value: number, next: number] {
     let value = 0;
     for (let unit = 1; ; unit *= 0x80) {

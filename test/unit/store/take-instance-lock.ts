@@ -1,4 +1,4 @@
-/** A second process for instance-lock.test.ts: tries to take the folder, says how that went, and waits to be killed. */
+/** A second process for instance-lock.test.ts: tries to take the folder, prints the result, and waits to be killed. */
 import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { InstanceLock } from '../../../src/store/instance-lock.js';
 import { systemClock } from '../../../src/lib/system-clock.js';

@@ -1,4 +1,4 @@
-/** A state volume that hangs: its calls end with an error, and its folders still have one user at a time. */
+/** A state volume that hangs: calls end with an error, and each folder still has one user at a time. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -135,7 +135,7 @@ test('a store that opens after its caller has stopped waiting is closed before t
 });
 
 describe('RocksDB with a file that hangs', () => {
-  /** Opening a pipe that nobody writes to hangs, as a file does on a volume that hangs. */
+  /** Opening a pipe without a writer hangs, like a file on a volume that hangs. */
   async function withPipe(): Promise<string> {
     const store = await new RocksStateDirectory(folder(), clock).open(3);
     await store.close();
@@ -145,7 +145,7 @@ describe('RocksDB with a file that hangs', () => {
     return current;
   }
 
-  /** Waits until somebody reads the pipe. @returns what writes to it */
+  /** Waits until a process opens the pipe for reading. @returns the writing end */
   async function readerOf(pipe: string): Promise<number> {
     for (;;) {
       try {
@@ -169,7 +169,7 @@ describe('RocksDB with a file that hangs', () => {
 
     rmSync(current);
     writeFileSync(current, '');
-    closeSync(writer); // The pipe has an end now.
+    closeSync(writer); // Now the reader of the pipe gets its end.
     while (directory.longestMs > 0) await turn();
     const store = await directory.open(3);
     await expect(store.read([KEY])).rejects.toThrow('CURRENT');
