@@ -33,6 +33,7 @@ const LAYERS: readonly (readonly string[])[] = [
 /** Files directly in src/, and the layer of each; every other file lies in a folder named as its layer. */
 const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['setting-values.ts', 'settings'],
+  ['setting-row.ts', 'settings'],
   ['settings.ts', 'settings'],
   ['setting-flags.ts', 'settings'],
   ['config.ts', 'settings'],
