@@ -2,9 +2,8 @@
 import { withoutCredentials } from './lib/hide-secrets.js';
 import { changelogOf, MAX_TOPIC_NAME_LENGTH, shadowed, type Consent } from './setting-values.js';
 import { SETTINGS, type Setting, type SettingValues } from './settings.js';
-import { fileVariableOf, flagOf, settingFlags } from './setting-flags.js';
+import { fileVariableOf, flagOf } from './setting-flags.js';
 import { checkSecurity, hasCertificates } from './security-settings.js';
-import { unknownFlagFaults } from './unknown-flags.js';
 
 export interface Tls {
   /** PEM. If null, the well-known authorities are trusted. */
@@ -85,11 +84,12 @@ export type Flags = Readonly<Record<string, string | true | undefined>>;
 
 /**
  * @param env an empty variable counts as unset
+ * @param flags those of settings; others are not looked at
  * @param readFile returns the text of a file, or throws; called only for the `<NAME>_FILE` of secrets
  * @throws ConfigError with all faults
  */
 export function loadConfig(env: Environment, flags: Flags, readFile: (path: string) => string): Config {
-  const faults = unknownFlagFaults(flags, new Set(settingFlags()));
+  const faults: string[] = [];
   const values = Object.fromEntries(
     Object.entries<Setting>(SETTINGS).map(([key, setting]) => [key, valueOf(setting, env, flags, readFile, faults)]),
   ) as Partial<SettingValues>;

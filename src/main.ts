@@ -18,7 +18,6 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseCommandLine, type CommandLine } from './command/command-line.js';
 import { mustNotWriteAsShadow, UsageError } from './command/command.js';
-import type { CommandName } from './command/commands.js';
 import { ConfigError, loadConfig, type Config } from './config.js';
 import { secretsIn } from './security-settings.js';
 import { printLine, printText, printToStandardError, type Print } from './command/print.js';
@@ -45,20 +44,21 @@ async function main(argv: readonly string[]): Promise<number> {
       printLine(version());
       return 0;
     case 'faults':
-      return refuse(line.faults, null);
+      return refuse(line.faults, line.about);
     case 'command':
       return perform(line);
   }
 }
 
-async function perform({ name, command, argument, flags, settings }: TypedCommand): Promise<number> {
+async function perform({ name, command, argument, flags, settings, faults }: TypedCommand): Promise<number> {
   let config: Config;
   try {
     config = loadConfig(process.env, settings, (path) => readFileSync(path, 'utf8'));
   } catch (error) {
-    if (error instanceof ConfigError) return refuse(error.faults, name);
+    if (error instanceof ConfigError) return refuse([...faults, ...error.faults], name);
     throw error;
   }
+  if (faults.length > 0) return refuse(faults, name);
   // Only the processor logs. Other commands print what they did, or the one error that stopped them.
   const hide = hiderOf(secretsIn(config));
   const level = name === 'run' ? config.logLevel : 'silent';
@@ -75,11 +75,11 @@ async function perform({ name, command, argument, flags, settings }: TypedComman
   }
 }
 
-function refuse(faults: readonly string[], command: CommandName | null): number {
-  printToStandardError('company-sync cannot start:');
-  for (const fault of faults) printToStandardError(`  - ${fault}`);
-  const help = command === null ? 'company-sync --help' : `company-sync ${command} -h`;
-  printToStandardError(`Run ${help} to see every flag and setting.`);
+/** @param about the command, or its first word; empty if none was typed */
+function refuse(faults: readonly string[], about: string): number {
+  const typed = `company-sync ${about}`.trim();
+  for (const fault of faults) printToStandardError(`${typed}: ${fault}`);
+  printToStandardError(`To see all flags and settings, run: ${typed} --help`);
   return 2;
 }
 

@@ -28,9 +28,10 @@ export function settingSwitches(): readonly string[] {
   return Object.values<Setting>(SETTINGS).flatMap(({ env, standsAlone }) => (standsAlone ? [flagOf(env)] : []));
 }
 
-/** The table as lines for `--help`. */
-export function describeSettings(): string {
+/** The settings for which `isShown` is true, as lines for `--help`. */
+export function describeSettings(isShown: (setting: Setting) => boolean): string {
   return Object.values<Setting>(SETTINGS)
+    .filter(isShown)
     .map(({ env, default: preset, meaning, secret }) => {
       const names = `--${flagOf(env)}, ${env}${secret ? ` (or ${fileVariableOf(env)})` : ''}`;
       return `  ${names}\n      ${meaning}${preset === null ? '' : ` (default: ${preset})`}`;

@@ -5,69 +5,36 @@
  * also be the path of a file that contains it: HTTP_TOKEN_FILE, `--http-token-file`.
  */
 import type { z } from 'zod';
+import { optional, plain, secret, topic, type Setting } from './setting-row.js';
 import * as values from './setting-values.js';
 
-export interface Setting<T = unknown> {
-  /** The environment variable. `flagOf` derives the flag from it. */
-  readonly env: string;
-  /** The default as text; null if the setting has none. */
-  readonly default: string | null;
-  readonly meaning: string;
-  /** Describes valid values, for error messages. */
-  readonly expected: string;
-  /** The flag may come without a value, which then means true. */
-  readonly standsAlone?: true;
-  /** Never printed. Can be read from a file. */
-  readonly secret: boolean;
-  readonly value: z.ZodType<T, string>;
-}
-
-type Row<T> = Omit<Setting<T>, 'secret' | 'default'>;
-type WithDefault<T> = Setting<T> & { readonly default: string };
-type WithoutDefault<T> = Setting<T> & { readonly default: null };
-
-function plain<T>(row: Row<T> & { readonly default: string }): WithDefault<T> {
-  return { ...row, secret: false };
-}
-
-function optional<T>(row: Row<T>): WithoutDefault<T> {
-  return { ...row, default: null, secret: false };
-}
-
-function secret<T>(row: Row<T>): WithoutDefault<T> {
-  return { ...row, default: null, secret: true };
-}
-
-function topic(env: string, name: string, meaning: string): WithDefault<string> {
-  return plain({
-    env,
-    default: name,
-    meaning,
-    expected: 'a topic name: 1 to 249 of A-Z a-z 0-9 . _ -',
-    value: values.topicName,
-  });
-}
+export type { Setting };
 
 const DURATION = 'a duration such as 500ms, 30s, 5m, 24h or 7d, at most 3650d';
 const PEM = 'PEM text (-----BEGIN ...)';
 const NOT_EMPTY = 'a value that is not empty';
+/** A shadow has names and a state folder of its own. */
+const SHADOWED = [
+  ...(['applicationId', 'shadowOf', 'stateDir', 'topics.companySynchronized', 'topics.companyState'] as const),
+  ...(['topics.deadLetter', 'topics.companySyncStalled'] as const),
+] as const;
 
 export const SETTINGS = Object.freeze({
-  kafkaBrokers: plain({
+  kafkaBrokers: plain('kafka', {
     env: 'KAFKA_BROKERS',
     default: 'localhost:9092',
     meaning: 'Kafka brokers to connect to first, separated by commas',
     expected: 'host:port with a host name or IPv4 address, or several separated by commas',
     value: values.brokerList,
   }),
-  schemaRegistryUrl: plain({
+  schemaRegistryUrl: plain('schemaRegistry', {
     env: 'SCHEMA_REGISTRY_URL',
     default: 'http://localhost:8081',
     meaning: 'root of a Confluent-compatible schema registry API',
     expected: 'an http or https URL without credentials, query or fragment',
     value: values.httpRoot,
   }),
-  applicationId: plain({
+  applicationId: plain(['applicationId', 'topics.companyState', 'eventNamespace', 'shadowOf'], {
     env: 'APPLICATION_ID',
     default: 'company-sync',
     meaning:
@@ -75,7 +42,7 @@ export const SETTINGS = Object.freeze({
     expected: '1 to 235 of A-Z a-z 0-9 . _ -, not ending in -shadow',
     value: values.applicationId,
   }),
-  shadow: plain({
+  shadow: plain(SHADOWED, {
     env: 'SHADOW',
     default: 'false',
     meaning:
@@ -86,7 +53,7 @@ export const SETTINGS = Object.freeze({
     standsAlone: true,
     value: values.yesOrNo,
   }),
-  stateDir: plain({
+  stateDir: plain('stateDir', {
     env: 'STATE_DIR',
     default: './state',
     meaning:
@@ -94,24 +61,37 @@ export const SETTINGS = Object.freeze({
     expected: 'a path',
     value: values.path,
   }),
-  topicSyncEvents: topic('TOPIC_SYNC_EVENTS', 'sync-events', 'topic to read: events of the data-sync platform'),
+  topicSyncEvents: topic(
+    'topics.syncEvents',
+    'TOPIC_SYNC_EVENTS',
+    'sync-events',
+    'topic to read: events of the data-sync platform',
+  ),
   topicCompanySynchronized: topic(
+    'topics.companySynchronized',
     'TOPIC_COMPANY_SYNCHRONIZED',
     'company-synchronized',
     'topic to write: announcements, one for each company',
   ),
-  topicDeadLetter: topic('TOPIC_DEAD_LETTER', 'sync-events-dead-letter', 'topic to write: records that cannot be read'),
+  topicDeadLetter: topic(
+    'topics.deadLetter',
+    'TOPIC_DEAD_LETTER',
+    'sync-events-dead-letter',
+    'topic to write: records that cannot be read',
+  ),
   topicClientSettings: topic(
+    'topics.clientSettings',
     'TOPIC_CLIENT_SETTINGS',
     'client-settings',
     'topic to read: the policy that each client chose',
   ),
   topicCompanySyncStalled: topic(
+    'topics.companySyncStalled',
     'TOPIC_COMPANY_SYNC_STALLED',
     'company-sync-stalled',
     'topic to write: companies that make no progress',
   ),
-  allDatasetsFrom: plain({
+  allDatasetsFrom: plain('allDatasetsFrom', {
     env: 'ALL_DATASETS_FROM',
     default: '2023-10-10T00:00:00Z',
     meaning:
@@ -119,27 +99,27 @@ export const SETTINGS = Object.freeze({
     expected: 'an ISO 8601 time with seconds and zone, such as 2023-10-10T00:00:00Z',
     value: values.instantMs,
   }),
-  httpHost: plain({
+  httpHost: plain('http.host', {
     env: 'HTTP_HOST',
     default: '127.0.0.1',
     meaning: 'address on which to serve probes, metrics, the page and the state of the partitions',
     expected: 'a host name or IP address',
     value: values.listenHost,
   }),
-  httpPort: plain({
+  httpPort: plain('http.port', {
     env: 'HTTP_PORT',
     default: '8080',
     meaning: 'port of that address; 0 picks a free port',
     expected: 'a whole number from 0 to 65535',
     value: values.listenPort,
   }),
-  eventNamespace: optional({
+  eventNamespace: optional('eventNamespace', {
     env: 'EVENT_NAMESPACE',
     meaning: 'part of the event ids; never change it for a deployment; if unset, the application id',
     expected: '1 to 256 characters',
     value: values.label,
   }),
-  consent: optional({
+  consent: optional('consents', {
     env: 'CONSENT',
     meaning:
       'consents to a start that is refused without them, separated by commas; pass them for that start and remove them ' +
@@ -150,35 +130,35 @@ export const SETTINGS = Object.freeze({
     expected: `${values.CONSENT_WORDS.slice(0, -1).join(', ')} or ${values.CONSENT_WORDS.at(-1)}, several separated by commas`,
     value: values.consents,
   }),
-  numStandby: plain({
+  numStandby: plain('numStandby', {
     env: 'NUM_STANDBY',
     default: '0',
     meaning: 'number of standby replicas of each partition',
     expected: 'a whole number from 0 to 100',
     value: values.standbyCount,
   }),
-  stateRetentionMs: plain({
+  stateRetentionMs: plain('stateRetentionMs', {
     env: 'STATE_RETENTION',
     default: '24h',
     meaning: 'how long to keep the state of partitions that moved away, because they may come back',
     expected: DURATION,
     value: values.durationMs,
   }),
-  stalledAfterMs: plain({
+  stalledAfterMs: plain('stalledAfterMs', {
     env: 'STALLED_AFTER',
     default: '60h',
     meaning: 'time without progress after which a company is stalled (reported up to an hour later)',
     expected: DURATION,
     value: values.durationMs,
   }),
-  maxBatchBytes: plain({
+  maxBatchBytes: plain('maxBatchBytes', {
     env: 'MAX_BATCH_BYTES',
     default: '268435456',
     meaning: 'largest decompressed record batch, in bytes; a partition stops at a larger batch',
     expected: 'a whole number from 65536 to 999999999',
     value: values.batchBytes,
   }),
-  httpToken: secret({
+  httpToken: secret('http.tokens', {
     env: 'HTTP_TOKEN',
     meaning:
       'bearer token for everything except probes and metrics; to change it, set two tokens separated by a comma: both are ' +
@@ -186,7 +166,7 @@ export const SETTINGS = Object.freeze({
     expected: 'printable ASCII without spaces, or two such tokens separated by a comma',
     value: values.bearerTokens,
   }),
-  httpAllowedHosts: optional({
+  httpAllowedHosts: optional('http.allowedHosts', {
     env: 'HTTP_ALLOWED_HOSTS',
     meaning:
       'names by which clients may reach an instance that has no HTTP_TOKEN, separated by commas; IP addresses, localhost ' +
@@ -194,68 +174,68 @@ export const SETTINGS = Object.freeze({
     expected: 'host names without a port, separated by commas',
     value: values.hostNames,
   }),
-  logLevel: plain({
+  logLevel: plain('logLevel', {
     env: 'LOG_LEVEL',
     default: 'info',
     meaning: 'least severe level to log; the log is JSON lines on stdout',
     expected: 'one of fatal, error, warn, info, debug, trace, silent',
     value: values.logLevel,
   }),
-  kafkaSsl: optional({
+  kafkaSsl: optional('kafka', {
     env: 'KAFKA_SSL',
     meaning: 'use TLS to the brokers; if unset, true if a certificate below is set, otherwise false',
     expected: 'true or false',
     value: values.yesOrNo,
   }),
-  kafkaSslCa: secret({
+  kafkaSslCa: secret('kafka', {
     env: 'KAFKA_SSL_CA',
     meaning: 'certificate authorities to trust for the brokers, instead of the well-known ones',
     expected: PEM,
     value: values.pem,
   }),
-  kafkaSslCert: secret({
+  kafkaSslCert: secret('kafka', {
     env: 'KAFKA_SSL_CERT',
     meaning: 'client certificate for mutual TLS',
     expected: PEM,
     value: values.pem,
   }),
-  kafkaSslKey: secret({
+  kafkaSslKey: secret('kafka', {
     env: 'KAFKA_SSL_KEY',
     meaning: 'private key of the client certificate',
     expected: PEM,
     value: values.pem,
   }),
-  kafkaSslKeyPassphrase: secret({
+  kafkaSslKeyPassphrase: secret('kafka', {
     env: 'KAFKA_SSL_KEY_PASSPHRASE',
     meaning: 'passphrase of the private key, if the key is encrypted',
     expected: NOT_EMPTY,
     value: values.secret,
   }),
-  kafkaSaslMechanism: optional({
+  kafkaSaslMechanism: optional('kafka', {
     env: 'KAFKA_SASL_MECHANISM',
     meaning: 'mechanism of authentication at the brokers',
     expected: 'one of plain, scram-sha-256, scram-sha-512',
     value: values.saslMechanism,
   }),
-  kafkaSaslUsername: secret({
+  kafkaSaslUsername: secret('kafka', {
     env: 'KAFKA_SASL_USERNAME',
     meaning: 'user name at the brokers',
     expected: NOT_EMPTY,
     value: values.secret,
   }),
-  kafkaSaslPassword: secret({
+  kafkaSaslPassword: secret('kafka', {
     env: 'KAFKA_SASL_PASSWORD',
     meaning: 'password at the brokers',
     expected: NOT_EMPTY,
     value: values.secret,
   }),
-  schemaRegistryUsername: secret({
+  schemaRegistryUsername: secret('schemaRegistry', {
     env: 'SCHEMA_REGISTRY_USERNAME',
     meaning: 'user name at the schema registry (basic authentication)',
     expected: NOT_EMPTY,
     value: values.secret,
   }),
-  schemaRegistryPassword: secret({
+  schemaRegistryPassword: secret('schemaRegistry', {
     env: 'SCHEMA_REGISTRY_PASSWORD',
     meaning: 'password at the schema registry',
     expected: NOT_EMPTY,

@@ -2,7 +2,7 @@
  * The reasons for `run` to refuse a start: later it would announce twice, never, or the wrong thing. `doctor` checks
  * the same.
  */
-import type { Config } from './config.js';
+import type { Config, DeploymentNames } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';
 import type { AskedCluster } from './kafka/connection/cluster-view.js';
 import { findGroupConflict } from './kafka/group/group-conflicts.js';
@@ -30,13 +30,13 @@ export type StartFinding = { readonly kind: 'refused' | 'warning'; readonly mess
 /** Checks whether another deployment uses the same transactional ids. @throws BrokerError */
 export async function checkTransactionalIds(
   cluster: AskedCluster,
-  { applicationId, topics }: Config,
+  { applicationId, topics }: DeploymentNames,
 ): Promise<StartFinding | null> {
   const namesake = await findNamesake(cluster, { applicationId, input: topics.syncEvents });
   return namesake === null ? null : sharedIds({ applicationId, topics }, namesake);
 }
 
-function sharedIds({ applicationId, topics }: Pick<Config, 'applicationId' | 'topics'>, other: Namesake): StartFinding {
+function sharedIds({ applicationId, topics }: DeploymentNames, other: Namesake): StartFinding {
   const ids = `${applicationId}-${topics.syncEvents}-<partition>`;
   const conflict =
     `application ${applicationId} with input ${topics.syncEvents} and application ${other.applicationId} with input ` +
@@ -52,6 +52,8 @@ function sharedIds({ applicationId, topics }: Pick<Config, 'applicationId' | 'to
       };
 }
 
+type StartConfig = DeploymentNames & Pick<Config, 'shadowOf' | 'eventNamespace' | 'consents'>;
+
 /** The consent that a first start on a used outbound topic needs. */
 const USED_OUTBOUND: Consent = 'used-outbound-topic';
 
@@ -60,7 +62,7 @@ const USED_OUTBOUND: Consent = 'used-outbound-topic';
  * @throws BrokerError
  */
 export async function checkFirstStart(
-  config: Config,
+  config: StartConfig,
   { partitions, changelogIsEmpty }: Pick<CheckedTopics, 'partitions' | 'changelogIsEmpty'>,
   logs: Logs,
 ): Promise<StartFinding | null> {
@@ -75,7 +77,11 @@ export async function checkFirstStart(
   return { kind: 'refused', message: usedOutbound(config, partitions.companySynchronized, used) };
 }
 
-function usedOutbound(config: Config, outboundPartitions: number, { records, usedPartitions, sample }: UsedOutbound) {
+function usedOutbound(
+  config: StartConfig,
+  outboundPartitions: number,
+  { records, usedPartitions, sample }: UsedOutbound,
+) {
   const { applicationId, topics, shadowOf } = config;
   return (
     `application ${applicationId} has never run (its changelog ${topics.companyState} is empty, and its group has no ` +
@@ -87,7 +93,7 @@ function usedOutbound(config: Config, outboundPartitions: number, { records, use
 }
 
 /** Whether the repeated announcements would have the same event ids, judged by one announcement in the topic. */
-function whichIds({ eventNamespace }: Config, sample: UsedOutbound['sample']): string {
+function whichIds({ eventNamespace }: StartConfig, sample: UsedOutbound['sample']): string {
   const id = sample === null ? null : textOf(sample, 'ce_id');
   if (sample?.key == null || id === null)
     return 'with the same event ids only if EVENT_NAMESPACE is that of the former deployment';
@@ -108,7 +114,7 @@ function textOf({ headers }: Pick<LogRecord, 'headers'>, name: string): string |
  */
 export async function checkGroup(
   cluster: AskedCluster,
-  { applicationId, topics }: Config,
+  { applicationId, topics }: DeploymentNames,
   settings: DecidingSettings,
   ignored: string | null,
 ): Promise<StartFinding | null> {

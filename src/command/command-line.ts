@@ -1,10 +1,12 @@
-/** Parses the command line into a command with its flags, and makes the texts of `--help`. */
+/** Parses the command line into a command with its flags, or into what is wrong with it. */
 import { parseArgs } from 'node:util';
 import type { Flags } from '../config.js';
-import { describeSettings, settingFlags, settingSwitches } from '../setting-flags.js';
-import { mayShowWords, unknownFlagFaults } from '../unknown-flags.js';
-import { exitCodesOf, type Command } from './command.js';
+import { settingFlags, settingSwitches } from '../setting-flags.js';
+import type { Command } from './command.js';
 import { COMMANDS, COMMAND_NAMES, type CommandName } from './commands.js';
+import { nearest } from './did-you-mean.js';
+import { helpOf, helpOfGroup, overview, usageOf } from './help.js';
+import { mayShowWords, unknownFlagFaults } from './unknown-flags.js';
 
 export type CommandLine =
   | {
@@ -16,14 +18,30 @@ export type CommandLine =
       /** Flags of the command, without the settings. */
       readonly flags: Flags;
       readonly settings: Flags;
+      /** About unknown flags. The command must not run if there are any; other faults may be added to them. */
+      readonly faults: readonly string[];
     }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
-  | { readonly kind: 'faults'; readonly faults: readonly string[] };
+  | Faults;
+
+interface Faults {
+  readonly kind: 'faults';
+  /** The words that the faults are about, as far as they are a command or the first word of some; may be empty. */
+  readonly about: string;
+  readonly faults: readonly string[];
+}
+
+/** Takes no value, and stands for a command of its own. */
+const QUESTIONS = ['help', 'version'] as const;
 
 interface Parsed {
   readonly words: readonly string[];
+  /** Without those of `asksFor`. */
   readonly flags: Flags;
+  readonly asksFor: (typeof QUESTIONS)[number] | null;
+  /** What is wrong with the flags of `asksFor`. */
+  readonly faults: readonly string[];
 }
 
 /**
@@ -31,32 +49,51 @@ interface Parsed {
  * @param argv the words after the program's name
  */
 export async function parseCommandLine(argv: readonly string[]): Promise<CommandLine> {
-  let typed = commandOf(parse(argv, []).words);
-  if (typed === null) {
-    const all = await Promise.all(COMMAND_NAMES.map((name) => COMMANDS[name]()));
-    const parsed = parse(argv, all);
-    typed = commandOf(parsed.words);
-    if (typed === null) return withoutCommand(parsed, all, argv.length === 0);
-  }
-  const command = await COMMANDS[typed.name]();
-  const { words, flags } = parse(argv, [command]);
-  const { help, version, ...others } = flags;
-  if (help === true) return { kind: 'help', text: helpOf(typed.name, command) };
-  if (version === true) return { kind: 'version' };
-  const known = knownFlags([command]);
-  const behind = commandOf(words)?.words ?? [];
-  const fault = faultOfWords(typed.name, command, behind, mayShowWords(others, known));
-  if (fault !== null) return { kind: 'faults', faults: [...unknownFlagFaults(others, known), fault] };
-  return { kind: 'command', name: typed.name, command, argument: behind[0] ?? '', ...split(command, others) };
+  if (argv.length === 0) return { kind: 'help', text: await overview() };
+  const name = commandOf(parse(argv, []).words)?.name;
+  if (name !== undefined) return withCommand(argv, name);
+  const all = await Promise.all(COMMAND_NAMES.map((one) => COMMANDS[one]()));
+  const parsed = parse(argv, all);
+  const hidden = commandOf(parsed.words)?.name;
+  return hidden === undefined ? withoutCommand(parsed, all) : withCommand(argv, hidden);
 }
 
-function withoutCommand({ words, flags }: Parsed, commands: readonly Command[], empty: boolean): CommandLine {
-  const { help, version, ...others } = flags;
-  if (help === true || empty) return { kind: 'help', text: overview(commands) };
-  if (version === true) return { kind: 'version' };
-  const known = knownFlags(commands);
-  const fault = noSuchCommand(words, mayShowWords(others, known));
-  return { kind: 'faults', faults: [...unknownFlagFaults(others, known), fault] };
+async function withCommand(argv: readonly string[], name: CommandName): Promise<CommandLine> {
+  const command = await COMMANDS[name]();
+  const { words, flags, asksFor, faults } = parse(argv, [command]);
+  if (faults.length > 0) return { kind: 'faults', about: name, faults };
+  if (asksFor === 'help') return { kind: 'help', text: helpOf(name, command) };
+  if (asksFor === 'version') return { kind: 'version' };
+  const known = knownFlags([command]);
+  const unknown = unknownFlagFaults(flags, known);
+  const behind = commandOf(words)?.words ?? [];
+  // Words may be the values of unknown flags. Then they are not wrong, and must not be shown.
+  const fault = unknown.length > 0 ? null : faultOfWords(name, command, behind, mayShowWords(flags));
+  if (fault !== null) return { kind: 'faults', about: name, faults: [fault] };
+  return {
+    kind: 'command',
+    name,
+    command,
+    argument: behind[0] ?? '',
+    faults: unknown,
+    ...split(command, flags, known),
+  };
+}
+
+async function withoutCommand(parsed: Parsed, commands: readonly Command[]): Promise<CommandLine> {
+  const { words, flags, asksFor, faults } = parsed;
+  const [first = ''] = words;
+  const names = COMMAND_NAMES.filter((name) => name.startsWith(`${first} `));
+  const isGroup = names.length > 0;
+  const about = isGroup ? first : '';
+  if (faults.length > 0) return { kind: 'faults', about, faults };
+  if (asksFor === 'version') return { kind: 'version' };
+  if (asksFor === 'help' && words.length === 0) return { kind: 'help', text: await overview() };
+  if (asksFor === 'help' && isGroup) return { kind: 'help', text: await helpOfGroup(first, names) };
+  const unknown = unknownFlagFaults(flags, knownFlags(commands));
+  if (unknown.length > 0) return { kind: 'faults', about, faults: unknown };
+  const shows = mayShowWords(flags);
+  return { kind: 'faults', about, faults: [isGroup ? noVerb(words, names, shows) : noSuchCommand(words, shows)] };
 }
 
 /** Flags of other commands and unknown flags take a value only after `=`. */
@@ -71,17 +108,27 @@ function parse(argv: readonly string[], commands: readonly Command[]): Parsed {
         flags.map(([name, { value }]) => [name, { type: value === null ? ('boolean' as const) : ('string' as const) }]),
       ),
       help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean' },
+      version: { type: 'boolean', short: 'v' },
     },
     strict: false,
     allowPositionals: true,
   });
-  return { words: positionals, flags: values as Record<string, string | true> };
+  const { help, version, ...others } = values as Record<string, string | true>;
+  const isHelp = positionals[0] === 'help';
+  const asked = { help: isHelp ? true : help, version };
+  return {
+    words: isHelp ? positionals.slice(1) : positionals,
+    flags: others,
+    asksFor: QUESTIONS.find((question) => asked[question] !== undefined) ?? null,
+    faults: QUESTIONS.filter((question) => typeof asked[question] === 'string').map(
+      (question) => `--${question} takes no value: pass --${question} alone`,
+    ),
+  };
 }
 
 function knownFlags(commands: readonly Command[]): ReadonlySet<string> {
   const ofCommands = commands.flatMap(({ flags }) => Object.keys(flags));
-  return new Set([...settingFlags(), ...settingSwitches(), ...ofCommands]);
+  return new Set([...ofCommands, ...QUESTIONS, ...settingFlags(), ...settingSwitches()]);
 }
 
 /** The command that was typed, whose name has one or two words, and the words after it. */
@@ -94,73 +141,56 @@ function commandOf(typed: readonly string[]): { name: CommandName; words: readon
   return null;
 }
 
-function faultOfWords(
-  name: CommandName,
-  { argument }: Command,
-  words: readonly string[],
-  shows: boolean,
-): string | null {
+function faultOfWords(name: CommandName, command: Command, words: readonly string[], shows: boolean): string | null {
+  const { argument } = command;
   const expected = argument === undefined ? 0 : 1;
   if (words.length === 0 && argument?.startsWith('[') === true) return null;
   if (words.length > expected) {
     const word = shows ? ` ${JSON.stringify(words[expected])}` : '';
-    return `unexpected word${word} after ${name}`;
+    return `unexpected word${word} after ${name}: expected ${usageOf(name, command)}`;
   }
   if (words.length === expected && words[0] !== '') return null;
-  return `${name} needs ${argument}: company-sync ${name} ${argument}`;
+  return `${name} needs ${argument}: expected ${usageOf(name, command)}`;
 }
 
-function split({ flags: known }: Command, typed: Flags): { flags: Flags; settings: Flags } {
-  const entries = Object.entries(typed);
+function split({ flags: own }: Command, typed: Flags, known: ReadonlySet<string>): { flags: Flags; settings: Flags } {
+  const entries = Object.entries(typed).filter(([flag]) => known.has(flag));
   return {
-    flags: Object.fromEntries(entries.filter(([flag]) => Object.hasOwn(known, flag))),
-    settings: Object.fromEntries(entries.filter(([flag]) => !Object.hasOwn(known, flag))),
+    flags: Object.fromEntries(entries.filter(([flag]) => Object.hasOwn(own, flag))),
+    settings: Object.fromEntries(entries.filter(([flag]) => !Object.hasOwn(own, flag))),
   };
 }
 
+/** @param names the commands whose first word was typed */
+function noVerb(words: readonly string[], names: readonly CommandName[], shows: boolean): string {
+  const [group = '', verb] = words;
+  const expected = `expected ${inWords(names)}`;
+  if (verb === undefined) return `the second word of the command is missing: ${expected}`;
+  const meant = shows ? nearest(`${group} ${verb}`, names) : null;
+  const typed = shows ? JSON.stringify(`${group} ${verb}`) : 'the text typed';
+  return `${typed} is not a command: ${expected}${meant === null ? '' : `; ${question(meant)}`}`;
+}
+
 function noSuchCommand(words: readonly string[], shows: boolean): string {
-  const known = COMMAND_NAMES.join(', ');
-  if (words.length === 0) return `no command was typed: expected one of ${known}`;
-  return `${shows ? JSON.stringify(words.join(' ')) : 'the text typed'} is not a command: expected one of ${known}`;
+  const expected = `expected one of ${COMMAND_NAMES.join(', ')}`;
+  if (words.length === 0) return `no command was typed: ${expected}`;
+  if (!shows) return `the text typed is not a command: ${expected}`;
+  const [first = '', second = ''] = words;
+  const withVerb = COMMAND_NAMES.filter((name) => name.endsWith(` ${first}`));
+  const meant =
+    nearest(`${first} ${second}`.trim(), COMMAND_NAMES) ??
+    nearest(`${second} ${first}`.trim(), COMMAND_NAMES) ??
+    nearest(first, FIRST_WORDS) ??
+    (withVerb.length > 0 ? inWords(withVerb) : null);
+  return `${JSON.stringify(words.join(' '))} is not a command: ${meant === null ? expected : question(meant)}`;
 }
 
-/** @param commands as `COMMAND_NAMES` */
-function overview(commands: readonly Command[]): string {
-  const width = Math.max(...COMMAND_NAMES.map((name) => name.length));
-  const lines = commands.map(({ summary }, i) => `  ${(COMMAND_NAMES[i] ?? '').padEnd(width)}  ${summary}`);
-  return `Announces each company once, when its first sync is finished.
+const FIRST_WORDS = [...new Set(COMMAND_NAMES.flatMap((name) => [name.split(' ')[0] ?? '', name]))];
 
-Usage: company-sync <command> [--<setting> <value> ...]
-
-Commands:
-${lines.join('\n')}
-
-For a first run with the default brokers and registry:
-  company-sync topics create
-  company-sync schemas register
-  company-sync run
-
-To see why a company has or has not been announced:
-  company-sync explain <companyId>
-
-Pass each setting as a flag or as an environment variable. If both are set, the flag is used:
-${describeSettings()}
-
-Exit codes: 0 done, 1 failed, 2 a flag or a setting is wrong, or STATE_DIR is in use. For more, run: company-sync <command> -h`;
+function inWords(names: readonly string[]): string {
+  return names.length === 1 ? `${names[0]}` : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }
 
-function helpOf(name: CommandName, command: Command): string {
-  const { summary, argument, flags, lesson } = command;
-  const [zero, one, two] = exitCodesOf(command);
-  const flagLines = Object.entries(flags).map(
-    ([flag, { value, meaning }]) => `  --${flag}${value === null ? '' : ` ${value}`}\n      ${meaning}\n`,
-  );
-  return `company-sync ${name}: ${summary}
-
-Usage: company-sync ${name}${argument === undefined ? '' : ` ${argument}`} [--<setting> <value> ...]
-${lesson === undefined ? '' : `\n${lesson}`}${flagLines.length === 0 ? '' : `\nFlags:\n${flagLines.join('')}`}
-Exit codes: 0 ${zero}; 1 ${one}; 2 ${two}.
-
-Pass each setting as a flag or as an environment variable. If both are set, the flag is used:
-${describeSettings()}`;
+function question(meant: string): string {
+  return `did you mean ${meant}?`;
 }

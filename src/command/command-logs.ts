@@ -1,16 +1,24 @@
 /** Reads logs for a command that a person watches. */
 import type { Logger } from 'pino';
-import type { Config } from '../config.js';
+import type { PartsOf } from '../config-parts.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
 import type { LogKind } from '../kafka/reading/log-reader.js';
 import { systemClock } from '../lib/system-clock.js';
 import { printToStandardError } from './print.js';
 
+/** The parts of the configuration that `commandLogs` reads. */
+export const LOGS_READ = ['applicationId', 'kafka', 'maxBatchBytes'] as const;
+
 /**
  * Opens logs; the caller closes them. Errors that are retried are printed to standard error, after the command's name.
  */
-export function commandLogs(command: string, config: Config, logger: Logger, kind: LogKind = 'uncompacted'): KafkaLogs {
+export function commandLogs(
+  command: string,
+  config: PartsOf<(typeof LOGS_READ)[number]>,
+  logger: Logger,
+  kind: LogKind = 'uncompacted',
+): KafkaLogs {
   return new KafkaLogs({
     config: kafkaConfigOf(config, logger),
     groupId: config.applicationId,

@@ -1,5 +1,6 @@
 /** Describes a command: its help, its flags, and the function that runs it. */
 import type { Logger } from 'pino';
+import type { ConfigPart, PartsOf } from '../config-parts.js';
 import type { Config, Flags } from '../config.js';
 import type { TracingWish } from '../ops/tracing.js';
 import type { HostProcess } from './end-process.js';
@@ -14,8 +15,8 @@ export class UsageError extends Error {
 }
 
 /** Everything that a command gets, except its flags and its argument. */
-export interface CommandContext {
-  readonly config: Config;
+export interface CommandContext<Part extends ConfigPart = ConfigPart> {
+  readonly config: PartsOf<Part>;
   /** Silent for every command except `run`: other commands print. */
   readonly logger: Logger;
   readonly schemasFolder: string;
@@ -32,6 +33,8 @@ export interface Flag<T> {
   readonly meaning: string;
   /** Describes the value, such as `<time>`; null for a switch, which has no value. */
   readonly value: string | null;
+  /** The command does nothing without the flag. */
+  readonly isRequired?: true;
   /**
    * Reads the typed value. If it is wrong, adds to `faults`, and the result is not used. `flag` is the name with its
    * dashes.
@@ -42,11 +45,13 @@ export interface Flag<T> {
 export type CommandFlags = Readonly<Record<string, Flag<unknown>>>;
 type ValuesOf<F extends CommandFlags> = { readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never };
 
-interface Described<F extends CommandFlags> {
+interface Described<F extends CommandFlags, Part extends ConfigPart> {
   readonly summary: string;
   /** The word that must follow the command's name; in brackets if it is optional. */
   readonly argument?: string;
   readonly flags: F;
+  /** The parts of the configuration that the command reads. It gets no others, and `--help` shows their settings. */
+  readonly reads: readonly Part[];
   /**
    * The command writes to the input. A shadow shares its input with the deployment, so the command is refused for a
    * shadow.
@@ -58,7 +63,7 @@ interface Described<F extends CommandFlags> {
   readonly exit: readonly [zero: string, one: string, two?: string];
 }
 
-export interface Command extends Described<CommandFlags> {
+export interface Command extends Described<CommandFlags, ConfigPart> {
   /**
    * @param argument empty if none was typed
    * @returns the exit code
@@ -67,12 +72,14 @@ export interface Command extends Described<CommandFlags> {
   run(context: CommandContext, typed: Flags, argument: string): Promise<number>;
 }
 
-interface CommandWithFlags<F extends CommandFlags> extends Described<F> {
-  run(context: CommandContext, flags: ValuesOf<F>, argument: string): Promise<number>;
+interface CommandWithFlags<F extends CommandFlags, Part extends ConfigPart> extends Described<F, Part> {
+  run(context: CommandContext<Part>, flags: ValuesOf<F>, argument: string): Promise<number>;
 }
 
 /** Makes a command whose `run` gets its flags as typed values. */
-export function command<const F extends CommandFlags>(described: CommandWithFlags<F>): Command {
+export function command<const F extends CommandFlags, Part extends ConfigPart>(
+  described: CommandWithFlags<F, Part>,
+): Command {
   return {
     ...described,
     run: (context, typed, argument) => described.run(context, readFlags(described.flags, typed), argument),
@@ -123,6 +130,7 @@ export function requiredTextFlag(value: string, fault: string, meaning: string):
   return {
     meaning,
     value,
+    isRequired: true,
     read(typed, _flag, faults) {
       if (typeof typed === 'string' && typed !== '') return typed;
       faults.push(fault);
@@ -185,7 +193,7 @@ export function exitCodesOf({ exit }: Command): readonly [zero: string, one: str
   return [zero, one, two];
 }
 
-export const MISCONFIGURED = 'a flag or a setting is wrong';
+export const MISCONFIGURED = 'the command line or a setting is wrong';
 
 /** @throws UsageError if the command writes to the input and `config` is that of a shadow */
 export function mustNotWriteAsShadow(name: string, { writesInput }: Command, { shadowOf, topics }: Config): void {

@@ -1,19 +1,20 @@
 /** `company-sync companies seed`: writes input records that mark companies as announced by another system. */
 import type { Logger } from 'pino';
-import type { Config } from '../config.js';
+import type { PartsOf } from '../config-parts.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { misplacedByDefault } from '../kafka/topics/keyed-by-default.js';
 import { RecordSender } from '../kafka/topics/record-sender.js';
 import { partitionsOf } from '../kafka/topics/topics.js';
 import type { LogRecord, RecordToWrite } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
-import type { SyncEventJson } from '../publish/sync-event-json.js';
+import type { SyncEventRecords } from '../publish/sync-event-json.js';
 import { command, requiredTextFlag, textFlag, type CommandContext } from './command.js';
-import { commandLogs } from './command-logs.js';
+import { commandLogs, LOGS_READ } from './command-logs.js';
 import { companies, maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
 import { CompanyIdList } from './company-id-list.js';
+import { mustBeReadable } from './input-file.js';
 import { progressTo } from './progress.js';
-import { syncEventJson } from './schemas.js';
+import { INPUT_SCHEMA_READS, syncEventJson, syncEventRecords } from './schemas.js';
 
 const MAX_PRINTED_FAULTS = 20;
 /** The number of records that are kept in memory. */
@@ -35,9 +36,13 @@ const flags = {
   ...SILENCING_FLAGS,
 };
 
+const READS = [...LOGS_READ, ...INPUT_SCHEMA_READS] as const;
+type Part = (typeof READS)[number];
+
 export const companiesSeedCommand = command({
   summary: 'mark companies as announced by another system, so that company-sync does not announce them',
   flags,
+  reads: READS,
   writesInput: true,
   lesson: `Use this command if another system has announced companies before. For each company it writes an AnnouncedElsewhere
 record to the input topic. The record silences the company permanently, even if the company waits, is on hold, or was
@@ -62,6 +67,7 @@ sends the first record. If a line is not an id, it sends nothing. Millions of id
   async run(context, typed) {
     const { config, logger, schemasFolder, print } = context;
     const { file, by } = typed;
+    await mustBeReadable('--file', file);
     const ids = await CompanyIdList.open(file);
     try {
       const silenced = await idsIn(ids, print);
@@ -69,11 +75,13 @@ sends the first record. If a line is not an id, it sends nothing. Millions of id
       const again = `company-sync companies seed --file ${file}${by === null ? '' : ` --by ${by}`}`;
       const decision = await maySilence(silenced, typed, again, print);
       if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
-      const json = await syncEventJson(config, schemasFolder);
-      await mustBeKeyedByDefault(config, logger, json);
+      const json = await syncEventJson(schemasFolder);
+      const records = await syncEventRecords(config, json);
+      await mustBeKeyedByDefault(config, logger, records);
       const payload = { AnnouncedElsewhere: { by } };
       // A list of ids does not name the clients, and the record does not need them.
-      const recordOf = (companyId: string) => json.recordOf(JSON.stringify({ companyId, clientId: '', payload }));
+      const recordOf = (companyId: string) =>
+        records.recordOf(json.eventOf(JSON.stringify({ companyId, clientId: '', payload })));
       await sendAll(context, ids, recordOf, silenced.count);
     } finally {
       await ids.close();
@@ -110,13 +118,13 @@ async function idsIn(ids: CompanyIdList, print: Print): Promise<SilencedCompanie
 /**
  * @throws Error if the platform writes records to other partitions: all records of a company must be in one partition
  */
-async function mustBeKeyedByDefault(config: Config, logger: Logger, json: SyncEventJson): Promise<void> {
+async function mustBeKeyedByDefault(config: PartsOf<Part>, logger: Logger, records: SyncEventRecords): Promise<void> {
   const topic = config.topics.syncEvents;
   const partitions = await partitionsOf(kafkaConfigOf(config, logger), systemClock, topic);
   const logs = commandLogs('companies seed', config, logger);
   try {
     // Records of an earlier seed are where this command put them.
-    const isPlatforms = ({ value }: LogRecord) => json.payloadOf(value) !== 'AnnouncedElsewhere';
+    const isPlatforms = ({ value }: LogRecord) => records.payloadOf(value) !== 'AnnouncedElsewhere';
     const found = await misplacedByDefault(logs, topic, partitions, isPlatforms);
     if (found === null) return;
     const { partition, offset, defaultPartition } = found;
@@ -131,7 +139,7 @@ async function mustBeKeyedByDefault(config: Config, logger: Logger, json: SyncEv
 }
 
 async function sendAll(
-  { config, logger, print }: CommandContext,
+  { config, logger, print }: CommandContext<Part>,
   ids: CompanyIdList,
   recordOf: (companyId: string) => RecordToWrite,
   count: number,

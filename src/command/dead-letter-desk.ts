@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { Config } from '../config.js';
+import type { PartsOf } from '../config-parts.js';
 import { isPoison } from '../decode/poison.js';
 import { isDate } from '../domain/policy.js';
 import { loadReaderSchemas } from '../lib/schema-files.js';
@@ -20,10 +20,11 @@ import { systemClock } from '../lib/system-clock.js';
 import { idOf, type DeadLetter } from '../publish/dead-letter.js';
 import { InputAfterwards, type RecordIds } from './input-afterwards.js';
 import { DeadLetterCollector, type ReadDeadLetters } from './dead-letter-collector.js';
+import { mustBeReadable } from './input-file.js';
 import { printToStandardError } from './print.js';
 import { readPartitions } from './read-partitions.js';
 import { repairsHeaders, type RecordId } from './repair-attempts.js';
-import { newestSchemas, syncEventJson } from './schemas.js';
+import { newestSchemas, SCHEMA_TOPICS, syncEventJson, syncEventRecords } from './schemas.js';
 import { HOUR_MS, MINUTE_MS } from '../lib/time-units.js';
 
 const DECODED_AT_ONCE = 1_000;
@@ -34,6 +35,12 @@ const CLOCK_SKEW_MS = HOUR_MS;
 /** Codes of dead letters whose key is wrong: a repair may belong in another partition. */
 const CODES_OF_WRONG_KEYS: readonly string[] = ['missing-key', 'key-mismatch'];
 
+/** The parts of the configuration that `DeadLetterDesk` reads. */
+export const DESK_READS = [
+  ...(['applicationId', 'kafka', 'maxBatchBytes', 'schemaRegistry', 'topics.deadLetter'] as const),
+  ...SCHEMA_TOPICS,
+] as const;
+
 export class DeadLetterDesk {
   readonly #logs: KafkaLogs;
   readonly #registry: SchemaRegistry;
@@ -42,7 +49,7 @@ export class DeadLetterDesk {
   #decoder: Promise<SyncEventDecoder> | undefined;
 
   constructor(
-    private readonly config: Config,
+    private readonly config: PartsOf<(typeof DESK_READS)[number]>,
     private readonly logger: Logger,
     private readonly schemasFolder: string,
   ) {
@@ -156,8 +163,10 @@ export class DeadLetterDesk {
 
   /** Reads a file with one line of JSON, in the format of `events send`. @throws MalformedLineError */
   async readLine(file: string): Promise<{ record: RecordToWrite & { readonly key: Buffer }; event: InputEvent }> {
-    const json = await syncEventJson(this.config, this.schemasFolder);
-    const record = json.recordOf(await readFile(file, 'utf8'));
+    await mustBeReadable('--file', file);
+    const json = await syncEventJson(this.schemasFolder);
+    const typed = json.eventOf(await readFile(file, 'utf8'));
+    const record = (await syncEventRecords(this.config, json)).recordOf(typed);
     const [event] = await this.#decode([{ ...record, offset: 0, timestamp: systemClock.now() }]);
     if (event === undefined || typeof event === 'string') throw new Error(event ?? 'the line was decoded to no event');
     return { record, event };
@@ -188,7 +197,8 @@ export class DeadLetterDesk {
       errorMessage: why,
     };
     const line = JSON.stringify({ companyId, clientId, payload: { DatasetStatusChanged: status } });
-    const record = (await syncEventJson(this.config, this.schemasFolder)).recordOf(line);
+    const json = await syncEventJson(this.schemasFolder);
+    const record = (await syncEventRecords(this.config, json)).recordOf(json.eventOf(line));
     return { ...record, headers: repairsHeaders(holds) };
   }
 

@@ -16,7 +16,7 @@ import {
   type CommandContext,
 } from './command.js';
 import { releaseInPortions, sendReleases } from './dead-letter-release.js';
-import { DeadLetterDesk } from './dead-letter-desk.js';
+import { DeadLetterDesk, DESK_READS } from './dead-letter-desk.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import { clientOf, repairOne, type Repairs } from './dead-letter-repair.js';
 import { repairAll } from './dead-letter-repair-all.js';
@@ -24,13 +24,15 @@ import type { InputAfterwards } from './input-afterwards.js';
 import { printJson } from './print.js';
 import { progressTo } from './progress.js';
 import type { RecordId } from './repair-attempts.js';
-import { RunningInstances } from './running-instances.js';
+import { INSTANCES_READ, RunningInstances } from './running-instances.js';
 
 /** The most records that the printed result of a release names. */
 const MAX_NAMED_HOLDS = 100;
 
 const codeFlag = (meaning: string) => wordFlag('<code>', POISON_CODES, meaning);
 const clientFlag = (meaning: string) => textFlag('<id>', 'the client of the company', meaning);
+
+const READS = [...DESK_READS, ...INSTANCES_READ] as const;
 
 export const listCommand = command({
   summary: 'list the records that could not be read, and the repairs sent for them',
@@ -45,6 +47,7 @@ export const listCommand = command({
   company-sync dead-letters list --open --since 2026-01-31T12:00:00Z
   company-sync dead-letters list --json | jq -r 'select(.repairedBy == null) | .record'
 `,
+  reads: READS,
   exit: ['listed, even if there are no dead letters', 'the topics could not be read'],
   run: (context, flags) => withWork(context, (work) => list(work, flags)),
 });
@@ -53,6 +56,7 @@ export const showCommand = command({
   summary: 'show one dead letter: why it was set aside, its bytes, and the event that it is read as now',
   argument: '<partition>/<offset>',
   flags: { json: flagSwitch('print it as JSON') },
+  reads: READS,
   exit: ['shown', 'there is no such dead letter, or the topics could not be read'],
   run: (context, { json }, id) => withWork(context, (work) => show(work, idTyped(id), json)),
 });
@@ -92,6 +96,7 @@ Without --force the command refuses:
   company-sync dead-letters repair 3/1042 --file fixed.json
   company-sync dead-letters repair --all --code unknown-schema
 `,
+  reads: READS,
   exit: ['sent; with --all, even if some dead letters were left', 'refused or failed'],
   run(context, flags, id) {
     if (id !== '') return withWork(context, (work) => repairOne(work, idTyped(id), flags));
@@ -119,12 +124,16 @@ export const releaseCommand = command({
   lesson: `The command asks a running instance for the holds of the company, and sends records that lift all of them. The company
 then never gets the records that could not be read: repair them instead if you can.
 `,
+  reads: READS,
   exit: ['released', 'nothing holds the company, or no instance could be asked'],
   run: (context, flags, companyId) =>
     withWork(context, (work) => release(work, companyId, flags.why, flags['client-id'])),
 });
 
-async function withWork(context: CommandContext, perform: (work: Repairs) => Promise<number>): Promise<number> {
+async function withWork(
+  context: CommandContext<(typeof READS)[number]>,
+  perform: (work: Repairs) => Promise<number>,
+): Promise<number> {
   const { config, logger, schemasFolder, print } = context;
   const desk = new DeadLetterDesk(config, logger, schemasFolder);
   try {

@@ -3,7 +3,8 @@
  * nothing.
  */
 import type { Logger } from 'pino';
-import type { Config, TopicNames } from '../config.js';
+import type { TopicNames } from '../config.js';
+import { ALL_TOPICS, type PartsOf } from '../config-parts.js';
 import { decidingSettingsOf } from '../deciding-settings.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import { ClusterView } from '../kafka/connection/cluster-view.js';
@@ -39,11 +40,19 @@ const NEEDED_ON_TOPICS: Readonly<Record<keyof TopicNames, readonly Operation[]>>
 };
 const NEEDED_ON_GROUP: readonly Operation[] = ['READ', 'DESCRIBE'];
 
+const READS = [
+  ...(['applicationId', 'shadowOf', 'kafka', 'schemaRegistry', 'stateDir', 'http.host', 'http.tokens'] as const),
+  ...(['allDatasetsFrom', 'eventNamespace', 'consents'] as const),
+  ...ALL_TOPICS,
+] as const;
+type ReadConfig = PartsOf<(typeof READS)[number]>;
+
 export const doctorCommand = command({
   summary:
     'check brokers, topics, transactions, other deployments, permissions, registry, schemas and the state folder; ' +
     'change nothing',
   flags: { json: flagSwitch('print the findings as JSON: check, status (ok, warning, failed), message') },
+  reads: READS,
   lesson: `The command prints one line for each check. If a check fails, the line says what to do. You can run it while instances run.
 It does not test Write on transactional ids, because that would fence their owners. It reports a transaction that has been
 open for three seconds, because readers wait behind it. Transactions of the processor take milliseconds.
@@ -67,7 +76,7 @@ function lineOf({ check, status, message }: Finding): string {
   return `${label.padEnd(8)} ${check.padEnd(12)} ${message.replaceAll('\n', ' ')}`;
 }
 
-async function* examine(config: Config, logger: Logger, schemasFolder: string): Found {
+async function* examine(config: ReadConfig, logger: Logger, schemasFolder: string): Found {
   for (const exposure of exposures(config)) yield warning('security', exposure);
   const kafka = kafkaConfigOf(config, logger);
   let brokersAnswer = false;
@@ -87,7 +96,7 @@ async function* examine(config: Config, logger: Logger, schemasFolder: string): 
 }
 
 /** Returns null if the input does not exist; another check reports that. */
-async function clusterIdOf(config: Config, kafka: KafkaConfig): Promise<string | null> {
+async function clusterIdOf(config: ReadConfig, kafka: KafkaConfig): Promise<string | null> {
   const admin = new TopicAdmin(kafka, systemClock);
   try {
     return (await admin.describe(config.topics.syncEvents))?.clusterId ?? null;
@@ -98,7 +107,7 @@ async function clusterIdOf(config: Config, kafka: KafkaConfig): Promise<string |
   }
 }
 
-async function* examineBrokers(config: Config, kafka: KafkaConfig): Found {
+async function* examineBrokers(config: ReadConfig, kafka: KafkaConfig): Found {
   const admin = new TopicAdmin(kafka, systemClock);
   try {
     const count = await admin.countBrokers(config.topics.syncEvents);
@@ -113,7 +122,7 @@ async function* examineBrokers(config: Config, kafka: KafkaConfig): Found {
   }
 }
 
-async function* examineTopics(config: Config, kafka: KafkaConfig): Found {
+async function* examineTopics(config: ReadConfig, kafka: KafkaConfig): Found {
   const logs = new KafkaLogs({
     config: kafka,
     groupId: config.applicationId,
@@ -141,7 +150,7 @@ async function* examineTopics(config: Config, kafka: KafkaConfig): Found {
  * Further reasons for `run` to refuse a start: another deployment uses our transactional ids, or uses our group with
  * other settings.
  */
-async function* examineDeployment(config: Config, kafka: KafkaConfig): Found {
+async function* examineDeployment(config: ReadConfig, kafka: KafkaConfig): Found {
   const check = 'deployment';
   const { applicationId, topics } = config;
   const view = new ClusterView(kafka, systemClock);
@@ -168,7 +177,7 @@ async function* examineDeployment(config: Config, kafka: KafkaConfig): Found {
  * Readers do not get the records after an open transaction: we wait in the input, and other readers wait in the topics
  * that we write.
  */
-async function* examineTransactions(config: Config, counts: Record<keyof TopicNames, number>, logs: Logs): Found {
+async function* examineTransactions(config: ReadConfig, counts: Record<keyof TopicNames, number>, logs: Logs): Found {
   const check = 'transactions';
   const partitions = Object.entries(counts).flatMap(([role, count]) =>
     Array.from({ length: count }, (_, partition) => ({ topic: config.topics[role as keyof TopicNames], partition })),
@@ -191,7 +200,7 @@ async function* examineTransactions(config: Config, counts: Record<keyof TopicNa
   if (open.length === 0 && failures.length === 0) yield ok(check, 'no open transaction keeps readers waiting');
 }
 
-async function* examinePermissions(config: Config, kafka: KafkaConfig): Found {
+async function* examinePermissions(config: ReadConfig, kafka: KafkaConfig): Found {
   const { applicationId, topics } = config;
   const permissions = new Permissions(kafka, systemClock);
   const lacks: string[] = [];
@@ -215,7 +224,7 @@ async function* examinePermissions(config: Config, kafka: KafkaConfig): Found {
   }
 }
 
-async function* examineRegistry(config: Config, schemasFolder: string): Found {
+async function* examineRegistry(config: ReadConfig, schemasFolder: string): Found {
   const registry = new SchemaRegistry(config.schemaRegistry);
   const written = [config.topics.companySynchronized, config.topics.companySyncStalled].map(
     (topic) => `${topic}-value`,

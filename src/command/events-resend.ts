@@ -3,7 +3,7 @@
  * name.
  */
 import type { Logger } from 'pino';
-import type { Config } from '../config.js';
+import { ALL_TOPICS, type PartsOf } from '../config-parts.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import type { KafkaLogs } from '../kafka/reading/kafka-logs.js';
@@ -20,10 +20,10 @@ import { eventIdNamespace, eventIdOf } from '../publish/event-id.js';
 import { loadEventTypes } from '../publish/event-types.js';
 import { resentOf } from '../publish/resent-event.js';
 import { command, requiredTextFlag, UsageError, type CommandContext } from './command.js';
-import { commandLogs } from './command-logs.js';
+import { commandLogs, LOGS_READ } from './command-logs.js';
 import { printToStandardError } from './print.js';
 import { readPartitions } from './read-partitions.js';
-import { RunningInstances } from './running-instances.js';
+import { INSTANCES_READ, RunningInstances } from './running-instances.js';
 
 /** An announcement and its place. */
 interface Found {
@@ -39,10 +39,20 @@ class NotAnnouncedError extends Error {
 /** After one of these errors, the whole topic is read instead. */
 const CANNOT_BE_ASKED = [InstanceError, BrokerError, RegistryUnavailableError];
 
+const READS = [
+  ...LOGS_READ,
+  ...INSTANCES_READ,
+  ...ALL_TOPICS,
+  ...(['shadowOf', 'eventNamespace', 'schemaRegistry'] as const),
+] as const;
+type Part = (typeof READS)[number];
+type ReadConfig = PartsOf<Part>;
+
 export const eventsResendCommand = command({
   summary: 'send the announcement of a company again, with the same event id, to a topic that you name',
   argument: '<companyId>',
   flags: { to: requiredTextFlag('<topic>', 'events resend needs --to <topic>', 'topic to send to; it must exist') },
+  reads: READS,
   lesson: `Key, value and headers are those of the announcement, byte for byte. One header is added: resent_from names the place of
 the original, <topic>/<partition>/<offset>. Readers recognize the event by its eventId, so you can also send it to the topic
 of the announcements itself. The command asks a running instance for the place of the announcement. If none runs, it reads
@@ -55,7 +65,7 @@ the whole topic. After retention has removed the announcement, it cannot be sent
 });
 
 async function resend(
-  { config, logger, schemasFolder, print }: CommandContext,
+  { config, logger, schemasFolder, print }: CommandContext<Part>,
   to: string,
   companyId: string,
 ): Promise<number> {
@@ -91,7 +101,7 @@ async function resend(
 }
 
 /** @throws UsageError if the topic has another purpose */
-function mustBeForAnnouncements(to: string, { topics, shadowOf }: Config): void {
+function mustBeForAnnouncements(to: string, { topics, shadowOf }: ReadConfig): void {
   const deployments = [topics, ...(shadowOf === null ? [] : [shadowOf.topics])];
   for (const names of deployments)
     if (to !== names.companySynchronized && Object.values(names).includes(to))
@@ -106,7 +116,7 @@ function mustBeForAnnouncements(to: string, { topics, shadowOf }: Config): void 
  * @throws NotAnnouncedError
  */
 async function findByAsking(
-  config: Config,
+  config: ReadConfig,
   companyId: string,
   logger: Logger,
   schemasFolder: string,
@@ -140,7 +150,12 @@ async function findByAsking(
 }
 
 /** Reads the whole topic for the event id, which follows from the company. Returns the last event with that id. */
-async function findByReading(config: Config, companyId: string, logs: KafkaLogs, partitions: number): Promise<Found> {
+async function findByReading(
+  config: ReadConfig,
+  companyId: string,
+  logs: KafkaLogs,
+  partitions: number,
+): Promise<Found> {
   const topic = config.topics.companySynchronized;
   const key = Buffer.from(companyId);
   const eventId = eventIdOf(companyId, eventIdNamespace(config.eventNamespace));

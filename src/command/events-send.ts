@@ -5,12 +5,12 @@ import { RECORD_NAMES } from '../decode/payload.js';
 import { SILENCES_COMPANY, type Payload } from '../domain/events.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { RecordSender } from '../kafka/topics/record-sender.js';
-import type { RecordToWrite } from '../lib/record.js';
-import { MalformedLineError, type SyncEventJson } from '../publish/sync-event-json.js';
+import { MalformedLineError, type SyncEventJson, type TypedEvent } from '../publish/sync-event-json.js';
 import { command, requiredTextFlag } from './command.js';
 import { maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
+import { mustBeReadable } from './input-file.js';
 import { progressTo } from './progress.js';
-import { syncEventJson } from './schemas.js';
+import { INPUT_SCHEMA_READS, syncEventJson, syncEventRecords } from './schemas.js';
 
 const MAX_PRINTED_FAULTS = 20;
 
@@ -24,6 +24,7 @@ export const eventsSendCommand = command({
     ),
     ...SILENCING_FLAGS,
   },
+  reads: ['applicationId', 'kafka', ...INPUT_SCHEMA_READS],
   writesInput: true,
   lesson: `Write one event per line, with the fields of SyncEvent; eventId and occurredAt are optional. The payload names its record:
 
@@ -40,8 +41,9 @@ To begin, use examples/events.jsonl of the repository.
     'nothing was sent (a line is not an event, or nobody confirmed), or the brokers refused a record',
   ],
   async run({ config, logger, schemasFolder, print }, flags) {
-    const json = await syncEventJson(config, schemasFolder);
-    const { records, faults } = await readEvents(flags.file, json);
+    await mustBeReadable('--file', flags.file);
+    const json = await syncEventJson(schemasFolder);
+    const { events, faults } = await readEvents(flags.file, json);
     if (faults.length > 0) {
       for (const fault of faults.slice(0, MAX_PRINTED_FAULTS)) print(fault);
       const more = faults.length - MAX_PRINTED_FAULTS;
@@ -51,9 +53,11 @@ To begin, use examples/events.jsonl of the repository.
       return 1;
     }
     const again = `company-sync events send --file ${flags.file}`;
-    const decision = await maySilence(silencedBy(records, json), flags, again, print);
+    const decision = await maySilence(silencedBy(events), flags, again, print);
     if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
     const topic = config.topics.syncEvents;
+    const encoded = await syncEventRecords(config, json);
+    const records = events.map((event) => encoded.recordOf(event));
     const sender = await RecordSender.connect(kafkaConfigOf(config, logger));
     try {
       const progress = progressTo(print);
@@ -67,19 +71,19 @@ To begin, use examples/events.jsonl of the repository.
   },
 });
 
-const SILENCING_RECORDS: ReadonlySet<string | null> = new Set(
+const SILENCING_RECORDS: ReadonlySet<string> = new Set(
   (Object.keys(SILENCES_COMPANY) as Payload['kind'][])
     .filter((kind) => SILENCES_COMPANY[kind])
     .map((kind) => RECORD_NAMES[kind]),
 );
 
-/** The companies that one of the records deletes or marks as announced elsewhere. */
-function silencedBy(records: readonly RecordToWrite[], json: SyncEventJson): SilencedCompanies {
+/** The companies that one of the events deletes or marks as announced elsewhere. */
+function silencedBy(events: readonly TypedEvent[]): SilencedCompanies {
   const silenced = new SilencedCompanies();
   const seen = new Set<string>();
-  for (const { key, value } of records) {
-    const companyId = key?.toString() ?? '';
-    if (!SILENCING_RECORDS.has(json.payloadOf(value)) || seen.has(companyId)) continue;
+  for (const { key, payload } of events) {
+    const companyId = key.toString();
+    if (!SILENCING_RECORDS.has(payload) || seen.has(companyId)) continue;
     seen.add(companyId);
     silenced.add(companyId);
   }
@@ -87,8 +91,8 @@ function silencedBy(records: readonly RecordToWrite[], json: SyncEventJson): Sil
 }
 
 /** Reads all lines before the first event is sent. Empty lines and lines that begin with # are skipped. */
-async function readEvents(file: string, json: SyncEventJson): Promise<{ records: RecordToWrite[]; faults: string[] }> {
-  const records: RecordToWrite[] = [];
+async function readEvents(file: string, json: SyncEventJson): Promise<{ events: TypedEvent[]; faults: string[] }> {
+  const events: TypedEvent[] = [];
   const faults: string[] = [];
   let number = 0;
   const input = file === '-' ? process.stdin : createReadStream(file);
@@ -97,11 +101,11 @@ async function readEvents(file: string, json: SyncEventJson): Promise<{ records:
     const text = line.trim();
     if (text === '' || text.startsWith('#')) continue;
     try {
-      records.push(json.recordOf(text));
+      events.push(json.eventOf(text));
     } catch (error) {
       if (!(error instanceof MalformedLineError)) throw error;
       faults.push(`line ${number}: ${error.message}`);
     }
   }
-  return { records, faults };
+  return { events, faults };
 }

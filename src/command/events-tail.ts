@@ -12,7 +12,7 @@ import { systemClock } from '../lib/system-clock.js';
 import { ReaderClosedError } from '../pipeline/errors.js';
 import { loadEventTypes } from '../publish/event-types.js';
 import { command, countFlag, flagSwitch } from './command.js';
-import { commandLogs } from './command-logs.js';
+import { commandLogs, LOGS_READ } from './command-logs.js';
 
 const RECORDS_PER_READ = 500;
 
@@ -38,6 +38,7 @@ export const eventsTailCommand = command({
     'to-end': flagSwitch('print the announcements that are already in the topic, then end'),
     json: flagSwitch('print each announcement as one line of JSON, with all fields'),
   },
+  reads: [...LOGS_READ, 'topics.companySynchronized', 'schemaRegistry'],
   exit: [
     'all announcements that --count or --to-end asks for were printed',
     'the topic does not exist, or cannot be read',

@@ -1,6 +1,6 @@
 /** `company-sync explain <companyId>`: explains why a company has or has not been announced. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Config } from '../config.js';
+import type { PartsOf } from '../config-parts.js';
 import { explain, explainUnknown } from '../domain/explain.js';
 import type { Explanation, Verdict } from '../domain/explanation.js';
 import { policyFor } from '../domain/policy.js';
@@ -10,7 +10,7 @@ import { BrokerError } from '../pipeline/errors.js';
 import { readCompany } from '../store/row-loading.js';
 import { lookIntoStopped, type LeftPartition } from '../store/stopped-instance.js';
 import { printJson, printText, type Colour, type Print } from './print.js';
-import { RunningInstances } from './running-instances.js';
+import { INSTANCES_READ, RunningInstances } from './running-instances.js';
 import { command, flagSwitch, MISCONFIGURED, textFlag, UsageError } from './command.js';
 
 /** How often `--watch` asks. */
@@ -25,6 +25,10 @@ const EXIT_UNKNOWN = 1;
 /** Verdicts that never change again. */
 const FINAL_VERDICTS: ReadonlySet<Verdict> = new Set(['announced', 'announced-elsewhere', 'deleted']);
 
+/** The parts of the configuration that `--offline` reads. */
+const OFFLINE_READS = ['allDatasetsFrom', 'topics.companySynchronized'] as const;
+type OfflineConfig = PartsOf<(typeof OFFLINE_READS)[number]>;
+
 export const explainCommand = command({
   summary: 'explain why a company has or has not been announced, with input offsets as evidence',
   argument: '<companyId>',
@@ -37,6 +41,7 @@ export const explainCommand = command({
     json: flagSwitch('print the whole explanation as JSON, as GET /companies/<companyId> does'),
     watch: flagSwitch('print the explanation whenever it changes, until the company is announced or deleted'),
   },
+  reads: [...INSTANCES_READ, ...OFFLINE_READS],
   lesson: `The command finds a running instance through the group and asks it over HTTP, with HTTP_TOKEN if that is set.
 The first line is the verdict. The other lines are the evidence: records that hold the company, links, datasets with their
 statuses, and the input offset of each. Changes that are not committed yet are not shown.
@@ -122,7 +127,7 @@ async function follow(
   }
 }
 
-async function explainStopped(config: Config, stateDir: string, companyId: string): Promise<Explanation> {
+async function explainStopped(config: OfflineConfig, stateDir: string, companyId: string): Promise<Explanation> {
   const look = async ({ identity, rows, lastBatchLeftOut }: LeftPartition): Promise<Explanation | null> => {
     const company = await readCompany(rows, companyId);
     if (company === null) return null;
@@ -136,7 +141,7 @@ async function explainStopped(config: Config, stateDir: string, companyId: strin
   return (await lookIntoStopped(stateDir, look)) ?? explainUnknown(companyId, null);
 }
 
-function notesOnOffline({ verdict }: Explanation, { topics }: Config, lastBatchLeftOut: boolean): string[] {
+function notesOnOffline({ verdict }: Explanation, { topics }: OfflineConfig, lastBatchLeftOut: boolean): string[] {
   const notes = ['read from the folder of a stopped instance: another instance may know more by now'];
   if (lastBatchLeftOut)
     notes.push('the instance was killed: its last batch is left out, whether it was committed or not');

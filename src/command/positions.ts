@@ -7,11 +7,13 @@ import { StoppedGroup } from '../kafka/group/stopped-group.js';
 import { partitionsOf } from '../kafka/topics/topics.js';
 import { systemClock as clock } from '../lib/system-clock.js';
 import { commandToSet, judgePositions, TARGETS, type Target } from '../pipeline/position-choices.js';
-import { commandLogs } from './command-logs.js';
+import { commandLogs, LOGS_READ } from './command-logs.js';
 import { consentTyped } from './consent.js';
 import { printJson, printToStandardError, type Print } from './print.js';
 import { progressTo } from './progress.js';
 import { command, flagSwitch, partitionFlag, UsageError, wordFlag, type CommandContext } from './command.js';
+
+const READS = [...LOGS_READ, 'topics.syncEvents', 'topics.companyState'] as const;
 
 interface Work {
   readonly applicationId: string;
@@ -27,6 +29,7 @@ export const showCommand = command({
     partition: partitionFlag('show only this partition'),
     json: flagSwitch('print the positions as JSON'),
   },
+  reads: READS,
   lesson: `The position of the state is the first input offset that it has not read. The group's committed offset must be equal to
 that position and be in the input. Otherwise the partition is blocked, and its line ends with the command that sets the
 offset. The command changes nothing. You can run it while instances run.
@@ -50,6 +53,7 @@ export const setCommand = command({
     ),
     yes: flagSwitch('set the offsets without asking'),
   },
+  reads: READS,
   lesson: `Stop all instances first. For each partition, the command prints the offset that it would set and what you lose: records
 that are skipped, companies that may be announced again or never. It asks before it sets anything; without a terminal, pass
 --yes. Without --to it only prints the choices. It does not change partitions that can run or that --to does not fit.
@@ -65,7 +69,7 @@ that are skipped, companies that may be announced again or never. It asks before
 
 async function withWork(
   name: string,
-  { config, logger, print }: CommandContext,
+  { config, logger, print }: CommandContext<(typeof READS)[number]>,
   perform: (work: Work) => Promise<number>,
 ): Promise<number> {
   const { applicationId, topics } = config;

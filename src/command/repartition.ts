@@ -12,6 +12,8 @@ import { command, countFlag, type CommandContext } from './command.js';
 /** The timeout of the transaction that moves the state of one partition: the most that a broker allows by default. */
 const TRANSACTION_TIMEOUT_MS = 900_000;
 
+const READS = ['applicationId', 'kafka', 'shadowOf', 'topics.syncEvents', 'topics.companyState'] as const;
+
 export const repartitionCommand = command({
   summary: 'move the state to more input partitions, while nothing runs',
   flags: {
@@ -20,6 +22,7 @@ export const repartitionCommand = command({
       'new number of partitions of the input (default: the present number, if the input has already grown)',
     ),
   },
+  reads: READS,
   lesson: `Stop all producers of the input, let the processor consume everything, and stop all instances. Then run this command.
 It also adds the partitions to the input and to the changelog. Then start everything again. You can keep the state folders
 of the instances. The producers must use Kafka's default partitioner: the command refuses any other.
@@ -33,7 +36,7 @@ It needs space for the state of one partition in TMPDIR.
 });
 
 async function moveState(
-  { config: { applicationId, topics, shadowOf, ...config }, logger, print }: CommandContext,
+  { config: { applicationId, topics, shadowOf, ...config }, logger, print }: CommandContext<(typeof READS)[number]>,
   partitions: number | null,
 ): Promise<number> {
   const kafka = kafkaConfigOf({ applicationId, kafka: config.kafka }, logger);

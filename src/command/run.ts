@@ -9,6 +9,7 @@ import { SettingsChangedError } from '../pipeline/errors.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
 import { exposures } from '../security-settings.js';
 import { Service } from '../service.js';
+import { SETTINGS } from '../settings.js';
 import { MisconfiguredError } from '../start-checks.js';
 import { StateDirOfOtherError } from '../store/read-held-positions.js';
 import { StateDirInUseError } from '../store/instance-lock.js';
@@ -26,6 +27,7 @@ const MISCONFIGURED = [StateDirInUseError, StateDirOfOtherError, MisconfiguredEr
 export const runCommand = command({
   summary: 'run the processor until it receives SIGTERM or SIGINT',
   flags: {},
+  reads: Object.values(SETTINGS).flatMap(({ parts }) => parts),
   lesson: `If a start would announce twice, never, or the wrong thing, the command refuses it with exit code 2 and says what to do: see
 "What a start refuses" in docs/operations.md.
 `,

@@ -1,12 +1,15 @@
 /** Finds the running instances of the deployment through the group, and asks them over HTTP. */
 import type { Logger } from 'pino';
-import type { Config } from '../config.js';
+import type { PartsOf } from '../config-parts.js';
 import type { Explanation } from '../domain/explanation.js';
 import { GroupOwners } from '../kafka/group/group-owners.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { systemClock } from '../lib/system-clock.js';
 import { InstanceClient, InstanceError } from '../ops/instance-client.js';
 import { MemberProofs } from '../ops/member-proof.js';
+
+/** The parts of the configuration that `RunningInstances` reads. */
+export const INSTANCES_READ = ['applicationId', 'kafka', 'topics.syncEvents', 'http.tokens'] as const;
 
 /** The instances of the group. Each of them has a company or finds the instance that has it. */
 export class RunningInstances {
@@ -15,7 +18,7 @@ export class RunningInstances {
   #addresses: readonly string[] = [];
 
   constructor(
-    private readonly config: Config,
+    private readonly config: PartsOf<(typeof INSTANCES_READ)[number]>,
     private readonly logger: Logger,
     /** Another way if no instance runs, for the error message. */
     private readonly otherwise = '',

@@ -1,4 +1,5 @@
 /** `company-sync topics create`. */
+import { ALL_TOPICS } from '../config-parts.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { createTopics, type TopicOutcome } from '../kafka/topics/topics.js';
 import { systemClock } from '../lib/system-clock.js';
@@ -13,6 +14,7 @@ export const topicsCreateCommand = command({
       'number of replicas of each partition (default: 3, or the number of brokers if that is less)',
     ),
   },
+  reads: ['applicationId', 'kafka', ...ALL_TOPICS],
   exit: ['all topics exist', 'a topic could not be created or examined'],
   async run({ config, logger, print }, { partitions, 'replication-factor': replicationFactor }) {
     const options = {

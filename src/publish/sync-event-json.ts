@@ -28,6 +28,16 @@ interface TypedLine {
   readonly [field: string]: unknown;
 }
 
+/** An event as its line says it, not yet a record. */
+export interface TypedEvent {
+  readonly key: Buffer;
+  readonly headers: readonly Header[];
+  /** The name of the payload's record. */
+  readonly payload: string;
+  /** Avro, without the id of its schema. */
+  readonly body: Buffer;
+}
+
 /**
  * Reads events written as JSON: the fields of `SyncEvent`, of which `eventId` and `occurredAt` are optional. The
  * payload is `{"<its record's name>": {its fields}}`. An optional `headers` is an object of texts.
@@ -36,66 +46,50 @@ export class SyncEventJson {
   readonly #type: avro.Type;
   readonly #namespace: string;
   /** The names of the payload's records. */
-  readonly #payloads: readonly string[];
-  /** Reads the name of a payload's record. */
-  readonly #payloadNames: ValueReader<string>;
+  readonly payloads: readonly string[];
 
-  /**
-   * @param schema schemas/sync-events-value
-   * @param schemaId its id in the registry
-   */
+  /** @param schema schemas/sync-events-value */
   constructor(
-    schema: object,
-    private readonly schemaId: number,
+    readonly schema: object,
     private readonly clock: { now(): number },
   ) {
     this.#type = avro.Type.forSchema(schema as avro.Schema);
     const { namespace, fields } = schema as SyncEventSchema;
     this.#namespace = namespace;
     const payload = fields.find(({ name }) => name === 'payload')?.type as readonly { readonly name: string }[];
-    this.#payloads = payload.map(({ name }) => name);
-    this.#payloadNames = payloadNames(schema, this.#payloads);
+    this.payloads = payload.map(({ name }) => name);
   }
 
   /** @throws MalformedLineError */
-  recordOf(line: string): RecordToWrite & { readonly key: Buffer } {
+  eventOf(line: string): TypedEvent {
     const { headers, payload, ...fields } = parsed(line);
+    const { record, value } = this.#branchOf(payload);
     const event = {
       eventId: randomUUID(),
       occurredAt: this.clock.now(),
       ...fields,
-      payload: this.#fullyNamed(payload),
+      payload: { [`${this.#namespace}.${record}`]: value },
     };
     this.#mustFit(event);
     mustBeWithinLimits(event);
     return {
       key: Buffer.from(String((event as { companyId?: unknown }).companyId)),
-      value: frame(this.schemaId, this.#type.toBuffer(event)),
       headers: headersOf(headers),
+      payload: record,
+      body: this.#type.toBuffer(event),
     };
   }
 
-  /** The name of the payload's record, in a value written with this schema; null for any other value. */
-  payloadOf(value: Buffer | null): string | null {
-    const prefix = frame(this.schemaId, Buffer.alloc(0));
-    if (value === null || !value.subarray(0, prefix.length).equals(prefix)) return null;
-    try {
-      return this.#payloadNames.read(value);
-    } catch {
-      return null;
-    }
-  }
-
-  /** Adds the namespace: Avro's JSON needs the full name of a union's branch, and people type the short one. */
-  #fullyNamed(payload: unknown): unknown {
+  /** Avro's JSON needs the full name of a union's branch. People type the short name. */
+  #branchOf(payload: unknown): { record: string; value: unknown } {
     const branches = Object.entries(isObject(payload) ? payload : {});
     const [branch] = branches;
     if (branch === undefined || branches.length > 1)
       throw new MalformedLineError('payload: expected {"<record>": {...}}, such as {"CompanyDeleted": {}}');
     const [name, value] = branch;
-    if (!this.#payloads.includes(shortened(name)))
-      throw new MalformedLineError(`payload: ${name} is not one of ${this.#payloads.join(', ')}`);
-    return { [`${this.#namespace}.${shortened(name)}`]: value };
+    if (!this.payloads.includes(shortened(name)))
+      throw new MalformedLineError(`payload: ${name} is not one of ${this.payloads.join(', ')}`);
+    return { record: shortened(name), value };
   }
 
   #mustFit(event: object): void {
@@ -105,6 +99,37 @@ export class SyncEventJson {
     };
     this.#type.isValid(event, { noUndeclaredFields: true, errorHook });
     if (faults.length > 0) throw new MalformedLineError(faults.join('; '));
+  }
+}
+
+/** Makes records of the input topic. */
+export class SyncEventRecords {
+  /** The first bytes of each value: they name its schema. */
+  readonly #prefix: Buffer;
+  /** Reads the name of a payload's record. */
+  readonly #payloadNames: ValueReader<string>;
+
+  /** @param schemaId the id that the registry has for the schema of `json` */
+  constructor(
+    readonly json: SyncEventJson,
+    private readonly schemaId: number,
+  ) {
+    this.#prefix = frame(schemaId, Buffer.alloc(0));
+    this.#payloadNames = payloadNames(json.schema, json.payloads);
+  }
+
+  recordOf({ key, headers, body }: TypedEvent): RecordToWrite & { readonly key: Buffer } {
+    return { key, headers, value: frame(this.schemaId, body) };
+  }
+
+  /** The name of the payload's record, in a value written with this schema; null for any other value. */
+  payloadOf(value: Buffer | null): string | null {
+    if (value === null || !value.subarray(0, this.#prefix.length).equals(this.#prefix)) return null;
+    try {
+      return this.#payloadNames.read(value);
+    } catch {
+      return null;
+    }
   }
 }
 

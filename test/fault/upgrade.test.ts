@@ -17,13 +17,7 @@ import { pollUntil } from '../../testkit/cluster/poll-until.js';
 import { commandArguments, runProgram, type Command } from '../../testkit/command.js';
 import { createTopics, deploy, registerSchemas, type Deployment } from '../../testkit/deployment.js';
 import { companiesWithNewWords, knownToAll } from '../support/new-status-words.js';
-import {
-  hasCommit,
-  PAYLOADS_UNKNOWN_TO_PREVIOUS_RELEASE,
-  PREVIOUS_RELEASE,
-  Releases,
-  type Release,
-} from '../support/other-release.js';
+import { hasCommit, payloadsUnknownTo, PREVIOUS_RELEASE, Releases, type Release } from '../support/other-release.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
 import { ownFormats } from '../support/own-formats.js';
 import { Platform } from '../support/platform.js';
@@ -198,7 +192,7 @@ testWithBoth(
       load = new SteadyLoad(platform, deployment, {
         further: companiesWithNewWords(platform),
         spelling: knownToAll,
-        without: PAYLOADS_UNKNOWN_TO_PREVIOUS_RELEASE,
+        without: payloadsUnknownTo(previous),
       });
       await upgradeAndRollBack(instances, load, deployment);
       await inRandomOrder(instances, load);

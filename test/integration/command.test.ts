@@ -33,9 +33,16 @@ describe('words and settings', () => {
     expect(await runCommand([])).toMatchObject({ exitCode: 0, stdout });
   });
 
+  test('help of a command goes to standard output too, with exit code 0', async () => {
+    const { exitCode, stdout, stderr } = await runCommand(['help', 'explain']);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(await runCommand(['explain', '-h'])).toMatchObject({ exitCode: 0, stdout });
+  });
+
   test('--version is that of the package', async () => {
     const { version } = JSON.parse(readFileSync(join(SCHEMAS_FOLDER, '..', 'package.json'), 'utf8')) as Versioned;
-    expect(await runCommand(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+    for (const flag of ['--version', '-v'])
+      expect(await runCommand([flag])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
   });
 
   test('all faults of a configuration are reported at once, before anything is changed', async () => {
@@ -44,14 +51,17 @@ describe('words and settings', () => {
     const { exitCode, stdout, stderr } = await runCommand(['run', ...flags], faulty);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     for (const fault of [...Object.keys(faulty), 'stalled-after', 'no-such-flag'])
-      expect(stderr).toMatch(new RegExp(`^ {2}- .*${fault}`, 'm'));
-    expect(stderr).toMatch(/company-sync run (-h|--help)/);
+      expect(stderr).toMatch(new RegExp(`^company-sync run: .*${fault}`, 'm'));
+    expect(stderr).toContain('run: company-sync run --help');
   });
 
   test.each([
     [['dance'], /"dance" is not a command.*topics create/],
     [['run', '--no-such-flag', 'its value'], /--no-such-flag is not a known flag/],
     [['topics', 'create', '--partitions', 'many'], /--partitions is "many": expected a whole number/],
+    // No registry is there: the file is checked first.
+    [['events', 'send', '--file', 'no-such-file'], /--file is "no-such-file": there is no such file/],
+    [['companies', 'seed', '--file', '/'], /--file is "\/": expected a file, and this is a folder/],
   ])('%j is refused', async (words, fault) => {
     expect(await runCommand(words)).toEqual({
       exitCode: 2,

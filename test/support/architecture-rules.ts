@@ -34,10 +34,11 @@ const LAYERS: readonly (readonly string[])[] = [
 /** The files directly in src/, each with its layer. Every other file is in a folder that has the name of its layer. */
 const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['setting-values.ts', 'settings'],
+  ['setting-row.ts', 'settings'],
   ['settings.ts', 'settings'],
   ['setting-flags.ts', 'settings'],
-  ['unknown-flags.ts', 'settings'],
   ['config.ts', 'settings'],
+  ['config-parts.ts', 'settings'],
   ['security-settings.ts', 'settings'],
   ['deciding-settings.ts', 'settings'],
   ['service.ts', 'service'],

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { removeWithParent } from '../../testkit/cluster/end-with-parent.js';
 import { runToEnd } from '../../testkit/cluster/run-to-end.js';
 import type { Command } from '../../testkit/command.js';
-import type { PayloadType } from './payloads.js';
+import { newestSchema } from '../../testkit/schema-file.js';
+import { PAYLOADS, type PayloadType } from './payloads.js';
 
 /**
  * The release that instances are upgraded from, and rolled back to. Move it forward with each release, and add
@@ -20,9 +21,6 @@ export const PREVIOUS_RELEASE = process.env['UPGRADE_FROM'] ?? 'afa3153';
  */
 export const ROW_VERSIONS_READ_BY_PREVIOUS_RELEASE: readonly number[] = [1];
 
-/** The payloads that the previous release does not know: it sets such records aside. */
-export const PAYLOADS_UNKNOWN_TO_PREVIOUS_RELEASE: readonly PayloadType[] = [];
-
 const REPOSITORY = join(__dirname, '..', '..');
 const INSTALL_TIMEOUT_MS = 300_000;
 const BUILD_TIMEOUT_MS = 120_000;
@@ -33,6 +31,12 @@ export interface Release {
   /** The folder that the release was built in. */
   readonly dist: string;
   readonly command: Command;
+}
+
+/** The payloads that a release has no schema for, and so sets aside. */
+export function payloadsUnknownTo({ dist }: Pick<Release, 'dist'>): PayloadType[] {
+  const schema = JSON.stringify(newestSchema(join(dist, '..', 'schemas'), 'sync-events-value'));
+  return (Object.keys(PAYLOADS) as PayloadType[]).filter((name) => !schema.includes(JSON.stringify(name)));
 }
 
 /** Whether this clone has the commit: a shallow clone may not have it, and a copy without `.git` has no commits. */

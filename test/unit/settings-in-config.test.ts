@@ -1,5 +1,6 @@
-/** No setting is read and then ignored: each changes the configuration. */
-import { loadConfig } from '../../src/config.js';
+/** No setting is read and then ignored: each changes the parts of the configuration that its row names. */
+import { isDeepStrictEqual } from 'node:util';
+import { loadConfig, type Config } from '../../src/config.js';
 import { SETTINGS, type SettingKey } from '../../src/settings.js';
 
 const pem = (what: string) => `-----BEGIN ${what}-----\nMIIB\n-----END ${what}-----`;
@@ -44,14 +45,28 @@ const CERTIFICATES: readonly SettingKey[] = ['kafkaSslCa', 'kafkaSslCert', 'kafk
 
 const keys = Object.keys(SETTINGS) as SettingKey[];
 
-/** The configuration of the first values, but for `key`, which has the value given. */
-function configWith(key: SettingKey, value: string): object {
+/** A shadow, and an instance whose namespace and folder follow from other settings. */
+const OTHERWISE = { SHADOW: 'true', EVENT_NAMESPACE: '', STATE_DIR: '' };
+
+/** The parts of the configuration of the first values, but for `key`, which has the value given. */
+function partsWith(key: SettingKey, value: string, otherwise: Record<string, string>): ReadonlyMap<string, unknown> {
   const others = keys.filter((one) => key !== 'kafkaSsl' || !CERTIFICATES.includes(one));
   const env = Object.fromEntries(others.map((one) => [SETTINGS[one].env, VALUES[one][0]]));
-  return loadConfig({ ...env, [SETTINGS[key].env]: value }, {}, () => '');
+  return partsOf(loadConfig({ ...env, ...otherwise, [SETTINGS[key].env]: value }, {}, () => ''));
+}
+
+function partsOf({ topics, http, ...parts }: Config): ReadonlyMap<string, unknown> {
+  const named = (prefix: string, part: object) =>
+    Object.entries(part).map(([name, value]): [string, unknown] => [`${prefix}.${name}`, value]);
+  return new Map([...Object.entries(parts), ...named('topics', topics), ...named('http', http)]);
 }
 
 test.each(keys)('%s', (key) => {
   const [one, other] = VALUES[key];
-  expect(configWith(key, one)).not.toEqual(configWith(key, other));
+  const changed = [{}, OTHERWISE].flatMap((otherwise) => {
+    const before = partsWith(key, one, otherwise);
+    const after = partsWith(key, other, otherwise);
+    return [...before.keys()].filter((part) => !isDeepStrictEqual(before.get(part), after.get(part)));
+  });
+  expect([...new Set(changed)].sort()).toEqual([...SETTINGS[key].parts].sort());
 });

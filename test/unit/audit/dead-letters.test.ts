@@ -1,7 +1,12 @@
+import { isPoison } from '../../../src/decode/poison.js';
+import { CompanyRows } from '../../../src/domain/company-rows.js';
 import { POISON_CODES } from '../../../src/domain/events.js';
+import { visitRowsNeeded } from '../../../src/domain/rows-needed.js';
+import { transition } from '../../../src/domain/transition.js';
 import type { AnomalyKind } from '../../../testkit/audit/anomaly.js';
 import { auditTopics } from '../../../testkit/audit/audit-topics.js';
 import type { TopicRecord } from '../../../testkit/audit/topic-record.js';
+import { clientSettingsSchema, decodeOne, syncEventSchema } from '../decode/sync-events.js';
 import { DeploymentInMemory } from './deployment-in-memory.js';
 
 function kindsIn(deployment: DeploymentInMemory): AnomalyKind[] {
@@ -49,9 +54,28 @@ const POISON: [string, (deployment: DeploymentInMemory) => TopicRecord][] = [
   ],
 ];
 
+async function codeGivenTo({ key, value, offset, timestamp }: TopicRecord): Promise<string | null> {
+  const schemas = { 1: syncEventSchema(), 3: clientSettingsSchema() };
+  const decoded = await decodeOne({ key, value, offset, timestamp, headers: [] }, schemas);
+  if (isPoison(decoded)) return decoded.code;
+  const rows = new CompanyRows(decoded.companyId);
+  rows.loadCompany(null);
+  visitRowsNeeded(decoded, {
+    info: () => rows.loadInfo(null),
+    dataset: (id) => rows.loadDataset(id, null),
+    hold: (id) => rows.loadHold(id, null),
+  });
+  const outcome = transition(rows, decoded, 'ALL_DATASETS');
+  return outcome.kind === 'beyond-limit' ? outcome.code : null;
+}
+
 describe('dead letters', () => {
   test('the audit knows each code of the processor', () => {
     expect([...new Set(POISON.map(([code]) => code))].sort()).toEqual([...POISON_CODES].sort());
+  });
+
+  test.each(POISON)('%s is also the code that the processor gives the record', async (code, write) => {
+    expect(await codeGivenTo(write(new DeploymentInMemory()))).toBe(code);
   });
 
   test.each(POISON)('are expected of %s, with that code', (code, write) => {

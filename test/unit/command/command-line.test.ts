@@ -14,6 +14,7 @@ import {
 import { parseCommandLine } from '../../../src/command/command-line.js';
 import { loadConfig, type ConfigError, type Flags } from '../../../src/config.js';
 import { settingFlags, settingSwitches } from '../../../src/setting-flags.js';
+import { SETTINGS, type Setting } from '../../../src/settings.js';
 import { COMMANDS, COMMAND_NAMES } from '../../../src/command/commands.js';
 
 const operations = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operations.md'), 'utf8');
@@ -23,7 +24,8 @@ test.each(['toString', 'constructor', '__proto__'])('%s, which every object has,
 });
 
 test('a property that every object has is not a flag of a command', async () => {
-  expect(await parseCommandLine(['run', '--toString=x'])).toMatchObject({ flags: {}, settings: { toString: 'x' } });
+  const faults = ['--toString is not a known flag'];
+  expect(await parseCommandLine(['run', '--toString=x'])).toMatchObject({ flags: {}, settings: {}, faults });
 });
 
 describe('explain', () => {
@@ -34,6 +36,7 @@ describe('explain', () => {
       name: 'explain',
       argument: 'a b',
       settings: {},
+      faults: [],
       command: await COMMANDS.explain(),
       flags: { json: true, watch: true },
     });
@@ -49,12 +52,9 @@ describe('explain', () => {
     [['explain', ''], 'explain needs <companyId>'],
     [['explain', 'a', 'b'], 'unexpected word "b" after explain'],
     [['run', 'now'], 'unexpected word "now" after run'],
-    [['explain', 'a', '--partitions=3'], null],
+    [['explain', 'a', '--partitions=3'], '--partitions is not a known flag'], // which is one of repartition
   ])('%j', async (words, fault) => {
-    const parsed = await parseCommandLine(words);
-    if (fault === null)
-      expect(parsed).toMatchObject({ settings: { partitions: '3' } }); // not the name of a setting
-    else expect(parsed).toEqual({ kind: 'faults', faults: [expect.stringContaining(fault) as string] });
+    expect(await parseCommandLine(words)).toMatchObject({ faults: [expect.stringContaining(fault) as string] });
   });
 });
 
@@ -72,10 +72,107 @@ test('a setting that may have no value does not take the next word as its value'
   expect(await parseCommandLine(['run', '--shadow=false'])).toMatchObject({ settings: { shadow: 'false' } });
 });
 
-test('a word that may be the value of an unknown flag does not hide that flag', async () => {
-  expect(await parseCommandLine(['run', '--no-such-flag', 'its value'])).toEqual({
-    kind: 'faults',
-    faults: ['--no-such-flag is not a known flag', 'unexpected word after run'],
+test.each([
+  [['run', '--no-such-flag', 'its value'], '--no-such-flag is not a known flag'],
+  [['explain', 'a', '--jsn'], '--jsn is not a known flag: did you mean --json?'],
+  [['explain', '--jsn', 'a'], '--jsn is not a known flag: did you mean --json?'],
+  [['run', '--KAFKA_BROKERS=a:1'], '--KAFKA_BROKERS is not a known flag: did you mean --kafka-brokers?'],
+  [['positions', 'show', '--part=1'], '--part is not a known flag: did you mean --partition?'],
+  [['positions', '--no-such-flag', 'show'], '--no-such-flag is not a known flag'],
+  [['exlpain', '--no-such-flag', 'a'], '--no-such-flag is not a known flag'],
+])('of an unknown flag there is one fault, not another one about words: %j', async (words, fault) => {
+  expect(await parseCommandLine(words)).toMatchObject({ faults: [fault] });
+});
+
+describe('a word that is not a command', () => {
+  test.each([
+    [['positions'], 'positions', 'the second word of the command is missing: expected positions show or positions set'],
+    [['companies'], 'companies', 'the second word of the command is missing: expected companies seed'],
+    [
+      ['positions', 'sho'],
+      'positions',
+      '"positions sho" is not a command: expected positions show or positions set; did you mean positions show?',
+    ],
+    [['topics', 'list'], 'topics', '"topics list" is not a command: expected topics create'],
+    [['exlpain', 'acme'], '', '"exlpain acme" is not a command: did you mean explain?'],
+    [['dead-letter', 'list'], '', '"dead-letter list" is not a command: did you mean dead-letters list?'],
+    [['create', 'topics'], '', '"create topics" is not a command: did you mean topics create?'],
+    [['positoins'], '', '"positoins" is not a command: did you mean positions?'],
+    [['seed'], '', '"seed" is not a command: did you mean companies seed?'],
+    [['show'], '', '"show" is not a command: did you mean dead-letters show or positions show?'],
+    [['help', 'exlpain'], '', '"exlpain" is not a command: did you mean explain?'],
+    [['dance'], '', `"dance" is not a command: expected one of ${COMMAND_NAMES.join(', ')}`],
+  ])('%j', async (words, about, fault) => {
+    expect(await parseCommandLine(words)).toEqual({ kind: 'faults', about, faults: [fault] });
+  });
+
+  test.each(['events', 'dead-letters', 'schemas'])('%s alone names the commands that begin with it', async (group) => {
+    const names = COMMAND_NAMES.filter((name) => name.startsWith(`${group} `));
+    const parsed = await parseCommandLine([group]);
+    const [fault = ''] = parsed.kind === 'faults' ? parsed.faults : [];
+    expect(fault.split(/: expected |, | or /).slice(1)).toEqual(names);
+  });
+});
+
+describe('help and version', () => {
+  const kindOf = async (words: readonly string[]) => (await parseCommandLine(words)).kind;
+
+  test('are asked for in the usual ways', async () => {
+    const overview = await parseCommandLine([]);
+    for (const words of [['help'], ['-h'], ['--help']]) expect(await parseCommandLine(words)).toEqual(overview);
+    const explain = await parseCommandLine(['explain', '--help']);
+    for (const words of [
+      ['help', 'explain'],
+      ['explain', '-h'],
+      ['-h', 'explain'],
+      ['explain', 'acme', '--help'],
+    ])
+      expect(await parseCommandLine(words)).toEqual(explain);
+    for (const words of [['-v'], ['--version'], ['run', '-v'], ['explain', '--version']])
+      expect(await kindOf(words)).toBe('version');
+  });
+
+  test('of a first word lists its commands alone', async () => {
+    const positions = await parseCommandLine(['positions', '--help']);
+    expect(await parseCommandLine(['help', 'positions'])).toEqual(positions);
+    const text = positions.kind === 'help' ? positions.text : '';
+    expect(text.match(/^ {2}\w.*?(?= {2})/gm)).toEqual(['  positions show', '  positions set']);
+  });
+
+  test.each([['--help=x'], ['explain --help=x'], ['positions --help=yes'], ['--version=2'], ['run --version=2']])(
+    '%s is refused, not ignored',
+    async (typed) => {
+      const parsed = await parseCommandLine(typed.split(' '));
+      expect(parsed).toMatchObject({ kind: 'faults', faults: [expect.stringContaining('takes no value') as string] });
+    },
+  );
+});
+
+describe('the help of a command', () => {
+  async function helpOf(name: string): Promise<string> {
+    const parsed = await parseCommandLine(['help', ...name.split(' ')]);
+    if (parsed.kind !== 'help') throw new Error(`${name} has no help`);
+    return parsed.text;
+  }
+
+  test('begins with its usage and its own flags', async () => {
+    const [, usage, flags] = (await helpOf('dead-letters release')).split('\n\n');
+    expect(usage).toBe(
+      'Usage: company-sync dead-letters release <companyId> --why <text> [--client-id <id>] [--<setting> <value> ...]',
+    );
+    expect(flags).toMatch(/^Flags:\n {2}--why <text>\n/);
+  });
+
+  test.each(COMMAND_NAMES)('of %s shows the settings that it reads, and no others', async (name) => {
+    const reads: readonly string[] = (await COMMANDS[name]()).reads;
+    const shown = (await helpOf(name)).match(/^ {2}--[a-z-]+, [A-Z_]+/gm)?.map((line) => line.split(', ')[1]);
+    const read = Object.values<Setting>(SETTINGS).filter(({ parts }) => parts.some((part) => reads.includes(part)));
+    expect(shown).toEqual(read.map(({ env }) => env));
+  });
+
+  test('of schemas register has no settings of brokers, and that of run has all settings', async () => {
+    expect(await helpOf('schemas register')).not.toContain('KAFKA_');
+    for (const { env } of Object.values<Setting>(SETTINGS)) expect(await helpOf('run')).toContain(env);
   });
 });
 
@@ -92,7 +189,11 @@ describe('a secret typed in a wrong place is not shown', () => {
   ])('%j', async (typed) => {
     const parsed = await parseCommandLine(typed);
     const faults =
-      parsed.kind === 'command' ? faultsOf(parsed.settings) : parsed.kind === 'faults' ? parsed.faults : [];
+      parsed.kind === 'command'
+        ? [...parsed.faults, ...faultsOf(parsed.settings)]
+        : parsed.kind === 'faults'
+          ? parsed.faults
+          : [];
     expect(faults.length).toBeGreaterThan(0);
     // Neither the word nor its letters, one after the other.
     expect(faults.join('').replace(/--| is not a known flag/g, '')).not.toContain(SECRET);

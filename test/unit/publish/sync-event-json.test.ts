@@ -1,16 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import avro from 'avsc';
-import { MalformedLineError, SyncEventJson } from '../../../src/publish/sync-event-json.js';
+import { MalformedLineError, SyncEventJson, SyncEventRecords } from '../../../src/publish/sync-event-json.js';
 import { newestSchema } from '../../../testkit/schema-file.js';
 
 const REPOSITORY = join(__dirname, '..', '..', '..');
 const schema = newestSchema(join(REPOSITORY, 'schemas'), 'sync-events-value');
 const type = avro.Type.forSchema(schema as avro.Schema);
-const json = new SyncEventJson(schema, 7, { now: () => 1_700_000_000_000 });
+const json = new SyncEventJson(schema, { now: () => 1_700_000_000_000 });
+const records = new SyncEventRecords(json, 7);
 
 function decoded(line: string) {
-  const { key, value, headers } = json.recordOf(line);
+  const { key, value, headers } = records.recordOf(json.eventOf(line));
   if (value === null) throw new Error('a record without a value');
   expect(value.readUInt8(0)).toBe(0);
   expect(value.readInt32BE(1)).toBe(7);
@@ -52,8 +53,8 @@ test.each([
     'payload.DatasetStatusChanged.trigger: "LINKED" is not a value of type SyncTrigger (LINK, REFRESH, UNKNOWN)',
   ],
 ])('%j is refused', (line, fault) => {
-  expect(() => json.recordOf(line)).toThrow(MalformedLineError);
-  expect(() => json.recordOf(line)).toThrow(fault);
+  expect(() => json.eventOf(line)).toThrow(MalformedLineError);
+  expect(() => json.eventOf(line)).toThrow(fault);
 });
 
 test('every line of the example is an event', () => {
@@ -64,14 +65,14 @@ test('every line of the example is an event', () => {
 
 test("the payload's name of an encoded value is found, and none for other values", () => {
   const event = (payload: string) =>
-    json.recordOf(`{"companyId":"c","clientId":"a","payload":{"${payload}":{}}}`).value;
-  expect(json.payloadOf(event('AnnouncedElsewhere'))).toBe('AnnouncedElsewhere');
-  expect(json.payloadOf(event('CompanyDeleted'))).toBe('CompanyDeleted');
-  const other = new SyncEventJson(schema, 8, { now: () => 0 });
+    records.recordOf(json.eventOf(`{"companyId":"c","clientId":"a","payload":{"${payload}":{}}}`)).value;
+  expect(records.payloadOf(event('AnnouncedElsewhere'))).toBe('AnnouncedElsewhere');
+  expect(records.payloadOf(event('CompanyDeleted'))).toBe('CompanyDeleted');
+  const other = new SyncEventRecords(json, 8);
   expect(other.payloadOf(event('CompanyDeleted'))).toBeNull();
-  expect(json.payloadOf(event('CompanyDeleted')?.subarray(0, 9) ?? null)).toBeNull();
-  expect(json.payloadOf(Buffer.of(0))).toBeNull();
-  expect(json.payloadOf(null)).toBeNull();
+  expect(records.payloadOf(event('CompanyDeleted')?.subarray(0, 9) ?? null)).toBeNull();
+  expect(records.payloadOf(Buffer.of(0))).toBeNull();
+  expect(records.payloadOf(null)).toBeNull();
 });
 
 test('a stored text that is too long is refused, with its place and length', () => {
@@ -85,7 +86,7 @@ test('a stored text that is too long is refused, with its place and length', () 
     datasets: [{ datasetId, dataType: 't' }],
   });
   expect(decoded(line('é'.repeat(512), 'a')).key).toBe('c');
-  expect(() => json.recordOf(line('é'.repeat(512) + 'a', 'b'.repeat(1_025)))).toThrow(
+  expect(() => json.eventOf(line('é'.repeat(512) + 'a', 'b'.repeat(1_025)))).toThrow(
     'clientId: has 1025 bytes, and at most 1024 are allowed; ' +
       'payload.LinkSyncQueued.datasets.0.datasetId: has 1025 bytes, and at most 1024 are allowed',
   );

@@ -7,7 +7,10 @@
  *
  *     node --import tsx test/support/release-codecs.ts <build of the commit>/dist write < values.json
  */
-import { ROW_VERSIONS_READ_BY_PREVIOUS_RELEASE } from '../../support/other-release.js';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { payloadsUnknownTo, ROW_VERSIONS_READ_BY_PREVIOUS_RELEASE } from '../../support/other-release.js';
 import { ownFormats } from '../../support/own-formats.js';
 import { STORED_KINDS } from '../../support/stored-formats.js';
 import { writtenByReleases } from '../../support/written-by-releases.js';
@@ -30,3 +33,16 @@ test.each(['company', 'info', 'dataset', 'hold', 'position'] as const)(
       expect(ROW_VERSIONS_READ_BY_PREVIOUS_RELEASE).toContain(ownFormats[kind].write(value as never)[0]);
   },
 );
+
+test('the payloads that a release has no schema for are not sent while it runs', () => {
+  const repository = join(__dirname, '..', '..', '..');
+  expect(payloadsUnknownTo({ dist: join(repository, 'dist') })).toEqual([]);
+  const release = mkdtempSync(join(tmpdir(), 'release-'));
+  try {
+    const first = join('schemas', 'sync-events-value', 'v1.avsc');
+    cpSync(join(repository, first), join(release, first));
+    expect(payloadsUnknownTo({ dist: join(release, 'dist') })).toEqual(['AnnouncedElsewhere']);
+  } finally {
+    rmSync(release, { recursive: true });
+  }
+});

@@ -1,0 +1,47 @@
+/** A wrong path is a wrong flag: it is refused before anything is asked, here with no registry and no broker. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { UsageError } from '../../../src/command/command.js';
+import { COMMANDS } from '../../../src/command/commands.js';
+import { mustBeReadable } from '../../../src/command/input-file.js';
+import { loadConfig } from '../../../src/config.js';
+import { hiderOf } from '../../../src/lib/hide-secrets.js';
+import { createLogger } from '../../../src/ops/logger.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'input-file-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('a file that is there, and standard input, may be read', async () => {
+  await mustBeReadable('--file', __filename);
+  await mustBeReadable('--file', '-');
+});
+
+test.each([
+  [join(folder, 'none'), 'there is no such file'],
+  [folder, 'expected a file, and this is a folder'],
+  [join(__filename, 'x'), 'it cannot be read (ENOTDIR)'],
+])('%s is refused', async (file, reason) => {
+  await expect(mustBeReadable('--file', file)).rejects.toEqual(
+    new UsageError([`--file is ${JSON.stringify(file)}: ${reason}`]),
+  );
+});
+
+test.each([
+  ['events send', ''],
+  ['companies seed', ''],
+  ['dead-letters repair', '3/1042'],
+] as const)('%s looks at its file before it asks anybody', async (name, argument) => {
+  const nowhere = { KAFKA_BROKERS: '127.0.0.1:1', SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1' };
+  const context = {
+    config: loadConfig(nowhere, {}, () => ''),
+    logger: createLogger({ level: 'silent', pid: 0, hide: hiderOf([]), now: () => 0 }),
+    schemasFolder: join(__dirname, '..', '..', '..', 'schemas'),
+    print: () => undefined,
+    host: process,
+    tracing: { kind: 'off' } as never,
+  };
+  const command = await COMMANDS[name]();
+  const file = join(folder, 'none');
+  await expect(command.run(context, { file }, argument)).rejects.toThrow(UsageError);
+});
