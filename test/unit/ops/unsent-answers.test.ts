@@ -12,11 +12,12 @@ import { startHttpServer, type HttpServer } from '../../../src/ops/http-server.j
 import type { Inspection } from '../../../src/ops/inspection.js';
 import { MemberProofs } from '../../../src/ops/member-proof.js';
 import { PartitionFigures } from '../../../src/ops/partition-figures.js';
-import { INSPECTION_UNSENT, OPEN_UNSENT, UnsentAnswers } from '../../../src/ops/unsent-answers.js';
+import { AddressShares } from '../../../src/ops/address-shares.js';
+import { INSPECTION_UNSENT, OPEN_UNSENT } from '../../../src/ops/unsent-answers.js';
 
 const NOBODY = { brokers: () => Promise.resolve(), 'schema-registry': () => Promise.resolve() };
 /** More than the sockets of this machine take in between. */
-const ANSWER = { companies: [], note: 'x'.repeat(INSPECTION_UNSENT.bytesPerAddress / 2 - 1_000) };
+const ANSWER = { companies: [], note: 'x'.repeat(INSPECTION_UNSENT.perAddress / 2 - 1_000) };
 const HOSTILE = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
 
 let server: HttpServer;
@@ -114,7 +115,7 @@ test('a client that is gone before its answer is made takes no room from later o
 });
 
 test('metrics that nobody reads keep no metrics from others', async () => {
-  const help = 'y'.repeat(OPEN_UNSENT.bytesPerAddress - 100_000);
+  const help = 'y'.repeat(OPEN_UNSENT.perAddress - 100_000);
   new Gauge({ name: 'large', help, registers: [registry] }).set(1);
   expect(await askAndRest('/metrics', HOSTILE[0])).toBe('HTTP/1.1 200');
   const others = Array.from({ length: 3 }, () => askAndRest('/metrics', HOSTILE[0]));
@@ -124,7 +125,7 @@ test('metrics that nobody reads keep no metrics from others', async () => {
 });
 
 test('an answer of any size is sent if no other is unsent; what was taken is forgotten', () => {
-  const unsent = new UnsentAnswers({ bytes: 100, bytesPerAddress: 50 });
+  const unsent = new AddressShares({ all: 100, perAddress: 50 });
   expect(unsent.hasRoomFor(1_000, 'a')).toBe(true);
   unsent.take(1_000, 'a');
   expect([unsent.hasRoomFor(1, 'a'), unsent.hasRoomFor(1, 'b')]).toEqual([false, false]);
