@@ -73,7 +73,9 @@ export class InstanceClient implements Peers {
         await response.body?.cancel();
         asked = await this.#memberAt(location, asked);
       } else if (response.status === 200 || response.status === 404) {
-        return await this.#answer(response, asked, SCHEMAS.explanation);
+        const explanation = await this.#answer(response, asked, SCHEMAS.explanation);
+        if (explanation.companyId === companyId) return explanation;
+        throw new InstanceError(`${asked} answers about another company than it was asked for`);
       } else throw await this.#refusal(response, asked);
     }
     throw new InstanceError(`${asked} and others redirect to each other, because the group is rebalancing: ask again`);
