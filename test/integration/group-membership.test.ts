@@ -145,7 +145,7 @@ test('whoever asks for confirmation gets it by a new assignment, or gives up by 
   await given;
   await first.membership.confirmed(givesUp.signal);
   const memberId = first.membership.memberId ?? '';
-  await removeMember(kafka, groupId, memberId);
+  await removeMember(kafka, groupId, memberId, new AbortController().signal);
   await first.confirmed();
   expect(first.membership.memberId).not.toBe(memberId);
   expect(first.assignments).toEqual([
@@ -157,7 +157,7 @@ test('whoever asks for confirmation gets it by a new assignment, or gives up by 
 test('removing a member that is not there says so', async () => {
   const first = await new Member().start();
   await first.untilAssigned(0, 1, 2);
-  expect(await removeMember(kafka, groupId, 'nobody')).toBe(false);
+  expect(await removeMember(kafka, groupId, 'nobody', new AbortController().signal)).toBe(false);
 });
 
 test('a member that stops is out of the group at once', async () => {
