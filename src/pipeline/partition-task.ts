@@ -4,6 +4,7 @@ import type { Decoded } from '../decode/poison.js';
 import { isDate } from '../domain/policy.js';
 import { Backoff } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/long-promise.js';
+import { isOwnFault } from '../lib/own-fault.js';
 import type { CommittedRows } from '../store/committed-rows.js';
 import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
@@ -32,6 +33,8 @@ import { takeOver, type OwnedPartition } from './take-over.js';
 
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
+/** Milliseconds. Settings that were read before are there at once. */
+const SETTINGS_SOON_MS = 100;
 /** Milliseconds: two heartbeats. If the group takes longer, the status says that the partition waits for the group. */
 const CONFIRMED_SOON_MS = 2_000;
 /**
@@ -105,8 +108,7 @@ export class PartitionTask {
     this.#store = owned.store;
     this.#blockedRetry.reset();
     try {
-      this.#enter({ state: 'waiting', reason: 'waiting until the client settings are read' });
-      await this.context.settings.ready(signal);
+      await this.#untilSettingsAreRead(signal);
       if (!signal.aborted) await this.#process(owned, signal);
       await owned.store.flush();
     } catch (error) {
@@ -117,6 +119,14 @@ export class PartitionTask {
       await owned.producer.discard();
       await owned.store.close();
     }
+  }
+
+  /** If the settings are there, the status does not change: it may have the cause of an error that comes again. */
+  async #untilSettingsAreRead(signal: AbortSignal): Promise<void> {
+    const ready = this.context.settings.ready(signal);
+    if (!(await settlesWithin(ready, this.context.clock, SETTINGS_SOON_MS)))
+      this.#enter({ state: 'waiting', reason: 'waiting until the client settings are read' });
+    await ready;
   }
 
   async #process(owned: OwnedPartition, signal: AbortSignal): Promise<void> {
@@ -227,7 +237,9 @@ export class PartitionTask {
     const { context, partition } = this;
     context.observer.error(partition, error);
     if (error instanceof SettingsChangedError) context.endProcess(error);
-    const reason = error instanceof Error ? error.message : String(error);
+    const message = error instanceof Error ? error.message : String(error);
+    // It also waits and tries again: the other partitions may be well, and a new release may be on its way.
+    const reason = isOwnFault(error) ? `a fault of this program, please report it: ${message}` : message;
     if (error instanceof InconsistentPositionError) {
       this.#enter({ state: 'blocked', reason: `${reason}. ${this.#blockedRetry.begin()}` });
       return this.#blockedRetry.over(signal);
