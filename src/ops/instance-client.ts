@@ -21,7 +21,7 @@ import type { CompanyList, ListState } from './unfinished-lists.js';
 const PATIENCE_MS = 10_000;
 /** Redirects of one request. An owner may change between two redirects, but not again and again. */
 const MAX_REDIRECTS = 5;
-/** Bytes of one answer: a company at its limits takes 12 MB, a list of 1,000 companies with the longest ids 6 MB. */
+/** Bytes of one answer. A company at its limits must fit, and a list of 1,000 companies with the longest ids. */
 const MAX_ANSWER_BYTES = 16 * 1_024 * 1_024;
 /** Bytes of a refusal: a sentence or two. */
 const MAX_REFUSAL_BYTES = 64 * 1_024;

@@ -1,7 +1,7 @@
 /**
  * Bounds the bytes of answers that clients have not read yet. An answer stays in memory until its client has read it
- * or is disconnected (http-limits.ts). The largest answer has 12 MB, so a few clients that do not read would fill the
- * heap.
+ * or is disconnected (http-limits.ts). The answer about a company at its limits has many megabytes, so clients that
+ * do not read would fill the heap.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AddressShares, type SharedLimit } from './address-shares.js';
