@@ -21,7 +21,6 @@ import { open, positionRow } from '../store/partition-fixture.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 
 const HOLDS = 3 * MAX_HOLDS_REMOVED + 5;
-const LIMITS = { rows: 50_000, bytes: Infinity };
 const folder = temporaryFolder();
 
 let store: PartitionStore;
@@ -50,8 +49,20 @@ async function apply(touched: readonly CompanyRows[], offset: number): Promise<n
   return changed;
 }
 
+interface TakeOptions {
+  /** The most transactions. */
+  readonly most?: number;
+  /** The holds that each record lifts. */
+  readonly repairs?: readonly (readonly string[])[];
+  /** The most changed rows of a transaction. */
+  readonly rows?: number;
+}
+
 /** Decides the records and applies each transaction. @returns the number of records and of changed rows in each */
-async function take(payloads: readonly Payload[], most = Infinity): Promise<[records: number, changed: number][]> {
+async function take(
+  payloads: readonly Payload[],
+  { most = Infinity, repairs = [], rows = 50_000 }: TakeOptions = {},
+): Promise<[records: number, changed: number][]> {
   const context: Partial<PipelineContext> = {
     allDatasetsFrom: 0,
     settings: { ready: () => Promise.resolve(), policyOf: () => undefined },
@@ -60,14 +71,17 @@ async function take(payloads: readonly Payload[], most = Infinity): Promise<[rec
   const local = { partition: 0, store, counted: new CountedCompanies(null), cache, holdRemoval };
   const decoded = payloads.map((payload, i): Decoded => {
     const companyId = payload.kind === 'status' ? 'another' : 'held';
-    return { companyId, clientId: 'c', offset: HOLDS + i, timestamp: 1, repairs: [], payload };
+    return { companyId, clientId: 'c', offset: HOLDS + i, timestamp: 1, repairs: repairs[i] ?? [], payload };
   });
   const records = decoded.map((_, i): LogRecord => {
     return { offset: HOLDS + i, timestamp: Date.UTC(2024), key: null, value: null, headers: [] };
   });
   const transactions: [number, number][] = [];
   for (let from = 0; from < decoded.length && transactions.length < most;) {
-    const decided: DecidedBatch = await decide(context as PipelineContext, local, records, decoded, from, LIMITS);
+    const decided: DecidedBatch = await decide(context as PipelineContext, local, records, decoded, from, {
+      rows,
+      bytes: Infinity,
+    });
     expect(decided.touched.reduce((sum, rows) => sum + rows.size, 0)).toBeLessThan(2 * MAX_HOLDS_REMOVED + 100);
     const changed = await apply(decided.touched, HOLDS + decided.end);
     transactions.push([decided.end - from, changed]);
@@ -93,7 +107,7 @@ test.each(['deleted', 'announced-elsewhere'] as const)('that ends as %s loses it
 });
 
 test('stays on hold between the pieces, and a new owner removes the rest', async () => {
-  await take([{ kind: 'deleted' }], 2);
+  await take([{ kind: 'deleted' }], { most: 2 });
   const left = (await store.scan(HOLD_PREFIX)).length;
   expect(left).toBe(MAX_HOLDS_REMOVED + 5);
   expect(await company()).toMatchObject({ outcome: 'pending', holds: left });
@@ -101,6 +115,17 @@ test('stays on hold between the pieces, and a new owner removes the rest', async
   await take([{ kind: 'deleted' }]);
   expect(await company()).toMatchObject({ outcome: 'deleted' });
   expect(await store.scan(HOLD_PREFIX)).toEqual([]);
+});
+
+test('has its holds lifted by many records in several transactions', async () => {
+  const manyHolds = (from: number) => Array.from({ length: 5_000 }, (_, i) => `0/${from + i}`);
+  const repairs = [0, 5_000, 10_000, 15_000].map(manyHolds);
+  const transactions = await take(
+    repairs.map(() => ({ kind: 'unlinked', connectionId: 'none' })),
+    { repairs, rows: 10_000 },
+  );
+  expect(transactions.map(([records]) => records)).toEqual([2, 2]);
+  expect(await company()).toMatchObject({ holds: HOLDS - 20_000 });
 });
 
 test('has none of its holds loaded by an unlink', async () => {
