@@ -54,7 +54,7 @@ function toldBytes(members: readonly GroupMember[]): number {
     const httpAddress = 'http://company-sync-0.company-sync:8080';
     return encodeMemberInfo({
       httpAddress,
-      numStandby,
+      numStandby: numStandby ?? 0,
       memberId,
       partitions,
       held,

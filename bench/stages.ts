@@ -21,6 +21,7 @@ import { cutBatch } from '../src/kafka/protocol/record-batch-encoder.js';
 import { FetchedRecords } from '../src/kafka/protocol/record-batch-decoder.js';
 import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../src/lib/record.js';
 import type { PipelineContext } from '../src/pipeline/context.js';
+import { HoldRemoval } from '../src/pipeline/hold-removal.js';
 import { decide } from '../src/pipeline/decide.js';
 import { CompanyCache } from '../src/store/company-cache.js';
 import { CountedCompanies } from '../src/store/counted-companies.js';
@@ -92,7 +93,14 @@ async function workOff(at: Partition, partition: number): Promise<number> {
   at.offset += written.length;
   const decoded = await timed('decode', () => decoder.decodeBatch(records, signal));
   const decisions = await timed('decide', () =>
-    decide(context, { partition, counted: new CountedCompanies(null), ...at }, records, decoded, 0, NO_LIMITS),
+    decide(
+      context,
+      { partition, counted: new CountedCompanies(null), holdRemoval: new HoldRemoval(), ...at },
+      records,
+      decoded,
+      0,
+      NO_LIMITS,
+    ),
   );
   const position = { topic: 'sync-events', offset: at.offset, countedUnder: VOCABULARY };
   const encoded = await timed('encode', () =>

@@ -12,7 +12,7 @@ import type { RecordId } from './repair-attempts.js';
 const LOOK_MS = 250;
 const MAX_LOOKS = 240;
 
-/** The number of holds that one record lifts: about 150 kB of headers. A topic accepts 1 MiB by default. */
+/** The number of holds that one record lifts: each takes a header of tens of bytes. A topic accepts 1 MiB by default. */
 const HOLDS_OF_A_RECORD = 5_000;
 
 /**

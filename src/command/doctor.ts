@@ -12,7 +12,6 @@ import type { KafkaConfig } from '../kafka/connection/cluster.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
 import { openTransactions } from '../kafka/reading/open-transactions.js';
-import { Permissions, type Operation } from '../kafka/topics/permissions.js';
 import { versionFaults } from '../kafka/connection/required-versions.js';
 import { SchemaRegistry } from '../registry/schema-registry.js';
 import { TopicAdmin } from '../kafka/topics/topic-admin.js';
@@ -22,6 +21,7 @@ import type { Logs } from '../pipeline/ports.js';
 import { exposures } from '../security-settings.js';
 import { checkFirstStart, checkGroup, checkTransactionalIds } from '../start-checks.js';
 import { command, flagSwitch } from './command.js';
+import { examinePermissions } from './doctor-permissions.js';
 import { examineStateFolder } from './doctor-state-folder.js';
 import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
 import { printJson } from './print.js';
@@ -29,16 +29,6 @@ import { newestSchemas } from './schemas.js';
 
 /** A transaction that is open longer counts as a fault. Those of the processor take milliseconds. */
 const TRANSACTION_PATIENCE_MS = 3_000;
-
-const NEEDED_ON_TOPICS: Readonly<Record<keyof TopicNames, readonly Operation[]>> = {
-  syncEvents: ['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
-  companySynchronized: ['READ', 'WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
-  companyState: ['READ', 'WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
-  deadLetter: ['WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
-  clientSettings: ['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
-  companySyncStalled: ['WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
-};
-const NEEDED_ON_GROUP: readonly Operation[] = ['READ', 'DESCRIBE'];
 
 const READS = [
   ...(['applicationId', 'shadowOf', 'kafka', 'schemaRegistry', 'stateDir', 'http.host', 'http.tokens'] as const),
@@ -198,30 +188,6 @@ async function* examineTransactions(config: ReadConfig, counts: Record<keyof Top
   }
   for (const { message } of failures) yield failed(check, message);
   if (open.length === 0 && failures.length === 0) yield ok(check, 'no open transaction keeps readers waiting');
-}
-
-async function* examinePermissions(config: ReadConfig, kafka: KafkaConfig): Found {
-  const { applicationId, topics } = config;
-  const permissions = new Permissions(kafka, systemClock);
-  const lacks: string[] = [];
-  try {
-    for (const [role, needed] of Object.entries(NEEDED_ON_TOPICS)) {
-      const topic = topics[role as keyof TopicNames];
-      const missing = await permissions.lackingOnTopic(topic, needed);
-      if (missing.length > 0) lacks.push(`${missing.join(', ')} on topic ${topic}`);
-    }
-    const missing = await permissions.lackingOnGroup(applicationId, NEEDED_ON_GROUP);
-    if (missing.length > 0) lacks.push(`${missing.join(', ')} on group ${applicationId}`);
-    const id = `${applicationId}-${topics.syncEvents}-0`;
-    if (!(await permissions.mayDescribeTransactionalId(id)))
-      lacks.push(`DESCRIBE and WRITE on the transactional ids that begin with ${applicationId}-${topics.syncEvents}-`);
-    for (const lack of lacks) yield failed('permissions', `the brokers do not allow ${lack}: grant it with kafka-acls`);
-    if (lacks.length === 0) yield ok('permissions', 'the brokers allow everything that was checked');
-  } catch (error) {
-    yield failed('permissions', reasonOf(error));
-  } finally {
-    await permissions.close();
-  }
 }
 
 async function* examineRegistry(config: ReadConfig, schemasFolder: string): Found {

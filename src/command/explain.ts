@@ -7,7 +7,7 @@ import { policyFor } from '../domain/policy.js';
 import { explanationText } from '../ops/explanation-text.js';
 import { InstanceError } from '../ops/instance-client.js';
 import { BrokerError } from '../pipeline/errors.js';
-import { readCompany } from '../store/row-loading.js';
+import { readCompany } from '../store/company-loading.js';
 import { lookIntoStopped, type LeftPartition } from '../store/stopped-instance.js';
 import { printJson, printText, type Colour, type Print } from './print.js';
 import { INSTANCES_READ, RunningInstances } from './running-instances.js';

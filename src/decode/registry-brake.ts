@@ -3,9 +3,10 @@
  *
  * If a registry knows none of the ids in use, it looks as if all producers were wrong. Each record would be an
  * `unknown-schema`, and each company would be on hold. So if only unknown ids come from many companies, the brake asks
- * the registry for ids that this deployment has used: the ids decoded last, and the ids of records all over the input.
- * If the registry has none of them either, the partition waits as in an outage, until the registry has one or an
- * operator confirms. If it has one, it is the right registry, and the records are bad.
+ * the registry for ids that this deployment has used: the ids decoded last, or the ids of records all over the input.
+ * If the registry lacks half of them or more, the partition waits as in an outage, until the registry has most or an
+ * operator confirms. If it has most of them, it is the right registry, and the records are bad. A single id is not
+ * enough: a registry that was restored from an old back-up still has the oldest ids.
  *
  * One brake serves all partitions of a process, because they share the registry. A single decoded record in any of them
  * shows that the registry is the right one. After a restart the count starts again, and the stopped records are read
@@ -44,8 +45,8 @@ export interface RegistryBrakeOptions {
     forgetDenials(): void;
   };
   readonly source: SchemaSource;
-  /** A small number of schema ids from records all over the input. Never rejects. */
-  readonly sampleIds: () => Promise<ReadonlySet<number>>;
+  /** The schema ids of a few records all over the input, each with the number of its records. Never rejects. */
+  readonly sampleIds: () => Promise<ReadonlyMap<number, number>>;
   readonly clock: Pick<Clock, 'now'>;
 }
 
@@ -56,8 +57,8 @@ export class RegistryBrake {
   #unknownInARow = Infinity;
   /** In the order of their last decoding, oldest first. */
   readonly #knownIds = new Set<number>();
-  #sampled: { readonly ids: ReadonlySet<number>; readonly atMs: number } | null = null;
-  readonly #proof = new Coalesced(() => this.#hasOurs());
+  #sampled: { readonly ids: ReadonlyMap<number, number>; readonly atMs: number } | null = null;
+  readonly #proof = new Coalesced(() => this.#hasMostOfOurs());
   /** Records were stopped, and the registry was not found to be the right one since then. */
   #hasStopped = false;
   /** How often the denials of a suspect registry were discarded. */
@@ -133,19 +134,30 @@ export class RegistryBrake {
     this.#options.decoder.forgetDenials();
   }
 
-  /** Whether the registry has an id that this deployment has used. @throws RegistryUnavailableError */
-  async #hasOurs(): Promise<boolean> {
-    if (await this.#hasOneOf(this.#knownIds)) return true;
-    return this.#hasOneOf(await this.#sampledIds());
+  /**
+   * Whether the registry has most of what this deployment has used: more than half of the ids decoded last, or, if no
+   * record was decoded yet, the ids of more than half of the sampled records.
+   *
+   * @throws RegistryUnavailableError
+   */
+  async #hasMostOfOurs(): Promise<boolean> {
+    if (this.#knownIds.size === 0) return this.#hasMostOf(await this.#sampledIds());
+    return this.#hasMostOf(new Map([...this.#knownIds].map((id) => [id, 1])));
   }
 
-  async #hasOneOf(ids: ReadonlySet<number>): Promise<boolean> {
-    // Ids start at 1. A registry may fail on other numbers, and that must not count as an outage.
-    for (const id of ids) if (id >= 1 && (await this.#options.source.schemaById(id)) !== null) return true;
-    return false;
+  /** @param ids each with the number of its records */
+  async #hasMostOf(ids: ReadonlyMap<number, number>): Promise<boolean> {
+    let known = 0;
+    let all = 0;
+    for (const [id, records] of ids) {
+      all += records;
+      // Ids start at 1. A registry may fail on other numbers, and that must not count as an outage.
+      if (id >= 1 && (await this.#options.source.schemaById(id)) !== null) known += records;
+    }
+    return known > all / 2;
   }
 
-  async #sampledIds(): Promise<ReadonlySet<number>> {
+  async #sampledIds(): Promise<ReadonlyMap<number, number>> {
     const { clock, sampleIds } = this.#options;
     if (this.#sampled === null || Math.abs(clock.now() - this.#sampled.atMs) >= SAMPLE_AGAIN_MS)
       this.#sampled = { ids: await sampleIds(), atMs: clock.now() };
@@ -179,9 +191,9 @@ const HAS_KNOWN_ID: Readonly<Record<PoisonCode, boolean>> = {
 
 function suspect(): UnconfirmedSchemasError {
   return new UnconfirmedSchemasError(
-    `the schema registry has none of the schema ids of ${SUSPECT_COMPANIES} or more companies, nor of the ` +
-      'other sampled records of the input: it may be the wrong one. Check SCHEMA_REGISTRY_URL; the partition continues ' +
-      'without a restart when the registry has an id. If the producers are wrong, set the records aside and hold their ' +
-      'companies: company-sync run --consent unknown-schemas',
+    `the schema registry has none of the schema ids of ${SUSPECT_COMPANIES} or more companies, and it lacks half or ` +
+      'more of the ids that were used before: it may be the wrong one, or an old back-up. Check SCHEMA_REGISTRY_URL; ' +
+      'the partition continues without a restart when the registry has most of these ids. If the producers are wrong, ' +
+      'set the records aside and hold their companies: company-sync run --consent unknown-schemas',
   );
 }

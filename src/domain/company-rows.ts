@@ -13,8 +13,13 @@ import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from './rows.js';
  * undo log needs the priors. `CompanyRows` cannot roll back a failed batch: the caller discards the object.
  */
 export class CompanyRows {
-  /** Every row of the company is in memory. A row that is missing here does not exist. */
+  /**
+   * Every row of the company except its holds is in memory: a row that is missing here does not exist. A company may
+   * have any number of holds, so they are loaded by their ids.
+   */
   allLoaded = false;
+  /** Every stored hold of the company was read. Not needed if all that the company row counts are in memory. */
+  allHoldsRead = false;
 
   #company: CompanyRow | null | undefined;
   #info: InfoRow | null | undefined;
@@ -62,9 +67,16 @@ export class CompanyRows {
     return row === undefined && this.allLoaded ? null : loaded(row, 'dataset', datasetId);
   }
 
+  /** Whether a hold that is missing here does not exist: the company row counts the holds. */
+  get allHoldsLoaded(): boolean {
+    const company = this.#company;
+    if (company === undefined) return false;
+    return this.allHoldsRead || company?.outcome !== 'pending' || company.holds === (this.#holds?.count ?? 0);
+  }
+
   hold(holdId: string): HoldRow | null {
     const row = this.#holds?.get(holdId);
-    return row === undefined && this.allLoaded ? null : loaded(row, 'hold', holdId);
+    return row === undefined && this.allHoldsLoaded ? null : loaded(row, 'hold', holdId);
   }
 
   /** All existing dataset rows. All rows must be loaded. */
@@ -73,7 +85,7 @@ export class CompanyRows {
     return this.#datasets.existing();
   }
 
-  /** All existing hold rows. All rows must be loaded. */
+  /** The existing hold rows that are in memory: `allHoldsLoaded` tells whether there are others. All rows must be loaded. */
   holds(): readonly [holdId: string, row: HoldRow][] {
     this.#requireAllRows();
     return this.#holds?.existing() ?? [];
@@ -94,7 +106,7 @@ export class CompanyRows {
   }
 
   hasHold(holdId: string): boolean {
-    return this.allLoaded || this.#holds?.has(holdId) === true;
+    return this.allHoldsLoaded || this.#holds?.has(holdId) === true;
   }
 
   /** If a company has no company row, it has no other rows either; then all of its rows count as loaded. */
@@ -175,16 +187,18 @@ export class CompanyRows {
   }
 
   setHold(holdId: string, row: HoldRow | null): void {
-    if (!this.allLoaded) this.hold(holdId);
+    this.hold(holdId);
     this.#holds ??= new RowsById(bytesOfHold);
     this.#holds.set(holdId, row);
   }
 
   /**
-   * Deletes every row except the final company row. All rows must be loaded, otherwise some would stay in the store.
+   * Deletes every row except the final company row. All rows and holds must be loaded, otherwise some would stay in the
+   * store.
    */
   reduceTo(final: CompanyRow): void {
     this.#requireAllRows();
+    if (!this.allHoldsLoaded) throw new Error(`company ${this.companyId}: some of its holds were not loaded`);
     this.#datasets.deleteAll();
     this.#holds?.deleteAll();
     if (this.info !== null) this.setInfo(null);

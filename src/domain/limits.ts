@@ -28,6 +28,12 @@ export const FORGOTTEN_EARLY_DATASETS = 500;
 /** Holds of one company that a read-only answer reads and lists: about 1 MB. A company may have more. */
 export const MAX_LISTED_HOLDS = 5_000;
 
+/**
+ * Holds of one company that a deletion loads and removes in one transaction. A company may have more: then the holds
+ * above this number are removed before, in transactions of their own.
+ */
+export const MAX_HOLDS_REMOVED = 10_000;
+
 /** Codes of records that can be read but exceed a limit. They never apply to an announced or deleted company. */
 export const LIMIT_CODES = ['too-many-datasets', 'too-large'] as const satisfies readonly PoisonCode[];
 export type LimitCode = (typeof LIMIT_CODES)[number];

@@ -21,12 +21,19 @@ export class RowsById<T extends object> {
   #latestId: string | undefined;
   #latest: Entry<T> | undefined;
   #bytes = 0;
+  /** How many of the rows in memory exist. */
+  #count = 0;
 
   /** @param bytesOf the approximate memory of a row, without its entry here */
   constructor(private readonly bytesOf: (row: T) => number) {}
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** The number of rows in memory that exist. */
+  get count(): number {
+    return this.#count;
   }
 
   /** The approximate memory that the rows take. */
@@ -92,7 +99,7 @@ export class RowsById<T extends object> {
   /** Releases all rows. Call it only when all changes are settled. */
   clear(): void {
     this.#entries.clear();
-    this.#bytes = 0;
+    this.#bytes = this.#count = 0;
     this.#latestId = this.#latest = undefined;
   }
 
@@ -112,6 +119,7 @@ export class RowsById<T extends object> {
       this.#lastChanged = entry;
     }
     this.#bytes += this.#bytesIn(row) - this.#bytesIn(entry.row);
+    this.#count += Number(row !== null) - Number(entry.row !== null);
     entry.row = row;
   }
 
@@ -119,6 +127,7 @@ export class RowsById<T extends object> {
     const entry: Entry<T> = { id, row, prior: undefined, nextChanged: undefined };
     this.#entries.set(id, entry);
     this.#bytes += ENTRY_BYTES + id.length + this.#bytesIn(row);
+    if (row !== null) this.#count++;
     this.#latestId = id;
     this.#latest = entry;
     return entry;

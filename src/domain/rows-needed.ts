@@ -36,8 +36,12 @@ export function visitRowsNeeded({ payload, repairs }: InputEvent, visitor: RowsN
 
 const COMPANY_AND_INFO_ROW = 2;
 
-/** An estimate: it does not count lifted holds and forgotten early datasets, which are rare. */
-export function rowsChangedBy({ payload }: InputEvent, rows: CompanyRows): number {
+/** An estimate: it counts every hold that the event names, and not the forgotten early datasets, which are rare. */
+export function rowsChangedBy({ payload, repairs }: InputEvent, rows: CompanyRows): number {
+  return rowsOf(payload, rows) + repairs.length;
+}
+
+function rowsOf(payload: InputEvent['payload'], rows: CompanyRows): number {
   switch (payload.kind) {
     case 'deleted':
     case 'announced-elsewhere':

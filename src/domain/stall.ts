@@ -8,7 +8,7 @@ import { classOf } from './statuses.js';
 import { HOUR_MS } from '../lib/time-units.js';
 
 /** Entries in each list of a stall: enough to start with. The counts give the full numbers. */
-const MAX_LISTED = 100;
+export const MAX_LISTED = 100;
 /** The largest accepted difference if the clock of a producer is ahead. */
 const CLOCK_SKEW_MS = HOUR_MS;
 
@@ -56,7 +56,7 @@ export function dateProgress(rows: CompanyRows, now: TimestampMs): void {
     rows.setCompany({ ...company, progressHour: Math.floor(now / HOUR_MS) });
 }
 
-/** Marks the stall as reported in the company row, until the company makes progress. All of its rows must be loaded. */
+/** Marks the stall as reported in the company row, until the company makes progress. All of its rows and up to MAX_LISTED holds must be loaded. */
 export function reportStall(rows: CompanyRows): Stall {
   const { company, info, companyId } = rows;
   if (company?.outcome !== 'pending' || company.stalled)
@@ -76,6 +76,6 @@ export function reportStall(rows: CompanyRows): Stall {
     unsealedLinks: unsealed.slice(0, MAX_LISTED).map(({ linkId }) => linkId),
     unsealedLinksCount: unsealed.length,
     heldBy: holds.slice(0, MAX_LISTED).map(([record]) => record),
-    heldByCount: holds.length,
+    heldByCount: company.holds,
   };
 }

@@ -5,7 +5,7 @@
  */
 import { assertNever } from '../lib/assert-never.js';
 import { exceedsAnnouncement, growthByStatus, isMeasured } from './announcement-size.js';
-import { forgetEarlyDatasets, type LimitExceeded, MAX_EARLY_DATASETS } from './limits.js';
+import { forgetEarlyDatasets, type LimitExceeded, MAX_EARLY_DATASETS, MAX_HOLDS_REMOVED } from './limits.js';
 import type { CompanyRows } from './company-rows.js';
 import type { DatasetStatusChanged, InputEvent, PoisonCode, TimestampMs } from './events.js';
 import { applyManifest, exceededBy } from './manifest.js';
@@ -30,12 +30,18 @@ export type Outcome =
   | { readonly kind: 'completed'; readonly policy: Policy }
   /** Nothing was changed yet: load all rows of the company and apply the event again. */
   | { readonly kind: 'needs-all-rows' }
+  /** Nothing was changed yet: load all rows and all holds of the company and apply the event again. */
+  | { readonly kind: 'needs-all-holds' }
+  /** Nothing was changed yet: remove holds of the company until MAX_HOLDS_REMOVED are left, then apply it again. */
+  | { readonly kind: 'has-many-holds' }
   /** Nothing was changed yet: call `announce` with `completingOf` (recount.ts), and apply the event again. */
   | { readonly kind: 'overdue' }
   /** Nothing was changed: the record is bad, and its company must be held. */
   | ({ readonly kind: 'beyond-limit' } & LimitExceeded);
 
 const APPLIED: Outcome = { kind: 'applied' };
+const NEEDS_ALL_HOLDS: Outcome = { kind: 'needs-all-holds' };
+const HAS_MANY_HOLDS: Outcome = { kind: 'has-many-holds' };
 const NEEDS_ALL_ROWS: Outcome = { kind: 'needs-all-rows' };
 
 /**
@@ -54,7 +60,8 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
   switch (payload.kind) {
     case 'deleted':
     case 'announced-elsewhere':
-      if (!rows.allLoaded) return NEEDS_ALL_ROWS;
+      if (company !== null && company.holds > MAX_HOLDS_REMOVED) return HAS_MANY_HOLDS;
+      if (!rows.allLoaded || !rows.allHoldsLoaded) return NEEDS_ALL_HOLDS;
       // Applies also to a held company: a hold guards an announcement, and this company will never have one.
       rows.reduceTo({ outcome: payload.kind, offset: event.offset, timestamp: event.timestamp });
       return APPLIED;
@@ -131,6 +138,20 @@ export function isSynchronized(company: PendingCompany, policy: Policy): boolean
     default:
       return assertNever(policy);
   }
+}
+
+/**
+ * Removes holds of a company whose next record makes it final. They must be in memory. Nothing else may remove a hold
+ * that was not repaired.
+ *
+ * @param left how many holds the company has afterwards
+ */
+export function removeHolds(rows: CompanyRows, holdIds: readonly string[], left: number): void {
+  const { company } = rows;
+  if (company?.outcome !== 'pending' || left < 1)
+    throw new Error(`company ${rows.companyId}: removing holds must leave it on hold`);
+  for (const holdId of holdIds) rows.setHold(holdId, null);
+  rows.setCompany({ ...company, holds: left });
 }
 
 function liftHolds(rows: CompanyRows, { repairs, timestamp }: InputEvent): boolean {

@@ -7,7 +7,7 @@ import type { PartitionStatus } from '../pipeline/observer.js';
 import type { PartitionOwner } from '../pipeline/ports.js';
 import type { CommittedRows } from '../store/committed-rows.js';
 import type { PositionRow } from '../store/row-codec.js';
-import { readCompany } from '../store/row-loading.js';
+import { readCompany } from '../store/company-loading.js';
 
 /** The partitions of this instance. */
 export interface LocalPartitions {

@@ -1,6 +1,8 @@
 /** The HTTP routes for companies and partitions. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { assertNever } from '../lib/assert-never.js';
+import { AddressShares, type SharedLimit } from './address-shares.js';
+import type { Explanation } from '../domain/explanation.js';
 import type { Found } from './company-directory.js';
 import { companyPath } from './company-path.js';
 import type { DependencyWatch } from './dependency-watch.js';
@@ -9,10 +11,16 @@ import type { Inspection } from './inspection.js';
 import { InstanceError } from './instance-client.js';
 import type { PartitionFigures } from './partition-figures.js';
 import { LIST_STATES, MAX_LIST, type ListState } from './unfinished-lists.js';
+import { networkOf } from './wrong-tokens.js';
 
 /** Requests that one client may make to one route. */
 export const INSPECTION_LIMIT = { max: 50, timeWindow: 1_000 } as const;
-/** Seconds until a client should ask again, when a partition is between two owners. */
+/**
+ * Requests whose answers are not made yet, of all these routes. A request may wait 10 s for other instances, with an
+ * answer of up to 16 MiB from each. Companies are read one after the other, and a large one takes 100 ms.
+ */
+export const REQUESTS_IN_PROGRESS: SharedLimit = { all: 32, perAddress: 16 };
+/** Seconds until a client should ask again, when a partition is between two owners or many requests are in progress. */
 const RETRY_AFTER_S = 1;
 const DEFAULT_LIST = 50;
 /** Characters of a parameter's name that a refusal repeats. */
@@ -22,11 +30,18 @@ interface CompanyRoute {
   Params: { companyId: string };
   Querystring: { scope?: string };
 }
+interface PartitionsRoute {
+  Querystring: { scope?: string };
+}
 interface ListRoute {
   Querystring: { id?: string; state?: string; limit?: string; scope?: string };
 }
 
 const STARTING = ['the instance is starting or stopping'];
+
+interface Refusal {
+  readonly error: string;
+}
 
 /** The parts of the instance that these routes need. */
 export interface CompanyView {
@@ -41,19 +56,37 @@ export interface CompanyView {
 export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): void {
   const { figures, failures } = view;
   const options = { config: { rateLimit: INSPECTION_LIMIT }, preHandler: refuseRepetitions };
-  server.get<{ Querystring: { scope?: string } }>('/partitions', options, async (request, reply) => {
+  const inProgress = new AddressShares(REQUESTS_IN_PROGRESS);
+  /** Makes an answer, unless too many are being made. Does not wait until the client has read it. */
+  const limited = async <T extends object | ''>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    answerTo: () => Promise<T>,
+  ): Promise<T | Refusal> => {
+    const address = networkOf(request.ip);
+    if (!inProgress.hasRoomFor(1, address)) return tooMany(reply);
+    inProgress.take(1, address);
+    try {
+      return await answerTo();
+    } finally {
+      inProgress.give(1, address);
+    }
+  };
+  const partitions = async (reply: FastifyReply, scope: string | undefined) => {
     void reply.header('cache-control', 'no-store');
     const deployment = view.inspection()?.deployment;
     const instance = { ...startingOf(view), dependencies: view.dependencies.states(), failing: failures.failing() };
-    if (request.query.scope === 'deployment')
-      return { partitions: (await deployment?.partitionsEverywhere()) ?? [], ...instance };
+    if (scope === 'deployment') return { partitions: (await deployment?.partitionsEverywhere()) ?? [], ...instance };
     return {
       partitions: deployment?.partitionsHere() ?? [],
       ...instance,
       standbys: figures.standbys().map((one) => ({ ...one, ...failures.failureOf('standby', one.partition) })),
       stateBytes: figures.stateBytes,
     };
-  });
+  };
+  server.get<PartitionsRoute>('/partitions', options, (request, reply) =>
+    limited(request, reply, () => partitions(reply, request.query.scope)),
+  );
 
   const explainTo = async (reply: FastifyReply, companyId: string, scope: string | undefined) => {
     const known = view.inspection();
@@ -69,14 +102,14 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
     }
   };
   server.get<CompanyRoute>('/companies/:companyId', options, (request, reply) =>
-    explainTo(reply, request.params.companyId, request.query.scope),
+    limited(request, reply, () => explainTo(reply, request.params.companyId, request.query.scope)),
   );
 
-  server.get<ListRoute>('/companies', options, async (request, reply) => {
-    if (request.query.id !== undefined) return explainTo(reply, request.query.id, request.query.scope);
+  const list = async (reply: FastifyReply, query: ListRoute['Querystring']) => {
+    if (query.id !== undefined) return explainTo(reply, query.id, query.scope);
     const known = view.inspection();
     if (known === null) return cannotTell(reply, STARTING);
-    const { state = '', limit: wanted = String(DEFAULT_LIST), scope } = request.query;
+    const { state = '', limit: wanted = String(DEFAULT_LIST), scope } = query;
     const limit = Number(wanted);
     if (!isListState(state)) return refuse(reply, `state must be one of ${LIST_STATES.join(', ')}`);
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIST)
@@ -84,14 +117,18 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
     void reply.header('cache-control', 'no-store');
     const { deployment } = known;
     return scope === 'instance' ? deployment.listHere(state, limit) : deployment.listEverywhere(state, limit);
-  });
+  };
+  server.get<ListRoute>('/companies', options, (request, reply) =>
+    limited(request, reply, () => list(reply, request.query)),
+  );
 }
 
 /** A parameter that comes twice is a list, and no route accepts a list. */
 async function refuseRepetitions(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const query = request.query as Readonly<Record<string, string | readonly string[]>>;
   for (const [name, value] of Object.entries(query))
-    if (typeof value !== 'string') return await refuse(reply, `pass ${name.slice(0, MAX_NAME_CHARACTERS)} only once`);
+    if (typeof value !== 'string')
+      return await reply.send(refuse(reply, `pass ${name.slice(0, MAX_NAME_CHARACTERS)} only once`));
 }
 
 function startingOf(view: CompanyView): { starting?: string } {
@@ -105,22 +142,22 @@ function isListState(text: string): text is ListState {
   return (LIST_STATES as readonly string[]).includes(text);
 }
 
-function refuse(reply: FastifyReply, error: string): FastifyReply {
-  return reply.status(400).send({ error });
+function refuse(reply: FastifyReply, error: string): Refusal {
+  void reply.status(400);
+  return { error };
 }
 
-function answer(reply: FastifyReply, companyId: string, found: Found): FastifyReply {
+function answer(reply: FastifyReply, companyId: string, found: Found): Explanation | Refusal | '' {
   void reply.header('cache-control', 'no-store');
   switch (found.kind) {
     case 'here':
-      return reply.send(found.explanation);
+      return found.explanation;
     case 'nowhere':
-      return reply.status(404).send(found.explanation);
+      void reply.status(404);
+      return found.explanation;
     case 'elsewhere':
-      return reply
-        .status(307)
-        .header('location', `${found.address}${companyPath(companyId)}`)
-        .send();
+      void reply.status(307).header('location', `${found.address}${companyPath(companyId)}`);
+      return '';
     case 'cannot-tell':
       return cannotTell(reply, found.reasons);
     default:
@@ -128,9 +165,15 @@ function answer(reply: FastifyReply, companyId: string, found: Found): FastifyRe
   }
 }
 
-function cannotTell(reply: FastifyReply, reasons: readonly string[]): FastifyReply {
-  return reply
-    .status(503)
-    .header('retry-after', RETRY_AFTER_S)
-    .send({ error: `the company may be in a partition that cannot be read now: ${reasons.join('; ')}` });
+function tooMany(reply: FastifyReply): Refusal {
+  return askAgain(reply, 'many requests are in progress: ask again when they are answered');
+}
+
+function cannotTell(reply: FastifyReply, reasons: readonly string[]): Refusal {
+  return askAgain(reply, `the company may be in a partition that cannot be read now: ${reasons.join('; ')}`);
+}
+
+function askAgain(reply: FastifyReply, error: string): Refusal {
+  void reply.status(503).header('retry-after', RETRY_AFTER_S);
+  return { error };
 }

@@ -45,12 +45,15 @@ export class Deployment {
     const views = new Map<number, OwnedPartitionView>();
     for (const view of this.partitionsHere()) views.set(view.partition, { ...view, owner: address() });
     const owners = await this.#otherOwners();
-    const others = addressesOf(owners);
+    const owned = partitionsByAddress(owners);
+    const others = [...owned.keys()];
     const answers = others.map(async (owner) => ({ owner, answer: await tried(() => client.partitions(owner)) }));
     const silent = new Map<string, string>();
     for (const { owner, answer } of await Promise.all(answers)) {
       if (typeof answer === 'string') silent.set(owner, answer);
-      else for (const view of answer) if (!views.has(view.partition)) views.set(view.partition, { ...view, owner });
+      else
+        for (const view of answer)
+          if (owned.get(owner)?.has(view.partition) === true) views.set(view.partition, { ...view, owner });
     }
     for (const { partition, httpAddress: owner } of owners) {
       const reason = owner === null ? undefined : silent.get(owner);
@@ -65,10 +68,13 @@ export class Deployment {
 
   async listEverywhere(state: ListState, limit: number): Promise<CompanyList> {
     const { client } = this.options;
-    const others = addressesOf(await this.#otherOwners());
+    const others = [...partitionsByAddress(await this.#otherOwners())];
     const answers = await Promise.all([
       this.listHere(state, limit),
-      ...others.map((address) => tried(() => client.list(address, state, limit))),
+      ...others.map(async ([address, owned]) => {
+        const list = await tried(() => client.list(address, state, limit));
+        return typeof list === 'string' ? list : ofPartitions(list, owned);
+      }),
     ]);
     return merge(
       answers.map((list) => (typeof list === 'string' ? { companies: [], count: 0, complete: false } : list)),
@@ -92,8 +98,20 @@ export class Deployment {
   }
 }
 
-function addressesOf(owners: readonly PartitionOwner[]): string[] {
-  return [...new Set(owners.flatMap(({ httpAddress }) => httpAddress ?? []))];
+/** By address, the partitions that the group has given to the instance there: it speaks for no others. */
+function partitionsByAddress(owners: readonly PartitionOwner[]): ReadonlyMap<string, ReadonlySet<number>> {
+  const owned = new Map<string, Set<number>>();
+  for (const { partition, httpAddress } of owners) {
+    if (httpAddress === null) continue;
+    const partitions = owned.get(httpAddress) ?? new Set();
+    owned.set(httpAddress, partitions.add(partition));
+  }
+  return owned;
+}
+
+function ofPartitions(list: CompanyList, partitions: ReadonlySet<number>): CompanyList {
+  const companies = list.companies.filter(({ partition }) => partitions.has(partition));
+  return companies.length === list.companies.length ? list : { ...list, companies, complete: false };
 }
 
 /** Returns the result of `ask`; if it fails, the error as text. */

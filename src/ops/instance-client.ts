@@ -21,7 +21,7 @@ import type { CompanyList, ListState } from './unfinished-lists.js';
 const PATIENCE_MS = 10_000;
 /** Redirects of one request. The owner may change between two redirects, but not many times in a row. */
 const MAX_REDIRECTS = 5;
-/** Bytes of one answer: a company at its limits takes 12 MB, a list of 1,000 companies with the longest ids 6 MB. */
+/** Bytes of one answer. A company at its limits must fit, and a list of 1,000 companies with the longest ids. */
 const MAX_ANSWER_BYTES = 16 * 1_024 * 1_024;
 /** Bytes of a refusal: a sentence or two. */
 const MAX_REFUSAL_BYTES = 64 * 1_024;
@@ -73,7 +73,9 @@ export class InstanceClient implements Peers {
         await response.body?.cancel();
         asked = await this.#memberAt(location, asked);
       } else if (response.status === 200 || response.status === 404) {
-        return await this.#answer(response, asked, SCHEMAS.explanation);
+        const explanation = await this.#answer(response, asked, SCHEMAS.explanation);
+        if (explanation.companyId === companyId) return explanation;
+        throw new InstanceError(`${asked} answers about another company than it was asked for`);
       } else throw await this.#refusal(response, asked);
     }
     throw new InstanceError(`${asked} and others redirect to each other, because the group is rebalancing: ask again`);

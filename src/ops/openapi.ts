@@ -17,7 +17,7 @@ const REFUSED = {
   421: json('HTTP_TOKEN is not set, and the name in the Host header is unknown: see HTTP_ALLOWED_HOSTS', 'refusal'),
   429: json('Too many requests', 'refusal'),
 };
-const UNSENT = 'too many answers wait for clients that do not read them; see Retry-After';
+const UNSENT = 'too many requests are in progress, or answers wait for clients that do not read them; see Retry-After';
 
 function scope(value: string, description: string) {
   return { name: 'scope', in: 'query', description, schema: { type: 'string', enum: [value] } };

@@ -1,62 +1,31 @@
 /**
  * Bounds the bytes of answers that clients have not read yet. An answer stays in memory until its client has read it or
- * is disconnected (http-limits.ts). The largest answer has 12 MB, so a few clients that do not read their answers would
+ * is disconnected (http-limits.ts). The answer about a company at its limits has many megabytes, so clients that
+ * do not read their answers would
  * fill the heap.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AddressShares, type SharedLimit } from './address-shares.js';
 import { networkOf } from './wrong-tokens.js';
 
 const MIB = 1_024 * 1_024;
 
-export interface UnsentLimits {
-  /** Limit for all clients together, in bytes. */
-  readonly bytes: number;
-  /** Limit for one address, or one IPv6 network, so that it leaves room for others. */
-  readonly bytesPerAddress: number;
-}
-
-/** For answers about the state: two of the largest companies for one address. */
-export const INSPECTION_UNSENT: UnsentLimits = { bytes: 48 * MIB, bytesPerAddress: 24 * MIB };
+/** Bytes of answers about the state: two of the largest companies for one address. */
+export const INSPECTION_UNSENT: SharedLimit = { all: 48 * MIB, perAddress: 24 * MIB };
 /**
  * For metrics, probes and the page, which anyone may request. They have their own limit. So answers about the state
  * cannot block these answers, and these cannot block answers about the state.
  */
-export const OPEN_UNSENT: UnsentLimits = { bytes: 16 * MIB, bytesPerAddress: 4 * MIB };
+export const OPEN_UNSENT: SharedLimit = { all: 16 * MIB, perAddress: 4 * MIB };
 /** Answers up to this size are not counted: the number of connections bounds them, and a probe is always answered. */
 const SMALL_BYTES = 4 * 1_024;
 /** Seconds until a client should ask again. A client that reads its answer has it by then. */
 const RETRY_AFTER_S = 2;
 
-export class UnsentAnswers {
-  #bytes = 0;
-  readonly #byAddress = new Map<string, number>();
-
-  constructor(private readonly limits: UnsentLimits) {}
-
-  /** Whether an answer of `bytes` may be sent. If no other answer is unsent, any size may be sent. */
-  hasRoomFor(bytes: number, address: string): boolean {
-    const ofAddress = this.#byAddress.get(address) ?? 0;
-    const fits = this.#bytes === 0 || this.#bytes + bytes <= this.limits.bytes;
-    return fits && (ofAddress === 0 || ofAddress + bytes <= this.limits.bytesPerAddress);
-  }
-
-  take(bytes: number, address: string): void {
-    this.#bytes += bytes;
-    this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + bytes);
-  }
-
-  give(bytes: number, address: string): void {
-    this.#bytes -= bytes;
-    const left = (this.#byAddress.get(address) ?? 0) - bytes;
-    if (left > 0) this.#byAddress.set(address, left);
-    else this.#byAddress.delete(address);
-  }
-}
-
 /** Answers 503 with Retry-After if an answer would exceed the limits. Register it before the routes. */
 export function limitUnsentAnswers(server: FastifyInstance): void {
-  const inspection = new UnsentAnswers(INSPECTION_UNSENT);
-  const open = new UnsentAnswers(OPEN_UNSENT);
+  const inspection = new AddressShares(INSPECTION_UNSENT);
+  const open = new AddressShares(OPEN_UNSENT);
   const answersLike = (request: FastifyRequest) => (request.routeOptions.config?.open === true ? open : inspection);
   // Runs after the check of the token, and before the work for an answer. Probes cost nothing, so they are not checked
   // here.

@@ -18,8 +18,11 @@ export interface GroupMember {
   readonly partitions: readonly number[];
   /** Partition -> changelog position of the state on its disk. A missing partition counts as 0. */
   readonly held: ReadonlyMap<number, number>;
-  /** Standby replicas that it wants for each partition. The greatest number that any member wants counts. */
-  readonly numStandby: number;
+  /**
+   * Standby replicas that it wants for each partition; null if that is unknown. The number that most members want
+   * counts: one member cannot make all others keep state that they do not want.
+   */
+  readonly numStandby: number | null;
 }
 
 /** The partitions given to one member, in ascending order. */
@@ -47,7 +50,7 @@ export function assignPartitions(partitions: number, members: readonly GroupMemb
     1,
   );
 
-  const copies = Math.min(Math.max(0, ...sorted.map(({ numStandby }) => numStandby)), sorted.length - 1);
+  const copies = Math.min(standbysWanted(sorted), sorted.length - 1);
   const standby = new Placement(sorted.length, replay, active);
   standby.place(all, copies);
 
@@ -57,6 +60,15 @@ export function assignPartitions(partitions: number, members: readonly GroupMemb
       { active: active.partitionsOf(member), standby: standby.partitionsOf(member) },
     ]),
   );
+}
+
+/** The number of standbys that most members want; the smallest one if several are equally common. */
+function standbysWanted(members: readonly GroupMember[]): number {
+  const votes = new Map<number, number>();
+  for (const { numStandby } of members)
+    if (numStandby !== null) votes.set(numStandby, (votes.get(numStandby) ?? 0) + 1);
+  const [most] = [...votes].sort(([a, votesOfA], [b, votesOfB]) => votesOfB - votesOfA || a - b);
+  return most?.[0] ?? 0;
 }
 
 function replayCosts(partitions: number, members: readonly GroupMember[]): ReplayCosts {
@@ -85,8 +97,9 @@ function keepWhatRuns(placement: Placement, members: readonly GroupMember[], rep
 /** The partitions that each member runs; no partition appears twice. */
 function runningOn(members: readonly GroupMember[], replay: ReplayCosts): number[][] {
   const running = members.map((): number[] => []);
+  const claims = members.map(({ partitions }) => new Set(partitions));
   for (let partition = 0; partition < replay.length; partition++) {
-    const claimants = [...members.keys()].filter((member) => members[member]?.partitions.includes(partition));
+    const claimants = [...members.keys()].filter((member) => claims[member]?.has(partition));
     const [owner] = cheapestFirst(claimants, (member) => replay[partition]?.[member] ?? 0);
     if (owner !== undefined) running[owner]?.push(partition);
   }

@@ -1,5 +1,13 @@
 import { Backoff } from '../lib/backoff.js';
+import { UnknownRowVersionError } from '../store/row-version.js';
 import type { PipelineContext } from './context.js';
+import {
+  BrokerSettingError,
+  HangingTransactionError,
+  RecordTooLargeError,
+  SettingsChangedError,
+  UnreadableBatchError,
+} from './errors.js';
 import { look } from './partition-view.js';
 
 const FIRST_RETRY_MS = 10_000;
@@ -68,4 +76,26 @@ export class BlockedRetry {
       return null; // The next attempt reports it.
     }
   }
+}
+
+/** How often a partition that waits for an operator tries again if an attempt writes nothing. */
+const BLOCKED_RETRY_MS = 10_000;
+/**
+ * For a batch that cannot be read: an attempt decompresses up to MAX_BATCH_BYTES, and both remedies need a restart of
+ * the instance.
+ */
+const UNREADABLE_RETRY_MS = 300_000;
+const NEED_AN_OPERATOR = [
+  HangingTransactionError,
+  RecordTooLargeError,
+  UnknownRowVersionError,
+  BrokerSettingError,
+  SettingsChangedError,
+  UnreadableBatchError,
+];
+
+/** Milliseconds until the next attempt after an error that an operator must remove; null for other errors. */
+export function operatorRetryMsOf(error: unknown): number | null {
+  if (!NEED_AN_OPERATOR.some((kind) => error instanceof kind)) return null;
+  return error instanceof UnreadableBatchError ? UNREADABLE_RETRY_MS : BLOCKED_RETRY_MS;
 }

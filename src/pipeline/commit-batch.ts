@@ -7,7 +7,7 @@ import { settleAll } from '../lib/settle-all.js';
 import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import { encodeChanges } from '../store/state-changes.js';
 import type { PipelineContext } from './context.js';
-import type { Decisions } from './decide.js';
+import type { Decisions } from './decisions.js';
 import { mustHaveNothingOpen, mustSeeNothingOpen } from './fence.js';
 import type { OwnedPartition } from './take-over.js';
 

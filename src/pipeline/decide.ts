@@ -8,7 +8,7 @@ import { isLimitCode, type LimitExceeded } from '../domain/limits.js';
 import { isDate, type Policy } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
 import { isKnownStatus } from '../domain/statuses.js';
-import { hold, transition, type Ignored } from '../domain/transition.js';
+import { hold, transition } from '../domain/transition.js';
 import { isPoison, type Decoded, type Poison } from '../decode/poison.js';
 import { REPAIRS_HEADER } from '../decode/sync-event-decoder.js';
 import { assertNever } from '../lib/assert-never.js';
@@ -16,46 +16,12 @@ import type { LogRecord } from '../lib/record.js';
 import type { CompanyCache } from '../store/company-cache.js';
 import type { CountedCompanies } from '../store/counted-companies.js';
 import type { PartitionStore } from '../store/partition-store.js';
-import { loadAllRows, RowLoad } from '../store/row-loading.js';
+import { loadAllRows, loadHolds } from '../store/company-loading.js';
+import { RowLoad } from '../store/row-loading.js';
 import { announceOverdue, policyInForce } from './announce-overdue.js';
 import type { PipelineContext } from './context.js';
-import type { UndatedRecords } from './observer.js';
-
-/** The results of a batch, in addition to the changed rows in the `touched` companies. Each company appears once. */
-export interface Decisions {
-  readonly touched: readonly CompanyRows[];
-  readonly announcements: readonly { readonly announcement: Announcement; readonly completing: LogRecord }[];
-  readonly poison: readonly Poison[];
-  readonly stalls: readonly Stall[];
-  /** The position of the first record that was not processed. */
-  readonly end: number;
-}
-
-/** Decisions, with figures for the batch report. */
-export interface DecidedBatch extends Decisions {
-  readonly ignored: Readonly<Record<Ignored['why'], number>>;
-  readonly undated: UndatedRecords | null;
-  /** Records that completed their company. A record of an earlier batch completed an overdue company. */
-  readonly completing: number;
-  /** The number of companies of these records, and how many of them were in memory. */
-  readonly companies: number;
-  readonly cachedCompanies: number;
-  /** The approximate number of changed rows. */
-  readonly changedRows: number;
-  /** The approximate memory of the loaded and changed rows. */
-  readonly bytes: number;
-}
-
-/** What the decisions of one transaction may load into memory. A single record may load more. */
-export interface DecisionLimits {
-  /** Rows that change, or that are loaded because an event needs all rows of its company. */
-  readonly rows: number;
-  /** Bytes of the loaded and changed rows, by the estimate of `CompanyRows.bytes`. */
-  readonly bytes: number;
-}
-
-/** The result of a part of the log that delivers no records: only the position moves. */
-export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
+import type { DecidedBatch, DecisionLimits } from './decisions.js';
+import type { HoldRemoval } from './hold-removal.js';
 
 /** A changed row in memory: its prior, and its encoded forms in the changelog record, the undo and the write batch. */
 const CHANGED_ROW_BYTES = 300;
@@ -65,23 +31,24 @@ const CHANGED_ROW_BYTES = 300;
  */
 const LOADED_TOGETHER = 2_500;
 
-interface LocalPartition {
+export interface LocalState {
   readonly partition: number;
   readonly store: PartitionStore;
   readonly counted: CountedCompanies;
   readonly cache: CompanyCache;
+  readonly holdRemoval: HoldRemoval;
 }
 
 /**
  * Applies the records in order from position `from`, to the end or until a limit is reached. Applies at least one
- * record. Changes only the rows in the cache: if anything throws, the caller must discard the cache.
+ * record, or removes holds that the first record needs removed before. Changes only the rows in the cache: if anything throws, the caller must discard the cache.
  *
  * @param decoded one for each of `records`
  * @param limits no record is applied after one of them is reached
  */
 export async function decide(
   context: PipelineContext,
-  local: LocalPartition,
+  local: LocalState,
   records: readonly LogRecord[],
   decoded: readonly Decoded[],
   from: number,
@@ -100,7 +67,9 @@ export async function decide(
       // Awaits only in the rare cases that need more rows than were loaded; no promise for each record.
       const more = isPoison(item) ? batch.holdCompany(rows, item) : batch.apply(rows as CompanyRows, item, record);
       if (more !== null) await more;
+      if (batch.stopsHere) break;
     }
+    if (batch.stopsHere) break;
   }
   batch.end = i;
   return batch;
@@ -112,19 +81,21 @@ class BatchDecisions implements DecidedBatch {
   readonly poison: Poison[] = [];
   readonly stalls: readonly Stall[] = [];
   readonly ignored = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
-  undated: UndatedRecords | null = null;
+  undated: DecidedBatch['undated'] = null;
   completing = 0;
   companies = 0;
   cachedCompanies = 0;
   end = 0;
   changedRows = 0;
+  /** The latest record was not applied: holds of its company must be removed in a transaction before. */
+  stopsHere = false;
   /** Bytes of the loaded rows, and of the texts in changed rows. */
   #loadedBytes = 0;
   #missing = 0;
 
   constructor(
     private readonly context: PipelineContext,
-    private readonly local: LocalPartition,
+    private readonly local: LocalState,
     private readonly limits: DecisionLimits,
   ) {}
 
@@ -193,7 +164,9 @@ class BatchDecisions implements DecidedBatch {
     const alreadyTouched = rows.changed;
     const bytesBefore = rows.bytes;
     const outcome = transition(rows, event, policy);
-    if (outcome.kind === 'needs-all-rows') return this.#applyWithAllRows(rows, event, record);
+    if (outcome.kind === 'needs-all-rows' || outcome.kind === 'needs-all-holds')
+      return this.#applyWithAllRows(rows, event, record, outcome.kind);
+    if (outcome.kind === 'has-many-holds') return this.#removeHolds(rows, record);
     if (outcome.kind === 'overdue') {
       this.#announceOverdue(rows);
       return this.apply(rows, event, record);
@@ -243,16 +216,31 @@ class BatchDecisions implements DecidedBatch {
   }
 
   /** Counts all rows of the company as changed, even if they are only read. That limits how many rows a batch loads. */
-  async #applyWithAllRows(rows: CompanyRows, event: InputEvent, record: LogRecord): Promise<void> {
-    await this.#load(rows);
+  async #applyWithAllRows(
+    rows: CompanyRows,
+    event: InputEvent,
+    record: LogRecord,
+    needs: 'needs-all-rows' | 'needs-all-holds',
+  ): Promise<void> {
+    await this.#load(rows, needs === 'needs-all-holds');
     const atLeast = this.changedRows + rows.size;
     await this.apply(rows, event, record);
     this.changedRows = Math.max(this.changedRows, atLeast);
   }
 
-  async #load(rows: CompanyRows): Promise<void> {
+  /** Removes holds in a transaction of their own. If this transaction has other changes, the next one removes them. */
+  async #removeHolds(rows: CompanyRows, { offset }: LogRecord): Promise<void> {
+    this.stopsHere = true;
+    if (this.touched.length > 0) return;
+    const { store, holdRemoval } = this.local;
+    this.changedRows += await holdRemoval.removeNext(store, rows, offset, this.limits.rows);
+    this.touched.push(rows);
+  }
+
+  async #load(rows: CompanyRows, withHolds = false): Promise<void> {
     const before = rows.bytes;
     await loadAllRows(this.local.store, rows);
+    if (withHolds) await loadHolds(this.local.store, rows);
     this.#loadedBytes += rows.bytes - before;
   }
 

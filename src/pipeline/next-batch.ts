@@ -1,7 +1,7 @@
 import { LongPromise } from '../lib/long-promise.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
-import { NOTHING_DECIDED } from './decide.js';
+import { NOTHING_DECIDED } from './decisions.js';
 import { throttledMs } from './paced-commit.js';
 import type { LogBatch } from './ports.js';
 import type { StalledWatch } from './stalled-watch.js';

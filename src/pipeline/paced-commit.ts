@@ -5,7 +5,7 @@
 import type { BatchLimits, BatchSize, Reduction } from './batch-limits.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
-import type { Decisions } from './decide.js';
+import type { Decisions } from './decisions.js';
 import { BrokerError, FencedError, StaleViewError } from './errors.js';
 import type { PartitionStatus } from './observer.js';
 import type { OwnedPartition } from './take-over.js';

@@ -5,56 +5,39 @@ import { isDate } from '../domain/policy.js';
 import { Backoff } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/long-promise.js';
 import { withReader } from '../lib/with-reader.js';
+import { isOwnFault } from '../lib/own-fault.js';
 import type { CommittedRows } from '../store/committed-rows.js';
 import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
-import { UnknownRowVersionError } from '../store/row-version.js';
 import { BatchLimits } from './batch-limits.js';
-import { BlockedRetry } from './blocked-retry.js';
+import { BlockedRetry, operatorRetryMsOf } from './blocked-retry.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
-import { decide, NOTHING_DECIDED, type Decisions } from './decide.js';
+import { decide, type LocalState } from './decide.js';
+import { NOTHING_DECIDED, type Decisions } from './decisions.js';
 import {
   BrokerError,
-  BrokerSettingError,
   FencedError,
-  HangingTransactionError,
   InconsistentPositionError,
   ReaderClosedError,
   RecordTooLargeError,
   SettingsChangedError,
-  UnreadableBatchError,
 } from './errors.js';
+import { HoldRemoval } from './hold-removal.js';
 import { nextBatch } from './next-batch.js';
 import type { BatchReport, PartitionStatus } from './observer.js';
 import { commitPaced, runningWith, throttledMs } from './paced-commit.js';
 import type { LogBatch } from './ports.js';
 import { StalledWatch } from './stalled-watch.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
+
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
+/** Milliseconds. Settings that were read before are there at once. */
+const SETTINGS_SOON_MS = 100;
 /** Milliseconds: two heartbeats. If the group takes longer, the status says that the partition waits for the group. */
 const CONFIRMED_SOON_MS = 2_000;
-/**
- * How often a partition that waits for an operator tries again, unless each attempt writes something: see
- * `BlockedRetry`.
- */
-const BLOCKED_RETRY_MS = 10_000;
-/**
- * For a batch that cannot be read: an attempt decompresses up to MAX_BATCH_BYTES, and both remedies need a restart of
- * the instance.
- */
-const UNREADABLE_RETRY_MS = 300_000;
-const NEED_AN_OPERATOR = [
-  HangingTransactionError,
-  RecordTooLargeError,
-  UnknownRowVersionError,
-  BrokerSettingError,
-  SettingsChangedError,
-  UnreadableBatchError,
-];
-
 /**
  * One assigned partition, from its assignment to its revocation.
  *
@@ -126,8 +109,7 @@ export class PartitionTask {
     this.#store = owned.store;
     this.#blockedRetry.reset();
     try {
-      this.#enter({ state: 'waiting', reason: 'waiting until the client settings are read' });
-      await this.context.settings.ready(signal);
+      await this.#untilSettingsAreRead(signal);
       if (!signal.aborted) await this.#process(owned, signal);
       await owned.store.flush();
     } catch (error) {
@@ -140,11 +122,20 @@ export class PartitionTask {
     }
   }
 
+  /** If the settings are there, the status does not change: it may have the cause of an error that comes again. */
+  async #untilSettingsAreRead(signal: AbortSignal): Promise<void> {
+    const ready = this.context.settings.ready(signal);
+    if (!(await settlesWithin(ready, this.context.clock, SETTINGS_SOON_MS)))
+      this.#enter({ state: 'waiting', reason: 'waiting until the client settings are read' });
+    await ready;
+  }
+
   async #process(owned: OwnedPartition, signal: AbortSignal): Promise<void> {
     const { context, partition } = this;
     const { store, inputLog } = owned;
     const cache = new CompanyCache(context.cacheBytes);
     const watch = new StalledWatch(context, partition, owned, cache, this.#limits);
+    const local = { partition, store, counted: owned.counted, cache, holdRemoval: new HoldRemoval() };
     const idle = { ...owned, watch };
     const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, inputLog);
     const readOn = async (): Promise<void> => {
@@ -156,7 +147,7 @@ export class PartitionTask {
         if (batch === null) return;
         passed = batch.nextOffset;
         inputLog.leaderEpoch = batch.leaderEpoch;
-        if (batch.records.length > 0) await this.#processBatch(owned, cache, batch, signal);
+        if (batch.records.length > 0) await this.#processBatch(owned, local, batch, signal);
         // If records arrive without a pause, the watch runs between batches.
         if (!signal.aborted && store.position()?.offset === passed) await watch.look(passed);
       }
@@ -165,7 +156,7 @@ export class PartitionTask {
   }
 
   /** Processes a batch, in one transaction unless it changes too many rows for one. */
-  async #processBatch(owned: OwnedPartition, cache: CompanyCache, batch: LogBatch, signal: AbortSignal): Promise<void> {
+  async #processBatch(owned: OwnedPartition, local: LocalState, batch: LogBatch, signal: AbortSignal): Promise<void> {
     const { context, partition } = this;
     context.observer.step(partition, 'fetched');
     const decoded = await this.#decode(batch, signal);
@@ -175,7 +166,6 @@ export class PartitionTask {
       if (signal.aborted) return;
       const startedAt = context.clock.now();
       const limits = { rows: this.#limits.rows, bytes: context.loadBytes() };
-      const local = { partition, store: owned.store, counted: owned.counted, cache };
       const decisions = await decide(context, local, batch.records, decoded, from, limits);
       context.observer.step(partition, 'decided');
       const nextOffset = batch.records[decisions.end]?.offset ?? batch.nextOffset;
@@ -186,7 +176,7 @@ export class PartitionTask {
       from = decisions.end < decoded.length ? decisions.end : releaseDecided(batch, decoded);
       const size = { records, rows: decisions.changedRows };
       const changes = await commitPaced(context, partition, owned, this.#limits, { decisions, nextOffset, size });
-      cache.evict();
+      local.cache.evict();
       this.#wentWell();
       this.#report(decisions, {
         records,
@@ -244,18 +234,20 @@ export class PartitionTask {
     const { context, partition } = this;
     context.observer.error(partition, error);
     if (error instanceof SettingsChangedError) context.endProcess(error);
-    const reason = error instanceof Error ? error.message : String(error);
+    const message = error instanceof Error ? error.message : String(error);
+    // It also waits and tries again: the other partitions may be well, and a new release may be on its way.
+    const reason = isOwnFault(error) ? `a fault of this program, please report it: ${message}` : message;
     if (error instanceof InconsistentPositionError) {
       this.#enter({ state: 'blocked', reason: `${reason}. ${this.#blockedRetry.begin()}` });
       return this.#blockedRetry.over(signal);
     }
-    if (needsOperator(error)) {
+    const operatorRetryMs = operatorRetryMsOf(error);
+    if (operatorRetryMs !== null) {
       const blocked: PartitionStatus = { state: 'blocked', reason };
       // Only the next commit shows whether the limit was raised: until then the partition does not count as running.
       this.#tooLarge = error instanceof RecordTooLargeError ? blocked : null;
       this.#enter(blocked);
-      await context.clock.delay(error instanceof UnreadableBatchError ? UNREADABLE_RETRY_MS : BLOCKED_RETRY_MS, signal);
-      return;
+      return context.clock.delay(operatorRetryMs, signal);
     }
     this.#enter({ state: 'waiting', reason });
     await context.clock.delay(this.#backoff.next(), signal);
@@ -290,8 +282,4 @@ function releaseDecided(batch: LogBatch, decoded: Decoded[]): number {
 function ifClosed(error: unknown): null {
   if (error instanceof ReaderClosedError) return null;
   throw error;
-}
-
-function needsOperator(error: unknown): boolean {
-  return NEED_AN_OPERATOR.some((kind) => error instanceof kind);
 }

@@ -23,11 +23,11 @@ import type { CompanyCache } from '../store/company-cache.js';
 import type { Pair } from '../store/key-value-store.js';
 import { decodeDatasetRow, hasStatusText } from '../store/row-codec.js';
 import { DATASET_PREFIX, parseRowKey } from '../store/row-keys.js';
-import { loadAllRows } from '../store/row-loading.js';
+import { loadAllRows } from '../store/company-loading.js';
 import type { BatchLimits } from './batch-limits.js';
 import { announceOverdue } from './announce-overdue.js';
 import type { PipelineContext } from './context.js';
-import { NOTHING_DECIDED, type Decisions } from './decide.js';
+import { NOTHING_DECIDED, type Decisions } from './decisions.js';
 import { commitPaced } from './paced-commit.js';
 import type { OwnedPartition } from './take-over.js';
 

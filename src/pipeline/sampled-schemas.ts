@@ -24,9 +24,13 @@ export interface SampledInput {
   readonly clock: Clock;
 }
 
-/** The ids found within the time limit. Records that cannot be read are left out. Never rejects. */
-export async function sampleSchemaIds({ logs, topic, partitions, clock }: SampledInput): Promise<ReadonlySet<number>> {
-  const ids = new Set<number>();
+/**
+ * The ids found within the time limit, each with the number of its records. Records that cannot be read are left out.
+ * After the time limit, nothing more is asked. Never rejects.
+ */
+export async function sampleSchemaIds(input: SampledInput): Promise<ReadonlyMap<number, number>> {
+  const { logs, topic, partitions, clock } = input;
+  const ids = new Map<number, number>();
   const over = new AbortController();
   const looked = Math.min(partitions, MAX_PLACES);
   const sampled = Array.from({ length: looked }, (_, i) => Math.floor((i * partitions) / looked)).values();
@@ -34,20 +38,21 @@ export async function sampleSchemaIds({ logs, topic, partitions, clock }: Sample
   const readOn = async () => {
     // All readers share one iterator: each takes the next partition.
     for (const partition of sampled) {
+      if (over.signal.aborted) return;
       const log = { topic, partition };
       const bounds = await logs.bounds(log).catch(() => null);
       for (let i = 0; bounds !== null && i < places && !over.signal.aborted; i++) {
         const { start, end } = bounds;
         const offset = start + Math.floor((i * (end - start)) / places);
         const id = offset < end ? await idAt(logs, log, offset, end, over.signal).catch(() => null) : null;
-        if (id !== null) ids.add(id);
+        if (id !== null && !over.signal.aborted) ids.set(id, (ids.get(id) ?? 0) + 1);
       }
     }
   };
   const all = Promise.all(Array.from({ length: MAX_READERS }, readOn));
   await settlesWithin(all, clock, PATIENCE_MS);
   over.abort();
-  return new Set(ids);
+  return ids;
 }
 
 /** The schema id of the first record at or after `from`; null if none arrives soon, or if it has no id. */

@@ -11,16 +11,16 @@
  */
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { PendingCompany } from '../domain/rows.js';
-import { dateProgress, isStalled, isUndated, reportStall, type Stall } from '../domain/stall.js';
+import { dateProgress, isStalled, isUndated, MAX_LISTED, reportStall, type Stall } from '../domain/stall.js';
 import type { CompanyCache } from '../store/company-cache.js';
 import type { Pair } from '../store/key-value-store.js';
 import { decodeCompanyRow } from '../store/row-codec.js';
 import { parseRowKey } from '../store/row-keys.js';
-import { loadAllRows } from '../store/row-loading.js';
+import { loadAllRows, loadHolds } from '../store/company-loading.js';
 import { UnfinishedPages } from '../store/unfinished-companies.js';
 import type { BatchLimits } from './batch-limits.js';
 import type { PipelineContext } from './context.js';
-import { NOTHING_DECIDED } from './decide.js';
+import { NOTHING_DECIDED } from './decisions.js';
 import { BrokerError } from './errors.js';
 import { commitPaced, throttledMs } from './paced-commit.js';
 import { RecountPass } from './recount-pass.js';
@@ -155,6 +155,7 @@ export class StalledWatch {
   async #report(key: Buffer): Promise<number> {
     const rows = this.#rowsOf(key);
     await loadAllRows(this.owned.store, rows);
+    await loadHolds(this.owned.store, rows, MAX_LISTED);
     this.#found.push(reportStall(rows));
     this.#touched.push(rows);
     this.#loadedBytes += rows.bytes;

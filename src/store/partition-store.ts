@@ -218,9 +218,9 @@ export class PartitionStore {
     return this.#noticingCorruption(this.store.read(keys));
   }
 
-  /** Every pair whose key starts with `prefix`, in key order. @throws StoreUnavailableError, CorruptStoreError */
-  scan(prefix: Buffer): Promise<{ key: Buffer; value: Buffer }[]> {
-    return this.#noticingCorruption(this.store.scan(prefix));
+  /** The first `limit` pairs whose key starts with `prefix`, in key order. @throws as `read` */
+  scan(prefix: Buffer, limit?: number): Promise<Pair[]> {
+    return this.#noticingCorruption(this.store.scan(prefix, limit));
   }
 
   /** As KeyValueStore.page. @throws StoreUnavailableError, CorruptStoreError */

@@ -4,9 +4,9 @@
  *
  * A store's memory is two write buffers and a block cache. The cache also contains index and filter blocks, so the
  * limit holds however many companies exist. The binding can neither share a cache nor set its size: a store has
- * RocksDB's default cache of 32 MiB, or none. Without a cache, index and filter blocks stay in memory without a limit,
- * about 2 bytes for each company. Blocks then come from the operating system's cache. So a store with little memory has
- * no block cache.
+ * RocksDB's default cache of 32 MiB, or none. Without a cache, index and filter blocks stay in memory without a limit:
+ * the filters take BLOOM_BITS_PER_KEY for each row. Blocks then come from the operating system's cache. So a store with
+ * little memory has no block cache.
  */
 import RocksDB from 'rocksdb';
 

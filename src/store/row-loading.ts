@@ -1,26 +1,14 @@
-/** Loads rows into memory: the rows that a batch of events needs, in two reads, or all rows of one company. */
+/** Loads the rows that a batch of events needs into memory, in two reads. */
 import { CompanyRows } from '../domain/company-rows.js';
-import { countAgain, mistrustCounts } from '../domain/recount.js';
+import { mistrustCounts } from '../domain/recount.js';
 import type { InputEvent } from '../domain/events.js';
-import { MAX_LISTED_HOLDS } from '../domain/limits.js';
 import { visitRowsNeeded, type RowsNeeded } from '../domain/rows-needed.js';
-import { RowReader } from './row-version.js';
 import { ByteWriter } from '../lib/byte-writer.js';
 import type { CompanyCache } from './company-cache.js';
 import type { CountedCompanies } from './counted-companies.js';
 import type { KeyValueReads } from './key-value-store.js';
 import { decodeCompanyRow, decodeDatasetRow, decodeHoldRow, decodeInfoRow } from './row-codec.js';
-import {
-  companyKey,
-  datasetPrefix,
-  holdPrefix,
-  infoKey,
-  KEY_KIND,
-  writeCompanyKey,
-  writeDatasetKey,
-  writeHoldKey,
-  writeInfoKey,
-} from './row-keys.js';
+import { KEY_KIND, writeCompanyKey, writeDatasetKey, writeHoldKey, writeInfoKey } from './row-keys.js';
 
 /** A stand-in for the company of a record without a company: all of its rows count as loaded. */
 const NO_COMPANY = new CompanyRows('');
@@ -98,7 +86,7 @@ export class RowLoad implements RowsNeeded {
     await this.#read(store);
     for (let i = 0; i < this.#wanted.length; i++) {
       const rows = this.#wanted[i] as CompanyRows;
-      if (rows.allLoaded) continue;
+      if (rows.allLoaded && rows.allHoldsLoaded) continue;
       const wantedFor = this.#wantedFor[i] as InputEvent | string;
       this.#rows = rows;
       if (typeof wantedFor === 'string') this.hold(wantedFor);
@@ -214,51 +202,8 @@ class AskedRows {
   }
 }
 
-/**
- * Loads every row of a company, except holds beyond `maxHolds`, and counts the company again (`countAgain`). A row
- * already in memory, changed or known not to exist, overrides the stored row.
- *
- * @throws what the store or the row codec throws
- */
-export async function loadAllRows(store: KeyValueReads, rows: CompanyRows, maxHolds?: number): Promise<void> {
-  if (rows.allLoaded) return;
-  const { companyId } = rows;
-  const prefixOfDatasets = datasetPrefix(companyId);
-  const prefixOfHolds = holdPrefix(companyId);
-  const [[company, info], datasets, holds] = await Promise.all([
-    store.read([companyKey(companyId), infoKey(companyId)]),
-    store.scan(prefixOfDatasets),
-    store.scan(prefixOfHolds, maxHolds),
-  ]);
-  fill(rows, KEY_KIND.company, '', company ?? null);
-  fill(rows, KEY_KIND.info, '', info ?? null);
-  for (const { key, value } of datasets)
-    fill(rows, KEY_KIND.dataset, restOf(key, prefixOfDatasets, 'dataset key').id(), value);
-  for (const { key, value } of holds)
-    fill(rows, KEY_KIND.hold, restOf(key, prefixOfHolds, 'hold key').textToEnd(), value);
-  rows.allLoaded = true;
-  countAgain(rows);
-}
-
-/**
- * Every row of a company except holds beyond MAX_LISTED_HOLDS, for a read-only caller; null if the company has none.
- *
- * @throws what the store or the row codec throws
- */
-export async function readCompany(store: KeyValueReads, companyId: string): Promise<CompanyRows | null> {
-  const [company] = await store.read([companyKey(companyId)]);
-  if (company == null) return null;
-  const rows = new CompanyRows(companyId);
-  await loadAllRows(store, rows, MAX_LISTED_HOLDS);
-  return rows;
-}
-
-function restOf(key: Buffer, prefix: Buffer, what: string): RowReader {
-  return new RowReader(key.subarray(prefix.length), what);
-}
-
-/** Keeps no reference to `value`: the codecs copy. */
-function fill(rows: CompanyRows, kind: number, id: string, value: Buffer | null): void {
+/** Puts a stored row into memory. Keeps no reference to `value`: the codecs copy. */
+export function fill(rows: CompanyRows, kind: number, id: string, value: Buffer | null): void {
   switch (kind) {
     case KEY_KIND.company:
       return fillCompany(rows, value);

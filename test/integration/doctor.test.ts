@@ -113,7 +113,8 @@ test('denied permissions are named', async () => {
   expect(exitCode).toBe(1);
   expect(failed).toContainEqual(
     expect.stringMatching(
-      `^permissions: the brokers do not allow READ, WRITE, .* on topic ${topic}: grant it with kafka-acls$`,
+      `^permissions: the brokers do not allow READ, WRITE, .* on topic ${topic}: run kafka-acls.sh --bootstrap-server ` +
+        `${cluster.bootstrap} --add --allow-principal User:<name> --operation Read --operation Write .* --topic ${topic}$`,
     ),
   );
   expect(failed).toContainEqual(expect.stringMatching(`do not allow .*READ.* on group ${deployment.applicationId}`));
@@ -143,4 +144,10 @@ test('the size of a log is not known without Describe on the cluster', async () 
   await admin.disconnect();
   expect(await size()).toBeNull();
   await logs.close();
+  const { warning } = await doctor();
+  const command = `kafka-acls.sh --bootstrap-server ${cluster.bootstrap} --add --allow-principal User:<name> --operation Describe --cluster`;
+  expect(warning).toContainEqual(
+    'permissions: without it, the size of the changelog is not known: the brokers do not allow DESCRIBE on the cluster: ' +
+      `run ${command}`,
+  );
 });

@@ -149,7 +149,7 @@ test('a new assignment also confirms a member, and an abort ends the wait', asyn
   await given;
   await first.membership.confirmed(givesUp.signal);
   const memberId = first.membership.memberId ?? '';
-  await removeMember(kafka, groupId, memberId);
+  await removeMember(kafka, groupId, memberId, new AbortController().signal);
   await first.confirmed();
   expect(first.membership.memberId).not.toBe(memberId);
   expect(first.assignments).toEqual([
@@ -161,7 +161,7 @@ test('a new assignment also confirms a member, and an abort ends the wait', asyn
 test('the removal of a missing member is reported', async () => {
   const first = await new Member().start();
   await first.untilAssigned(0, 1, 2);
-  expect(await removeMember(kafka, groupId, 'nobody')).toBe(false);
+  expect(await removeMember(kafka, groupId, 'nobody', new AbortController().signal)).toBe(false);
 });
 
 test('a member that stops is out of the group at once', async () => {

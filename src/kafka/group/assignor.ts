@@ -6,6 +6,7 @@ import {
   ASSIGNMENT_PROTOCOL,
   encodeAssignment,
   encodeMemberInfo,
+  existingOf,
   infoOfMember,
   type MemberInfo,
 } from './member-messages.js';
@@ -52,7 +53,7 @@ export function createAssignor({ topic, partitions, describe, onRefused }: Assig
           ? new Map<string, Assignment>()
           : assignPartitions(
               partitions,
-              taken.map((member) => asGroupMember(member, changelogId)),
+              taken.map((member) => asGroupMember(member, partitions, changelogId)),
             );
       return Promise.resolve(
         members.map(({ memberId }) => ({
@@ -79,12 +80,16 @@ function refusalOf({ memberId, memberMetadata }: JoinedMember, terms: GroupTerms
 /**
  * A member whose info cannot be read takes part like any other. It counts as one that has no partitions and no state.
  */
-function asGroupMember({ memberId, memberMetadata }: JoinedMember, changelogId: string | null): GroupMember {
+function asGroupMember(
+  { memberId, memberMetadata }: JoinedMember,
+  count: number,
+  changelogId: string | null,
+): GroupMember {
   const info = infoOfMember(memberMetadata);
-  if (info === null) return { memberId, partitions: [], held: new Map(), numStandby: 0 };
+  if (info === null) return { memberId, partitions: [], held: new Map(), numStandby: null };
   // Another id means that the group has removed it, for example after a freeze. Its partitions may run elsewhere by
   // now.
-  const partitions = info.memberId === memberId ? info.partitions : [];
+  const partitions = info.memberId === memberId ? existingOf(info.partitions, count) : [];
   // Offsets of a deleted changelog have no meaning in a changelog that was created later under the same name.
   const isOther = changelogId !== null && info.changelogId !== null && info.changelogId !== changelogId;
   return { memberId, partitions, held: isOther ? new Map() : info.held, numStandby: info.numStandby };

@@ -30,6 +30,9 @@ const PATIENCE_MS = 1_500;
 const REQUEST_TIMEOUT_MS = 5_000;
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 250;
+const MAX_NAMED_TOPICS = 5;
+/** Kafka's own limit. */
+const MAX_TOPIC_CHARACTERS = 249;
 
 /**
  * Describes the settings in which a member differs from this instance; null if it may share the partitions. Compares
@@ -44,7 +47,7 @@ export function settingsConflict(terms: GroupTerms, memberMetadata: Buffer, ther
   const topics = topicsOfMember(memberMetadata) ?? [];
   const { env: name } = SETTINGS.topicSyncEvents;
   if (topics.length > 0 && !topics.includes(terms.topic) && !differences.some((one) => one.name === name))
-    differences.push({ name, own: terms.topic, other: topics.join(', ') });
+    differences.push({ name, own: terms.topic, other: namesOf(topics) });
   return differences.length === 0 ? null : describeDifferences(differences, there);
 }
 
@@ -76,7 +79,14 @@ function nameOf({ memberId, clientId, clientHost, memberMetadata }: DescribedGro
 const FOREIGN = 'it has a member that is not an instance of company-sync';
 
 function reading(topics: readonly string[]): string {
-  return topics.length === 0 ? '' : `, which reads ${topics.join(', ')}`;
+  return topics.length === 0 ? '' : `, which reads ${namesOf(topics)}`;
+}
+
+/** A member may subscribe to anything: only the first topics are named. */
+function namesOf(topics: readonly string[]): string {
+  const named = topics.slice(0, MAX_NAMED_TOPICS).map((topic) => topic.slice(0, MAX_TOPIC_CHARACTERS));
+  const others = topics.length - named.length;
+  return `${named.join(', ')}${others > 0 ? ` and ${others} others` : ''}`;
 }
 
 /**

@@ -73,6 +73,8 @@ export class KafkaGroupMembership implements GroupMembership {
   /** True if the coordinator has confirmed that `memberId` has left the group. */
   #hasLeft = false;
   readonly #stopping = new AbortController();
+  /** Aborts at the end of `stop`: removals in flight give up. */
+  readonly #stopped = new AbortController();
   /** Removals in flight: each removes a former member id of this instance from the group. */
   readonly #removals = new Set<Promise<void>>();
 
@@ -152,16 +154,21 @@ export class KafkaGroupMembership implements GroupMembership {
   }
 
   /**
-   * Leaves the group. Never throws, and takes at most about 3 s. kafkajs leaves only after a join in flight has
-   * finished, and a join may wait for other members. In that case this member is removed from outside.
+   * Leaves the group, within `leaveTimeoutMs` and `removeTimeoutMs`. Never throws. kafkajs leaves only after a join in
+   * flight has finished, and a join may wait for other members. In that case this member is removed from outside.
    */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    await this.#leave();
+    this.#stopped.abort();
+  }
+
+  async #leave(): Promise<void> {
     const left = Promise.all([this.#consumer.disconnect(), ...this.#removals]);
     await this.#succeeds('leave the group', left, LEAVE_TIMEOUT_MS);
     if (this.#memberId === null) return;
     const { kafka, groupId, remembered } = this.#options;
-    const removed = () => removeMember(kafka, groupId, this.#memberId ?? '');
+    const removed = () => removeMember(kafka, groupId, this.#memberId ?? '', this.#stopped.signal);
     if (this.#hasLeft || (await this.#succeeds('be removed from the group', removed(), REMOVE_TIMEOUT_MS)))
       await remembered.forget();
   }
@@ -226,13 +233,9 @@ export class KafkaGroupMembership implements GroupMembership {
     this.#memberId = null;
     if (lost === null) return;
     const { kafka, groupId, logger } = this.#options;
-    const removal = removeMember(kafka, groupId, lost).then(
+    const removal = removeMember(kafka, groupId, lost, this.#stopped.signal).then(
       () => undefined,
-      (error: unknown) =>
-        logger.warn(
-          { err: error, memberId: lost },
-          'could not remove stale group member; waiting for its session timeout',
-        ),
+      (err: unknown) => logger.warn({ err, memberId: lost }, STALE_MEMBER_STAYS),
     );
     this.#await(removal);
   }
@@ -281,6 +284,7 @@ export class KafkaGroupMembership implements GroupMembership {
   }
 }
 
+const STALE_MEMBER_STAYS = 'could not remove stale group member; waiting for its session timeout';
 const AS_KAFKAJS_FINDS_IT = { look: () => Promise.resolve(null), mustBe: () => undefined };
 
 function ascending(partitions: readonly number[]): number[] {

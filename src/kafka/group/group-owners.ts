@@ -1,7 +1,6 @@
 /**
  * Looks up the owners of input partitions and of state with the group's coordinator. The caller need not be a member.
  */
-import { AssignerProtocol } from 'kafkajs';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
 import { retryUntil } from '../../lib/retry-until.js';
@@ -12,7 +11,7 @@ import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
 import { describeAssignedGroup, RebalancingError, type DescribedGroup } from '../protocol/describe-group.js';
 import { Coordinator } from '../connection/coordinator.js';
-import { infoOfMember, standbysIn } from './member-messages.js';
+import { infoOfMember, partitionsIn, standbysIn } from './member-messages.js';
 import { isWorthRetrying } from '../protocol/protocol-errors.js';
 
 export interface GroupOwnersOptions {
@@ -90,7 +89,7 @@ function holderOf({ memberId, memberMetadata, memberAssignment }: DescribedGroup
 
 function ownersIn({ members }: DescribedGroup, topic: string): PartitionOwner[] {
   const owners = members.flatMap(({ memberId, memberMetadata, memberAssignment }) => {
-    const partitions = AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment[topic] ?? [];
+    const partitions = partitionsIn(memberAssignment, topic);
     const httpAddress = infoOfMember(memberMetadata)?.httpAddress ?? null;
     return partitions.map((partition) => ({ partition, memberId, httpAddress }));
   });

@@ -50,6 +50,11 @@ const MAX_PARTITION = 2 ** 31 - 1;
 /** More settings are refused. An instance compares seven settings, and the longest has 256 characters. */
 const MAX_SETTINGS = 32;
 const MAX_TEXT_BYTES = 1_024;
+/**
+ * Partitions and states that one member may name. The group's leader reads the claims of all members at each
+ * rebalance.
+ */
+export const MAX_CLAIMS = 10_000;
 /** Above the largest NUM_STANDBY. */
 const MAX_STANDBYS = 100;
 
@@ -115,18 +120,24 @@ function subscriptionOf(metadata: Buffer) {
 }
 
 function decodeFields(from: ByteReader): MemberInfo {
-  const httpAddress = from.text();
+  const httpAddress = shortText(from);
   const numStandby = Math.min(from.varint(), MAX_STANDBYS);
-  const memberId = from.text();
+  const memberId = shortText(from);
   const partitions: number[] = [];
-  for (let left = from.count(), last = 0; left > 0; left--) partitions.push((last = partitionAfter(last, from)));
+  for (let left = claims(from), last = 0; left > 0; left--) partitions.push((last = partitionAfter(last, from)));
   const held = new Map<number, number>();
-  for (let left = from.count(), last = 0; left > 0; left--)
+  for (let left = claims(from), last = 0; left > 0; left--)
     held.set((last = partitionAfter(last, from)), from.varint());
   const settings = from.atEnd ? new Map<string, string>() : decodeSettings(from);
   const changelogId = from.atEnd ? null : orNull(shortText(from));
   const member = { httpAddress: instanceAddress(httpAddress), numStandby, memberId: orNull(memberId) };
   return { ...member, partitions, held, settings, changelogId };
+}
+
+function claims(from: ByteReader): number {
+  const count = from.count();
+  if (count > MAX_CLAIMS) throw from.malformed(`${count} claims`);
+  return count;
 }
 
 function decodeSettings(from: ByteReader): Map<string, string> {
@@ -176,6 +187,11 @@ export function standbysIn(assignment: Buffer): number[] {
 /** Keeps the partitions that the input has, each once. A group leader may send any numbers, and millions of them. */
 export function existingOf(partitions: readonly number[], count: number): number[] {
   return [...new Set(partitions)].filter((partition) => partition >= 0 && partition < count);
+}
+
+/** The partitions of a topic in an assignment; none if the bytes are not an assignment. */
+export function partitionsIn(assignment: Buffer, topic: string): readonly number[] {
+  return assignmentOf(assignment)?.assignment[topic] ?? [];
 }
 
 /** Whether a member has any partition of any topic. */

@@ -71,7 +71,7 @@ export class RememberedMember {
     const { kafka, groupId, logger } = this.#options;
     try {
       if (!(await this.#successorSeen(predecessor, signal))) return;
-      if (await removeMember(kafka, groupId, predecessor))
+      if (await removeMember(kafka, groupId, predecessor, signal))
         logger.info({ memberId: predecessor }, 'removed the former member of this state folder from the group');
     } catch (err) {
       logger.warn(

@@ -1,28 +1,52 @@
 /**
  * Removes a member from the consumer group from outside, so that the group need not wait for a dead member's session.
  */
+import { retryUntil } from '../../lib/retry-until.js';
+import { systemClock } from '../../lib/system-clock.js';
 import { createCluster, COORDINATOR_OF_GROUP, type KafkaConfig } from '../connection/cluster.js';
 import type { Broker } from '../protocol/protocol-call.js';
+import { isTransient, isWithoutCoordinator } from './membership-errors.js';
 
 /** kafkajs's own encoding of LeaveGroup. An error code in the answer becomes a rejection. */
 interface LeavableBroker extends Broker {
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
 }
 
-/**
- * Retries for about 15 s while the coordinator is away, at short intervals. By then the session has timed out anyway.
- */
-const retry = { initialRetryTime: 100, maxRetryTime: 500, retries: 30 };
+/** kafkajs's own retries in one attempt: they reach another configured broker if the first one is away. */
+const RETRIES = { initialRetryTime: 100, maxRetryTime: 500, retries: 2 };
+/** Milliseconds for all attempts: by then the session has timed out anyway. */
+const PATIENCE_MS = 15_000;
+const PAUSE_MS = 100;
 
 /**
  * Removes `memberId` from the group. If the member is alive, it joins again: that costs a rebalance, and never a
- * result.
+ * result. Tries again while the coordinator is away.
  *
+ * @param signal aborts when nobody waits for the removal any more: the attempt under way is the last
  * @returns false if the member is not in the group
  * @throws kafkajs's errors if the coordinator cannot be reached
  */
-export async function removeMember(config: KafkaConfig, groupId: string, memberId: string): Promise<boolean> {
-  const cluster = createCluster({ ...config, retry });
+export function removeMember(
+  config: KafkaConfig,
+  groupId: string,
+  memberId: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let failure: unknown;
+  const terms = {
+    ...{ clock: systemClock, patienceMs: PATIENCE_MS, pause: { next: () => PAUSE_MS }, signal },
+    mayHelp: (error: unknown) => isTransient(error) || isWithoutCoordinator(error),
+    onRetry: (error: unknown) => (failure = error),
+  };
+  return retryUntil(terms, () =>
+    signal.aborted === true && failure !== undefined
+      ? Promise.reject(failure as Error)
+      : removeOnce(config, groupId, memberId),
+  );
+}
+
+async function removeOnce(config: KafkaConfig, groupId: string, memberId: string): Promise<boolean> {
+  const cluster = createCluster({ ...config, retry: RETRIES });
   try {
     await cluster.connect();
     const coordinator = await cluster.findGroupCoordinator({ groupId, coordinatorType: COORDINATOR_OF_GROUP });

@@ -55,6 +55,13 @@ export class Permissions {
     return lacking(operations, needed);
   }
 
+  /** The operations in `needed` that we may not do on the cluster itself. @throws as `lackingOnTopic` */
+  async lackingOnCluster(needed: readonly Operation[]): Promise<Operation[]> {
+    const request = new WireWriter(REQUEST_BYTES).int32(0).int8(0).int8(1).int8(0).finish();
+    const { operations } = await this.#ask(call(METADATA, request, readClusterOperations));
+    return lacking(operations, needed);
+  }
+
   /** The operations in `needed` that we may not do on the group. @throws as `lackingOnTopic` */
   async lackingOnGroup(groupId: string, needed: readonly Operation[]): Promise<Operation[]> {
     const coordinator = await this.#addressOf(
@@ -131,6 +138,18 @@ function call<T extends object>(
 
 /** Reads the answer to Metadata, version 8, for one topic. */
 function readTopicOperations(answer: WireReader): Allowed {
+  return readMetadata(answer).topic ?? NO_TOPIC;
+}
+
+/** Reads the answer to Metadata, version 8, for the cluster. If we may not describe it, no operation is allowed. */
+function readClusterOperations(answer: WireReader): Allowed {
+  return { errorCode: NO_ERROR, operations: readMetadata(answer).ofCluster };
+}
+
+const NO_TOPIC: Allowed = { errorCode: ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, operations: UNKNOWN_OPERATIONS };
+
+/** @returns the first topic, and the operations on the cluster */
+function readMetadata(answer: WireReader): { readonly topic: Allowed | undefined; readonly ofCluster: number } {
   const int32 = (): number => answer.int32();
   answer.int32(); // throttling
   answer.array(() => [answer.int32(), answer.string(), answer.int32(), answer.string()]); // brokers
@@ -147,7 +166,7 @@ function readTopicOperations(answer: WireReader): Allowed {
     });
     return { errorCode, operations: answer.int32() };
   });
-  return topic ?? { errorCode: ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, operations: UNKNOWN_OPERATIONS };
+  return { topic, ofCluster: answer.int32() };
 }
 
 /** Reads the answer to DescribeGroups, version 3, for one group. */

@@ -52,7 +52,9 @@ function newBrake(isConfirmed = false): RegistryBrake {
   const decoder = createSyncEventDecoder(syncEventSchema(), { source, clock, knownId: OUTBOUND_ID });
   const sampleIds = () => {
     looks++;
-    return Promise.resolve(new Set(inInput));
+    const counts = new Map<number, number>();
+    for (const id of inInput) counts.set(id, (counts.get(id) ?? 0) + 1);
+    return Promise.resolve(counts);
   };
   return new RegistryBrake({ isConfirmed, decoder, source, sampleIds, clock });
 }
@@ -148,6 +150,28 @@ describe('a registry that has none of the ids in use', () => {
   });
 });
 
+describe('a registry that was restored from an old back-up', () => {
+  /** Registered after the back-up. */
+  const lost = LATER_ID;
+
+  test('stops them after a start although it has an old id that some records of the input have', async () => {
+    inInput = [SCHEMA_ID, SCHEMA_ID, lost, lost];
+    const records = unknown(SUSPECT_COMPANIES, SUSPECT_COMPANIES, lost);
+    await expect(decode(records)).rejects.toThrow(/half or more/);
+    ids.add(lost);
+    expect(await codesOf(records)).not.toContain('unknown-schema');
+  });
+
+  test('stops them although it has an old id that was decoded', async () => {
+    inInput = Array<number>(10).fill(SCHEMA_ID);
+    ids.add(lost);
+    await decode([good]);
+    await decode(unknown(1, 1, lost));
+    ids.delete(lost);
+    await expect(decode(unknown(SUSPECT_RECORDS))).rejects.toThrow(UnconfirmedSchemasError);
+  });
+});
+
 describe('an id that a suspect registry has denied', () => {
   beforeEach(exchangeRegistry);
 
@@ -179,7 +203,7 @@ describe('a registry that has one of the ids in use', () => {
   });
 
   test('is not stopped after a start either: the input has records of other producers', async () => {
-    inInput = [UNKNOWN_ID, 0, -3, SCHEMA_ID];
+    inInput = [UNKNOWN_ID, 0, -3, ...Array<number>(4).fill(SCHEMA_ID)];
     expect(await codesOf(unknown(5_000))).toEqual(new Set(['unknown-schema']));
     expect(looks).toBe(1);
   });

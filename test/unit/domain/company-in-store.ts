@@ -172,7 +172,7 @@ export class CompanyInStore {
     const event = eventOf(record, this.context);
     const policy = policyFor(record.timestamp, this.context.allDatasetsFrom, record.clientSetting ?? undefined);
     let outcome = this.#transition(event, policy);
-    if (outcome.kind === 'needs-all-rows') {
+    if (outcome.kind === 'needs-all-rows' || outcome.kind === 'needs-all-holds') {
       this.#loadAllRows();
       outcome = this.#transition(event, policy);
     }
@@ -182,6 +182,8 @@ export class CompanyInStore {
     }
     switch (outcome.kind) {
       case 'needs-all-rows':
+      case 'needs-all-holds':
+      case 'has-many-holds':
       case 'overdue':
         throw new Error('what the rules asked for was done and they ask for it again');
       case 'beyond-limit':

@@ -123,6 +123,8 @@ test('a company reduced to its final row releases all other rows, and their memo
   rows.loadDataset('a', DATASET);
   rows.loadHold('0/1', HOLD);
   rows.allLoaded = true;
+  expect(() => rows.reduceTo(FINAL)).toThrow('some of its holds were not loaded');
+  rows.allHoldsRead = true;
   rows.reduceTo(FINAL);
   expect(changesOf(rows)).toEqual([
     ['company', NEW_COMPANY, FINAL],

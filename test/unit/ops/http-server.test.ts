@@ -7,7 +7,8 @@ import { Registry } from 'prom-client';
 import { systemClock } from '../../../src/lib/system-clock.js';
 import { SCHEMAS } from '../../../src/ops/api-schemas.js';
 import { DependencyWatch, UNREACHABLE_AFTER_MS } from '../../../src/ops/dependency-watch.js';
-import type { CompanyDirectory } from '../../../src/ops/company-directory.js';
+import { explainUnknown } from '../../../src/domain/explain.js';
+import type { CompanyDirectory, Found } from '../../../src/ops/company-directory.js';
 import { FAILING_AFTER_MS, FailureWatch } from '../../../src/ops/failure-watch.js';
 import { startHttpServer, type HttpServer, type Starting } from '../../../src/ops/http-server.js';
 import type { Inspection } from '../../../src/ops/inspection.js';
@@ -173,6 +174,30 @@ test('a client that asks too often is told to wait', async () => {
   const refused = answers.filter(({ status }) => status === 429);
   expect(refused.length).toBeGreaterThan(0);
   expect(refused[0]?.headers.get('retry-after')).not.toBeNull();
+});
+
+test('no more than 16 answers are made for one address at a time, and it is told when to ask again', async () => {
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  let asked = 0;
+  let most = 0;
+  const find = async (): Promise<Found> => {
+    most = Math.max(most, ++asked);
+    await ended;
+    asked--;
+    return { kind: 'nowhere', explanation: explainUnknown('acme', null) };
+  };
+  inspection = { companies: { find } as Partial<CompanyDirectory> } as Inspection;
+  let refused = 0;
+  const answers = Array.from({ length: 40 }, async () => {
+    const { status, headers } = await get('/companies/acme');
+    if (status === 503 && ++refused === 24) end();
+    return [status, headers.get('retry-after')];
+  });
+  const expected = Array.from({ length: 40 }, (_, i) => (i < 16 ? [404, null] : [503, '1']));
+  expect((await Promise.all(answers)).sort()).toEqual(expected);
+  expect(most).toBe(16);
+  expect((await get('/companies/acme')).status).toBe(404);
 });
 
 test('the page needs no token, has no data, and allows only its own script', async () => {

@@ -132,6 +132,11 @@ test.each([
   await expect(client.explanation(other.address, 'acme')).rejects.toThrow('does not answer in the expected format');
 });
 
+test('an explanation of another company is refused', async () => {
+  const other = await member(json(EXPLANATION));
+  await expect(client.explanation(other.address, 'globex')).rejects.toThrow('answers about another company');
+});
+
 test('partitions and lists are checked too', async () => {
   const other = await member(json({ partitions: [{ partition: -1 }], companies: [{}] }));
   await expect(client.partitions(other.address)).rejects.toThrow(InstanceError);

@@ -12,11 +12,12 @@ import { startHttpServer, type HttpServer } from '../../../src/ops/http-server.j
 import type { Inspection } from '../../../src/ops/inspection.js';
 import { MemberProofs } from '../../../src/ops/member-proof.js';
 import { PartitionFigures } from '../../../src/ops/partition-figures.js';
-import { INSPECTION_UNSENT, OPEN_UNSENT, UnsentAnswers } from '../../../src/ops/unsent-answers.js';
+import { AddressShares } from '../../../src/ops/address-shares.js';
+import { INSPECTION_UNSENT, OPEN_UNSENT } from '../../../src/ops/unsent-answers.js';
 
 const NOBODY = { brokers: () => Promise.resolve(), 'schema-registry': () => Promise.resolve() };
 /** More bytes than the sockets of this machine buffer. */
-const ANSWER = { companies: [], note: 'x'.repeat(INSPECTION_UNSENT.bytesPerAddress / 2 - 1_000) };
+const ANSWER = { companies: [], note: 'x'.repeat(INSPECTION_UNSENT.perAddress / 2 - 1_000) };
 const HOSTILE = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
 
 let server: HttpServer;
@@ -117,7 +118,7 @@ test('a client that has gone before its answer is built takes no room from later
 });
 
 test('unread metrics do not keep others from getting metrics', async () => {
-  const help = 'y'.repeat(OPEN_UNSENT.bytesPerAddress - 100_000);
+  const help = 'y'.repeat(OPEN_UNSENT.perAddress - 100_000);
   new Gauge({ name: 'large', help, registers: [registry] }).set(1);
   expect(await askAndRest('/metrics', HOSTILE[0])).toBe('HTTP/1.1 200');
   const others = Array.from({ length: 3 }, () => askAndRest('/metrics', HOSTILE[0]));
@@ -127,7 +128,7 @@ test('unread metrics do not keep others from getting metrics', async () => {
 });
 
 test('an answer of any size is sent if no other is unsent; read answers do not count', () => {
-  const unsent = new UnsentAnswers({ bytes: 100, bytesPerAddress: 50 });
+  const unsent = new AddressShares({ all: 100, perAddress: 50 });
   expect(unsent.hasRoomFor(1_000, 'a')).toBe(true);
   unsent.take(1_000, 'a');
   expect([unsent.hasRoomFor(1, 'a'), unsent.hasRoomFor(1, 'b')]).toEqual([false, false]);

@@ -10,7 +10,7 @@ const member: fc.Arbitrary<GroupMember> = fc.record({
   // Some claim partitions that others claim too, or that do not exist.
   partitions: fc.uniqueArray(partition, { maxLength: 20 }),
   held: fc.uniqueArray(fc.tuple(partition, position), { selector: ([p]) => p }).map((pairs) => new Map(pairs)),
-  numStandby: fc.nat({ max: 4 }),
+  numStandby: fc.option(fc.nat({ max: 4 })),
 });
 const members = fc.uniqueArray(member, { minLength: 1, maxLength: 8, selector: ({ memberId }) => memberId });
 const partitions = fc.nat({ max: MAX_PARTITIONS });
@@ -40,11 +40,24 @@ test('every partition runs on exactly one member, and their counts differ by one
   );
 });
 
+/** The standbys that most members want, the fewest of them. */
+function wanted(group: readonly GroupMember[]): number {
+  const wishes = group.flatMap(({ numStandby }) => numStandby ?? []).sort((a, b) => a - b);
+  const votesFor = (wish: number) => wishes.filter((other) => other === wish).length;
+  return wishes.reduce((best, wish) => (votesFor(wish) > votesFor(best) ? wish : best), wishes[0] ?? 0);
+}
+
+test('one member cannot make the others keep standbys that they do not want', () => {
+  const group = ['a', 'b', 'c'].map((memberId) => runs(memberId, []));
+  const assignments = assignPartitions(6, [...group, { ...runs('d', []), numStandby: 100 }]);
+  expect([...assignments.values()].flatMap(({ standby }) => standby)).toEqual([]);
+});
+
 test('every partition has as many standbys as are wanted and possible, each on another member, evenly', () => {
   fc.assert(
     fc.property(partitions, members, (count, group) => {
       const assignments = assignPartitions(count, group);
-      const copies = Math.min(Math.max(...group.map(({ numStandby }) => numStandby)), group.length - 1);
+      const copies = Math.min(wanted(group), group.length - 1);
       for (const p of range(count)) {
         const having = [...assignments.values()].flatMap(({ active, standby }) => [
           ...(active.includes(p) ? ['active'] : []),

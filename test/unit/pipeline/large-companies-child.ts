@@ -5,6 +5,7 @@
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { InputEvent } from '../../../src/domain/events.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
+import { HoldRemoval } from '../../../src/pipeline/hold-removal.js';
 import { decide } from '../../../src/pipeline/decide.js';
 import { ByteReader } from '../../../src/lib/byte-reader.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
@@ -64,7 +65,8 @@ const store: Pick<PartitionStore, 'read' | 'scan'> = {
 async function unlinkAll(): Promise<void> {
   const context: Partial<PipelineContext> = { allDatasetsFrom: 0 };
   const cache = new CompanyCache(() => CACHE_BYTES);
-  const at = { partition: 0, store: store as PartitionStore, counted: new CountedCompanies(null), cache };
+  const counted = new CountedCompanies(null);
+  const at = { partition: 0, store: store as PartitionStore, counted, cache, holdRemoval: new HoldRemoval() };
   const events = Array.from({ length: COMPANIES }, (_, offset): InputEvent => {
     const payload = { kind: 'unlinked', connectionId: 'k' } as const;
     return { companyId: `c${offset}`, clientId: 'client', offset, timestamp: 1, repairs: [], payload };

@@ -8,7 +8,9 @@ import type { LogRecord } from '../../../src/lib/record.js';
 import { NO_HEADERS } from '../../../src/lib/record.js';
 import { cutBatch } from '../../../src/kafka/protocol/record-batch-encoder.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
-import { decide, type DecidedBatch } from '../../../src/pipeline/decide.js';
+import { HoldRemoval } from '../../../src/pipeline/hold-removal.js';
+import { decide } from '../../../src/pipeline/decide.js';
+import type { DecidedBatch } from '../../../src/pipeline/decisions.js';
 import { deadLetterOf } from '../../../src/publish/dead-letter.js';
 import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
 import { CompanyCache } from '../../../src/store/company-cache.js';
@@ -46,6 +48,7 @@ class Partition {
   #offset = 0;
   #position = positionRow(0);
   readonly #cache = new CompanyCache(() => 0);
+  readonly #holdRemoval = new HoldRemoval();
 
   private constructor(private readonly store: PartitionStore) {}
 
@@ -71,7 +74,8 @@ class Partition {
         PipelineContext['observer']
       > as PipelineContext['observer'],
     };
-    const at = { partition: 0, store: this.store, counted: new CountedCompanies(null), cache: this.#cache };
+    const counted = new CountedCompanies(null);
+    const at = { partition: 0, store: this.store, counted, cache: this.#cache, holdRemoval: this.#holdRemoval };
     const batch = await decide(context as PipelineContext, at, records, decoded, 0, NO_LIMITS);
     const position = positionRow(this.#offset);
     const encoded = encodeChanges(batch.touched, position, this.#position);

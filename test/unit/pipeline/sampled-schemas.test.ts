@@ -42,13 +42,19 @@ function logsOf(partitions: readonly Log[]): Pick<Logs, 'bounds' | 'reader'> {
   return { bounds, reader } as unknown as Pick<Logs, 'bounds' | 'reader'>;
 }
 
-function sample(partitions: readonly Log[], clock = new ManualClock()): Promise<ReadonlySet<number>> {
+function sample(partitions: readonly Log[], clock = new ManualClock()): Promise<ReadonlyMap<number, number>> {
   return sampleSchemaIds({ logs: logsOf(partitions), topic: 't', partitions: partitions.length, clock });
 }
 
 test('finds the ids of other producers despite very many records of one', async () => {
   const flood = Array<number>(50_000).fill(666);
-  expect(await sample([[...Array<number>(3_000).fill(7), ...flood], flood])).toEqual(new Set([7, 666]));
+  const found = await sample([[...Array<number>(3_000).fill(7), ...flood], flood]);
+  expect(found).toEqual(
+    new Map([
+      [7, 2],
+      [666, 46],
+    ]),
+  );
 });
 
 test.each([1, 12, 48, 1_000])('reads at no more than 48 places of %d partitions', async (count) => {
@@ -59,7 +65,10 @@ test.each([1, 12, 48, 1_000])('reads at no more than 48 places of %d partitions'
 
 test('skips records without an id or that cannot be read, and empty partitions', async () => {
   expect(await sample([['unframed', 'unframed'], ['unreadable', 5], [], ['nothing', 'nothing', 9]])).toEqual(
-    new Set([5, 9]),
+    new Map([
+      [5, 6],
+      [9, 12],
+    ]),
   );
 });
 
@@ -68,5 +77,22 @@ test('waits for missing answers no longer than 10 s', async () => {
   const found = sample([Array<number>(48).fill(3), ['hangs'], ['hangs'], ['hangs'], ['hangs']], clock);
   while (opened.length < 12) await new Promise(setImmediate);
   clock.advance(10_000);
-  expect(await found).toEqual(new Set([3]));
+  expect([...(await found).keys()]).toEqual([3]);
+});
+
+test('asks nothing more after 10 s', async () => {
+  const clock = new ManualClock();
+  const asked: number[] = [];
+  const answers: (() => void)[] = [];
+  const bounds = ({ partition }: TopicPartition) => {
+    asked.push(partition);
+    return new Promise<never>((_, reject) => answers.push(() => reject(new Error('no answer'))));
+  };
+  const logs = { ...logsOf([]), bounds };
+  const found = sampleSchemaIds({ logs, topic: 't', partitions: 48, clock });
+  clock.advance(10_000);
+  expect(await found).toEqual(new Map());
+  for (const answer of answers) answer();
+  await new Promise(setImmediate);
+  expect(asked).toHaveLength(4);
 });

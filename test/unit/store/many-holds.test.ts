@@ -4,7 +4,7 @@ import { explain } from '../../../src/domain/explain.js';
 import { MAX_LISTED_HOLDS } from '../../../src/domain/limits.js';
 import { hold } from '../../../src/domain/transition.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
-import { readCompany } from '../../../src/store/row-loading.js';
+import { readCompany } from '../../../src/store/company-loading.js';
 import { encodeChanges } from '../../../src/store/state-changes.js';
 import { open, positionRow } from './partition-fixture.js';
 import { temporaryFolder } from './temporary-folder.js';

@@ -5,7 +5,8 @@ import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/doma
 import { CompanyCache } from '../../../src/store/company-cache.js';
 import { CountedCompanies } from '../../../src/store/counted-companies.js';
 import type { KeyValueReads } from '../../../src/store/key-value-store.js';
-import { loadAllRows, RowLoad } from '../../../src/store/row-loading.js';
+import { loadAllRows, loadHolds } from '../../../src/store/company-loading.js';
+import { RowLoad } from '../../../src/store/row-loading.js';
 import { parseRowKey } from '../../../src/store/row-keys.js';
 import { encodeChanges } from '../../../src/store/state-changes.js';
 
@@ -64,10 +65,16 @@ const manifest = (...datasetIds: string[]): Payload => ({
 });
 
 const pending = (rows: CompanyRows): void => rows.setCompany(NEW_COMPANY);
+const HELD: CompanyRow = { ...NEW_COMPANY, holds: 1 };
+
+function held(rows: CompanyRows, holdId = '0/7'): void {
+  rows.setHold(holdId, holdRow);
+  rows.setCompany(HELD);
+}
 
 test('a batch requests each row once, however often events repeat it, and no row of a new company', async () => {
   const store = new FakeStore();
-  store.put('a', pending);
+  store.put('a', held);
   const load = new RowLoad(new CompanyCache(() => 1_000), new CountedCompanies(null));
   load.want(event('a', status('1')));
   load.want(event('a', status('1'), ['0/7', '0/7']));
@@ -86,15 +93,14 @@ test('a batch requests each row once, however often events repeat it, and no row
 test('the rules find the rows that were read', async () => {
   const store = new FakeStore();
   store.put('a', (rows) => {
-    pending(rows);
+    held(rows);
     rows.setInfo(info);
     rows.setDataset('1', dataset);
-    rows.setHold('0/7', holdRow);
   });
   const load = new RowLoad(new CompanyCache(() => 1_000), new CountedCompanies(null));
   const rows = load.want(event('a', manifest('1', '2'), ['0/7']));
   await load.run(store);
-  expect(rows.company).toEqual(NEW_COMPANY);
+  expect(rows.company).toEqual(HELD);
   expect(rows.info).toEqual(info);
   expect(rows.dataset('1')).toEqual(dataset);
   expect(rows.dataset('2')).toBeNull();
@@ -185,16 +191,17 @@ describe('a whole company', () => {
     const store = new FakeStore();
     for (const companyId of ['a', 'ab', '0f8fad5b-d9cb-469f-a165-70867728950e'])
       store.put(companyId, (rows) => {
-        pending(rows);
+        held(rows);
         rows.setInfo(info);
         rows.setDataset(`${companyId} 1`, dataset);
         rows.setDataset(`${companyId} 2`, dataset);
-        rows.setHold('0/7', holdRow);
       });
     for (const companyId of ['a', 'ab', '0f8fad5b-d9cb-469f-a165-70867728950e']) {
       const rows = new CompanyRows(companyId);
       await loadAllRows(store, rows);
-      expect(rows.allLoaded).toBe(true);
+      expect([rows.allLoaded, rows.allHoldsLoaded, rows.holds()]).toEqual([true, false, []]);
+      await loadHolds(store, rows);
+      expect([rows.allLoaded, rows.allHoldsLoaded]).toEqual([true, true]);
       expect(rows.datasets()).toEqual([
         [`${companyId} 1`, dataset],
         [`${companyId} 2`, dataset],
@@ -207,22 +214,22 @@ describe('a whole company', () => {
   test('keeps newer rows in memory: changed rows, and rows known not to exist', async () => {
     const store = new FakeStore();
     store.put('a', (rows) => {
-      pending(rows);
+      held(rows, 'lifted');
       rows.setDataset('changed', dataset);
       rows.setDataset('removed', dataset);
       rows.setDataset('stored', dataset);
-      rows.setHold('lifted', holdRow);
     });
     const rows = new CompanyRows('a');
-    rows.loadCompany(NEW_COMPANY);
+    rows.loadCompany(HELD);
     rows.loadDataset('changed', dataset);
     rows.loadDataset('removed', dataset);
     rows.loadHold('lifted', holdRow);
-    rows.setCompany({ ...NEW_COMPANY, named: 9 });
+    rows.setCompany({ ...HELD, named: 9 });
     rows.setDataset('changed', { ...dataset, status: 'Complete' });
     rows.setDataset('removed', null);
     rows.setHold('lifted', null);
     await loadAllRows(store, rows);
+    await loadHolds(store, rows);
     expect(rows.company).toMatchObject({ named: 9 });
     expect(rows.datasets().map(([id, row]) => [id, row.status])).toEqual([
       ['changed', 'Complete'],

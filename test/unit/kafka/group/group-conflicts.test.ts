@@ -58,6 +58,15 @@ test('a member that reads another topic is named, also if it sends no settings',
   );
 });
 
+test('of any number of topics, with names of any length, only the first are quoted', () => {
+  const topics = Array.from({ length: 10_000 }, () => 'x'.repeat(1_000));
+  const memberMetadata = AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) });
+  const alien = { ...member('a'), memberMetadata };
+  const conflict = conflictIn({ ...group(alien), protocol: 'another' }, terms, null) ?? '';
+  expect(conflict.length).toBeLessThan(1_500);
+  expect(conflict).toMatch(/ and 9995 others$/);
+});
+
 test('a member that was killed on our own STATE_DIR, and one without partitions, are skipped', () => {
   expect(conflictIn(group(member('before', other), member('a')), terms, 'before')).toBeNull();
   expect(conflictIn(group(member('a'), member('idle', { ...other, active: [] })), terms, null)).toBeNull();

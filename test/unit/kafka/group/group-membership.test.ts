@@ -3,6 +3,7 @@ import { Kafka, logLevel, PartitionAssigners, type Consumer } from 'kafkajs';
 import { once } from 'node:events';
 import { pino } from 'pino';
 import { KafkaGroupMembership } from '../../../../src/kafka/group/group-membership.js';
+import { removeMember } from '../../../../src/kafka/group/remove-member.js';
 import { MemoryOfTest, rememberedIn } from '../../../support/member-memory.js';
 
 afterEach(() => jest.restoreAllMocks());
@@ -111,3 +112,11 @@ test('a stop that could not leave the group is remembered, for the next start to
   await membership.stop();
   expect(memory.memberId).toBe('member');
 });
+
+test('a removal that nobody waits for any more ends, and leaves no timer', async () => {
+  const gone = new AbortController();
+  const kafka = { brokers: ['127.0.0.1:1'], logLevel: logLevel.NOTHING };
+  const removal = removeMember(kafka, 'group', 'member', gone.signal);
+  gone.abort();
+  await expect(removal).rejects.toThrow('ECONNREFUSED');
+}, 5_000);

@@ -4,6 +4,7 @@ import {
   decodeMemberInfo,
   encodeMemberInfo,
   infoOfMember,
+  MAX_CLAIMS,
   type MemberInfo,
 } from '../../../../src/kafka/group/member-messages.js';
 
@@ -62,6 +63,17 @@ test('more settings, or longer ones, than an instance sends are not read', () =>
   expect(decodeMemberInfo(encodeMemberInfo({ ...none, settings: many }))).toBeNull();
   const long = new Map([['SETTING', 'x'.repeat(1_025)]]);
   expect(decodeMemberInfo(encodeMemberInfo({ ...none, settings: long }))).toBeNull();
+});
+
+test('more claims than any instance has are not read', () => {
+  const none = { ...{ httpAddress: null, numStandby: 0, memberId: null }, ...NOT_SENT };
+  const claims = Array.from({ length: MAX_CLAIMS }, (_, partition) => partition);
+  const infos = (partitions: number[]) => [
+    { ...none, partitions, held: new Map<number, number>() },
+    { ...none, partitions: [], held: new Map(partitions.map((one) => [one, 0])) },
+  ];
+  for (const info of infos(claims)) expect(decodeMemberInfo(encodeMemberInfo(info))).toEqual(info);
+  for (const info of infos([...claims, MAX_CLAIMS])) expect(decodeMemberInfo(encodeMemberInfo(info))).toBeNull();
 });
 
 test('12 partitions with their positions take 100 bytes and a few', () => {

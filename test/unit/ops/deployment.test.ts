@@ -1,0 +1,56 @@
+/** Views of the whole deployment: each instance speaks for the partitions that the group has given to it. */
+import { Deployment } from '../../../src/ops/deployment.js';
+import type { InstanceClient } from '../../../src/ops/instance-client.js';
+import { NO_FIGURES, type PartitionView } from '../../../src/ops/partition-figures.js';
+import type { ListedCompany, UnfinishedLists } from '../../../src/ops/unfinished-lists.js';
+
+const LIAR = 'http://liar:8080';
+const HONEST = 'http://honest:8080';
+const OWNERS = [
+  { partition: 0, memberId: 'liar', httpAddress: LIAR },
+  { partition: 1, memberId: 'honest', httpAddress: HONEST },
+];
+
+const view = (partition: number, reason: string): PartitionView => {
+  return { partition, state: 'running', reason, ...NO_FIGURES };
+};
+
+function listed(companyId: string, partition: number): ListedCompany {
+  const counts = { datasets: 1, unfinished: 1, unsealedLinks: 0, holds: 0 };
+  return { companyId, partition, ...counts, stalled: false, lastProgress: null };
+}
+
+function deploymentWith(client: Partial<InstanceClient>): Deployment {
+  return new Deployment({
+    local: { statuses: () => new Map(), committed: () => null },
+    lists: {
+      list: () => Promise.resolve({ companies: [], count: 0, complete: true }),
+    } as Partial<UnfinishedLists> as UnfinishedLists,
+    figuresOf: () => NO_FIGURES,
+    failureOf: () => null,
+    partitions: 3,
+    owners: () => Promise.resolve(OWNERS),
+    client: client as InstanceClient,
+    address: () => null,
+  });
+}
+
+test('what an instance says of the partitions of others is not shown', async () => {
+  const partitions = (address: string) =>
+    Promise.resolve(address === LIAR ? [0, 1, 2].map((partition) => view(partition, 'lie')) : [view(1, 'truth')]);
+  const views = await deploymentWith({ partitions }).partitionsEverywhere();
+  expect(views.map(({ owner, reason }) => [owner, reason])).toEqual([
+    [LIAR, 'lie'],
+    [HONEST, 'truth'],
+    [null, 'its owner is unknown, or does not answer'],
+  ]);
+});
+
+test('companies that an instance lists in the partitions of others are left out', async () => {
+  const list = (address: string) => {
+    const companies = address === LIAR ? [listed('own', 0), listed('alien', 1)] : [listed('true', 1)];
+    return Promise.resolve({ companies, count: companies.length, complete: true });
+  };
+  const { companies, complete } = await deploymentWith({ list }).listEverywhere('held', 10);
+  expect([companies.map(({ companyId }) => companyId), complete]).toEqual([['own', 'true'], false]);
+});
