@@ -25,7 +25,9 @@ const IN_COMMAND: Readonly<Record<Operation, string>> = {
   DESCRIBE_CONFIGS: 'DescribeConfigs',
 };
 
-export async function* examinePermissions(config: Pick<Config, 'applicationId' | 'topics'>, kafka: KafkaConfig): Found {
+type CheckedConfig = Pick<Config, 'applicationId' | 'topics' | 'kafka'>;
+
+export async function* examinePermissions(config: CheckedConfig, kafka: KafkaConfig): Found {
   const permissions = new Permissions(kafka, systemClock);
   try {
     const lacks = await lacksOf(config, permissions);
@@ -38,7 +40,7 @@ export async function* examinePermissions(config: Pick<Config, 'applicationId' |
   }
 }
 
-async function lacksOf(config: Config, permissions: Permissions): Promise<Finding[]> {
+async function lacksOf(config: CheckedConfig, permissions: Permissions): Promise<Finding[]> {
   const { applicationId, topics } = config;
   const lacks: Finding[] = [];
   for (const [role, needed] of Object.entries(NEEDED_ON_TOPICS)) {
@@ -65,7 +67,7 @@ async function lacksOf(config: Config, permissions: Permissions): Promise<Findin
 }
 
 /** @param resource the arguments of kafka-acls.sh that name it */
-function denied({ kafka }: Config, operations: readonly Operation[], where: string, resource: string): string {
+function denied({ kafka }: CheckedConfig, operations: readonly Operation[], where: string, resource: string): string {
   const principal = `User:${kafka.sasl?.username ?? '<name>'}`;
   const granted = operations.map((operation) => `--operation ${IN_COMMAND[operation]}`).join(' ');
   return (
