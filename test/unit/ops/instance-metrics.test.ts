@@ -2,6 +2,7 @@
 import { Registry } from 'prom-client';
 import { pino } from 'pino';
 import { CompanyRows } from '../../../src/domain/company-rows.js';
+import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import { hold } from '../../../src/domain/transition.js';
 import type { Clock } from '../../../src/lib/clock.js';
 import type { TopicPartition } from '../../../src/lib/record.js';
@@ -81,6 +82,7 @@ test('the oldest hold is reported while it exists and the partition is here; a p
   readable = store;
   company.settle();
   company.setHold('3/7', null);
+  company.setCompany(NEW_COMPANY);
   await store.apply(encodeChanges([company], positionRow(2), positionRow(1)), positionRow(2), 0);
   store.confirm(2);
   expect(await told()).toEqual([]);
