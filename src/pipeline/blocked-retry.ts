@@ -1,6 +1,39 @@
 import { Backoff } from '../lib/backoff.js';
+import { UnknownRowVersionError } from '../store/row-version.js';
 import type { PipelineContext } from './context.js';
+import {
+  BrokerSettingError,
+  HangingTransactionError,
+  RecordTooLargeError,
+  SettingsChangedError,
+  UnreadableBatchError,
+} from './errors.js';
 import { look } from './partition-view.js';
+
+/** How often a partition that waits for an operator tries again, unless each attempt writes something: see below. */
+const BLOCKED_RETRY_MS = 10_000;
+/**
+ * For a batch that cannot be read: an attempt decompresses up to MAX_BATCH_BYTES, and both remedies need a restart of
+ * the instance.
+ */
+const UNREADABLE_RETRY_MS = 300_000;
+const NEED_AN_OPERATOR = [
+  HangingTransactionError,
+  RecordTooLargeError,
+  UnknownRowVersionError,
+  BrokerSettingError,
+  SettingsChangedError,
+  UnreadableBatchError,
+];
+
+/**
+ * How long a partition is blocked after an error before it tries again, in milliseconds. Null if the error needs no
+ * operator. For InconsistentPositionError, use `BlockedRetry`.
+ */
+export function blockedMsAfter(error: unknown): number | null {
+  if (!NEED_AN_OPERATOR.some((kind) => error instanceof kind)) return null;
+  return error instanceof UnreadableBatchError ? UNREADABLE_RETRY_MS : BLOCKED_RETRY_MS;
+}
 
 const FIRST_RETRY_MS = 10_000;
 /**

@@ -8,51 +8,23 @@ import type { CommittedRows } from '../store/committed-rows.js';
 import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
-import { UnknownRowVersionError } from '../store/row-version.js';
 import { BatchLimits } from './batch-limits.js';
-import { BlockedRetry } from './blocked-retry.js';
+import { blockedMsAfter, BlockedRetry } from './blocked-retry.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import { decide, NOTHING_DECIDED, type Decisions } from './decide.js';
-import {
-  BrokerError,
-  BrokerSettingError,
-  FencedError,
-  HangingTransactionError,
-  InconsistentPositionError,
-  ReaderClosedError,
-  RecordTooLargeError,
-  SettingsChangedError,
-  UnreadableBatchError,
-} from './errors.js';
+import { InconsistentPositionError, ReaderClosedError, RecordTooLargeError, SettingsChangedError } from './errors.js';
 import { nextBatch } from './next-batch.js';
 import type { BatchReport, PartitionStatus } from './observer.js';
 import { commitPaced, runningWith, throttledMs } from './paced-commit.js';
 import type { LogBatch } from './ports.js';
 import { StalledWatch } from './stalled-watch.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
+
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
 /** Milliseconds: two heartbeats. If the group takes longer, the status says that the partition waits for the group. */
 const CONFIRMED_SOON_MS = 2_000;
-/**
- * How often a partition that waits for an operator tries again, unless each attempt writes something: see
- * `BlockedRetry`.
- */
-const BLOCKED_RETRY_MS = 10_000;
-/**
- * For a batch that cannot be read: an attempt decompresses up to MAX_BATCH_BYTES, and both remedies need a restart of
- * the instance.
- */
-const UNREADABLE_RETRY_MS = 300_000;
-const NEED_AN_OPERATOR = [
-  HangingTransactionError,
-  RecordTooLargeError,
-  UnknownRowVersionError,
-  BrokerSettingError,
-  SettingsChangedError,
-  UnreadableBatchError,
-];
 
 /**
  * One assigned partition, from its assignment to its revocation.
@@ -244,28 +216,40 @@ export class PartitionTask {
   }
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
-    const { context, partition } = this;
-    context.observer.error(partition, error);
-    if (error instanceof SettingsChangedError) context.endProcess(error);
+    this.context.observer.error(this.partition, error);
+    if (error instanceof SettingsChangedError) this.context.endProcess(error);
     const reason = error instanceof Error ? error.message : String(error);
+    await this.#wait(error, reason, signal);
+    if (!signal.aborted) await this.#confirmed(reason, signal);
+  }
+
+  /** Waits before the next take-over. */
+  async #wait(error: unknown, reason: string, signal: AbortSignal): Promise<void> {
+    const { clock } = this.context;
     if (error instanceof InconsistentPositionError) {
       this.#enter({ state: 'blocked', reason: `${reason}. ${this.#blockedRetry.begin()}` });
       return this.#blockedRetry.over(signal);
     }
-    if (needsOperator(error)) {
+    const blockedMs = blockedMsAfter(error);
+    if (blockedMs !== null) {
       const blocked: PartitionStatus = { state: 'blocked', reason };
       // Only the next commit shows whether the limit was raised: until then the partition does not count as running.
       this.#tooLarge = error instanceof RecordTooLargeError ? blocked : null;
       this.#enter(blocked);
-      await context.clock.delay(error instanceof UnreadableBatchError ? UNREADABLE_RETRY_MS : BLOCKED_RETRY_MS, signal);
-      return;
+      return clock.delay(blockedMs, signal);
     }
     this.#enter({ state: 'waiting', reason });
-    await context.clock.delay(this.#backoff.next(), signal);
-    // A process that was frozen or cut off while its partition got a new owner must not fence that owner.
-    if (!(error instanceof FencedError || error instanceof BrokerError)) return;
-    const confirmed = context.membership.confirmed(signal);
-    const isSoon = await settlesWithin(confirmed, context.clock, CONFIRMED_SOON_MS);
+    return clock.delay(this.#backoff.next(), signal);
+  }
+
+  /**
+   * Waits until the group confirms this member, whatever the error was. A process that was frozen or cut off while its
+   * partition got a new owner must not fence that owner.
+   */
+  async #confirmed(reason: string, signal: AbortSignal): Promise<void> {
+    const { membership, clock } = this.context;
+    const confirmed = membership.confirmed(signal);
+    const isSoon = await settlesWithin(confirmed, clock, CONFIRMED_SOON_MS);
     // In an outage the partition now waits for the group, and no longer because of the first error.
     if (!isSoon && !signal.aborted)
       this.#enter({ state: 'waiting', reason: `the group does not confirm this member; before that: ${reason}` });
@@ -293,8 +277,4 @@ function releaseDecided(batch: LogBatch, decoded: Decoded[]): number {
 function ifClosed(error: unknown): null {
   if (error instanceof ReaderClosedError) return null;
   throw error;
-}
-
-function needsOperator(error: unknown): boolean {
-  return NEED_AN_OPERATOR.some((kind) => error instanceof kind);
 }

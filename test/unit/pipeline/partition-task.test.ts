@@ -1,5 +1,13 @@
 /** What a task does with a partition that it has taken over, before it reads the first record. */
-import { SettingsChangedError } from '../../../src/pipeline/errors.js';
+import {
+  BrokerError,
+  BrokerSettingError,
+  FencedError,
+  HangingTransactionError,
+  InconsistentPositionError,
+  MissedDeletionsError,
+  SettingsChangedError,
+} from '../../../src/pipeline/errors.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { PARTITION, SimulatedPartition } from './simulated-partition.js';
@@ -42,4 +50,27 @@ test('where the state was built by other settings the process ends, and nothing 
   await simulated.end(task);
   expect(simulated.ended[0]).toBeInstanceOf(SettingsChangedError);
   expect(simulated.input.lastRead).toBeNull();
+});
+
+test.each([
+  FencedError,
+  BrokerError,
+  MissedDeletionsError,
+  TypeError,
+  HangingTransactionError,
+  BrokerSettingError,
+  InconsistentPositionError,
+])('after a %p the partition is fenced again only once the group has confirmed the member', async (kind) => {
+  const simulated = new SimulatedPartition(folder());
+  let confirm: () => void = () => undefined;
+  simulated.confirmation = new Promise((resolve) => (confirm = resolve));
+  simulated.input.failure = new kind('the partition is taken over again');
+  const task = new PartitionTask(simulated.context, PARTITION);
+  await simulated.run(() => simulated.signalOfTask !== null || simulated.takeOvers > 1);
+  expect(simulated.takeOvers).toBe(1);
+  simulated.input.failure = null;
+  confirm();
+  await simulated.run(() => task.status.state === 'running');
+  expect(simulated.takeOvers).toBe(2);
+  await simulated.end(task);
 });

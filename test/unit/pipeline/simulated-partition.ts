@@ -116,6 +116,8 @@ export class SimulatedPartition {
   keepsOpen = false;
   /** The signal of the running task, once it has asked for the group's confirmation. */
   signalOfTask: AbortSignal | null = null;
+  /** Of the group, for this member; the member waits for it. */
+  confirmation = Promise.resolve();
   readonly context: PipelineContext;
   #kept: KeyValueStore | null = null;
   #isOver: () => boolean = () => false;
@@ -213,7 +215,7 @@ export class SimulatedPartition {
 
   #confirmed(signal: AbortSignal): Promise<void> {
     this.signalOfTask = signal;
-    return Promise.resolve();
+    return this.confirmation;
   }
 
   #logs(log: SilentLog): Logs {
