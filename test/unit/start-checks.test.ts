@@ -51,7 +51,7 @@ class FoundLogs implements Logs {
     throw new Error('nobody asks');
   }
 
-  offsetIsPending(): never {
+  pendingOffset(): never {
     throw new Error('nobody asks');
   }
 

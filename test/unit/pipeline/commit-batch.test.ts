@@ -45,7 +45,7 @@ function never(): never {
 }
 
 const noLogs: Logs = {
-  ...{ reader: never, bounds: never, endOfEpoch: never, committedOffset: never, offsetIsPending: never },
+  ...{ reader: never, bounds: never, endOfEpoch: never, committedOffset: never, pendingOffset: never },
 };
 const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
 const CHANGELOG_END = 7;
@@ -71,7 +71,7 @@ function committing(
     lastOutcome: null,
     lastCommit: null,
     lostConnection: () => lost !== undefined && !lostUnnoticed,
-    ...{ prove: never, hasOpenIn: () => Promise.resolve(true), throttledMs: 0 },
+    ...{ prove: never, openFrom: () => Promise.resolve(0), throttledMs: 0 },
     repeatEnd: never,
     begin: () => steps.ask('begin'),
     prepare: () => () => steps.ask('produce').then(() => CHANGELOG_END),
@@ -94,7 +94,7 @@ function committing(
     clock: { now: () => 0, delay: never },
     held: new HeldPositions(),
     partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], alone: true }) },
-    inputLogs: { ...noLogs, offsetIsPending: () => Promise.resolve(false) },
+    inputLogs: { ...noLogs, pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }) },
     changelogLogs: { ...noLogs, bounds: () => Promise.resolve({ start: 0, ...SEEN_BY_MOST, ...(lost ?? never()) }) },
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,
   };

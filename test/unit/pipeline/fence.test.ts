@@ -1,7 +1,8 @@
 /** What the brokers left open of the last transaction: found, and ended as the coordinator had decided. */
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, HangingTransactionError, StaleViewError } from '../../../src/pipeline/errors.js';
-import { fence, mustHaveNothingOpen, mustSeeNothingOpen } from '../../../src/pipeline/fence.js';
+import { fence } from '../../../src/pipeline/fence.js';
+import { mustHaveNothingOpen, mustSeeNothingOpen } from '../../../src/pipeline/left-open.js';
 import type { KnownCommit, LogBounds, TransactionOutcome, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
@@ -24,6 +25,10 @@ interface Situation {
   readonly staysOpen?: boolean;
   /** Somebody else's transaction is what is open in the outbound topics; null where the brokers do not tell. */
   readonly isOthers?: boolean | null;
+  /** Where our own transaction begins in the outbound topics. */
+  readonly opensAt?: number;
+  /** Too few brokers have named the group's coordinator. */
+  readonly offsetIsToldByFew?: boolean;
   /** What the process knows to be committed. */
   readonly lastCommit?: KnownCommit;
   /** High watermark of what is open. */
@@ -42,6 +47,7 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
   const did: string[] = [];
   const told: unknown[] = [];
   const looked: string[] = [];
+  const asked: string[] = [];
   const left = [...outcomes];
   let isOpen = true;
   const fenceOnce = (id: string): Promise<TransactionalProducer> => {
@@ -62,7 +68,10 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
         sendOffset: never,
         commit: never,
         prove: never,
-        hasOpenIn: () => Promise.resolve(isOthers === null ? null : !isOthers),
+        openFrom: ({ topic, partition }) => {
+          asked.push(`${topic}/${partition}`);
+          return Promise.resolve(isOthers === null ? 'unknown' : isOthers ? 'nothing' : (rest.opensAt ?? OPEN.end));
+        },
       },
       repeatEnd: (of, outcome) => {
         did.push(`${outcome} ${of.map(({ topic, partition }) => `${topic}/${partition}`).join(' ')}`);
@@ -86,10 +95,11 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     },
     inputLogs: {
       ...{ reader: never, bounds: never, endOfEpoch: never, committedOffset: never },
-      offsetIsPending: () => Promise.resolve(offsetIsPending && isOpen),
+      pendingOffset: () =>
+        Promise.resolve({ isPending: offsetIsPending && isOpen, byMost: rest.offsetIsToldByFew !== true }),
     },
     changelogLogs: {
-      ...{ reader: never, endOfEpoch: never, committedOffset: never, offsetIsPending: never },
+      ...{ reader: never, endOfEpoch: never, committedOffset: never, pendingOffset: never },
       bounds: ({ topic, partition }) => {
         looked.push(`${topic}/${partition}`);
         const bounds = isOpen && open.includes(topic) ? opened : WHOLE;
@@ -101,7 +111,7 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     } as Partial<PipelineContext['observer']> as PipelineContext['observer'],
   };
   const result = await fence(context as PipelineContext, PARTITION).catch((error: unknown) => error);
-  return { context: context as PipelineContext, did, told, looked, result };
+  return { context: context as PipelineContext, did, told, looked, asked, result };
 }
 
 const FENCE = `fence app-${TOPICS.input}-1`;
@@ -136,7 +146,8 @@ describe('what an acknowledged commit has left open while the transaction after 
   /** It has written offsets 5 and 6 to changelog and announcements. */
   const lastCommit: KnownCommit = {
     endIn: ({ topic }) => (topic === TOPICS.changelog || topic === TOPICS.synchronized ? 7 : null),
-    isLastIn: ({ topic }) => topic === TOPICS.changelog || topic === TOPICS.synchronized,
+    isLastIn: ({ topic }) => topic === TOPICS.synchronized,
+    wroteLast: () => false,
     hasLastOffset: true,
   };
 
@@ -161,13 +172,23 @@ describe('what an acknowledged commit has left open while the transaction after 
     ['others have written since', { offsetIsPending: true, lastCommit: { ...lastCommit, endIn: () => 5 } }],
   ])('is not what is open if %s: that ends as the last transaction has', async (_, situation) => {
     const { did } = await fenced({ outcomes: ['abort', 'abort'], lastCommit, ...situation });
-    expect(did).toEqual([FENCE, `abort ${EVERYWHERE}`, 'discard', FENCE]);
+    // No later transaction was begun in `synchronized`.
+    expect(did).toEqual([FENCE, 'abort changelog/1 dead-letter/1 stalled/1', 'discard', FENCE]);
   });
 
-  test('stops the partition if others have written behind it in an outbound topic', async () => {
+  test('is committed although others have written behind it in an outbound topic', async () => {
     for (const outcome of ['abort', null] as const) {
       const open = [TOPICS.synchronized];
-      const { did, result } = await fenced({ outcomes: [outcome], lastCommit, open, openUpTo: 8 });
+      const { did } = await fenced({ outcomes: [outcome, 'commit'], lastCommit, open, openUpTo: 8 });
+      expect(did).toEqual([FENCE, 'commit synchronized/1', 'discard', FENCE]);
+    }
+  });
+
+  test('stops the partition if a later transaction of its own may be behind it', async () => {
+    const known = { ...lastCommit, isLastIn: () => false };
+    for (const outcome of ['abort', null] as const) {
+      const open = [TOPICS.synchronized];
+      const { did, result } = await fenced({ outcomes: [outcome], lastCommit: known, open, openUpTo: 8 });
       expect(result).toBeInstanceOf(HangingTransactionError);
       expect(String(result)).toContain('which must not be aborted, because others have written behind it');
       expect(String(result)).not.toContain('abort --topic');
@@ -185,14 +206,40 @@ describe('what an acknowledged commit has left open while the transaction after 
     expect(String(result)).toContain(`must not be aborted (${TOPICS.changelog}/1 from offset 5 on)`);
   });
 
-  test.each([
-    ['committed', ['changelog/1', 'synchronized/0', 'synchronized/1', 'synchronized/2'], lastCommit],
-    ['left alone after a later transaction there', ['changelog/1'], { ...lastCommit, isLastIn: () => false }],
-  ])('is %s in topics that other partitions write to', async (_, places, known) => {
+  test('is committed in topics that other partitions write to', async () => {
     const sharedTopic = TOPICS.synchronized;
-    const situation = { outcomes: ['abort', 'commit'] as const, open: [TOPICS.changelog], sharedTopic };
-    const { did } = await fenced({ ...situation, lastCommit: known });
-    expect(did).toEqual([FENCE, `commit ${places.join(' ')}`, 'discard', FENCE]);
+    const open = [TOPICS.changelog, sharedTopic];
+    const { did } = await fenced({ outcomes: ['abort', 'commit'], open, openUpTo: 7, sharedTopic, lastCommit });
+    const places = 'changelog/1 synchronized/0 synchronized/1 synchronized/2';
+    expect(did).toEqual([FENCE, `commit ${places}`, 'discard', FENCE]);
+  });
+
+  test('is not aborted in a topic that other partitions write to, if the later transaction is open elsewhere', async () => {
+    const sharedTopic = TOPICS.synchronized;
+    const open = [TOPICS.stalled, sharedTopic];
+    const { did, result } = await fenced({ outcomes: ['abort'], open, sharedTopic, lastCommit });
+    expect(result).toBeInstanceOf(HangingTransactionError);
+    expect(String(result)).toContain(`abort --topic ${TOPICS.stalled} --partition 1 --start-offset 5`);
+    expect(String(result)).not.toContain(`abort --topic ${sharedTopic}`);
+    expect(did).toEqual([FENCE, 'discard']);
+  });
+
+  test('does not leave a later transaction open in a topic that other partitions write to', async () => {
+    const sharedTopic = TOPICS.synchronized;
+    // The later one begins behind it.
+    const situation = { open: [TOPICS.changelog, sharedTopic], sharedTopic, opensAt: 8, openUpTo: 7 };
+    const known = { ...lastCommit, endIn: () => 7, isLastIn: () => false };
+    const { did, result } = await fenced({ outcomes: ['abort'], ...situation, lastCommit: known });
+    expect(result).toBeInstanceOf(HangingTransactionError);
+    expect(String(result)).toContain(`abort --topic ${sharedTopic} --partition 0 --start-offset 8`);
+    expect(String(result)).not.toContain(`abort --topic ${TOPICS.changelog}`);
+    expect(did).toEqual([FENCE, 'discard']);
+  });
+
+  test('is left out of an abort if its leader does not say whether it is open', async () => {
+    const situation = { open: [TOPICS.changelog], openUpTo: 9, isOthers: null };
+    const { did } = await fenced({ outcomes: ['abort', 'abort'], ...situation, lastCommit });
+    expect(did).toEqual([FENCE, 'abort changelog/1 dead-letter/1 stalled/1', 'discard', FENCE]);
   });
 
   test('leaves an offset that may be of a later transaction to the check of the positions', async () => {
@@ -217,15 +264,34 @@ test('an offset alone that nobody knows the outcome of is left to the check of t
   expect(did).toEqual([FENCE]);
 });
 
-test('what is open in a topic that other partitions write to may be theirs: it is ended with the rest, and not looked at', async () => {
+describe('in a topic that other partitions write to', () => {
   const sharedTopic = TOPICS.synchronized;
-  const quiet = await fenced({ outcomes: ['commit'], open: [sharedTopic], sharedTopic });
-  expect(quiet.did).toEqual([FENCE]);
-  expect(quiet.looked.filter((at) => at.startsWith(sharedTopic))).toEqual([]);
-
-  const { did } = await fenced({ outcomes: ['commit', 'commit'], open: [TOPICS.changelog], sharedTopic });
   const all = [0, 1, 2].map((to) => `${sharedTopic}/${to}`).join(' ');
-  expect(did[1]).toBe(`commit changelog/1 ${all} dead-letter/1 stalled/1`);
+  const everywhere = `changelog/1 ${all} dead-letter/1 stalled/1`;
+
+  test("others' open transactions are left alone", async () => {
+    const { did, asked } = await fenced({ outcomes: ['commit'], open: [sharedTopic], sharedTopic, isOthers: true });
+    expect(did).toEqual([FENCE]);
+    expect(asked.join(' ')).toBe(all);
+  });
+
+  test.each(['commit', 'abort'] as const)('what a %s has left open there alone is ended too', async (outcome) => {
+    const { did } = await fenced({ outcomes: [outcome, outcome], open: [sharedTopic], sharedTopic });
+    expect(did).toEqual([FENCE, `${outcome} ${everywhere}`, 'discard', FENCE]);
+  });
+
+  test('an owner whose last commit is long ago looks only at the partitions that it wrote to', async () => {
+    const wroteLast = ({ topic, partition }: { topic: string; partition: number }) =>
+      topic === sharedTopic && partition === 2;
+    const lastCommit = { endIn: () => null, isLastIn: () => false, wroteLast, hasLastOffset: true };
+    const { context, result, looked } = await fenced({ outcomes: ['commit'], sharedTopic, lastCommit });
+    looked.length = 0;
+    await mustSeeNothingOpen(context, PARTITION, result as TransactionalProducer);
+    expect(looked.filter((at) => at.startsWith(sharedTopic))).toEqual([`${sharedTopic}/2`]);
+    looked.length = 0;
+    await mustHaveNothingOpen(context, PARTITION, result as TransactionalProducer);
+    expect(looked.filter((at) => at.startsWith(sharedTopic)).join(' ')).toBe(all);
+  });
 });
 
 test('what cannot be ended now lets go of the producer', async () => {
@@ -299,3 +365,14 @@ test('no operator is asked to abort anything while too few brokers speak for a p
   const { result } = await fenced({ outcomes: [null], open, isToldByFew: TOPICS.synchronized });
   expect(result).toBeInstanceOf(StaleViewError);
 });
+
+test.each([true, false])(
+  'a group coordinator that too few brokers name is not believed, whether it says that an offset is pending: %s',
+  async (offsetIsPending) => {
+    for (const outcome of ['commit', 'abort', null] as const) {
+      const { did, result } = await fenced({ outcomes: [outcome], offsetIsPending, offsetIsToldByFew: true });
+      expect(result).toBeInstanceOf(StaleViewError);
+      expect(did).toEqual([FENCE, 'discard']);
+    }
+  },
+);

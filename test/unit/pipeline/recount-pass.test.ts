@@ -193,7 +193,7 @@ class Partition {
         repeatEnd: never,
         produce: never,
       },
-      ...{ prove: never, hasOpenIn: never },
+      ...{ prove: never, openFrom: never },
       ...{ begin: done, sendOffset: done, discard: done },
       prepare: ({ topic }, records) => {
         if (topic === TOPICS.synchronized) open.push(...records);

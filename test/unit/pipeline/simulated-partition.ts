@@ -224,7 +224,7 @@ export class SimulatedPartition {
       bounds: () => log.bounds(),
       committedOffset: () => Promise.resolve(this.committed),
       endOfEpoch: (_, epoch) => Promise.resolve(log.endOfEpoch(epoch)),
-      offsetIsPending: () => Promise.resolve(false),
+      pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }),
     };
   }
 
@@ -241,7 +241,7 @@ export class SimulatedPartition {
         repeatEnd: never,
         produce: never,
       },
-      hasOpenIn: never,
+      openFrom: never,
       prove: () => {
         this.proofs++;
         const changelogEnd = this.changelog.end;

@@ -56,7 +56,7 @@ class SlowKafka {
       get throttledMs() {
         return Math.max(0, kafka.throttledUntil - kafka.now);
       },
-      ...{ repeatEnd: never, prove: never, hasOpenIn: never },
+      ...{ repeatEnd: never, prove: never, openFrom: never },
       begin: () => {
         begunAt = this.now;
         return Promise.resolve();
@@ -149,10 +149,10 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
       committedOffset: () =>
         Promise.resolve(kafka.committed === null ? null : { offset: kafka.committed, leaderEpoch: -1 }),
       endOfEpoch: never,
-      offsetIsPending: () => Promise.resolve(false),
+      pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }),
     },
     changelogLogs: {
-      ...{ endOfEpoch: never, committedOffset: never, offsetIsPending: never },
+      ...{ endOfEpoch: never, committedOffset: never, pendingOffset: never },
       bounds: () =>
         Promise.resolve({ start: 0, end: kafka.changelogEnd, highWatermark: kafka.changelogEnd, ...SEEN_BY_MOST }),
       reader: never,

@@ -50,7 +50,7 @@ class Watched {
       get throttledMs() {
         return throttledMs();
       },
-      ...{ repeatEnd: never, prove: never, hasOpenIn: never },
+      ...{ repeatEnd: never, prove: never, openFrom: never },
       ...{ begin: done, sendOffset: done, commit: done, discard: done },
       prepare: (_to, { length }) => {
         return () => Promise.resolve((this.#changelogEnd += length));
@@ -74,7 +74,7 @@ class Watched {
           this.inputEnd instanceof BrokerError
             ? Promise.reject(this.inputEnd)
             : Promise.resolve({ start: 0, end: 0, highWatermark: this.inputEnd, ...SEEN_BY_MOST, byMost: this.byMost }),
-        offsetIsPending: () => Promise.resolve(false),
+        pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }),
       } as Partial<PipelineContext['inputLogs']> as PipelineContext['inputLogs'],
       changelogLogs: {
         // Further than the store: nothing is noted.

@@ -51,7 +51,7 @@ class Instance {
       },
       endOfEpoch: () => Promise.resolve(this.endOfEpoch),
       committedOffset: never,
-      offsetIsPending: never,
+      pendingOffset: never,
     };
     const observer: Partial<PipelineContext['observer']> = {
       setAside: (_, why) => this.errors.push(`set aside: ${why}`),

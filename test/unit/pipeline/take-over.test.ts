@@ -132,14 +132,15 @@ class TakeOver {
           return Promise.resolve(committed === null ? null : { offset: committed, leaderEpoch: committedIn });
         },
         endOfEpoch: () => Promise.resolve(endOfEpoch),
-        offsetIsPending: () => Promise.resolve(situation.offsetIsPending === true && !this.#isProved),
+        pendingOffset: () =>
+          Promise.resolve({ isPending: situation.offsetIsPending === true && !this.#isProved, byMost: true }),
       },
       changelogLogs: {
         reader: () => this.#readerOfNothing(),
         bounds: ({ topic }) => (topic === TOPICS.changelog ? this.#bounds('changelog') : Promise.resolve(EMPTY)),
         committedOffset: never,
         endOfEpoch: () => Promise.resolve(endOfEpoch),
-        offsetIsPending: never,
+        pendingOffset: never,
       },
       transactions: {
         fence: (id) => {
@@ -220,7 +221,7 @@ class TakeOver {
         throttledMs: 0,
         lostConnection: never,
         repeatEnd: never,
-        hasOpenIn: never,
+        openFrom: never,
       },
       ...{ begin: never, prepare: never, produce: never, sendOffset: never, commit: never },
       prove: () => {

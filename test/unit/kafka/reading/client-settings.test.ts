@@ -52,7 +52,7 @@ class MemoryLogs implements Logs {
     return Promise.resolve(null);
   }
 
-  offsetIsPending(): never {
+  pendingOffset(): never {
     throw new Error('client settings are of no group');
   }
 
