@@ -47,6 +47,8 @@ export class PartitionTask {
   readonly #blockedRetry: BlockedRetry;
   /** The `blocked` status after a topic refused a record as too large, until the next commit; null otherwise. */
   #tooLarge: PartitionStatus | null = null;
+  /** Whether the changelog has had a position since this task began. */
+  #hasState = false;
   /** The state, while it matches the committed log. */
   #store: PartitionStore | null = null;
   /** Resolves when the task has released everything. */
@@ -95,8 +97,9 @@ export class PartitionTask {
   async #runAsOwner(signal: AbortSignal): Promise<void> {
     const owned = await takeOver(this.context, this.partition, (status) => this.#enter(status), signal);
     this.#store = owned.store;
-    this.#blockedRetry.reset();
     try {
+      this.#mustStillHaveState(owned);
+      this.#blockedRetry.reset();
       this.#enter({ state: 'waiting', reason: 'waiting until the client settings are read' });
       await this.context.settings.ready(signal);
       if (!signal.aborted) await this.#process(owned, signal);
@@ -111,6 +114,20 @@ export class PartitionTask {
     }
   }
 
+  /**
+   * Without state and offset, a take-over looks like a first start. But only a start checks whether companies were
+   * announced before, so a running task must not begin again. @throws InconsistentPositionError
+   */
+  #mustStillHaveState({ store }: OwnedPartition): void {
+    if (!this.#hasState || store.position() !== null) return;
+    const { topics } = this.context;
+    throw new InconsistentPositionError(
+      `partition ${topics.input}/${this.partition} is stopped (no state): its changelog ${topics.changelog} and the group's ` +
+        'offset are gone since this process ran it, so companies would be announced again. Stop all instances, and see ' +
+        '"The changelog is lost" in docs/operations.md. A start then asks for your consent',
+    );
+  }
+
   async #process(owned: OwnedPartition, signal: AbortSignal): Promise<void> {
     const { context, partition } = this;
     const { store, inputLog } = owned;
@@ -122,6 +139,7 @@ export class PartitionTask {
     signal.addEventListener('abort', close);
     try {
       if (owned.isNews) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
+      this.#hasState = true;
       this.#enter(this.#tooLarge ?? runningWith(this.#limits));
       for (let passed = owned.from; !signal.aborted;) {
         const reading = reader.next(this.#limits.records);
