@@ -172,8 +172,9 @@ async function killedForGood({ instances, pauses, deployment }: Stage): Promise<
 }
 
 /**
- * Stops and starts each instance once the previous one is ready, as a StatefulSet does. @returns the pauses of all
- * partitions
+ * Stops and starts each instance once the previous one is ready, as a StatefulSet does.
+ *
+ * @returns the pauses of all partitions
  */
 async function rollingRestart({ instances, pauses, deployment }: Stage): Promise<readonly number[]> {
   return pauses.during(async () => {

@@ -25,7 +25,7 @@ const SETTING_OF_TOPIC: Readonly<Record<Exclude<keyof TopicNames, 'companyState'
 
 /**
  * @param registryIdentity the id of version 1 of the subject of announcements; null if unknown, and then not compared.
- * Two registries seldom have the same id. An upgrade of the schemas does not change it.
+ *   Two registries seldom have the same id. An upgrade of the schemas does not change it.
  */
 export function decidingSettingsOf(
   { eventNamespace, allDatasetsFrom, topics }: Pick<Config, 'eventNamespace' | 'allDatasetsFrom' | 'topics'>,

@@ -78,7 +78,7 @@ export class Service {
   /**
    * Starts everything. Waits for brokers and registry as long as they give no usable answer.
    * @throws StateDirInUseError, StateDirOfOtherError, UnfitTopicsError, MisconfiguredError, StartupError; call `stop`
-   * then too
+   *   then too
    */
   async start(): Promise<void> {
     const { config, logger, clock } = this.#options;

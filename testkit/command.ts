@@ -28,8 +28,9 @@ export function environmentOf(settings: Readonly<Record<string, string>>): NodeJ
 }
 
 /**
- * Runs a command of the processor to its end, as an operator would. @param killAfterLines kill -9 as soon as the
- * command has printed this many lines; the exit code is then null
+ * Runs a command of the processor to its end, as an operator would.
+ *
+ * @param killAfterLines kill -9 as soon as the command has printed this many lines; the exit code is then null
  */
 export function runCommand(
   words: readonly string[],

@@ -56,8 +56,9 @@ export interface DeploymentNames {
 const DATE_BEFORE_NOW_MS = 3_600_000;
 
 /**
- * Describes a deployment with these names. Creates nothing. @param settings further settings of the processor, which
- * override those that follow from the names
+ * Describes a deployment with these names. Creates nothing.
+ *
+ * @param settings further settings of the processor, which override those that follow from the names
  */
 export function deploymentOf(
   { bootstrap, registryUrl }: ClusterAddresses,

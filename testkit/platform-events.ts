@@ -75,7 +75,9 @@ export function framed(schemaId: number, avroValue: Buffer): Buffer {
 }
 
 /**
- * Looks up the ids of the registered schemas. @param topics names of the topics, which give the names of the subjects
+ * Looks up the ids of the registered schemas.
+ *
+ * @param topics names of the topics, which give the names of the subjects
  * @param schemasFolder the repository's `schemas`
  */
 export async function createPlatformEncoder(

@@ -166,7 +166,7 @@ const DATASETS_FORGOTTEN_AT_ONCE = 500;
  * The verdict on one company.
  *
  * @param records all records with the company's key, in the order of their offsets, without records of aborted
- * transactions
+ *   transactions
  */
 export function judgeCompany(records: readonly HistoryRecord[], context: HistoryContext): Verdict {
   const past: Past = {

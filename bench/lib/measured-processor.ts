@@ -48,8 +48,9 @@ export class MeasuredProcessor extends Processor {
   readonly #running = new Promise<FirstRun>((resolve) => (this.#firstRuns = resolve));
 
   /**
-   * @param build the folder of the built processor @param nodeArguments flags of Node itself @param stateDir the folder
-   * of a former instance; a new folder by default
+   * @param build the folder of the built processor
+   * @param nodeArguments flags of Node itself
+   * @param stateDir the folder of a former instance; a new folder by default
    */
   constructor(
     deployment: Deployment,
@@ -76,8 +77,9 @@ export class MeasuredProcessor extends Processor {
   }
 
   /**
-   * Resolves once so many of its partitions run. @returns the time when the last of them began to run (milliseconds
-   * since the epoch)
+   * Resolves once so many of its partitions run.
+   *
+   * @returns the time when the last of them began to run (milliseconds since the epoch)
    */
   async allRunning(partitions: number): Promise<number> {
     const now = (): Map<number, LoggedState> => new Map(this.states.map((state) => [state.partition, state]));

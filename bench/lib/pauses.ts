@@ -62,8 +62,9 @@ export class Pauses {
   }
 
   /**
-   * Runs `disturb`, then waits until all companies that were written meanwhile are announced. @returns the pause of
-   * each partition in milliseconds
+   * Runs `disturb`, then waits until all companies that were written meanwhile are announced.
+   *
+   * @returns the pause of each partition in milliseconds
    */
   async during(disturb: () => Promise<void>): Promise<readonly number[]> {
     await this.settled();

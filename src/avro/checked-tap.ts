@@ -51,7 +51,7 @@ export class CheckedTap {
    * Starts reading the value in `bytes` from `start` to the end.
    *
    * @param expected the bytes of a text that the value probably contains. `expectedText` is that text, and is returned
-   * instead of a new string
+   *   instead of a new string
    */
   start(bytes: Buffer, start: number, expected: Buffer = NO_BYTES, expectedText = ''): void {
     this.#buf = bytes;

@@ -112,8 +112,8 @@ export class DeadLetterDesk {
   }
 
   /**
-   * Reads the input from the first of these dead letters on. If a dead letter has no key or the key of another
-   * company, its repair may be in any partition, so all partitions are read.
+   * Reads the input from the first of these dead letters on. If a dead letter has no key or the key of another company,
+   * its repair may be in any partition, so all partitions are read.
    * @param watched the companies whose later statuses and manifests matter
    */
   async afterwards(

@@ -111,8 +111,8 @@ function mustBeForAnnouncements(to: string, { topics, shadowOf }: ReadConfig): v
 }
 
 /**
- * Asks a running instance for the record that completed the company, and finds the event in a handful of reads.
- * Returns null if no instance answers, or if the event is not at its expected place.
+ * Asks a running instance for the record that completed the company, and finds the event in a handful of reads. Returns
+ * null if no instance answers, or if the event is not at its expected place.
  * @throws NotAnnouncedError
  */
 async function findByAsking(

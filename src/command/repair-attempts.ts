@@ -20,8 +20,9 @@ export class RepairAttempts {
   #count = 0;
 
   /**
-   * Call it in the order in which the dead letters were written. @throws Error if they name more than MAX_TARGETS
-   * records in total
+   * Call it in the order in which the dead letters were written.
+   *
+   * @throws Error if they name more than MAX_TARGETS records in total
    */
   add(letter: Pick<DeadLetter, 'partition' | 'offset' | 'headers'>): void {
     const targets = repairsOf(letter.headers).filter((id) => /^\d+\/\d+$/.test(id));

@@ -4,6 +4,11 @@ import type { Policy } from './policy.js';
 
 /** Bytes of memory that the choices may take: enough for about 490,000 clients with ids of 36 characters. */
 export const MAX_CHOICES_BYTES = 64 * 1_024 * 1_024;
+/**
+ * How many times as many bytes the choices may take while older records are read. Later records may delete choices, and
+ * until compaction the topic still contains the deleted ones.
+ */
+const PEAK_FACTOR = 2;
 /** Bytes of an entry in the set, without the characters of its id. */
 const ENTRY_BYTES = 64;
 /** Bytes of each character in a text that has a character outside Latin-1. */
@@ -24,7 +29,7 @@ export class ClientChoices {
     return this.#clientIds.has(clientId) ? 'ALL_DATASETS' : undefined;
   }
 
-  /** @throws TooManyChoicesError, and changes nothing */
+  /** @throws TooManyChoicesError, and changes nothing, if the choices exceed the bound that counts at all times */
   set(clientId: string, policy: Policy): void {
     switch (policy) {
       case 'FIRST_DATASET':
@@ -38,6 +43,14 @@ export class ClientChoices {
     }
   }
 
+  /**
+   * Call it when all records were read, because the last ones may have deleted choices.
+   * @throws TooManyChoicesError if the choices take more memory than allowed
+   */
+  mustFit(): void {
+    if (this.#bytes > this.maxBytes) throw this.#tooMany(this.#clientIds.size, this.#bytes, DELETE_SOME);
+  }
+
   delete(clientId: string): void {
     if (this.#clientIds.delete(clientId)) this.#bytes -= bytesOf(clientId);
   }
@@ -45,16 +58,26 @@ export class ClientChoices {
   #add(clientId: string): void {
     if (this.#clientIds.has(clientId)) return;
     const bytes = this.#bytes + bytesOf(clientId);
-    if (bytes > this.maxBytes)
-      throw new TooManyChoicesError(
-        `${this.#clientIds.size + 1} clients have chosen ALL_DATASETS, which takes ${bytes} bytes of memory; at most ` +
-          `${this.maxBytes} are allowed. Delete the choices that are not needed: send a record without a value for each ` +
-          'of these clients. A choice counts only for records stamped before ALL_DATASETS_FROM',
-      );
+    if (bytes > PEAK_FACTOR * this.maxBytes)
+      throw this.#tooMany(this.#clientIds.size + 1, bytes, `${DELETE_SOME}. ${AND_COMPACT}`);
     this.#clientIds.add(clientId);
     this.#bytes = bytes;
   }
+
+  #tooMany(clients: number, bytes: number, whatToDo: string): TooManyChoicesError {
+    return new TooManyChoicesError(
+      `${clients} clients have chosen ALL_DATASETS, which takes ${bytes} bytes of memory; at most ${this.maxBytes} are ` +
+        `allowed. ${whatToDo}`,
+    );
+  }
 }
+
+const DELETE_SOME =
+  'Delete the choices that are not needed: send a record without a value for each of these clients. A choice counts only ' +
+  'for records stamped before ALL_DATASETS_FROM';
+const AND_COMPACT =
+  'These are so many that the topic must also be compacted before it can be read: set segment.ms and ' +
+  'max.compaction.lag.ms of the topic to 60000 for some minutes (kafka-configs.sh), and send one more record';
 
 function bytesOf(clientId: string): number {
   return ENTRY_BYTES + CHARACTER_BYTES * clientId.length;

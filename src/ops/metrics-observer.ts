@@ -174,8 +174,9 @@ export class MetricsObserver implements Partial<PipelineObserver> {
   }
 
   /**
-   * Takes the lag of a partition, also if it has no batches because it is idle, waits or is blocked. @param records
-   * null when unknown
+   * Takes the lag of a partition, also if it has no batches because it is idle, waits or is blocked.
+   *
+   * @param records null when unknown
    */
   lag(partition: number, records: number | null): void {
     if (records === null) this.#lag.remove({ partition });

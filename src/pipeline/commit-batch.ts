@@ -8,7 +8,7 @@ import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import { encodeChanges } from '../store/state-changes.js';
 import type { PipelineContext } from './context.js';
 import type { Decisions } from './decisions.js';
-import { mustHaveNothingOpen, mustSeeNothingOpen } from './fence.js';
+import { mustHaveNothingOpen, mustSeeNothingOpen } from './left-open.js';
 import type { OwnedPartition } from './take-over.js';
 
 interface Write {

@@ -41,7 +41,8 @@ export interface LocalState {
 
 /**
  * Applies the records in order from position `from`, to the end or until a limit is reached. Applies at least one
- * record, or removes holds that the first record needs removed before. Changes only the rows in the cache: if anything throws, the caller must discard the cache.
+ * record, or removes holds that the first record needs removed before. Changes only the rows in the cache: if anything
+ * throws, the caller must discard the cache.
  *
  * @param decoded one for each of `records`
  * @param limits no record is applied after one of them is reached

@@ -6,6 +6,9 @@ import { HOUR_MS } from '../lib/time-units.js';
 /** A store that follows the changelog records once an hour that it is at the end: see `AtEndNotes`. */
 const LONGEST_BETWEEN_NOTES_MS = 2 * HOUR_MS;
 
+/** With a shorter delete.retention.ms of the changelog, `mustSeeDeletions` notices missed deletions too late. */
+export const LEAST_DELETE_RETENTION_MS = LONGEST_BETWEEN_NOTES_MS + HOUR_MS;
+
 /**
  * How long a store may miss changes, in milliseconds. After that, compaction may have removed tombstones that the store
  * never saw.

@@ -16,15 +16,9 @@ import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import { decide, type LocalState } from './decide.js';
 import { NOTHING_DECIDED, type Decisions } from './decisions.js';
-import {
-  BrokerError,
-  FencedError,
-  InconsistentPositionError,
-  ReaderClosedError,
-  RecordTooLargeError,
-  SettingsChangedError,
-} from './errors.js';
+import { InconsistentPositionError, ReaderClosedError, RecordTooLargeError, SettingsChangedError } from './errors.js';
 import { HoldRemoval } from './hold-removal.js';
+import { mustStillHaveState } from './position-check.js';
 import { nextBatch } from './next-batch.js';
 import type { BatchReport, PartitionStatus } from './observer.js';
 import { commitPaced, runningWith, throttledMs } from './paced-commit.js';
@@ -59,6 +53,8 @@ export class PartitionTask {
   readonly #blockedRetry: BlockedRetry;
   /** The `blocked` status from a topic's refusal of a too large record to the next commit; otherwise null. */
   #tooLarge: PartitionStatus | null = null;
+  /** Whether the changelog has had a position since this task began. */
+  #hasState = false;
   /** The store, while its content matches the committed log; otherwise null. */
   #store: PartitionStore | null = null;
   /** Resolves when the task has released everything. */
@@ -79,7 +75,9 @@ export class PartitionTask {
 
   /**
    * The rows committed so far, for readers; null while some of them are not restored yet. The caller must close the
-   * result. @throws StoreUnavailableError
+   * result.
+   *
+   * @throws StoreUnavailableError
    */
   committed(): CommittedRows | null {
     return this.#store?.committed() ?? null;
@@ -107,8 +105,9 @@ export class PartitionTask {
   async #runAsOwner(signal: AbortSignal): Promise<void> {
     const owned = await takeOver(this.context, this.partition, (status) => this.#enter(status), signal);
     this.#store = owned.store;
-    this.#blockedRetry.reset();
     try {
+      if (this.#hasState) mustStillHaveState(this.context, this.partition, owned.store);
+      this.#blockedRetry.reset();
       await this.#untilSettingsAreRead(signal);
       if (!signal.aborted) await this.#process(owned, signal);
       await owned.store.flush();
@@ -140,6 +139,7 @@ export class PartitionTask {
     const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, inputLog);
     const readOn = async (): Promise<void> => {
       if (owned.isNews) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
+      this.#hasState = true;
       this.#enter(this.#tooLarge ?? runningWith(this.#limits));
       for (let passed = owned.from; !signal.aborted;) {
         const reading = reader.next(this.#limits.records);
@@ -231,12 +231,18 @@ export class PartitionTask {
   }
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
-    const { context, partition } = this;
-    context.observer.error(partition, error);
-    if (error instanceof SettingsChangedError) context.endProcess(error);
+    this.context.observer.error(this.partition, error);
+    if (error instanceof SettingsChangedError) this.context.endProcess(error);
     const message = error instanceof Error ? error.message : String(error);
     // It also waits and tries again: the other partitions may be well, and a new release may be on its way.
     const reason = isOwnFault(error) ? `a fault of this program, please report it: ${message}` : message;
+    await this.#wait(error, reason, signal);
+    if (!signal.aborted) await this.#confirmed(reason, signal);
+  }
+
+  /** Waits before the next take-over. */
+  async #wait(error: unknown, reason: string, signal: AbortSignal): Promise<void> {
+    const { clock } = this.context;
     if (error instanceof InconsistentPositionError) {
       this.#enter({ state: 'blocked', reason: `${reason}. ${this.#blockedRetry.begin()}` });
       return this.#blockedRetry.over(signal);
@@ -247,14 +253,20 @@ export class PartitionTask {
       // Only the next commit shows whether the limit was raised: until then the partition does not count as running.
       this.#tooLarge = error instanceof RecordTooLargeError ? blocked : null;
       this.#enter(blocked);
-      return context.clock.delay(operatorRetryMs, signal);
+      return clock.delay(operatorRetryMs, signal);
     }
     this.#enter({ state: 'waiting', reason });
-    await context.clock.delay(this.#backoff.next(), signal);
-    // A process that was frozen or cut off while its partition got a new owner must not fence that owner.
-    if (!(error instanceof FencedError || error instanceof BrokerError)) return;
-    const confirmed = context.membership.confirmed(signal);
-    const isSoon = await settlesWithin(confirmed, context.clock, CONFIRMED_SOON_MS);
+    return clock.delay(this.#backoff.next(), signal);
+  }
+
+  /**
+   * Waits until the group confirms this member, whatever the error was. A process that was frozen or cut off while its
+   * partition got a new owner must not fence that owner.
+   */
+  async #confirmed(reason: string, signal: AbortSignal): Promise<void> {
+    const { membership, clock } = this.context;
+    const confirmed = membership.confirmed(signal);
+    const isSoon = await settlesWithin(confirmed, clock, CONFIRMED_SOON_MS);
     // In an outage, the present reason of the wait is the group, and no longer the first error.
     if (!isSoon && !signal.aborted)
       this.#enter({ state: 'waiting', reason: `the group does not confirm this member; the error before: ${reason}` });

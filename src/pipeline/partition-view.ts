@@ -10,7 +10,8 @@
  */
 import type { PipelineContext } from './context.js';
 import { StaleViewError } from './errors.js';
-import { fence, mustHaveNothingButOffsetOpen } from './fence.js';
+import { fence } from './fence.js';
+import { mustHaveNothingButOffsetOpen } from './left-open.js';
 import type { TopicPartition } from '../lib/record.js';
 import type { CommittedOffset, LogBounds, Logs, TransactionalProducer } from './ports.js';
 

@@ -86,7 +86,7 @@ export interface CommittedOffset {
 export interface Logs {
   /**
    * @param log the log that `from` is an offset of. If the topic was created again since, or has lost records below the
-   * position, `next` throws a BrokerError. Omit it for the present log.
+   *   position, `next` throws a BrokerError. Omit it for the present log.
    */
   reader(partition: TopicPartition, from: number, log?: LogIdentity): LogReader;
   bounds(partition: TopicPartition): Promise<LogBounds>;
@@ -100,7 +100,13 @@ export interface Logs {
   /** The group's committed offset of an input partition; null if no offset is committed. Final only after fencing. */
   committedOffset(partition: TopicPartition): Promise<CommittedOffset | null>;
   /** Whether an open transaction has an offset of the group for an input partition. */
-  offsetIsPending(partition: TopicPartition): Promise<boolean>;
+  pendingOffset(partition: TopicPartition): Promise<PendingOffset>;
+}
+
+export interface PendingOffset {
+  readonly isPending: boolean;
+  /** More than half of the brokers name the coordinator that answered. Otherwise it may be cut off from the others. */
+  readonly byMost: boolean;
 }
 
 export type TransactionOutcome = 'commit' | 'abort';
@@ -109,9 +115,14 @@ export type TransactionOutcome = 'commit' | 'abort';
 export interface KnownCommit {
   /** Offset after the last record that a commit wrote to a partition; null if no such commit is known. */
   endIn(partition: TopicPartition): number | null;
-  /** Whether a commit wrote to the partition, and no later transaction of this process was begun there. */
+  /**
+   * Whether a commit wrote to the partition, and no later transaction was begun there. False if another instance may
+   * have owned the id since: it may have begun one anywhere.
+   */
   isLastIn(partition: TopicPartition): boolean;
-  /** Whether the group has taken no offset from a later transaction of this process. */
+  /** Whether the last commit of all wrote to the partition. */
+  wroteLast(partition: TopicPartition): boolean;
+  /** Whether the group has taken no offset from a later transaction. False as for `isLastIn`. */
   readonly hasLastOffset: boolean;
 }
 
@@ -142,10 +153,10 @@ export interface TransactionalProducer {
    */
   repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void>;
   /**
-   * Whether a transaction of this producer is open in a partition, according to its leader. Null if the leader cannot
-   * tell: it is too old, or does not allow us to read the topic.
+   * The offset at which this producer's open transaction begins in a partition, according to its leader. `unknown` if
+   * the leader is too old, or does not allow us to read the topic.
    */
-  hasOpenIn(partition: TopicPartition): Promise<boolean | null>;
+  openFrom(partition: TopicPartition): Promise<OpenFrom>;
   /**
    * Finds out facts that only the true leader and the true coordinator know, by a transaction that writes to both and
    * stays open. Then `discard` the producer and fence again, which aborts the transaction.
@@ -169,6 +180,8 @@ export interface TransactionalProducer {
   /** Waits for the requests in progress and closes the connections. Never throws. Idempotent. */
   discard(): Promise<void>;
 }
+
+export type OpenFrom = number | 'nothing' | 'unknown';
 
 /** The result of a proving write. No other producer can have written since the fencing. */
 export interface Proof {

@@ -61,7 +61,9 @@ const READ_ROWS = 500;
 
 /**
  * Calls `look` for every unfinished company, a few at a time, until it was called for `limit` companies or `enough`
- * returns true. @returns whether it was called for all of them
+ * returns true.
+ *
+ * @returns whether it was called for all of them
  */
 export async function visitUnfinished(
   rows: Pick<CommittedRows, 'read' | 'pairs'>,

@@ -21,7 +21,7 @@ interface Report {
 
 /**
  * @param reaper whether testcontainers may start the container that removes the containers of a killed run: its image
- * must exist
+ *   must exist
  */
 export async function runTestsOnContainers(checks: Checks, reaper: boolean): Promise<void> {
   say(`running the tests ${FILES.join(', ')} on containers`);

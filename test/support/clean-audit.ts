@@ -6,8 +6,10 @@ import type { Deployment } from '../../testkit/deployment.js';
 const ANOMALIES_SHOWN = 3;
 
 /**
- * Audits a deployment whose input was processed completely. @param settingsInPlaceBefore as for `auditCluster` @throws
- * Error with the evidence if an announcement is missing, repeated, early or wrong
+ * Audits a deployment whose input was processed completely.
+ *
+ * @param settingsInPlaceBefore as for `auditCluster`
+ * @throws Error with the evidence if an announcement is missing, repeated, early or wrong
  */
 export async function cleanAudit(deployment: Deployment, settingsInPlaceBefore = 0): Promise<AuditReport> {
   const report = await auditCluster({ ...deployment, settingsInPlaceBefore });

@@ -145,7 +145,9 @@ export class CutOffStage {
   }
 
   /**
-   * Ends the load, waits until everything is consumed, stops the instances and audits. @throws Error with all anomalies
+   * Ends the load, waits until everything is consumed, stops the instances and audits.
+   *
+   * @throws Error with all anomalies
    */
   async judge(instances: readonly Processor[]): Promise<void> {
     const places = await this.load.stop();

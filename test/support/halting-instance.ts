@@ -20,8 +20,9 @@ export function startHalting(
 }
 
 /**
- * Resolves once the process has ended. @throws Error if the process ended in another way than by its plan, or did not
- * end
+ * Resolves once the process has ended.
+ *
+ * @throws Error if the process ended in another way than by its plan, or did not end
  */
 export async function killedItself(processor: Processor): Promise<void> {
   const gone = pollUntil(() => Promise.resolve(!processor.running), {
@@ -36,8 +37,9 @@ export async function killedItself(processor: Processor): Promise<void> {
 }
 
 /**
- * Resolves once the process is frozen; it stays frozen until it gets SIGCONT. @returns the partition whose batch is in
- * progress
+ * Resolves once the process is frozen; it stays frozen until it gets SIGCONT.
+ *
+ * @returns the partition whose batch is in progress
  */
 export async function frozeItself(processor: Processor): Promise<number> {
   const { partition } = await processor.logged(isHalting, 'it halts as planned');

@@ -87,8 +87,9 @@ export class HangingDisk {
   }
 
   /**
-   * @param folder the folder whose files hang @param built an empty folder for the compiled library @returns the disk;
-   * if it cannot be made, the reason as text
+   * @param folder the folder whose files hang
+   * @param built an empty folder for the compiled library
+   * @returns the disk; if it cannot be made, the reason as text
    */
   static build(folder: string, built: string): HangingDisk | string {
     const [source, library] = [join(built, 'hanging.c'), join(built, 'hanging.so')];

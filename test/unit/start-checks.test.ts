@@ -55,7 +55,7 @@ class FoundLogs implements Logs {
     throw new Error('nobody asks');
   }
 
-  offsetIsPending(): never {
+  pendingOffset(): never {
     throw new Error('nobody asks');
   }
 

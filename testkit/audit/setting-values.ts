@@ -16,7 +16,7 @@ export class SettingValues {
 
   /**
    * @param inPlaceBefore offset of `client-settings` (one partition): all records below it existed before the processor
-   * judged its first event
+   *   judged its first event
    */
   constructor(settings: TopicContents, values: AvroValues, inPlaceBefore: number) {
     for (const record of settings.records) {

@@ -15,9 +15,11 @@ import type { SettingValues } from './setting-values.js';
 export type JudgingContext = Omit<HistoryContext, 'companyId' | 'partition'>;
 
 /**
- * Judges one company. @param claim the published announcement, if there was one. If several settings may have been in
- * force, each record is judged by the one that announces latest. Only the record that the announcement names is judged
- * by the policy of the announcement, if that policy may have been in force.
+ * Judges one company.
+ *
+ * @param claim the published announcement, if there was one. If several settings may have been in force, each record is
+ *   judged by the one that announces latest. Only the record that the announcement names is judged by the policy of the
+ *   announcement, if that policy may have been in force.
  */
 export function verdictOf(
   company: CompanyRecords,

@@ -39,7 +39,7 @@ export class BrokerConnections {
   /**
    * Connects if necessary, and asks. Makes one attempt: the caller retries.
    * @throws what kafkajs throws if the broker cannot be reached, refuses, or does not answer in time;
-   * UnreadableAnswerError; BrokerError after QUESTION_DEADLINE_MS
+   *   UnreadableAnswerError; BrokerError after QUESTION_DEADLINE_MS
    */
   async ask<T>(address: string, question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
     if (this.#closed) throw new Error('the connections to the brokers have been closed');

@@ -3,14 +3,14 @@ import { Coalesced } from '../../lib/coalesced.js';
 import type { BrokerConnections } from './broker-connections.js';
 import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import { COORDINATOR_OF_GROUP, type COORDINATOR_OF_TRANSACTION } from './cluster.js';
-import type { ClusterView } from './cluster-view.js';
+import type { ClusterView, NamedCoordinator } from './cluster-view.js';
 import { isProtocolError, NO_ERROR } from '../protocol/protocol-errors.js';
 
 type Kind = typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION;
 
 /** The broker that coordinates a group or a transactional id. It may change, so each request looks it up again. */
 export class Coordinator {
-  readonly #lookUp: Coalesced<string>;
+  readonly #lookUp: Coalesced<NamedCoordinator>;
 
   constructor(
     private readonly kind: Kind,
@@ -30,27 +30,34 @@ export class Coordinator {
   }
 
   /**
-   * host:port, as most brokers name it. One attempt. @throws kafkajs's error of the refusal, or of the failed
-   * connection
+   * host:port, as most brokers name it. One attempt.
+   *
+   * @throws kafkajs's error of the refusal, or of the failed connection
    */
-  address(): Promise<string> {
-    return this.#lookUp.ask();
+  async address(): Promise<string> {
+    return (await this.#lookUp.ask()).address;
   }
 
-  /** One attempt; the caller retries. @throws what `question` and kafkajs throw */
-  async ask<T>(question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
-    const coordinator = await this.address();
+  /**
+   * One attempt; the caller retries.
+   *
+   * @param question `byMost`: whether more than half of the brokers name this coordinator. Otherwise it may be cut off
+   *   from the others
+   * @throws what `question` and kafkajs throw
+   */
+  async ask<T>(question: (broker: ConnectedBroker, byMost: boolean) => Promise<T>): Promise<T> {
+    const { address, byMost } = await this.#lookUp.ask();
     try {
-      return await this.connections.ask(coordinator, question);
+      return await this.connections.ask(address, (broker) => question(broker, byMost));
     } catch (error) {
-      if (!isProtocolError(error)) this.connections.drop(coordinator);
+      if (!isProtocolError(error)) this.connections.drop(address);
       throw error;
     }
   }
 
-  async #find(): Promise<string> {
-    const { errorCode, address } = await this.cluster.coordinatorOf(this.kind, this.key);
-    if (errorCode === NO_ERROR) return address;
-    throw createErrorFromCode(errorCode);
+  async #find(): Promise<NamedCoordinator> {
+    const named = await this.cluster.coordinatorOf(this.kind, this.key);
+    if (named.errorCode === NO_ERROR) return named;
+    throw createErrorFromCode(named.errorCode);
   }
 }

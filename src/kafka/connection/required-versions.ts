@@ -69,7 +69,9 @@ export function lacking(broker: string, supported: Supported): string[] {
 }
 
 /**
- * The faults of all brokers that answer. Skips a broker that does not answer. @throws BrokerError if no broker answers
+ * The faults of all brokers that answer. Skips a broker that does not answer.
+ *
+ * @throws BrokerError if no broker answers
  */
 export async function versionFaults(kafka: KafkaConfig, clock: Clock): Promise<string[]> {
   const connections = new BrokerConnections(kafka);

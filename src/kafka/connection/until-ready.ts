@@ -37,7 +37,7 @@ const NOT_YET: ReadonlySet<number> = new Set([
  * finding a coordinator or fencing. It is `retryUntil` for requests whose answers have error codes.
  *
  * @param ask makes one attempt. It rejects if there was no answer, and then tries another broker the next time. A
- * BrokerError or BrokerSettingError that it throws is final.
+ *   BrokerError or BrokerSettingError that it throws is final.
  * @param leastAttempts made even after the time is up, so that each broker is asked
  * @throws FencedError, BrokerError
  */

@@ -34,7 +34,10 @@ export function removeMember(
 ): Promise<boolean> {
   let failure: unknown;
   const terms = {
-    ...{ clock: systemClock, patienceMs: PATIENCE_MS, pause: { next: () => PAUSE_MS }, signal },
+    clock: systemClock,
+    patienceMs: PATIENCE_MS,
+    pause: { next: () => PAUSE_MS },
+    signal,
     mayHelp: (error: unknown) => isTransient(error) || isWithoutCoordinator(error),
     onRetry: (error: unknown) => (failure = error),
   };

@@ -49,7 +49,9 @@ export function watchMembership(cluster: unknown, watcher: MembershipWatcher): v
 }
 
 /**
- * The broker at `address`. @throws kafkajs's COORDINATOR_NOT_AVAILABLE if it is unknown: the consumer then looks again
+ * The broker at `address`.
+ *
+ * @throws kafkajs's COORDINATOR_NOT_AVAILABLE if it is unknown: the consumer then looks again
  */
 async function brokerAt(cluster: ConsumerCluster, address: string): Promise<ConsumerCoordinator> {
   const { brokers } = cluster.brokerPool;

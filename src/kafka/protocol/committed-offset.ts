@@ -23,8 +23,9 @@ const FIXED_REQUEST_BYTES = 64;
 interface OffsetAnswer extends Answer, CommittedOffset {}
 
 /**
- * The group's committed offset in a partition; null if the group has committed no offset there. @throws what kafkajs
- * throws
+ * The group's committed offset in a partition; null if the group has committed no offset there.
+ *
+ * @throws what kafkajs throws
  */
 export async function fetchCommittedOffset(
   { connectionPool }: Pick<ConnectedBroker, 'connectionPool'>,

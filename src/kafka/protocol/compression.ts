@@ -12,7 +12,9 @@ export { TooManyBytesError };
 interface Codec {
   readonly name: string;
   /**
-   * Decompresses, and yields from time to time. @throws if the bytes are broken, or decompress to more than `maxBytes`
+   * Decompresses, and yields from time to time.
+   *
+   * @throws if the bytes are broken, or decompress to more than `maxBytes`
    */
   readonly steps: (bytes: Buffer, maxBytes: number) => Generator<void, Buffer>;
   /** The same outside the event loop; null if that is not possible. */

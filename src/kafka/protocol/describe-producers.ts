@@ -12,13 +12,17 @@ import { protocolCall, type Answer } from './transaction-requests.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 export interface OpenProducers extends Answer {
-  /** Ids of the producers that have a transaction open. */
-  readonly open: readonly bigint[];
+  /** Producer id -> the offset at which its open transaction begins. */
+  readonly open: ReadonlyMap<bigint, number>;
 }
 
 const API_KEY = 61;
 const FIXED_REQUEST_BYTES = 64;
-const UNSUPPORTED: OpenProducers = { errorCode: ERROR_CODES.UNSUPPORTED_VERSION, clientSideThrottleTime: 0, open: [] };
+const UNSUPPORTED: OpenProducers = {
+  errorCode: ERROR_CODES.UNSUPPORTED_VERSION,
+  clientSideThrottleTime: 0,
+  open: new Map(),
+};
 
 /** The answer's error is UNSUPPORTED_VERSION if the broker does not know the request (before Kafka 2.8). */
 export async function describeProducers(
@@ -42,7 +46,7 @@ function readAnswer(body: Buffer): OpenProducers {
   const reader = new WireReader(body);
   reader.tags(); // of the answer's header
   const clientSideThrottleTime = reader.int32();
-  const open: bigint[] = [];
+  const open = new Map<bigint, number>();
   let errorCode = 0;
   reader.compactArray(() => {
     reader.compactString(); // topic
@@ -56,7 +60,8 @@ function readAnswer(body: Buffer): OpenProducers {
         reader.int32(); // last sequence
         reader.int64(); // last timestamp
         reader.int32(); // coordinator epoch
-        if (reader.int64() >= 0n) open.push(producerId);
+        const start = reader.safeInt64();
+        if (start >= 0) open.set(producerId, start);
         reader.tags();
       });
       reader.tags();

@@ -58,6 +58,11 @@ export function refusal(code: number, request: string, at?: TopicPartition): Fen
   return FENCED.has(code) ? new FencedError(message) : new BrokerError(message);
 }
 
+/** @throws FencedError, BrokerError if the broker has refused the request */
+export function throwRefused(answer: { errorCode: number; at?: TopicPartition | undefined }, request: string): void {
+  if (answer.errorCode !== NO_ERROR) throw refusal(answer.errorCode, request, answer.at);
+}
+
 /**
  * The error for a request whose outcome is unknown: it has no answer, or kafkajs failed.
  * @returns the cause itself if it is a fault of this program

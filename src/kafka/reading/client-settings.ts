@@ -123,12 +123,14 @@ export class ClientSettings implements ClientPolicies {
     const follow = async (reader: LogReader): Promise<never> => {
       for (let position = start; ;) {
         if (position >= end && this.#inForce !== policies) {
+          policies.mustFit();
           this.#inForce = policies;
           onCaughtUp();
         }
         const batch = await reader.next(READ_RECORDS);
         await this.#apply(batch.records, policies);
         position = batch.nextOffset;
+        if (this.#inForce === policies && position >= batch.endOffset) policies.mustFit();
         // Not earlier: this read may fail at the same place as the last one, and a report of progress would hide that
         // failure.
         if (this.#inForce === policies) onProgress();

@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.js';
 import { settlesWithin } from '../../lib/long-promise.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { OffsetOutOfRangeError } from '../../pipeline/errors.js';
-import type { CommittedOffset, LogBounds, LogIdentity, LogReader, Logs } from '../../pipeline/ports.js';
+import type { CommittedOffset, LogBounds, LogIdentity, LogReader, Logs, PendingOffset } from '../../pipeline/ports.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
@@ -109,8 +109,8 @@ export class KafkaLogs implements Logs {
     return reader;
   }
 
-  offsetIsPending(at: TopicPartition): Promise<boolean> {
-    return this.#bounds.offsetIsPending(at);
+  pendingOffset(at: TopicPartition): Promise<PendingOffset> {
+    return this.#bounds.pendingOffset(at);
   }
 
   bounds(at: TopicPartition): Promise<LogBounds> {
@@ -118,7 +118,9 @@ export class KafkaLogs implements Logs {
   }
 
   /**
-   * The offset of the first record with a timestamp of `timestampMs` or later; else the log's end. @throws BrokerError
+   * The offset of the first record with a timestamp of `timestampMs` or later; else the log's end.
+   *
+   * @throws BrokerError
    */
   offsetSince(at: TopicPartition, timestampMs: number): Promise<number> {
     return this.#bounds.offsetSince(at, timestampMs);

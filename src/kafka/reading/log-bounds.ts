@@ -6,7 +6,7 @@ import { mustBeOutage } from '../../lib/own-fault.js';
 import { retryUntil } from '../../lib/retry-until.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
-import type { CommittedOffset, LogBounds } from '../../pipeline/ports.js';
+import type { CommittedOffset, LogBounds, PendingOffset } from '../../pipeline/ports.js';
 import type { BrokerConnections } from '../connection/broker-connections.js';
 import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { ClusterView } from '../connection/cluster-view.js';
@@ -121,14 +121,14 @@ export class LogBoundsReader {
    * offset counts.
    * @throws BrokerError as `bounds`
    */
-  offsetIsPending(at: TopicPartition): Promise<boolean> {
+  pendingOffset(at: TopicPartition): Promise<PendingOffset> {
     return this.#retry(at, async () => {
       const call = fetchStableOffset(this.#options.groupId, at);
-      return this.#coordinator.ask(async ({ connectionPool }) => {
+      return this.#coordinator.ask(async ({ connectionPool }, byMost) => {
         const { errorCode } = await connectionPool.send(call);
-        if (errorCode === ERROR_CODES.UNSTABLE_OFFSET_COMMIT) return true;
-        if (errorCode !== NO_ERROR) throw createErrorFromCode(errorCode);
-        return false;
+        const isPending = errorCode === ERROR_CODES.UNSTABLE_OFFSET_COMMIT;
+        if (!isPending && errorCode !== NO_ERROR) throw createErrorFromCode(errorCode);
+        return { isPending, byMost };
       });
     });
   }

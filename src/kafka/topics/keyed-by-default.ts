@@ -26,7 +26,7 @@ export interface Misplaced {
  *
  * @param isWitness false for records that say nothing about the writers' partitioner
  * @returns a record in another partition, if more keys are misplaced than records sent by hand explain: then the
- * writers use another partitioner. Otherwise null
+ *   writers use another partitioner. Otherwise null
  * @throws what reading throws
  */
 export async function misplacedByDefault(

@@ -81,7 +81,9 @@ export class Permissions {
 
   /**
    * Whether we may describe the transactional id. Only its use would show whether we may write with it, and that would
-   * fence its owner. @throws as `lackingOnTopic`
+   * fence its owner.
+   *
+   * @throws as `lackingOnTopic`
    */
   async mayDescribeTransactionalId(id: string): Promise<boolean> {
     const coordinator = this.#coordinatorOf(COORDINATOR_OF_TRANSACTION, id);

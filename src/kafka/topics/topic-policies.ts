@@ -2,7 +2,14 @@
 import { WHAT_TO_DO_ABOUT_GROWTH } from './input-growth.js';
 import type { TopicDescription } from './topic-admin.js';
 import { TOPIC_ROLES, messageMaxBytesOf, type TopicRole } from './topic-plan.js';
-import { CLEANUP_POLICY, MAX_MESSAGE_BYTES, MIN_INSYNC_REPLICAS, UNCLEAN_LEADER_ELECTION } from './topic-settings.js';
+import {
+  CLEANUP_POLICY,
+  DELETE_RETENTION_MS,
+  MAX_MESSAGE_BYTES,
+  MIN_INSYNC_REPLICAS,
+  UNCLEAN_LEADER_ELECTION,
+} from './topic-settings.js';
+import { LEAST_DELETE_RETENTION_MS } from '../../pipeline/missed-deletions.js';
 
 export type FoundTopics = Readonly<Record<TopicRole, TopicDescription>>;
 
@@ -33,11 +40,22 @@ export function policyFaults(found: FoundTopics): string[] {
   ];
 }
 
-/** Warnings about settings that work until a large record comes, or until a broker fails. */
+/** Warnings about settings that work until a large record comes, a broker fails or an instance is suspended. */
 export function policyWarnings(found: FoundTopics): string[] {
   return TOPIC_ROLES.flatMap((role) => messageLimitWarnings(role, found[role], found.syncEvents)).concat(
     WRITTEN.flatMap((role) => durabilityWarnings(found[role])),
+    retentionWarnings(found.companyState),
   );
+}
+
+function retentionWarnings(changelog: TopicDescription): string[] {
+  const retention = numberIn(changelog, DELETE_RETENTION_MS);
+  if (retention >= LEAST_DELETE_RETENTION_MS) return [];
+  return [
+    `changelog ${changelog.topic} has ${DELETE_RETENTION_MS}=${retention}: an instance that was suspended could miss ` +
+      'deletions and not notice it, and a company could be announced early. ' +
+      alterCommand(changelog.topic, `${DELETE_RETENTION_MS}=${LEAST_DELETE_RETENTION_MS}`),
+  ];
 }
 
 function cleanupFaults(role: TopicRole, { topic, settings }: TopicDescription): string[] {

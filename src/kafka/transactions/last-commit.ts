@@ -1,8 +1,11 @@
 import type { TopicPartition } from '../../lib/record.js';
 import type { KnownCommit } from '../../pipeline/ports.js';
 import { nameOf } from '../connection/leader-directory.js';
-import { ERROR_CODES } from '../protocol/protocol-errors.js';
-import type { Answer } from '../protocol/transaction-requests.js';
+import { ERROR_CODES, NO_ERROR } from '../protocol/protocol-errors.js';
+import type { DescribedTransaction } from '../protocol/describe-transaction.js';
+import type { Answer, ProducerSession } from '../protocol/transaction-requests.js';
+
+type Session = Pick<ProducerSession, 'producerId' | 'producerEpoch'>;
 
 /**
  * Remembers, for each log, at which offset the last commit that wrote to it ended. It counts only commits of one
@@ -12,6 +15,11 @@ import type { Answer } from '../protocol/transaction-requests.js';
  * This object outlives the producer sessions. The coordinator reports only how the last transaction ended. After a
  * broker has failed, the last transaction is the one that could not write to that broker. The coordinator does not
  * report the commit before it, although the markers of that commit may be missing on the failed broker.
+ *
+ * Another instance may fence in between, and begin transactions of its own. Then the last commit still ends where it
+ * ended. But only this process's own next commit shows again that no later transaction was begun in a place. Two things
+ * show the other instance: an attempt to fence sets the transaction time-out, of which each process has its own
+ * (`ownTimeout`), and each fencing raises the epoch.
  */
 export class LastCommit {
   /** For each log, the offset at which the last commit that wrote to it ends. Each commit writes to the changelog. */
@@ -21,6 +29,13 @@ export class LastCommit {
   #ends = new Map<string, number>();
   /** Places that transactions may have written to after the last commit there. */
   readonly #begunSince = new Set<string>();
+  /** Where the last commit of all has written. */
+  #lastPlaces: ReadonlySet<string> = new Set();
+  /** The id's session as this process has seen it last. */
+  #session: Session | null = null;
+
+  /** @param timeoutMs the transaction time-out with which this process fences; hardly any other process uses it */
+  constructor(private readonly timeoutMs: number) {}
 
   get known(): KnownCommit | null {
     const ends = this.#committed;
@@ -28,8 +43,32 @@ export class LastCommit {
     return {
       endIn: (at) => ends.get(nameOf(at)) ?? null,
       isLastIn: (at) => ends.has(nameOf(at)) && !this.#begunSince.has(nameOf(at)),
+      wroteLast: (at) => this.#lastPlaces.has(nameOf(at)),
       hasLastOffset: this.#hasLastOffset,
     };
+  }
+
+  /** Call it with what the coordinator reports right before each attempt to fence. */
+  described(before: DescribedTransaction): void {
+    const { errorCode, state, timeoutMs, producerId, producerEpoch } = before;
+    const isOurs = errorCode === NO_ERROR && timeoutMs === this.timeoutMs && producerId === this.#session?.producerId;
+    // An id is `Empty` after a fencing: if this process alone has fenced, it was its last attempt, whose answer was lost.
+    const isNext = state !== 'Empty' || producerEpoch - (this.#session?.producerEpoch ?? 0) <= 1;
+    if (!isOurs || !isNext) this.#hadOtherOwner();
+    this.#session = { producerId, producerEpoch };
+  }
+
+  /** Call it with the session that a fencing has given. */
+  fenced({ producerId, producerEpoch }: Session): void {
+    const before = this.#session;
+    const isNext = producerId === before?.producerId && producerEpoch === before.producerEpoch + 1;
+    if (!isNext) this.#hadOtherOwner();
+    this.#session = { producerId, producerEpoch };
+  }
+
+  #hadOtherOwner(): void {
+    this.#hasLastOffset = false;
+    for (const place of this.#committed.keys()) this.#begunSince.add(place);
   }
 
   /** Call it when a transaction has begun that may write to `partitions`. */
@@ -59,6 +98,7 @@ export class LastCommit {
       this.#committed.set(name, end);
       this.#begunSince.delete(name);
     }
+    this.#lastPlaces = new Set(this.#ends.keys());
     this.#hasLastOffset = true;
   }
 }

@@ -78,6 +78,11 @@ export class LastOutcomes {
     return known.outcome;
   }
 
+  /** Call it before a transaction of the id is begun: the outcome that is known will not be that of the last one. */
+  forget(transactionalId: string): void {
+    this.#known.delete(transactionalId);
+  }
+
   /**
    * The producer ids that the transactional id has had, as far as this process knows. Brokers give a new producer id if
    * the epochs of the former one are used up, or after `transactional.id.expiration.ms` without a transaction. Records

@@ -21,6 +21,8 @@ export interface SessionParts {
   /** The known producer ids of the transactional id: the session's own, and those that it had before. */
   readonly producerIds: ReadonlySet<bigint>;
   readonly lastOutcome: TransactionOutcome | null;
+  /** Call it before a transaction is begun: it will be the last one, and `lastOutcome` is then out of date. */
+  readonly forgetOutcome: () => void;
   /** The transactional id's last commit. It outlives the sessions. */
   readonly lastCommit: LastCommit;
   /** host:port of the transactional id's coordinator. */

@@ -1,7 +1,7 @@
 /** Requests of a producer session that are not part of a transaction. */
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
-import type { CommittedOffset } from '../../pipeline/ports.js';
+import type { CommittedOffset, OpenFrom } from '../../pipeline/ports.js';
 import { fetchCommittedOffset } from '../protocol/committed-offset.js';
 import { describeProducers } from '../protocol/describe-producers.js';
 import { ERROR_CODES, NO_ERROR, noAnswer, refusal } from '../protocol/protocol-errors.js';
@@ -22,20 +22,22 @@ const DOES_NOT_TELL: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Whether the session, or an earlier one, has a transaction open in a partition. Null if the partition's leader cannot
- * tell. @throws BrokerError, also if the leader is not ready: with null, the caller would treat an open transaction of
- * ours as another producer's
+ * The offset at which the open transaction of the session, or of one before it, begins in a partition. `unknown` if the
+ * partition's leader cannot tell.
+ * @throws BrokerError, also if the leader is not ready: with `unknown`, the caller would treat an open transaction of
+ *   ours as another producer's
  */
-export async function hasOpenAt(
+export async function openAt(
   { connections, producerIds }: Pick<AskingSession, 'connections' | 'producerIds'>,
   leader: string,
   at: TopicPartition,
-): Promise<boolean | null> {
+): Promise<OpenFrom> {
   try {
     const { errorCode, open } = await connections.write(leader, (broker) => describeProducers(broker, at));
-    if (DOES_NOT_TELL.has(errorCode)) return null;
+    if (DOES_NOT_TELL.has(errorCode)) return 'unknown';
     if (errorCode !== NO_ERROR) throw refusal(errorCode, 'DescribeProducers', at);
-    return open.some((producerId) => producerIds.has(producerId));
+    const ours = [...open].filter(([producerId]) => producerIds.has(producerId)).map(([, from]) => from);
+    return ours.length === 0 ? 'nothing' : Math.min(...ours);
   } catch (error) {
     if (error instanceof BrokerError) throw error;
     throw noAnswer(error, 'DescribeProducers', at);

@@ -4,15 +4,16 @@ import { BrokerError, FencedError, RecordTooLargeError } from '../../pipeline/er
 import type {
   CommittedOffset,
   KnownCommit,
+  OpenFrom,
   Proof,
   TransactionalProducer,
   TransactionOutcome,
 } from '../../pipeline/ports.js';
 import { companyKey } from '../../store/row-keys.js';
 import type { ConnectedBroker, ProtocolCall } from '../protocol/protocol-call.js';
-import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal } from '../protocol/protocol-errors.js';
+import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal, throwRefused } from '../protocol/protocol-errors.js';
 import type { ProduceAnswer } from '../protocol/produce-request.js';
-import { committedAtCoordinator, hasOpenAt } from './session-questions.js';
+import { committedAtCoordinator, openAt } from './session-questions.js';
 import { tryToAbort, type SessionParts } from './session-parts.js';
 import { SessionBatches, type EncodedBatch } from './session-batches.js';
 import {
@@ -21,7 +22,6 @@ import {
   endTxn,
   txnOffsetCommit,
   type Answer,
-  type PartitionsAnswer,
 } from '../protocol/transaction-requests.js';
 import { untilReady } from '../connection/until-ready.js';
 
@@ -93,6 +93,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     return this.#call('idle', async () => {
       this.#state = 'committing'; // In this state, a failure does not make us abort.
       const { session, groupId } = this.#parts;
+      this.#parts.forgetOutcome();
       await this.#insist(() => addPartitionsToTxn(session, partitions));
       await this.#insist(() => addOffsetsToTxn(session, groupId));
       await this.#insist(() => endTxn(session, outcome));
@@ -100,8 +101,8 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     });
   }
 
-  hasOpenIn(at: TopicPartition): Promise<boolean | null> {
-    return this.#call('idle', async () => hasOpenAt(this.#parts, await this.#leaderOf(at), at));
+  openFrom(at: TopicPartition): Promise<OpenFrom> {
+    return this.#call('idle', async () => openAt(this.#parts, await this.#leaderOf(at), at));
   }
 
   async prove(changelog: TopicPartition, input: TopicPartition): Promise<Proof> {
@@ -119,6 +120,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
       // Before the coordinator knows of the transaction: without leaders, it would have to be aborted.
       await settleAll(partitions.map((at) => this.#leaderOf(at)));
       this.#state = 'beginning';
+      this.#parts.forgetOutcome();
       const { coordinator, session, groupId } = this.#parts;
       const requests = await Promise.allSettled([
         this.#untilMarkersAreWritten(coordinator, () => addPartitionsToTxn(session, partitions)),
@@ -291,8 +293,4 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     if (mayBeOpen && !(this.#over instanceof FencedError) && this.#allAnswered) await tryToAbort(this.#parts);
     await this.#parts.connections.close();
   }
-}
-
-function throwRefused(answer: Answer | PartitionsAnswer, request: string): void {
-  if (answer.errorCode !== NO_ERROR) throw refusal(answer.errorCode, request, 'at' in answer ? answer.at : undefined);
 }

@@ -47,13 +47,18 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
       const connections = new BrokerConnections(config);
       const throttle = throttles.get(transactionalId) ?? new Throttle(clock);
       throttles.set(transactionalId, throttle);
-      const lastCommit = lastCommits.get(transactionalId) ?? new LastCommit();
+      const lastCommit = lastCommits.get(transactionalId) ?? new LastCommit(transactionTimeoutMs);
       lastCommits.set(transactionalId, lastCommit);
-      const fencing = new Fencing(connections, outcomes, { ...options, transactionTimeoutMs });
+      const onDescribed = (before: DescribedTransaction): void => {
+        outcomes.note(transactionalId, before);
+        lastCommit.described(before);
+      };
+      const fencing = new Fencing(connections, onDescribed, { ...options, transactionTimeoutMs });
       try {
         const groupCoordinator = await fencing.coordinatorOf(COORDINATOR_OF_GROUP, groupId);
         const { coordinator, producerId, producerEpoch } = await fencing.initialise(transactionalId);
         const lastOutcome = outcomes.afterFencing(transactionalId, { producerId, producerEpoch });
+        lastCommit.fenced({ producerId, producerEpoch });
         return new KafkaTransactionalProducer({
           connections: new SessionConnections(connections, new BrokerConnections(config), throttle),
           leaders: cluster.leaders,
@@ -61,6 +66,7 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
           session: { transactionalId, producerId, producerEpoch },
           producerIds: outcomes.producerIds(transactionalId),
           lastOutcome,
+          forgetOutcome: () => outcomes.forget(transactionalId),
           lastCommit,
           coordinator,
           groupId,
@@ -80,7 +86,8 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
 class Fencing {
   constructor(
     private readonly connections: BrokerConnections,
-    private readonly outcomes: LastOutcomes,
+    /** Called with what the coordinator reports right before each attempt to fence. */
+    private readonly onDescribed: (before: DescribedTransaction) => void,
     private readonly options: TransactionsOptions,
   ) {}
 
@@ -93,7 +100,7 @@ class Fencing {
     return (await untilReady(this.options.clock, 'FindCoordinator', ask)).address;
   }
 
-  /** Fences the id, and right before that notes how its last transaction ended. */
+  /** Fences the id, and right before that passes on how its last transaction ended. */
   async initialise(transactionalId: string): Promise<InitProducerIdAnswer & { coordinator: string }> {
     const { clock, transactionTimeoutMs } = this.options;
     return untilReady(clock, 'InitProducerId', async () => {
@@ -102,7 +109,7 @@ class Fencing {
         const answer = await this.connections.ask(coordinator, async (broker) => {
           const before = await describeTransaction(broker, transactionalId);
           if (!isDescription(before)) return before;
-          this.outcomes.note(transactionalId, before);
+          this.onDescribed(before);
           return broker.connectionPool.send(initProducerId(transactionalId, transactionTimeoutMs));
         });
         if (answer.errorCode === ERROR_CODES.INVALID_TRANSACTION_TIMEOUT)

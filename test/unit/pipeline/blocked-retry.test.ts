@@ -49,7 +49,7 @@ test("an operator's change is noticed within seconds, however long the waits are
   const setAt = simulated.now;
   simulated.committed = { offset: 1, leaderEpoch: -1 };
   await simulated.run(() => task.status.state === 'running');
-  expect(simulated.now - setAt).toBeLessThanOrEqual(11_000);
+  expect(simulated.now - setAt).toBeLessThan(12_500);
 });
 
 test('an input that is created again is noticed within seconds', async () => {
@@ -59,7 +59,7 @@ test('an input that is created again is noticed within seconds', async () => {
   simulated.input.said = { ...simulated.input.said, topicId: 'other' };
   const setAt = simulated.now;
   await simulated.run(() => simulated.takeOvers > takeOvers);
-  expect(simulated.now - setAt).toBeLessThanOrEqual(11_000);
+  expect(simulated.now - setAt).toBeLessThan(12_500);
 });
 
 test('a clock that is set back puts the next attempt off by ten minutes at most', async () => {

@@ -46,9 +46,10 @@ const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [], e
 const CHANGELOG_END = 7;
 
 /**
- * Begins to commit a batch that changes only the position. @param lost a connection was lost since the last batch, and
- * the changelog can be read only up to this offset @param saidToEnd the reported end of the changelog; the batch has
- * two rows, and really begins at 5
+ * Begins to commit a batch that changes only the position.
+ *
+ * @param lost a connection was lost since the last batch, and the changelog can be read only up to this offset
+ * @param saidToEnd the reported end of the changelog; the batch has two rows, and really begins at 5
  */
 function committing(
   lost?: Pick<LogBounds, 'end' | 'highWatermark'>,
@@ -64,7 +65,7 @@ function committing(
   const producer: TransactionalProducer = {
     ...UNUSED_PRODUCER,
     lostConnection: () => lost !== undefined && !lostUnnoticed,
-    hasOpenIn: () => Promise.resolve(true),
+    openFrom: () => Promise.resolve(0),
     begin: () => steps.ask('begin'),
     prepare: () => () => steps.ask('produce').then(() => CHANGELOG_END),
     sendOffset: () => steps.ask('sendOffset'),
@@ -85,7 +86,7 @@ function committing(
     clock: { now: () => 0, delay: never },
     held: new HeldPositions(),
     partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], alone: true }) },
-    inputLogs: { ...noLogs, offsetIsPending: () => Promise.resolve(false) },
+    inputLogs: { ...noLogs, pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }) },
     changelogLogs: { ...noLogs, bounds: () => Promise.resolve({ start: 0, ...SEEN_BY_MOST, ...(lost ?? never()) }) },
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,
   };

@@ -1,7 +1,8 @@
 /** Parts of the last transaction that the brokers left open are found, and ended as the coordinator had decided. */
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, HangingTransactionError, StaleViewError } from '../../../src/pipeline/errors.js';
-import { fence, mustHaveNothingOpen, mustSeeNothingOpen } from '../../../src/pipeline/fence.js';
+import { fence } from '../../../src/pipeline/fence.js';
+import { mustHaveNothingOpen, mustSeeNothingOpen } from '../../../src/pipeline/left-open.js';
 import type { KnownCommit, LogBounds, TransactionOutcome, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
@@ -27,6 +28,10 @@ interface Situation {
    * True if the open transaction in the outbound topics is another producer's; null if the brokers do not report that.
    */
   readonly isOthers?: boolean | null;
+  /** Where our own transaction begins in the outbound topics. */
+  readonly opensAt?: number;
+  /** Too few brokers have named the group's coordinator. */
+  readonly offsetIsToldByFew?: boolean;
   /** The commits that the process knows. */
   readonly lastCommit?: KnownCommit;
   /** The high watermark of the open places. */
@@ -41,6 +46,7 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
   const did: string[] = [];
   const told: unknown[] = [];
   const looked: string[] = [];
+  const asked: string[] = [];
   const left = [...outcomes];
   let isOpen = true;
   const fenceOnce = (id: string): Promise<TransactionalProducer> => {
@@ -51,7 +57,10 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
       ...UNUSED_PRODUCER,
       lastOutcome,
       lastCommit,
-      hasOpenIn: () => Promise.resolve(isOthers === null ? null : !isOthers),
+      openFrom: ({ topic, partition }) => {
+        asked.push(`${topic}/${partition}`);
+        return Promise.resolve(isOthers === null ? 'unknown' : isOthers ? 'nothing' : (rest.opensAt ?? OPEN.end));
+      },
       repeatEnd: (of, outcome) => {
         did.push(`${outcome} ${of.map(({ topic, partition }) => `${topic}/${partition}`).join(' ')}`);
         isOpen = staysOpen;
@@ -74,7 +83,8 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     },
     inputLogs: {
       ...UNUSED_LOGS,
-      offsetIsPending: () => Promise.resolve(offsetIsPending && isOpen),
+      pendingOffset: () =>
+        Promise.resolve({ isPending: offsetIsPending && isOpen, byMost: rest.offsetIsToldByFew !== true }),
     },
     changelogLogs: {
       ...UNUSED_LOGS,
@@ -89,7 +99,7 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     } as Partial<PipelineContext['observer']> as PipelineContext['observer'],
   };
   const result = await fence(context as PipelineContext, PARTITION).catch((error: unknown) => error);
-  return { context: context as PipelineContext, did, told, looked, result };
+  return { context: context as PipelineContext, did, told, looked, asked, result };
 }
 
 const FENCE = `fence app-${TOPICS.input}-1`;
@@ -124,7 +134,8 @@ describe('an acknowledged commit that is open while the transaction after it fai
   /** It has written offsets 5 and 6 to changelog and announcements. */
   const lastCommit: KnownCommit = {
     endIn: ({ topic }) => (topic === TOPICS.changelog || topic === TOPICS.synchronized ? 7 : null),
-    isLastIn: ({ topic }) => topic === TOPICS.changelog || topic === TOPICS.synchronized,
+    isLastIn: ({ topic }) => topic === TOPICS.synchronized,
+    wroteLast: () => false,
     hasLastOffset: true,
   };
 
@@ -149,13 +160,23 @@ describe('an acknowledged commit that is open while the transaction after it fai
     ['others have written since', { offsetIsPending: true, lastCommit: { ...lastCommit, endIn: () => 5 } }],
   ])('does not count as the open one if %s: then the last outcome decides', async (_, situation) => {
     const { did } = await fenced({ outcomes: ['abort', 'abort'], lastCommit, ...situation });
-    expect(did).toEqual([FENCE, `abort ${EVERYWHERE}`, 'discard', FENCE]);
+    // No later transaction was begun in `synchronized`.
+    expect(did).toEqual([FENCE, 'abort changelog/1 dead-letter/1 stalled/1', 'discard', FENCE]);
   });
 
-  test('stops the partition if other producers have written after it in an outbound topic', async () => {
+  test('is committed although other producers have written after it in an outbound topic', async () => {
     for (const outcome of ['abort', null] as const) {
       const open = [TOPICS.synchronized];
-      const { did, result } = await fenced({ outcomes: [outcome], lastCommit, open, openUpTo: 8 });
+      const { did } = await fenced({ outcomes: [outcome, 'commit'], lastCommit, open, openUpTo: 8 });
+      expect(did).toEqual([FENCE, 'commit synchronized/1', 'discard', FENCE]);
+    }
+  });
+
+  test('stops the partition if a later transaction of its own may be behind it', async () => {
+    const known = { ...lastCommit, isLastIn: () => false };
+    for (const outcome of ['abort', null] as const) {
+      const open = [TOPICS.synchronized];
+      const { did, result } = await fenced({ outcomes: [outcome], lastCommit: known, open, openUpTo: 8 });
       expect(result).toBeInstanceOf(HangingTransactionError);
       expect(String(result)).toContain('which must not be aborted, because other producers have written after it');
       expect(String(result)).not.toContain('abort --topic');
@@ -173,14 +194,40 @@ describe('an acknowledged commit that is open while the transaction after it fai
     expect(String(result)).toContain(`must not be aborted (${TOPICS.changelog}/1 from offset 5 on)`);
   });
 
-  test.each([
-    ['committed', ['changelog/1', 'synchronized/0', 'synchronized/1', 'synchronized/2'], lastCommit],
-    ['left alone after a later transaction there', ['changelog/1'], { ...lastCommit, isLastIn: () => false }],
-  ])('is %s in topics that other partitions write to', async (_, places, known) => {
+  test('is committed in topics that other partitions write to', async () => {
     const sharedTopic = TOPICS.synchronized;
-    const situation = { outcomes: ['abort', 'commit'] as const, open: [TOPICS.changelog], sharedTopic };
-    const { did } = await fenced({ ...situation, lastCommit: known });
-    expect(did).toEqual([FENCE, `commit ${places.join(' ')}`, 'discard', FENCE]);
+    const open = [TOPICS.changelog, sharedTopic];
+    const { did } = await fenced({ outcomes: ['abort', 'commit'], open, openUpTo: 7, sharedTopic, lastCommit });
+    const places = 'changelog/1 synchronized/0 synchronized/1 synchronized/2';
+    expect(did).toEqual([FENCE, `commit ${places}`, 'discard', FENCE]);
+  });
+
+  test('is not aborted in a topic that other partitions write to, if the later transaction is open elsewhere', async () => {
+    const sharedTopic = TOPICS.synchronized;
+    const open = [TOPICS.stalled, sharedTopic];
+    const { did, result } = await fenced({ outcomes: ['abort'], open, sharedTopic, lastCommit });
+    expect(result).toBeInstanceOf(HangingTransactionError);
+    expect(String(result)).toContain(`abort --topic ${TOPICS.stalled} --partition 1 --start-offset 5`);
+    expect(String(result)).not.toContain(`abort --topic ${sharedTopic}`);
+    expect(did).toEqual([FENCE, 'discard']);
+  });
+
+  test('does not leave a later transaction open in a topic that other partitions write to', async () => {
+    const sharedTopic = TOPICS.synchronized;
+    // The later one begins behind it.
+    const situation = { open: [TOPICS.changelog, sharedTopic], sharedTopic, opensAt: 8, openUpTo: 7 };
+    const known = { ...lastCommit, endIn: () => 7, isLastIn: () => false };
+    const { did, result } = await fenced({ outcomes: ['abort'], ...situation, lastCommit: known });
+    expect(result).toBeInstanceOf(HangingTransactionError);
+    expect(String(result)).toContain(`abort --topic ${sharedTopic} --partition 0 --start-offset 8`);
+    expect(String(result)).not.toContain(`abort --topic ${TOPICS.changelog}`);
+    expect(did).toEqual([FENCE, 'discard']);
+  });
+
+  test('is left out of an abort if its leader does not say whether it is open', async () => {
+    const situation = { open: [TOPICS.changelog], openUpTo: 9, isOthers: null };
+    const { did } = await fenced({ outcomes: ['abort', 'abort'], ...situation, lastCommit });
+    expect(did).toEqual([FENCE, 'abort changelog/1 dead-letter/1 stalled/1', 'discard', FENCE]);
   });
 
   test('leaves an offset that may be of a later transaction to the check of the positions', async () => {
@@ -205,15 +252,34 @@ test('an open offset alone with an unknown outcome is left to the check of the p
   expect(did).toEqual([FENCE]);
 });
 
-test('an open transaction in a topic that other partitions write to may be theirs: it is not checked, and ended with the rest', async () => {
+describe('in a topic that other partitions write to', () => {
   const sharedTopic = TOPICS.synchronized;
-  const quiet = await fenced({ outcomes: ['commit'], open: [sharedTopic], sharedTopic });
-  expect(quiet.did).toEqual([FENCE]);
-  expect(quiet.looked.filter((at) => at.startsWith(sharedTopic))).toEqual([]);
-
-  const { did } = await fenced({ outcomes: ['commit', 'commit'], open: [TOPICS.changelog], sharedTopic });
   const all = [0, 1, 2].map((to) => `${sharedTopic}/${to}`).join(' ');
-  expect(did[1]).toBe(`commit changelog/1 ${all} dead-letter/1 stalled/1`);
+  const everywhere = `changelog/1 ${all} dead-letter/1 stalled/1`;
+
+  test("others' open transactions are left alone", async () => {
+    const { did, asked } = await fenced({ outcomes: ['commit'], open: [sharedTopic], sharedTopic, isOthers: true });
+    expect(did).toEqual([FENCE]);
+    expect(asked.join(' ')).toBe(all);
+  });
+
+  test.each(['commit', 'abort'] as const)('what a %s has left open there alone is ended too', async (outcome) => {
+    const { did } = await fenced({ outcomes: [outcome, outcome], open: [sharedTopic], sharedTopic });
+    expect(did).toEqual([FENCE, `${outcome} ${everywhere}`, 'discard', FENCE]);
+  });
+
+  test('an owner whose last commit is long ago looks only at the partitions that it wrote to', async () => {
+    const wroteLast = ({ topic, partition }: { topic: string; partition: number }) =>
+      topic === sharedTopic && partition === 2;
+    const lastCommit = { endIn: () => null, isLastIn: () => false, wroteLast, hasLastOffset: true };
+    const { context, result, looked } = await fenced({ outcomes: ['commit'], sharedTopic, lastCommit });
+    looked.length = 0;
+    await mustSeeNothingOpen(context, PARTITION, result as TransactionalProducer);
+    expect(looked.filter((at) => at.startsWith(sharedTopic))).toEqual([`${sharedTopic}/2`]);
+    looked.length = 0;
+    await mustHaveNothingOpen(context, PARTITION, result as TransactionalProducer);
+    expect(looked.filter((at) => at.startsWith(sharedTopic)).join(' ')).toBe(all);
+  });
 });
 
 test('if the end cannot be repeated now, the producer is released', async () => {
@@ -287,3 +353,14 @@ test('no operator is asked to abort anything while too few brokers confirm one o
   const { result } = await fenced({ outcomes: [null], open, isToldByFew: TOPICS.synchronized });
   expect(result).toBeInstanceOf(StaleViewError);
 });
+
+test.each([true, false])(
+  'a group coordinator that too few brokers name is not believed, whether it says that an offset is pending: %s',
+  async (offsetIsPending) => {
+    for (const outcome of ['commit', 'abort', null] as const) {
+      const { did, result } = await fenced({ outcomes: [outcome], offsetIsPending, offsetIsToldByFew: true });
+      expect(result).toBeInstanceOf(StaleViewError);
+      expect(did).toEqual([FENCE, 'discard']);
+    }
+  },
+);

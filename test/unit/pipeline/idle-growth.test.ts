@@ -95,8 +95,11 @@ test.each([
 ])('%s leave no memory, listener, timer or open file behind', async (_, takeOvers, keepsOpen) => {
   const simulated = new SimulatedPartition(folder());
   simulated.keepsOpen = keepsOpen;
-  simulated.input.failure = new BrokerError('the leader is gone');
   const task = new PartitionTask(simulated.context, PARTITION);
+  await simulated.pass(1_000); // The first position is on the disk then: this changelog would not give it back.
+  simulated.input.failure = new BrokerError('the leader is gone');
+  simulated.input.end++;
+  simulated.input.deliver();
   const takeOver = (count: number) => {
     const until = simulated.takeOvers + count;
     return simulated.run(() => simulated.takeOvers >= until);

@@ -1,8 +1,18 @@
 /** The work of a task between the take-over of its partition and the first record. */
 import { FAILING_AFTER_MS, FailureWatch, WELL_AFTER_MS } from '../../../src/ops/failure-watch.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
-import { SettingsChangedError } from '../../../src/pipeline/errors.js';
+import {
+  BrokerError,
+  BrokerSettingError,
+  FencedError,
+  HangingTransactionError,
+  InconsistentPositionError,
+  MissedDeletionsError,
+  SettingsChangedError,
+} from '../../../src/pipeline/errors.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
+import { HOUR_MS } from '../../../src/lib/time-units.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { PARTITION, SimulatedPartition } from './simulated-partition.js';
 
@@ -13,6 +23,20 @@ async function played(simulated: SimulatedPartition): Promise<void> {
   const task = new PartitionTask(simulated.context, PARTITION);
   await simulated.pass(1_000);
   await simulated.end(task);
+}
+
+/** A task that runs, and whose first position is on the disk. */
+async function resting(simulated: SimulatedPartition): Promise<PartitionTask> {
+  const task = new PartitionTask(simulated.context, PARTITION);
+  await simulated.run(() => task.status.state === 'running');
+  await simulated.pass(1_000);
+  return task;
+}
+
+function failNextRead({ input }: SimulatedPartition, error: Error): void {
+  input.failure = error;
+  input.end++;
+  input.deliver();
 }
 
 test('a partition that has never committed writes its first position, once, even without records', async () => {
@@ -74,4 +98,45 @@ test('if other settings built the state, the process ends, and nothing is read',
   await simulated.end(task);
   expect(simulated.ended[0]).toBeInstanceOf(SettingsChangedError);
   expect(simulated.input.lastRead).toBeNull();
+});
+
+test('a partition whose changelog and offset are deleted while it runs does not begin again', async () => {
+  const simulated = new SimulatedPartition(folder());
+  simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-1' };
+  const task = await resting(simulated);
+  simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-2' };
+  Object.assign(simulated, { committed: null });
+  Object.assign(simulated.changelog, { end: 0 });
+  failNextRead(simulated, new BrokerError('the partition is taken over again'));
+  await simulated.run(() => task.status.state === 'blocked' || simulated.committed !== null);
+  simulated.input.failure = null;
+  await simulated.pass(HOUR_MS);
+  expect(simulated.setAside).toEqual([expect.stringContaining('deleted and created again')]);
+  expect(simulated.committed).toBeNull();
+  expect(simulated.errors.at(-1)).toBeInstanceOf(InconsistentPositionError);
+  expect(String(simulated.errors.at(-1))).toContain('would be announced again');
+  await simulated.end(task);
+});
+
+test.each([
+  FencedError,
+  BrokerError,
+  MissedDeletionsError,
+  TypeError,
+  HangingTransactionError,
+  BrokerSettingError,
+  InconsistentPositionError,
+])('after a %p the partition is fenced again only once the group has confirmed the member', async (kind) => {
+  const simulated = new SimulatedPartition(folder());
+  let confirm: () => void = () => undefined;
+  simulated.confirmation = new Promise((resolve) => (confirm = resolve));
+  const task = await resting(simulated);
+  failNextRead(simulated, new kind('the partition is taken over again'));
+  await simulated.run(() => simulated.signalOfTask !== null || simulated.takeOvers > 1);
+  expect(simulated.takeOvers).toBe(1);
+  simulated.input.failure = null;
+  confirm();
+  await simulated.run(() => task.status.state === 'running');
+  expect(simulated.takeOvers).toBe(2);
+  await simulated.end(task);
 });

@@ -113,6 +113,8 @@ export class SimulatedPartition {
   keepsOpen = false;
   /** The signal of the running task, once it has asked for the group's confirmation. */
   signalOfTask: AbortSignal | null = null;
+  /** Of the group, for this member; the member waits for it. */
+  confirmation = Promise.resolve();
   readonly context: PipelineContext;
   #kept: KeyValueStore | null = null;
   #isOver: () => boolean = () => false;
@@ -215,7 +217,7 @@ export class SimulatedPartition {
 
   #confirmed(signal: AbortSignal): Promise<void> {
     this.signalOfTask = signal;
-    return Promise.resolve();
+    return this.confirmation;
   }
 
   #logs(log: SilentLog): Logs {
@@ -224,7 +226,7 @@ export class SimulatedPartition {
       bounds: () => log.bounds(),
       committedOffset: () => Promise.resolve(this.committed),
       endOfEpoch: (_, epoch) => Promise.resolve(log.endOfEpoch(epoch)),
-      offsetIsPending: () => Promise.resolve(false),
+      pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }),
     };
   }
 

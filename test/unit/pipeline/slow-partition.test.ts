@@ -161,7 +161,7 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
       committedOffset: () =>
         Promise.resolve(kafka.committed === null ? null : { offset: kafka.committed, leaderEpoch: -1 }),
       endOfEpoch: never,
-      offsetIsPending: () => Promise.resolve(false),
+      pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }),
     },
     changelogLogs: {
       ...UNUSED_LOGS,

@@ -75,7 +75,7 @@ class Watched {
           this.inputEnd instanceof BrokerError
             ? Promise.reject(this.inputEnd)
             : Promise.resolve({ start: 0, end: 0, highWatermark: this.inputEnd, ...SEEN_BY_MOST, byMost: this.byMost }),
-        offsetIsPending: () => Promise.resolve(false),
+        pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }),
       } as Partial<PipelineContext['inputLogs']> as PipelineContext['inputLogs'],
       changelogLogs: {
         // Above the store's position, so nothing is noted.

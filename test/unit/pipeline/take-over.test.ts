@@ -129,7 +129,8 @@ class TakeOver {
           return Promise.resolve(committed === null ? null : { offset: committed, leaderEpoch: committedIn });
         },
         endOfEpoch: () => Promise.resolve(endOfEpoch),
-        offsetIsPending: () => Promise.resolve(situation.offsetIsPending === true && !this.#isProved),
+        pendingOffset: () =>
+          Promise.resolve({ isPending: situation.offsetIsPending === true && !this.#isProved, byMost: true }),
       },
       changelogLogs: {
         ...UNUSED_LOGS,

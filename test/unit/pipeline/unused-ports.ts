@@ -10,7 +10,7 @@ export const UNUSED_LOGS: Logs = {
   bounds: never,
   endOfEpoch: never,
   committedOffset: never,
-  offsetIsPending: never,
+  pendingOffset: never,
 };
 
 export const UNUSED_PRODUCER: TransactionalProducer = {
@@ -20,7 +20,7 @@ export const UNUSED_PRODUCER: TransactionalProducer = {
   lostConnection: never,
   repeatEnd: never,
   prove: never,
-  hasOpenIn: never,
+  openFrom: never,
   begin: never,
   prepare: never,
   produce: never,

@@ -9,8 +9,8 @@ const NOT_AVAILABLE = 15;
 const BROKERS = ['b1:9092', 'b2:9092', 'b3:9092'] as const;
 
 /**
- * @param named by broker: the coordinator that it names, or null if it refuses @param configured the brokers that the
- * view begins with
+ * @param named by broker: the coordinator that it names, or null if it refuses
+ * @param configured the brokers that the view begins with
  */
 function viewOf(named: Readonly<Record<string, string | null>>, configured: readonly string[] = BROKERS) {
   const asked: string[] = [];

@@ -66,7 +66,7 @@ test('more settings, or longer ones, than an instance sends are not read', () =>
 });
 
 test('more claims than any instance has are not read', () => {
-  const none = { ...{ httpAddress: null, numStandby: 0, memberId: null }, ...NOT_SENT };
+  const none = { httpAddress: null, numStandby: 0, memberId: null, ...NOT_SENT };
   const claims = Array.from({ length: MAX_CLAIMS }, (_, partition) => partition);
   const infos = (partitions: number[]) => [
     { ...none, partitions, held: new Map<number, number>() },

@@ -11,8 +11,9 @@ const LIMITS = { maxWaitMs: 0, maxPartitionBytes: 1_000, maxBytes: 10_000 };
 const AT: PartitionToFetch = { topic: 't', topicId: ID, partition: 3, fromOffset: 7, leaderEpoch: 2 };
 
 /**
- * The versions that a leader is asked with, in turn. @param isRedirected the leader answers version 13 with another
- * replica
+ * The versions that a leader is asked with, in turn.
+ *
+ * @param isRedirected the leader answers version 13 with another replica
  */
 async function versionsAsked(newest: number, wanted: readonly PartitionToFetch[], isRedirected = false) {
   const asked: number[] = [];

@@ -1,3 +1,4 @@
+import { ERROR_CODES } from '../../../../src/kafka/protocol/protocol-errors.js';
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import type { Leader, TopicView } from '../../../../src/kafka/connection/leader-directory.js';
 import { LogBoundsReader, type LogBoundsOptions } from '../../../../src/kafka/reading/log-bounds.js';
@@ -16,6 +17,7 @@ class World {
   readonly asked: Asked[] = [];
   leader: Leader = { address: 'b1:9092', epoch: 0 };
   coordinator = 'b1:9092';
+  coordinatorByMost = true;
   view: Pick<TopicView, 'topicId' | 'byMost'> = { topicId: null, byMost: true };
   offsetAt: (timestamp: number) => number = () => 7;
   readonly epochsAsked: number[] = [];
@@ -54,7 +56,13 @@ class World {
     };
     const cluster = {
       leaders,
-      coordinatorOf: () => Promise.resolve({ errorCode: 0, clientSideThrottleTime: 0, address: this.coordinator }),
+      coordinatorOf: () =>
+        Promise.resolve({
+          errorCode: 0,
+          clientSideThrottleTime: 0,
+          address: this.coordinator,
+          byMost: this.coordinatorByMost,
+        }),
     };
     const options: Partial<LogBoundsOptions> = {
       groupId: 'group',
@@ -126,3 +134,14 @@ test('brokers that answer this request only to brokers do not report the end of 
 test('the committed offset comes with the leader epoch that was committed', async () => {
   expect(await new World().reader().committedOffset(AT)).toEqual({ offset: 7, leaderEpoch: 3 });
 });
+
+test.each([true, false])(
+  'a pending offset comes with whether most brokers name the coordinator: %s',
+  async (byMost) => {
+    const world = new World();
+    world.coordinatorByMost = byMost;
+    expect(await world.reader().pendingOffset(AT)).toEqual({ isPending: false, byMost });
+    world.errorCode = ERROR_CODES.UNSTABLE_OFFSET_COMMIT;
+    expect(await world.reader().pendingOffset(AT)).toEqual({ isPending: true, byMost });
+  },
+);

@@ -1,7 +1,7 @@
 import type { TopicDescription } from '../../../../src/kafka/topics/topic-admin.js';
 import { policyFaults, policyWarnings, type FoundTopics } from '../../../../src/kafka/topics/topic-policies.js';
 import { planOf, TOPIC_ROLES, type TopicRole } from '../../../../src/kafka/topics/topic-plan.js';
-import { DAY_MS } from '../../../../src/lib/time-units.js';
+import { DAY_MS, HOUR_MS } from '../../../../src/lib/time-units.js';
 
 const names = {
   syncEvents: 'events',
@@ -101,4 +101,15 @@ test('a limit below the plan leads to a warning', () => {
   expect(policyWarnings(found({ deadLetter: { settings: { 'max.message.bytes': '1000000' } } }))).toEqual([
     expect.stringContaining('topic dead has max.message.bytes=1000000, less than 1065536'),
   ]);
+});
+
+test('a changelog that keeps tombstones for less than three hours is warned of', () => {
+  const kept = (ms: number) => found({ companyState: { settings: { 'delete.retention.ms': String(ms) } } });
+  expect(policyWarnings(kept(3 * HOUR_MS))).toEqual([]);
+  expect(policyWarnings(kept(3 * HOUR_MS - 1))).toEqual([
+    expect.stringMatching(
+      /^changelog app-company-state has delete.retention.ms=10799999: .* --add-config delete.retention.ms=10800000$/,
+    ),
+  ]);
+  expect(policyFaults(kept(0))).toEqual([]);
 });

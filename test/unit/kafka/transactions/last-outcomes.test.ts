@@ -113,3 +113,11 @@ test('a producer id stays known after the brokers have given another one, whatev
   expect([...outcomes.producerIds(ID)]).toEqual([1n, 2n, 3n]);
   expect(outcomes.producerIds('another')).toEqual(new Set());
 });
+
+test('the outcome is forgotten once the session begins a transaction, also if another process has our time-out', () => {
+  note('CompleteAbort', 4);
+  expect(fenced(5)).toBe('abort');
+  outcomes.forget(ID);
+  note('Empty', 6);
+  expect(fenced(7)).toBeNull();
+});

@@ -5,6 +5,7 @@ import { LastCommit } from '../../../../src/kafka/transactions/last-commit.js';
 import { ERROR_CODES } from '../../../../src/kafka/protocol/protocol-errors.js';
 import { nextSequence } from '../../../../src/kafka/protocol/record-batch-encoder.js';
 import type { SessionParts } from '../../../../src/kafka/transactions/session-parts.js';
+import type { OpenFrom } from '../../../../src/pipeline/ports.js';
 import { KafkaTransactionalProducer } from '../../../../src/kafka/transactions/transactional-producer.js';
 import { SteppedClock } from '../../../support/clocks.js';
 import { NO_HEADERS } from '../../../../src/lib/record.js';
@@ -88,9 +89,10 @@ const produced = (errorCode: number, baseOffset = 0) => {
 
 function fencedProducer(
   find: SessionParts['leaders']['find'] = () => Promise.resolve({ address: 'broker:9092', epoch: 0 }),
-  lastCommit = new LastCommit(),
+  lastCommit = new LastCommit(20_000),
 ) {
   const scripted = new ScriptedBroker();
+  const forgotten: number[] = [];
   const clock = new SteppedClock();
   const producer = new KafkaTransactionalProducer({
     connections: scripted.connections,
@@ -99,6 +101,7 @@ function fencedProducer(
     session: { transactionalId: 'id', producerId: 1n, producerEpoch: 0 },
     producerIds: new Set([1n]),
     lastOutcome: null,
+    forgetOutcome: () => forgotten.push(scripted.sent.length),
     lastCommit,
     coordinator: 'broker:9092',
     groupId: 'group',
@@ -107,7 +110,7 @@ function fencedProducer(
     produceTimeoutMs: 30_000,
     transactionTimeoutMs: 20_000,
   });
-  return { scripted, producer, clock };
+  return { scripted, producer, clock, forgotten };
 }
 
 async function begunProducer() {
@@ -225,16 +228,25 @@ describe('whether a transaction of its own is open in some place', () => {
     return body.writeUVarInt(0).writeUVarInt(0).writeUVarInt(0);
   };
 
-  test.each<[string, Encoder, boolean | null]>([
-    ['its own producer id', openOf(0, 4, 1), true],
-    ['the ids of others alone', openOf(0, 4), false],
-    ['a refusal', openOf(29), null],
+  test.each<[string, Encoder, OpenFrom]>([
+    ['its own producer id', openOf(0, 4, 1), 5],
+    ['the ids of others alone', openOf(0, 4), 'nothing'],
+    ['a refusal', openOf(29), 'unknown'],
   ])('is known by %s', async (_, answer, expected) => {
     const { scripted, producer } = fencedProducer();
-    const asking = producer.hasOpenIn(OUTPUT);
+    const asking = producer.openFrom(OUTPUT);
     (await scripted.received('DescribeProducers')).answer(answer);
     expect(await asking).toBe(expected);
   });
+});
+
+test('the known outcome is forgotten before anything of a new transaction is sent', async () => {
+  const { scripted, producer, forgotten } = fencedProducer();
+  const begun = producer.begin([OUTPUT]);
+  (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
+  (await scripted.received('AddOffsetsToTxn')).answer(answered(0));
+  await begun;
+  expect(forgotten).toEqual([0]);
 });
 
 test('beginning gives up on markers that never come before brokers can have skipped them', async () => {
@@ -307,7 +319,7 @@ describe('the last commit', () => {
     ['had no answer', false, (request) => request.loseConnection()],
     ['was taken', false, (request) => request.answer(answeredForPartition(0))],
   ])('outlives the session and a later transaction whose offset %s', async (_, hasLastOffset, answer) => {
-    const lastCommit = new LastCommit();
+    const lastCommit = new LastCommit(20_000);
     const { scripted, producer } = fencedProducer(undefined, lastCommit);
     const first = await written({ scripted, producer }, 20);
     first.request.answer(answeredForPartition(0));

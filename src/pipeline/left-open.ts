@@ -1,0 +1,143 @@
+/** Finds what the brokers have left open of the last transaction of an input partition. */
+import type { TopicPartition } from '../lib/record.js';
+import type { PipelineContext } from './context.js';
+import { BrokerError, StaleViewError } from './errors.js';
+import type { TransactionalProducer } from './ports.js';
+
+/** A place in a log, or the group's offset of an input partition. */
+export type Open = TopicPartition & {
+  /** Where this producer's open transaction begins. */
+  readonly from: number | 'offset';
+  /** The high watermark of the log; for an offset, that of the changelog. */
+  readonly to: number;
+  /** Whether more than half of the brokers have said who leads there, or who coordinates. */
+  readonly byMost: boolean;
+};
+
+interface Written {
+  readonly log: TopicPartition;
+  /** Whether no other input partition writes there. */
+  readonly alone: boolean;
+}
+
+/** The places to which the transactions of an input partition may write. */
+export function writtenBy({ topics, partitioner }: PipelineContext, partition: number): Written[] {
+  const outbound = [topics.synchronized, topics.deadLetter, topics.stalled].flatMap((topic) => {
+    const { partitions, alone } = partitioner.targets(topic, partition);
+    return partitions.map((to) => ({ log: { topic, partition: to }, alone }));
+  });
+  return [{ log: { topic: topics.changelog, partition }, alone: true }, ...outbound];
+}
+
+/** How `leftOpen` looks. */
+interface Looking {
+  readonly places: readonly Written[];
+  /** What counts as open in a place where nothing seems to be open, but too few brokers have answered. */
+  readonly ifNotKnown: (log: TopicPartition) => Open[];
+}
+
+/**
+ * The places that are open although this producer writes nothing now. The changelog and the offset are part of each
+ * transaction, and no other producer writes to them. Other input partitions and other deployments may write to the
+ * outbound topics. There, only transactions known to be this producer's own count.
+ *
+ * @throws StaleViewError if nothing seems to be open in a place, but too few brokers have said who leads there
+ */
+export async function leftOpen(
+  context: PipelineContext,
+  partition: number,
+  producer: TransactionalProducer,
+  { places, ifNotKnown }: Looking = { places: writtenBy(context, partition), ifNotKnown: notKnown },
+): Promise<Open[]> {
+  const { topics, inputLogs, changelogLogs } = context;
+  const firstOfOurs = async (log: TopicPartition, end: number): Promise<number | null> => {
+    if (log.topic === topics.changelog) return end;
+    const from = await producer.openFrom(log);
+    return typeof from === 'number' ? from : null;
+  };
+  const lookAt = async (log: TopicPartition): Promise<Open[]> => {
+    const { end, highWatermark: to, byMost } = await changelogLogs.bounds(log);
+    const from = end < to ? await firstOfOurs(log, end) : null;
+    if (from !== null) return [{ ...log, from, to, byMost }];
+    return byMost ? [] : ifNotKnown(log);
+  };
+  const input = { topic: topics.input, partition };
+  const lookAtOffset = async (): Promise<Open[]> => {
+    const { isPending, byMost } = await inputLogs.pendingOffset(input);
+    if (!isPending) return byMost ? [] : ifNotKnown(input);
+    const { highWatermark: to } = await changelogLogs.bounds({ topic: topics.changelog, partition });
+    return [{ ...input, from: 'offset', to, byMost }];
+  };
+  return (await Promise.all([...places.map(({ log }) => lookAt(log)), lookAtOffset()])).flat();
+}
+
+/** A broker that is cut off does not show what is open, and the next write would decide its outcome. */
+function notKnown({ topic, partition }: TopicPartition): never {
+  throw tooFewKnow(`whether a transaction is open in ${topic}/${partition}`);
+}
+
+export function tooFewKnow(what: string): StaleViewError {
+  return new StaleViewError(`too few brokers answer to know ${what}: the partition waits until more than half do`);
+}
+
+/** Whether only the offset is open, with an unknown outcome: the position check then tells an operator what to do. */
+export function isOffsetAlone(open: readonly Open[], { lastOutcome }: TransactionalProducer): boolean {
+  return lastOutcome === null && open.every(({ from }) => from === 'offset');
+}
+
+/**
+ * Throws if the last transaction of this producer is open anywhere.
+ *
+ * @throws BrokerError if the owner's last transaction is open in some places: fencing again ends it there
+ * @throws StaleViewError while too few brokers answer to know that
+ */
+export async function mustHaveNothingOpen(
+  context: PipelineContext,
+  partition: number,
+  producer: TransactionalProducer,
+): Promise<void> {
+  mustHaveEnded(await leftOpen(context, partition, producer));
+}
+
+/**
+ * As `mustHaveNothingOpen`, but accepts the leaders' answers if too few brokers have said who leads. For an owner whose
+ * last commit was long ago, and whose connections still seem to exist. It does this often. So of the topics that other
+ * input partitions write to, it looks only at the partitions to which that commit has written.
+ *
+ * @throws BrokerError
+ */
+export async function mustSeeNothingOpen(
+  context: PipelineContext,
+  partition: number,
+  producer: TransactionalProducer,
+): Promise<void> {
+  const written = writtenBy(context, partition);
+  const places = written.filter(({ log, alone }) => alone || producer.lastCommit?.wroteLast(log) === true);
+  mustHaveEnded(await leftOpen(context, partition, producer, { places, ifNotKnown: () => [] }));
+}
+
+/**
+ * Call it before a transaction that will be aborted: if brokers have left a commit open in the changelog, the abort
+ * would undo it. An offset that `fence` left to the position check may be pending, because that check needs the
+ * transaction.
+ *
+ * @throws as `mustHaveNothingOpen`
+ */
+export async function mustHaveNothingButOffsetOpen(
+  context: PipelineContext,
+  partition: number,
+  producer: TransactionalProducer,
+): Promise<void> {
+  const open = await leftOpen(context, partition, producer);
+  if (!isOffsetAlone(open, producer)) mustHaveEnded(open);
+}
+
+function mustHaveEnded(open: readonly Open[]): void {
+  if (open.length > 0) throw new BrokerError(`the last transaction is still open: ${open.map(nameOfOpen).join(', ')}`);
+}
+
+export function nameOfOpen({ topic, partition, from }: Open): string {
+  return from === 'offset'
+    ? `the group's offset of ${topic}/${partition}`
+    : `${topic}/${partition} from offset ${from} on`;
+}
