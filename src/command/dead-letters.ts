@@ -35,7 +35,7 @@ const clientFlag = (meaning: string) => textFlag('<id>', 'the client of the comp
 const READS = [...DESK_READS, ...INSTANCES_READ] as const;
 
 export const listCommand = command({
-  summary: 'list the records that could not be read, and the repairs sent for them',
+  summary: 'list the dead letters, and the repairs sent for them',
   flags: {
     code: codeFlag('list only dead letters of this code'),
     since: timeFlag('list only dead letters written at or after this time'),
@@ -99,18 +99,14 @@ Without --force the command refuses:
   reads: READS,
   exit: ['sent; with --all, even if some dead letters were left', 'refused or failed'],
   run(context, flags, id) {
+    mustFitTogether(id, flags);
     if (id !== '') return withWork(context, (work) => repairOne(work, idTyped(id), flags));
-    if (!flags.all) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
-    if (flags['client-id'] !== null)
-      throw new UsageError([
-        '--client-id names the client of one company: pass it with <partition>/<offset>, not with --all',
-      ]);
     return withWork(context, (work) => repairAll(work, flags));
   },
 });
 
 export const releaseCommand = command({
-  summary: 'lift all holds of a company, so that it can be announced without the records that could not be read',
+  summary: 'lift all holds of a company, so that it can be announced without its bad records',
   argument: '<companyId>',
   flags: {
     why: requiredTextFlag(
@@ -122,7 +118,7 @@ export const releaseCommand = command({
   },
   writesInput: true,
   lesson: `The command asks a running instance for the holds of the company, and sends records that lift all of them. The company
-then never gets the records that could not be read: repair them instead if you can.
+then never gets the bad records: repair them instead if you can.
 `,
   reads: READS,
   exit: ['released', 'nothing holds the company, or no instance could be asked'],
@@ -141,6 +137,25 @@ async function withWork(
   } finally {
     await desk.close();
   }
+}
+
+/**
+ * A repair is of one dead letter or of all. Flags of the other kind would have no effect.
+ * @throws UsageError
+ */
+function mustFitTogether(
+  id: string,
+  flags: { all: boolean; file: string | null; code: string | null; since: number | null; 'client-id': string | null },
+): void {
+  if (id === '' && !flags.all) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
+  if (id !== '' && flags.all) throw new UsageError([`pass only one of ${id} and --all`]);
+  const ofOne = { '--file': flags.file, '--client-id': flags['client-id'] };
+  const ofAll = { '--code': flags.code, '--since': flags.since };
+  const [wrong, needed] = flags.all ? [ofOne, '<partition>/<offset>'] : [ofAll, '--all'];
+  const typed = Object.entries(wrong).flatMap(([flag, value]) => (value === null ? [] : [flag]));
+  const other = flags.all ? '--all' : id;
+  if (typed.length > 0)
+    throw new UsageError(typed.map((flag) => `${flag} needs ${needed}: pass only one of ${flag} and ${other}`));
 }
 
 /** @throws UsageError */

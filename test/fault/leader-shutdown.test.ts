@@ -4,7 +4,7 @@
  * and its abort must not decide the outcome of the earlier commit. Each transaction must count in all logs that it
  * wrote to, or in none.
  *
- * For more: `LEADER_SHUTDOWNS=20 npx jest --selectProjects=kafka --testPathPatterns=leader-shutdown`
+ * For more: `npm run build && LEADER_SHUTDOWNS=20 npx jest --selectProjects=kafka --testPathPatterns=leader-shutdown`
  */
 import { logLevel } from 'kafkajs';
 import { ClusterView } from '../../src/kafka/connection/cluster-view.js';

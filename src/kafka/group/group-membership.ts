@@ -154,7 +154,7 @@ export class KafkaGroupMembership implements GroupMembership {
   }
 
   /**
-   * Leaves the group, within `leaveTimeoutMs` and `removeTimeoutMs`. Never throws. kafkajs leaves only after a join in
+   * Leaves the group, within LEAVE_TIMEOUT_MS and REMOVE_TIMEOUT_MS together (3 s). Never throws. kafkajs leaves only after a join in
    * flight has finished, and a join may wait for other members. In that case this member is removed from outside.
    */
   async stop(): Promise<void> {
