@@ -173,38 +173,40 @@ interface ListFlags {
 }
 
 async function list({ desk, print }: Repairs, { code, since, open: onlyOpen, json }: ListFlags): Promise<number> {
-  const wanted = (letter: DeadLetter) => (code === null || letter.code === code ? withoutBytes(letter) : null);
-  const read = await desk.letters(since, wanted);
-  const afterwards = await desk.afterwards(read.letters, read.companies, new Set());
-  const open = read.letters.filter((letter) => afterwards.repairOf(idOf(letter)) === null);
-  const listed = onlyOpen ? open : read.letters;
+  const wanted = (deadLetter: DeadLetter) =>
+    code === null || deadLetter.code === code ? withoutBytes(deadLetter) : null;
+  const read = await desk.readAll(since, wanted);
+  const afterwards = await desk.afterwards(read.deadLetters, read.companies, new Set());
+  const open = read.deadLetters.filter((deadLetter) => afterwards.repairOf(idOf(deadLetter)) === null);
+  const listed = onlyOpen ? open : read.deadLetters;
   if (json) {
-    for (const letter of listed) print(JSON.stringify(described(letter, read, afterwards)));
+    for (const deadLetter of listed) print(JSON.stringify(described(deadLetter, read, afterwards)));
     return 0;
   }
   const opened = new Set(open);
-  for (const letter of listed) print(lineOf(letter, read, afterwards), opened.has(letter) ? 'yellow' : undefined);
+  for (const deadLetter of listed)
+    print(lineOf(deadLetter, read, afterwards), opened.has(deadLetter) ? 'yellow' : undefined);
   print(`${listed.length} dead letters, ${open.length} of them without a repair`);
   return 0;
 }
 
 async function show({ desk, print }: Repairs, id: RecordId, json: boolean): Promise<number> {
-  const read = await desk.letter(id);
-  const { letter } = read;
-  const afterwards = await desk.afterwards([letter], read.companies, new Set());
-  const [now] = await desk.readAgain([letter]);
+  const read = await desk.readOne(id);
+  const { deadLetter } = read;
+  const afterwards = await desk.afterwards([deadLetter], read.companies, new Set());
+  const [now] = await desk.readAgain([deadLetter]);
   const event = typeof now === 'string' ? null : now;
   if (json) {
-    const value = letter.value?.toString('base64') ?? null;
-    printJson({ ...described(letter, read, afterwards), value, event }, print, bigints);
+    const value = deadLetter.value?.toString('base64') ?? null;
+    printJson({ ...described(deadLetter, read, afterwards), value, event }, print, bigints);
     return 0;
   }
-  print(lineOf(letter, read, afterwards));
-  print(`  ${letter.message}`);
+  print(lineOf(deadLetter, read, afterwards));
+  print(`  ${deadLetter.message}`);
   print(
-    `  value: ${letter.value === null ? 'null' : `${letter.value.length} bytes, ${letter.value.toString('base64')}`}`,
+    `  value: ${deadLetter.value === null ? 'null' : `${deadLetter.value.length} bytes, ${deadLetter.value.toString('base64')}`}`,
   );
-  for (const { key, value } of letter.headers) print(`  header ${key}: ${value?.toString() ?? 'null'}`);
+  for (const { key, value } of deadLetter.headers) print(`  header ${key}: ${value?.toString() ?? 'null'}`);
   print(`  read again now: ${typeof now === 'string' ? now : JSON.stringify(now, bigints)}`);
   return 0;
 }
@@ -235,11 +237,11 @@ async function release(
 
 const LONGEST_CODE = Math.max(...POISON_CODES.map(({ length }) => length));
 
-function lineOf(letter: DeadLetter, read: ReadDeadLetters, afterwards: InputAfterwards): string {
-  const { code, writtenAt, key } = letter;
+function lineOf(deadLetter: DeadLetter, read: ReadDeadLetters, afterwards: InputAfterwards): string {
+  const { code, writtenAt, key } = deadLetter;
   const company = key === null || key.length === 0 ? 'no key' : key.toString();
-  const state = stateOf(idOf(letter), read, afterwards);
-  return `${idOf(letter).padEnd(10)}  ${isoTime(writtenAt)}  ${code.padEnd(LONGEST_CODE)}  ${company}  (${state})`;
+  const state = stateOf(idOf(deadLetter), read, afterwards);
+  return `${idOf(deadLetter).padEnd(10)}  ${isoTime(writtenAt)}  ${code.padEnd(LONGEST_CODE)}  ${company}  (${state})`;
 }
 
 function stateOf(id: string, { attempts }: ReadDeadLetters, afterwards: InputAfterwards): string {
@@ -249,9 +251,9 @@ function stateOf(id: string, { attempts }: ReadDeadLetters, afterwards: InputAft
   return `${failed.length === 0 ? 'no repair' : `no repair that could be read: ${failed.join(', ')}`}${was}`;
 }
 
-function described(letter: DeadLetter, { attempts }: ReadDeadLetters, afterwards: InputAfterwards) {
-  const { code, message, writtenAt, key } = letter;
-  const id = idOf(letter);
+function described(deadLetter: DeadLetter, { attempts }: ReadDeadLetters, afterwards: InputAfterwards) {
+  const { code, message, writtenAt, key } = deadLetter;
+  const id = idOf(deadLetter);
   return {
     record: id,
     code,

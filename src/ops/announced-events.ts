@@ -37,7 +37,7 @@ export interface AnnouncedEventsOptions {
 
 const READ_RECORDS = 1_000;
 /** A search takes tens of milliseconds. If the brokers do not answer, the caller waits no longer than this. */
-const PATIENCE_MS = 5_000;
+const SEARCH_TIMEOUT_MS = 5_000;
 /** Searches at a time: requests for explanations must not slow the partitions. */
 const MAX_SEARCHES = 4;
 
@@ -73,7 +73,7 @@ export class AnnouncedEvents {
     this.#searches++;
     try {
       const found = this.search(source, enough.signal);
-      if (!(await settlesWithin(found, clock, PATIENCE_MS))) return `${without} could not be read within 5 s`;
+      if (!(await settlesWithin(found, clock, SEARCH_TIMEOUT_MS))) return `${without} could not be read within 5 s`;
       return (await found)?.event ?? `${without} retention has deleted`;
     } catch (error) {
       return `${without} cannot be read: ${error instanceof Error ? error.message : String(error)}`;

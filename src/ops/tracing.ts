@@ -16,7 +16,7 @@ export interface TracingWish {
 
 export interface Tracing {
   readonly observer: Partial<PipelineObserver>;
-  /** Sends the spans that are left, for at most CLOSE_PATIENCE_MS. Never rejects. */
+  /** Sends the spans that are left, for at most CLOSE_TIMEOUT_MS. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const PROTOCOL = 'http/protobuf';
 /** A collector that is down must not delay the end of the process. */
-const CLOSE_PATIENCE_MS = 2_000;
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
 export function tracingWish(env: Environment): TracingWish {
@@ -88,5 +88,5 @@ export async function startTracing(
 
 async function closePatiently(provider: { shutdown(): Promise<void> }, warn: (detail: string) => void): Promise<void> {
   const closed = provider.shutdown().catch((error: unknown) => warn(String(error)));
-  await settlesWithin(closed, systemClock, CLOSE_PATIENCE_MS);
+  await settlesWithin(closed, systemClock, CLOSE_TIMEOUT_MS);
 }

@@ -138,7 +138,7 @@ export class PartitionTask {
     const idle = { ...owned, watch };
     const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, inputLog);
     const readOn = async (): Promise<void> => {
-      if (owned.isNews) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
+      if (owned.mustWriteOriginFirst) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
       this.#hasState = true;
       this.#enter(this.#tooLarge ?? runningWith(this.#limits));
       for (let passed = owned.from; !signal.aborted;) {

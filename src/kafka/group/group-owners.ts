@@ -30,7 +30,7 @@ const MAX_RETRY_MS = 500;
  * A rebalance takes less time than this, unless it waits for a dead member. The caller should not wait for a dead
  * member.
  */
-const PATIENCE_MS = 5_000;
+const REBALANCE_TIMEOUT_MS = 5_000;
 
 export class GroupOwners implements PartitionOwners, StateHolders {
   readonly #options: GroupOwnersOptions;
@@ -62,7 +62,7 @@ export class GroupOwners implements PartitionOwners, StateHolders {
   async #group(): Promise<DescribedGroup> {
     const { clock, groupId } = this.#options;
     const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-    const terms = { clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying };
+    const terms = { clock, patienceMs: REBALANCE_TIMEOUT_MS, pause, mayHelp: isWorthRetrying };
     try {
       return await retryUntil(terms, () => describeAssignedGroup(this.#coordinator, groupId));
     } catch (cause) {

@@ -21,7 +21,7 @@ const METADATA = { apiKey: 3, apiVersion: 8, apiName: 'Metadata' } as const;
 const DESCRIBE_GROUPS = { apiKey: 15, apiVersion: 3, apiName: 'DescribeGroups' } as const;
 const REQUEST_BYTES = 256;
 /** A new cluster creates the topics of its coordinators at the first request for a coordinator. */
-const PATIENCE_MS = 10_000;
+const COORDINATOR_TOPICS_TIMEOUT_MS = 10_000;
 const PAUSE_MS = 100;
 /** A broker sends this if it was not asked for operations, or may not report them. */
 const UNKNOWN_OPERATIONS = -(2 ** 31);
@@ -93,7 +93,12 @@ export class Permissions {
   /** host:port of the coordinator; null if the brokers refuse with `denial`. */
   async #addressOf(coordinator: Coordinator, denial: string): Promise<string | null> {
     const mayHelp = (error: unknown): boolean => isProtocolError(error) && error.retriable;
-    const terms = { clock: this.clock, patienceMs: PATIENCE_MS, pause: { next: () => PAUSE_MS }, mayHelp };
+    const terms = {
+      clock: this.clock,
+      patienceMs: COORDINATOR_TOPICS_TIMEOUT_MS,
+      pause: { next: () => PAUSE_MS },
+      mayHelp,
+    };
     try {
       return await retryUntil(terms, () => coordinator.address());
     } catch (error) {

@@ -29,7 +29,7 @@ export interface TopicDescription {
   readonly clusterId: string;
 }
 
-const PATIENCE_MS = 10_000;
+const TOPIC_REQUEST_TIMEOUT_MS = 10_000;
 const PAUSE_MS = 100;
 /** How long the broker may take to create a topic. */
 const CREATE_TIMEOUT_MS = 5_000;
@@ -162,7 +162,7 @@ export class TopicAdmin {
     const mayHelp = (error: unknown): boolean => isWorthRetrying(error) && !(error instanceof TopicRefusedError);
     const terms = {
       clock: this.clock,
-      patienceMs: PATIENCE_MS,
+      patienceMs: TOPIC_REQUEST_TIMEOUT_MS,
       pause: { next: () => PAUSE_MS },
       mayHelp,
       leastAttempts,

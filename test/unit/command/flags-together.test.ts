@@ -5,7 +5,7 @@ import { loadConfig } from '../../../src/config.js';
 import { hiderOf } from '../../../src/lib/hide-secrets.js';
 import { createLogger } from '../../../src/ops/logger.js';
 
-test.each([
+test.each<[string, Readonly<Record<string, string | true>>, string]>([
   ['', {}, 'dead-letters repair needs <partition>/<offset>, or --all'],
   ['3/1', { all: true }, 'pass only one of 3/1 and --all'],
   ['', { all: true, file: __filename }, '--file needs <partition>/<offset>: pass only one of --file and --all'],
