@@ -4,7 +4,7 @@ import { mustBeOutage } from '../../lib/own-fault.js';
 import { retryUntil } from '../../lib/retry-until.js';
 import { BrokerError, BrokerSettingError } from '../../pipeline/errors.js';
 import { ERROR_CODES, NO_ERROR, noAnswer, refusal } from '../protocol/protocol-errors.js';
-import type { Answer } from '../protocol/transaction-requests.js';
+import type { Answer } from '../protocol/protocol-call.js';
 
 /**
  * The pauses while a coordinator is not ready. They are short, because it writes the markers of a transaction within

@@ -10,19 +10,13 @@ import type {
   TransactionOutcome,
 } from '../../pipeline/ports.js';
 import { companyKey } from '../../store/row-keys.js';
-import type { ConnectedBroker, ProtocolCall } from '../protocol/protocol-call.js';
+import type { Answer, ConnectedBroker, ProtocolCall } from '../protocol/protocol-call.js';
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal, throwRefused } from '../protocol/protocol-errors.js';
 import type { ProduceAnswer } from '../protocol/produce-request.js';
 import { committedAtCoordinator, openAt } from './session-questions.js';
 import { tryToAbort, type SessionParts } from './session-parts.js';
 import { SessionBatches, type EncodedBatch } from './session-batches.js';
-import {
-  addOffsetsToTxn,
-  addPartitionsToTxn,
-  endTxn,
-  txnOffsetCommit,
-  type Answer,
-} from '../protocol/transaction-requests.js';
+import { addOffsetsToTxn, addPartitionsToTxn, endTxn, txnOffsetCommit } from '../protocol/transaction-requests.js';
 import { untilReady } from '../connection/until-ready.js';
 
 type State = 'idle' | 'beginning' | 'open' | 'committing';
