@@ -1,6 +1,7 @@
 /** `company-sync dead-letters list | show | repair | release`. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { POISON_CODES } from '../domain/events.js';
+import { systemClock } from '../lib/system-clock.js';
 import { isoTime } from '../lib/iso-time.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { InstanceError } from '../ops/instance-client.js';
@@ -227,7 +228,7 @@ async function release(
   const recordOf = (lifted: readonly string[]) => desk.releaseOf(companyId, client, lifted, why);
   const send = (record: RecordToWrite) => desk.send([{ ...record, partition: asOf.partition }]);
   const holdsNow = async () => (await instances.explanation(companyId)).holds.map(({ record }) => record);
-  const sendAll = (portion: readonly string[]) => sendReleases(portion, recordOf, send, progressTo(print));
+  const sendAll = (portion: readonly string[]) => sendReleases(portion, recordOf, send, progressTo(print, systemClock));
   const released = await releaseInPortions(ids, holdsNow, sendAll, delay);
   const named = ids.slice(0, MAX_NAMED_HOLDS);
   const more = released - named.length;

@@ -18,7 +18,10 @@ export async function* examineStateFolder(stateDir: string, owner: StateOwner | 
   const folder = resolve(stateDir);
   try {
     if (!(await isWritableFolder(existingPartOf(folder)))) {
-      yield failed(CHECK, `${folder}: this user cannot write there: set STATE_DIR to a folder that this user can write`);
+      yield failed(
+        CHECK,
+        `${folder}: this user cannot write there: set STATE_DIR to a folder that this user can write`,
+      );
       return;
     }
     const { bavail, bsize } = await statfs(existingPartOf(folder));

@@ -105,8 +105,7 @@ async function* examineBrokers(config: ReadConfig, kafka: KafkaConfig): Found {
     for (const fault of faults) yield failed('brokers', fault);
     yield ok('brokers', `${count} up, found through ${config.kafka.brokers.join(', ')}`);
   } catch (error) {
-    const where = config.kafka.brokers.join(', ');
-    yield failed('brokers', `${where}: ${reasonOf(error)}: check KAFKA_BROKERS, KAFKA_SSL and KAFKA_SASL_*`);
+    yield failed('brokers', `${reasonOf(error)}. Also check KAFKA_SSL and KAFKA_SASL_*`);
   } finally {
     await admin.close();
   }

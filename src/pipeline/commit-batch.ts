@@ -48,7 +48,7 @@ export async function commitBatch(
 ): Promise<number> {
   const { producer, store, tail, counted, notes, inputLog } = owned;
   const { observer, topics } = context;
-  // If the process was suspended or idle, it first notes that its store misses nothing. That can take long.
+  // After a suspension or idle time, first writes a note that the store misses nothing. That can take long.
   if (notes.restMs === 0) await notes.noteIfDue();
   if (producer.lostConnection()) await mustBeSureNothingIsOpen(context, partition, producer);
   else if (isLongAgo(tail.lastBegunAt, context.clock.now()))

@@ -25,7 +25,7 @@ import {
 import type { OnTrouble } from './log-fetcher.js';
 import { knowsEpochEnds, offsetForLeaderEpoch } from '../protocol/offset-for-leader-epoch.js';
 import { fetchStableOffset } from '../protocol/pending-offset.js';
-import { ERROR_CODES, isProtocolError, isWorthRetrying, NO_ERROR } from '../protocol/protocol-errors.js';
+import { ERROR_CODES, isProtocolError, isWorthRetrying, NO_ERROR, whyFailed } from '../protocol/protocol-errors.js';
 
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 500;
@@ -164,7 +164,7 @@ export class LogBoundsReader {
       return await retryUntil(terms, ask);
     } catch (error) {
       mustBeOutage(error);
-      throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${String(error)}`, { cause: error });
+      throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${whyFailed(error)}`, { cause: error });
     }
   }
 }
