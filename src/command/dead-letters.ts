@@ -54,7 +54,7 @@ export const listCommand = command({
 });
 
 export const showCommand = command({
-  summary: 'show one dead letter: why it was set aside, its bytes, and the event that it is read as now',
+  summary: 'show one dead letter: why it is one, its bytes, and the event that it is read as now',
   argument: '<partition>/<offset>',
   flags: { json: flagSwitch('print it as JSON') },
   reads: READS,

@@ -143,7 +143,8 @@ function noneComplete({ counts }: Facts): string {
   const { datasets, failed, ended } = counts ?? { datasets: 0, failed: 0, ended: 0 };
   const parts = [`${failed} failed`];
   if (ended > 0) parts.push(`${ended} ended without data`);
-  const all = datasets === 1 ? 'its only dataset has finished and is not' : `all ${datasets} datasets have finished, none is`;
+  const all =
+    datasets === 1 ? 'its only dataset has finished and is not' : `all ${datasets} datasets have finished, none is`;
   return `${all} Complete (${parts.join(', ')}): a re-queue or another link may still complete it`;
 }
 

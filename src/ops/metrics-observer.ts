@@ -90,7 +90,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
       ['partition'],
     );
     this.#announced = counter('announced_total', 'Companies announced, by the policy that fired', ['policy']);
-    this.#deadLetters = counter('dead_letters_total', 'Records set aside in the dead-letter topic', ['code']);
+    this.#deadLetters = counter('dead_letters_total', 'Records copied to the dead-letter topic', ['code']);
     this.#stalls = counter('stalls_total', 'Stalls published: companies without progress for STALLED_AFTER', []);
     this.#companies = gauge('companies', 'Companies not announced yet: all (pending), held, stalled', [
       'partition',
