@@ -13,7 +13,7 @@ import type { PeerAnswer, Peers } from './company-directory.js';
 import { companyPath } from './company-path.js';
 import { MEMBER_SCHEME, type MemberProofs } from './member-proof.js';
 import type { PartitionView } from './partition-figures.js';
-import type { CompanyList, ListState } from './unfinished-lists.js';
+import type { CompanyList, ListState } from './pending-lists.js';
 
 /**
  * An instance looks at all its partitions within milliseconds; one that takes longer than this is frozen or cut off.
@@ -92,7 +92,7 @@ export class InstanceClient implements Peers {
     return new Map(standbys.map(({ partition, position }) => [partition, position]));
   }
 
-  /** Its unfinished companies. @throws InstanceError */
+  /** Its pending companies. @throws InstanceError */
   list(address: string, state: ListState, limit: number): Promise<CompanyList> {
     return this.#json(address, `/companies?state=${state}&limit=${limit}&scope=instance`, SCHEMAS.companies);
   }
