@@ -16,7 +16,7 @@ export function situationTable({ members }: Cast, { companies }: AuditReport): s
   const line = (name: string, count: number | string, announced: number | string, why: string) =>
     `${name.padEnd(width)}  ${String(count).padStart(9)}  ${String(announced).padStart(9)}  ${why}`.trimEnd();
   return [
-    line('situation', 'companies', 'announced', 'the others rightly not, for'),
+    line('situation', 'companies', 'announced', 'why the others were correctly not announced'),
     ...[...rows].map(([name, row]) => line(name, row.companies, row.announced, [...row.reasons].join(', '))),
   ];
 }

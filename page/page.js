@@ -142,7 +142,7 @@ async function showList(state) {
     if (count > items.length)
       items.push(make('li', 'meta', `The first ${items.length} of ${count.toLocaleString('en')}.`));
     if (items.length === 0) items.push(make('li', 'calm', complete ? 'None.' : 'None found so far.'));
-    if (!complete) items.push(make('li', 'meta', 'Some unfinished companies could not be examined.'));
+    if (!complete) items.push(make('li', 'meta', 'Some pending companies could not be examined.'));
     return items;
   });
 }

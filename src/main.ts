@@ -3,12 +3,10 @@
  * The command `company-sync`: the only place that reads the process's arguments and environment.
  *
  * The first line and deploy/Dockerfile set how Node starts, because these flags have no effect later.
- * `bench/catch-up.ts`
- * measures with them. One thread makes all decisions, however many cores there are. So two threads (not four) serve the
- * stores, and one (not four) helps to collect garbage. On a small machine, more threads would compete with the deciding
- * thread. New objects get 64 MiB instead of 16: a batch in progress then survives fewer collections, and each one
- * copies
- * it. A full collection starts when the heap has grown by 80 %, not only when it has grown to four times its size.
+ * `bench/catch-up.ts` measures with them. One thread makes all decisions, however many cores there are. So two threads
+ * (not four) serve the stores, and one (not four) helps to collect garbage. On a small machine, more threads would
+ * compete with the deciding thread. New objects get 64 MiB instead of 16: a batch in progress then survives fewer
+ * collections, and each one copies it. A full collection starts when the heap has grown by 80 %, not only when it has grown to four times its size.
  *
  * The MALLOC_ variables make glibc return freed memory. Without them, malloc keeps an arena for each thread. After a
  * Buffer of some MiB is freed, malloc also takes Buffers of that size from the heap, among small pieces that are never

@@ -35,9 +35,9 @@ export interface ServiceOptions {
 }
 
 /** The time that one part may take to close. After that, the next owner aborts a batch in flight. */
-const CLOSE_PATIENCE_MS = 4_000;
+const CLOSE_TIMEOUT_MS = 4_000;
 /** The time that calls to STATE_DIR get to end at a stop. A call that has not ended by then counts as hanging. */
-const CALLS_PATIENCE_MS = 1_000;
+const STORE_CALLS_TIMEOUT_MS = 1_000;
 
 export class Service {
   readonly #options: ServiceOptions & { readonly cluster: ClusterView; readonly largeBatches: LargeBatches };
@@ -133,16 +133,16 @@ export class Service {
     await this.#closePatiently('cluster view', this.#options.cluster.close());
     await this.#closePatiently('state folder lock', this.#lock?.release());
     this.#lock = null;
-    await callsEnd(this.#options.clock, CALLS_PATIENCE_MS, () => this.hangsOnVolume);
+    await callsEnd(this.#options.clock, STORE_CALLS_TIMEOUT_MS, () => this.hangsOnVolume);
   }
 
-  /** Waits at most CLOSE_PATIENCE_MS. Never rejects. */
+  /** Waits at most CLOSE_TIMEOUT_MS. Never rejects. */
   async #closePatiently(name: string, closing: Promise<void> | undefined): Promise<void> {
     const { clock, logger } = this.#options;
     const closed = closing?.catch((err: unknown) =>
       logger.warn({ err, name }, 'could not close a part of the instance'),
     );
-    if (closed !== undefined) await settlesWithin(closed, clock, CLOSE_PATIENCE_MS);
+    if (closed !== undefined) await settlesWithin(closed, clock, CLOSE_TIMEOUT_MS);
   }
 
   async #run(lock: InstanceLock, metrics: Registry, startup: Startup, surroundings: Surroundings): Promise<void> {

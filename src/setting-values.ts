@@ -40,7 +40,8 @@ export const CONSENTS = {
   'changed-settings':
     'allow deciding settings that differ from those that the state was built with; the new ones decide from now on',
   'unknown-schemas':
-    'allow input whose schema ids are all unknown to the registry; the records are set aside, their companies go on hold',
+    'continue although the registry lacks half or more of the schema ids used before; records with unknown ids become ' +
+    'dead letters and hold their companies',
 } as const;
 export type Consent = keyof typeof CONSENTS;
 export const CONSENT_WORDS = Object.keys(CONSENTS) as [Consent, ...Consent[]];

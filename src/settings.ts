@@ -77,7 +77,7 @@ export const SETTINGS = Object.freeze({
     'topics.deadLetter',
     'TOPIC_DEAD_LETTER',
     'sync-events-dead-letter',
-    'topic to write: records that cannot be read',
+    'topic to write: bad records',
   ),
   topicClientSettings: topic(
     'topics.clientSettings',
@@ -122,8 +122,7 @@ export const SETTINGS = Object.freeze({
   consent: optional('consents', {
     env: 'CONSENT',
     meaning:
-      'consents to a start that is refused without them, separated by commas; pass them for that start and remove them ' +
-      'afterwards: ' +
+      'consents, separated by commas; pass them for one start and remove them afterwards: ' +
       Object.entries(values.CONSENTS)
         .map(([word, meaning]) => `${word} (${meaning})`)
         .join('; '),
@@ -133,7 +132,7 @@ export const SETTINGS = Object.freeze({
   numStandby: plain('numStandby', {
     env: 'NUM_STANDBY',
     default: '0',
-    meaning: 'number of standby replicas of each partition',
+    meaning: 'number of standbys of each partition',
     expected: 'a whole number from 0 to 100',
     value: values.standbyCount,
   }),
@@ -161,7 +160,7 @@ export const SETTINGS = Object.freeze({
   httpToken: secret('http.tokens', {
     env: 'HTTP_TOKEN',
     meaning:
-      'bearer token for everything except probes and metrics; to change it, set two tokens separated by a comma: both are ' +
+      'bearer token for all endpoints except probes, metrics and the files of the status page; to change it, set two tokens separated by a comma: both are ' +
       'accepted, and the first is used to ask other instances',
     expected: 'printable ASCII without spaces, or two such tokens separated by a comma',
     value: values.bearerTokens,

@@ -1,6 +1,6 @@
 /**
  * The reasons for `run` to refuse a start: later it would announce twice, never, or the wrong thing. `doctor` checks
- * the same.
+ * the same, except the settings that built the state: an instance compares them at its first take-over.
  */
 import type { Config, DeploymentNames } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';

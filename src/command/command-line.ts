@@ -150,7 +150,7 @@ function faultOfWords(name: CommandName, command: Command, words: readonly strin
     return `unexpected word${word} after ${name}: expected ${usageOf(name, command)}`;
   }
   if (words.length === expected && words[0] !== '') return null;
-  return `${name} needs ${argument}: expected ${usageOf(name, command)}`;
+  return `${name} needs ${argument}, as in: ${usageOf(name, command)}`;
 }
 
 function split({ flags: own }: Command, typed: Flags, known: ReadonlySet<string>): { flags: Flags; settings: Flags } {
@@ -165,7 +165,7 @@ function split({ flags: own }: Command, typed: Flags, known: ReadonlySet<string>
 function noVerb(words: readonly string[], names: readonly CommandName[], shows: boolean): string {
   const [group = '', verb] = words;
   const expected = `expected ${inWords(names)}`;
-  if (verb === undefined) return `the second word of the command is missing: ${expected}`;
+  if (verb === undefined) return `${group} needs a second word: ${expected}`;
   const meant = shows ? nearest(`${group} ${verb}`, names) : null;
   const typed = shows ? JSON.stringify(`${group} ${verb}`) : 'the text typed';
   return `${typed} is not a command: ${expected}${meant === null ? '' : `; ${question(meant)}`}`;

@@ -1,4 +1,4 @@
-/** Reads logs for a command that a person watches. */
+/** Opens Kafka logs for a command that a person watches. */
 import type { Logger } from 'pino';
 import type { PartsOf } from '../config-parts.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';

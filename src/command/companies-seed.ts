@@ -147,7 +147,7 @@ async function sendAll(
   const topic = config.topics.syncEvents;
   const sender = await RecordSender.connect(kafkaConfigOf(config, logger));
   let sent = 0;
-  const progress = progressTo(print);
+  const progress = progressTo(print, systemClock);
   const send = async (portion: readonly RecordToWrite[]): Promise<void> => {
     const before = sent;
     await sender.send(topic, portion, { onSent: (inPortion) => (sent = before + inPortion) });

@@ -74,12 +74,17 @@ export class DeadLetterDesk {
    * @param sinceMs reads only dead letters written at or after this time; null reads all
    * @param wanted returns what to keep of a dead letter in memory; null to keep nothing
    */
-  async letters(sinceMs: number | null, wanted: (letter: DeadLetter) => DeadLetter | null): Promise<ReadDeadLetters> {
+  async readAll(
+    sinceMs: number | null,
+    wanted: (deadLetter: DeadLetter) => DeadLetter | null,
+  ): Promise<ReadDeadLetters> {
     const { deadLetter: topic } = this.config.topics;
     const from = new Map<number, number>();
     for (const partition of await this.#partitions(topic))
       from.set(partition, sinceMs === null ? 0 : await this.#logs.offsetSince({ topic, partition }, sinceMs));
-    const read = this.#reading((letter) => (sinceMs !== null && letter.writtenAt < sinceMs ? null : wanted(letter)));
+    const read = this.#reading((deadLetter) =>
+      sinceMs !== null && deadLetter.writtenAt < sinceMs ? null : wanted(deadLetter),
+    );
     await readPartitions(this.#logs, topic, from, (_partition, records) => read.take(records));
     return read.result();
   }
@@ -89,26 +94,26 @@ export class DeadLetterDesk {
    * partition of that number. All other partitions are read only if it is not there.
    * @throws Error if there is no such dead letter
    */
-  async letter(id: RecordId): Promise<ReadDeadLetters & { readonly letter: DeadLetter }> {
+  async readOne(id: RecordId): Promise<ReadDeadLetters & { readonly deadLetter: DeadLetter }> {
     const { deadLetter: topic } = this.config.topics;
     const partitions = await this.#partitions(topic);
     const expected = Number(id.split('/')[0]);
     const others = partitions.filter((partition) => partition !== expected);
-    const read = this.#reading((letter) => (idOf(letter) === id ? letter : null));
+    const read = this.#reading((deadLetter) => (idOf(deadLetter) === id ? deadLetter : null));
     const readFrom = (from: Map<number, number>) =>
       readPartitions(this.#logs, topic, from, (_partition, records) => read.take(records));
 
     if (partitions.includes(expected)) await readFrom(new Map([[expected, 0]]));
-    let letter = read.result().letters.at(-1);
+    let deadLetter = read.result().deadLetters.at(-1);
     // If the dead letter was sent as a repair, the records that it should have replaced may have another key.
-    if (letter === undefined || read.result().attempts.targetsOf(id).length > 0)
+    if (deadLetter === undefined || read.result().attempts.targetsOf(id).length > 0)
       await readFrom(new Map(others.map((partition) => [partition, 0])));
-    else if (CODES_OF_WRONG_KEYS.includes(letter.code))
-      await readFrom(await this.#since(topic, others, letter.writtenAt));
-    letter ??= read.result().letters.at(-1);
-    if (letter === undefined)
+    else if (CODES_OF_WRONG_KEYS.includes(deadLetter.code))
+      await readFrom(await this.#since(topic, others, deadLetter.writtenAt));
+    deadLetter ??= read.result().deadLetters.at(-1);
+    if (deadLetter === undefined)
       throw new Error(`record ${id} has no dead letter: run company-sync dead-letters list to see all`);
-    return { ...read.result(), letter };
+    return { ...read.result(), deadLetter };
   }
 
   /**
@@ -117,13 +122,15 @@ export class DeadLetterDesk {
    * @param watched the companies whose later statuses and manifests matter
    */
   async afterwards(
-    letters: readonly DeadLetter[],
+    deadLetters: readonly DeadLetter[],
     poison: RecordIds,
     watched: ReadonlySet<string>,
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
     const partitions = await this.#partitions(topic);
-    const anywhere = letters.filter(({ code }) => CODES_OF_WRONG_KEYS.includes(code)).map(({ writtenAt }) => writtenAt);
+    const anywhere = deadLetters
+      .filter(({ code }) => CODES_OF_WRONG_KEYS.includes(code))
+      .map(({ writtenAt }) => writtenAt);
     const from =
       anywhere.length === 0
         ? new Map<number, number>()
@@ -132,7 +139,8 @@ export class DeadLetterDesk {
             partitions,
             anywhere.reduce((a, b) => Math.min(a, b)),
           );
-    for (const { partition, offset } of letters) from.set(partition, Math.min(offset, from.get(partition) ?? Infinity));
+    for (const { partition, offset } of deadLetters)
+      from.set(partition, Math.min(offset, from.get(partition) ?? Infinity));
     for (const partition of from.keys()) if (!partitions.includes(partition)) from.delete(partition);
     return this.#readInput(from, poison, watched);
   }
@@ -141,24 +149,24 @@ export class DeadLetterDesk {
    * Returns why the event must not be sent in place of the dead letter; null if it may be sent.
    * @param home the partition of the event's company
    */
-  async refusalOf(event: InputEvent, letter: DeadLetter, home: number, poison: RecordIds): Promise<string | null> {
+  async refusalOf(event: InputEvent, deadLetter: DeadLetter, home: number, poison: RecordIds): Promise<string | null> {
     const { syncEvents: topic } = this.config.topics;
     const first =
-      home === letter.partition
-        ? letter.offset + 1
-        : isDate(letter.timestamp)
-          ? await this.#logs.offsetSince({ topic, partition: home }, letter.timestamp)
+      home === deadLetter.partition
+        ? deadLetter.offset + 1
+        : isDate(deadLetter.timestamp)
+          ? await this.#logs.offsetSince({ topic, partition: home }, deadLetter.timestamp)
           : 0; // -1 would ask for the end, and records after the dead letter would not be seen.
     const afterwards = await this.#readInput(new Map([[home, first]]), poison, new Set([event.companyId]));
-    return afterwards.refusalOf(event, letter);
+    return afterwards.refusalOf(event, deadLetter);
   }
 
   /**
    * Decodes the dead letters with the schemas that the registry has now. If one still cannot be decoded, returns the
    * reason.
    */
-  async readAgain(letters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
-    return this.#decode(letters.map((letter) => ({ ...letter, headers: NO_HEADERS })));
+  async readAgain(deadLetters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
+    return this.#decode(deadLetters.map((deadLetter) => ({ ...deadLetter, headers: NO_HEADERS })));
   }
 
   /** Reads a file with one line of JSON, in the format of `events send`. @throws MalformedLineError */
@@ -202,7 +210,7 @@ export class DeadLetterDesk {
     return { ...record, headers: repairsHeaders(holds) };
   }
 
-  #reading(wanted: (letter: DeadLetter) => DeadLetter | null): DeadLetterCollector {
+  #reading(wanted: (deadLetter: DeadLetter) => DeadLetter | null): DeadLetterCollector {
     return new DeadLetterCollector(this.config.topics.syncEvents, wanted);
   }
 

@@ -18,18 +18,18 @@ const PORTION_DEAD_LETTERS = 1_000;
  * @param sizes bytes of each dead letter
  */
 export function portionsOf(
-  { letters, attempts }: ReadDeadLetters,
+  { deadLetters, attempts }: ReadDeadLetters,
   sizes: ReadonlyMap<RecordId, number>,
   { bytes, count } = { bytes: PORTION_BYTES, count: PORTION_DEAD_LETTERS },
 ): ReadonlySet<RecordId>[] {
-  const places = new Map(letters.map((letter, place) => [idOf(letter), place]));
-  const firstPlace = (letter: DeadLetter) =>
-    [...attempts.replacedWith(idOf(letter))].reduce(
+  const places = new Map(deadLetters.map((deadLetter, place) => [idOf(deadLetter), place]));
+  const firstPlace = (deadLetter: DeadLetter) =>
+    [...attempts.replacedWith(idOf(deadLetter))].reduce(
       (least, id) => Math.min(least, places.get(id) ?? Infinity),
       Infinity,
     );
-  const inOrder = letters
-    .map((letter) => ({ id: idOf(letter), first: firstPlace(letter) }))
+  const inOrder = deadLetters
+    .map((deadLetter) => ({ id: idOf(deadLetter), first: firstPlace(deadLetter) }))
     .sort((a, b) => a.first - b.first);
 
   const portions: Set<RecordId>[] = [];

@@ -4,10 +4,10 @@ import { InstanceError } from '../ops/instance-client.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import { portionsOf } from './dead-letter-portions.js';
 import {
-  asFirstCame,
-  asItCame,
+  atFirstOffset,
+  originalRecord,
   RefusedError,
-  refuse,
+  refuseIf,
   repairOf,
   send,
   type Repair,
@@ -32,15 +32,15 @@ interface RepairAllFlags {
 export async function repairAll(tools: Repairs, { code, since, force }: RepairAllFlags): Promise<number> {
   const { desk, print } = tools;
   const sizes = new Map<RecordId, number>();
-  const read = await desk.letters(since, (letter) => {
-    if (code !== null && letter.code !== code) return null;
-    sizes.set(idOf(letter), sizeOf(letter));
-    return withoutBytes(letter);
+  const read = await desk.readAll(since, (deadLetter) => {
+    if (code !== null && deadLetter.code !== code) return null;
+    sizes.set(idOf(deadLetter), sizeOf(deadLetter));
+    return withoutBytes(deadLetter);
   });
   const all = new RepairOfAll(tools, read, force);
   for (const ids of portionsOf(read, sizes)) {
-    const portion = await desk.letters(since, (letter) => (ids.has(idOf(letter)) ? letter : null));
-    await all.repair(portion.letters);
+    const portion = await desk.readAll(since, (deadLetter) => (ids.has(idOf(deadLetter)) ? deadLetter : null));
+    await all.repair(portion.deadLetters);
   }
   print(`${all.repaired} of ${all.open} dead letters without a repair were sent again`);
   return 0;
@@ -61,18 +61,18 @@ class RepairOfAll {
     private readonly read: ReadDeadLetters,
     private readonly force: boolean,
   ) {
-    this.#places = new Map(read.letters.map((letter, place) => [idOf(letter), place]));
+    this.#places = new Map(read.deadLetters.map((deadLetter, place) => [idOf(deadLetter), place]));
   }
 
-  async repair(letters: readonly DeadLetter[]): Promise<void> {
+  async repair(deadLetters: readonly DeadLetter[]): Promise<void> {
     const { print } = this.tools;
-    const repairs = await this.#judge(letters);
+    const repairs = await this.#judge(deadLetters);
     for (const repair of repairs.sort((a, b) => this.#placeOf(a) - this.#placeOf(b))) {
       try {
         await send(this.tools, repair, null);
       } catch (error) {
         if (!(error instanceof UsageError || error instanceof InstanceError)) throw error;
-        print(`${idOf(repair.letter)}: left, ${error.message}`);
+        print(`${idOf(repair.deadLetter)}: left, ${error.message}`);
         continue;
       }
       this.repaired += [...repair.replaced].filter((one) => this.#places.has(one)).length;
@@ -80,22 +80,22 @@ class RepairOfAll {
   }
 
   /** Returns the repairs that may be sent. Prints why the other dead letters are left. */
-  async #judge(letters: readonly DeadLetter[]): Promise<Repair[]> {
+  async #judge(deadLetters: readonly DeadLetter[]): Promise<Repair[]> {
     const { desk, print } = this.tools;
-    const events = await desk.readAgain(letters);
+    const events = await desk.readAgain(deadLetters);
     const watched = new Set(
       events.flatMap((event) =>
         typeof event !== 'string' && judgedByTime(event, this.force) ? [event.companyId] : [],
       ),
     );
-    const cameFirst = letters.map((letter) => asFirstCame(letter, this.read));
+    const cameFirst = deadLetters.map((deadLetter) => atFirstOffset(deadLetter, this.read));
     const afterwards = await desk.afterwards(cameFirst, this.read.companies, watched);
     const repairs: Repair[] = [];
     const left: string[] = [];
     // Begins with the latest dead letter. If that one was sent as a repair, the new repair also replaces the dead
     // letters that it should have repaired.
-    for (const [i, letter] of [...letters.entries()].reverse()) {
-      const id = idOf(letter);
+    for (const [i, deadLetter] of [...deadLetters.entries()].reverse()) {
+      const id = idOf(deadLetter);
       const event = events[i];
       const isReplaced = this.#replaced.has(id);
       if (event === undefined || (!isReplaced && afterwards.repairOf(id) !== null)) continue;
@@ -103,9 +103,10 @@ class RepairOfAll {
       if (isReplaced) continue;
       try {
         if (typeof event === 'string') throw new RefusedError(event);
-        const record = asItCame(letter, this.force);
-        if (judgedByTime(event, this.force)) refuse(afterwards.refusalOf(event, asFirstCame(letter, this.read)));
-        const repair = repairOf(letter, event, record, this.read, this.force);
+        const record = originalRecord(deadLetter, this.force);
+        if (judgedByTime(event, this.force))
+          refuseIf(afterwards.refusalOf(event, atFirstOffset(deadLetter, this.read)));
+        const repair = repairOf(deadLetter, event, record, this.read, this.force);
         for (const one of repair.replaced) this.#replaced.add(one);
         repairs.push(repair);
       } catch (error) {

@@ -27,7 +27,7 @@ export class RefusedError extends Error {
 
 /** A repair that may be sent. */
 export interface Repair {
-  readonly letter: DeadLetter;
+  readonly deadLetter: DeadLetter;
   readonly event: InputEvent;
   readonly record: RecordToWrite;
   /** The records that the repair replaces, including its own dead letter. */
@@ -53,17 +53,17 @@ export async function repairOne(
 ): Promise<number> {
   const { desk } = tools;
   const fixed = file === null ? null : await desk.readLine(file);
-  const read = await desk.letter(id);
-  const { letter } = read;
-  const [now] = fixed === null ? await desk.readAgain([letter]) : [fixed.event];
-  if (now === undefined || typeof now === 'string')
-    throw new Error(`the record still cannot be read (${now}): pass the corrected event with --file`);
-  const record = fixed?.record ?? asItCame(letter, force);
-  if (judgedByTime(now, force)) {
-    const home = await homeOf(tools, now.companyId, letter);
-    refuse(await desk.refusalOf(now, asFirstCame(letter, read), home, read.companies));
+  const read = await desk.readOne(id);
+  const { deadLetter } = read;
+  const [event] = fixed === null ? await desk.readAgain([deadLetter]) : [fixed.event];
+  if (event === undefined || typeof event === 'string')
+    throw new Error(`the record still cannot be read (${event}): pass the corrected event with --file`);
+  const record = fixed?.record ?? originalRecord(deadLetter, force);
+  if (judgedByTime(event, force)) {
+    const home = await homeOf(tools, event.companyId, deadLetter);
+    refuseIf(await desk.refusalOf(event, atFirstOffset(deadLetter, read), home, read.companies));
   }
-  await send(tools, repairOf(letter, now, record, read, force), client);
+  await send(tools, repairOf(deadLetter, event, record, read, force), client);
   return 0;
 }
 
@@ -75,13 +75,13 @@ export async function repairOne(
  * @throws RefusedError
  */
 export function repairOf(
-  letter: DeadLetter,
+  deadLetter: DeadLetter,
   event: InputEvent,
   record: RecordToWrite,
   { attempts, companies, mismatched }: ReadDeadLetters,
   force: boolean,
 ): Repair {
-  const id = idOf(letter);
+  const id = idOf(deadLetter);
   const named = attempts.namedBy(id);
   const replaced = new Set<RecordId>();
   const others = new Map<string, RecordId[]>();
@@ -89,13 +89,13 @@ export function repairOf(
     const company = companies.get(one) ?? event.companyId;
     const isOfAnother = company !== event.companyId && one !== id && !mismatched.has(one);
     if (isOfAnother && !force) {
-      if (named.has(one)) refuse(releasesAnother(one, company, event));
+      if (named.has(one)) refuseIf(releasesAnother(one, company, event));
       continue;
     }
     replaced.add(one);
     if (company !== event.companyId) others.set(company, [...(others.get(company) ?? []), one]);
   }
-  return { letter, event, record, replaced, others };
+  return { deadLetter, event, record, replaced, others };
 }
 
 function releasesAnother(record: RecordId, company: string, { companyId }: InputEvent): string {
@@ -109,13 +109,13 @@ function releasesAnother(record: RecordId, company: string, { companyId }: Input
 /**
  * A failed repair stands for the first record that could not be read, so the records after that first record decide.
  */
-export function asFirstCame(letter: DeadLetter, { attempts }: ReadDeadLetters): DeadLetter {
-  const places = [...attempts.replacedWith(idOf(letter))].map((id) => id.split('/').map(Number));
-  const offsets = places.flatMap(([partition, offset = NaN]) => (partition === letter.partition ? [offset] : []));
-  return { ...letter, offset: Math.min(...offsets) };
+export function atFirstOffset(deadLetter: DeadLetter, { attempts }: ReadDeadLetters): DeadLetter {
+  const places = [...attempts.replacedWith(idOf(deadLetter))].map((id) => id.split('/').map(Number));
+  const offsets = places.flatMap(([partition, offset = NaN]) => (partition === deadLetter.partition ? [offset] : []));
+  return { ...deadLetter, offset: Math.min(...offsets) };
 }
 
-export function asItCame({ key, value, headers, code }: DeadLetter, force: boolean): RecordToWrite {
+export function originalRecord({ key, value, headers, code }: DeadLetter, force: boolean): RecordToWrite {
   if ((LIMIT_CODES as readonly string[]).includes(code) && !force)
     throw new RefusedError(
       `the record would exceed the same limit again (${code}): pass a smaller event with --file, or pass --force`,
@@ -123,7 +123,7 @@ export function asItCame({ key, value, headers, code }: DeadLetter, force: boole
   return { key, value, headers };
 }
 
-export function refuse(why: string | null): void {
+export function refuseIf(why: string | null): void {
   if (why !== null) throw new RefusedError(why);
 }
 
@@ -133,16 +133,16 @@ export function refuse(why: string | null): void {
  */
 export async function send(tools: Repairs, repair: Repair, client: string | null): Promise<void> {
   const { desk, print } = tools;
-  const { letter, event, record, replaced } = repair;
+  const { deadLetter, event, record, replaced } = repair;
   const releases: Release[] = [];
   for (const held of repair.others.keys()) releases.push(...(await releasesOf(tools, held, repair, client)));
-  const partition = await homeOf(tools, event.companyId, letter);
+  const partition = await homeOf(tools, event.companyId, deadLetter);
   await desk.send([{ ...asRepairOf(replaced, record), partition }, ...releases.map(({ record }) => record)]);
-  const others = [...replaced].filter((id) => id !== idOf(letter));
+  const others = [...replaced].filter((id) => id !== idOf(deadLetter));
   const inPlaceOf = others.length === 0 ? '' : `, and in place of ${inWords(others)}`;
-  print(`${idOf(letter)}: sent, a repair for company ${event.companyId}${inPlaceOf}`);
+  print(`${idOf(deadLetter)}: sent, a repair for company ${event.companyId}${inPlaceOf}`);
   for (const { held, lifted } of releases)
-    print(`${idOf(letter)}: released company ${held} from ${inWords(lifted)}, which had its key`);
+    print(`${idOf(deadLetter)}: released company ${held} from ${inWords(lifted)}, which had its key`);
 }
 
 interface Release {
@@ -161,9 +161,9 @@ function inWords(ids: readonly RecordId[]): string {
  * that one. Otherwise (another key, another partitioner, or a repartition) the instances are asked. An unknown company
  * goes to the partition of its key.
  */
-async function homeOf({ desk, instances }: Repairs, companyId: string, letter: DeadLetter): Promise<number> {
+async function homeOf({ desk, instances }: Repairs, companyId: string, deadLetter: DeadLetter): Promise<number> {
   const byKey = partitionOfKey(Buffer.from(companyId), await desk.inputPartitions());
-  if (byKey === letter.partition && letter.key?.toString() === companyId) return byKey;
+  if (byKey === deadLetter.partition && deadLetter.key?.toString() === companyId) return byKey;
   return (await instances.explanation(companyId)).asOf?.partition ?? byKey;
 }
 
@@ -175,7 +175,7 @@ async function homeOf({ desk, instances }: Repairs, companyId: string, letter: D
 async function releasesOf(
   { desk, instances }: Repairs,
   held: string,
-  { letter, event, others }: Repair,
+  { deadLetter, event, others }: Repair,
   client: string | null,
 ): Promise<Release[]> {
   const { holds, clientId, asOf } = await instances.explanation(held);
@@ -183,7 +183,7 @@ async function releasesOf(
   // The list of very many holds is incomplete. Lifting a hold that does not exist does nothing.
   const lifted = (others.get(held) ?? []).filter((id) => listed.size >= MAX_LISTED_HOLDS || listed.has(id));
   if (lifted.length === 0 || asOf === null) return [];
-  const why = `${idOf(letter)} belongs to ${event.companyId}`;
+  const why = `${idOf(deadLetter)} belongs to ${event.companyId}`;
   const record = await desk.releaseOf(held, clientOf(held, clientId ?? client), lifted, why);
   return [{ held, lifted, record: { ...record, partition: asOf.partition } }];
 }

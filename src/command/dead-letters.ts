@@ -1,6 +1,7 @@
 /** `company-sync dead-letters list | show | repair | release`. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { POISON_CODES } from '../domain/events.js';
+import { systemClock } from '../lib/system-clock.js';
 import { isoTime } from '../lib/iso-time.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { InstanceError } from '../ops/instance-client.js';
@@ -35,7 +36,7 @@ const clientFlag = (meaning: string) => textFlag('<id>', 'the client of the comp
 const READS = [...DESK_READS, ...INSTANCES_READ] as const;
 
 export const listCommand = command({
-  summary: 'list the records that could not be read, and the repairs sent for them',
+  summary: 'list the dead letters, and the repairs sent for them',
   flags: {
     code: codeFlag('list only dead letters of this code'),
     since: timeFlag('list only dead letters written at or after this time'),
@@ -53,7 +54,7 @@ export const listCommand = command({
 });
 
 export const showCommand = command({
-  summary: 'show one dead letter: why it was set aside, its bytes, and the event that it is read as now',
+  summary: 'show one dead letter: why it is one, its bytes, and the event that it is read as now',
   argument: '<partition>/<offset>',
   flags: { json: flagSwitch('print it as JSON') },
   reads: READS,
@@ -99,18 +100,14 @@ Without --force the command refuses:
   reads: READS,
   exit: ['sent; with --all, even if some dead letters were left', 'refused or failed'],
   run(context, flags, id) {
+    mustFitTogether(id, flags);
     if (id !== '') return withWork(context, (work) => repairOne(work, idTyped(id), flags));
-    if (!flags.all) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
-    if (flags['client-id'] !== null)
-      throw new UsageError([
-        '--client-id names the client of one company: pass it with <partition>/<offset>, not with --all',
-      ]);
     return withWork(context, (work) => repairAll(work, flags));
   },
 });
 
 export const releaseCommand = command({
-  summary: 'lift all holds of a company, so that it can be announced without the records that could not be read',
+  summary: 'lift all holds of a company, so that it can be announced without its bad records',
   argument: '<companyId>',
   flags: {
     why: requiredTextFlag(
@@ -122,7 +119,7 @@ export const releaseCommand = command({
   },
   writesInput: true,
   lesson: `The command asks a running instance for the holds of the company, and sends records that lift all of them. The company
-then never gets the records that could not be read: repair them instead if you can.
+then never gets the bad records: repair them instead if you can.
 `,
   reads: READS,
   exit: ['released', 'nothing holds the company, or no instance could be asked'],
@@ -143,6 +140,25 @@ async function withWork(
   }
 }
 
+/**
+ * A repair is of one dead letter or of all. Flags of the other kind would have no effect.
+ * @throws UsageError
+ */
+function mustFitTogether(
+  id: string,
+  flags: { all: boolean; file: string | null; code: string | null; since: number | null; 'client-id': string | null },
+): void {
+  if (id === '' && !flags.all) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
+  if (id !== '' && flags.all) throw new UsageError([`pass only one of ${id} and --all`]);
+  const ofOne = { '--file': flags.file, '--client-id': flags['client-id'] };
+  const ofAll = { '--code': flags.code, '--since': flags.since };
+  const [wrong, needed] = flags.all ? [ofOne, '<partition>/<offset>'] : [ofAll, '--all'];
+  const typed = Object.entries(wrong).flatMap(([flag, value]) => (value === null ? [] : [flag]));
+  const other = flags.all ? '--all' : id;
+  if (typed.length > 0)
+    throw new UsageError(typed.map((flag) => `${flag} needs ${needed}: pass only one of ${flag} and ${other}`));
+}
+
 /** @throws UsageError */
 function idTyped(word: string): RecordId {
   const [, partition, offset] = /^(\d+)\/(\d+)$/.exec(word) ?? [];
@@ -158,38 +174,40 @@ interface ListFlags {
 }
 
 async function list({ desk, print }: Repairs, { code, since, open: onlyOpen, json }: ListFlags): Promise<number> {
-  const wanted = (letter: DeadLetter) => (code === null || letter.code === code ? withoutBytes(letter) : null);
-  const read = await desk.letters(since, wanted);
-  const afterwards = await desk.afterwards(read.letters, read.companies, new Set());
-  const open = read.letters.filter((letter) => afterwards.repairOf(idOf(letter)) === null);
-  const listed = onlyOpen ? open : read.letters;
+  const wanted = (deadLetter: DeadLetter) =>
+    code === null || deadLetter.code === code ? withoutBytes(deadLetter) : null;
+  const read = await desk.readAll(since, wanted);
+  const afterwards = await desk.afterwards(read.deadLetters, read.companies, new Set());
+  const open = read.deadLetters.filter((deadLetter) => afterwards.repairOf(idOf(deadLetter)) === null);
+  const listed = onlyOpen ? open : read.deadLetters;
   if (json) {
-    for (const letter of listed) print(JSON.stringify(described(letter, read, afterwards)));
+    for (const deadLetter of listed) print(JSON.stringify(described(deadLetter, read, afterwards)));
     return 0;
   }
   const opened = new Set(open);
-  for (const letter of listed) print(lineOf(letter, read, afterwards), opened.has(letter) ? 'yellow' : undefined);
+  for (const deadLetter of listed)
+    print(lineOf(deadLetter, read, afterwards), opened.has(deadLetter) ? 'yellow' : undefined);
   print(`${listed.length} dead letters, ${open.length} of them without a repair`);
   return 0;
 }
 
 async function show({ desk, print }: Repairs, id: RecordId, json: boolean): Promise<number> {
-  const read = await desk.letter(id);
-  const { letter } = read;
-  const afterwards = await desk.afterwards([letter], read.companies, new Set());
-  const [now] = await desk.readAgain([letter]);
+  const read = await desk.readOne(id);
+  const { deadLetter } = read;
+  const afterwards = await desk.afterwards([deadLetter], read.companies, new Set());
+  const [now] = await desk.readAgain([deadLetter]);
   const event = typeof now === 'string' ? null : now;
   if (json) {
-    const value = letter.value?.toString('base64') ?? null;
-    printJson({ ...described(letter, read, afterwards), value, event }, print, bigints);
+    const value = deadLetter.value?.toString('base64') ?? null;
+    printJson({ ...described(deadLetter, read, afterwards), value, event }, print, bigints);
     return 0;
   }
-  print(lineOf(letter, read, afterwards));
-  print(`  ${letter.message}`);
+  print(lineOf(deadLetter, read, afterwards));
+  print(`  ${deadLetter.message}`);
   print(
-    `  value: ${letter.value === null ? 'null' : `${letter.value.length} bytes, ${letter.value.toString('base64')}`}`,
+    `  value: ${deadLetter.value === null ? 'null' : `${deadLetter.value.length} bytes, ${deadLetter.value.toString('base64')}`}`,
   );
-  for (const { key, value } of letter.headers) print(`  header ${key}: ${value?.toString() ?? 'null'}`);
+  for (const { key, value } of deadLetter.headers) print(`  header ${key}: ${value?.toString() ?? 'null'}`);
   print(`  read again now: ${typeof now === 'string' ? now : JSON.stringify(now, bigints)}`);
   return 0;
 }
@@ -210,7 +228,7 @@ async function release(
   const recordOf = (lifted: readonly string[]) => desk.releaseOf(companyId, client, lifted, why);
   const send = (record: RecordToWrite) => desk.send([{ ...record, partition: asOf.partition }]);
   const holdsNow = async () => (await instances.explanation(companyId)).holds.map(({ record }) => record);
-  const sendAll = (portion: readonly string[]) => sendReleases(portion, recordOf, send, progressTo(print));
+  const sendAll = (portion: readonly string[]) => sendReleases(portion, recordOf, send, progressTo(print, systemClock));
   const released = await releaseInPortions(ids, holdsNow, sendAll, delay);
   const named = ids.slice(0, MAX_NAMED_HOLDS);
   const more = released - named.length;
@@ -220,11 +238,11 @@ async function release(
 
 const LONGEST_CODE = Math.max(...POISON_CODES.map(({ length }) => length));
 
-function lineOf(letter: DeadLetter, read: ReadDeadLetters, afterwards: InputAfterwards): string {
-  const { code, writtenAt, key } = letter;
+function lineOf(deadLetter: DeadLetter, read: ReadDeadLetters, afterwards: InputAfterwards): string {
+  const { code, writtenAt, key } = deadLetter;
   const company = key === null || key.length === 0 ? 'no key' : key.toString();
-  const state = stateOf(idOf(letter), read, afterwards);
-  return `${idOf(letter).padEnd(10)}  ${isoTime(writtenAt)}  ${code.padEnd(LONGEST_CODE)}  ${company}  (${state})`;
+  const state = stateOf(idOf(deadLetter), read, afterwards);
+  return `${idOf(deadLetter).padEnd(10)}  ${isoTime(writtenAt)}  ${code.padEnd(LONGEST_CODE)}  ${company}  (${state})`;
 }
 
 function stateOf(id: string, { attempts }: ReadDeadLetters, afterwards: InputAfterwards): string {
@@ -234,9 +252,9 @@ function stateOf(id: string, { attempts }: ReadDeadLetters, afterwards: InputAft
   return `${failed.length === 0 ? 'no repair' : `no repair that could be read: ${failed.join(', ')}`}${was}`;
 }
 
-function described(letter: DeadLetter, { attempts }: ReadDeadLetters, afterwards: InputAfterwards) {
-  const { code, message, writtenAt, key } = letter;
-  const id = idOf(letter);
+function described(deadLetter: DeadLetter, { attempts }: ReadDeadLetters, afterwards: InputAfterwards) {
+  const { code, message, writtenAt, key } = deadLetter;
+  const id = idOf(deadLetter);
   return {
     record: id,
     code,

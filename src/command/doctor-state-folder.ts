@@ -1,6 +1,6 @@
 /** Checks whether an instance of this deployment can use STATE_DIR, as far as possible without changing it. */
 import { existsSync } from 'node:fs';
-import { access, constants, statfs } from 'node:fs/promises';
+import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { systemClock } from '../lib/system-clock.js';
 import { CallDeadline } from '../store/call-deadline.js';
@@ -17,7 +17,13 @@ const MIN_FREE_GIBIBYTES = 1;
 export async function* examineStateFolder(stateDir: string, owner: StateOwner | null): Found {
   const folder = resolve(stateDir);
   try {
-    await access(existingPartOf(folder), constants.W_OK);
+    if (!(await isWritableFolder(existingPartOf(folder)))) {
+      yield failed(
+        CHECK,
+        `${folder}: this user cannot write there: set STATE_DIR to a folder that this user can write`,
+      );
+      return;
+    }
     const { bavail, bsize } = await statfs(existingPartOf(folder));
     const gibibytes = (bavail * bsize) / GIBIBYTE;
     const room = `${gibibytes.toFixed(1)} GiB free`;
@@ -27,7 +33,16 @@ export async function* examineStateFolder(stateDir: string, owner: StateOwner | 
     if (existsSync(join(folder, 'instance'))) yield await examineUsedFolder(folder, owner, room);
     else yield ok(CHECK, `${folder}: not used yet, writable, ${room}`);
   } catch (error) {
-    yield failed(CHECK, `${folder}: ${reasonOf(error)}: set STATE_DIR to a folder that this user can write`);
+    yield failed(CHECK, `${folder}: ${reasonOf(error)}`);
+  }
+}
+
+async function isWritableFolder(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.W_OK);
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
   }
 }
 

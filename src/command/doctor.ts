@@ -28,7 +28,7 @@ import { printJson } from './print.js';
 import { newestSchemas } from './schemas.js';
 
 /** A transaction that is open longer counts as a fault. Those of the processor take milliseconds. */
-const TRANSACTION_PATIENCE_MS = 3_000;
+const OPEN_TRANSACTION_WAIT_MS = 3_000;
 
 const READS = [
   ...(['applicationId', 'shadowOf', 'kafka', 'schemaRegistry', 'stateDir', 'http.host', 'http.tokens'] as const),
@@ -105,8 +105,7 @@ async function* examineBrokers(config: ReadConfig, kafka: KafkaConfig): Found {
     for (const fault of faults) yield failed('brokers', fault);
     yield ok('brokers', `${count} up, found through ${config.kafka.brokers.join(', ')}`);
   } catch (error) {
-    const where = config.kafka.brokers.join(', ');
-    yield failed('brokers', `${where}: ${reasonOf(error)}: check KAFKA_BROKERS, KAFKA_SSL and KAFKA_SASL_*`);
+    yield failed('brokers', `${reasonOf(error)}. Also check KAFKA_SSL and KAFKA_SASL_*`);
   } finally {
     await admin.close();
   }
@@ -172,14 +171,14 @@ async function* examineTransactions(config: ReadConfig, counts: Record<keyof Top
   const partitions = Object.entries(counts).flatMap(([role, count]) =>
     Array.from({ length: count }, (_, partition) => ({ topic: config.topics[role as keyof TopicNames], partition })),
   );
-  const { open, failures } = await openTransactions(logs, partitions, TRANSACTION_PATIENCE_MS, systemClock);
+  const { open, failures } = await openTransactions(logs, partitions, OPEN_TRANSACTION_WAIT_MS, systemClock);
   const readTopics = new Set([config.topics.syncEvents, config.topics.clientSettings]);
   const tool = `kafka-transactions.sh --bootstrap-server ${config.kafka.brokers.join(',')}`;
   for (const { topic, partition, offset } of open) {
     const where = `--topic ${topic} --partition ${partition}`;
     yield warning(
       check,
-      `${topic}/${partition}: a transaction has been open from offset ${offset} on for ${TRANSACTION_PATIENCE_MS / 1000} s ` +
+      `${topic}/${partition}: a transaction has been open from offset ${offset} on for ${OPEN_TRANSACTION_WAIT_MS / 1000} s ` +
         `or more, and readers of committed records wait behind it. To see its owner, run ${tool} describe-producers ` +
         `${where}. The transaction ends at its time-out, at most transaction.max.timeout.ms (15 minutes by default)` +
         `${readTopics.has(topic) ? '' : ', or with its decided outcome when you restart the instance that runs its partition'}. ` +

@@ -9,6 +9,7 @@ import { MalformedLineError, type SyncEventJson, type TypedEvent } from '../publ
 import { command, requiredTextFlag } from './command.js';
 import { maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
 import { mustBeReadable } from './input-file.js';
+import { systemClock } from '../lib/system-clock.js';
 import { progressTo } from './progress.js';
 import { INPUT_SCHEMA_READS, syncEventJson, syncEventRecords } from './schemas.js';
 
@@ -60,7 +61,7 @@ To begin, use examples/events.jsonl of the repository.
     const records = events.map((event) => encoded.recordOf(event));
     const sender = await RecordSender.connect(kafkaConfigOf(config, logger));
     try {
-      const progress = progressTo(print);
+      const progress = progressTo(print, systemClock);
       const onSent = (count: number) => progress(() => `${count} of ${records.length} sent`);
       await sender.send(topic, records, { onSent });
     } finally {

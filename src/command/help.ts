@@ -25,7 +25,7 @@ For the flags, settings and exit codes of one command:
   company-sync <command> --help
 
 Other flags: -h or --help, -v or --version.
-Exit codes: 0 done; 1 failed; 2 the command line or a setting is wrong, or STATE_DIR is in use.
+Exit codes: 0 done; 1 failed; 2 the command line or a setting is wrong, STATE_DIR is in use, or the start is refused.
 
 Settings, ${EITHER}
 ${describeSettings(() => true)}`;

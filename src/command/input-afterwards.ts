@@ -90,11 +90,11 @@ export class InputAfterwards {
    * not undo any record after the dead letter. Partitions have no common order. So if the later record is in another
    * partition, for example after a wrong key, the timestamps decide.
    */
-  refusalOf({ companyId, payload }: InputEvent, letter: DeadLetter): string | null {
+  refusalOf({ companyId, payload }: InputEvent, deadLetter: DeadLetter): string | null {
     switch (payload.kind) {
       case 'status': {
         const last = this.#statuses.get(within(companyId, payload.datasetId));
-        if (payload.revision !== null || last === undefined || !isLater(last, letter)) return null;
+        if (payload.revision !== null || last === undefined || !isLater(last, deadLetter)) return null;
         return (
           `dataset ${payload.datasetId} has a later status (${idOf(last)}), and this status has no revision and would ` +
           `replace it: release the company instead, or pass --force`
@@ -102,7 +102,7 @@ export class InputAfterwards {
       }
       case 'unlinked': {
         const last = this.#linkings.get(within(companyId, payload.connectionId));
-        if (last === undefined || !isLater(last, letter)) return null;
+        if (last === undefined || !isLater(last, deadLetter)) return null;
         return (
           `connection ${payload.connectionId} has a later manifest (${idOf(last)}), and this unlink would end its link ` +
           `too: release the company and send Cancelled for the datasets that were unlinked, or pass --force`
@@ -111,7 +111,7 @@ export class InputAfterwards {
       case 'manifest':
         for (const { datasetId } of payload.datasets) {
           const last = this.#namings.get(within(companyId, datasetId));
-          if (last === undefined || last.linkId === payload.linkId || !isLater(last, letter)) continue;
+          if (last === undefined || last.linkId === payload.linkId || !isLater(last, deadLetter)) continue;
           return (
             `dataset ${datasetId} has a later manifest (${idOf(last)}), and this manifest would take it from link ` +
             `${last.linkId}: pass a manifest without this dataset with --file, or pass --force`
@@ -157,8 +157,10 @@ export class InputAfterwards {
   }
 }
 
-function isLater(place: Place, letter: DeadLetter): boolean {
-  return place.partition === letter.partition ? place.offset > letter.offset : place.timestamp >= letter.timestamp;
+function isLater(place: Place, deadLetter: DeadLetter): boolean {
+  return place.partition === deadLetter.partition
+    ? place.offset > deadLetter.offset
+    : place.timestamp >= deadLetter.timestamp;
 }
 
 function within(companyId: string, id: string): string {

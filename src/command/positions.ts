@@ -164,7 +164,7 @@ function lineOf(
 
 function progressOf(changelog: string): (records: number) => void {
   let read = 0;
-  const progress = progressTo(printToStandardError);
+  const progress = progressTo(printToStandardError, clock);
   return (records) => {
     read += records;
     progress(() => `${read} records of ${changelog} read`);

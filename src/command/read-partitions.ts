@@ -1,5 +1,6 @@
 /** Reads partitions of a topic up to the end that they have at the start. Prints its progress if it takes long. */
 import { readPartition } from '../kafka/reading/read-topic.js';
+import { systemClock } from '../lib/system-clock.js';
 import type { LogRecord } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
 import { printToStandardError } from './print.js';
@@ -17,7 +18,7 @@ export async function readPartitions(
   take: (partition: number, records: readonly LogRecord[]) => void | Promise<void>,
 ): Promise<void> {
   let read = 0;
-  const progress = progressTo(printToStandardError);
+  const progress = progressTo(printToStandardError, systemClock);
   const readOne = (partition: number, first: number) =>
     readPartition(logs, { topic, partition }, first, async (records) => {
       await take(partition, records);

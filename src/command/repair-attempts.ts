@@ -24,17 +24,17 @@ export class RepairAttempts {
    *
    * @throws Error if they name more than MAX_TARGETS records in total
    */
-  add(letter: Pick<DeadLetter, 'partition' | 'offset' | 'headers'>): void {
-    const targets = repairsOf(letter.headers).filter((id) => /^\d+\/\d+$/.test(id));
+  add(deadLetter: Pick<DeadLetter, 'partition' | 'offset' | 'headers'>): void {
+    const targets = repairsOf(deadLetter.headers).filter((id) => /^\d+\/\d+$/.test(id));
     if (targets.length === 0) return;
     this.#count += targets.length;
     if (this.#count > MAX_TARGETS)
       throw new Error(`dead letters name more than ${MAX_TARGETS} records in repairs headers: pass a later --since`);
-    this.#targets.set(idOf(letter), targets);
+    this.#targets.set(idOf(deadLetter), targets);
     for (const target of targets) {
       const attempts = this.#attempts.get(target);
-      if (attempts === undefined) this.#attempts.set(target, [idOf(letter)]);
-      else attempts.push(idOf(letter));
+      if (attempts === undefined) this.#attempts.set(target, [idOf(deadLetter)]);
+      else attempts.push(idOf(deadLetter));
     }
   }
 

@@ -70,7 +70,7 @@ export async function runProcessor(
   for (const exposure of exposures(config)) logger.warn(exposure);
   const { applicationId: groupId, topics, shadowOf } = config;
   const traced = { input: topics.syncEvents, synchronized: topics.companySynchronized, groupId };
-  const tracing = await startTracing(tracingWish, traced, logger);
+  const tracing = await startTracing(tracingWish, traced, logger, systemClock);
   const service = new Service({
     config,
     logger,

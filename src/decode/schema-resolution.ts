@@ -6,8 +6,8 @@ import { ASK_FOR_REPAIR_MS, Denials, type Denial } from './schema-denials.js';
 import { RegistryUnavailableError, type SchemaSource } from './schema-source.js';
 
 /** Pauses between two tries for denied ids, in milliseconds. */
-const FIRST_PAUSE_MS = 250;
-const MAX_PAUSE_MS = 2_000;
+const FIRST_RETRY_MS = 250;
+const MAX_RETRY_MS = 2_000;
 /** The number of ids that one try requests before they are due, to notice sooner if they were registered meanwhile. */
 const MAX_EARLY_IDS = 100;
 /** Requests of one batch in progress at a time. */
@@ -89,7 +89,7 @@ export class SchemaResolution<T> {
     const { clock } = this.#options;
     const found = new Set<number>();
     await this.#ask(this.#unknownAmong(ofRepairs), signal, found);
-    const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS);
+    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     // These objects are kept until every id has an answer, even if `denials` drops them. So each try makes progress.
     let open = this.#openAmong(ids, found);
     try {

@@ -14,7 +14,7 @@ import type { AnnouncedCompany, Connection, DatasetRow, InfoRow, PendingCompany 
 import { classOf, isKnownStatus, type StatusClass } from './statuses.js';
 import { plural, verdictOf } from './verdict-sentence.js';
 
-export const POISON_REASONS: Readonly<Record<PoisonCode, string>> = {
+const POISON_REASONS: Readonly<Record<PoisonCode, string>> = {
   'missing-key': 'has no key',
   'bad-framing': 'is not framed as Avro with a schema id',
   'unknown-schema': 'has a schema id that the registry does not know',

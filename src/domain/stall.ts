@@ -56,7 +56,10 @@ export function dateProgress(rows: CompanyRows, now: TimestampMs): void {
     rows.setCompany({ ...company, progressHour: Math.floor(now / HOUR_MS) });
 }
 
-/** Marks the stall as reported in the company row, until the company makes progress. All of its rows and up to MAX_LISTED holds must be loaded. */
+/**
+ * Marks the stall as reported in the company row, until the company makes progress. All rows of the company and up to
+ * MAX_LISTED of its holds must be loaded.
+ */
 export function reportStall(rows: CompanyRows): Stall {
   const { company, info, companyId } = rows;
   if (company?.outcome !== 'pending' || company.stalled)

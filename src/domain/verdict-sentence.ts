@@ -126,7 +126,7 @@ function longestFirst(datasets: readonly ExplainedDataset[]): ExplainedDataset[]
 
 function unsealedSentence(facts: Facts): string {
   const { length } = facts.datasets;
-  const all = `${length} of ${plural(length, 'dataset')} named so far ${length === 1 ? 'has' : 'have'} ended`;
+  const all = `${length} of ${plural(length, 'dataset')} named so far ${length === 1 ? 'has' : 'have'} finished`;
   const seen = length === 0 ? 'no dataset was named so far' : all;
   return `waiting for the final manifest of ${openLinks(facts)}: ${seen}`;
 }
@@ -143,7 +143,8 @@ function noneComplete({ counts }: Facts): string {
   const { datasets, failed, ended } = counts ?? { datasets: 0, failed: 0, ended: 0 };
   const parts = [`${failed} failed`];
   if (ended > 0) parts.push(`${ended} ended without data`);
-  const all = datasets === 1 ? 'its only dataset has ended and is not' : `all ${datasets} datasets have ended, none is`;
+  const all =
+    datasets === 1 ? 'its only dataset has finished and is not' : `all ${datasets} datasets have finished, none is`;
   return `${all} Complete (${parts.join(', ')}): a re-queue or another link may still complete it`;
 }
 

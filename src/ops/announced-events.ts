@@ -37,7 +37,7 @@ export interface AnnouncedEventsOptions {
 
 const READ_RECORDS = 1_000;
 /** A search takes tens of milliseconds. If the brokers do not answer, the caller waits no longer than this. */
-const PATIENCE_MS = 5_000;
+const SEARCH_TIMEOUT_MS = 5_000;
 /** Searches at a time: requests for explanations must not slow the partitions. */
 const MAX_SEARCHES = 4;
 
@@ -66,17 +66,16 @@ export class AnnouncedEvents {
   /** Returns the content of the announcement. If it is not available, returns the reason as text. Never rejects. */
   async find(source: AnnouncedSource): Promise<AnnouncedContent | string> {
     const { topic, clock } = this.#options;
-    const without = `its datasets are in its event in ${topic}, which`;
-    if (this.#searches >= MAX_SEARCHES)
-      return `${without} is not read while ${MAX_SEARCHES} other searches run: ask again`;
+    const event = `its event in ${topic} has its datasets, but`;
+    if (this.#searches >= MAX_SEARCHES) return `${event} ${MAX_SEARCHES} other searches run now: ask again`;
     const enough = new AbortController();
     this.#searches++;
     try {
       const found = this.search(source, enough.signal);
-      if (!(await settlesWithin(found, clock, PATIENCE_MS))) return `${without} could not be read within 5 s`;
-      return (await found)?.event ?? `${without} retention has deleted`;
+      if (!(await settlesWithin(found, clock, SEARCH_TIMEOUT_MS))) return `${event} could not be read within 5 s`;
+      return (await found)?.event ?? `${event} the retention of the topic has deleted it`;
     } catch (error) {
-      return `${without} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      return `${event} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     } finally {
       this.#searches--;
       enough.abort();
@@ -125,7 +124,8 @@ export class AnnouncedEvents {
   }
 
   /**
-   * Reads from `from` until it finds events of the wanted order. Returns those of one read; null if no read finds any.
+   * Reads from `from` until one read returns events of the wanted order, and returns the events of that read. Returns
+   * null if there are none up to `end`.
    */
   async #firstEvents(
     at: TopicPartition,

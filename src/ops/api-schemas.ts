@@ -159,7 +159,7 @@ export const companies = z.strictObject({
     )
     .readonly(),
   count: count().describe('number of companies in this state, among all that were examined'),
-  complete: z.boolean().describe('whether every unfinished company of every partition was examined'),
+  complete: z.boolean().describe('whether every pending company of every partition was examined'),
 });
 
 export const readiness = z.strictObject({

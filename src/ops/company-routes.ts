@@ -10,7 +10,7 @@ import type { FailureWatch } from './failure-watch.js';
 import type { Inspection } from './inspection.js';
 import { InstanceError } from './instance-client.js';
 import type { PartitionFigures } from './partition-figures.js';
-import { LIST_STATES, MAX_LIST, type ListState } from './unfinished-lists.js';
+import { LIST_STATES, MAX_LIST, type ListState } from './pending-lists.js';
 import { networkOf } from './wrong-tokens.js';
 
 /** Requests that one client may make to one route. */

@@ -6,7 +6,7 @@ import type { LocalPartitions } from './company-directory.js';
 import type { Failure } from './failure-watch.js';
 import type { InstanceClient } from './instance-client.js';
 import { NO_FIGURES, type Figures, type PartitionView } from './partition-figures.js';
-import { merge, type CompanyList, type ListState, type UnfinishedLists } from './unfinished-lists.js';
+import { merge, type CompanyList, type ListState, type PendingLists } from './pending-lists.js';
 
 export interface OwnedPartitionView extends Omit<PartitionView, 'state'> {
   /** Null if its owner is unknown, or does not answer. */
@@ -17,8 +17,8 @@ export interface OwnedPartitionView extends Omit<PartitionView, 'state'> {
 
 export interface DeploymentOptions {
   readonly local: LocalPartitions;
-  /** Lists of the unfinished companies in this instance's partitions. */
-  readonly lists: UnfinishedLists;
+  /** Lists of the pending companies in this instance's partitions. */
+  readonly lists: PendingLists;
   readonly figuresOf: (partition: number) => Figures;
   readonly failureOf: (partition: number) => Failure | null;
   /** The number of partitions of the input topic. */

@@ -12,7 +12,7 @@ import { InstanceClient } from './instance-client.js';
 import type { MemberProofs } from './member-proof.js';
 import type { PartitionFigures } from './partition-figures.js';
 import { Successors } from './successors.js';
-import { UnfinishedLists } from './unfinished-lists.js';
+import { PendingLists } from './pending-lists.js';
 
 export interface InspectionParts {
   readonly context: PipelineContext;
@@ -70,7 +70,7 @@ export function createInspection(parts: InspectionParts): Inspection {
     owners: askOwners,
     announced: (source) => events.find(source),
   });
-  const lists = new UnfinishedLists(local, () => clock.now());
+  const lists = new PendingLists(local, () => clock.now());
   const failureOf = (partition: number) => failures.failureOf('partition', partition);
   const deployment = new Deployment({
     local,

@@ -13,12 +13,12 @@ import type { PeerAnswer, Peers } from './company-directory.js';
 import { companyPath } from './company-path.js';
 import { MEMBER_SCHEME, type MemberProofs } from './member-proof.js';
 import type { PartitionView } from './partition-figures.js';
-import type { CompanyList, ListState } from './unfinished-lists.js';
+import type { CompanyList, ListState } from './pending-lists.js';
 
 /**
  * An instance looks at all its partitions within milliseconds; one that takes longer than this is frozen or cut off.
  */
-const PATIENCE_MS = 10_000;
+const INSTANCE_ANSWER_TIMEOUT_MS = 10_000;
 /** Redirects of one request. The owner may change between two redirects, but not many times in a row. */
 const MAX_REDIRECTS = 5;
 /** Bytes of one answer. A company at its limits must fit, and a list of 1,000 companies with the longest ids. */
@@ -92,7 +92,7 @@ export class InstanceClient implements Peers {
     return new Map(standbys.map(({ partition, position }) => [partition, position]));
   }
 
-  /** Its unfinished companies. @throws InstanceError */
+  /** Its pending companies. @throws InstanceError */
   list(address: string, state: ListState, limit: number): Promise<CompanyList> {
     return this.#json(address, `/companies?state=${state}&limit=${limit}&scope=instance`, SCHEMAS.companies);
   }
@@ -123,7 +123,11 @@ export class InstanceClient implements Peers {
     const proof = this.proofs.of({ method: 'GET', address, target });
     const headers = proof === null ? {} : { authorization: proof };
     try {
-      return await fetch(address + target, { headers, redirect: 'manual', signal: AbortSignal.timeout(PATIENCE_MS) });
+      return await fetch(address + target, {
+        headers,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(INSTANCE_ANSWER_TIMEOUT_MS),
+      });
     } catch (error) {
       const { cause } = error as Error;
       const why = cause instanceof Error ? cause.message : (error as Error).message;

@@ -54,7 +54,7 @@ function standardOutput(): DestinationStream {
 }
 
 /** A line of JSON with its line break. C1 and bidi controls are escaped, because JSON leaves them as they are. */
-export function logLine(line: string, hide: HideSecrets): string {
+function logLine(line: string, hide: HideSecrets): string {
   return `${printable(hide(line.trimEnd()))}\n`;
 }
 

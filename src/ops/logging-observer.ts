@@ -116,7 +116,7 @@ export class LoggingObserver implements PipelineObserver {
   poison(partition: number, { code, message, record, heldCompanyId }: Poison): void {
     this.logger.warn(
       { partition, offset: record.offset, code, ...(heldCompanyId === null ? {} : { companyId: heldCompanyId }) },
-      `record set aside in the dead-letter topic: ${message}`,
+      `record copied to the dead-letter topic: ${message}`,
     );
   }
 

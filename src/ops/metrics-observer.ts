@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Announcement } from '../domain/announcement.js';
 import { POISON_CODES } from '../domain/events.js';
-import { isDate } from '../domain/policy.js';
+import { isDate, type Policy } from '../domain/policy.js';
 import type { Poison } from '../decode/poison.js';
 import type { LogRecord } from '../lib/record.js';
 import type {
@@ -16,6 +16,15 @@ import type {
 import { StepTimes } from './step-times.js';
 
 const PREFIX = 'company_sync_';
+/** Why a record was ignored: every word of `Ignored`. */
+const IGNORED = Object.keys({
+  final: null,
+  refresh: null,
+  stale: null,
+  'nothing-to-do': null,
+} satisfies Record<keyof BatchReport['ignored'], null>);
+const DECISIONS = ['applied', 'announced', 'dead-letter', ...IGNORED.map((why) => `ignored-${why}`)];
+const POLICIES = Object.keys({ FIRST_DATASET: null, ALL_DATASETS: null } satisfies Record<Policy, null>) as Policy[];
 /** The number of unknown status words that are counted separately. */
 const MAX_REMEMBERED_WORDS = 1_000;
 const TRANSACTION_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -23,7 +32,7 @@ const LATENCY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 
 /**
  * Counts what happens, for Prometheus; docs/operations.md has the table. It counts once for each batch, announcement,
- * dead letter or fault, never for each record.
+ * dead letter, fault or unknown status, never for each other record.
  */
 export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #records;
@@ -81,7 +90,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
       ['partition'],
     );
     this.#announced = counter('announced_total', 'Companies announced, by the policy that fired', ['policy']);
-    this.#deadLetters = counter('dead_letters_total', 'Records set aside in the dead-letter topic', ['code']);
+    this.#deadLetters = counter('dead_letters_total', 'Records copied to the dead-letter topic', ['code']);
     this.#stalls = counter('stalls_total', 'Stalls published: companies without progress for STALLED_AFTER', []);
     this.#companies = gauge('companies', 'Companies not announced yet: all (pending), held, stalled', [
       'partition',
@@ -132,6 +141,9 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     // Counters whose labels are known begin at 0. Prometheus does not count a change from no value to 1 as an
     // increase.
     for (const code of POISON_CODES) this.#deadLetters.inc({ code }, 0);
+    for (const decision of DECISIONS) this.#decisions.inc({ decision }, 0);
+    for (const policy of POLICIES) this.#announced.inc({ policy }, 0);
+    for (const result of ['hit', 'miss']) this.#cache.inc({ result }, 0);
     this.#unknownWords.set(0);
   }
 

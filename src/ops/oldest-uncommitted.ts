@@ -6,7 +6,7 @@ import type { BatchReport, PartitionStatus, PipelineObserver } from '../pipeline
 import type { Logs } from '../pipeline/ports.js';
 
 /** A look-up that takes longer is left to the next sample. */
-const PATIENCE_MS = 5_000;
+const LOOK_UP_TIMEOUT_MS = 5_000;
 
 interface Oldest {
   readonly stampMs: number;
@@ -101,7 +101,7 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
     const { logs, clock, topic } = this.options;
     const reader = logs.reader({ topic, partition }, from);
     const enough = new AbortController();
-    const tooLate = clock.delay(PATIENCE_MS, enough.signal).then(() => null);
+    const tooLate = clock.delay(LOOK_UP_TIMEOUT_MS, enough.signal).then(() => null);
     try {
       // Skips offsets without records: markers and aborted records.
       for (let position = from; position < end;) {

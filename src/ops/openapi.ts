@@ -1,7 +1,7 @@
 /** The HTTP API as an OpenAPI 3.1 document. */
 import { z } from 'zod';
 import { SCHEMAS } from './api-schemas.js';
-import { LIST_STATES } from './unfinished-lists.js';
+import { LIST_STATES } from './pending-lists.js';
 
 const API_VERSION = '1.0.0';
 

@@ -19,7 +19,7 @@ export interface SuccessorsOptions {
 }
 
 /** A stop waits no longer than this for the report. The partitions continue to run meanwhile. */
-const PATIENCE_MS = 1_000;
+const REPORT_TIMEOUT_MS = 1_000;
 /** A successor replays so many records within a fraction of a second. */
 const READY_RECORDS = 50_000;
 
@@ -34,7 +34,7 @@ export class Successors {
 
   /**
    * Logs for each partition that runs here which member holds its state, and how many changelog records that state is
-   * behind. Partitions with the same result share a line. Never throws, and takes at most PATIENCE_MS.
+   * behind. Partitions with the same result share a line. Never throws, and takes at most REPORT_TIMEOUT_MS.
    */
   async report(): Promise<void> {
     const { partitions, clock, logger } = this.options;
@@ -42,7 +42,8 @@ export class Successors {
     if (ours.length === 0) return;
     try {
       const successors = this.#successors();
-      if (!(await settlesWithin(successors, clock, PATIENCE_MS))) throw new Error(`no answer within ${PATIENCE_MS} ms`);
+      if (!(await settlesWithin(successors, clock, REPORT_TIMEOUT_MS)))
+        throw new Error(`no answer within ${REPORT_TIMEOUT_MS} ms`);
       this.#log(ours, await successors);
     } catch (err) {
       logger.warn(

@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { settlesWithin } from '../lib/long-promise.js';
-import { systemClock } from '../lib/system-clock.js';
+import type { Clock } from '../lib/clock.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
 import type { TracedTopics } from './tracing-observer.js';
 
@@ -16,7 +16,7 @@ export interface TracingWish {
 
 export interface Tracing {
   readonly observer: Partial<PipelineObserver>;
-  /** Sends the spans that are left, for at most CLOSE_PATIENCE_MS. Never rejects. */
+  /** Sends the spans that are left, for at most CLOSE_TIMEOUT_MS. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const PROTOCOL = 'http/protobuf';
 /** A collector that is down must not delay the end of the process. */
-const CLOSE_PATIENCE_MS = 2_000;
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
 export function tracingWish(env: Environment): TracingWish {
@@ -48,6 +48,7 @@ export async function startTracing(
   { wanted, fault }: TracingWish,
   topics: TracedTopics,
   logger: Logger,
+  clock: Clock,
 ): Promise<Tracing | null> {
   if (fault !== null) logger.warn(`not sending traces: ${fault}`);
   if (!wanted) return null;
@@ -81,12 +82,16 @@ export async function startTracing(
     .merge(named);
   const spanProcessors = [new sdk.BatchSpanProcessor(new OTLPTraceExporter())];
   const provider = new sdk.BasicTracerProvider({ resource, spanProcessors });
-  const observer = new TracingObserver(provider.getTracer('company-sync'), topics, () => Date.now());
+  const observer = new TracingObserver(provider.getTracer('company-sync'), topics, () => clock.now());
   logger.info('sending traces by OTLP');
-  return { observer, close: () => closePatiently(provider, warn) };
+  return { observer, close: () => closePatiently(provider, clock, warn) };
 }
 
-async function closePatiently(provider: { shutdown(): Promise<void> }, warn: (detail: string) => void): Promise<void> {
+async function closePatiently(
+  provider: { shutdown(): Promise<void> },
+  clock: Clock,
+  warn: (detail: string) => void,
+): Promise<void> {
   const closed = provider.shutdown().catch((error: unknown) => warn(String(error)));
-  await settlesWithin(closed, systemClock, CLOSE_PATIENCE_MS);
+  await settlesWithin(closed, clock, CLOSE_TIMEOUT_MS);
 }

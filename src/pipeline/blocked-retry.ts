@@ -15,7 +15,7 @@ const FIRST_RETRY_MS = 10_000;
  * Each attempt writes a proof, and its abort stays in the changelog until compaction: 300 offsets a day at this
  * interval.
  */
-const MOST_RETRY_MS = 600_000;
+const MAX_RETRY_MS = 600_000;
 /** How often to check for a change. An operator sees the effect of a change within this time. */
 const LOOK_MS = 10_000;
 
@@ -25,8 +25,8 @@ const LOOK_MS = 10_000;
  * nothing.
  */
 export class BlockedRetry {
-  readonly #backoff = new Backoff(FIRST_RETRY_MS, MOST_RETRY_MS);
-  /** The values seen before the last attempt. Null if none were seen yet: then that attempt follows soon. */
+  readonly #backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+  /** The values seen before the last attempt; null before the first look. A first look cannot show a change. */
   #seen: string | null = null;
   #until = 0;
 
@@ -49,12 +49,12 @@ export class BlockedRetry {
     const { clock } = this.context;
     while (!signal.aborted) {
       // The clock may have been set back meanwhile.
-      this.#until = Math.min(this.#until, clock.now() + MOST_RETRY_MS);
+      this.#until = Math.min(this.#until, clock.now() + MAX_RETRY_MS);
       await clock.delay(Math.max(0, Math.min(LOOK_MS, this.#until - clock.now())), signal);
       const before = this.#seen;
-      const now = await this.#look();
-      this.#seen = now ?? before;
-      const hasChanged = before !== null && now !== null && now !== before;
+      const seenNow = await this.#look();
+      this.#seen = seenNow ?? before;
+      const hasChanged = before !== null && seenNow !== null && seenNow !== before;
       if (hasChanged) this.#backoff.reset();
       if (hasChanged || clock.now() >= this.#until) return;
     }

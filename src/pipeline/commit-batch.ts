@@ -8,7 +8,7 @@ import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import { encodeChanges } from '../store/state-changes.js';
 import type { PipelineContext } from './context.js';
 import type { Decisions } from './decisions.js';
-import { mustHaveNothingOpen, mustSeeNothingOpen } from './left-open.js';
+import { mustBeSureNothingIsOpen, leadersMustShowNothingOpen } from './left-open.js';
 import type { OwnedPartition } from './take-over.js';
 
 interface Write {
@@ -48,10 +48,11 @@ export async function commitBatch(
 ): Promise<number> {
   const { producer, store, tail, counted, notes, inputLog } = owned;
   const { observer, topics } = context;
-  // If the process was suspended or idle, it first notes that its store misses nothing. That can take long.
+  // After a suspension or idle time, first writes a note that the store misses nothing. That can take long.
   if (notes.restMs === 0) await notes.noteIfDue();
-  if (producer.lostConnection()) await mustHaveNothingOpen(context, partition, producer);
-  else if (isLongAgo(tail.lastBegunAt, context.clock.now())) await mustSeeNothingOpen(context, partition, producer);
+  if (producer.lostConnection()) await mustBeSureNothingIsOpen(context, partition, producer);
+  else if (isLongAgo(tail.lastBegunAt, context.clock.now()))
+    await leadersMustShowNothingOpen(context, partition, producer);
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset, countedUnder: counted.vocabulary };
   const origin = { prior: store.origin(), now: owned.origin };

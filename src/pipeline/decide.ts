@@ -88,7 +88,7 @@ class BatchDecisions implements DecidedBatch {
   cachedCompanies = 0;
   end = 0;
   changedRows = 0;
-  /** The latest record was not applied: holds of its company must be removed in a transaction before. */
+  /** True if the last record was not applied, because an earlier transaction must first remove holds of its company. */
   stopsHere = false;
   /** Bytes of the loaded rows, and of the texts in changed rows. */
   #loadedBytes = 0;

@@ -17,16 +17,16 @@ export type Open = TopicPartition & {
 interface Written {
   readonly log: TopicPartition;
   /** Whether no other input partition writes there. */
-  readonly alone: boolean;
+  readonly isExclusive: boolean;
 }
 
 /** The places to which the transactions of an input partition may write. */
 export function writtenBy({ topics, partitioner }: PipelineContext, partition: number): Written[] {
   const outbound = [topics.synchronized, topics.deadLetter, topics.stalled].flatMap((topic) => {
-    const { partitions, alone } = partitioner.targets(topic, partition);
-    return partitions.map((to) => ({ log: { topic, partition: to }, alone }));
+    const { partitions, isExclusive } = partitioner.targets(topic, partition);
+    return partitions.map((to) => ({ log: { topic, partition: to }, isExclusive }));
   });
-  return [{ log: { topic: topics.changelog, partition }, alone: true }, ...outbound];
+  return [{ log: { topic: topics.changelog, partition }, isExclusive: true }, ...outbound];
 }
 
 /** How `leftOpen` looks. */
@@ -91,7 +91,7 @@ export function isOffsetAlone(open: readonly Open[], { lastOutcome }: Transactio
  * @throws BrokerError if the owner's last transaction is open in some places: fencing again ends it there
  * @throws StaleViewError while too few brokers answer to know that
  */
-export async function mustHaveNothingOpen(
+export async function mustBeSureNothingIsOpen(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
@@ -100,19 +100,19 @@ export async function mustHaveNothingOpen(
 }
 
 /**
- * As `mustHaveNothingOpen`, but accepts the leaders' answers if too few brokers have said who leads. For an owner whose
+ * As `mustBeSureNothingIsOpen`, but accepts the leaders' answers if too few brokers have said who leads. For an owner whose
  * last commit was long ago, and whose connections still seem to exist. It does this often. So of the topics that other
  * input partitions write to, it looks only at the partitions to which that commit has written.
  *
  * @throws BrokerError
  */
-export async function mustSeeNothingOpen(
+export async function leadersMustShowNothingOpen(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
 ): Promise<void> {
   const written = writtenBy(context, partition);
-  const places = written.filter(({ log, alone }) => alone || producer.lastCommit?.wroteLast(log) === true);
+  const places = written.filter(({ log, isExclusive }) => isExclusive || producer.lastCommit?.wroteLast(log) === true);
   mustHaveEnded(await leftOpen(context, partition, producer, { places, ifNotKnown: () => [] }));
 }
 
@@ -121,9 +121,9 @@ export async function mustSeeNothingOpen(
  * would undo it. An offset that `fence` left to the position check may be pending, because that check needs the
  * transaction.
  *
- * @throws as `mustHaveNothingOpen`
+ * @throws as `mustBeSureNothingIsOpen`
  */
-export async function mustHaveNothingButOffsetOpen(
+export async function mustBeSureNothingButOffsetIsOpen(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,

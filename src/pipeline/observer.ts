@@ -59,7 +59,7 @@ export interface UndatedRecords {
 export interface BatchReport {
   readonly records: number;
   /**
-   * Numbers of records: those that announced a company, those set aside, and those that changed nothing. All others
+   * Numbers of records: those that announced a company, dead letters, and those that changed nothing. All others
    * were applied.
    */
   readonly announced: number;

@@ -30,7 +30,7 @@ const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 5_000;
 /** Milliseconds. Settings that were read before are there at once. */
 const SETTINGS_SOON_MS = 100;
-/** Milliseconds: two heartbeats. If the group takes longer, the status says that the partition waits for the group. */
+/** Milliseconds. A confirmation takes two heartbeats, about 500 ms. If the group takes longer, the status says that the partition waits for the group. */
 const CONFIRMED_SOON_MS = 2_000;
 /**
  * One assigned partition, from its assignment to its revocation.
@@ -121,7 +121,7 @@ export class PartitionTask {
     }
   }
 
-  /** If the settings are there, the status does not change: it may have the cause of an error that comes again. */
+  /** Reports a wait only if it is long: the present status may name an error that is about to repeat. */
   async #untilSettingsAreRead(signal: AbortSignal): Promise<void> {
     const ready = this.context.settings.ready(signal);
     if (!(await settlesWithin(ready, this.context.clock, SETTINGS_SOON_MS)))
@@ -138,7 +138,7 @@ export class PartitionTask {
     const idle = { ...owned, watch };
     const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, inputLog);
     const readOn = async (): Promise<void> => {
-      if (owned.isNews) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
+      if (owned.mustWriteOriginFirst) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
       this.#hasState = true;
       this.#enter(this.#tooLarge ?? runningWith(this.#limits));
       for (let passed = owned.from; !signal.aborted;) {
@@ -234,7 +234,8 @@ export class PartitionTask {
     this.context.observer.error(this.partition, error);
     if (error instanceof SettingsChangedError) this.context.endProcess(error);
     const message = error instanceof Error ? error.message : String(error);
-    // It also waits and tries again: the other partitions may be well, and a new release may be on its way.
+    // A fault of this program does not end the process: other partitions may work. The task keeps retrying until a
+    // fixed release takes over.
     const reason = isOwnFault(error) ? `a fault of this program, please report it: ${message}` : message;
     await this.#wait(error, reason, signal);
     if (!signal.aborted) await this.#confirmed(reason, signal);

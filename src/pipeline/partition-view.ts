@@ -11,7 +11,7 @@
 import type { PipelineContext } from './context.js';
 import { StaleViewError } from './errors.js';
 import { fence } from './fence.js';
-import { mustHaveNothingButOffsetOpen } from './left-open.js';
+import { mustBeSureNothingButOffsetIsOpen } from './left-open.js';
 import type { TopicPartition } from '../lib/record.js';
 import type { CommittedOffset, LogBounds, Logs, TransactionalProducer } from './ports.js';
 
@@ -89,7 +89,7 @@ export async function prove(
 ): Promise<ProvedView> {
   const { topics } = context;
   const inputAt = { topic: topics.input, partition };
-  await mustHaveNothingButOffsetOpen(context, partition, producer);
+  await mustBeSureNothingButOffsetIsOpen(context, partition, producer);
   const proof = await producer.prove({ topic: topics.changelog, partition }, inputAt);
   await producer.discard();
   const next = await fence(context, partition);

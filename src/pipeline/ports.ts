@@ -207,7 +207,10 @@ export interface Partitioner {
   /** The same-numbered partition if the counts are equal; otherwise the default (murmur2) partitioner on the key. */
   partitionFor(topic: string, key: Buffer | null, inputPartition: number): number;
   /** The partitions that keys of an input partition may go to, and whether no other input partition writes to them. */
-  targets(topic: string, inputPartition: number): { readonly partitions: readonly number[]; readonly alone: boolean };
+  targets(
+    topic: string,
+    inputPartition: number,
+  ): { readonly partitions: readonly number[]; readonly isExclusive: boolean };
 }
 
 export type OnAssigned = (active: readonly number[], standby: readonly number[]) => void;

@@ -15,7 +15,7 @@ const MAX_READERS = 4;
 /** Reads at one place: aborted transactions, markers and gaps deliver no record. */
 const MAX_READS = 3;
 /** Limit for all places, in milliseconds. */
-const PATIENCE_MS = 10_000;
+const SAMPLING_TIMEOUT_MS = 10_000;
 
 export interface SampledInput {
   readonly logs: Pick<Logs, 'bounds' | 'reader'>;
@@ -50,7 +50,7 @@ export async function sampleSchemaIds(input: SampledInput): Promise<ReadonlyMap<
     }
   };
   const all = Promise.all(Array.from({ length: MAX_READERS }, readOn));
-  await settlesWithin(all, clock, PATIENCE_MS);
+  await settlesWithin(all, clock, SAMPLING_TIMEOUT_MS);
   over.abort();
   return ids;
 }

@@ -1,5 +1,5 @@
 /**
- * Finds the companies of one partition that make no progress. A pass visits its unfinished companies in slices of a
+ * Finds the companies of one partition that make no progress. A pass visits its pending companies in slices of a
  * limited number of rows, while the input is idle and between batches. So an event costs the same with and without the
  * watch. A pass costs the same whatever the number of finished companies.
  *
@@ -17,7 +17,7 @@ import type { Pair } from '../store/key-value-store.js';
 import { decodeCompanyRow } from '../store/row-codec.js';
 import { parseRowKey } from '../store/row-keys.js';
 import { loadAllRows, loadHolds } from '../store/company-loading.js';
-import { UnfinishedPages } from '../store/unfinished-companies.js';
+import { PendingPages } from '../store/pending-companies.js';
 import type { BatchLimits } from './batch-limits.js';
 import type { PipelineContext } from './context.js';
 import { NOTHING_DECIDED } from './decisions.js';
@@ -54,7 +54,7 @@ interface Pass {
 export class StalledWatch {
   readonly #passIntervalMs: number;
   readonly #recount: RecountPass;
-  readonly #unfinished: UnfinishedPages;
+  readonly #pending: PendingPages;
   #pass: Pass | null = null;
   #dueAt = 0;
   /** The stalls found in this slice; in `#touched`, the companies that it changes. */
@@ -70,7 +70,7 @@ export class StalledWatch {
     private readonly limits: BatchLimits,
   ) {
     this.#recount = new RecountPass(context, partition, owned, cache, limits);
-    this.#unfinished = new UnfinishedPages(owned.store);
+    this.#pending = new PendingPages(owned.store);
     const wanted = context.stalledAfterMs / PASSES_PER_STALL;
     this.#passIntervalMs = Math.min(Math.max(wanted, MIN_PASS_INTERVAL_MS), MAX_PASS_INTERVAL_MS);
   }
@@ -97,7 +97,7 @@ export class StalledWatch {
     const pass = this.#pass;
     if (pass === null || passed < pass.inputEnd) return;
     const sliceRows = Math.min(SLICE_ROWS, this.limits.records);
-    const { rows, last } = await this.#unfinished.page(pass.after, sliceRows);
+    const { rows, last } = await this.#pending.page(pass.after, sliceRows);
     const allRead = await this.#judge(pass, rows);
     if (allRead && last) this.#end(pass);
     await this.#publish(passed);

@@ -15,7 +15,7 @@ const MAX_RETRY_MS = 10_000;
 /** For a batch that cannot be read: an attempt decompresses up to MAX_BATCH_BYTES. */
 const UNREADABLE_RETRY_MS = 300_000;
 /** How long the changelog may end below this instance's last batch: EndTxn answers before its markers are written. */
-const MARKERS_PATIENCE_MS = 30_000;
+const OPEN_MARKERS_TIMEOUT_MS = 30_000;
 
 /**
  * A standby of one partition. It follows the changelog, read_committed, from the folder's position until it is stopped.
@@ -139,7 +139,7 @@ export class StandbyTask {
     const { context, partition } = this;
     const { clock, changelogLogs, topics, held } = context;
     const written = held.all().get(partition) ?? 0;
-    for (const deadline = clock.now() + MARKERS_PATIENCE_MS; ;) {
+    for (const deadline = clock.now() + OPEN_MARKERS_TIMEOUT_MS; ;) {
       const askedAt = clock.now();
       const changelog = await changelogLogs.bounds({ topic: topics.changelog, partition });
       signal.throwIfAborted();

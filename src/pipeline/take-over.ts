@@ -46,7 +46,7 @@ export interface OwnedPartition {
   /** Records in the store that it misses nothing of the changelog. */
   readonly notes: AtEndNotes;
   /** The changelog does not contain `from` and `origin` yet: write both before anything is read. */
-  readonly isNews: boolean;
+  readonly mustWriteOriginFirst: boolean;
 }
 
 /** The input's log, as far as it was read. */
@@ -164,7 +164,7 @@ async function settle(
     };
     if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(partition);
     const from = startOffset(positions);
-    const isNews = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
+    const mustWriteOriginFirst = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
     // Nothing can confirm the first position: a broker that is cut off may only know a former log of that name.
     if (store.position() === null) mustBeKnownToMost(`${topics.input}/${partition}`, view.input);
     const tail = new ChangelogTail(changelog.end);
@@ -172,7 +172,7 @@ async function settle(
     const { topicId, leaderEpoch } = view.input;
     const inputLog = { topicId, leaderEpoch };
     const notes = new AtEndNotes(context, partition, store);
-    return { producer, store, tail, counted, origin, from, inputLog, notes, isNews };
+    return { producer, store, tail, counted, origin, from, inputLog, notes, mustWriteOriginFirst };
   } catch (error) {
     await opening.discard();
     // The proof writes to the changelog. So a store of a partition that stays stopped for days must note that it misses

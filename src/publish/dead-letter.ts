@@ -77,14 +77,14 @@ export function readDeadLetter(record: LogRecord): DeadLetter | null {
 }
 
 /** A copy with its own buffers: the buffers of a record are slices of everything fetched with it. */
-export function copyOf(letter: DeadLetter): DeadLetter {
-  const headers = letter.headers.map(({ key, value }) => ({ key, value: copied(value) }));
-  return { ...letter, key: copied(letter.key), value: copied(letter.value), headers };
+export function copyOf(deadLetter: DeadLetter): DeadLetter {
+  const headers = deadLetter.headers.map(({ key, value }) => ({ key, value: copied(value) }));
+  return { ...deadLetter, key: copied(deadLetter.key), value: copied(deadLetter.value), headers };
 }
 
 /** Leaves out value and headers: the rest is enough to list and judge a dead letter. */
-export function withoutBytes(letter: DeadLetter): DeadLetter {
-  return { ...letter, value: null, headers: [] };
+export function withoutBytes(deadLetter: DeadLetter): DeadLetter {
+  return { ...deadLetter, value: null, headers: [] };
 }
 
 /** Bytes of the record, without the added headers. */

@@ -133,7 +133,7 @@ export class SyncEventRecords {
   }
 }
 
-/** The processor sets aside a record with a longer text. A field that it does not store may have any length. */
+/** A record with a longer text becomes a dead letter. A field that it does not store may have any length. */
 function mustBeWithinLimits(event: object): void {
   const faults: string[] = [];
   const look = (value: unknown, path: string): void => {

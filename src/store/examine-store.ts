@@ -25,7 +25,7 @@ import {
 } from './partition-meta.js';
 import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } from './row-codec.js';
 import { ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
-import { MARK } from './unfinished-index.js';
+import { MARK } from './pending-index.js';
 import { HOUR_MS } from '../lib/time-units.js';
 
 /** The facts that a store is compared with when it is opened. */

@@ -14,7 +14,7 @@ export const IDENTITY_KEY = localKey('identity');
 export const CHANGELOG_POSITION_KEY = localKey('position');
 export const UNDO_KEY = localKey('undo');
 export const FOLLOWED_LOG_KEY = localKey('log');
-/** Present if every unfinished company has its mark (unfinished-index.ts). Older folders lack some marks. */
+/** Present if every pending company has its mark (pending-index.ts). Older folders lack some marks. */
 export const ALL_MARKED_KEY = localKey('marked');
 export const FOLLOWED_EPOCH_KEY = localKey('epoch');
 
@@ -57,7 +57,7 @@ export interface FollowedEpoch {
   readonly leaderEpoch: number;
 }
 
-export function encodeFollowedEpoch({ offset, leaderEpoch }: FollowedEpoch): Buffer {
+function encodeFollowedEpoch({ offset, leaderEpoch }: FollowedEpoch): Buffer {
   const to = new ByteWriter(CHANGELOG_POSITION_BYTES);
   to.begin();
   beginRow(to);

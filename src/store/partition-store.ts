@@ -23,7 +23,7 @@ import {
 import { changelogPositionChanges, decodeUndo, UNDO_KEY, type ChangelogPosition } from './partition-meta.js';
 import type { OriginRow, PositionRow } from './row-codec.js';
 import type { EncodedChanges } from './state-changes.js';
-import { unfinishedMarks } from './unfinished-index.js';
+import { pendingMarks } from './pending-index.js';
 
 /** Rows in each write of a replay: large enough to be fast, small enough not to block. */
 const REPLAY_WRITE_ROWS = 2_000;
@@ -115,12 +115,12 @@ export class PartitionStore {
     let from = 0;
     for (; records.length - from > REPLAY_WRITE_ROWS; from += REPLAY_WRITE_ROWS) {
       const piece = changesOf(records, from, from + REPLAY_WRITE_ROWS);
-      await this.#write(piece.concat(unfinishedMarks(piece)));
+      await this.#write(piece.concat(pendingMarks(piece)));
     }
 
     const changelog = { ...this.#changelog, offset: nextPosition };
     const last = changesOf(records, from, records.length);
-    last.push(...unfinishedMarks(last));
+    last.push(...pendingMarks(last));
     last.push(...changelogPositionChanges(changelog, leaderEpoch));
     await this.#write(last);
     this.#changelog = changelog;

@@ -9,7 +9,7 @@
  *     P                            position row
  *     O                            origin row
  *     M...                         local to this store, never in the changelog (partition-meta.ts)
- *     U id(company)                local too: the company is unfinished (unfinished-index.ts)
+ *     U id(company)                local too: the company is pending (pending-index.ts)
  */
 import { RowReader } from './row-version.js';
 import { ByteWriter } from '../lib/byte-writer.js';
@@ -23,7 +23,7 @@ export const KEY_KIND = {
   position: 0x50,
   origin: 0x4f,
   local: 0x4d,
-  unfinished: 0x55,
+  pending: 0x55,
 } as const;
 
 /** The prefix of the keys of all company rows, and of no other key. */

@@ -16,7 +16,7 @@ import {
   type OriginRow,
   type PositionRow,
 } from './row-codec.js';
-import { MARK, markOf } from './unfinished-index.js';
+import { MARK, markOf } from './pending-index.js';
 import { ORIGIN_KEY, POSITION_KEY, writeCompanyKey, writeDatasetKey, writeHoldKey, writeInfoKey } from './row-keys.js';
 
 /** A changed row in the form of its changelog record. */
@@ -26,7 +26,7 @@ export interface StateChange extends KeyChange {
 
 export interface EncodedChanges {
   readonly changes: StateChange[];
-  /** Changes for this store only: the marks of companies that became or stopped being unfinished. */
+  /** Changes for this store only: the marks of companies that became or stopped being pending. */
   readonly local: readonly KeyChange[];
   /** Returns each of those keys to its earlier value (`decodeUndo`). */
   readonly undo: Buffer;

@@ -35,7 +35,7 @@ export async function checkDeployment(project: ComposeProject, checks: Checks): 
     equal(await inspect(setup, '{{.State.ExitCode}}'), '0');
   });
   await checks.run('doctor finds nothing wrong, inside a container', async () => {
-    await docker('exec', first, 'node', 'dist/main.js', 'doctor');
+    await docker('exec', first, 'company-sync', 'doctor');
   });
   await checks.run('a processor is not root, cannot write but to its state, and gains no privilege', () =>
     confined(first),
@@ -56,7 +56,7 @@ export async function checkDeployment(project: ComposeProject, checks: Checks): 
 
 async function imageContents(): Promise<void> {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-  equal((await inImage('node', 'dist/main.js', '--version')).trim(), version);
+  equal((await inImage('company-sync', '--version')).trim(), version);
   equal((await inImage('id', '-un')).trim(), 'node');
   const packages = (await inImage('ls', 'node_modules')).split('\n');
   ok(packages.includes('kafkajs'));

@@ -4,7 +4,7 @@
  * and its abort must not decide the outcome of the earlier commit. Each transaction must count in all logs that it
  * wrote to, or in none.
  *
- * For more: `LEADER_SHUTDOWNS=20 npx jest --selectProjects=kafka --testPathPatterns=leader-shutdown`
+ * For more: `npm run build && LEADER_SHUTDOWNS=20 npx jest --selectProjects=kafka --testPathPatterns=leader-shutdown`
  */
 import { logLevel } from 'kafkajs';
 import { ClusterView } from '../../src/kafka/connection/cluster-view.js';
@@ -15,7 +15,7 @@ import { systemClock } from '../../src/lib/system-clock.js';
 import type { PipelineContext } from '../../src/pipeline/context.js';
 import { HangingTransactionError } from '../../src/pipeline/errors.js';
 import { fence } from '../../src/pipeline/fence.js';
-import { mustHaveNothingOpen } from '../../src/pipeline/left-open.js';
+import { mustBeSureNothingIsOpen } from '../../src/pipeline/left-open.js';
 import type { TransactionalProducer } from '../../src/pipeline/ports.js';
 import type { Cluster } from '../../testkit/cluster/cluster.js';
 import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
@@ -54,7 +54,7 @@ test(
       inputLogs: logs,
       changelogLogs: logs,
       transactions: kafkaTransactions(config, { ...common, transactionTimeoutMs: 20_000 }),
-      partitioner: { partitionFor: () => 0, targets: (_, to) => ({ partitions: [to], alone: true }) },
+      partitioner: { partitionFor: () => 0, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
       observer: {
         leftOpen: () => undefined,
       } as Partial<PipelineContext['observer']> as PipelineContext['observer'],
@@ -128,7 +128,7 @@ async function own(context: PipelineContext, partition: number, over: AbortSigna
         return acknowledged;
       }
       for (; !over.aborted; offset++) {
-        if (producer.lostConnection()) await mustHaveNothingOpen(context, partition, producer);
+        if (producer.lostConnection()) await mustBeSureNothingIsOpen(context, partition, producer);
         const name = `${partition}/${offset}`;
         const topics = announces(name) ? [changelog, synchronized] : [changelog];
         const to = topics.map((topic) => ({ topic, partition }));

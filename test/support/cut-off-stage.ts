@@ -32,7 +32,8 @@ export type FirstBroker = 'the one to be cut off' | 'another';
 /**
  * Lines about companies and bad records are left out, because there are too many. The audit names the important ones.
  */
-const isShown = ({ msg }: LogLine): boolean => !/^(company is synchronized|record set aside)/.test(msg);
+const isShown = ({ msg }: LogLine): boolean =>
+  !/^(company is synchronized|record copied to the dead-letter topic)/.test(msg);
 
 /** Nothing here needs an operator, and no state folder is wrong. So such a line means that an instance was misled. */
 const isMisled = ({ msg, state }: LogLine): boolean => state === 'blocked' || msg.startsWith('state folder set aside');

@@ -33,7 +33,7 @@ export interface Release {
   readonly command: Command;
 }
 
-/** The payloads that a release has no schema for, and so sets aside. */
+/** The payloads that a release has no schema for: their records become dead letters. */
 export function payloadsUnknownTo({ dist }: Pick<Release, 'dist'>): PayloadType[] {
   const schema = JSON.stringify(newestSchema(join(dist, '..', 'schemas'), 'sync-events-value'));
   return (Object.keys(PAYLOADS) as PayloadType[]).filter((name) => !schema.includes(JSON.stringify(name)));

@@ -1,16 +1,7 @@
 /** Finds broken links of the documents: to a missing file, or to a heading with another name. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-
-const ROOT = join(__dirname, '..', '..');
-
-function documents(): string[] {
-  const ofRoot = readdirSync(ROOT).map((name) => join(ROOT, name));
-  const below = ['docs', 'examples', 'deploy'].flatMap((folder) =>
-    readdirSync(join(ROOT, folder), { recursive: true }).map((name) => join(ROOT, folder, String(name))),
-  );
-  return [...ofRoot, ...below].filter((file) => file.endsWith('.md') && !file.includes('node_modules'));
-}
+import { documents, ROOT } from '../support/documents.js';
 
 /** The anchors that GitHub makes of headings: lower case, without punctuation, with hyphens for spaces. */
 function anchorsOf(markdown: string): string[] {

@@ -23,7 +23,7 @@ export function summaryLine({ companies, announced, rightlyNot, deadLetters, ano
   const wrongLetters = count(DEAD_LETTER_ANOMALIES);
   const letters = `dead letters ${deadLetters.arrived} of ${deadLetters.expected}`;
   return (
-    `audit: ${companies.size} companies, ${announced} announced, ${rightlyNot} rightly not, ${wrong.join(', ')}, ` +
+    `audit: ${companies.size} companies, ${announced} announced, ${rightlyNot} correctly not announced, ${wrong.join(', ')}, ` +
     (wrongLetters === 0 ? letters : `${letters}, wrong dead letters ${wrongLetters}`)
   );
 }

@@ -31,10 +31,10 @@ export class AnyBroker {
     private readonly clock: Clock,
   ) {}
 
-  /** How many attempts are needed to ask each broker once. */
-  async count(): Promise<number> {
+  /** The brokers that are asked: one attempt for each is needed to ask all of them. */
+  async addresses(): Promise<readonly string[]> {
     await this.#address();
-    return this.#brokers.length;
+    return this.#brokers;
   }
 
   /**

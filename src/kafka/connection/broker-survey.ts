@@ -16,7 +16,7 @@ export const MOST_ASKED = 5;
 /**
  * How long to wait after the first answer. A broker that is down refuses at once; only a frozen one takes this long.
  */
-const PATIENCE_MS = 1_000;
+const OTHER_ANSWERS_WAIT_MS = 1_000;
 
 /** An answer, and the address of the broker that gave it. */
 export interface Answered<T> {
@@ -91,7 +91,8 @@ class Survey<T> {
       const answer = await ask(address);
       onAnswer(answer);
       this.#answers.push({ answer, answeredBy: address });
-      if (this.#answers.length === 1) void clock.delay(PATIENCE_MS, this.#over.signal).then(() => this.look(true));
+      if (this.#answers.length === 1)
+        void clock.delay(OTHER_ANSWERS_WAIT_MS, this.#over.signal).then(() => this.look(true));
     } catch (error) {
       this.#failures.push(error);
     }

@@ -4,7 +4,7 @@ import { mustBeOutage } from '../../lib/own-fault.js';
 import { retryUntil } from '../../lib/retry-until.js';
 import { BrokerError, BrokerSettingError } from '../../pipeline/errors.js';
 import { ERROR_CODES, NO_ERROR, noAnswer, refusal } from '../protocol/protocol-errors.js';
-import type { Answer } from '../protocol/transaction-requests.js';
+import type { Answer } from '../protocol/protocol-call.js';
 
 /**
  * The pauses while a coordinator is not ready. They are short, because it writes the markers of a transaction within
@@ -19,7 +19,7 @@ const NOT_YET_MAX_MS = 20;
 const NO_ANSWER_FIRST_MS = 100;
 const NO_ANSWER_MAX_MS = 1_000;
 /** After this time the caller should report the trouble. Asking again later does no harm. */
-const PATIENCE_MS = 10_000;
+const UNTIL_READY_TIMEOUT_MS = 10_000;
 
 /**
  * The coordinator has not carried out the request: it is ending the former owner's transaction, is loading, or has
@@ -66,6 +66,6 @@ export async function untilReady<T extends Answer>(
     throw refusal(errorCode, request);
   };
   const pause = { next: () => pauses?.next() ?? 0 };
-  const terms = { clock, patienceMs: PATIENCE_MS, leastAttempts, pause, mayHelp: () => pauses !== null };
+  const terms = { clock, patienceMs: UNTIL_READY_TIMEOUT_MS, leastAttempts, pause, mayHelp: () => pauses !== null };
   return retryUntil(terms, attempt);
 }

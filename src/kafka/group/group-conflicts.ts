@@ -26,7 +26,7 @@ export interface GroupTerms {
  * A rebalance takes less time than this, unless it waits for a dead member. Giving up is safe: the group's leader
  * compares settings too.
  */
-const PATIENCE_MS = 1_500;
+const REBALANCE_TIMEOUT_MS = 1_500;
 const REQUEST_TIMEOUT_MS = 5_000;
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 250;
@@ -114,7 +114,7 @@ export async function findGroupConflict(
   const connections = new BrokerConnections({ ...kafka, requestTimeout: REQUEST_TIMEOUT_MS });
   const coordinator = Coordinator.ofGroup(groupId, connections, view);
   const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-  const retrying = { clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying };
+  const retrying = { clock, patienceMs: REBALANCE_TIMEOUT_MS, pause, mayHelp: isWorthRetrying };
   try {
     const describe = (): Promise<DescribedGroup> => describeAssignedGroup(coordinator, groupId);
     const group = await retryUntil(retrying, describe).catch(noAnswerIfOutage);

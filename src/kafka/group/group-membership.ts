@@ -45,8 +45,8 @@ export const DEFAULT_SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_INTERVAL_MS = 250;
 /** A heartbeat is late by at most this time. A shorter pause would only cost CPU. */
 const LOOP_PAUSE_MS = 100;
-const START_BACKOFF_MIN_MS = 200;
-const START_BACKOFF_MAX_MS = 5_000;
+const FIRST_RETRY_MS = 200;
+const MAX_RETRY_MS = 5_000;
 const LEAVE_TIMEOUT_MS = 2_000;
 const REMOVE_TIMEOUT_MS = 1_000;
 
@@ -121,7 +121,7 @@ export class KafkaGroupMembership implements GroupMembership {
 
   async #join(): Promise<void> {
     const { signal } = this.#stopping;
-    const backoff = new Backoff(START_BACKOFF_MIN_MS, START_BACKOFF_MAX_MS);
+    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     while (!(await this.#subscribed())) {
       await systemClock.delay(backoff.next(), signal);
       if (signal.aborted) return;
@@ -154,7 +154,7 @@ export class KafkaGroupMembership implements GroupMembership {
   }
 
   /**
-   * Leaves the group, within `leaveTimeoutMs` and `removeTimeoutMs`. Never throws. kafkajs leaves only after a join in
+   * Leaves the group, within LEAVE_TIMEOUT_MS and REMOVE_TIMEOUT_MS together (3 s). Never throws. kafkajs leaves only after a join in
    * flight has finished, and a join may wait for other members. In that case this member is removed from outside.
    */
   async stop(): Promise<void> {

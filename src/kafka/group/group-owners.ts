@@ -9,10 +9,10 @@ import type { PartitionOwner, PartitionOwners, StateHolder, StateHolders } from 
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
-import { describeAssignedGroup, RebalancingError, type DescribedGroup } from '../protocol/describe-group.js';
+import { describeAssignedGroup, type DescribedGroup } from '../protocol/describe-group.js';
 import { Coordinator } from '../connection/coordinator.js';
 import { infoOfMember, partitionsIn, standbysIn } from './member-messages.js';
-import { isWorthRetrying } from '../protocol/protocol-errors.js';
+import { isWorthRetrying, whyFailed } from '../protocol/protocol-errors.js';
 
 export interface GroupOwnersOptions {
   readonly kafka: KafkaConfig;
@@ -30,7 +30,7 @@ const MAX_RETRY_MS = 500;
  * A rebalance takes less time than this, unless it waits for a dead member. The caller should not wait for a dead
  * member.
  */
-const PATIENCE_MS = 5_000;
+const REBALANCE_TIMEOUT_MS = 5_000;
 
 export class GroupOwners implements PartitionOwners, StateHolders {
   readonly #options: GroupOwnersOptions;
@@ -62,12 +62,11 @@ export class GroupOwners implements PartitionOwners, StateHolders {
   async #group(): Promise<DescribedGroup> {
     const { clock, groupId } = this.#options;
     const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-    const terms = { clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying };
+    const terms = { clock, patienceMs: REBALANCE_TIMEOUT_MS, pause, mayHelp: isWorthRetrying, whyFailed };
     try {
       return await retryUntil(terms, () => describeAssignedGroup(this.#coordinator, groupId));
     } catch (cause) {
-      const why = cause instanceof RebalancingError ? cause.message : String(cause);
-      throw new BrokerError(`cannot look up the owners of group ${groupId}: ${why}`, { cause });
+      throw new BrokerError(`cannot look up the owners of group ${groupId}: ${whyFailed(cause)}`, { cause });
     }
   }
 

@@ -15,7 +15,7 @@ interface LeavableBroker extends Broker {
 /** kafkajs's own retries in one attempt: they reach another configured broker if the first one is away. */
 const RETRIES = { initialRetryTime: 100, maxRetryTime: 500, retries: 2 };
 /** Milliseconds for all attempts: by then the session has timed out anyway. */
-const PATIENCE_MS = 15_000;
+const REMOVAL_TIMEOUT_MS = 15_000;
 const PAUSE_MS = 100;
 
 /**
@@ -35,7 +35,7 @@ export function removeMember(
   let failure: unknown;
   const terms = {
     clock: systemClock,
-    patienceMs: PATIENCE_MS,
+    patienceMs: REMOVAL_TIMEOUT_MS,
     pause: { next: () => PAUSE_MS },
     signal,
     mayHelp: (error: unknown) => isTransient(error) || isWithoutCoordinator(error),

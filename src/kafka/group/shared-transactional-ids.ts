@@ -27,7 +27,7 @@ export interface Namesake extends IdParts {
   readonly inUse: true | null;
 }
 
-const PATIENCE_MS = 5_000;
+const LOOK_UP_TIMEOUT_MS = 5_000;
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 500;
 const NOTHING_COMMITTED = '-1';
@@ -48,7 +48,7 @@ export function namesakesOf({ applicationId, input }: IdParts): IdParts[] {
  */
 export async function findNamesake({ kafka, view, clock }: AskedCluster, ours: IdParts): Promise<Namesake | null> {
   const admin = new TopicAdmin(kafka, clock);
-  const connections = new BrokerConnections({ requestTimeout: PATIENCE_MS, ...kafka });
+  const connections = new BrokerConnections({ requestTimeout: LOOK_UP_TIMEOUT_MS, ...kafka });
   try {
     for (const other of namesakesOf(ours)) {
       const partitions = await admin.countPartitions(other.input);
@@ -72,7 +72,7 @@ async function readsInput(
   clock: Clock,
 ): Promise<boolean | null> {
   const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-  return retryUntil({ clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying }, async () => {
+  return retryUntil({ clock, patienceMs: LOOK_UP_TIMEOUT_MS, pause, mayHelp: isWorthRetrying }, async () => {
     const { members } = await describeGroup(coordinator, groupId);
     if (members.some(({ memberMetadata }) => topicsOfMember(memberMetadata)?.includes(input) === true)) return true;
     return hasOffsets(coordinator, groupId, input, partitions);

@@ -10,9 +10,8 @@ import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import type { TopicPartition } from '../../lib/record.js';
 import type { CommittedOffset } from '../../pipeline/ports.js';
 import { BrokerError } from '../../pipeline/errors.js';
-import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
+import { protocolCall, type Answer, type ConnectedBroker, type ProtocolCall } from './protocol-call.js';
 import { NO_ERROR } from './protocol-errors.js';
-import { protocolCall, type Answer } from './transaction-requests.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 const NOTHING_COMMITTED = -1;
@@ -39,7 +38,7 @@ export async function fetchCommittedOffset(
 
 function offsetFetch(groupId: string, at: TopicPartition): ProtocolCall<OffsetAnswer> {
   const body = new WireWriter(FIXED_REQUEST_BYTES).string(groupId).onePartition(at).finish();
-  return protocolCall(API_KEY, 'OffsetFetch', API_VERSION, { buf: body, buffer: body }, readAnswer);
+  return protocolCall(API_KEY, 'OffsetFetch', API_VERSION, body, readAnswer);
 }
 
 function readAnswer(body: Buffer): OffsetAnswer {

@@ -7,10 +7,9 @@
  *               instance id, rack, epoch, client id, host, [topic], ...], ...]
  */
 import Encoder from 'kafkajs/src/protocol/encoder.js';
-import type { ConnectedBroker } from './protocol-call.js';
+import { protocolCall, type Answer, type ConnectedBroker } from './protocol-call.js';
 import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
 import { NO_ERROR } from './protocol-errors.js';
-import { protocolCall, type Answer } from './transaction-requests.js';
 
 const API_KEY = 69;
 

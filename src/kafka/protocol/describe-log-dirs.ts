@@ -8,9 +8,8 @@
  * log, compacted or not. The request needs the permission Describe on the cluster.
  */
 import type { TopicPartition } from '../../lib/record.js';
-import type { ConnectedBroker } from './protocol-call.js';
+import { protocolCall, type Answer, type ConnectedBroker } from './protocol-call.js';
 import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
-import { protocolCall, type Answer } from './transaction-requests.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 export interface LogSize extends Answer {
@@ -32,9 +31,7 @@ export async function describeLogDirs(
   if (supported === undefined || supported.minVersion > API_VERSION || supported.maxVersion < API_VERSION)
     return NOT_KNOWN;
   const body = new WireWriter(FIXED_REQUEST_BYTES).onePartition({ topic, partition }).finish();
-  return connectionPool.send(
-    protocolCall(API_KEY, 'DescribeLogDirs', API_VERSION, { buf: body, buffer: body }, readAnswer),
-  );
+  return connectionPool.send(protocolCall(API_KEY, 'DescribeLogDirs', API_VERSION, body, readAnswer));
 }
 
 /** Reads the answer. Without permission, a broker answers with an empty list, and without an error. */

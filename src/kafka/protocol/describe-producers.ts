@@ -6,9 +6,8 @@
  *     producer  id, epoch, last sequence, last timestamp, coordinator epoch, start of its transaction or -1
  */
 import type { TopicPartition } from '../../lib/record.js';
-import type { ConnectedBroker } from './protocol-call.js';
+import { protocolCall, type Answer, type ConnectedBroker } from './protocol-call.js';
 import { ERROR_CODES } from './protocol-errors.js';
-import { protocolCall, type Answer } from './transaction-requests.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 export interface OpenProducers extends Answer {
@@ -39,7 +38,7 @@ export async function describeProducers(
     .noTags()
     .noTags()
     .finish();
-  return connectionPool.send(protocolCall(API_KEY, 'DescribeProducers', 0, { buf: body, buffer: body }, readAnswer));
+  return connectionPool.send(protocolCall(API_KEY, 'DescribeProducers', 0, body, readAnswer));
 }
 
 function readAnswer(body: Buffer): OpenProducers {

@@ -1,9 +1,8 @@
 /** Describes a transactional id as its coordinator sees it: DescribeTransactions (KIP-664), version 0. */
 import Encoder from 'kafkajs/src/protocol/encoder.js';
-import type { ConnectedBroker } from './protocol-call.js';
+import { protocolCall, type Answer, type ConnectedBroker } from './protocol-call.js';
 import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
 import { ERROR_CODES } from './protocol-errors.js';
-import { protocolCall, type Answer } from './transaction-requests.js';
 
 const API_KEY = 65;
 

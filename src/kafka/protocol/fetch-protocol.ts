@@ -8,7 +8,7 @@
  * We do not use version 11: from 11 on, a leader may send a client to a nearby follower (KIP-392), and such an answer
  * has no records. With version 10 the leader always answers itself.
  */
-import type { ProtocolCall } from './protocol-call.js';
+import { protocolCall, type ProtocolCall } from './protocol-call.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 export interface PartitionToFetch {
@@ -81,20 +81,7 @@ export function fetchCallOf<T extends FetchResponse>(
   request: Buffer,
   decode: (body: Buffer) => T,
 ): ProtocolCall<T> {
-  return {
-    request: {
-      apiKey: API_KEY,
-      apiVersion,
-      apiName: 'Fetch',
-      encode: () => ({ buf: request, buffer: request }),
-    },
-    response: {
-      // kafkajs needs promises. The work itself is synchronous.
-      decode: (body) => Promise.resolve(body).then(decode),
-      parse: (decoded) => Promise.resolve(decoded),
-    },
-    logResponseError: false,
-  };
+  return protocolCall(API_KEY, 'Fetch', apiVersion, request, decode);
 }
 
 export function requestWriter(partitions: number): WireWriter {

@@ -8,8 +8,7 @@
  * of the later epoch refuses to answer.
  */
 import type { TopicPartition } from '../../lib/record.js';
-import type { ProtocolCall } from './protocol-call.js';
-import { protocolCall, type Answer } from './transaction-requests.js';
+import { protocolCall, type Answer, type ProtocolCall } from './protocol-call.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 export const EARLIEST = -2;
@@ -46,7 +45,7 @@ export function listOffset(
     .int32(leaderEpoch)
     .int64(timestamp)
     .finish();
-  return protocolCall(API_KEY, 'ListOffsets', API_VERSION, { buf: body, buffer: body }, readAnswer);
+  return protocolCall(API_KEY, 'ListOffsets', API_VERSION, body, readAnswer);
 }
 
 function readAnswer(body: Buffer): ListedOffset {

@@ -5,7 +5,7 @@
  * Our own encoding, because kafkajs refuses the whole answer if one partition has no leader. Then no reader could learn
  * the leaders of the other partitions.
  */
-import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
+import { protocolCall, type ConnectedBroker, type ProtocolCall } from './protocol-call.js';
 import { ERROR_CODES } from './protocol-errors.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
@@ -43,7 +43,8 @@ export function metadataOf({ versions, connectionPool }: ConnectedBroker, topic:
 /** The addresses of the cluster's brokers, by node id. @throws as `metadataOf` */
 export async function brokersKnownTo({ connectionPool }: ConnectedBroker): Promise<ReadonlyMap<number, string>> {
   const noTopics = new WireWriter(FIXED_REQUEST_BYTES).int32(0).int8(0 /* no creation */).finish();
-  return (await connectionPool.send(call(WITH_EPOCHS, noTopics, decodeWithEpochs))).brokers;
+  return (await connectionPool.send(protocolCall(API_KEY, 'Metadata', WITH_EPOCHS, noTopics, decodeWithEpochs)))
+    .brokers;
 }
 
 function callWithTopicIds(topic: string): ProtocolCall<TopicMetadata> {
@@ -58,30 +59,15 @@ function callWithTopicIds(topic: string): ProtocolCall<TopicMetadata> {
     .int8(0 /* no operations of the topic */)
     .noTags()
     .finish();
-  return call(WITH_TOPIC_IDS, request, decodeWithTopicIds);
+  return protocolCall(API_KEY, 'Metadata', WITH_TOPIC_IDS, request, decodeWithTopicIds);
 }
 
 function callWithEpochs(topic: string): ProtocolCall<TopicMetadata> {
   const request = new WireWriter(FIXED_REQUEST_BYTES).int32(1).string(topic).int8(0 /* no creation */).finish();
-  return call(WITH_EPOCHS, request, decodeWithEpochs);
+  return protocolCall(API_KEY, 'Metadata', WITH_EPOCHS, request, decodeWithEpochs);
 }
 
-function call(
-  apiVersion: number,
-  request: Buffer,
-  decode: (body: Buffer) => TopicMetadata,
-): ProtocolCall<TopicMetadata> {
-  return {
-    request: { apiKey: API_KEY, apiVersion, apiName: 'Metadata', encode: () => ({ buf: request, buffer: request }) },
-    response: {
-      decode: (body) => Promise.resolve(body).then(decode),
-      parse: (decoded) => Promise.resolve(decoded),
-    },
-    logResponseError: false,
-  };
-}
-
-export function decodeWithTopicIds(body: Buffer): TopicMetadata {
+function decodeWithTopicIds(body: Buffer): TopicMetadata {
   const reader = new WireReader(body);
   reader.tags(); // of the answer's header
   reader.int32(); // throttle time, which the broker has waited already

@@ -1,9 +1,9 @@
 /** Deletes committed offsets of a group: OffsetDelete (KIP-496), version 0. kafkajs does not have this request. */
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
-import type { ProtocolCall } from './protocol-call.js';
+import { protocolCall, type ProtocolCall } from './protocol-call.js';
 import { NO_ERROR } from './protocol-errors.js';
-import { protocolCall, type PartitionsAnswer } from './transaction-requests.js';
+import type { PartitionsAnswer } from './transaction-requests.js';
 
 /**
  * A request to the group's coordinator. The answer has the error of the group, or else the first error of a partition.

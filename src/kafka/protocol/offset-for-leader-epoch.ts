@@ -9,8 +9,7 @@
  * because of an unclean leader election or a lost disk.
  */
 import type { TopicPartition } from '../../lib/record.js';
-import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
-import { protocolCall, type Answer } from './transaction-requests.js';
+import { protocolCall, type Answer, type ConnectedBroker, type ProtocolCall } from './protocol-call.js';
 import { WireReader, WireWriter } from './wire-format.js';
 
 export interface EpochEnd extends Answer {
@@ -30,7 +29,7 @@ export function knowsEpochEnds({ versions }: Pick<ConnectedBroker, 'versions'>):
 /** @param leaderEpoch the epoch of the leader that is asked; @param epoch the epoch whose end is wanted */
 export function offsetForLeaderEpoch(at: TopicPartition, leaderEpoch: number, epoch: number): ProtocolCall<EpochEnd> {
   const body = new WireWriter(FIXED_REQUEST_BYTES).onePartition(at).int32(leaderEpoch).int32(epoch).finish();
-  return protocolCall(API_KEY, 'OffsetForLeaderEpoch', API_VERSION, { buf: body, buffer: body }, readAnswer);
+  return protocolCall(API_KEY, 'OffsetForLeaderEpoch', API_VERSION, body, readAnswer);
 }
 
 function readAnswer(body: Buffer): EpochEnd {

@@ -3,10 +3,9 @@
  */
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import type { TopicPartition } from '../../lib/record.js';
-import type { ProtocolCall } from './protocol-call.js';
+import { protocolCall, type Answer, type ProtocolCall } from './protocol-call.js';
 import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
 import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
-import { protocolCall, type Answer } from './transaction-requests.js';
 
 /**
  * A request to the group's coordinator. The answer's error is UNSTABLE_OFFSET_COMMIT if a transaction holds the offset.

@@ -1,9 +1,8 @@
 /** Produce, version 7: one batch to one partition. The batch is encoded directly into the buffer that is sent. */
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import type { RecordToWrite, TopicPartition } from '../../lib/record.js';
-import type { ProtocolCall } from './protocol-call.js';
+import { protocolCall, type Answer, type ProtocolCall } from './protocol-call.js';
 import { compressBatch, encodeBatch, type BatchCut, type BatchOrigin } from './record-batch-encoder.js';
-import type { Answer } from './transaction-requests.js';
 
 export interface ProduceRequest {
   readonly transactionalId: string;
@@ -45,18 +44,7 @@ export async function produceCompressed(
 }
 
 function callOf(to: TopicPartition, body: Buffer): ProtocolCall<ProduceAnswer> {
-  return {
-    request: {
-      apiKey: API_KEY,
-      apiName: 'Produce',
-      apiVersion: 7,
-      encode: () => ({ buf: body, buffer: body }),
-    },
-    response: {
-      decode: (body) => Promise.resolve(body).then((answer) => readAnswer(answer, to)),
-      parse: (decoded) => Promise.resolve(decoded),
-    },
-  };
+  return protocolCall(API_KEY, 'Produce', 7, body, (answer) => readAnswer(answer, to));
 }
 
 type Destination = Pick<ProduceRequest, 'transactionalId' | 'to' | 'timeoutMs'>;

@@ -1,6 +1,8 @@
 /**
- * kafkajs's objects for a request, its answer and the broker that it is sent to, typed as far as they are used here.
+ * Makes the object by which kafkajs sends a request and decodes its answer. Also has kafkajs's types of it and of the
+ * broker that it is sent to, as far as they are used here.
  */
+
 /** An encoded request. kafkajs copies `buffer` after the request header. It recognises an encoded request by `buf`. */
 export interface EncodedRequest {
   readonly buf: Buffer;
@@ -25,6 +27,34 @@ export interface ProtocolCall<T extends object> {
   readonly requestTimeout?: number;
   /** If it is not false, kafkajs logs an error when `parse` rejects. */
   readonly logResponseError?: boolean;
+}
+
+/** The fields of every answer. kafkajs delays later requests by `clientSideThrottleTime` (ms) (KIP-219). */
+export interface Answer {
+  readonly errorCode: number;
+  readonly clientSideThrottleTime: number;
+}
+
+/**
+ * Makes a call whose answer `read` decodes from its body. It does not reject for error codes: the caller judges them.
+ */
+export function protocolCall<T extends object>(
+  apiKey: number,
+  apiName: string,
+  apiVersion: number,
+  request: Buffer | EncodedRequest,
+  read: (body: Buffer) => T,
+): ProtocolCall<T> {
+  const body = Buffer.isBuffer(request) ? { buf: request, buffer: request } : request;
+  return {
+    request: { apiKey, apiName, apiVersion, encode: () => body },
+    response: {
+      // kafkajs needs promises. The work itself is synchronous.
+      decode: (answer) => Promise.resolve(answer).then(read),
+      parse: (decoded) => Promise.resolve(decoded),
+    },
+    logResponseError: false,
+  };
 }
 
 export interface ConnectionPool {

@@ -69,8 +69,14 @@ export function throwRefused(answer: { errorCode: number; at?: TopicPartition | 
  */
 export function noAnswer(cause: unknown, request: string, at?: TopicPartition): Error {
   if (cause instanceof Error && isOwnFault(cause)) return cause;
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new BrokerError(`${request}${place(at)} failed: ${why}`, { cause });
+  return new BrokerError(`${request}${place(at)} failed: ${whyFailed(cause)}`, { cause });
+}
+
+/** Why a request failed, for people: without the names of kafkajs's classes. */
+export function whyFailed(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const [, address] = /^(?:Connection error: )?connect ECONNREFUSED (\S+)$/.exec(message) ?? [];
+  return address === undefined ? message : `${address} refuses the connection (ECONNREFUSED)`;
 }
 
 /** Whether kafkajs made the error from an error code. Then the broker has answered, and the connection works. */

@@ -8,7 +8,7 @@ import Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import type { TopicPartition } from '../../lib/record.js';
 import type { CommittedOffset } from '../../pipeline/ports.js';
-import type { ConnectedBroker, EncodedRequest, ProtocolCall } from './protocol-call.js';
+import { protocolCall, type Answer, type ConnectedBroker, type ProtocolCall } from './protocol-call.js';
 import { endOfFields, flexibleAnswer, flexibleBody } from './flexible-messages.js';
 import { ERROR_CODES, NO_ERROR } from './protocol-errors.js';
 
@@ -19,12 +19,6 @@ export interface ProducerSession {
   readonly transactionalId: string;
   readonly producerId: bigint;
   readonly producerEpoch: number;
-}
-
-/** The fields of every answer. kafkajs delays later requests by `clientSideThrottleTime` (ms) (KIP-219). */
-export interface Answer {
-  readonly errorCode: number;
-  readonly clientSideThrottleTime: number;
 }
 
 /** The answer to a request about partitions: the first error, and the partition that it is about. */
@@ -169,21 +163,4 @@ function readPartitionsAnswer(bytes: Buffer): PartitionsAnswer {
   const failed = errors.flat().filter(({ errorCode }) => errorCode !== NO_ERROR);
   const first = failed.find(({ errorCode }) => errorCode !== ERROR_CODES.OPERATION_NOT_ATTEMPTED) ?? failed[0];
   return { clientSideThrottleTime, errorCode: first?.errorCode ?? NO_ERROR, at: first?.at };
-}
-
-/** Makes a call whose answer is decoded from its body. It does not reject for error codes: the caller judges them. */
-export function protocolCall<T extends Answer>(
-  apiKey: number,
-  apiName: string,
-  apiVersion: number,
-  body: EncodedRequest,
-  read: (body: Buffer) => T,
-): ProtocolCall<T> {
-  return {
-    request: { apiKey, apiName, apiVersion, encode: () => body },
-    response: {
-      decode: (answer) => Promise.resolve(answer).then(read),
-      parse: (decoded) => Promise.resolve(decoded),
-    },
-  };
 }

@@ -52,7 +52,7 @@ const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 const TAIL_WAIT_MS = { shortest: 50, longest: 400 };
 /** Brokers answer all read requests within milliseconds. A broker that takes this long is frozen or cut off. */
 const REQUEST_TIMEOUT_MS = 10_000;
-const CLOSE_PATIENCE_MS = 2_000;
+const CLOSE_TIMEOUT_MS = 2_000;
 /** The log of the topic that has this name now. */
 const ANY_LOG: LogIdentity = { topicId: null, leaderEpoch: -1 };
 
@@ -147,7 +147,7 @@ export class KafkaLogs implements Logs {
     this.#closing.abort();
     for (const reader of [...this.#readers]) reader.close();
     const closed = Promise.all(this.#connections.map((connections) => connections.close()));
-    await settlesWithin(closed, this.#clock, CLOSE_PATIENCE_MS);
+    await settlesWithin(closed, this.#clock, CLOSE_TIMEOUT_MS);
   }
 
   /**

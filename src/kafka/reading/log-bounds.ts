@@ -25,12 +25,12 @@ import {
 import type { OnTrouble } from './log-fetcher.js';
 import { knowsEpochEnds, offsetForLeaderEpoch } from '../protocol/offset-for-leader-epoch.js';
 import { fetchStableOffset } from '../protocol/pending-offset.js';
-import { ERROR_CODES, isProtocolError, isWorthRetrying, NO_ERROR } from '../protocol/protocol-errors.js';
+import { ERROR_CODES, isProtocolError, isWorthRetrying, NO_ERROR, whyFailed } from '../protocol/protocol-errors.js';
 
-const BACKOFF_MIN_MS = 20;
-const BACKOFF_MAX_MS = 500;
+const FIRST_RETRY_MS = 20;
+const MAX_RETRY_MS = 500;
 /** If a leader or coordinator moves, the new one is ready within seconds. After this time, the caller gets an error. */
-const PATIENCE_MS = 30_000;
+const BOUNDS_TIMEOUT_MS = 30_000;
 
 export interface LogBoundsOptions {
   readonly groupId: string;
@@ -157,14 +157,14 @@ export class LogBoundsReader {
 
   async #retry<T>(at: TopicPartition, ask: () => Promise<T>): Promise<T> {
     const { clock, onTrouble, signal } = this.#options;
-    const pause = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
+    const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     const onRetry = (error: unknown): void => onTrouble(at, error as Error);
-    const terms = { clock, patienceMs: PATIENCE_MS, pause, mayHelp: isWorthRetrying, onRetry, signal };
+    const terms = { clock, patienceMs: BOUNDS_TIMEOUT_MS, pause, mayHelp: isWorthRetrying, onRetry, signal };
     try {
       return await retryUntil(terms, ask);
     } catch (error) {
       mustBeOutage(error);
-      throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${String(error)}`, { cause: error });
+      throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${whyFailed(error)}`, { cause: error });
     }
   }
 }

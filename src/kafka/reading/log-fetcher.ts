@@ -54,7 +54,7 @@ interface Lanes {
 }
 
 /** A broker may not know a new topic for a moment. A topic that is unknown for longer does not exist. */
-const UNKNOWN_TOPIC_PATIENCE_MS = 10_000;
+const UNKNOWN_TOPIC_TIMEOUT_MS = 10_000;
 
 /**
  * A broker that is cut off from its cluster, but not from us, continues to answer as a leader, without new records.
@@ -239,7 +239,7 @@ export class LogFetcher implements ReaderEvents {
     } catch (error) {
       if (error instanceof UnknownPartitionError) {
         served.unknownSince ??= this.clock.now();
-        if (this.clock.now() - served.unknownSince >= UNKNOWN_TOPIC_PATIENCE_MS)
+        if (this.clock.now() - served.unknownSince >= UNKNOWN_TOPIC_TIMEOUT_MS)
           served.reader.fail(new BrokerError(error.message, { cause: error }));
       }
       await this.#retryLater(served, error as Error);

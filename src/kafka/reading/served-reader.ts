@@ -6,8 +6,8 @@ import type { LogIdentity } from '../../pipeline/ports.js';
 import { nameOf } from '../connection/leader-directory.js';
 import type { PartitionReader } from './log-reader.js';
 
-const BACKOFF_MIN_MS = 20;
-const BACKOFF_MAX_MS = 1_000;
+const FIRST_RETRY_MS = 20;
+const MAX_RETRY_MS = 1_000;
 
 export type LaneName = 'tail' | 'catchUp';
 
@@ -35,7 +35,7 @@ export function newlyServed(reader: PartitionReader, { topicId, leaderEpoch }: L
     leaderEpoch,
     lane: 'catchUp',
     busy: false,
-    backoff: new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS),
+    backoff: new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS),
     unknownSince: null,
     troubleReportedAt: null,
   };

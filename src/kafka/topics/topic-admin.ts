@@ -11,7 +11,7 @@ import type { ConnectedBroker } from '../protocol/protocol-call.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { createTopicCall, type TopicToCreate } from '../protocol/create-topic-request.js';
 import { metadataOf } from '../protocol/metadata-protocol.js';
-import { ERROR_CODES, isProtocolError, isWorthRetrying, NO_ERROR } from '../protocol/protocol-errors.js';
+import { ERROR_CODES, isProtocolError, isWorthRetrying, NO_ERROR, whyFailed } from '../protocol/protocol-errors.js';
 import {
   CLEANUP_POLICY,
   DELETE_RETENTION_MS,
@@ -29,7 +29,7 @@ export interface TopicDescription {
   readonly clusterId: string;
 }
 
-const PATIENCE_MS = 10_000;
+const TOPIC_REQUEST_TIMEOUT_MS = 10_000;
 const PAUSE_MS = 100;
 /** How long the broker may take to create a topic. */
 const CREATE_TIMEOUT_MS = 5_000;
@@ -158,21 +158,24 @@ export class TopicAdmin {
 
   /** Asks one broker after the other until one answers. Each broker forwards requests for the controller to it. */
   async #retry<T>(ask: (broker: AdminBroker) => Promise<T>, answerMs?: number): Promise<T> {
-    const leastAttempts = await this.#anyBroker.count();
+    const brokers = await this.#anyBroker.addresses();
     const mayHelp = (error: unknown): boolean => isWorthRetrying(error) && !(error instanceof TopicRefusedError);
     const terms = {
       clock: this.clock,
-      patienceMs: PATIENCE_MS,
+      patienceMs: TOPIC_REQUEST_TIMEOUT_MS,
       pause: { next: () => PAUSE_MS },
       mayHelp,
-      leastAttempts,
+      leastAttempts: brokers.length,
     };
     const attempt = () => this.#anyBroker.ask(this.#connections, (broker) => ask(broker as AdminBroker), answerMs);
     try {
       return (await retryUntil(terms, attempt)).answer;
     } catch (error) {
       if (!mayHelp(error)) throw error;
-      throw new BrokerError(`no answer from any of ${leastAttempts} brokers: ${String(error)}`, { cause: error });
+      const where = `no broker of KAFKA_BROKERS (${brokers.join(', ')})`;
+      const what = isProtocolError(error) ? 'gives a usable answer' : 'answers';
+      const advice = isProtocolError(error) ? '' : '. Start Kafka or correct KAFKA_BROKERS';
+      throw new BrokerError(`${where} ${what}: ${whyFailed(error)}${advice}`, { cause: error });
     }
   }
 }

@@ -3,7 +3,8 @@ import type { KnownCommit } from '../../pipeline/ports.js';
 import { nameOf } from '../connection/leader-directory.js';
 import { ERROR_CODES, NO_ERROR } from '../protocol/protocol-errors.js';
 import type { DescribedTransaction } from '../protocol/describe-transaction.js';
-import type { Answer, ProducerSession } from '../protocol/transaction-requests.js';
+import type { Answer } from '../protocol/protocol-call.js';
+import type { ProducerSession } from '../protocol/transaction-requests.js';
 
 type Session = Pick<ProducerSession, 'producerId' | 'producerEpoch'>;
 

@@ -24,8 +24,8 @@ export function createPartitioner(inputPartitions: number, partitionsOf: Readonl
 
     targets(topic, inputPartition) {
       const count = countOf(topic);
-      if (count === inputPartitions) return { partitions: [inputPartition], alone: true };
-      return { partitions: [...Array(count).keys()], alone: false };
+      if (count === inputPartitions) return { partitions: [inputPartition], isExclusive: true };
+      return { partitions: [...Array(count).keys()], isExclusive: false };
     },
   };
 }

@@ -1,9 +1,8 @@
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { BrokerConnections } from '../connection/broker-connections.js';
-import type { ConnectedBroker } from '../protocol/protocol-call.js';
+import type { Answer, ConnectedBroker } from '../protocol/protocol-call.js';
 import type { Throttle } from './throttle.js';
-import type { Answer } from '../protocol/transaction-requests.js';
 
 type Connections = Pick<BrokerConnections, 'ask' | 'close' | 'drop' | 'lostOne'>;
 

@@ -10,25 +10,19 @@ import type {
   TransactionOutcome,
 } from '../../pipeline/ports.js';
 import { companyKey } from '../../store/row-keys.js';
-import type { ConnectedBroker, ProtocolCall } from '../protocol/protocol-call.js';
+import type { Answer, ConnectedBroker, ProtocolCall } from '../protocol/protocol-call.js';
 import { ERROR_CODES, isTooLarge, NO_ERROR, noAnswer, refusal, throwRefused } from '../protocol/protocol-errors.js';
 import type { ProduceAnswer } from '../protocol/produce-request.js';
 import { committedAtCoordinator, openAt } from './session-questions.js';
 import { tryToAbort, type SessionParts } from './session-parts.js';
 import { SessionBatches, type EncodedBatch } from './session-batches.js';
-import {
-  addOffsetsToTxn,
-  addPartitionsToTxn,
-  endTxn,
-  txnOffsetCommit,
-  type Answer,
-} from '../protocol/transaction-requests.js';
+import { addOffsetsToTxn, addPartitionsToTxn, endTxn, txnOffsetCommit } from '../protocol/transaction-requests.js';
 import { untilReady } from '../connection/until-ready.js';
 
 type State = 'idle' | 'beginning' | 'open' | 'committing';
 
 /** A tombstone for an empty company id, which no record can have. If it were ever applied, it would remove nothing. */
-const NOBODYS_RECORD: RecordToWrite = { key: companyKey(''), value: null, headers: NO_HEADERS };
+const PROOF_RECORD: RecordToWrite = { key: companyKey(''), value: null, headers: NO_HEADERS };
 /** EndTxn answers before the markers are written, which takes 1 to 3 ms. Until then, no new transaction can begin. */
 const MARKERS_RETRY_MS = 1;
 /**
@@ -108,7 +102,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   async prove(changelog: TopicPartition, input: TopicPartition): Promise<Proof> {
     await this.begin([changelog]);
     const [end] = (await settleAll<number | void>([
-      this.produce(changelog, [NOBODYS_RECORD]),
+      this.produce(changelog, [PROOF_RECORD]),
       this.sendOffset(input, { offset: 0, leaderEpoch: -1 }),
     ])) as [number, void];
     const committed = await this.#call('open', () => committedAtCoordinator(this.#parts, input));

@@ -198,7 +198,7 @@ describe('the last line', () => {
     deployment.status('company-3', 'd1', 'Complete');
     deployment.raw(null, Buffer.from('x'));
     expect(summaryLine(auditTopics(deployment.input()))).toBe(
-      'audit: 3 companies, 1 announced, 1 rightly not, missing 1, duplicate 1, early 0, wrong content 1, ' +
+      'audit: 3 companies, 1 announced, 1 correctly not announced, missing 1, duplicate 1, early 0, wrong content 1, ' +
         'dead letters 0 of 1, wrong dead letters 1',
     );
   });

@@ -86,8 +86,8 @@ test.each([
 
 describe('a word that is not a command', () => {
   test.each([
-    [['positions'], 'positions', 'the second word of the command is missing: expected positions show or positions set'],
-    [['companies'], 'companies', 'the second word of the command is missing: expected companies seed'],
+    [['positions'], 'positions', 'positions needs a second word: expected positions show or positions set'],
+    [['companies'], 'companies', 'companies needs a second word: expected companies seed'],
     [
       ['positions', 'sho'],
       'positions',

@@ -10,13 +10,13 @@ function deadLetter(offset: number, key: string, value: string, message = '') {
   return { ...record, ...deadLetterOf(record, { code: 'undecodable', message }, INPUT) };
 }
 
-function reading(wanted: (letter: DeadLetter) => DeadLetter | null): DeadLetterCollector {
+function reading(wanted: (deadLetter: DeadLetter) => DeadLetter | null): DeadLetterCollector {
   return new DeadLetterCollector(INPUT.topic, wanted, 1_000);
 }
 
-test.each<[string, (letter: DeadLetter) => DeadLetter | null, Parameters<typeof deadLetter>]>([
-  ['keys of letters that nobody wants', () => null, [1, 'k'.repeat(600), '']],
-  ['values of those wanted', (letter) => letter, [1, 'k', 'v'.repeat(600)]],
+test.each<[string, (deadLetter: DeadLetter) => DeadLetter | null, Parameters<typeof deadLetter>]>([
+  ['keys of dead letters that nobody wants', () => null, [1, 'k'.repeat(600), '']],
+  ['values of those wanted', (deadLetter) => deadLetter, [1, 'k', 'v'.repeat(600)]],
   ['messages of those wanted', withoutBytes, [1, 'k', '', 'm'.repeat(600)]],
 ])('%s are bounded by their length too', (_what, wanted, [, ...long]) => {
   const read = reading(wanted);
@@ -29,5 +29,5 @@ test.each<[string, (letter: DeadLetter) => DeadLetter | null, Parameters<typeof 
 test('a value that is not kept does not count', () => {
   const read = reading(withoutBytes);
   for (let offset = 0; offset < 10; offset++) read.take([deadLetter(offset, 'k', 'v'.repeat(600))]);
-  expect(read.result().letters).toHaveLength(10);
+  expect(read.result().deadLetters).toHaveLength(10);
 });

@@ -14,7 +14,7 @@ import { type DeadLetter, idOf } from '../../../src/publish/dead-letter.js';
 const PARTITIONS = 1;
 const KEY = Buffer.from('acme');
 
-function letterAt(offset: number, repairs: readonly RecordId[] = []): DeadLetter {
+function deadLetterAt(offset: number, repairs: readonly RecordId[] = []): DeadLetter {
   return {
     topic: 'sync-events',
     partition: 0,
@@ -29,28 +29,43 @@ function letterAt(offset: number, repairs: readonly RecordId[] = []): DeadLetter
   };
 }
 
-function attemptsOf(letters: readonly DeadLetter[]): RepairAttempts {
+function attemptsOf(deadLetters: readonly DeadLetter[]): RepairAttempts {
   const attempts = new RepairAttempts();
-  for (const letter of letters) attempts.add(letter);
+  for (const deadLetter of deadLetters) attempts.add(deadLetter);
   return attempts;
 }
 
-function portions(letters: readonly DeadLetter[], limits: { bytes: number; count: number }, bytesOfOne = 1): string[] {
-  const sizes = new Map(letters.map((letter) => [idOf(letter), bytesOfOne]));
-  const read: ReadDeadLetters = { letters, companies: new Map(), mismatched: new Set(), attempts: attemptsOf(letters) };
+function portions(
+  deadLetters: readonly DeadLetter[],
+  limits: { bytes: number; count: number },
+  bytesOfOne = 1,
+): string[] {
+  const sizes = new Map(deadLetters.map((deadLetter) => [idOf(deadLetter), bytesOfOne]));
+  const read: ReadDeadLetters = {
+    deadLetters,
+    companies: new Map(),
+    mismatched: new Set(),
+    attempts: attemptsOf(deadLetters),
+  };
   return portionsOf(read, sizes, limits).map((ids) => [...ids].map((id) => id.slice(2)).join(' '));
 }
 
 test('portions have a limited number of dead letters, and of bytes, except for one dead letter', () => {
-  const letters = [1, 2, 3, 4, 5].map((offset) => letterAt(offset));
-  expect(portions(letters, { bytes: Infinity, count: 2 })).toEqual(['1 2', '3 4', '5']);
-  expect(portions(letters, { bytes: 25, count: 100 }, 10)).toEqual(['1 2 3', '4 5']);
+  const deadLetters = [1, 2, 3, 4, 5].map((offset) => deadLetterAt(offset));
+  expect(portions(deadLetters, { bytes: Infinity, count: 2 })).toEqual(['1 2', '3 4', '5']);
+  expect(portions(deadLetters, { bytes: 25, count: 100 }, 10)).toEqual(['1 2 3', '4 5']);
   expect(portions([], { bytes: 1, count: 1 })).toEqual([]);
 });
 
 test('a dead letter and its failed repairs are in one portion, at the place of the dead letter', () => {
-  const letters = [letterAt(1), letterAt(2), letterAt(3), letterAt(4, ['0/1']), letterAt(5, ['0/4'])];
-  expect(portions(letters, { bytes: Infinity, count: 1 })).toEqual(['1 4 5', '2', '3']);
+  const deadLetters = [
+    deadLetterAt(1),
+    deadLetterAt(2),
+    deadLetterAt(3),
+    deadLetterAt(4, ['0/1']),
+    deadLetterAt(5, ['0/4']),
+  ];
+  expect(portions(deadLetters, { bytes: Infinity, count: 1 })).toEqual(['1 4 5', '2', '3']);
 });
 
 /** A topic of dead letters in memory, which counts the dead letters that are kept with their values. */
@@ -60,16 +75,16 @@ class CountingDesk {
 
   constructor(private readonly stored: readonly DeadLetter[]) {}
 
-  letters(_sinceMs: number | null, wanted: (letter: DeadLetter) => DeadLetter | null): Promise<ReadDeadLetters> {
-    const letters = this.stored.map(wanted).filter((letter) => letter !== null);
-    this.mostHeld = Math.max(this.mostHeld, letters.filter(({ value }) => value !== null).length);
-    const companies = new Map(this.stored.map((letter) => [idOf(letter), 'acme']));
-    return Promise.resolve({ letters, companies, mismatched: new Set(), attempts: attemptsOf(this.stored) });
+  readAll(_sinceMs: number | null, wanted: (deadLetter: DeadLetter) => DeadLetter | null): Promise<ReadDeadLetters> {
+    const deadLetters = this.stored.map(wanted).filter((deadLetter) => deadLetter !== null);
+    this.mostHeld = Math.max(this.mostHeld, deadLetters.filter(({ value }) => value !== null).length);
+    const companies = new Map(this.stored.map((deadLetter) => [idOf(deadLetter), 'acme']));
+    return Promise.resolve({ deadLetters, companies, mismatched: new Set(), attempts: attemptsOf(this.stored) });
   }
 
-  readAgain(letters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
+  readAgain(deadLetters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
     return Promise.resolve(
-      letters.map(({ offset, timestamp, value }) =>
+      deadLetters.map(({ offset, timestamp, value }) =>
         String(value) === 'unreadable'
           ? 'undecodable'
           : { companyId: 'acme', clientId: 'c', offset, timestamp, repairs: [], payload: { kind: 'deleted' } as const },
@@ -113,7 +128,7 @@ async function repaired(stored: readonly DeadLetter[]): Promise<{ desk: Counting
 }
 
 test('all are sent again, each once and in order, and only a portion of them is in memory at a time', async () => {
-  const stored = Array.from({ length: 2_500 }, (_, offset) => letterAt(offset));
+  const stored = Array.from({ length: 2_500 }, (_, offset) => deadLetterAt(offset));
   const { desk, lines } = await repaired(stored);
   expect(desk.sent.map(({ value }) => Number(value))).toEqual(stored.map(({ offset }) => offset));
   expect(desk.mostHeld).toBe(1_000);
@@ -122,8 +137,8 @@ test('all are sent again, each once and in order, and only a portion of them is 
 
 test('a dead letter of a later portion that was replaced before is counted, and not sent again', async () => {
   // The last one failed to repair the first and the one before it.
-  const stored = Array.from({ length: 1_200 }, (_, offset) => letterAt(offset));
-  stored.push(letterAt(1_200, ['0/0', '0/1199']));
+  const stored = Array.from({ length: 1_200 }, (_, offset) => deadLetterAt(offset));
+  stored.push(deadLetterAt(1_200, ['0/0', '0/1199']));
   const { desk, lines } = await repaired(stored);
   expect(desk.sent[0]).toEqual({ value: '1200', repairs: ['0/1200', '0/0', '0/1199'] });
   expect(desk.sent.map(({ value }) => value)).not.toContain('1199');
@@ -132,8 +147,8 @@ test('a dead letter of a later portion that was replaced before is counted, and 
 });
 
 test('a dead letter that cannot be read is left, whichever portion it is in', async () => {
-  const stored = Array.from({ length: 1_001 }, (_, offset) => letterAt(offset));
-  stored[1_000] = { ...letterAt(1_000), value: Buffer.from('unreadable') };
+  const stored = Array.from({ length: 1_001 }, (_, offset) => deadLetterAt(offset));
+  stored[1_000] = { ...deadLetterAt(1_000), value: Buffer.from('unreadable') };
   const { desk, lines } = await repaired(stored);
   expect(desk.sent).toHaveLength(1_000);
   expect(lines.filter((line) => line.includes(': left'))).toEqual(['0/1000: left, undecodable']);

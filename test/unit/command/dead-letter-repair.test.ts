@@ -13,9 +13,9 @@ import { idOf, type DeadLetter } from '../../../src/publish/dead-letter.js';
  * Dead letters as `5 victim undecodable` or `9 acme unknown-schema repairs 5`: offset, key, code, and the record that
  * it should repair.
  */
-function lettersOf(...described: readonly string[]): ReadDeadLetters {
+function deadLettersOf(...described: readonly string[]): ReadDeadLetters {
   const attempts = new RepairAttempts();
-  const letters = described.map((line): DeadLetter => {
+  const deadLetters = described.map((line): DeadLetter => {
     const [offset = '', key = '', code = '', , ...targets] = line.split(' ');
     const headers = targets.map((target) => ({ key: 'repairs', value: Buffer.from(`0/${target}`) }));
     return {
@@ -31,12 +31,12 @@ function lettersOf(...described: readonly string[]): ReadDeadLetters {
       headers,
     };
   });
-  for (const letter of letters) attempts.add(letter);
+  for (const deadLetter of deadLetters) attempts.add(deadLetter);
   return {
-    letters,
+    deadLetters,
     attempts,
-    companies: new Map(letters.map((letter) => [idOf(letter), String(letter.key)])),
-    mismatched: new Set(letters.filter(({ code }) => code === 'key-mismatch').map(idOf)),
+    companies: new Map(deadLetters.map((deadLetter) => [idOf(deadLetter), String(deadLetter.key)])),
+    mismatched: new Set(deadLetters.filter(({ code }) => code === 'key-mismatch').map(idOf)),
   };
 }
 
@@ -51,37 +51,48 @@ const ABOUT_ACME: InputEvent = {
 };
 
 function repairs(read: ReadDeadLetters, offset: number, force = false) {
-  const letter = read.letters.find((one) => one.offset === offset) as DeadLetter;
-  const repair = repairOf(letter, ABOUT_ACME, RECORD, read, force);
+  const deadLetter = read.deadLetters.find((one) => one.offset === offset) as DeadLetter;
+  const repair = repairOf(deadLetter, ABOUT_ACME, RECORD, read, force);
   return { replaced: [...repair.replaced], others: Object.fromEntries(repair.others), repair };
 }
 
 test('a dead letter whose header names a record of another company is refused, and the company is named', () => {
-  const read = lettersOf('5 victim undecodable', '9 acme unknown-schema repairs 5');
+  const read = deadLettersOf('5 victim undecodable', '9 acme unknown-schema repairs 5');
   expect(() => repairs(read, 9)).toThrow(RefusedError);
   expect(() => repairs(read, 9)).toThrow(/names record 0\/5, which holds company victim: .*dead-letters show 0\/5/);
   expect(repairs(read, 9, true)).toMatchObject({ replaced: ['0/9', '0/5'], others: { victim: ['0/5'] } });
 });
 
 test('a dead letter that leads to another company through a second record is refused', () => {
-  const read = lettersOf('5 victim undecodable', '7 acme unknown-schema repairs 5', '9 acme unknown-schema repairs 7');
+  const read = deadLettersOf(
+    '5 victim undecodable',
+    '7 acme unknown-schema repairs 5',
+    '9 acme unknown-schema repairs 7',
+  );
   expect(() => repairs(read, 9)).toThrow('company victim');
 });
 
 test('a record of another company that claims to repair a dead letter stays open, and the dead letter is repaired', () => {
-  const read = lettersOf('5 acme unknown-schema', '7 acme undecodable repairs 5', '9 victim undecodable repairs 5');
+  const read = deadLettersOf('5 acme unknown-schema', '7 acme undecodable repairs 5', '9 victim undecodable repairs 5');
   expect(repairs(read, 5)).toMatchObject({ replaced: ['0/5', '0/7'], others: {} });
   expect(repairs(read, 5, true)).toMatchObject({ replaced: ['0/5', '0/7', '0/9'], others: { victim: ['0/9'] } });
 });
 
 test('the company of a key that did not fit is released, also by the repair of a failed repair', () => {
-  const read = lettersOf('5 held key-mismatch', '9 acme unknown-schema repairs 5');
+  const read = deadLettersOf('5 held key-mismatch', '9 acme unknown-schema repairs 5');
   expect(repairs(read, 9)).toMatchObject({ replaced: ['0/9', '0/5'], others: { held: ['0/5'] } });
-  expect(repairs(lettersOf('5 held undecodable'), 5)).toMatchObject({ replaced: ['0/5'], others: { held: ['0/5'] } });
+  expect(repairs(deadLettersOf('5 held undecodable'), 5)).toMatchObject({
+    replaced: ['0/5'],
+    others: { held: ['0/5'] },
+  });
 });
 
 test('each company that is released is printed, with the records', async () => {
-  const read = lettersOf('5 held key-mismatch', '6 held key-mismatch repairs 5', '9 acme unknown-schema repairs 5 6');
+  const read = deadLettersOf(
+    '5 held key-mismatch',
+    '6 held key-mismatch repairs 5',
+    '9 acme unknown-schema repairs 5 6',
+  );
   const [sent, lines]: [RecordTo[], string[]] = [[], []];
   const desk: Partial<DeadLetterDesk> = {
     inputPartitions: () => Promise.resolve(1),

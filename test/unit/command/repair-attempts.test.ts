@@ -5,10 +5,10 @@ import type { Header } from '../../../src/lib/record.js';
 const repairs = (id: string): Header => ({ key: 'repairs', value: Buffer.from(id) });
 
 /** Dead letters as `1/9 repairs 1/5 1/6`. */
-function attempts(...letters: readonly string[]): RepairAttempts {
+function attempts(...deadLetters: readonly string[]): RepairAttempts {
   const all = new RepairAttempts();
-  for (const letter of letters) {
-    const [id = '', ...targets] = letter.split(/ repairs | /);
+  for (const deadLetter of deadLetters) {
+    const [id = '', ...targets] = deadLetter.split(/ repairs | /);
     const [partition, offset] = id.split('/').map(Number);
     all.add({ partition: partition ?? NaN, offset: offset ?? NaN, headers: targets.map(repairs) });
   }
@@ -16,7 +16,7 @@ function attempts(...letters: readonly string[]): RepairAttempts {
 }
 
 test.each([
-  ['a letter by itself', ['1/5', '1/6'], '1/5', ['1/5']],
+  ['a dead letter by itself', ['1/5', '1/6'], '1/5', ['1/5']],
   ['its failed repair too', ['1/5', '1/9 repairs 1/5'], '1/5', ['1/5', '1/9']],
   ['what a failed repair was to replace', ['1/5', '1/9 repairs 1/5'], '1/9', ['1/9', '1/5']],
   ['repairs of repairs', ['1/5', '1/9 repairs 1/5', '1/12 repairs 1/9'], '1/5', ['1/5', '1/9', '1/12']],
@@ -25,8 +25,8 @@ test.each([
   ['all that one was to replace', ['1/9 repairs 1/5 1/6', '1/12 repairs 1/6'], '1/9', ['1/9', '1/5', '1/6', '1/12']],
   ['nothing that is no record', ['1/9 repairs nonsense'], '1/9', ['1/9']],
   ['letters that name each other once', ['1/5 repairs 1/9', '1/9 repairs 1/5'], '1/5', ['1/5', '1/9']],
-])('one repair replaces %s', (_what, letters, id, replaced) => {
-  expect([...attempts(...letters).replacedWith(id)]).toEqual(replaced);
+])('one repair replaces %s', (_what, deadLetters, id, replaced) => {
+  expect([...attempts(...deadLetters).replacedWith(id)]).toEqual(replaced);
 });
 
 test('a repair names each record once, and keeps the other headers', () => {
@@ -41,6 +41,6 @@ test('dead letters that name more records than the memory limit are refused', ()
   const all = new RepairAttempts();
   const headers = Array.from({ length: 10_000 }, () => repairs('1/5'));
   const add = () => all.add({ partition: 0, offset: 0, headers });
-  for (let letters = 0; letters < MAX_TARGETS / headers.length; letters++) add();
+  for (let deadLetters = 0; deadLetters < MAX_TARGETS / headers.length; deadLetters++) add();
   expect(add).toThrow('pass a later --since');
 });

@@ -89,6 +89,16 @@ test('the image starts Node as the command does', () => {
   expect(set).toEqual(expect.arrayContaining(variables.split(' ')));
 });
 
+test('the image has the program under the name that the documents use', () => {
+  const { bin } = JSON.parse(read('package.json')) as { readonly bin: Readonly<Record<string, string>> };
+  const last = lines.slice(lines.findLastIndex(([word]) => word === 'FROM'));
+  const [[name, file]] = Object.entries(bin) as [[string, string]];
+  const inOneLine = (stage: readonly string[][]) => stage.map((words) => words.join(' ')).join('\n');
+  expect(inOneLine(last)).toContain(`ln -s /app/${file} /usr/local/bin/${name}`);
+  // tsc makes files that cannot be executed.
+  expect(inOneLine(lines)).toContain(`chmod +x ${file}`);
+});
+
 interface Service {
   readonly image: string;
   readonly build?: { readonly dockerfile: string };

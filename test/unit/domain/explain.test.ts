@@ -134,7 +134,7 @@ describe('the verdict on a company that', () => {
     const history = [part('l', 'c', ['a']), part('m', 'c', []), status('a', 'Complete')];
     expect(verdict(...history)).toEqual([
       'unsealed',
-      'waiting for the final manifest of link l of connection c and 1 more link: 1 of 1 dataset named so far has ended',
+      'waiting for the final manifest of link l of connection c and 1 more link: 1 of 1 dataset named so far has finished',
     ]);
     expect(verdict(part('l', 'c', []))[1]).toContain('no dataset was named so far');
   });
@@ -149,7 +149,7 @@ describe('the verdict on a company that', () => {
   test('has no dataset that is Complete', () => {
     expect(verdict(manifest('l', 'c', ['a', 'b']), status('a', 'AuthError'), unlinked('c'))).toEqual([
       'none-complete',
-      'all 2 datasets have ended, none is Complete (1 failed, 1 ended without data): ' +
+      'all 2 datasets have finished, none is Complete (1 failed, 1 ended without data): ' +
         'a re-queue or another link may still complete it',
     ]);
   });

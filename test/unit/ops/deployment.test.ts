@@ -2,7 +2,7 @@
 import { Deployment } from '../../../src/ops/deployment.js';
 import type { InstanceClient } from '../../../src/ops/instance-client.js';
 import { NO_FIGURES, type PartitionView } from '../../../src/ops/partition-figures.js';
-import type { ListedCompany, UnfinishedLists } from '../../../src/ops/unfinished-lists.js';
+import type { ListedCompany, PendingLists } from '../../../src/ops/pending-lists.js';
 
 const LIAR = 'http://liar:8080';
 const HONEST = 'http://honest:8080';
@@ -25,7 +25,7 @@ function deploymentWith(client: Partial<InstanceClient>): Deployment {
     local: { statuses: () => new Map(), committed: () => null },
     lists: {
       list: () => Promise.resolve({ companies: [], count: 0, complete: true }),
-    } as Partial<UnfinishedLists> as UnfinishedLists,
+    } as Partial<PendingLists> as PendingLists,
     figuresOf: () => NO_FIGURES,
     failureOf: () => null,
     partitions: 3,

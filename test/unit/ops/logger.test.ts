@@ -71,7 +71,7 @@ test('many different client settings do not use up the log lines of other faults
 
 test('lines about companies are limited for each kind, and lines below a warning are not limited', () => {
   for (let i = 0; i < 1_000; i++) {
-    logger.warn({ companyId: `c${i}` }, `record set aside in the dead-letter topic: offset ${i}`);
+    logger.warn({ companyId: `c${i}` }, `record copied to the dead-letter topic: offset ${i}`);
     logger.info({ companyId: `c${i}` }, 'company is synchronized');
   }
   logger.warn({ companyId: 'c' }, 'company is stalled');

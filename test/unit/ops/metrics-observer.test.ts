@@ -66,9 +66,23 @@ test('the outcomes of records add up to the number of records', async () => {
     'ignored-final': 4,
     'ignored-refresh': 1,
     'ignored-stale': 2,
+    'ignored-nothing-to-do': 0,
   });
   expect(told).toContain('company_sync_cache_companies_total{result="hit"} 6');
   expect(told).toContain('company_sync_cache_companies_total{result="miss"} 2');
+});
+
+test('a counter whose labels are known begins at 0', async () => {
+  const told = await registry.metrics();
+  const decisions = [
+    'applied',
+    'announced',
+    'dead-letter',
+    ...Object.keys(NOTHING_IGNORED).map((why) => `ignored-${why}`),
+  ];
+  for (const decision of decisions) expect(told).toContain(`company_sync_decisions_total{decision="${decision}"} 0`);
+  for (const policy of ['FIRST_DATASET', 'ALL_DATASETS'])
+    expect(told).toContain(`company_sync_announced_total{policy="${policy}"} 0`);
 });
 
 test('a restore that starts again counts its records again, and each report adds only new ones', async () => {

@@ -85,7 +85,7 @@ function committing(
     topics: TOPICS,
     clock: { now: () => 0, delay: never },
     held: new HeldPositions(),
-    partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], alone: true }) },
+    partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
     inputLogs: { ...noLogs, pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }) },
     changelogLogs: { ...noLogs, bounds: () => Promise.resolve({ start: 0, ...SEEN_BY_MOST, ...(lost ?? never()) }) },
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,
@@ -100,7 +100,7 @@ function committing(
     from: 0,
     origin: new Map<string, string>(),
     inputLog: { topicId: null, leaderEpoch: -1 },
-    isNews: false,
+    mustWriteOriginFirst: false,
     notes: new AtEndNotes(context as PipelineContext, 0, store),
   };
   const limits = new BatchLimits({ now: () => 0 });

@@ -2,7 +2,7 @@
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, HangingTransactionError, StaleViewError } from '../../../src/pipeline/errors.js';
 import { fence } from '../../../src/pipeline/fence.js';
-import { mustHaveNothingOpen, mustSeeNothingOpen } from '../../../src/pipeline/left-open.js';
+import { mustBeSureNothingIsOpen, leadersMustShowNothingOpen } from '../../../src/pipeline/left-open.js';
 import type { KnownCommit, LogBounds, TransactionOutcome, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
@@ -79,7 +79,9 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     partitioner: {
       partitionFor: never,
       targets: (topic, partition) =>
-        topic === sharedTopic ? { partitions: [0, 1, 2], alone: false } : { partitions: [partition], alone: true },
+        topic === sharedTopic
+          ? { partitions: [0, 1, 2], isExclusive: false }
+          : { partitions: [partition], isExclusive: true },
     },
     inputLogs: {
       ...UNUSED_LOGS,
@@ -274,10 +276,10 @@ describe('in a topic that other partitions write to', () => {
     const lastCommit = { endIn: () => null, isLastIn: () => false, wroteLast, hasLastOffset: true };
     const { context, result, looked } = await fenced({ outcomes: ['commit'], sharedTopic, lastCommit });
     looked.length = 0;
-    await mustSeeNothingOpen(context, PARTITION, result as TransactionalProducer);
+    await leadersMustShowNothingOpen(context, PARTITION, result as TransactionalProducer);
     expect(looked.filter((at) => at.startsWith(sharedTopic))).toEqual([`${sharedTopic}/2`]);
     looked.length = 0;
-    await mustHaveNothingOpen(context, PARTITION, result as TransactionalProducer);
+    await mustBeSureNothingIsOpen(context, PARTITION, result as TransactionalProducer);
     expect(looked.filter((at) => at.startsWith(sharedTopic)).join(' ')).toBe(all);
   });
 });
@@ -298,19 +300,19 @@ test('a transaction that is still open after its end was repeated stops the part
 test('an owner that has lost a connection continues only if nothing is open', async () => {
   const { context, result } = await fenced({ outcomes: ['commit'] });
   const producer = result as TransactionalProducer;
-  await expect(mustHaveNothingOpen(context, PARTITION, producer)).resolves.toBeUndefined();
+  await expect(mustBeSureNothingIsOpen(context, PARTITION, producer)).resolves.toBeUndefined();
   const { context: open } = await fenced({ outcomes: [null], open: [TOPICS.changelog] });
-  await expect(mustHaveNothingOpen(open, PARTITION, producer)).rejects.toThrow(BrokerError);
+  await expect(mustBeSureNothingIsOpen(open, PARTITION, producer)).rejects.toThrow(BrokerError);
 });
 
 test("an owner whose last commit is long ago checks for open transactions, and accepts the leaders' answers", async () => {
   const { context, result } = await fenced({ outcomes: ['commit'] });
   const producer = result as TransactionalProducer;
   const { context: few } = await fenced({ outcomes: ['commit'], isToldByFew: true });
-  await expect(mustSeeNothingOpen(few, PARTITION, producer)).resolves.toBeUndefined();
-  await expect(mustSeeNothingOpen(context, PARTITION, producer)).resolves.toBeUndefined();
+  await expect(leadersMustShowNothingOpen(few, PARTITION, producer)).resolves.toBeUndefined();
+  await expect(leadersMustShowNothingOpen(context, PARTITION, producer)).resolves.toBeUndefined();
   const { context: open } = await fenced({ outcomes: [null], open: [TOPICS.changelog] });
-  await expect(mustSeeNothingOpen(open, PARTITION, producer)).rejects.toThrow(BrokerError);
+  await expect(leadersMustShowNothingOpen(open, PARTITION, producer)).rejects.toThrow(BrokerError);
 });
 
 test("another deployment's open transaction in a shared topic is not touched", async () => {

@@ -142,7 +142,7 @@ class Partition {
       from: POSITION,
       counted: new CountedCompanies(position),
       origin: new Map<string, string>(),
-      isNews: false,
+      mustWriteOriginFirst: false,
       inputLog: { topicId: null, leaderEpoch: -1 },
       notes: new AtEndNotes(this.#context, 0, store),
     };
@@ -237,7 +237,7 @@ class Partition {
       held: new HeldPositions(),
       settings: { ready: () => Promise.resolve(), policyOf: () => undefined },
       clock: { now: () => this.#now, delay: () => new Promise(ignore) },
-      partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], alone: true }) },
+      partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], isExclusive: true }) },
       encodeAnnouncement: (announcement) => ({
         key: Buffer.from(announcement.companyId),
         headers: NO_HEADERS,

@@ -150,7 +150,7 @@ export class SimulatedPartition {
       changelogLogs: this.#logs(this.changelog),
       transactions: { fence: () => Promise.resolve(this.#producer()) },
       membership: { start: never, stop: never, confirmed: (signal) => this.#confirmed(signal) },
-      partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], alone: true }) },
+      partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
       held: new HeldPositions(),
       state: this.#countingWrites(),
       settings: { ready: () => Promise.resolve(), policyOf: never },

@@ -140,7 +140,7 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
         kafka.now += ms;
       },
     },
-    partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], alone: true }) },
+    partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], isExclusive: true }) },
     membership: { start: never, stop: never, confirmed: () => Promise.resolve() },
     settings: { ready: () => Promise.resolve(), policyOf: never },
     state: {

@@ -69,7 +69,7 @@ class Watched {
       loadBytes: () => this.loadBytes,
       clock: { now: () => this.now, delay: () => new Promise(() => undefined) },
       held: new HeldPositions(),
-      partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], alone: true }) },
+      partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], isExclusive: true }) },
       inputLogs: {
         bounds: () =>
           this.inputEnd instanceof BrokerError
@@ -93,7 +93,7 @@ class Watched {
       from: 0,
       origin: new Map<string, string>(),
       inputLog: { topicId: null, leaderEpoch: -1 },
-      isNews: false,
+      mustWriteOriginFirst: false,
       notes: new AtEndNotes(context as PipelineContext, 0, store),
     };
     const limits = new BatchLimits({ now: () => this.now });

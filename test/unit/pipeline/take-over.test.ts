@@ -145,7 +145,7 @@ class TakeOver {
           return new Promise((resolve) => (this.fenced = () => resolve(this.#producer())));
         },
       },
-      partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], alone: true }) },
+      partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
       held: new HeldPositions(),
       state: {
         open: () => Promise.resolve(this.#store()),
@@ -416,8 +416,12 @@ test("an input that was created again is read from its start if the group's offs
     provedChangelog: logUpTo(22),
     proof: { changelogEnd: 20, committed: at(0) },
   });
-  const { from, isNews, origin } = await outcome;
-  expect({ from, isNews, id: origin.get('input topic id') }).toEqual({ from: 0, isNews: true, id: 'present' });
+  const { from, mustWriteOriginFirst, origin } = await outcome;
+  expect({ from, mustWriteOriginFirst, id: origin.get('input topic id') }).toEqual({
+    from: 0,
+    mustWriteOriginFirst: true,
+    id: 'present',
+  });
 });
 
 test('an old offset at the start of the input, and an old end of it, do not count as the consent of an operator', async () => {
@@ -435,7 +439,7 @@ test('an old offset at the start of the input, and an old end of it, do not coun
 
 test('the first offset of a partition is written before anything is read', async () => {
   const { outcome } = await takenOver({ input: logUpTo(15) });
-  expect((await outcome).isNews).toBe(true);
+  expect((await outcome).mustWriteOriginFirst).toBe(true);
 });
 
 test('the first offset is not taken from a broker that most others do not confirm', async () => {
@@ -465,7 +469,7 @@ test('a state that another setting has built is not used, unless an operator has
   await expect((await takenOver(situation)).outcome).rejects.toThrow(SettingsChangedError);
   const consented = await (await takenOver({ ...situation, mayChangeSettings: true })).outcome;
   expect(consented.origin.get('EVENT_NAMESPACE')).toBe('two');
-  expect(consented.isNews).toBe(true);
+  expect(consented.mustWriteOriginFirst).toBe(true);
 });
 
 test('a reported end of the changelog below a record just written is not accepted', async () => {
@@ -599,7 +603,7 @@ test('if the offset differs from the position row, it is written before anything
     proof: { changelogEnd: 20, committed: at(12) },
     provedChangelog: logUpTo(22),
   });
-  expect(await outcome).toMatchObject({ from: 12, isNews: true });
+  expect(await outcome).toMatchObject({ from: 12, mustWriteOriginFirst: true });
 });
 
 test('settings that a later release has written into the origin row stay', async () => {
@@ -616,7 +620,7 @@ test('settings that a later release has written into the origin row stay', async
   });
   const owned = await outcome;
   expect(owned.origin.get('A_LATER_SETTING')).toBe('x');
-  expect(owned.isNews).toBe(false);
+  expect(owned.mustWriteOriginFirst).toBe(false);
 });
 
 const LOG_5 = { topicId: 'id', leaderEpoch: 5 };
@@ -700,7 +704,7 @@ describe('a batch of the input that cannot be read', () => {
 
   test('is skipped once a write has proved that the offset is the one after it', async () => {
     const { asked, outcome } = await takenOver({ ...skipping, proof: { changelogEnd: 20, committed: at(12) } });
-    expect(await outcome).toMatchObject({ from: 12, isNews: true });
+    expect(await outcome).toMatchObject({ from: 12, mustWriteOriginFirst: true });
     expect(asked).toContain('prove');
     const reads = asked.filter((what) => what.startsWith('read the input'));
     expect(new Set(reads)).toEqual(new Set(['read the input from 10']));

@@ -50,8 +50,8 @@ test('a record without a key goes to the same partition when it is written again
 });
 
 test('with equal counts, an input partition alone writes to its same-numbered partition; otherwise it shares all partitions', () => {
-  expect(partitioner.targets('same', 5)).toEqual({ partitions: [5], alone: true });
-  expect(partitioner.targets('other', 5)).toEqual({ partitions: [0, 1, 2, 3, 4, 5, 6], alone: false });
+  expect(partitioner.targets('same', 5)).toEqual({ partitions: [5], isExclusive: true });
+  expect(partitioner.targets('other', 5)).toEqual({ partitions: [0, 1, 2, 3, 4, 5, 6], isExclusive: false });
 });
 
 test('a topic whose partition count is unknown is refused', () => {

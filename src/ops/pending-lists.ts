@@ -1,14 +1,14 @@
 /**
  * Lists of the companies that are held, stalled, or not announced yet; the longest without progress come first.
  *
- * All three lists come from one scan of the unfinished companies. One scan runs at a time, and its result answers all
+ * All three lists come from one scan of the pending companies. One scan runs at a time, and its result answers all
  * requests within CACHE_MS. So the cost does not depend on the number of requests.
  */
 import { lastProgressOf } from '../domain/pending-company.js';
 import type { PendingCompany } from '../domain/rows.js';
 import { Coalesced } from '../lib/coalesced.js';
 import { isoTime } from '../lib/iso-time.js';
-import { visitUnfinished } from '../store/unfinished-companies.js';
+import { visitPending } from '../store/pending-companies.js';
 import type { LocalPartitions } from './company-directory.js';
 
 export const LIST_STATES = ['held', 'stalled', 'pending'] as const;
@@ -30,13 +30,13 @@ export interface CompanyList {
   readonly companies: readonly ListedCompany[];
   /** The number of companies in this state, among those that were examined. */
   readonly count: number;
-  /** Whether every unfinished company of every partition was examined. */
+  /** Whether every pending company of every partition was examined. */
   readonly complete: boolean;
 }
 
 /** The most companies of one list. */
 export const MAX_LIST = 1_000;
-/** Unfinished companies that one scan examines in one partition. MAX_SCAN_MS limits the time for all partitions. */
+/** Pending companies that one scan examines in one partition. MAX_SCAN_MS limits the time for all partitions. */
 const MAX_LOOKED_AT = 50_000;
 const MAX_SCAN_MS = 2_000;
 /** For this long, a scan answers further requests. */
@@ -52,8 +52,8 @@ const BELONGS: Readonly<Record<ListState, (company: PendingCompany) => boolean>>
 type ReceivedList = Omit<CompanyList, 'count'> & { readonly count?: number };
 type Scan = Readonly<Record<ListState, CompanyList>>;
 
-/** Lists the unfinished companies of this instance's partitions. */
-export class UnfinishedLists {
+/** Lists the pending companies of this instance's partitions. */
+export class PendingLists {
   readonly #scans = new Coalesced(() => this.#scan());
   #latest: { readonly scan: Scan; readonly atMs: number } | null = null;
 
@@ -86,7 +86,7 @@ export class UnfinishedLists {
           if (BELONGS[state](company)) lists[state].add(listed(companyId, partition, company));
       };
       try {
-        const all = await visitUnfinished(rows, MAX_LOOKED_AT, look, enough);
+        const all = await visitPending(rows, MAX_LOOKED_AT, look, enough);
         complete &&= all;
       } finally {
         await rows.close();

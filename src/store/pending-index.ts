@@ -1,18 +1,18 @@
 /**
- * An index of the unfinished companies: one key for each, derived from the company rows and written in the same write.
+ * An index of the pending companies: one key for each, derived from the company rows and written in the same write.
  * It finds those few among the many finished companies. It is local: the changelog never contains it.
  */
 import { isPendingCompany } from './company-row-codec.js';
 import type { KeyChange } from './key-value-store.js';
 import { KEY_KIND } from './row-keys.js';
 
-export const UNFINISHED_PREFIX = Buffer.of(KEY_KIND.unfinished);
+export const PENDING_PREFIX = Buffer.of(KEY_KIND.pending);
 export const MARK = Buffer.alloc(0);
 
 /** The mark of the company with this row key. */
 export function markOf(companyKey: Buffer): Buffer {
   const mark = Buffer.from(companyKey);
-  mark[0] = KEY_KIND.unfinished;
+  mark[0] = KEY_KIND.pending;
   return mark;
 }
 
@@ -24,7 +24,7 @@ export function companyKeyOf(mark: Buffer): Buffer {
 }
 
 /** The marks for rows read from the changelog, whose priors are unknown. */
-export function unfinishedMarks(records: readonly KeyChange[]): KeyChange[] {
+export function pendingMarks(records: readonly KeyChange[]): KeyChange[] {
   const marks: KeyChange[] = [];
   for (const { key, value } of records) {
     if (key[0] !== KEY_KIND.company) continue;

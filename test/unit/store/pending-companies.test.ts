@@ -1,11 +1,11 @@
-/** Unfinished companies are found by their marks, which go with the rows through batches, undo and replay. */
+/** Pending companies are found by their marks, which go with the rows through batches, undo and replay. */
 import { CompanyRows } from '../../../src/domain/company-rows.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { CompanyRow } from '../../../src/domain/rows.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { encodeChanges } from '../../../src/store/state-changes.js';
-import { visitUnfinished } from '../../../src/store/unfinished-companies.js';
+import { visitPending } from '../../../src/store/pending-companies.js';
 import { open, positionRow } from './partition-fixture.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -32,7 +32,7 @@ const SECOND = () => batch(2, 1, change('a', NEW_COMPANY, DELETED), change('d', 
 async function unfinished(store: PartitionStore, limit = 10): Promise<string> {
   const seen: string[] = [];
   const view = store.committed();
-  const all = await visitUnfinished(view, limit, (companyId) => seen.push(companyId));
+  const all = await visitPending(view, limit, (companyId) => seen.push(companyId));
   await view.close();
   return `${seen.sort().join(' ')}${all ? '' : ' ...'}`;
 }

@@ -1,4 +1,4 @@
-/** Finds the unfinished companies of a partition by their marks. */
+/** Finds the pending companies of a partition by their marks. */
 import type { PendingCompany } from '../domain/rows.js';
 import { isPendingCompany } from './company-row-codec.js';
 import type { CommittedRows } from './committed-rows.js';
@@ -7,16 +7,16 @@ import { ALL_MARKED_KEY } from './partition-meta.js';
 import type { PartitionStore } from './partition-store.js';
 import { decodeCompanyRow } from './row-codec.js';
 import { COMPANY_PREFIX, parseRowKey } from './row-keys.js';
-import { companyKeyOf, MARK, markOf, UNFINISHED_PREFIX } from './unfinished-index.js';
+import { companyKeyOf, MARK, markOf, PENDING_PREFIX } from './pending-index.js';
 
 /**
- * Pages of the company rows of unfinished companies, in key order, for a store to which a batch may be written next.
+ * Pages of the company rows of pending companies, in key order, for a store to which a batch may be written next.
  * Does not read the many finished companies.
  *
  * A folder that an older release created lacks some marks. Then all of its company rows are read once. Each page writes
  * the marks that may be missing, and the last page records that all exist.
  */
-export class UnfinishedPages {
+export class PendingPages {
   #allMarked: boolean | null = null;
 
   constructor(private readonly store: Pick<PartitionStore, 'read' | 'page' | 'writeLocal'>) {}
@@ -33,7 +33,7 @@ export class UnfinishedPages {
   }
 
   async #ofMarks(after: Buffer | null, limit: number): Promise<{ rows: Pair[]; last: boolean }> {
-    const marks = await this.store.page(UNFINISHED_PREFIX, after === null ? null : markOf(after), limit);
+    const marks = await this.store.page(PENDING_PREFIX, after === null ? null : markOf(after), limit);
     const keys = marks.map(({ key }) => companyKeyOf(key));
     const values = await this.store.read(keys);
     const rows = keys.flatMap((key, i) => {
@@ -60,12 +60,12 @@ export class UnfinishedPages {
 const READ_ROWS = 500;
 
 /**
- * Calls `look` for every unfinished company, a few at a time, until it was called for `limit` companies or `enough`
+ * Calls `look` for every pending company, a few at a time, until it was called for `limit` companies or `enough`
  * returns true.
  *
  * @returns whether it was called for all of them
  */
-export async function visitUnfinished(
+export async function visitPending(
   rows: Pick<CommittedRows, 'read' | 'pairs'>,
   limit: number,
   look: (companyId: string, company: PendingCompany) => void,
@@ -83,7 +83,7 @@ export async function visitUnfinished(
     shown += keys.length;
     keys = [];
   };
-  for await (const { key } of rows.pairs(UNFINISHED_PREFIX)) {
+  for await (const { key } of rows.pairs(PENDING_PREFIX)) {
     if (shown + keys.length >= limit || (keys.length === 0 && enough())) {
       await show();
       return false;

@@ -1,8 +1,8 @@
-/** Lists of unfinished companies, on a real store. */
+/** Lists of pending companies, on a real store. */
 import { setImmediate } from 'node:timers/promises';
 import { CompanyRows } from '../../../src/domain/company-rows.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
-import { MAX_LIST, merge, UnfinishedLists } from '../../../src/ops/unfinished-lists.js';
+import { MAX_LIST, merge, PendingLists } from '../../../src/ops/pending-lists.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import type { CommittedRows } from '../../../src/store/committed-rows.js';
@@ -12,7 +12,7 @@ import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js
 import { writeCompanyRow } from '../../../src/store/row-codec.js';
 import { companyKey } from '../../../src/store/row-keys.js';
 import { encodeChanges } from '../../../src/store/state-changes.js';
-import { MARK, markOf } from '../../../src/store/unfinished-index.js';
+import { MARK, markOf } from '../../../src/store/pending-index.js';
 import { heapInUse } from '../../support/heap.js';
 import { open, positionRow } from '../store/partition-fixture.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
@@ -25,7 +25,7 @@ const folder = temporaryFolder();
 let store: PartitionStore;
 let now = 0;
 let looks = 0;
-let lists: UnfinishedLists;
+let lists: PendingLists;
 
 beforeEach(async () => {
   [now, looks] = [0, 0];
@@ -42,7 +42,7 @@ beforeEach(async () => {
     looks++;
     return store.committed();
   };
-  lists = new UnfinishedLists({ statuses: () => new Map([[0, RUNNING]]), committed }, () => now);
+  lists = new PendingLists({ statuses: () => new Map([[0, RUNNING]]), committed }, () => now);
 });
 afterEach(() => store.close());
 
@@ -70,7 +70,7 @@ test('many requests at once cost two scans, and those of the next second none', 
 });
 
 test('a scan that takes too long ends, and reports that it is incomplete', async () => {
-  lists = new UnfinishedLists(
+  lists = new PendingLists(
     { statuses: () => new Map([[0, RUNNING]]), committed: () => store.committed() },
     () => (now += 1_500),
   );
@@ -80,7 +80,7 @@ test('a scan that takes too long ends, and reports that it is incomplete', async
   expect(count).toBeGreaterThan(0);
 });
 
-/** Only unfinished companies. `atEnd` is called when all of them were read. */
+/** Only pending companies. `atEnd` is called when all of them were read. */
 function manyCompanies(count: number, idBytes: number, atEnd: () => void = () => undefined): CommittedRows {
   const to = new ByteWriter();
   to.begin();
@@ -97,7 +97,7 @@ function manyCompanies(count: number, idBytes: number, atEnd: () => void = () =>
 
 test('a scan looks at 50,000 companies of a partition at most', async () => {
   const statuses = () => new Map([[0, RUNNING]]);
-  lists = new UnfinishedLists({ statuses, committed: () => manyCompanies(60_000, 10) }, () => now);
+  lists = new PendingLists({ statuses, committed: () => manyCompanies(60_000, 10) }, () => now);
   expect(await lists.list('pending', 1)).toMatchObject({ count: 50_000, complete: false });
 });
 
@@ -106,7 +106,7 @@ test("a scan keeps only a list's number of companies in memory", async () => {
   let grown = 0;
   const statuses = () => new Map(Array.from({ length: 4 }, (_, partition) => [partition, RUNNING]));
   const atEnd = () => (grown = Math.max(grown, heapInUse() - before));
-  lists = new UnfinishedLists({ statuses, committed: () => manyCompanies(8_000, 1_000, atEnd) }, () => now);
+  lists = new PendingLists({ statuses, committed: () => manyCompanies(8_000, 1_000, atEnd) }, () => now);
   expect((await lists.list('pending', MAX_LIST)).count).toBe(32_000);
   expect(grown).toBeLessThan(10_000_000); // All of the ids together have 32 MB.
 });
