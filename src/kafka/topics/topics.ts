@@ -106,6 +106,8 @@ export interface CheckedTopics {
   readonly changelogDeleteRetentionMs: number;
   /** How long a dead letter is kept, in milliseconds; Infinity if there is no limit. */
   readonly deadLetterRetentionMs: number;
+  /** The changelog's topic id; null if the brokers have no ids. */
+  readonly changelogTopicId: string | null;
   /** No committed record was found in the changelog: perhaps no instance of this application id has ever committed. */
   readonly changelogIsEmpty: boolean;
   /** Warnings about settings that work until a large record comes, or until a broker fails. */
@@ -152,6 +154,7 @@ export async function checkTopics(
     },
     changelogDeleteRetentionMs: numberIn(changelog, DELETE_RETENTION_MS),
     deadLetterRetentionMs: retentionOf(found.deadLetter),
+    changelogTopicId: bounds[0]?.topicId ?? null,
     changelogIsEmpty: (await changelogUse(logs, changelog.topic, bounds)) !== 'used',
     warnings: policyWarnings(found),
   };
