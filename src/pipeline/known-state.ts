@@ -22,7 +22,11 @@ export class KnownState {
    * Call it if the state of `partition` has no position.
    * @throws InconsistentPositionError if it had one, or if the start has checked another changelog
    */
-  mustBeFirstStart({ input, changelog }: PipelineTopics, partition: number, { topicId }: Pick<LogBounds, 'topicId'>): void {
+  mustBeFirstStart(
+    { input, changelog }: PipelineTopics,
+    partition: number,
+    { topicId }: Pick<LogBounds, 'topicId'>,
+  ): void {
     const isOther = this.changelogId !== null && topicId !== null && topicId !== this.changelogId;
     if (!isOther && !this.#partitions.has(partition)) return;
     throw new InconsistentPositionError(
