@@ -26,6 +26,7 @@ import type { MemoryBudget } from './ops/memory-budget.js';
 import { observeAll } from './ops/observers.js';
 import type { PipelineContext } from './pipeline/context.js';
 import type { HeldPositions } from './pipeline/held-positions.js';
+import { KnownState } from './pipeline/known-state.js';
 import { skipBatch } from './pipeline/position-choices.js';
 import { sampleSchemaIds } from './pipeline/sampled-schemas.js';
 import type { PipelineObserver } from './pipeline/observer.js';
@@ -147,6 +148,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     ),
     state,
     held,
+    known: new KnownState(topics.changelogTopicId),
     clock,
     observer: observeAll([new LoggingObserver(logger, () => clock.now()), failures, ...observers]),
     decode: (records, signal) => brake.decode(records, signal),

@@ -114,6 +114,7 @@ async function* examineBrokers(config: ReadConfig, kafka: KafkaConfig): Found {
 async function* examineTopics(config: ReadConfig, kafka: KafkaConfig): Found {
   const logs = new KafkaLogs({
     config: kafka,
+    kind: 'compacted',
     groupId: config.applicationId,
     clock: systemClock,
     onTrouble: () => undefined, // an answer or an error follows

@@ -6,13 +6,17 @@ import { repartition } from '../repartition/repartition.js';
 import { StoppedGroup } from '../kafka/group/stopped-group.js';
 import { TopicAdmin } from '../kafka/topics/topic-admin.js';
 import { kafkaTransactions } from '../kafka/transactions/transactions.js';
+import { UnfencedTransactions } from '../kafka/transactions/unfenced-transactions.js';
 import { systemClock as clock } from '../lib/system-clock.js';
 import { command, countFlag, type CommandContext } from './command.js';
 
 /** The timeout of the transaction that moves the state of one partition: the most that a broker allows by default. */
 const TRANSACTION_TIMEOUT_MS = 900_000;
 
-const READS = ['applicationId', 'kafka', 'shadowOf', 'topics.syncEvents', 'topics.companyState'] as const;
+const READS = [
+  ...(['applicationId', 'kafka', 'shadowOf', 'topics.syncEvents', 'topics.companyState'] as const),
+  ...(['topics.companySynchronized', 'topics.deadLetter', 'topics.companySyncStalled'] as const),
+] as const;
 
 export const repartitionCommand = command({
   summary: 'move the state to more input partitions, while nothing runs',
@@ -57,16 +61,19 @@ async function moveState(
     transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
     clock,
   });
+  const unfenced = new UnfencedTransactions(kafka, cluster, clock);
   const names = {
     applicationId,
     input: topics.syncEvents,
     changelog: topics.companyState,
+    outbound: [topics.companySynchronized, topics.deadLetter, topics.companySyncStalled],
     shadowOf: shadowOf?.applicationId ?? null,
   };
   try {
-    await repartition({ ...names, logs, transactions, admin, group, report: print }, partitions);
+    const openFrom = unfenced.openFrom.bind(unfenced);
+    await repartition({ ...names, logs, transactions, openFrom, admin, group, report: print }, partitions);
     return 0;
   } finally {
-    await Promise.all([logs.close(), admin.close(), group.close(), cluster.close()]);
+    await Promise.all([logs.close(), admin.close(), group.close(), unfenced.close(), cluster.close()]);
   }
 }

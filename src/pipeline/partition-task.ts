@@ -18,7 +18,6 @@ import { decide, type LocalState } from './decide.js';
 import { NOTHING_DECIDED, type Decisions } from './decisions.js';
 import { InconsistentPositionError, ReaderClosedError, RecordTooLargeError, SettingsChangedError } from './errors.js';
 import { HoldRemoval } from './hold-removal.js';
-import { mustStillHaveState } from './position-check.js';
 import { nextBatch } from './next-batch.js';
 import type { BatchReport, PartitionStatus } from './observer.js';
 import { commitPaced, runningWith, throttledMs } from './paced-commit.js';
@@ -53,8 +52,6 @@ export class PartitionTask {
   readonly #blockedRetry: BlockedRetry;
   /** The `blocked` status from a topic's refusal of a too large record to the next commit; otherwise null. */
   #tooLarge: PartitionStatus | null = null;
-  /** Whether the changelog has had a position since this task began. */
-  #hasState = false;
   /** The store, while its content matches the committed log; otherwise null. */
   #store: PartitionStore | null = null;
   /** Resolves when the task has released everything. */
@@ -106,7 +103,6 @@ export class PartitionTask {
     const owned = await takeOver(this.context, this.partition, (status) => this.#enter(status), signal);
     this.#store = owned.store;
     try {
-      if (this.#hasState) mustStillHaveState(this.context, this.partition, owned.store);
       this.#blockedRetry.reset();
       await this.#untilSettingsAreRead(signal);
       if (!signal.aborted) await this.#process(owned, signal);
@@ -139,7 +135,7 @@ export class PartitionTask {
     const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, inputLog);
     const readOn = async (): Promise<void> => {
       if (owned.mustWriteOriginFirst) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
-      this.#hasState = true;
+      context.known.note(partition);
       this.#enter(this.#tooLarge ?? runningWith(this.#limits));
       for (let passed = owned.from; !signal.aborted;) {
         const reading = reader.next(this.#limits.records);

@@ -1,6 +1,4 @@
 /** Decides whether a partition may run: the changelog, the committed offset and the input must agree. Changes nothing. */
-import type { PartitionStore } from '../store/partition-store.js';
-import type { PipelineContext } from './context.js';
 import { InconsistentPositionError } from './errors.js';
 import { commandToSet, judgePositions, type Choice, type Positions } from './position-choices.js';
 
@@ -47,19 +45,4 @@ function factsOf({ changelog, committed, input, inputRecreated, inputLostFrom = 
       ? ''
       : `, and has lost the consumed records from offset ${inputLostFrom} on`;
   return `${state}, ${offset}, and the input holds ${input.start} to ${input.end}${recreated}${lost}`;
-}
-
-/**
- * For a partition that has run in this process. Without state and offset, a take-over looks like a first start. But
- * only the start of a process checks whether companies were announced before, so a running task must not begin again.
- *
- * @throws InconsistentPositionError if the state has no position
- */
-export function mustStillHaveState({ topics }: PipelineContext, partition: number, store: PartitionStore): void {
-  if (store.position() !== null) return;
-  throw new InconsistentPositionError(
-    `partition ${topics.input}/${partition} is stopped (no state): its changelog ${topics.changelog} and the group's ` +
-      'offset are gone since this process ran it, so companies would be announced again. Stop all instances, and see ' +
-      '"The changelog is lost" in docs/operations.md. A start then asks for your consent',
-  );
 }

@@ -150,6 +150,7 @@ async function settle(
         throw overtaken(`${topics.changelog}/${partition}`, store.changelogPosition);
     }
     if (changelog.byMost) store.noteAtEnd(view.askedAt, changelog.leaderEpoch);
+    if (store.position() !== null) context.known.note(partition); // Before any verdict.
     const { origin, inputRecreated } = originOf(context, store.origin(), view.input.topicId);
     const { applicationId } = context;
     const facts = { applicationId, topic: topics.input, partition, inputRecreated };
@@ -164,6 +165,7 @@ async function settle(
     };
     if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(partition);
     const from = startOffset(positions);
+    if (store.position() === null) context.known.mustBeFirstStart(topics, partition, changelog);
     const mustWriteOriginFirst = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
     // Nothing can confirm the first position: a broker that is cut off may only know a former log of that name.
     if (store.position() === null) mustBeKnownToMost(`${topics.input}/${partition}`, view.input);

@@ -2,7 +2,7 @@
  * Gives the input more partitions, and moves the state of each company to the partition of its key. No instance may
  * run.
  *
- *   survey    check that all records were consumed; read and count every row
+ *   survey    check that no transaction is open and all records were consumed; read and count every row
  *   mark      replace the group's offsets by marks, which stop every partition of an instance that starts meanwhile
  *   grow      add partitions to the input, then to the changelog
  *   move      for each partition, in one transaction: write rows to their new partitions, tombstones in their place,
@@ -13,10 +13,17 @@
  * If it is killed at any point, run it again: the marks say how far it has come. Holds, and other offsets in rows, keep
  * their old partition and offset: they are names of records.
  */
-import type { TopicPartition } from '../lib/record.js';
-import type { LogBounds, Logs, Transactions } from '../pipeline/ports.js';
-import { hasOpenTransaction } from '../pipeline/partition-view.js';
+import type { Transactions } from '../pipeline/ports.js';
 import { decodeRepartitionMark, encodeRepartitionMark, type RepartitionMark } from '../pipeline/repartition-mark.js';
+import {
+  boundsByMost,
+  countOf,
+  mustBeConsumed,
+  mustHaveNothingOpen,
+  RepartitionRefusedError,
+  transactionalIdOf,
+  type CheckingPorts,
+} from './before-fencing.js';
 import { withRows } from './changelog-rows-on-disk.js';
 import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
@@ -25,20 +32,11 @@ import { RowMover } from './row-mover.js';
 import { stopFirst, type StoppedGroup } from '../kafka/group/stopped-group.js';
 import type { TopicAdmin } from '../kafka/topics/topic-admin.js';
 
-/** The repartitioning cannot be done now. The message says why, and what to do. */
-export class RepartitionRefusedError extends Error {
-  override readonly name = 'RepartitionRefusedError';
-}
-
-export interface RepartitionPorts {
-  readonly applicationId: string;
-  readonly input: string;
-  readonly changelog: string;
+export interface RepartitionPorts extends CheckingPorts {
   /**
    * If this is a shadow: the deployment that owns the input. Only that deployment may add partitions. Otherwise null.
    */
   readonly shadowOf: string | null;
-  readonly logs: Logs;
   readonly transactions: Transactions;
   readonly admin: Pick<TopicAdmin, 'countPartitions' | 'grow'>;
   readonly group: Pick<StoppedGroup, 'members' | 'setOffsets'>;
@@ -63,7 +61,7 @@ export async function repartition(ports: RepartitionPorts, wanted: number | null
   mustNotGrowAsShadow(ports, counts, marks.length);
   const { from, to } = counts;
   const begun = marks.some((mark) => mark !== null);
-  if (!begun) await mustBeConsumed(ports, counts);
+  if (!begun) await fenceConsumed(ports, counts);
 
   // If it was begun before, some companies may have moved.
   const before = await survey(ports, begun ? [from, to] : [from]);
@@ -81,13 +79,6 @@ export async function repartition(ports: RepartitionPorts, wanted: number | null
 async function mustBeStopped({ group, applicationId }: RepartitionPorts): Promise<void> {
   const members = await group.members();
   if (members.length > 0) throw new RepartitionRefusedError(stopFirst(applicationId, members));
-}
-
-async function countOf({ admin }: RepartitionPorts, topic: string): Promise<number> {
-  const count = await admin.countPartitions(topic);
-  if (count === null)
-    throw new RepartitionRefusedError(`topic ${topic} does not exist: create it with \`company-sync topics create\``);
-  return count;
 }
 
 /** The old and the new number of partitions of the state; null if there is nothing to do. */
@@ -137,51 +128,12 @@ function committedOffsets({ logs, input: topic }: RepartitionPorts, count: numbe
   return Promise.all(range(0, count).map(committed));
 }
 
-/** @throws RepartitionRefusedError while too few brokers answer: a broker that is cut off would give an old end */
-async function boundsByMost(logs: Logs, at: TopicPartition): Promise<LogBounds> {
-  const bounds = await logs.bounds(at);
-  if (bounds.byMost) return bounds;
-  throw new RepartitionRefusedError(
-    `too few brokers answer to know who leads ${at.topic}/${at.partition}: try again later`,
-  );
-}
-
-/** Call it before the fencing: the coordinator knows only until then how the transaction ended. */
-async function mustHaveNoOpenTransaction(
-  { logs, changelog: topic }: RepartitionPorts,
-  partition: number,
-): Promise<void> {
-  const bounds = await boundsByMost(logs, { topic, partition });
-  if (!hasOpenTransaction(bounds)) return;
-  throw new RepartitionRefusedError(
-    `partition ${topic}/${partition} has a transaction open from offset ${bounds.end} on: start an instance, which ends the ` +
-      'transaction, and stop the instance again',
-  );
-}
-
-/**
- * Later, unread records would be read with the state of other companies. Fences first, so that the offsets are final.
- */
-async function mustBeConsumed(ports: RepartitionPorts, { from }: Counts): Promise<void> {
-  const { logs, input: topic } = ports;
-  for (const partition of range(0, from)) {
-    await mustHaveNoOpenTransaction(ports, partition);
-    await (await fence(ports, partition)).discard();
-    const bounds = await boundsByMost(logs, { topic, partition });
-    const { start, end } = bounds;
-    if (hasOpenTransaction(bounds))
-      throw new RepartitionRefusedError(
-        `partition ${topic}/${partition} has a transaction open from offset ${end} on, and later records cannot be consumed ` +
-          'before it ends. If it does not end, `company-sync doctor` says what to do',
-      );
-    const position = (await logs.committedOffset({ topic, partition }))?.offset ?? start;
-    if (position === end) continue;
-    throw new RepartitionRefusedError(
-      `partition ${topic}/${partition} is consumed up to ${position} and ends at ${end}: stop all writers of ${topic}, ` +
-        `let the processor consume the rest, stop the processor, and only then repartition. If the input has already grown, ` +
-        `it is too late for that: ${BEGIN_AGAIN}`,
-    );
-  }
+/** Fences, so that the offsets are final. A refusal after the first fencing must be rare, so all is checked before it. */
+async function fenceConsumed(ports: RepartitionPorts, { from }: Counts): Promise<void> {
+  await mustHaveNothingOpen(ports, from);
+  await mustBeConsumed(ports, from);
+  for (const partition of range(0, from)) await (await fence(ports, partition)).discard();
+  await mustBeConsumed(ports, from);
 }
 
 function mustSpeakOfAll({ positions }: Survey, committed: readonly (number | null)[], { input }: RepartitionPorts) {
@@ -273,8 +225,8 @@ async function checkAndUnmark(ports: RepartitionPorts, { to }: Counts, before: S
   ports.report(`done: start the processor, on ${to} partitions`);
 }
 
-function fence({ transactions, applicationId, input }: RepartitionPorts, partition: number) {
-  return transactions.fence(`${applicationId}-${input}-${partition}`);
+function fence(ports: RepartitionPorts, partition: number) {
+  return ports.transactions.fence(transactionalIdOf(ports, partition));
 }
 
 function range(from: number, to: number): number[] {

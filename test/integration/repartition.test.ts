@@ -138,13 +138,27 @@ test('it refuses, and changes nothing, while an instance runs, while records are
     stderr: expect.stringContaining('default partitioner') as string,
   });
 
+  // As if the brokers had left an announcement open, and nothing else.
+  const ourId = `${deployment.applicationId}-${deployment.topics.events}-1`;
+  const ours = plainClient(deployment.bootstrap).producer({ transactionalId: ourId, idempotent: true });
+  await ours.connect();
+  const announcing = await ours.transaction();
+  await announcing.send({ topic: deployment.topics.synchronized, messages: [{ partition: 1, key: 'k', value: 'v' }] });
+  expect(await repartition(deployment)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining(`${deployment.topics.synchronized}/1 has a transaction open from offset`) as string,
+  });
+  await announcing.abort(); // Fails if the command had fenced.
+  await ours.disconnect();
+
   const transactional = plainClient(deployment.bootstrap).producer({ transactionalId: randomUUID(), idempotent: true });
   await transactional.connect();
   const transaction = await transactional.transaction();
   await transaction.send({ topic: deployment.topics.events, messages: [{ partition: 0, key: 'k', value: 'v' }] });
+  await transaction.send({ topic: deployment.topics.synchronized, messages: [{ partition: 0, key: 'k', value: 'v' }] });
   expect(await repartition(deployment)).toMatchObject({
     exitCode: 1,
-    stderr: expect.stringContaining('has a transaction open from offset') as string,
+    stderr: expect.stringContaining(`${deployment.topics.events}/0 has a transaction open from offset`) as string,
   });
   await transaction.abort();
   await transactional.disconnect();

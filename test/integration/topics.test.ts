@@ -19,7 +19,13 @@ import { plainClient } from '../support/topics.js';
 const { bootstrap } = currentCluster();
 const config = { brokers: bootstrap.split(','), logLevel: logLevel.NOTHING };
 const admin = plainClient(bootstrap).admin();
-const logs = new KafkaLogs({ config, groupId: 'topics-test', clock: systemClock, onTrouble: () => undefined });
+const logs = new KafkaLogs({
+  config,
+  kind: 'compacted',
+  groupId: 'topics-test',
+  clock: systemClock,
+  onTrouble: () => undefined,
+});
 let names: TopicNames;
 
 beforeAll(() => admin.connect());
@@ -123,6 +129,7 @@ test('the created topics are those of the contract, and `run` accepts them', asy
     },
     changelogDeleteRetentionMs: 7 * 86_400_000,
     deadLetterRetentionMs: 30 * 86_400_000,
+    changelogTopicId: expect.any(String) as string,
     changelogIsEmpty: true,
     warnings: [],
   });
@@ -185,7 +192,10 @@ test('a changelog that could lose state is refused, with all its faults', async 
 
 test('a changelog is not judged while too few brokers answer', async () => {
   await create({ partitions: 1 });
-  const few = { bounds: async (at: TopicPartition) => ({ ...(await logs.bounds(at)), start: 5, byMost: false }) };
+  const few = {
+    bounds: async (at: TopicPartition) => ({ ...(await logs.bounds(at)), start: 5, byMost: false }),
+    reader: logs.reader.bind(logs),
+  };
   await expect(checkTopics(config, systemClock, few, names)).rejects.toThrow(StaleViewError);
 });
 

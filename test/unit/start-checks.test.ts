@@ -31,6 +31,8 @@ type Found = Record<string, readonly [start: number, end: number, highWatermark:
 
 class FoundLogs implements Logs {
   offset: number | null = null;
+  /** The changelog has a committed record. */
+  hasState = false;
   /** Too few brokers name the leader of this topic. */
   toldByFew: string | null = null;
   readonly asked: string[] = [];
@@ -59,11 +61,12 @@ class FoundLogs implements Logs {
     throw new Error('nobody asks');
   }
 
-  reader(_: TopicPartition, from: number) {
-    const { record } = this;
+  reader({ topic }: TopicPartition, from: number) {
+    const { record, hasState } = this;
     let position = from;
     const next = () => {
-      const records = record?.offset === position ? [record] : [];
+      const isHere = topic === CHANGELOG ? hasState : record?.offset === position;
+      const records = isHere && record !== null ? [record] : [];
       return Promise.resolve({ records, nextOffset: ++position, endOffset: 100, leaderEpoch: -1 });
     };
     return { next, close: () => undefined };
@@ -122,8 +125,9 @@ test.each([
   ['before our first look', 0],
   ['after our first look', 1],
 ])('another instance whose first commit comes %s does not keep this one from starting', async (_, looks) => {
-  const committed = { ...used, [CHANGELOG]: [0, 0, 7] } as const;
+  const committed = { ...used, [CHANGELOG]: [0, 7, 7] } as const;
   const logs = new FoundLogs(committed, announcementOf('acme', 'new'));
+  logs.hasState = true;
   const found = logs.bounds.bind(logs);
   const nothing = { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST };
   logs.bounds = async (at) => {
@@ -131,4 +135,16 @@ test.each([
     return new Set(logs.asked).size > looks ? bounds : nothing;
   };
   expect(await check(logs)).toBeNull();
+});
+
+test('an aborted transaction in the changelog is no earlier run: the start is refused', async () => {
+  const proved: Found = { ...used, [CHANGELOG]: [0, 2, 2] };
+  expect(await check(new FoundLogs(proved, announcementOf('acme', 'old')))).toContain('has never run');
+});
+
+test('a start waits for the end of a transaction in the changelog: another instance may be committing', async () => {
+  const open: Found = { ...used, [CHANGELOG]: [0, 0, 7] };
+  const started = check(new FoundLogs(open, announcementOf('acme', 'new')));
+  await expect(started).rejects.toThrow(StaleViewError);
+  await expect(started).rejects.toThrow(`${CHANGELOG}/1 has an open transaction`);
 });

@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.js';
 import { boundsByMost } from '../../pipeline/partition-view.js';
 import type { LogBounds, Logs } from '../../pipeline/ports.js';
 import type { KafkaConfig } from '../connection/cluster.js';
+import { changelogUse } from './changelog-use.js';
 import { numberIn, policyFaults, policyWarnings, type FoundTopics } from './topic-policies.js';
 import type { TopicToCreate } from '../protocol/create-topic-request.js';
 import { TopicAdmin, type TopicDescription } from './topic-admin.js';
@@ -105,7 +106,9 @@ export interface CheckedTopics {
   readonly changelogDeleteRetentionMs: number;
   /** How long a dead letter is kept, in milliseconds; Infinity if there is no limit. */
   readonly deadLetterRetentionMs: number;
-  /** No record was ever written to the changelog: no instance of this application id has ever committed. */
+  /** The changelog's topic id; null if the brokers have no ids. */
+  readonly changelogTopicId: string | null;
+  /** No committed record was found in the changelog: perhaps no instance of this application id has ever committed. */
   readonly changelogIsEmpty: boolean;
   /** Warnings about settings that work until a large record comes, or until a broker fails. */
   readonly warnings: readonly string[];
@@ -122,12 +125,13 @@ export class UnfitTopicsError extends Error {
 
 /**
  * Checks the topics before `run` uses them. Changes nothing.
+ * @param logs must be of the kind `compacted`
  * @throws UnfitTopicsError with all faults; BrokerError, also while too few brokers answer
  */
 export async function checkTopics(
   config: KafkaConfig,
   clock: Clock,
-  logs: Pick<Logs, 'bounds'>,
+  logs: Pick<Logs, 'bounds' | 'reader'>,
   names: TopicNames,
 ): Promise<CheckedTopics> {
   const [found, timeoutFaults] = await Promise.all([
@@ -150,7 +154,8 @@ export async function checkTopics(
     },
     changelogDeleteRetentionMs: numberIn(changelog, DELETE_RETENTION_MS),
     deadLetterRetentionMs: retentionOf(found.deadLetter),
-    changelogIsEmpty: bounds.every(({ highWatermark }) => highWatermark === 0),
+    changelogTopicId: bounds[0]?.topicId ?? null,
+    changelogIsEmpty: (await changelogUse(logs, changelog.topic, bounds)) !== 'used',
     warnings: policyWarnings(found),
   };
 }

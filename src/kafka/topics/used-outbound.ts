@@ -1,8 +1,10 @@
 /** Checks at a first start whether the topic for announcements already has records. */
 import { withReader } from '../../lib/with-reader.js';
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
+import { StaleViewError } from '../../pipeline/errors.js';
 import { boundsByMost } from '../../pipeline/partition-view.js';
 import type { Logs } from '../../pipeline/ports.js';
+import { changelogUse } from './changelog-use.js';
 
 /** A topic's name and its number of partitions. */
 interface SizedTopic {
@@ -27,13 +29,14 @@ export interface UsedOutbound {
 
 /**
  * Describes an outbound topic that was used before a first start. Null if the outbound topic was never written to, or
- * if this is not a first start. At a later start the changelog has records, or the group has an offset.
+ * if this is not a first start. At a later start the changelog has committed records, or the group has an offset.
  *
  * It looks at the outbound topic first, and only at committed records. Another instance may start at the same time. If
  * its commit is seen in the outbound topic, it is then seen in the changelog too, so both instances start.
  *
  * No later check finds a used outbound topic. So the answer of a broker that is cut off must not be accepted.
- * @throws StaleViewError while too few brokers answer
+ * @param logs must be of the kind `compacted`
+ * @throws StaleViewError while too few brokers answer, or while it is unclear whether the changelog has records
  */
 export async function findUsedOutbound(logs: Logs, topics: FirstStartTopics): Promise<UsedOutbound | null> {
   const bounds = await ofEach(topics.outbound, (at) => boundsByMost(logs, at));
@@ -47,9 +50,13 @@ export async function findUsedOutbound(logs: Logs, topics: FirstStartTopics): Pr
 
 async function isFirstStart(logs: Logs, { input, changelog }: FirstStartTopics): Promise<boolean> {
   const changelogBounds = await ofEach(changelog, (at) => boundsByMost(logs, at));
-  if (changelogBounds.some(({ highWatermark }) => highWatermark > 0)) return false;
+  const use = await changelogUse(logs, changelog.topic, changelogBounds);
+  if (use === 'used') return false;
   const offsets = await ofEach(input, (at) => logs.committedOffset(at));
-  return offsets.every((offset) => offset === null);
+  if (offsets.some((offset) => offset !== null)) return false;
+  if (use === 'empty') return true;
+  // The commit of another instance can be seen in the outbound topic while its transaction is still open here.
+  throw new StaleViewError(`it is unclear whether this application has run before: ${use.unclear}`);
 }
 
 function ofEach<T>({ topic, partitions }: SizedTopic, ask: (at: TopicPartition) => Promise<T>): Promise<T[]> {

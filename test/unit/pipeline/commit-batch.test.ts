@@ -9,6 +9,7 @@ import { ChangelogTail } from '../../../src/pipeline/changelog-tail.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, FencedError, StaleViewError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PipelineObserver } from '../../../src/pipeline/observer.js';
 import { commitPaced } from '../../../src/pipeline/paced-commit.js';
 import type { LogBounds, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
@@ -85,6 +86,7 @@ function committing(
     topics: TOPICS,
     clock: { now: () => 0, delay: never },
     held: new HeldPositions(),
+    known: new KnownState(null),
     partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
     inputLogs: { ...noLogs, pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }) },
     changelogLogs: { ...noLogs, bounds: () => Promise.resolve({ start: 0, ...SEEN_BY_MOST, ...(lost ?? never()) }) },

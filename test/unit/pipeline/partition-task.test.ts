@@ -1,4 +1,7 @@
 /** The work of a task between the take-over of its partition and the first record. */
+import { loadConfig } from '../../../src/config.js';
+import { changelogUse } from '../../../src/kafka/topics/changelog-use.js';
+import { HOUR_MS } from '../../../src/lib/time-units.js';
 import { FAILING_AFTER_MS, FailureWatch, WELL_AFTER_MS } from '../../../src/ops/failure-watch.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
 import {
@@ -10,11 +13,14 @@ import {
   MissedDeletionsError,
   SettingsChangedError,
 } from '../../../src/pipeline/errors.js';
+import { KnownState } from '../../../src/pipeline/known-state.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
-import { HOUR_MS } from '../../../src/lib/time-units.js';
+import type { Logs } from '../../../src/pipeline/ports.js';
+import { checkFirstStart } from '../../../src/start-checks.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { PARTITION, SimulatedPartition } from './simulated-partition.js';
+import { never } from './unused-ports.js';
 
 const folder = temporaryFolder();
 const OF_INPUT = { topicId: 'input-1', leaderEpoch: 0, byMost: true };
@@ -100,13 +106,50 @@ test('if other settings built the state, the process ends, and nothing is read',
   expect(simulated.input.lastRead).toBeNull();
 });
 
-test('a partition whose changelog and offset are deleted while it runs does not begin again', async () => {
-  const simulated = new SimulatedPartition(folder());
-  simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-1' };
-  const task = await resting(simulated);
+/** Deletes the changelog and the group's offset, as with the input, and creates the changelog again. */
+function deleteState(simulated: SimulatedPartition): void {
   simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-2' };
   Object.assign(simulated, { committed: null });
   Object.assign(simulated.changelog, { end: 0 });
+}
+
+async function withChangelog(): Promise<SimulatedPartition> {
+  const simulated = new SimulatedPartition(folder());
+  simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-1' };
+  const task = await resting(simulated);
+  await simulated.end(task);
+  return simulated;
+}
+
+/** What `run` finds at its start, if another deployment or this one has announced companies before. */
+async function startOf({ changelog, committed }: SimulatedPartition): Promise<string | null> {
+  const announced = { start: 0, end: 9, highWatermark: 9, ...SEEN_BY_MOST };
+  const logs: Logs = {
+    bounds: ({ topic }) => (topic === 'company-synchronized' ? Promise.resolve(announced) : changelog.bounds()),
+    reader: ({ topic }, from) =>
+      topic === 'company-synchronized'
+        ? {
+            next: () => Promise.resolve({ records: [], nextOffset: 9, endOffset: 9, leaderEpoch: -1 }),
+            close: () => undefined,
+          }
+        : changelog.reader(from),
+    committedOffset: () => Promise.resolve(committed),
+    endOfEpoch: never,
+    pendingOffset: never,
+  };
+  const isEmpty = (await changelogUse(logs, 'changelog', [await changelog.bounds()])) !== 'used';
+  const one = { syncEvents: 1, companyState: 1, companySynchronized: 1 };
+  const partitions = { ...one, deadLetter: 1, clientSettings: 1, companySyncStalled: 1 };
+  const config = loadConfig({ APPLICATION_ID: 'app' }, {}, () => '');
+  const found = await checkFirstStart(config, { partitions, changelogIsEmpty: isEmpty }, logs);
+  return found?.message ?? null;
+}
+
+test('a partition whose changelog and offset are deleted while it runs does not begin again, and the next start asks for consent', async () => {
+  const simulated = new SimulatedPartition(folder());
+  simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-1' };
+  const task = await resting(simulated);
+  deleteState(simulated);
   failNextRead(simulated, new BrokerError('the partition is taken over again'));
   await simulated.run(() => task.status.state === 'blocked' || simulated.committed !== null);
   simulated.input.failure = null;
@@ -115,6 +158,45 @@ test('a partition whose changelog and offset are deleted while it runs does not 
   expect(simulated.committed).toBeNull();
   expect(simulated.errors.at(-1)).toBeInstanceOf(InconsistentPositionError);
   expect(String(simulated.errors.at(-1))).toContain('would be announced again');
+  await simulated.end(task);
+  // The proof has left an aborted record and its marker.
+  expect(simulated.changelog.end).toBeGreaterThan(0);
+  expect(await startOf(simulated)).toContain('--consent used-outbound-topic');
+});
+
+test('a partition that was blocked before it ran does not begin again after its changelog is deleted', async () => {
+  const simulated = await withChangelog();
+  Object.assign(simulated, { committed: null });
+  // The process is another one, which has not run the partition.
+  Object.assign(simulated.context, { known: new KnownState(null) });
+  const task = new PartitionTask(simulated.context, PARTITION);
+  await simulated.run(() => task.status.state === 'blocked');
+  await simulated.pass(30_000);
+  deleteState(simulated);
+  await simulated.pass(HOUR_MS);
+  expect(task.status).toMatchObject({ state: 'blocked', reason: expect.stringContaining('(no state)') as string });
+  expect(simulated.committed).toBeNull();
+  await simulated.end(task);
+});
+
+test('a partition that leaves and returns does not begin again after its changelog is deleted', async () => {
+  const simulated = await withChangelog();
+  deleteState(simulated);
+  const again = new PartitionTask(simulated.context, PARTITION);
+  await simulated.run(() => again.status.state === 'blocked' || again.status.state === 'running');
+  expect(again.status.reason).toContain('(no state)');
+  expect(simulated.committed).toBeNull();
+  await simulated.end(again);
+});
+
+test('a partition without state does not begin with another changelog than the start has checked', async () => {
+  const simulated = new SimulatedPartition(folder(), 'changelog-1');
+  simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-2' };
+  const task = new PartitionTask(simulated.context, PARTITION);
+  await simulated.run(() => task.status.state === 'blocked' || task.status.state === 'running');
+  expect(task.status.reason).toContain('was created again since this process started');
+  expect(simulated.proofs).toBe(1);
+  expect(simulated.committed).toBeNull();
   await simulated.end(task);
 });
 

@@ -19,6 +19,7 @@ import { decide } from '../../../src/pipeline/decide.js';
 import type { DecidedBatch } from '../../../src/pipeline/decisions.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PipelineObserver, RecountedCompanies } from '../../../src/pipeline/observer.js';
 import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StalledWatch } from '../../../src/pipeline/stalled-watch.js';
@@ -235,6 +236,7 @@ class Partition {
       stalledAfterMs: HOUR_MS,
       allDatasetsFrom: ALL_DATASETS_FROM,
       held: new HeldPositions(),
+      known: new KnownState(null),
       settings: { ready: () => Promise.resolve(), policyOf: () => undefined },
       clock: { now: () => this.#now, delay: () => new Promise(ignore) },
       partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], isExclusive: true }) },

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { ReaderClosedError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PipelineObserver } from '../../../src/pipeline/observer.js';
 import type {
   CommittedOffset,
@@ -121,8 +122,14 @@ export class SimulatedPartition {
   #held: (() => void) | null = null;
   #onHeld: () => void = () => undefined;
 
-  /** @param folder STATE_DIR */
-  constructor(private readonly folder: string) {
+  /**
+   * @param folder STATE_DIR
+   * @param changelogId the topic id that the start of the process has checked
+   */
+  constructor(
+    private readonly folder: string,
+    changelogId: string | null = null,
+  ) {
     const observer: Partial<PipelineObserver> = {
       setAside: (_, why) => void this.setAside.push(why),
       restore: () => undefined,
@@ -152,6 +159,7 @@ export class SimulatedPartition {
       membership: { start: never, stop: never, confirmed: (signal) => this.#confirmed(signal) },
       partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
       held: new HeldPositions(),
+      known: new KnownState(changelogId),
       state: this.#countingWrites(),
       settings: { ready: () => Promise.resolve(), policyOf: never },
       observer: observer as PipelineObserver,

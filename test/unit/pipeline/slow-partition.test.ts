@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, FencedError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PartitionStatus, PipelineObserver } from '../../../src/pipeline/observer.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import type { LogBatch, LogReader, TransactionalProducer } from '../../../src/pipeline/ports.js';
@@ -133,6 +134,7 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
     cacheBytes: () => 1e6,
     loadBytes: () => loadBytes,
     held: new HeldPositions(),
+    known: new KnownState(null),
     clock: {
       now: () => kafka.now,
       delay: async (ms) => {

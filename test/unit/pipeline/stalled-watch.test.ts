@@ -7,6 +7,7 @@ import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
 import { ChangelogTail } from '../../../src/pipeline/changelog-tail.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PendingCompanies, PipelineObserver } from '../../../src/pipeline/observer.js';
 import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { StalledWatch } from '../../../src/pipeline/stalled-watch.js';
@@ -69,6 +70,7 @@ class Watched {
       loadBytes: () => this.loadBytes,
       clock: { now: () => this.now, delay: () => new Promise(() => undefined) },
       held: new HeldPositions(),
+      known: new KnownState(null),
       partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], isExclusive: true }) },
       inputLogs: {
         bounds: () =>

@@ -7,6 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, ReaderClosedError } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { KnownState } from '../../../src/pipeline/known-state.js';
 import { openStore } from '../../../src/pipeline/open-store.js';
 import type { LogBounds, LogIdentity, LogReader, Logs } from '../../../src/pipeline/ports.js';
 import { StandbyTask } from '../../../src/pipeline/standby-task.js';
@@ -65,6 +66,7 @@ class Instance {
       clock: { now: () => 0, delay: () => turn() },
       changelogLogs,
       held: new HeldPositions(),
+      known: new KnownState(null),
       state: new ExclusiveStateDirectory(new RocksStateDirectory(folder(), { now: () => 0 })),
       observer: observer as PipelineContext['observer'],
     };

@@ -12,6 +12,7 @@ import {
   UnreadableBatchError,
 } from '../../../src/pipeline/errors.js';
 import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { KnownState } from '../../../src/pipeline/known-state.js';
 import type {
   CommittedOffset,
   LogBounds,
@@ -147,6 +148,7 @@ class TakeOver {
       },
       partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
       held: new HeldPositions(),
+      known: new KnownState(null),
       state: {
         open: () => Promise.resolve(this.#store()),
         setAside: () => {

@@ -1,4 +1,8 @@
-import { repartition, RepartitionRefusedError, type RepartitionPorts } from '../../../src/repartition/repartition.js';
+import type { TopicPartition } from '../../../src/lib/record.js';
+import type { OpenFrom } from '../../../src/pipeline/ports.js';
+import { RepartitionRefusedError } from '../../../src/repartition/before-fencing.js';
+import { repartition, type RepartitionPorts } from '../../../src/repartition/repartition.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 /**
  * The ports of a stopped deployment whose input and changelog have two partitions. Any further read or change would
@@ -25,4 +29,84 @@ test('a shadow has nothing to move if its changelog has as many partitions as th
   const said: string[] = [];
   await repartition({ ...ports, report: (line) => said.push(line) }, null);
   expect(said).toEqual([expect.stringContaining('nothing to do')]);
+});
+
+describe('before the first fencing', () => {
+  const nameOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`;
+
+  /** A deployment that has consumed all, except for what a test says. */
+  interface Found {
+    /** The logs in which a transaction is open from offset 5 on. */
+    readonly open?: readonly string[];
+    readonly pending?: string;
+    /** The partitions whose input is not consumed. */
+    readonly unread?: readonly number[];
+    readonly byFew?: string;
+    readonly openFrom?: (transactionalId: string) => OpenFrom;
+  }
+
+  async function refusalOf({ open = [], pending, unread = [], byFew, openFrom = () => 5 }: Found) {
+    const fenced: string[] = [];
+    const deployment = {
+      ...ports,
+      shadowOf: null,
+      outbound: ['synchronized', 'stalled'],
+      logs: {
+        bounds: (at: TopicPartition) =>
+          Promise.resolve({
+            ...{ start: 0, end: 5, highWatermark: open.includes(nameOf(at)) ? 8 : 5 },
+            ...{ ...SEEN_BY_MOST, byMost: nameOf(at) !== byFew },
+          }),
+        committedOffset: ({ partition }: TopicPartition) =>
+          Promise.resolve({ offset: unread.includes(partition) ? 1 : 5, leaderEpoch: -1 }),
+        pendingOffset: (at: TopicPartition) =>
+          Promise.resolve({ isPending: nameOf(at) === pending, byMost: `offset of ${nameOf(at)}` !== byFew }),
+      },
+      openFrom: (id: string) => Promise.resolve(openFrom(id)),
+      transactions: {
+        fence: (id: string) => {
+          fenced.push(id);
+          throw new Error('fenced');
+        },
+      },
+    } as unknown as RepartitionPorts;
+    const error: unknown = await repartition(deployment, 4).catch((reason: unknown) => reason);
+    return { error: error as Error, fenced };
+  }
+
+  test.each<[string, Found, string]>([
+    ['the changelog', { open: ['eu-shadow-company-state/1'] }, 'eu-shadow-company-state/1 has a transaction open from'],
+    ['announcements', { open: ['synchronized/1'] }, 'synchronized/1 has a transaction open from offset 5 on: start an'],
+    ['stalls', { open: ['stalled/0'] }, 'stalled/0 has a transaction open from offset 5 on: start an instance'],
+    [
+      "the group's offset",
+      { pending: 'sync-events/1' },
+      'offset of sync-events/1 is part of an open transaction: start',
+    ],
+    ['the input', { open: ['sync-events/1'] }, 'sync-events/1 has a transaction open from offset 5 on, and later'],
+    ['unread records', { unread: [1] }, 'sync-events/1 is consumed up to 1'],
+    ['too few brokers', { byFew: 'synchronized/1' }, 'too few brokers answer to know who leads synchronized/1'],
+    [
+      'too few brokers',
+      { byFew: 'offset of sync-events/1' },
+      "too few brokers answer to know who coordinates the group's",
+    ],
+  ])('every partition is looked at: %s', async (_, found, message) => {
+    const { error, fenced } = await refusalOf(found);
+    expect(error).toBeInstanceOf(RepartitionRefusedError);
+    expect(error.message).toContain(message);
+    expect(fenced).toEqual([]);
+  });
+
+  test.each<OpenFrom>(['nothing', 'unknown'])(
+    'in an outbound topic, another deployment is not waited for (%s)',
+    async (from) => {
+      const asked: string[] = [];
+      const openFrom = (id: string) => (asked.push(id), from);
+      const { error, fenced } = await refusalOf({ open: ['synchronized/0'], openFrom });
+      expect(asked).toEqual(['eu-shadow-sync-events-0', 'eu-shadow-sync-events-1']);
+      expect(error.message).toBe('fenced');
+      expect(fenced).toEqual(['eu-shadow-sync-events-0']);
+    },
+  );
 });

@@ -1,0 +1,63 @@
+/** Finds out whether a changelog has a committed record: an instance of this application id has then run before. */
+import { withReader } from '../../lib/with-reader.js';
+import type { TopicPartition } from '../../lib/record.js';
+import { ReaderClosedError, UnreadableBatchError } from '../../pipeline/errors.js';
+import { hasOpenTransaction } from '../../pipeline/partition-view.js';
+import type { LogBounds, Logs } from '../../pipeline/ports.js';
+
+const PATIENCE_MS = 30_000;
+
+/** `unclear`: no committed record was found, but there may be one. The text says why. */
+export type ChangelogUse = 'used' | 'empty' | { readonly unclear: string };
+
+/**
+ * Reads each partition to its first committed record, or to its last stable offset, and stops at the first record.
+ * Markers and records of aborted transactions do not count: a take-over that proves its view leaves both in a new
+ * changelog.
+ *
+ * @param logs must be of the kind `compacted`
+ * @param bounds of each partition of the changelog
+ * @throws BrokerError
+ */
+export async function changelogUse(
+  logs: Pick<Logs, 'reader'>,
+  topic: string,
+  bounds: readonly LogBounds[],
+  patienceMs = PATIENCE_MS,
+): Promise<ChangelogUse> {
+  const signal = AbortSignal.timeout(patienceMs);
+  const unclear: string[] = [];
+  for (const [partition, found] of bounds.entries()) {
+    try {
+      if (await hasRecord(logs, { topic, partition }, found, signal)) return 'used';
+      if (hasOpenTransaction(found)) unclear.push(`${topic}/${partition} has an open transaction`);
+    } catch (error) {
+      unclear.push(whyUnclear(error, { topic, partition }, patienceMs));
+    }
+  }
+  return unclear.length === 0 ? 'empty' : { unclear: unclear.join('; ') };
+}
+
+async function hasRecord(
+  logs: Pick<Logs, 'reader'>,
+  at: TopicPartition,
+  { start, end }: LogBounds,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (start >= end) return false;
+  const look = async (reader: ReturnType<Logs['reader']>): Promise<boolean> => {
+    for (let position = start; position < end;) {
+      const { records, nextOffset } = await reader.next(1);
+      if (records.length > 0) return true;
+      position = nextOffset;
+    }
+    return false;
+  };
+  return withReader(logs.reader(at, start), look, signal);
+}
+
+function whyUnclear(error: unknown, { topic, partition }: TopicPartition, patienceMs: number): string {
+  if (error instanceof ReaderClosedError) return `${topic}/${partition} was not read within ${patienceMs / 1_000} s`;
+  if (error instanceof UnreadableBatchError) return error.message;
+  throw error;
+}

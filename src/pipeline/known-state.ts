@@ -1,0 +1,39 @@
+import { InconsistentPositionError } from './errors.js';
+import type { PipelineTopics } from './context.js';
+import type { LogBounds } from './ports.js';
+
+/**
+ * What this process knows of the state of all partitions, since its start. If changelog and offset of a partition are
+ * gone, a take-over looks like a first start. But only the start of a process checks whether companies were announced
+ * before, so a partition must not begin again later.
+ */
+export class KnownState {
+  readonly #partitions = new Set<number>();
+
+  /** @param changelogId the topic id of the changelog that the start has checked; null if the brokers have no ids */
+  constructor(private readonly changelogId: string | null) {}
+
+  /** The changelog of `partition` has a position. */
+  note(partition: number): void {
+    this.#partitions.add(partition);
+  }
+
+  /**
+   * Call it if the state of `partition` has no position.
+   * @throws InconsistentPositionError if it had one, or if the start has checked another changelog
+   */
+  mustBeFirstStart(
+    { input, changelog }: PipelineTopics,
+    partition: number,
+    { topicId }: Pick<LogBounds, 'topicId'>,
+  ): void {
+    const isOther = this.changelogId !== null && topicId !== null && topicId !== this.changelogId;
+    if (!isOther && !this.#partitions.has(partition)) return;
+    throw new InconsistentPositionError(
+      `partition ${input}/${partition} is stopped (no state): its changelog ${changelog} ` +
+        `${isOther ? 'was created again' : 'has lost its state'} since this process started, and the group's offset is ` +
+        'gone, so companies would be announced again. Stop all instances, and see "The changelog is lost" in ' +
+        'docs/operations.md. A start then asks for your consent',
+    );
+  }
+}
