@@ -13,6 +13,7 @@ import { commandLogs, LOGS_READ } from './command-logs.js';
 import { companies, maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
 import { CompanyIdList } from './company-id-list.js';
 import { mustBeReadable } from './input-file.js';
+import { shellQuoted } from './printed-command.js';
 import { progressTo } from './progress.js';
 import { INPUT_SCHEMA_READS, syncEventJson, syncEventRecords } from './schemas.js';
 
@@ -65,14 +66,15 @@ sends the first record. If a line is not an id, it sends nothing. Millions of id
     'nothing was sent (a line is not an id, or nobody confirmed), or the brokers refused a record',
   ],
   async run(context, typed) {
-    const { config, logger, schemasFolder, print } = context;
+    const { config, logger, schemasFolder, typedSettings, print } = context;
     const { file, by } = typed;
     await mustBeReadable('--file', file);
     const ids = await CompanyIdList.open(file);
     try {
       const silenced = await idsIn(ids, print);
       if (silenced === null) return 1;
-      const again = `company-sync companies seed --file ${file}${by === null ? '' : ` --by ${by}`}`;
+      const typedBy = by === null ? '' : ` --by=${shellQuoted(by)}`;
+      const again = `company-sync companies seed --file=${shellQuoted(file)}${typedBy}${typedSettings}`;
       const decision = await maySilence(silenced, typed, again, print);
       if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
       const json = await syncEventJson(schemasFolder);

@@ -8,6 +8,7 @@ import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { DeadLetterDesk } from './dead-letter-desk.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import type { Print } from './print.js';
+import { shellQuoted } from './printed-command.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';
 import { judgedByTime } from './input-afterwards.js';
 import type { RunningInstances } from './running-instances.js';
@@ -102,7 +103,7 @@ export function repairOf(
 function replacesTooMany(records: number, companyId: string): string {
   return (
     `the repair would replace ${records} records, and a record can replace at most ${MAX_REPAIRS}: lift the holds of ` +
-    `the company instead (company-sync dead-letters release ${companyId})`
+    `the company instead (company-sync dead-letters release ${shellQuoted(companyId)})`
   );
 }
 
