@@ -65,6 +65,7 @@ async function perform({ name, command, argument, flags, settings, faults }: Typ
   const level = name === 'run' ? config.logLevel : 'silent';
   const logger = createLogger({ level, pid: process.pid, hide, now: () => systemClock.now() });
   const print: Print = (text, colour) => printLine(hide(text), colour);
+  const printError = (line: string) => printToStandardError(hide(line));
   const typedSettings = typedSettingsOf(settings);
   const context = {
     config,
@@ -72,6 +73,7 @@ async function perform({ name, command, argument, flags, settings, faults }: Typ
     schemasFolder,
     typedSettings,
     print,
+    printError,
     host: process,
     tracing: tracingWish(process.env),
   };
@@ -83,7 +85,7 @@ async function perform({ name, command, argument, flags, settings, faults }: Typ
     const lines = faultsOf(error);
     if (typedSettings !== '' && lines.some((line) => line.includes('company-sync ')))
       lines.push(`pass the same settings to the commands that are named here:${typedSettings}`);
-    for (const line of lines) printToStandardError(`company-sync ${name}: ${hide(line)}`);
+    for (const line of lines) printError(`company-sync ${name}: ${line}`);
     return error instanceof StateDirInUseError ? 2 : 1;
   }
 }

@@ -24,6 +24,8 @@ export interface CommandContext<Part extends ConfigPart = ConfigPart> {
   readonly typedSettings: string;
   /** Prints a line to standard output, with secrets hidden. */
   readonly print: Print;
+  /** Prints a line to standard error, with secrets hidden. */
+  readonly printError: (line: string) => void;
   readonly host: HostProcess;
   readonly tracing: TracingWish;
 }

@@ -43,14 +43,12 @@ export const eventsTailCommand = command({
     'all announcements that --count or --to-end asks for were printed',
     'the topic or one of its records cannot be read, or the topic does not exist',
   ],
-  async run(
-    { config, logger, schemasFolder, print },
-    { count, json, 'to-end': toEnd, 'from-beginning': fromBeginning },
-  ) {
+  async run(context, { count, json, 'to-end': toEnd, 'from-beginning': fromBeginning }) {
+    const { config, logger, schemasFolder, print } = context;
     const topic = config.topics.companySynchronized;
     const kafka = kafkaConfigOf(config, logger);
     const partitions = await partitionsOf(kafka, systemClock, topic);
-    const logs = commandLogs('events tail', config, logger);
+    const logs = commandLogs('events tail', context);
     const announcements = new Announcements(
       new SchemaRegistry(config.schemaRegistry),
       (await loadEventTypes(schemasFolder)).companySynchronizedSchema,

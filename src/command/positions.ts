@@ -70,13 +70,14 @@ that are skipped, companies that may be announced again or never. It asks before
 
 async function withWork(
   name: string,
-  { config, logger, typedSettings, print }: CommandContext<(typeof READS)[number]>,
+  context: CommandContext<(typeof READS)[number]>,
   perform: (work: Work) => Promise<number>,
 ): Promise<number> {
+  const { config, logger, typedSettings, print } = context;
   const { applicationId, topics } = config;
   const kafka = kafkaConfigOf(config, logger);
-  const inputLogs = commandLogs(name, config, logger);
-  const changelogLogs = commandLogs(name, config, logger, 'compacted');
+  const inputLogs = commandLogs(name, context);
+  const changelogLogs = commandLogs(name, context, 'compacted');
   const group = new StoppedGroup(kafka, applicationId, clock);
   try {
     const inputPartitions = await partitionsOf(kafka, clock, topics.syncEvents);

@@ -5,7 +5,7 @@ import type { PoisonCode } from '../domain/events.js';
 import { MAX_REPAIRS, MAX_TEXT_BYTES, type LimitExceeded } from '../domain/limits.js';
 import type { Header, LogRecord } from '../lib/record.js';
 import { payloadOf } from './payload.js';
-import type { Decoded, Poison } from './poison.js';
+import { MAX_REASON_CHARACTERS, type Decoded, type Poison } from './poison.js';
 import { SchemaResolution, type SchemaResolutionOptions } from './schema-resolution.js';
 import { exceedsRecordLimits } from './payload.js';
 import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sync-event-reader.js';
@@ -15,8 +15,6 @@ import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sy
  */
 export const REPAIRS_HEADER = 'repairs';
 const NO_REPAIRS: readonly string[] = Object.freeze([]);
-/** Limits the reason, which may contain names of any length. */
-const MAX_REASON_CHARACTERS = 300;
 /** The character that replaces bytes that are not UTF-8. It is rare as a real character. */
 const REPLACEMENT = '\uFFFD';
 

@@ -39,6 +39,7 @@ test.each([
     schemasFolder: join(__dirname, '..', '..', '..', 'schemas'),
     typedSettings: '',
     print: () => undefined,
+    printError: () => undefined,
     host: process,
     tracing: { kind: 'off' } as never,
   };
