@@ -18,6 +18,7 @@ import { parseCommandLine, type CommandLine } from './command/command-line.js';
 import { mustNotWriteAsShadow, UsageError } from './command/command.js';
 import { ConfigError, loadConfig, type Config } from './config.js';
 import { secretsIn } from './security-settings.js';
+import { typedSettingsOf } from './command/printed-command.js';
 import { printLine, printText, printToStandardError, type Print } from './command/print.js';
 import { hiderOf } from './lib/hide-secrets.js';
 import { systemClock } from './lib/system-clock.js';
@@ -62,13 +63,27 @@ async function perform({ name, command, argument, flags, settings, faults }: Typ
   const level = name === 'run' ? config.logLevel : 'silent';
   const logger = createLogger({ level, pid: process.pid, hide, now: () => systemClock.now() });
   const print: Print = (text, colour) => printLine(hide(text), colour);
-  const context = { config, logger, schemasFolder, print, host: process, tracing: tracingWish(process.env) };
+  const printError = (line: string) => printToStandardError(hide(line));
+  const typedSettings = typedSettingsOf(settings);
+  const context = {
+    config,
+    logger,
+    schemasFolder,
+    typedSettings,
+    print,
+    printError,
+    host: process,
+    tracing: tracingWish(process.env),
+  };
   try {
     mustNotWriteAsShadow(name, command, config);
     return await command.run(context, flags, argument);
   } catch (error) {
     if (error instanceof UsageError) return refuse(error.faults, name);
-    for (const fault of faultsOf(error)) printToStandardError(`company-sync ${name}: ${hide(fault)}`);
+    const lines = faultsOf(error);
+    if (typedSettings !== '' && lines.some((line) => line.includes('company-sync ')))
+      lines.push(`pass the same settings to the commands that are named here:${typedSettings}`);
+    for (const line of lines) printError(`company-sync ${name}: ${line}`);
     return error instanceof StateDirInUseError ? 2 : 1;
   }
 }
@@ -82,8 +97,8 @@ function refuse(faults: readonly string[], about: string): number {
 }
 
 /** The message as lines. An error with several faults gives one line for each. */
-function faultsOf(error: unknown): readonly string[] {
-  if (error instanceof UnfitTopicsError) return error.faults;
+function faultsOf(error: unknown): string[] {
+  if (error instanceof UnfitTopicsError) return [...error.faults];
   return [error instanceof Error ? error.message : String(error)];
 }
 

@@ -10,6 +10,8 @@ import {
 export interface HostileRecord {
   readonly key: string;
   readonly value: Buffer;
+  /** The values of each header. */
+  readonly headers?: Readonly<Record<string, string[]>>;
 }
 
 /** The expected outcome of the records of a company. */
@@ -60,6 +62,8 @@ export const SHORT_SCALE: HostileScale = {
 
 const MAX_DATASETS = 10_000;
 const MAX_LINKS = 10_000;
+/** The record takes 5.4 MB, and compressed less than 0.8 MB, which a topic accepts. */
+const REPAIRS = 300_000;
 const UNLINKS_A_COMPANY = 10;
 const DATASETS_A_CONNECTION = 50;
 const EARLY_STATUSES = 1_500;
@@ -150,6 +154,15 @@ export function hostileInputs(encoder: PlatformEncoder, schemaId: number, scale:
       *records() {
         for (let i = 0; i < scale.links; i++) yield link('many-links-0', `link-${i}`, [], 'connection');
       },
+    },
+    {
+      name: 'many-repairs',
+      outcome: { kind: 'dead-letters', codes: ['too-large'] },
+      batchRecords: 1,
+      records: several('many-repairs', scale.zeroRecords, (id) => {
+        const repairs = Array.from({ length: REPAIRS }, (_, i) => `0/${5_000_000 + i}`);
+        return { ...event(id, { 'companysync.CompanyDeleted': {} }), headers: { repairs } };
+      }),
     },
     {
       name: 'zeros',

@@ -1,11 +1,9 @@
 /** Opens Kafka logs for a command that a person watches. */
-import type { Logger } from 'pino';
-import type { PartsOf } from '../config-parts.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
 import type { LogKind } from '../kafka/reading/log-reader.js';
 import { systemClock } from '../lib/system-clock.js';
-import { printToStandardError } from './print.js';
+import type { CommandContext } from './command.js';
 
 /** The parts of the configuration that `commandLogs` reads. */
 export const LOGS_READ = ['applicationId', 'kafka', 'maxBatchBytes'] as const;
@@ -15,8 +13,7 @@ export const LOGS_READ = ['applicationId', 'kafka', 'maxBatchBytes'] as const;
  */
 export function commandLogs(
   command: string,
-  config: PartsOf<(typeof LOGS_READ)[number]>,
-  logger: Logger,
+  { config, logger, printError }: Pick<CommandContext<(typeof LOGS_READ)[number]>, 'config' | 'logger' | 'printError'>,
   kind: LogKind = 'uncompacted',
 ): KafkaLogs {
   return new KafkaLogs({
@@ -25,6 +22,6 @@ export function commandLogs(
     clock: systemClock,
     kind,
     maxBatchBytes: config.maxBatchBytes,
-    onTrouble: (_partition, error) => printToStandardError(`company-sync ${command}: ${error.message}`),
+    onTrouble: (_partition, error) => printError(`company-sync ${command}: ${error.message}`),
   });
 }

@@ -20,8 +20,12 @@ export interface CommandContext<Part extends ConfigPart = ConfigPart> {
   /** Silent for every command except `run`: other commands print. */
   readonly logger: Logger;
   readonly schemasFolder: string;
+  /** The settings that were typed, as flags to append to a printed command (`typedSettingsOf`). */
+  readonly typedSettings: string;
   /** Prints a line to standard output, with secrets hidden. */
   readonly print: Print;
+  /** Prints a line to standard error, with secrets hidden. */
+  readonly printError: (line: string) => void;
   readonly host: HostProcess;
   readonly tracing: TracingWish;
 }

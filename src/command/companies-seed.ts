@@ -1,6 +1,4 @@
 /** `company-sync companies seed`: writes input records that mark companies as announced by another system. */
-import type { Logger } from 'pino';
-import type { PartsOf } from '../config-parts.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { misplacedByDefault } from '../kafka/topics/keyed-by-default.js';
 import { RecordSender } from '../kafka/topics/record-sender.js';
@@ -13,6 +11,7 @@ import { commandLogs, LOGS_READ } from './command-logs.js';
 import { companies, maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
 import { CompanyIdList } from './company-id-list.js';
 import { mustBeReadable } from './input-file.js';
+import { shellQuoted } from './printed-command.js';
 import { progressTo } from './progress.js';
 import { INPUT_SCHEMA_READS, syncEventJson, syncEventRecords } from './schemas.js';
 
@@ -65,19 +64,20 @@ sends the first record. If a line is not an id, it sends nothing. Millions of id
     'nothing was sent (a line is not an id, or nobody confirmed), or the brokers refused a record',
   ],
   async run(context, typed) {
-    const { config, logger, schemasFolder, print } = context;
+    const { config, schemasFolder, typedSettings, print } = context;
     const { file, by } = typed;
     await mustBeReadable('--file', file);
     const ids = await CompanyIdList.open(file);
     try {
       const silenced = await idsIn(ids, print);
       if (silenced === null) return 1;
-      const again = `company-sync companies seed --file ${file}${by === null ? '' : ` --by ${by}`}`;
+      const typedBy = by === null ? '' : ` --by=${shellQuoted(by)}`;
+      const again = `company-sync companies seed --file=${shellQuoted(file)}${typedBy}${typedSettings}`;
       const decision = await maySilence(silenced, typed, again, print);
       if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
       const json = await syncEventJson(schemasFolder);
       const records = await syncEventRecords(config, json);
-      await mustBeKeyedByDefault(config, logger, records);
+      await mustBeKeyedByDefault(context, records);
       const payload = { AnnouncedElsewhere: { by } };
       // A list of ids does not name the clients, and the record does not need them.
       const recordOf = (companyId: string) =>
@@ -118,10 +118,11 @@ async function idsIn(ids: CompanyIdList, print: Print): Promise<SilencedCompanie
 /**
  * @throws Error if the platform writes records to other partitions: all records of a company must be in one partition
  */
-async function mustBeKeyedByDefault(config: PartsOf<Part>, logger: Logger, records: SyncEventRecords): Promise<void> {
+async function mustBeKeyedByDefault(context: CommandContext<Part>, records: SyncEventRecords): Promise<void> {
+  const { config, logger } = context;
   const topic = config.topics.syncEvents;
   const partitions = await partitionsOf(kafkaConfigOf(config, logger), systemClock, topic);
-  const logs = commandLogs('companies seed', config, logger);
+  const logs = commandLogs('companies seed', context);
   try {
     // Records of an earlier seed are where this command put them.
     const isPlatforms = ({ value }: LogRecord) => records.payloadOf(value) !== 'AnnouncedElsewhere';

@@ -21,7 +21,6 @@ import { idOf, type DeadLetter } from '../publish/dead-letter.js';
 import { InputAfterwards, type RecordIds } from './input-afterwards.js';
 import { DeadLetterCollector, type ReadDeadLetters } from './dead-letter-collector.js';
 import { mustBeReadable } from './input-file.js';
-import { printToStandardError } from './print.js';
 import { readPartitions } from './read-partitions.js';
 import { repairsHeaders, type RecordId } from './repair-attempts.js';
 import { newestSchemas, SCHEMA_TOPICS, syncEventJson, syncEventRecords } from './schemas.js';
@@ -52,13 +51,14 @@ export class DeadLetterDesk {
     private readonly config: PartsOf<(typeof DESK_READS)[number]>,
     private readonly logger: Logger,
     private readonly schemasFolder: string,
+    printError: (line: string) => void,
   ) {
     this.#logs = new KafkaLogs({
       config: kafkaConfigOf(config, logger),
       groupId: config.applicationId,
       clock: systemClock,
       maxBatchBytes: config.maxBatchBytes,
-      onTrouble: (_at, error) => printToStandardError(error.message),
+      onTrouble: (_at, error) => printError(error.message),
     });
     this.#registry = new SchemaRegistry(config.schemaRegistry);
   }

@@ -1,5 +1,5 @@
 /** Repairs of dead letters: what may be sent in place of one, to which partition, and which releases go with it. */
-import { LIMIT_CODES, MAX_LISTED_HOLDS } from '../domain/limits.js';
+import { LIMIT_CODES, MAX_LISTED_HOLDS, MAX_REPAIRS } from '../domain/limits.js';
 import type { InputEvent } from '../domain/events.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import type { RecordTo } from '../kafka/topics/record-sender.js';
@@ -8,6 +8,7 @@ import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { DeadLetterDesk } from './dead-letter-desk.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import type { Print } from './print.js';
+import { shellQuoted } from './printed-command.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';
 import { judgedByTime } from './input-afterwards.js';
 import type { RunningInstances } from './running-instances.js';
@@ -95,7 +96,15 @@ export function repairOf(
     replaced.add(one);
     if (company !== event.companyId) others.set(company, [...(others.get(company) ?? []), one]);
   }
+  if (replaced.size > MAX_REPAIRS) refuse(replacesTooMany(replaced.size, event.companyId));
   return { deadLetter, event, record, replaced, others };
+}
+
+function replacesTooMany(records: number, companyId: string): string {
+  return (
+    `the repair would replace ${records} records, and a record can replace at most ${MAX_REPAIRS}: lift the holds of ` +
+    `the company instead (company-sync dead-letters release ${shellQuoted(companyId)})`
+  );
 }
 
 function releasesAnother(record: RecordId, company: string, { companyId }: InputEvent): string {

@@ -131,8 +131,8 @@ async function withWork(
   context: CommandContext<(typeof READS)[number]>,
   perform: (work: Repairs) => Promise<number>,
 ): Promise<number> {
-  const { config, logger, schemasFolder, print } = context;
-  const desk = new DeadLetterDesk(config, logger, schemasFolder);
+  const { config, logger, schemasFolder, print, printError } = context;
+  const desk = new DeadLetterDesk(config, logger, schemasFolder, printError);
   try {
     return await perform({ desk, instances: new RunningInstances(config, logger), print });
   } finally {

@@ -4,6 +4,7 @@ import type { KafkaConfig } from '../kafka/connection/cluster.js';
 import { Permissions, type Operation } from '../kafka/topics/permissions.js';
 import { systemClock } from '../lib/system-clock.js';
 import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
+import { shellQuoted } from './printed-command.js';
 
 const NEEDED_ON_TOPICS: Readonly<Record<keyof TopicNames, readonly Operation[]>> = {
   syncEvents: ['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
@@ -68,7 +69,7 @@ async function lacksOf(config: CheckedConfig, permissions: Permissions): Promise
 
 /** @param resource the arguments of kafka-acls.sh that name it */
 function denied({ kafka }: CheckedConfig, operations: readonly Operation[], where: string, resource: string): string {
-  const principal = `User:${kafka.sasl?.username ?? '<name>'}`;
+  const principal = shellQuoted(`User:${kafka.sasl?.username ?? '<name>'}`);
   const granted = operations.map((operation) => `--operation ${IN_COMMAND[operation]}`).join(' ');
   return (
     `the brokers do not allow ${operations.join(', ')} on ${where}: run kafka-acls.sh --bootstrap-server ` +

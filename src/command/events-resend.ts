@@ -2,7 +2,6 @@
  * `company-sync events resend <companyId>`: sends an announcement again, with its own event id, to a topic that you
  * name.
  */
-import type { Logger } from 'pino';
 import { ALL_TOPICS, type PartsOf } from '../config-parts.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
@@ -21,7 +20,6 @@ import { loadEventTypes } from '../publish/event-types.js';
 import { resentOf } from '../publish/resent-event.js';
 import { command, requiredTextFlag, UsageError, type CommandContext } from './command.js';
 import { commandLogs, LOGS_READ } from './command-logs.js';
-import { printToStandardError } from './print.js';
 import { readPartitions } from './read-partitions.js';
 import { INSTANCES_READ, RunningInstances } from './running-instances.js';
 
@@ -64,11 +62,8 @@ the whole topic. After retention has removed the announcement, it cannot be sent
   run: (context, { to }, companyId) => resend(context, to, companyId),
 });
 
-async function resend(
-  { config, logger, schemasFolder, print }: CommandContext<Part>,
-  to: string,
-  companyId: string,
-): Promise<number> {
+async function resend(context: CommandContext<Part>, to: string, companyId: string): Promise<number> {
+  const { config, logger, print } = context;
   mustBeForAnnouncements(to, config);
   const kafka = kafkaConfigOf(config, logger);
   const partitions = await countPartitions(kafka, systemClock, to);
@@ -76,11 +71,11 @@ async function resend(
     throw new Error(`topic ${to} does not exist, and nothing was sent: create it, or pass another --to`);
   const outbound = config.topics.companySynchronized;
   const outboundPartitions = await partitionsOf(kafka, systemClock, outbound);
-  const logs = commandLogs('events resend', config, logger);
+  const logs = commandLogs('events resend', context);
   let found: Found;
   try {
     found =
-      (await findByAsking(config, companyId, logger, schemasFolder, logs, outboundPartitions)) ??
+      (await findByAsking(context, companyId, logs, outboundPartitions)) ??
       (await findByReading(config, companyId, logs, outboundPartitions));
   } finally {
     await logs.close();
@@ -116,10 +111,8 @@ function mustBeForAnnouncements(to: string, { topics, shadowOf }: ReadConfig): v
  * @throws NotAnnouncedError
  */
 async function findByAsking(
-  config: ReadConfig,
+  { config, logger, schemasFolder, printError }: CommandContext<Part>,
   companyId: string,
-  logger: Logger,
-  schemasFolder: string,
   logs: KafkaLogs,
   outboundPartitions: number,
 ): Promise<Found | null> {
@@ -144,7 +137,7 @@ async function findByAsking(
     return await events.search(source, new AbortController().signal);
   } catch (error) {
     if (!(error instanceof Error) || !CANNOT_BE_ASKED.some((kind) => error instanceof kind)) throw error;
-    printToStandardError(`${error.message}; reading all of ${outbound} instead`);
+    printError(`${error.message}; reading all of ${outbound} instead`);
     return null;
   }
 }

@@ -10,6 +10,7 @@ import { command, requiredTextFlag } from './command.js';
 import { maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
 import { mustBeReadable } from './input-file.js';
 import { systemClock } from '../lib/system-clock.js';
+import { shellQuoted } from './printed-command.js';
 import { progressTo } from './progress.js';
 import { INPUT_SCHEMA_READS, syncEventJson, syncEventRecords } from './schemas.js';
 
@@ -41,7 +42,7 @@ To begin, use examples/events.jsonl of the repository.
     'all events were sent, or the dry run is finished',
     'nothing was sent (a line is not an event, or nobody confirmed), or the brokers refused a record',
   ],
-  async run({ config, logger, schemasFolder, print }, flags) {
+  async run({ config, logger, schemasFolder, typedSettings, print }, flags) {
     await mustBeReadable('--file', flags.file);
     const json = await syncEventJson(schemasFolder);
     const { events, faults } = await readEvents(flags.file, json);
@@ -53,7 +54,7 @@ To begin, use examples/events.jsonl of the repository.
       );
       return 1;
     }
-    const again = `company-sync events send --file ${flags.file}`;
+    const again = `company-sync events send --file=${shellQuoted(flags.file)}${typedSettings}`;
     const decision = await maySilence(silencedBy(events), flags, again, print);
     if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
     const topic = config.topics.syncEvents;

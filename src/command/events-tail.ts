@@ -41,24 +41,24 @@ export const eventsTailCommand = command({
   reads: [...LOGS_READ, 'topics.companySynchronized', 'schemaRegistry'],
   exit: [
     'all announcements that --count or --to-end asks for were printed',
-    'the topic does not exist, or cannot be read',
+    'the topic or one of its records cannot be read, or the topic does not exist',
   ],
-  async run(
-    { config, logger, schemasFolder, print },
-    { count, json, 'to-end': toEnd, 'from-beginning': fromBeginning },
-  ) {
+  async run(context, { count, json, 'to-end': toEnd, 'from-beginning': fromBeginning }) {
+    const { config, logger, schemasFolder, print } = context;
     const topic = config.topics.companySynchronized;
     const kafka = kafkaConfigOf(config, logger);
     const partitions = await partitionsOf(kafka, systemClock, topic);
-    const logs = commandLogs('events tail', config, logger);
+    const logs = commandLogs('events tail', context);
     const announcements = new Announcements(
       new SchemaRegistry(config.schemaRegistry),
       (await loadEventTypes(schemasFolder)).companySynchronizedSchema,
     );
     let left = count ?? Infinity;
+    let unreadable = 0;
     const show = async (record: LogRecord): Promise<void> => {
       const event = await announcements.read(record);
       if (left <= 0) return;
+      if (typeof event === 'string') unreadable++;
       print(json ? jsonOf(record, event) : lineOf(record, event));
       if (--left === 0) await logs.close();
     };
@@ -82,6 +82,12 @@ export const eventsTailCommand = command({
     } finally {
       await logs.close();
     }
+    // A list that is made of the output would lack these companies.
+    if (unreadable > 0)
+      throw new Error(
+        `${unreadable} of the printed records cannot be read as announcements; each line about one says why ` +
+          `(with --json, its field error)`,
+      );
     return 0;
   },
 });

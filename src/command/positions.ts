@@ -20,6 +20,7 @@ interface Work {
   readonly sources: PositionSources;
   readonly inputPartitions: number;
   readonly group: StoppedGroup;
+  readonly typedSettings: string;
   readonly print: Print;
 }
 
@@ -69,13 +70,14 @@ that are skipped, companies that may be announced again or never. It asks before
 
 async function withWork(
   name: string,
-  { config, logger, print }: CommandContext<(typeof READS)[number]>,
+  context: CommandContext<(typeof READS)[number]>,
   perform: (work: Work) => Promise<number>,
 ): Promise<number> {
+  const { config, logger, typedSettings, print } = context;
   const { applicationId, topics } = config;
   const kafka = kafkaConfigOf(config, logger);
-  const inputLogs = commandLogs(name, config, logger);
-  const changelogLogs = commandLogs(name, config, logger, 'compacted');
+  const inputLogs = commandLogs(name, context);
+  const changelogLogs = commandLogs(name, context, 'compacted');
   const group = new StoppedGroup(kafka, applicationId, clock);
   try {
     const inputPartitions = await partitionsOf(kafka, clock, topics.syncEvents);
@@ -89,14 +91,14 @@ async function withWork(
       clock,
       read: progressOf(topics.companyState),
     };
-    return await perform({ applicationId, sources, inputPartitions, group, print });
+    return await perform({ applicationId, sources, inputPartitions, group, typedSettings, print });
   } finally {
     await Promise.all([inputLogs.close(), changelogLogs.close(), group.close()]);
   }
 }
 
 async function show(
-  { applicationId, sources, inputPartitions, group, print }: Work,
+  { applicationId, sources, inputPartitions, group, typedSettings, print }: Work,
   partition: number | null,
   json: boolean,
 ): Promise<number> {
@@ -108,7 +110,7 @@ async function show(
   else {
     print(`group ${applicationId}: ${members.length === 0 ? 'no instance runs' : `runs on ${members.join(', ')}`}`);
     shown.forEach((one, i) =>
-      print(lineOf(one, found[i]!, sources.changelog), one.startsAt === null ? 'red' : undefined),
+      print(lineOf(one, found[i]!, sources.changelog, typedSettings), one.startsAt === null ? 'red' : undefined),
     );
   }
   return all ? EXIT_ALL_RUN : EXIT_SOME_BLOCKED;
@@ -152,10 +154,11 @@ function lineOf(
   { partition, verdict, state, committed, input, startsAt, choices, remedy }: ReturnType<typeof described>,
   { openFrom, byMost }: Pick<FoundPositions, 'openFrom' | 'byMost'>,
   changelog: string,
+  typedSettings: string,
 ): string {
   const numbers = `state ${state?.offset ?? 'none'}, group's offset ${committed ?? 'none'}, input ${input.start} to ${input.end}`;
-  const what =
-    startsAt !== null ? [] : [remedy ?? choices.map(({ target }) => commandToSet(partition, target)).join(' or ')];
+  const commands = choices.map(({ target }) => commandToSet(partition, target) + typedSettings);
+  const what = startsAt !== null ? [] : [remedy ?? commands.join(' or ')];
   const open =
     openFrom === null ? [] : [`a transaction is open in ${changelog}/${partition} from offset ${openFrom} on`];
   const few = byMost ? [] : ['too few brokers answer to trust these numbers'];

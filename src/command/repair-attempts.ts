@@ -3,13 +3,14 @@
  * should have replaced stays open, and one new repair must replace both. Pure.
  */
 import { REPAIRS_HEADER, repairsOf } from '../decode/sync-event-decoder.js';
+import { MAX_REPAIRS } from '../domain/limits.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 
 /** `<partition>/<offset>` of a record of the input. */
 export type RecordId = string;
 
-/** For all dead letters together, about 300 MB: a record may carry tens of thousands of headers. */
+/** For all dead letters together, about 300 MB: each may name MAX_REPAIRS records. */
 export const MAX_TARGETS = 1_000_000;
 
 export class RepairAttempts {
@@ -20,13 +21,14 @@ export class RepairAttempts {
   #count = 0;
 
   /**
-   * Call it in the order in which the dead letters were written.
+   * Call it in the order in which the dead letters were written. A dead letter that names more than MAX_REPAIRS records
+   * is not a repair: a repair of it would name more again.
    *
    * @throws Error if they name more than MAX_TARGETS records in total
    */
   add(deadLetter: Pick<DeadLetter, 'partition' | 'offset' | 'headers'>): void {
     const targets = repairsOf(deadLetter.headers).filter((id) => /^\d+\/\d+$/.test(id));
-    if (targets.length === 0) return;
+    if (targets.length === 0 || targets.length > MAX_REPAIRS) return;
     this.#count += targets.length;
     if (this.#count > MAX_TARGETS)
       throw new Error(`dead letters name more than ${MAX_TARGETS} records in repairs headers: pass a later --since`);

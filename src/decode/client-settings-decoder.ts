@@ -3,6 +3,7 @@ import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Policy } from '../domain/policy.js';
+import { MAX_REASON_CHARACTERS } from './poison.js';
 import type { SchemaResolution } from './schema-resolution.js';
 
 export interface ClientSetting {
@@ -95,7 +96,8 @@ function decodeSetting(value: Buffer, schema: ClientSettingsReader | undefined):
     return unreadable(`client ${clientId} chose a synchronizedTrigger unknown to this version`);
   } catch (error) {
     // Any error in reading these bytes is caused by these bytes.
-    return unreadable(`it cannot be read as ClientSettings from schema ${id}: ${(error as Error).message}`);
+    const why = (error as Error).message.slice(0, MAX_REASON_CHARACTERS);
+    return unreadable(`it cannot be read as ClientSettings from schema ${id}: ${why}`);
   }
 }
 

@@ -2,6 +2,9 @@
 import type { InputEvent, PoisonCode } from '../domain/events.js';
 import type { LogRecord } from '../lib/record.js';
 
+/** Limits a reason in a message, which may contain names of any length. */
+export const MAX_REASON_CHARACTERS = 300;
+
 export interface Poison {
   readonly record: LogRecord;
   readonly code: PoisonCode;

@@ -194,6 +194,7 @@ function suspect(): UnconfirmedSchemasError {
     `the schema registry has none of the schema ids of ${SUSPECT_COMPANIES} or more companies, and it lacks half or ` +
       'more of the ids that were used before: it may be the wrong one, or an old back-up. Check SCHEMA_REGISTRY_URL; ' +
       'the partition continues without a restart when the registry has most of these ids. If the producers are wrong, ' +
-      'copy the records to the dead-letter topic and hold their companies: company-sync run --consent unknown-schemas',
+      'copy the records to the dead-letter topic and hold their companies: company-sync run --consent unknown-schemas, with the settings ' +
+      'of this instance',
   );
 }

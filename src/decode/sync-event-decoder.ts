@@ -2,10 +2,10 @@
 import { isUtf8 } from 'node:buffer';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { PoisonCode } from '../domain/events.js';
-import { MAX_TEXT_BYTES } from '../domain/limits.js';
+import { MAX_REPAIRS, MAX_TEXT_BYTES, type LimitExceeded } from '../domain/limits.js';
 import type { Header, LogRecord } from '../lib/record.js';
 import { payloadOf } from './payload.js';
-import type { Decoded, Poison } from './poison.js';
+import { MAX_REASON_CHARACTERS, type Decoded, type Poison } from './poison.js';
 import { SchemaResolution, type SchemaResolutionOptions } from './schema-resolution.js';
 import { exceedsRecordLimits } from './payload.js';
 import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sync-event-reader.js';
@@ -15,8 +15,6 @@ import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sy
  */
 export const REPAIRS_HEADER = 'repairs';
 const NO_REPAIRS: readonly string[] = Object.freeze([]);
-/** Limits the reason, which may contain names of any length. */
-const MAX_REASON_CHARACTERS = 300;
 /** The character that replaces bytes that are not UTF-8. It is rare as a real character. */
 const REPLACEMENT = '\uFFFD';
 
@@ -93,7 +91,7 @@ export class SyncEventDecoder {
     if (keyText.includes(REPLACEMENT) && !(isUtf8(key) && schema.companyIdBytes(value).equals(key)))
       return poison(record, 'key-mismatch', 'the key is not, byte by byte, the companyId of the value, in UTF-8');
 
-    const exceeded = exceedsRecordLimits(event);
+    const exceeded = exceedsRecordLimits(event) ?? exceedsRepairs(record.headers);
     if (exceeded !== null) return poison(record, exceeded.code, exceeded.why);
 
     const repairs = record.headers.length === 0 ? NO_REPAIRS : repairsOf(record.headers);
@@ -152,9 +150,23 @@ function companyToHold(key: Buffer): string | null {
   return key.length > 0 && key.length <= MAX_TEXT_BYTES && isUtf8(key) ? key.toString() : null;
 }
 
-/** The values of a record's `repairs` headers. Any bytes are accepted: a value that names no hold lifts none. */
+/** The limit that a record's `repairs` headers exceed; null if they do not. Headers without a value do not count. */
+function exceedsRepairs(headers: readonly Header[]): LimitExceeded | null {
+  if (headers.length <= MAX_REPAIRS) return null;
+  let repairs = 0;
+  for (const { key, value } of headers) if (key === REPAIRS_HEADER && value !== null) repairs++;
+  if (repairs <= MAX_REPAIRS) return null;
+  const why = `it has ${repairs} ${REPAIRS_HEADER} headers, and at most ${MAX_REPAIRS} are allowed`;
+  return { code: 'too-large', why };
+}
+
+/**
+ * The values of a record's `repairs` headers. A value that names no hold lifts none, so any bytes are accepted. Values
+ * that are longer than any id are left out.
+ */
 export function repairsOf(headers: readonly Header[]): readonly string[] {
   const repairs: string[] = [];
-  for (const { key, value } of headers) if (key === REPAIRS_HEADER && value !== null) repairs.push(value.toString());
+  for (const { key, value } of headers)
+    if (key === REPAIRS_HEADER && value !== null && value.length <= MAX_TEXT_BYTES) repairs.push(value.toString());
   return repairs.length === 0 ? NO_REPAIRS : repairs;
 }

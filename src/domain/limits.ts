@@ -29,6 +29,12 @@ export const FORGOTTEN_EARLY_DATASETS = 500;
 export const MAX_LISTED_HOLDS = 5_000;
 
 /**
+ * `repairs` headers of one record, each of which names a bad record whose hold is loaded and lifted. `dead-letters
+ * release` writes MAX_LISTED_HOLDS of them.
+ */
+export const MAX_REPAIRS = 10_000;
+
+/**
  * Holds of one company that a deletion loads and removes in one transaction. A company may have more: then the holds
  * above this number are removed before, in transactions of their own.
  */

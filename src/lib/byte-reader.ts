@@ -39,7 +39,8 @@ export class ByteReader {
       if (byte < 0x80) break;
       unit *= 0x80;
     }
-    if (value > Number.MAX_SAFE_INTEGER) throw this.malformed(`a number beyond 2^53`);
+    // An overlong varint can give NaN, of which every comparison is false.
+    if (!(value <= Number.MAX_SAFE_INTEGER)) throw this.malformed(`a number beyond 2^53`);
     return value;
   }
 

@@ -38,13 +38,16 @@ export class Placement {
    * Gives each of the partitions to `copies` more members. Afterwards counts differ by at most one, unless earlier
    * placements make that impossible. The partition whose second choice would cost most is placed first (Vogel's
    * approximation of the transportation problem).
+   *
+   * It ends for any numbers: the number of steps is known before the first step.
    */
   place(partitions: readonly number[], copies: number): void {
     const total = this.#counts.reduce((sum, count) => sum + count, partitions.length * copies);
     const left = new Map(partitions.map((partition) => [partition, copies]));
     const regrets = new Map(copies === 0 ? [] : partitions.map((partition) => [partition, 0]));
     let withRoom: number[] = [];
-    while (regrets.size > 0) {
+    const steps = partitions.length * Math.min(copies, this.#counts.length);
+    for (let step = 0; step < steps && regrets.size > 0; step++) {
       const before = withRoom.length;
       withRoom = this.#withRoom(total);
       // The partitions lose choices only when this list shrinks.

@@ -32,7 +32,10 @@ export function acceptsLoss(positions: Positions): boolean {
 }
 
 function asAdvice(partition: number, { target, loses }: Choice): string {
-  return `run \`${commandToSet(partition, target)}\`. ${loses} \`company-sync positions show\` lists all partitions`;
+  return (
+    `run \`${commandToSet(partition, target)}\` with the settings of this instance. ${loses} ` +
+    '`company-sync positions show` lists all partitions'
+  );
 }
 
 function factsOf({ changelog, committed, input, inputRecreated, inputLostFrom = null }: Positions): string {

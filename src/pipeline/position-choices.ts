@@ -124,7 +124,7 @@ export function judgePositions(positions: Positions): Judgement {
   return choose(verdict, leavePosition(positions, offset));
 }
 
-/** The command that makes the choice. */
+/** The command that makes the choice, without settings. */
 export function commandToSet(partition: number, target: Target): string {
   return `company-sync positions set --partition ${partition} --to ${target}`;
 }
@@ -132,8 +132,8 @@ export function commandToSet(partition: number, target: Target): string {
 /** What to do about an input batch that cannot be read, other than raising MAX_BATCH_BYTES. */
 export function skipBatch(partition: number, nextOffset: number): string {
   return (
-    `Or skip the batch: stop all instances and run \`${commandToSet(partition, 'after-batch')}\`, which sets the group's ` +
-    `offset to ${nextOffset}. ${LOSES_BATCH}`
+    `Or skip the batch: stop all instances and run \`${commandToSet(partition, 'after-batch')}\`, with the settings of ` +
+    `this instance, which sets the group's offset to ${nextOffset}. ${LOSES_BATCH}`
   );
 }
 

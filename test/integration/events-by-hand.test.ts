@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { currentCluster } from '../support/current-cluster.js';
+import { plainClient } from '../support/topics.js';
 import { runCommand } from '../../testkit/command.js';
 import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { Processors } from '../../testkit/processor.js';
@@ -35,6 +36,25 @@ test('the example is sent, and its announcement is read', async () => {
   );
   const asJson = await runCommand([...tail, '--json'], deployment.environment);
   expect(JSON.parse(asJson.stdout)).toMatchObject({ companyId: 'acme', succeeded: 1, failed: 1 });
+});
+
+test('events tail fails at the end if a record of the topic is not an announcement', async () => {
+  const topic = deployment.topics.synchronized;
+  const producer = plainClient(currentCluster().bootstrap).producer();
+  await producer.connect();
+  await producer.send({ topic, messages: [{ key: 'umbrella', value: 'not Avro' }] });
+  await producer.disconnect();
+
+  const { exitCode, stdout, stderr } = await runCommand(
+    ['events', 'tail', '--to-end', '--json'],
+    deployment.environment,
+  );
+  expect(stdout).toMatch(/"companyId":"acme".*\n/);
+  expect(stdout).toMatch(/"key":"umbrella","offset":\d+,"error":/);
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: expect.stringContaining('1 of the printed records cannot be read as announcements') as string,
+  });
 });
 
 test('nothing is sent if a line of the file is not an event', async () => {

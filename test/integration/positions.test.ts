@@ -73,12 +73,16 @@ test('a group whose offsets are lost continues from its state, and nothing is an
 
   const stopped = processors.start(deployment, { stateDir: processor.stateDir });
   for (let partition = 0; partition < PARTITIONS; partition++) await stopped.partitionIs(partition, 'blocked');
-  const lost = await positions(stage, 'show');
+  const brokers = `--kafka-brokers=${deployment.environment['KAFKA_BROKERS']}`;
+  const lost = await positions(stage, 'show', brokers);
   expect(lost.exitCode).toBe(1);
   expect(lost.stdout).toContain(
     `partition 1: offset missing: state ${HISTORY}, group's offset none, input 0 to ${HISTORY}; ` +
-      'company-sync positions set --partition 1 --to state',
+      `company-sync positions set --partition 1 --to state ${brokers}`,
   );
+  const missing = await positions(stage, 'show', '--topic-sync-events=missing');
+  expect(missing.stderr).toMatch(/`company-sync topics create`/);
+  expect(missing.stderr).toMatch(/pass the same settings to the commands .*: --topic-sync-events=missing\n/);
   const refused = await positions(stage, 'set', '--to', 'state', '--yes');
   expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
   expect(refused.stderr).toMatch(/has 1 member: stop all instances first.*\(http:\/\//);
@@ -115,7 +119,7 @@ test("a partition whose records were deleted unread continues from the log's sta
 
   const unfit = await positions(stage, 'set', '--to', 'state', '--yes');
   expect(unfit.exitCode).toBe(1);
-  expect(unfit.stdout).toContain('company-sync positions set --partition 0 --to log-start');
+  expect(unfit.stdout).toContain('but --partition 0 --to log-start is');
   expect(unfit.stdout).toContain('partition 1: consistent: nothing to set');
   const set = await positions(stage, 'set', '--partition', '0', '--to', 'log-start', '--yes');
   expect(set).toMatchObject({ exitCode: 0, stderr: '' });

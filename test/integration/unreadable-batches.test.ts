@@ -62,7 +62,7 @@ test('a batch that is too large stops only its partition, after the records befo
     /at offsets 2 to 2 cannot be read: its \d+ bytes of gzip hold more than MAX_BATCH_BYTES, which is 65536/,
   );
   expect(reason).toMatch(
-    /`company-sync positions set --partition 0 --to after-batch`, which sets the group's offset to 3/,
+    /`company-sync positions set --partition 0 --to after-batch`, with the settings of this instance, which sets the group's offset to 3/,
   );
   expect(await processor.stop()).toBe(0);
 

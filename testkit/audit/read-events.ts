@@ -37,16 +37,17 @@ export function readEvent(record: TopicRecord, values: AvroValues): ReadEvent {
   if (read.kind !== 'value') return { kind: 'poison', record, code: read.kind, companyId: held };
   const event = read.value as AvroEvent;
   if (keyText !== event.companyId) return { kind: 'poison', record, code: 'key-mismatch', companyId: held };
-  const code = limitExceeded(event);
+  const repairs = headerTexts(record.headers, 'repairs').filter((text) => text !== null);
+  const code = limitExceeded(event) ?? (repairs.length > MOST_REPAIRS ? 'too-large' : null);
   if (code !== null) return { kind: 'poison', record, code, companyId: held };
 
-  const repairs = headerTexts(record.headers, 'repairs').filter((text) => text !== null);
   const { companyId, clientId } = event;
   return { kind: 'event', record, companyId, clientId, repairs, payload: payloadOf(event.payload) };
 }
 
 const MOST_TEXT_BYTES = 1_024;
 const MOST_DATASETS = 10_000;
+const MOST_REPAIRS = 10_000;
 /** Fields that are not stored, so they may have any length. */
 const NOT_LIMITED = ['eventId', 'errorMessage', 'by'];
 

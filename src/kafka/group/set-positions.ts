@@ -6,13 +6,7 @@
  * moves its state and the group's offset together. In any case, the next take-over checks again. So a partition never
  * runs from a wrong position: at worst it is blocked as before.
  */
-import {
-  judgePositions,
-  commandToSet,
-  type Choice,
-  type Judgement,
-  type Target,
-} from '../../pipeline/position-choices.js';
+import { judgePositions, type Choice, type Judgement, type Target } from '../../pipeline/position-choices.js';
 import { readPositions, type FoundPositions, type PositionSources } from './partition-positions.js';
 import { stopFirst, type StoppedGroup } from './stopped-group.js';
 
@@ -102,7 +96,7 @@ function describe(
   return choices.map((choice) =>
     target === null || choice.target === target
       ? `${name}: --to ${choice.target} ${effectOf(choice, committed)}. ${choice.loses}`
-      : `${name}: not set: --to ${target} is not possible, but ${commandToSet(partition, choice.target)}`,
+      : `${name}: not set: --to ${target} is not possible, but --partition ${partition} --to ${choice.target} is`,
   );
 }
 

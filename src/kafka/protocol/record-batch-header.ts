@@ -16,6 +16,12 @@ const RECORDS_AT = 61;
 /** Base offset and length. The length field does not count them. */
 const LENGTH_COUNTS_FROM = 12;
 
+/**
+ * Checksummed bytes for each byte of an answer, at most, while intact batches are looked for. Each position in damaged
+ * bytes may look like the header of a batch that reaches to the end.
+ */
+const CHECKSUMS_PER_BYTE = 4;
+
 const MAGIC = 2;
 const CODEC_MASK = 0x07;
 const LOG_APPEND_TIME = 0x08;
@@ -81,6 +87,7 @@ export interface Extent {
  */
 export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Extent {
   let [start, length, end] = [0, 0, 0];
+  const intact = new IntactBatches(bytes);
   /** The batch before. */
   let before: { readonly at: number; readonly baseOffset: number; readonly next: number } | null = null;
   while (length + RECORDS_AT <= bytes.length) {
@@ -101,7 +108,7 @@ export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Ext
       continue;
     }
     // If two batches overlap, the first of them may claim offsets that it cannot have. Only the second one shows that.
-    if (before !== null && baseOffset < next && isWrong(bytes, before, from) && isSound(bytes, length, before.next)) {
+    if (before !== null && baseOffset < next && isWrong(intact, before, from) && intact.isAt(length, before.next)) {
       const { at, next: first, baseOffset: claimed } = before;
       if (baseOffset > from) {
         const lies = `it claims offsets ${claimed} to ${next - 1}, and the next one begins at offset ${baseOffset}`;
@@ -111,7 +118,7 @@ export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Ext
       [start, end, before] = [length, 0, null];
       continue;
     }
-    const sound = soundAfter(bytes, length, next);
+    const sound = intact.firstAfter(length, next);
     if (sound === null || sound.baseOffset > from) {
       const first = baseOffset + delta >= stableEnd ? extent.after : Math.max(baseOffset, next);
       return { start, length, end, broken: new BrokenBatchError(first, sound?.baseOffset ?? null, why) };
@@ -131,28 +138,43 @@ interface SoundBatch {
 }
 
 /**
- * Finds the first intact batch after a broken batch at `at`. Tries the end that the broken batch's length gives, and
- * then every byte.
- * @param least the lowest base offset that it can have, because offsets grow from batch to batch
+ * Looks for intact batches in one answer. Once it has checksummed CHECKSUMS_PER_BYTE times the answer, it finds no
+ * more: the time of the search grows only with the length of the answer.
  */
-export function soundAfter(bytes: Buffer, at: number, least: number): SoundBatch | null {
-  const claimed = at + LENGTH_COUNTS_FROM + bytes.readInt32BE(at + LENGTH_AT);
-  if (claimed >= at + RECORDS_AT && isSound(bytes, claimed, least)) return soundAt(bytes, claimed);
-  for (let next = at + 1; next + RECORDS_AT <= bytes.length; next++)
-    if (isSound(bytes, next, least)) return soundAt(bytes, next);
-  return null;
-}
+class IntactBatches {
+  #bytesLeft: number;
 
-function soundAt(bytes: Buffer, at: number): SoundBatch {
-  return { at, baseOffset: readSafeInt64(bytes, at) };
-}
+  constructor(private readonly bytes: Buffer) {
+    this.#bytesLeft = bytes.length * CHECKSUMS_PER_BYTE;
+  }
 
-function isSound(bytes: Buffer, at: number, least: number): boolean {
-  if (at + RECORDS_AT > bytes.length || bytes[at + MAGIC_AT] !== MAGIC) return false;
-  const baseOffset = readOffset(bytes, at);
-  const size = LENGTH_COUNTS_FROM + bytes.readInt32BE(at + LENGTH_AT);
-  if (baseOffset === null || baseOffset < least || size < RECORDS_AT || at + size > bytes.length) return false;
-  return hasRightChecksum(bytes, at, at + size);
+  /**
+   * The first intact batch after a broken batch at `at`; null if none is found. Tries the end that the broken batch's
+   * length gives, and then every byte.
+   * @param least the lowest base offset that it can have, because offsets grow from batch to batch
+   */
+  firstAfter(at: number, least: number): SoundBatch | null {
+    const { bytes } = this;
+    const claimed = at + LENGTH_COUNTS_FROM + bytes.readInt32BE(at + LENGTH_AT);
+    if (claimed >= at + RECORDS_AT && this.isAt(claimed, least)) return this.#at(claimed);
+    for (let next = at + 1; next + RECORDS_AT <= bytes.length && this.#bytesLeft > 0; next++)
+      if (this.isAt(next, least)) return this.#at(next);
+    return null;
+  }
+
+  isAt(at: number, least: number): boolean {
+    const { bytes } = this;
+    if (at + RECORDS_AT > bytes.length || bytes[at + MAGIC_AT] !== MAGIC) return false;
+    const baseOffset = readOffset(bytes, at);
+    const size = LENGTH_COUNTS_FROM + bytes.readInt32BE(at + LENGTH_AT);
+    if (baseOffset === null || baseOffset < least || size < RECORDS_AT || at + size > bytes.length) return false;
+    this.#bytesLeft -= size;
+    return this.#bytesLeft >= 0 && hasRightChecksum(bytes, at, at + size);
+  }
+
+  #at(at: number): SoundBatch {
+    return { at, baseOffset: readSafeInt64(this.bytes, at) };
+  }
 }
 
 /**
@@ -160,11 +182,11 @@ function isSound(bytes: Buffer, at: number, least: number): boolean {
  * checksum.
  */
 function isWrong(
-  bytes: Buffer,
+  intact: IntactBatches,
   { at, baseOffset, next }: SoundBatch & { readonly next: number },
   from: number,
 ): boolean {
-  return !isSound(bytes, at, next) || (next === 0 ? baseOffset > from : baseOffset > next);
+  return !intact.isAt(at, next) || (next === 0 ? baseOffset > from : baseOffset > next);
 }
 
 function hasRightChecksum(bytes: Buffer, at: number, end: number): boolean {
@@ -218,7 +240,7 @@ export function headerAt(bytes: Buffer, start: number): BatchHeader {
   if (actual !== expected) {
     const hex = (crc: number) => crc.toString(16).padStart(8, '0');
     const why = `its checksum is ${hex(actual)}, and its header says ${hex(expected)}: its bytes were damaged`;
-    const next = soundAfter(bytes, start, baseOffset + 1);
+    const next = new IntactBatches(bytes).firstAfter(start, baseOffset + 1);
     throw new BrokenBatchError(baseOffset, next?.baseOffset ?? null, why);
   }
   const attributes = bytes.readInt16BE(start + ATTRIBUTES_AT);

@@ -46,6 +46,10 @@ const POISON: [string, (deployment: DeploymentInMemory) => TopicRecord][] = [
   ['too-large', (d) => d.manifest('c'.repeat(1_025), ['d1'])],
   [
     'too-large',
+    (d) => d.status('company-1', 'd1', 'Complete', { headers: { repairs: Array<string>(10_001).fill('0/1') } }),
+  ],
+  [
+    'too-large',
     (d) =>
       d.manifest(
         'company-1',
@@ -54,9 +58,10 @@ const POISON: [string, (deployment: DeploymentInMemory) => TopicRecord][] = [
   ],
 ];
 
-async function codeGivenTo({ key, value, offset, timestamp }: TopicRecord): Promise<string | null> {
+async function codeGivenTo({ key, value, offset, timestamp, headers: map }: TopicRecord): Promise<string | null> {
   const schemas = { 1: syncEventSchema(), 3: clientSettingsSchema() };
-  const decoded = await decodeOne({ key, value, offset, timestamp, headers: [] }, schemas);
+  const headers = [...map].flatMap(([name, values]) => values.map((one) => ({ key: name, value: one })));
+  const decoded = await decodeOne({ key, value, offset, timestamp, headers }, schemas);
   if (isPoison(decoded)) return decoded.code;
   const rows = new CompanyRows(decoded.companyId);
   rows.loadCompany(null);

@@ -113,3 +113,9 @@ test('each company that is released is printed, with the records', async () => {
     '0/9: released company held from 0/5, 0/6, which had its key',
   ]);
 });
+
+test('a repair that would replace more records than one record can name is refused', () => {
+  const targets = Array.from({ length: 10_000 }, (_, i) => String(i));
+  const read = lettersOf(`20000 acme undecodable repairs ${targets.join(' ')}`);
+  expect(() => repairs(read, 20_000)).toThrow('company-sync dead-letters release acme');
+});

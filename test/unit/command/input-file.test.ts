@@ -37,7 +37,9 @@ test.each([
     config: loadConfig(nowhere, {}, () => ''),
     logger: createLogger({ level: 'silent', pid: 0, hide: hiderOf([]), now: () => 0 }),
     schemasFolder: join(__dirname, '..', '..', '..', 'schemas'),
+    typedSettings: '',
     print: () => undefined,
+    printError: () => undefined,
     host: process,
     tracing: { kind: 'off' } as never,
   };

@@ -44,3 +44,11 @@ test('dead letters that name more records than the memory limit are refused', ()
   for (let deadLetters = 0; deadLetters < MAX_TARGETS / headers.length; deadLetters++) add();
   expect(add).toThrow('pass a later --since');
 });
+
+test('a dead letter that names more records than one record can repair is not a repair', () => {
+  const all = new RepairAttempts();
+  const named = (count: number) => Array.from({ length: count }, (_, i) => repairs(`1/${i}`));
+  all.add({ partition: 0, offset: 1, headers: named(10_000) });
+  all.add({ partition: 0, offset: 2, headers: named(10_001) });
+  expect([all.targetsOf('0/1').length, all.targetsOf('0/2').length]).toEqual([10_000, 0]);
+});

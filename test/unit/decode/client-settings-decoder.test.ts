@@ -51,6 +51,13 @@ test('a schema that does not resolve is reported', async () => {
   expect(await decode(framed(8, WRITTEN_BY_FASTAVRO), { 8: { type: 'string' } })).toMatchObject({ kind: 'unreadable' });
 });
 
+test('a reason with a name of any length is cut', async () => {
+  const schema = { type: 'record', name: 'n'.repeat(50_000), fields: [{ name: 'clientId', type: 'int' }] };
+  const decoded = await decode(framed(8, WRITTEN_BY_FASTAVRO), { 8: schema });
+  expect(decoded).toEqual({ kind: 'unreadable', why: expect.stringContaining('nnn') as string });
+  expect(JSON.stringify(decoded).length).toBeLessThan(500);
+});
+
 test('an unknown choice is reported, and the known choices of its schema are read', async () => {
   const writer = clientSettingsSchema();
   const symbols = ['NEVER', 'FIRST_DATASET', 'ALL_DATASETS'];

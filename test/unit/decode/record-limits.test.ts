@@ -8,6 +8,7 @@ import {
   decodeOne,
   eventValue,
   framed,
+  header,
   recordOf,
   SCHEMA_ID,
   STATUS,
@@ -118,4 +119,20 @@ test('10,000 datasets in one manifest are read, repeated ones aside, and more ar
   expect(await manifest({ datasets: [...datasets, ...datasets.slice(0, 5)] })).toBe('event');
   const more = [...datasets, { datasetId: 'x'.repeat(1_025), dataType: 't' }];
   expect(await manifest({ datasets: more })).toBe(`too-many-datasets of ${COMPANY}`);
+});
+
+test('10,000 repairs headers are read, and more are too large, because each names a hold to load', async () => {
+  const codeWith = async (repairs: number) => {
+    const others = [header('traceparent', 'x'), header('repairs', null)];
+    const headers = [...others, ...Array.from({ length: repairs }, (_, i) => header('repairs', `0/${i}`))];
+    const decoded = await decodeOne(recordOf({ headers }));
+    return isPoison(decoded) ? `${decoded.code} of ${decoded.heldCompanyId ?? 'nobody'}` : decoded.repairs.length;
+  };
+  expect(await codeWith(10_000)).toBe(10_000);
+  expect(await codeWith(10_001)).toBe(`too-large of ${COMPANY}`);
+});
+
+test('a repairs header that is longer than any id names nothing', async () => {
+  const headers = [header('repairs', '0/1'), header('repairs', 'x'.repeat(1_025))];
+  expect(await decodeOne(recordOf({ headers }))).toMatchObject({ repairs: ['0/1'] });
 });

@@ -84,3 +84,13 @@ test('each section that a message names exists', () => {
   expect(titles.length).toBeGreaterThan(5);
   expect(titles.filter((title) => !sections.includes(title))).toEqual([]);
 });
+
+test('a list of announced companies has each id as one JSON string, and skips records that cannot be read', () => {
+  const blocks = operations.match(/^ *```sh$.*?^ *```$/gms) ?? [];
+  const seeding = blocks.filter(
+    (block) => block.includes('events tail') && /^ *company-sync companies seed /m.test(block),
+  );
+  expect(seeding.length).toBeGreaterThanOrEqual(3);
+  for (const block of seeding)
+    expect(block).toContain("--json | jq -c 'select(.companyId != null) | .companyId' | sort");
+});

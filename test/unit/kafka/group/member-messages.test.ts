@@ -76,6 +76,18 @@ test('more claims than any instance has are not read', () => {
   for (const info of infos([...claims, MAX_CLAIMS])) expect(decodeMemberInfo(encodeMemberInfo(info))).toBeNull();
 });
 
+test('numbers that are longer than any number that an instance sends are not read', () => {
+  // The weight of the 147th byte is Infinity, and 0 times Infinity is NaN.
+  const overlong = Buffer.concat([Buffer.alloc(160, 0x80), Buffer.from([0])]);
+  const [zero, one] = [Buffer.from([0]), Buffer.from([1])];
+  /** Version, HTTP address, number of standbys, member id, no partitions, one state held and its position. */
+  const infoWith = (numStandby: Buffer, position: Buffer) =>
+    Buffer.concat([one, zero, numStandby, zero, zero, one, zero, position]);
+  expect(decodeMemberInfo(infoWith(one, one))).toMatchObject({ numStandby: 1, held: new Map([[0, 1]]) });
+  expect(decodeMemberInfo(infoWith(overlong, one))).toBeNull();
+  expect(decodeMemberInfo(infoWith(one, overlong))).toBeNull();
+});
+
 test('12 partitions with their positions take 100 bytes and a few', () => {
   const partitions = Array.from({ length: 12 }, (_, p) => p);
   const held = new Map(partitions.map((p) => [p, 1_000_000_000 + p]));

@@ -224,7 +224,7 @@ describe('setting', () => {
 
   test('leaves a partition that the target does not fit, and reports what fits', async () => {
     expect(await setPositions(portsOf(sourcesOf(10, [10], 20)), [0], 'state')).toBe(false);
-    expect(said).toEqual([expect.stringContaining('company-sync positions set --partition 0 --to log-start')]);
+    expect(said).toEqual([expect.stringContaining('but --partition 0 --to log-start is')]);
     expect(done).toEqual([]);
   });
 

@@ -272,6 +272,35 @@ describe('a batch that cannot be read', () => {
         expect(faultOf(from5(damaged, ...following))).toMatchObject({ firstOffset: 5, nextOffset: null });
     });
 
+    /** A damaged batch with this many headers of batches inside, each of which claims to reach almost to the end. */
+    const withFalseHeaders = (count: number) => {
+      const headers = Buffer.alloc(count * 24);
+      for (let at = 0; at < headers.length; at += 24) {
+        headers[at + 7] = 50; // base offset
+        headers.writeInt32BE(headers.length - at, at + 8);
+        headers[at + 16] = 2; // magic
+      }
+      return wrong(withInt32(batch({ body: headers }), 8, 62), 21);
+    };
+
+    it('and the search for it checksums the bytes only a few times', () => {
+      expect(faultOf(from5(withFalseHeaders(6), batchOf(60, 61)))).toMatchObject({ firstOffset: 5, nextOffset: 60 });
+      expect(faultOf(from5(withFalseHeaders(1_000), batchOf(60, 61)))).toMatchObject({
+        firstOffset: 5,
+        nextOffset: null,
+      });
+    });
+
+    it('and all searches in one answer share this limit', () => {
+      const last = batchOf(60, 60, { records: [record(60, { value: Buffer.alloc(8_000) })] });
+      const searching = (times: number) => {
+        const skipped = Array.from({ length: times }, (_, i) => [withFalseHeaders(30), batchOf(8 + i, 8 + i)]);
+        return new FetchedRecords(Buffer.concat([...skipped.flat(), last]), [], 60, undefined, -1, END);
+      };
+      expect(searching(1)).toMatchObject({ broken: null, end: 61 });
+      expect(searching(10).broken).toMatchObject({ nextOffset: null });
+    });
+
     it('and is not read at an offset that the log does not have', () => {
       expect(faultOf(from5(falsely(5_000)))).toMatchObject({ firstOffset: 5, nextOffset: null });
       expect(from5(batchOf(5, 120)).broken).toBeNull(); // The log has grown meanwhile.

@@ -1,0 +1,28 @@
+/** Commands in messages, which a person copies into a shell. */
+import type { Flags } from '../config.js';
+import { flagOf } from '../setting-flags.js';
+import { SETTINGS, type Setting } from '../settings.js';
+
+const WITHOUT_QUOTES = /^[\w@%+=:,./-]+$/;
+
+/** One word of a command, quoted if a POSIX shell would change it. */
+export function shellQuoted(word: string): string {
+  return WITHOUT_QUOTES.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * The typed settings as flags, each after a space; empty if none was typed. Without them, a copied command would act on
+ * another cluster. Settings of the environment are left out, because the shell still has them. Secrets are left out.
+ */
+export function typedSettingsOf(settings: Flags): string {
+  const shown = Object.values<Setting>(SETTINGS).flatMap(({ env, secret }) =>
+    secret ? [flagOf(`${env}_FILE`)] : [flagOf(env)],
+  );
+  return shown
+    .filter((flag) => settings[flag] !== undefined)
+    .map((flag) => {
+      const value = settings[flag];
+      return ` --${flag}${typeof value === 'string' ? `=${shellQuoted(value)}` : ''}`;
+    })
+    .join('');
+}
