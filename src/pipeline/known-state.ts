@@ -1,6 +1,10 @@
 import { InconsistentPositionError } from './errors.js';
-import type { PipelineTopics } from './context.js';
 import type { LogBounds } from './ports.js';
+
+interface Topics {
+  readonly input: string;
+  readonly changelog: string;
+}
 
 /**
  * What this process knows of the state of all partitions, since its start. If changelog and offset of a partition are
@@ -22,11 +26,7 @@ export class KnownState {
    * Call it if the state of `partition` has no position.
    * @throws InconsistentPositionError if it had one, or if the start has checked another changelog
    */
-  mustBeFirstStart(
-    { input, changelog }: PipelineTopics,
-    partition: number,
-    { topicId }: Pick<LogBounds, 'topicId'>,
-  ): void {
+  mustBeFirstStart({ input, changelog }: Topics, partition: number, { topicId }: Pick<LogBounds, 'topicId'>): void {
     const isOther = this.changelogId !== null && topicId !== null && topicId !== this.changelogId;
     if (!isOther && !this.#partitions.has(partition)) return;
     throw new InconsistentPositionError(

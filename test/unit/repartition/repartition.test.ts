@@ -54,8 +54,11 @@ describe('before the first fencing', () => {
       logs: {
         bounds: (at: TopicPartition) =>
           Promise.resolve({
-            ...{ start: 0, end: 5, highWatermark: open.includes(nameOf(at)) ? 8 : 5 },
-            ...{ ...SEEN_BY_MOST, byMost: nameOf(at) !== byFew },
+            ...SEEN_BY_MOST,
+            start: 0,
+            end: 5,
+            highWatermark: open.includes(nameOf(at)) ? 8 : 5,
+            byMost: nameOf(at) !== byFew,
           }),
         committedOffset: ({ partition }: TopicPartition) =>
           Promise.resolve({ offset: unread.includes(partition) ? 1 : 5, leaderEpoch: -1 }),
