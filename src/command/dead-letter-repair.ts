@@ -96,7 +96,7 @@ export function repairOf(
     replaced.add(one);
     if (company !== event.companyId) others.set(company, [...(others.get(company) ?? []), one]);
   }
-  if (replaced.size > MAX_REPAIRS) refuse(replacesTooMany(replaced.size, event.companyId));
+  if (replaced.size > MAX_REPAIRS) refuseIf(replacesTooMany(replaced.size, event.companyId));
   return { deadLetter, event, record, replaced, others };
 }
 

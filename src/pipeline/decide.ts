@@ -263,7 +263,7 @@ class BatchDecisions implements DecidedBatch {
       record,
       code,
       message:
-        `offset ${record.offset}: ${why}; the whole record is set aside and company ${event.companyId} is on hold; ` +
+        `offset ${record.offset}: ${why}; the whole record is copied to the dead-letter topic, and company ${event.companyId} is on hold; ` +
         `send a smaller record to the same topic, with a header ${REPAIRS_HEADER} = ${this.#holdIdOf(record)}`,
       heldCompanyId: event.companyId,
     });

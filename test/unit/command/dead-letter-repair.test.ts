@@ -116,6 +116,6 @@ test('each company that is released is printed, with the records', async () => {
 
 test('a repair that would replace more records than one record can name is refused', () => {
   const targets = Array.from({ length: 10_000 }, (_, i) => String(i));
-  const read = lettersOf(`20000 acme undecodable repairs ${targets.join(' ')}`);
+  const read = deadLettersOf(`20000 acme undecodable repairs ${targets.join(' ')}`);
   expect(() => repairs(read, 20_000)).toThrow('company-sync dead-letters release acme');
 });

@@ -22,6 +22,8 @@ test.each<[string, Readonly<Record<string, string | true>>, string]>([
     config: loadConfig(nowhere, {}, () => ''),
     logger: createLogger({ level: 'silent', pid: 0, hide: hiderOf([]), now: () => 0 }),
     schemasFolder: '',
+    typedSettings: '',
+    printError: () => undefined,
     print: () => undefined,
     host: process,
     tracing: { kind: 'off' } as never,
