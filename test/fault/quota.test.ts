@@ -15,7 +15,7 @@ const COMPANIES = 20_000;
 const COMPANIES_PER_REQUEST = 1_000;
 /** Bytes a second for the client id of the deployment; a batch of the usual size has more than 1 MB. */
 const QUOTA = 20_000;
-const WATCHED_MS = 30_000;
+const WATCHED_MS = 60_000;
 const SAMPLE_MS = 500;
 const TIMEOUT_MS = 180_000;
 
