@@ -19,6 +19,7 @@
  * It returns a batch that exceeds the limits only if that batch is the first. So each partition gets its turn to be
  * first.
  */
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../lib/clock.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
@@ -94,6 +95,7 @@ export class LogFetcher implements ReaderEvents {
   ) {
     this.#leadersAskedAt = clock.now();
     this.#tailWaits = new TailWaits(lanes.tail.waitMs);
+    setMaxListeners(0, signal); // In an outage, every reader waits on it.
   }
 
   /** Begins to fetch for `reader`. @param log the log that the reader's offsets belong to */
