@@ -114,7 +114,7 @@ test('denied permissions are named', async () => {
   expect(failed).toContainEqual(
     expect.stringMatching(
       `^permissions: the brokers do not allow READ, WRITE, .* on topic ${topic}: run kafka-acls.sh --bootstrap-server ` +
-        `${cluster.bootstrap} --add --allow-principal User:<name> --operation Read --operation Write .* --topic ${topic}$`,
+        `${cluster.bootstrap} --add --allow-principal 'User:<name>' --operation Read --operation Write .* --topic ${topic}$`,
     ),
   );
   expect(failed).toContainEqual(expect.stringMatching(`do not allow .*READ.* on group ${deployment.applicationId}`));
@@ -145,7 +145,7 @@ test('the size of a log is not known without Describe on the cluster', async () 
   expect(await size()).toBeNull();
   await logs.close();
   const { warning } = await doctor();
-  const command = `kafka-acls.sh --bootstrap-server ${cluster.bootstrap} --add --allow-principal User:<name> --operation Describe --cluster`;
+  const command = `kafka-acls.sh --bootstrap-server ${cluster.bootstrap} --add --allow-principal 'User:<name>' --operation Describe --cluster`;
   expect(warning).toContainEqual(
     'permissions: without it, the size of the changelog is not known: the brokers do not allow DESCRIBE on the cluster: ' +
       `run ${command}`,
