@@ -5,6 +5,7 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } f
 import type { Registry } from 'prom-client';
 import type { z } from 'zod';
 import type { PartitionStatus } from '../pipeline/observer.js';
+import { StoreUnavailableError } from '../store/key-value-store.js';
 import { advertisedAddress } from './advertised-address.js';
 import type { readiness } from './api-schemas.js';
 import { addCompanyRoutes } from './company-routes.js';
@@ -17,6 +18,9 @@ import { openApiDocument } from './openapi.js';
 import type { PartitionFigures } from './partition-figures.js';
 import { addStatusPage } from './status-page.js';
 import { limitUnsentAnswers } from './unsent-answers.js';
+
+/** A partition that moves is open again soon. */
+const RETRY_AFTER_S = 1;
 
 /** What an instance does before it runs partitions, and after that. */
 export interface Starting {
@@ -146,11 +150,13 @@ function readinessOf(view: ServiceView): z.infer<typeof readiness> {
   return { ready, ...(starting === null ? {} : { reason: starting.phase }), unready, failing, dependencies };
 }
 
-/** Every refusal is `{ error }`, as plain text. */
+/** Every refusal is `{ error }`, as plain text. A store may be closed while it is read: the client asks again. */
 function answerErrorsAsJson(server: FastifyInstance): void {
-  server.setErrorHandler((error: FastifyError, _request, reply) =>
-    reply.status(error.statusCode ?? 500).send({ error: error.message }),
-  );
+  server.setErrorHandler((error: FastifyError, _request, reply) => {
+    const askAgain = error instanceof StoreUnavailableError;
+    if (askAgain) void reply.header('retry-after', RETRY_AFTER_S);
+    return reply.status(askAgain ? 503 : (error.statusCode ?? 500)).send({ error: error.message });
+  });
   server.setNotFoundHandler((request, reply) =>
     reply
       .status(404)

@@ -1,4 +1,5 @@
 /** The HTTP server of an instance that is starting, without the parts behind it. */
+import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -167,6 +168,13 @@ test.each([
   inspection = { companies } as Inspection;
   const { error } = SCHEMAS.refusal.parse(await (await get(path)).json());
   expect(error).toMatch(new RegExp(`: asked for ${companyId.replaceAll('.', '\\.')}$`));
+});
+
+test('a client is told to ask again if the store is closed while it is read', async () => {
+  const find = () => Promise.reject(new StoreUnavailableError('partition-4 is closed'));
+  inspection = { companies: { find } as Partial<CompanyDirectory> } as Inspection;
+  const { status, headers } = await get('/companies/acme');
+  expect([status, headers.get('retry-after')]).toEqual([503, '1']);
 });
 
 test('a client that asks too often is told to wait', async () => {
