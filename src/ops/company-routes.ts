@@ -173,7 +173,8 @@ function cannotTell(reply: FastifyReply, reasons: readonly string[]): Refusal {
   return askAgain(reply, `the company may be in a partition that cannot be read now: ${reasons.join('; ')}`);
 }
 
-function askAgain(reply: FastifyReply, error: string): Refusal {
+/** Answers that the client should ask again soon. */
+export function askAgain(reply: FastifyReply, error: string): Refusal {
   void reply.status(503).header('retry-after', RETRY_AFTER_S);
   return { error };
 }

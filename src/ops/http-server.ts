@@ -8,7 +8,7 @@ import type { PartitionStatus } from '../pipeline/observer.js';
 import { StoreUnavailableError } from '../store/key-value-store.js';
 import { advertisedAddress } from './advertised-address.js';
 import type { readiness } from './api-schemas.js';
-import { addCompanyRoutes } from './company-routes.js';
+import { addCompanyRoutes, askAgain } from './company-routes.js';
 import type { DependencyWatch } from './dependency-watch.js';
 import type { FailureWatch } from './failure-watch.js';
 import { guard, type Access } from './http-access.js';
@@ -18,9 +18,6 @@ import { openApiDocument } from './openapi.js';
 import type { PartitionFigures } from './partition-figures.js';
 import { addStatusPage } from './status-page.js';
 import { limitUnsentAnswers } from './unsent-answers.js';
-
-/** A partition that moves is open again soon. */
-const RETRY_AFTER_S = 1;
 
 /** What an instance does before it runs partitions, and after that. */
 export interface Starting {
@@ -153,9 +150,8 @@ function readinessOf(view: ServiceView): z.infer<typeof readiness> {
 /** Every refusal is `{ error }`, as plain text. A store may be closed while it is read: the client asks again. */
 function answerErrorsAsJson(server: FastifyInstance): void {
   server.setErrorHandler((error: FastifyError, _request, reply) => {
-    const askAgain = error instanceof StoreUnavailableError;
-    if (askAgain) void reply.header('retry-after', RETRY_AFTER_S);
-    return reply.status(askAgain ? 503 : (error.statusCode ?? 500)).send({ error: error.message });
+    if (error instanceof StoreUnavailableError) return reply.send(askAgain(reply, error.message));
+    return reply.status(error.statusCode ?? 500).send({ error: error.message });
   });
   server.setNotFoundHandler((request, reply) =>
     reply

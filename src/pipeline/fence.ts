@@ -14,6 +14,14 @@ import { HangingTransactionError } from './errors.js';
 import { isOffsetAlone, leftOpen, nameOfOpen, tooFewKnow, writtenBy, type Open } from './left-open.js';
 import type { KnownCommit, TransactionalProducer, TransactionOutcome } from './ports.js';
 
+/** The transactional id of an input partition. All instances of an application use the same one. */
+export function transactionalIdOf(
+  { applicationId, input }: { readonly applicationId: string; readonly input: string },
+  partition: number,
+): string {
+  return `${applicationId}-${input}-${partition}`;
+}
+
 /**
  * Fences the former owner, and ends a transaction that the brokers have left open.
  *
@@ -22,7 +30,8 @@ import type { KnownCommit, TransactionalProducer, TransactionOutcome } from './p
  * @throws what the ports throw
  */
 export async function fence(context: PipelineContext, partition: number): Promise<TransactionalProducer> {
-  const transactionalId = `${context.applicationId}-${context.topics.input}-${partition}`;
+  const { applicationId, topics } = context;
+  const transactionalId = transactionalIdOf({ applicationId, input: topics.input }, partition);
   const former = await context.transactions.fence(transactionalId);
   const hasEnded = await orDiscard(former, endWhatIsOpen(context, partition, former));
   if (!hasEnded) return former;

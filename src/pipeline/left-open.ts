@@ -2,7 +2,7 @@
 import type { TopicPartition } from '../lib/record.js';
 import type { PipelineContext } from './context.js';
 import { BrokerError, StaleViewError } from './errors.js';
-import type { TransactionalProducer } from './ports.js';
+import type { LogBounds, TransactionalProducer } from './ports.js';
 
 /** A place in a log, or the group's offset of an input partition. */
 export type Open = TopicPartition & {
@@ -27,6 +27,11 @@ export function writtenBy({ topics, partitioner }: PipelineContext, partition: n
     return partitions.map((to) => ({ log: { topic, partition: to }, isExclusive }));
   });
   return [{ log: { topic: topics.changelog, partition }, isExclusive: true }, ...outbound];
+}
+
+/** Whether a transaction is open in the log. Its last stable offset is below the high watermark only then. */
+export function hasOpenTransaction({ end, highWatermark }: Pick<LogBounds, 'end' | 'highWatermark'>): boolean {
+  return end < highWatermark;
 }
 
 /** How `leftOpen` looks. */
@@ -56,8 +61,9 @@ export async function leftOpen(
     return typeof from === 'number' ? from : null;
   };
   const lookAt = async (log: TopicPartition): Promise<Open[]> => {
-    const { end, highWatermark: to, byMost } = await changelogLogs.bounds(log);
-    const from = end < to ? await firstOfOurs(log, end) : null;
+    const bounds = await changelogLogs.bounds(log);
+    const { end, highWatermark: to, byMost } = bounds;
+    const from = hasOpenTransaction(bounds) ? await firstOfOurs(log, end) : null;
     if (from !== null) return [{ ...log, from, to, byMost }];
     return byMost ? [] : ifNotKnown(log);
   };

@@ -126,11 +126,6 @@ export function mustBeKnownToMost(log: string, { byMost }: Pick<LogBounds, 'byMo
   throw new StaleViewError(`too few brokers answer to know who leads ${log}; waiting until more than half do`);
 }
 
-/** Whether a transaction is open in the log. Its last stable offset is below the high watermark only then. */
-export function hasOpenTransaction({ end, highWatermark }: Pick<LogBounds, 'end' | 'highWatermark'>): boolean {
-  return end < highWatermark;
-}
-
 /** The bounds of a log that more than half of the brokers agree on. @throws StaleViewError, BrokerError */
 export async function boundsByMost(logs: Pick<Logs, 'bounds'>, log: TopicPartition): Promise<LogBounds> {
   const bounds = await logs.bounds(log);

@@ -5,7 +5,8 @@
 import type { TopicPartition } from '../lib/record.js';
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import type { TopicAdmin } from '../kafka/topics/topic-admin.js';
-import { hasOpenTransaction } from '../pipeline/partition-view.js';
+import { transactionalIdOf } from '../pipeline/fence.js';
+import { hasOpenTransaction } from '../pipeline/left-open.js';
 import type { LogBounds, Logs, OpenFrom } from '../pipeline/ports.js';
 
 /** The repartitioning cannot be done now. The message says why, and what to do. */
@@ -23,10 +24,6 @@ export interface CheckingPorts {
   /** Where the open transaction of a transactional id begins in a partition. Fences nothing. */
   readonly openFrom: (transactionalId: string, at: TopicPartition) => Promise<OpenFrom>;
   readonly admin: Pick<TopicAdmin, 'countPartitions'>;
-}
-
-export function transactionalIdOf({ applicationId, input }: CheckingPorts, partition: number): string {
-  return `${applicationId}-${input}-${partition}`;
 }
 
 /** @throws RepartitionRefusedError if the topic does not exist */

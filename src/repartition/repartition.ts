@@ -13,6 +13,7 @@
  * If it is killed at any point, run it again: the marks say how far it has come. Holds, and other offsets in rows, keep
  * their old partition and offset: they are names of records.
  */
+import { transactionalIdOf } from '../pipeline/fence.js';
 import type { Transactions } from '../pipeline/ports.js';
 import { decodeRepartitionMark, encodeRepartitionMark, type RepartitionMark } from '../pipeline/repartition-mark.js';
 import {
@@ -21,7 +22,6 @@ import {
   mustBeConsumed,
   mustHaveNothingOpen,
   RepartitionRefusedError,
-  transactionalIdOf,
   type CheckingPorts,
 } from './before-fencing.js';
 import { withRows } from './changelog-rows-on-disk.js';

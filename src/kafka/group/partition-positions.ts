@@ -2,7 +2,8 @@
 import type { Clock } from '../../lib/clock.js';
 import type { Logs } from '../../pipeline/ports.js';
 import type { Positions } from '../../pipeline/position-choices.js';
-import { hasOpenTransaction, lostFrom } from '../../pipeline/partition-view.js';
+import { hasOpenTransaction } from '../../pipeline/left-open.js';
+import { lostFrom } from '../../pipeline/partition-view.js';
 import { isOtherInput } from '../../pipeline/origin.js';
 import { unreadableBatchAt } from '../../pipeline/unreadable-batch.js';
 import { lastRows } from '../reading/last-rows.js';

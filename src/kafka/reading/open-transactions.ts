@@ -2,7 +2,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
-import { hasOpenTransaction } from '../../pipeline/partition-view.js';
+import { hasOpenTransaction } from '../../pipeline/left-open.js';
 import type { Logs } from '../../pipeline/ports.js';
 
 export interface OpenTransaction extends TopicPartition {

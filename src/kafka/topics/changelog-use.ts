@@ -2,7 +2,7 @@
 import { withReader } from '../../lib/with-reader.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { ReaderClosedError, UnreadableBatchError } from '../../pipeline/errors.js';
-import { hasOpenTransaction } from '../../pipeline/partition-view.js';
+import { hasOpenTransaction } from '../../pipeline/left-open.js';
 import type { LogBounds, Logs } from '../../pipeline/ports.js';
 
 const PATIENCE_MS = 30_000;
