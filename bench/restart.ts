@@ -1,9 +1,9 @@
 /**
  * How long it takes after kill -9 until the first partition runs again, from the start of the next process:
- *   npm run build && npx tsx bench/restart.ts [--rounds 5] [--initial-rebalance-delay-ms 3000]
+ *   npm run build && npx tsx bench/restart.ts [--rounds 5] [--initial-rebalance-delay-ms 3000] [--build FOLDER]...
  *
  * Once on the state that was left, whose member is taken out of the group at once; and once where STATE_DIR was lost, so
- * that the group waits for the dead member.
+ * that the group waits for the dead member. Several builds take turns in each round, each with a deployment of its own.
  */
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -16,6 +16,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     'initial-rebalance-delay-ms': { type: 'string', default: '3000' },
+    build: { type: 'string', multiple: true, default: [OWN_BUILD] },
   },
 });
 const PARTITIONS = 12;
@@ -25,28 +26,37 @@ async function bench(): Promise<void> {
   const cluster = await startOwnCluster({ brokerConfig });
   try {
     console.log(describeMachine());
-    const deployment = await deploy(cluster, { partitions: PARTITIONS, build: OWN_BUILD });
-    report('on the state that was left', await restarts(deployment, () => undefined));
-    report('with STATE_DIR lost', await restarts(deployment, (stateDir) => rmSync(stateDir, { recursive: true })));
+    const deployments = new Map<string, Deployment>();
+    for (const build of values.build) deployments.set(build, await deploy(cluster, { partitions: PARTITIONS, build }));
+    await restarts('on the state that was left', deployments, () => undefined);
+    await restarts('with STATE_DIR lost', deployments, (stateDir) => rmSync(stateDir, { recursive: true }));
   } finally {
     await cluster.stop();
   }
 }
 
-/** @returns for each restart, from the start of the process to the first partition that runs, in milliseconds */
-async function restarts(deployment: Deployment, afterKill: (stateDir: string) => void): Promise<number[]> {
-  const times: number[] = [];
-  let processor = new MeasuredProcessor(deployment, OWN_BUILD);
+async function restarts(
+  what: string,
+  deployments: ReadonlyMap<string, Deployment>,
+  afterKill: (stateDir: string) => void,
+): Promise<void> {
+  const times = new Map<string, number[]>([...deployments.keys()].map((build) => [build, []]));
+  for (let round = 0; round < Number(values.rounds); round++)
+    for (const [build, deployment] of deployments) times.get(build)?.push(await restart(deployment, build, afterKill));
+  for (const [build, measured] of times) report(`${what}, ${build}`, measured);
+}
+
+/** @returns the time from the start of the process to the first partition that runs, in milliseconds */
+async function restart(deployment: Deployment, build: string, afterKill: (stateDir: string) => void): Promise<number> {
+  const processor = new MeasuredProcessor(deployment, build);
   await processor.firstRunning();
-  for (let round = 0; round < Number(values.rounds); round++) {
-    await processor.kill();
-    afterKill(processor.stateDir);
-    const startedAt = Date.now();
-    processor = new MeasuredProcessor(deployment, OWN_BUILD, [], processor.stateDir);
-    times.push((await processor.firstRunning()).at - startedAt);
-  }
-  await processor.stopAndRemove();
-  return times;
+  await processor.kill();
+  afterKill(processor.stateDir);
+  const startedAt = Date.now();
+  const next = new MeasuredProcessor(deployment, build, [], processor.stateDir);
+  const { at } = await next.firstRunning();
+  await next.stopAndRemove();
+  return at - startedAt;
 }
 
 function report(what: string, times: readonly number[]): void {

@@ -42,6 +42,7 @@ ${Object.entries(SCENARIOS)
   --standbys N     NUM_STANDBY (0)
   --rows N         state rows of ~100 bytes in all partitions together (600000)
   --interval N     (50)
+  --build FOLDER   the build to measure (dist); given several times, they take turns in each round, each on its own state
   --short          one round on little state: to see that it works
   --help           this`;
 
@@ -53,6 +54,7 @@ const { values, positionals } = parseArgs({
     standbys: { type: 'string', default: '0' },
     rows: { type: 'string', default: '600000' },
     interval: { type: 'string', default: '50' },
+    build: { type: 'string', multiple: true, default: [OWN_BUILD] },
     short: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -65,45 +67,67 @@ const REST_MS = 2_000;
 const STANDBY_POLL_MS = 200;
 
 interface Stage {
+  readonly build: string;
   readonly deployment: Deployment;
   readonly instances: MeasuredProcessor[];
   readonly pauses: Pauses;
+  readonly close: () => Promise<void>;
 }
 
 async function bench(cluster: Cluster, scenarios: readonly Scenario[]): Promise<void> {
-  const made = await deploy(cluster, { partitions: PARTITIONS, build: OWN_BUILD });
-  const deployment = { ...made, env: { ...made.env, NUM_STANDBY: values.standbys } };
-  await fillChangelog(cluster, { topic: `${made.applicationId}-company-state`, partitions: PARTITIONS }, ROWS);
   const load = `a company each ${values.interval} ms in each of ${PARTITIONS} partitions`;
   console.log(`${thousands(ROWS)} rows of state, NUM_STANDBY ${values.standbys}, ${load}`);
-  const encoder = await createPlatformEncoder(cluster.registryUrl, deployment.topics, SCHEMAS_FOLDER);
-  const producer = await connectProducer(cluster.bootstrap);
-  const logs = logsOf(cluster.bootstrap, deployment.applicationId);
-  const instances: MeasuredProcessor[] = [];
-  const common = { producer, encoder, deployment, logs, partitions: PARTITIONS };
-  const pauses = new Pauses({ ...common, intervalMs: Number(values.interval) });
+  const stages: Stage[] = [];
   try {
-    for (const scenario of scenarios) await measure({ deployment, instances, pauses }, scenario);
+    for (const build of values.build) stages.push(await stageOf(cluster, build));
+    for (const scenario of scenarios) await measure(stages, scenario);
   } finally {
-    await Promise.all(instances.map((instance) => instance.stopAndRemove()));
-    await pauses.close();
-    await logs.close();
-    await producer.disconnect();
+    for (const stage of stages) await stage.close();
   }
 }
 
-async function measure(stage: Stage, scenario: Scenario): Promise<void> {
+async function stageOf(cluster: Cluster, build: string): Promise<Stage> {
+  const made = await deploy(cluster, { partitions: PARTITIONS, build });
+  const deployment = { ...made, env: { ...made.env, NUM_STANDBY: values.standbys } };
+  await fillChangelog(cluster, { topic: `${made.applicationId}-company-state`, partitions: PARTITIONS }, ROWS);
+  const encoder = await createPlatformEncoder(cluster.registryUrl, deployment.topics, SCHEMAS_FOLDER);
+  const producer = await connectProducer(cluster.bootstrap);
+  const logs = logsOf(cluster.bootstrap, deployment.applicationId);
+  const common = { producer, encoder, deployment, logs, partitions: PARTITIONS };
+  const pauses = new Pauses({ ...common, intervalMs: Number(values.interval) });
+  const instances: MeasuredProcessor[] = [];
+  const close = async (): Promise<void> => {
+    await stopAll(instances);
+    await pauses.close();
+    await logs.close();
+    await producer.disconnect();
+  };
+  return { build, deployment, instances, pauses, close };
+}
+
+async function measure(stages: readonly Stage[], scenario: Scenario): Promise<void> {
   const { instances: wanted, play, what } = SCENARIOS[scenario];
-  const { instances, deployment } = stage;
-  while (instances.length > wanted) await instances.pop()?.stopAndRemove();
-  while (instances.length < wanted) instances.push(new MeasuredProcessor(deployment, OWN_BUILD));
-  await atRest(stage);
-  const rounds: (readonly number[])[] = [];
+  const rounds = new Map<Stage, (readonly number[])[]>(stages.map((stage) => [stage, []]));
   for (let round = 0; round < ROUNDS; round++) {
-    rounds.push(await play(stage));
-    await atRest(stage);
+    for (const [stage, pauses] of rounds) {
+      while (stage.instances.length > wanted) await stage.instances.pop()?.stopAndRemove();
+      while (stage.instances.length < wanted) stage.instances.push(start(stage));
+      await atRest(stage);
+      pauses.push(await play(stage));
+      await atRest(stage);
+      if (stages.length > 1) await stopAll(stage.instances);
+    }
   }
-  report(`${scenario} (${what})`, rounds);
+  for (const [{ build }, pauses] of rounds) report(`${scenario} (${what}), ${build}`, pauses);
+}
+
+function start({ deployment, build }: Stage, stateDir?: string): MeasuredProcessor {
+  return new MeasuredProcessor(deployment, build, [], stateDir);
+}
+
+/** So that the other builds have the machine for themselves. */
+async function stopAll(instances: MeasuredProcessor[]): Promise<void> {
+  await Promise.all(instances.splice(0).map((instance) => instance.stopAndRemove()));
 }
 
 /** Waits until all instances share the partitions, and their standbys have caught up. */
@@ -126,14 +150,15 @@ async function hasFollowed(instance: MeasuredProcessor): Promise<boolean> {
 }
 
 /** @returns the pauses of the partitions of the instance that stopped */
-async function plannedMove({ instances, pauses, deployment }: Stage): Promise<readonly number[]> {
+async function plannedMove(stage: Stage): Promise<readonly number[]> {
+  const { instances, pauses } = stage;
   const [stays, leaves] = instances as [MeasuredProcessor, MeasuredProcessor];
   const moved = leaves.runningPartitions();
   const paused = await pauses.during(async () => {
     await leaves.stop();
     await stays.allRunning(PARTITIONS);
   });
-  instances[1] = new MeasuredProcessor(deployment, OWN_BUILD, [], leaves.stateDir);
+  instances[1] = start(stage, leaves.stateDir);
   return moved.map((partition) => paused[partition] as number);
 }
 
@@ -146,13 +171,14 @@ function lose(stateDir: string): void {
 }
 
 function killed(afterKill: (stateDir: string) => void) {
-  return async ({ instances, pauses, deployment }: Stage): Promise<readonly number[]> => {
+  return async (stage: Stage): Promise<readonly number[]> => {
+    const { instances, pauses } = stage;
     const dies = instances[1] as MeasuredProcessor;
     const moved = dies.runningPartitions();
     const paused = await pauses.during(async () => {
       await dies.kill();
       afterKill(dies.stateDir);
-      const back = new MeasuredProcessor(deployment, OWN_BUILD, [], dies.stateDir);
+      const back = start(stage, dies.stateDir);
       instances[1] = back;
       await back.firstRunning();
     });
@@ -160,14 +186,15 @@ function killed(afterKill: (stateDir: string) => void) {
   };
 }
 
-async function killedForGood({ instances, pauses, deployment }: Stage): Promise<readonly number[]> {
+async function killedForGood(stage: Stage): Promise<readonly number[]> {
+  const { instances, pauses } = stage;
   const [stays, dies] = instances as [MeasuredProcessor, MeasuredProcessor];
   const moved = dies.runningPartitions();
   const paused = await pauses.during(async () => {
     await dies.kill();
     await stays.allRunning(PARTITIONS);
   });
-  instances[1] = new MeasuredProcessor(deployment, OWN_BUILD, [], dies.stateDir);
+  instances[1] = start(stage, dies.stateDir);
   return moved.map((partition) => paused[partition] as number);
 }
 
@@ -176,11 +203,12 @@ async function killedForGood({ instances, pauses, deployment }: Stage): Promise<
  *
  * @returns the pauses of all partitions
  */
-async function rollingRestart({ instances, pauses, deployment }: Stage): Promise<readonly number[]> {
+async function rollingRestart(stage: Stage): Promise<readonly number[]> {
+  const { instances, pauses } = stage;
   return pauses.during(async () => {
     for (const [i, leaves] of instances.entries()) {
       await leaves.stop();
-      const back = new MeasuredProcessor(deployment, OWN_BUILD, [], leaves.stateDir);
+      const back = start(stage, leaves.stateDir);
       instances[i] = back;
       await back.ready();
     }
