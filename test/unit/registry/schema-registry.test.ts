@@ -106,3 +106,49 @@ test('a fault of this program is not an outage', async () => {
   const registry = new SchemaRegistry({ url: 'this is not a URL', credentials: null });
   await expect(registry.schemaById(1)).rejects.toMatchObject({ name: 'TypeError' });
 });
+
+test('large schemas are looked up one at a time, however many partitions ask; usual ones do not wait for them', async () => {
+  const large = JSON.stringify({ ...SCHEMA, doc: 'x'.repeat(500_000) });
+  const answers = {
+    large: JSON.stringify({ schema: large }),
+    usual: JSON.stringify({ schema: JSON.stringify(SCHEMA) }),
+  };
+  let requests = 0;
+  let most = 0;
+  const waiting: (() => void)[] = [];
+  const registry = await registryThat(({ url }, response) => {
+    if (url === '/schemas/ids/1') return void response.end(answers.usual);
+    response.write(answers.large.slice(0, 1_000));
+    most = Math.max(most, ++requests);
+    waiting.push(() => {
+      response.end(answers.large.slice(1_000));
+      requests--;
+    });
+    response.on('close', () => undefined);
+  });
+  const isOver = new AbortController();
+  const lookedUp = Promise.all(Array.from({ length: 40 }, (_, i) => registry.schemaById(100 + i)));
+  const usual = registry.schemaById(1);
+  void lookedUp.finally(() => isOver.abort());
+  while (!isOver.signal.aborted) {
+    waiting.shift()?.();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  expect(await usual).toEqual(SCHEMA);
+  expect(await lookedUp).toHaveLength(40);
+  expect(most).toBeLessThanOrEqual(17);
+});
+
+test.each([
+  [429, '7', 7_000],
+  [429, undefined, 1_000],
+  [503, '86400', 60_000],
+  [503, undefined, null],
+  [500, '7', null],
+])('an answer %d with Retry-After %s asks for a pause of %s ms', async (status, after, retryAfterMs) => {
+  const registry = await registryThat((_request, response) => {
+    if (after !== undefined) response.setHeader('retry-after', after);
+    response.writeHead(status).end();
+  });
+  await expect(registry.schemaById(1)).rejects.toMatchObject({ name: 'RegistryUnavailableError', retryAfterMs });
+});
