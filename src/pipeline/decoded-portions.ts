@@ -28,8 +28,8 @@ export class DecodedPortions {
   /** The number of records in the batch. Who decides the last portion may empty the batch. */
   readonly #count: number;
   #decoded = 0;
-  /** The reason that the partition waits for; null while it does not wait. */
-  #reason: string | null = null;
+  /** What the partition waits for; null while it does not wait. */
+  #waiting: PartitionStatus | null = null;
 
   constructor(
     private readonly context: Pick<PipelineContext, 'decode' | 'clock' | 'observer'>,
@@ -97,8 +97,12 @@ export class DecodedPortions {
     }
   }
 
-  /** The registry answers, so the partition counts as running. */
+  /**
+   * The registry answers, so the partition counts as running. But if it waited for the registry before, only a decoded
+   * record shows that the registry is well: one that has lost its data answers too.
+   */
   #waitForIds({ count, id, position }: SchemaWait): void {
+    if (this.#waiting !== null && this.#waiting.state !== 'running') return;
     const offset = this.batch.records[position]?.offset;
     const others = count === 1 ? '' : `, and ${count - 1} later ids`;
     const reason =
@@ -108,14 +112,14 @@ export class DecodedPortions {
   }
 
   #enter(status: PartitionStatus): void {
-    if (this.#reason === status.reason) return;
-    this.#reason = status.reason;
+    if (this.#waiting?.reason === status.reason) return;
+    this.#waiting = status;
     this.status.enter(status);
   }
 
   #runAgain(): void {
-    if (this.#reason === null) return;
-    this.#reason = null;
+    if (this.#waiting === null) return;
+    this.#waiting = null;
     this.status.enter(this.status.running());
   }
 }

@@ -66,14 +66,20 @@ test('a partition that waits until ids are unknown runs, with the id and the off
 test.each([
   [new RegistryUnavailableError('429', { retryAfterMs: 30_000 }), 'waiting-for-registry', 30_000],
   [new UnconfirmedSchemasError('suspect'), 'waiting-for-confirmation', 50],
-] as const)('after "%s", the partition waits, for as long as the registry asks', async (error, state, pauseMs) => {
-  const { portions, entered, clock } = portionsOf(
-    () => {
-      throw error;
-    },
-    () => 6,
-  );
-  expect((await portions.next(signal))?.decoded).toHaveLength(6);
-  expect(entered).toEqual([{ state, reason: error.message }, RUNNING]);
-  expect(clock.delaysMs).toEqual([1_000, pauseMs, 1_000]);
-});
+] as const)(
+  'after "%s", the partition waits until a record is decoded, for as long as the registry asks',
+  async (error, state, pauseMs) => {
+    const { portions, entered, clock } = portionsOf(
+      () => {
+        throw error;
+      },
+      (onWait) => {
+        onWait({ id: 77, count: 1, position: 0 });
+        return 6;
+      },
+    );
+    expect((await portions.next(signal))?.decoded).toHaveLength(6);
+    expect(entered).toEqual([{ state, reason: error.message }, RUNNING]);
+    expect(clock.delaysMs).toEqual([1_000, pauseMs, 1_000]);
+  },
+);
