@@ -25,7 +25,7 @@ import { LoggingObserver } from './ops/logging-observer.js';
 import type { MemoryBudget } from './ops/memory-budget.js';
 import { observeAll } from './ops/observers.js';
 import type { PipelineContext } from './pipeline/context.js';
-import type { HeldPositions } from './pipeline/held-positions.js';
+import type { StatePositions } from './pipeline/state-positions.js';
 import { KnownState } from './pipeline/known-state.js';
 import { skipBatch } from './pipeline/position-choices.js';
 import { sampleSchemaIds } from './pipeline/sampled-schemas.js';
@@ -72,7 +72,7 @@ export interface ContextParts extends Settings {
   readonly registry: KnownRegistry;
   readonly decidingSettings: DecidingSettings;
   readonly membership: GroupMembership;
-  readonly held: HeldPositions;
+  readonly statePositions: StatePositions;
   readonly state: StateDirectory;
   readonly memory: MemoryBudget;
   /** The number of partitions that share the memory now. */
@@ -83,7 +83,7 @@ export interface ContextParts extends Settings {
 
 export function createPipelineContext(parts: ContextParts): PipelineContext {
   const { cluster, config, logger, clock, observers, topics, registry } = parts;
-  const { membership, held, state, memory, onClose, failures } = parts;
+  const { membership, statePositions, state, memory, onClose, failures } = parts;
   const shareOf = (bytes: number) => Math.floor(bytes / Math.max(1, parts.size()));
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
@@ -147,7 +147,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
       ]),
     ),
     state,
-    held,
+    statePositions,
     known: new KnownState(topics.changelogTopicId),
     clock,
     observer: observeAll([new LoggingObserver(logger, () => clock.now()), failures, ...observers]),

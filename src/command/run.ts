@@ -11,7 +11,7 @@ import { exposures } from '../security-settings.js';
 import { Service } from '../service.js';
 import { SETTINGS } from '../settings.js';
 import { MisconfiguredError } from '../start-checks.js';
-import { StateDirOfOtherError } from '../store/read-held-positions.js';
+import { StateDirOfOtherError } from '../store/read-state-positions.js';
 import { StateDirInUseError } from '../store/instance-lock.js';
 import { command, MISCONFIGURED as WRONG_SETTING } from './command.js';
 import { endProcess, type HostProcess } from './end-process.js';

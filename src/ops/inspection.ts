@@ -88,7 +88,7 @@ export function createInspection(parts: InspectionParts): Inspection {
     clock,
     logger,
     partitions: () => local.statuses().keys(),
-    held: () => context.held.all(),
+    statePositions: () => context.statePositions.all(),
     holders: () => owners.holders(),
   });
   return { companies, deployment, successors };

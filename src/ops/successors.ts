@@ -9,7 +9,7 @@ export interface SuccessorsOptions {
   /** The partitions that run here. */
   readonly partitions: () => Iterable<number>;
   /** Partition -> changelog position of the state here. */
-  readonly held: () => ReadonlyMap<number, number>;
+  readonly statePositions: () => ReadonlyMap<number, number>;
   readonly memberId: () => string | null;
   /** The state that every member of the group holds. */
   readonly holders: () => Promise<readonly StateHolder[]>;
@@ -67,7 +67,7 @@ export class Successors {
    * member itself knows their current positions.
    */
   async #successor(holder: StateHolder, ourAddress: string | null): Promise<(partition: number) => Successor | null> {
-    const { httpAddress, memberId, standbys, held } = holder;
+    const { httpAddress, memberId, standbys, statePositions } = holder;
     const where = httpAddress ?? memberId;
     // If an instance advertises an address such as 127.0.0.1, others cannot reach it: we would ask ourselves.
     const isAsked = standbys.length > 0 && httpAddress !== null && httpAddress !== ourAddress;
@@ -75,14 +75,14 @@ export class Successors {
       ? await this.options.client.standbyPositions(httpAddress).catch(() => new Map<number, number>())
       : new Map<number, number>();
     return (partition) => {
-      const position = live.get(partition) ?? held.get(partition);
+      const position = live.get(partition) ?? statePositions.get(partition);
       if (position === undefined) return null;
       return { how: standbys.includes(partition) ? `a standby on ${where}` : `the state on ${where}`, position };
     };
   }
 
   #log(ours: readonly number[], others: readonly ((partition: number) => Successor | null)[]): void {
-    const { held, logger } = this.options;
+    const { statePositions, logger } = this.options;
     const lines = new Map<string, { readonly partitions: number[]; behind: number }>();
     for (const partition of ours) {
       const successors = others.flatMap((of) => of(partition) ?? []);
@@ -91,7 +91,7 @@ export class Successors {
       const line = lines.get(who) ?? { partitions: [], behind: 0 };
       lines.set(who, line);
       line.partitions.push(partition);
-      line.behind = Math.max(line.behind, (held().get(partition) ?? 0) - (best?.position ?? 0));
+      line.behind = Math.max(line.behind, (statePositions().get(partition) ?? 0) - (best?.position ?? 0));
     }
     for (const [who, { partitions, behind }] of lines) {
       const isReady = who !== NO_MEMBER && behind <= READY_RECORDS;

@@ -17,7 +17,7 @@ export interface GroupMember {
   /** The partitions that it runs. If several members claim one, the member furthest in its changelog keeps it. */
   readonly partitions: readonly number[];
   /** Partition -> changelog position of the state on its disk. A missing partition counts as 0. */
-  readonly held: ReadonlyMap<number, number>;
+  readonly statePositions: ReadonlyMap<number, number>;
   /**
    * Standby replicas that it wants for each partition; null if that is unknown. The number that most members want
    * counts: one member cannot make all others keep state that they do not want.
@@ -73,7 +73,7 @@ function standbysWanted(members: readonly GroupMember[]): number {
 
 function replayCosts(partitions: number, members: readonly GroupMember[]): ReplayCosts {
   return Array.from({ length: partitions }, (_, partition) => {
-    const positions = members.map(({ held }) => held.get(partition) ?? 0);
+    const positions = members.map(({ statePositions }) => statePositions.get(partition) ?? 0);
     const best = Math.max(...positions);
     return positions.map((position) => best - position);
   });

@@ -85,7 +85,7 @@ export async function commitBatch(
   observer.step(partition, 'committed');
   tail.committed(changelogEnd, begunAt);
   store.confirm(changelogEnd);
-  context.held.note(partition, changelogEnd);
+  context.statePositions.note(partition, changelogEnd);
   for (const rows of decisions.touched) rows.settle();
   observer.step(partition, 'confirmed');
   return changed;

@@ -5,7 +5,7 @@ import type { Decoded, Poison } from '../decode/poison.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import type { StateDirectory } from '../store/key-value-store.js';
-import type { HeldPositions } from './held-positions.js';
+import type { StatePositions } from './state-positions.js';
 import type { KnownState } from './known-state.js';
 import type { PipelineObserver } from './observer.js';
 import type { GroupMembership, Logs, Partitioner, Transactions } from './ports.js';
@@ -54,7 +54,7 @@ export interface PipelineContext {
   readonly partitioner: Partitioner;
   readonly state: StateDirectory;
   /** Notified whenever a store has followed the changelog. */
-  readonly held: HeldPositions;
+  readonly statePositions: StatePositions;
   /** Of all partitions, since the start of the process. */
   readonly known: KnownState;
   readonly clock: Clock;

@@ -256,7 +256,7 @@ export interface StateHolder {
   /** The partitions that it keeps a standby of. */
   readonly standbys: readonly number[];
   /** Partition -> changelog position at its last join; standbys have moved forward since. */
-  readonly held: ReadonlyMap<number, number>;
+  readonly statePositions: ReadonlyMap<number, number>;
 }
 
 /** Which member of the group holds which state. Needs no membership. */

@@ -65,7 +65,7 @@ export class StandbyTask {
       // Reported before the first read, so that a standby at the changelog's end counts as healthy.
       const position = store.changelogPosition;
       context.observer.standby(partition, { position, end: Math.max(changelog.end, position) });
-      context.held.note(partition, store.changelogPosition);
+      context.statePositions.note(partition, store.changelogPosition);
       await this.#follow(store, changelog, signal, backoff);
     } finally {
       await store.close();
@@ -107,7 +107,7 @@ export class StandbyTask {
         mustSeeDeletions(context, partition, store);
         if (nextOffset >= endOffset) this.#noteAtEnd(store, askedAt);
         await store.replay(records, nextOffset, leaderEpoch);
-        context.held.note(partition, nextOffset);
+        context.statePositions.note(partition, nextOffset);
         context.observer.standby(partition, { position: nextOffset, end: Math.max(endOffset, nextOffset) });
         backoff.reset();
       }
@@ -137,8 +137,8 @@ export class StandbyTask {
    */
   async #changelog(signal: AbortSignal): Promise<{ changelog: LogBounds; askedAt: number }> {
     const { context, partition } = this;
-    const { clock, changelogLogs, topics, held } = context;
-    const written = held.all().get(partition) ?? 0;
+    const { clock, changelogLogs, topics, statePositions } = context;
+    const written = statePositions.all().get(partition) ?? 0;
     for (const deadline = clock.now() + OPEN_MARKERS_TIMEOUT_MS; ;) {
       const askedAt = clock.now();
       const changelog = await changelogLogs.bounds({ topic: topics.changelog, partition });

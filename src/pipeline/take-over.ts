@@ -142,7 +142,7 @@ async function settle(
   try {
     mustHaveFullChangelog(topics.changelog, partition, view);
     store = await openStore(context, partition, view, opening);
-    context.held.note(partition, store.changelogPosition);
+    context.statePositions.note(partition, store.changelogPosition);
     if (store.changelogPosition < changelog.end) {
       enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelog.end}` });
       await restore(context, partition, store, changelog, signal);

@@ -26,7 +26,7 @@ class Member {
   readonly membership: KafkaGroupMembership;
   /** The members that it has refused as the group's leader. */
   readonly refused: RefusedMember[] = [];
-  readonly #held = new Map<number, number>();
+  readonly #statePositions = new Map<number, number>();
 
   constructor(
     groupId: string,
@@ -43,7 +43,7 @@ class Member {
         memberId: this.membership.memberId,
         settings: this.settings,
         partitions: this.active,
-        held: this.#held,
+        statePositions: this.#statePositions,
         changelogId: null,
       }),
     });
@@ -59,7 +59,7 @@ class Member {
     await this.membership.start((active, standby) => {
       this.active = active;
       this.standby = standby;
-      for (const partition of [...active, ...standby]) this.#held.set(partition, 100);
+      for (const partition of [...active, ...standby]) this.#statePositions.set(partition, 100);
     });
     return this;
   }

@@ -84,7 +84,7 @@ describe('a member of the group with other deciding settings', () => {
       numStandby: 0,
       memberId: null,
       partitions: [],
-      held: new Map(),
+      statePositions: new Map(),
       settings: given,
       changelogId: null,
     };

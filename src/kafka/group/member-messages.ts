@@ -2,7 +2,7 @@
  * The messages between the members of the group and their leader. A member's subscription has in its user data:
  *
  *     version (a byte), HTTP address (text), number of standbys wanted, member id (text),
- *     number of partitions, partitions..., number of states held, (partition, changelog position)...,
+ *     number of partitions, partitions..., number of states on its disk, (partition, changelog position)...,
  *     number of deciding settings, (name, value)..., topic id of the changelog (text)
  *
  * Numbers are varints. A partition is written as the difference to the previous partition. A later release may append
@@ -35,10 +35,10 @@ export interface MemberInfo {
   /** The partitions that it runs. */
   readonly partitions: readonly number[];
   /** Partition -> changelog position of the state on its disk, also for partitions that it does not run. */
-  readonly held: ReadonlyMap<number, number>;
+  readonly statePositions: ReadonlyMap<number, number>;
   /** Its deciding settings (deciding-settings.ts), for comparison; empty if its release does not send them. */
   readonly settings: ReadonlyMap<string, string>;
-  /** The topic id of the changelog that `held` refers to; null if it is unknown. */
+  /** The topic id of the changelog that `statePositions` refers to; null if it is unknown. */
   readonly changelogId: string | null;
 }
 
@@ -59,7 +59,7 @@ export const MAX_CLAIMS = 10_000;
 const MAX_STANDBYS = 100;
 
 export function encodeMemberInfo(info: MemberInfo): Buffer {
-  const { httpAddress, numStandby, memberId, partitions, held, settings, changelogId } = info;
+  const { httpAddress, numStandby, memberId, partitions, statePositions, settings, changelogId } = info;
   const to = new ByteWriter();
   to.begin();
   to.byte(INFO_VERSION);
@@ -73,8 +73,8 @@ export function encodeMemberInfo(info: MemberInfo): Buffer {
     last = partition;
   }
   last = 0;
-  to.varint(held.size);
-  for (const [partition, position] of [...held].sort(([a], [b]) => a - b)) {
+  to.varint(statePositions.size);
+  for (const [partition, position] of [...statePositions].sort(([a], [b]) => a - b)) {
     to.varint(partition - last);
     to.varint(position);
     last = partition;
@@ -125,13 +125,13 @@ function decodeFields(from: ByteReader): MemberInfo {
   const memberId = shortText(from);
   const partitions: number[] = [];
   for (let left = claims(from), last = 0; left > 0; left--) partitions.push((last = partitionAfter(last, from)));
-  const held = new Map<number, number>();
+  const statePositions = new Map<number, number>();
   for (let left = claims(from), last = 0; left > 0; left--)
-    held.set((last = partitionAfter(last, from)), from.varint());
+    statePositions.set((last = partitionAfter(last, from)), from.varint());
   const settings = from.atEnd ? new Map<string, string>() : decodeSettings(from);
   const changelogId = from.atEnd ? null : orNull(shortText(from));
   const member = { httpAddress: instanceAddress(httpAddress), numStandby, memberId: orNull(memberId) };
-  return { ...member, partitions, held, settings, changelogId };
+  return { ...member, partitions, statePositions, settings, changelogId };
 }
 
 function claims(from: ByteReader): number {

@@ -6,7 +6,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { ReaderClosedError } from '../../../src/pipeline/errors.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PipelineObserver } from '../../../src/pipeline/observer.js';
 import type {
@@ -158,7 +158,7 @@ export class SimulatedPartition {
       transactions: { fence: () => Promise.resolve(this.#producer()) },
       membership: { start: never, stop: never, confirmed: (signal) => this.#confirmed(signal) },
       partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
-      held: new HeldPositions(),
+      statePositions: new StatePositions(),
       known: new KnownState(changelogId),
       state: this.#countingWrites(),
       settings: { ready: () => Promise.resolve(), policyOf: never },

@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, FencedError } from '../../../src/pipeline/errors.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PartitionStatus, PipelineObserver } from '../../../src/pipeline/observer.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
@@ -133,7 +133,7 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
     allDatasetsFrom: 0,
     cacheBytes: () => 1e6,
     loadBytes: () => loadBytes,
-    held: new HeldPositions(),
+    statePositions: new StatePositions(),
     known: new KnownState(null),
     clock: {
       now: () => kafka.now,

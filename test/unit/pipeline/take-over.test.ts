@@ -11,7 +11,7 @@ import {
   StaleViewError,
   UnreadableBatchError,
 } from '../../../src/pipeline/errors.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import { KnownState } from '../../../src/pipeline/known-state.js';
 import type {
   CommittedOffset,
@@ -147,7 +147,7 @@ class TakeOver {
         },
       },
       partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
-      held: new HeldPositions(),
+      statePositions: new StatePositions(),
       known: new KnownState(null),
       state: {
         open: () => Promise.resolve(this.#store()),

@@ -14,7 +14,7 @@ const NOTHING_TOLD: MemberInfo = {
   numStandby: 0,
   memberId: null,
   partitions: [],
-  held: new Map(),
+  statePositions: new Map(),
   settings: new Map(),
   changelogId: null,
 };
@@ -52,7 +52,7 @@ const told = (memberId: string, partitions: number[], position: number, numStand
     numStandby,
     memberId,
     partitions,
-    held: new Map(partitions.map((partition) => [partition, position])),
+    statePositions: new Map(partitions.map((partition) => [partition, position])),
     settings: new Map(),
     changelogId: null,
   });
@@ -162,7 +162,7 @@ describe('a member that decides by other settings than the leader', () => {
 
 test('the state of a changelog that was deleted and created again does not count', async () => {
   const holding = (position: number, changelogId: string) =>
-    encodeMemberInfo({ ...NOTHING_TOLD, held: new Map([[0, position]]), changelogId });
+    encodeMemberInfo({ ...NOTHING_TOLD, statePositions: new Map([[0, position]]), changelogId });
   const group = [member('former', holding(900, 'former id')), member('present', holding(5, 'present id'))];
   const given = await assign(1, group, { ...NOTHING_TOLD, changelogId: 'present id' });
   expect(given.get('present')?.active).toEqual([0]);
