@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { PartsOf } from '../config-parts.js';
-import { isPoison } from '../decode/poison.js';
+import { isBadRecord } from '../decode/bad-record.js';
 import { isDate } from '../domain/policy.js';
 import { loadReaderSchemas } from '../lib/schema-files.js';
 import { createSyncEventDecoder, type SyncEventDecoder } from '../decode/sync-event-decoder.js';
@@ -123,7 +123,7 @@ export class DeadLetterDesk {
    */
   async afterwards(
     deadLetters: readonly DeadLetter[],
-    poison: RecordIds,
+    badRecords: RecordIds,
     watched: ReadonlySet<string>,
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
@@ -142,14 +142,14 @@ export class DeadLetterDesk {
     for (const { partition, offset } of deadLetters)
       from.set(partition, Math.min(offset, from.get(partition) ?? Infinity));
     for (const partition of from.keys()) if (!partitions.includes(partition)) from.delete(partition);
-    return this.#readInput(from, poison, watched);
+    return this.#readInput(from, badRecords, watched);
   }
 
   /**
    * Returns why the event must not be sent in place of the dead letter; null if it may be sent.
    * @param home the partition of the event's company
    */
-  async refusalOf(event: InputEvent, deadLetter: DeadLetter, home: number, poison: RecordIds): Promise<string | null> {
+  async refusalOf(event: InputEvent, deadLetter: DeadLetter, home: number, badRecords: RecordIds): Promise<string | null> {
     const { syncEvents: topic } = this.config.topics;
     const first =
       home === deadLetter.partition
@@ -157,7 +157,7 @@ export class DeadLetterDesk {
         : isDate(deadLetter.timestamp)
           ? await this.#logs.offsetSince({ topic, partition: home }, deadLetter.timestamp)
           : 0; // -1 would ask for the end, and records after the dead letter would not be seen.
-    const afterwards = await this.#readInput(new Map([[home, first]]), poison, new Set([event.companyId]));
+    const afterwards = await this.#readInput(new Map([[home, first]]), badRecords, new Set([event.companyId]));
     return afterwards.refusalOf(event, deadLetter);
   }
 
@@ -233,10 +233,10 @@ export class DeadLetterDesk {
 
   async #readInput(
     from: ReadonlyMap<number, number>,
-    poison: RecordIds,
+    badRecords: RecordIds,
     watched: ReadonlySet<string>,
   ): Promise<InputAfterwards> {
-    const afterwards = new InputAfterwards(poison, watched, (records) => this.#decode(records));
+    const afterwards = new InputAfterwards(badRecords, watched, (records) => this.#decode(records));
     await readPartitions(this.#logs, this.config.topics.syncEvents, from, (partition, records) =>
       afterwards.take(partition, records),
     );
@@ -251,7 +251,7 @@ export class DeadLetterDesk {
     for (let from = 0; from < records.length; from += DECODED_AT_ONCE) {
       const piece = records.slice(from, from + DECODED_AT_ONCE).map((record) => ({ ...record, headers: NO_HEADERS }));
       for (const decoded of await decoder.decodeBatch(piece, AbortSignal.timeout(DECODE_TIMEOUT_MS)))
-        events.push(isPoison(decoded) ? `${decoded.code}: ${decoded.message.split(';')[0] ?? ''}` : decoded);
+        events.push(isBadRecord(decoded) ? `${decoded.code}: ${decoded.message.split(';')[0] ?? ''}` : decoded);
     }
     return events;
   }

@@ -1,6 +1,6 @@
 /** `company-sync dead-letters list | show | repair | release`. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { POISON_CODES } from '../domain/events.js';
+import { DEAD_LETTER_CODES } from '../domain/events.js';
 import { systemClock } from '../lib/system-clock.js';
 import { isoTime } from '../lib/iso-time.js';
 import type { RecordToWrite } from '../lib/record.js';
@@ -30,7 +30,7 @@ import { INSTANCES_READ, RunningInstances } from './running-instances.js';
 /** The most records that the printed result of a release names. */
 const MAX_NAMED_HOLDS = 100;
 
-const codeFlag = (meaning: string) => wordFlag('<code>', POISON_CODES, meaning);
+const codeFlag = (meaning: string) => wordFlag('<code>', DEAD_LETTER_CODES, meaning);
 const clientFlag = (meaning: string) => textFlag('<id>', 'the client of the company', meaning);
 
 const READS = [...DESK_READS, ...INSTANCES_READ] as const;
@@ -236,7 +236,7 @@ async function release(
   return 0;
 }
 
-const LONGEST_CODE = Math.max(...POISON_CODES.map(({ length }) => length));
+const LONGEST_CODE = Math.max(...DEAD_LETTER_CODES.map(({ length }) => length));
 
 function lineOf(deadLetter: DeadLetter, read: ReadDeadLetters, afterwards: InputAfterwards): string {
   const { code, writtenAt, key } = deadLetter;

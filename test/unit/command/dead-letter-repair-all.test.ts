@@ -92,8 +92,8 @@ class CountingDesk {
     );
   }
 
-  async afterwards(_letters: unknown, poison: ReadonlyMap<RecordId, unknown>): Promise<InputAfterwards> {
-    const afterwards = new InputAfterwards(poison, new Set(), () => Promise.resolve([]));
+  async afterwards(_letters: unknown, badRecords: ReadonlyMap<RecordId, unknown>): Promise<InputAfterwards> {
+    const afterwards = new InputAfterwards(badRecords, new Set(), () => Promise.resolve([]));
     const records = this.sent.map(({ repairs }, i) => ({
       offset: 100_000 + i,
       timestamp: 0,
