@@ -20,7 +20,7 @@ export class UnfencedTransactions {
     private readonly cluster: ClusterView,
     private readonly clock: Clock,
   ) {
-    this.#connections = new BrokerConnections(kafka);
+    this.#connections = new BrokerConnections(kafka, clock);
   }
 
   /**
