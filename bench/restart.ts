@@ -1,9 +1,9 @@
 /**
- * How long it takes after kill -9 until the first partition runs again, from the start of the next process:
+ * Measures a restart after kill -9: from the start of the next process until its first partition runs.
  *   npm run build && npx tsx bench/restart.ts [--rounds 5] [--initial-rebalance-delay-ms 3000]
  *
- * Once on the state that was left, whose member is taken out of the group at once; and once where STATE_DIR was lost, so
- * that the group waits for the dead member.
+ * It measures two cases. With the state kept, the next process removes the dead member from the group at once. With
+ * STATE_DIR lost, the group waits until the session of the dead member times out.
  */
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -33,7 +33,7 @@ async function bench(): Promise<void> {
   }
 }
 
-/** @returns for each restart, from the start of the process to the first partition that runs, in milliseconds */
+/** @returns the milliseconds of each restart, from the start of the process until its first partition runs */
 async function restarts(deployment: Deployment, afterKill: (stateDir: string) => void): Promise<number[]> {
   const times: number[] = [];
   let processor = new MeasuredProcessor(deployment, OWN_BUILD);
