@@ -103,7 +103,7 @@ export class Startup {
   async #checkTopics(logs: KafkaLogs): Promise<CheckedTopics> {
     const { config, clock } = this.#options;
     const cluster = this.#cluster();
-    // First: if a broker lacks a request, the checks below fail with an error that does not tell the reason.
+    // First: if a broker does not support a request, the checks below fail with an error that does not tell the reason.
     const faults = await versionFaults(cluster.kafka, clock);
     if (faults.length > 0) throw new StartupError(faults.join('\n'));
     const [topics, finding] = await Promise.all([
