@@ -181,7 +181,7 @@ function createClientSettings(parts: ContextParts): ClientSettings {
   return settings;
 }
 
-/** Compaction may have removed the last records of the settings, as it does with choices that were withdrawn. */
+/** Compaction may have removed the last records of `client-settings`, for example choices that were withdrawn. */
 export function createSettingsLogs(settings: Settings, onClose: OnClose, onTrouble: (error: Error) => void): KafkaLogs {
   return createLogs(settings, onClose, {
     kind: 'compacted',
@@ -190,7 +190,10 @@ export function createSettingsLogs(settings: Settings, onClose: OnClose, onTroub
   });
 }
 
-/** The portal knows all choices. The settings below the unreadable batch come from the records that it sends again. */
+/**
+ * The portal knows all choices. The choices below the unreadable batch come from the records that the portal sends
+ * again.
+ */
 function sendSettingsAgain(topic: string, nextOffset: number): string {
   return (
     `Or ask the portal team to write all settings to ${topic} again, and delete the records below offset ${nextOffset} ` +

@@ -22,7 +22,7 @@ export interface InspectionParts {
   readonly owners: PartitionOwners & StateHolders;
   /** Reads the outbound topic. */
   readonly logs: Logs;
-  /** Of `CompanySynchronized`. */
+  /** The schema of `CompanySynchronized`. */
   readonly schema: object;
   readonly schemas: SchemaSource;
   /** Made of HTTP_TOKEN, which all instances of a deployment share. */

@@ -11,7 +11,7 @@ export interface SuccessorsOptions {
   /** Partition -> changelog position of the state here. */
   readonly statePositions: () => ReadonlyMap<number, number>;
   readonly memberId: () => string | null;
-  /** The state that every member of the group holds. */
+  /** The state that each member of the group has on its disk. */
   readonly holders: () => Promise<readonly StateHolder[]>;
   readonly client: Pick<InstanceClient, 'standbyPositions'>;
   readonly clock: Clock;
@@ -20,10 +20,10 @@ export interface SuccessorsOptions {
 
 /** A stop waits no longer than this for the report. The partitions continue to run meanwhile. */
 const REPORT_TIMEOUT_MS = 1_000;
-/** A successor replays so many records within a fraction of a second. */
+/** A successor replays this many records within a fraction of a second. */
 const READY_RECORDS = 50_000;
 
-/** The member that holds most of a partition's state. */
+/** The member that has most of a partition's state. */
 interface Successor {
   readonly how: string;
   readonly position: number;
@@ -33,7 +33,7 @@ export class Successors {
   constructor(private readonly options: SuccessorsOptions) {}
 
   /**
-   * Logs for each partition that runs here which member holds its state, and how many changelog records that state is
+   * Logs for each partition that runs here which member has its state, and how many changelog records that state is
    * behind. Partitions with the same result share a line. Never throws, and takes at most REPORT_TIMEOUT_MS.
    */
   async report(): Promise<void> {

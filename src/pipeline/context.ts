@@ -55,7 +55,7 @@ export interface PipelineContext {
   readonly state: StateDirectory;
   /** Notified whenever a store has followed the changelog. */
   readonly statePositions: StatePositions;
-  /** Of all partitions, since the start of the process. */
+  /** What this process knows of the state of all partitions, since its start. */
   readonly known: KnownState;
   readonly clock: Clock;
   readonly observer: PipelineObserver;
@@ -74,7 +74,7 @@ export interface PipelineContext {
 /** The clients' own choices of policy. */
 export interface ClientPolicies {
   /**
-   * Resolves when all settings that existed at the start have been read; no decision may come before that. Also
+   * Resolves when all choices that existed at the start have been read. No decision may be made before that. Also
    * resolves when `signal` aborts.
    */
   ready(signal: AbortSignal): Promise<void>;

@@ -10,8 +10,8 @@ import { openStore, StoreOpening } from './open-store.js';
 import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
 import { REPLAY_RECORDS } from './restore.js';
 
-const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 10_000;
+const STANDBY_FIRST_RETRY_MS = 100;
+const STANDBY_MAX_RETRY_MS = 10_000;
 /** For a batch that cannot be read: an attempt decompresses up to MAX_BATCH_BYTES. */
 const UNREADABLE_RETRY_MS = 300_000;
 /** How long the changelog may end below this instance's last batch: EndTxn answers before its markers are written. */
@@ -43,7 +43,7 @@ export class StandbyTask {
   async #run(): Promise<void> {
     const { context, partition } = this;
     const { signal } = this.#stopping;
-    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    const backoff = new Backoff(STANDBY_FIRST_RETRY_MS, STANDBY_MAX_RETRY_MS);
     while (!signal.aborted) {
       try {
         await this.#keep(signal, backoff);
@@ -82,11 +82,11 @@ export class StandbyTask {
       await opening.settled();
       signal.throwIfAborted();
       const { changelog, askedAt } = await this.#changelog(signal);
-      // If a folder contradicts most brokers, it is set aside: a standby proves nothing by a write, and loses only
-      // time. If the log grew past the folder's position first, nothing would show that the folder has records which
-      // the log lacks.
+      // If more than half of the brokers contradict the folder, the folder is set aside without a proof: a standby
+      // cannot write, and a restore costs only time. It must happen now. Once the log has grown past the folder's
+      // position, nothing shows any more that the folder has records which the log lacks.
       //
-      // An open transaction may be this instance's own, and may still be committed.
+      // `highWatermark` counts too: an open transaction may be this instance's own, and may still be committed.
       const end = Math.max(changelog.end, changelog.highWatermark);
       const view = { changelog: { ...changelog, end }, proved: changelog.byMost, askedAt };
       return { store: await openStore(context, partition, view, opening), changelog };
@@ -144,7 +144,7 @@ export class StandbyTask {
       const changelog = await changelogLogs.bounds({ topic: topics.changelog, partition });
       signal.throwIfAborted();
       if (changelog.end >= written || clock.now() >= deadline) return { changelog, askedAt };
-      await clock.delay(FIRST_RETRY_MS, signal);
+      await clock.delay(STANDBY_FIRST_RETRY_MS, signal);
     }
   }
 }

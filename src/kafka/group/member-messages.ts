@@ -23,7 +23,10 @@ import type { Assignment } from '../../pipeline/assign-partitions.js';
 export const ASSIGNMENT_PROTOCOL = 'company-sync';
 
 export interface MemberInfo {
-  /** The origin at which other instances reach its HTTP. Null if it is not reachable, or advertises no origin. */
+  /**
+   * The URL (scheme, host, port) at which other instances reach this member over HTTP. Null if it is not reachable, or
+   * advertises none.
+   */
   readonly httpAddress: string | null;
   /** NUM_STANDBY as this member is configured. */
   readonly numStandby: number;

@@ -58,7 +58,7 @@ test('any number of causes has a bounded number of lines', () => {
   expect(lines).toHaveLength(MAX_CAUSES + 1);
 });
 
-test('many different client settings do not use up the log lines of other faults', () => {
+test('many different lines about choices of clients do not use up the log lines of other faults', () => {
   const words = (n: number) => String(n).replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] as string);
   for (let offset = 0; offset < 10 * MAX_CAUSES; offset++) {
     const why = `its key is not its client ${words(offset)}`;

@@ -9,7 +9,9 @@ const member: fc.Arbitrary<GroupMember> = fc.record({
   memberId: fc.uuid(),
   // Some claim partitions that others claim too, or that do not exist.
   partitions: fc.uniqueArray(partition, { maxLength: 20 }),
-  statePositions: fc.uniqueArray(fc.tuple(partition, position), { selector: ([p]) => p }).map((pairs) => new Map(pairs)),
+  statePositions: fc
+    .uniqueArray(fc.tuple(partition, position), { selector: ([p]) => p })
+    .map((pairs) => new Map(pairs)),
   numStandby: fc.option(fc.nat({ max: 4 })),
 });
 const members = fc.uniqueArray(member, { minLength: 1, maxLength: 8, selector: ({ memberId }) => memberId });
@@ -26,7 +28,12 @@ const positionOf = (of: GroupMember | undefined, partition: number) => of?.state
 
 /** The partitions of each member, without double claims. */
 function runs(memberId: string, partitions: readonly number[], statePositions: readonly number[] = []): GroupMember {
-  return { memberId, partitions, statePositions: new Map(statePositions.map((position, p) => [p, position])), numStandby: 0 };
+  return {
+    memberId,
+    partitions,
+    statePositions: new Map(statePositions.map((position, p) => [p, position])),
+    numStandby: 0,
+  };
 }
 
 test('every partition runs on exactly one member, and their counts differ by one at most', () => {
@@ -158,7 +165,7 @@ test('the partition whose second choice would cost most gets its first choice', 
   expect(assignments.get('b')?.active).toEqual([0]);
 });
 
-test('1,000 partitions are assigned to 50 members in far less than a session time-out', () => {
+test('1,000 partitions are assigned to 50 members in far less than a session timeout', () => {
   const statePositions = (i: number) => range(1_000).map((p) => (p * i) % 997);
   const group = range(50).map((i) => ({ ...runs(`m${i}`, [], statePositions(i)), numStandby: 1 }));
   const startedAt = performance.now();

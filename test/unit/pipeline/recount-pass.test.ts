@@ -94,7 +94,7 @@ function companyOfOldRelease(companyId: string, statuses: Statuses, other: Parti
   ];
 }
 
-/** One partition, taken over again and again. A transaction that fails is not committed, and its batch is undone. */
+/** One partition, restarted again and again. A transaction that fails is not committed, and its batch is undone. */
 class Partition {
   readonly disk: RocksDbStore;
   readonly announced: Announcement[] = [];
