@@ -76,7 +76,7 @@ function* allButLast(records: Iterable<WorkloadRecord>, last: WorkloadRecord[]):
     else yield record;
 }
 
-/** Closes and opens the store: then the rows from memory and from the store's log are in its files. */
+/** Closes and opens the store. Afterwards its files also have the rows that were in its memory and in its log. */
 async function restarted(deployment: Deployment, processor: MeasuredProcessor): Promise<MeasuredProcessor> {
   await processor.stop();
   const again = new MeasuredProcessor(deployment, OWN_BUILD, [], processor.stateDir);

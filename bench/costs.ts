@@ -1,6 +1,6 @@
 /**
- * Measures the time and memory that limits cost which comments give as counts: `npm run bench:costs`. No broker is
- * needed. Each time is the median of several runs. Memory counts only objects that are still in use.
+ * Measures the time and memory behind limits that comments give as counts: `npm run bench:costs`. It needs no broker.
+ * Each time is the median of several runs. Memory counts only objects that are still in use.
  */
 import { randomUUID } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -31,7 +31,7 @@ function timeMs(work: () => unknown): number {
   return median(times);
 }
 
-/** Bytes of objects that are in use. @throws Error if Node runs without `--expose-gc`; `npm run` sets it */
+/** Bytes of the objects that are in use. @throws Error if Node runs without `--expose-gc`, which `npm run` sets */
 function heapInUse(): number {
   if (globalThis.gc === undefined) throw new Error('start it with `npm run bench:costs`, which gives Node --expose-gc');
   globalThis.gc();
@@ -61,7 +61,7 @@ function record(types: readonly unknown[], name = 'R'): object {
   return { type: 'record', name, fields: types.map((type, i) => ({ name: `f${i}`, type })) };
 }
 
-/** The value of `record([array])`: a list of so many items, each of `itemBytes` zero bytes. */
+/** The value of `record([array])`: a list of this many items, each of `itemBytes` zero bytes. */
 function listOf(count: number, itemBytes: number): Buffer {
   const length: number[] = [];
   for (let rest = count * 2; ; rest = Math.floor(rest / 128)) {

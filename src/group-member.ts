@@ -41,6 +41,7 @@ export function createMembership(options: GroupMemberOptions): KafkaGroupMembers
   const topic = topics.syncEvents;
   const membership: KafkaGroupMembership = new KafkaGroupMembership({
     kafka: kafkaConfigOf(config, logger),
+    clock,
     groupId,
     topic,
     logger,

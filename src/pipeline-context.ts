@@ -154,7 +154,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     decode: (records, signal) => brake.decode(records, signal),
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
-    encodeDeadLetter: (poison, input) => deadLetterOf(poison.record, poison, input),
+    encodeDeadLetter: (badRecord, input) => deadLetterOf(badRecord.record, badRecord, input),
     encodeStall: (stall) => stalledRecordOf(stall, stalled),
   };
 }

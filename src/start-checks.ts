@@ -9,6 +9,7 @@ import { findGroupConflict } from './kafka/group/group-conflicts.js';
 import { findNamesake, type Namesake } from './kafka/group/shared-transactional-ids.js';
 import { findUsedOutbound, type UsedOutbound } from './kafka/topics/used-outbound.js';
 import type { CheckedTopics } from './kafka/topics/topics.js';
+import type { Clock } from './lib/clock.js';
 import type { LogRecord } from './lib/record.js';
 import type { Logs } from './pipeline/ports.js';
 import { eventIdNamespace, eventIdOf } from './publish/event-id.js';
@@ -65,14 +66,16 @@ export async function checkFirstStart(
   config: StartConfig,
   { partitions, changelogIsEmpty }: Pick<CheckedTopics, 'partitions' | 'changelogIsEmpty'>,
   logs: Logs,
+  clock: Clock,
 ): Promise<StartFinding | null> {
   if (!changelogIsEmpty || config.consents.includes(USED_OUTBOUND)) return null;
   const { topics } = config;
-  const used = await findUsedOutbound(logs, {
+  const firstStart = {
     input: { topic: topics.syncEvents, partitions: partitions.syncEvents },
     changelog: { topic: topics.companyState, partitions: partitions.companyState },
     outbound: { topic: topics.companySynchronized, partitions: partitions.companySynchronized },
-  });
+  };
+  const used = await findUsedOutbound(logs, firstStart, clock);
   if (used === null) return null;
   return { kind: 'refused', message: usedOutbound(config, partitions.companySynchronized, used) };
 }

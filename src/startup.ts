@@ -119,7 +119,8 @@ export class Startup {
   }
 
   async #mustBeConsentedTo(topics: CheckedTopics, logs: KafkaLogs): Promise<void> {
-    const check = () => checkFirstStart(this.#options.config, topics, logs).then((found) => ({ found }));
+    const { config, clock } = this.#options;
+    const check = () => checkFirstStart(config, topics, logs, clock).then((found) => ({ found }));
     const checked = await this.#patiently('waiting for the brokers', check, BrokerError);
     this.#mustNotRefuse(checked?.found ?? null);
   }

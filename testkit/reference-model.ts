@@ -58,12 +58,12 @@ export type LimitCode = 'too-many-datasets' | 'too-large';
  * A record with the company's key that could not be decoded, or that exceeds a limit by itself, whatever its company
  * has.
  */
-export interface PoisonRecord extends RecordPlace {
-  readonly kind: 'poison';
+export interface BadRecord extends RecordPlace {
+  readonly kind: 'bad-record';
   readonly code: 'bad-framing' | 'unknown-schema' | 'undecodable' | 'key-mismatch' | LimitCode;
 }
 
-export type HistoryRecord = EventRecord | PoisonRecord;
+export type HistoryRecord = EventRecord | BadRecord;
 
 /** The input partition of a history, and the settings of the processor that read it. */
 export interface HistoryContext {
@@ -225,7 +225,7 @@ type Effect = 'judged' | 'not-judged' | 'announced-elsewhere' | 'deleted' | Limi
 
 function take(past: Past, record: HistoryRecord, partition: number): Effect {
   const ownHold = `${partition}/${record.offset}`;
-  if (record.kind === 'poison') {
+  if (record.kind === 'bad-record') {
     past.holds.add(ownHold); // [13]
     return record.code === 'too-many-datasets' || record.code === 'too-large' ? record.code : 'not-judged';
   }

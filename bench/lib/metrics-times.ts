@@ -1,4 +1,4 @@
-/** Requests GET /metrics from a process of its own: then the times do not include the work of the bench. */
+/** Requests GET /metrics in a process of its own, so that the times do not include the work of the bench. */
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -18,7 +18,7 @@ export interface WorkloadRecord {
 
 export interface WorkloadShape {
   readonly companies: number;
-  /** The number of companies whose first record was written and whose last was not, at any time except the end. */
+  /** The number of companies in flight: their first record was written, and their last was not. Smaller at the end. */
   readonly inFlight: number;
   readonly datasetsPerCompany: number;
   /** The statuses of each dataset, in order; the last one is Complete. */

@@ -11,12 +11,14 @@ import type { Print } from './print.js';
 import { shellQuoted } from './printed-command.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';
 import { judgedByTime } from './input-afterwards.js';
+import type { RepairSender } from './repair-sender.js';
 import type { RunningInstances } from './running-instances.js';
 import { UsageError } from './command.js';
 
 /** What the commands about dead letters work with. */
 export interface Repairs {
   readonly desk: DeadLetterDesk;
+  readonly sender: RepairSender;
   readonly instances: RunningInstances;
   readonly print: Print;
 }
@@ -141,12 +143,12 @@ export function refuseIf(why: string | null): void {
  * transaction. So a dead letter counts as repaired only when it holds no company any more.
  */
 export async function send(tools: Repairs, repair: Repair, client: string | null): Promise<void> {
-  const { desk, print } = tools;
+  const { sender, print } = tools;
   const { deadLetter, event, record, replaced } = repair;
   const releases: Release[] = [];
   for (const held of repair.others.keys()) releases.push(...(await releasesOf(tools, held, repair, client)));
   const partition = await homeOf(tools, event.companyId, deadLetter);
-  await desk.send([{ ...asRepairOf(replaced, record), partition }, ...releases.map(({ record }) => record)]);
+  await sender.send([{ ...asRepairOf(replaced, record), partition }, ...releases.map(({ record }) => record)]);
   const others = [...replaced].filter((id) => id !== idOf(deadLetter));
   const inPlaceOf = others.length === 0 ? '' : `, and in place of ${inWords(others)}`;
   print(`${idOf(deadLetter)}: sent, a repair for company ${event.companyId}${inPlaceOf}`);
@@ -182,7 +184,7 @@ async function homeOf({ desk, instances }: Repairs, companyId: string, deadLette
  * record that completes the company.
  */
 async function releasesOf(
-  { desk, instances }: Repairs,
+  { sender, instances }: Repairs,
   held: string,
   { deadLetter, event, others }: Repair,
   client: string | null,
@@ -193,7 +195,7 @@ async function releasesOf(
   const lifted = (others.get(held) ?? []).filter((id) => listed.size >= MAX_LISTED_HOLDS || listed.has(id));
   if (lifted.length === 0 || asOf === null) return [];
   const why = `${idOf(deadLetter)} belongs to ${event.companyId}`;
-  const record = await desk.releaseOf(held, clientOf(held, clientId ?? client), lifted, why);
+  const record = await sender.releaseOf(held, clientOf(held, clientId ?? client), lifted, why);
   return [{ held, lifted, record: { ...record, partition: asOf.partition } }];
 }
 

@@ -127,7 +127,7 @@ async function* examineTopics(config: ReadConfig, kafka: KafkaConfig): Found {
     for (const [role, count] of Object.entries(partitions))
       yield ok('topics', `${config.topics[role as keyof TopicNames]}: ${count} partition${count === 1 ? '' : 's'}`);
     for (const message of warnings) yield warning('topics', message);
-    const firstStart = await checkFirstStart(config, topics, logs);
+    const firstStart = await checkFirstStart(config, topics, logs, systemClock);
     if (firstStart !== null) yield failed('deployment', firstStart.message);
     yield* examineTransactions(config, partitions, logs);
   } catch (error) {

@@ -70,8 +70,7 @@ async function moveState(
     shadowOf: shadowOf?.applicationId ?? null,
   };
   try {
-    const openFrom = unfenced.openFrom.bind(unfenced);
-    await repartition({ ...names, logs, transactions, openFrom, admin, group, report: print }, partitions);
+    await repartition({ ...names, logs, transactions, unfenced, admin, group, report: print }, partitions);
     return 0;
   } finally {
     await Promise.all([logs.close(), admin.close(), group.close(), unfenced.close(), cluster.close()]);

@@ -3,7 +3,7 @@ import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Policy } from '../domain/policy.js';
-import { MAX_REASON_CHARACTERS } from './poison.js';
+import { MAX_REASON_CHARACTERS } from './bad-record.js';
 import type { SchemaResolution } from './schema-resolution.js';
 
 export interface ClientSetting {

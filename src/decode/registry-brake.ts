@@ -12,13 +12,13 @@
  * shows that the registry is the right one. After a restart the count starts again, and the stopped records are read
  * again.
  */
-import type { PoisonCode } from '../domain/events.js';
+import type { DeadLetterCode } from '../domain/events.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { Clock } from '../lib/clock.js';
 import { Coalesced } from '../lib/coalesced.js';
 import type { LogRecord } from '../lib/record.js';
 import { unlessAborted } from './schema-resolution.js';
-import { isPoison, type Decoded } from './poison.js';
+import { isBadRecord, type Decoded } from './bad-record.js';
 import { RegistryUnavailableError, type SchemaSource } from './schema-source.js';
 
 /** If this many companies have unknown ids, and no record has a known id, the registry is suspect. */
@@ -112,7 +112,7 @@ export class RegistryBrake {
     let unknown = 0;
     for (let i = lastKnown + 1; i < decoded.length; i++) {
       const one = decoded[i] as Decoded;
-      if (!isPoison(one) || one.code !== 'unknown-schema') continue;
+      if (!isBadRecord(one) || one.code !== 'unknown-schema') continue;
       unknown++;
       if (one.heldCompanyId !== null && this.#companies.size < SUSPECT_COMPANIES)
         this.#companies.add(one.heldCompanyId);
@@ -176,10 +176,10 @@ export class RegistryBrake {
 
 /** Whether the registry has the id that the record names. */
 function hasKnownId(decoded: Decoded): boolean {
-  return !isPoison(decoded) || HAS_KNOWN_ID[decoded.code];
+  return !isBadRecord(decoded) || HAS_KNOWN_ID[decoded.code];
 }
 
-const HAS_KNOWN_ID: Readonly<Record<PoisonCode, boolean>> = {
+const HAS_KNOWN_ID: Readonly<Record<DeadLetterCode, boolean>> = {
   'missing-key': false,
   'bad-framing': false,
   'unknown-schema': false,

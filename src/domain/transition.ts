@@ -7,7 +7,7 @@ import { assertNever } from '../lib/assert-never.js';
 import { exceedsAnnouncement, growthByStatus, isMeasured } from './announcement-size.js';
 import { forgetEarlyDatasets, type LimitExceeded, MAX_EARLY_DATASETS, MAX_HOLDS_REMOVED } from './limits.js';
 import type { CompanyRows } from './company-rows.js';
-import type { DatasetStatusChanged, InputEvent, PoisonCode, TimestampMs } from './events.js';
+import type { DatasetStatusChanged, DeadLetterCode, InputEvent, TimestampMs } from './events.js';
 import { applyManifest, exceededBy } from './manifest.js';
 import type { Policy } from './policy.js';
 import { dueFirst } from './recount.js';
@@ -108,7 +108,7 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
  * @param holdId `<partition>/<offset>` of the bad record
  * @returns whether the record now holds the company; an announced or deleted company is never held
  */
-export function hold(rows: CompanyRows, holdId: string, code: PoisonCode, timestamp: TimestampMs): boolean {
+export function hold(rows: CompanyRows, holdId: string, code: DeadLetterCode, timestamp: TimestampMs): boolean {
   const company = rows.company ?? withProgress(NEW_COMPANY, timestamp);
   if (company.outcome !== 'pending') return false;
   if (rows.hold(holdId) !== null) return true;

@@ -1,8 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Announcement } from '../domain/announcement.js';
-import { POISON_CODES } from '../domain/events.js';
+import { DEAD_LETTER_CODES } from '../domain/events.js';
 import { isDate, type Policy } from '../domain/policy.js';
-import type { Poison } from '../decode/poison.js';
+import type { BadRecord } from '../decode/bad-record.js';
 import type { LogRecord } from '../lib/record.js';
 import type {
   BatchReport,
@@ -140,7 +140,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#steps = new StepTimes(monotonicMs, (step, ms) => this.#stepSeconds.observe({ step }, ms / 1000));
     // Counters whose labels are known begin at 0. Prometheus does not count a change from no value to 1 as an
     // increase.
-    for (const code of POISON_CODES) this.#deadLetters.inc({ code }, 0);
+    for (const code of DEAD_LETTER_CODES) this.#deadLetters.inc({ code }, 0);
     for (const decision of DECISIONS) this.#decisions.inc({ decision }, 0);
     for (const policy of POLICIES) this.#announced.inc({ policy }, 0);
     for (const result of ['hit', 'miss']) this.#cache.inc({ result }, 0);
@@ -207,7 +207,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
       this.#announcementSeconds.observe(Math.max(0, this.now() - completing.timestamp) / 1000);
   }
 
-  poison(_partition: number, { code }: Poison): void {
+  deadLetter(_partition: number, { code }: BadRecord): void {
     this.#deadLetters.inc({ code });
   }
 

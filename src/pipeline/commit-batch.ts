@@ -105,7 +105,7 @@ function outboundWrites(context: PipelineContext, partition: number, decisions: 
   };
   for (const { announcement, completing } of decisions.announcements)
     add(topics.synchronized, context.encodeAnnouncement(announcement, input, completing));
-  for (const poison of decisions.poison) add(topics.deadLetter, context.encodeDeadLetter(poison, input));
+  for (const badRecord of decisions.badRecords) add(topics.deadLetter, context.encodeDeadLetter(badRecord, input));
   for (const stall of decisions.stalls) add(topics.stalled, context.encodeStall(stall));
   return [...writes.values()];
 }

@@ -1,7 +1,7 @@
 import type { Announcement } from '../domain/announcement.js';
 import type { Policy } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
-import type { Decoded, Poison } from '../decode/poison.js';
+import type { BadRecord, Decoded } from '../decode/bad-record.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import type { StateDirectory } from '../store/key-value-store.js';
@@ -67,7 +67,7 @@ export interface PipelineContext {
     input: TopicPartition,
     completing: LogRecord,
   ) => RecordToWrite;
-  readonly encodeDeadLetter: (poison: Poison, input: TopicPartition) => RecordToWrite;
+  readonly encodeDeadLetter: (badRecord: BadRecord, input: TopicPartition) => RecordToWrite;
   readonly encodeStall: (stall: Stall) => RecordToWrite;
 }
 

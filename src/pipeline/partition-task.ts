@@ -1,6 +1,6 @@
 import { UnconfirmedSchemasError } from '../decode/registry-brake.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
-import type { Decoded } from '../decode/poison.js';
+import type { Decoded } from '../decode/bad-record.js';
 import { isDate } from '../domain/policy.js';
 import { Backoff } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/long-promise.js';
@@ -177,7 +177,7 @@ export class PartitionTask {
       this.#report(decisions, {
         records,
         announced: decisions.completing,
-        deadLetters: decisions.poison.length,
+        deadLetters: decisions.badRecords.length,
         ignored: decisions.ignored,
         undated: decisions.undated,
         changes,
@@ -202,7 +202,7 @@ export class PartitionTask {
     const { observer } = this.context;
     for (const { announcement, completing } of decisions.announcements)
       observer.announced(this.partition, announcement, completing);
-    for (const poison of decisions.poison) observer.poison(this.partition, poison);
+    for (const badRecord of decisions.badRecords) observer.deadLetter(this.partition, badRecord);
     observer.batch(this.partition, report);
   }
 

@@ -5,6 +5,7 @@ import { KafkaGroupMembership } from '../../src/kafka/group/group-membership.js'
 import { kafkaConfigOf } from '../../src/kafka/connection/kafka-config.js';
 import { currentCluster } from '../support/current-cluster.js';
 import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import { systemClock } from '../../src/lib/system-clock.js';
 import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
 import { createTopic } from '../support/topics.js';
 
@@ -51,7 +52,16 @@ class Member {
       throw error;
     };
     const remembered = rememberedIn(new MemoryOfTest(), kafka, groupId);
-    this.membership = new KafkaGroupMembership({ kafka, groupId, topic, logger, assigner, remembered, onCrash });
+    this.membership = new KafkaGroupMembership({
+      kafka,
+      clock: systemClock,
+      groupId,
+      topic,
+      logger,
+      assigner,
+      remembered,
+      onCrash,
+    });
     members.push(this);
   }
 

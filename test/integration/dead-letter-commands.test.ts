@@ -37,10 +37,10 @@ function deadLetters(...words: string[]): Promise<CommandResult> {
 }
 
 /**
- * Writes a company that is complete except for a poison record.
+ * Writes a company that is complete except for a bad record.
  *
- * @param spoil turns a status of the company's dataset into poison
- * @returns the poison record's `<partition>/<offset>`
+ * @param spoil turns a status of the company's dataset into a bad record
+ * @returns the bad record's `<partition>/<offset>`
  */
 async function holdCompany(company: string, spoil: (readable: Buffer) => Buffer): Promise<string> {
   const status = platform.status(company, 'd', 'Fetching', { revision: 1 }).value as Buffer;

@@ -36,6 +36,7 @@ async function join(groupId: string, topic: string, httpAddress: string | null, 
   };
   const membership = new KafkaGroupMembership({
     kafka,
+    clock: systemClock,
     groupId,
     topic,
     logger,

@@ -124,11 +124,10 @@ test('a reader skips batches that compaction has emptied, with one fetch for eac
     });
     await producer.disconnect();
   }
-  const connections = new BrokerConnections({
-    brokers: [cluster.bootstrap],
-    clientId: 'test',
-    logLevel: logLevel.NOTHING,
-  });
+  const connections = new BrokerConnections(
+    { brokers: [cluster.bootstrap], clientId: 'test', logLevel: logLevel.NOTHING },
+    systemClock,
+  );
   let written = 12;
   try {
     // Only closed segments are compacted, and only a new record closes a segment.

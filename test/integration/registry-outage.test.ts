@@ -1,5 +1,5 @@
 /**
- * A registry without usable answers makes no record poison: the partitions that need it wait, report that, and continue
+ * A registry without usable answers makes no record bad: the partitions that need it wait, report that, and continue
  * without help.
  */
 import avro from 'avsc';
@@ -91,7 +91,7 @@ describe('in the middle', () => {
     expect(await deadLetterCodes(deployment)).toEqual([]);
   });
 
-  test('an id that the registry denies for some time delays its records, and they are not poison once it exists', async () => {
+  test('an id that the registry denies for some time delays its records, and they are not bad once it exists', async () => {
     const record = await recordOfNewSchema('replicated late');
     const id = record.value?.readInt32BE(1) as number;
     const asked = () => registry.asked.filter((path) => path.endsWith(`/schemas/ids/${id}`)).length;

@@ -12,6 +12,7 @@ import { runCommand } from '../../testkit/command.js';
 import { createTopics, deploy, registerSchemas, type Deployment } from '../../testkit/deployment.js';
 import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
+import { systemClock } from '../../src/lib/system-clock.js';
 import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
 import { createTopic } from '../support/topics.js';
@@ -96,6 +97,7 @@ describe('a member of the group with other deciding settings', () => {
     );
     const leader = new KafkaGroupMembership({
       kafka,
+      clock: systemClock,
       groupId,
       topic: topics.events,
       logger,

@@ -3,7 +3,7 @@
  * `src`. Numbers in brackets are the points of the contract's fine print.
  */
 import { isUtf8 } from 'node:buffer';
-import type { LimitCode, PoisonRecord, ReferencePayload } from '../reference-model.js';
+import type { BadRecord, LimitCode, ReferencePayload } from '../reference-model.js';
 import type { AvroValues } from './avro-values.js';
 import { headerTexts, type TopicRecord } from './topic-record.js';
 
@@ -16,30 +16,30 @@ export interface ReadableEvent {
   readonly payload: ReferencePayload;
 }
 
-export interface PoisonEvent {
-  readonly kind: 'poison';
+export interface BadInputRecord {
+  readonly kind: 'bad-record';
   readonly record: TopicRecord;
-  readonly code: PoisonRecord['code'] | 'missing-key';
+  readonly code: BadRecord['code'] | 'missing-key';
   /** The company that the key names, which is put on hold; null if the key names no company. [12] */
   readonly companyId: string | null;
 }
 
-export type ReadEvent = ReadableEvent | PoisonEvent;
+export type ReadEvent = ReadableEvent | BadInputRecord;
 
 export function readEvent(record: TopicRecord, values: AvroValues): ReadEvent {
   const { key } = record;
-  if (key === null || key.length === 0) return { kind: 'poison', record, code: 'missing-key', companyId: null };
+  if (key === null || key.length === 0) return { kind: 'bad-record', record, code: 'missing-key', companyId: null };
   const keyText = isUtf8(key) ? key.toString() : null;
   // No company can have such an id, so no company is put on hold.
   const held = key.length > MOST_TEXT_BYTES ? null : keyText;
 
   const read = values.read(record.value);
-  if (read.kind !== 'value') return { kind: 'poison', record, code: read.kind, companyId: held };
+  if (read.kind !== 'value') return { kind: 'bad-record', record, code: read.kind, companyId: held };
   const event = read.value as AvroEvent;
-  if (keyText !== event.companyId) return { kind: 'poison', record, code: 'key-mismatch', companyId: held };
+  if (keyText !== event.companyId) return { kind: 'bad-record', record, code: 'key-mismatch', companyId: held };
   const repairs = headerTexts(record.headers, 'repairs').filter((text) => text !== null);
   const code = limitExceeded(event) ?? (repairs.length > MOST_REPAIRS ? 'too-large' : null);
-  if (code !== null) return { kind: 'poison', record, code, companyId: held };
+  if (code !== null) return { kind: 'bad-record', record, code, companyId: held };
 
   const { companyId, clientId } = event;
   return { kind: 'event', record, companyId, clientId, repairs, payload: payloadOf(event.payload) };

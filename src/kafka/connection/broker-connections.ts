@@ -1,7 +1,6 @@
 /** Connections to brokers, by address. kafkajs makes and keeps them: it does TCP, TLS, SASL and request time-outs. */
 import { settlesWithin } from '../../lib/long-promise.js';
 import type { Clock } from '../../lib/clock.js';
-import { systemClock } from '../../lib/system-clock.js';
 import { isOwnFault } from '../../lib/own-fault.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import { createCluster, type Cluster, type KafkaConfig } from './cluster.js';
@@ -33,7 +32,7 @@ export class BrokerConnections {
 
   constructor(
     private readonly config: KafkaConfig,
-    private readonly clock: Clock = systemClock,
+    private readonly clock: Clock,
   ) {}
 
   /**

@@ -36,10 +36,10 @@ export class ClusterView {
   constructor(
     config: KafkaConfig,
     clock: Clock,
-    private readonly connections: Pick<BrokerConnections, 'ask' | 'drop' | 'close'> = new BrokerConnections({
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      ...config,
-    }),
+    private readonly connections: Pick<BrokerConnections, 'ask' | 'drop' | 'close'> = new BrokerConnections(
+      { requestTimeout: REQUEST_TIMEOUT_MS, ...config },
+      clock,
+    ),
   ) {
     this.#anyBroker = new AnyBroker(config, clock);
     this.leaders = new LeaderDirectory(this.#anyBroker, connections);

@@ -74,7 +74,7 @@ export function lacking(broker: string, supported: Supported): string[] {
  * @throws BrokerError if no broker answers
  */
 export async function versionFaults(kafka: KafkaConfig, clock: Clock): Promise<string[]> {
-  const connections = new BrokerConnections(kafka);
+  const connections = new BrokerConnections(kafka, clock);
   try {
     const { answer: brokers } = await new AnyBroker(kafka, clock).ask(connections, brokersKnownTo);
     const faults = [...new Set(brokers.values())].map(async (address) => {

@@ -8,8 +8,8 @@
 import { Kafka, type Consumer, type PartitionAssigner } from 'kafkajs';
 import type { Logger } from 'pino';
 import { Backoff } from '../../lib/backoff.js';
+import type { Clock } from '../../lib/clock.js';
 import { settlesWithin } from '../../lib/long-promise.js';
-import { systemClock } from '../../lib/system-clock.js';
 import type { GroupMembership, OnAssigned } from '../../pipeline/ports.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { standbysIn } from './member-messages.js';
@@ -21,6 +21,7 @@ import { watchMembership } from './watch-membership.js';
 
 export interface GroupMembershipOptions {
   readonly kafka: KafkaConfig;
+  readonly clock: Clock;
   readonly groupId: string;
   /** The input topic, the only one subscribed. */
   readonly topic: string;
@@ -122,10 +123,7 @@ export class KafkaGroupMembership implements GroupMembership {
   async #join(): Promise<void> {
     const { signal } = this.#stopping;
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-    while (!(await this.#subscribed())) {
-      await systemClock.delay(backoff.next(), signal);
-      if (signal.aborted) return;
-    }
+    while (!signal.aborted && !(await this.#subscribed())) await this.#options.clock.delay(backoff.next(), signal);
     if (signal.aborted) return;
     await this.#consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: refuseBatch });
   }
@@ -154,8 +152,9 @@ export class KafkaGroupMembership implements GroupMembership {
   }
 
   /**
-   * Leaves the group, within LEAVE_TIMEOUT_MS and REMOVE_TIMEOUT_MS together (3 s). Never throws. kafkajs leaves only after a join in
-   * flight has finished, and a join may wait for other members. In that case this member is removed from outside.
+   * Leaves the group, within LEAVE_TIMEOUT_MS and REMOVE_TIMEOUT_MS together (3 s). Never throws. kafkajs leaves only
+   * after a join in flight has finished, and a join may wait for other members. In that case this member is removed
+   * from outside.
    */
   async stop(): Promise<void> {
     this.#stopping.abort();
@@ -167,8 +166,8 @@ export class KafkaGroupMembership implements GroupMembership {
     const left = Promise.all([this.#consumer.disconnect(), ...this.#removals]);
     await this.#succeeds('leave the group', left, LEAVE_TIMEOUT_MS);
     if (this.#memberId === null) return;
-    const { kafka, groupId, remembered } = this.#options;
-    const removed = () => removeMember(kafka, groupId, this.#memberId ?? '', this.#stopped.signal);
+    const { kafka, clock, groupId, remembered } = this.#options;
+    const removed = () => removeMember(kafka, clock, groupId, this.#memberId ?? '', this.#stopped.signal);
     if (this.#hasLeft || (await this.#succeeds('be removed from the group', removed(), REMOVE_TIMEOUT_MS)))
       await remembered.forget();
   }
@@ -232,8 +231,8 @@ export class KafkaGroupMembership implements GroupMembership {
     const lost = this.#memberId;
     this.#memberId = null;
     if (lost === null) return;
-    const { kafka, groupId, logger } = this.#options;
-    const removal = removeMember(kafka, groupId, lost, this.#stopped.signal).then(
+    const { kafka, clock, groupId, logger } = this.#options;
+    const removal = removeMember(kafka, clock, groupId, lost, this.#stopped.signal).then(
       () => undefined,
       (err: unknown) => logger.warn({ err, memberId: lost }, STALE_MEMBER_STAYS),
     );
@@ -255,7 +254,7 @@ export class KafkaGroupMembership implements GroupMembership {
         return false;
       },
     );
-    return (await settlesWithin(outcome, systemClock, timeoutMs)) && outcome;
+    return (await settlesWithin(outcome, this.#options.clock, timeoutMs)) && outcome;
   }
 
   /**

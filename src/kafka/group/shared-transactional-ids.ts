@@ -48,7 +48,7 @@ export function namesakesOf({ applicationId, input }: IdParts): IdParts[] {
  */
 export async function findNamesake({ kafka, view, clock }: AskedCluster, ours: IdParts): Promise<Namesake | null> {
   const admin = new TopicAdmin(kafka, clock);
-  const connections = new BrokerConnections({ requestTimeout: LOOK_UP_TIMEOUT_MS, ...kafka });
+  const connections = new BrokerConnections({ requestTimeout: LOOK_UP_TIMEOUT_MS, ...kafka }, clock);
   try {
     for (const other of namesakesOf(ours)) {
       const partitions = await admin.countPartitions(other.input);

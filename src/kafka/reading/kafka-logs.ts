@@ -73,8 +73,8 @@ export class KafkaLogs implements Logs {
     this.#terms = terms;
     const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...options.config };
     const limits = { maxPartitionBytes: terms.maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
-    const tail = { connections: new BrokerConnections(config), limits, waitMs: TAIL_WAIT_MS };
-    const catchUp = { connections: new BrokerConnections(config), limits };
+    const tail = { connections: new BrokerConnections(config, clock), limits, waitMs: TAIL_WAIT_MS };
+    const catchUp = { connections: new BrokerConnections(config, clock), limits };
     const cluster = options.cluster ?? new ClusterView(config, clock);
     const ownCluster = options.cluster === undefined ? [cluster] : [];
     this.#connections = [tail.connections, catchUp.connections, ...ownCluster];

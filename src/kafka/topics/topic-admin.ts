@@ -56,7 +56,7 @@ export class TopicAdmin {
     config: KafkaConfig,
     private readonly clock: Clock,
   ) {
-    this.#connections = new BrokerConnections({ requestTimeout: CREATE_ANSWER_MS, ...config });
+    this.#connections = new BrokerConnections({ requestTimeout: CREATE_ANSWER_MS, ...config }, clock);
     this.#anyBroker = new AnyBroker(config, clock);
   }
 

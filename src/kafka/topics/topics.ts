@@ -155,7 +155,7 @@ export async function checkTopics(
     changelogDeleteRetentionMs: numberIn(changelog, DELETE_RETENTION_MS),
     deadLetterRetentionMs: retentionOf(found.deadLetter),
     changelogTopicId: bounds[0]?.topicId ?? null,
-    changelogIsEmpty: (await changelogUse(logs, changelog.topic, bounds)) !== 'used',
+    changelogIsEmpty: (await changelogUse(logs, changelog.topic, bounds, clock)) !== 'used',
     warnings: policyWarnings(found),
   };
 }

@@ -44,7 +44,7 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
 
   return {
     async fence(transactionalId) {
-      const connections = new BrokerConnections(config);
+      const connections = new BrokerConnections(config, clock);
       const throttle = throttles.get(transactionalId) ?? new Throttle(clock);
       throttles.set(transactionalId, throttle);
       const lastCommit = lastCommits.get(transactionalId) ?? new LastCommit(transactionTimeoutMs);
@@ -60,7 +60,7 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
         const lastOutcome = outcomes.afterFencing(transactionalId, { producerId, producerEpoch });
         lastCommit.fenced({ producerId, producerEpoch });
         return new KafkaTransactionalProducer({
-          connections: new SessionConnections(connections, new BrokerConnections(config), throttle),
+          connections: new SessionConnections(connections, new BrokerConnections(config, clock), throttle),
           leaders: cluster.leaders,
           clock,
           session: { transactionalId, producerId, producerEpoch },

@@ -6,6 +6,7 @@ import { repairAll } from '../../../src/command/dead-letter-repair-all.js';
 import type { Repairs } from '../../../src/command/dead-letter-repair.js';
 import { InputAfterwards } from '../../../src/command/input-afterwards.js';
 import { RepairAttempts, type RecordId } from '../../../src/command/repair-attempts.js';
+import type { RepairSender } from '../../../src/command/repair-sender.js';
 import type { InputEvent } from '../../../src/domain/events.js';
 import { partitionOfKey } from '../../../src/kafka/transactions/partitioner.js';
 import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
@@ -92,8 +93,8 @@ class CountingDesk {
     );
   }
 
-  async afterwards(_letters: unknown, poison: ReadonlyMap<RecordId, unknown>): Promise<InputAfterwards> {
-    const afterwards = new InputAfterwards(poison, new Set(), () => Promise.resolve([]));
+  async afterwards(_letters: unknown, badRecords: ReadonlyMap<RecordId, unknown>): Promise<InputAfterwards> {
+    const afterwards = new InputAfterwards(badRecords, new Set(), () => Promise.resolve([]));
     const records = this.sent.map(({ repairs }, i) => ({
       offset: 100_000 + i,
       timestamp: 0,
@@ -121,6 +122,7 @@ async function repaired(stored: readonly DeadLetter[]): Promise<{ desk: Counting
   const lines: string[] = [];
   const at: Partial<Repairs> = {
     desk: desk as unknown as DeadLetterDesk,
+    sender: desk as unknown as RepairSender,
     print: (line) => void lines.push(line),
   };
   expect(await repairAll(at as Repairs, { code: null, since: null, force: false })).toBe(0);

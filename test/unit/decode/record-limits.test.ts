@@ -1,6 +1,6 @@
 /** The limits of one record, tested at both sides of each limit. They are checked when the record is decoded. */
 import avro from 'avsc';
-import { isPoison } from '../../../src/decode/poison.js';
+import { isBadRecord } from '../../../src/decode/bad-record.js';
 import type { ReferencePayload } from '../../../testkit/reference-model.js';
 import { avroPayload, PAYLOADS, type PayloadType } from '../../support/payloads.js';
 import {
@@ -34,7 +34,7 @@ function codeOf(payload: object, event: object = {}, key = COMPANY): Promise<str
 async function codeOfEvent(event: object, key = COMPANY): Promise<string> {
   const value = framed(SCHEMA_ID, writer.toBuffer(event));
   const decoded = await decodeOne(recordOf({ value, key: Buffer.from(key) }));
-  return isPoison(decoded) ? `${decoded.code} of ${decoded.heldCompanyId ?? 'nobody'}` : 'event';
+  return isBadRecord(decoded) ? `${decoded.code} of ${decoded.heldCompanyId ?? 'nobody'}` : 'event';
 }
 
 const manifest = (changes: object) => codeOf({ 'companysync.LinkSyncQueued': { ...MANIFEST, ...changes } });
@@ -126,7 +126,7 @@ test('10,000 repairs headers are read, and more are too large, because each name
     const others = [header('traceparent', 'x'), header('repairs', null)];
     const headers = [...others, ...Array.from({ length: repairs }, (_, i) => header('repairs', `0/${i}`))];
     const decoded = await decodeOne(recordOf({ headers }));
-    return isPoison(decoded) ? `${decoded.code} of ${decoded.heldCompanyId ?? 'nobody'}` : decoded.repairs.length;
+    return isBadRecord(decoded) ? `${decoded.code} of ${decoded.heldCompanyId ?? 'nobody'}` : decoded.repairs.length;
   };
   expect(await codeWith(10_000)).toBe(10_000);
   expect(await codeWith(10_001)).toBe(`too-large of ${COMPANY}`);

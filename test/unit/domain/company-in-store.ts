@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { announce, type Announcement } from '../../../src/domain/announcement.js';
 import { CompanyRows, type ChangeVisitor } from '../../../src/domain/company-rows.js';
-import type { InputEvent, PoisonCode } from '../../../src/domain/events.js';
+import type { DeadLetterCode, InputEvent } from '../../../src/domain/events.js';
 import { policyFor, type Policy } from '../../../src/domain/policy.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
 import { completingOf, countAgain, dueFirst, mistrustCounts } from '../../../src/domain/recount.js';
@@ -165,7 +165,7 @@ export class CompanyInStore {
   }
 
   #applyOne(record: HistoryRecord): void {
-    if (record.kind === 'poison') {
+    if (record.kind === 'bad-record') {
       this.#hold(record, record.code);
       return;
     }
@@ -210,7 +210,7 @@ export class CompanyInStore {
     return outcome;
   }
 
-  #hold(record: HistoryRecord, code: PoisonCode): void {
+  #hold(record: HistoryRecord, code: DeadLetterCode): void {
     const holdId = `${this.context.partition}/${record.offset}`;
     if (dueFirst(this.#rows) === 'needs-all-rows') this.#loadAllRows();
     if (dueFirst(this.#rows) === 'overdue') this.#announceOverdue();

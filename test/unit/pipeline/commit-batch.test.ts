@@ -43,7 +43,7 @@ class Steps {
 }
 
 const noLogs: Logs = UNUSED_LOGS;
-const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
+const NO_DECISIONS = { touched: [], announcements: [], badRecords: [], stalls: [], end: 0 };
 const CHANGELOG_END = 7;
 
 /**

@@ -1,6 +1,7 @@
 /** The work of a task between the take-over of its partition and the first record. */
 import { loadConfig } from '../../../src/config.js';
 import { changelogUse } from '../../../src/kafka/topics/changelog-use.js';
+import { systemClock } from '../../../src/lib/system-clock.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';
 import { FAILING_AFTER_MS, FailureWatch, WELL_AFTER_MS } from '../../../src/ops/failure-watch.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
@@ -137,11 +138,11 @@ async function startOf({ changelog, committed }: SimulatedPartition): Promise<st
     endOfEpoch: never,
     pendingOffset: never,
   };
-  const isEmpty = (await changelogUse(logs, 'changelog', [await changelog.bounds()])) !== 'used';
+  const isEmpty = (await changelogUse(logs, 'changelog', [await changelog.bounds()], systemClock)) !== 'used';
   const one = { syncEvents: 1, companyState: 1, companySynchronized: 1 };
   const partitions = { ...one, deadLetter: 1, clientSettings: 1, companySyncStalled: 1 };
   const config = loadConfig({ APPLICATION_ID: 'app' }, {}, () => '');
-  const found = await checkFirstStart(config, { partitions, changelogIsEmpty: isEmpty }, logs);
+  const found = await checkFirstStart(config, { partitions, changelogIsEmpty: isEmpty }, logs, systemClock);
   return found?.message ?? null;
 }
 

@@ -8,7 +8,7 @@ import type { PartitionStatus, PipelineObserver } from '../../../src/pipeline/ob
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import type { LogBatch, LogReader, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { ReaderClosedError } from '../../../src/pipeline/errors.js';
-import type { Decoded } from '../../../src/decode/poison.js';
+import type { Decoded } from '../../../src/decode/bad-record.js';
 import type { LogRecord } from '../../../src/lib/record.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
@@ -31,7 +31,7 @@ class SlowKafka {
   throttledUntil = 0;
   /** The number of rows of each transaction, including the position row. */
   readonly rowsTried: number[] = [];
-  /** The records; by default, poison that holds no company. */
+  /** The records; by default, bad records that hold no company. */
   decodeOne: (record: LogRecord) => Decoded = (record) => ({
     record,
     code: 'missing-key',
@@ -116,7 +116,7 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
   const observer: Partial<PipelineObserver> = {
     step: () => undefined,
     batch: () => undefined,
-    poison: () => undefined,
+    deadLetter: () => undefined,
     error: () => undefined,
     companies: () => undefined,
     setAside: never,

@@ -14,6 +14,7 @@ import {
 } from '../../../../src/kafka/group/member-messages.js';
 import { WireReader, WireWriter } from '../../../../src/kafka/protocol/wire-format.js';
 import { ByteWriter } from '../../../../src/lib/byte-writer.js';
+import { systemClock } from '../../../../src/lib/system-clock.js';
 
 /** As a varint of 7 bytes. */
 const HUGE = 2 ** 45;
@@ -117,12 +118,10 @@ test('an answer that claims 1 GiB ends the connection at once, and says what it 
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const connections = new BrokerConnections({
-    brokers: [],
-    clientId: 'test',
-    logLevel: logLevel.NOTHING,
-    requestTimeout: 60_000,
-  });
+  const connections = new BrokerConnections(
+    { brokers: [], clientId: 'test', logLevel: logLevel.NOTHING, requestTimeout: 60_000 },
+    systemClock,
+  );
   try {
     const asked = connections.ask(`127.0.0.1:${port}`, () => Promise.resolve());
     await expect(asked).rejects.toThrow(
