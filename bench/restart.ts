@@ -3,8 +3,8 @@
  *   npm run build && npx tsx bench/restart.ts [--rounds 5] [--initial-rebalance-delay-ms 3000] [--build FOLDER]...
  *
  * It measures two cases. With the state kept, the next process removes the dead member from the group at once. With
- * STATE_DIR lost, the group waits until the session of the dead member times out. Several builds take turns in each
- * round, each with a deployment of its own.
+ * STATE_DIR lost, the group waits until the session of the dead member times out.
+ * Several builds take turns in each round, each with a deployment of its own.
  */
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';

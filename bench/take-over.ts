@@ -149,7 +149,7 @@ async function hasFollowed(instance: MeasuredProcessor): Promise<boolean> {
   return !restoring && lags.length > 0 && lags.every((lag) => lag < PARTITIONS * 10);
 }
 
-/** Stops one instance. @returns the pauses of its partitions */
+/** Stops one instance. @returns the pauses of the partitions of the instance that stopped */
 async function plannedMove(stage: Stage): Promise<readonly number[]> {
   const { instances, pauses } = stage;
   const [stays, leaves] = instances as [MeasuredProcessor, MeasuredProcessor];

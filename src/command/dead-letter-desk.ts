@@ -49,10 +49,7 @@ export class DeadLetterDesk {
   }
 
   /** As `DeadLetterReader.readAll`. */
-  readAll(
-    sinceMs: number | null,
-    wanted: (deadLetter: DeadLetter) => DeadLetter | null,
-  ): Promise<ReadDeadLetters> {
+  readAll(sinceMs: number | null, wanted: (deadLetter: DeadLetter) => DeadLetter | null): Promise<ReadDeadLetters> {
     return this.#reader.readAll(sinceMs, wanted);
   }
 

@@ -74,7 +74,8 @@ export class SyncEventDecoder {
   #decode(record: LogRecord, id: number | null, schema: SyncEventReader | undefined): Decoded {
     const { key, value } = record;
     if (key === null || key.length === 0) return badRecord(record, 'missing-key', 'the record has no key');
-    if (id === null || value === null) return badRecord(record, 'bad-framing', framingFault(value) ?? 'the value is null');
+    if (id === null || value === null)
+      return badRecord(record, 'bad-framing', framingFault(value) ?? 'the value is null');
     if (schema === undefined) return badRecord(record, 'unknown-schema', `the schema registry has no schema ${id}`);
 
     const keyText = key.toString(undefined, 0, key.length);

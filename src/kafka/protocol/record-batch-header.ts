@@ -1,5 +1,5 @@
 /** Reads the headers of record batches of magic 2 (KIP-98), and judges whether they can be right. */
-import { crc32c } from './crc32c.js';
+import { crc32c } from '@node-rs/crc32';
 import { readSafeInt64 } from './wire-format.js';
 
 // The positions of a batch's fields.
@@ -191,7 +191,7 @@ function isWrong(
 }
 
 function hasRightChecksum(bytes: Buffer, at: number, end: number): boolean {
-  return crc32c(bytes, at + ATTRIBUTES_AT, end) === bytes.readUInt32BE(at + CRC_AT);
+  return crc32c(bytes.subarray(at + ATTRIBUTES_AT, end)) === bytes.readUInt32BE(at + CRC_AT);
 }
 
 interface BatchExtent {
@@ -237,7 +237,7 @@ export function headerAt(bytes: Buffer, start: number): BatchHeader {
   const lastOffset = baseOffset + bytes.readInt32BE(start + LAST_OFFSET_DELTA_AT);
   const end = start + LENGTH_COUNTS_FROM + bytes.readInt32BE(start + LENGTH_AT);
   const expected = bytes.readUInt32BE(start + CRC_AT);
-  const actual = crc32c(bytes, start + ATTRIBUTES_AT, end);
+  const actual = crc32c(bytes.subarray(start + ATTRIBUTES_AT, end));
   if (actual !== expected) {
     const hex = (crc: number) => crc.toString(16).padStart(8, '0');
     const why = `its checksum is ${hex(actual)}, and its header says ${hex(expected)}: its bytes were damaged`;

@@ -391,6 +391,8 @@ describe('14: a repair', () => {
     ['an unlinking that ends a link', unlinked('c')],
     ['a status', status('a', 'Complete')],
   ])('may be %s', (_name, repair) => {
-    expect(completedAt(badRecord(), manifest('l', 'c', ['a']), status('a', 'Complete'), repairing([0], repair))).toBe(3);
+    expect(completedAt(badRecord(), manifest('l', 'c', ['a']), status('a', 'Complete'), repairing([0], repair))).toBe(
+      3,
+    );
   });
 });

@@ -28,9 +28,7 @@ const boundsOf = (end: number, highWatermark = end) => ({ start: 0, end, highWat
 
 test('a changelog that has only markers and aborted records is empty, and is read to its end', async () => {
   const logs = logsOf({});
-  expect(await changelogUse(logs, 'changelog', [boundsOf(6), boundsOf(0), boundsOf(6)], systemClock)).toBe(
-    'empty',
-  );
+  expect(await changelogUse(logs, 'changelog', [boundsOf(6), boundsOf(0), boundsOf(6)], systemClock)).toBe('empty');
   expect(logs.read).toEqual([0, 0, 0, 2, 2, 2]);
 });
 
