@@ -134,7 +134,7 @@ test('a reader of the log that hangs stops nothing: lines beyond a limit are dro
     for (let n = 0; n < written; n++) piped.info({ n }, text);
     let log = '';
     await pollUntil(() => Promise.resolve((log += read()).includes('log lines were dropped')), {
-      what: 'a line that says how many were dropped',
+      awaited: 'a line that says how many were dropped',
       timeoutMs: 20_000,
       intervalMs: 5,
     });
