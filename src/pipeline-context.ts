@@ -177,7 +177,7 @@ function createClientSettings(parts: ContextParts): ClientSettings {
     },
     logger,
   });
-  onClose('client settings', () => settings.close());
+  onClose('client-settings', () => settings.close());
   return settings;
 }
 

@@ -156,7 +156,7 @@ test('a dead letter that would undo later records is left', async () => {
   expect(await isAnnounced(relinked)).toBe(true);
 }, 60_000);
 
-test('a dead letter whose other company has no known client is left, and the rest is repaired', async () => {
+test('a dead letter whose other company has no known client is not repaired, and the rest is repaired', async () => {
   const [held, meant, other] = [randomUUID(), randomUUID(), randomUUID()];
   const schema = await schemaToCome();
   const ofMeant = platform.status(meant, 'd', 'Complete');
