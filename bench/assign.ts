@@ -21,7 +21,7 @@ const random = new SeededRandom(1);
 const positions = Array.from({ length: PARTITIONS }, () => POSITIONS + random.integer(0, POSITIONS));
 
 function newMember(id: number, numStandby: number): GroupMember {
-  return { memberId: `company-sync-${id}`, partitions: [], held: new Map(), numStandby };
+  return { memberId: `company-sync-${id}`, partitions: [], statePositions: new Map(), numStandby };
 }
 
 /** The members at the next rebalance: each has the state of its partitions, and its standbys are a little behind. */
@@ -30,7 +30,7 @@ function after(assignments: ReadonlyMap<string, Assignment>, numStandby: number)
     memberId,
     numStandby,
     partitions: active,
-    held: new Map([
+    statePositions: new Map([
       ...active.map((partition) => [partition, positions[partition] as number] as const),
       ...standby.map((partition) => [partition, (positions[partition] as number) - random.integer(0, 1_000)] as const),
     ]),
@@ -51,14 +51,14 @@ function measured(what: string, members: readonly GroupMember[]): ReadonlyMap<st
 
 /** Bytes of the info of all members. The leader gets it in one answer to its JoinGroup. */
 function reportedBytes(members: readonly GroupMember[]): number {
-  const bytes = members.map(({ memberId, numStandby, partitions, held }) => {
+  const bytes = members.map(({ memberId, numStandby, partitions, statePositions }) => {
     const httpAddress = 'http://company-sync-0.company-sync:8080';
     return encodeMemberInfo({
       httpAddress,
       numStandby: numStandby ?? 0,
       memberId,
       partitions,
-      held,
+      statePositions,
       settings: new Map(),
       changelogId: null,
     }).length;

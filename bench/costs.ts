@@ -18,7 +18,7 @@ import { MAX_ADDRESSES, WrongTokens } from '../src/ops/wrong-tokens.js';
 import { describeMachine, median, thousands } from './lib/figures.js';
 
 const RUNS = 9;
-const MOST_MADE = 100_000;
+const MAX_MADE = 100_000;
 const MB = 1_000_000;
 const CLOCK = { now: () => 0 };
 
@@ -41,7 +41,7 @@ function heapInUse(): number {
 /** Bytes that each call of `make` leaves in use. `make` is called so often that other garbage does not matter. */
 function bytesOfEach(count: number, make: () => unknown): number {
   make(); // Objects that only the first call creates do not count.
-  const times = Math.ceil(MOST_MADE / count);
+  const times = Math.ceil(MAX_MADE / count);
   const before = heapInUse();
   const made = Array.from({ length: times }, make);
   const bytes = (heapInUse() - before) / count / times;

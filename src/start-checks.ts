@@ -6,7 +6,7 @@ import type { Config, DeploymentNames } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';
 import type { AskedCluster } from './kafka/connection/cluster-view.js';
 import { findGroupConflict } from './kafka/group/group-conflicts.js';
-import { findNamesake, type Namesake } from './kafka/group/shared-transactional-ids.js';
+import { findDeploymentWithSameIds, type DeploymentWithSameIds } from './kafka/group/shared-transactional-ids.js';
 import { findUsedOutbound, type UsedOutbound } from './kafka/topics/used-outbound.js';
 import type { CheckedTopics } from './kafka/topics/topics.js';
 import type { Clock } from './lib/clock.js';
@@ -33,11 +33,11 @@ export async function checkTransactionalIds(
   cluster: AskedCluster,
   { applicationId, topics }: DeploymentNames,
 ): Promise<StartFinding | null> {
-  const namesake = await findNamesake(cluster, { applicationId, input: topics.syncEvents });
-  return namesake === null ? null : sharedIds({ applicationId, topics }, namesake);
+  const other = await findDeploymentWithSameIds(cluster, { applicationId, input: topics.syncEvents });
+  return other === null ? null : sharedIds({ applicationId, topics }, other);
 }
 
-function sharedIds({ applicationId, topics }: DeploymentNames, other: Namesake): StartFinding {
+function sharedIds({ applicationId, topics }: DeploymentNames, other: DeploymentWithSameIds): StartFinding {
   const ids = `${applicationId}-${topics.syncEvents}-<partition>`;
   const conflict =
     `application ${applicationId} with input ${topics.syncEvents} and application ${other.applicationId} with input ` +

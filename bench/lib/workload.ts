@@ -2,7 +2,7 @@
  * The records that benches feed the processor: companies being synced for the first time, many at once.
  *
  * Each company has one manifest, then the status changes of its datasets in any order of the datasets. Records of
- * companies in flight are mixed at random, so the records of one company are far apart, and the processor's cache must
+ * companies in flight are mixed at random. So the records of one company are far apart, and the processor's cache must
  * hold all companies in flight.
  */
 import { randomUUID } from 'node:crypto';

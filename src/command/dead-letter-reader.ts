@@ -157,7 +157,8 @@ export class DeadLetterReader {
   }
 
   /**
-   * The offset in each partition from which records may be stamped at or after a time, whichever clock stamped them.
+   * For each partition, an offset: all records that are stamped at or after a time have this offset or a higher one.
+   * Allows for clocks of producers that differ.
    */
   async #since(topic: string, partitions: readonly number[], timeMs: number): Promise<Map<number, number>> {
     const offsets = partitions.map((partition) => this.#logs.offsetSince({ topic, partition }, timeMs - CLOCK_SKEW_MS));

@@ -42,10 +42,10 @@ export const listCommand = command({
   flags: {
     code: codeFlag('list only dead letters of this code'),
     since: timeFlag('list only dead letters written at or after this time'),
-    open: flagSwitch('list only dead letters without a repair that could be read'),
+    open: flagSwitch('list only open dead letters: no repair of them could be read'),
     json: flagSwitch('print each dead letter as one line of JSON'),
   },
-  lesson: `If a repair cannot be read, it is a dead letter too. Then both are open, and the list says so. One repair replaces both.
+  moreHelp: `If a repair cannot be read, it is a dead letter too. Then both are open, and the list says so. One repair replaces both.
 
   company-sync dead-letters list --open --since 2026-01-31T12:00:00Z
   company-sync dead-letters list --json | jq -r 'select(.repairedBy == null) | .record'
@@ -59,7 +59,7 @@ export const listCommand = command({
 });
 
 export const showCommand = command({
-  summary: 'show one dead letter: why it is one, its bytes, and the event that it is read as now',
+  summary: 'show one dead letter: the reason, its bytes, and the event that it is read as now',
   argument: '<partition>/<offset>',
   flags: { json: flagSwitch('print it as JSON') },
   reads: DESK_READS,
@@ -71,7 +71,7 @@ export const showCommand = command({
 });
 
 export const repairCommand = command({
-  summary: 'send one dead letter again, or all that can be read now, so that their companies are no longer on hold',
+  summary: 'send one dead letter again, or all that can be read now: their companies are then no longer on hold',
   argument: '[<partition>/<offset>]',
   flags: {
     file: textFlag(
@@ -85,11 +85,13 @@ export const repairCommand = command({
       'not with --all: the client of the company to release; needed if the record had the key of that company and no ' +
         'manifest has named its client',
     ),
-    all: flagSwitch('repair every dead letter without a repair that can be read now'),
-    force: flagSwitch('also send a record that would undo later records, release another company, or was too large'),
+    all: flagSwitch('repair every dead letter that can be read now and has no repair yet'),
+    force: flagSwitch(
+      'also send a record that would undo later records, would release another company, or was too large',
+    ),
   },
   writesInput: true,
-  lesson: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file the command sends the
+  moreHelp: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file the command sends the
 original record again. Use that if the schema was registered late, or if an older release could not read the record. If
 the record had the key of another company, the repair goes to the partition of its own company, and the company of its key
 is released. Both happen, or neither.
@@ -106,7 +108,7 @@ Without --force the command refuses:
   company-sync dead-letters repair --all --code unknown-schema
 `,
   reads: REPAIR_READS,
-  exit: ['sent; with --all, even if some dead letters were left', 'refused or failed'],
+  exit: ['sent; with --all, even if some dead letters were not repaired', 'refused or failed'],
   run(context, flags, id) {
     mustFitTogether(id, flags);
     if (id !== '') return withTools(context, (tools) => repairOne(tools, idTyped(id), flags));
@@ -126,7 +128,7 @@ export const releaseCommand = command({
     'client-id': clientFlag('the client of the company; needed if no manifest has named it'),
   },
   writesInput: true,
-  lesson: `The command asks a running instance for the holds of the company, and sends records that lift all of them. The company
+  moreHelp: `The command asks a running instance for the holds of the company, and sends records that lift all of them. The company
 then never gets the bad records: repair them instead if you can.
 `,
   reads: [...SENDER_READS, ...INSTANCES_READ],
@@ -170,9 +172,9 @@ function mustFitTogether(
 ): void {
   if (id === '' && !flags.all) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
   if (id !== '' && flags.all) throw new UsageError([`pass only one of ${id} and --all`]);
-  const ofOne = { '--file': flags.file, '--client-id': flags['client-id'] };
-  const ofAll = { '--code': flags.code, '--since': flags.since };
-  const [wrong, needed] = flags.all ? [ofOne, '<partition>/<offset>'] : [ofAll, '--all'];
+  const flagsForOne = { '--file': flags.file, '--client-id': flags['client-id'] };
+  const flagsForAll = { '--code': flags.code, '--since': flags.since };
+  const [wrong, needed] = flags.all ? [flagsForOne, '<partition>/<offset>'] : [flagsForAll, '--all'];
   const typed = Object.entries(wrong).flatMap(([flag, value]) => (value === null ? [] : [flag]));
   const other = flags.all ? '--all' : id;
   if (typed.length > 0)

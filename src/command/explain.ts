@@ -42,7 +42,7 @@ export const explainCommand = command({
     watch: flagSwitch('print the explanation whenever it changes, until the company is announced or deleted'),
   },
   reads: [...INSTANCES_READ, ...OFFLINE_READS],
-  lesson: `The command finds a running instance through the group and asks it over HTTP, with HTTP_TOKEN if that is set.
+  moreHelp: `The command finds a running instance through the group and asks it over HTTP, with HTTP_TOKEN if that is set.
 The first line is the verdict. The other lines are the evidence: records that hold the company, links, datasets with their
 statuses, and the input offset of each. Changes that are not committed yet are not shown.
 

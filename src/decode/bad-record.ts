@@ -2,7 +2,7 @@
 import type { DeadLetterCode, InputEvent } from '../domain/events.js';
 import type { LogRecord } from '../lib/record.js';
 
-/** Limits a reason in a message, which may contain names of any length. */
+/** The most characters of a reason. A reason may contain names, and names may have any length. */
 export const MAX_REASON_CHARACTERS = 300;
 
 export interface BadRecord {

@@ -6,7 +6,7 @@
  * the registry for ids that this deployment has used: the ids decoded last, or the ids of records all over the input.
  * If the registry lacks half of them or more, the partition waits as in an outage, until the registry has most or an
  * operator confirms. If it has most of them, it is the right registry, and the records are bad. A single id is not
- * enough: a registry that was restored from an old back-up still has the oldest ids.
+ * enough: a registry that was restored from an old backup still has the oldest ids.
  *
  * One brake serves all partitions of a process, because they share the registry. A single decoded record in any of them
  * shows that the registry is the right one. After a restart the count starts again, and the stopped records are read
@@ -192,7 +192,7 @@ const HAS_KNOWN_ID: Readonly<Record<DeadLetterCode, boolean>> = {
 function suspect(): UnconfirmedSchemasError {
   return new UnconfirmedSchemasError(
     `the schema registry has none of the schema ids of ${SUSPECT_COMPANIES} or more companies, and it lacks half or ` +
-      'more of the ids that were used before: it may be the wrong one, or an old back-up. Check SCHEMA_REGISTRY_URL; ' +
+      'more of the ids that were used before: it may be the wrong one, or an old backup. Check SCHEMA_REGISTRY_URL; ' +
       'the partition continues without a restart when the registry has most of these ids. If the producers are wrong, ' +
       'copy the records to the dead-letter topic and hold their companies: company-sync run --consent unknown-schemas, with the settings ' +
       'of this instance',

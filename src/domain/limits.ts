@@ -36,7 +36,7 @@ export const MAX_REPAIRS = 10_000;
 
 /**
  * Holds of one company that a deletion loads and removes in one transaction. A company may have more: then the holds
- * above this number are removed before, in transactions of their own.
+ * above this number are removed first, in transactions of their own.
  */
 export const MAX_HOLDS_REMOVED = 10_000;
 

@@ -31,8 +31,8 @@ const TRANSACTION_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 const LATENCY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200];
 
 /**
- * Counts what happens, for Prometheus; docs/operations.md has the table. It counts once for each batch, announcement,
- * dead letter, fault or unknown status, never for each other record.
+ * Counts what happens, for Prometheus; docs/operations.md has the table. It does work for each batch, announcement,
+ * dead letter, fault or unknown status, but not for each of the other records.
  */
 export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #records;
@@ -100,7 +100,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#unknownWords = gauge('unknown_status_words', 'Different unknown status words seen since the start', []);
     this.#forgotten = counter('forgotten_early_datasets_total', 'Datasets forgotten before any manifest came', []);
     this.#setAside = counter('state_set_aside_total', 'State folders set aside and rebuilt', ['partition']);
-    this.#takeOverErrors = counter('partition_errors_total', 'Errors after which a partition was taken over again', [
+    this.#takeOverErrors = counter('partition_errors_total', 'Errors after which the instance restarted a partition', [
       'partition',
       'error',
     ]);

@@ -1,6 +1,6 @@
 /** Turns decoded records into decisions: applies the rules to a batch, with the rows that they need. */
 import { announce, type Announcement } from '../domain/announcement.js';
-import { dueFirst } from '../domain/recount.js';
+import { stepBeforeRecord } from '../domain/recount.js';
 import { rowsChangedBy } from '../domain/rows-needed.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { InputEvent } from '../domain/events.js';
@@ -41,8 +41,8 @@ export interface LocalState {
 
 /**
  * Applies the records in order from position `from`, to the end or until a limit is reached. Applies at least one
- * record, or removes holds that the first record needs removed before. Changes only the rows in the cache: if anything
- * throws, the caller must discard the cache.
+ * record, or removes holds that must be removed before the first record is applied. Changes only the rows in the cache:
+ * if anything throws, the caller must discard the cache.
  *
  * @param decoded one for each of `records`
  * @param limits no record is applied after one of them is reached
@@ -135,7 +135,7 @@ class BatchDecisions implements DecidedBatch {
 
   /** Sets the record aside and holds its company. Returns a promise only if something must be read first. */
   holdCompany(rows: CompanyRows | null, badRecord: BadRecord): Promise<void> | null {
-    const first = rows === null ? null : dueFirst(rows);
+    const first = rows === null ? null : stepBeforeRecord(rows);
     if (rows !== null && first === 'needs-all-rows')
       return this.#load(rows).then(() => {
         this.changedRows += rows.size;

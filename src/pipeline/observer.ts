@@ -22,7 +22,9 @@ export const PARTITION_STATES = [
    * (decode/registry-brake.ts).
    */
   'waiting-for-confirmation',
-  /** Stopped until an operator acts, because of an error in `needsOperator` of partition-task.ts. */
+  /**
+   * Waits until an operator acts. The errors: `InconsistentPositionError`, and NEED_AN_OPERATOR in blocked-retry.ts.
+   */
   'blocked',
   'closed',
 ] as const;

@@ -1,6 +1,6 @@
 /**
- * What `repartition` checks before it fences. A fencing makes the coordinator forget how the last transaction ended.
- * So if brokers have left a part of that transaction open, only an instance can end it, and only until then.
+ * What `repartition` checks before it fences. A fencing makes the coordinator forget how the last transaction ended. So
+ * if brokers have left a part of that transaction open, only an instance can end it, and only before that fencing.
  */
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import type { TopicAdmin } from '../kafka/topics/topic-admin.js';
@@ -92,7 +92,7 @@ async function mustHaveNoneOfOurs(
 }
 
 /**
- * Later, unread records would be read with the state of other companies.
+ * After the move, records that were not consumed before would be read by a partition with the state of other companies.
  *
  * @throws RepartitionRefusedError
  */

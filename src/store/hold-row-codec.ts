@@ -39,7 +39,7 @@ export function decodeHoldRow(bytes: Buffer): HoldRow {
   const from = readRow(bytes, 'hold row');
   const stored = from.byte();
   const code = codeOfStored.get(stored);
-  if (code === undefined) throw new UnknownRowVersionError('dead-letter code', stored);
+  if (code === undefined) throw new UnknownRowVersionError('hold code', stored);
   const { value: timestamp, padding } = from.paddedSignedVarint();
   from.end();
   return { code: code === 'too-many-datasets' && padding > 0 ? 'too-large' : code, timestamp };

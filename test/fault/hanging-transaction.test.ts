@@ -45,7 +45,7 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-test('a transaction that the broker left open in the changelog stops its partition, until it is ended', async () => {
+test('a transaction that the broker left open in the changelog blocks its partition, until it is ended', async () => {
   const first = await processors.startReady(deployment);
   await consumed(deployment, await platform.send(platform.completeCompany('before', { partition: 0 })));
   await first.stop();

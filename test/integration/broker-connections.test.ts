@@ -28,7 +28,7 @@ test('a lost connection is reported once, and opened again when it is needed', a
 
     for (const socket of sockets) socket.destroy();
     const noticed = () => Promise.resolve(connections.lostOne());
-    await pollUntil(noticed, { what: 'the loss is noticed', timeoutMs: 5_000 });
+    await pollUntil(noticed, { awaited: 'the loss is noticed', timeoutMs: 5_000 });
     expect(connections.lostOne()).toBe(false);
     expect(await ask()).toBe(true);
     expect(connections.lostOne()).toBe(false);

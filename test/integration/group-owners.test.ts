@@ -30,7 +30,7 @@ async function join(groupId: string, topic: string, httpAddress: string | null, 
     numStandby: 0,
     memberId: null,
     partitions: [],
-    held: new Map(),
+    statePositions: new Map(),
     settings: new Map(),
     changelogId: null,
   };

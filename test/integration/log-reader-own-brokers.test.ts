@@ -137,7 +137,7 @@ test('a reader skips batches that compaction has emptied, with one fetch for eac
         written++;
         return (await emptyBatches(connections, at)) >= 5;
       },
-      { what: 'batches emptied by compaction', timeoutMs: 60_000 },
+      { awaited: 'batches emptied by compaction', timeoutMs: 60_000 },
     );
   } finally {
     await connections.close();

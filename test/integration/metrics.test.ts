@@ -47,7 +47,7 @@ function valueOf(told: string, series: string): number {
   return Number(line.split(' ')[1]);
 }
 
-test('a batch is reported by counts, times and sizes', async () => {
+test('a batch appears in the counters, histograms and sizes', async () => {
   const company = randomUUID();
   const writtenAt = Date.now() - 20_000;
   const [manifest, done] = platform.completeCompany(company, { timestamp: writtenAt });

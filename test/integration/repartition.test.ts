@@ -12,7 +12,7 @@ const FROM = 2;
 const TO = 5;
 const COMPANIES = Array.from({ length: 30 }, (_, i) => `company-${i}`);
 /** More kills than the command has steps, with one step for each partition. */
-const MOST_RUNS = 30;
+const MAX_RUNS = 30;
 
 const processors = new Processors();
 const platforms: Platform[] = [];
@@ -31,7 +31,8 @@ const repartition = (deployment: Deployment, killAfterLines?: number) =>
   runCommand(['repartition', '--partitions', String(TO)], deployment.environment, killAfterLines);
 
 /**
- * Writes companies: the first third is announced, the second third is half complete, and one company is held by a bad record.
+ * Writes companies: the first third is announced, the second third is half complete, and one company is held by a bad
+ * record.
  */
 async function playFirstHalf(deployment: Deployment): Promise<{ badRecord: Place; stateDir: string }> {
   const platform = await connect(deployment);
@@ -87,7 +88,7 @@ test('killed after each of its steps and run again, it moves every company with 
   const ends: (number | null)[] = [];
   let said = '';
   let lookedIn = false;
-  while (ends.at(-1) !== 0 && ends.length < MOST_RUNS) {
+  while (ends.at(-1) !== 0 && ends.length < MAX_RUNS) {
     // The survey, and one more step. A step is done when its line is printed.
     const killAfterLines = said.includes('checked: ') ? Infinity : 2;
     const { exitCode, stdout, stderr } = await repartition(deployment, killAfterLines);

@@ -85,7 +85,7 @@ describe('a member of the group with other deciding settings', () => {
       numStandby: 0,
       memberId: null,
       partitions: [],
-      held: new Map(),
+      statePositions: new Map(),
       settings: given,
       changelogId: null,
     };
@@ -187,7 +187,7 @@ describe('a member of the group with other deciding settings', () => {
       diagnosis = (await runCommand(['doctor'], deployment.environment)).stdout;
       return words.test(diagnosis);
     };
-    await pollUntil(named, { what: 'doctor names it', timeoutMs: 70_000 }).catch(async (error: unknown) => {
+    await pollUntil(named, { awaited: 'doctor names it', timeoutMs: 70_000 }).catch(async (error: unknown) => {
       throw new Error(`${diagnosis}\n${String(await consuming)}`, { cause: error });
     });
     expect(await refusal(processors.start(deployment))).toMatch(words);

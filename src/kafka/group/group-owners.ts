@@ -82,7 +82,7 @@ function holderOf({ memberId, memberMetadata, memberAssignment }: DescribedGroup
     memberId,
     httpAddress: info?.httpAddress ?? null,
     standbys: standbysIn(memberAssignment),
-    held: info?.held ?? new Map<number, number>(),
+    statePositions: info?.statePositions ?? new Map<number, number>(),
   };
 }
 

@@ -148,11 +148,11 @@ test('a dead letter of a later portion that was replaced before is counted, and 
   expect(lines.at(-1)).toBe('1201 of 1201 dead letters without a repair were sent again');
 });
 
-test('a dead letter that cannot be read is left, whichever portion it is in', async () => {
+test('a dead letter that cannot be read is not repaired, whichever portion it is in', async () => {
   const stored = Array.from({ length: 1_001 }, (_, offset) => deadLetterAt(offset));
   stored[1_000] = { ...deadLetterAt(1_000), value: Buffer.from('unreadable') };
   const { desk, lines } = await repaired(stored);
   expect(desk.sent).toHaveLength(1_000);
-  expect(lines.filter((line) => line.includes(': left'))).toEqual(['0/1000: left, undecodable']);
+  expect(lines.filter((line) => line.includes(': not repaired'))).toEqual(['0/1000: not repaired: undecodable']);
   expect(lines.at(-1)).toBe('1000 of 1001 dead letters without a repair were sent again');
 });

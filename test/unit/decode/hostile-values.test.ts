@@ -1,4 +1,4 @@
-/** Hostile values: in avsc, each of these looped forever or took gigabytes of memory. */
+/** Hostile values: in avsc, each of these looped permanently or took gigabytes of memory. */
 import avro from 'avsc';
 import { isBadRecord } from '../../../src/decode/bad-record.js';
 import {

@@ -74,7 +74,7 @@ function textsIn({ fields }: AvroRecord, payload: string): string[][] {
     });
 }
 
-test('the texts of the schema are found', () => {
+test('the tested fields include texts of each event, also inside arrays', () => {
   expect(FIELDS.map(([field]) => field)).toEqual(
     expect.arrayContaining([
       'CompanyDeleted: clientId',
@@ -114,7 +114,7 @@ test.each([null, Buffer.from('nonsense'), framed(SCHEMA_ID, Buffer.of(1))])(
   },
 );
 
-test('10,000 datasets in one manifest are read, repeated ones aside, and more are too many, long or not', async () => {
+test('a manifest may name 10,000 different datasets; one more is `too-many-datasets`, also if its id is too long', async () => {
   const datasets = Array.from({ length: 10_000 }, (_, i) => ({ datasetId: `d${i}`, dataType: 't' }));
   expect(await manifest({ datasets: [...datasets, ...datasets.slice(0, 5)] })).toBe('event');
   const more = [...datasets, { datasetId: 'x'.repeat(1_025), dataType: 't' }];

@@ -1,4 +1,4 @@
-/** When a registry without any id in use stops a partition, and when it does not. */
+/** When a registry without any id in use makes a partition wait, and when it does not. */
 import {
   RegistryBrake,
   SAMPLE_AGAIN_MS,
@@ -150,8 +150,8 @@ describe('a registry that has none of the ids in use', () => {
   });
 });
 
-describe('a registry that was restored from an old back-up', () => {
-  /** Registered after the back-up. */
+describe('a registry that was restored from an old backup', () => {
+  /** Registered after the backup. */
   const lost = LATER_ID;
 
   test('stops them after a start although it has an old id that some records of the input have', async () => {

@@ -210,17 +210,17 @@ describe('more than 10,000 links or connections in one company', () => {
 });
 
 describe('an announcement of more than 6 MiB', () => {
-  const MOST_BYTES = 6 * 1024 * 1024;
+  const MAX_BYTES = 6 * 1024 * 1024;
   /** Of a company with one link `l` and one connection `c` of sourceType `source`. */
   const BEFORE_DATASETS = 8_192 + (1 + 2 + 12) + (1 + 2) + (6 + 2);
   /** The bytes of a dataset without its id: dataType `invoices`, connection, status, offset. */
   const BESIDE_ID = 2 + (8 + 2) + (1 + 2) + (18 + 2) + 8;
   const LARGE_DATASETS = 6_000;
   const large = ids('é', LARGE_DATASETS).map((id) => id.padEnd(999)); // 1,000 bytes
-  const room = MOST_BYTES - BEFORE_DATASETS - LARGE_DATASETS * (1_000 + BESIDE_ID);
+  const room = MAX_BYTES - BEFORE_DATASETS - LARGE_DATASETS * (1_000 + BESIDE_ID);
   const others = Math.floor(room / 1_000);
   const almostFull = [...large, ...ids('o', others).map((id) => id.padEnd(1_000 - BESIDE_ID))];
-  /** The id of a further dataset that takes exactly so many bytes more than are left. */
+  /** The id of a further dataset that takes exactly this many bytes more than are left. */
   const lastOf = (beyond: number) => 'z'.repeat(room - others * 1_000 - BESIDE_ID + beyond);
 
   test.each([

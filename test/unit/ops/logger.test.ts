@@ -64,7 +64,7 @@ test('any number of causes has a bounded number of lines', () => {
   expect(lines).toHaveLength(MAX_CAUSES + 1);
 });
 
-test('many different client settings do not use up the log lines of other faults', () => {
+test('many different lines about choices of clients do not use up the log lines of other faults', () => {
   const words = (n: number) => String(n).replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] as string);
   for (let offset = 0; offset < 10 * MAX_CAUSES; offset++) {
     const why = `its key is not its client ${words(offset)}`;
@@ -134,7 +134,7 @@ test('a reader of the log that hangs stops nothing: lines beyond a limit are dro
     for (let n = 0; n < written; n++) piped.info({ n }, text);
     let log = '';
     await pollUntil(() => Promise.resolve((log += read()).includes('log lines were dropped')), {
-      what: 'a line that says how many were dropped',
+      awaited: 'a line that says how many were dropped',
       timeoutMs: 20_000,
       intervalMs: 5,
     });

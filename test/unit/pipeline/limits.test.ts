@@ -173,7 +173,7 @@ test('the largest company within the limits makes rows and an announcement of le
     const common = { companyId, clientId: long('client'), timestamp: NOW, repairs: [] };
     return { ...common, offset: 0, payload };
   };
-  /** A new link, connection and up to so many datasets, each text as long as it may be. */
+  /** A new link, connection and up to this many datasets, each text as long as it may be. */
   const manifest = (i: number, datasets: number): Payload => ({
     kind: 'manifest',
     linkId: long(`l${i}`),

@@ -151,7 +151,7 @@ test('a partition whose changelog and offset are deleted while it runs does not 
   simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-1' };
   const task = await resting(simulated);
   deleteState(simulated);
-  failNextRead(simulated, new BrokerError('the partition is taken over again'));
+  failNextRead(simulated, new BrokerError('the partition is restarted'));
   await simulated.run(() => task.status.state === 'blocked' || simulated.committed !== null);
   simulated.input.failure = null;
   await simulated.pass(HOUR_MS);
@@ -214,7 +214,7 @@ test.each([
   let confirm: () => void = () => undefined;
   simulated.confirmation = new Promise((resolve) => (confirm = resolve));
   const task = await resting(simulated);
-  failNextRead(simulated, new kind('the partition is taken over again'));
+  failNextRead(simulated, new kind('the partition is restarted'));
   await simulated.run(() => simulated.signalOfTask !== null || simulated.takeOvers > 1);
   expect(simulated.takeOvers).toBe(1);
   simulated.input.failure = null;

@@ -18,7 +18,7 @@ import { HoldRemoval } from '../../../src/pipeline/hold-removal.js';
 import { decide } from '../../../src/pipeline/decide.js';
 import type { DecidedBatch } from '../../../src/pipeline/decisions.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PipelineObserver, RecountedCompanies } from '../../../src/pipeline/observer.js';
 import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
@@ -94,7 +94,7 @@ function companyOfOldRelease(companyId: string, statuses: Statuses, other: Parti
   ];
 }
 
-/** One partition, taken over again and again. A transaction that fails is not committed, and its batch is undone. */
+/** One partition, restarted again and again. A transaction that fails is not committed, and its batch is undone. */
 class Partition {
   readonly disk: RocksDbStore;
   readonly announced: Announcement[] = [];
@@ -235,7 +235,7 @@ class Partition {
       topics: TOPICS,
       stalledAfterMs: HOUR_MS,
       allDatasetsFrom: ALL_DATASETS_FROM,
-      held: new HeldPositions(),
+      statePositions: new StatePositions(),
       known: new KnownState(null),
       settings: { ready: () => Promise.resolve(), policyOf: () => undefined },
       clock: { now: () => this.#now, delay: () => new Promise(ignore) },

@@ -152,7 +152,7 @@ describe('every later release reads the rows of earlier ones', () => {
   });
 });
 
-/** The first release knows the codes from 0 to 5, and stops a partition at a row with another one. */
+/** The first release knows the codes from 0 to 5, and blocks a partition at a row with another one. */
 test.each(DEAD_LETTER_CODES)('a hold of %s is a hold for every older release', (code) => {
   const LAST_OF_THE_FIRST_RELEASE = 5;
   expect(encoded(writeHoldRow, { code, timestamp: 0 })[1]).toBeLessThanOrEqual(LAST_OF_THE_FIRST_RELEASE);
