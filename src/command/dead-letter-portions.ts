@@ -6,7 +6,7 @@ import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import type { RecordId } from './repair-attempts.js';
 
-/** A portion has at most so many bytes, plus one group of dead letters. */
+/** A portion has at most this many bytes, plus the last group of dead letters. */
 const PORTION_BYTES = 32 * 1024 * 1024;
 /** This also limits the data of the input that is kept for the companies of a portion. */
 const PORTION_DEAD_LETTERS = 1_000;
@@ -24,7 +24,7 @@ export function portionsOf(
 ): ReadonlySet<RecordId>[] {
   const places = new Map(deadLetters.map((deadLetter, place) => [idOf(deadLetter), place]));
   const firstPlace = (deadLetter: DeadLetter) =>
-    [...attempts.replacedWith(idOf(deadLetter))].reduce(
+    [...attempts.recordsThatOneRepairReplaces(idOf(deadLetter))].reduce(
       (least, id) => Math.min(least, places.get(id) ?? Infinity),
       Infinity,
     );

@@ -10,7 +10,10 @@ import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 /** `<partition>/<offset>` of a record of the input. */
 export type RecordId = string;
 
-/** For all dead letters together, about 300 MB: each may name MAX_REPAIRS records. */
+/**
+ * The most records that all dead letters together may name: about 300 MB. (One dead letter may name MAX_REPAIRS
+ * records.)
+ */
 export const MAX_TARGETS = 1_000_000;
 
 export class RepairAttempts {
@@ -22,7 +25,7 @@ export class RepairAttempts {
 
   /**
    * Call it in the order in which the dead letters were written. A dead letter that names more than MAX_REPAIRS records
-   * is not a repair: a repair of it would name more again.
+   * is not a repair, because a repair of it would have to name even more records.
    *
    * @throws Error if they name more than MAX_TARGETS records in total
    */
@@ -49,7 +52,7 @@ export class RepairAttempts {
   }
 
   /** The record, and if it is a repair, all records that its headers name, directly or through others. */
-  namedBy(id: RecordId): Set<RecordId> {
+  recordsNamedBy(id: RecordId): Set<RecordId> {
     const named = new Set([id]);
     // Iteration over a set includes members that are added meanwhile.
     for (const one of named) for (const target of this.targetsOf(one)) named.add(target);
@@ -60,8 +63,8 @@ export class RepairAttempts {
    * All records that one repair of `id` replaces: the record itself, the records that it should have repaired, and
    * failed repairs that name only these records.
    */
-  replacedWith(id: RecordId): Set<RecordId> {
-    const replaced = this.namedBy(id);
+  recordsThatOneRepairReplaces(id: RecordId): Set<RecordId> {
+    const replaced = this.recordsNamedBy(id);
     for (const one of replaced)
       for (const attempt of this.failedRepairsOf(one))
         if (this.targetsOf(attempt).every((target) => replaced.has(target))) replaced.add(attempt);

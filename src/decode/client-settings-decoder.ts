@@ -4,7 +4,7 @@ import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Policy } from '../domain/policy.js';
 import { BatchDecoding, type ValueDecoder } from './batch-decoding.js';
-import { MAX_REASON_CHARACTERS } from './poison.js';
+import { MAX_REASON_CHARACTERS } from './bad-record.js';
 import type { SchemaResolution } from './schema-resolution.js';
 import type { OpenIds } from './schema-search.js';
 
@@ -14,7 +14,7 @@ export interface ClientSetting {
   readonly policy: Policy;
 }
 
-/** A setting that cannot be read. The caller reports it; the client keeps its present setting. */
+/** A choice that cannot be read. The caller reports it; the client keeps its present choice. */
 export interface UnreadableSetting {
   readonly kind: 'unreadable';
   readonly why: string;
@@ -117,8 +117,8 @@ function isPolicy(trigger: string): trigger is Policy {
 }
 
 /**
- * Gives enums without a default one. So a symbol added by a writer only makes its own record unreadable, not the
- * schema.
+ * Gives a default to each enum that has none. So a symbol added by a writer only makes its own record unreadable, not
+ * the schema.
  */
 function withUnknownTrigger({ fields, ...record }: RecordSchema): object {
   const tolerant = fields.map((field) => {

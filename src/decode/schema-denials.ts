@@ -45,20 +45,20 @@ export class Denial {
   }
 
   /** Milliseconds until a denial can make the id unknown; also 0 before the first denial. */
-  restMs(now: number): number {
+  msUntilUnknown(now: number): number {
     return this.#firstAt === null ? 0 : Math.max(0, this.#firstAt + UNKNOWN_AFTER_MS - now);
   }
 
   /** Whether it was denied for long enough, and only an answer for a known id is missing. */
   isDue(now: number): boolean {
-    return this.#firstAt !== null && this.restMs(now) === 0;
+    return this.#firstAt !== null && this.msUntilUnknown(now) === 0;
   }
 
   note(now: number): void {
     // The machine's clock may be set back.
     if (this.#firstAt === null || now < this.#lastAt) this.#restart(now);
     this.#lastAt = now;
-    if (!this.#isRegistryConfirmed || this.restMs(now) > 0) return;
+    if (!this.#isRegistryConfirmed || this.msUntilUnknown(now) > 0) return;
     this.#unknownAt = now;
     this.#isRegistryConfirmed = false;
   }
@@ -89,7 +89,7 @@ export class Denials {
   readonly #byId = new Map<number, Denial>();
 
   /** The denials of an id; new if none are remembered. The caller may keep the object after it is dropped here. */
-  of(id: number): Denial {
+  denialOf(id: number): Denial {
     const denial = this.#byId.get(id) ?? new Denial(id);
     this.#byId.delete(id);
     this.#byId.set(id, denial);

@@ -58,7 +58,7 @@ export class SchemaResolution<T> implements SharedSchemas<T> {
   }
 
   denialsOf(id: number): Denial {
-    return this.#denials.of(id);
+    return this.#denials.denialOf(id);
   }
 
   async ask(denial: Denial, signal: AbortSignal, onFound: (compiled: T) => void): Promise<number | null> {

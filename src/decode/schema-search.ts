@@ -121,7 +121,7 @@ export class SchemaSearch<T> {
       if (this.#isCutShort) continue;
       onWait({ count: this.#open.size, id: first });
       const pauseMs = backoff.next();
-      await clock.delay(this.#failed ? pauseMs : Math.min(pauseMs, this.#restMs(clock.now())), signal);
+      await clock.delay(this.#failed ? pauseMs : Math.min(pauseMs, this.#msUntilUnknown(clock.now())), signal);
     }
   }
 
@@ -188,7 +188,7 @@ export class SchemaSearch<T> {
     const early: Denial[] = [];
     this.#isCutShort = false;
     for (const denial of this.#open.values()) {
-      if (denial.restMs(now) > 0 && !this.#repaired.has(denial.id)) early.push(denial);
+      if (denial.msUntilUnknown(now) > 0 && !this.#repaired.has(denial.id)) early.push(denial);
       else if (due.length < MAX_IDS_OF_TRY) due.push(denial);
       else this.#isCutShort = true;
     }
@@ -196,9 +196,9 @@ export class SchemaSearch<T> {
     return [...due, ...early.slice(0, MAX_EARLY_IDS)];
   }
 
-  #restMs(now: number): number {
+  #msUntilUnknown(now: number): number {
     let least = Infinity;
-    for (const denial of this.#open.values()) least = Math.min(least, denial.restMs(now));
+    for (const denial of this.#open.values()) least = Math.min(least, denial.msUntilUnknown(now));
     return least;
   }
 

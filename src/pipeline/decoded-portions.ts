@@ -1,6 +1,6 @@
 /** Decodes a batch of the input in portions, and says what the partition waits for meanwhile. */
 import type { SchemaWait } from '../decode/batch-decoding.js';
-import type { Decoded } from '../decode/poison.js';
+import type { Decoded } from '../decode/bad-record.js';
 import { UnconfirmedSchemasError, type RecordsDecoding } from '../decode/registry-brake.js';
 import { UNKNOWN_AFTER_MS } from '../decode/schema-denials.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';

@@ -6,6 +6,7 @@ import { repairAll } from '../../../src/command/dead-letter-repair-all.js';
 import type { Repairs } from '../../../src/command/dead-letter-repair.js';
 import { InputAfterwards } from '../../../src/command/input-afterwards.js';
 import { RepairAttempts, type RecordId } from '../../../src/command/repair-attempts.js';
+import type { RepairSender } from '../../../src/command/repair-sender.js';
 import type { InputEvent } from '../../../src/domain/events.js';
 import { partitionOfKey } from '../../../src/kafka/transactions/partitioner.js';
 import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
@@ -92,8 +93,8 @@ class CountingDesk {
     );
   }
 
-  async afterwards(_letters: unknown, poison: ReadonlyMap<RecordId, unknown>): Promise<InputAfterwards> {
-    const afterwards = new InputAfterwards(poison, new Set(), () => Promise.resolve([]));
+  async afterwards(_letters: unknown, badRecords: ReadonlyMap<RecordId, unknown>): Promise<InputAfterwards> {
+    const afterwards = new InputAfterwards(badRecords, new Set(), () => Promise.resolve([]));
     const records = this.sent.map(({ repairs }, i) => ({
       offset: 100_000 + i,
       timestamp: 0,
@@ -121,6 +122,7 @@ async function repaired(stored: readonly DeadLetter[]): Promise<{ desk: Counting
   const lines: string[] = [];
   const at: Partial<Repairs> = {
     desk: desk as unknown as DeadLetterDesk,
+    sender: desk as unknown as RepairSender,
     print: (line) => void lines.push(line),
   };
   expect(await repairAll(at as Repairs, { code: null, since: null, force: false })).toBe(0);
@@ -146,11 +148,11 @@ test('a dead letter of a later portion that was replaced before is counted, and 
   expect(lines.at(-1)).toBe('1201 of 1201 dead letters without a repair were sent again');
 });
 
-test('a dead letter that cannot be read is left, whichever portion it is in', async () => {
+test('a dead letter that cannot be read is not repaired, whichever portion it is in', async () => {
   const stored = Array.from({ length: 1_001 }, (_, offset) => deadLetterAt(offset));
   stored[1_000] = { ...deadLetterAt(1_000), value: Buffer.from('unreadable') };
   const { desk, lines } = await repaired(stored);
   expect(desk.sent).toHaveLength(1_000);
-  expect(lines.filter((line) => line.includes(': left'))).toEqual(['0/1000: left, undecodable']);
+  expect(lines.filter((line) => line.includes(': not repaired'))).toEqual(['0/1000: not repaired: undecodable']);
   expect(lines.at(-1)).toBe('1000 of 1001 dead letters without a repair were sent again');
 });

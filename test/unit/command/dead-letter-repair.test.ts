@@ -3,6 +3,7 @@ import type { DeadLetterDesk } from '../../../src/command/dead-letter-desk.js';
 import type { ReadDeadLetters } from '../../../src/command/dead-letter-collector.js';
 import { RefusedError, repairOf, send, type Repairs } from '../../../src/command/dead-letter-repair.js';
 import { RepairAttempts } from '../../../src/command/repair-attempts.js';
+import type { RepairSender } from '../../../src/command/repair-sender.js';
 import type { RunningInstances } from '../../../src/command/running-instances.js';
 import type { InputEvent } from '../../../src/domain/events.js';
 import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
@@ -94,8 +95,8 @@ test('each company that is released is printed, with the records', async () => {
     '9 acme unknown-schema repairs 5 6',
   );
   const [sent, lines]: [RecordTo[], string[]] = [[], []];
-  const desk: Partial<DeadLetterDesk> = {
-    inputPartitions: () => Promise.resolve(1),
+  const desk: Partial<DeadLetterDesk> = { inputPartitions: () => Promise.resolve(1) };
+  const sender: Partial<RepairSender> = {
     send: (records) => Promise.resolve(void sent.push(...records)),
     releaseOf: (companyId) => Promise.resolve({ key: Buffer.from(companyId), value: null, headers: [] }),
   };
@@ -103,6 +104,7 @@ test('each company that is released is printed, with the records', async () => {
     Promise.resolve({ holds: [{ record: '0/5' }, { record: '0/6' }], clientId: 'k', asOf: { partition: 0 } });
   const at = {
     desk: desk as DeadLetterDesk,
+    sender: sender as RepairSender,
     instances: { explanation } as unknown as RunningInstances,
     print: (line: string) => void lines.push(line),
   } satisfies Repairs;

@@ -26,7 +26,7 @@ test.each([
   ['nothing that is no record', ['1/9 repairs nonsense'], '1/9', ['1/9']],
   ['letters that name each other once', ['1/5 repairs 1/9', '1/9 repairs 1/5'], '1/5', ['1/5', '1/9']],
 ])('one repair replaces %s', (_what, deadLetters, id, replaced) => {
-  expect([...attempts(...deadLetters).replacedWith(id)]).toEqual(replaced);
+  expect([...attempts(...deadLetters).recordsThatOneRepairReplaces(id)]).toEqual(replaced);
 });
 
 test('a repair names each record once, and keeps the other headers', () => {

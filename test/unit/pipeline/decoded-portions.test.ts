@@ -1,6 +1,6 @@
 /** What a partition reports while records wait for their schemas. */
 import type { SchemaWait } from '../../../src/decode/batch-decoding.js';
-import type { Decoded } from '../../../src/decode/poison.js';
+import type { Decoded } from '../../../src/decode/bad-record.js';
 import { UnconfirmedSchemasError } from '../../../src/decode/registry-brake.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import { DecodedPortions } from '../../../src/pipeline/decoded-portions.js';
