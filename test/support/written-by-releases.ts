@@ -11,11 +11,11 @@ const RENAMED: Readonly<Record<string, string>> = { held: 'statePositions' };
 export function writtenByReleases(): { readonly commit: string; readonly values: readonly StoredValue[] }[] {
   return readdirSync(FOLDER).map((file) => {
     const written = fromJson(readFileSync(join(FOLDER, file), 'utf8')) as readonly StoredValue[];
-    return { commit: file.replace('.json', ''), values: written.map((one) => ({ ...one, value: renamed(one.value) })) };
+    return { commit: file.replace('.json', ''), values: written.map((one) => ({ ...one, value: inNamesOfToday(one.value) })) };
   });
 }
 
-function renamed(value: StoredValue['value']): StoredValue['value'] {
+export function inNamesOfToday(value: StoredValue['value']): StoredValue['value'] {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, field]) => [RENAMED[name] ?? name, field]));
 }
