@@ -172,7 +172,10 @@ testWithBoth('the previous release reads everything that this one writes', async
   expect(read).toHaveLength(written.length);
   // Fields that the previous release does not know are missing in the values that it has read.
   for (const [i, { kind, value }] of written.entries())
-    expect({ kind, value: asPreviousReadsIt(kind, value) }).toMatchObject({ kind, value: inNamesOfToday(read[i]?.value) });
+    expect({ kind, value: asPreviousReadsIt(kind, value) }).toMatchObject({
+      kind,
+      value: inNamesOfToday(read[i]?.value),
+    });
 });
 
 testWithBoth(

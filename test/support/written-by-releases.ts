@@ -11,7 +11,10 @@ const RENAMED: Readonly<Record<string, string>> = { held: 'statePositions' };
 export function writtenByReleases(): { readonly commit: string; readonly values: readonly StoredValue[] }[] {
   return readdirSync(FOLDER).map((file) => {
     const written = fromJson(readFileSync(join(FOLDER, file), 'utf8')) as readonly StoredValue[];
-    return { commit: file.replace('.json', ''), values: written.map((one) => ({ ...one, value: inNamesOfToday(one.value) })) };
+    return {
+      commit: file.replace('.json', ''),
+      values: written.map((one) => ({ ...one, value: inNamesOfToday(one.value) })),
+    };
   });
 }
 
