@@ -151,7 +151,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     known: new KnownState(topics.changelogTopicId),
     clock,
     observer: observeAll([new LoggingObserver(logger, () => clock.now()), failures, ...observers]),
-    decode: (records, signal) => brake.decode(records, signal),
+    decode: (records) => brake.begin(records),
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
     encodeDeadLetter: (badRecord, input) => deadLetterOf(badRecord.record, badRecord, input),
@@ -168,7 +168,7 @@ function createClientSettings(parts: ContextParts): ClientSettings {
   const settings = new ClientSettings({
     logs: createSettingsLogs(parts, onClose, (error) => failures.readingFailed('client-settings', null, error)),
     topic: config.topics.clientSettings,
-    decode: (values, signal) => decoder.decodeBatch(values, signal),
+    decode: (values, signal, onWait) => decoder.decodeBatch(values, signal, onWait),
     clock,
     onProgress: () => failures.progressed('client-settings', null),
     onError: (err, message) => {

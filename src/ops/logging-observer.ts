@@ -71,6 +71,8 @@ export class LoggingObserver implements PipelineObserver {
 
   step(): void {}
 
+  waitedForSchemas(): void {}
+
   batch(partition: number, { undated }: Pick<BatchReport, 'undated'>): void {
     if (undated === null) return;
     this.#undated += undated.count;
