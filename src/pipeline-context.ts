@@ -171,8 +171,8 @@ function createClientSettings(parts: ContextParts): ClientSettings {
     decode: (values, signal, onWait) => decoder.decodeBatch(values, signal, onWait),
     clock,
     onProgress: () => failures.progressed('client-settings', null),
-    onError: (err, what) => {
-      logger.warn({ err, topic: config.topics.clientSettings }, what);
+    onError: (err, message) => {
+      logger.warn({ err, topic: config.topics.clientSettings }, message);
       failures.failed('client-settings', null, err);
     },
     logger,
@@ -232,9 +232,9 @@ export function createLogs(
     config: kafkaConfigOf(config, logger),
     groupId: config.applicationId,
     clock,
-    onTrouble: (at, err) => {
-      logger.warn({ at, err }, 'reading was interrupted; trying again');
-      options.onTrouble?.(at, err);
+    onTrouble: (partition, err) => {
+      logger.warn({ at: partition, err }, 'reading was interrupted; trying again');
+      options.onTrouble?.(partition, err);
     },
   });
   onClose('log reader', () => logs.close());

@@ -37,12 +37,12 @@ export async function repairAll(tools: Repairs, { code, since, force }: RepairAl
     sizes.set(idOf(deadLetter), sizeOf(deadLetter));
     return withoutBytes(deadLetter);
   });
-  const all = new RepairOfAll(tools, read, force);
+  const repairs = new RepairOfAll(tools, read, force);
   for (const ids of portionsOf(read, sizes)) {
     const portion = await desk.readAll(since, (deadLetter) => (ids.has(idOf(deadLetter)) ? deadLetter : null));
-    await all.repair(portion.deadLetters);
+    await repairs.repair(portion.deadLetters);
   }
-  print(`${all.repaired} of ${all.open} dead letters without a repair were sent again`);
+  print(`${repairs.repaired} of ${repairs.open} dead letters without a repair were sent again`);
   return 0;
 }
 
@@ -75,7 +75,7 @@ class RepairOfAll {
         print(`${idOf(repair.deadLetter)}: not repaired: ${error.message}`);
         continue;
       }
-      this.repaired += [...repair.replaced].filter((one) => this.#places.has(one)).length;
+      this.repaired += [...repair.replaced].filter((recordId) => this.#places.has(recordId)).length;
     }
   }
 
@@ -107,7 +107,7 @@ class RepairOfAll {
         if (judgedByTime(event, this.force))
           refuseIf(afterwards.refusalOf(event, withOffsetOfFirstFailure(deadLetter, this.read)));
         const repair = repairOf(deadLetter, event, record, this.read, this.force);
-        for (const one of repair.replaced) this.#replaced.add(one);
+        for (const recordId of repair.replaced) this.#replaced.add(recordId);
         repairs.push(repair);
       } catch (error) {
         if (!(error instanceof RefusedError)) throw error;

@@ -55,7 +55,7 @@ export class RepairAttempts {
   recordsNamedBy(id: RecordId): Set<RecordId> {
     const named = new Set([id]);
     // Iteration over a set includes members that are added meanwhile.
-    for (const one of named) for (const target of this.targetsOf(one)) named.add(target);
+    for (const recordId of named) for (const target of this.targetsOf(recordId)) named.add(target);
     return named;
   }
 
@@ -74,8 +74,8 @@ export class RepairAttempts {
 
 /** Returns the record with a `repairs` header for each of `repaired`. */
 export function asRepairOf(repaired: ReadonlySet<RecordId>, record: RecordToWrite): RecordToWrite {
-  const others = record.headers.filter(({ key, value }) => key !== REPAIRS_HEADER || !isOneOf(repaired, value));
-  return { ...record, headers: [...others, ...repairsHeaders(repaired)] };
+  const otherHeaders = record.headers.filter(({ key, value }) => key !== REPAIRS_HEADER || !isOneOf(repaired, value));
+  return { ...record, headers: [...otherHeaders, ...repairsHeaders(repaired)] };
 }
 
 export function repairsHeaders(repaired: Iterable<RecordId>): { readonly key: string; readonly value: Buffer }[] {

@@ -139,11 +139,11 @@ export class RegistryBrake {
     }
     let unknown = 0;
     for (let i = lastKnown + 1; i < decoded.length; i++) {
-      const one = decoded[i] as Decoded;
-      if (!isBadRecord(one) || one.code !== 'unknown-schema') continue;
+      const item = decoded[i] as Decoded;
+      if (!isBadRecord(item) || item.code !== 'unknown-schema') continue;
       unknown++;
-      if (one.heldCompanyId !== null && this.#companies.size < SUSPECT_COMPANIES)
-        this.#companies.add(one.heldCompanyId);
+      if (item.heldCompanyId !== null && this.#companies.size < SUSPECT_COMPANIES)
+        this.#companies.add(item.heldCompanyId);
     }
     return unknown;
   }
@@ -176,13 +176,13 @@ export class RegistryBrake {
   /** @param ids each with the number of its records */
   async #hasMostOf(ids: ReadonlyMap<number, number>): Promise<boolean> {
     let known = 0;
-    let all = 0;
+    let total = 0;
     for (const [id, records] of ids) {
-      all += records;
+      total += records;
       // Ids start at 1. A registry may fail on other numbers, and that must not count as an outage.
       if (id >= 1 && (await this.#options.source.schemaById(id)) !== null) known += records;
     }
-    return known > all / 2;
+    return known > total / 2;
   }
 
   async #sampledIds(): Promise<ReadonlyMap<number, number>> {

@@ -116,11 +116,11 @@ function undecodable(record: LogRecord, schemaId: number, why: string): BadRecor
   );
 }
 
-function badRecord(record: LogRecord, code: DeadLetterCode, what: string): BadRecord {
+function badRecord(record: LogRecord, code: DeadLetterCode, fault: string): BadRecord {
   const { key } = record;
   const heldCompanyId = key === null ? null : companyToHold(key);
   const message =
-    `offset ${record.offset}: ${what}; send the corrected event to the same topic, with a header ` +
+    `offset ${record.offset}: ${fault}; send the corrected event to the same topic, with a header ` +
     `${REPAIRS_HEADER} = <partition>/${record.offset}`;
   return { record, code, message, heldCompanyId };
 }

@@ -87,7 +87,7 @@ class Instance {
   constructor(
     readonly name: string,
     private readonly deployment: Deployment,
-    private readonly told: string[],
+    private readonly changes: string[],
   ) {}
 
   get release(): ReleaseName {
@@ -112,7 +112,7 @@ class Instance {
 
   /** Starts another release, or the same again, on the same STATE_DIR, and waits until it is ready. */
   async changeTo(release: ReleaseName, end: End = 'stop'): Promise<void> {
-    this.told.push(`${this.name} ${end}, ${release} release`);
+    this.changes.push(`${this.name} ${end}, ${release} release`);
     if (end === 'kill') await this.processor.kill();
     else expect(await this.processor.stop()).toBe(0);
     if (end === 'lose the disk') {
@@ -184,8 +184,8 @@ testWithBoth(
     const deployment = await deploy(currentCluster(), { partitions: PARTITIONS, command: previous.command });
     platform = await Platform.connect(deployment);
     for (const [client, trigger] of SETTINGS) await platform.choose(client, trigger);
-    const told: string[] = [];
-    const instances = INSTANCES.map((name) => new Instance(name, deployment, told));
+    const changes: string[] = [];
+    const instances = INSTANCES.map((name) => new Instance(name, deployment, changes));
     try {
       for (const instance of instances) await instance.start('previous');
       await shared(
@@ -208,7 +208,7 @@ testWithBoth(
       expect(await announcedCompanies(deployment)).toHaveLength(announced);
     } catch (cause) {
       const troubles = troublesOf(instances).join('\n');
-      const where = `with UPGRADE_SEED=${SEED}, after ${told.join('; ')}`;
+      const where = `with UPGRADE_SEED=${SEED}, after ${changes.join('; ')}`;
       throw new Error(`${where}: ${reasonsOf(cause)}\n${troubles}`, { cause });
     }
   },

@@ -53,14 +53,14 @@ export async function readPositions(
 ): Promise<FoundPositions[]> {
   const found: FoundPositions[] = [];
   for (let i = 0; i < partitions.length; i += READ_AT_ONCE) {
-    const some = partitions.slice(i, i + READ_AT_ONCE);
-    found.push(...(await Promise.all(some.map((partition) => readOne(sources, partition, running)))));
+    const portion = partitions.slice(i, i + READ_AT_ONCE);
+    found.push(...(await Promise.all(portion.map((partition) => readOne(sources, partition, running)))));
   }
   for (const [i, positions] of found.entries()) {
     const { topic, partition, changelog, input } = positions;
     if (changelog === null || changelog.topic !== topic || changelog.offset < input.start) continue;
-    const at = { topic, partition };
-    const unreadable = await unreadableBatchAt(sources.inputLogs, at, changelog.offset, input.end);
+    const log = { topic, partition };
+    const unreadable = await unreadableBatchAt(sources.inputLogs, log, changelog.offset, input.end);
     found[i] = { ...positions, unreadable };
   }
   return found;

@@ -74,7 +74,7 @@ export class StoppedGroup {
     await untilReady(this.clock, 'OffsetDelete', async () => {
       const answer = await this.#coordinator.ask(({ connectionPool }) => connectionPool.send(call));
       if (answer.errorCode === ERROR_CODES.GROUP_ID_NOT_FOUND) return { ...answer, errorCode: NO_ERROR };
-      if (answer.at !== undefined) throw refusal(answer.errorCode, 'OffsetDelete', answer.at);
+      if (answer.partition !== undefined) throw refusal(answer.errorCode, 'OffsetDelete', answer.partition);
       return answer;
     });
   }

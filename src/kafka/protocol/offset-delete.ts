@@ -25,9 +25,9 @@ function readAnswer(bytes: Buffer): PartitionsAnswer {
   const clientSideThrottleTime = decoder.readInt32();
   const errors = decoder.readArray((ofTopic) => {
     const topic = ofTopic.readString() ?? '';
-    return ofTopic.readArray((d) => ({ at: { topic, partition: d.readInt32() }, errorCode: d.readInt16() }));
+    return ofTopic.readArray((d) => ({ partition: { topic, partition: d.readInt32() }, errorCode: d.readInt16() }));
   });
-  if (ofGroup !== NO_ERROR) return { clientSideThrottleTime, errorCode: ofGroup, at: undefined };
+  if (ofGroup !== NO_ERROR) return { clientSideThrottleTime, errorCode: ofGroup, partition: undefined };
   const failed = errors.flat().find(({ errorCode }) => errorCode !== NO_ERROR);
-  return { clientSideThrottleTime, errorCode: failed?.errorCode ?? NO_ERROR, at: failed?.at };
+  return { clientSideThrottleTime, errorCode: failed?.errorCode ?? NO_ERROR, partition: failed?.partition };
 }

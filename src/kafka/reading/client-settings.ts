@@ -40,7 +40,7 @@ export interface ClientSettingsOptions {
   /** Called when the topic was read to its end, and after each later read. */
   readonly onProgress: () => void;
   /** Called with each error after which reading is tried again. */
-  readonly onError: (error: unknown, what: string) => void;
+  readonly onError: (error: unknown, message: string) => void;
   readonly logger: Logger;
   /** Bytes of memory that the choices may take; MAX_CHOICES_BYTES by default. */
   readonly maxBytes?: number;
@@ -119,8 +119,8 @@ export class ClientSettings implements ClientPolicies {
   async #readFromStart(onCaughtUp: () => void): Promise<never> {
     const { logs, topic, onProgress, maxBytes } = this.#options;
     const { signal } = this.#stopping;
-    const at = { topic, partition: PARTITION };
-    const { start, end, byMost } = await logs.bounds(at);
+    const partition = { topic, partition: PARTITION };
+    const { start, end, byMost } = await logs.bounds(partition);
     // With old choices, companies could be announced early, and an announcement cannot be undone.
     if (!byMost)
       throw new StaleViewError(
@@ -143,7 +143,7 @@ export class ClientSettings implements ClientPolicies {
         if (this.#inForce === policies) onProgress();
       }
     };
-    return withReader(logs.reader(at, start), follow, signal);
+    return withReader(logs.reader(partition, start), follow, signal);
   }
 
   async #apply(records: readonly LogRecord[], policies: ClientChoices): Promise<void> {
