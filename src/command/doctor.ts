@@ -18,6 +18,7 @@ import { TopicAdmin } from '../kafka/topics/topic-admin.js';
 import { checkTopics, UnfitTopicsError } from '../kafka/topics/topics.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { Logs } from '../pipeline/ports.js';
+import { decodeRepartitionMark, finishRepartition, type RepartitionMark } from '../pipeline/repartition-mark.js';
 import { exposures } from '../security-settings.js';
 import { checkFirstStart, checkGroup, checkTransactionalIds } from '../start-checks.js';
 import { command, flagSwitch } from './command.js';
@@ -178,6 +179,15 @@ async function* examineTransactions(config: ReadConfig, counts: Record<keyof Top
   const readTopics = new Set([config.topics.syncEvents, config.topics.clientSettings]);
   const tool = `kafka-transactions.sh --bootstrap-server ${config.kafka.brokers.join(',')}`;
   for (const { topic, partition, offset } of open) {
+    const mark = topic === config.topics.companyState ? await markOf(config, logs, partition) : null;
+    if (mark !== null) {
+      yield warning(
+        check,
+        `${topic}/${partition}: a transaction is open from offset ${offset} on. It may move rows, so do not abort it: ` +
+          finishRepartition(mark),
+      );
+      continue;
+    }
     const where = `--topic ${topic} --partition ${partition}`;
     yield warning(
       check,
@@ -190,6 +200,11 @@ async function* examineTransactions(config: ReadConfig, counts: Record<keyof Top
   }
   for (const { message } of failures) yield failed(check, message);
   if (open.length === 0 && failures.length === 0) yield ok(check, 'no open transaction keeps readers waiting');
+}
+
+async function markOf({ topics }: ReadConfig, logs: Logs, partition: number): Promise<RepartitionMark | null> {
+  const committed = await logs.committedOffset({ topic: topics.syncEvents, partition });
+  return decodeRepartitionMark(committed?.offset ?? null);
 }
 
 async function* examineRegistry(config: ReadConfig, schemasFolder: string): Found {

@@ -10,9 +10,10 @@
  */
 import type { TopicPartition } from '../lib/record.js';
 import type { PipelineContext } from './context.js';
-import { HangingTransactionError } from './errors.js';
+import { HangingTransactionError, InconsistentPositionError } from './errors.js';
 import { isOffsetAlone, leftOpen, nameOfOpen, tooFewKnow, writtenBy, type Open } from './left-open.js';
 import type { KnownCommit, TransactionalProducer, TransactionOutcome } from './ports.js';
+import { decodeRepartitionMark, finishRepartition } from './repartition-mark.js';
 
 /** The transactional id of an input partition. All instances of an application use the same one. */
 export function transactionalIdOf(
@@ -25,6 +26,7 @@ export function transactionalIdOf(
 /**
  * Fences the former owner, and ends a transaction that the brokers have left open.
  *
+ * @throws InconsistentPositionError if the partition is marked by a repartitioning, whose moves must not be fenced
  * @throws HangingTransactionError if it is unknown how to end the open transaction
  * @throws StaleViewError while too few brokers answer to know what is open
  * @throws what the ports throw
@@ -32,6 +34,7 @@ export function transactionalIdOf(
 export async function fence(context: PipelineContext, partition: number): Promise<TransactionalProducer> {
   const { applicationId, topics } = context;
   const transactionalId = transactionalIdOf({ applicationId, input: topics.input }, partition);
+  await mustNotBeMarked(context, partition);
   const former = await context.transactions.fence(transactionalId);
   const hasEnded = await orDiscard(former, endWhatIsOpen(context, partition, former));
   if (!hasEnded) return former;
@@ -44,6 +47,24 @@ export async function fence(context: PipelineContext, partition: number): Promis
   throw new HangingTransactionError(adviceOn(still, 'left it open again after its end was repeated'));
 }
 
+/**
+ * While `repartition` moves rows, its transactions are open in the changelog. They are not left open, and nobody may end
+ * them.
+ *
+ * @throws InconsistentPositionError if the partition is marked
+ * @throws StaleViewError if the mark may be an old one: too few brokers have named the coordinator
+ */
+async function mustNotBeMarked({ topics, inputLogs }: PipelineContext, partition: number): Promise<void> {
+  const input = { topic: topics.input, partition };
+  const mark = decodeRepartitionMark((await inputLogs.committedOffset(input))?.offset ?? null);
+  if (mark === null) return;
+  const { byMost } = await inputLogs.pendingOffset(input);
+  if (!byMost) throw tooFewKnow(`whether company-sync repartition has finished for ${topics.input}/${partition}`);
+  throw new InconsistentPositionError(
+    `partition ${topics.input}/${partition} is stopped (repartition mark): stop all instances, and ${finishRepartition(mark)}`,
+  );
+}
+
 /** Ends what is open. @returns whether there was anything to end */
 async function endWhatIsOpen(
   context: PipelineContext,
@@ -52,6 +73,7 @@ async function endWhatIsOpen(
 ): Promise<boolean> {
   const open = await openByMost(context, partition, producer);
   if (open.length === 0) return false;
+  await mustNotBeMarked(context, partition); // The first answer may have been that of a broker that was cut off.
   const changelog = { topic: context.topics.changelog, partition };
   const ofCommit = open.filter((place) => isOf(producer.lastCommit, place, changelog));
   if (ofCommit.length === 0 && isOffsetAlone(open, producer)) return false;

@@ -265,12 +265,12 @@ async function takenOver(situation: Situation): Promise<TakeOver> {
   return takingOver;
 }
 
-test('offsets, the ends of the logs and what is in the store are looked at only after the former owner is fenced', async () => {
+test('only a mark is looked for before the former owner is fenced: offsets, the ends of the logs and the store come after it', async () => {
   const { asked, fenced, outcome } = await begun(new TakeOver());
-  expect(asked).toEqual(['open the store', 'fence app-input-3']);
+  expect(asked).toEqual(['open the store', 'committed offset', 'fence app-input-3']);
   fenced();
   expect((await outcome).from).toBe(0);
-  const looked = asked.slice(2).filter((what) => what !== 'bounds of changelog');
+  const looked = asked.slice(3).filter((what) => what !== 'bounds of changelog');
   expect(looked.slice(0, 2).sort()).toEqual(['bounds of input', 'committed offset']);
   expect(asked.at(-1)).toBe('read the store');
 });
@@ -573,7 +573,7 @@ test('the proving transaction is aborted by another fencing before anything is d
   });
   await outcome;
   const proving = asked.slice(asked.indexOf('prove'));
-  expect(proving.slice(0, 3)).toEqual(['prove', 'discard the producer', 'fence app-input-3']);
+  expect(proving.slice(0, 4)).toEqual(['prove', 'discard the producer', 'committed offset', 'fence app-input-3']);
 });
 
 test('a changelog whose leader too few brokers name is not accepted after a proof, and both producers are released', async () => {
