@@ -28,14 +28,14 @@ export const repartitionCommand = command({
   },
   reads: READS,
   lesson: `Stop all producers of the input, let the processor consume everything, and stop all instances. Then run this command.
-It also adds the partitions to the input and to the changelog. Then start everything again. You can keep the state folders
-of the instances. The producers must use Kafka's default partitioner: the command refuses any other.
+It also adds the partitions to the input and to the changelog. Start everything again when it has printed 'done', not before.
+You can keep the state folders of the instances. The producers must use Kafka's default partitioner: the command refuses any other.
 If the command is interrupted, run it again: it continues where it stopped. Until it has finished, no partition runs.
 It needs space for the state of one partition in TMPDIR.
 
   company-sync repartition --partitions 24
 `,
-  exit: ['the state was moved', 'refused, or not finished: run the command again'],
+  exit: ['the state was moved', 'refused, or not finished: do what the message says, and run the command again'],
   run: (context, { partitions }) => moveState(context, partitions),
 });
 

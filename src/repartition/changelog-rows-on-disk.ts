@@ -8,6 +8,7 @@ import type { Logs } from '../pipeline/ports.js';
 import { changesOf } from '../store/changelog-rows.js';
 import type { Pair } from '../store/key-value-store.js';
 import { RocksDbStore } from '../store/rocks-db-store.js';
+import { boundsByMost } from './before-fencing.js';
 
 const READ_RECORDS = 50_000;
 const WRITE_ROWS = 2_000;
@@ -15,6 +16,8 @@ const WRITE_ROWS = 2_000;
 /**
  * Replays the changelog up to its last stable offset, and gives the remaining rows to `use`, in key order. Removes the
  * folder afterwards.
+ *
+ * @throws RepartitionRefusedError while too few brokers answer to know where the changelog ends
  */
 export async function withRows<T>(
   logs: Logs,
@@ -36,7 +39,7 @@ export async function withRows<T>(
 }
 
 async function replay(logs: Logs, at: TopicPartition, store: RocksDbStore): Promise<void> {
-  const { start, end } = await logs.bounds(at);
+  const { start, end } = await boundsByMost(logs, at);
   await withReader(logs.reader(at, start), async (reader) => {
     for (let position = start; position < end;) {
       const { records, nextOffset } = await reader.next(READ_RECORDS);

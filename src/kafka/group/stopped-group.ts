@@ -18,7 +18,10 @@ interface CommittingBroker extends ConnectedBroker {
     groupId: string;
     groupGenerationId: number;
     memberId: string;
-    topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
+    topics: readonly {
+      topic: string;
+      partitions: readonly { partition: number; offset: string; metadata?: string }[];
+    }[];
   }): Promise<unknown>;
 }
 
@@ -57,10 +60,18 @@ export class StoppedGroup {
 
   /**
    * Sets all of the offsets or none: one request is one batch in the coordinator's log.
+   * @param metadata the texts to store with some of the offsets, by partition
    * @throws BrokerError if the brokers refuse, for example because the group has members
    */
-  async setOffsets(topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
-    const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }));
+  async setOffsets(
+    topic: string,
+    offsets: ReadonlyMap<number, number>,
+    metadata: ReadonlyMap<number, string> = new Map(),
+  ): Promise<void> {
+    const partitions = [...offsets].map(([partition, offset]) => {
+      const text = metadata.get(partition);
+      return { partition, offset: String(offset), ...(text === undefined ? {} : { metadata: text }) };
+    });
     const nonMember = { groupId: this.groupId, groupGenerationId: NO_GENERATION, memberId: NO_MEMBER };
     const request = { ...nonMember, topics: [{ topic, partitions }] };
     await this.#untilReady('OffsetCommit', () =>

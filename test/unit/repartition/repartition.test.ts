@@ -1,7 +1,8 @@
 import type { TopicPartition } from '../../../src/lib/record.js';
 import type { OpenFrom } from '../../../src/pipeline/ports.js';
 import { RepartitionRefusedError } from '../../../src/repartition/before-fencing.js';
-import { repartition, type RepartitionPorts } from '../../../src/repartition/repartition.js';
+import type { RepartitionPorts } from '../../../src/repartition/ports.js';
+import { repartition } from '../../../src/repartition/repartition.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 /**
