@@ -11,25 +11,20 @@ import { ClusterView } from '../kafka/connection/cluster-view.js';
 import type { KafkaConfig } from '../kafka/connection/cluster.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
-import { openTransactions } from '../kafka/reading/open-transactions.js';
 import { versionFaults } from '../kafka/connection/required-versions.js';
 import { SchemaRegistry } from '../registry/schema-registry.js';
 import { TopicAdmin } from '../kafka/topics/topic-admin.js';
 import { checkTopics, UnfitTopicsError } from '../kafka/topics/topics.js';
 import { systemClock } from '../lib/system-clock.js';
-import type { Logs } from '../pipeline/ports.js';
-import { decodeRepartitionMark, finishRepartition, type RepartitionMark } from '../pipeline/repartition-mark.js';
 import { exposures } from '../security-settings.js';
 import { checkFirstStart, checkGroup, checkTransactionalIds } from '../start-checks.js';
 import { command, flagSwitch } from './command.js';
 import { examinePermissions } from './doctor-permissions.js';
 import { examineStateFolder } from './doctor-state-folder.js';
+import { examineTransactions } from './doctor-transactions.js';
 import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
 import { printJson } from './print.js';
 import { newestSchemas } from './schemas.js';
-
-/** A transaction that is open longer counts as a fault. Those of the processor take milliseconds. */
-const OPEN_TRANSACTION_WAIT_MS = 3_000;
 
 const READS = [
   ...(['applicationId', 'shadowOf', 'kafka', 'schemaRegistry', 'stateDir', 'http.host', 'http.tokens'] as const),
@@ -130,7 +125,7 @@ async function* examineTopics(config: ReadConfig, kafka: KafkaConfig): Found {
     for (const message of warnings) yield warning('topics', message);
     const firstStart = await checkFirstStart(config, topics, logs);
     if (firstStart !== null) yield failed('deployment', firstStart.message);
-    yield* examineTransactions(config, partitions, logs);
+    yield* examineTransactions(config, partitions, logs, systemClock);
   } catch (error) {
     const faults = error instanceof UnfitTopicsError ? error.faults : [reasonOf(error)];
     for (const fault of faults) yield failed('topics', fault);
@@ -164,47 +159,6 @@ async function* examineDeployment(config: ReadConfig, kafka: KafkaConfig): Found
   } finally {
     await view.close();
   }
-}
-
-/**
- * Readers do not get the records after an open transaction: we wait in the input, and other readers wait in the topics
- * that we write.
- */
-async function* examineTransactions(config: ReadConfig, counts: Record<keyof TopicNames, number>, logs: Logs): Found {
-  const check = 'transactions';
-  const partitions = Object.entries(counts).flatMap(([role, count]) =>
-    Array.from({ length: count }, (_, partition) => ({ topic: config.topics[role as keyof TopicNames], partition })),
-  );
-  const { open, failures } = await openTransactions(logs, partitions, OPEN_TRANSACTION_WAIT_MS, systemClock);
-  const readTopics = new Set([config.topics.syncEvents, config.topics.clientSettings]);
-  const tool = `kafka-transactions.sh --bootstrap-server ${config.kafka.brokers.join(',')}`;
-  for (const { topic, partition, offset } of open) {
-    const mark = topic === config.topics.companyState ? await markOf(config, logs, partition) : null;
-    if (mark !== null) {
-      yield warning(
-        check,
-        `${topic}/${partition}: a transaction is open from offset ${offset} on. It may move rows, so do not abort it: ` +
-          finishRepartition(mark),
-      );
-      continue;
-    }
-    const where = `--topic ${topic} --partition ${partition}`;
-    yield warning(
-      check,
-      `${topic}/${partition}: a transaction has been open from offset ${offset} on for ${OPEN_TRANSACTION_WAIT_MS / 1000} s ` +
-        `or more, and readers of committed records wait behind it. To see its owner, run ${tool} describe-producers ` +
-        `${where}. The transaction ends at its time-out, at most transaction.max.timeout.ms (15 minutes by default)` +
-        `${readTopics.has(topic) ? '' : ', or with its decided outcome when you restart the instance that runs its partition'}. ` +
-        `If it is older than that, run ${tool} abort ${where} --start-offset ${offset}`,
-    );
-  }
-  for (const { message } of failures) yield failed(check, message);
-  if (open.length === 0 && failures.length === 0) yield ok(check, 'no open transaction keeps readers waiting');
-}
-
-async function markOf({ topics }: ReadConfig, logs: Logs, partition: number): Promise<RepartitionMark | null> {
-  const committed = await logs.committedOffset({ topic: topics.syncEvents, partition });
-  return decodeRepartitionMark(committed?.offset ?? null);
 }
 
 async function* examineRegistry(config: ReadConfig, schemasFolder: string): Found {
