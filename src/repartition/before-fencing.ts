@@ -106,7 +106,8 @@ export async function mustBeConsumed({ logs, input: topic }: CheckingPorts, coun
   }
 }
 
-const START_AN_INSTANCE = 'start an instance, which ends the transaction, and stop the instance again';
+const START_AN_INSTANCE =
+  'start an instance: it ends the transaction. Then stop the instance, and run `company-sync repartition` again';
 
 function isOpen({ topic, partition }: TopicPartition, from: number): RepartitionRefusedError {
   return new RepartitionRefusedError(

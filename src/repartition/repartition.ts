@@ -5,16 +5,17 @@
  *   survey    check that no transaction is open and all records were consumed; read and count every row
  *   mark      replace the group's offsets by marks, which stop every partition of an instance that starts meanwhile
  *   grow      add partitions to the input, then to the changelog
- *   move      for each partition, in one transaction: write rows to their new partitions, tombstones in their place,
- *             and a mark that this partition is done
+ *   move      for each partition, in transactions of limited size: write rows to their new partitions, and tombstones in
+ *             their place; the last one also has a mark that this partition is done
  *   check     read and count every row again; each must be in the partition of its company's key
  *   unmark    replace the marks by the offsets in the position rows
  *
- * If it is killed at any point, run it again: the marks say how far it has come. Holds, and other offsets in rows, keep
+ * If it is killed at any point, run it again: it ends the transaction that it was in, the marks say which partitions are
+ * done, and a partition that is half done continues with the rows that it still has. Holds, and other offsets in rows, keep
  * their old partition and offset: they are names of records.
  */
 import { transactionalIdOf } from '../pipeline/fence.js';
-import type { Transactions } from '../pipeline/ports.js';
+import type { TopicPartition } from '../lib/record.js';
 import { decodeRepartitionMark, encodeRepartitionMark, type RepartitionMark } from '../pipeline/repartition-mark.js';
 import {
   boundsByMost,
@@ -22,22 +23,21 @@ import {
   mustBeConsumed,
   mustHaveNothingOpen,
   RepartitionRefusedError,
-  type CheckingPorts,
 } from './before-fencing.js';
 import { withRows } from './changelog-rows-on-disk.js';
 import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
+import { endOpenMoves, untilEnded, type MovingPorts } from './open-moves.js';
 import { RowMover } from './row-mover.js';
 import { stopFirst, type StoppedGroup } from '../kafka/group/stopped-group.js';
 import type { TopicAdmin } from '../kafka/topics/topic-admin.js';
 
-export interface RepartitionPorts extends CheckingPorts {
+export interface RepartitionPorts extends MovingPorts {
   /**
    * If this is a shadow: the deployment that owns the input. Only that deployment may add partitions. Otherwise null.
    */
   readonly shadowOf: string | null;
-  readonly transactions: Transactions;
   readonly admin: Pick<TopicAdmin, 'countPartitions' | 'grow'>;
   readonly group: Pick<StoppedGroup, 'members' | 'setOffsets'>;
   /** Called with each step once it is done. */
@@ -61,7 +61,8 @@ export async function repartition(ports: RepartitionPorts, wanted: number | null
   mustNotGrowAsShadow(ports, counts, marks.length);
   const { from, to } = counts;
   const begun = marks.some((mark) => mark !== null);
-  if (!begun) await fenceConsumed(ports, counts);
+  if (begun) await endOpenMoves(ports, to);
+  else await fenceConsumed(ports, counts);
 
   // If it was begun before, some companies may have moved.
   const before = await survey(ports, begun ? [from, to] : [from]);
@@ -190,17 +191,15 @@ async function movePartition(ports: RepartitionPorts, counts: Counts, partition:
   const producer = await fence(ports, partition);
   try {
     const { start, end } = await boundsByMost(logs, { topic, partition });
-    await producer.begin(range(0, counts.to).map((p) => ({ topic: changelog, partition: p })));
     const moved = await withRows(logs, { topic: changelog, partition }, async (pairs) => {
-      const mover = new RowMover(producer, changelog, partition, counts.to);
+      const ended = (places: readonly TopicPartition[]) => untilEnded(ports, places, partition);
+      const mover = new RowMover({ producer, ended, clock: ports.clock }, changelog, partition, counts.to);
       for await (const pair of pairs) await mover.take(pair);
       // An old partition without a position row has consumed nothing, and has nothing to consume. A new one consumes
       // all.
-      return mover.finish(topic, partition < counts.from ? end : start);
+      const firstPosition = partition < counts.from ? end : start;
+      return mover.finish({ input: topic, firstPosition, mark: encodeRepartitionMark({ ...counts, moved: true }) });
     });
-    const movedMark = { offset: encodeRepartitionMark({ ...counts, moved: true }), leaderEpoch: -1 };
-    await producer.sendOffset({ topic, partition }, movedMark);
-    await producer.commit();
     ports.report(`partition ${partition}: ${moved} rows moved`);
   } finally {
     await producer.discard();
