@@ -25,6 +25,7 @@ import { readPartitions } from './read-partitions.js';
 import { repairsHeaders, type RecordId } from './repair-attempts.js';
 import { newestSchemas, SCHEMA_TOPICS, syncEventJson, syncEventRecords } from './schemas.js';
 import { HOUR_MS, MINUTE_MS } from '../lib/time-units.js';
+import { troublePrinter } from './command-logs.js';
 
 const DECODED_AT_ONCE = 1_000;
 /** The time limit for the registry to return the schemas of one portion. */
@@ -58,7 +59,7 @@ export class DeadLetterDesk {
       groupId: config.applicationId,
       clock: systemClock,
       maxBatchBytes: config.maxBatchBytes,
-      onTrouble: (_at, error) => printError(error.message),
+      onTrouble: troublePrinter(printError),
     });
     this.#registry = new SchemaRegistry(config.schemaRegistry);
   }

@@ -7,11 +7,9 @@ import { StoppedGroup } from '../kafka/group/stopped-group.js';
 import { TopicAdmin } from '../kafka/topics/topic-admin.js';
 import { kafkaTransactions } from '../kafka/transactions/transactions.js';
 import { UnfencedTransactions } from '../kafka/transactions/unfenced-transactions.js';
+import { TRANSACTION_TIMEOUT_MS } from '../kafka/topics/transaction-timeout.js';
 import { systemClock as clock } from '../lib/system-clock.js';
 import { command, countFlag, type CommandContext } from './command.js';
-
-/** The timeout of the transaction that moves the state of one partition: the most that a broker allows by default. */
-const TRANSACTION_TIMEOUT_MS = 900_000;
 
 const READS = [
   ...(['applicationId', 'kafka', 'shadowOf', 'topics.syncEvents', 'topics.companyState'] as const),
@@ -19,7 +17,7 @@ const READS = [
 ] as const;
 
 export const repartitionCommand = command({
-  summary: 'move the state to more input partitions, while nothing runs',
+  summary: 'move the state to more input partitions; stop all instances first',
   flags: {
     partitions: countFlag(
       10_000,
@@ -71,7 +69,7 @@ async function moveState(
   };
   try {
     const openFrom = unfenced.openFrom.bind(unfenced);
-    await repartition({ ...names, logs, transactions, openFrom, admin, group, report: print }, partitions);
+    await repartition({ ...names, logs, transactions, openFrom, admin, group, clock, report: print }, partitions);
     return 0;
   } finally {
     await Promise.all([logs.close(), admin.close(), group.close(), unfenced.close(), cluster.close()]);

@@ -44,7 +44,7 @@ export async function fence(context: PipelineContext, partition: number): Promis
   const still = await orDiscard(producer, openByMost(context, partition, producer));
   if (still.length === 0) return producer;
   await producer.discard();
-  throw new HangingTransactionError(adviceOn(still, 'left it open again after its end was repeated'));
+  throw new HangingTransactionError(adviceOn(context, still, 'left it open again after its end was repeated'));
 }
 
 /**
@@ -140,14 +140,14 @@ function endOf(
   if (lastOutcome === 'commit') return { places: written, outcome: 'commit' };
   const ofLast = open.filter((place) => !ofCommit.includes(place));
   const unclear = ofLast.filter((place) => mayBeOf(lastCommit, place, context));
-  if (unclear.length > 0) throw new HangingTransactionError(adviceOnUnclear(unclear));
+  if (unclear.length > 0) throw new HangingTransactionError(adviceOnUnclear(context, unclear));
   if (ofCommit.length > 0) {
     // This can also commit the offset of the last transaction, without its records. The position check finds that, and
     // says what to do.
-    if (logsIn(ofLast).length > 0) throw new HangingTransactionError(adviceOn(ofLast, besides(ofCommit)));
+    if (logsIn(ofLast).length > 0) throw new HangingTransactionError(adviceOn(context, ofLast, besides(ofCommit)));
     return { places: logsIn(ofCommit), outcome: 'commit' };
   }
-  if (lastOutcome === null) throw new HangingTransactionError(adviceOn(open, 'no longer know how it ended'));
+  if (lastOutcome === null) throw new HangingTransactionError(adviceOn(context, open, 'no longer know how it ended'));
   // If no later transaction was begun in a place, at most an acknowledged commit is open there.
   return { places: written.filter((log) => lastCommit?.isLastIn(log) !== true), outcome: 'abort' };
 }
@@ -172,23 +172,38 @@ async function orDiscard<T>(producer: TransactionalProducer, work: Promise<T>): 
   }
 }
 
-/** Gives no command: an abort would discard announcements that are committed. */
-function adviceOnUnclear(open: readonly Open[]): string {
+/** Gives no abort: it would discard announcements that are committed. */
+function adviceOnUnclear({ kafkaCommand }: PipelineContext, open: readonly Open[]): string {
+  const commands = open.map(({ topic, partition, from }) =>
+    kafkaCommand(
+      'kafka-console-consumer.sh',
+      `--topic ${topic} --partition ${partition} --offset ${from} --isolation-level read_uncommitted`,
+    ),
+  );
   return (
     `the brokers have left a transaction open: ${open.map(nameOfOpen).join(', ')}. It may be an acknowledged commit, which ` +
-    'must not be aborted, because other producers have written after it. The last transaction may also be open there. Read the ' +
-    'records from that offset on with kafka-console-consumer.sh --isolation-level read_uncommitted, and first read "A ' +
-    'partition was left with an open transaction" in docs/operations.md'
+    'must not be aborted, because other producers have written after it. The last transaction may also be open there. First ' +
+    `read "A partition was left with an open transaction" in docs/operations.md. Then read the records from that offset on: ` +
+    commands.join(' && ')
   );
 }
 
-function adviceOn(open: readonly Open[], why: string): string {
+/** One complete command for each place, in one line, because messages have no line breaks. */
+function adviceOn({ kafkaCommand }: PipelineContext, open: readonly Open[], why: string): string {
   const commands = open.flatMap(({ topic, partition, from }) =>
-    from === 'offset' ? [] : [`abort --topic ${topic} --partition ${partition} --start-offset ${from}`],
+    from === 'offset'
+      ? []
+      : [
+          kafkaCommand(
+            'kafka-transactions.sh',
+            `abort --topic ${topic} --partition ${partition} --start-offset ${from}`,
+          ),
+        ],
   );
+  const then = commands.length === 0 ? '' : `. Then run: ${commands.join(' && ')}`;
   return (
     `the brokers have left the last transaction open, and ${why}: ${open.map(nameOfOpen).join(', ')}. The partition ` +
-    `continues when it is ended: kafka-transactions.sh --bootstrap-server ... ${commands.join('; ')}. That discards the records ` +
-    'that it wrote, so first read "A partition was left with an open transaction" in docs/operations.md'
+    'continues when an operator has aborted that transaction in each place. An abort discards the records of the ' +
+    `transaction, so first read "A partition was left with an open transaction" in docs/operations.md${then}`
   );
 }

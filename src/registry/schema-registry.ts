@@ -10,6 +10,7 @@ import { AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
 import { isOwnFault } from '../lib/own-fault.js';
 import { isTooDeep } from '../lib/json-depth.js';
 import { hiderOf, type HideSecrets } from '../lib/hide-secrets.js';
+import { reasonOf } from '../lib/reason-of.js';
 import { SchemaReferences, type RegisteredText } from './schema-references.js';
 
 export type RegistryConnection = Config['schemaRegistry'];
@@ -253,10 +254,4 @@ function asRecord(text: string): Record<string, unknown> {
 function isFailureOfFetch(error: unknown): boolean {
   const { message } = error as { readonly message?: unknown };
   return message === 'fetch failed' || message === 'terminated';
-}
-
-/** The reason of a failed fetch. The error of `fetch` itself says only that it failed; the reason is its cause. */
-function reasonOf(error: unknown): string {
-  const reason = (error as { readonly cause?: unknown }).cause ?? error;
-  return reason instanceof Error ? reason.message : String(reason);
 }

@@ -118,7 +118,8 @@ export async function changelogEnds({ logs, changelog: topic }: CheckingPorts, c
   return ends;
 }
 
-const START_AN_INSTANCE = 'start an instance, which ends the transaction, and stop the instance again';
+const START_AN_INSTANCE =
+  'start an instance: it ends the transaction. Then stop the instance, and run `company-sync repartition` again';
 
 function isOpen({ topic, partition }: TopicPartition, from: number): RepartitionRefusedError {
   return new RepartitionRefusedError(

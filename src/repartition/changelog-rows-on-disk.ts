@@ -1,7 +1,6 @@
 /** Puts the rows of one changelog partition on disk, as a restore would, in a temporary folder. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { temporaryFolder } from '../lib/temporary-folder.js';
 import { withReader } from '../lib/with-reader.js';
 import type { TopicPartition } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
@@ -24,7 +23,7 @@ export async function withRows<T>(
   at: TopicPartition,
   use: (rows: AsyncIterable<Pair>) => Promise<T>,
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'company-sync-rows-'));
+  const folder = await temporaryFolder('company-sync-rows-');
   try {
     const store = await RocksDbStore.open(folder);
     try {

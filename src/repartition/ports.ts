@@ -1,6 +1,7 @@
 /** What `repartition` needs from outside. */
 import type { StoppedGroup } from '../kafka/group/stopped-group.js';
 import type { TopicAdmin } from '../kafka/topics/topic-admin.js';
+import type { Clock } from '../lib/clock.js';
 import type { TopicPartition } from '../lib/record.js';
 import type { Logs, OpenFrom, Transactions } from '../pipeline/ports.js';
 
@@ -16,12 +17,16 @@ export interface CheckingPorts {
   readonly admin: Pick<TopicAdmin, 'countPartitions'>;
 }
 
-export interface RepartitionPorts extends CheckingPorts {
+export interface MovingPorts extends CheckingPorts {
+  readonly transactions: Transactions;
+  readonly clock: Clock;
+}
+
+export interface RepartitionPorts extends MovingPorts {
   /**
    * If this is a shadow: the deployment that owns the input. Only that deployment may add partitions. Otherwise null.
    */
   readonly shadowOf: string | null;
-  readonly transactions: Transactions;
   readonly admin: Pick<TopicAdmin, 'countPartitions' | 'grow'>;
   readonly group: Pick<StoppedGroup, 'members' | 'setOffsets' | 'deleteOffsets'>;
   /** Called with each step once it is done. */

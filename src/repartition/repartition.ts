@@ -6,16 +6,18 @@
  *   mark      replace the group's offsets by marks, which stop every partition of an instance that starts meanwhile,
  *             and note the survey in them
  *   grow      add partitions to the input; check again that nothing was written to it; add partitions to the changelog
- *   move      for each partition, in one transaction: write rows to their new partitions, tombstones in their place,
- *             and a mark that this partition is done
+ *   move      for each partition, in transactions of limited size: write rows to their new partitions, and tombstones in
+ *             their place; the last one also has a mark that this partition is done
  *   check     no transaction is open, and nothing was written to the input; read and count every row again, and
  *             compare with the survey; each row must be in the partition of its company's key
  *   unmark    replace the marks by the offsets in the position rows
  *
- * If it is killed at any point, run it again: the marks say how far it has come, and what the survey has found. Holds,
+ * If it is killed at any point, run it again: it ends the transaction that it was in, the marks say which partitions are
+ * done and what the survey has found, and a partition that is half done continues with the rows that it still has. Holds,
  * and other offsets in rows, keep their old partition and offset: they are names of records.
  */
 import { transactionalIdOf } from '../pipeline/fence.js';
+import type { TopicPartition } from '../lib/record.js';
 import type { RepartitionMark } from '../pipeline/repartition-mark.js';
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
@@ -23,7 +25,6 @@ import { stopFirst } from '../kafka/group/stopped-group.js';
 import { boundsByMost, countOf, RepartitionRefusedError } from './before-fencing.js';
 import { withRows } from './changelog-rows-on-disk.js';
 import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
-import { mustHaveEnded } from './end-moves.js';
 import { firstRun, reportMarked } from './first-run.js';
 import {
   firstCountOf,
@@ -35,6 +36,7 @@ import {
   type FirstCount,
   type FoundMark,
 } from './marks.js';
+import { endOpenMoves, untilEnded } from './open-moves.js';
 import type { RepartitionPorts } from './ports.js';
 import { RowMover } from './row-mover.js';
 import { consumedOrPutBack, mustStillBeConsumed } from './still-consumed.js';
@@ -53,6 +55,7 @@ export async function repartition(ports: RepartitionPorts, wanted: number | null
   if (counts === null) return report(`nothing to do: the changelog already has as many partitions as ${input}`);
   mustNotGrowAsShadow(ports, counts, marks.length);
   const { from, to } = counts;
+  if (marks.some((mark) => mark !== null)) await endOpenMoves(ports, marks.length);
   const first = firstCountOf(marks, counts) ?? (await firstRun(ports, counts, marks));
   report(`moving ${first.rows} rows from ${from} to ${to} partitions`);
   if (marks.length === from) await consumedOrPutBack(ports, first);
@@ -139,14 +142,12 @@ async function movePartition(
   const producer = await fence(ports, partition);
   try {
     const firstPosition = consumed ?? (await boundsByMost(logs, { topic, partition })).start;
-    await producer.begin(range(0, mark.to).map((p) => ({ topic: changelog, partition: p })));
     const moved = await withRows(logs, { topic: changelog, partition }, async (pairs) => {
-      const mover = new RowMover(producer, changelog, partition, mark.to);
+      const ended = (places: readonly TopicPartition[]) => untilEnded(ports, places, partition);
+      const mover = new RowMover({ producer, ended, clock: ports.clock }, changelog, partition, mark.to);
       for await (const pair of pairs) await mover.take(pair);
-      return mover.finish(topic, firstPosition);
+      return mover.finish({ input: topic, firstPosition, mark: movedMark(mark) });
     });
-    await producer.sendOffset({ topic, partition }, movedMark(mark));
-    await producer.commit();
     ports.report(`partition ${partition}: ${moved} rows moved`);
   } finally {
     await producer.discard();
@@ -154,7 +155,7 @@ async function movePartition(
 }
 
 async function checkAndUnmark(ports: RepartitionPorts, { to }: Counts, first: FirstCount): Promise<void> {
-  await mustHaveEnded(ports, to);
+  await endOpenMoves(ports, to);
   const after = await surveyMoved(ports, to);
   if (after.rows !== first.rows || after.sum !== first.sum)
     throw new RepartitionRefusedError(

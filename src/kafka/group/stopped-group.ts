@@ -1,5 +1,6 @@
 /** Reads and changes the consumer group while no instance runs. Only an operator's commands use it. */
 import type { Clock } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/reason-of.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { ConnectedBroker } from '../protocol/protocol-call.js';
@@ -97,7 +98,7 @@ export class StoppedGroup {
         return { value: await ask(), errorCode: NO_ERROR, clientSideThrottleTime: 0 };
       } catch (error) {
         if (!isProtocolError(error) || error.retriable) throw error;
-        throw new BrokerError(`${request} for group ${this.groupId} was refused: ${error.message}`, { cause: error });
+        throw new BrokerError(`${request} for group ${this.groupId} was refused: ${reasonOf(error)}`, { cause: error });
       }
     });
     return value;

@@ -10,6 +10,7 @@ import { fence } from '../../../src/pipeline/fence.js';
 import { encodeRepartitionMark } from '../../../src/pipeline/repartition-mark.js';
 import { mustBeSureNothingIsOpen, leadersMustShowNothingOpen } from '../../../src/pipeline/left-open.js';
 import type { KnownCommit, LogBounds, TransactionOutcome, TransactionalProducer } from '../../../src/pipeline/ports.js';
+import { kafkaCommandsFor } from '../../../src/lib/shell-command.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { never, UNUSED_PRODUCER, UNUSED_LOGS } from './unused-ports.js';
@@ -83,6 +84,7 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
   };
   const context: Partial<PipelineContext> = {
     applicationId: 'app',
+    kafkaCommand: kafkaCommandsFor({ brokers: ['a:9092', 'b:9092'], isSecured: false }),
     topics: TOPICS,
     transactions: { fence: fenceOnce },
     partitioner: {
@@ -220,6 +222,7 @@ describe('an acknowledged commit that is open while the transaction after it fai
       expect(result).toBeInstanceOf(HangingTransactionError);
       expect(String(result)).toContain('which must not be aborted, because other producers have written after it');
       expect(String(result)).not.toContain('abort --topic');
+      expect(String(result)).toContain('kafka-console-consumer.sh --bootstrap-server a:9092,b:9092 --topic');
       expect(did).toEqual([FENCE, 'discard']);
     }
   });
@@ -286,6 +289,14 @@ test.each([TOPICS.changelog, TOPICS.synchronized])(
     expect(String(result)).toContain(`abort --topic ${topic} --partition 1 --start-offset 5`);
   },
 );
+
+test('if several places are open, the message has a complete command for each, with the real brokers', async () => {
+  const { result } = await fenced({ outcomes: [null], open: [TOPICS.changelog, TOPICS.stalled] });
+  const tool = 'kafka-transactions.sh --bootstrap-server a:9092,b:9092 abort --topic';
+  expect(String(result)).toMatch(
+    new RegExp(`: ${tool} changelog --partition 1 --start-offset 5 && ${tool} stalled --partition 1 --start-offset 5$`),
+  );
+});
 
 test('an open offset alone with an unknown outcome is left to the check of the positions', async () => {
   const { did } = await fenced({ outcomes: [null], offsetIsPending: true });

@@ -1,5 +1,5 @@
 /** A stopped deployment in memory, whose process can be killed before or after any call that changes something. */
-import type { CommittedOffset, LogReader, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
+import type { CommittedOffset, OpenFrom, LogReader, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import type { RecordToWrite, TopicPartition } from '../../../src/lib/record.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { decodeRepartitionMark } from '../../../src/pipeline/repartition-mark.js';
@@ -15,6 +15,8 @@ interface Written {
   value: Buffer | null;
   /** The transactional id whose open transaction it is part of; null if it is committed. */
   openIn: string | null;
+  /** The brokers have left it open, although its transaction was committed. */
+  isLeftOpen?: boolean;
 }
 
 export class KilledError extends Error {}
@@ -42,6 +44,7 @@ export class FakeDeployment {
   #kill: Kill = null;
   #calls = 0;
   #isDead = false;
+  #now = 0;
 
   /** @param companies the companies of each partition; undefined for a partition that never had a record */
   constructor(companies: readonly (readonly string[] | undefined)[]) {
@@ -104,6 +107,11 @@ export class FakeDeployment {
     return (this.changelog[partition] ?? []).slice(0, this.#stableEnd(partition));
   }
 
+  #openFrom(id: string, partition: number): OpenFrom {
+    const from = (this.changelog[partition] ?? []).findIndex(({ openIn }) => openIn === id);
+    return from < 0 ? 'nothing' : from;
+  }
+
   #stableEnd(partition: number): number {
     const log = this.changelog[partition] ?? [];
     const open = log.findIndex(({ openIn }) => openIn !== null);
@@ -138,7 +146,14 @@ export class FakeDeployment {
       changelog: 'changelog',
       outbound: [],
       shadowOf: null,
-      openFrom: () => Promise.resolve('nothing'),
+      openFrom: (id, { partition }) => Promise.resolve(this.#openFrom(id, partition)),
+      clock: {
+        now: () => this.#now,
+        delay: (ms) => {
+          this.#now += ms;
+          return Promise.resolve();
+        },
+      },
       report: (line) => this.said.push(line),
       logs: {
         bounds,
@@ -186,17 +201,14 @@ export class FakeDeployment {
     };
   }
 
-  /** Also aborts the open transaction of the id, except where the brokers have written no markers. */
+  /** Also aborts the open transaction of the id, but not what was left open of a committed one. */
   #producer(id: string): TransactionalProducer {
-    const abort = (): void =>
-      this.changelog.forEach((log, partition) => {
-        if (this.skipped.has(partition)) return;
-        log.splice(0, Infinity, ...log.filter(({ openIn }) => openIn !== id));
-      });
+    this.changelog.forEach((log) =>
+      log.splice(0, Infinity, ...log.filter(({ openIn, isLeftOpen }) => openIn !== id || isLeftOpen === true)),
+    );
     const commit = (partition: number): void => {
       for (const record of this.changelog[partition] ?? []) if (record.openIn === id) record.openIn = null;
     };
-    abort();
     let position: [number, Omit<CommittedOffset, 'leaderEpoch'>] | null = null;
     return {
       ...UNUSED_PRODUCER,
@@ -213,13 +225,12 @@ export class FakeDeployment {
         }),
       commit: () =>
         this.#change('commit', () => {
-          for (const partition of this.changelog.keys()) if (!this.skipped.has(partition)) commit(partition);
+          for (const [partition, log] of this.changelog.entries())
+            if (!this.skipped.has(partition)) commit(partition);
+            else for (const record of log) if (record.openIn === id) record.isLeftOpen = true;
           if (position !== null) this.offsets.set(...position);
         }),
-      openFrom: ({ partition }) => {
-        const from = (this.changelog[partition] ?? []).findIndex(({ openIn }) => openIn === id);
-        return Promise.resolve(from < 0 ? 'nothing' : from);
-      },
+      openFrom: ({ partition }) => Promise.resolve(this.#openFrom(id, partition)),
       repeatEnd: (places, outcome) =>
         this.#change('repeat end', () => {
           this.repeatedEnds++;
